@@ -1,0 +1,326 @@
+//! Identifiers: account ids, access key ids and the unique ids of IAM entities.
+//!
+//! An id carries its account, as AWS's ids have done since 2019: after the four-letter prefix come
+//! base32 symbols whose first bit is 1, whose next 40 bits are the account, and whose rest is random.
+//! So a request finds its account without a search. Source: the layout is checked against the public
+//! pairs in the tests below.
+
+use std::{fmt, str::FromStr};
+
+use crate::Entropy;
+
+/// A 12-digit AWS account id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(u64);
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Not exactly twelve digits.
+    #[error("an account id is 12 digits")]
+    Account,
+    /// Not `AKIA` or `ASIA` and sixteen symbols of `A-Z2-7`.
+    #[error("an access key id is AKIA or ASIA and 16 characters of A-Z and 2-7")]
+    AccessKey,
+    /// Not a four-letter prefix and seventeen symbols of `A-Z2-7`.
+    #[error("a unique id is a known prefix and 17 characters of A-Z and 2-7")]
+    Unique,
+}
+
+const ACCOUNT_MAX: u64 = 999_999_999_999;
+const SYMBOLS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+impl AccountId {
+    /// From a number.
+    ///
+    /// # Errors
+    /// [`IdError::Account`] above 999999999999.
+    pub const fn new(number: u64) -> Result<Self, IdError> {
+        if number > ACCOUNT_MAX {
+            Err(IdError::Account)
+        } else {
+            Ok(Self(number))
+        }
+    }
+
+    /// A random account id that has no leading zero, so that no tool mistakes it for a short number.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 8];
+        entropy.fill(&mut bytes);
+        Self(100_000_000_000 + u64::from_be_bytes(bytes) % 900_000_000_000)
+    }
+
+    /// As a number below 10^12.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if text.len() != 12 || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(IdError::Account);
+        }
+        text.parse().map(Self).map_err(|_| IdError::Account)
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012}", self.0)
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An access key id: `AKIA` (long-term) or `ASIA` (temporary) and sixteen base32 symbols.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccessKeyId([u8; 20]);
+
+impl AccessKeyId {
+    /// A new long-term key id of `account`: 39 random bits beside the account's 40.
+    pub fn generate(account: AccountId, entropy: &dyn Entropy) -> Self {
+        Self(encode(*b"AKIA", account, 39, entropy))
+    }
+
+    /// A new temporary key id of `account`.
+    pub fn generate_temporary(account: AccountId, entropy: &dyn Entropy) -> Self {
+        Self(encode(*b"ASIA", account, 39, entropy))
+    }
+
+    /// The text, always twenty ASCII characters.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Whether this is a temporary (`ASIA`) id, valid only with its session token.
+    pub const fn is_temporary(&self) -> bool {
+        self.0[1] == b'S'
+    }
+
+    /// The account in the id; `None` for ids of the form used before 2019, which carry none.
+    pub fn account(&self) -> Option<AccountId> {
+        decode_account(self.0.get(4..)?)
+    }
+}
+
+impl FromStr for AccessKeyId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bytes: [u8; 20] = text.as_bytes().try_into().map_err(|_| IdError::AccessKey)?;
+        let known = bytes.starts_with(b"AKIA") || bytes.starts_with(b"ASIA");
+        if known && bytes.iter().skip(4).all(|b| SYMBOLS.contains(b)) {
+            Ok(Self(bytes))
+        } else {
+            Err(IdError::AccessKey)
+        }
+    }
+}
+
+impl fmt::Display for AccessKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for AccessKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a [`UniqueId`] names; the prefix says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdKind {
+    /// `AIDA`
+    User,
+    /// `AGPA`
+    Group,
+    /// `ANPA`
+    Policy,
+    /// `AROA`
+    Role,
+}
+
+impl IdKind {
+    const fn prefix(self) -> [u8; 4] {
+        match self {
+            Self::User => *b"AIDA",
+            Self::Group => *b"AGPA",
+            Self::Policy => *b"ANPA",
+            Self::Role => *b"AROA",
+        }
+    }
+}
+
+/// The immutable id of an IAM entity: a prefix and seventeen base32 symbols; never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UniqueId([u8; 21]);
+
+impl UniqueId {
+    /// A new id of `account`: 44 random bits beside the account's 40.
+    pub fn generate(kind: IdKind, account: AccountId, entropy: &dyn Entropy) -> Self {
+        Self(encode(kind.prefix(), account, 44, entropy))
+    }
+
+    /// The text, always twenty-one ASCII characters.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The kind of entity that the prefix names.
+    pub fn kind(&self) -> Option<IdKind> {
+        [IdKind::User, IdKind::Group, IdKind::Policy, IdKind::Role]
+            .into_iter()
+            .find(|kind| self.0.starts_with(&kind.prefix()))
+    }
+
+    /// The account in the id.
+    pub fn account(&self) -> Option<AccountId> {
+        decode_account(self.0.get(4..)?)
+    }
+}
+
+impl FromStr for UniqueId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bytes: [u8; 21] = text.as_bytes().try_into().map_err(|_| IdError::Unique)?;
+        let id = Self(bytes);
+        if id.kind().is_some() && bytes.iter().skip(4).all(|b| SYMBOLS.contains(b)) {
+            Ok(id)
+        } else {
+            Err(IdError::Unique)
+        }
+    }
+}
+
+impl fmt::Display for UniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for UniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `prefix`, then as many base32 symbols as fit in `N`, of: a 1 bit, the account, `random_bits`.
+fn encode<const N: usize>(
+    prefix: [u8; 4],
+    account: AccountId,
+    random_bits: u32,
+    entropy: &dyn Entropy,
+) -> [u8; N] {
+    let mut random = [0; 8];
+    entropy.fill(&mut random);
+    let random = u128::from(u64::from_be_bytes(random) & ((1 << random_bits) - 1));
+    let value = 1 << (40 + random_bits) | u128::from(account.0) << random_bits | random;
+    let mut text = [0; N];
+    for (slot, letter) in text.iter_mut().zip(prefix) {
+        *slot = letter;
+    }
+    for (slot, shift) in text.iter_mut().skip(4).rev().zip((0u32..).step_by(5)) {
+        let symbol = usize::try_from(value >> shift & 31).unwrap_or_default();
+        *slot = SYMBOLS.get(symbol).copied().unwrap_or_default();
+    }
+    text
+}
+
+/// Reads the account from the symbols after the prefix, when their first bit is 1.
+fn decode_account(symbols: &[u8]) -> Option<AccountId> {
+    let mut value: u64 = 0;
+    for symbol in symbols.iter().take(9) {
+        let digit = SYMBOLS.iter().position(|s| s == symbol)?;
+        value = value << 5 | u64::try_from(digit).ok()?;
+    }
+    // Nine symbols are 45 bits: the flag, 40 bits of account, 4 of the random part.
+    if value >> 44 == 0 {
+        return None;
+    }
+    AccountId::new(value >> 4 & ((1 << 40) - 1)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AccessKeyId, AccountId, IdKind, UniqueId};
+    use crate::Entropy;
+
+    struct Ones;
+
+    impl Entropy for Ones {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(0xff);
+        }
+    }
+
+    /// Public pairs of access key and account.
+    #[test]
+    fn accounts_inside_published_key_ids() {
+        for (key, account) in [
+            ("ASIAY34FZKBOKMUTVV7A", "609629065308"),
+            ("ASIAQNZGKIQY56JQ7WML", "029608264753"),
+            ("AKIA6RVFFB77RE7OLMKI", "999999999999"),
+            ("AKIARZPUZDIKGB2VALC4", "123456789012"),
+            ("AKIAXYAFLIG2DFBKVWHJ", "532587168180"),
+        ] {
+            let id: AccessKeyId = key.parse().unwrap();
+            assert_eq!(id.account().unwrap().to_string(), account, "{key}");
+        }
+        let user: UniqueId = "AIDAXYAFLIG2LURZLZAH6".parse().unwrap();
+        assert_eq!(user.account().unwrap().to_string(), "532587168180");
+    }
+
+    #[test]
+    fn old_ids_carry_no_account() {
+        let id: AccessKeyId = "AKIAIOSFODNN7EXAMPLE".parse().unwrap();
+        assert_eq!(id.account(), None);
+    }
+
+    #[test]
+    fn generated_ids_parse_and_carry_their_account() {
+        for number in [0, 1, 123_456_789_012, 999_999_999_999] {
+            let account = AccountId::new(number).unwrap();
+            let key = AccessKeyId::generate(account, &Ones);
+            assert_eq!(key.as_str().parse(), Ok(key));
+            assert_eq!(key.account(), Some(account));
+            assert!(!key.is_temporary());
+            assert!(AccessKeyId::generate_temporary(account, &Ones).is_temporary());
+            let user = UniqueId::generate(IdKind::User, account, &Ones);
+            assert_eq!(user.as_str().parse(), Ok(user));
+            assert_eq!(user.account(), Some(account));
+            assert_eq!(user.as_str().len(), 21);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id() {
+        for text in [
+            "",
+            "AKIA",
+            "akiaiosfodnn7example",
+            "AKIAIOSFODNN7EXAMPL1",
+            "BKIAIOSFODNN7EXAMPLE",
+        ] {
+            assert!(text.parse::<AccessKeyId>().is_err(), "{text}");
+        }
+        for text in [
+            "",
+            "12345678901",
+            "1234567890123",
+            "12345678901x",
+            "+12345678901",
+        ] {
+            assert!(text.parse::<AccountId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Every limit of the product, in one place. AWS's own quotas carry AWS's names.
+
+/// Users of an account (IAM quota `UsersPerAccount`).
+pub const USERS_PER_ACCOUNT: usize = 5000;
+/// Groups of an account.
+pub const GROUPS_PER_ACCOUNT: usize = 300;
+/// Customer managed policies of an account.
+pub const POLICIES_PER_ACCOUNT: usize = 1500;
+/// Groups that one user may be a member of.
+pub const GROUPS_PER_USER: usize = 10;
+/// Access keys of a user or of the root user, inactive ones included.
+pub const ACCESS_KEYS_PER_USER: usize = 2;
+/// Managed policies attached to one user.
+pub const ATTACHED_POLICIES_PER_USER: usize = 10;
+/// Managed policies attached to one group.
+pub const ATTACHED_POLICIES_PER_GROUP: usize = 10;
+/// Versions of one managed policy.
+pub const VERSIONS_PER_POLICY: usize = 5;
+/// Tags of one entity.
+pub const TAGS_PER_ENTITY: usize = 50;
+
+/// Characters of a managed policy, white space not counted.
+pub const POLICY_SIZE: usize = 6144;
+/// Characters of all inline policies of a user, white space not counted.
+pub const USER_POLICY_SIZE: usize = 2048;
+/// Characters of all inline policies of a group, white space not counted.
+pub const GROUP_POLICY_SIZE: usize = 5120;
+/// Bytes of a bucket policy, white space included.
+pub const BUCKET_POLICY_BYTES: usize = 20 * 1024;
+/// Nesting of a policy document's JSON. The grammar itself needs 6.
+pub const POLICY_DEPTH: usize = 32;
+
+/// Minutes by which a request's date may differ from the server's clock.
+pub const CLOCK_SKEW_MINUTES: i64 = 15;
+/// Seconds that a presigned URL may be valid: 7 days.
+pub const PRESIGN_SECS_MAX: i64 = 604_800;
+/// Minutes in which the same idempotency token returns the same access key.
+pub const IDEMPOTENCY_MINUTES: i64 = 15;
+/// Characters of an idempotency token.
+pub const IDEMPOTENCY_TOKEN_CHARS: usize = 64;
+
+/// Bytes of an awsQuery request's body. A policy document is at most 131,072 characters, which
+/// percent-encoding can triple.
+pub const QUERY_BODY_BYTES: usize = 1024 * 1024;
+/// Parameters of an awsQuery request.
+pub const QUERY_PARAMETERS: usize = 10_000;
+/// Bytes of a request's head (request line and headers).
+pub const HEAD_BYTES: usize = 64 * 1024;
+/// Headers of a request.
+pub const HEADERS: usize = 200;
+
+/// Objects in one S3 listing page, deletions in one DeleteObjects.
+pub const S3_PAGE: usize = 1000;
+/// Bytes of an S3 object key.
+pub const S3_KEY_BYTES: usize = 1024;
+/// Parts of a multipart upload.
+pub const S3_PARTS: i32 = 10_000;
+/// Bytes of every part but the last.
+pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
+/// Bytes of one PUT or one part.
+pub const S3_PUT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+/// Bytes of an XML body that S3 parses (CompleteMultipartUpload with 10,000 parts is the largest).
+pub const S3_XML_BYTES: usize = 2 * 1024 * 1024;
+/// Buckets of an account.
+pub const S3_BUCKETS: usize = 10_000;
+/// Tags of one object.
+pub const S3_OBJECT_TAGS: usize = 10;
+/// Bytes of all user metadata (`x-amz-meta-*`) of an object.
+pub const S3_METADATA_BYTES: usize = 2048;
