@@ -67,3 +67,9 @@ pub const S3_BUCKETS: usize = 10_000;
 pub const S3_OBJECT_TAGS: usize = 10;
 /// Bytes of all user metadata (`x-amz-meta-*`) of an object.
 pub const S3_METADATA_BYTES: usize = 2048;
+/// Bytes of the line before a chunk's data in an aws-chunked body.
+pub const CHUNK_HEAD_BYTES: usize = 256;
+/// Bytes of all trailers of an aws-chunked body.
+pub const TRAILER_BYTES: usize = 4096;
+/// Trailers of an aws-chunked body.
+pub const TRAILERS: usize = 8;

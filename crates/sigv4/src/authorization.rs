@@ -1,0 +1,180 @@
+//! The pieces of a signature as text, from either form; and which form a request uses.
+//!
+//! It protects "exactly one": two signatures, or a part given twice, are refused rather than chosen
+//! from. It does not judge the pieces.
+
+use http::{header, request::Parts};
+
+use crate::{
+    ALGORITHM, Dialect, Fault, Form, MissingParams,
+    query::{Query, decode},
+};
+
+/// The parts of a signature as they were sent.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) form: Form,
+    pub(crate) credential: String,
+    pub(crate) signed_headers: String,
+    pub(crate) signature: String,
+    pub(crate) date: String,
+    pub(crate) session_token: Option<String>,
+    /// `X-Amz-Expires`, in query form.
+    pub(crate) expires: Option<String>,
+}
+
+impl Claim {
+    /// Reads the one signature of the request.
+    ///
+    /// # Errors
+    /// [`Fault`]s about mechanism, algorithm and presence.
+    pub(crate) fn read(parts: &Parts, query: &Query, dialect: Dialect) -> Result<Self, Fault> {
+        let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let (header, second) = (headers.next(), headers.next());
+        let in_query = query.value("X-Amz-Algorithm");
+        match (header, in_query) {
+            (Some(_), Some(_)) => Err(Fault::TwoMechanisms),
+            (Some(_), None) if second.is_some() => Err(Fault::TwoMechanisms),
+            (Some(header), None) => {
+                let text = String::from_utf8_lossy(header.as_bytes());
+                Self::from_header(parts, text.trim())
+            }
+            (None, Some(algorithm)) => Self::from_query(query, algorithm, dialect),
+            (None, None) => Err(without_algorithm(query, dialect)),
+        }
+    }
+
+    fn from_header(parts: &Parts, text: &str) -> Result<Self, Fault> {
+        let (algorithm, rest) = text.split_once(' ').unwrap_or((text, ""));
+        check_algorithm(algorithm, Form::Header)?;
+        let [mut credential, mut signed_headers, mut signature] = [None, None, None];
+        for pair in rest.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(Fault::NotAPair {
+                    pair: pair.to_owned(),
+                    header: text.to_owned(),
+                });
+            };
+            let slot = match name {
+                "Credential" => &mut credential,
+                "SignedHeaders" => &mut signed_headers,
+                "Signature" => &mut signature,
+                _ => continue,
+            };
+            if slot.replace(value).is_some() {
+                return Err(repeated(Form::Header, name));
+            }
+        }
+        let date = date_header(parts)?;
+        let missing = MissingParams {
+            credential: credential.is_none(),
+            signature: signature.is_none(),
+            signed_headers: signed_headers.is_none(),
+            date: date.is_none(),
+        };
+        let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
+            (credential, signed_headers, signature, date)
+        else {
+            return Err(Fault::HeaderParams(missing));
+        };
+        Ok(Self {
+            form: Form::Header,
+            credential: credential.to_owned(),
+            signed_headers: signed_headers.to_owned(),
+            signature: signature.to_owned(),
+            date,
+            session_token: single_header(parts, "x-amz-security-token")?,
+            expires: None,
+        })
+    }
+
+    fn from_query(query: &Query, algorithm: &str, dialect: Dialect) -> Result<Self, Fault> {
+        check_algorithm(algorithm, Form::Query)?;
+        if let Some(name) = query.repeated() {
+            return Err(repeated(Form::Query, name));
+        }
+        let text = |name| {
+            let value = query.value(name).filter(|value| !value.is_empty());
+            value.map(decode).transpose().map_err(Fault::QueryEscape)
+        };
+        let credential = text("X-Amz-Credential")?;
+        let signature = text("X-Amz-Signature")?;
+        let signed_headers = text("X-Amz-SignedHeaders")?;
+        let date = text("X-Amz-Date")?;
+        let expires = text("X-Amz-Expires")?;
+        let missing = MissingParams {
+            credential: credential.is_none(),
+            signature: signature.is_none(),
+            signed_headers: signed_headers.is_none(),
+            date: date.is_none(),
+        };
+        let no_expires = dialect == Dialect::S3 && expires.is_none();
+        let (Some(credential), Some(signed_headers), Some(signature), Some(date), false) =
+            (credential, signed_headers, signature, date, no_expires)
+        else {
+            return Err(Fault::QueryParams {
+                missing,
+                expires: no_expires,
+            });
+        };
+        Ok(Self {
+            form: Form::Query,
+            credential,
+            signed_headers,
+            signature,
+            date,
+            session_token: text("X-Amz-Security-Token")?,
+            expires,
+        })
+    }
+}
+
+/// What to say about a request with neither an `Authorization` header nor `X-Amz-Algorithm`.
+fn without_algorithm(query: &Query, dialect: Dialect) -> Fault {
+    if query.value("AWSAccessKeyId").is_some() || query.value("SignatureVersion").is_some() {
+        return Fault::SignatureV2;
+    }
+    if dialect == Dialect::S3 && query.value("X-Amz-Signature").is_some() {
+        return Fault::QueryParams {
+            missing: MissingParams::default(),
+            expires: query.value("X-Amz-Expires").is_none(),
+        };
+    }
+    Fault::Missing
+}
+
+fn check_algorithm(name: &str, form: Form) -> Result<(), Fault> {
+    match name {
+        ALGORITHM => Ok(()),
+        "AWS" if form == Form::Header => Err(Fault::SignatureV2),
+        _ => Err(Fault::Algorithm {
+            form,
+            name: name.to_owned(),
+        }),
+    }
+}
+
+/// `X-Amz-Date`, or else `Date`.
+fn date_header(parts: &Parts) -> Result<Option<String>, Fault> {
+    match single_header(parts, "x-amz-date")? {
+        Some(date) => Ok(Some(date)),
+        None => single_header(parts, "date"),
+    }
+}
+
+/// The value of a header that may be given once.
+fn single_header(parts: &Parts, name: &str) -> Result<Option<String>, Fault> {
+    let mut values = parts.headers.get_all(name).iter();
+    let (first, second) = (values.next(), values.next());
+    if second.is_some() {
+        return Err(repeated(Form::Header, name));
+    }
+    Ok(first.map(|value| String::from_utf8_lossy(value.as_bytes().trim_ascii()).into_owned()))
+}
+
+fn repeated(form: Form, name: &str) -> Fault {
+    Fault::Repeated {
+        form,
+        name: name.to_owned(),
+    }
+}

@@ -1,0 +1,202 @@
+//! The canonical request: the one byte sequence that client and server must agree on.
+//!
+//! It protects exactness: a path, query or header that differs in meaning differs here. It never
+//! rejects; what must be refused has been refused before ([`check_escapes`], `presented.rs`).
+
+use http::{HeaderValue, request::Parts};
+use memchr::memmem;
+
+use crate::{Dialect, Escape, Form, query::Query};
+
+/// Appends the canonical request of `parts`.
+pub(crate) fn push_request(
+    out: &mut Vec<u8>,
+    parts: &Parts,
+    dialect: Dialect,
+    form: Form,
+    signed_headers: &str,
+    payload: &str,
+) {
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b'\n');
+    push_path(out, parts.uri.path(), dialect);
+    out.push(b'\n');
+    push_query(out, parts.uri.query().unwrap_or_default(), form);
+    out.push(b'\n');
+    for name in signed_headers.split(';') {
+        push_header(out, parts, name);
+    }
+    out.push(b'\n');
+    out.extend_from_slice(signed_headers.as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(payload.as_bytes());
+}
+
+/// Checks that every `%` is followed by two hex digits.
+///
+/// # Errors
+/// The first bad [`Escape`].
+pub(crate) fn check_escapes(raw: &str) -> Result<(), Escape> {
+    for at in memchr::memchr_iter(b'%', raw.as_bytes()) {
+        let escape = raw.as_bytes().get(at..).unwrap_or_default();
+        match escape {
+            [_, high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {}
+            [_, _, _, ..] => {
+                let text = escape.get(..3).unwrap_or_default();
+                return Err(Escape::Illegal(String::from_utf8_lossy(text).into_owned()));
+            }
+            _ => return Err(Escape::Incomplete),
+        }
+    }
+    Ok(())
+}
+
+/// Appends a name or value of a query, encoded once; `+` is a space.
+pub(crate) fn push_query_part(out: &mut Vec<u8>, raw: &[u8]) {
+    push_normal(out, raw, |byte| match byte {
+        b'+' => Some(b"%20"),
+        _ => None,
+    });
+}
+
+/// Appends `raw` with everything but unreserved characters encoded.
+pub(crate) fn push_encoded(out: &mut Vec<u8>, raw: &[u8]) {
+    for byte in raw {
+        push_byte(out, *byte);
+    }
+}
+
+fn push_path(out: &mut Vec<u8>, raw: &str, dialect: Dialect) {
+    if matches!(raw, "" | "/") {
+        out.push(b'/');
+        return;
+    }
+    match dialect {
+        Dialect::S3 => push_path_once(out, raw),
+        Dialect::Query => {
+            let mut once = Vec::with_capacity(raw.len());
+            push_path_once(&mut once, raw);
+            push_path_twice(out, &once);
+        }
+    }
+}
+
+/// The path as sent, one encoding: an escaped slash stays escaped, nothing is resolved.
+fn push_path_once(out: &mut Vec<u8>, raw: &str) {
+    push_normal(out, raw.as_bytes(), |byte| match byte {
+        b'/' => Some(b"/"),
+        _ => None,
+    });
+}
+
+/// Resolves empty, `.` and `..` segments of an encoded path, and encodes it again.
+fn push_path_twice(out: &mut Vec<u8>, once: &[u8]) {
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in once.split(|byte| *byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => {
+                segments.pop();
+            }
+            _ => segments.push(segment),
+        }
+    }
+    for segment in &segments {
+        out.push(b'/');
+        push_encoded(out, segment);
+    }
+    if segments.is_empty() || once.ends_with(b"/") {
+        out.push(b'/');
+    }
+}
+
+/// In query form `X-Amz-Signature` is left out: it cannot sign itself.
+fn push_query(out: &mut Vec<u8>, raw: &str, form: Form) {
+    let query = Query::read(raw);
+    let itself = |name: &str| form == Form::Query && name == "X-Amz-Signature";
+    let mut first = true;
+    for (name, value) in query.pairs().filter(|(name, _)| !itself(name)) {
+        if !first {
+            out.push(b'&');
+        }
+        first = false;
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        out.extend_from_slice(value.as_bytes());
+    }
+}
+
+/// `name:value[,value…]`; nothing for a header that the request does not have.
+fn push_header(out: &mut Vec<u8>, parts: &Parts, name: &str) {
+    let mut values = parts.headers.get_all(name).iter().peekable();
+    if values.peek().is_none() {
+        if let (true, Some(host)) = (name == "host", parts.uri.authority()) {
+            out.extend_from_slice(b"host:");
+            out.extend_from_slice(host.as_str().as_bytes());
+            out.push(b'\n');
+        }
+        return;
+    }
+    out.extend_from_slice(name.as_bytes());
+    let mut separator = b':';
+    for value in values {
+        out.push(separator);
+        push_value(out, value);
+        separator = b',';
+    }
+    out.push(b'\n');
+}
+
+/// The value without surrounding white space, runs of spaces made one. Bytes that are not ASCII stay.
+fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
+    let value = value.as_bytes().trim_ascii();
+    if memmem::find(value, b"  ").is_none() {
+        out.extend_from_slice(value);
+        return;
+    }
+    let mut previous = 0;
+    for byte in value {
+        if (*byte, previous) != (b' ', b' ') {
+            out.push(*byte);
+        }
+        previous = *byte;
+    }
+}
+
+/// Encodes once: escapes are decoded when unreserved and upper-cased when not, raw bytes are encoded
+/// unless `special` says otherwise.
+fn push_normal(out: &mut Vec<u8>, raw: &[u8], special: impl Fn(u8) -> Option<&'static [u8]>) {
+    let mut rest = raw;
+    while let Some((byte, tail)) = rest.split_first() {
+        rest = tail;
+        if let Some((escaped, after)) = (*byte == b'%').then(|| unescape(tail)).flatten() {
+            push_byte(out, escaped);
+            rest = after;
+        } else if let Some(text) = special(*byte) {
+            out.extend_from_slice(text);
+        } else {
+            push_byte(out, *byte);
+        }
+    }
+}
+
+/// The byte of two hex digits, and what follows them.
+fn unescape(tail: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, after) = tail.split_first_chunk::<2>()?;
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let [high, low] = *digits;
+    let byte = u8::try_from(value(high)? * 16 + value(low)?).ok()?;
+    Some((byte, after))
+}
+
+fn push_byte(out: &mut Vec<u8>, byte: u8) {
+    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        out.push(byte);
+        return;
+    }
+    let mut digits = [0; 2];
+    // Cannot fail: one byte gives two digits.
+    let _ = hex::encode_to_slice([byte], &mut digits);
+    out.push(b'%');
+    out.extend_from_slice(&digits.map(|digit| digit.to_ascii_uppercase()));
+}

@@ -1,0 +1,417 @@
+//! What a request presents as proof, read and checked as far as that goes without a key.
+//!
+//! It protects AWS's order of checks, which clients can see: escapes, mechanism, algorithm and parts,
+//! signed headers, date, credential, scope; only then may a key be looked up. It does not look at the
+//! signature itself: see `verify.rs`.
+
+use http::request::Parts;
+use keywright_base::{Secret, Timestamp, limits, region};
+
+use crate::{
+    ExpiresFault, Fault, Form, Scope, ScopeFault, TERMINATOR,
+    authorization::Claim,
+    canonical,
+    query::{Query, decode},
+};
+
+/// Whose checks and words apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// IAM and STS.
+    Query,
+    /// S3.
+    S3,
+}
+
+/// What the called service expects of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Whose checks and words apply.
+    pub dialect: Dialect,
+    /// The service's signing name: `iam`, `sts` or `s3`.
+    pub service: &'static str,
+    /// The region that S3 names when the one given is unknown. Every known region is accepted,
+    /// because SDKs on a custom endpoint sign for the client's own.
+    pub home_region: &'static str,
+}
+
+/// How the request was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In the `Authorization` header.
+    Header,
+    /// As a URL.
+    Presigned {
+        /// Seconds of validity from the request's date. IAM and STS ignore `X-Amz-Expires` and give
+        /// every URL the window of a header.
+        expires_secs: u32,
+    },
+}
+
+/// What the request declares about its body (`x-amz-content-sha256`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing: the caller hashes the body. Always so for IAM and STS.
+    Undeclared,
+    /// The SHA-256 of the body.
+    Sha256([u8; 32]),
+    /// `UNSIGNED-PAYLOAD`.
+    Unsigned,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: every chunk is signed.
+    Streaming,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: the chunks and the trailer are signed.
+    StreamingTrailer,
+    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: chunks without signatures, and a trailer.
+    StreamingUnsignedTrailer,
+}
+
+impl Payload {
+    /// Reads a value of `x-amz-content-sha256`.
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "UNSIGNED-PAYLOAD" => Self::Unsigned,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => Self::Streaming,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => Self::StreamingTrailer,
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Self::StreamingUnsignedTrailer,
+            _ => {
+                let mut hash = [0; 32];
+                hex::decode_to_slice(text, &mut hash).ok()?;
+                let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
+                lower.then_some(Self::Sha256(hash))?
+            }
+        })
+    }
+
+    /// The word for the canonical request; `None` where a hash stands there.
+    pub(crate) const fn marker(self) -> Option<&'static str> {
+        match self {
+            Self::Undeclared | Self::Sha256(_) => None,
+            Self::Unsigned => Some("UNSIGNED-PAYLOAD"),
+            Self::Streaming => Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
+            Self::StreamingTrailer => Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
+            Self::StreamingUnsignedTrailer => Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+        }
+    }
+
+    /// Whether the body is aws-chunked.
+    pub const fn is_streaming(self) -> bool {
+        matches!(
+            self,
+            Self::Streaming | Self::StreamingTrailer | Self::StreamingUnsignedTrailer
+        )
+    }
+}
+
+/// What a request presents: claims, none of them proven until [`Presented::verify`].
+#[derive(Debug)]
+pub struct Presented {
+    pub(crate) dialect: Dialect,
+    pub(crate) access_key_id: String,
+    pub(crate) scope: Scope,
+    pub(crate) signed_headers: String,
+    pub(crate) signature: String,
+    session_token: Option<Secret<String>>,
+    pub(crate) date: Timestamp,
+    mode: Mode,
+    pub(crate) payload: Payload,
+}
+
+impl Presented {
+    /// Reads and checks what `parts` presents, in AWS's order; the first failure is the answer.
+    ///
+    /// # Errors
+    /// The [`Fault`] to render. [`Fault::Missing`] means that nothing was presented.
+    pub fn parse(parts: &Parts, now: Timestamp, rules: &Rules) -> Result<Self, Fault> {
+        let raw_query = parts.uri.query().unwrap_or_default();
+        canonical::check_escapes(parts.uri.path()).map_err(Fault::PathEscape)?;
+        canonical::check_escapes(raw_query).map_err(Fault::QueryEscape)?;
+        let query = Query::read(raw_query);
+        let claim = Claim::read(parts, &query, rules.dialect)?;
+        let (date, scope, access_key_id) = match rules.dialect {
+            Dialect::Query => check_query(parts, now, rules, &claim)?,
+            Dialect::S3 => check_s3(parts, now, rules, &claim)?,
+        };
+        let payload = match rules.dialect {
+            Dialect::Query => Payload::Undeclared,
+            Dialect::S3 => s3_payload(parts, &query, claim.form)?,
+        };
+        Ok(Self {
+            dialect: rules.dialect,
+            access_key_id,
+            scope,
+            mode: mode(&claim, rules.dialect)?,
+            signed_headers: claim.signed_headers,
+            signature: claim.signature,
+            session_token: claim.session_token.map(Secret::new),
+            date,
+            payload,
+        })
+    }
+
+    /// The access key id as sent; not necessarily well-formed.
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// The credential scope.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The names of the signed headers: lower case, sorted, separated by semicolons.
+    pub fn signed_headers(&self) -> &str {
+        &self.signed_headers
+    }
+
+    /// The signature as sent.
+    pub fn signature(&self) -> &str {
+        &self.signature
+    }
+
+    /// The session token, if there is one.
+    pub const fn session_token(&self) -> Option<&Secret<String>> {
+        self.session_token.as_ref()
+    }
+
+    /// The request's date.
+    pub const fn date(&self) -> Timestamp {
+        self.date
+    }
+
+    /// How the request was signed.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the request declares about its body.
+    pub const fn payload(&self) -> Payload {
+        self.payload
+    }
+
+    /// Holds a whole body to its declaration; `computed` is its SHA-256.
+    ///
+    /// # Errors
+    /// [`Fault::BodyHash`] when another hash was declared.
+    pub fn check_body(&self, computed: &[u8; 32]) -> Result<(), Fault> {
+        match self.payload {
+            Payload::Sha256(declared) if declared != *computed => Err(Fault::BodyHash {
+                declared: hex::encode(declared),
+                computed: hex::encode(computed),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The service in the credential that a request claims, for routing. Proves nothing; `None` when
+/// there is no credential of five parts.
+pub fn claimed_service(parts: &Parts) -> Option<String> {
+    let credential = match parts.headers.get(http::header::AUTHORIZATION) {
+        Some(header) => {
+            let (_, rest) = header.to_str().ok()?.split_once("Credential=")?;
+            rest.split([',', ' ']).next()?.to_owned()
+        }
+        None => decode(Query::read(parts.uri.query()?).value("X-Amz-Credential")?).ok()?,
+    };
+    let mut fields = credential.rsplit('/');
+    let service = fields.nth(1)?.to_owned();
+    fields.nth(2).map(|_| service)
+}
+
+/// The order of IAM and STS: signed headers, date, window, credential, scope.
+fn check_query(
+    parts: &Parts,
+    now: Timestamp,
+    rules: &Rules,
+    claim: &Claim,
+) -> Result<(Timestamp, Scope, String), Fault> {
+    check_signed_headers(parts, rules.dialect, claim)?;
+    let date = parse_date(claim)?;
+    check_window(date, now)?;
+    let (scope, access_key_id) = check_credential(rules, claim, date)?;
+    Ok((date, scope, access_key_id))
+}
+
+/// The order of S3: date, credential, scope, window or expiry, signed headers.
+fn check_s3(
+    parts: &Parts,
+    now: Timestamp,
+    rules: &Rules,
+    claim: &Claim,
+) -> Result<(Timestamp, Scope, String), Fault> {
+    let date = parse_date(claim)?;
+    let (scope, access_key_id) = check_credential(rules, claim, date)?;
+    match mode(claim, rules.dialect)? {
+        Mode::Header => check_window(date, now)?,
+        Mode::Presigned { expires_secs } => check_expiry(date, expires_secs, now)?,
+    }
+    check_signed_headers(parts, rules.dialect, claim)?;
+    Ok((date, scope, access_key_id))
+}
+
+fn check_signed_headers(parts: &Parts, dialect: Dialect, claim: &Claim) -> Result<(), Fault> {
+    let list = claim.signed_headers.as_str();
+    let signed = |name: &str| list.split(';').any(|signed| signed == name);
+    let mut unsigned = Vec::new();
+    if !signed("host") {
+        unsigned.push("host".to_owned());
+    }
+    for name in parts.headers.keys().map(http::HeaderName::as_str) {
+        if must_be_signed(name, dialect, claim.form) && !signed(name) {
+            unsigned.push(name.to_owned());
+        }
+    }
+    if !unsigned.is_empty() {
+        unsigned.sort_unstable();
+        return Err(Fault::HeadersNotSigned(unsigned));
+    }
+    let lower = !list.bytes().any(|b| b.is_ascii_uppercase());
+    let ascending = list.split(';').is_sorted_by(|a, b| a < b);
+    if lower && ascending {
+        return Ok(());
+    }
+    Err(Fault::SignedHeaders {
+        form: claim.form,
+        got: list.to_owned(),
+    })
+}
+
+/// A presigned URL's `x-amz-content-sha256` is bound by the canonical request's last line instead.
+fn must_be_signed(name: &str, dialect: Dialect, form: Form) -> bool {
+    match (dialect, form) {
+        (Dialect::Query, _) => name == "content-type" || name.starts_with("x-amz-"),
+        (Dialect::S3, Form::Header) => name.starts_with("x-amz-"),
+        (Dialect::S3, Form::Query) => name.starts_with("x-amz-") && name != "x-amz-content-sha256",
+    }
+}
+
+fn parse_date(claim: &Claim) -> Result<Timestamp, Fault> {
+    let text = claim.date.as_str();
+    let digits = text.len() == 16
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 => byte == b'T',
+            15 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        });
+    let date = Timestamp::parse_amz_date(text).ok().filter(|_| digits);
+    date.ok_or_else(|| Fault::DateForm {
+        form: claim.form,
+        got: text.to_owned(),
+    })
+}
+
+fn check_window(date: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    let window_secs = limits::CLOCK_SKEW_MINUTES * 60;
+    let now = now.truncate_to_secs();
+    if date < now.plus_secs(-window_secs) {
+        Err(Fault::TooOld { date, now })
+    } else if date > now.plus_secs(window_secs) {
+        Err(Fault::TooEarly { date, now })
+    } else {
+        Ok(())
+    }
+}
+
+fn check_expiry(date: Timestamp, expires_secs: u32, now: Timestamp) -> Result<(), Fault> {
+    let expired_at = date.plus_secs(i64::from(expires_secs));
+    if date > now.plus_secs(limits::CLOCK_SKEW_MINUTES * 60) {
+        return Err(Fault::PresignEarly);
+    }
+    if now >= expired_at {
+        return Err(Fault::PresignExpired {
+            expires_secs,
+            expired_at,
+            now,
+        });
+    }
+    Ok(())
+}
+
+fn check_credential(
+    rules: &Rules,
+    claim: &Claim,
+    date: Timestamp,
+) -> Result<(Scope, String), Fault> {
+    let fields: Vec<&str> = claim.credential.split('/').collect();
+    let [access_key_id, day, region_code, service, terminator] = *fields.as_slice() else {
+        return Err(credential_form(claim));
+    };
+    if access_key_id.is_empty() {
+        return Err(credential_form(claim));
+    }
+    let known = region(region_code);
+    let day_expected = claim.date.get(..8).unwrap_or_default();
+    let wrong = |given: &str, right: bool| (!right).then(|| given.to_owned());
+    let fault = ScopeFault {
+        form: claim.form,
+        region: wrong(region_code, known.is_some()),
+        region_expected: rules.home_region,
+        service: wrong(service, service == rules.service),
+        service_expected: rules.service,
+        terminator: wrong(terminator, terminator == TERMINATOR),
+        date: wrong(day, day == day_expected),
+        request_date: date,
+    };
+    let (Some(known), Ok(bytes)) = (known, <[u8; 8]>::try_from(day.as_bytes())) else {
+        return Err(Fault::Scope(Box::new(fault)));
+    };
+    if fault.service.is_some() || fault.terminator.is_some() || fault.date.is_some() {
+        return Err(Fault::Scope(Box::new(fault)));
+    }
+    let scope = Scope::new(bytes, known.code, rules.service);
+    Ok((scope, access_key_id.to_owned()))
+}
+
+fn credential_form(claim: &Claim) -> Fault {
+    Fault::CredentialForm {
+        form: claim.form,
+        got: claim.credential.clone(),
+    }
+}
+
+fn mode(claim: &Claim, dialect: Dialect) -> Result<Mode, Fault> {
+    if claim.form == Form::Header {
+        return Ok(Mode::Header);
+    }
+    let secs = match (dialect, claim.expires.as_deref()) {
+        (Dialect::S3, Some(text)) => {
+            let secs: i64 = text
+                .parse()
+                .map_err(|_| Fault::Expires(ExpiresFault::NotANumber))?;
+            if secs < 0 {
+                return Err(Fault::Expires(ExpiresFault::Negative));
+            }
+            if secs > limits::PRESIGN_SECS_MAX {
+                return Err(Fault::Expires(ExpiresFault::TooLong));
+            }
+            secs
+        }
+        _ => limits::CLOCK_SKEW_MINUTES * 60,
+    };
+    let expires_secs = u32::try_from(secs).map_err(|_| Fault::Expires(ExpiresFault::TooLong))?;
+    Ok(Mode::Presigned { expires_secs })
+}
+
+/// S3's declaration: the header, in query form also the parameter; a URL without one is unsigned.
+fn s3_payload(parts: &Parts, query: &Query, form: Form) -> Result<Payload, Fault> {
+    let name = "x-amz-content-sha256";
+    let mut values = parts.headers.get_all(name).iter();
+    let (header, second) = (values.next(), values.next());
+    if second.is_some() {
+        return Err(Fault::Repeated {
+            form: Form::Header,
+            name: name.to_owned(),
+        });
+    }
+    let parameter = match form {
+        Form::Header => None,
+        Form::Query => query.value("X-Amz-Content-Sha256"),
+    };
+    let declared = match (header, parameter) {
+        (Some(header), _) => String::from_utf8_lossy(header.as_bytes()).into_owned(),
+        (None, Some(parameter)) => parameter.to_owned(),
+        (None, None) if form == Form::Query => return Ok(Payload::Unsigned),
+        (None, None) => return Err(Fault::ContentSha256Missing),
+    };
+    Payload::parse(&declared).ok_or(Fault::ContentSha256Form { got: declared })
+}

@@ -1,0 +1,82 @@
+//! The query string as pairs of normally encoded names and values, and the `X-Amz-*` parameters in it.
+//!
+//! It protects one reading of the query: the canonical form and the parameters come from the same
+//! split. It does not interpret parameters that are not about signing.
+
+use std::ops::Range;
+
+use crate::{Escape, canonical};
+
+/// A query string split at `&` and the first `=`, percent-encoded anew; in canonical order.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    text: Vec<u8>,
+    pairs: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Query {
+    /// Splits and encodes `raw`, which has passed [`canonical::check_escapes`].
+    pub(crate) fn read(raw: &str) -> Self {
+        let mut query = Self::default();
+        if raw.is_empty() {
+            return query;
+        }
+        query.text.reserve(raw.len() + raw.len() / 4);
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (query.push(name), query.push(value));
+            query.pairs.push((name, value));
+        }
+        let text = &query.text;
+        let slice = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+        query
+            .pairs
+            .sort_by(|a, b| (slice(&a.0), slice(&a.1)).cmp(&(slice(&b.0), slice(&b.1))));
+        query
+    }
+
+    /// The pairs, encoded, by name and then by value.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs
+            .iter()
+            .map(|(name, value)| (self.slice(name), self.slice(value)))
+    }
+
+    /// The encoded value of the parameter with this encoded name; the first, if there are several.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        self.pairs()
+            .find(|(given, _)| *given == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The first `X-Amz-*` name that is given twice.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let names = || self.pairs().map(|(name, _)| name);
+        names()
+            .zip(names().skip(1))
+            .find(|(a, b)| a == b && a.starts_with("X-Amz-"))
+            .map(|(name, _)| name)
+    }
+
+    fn slice(&self, range: &Range<usize>) -> &str {
+        let bytes = self.text.get(range.clone()).unwrap_or_default();
+        str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn push(&mut self, part: &str) -> Range<usize> {
+        let start = self.text.len();
+        canonical::push_query_part(&mut self.text, part.as_bytes());
+        start..self.text.len()
+    }
+}
+
+/// The text of an encoded parameter.
+///
+/// # Errors
+/// [`Escape::Illegal`] when it is not UTF-8.
+pub(crate) fn decode(encoded: &str) -> Result<String, Escape> {
+    percent_encoding::percent_decode_str(encoded)
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| Escape::Illegal(encoded.to_owned()))
+}
