@@ -1,1 +1,70 @@
-fn main() {}
+//! Verification with a cached signing key: the hottest path of the server.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::request::Parts;
+use keywright_base::{Secret, Timestamp};
+use keywright_sigv4::{
+    Credentials, Dialect, Payload, PayloadHash, Presented, Rules, SigningKey, Target, sign,
+};
+
+const NOW: Timestamp = Timestamp::from_secs(1_789_132_519);
+
+fn signed(target: &str, headers: &[(&'static str, &str)], rules: &Rules) -> (Parts, SigningKey) {
+    let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
+    let mut request = http::Request::builder().method("POST").uri(target);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+    let credentials = Credentials {
+        access_key_id: "AKIAIOSFODNN7EXAMPLE",
+        secret: &secret,
+        session_token: None,
+    };
+    let target = Target {
+        region: "us-east-1",
+        service: rules.service,
+    };
+    sign(&mut parts, &credentials, &target, Payload::Undeclared, NOW).expect("signed");
+    let key = SigningKey::derive(&secret, &NOW.scope_date(), "us-east-1", rules.service);
+    (parts, key)
+}
+
+fn run(criterion: &mut Criterion, name: &str, parts: &Parts, key: &SigningKey, rules: &Rules) {
+    let body = PayloadHash::of(b"");
+    let presented = Presented::parse(parts, NOW, rules).expect("presented");
+    criterion.bench_function(&format!("{name}/parse"), |bench| {
+        bench.iter(|| Presented::parse(parts, NOW, rules));
+    });
+    criterion.bench_function(&format!("{name}/verify"), |bench| {
+        bench.iter(|| presented.verify(parts, key, body).expect("verified"));
+    });
+}
+
+fn verify(criterion: &mut Criterion) {
+    let iam = Rules {
+        dialect: Dialect::Query,
+        service: "iam",
+        home_region: "us-east-1",
+    };
+    let form = "application/x-www-form-urlencoded; charset=utf-8";
+    let headers = [("host", "localhost:9000"), ("content-type", form)];
+    let (parts, key) = signed("/", &headers, &iam);
+    run(criterion, "iam", &parts, &key, &iam);
+
+    let s3 = Rules {
+        dialect: Dialect::S3,
+        service: "s3",
+        ..iam
+    };
+    let headers = [("host", "localhost:9000"), ("content-type", "text/plain")];
+    let (parts, key) = signed(
+        "/bucket/some/key%20name.txt?partNumber=3&uploadId=abc",
+        &headers,
+        &s3,
+    );
+    run(criterion, "s3", &parts, &key, &s3);
+}
+
+criterion_group!(benches, verify);
+criterion_main!(benches);

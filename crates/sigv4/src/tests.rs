@@ -1,1 +1,66 @@
-//! Tests.
+//! What the tests of this crate share: AWS's published key, requests as text, rules.
+
+mod canonical;
+mod chunks;
+mod examples;
+mod order;
+mod round_trip;
+mod texts;
+
+use http::request::Parts;
+use keywright_base::{Secret, Timestamp};
+
+use crate::{Credentials, Dialect, Fault, Presented, Rules, Target};
+
+pub(crate) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const NOW: &str = "20260911T131519Z";
+
+pub(crate) const IAM: Rules = Rules {
+    dialect: Dialect::Query,
+    service: "iam",
+    home_region: "us-east-1",
+};
+pub(crate) const S3: Rules = Rules {
+    dialect: Dialect::S3,
+    service: "s3",
+    home_region: "us-east-1",
+};
+
+/// The secret of AWS's published examples for S3.
+pub(crate) fn secret() -> Secret<String> {
+    Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned())
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse_amz_date(text).unwrap()
+}
+
+/// A request from its method and target and its headers, one a line.
+pub(crate) fn request(line: &str, headers: &str) -> Parts {
+    let (method, target) = line.split_once(' ').unwrap();
+    let mut request = http::Request::builder().method(method).uri(target);
+    for header in headers.lines().filter(|line| !line.trim().is_empty()) {
+        let (name, value) = header.trim_start().split_once(':').unwrap();
+        request = request.header(name, value.trim_start());
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+pub(crate) fn credentials(secret: &Secret<String>) -> Credentials<'_> {
+    Credentials {
+        access_key_id: ID,
+        secret,
+        session_token: None,
+    }
+}
+
+pub(crate) const fn target(rules: &Rules) -> Target {
+    Target {
+        region: "eu-west-1",
+        service: rules.service,
+    }
+}
+
+pub(crate) fn parse(parts: &Parts, rules: &Rules) -> Result<Presented, Fault> {
+    Presented::parse(parts, at(NOW), rules)
+}
