@@ -1,5 +1,10 @@
 //! Verification with a cached signing key: the hottest path of the server.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark that cannot set up must stop"
+)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
 use keywright_base::{Secret, Timestamp};

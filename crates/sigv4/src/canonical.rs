@@ -167,7 +167,13 @@ fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
 /// unless `special` says otherwise.
 fn push_normal(out: &mut Vec<u8>, raw: &[u8], special: impl Fn(u8) -> Option<&'static [u8]>) {
     let mut rest = raw;
-    while let Some((byte, tail)) = rest.split_first() {
+    loop {
+        let plain = rest.iter().take_while(|byte| unreserved(**byte)).count();
+        let (run, after) = rest.split_at(plain);
+        out.extend_from_slice(run);
+        let Some((byte, tail)) = after.split_first() else {
+            return;
+        };
         rest = tail;
         if let Some((escaped, after)) = (*byte == b'%').then(|| unescape(tail)).flatten() {
             push_byte(out, escaped);
@@ -189,8 +195,12 @@ fn unescape(tail: &[u8]) -> Option<(u8, &[u8])> {
     Some((byte, after))
 }
 
+const fn unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
 fn push_byte(out: &mut Vec<u8>, byte: u8) {
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+    if unreserved(byte) {
         out.push(byte);
         return;
     }

@@ -133,7 +133,7 @@ impl ChunkDecoder {
         Ok(Self {
             signer: signed.then(|| Signer {
                 key: key.clone(),
-                amz_date: presented.date.amz_date(),
+                amz_date: presented.amz_date.clone(),
                 scope: presented.scope,
                 previous: presented.signature.clone(),
             }),

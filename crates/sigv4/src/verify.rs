@@ -2,7 +2,7 @@
 //!
 //! It protects [`Verified`]: there is no other way to get one. It does not find the key.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::request::Parts;
 
@@ -75,7 +75,7 @@ impl Presented {
             &self.signed_headers,
             payload.as_deref().unwrap_or_default(),
         );
-        let string_to_sign = string_to_sign(&self.date.amz_date(), &self.scope, &canonical_request);
+        let string_to_sign = string_to_sign(&self.amz_date, &self.scope, &canonical_request);
         if payload.is_some() && key.verifies(&string_to_sign, &self.signature) {
             return Ok(Verified(()));
         }
@@ -95,13 +95,13 @@ impl Presented {
     }
 
     /// The last line of the canonical request; `None` when nothing covers the body.
-    fn payload_line(&self, given: PayloadHash) -> Option<String> {
+    fn payload_line(&self, given: PayloadHash) -> Option<Cow<'static, str>> {
         if let Some(marker) = self.payload.marker() {
-            return Some(marker.to_owned());
+            return Some(Cow::Borrowed(marker));
         }
         match (given, self.payload) {
             (PayloadHash::Of(hash), _) | (PayloadHash::Declared, Payload::Sha256(hash)) => {
-                Some(hex::encode(hash))
+                Some(Cow::Owned(hex::encode(hash)))
             }
             (PayloadHash::Declared, _) => None,
         }

@@ -85,7 +85,7 @@ fn published_example() {
         (66800, ChunkFault::Signature),
         (66750, ChunkFault::Malformed),
         (3, ChunkFault::Signature),
-        (66823, ChunkFault::Trailer),
+        (66823, ChunkFault::Incomplete),
     ] {
         let mut bad = body.clone();
         bad[at] = if bad[at] == b'0' { b'1' } else { b'0' };

@@ -186,6 +186,15 @@ fn iam_in_header_form() {
 }
 
 #[test]
+fn the_list_of_signed_headers_is_bounded() {
+    let names = (0..250).map(|n| format!(";x{n:03}"));
+    let list = format!("host{}", names.collect::<String>());
+    let headers = format!("{ALL}A, SignedHeaders={list}, Signature=00\ndate: x");
+    let expect = "400 IncompleteSignature SignedHeaders must be";
+    check(&IAM, "GET /", &headers, expect);
+}
+
+#[test]
 fn iam_presigned() {
     let base = "GET /?X-Amz-Algorithm=AWS4-HMAC-SHA256";
     let date = "&X-Amz-Date=20260911T131519Z";
