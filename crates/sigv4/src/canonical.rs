@@ -147,7 +147,8 @@ fn push_header(out: &mut Vec<u8>, parts: &Parts, name: &str) {
     out.push(b'\n');
 }
 
-/// The value without surrounding white space, runs of spaces made one. Bytes that are not ASCII stay.
+/// The value without surrounding white space, runs of spaces made one. Bytes that are not ASCII
+/// stay.
 fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
     let value = value.as_bytes().trim_ascii();
     if memmem::find(value, b"  ").is_none() {
@@ -163,8 +164,8 @@ fn push_value(out: &mut Vec<u8>, value: &HeaderValue) {
     }
 }
 
-/// Encodes once: escapes are decoded when unreserved and upper-cased when not, raw bytes are encoded
-/// unless `special` says otherwise.
+/// Encodes once: escapes are decoded when unreserved and upper-cased when not, raw bytes are
+/// encoded unless `special` says otherwise.
 fn push_normal(out: &mut Vec<u8>, raw: &[u8], special: impl Fn(u8) -> Option<&'static [u8]>) {
     let mut rest = raw;
     loop {

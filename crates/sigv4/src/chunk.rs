@@ -1,12 +1,13 @@
 //! aws-chunked bodies: undone piece by piece, every signature checked.
 //!
-//! It protects two rules. Memory is bounded: data is handed on as it arrives, and only a chunk's head
-//! or a trailer line is ever kept. Nothing is proven before its chunk ends: **what
+//! It protects two rules. Memory is bounded: data is handed on as it arrives, and only a chunk's
+//! head or a trailer line is ever kept. Nothing is proven before its chunk ends: **what
 //! [`ChunkDecoder::decode`] hands out must not be committed until [`ChunkDecoder::finish`] has
 //! returned `Ok`.** It does not compute the trailing checksum; [`Finished`] carries it.
 //!
-//! The form: `SIZE-IN-HEX[;chunk-signature=HEX]` CRLF, the data, CRLF; a last chunk of size 0 without
-//! data; `name:value` CRLF for each trailer, `x-amz-trailer-signature:HEX` CRLF when signed; CRLF.
+//! The form: `SIZE-IN-HEX[;chunk-signature=HEX]` CRLF, the data, CRLF; a last chunk of size 0
+//! without data; `name:value` CRLF for each trailer, `x-amz-trailer-signature:HEX` CRLF when
+//! signed; CRLF.
 
 use bytes::{Buf, Bytes};
 use keywright_base::limits;

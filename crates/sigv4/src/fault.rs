@@ -1,7 +1,7 @@
 //! Why a request is not authentic, with what a human needs to mend it.
 //!
-//! It protects the split between reason and text: this file knows reasons, `wire.rs` knows AWS's words.
-//! No variant holds a secret in the clear.
+//! It protects the split between reason and text: this file knows reasons, `wire.rs` knows AWS's
+//! words. No variant holds a secret in the clear.
 
 use keywright_base::{Secret, Timestamp};
 

@@ -1,7 +1,7 @@
 //! The signing key of one day, region and service, and the scope that names them.
 //!
-//! It protects the derived key: 32 bytes, wiped when dropped, never printed. Caching is the caller's:
-//! a key may be kept until its day is over or its secret is revoked.
+//! It protects the derived key: 32 bytes, wiped when dropped, never printed. Caching is the
+//! caller's: a key may be kept until its day is over or its secret is revoked.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
 //! What a request presents as proof, read and checked as far as that goes without a key.
 //!
-//! It protects AWS's order of checks, which clients can see: escapes, mechanism, algorithm and parts,
-//! signed headers, date, credential, scope; only then may a key be looked up. It does not look at the
-//! signature itself: see `verify.rs`.
+//! It protects AWS's order of checks, which clients can see: escapes, mechanism, algorithm and
+//! parts, signed headers, date, credential, scope; only then may a key be looked up. It does not
+//! look at the signature itself: see `verify.rs`.
 
 use http::request::Parts;
 use keywright_base::{Secret, Timestamp, limits, region};

@@ -1,4 +1,5 @@
-//! The query string as pairs of normally encoded names and values, and the `X-Amz-*` parameters in it.
+//! The query string as pairs of normally encoded names and values, and the `X-Amz-*` parameters in
+//! it.
 //!
 //! It protects one reading of the query: the canonical form and the parameters come from the same
 //! split. It does not interpret parameters that are not about signing.

@@ -1,7 +1,7 @@
 //! The client's side: sign a request in its `Authorization` header, or make a presigned URL.
 //!
-//! It protects symmetry: it uses the very canonical form that verification uses. It sends nothing and
-//! hashes no body; the caller says what the body is.
+//! It protects symmetry: it uses the very canonical form that verification uses. It sends nothing
+//! and hashes no body; the caller says what the body is.
 
 use http::{HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
 use keywright_base::{Secret, Timestamp, limits};
@@ -68,8 +68,9 @@ impl Target {
     }
 }
 
-/// Signs in header form: sets `x-amz-date`, for S3 `x-amz-content-sha256`, for temporary credentials
-/// `x-amz-security-token`, and `Authorization`; gives the signature, which seeds a chunked body.
+/// Signs in header form: sets `x-amz-date`, for S3 `x-amz-content-sha256`, for temporary
+/// credentials `x-amz-security-token`, and `Authorization`; gives the signature, which seeds a
+/// chunked body.
 ///
 /// `payload` is [`Payload::Sha256`] of the body, or one of S3's markers;
 /// [`Payload::Undeclared`] stands for an empty body.

@@ -1,7 +1,7 @@
 //! Every authentication failure in AWS's words: code, status, message and extra elements.
 //!
-//! It protects the wire format: clients match on these texts, so this is the one place that has them
-//! and every one is golden in the tests. It does not write XML.
+//! It protects the wire format: clients match on these texts, so this is the one place that has
+//! them and every one is golden in the tests. It does not write XML.
 
 use keywright_base::Timestamp;
 
