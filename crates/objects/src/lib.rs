@@ -1,1 +1,212 @@
-//! (being written)
+//! What S3 means: buckets, objects, listings, multipart uploads, tags and bucket policies.
+//!
+//! The rule: an answer is given only after the bytes and the index are durable, and nothing is ever
+//! half visible. Bytes are files under one folder (`blobs`), small ones lie in the index; everything
+//! else is rows of [`keywright_store::contract::ObjectIndex`]. This crate does not know HTTP or XML,
+//! who the caller is, or what it may do: the server authorizes first and passes what it looked up.
+
+mod blobs;
+mod bucket;
+mod conditions;
+mod copy;
+mod digest;
+mod fault;
+mod ingest;
+mod listing;
+mod multipart;
+mod names;
+mod object;
+mod policies;
+mod range;
+mod read;
+mod row;
+mod tags;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use tokio::{
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+    task::spawn_blocking,
+};
+
+use keywright_base::{Clock, Entropy};
+use keywright_store::contract::{Displaced, IndexWrite, ObjectIndex, StoreError};
+
+pub use bucket::{Bucket, BucketAsk, BucketPage};
+pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
+pub use copy::{Copied, Copy};
+pub use digest::{Algorithm, Checksum, Kind};
+pub use fault::{BodyError, ChecksumFault, Fault, TagFault, wire};
+pub use ingest::{Body, ClaimedValue, Claims, INLINE_BYTES};
+pub use listing::{Ask as ListAsk, Listing};
+pub use multipart::{Completion, NamedPart, Part, PartPage, Upload, UploadAsk, UploadPage};
+pub use names::{check_bucket as check_bucket_name, check_class, check_key};
+pub use object::{Headers, Meta, Object, Put};
+pub use policies::Policies;
+pub use range::Span;
+pub use read::{Ask as ReadAsk, Reading, View};
+pub use tags::{
+    Tags, check_bucket as check_bucket_tags, check_object as check_object_tags,
+    parse_header as parse_tagging,
+};
+
+use blobs::{BlobId, Blobs};
+
+/// The objects of an installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Objects {
+    index: Arc<dyn ObjectIndex>,
+    blobs: Arc<Blobs>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    locks: Arc<Vec<Arc<RwLock<()>>>>,
+}
+
+/// Locks by hash: a write that only replaces shares one with others, a write that keeps the blobs of
+/// the row it read excludes them, so that nobody frees what it keeps.
+const LOCKS: usize = 64;
+
+/// The blobs that the rows of a batch refer to.
+enum Named {
+    /// None.
+    Nothing,
+    /// Blobs made for this batch.
+    Fresh(Vec<BlobId>),
+    /// Blobs that other rows refer to already.
+    Kept(Vec<BlobId>),
+}
+
+impl Named {
+    fn blobs(&self) -> &[BlobId] {
+        match self {
+            Self::Nothing => &[],
+            Self::Fresh(ids) | Self::Kept(ids) => ids,
+        }
+    }
+
+    /// What to free when the batch was not written.
+    fn unwritten(self) -> Vec<Vec<BlobId>> {
+        match self {
+            Self::Fresh(ids) => vec![ids],
+            Self::Nothing | Self::Kept(_) => Vec::new(),
+        }
+    }
+}
+
+enum Held {
+    Shared(#[expect(dead_code, reason = "held, not read")] OwnedRwLockReadGuard<()>),
+    Alone(#[expect(dead_code, reason = "held, not read")] OwnedRwLockWriteGuard<()>),
+}
+
+impl std::fmt::Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Objects").finish_non_exhaustive()
+    }
+}
+
+impl Objects {
+    /// Opens the folder of blobs and sweeps what no row refers to. Blocking; call it once, before
+    /// requests are served.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when the folder or the index cannot be read.
+    pub fn open(
+        folder: PathBuf,
+        index: Arc<dyn ObjectIndex>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Fault> {
+        let blobs = Blobs::open(folder, Arc::clone(&entropy))?;
+        let mut used = HashSet::new();
+        let mut damage = None;
+        index.every_body(&mut |body| match row::blobs(body) {
+            Ok(ids) => used.extend(ids),
+            Err(fault) => damage = Some(fault),
+        })?;
+        if let Some(fault) = damage {
+            return Err(fault);
+        }
+        let swept = blobs.sweep(&used)?;
+        if swept > 0 {
+            tracing::info!(swept, "removed blobs that nothing refers to");
+        }
+        let locks = (0..LOCKS).map(|_| Arc::new(RwLock::new(()))).collect();
+        Ok(Self {
+            index,
+            blobs: Arc::new(blobs),
+            clock,
+            entropy,
+            locks: Arc::new(locks),
+        })
+    }
+
+    async fn shared(&self, name: &str) -> Option<Held> {
+        Some(Held::Shared(
+            Arc::clone(self.lock(name)?).read_owned().await,
+        ))
+    }
+
+    async fn alone(&self, name: &str) -> Option<Held> {
+        Some(Held::Alone(
+            Arc::clone(self.lock(name)?).write_owned().await,
+        ))
+    }
+
+    fn lock(&self, name: &str) -> Option<&Arc<RwLock<()>>> {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let slot = hasher.finish() % u64::try_from(self.locks.len()).unwrap_or(1);
+        self.locks.get(usize::try_from(slot).unwrap_or(0))
+    }
+
+    /// Commits, then frees what the batch displaced, except for what its own rows refer to. When
+    /// nothing was written, blobs made for it are freed; when the outcome is unknown nothing is: the
+    /// next start sweeps. It runs to its end even if the request that asked for it goes away.
+    async fn commit(
+        &self,
+        batch: Vec<IndexWrite>,
+        named: Named,
+        held: Option<Held>,
+    ) -> Result<Displaced, StoreError> {
+        let pending = self.index.apply(batch);
+        let blobs = Arc::clone(&self.blobs);
+        let work = tokio::spawn(async move {
+            let result = pending.await;
+            let doomed = match &result {
+                Ok(displaced) => freed(displaced, named.blobs()),
+                Err(StoreError::Precondition(_)) => named.unwritten(),
+                Err(_) => Vec::new(),
+            };
+            drop(held);
+            if doomed.iter().any(|ids| !ids.is_empty()) {
+                let free = move || doomed.iter().for_each(|ids| blobs.remove(ids));
+                let _ = spawn_blocking(free).await;
+            }
+            result
+        });
+        work.await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+}
+
+/// The blobs behind displaced rows, object by object, without those that are still referred to.
+fn freed(displaced: &Displaced, kept: &[BlobId]) -> Vec<Vec<BlobId>> {
+    let kept: HashSet<_> = kept.iter().copied().collect();
+    let objects = displaced.objects.iter().map(|row| row.body.as_slice());
+    let parts = displaced.parts.iter().map(|row| row.body.as_slice());
+    objects
+        .chain(parts)
+        .filter_map(|body| row::blobs(body).ok())
+        .map(|ids| ids.into_iter().filter(|id| !kept.contains(id)).collect())
+        .collect()
+}

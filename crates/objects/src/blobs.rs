@@ -1,0 +1,272 @@
+//! The bytes of objects on local disk, one file a blob.
+//!
+//! The rule: a blob has its final name only when all its bytes and its name are durable, and it is
+//! removed only when nothing refers to it. A crash leaves at worst files that nothing refers to; they
+//! are swept at the start. This file does not know what an object is, and everything in it blocks.
+//!
+//! A reader of several blobs pins them by the first: a removal of pinned blobs waits for the last pin.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use keywright_base::Entropy;
+
+/// The name of a blob: random, never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct BlobId(pub(crate) [u8; 16]);
+
+/// The folder of blobs.
+pub(crate) struct Blobs {
+    root: PathBuf,
+    entropy: Arc<dyn Entropy>,
+    pins: Mutex<HashMap<BlobId, Pinned>>,
+}
+
+#[derive(Default)]
+struct Pinned {
+    readers: usize,
+    doomed: Vec<BlobId>,
+}
+
+/// A blob that is being written; dropped unfinished, it is gone.
+pub(crate) struct Draft {
+    file: File,
+    path: PathBuf,
+    id: BlobId,
+    done: bool,
+}
+
+/// Keeps the blobs of an object readable until it is dropped.
+pub(crate) struct Pin {
+    blobs: Arc<Blobs>,
+    first: BlobId,
+}
+
+impl Blobs {
+    /// Opens the folder, makes its layout, and removes what a crash left in the making.
+    pub(crate) fn open(root: PathBuf, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
+        make_folder(&root)?;
+        let drafts = root.join("tmp");
+        make_folder(&drafts)?;
+        for entry in fs::read_dir(&drafts)? {
+            fs::remove_file(entry?.path())?;
+        }
+        for shelf in 0..=u8::MAX {
+            make_folder(&root.join(hex::encode([shelf])))?;
+        }
+        sync_folder(&root)?;
+        Ok(Self {
+            root,
+            entropy,
+            pins: Mutex::default(),
+        })
+    }
+
+    /// Removes every blob that is not among `used`; how many they were.
+    pub(crate) fn sweep(&self, used: &HashSet<BlobId>) -> io::Result<usize> {
+        let mut swept = 0;
+        for shelf in 0..=u8::MAX {
+            for entry in fs::read_dir(self.root.join(hex::encode([shelf])))? {
+                let path = entry?.path();
+                if !blob_of(&path).is_some_and(|id| used.contains(&id)) {
+                    fs::remove_file(path)?;
+                    swept += 1;
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    /// Begins a blob.
+    pub(crate) fn draft(&self) -> io::Result<Draft> {
+        let mut raw = [0; 16];
+        self.entropy.fill(&mut raw);
+        let id = BlobId(raw);
+        let path = self.root.join("tmp").join(hex::encode(raw));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Draft {
+            file,
+            path,
+            id,
+            done: false,
+        })
+    }
+
+    /// Makes a draft durable under its final name.
+    pub(crate) fn finish(&self, mut draft: Draft) -> io::Result<BlobId> {
+        draft.file.sync_all()?;
+        let path = self.path(draft.id);
+        fs::rename(&draft.path, &path)?;
+        draft.done = true;
+        if let Some(shelf) = path.parent() {
+            sync_folder(shelf)?;
+        }
+        Ok(draft.id)
+    }
+
+    /// Opens a blob for reading.
+    pub(crate) fn read(&self, id: BlobId) -> io::Result<File> {
+        File::open(self.path(id))
+    }
+
+    /// Pins the blobs of one object and opens the first of them. `NotFound` says that they were
+    /// removed before: the object has to be looked up again.
+    pub(crate) fn pin(self: &Arc<Self>, first: BlobId) -> io::Result<(Pin, File)> {
+        self.pins().entry(first).or_default().readers += 1;
+        let pin = Pin {
+            blobs: Arc::clone(self),
+            first,
+        };
+        let file = self.read(first)?;
+        Ok((pin, file))
+    }
+
+    /// Removes the blobs of one object, or leaves that to the last reader's pin. A failure to remove
+    /// is logged; the next start sweeps.
+    pub(crate) fn remove(&self, ids: &[BlobId]) {
+        let Some((first, rest)) = ids.split_first() else {
+            return;
+        };
+        {
+            let mut pins = self.pins();
+            if let Some(pinned) = pins.get_mut(first) {
+                pinned.doomed.extend_from_slice(ids);
+                return;
+            }
+            // Under the lock, so that a reader either pinned before or does not find the first.
+            self.unlink(*first);
+        }
+        for id in rest {
+            self.unlink(*id);
+        }
+    }
+
+    fn unlink(&self, id: BlobId) {
+        match fs::remove_file(self.path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, "a blob could not be removed");
+            }
+            _ => {}
+        }
+    }
+
+    fn path(&self, id: BlobId) -> PathBuf {
+        let name = hex::encode(id.0);
+        let shelf = name.get(..2).unwrap_or_default();
+        self.root.join(shelf).join(&name)
+    }
+
+    fn pins(&self) -> MutexGuard<'_, HashMap<BlobId, Pinned>> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Draft {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let doomed = {
+            let mut pins = self.blobs.pins();
+            let Some(pinned) = pins.get_mut(&self.first) else {
+                return;
+            };
+            pinned.readers = pinned.readers.saturating_sub(1);
+            if pinned.readers > 0 {
+                return;
+            }
+            pins.remove(&self.first)
+                .map(|pinned| pinned.doomed)
+                .unwrap_or_default()
+        };
+        for id in doomed {
+            self.blobs.unlink(id);
+        }
+    }
+}
+
+fn blob_of(path: &Path) -> Option<BlobId> {
+    let mut raw = [0; 16];
+    hex::decode_to_slice(path.file_name()?.to_str()?, &mut raw).ok()?;
+    Some(BlobId(raw))
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, io::Read, sync::Arc};
+
+    use super::Blobs;
+    use crate::testing::Seed;
+
+    #[test]
+    fn only_finished_blobs_exist_and_only_used_ones_survive_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Blobs::open(folder.path().into(), Arc::new(Seed::default())).unwrap();
+        let blobs = open();
+        let mut kept = blobs.draft().unwrap();
+        kept.write(b"kept").unwrap();
+        let kept = blobs.finish(kept).unwrap();
+        let stray = blobs.finish(blobs.draft().unwrap()).unwrap();
+        std::mem::forget(blobs.draft().unwrap());
+        let blobs = open();
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("tmp"))
+                .unwrap()
+                .count(),
+            0
+        );
+        assert_eq!(blobs.sweep(&HashSet::from([kept])).unwrap(), 1);
+        assert!(blobs.read(stray).is_err());
+        let mut text = String::new();
+        blobs.read(kept).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "kept");
+    }
+
+    #[test]
+    fn a_removal_waits_for_the_last_pin() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path().into(), Arc::new(Seed::default())).unwrap();
+        let blobs = Arc::new(blobs);
+        let [a, b] = [(), ()].map(|()| blobs.finish(blobs.draft().unwrap()).unwrap());
+        let (one, _) = blobs.pin(a).unwrap();
+        let (two, _) = blobs.pin(a).unwrap();
+        blobs.remove(&[a, b]);
+        drop(one);
+        assert!(blobs.read(b).is_ok());
+        drop(two);
+        assert!(blobs.read(a).is_err() && blobs.read(b).is_err());
+        assert!(blobs.pin(a).is_err());
+    }
+}

@@ -1,0 +1,282 @@
+//! Buckets: create, find, list, delete, and their policy and tags.
+//!
+//! The rule: a change of a bucket is committed against the row it was computed from. Whether the
+//! caller may do it was decided before. Names are unique in the whole installation.
+
+use std::sync::Arc;
+
+use keywright_base::{AccountId, Timestamp, limits, region};
+use keywright_store::contract::{BucketRow, Failed, IndexWrite, Range, StoreError};
+
+use crate::{Named, Objects, fault::Fault, names, row, tags::Tags};
+
+/// A bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// The account that owns it and everything in it.
+    pub owner: AccountId,
+    /// Its region, for example `us-east-1`.
+    pub region: String,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Its policy as it was put.
+    pub policy: Option<Arc<str>>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// Which buckets of an account to list.
+#[derive(Debug, Clone, Default)]
+pub struct BucketAsk {
+    /// Only names that begin with this.
+    pub prefix: String,
+    /// Only names after this one.
+    pub after: String,
+    /// Only this region's.
+    pub region: Option<String>,
+    /// At most so many; 1 to 10,000.
+    pub limit: usize,
+}
+
+/// A page of buckets.
+#[derive(Debug, Clone, Default)]
+pub struct BucketPage {
+    /// By name.
+    pub buckets: Vec<Bucket>,
+    /// Where the next page begins, as `after`; nothing on the last.
+    pub next: Option<String>,
+}
+
+/// How often a change is computed anew when the bucket changed meanwhile.
+const ATTEMPTS: usize = 8;
+const HOME: &str = "us-east-1";
+
+impl Objects {
+    /// Creates a bucket. `endpoint` is the region that the request was signed for.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidBucketName`], the location faults, [`Fault::BucketOwnedByYou`] (not in
+    /// us-east-1, where it succeeds), [`Fault::BucketExists`], [`Fault::TooManyBuckets`].
+    pub async fn create_bucket(
+        &self,
+        name: &str,
+        owner: AccountId,
+        endpoint: &str,
+        constraint: Option<&str>,
+    ) -> Result<Bucket, Fault> {
+        names::check_bucket(name)?;
+        let bucket = Bucket {
+            name: name.into(),
+            owner,
+            region: location(endpoint, constraint)?,
+            created: self.clock.now(),
+            policy: None,
+            tags: Tags::new(),
+        };
+        let range = Range {
+            limit: limits::S3_BUCKETS,
+            ..Range::default()
+        };
+        if self.index.buckets(owner, range).await?.len() >= limits::S3_BUCKETS
+            && self.find_bucket(name).await?.is_none()
+        {
+            return Err(Fault::TooManyBuckets {
+                limit: limits::S3_BUCKETS,
+            });
+        }
+        let write = IndexWrite::CreateBucket(row::of_bucket(&bucket)?);
+        match self.commit(vec![write], Named::Nothing, None).await {
+            Ok(_) => Ok(bucket),
+            Err(StoreError::Precondition(Failed::BucketExists(found))) => {
+                taken(bucket, &row::bucket(&found)?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The bucket of that name.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub async fn find_bucket(&self, name: &str) -> Result<Option<Bucket>, Fault> {
+        self.index
+            .bucket(name)
+            .await?
+            .as_ref()
+            .map(row::bucket)
+            .transpose()
+    }
+
+    /// A page of an account's buckets, by name.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub async fn list_buckets(
+        &self,
+        owner: AccountId,
+        ask: &BucketAsk,
+    ) -> Result<BucketPage, Fault> {
+        let mut page = BucketPage::default();
+        let mut after = ask.after.clone();
+        loop {
+            let range = Range {
+                prefix: ask.prefix.clone(),
+                after: after.clone().into_bytes(),
+                inclusive: false,
+                limit: limits::S3_PAGE,
+            };
+            let rows = self.index.buckets(owner, range).await?;
+            let last = rows.len() < limits::S3_PAGE;
+            for row in rows {
+                let bucket = row::bucket(&row)?;
+                after.clone_from(&bucket.name);
+                if ask
+                    .region
+                    .as_ref()
+                    .is_some_and(|region| *region != bucket.region)
+                {
+                    continue;
+                }
+                if page.buckets.len() == ask.limit {
+                    page.next = page.buckets.last().map(|bucket| bucket.name.clone());
+                    return Ok(page);
+                }
+                page.buckets.push(bucket);
+            }
+            if last {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Deletes an empty bucket.
+    ///
+    /// # Errors
+    /// [`Fault::BucketNotEmpty`], [`Fault::NoSuchBucket`].
+    pub async fn delete_bucket(&self, name: &str) -> Result<(), Fault> {
+        let write = IndexWrite::DeleteBucket(name.into());
+        match self.commit(vec![write], Named::Nothing, None).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Precondition(Failed::BucketNotEmpty)) => {
+                Err(Fault::BucketNotEmpty(name.into()))
+            }
+            Err(error) => Err(missing(error, name)),
+        }
+    }
+
+    /// Replaces or removes a bucket's policy. The text was validated before.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchBucket`], [`Fault::PolicyTooLarge`].
+    pub async fn set_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), Fault> {
+        let limit = limits::BUCKET_POLICY_BYTES;
+        if policy.is_some_and(|text| text.len() > limit) {
+            return Err(Fault::PolicyTooLarge { limit });
+        }
+        self.change(bucket, |bucket| bucket.policy = policy.map(Arc::from))
+            .await
+    }
+
+    /// Replaces a bucket's tags; none removes them.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchBucket`], [`Fault::Tag`].
+    pub async fn set_bucket_tags(&self, bucket: &str, tags: &Tags) -> Result<(), Fault> {
+        crate::check_bucket_tags(tags)?;
+        self.change(bucket, |bucket| bucket.tags.clone_from(tags))
+            .await
+    }
+
+    async fn change(&self, name: &str, change: impl Fn(&mut Bucket)) -> Result<(), Fault> {
+        for _ in 0..ATTEMPTS {
+            let found = self.index.bucket(name).await?;
+            let was: BucketRow = found.ok_or_else(|| Fault::NoSuchBucket(name.into()))?;
+            let mut bucket = row::bucket(&was)?;
+            change(&mut bucket);
+            let write = IndexWrite::UpdateBucket {
+                row: row::of_bucket(&bucket)?,
+                was: was.body,
+            };
+            match self.commit(vec![write], Named::Nothing, None).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Precondition(Failed::BucketExists(_))) => {}
+                Err(error) => return Err(missing(error, name)),
+            }
+        }
+        Err(Fault::Internal(format!("bucket {name} kept changing")))
+    }
+}
+
+/// What a batch's failure means where a missing bucket is the only precondition.
+pub(crate) fn missing(error: StoreError, bucket: &str) -> Fault {
+    match error {
+        StoreError::Precondition(Failed::NoSuchBucket) => Fault::NoSuchBucket(bucket.into()),
+        other => other.into(),
+    }
+}
+
+fn taken(wanted: Bucket, found: &Bucket) -> Result<Bucket, Fault> {
+    if found.owner != wanted.owner {
+        Err(Fault::BucketExists(wanted.name))
+    } else if found.region == HOME && wanted.region == HOME {
+        Ok(found.clone())
+    } else {
+        Err(Fault::BucketOwnedByYou(wanted.name))
+    }
+}
+
+/// The region of a new bucket. The endpoint of us-east-1 is the global one and creates everywhere;
+/// every other endpoint creates in its own region and wants to be told so.
+fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, Fault> {
+    if region(endpoint).is_none() {
+        return Err(Fault::WrongRegion {
+            signed: endpoint.into(),
+            region: HOME.into(),
+        });
+    }
+    match constraint.filter(|constraint| !constraint.is_empty()) {
+        None if endpoint == HOME => Ok(HOME.into()),
+        None => Err(Fault::IllegalLocation("unspecified".into())),
+        Some(given) if endpoint != HOME && given != endpoint => {
+            Err(Fault::IllegalLocation(given.into()))
+        }
+        Some("EU") => Ok("eu-west-1".into()),
+        Some(given) if given == HOME || region(given).is_none() => {
+            Err(Fault::InvalidLocation(given.into()))
+        }
+        Some(given) => Ok(given.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::location;
+    use crate::fault::Fault;
+
+    #[test]
+    fn locations() {
+        for (endpoint, constraint, expected) in [
+            ("us-east-1", None, "us-east-1"),
+            ("us-east-1", Some("eu-west-1"), "eu-west-1"),
+            ("us-east-1", Some("EU"), "eu-west-1"),
+            ("us-east-1", Some("us-east-1"), "InvalidLocation"),
+            ("us-east-1", Some("bar"), "InvalidLocation"),
+            ("ap-south-1", Some("ap-south-1"), "ap-south-1"),
+            ("ap-south-1", None, "IllegalLocation unspecified"),
+            ("ap-south-1", Some(""), "IllegalLocation unspecified"),
+            ("ap-south-1", Some("EU"), "IllegalLocation EU"),
+            ("ap-south-1", Some("us-east-1"), "IllegalLocation us-east-1"),
+            ("aws-global", None, "WrongRegion"),
+        ] {
+            let got = match location(endpoint, constraint) {
+                Ok(region) => region,
+                Err(Fault::IllegalLocation(given)) => format!("IllegalLocation {given}"),
+                Err(Fault::InvalidLocation(_)) => "InvalidLocation".into(),
+                Err(_) => "WrongRegion".into(),
+            };
+            assert_eq!(got, expected, "{endpoint} {constraint:?}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Conditional requests: which reads and writes go on, given the object's entity tag and date.
+//!
+//! The rule: a condition is decided against the same version of the object that is then read, or is
+//! handed to the index to be decided in the commit. Pure.
+
+use keywright_base::Timestamp;
+use keywright_store::contract::Expect;
+
+use crate::{fault::Fault, object::Object};
+
+/// An entity-tag condition: any version, or one of some entity tags (without quotes).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tags {
+    /// `*`.
+    Any,
+    /// A list.
+    OneOf(Vec<String>),
+}
+
+impl Tags {
+    /// Parses a header's value; quotes and a weak prefix are dropped.
+    pub fn parse(header: &str) -> Self {
+        if header.trim() == "*" {
+            return Self::Any;
+        }
+        let bare = |tag: &str| {
+            let tag = tag.trim();
+            tag.strip_prefix("W/")
+                .unwrap_or(tag)
+                .trim_matches('"')
+                .to_owned()
+        };
+        Self::OneOf(header.split(',').map(bare).collect())
+    }
+
+    fn matches(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(tags) => tags.iter().any(|tag| tag == etag),
+        }
+    }
+}
+
+/// The conditions of a read, or of the source of a copy.
+#[derive(Debug, Clone, Default)]
+pub struct ReadIf {
+    /// `If-Match`.
+    pub matches: Option<Tags>,
+    /// `If-None-Match`.
+    pub none_match: Option<Tags>,
+    /// `If-Modified-Since`, whole seconds.
+    pub modified_since: Option<Timestamp>,
+    /// `If-Unmodified-Since`, whole seconds.
+    pub unmodified_since: Option<Timestamp>,
+}
+
+impl ReadIf {
+    /// Decides a read. `If-Match` that holds outranks `If-Unmodified-Since`; `If-None-Match`, whether
+    /// it holds or not, outranks `If-Modified-Since`.
+    ///
+    /// # Errors
+    /// [`Fault::PreconditionFailed`], [`Fault::NotModified`].
+    pub fn check(&self, object: &Object) -> Result<(), Fault> {
+        let modified = object.modified.truncate_to_secs();
+        match (&self.matches, self.unmodified_since) {
+            (Some(tags), _) if !tags.matches(&object.etag) => {
+                return Err(Fault::PreconditionFailed("If-Match"));
+            }
+            (None, Some(since)) if modified > since => {
+                return Err(Fault::PreconditionFailed("If-Unmodified-Since"));
+            }
+            _ => {}
+        }
+        let current = match (&self.none_match, self.modified_since) {
+            (Some(tags), _) => tags.matches(&object.etag),
+            (None, Some(since)) => modified <= since,
+            (None, None) => false,
+        };
+        if current {
+            Err(Fault::NotModified(Box::new(object.clone())))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Decides the source of a copy: as a read, but everything that does not hold is a failed
+    /// precondition.
+    ///
+    /// # Errors
+    /// [`Fault::PreconditionFailed`].
+    pub fn check_source(&self, object: &Object) -> Result<(), Fault> {
+        self.check(object).map_err(|fault| match fault {
+            Fault::PreconditionFailed("If-Match") => {
+                Fault::PreconditionFailed("x-amz-copy-source-If-Match")
+            }
+            Fault::PreconditionFailed(_) => {
+                Fault::PreconditionFailed("x-amz-copy-source-If-Unmodified-Since")
+            }
+            Fault::NotModified(_) if self.none_match.is_some() => {
+                Fault::PreconditionFailed("x-amz-copy-source-If-None-Match")
+            }
+            _ => Fault::PreconditionFailed("x-amz-copy-source-If-Modified-Since"),
+        })
+    }
+}
+
+/// The condition of a write.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WriteIf {
+    /// None.
+    #[default]
+    Always,
+    /// `If-None-Match: *`.
+    Absent,
+    /// `If-Match` with an entity tag without quotes.
+    Matches(String),
+    /// `If-Match: *`: any present version, for deletions.
+    Present,
+}
+
+impl WriteIf {
+    /// The condition that the two headers of a write make.
+    ///
+    /// # Errors
+    /// [`Fault::ConditionNotServed`] for the values that S3 does not serve.
+    pub fn parse(matches: Option<&str>, none_match: Option<&str>) -> Result<Self, Fault> {
+        match (matches, none_match) {
+            (None, None) => Ok(Self::Always),
+            (None, Some("*")) => Ok(Self::Absent),
+            (_, Some(_)) => Err(Fault::ConditionNotServed("If-None-Match")),
+            (Some("*"), None) => Err(Fault::ConditionNotServed("If-Match")),
+            (Some(tag), None) => Ok(Self::Matches(tag.trim().trim_matches('"').to_owned())),
+        }
+    }
+
+    /// What the index has to expect.
+    pub(crate) fn expect(&self) -> Expect {
+        match self {
+            Self::Always | Self::Present => Expect::Any,
+            Self::Absent => Expect::Absent,
+            Self::Matches(etag) => Expect::Etag(etag.clone()),
+        }
+    }
+
+    /// The header that made it.
+    pub(crate) const fn header(&self) -> &'static str {
+        match self {
+            Self::Absent => "If-None-Match",
+            Self::Always | Self::Matches(_) | Self::Present => "If-Match",
+        }
+    }
+
+    /// What a write gets whose condition does not hold for the present version.
+    pub(crate) fn fault(&self, key: &str, present: bool) -> Fault {
+        match self {
+            Self::Matches(_) | Self::Present if !present => Fault::NoSuchKey(key.into()),
+            other => Fault::PreconditionFailed(other.header()),
+        }
+    }
+
+    /// Decides early, so that a write that cannot succeed does not upload its body first; the index
+    /// decides again in the commit.
+    ///
+    /// # Errors
+    /// As [`WriteIf::fault`].
+    pub(crate) fn check(&self, key: &str, present: Option<&str>) -> Result<(), Fault> {
+        let holds = match self {
+            Self::Always => true,
+            Self::Absent => present.is_none(),
+            Self::Matches(etag) => present == Some(etag),
+            Self::Present => present.is_some(),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(self.fault(key, present.is_some()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_base::Timestamp;
+
+    use super::{ReadIf, Tags, WriteIf};
+    use crate::{fault::Fault, testing};
+
+    #[test]
+    fn reads() {
+        let object = testing::object("k", "aa", 1_000_500);
+        let at = |secs| Some(Timestamp::from_secs(secs));
+        let tags = |text: &str| Some(Tags::parse(text));
+        for (matches, none_match, since, until, expected) in [
+            (None, None, None, None, "ok"),
+            (tags("\"aa\""), None, None, None, "ok"),
+            (tags("bb"), None, None, None, "If-Match"),
+            (tags("\"bb\", \"aa\""), None, None, None, "ok"),
+            (tags("*"), None, None, None, "ok"),
+            (tags("aa"), None, None, at(1), "ok"),
+            (None, None, None, at(999), "If-Unmodified-Since"),
+            (None, None, None, at(1000), "ok"),
+            (None, tags("aa"), None, None, "304"),
+            (None, tags("W/\"aa\""), None, None, "304"),
+            (None, tags("bb"), None, None, "ok"),
+            (None, tags("bb"), at(2000), None, "ok"),
+            (None, None, at(1000), None, "304"),
+            (None, None, at(999), None, "ok"),
+            (tags("bb"), tags("aa"), None, None, "If-Match"),
+        ] {
+            let conditions = ReadIf {
+                matches,
+                none_match,
+                modified_since: since,
+                unmodified_since: until,
+            };
+            let got = match conditions.check(&object) {
+                Ok(()) => "ok",
+                Err(Fault::PreconditionFailed(header)) => header,
+                Err(_) => "304",
+            };
+            assert_eq!(got, expected, "{conditions:?}");
+        }
+    }
+
+    #[test]
+    fn writes() {
+        for (matches, none_match, expected) in [
+            (None, None, Some(WriteIf::Always)),
+            (None, Some("*"), Some(WriteIf::Absent)),
+            (None, Some("\"aa\""), None),
+            (Some("*"), None, None),
+            (Some("\"aa\""), None, Some(WriteIf::Matches("aa".into()))),
+            (Some("aa"), Some("*"), None),
+        ] {
+            assert_eq!(WriteIf::parse(matches, none_match).ok(), expected);
+        }
+    }
+}

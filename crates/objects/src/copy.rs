@@ -1,0 +1,134 @@
+//! Copying an object, and copying a part out of one.
+//!
+//! The rule: a copy is a read of one version and a put of its own bytes; no two objects share a blob,
+//! so that freeing one never harms another. That source and target may be touched was decided before.
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use keywright_base::limits;
+
+use crate::{
+    Objects,
+    conditions::{ReadIf, WriteIf},
+    digest::Algorithm,
+    fault::{BodyError, Fault},
+    ingest::{Body, Claims},
+    multipart::{Part, Upload},
+    object::{Headers, Object, Put},
+    range::{self, Span},
+    read::{Reading, View},
+    tags::Tags,
+};
+
+/// What a copy changes. What is not replaced comes from the source.
+#[derive(Debug, Clone, Default)]
+pub struct Copy {
+    /// Conditions on the source.
+    pub source_if: ReadIf,
+    /// The condition on the target.
+    pub condition: WriteIf,
+    /// New headers (`x-amz-metadata-directive: REPLACE`).
+    pub headers: Option<Headers>,
+    /// New tags (`x-amz-tagging-directive: REPLACE`).
+    pub tags: Option<Tags>,
+    /// New storage class.
+    pub storage_class: Option<String>,
+    /// Another checksum algorithm than the source's.
+    pub algorithm: Option<Algorithm>,
+}
+
+/// The source of a part copy.
+#[derive(Debug)]
+pub struct Copied<'a> {
+    /// The object.
+    pub source: Object,
+    /// Conditions on it.
+    pub source_if: ReadIf,
+    /// The `x-amz-copy-source-range` header.
+    pub range: Option<&'a str>,
+}
+
+impl Objects {
+    /// Copies an object that was looked up before.
+    ///
+    /// # Errors
+    /// The conditions' faults, [`Fault::CopyToItself`], [`Fault::CopySourceTooLarge`], and those of
+    /// a put.
+    pub async fn copy(
+        &self,
+        source: Object,
+        bucket: &str,
+        key: &str,
+        copy: Copy,
+    ) -> Result<Object, Fault> {
+        let changed = copy.headers.is_some() || copy.storage_class.is_some();
+        if source.bucket == bucket && source.key == key && !changed {
+            return Err(Fault::CopyToItself);
+        }
+        let (view, reading) = self
+            .read_as(source, |object| part_of(object, &copy.source_if, None))
+            .await?;
+        let mut meta = view.object.meta;
+        meta.headers = copy.headers.unwrap_or(meta.headers);
+        meta.tags = copy.tags.unwrap_or(meta.tags);
+        // The class of a copy is that of the request, never the source's.
+        meta.storage_class = copy.storage_class.unwrap_or_default();
+        let algorithm = copy.algorithm.unwrap_or(view.object.checksum.algorithm);
+        let claims = Claims {
+            algorithm: Some(algorithm),
+            ..Claims::default()
+        };
+        let put = Put {
+            meta,
+            claims,
+            condition: copy.condition,
+        };
+        self.put(bucket, key, put, body_of(reading)).await
+    }
+
+    /// Uploads a part from a range of an object that was looked up before.
+    ///
+    /// # Errors
+    /// The conditions' faults, [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`],
+    /// [`Fault::CopySourceTooLarge`], and those of a part.
+    pub async fn copy_part(
+        &self,
+        upload: &Upload,
+        number: i32,
+        copied: Copied<'_>,
+    ) -> Result<Part, Fault> {
+        let Copied {
+            source,
+            source_if,
+            range,
+        } = copied;
+        let (_, reading) = self
+            .read_as(source, |object| part_of(object, &source_if, range))
+            .await?;
+        self.put_part(upload, number, Claims::default(), body_of(reading))
+            .await
+    }
+}
+
+fn part_of(object: Object, source_if: &ReadIf, range: Option<&str>) -> Result<View, Fault> {
+    source_if.check_source(&object)?;
+    let size = object.size;
+    let whole = Span::whole(size);
+    let span = range.map_or(Ok(whole), |header| range::parse_copy(header, size))?;
+    let limit = limits::S3_PUT_BYTES_MAX;
+    if span.len() > limit {
+        return Err(Fault::CopySourceTooLarge { limit });
+    }
+    Ok(View {
+        object,
+        span,
+        partial: range.is_some(),
+        parts: None,
+    })
+}
+
+fn body_of(reading: Reading) -> Body {
+    reading
+        .map_err(|error| -> BodyError { Box::new(error) })
+        .boxed()
+}

@@ -1,0 +1,424 @@
+//! Entity tags and checksums: MD5 always, and one of S3's five checksum algorithms.
+//!
+//! The rule: what is stored as a checksum was calculated here from the bytes, never copied from the
+//! client. CRCs of parts combine into the object's without reading a byte again. No I/O.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use crc_fast::{CrcAlgorithm, checksum_combine};
+use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
+use sha1::Sha1;
+use sha2::Sha256;
+
+use crate::fault::{ChecksumFault, Fault};
+
+/// A checksum algorithm of S3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Algorithm {
+    /// CRC-32 as in zip and Ethernet.
+    Crc32,
+    /// CRC-32C (Castagnoli).
+    Crc32c,
+    /// CRC-64/NVME, S3's default.
+    Crc64Nvme,
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+}
+
+/// How a multipart object's checksum is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// Of the object's bytes.
+    FullObject,
+    /// Of the parts' checksums, followed by `-` and their number.
+    Composite,
+}
+
+/// A stored checksum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksum {
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// Base64; composite checksums end in `-` and the number of parts.
+    pub value: String,
+    /// How it was made.
+    pub kind: Kind,
+}
+
+impl Algorithm {
+    /// All of them, in the order in which S3 names them.
+    pub const ALL: [Self; 5] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+    ];
+
+    /// S3's name, for example `CRC64NVME`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crc32 => "CRC32",
+            Self::Crc32c => "CRC32C",
+            Self::Crc64Nvme => "CRC64NVME",
+            Self::Sha1 => "SHA1",
+            Self::Sha256 => "SHA256",
+        }
+    }
+
+    /// The name in lower case, as some messages have it.
+    pub const fn lower(self) -> &'static str {
+        match self {
+            Self::Crc32 => "crc32",
+            Self::Crc32c => "crc32c",
+            Self::Crc64Nvme => "crc64nvme",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    /// The header that carries its value.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Crc32c => "x-amz-checksum-crc32c",
+            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Self::Sha1 => "x-amz-checksum-sha1",
+            Self::Sha256 => "x-amz-checksum-sha256",
+        }
+    }
+
+    /// The algorithm of that name, in any case.
+    ///
+    /// # Errors
+    /// [`ChecksumFault::UnknownAlgorithm`].
+    pub fn parse(name: &str) -> Result<Self, ChecksumFault> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name().eq_ignore_ascii_case(name))
+            .ok_or(ChecksumFault::UnknownAlgorithm)
+    }
+
+    /// Checks that a text is the base64 of a value of this algorithm.
+    ///
+    /// # Errors
+    /// [`ChecksumFault::Malformed`].
+    pub fn check_form(self, value: &str) -> Result<(), ChecksumFault> {
+        match STANDARD.decode(value) {
+            Ok(bytes) if bytes.len() == self.size() => Ok(()),
+            _ => Err(ChecksumFault::Malformed(self)),
+        }
+    }
+
+    const fn size(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    const fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Sha1 | Self::Sha256 => None,
+        }
+    }
+}
+
+impl Kind {
+    /// S3's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FullObject => "FULL_OBJECT",
+            Self::Composite => "COMPOSITE",
+        }
+    }
+
+    /// The kind of that name.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidArgument`].
+    pub fn parse(name: &str) -> Result<Self, Fault> {
+        match name {
+            "FULL_OBJECT" => Ok(Self::FullObject),
+            "COMPOSITE" => Ok(Self::Composite),
+            _ => Err(Fault::InvalidArgument {
+                message: "Value for x-amz-checksum-type header is invalid.".into(),
+                name: "x-amz-checksum-type",
+                value: Some(name.into()),
+            }),
+        }
+    }
+
+    /// Checks that an algorithm can make this kind, or finds the algorithm's own kind.
+    ///
+    /// # Errors
+    /// [`ChecksumFault::Incompatible`].
+    pub fn of(algorithm: Algorithm, asked: Option<Self>) -> Result<Self, ChecksumFault> {
+        let allowed: &[Self] = match algorithm {
+            Algorithm::Crc64Nvme => &[Self::FullObject],
+            Algorithm::Crc32 | Algorithm::Crc32c => &[Self::Composite, Self::FullObject],
+            Algorithm::Sha1 | Algorithm::Sha256 => &[Self::Composite],
+        };
+        match (asked, allowed.first()) {
+            (Some(kind), _) if allowed.contains(&kind) => Ok(kind),
+            (None, Some(kind)) => Ok(*kind),
+            (asked, _) => Err(ChecksumFault::Incompatible {
+                kind: asked.unwrap_or(Self::FullObject),
+                algorithm,
+            }),
+        }
+    }
+}
+
+/// A digest in progress: MD5 and one checksum.
+pub(crate) struct Hasher {
+    md5: Md5,
+    algorithm: Algorithm,
+    sum: Sum,
+}
+
+enum Sum {
+    Crc(Box<crc_fast::Digest>),
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+/// A finished digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Digests {
+    /// MD5 of the bytes.
+    pub(crate) md5: [u8; 16],
+    /// The checksum algorithm.
+    pub(crate) algorithm: Algorithm,
+    /// The checksum, raw.
+    pub(crate) sum: Vec<u8>,
+}
+
+impl Hasher {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        let sum = match (algorithm, algorithm.crc()) {
+            (_, Some(crc)) => Sum::Crc(Box::new(crc_fast::Digest::new(crc))),
+            (Algorithm::Sha1, None) => Sum::Sha1(Sha1::new()),
+            (_, None) => Sum::Sha256(Sha256::new()),
+        };
+        Self {
+            md5: Md5::new(),
+            algorithm,
+            sum,
+        }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        match &mut self.sum {
+            Sum::Crc(crc) => crc.update(bytes),
+            Sum::Sha1(sha) => sha.update(bytes),
+            Sum::Sha256(sha) => sha.update(bytes),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Digests {
+        let sum = match self.sum {
+            Sum::Crc(crc) => crc_bytes(self.algorithm, crc.finalize()),
+            Sum::Sha1(sha) => sha.finalize().to_vec(),
+            Sum::Sha256(sha) => sha.finalize().to_vec(),
+        };
+        Digests {
+            md5: self.md5.finalize().into(),
+            algorithm: self.algorithm,
+            sum,
+        }
+    }
+}
+
+impl Digests {
+    /// The entity tag of a single upload.
+    pub(crate) fn etag(&self) -> String {
+        hex::encode(self.md5)
+    }
+
+    /// The checksum of the whole body.
+    pub(crate) fn checksum(&self) -> Checksum {
+        Checksum {
+            algorithm: self.algorithm,
+            value: STANDARD.encode(&self.sum),
+            kind: Kind::FullObject,
+        }
+    }
+}
+
+/// The entity tag of an object made of parts with these entity tags.
+pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a str>) -> Result<String, Fault> {
+    let mut md5 = Md5::new();
+    let mut count = 0_usize;
+    for etag in parts {
+        let raw = hex::decode(etag).map_err(|_| Fault::Internal(format!("part etag {etag}")))?;
+        md5.update(&raw);
+        count = count.saturating_add(1);
+    }
+    Ok(format!("{}-{count}", hex::encode(md5.finalize())))
+}
+
+/// The checksum of an object made of parts with these checksums (base64) and sizes.
+pub(crate) fn multipart_checksum(
+    algorithm: Algorithm,
+    kind: Kind,
+    parts: &[(&str, u64)],
+) -> Result<Checksum, Fault> {
+    let decoded: Result<Vec<_>, _> = parts
+        .iter()
+        .map(|(value, size)| STANDARD.decode(value).map(|raw| (raw, *size)))
+        .collect();
+    let decoded = decoded.map_err(|_| Fault::Internal("part checksum".into()))?;
+    let value = match (kind, algorithm.crc()) {
+        (Kind::FullObject, Some(crc)) => STANDARD.encode(combine(algorithm, crc, &decoded)),
+        _ => composite(algorithm, &decoded),
+    };
+    Ok(Checksum {
+        algorithm,
+        value,
+        kind,
+    })
+}
+
+fn combine(algorithm: Algorithm, crc: CrcAlgorithm, parts: &[(Vec<u8>, u64)]) -> Vec<u8> {
+    let number = |raw: &[u8]| {
+        raw.iter()
+            .fold(0_u64, |acc, byte| (acc << 8) | u64::from(*byte))
+    };
+    let mut parts = parts.iter();
+    let first = parts.next().map_or(0, |(raw, _)| number(raw));
+    let whole = parts.fold(first, |acc, (raw, size)| {
+        checksum_combine(crc, acc, number(raw), *size)
+    });
+    crc_bytes(algorithm, whole)
+}
+
+fn composite(algorithm: Algorithm, parts: &[(Vec<u8>, u64)]) -> String {
+    let mut hasher = Hasher::new(algorithm);
+    for (raw, _) in parts {
+        hasher.update(raw);
+    }
+    format!("{}-{}", STANDARD.encode(hasher.finish().sum), parts.len())
+}
+
+fn crc_bytes(algorithm: Algorithm, crc: u64) -> Vec<u8> {
+    let bytes = crc.to_be_bytes();
+    bytes
+        .into_iter()
+        .skip(8 - algorithm.size().min(8))
+        .collect()
+}
+
+/// Checks a `Content-MD5` header's form and returns the 16 bytes.
+///
+/// # Errors
+/// [`Fault::InvalidMd5`].
+pub(crate) fn parse_md5(header: &str) -> Result<[u8; 16], Fault> {
+    STANDARD
+        .decode(header)
+        .ok()
+        .and_then(|raw| raw.try_into().ok())
+        .ok_or_else(|| Fault::InvalidMd5(header.into()))
+}
+
+/// The base64 of an MD5, as `BadDigest` shows it.
+pub(crate) fn base64(raw: &[u8]) -> String {
+    STANDARD.encode(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Algorithm, Hasher, Kind, multipart_checksum, multipart_etag};
+
+    fn digests(algorithm: Algorithm, bytes: &[u8]) -> super::Digests {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    #[test]
+    fn known_values() {
+        for (algorithm, expected) in [
+            (Algorithm::Crc32, "y/Q5Jg=="),
+            (Algorithm::Crc32c, "4waSgw=="),
+            (Algorithm::Crc64Nvme, "rosUhgp5mIg="),
+            (Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
+            (
+                Algorithm::Sha256,
+                "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
+            ),
+        ] {
+            let got = digests(algorithm, b"123456789").checksum();
+            assert_eq!(got.value, expected, "{algorithm:?}");
+            assert!(algorithm.check_form(&got.value).is_ok());
+        }
+        assert_eq!(
+            digests(Algorithm::Crc32, b"").etag(),
+            "d41d8cd98f00b204e9800998ecf8427e"
+        );
+    }
+
+    #[test]
+    fn full_object_checksums_of_parts_are_those_of_the_bytes() {
+        let bytes: Vec<u8> = (0..100_000_u32)
+            .map(|n| u8::try_from(n % 251).unwrap())
+            .collect();
+        for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+            for cut in [0, 1, 17, 50_000, 100_000] {
+                let (a, b) = bytes.split_at(cut);
+                let (x, y) = (
+                    digests(algorithm, a).checksum(),
+                    digests(algorithm, b).checksum(),
+                );
+                let parts = [
+                    (x.value.as_str(), a.len() as u64),
+                    (&y.value, b.len() as u64),
+                ];
+                let whole = multipart_checksum(algorithm, Kind::FullObject, &parts).unwrap();
+                assert_eq!(
+                    whole,
+                    digests(algorithm, &bytes).checksum(),
+                    "{algorithm:?} {cut}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn composite_values_count_their_parts() {
+        let part = digests(Algorithm::Sha256, b"x").checksum();
+        let parts = [(part.value.as_str(), 1), (part.value.as_str(), 1)];
+        let whole = multipart_checksum(Algorithm::Sha256, Kind::Composite, &parts).unwrap();
+        assert!(whole.value.ends_with("-2"));
+        let etag = multipart_etag(["d41d8cd98f00b204e9800998ecf8427e"].into_iter()).unwrap();
+        assert_eq!(etag, "59adb24ef3cdbe0297f05b395827453f-1");
+    }
+
+    #[test]
+    fn kinds_and_algorithms() {
+        use Algorithm::{Crc32, Crc64Nvme, Sha1};
+        use Kind::{Composite, FullObject};
+        for (algorithm, asked, kind) in [
+            (Crc32, None, Some(Composite)),
+            (Crc32, Some(FullObject), Some(FullObject)),
+            (Crc64Nvme, None, Some(FullObject)),
+            (Crc64Nvme, Some(Composite), None),
+            (Sha1, None, Some(Composite)),
+            (Sha1, Some(FullObject), None),
+        ] {
+            assert_eq!(
+                Kind::of(algorithm, asked).ok(),
+                kind,
+                "{algorithm:?} {asked:?}"
+            );
+        }
+    }
+}

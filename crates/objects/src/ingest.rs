@@ -1,0 +1,238 @@
+//! Taking in a body: bytes to disk, digests on the way, claims checked at the end.
+//!
+//! The rule: what [`ingest`] returns is durable and has the digests that were claimed; when it fails,
+//! nothing is left. Memory is bounded: one batch is gathered while the batch before it is hashed and
+//! written off the async threads. It knows nothing of keys and buckets.
+
+use std::{mem, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use keywright_base::limits;
+
+use crate::{
+    blobs::{Blobs, Draft},
+    digest::{self, Algorithm, Digests, Hasher},
+    fault::{BodyError, ChecksumFault, Fault},
+    object::{Content, Piece},
+};
+
+/// A request's body. It ends with an error when the sender or the verifier of the request gave up.
+pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+
+/// A body of at most so many bytes is kept in the index instead of a blob of its own.
+pub const INLINE_BYTES: usize = 16 * 1024;
+
+/// Bytes gathered before they are hashed and written together.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// What the client says about a body.
+#[derive(Default)]
+pub struct Claims {
+    /// `Content-MD5`, base64.
+    pub md5: Option<String>,
+    /// The length of the body, when it was announced.
+    pub length: Option<u64>,
+    /// The checksum algorithm; the default is CRC64NVME.
+    pub algorithm: Option<Algorithm>,
+    /// The checksum's value in base64.
+    pub value: ClaimedValue,
+}
+
+/// Where a claimed checksum comes from.
+#[derive(Default)]
+pub enum ClaimedValue {
+    /// None is claimed.
+    #[default]
+    None,
+    /// It came before the body.
+    Known(String),
+    /// It comes after the body; asked for once the body ended. None there is a malformed claim.
+    Trailing(Box<dyn FnOnce() -> Option<String> + Send>),
+}
+
+impl std::fmt::Debug for Claims {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claims")
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ClaimedValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Known(_) => "Known",
+            Self::Trailing(_) => "Trailing",
+        })
+    }
+}
+
+/// A body that was taken in.
+pub(crate) struct Taken {
+    pub(crate) content: Content,
+    pub(crate) size: u64,
+    pub(crate) digests: Digests,
+}
+
+/// Takes in a body. `inline` allows a small one to stay in memory, for the index.
+pub(crate) async fn ingest(
+    blobs: &Arc<Blobs>,
+    mut body: Body,
+    claims: Claims,
+    inline: bool,
+) -> Result<Taken, Fault> {
+    check_claims(&claims)?;
+    let mut batch = Batch::default();
+    while batch.size <= INLINE_BYTES
+        && let Some(bytes) = body.next().await
+    {
+        batch.push(bytes.map_err(Fault::Body)?);
+    }
+    let algorithm = claims.algorithm.unwrap_or(Algorithm::Crc64Nvme);
+    if inline && batch.size <= INLINE_BYTES {
+        return small(batch, algorithm, claims);
+    }
+    let (draft, digests, size) = stream(blobs, body, batch, algorithm).await?;
+    check(&digests, size, claims)?;
+    let keeper = Arc::clone(blobs);
+    let blob = spawn_blocking(move || keeper.finish(draft))
+        .await
+        .map_err(broken)??;
+    Ok(Taken {
+        content: Content::Blobs(vec![Piece { blob, size }]),
+        size,
+        digests,
+    })
+}
+
+#[derive(Default)]
+struct Batch {
+    chunks: Vec<Bytes>,
+    size: usize,
+}
+
+impl Batch {
+    fn push(&mut self, bytes: Bytes) {
+        self.size = self.size.saturating_add(bytes.len());
+        self.chunks.push(bytes);
+    }
+}
+
+fn small(batch: Batch, algorithm: Algorithm, claims: Claims) -> Result<Taken, Fault> {
+    let mut hasher = Hasher::new(algorithm);
+    let bytes = batch.chunks.concat();
+    hasher.update(&bytes);
+    let digests = hasher.finish();
+    let size = as_u64(bytes.len());
+    check(&digests, size, claims)?;
+    Ok(Taken {
+        content: Content::Inline(bytes.into()),
+        size,
+        digests,
+    })
+}
+
+type Writer = (Draft, Hasher);
+
+async fn stream(
+    blobs: &Arc<Blobs>,
+    mut body: Body,
+    mut batch: Batch,
+    algorithm: Algorithm,
+) -> Result<(Draft, Digests, u64), Fault> {
+    let maker = Arc::clone(blobs);
+    let mut job: JoinHandle<std::io::Result<Writer>> =
+        spawn_blocking(move || Ok((maker.draft()?, Hasher::new(algorithm))));
+    let mut size = as_u64(batch.size);
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes.map_err(Fault::Body)?;
+        size = size.saturating_add(as_u64(bytes.len()));
+        if size > limits::S3_PUT_BYTES_MAX {
+            return Err(too_large(size));
+        }
+        batch.push(bytes);
+        if batch.size >= BATCH_BYTES {
+            let writer = job.await.map_err(broken)??;
+            job = write(writer, mem::take(&mut batch));
+        }
+    }
+    let writer = job.await.map_err(broken)??;
+    let (draft, hasher) = write(writer, batch).await.map_err(broken)??;
+    Ok((draft, hasher.finish(), size))
+}
+
+fn write((mut draft, mut hasher): Writer, batch: Batch) -> JoinHandle<std::io::Result<Writer>> {
+    spawn_blocking(move || {
+        for chunk in &batch.chunks {
+            hasher.update(chunk);
+            draft.write(chunk)?;
+        }
+        Ok((draft, hasher))
+    })
+}
+
+/// What can be refused before the first byte is read.
+fn check_claims(claims: &Claims) -> Result<(), Fault> {
+    if let Some(md5) = &claims.md5 {
+        digest::parse_md5(md5)?;
+    }
+    if let (Some(algorithm), ClaimedValue::Known(value)) = (claims.algorithm, &claims.value) {
+        algorithm.check_form(value)?;
+    }
+    match claims.length {
+        Some(length) if length > limits::S3_PUT_BYTES_MAX => Err(too_large(length)),
+        _ => Ok(()),
+    }
+}
+
+fn check(digests: &Digests, size: u64, claims: Claims) -> Result<(), Fault> {
+    if let Some(announced) = claims.length
+        && announced != size
+    {
+        return Err(Fault::IncompleteBody {
+            announced,
+            seen: size,
+        });
+    }
+    if let Some(md5) = claims.md5
+        && digest::parse_md5(&md5)? != digests.md5
+    {
+        let calculated = digest::base64(&digests.md5);
+        let expected = hex::encode(digest::parse_md5(&md5)?);
+        return Err(Fault::BadMd5 {
+            expected,
+            calculated,
+        });
+    }
+    let algorithm = digests.algorithm;
+    let value = match claims.value {
+        ClaimedValue::None => return Ok(()),
+        ClaimedValue::Known(value) => value,
+        ClaimedValue::Trailing(read) => read().ok_or(ChecksumFault::Malformed(algorithm))?,
+    };
+    algorithm.check_form(&value)?;
+    if value == digests.checksum().value {
+        Ok(())
+    } else {
+        Err(ChecksumFault::Differs(algorithm).into())
+    }
+}
+
+fn too_large(proposed: u64) -> Fault {
+    Fault::EntityTooLarge {
+        proposed,
+        limit: limits::S3_PUT_BYTES_MAX,
+    }
+}
+
+fn as_u64(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
+}
+
+fn broken(error: tokio::task::JoinError) -> Fault {
+    Fault::Internal(error.to_string())
+}

@@ -1,0 +1,156 @@
+//! Listing objects: prefix, delimiter, markers, pages.
+//!
+//! The rule: pages put end to end are the whole listing, each key and each common prefix once, in
+//! byte order. A common prefix costs one lookup however many keys it hides.
+
+use keywright_base::limits;
+use keywright_store::contract::Range;
+
+use crate::{Objects, fault::Fault, object::Object, row};
+
+/// Which objects to list.
+#[derive(Debug, Clone, Default)]
+pub struct Ask {
+    /// Only keys that begin with this.
+    pub prefix: String,
+    /// Roll up keys at the first of these after the prefix; empty rolls up nothing.
+    pub delimiter: String,
+    /// Only keys and common prefixes after this.
+    pub after: String,
+    /// At most so many keys and common prefixes.
+    pub limit: usize,
+}
+
+/// A page of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// Objects by key.
+    pub objects: Vec<Object>,
+    /// Common prefixes.
+    pub prefixes: Vec<String>,
+    /// Where the next page begins, as `after`; nothing on the last.
+    pub next: Option<String>,
+}
+
+/// Rows fetched at once; a row holds up to 16 KiB of inline bytes, so this bounds the memory.
+const BATCH: usize = 200;
+
+impl Objects {
+    /// A page of a bucket's objects.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub async fn list(&self, bucket: &str, ask: &Ask) -> Result<Listing, Fault> {
+        let mut listing = Listing::default();
+        let mut roller = Roller::new(&ask.prefix, &ask.delimiter, &ask.after, ask.limit);
+        let mut cursor = Some((ask.after.clone().into_bytes(), false));
+        while let Some((after, inclusive)) = cursor.take() {
+            let limit = ask.limit.saturating_add(1).min(BATCH);
+            let range = Range {
+                prefix: ask.prefix.clone(),
+                after,
+                inclusive,
+                limit,
+            };
+            if ask.limit == 0 {
+                break;
+            }
+            let rows = self.index.objects(bucket, range).await?;
+            if rows.len() == limit {
+                cursor = rows.last().map(|row| roller.resume(&row.key));
+            }
+            for row in rows {
+                match roller.offer(&row.key) {
+                    Step::Emit => listing.objects.push(row::object(row)?),
+                    Step::Rolled => {}
+                    Step::Full => {
+                        listing.next = Some(roller.last);
+                        listing.prefixes = roller.prefixes;
+                        return Ok(listing);
+                    }
+                }
+            }
+        }
+        listing.prefixes = roller.prefixes;
+        Ok(listing)
+    }
+}
+
+/// Takes names in ascending order and decides what becomes of each.
+pub(crate) struct Roller<'a> {
+    prefix: &'a str,
+    delimiter: &'a str,
+    after: &'a str,
+    limit: usize,
+    count: usize,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) last: String,
+}
+
+pub(crate) enum Step {
+    /// The name is listed.
+    Emit,
+    /// The name is part of a common prefix.
+    Rolled,
+    /// The page was full before this name.
+    Full,
+}
+
+impl<'a> Roller<'a> {
+    pub(crate) fn new(prefix: &'a str, delimiter: &'a str, after: &'a str, limit: usize) -> Self {
+        let limit = limit.min(limits::S3_PAGE);
+        let (prefixes, last) = (Vec::new(), String::new());
+        Self {
+            prefix,
+            delimiter,
+            after,
+            limit,
+            count: 0,
+            prefixes,
+            last,
+        }
+    }
+
+    pub(crate) fn offer(&mut self, name: &str) -> Step {
+        let common = self.common(name);
+        if let Some(common) = common
+            && (self.prefixes.last().is_some_and(|last| last == common)
+                || self.after.starts_with(common))
+        {
+            return Step::Rolled;
+        }
+        if self.count >= self.limit {
+            return Step::Full;
+        }
+        self.count += 1;
+        if let Some(common) = common {
+            self.prefixes.push(common.into());
+            self.last = common.into();
+            return Step::Rolled;
+        }
+        self.last = name.into();
+        Step::Emit
+    }
+
+    /// Where to go on after a batch that ended with this name: past its common prefix, if it has one.
+    pub(crate) fn resume(&self, name: &str) -> (Vec<u8>, bool) {
+        let mut bytes = match self.common(name) {
+            Some(common) => common.as_bytes().to_vec(),
+            None => return (name.as_bytes().to_vec(), false),
+        };
+        // UTF-8 has no byte 0xff, so the last byte always has a successor.
+        if let Some(last) = bytes.last_mut() {
+            *last = last.saturating_add(1);
+        }
+        (bytes, true)
+    }
+
+    fn common<'n>(&self, name: &'n str) -> Option<&'n str> {
+        if self.delimiter.is_empty() {
+            return None;
+        }
+        let rest = name.strip_prefix(self.prefix)?;
+        let end = self.prefix.len() + rest.find(self.delimiter)? + self.delimiter.len();
+        name.get(..end)
+    }
+}

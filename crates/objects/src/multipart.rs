@@ -1,0 +1,466 @@
+//! Multipart uploads: begin, take parts, list, complete, abort.
+//!
+//! The rule: completing copies no bytes. The parts' blobs become the object's in the same commit that
+//! ends the upload, so there is never both or neither. A part's blob is freed only when its row went
+//! without an object that names it.
+
+use keywright_base::{Timestamp, limits};
+use keywright_store::contract::{Failed, IndexWrite, Range, StoreError};
+
+use crate::{
+    Named, Objects,
+    bucket::missing,
+    conditions::WriteIf,
+    digest::{self, Algorithm, Checksum, Kind},
+    fault::{ChecksumFault, Fault},
+    ingest::{Body, ClaimedValue, Claims, ingest},
+    listing::{Roller, Step},
+    names,
+    object::{Content, Meta, Object, Piece},
+    row,
+};
+
+/// An unfinished upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The bucket.
+    pub bucket: String,
+    /// The key that completion will write.
+    pub key: String,
+    /// The upload's id.
+    pub id: String,
+    /// When it was begun.
+    pub started: Timestamp,
+    /// What the object will have.
+    pub meta: Meta,
+    /// The checksum algorithm, if one was named.
+    pub algorithm: Option<Algorithm>,
+    /// How the object's checksum will be made, if an algorithm was named.
+    pub kind: Option<Kind>,
+}
+
+/// An uploaded part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// 1 to 10,000.
+    pub number: i32,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// When it was uploaded.
+    pub modified: Timestamp,
+    /// Its checksum.
+    pub checksum: Checksum,
+    pub(crate) piece: Piece,
+}
+
+/// A part as completion names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPart {
+    /// Its number.
+    pub number: i32,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// Its checksum, if it is repeated.
+    pub checksum: Option<(Algorithm, String)>,
+}
+
+/// What completion says.
+#[derive(Debug, Clone, Default)]
+pub struct Completion {
+    /// The parts in order.
+    pub parts: Vec<NamedPart>,
+    /// The condition on the object.
+    pub condition: WriteIf,
+    /// The object's size as announced.
+    pub size: Option<u64>,
+    /// The kind of checksum as announced.
+    pub kind: Option<Kind>,
+    /// The object's checksum as announced.
+    pub checksum: Option<(Algorithm, String)>,
+}
+
+/// Which uploads of a bucket to list.
+#[derive(Debug, Clone, Default)]
+pub struct UploadAsk {
+    /// Only keys that begin with this.
+    pub prefix: String,
+    /// Rolls up keys; empty does not.
+    pub delimiter: String,
+    /// Only keys after this one.
+    pub key_marker: String,
+    /// With `key_marker`: also that key's uploads with ids after this one.
+    pub id_marker: String,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A page of uploads.
+#[derive(Debug, Clone, Default)]
+pub struct UploadPage {
+    /// By key, then by id.
+    pub uploads: Vec<Upload>,
+    /// Common prefixes.
+    pub prefixes: Vec<String>,
+    /// The markers of the next page; nothing on the last.
+    pub next: Option<(String, String)>,
+}
+
+/// A page of parts.
+#[derive(Debug, Clone, Default)]
+pub struct PartPage {
+    /// By number.
+    pub parts: Vec<Part>,
+    /// Whether there are more.
+    pub truncated: bool,
+}
+
+impl Part {
+    /// Its bytes.
+    pub const fn size(&self) -> u64 {
+        self.piece.size
+    }
+}
+
+impl Objects {
+    /// Begins an upload.
+    ///
+    /// # Errors
+    /// What can be wrong with key and metadata; [`Fault::Checksum`] when kind and algorithm do not
+    /// go together; [`Fault::NoSuchBucket`].
+    pub async fn create_upload(
+        &self,
+        bucket: &str,
+        key: &str,
+        meta: Meta,
+        checksum: (Option<Algorithm>, Option<Kind>),
+    ) -> Result<Upload, Fault> {
+        names::check_key(key)?;
+        meta.check()?;
+        let (algorithm, kind) = match checksum {
+            (None, Some(_)) => return Err(ChecksumFault::KindAlone.into()),
+            (None, None) => (None, None),
+            (Some(algorithm), kind) => (Some(algorithm), Some(Kind::of(algorithm, kind)?)),
+        };
+        let mut raw = [0; 32];
+        self.entropy.fill(&mut raw);
+        let upload = Upload {
+            bucket: bucket.into(),
+            key: key.into(),
+            id: hex::encode(raw),
+            started: self.clock.now(),
+            meta,
+            algorithm,
+            kind,
+        };
+        let write = IndexWrite::CreateUpload(row::of_upload(&upload)?);
+        match self.commit(vec![write], Named::Nothing, None).await {
+            Ok(_) => Ok(upload),
+            Err(error) => Err(missing(error, bucket)),
+        }
+    }
+
+    /// The upload of that id, if it is for that bucket and key.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchUpload`].
+    pub async fn find_upload(&self, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
+        let found = self.index.upload(id).await?.map(row::upload).transpose()?;
+        found
+            .filter(|upload| upload.bucket == bucket && upload.key == key)
+            .ok_or_else(|| Fault::NoSuchUpload(id.into()))
+    }
+
+    /// Takes in a part, replacing an earlier one of the same number.
+    ///
+    /// # Errors
+    /// [`Fault::PartNumberOutside`], what can be wrong with a body and its claims,
+    /// [`Fault::NoSuchUpload`] when the upload ended meanwhile.
+    pub async fn put_part(
+        &self,
+        upload: &Upload,
+        number: i32,
+        mut claims: Claims,
+        body: Body,
+    ) -> Result<Part, Fault> {
+        if !(1..=limits::S3_PARTS).contains(&number) {
+            return Err(Fault::PartNumberOutside(number));
+        }
+        let claimed = !matches!(claims.value, ClaimedValue::None);
+        if let Some(actual) = claims.algorithm.filter(|_| claimed)
+            && upload.algorithm != Some(actual)
+        {
+            let expected = upload.algorithm;
+            return Err(ChecksumFault::OtherAlgorithm { expected, actual }.into());
+        }
+        claims.algorithm = upload.algorithm;
+        let taken = ingest(&self.blobs, body, claims, false).await?;
+        let Content::Blobs(pieces) = &taken.content else {
+            return Err(Fault::Internal("a part stayed inline".into()));
+        };
+        let Some(piece) = pieces.first().copied() else {
+            return Err(Fault::Internal("a part without a blob".into()));
+        };
+        let part = Part {
+            number,
+            etag: taken.digests.etag(),
+            modified: self.clock.now(),
+            checksum: taken.digests.checksum(),
+            piece,
+        };
+        let write = IndexWrite::PutPart(row::of_part(&upload.id, &part)?);
+        let held = self.shared(&upload.id).await;
+        match self
+            .commit(vec![write], Named::Fresh(vec![piece.blob]), held)
+            .await
+        {
+            Ok(_) => Ok(part),
+            Err(error) => Err(ended(error, upload)),
+        }
+    }
+
+    /// The parts with numbers above `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub async fn list_parts(
+        &self,
+        upload: &Upload,
+        after: i32,
+        limit: usize,
+    ) -> Result<PartPage, Fault> {
+        let rows = self
+            .index
+            .parts(&upload.id, after, limit.saturating_add(1))
+            .await?;
+        let truncated = rows.len() > limit && limit > 0;
+        let parts = rows
+            .iter()
+            .take(limit)
+            .map(row::part)
+            .collect::<Result<_, _>>()?;
+        Ok(PartPage { parts, truncated })
+    }
+
+    /// A page of a bucket's unfinished uploads.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub async fn list_uploads(&self, bucket: &str, ask: &UploadAsk) -> Result<UploadPage, Fault> {
+        let mut page = UploadPage::default();
+        let mut roller = Roller::new(&ask.prefix, &ask.delimiter, &ask.key_marker, ask.limit);
+        let mut cursor = (ask.limit > 0).then(|| (first_after(ask), false));
+        while let Some((after, inclusive)) = cursor.take() {
+            let limit = ask.limit.saturating_add(1).min(limits::S3_PAGE);
+            let range = Range {
+                prefix: ask.prefix.clone(),
+                after,
+                inclusive,
+                limit,
+            };
+            let rows = self.index.uploads(bucket, range).await?;
+            if rows.len() == limit {
+                cursor = rows.last().map(|row| match roller.resume(&row.key) {
+                    (past, true) => (past, true),
+                    _ => (after_upload(&row.key, &row.upload), false),
+                });
+            }
+            for row in rows {
+                match roller.offer(&row.key) {
+                    Step::Emit => page.uploads.push(row::upload(row)?),
+                    Step::Rolled => {}
+                    Step::Full => {
+                        page.next = Some(markers(&roller.last, &page.uploads));
+                        page.prefixes = roller.prefixes;
+                        return Ok(page);
+                    }
+                }
+            }
+        }
+        page.prefixes = roller.prefixes;
+        Ok(page)
+    }
+
+    /// Ends an upload and frees its parts.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchUpload`].
+    pub async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
+        let held = self.alone(&upload.id).await;
+        let write = IndexWrite::DeleteUpload(upload.id.clone());
+        match self.commit(vec![write], Named::Nothing, held).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(ended(error, upload)),
+        }
+    }
+
+    /// Makes the object of the named parts and ends the upload.
+    ///
+    /// # Errors
+    /// [`Fault::NoParts`], [`Fault::InvalidPartOrder`], [`Fault::InvalidPart`],
+    /// [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`], [`Fault::Checksum`], the condition's, and
+    /// [`Fault::NoSuchUpload`].
+    pub async fn complete(
+        &self,
+        upload: &Upload,
+        completion: &Completion,
+    ) -> Result<Object, Fault> {
+        check_order(upload, completion)?;
+        let held = self.alone(&upload.id).await;
+        let parts = self.chosen(upload, completion).await?;
+        let object = self.assemble(upload, completion, &parts)?;
+        if completion.condition != WriteIf::Always {
+            let present = self.find(&upload.bucket, &upload.key).await?;
+            let etag = present.as_ref().map(|object| object.etag.as_str());
+            completion.condition.check(&upload.key, etag)?;
+        }
+        let end = IndexWrite::DeleteUpload(upload.id.clone());
+        self.rewrite(&object, &completion.condition, vec![end], held)
+            .await?;
+        Ok(object)
+    }
+
+    /// The stored parts that completion names, checked.
+    async fn chosen(&self, upload: &Upload, completion: &Completion) -> Result<Vec<Part>, Fault> {
+        let limit = usize::try_from(limits::S3_PARTS).unwrap_or(usize::MAX);
+        let mut stored = self.list_parts(upload, 0, limit).await?.parts.into_iter();
+        let last = completion.parts.len().saturating_sub(1);
+        let mut chosen = Vec::with_capacity(completion.parts.len());
+        for (index, named) in completion.parts.iter().enumerate() {
+            // Both ascend, so what was passed over is not named later.
+            let part = stored
+                .find(|part| part.number >= named.number)
+                .filter(|part| part.number == named.number && part.etag == named.etag)
+                .ok_or_else(|| Fault::InvalidPart {
+                    part: named.number,
+                    etag: named.etag.clone(),
+                    upload: upload.id.clone(),
+                })?;
+            check_part_checksum(upload, named, &part)?;
+            if index < last && part.piece.size < limits::S3_PART_BYTES_MIN {
+                return Err(Fault::EntityTooSmall {
+                    part: part.number,
+                    etag: part.etag,
+                    size: part.piece.size,
+                    limit: limits::S3_PART_BYTES_MIN,
+                });
+            }
+            chosen.push(part);
+        }
+        Ok(chosen)
+    }
+
+    fn assemble(
+        &self,
+        upload: &Upload,
+        completion: &Completion,
+        parts: &[Part],
+    ) -> Result<Object, Fault> {
+        let size = parts.iter().map(|part| part.piece.size).sum();
+        if let Some(given) = completion.size.filter(|given| *given != size) {
+            return Err(Fault::SizeMismatch {
+                given,
+                computed: size,
+            });
+        }
+        let algorithm = upload.algorithm.unwrap_or(Algorithm::Crc64Nvme);
+        let kind = upload.kind.unwrap_or(Kind::FullObject);
+        let sums: Vec<_> = parts
+            .iter()
+            .map(|part| (part.checksum.value.as_str(), part.piece.size))
+            .collect();
+        let checksum = digest::multipart_checksum(algorithm, kind, &sums)?;
+        check_object_checksum(completion, &checksum)?;
+        Ok(Object {
+            bucket: upload.bucket.clone(),
+            key: upload.key.clone(),
+            etag: digest::multipart_etag(parts.iter().map(|part| part.etag.as_str()))?,
+            size,
+            modified: self.clock.now(),
+            meta: upload.meta.clone(),
+            checksum,
+            multipart: true,
+            content: Content::Blobs(parts.iter().map(|part| part.piece).collect()),
+        })
+    }
+}
+
+fn check_order(upload: &Upload, completion: &Completion) -> Result<(), Fault> {
+    if completion.parts.is_empty() {
+        return Err(Fault::NoParts);
+    }
+    if let Some(asked) = completion.kind
+        && upload.kind != Some(asked)
+    {
+        return Err(ChecksumFault::OtherKind(upload.kind).into());
+    }
+    if !completion.parts.is_sorted_by(|a, b| a.number < b.number) {
+        return Err(Fault::InvalidPartOrder(upload.id.clone()));
+    }
+    Ok(())
+}
+
+fn check_part_checksum(upload: &Upload, named: &NamedPart, part: &Part) -> Result<(), Fault> {
+    match &named.checksum {
+        Some((algorithm, value)) => {
+            let same = part.checksum.algorithm == *algorithm && part.checksum.value == *value;
+            let fault = ChecksumFault::PartDiffers {
+                algorithm: *algorithm,
+                part: named.number,
+            };
+            if same { Ok(()) } else { Err(fault.into()) }
+        }
+        None => match (upload.kind, upload.algorithm) {
+            (Some(Kind::Composite), Some(algorithm)) => Err(ChecksumFault::PartMissing {
+                algorithm,
+                part: named.number,
+            }
+            .into()),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn check_object_checksum(completion: &Completion, actual: &Checksum) -> Result<(), Fault> {
+    match &completion.checksum {
+        Some((algorithm, value)) if actual.algorithm != *algorithm || actual.value != *value => {
+            Err(ChecksumFault::ObjectDiffers(*algorithm).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ended(error: StoreError, upload: &Upload) -> Fault {
+    match error {
+        StoreError::Precondition(Failed::NoSuchUpload) => Fault::NoSuchUpload(upload.id.clone()),
+        other => missing(other, &upload.bucket),
+    }
+}
+
+/// Ids are hexadecimal, so every id is below `~`.
+fn first_after(ask: &UploadAsk) -> Vec<u8> {
+    match (ask.key_marker.as_str(), ask.id_marker.as_str()) {
+        ("", _) => Vec::new(),
+        (key, "") => after_upload(key, "~"),
+        (key, id) => after_upload(key, id),
+    }
+}
+
+fn after_upload(key: &str, id: &str) -> Vec<u8> {
+    [key.as_bytes(), b"\0", id.as_bytes()].concat()
+}
+
+fn markers(last: &str, uploads: &[Upload]) -> (String, String) {
+    match uploads.last() {
+        Some(upload) if upload.key == last => (upload.key.clone(), upload.id.clone()),
+        _ => (last.into(), String::new()),
+    }
+}
+
+#[cfg(test)]
+impl Objects {
+    /// The object of these parts, whatever their sizes.
+    pub(crate) fn assembled(&self, upload: &Upload, parts: &[Part]) -> Object {
+        self.assemble(upload, &Completion::default(), parts)
+            .unwrap()
+    }
+}

@@ -1,0 +1,106 @@
+//! Names of buckets, keys and storage classes: what S3 accepts.
+//!
+//! The rule: a name that passed here can be put into an ARN, an index key and an answer. Pure.
+
+use keywright_base::limits;
+
+use crate::fault::Fault;
+
+/// Storage classes that are stored and repeated. Objects live on one disk whatever their class;
+/// classes that need a restore before reading are refused.
+const CLASSES: [&str; 6] = [
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+];
+
+/// Checks a bucket's name: 3 to 63 of `a-z 0-9 . -`, not an IP address, no reserved prefix or suffix.
+///
+/// # Errors
+/// [`Fault::InvalidBucketName`].
+pub fn check_bucket(name: &str) -> Result<(), Fault> {
+    let edge =
+        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = name.as_bytes();
+    let fits = (3..=63).contains(&bytes.len())
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && !name.contains("..")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !["xn--", "sthree-", "amzn-s3-demo-"]
+            .iter()
+            .any(|p| name.starts_with(p))
+        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|s| name.ends_with(s));
+    if fits {
+        Ok(())
+    } else {
+        Err(Fault::InvalidBucketName(name.into()))
+    }
+}
+
+/// Checks a key's length: 1 to 1,024 bytes.
+///
+/// # Errors
+/// [`Fault::KeyTooLong`].
+pub fn check_key(key: &str) -> Result<(), Fault> {
+    let size = key.len();
+    if size > limits::S3_KEY_BYTES {
+        return Err(Fault::KeyTooLong {
+            size,
+            limit: limits::S3_KEY_BYTES,
+        });
+    }
+    Ok(())
+}
+
+/// Checks a storage class.
+///
+/// # Errors
+/// [`Fault::InvalidStorageClass`].
+pub fn check_class(class: &str) -> Result<(), Fault> {
+    if CLASSES.contains(&class) {
+        Ok(())
+    } else {
+        Err(Fault::InvalidStorageClass(class.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bucket_names() {
+        for (name, valid) in [
+            ("abc", true),
+            ("my-bucket.v2", true),
+            ("0a0", true),
+            ("ab", false),
+            ("Bucket", false),
+            ("a_b", false),
+            ("-abc", false),
+            ("abc-", false),
+            ("a..b", false),
+            ("192.168.5.4", false),
+            ("xn--abc", false),
+            ("abc-s3alias", false),
+            ("aaa/bbb", false),
+        ] {
+            assert_eq!(super::check_bucket(name).is_ok(), valid, "{name}");
+        }
+        assert!(super::check_bucket(&"a".repeat(63)).is_ok());
+        assert!(super::check_bucket(&"a".repeat(64)).is_err());
+    }
+
+    #[test]
+    fn keys() {
+        assert!(super::check_key(&"é".repeat(512)).is_ok());
+        assert!(super::check_key(&"é".repeat(513)).is_err());
+    }
+}

@@ -1,0 +1,304 @@
+//! Objects: put, find, tag, delete.
+//!
+//! The rule: an object's row is written once its bytes are durable, and the bytes of the row that it
+//! replaced are freed after that. Reading is in `read.rs`, assembling parts in `multipart.rs`.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use keywright_base::{Timestamp, limits};
+use keywright_store::contract::{Expect, Failed, IndexWrite, StoreError};
+
+use crate::{
+    Held, Named, Objects,
+    blobs::BlobId,
+    bucket::missing,
+    conditions::WriteIf,
+    digest::Checksum,
+    fault::Fault,
+    ingest::{Body, Claims, ingest},
+    names, row,
+    tags::Tags,
+};
+
+/// The headers that are stored with an object and come back with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Headers {
+    /// `Content-Type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// `Cache-Control`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_control: Option<String>,
+    /// `Content-Disposition`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`, without `aws-chunked`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_encoding: Option<String>,
+    /// `Content-Language`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_language: Option<String>,
+    /// `Expires`, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// `x-amz-website-redirect-location`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<String>,
+    /// User metadata, names without `x-amz-meta-`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub user: BTreeMap<String, String>,
+}
+
+/// What is stored about an object beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// Headers.
+    pub headers: Headers,
+    /// Tags.
+    pub tags: Tags,
+    /// Storage class; empty means `STANDARD`.
+    pub storage_class: String,
+}
+
+/// An object, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+    /// Headers, tags, storage class.
+    pub meta: Meta,
+    /// Its checksum.
+    pub checksum: Checksum,
+    /// Whether it was assembled from parts.
+    pub multipart: bool,
+    pub(crate) content: Content,
+}
+
+/// Where an object's bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    Inline(Bytes),
+    Blobs(Vec<Piece>),
+}
+
+/// A blob of an object, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) blob: BlobId,
+    pub(crate) size: u64,
+}
+
+/// What a put says beside bucket and key.
+#[derive(Debug, Default)]
+pub struct Put {
+    /// What to store.
+    pub meta: Meta,
+    /// What the client claims about the body.
+    pub claims: Claims,
+    /// The condition.
+    pub condition: WriteIf,
+}
+
+impl Meta {
+    /// Checks storage class, tags and the size of the metadata.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidStorageClass`], [`Fault::Tag`], [`Fault::MetadataTooLarge`].
+    pub fn check(&self) -> Result<(), Fault> {
+        names::check_class(self.class())?;
+        crate::check_object_tags(&self.tags)?;
+        let size = self
+            .headers
+            .user
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let limit = limits::S3_METADATA_BYTES;
+        if size > limit {
+            Err(Fault::MetadataTooLarge { size, limit })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The storage class.
+    pub fn class(&self) -> &str {
+        if self.storage_class.is_empty() {
+            "STANDARD"
+        } else {
+            &self.storage_class
+        }
+    }
+}
+
+impl Object {
+    /// The sizes of its parts; one for an object that was not assembled.
+    pub fn part_sizes(&self) -> Vec<u64> {
+        match &self.content {
+            Content::Inline(_) => vec![self.size],
+            Content::Blobs(pieces) => pieces.iter().map(|piece| piece.size).collect(),
+        }
+    }
+
+    pub(crate) fn blobs(&self) -> Vec<BlobId> {
+        match &self.content {
+            Content::Inline(_) => Vec::new(),
+            Content::Blobs(pieces) => pieces.iter().map(|piece| piece.blob).collect(),
+        }
+    }
+}
+
+impl Objects {
+    /// Writes an object. The answer comes when it is durable and visible.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with key, metadata, tags, claims and condition;
+    /// [`Fault::NoSuchBucket`]; [`Fault::Body`] when the body failed. Nothing is visible then.
+    pub async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        put: Put,
+        body: Body,
+    ) -> Result<Object, Fault> {
+        names::check_key(key)?;
+        put.meta.check()?;
+        if put.condition != WriteIf::Always {
+            let present = self.find(bucket, key).await?;
+            put.condition
+                .check(key, present.as_ref().map(|object| object.etag.as_str()))?;
+        }
+        let taken = ingest(&self.blobs, body, put.claims, true).await?;
+        let object = Object {
+            bucket: bucket.into(),
+            key: key.into(),
+            etag: taken.digests.etag(),
+            size: taken.size,
+            modified: self.clock.now(),
+            meta: put.meta,
+            checksum: taken.digests.checksum(),
+            multipart: false,
+            content: taken.content,
+        };
+        let row = row::of_object(&object)?;
+        let write = IndexWrite::PutObject {
+            row,
+            expect: put.condition.expect(),
+        };
+        let held = self.shared(key).await;
+        match self
+            .commit(vec![write], Named::Fresh(object.blobs()), held)
+            .await
+        {
+            Ok(_) => Ok(object),
+            Err(error) => Err(refused(error, bucket, key, &put.condition)),
+        }
+    }
+
+    /// The object of that key.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<Object>, Fault> {
+        self.index
+            .object(bucket, key)
+            .await?
+            .map(row::object)
+            .transpose()
+    }
+
+    /// Replaces an object's tags; none removes them.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchKey`], [`Fault::Tag`].
+    pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), Fault> {
+        crate::check_object_tags(tags)?;
+        let held = self.alone(key).await;
+        let found = self.find(bucket, key).await?;
+        let mut object = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
+        object.meta.tags.clone_from(tags);
+        let condition = WriteIf::Matches(object.etag.clone());
+        self.rewrite(&object, &condition, Vec::new(), held).await
+    }
+
+    /// Deletes an object; one that is not there is no fault, unless a condition says so.
+    ///
+    /// # Errors
+    /// [`Fault::PreconditionFailed`], [`Fault::NoSuchKey`].
+    pub async fn delete(&self, bucket: &str, key: &str, condition: &WriteIf) -> Result<(), Fault> {
+        let mut expect = condition.expect();
+        if *condition == WriteIf::Present {
+            let found = self.find(bucket, key).await?;
+            let object = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
+            expect = Expect::Etag(object.etag);
+        }
+        let write = IndexWrite::DeleteObject {
+            bucket: bucket.into(),
+            key: key.into(),
+            expect,
+        };
+        match self.commit(vec![write], Named::Nothing, None).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(error, bucket, key, condition)),
+        }
+    }
+
+    /// Deletes objects, all in one commit.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchBucket`].
+    pub async fn delete_all(&self, bucket: &str, keys: Vec<String>) -> Result<(), Fault> {
+        let batch = keys.into_iter().map(|key| IndexWrite::DeleteObject {
+            bucket: bucket.into(),
+            key,
+            expect: Expect::Any,
+        });
+        match self.commit(batch.collect(), Named::Nothing, None).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(missing(error, bucket)),
+        }
+    }
+
+    /// Writes the row of an object whose blobs exist already, together with `others`. The caller
+    /// holds the lock that keeps anybody from freeing those blobs.
+    pub(crate) async fn rewrite(
+        &self,
+        object: &Object,
+        condition: &WriteIf,
+        others: Vec<IndexWrite>,
+        held: Option<Held>,
+    ) -> Result<(), Fault> {
+        let row = row::of_object(object)?;
+        let mut batch = vec![IndexWrite::PutObject {
+            row,
+            expect: condition.expect(),
+        }];
+        batch.extend(others);
+        match self.commit(batch, Named::Kept(object.blobs()), held).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(refused(error, &object.bucket, &object.key, condition)),
+        }
+    }
+}
+
+fn refused(error: StoreError, bucket: &str, key: &str, condition: &WriteIf) -> Fault {
+    match error {
+        StoreError::Precondition(Failed::ObjectChanged(present)) => {
+            condition.fault(key, present.is_some())
+        }
+        StoreError::Precondition(Failed::NoSuchUpload) => Fault::NoSuchUpload(String::new()),
+        other => missing(other, bucket),
+    }
+}

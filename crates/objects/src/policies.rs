@@ -1,0 +1,89 @@
+//! Compiled bucket policies, kept between requests.
+//!
+//! The rule: a compiled policy is used only for the very text it was compiled from, and that text is
+//! read with the bucket on every request; so a change of policy holds from the next request on. What
+//! compiling means is the caller's business.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::bucket::Bucket;
+
+/// A cache of compiled policies, by bucket.
+#[derive(Debug)]
+pub struct Policies<P> {
+    compiled: RwLock<HashMap<String, (Arc<str>, Arc<P>)>>,
+}
+
+/// Policies kept; a full cache is emptied.
+const LIMIT: usize = 1024;
+
+impl<P> Default for Policies<P> {
+    fn default() -> Self {
+        Self {
+            compiled: RwLock::default(),
+        }
+    }
+}
+
+impl<P> Policies<P> {
+    /// The compiled policy of a bucket; nothing when it has none.
+    ///
+    /// # Errors
+    /// What `compile` says about the text.
+    pub fn of<E>(
+        &self,
+        bucket: &Bucket,
+        compile: impl FnOnce(&str) -> Result<P, E>,
+    ) -> Result<Option<Arc<P>>, E> {
+        let Some(text) = &bucket.policy else {
+            return Ok(None);
+        };
+        let read = self.compiled.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, policy)) = read.get(&bucket.name)
+            && known == text
+        {
+            return Ok(Some(Arc::clone(policy)));
+        }
+        drop(read);
+        let policy = Arc::new(compile(text)?);
+        let mut write = self
+            .compiled
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if write.len() >= LIMIT {
+            write.clear();
+        }
+        write.insert(bucket.name.clone(), (Arc::clone(text), Arc::clone(&policy)));
+        Ok(Some(policy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Policies;
+    use crate::testing;
+
+    #[test]
+    fn a_text_is_compiled_once_and_a_change_at_once() {
+        let policies = Policies::default();
+        let mut count = 0;
+        for (text, expected) in [
+            (Some("a"), 1),
+            (Some("a"), 1),
+            (Some("b"), 2),
+            (None, 2),
+            (Some("b"), 2),
+        ] {
+            let bucket = testing::bucket(text);
+            let got = policies.of(&bucket, |text| {
+                count += 1;
+                Ok::<_, ()>(text.to_owned())
+            });
+            assert_eq!(got.unwrap().as_deref().map(String::as_str), text);
+            assert_eq!(count, expected);
+        }
+    }
+}

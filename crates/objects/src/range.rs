@@ -1,0 +1,159 @@
+//! Byte ranges of reads.
+//!
+//! The rule: a range that comes out of here lies inside the object. A header that is not one single
+//! byte range is ignored, as S3 does. Pure.
+
+use crate::fault::Fault;
+
+/// Bytes of an object: `start` included, `end` not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+impl Span {
+    /// The whole of an object.
+    pub const fn whole(size: u64) -> Self {
+        Self {
+            start: 0,
+            end: size,
+        }
+    }
+
+    /// How many bytes.
+    pub const fn len(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The `Content-Range` header.
+    pub fn content_range(self, size: u64) -> String {
+        format!("bytes {}-{}/{size}", self.start, self.end.saturating_sub(1))
+    }
+}
+
+/// The bytes that a `Range` header asks for; nothing when the header has to be ignored.
+///
+/// # Errors
+/// [`Fault::InvalidRange`] when it has no byte in common with the object.
+pub(crate) fn parse(header: &str, size: u64) -> Result<Option<Span>, Fault> {
+    let outside = || Fault::InvalidRange {
+        asked: header.into(),
+        size,
+    };
+    let Some((first, last)) = split(header) else {
+        return Ok(None);
+    };
+    let span = match (first, last) {
+        (Some(first), Some(last)) if first > last => return Ok(None),
+        (Some(first), last) => Span {
+            start: first,
+            end: last.map_or(size, |last| last.saturating_add(1).min(size)),
+        },
+        (None, Some(suffix)) => Span {
+            start: size.saturating_sub(suffix),
+            end: size,
+        },
+        (None, None) => return Ok(None),
+    };
+    if span.start >= span.end {
+        Err(outside())
+    } else {
+        Ok(Some(span))
+    }
+}
+
+/// The bytes that `x-amz-copy-source-range` asks for.
+///
+/// # Errors
+/// [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`].
+pub(crate) fn parse_copy(header: &str, size: u64) -> Result<Span, Fault> {
+    let Some((Some(first), Some(last))) = split(header) else {
+        return Err(Fault::CopyRangeForm(header.into()));
+    };
+    if first > last {
+        return Err(Fault::CopyRangeForm(header.into()));
+    }
+    if last >= size {
+        return Err(Fault::CopyRangeOutside {
+            asked: header.into(),
+            size,
+        });
+    }
+    Ok(Span {
+        start: first,
+        end: last.saturating_add(1),
+    })
+}
+
+type Ends = (Option<u64>, Option<u64>);
+
+fn split(header: &str) -> Option<Ends> {
+    let (first, last) = header.trim().strip_prefix("bytes=")?.split_once('-')?;
+    Some((number(first)?, number(last)?))
+}
+
+/// A number that may be missing; nothing when it is something else.
+#[expect(
+    clippy::option_option,
+    reason = "absent and malformed are different here"
+)]
+fn number(text: &str) -> Option<Option<u64>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Some(None);
+    }
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| Some(text.parse().unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Span, parse, parse_copy};
+
+    #[test]
+    fn headers() {
+        let span = |start, end| Some(Some(Span { start, end }));
+        for (header, size, expected) in [
+            ("bytes=0-4", 10, span(0, 5)),
+            ("bytes=5-", 10, span(5, 10)),
+            ("bytes=-3", 10, span(7, 10)),
+            ("bytes=-30", 10, span(0, 10)),
+            ("bytes=0-99", 10, span(0, 10)),
+            ("bytes=9-9", 10, span(9, 10)),
+            ("bytes=0-99999999999999999999999", 10, span(0, 10)),
+            ("bytes=10-", 10, None),
+            ("bytes=-0", 10, None),
+            ("bytes=0-", 0, None),
+            ("bytes=-5", 0, None),
+            ("bytes=5-4", 10, Some(None)),
+            ("bytes=-", 10, Some(None)),
+            ("bytes=a-b", 10, Some(None)),
+            ("bytes=0-1,3-4", 10, Some(None)),
+            ("lines=0-1", 10, Some(None)),
+            ("", 10, Some(None)),
+        ] {
+            assert_eq!(parse(header, size).ok(), expected, "{header} of {size}");
+        }
+    }
+
+    #[test]
+    fn copy_ranges() {
+        for (header, expected) in [
+            ("bytes=0-9", Some(Span { start: 0, end: 10 })),
+            ("bytes=0-10", None),
+            ("bytes=5-", None),
+            ("0-8", None),
+            ("bytes=4-3", None),
+        ] {
+            assert_eq!(parse_copy(header, 10).ok(), expected, "{header}");
+        }
+    }
+}

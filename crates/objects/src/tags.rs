@@ -1,0 +1,161 @@
+//! Tag sets of objects and buckets.
+//!
+//! The rule: a stored tag set has unique keys within S3's lengths and characters. Pure.
+
+use keywright_base::limits;
+
+use crate::fault::TagFault;
+
+/// Tags in the order in which they were given.
+pub type Tags = Vec<(String, String)>;
+
+const KEY_CHARS: usize = 128;
+const VALUE_CHARS: usize = 256;
+
+/// Checks the tags of an object.
+///
+/// # Errors
+/// [`TagFault`].
+pub fn check_object(tags: &Tags) -> Result<(), TagFault> {
+    let limit = limits::S3_OBJECT_TAGS;
+    if tags.len() > limit {
+        return Err(TagFault::TooMany {
+            limit,
+            bucket: false,
+        });
+    }
+    check(tags)
+}
+
+/// Checks the tags of a bucket.
+///
+/// # Errors
+/// [`TagFault`].
+pub fn check_bucket(tags: &Tags) -> Result<(), TagFault> {
+    let limit = limits::TAGS_PER_ENTITY;
+    if tags.len() > limit {
+        return Err(TagFault::TooMany {
+            limit,
+            bucket: true,
+        });
+    }
+    check(tags)
+}
+
+/// Parses the tagging header: a URL query.
+///
+/// # Errors
+/// [`TagFault::Header`] when it is not one or a key occurs twice; else as [`check_object`].
+pub fn parse_header(header: &str) -> Result<Tags, TagFault> {
+    let wrong = || TagFault::Header(header.into());
+    let mut tags = Tags::new();
+    for pair in header.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let tag = (
+            unescape(key).ok_or_else(wrong)?,
+            unescape(value).ok_or_else(wrong)?,
+        );
+        if tags.iter().any(|(key, _)| *key == tag.0) {
+            return Err(wrong());
+        }
+        tags.push(tag);
+    }
+    check_object(&tags)?;
+    Ok(tags)
+}
+
+fn check(tags: &Tags) -> Result<(), TagFault> {
+    for (index, (key, value)) in tags.iter().enumerate() {
+        let length = key.chars().count();
+        if length == 0 || length > KEY_CHARS || !key.chars().all(allowed) {
+            return Err(TagFault::Key(key.clone()));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(TagFault::Reserved(key.clone()));
+        }
+        if value.chars().count() > VALUE_CHARS || !value.chars().all(allowed) {
+            return Err(TagFault::Value {
+                key: key.clone(),
+                value: value.clone(),
+            });
+        }
+        if tags.iter().take(index).any(|(earlier, _)| earlier == key) {
+            return Err(TagFault::Twice(key.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn allowed(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, ' ' | '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
+}
+
+/// Decodes `%XX` and `+`; nothing when an escape is broken or the result is not UTF-8.
+fn unescape(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let high = char::from(bytes.next()?).to_digit(16)?;
+                let low = char::from(bytes.next()?).to_digit(16)?;
+                u8::try_from(high * 16 + low).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TagFault, check_object, parse_header};
+
+    #[test]
+    fn headers() {
+        let pair = |k: &str, v: &str| (k.to_owned(), v.to_owned());
+        for (header, expected) in [
+            ("", Some(vec![])),
+            ("a=1", Some(vec![pair("a", "1")])),
+            ("a=1&b=", Some(vec![pair("a", "1"), pair("b", "")])),
+            ("a%20b=x+y", Some(vec![pair("a b", "x y")])),
+            ("a", Some(vec![pair("a", "")])),
+            ("a=1&a=2", None),
+            ("a=%zz", None),
+            ("a=%f", None),
+            ("a=%ff", None),
+            ("a=1%2C2", None),
+        ] {
+            assert_eq!(parse_header(header).ok(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn sets() {
+        let set = |keys: &[&str]| {
+            keys.iter()
+                .map(|k| ((*k).to_owned(), "v".to_owned()))
+                .collect()
+        };
+        assert!(check_object(&set(&["a", "b"])).is_ok());
+        assert_eq!(
+            check_object(&set(&["a", "a"])),
+            Err(TagFault::Twice("a".into()))
+        );
+        assert_eq!(
+            check_object(&set(&["aws:x"])),
+            Err(TagFault::Reserved("aws:x".into()))
+        );
+        assert_eq!(check_object(&set(&[""])), Err(TagFault::Key(String::new())));
+        let many: Vec<String> = (0..11).map(|n| n.to_string()).collect();
+        let many = many.iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!(
+            check_object(&set(&many)),
+            Err(TagFault::TooMany {
+                limit: 10,
+                bucket: false
+            })
+        );
+    }
+}

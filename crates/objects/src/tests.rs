@@ -1,0 +1,706 @@
+//! The crate as a whole, over an index in memory.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt};
+use proptest::prelude::*;
+
+use crate::{
+    Algorithm, ClaimedValue, Claims, Completion, Copied, Copy, EntityTags, Fault, INLINE_BYTES,
+    Kind, ListAsk, Meta, NamedPart, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
+    testing::{Bench, body, bytes},
+};
+
+const B: &str = "bench";
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+fn pattern(size: usize) -> Vec<u8> {
+    (0..size)
+        .map(|n| u8::try_from(n * 31 % 251).unwrap())
+        .collect()
+}
+
+async fn put(bench: &Bench, key: &str, content: &[u8]) -> Object {
+    bench
+        .objects
+        .put(B, key, Put::default(), bytes(content))
+        .await
+        .unwrap()
+}
+
+async fn get(bench: &Bench, key: &str, ask: &ReadAsk) -> Result<Vec<u8>, Fault> {
+    let found = bench.objects.find(B, key).await?;
+    let found = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
+    let (_, reading) = bench.objects.read(found, ask).await?;
+    Ok(reading.map_ok(|chunk| chunk.to_vec()).try_concat().await?)
+}
+
+async fn whole(bench: &Bench, key: &str) -> Vec<u8> {
+    get(bench, key, &ReadAsk::default()).await.unwrap()
+}
+
+#[test]
+fn what_was_put_is_got_also_after_a_restart() {
+    run(async {
+        let mut bench = Bench::new().await;
+        let sizes = [0, 1, INLINE_BYTES, INLINE_BYTES + 1, 300_000, 3_000_000];
+        for (size, files) in sizes.into_iter().zip([0, 0, 0, 1, 2, 3]) {
+            let object = put(&bench, &size.to_string(), &pattern(size)).await;
+            assert_eq!(object.size, size as u64);
+            assert_eq!(bench.files(), files, "{size}");
+        }
+        bench.reopen();
+        for size in sizes {
+            assert_eq!(
+                whole(&bench, &size.to_string()).await,
+                pattern(size),
+                "{size}"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_interrupted_put_leaves_nothing() {
+    run(async {
+        let bench = Bench::new().await;
+        put(&bench, "k", b"before").await;
+        for size in [0, 100, 2_000_000] {
+            let broken = body(vec![Ok(pattern(size)), Err("signature".into())]);
+            let result = bench.objects.put(B, "k", Put::default(), broken).await;
+            assert!(matches!(result, Err(Fault::Body(_))), "{size}");
+            let result = bench
+                .objects
+                .put(B, "new", Put::default(), body(vec![Err("x".into())]));
+            assert!(result.await.is_err());
+        }
+        assert_eq!(whole(&bench, "k").await, b"before");
+        assert!(bench.objects.find(B, "new").await.unwrap().is_none());
+        assert_eq!(bench.files(), 0);
+    });
+}
+
+#[test]
+fn claims_are_checked() {
+    run(async {
+        let bench = Bench::new().await;
+        let content = b"123456789";
+        let known = |algorithm, value: &str| Claims {
+            algorithm: Some(algorithm),
+            value: ClaimedValue::Known(value.into()),
+            ..Claims::default()
+        };
+        let trailing = |value: Option<&'static str>| Claims {
+            algorithm: Some(Algorithm::Crc32),
+            value: ClaimedValue::Trailing(Box::new(move || value.map(str::to_owned))),
+            ..Claims::default()
+        };
+        let md5 = |text: &str| Claims {
+            md5: Some(text.into()),
+            ..Claims::default()
+        };
+        let length = |length| Claims {
+            length: Some(length),
+            ..Claims::default()
+        };
+        for (claims, code) in [
+            (Claims::default(), "ok"),
+            (known(Algorithm::Crc32, "y/Q5Jg=="), "ok"),
+            (known(Algorithm::Crc32, "y/Q5Jw=="), "BadDigest"),
+            (known(Algorithm::Crc32, "nonsense"), "InvalidRequest"),
+            (known(Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="), "ok"),
+            (trailing(Some("y/Q5Jg==")), "ok"),
+            (trailing(Some("y/Q5Jw==")), "BadDigest"),
+            (trailing(None), "InvalidRequest"),
+            (md5("JfnnlDI7RTiF9RgfG2JNCw=="), "ok"),
+            (md5("JfnnlDI7RTiF9RgfG2JNDw=="), "BadDigest"),
+            (md5("__invalid__"), "InvalidDigest"),
+            (length(9), "ok"),
+            (length(10), "IncompleteBody"),
+            (length(u64::MAX), "EntityTooLarge"),
+        ] {
+            let what = format!("{claims:?}");
+            let request = Put {
+                claims,
+                ..Put::default()
+            };
+            let got = match bench.objects.put(B, "k", request, bytes(content)).await {
+                Ok(_) => "ok",
+                Err(fault) => crate::wire::answer(&fault).code,
+            };
+            assert_eq!(got, code, "{what}");
+        }
+    });
+}
+
+#[test]
+fn overwriting_frees_the_old_bytes_but_not_under_a_reader() {
+    run(async {
+        let bench = Bench::new().await;
+        let old = pattern(700_000);
+        put(&bench, "k", &old).await;
+        let found = bench.objects.find(B, "k").await.unwrap().unwrap();
+        let stale = found.clone();
+        let (_, mut reading) = bench
+            .objects
+            .read(found, &ReadAsk::default())
+            .await
+            .unwrap();
+        let first = reading.next().await.unwrap().unwrap();
+        put(&bench, "k", b"new").await;
+        let rest: Vec<u8> = reading
+            .map_ok(|chunk| chunk.to_vec())
+            .try_concat()
+            .await
+            .unwrap();
+        assert_eq!([first.to_vec(), rest].concat(), old);
+        assert_eq!(bench.files(), 0);
+        // Looked up before the overwrite, opened after it: the new version is read.
+        let (view, _) = bench
+            .objects
+            .read(stale, &ReadAsk::default())
+            .await
+            .unwrap();
+        assert_eq!(view.object.size, 3);
+        bench
+            .objects
+            .delete(B, "k", &WriteIf::Always)
+            .await
+            .unwrap();
+        assert!(bench.objects.find(B, "k").await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn conditional_writes() {
+    run(async {
+        let bench = Bench::new().await;
+        let etag = put(&bench, "k", b"x").await.etag;
+        for (key, condition, code) in [
+            ("k", WriteIf::Absent, "PreconditionFailed"),
+            ("k", WriteIf::Matches("other".into()), "PreconditionFailed"),
+            ("k", WriteIf::Matches(etag), "ok"),
+            ("none", WriteIf::Matches("other".into()), "NoSuchKey"),
+            ("none", WriteIf::Absent, "ok"),
+        ] {
+            let what = format!("{key} {condition:?}");
+            let request = Put {
+                condition,
+                ..Put::default()
+            };
+            let got = match bench.objects.put(B, key, request, bytes("y")).await {
+                Ok(_) => "ok",
+                Err(fault) => crate::wire::answer(&fault).code,
+            };
+            assert_eq!(got, code, "{what}");
+        }
+        let result = bench
+            .objects
+            .put("nowhere", "k", Put::default(), bytes("y"))
+            .await;
+        assert!(matches!(result, Err(Fault::NoSuchBucket(_))));
+    });
+}
+
+#[test]
+fn only_one_of_many_creations_succeeds() {
+    run(async {
+        let bench = Bench::new().await;
+        let tries = (0..16).map(|n| {
+            let request = Put {
+                condition: WriteIf::Absent,
+                ..Put::default()
+            };
+            bench
+                .objects
+                .put(B, "k", request, bytes(pattern(20_000 + n)))
+        });
+        let results = futures_util::future::join_all(tries).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+        assert_eq!(bench.files(), 1);
+    });
+}
+
+#[test]
+fn tags_change_without_the_bytes() {
+    run(async {
+        let bench = Bench::new().await;
+        put(&bench, "k", &pattern(100_000)).await;
+        let tags = vec![("a".to_owned(), "1".to_owned())];
+        bench.objects.set_tags(B, "k", &tags).await.unwrap();
+        assert_eq!(
+            bench.objects.find(B, "k").await.unwrap().unwrap().meta.tags,
+            tags
+        );
+        assert_eq!(whole(&bench, "k").await, pattern(100_000));
+        let missing = bench.objects.set_tags(B, "none", &tags).await;
+        assert!(matches!(missing, Err(Fault::NoSuchKey(_))));
+    });
+}
+
+const MIB: usize = 1024 * 1024;
+
+async fn upload(bench: &Bench, kind: Option<Kind>, sizes: &[usize]) -> (crate::Upload, Completion) {
+    let algorithm = kind.map(|_| Algorithm::Crc32);
+    let meta = Meta::default();
+    let upload = bench
+        .objects
+        .create_upload(B, "m", meta, (algorithm, kind))
+        .await
+        .unwrap();
+    let mut parts = Vec::new();
+    for (number, size) in (1..).zip(sizes) {
+        let content = bytes(pattern(*size));
+        let part = bench
+            .objects
+            .put_part(&upload, number, Claims::default(), content);
+        let part = part.await.unwrap();
+        let checksum = (kind == Some(Kind::Composite))
+            .then_some((part.checksum.algorithm, part.checksum.value));
+        parts.push(NamedPart {
+            number,
+            etag: part.etag,
+            checksum,
+        });
+    }
+    (
+        upload,
+        Completion {
+            parts,
+            ..Completion::default()
+        },
+    )
+}
+
+#[test]
+fn uploads_complete_without_copying() {
+    run(async {
+        for kind in [None, Some(Kind::FullObject), Some(Kind::Composite)] {
+            let mut bench = Bench::new().await;
+            let sizes = [5 * MIB, 5 * MIB, 10];
+            let (upload, completion) = upload(&bench, kind, &sizes).await;
+            assert_eq!(bench.files(), 3);
+            let object = bench.objects.complete(&upload, &completion).await.unwrap();
+            assert!(object.etag.ends_with("-3"));
+            assert_eq!(object.checksum.kind, kind.unwrap_or(Kind::FullObject));
+            let expected = sizes.map(pattern).concat();
+            bench.reopen();
+            assert_eq!(bench.files(), 3);
+            assert!(whole(&bench, "m").await == expected);
+            if kind != Some(Kind::Composite) {
+                let algorithm = Some(object.checksum.algorithm);
+                let claims = Claims {
+                    algorithm,
+                    ..Claims::default()
+                };
+                let request = Put {
+                    claims,
+                    ..Put::default()
+                };
+                let single = bench
+                    .objects
+                    .put(B, "s", request, bytes(expected))
+                    .await
+                    .unwrap();
+                assert_eq!(single.checksum, object.checksum);
+            }
+            let part = ReadAsk {
+                part: Some(3),
+                ..ReadAsk::default()
+            };
+            assert_eq!(get(&bench, "m", &part).await.unwrap(), pattern(10));
+            let again = bench.objects.complete(&upload, &completion).await;
+            assert!(again.is_err());
+            assert!(whole(&bench, "m").await.len() == 10 * MIB + 10);
+            bench
+                .objects
+                .delete_all(B, vec!["m".into(), "s".into()])
+                .await
+                .unwrap();
+            assert_eq!(bench.files(), 0);
+        }
+    });
+}
+
+#[test]
+fn what_completion_refuses() {
+    run(async {
+        let bench = Bench::new().await;
+        let (upload, good) = upload(&bench, Some(Kind::Composite), &[5 * MIB, 4, 4]).await;
+        let change = |change: &dyn Fn(&mut Completion)| {
+            let mut completion = good.clone();
+            completion.parts.truncate(2);
+            change(&mut completion);
+            completion
+        };
+        for (completion, code) in [
+            (good.clone(), "EntityTooSmall"),
+            (change(&|c| c.parts.clear()), "InvalidRequest"),
+            (change(&|c| c.parts.reverse()), "InvalidPartOrder"),
+            (
+                change(&|c| c.parts.push(c.parts[1].clone())),
+                "InvalidPartOrder",
+            ),
+            (change(&|c| c.parts[1].number = 9), "InvalidPart"),
+            (change(&|c| c.parts[1].etag = "x".into()), "InvalidPart"),
+            (change(&|c| c.parts[0].checksum = None), "InvalidRequest"),
+            (
+                change(&|c| c.parts[0].checksum = c.parts[1].checksum.clone()),
+                "BadDigest",
+            ),
+            (change(&|c| c.size = Some(1)), "InvalidRequest"),
+            (
+                change(&|c| c.kind = Some(Kind::FullObject)),
+                "InvalidRequest",
+            ),
+            (
+                change(&|c| c.checksum = Some((Algorithm::Crc32, "x".into()))),
+                "BadDigest",
+            ),
+            (
+                change(&|c| c.condition = WriteIf::Matches("x".into())),
+                "NoSuchKey",
+            ),
+            (change(&|_| ()), "ok"),
+        ] {
+            let got = match bench.objects.complete(&upload, &completion).await {
+                Ok(_) => "ok",
+                Err(fault) => crate::wire::answer(&fault).code,
+            };
+            assert_eq!(got, code, "{completion:?}");
+        }
+        // The part that was not named is gone.
+        assert_eq!(bench.files(), 2);
+    });
+}
+
+#[test]
+fn parts_are_replaced_copied_listed_and_aborted() {
+    run(async {
+        let bench = Bench::new().await;
+        let (upload, _) = upload(&bench, None, &[100, 200]).await;
+        let claims = Claims::default();
+        bench
+            .objects
+            .put_part(&upload, 1, claims, bytes(pattern(50)))
+            .await
+            .unwrap();
+        let source = put(&bench, "source", &pattern(100_000)).await;
+        let copied = Copied {
+            source,
+            source_if: ReadIf::default(),
+            range: Some("bytes=10-19"),
+        };
+        let part = bench.objects.copy_part(&upload, 7, copied).await.unwrap();
+        assert_eq!(part.size(), 10);
+        let page = bench.objects.list_parts(&upload, 0, 2).await.unwrap();
+        let sizes: Vec<_> = page.parts.iter().map(crate::Part::size).collect();
+        assert_eq!((sizes, page.truncated), (vec![50, 200], true));
+        let page = bench.objects.list_parts(&upload, 2, 2).await.unwrap();
+        assert_eq!((page.parts.len(), page.truncated), (1, false));
+        let found = bench.objects.find_upload(B, "other", &upload.id).await;
+        assert!(matches!(found, Err(Fault::NoSuchUpload(_))));
+        bench.objects.abort(&upload).await.unwrap();
+        assert_eq!(bench.files(), 1);
+        let late = bench
+            .objects
+            .put_part(&upload, 3, Claims::default(), bytes("x"))
+            .await;
+        assert!(matches!(late, Err(Fault::NoSuchUpload(_))));
+        assert_eq!(bench.files(), 1);
+    });
+}
+
+#[test]
+fn a_part_needs_the_uploads_algorithm() {
+    run(async {
+        let bench = Bench::new().await;
+        let (upload, _) = upload(&bench, Some(Kind::Composite), &[]).await;
+        let claims = |algorithm, value: &str| Claims {
+            algorithm: Some(algorithm),
+            value: ClaimedValue::Known(value.into()),
+            ..Claims::default()
+        };
+        let wrong = claims(Algorithm::Crc32c, "4waSgw==");
+        let wrong = bench
+            .objects
+            .put_part(&upload, 1, wrong, bytes("123456789"))
+            .await;
+        assert!(matches!(wrong, Err(Fault::Checksum(_))));
+        let right = claims(Algorithm::Crc32, "y/Q5Jg==");
+        bench
+            .objects
+            .put_part(&upload, 1, right, bytes("123456789"))
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn copies() {
+    run(async {
+        let bench = Bench::new().await;
+        let source = put(&bench, "k", &pattern(50_000)).await;
+        let copy = |copy: Copy, key: &'static str| bench.objects.copy(source.clone(), B, key, copy);
+        let copied = copy(Copy::default(), "copy").await.unwrap();
+        assert_eq!(
+            (copied.etag.as_str(), copied.size),
+            (source.etag.as_str(), 50_000)
+        );
+        assert!(matches!(
+            copy(Copy::default(), "k").await,
+            Err(Fault::CopyToItself)
+        ));
+        let changed = Copy {
+            headers: Some(crate::Headers::default()),
+            ..Copy::default()
+        };
+        copy(changed, "k").await.unwrap();
+        assert_eq!(whole(&bench, "k").await, pattern(50_000));
+        let none_match = Some(EntityTags::Any);
+        let conditions = ReadIf {
+            none_match,
+            ..ReadIf::default()
+        };
+        let refused = Copy {
+            source_if: conditions,
+            ..Copy::default()
+        };
+        assert!(matches!(
+            copy(refused, "copy").await,
+            Err(Fault::PreconditionFailed(_))
+        ));
+        let algorithm = Copy {
+            algorithm: Some(Algorithm::Sha256),
+            ..Copy::default()
+        };
+        let copied = copy(algorithm, "copy").await.unwrap();
+        assert_eq!(copied.checksum.algorithm, Algorithm::Sha256);
+        assert_eq!(bench.files(), 2);
+    });
+}
+
+#[test]
+fn buckets_are_unique_and_deleted_only_when_empty() {
+    run(async {
+        let bench = Bench::new().await;
+        let other = "444455556666".parse().unwrap();
+        let create = |name: &'static str, owner, region: &'static str| {
+            bench.objects.create_bucket(
+                name,
+                owner,
+                region,
+                Some(region).filter(|r| *r != "us-east-1"),
+            )
+        };
+        let me = crate::testing::owner();
+        assert!(create(B, me, "us-east-1").await.is_ok());
+        assert!(matches!(
+            create(B, other, "us-east-1").await,
+            Err(Fault::BucketExists(_))
+        ));
+        create("west", me, "eu-west-1").await.unwrap();
+        let again = create("west", me, "eu-west-1").await;
+        assert!(matches!(again, Err(Fault::BucketOwnedByYou(_))));
+        put(&bench, "k", b"").await;
+        assert!(matches!(
+            bench.objects.delete_bucket(B).await,
+            Err(Fault::BucketNotEmpty(_))
+        ));
+        bench
+            .objects
+            .delete(B, "k", &WriteIf::Always)
+            .await
+            .unwrap();
+        bench.objects.set_policy(B, Some("{}")).await.unwrap();
+        let found = bench.objects.find_bucket(B).await.unwrap().unwrap();
+        assert_eq!(found.policy.as_deref(), Some("{}"));
+        bench.objects.delete_bucket(B).await.unwrap();
+        assert!(matches!(
+            bench.objects.delete_bucket(B).await,
+            Err(Fault::NoSuchBucket(_))
+        ));
+    });
+}
+
+#[test]
+fn buckets_are_listed_in_pages() {
+    run(async {
+        let bench = Bench::new().await;
+        let me = crate::testing::owner();
+        for n in 0..5 {
+            let region = ["eu-west-1", "eu-west-2"][n % 2];
+            let name = format!("page-{n}");
+            bench
+                .objects
+                .create_bucket(&name, me, region, Some(region))
+                .await
+                .unwrap();
+        }
+        let page = |after: &str, region: Option<&str>| {
+            let ask = crate::BucketAsk {
+                prefix: "page-".into(),
+                after: after.into(),
+                region: region.map(str::to_owned),
+                limit: 2,
+            };
+            let objects = bench.objects.clone();
+            async move {
+                let page = objects.list_buckets(me, &ask).await.unwrap();
+                let names: Vec<_> = page.buckets.into_iter().map(|b| b.name).collect();
+                (names.join(" "), page.next)
+            }
+        };
+        let next = |name: &str| Some(name.to_owned());
+        assert_eq!(
+            page("", None).await,
+            ("page-0 page-1".into(), next("page-1"))
+        );
+        assert_eq!(page("page-3", None).await, ("page-4".into(), None));
+        assert_eq!(
+            page("", Some("eu-west-2")).await,
+            ("page-1 page-3".into(), None)
+        );
+        assert_eq!(
+            page("", Some("eu-west-1")).await,
+            ("page-0 page-2".into(), next("page-2"))
+        );
+    });
+}
+
+#[test]
+fn uploads_are_listed_in_pages() {
+    run(async {
+        let bench = Bench::new().await;
+        for key in ["a", "b/1", "b/2", "c", "c", "c"] {
+            let meta = Meta::default();
+            bench
+                .objects
+                .create_upload(B, key, meta, (None, None))
+                .await
+                .unwrap();
+        }
+        let mut seen = Vec::new();
+        let mut ask = UploadAsk {
+            delimiter: "/".into(),
+            limit: 2,
+            ..UploadAsk::default()
+        };
+        loop {
+            let page = bench.objects.list_uploads(B, &ask).await.unwrap();
+            seen.extend(page.prefixes);
+            seen.extend(page.uploads.iter().map(|upload| upload.key.clone()));
+            let Some((key, id)) = page.next else { break };
+            (ask.key_marker, ask.id_marker) = (key, id);
+        }
+        seen.sort();
+        assert_eq!(seen, ["a", "b/", "c", "c", "c"]);
+    });
+}
+
+/// What a listing without pages would be.
+fn naive(keys: &BTreeSet<String>, ask: &ListAsk) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for key in keys {
+        let Some(rest) = key.strip_prefix(&ask.prefix) else {
+            continue;
+        };
+        let cut = if ask.delimiter.is_empty() {
+            None
+        } else {
+            rest.find(&ask.delimiter)
+        };
+        let item = match cut {
+            Some(at) => {
+                let end = ask.prefix.len() + at + ask.delimiter.len();
+                key.get(..end).unwrap().to_owned()
+            }
+            None => key.clone(),
+        };
+        if item > ask.after && !ask.after.starts_with(&item) && out.last() != Some(&item) {
+            out.push(item);
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn pages_put_end_to_end_are_the_listing(
+        keys in proptest::collection::btree_set("[ab/é]{1,5}", 0..30),
+        prefix in "[ab/]{0,2}",
+        delimiter in prop_oneof![Just(""), Just("/"), Just("b"), Just("a/")],
+        after in "[ab/é]{0,3}",
+        limit in 1_usize..6,
+    ) {
+        run(async {
+            let bench = Bench::new().await;
+            for key in &keys {
+                put(&bench, key, b"").await;
+            }
+            let mut ask = ListAsk { prefix, delimiter: delimiter.into(), after, limit };
+            let expected = naive(&keys, &ask);
+            let mut got = Vec::new();
+            loop {
+                let page = bench.objects.list(B, &ask).await.unwrap();
+                let mut items: Vec<_> = page.objects.into_iter().map(|o| o.key).collect();
+                items.extend(page.prefixes);
+                items.sort();
+                prop_assert!(items.len() <= limit);
+                got.extend(items);
+                let Some(next) = page.next else { break };
+                ask.after = next;
+            }
+            prop_assert_eq!(got, expected);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn ranges_are_slices(
+        sizes in proptest::collection::vec(0_usize..40_000, 1..4),
+        start in 0_usize..100_000,
+        length in 1_usize..100_000,
+    ) {
+        run(async {
+            let bench = Bench::new().await;
+            let meta = Meta::default();
+            let upload = bench.objects.create_upload(B, "m", meta, (None, None)).await.unwrap();
+            let mut parts = Vec::new();
+            for (number, size) in (1..).zip(&sizes) {
+                let content = bytes(pattern(*size));
+                let put = bench.objects.put_part(&upload, number, Claims::default(), content);
+                parts.push(put.await.unwrap());
+            }
+            let content = sizes.iter().map(|size| pattern(*size)).collect::<Vec<_>>().concat();
+            let object = Object {
+                size: content.len() as u64,
+                ..bench.objects.assembled(&upload, &parts)
+            };
+            let range = format!("bytes={start}-{}", start + length - 1);
+            let ask = ReadAsk { range: Some(range), ..ReadAsk::default() };
+            let expected = content.get(start..content.len().min(start + length));
+            match bench.objects.read(object, &ask).await {
+                Ok((_, reading)) => {
+                    let got = reading.map_ok(|chunk| chunk.to_vec()).try_concat().await.unwrap();
+                    prop_assert_eq!(Some(got.as_slice()), expected);
+                }
+                Err(fault) => {
+                    let outside = matches!(fault, Fault::InvalidRange { .. });
+                    prop_assert!(outside);
+                    prop_assert!(start >= content.len());
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
