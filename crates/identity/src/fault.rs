@@ -1,0 +1,342 @@
+//! Everything that an IAM or STS action can answer instead of success, and the one place that maps it
+//! to status, code and message.
+//!
+//! It protects one rule: message texts are wire format. Each variant carries what a human needs; the
+//! texts are AWS's own, golden in the tests beside this file. Faults of authentication are in
+//! [`crate::authenticate`], those of decoding come from the `wire` crate; both end up here.
+
+use keywright_base::AccountId;
+
+/// What an answer with an error consists of, beside the request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WireError {
+    /// HTTP status.
+    pub status: u16,
+    /// AWS's error code.
+    pub code: &'static str,
+    /// The message; a few errors of AWS have none.
+    pub message: Option<String>,
+}
+
+impl WireError {
+    /// With a message.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: Some(message.into()) }
+    }
+}
+
+/// Why an action was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Something named does not exist.
+    NoSuchEntity(Missing),
+    /// A name is taken.
+    EntityAlreadyExists(Taken),
+    /// A quota is reached.
+    LimitExceeded(Quota),
+    /// Something still depends on what should be deleted.
+    DeleteConflict(Dependant),
+    /// A value that AWS refuses after authorization.
+    InvalidInput(Invalid),
+    /// `ValidationError` with its whole text.
+    Validation(String),
+    /// `MalformedInput`: a scalar or list index of the request that cannot be read.
+    MalformedInput(String),
+    /// A policy document that is not one; the text names the first violation.
+    MalformedPolicyDocument(String),
+    /// The caller may not do this; the whole text.
+    AccessDenied(String),
+    /// The new password does not keep the account's rules.
+    PasswordPolicyViolation(String),
+    /// The action is for IAM users only.
+    InvalidUserType(String),
+    /// No credential report was ever made.
+    ReportNotPresent,
+    /// The last credential report is older than four hours.
+    ReportExpired,
+    /// No such operation in this API version.
+    InvalidAction {
+        /// The `Action` parameter, as given.
+        action: String,
+        /// The `Version` parameter, as given.
+        version: String,
+    },
+    /// No `Action` parameter.
+    MissingAction,
+    /// An operation of the model that this server does not serve yet.
+    NotServed(&'static str),
+    /// Our own failure. The text is for the log, never for the wire.
+    Internal(String),
+}
+
+/// What does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// A user, by the name given.
+    User(String),
+    /// A group, by the name given.
+    Group(String),
+    /// An access key of the user, by the id given.
+    AccessKey(String),
+    /// The login profile of a user.
+    LoginProfile(String),
+    /// An inline policy of a user.
+    UserPolicy(String),
+    /// An inline policy of a group.
+    GroupPolicy(String),
+    /// A managed policy, for reading, deleting, tagging and detaching.
+    Policy,
+    /// A managed policy, for attaching and listing entities.
+    AttachablePolicy,
+    /// A version of a managed policy, or the policy itself where a version was asked for.
+    PolicyVersion(String),
+    /// A managed policy, as a permissions boundary.
+    Boundary,
+    /// The permissions boundary of a user, for deletion.
+    UserBoundary(String),
+    /// The account's password policy, when reading it.
+    PasswordPolicy(AccountId),
+    /// The account's password policy, when deleting it.
+    PasswordPolicyToDelete,
+    /// The account's alias.
+    AccountAlias(String),
+}
+
+/// What exists already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// A user name.
+    User(String),
+    /// A group name.
+    Group(String),
+    /// A managed policy's name.
+    Policy(String),
+    /// A user's login profile.
+    LoginProfile(String),
+    /// The account alias of another account.
+    AccountAlias(String),
+}
+
+/// Which quota is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Quota {
+    /// A quota that AWS names, with its value, for example `AccessKeysPerUser` and 2.
+    Named(&'static str, usize),
+    /// Versions of a managed policy.
+    PolicyVersions,
+    /// Tags of an entity.
+    Tags,
+    /// Size of all inline policies of an entity: bytes, `user` or `group`, and its name.
+    InlinePolicies(usize, &'static str, String),
+}
+
+/// What keeps something from being deleted. The order is AWS's order of checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependant {
+    /// Attached managed policies.
+    AttachedPolicies,
+    /// Inline policies.
+    InlinePolicies,
+    /// Memberships, of a group or of a user.
+    Membership,
+    /// Access keys.
+    AccessKeys,
+    /// A login profile.
+    LoginProfile,
+    /// A managed policy is attached.
+    PolicyAttached,
+    /// A managed policy has other versions.
+    PolicyVersions,
+    /// The version is the default.
+    DefaultVersion,
+}
+
+/// A refused value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invalid {
+    /// Tag keys that differ in case only, or not at all (users).
+    DuplicateTagKeysAnyCase,
+    /// The same tag key twice (policies).
+    DuplicateTagKeys,
+    /// A tag key that begins with `aws:`.
+    ReservedTagKey,
+    /// An empty list of tags.
+    NoTags,
+    /// An ARN that is not one of a managed policy.
+    Arn(String),
+    /// Any other text.
+    Other(String),
+}
+
+impl Fault {
+    /// Status, code and message as AWS sends them.
+    pub fn wire(&self) -> WireError {
+        let e = WireError::new;
+        match self {
+            Self::NoSuchEntity(missing) => e(404, "NoSuchEntity", missing.text()),
+            Self::EntityAlreadyExists(taken) => e(409, "EntityAlreadyExists", taken.text()),
+            Self::LimitExceeded(quota) => e(409, "LimitExceeded", quota.text()),
+            Self::DeleteConflict(dependant) => e(409, "DeleteConflict", dependant.text()),
+            Self::InvalidInput(invalid) => e(400, "InvalidInput", invalid.text()),
+            Self::Validation(text) => e(400, "ValidationError", text),
+            Self::MalformedInput(text) => e(400, "MalformedInput", text),
+            Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text),
+            Self::AccessDenied(text) => e(403, "AccessDenied", text),
+            Self::PasswordPolicyViolation(text) => e(400, "PasswordPolicyViolation", text),
+            Self::InvalidUserType(text) => e(400, "InvalidUserType", text),
+            Self::ReportNotPresent => silent(410, "ReportNotPresent"),
+            Self::ReportExpired => silent(410, "ReportExpired"),
+            Self::InvalidAction { action, version } => {
+                let text = format!("Could not find operation {action} for version {version}");
+                e(400, "InvalidAction", text)
+            }
+            Self::MissingAction => e(400, "MissingAction", "Action parameter is required"),
+            Self::NotServed(operation) => {
+                let text = format!("The operation {operation} is not served by Keywright yet");
+                e(501, "NotImplemented", text)
+            }
+            Self::Internal(_) => e(500, "ServiceFailure", FAILURE),
+        }
+    }
+}
+
+const FAILURE: &str =
+    "The request processing has failed because of an unknown error, exception or failure.";
+
+const fn silent(status: u16, code: &'static str) -> WireError {
+    WireError { status, code, message: None }
+}
+
+impl Missing {
+    fn text(&self) -> String {
+        match self {
+            Self::User(name) => format!("The user with name {name} cannot be found."),
+            Self::Group(name) => format!("The group with name {name} cannot be found."),
+            Self::AccessKey(id) => format!("The Access Key with id {id} cannot be found."),
+            Self::LoginProfile(user) => format!("Login Profile for User {user} cannot be found."),
+            Self::UserPolicy(name) => format!("The user policy with name {name} cannot be found."),
+            Self::GroupPolicy(name) => {
+                format!("The group policy with name {name} cannot be found.")
+            }
+            Self::Policy => "Policy ARN was not found.".to_owned(),
+            Self::AttachablePolicy => {
+                "Policy ARN does not exist or is not attachable.".to_owned()
+            }
+            Self::PolicyVersion(version) => {
+                format!("Policy ARN version {version} does not exist or is not attachable.")
+            }
+            Self::Boundary => {
+                "Scope ARN: ARN does not exist or is not attachable.".to_owned()
+            }
+            Self::UserBoundary(user) => {
+                format!("The permissions boundary of user {user} cannot be found.")
+            }
+            Self::PasswordPolicy(account) => {
+                format!("The Password Policy with domain name {account} cannot be found.")
+            }
+            Self::PasswordPolicyToDelete => {
+                "The account policy with name PasswordPolicy cannot be found.".to_owned()
+            }
+            Self::AccountAlias(alias) => {
+                format!("The account alias with name {alias} cannot be found.")
+            }
+        }
+    }
+}
+
+impl Taken {
+    fn text(&self) -> String {
+        match self {
+            Self::User(name) => format!("User with name {name} already exists."),
+            Self::Group(name) => format!("Group with name {name} already exists."),
+            Self::Policy(name) => {
+                format!("A policy called {name} already exists. Duplicate names are not allowed.")
+            }
+            Self::LoginProfile(user) => format!("Login Profile for user {user} already exists."),
+            Self::AccountAlias(alias) => {
+                format!("The account alias {alias} already exists.")
+            }
+        }
+    }
+}
+
+impl Quota {
+    fn text(&self) -> String {
+        match self {
+            Self::Named(name, value) => format!("Cannot exceed quota for {name}: {value}"),
+            Self::PolicyVersions => "A managed policy can have up to 5 versions. Before you create \
+                a new version, you must delete an existing version."
+                .to_owned(),
+            Self::Tags => "The number of tags has reached the maximum limit.".to_owned(),
+            Self::InlinePolicies(bytes, kind, name) => {
+                format!("Maximum policy size of {bytes} bytes exceeded for {kind} {name}")
+            }
+        }
+    }
+}
+
+impl Dependant {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::AttachedPolicies => "Cannot delete entity, must detach all policies first.",
+            Self::InlinePolicies => "Cannot delete entity, must delete policies first.",
+            Self::Membership => "Cannot delete entity, must remove users from group first.",
+            Self::AccessKeys => "Cannot delete entity, must delete access keys first.",
+            Self::LoginProfile => "Cannot delete entity, must delete login profile first.",
+            Self::PolicyAttached => "Cannot delete a policy attached to entities.",
+            Self::PolicyVersions => {
+                "This policy has more than one version. Before you delete a policy, you must \
+                 delete the policy's versions. The default version is deleted with the policy."
+            }
+            Self::DefaultVersion => "Cannot delete the default version of a policy.",
+        }
+    }
+}
+
+impl Invalid {
+    fn text(&self) -> String {
+        match self {
+            Self::DuplicateTagKeysAnyCase => {
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+                    .to_owned()
+            }
+            Self::DuplicateTagKeys => "Duplicate tag keys found.".to_owned(),
+            Self::ReservedTagKey => {
+                "Tag keys beginning with aws: are reserved for system use.".to_owned()
+            }
+            Self::NoTags => "Tags must not be empty.".to_owned(),
+            Self::Arn(arn) => format!("ARN {arn} is not valid."),
+            Self::Other(text) => text.clone(),
+        }
+    }
+}
+
+impl From<Missing> for Fault {
+    fn from(missing: Missing) -> Self {
+        Self::NoSuchEntity(missing)
+    }
+}
+
+impl From<Taken> for Fault {
+    fn from(taken: Taken) -> Self {
+        Self::EntityAlreadyExists(taken)
+    }
+}
+
+impl From<Quota> for Fault {
+    fn from(quota: Quota) -> Self {
+        Self::LimitExceeded(quota)
+    }
+}
+
+impl From<Dependant> for Fault {
+    fn from(dependant: Dependant) -> Self {
+        Self::DeleteConflict(dependant)
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        Self::InvalidInput(invalid)
+    }
+}

@@ -1,0 +1,299 @@
+//! The accounts of an installation: snapshots that are read without locks, and writes that are computed
+//! one after another but flushed many at a time.
+//!
+//! It protects two rules. Nothing is answered before what it says is durable: a write waits for its
+//! commit, and a refusal computed from a change that is still being flushed waits for that change. And
+//! a snapshot becomes visible only once it is durable, before its write is answered, so that what was
+//! revoked is refused from the next request on.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use keywright_base::{AccountId, Timestamp};
+use keywright_store::contract::{Commit, Store, StoreError};
+use tokio::sync::watch;
+
+use crate::{
+    record::{self, RecordError},
+    state::{Account, Change},
+};
+
+/// Why the ledger could not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// The store failed, or a change that this one was computed from did.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A record could not be read or written.
+    #[error("{0}")]
+    Record(#[from] RecordError),
+    /// An earlier change of the account was not committed; nothing of this one was.
+    #[error("an earlier change of the account could not be committed")]
+    Superseded,
+}
+
+/// Every account of the installation.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    accounts: ArcSwap<HashMap<AccountId, Arc<AccountCell>>>,
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger({} accounts)", self.accounts.load().len())
+    }
+}
+
+impl Ledger {
+    /// Loads every account. Blocking; for the start.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the store cannot be read or has a record that this program cannot.
+    pub fn load(store: Arc<dyn Store>) -> Result<Self, LedgerError> {
+        let mut accounts = HashMap::new();
+        for (id, version) in store.accounts()? {
+            if id != AccountId::INSTALLATION {
+                let account = load_account(&*store, id, version)?;
+                accounts.insert(id, Arc::new(AccountCell::new(account)));
+            }
+        }
+        Ok(Self { store, accounts: ArcSwap::from_pointee(accounts) })
+    }
+
+    /// The account, if there is one.
+    pub fn account(&self, id: AccountId) -> Option<Arc<AccountCell>> {
+        self.accounts.load().get(&id).map(Arc::clone)
+    }
+
+    /// The ids of all accounts, ascending.
+    pub fn ids(&self) -> Vec<AccountId> {
+        let mut ids: Vec<_> = self.accounts.load().keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Creates an account with its first changes.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`] with a conflict when it exists already.
+    pub async fn create(
+        &self,
+        id: AccountId,
+        now: Timestamp,
+        changes: &[Change],
+    ) -> Result<(), LedgerError> {
+        let account = Account::empty(id, now).apply(changes);
+        self.store.commit(commit(id, 0, changes)?).await?;
+        let cell = Arc::new(AccountCell::new(account));
+        self.accounts.rcu(|accounts| {
+            let mut accounts = HashMap::clone(accounts);
+            accounts.insert(id, Arc::clone(&cell));
+            accounts
+        });
+        Ok(())
+    }
+
+    /// Computes a change of an account from its newest state and commits it.
+    ///
+    /// `compute` runs alone for the account and must be quick. It returns an answer and the changes;
+    /// the answer is given back once they, and everything they were computed from, are durable. A
+    /// refusal (`Err`) is given back once what it was computed from is durable.
+    ///
+    /// # Errors
+    /// The outer error when the store failed: then nothing may be said about the outcome.
+    pub async fn write<T, E>(
+        &self,
+        cell: &Arc<AccountCell>,
+        compute: impl FnOnce(&Account) -> Result<(T, Vec<Change>), E>,
+    ) -> Result<Result<T, E>, LedgerError> {
+        if cell.head().failed {
+            cell.recover(&self.store).await?;
+        }
+        let (answer, waiting) = {
+            let mut head = cell.head();
+            let (answer, changes) = match compute(&head.account) {
+                Ok((answer, changes)) => (Ok(answer), changes),
+                Err(refusal) => (Err(refusal), Vec::new()),
+            };
+            let waiting = if changes.is_empty() {
+                Waiting::For(head.account.version(), head.generation)
+            } else {
+                Waiting::Flush(cell.flush(&mut head, &self.store, &changes)?)
+            };
+            (answer, waiting)
+        };
+        match waiting {
+            Waiting::For(version, generation) => cell.durable(version, generation).await?,
+            Waiting::Flush(task) => task.await.map_err(|_| LedgerError::Superseded)??,
+        }
+        Ok(answer)
+    }
+}
+
+enum Waiting {
+    For(u64, u64),
+    Flush(tokio::task::JoinHandle<Result<(), LedgerError>>),
+}
+
+/// The newest computed state, possibly not durable yet.
+struct Head {
+    account: Arc<Account>,
+    /// Counts recoveries, so that a waiter knows that what it waits for will never come.
+    generation: u64,
+    failed: bool,
+}
+
+/// How far the account is durable.
+#[derive(Debug, Clone, Copy)]
+struct Durable {
+    version: u64,
+    generation: u64,
+}
+
+/// One account: the durable snapshot for readers, the head for writers.
+pub struct AccountCell {
+    snapshot: ArcSwap<Account>,
+    head: Mutex<Head>,
+    durable: watch::Sender<Durable>,
+    recovering: tokio::sync::Mutex<()>,
+}
+
+impl std::fmt::Debug for AccountCell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let snapshot = self.snapshot.load();
+        write!(f, "AccountCell({} at version {})", snapshot.id(), snapshot.version())
+    }
+}
+
+impl AccountCell {
+    fn new(account: Account) -> Self {
+        let account = Arc::new(account);
+        let durable = Durable { version: account.version(), generation: 0 };
+        Self {
+            snapshot: ArcSwap::from(Arc::clone(&account)),
+            head: Mutex::new(Head { account, generation: 0, failed: false }),
+            durable: watch::Sender::new(durable),
+            recovering: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    /// The newest durable snapshot.
+    pub fn snapshot(&self) -> arc_swap::Guard<Arc<Account>> {
+        self.snapshot.load()
+    }
+
+    fn head(&self) -> MutexGuard<'_, Head> {
+        // A panic inside `compute` leaves the head as it was before: it is replaced only afterwards.
+        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues the commit and moves the head on. The flush is a task of its own, so that a client that
+    /// goes away does not keep a durable change from becoming visible.
+    fn flush(
+        self: &Arc<Self>,
+        head: &mut Head,
+        store: &Arc<dyn Store>,
+        changes: &[Change],
+    ) -> Result<tokio::task::JoinHandle<Result<(), LedgerError>>, LedgerError> {
+        let commit = commit(head.account.id(), head.account.version(), changes)?;
+        let next = Arc::new(head.account.apply(changes));
+        let pending = store.commit(commit);
+        head.account = Arc::clone(&next);
+        let (cell, generation) = (Arc::clone(self), head.generation);
+        Ok(tokio::spawn(async move {
+            match pending.await {
+                Ok(_) => {
+                    cell.publish(next, generation);
+                    Ok(())
+                }
+                Err(error) => {
+                    cell.fail(generation);
+                    Err(error.into())
+                }
+            }
+        }))
+    }
+
+    /// Makes a durable snapshot visible, unless a newer one is already.
+    fn publish(&self, account: Arc<Account>, generation: u64) {
+        let version = account.version();
+        self.snapshot.rcu(|current| {
+            if current.version() < version { Arc::clone(&account) } else { Arc::clone(current) }
+        });
+        self.durable.send_if_modified(|durable| {
+            let newer = durable.generation == generation && durable.version < version;
+            if newer {
+                durable.version = version;
+            }
+            newer
+        });
+    }
+
+    fn fail(&self, generation: u64) {
+        let mut head = self.head();
+        if head.generation == generation {
+            head.failed = true;
+            head.generation += 1;
+            self.durable.send_modify(|durable| durable.generation = generation + 1);
+        }
+    }
+
+    async fn durable(&self, version: u64, generation: u64) -> Result<(), LedgerError> {
+        let mut watch = self.durable.subscribe();
+        let reached = watch
+            .wait_for(|durable| durable.generation != generation || durable.version >= version)
+            .await
+            .map_err(|_| LedgerError::Superseded)?;
+        // What was durable before a failure stays durable after it.
+        if reached.version >= version { Ok(()) } else { Err(LedgerError::Superseded) }
+    }
+
+    /// After a failed commit the stored state is unknown: it is read again before the next write.
+    async fn recover(self: &Arc<Self>, store: &Arc<dyn Store>) -> Result<(), LedgerError> {
+        let _alone = self.recovering.lock().await;
+        if !self.head().failed {
+            return Ok(());
+        }
+        let (id, store) = (self.snapshot().id(), Arc::clone(store));
+        let loaded = tokio::task::spawn_blocking(move || {
+            let accounts = store.accounts()?;
+            let version = accounts.iter().find(|(account, _)| *account == id).map_or(0, |(_, v)| *v);
+            load_account(&*store, id, version)
+        });
+        let account = Arc::new(loaded.await.map_err(|_| LedgerError::Superseded)??);
+        let generation = {
+            let mut head = self.head();
+            head.account = Arc::clone(&account);
+            head.failed = false;
+            head.generation
+        };
+        self.publish(account, generation);
+        Ok(())
+    }
+}
+
+fn load_account(
+    store: &dyn Store,
+    id: AccountId,
+    version: u64,
+) -> Result<Account, LedgerError> {
+    let mut account = Account::empty(id, Timestamp::default());
+    let mut failure = None;
+    store.load(id, &mut |record| match record::decode(&record) {
+        Ok(change) => account.load(std::slice::from_ref(&change), version),
+        Err(error) => failure = Some(error),
+    })?;
+    account.load(&[], version);
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(account),
+    }
+}
+
+fn commit(account: AccountId, base: u64, changes: &[Change]) -> Result<Commit, LedgerError> {
+    let writes = changes.iter().map(record::encode).collect::<Result<_, _>>()?;
+    Ok(Commit { account, base, writes })
+}

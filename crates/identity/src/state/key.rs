@@ -1,0 +1,129 @@
+//! Access keys: id, status, and the sealed secret with the signing key derived from it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use arc_swap::ArcSwapOption;
+use keywright_base::{AccessKeyId, Timestamp};
+use keywright_sigv4::SigningKey;
+
+use crate::vault::Sealed;
+
+/// Whether a key is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStatus {
+    /// Accepted.
+    Active,
+    /// Refused like an unknown key; attempts are counted.
+    Inactive,
+}
+
+impl KeyStatus {
+    /// AWS's word: `Active` or `Inactive`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+        }
+    }
+}
+
+/// The idempotency token under which a key was created. It holds for
+/// [`keywright_base::limits::IDEMPOTENCY_MINUTES`] after the key's creation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// SHA-256 of the token, in hexadecimal.
+    pub token_digest: String,
+    /// The key or principal that sent it, so that tokens of two callers never meet.
+    pub caller: String,
+}
+
+/// A long-term access key.
+#[derive(Debug, Clone)]
+pub struct AccessKey {
+    /// Its id.
+    pub id: AccessKeyId,
+    /// Whether it is accepted.
+    pub status: KeyStatus,
+    /// When it was created, whole seconds.
+    pub created: Timestamp,
+    /// The token it was created under, if any.
+    pub replay: Option<Replay>,
+    /// The secret; shared by every snapshot that has the key.
+    pub material: Arc<KeyMaterial>,
+}
+
+/// The scope that a signing key is derived for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningScope {
+    /// `YYYYMMDD`.
+    pub date: String,
+    /// Region of the credential scope.
+    pub region: String,
+    /// Service of the credential scope.
+    pub service: String,
+}
+
+/// A key's sealed secret, the last signing keys derived from it, and when its use was last recorded.
+pub struct KeyMaterial {
+    sealed: Sealed,
+    derived: [ArcSwapOption<(SigningScope, SigningKey)>; 2],
+    use_recorded: AtomicI64,
+}
+
+impl KeyMaterial {
+    /// From a sealed secret.
+    pub fn new(sealed: Sealed) -> Self {
+        Self {
+            sealed,
+            derived: [ArcSwapOption::empty(), ArcSwapOption::empty()],
+            use_recorded: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// The sealed secret, for the store.
+    pub const fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
+    /// The signing key of a scope, if it is among the last two that were derived.
+    pub fn cached(&self, date: &str, region: &str, service: &str) -> Option<SigningKey> {
+        self.derived.iter().find_map(|slot| {
+            let entry = slot.load();
+            let (scope, key) = &**entry.as_ref()?;
+            (scope.service == service && scope.region == region && scope.date == date)
+                .then(|| key.clone())
+        })
+    }
+
+    /// Remembers a derived signing key; the older of the two slots gives way.
+    pub fn remember(&self, scope: SigningScope, key: SigningKey) {
+        let [newest, older] = &self.derived;
+        older.store(newest.swap(Some(Arc::new((scope, key)))));
+    }
+
+    /// Whether a use at `now` opens a new window of `window_secs`; if so it is taken as recorded, so that
+    /// of many concurrent uses exactly one gets `true`.
+    pub fn opens_window(&self, now: Timestamp, window_secs: i64) -> bool {
+        let recorded = self.use_recorded.load(Ordering::Relaxed);
+        let due = recorded.saturating_add(window_secs.saturating_mul(1000));
+        (recorded == i64::MIN || now.millis() >= due)
+            && self
+                .use_recorded
+                .compare_exchange(recorded, now.millis(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Sets when the use was last recorded, when loading.
+    pub fn set_use_recorded(&self, at: Timestamp) {
+        self.use_recorded.store(at.millis(), Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for KeyMaterial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyMaterial([redacted])")
+    }
+}

@@ -1,0 +1,152 @@
+//! Who used what, and when: last use of keys and passwords, and attempts with inactive keys.
+//!
+//! It protects one rule: only a verified signature leaves a trace here. Last use follows AWS's
+//! granularity: the first use inside each 15-minute window is recorded, with its service and region.
+//! Attempts are counted in memory and written by [`Usage::flush`], which the server calls every second
+//! and before it answers a question about them.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use keywright_base::{AccessKeyId, Timestamp};
+use keywright_store::contract::{Attempt, LastUse, Store, StoreError};
+
+use crate::state::KeyMaterial;
+
+/// Seconds of a key's last-used window.
+const KEY_WINDOW_SECS: i64 = 15 * 60;
+/// Distinct attempts held between two flushes; beyond them only already known ones are counted.
+const PENDING_ATTEMPTS: usize = 10_000;
+/// Characters kept of a user agent.
+const USER_AGENT_CHARS: usize = 256;
+
+type AttemptKey = (AccessKeyId, String, String, String);
+
+/// The record of uses.
+pub struct Usage {
+    store: Arc<dyn Store>,
+    last: RwLock<HashMap<String, LastUse>>,
+    attempts: Mutex<HashMap<AttemptKey, (u64, Timestamp)>>,
+}
+
+impl std::fmt::Debug for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Usage")
+    }
+}
+
+impl Usage {
+    /// Loads what was recorded. Blocking; for the start.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+        let last = store.last_uses()?.into_iter().map(|used| (used.subject.clone(), used));
+        Ok(Self {
+            last: RwLock::new(last.collect()),
+            store,
+            attempts: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// The last recorded use of an access key id or, for its password, a user's unique id.
+    pub fn last(&self, subject: &str) -> Option<LastUse> {
+        self.last.read().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
+    }
+
+    /// Notes a verified use of a key. Costs one atomic load unless it opens a new window.
+    pub fn note(&self, key: AccessKeyId, material: &KeyMaterial, now: Timestamp, scope: (&str, &str)) {
+        if material.opens_window(now, KEY_WINDOW_SECS) {
+            let (service, region) = scope;
+            self.record(LastUse {
+                subject: key.to_string(),
+                at: now.truncate_to_secs(),
+                service: service.to_owned(),
+                region: region.to_owned(),
+            });
+        }
+    }
+
+    fn record(&self, used: LastUse) {
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        last.insert(used.subject.clone(), used.clone());
+        drop(last);
+        let recorded = self.store.record_last_uses(vec![used]);
+        tokio::spawn(async move {
+            if let Err(error) = recorded.await {
+                tracing::warn!(%error, "a last use was not recorded");
+            }
+        });
+    }
+
+    /// Counts a correctly signed request of an inactive key.
+    pub fn note_attempt(&self, key: AccessKeyId, facts: AttemptFacts<'_>, now: Timestamp) {
+        let agent = facts.user_agent.chars().take(USER_AGENT_CHARS).collect();
+        let id = (key, facts.source_address.to_owned(), agent, facts.action.to_owned());
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempts.len() < PENDING_ATTEMPTS || attempts.contains_key(&id) {
+            let entry = attempts.entry(id).or_insert((0, now));
+            entry.0 += 1;
+            entry.1 = now;
+        }
+    }
+
+    /// Writes the attempts counted since the last call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they could not be written; they are then lost, and the caller says so.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let taken = {
+            let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *attempts)
+        };
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let attempt = |(id, (count, at)): (AttemptKey, (u64, Timestamp))| {
+            let (key, source_address, user_agent, action) = id;
+            Attempt { key, source_address, user_agent, action, at, count }
+        };
+        self.store.record_attempts(taken.into_iter().map(attempt).collect()).await
+    }
+
+    /// The attempts with one key, latest first, and their total.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read or written.
+    pub async fn attempts(&self, key: AccessKeyId) -> Result<(Vec<Attempt>, u64), StoreError> {
+        self.flush().await?;
+        self.store.attempts(key).await
+    }
+
+    /// Forgets deleted keys and users.
+    pub fn forget(&self, subjects: Vec<String>) {
+        if subjects.is_empty() {
+            return;
+        }
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        for subject in &subjects {
+            last.remove(subject);
+        }
+        drop(last);
+        let forgotten = self.store.forget(subjects);
+        tokio::spawn(async move {
+            if let Err(error) = forgotten.await {
+                tracing::warn!(%error, "the uses of a deleted key were not forgotten");
+            }
+        });
+    }
+}
+
+/// What is kept of an attempt beside the key and the time.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptFacts<'a> {
+    /// IP address of the peer.
+    pub source_address: &'a str,
+    /// The `User-Agent` header.
+    pub user_agent: &'a str,
+    /// For example `s3:CreateBucket`.
+    pub action: &'a str,
+}
