@@ -13,7 +13,7 @@ use std::{
 use keywright_base::{AccessKeyId, Timestamp};
 use keywright_store::contract::{Attempt, LastUse, Store, StoreError};
 
-use crate::state::KeyMaterial;
+use crate::{ledger::Ledger, state::KeyMaterial};
 
 /// Seconds of a key's last-used window.
 const KEY_WINDOW_SECS: i64 = 15 * 60;
@@ -54,6 +54,20 @@ impl Usage {
     /// The last recorded use of an access key id or, for its password, a user's unique id.
     pub fn last(&self, subject: &str) -> Option<LastUse> {
         self.last.read().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
+    }
+
+    /// Opens the keys' windows where they were when the server stopped.
+    pub(crate) fn restore_windows(&self, ledger: &Ledger) {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        for used in last.values() {
+            let key = used.subject.parse::<AccessKeyId>().ok();
+            let cell = key.and_then(|key| ledger.account(key.account()?));
+            if let (Some(key), Some(cell)) = (key, cell)
+                && let Some((_, key)) = cell.snapshot().key(key)
+            {
+                key.material.set_use_recorded(used.at);
+            }
+        }
     }
 
     /// Notes a verified use of a key. Costs one atomic load unless it opens a new window.

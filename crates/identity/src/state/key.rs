@@ -7,7 +7,7 @@ use std::sync::{
 
 use arc_swap::ArcSwapOption;
 use keywright_base::{AccessKeyId, Timestamp};
-use keywright_sigv4::SigningKey;
+use keywright_sigv4::{Scope, SigningKey};
 
 use crate::vault::Sealed;
 
@@ -55,21 +55,10 @@ pub struct AccessKey {
     pub material: Arc<KeyMaterial>,
 }
 
-/// The scope that a signing key is derived for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SigningScope {
-    /// `YYYYMMDD`.
-    pub date: String,
-    /// Region of the credential scope.
-    pub region: String,
-    /// Service of the credential scope.
-    pub service: String,
-}
-
 /// A key's sealed secret, the last signing keys derived from it, and when its use was last recorded.
 pub struct KeyMaterial {
     sealed: Sealed,
-    derived: [ArcSwapOption<(SigningScope, SigningKey)>; 2],
+    derived: [ArcSwapOption<(Scope, SigningKey)>; 2],
     use_recorded: AtomicI64,
 }
 
@@ -89,17 +78,16 @@ impl KeyMaterial {
     }
 
     /// The signing key of a scope, if it is among the last two that were derived.
-    pub fn cached(&self, date: &str, region: &str, service: &str) -> Option<SigningKey> {
+    pub fn cached(&self, scope: &Scope) -> Option<SigningKey> {
         self.derived.iter().find_map(|slot| {
             let entry = slot.load();
-            let (scope, key) = &**entry.as_ref()?;
-            (scope.service == service && scope.region == region && scope.date == date)
-                .then(|| key.clone())
+            let (of, key) = &**entry.as_ref()?;
+            (of == scope).then(|| key.clone())
         })
     }
 
     /// Remembers a derived signing key; the older of the two slots gives way.
-    pub fn remember(&self, scope: SigningScope, key: SigningKey) {
+    pub fn remember(&self, scope: Scope, key: SigningKey) {
         let [newest, older] = &self.derived;
         older.store(newest.swap(Some(Arc::new((scope, key)))));
     }

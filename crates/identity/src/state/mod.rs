@@ -13,7 +13,7 @@ mod user;
 
 pub use account::{Account, KeyOwner};
 pub use group::Group;
-pub use key::{AccessKey, KeyMaterial, KeyStatus, Replay, SigningScope};
+pub use key::{AccessKey, KeyMaterial, KeyStatus, Replay};
 pub use policy::{CustomerPolicy, Grants, InlinePolicy, PolicyVersion};
 pub use settings::{CredentialReport, PasswordPolicy, Root, Settings};
 pub use user::{LoginProfile, User};
@@ -53,6 +53,3 @@ pub enum Change {
     /// Replaces the credential report.
     PutReport(Arc<CredentialReport>),
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,84 @@
+//! Permissions boundaries of users: the check when one is named, set and delete.
+
+use std::sync::Arc;
+
+use keywright_base::Arn;
+use keywright_wire::iam;
+
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Invalid, Missing},
+    state::{Change, User},
+    view::View,
+};
+
+/// The boundary that a request names, which must be a managed policy that exists.
+pub(super) fn checked(view: &View<'_>, arn: Option<&str>) -> Result<Option<Arc<str>>, Fault> {
+    let Some(arn) = arn else { return Ok(None) };
+    let invalid = || Fault::from(Invalid::Arn(arn.to_owned()));
+    let parsed = Arn::parse(arn).map_err(|_| invalid())?;
+    if parsed.service() != "iam" || !parsed.resource().starts_with("policy/") {
+        return Err(invalid());
+    }
+    if let Some(policy) = view.catalogue().by_arn(arn) {
+        return Ok(Some(Arc::clone(&policy.arn)));
+    }
+    let policy = view.account.policy_by_arn(&parsed).ok_or(Missing::Boundary)?;
+    Ok(Some(policy.arn(view.id()).as_str().into()))
+}
+
+/// As answers show it.
+pub(super) fn to_wire(arn: &str) -> iam::AttachedPermissionsBoundary {
+    iam::AttachedPermissionsBoundary {
+        permissions_boundary_type: Some("Policy".to_owned()),
+        permissions_boundary_arn: Some(arn.to_owned()),
+    }
+}
+
+/// `iam:PutUserPermissionsBoundary`
+pub(crate) struct PutUserPermissionsBoundary;
+
+impl Action for PutUserPermissionsBoundary {
+    type Shape = iam::PutUserPermissionsBoundary;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let target = Target::user(view, &input.user_name);
+        let boundary = &input.permissions_boundary;
+        Ok(Required::one(target.with_key("iam:PermissionsBoundary", boundary)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut user = User::clone(view.user(&input.user_name)?);
+        user.boundary = checked(view, Some(&input.permissions_boundary))?;
+        let output = iam::PutUserPermissionsBoundaryOutput::default();
+        Ok(Done::change(output, Change::PutUser(Arc::new(user))))
+    }
+}
+
+/// `iam:DeleteUserPermissionsBoundary`
+pub(crate) struct DeleteUserPermissionsBoundary;
+
+impl Action for DeleteUserPermissionsBoundary {
+    type Shape = iam::DeleteUserPermissionsBoundary;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let target = Target::user(view, &input.user_name);
+        let boundary = view.account.user(&input.user_name).and_then(|user| user.boundary.clone());
+        Ok(Required::one(match boundary {
+            Some(arn) => target.with_key("iam:PermissionsBoundary", &*arn),
+            None => target,
+        }))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut user = User::clone(view.user(&input.user_name)?);
+        if user.boundary.take().is_none() {
+            return Err(Missing::UserBoundary(user.name).into());
+        }
+        let output = iam::DeleteUserPermissionsBoundaryOutput::default();
+        Ok(Done::change(output, Change::PutUser(Arc::new(user))))
+    }
+}

@@ -1,0 +1,247 @@
+//! Users: create, read, list, rename and move, delete.
+
+use std::{ops::Bound, sync::Arc};
+
+use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
+use keywright_wire::iam;
+
+use super::tags;
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    caller::Principal,
+    fault::{Dependant, Fault, Missing, Quota, Taken},
+    pagination::Page,
+    state::{Change, Grants, Root, User},
+    view::{Subject, View},
+};
+
+/// `iam:CreateUser`
+pub(crate) struct CreateUser;
+
+impl Action for CreateUser {
+    type Shape = iam::CreateUser;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let path = input.path.as_deref().unwrap_or("/");
+        let arn = Arn::iam_entity(view.id(), "user", path, &input.user_name).to_string();
+        let tags = tags::from_wire(input.tags.as_deref());
+        let mut create = Target::new(&*arn, &*arn).with_request_tags(tags.clone());
+        if let Some(boundary) = &input.permissions_boundary {
+            create = create.with_key("iam:PermissionsBoundary", boundary);
+        }
+        let mut targets = vec![create];
+        if !tags.is_empty() {
+            let tag = Target::new(&*arn, &*arn).with_request_tags(tags);
+            targets.push(tag.as_action("iam:TagUser"));
+        }
+        Ok(Required::All(targets))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        if view.account.user(&input.user_name).is_some() {
+            return Err(Taken::User(input.user_name.clone()).into());
+        }
+        if view.account.users().len() >= limits::USERS_PER_ACCOUNT {
+            return Err(Quota::Named("UsersPerAccount", limits::USERS_PER_ACCOUNT).into());
+        }
+        let user = User {
+            id: UniqueId::generate(IdKind::User, view.id(), view.entropy),
+            path: input.path.clone().unwrap_or_else(|| "/".to_owned()),
+            name: input.user_name.clone(),
+            created: view.now(),
+            tags: tags::checked_any_case(&[], input.tags.as_deref())?,
+            keys: Vec::new(),
+            login: None,
+            grants: Grants::default(),
+            boundary: super::boundaries::checked(view, input.permissions_boundary.as_deref())?,
+            groups: Vec::new(),
+            effective: arc_swap::ArcSwapOption::empty(),
+        };
+        let output = iam::CreateUserOutput { user: Some(full(view, &user)) };
+        Ok(Done::change(output, Change::PutUser(Arc::new(user))))
+    }
+}
+
+/// `iam:GetUser`
+pub(crate) struct GetUser;
+
+impl Action for GetUser {
+    type Shape = iam::GetUser;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let user = match view.subject(input.user_name.as_deref())? {
+            Subject::Root => root(view, view.account.root()),
+            Subject::User(name) => full(view, view.user(&name)?),
+        };
+        Ok(Done::answer(iam::GetUserOutput { user: Some(user) }))
+    }
+}
+
+/// `iam:ListUsers`
+pub(crate) struct ListUsers;
+
+impl Action for ListUsers {
+    type Shape = iam::ListUsers;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let prefix = input.path_prefix.as_deref().unwrap_or("/");
+        let arn = Arn::iam(view.id(), &format!("user{prefix}")).to_string();
+        Ok(Required::one(Target::new(&*arn, &*arn)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let prefix = input.path_prefix.as_deref().unwrap_or("/");
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListUsers", &[prefix], marker, input.max_items)?;
+        let from = page.after().map_or(Bound::Unbounded, |a| Bound::Excluded(FoldedName::new(a)));
+        let rest = view.account.users().range((from, Bound::Unbounded));
+        let matching = rest.map(|(_, user)| user).filter(|user| user.path.starts_with(prefix));
+        let (users, marker) = page.take(matching, |user| FoldedName::new(&user.name).as_str().to_owned());
+        Ok(Done::answer(iam::ListUsersOutput {
+            users: users.into_iter().map(|user| brief(view, user)).collect(),
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// `iam:UpdateUser`
+pub(crate) struct UpdateUser;
+
+impl Action for UpdateUser {
+    type Shape = iam::UpdateUser;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let old = Target::user(view, &input.user_name);
+        if input.new_path.is_none() && input.new_user_name.is_none() {
+            return Ok(Required::one(old));
+        }
+        // AWS asks for permission on both the old and the new name.
+        let stored = view.account.user(&input.user_name);
+        let path = input.new_path.as_deref().or(stored.map(|user| user.path.as_str()));
+        let name = input.new_user_name.as_deref().unwrap_or(&input.user_name);
+        let new = Arn::iam_entity(view.id(), "user", path.unwrap_or("/"), name).to_string();
+        let shown = format!("user {name}");
+        Ok(Required::All(vec![old, Target::new(new, shown)]))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut user = User::clone(view.user(&input.user_name)?);
+        if let Some(name) = &input.new_user_name {
+            let holder = view.account.user(name);
+            if holder.is_some_and(|holder| holder.id != user.id) {
+                return Err(Taken::User(name.clone()).into());
+            }
+            user.name.clone_from(name);
+        }
+        if let Some(path) = &input.new_path {
+            user.path.clone_from(path);
+        }
+        Ok(Done::change(iam::UpdateUserOutput::default(), Change::PutUser(Arc::new(user))))
+    }
+}
+
+/// `iam:DeleteUser`
+pub(crate) struct DeleteUser;
+
+impl Action for DeleteUser {
+    type Shape = iam::DeleteUser;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::user(view, &input.user_name)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let user = view.user(&input.user_name)?;
+        if let Some(dependant) = dependant(user) {
+            return Err(dependant.into());
+        }
+        let mut done =
+            Done::change(iam::DeleteUserOutput::default(), Change::DeleteUser(user.id));
+        done.forget.push(user.id.to_string());
+        Ok(done)
+    }
+}
+
+/// What keeps a user from being deleted, in AWS's order.
+fn dependant(user: &User) -> Option<Dependant> {
+    let checks = [
+        (!user.grants.attached.is_empty(), Dependant::AttachedPolicies),
+        (!user.grants.inline.is_empty(), Dependant::InlinePolicies),
+        (!user.groups.is_empty(), Dependant::Membership),
+        (!user.keys.is_empty(), Dependant::AccessKeys),
+        (user.login.is_some(), Dependant::LoginProfile),
+    ];
+    checks.into_iter().find_map(|(holds, dependant)| holds.then_some(dependant))
+}
+
+/// The target of an action with an optional `UserName`.
+pub(super) fn subject_target(view: &View<'_>, name: Option<&str>) -> Result<Required, Fault> {
+    Ok(Required::one(match view.subject(name)? {
+        Subject::Root => {
+            let arn = Arn::iam(view.id(), "root").to_string();
+            Target::new(&*arn, &*arn)
+        }
+        Subject::User(name) => Target::user(view, &name),
+    }))
+}
+
+/// A user as CreateUser and GetUser show it: with tags and boundary, where it has them.
+fn full(view: &View<'_>, user: &User) -> iam::User {
+    iam::User {
+        permissions_boundary: user.boundary.as_deref().map(super::boundaries::to_wire),
+        tags: (!user.tags.is_empty()).then(|| tags::to_wire(&user.tags)),
+        ..brief(view, user)
+    }
+}
+
+/// A user as lists show it.
+pub(super) fn brief(view: &View<'_>, user: &User) -> iam::User {
+    iam::User {
+        path: user.path.clone(),
+        user_name: user.name.clone(),
+        user_id: user.id.to_string(),
+        arn: user.arn(view.id()).to_string(),
+        create_date: user.created,
+        password_last_used: view.usage.last(user.id.as_str()).map(|used| used.at),
+        ..iam::User::default()
+    }
+}
+
+fn root(view: &View<'_>, root: &Root) -> iam::User {
+    iam::User {
+        path: "/".to_owned(),
+        user_name: "root".to_owned(),
+        user_id: view.id().to_string(),
+        arn: Arn::iam(view.id(), "root").to_string(),
+        create_date: root.created,
+        password_last_used: view.usage.last(&view.id().to_string()).map(|used| used.at),
+        ..iam::User::default()
+    }
+}
+
+/// The caller's own user.
+///
+/// # Errors
+/// `InvalidUserType` for root.
+pub(super) fn own<'a>(view: &View<'a>) -> Result<&'a Arc<User>, Fault> {
+    match view.caller.principal() {
+        Principal::Root => {
+            Err(Fault::InvalidUserType("This operation is for IAM users only.".to_owned()))
+        }
+        Principal::User { id, name, .. } => view
+            .account
+            .user_by_id(*id)
+            .ok_or_else(|| Missing::User(name.clone()).into()),
+    }
+}

@@ -1,0 +1,244 @@
+//! From a presented signature to a [`Caller`], or to AWS's refusal.
+//!
+//! It protects two rules: an unknown, an inactive and a deleted key are refused with the same words; and
+//! nothing is recorded of a caller whose signature does not hold. The order (date and scope before the
+//! key, the key before the signature) begins in `sigv4` and ends here.
+
+use std::{str::FromStr, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::request::Parts;
+use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
+use keywright_sigv4::{Fault, PayloadHash, Presented, SigningKey};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    caller::{Caller, Principal, SessionFacts},
+    ledger::Ledger,
+    state::{AccessKey, Account, KeyOwner, KeyStatus},
+    usage::Usage,
+    vault::{OpenError, Purpose, Vault},
+};
+
+/// A refused request.
+#[derive(Debug)]
+pub struct Refusal {
+    /// What the client is told.
+    pub fault: Fault,
+    /// The inactive key whose signature was right; the one case that leaves a trace.
+    pub inactive: Option<AccessKeyId>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { fault, inactive: None }
+    }
+}
+
+/// A request whose signature is to be verified.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// Its head, as it came.
+    pub parts: &'a Parts,
+    /// What it presents.
+    pub presented: &'a Presented,
+    /// What stands for its body.
+    pub payload: PayloadHash,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// Resolves keys and verifies signatures.
+#[derive(Debug)]
+pub struct Authenticator {
+    ledger: Arc<Ledger>,
+    vault: Arc<Vault>,
+    usage: Arc<Usage>,
+}
+
+/// A caller and the signing key, which aws-chunked bodies need further on.
+#[derive(Debug)]
+pub struct Authenticated {
+    /// The proven caller.
+    pub caller: Caller,
+    /// The key of the request's scope.
+    pub signing_key: SigningKey,
+}
+
+impl Authenticator {
+    /// Over the accounts of an installation.
+    pub const fn new(ledger: Arc<Ledger>, vault: Arc<Vault>, usage: Arc<Usage>) -> Self {
+        Self { ledger, vault, usage }
+    }
+
+    /// Verifies a signature and says who made it.
+    ///
+    /// # Errors
+    /// [`Refusal`] for an unknown or inactive key, a bad or expired token, a wrong signature.
+    pub fn authenticate(&self, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
+        let id = signed.presented.access_key_id();
+        let key = AccessKeyId::from_str(id).map_err(|_| unknown(id))?;
+        match (key.is_temporary(), signed.presented.session_token()) {
+            (false, None) => self.long_term(key, signed),
+            (true, Some(token)) => self.temporary(key, token, signed),
+            (false, Some(token)) => Err(Fault::TokenInvalid { token: token.clone() }.into()),
+            (true, None) => Err(unknown(id)),
+        }
+    }
+
+    fn long_term(&self, id: AccessKeyId, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
+        let unknown = || unknown(id.as_str());
+        let cell = id.account().and_then(|account| self.ledger.account(account));
+        let account = cell.ok_or_else(unknown)?.snapshot().clone();
+        let (owner, key) = account.key(id).ok_or_else(unknown)?;
+        let signing_key = self.signing_key(key, signed.presented).map_err(|_| unknown())?;
+        let verified = signed.presented.verify(signed.parts, &signing_key, signed.payload);
+        if key.status == KeyStatus::Inactive {
+            let inactive = verified.is_ok().then_some(id);
+            return Err(Refusal { inactive, ..unknown() });
+        }
+        let proof = verified.map_err(Fault::from)?;
+        let scope = signed.presented.scope();
+        self.usage.note(id, &key.material, signed.now, (scope.service(), scope.region()));
+        let principal = principal(&account, owner);
+        let caller = Caller::new(account.id(), principal, id, None, proof);
+        Ok(Authenticated { caller, signing_key })
+    }
+
+    fn signing_key(&self, key: &AccessKey, presented: &Presented) -> Result<SigningKey, OpenError> {
+        let scope = presented.scope();
+        if let Some(cached) = key.material.cached(scope) {
+            return Ok(cached);
+        }
+        let secret = open_secret(&self.vault, key)?;
+        let derived = SigningKey::for_scope(&secret, scope);
+        key.material.remember(*scope, derived.clone());
+        Ok(derived)
+    }
+
+    fn temporary(
+        &self,
+        id: AccessKeyId,
+        token: &Secret<String>,
+        signed: Signed<'_>,
+    ) -> Result<Authenticated, Refusal> {
+        let invalid = || Refusal::from(Fault::TokenInvalid { token: token.clone() });
+        let session = SessionToken::open(&self.vault, id, token).ok_or_else(invalid)?;
+        if signed.now >= session.expires() {
+            return Err(Fault::TokenExpired { token: token.clone() }.into());
+        }
+        let account = id.account().and_then(|account| self.ledger.account(account));
+        let account = account.ok_or_else(invalid)?.snapshot().clone();
+        let principal = session.principal(&account).ok_or_else(invalid)?;
+        let secret = Secret::new(session.secret.clone());
+        let signing_key = SigningKey::for_scope(&secret, signed.presented.scope());
+        let proof = signed
+            .presented
+            .verify(signed.parts, &signing_key, signed.payload)
+            .map_err(Fault::from)?;
+        let facts = SessionFacts { issued: Timestamp::from_millis(session.issued), mfa: session.mfa };
+        let caller = Caller::new(account.id(), principal, id, Some(facts), proof);
+        Ok(Authenticated { caller, signing_key })
+    }
+}
+
+fn unknown(access_key_id: &str) -> Refusal {
+    Fault::UnknownKey { access_key_id: access_key_id.to_owned() }.into()
+}
+
+/// Opens the secret of a long-term key.
+///
+/// # Errors
+/// [`OpenError`] under another data key than it was sealed with.
+pub(crate) fn open_secret(vault: &Vault, key: &AccessKey) -> Result<Secret<String>, OpenError> {
+    let place = (Purpose::AccessKey, key.id.as_str());
+    let bytes = vault.open(place, key.material.sealed().as_bytes())?;
+    let text = String::from_utf8(bytes.expose().clone()).map_err(|_| OpenError)?;
+    Ok(Secret::new(text))
+}
+
+fn principal(account: &Account, owner: &KeyOwner) -> Principal {
+    match owner {
+        KeyOwner::Root => Principal::Root,
+        KeyOwner::User(user) => Principal::User {
+            id: user.id,
+            name: user.name.clone(),
+            arn: user.arn(account.id()),
+        },
+    }
+}
+
+/// What a session token says once it is opened. The client holds it sealed; no server keeps it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionToken {
+    secret: String,
+    /// The user's unique id; absent for root.
+    user: Option<String>,
+    issued: i64,
+    expires: i64,
+    mfa: bool,
+}
+
+impl Drop for SessionToken {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
+}
+
+impl SessionToken {
+    pub(crate) fn new(secret: &Secret<String>, principal: &Principal, validity: Validity) -> Self {
+        Self {
+            secret: secret.expose().clone(),
+            user: match principal {
+                Principal::Root => None,
+                Principal::User { id, .. } => Some(id.to_string()),
+            },
+            issued: validity.issued.millis(),
+            expires: validity.expires.millis(),
+            mfa: false,
+        }
+    }
+
+    pub(crate) fn seal(
+        &self,
+        vault: &Vault,
+        key: AccessKeyId,
+        entropy: &dyn Entropy,
+    ) -> Option<Secret<String>> {
+        let plain = Secret::new(serde_json::to_vec(self).ok()?);
+        let place = (Purpose::SessionToken, key.as_str());
+        let sealed = vault.seal(place, plain.expose(), entropy).ok()?;
+        Some(Secret::new(BASE64_STANDARD.encode(sealed.as_bytes())))
+    }
+
+    fn open(vault: &Vault, key: AccessKeyId, token: &Secret<String>) -> Option<Self> {
+        let sealed = BASE64_STANDARD.decode(token.expose()).ok()?;
+        let plain = vault.open((Purpose::SessionToken, key.as_str()), &sealed).ok()?;
+        serde_json::from_slice(plain.expose()).ok()
+    }
+
+    const fn expires(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires)
+    }
+
+    /// The principal as it is now; `None` when the user was deleted.
+    fn principal(&self, account: &Account) -> Option<Principal> {
+        let Some(id) = &self.user else { return Some(Principal::Root) };
+        let user = account.user_by_id(id.parse::<UniqueId>().ok()?)?;
+        Some(principal(account, &KeyOwner::User(Arc::clone(user))))
+    }
+}
+
+/// From when to when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Validity {
+    /// The first instant.
+    pub issued: Timestamp,
+    /// The first instant after the last.
+    pub expires: Timestamp,
+}
+
+/// Whether `account` exists is nobody's business; this only says that ids carry one.
+pub(crate) fn account_of(key: &str) -> Option<AccountId> {
+    AccessKeyId::from_str(key).ok()?.account()
+}

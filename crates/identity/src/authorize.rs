@@ -1,0 +1,280 @@
+//! The authorizer: the only place that mints a [`Permit`].
+//!
+//! It protects one rule: denied, unknown and error-while-deciding are the same, refused. The texts of
+//! refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
+
+use std::{marker::PhantomData, sync::Arc};
+
+use keywright_base::AccountId;
+use keywright_policy::{
+    Decision, Policy, PolicySet, Principal as PolicyPrincipal, Request, Source, Who, evaluate,
+};
+use keywright_wire::OperationShape;
+
+use crate::{
+    action::{Action, Input},
+    caller::{Caller, Principal},
+    catalogue::Catalogue,
+    conditions::Conditions,
+    fault::Fault,
+    state::{Account, Grants, Tag, User},
+    view::{Facts, View},
+};
+
+/// Leave to carry out one action, once. Not `Clone`; only this module makes one.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit<A>(PhantomData<A>);
+
+/// What a caller must be allowed for an action.
+#[derive(Debug)]
+pub enum Required {
+    /// Nothing: AWS lets every verified caller do this.
+    Nothing,
+    /// Every one of these; an empty list is refused.
+    All(Vec<Target>),
+}
+
+impl Required {
+    /// One target.
+    pub fn one(target: Target) -> Self {
+        Self::All(vec![target])
+    }
+}
+
+/// One resource that an action is authorized on.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The policy action if it is not the operation's own (`iam:TagUser` for CreateUser with tags).
+    pub action: Option<&'static str>,
+    /// The ARN that policies match, or `*`.
+    pub resource: String,
+    /// How AWS writes the resource in a refusal, for example `user bob`.
+    pub shown: String,
+    /// Tags of the resource, for `aws:ResourceTag/…` and `iam:ResourceTag/…`.
+    pub resource_tags: Vec<Tag>,
+    /// Tags in the request, for `aws:RequestTag/…` and `aws:TagKeys`.
+    pub request_tags: Vec<Tag>,
+    /// Keys of tags to remove, for `aws:TagKeys`.
+    pub tag_keys: Vec<String>,
+    /// Other condition keys of the action, for example `iam:PolicyARN`.
+    pub keys: Vec<(&'static str, String)>,
+}
+
+impl Target {
+    /// A resource by ARN, and how it is shown.
+    pub fn new(resource: impl Into<String>, shown: impl Into<String>) -> Self {
+        Self {
+            action: None,
+            resource: resource.into(),
+            shown: shown.into(),
+            resource_tags: Vec::new(),
+            request_tags: Vec::new(),
+            tag_keys: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// The whole account: `*`.
+    pub fn everything() -> Self {
+        Self::new("*", "*")
+    }
+
+    /// A user by name, with the stored path, case and tags when it exists.
+    pub fn user(view: &View<'_>, name: &str) -> Self {
+        let shown = format!("user {name}");
+        match view.account.user(name) {
+            Some(user) => Self {
+                resource_tags: user.tags.clone(),
+                ..Self::new(user.arn(view.id()).to_string(), shown)
+            },
+            None => Self::new(format!("arn:aws:iam::{}:user/{name}", view.id()), shown),
+        }
+    }
+
+    /// A group by name, with the stored path and case when it exists.
+    pub fn group(view: &View<'_>, name: &str) -> Self {
+        let shown = format!("group {name}");
+        match view.account.group(name) {
+            Some(group) => Self::new(group.arn(view.id()).to_string(), shown),
+            None => Self::new(format!("arn:aws:iam::{}:group/{name}", view.id()), shown),
+        }
+    }
+
+    /// A managed policy by ARN.
+    pub fn policy(view: &View<'_>, arn: &str) -> Self {
+        let parsed = keywright_base::Arn::parse(arn).ok();
+        let stored = parsed.and_then(|arn| view.account.policy_by_arn(&arn));
+        let target = Self::new(arn, format!("policy {arn}"));
+        match stored {
+            Some(policy) => Self {
+                resource: policy.arn(view.id()).to_string(),
+                resource_tags: policy.tags.clone(),
+                ..target
+            },
+            None => target,
+        }
+    }
+
+    /// Adds a condition key of the action.
+    #[must_use]
+    pub fn with_key(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.keys.push((key, value.into()));
+        self
+    }
+
+    /// Sets the tags of the request.
+    #[must_use]
+    pub fn with_request_tags(mut self, tags: Vec<Tag>) -> Self {
+        self.request_tags = tags;
+        self
+    }
+
+    /// Checks another policy action than the operation's own.
+    #[must_use]
+    pub const fn as_action(mut self, action: &'static str) -> Self {
+        self.action = Some(action);
+        self
+    }
+}
+
+/// Decides an action, and mints its permit if everything required is allowed.
+///
+/// # Errors
+/// [`Fault::AccessDenied`] with AWS's text, or what AWS reports before authorization.
+pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Permit<A>, Fault> {
+    let action = <A::Shape as OperationShape>::OPERATION.policy_action;
+    let targets = match A::required(view, input)? {
+        Required::Nothing => return Ok(Permit(PhantomData)),
+        Required::All(targets) if targets.is_empty() => {
+            return Err(Fault::Internal(format!("{action} has no target to be authorized on")));
+        }
+        Required::All(targets) => targets,
+    };
+    let set = effective(view.account, view.caller);
+    for target in &targets {
+        let action = target.action.unwrap_or(action);
+        let conditions = Conditions { caller: view.caller, account: view.account, facts: view.facts, target };
+        let request = Request {
+            principal: policy_principal(view.caller, &view.caller.arn()),
+            action,
+            resource: &target.resource,
+            owner: Some(view.id()),
+            context: &conditions,
+        };
+        if let Decision::Deny(reason) = evaluate(&set, None, &request) {
+            let (arn, shown) = (view.caller.arn(), &target.shown);
+            let why = reason.sentence(action);
+            return Err(Fault::AccessDenied(format!(
+                "User: {arn} is not authorized to perform: {action} on resource: {shown} {why}"
+            )));
+        }
+    }
+    Ok(Permit(PhantomData))
+}
+
+fn policy_principal<'a>(caller: &Caller, arn: &'a keywright_base::Arn) -> PolicyPrincipal<'a> {
+    let who = match caller.principal() {
+        Principal::Root => Who::Root,
+        Principal::User { .. } => Who::User { arn: arn.as_str() },
+    };
+    PolicyPrincipal { account: Some(caller.account()), who }
+}
+
+/// A resource of another service (S3), with the policy that is attached to it.
+#[derive(Debug, Clone)]
+pub struct ForeignResource<'a> {
+    /// Its ARN, or `*`.
+    pub arn: &'a str,
+    /// The account that owns it.
+    pub owner: Option<AccountId>,
+    /// Its resource policy.
+    pub policy: Option<&'a Policy>,
+}
+
+/// Decides an action of a service that keeps its own resources. `account` is the caller's; an anonymous
+/// caller has none and can only be allowed by the resource's policy.
+///
+/// # Errors
+/// The end of AWS's sentence: `because no identity-based policy allows the … action`.
+pub fn decide(
+    caller: Option<(&Caller, &Account)>,
+    action: &str,
+    resource: &ForeignResource<'_>,
+    context: &dyn keywright_policy::Context,
+) -> Result<(), String> {
+    let (set, arn) = match caller {
+        Some((caller, account)) => (effective(account, caller), Some(caller.arn())),
+        None => (PolicySet::default(), None),
+    };
+    let principal = match (caller, &arn) {
+        (Some((caller, _)), Some(arn)) => policy_principal(caller, arn),
+        _ => PolicyPrincipal { account: None, who: Who::Anonymous },
+    };
+    let request =
+        Request { principal, action, resource: resource.arn, owner: resource.owner, context };
+    match evaluate(&set, resource.policy, &request) {
+        Decision::Allow => Ok(()),
+        Decision::Deny(reason) => Err(reason.sentence(action)),
+    }
+}
+
+/// The identity policies of a caller: none for root, who needs none.
+fn effective(account: &Account, caller: &Caller) -> PolicySet {
+    let Principal::User { id, .. } = caller.principal() else { return PolicySet::default() };
+    let Some(user) = account.user_by_id(*id) else { return PolicySet::unreadable() };
+    if let Some(cached) = &*user.effective.load()
+        && cached.0 == account.grants_version()
+    {
+        return cached.1.clone();
+    }
+    let set = collect(account, user).unwrap_or_else(PolicySet::unreadable);
+    user.effective.store(Some(Arc::new((account.grants_version(), set.clone()))));
+    set
+}
+
+/// Every policy in effect; `None` if one of them cannot be read, which must refuse.
+fn collect(account: &Account, user: &User) -> Option<PolicySet> {
+    let mut policies = Vec::new();
+    add(account, &user.grants, &mut policies)?;
+    for id in &user.groups {
+        add(account, &account.group_by_id(*id)?.grants, &mut policies)?;
+    }
+    let set = PolicySet::new(policies);
+    match &user.boundary {
+        Some(arn) => Some(set.with_boundary(managed(account, arn)?)),
+        None => Some(set),
+    }
+}
+
+fn add(
+    account: &Account,
+    grants: &Grants,
+    policies: &mut Vec<(Source, Arc<Policy>)>,
+) -> Option<()> {
+    for arn in &grants.attached {
+        policies.push((Source::Managed(Arc::clone(arn)), managed(account, arn)?));
+    }
+    for inline in &grants.inline {
+        policies.push((Source::Inline, Arc::clone(inline.compiled()?)));
+    }
+    Some(())
+}
+
+fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
+    if let Some(policy) = Catalogue::built_in().by_arn(arn) {
+        return policy.compiled().map(Arc::clone);
+    }
+    let arn = keywright_base::Arn::parse(arn).ok()?;
+    account.policy_by_arn(&arn)?.default()?.compiled().map(Arc::clone)
+}
+
+/// The condition keys that every request has, for services that keep their own resources.
+#[must_use]
+pub fn common<'a>(
+    caller: Option<(&'a Caller, &'a Account)>,
+    facts: &'a Facts,
+    key: &str,
+) -> keywright_policy::Values<'a> {
+    crate::conditions::common(caller, facts, key)
+}

@@ -1,0 +1,92 @@
+//! Who is calling: an identity that a signature has proven.
+
+use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
+use keywright_sigv4::Verified;
+
+/// A proven principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// The account's root user.
+    Root,
+    /// An IAM user.
+    User {
+        /// Its immutable id.
+        id: UniqueId,
+        /// Its name.
+        name: String,
+        /// Its ARN.
+        arn: Arn,
+    },
+}
+
+/// What temporary credentials carry beside the principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// When they were issued.
+    pub issued: Timestamp,
+    /// Whether a multi-factor code was given.
+    pub mfa: bool,
+}
+
+/// A verified caller. Only [`crate::authenticate`] makes one, from a [`Verified`] signature.
+#[derive(Debug)]
+pub struct Caller {
+    account: AccountId,
+    principal: Principal,
+    key: AccessKeyId,
+    session: Option<SessionFacts>,
+    proof: Verified,
+}
+
+impl Caller {
+    pub(crate) const fn new(
+        account: AccountId,
+        principal: Principal,
+        key: AccessKeyId,
+        session: Option<SessionFacts>,
+        proof: Verified,
+    ) -> Self {
+        Self { account, principal, key, session, proof }
+    }
+
+    /// The account.
+    pub const fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// Who it is.
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The access key that signed.
+    pub const fn key(&self) -> AccessKeyId {
+        self.key
+    }
+
+    /// The session, for temporary credentials.
+    pub const fn session(&self) -> Option<&SessionFacts> {
+        self.session.as_ref()
+    }
+
+    /// The proof that this request was signed with the caller's key.
+    pub const fn proof(&self) -> &Verified {
+        &self.proof
+    }
+
+    /// The ARN that AWS shows for the caller.
+    pub fn arn(&self) -> Arn {
+        match &self.principal {
+            Principal::Root => Arn::iam(self.account, "root"),
+            Principal::User { arn, .. } => arn.clone(),
+        }
+    }
+
+    /// `aws:userid`: the user's unique id, or the account's for root.
+    pub fn user_id(&self) -> String {
+        match &self.principal {
+            Principal::Root => self.account.to_string(),
+            Principal::User { id, .. } => id.to_string(),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The condition keys of a request, filled in from what is really known of it.
+//!
+//! A key that is not known is absent, never guessed: a condition on it then decides as AWS's does.
+
+use std::borrow::Cow;
+
+use keywright_policy::{Context, Values};
+
+use crate::{
+    authorize::Target,
+    caller::{Caller, Principal},
+    state::{Account, Tag},
+    view::Facts,
+};
+
+/// The keys of one target of an IAM or STS action.
+#[derive(Debug)]
+pub(crate) struct Conditions<'a> {
+    pub caller: &'a Caller,
+    pub account: &'a Account,
+    pub facts: &'a Facts,
+    pub target: &'a Target,
+}
+
+impl Context for Conditions<'_> {
+    fn get(&self, key: &str) -> Values<'_> {
+        let target = self.target;
+        if let Some((_, value)) = target.keys.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)) {
+            return one(value.as_str());
+        }
+        match split(key) {
+            ("aws:requesttag", Some(tag)) => tag_value(&target.request_tags, tag),
+            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => {
+                tag_value(&target.resource_tags, tag)
+            }
+            ("aws:tagkeys", None) => {
+                let tags = target.request_tags.iter().map(|tag| &tag.key);
+                let keys = tags.chain(&target.tag_keys).map(|key| Cow::Borrowed(key.as_str()));
+                many(keys.collect())
+            }
+            ("aws:resourceaccount", None) => one(self.account.id().to_string()),
+            _ => common(Some((self.caller, self.account)), self.facts, key),
+        }
+    }
+}
+
+/// The global keys.
+pub(crate) fn common<'a>(
+    caller: Option<(&'a Caller, &'a Account)>,
+    facts: &'a Facts,
+    key: &str,
+) -> Values<'a> {
+    let (name, suffix) = split(key);
+    match (name, suffix) {
+        ("aws:currenttime", None) => one(facts.now.iso8601()),
+        ("aws:epochtime", None) => one(facts.now.secs().to_string()),
+        ("aws:securetransport", None) => one(if facts.secure { "true" } else { "false" }),
+        ("aws:sourceip", None) => one(facts.source_address.to_string()),
+        ("aws:useragent", None) => one(facts.user_agent.as_str()),
+        ("aws:referer", None) => optional(facts.referer.as_deref()),
+        ("aws:requestedregion", None) => one(facts.region.as_str()),
+        ("aws:viaawsservice" | "aws:principalisawsservice", None) => one("false"),
+        _ => match caller {
+            Some((caller, account)) => of_caller(caller, account, name, suffix),
+            None => of_anonymous(name),
+        },
+    }
+}
+
+fn of_anonymous<'a>(name: &str) -> Values<'a> {
+    match name {
+        "aws:userid" => one("anonymous"),
+        "aws:principaltype" => one("Anonymous"),
+        _ => Values::Absent,
+    }
+}
+
+fn of_caller<'a>(
+    caller: &'a Caller,
+    account: &'a Account,
+    name: &str,
+    suffix: Option<&str>,
+) -> Values<'a> {
+    let session = caller.session();
+    match (name, suffix) {
+        ("aws:principalarn", None) => one(caller.arn().to_string()),
+        ("aws:principalaccount", None) => one(caller.account().to_string()),
+        ("aws:userid", None) => one(caller.user_id()),
+        ("aws:principaltype", None) => one(match caller.principal() {
+            Principal::Root => "Account",
+            Principal::User { .. } => "User",
+        }),
+        ("aws:username", None) => match caller.principal() {
+            Principal::Root => Values::Absent,
+            Principal::User { name, .. } => one(name.as_str()),
+        },
+        ("aws:principaltag", Some(tag)) => match caller.principal() {
+            Principal::Root => Values::Absent,
+            Principal::User { id, .. } => {
+                account.user_by_id(*id).map_or(Values::Absent, |user| tag_value(&user.tags, tag))
+            }
+        },
+        ("aws:tokenissuetime", None) => {
+            session.map_or(Values::Absent, |session| one(session.issued.iso8601()))
+        }
+        ("aws:multifactorauthpresent", None) => {
+            session.map_or(Values::Absent, |s| one(if s.mfa { "true" } else { "false" }))
+        }
+        _ => Values::Absent,
+    }
+}
+
+/// The lower-case key, up to a slash, and what follows it.
+fn split(key: &str) -> (&'static str, Option<&str>) {
+    let (name, suffix) = match key.split_once('/') {
+        Some((name, suffix)) => (name, Some(suffix)),
+        None => (key, None),
+    };
+    let known = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name));
+    (known.copied().unwrap_or_default(), suffix)
+}
+
+const KNOWN: &[&str] = &[
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:securetransport",
+    "aws:sourceip",
+    "aws:useragent",
+    "aws:referer",
+    "aws:requestedregion",
+    "aws:viaawsservice",
+    "aws:principalisawsservice",
+    "aws:principalarn",
+    "aws:principalaccount",
+    "aws:userid",
+    "aws:principaltype",
+    "aws:username",
+    "aws:principaltag",
+    "aws:tokenissuetime",
+    "aws:multifactorauthpresent",
+    "aws:requesttag",
+    "aws:resourcetag",
+    "iam:resourcetag",
+    "aws:tagkeys",
+    "aws:resourceaccount",
+];
+
+fn one<'a>(value: impl Into<Cow<'a, str>>) -> Values<'a> {
+    Values::One(value.into())
+}
+
+fn many(values: Vec<Cow<'_, str>>) -> Values<'_> {
+    if values.is_empty() { Values::Absent } else { Values::Many(values) }
+}
+
+fn optional(value: Option<&str>) -> Values<'_> {
+    value.map_or(Values::Absent, one)
+}
+
+fn tag_value<'a>(tags: &'a [Tag], key: &str) -> Values<'a> {
+    let tag = tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key));
+    optional(tag.map(|tag| tag.value.as_str()))
+}

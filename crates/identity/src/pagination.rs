@@ -1,0 +1,123 @@
+//! Pages of a listing: opaque markers that name the last item seen, so that they stay stable when
+//! others write in between.
+//!
+//! A marker is bound to its operation and filter; with another one it is refused.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use ring::digest::{SHA256, digest};
+
+use crate::fault::Fault;
+
+/// Items of a page when the request does not say.
+const DEFAULT_ITEMS: i32 = 100;
+/// Bytes of the digest that binds a marker to its operation and filter.
+const BINDING_BYTES: usize = 8;
+
+/// Which page is asked for.
+#[derive(Debug)]
+pub struct Page {
+    binding: Vec<u8>,
+    after: Option<String>,
+    items_max: usize,
+}
+
+impl Page {
+    /// From a request's `Marker` and `MaxItems`. `filter` is whatever else selects the items.
+    ///
+    /// # Errors
+    /// `ValidationError` with `Invalid Marker.` for a marker that is not of this operation and filter.
+    pub fn of(
+        operation: &str,
+        filter: &[&str],
+        marker: Option<&str>,
+        max_items: Option<i32>,
+    ) -> Result<Self, Fault> {
+        let binding = binding(operation, filter);
+        let after = marker.map(|marker| unwrap(marker, &binding)).transpose()?;
+        let items_max = usize::try_from(max_items.unwrap_or(DEFAULT_ITEMS)).unwrap_or(1);
+        Ok(Self { binding, after, items_max })
+    }
+
+    /// The sort key of the last item of the page before, if any.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+
+    /// Takes a page from items that are sorted by `key` and already begin after [`Page::after`].
+    /// Returns them and the marker of the next page, if there is one.
+    pub fn take<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let mut page: Vec<T> = items.into_iter().take(self.items_max + 1).collect();
+        if page.len() <= self.items_max {
+            return (page, None);
+        }
+        page.truncate(self.items_max);
+        let marker = page.last().map(|last| self.wrap(&key(last)));
+        (page, marker)
+    }
+
+    /// Like [`Page::take`] for items that are all there, sorted by `key`.
+    pub fn cut<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, Option<String>) {
+        let rest = items.into_iter().skip_while(|item| {
+            self.after().is_some_and(|after| key(item).as_str() <= after)
+        });
+        self.take(rest.collect::<Vec<_>>(), &key)
+    }
+
+    fn wrap(&self, last: &str) -> String {
+        let mut bytes = self.binding.clone();
+        bytes.extend_from_slice(last.as_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+fn binding(operation: &str, filter: &[&str]) -> Vec<u8> {
+    let text = std::iter::once(operation).chain(filter.iter().copied()).collect::<Vec<_>>();
+    let digest = digest(&SHA256, text.join("\0").as_bytes());
+    digest.as_ref().iter().copied().take(BINDING_BYTES).collect()
+}
+
+fn unwrap(marker: &str, binding: &[u8]) -> Result<String, Fault> {
+    let invalid = || Fault::Validation("Invalid Marker.".to_owned());
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(marker).map_err(|_| invalid())?;
+    let last = bytes.strip_prefix(binding).ok_or_else(invalid)?;
+    String::from_utf8(last.to_vec()).map_err(|_| invalid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+    use crate::fault::Fault;
+
+    #[test]
+    fn pages_follow_each_other_and_survive_writes_in_between() {
+        let mut names = vec!["a", "b", "c", "d"];
+        let first = Page::of("ListUsers", &["/"], None, Some(2)).unwrap();
+        let (page, marker) = first.cut(names.clone(), |name| (*name).to_owned());
+        assert_eq!(page, ["a", "b"]);
+        names.retain(|name| *name != "b");
+        let marker = marker.unwrap();
+        let second = Page::of("ListUsers", &["/"], Some(&marker), Some(5)).unwrap();
+        let (page, marker) = second.cut(names, |name| (*name).to_owned());
+        assert_eq!((page, marker), (vec!["c", "d"], None));
+    }
+
+    #[test]
+    fn a_marker_belongs_to_its_operation_and_filter() {
+        let first = Page::of("ListUsers", &["/"], None, Some(1)).unwrap();
+        let (_, marker) = first.cut(["a", "b"], |name| (*name).to_owned());
+        let marker = marker.unwrap();
+        for (operation, filter) in [("ListGroups", "/"), ("ListUsers", "/team/")] {
+            let page = Page::of(operation, &[filter], Some(&marker), None);
+            assert!(matches!(page, Err(Fault::Validation(text)) if text == "Invalid Marker."));
+        }
+        assert!(Page::of("ListUsers", &["/"], Some("not a marker"), None).is_err());
+    }
+}

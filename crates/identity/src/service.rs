@@ -1,0 +1,221 @@
+//! The identity service: opens an installation, and carries out one IAM, STS or extension request of a
+//! proven caller.
+
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_store::contract::{Commit, Record, Store, Write};
+use keywright_wire::{Form, Service, operation};
+
+use crate::{
+    action::Call,
+    actions::ACTIONS,
+    authenticate::Authenticator,
+    fault::Fault,
+    ledger::{Ledger, LedgerError},
+    passwords::Passwords,
+    secrets,
+    state::{Account, Change, Root},
+    usage::Usage,
+    vault::{Sealed, Vault},
+    view::{Gathered, Need, View},
+};
+
+/// IAM, STS and Keywright's extension over one store.
+pub struct Identity {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) usage: Arc<Usage>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    clock: Arc<dyn Clock>,
+    passwords: Passwords,
+    authenticator: Authenticator,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({:?})", self.ledger)
+    }
+}
+
+/// What an installation is opened with.
+pub struct Parts {
+    /// The durable state.
+    pub store: Arc<dyn Store>,
+    /// The master key, [`crate::vault::KEY_BYTES`] bytes.
+    pub master_key: Secret<Vec<u8>>,
+    /// The system's time.
+    pub clock: Arc<dyn Clock>,
+    /// The system's randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+/// Why an installation could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFault {
+    /// The state cannot be read.
+    #[error("cannot read the state: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The store failed.
+    #[error("cannot use the store: {0}")]
+    Store(#[from] keywright_store::contract::StoreError),
+    /// The master key is not the one of this installation.
+    #[error("{0}")]
+    Vault(#[from] crate::vault::OpenError),
+}
+
+/// The root credentials of a new account, shown once.
+#[derive(Debug)]
+pub struct RootCredentials {
+    /// The account.
+    pub account: AccountId,
+    /// The key's id.
+    pub key: AccessKeyId,
+    /// The key's secret.
+    pub secret: Secret<String>,
+}
+
+impl Identity {
+    /// Opens an installation; makes its data key if it is new. Loads everything.
+    ///
+    /// # Errors
+    /// [`OpenFault`].
+    pub async fn open(parts: Parts) -> Result<Arc<Self>, OpenFault> {
+        let store = Arc::clone(&parts.store);
+        let vault = Arc::new(open_vault(&parts).await?);
+        let loading = tokio::task::spawn_blocking(move || {
+            let ledger = Ledger::load(Arc::clone(&store))?;
+            Ok::<_, OpenFault>((Arc::new(ledger), Arc::new(Usage::load(store)?)))
+        });
+        let (ledger, usage) = loading.await.map_err(|_| LedgerError::Superseded)??;
+        usage.restore_windows(&ledger);
+        let (l, v, u) = (Arc::clone(&ledger), Arc::clone(&vault), Arc::clone(&usage));
+        Ok(Arc::new(Self {
+            ledger,
+            store: parts.store,
+            usage,
+            vault,
+            passwords: Passwords::new(Arc::clone(&parts.entropy)),
+            entropy: parts.entropy,
+            clock: parts.clock,
+            authenticator: Authenticator::new(l, v, u),
+        }))
+    }
+
+    /// Creates an account whose root user has one access key.
+    ///
+    /// # Errors
+    /// [`OpenFault`] when it exists or the store fails.
+    pub async fn create_account(&self, account: AccountId) -> Result<RootCredentials, OpenFault> {
+        let now = self.clock.now().truncate_to_secs();
+        let (key, secret) = secrets::new_key(account, now, &self.vault, &*self.entropy)?;
+        let id = key.id;
+        let root = Root { created: now, keys: vec![key], login: None };
+        self.ledger.create(account, now, &[Change::PutRoot(Arc::new(root))]).await?;
+        Ok(RootCredentials { account, key: id, secret })
+    }
+
+    /// The accounts.
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Resolves and verifies callers.
+    pub const fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    /// Last uses and attempts.
+    pub const fn usage(&self) -> &Arc<Usage> {
+        &self.usage
+    }
+
+    /// Carries out a request; the answer is its whole XML body.
+    ///
+    /// # Errors
+    /// [`Fault`], to be rendered with [`Fault::wire`].
+    pub async fn call(&self, service: Service, call: Call<'_>) -> Result<String, Fault> {
+        let action = call.form.action().ok_or(Fault::MissingAction)?;
+        let version = call.form.version().unwrap_or_default();
+        let Some(operation) = operation(service, version, action) else {
+            let (action, version) = (action.to_owned(), version.to_owned());
+            return Err(Fault::InvalidAction { action, version });
+        };
+        let served = ACTIONS.iter().find(|row| std::ptr::eq(row.operation, operation));
+        let served = served.ok_or(Fault::NotServed(operation.name))?;
+        (served.handle)(self, call).await
+    }
+
+    /// The name of the action that a form asks for, for the record; unverified text is cut short.
+    pub fn action_name(service: Service, form: &Form) -> String {
+        let name: String = form.action().unwrap_or("?").chars().take(64).collect();
+        format!("{}:{name}", service.scope_name())
+    }
+
+    pub(crate) fn view<'a>(
+        &'a self,
+        account: &'a Account,
+        call: Call<'a>,
+        gathered: &'a Gathered,
+    ) -> View<'a> {
+        View {
+            account,
+            caller: call.caller,
+            facts: call.facts,
+            gathered,
+            usage: &self.usage,
+            vault: &self.vault,
+            entropy: &*self.entropy,
+        }
+    }
+
+    pub(crate) async fn gather(&self, needs: Vec<Need>, now: Timestamp) -> Result<Gathered, Fault> {
+        let mut gathered = Gathered::default();
+        let failed = |error: keywright_store::contract::StoreError| Fault::Internal(error.to_string());
+        for need in needs {
+            match need {
+                Need::Hash(password) => gathered.hash = Some(self.passwords.hash(password).await?),
+                Need::Matches(password, hashes) => {
+                    gathered.matches.push(self.passwords.matches(password, hashes).await?);
+                }
+                Need::Attempts(key) => {
+                    gathered.attempts = self.usage.attempts(key).await.map_err(failed)?;
+                }
+                Need::Sessions(key) => {
+                    gathered.sessions = self.store.sessions(key, now).await.map_err(failed)?;
+                }
+            }
+        }
+        Ok(gathered)
+    }
+}
+
+const KEYRING: &str = "keyring";
+
+/// The installation's data key, made and stored at the first start.
+async fn open_vault(parts: &Parts) -> Result<Vault, OpenFault> {
+    let mut stored = None;
+    if parts.store.accounts()?.iter().any(|(id, _)| *id == AccountId::INSTALLATION) {
+        parts.store.load(AccountId::INSTALLATION, &mut |record| {
+            if record.kind == KEYRING {
+                stored = Some(Sealed::from_bytes(&record.body));
+            }
+        })?;
+    }
+    if let Some(sealed) = stored {
+        return Ok(Vault::unlock(&parts.master_key, &sealed)?);
+    }
+    let (vault, sealed) = Vault::create(&parts.master_key, &*parts.entropy)?;
+    let body = sealed.as_bytes().to_vec();
+    let record = Record { kind: KEYRING.to_owned(), id: "1".to_owned(), body };
+    let account = AccountId::INSTALLATION;
+    parts.store.commit(Commit { account, base: 0, writes: vec![Write::Put(record)] }).await?;
+    Ok(vault)
+}

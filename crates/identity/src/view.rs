@@ -1,0 +1,142 @@
+//! What an action sees: the snapshot it runs on, who calls, and what the request's head says.
+
+use std::{net::IpAddr, sync::Arc};
+
+use keywright_base::{AccountId, Entropy, Timestamp};
+use keywright_store::contract::{Attempt, Session};
+
+use crate::{
+    caller::{Caller, Principal},
+    catalogue::Catalogue,
+    fault::{Fault, Missing},
+    state::{Account, Group, User},
+    usage::Usage,
+    vault::Vault,
+};
+
+/// What the request's head says, beside the action's own input.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// When it is.
+    pub now: Timestamp,
+    /// The peer's address.
+    pub source_address: IpAddr,
+    /// The `User-Agent` header.
+    pub user_agent: String,
+    /// The `Referer` header.
+    pub referer: Option<String>,
+    /// Whether it came over TLS.
+    pub secure: bool,
+    /// The region it was signed for.
+    pub region: String,
+    /// The idempotency token, if one was sent and signed.
+    pub idempotency_token: Option<String>,
+}
+
+/// What an action needs before it can run and cannot compute quickly.
+#[derive(Debug)]
+pub enum Need {
+    /// An Argon2id hash of a new password.
+    Hash(keywright_base::Secret<String>),
+    /// Whether a password is the one of any of these hashes, in order.
+    Matches(keywright_base::Secret<String>, Vec<String>),
+    /// The attempts with an inactive key.
+    Attempts(keywright_base::AccessKeyId),
+    /// The sessions minted from a key.
+    Sessions(keywright_base::AccessKeyId),
+}
+
+/// What was gathered for an action's [`Need`]s.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// For [`Need::Hash`].
+    pub hash: Option<String>,
+    /// For each [`Need::Matches`], one answer for each hash.
+    pub matches: Vec<Vec<bool>>,
+    /// For [`Need::Attempts`]: latest first, and the total.
+    pub attempts: (Vec<Attempt>, u64),
+    /// For [`Need::Sessions`]: latest first.
+    pub sessions: Vec<Session>,
+}
+
+/// Everything an action may look at.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The account's state.
+    pub account: &'a Account,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The request's head.
+    pub facts: &'a Facts,
+    /// What was gathered.
+    pub gathered: &'a Gathered,
+    /// Last uses.
+    pub usage: &'a Usage,
+    /// Seals new secrets.
+    pub vault: &'a Vault,
+    /// Makes new ids and secrets.
+    pub entropy: &'a dyn Entropy,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "View({:?})", self.account.id())
+    }
+}
+
+impl<'a> View<'a> {
+    /// The account's id.
+    pub const fn id(&self) -> AccountId {
+        self.account.id()
+    }
+
+    /// The present time in whole seconds, as IAM stores times.
+    pub const fn now(&self) -> Timestamp {
+        self.facts.now.truncate_to_secs()
+    }
+
+    /// The AWS managed policies.
+    pub fn catalogue(&self) -> &'static Catalogue {
+        Catalogue::built_in()
+    }
+
+    /// A user by name in any case.
+    ///
+    /// # Errors
+    /// `NoSuchEntity`.
+    pub fn user(&self, name: &str) -> Result<&'a Arc<User>, Fault> {
+        self.account.user(name).ok_or_else(|| Missing::User(name.to_owned()).into())
+    }
+
+    /// A group by name in any case.
+    ///
+    /// # Errors
+    /// `NoSuchEntity`.
+    pub fn group(&self, name: &str) -> Result<&'a Arc<Group>, Fault> {
+        self.account.group(name).ok_or_else(|| Missing::Group(name.to_owned()).into())
+    }
+
+    /// The user that an action with an optional `UserName` is about: the named one, or the caller.
+    ///
+    /// # Errors
+    /// `ValidationError` for temporary credentials that name nobody.
+    pub fn subject(&self, name: Option<&str>) -> Result<Subject, Fault> {
+        match (name, self.caller.principal()) {
+            (Some(name), _) => Ok(Subject::User(name.to_owned())),
+            (None, _) if self.caller.session().is_some() => Err(Fault::Validation(
+                "Must specify userName when calling with non-User credentials".to_owned(),
+            )),
+            (None, Principal::Root) => Ok(Subject::Root),
+            (None, Principal::User { name, .. }) => Ok(Subject::User(name.clone())),
+        }
+    }
+}
+
+/// Whom an action on credentials is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The root user.
+    Root,
+    /// The user of this name, which need not exist.
+    User(String),
+}
