@@ -1,10 +1,12 @@
 //! The bytes of objects on local disk, one file a blob.
 //!
 //! The rule: a blob has its final name only when all its bytes and its name are durable, and it is
-//! removed only when nothing refers to it. A crash leaves at worst files that nothing refers to; they
-//! are swept at the start. This file does not know what an object is, and everything in it blocks.
+//! removed only when nothing refers to it. A crash leaves at worst files that nothing refers to;
+//! they are swept at the start. This file does not know what an object is, and everything in it
+//! blocks.
 //!
-//! A reader of several blobs pins them by the first: a removal of pinned blobs waits for the last pin.
+//! A reader of several blobs pins them by the first: a removal of pinned blobs waits for the last
+//! pin.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -131,8 +133,8 @@ impl Blobs {
         Ok((pin, file))
     }
 
-    /// Removes the blobs of one object, or leaves that to the last reader's pin. A failure to remove
-    /// is logged; the next start sweeps.
+    /// Removes the blobs of one object, or leaves that to the last reader's pin. A failure to
+    /// remove is logged; the next start sweeps.
     pub(crate) fn remove(&self, ids: &[BlobId]) {
         let Some((first, rest)) = ids.split_first() else {
             return;

@@ -49,6 +49,12 @@ pub struct BucketPage {
     pub next: Option<String>,
 }
 
+/// The canonical user id of an account, as owners are named in listings: 64 hexadecimal digits.
+pub fn canonical_id(account: AccountId) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(format!("canonical user {account}")))
+}
+
 /// How often a change is computed anew when the bucket changed meanwhile.
 const ATTEMPTS: usize = 8;
 const HOME: &str = "us-east-1";

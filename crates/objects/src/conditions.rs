@@ -55,8 +55,8 @@ pub struct ReadIf {
 }
 
 impl ReadIf {
-    /// Decides a read. `If-Match` that holds outranks `If-Unmodified-Since`; `If-None-Match`, whether
-    /// it holds or not, outranks `If-Modified-Since`.
+    /// Decides a read. `If-Match` that holds outranks `If-Unmodified-Since`; `If-None-Match`,
+    /// whether it holds or not, outranks `If-Modified-Since`.
     ///
     /// # Errors
     /// [`Fault::PreconditionFailed`], [`Fault::NotModified`].

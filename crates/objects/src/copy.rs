@@ -1,7 +1,8 @@
 //! Copying an object, and copying a part out of one.
 //!
-//! The rule: a copy is a read of one version and a put of its own bytes; no two objects share a blob,
-//! so that freeing one never harms another. That source and target may be touched was decided before.
+//! The rule: a copy is a read of one version and a put of its own bytes; no two objects share a
+//! blob, so that freeing one never harms another. That source and target may be touched was decided
+//! before.
 
 use futures_util::{StreamExt, TryStreamExt};
 

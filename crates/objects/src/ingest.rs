@@ -1,8 +1,8 @@
 //! Taking in a body: bytes to disk, digests on the way, claims checked at the end.
 //!
-//! The rule: what [`ingest`] returns is durable and has the digests that were claimed; when it fails,
-//! nothing is left. Memory is bounded: one batch is gathered while the batch before it is hashed and
-//! written off the async threads. It knows nothing of keys and buckets.
+//! The rule: what [`ingest`] returns is durable and has the digests that were claimed; when it
+//! fails, nothing is left. Memory is bounded: one batch is gathered while the batch before it is
+//! hashed and written off the async threads. It knows nothing of keys and buckets.
 
 use std::{mem, pin::Pin, sync::Arc};
 

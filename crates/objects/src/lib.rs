@@ -1,9 +1,10 @@
 //! What S3 means: buckets, objects, listings, multipart uploads, tags and bucket policies.
 //!
 //! The rule: an answer is given only after the bytes and the index are durable, and nothing is ever
-//! half visible. Bytes are files under one folder (`blobs`), small ones lie in the index; everything
-//! else is rows of [`keywright_store::contract::ObjectIndex`]. This crate does not know HTTP or XML,
-//! who the caller is, or what it may do: the server authorizes first and passes what it looked up.
+//! half visible. Bytes are files under one folder (`blobs`), small ones lie in the index;
+//! everything else is rows of [`keywright_store::contract::ObjectIndex`]. This crate does not know
+//! HTTP or XML, who the caller is, or what it may do: the server authorizes first and passes what
+//! it looked up.
 
 mod blobs;
 mod bucket;
@@ -22,6 +23,8 @@ mod read;
 mod row;
 mod tags;
 
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -42,7 +45,7 @@ use tokio::{
 use keywright_base::{Clock, Entropy};
 use keywright_store::contract::{Displaced, IndexWrite, ObjectIndex, StoreError};
 
-pub use bucket::{Bucket, BucketAsk, BucketPage};
+pub use bucket::{Bucket, BucketAsk, BucketPage, canonical_id};
 pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
 pub use copy::{Copied, Copy};
 pub use digest::{Algorithm, Checksum, Kind};
@@ -72,8 +75,8 @@ pub struct Objects {
     locks: Arc<Vec<Arc<RwLock<()>>>>,
 }
 
-/// Locks by hash: a write that only replaces shares one with others, a write that keeps the blobs of
-/// the row it read excludes them, so that nobody frees what it keeps.
+/// Locks by hash: a write that only replaces shares one with others, a write that keeps the blobs
+/// of the row it read excludes them, so that nobody frees what it keeps.
 const LOCKS: usize = 64;
 
 /// The blobs that the rows of a batch refer to.
@@ -170,8 +173,8 @@ impl Objects {
     }
 
     /// Commits, then frees what the batch displaced, except for what its own rows refer to. When
-    /// nothing was written, blobs made for it are freed; when the outcome is unknown nothing is: the
-    /// next start sweeps. It runs to its end even if the request that asked for it goes away.
+    /// nothing was written, blobs made for it are freed; when the outcome is unknown nothing is:
+    /// the next start sweeps. It runs to its end even if the request that asked for it goes away.
     async fn commit(
         &self,
         batch: Vec<IndexWrite>,

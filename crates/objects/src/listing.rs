@@ -132,7 +132,8 @@ impl<'a> Roller<'a> {
         Step::Emit
     }
 
-    /// Where to go on after a batch that ended with this name: past its common prefix, if it has one.
+    /// Where to go on after a batch that ended with this name: past its common prefix, if it has
+    /// one.
     pub(crate) fn resume(&self, name: &str) -> (Vec<u8>, bool) {
         let mut bytes = match self.common(name) {
             Some(common) => common.as_bytes().to_vec(),

@@ -1,8 +1,8 @@
 //! Multipart uploads: begin, take parts, list, complete, abort.
 //!
-//! The rule: completing copies no bytes. The parts' blobs become the object's in the same commit that
-//! ends the upload, so there is never both or neither. A part's blob is freed only when its row went
-//! without an object that names it.
+//! The rule: completing copies no bytes. The parts' blobs become the object's in the same commit
+//! that ends the upload, so there is never both or neither. A part's blob is freed only when its
+//! row went without an object that names it.
 
 use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{Failed, IndexWrite, Range, StoreError};

@@ -17,7 +17,8 @@ const CLASSES: [&str; 6] = [
     "GLACIER_IR",
 ];
 
-/// Checks a bucket's name: 3 to 63 of `a-z 0-9 . -`, not an IP address, no reserved prefix or suffix.
+/// Checks a bucket's name: 3 to 63 of `a-z 0-9 . -`, not an IP address, no reserved prefix or
+/// suffix.
 ///
 /// # Errors
 /// [`Fault::InvalidBucketName`].

@@ -1,7 +1,7 @@
 //! Objects: put, find, tag, delete.
 //!
-//! The rule: an object's row is written once its bytes are durable, and the bytes of the row that it
-//! replaced are freed after that. Reading is in `read.rs`, assembling parts in `multipart.rs`.
+//! The rule: an object's row is written once its bytes are durable, and the bytes of the row that
+//! it replaced are freed after that. Reading is in `read.rs`, assembling parts in `multipart.rs`.
 
 use std::collections::BTreeMap;
 

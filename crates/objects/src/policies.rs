@@ -1,8 +1,8 @@
 //! Compiled bucket policies, kept between requests.
 //!
-//! The rule: a compiled policy is used only for the very text it was compiled from, and that text is
-//! read with the bucket on every request; so a change of policy holds from the next request on. What
-//! compiling means is the caller's business.
+//! The rule: a compiled policy is used only for the very text it was compiled from, and that text
+//! is read with the bucket on every request; so a change of policy holds from the next request on.
+//! What compiling means is the caller's business.
 
 use std::{
     collections::HashMap,
@@ -14,8 +14,11 @@ use crate::bucket::Bucket;
 /// A cache of compiled policies, by bucket.
 #[derive(Debug)]
 pub struct Policies<P> {
-    compiled: RwLock<HashMap<String, (Arc<str>, Arc<P>)>>,
+    compiled: RwLock<HashMap<String, Compiled<P>>>,
 }
+
+/// A text and what it was compiled to.
+type Compiled<P> = (Arc<str>, Arc<P>);
 
 /// Policies kept; a full cache is emptied.
 const LIMIT: usize = 1024;

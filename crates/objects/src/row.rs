@@ -1,7 +1,7 @@
 //! How buckets, objects, uploads and parts are written into the index's opaque bodies.
 //!
-//! The rule: this is the only file that knows the encoding. A body is a version byte, the length of a
-//! JSON document, the document, the number of blobs, the blobs (16 bytes id, 8 bytes size), and
+//! The rule: this is the only file that knows the encoding. A body is a version byte, the length of
+//! a JSON document, the document, the number of blobs, the blobs (16 bytes id, 8 bytes size), and
 //! whatever is inline. Unknown versions are refused. It does no I/O.
 
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! Everything that can be wrong with an S3 request once it is authenticated and parsed.
 //!
-//! The rule: a variant carries what a human needs to understand the refusal, and nothing of the wire.
-//! Codes, texts and statuses are in [`wire`] and nowhere else. This file decides nothing.
+//! The rule: a variant carries what a human needs to understand the refusal, and nothing of the
+//! wire. Codes, texts and statuses are in [`wire`] and nowhere else. This file decides nothing.
 
 pub mod wire;
 
@@ -96,6 +96,12 @@ pub enum Fault {
     /// A body is not the XML it has to be.
     #[error("malformed XML")]
     MalformedXml,
+    /// A body that has to be parsed is too long.
+    #[error("body longer than {limit} bytes")]
+    MessageTooLong {
+        /// The most bytes of such a body.
+        limit: usize,
+    },
     /// The key has too many bytes.
     #[error("key of {size} bytes, {limit} are allowed")]
     KeyTooLong {

@@ -1,7 +1,9 @@
-//! The one place that maps a [`Fault`] to what a client sees: status, code, message, extra elements.
+//! The one place that maps a [`Fault`] to what a client sees: status, code, message, extra
+//! elements.
 //!
-//! The rule: every text here is wire format that SDKs and tools match on; `tests.rs` holds it golden.
-//! XML and headers are made by the server. Source of the texts: recorded answers of the service.
+//! The rule: every text here is wire format that SDKs and tools match on; `tests.rs` holds it
+//! golden. XML and headers are made by the server. Source of the texts: recorded answers of the
+//! service.
 
 use std::borrow::Cow;
 
@@ -313,8 +315,8 @@ fn condition(fault: &Fault) -> Answer {
             BAD,
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without \
-             changing the object's metadata, storage class, website redirect location or encryption \
-             attributes.",
+             changing the object's metadata, storage class, website redirect location or \
+             encryption attributes.",
         ),
         Fault::CopySourceTooLarge { limit } => Answer::new(
             BAD,
@@ -418,6 +420,10 @@ fn parameter(fault: &Fault) -> Answer {
                 Some(value) => answer.with("ArgumentValue", value),
                 None => answer,
             }
+        }
+        Fault::MessageTooLong { limit } => {
+            Answer::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
+                .with("MaxMessageLengthBytes", limit)
         }
         Fault::InvalidExpectedOwner(given) => Answer::new(
             BAD,

@@ -1,0 +1,211 @@
+//! An index in memory, for tests of this crate and of those above it.
+//!
+//! The rule: it answers as the contract says, and forgets everything.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use keywright_base::AccountId;
+use keywright_store::contract::{
+    BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending,
+    Range, StoreError, UploadRow,
+};
+
+/// An index in memory.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<State>);
+
+impl Memory {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default, Clone)]
+struct State {
+    buckets: BTreeMap<String, BucketRow>,
+    objects: BTreeMap<(String, String), ObjectRow>,
+    uploads: BTreeMap<String, UploadRow>,
+    parts: BTreeMap<(String, i32), PartRow>,
+}
+
+impl State {
+    fn apply(&mut self, write: IndexWrite, out: &mut Displaced) -> Result<(), Failed> {
+        match write {
+            IndexWrite::CreateBucket(row) => {
+                if let Some(found) = self.buckets.get(&row.name) {
+                    return Err(Failed::BucketExists(Box::new(found.clone())));
+                }
+                self.buckets.insert(row.name.clone(), row);
+            }
+            IndexWrite::UpdateBucket { row, was } => {
+                let found = self.buckets.get(&row.name).ok_or(Failed::NoSuchBucket)?;
+                if found.body != was {
+                    return Err(Failed::BucketExists(Box::new(found.clone())));
+                }
+                self.buckets.insert(row.name.clone(), row);
+            }
+            IndexWrite::DeleteBucket(name) => {
+                self.need(&name)?;
+                if self.objects.keys().any(|(bucket, _)| *bucket == name)
+                    || self.uploads.values().any(|upload| upload.bucket == name)
+                {
+                    return Err(Failed::BucketNotEmpty);
+                }
+                self.buckets.remove(&name);
+            }
+            IndexWrite::PutObject { row, expect } => {
+                self.need(&row.bucket)?;
+                let at = (row.bucket.clone(), row.key.clone());
+                self.expect(&at, &expect)?;
+                out.objects.extend(self.objects.insert(at, row));
+            }
+            IndexWrite::DeleteObject {
+                bucket,
+                key,
+                expect,
+            } => {
+                let at = (bucket, key);
+                self.expect(&at, &expect)?;
+                out.objects.extend(self.objects.remove(&at));
+            }
+            IndexWrite::CreateUpload(row) => {
+                self.need(&row.bucket)?;
+                self.uploads.insert(row.upload.clone(), row);
+            }
+            IndexWrite::PutPart(row) => {
+                self.uploads.get(&row.upload).ok_or(Failed::NoSuchUpload)?;
+                out.parts
+                    .extend(self.parts.insert((row.upload.clone(), row.number), row));
+            }
+            IndexWrite::DeleteUpload(id) => {
+                self.uploads.remove(&id).ok_or(Failed::NoSuchUpload)?;
+                let (gone, kept) = std::mem::take(&mut self.parts)
+                    .into_iter()
+                    .partition(|(at, _)| at.0 == id);
+                self.parts = kept;
+                let gone: BTreeMap<_, _> = gone;
+                out.parts.extend(gone.into_values());
+            }
+        }
+        Ok(())
+    }
+
+    fn need(&self, bucket: &str) -> Result<(), Failed> {
+        self.buckets
+            .get(bucket)
+            .map(|_| ())
+            .ok_or(Failed::NoSuchBucket)
+    }
+
+    fn expect(&self, at: &(String, String), expect: &Expect) -> Result<(), Failed> {
+        let found = self.objects.get(at);
+        let holds = match expect {
+            Expect::Any => true,
+            Expect::Absent => found.is_none(),
+            Expect::Etag(etag) => found.is_some_and(|row| row.etag == *etag),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Failed::ObjectChanged(found.cloned().map(Box::new)))
+        }
+    }
+}
+
+fn within(name: &[u8], prefix_of: &str, range: &Range) -> bool {
+    prefix_of.starts_with(&range.prefix)
+        && (name > range.after.as_slice() || range.inclusive && name == range.after.as_slice())
+}
+
+fn ready<T: Send + 'static>(value: T) -> Pending<Result<T, StoreError>> {
+    Box::pin(std::future::ready(Ok(value)))
+}
+
+impl ObjectIndex for Memory {
+    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>> {
+        let mut state = self.state();
+        let (mut next, mut out) = (state.clone(), Displaced::default());
+        for write in batch {
+            if let Err(failed) = next.apply(write, &mut out) {
+                return Box::pin(std::future::ready(Err(StoreError::Precondition(failed))));
+            }
+        }
+        *state = next;
+        ready(out)
+    }
+
+    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>> {
+        ready(self.state().buckets.get(name).cloned())
+    }
+
+    fn buckets(
+        &self,
+        account: AccountId,
+        range: Range,
+    ) -> Pending<Result<Vec<BucketRow>, StoreError>> {
+        let state = self.state();
+        let rows = state
+            .buckets
+            .values()
+            .filter(|row| row.account == account && within(row.name.as_bytes(), &row.name, &range));
+        ready(rows.take(range.limit).cloned().collect())
+    }
+
+    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
+        let at = (bucket.to_owned(), key.to_owned());
+        ready(self.state().objects.get(&at).cloned())
+    }
+
+    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>> {
+        let state = self.state();
+        let rows = state
+            .objects
+            .values()
+            .filter(|row| row.bucket == bucket && within(row.key.as_bytes(), &row.key, &range));
+        ready(rows.take(range.limit).cloned().collect())
+    }
+
+    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
+        ready(self.state().uploads.get(upload).cloned())
+    }
+
+    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>> {
+        let state = self.state();
+        let mut rows: Vec<_> = state
+            .uploads
+            .values()
+            .filter(|row| {
+                let name = [row.key.as_bytes(), b"\0", row.upload.as_bytes()].concat();
+                row.bucket == bucket && within(&name, &row.key, &range)
+            })
+            .cloned()
+            .collect();
+        rows.sort_by_key(|row| (row.key.clone(), row.upload.clone()));
+        rows.truncate(range.limit);
+        ready(rows)
+    }
+
+    fn parts(
+        &self,
+        upload: &str,
+        after: i32,
+        limit: usize,
+    ) -> Pending<Result<Vec<PartRow>, StoreError>> {
+        let state = self.state();
+        let rows = state
+            .parts
+            .values()
+            .filter(|row| row.upload == upload && row.number > after);
+        ready(rows.take(limit).cloned().collect())
+    }
+
+    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let state = self.state();
+        state.objects.values().for_each(|row| each(&row.body));
+        state.parts.values().for_each(|row| each(&row.body));
+        Ok(())
+    }
+}

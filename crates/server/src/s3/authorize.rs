@@ -1,0 +1,79 @@
+//! What the S3 front asks the pipeline about the caller: may it do this?
+//!
+//! The rule: this module never decides and never renders a denial; it only says precisely what is
+//! asked. The implementation knows the caller and its policies, and is held per request.
+
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderMap;
+
+use keywright_base::AccountId;
+
+use super::policy::BucketPolicy;
+
+/// Decides for one verified (or anonymous) caller.
+pub trait Authorize: Send + Sync {
+    /// Whether the caller may do `action`, for example `s3:GetObject`, on the resource.
+    ///
+    /// # Errors
+    /// [`Denial`] with the whole text of the answer. Not knowing is a denial too.
+    fn check(
+        &self,
+        action: &str,
+        resource: &Resource<'_>,
+        context: &S3Context,
+    ) -> Result<(), Denial>;
+}
+
+/// What an action is done on.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource<'a> {
+    /// `arn:aws:s3:::bucket`, `arn:aws:s3:::bucket/key`, or `*`.
+    pub arn: &'a str,
+    /// The account that owns the bucket; nothing for `*` and for a bucket that does not exist yet.
+    pub owner: Option<AccountId>,
+    /// The bucket's policy, compiled from the text that is stored now.
+    pub policy: Option<&'a Arc<BucketPolicy>>,
+}
+
+/// The condition keys that only S3 knows: each `s3:` key with its values. The pipeline adds the
+/// global ones and those of the signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct S3Context {
+    /// Keys in no particular order, none twice. Values of single-valued keys have length one.
+    pub keys: Vec<(String, Vec<String>)>,
+}
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The message of the `AccessDenied` answer.
+    pub message: String,
+}
+
+/// The trailing headers of a request's body, filled by the pipeline before the body ends with
+/// success, and only after they were verified.
+#[derive(Debug, Clone, Default)]
+pub struct Trailers(pub Arc<OnceLock<HeaderMap>>);
+
+/// Who calls: an extension that the pipeline puts on every request. A request without it is
+/// refused.
+#[derive(Clone)]
+pub struct Caller {
+    /// The caller's account; nothing for an anonymous request.
+    pub account: Option<AccountId>,
+    /// The region of the credential scope; nothing for an anonymous request.
+    pub region: Option<String>,
+    /// Decides for this caller.
+    pub authorize: Arc<dyn Authorize>,
+    /// The trailing headers, if the request announced any.
+    pub trailers: Option<Trailers>,
+}
+
+impl std::fmt::Debug for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caller")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! Operations on buckets.
+//!
+//! The rule: shapes only; what they mean is the domain's, whether they may was asked before, except
+//! for creating, which is asked here because the region is in the body.
+
+use s3s::{S3Response, dto};
+
+use keywright_base::{Arn, limits, region};
+use keywright_objects::{BucketAsk, Fault};
+
+use super::{
+    Service,
+    convert::{owner, parse_token, timestamp, token},
+    job::Job,
+};
+
+const HOME: &str = "us-east-1";
+
+pub(super) async fn list(
+    service: &Service,
+    job: Job,
+    input: dto::ListBucketsInput,
+) -> Result<S3Response<dto::ListBucketsOutput>, Fault> {
+    let account = job.account()?;
+    let page = service.objects.list_buckets(account, &ask(&input)?).await?;
+    let buckets = page.buckets.into_iter().map(|bucket| dto::Bucket {
+        bucket_region: Some(bucket.region),
+        creation_date: Some(timestamp(bucket.created)),
+        name: Some(bucket.name),
+    });
+    Ok(S3Response::new(dto::ListBucketsOutput {
+        buckets: Some(buckets.collect()),
+        continuation_token: page.next.as_deref().map(token),
+        owner: Some(owner(account)),
+        prefix: input.prefix,
+    }))
+}
+
+fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, Fault> {
+    let invalid = |message: String, name, value| Fault::InvalidArgument {
+        message,
+        name,
+        value,
+    };
+    if let Some(code) = &input.bucket_region
+        && region(code).is_none()
+    {
+        let message = format!("Argument value {code} is not a valid AWS Region");
+        return Err(invalid(message, "bucket-region", None));
+    }
+    let limit = match input.max_buckets {
+        None => limits::S3_BUCKETS,
+        Some(asked) => usize::try_from(asked)
+            .ok()
+            .filter(|limit| (1..=limits::S3_BUCKETS).contains(limit))
+            .ok_or_else(|| {
+                let message = "Argument max-buckets must be an integer between 1 and 10000";
+                invalid(message.into(), "max-buckets", Some(asked.to_string()))
+            })?,
+    };
+    let after = match &input.continuation_token {
+        None => String::new(),
+        Some(token) => parse_token(token).ok_or_else(|| {
+            let message = "The continuation token provided is incorrect";
+            invalid(message.into(), "continuation-token", None)
+        })?,
+    };
+    let prefix = input.prefix.clone().unwrap_or_default();
+    Ok(BucketAsk {
+        prefix,
+        after,
+        region: input.bucket_region.clone(),
+        limit,
+    })
+}
+
+pub(super) async fn create(
+    service: &Service,
+    job: Job,
+    input: dto::CreateBucketInput,
+) -> Result<S3Response<dto::CreateBucketOutput>, Fault> {
+    let wanted = input
+        .create_bucket_configuration
+        .and_then(|wanted| wanted.location_constraint);
+    let constraint = wanted.as_ref().map(dto::BucketLocationConstraint::as_str);
+    let mut context = job.permit().context.clone();
+    context.add("s3:locationconstraint", constraint);
+    let arn = Arn::s3_bucket(&input.bucket);
+    job.permit()
+        .require("s3:CreateBucket", arn.as_str(), &context)?;
+    if let Some(ownership) = &input.object_ownership {
+        check_ownership(ownership.as_str())?;
+    }
+    let endpoint = job.caller().region.as_deref().unwrap_or(HOME);
+    let account = job.account()?;
+    service
+        .objects
+        .create_bucket(&input.bucket, account, endpoint, constraint)
+        .await?;
+    let location = Some(format!("/{}", input.bucket));
+    Ok(S3Response::new(dto::CreateBucketOutput { location }))
+}
+
+/// Buckets are owner-enforced; the other ownerships exist but are not served.
+fn check_ownership(ownership: &str) -> Result<(), Fault> {
+    match ownership {
+        "BucketOwnerEnforced" => Ok(()),
+        "BucketOwnerPreferred" | "ObjectWriter" => {
+            Err(Fault::HeaderNotServed("x-amz-object-ownership"))
+        }
+        other => Err(Fault::InvalidArgument {
+            message: format!("Invalid x-amz-object-ownership header: {other}"),
+            name: "x-amz-object-ownership",
+            value: None,
+        }),
+    }
+}
+
+pub(super) async fn head(
+    _: &Service,
+    job: Job,
+    _: dto::HeadBucketInput,
+) -> Result<S3Response<dto::HeadBucketOutput>, Fault> {
+    Ok(S3Response::new(dto::HeadBucketOutput {
+        bucket_region: Some(job.bucket()?.region.clone()),
+        ..dto::HeadBucketOutput::default()
+    }))
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    job: Job,
+    _: dto::DeleteBucketInput,
+) -> Result<S3Response<dto::DeleteBucketOutput>, Fault> {
+    service.objects.delete_bucket(&job.bucket()?.name).await?;
+    Ok(S3Response::new(dto::DeleteBucketOutput::default()))
+}
+
+pub(super) async fn location(
+    _: &Service,
+    job: Job,
+    _: dto::GetBucketLocationInput,
+) -> Result<S3Response<dto::GetBucketLocationOutput>, Fault> {
+    let region = Some(job.bucket()?.region.clone()).filter(|region| region != HOME);
+    let location_constraint = region.map(dto::BucketLocationConstraint::from);
+    Ok(S3Response::new(dto::GetBucketLocationOutput {
+        location_constraint,
+    }))
+}
+
+pub(super) async fn versioning(
+    _: &Service,
+    _: Job,
+    _: dto::GetBucketVersioningInput,
+) -> Result<S3Response<dto::GetBucketVersioningOutput>, Fault> {
+    Ok(S3Response::new(dto::GetBucketVersioningOutput::default()))
+}
+
+pub(super) async fn acl(
+    _: &Service,
+    job: Job,
+    _: dto::GetBucketAclInput,
+) -> Result<S3Response<dto::GetBucketAclOutput>, Fault> {
+    let owner = owner(job.bucket()?.owner);
+    let grants = Some(owner_grants(&owner));
+    Ok(S3Response::new(dto::GetBucketAclOutput {
+        grants,
+        owner: Some(owner),
+    }))
+}
+
+/// What an owner-enforced ACL says: everything to the owner.
+pub(super) fn owner_grants(owner: &dto::Owner) -> Vec<dto::Grant> {
+    let grantee = dto::Grantee {
+        display_name: None,
+        email_address: None,
+        id: owner.id.clone(),
+        type_: dto::Type::from_static(dto::Type::CANONICAL_USER),
+        uri: None,
+    };
+    let permission = Some(dto::Permission::from_static(dto::Permission::FULL_CONTROL));
+    vec![dto::Grant {
+        grantee: Some(grantee),
+        permission,
+    }]
+}
+
+/// An ACL may be put only as the canned one that says what holds anyway.
+pub(super) async fn put_acl(
+    _: &Service,
+    _: Job,
+    input: dto::PutBucketAclInput,
+) -> Result<S3Response<dto::PutBucketAclOutput>, Fault> {
+    if input.acl.is_none() {
+        return Err(Fault::AclsDisabled);
+    }
+    Ok(S3Response::new(dto::PutBucketAclOutput::default()))
+}

@@ -1,0 +1,165 @@
+//! The `s3:` condition keys of a request.
+//!
+//! The rule: keys come from what the operation itself will use, with the same decoding; a request
+//! whose query names a parameter twice is refused, so that nothing can be read in two ways.
+
+use http::{HeaderMap, Uri};
+
+use keywright_objects::{Bucket, Fault, Tags};
+
+use super::{authorize::S3Context, convert::text};
+
+/// A request as the access check sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) operation: String,
+    pub(super) bucket: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) headers: HeaderMap,
+}
+
+/// Condition keys that are query parameters of listings.
+const QUERY: [(&str, &str); 3] = [
+    ("prefix", "s3:prefix"),
+    ("delimiter", "s3:delimiter"),
+    ("max-keys", "s3:max-keys"),
+];
+
+/// Condition keys that are headers.
+const HEADERS: [(&str, &str); 13] = [
+    ("x-amz-acl", "s3:x-amz-acl"),
+    ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
+    ("x-amz-grant-read", "s3:x-amz-grant-read"),
+    ("x-amz-grant-read-acp", "s3:x-amz-grant-read-acp"),
+    ("x-amz-grant-write", "s3:x-amz-grant-write"),
+    ("x-amz-grant-write-acp", "s3:x-amz-grant-write-acp"),
+    ("x-amz-copy-source", "s3:x-amz-copy-source"),
+    ("x-amz-metadata-directive", "s3:x-amz-metadata-directive"),
+    (
+        "x-amz-server-side-encryption",
+        "s3:x-amz-server-side-encryption",
+    ),
+    ("x-amz-storage-class", "s3:x-amz-storage-class"),
+    ("x-amz-object-ownership", "s3:x-amz-object-ownership"),
+    ("if-match", "s3:if-match"),
+    ("if-none-match", "s3:if-none-match"),
+];
+
+impl Seen {
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The condition keys that do not depend on what is stored.
+    pub(super) fn context(&self, bucket: Option<&Bucket>) -> Result<S3Context, Fault> {
+        let mut context = S3Context::default();
+        if self.operation.starts_with("List") {
+            for (name, key) in QUERY {
+                context.add(key, self.parameter(name));
+            }
+        }
+        for (name, key) in HEADERS {
+            context.add(key, text(&self.headers, name));
+        }
+        context.add("s3:versionid", self.parameter("versionId"));
+        if let Some(bucket) = bucket {
+            context.add("s3:ResourceAccount", Some(&bucket.owner.to_string()));
+        }
+        if let Some(header) = text(&self.headers, "x-amz-tagging") {
+            context.request_tags(&keywright_objects::parse_tagging(header)?);
+        }
+        Ok(context)
+    }
+}
+
+impl S3Context {
+    /// Adds a single-valued key, if it has a value.
+    pub(super) fn add(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.keys.push((key.into(), vec![value.into()]));
+        }
+    }
+
+    /// Adds the tags that the request sets.
+    pub(super) fn request_tags(&mut self, tags: &Tags) {
+        for (key, value) in tags {
+            self.add(&format!("s3:RequestObjectTag/{key}"), Some(value));
+        }
+        if !tags.is_empty() {
+            let keys = tags.iter().map(|(key, _)| key.clone()).collect();
+            self.keys.push(("s3:RequestObjectTagKeys".into(), keys));
+        }
+    }
+
+    /// This context with the tags that an object has.
+    pub(super) fn with_existing(&self, tags: &Tags) -> Self {
+        let mut context = self.clone();
+        for (key, value) in tags {
+            context.add(&format!("s3:ExistingObjectTag/{key}"), Some(value));
+        }
+        context
+    }
+}
+
+/// The query's parameters, decoded as the protocol layer decodes them.
+///
+/// # Errors
+/// [`Fault::InvalidArgument`] for a parameter that occurs twice or is not UTF-8.
+pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
+    let mut out: Vec<(String, String)> = Vec::new();
+    let pairs = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty());
+    for pair in pairs {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (unescape(name)?, unescape(value)?);
+        if out.iter().any(|(known, _)| *known == name) {
+            return Err(bad_query());
+        }
+        out.push((name, value));
+    }
+    Ok(out)
+}
+
+fn unescape(text: &str) -> Result<String, Fault> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
+    decoded
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| bad_query())
+}
+
+fn bad_query() -> Fault {
+    Fault::InvalidArgument {
+        message: "A query parameter is repeated or is not valid UTF-8.".into(),
+        name: "query",
+        value: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn queries() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        for (uri, expected) in [
+            ("/b", Some(vec![])),
+            (
+                "/b?prefix=a%2Fb+c&delete",
+                Some(vec![pair("prefix", "a/b c"), pair("delete", "")]),
+            ),
+            ("/b?prefix=a&prefix=b", None),
+            ("/b?prefix=a&%70refix=b", None),
+            ("/b?prefix=%ff", None),
+        ] {
+            let uri = uri.parse().unwrap();
+            assert_eq!(super::query(&uri).ok(), expected, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the headers of a request say about objects: metadata, claims, conditions.
+//!
+//! The rule: headers are read from the request as it was signed, once, here. A value that S3
+//! ignores is ignored, one that it refuses is refused.
+
+use http::HeaderMap;
+
+use keywright_base::limits;
+use keywright_objects::{
+    Algorithm, ChecksumFault, ClaimedValue, Claims, EntityTags, Fault, Headers, Meta, ReadIf,
+    WriteIf, parse_tagging,
+};
+
+use super::{
+    authorize::Trailers,
+    convert::{parse_http_date, text},
+};
+
+/// Headers that the protocol layer parses more strictly than S3 does, or must not apply: they are
+/// taken off the request that it sees.
+pub(super) const OURS: [&str; 11] = [
+    "range",
+    "expires",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "if-range",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-unmodified-since",
+];
+
+type User = Option<std::collections::HashMap<String, String>>;
+
+/// What to store with an object.
+///
+/// # Errors
+/// [`Fault::Tag`].
+pub(super) fn meta(headers: &HeaderMap, user: User) -> Result<Meta, Fault> {
+    Ok(Meta {
+        headers: stored(headers, user),
+        tags: text(headers, "x-amz-tagging").map_or(Ok(Vec::new()), parse_tagging)?,
+        storage_class: owned(headers, "x-amz-storage-class").unwrap_or_default(),
+    })
+}
+
+/// The headers that come back with an object.
+pub(super) fn stored(headers: &HeaderMap, user: User) -> Headers {
+    let encoding = owned(headers, "content-encoding").map(|value| plain_encoding(&value));
+    Headers {
+        content_type: owned(headers, "content-type")
+            .filter(|value| !value.is_empty())
+            .or_else(|| Some("binary/octet-stream".into())),
+        cache_control: owned(headers, "cache-control"),
+        content_disposition: owned(headers, "content-disposition"),
+        content_encoding: encoding.filter(|value| !value.is_empty()),
+        content_language: owned(headers, "content-language"),
+        expires: owned(headers, "expires"),
+        redirect: owned(headers, "x-amz-website-redirect-location"),
+        user: user.unwrap_or_default().into_iter().collect(),
+    }
+}
+
+/// A content encoding without `aws-chunked`.
+pub(super) fn plain_encoding(value: &str) -> String {
+    let codings = value.split(',').map(str::trim);
+    let kept: Vec<_> = codings
+        .filter(|coding| !coding.is_empty() && *coding != "aws-chunked")
+        .collect();
+    kept.join(",")
+}
+
+/// What the client claims about the body.
+///
+/// # Errors
+/// [`ChecksumFault::Several`], [`ChecksumFault::UnknownAlgorithm`].
+pub(super) fn claims(
+    headers: &HeaderMap,
+    trailers: Option<&Trailers>,
+    length: Option<i64>,
+) -> Result<Claims, Fault> {
+    let (algorithm, value) = match (checksum(headers)?, trailing(headers)) {
+        (Some(_), Some(_)) => return Err(ChecksumFault::Several.into()),
+        (Some((algorithm, value)), None) => (Some(algorithm), ClaimedValue::Known(value)),
+        (None, Some(algorithm)) => (Some(algorithm), later(algorithm, trailers)),
+        (None, None) => {
+            let named = text(headers, "x-amz-sdk-checksum-algorithm");
+            (named.map(Algorithm::parse).transpose()?, ClaimedValue::None)
+        }
+    };
+    Ok(Claims {
+        md5: owned(headers, "content-md5"),
+        length: length.and_then(|length| u64::try_from(length).ok()),
+        algorithm,
+        value,
+    })
+}
+
+/// The one checksum header, if there is one.
+///
+/// # Errors
+/// [`ChecksumFault::Several`].
+pub(super) fn checksum(headers: &HeaderMap) -> Result<Option<(Algorithm, String)>, Fault> {
+    let mut found = None;
+    for algorithm in Algorithm::ALL {
+        if let Some(value) = owned(headers, algorithm.header())
+            && found.replace((algorithm, value)).is_some()
+        {
+            return Err(ChecksumFault::Several.into());
+        }
+    }
+    Ok(found)
+}
+
+fn trailing(headers: &HeaderMap) -> Option<Algorithm> {
+    let named = text(headers, "x-amz-trailer")?;
+    Algorithm::ALL.into_iter().find(|algorithm| {
+        named
+            .split(',')
+            .any(|name| name.trim().eq_ignore_ascii_case(algorithm.header()))
+    })
+}
+
+fn later(algorithm: Algorithm, trailers: Option<&Trailers>) -> ClaimedValue {
+    let trailers = trailers.cloned().unwrap_or_default();
+    ClaimedValue::Trailing(Box::new(move || {
+        owned(trailers.0.get()?, algorithm.header())
+    }))
+}
+
+/// The conditions of a read; `prefix` is empty, or `x-amz-copy-source-` for a copy's source.
+pub(super) fn read_if(headers: &HeaderMap, prefix: &str) -> ReadIf {
+    let find = |name: &str| text(headers, &format!("{prefix}{name}"));
+    let date = |name: &str| find(name).and_then(parse_http_date);
+    ReadIf {
+        matches: find("if-match").map(EntityTags::parse),
+        none_match: find("if-none-match").map(EntityTags::parse),
+        modified_since: date("if-modified-since"),
+        unmodified_since: date("if-unmodified-since"),
+    }
+}
+
+/// The condition of a write.
+///
+/// # Errors
+/// [`Fault::ConditionNotServed`].
+pub(super) fn write_if(headers: &HeaderMap) -> Result<WriteIf, Fault> {
+    WriteIf::parse(text(headers, "if-match"), text(headers, "if-none-match"))
+}
+
+/// A page size that was asked for, within S3's.
+///
+/// # Errors
+/// [`Fault::InvalidArgument`] for a negative one.
+pub(super) fn page(asked: Option<i32>, name: &'static str) -> Result<usize, Fault> {
+    let Some(asked) = asked else {
+        return Ok(limits::S3_PAGE);
+    };
+    usize::try_from(asked)
+        .map(|asked| asked.min(limits::S3_PAGE))
+        .map_err(|_| Fault::InvalidArgument {
+            message: format!("Argument {name} must be an integer between 0 and 2147483647"),
+            name,
+            value: Some(asked.to_string()),
+        })
+}
+
+fn owned(headers: &HeaderMap, name: &str) -> Option<String> {
+    text(headers, name).map(str::to_owned)
+}

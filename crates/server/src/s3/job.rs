@@ -1,0 +1,152 @@
+//! What an operation gets beside its input: who calls, what was permitted, what was looked up.
+//!
+//! The rule: no operation runs without a [`Permit`], and only the access check makes one. An
+//! operation whose resources are known only from its body asks for them one by one through its
+//! permit.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use s3s::{S3Request, S3Result};
+
+use keywright_base::{AccountId, Arn};
+use keywright_objects::{Bucket, Fault, Object};
+
+use super::{
+    authorize::{Authorize, Caller, Resource, S3Context},
+    policy::BucketPolicy,
+    render::Cell,
+};
+
+/// One call of the front, as an extension of its request.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) caller: Caller,
+    pub(super) cell: Cell,
+    /// The request's headers, with those that the protocol layer must not see or parse.
+    pub(super) headers: Arc<HeaderMap>,
+}
+
+/// The access check's consent, with what it looked up on the way.
+pub(super) struct Permit {
+    pub(super) bucket: Option<Bucket>,
+    pub(super) object: Option<Object>,
+    pub(super) source: Option<Object>,
+    pub(super) context: S3Context,
+    authorize: Arc<dyn Authorize>,
+    policy: Option<Arc<BucketPolicy>>,
+}
+
+impl Permit {
+    /// A permit that has looked up nothing yet. For the access check only.
+    pub(super) fn begin(
+        caller: &Caller,
+        bucket: Option<Bucket>,
+        policy: Option<Arc<BucketPolicy>>,
+        context: S3Context,
+    ) -> Self {
+        let authorize = Arc::clone(&caller.authorize);
+        Self {
+            bucket,
+            object: None,
+            source: None,
+            context,
+            authorize,
+            policy,
+        }
+    }
+
+    /// Asks whether the caller may do an action on a resource of the permit's bucket.
+    ///
+    /// # Errors
+    /// [`Fault::AccessDenied`].
+    pub(super) fn require(
+        &self,
+        action: &str,
+        arn: &str,
+        context: &S3Context,
+    ) -> Result<(), Fault> {
+        let owner = self.bucket.as_ref().map(|bucket| bucket.owner);
+        let resource = Resource {
+            arn,
+            owner,
+            policy: self.policy.as_ref(),
+        };
+        self.authorize
+            .check(action, &resource, context)
+            .map_err(|denial| Fault::AccessDenied(denial.message))
+    }
+}
+
+/// A call with its permit.
+pub(super) struct Job {
+    call: Call,
+    permit: Arc<Permit>,
+}
+
+impl Job {
+    /// Takes the call and its permit out of a request; without them the request is refused.
+    pub(super) fn take<T>(request: S3Request<T>) -> S3Result<(Self, T)> {
+        let call = request.extensions.get::<Call>().cloned();
+        let permit = request.extensions.get::<Arc<Permit>>().cloned();
+        match (call, permit) {
+            (Some(call), Some(permit)) => Ok((Self { call, permit }, request.input)),
+            _ => Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied)),
+        }
+    }
+
+    pub(super) fn cell(&self) -> Cell {
+        self.call.cell.clone()
+    }
+
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.call.headers
+    }
+
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.call.caller
+    }
+
+    pub(super) fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The caller's account, for operations that belong to nobody else.
+    pub(super) fn account(&self) -> Result<AccountId, Fault> {
+        self.call
+            .caller
+            .account
+            .ok_or_else(|| Fault::AccessDenied("Access Denied".into()))
+    }
+
+    /// The bucket that was looked up.
+    pub(super) fn bucket(&self) -> Result<&Bucket, Fault> {
+        self.permit
+            .bucket
+            .as_ref()
+            .ok_or_else(|| Fault::Internal("no bucket permitted".into()))
+    }
+
+    /// The object that was looked up.
+    pub(super) fn object(&self) -> Result<Object, Fault> {
+        let object = self.permit.object.clone();
+        object.ok_or_else(|| Fault::Internal("no object permitted".into()))
+    }
+
+    /// The source of a copy that was looked up.
+    pub(super) fn source(&self) -> Result<Object, Fault> {
+        let source = self.permit.source.clone();
+        source.ok_or_else(|| Fault::Internal("no source permitted".into()))
+    }
+
+    /// Asks about a key of the bucket.
+    pub(super) fn require_key(
+        &self,
+        action: &str,
+        key: &str,
+        context: &S3Context,
+    ) -> Result<(), Fault> {
+        let arn = Arn::s3_object(&self.bucket()?.name, key);
+        self.permit.require(action, arn.as_str(), context)
+    }
+}

@@ -1,0 +1,164 @@
+//! Listing objects, in both versions of the operation.
+//!
+//! The rule: shapes, markers and encoding only; which objects there are is the domain's.
+
+use s3s::{S3Response, dto};
+
+use keywright_objects::{Fault, ListAsk, Listing};
+
+use super::{
+    Service,
+    convert::{etag, kind, owner, parse_token, timestamp, token, url_encode},
+    headers,
+    job::Job,
+};
+
+/// How names are written: as they are, or percent-encoded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Encoding(bool);
+
+impl Encoding {
+    /// # Errors
+    /// [`Fault::InvalidArgument`] for anything but `url`.
+    pub(super) fn of(asked: Option<&dto::EncodingType>) -> Result<Self, Fault> {
+        match asked.map(dto::EncodingType::as_str) {
+            None => Ok(Self(false)),
+            Some(dto::EncodingType::URL) => Ok(Self(true)),
+            Some(other) => Err(Fault::InvalidArgument {
+                message: "Invalid Encoding Method specified in Request".into(),
+                name: "encoding-type",
+                value: Some(other.into()),
+            }),
+        }
+    }
+
+    pub(super) fn text(self, name: &str) -> String {
+        if self.0 {
+            url_encode(name)
+        } else {
+            name.into()
+        }
+    }
+
+    pub(super) fn maybe(self, name: Option<&str>) -> Option<String> {
+        name.map(|name| self.text(name))
+    }
+
+    pub(super) fn shown(self) -> Option<dto::EncodingType> {
+        self.0
+            .then(|| dto::EncodingType::from_static(dto::EncodingType::URL))
+    }
+
+    pub(super) fn prefixes(self, prefixes: &[String]) -> Option<dto::CommonPrefixList> {
+        let list = prefixes.iter().map(|prefix| dto::CommonPrefix {
+            prefix: Some(self.text(prefix)),
+        });
+        (!prefixes.is_empty()).then(|| list.collect())
+    }
+}
+
+pub(super) async fn v1(
+    service: &Service,
+    job: Job,
+    input: dto::ListObjectsInput,
+) -> Result<S3Response<dto::ListObjectsOutput>, Fault> {
+    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+    let limit = headers::page(input.max_keys, "maxKeys")?;
+    let ask = ListAsk {
+        prefix: input.prefix.unwrap_or_default(),
+        delimiter: input.delimiter.unwrap_or_default(),
+        after: input.marker.unwrap_or_default(),
+        limit,
+    };
+    let listing = service.objects.list(&input.bucket, &ask).await?;
+    let next = listing
+        .next
+        .as_deref()
+        .filter(|_| !ask.delimiter.is_empty());
+    Ok(S3Response::new(dto::ListObjectsOutput {
+        is_truncated: Some(listing.next.is_some()),
+        next_marker: encoding.maybe(next),
+        contents: contents(&job, &listing, encoding, true)?,
+        common_prefixes: encoding.prefixes(&listing.prefixes),
+        name: Some(input.bucket),
+        prefix: Some(encoding.text(&ask.prefix)),
+        marker: Some(encoding.text(&ask.after)),
+        max_keys: i32::try_from(limit).ok(),
+        delimiter: delimiter(&ask, encoding),
+        encoding_type: encoding.shown(),
+        request_charged: None,
+    }))
+}
+
+pub(super) async fn v2(
+    service: &Service,
+    job: Job,
+    input: dto::ListObjectsV2Input,
+) -> Result<S3Response<dto::ListObjectsV2Output>, Fault> {
+    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+    let limit = headers::page(input.max_keys, "maxKeys")?;
+    let after = match &input.continuation_token {
+        Some(given) => parse_token(given).ok_or_else(wrong_token)?,
+        None => input.start_after.clone().unwrap_or_default(),
+    };
+    let ask = ListAsk {
+        prefix: input.prefix.unwrap_or_default(),
+        delimiter: input.delimiter.unwrap_or_default(),
+        after,
+        limit,
+    };
+    let listing = service.objects.list(&input.bucket, &ask).await?;
+    let count = listing.objects.len() + listing.prefixes.len();
+    Ok(S3Response::new(dto::ListObjectsV2Output {
+        contents: contents(&job, &listing, encoding, input.fetch_owner == Some(true))?,
+        common_prefixes: encoding.prefixes(&listing.prefixes),
+        name: Some(input.bucket),
+        prefix: Some(encoding.text(&ask.prefix)),
+        max_keys: i32::try_from(limit).ok(),
+        key_count: i32::try_from(count).ok(),
+        continuation_token: input.continuation_token,
+        is_truncated: Some(listing.next.is_some()),
+        next_continuation_token: listing.next.as_deref().map(token),
+        delimiter: delimiter(&ask, encoding),
+        encoding_type: encoding.shown(),
+        start_after: encoding.maybe(input.start_after.as_deref()),
+        request_charged: None,
+    }))
+}
+
+fn wrong_token() -> Fault {
+    Fault::InvalidArgument {
+        message: "The continuation token provided is incorrect".into(),
+        name: "continuation-token",
+        value: None,
+    }
+}
+
+fn delimiter(ask: &ListAsk, encoding: Encoding) -> Option<String> {
+    (!ask.delimiter.is_empty()).then(|| encoding.text(&ask.delimiter))
+}
+
+fn contents(
+    job: &Job,
+    listing: &Listing,
+    encoding: Encoding,
+    with_owner: bool,
+) -> Result<Option<dto::ObjectList>, Fault> {
+    let account = job.bucket()?.owner;
+    let list = listing.objects.iter().map(|object| dto::Object {
+        checksum_algorithm: Some(vec![dto::ChecksumAlgorithm::from(
+            object.checksum.algorithm.name().to_owned(),
+        )]),
+        checksum_type: Some(kind(object.checksum.kind)),
+        e_tag: Some(etag(&object.etag)),
+        key: Some(encoding.text(&object.key)),
+        last_modified: Some(timestamp(object.modified)),
+        owner: with_owner.then(|| owner(account)),
+        restore_status: None,
+        size: i64::try_from(object.size).ok(),
+        storage_class: Some(dto::ObjectStorageClass::from(
+            object.meta.class().to_owned(),
+        )),
+    });
+    Ok((!listing.objects.is_empty()).then(|| list.collect()))
+}

@@ -1,0 +1,243 @@
+//! The S3 front: one call takes a request that the pipeline verified, and gives S3's answer.
+//!
+//! The rule: what reaches [`S3::call`] is already authenticated, de-chunked and free of
+//! credentials; here it is authorized, before anything of it is parsed, and answered. The protocol
+//! layer routes, reads and writes shapes; it has no keys and makes no decision. Path-style requests
+//! only: the pipeline moves a bucket from the host name into the path.
+
+mod access;
+mod authorize;
+mod buckets;
+mod context;
+mod convert;
+mod headers;
+mod job;
+mod listing;
+mod multipart;
+mod objects;
+mod policy;
+mod render;
+mod service;
+mod table;
+mod tagging;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http_body::{Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
+
+use keywright_base::limits;
+use keywright_objects::{Fault, Objects, Policies};
+
+pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
+pub use policy::BucketPolicy;
+pub use render::{Ids, WireError, error_response};
+
+use job::Call;
+use render::{Asked, Cell};
+
+/// The body of requests and answers. A request's body ends with an error when it is not what was
+/// signed; a [`WireError`] there becomes the answer.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// The error of a body.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// S3. Cheap to clone.
+#[derive(Clone)]
+pub struct S3 {
+    protocol: s3s::service::S3Service,
+}
+
+/// What operations work with.
+struct Service {
+    objects: Objects,
+    policies: Policies<BucketPolicy>,
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3").finish_non_exhaustive()
+    }
+}
+
+impl S3 {
+    /// S3 over these objects.
+    pub fn new(objects: Objects) -> Self {
+        let service = Arc::new(Service {
+            objects,
+            policies: Policies::default(),
+        });
+        let mut config = S3Config::default();
+        config.xml_max_body_size = limits::S3_XML_BYTES;
+        config.post_object_max_file_size = 0;
+        config.form_max_fields_size = 0;
+        let mut builder = S3ServiceBuilder::new(service::Operations(Arc::clone(&service)));
+        builder.set_config(Arc::new(s3s::config::StaticConfigProvider::new(Arc::new(
+            config,
+        ))));
+        builder.set_auth(access::NoKeys);
+        builder.set_access(access::Gate(service));
+        builder.set_validation(AnyName);
+        Self {
+            protocol: builder.build(),
+        }
+    }
+
+    /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.
+    ///
+    /// The body is the payload itself: no chunk framing, and it ends with an error unless it is
+    /// what was signed. Nothing is committed before it ended well.
+    pub async fn call(&self, mut request: Request<Body>, ids: &Ids) -> Response<Body> {
+        let asked = Asked {
+            method: request.method().to_string(),
+            head: request.method() == Method::HEAD,
+            resource: resource_type(request.uri().path()),
+        };
+        let cell = Cell::default();
+        if let Err(fault) = prepare(&mut request, &cell) {
+            return error_response(&WireError::from(&fault), asked.head, ids);
+        }
+        let tap = cell.clone();
+        let request = request.map(|body| s3s::Body::http_body_unsync(Tap { body, cell: tap }));
+        match self.protocol.call(request).await {
+            Ok(answer) => {
+                let answer = answer.map(UnsyncBoxBody::new);
+                render::finish(answer, &cell, &asked, ids).await
+            }
+            Err(_) => {
+                let fault = Fault::Internal("the protocol layer failed".into());
+                error_response(&WireError::from(&fault), asked.head, ids)
+            }
+        }
+    }
+}
+
+/// Names are checked by the access check, which knows S3's answer.
+struct AnyName;
+
+impl NameValidation for AnyName {
+    fn validate_bucket_name(&self, _: &str) -> bool {
+        true
+    }
+}
+
+fn resource_type(path: &str) -> &'static str {
+    match path.trim_start_matches('/').split_once('/') {
+        None if path.len() <= 1 => "SERVICE",
+        None | Some((_, "")) => "BUCKET",
+        Some(_) => "OBJECT",
+    }
+}
+
+/// Takes off what the protocol layer must not see, and keeps it for the operations where it is
+/// theirs.
+fn prepare(request: &mut Request<Body>, cell: &Cell) -> Result<(), Fault> {
+    let Some(caller) = request.extensions_mut().remove::<Caller>() else {
+        return Err(Fault::AccessDenied("Access Denied".into()));
+    };
+    let form = convert::text(request.headers(), "content-type").is_some_and(|mime| {
+        mime.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("multipart/")
+    });
+    if form && request.method() == Method::POST {
+        return Err(Fault::OperationNotServed("PostObject".into()));
+    }
+    *request.uri_mut() = without_credentials(request.uri())?;
+    let headers = request.headers_mut();
+    for name in [
+        "authorization",
+        "x-amz-security-token",
+        "x-amz-content-sha256",
+        "x-amz-date",
+    ] {
+        headers.remove(name);
+    }
+    plain_length(headers);
+    let kept = Arc::new(headers.clone());
+    for name in headers::OURS {
+        headers.remove(name);
+    }
+    request.extensions_mut().insert(Call {
+        caller,
+        cell: cell.clone(),
+        headers: kept,
+    });
+    Ok(())
+}
+
+/// The length and encoding of the payload instead of those of its framing.
+fn plain_length(headers: &mut HeaderMap) {
+    if let Some(length) = headers.remove("x-amz-decoded-content-length") {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+    let encoding = convert::text(headers, "content-encoding").map(headers::plain_encoding);
+    match encoding.map(|encoding| HeaderValue::from_str(&encoding)) {
+        Some(Ok(encoding)) if !encoding.is_empty() => {
+            headers.insert(header::CONTENT_ENCODING, encoding);
+        }
+        Some(_) => {
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        None => {}
+    }
+}
+
+/// The URI without parameters of query authentication.
+fn without_credentials(uri: &Uri) -> Result<Uri, Fault> {
+    let credential = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        decoded.to_ascii_lowercase().starts_with("x-amz-")
+            || matches!(&*decoded, "Signature" | "AWSAccessKeyId" | "Expires")
+    };
+    let query = uri.query().unwrap_or_default();
+    if !query.split('&').any(|pair| credential(&pair)) {
+        return Ok(uri.clone());
+    }
+    let kept: Vec<_> = query.split('&').filter(|pair| !credential(pair)).collect();
+    format!("{}?{}", uri.path(), kept.join("&"))
+        .parse()
+        .map_err(|_| Fault::Internal("a URI without credentials is no URI".into()))
+}
+
+/// A request's body that leaves the reason of its failure where the renderer finds it.
+struct Tap {
+    body: Body,
+    cell: Cell,
+}
+
+impl http_body::Body for Tap {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(pin!(&mut self.body).poll_frame(cx));
+        if let Some(Err(error)) = &frame {
+            self.cell.body_failed(error.as_ref());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,267 @@
+//! Operations on multipart uploads.
+//!
+//! The rule: shapes only; what they mean is the domain's. An upload is found by id, bucket and key
+//! together, so permission for one key never reaches another's upload.
+
+use s3s::{S3Response, dto};
+
+use keywright_base::AccountId;
+use keywright_objects::{
+    Algorithm, Completion, Copied, Fault, Kind, NamedPart, Part, Upload, UploadAsk,
+};
+
+use super::{
+    Service,
+    convert::{Sums, etag, kind, owner, sse, text, timestamp, with_sums},
+    headers,
+    job::Job,
+    listing::Encoding,
+    objects::body_of,
+};
+
+pub(super) async fn create(
+    service: &Service,
+    job: Job,
+    input: dto::CreateMultipartUploadInput,
+) -> Result<S3Response<dto::CreateMultipartUploadOutput>, Fault> {
+    let sent = job.headers();
+    let meta = headers::meta(sent, input.metadata)?;
+    let algorithm = text(sent, "x-amz-checksum-algorithm")
+        .map(Algorithm::parse)
+        .transpose()?;
+    let asked = text(sent, "x-amz-checksum-type")
+        .map(Kind::parse)
+        .transpose()?;
+    let begun = service
+        .objects
+        .create_upload(&input.bucket, &input.key, meta, (algorithm, asked));
+    let upload = begun.await?;
+    Ok(S3Response::new(dto::CreateMultipartUploadOutput {
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(upload.id),
+        checksum_algorithm: upload.algorithm.map(algorithm_shown),
+        checksum_type: upload.kind.map(kind),
+        server_side_encryption: sse(),
+        ..dto::CreateMultipartUploadOutput::default()
+    }))
+}
+
+pub(super) async fn part(
+    service: &Service,
+    job: Job,
+    input: dto::UploadPartInput,
+) -> Result<S3Response<dto::UploadPartOutput>, Fault> {
+    let trailers = job.caller().trailers.as_ref();
+    let claims = headers::claims(job.headers(), trailers, input.content_length)?;
+    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
+    let body = body_of(input.body);
+    let part = service
+        .objects
+        .put_part(&upload, input.part_number, claims, body)
+        .await?;
+    let sums = part_sums(&upload, &part);
+    Ok(S3Response::new(with_sums!(dto::UploadPartOutput, sums, {
+        e_tag: Some(etag(&part.etag)),
+        server_side_encryption: sse(),
+        ..dto::UploadPartOutput::default()
+    })))
+}
+
+pub(super) async fn part_copy(
+    service: &Service,
+    job: Job,
+    input: dto::UploadPartCopyInput,
+) -> Result<S3Response<dto::UploadPartCopyOutput>, Fault> {
+    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
+    let copied = Copied {
+        source: job.source()?,
+        source_if: headers::read_if(job.headers(), "x-amz-copy-source-"),
+        range: input.copy_source_range.as_deref(),
+    };
+    let part = service
+        .objects
+        .copy_part(&upload, input.part_number, copied)
+        .await?;
+    let result = with_sums!(dto::CopyPartResult, part_sums(&upload, &part), {
+        e_tag: Some(etag(&part.etag)),
+        last_modified: Some(timestamp(part.modified)),
+    });
+    Ok(S3Response::new(dto::UploadPartCopyOutput {
+        copy_part_result: Some(result),
+        server_side_encryption: sse(),
+        ..dto::UploadPartCopyOutput::default()
+    }))
+}
+
+pub(super) async fn complete(
+    service: &Service,
+    job: Job,
+    input: dto::CompleteMultipartUploadInput,
+) -> Result<S3Response<dto::CompleteMultipartUploadOutput>, Fault> {
+    let sent = job.headers();
+    let named = input.multipart_upload.ok_or(Fault::MalformedXml)?;
+    let parts = named.parts.unwrap_or_default().into_iter().map(named_part);
+    let completion = Completion {
+        parts: parts.collect::<Result<_, _>>()?,
+        condition: headers::write_if(sent)?,
+        size: input
+            .mpu_object_size
+            .and_then(|size| u64::try_from(size).ok()),
+        kind: text(sent, "x-amz-checksum-type")
+            .map(Kind::parse)
+            .transpose()?,
+        checksum: headers::checksum(sent)?,
+    };
+    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
+    let object = service.objects.complete(&upload, &completion).await?;
+    let host = text(sent, "host").unwrap_or_default();
+    let location = format!("http://{host}/{}/{}", input.bucket, input.key);
+    let sums = Sums::of(Some(&object.checksum));
+    Ok(S3Response::new(
+        with_sums!(dto::CompleteMultipartUploadOutput, sums, {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            location: Some(location),
+            checksum_type: Some(kind(object.checksum.kind)),
+            e_tag: Some(etag(&object.etag)),
+            server_side_encryption: sse(),
+            ..dto::CompleteMultipartUploadOutput::default()
+        }),
+    ))
+}
+
+fn named_part(part: dto::CompletedPart) -> Result<NamedPart, Fault> {
+    let sums = [
+        (Algorithm::Crc32, part.checksum_crc32),
+        (Algorithm::Crc32c, part.checksum_crc32c),
+        (Algorithm::Crc64Nvme, part.checksum_crc64nvme),
+        (Algorithm::Sha1, part.checksum_sha1),
+        (Algorithm::Sha256, part.checksum_sha256),
+    ];
+    let checksum = sums
+        .into_iter()
+        .find_map(|(algorithm, value)| Some((algorithm, value?)));
+    Ok(NamedPart {
+        number: part.part_number.ok_or(Fault::MalformedXml)?,
+        etag: part.e_tag.ok_or(Fault::MalformedXml)?.into_value(),
+        checksum,
+    })
+}
+
+pub(super) async fn abort(
+    service: &Service,
+    _: Job,
+    input: dto::AbortMultipartUploadInput,
+) -> Result<S3Response<dto::AbortMultipartUploadOutput>, Fault> {
+    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
+    service.objects.abort(&upload).await?;
+    Ok(S3Response::new(dto::AbortMultipartUploadOutput::default()))
+}
+
+pub(super) async fn list_parts(
+    service: &Service,
+    job: Job,
+    input: dto::ListPartsInput,
+) -> Result<S3Response<dto::ListPartsOutput>, Fault> {
+    let limit = headers::page(input.max_parts, "max-parts")?;
+    let after = input.part_number_marker.unwrap_or_default();
+    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
+    let page = service.objects.list_parts(&upload, after, limit).await?;
+    let parts = page.parts.iter().map(|part| {
+        with_sums!(dto::Part, part_sums(&upload, part), {
+            e_tag: Some(etag(&part.etag)),
+            last_modified: Some(timestamp(part.modified)),
+            part_number: Some(part.number),
+            size: i64::try_from(part.size()).ok(),
+        })
+    });
+    let account = job.bucket()?.owner;
+    Ok(S3Response::new(dto::ListPartsOutput {
+        parts: (!page.parts.is_empty()).then(|| parts.collect()),
+        next_part_number_marker: Some(page.parts.last().map_or(0, |part| part.number)),
+        part_number_marker: Some(after),
+        is_truncated: Some(page.truncated),
+        max_parts: i32::try_from(limit).ok(),
+        bucket: Some(input.bucket),
+        key: Some(input.key),
+        upload_id: Some(input.upload_id),
+        checksum_algorithm: upload.algorithm.map(algorithm_shown),
+        checksum_type: upload.kind.map(kind),
+        owner: Some(owner(account)),
+        initiator: Some(initiator(account)),
+        storage_class: Some(dto::StorageClass::from(upload.meta.class().to_owned())),
+        ..dto::ListPartsOutput::default()
+    }))
+}
+
+pub(super) async fn list_uploads(
+    service: &Service,
+    job: Job,
+    input: dto::ListMultipartUploadsInput,
+) -> Result<S3Response<dto::ListMultipartUploadsOutput>, Fault> {
+    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+    let limit = headers::page(input.max_uploads, "max-uploads")?;
+    let ask = UploadAsk {
+        prefix: input.prefix.unwrap_or_default(),
+        delimiter: input.delimiter.unwrap_or_default(),
+        key_marker: input.key_marker.unwrap_or_default(),
+        id_marker: input.upload_id_marker.unwrap_or_default(),
+        limit,
+    };
+    let page = service.objects.list_uploads(&input.bucket, &ask).await?;
+    let account = job.bucket()?.owner;
+    let uploads = page
+        .uploads
+        .iter()
+        .map(|upload| upload_shown(upload, account, encoding));
+    let next = page.next.as_ref();
+    Ok(S3Response::new(dto::ListMultipartUploadsOutput {
+        bucket: Some(input.bucket),
+        common_prefixes: encoding.prefixes(&page.prefixes),
+        delimiter: (!ask.delimiter.is_empty()).then(|| encoding.text(&ask.delimiter)),
+        encoding_type: encoding.shown(),
+        is_truncated: Some(next.is_some()),
+        key_marker: Some(encoding.text(&ask.key_marker)),
+        upload_id_marker: Some(ask.id_marker),
+        max_uploads: i32::try_from(limit).ok(),
+        next_key_marker: encoding.maybe(next.map(|(key, _)| key.as_str())),
+        next_upload_id_marker: next.map(|(_, id)| id.clone()),
+        prefix: Some(encoding.text(&ask.prefix)),
+        request_charged: None,
+        uploads: (!page.uploads.is_empty()).then(|| uploads.collect()),
+    }))
+}
+
+fn upload_shown(upload: &Upload, account: AccountId, encoding: Encoding) -> dto::MultipartUpload {
+    dto::MultipartUpload {
+        checksum_algorithm: upload.algorithm.map(algorithm_shown),
+        checksum_type: upload.kind.map(kind),
+        initiated: Some(timestamp(upload.started)),
+        initiator: Some(initiator(account)),
+        key: Some(encoding.text(&upload.key)),
+        owner: Some(owner(account)),
+        storage_class: Some(dto::StorageClass::from(upload.meta.class().to_owned())),
+        upload_id: Some(upload.id.clone()),
+    }
+}
+
+async fn find(service: &Service, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
+    service.objects.find_upload(bucket, key, id).await
+}
+
+/// A part's checksum, for uploads that were begun with an algorithm.
+fn part_sums(upload: &Upload, part: &Part) -> Sums {
+    Sums::of(upload.algorithm.map(|_| &part.checksum))
+}
+
+fn algorithm_shown(algorithm: Algorithm) -> dto::ChecksumAlgorithm {
+    dto::ChecksumAlgorithm::from(algorithm.name().to_owned())
+}
+
+fn initiator(account: AccountId) -> dto::Initiator {
+    dto::Initiator {
+        display_name: None,
+        id: owner(account).id,
+    }
+}

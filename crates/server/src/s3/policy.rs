@@ -1,0 +1,76 @@
+//! Bucket policies: stored as they were put, validated before, compiled once a text.
+//!
+//! The rule: a text that does not compile never allows anything: it is refused when it is put, and
+//! a request that meets one fails. What policies mean is the policy crate's.
+
+use std::sync::Arc;
+
+use keywright_objects::{Bucket, Fault};
+use s3s::{S3Response, dto};
+
+use super::{Service, job::Job};
+
+/// A compiled bucket policy.
+pub type BucketPolicy = keywright_policy::Policy;
+
+/// Compiles a policy of a bucket.
+///
+/// # Errors
+/// [`Fault::MalformedPolicy`] with the text for the caller.
+pub(super) fn compile(bucket: &str, text: &str) -> Result<BucketPolicy, Fault> {
+    keywright_policy::validate(text, &keywright_policy::Kind::Bucket { bucket })
+        .map_err(|problem| Fault::MalformedPolicy(problem.to_string()))
+}
+
+/// The compiled policy of a bucket.
+///
+/// # Errors
+/// [`Fault::Internal`] when the stored text does not compile.
+pub(super) fn of(service: &Service, bucket: &Bucket) -> Result<Option<Arc<BucketPolicy>>, Fault> {
+    service
+        .policies
+        .of(bucket, |text| compile(&bucket.name, text))
+        .map_err(|fault| Fault::Internal(format!("policy of {}: {fault}", bucket.name)))
+}
+
+pub(super) async fn get(
+    _: &Service,
+    job: Job,
+    _: dto::GetBucketPolicyInput,
+) -> Result<S3Response<dto::GetBucketPolicyOutput>, Fault> {
+    let bucket = job.bucket()?;
+    let policy = bucket.policy.as_deref().map(str::to_owned);
+    let policy = policy.ok_or_else(|| Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
+    let mut response = S3Response::new(dto::GetBucketPolicyOutput {
+        policy: Some(policy),
+    });
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers.insert(http::header::CONTENT_TYPE, json);
+    Ok(response)
+}
+
+pub(super) async fn put(
+    service: &Service,
+    job: Job,
+    input: dto::PutBucketPolicyInput,
+) -> Result<S3Response<dto::PutBucketPolicyOutput>, Fault> {
+    let bucket = job.bucket()?;
+    compile(&bucket.name, &input.policy)?;
+    service
+        .objects
+        .set_policy(&bucket.name, Some(&input.policy))
+        .await?;
+    Ok(S3Response::new(dto::PutBucketPolicyOutput::default()))
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    job: Job,
+    _: dto::DeleteBucketPolicyInput,
+) -> Result<S3Response<dto::DeleteBucketPolicyOutput>, Fault> {
+    service
+        .objects
+        .set_policy(&job.bucket()?.name, None)
+        .await?;
+    Ok(S3Response::new(dto::DeleteBucketPolicyOutput::default()))
+}

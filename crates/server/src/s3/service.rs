@@ -1,0 +1,78 @@
+//! The protocol layer's trait, answered by one function an operation.
+//!
+//! The rule: every operation goes the same way: take the permit, run, leave a fault for the
+//! renderer. Operations that are not listed keep the protocol layer's answer, and the access check
+//! refuses them before.
+
+use std::sync::Arc;
+
+use s3s::{S3Request, S3Response, S3Result, dto};
+
+use super::{Service, buckets, job::Job, listing, multipart, objects, policy, tagging};
+
+/// The operations.
+pub(super) struct Operations(pub(super) Arc<Service>);
+
+macro_rules! operations {
+    ($($name:ident: $input:ident => $output:ident = $run:path;)*) => {
+        #[async_trait::async_trait]
+        impl s3s::S3 for Operations {
+            $(
+                async fn $name(
+                    &self,
+                    request: S3Request<dto::$input>,
+                ) -> S3Result<S3Response<dto::$output>> {
+                    let (job, input) = Job::take(request)?;
+                    let cell = job.cell();
+                    $run(&self.0, job, input).await.map_err(|fault| cell.refuse(&fault))
+                }
+            )*
+        }
+    };
+}
+
+operations! {
+    list_buckets: ListBucketsInput => ListBucketsOutput = buckets::list;
+    create_bucket: CreateBucketInput => CreateBucketOutput = buckets::create;
+    head_bucket: HeadBucketInput => HeadBucketOutput = buckets::head;
+    delete_bucket: DeleteBucketInput => DeleteBucketOutput = buckets::delete;
+    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput = buckets::location;
+    get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput
+        = buckets::versioning;
+    get_bucket_acl: GetBucketAclInput => GetBucketAclOutput = buckets::acl;
+    put_bucket_acl: PutBucketAclInput => PutBucketAclOutput = buckets::put_acl;
+    get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput = policy::get;
+    put_bucket_policy: PutBucketPolicyInput => PutBucketPolicyOutput = policy::put;
+    delete_bucket_policy: DeleteBucketPolicyInput => DeleteBucketPolicyOutput = policy::delete;
+    get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput = tagging::get_bucket;
+    put_bucket_tagging: PutBucketTaggingInput => PutBucketTaggingOutput = tagging::put_bucket;
+    delete_bucket_tagging: DeleteBucketTaggingInput => DeleteBucketTaggingOutput
+        = tagging::delete_bucket;
+    list_objects: ListObjectsInput => ListObjectsOutput = listing::v1;
+    list_objects_v2: ListObjectsV2Input => ListObjectsV2Output = listing::v2;
+    list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput
+        = multipart::list_uploads;
+    get_object: GetObjectInput => GetObjectOutput = objects::get;
+    head_object: HeadObjectInput => HeadObjectOutput = objects::head;
+    get_object_attributes: GetObjectAttributesInput => GetObjectAttributesOutput
+        = objects::attributes;
+    get_object_acl: GetObjectAclInput => GetObjectAclOutput = objects::acl;
+    put_object_acl: PutObjectAclInput => PutObjectAclOutput = objects::put_acl;
+    get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput = tagging::get;
+    put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput = tagging::put;
+    delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput
+        = tagging::delete;
+    put_object: PutObjectInput => PutObjectOutput = objects::put;
+    copy_object: CopyObjectInput => CopyObjectOutput = objects::copy;
+    delete_object: DeleteObjectInput => DeleteObjectOutput = objects::delete;
+    delete_objects: DeleteObjectsInput => DeleteObjectsOutput = objects::delete_many;
+    create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput
+        = multipart::create;
+    upload_part: UploadPartInput => UploadPartOutput = multipart::part;
+    upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput = multipart::part_copy;
+    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput
+        = multipart::complete;
+    abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput
+        = multipart::abort;
+    list_parts: ListPartsInput => ListPartsOutput = multipart::list_parts;
+}

@@ -1,0 +1,103 @@
+//! Which action each operation needs, and on what.
+//!
+//! The rule: an operation that is not in this table is refused. Source: the service's authorization
+//! reference. Conditions and lookups are in `access.rs`.
+
+/// One served operation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    /// The operation's name in the protocol layer.
+    pub(super) operation: &'static str,
+    /// The action, without the prefix `s3:`.
+    pub(super) action: &'static str,
+    /// What it is done on.
+    pub(super) on: On,
+}
+
+/// What an action is done on, and who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum On {
+    /// `*`.
+    Everything,
+    /// A bucket that need not exist; the operation asks, because its body holds condition keys.
+    NewBucket,
+    /// The bucket.
+    Bucket,
+    /// The bucket has to exist; the operation asks for each key.
+    Keys,
+    /// The key, which need not exist.
+    Key,
+    /// The object, which is looked up.
+    Object,
+    /// The object is looked up; the operation asks, because its body holds condition keys.
+    ObjectLater,
+}
+
+/// The row of an operation.
+pub(super) fn row(operation: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.operation == operation)
+}
+
+const fn r(operation: &'static str, action: &'static str, on: On) -> Row {
+    Row {
+        operation,
+        action,
+        on,
+    }
+}
+
+use On::{Bucket, Everything, Key, Keys, NewBucket, Object, ObjectLater};
+
+/// Every operation that is served.
+pub(super) const TABLE: &[Row] = &[
+    r("ListBuckets", "ListAllMyBuckets", Everything),
+    r("CreateBucket", "CreateBucket", NewBucket),
+    r("HeadBucket", "ListBucket", Bucket),
+    r("DeleteBucket", "DeleteBucket", Bucket),
+    r("GetBucketLocation", "GetBucketLocation", Bucket),
+    r("GetBucketVersioning", "GetBucketVersioning", Bucket),
+    r("GetBucketAcl", "GetBucketAcl", Bucket),
+    r("PutBucketAcl", "PutBucketAcl", Bucket),
+    r("GetBucketPolicy", "GetBucketPolicy", Bucket),
+    r("PutBucketPolicy", "PutBucketPolicy", Bucket),
+    r("DeleteBucketPolicy", "DeleteBucketPolicy", Bucket),
+    r("GetBucketTagging", "GetBucketTagging", Bucket),
+    r("PutBucketTagging", "PutBucketTagging", Bucket),
+    r("DeleteBucketTagging", "PutBucketTagging", Bucket),
+    r("ListObjects", "ListBucket", Bucket),
+    r("ListObjectsV2", "ListBucket", Bucket),
+    r("ListMultipartUploads", "ListBucketMultipartUploads", Bucket),
+    r("GetObject", "GetObject", Object),
+    r("HeadObject", "GetObject", Object),
+    r("GetObjectAttributes", "GetObject", Object),
+    r("GetObjectAcl", "GetObjectAcl", Object),
+    r("PutObjectAcl", "PutObjectAcl", Object),
+    r("GetObjectTagging", "GetObjectTagging", Object),
+    r("PutObjectTagging", "PutObjectTagging", ObjectLater),
+    r("DeleteObjectTagging", "DeleteObjectTagging", Object),
+    r("PutObject", "PutObject", Key),
+    r("CopyObject", "PutObject", Key),
+    r("DeleteObject", "DeleteObject", Key),
+    r("DeleteObjects", "DeleteObject", Keys),
+    r("CreateMultipartUpload", "PutObject", Key),
+    r("UploadPart", "PutObject", Key),
+    r("UploadPartCopy", "PutObject", Key),
+    r("CompleteMultipartUpload", "PutObject", Key),
+    r("AbortMultipartUpload", "AbortMultipartUpload", Key),
+    r("ListParts", "ListMultipartUploadParts", Key),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    #[test]
+    fn each_operation_once() {
+        for row in TABLE {
+            let same = TABLE
+                .iter()
+                .filter(|other| other.operation == row.operation);
+            assert_eq!(same.count(), 1, "{}", row.operation);
+        }
+    }
+}
