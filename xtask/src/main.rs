@@ -1,1 +1,36 @@
-fn main() {}
+//! Repository chores, run as `cargo xtask <chore>`.
+//!
+//! A table of contents: each chore is a subcommand in a file of its own, and nothing happens here
+//! but the choice.
+
+mod codegen;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// Repository chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Generate the wire shapes from models/, or check that they are fresh
+    Codegen(codegen::Args),
+    /// Check floors, heads and lengths
+    Tidy,
+    /// Run everything that must hold before a change lands
+    Test,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Codegen(args) => codegen::run(&args),
+        Chore::Tidy => tidy::run(),
+        Chore::Test => test::run(),
+    }
+}

@@ -1,1 +1,42 @@
-//! (being written)
+//! awsQuery and XML for IAM and STS: shapes generated from the operation models, two hand-written codecs
+//! (the request decoder, the answer writer) and the error envelope.
+//!
+//! Floor 1. It protects the wire format: what AWS's clients match on is written once, here or in
+//! `generated/`. It is pure; it does not decide anything and keeps nothing.
+
+mod answer;
+mod constraint;
+mod form;
+mod generated;
+mod operation;
+mod pattern;
+mod read;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{ErrorKind, answer, error_answer, percent_encode_document};
+pub use constraint::Constraints;
+pub use form::{Form, Malformed};
+pub use generated::{iam, keywright, sts};
+pub use operation::{
+    ErrorShape, Operation, OperationShape, Pagination, Service, operation, operations,
+};
+pub use read::{Decode, DecodeFault};
+pub use xml::{Encode, Xml};
+
+/// What generated files use.
+mod prelude {
+    pub(crate) use std::collections::BTreeMap;
+
+    pub(crate) use keywright_base::{Secret, Timestamp};
+
+    pub(crate) use crate::{
+        constraint::{Constraints, optional, required},
+        form::{Malformed, Scope},
+        operation::{Operation, OperationShape, Pagination, Service},
+        read::{Decode, Read},
+        xml::{Encode, Write, Xml},
+    };
+}

@@ -1,0 +1,77 @@
+//! Whole answers: success and error envelopes, and how documents travel inside them.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    operation::{Operation, Service},
+    xml::{Encode, Xml},
+};
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The client's: 4xx.
+    Sender,
+    /// The server's: 5xx.
+    Receiver,
+}
+
+/// The body of a success. Operations without output have no `Result` element.
+pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) -> String {
+    let mut xml = Xml::default();
+    let (name, namespace) = (operation.name, operation.service.namespace());
+    xml.raw(&format!("<{name}Response xmlns=\"{namespace}\">"));
+    if operation.has_output {
+        let result = format!("{name}Result");
+        xml.open(&result);
+        output.encode(&mut xml);
+        xml.close(&result);
+    }
+    xml.open("ResponseMetadata");
+    xml.element("RequestId", request_id);
+    xml.close("ResponseMetadata");
+    xml.close(&format!("{name}Response"));
+    xml.finish()
+}
+
+/// The body of an error. A few errors of AWS have no message.
+pub fn error_answer(
+    service: Service,
+    kind: ErrorKind,
+    code: &str,
+    message: Option<&str>,
+    request_id: &str,
+) -> String {
+    let mut xml = Xml::default();
+    xml.raw(&format!(
+        "<ErrorResponse xmlns=\"{}\">",
+        service.namespace()
+    ));
+    xml.open("Error");
+    xml.element(
+        "Type",
+        match kind {
+            ErrorKind::Sender => "Sender",
+            ErrorKind::Receiver => "Receiver",
+        },
+    );
+    xml.element("Code", code);
+    if let Some(message) = message {
+        xml.element("Message", message);
+    }
+    xml.close("Error");
+    xml.element("RequestId", request_id);
+    xml.close("ErrorResponse");
+    xml.finish()
+}
+
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A policy document as answers carry it: RFC 3986 percent-encoded, a space as `%20`.
+pub fn percent_encode_document(document: &str) -> String {
+    utf8_percent_encode(document, UNRESERVED).to_string()
+}

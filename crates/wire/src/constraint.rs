@@ -1,0 +1,294 @@
+//! The models' constraints as tables, and AWS's words for what violates them.
+//!
+//! All violations of a request are collected. IAM does not echo values, STS does.
+
+use crate::{
+    form::{Malformed, Scope},
+    operation::Service,
+    pattern,
+};
+
+/// The constraints on an input.
+#[derive(Debug)]
+pub struct Constraints {
+    pub(crate) service: Service,
+    pub(crate) members: &'static [Member],
+}
+
+/// A member of a structure.
+#[derive(Debug)]
+pub(crate) struct Member {
+    name: &'static str,
+    required: bool,
+    shape: &'static Shape,
+}
+
+/// What a value must be.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    /// A string.
+    Text {
+        min: Option<i64>,
+        max: Option<i64>,
+        pattern: Option<&'static str>,
+        values: &'static [&'static str],
+        sensitive: bool,
+    },
+    /// A number.
+    Number { min: Option<i64>, max: Option<i64> },
+    /// `true` or `false`.
+    Boolean,
+    /// A list.
+    List {
+        min: Option<i64>,
+        max: Option<i64>,
+        element: &'static Self,
+    },
+    /// A map with string keys.
+    Map {
+        max: Option<i64>,
+        key: &'static Self,
+        value: &'static Self,
+    },
+    /// A structure.
+    Structure(&'static [Member]),
+}
+
+pub(crate) const fn optional(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        required: false,
+        shape,
+    }
+}
+
+pub(crate) const fn required(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        required: true,
+        shape,
+    }
+}
+
+pub(crate) const fn text(
+    min: Option<i64>,
+    max: Option<i64>,
+    pattern: Option<&'static str>,
+    values: &'static [&'static str],
+    sensitive: bool,
+) -> Shape {
+    Shape::Text {
+        min,
+        max,
+        pattern,
+        values,
+        sensitive,
+    }
+}
+
+pub(crate) const fn integer(min: Option<i64>, max: Option<i64>) -> Shape {
+    Shape::Number { min, max }
+}
+
+pub(crate) const fn list(min: Option<i64>, max: Option<i64>, element: &'static Shape) -> Shape {
+    Shape::List { min, max, element }
+}
+
+pub(crate) const fn map(max: Option<i64>, key: &'static Shape, value: &'static Shape) -> Shape {
+    Shape::Map { max, key, value }
+}
+
+impl Constraints {
+    /// AWS's text for all violations, if there are any.
+    pub(crate) fn violations(&self, scope: &Scope<'_>) -> Result<Option<String>, Malformed> {
+        let mut found = Found {
+            service: self.service,
+            texts: Vec::new(),
+        };
+        found.members(scope, self.members, "")?;
+        let count = found.texts.len();
+        let plural = if count == 1 { "error" } else { "errors" };
+        let text = format!(
+            "{count} validation {plural} detected: {}",
+            found.texts.join("; ")
+        );
+        Ok((count > 0).then_some(text))
+    }
+}
+
+struct Found {
+    service: Service,
+    texts: Vec<String>,
+}
+
+impl Found {
+    fn members(
+        &mut self,
+        scope: &Scope<'_>,
+        members: &[Member],
+        path: &str,
+    ) -> Result<(), Malformed> {
+        for member in members {
+            let place = scope.member(member.name);
+            let path = format!("{path}{}", lower_first(member.name));
+            if place.is_given() {
+                self.value(&place, member.shape, &path)?;
+            } else if member.required {
+                let null = if self.service == Service::Sts {
+                    "Value null"
+                } else {
+                    "Value"
+                };
+                let text = "failed to satisfy constraint: Member must not be null";
+                self.texts.push(format!("{null} at '{path}' {text}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, place: &Scope<'_>, shape: &Shape, path: &str) -> Result<(), Malformed> {
+        let scalar = place.scalar().unwrap_or_default();
+        match shape {
+            Shape::Boolean => {}
+            Shape::Text { sensitive, .. } => {
+                for why in text_violations(shape, scalar) {
+                    self.push(path, (!sensitive).then_some(scalar), &why);
+                }
+            }
+            Shape::Number { min, max } => {
+                let number = scalar.parse().unwrap_or_default();
+                if let Some(why) = bounds(number, "value", *min, *max) {
+                    self.push(path, Some(scalar), &why);
+                }
+            }
+            Shape::Structure(members) => self.members(place, members, &format!("{path}."))?,
+            Shape::Map { max, key, value } => {
+                let entries = place.elements("entry")?;
+                let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+                if let Some(why) = bounds(count, "length", None, *max) {
+                    self.push(path, None, &why);
+                }
+                for entry in &entries {
+                    self.value(&entry.member("key"), key, path)?;
+                    self.value(&entry.member("value"), value, path)?;
+                }
+            }
+            Shape::List { min, max, element } => {
+                let elements = place.elements("member")?;
+                let count = i64::try_from(elements.len()).unwrap_or(i64::MAX);
+                if let Some(why) = bounds(count, "length", *min, *max) {
+                    self.push(path, None, &why);
+                }
+                self.elements(&elements, element, path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn elements(
+        &mut self,
+        elements: &[Scope<'_>],
+        shape: &Shape,
+        path: &str,
+    ) -> Result<(), Malformed> {
+        for (number, element) in (1..).zip(elements) {
+            if let Shape::Text { .. } = shape {
+                let scalar = element.scalar().unwrap_or_default();
+                if !text_violations(shape, scalar).is_empty() {
+                    let all = all_constraints(shape).join(", ");
+                    let why = format!("Member must satisfy constraint: [{all}]");
+                    self.push(path, None, &why);
+                    return Ok(());
+                }
+            } else {
+                self.value(element, shape, &format!("{path}.{number}.member"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, path: &str, value: Option<&str>, why: &str) {
+        let echo = match value {
+            Some(value) if self.service == Service::Sts => format!("Value '{value}'"),
+            _ => "Value".to_owned(),
+        };
+        self.texts.push(format!(
+            "{echo} at '{path}' failed to satisfy constraint: {why}"
+        ));
+    }
+}
+
+fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
+    let Shape::Text {
+        min,
+        max,
+        pattern,
+        values,
+        ..
+    } = shape
+    else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if !values.is_empty() && !values.contains(&value) {
+        found.push(format!(
+            "Member must satisfy enum value set: [{}]",
+            values.join(", ")
+        ));
+    }
+    let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
+    found.extend(bounds(length, "length", *min, *max));
+    if let Some(pattern) = pattern
+        && !pattern::matches(pattern, value)
+    {
+        found.push(format!(
+            "Member must satisfy regular expression pattern: {pattern}"
+        ));
+    }
+    found
+}
+
+fn all_constraints(shape: &Shape) -> Vec<String> {
+    let Shape::Text {
+        min,
+        max,
+        pattern,
+        values,
+        ..
+    } = shape
+    else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    all.extend(max.map(|max| format!("Member must have length less than or equal to {max}")));
+    all.extend(min.map(|min| format!("Member must have length greater than or equal to {min}")));
+    if !values.is_empty() {
+        all.push(format!(
+            "Member must satisfy enum value set: [{}]",
+            values.join(", ")
+        ));
+    }
+    all.extend(pattern.map(|p| format!("Member must satisfy regular expression pattern: {p}")));
+    all.push("Member must not be null".to_owned());
+    all
+}
+
+fn bounds(number: i64, what: &str, min: Option<i64>, max: Option<i64>) -> Option<String> {
+    match (min, max) {
+        (Some(min), _) if number < min => Some(format!(
+            "Member must have {what} greater than or equal to {min}"
+        )),
+        (_, Some(max)) if number > max => Some(format!(
+            "Member must have {what} less than or equal to {max}"
+        )),
+        _ => None,
+    }
+}
+
+/// `UserName` is `userName` in AWS's texts.
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}

@@ -1,0 +1,184 @@
+//! The body of an awsQuery request: `application/x-www-form-urlencoded` parameters, sorted once, read
+//! through [`Scope`]s.
+//!
+//! Nothing here recurses on the input, and looking a name up is a binary search.
+
+use keywright_base::limits;
+use percent_encoding::percent_decode;
+
+/// A request that cannot be read: `MalformedInput`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Malformed(pub(crate) String);
+
+impl Malformed {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// The parameters of a request, sorted by name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Form {
+    parameters: Vec<(String, String)>,
+}
+
+impl std::fmt::Debug for Form {
+    /// Names only: values may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.parameters.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+/// How far apart two indexes of a list may be.
+const INDEX_JUMP: u32 = 10;
+
+impl Form {
+    /// Parses a body whose length is already limited.
+    ///
+    /// # Errors
+    /// [`Malformed`] for text that is not UTF-8, a repeated parameter, or too many of them.
+    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let mut parameters = Vec::new();
+        for pair in body
+            .split(|byte| *byte == b'&')
+            .filter(|pair| !pair.is_empty())
+        {
+            if parameters.len() == limits::QUERY_PARAMETERS {
+                let most = limits::QUERY_PARAMETERS;
+                return Err(Malformed::new(format!("More than {most} parameters")));
+            }
+            let at = pair
+                .iter()
+                .position(|byte| *byte == b'=')
+                .unwrap_or(pair.len());
+            let (name, value) = pair.split_at_checked(at).unwrap_or((pair, b""));
+            parameters.push((
+                decode(name)?,
+                decode(value.strip_prefix(b"=").unwrap_or(value))?,
+            ));
+        }
+        parameters.sort();
+        let repeated = parameters.windows(2).find_map(|pair| match pair {
+            [(a, _), (b, _)] if a == b => Some(a.clone()),
+            _ => None,
+        });
+        match repeated {
+            Some(name) => Err(Malformed::new(format!(
+                "Parameter {name} is given more than once"
+            ))),
+            None => Ok(Self { parameters }),
+        }
+    }
+
+    /// The `Action` parameter.
+    pub fn action(&self) -> Option<&str> {
+        self.value("Action")
+    }
+
+    /// The `Version` parameter.
+    pub fn version(&self) -> Option<&str> {
+        self.value("Version")
+    }
+
+    /// All parameters, as a scope.
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope {
+            form: self,
+            prefix: String::new(),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        let at = self
+            .parameters
+            .binary_search_by(|(other, _)| other.as_str().cmp(name))
+            .ok()?;
+        self.parameters.get(at).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameters whose names begin with `prefix`.
+    fn under(&self, prefix: &str) -> &[(String, String)] {
+        let from = self
+            .parameters
+            .partition_point(|(name, _)| name.as_str() < prefix);
+        let rest = self.parameters.get(from..).unwrap_or_default();
+        let count = rest.partition_point(|(name, _)| name.starts_with(prefix));
+        rest.get(..count).unwrap_or_default()
+    }
+}
+
+fn decode(text: &[u8]) -> Result<String, Malformed> {
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|b| if *b == b'+' { b' ' } else { *b })
+        .collect();
+    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    String::from_utf8(bytes).map_err(|_| Malformed::new("A parameter is not valid UTF-8"))
+}
+
+/// One place in the form: a member, `Tags.member.1`, ….
+#[derive(Debug, Clone)]
+pub struct Scope<'a> {
+    form: &'a Form,
+    prefix: String,
+}
+
+impl<'a> Scope<'a> {
+    /// The scalar at this very place.
+    pub(crate) fn scalar(&self) -> Option<&'a str> {
+        self.form.value(&self.prefix)
+    }
+
+    /// Whether anything is given at this place or below it.
+    pub(crate) fn is_given(&self) -> bool {
+        self.scalar().is_some() || !self.form.under(&format!("{}.", self.prefix)).is_empty()
+    }
+
+    /// The place of a member.
+    pub(crate) fn member(&self, name: &str) -> Self {
+        let prefix = match self.prefix.as_str() {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}.{name}"),
+        };
+        Self {
+            form: self.form,
+            prefix,
+        }
+    }
+
+    /// The places of a list's elements, in order of their indexes.
+    pub(crate) fn elements(&self, wrapper: &str) -> Result<Vec<Self>, Malformed> {
+        let prefix = format!("{}.{wrapper}.", self.prefix);
+        let mut indexes = Vec::new();
+        for (name, _) in self.form.under(&prefix) {
+            let rest = name.strip_prefix(&prefix).unwrap_or_default();
+            let text = rest.split('.').next().unwrap_or_default();
+            indexes.push((index(text)?, text));
+        }
+        indexes.sort_unstable();
+        indexes.dedup();
+        let mut before = 0;
+        for (number, _) in &indexes {
+            if number - before > INDEX_JUMP || *number == before {
+                return Err(Malformed::new(format!("Bad list index {number}")));
+            }
+            before = *number;
+        }
+        let place = |(_, text): &(u32, &str)| Self {
+            form: self.form,
+            prefix: format!("{prefix}{text}"),
+        };
+        Ok(indexes.iter().map(place).collect())
+    }
+}
+
+fn index(text: &str) -> Result<u32, Malformed> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits { text.parse().ok() } else { None };
+    number
+        .filter(|n| *n > 0)
+        .ok_or_else(|| Malformed::new(format!("Bad list index {text}")))
+}

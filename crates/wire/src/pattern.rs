@@ -1,0 +1,180 @@
+//! The models' regular expressions, matched without a regex engine.
+//!
+//! They are few: most are one class of characters, repeated. A test demands that every pattern of the
+//! generated tables is known here; one that is not would match nothing.
+
+use crate::generated::letters::LETTERS;
+
+/// Whether the whole of `text` matches one of the models' patterns.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    if let Some(class) = class(pattern) {
+        let repeated = pattern.trim_end_matches('$');
+        return (repeated.ends_with('*') || !text.is_empty()) && text.chars().all(class);
+    }
+    shaped(pattern).is_some_and(|shape| shape(text))
+}
+
+/// Whether a pattern is known.
+#[cfg(test)]
+pub(crate) fn is_known(pattern: &str) -> bool {
+    class(pattern).is_some() || shaped(pattern).is_some()
+}
+
+type Class = fn(char) -> bool;
+type Whole = fn(&str) -> bool;
+
+fn class(pattern: &str) -> Option<Class> {
+    Some(match pattern {
+        r"[ -~]+" => |c| matches!(c, ' '..='~'),
+        r"[A-Z0-9]+" => |c| c.is_ascii_uppercase() || c.is_ascii_digit(),
+        r"[\d]*" | r"[\d]+" => |c| c.is_ascii_digit(),
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*" | r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+" => tag,
+        r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+" => {
+            |c| {
+                control(c)
+                    || matches!(c, '\u{20}'..='\u{7e}' | '\u{85}' | '\u{a0}'..='\u{fffd}')
+                    || c > '\u{ffff}'
+            }
+        }
+        r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"
+        | r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]+" => {
+            |c| control(c) || matches!(c, '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}')
+        }
+        r"[\u0009\u000A\u000D\u0020-\u00FF]+" => |c| control(c) || matches!(c, '\u{20}'..='\u{ff}'),
+        r"[\u0020-\u00FF]+" => |c| matches!(c, '\u{20}'..='\u{ff}'),
+        r"[\w+=,.@-]*" | r"[\w+=,.@-]+" => |c| word(c) || "+=,.@-".contains(c),
+        r"[\w+=,.@:\/-]*" | r"[\w+=/:,.@-]*" | r"[\w+=/:,.@-]+" => {
+            |c| word(c) || "+=,.@:/-".contains(c)
+        }
+        r"[\w-]*" | r"[\w-]+" => |c| word(c) || c == '-',
+        r"[\w._-]+" => |c| word(c) || ".-".contains(c),
+        r"[\w]*" | r"[\w]+" => word,
+        r"^[a-zA-Z0-9:/+=,.@_-]+$" => |c| word(c) || ":/+=,.@-".contains(c),
+        r"^[a-zA-Z0-9:_.-]+$" => |c| word(c) || ":.-".contains(c),
+        _ => return None,
+    })
+}
+
+fn shaped(pattern: &str) -> Option<Whole> {
+    Some(match pattern {
+        r"((/[A-Za-z0-9\.,\+@=_-]+)*)/" => policy_path,
+        r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)" => path,
+        r"\d{12}" => |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit()),
+        r"\u002F[\u0021-\u007F]*" => |t| t.starts_with('/') && t.chars().all(graphic_or_delete),
+        r"^[A-Za-z][A-Za-z0-9/_-]*$" => |t| {
+            t.starts_with(|c: char| c.is_ascii_alphabetic())
+                && t.chars().all(|c| word(c) || "/-".contains(c))
+        },
+        r"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$" => alias,
+        r"^http(s?)://[a-zA-Z0-9._/-]*(\?[a-zA-Z0-9._=&-]*)?(#[a-zA-Z0-9._/-]*)?$" => url,
+        r"^o-[0-9a-z]{10,32}\/r-[0-9a-z]{4,32}[0-9a-z-\/]*" => entity_path,
+        r"^p-[0-9a-zA-Z_]{8,128}$" => |t| {
+            t.strip_prefix("p-")
+                .is_some_and(|t| (8..=128).contains(&t.len()) && t.chars().all(word))
+        },
+        r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?" => version,
+        _ => return None,
+    })
+}
+
+const fn control(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r')
+}
+
+const fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+fn graphic_or_delete(c: char) -> bool {
+    matches!(c, '\u{21}'..='\u{7f}')
+}
+
+/// Unicode's letters, separators (white space that is no control) and numbers, and `_.:/=+-@`.
+fn tag(c: char) -> bool {
+    word(c)
+        || ".:/=+-@ ".contains(c)
+        || c.is_numeric()
+        || c.is_whitespace() && !c.is_control()
+        || within(LETTERS, u32::from(c))
+}
+
+fn within(ranges: &[(u32, u32)], scalar: u32) -> bool {
+    let after = ranges.partition_point(|(first, _)| *first <= scalar);
+    after
+        .checked_sub(1)
+        .and_then(|at| ranges.get(at))
+        .is_some_and(|(_, last)| scalar <= *last)
+}
+
+fn path(text: &str) -> bool {
+    let inner = text
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_suffix('/'));
+    text == "/"
+        || inner.is_some_and(|inner| {
+            !inner.is_empty() && inner.chars().all(|c| matches!(c, '\u{21}'..='\u{7e}'))
+        })
+}
+
+fn policy_path(text: &str) -> bool {
+    let segment = |segment: &str| {
+        !segment.is_empty() && segment.chars().all(|c| word(c) || ".,+@=-".contains(c))
+    };
+    let inner = text
+        .strip_prefix('/')
+        .and_then(|rest| rest.strip_suffix('/'));
+    text == "/" || inner.is_some_and(|inner| inner.split('/').all(segment))
+}
+
+fn alias(text: &str) -> bool {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (3..=63).contains(&text.len())
+        && text.chars().all(|c| inside(c) || c == '-')
+        && text.starts_with(inside)
+        && text.ends_with(inside)
+        && !text.contains("--")
+}
+
+fn url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else { return false };
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let all = |text: &str, more: &str| text.chars().all(|c| word(c) || more.contains(c));
+    all(place, "./-") && all(query, ".=&-") && all(fragment, "./-")
+}
+
+fn entity_path(text: &str) -> bool {
+    let id = |text: &str, sizes: std::ops::RangeInclusive<usize>| {
+        sizes.contains(&text.len())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    let Some((organization, rest)) = text.split_once('/') else {
+        return false;
+    };
+    let root = rest.split(['-', '/']).nth(1).unwrap_or_default();
+    organization
+        .strip_prefix("o-")
+        .is_some_and(|organization| id(organization, 10..=32))
+        && rest.starts_with("r-")
+        && root.len() >= 4
+        && rest
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-/".contains(c))
+}
+
+fn version(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('v') else {
+        return false;
+    };
+    let (number, suffix) = rest.split_once('.').unwrap_or((rest, ""));
+    number.starts_with(|c| matches!(c, '1'..='9'))
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && suffix
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-')
+}

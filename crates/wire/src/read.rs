@@ -1,0 +1,135 @@
+//! From a form to a typed input: read, then hold to the model's constraints.
+//!
+//! A missing required member is read as its empty value and then reported by the constraints, so that
+//! one answer names every violation, as AWS's does.
+
+use std::collections::BTreeMap;
+
+use keywright_base::{Secret, Timestamp};
+
+use crate::{
+    constraint::Constraints,
+    form::{Form, Malformed, Scope},
+};
+
+/// Why a form is not an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecodeFault {
+    /// `MalformedInput`.
+    Malformed(Malformed),
+    /// `ValidationError`, with its whole text.
+    Validation(String),
+}
+
+/// An input that can be read from a form.
+pub trait Decode: Read + Sized {
+    /// The model's constraints on it.
+    const CONSTRAINTS: &'static Constraints;
+
+    /// Reads and validates.
+    ///
+    /// # Errors
+    /// [`DecodeFault`].
+    fn decode(form: &Form) -> Result<Self, DecodeFault> {
+        let input = Self::read(form.scope()).map_err(DecodeFault::Malformed)?;
+        match Self::CONSTRAINTS.violations(&form.scope()) {
+            Ok(None) => Ok(input),
+            Ok(Some(text)) => Err(DecodeFault::Validation(text)),
+            Err(malformed) => Err(DecodeFault::Malformed(malformed)),
+        }
+    }
+}
+
+/// A value that can be read from a place in a form.
+pub trait Read: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`Malformed`] for a scalar or an index that is not one.
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed>;
+}
+
+impl Scope<'_> {
+    /// A member that must be there; its empty value stands in until the constraints report it.
+    pub(crate) fn required<T: Read>(&self, name: &str) -> Result<T, Malformed> {
+        T::read(self.member(name))
+    }
+
+    /// A member that may be absent.
+    pub(crate) fn optional<T: Read>(&self, name: &str) -> Result<Option<T>, Malformed> {
+        let member = self.member(name);
+        if member.is_given() {
+            T::read(member).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+impl Decode for () {
+    const CONSTRAINTS: &'static Constraints = &Constraints {
+        service: crate::Service::Iam,
+        members: &[],
+    };
+}
+
+impl Read for () {
+    fn read(_: Scope<'_>) -> Result<Self, Malformed> {
+        Ok(())
+    }
+}
+
+impl Read for String {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        Ok(scope.scalar().unwrap_or_default().to_owned())
+    }
+}
+
+impl Read for Secret<String> {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        String::read(scope).map(Self::new)
+    }
+}
+
+impl Read for i32 {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        let text = scope.scalar().unwrap_or("0");
+        text.parse()
+            .map_err(|_| Malformed::new("A parameter is not an integer"))
+    }
+}
+
+impl Read for bool {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        match scope.scalar().unwrap_or("false") {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            _ => Err(Malformed::new("A parameter is not a boolean")),
+        }
+    }
+}
+
+impl Read for Timestamp {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        let Some(text) = scope.scalar() else {
+            return Ok(Self::default());
+        };
+        Self::parse_iso8601(text).map_err(|_| Malformed::new("A parameter is not a timestamp"))
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        scope.elements("member")?.into_iter().map(T::read).collect()
+    }
+}
+
+impl<T: Read> Read for BTreeMap<String, T> {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        let entry = |entry: Scope<'_>| {
+            let key = String::read(entry.member("key"))?;
+            Ok((key, T::read(entry.member("value"))?))
+        };
+        scope.elements("entry")?.into_iter().map(entry).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! The answer writer: a small escaping XML writer for the shapes of the models.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use keywright_base::{Secret, Timestamp};
+
+/// XML that is being written.
+#[derive(Default)]
+pub struct Xml {
+    text: String,
+}
+
+impl std::fmt::Debug for Xml {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Xml({} bytes)", self.text.len())
+    }
+}
+
+impl Xml {
+    pub(crate) fn raw(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// An element with text.
+    pub(crate) fn element(&mut self, name: &str, text: &str) {
+        self.open(name);
+        self.escape(text);
+        self.close(name);
+    }
+
+    pub(crate) fn open(&mut self, name: &str) {
+        self.text.push('<');
+        self.text.push_str(name);
+        self.text.push('>');
+    }
+
+    pub(crate) fn close(&mut self, name: &str) {
+        self.text.push_str("</");
+        self.text.push_str(name);
+        self.text.push('>');
+    }
+
+    pub(crate) fn finish(self) -> String {
+        self.text
+    }
+
+    /// Escapes markup; what XML 1.0 cannot carry at all becomes U+FFFD.
+    fn escape(&mut self, text: &str) {
+        for c in text.chars() {
+            match c {
+                '&' => self.text.push_str("&amp;"),
+                '<' => self.text.push_str("&lt;"),
+                '>' => self.text.push_str("&gt;"),
+                '"' => self.text.push_str("&quot;"),
+                '\r' => self.text.push_str("&#xD;"),
+                '\t' | '\n' => self.text.push(c),
+                c if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') => self.text.push('\u{fffd}'),
+                c => self.text.push(c),
+            }
+        }
+    }
+}
+
+/// A structure: its members, without an element around them.
+pub trait Encode {
+    /// Writes the members.
+    fn encode(&self, xml: &mut Xml);
+}
+
+impl Encode for () {
+    fn encode(&self, _: &mut Xml) {}
+}
+
+/// A value as an element of a name; an absent one writes nothing.
+pub(crate) trait Write {
+    /// Writes it.
+    fn write(&self, xml: &mut Xml, name: &str);
+}
+
+impl<T: Encode> Write for T {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.open(name);
+        self.encode(xml);
+        xml.close(name);
+    }
+}
+
+impl Write for String {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, self);
+    }
+}
+
+impl Write for Secret<String> {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, self.expose());
+    }
+}
+
+impl Write for bool {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, if *self { "true" } else { "false" });
+    }
+}
+
+impl Write for i32 {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, &self.to_string());
+    }
+}
+
+impl Write for i64 {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, &self.to_string());
+    }
+}
+
+impl Write for Timestamp {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, &self.iso8601());
+    }
+}
+
+impl Write for Vec<u8> {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.element(name, &base64(self));
+    }
+}
+
+impl Write for Secret<Vec<u8>> {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        self.expose().write(xml, name);
+    }
+}
+
+impl<T: Write> Write for Option<T> {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        if let Some(value) = self {
+            value.write(xml, name);
+        }
+    }
+}
+
+/// An element of a list; bytes are not.
+pub(crate) trait Listed: Write {}
+
+impl<T: Encode> Listed for T {}
+impl Listed for String {}
+
+impl<T: Listed> Write for Vec<T> {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        if self.is_empty() {
+            let _ = write!(xml.text, "<{name}/>");
+            return;
+        }
+        xml.open(name);
+        for element in self {
+            element.write(xml, "member");
+        }
+        xml.close(name);
+    }
+}
+
+impl<T: Write> Write for BTreeMap<String, T> {
+    fn write(&self, xml: &mut Xml, name: &str) {
+        xml.open(name);
+        for (key, value) in self {
+            xml.open("entry");
+            xml.element("key", key);
+            value.write(xml, "value");
+            xml.close("entry");
+        }
+        xml.close(name);
+    }
+}
+
+/// Standard base64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    use ::base64::Engine;
+    ::base64::prelude::BASE64_STANDARD.encode(bytes)
+}

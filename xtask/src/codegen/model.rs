@@ -1,0 +1,151 @@
+//! The reduced operation model: names, types, constraints, errors, pagination. No prose.
+//!
+//! Members are a list, because their order is the order of elements in an answer; everything else
+//! is sorted by name, so that the file is the same whoever writes it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// One service.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Model {
+    /// `iam`, `sts` or `keywright`.
+    pub(crate) service: String,
+    pub(crate) api_version: String,
+    pub(crate) xml_namespace: String,
+    pub(crate) operations: BTreeMap<String, Operation>,
+    pub(crate) shapes: BTreeMap<String, Shape>,
+}
+
+/// One operation. Shapes and errors are names in [`Model::shapes`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Operation {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<String>,
+    /// The element around the members of an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) result_wrapper: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pagination: Option<Pagination>,
+    /// The request carries no signature.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) unsigned: bool,
+}
+
+/// How an operation's answer is read in pages.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pagination {
+    pub(crate) input_token: String,
+    pub(crate) limit_key: String,
+    pub(crate) more_results: String,
+    pub(crate) output_token: String,
+    pub(crate) result_keys: Vec<String>,
+}
+
+/// One type.
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shape {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) min: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pattern: Option<String>,
+    #[serde(default, rename = "enum", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) values: Vec<String>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) sensitive: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) member: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) members: Option<Vec<Member>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<Error>,
+}
+
+/// One member of a structure.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) shape: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) required: bool,
+}
+
+/// What an error shape is on the wire.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Error {
+    pub(crate) code: String,
+    pub(crate) status: u16,
+}
+
+impl Model {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    pub(crate) fn to_json(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    pub(crate) fn shape(&self, name: &str) -> anyhow::Result<&Shape> {
+        self.shapes
+            .get(name)
+            .with_context(|| format!("shape {name} is not in the model"))
+    }
+
+    /// Structures that `from` holds, directly or not, without `from` itself.
+    pub(crate) fn reachable(&self, from: &str) -> anyhow::Result<Vec<String>> {
+        let mut seen: Vec<String> = Vec::new();
+        let mut next = self.shape(from)?.references();
+        while let Some(name) = next.pop() {
+            if !seen.contains(&name) {
+                next.extend(self.shape(&name)?.references());
+                seen.push(name);
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl Shape {
+    pub(crate) fn members(&self) -> &[Member] {
+        self.members.as_deref().unwrap_or_default()
+    }
+
+    fn references(&self) -> Vec<String> {
+        let parts = [&self.member, &self.key, &self.value]
+            .into_iter()
+            .flatten()
+            .cloned();
+        parts
+            .chain(self.members().iter().map(|m| m.shape.clone()))
+            .collect()
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}

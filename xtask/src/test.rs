@@ -1,0 +1,50 @@
+//! `cargo xtask test`: everything that must hold before a change lands, in the order of its cost.
+//!
+//! CI runs this and nothing else. Each step is a plain command that a person could type; the first one
+//! that fails ends the run with its name.
+
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::tidy;
+
+/// Runs every check.
+///
+/// # Errors
+/// The first check that fails.
+pub(crate) fn run() -> anyhow::Result<()> {
+    tidy::run()?;
+    for step in STEPS {
+        announce(step);
+        let (program, arguments) = step.split_first().context("an empty step")?;
+        let status = Command::new(program)
+            .args(arguments)
+            .status()
+            .with_context(|| format!("cannot run {program}; is it installed?"))?;
+        if !status.success() {
+            bail!("failed: {}", step.join(" "));
+        }
+    }
+    Ok(())
+}
+
+const STEPS: &[&[&str]] = &[
+    &["cargo", "fmt", "--all", "--check"],
+    &["cargo", "xtask", "codegen", "--check"],
+    &[
+        "cargo",
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ],
+    &["cargo", "test", "--workspace"],
+];
+
+#[expect(clippy::print_stdout, reason = "a chore's progress")]
+fn announce(step: &[&str]) {
+    println!("\n== {}", step.join(" "));
+}

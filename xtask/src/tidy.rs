@@ -1,0 +1,122 @@
+//! `cargo xtask tidy`: the floors, the heads and the lengths, read off the tree.
+//!
+//! It protects what the compiler does not: that a crate uses only crates below it (the arrow table of
+//! ARCHITECTURE.md), that each file says at its head what it is, and that no file grows past the house
+//! numbers. Exceptions are listed here, each with its reason.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+
+/// Each crate and the floor it stands on; a crate may use only lower floors.
+const FLOORS: &[(&str, u8)] = &[
+    ("base", 0),
+    ("policy", 1),
+    ("sigv4", 1),
+    ("wire", 1),
+    ("store", 2),
+    ("identity", 3),
+    ("objects", 3),
+    ("server", 5),
+    ("cli", 6),
+];
+
+/// Crates that must stay without async, clock and I/O: what may not be in their manifests.
+const PURE: &[&str] = &["base", "policy", "sigv4", "wire"];
+const IMPURE: &[&str] = &["tokio", "hyper", "getrandom", "rusqlite"];
+
+const LINES_MAX: usize = 800;
+const COLUMNS_MAX: usize = 100;
+
+/// Files that may leave the numbers, and why.
+const EXCEPTIONS: &[(&str, &str)] = &[];
+
+/// Checks the tree.
+///
+/// # Errors
+/// One line for each place that leaves the house numbers.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut places = Vec::new();
+    for (name, floor) in FLOORS {
+        check_manifest(name, *floor, &mut places)?;
+    }
+    for file in sources(Path::new("crates"))?
+        .into_iter()
+        .chain(sources(Path::new("xtask"))?)
+    {
+        check_file(&file, &mut places)?;
+    }
+    if places.is_empty() {
+        Ok(())
+    } else {
+        bail!("not tidy:\n{}", places.join("\n"))
+    }
+}
+
+fn check_manifest(name: &str, floor: u8, places: &mut Vec<String>) -> anyhow::Result<()> {
+    let path = format!("crates/{name}/Cargo.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let manifest: toml::Table = toml::from_str(&text).with_context(|| path.clone())?;
+    let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
+    for dependency in dependencies.into_iter().flat_map(|table| table.keys()) {
+        let used = dependency.strip_prefix("keywright-");
+        let used_floor = used.and_then(|used| FLOORS.iter().find(|(other, _)| *other == used));
+        match (used, used_floor) {
+            (Some(used), None) => places.push(format!("{path}: {used} has no floor")),
+            (Some(used), Some((_, lower))) if *lower >= floor => {
+                places.push(format!(
+                    "{path}: {used} (floor {lower}) is not below floor {floor}"
+                ));
+            }
+            _ => {}
+        }
+        if PURE.contains(&name) && IMPURE.contains(&dependency.as_str()) {
+            places.push(format!("{path}: a pure crate uses {dependency}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
+    let name = path.display().to_string();
+    if name.contains("/generated/") || EXCEPTIONS.iter().any(|(file, _)| *file == name) {
+        return Ok(());
+    }
+    let text = fs::read_to_string(path).with_context(|| name.clone())?;
+    if !text.starts_with("//!") {
+        places.push(format!("{name}: no //! at its head"));
+    }
+    let lines = text.lines().count();
+    let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+    if lines > LINES_MAX && !is_test {
+        places.push(format!("{name}: {lines} lines, more than {LINES_MAX}"));
+    }
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.chars().count() > COLUMNS_MAX {
+            places.push(format!(
+                "{name}:{number}: longer than {COLUMNS_MAX} columns"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn sources(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
