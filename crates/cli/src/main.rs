@@ -1,1 +1,42 @@
-fn main() {}
+//! The one binary, `keywright`.
+
+mod config;
+mod data_dir;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Your own AWS-compatible IAM: serves IAM, STS and S3.
+#[derive(Debug, Parser)]
+#[command(name = "keywright", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve IAM, STS and S3 on one port
+    Serve(config::ServeArguments),
+}
+
+fn main() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    let done = match command {
+        Command::Serve(arguments) => serve::run(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a failing command")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}

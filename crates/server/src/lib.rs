@@ -1,1 +1,24 @@
-//! (being written)
+//! Listeners and the request pipeline: bytes come in, a service is chosen from the credential scope,
+//! the caller is proven, the action carried out, and the answer goes out.
+//!
+//! Floor 5. It protects one rule: every request takes the one path in [`pipeline`]; there is no route
+//! beside it and no switch that turns authentication off.
+
+mod edge;
+mod pipeline;
+mod query;
+pub mod s3;
+mod system;
+
+pub use edge::{Listening, Server, ServerConfig, ServerError, Tls};
+pub use pipeline::Pipeline;
+pub use system::{SystemClock, SystemEntropy};
+
+/// The body of every answer.
+pub type Body = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>;
+
+/// A body that is in memory.
+pub(crate) fn full(bytes: impl Into<bytes::Bytes>) -> Body {
+    use http_body_util::BodyExt;
+    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}

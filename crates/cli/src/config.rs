@@ -1,0 +1,124 @@
+//! Configuration of `serve`: flags, then `KEYWRIGHT_*` environment, then a TOML file, then defaults.
+//!
+//! Each setting is declared once, in [`ServeArguments`]; the file has the same names as the flags, with
+//! underscores.
+
+use std::{fs, net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use keywright_base::AccountId;
+use keywright_server::{ServerConfig, Tls};
+use serde::Deserialize;
+
+/// Where the file is looked for when none is named.
+const DEFAULT_FILE: &str = "keywright.toml";
+const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
+const DEFAULT_DATA_DIR: &str = "keywright-data";
+
+/// The flags of `serve`.
+#[derive(Debug, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServeArguments {
+    /// TOML file with the same settings [default: keywright.toml, if it is there]
+    #[arg(long, env = "KEYWRIGHT_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+
+    /// Folder of the database, the objects and the keys [default: keywright-data]
+    #[arg(long, env = "KEYWRIGHT_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8787]
+    #[arg(long, env = "KEYWRIGHT_LISTEN", value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+
+    /// Id of the account that the first start makes, 12 digits [default: random]
+    #[arg(long, env = "KEYWRIGHT_ACCOUNT_ID", value_name = "ID")]
+    account_id: Option<String>,
+
+    /// PEM file of the certificate chain; serves HTTPS
+    #[arg(long, env = "KEYWRIGHT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// PEM file of the certificate's private key
+    #[arg(long, env = "KEYWRIGHT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Allow plain HTTP on an address that is not loopback
+    #[arg(long, env = "KEYWRIGHT_ALLOW_PLAIN_HTTP", num_args = 0..=1, default_missing_value = "true")]
+    allow_plain_http: Option<bool>,
+}
+
+/// What `serve` runs with.
+#[derive(Debug)]
+pub(crate) struct ServeConfig {
+    pub data_dir: PathBuf,
+    pub account_id: Option<AccountId>,
+    pub server: ServerConfig,
+}
+
+impl ServeArguments {
+    /// Flags and environment over the file over the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a value is not of its form.
+    pub(crate) fn resolve(self) -> anyhow::Result<ServeConfig> {
+        let file = self.file()?;
+        let listen = self.listen.or(file.listen);
+        let account_id = self.account_id.or(file.account_id);
+        let account_id = account_id
+            .map(|id| id.parse().with_context(|| format!("--account-id {id}")))
+            .transpose()?;
+        let certificate = self.tls_cert.or(file.tls_cert);
+        let tls = match (certificate, self.tls_key.or(file.tls_key)) {
+            (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+            (None, None) => None,
+            _ => bail!("tls_cert and tls_key go together"),
+        };
+        let server = ServerConfig {
+            listen: match listen {
+                Some(listen) => listen,
+                None => DEFAULT_LISTEN.parse()?,
+            },
+            tls,
+            allow_plain_http: self.allow_plain_http.or(file.allow_plain_http).unwrap_or(false),
+        };
+        let data_dir = self.data_dir.or(file.data_dir);
+        let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        Ok(ServeConfig { data_dir, account_id, server })
+    }
+
+    fn file(&self) -> anyhow::Result<Self> {
+        let path = match &self.config {
+            Some(path) => path.clone(),
+            None if fs::exists(DEFAULT_FILE).unwrap_or(false) => DEFAULT_FILE.into(),
+            None => return Ok(Self::default()),
+        };
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ServeArguments;
+
+    #[test]
+    fn a_file_has_the_names_of_the_flags_and_no_others() {
+        let text = "listen = \"127.0.0.1:0\"\ndata_dir = \"d\"\naccount_id = \"123456789012\"\n";
+        let arguments: ServeArguments = toml::from_str(text).unwrap();
+        let config = arguments.resolve().unwrap();
+        assert_eq!(config.server.listen.port(), 0);
+        assert_eq!(config.account_id.unwrap().to_string(), "123456789012");
+        assert!(toml::from_str::<ServeArguments>("lissten = \"x\"").is_err());
+    }
+
+    #[test]
+    fn an_account_id_is_twelve_digits() {
+        let arguments: ServeArguments = toml::from_str("account_id = \"12\"").unwrap();
+        let error = format!("{:#}", arguments.resolve().unwrap_err());
+        assert!(error.contains("12 digits"), "{error}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Sockets: accept, TLS, HTTP/1.1, and a shutdown that lets requests under way finish.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use keywright_base::limits;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
+
+use crate::pipeline::{Peer, Pipeline};
+
+/// Seconds that requests under way get to finish after the signal to stop.
+const DRAIN_SECS: u64 = 30;
+/// Seconds in which a request's head must arrive.
+const HEAD_SECS: u64 = 30;
+
+/// Certificate chain and private key, PEM files.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The key, PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
+}
+
+/// Where and how to listen.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// TLS, if wanted.
+    pub tls: Option<Tls>,
+    /// Whether plain HTTP is allowed on an address that is not loopback.
+    pub allow_plain_http: bool,
+}
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Plain HTTP would leave the machine.
+    #[error(
+        "refusing plain HTTP on {0}, which is not a loopback address\n\
+         hint: give --tls-cert and --tls-key, or --allow-plain-http behind a proxy that has TLS"
+    )]
+    PlainHttp(IpAddr),
+    /// The address cannot be used.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A PEM file cannot be used.
+    #[error("cannot use {path} for TLS: {why}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A listening server that does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    pipeline: Arc<Pipeline>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Server({:?})", self.listener)
+    }
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// The address with the port taken.
+    pub address: SocketAddr,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+}
+
+impl Server {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub async fn bind(config: &ServerConfig, pipeline: Pipeline) -> Result<Self, ServerError> {
+        let address = config.listen;
+        if config.tls.is_none() && !address.ip().is_loopback() && !config.allow_plain_http {
+            return Err(ServerError::PlainHttp(address.ip()));
+        }
+        let tls = config.tls.as_ref().map(acceptor).transpose()?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| ServerError::Listen { address, error })?;
+        Ok(Self { listener, tls, pipeline: Arc::new(pipeline) })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn listening(&self) -> io::Result<Listening> {
+        Ok(Listening { address: self.listener.local_addr()?, secure: self.tls.is_some() })
+    }
+
+    /// Answers requests until `stop` is done, then lets those under way finish.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        tokio::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, from)) => self.spawn(stream, from, &graceful),
+                Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+            }
+        }
+        drop(self.listener);
+        let drained = tokio::time::timeout(Duration::from_secs(DRAIN_SECS), graceful.shutdown());
+        if drained.await.is_err() {
+            tracing::warn!("requests were still under way after {DRAIN_SECS} seconds");
+        }
+    }
+
+    fn spawn(&self, stream: TcpStream, from: SocketAddr, graceful: &GracefulShutdown) {
+        // Without it small answers wait for the client's delayed acknowledgement.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was not set");
+        }
+        let pipeline = Arc::clone(&self.pipeline);
+        let watcher = graceful.watcher();
+        let peer = Peer { address: from.ip().to_canonical(), secure: self.tls.is_some() };
+        match self.tls.clone() {
+            None => {
+                tokio::spawn(serve(stream, pipeline, peer, watcher));
+            }
+            Some(tls) => {
+                tokio::spawn(async move {
+                    match tls.accept(stream).await {
+                        Ok(stream) => serve(stream, pipeline, peer, watcher).await,
+                        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+                    }
+                });
+            }
+        }
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    pipeline: Arc<Pipeline>,
+    peer: Peer,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let service = service_fn(move |request| {
+        let pipeline = Arc::clone(&pipeline);
+        async move { Ok::<_, std::convert::Infallible>(pipeline.answer(request, peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(HEAD_SECS))
+        .max_headers(limits::HEADERS)
+        .max_buf_size(limits::HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServerError> {
+    let bad = |path: &Path, why: &dyn std::fmt::Display| ServerError::Tls {
+        path: path.to_owned(),
+        why: why.to_string(),
+    };
+    let chain = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| bad(&tls.certificate, &error))?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| bad(&tls.key, &error))?;
+    let config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| bad(&tls.certificate, &error))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
