@@ -1,1 +1,30 @@
-//! (being written)
+#![doc = include_str!("../README.md")]
+//!
+//! Floor 1. It protects one rule: a decision is a pure function of policies and a request, and
+//! whatever cannot be evaluated is not allowed. It has no I/O, no clock and no async, and it
+//! deliberately knows no service: the caller says which action is performed on which resource.
+
+mod condition;
+mod context;
+mod document;
+mod evaluate;
+mod json;
+mod literal;
+mod pattern;
+mod policy;
+mod principal;
+mod reason;
+mod resource;
+mod validate;
+
+pub use context::{Context, ContextMap, Values};
+pub use document::{
+    Clause, ConditionClause, Document, Effect, PrincipalClause, PrincipalType, Span, Statement,
+    SyntaxError, Version, parse,
+};
+pub use evaluate::{Decision, PolicySet, Request, evaluate, evaluate_trust};
+pub use json::size_without_whitespace;
+pub use policy::Policy;
+pub use principal::PrincipalRef;
+pub use reason::{Cause, Layer, Reason, Source};
+pub use validate::{Kind, Violation, validate};

@@ -1,0 +1,285 @@
+//! Condition operators. It protects one rule: every combination of operator, set prefix, `IfExists`
+//! and absent, single or listed value has one meaning, written here once.
+//!
+//! Literals are parsed when a policy is compiled; a literal that cannot be read matches nothing.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::{
+    context::{Env, Values},
+    document::ConditionClause,
+    literal::{Decimal, Network, address, date},
+    pattern::{Syntax, Template},
+    resource::{ArnPattern, Match, Target},
+};
+
+/// How a list of values is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// No prefix: the key has one value.
+    Scalar,
+    /// `ForAllValues:`
+    All,
+    /// `ForAnyValue:`
+    Any,
+}
+
+/// What an operator compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Test {
+    Equals,
+    EqualsIgnoreCase,
+    Like,
+    Numeric(Order),
+    Date(Order),
+    Bool,
+    Binary,
+    Ip,
+    Arn,
+    Null,
+}
+
+/// How two ordered values must stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Order {
+    fn holds<T: Ord>(self, value: &T, literal: &T) -> bool {
+        match self {
+            Self::Equal => value == literal,
+            Self::Less => value < literal,
+            Self::LessOrEqual => value <= literal,
+            Self::Greater => value > literal,
+            Self::GreaterOrEqual => value >= literal,
+        }
+    }
+}
+
+/// An operator with its prefix and suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Operator {
+    pub(crate) set: Set,
+    pub(crate) test: Test,
+    pub(crate) negated: bool,
+    pub(crate) if_exists: bool,
+}
+
+/// Every operator in lower case, what it tests, and whether it is negated.
+const OPERATORS: [(&str, Test, bool); 27] = [
+    ("stringequals", Test::Equals, false),
+    ("stringnotequals", Test::Equals, true),
+    ("stringequalsignorecase", Test::EqualsIgnoreCase, false),
+    ("stringnotequalsignorecase", Test::EqualsIgnoreCase, true),
+    ("stringlike", Test::Like, false),
+    ("stringnotlike", Test::Like, true),
+    ("numericequals", Test::Numeric(Order::Equal), false),
+    ("numericnotequals", Test::Numeric(Order::Equal), true),
+    ("numericlessthan", Test::Numeric(Order::Less), false),
+    (
+        "numericlessthanequals",
+        Test::Numeric(Order::LessOrEqual),
+        false,
+    ),
+    ("numericgreaterthan", Test::Numeric(Order::Greater), false),
+    (
+        "numericgreaterthanequals",
+        Test::Numeric(Order::GreaterOrEqual),
+        false,
+    ),
+    ("dateequals", Test::Date(Order::Equal), false),
+    ("datenotequals", Test::Date(Order::Equal), true),
+    ("datelessthan", Test::Date(Order::Less), false),
+    ("datelessthanequals", Test::Date(Order::LessOrEqual), false),
+    ("dategreaterthan", Test::Date(Order::Greater), false),
+    (
+        "dategreaterthanequals",
+        Test::Date(Order::GreaterOrEqual),
+        false,
+    ),
+    ("bool", Test::Bool, false),
+    ("binaryequals", Test::Binary, false),
+    ("ipaddress", Test::Ip, false),
+    ("notipaddress", Test::Ip, true),
+    ("arnequals", Test::Arn, false),
+    ("arnlike", Test::Arn, false),
+    ("arnnotequals", Test::Arn, true),
+    ("arnnotlike", Test::Arn, true),
+    ("null", Test::Null, false),
+];
+
+impl Operator {
+    /// Reads an operator's name, whatever its case.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        let prefixes = [("forallvalues:", Set::All), ("foranyvalue:", Set::Any)];
+        let prefixed = prefixes
+            .iter()
+            .find_map(|(p, set)| Some((*set, name.strip_prefix(p)?)));
+        let (set, rest) = prefixed.unwrap_or((Set::Scalar, &name));
+        let (bare, if_exists) = match rest.strip_suffix("ifexists") {
+            Some(bare) => (bare, true),
+            None => (rest, false),
+        };
+        let (_, test, negated) = OPERATORS.into_iter().find(|(name, ..)| *name == bare)?;
+        if test == Test::Null && if_exists {
+            return None;
+        }
+        Some(Self {
+            set,
+            test,
+            negated,
+            if_exists,
+        })
+    }
+}
+
+/// One operator on one key, ready to be tested.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition {
+    operator: Operator,
+    /// Lower case.
+    key: Box<str>,
+    literals: Literals,
+}
+
+/// The values of a policy, parsed for their operator.
+#[derive(Debug, Clone)]
+enum Literals {
+    Equals(Box<[Template]>),
+    EqualsIgnoreCase(Box<[Template]>),
+    Numeric(Order, Box<[Decimal]>),
+    Date(Order, Box<[i64]>),
+    Bool(Box<[Template]>),
+    Binary(Box<[Vec<u8>]>),
+    Ip(Box<[Network]>),
+    Arn(Box<[ArnPattern]>),
+    /// For each value, whether it asks for absence.
+    Null(Box<[bool]>),
+}
+
+impl Literals {
+    fn new(test: Test, values: &[String], variables: bool) -> Self {
+        let templates = |wildcards| {
+            let syntax = Syntax {
+                wildcards,
+                variables,
+            };
+            values
+                .iter()
+                .map(|text| Template::new(text, syntax))
+                .collect()
+        };
+        match test {
+            Test::Equals => Self::Equals(templates(false)),
+            Test::EqualsIgnoreCase => Self::EqualsIgnoreCase(templates(false)),
+            Test::Like => Self::Equals(templates(true)),
+            Test::Bool => Self::Bool(templates(false)),
+            Test::Numeric(order) => Self::Numeric(order, readable(values, Decimal::parse)),
+            Test::Date(order) => Self::Date(order, readable(values, date)),
+            Test::Binary => Self::Binary(readable(values, |v| STANDARD.decode(v).ok())),
+            Test::Ip => Self::Ip(readable(values, Network::parse)),
+            Test::Arn => {
+                let patterns = values.iter().map(|v| ArnPattern::condition(v, variables));
+                Self::Arn(patterns.collect())
+            }
+            Test::Null => Self::Null(values.iter().map(|v| is_true(v)).collect()),
+        }
+    }
+
+    /// Whether any literal matches; `None` when the request's value is not of the type.
+    fn any(&self, value: &str, env: &Env<'_>) -> Option<bool> {
+        Some(match self {
+            Self::Equals(all) => all.iter().any(|t| t.matches(value, env)),
+            Self::EqualsIgnoreCase(all) => {
+                let value = value.to_lowercase();
+                all.iter()
+                    .any(|t| t.text(env).is_some_and(|text| text.to_lowercase() == value))
+            }
+            Self::Numeric(order, all) => match Decimal::parse(value) {
+                Some(value) => all.iter().any(|literal| order.holds(&value, literal)),
+                None => false,
+            },
+            Self::Date(order, all) => match date(value) {
+                Some(value) => all.iter().any(|literal| order.holds(&value, literal)),
+                None => false,
+            },
+            Self::Bool(all) => {
+                let value = is_true(value);
+                all.iter()
+                    .any(|t| t.text(env).is_some_and(|text| is_true(&text) == value))
+            }
+            Self::Binary(all) => match STANDARD.decode(value) {
+                Ok(value) => all.contains(&value),
+                Err(_) => false,
+            },
+            Self::Ip(all) => {
+                let address = address(value)?;
+                all.iter().any(|network| network.contains(address))
+            }
+            Self::Arn(all) => {
+                let target = Target::parse(value).filter(|t| matches!(t, Target::Arn(..)))?;
+                all.iter()
+                    .any(|pattern| pattern.matches(&target, env) == Match::Yes)
+            }
+            Self::Null(_) => return None,
+        })
+    }
+}
+
+fn readable<T>(values: &[String], parse: impl Fn(&str) -> Option<T>) -> Box<[T]> {
+    values.iter().filter_map(|text| parse(text)).collect()
+}
+
+/// `true` in any case is true, everything else is false.
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
+}
+
+impl Condition {
+    /// Compiles a clause; `None` for an operator that does not exist.
+    pub(crate) fn new(clause: &ConditionClause, variables: bool) -> Option<Self> {
+        let operator = Operator::parse(&clause.operator)?;
+        Some(Self {
+            operator,
+            key: clause.key.to_lowercase().into(),
+            literals: Literals::new(operator.test, &clause.values, variables),
+        })
+    }
+
+    /// Whether the condition holds.
+    pub(crate) fn holds(&self, env: &Env<'_>) -> bool {
+        let found = env.get(&self.key);
+        if let Literals::Null(wanted) = &self.literals {
+            return wanted.contains(&(found == Values::Absent));
+        }
+        let Operator {
+            set,
+            negated,
+            if_exists,
+            ..
+        } = self.operator;
+        match (found, set) {
+            (Values::Absent, Set::Scalar) => if_exists || negated,
+            (Values::Absent, Set::All) => true,
+            (Values::Absent, Set::Any) => if_exists,
+            (Values::One(value), _) => self.accepts(&value, env),
+            (Values::Many(_), Set::Scalar) => false,
+            (Values::Many(values), Set::All) => values.iter().all(|v| self.accepts(v, env)),
+            (Values::Many(values), Set::Any) => values.iter().any(|v| self.accepts(v, env)),
+        }
+    }
+
+    /// A positive operator wants some literal to match, a negated one wants none.
+    fn accepts(&self, value: &str, env: &Env<'_>) -> bool {
+        match self.literals.any(value, env) {
+            Some(matched) => matched != self.operator.negated,
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a request says about itself: condition keys and their values.
+//!
+//! It protects one rule: an absent key, a single value and a list are three different things. Values
+//! are looked up when a policy asks for them; nothing is gathered in advance.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use crate::principal::PrincipalRef;
+
+/// The value of a condition key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Values<'a> {
+    /// The request does not have the key.
+    Absent,
+    /// A single-valued key.
+    One(Cow<'a, str>),
+    /// A multivalued key such as `aws:TagKeys`, even if it has one value. A list without values
+    /// counts as an absent key.
+    Many(Vec<Cow<'a, str>>),
+}
+
+impl<'a> Values<'a> {
+    /// A single value.
+    pub fn one(value: impl Into<Cow<'a, str>>) -> Self {
+        Self::One(value.into())
+    }
+
+    /// A list of values.
+    pub fn many<V: Into<Cow<'a, str>>>(values: impl IntoIterator<Item = V>) -> Self {
+        Self::Many(values.into_iter().map(Into::into).collect())
+    }
+
+    /// A single value, or absence.
+    pub fn optional(value: Option<impl Into<Cow<'a, str>>>) -> Self {
+        value.map_or(Self::Absent, Self::one)
+    }
+
+    /// A list without values is an absent key.
+    fn normal(self) -> Self {
+        match self {
+            Self::Many(values) if values.is_empty() => Self::Absent,
+            _ => self,
+        }
+    }
+}
+
+/// Where condition keys are looked up.
+pub trait Context {
+    /// The value of `key`, which arrives in lower case (`aws:requesttag/team`). A tag key after the
+    /// `/` is lower case too: compare it so.
+    fn get(&self, key: &str) -> Values<'_>;
+}
+
+impl<C: Context + ?Sized> Context for &C {
+    fn get(&self, key: &str) -> Values<'_> {
+        (**self).get(key)
+    }
+}
+
+/// No keys at all.
+impl Context for () {
+    fn get(&self, _: &str) -> Values<'_> {
+        Values::Absent
+    }
+}
+
+/// Condition keys held in a map, for contexts that are small or that come from outside.
+#[derive(Debug, Clone, Default)]
+pub struct ContextMap {
+    keys: BTreeMap<String, Values<'static>>,
+}
+
+impl ContextMap {
+    /// Sets a key, whatever its case; a later value replaces an earlier one.
+    pub fn set(&mut self, key: &str, values: Values<'static>) {
+        self.keys.insert(key.to_lowercase(), values);
+    }
+
+    /// The map with one more single-valued key.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.set(key, Values::one(value.to_owned()));
+        self
+    }
+
+    /// The map with one more multivalued key.
+    #[must_use]
+    pub fn with_list(mut self, key: &str, values: &[&str]) -> Self {
+        self.set(key, Values::many(values.iter().map(|&v| v.to_owned())));
+        self
+    }
+}
+
+impl Context for ContextMap {
+    fn get(&self, key: &str) -> Values<'_> {
+        match self.keys.get(key) {
+            None | Some(Values::Absent) => Values::Absent,
+            Some(Values::One(value)) => Values::one(&**value),
+            Some(Values::Many(values)) => Values::many(values.iter().map(|v| &**v)),
+        }
+    }
+}
+
+/// The keys of one evaluation: those that follow from the caller, then the request's own. A context
+/// can therefore never claim to be somebody else.
+pub(crate) struct Env<'a> {
+    pub(crate) principal: &'a PrincipalRef<'a>,
+    pub(crate) context: &'a dyn Context,
+}
+
+impl<'a> Env<'a> {
+    /// The values of a key given in lower case.
+    pub(crate) fn get(&self, key: &str) -> Values<'a> {
+        self.principal
+            .key(key)
+            .unwrap_or_else(|| self.context.get(key))
+            .normal()
+    }
+}

@@ -1,0 +1,278 @@
+//! A small JSON reader that keeps byte spans. It protects two rules: a key may appear only once in
+//! an object, and nesting is bounded before the stack is.
+//!
+//! It reads RFC 8259 exactly (no comments, no trailing commas, no control characters in strings)
+//! and deliberately does not interpret numbers: they stay as written.
+
+use std::collections::HashSet;
+
+use keywright_base::limits::POLICY_DEPTH;
+
+use crate::{Span, SyntaxError};
+
+/// One JSON value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
+}
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    /// The digits as written.
+    Number(String),
+    Text(String),
+    List(Vec<Node>),
+    /// Members in order, their names distinct.
+    Map(Vec<(String, Node)>),
+}
+
+/// Reads one JSON value and nothing after it but white space.
+pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
+    let mut reader = Reader { text, at: 0 };
+    let node = reader.value(0)?;
+    reader.skip_space();
+    match reader.peek() {
+        None => Ok(node),
+        Some(_) => Err(reader.fault("text after the end of the document")),
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn fault(&self, expected: &'static str) -> SyntaxError {
+        SyntaxError::new(self.at, expected)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), SyntaxError> {
+        if self.peek() != Some(byte) {
+            return Err(self.fault(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The recursion is bounded by `POLICY_DEPTH`.
+    fn value(&mut self, depth: usize) -> Result<Node, SyntaxError> {
+        self.skip_space();
+        let start = self.at;
+        let value = match self.peek() {
+            Some(b'{' | b'[') if depth >= POLICY_DEPTH => {
+                return Err(self.fault("the document is nested too deeply"));
+            }
+            Some(b'{') => self.map(depth + 1)?,
+            Some(b'[') => self.list(depth + 1)?,
+            Some(b'"') => Value::Text(self.string()?),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            _ => self.word()?,
+        };
+        let span = Span {
+            start,
+            end: self.at,
+        };
+        Ok(Node { span, value })
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+        self.at += 1;
+        let mut members = Vec::new();
+        let mut names = HashSet::new();
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Value::Map(members));
+        }
+        loop {
+            self.skip_space();
+            let start = self.at;
+            let name = self.string()?;
+            if !names.insert(name.clone()) {
+                return Err(SyntaxError::new(start, "the same key appears twice"));
+            }
+            self.skip_space();
+            self.expect(b':', "expected ':' after a key")?;
+            members.push((name, self.value(depth)?));
+            self.skip_space();
+            if self.peek() == Some(b'}') {
+                self.at += 1;
+                return Ok(Value::Map(members));
+            }
+            self.expect(b',', "expected ',' or '}' in an object")?;
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+        self.at += 1;
+        let mut items = Vec::new();
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Value::List(items));
+        }
+        loop {
+            items.push(self.value(depth)?);
+            self.skip_space();
+            if self.peek() == Some(b']') {
+                self.at += 1;
+                return Ok(Value::List(items));
+            }
+            self.expect(b',', "expected ',' or ']' in a list")?;
+        }
+    }
+
+    fn word(&mut self) -> Result<Value, SyntaxError> {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let words = [
+            ("true", Value::Bool(true)),
+            ("false", Value::Bool(false)),
+            ("null", Value::Null),
+        ];
+        for (word, value) in words {
+            if rest.starts_with(word) {
+                self.at += word.len();
+                return Ok(value);
+            }
+        }
+        Err(self.fault("expected a JSON value"))
+    }
+
+    fn number(&mut self) -> Result<Value, SyntaxError> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let whole = self.digits()?;
+        if whole.len() > 1 && whole.starts_with('0') {
+            return Err(SyntaxError::new(start, "a number starts with a zero"));
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        Ok(Value::Number(text.to_owned()))
+    }
+
+    /// One digit or more.
+    fn digits(&mut self) -> Result<String, SyntaxError> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        match self.text.get(start..self.at) {
+            Some(digits) if !digits.is_empty() => Ok(digits.to_owned()),
+            _ => Err(self.fault("expected a digit")),
+        }
+    }
+
+    fn string(&mut self) -> Result<String, SyntaxError> {
+        self.expect(b'"', "expected a string")?;
+        let mut out = String::new();
+        loop {
+            let start = self.at;
+            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
+                self.at += 1;
+            }
+            out.push_str(self.text.get(start..self.at).unwrap_or_default());
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => out.push(self.escape()?),
+                Some(_) => return Err(self.fault("a control character in a string")),
+                None => return Err(self.fault("a string without its end")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, SyntaxError> {
+        self.at += 1;
+        let letter = self.peek();
+        self.at += 1;
+        Ok(match letter {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => {
+                return Err(SyntaxError::new(
+                    self.at - 1,
+                    "an unknown escape in a string",
+                ));
+            }
+        })
+    }
+
+    /// Four hexadecimal digits, or a surrogate pair of them.
+    fn unicode(&mut self) -> Result<char, SyntaxError> {
+        let first = self.hex4()?;
+        let mut units = vec![first];
+        if (0xd800..0xdc00).contains(&first) {
+            self.expect(b'\\', "half of a surrogate pair")?;
+            self.expect(b'u', "half of a surrogate pair")?;
+            units.push(self.hex4()?);
+        }
+        match char::decode_utf16(units).next() {
+            Some(Ok(c)) => Ok(c),
+            _ => Err(self.fault("half of a surrogate pair")),
+        }
+    }
+
+    fn hex4(&mut self) -> Result<u16, SyntaxError> {
+        let digits = self.text.get(self.at..self.at + 4).unwrap_or_default();
+        if digits.len() != 4 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(self.fault("expected four hexadecimal digits"));
+        }
+        self.at += 4;
+        u16::from_str_radix(digits, 16).map_err(|_| self.fault("expected four hexadecimal digits"))
+    }
+}
+
+/// The characters of a policy as AWS counts them against its quotas: white space between tokens is
+/// free, white space inside strings is not.
+pub fn size_without_whitespace(text: &str) -> usize {
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut size = 0;
+    for c in text.chars() {
+        if quoted {
+            size += 1;
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if !matches!(c, ' ' | '\t' | '\n' | '\r') {
+            size += 1;
+            quoted = c == '"';
+        }
+    }
+    size
+}

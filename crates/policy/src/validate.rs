@@ -1,0 +1,252 @@
+//! What AWS checks when a policy is stored. It protects one rule: a document gets AWS's own message,
+//! and the first of them in AWS's order.
+//!
+//! It judges the text alone: whether principals exist, and how large a policy may be, the caller knows.
+
+mod bucket;
+mod resource;
+mod trust;
+
+use crate::{
+    condition::{Operator, Test},
+    document::{self, Document, Statement, SyntaxError, Version},
+    json,
+    literal::{Decimal, Network, date},
+    resource::Target,
+};
+
+/// What a policy is stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// A managed policy: must be of version 2012-10-17.
+    Managed,
+    /// An inline policy of a user, group or role.
+    Inline,
+    /// A role's trust policy.
+    Trust,
+    /// An S3 bucket policy.
+    Bucket {
+        /// The bucket's name.
+        bucket: &'a str,
+    },
+}
+
+/// Why a policy may not be stored. The text is AWS's message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Not the grammar; the cause says where.
+    #[error("Syntax errors in policy.")]
+    Syntax(#[source] SyntaxError),
+    /// A trust policy that is not JSON.
+    #[error("This policy contains invalid Json")]
+    TrustJson(#[source] SyntaxError),
+    /// A bucket policy that is not JSON.
+    #[error("Policies must be valid JSON and the first byte must be '{{'")]
+    BucketJson(#[source] SyntaxError),
+    /// A bucket policy that leaves the grammar.
+    #[error("Invalid policy syntax.")]
+    BucketSyntax(#[source] SyntaxError),
+    /// A managed policy of another version.
+    #[error("Policy document must be version 2012-10-17 or greater.")]
+    OldVersion,
+    /// An `Effect` in the wrong case, a literal that is none of its type, an ARN with `::` and too
+    /// few segments.
+    #[error("The policy failed legacy parsing")]
+    Legacy,
+    /// A `Sid` that is used twice.
+    #[error("Statement IDs (SID) in a single policy must be unique.")]
+    RepeatedSid,
+    /// A `Sid` with other characters than letters and digits.
+    #[error(
+        "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular \
+         expression [0-9A-Za-z]*"
+    )]
+    SidCharacters,
+    /// A statement without actions.
+    #[error("Policy statement must contain actions.")]
+    NoActions,
+    /// A statement without resources.
+    #[error("Policy statement must contain resources.")]
+    NoResources,
+    /// A resource without a colon.
+    #[error("Resource {0} must be in ARN format or \"*\".")]
+    NotAnArn(String),
+    /// An unknown partition.
+    #[error("Partition \"{partition}\" is not valid for resource \"{arn}\".")]
+    Partition {
+        /// The partition.
+        partition: String,
+        /// The resource, filled up to six segments.
+        arn: String,
+    },
+    /// A resource's service that is missing or has wildcards.
+    #[error("Resource vendor must be fully qualified and cannot contain regexes.")]
+    ResourceVendor,
+    /// An IAM resource with a region.
+    #[error("IAM resource {0} cannot contain region information.")]
+    IamRegion(String),
+    /// An S3 resource with a region.
+    #[error("Resource {0} can not contain region information.")]
+    Region(String),
+    /// An IAM resource of no known type.
+    #[error(
+        "IAM resource path must either be \"*\", root, or start with user/, federated-user/, role/, \
+         group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, \
+         oidc-provider/, report/, access-report/."
+    )]
+    IamPath,
+    /// An action without a service.
+    #[error("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")]
+    ActionVendor,
+    /// An action with two colons or more.
+    #[error("Actions/Condition can contain only one colon.")]
+    ActionColons,
+    /// An action's service with other characters than letters, digits, hyphens and points.
+    #[error("Vendor {0} is not valid")]
+    Vendor(String),
+    /// A principal in an identity-based policy.
+    #[error("Policy document should not specify a principal.")]
+    Principal,
+    /// An element that this kind of policy must not have.
+    #[error("Has prohibited field {0}")]
+    Prohibited(&'static str),
+    /// An element that this kind of policy must have.
+    #[error("Missing required field {0}")]
+    Missing(&'static str),
+    /// A trust policy about other actions than those of STS.
+    #[error("AssumeRole policy may only specify STS AssumeRole actions.")]
+    TrustAction,
+    /// A principal that cannot exist.
+    #[error("Invalid principal in policy: \"{kind}\":\"{value}\"")]
+    TrustPrincipal {
+        /// `AWS`, `SERVICE`, `FEDERATED` or `CANONICALUSER`.
+        kind: String,
+        /// The principal as written.
+        value: String,
+    },
+    /// A bucket policy's principal that cannot exist.
+    #[error("Invalid principal in policy")]
+    BucketPrincipal,
+    /// A bucket policy with an Allow for everyone but some.
+    #[error("Allow with NotPrincipal is not allowed.")]
+    AllowNotPrincipal,
+    /// A bucket policy about something that S3 does not do.
+    #[error("Policy has invalid action")]
+    BucketAction,
+    /// A bucket policy about something else than the bucket.
+    #[error("Policy has invalid resource")]
+    BucketResource,
+    /// An object action on a bucket, or the other way round.
+    #[error("Action does not apply to any resource(s) in statement")]
+    ActionResource,
+}
+
+/// Checks a policy before it is stored.
+///
+/// # Errors
+/// The first [`Violation`] in AWS's order. The caller picks the code: `MalformedPolicyDocument` for
+/// IAM and STS, `MalformedPolicy` for S3.
+pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
+    match kind {
+        Kind::Bucket { bucket } => return bucket::validate(text, bucket),
+        Kind::Trust => json::read(text).map(drop).map_err(Violation::TrustJson)?,
+        Kind::Managed | Kind::Inline => {}
+    }
+    let parsed = json::read(text)
+        .and_then(document::document)
+        .map_err(Violation::Syntax)?;
+    let document = parsed.document;
+    if kind == Kind::Managed && document.version != Some(Version::V2012) {
+        return Err(Violation::OldVersion);
+    }
+    if parsed.misspelt_effect.is_some() || !literals_are_readable(&document) {
+        return Err(Violation::Legacy);
+    }
+    let resources = resource::check(&document)?;
+    sids(&document)?;
+    if kind == Kind::Trust {
+        return trust::check(&document).map(|()| document);
+    }
+    if document.statements.iter().any(lacks_actions) {
+        return Err(Violation::NoActions);
+    }
+    if let Some(violation) = resources {
+        return Err(violation);
+    }
+    if document.statements.iter().any(lacks_resources) {
+        return Err(Violation::NoResources);
+    }
+    actions(&document)?;
+    if document.statements.iter().any(|s| s.principal.is_some()) {
+        return Err(Violation::Principal);
+    }
+    Ok(document)
+}
+
+fn lacks_actions(statement: &Statement) -> bool {
+    statement
+        .action
+        .as_ref()
+        .is_none_or(|clause| clause.elements.is_empty())
+}
+
+fn lacks_resources(statement: &Statement) -> bool {
+    statement
+        .resource
+        .as_ref()
+        .is_none_or(|clause| clause.elements.is_empty())
+}
+
+/// Whether every literal is of its operator's type; a variable may stand in an ARN.
+fn literals_are_readable(document: &Document) -> bool {
+    let clauses = document.statements.iter().flat_map(|s| &s.conditions);
+    clauses.into_iter().all(|clause| {
+        let test = Operator::parse(&clause.operator).map(|operator| operator.test);
+        clause.values.iter().all(|value| match test {
+            Some(Test::Numeric(_)) => Decimal::parse(value).is_some(),
+            Some(Test::Date(_)) => date(value).is_some(),
+            Some(Test::Ip) => Network::parse(value).is_some(),
+            Some(Test::Arn) => value.contains(['*', '$']) || Target::parse(value).is_some(),
+            _ => true,
+        })
+    })
+}
+
+/// Sids are unique, the empty one aside, and alphanumeric.
+fn sids(document: &Document) -> Result<(), Violation> {
+    let sids = document.statements.iter().filter_map(|s| s.sid.as_deref());
+    let mut seen = std::collections::HashSet::new();
+    for sid in sids.filter(|sid| !sid.is_empty()) {
+        if !seen.insert(sid) {
+            return Err(Violation::RepeatedSid);
+        }
+    }
+    if seen
+        .iter()
+        .any(|sid| !sid.bytes().all(|b| b.is_ascii_alphanumeric()))
+    {
+        return Err(Violation::SidCharacters);
+    }
+    Ok(())
+}
+
+/// `*`, or a service and a name with one colon between them.
+fn actions(document: &Document) -> Result<(), Violation> {
+    let clauses = document.statements.iter().filter_map(|s| s.action.as_ref());
+    for action in clauses.flat_map(|clause| clause.elements.iter().flatten()) {
+        let Some((vendor, name)) = action.split_once(':') else {
+            if action == "*" {
+                continue;
+            }
+            return Err(Violation::ActionVendor);
+        };
+        if name.contains(':') {
+            return Err(Violation::ActionColons);
+        }
+        let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+        if vendor != "*" && (vendor.is_empty() || !vendor.bytes().all(known)) {
+            return Err(Violation::Vendor(vendor.to_owned()));
+        }
+    }
+    Ok(())
+}

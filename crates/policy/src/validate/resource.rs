@@ -1,0 +1,106 @@
+//! The form of resources in policies that IAM stores. It protects one rule: a resource that could
+//! never match is refused with AWS's words, and only such a one.
+
+use super::Violation;
+use crate::document::Document;
+
+const PARTITIONS: [&str; 9] = [
+    "*",
+    "aws",
+    "aws-cn",
+    "aws-us-gov",
+    "aws-iso",
+    "aws-iso-b",
+    "aws-iso-e",
+    "aws-iso-f",
+    "aws-eusc",
+];
+
+/// What may stand after the account of an IAM resource, apart from `*` and `root`.
+const IAM_PATHS: [&str; 13] = [
+    "user/",
+    "federated-user/",
+    "role/",
+    "group/",
+    "instance-profile/",
+    "mfa/",
+    "server-certificate/",
+    "policy/",
+    "sms-mfa/",
+    "saml-provider/",
+    "oidc-provider/",
+    "report/",
+    "access-report/",
+];
+
+/// The S3 resources that live in a region.
+const S3_REGIONAL: [&str; 6] = [
+    "accesspoint/",
+    "access-grants/",
+    "async-request/",
+    "job/",
+    "storage-lens/",
+    "storage-lens-group/",
+];
+
+/// Checks every resource. The first complaint is returned as a value, because AWS reports it later;
+/// a resource that cannot be read at all is an error at once.
+pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation> {
+    let clauses = document
+        .statements
+        .iter()
+        .filter_map(|s| s.resource.as_ref());
+    for resource in clauses.flat_map(|clause| clause.elements.iter().flatten()) {
+        if resource == "*" {
+            continue;
+        }
+        match form(resource) {
+            Ok(()) => {}
+            Err(Violation::Legacy) => return Err(Violation::Legacy),
+            Err(violation) => return Ok(Some(violation)),
+        }
+    }
+    Ok(None)
+}
+
+fn form(resource: &str) -> Result<(), Violation> {
+    let Some((_, rest)) = resource.split_once(':') else {
+        return Err(Violation::NotAnArn(resource.to_owned()));
+    };
+    let mut parts = rest.splitn(5, ':');
+    let partition = parts.next().unwrap_or_default();
+    if !PARTITIONS.contains(&partition) {
+        let partition = partition.to_owned();
+        return Err(Violation::Partition {
+            partition,
+            arn: filled(rest),
+        });
+    }
+    let vendor = parts.next().unwrap_or("*");
+    if vendor.is_empty() || (resource.matches(':').count() < 5 && resource.contains("::")) {
+        return Err(Violation::Legacy);
+    }
+    if vendor.contains(['*', '?']) {
+        return Err(Violation::ResourceVendor);
+    }
+    let region = parts.next().unwrap_or("*");
+    let path = parts.nth(1).unwrap_or("*");
+    match vendor {
+        "iam" if !region.is_empty() => Err(Violation::IamRegion(resource.to_owned())),
+        "iam" if !is_iam_path(path) => Err(Violation::IamPath),
+        "s3" if !region.is_empty() && !S3_REGIONAL.iter().any(|p| path.starts_with(p)) => {
+            Err(Violation::Region(resource.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_iam_path(path: &str) -> bool {
+    path == "*" || path == "root" || IAM_PATHS.iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// `arn:` and the five segments after it, the missing ones filled with `*`.
+fn filled(rest: &str) -> String {
+    let present = rest.splitn(5, ':').count();
+    format!("arn:{rest}{}", ":*".repeat(5_usize.saturating_sub(present)))
+}
