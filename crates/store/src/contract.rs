@@ -1,0 +1,395 @@
+//! The contract that every engine keeps, and the rule it protects: nothing is acknowledged before
+//! it is durable, and a change is committed against the version it was computed from.
+//!
+//! Three parts. [`Ledger`] holds IAM state as opaque records per account, under one version number
+//! per account. [`Journal`] holds the few unbounded tables beside it: last use, attempts with
+//! inactive keys, sessions. [`ObjectIndex`] holds what S3 knows about buckets, objects and uploads
+//! (never their bytes). The store does not know what a record means; secrets reach it already
+//! sealed.
+
+use std::{future::Future, pin::Pin};
+
+use keywright_base::{AccessKeyId, AccountId, Timestamp};
+
+/// A future that an engine returns. The work is queued when the method is called, in call order,
+/// not when the future is first polled; dropping the future does not cancel the work.
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why the store could not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The commit was computed from another version than the stored one; nothing was written.
+    #[error("account {account} is at version {actual}, the commit was computed from {base}")]
+    Conflict {
+        /// The account.
+        account: AccountId,
+        /// The version the commit named.
+        base: u64,
+        /// The version that is stored.
+        actual: u64,
+    },
+    /// A precondition of an index write did not hold; nothing of its batch was written.
+    #[error("a precondition of the write did not hold")]
+    Precondition(Failed),
+    /// The stored schema is newer than this program.
+    #[error("the database has schema {found}, this program knows up to {known}")]
+    NewerSchema {
+        /// Schema number found.
+        found: u32,
+        /// Newest schema number known.
+        known: u32,
+    },
+    /// Disk, driver or engine failure. Whether the write happened is then unknown.
+    #[error("storage failure: {0}")]
+    Unavailable(String),
+}
+
+/// Which precondition of an [`IndexWrite`] failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// The bucket does not exist.
+    NoSuchBucket,
+    /// The bucket exists; its present row.
+    BucketExists(Box<BucketRow>),
+    /// The bucket has objects or unfinished uploads.
+    BucketNotEmpty,
+    /// The upload does not exist.
+    NoSuchUpload,
+    /// The object's [`Expect`] did not hold; its present row, if there is one.
+    ObjectChanged(Option<Box<ObjectRow>>),
+}
+
+// ---------------------------------------------------------------------------------------------
+// Ledger
+
+/// One record of an account's IAM state. `kind` and `id` are its key inside the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What it is, for example `user`; a short lower-case word.
+    pub kind: String,
+    /// Its immutable id inside the kind.
+    pub id: String,
+    /// The encoded record, opaque to the store.
+    pub body: Vec<u8>,
+}
+
+/// One write of a [`Commit`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Inserts or replaces.
+    Put(Record),
+    /// Removes; removing what is not there is not an error.
+    Delete {
+        /// The record's kind.
+        kind: String,
+        /// The record's id.
+        id: String,
+    },
+}
+
+/// A change of one account, all or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The account; version 0 means that it does not exist yet and is created by this commit.
+    pub account: AccountId,
+    /// The version this was computed from.
+    pub base: u64,
+    /// What changes; the new version is `base + 1`.
+    pub writes: Vec<Write>,
+}
+
+/// IAM state, per account.
+pub trait Ledger: Send + Sync {
+    /// Every account with its version, ascending by id.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError>;
+
+    /// Calls `each` for every record of an account, in unspecified order. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn load(&self, account: AccountId, each: &mut dyn FnMut(Record)) -> Result<(), StoreError>;
+
+    /// Commits durably; the result is the new version. Commits of one account take effect in the
+    /// order of the calls, and many callers share one flush.
+    ///
+    /// Errors: [`StoreError::Conflict`] when `base` is not the stored version (nothing written);
+    /// [`StoreError::Unavailable`] when the outcome is unknown.
+    fn commit(&self, commit: Commit) -> Pending<Result<u64, StoreError>>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Journal
+
+/// The last use of an access key or a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUse {
+    /// An access key id, or a user's unique id for its password.
+    pub subject: String,
+    /// When.
+    pub at: Timestamp,
+    /// Service namespace, for example `s3`.
+    pub service: String,
+    /// Region of the credential scope.
+    pub region: String,
+}
+
+/// A request that was correctly signed with an inactive access key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The key.
+    pub key: AccessKeyId,
+    /// Where it came from, an IP address.
+    pub source_address: String,
+    /// The `User-Agent` header, truncated by the caller.
+    pub user_agent: String,
+    /// Service and action, for example `s3:PutObject`.
+    pub action: String,
+    /// When the last of them was seen.
+    pub at: Timestamp,
+    /// How many; 1 when recording.
+    pub count: u64,
+}
+
+/// Temporary credentials that were issued. The secret stays inside the sealed token that the client
+/// holds; the store only remembers that the session exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The temporary (`ASIA`) key id.
+    pub key: AccessKeyId,
+    /// The long-term key whose signature minted it.
+    pub source: AccessKeyId,
+    /// The principal's ARN at the time.
+    pub principal: String,
+    /// The action that minted it, for example `sts:GetSessionToken`.
+    pub action: String,
+    /// When it was issued.
+    pub issued: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// Distinct (source address, user agent, action) rows kept for one inactive key; the oldest give
+/// way, and the total per key keeps counting.
+pub const ATTEMPT_ROWS_PER_KEY: usize = 64;
+
+/// Sessions in one answer of [`Journal::sessions`]; those that end last are the ones kept.
+pub const SESSIONS_LISTED: usize = 1000;
+
+/// The unbounded tables beside the ledger.
+pub trait Journal: Send + Sync {
+    /// Every recorded last use. Blocking; called once at the start.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn last_uses(&self) -> Result<Vec<LastUse>, StoreError>;
+
+    /// Records last uses; a later `at` replaces an earlier one, never the other way round.
+    fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>>;
+
+    /// Forgets everything recorded for these subjects (deleted keys and users): last use and
+    /// attempts.
+    fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>>;
+
+    /// Adds to the counts of attempts with inactive keys.
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Pending<Result<(), StoreError>>;
+
+    /// The attempts with one key, latest first, and the total that includes rows that gave way.
+    fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>>;
+
+    /// Records an issued session; one with the same key is replaced.
+    fn record_session(&self, session: Session) -> Pending<Result<(), StoreError>>;
+
+    /// The sessions minted from one long-term key that end after `now`, the last to end first, at
+    /// most [`SESSIONS_LISTED`].
+    fn sessions(
+        &self,
+        source: AccessKeyId,
+        now: Timestamp,
+    ) -> Pending<Result<Vec<Session>, StoreError>>;
+
+    /// Removes sessions that ended before `now`; one that ends exactly then stays for the next
+    /// purge.
+    fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Object index
+
+/// A bucket. Names are unique in the whole installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketRow {
+    /// The bucket's name.
+    pub name: String,
+    /// Its owner.
+    pub account: AccountId,
+    /// Everything else (region, creation, policy, …), opaque to the store.
+    pub body: Vec<u8>,
+}
+
+/// The current version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRow {
+    /// The bucket.
+    pub bucket: String,
+    /// The key; ordered by its UTF-8 bytes.
+    pub key: String,
+    /// The entity tag without quotes; what [`Expect::Etag`] compares.
+    pub etag: String,
+    /// Everything else (size, blob, metadata, …), opaque to the store.
+    pub body: Vec<u8>,
+}
+
+/// An unfinished multipart upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadRow {
+    /// The bucket.
+    pub bucket: String,
+    /// The key that the upload will create.
+    pub key: String,
+    /// The upload's id, unique in the installation.
+    pub upload: String,
+    /// Opaque.
+    pub body: Vec<u8>,
+}
+
+/// One uploaded part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRow {
+    /// The upload's id.
+    pub upload: String,
+    /// 1 to 10,000.
+    pub number: i32,
+    /// Opaque.
+    pub body: Vec<u8>,
+}
+
+/// What must be true of an object for a write to happen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Expect {
+    /// Anything.
+    #[default]
+    Any,
+    /// There is no such object (`If-None-Match: *`).
+    Absent,
+    /// It exists with this entity tag (`If-Match`).
+    Etag(String),
+}
+
+/// One write to the index. A batch of them is all or nothing; each sees what those before it did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexWrite {
+    /// Creates a bucket. Fails with [`Failed::BucketExists`].
+    CreateBucket(BucketRow),
+    /// Replaces a bucket's body (never its owner) if it still has the body `was`; fails with
+    /// [`Failed::NoSuchBucket`], or with [`Failed::BucketExists`] and the present row when the body
+    /// is another.
+    UpdateBucket {
+        /// The new row.
+        row: BucketRow,
+        /// The body that was read.
+        was: Vec<u8>,
+    },
+    /// Deletes a bucket that has no objects and no uploads. Fails with [`Failed::NoSuchBucket`] or
+    /// [`Failed::BucketNotEmpty`].
+    DeleteBucket(String),
+    /// Writes an object. Fails with [`Failed::NoSuchBucket`] or [`Failed::ObjectChanged`].
+    PutObject {
+        /// The new row.
+        row: ObjectRow,
+        /// Its precondition.
+        expect: Expect,
+    },
+    /// Deletes an object; one that is not there (nor its bucket) is not an error unless `expect`
+    /// says so. Fails with [`Failed::ObjectChanged`].
+    DeleteObject {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// Its precondition.
+        expect: Expect,
+    },
+    /// Starts an upload under an id that was never used. Fails with [`Failed::NoSuchBucket`].
+    CreateUpload(UploadRow),
+    /// Adds or replaces a part. Fails with [`Failed::NoSuchUpload`].
+    PutPart(PartRow),
+    /// Ends an upload and removes its parts' rows. Fails with [`Failed::NoSuchUpload`].
+    DeleteUpload(String),
+}
+
+/// What a batch replaced or removed, in the order of its writes, so that the caller can free the
+/// bytes behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Displaced {
+    /// Objects that were overwritten or deleted.
+    pub objects: Vec<ObjectRow>,
+    /// Parts that were replaced, or removed with their upload.
+    pub parts: Vec<PartRow>,
+}
+
+/// A range of a listing: names that start with `prefix` and are greater than `after` (or, with
+/// `inclusive`, not less), ascending by UTF-8 bytes, at most `limit`.
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    /// Only names that start with this.
+    pub prefix: String,
+    /// Where to begin; bytes, because the successor of a common prefix need not be UTF-8.
+    pub after: Vec<u8>,
+    /// Whether a name equal to `after` is included.
+    pub inclusive: bool,
+    /// At most this many rows.
+    pub limit: usize,
+}
+
+/// What S3 knows, beside the bytes.
+pub trait ObjectIndex: Send + Sync {
+    /// Applies a batch durably, all or nothing, sharing one flush with other callers.
+    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>>;
+
+    /// One bucket.
+    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>>;
+
+    /// The buckets of an account, by name.
+    fn buckets(
+        &self,
+        account: AccountId,
+        range: Range,
+    ) -> Pending<Result<Vec<BucketRow>, StoreError>>;
+
+    /// One object.
+    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>>;
+
+    /// The objects of a bucket, by key.
+    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>>;
+
+    /// One upload.
+    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>>;
+
+    /// The uploads of a bucket, by key and then by upload id; `range.after` is `key \0 upload`.
+    /// Without a zero byte it stands before every upload of that key; ids being ASCII, `key \0
+    /// \xff` stands behind them. Neither keys nor ids contain a zero byte.
+    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>>;
+
+    /// The parts of an upload with a number above `after`, ascending, at most `limit`.
+    fn parts(
+        &self,
+        upload: &str,
+        after: i32,
+        limit: usize,
+    ) -> Pending<Result<Vec<PartRow>, StoreError>>;
+
+    /// Calls `each` with the body of every object and part row of the installation, so that blobs
+    /// that nothing refers to can be swept at the start. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError>;
+}
+
+/// An engine: all three parts over one durable medium.
+pub trait Store: Ledger + Journal + ObjectIndex {}
+
+impl<T: Ledger + Journal + ObjectIndex> Store for T {}

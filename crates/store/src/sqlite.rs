@@ -1,0 +1,305 @@
+//! The embedded engine: one SQLite file in WAL mode with `synchronous=FULL`.
+//!
+//! The rule it protects: one thread writes, in the order of the calls, and answers after the flush
+//! that made the answer true; readers never wait for it and see everything that was acknowledged.
+//! Nothing relies on a clean shutdown. It does not cache rows: whoever wants a snapshot in memory
+//! builds one.
+
+mod index;
+mod journal;
+mod ledger;
+mod listing;
+mod queue;
+mod schema;
+mod writer;
+
+use std::{
+    fmt,
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
+    io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use self::{
+    queue::{Queue, Served},
+    writer::{Done, Job, Writer},
+};
+use crate::{
+    contract::{Pending, StoreError},
+    durable,
+};
+
+/// Writes that may wait; the next caller blocks until there is room.
+const WRITES_QUEUED: usize = 1024;
+/// Reads that may wait; the next caller blocks until there is room.
+const READS_QUEUED: usize = 1024;
+/// Bounds of the number of reading threads; between them, one per processor.
+const READERS: (usize, usize) = (2, 8);
+/// Prepared statements that a connection keeps; more than the engine has.
+const STATEMENTS: usize = 96;
+
+/// A read: runs on a reading thread, between transactions.
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// The embedded engine. Cheap calls that queue work; dropping it finishes what is queued.
+pub struct Sqlite {
+    path: PathBuf,
+    writes: Arc<Queue<Job>>,
+    reads: Arc<Queue<Read>>,
+    checkpoints: Arc<Queue<()>>,
+    threads: Vec<JoinHandle<()>>,
+    /// Held as long as this lives; the system frees it however the process ends.
+    _lock: File,
+}
+
+impl Sqlite {
+    /// Opens the database, creating it (mode 0600) in an existing folder, and brings its schema to
+    /// date. Beside `path` it keeps `path` with `-wal`, `-shm` and `-lock` appended. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`]; [`StoreError::Unavailable`], also when another process (or
+    /// another value of this type) has it open.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |error| unavailable(path, &error);
+        let lock = lock(path)?;
+        create_private(path).map_err(failed)?;
+        let mut connection = connect(path, Access::Write)?;
+        schema::migrate(&mut connection)?;
+        for suffix in ["-wal", "-shm"] {
+            tighten(&beside(path, suffix)).map_err(failed)?;
+        }
+        durable::sync_dir(durable::folder_of(path)).map_err(failed)?;
+        let mut store = Self {
+            path: path.to_owned(),
+            writes: Arc::new(Queue::new(WRITES_QUEUED)),
+            reads: Arc::new(Queue::new(READS_QUEUED)),
+            checkpoints: Arc::new(Queue::new(1)),
+            threads: Vec::new(),
+            _lock: lock,
+        };
+        store.start(connection)?;
+        Ok(store)
+    }
+
+    /// Finishes what is queued and ends the threads; the same as dropping it. Blocking.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    /// Starts the threads: one that writes, one that checkpoints, some that read.
+    fn start(&mut self, connection: Connection) -> Result<(), StoreError> {
+        let writer = Writer {
+            connection,
+            jobs: Arc::clone(&self.writes),
+            checkpoints: Arc::clone(&self.checkpoints),
+            log: beside(&self.path, "-wal"),
+        };
+        self.spawn("store-write", move || writer.run())?;
+        let (connection, wakes) = (
+            connect(&self.path, Access::Write)?,
+            self.checkpoints.clone(),
+        );
+        self.spawn("store-checkpoint", move || checkpoint(&connection, &wakes))?;
+        let readers = thread::available_parallelism().map_or(READERS.0, usize::from);
+        for _ in 0..readers.clamp(READERS.0, READERS.1) {
+            let (connection, reads) = (connect(&self.path, Access::Read)?, self.reads.clone());
+            self.spawn("store-read", move || serve_reads(&connection, &reads))?;
+        }
+        Ok(())
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let thread = thread::Builder::new().name(name.into()).spawn(body);
+        self.threads
+            .push(thread.map_err(|error| unavailable(&self.path, &error))?);
+        Ok(())
+    }
+
+    /// Queues a write. Its result, good or bad, is answered after the flush.
+    fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<Result<T, StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.writes.push(Box::new(
+            move |connection: Result<&Connection, StoreError>| {
+                let result = connection.and_then(work);
+                let keep = result.is_ok();
+                let answer = Box::new(move |lost: Option<StoreError>| {
+                    // Nobody listening any more is fine.
+                    let _ = sender.send(lost.map_or(result, Err));
+                });
+                Done { keep, answer }
+            },
+        ));
+        answered(receiver)
+    }
+
+    /// Queues a read.
+    fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<Result<T, StoreError>> {
+        let (sender, receiver) = oneshot::channel();
+        self.reads.push(Box::new(move |connection: &Connection| {
+            let _ = sender.send(work(connection));
+        }));
+        answered(receiver)
+    }
+
+    /// A connection of its own for a blocking read of much, on the caller's thread.
+    fn reader(&self) -> Result<Connection, StoreError> {
+        connect(&self.path, Access::Read)
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.writes.close();
+        self.reads.close();
+        self.checkpoints.close();
+        let this = thread::current().id();
+        for thread in self
+            .threads
+            .drain(..)
+            .filter(|thread| thread.thread().id() != this)
+        {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+fn answered<T: Send + 'static>(
+    receiver: oneshot::Receiver<Result<T, StoreError>>,
+) -> Pending<Result<T, StoreError>> {
+    Box::pin(async {
+        let closed = || Err(StoreError::Unavailable("the store is closed".into()));
+        receiver.await.unwrap_or_else(|_| closed())
+    })
+}
+
+fn serve_reads(connection: &Connection, reads: &Queue<Read>) {
+    let _served = Served(reads);
+    while let Some(read) = reads.pop() {
+        read(connection);
+    }
+}
+
+/// Copies the log into the database beside the writer. The writer's own checkpoint, further up,
+/// then finds little left to copy, and the log starts over.
+fn checkpoint(connection: &Connection, wakes: &Queue<()>) {
+    let _served = Served(wakes);
+    while let Some(()) = wakes.pop() {
+        let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if let Err(error) = copied {
+            tracing::warn!(%error, "a checkpoint failed; the next one will copy what it left");
+        }
+    }
+}
+
+enum Access {
+    Read,
+    Write,
+}
+
+fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+    let (flag, settings) = match access {
+        // A second process (a backup, an administrator) may hold a lock for a moment.
+        Access::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA query_only = ON;"),
+        Access::Write => (
+            OpenFlags::SQLITE_OPEN_READ_WRITE,
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
+             PRAGMA checkpoint_fullfsync = ON;
+             PRAGMA wal_autocheckpoint = 4096;
+             PRAGMA journal_size_limit = 4194304;",
+        ),
+    };
+    let connection = Connection::open_with_flags(path, flag | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.execute_batch(settings)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(connection)
+}
+
+/// Takes the lock that keeps a second server out; SQLite's own would also keep backups out.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(beside(path, "-lock"))
+        .map_err(|error| unavailable(path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(unavailable(
+            path,
+            &"another running server has this database open",
+        )),
+        Err(TryLockError::Error(error)) => Err(unavailable(path, &error)),
+    }
+}
+
+/// SQLite gives the files beside the database the database's own mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
+    tighten(path)
+}
+
+fn tighten(path: &Path) -> io::Result<()> {
+    match fs::set_permissions(path, Permissions::from_mode(0o600)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn unavailable(path: &Path, why: &dyn fmt::Display) -> StoreError {
+    StoreError::Unavailable(format!("{}: {why}", path.display()))
+}
+
+/// A stored number that the program cannot have written.
+fn corrupt(what: &str) -> StoreError {
+    StoreError::Unavailable(format!("the database holds an impossible {what}"))
+}
+
+#[cfg(test)]
+mod tests;

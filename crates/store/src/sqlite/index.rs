@@ -1,0 +1,203 @@
+//! Writes to the object index in SQLite, each with its precondition.
+//!
+//! The rule it protects: a precondition is judged in the transaction that acts on it. The reads are
+//! in `listing`.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{ledger::column, listing};
+use crate::contract::{
+    BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, StoreError, UploadRow,
+};
+
+/// Applies a batch in order, inside the open transaction; an error leaves undoing to the caller.
+pub(super) fn apply(
+    connection: &Connection,
+    batch: Vec<IndexWrite>,
+) -> Result<Displaced, StoreError> {
+    let mut displaced = Displaced::default();
+    for write in batch {
+        match write {
+            IndexWrite::CreateBucket(row) => create_bucket(connection, &row)?,
+            IndexWrite::UpdateBucket { row, was } => update_bucket(connection, &row, &was)?,
+            IndexWrite::DeleteBucket(name) => delete_bucket(connection, &name)?,
+            IndexWrite::PutObject { row, expect } => {
+                require_bucket(connection, &row.bucket)?;
+                displaced
+                    .objects
+                    .extend(expected(connection, &row.bucket, &row.key, &expect)?);
+                put_object(connection, &row)?;
+            }
+            IndexWrite::DeleteObject {
+                bucket,
+                key,
+                expect,
+            } => {
+                let present = expected(connection, &bucket, &key, &expect)?;
+                if present.is_some() {
+                    delete_object(connection, &bucket, &key)?;
+                }
+                displaced.objects.extend(present);
+            }
+            IndexWrite::CreateUpload(row) => {
+                require_bucket(connection, &row.bucket)?;
+                create_upload(connection, &row)?;
+            }
+            IndexWrite::PutPart(row) => displaced.parts.extend(put_part(connection, &row)?),
+            IndexWrite::DeleteUpload(upload) => {
+                displaced.parts.extend(delete_upload(connection, &upload)?);
+            }
+        }
+    }
+    Ok(displaced)
+}
+
+fn create_bucket(connection: &Connection, row: &BucketRow) -> Result<(), StoreError> {
+    if let Some(present) = listing::bucket(connection, &row.name)? {
+        return refuse(Failed::BucketExists(Box::new(present)));
+    }
+    connection
+        .prepare_cached("INSERT INTO bucket (name, account, body) VALUES (?1, ?2, ?3)")?
+        .execute((row.name.as_bytes(), column(row.account), &row.body))?;
+    Ok(())
+}
+
+fn update_bucket(connection: &Connection, row: &BucketRow, was: &[u8]) -> Result<(), StoreError> {
+    match listing::bucket(connection, &row.name)? {
+        None => refuse(Failed::NoSuchBucket),
+        Some(present) if present.body != was => refuse(Failed::BucketExists(Box::new(present))),
+        Some(_) => {
+            connection
+                .prepare_cached("UPDATE bucket SET body = ?2 WHERE name = ?1")?
+                .execute((row.name.as_bytes(), &row.body))?;
+            Ok(())
+        }
+    }
+}
+
+fn delete_bucket(connection: &Connection, name: &str) -> Result<(), StoreError> {
+    require_bucket(connection, name)?;
+    for sql in [
+        "SELECT 1 FROM object WHERE bucket = ?1 LIMIT 1",
+        "SELECT 1 FROM upload WHERE bucket = ?1 LIMIT 1",
+    ] {
+        if connection.prepare_cached(sql)?.exists([name.as_bytes()])? {
+            return refuse(Failed::BucketNotEmpty);
+        }
+    }
+    connection
+        .prepare_cached("DELETE FROM bucket WHERE name = ?1")?
+        .execute([name.as_bytes()])?;
+    Ok(())
+}
+
+fn require_bucket(connection: &Connection, name: &str) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM bucket WHERE name = ?1")?;
+    if statement.exists([name.as_bytes()])? {
+        Ok(())
+    } else {
+        refuse(Failed::NoSuchBucket)
+    }
+}
+
+/// The present object, if what is expected of it holds.
+fn expected(
+    connection: &Connection,
+    bucket: &str,
+    key: &str,
+    expect: &Expect,
+) -> Result<Option<ObjectRow>, StoreError> {
+    let present = listing::object(connection, bucket, key)?;
+    let holds = match expect {
+        Expect::Any => true,
+        Expect::Absent => present.is_none(),
+        Expect::Etag(etag) => present.as_ref().is_some_and(|row| row.etag == *etag),
+    };
+    if holds {
+        Ok(present)
+    } else {
+        refuse(Failed::ObjectChanged(present.map(Box::new)))
+    }
+}
+
+fn put_object(connection: &Connection, row: &ObjectRow) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO object (bucket, key, etag, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET etag = excluded.etag, body = excluded.body",
+        )?
+        .execute((
+            row.bucket.as_bytes(),
+            row.key.as_bytes(),
+            &row.etag,
+            &row.body,
+        ))?;
+    Ok(())
+}
+
+fn delete_object(connection: &Connection, bucket: &str, key: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM object WHERE bucket = ?1 AND key = ?2")?
+        .execute((bucket.as_bytes(), key.as_bytes()))?;
+    Ok(())
+}
+
+fn create_upload(connection: &Connection, row: &UploadRow) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT INTO upload (id, bucket, key, body) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((
+            row.upload.as_bytes(),
+            row.bucket.as_bytes(),
+            row.key.as_bytes(),
+            &row.body,
+        ))?;
+    Ok(())
+}
+
+/// Writes a part; the result is the part that it replaced.
+fn put_part(connection: &Connection, row: &PartRow) -> Result<Option<PartRow>, StoreError> {
+    let id = row.upload.as_bytes();
+    if !connection
+        .prepare_cached("SELECT 1 FROM upload WHERE id = ?1")?
+        .exists([id])?
+    {
+        return refuse(Failed::NoSuchUpload);
+    }
+    let replaced = connection
+        .prepare_cached("SELECT body FROM part WHERE upload = ?1 AND number = ?2")?
+        .query_row((id, row.number), |found| found.get(0))
+        .optional()?
+        .map(|body| PartRow {
+            upload: row.upload.clone(),
+            number: row.number,
+            body,
+        });
+    connection
+        .prepare_cached(
+            "INSERT INTO part (upload, number, body) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET body = excluded.body",
+        )?
+        .execute((id, row.number, &row.body))?;
+    Ok(replaced)
+}
+
+/// Removes an upload; the result is the parts that went with it.
+fn delete_upload(connection: &Connection, upload: &str) -> Result<Vec<PartRow>, StoreError> {
+    let id = upload.as_bytes();
+    if connection
+        .prepare_cached("DELETE FROM upload WHERE id = ?1")?
+        .execute([id])?
+        == 0
+    {
+        return refuse(Failed::NoSuchUpload);
+    }
+    let removed = listing::parts(connection, upload, i32::MIN, usize::MAX)?;
+    connection
+        .prepare_cached("DELETE FROM part WHERE upload = ?1")?
+        .execute([id])?;
+    Ok(removed)
+}
+
+fn refuse<T>(failed: Failed) -> Result<T, StoreError> {
+    Err(StoreError::Precondition(failed))
+}

@@ -1,0 +1,212 @@
+//! Last use, attempts with inactive keys and sessions in SQLite.
+//!
+//! The rules it protects: a last use never moves backwards, and an attempt is counted even when its
+//! row gives way. It decides nothing about keys: what a caller records is recorded.
+
+use keywright_base::{AccessKeyId, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Sqlite, corrupt};
+use crate::contract::{
+    ATTEMPT_ROWS_PER_KEY, Attempt, Journal, LastUse, Pending, SESSIONS_LISTED, Session, StoreError,
+};
+
+impl Journal for Sqlite {
+    fn last_uses(&self) -> Result<Vec<LastUse>, StoreError> {
+        let connection = self.reader()?;
+        let mut statement =
+            connection.prepare("SELECT subject, at, service, region FROM last_use")?;
+        let uses = statement.query_map([], |row| {
+            Ok(LastUse {
+                subject: row.get(0)?,
+                at: Timestamp::from_millis(row.get(1)?),
+                service: row.get(2)?,
+                region: row.get(3)?,
+            })
+        })?;
+        Ok(uses.collect::<Result<_, _>>()?)
+    }
+
+    fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>> {
+        self.write(move |connection| uses.iter().try_for_each(|it| put_last_use(connection, it)))
+    }
+
+    fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>> {
+        self.write(move |connection| subjects.iter().try_for_each(|it| forget(connection, it)))
+    }
+
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Pending<Result<(), StoreError>> {
+        self.write(move |connection| attempts.iter().try_for_each(|it| add(connection, it)))
+    }
+
+    fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>> {
+        self.read(move |connection| {
+            // One snapshot for both, so that the total is never below the rows' sum.
+            let snapshot = connection.unchecked_transaction()?;
+            let found = (attempts(&snapshot, key)?, total(&snapshot, key)?);
+            snapshot.finish()?;
+            Ok(found)
+        })
+    }
+
+    fn record_session(&self, session: Session) -> Pending<Result<(), StoreError>> {
+        self.write(move |connection| put_session(connection, &session))
+    }
+
+    fn sessions(
+        &self,
+        source: AccessKeyId,
+        now: Timestamp,
+    ) -> Pending<Result<Vec<Session>, StoreError>> {
+        self.read(move |connection| sessions(connection, source, now))
+    }
+
+    fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>> {
+        self.write(move |connection| {
+            connection
+                .prepare_cached("DELETE FROM session WHERE expires < ?1")?
+                .execute([now.millis()])?;
+            Ok(())
+        })
+    }
+}
+
+fn put_last_use(connection: &Connection, it: &LastUse) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO last_use (subject, at, service, region) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE
+             SET at = excluded.at, service = excluded.service, region = excluded.region
+             WHERE excluded.at > last_use.at",
+        )?
+        .execute((&it.subject, it.at.millis(), &it.service, &it.region))?;
+    Ok(())
+}
+
+fn forget(connection: &Connection, subject: &str) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM last_use WHERE subject = ?1",
+        "DELETE FROM attempt WHERE key = ?1",
+        "DELETE FROM attempt_total WHERE key = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([subject])?;
+    }
+    Ok(())
+}
+
+/// Counts saturate: a sum beyond 63 bits would turn into a floating-point number.
+fn add(connection: &Connection, it: &Attempt) -> Result<(), StoreError> {
+    let key = it.key.as_str();
+    let added = i64::try_from(it.count).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "INSERT INTO attempt_total (key, total) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE
+             SET total = min(total, 9223372036854775807 - excluded.total) + excluded.total",
+        )?
+        .execute((key, added))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO attempt (key, source_address, user_agent, action, at, count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE
+             SET count = min(count, 9223372036854775807 - excluded.count) + excluded.count,
+                 at = max(at, excluded.at)",
+        )?
+        .execute((
+            key,
+            &it.source_address,
+            &it.user_agent,
+            &it.action,
+            it.at.millis(),
+            added,
+        ))?;
+    connection
+        .prepare_cached(
+            "DELETE FROM attempt
+             WHERE key = ?1 AND (source_address, user_agent, action) IN (
+                 SELECT source_address, user_agent, action FROM attempt WHERE key = ?1
+                 ORDER BY at DESC LIMIT -1 OFFSET ?2
+             )",
+        )?
+        .execute((key, limit(ATTEMPT_ROWS_PER_KEY)))?;
+    Ok(())
+}
+
+fn attempts(connection: &Connection, key: AccessKeyId) -> Result<Vec<Attempt>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT source_address, user_agent, action, at, count FROM attempt
+         WHERE key = ?1 ORDER BY at DESC",
+    )?;
+    let rows = statement.query_map([key.as_str()], |row| {
+        Ok(Attempt {
+            key,
+            source_address: row.get(0)?,
+            user_agent: row.get(1)?,
+            action: row.get(2)?,
+            at: Timestamp::from_millis(row.get(3)?),
+            count: count(row.get(4)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn total(connection: &Connection, key: AccessKeyId) -> Result<u64, StoreError> {
+    let total = connection
+        .prepare_cached("SELECT total FROM attempt_total WHERE key = ?1")?
+        .query_row([key.as_str()], |row| Ok(count(row.get(0)?)))
+        .optional()?;
+    Ok(total.unwrap_or(0))
+}
+
+fn put_session(connection: &Connection, it: &Session) -> Result<(), StoreError> {
+    let (key, source) = (it.key.as_str(), it.source.as_str());
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO session (key, source, principal, action, issued, expires)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            key,
+            source,
+            &it.principal,
+            &it.action,
+            it.issued.millis(),
+            it.expires.millis(),
+        ))?;
+    Ok(())
+}
+
+fn sessions(
+    connection: &Connection,
+    source: AccessKeyId,
+    now: Timestamp,
+) -> Result<Vec<Session>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key, principal, action, issued, expires FROM session
+         WHERE source = ?1 AND expires > ?2 ORDER BY expires DESC LIMIT ?3",
+    )?;
+    let mut rows = statement.query((source.as_str(), now.millis(), limit(SESSIONS_LISTED)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = row.get_ref(0)?.as_str().map_err(|_| corrupt("session"))?;
+        found.push(Session {
+            key: key.parse().map_err(|_| corrupt("access key id"))?,
+            source,
+            principal: row.get(1)?,
+            action: row.get(2)?,
+            issued: Timestamp::from_millis(row.get(3)?),
+            expires: Timestamp::from_millis(row.get(4)?),
+        });
+    }
+    Ok(found)
+}
+
+/// A count from its column; the engine never writes a negative one.
+fn count(column: i64) -> u64 {
+    u64::try_from(column).unwrap_or(0)
+}
+
+fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

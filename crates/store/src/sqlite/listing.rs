@@ -1,0 +1,254 @@
+//! Reads of the object index in SQLite.
+//!
+//! The rule it protects: a listing is one walk along a primary key or an index between two byte
+//! strings, so its cost is the rows it returns. Whatever a page means to S3 (delimiters, tokens) is
+//! not known here.
+
+use keywright_base::AccountId;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{
+    Sqlite, corrupt, index,
+    ledger::{account, column},
+};
+use crate::contract::{
+    BucketRow, Displaced, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending, Range, StoreError,
+    UploadRow,
+};
+
+impl ObjectIndex for Sqlite {
+    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>> {
+        self.write(move |connection| index::apply(connection, batch))
+    }
+
+    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>> {
+        let name = name.to_owned();
+        self.read(move |connection| bucket(connection, &name))
+    }
+
+    fn buckets(
+        &self,
+        account: AccountId,
+        range: Range,
+    ) -> Pending<Result<Vec<BucketRow>, StoreError>> {
+        self.read(move |connection| buckets(connection, account, &range))
+    }
+
+    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        self.read(move |connection| object(connection, &bucket, &key))
+    }
+
+    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>> {
+        let bucket = bucket.to_owned();
+        self.read(move |connection| objects(connection, &bucket, &range))
+    }
+
+    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
+        let id = upload.to_owned();
+        self.read(move |connection| upload_by_id(connection, &id))
+    }
+
+    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>> {
+        let bucket = bucket.to_owned();
+        self.read(move |connection| uploads(connection, &bucket, &range))
+    }
+
+    fn parts(
+        &self,
+        upload: &str,
+        after: i32,
+        limit: usize,
+    ) -> Pending<Result<Vec<PartRow>, StoreError>> {
+        let upload = upload.to_owned();
+        self.read(move |connection| parts(connection, &upload, after, limit))
+    }
+
+    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let connection = self.reader()?;
+        // One statement is one snapshot: a completed upload is seen as parts or as an object.
+        let mut statement =
+            connection.prepare("SELECT body FROM object UNION ALL SELECT body FROM part")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(row.get_ref(0)?.as_blob().map_err(|_| corrupt("body"))?);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn bucket(connection: &Connection, name: &str) -> Result<Option<BucketRow>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT name, account, body FROM bucket WHERE name = ?1")?;
+    let mut rows = statement.query([name.as_bytes()])?;
+    rows.next()?.map(bucket_row).transpose()
+}
+
+fn buckets(
+    connection: &Connection,
+    account: AccountId,
+    range: &Range,
+) -> Result<Vec<BucketRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, account, body FROM bucket
+         WHERE account = ?1 AND name >= ?2 AND name < ?3 ORDER BY name LIMIT ?4",
+    )?;
+    let (from, to) = bounds(range);
+    let mut rows = statement.query((column(account), from, to, limit(range.limit)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(bucket_row(row)?);
+    }
+    Ok(found)
+}
+
+fn bucket_row(row: &Row<'_>) -> Result<BucketRow, StoreError> {
+    Ok(BucketRow {
+        name: text(row, 0)?,
+        account: account(row.get(1)?)?,
+        body: row.get(2)?,
+    })
+}
+
+pub(super) fn object(
+    connection: &Connection,
+    bucket: &str,
+    key: &str,
+) -> Result<Option<ObjectRow>, StoreError> {
+    let row = connection
+        .prepare_cached("SELECT etag, body FROM object WHERE bucket = ?1 AND key = ?2")?
+        .query_row((bucket.as_bytes(), key.as_bytes()), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    Ok(row.map(|(etag, body)| ObjectRow {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        etag,
+        body,
+    }))
+}
+
+fn objects(
+    connection: &Connection,
+    bucket: &str,
+    range: &Range,
+) -> Result<Vec<ObjectRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT key, etag, body FROM object
+         WHERE bucket = ?1 AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4",
+    )?;
+    let (from, to) = bounds(range);
+    let mut rows = statement.query((bucket.as_bytes(), from, to, limit(range.limit)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, etag, body) = (text(row, 0)?, row.get(1)?, row.get(2)?);
+        found.push(ObjectRow {
+            bucket: bucket.to_owned(),
+            key,
+            etag,
+            body,
+        });
+    }
+    Ok(found)
+}
+
+fn upload_by_id(connection: &Connection, id: &str) -> Result<Option<UploadRow>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, bucket, key, body FROM upload WHERE id = ?1")?;
+    let mut rows = statement.query([id.as_bytes()])?;
+    rows.next()?.map(upload_row).transpose()
+}
+
+fn uploads(
+    connection: &Connection,
+    bucket: &str,
+    range: &Range,
+) -> Result<Vec<UploadRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, bucket, key, body FROM upload
+         WHERE bucket = ?1 AND (key, id) >= (?2, ?3) AND key < ?4 ORDER BY key, id LIMIT ?5",
+    )?;
+    let (key, id) = uploads_from(range);
+    let to = successor(range.prefix.as_bytes());
+    let mut rows = statement.query((bucket.as_bytes(), key, id, to, limit(range.limit)))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(upload_row(row)?);
+    }
+    Ok(found)
+}
+
+fn upload_row(row: &Row<'_>) -> Result<UploadRow, StoreError> {
+    Ok(UploadRow {
+        upload: text(row, 0)?,
+        bucket: text(row, 1)?,
+        key: text(row, 2)?,
+        body: row.get(3)?,
+    })
+}
+
+pub(super) fn parts(
+    connection: &Connection,
+    upload: &str,
+    after: i32,
+    at_most: usize,
+) -> Result<Vec<PartRow>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, body FROM part
+         WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+    )?;
+    let rows = statement.query_map((upload.as_bytes(), after, limit(at_most)), |row| {
+        Ok(PartRow {
+            upload: upload.to_owned(),
+            number: row.get(0)?,
+            body: row.get(1)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The first name of a range, and the first one behind it.
+fn bounds(range: &Range) -> (Vec<u8>, Vec<u8>) {
+    let prefix = range.prefix.as_bytes();
+    let mut from = range.after.clone();
+    if !range.inclusive {
+        // The smallest byte string that is greater than `after`.
+        from.push(0);
+    }
+    (from.max(prefix.to_vec()), successor(prefix))
+}
+
+/// The first key and upload id of a range whose `after` is `key \0 upload`.
+fn uploads_from(range: &Range) -> (Vec<u8>, Vec<u8>) {
+    let mut parts = range.after.rsplitn(2, |byte| *byte == 0);
+    let last = parts.next().unwrap_or_default();
+    let (key, mut id) = match parts.next() {
+        Some(key) => (key, last.to_vec()),
+        None => (last, Vec::new()),
+    };
+    if !range.inclusive {
+        id.push(0);
+    }
+    (key.to_vec(), id).max((range.prefix.as_bytes().to_vec(), Vec::new()))
+}
+
+/// The smallest byte string that is greater than every UTF-8 text with this prefix. No text begins
+/// with the byte 255, so that is the end of everything.
+fn successor(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    match end.last_mut() {
+        // The last byte of UTF-8 is at most 0xF4; adding one cannot overflow.
+        Some(last) => *last = last.saturating_add(1),
+        None => end.push(0xff),
+    }
+    end
+}
+
+fn text(row: &Row<'_>, column: usize) -> Result<String, StoreError> {
+    String::from_utf8(row.get(column)?).map_err(|_| corrupt("name"))
+}
+
+fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

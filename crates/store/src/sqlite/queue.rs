@@ -1,0 +1,114 @@
+//! A bounded queue between callers and the engine's threads.
+//!
+//! The rule it protects: what was pushed is popped in that order, and after [`Queue::close`] the
+//! rest is still served while nothing new comes in. A full queue makes the pusher wait; it never
+//! drops.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    capacity: usize,
+    filled: Condvar,
+    freed: Condvar,
+}
+
+struct State<T> {
+    items: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Self {
+        let state = State {
+            items: VecDeque::with_capacity(capacity),
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            capacity,
+            filled: Condvar::new(),
+            freed: Condvar::new(),
+        }
+    }
+
+    /// Appends; waits while the queue is full. After [`Queue::close`] the item is dropped.
+    pub(super) fn push(&self, item: T) {
+        let mut state = self.lock();
+        while state.items.len() >= self.capacity && !state.closed {
+            state = self
+                .freed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if !state.closed {
+            state.items.push_back(item);
+            drop(state);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Appends unless the queue is full or closed.
+    pub(super) fn offer(&self, item: T) {
+        let mut state = self.lock();
+        if state.items.len() < self.capacity && !state.closed {
+            state.items.push_back(item);
+            drop(state);
+            self.filled.notify_one();
+        }
+    }
+
+    /// The next item; waits for one. `None` once the queue is closed and empty.
+    pub(super) fn pop(&self) -> Option<T> {
+        let mut state = self.lock();
+        loop {
+            if let Some(item) = state.items.pop_front() {
+                drop(state);
+                self.freed.notify_one();
+                return Some(item);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next item if there is one now.
+    pub(super) fn try_pop(&self) -> Option<T> {
+        let item = self.lock().items.pop_front();
+        if item.is_some() {
+            self.freed.notify_one();
+        }
+        item
+    }
+
+    /// Takes nothing more; what is queued is still served.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+        self.freed.notify_all();
+    }
+
+    // No caller's code runs under the lock, so a poisoned state is still whole.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Held by the thread that serves a queue: however the thread ends, callers get an answer (their
+/// items are dropped) instead of waiting for ever.
+pub(super) struct Served<'a, T>(pub(super) &'a Queue<T>);
+
+impl<T> Drop for Served<'_, T> {
+    fn drop(&mut self) {
+        self.0.close();
+        while self.0.try_pop().is_some() {}
+    }
+}

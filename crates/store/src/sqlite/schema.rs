@@ -1,0 +1,133 @@
+//! The schema's steps, one file each, and how they are applied.
+//!
+//! The rule it protects: a step and the note that it was applied are one transaction, so a crash at
+//! any point leaves a schema that the next start completes; a schema from the future is refused,
+//! untouched. There are no downward steps: going back is restoring a backup.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::contract::StoreError;
+
+/// One step; its number is its position, from 1, and never changes once released.
+struct Step {
+    name: &'static str,
+    sql: &'static str,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "ledger",
+        sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
+    },
+    Step {
+        name: "journal",
+        sql: include_str!("../../migrations/sqlite/0002_journal.sql"),
+    },
+    Step {
+        name: "objects",
+        sql: include_str!("../../migrations/sqlite/0003_objects.sql"),
+    },
+];
+
+/// Brings the schema to the newest step.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let known = u32::try_from(STEPS.len()).unwrap_or(u32::MAX);
+    let found = version(connection)?;
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for (number, step) in (1u32..).zip(STEPS).filter(|(number, _)| *number > found) {
+        apply(connection, number, step)?;
+    }
+    Ok(())
+}
+
+/// The newest step that was applied; 0 for an empty database.
+pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_step'";
+    if connection
+        .query_row(table, [], |_| Ok(()))
+        .optional()?
+        .is_none()
+    {
+        return Ok(0);
+    }
+    let newest = "SELECT coalesce(max(number), 0) FROM schema_step";
+    Ok(connection.query_row(newest, [], |row| row.get(0))?)
+}
+
+fn apply(connection: &mut Connection, number: u32, step: &Step) -> Result<(), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_step (
+             number INTEGER NOT NULL PRIMARY KEY,
+             name   TEXT    NOT NULL
+         ) STRICT",
+    )?;
+    transaction.execute_batch(step.sql)?;
+    let note = "INSERT OR REPLACE INTO schema_step (number, name) VALUES (?1, ?2)";
+    transaction.execute(note, (number, step.name))?;
+    Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::{STEPS, apply, migrate, version};
+    use crate::contract::StoreError;
+
+    fn shape(connection: &Connection) -> Vec<(String, Option<String>)> {
+        let mut statement = connection
+            .prepare("SELECT name, sql FROM sqlite_schema ORDER BY name")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_start_reaches_the_same_head() {
+        let mut head = Connection::open_in_memory().unwrap();
+        migrate(&mut head).unwrap();
+        migrate(&mut head).unwrap();
+        assert_eq!(version(&head).unwrap() as usize, STEPS.len());
+        for start in 0..=STEPS.len() {
+            let mut connection = Connection::open_in_memory().unwrap();
+            for (number, step) in (1u32..).zip(STEPS).take(start) {
+                apply(&mut connection, number, step).unwrap();
+            }
+            migrate(&mut connection).unwrap();
+            assert_eq!(shape(&connection), shape(&head), "from step {start}");
+        }
+    }
+
+    #[test]
+    fn every_step_may_run_twice() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for (number, step) in (1u32..).zip(STEPS) {
+            apply(&mut connection, number, step).unwrap();
+            let before = shape(&connection);
+            apply(&mut connection, number, step).unwrap();
+            assert_eq!(shape(&connection), before, "{}", step.name);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        connection
+            .execute("INSERT INTO schema_step VALUES (900, 'future')", [])
+            .unwrap();
+        let refused = migrate(&mut connection);
+        assert!(matches!(
+            refused,
+            Err(StoreError::NewerSchema {
+                found: 900,
+                known: 3
+            })
+        ));
+    }
+}
