@@ -8,7 +8,7 @@ use std::{str::FromStr, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::request::Parts;
-use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
+use keywright_base::{AccessKeyId, Entropy, Secret, Timestamp, UniqueId};
 use keywright_sigv4::{Fault, PayloadHash, Presented, SigningKey};
 use serde::{Deserialize, Serialize};
 
@@ -236,9 +236,4 @@ pub(crate) struct Validity {
     pub issued: Timestamp,
     /// The first instant after the last.
     pub expires: Timestamp,
-}
-
-/// Whether `account` exists is nobody's business; this only says that ids carry one.
-pub(crate) fn account_of(key: &str) -> Option<AccountId> {
-    AccessKeyId::from_str(key).ok()?.account()
 }

@@ -7,7 +7,7 @@ use std::{marker::PhantomData, sync::Arc};
 
 use keywright_base::AccountId;
 use keywright_policy::{
-    Decision, Policy, PolicySet, Principal as PolicyPrincipal, Request, Source, Who, evaluate,
+    Decision, Policy, PolicySet, PrincipalRef, Request, Source, evaluate,
 };
 use keywright_wire::OperationShape;
 
@@ -152,18 +152,19 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
         Required::All(targets) => targets,
     };
     let set = effective(view.account, view.caller);
+    let (arn, id) = (view.caller.arn(), view.caller.user_id());
     for target in &targets {
         let action = target.action.unwrap_or(action);
         let conditions = Conditions { caller: view.caller, account: view.account, facts: view.facts, target };
         let request = Request {
-            principal: policy_principal(view.caller, &view.caller.arn()),
+            principal: principal(view.caller, arn.as_str(), &id),
             action,
             resource: &target.resource,
             owner: Some(view.id()),
             context: &conditions,
         };
         if let Decision::Deny(reason) = evaluate(&set, None, &request) {
-            let (arn, shown) = (view.caller.arn(), &target.shown);
+            let shown = &target.shown;
             let why = reason.sentence(action);
             return Err(Fault::AccessDenied(format!(
                 "User: {arn} is not authorized to perform: {action} on resource: {shown} {why}"
@@ -173,12 +174,12 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
     Ok(Permit(PhantomData))
 }
 
-fn policy_principal<'a>(caller: &Caller, arn: &'a keywright_base::Arn) -> PolicyPrincipal<'a> {
-    let who = match caller.principal() {
-        Principal::Root => Who::Root,
-        Principal::User { .. } => Who::User { arn: arn.as_str() },
-    };
-    PolicyPrincipal { account: Some(caller.account()), who }
+fn principal<'a>(caller: &'a Caller, arn: &'a str, id: &'a str) -> PrincipalRef<'a> {
+    let account = caller.account();
+    match caller.principal() {
+        Principal::Root => PrincipalRef::Root { account, arn },
+        Principal::User { name, .. } => PrincipalRef::User { account, arn, id, name },
+    }
 }
 
 /// A resource of another service (S3), with the policy that is attached to it.
@@ -203,13 +204,11 @@ pub fn decide(
     resource: &ForeignResource<'_>,
     context: &dyn keywright_policy::Context,
 ) -> Result<(), String> {
-    let (set, arn) = match caller {
-        Some((caller, account)) => (effective(account, caller), Some(caller.arn())),
-        None => (PolicySet::default(), None),
-    };
-    let principal = match (caller, &arn) {
-        (Some((caller, _)), Some(arn)) => policy_principal(caller, arn),
-        _ => PolicyPrincipal { account: None, who: Who::Anonymous },
+    let set = caller.map_or_else(PolicySet::default, |(caller, account)| effective(account, caller));
+    let named = caller.map(|(caller, _)| (caller, caller.arn(), caller.user_id()));
+    let principal = match &named {
+        Some((caller, arn, id)) => principal(caller, arn.as_str(), id),
+        None => PrincipalRef::Anonymous,
     };
     let request =
         Request { principal, action, resource: resource.arn, owner: resource.owner, context };

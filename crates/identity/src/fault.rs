@@ -171,31 +171,31 @@ pub enum Invalid {
 impl Fault {
     /// Status, code and message as AWS sends them.
     pub fn wire(&self) -> WireError {
-        let e = WireError::new;
+        let e = |status, code, text: String| WireError::new(status, code, text);
         match self {
             Self::NoSuchEntity(missing) => e(404, "NoSuchEntity", missing.text()),
             Self::EntityAlreadyExists(taken) => e(409, "EntityAlreadyExists", taken.text()),
             Self::LimitExceeded(quota) => e(409, "LimitExceeded", quota.text()),
-            Self::DeleteConflict(dependant) => e(409, "DeleteConflict", dependant.text()),
+            Self::DeleteConflict(dependant) => e(409, "DeleteConflict", dependant.text().to_owned()),
             Self::InvalidInput(invalid) => e(400, "InvalidInput", invalid.text()),
-            Self::Validation(text) => e(400, "ValidationError", text),
-            Self::MalformedInput(text) => e(400, "MalformedInput", text),
-            Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text),
-            Self::AccessDenied(text) => e(403, "AccessDenied", text),
-            Self::PasswordPolicyViolation(text) => e(400, "PasswordPolicyViolation", text),
-            Self::InvalidUserType(text) => e(400, "InvalidUserType", text),
+            Self::Validation(text) => e(400, "ValidationError", text.clone()),
+            Self::MalformedInput(text) => e(400, "MalformedInput", text.clone()),
+            Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text.clone()),
+            Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
+            Self::PasswordPolicyViolation(text) => e(400, "PasswordPolicyViolation", text.clone()),
+            Self::InvalidUserType(text) => e(400, "InvalidUserType", text.clone()),
             Self::ReportNotPresent => silent(410, "ReportNotPresent"),
             Self::ReportExpired => silent(410, "ReportExpired"),
             Self::InvalidAction { action, version } => {
                 let text = format!("Could not find operation {action} for version {version}");
                 e(400, "InvalidAction", text)
             }
-            Self::MissingAction => e(400, "MissingAction", "Action parameter is required"),
+            Self::MissingAction => e(400, "MissingAction", "Action parameter is required".to_owned()),
             Self::NotServed(operation) => {
                 let text = format!("The operation {operation} is not served by Keywright yet");
                 e(501, "NotImplemented", text)
             }
-            Self::Internal(_) => e(500, "ServiceFailure", FAILURE),
+            Self::Internal(_) => e(500, "ServiceFailure", FAILURE.to_owned()),
         }
     }
 }

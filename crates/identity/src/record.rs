@@ -39,7 +39,7 @@ const ONLY: &str = "-";
 ///
 /// # Errors
 /// [`RecordError`] if the state cannot be encoded.
-pub fn encode(change: &Change) -> Result<Write, RecordError> {
+pub(crate) fn encode(change: &Change) -> Result<Write, RecordError> {
     match change {
         Change::PutUser(user) => put("user", user.id.as_str(), &UserRecord::from(&**user)),
         Change::DeleteUser(id) => Ok(delete("user", id.as_str())),
@@ -61,7 +61,7 @@ pub fn encode(change: &Change) -> Result<Write, RecordError> {
 ///
 /// # Errors
 /// [`RecordError`] for an unknown kind or a body that does not parse.
-pub fn decode(record: &Record) -> Result<Change, RecordError> {
+pub(crate) fn decode(record: &Record) -> Result<Change, RecordError> {
     Ok(match record.kind.as_str() {
         "user" => Change::PutUser(Arc::new(read::<UserRecord>(record)?.restore(record)?)),
         "group" => Change::PutGroup(Arc::new(read::<GroupRecord>(record)?.restore(record)?)),

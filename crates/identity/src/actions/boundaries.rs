@@ -52,8 +52,7 @@ impl Action for PutUserPermissionsBoundary {
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         user.boundary = checked(view, Some(&input.permissions_boundary))?;
-        let output = iam::PutUserPermissionsBoundaryOutput::default();
-        Ok(Done::change(output, Change::PutUser(Arc::new(user))))
+        Ok(Done::change(Default::default(), Change::PutUser(Arc::new(user))))
     }
 }
 
@@ -78,7 +77,6 @@ impl Action for DeleteUserPermissionsBoundary {
         if user.boundary.take().is_none() {
             return Err(Missing::UserBoundary(user.name).into());
         }
-        let output = iam::DeleteUserPermissionsBoundaryOutput::default();
-        Ok(Done::change(output, Change::PutUser(Arc::new(user))))
+        Ok(Done::change(Default::default(), Change::PutUser(Arc::new(user))))
     }
 }

@@ -1,5 +1,11 @@
 //! The actions, one file per noun, and the table they are routed by.
 
+mod access_keys;
+mod attachments;
+mod boundaries;
+mod extension;
+mod sts;
+mod tags;
 mod users;
 
 use crate::action::{Served, served};
@@ -11,4 +17,22 @@ pub static ACTIONS: &[Served] = &[
     served::<users::ListUsers>(),
     served::<users::UpdateUser>(),
     served::<users::DeleteUser>(),
+    served::<boundaries::PutUserPermissionsBoundary>(),
+    served::<boundaries::DeleteUserPermissionsBoundary>(),
+    served::<tags::TagUser>(),
+    served::<tags::UntagUser>(),
+    served::<tags::ListUserTags>(),
+    served::<attachments::AttachUserPolicy>(),
+    served::<attachments::DetachUserPolicy>(),
+    served::<attachments::ListAttachedUserPolicies>(),
+    served::<access_keys::CreateAccessKey>(),
+    served::<access_keys::ListAccessKeys>(),
+    served::<access_keys::UpdateAccessKey>(),
+    served::<access_keys::DeleteAccessKey>(),
+    served::<access_keys::GetAccessKeyLastUsed>(),
+    served::<sts::GetCallerIdentity>(),
+    served::<sts::GetSessionToken>(),
+    served::<sts::GetAccessKeyInfo>(),
+    served::<extension::ListAccessKeyAttempts>(),
+    served::<extension::ListAccessKeySessions>(),
 ];

@@ -9,8 +9,7 @@ use super::tags;
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
-    caller::Principal,
-    fault::{Dependant, Fault, Missing, Quota, Taken},
+    fault::{Dependant, Fault, Quota, Taken},
     pagination::Page,
     state::{Change, Grants, Root, User},
     view::{Subject, View},
@@ -80,7 +79,7 @@ impl Action for GetUser {
             Subject::Root => root(view, view.account.root()),
             Subject::User(name) => full(view, view.user(&name)?),
         };
-        Ok(Done::answer(iam::GetUserOutput { user: Some(user) }))
+        Ok(Done::answer(iam::GetUserOutput { user }))
     }
 }
 
@@ -146,7 +145,7 @@ impl Action for UpdateUser {
         if let Some(path) = &input.new_path {
             user.path.clone_from(path);
         }
-        Ok(Done::change(iam::UpdateUserOutput::default(), Change::PutUser(Arc::new(user))))
+        Ok(Done::change(Default::default(), Change::PutUser(Arc::new(user))))
     }
 }
 
@@ -167,7 +166,7 @@ impl Action for DeleteUser {
             return Err(dependant.into());
         }
         let mut done =
-            Done::change(iam::DeleteUserOutput::default(), Change::DeleteUser(user.id));
+            Done::change(Default::default(), Change::DeleteUser(user.id));
         done.forget.push(user.id.to_string());
         Ok(done)
     }
@@ -227,21 +226,5 @@ fn root(view: &View<'_>, root: &Root) -> iam::User {
         create_date: root.created,
         password_last_used: view.usage.last(&view.id().to_string()).map(|used| used.at),
         ..iam::User::default()
-    }
-}
-
-/// The caller's own user.
-///
-/// # Errors
-/// `InvalidUserType` for root.
-pub(super) fn own<'a>(view: &View<'a>) -> Result<&'a Arc<User>, Fault> {
-    match view.caller.principal() {
-        Principal::Root => {
-            Err(Fault::InvalidUserType("This operation is for IAM users only.".to_owned()))
-        }
-        Principal::User { id, name, .. } => view
-            .account
-            .user_by_id(*id)
-            .ok_or_else(|| Missing::User(name.clone()).into()),
     }
 }

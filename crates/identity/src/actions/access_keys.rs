@@ -1,0 +1,275 @@
+//! Access keys of users and of root: create, list, change status, delete, last used.
+//!
+//! Two keys at most, inactive ones included. The secret is answered once, by CreateAccessKey; the one
+//! exception is a repeated call with the same idempotency token within fifteen minutes.
+
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, Secret, limits};
+use keywright_wire::iam;
+use ring::digest::{SHA256, digest};
+
+use super::users::subject_target;
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authenticate::open_secret,
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Invalid, Missing, Quota},
+    pagination::Page,
+    secrets,
+    state::{AccessKey, Change, KeyOwner, KeyStatus, Replay, Root, User},
+    view::{Subject, View},
+};
+
+/// The owner of keys, as a copy to change.
+enum Owner {
+    Root(Root),
+    User(User),
+}
+
+impl Owner {
+    fn of(view: &View<'_>, name: Option<&str>) -> Result<Self, Fault> {
+        Ok(match view.subject(name)? {
+            Subject::Root => Self::Root(Root::clone(view.account.root())),
+            Subject::User(name) => Self::User(User::clone(view.user(&name)?)),
+        })
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Root(_) => "root",
+            Self::User(user) => &user.name,
+        }
+    }
+
+    const fn keys(&self) -> &Vec<AccessKey> {
+        match self {
+            Self::Root(root) => &root.keys,
+            Self::User(user) => &user.keys,
+        }
+    }
+
+    const fn keys_mut(&mut self) -> &mut Vec<AccessKey> {
+        match self {
+            Self::Root(root) => &mut root.keys,
+            Self::User(user) => &mut user.keys,
+        }
+    }
+
+    /// Where a key of this owner stands in its list.
+    fn position(&self, id: &str) -> Result<usize, Fault> {
+        let position = self.keys().iter().position(|key| key.id.as_str() == id);
+        position.ok_or_else(|| Missing::AccessKey(id.to_owned()).into())
+    }
+
+    fn put(self) -> Change {
+        match self {
+            Self::Root(root) => Change::PutRoot(Arc::new(root)),
+            Self::User(user) => Change::PutUser(Arc::new(user)),
+        }
+    }
+}
+
+/// `iam:CreateAccessKey`
+pub(crate) struct CreateAccessKey;
+
+impl Action for CreateAccessKey {
+    type Shape = iam::CreateAccessKey;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut owner = Owner::of(view, input.user_name.as_deref())?;
+        let replay = replay(view)?;
+        if let Some(key) = owner.keys().iter().find(|key| is_replay(view, key, replay.as_ref())) {
+            let secret = open_secret(view.vault, key);
+            let secret = secret.map_err(|error| Fault::Internal(error.to_string()))?;
+            return Ok(Done::answer(created(owner.name(), key, secret)));
+        }
+        if owner.keys().len() >= limits::ACCESS_KEYS_PER_USER {
+            return Err(Quota::Named("AccessKeysPerUser", limits::ACCESS_KEYS_PER_USER).into());
+        }
+        let made = secrets::new_key(view.id(), view.now(), view.vault, view.entropy);
+        let (mut key, secret) = made.map_err(|error| Fault::Internal(error.to_string()))?;
+        key.replay = replay;
+        let output = created(owner.name(), &key, secret);
+        owner.keys_mut().push(key);
+        Ok(Done::change(output, owner.put()))
+    }
+}
+
+fn created(user: &str, key: &AccessKey, secret: Secret<String>) -> iam::CreateAccessKeyOutput {
+    iam::CreateAccessKeyOutput {
+        access_key: iam::AccessKey {
+            user_name: user.to_owned(),
+            access_key_id: key.id.to_string(),
+            status: key.status.as_str().to_owned(),
+            secret_access_key: secret,
+            create_date: Some(key.created),
+        },
+    }
+}
+
+/// The idempotency token of this request, as it is kept with the key.
+fn replay(view: &View<'_>) -> Result<Option<Replay>, Fault> {
+    let Some(token) = view.facts.idempotency_token.as_deref() else { return Ok(None) };
+    let graphic = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if token.is_empty() || token.len() > limits::IDEMPOTENCY_TOKEN_CHARS || !graphic {
+        let most = limits::IDEMPOTENCY_TOKEN_CHARS;
+        return Err(Fault::Validation(format!(
+            "The idempotency token must be 1 to {most} printable ASCII characters without spaces"
+        )));
+    }
+    let digest = digest(&SHA256, token.as_bytes());
+    let token_digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(Replay { token_digest, caller: view.caller.user_id() }))
+}
+
+fn is_replay(view: &View<'_>, key: &AccessKey, replay: Option<&Replay>) -> bool {
+    let age_secs = view.now().secs_since(key.created);
+    replay.is_some() && key.replay.as_ref() == replay && age_secs < limits::IDEMPOTENCY_MINUTES * 60
+}
+
+/// `iam:ListAccessKeys`
+pub(crate) struct ListAccessKeys;
+
+impl Action for ListAccessKeys {
+    type Shape = iam::ListAccessKeys;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let owner = Owner::of(view, input.user_name.as_deref())?;
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListAccessKeys", &[owner.name()], marker, input.max_items)?;
+        let mut keys: Vec<&AccessKey> = owner.keys().iter().collect();
+        keys.sort_by_key(|key| key.id);
+        let (keys, marker) = page.cut(keys, |key| key.id.to_string());
+        let metadata = |key: &AccessKey| iam::AccessKeyMetadata {
+            user_name: Some(owner.name().to_owned()),
+            access_key_id: Some(key.id.to_string()),
+            status: Some(key.status.as_str().to_owned()),
+            create_date: Some(key.created),
+        };
+        Ok(Done::answer(iam::ListAccessKeysOutput {
+            access_key_metadata: keys.into_iter().map(metadata).collect(),
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// `iam:UpdateAccessKey`
+pub(crate) struct UpdateAccessKey;
+
+impl Action for UpdateAccessKey {
+    type Shape = iam::UpdateAccessKey;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut owner = Owner::of(view, input.user_name.as_deref())?;
+        let position = owner.position(&input.access_key_id)?;
+        let status = match input.status.as_str() {
+            "Active" => KeyStatus::Active,
+            "Inactive" => KeyStatus::Inactive,
+            other => {
+                let text = format!("The status {other} cannot be set on an access key.");
+                return Err(Invalid::Other(text).into());
+            }
+        };
+        match owner.keys_mut().get_mut(position) {
+            Some(key) if key.status != status => key.status = status,
+            _ => return Ok(Done::answer(Default::default())),
+        }
+        Ok(Done::change(Default::default(), owner.put()))
+    }
+}
+
+/// `iam:DeleteAccessKey`
+pub(crate) struct DeleteAccessKey;
+
+impl Action for DeleteAccessKey {
+    type Shape = iam::DeleteAccessKey;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut owner = Owner::of(view, input.user_name.as_deref())?;
+        let position = owner.position(&input.access_key_id)?;
+        owner.keys_mut().remove(position);
+        let mut done = Done::change(Default::default(), owner.put());
+        done.forget.push(input.access_key_id.clone());
+        Ok(done)
+    }
+}
+
+/// `iam:GetAccessKeyLastUsed`
+pub(crate) struct GetAccessKeyLastUsed;
+
+/// What AWS writes where a key was never used.
+const NOT_APPLICABLE: &str = "N/A";
+
+impl Action for GetAccessKeyLastUsed {
+    type Shape = iam::GetAccessKeyLastUsed;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let arn = view.caller.arn();
+        let refused = || {
+            // AWS's own form for a key that is not the account's, even for an administrator.
+            let id = &input.access_key_id;
+            Fault::AccessDenied(format!(
+                "User: {arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: \
+                 access key {id}"
+            ))
+        };
+        let owner = owner(view, &input.access_key_id).ok_or_else(refused)?;
+        Ok(Required::one(owner_target(view, owner)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let user_name = match owner(view, &input.access_key_id) {
+            Some(KeyOwner::User(user)) => Some(user.name.clone()),
+            _ => None,
+        };
+        let used = view.usage.last(&input.access_key_id);
+        let last_used = iam::AccessKeyLastUsed {
+            last_used_date: used.as_ref().map(|used| used.at),
+            service_name: used.as_ref().map_or(NOT_APPLICABLE, |u| &u.service).to_owned(),
+            region: used.as_ref().map_or(NOT_APPLICABLE, |u| &u.region).to_owned(),
+        };
+        Ok(Done::answer(iam::GetAccessKeyLastUsedOutput {
+            user_name,
+            access_key_last_used: Some(last_used),
+        }))
+    }
+}
+
+/// The owner of a key of the caller's account.
+pub(super) fn owner<'a>(view: &View<'a>, id: &str) -> Option<&'a KeyOwner> {
+    view.account.key_owner(id.parse::<AccessKeyId>().ok()?)
+}
+
+/// The owner as a target of authorization.
+pub(super) fn owner_target(view: &View<'_>, owner: &KeyOwner) -> Target {
+    match owner {
+        KeyOwner::User(user) => Target::user(view, &user.name),
+        KeyOwner::Root => {
+            let arn = format!("arn:aws:iam::{}:root", view.id());
+            Target::new(arn.clone(), arn)
+        }
+    }
+}

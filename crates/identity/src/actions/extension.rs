@@ -1,0 +1,87 @@
+//! What AWS cannot tell: who still tries an inactive key, and which sessions were minted from a key.
+
+use keywright_base::AccessKeyId;
+use keywright_store::contract::{Attempt, Session};
+use keywright_wire::keywright;
+
+use super::access_keys::{owner, owner_target};
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Missing},
+    view::{Need, View},
+};
+
+/// The owner of the key, or for a deleted key the whole account.
+fn target(view: &View<'_>, key: &str) -> Target {
+    owner(view, key).map_or_else(Target::everything, |owner| owner_target(view, owner))
+}
+
+/// The key, if its id is one of the caller's account.
+fn own_key(view: &View<'_>, id: &str) -> Result<AccessKeyId, Fault> {
+    let key = id.parse::<AccessKeyId>().ok();
+    key.filter(|key| key.account() == Some(view.id()))
+        .ok_or_else(|| Missing::AccessKey(id.to_owned()).into())
+}
+
+/// `keywright:ListAccessKeyAttempts`
+pub(crate) struct ListAccessKeyAttempts;
+
+impl Action for ListAccessKeyAttempts {
+    type Shape = keywright::ListAccessKeyAttempts;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(target(view, &input.access_key_id)))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![Need::Attempts(own_key(view, &input.access_key_id)?)])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let (attempts, total) = &view.gathered.attempts;
+        let attempt = |attempt: &Attempt| keywright::AccessKeyAttempt {
+            source_address: attempt.source_address.clone(),
+            user_agent: Some(attempt.user_agent.clone()),
+            action: attempt.action.clone(),
+            last_attempt: attempt.at,
+            count: i64::try_from(attempt.count).unwrap_or(i64::MAX),
+        };
+        Ok(Done::answer(keywright::ListAccessKeyAttemptsOutput {
+            access_key_id: input.access_key_id.clone(),
+            total: i64::try_from(*total).unwrap_or(i64::MAX),
+            attempts: attempts.iter().map(attempt).collect(),
+        }))
+    }
+}
+
+/// `keywright:ListAccessKeySessions`
+pub(crate) struct ListAccessKeySessions;
+
+impl Action for ListAccessKeySessions {
+    type Shape = keywright::ListAccessKeySessions;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(target(view, &input.access_key_id)))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![Need::Sessions(own_key(view, &input.access_key_id)?)])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let session = |session: &Session| keywright::AccessKeySession {
+            access_key_id: session.key.to_string(),
+            principal_arn: session.principal.clone(),
+            action: session.action.clone(),
+            issue_time: session.issued,
+            expiration: session.expires,
+        };
+        Ok(Done::answer(keywright::ListAccessKeySessionsOutput {
+            access_key_id: input.access_key_id.clone(),
+            sessions: view.gathered.sessions.iter().map(session).collect(),
+        }))
+    }
+}
