@@ -110,7 +110,9 @@ impl S3 {
         }
         let tap = cell.clone();
         let request = request.map(|body| s3s::Body::http_body_unsync(Tap { body, cell: tap }));
-        match self.protocol.call(request).await {
+        let protocol = self.protocol.clone();
+        let answering: Answering = Box::pin(async move { protocol.call(request).await });
+        match answering.await {
             Ok(answer) => {
                 let answer = answer.map(UnsyncBoxBody::new);
                 render::finish(answer, &cell, &asked, ids).await
@@ -122,6 +124,10 @@ impl S3 {
         }
     }
 }
+
+/// The protocol layer's answer to come. Erased, because the compiler cannot see through its future
+/// that it may move between threads.
+type Answering = Pin<Box<dyn Future<Output = Result<s3s::HttpResponse, s3s::HttpError>> + Send>>;
 
 /// Names are checked by the access check, which knows S3's answer.
 struct AnyName;
@@ -218,19 +224,24 @@ struct Tap {
     cell: Cell,
 }
 
+/// A body's failure whose reason was left already.
+#[derive(Debug, thiserror::Error)]
+#[error("the body failed: {0}")]
+struct Tapped(BodyError);
+
 impl http_body::Body for Tap {
     type Data = Bytes;
-    type Error = BodyError;
+    type Error = Tapped;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Tapped>>> {
         let frame = ready!(pin!(&mut self.body).poll_frame(cx));
         if let Some(Err(error)) = &frame {
             self.cell.body_failed(error.as_ref());
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(Tapped)))
     }
 
     fn is_end_stream(&self) -> bool {

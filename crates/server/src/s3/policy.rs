@@ -18,8 +18,9 @@ pub type BucketPolicy = keywright_policy::Policy;
 /// # Errors
 /// [`Fault::MalformedPolicy`] with the text for the caller.
 pub(super) fn compile(bucket: &str, text: &str) -> Result<BucketPolicy, Fault> {
-    keywright_policy::validate(text, &keywright_policy::Kind::Bucket { bucket })
-        .map_err(|problem| Fault::MalformedPolicy(problem.to_string()))
+    let document = keywright_policy::validate(text, keywright_policy::Kind::Bucket { bucket })
+        .map_err(|violation| Fault::MalformedPolicy(violation.to_string()))?;
+    Ok(BucketPolicy::compile(&document))
 }
 
 /// The compiled policy of a bucket.

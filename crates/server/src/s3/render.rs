@@ -184,14 +184,12 @@ fn with_ids(mut response: Response<Body>, ids: &Ids) -> Response<Body> {
     response
 }
 
-/// Bytes of a protocol-layer error that are looked at.
-const PROTOCOL_ERROR_BYTES: usize = 16 * 1024;
-
-/// What the protocol layer found wrong, with S3's text where it uses its own.
+/// What the protocol layer found wrong, with S3's text where it uses its own. It made the body in
+/// memory.
 async fn protocol_error(answer: Response<Body>, request: &Asked) -> WireError {
     let status = answer.status().as_u16();
-    let limited = http_body_util::Limited::new(answer.into_body(), PROTOCOL_ERROR_BYTES);
-    let body = limited
+    let body = answer
+        .into_body()
         .collect()
         .await
         .map(http_body_util::Collected::to_bytes);

@@ -202,6 +202,17 @@ fn request(ask: Ask) -> Request<Body> {
         .unwrap()
 }
 
+#[test]
+fn calls_move_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    fn of(s3: S3, request: Request<Body>, ids: Ids) -> impl Future<Output = u16> {
+        let call = async move { s3.call(request, &ids).await.status().as_u16() };
+        moves(&call);
+        call
+    }
+    let _ = of;
+}
+
 #[tokio::test]
 async fn an_object_goes_in_and_comes_out() {
     let front = Front::new().await;
@@ -764,6 +775,16 @@ async fn a_multipart_upload() {
     assert_eq!(done.status, 200, "{done:?}");
     assert!(done.element("ETag").contains("-1"), "{done:?}");
     assert_eq!(front.root(ask("GET /bench/m")).await.text, "only");
+    let attributes = ask("GET /bench/m?attributes")
+        .with("x-amz-object-attributes", "ETag, ObjectSize,ObjectParts");
+    let attributes = front.root(attributes).await;
+    assert_eq!(
+        (
+            attributes.element("ObjectSize"),
+            attributes.element("PartsCount")
+        ),
+        ("4", "1")
+    );
     let part = front.root(ask("HEAD /bench/m?partNumber=1")).await;
     assert_eq!(
         (part.status, part.header("x-amz-mp-parts-count")),
@@ -918,4 +939,49 @@ async fn bodies_are_limited() {
         (answer.status, answer.element("Code")),
         (400, "MaxMessageLengthExceeded")
     );
+}
+
+#[tokio::test]
+async fn a_policy_reaches_the_authorizer_on_the_next_request() {
+    /// Notes whether a compiled policy came along.
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<bool>>);
+
+    impl Authorize for Notes {
+        fn check(&self, _: &str, resource: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
+            self.0.lock().unwrap().push(resource.policy.is_some());
+            Ok(())
+        }
+    }
+
+    let front = Front::new().await;
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*",
+        "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}]}"#;
+    let notes = Arc::new(Notes::default());
+    for (request, status) in [
+        (ask("HEAD /bench"), 200),
+        (ask("PUT /bench?policy").body(policy), 204),
+        (ask("HEAD /bench"), 200),
+        (ask("GET /bench?policy"), 200),
+        (ask("PUT /bench?policy").body("nonsense"), 400),
+        (ask("DELETE /bench?policy"), 204),
+        (ask("HEAD /bench"), 200),
+    ] {
+        let line = request.line;
+        let caller = Caller {
+            account: Some("111122223333".parse().unwrap()),
+            region: Some("us-east-1".into()),
+            authorize: Arc::clone(&notes) as _,
+            trailers: None,
+        };
+        let mut request = self::request(request);
+        request.extensions_mut().insert(caller);
+        let answer = front.send(request).await;
+        assert_eq!(answer.status, status, "{line} {answer:?}");
+        if line == "GET /bench?policy" {
+            assert_eq!(answer.text, policy);
+        }
+    }
+    let noted = notes.0.lock().unwrap().clone();
+    assert_eq!(noted, [false, false, true, true, true, true, false]);
 }
