@@ -38,11 +38,21 @@ pub(crate) struct ServeArguments {
     account_id: Option<String>,
 
     /// PEM file of the certificate chain; serves HTTPS
-    #[arg(long, env = "KEYWRIGHT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(
+        long,
+        env = "KEYWRIGHT_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
     tls_cert: Option<PathBuf>,
 
     /// PEM file of the certificate's private key
-    #[arg(long, env = "KEYWRIGHT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(
+        long,
+        env = "KEYWRIGHT_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
     tls_key: Option<PathBuf>,
 
     /// Allow plain HTTP on an address that is not loopback
@@ -82,11 +92,18 @@ impl ServeArguments {
                 None => DEFAULT_LISTEN.parse()?,
             },
             tls,
-            allow_plain_http: self.allow_plain_http.or(file.allow_plain_http).unwrap_or(false),
+            allow_plain_http: self
+                .allow_plain_http
+                .or(file.allow_plain_http)
+                .unwrap_or(false),
         };
         let data_dir = self.data_dir.or(file.data_dir);
         let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
-        Ok(ServeConfig { data_dir, account_id, server })
+        Ok(ServeConfig {
+            data_dir,
+            account_id,
+            server,
+        })
     }
 
     fn file(&self) -> anyhow::Result<Self> {
@@ -95,8 +112,8 @@ impl ServeArguments {
             None if fs::exists(DEFAULT_FILE).unwrap_or(false) => DEFAULT_FILE.into(),
             None => return Ok(Self::default()),
         };
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
     }
 }

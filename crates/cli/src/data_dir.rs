@@ -48,7 +48,11 @@ impl DataDir {
         let path = self.0.join("master.key");
         match fs::read(&path) {
             Ok(bytes) => {
-                ensure!(bytes.len() == KEY_BYTES, "{} is not a master key", path.display());
+                ensure!(
+                    bytes.len() == KEY_BYTES,
+                    "{} is not a master key",
+                    path.display()
+                );
                 Ok(Secret::new(bytes))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -27,7 +27,9 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(serve(config))
 }
 
@@ -56,7 +58,11 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     server.run(stop).await;
     flushing.abort();
-    identity.usage().flush().await.context("cannot write the counted attempts")?;
+    identity
+        .usage()
+        .flush()
+        .await
+        .context("cannot write the counted attempts")?;
     Ok(())
 }
 
@@ -109,7 +115,9 @@ fn greet(
     let mut out = std::io::stdout().lock();
     writeln!(out, "Keywright serves IAM, STS and S3 at {endpoint}")?;
     for id in identity.ledger().ids() {
-        let Some(cell) = identity.ledger().account(id) else { continue };
+        let Some(cell) = identity.ledger().account(id) else {
+            continue;
+        };
         let account = cell.snapshot();
         let keys: usize = account.users().values().map(|user| user.keys.len()).sum();
         let (users, keys) = (account.users().len(), keys + account.root().keys.len());
@@ -117,11 +125,17 @@ fn greet(
     }
     if fresh {
         let credentials = absolute(&data.credentials());
-        writeln!(out, "Root credentials: {credentials} (profile keywright-root)")?;
+        writeln!(
+            out,
+            "Root credentials: {credentials} (profile keywright-root)"
+        )?;
         writeln!(out, "\nNext, in another terminal:\n")?;
         writeln!(out, "  export AWS_ENDPOINT_URL={endpoint}")?;
         writeln!(out, "  export AWS_SHARED_CREDENTIALS_FILE='{credentials}'")?;
-        writeln!(out, "  export AWS_PROFILE=keywright-root AWS_DEFAULT_REGION=us-east-1")?;
+        writeln!(
+            out,
+            "  export AWS_PROFILE=keywright-root AWS_DEFAULT_REGION=us-east-1"
+        )?;
         writeln!(out, "  aws sts get-caller-identity")?;
     } else {
         writeln!(out, "Data: {}", absolute(data.path()))?;
@@ -131,5 +145,8 @@ fn greet(
 }
 
 fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
 }

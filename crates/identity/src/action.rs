@@ -62,12 +62,20 @@ pub struct Done<O> {
 impl<O> Done<O> {
     /// An answer that changes nothing.
     pub const fn answer(output: O) -> Self {
-        Self { output, changes: Vec::new(), session: None, forget: Vec::new() }
+        Self {
+            output,
+            changes: Vec::new(),
+            session: None,
+            forget: Vec::new(),
+        }
     }
 
     /// An answer with one change.
     pub fn change(output: O, change: Change) -> Self {
-        Self { changes: vec![change], ..Self::answer(output) }
+        Self {
+            changes: vec![change],
+            ..Self::answer(output)
+        }
     }
 }
 
@@ -152,14 +160,14 @@ async fn handle<A: Action>(identity: &Identity, call: Call<'_>) -> Result<String
     }
     identity.usage.forget(done.forget);
     let operation = <A::Shape as OperationShape>::OPERATION;
-    Ok(keywright_wire::answer(operation, &done.output, call.request_id))
+    Ok(keywright_wire::answer(
+        operation,
+        &done.output,
+        call.request_id,
+    ))
 }
 
-async fn carry_out<A: Action>(
-    identity: &Identity,
-    call: Call<'_>,
-    input: &Input<A>,
-) -> Outcome<A> {
+async fn carry_out<A: Action>(identity: &Identity, call: Call<'_>, input: &Input<A>) -> Outcome<A> {
     let cell = identity.ledger.account(call.caller.account());
     let cell = cell.ok_or_else(|| Fault::Internal("the caller's account is gone".to_owned()))?;
     let none = Gathered::default();
@@ -167,7 +175,11 @@ async fn carry_out<A: Action>(
     let view = identity.view(&snapshot, call, &none);
     let permit = authorize::permit::<A>(&view, input)?;
     let needs = A::needs(&view, input)?;
-    let gathered = if needs.is_empty() { none } else { identity.gather(needs, view.now()).await? };
+    let gathered = if needs.is_empty() {
+        none
+    } else {
+        identity.gather(needs, view.now()).await?
+    };
     if !A::WRITES {
         return A::run(&identity.view(&snapshot, call, &gathered), permit, input);
     }
@@ -181,7 +193,9 @@ async fn carry_out<A: Action>(
         let changes = std::mem::take(&mut done.changes);
         Ok((done, changes))
     });
-    outcome.await.map_err(|error| Fault::Internal(error.to_string()))?
+    outcome
+        .await
+        .map_err(|error| Fault::Internal(error.to_string()))?
 }
 
 fn decode_fault(fault: DecodeFault) -> Fault {

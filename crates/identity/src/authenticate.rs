@@ -31,7 +31,10 @@ pub struct Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        Self { fault, inactive: None }
+        Self {
+            fault,
+            inactive: None,
+        }
     }
 }
 
@@ -68,7 +71,11 @@ pub struct Authenticated {
 impl Authenticator {
     /// Over the accounts of an installation.
     pub const fn new(ledger: Arc<Ledger>, vault: Arc<Vault>, usage: Arc<Usage>) -> Self {
-        Self { ledger, vault, usage }
+        Self {
+            ledger,
+            vault,
+            usage,
+        }
     }
 
     /// Verifies a signature and says who made it.
@@ -81,28 +88,48 @@ impl Authenticator {
         match (key.is_temporary(), signed.presented.session_token()) {
             (false, None) => self.long_term(key, signed),
             (true, Some(token)) => self.temporary(key, token, signed),
-            (false, Some(token)) => Err(Fault::TokenInvalid { token: token.clone() }.into()),
+            (false, Some(token)) => Err(Fault::TokenInvalid {
+                token: token.clone(),
+            }
+            .into()),
             (true, None) => Err(unknown(id)),
         }
     }
 
     fn long_term(&self, id: AccessKeyId, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
         let unknown = || unknown(id.as_str());
-        let cell = id.account().and_then(|account| self.ledger.account(account));
+        let cell = id
+            .account()
+            .and_then(|account| self.ledger.account(account));
         let account = cell.ok_or_else(unknown)?.snapshot().clone();
         let (owner, key) = account.key(id).ok_or_else(unknown)?;
-        let signing_key = self.signing_key(key, signed.presented).map_err(|_| unknown())?;
-        let verified = signed.presented.verify(signed.parts, &signing_key, signed.payload);
+        let signing_key = self
+            .signing_key(key, signed.presented)
+            .map_err(|_| unknown())?;
+        let verified = signed
+            .presented
+            .verify(signed.parts, &signing_key, signed.payload);
         if key.status == KeyStatus::Inactive {
             let inactive = verified.is_ok().then_some(id);
-            return Err(Refusal { inactive, ..unknown() });
+            return Err(Refusal {
+                inactive,
+                ..unknown()
+            });
         }
         let proof = verified.map_err(Fault::from)?;
         let scope = signed.presented.scope();
-        self.usage.note(id, &key.material, signed.now, (scope.service(), scope.region()));
+        self.usage.note(
+            id,
+            &key.material,
+            signed.now,
+            (scope.service(), scope.region()),
+        );
         let principal = principal(&account, owner);
         let caller = Caller::new(account.id(), principal, id, None, proof);
-        Ok(Authenticated { caller, signing_key })
+        Ok(Authenticated {
+            caller,
+            signing_key,
+        })
     }
 
     fn signing_key(&self, key: &AccessKey, presented: &Presented) -> Result<SigningKey, OpenError> {
@@ -122,12 +149,21 @@ impl Authenticator {
         token: &Secret<String>,
         signed: Signed<'_>,
     ) -> Result<Authenticated, Refusal> {
-        let invalid = || Refusal::from(Fault::TokenInvalid { token: token.clone() });
+        let invalid = || {
+            Refusal::from(Fault::TokenInvalid {
+                token: token.clone(),
+            })
+        };
         let session = SessionToken::open(&self.vault, id, token).ok_or_else(invalid)?;
         if signed.now >= session.expires() {
-            return Err(Fault::TokenExpired { token: token.clone() }.into());
+            return Err(Fault::TokenExpired {
+                token: token.clone(),
+            }
+            .into());
         }
-        let account = id.account().and_then(|account| self.ledger.account(account));
+        let account = id
+            .account()
+            .and_then(|account| self.ledger.account(account));
         let account = account.ok_or_else(invalid)?.snapshot().clone();
         let principal = session.principal(&account).ok_or_else(invalid)?;
         let secret = Secret::new(session.secret.clone());
@@ -136,14 +172,23 @@ impl Authenticator {
             .presented
             .verify(signed.parts, &signing_key, signed.payload)
             .map_err(Fault::from)?;
-        let facts = SessionFacts { issued: Timestamp::from_millis(session.issued), mfa: session.mfa };
+        let facts = SessionFacts {
+            issued: Timestamp::from_millis(session.issued),
+            mfa: session.mfa,
+        };
         let caller = Caller::new(account.id(), principal, id, Some(facts), proof);
-        Ok(Authenticated { caller, signing_key })
+        Ok(Authenticated {
+            caller,
+            signing_key,
+        })
     }
 }
 
 fn unknown(access_key_id: &str) -> Refusal {
-    Fault::UnknownKey { access_key_id: access_key_id.to_owned() }.into()
+    Fault::UnknownKey {
+        access_key_id: access_key_id.to_owned(),
+    }
+    .into()
 }
 
 /// Opens the secret of a long-term key.
@@ -213,7 +258,9 @@ impl SessionToken {
 
     fn open(vault: &Vault, key: AccessKeyId, token: &Secret<String>) -> Option<Self> {
         let sealed = BASE64_STANDARD.decode(token.expose()).ok()?;
-        let plain = vault.open((Purpose::SessionToken, key.as_str()), &sealed).ok()?;
+        let plain = vault
+            .open((Purpose::SessionToken, key.as_str()), &sealed)
+            .ok()?;
         serde_json::from_slice(plain.expose()).ok()
     }
 
@@ -223,7 +270,9 @@ impl SessionToken {
 
     /// The principal as it is now; `None` when the user was deleted.
     fn principal(&self, account: &Account) -> Option<Principal> {
-        let Some(id) = &self.user else { return Some(Principal::Root) };
+        let Some(id) = &self.user else {
+            return Some(Principal::Root);
+        };
         let user = account.user_by_id(id.parse::<UniqueId>().ok()?)?;
         Some(principal(account, &KeyOwner::User(Arc::clone(user))))
     }

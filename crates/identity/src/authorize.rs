@@ -6,9 +6,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use keywright_base::AccountId;
-use keywright_policy::{
-    Decision, Policy, PolicySet, PrincipalRef, Request, Source, evaluate,
-};
+use keywright_policy::{Decision, Policy, PolicySet, PrincipalRef, Request, Source, evaluate};
 use keywright_wire::OperationShape;
 
 use crate::{
@@ -147,7 +145,9 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
     let targets = match A::required(view, input)? {
         Required::Nothing => return Ok(Permit(PhantomData)),
         Required::All(targets) if targets.is_empty() => {
-            return Err(Fault::Internal(format!("{action} has no target to be authorized on")));
+            return Err(Fault::Internal(format!(
+                "{action} has no target to be authorized on"
+            )));
         }
         Required::All(targets) => targets,
     };
@@ -155,7 +155,12 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
     let (arn, id) = (view.caller.arn(), view.caller.user_id());
     for target in &targets {
         let action = target.action.unwrap_or(action);
-        let conditions = Conditions { caller: view.caller, account: view.account, facts: view.facts, target };
+        let conditions = Conditions {
+            caller: view.caller,
+            account: view.account,
+            facts: view.facts,
+            target,
+        };
         let request = Request {
             principal: principal(view.caller, arn.as_str(), &id),
             action,
@@ -178,7 +183,12 @@ fn principal<'a>(caller: &'a Caller, arn: &'a str, id: &'a str) -> PrincipalRef<
     let account = caller.account();
     match caller.principal() {
         Principal::Root => PrincipalRef::Root { account, arn },
-        Principal::User { name, .. } => PrincipalRef::User { account, arn, id, name },
+        Principal::User { name, .. } => PrincipalRef::User {
+            account,
+            arn,
+            id,
+            name,
+        },
     }
 }
 
@@ -204,14 +214,21 @@ pub fn decide(
     resource: &ForeignResource<'_>,
     context: &dyn keywright_policy::Context,
 ) -> Result<(), String> {
-    let set = caller.map_or_else(PolicySet::default, |(caller, account)| effective(account, caller));
+    let set = caller.map_or_else(PolicySet::default, |(caller, account)| {
+        effective(account, caller)
+    });
     let named = caller.map(|(caller, _)| (caller, caller.arn(), caller.user_id()));
     let principal = match &named {
         Some((caller, arn, id)) => principal(caller, arn.as_str(), id),
         None => PrincipalRef::Anonymous,
     };
-    let request =
-        Request { principal, action, resource: resource.arn, owner: resource.owner, context };
+    let request = Request {
+        principal,
+        action,
+        resource: resource.arn,
+        owner: resource.owner,
+        context,
+    };
     match evaluate(&set, resource.policy, &request) {
         Decision::Allow => Ok(()),
         Decision::Deny(reason) => Err(reason.sentence(action)),
@@ -220,15 +237,20 @@ pub fn decide(
 
 /// The identity policies of a caller: none for root, who needs none.
 fn effective(account: &Account, caller: &Caller) -> PolicySet {
-    let Principal::User { id, .. } = caller.principal() else { return PolicySet::default() };
-    let Some(user) = account.user_by_id(*id) else { return PolicySet::unreadable() };
+    let Principal::User { id, .. } = caller.principal() else {
+        return PolicySet::default();
+    };
+    let Some(user) = account.user_by_id(*id) else {
+        return PolicySet::unreadable();
+    };
     if let Some(cached) = &*user.effective.load()
         && cached.0 == account.grants_version()
     {
         return cached.1.clone();
     }
     let set = collect(account, user).unwrap_or_else(PolicySet::unreadable);
-    user.effective.store(Some(Arc::new((account.grants_version(), set.clone()))));
+    user.effective
+        .store(Some(Arc::new((account.grants_version(), set.clone()))));
     set
 }
 
@@ -265,7 +287,11 @@ fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
         return policy.compiled().map(Arc::clone);
     }
     let arn = keywright_base::Arn::parse(arn).ok()?;
-    account.policy_by_arn(&arn)?.default()?.compiled().map(Arc::clone)
+    account
+        .policy_by_arn(&arn)?
+        .default()?
+        .compiled()
+        .map(Arc::clone)
 }
 
 /// The condition keys that every request has, for services that keep their own resources.

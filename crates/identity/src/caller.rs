@@ -46,7 +46,13 @@ impl Caller {
         session: Option<SessionFacts>,
         proof: Verified,
     ) -> Self {
-        Self { account, principal, key, session, proof }
+        Self {
+            account,
+            principal,
+            key,
+            session,
+            proof,
+        }
     }
 
     /// The account.

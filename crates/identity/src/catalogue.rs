@@ -82,12 +82,17 @@ impl Catalogue {
         // The bytes are made by the build script of this very crate and read by the test below; were
         // they unreadable, there would be no AWS managed policies, which grants nothing.
         let text = zstd::decode_all(COMPRESSED).unwrap_or_default();
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         let policies: Vec<_> = lines.filter_map(read_line).map(Arc::new).collect();
         let named = |policy: &Arc<AwsPolicy>| (FoldedName::new(&policy.name), Arc::clone(policy));
         Self {
             by_name: policies.iter().map(named).collect(),
-            by_arn: policies.into_iter().map(|policy| (Arc::clone(&policy.arn), policy)).collect(),
+            by_arn: policies
+                .into_iter()
+                .map(|policy| (Arc::clone(&policy.arn), policy))
+                .collect(),
         }
     }
 }
@@ -122,8 +127,21 @@ fn read_line(line: &[u8]) -> Option<AwsPolicy> {
 fn policy_id(name: &str) -> String {
     const SYMBOLS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let digest = digest(&SHA256, name.as_bytes());
-    let symbol = |byte: &u8| SYMBOLS.get(usize::from(byte & 31)).copied().map_or('A', char::from);
-    format!("ANPA{}", digest.as_ref().iter().take(17).map(symbol).collect::<String>())
+    let symbol = |byte: &u8| {
+        SYMBOLS
+            .get(usize::from(byte & 31))
+            .copied()
+            .map_or('A', char::from)
+    };
+    format!(
+        "ANPA{}",
+        digest
+            .as_ref()
+            .iter()
+            .take(17)
+            .map(symbol)
+            .collect::<String>()
+    )
 }
 
 #[cfg(test)]
@@ -132,7 +150,9 @@ mod tests {
 
     #[test]
     fn every_line_is_there_and_every_document_compiles() {
-        let lines = include_str!("../../../models/aws-managed-policies.jsonl").lines().count();
+        let lines = include_str!("../../../models/aws-managed-policies.jsonl")
+            .lines()
+            .count();
         let catalogue = Catalogue::built_in();
         assert_eq!(catalogue.by_arn.len(), lines);
         for policy in catalogue.by_arn.values() {
@@ -142,7 +162,11 @@ mod tests {
 
     #[test]
     fn the_ones_that_the_story_needs() {
-        for name in ["AmazonS3FullAccess", "IAMUserChangePassword", "AdministratorAccess"] {
+        for name in [
+            "AmazonS3FullAccess",
+            "IAMUserChangePassword",
+            "AdministratorAccess",
+        ] {
             let arn = format!("arn:aws:iam::aws:policy/{name}");
             assert_eq!(Catalogue::built_in().by_arn(&arn).unwrap().name, name);
         }

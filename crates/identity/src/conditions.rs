@@ -25,7 +25,11 @@ pub(crate) struct Conditions<'a> {
 impl Context for Conditions<'_> {
     fn get(&self, key: &str) -> Values<'_> {
         let target = self.target;
-        if let Some((_, value)) = target.keys.iter().find(|(k, _)| k.eq_ignore_ascii_case(key)) {
+        if let Some((_, value)) = target
+            .keys
+            .iter()
+            .find(|(k, _)| k.eq_ignore_ascii_case(key))
+        {
             return one(value.as_str());
         }
         match split(key) {
@@ -35,7 +39,9 @@ impl Context for Conditions<'_> {
             }
             ("aws:tagkeys", None) => {
                 let tags = target.request_tags.iter().map(|tag| &tag.key);
-                let keys = tags.chain(&target.tag_keys).map(|key| Cow::Borrowed(key.as_str()));
+                let keys = tags
+                    .chain(&target.tag_keys)
+                    .map(|key| Cow::Borrowed(key.as_str()));
                 many(keys.collect())
             }
             ("aws:resourceaccount", None) => one(self.account.id().to_string()),
@@ -96,16 +102,16 @@ fn of_caller<'a>(
         },
         ("aws:principaltag", Some(tag)) => match caller.principal() {
             Principal::Root => Values::Absent,
-            Principal::User { id, .. } => {
-                account.user_by_id(*id).map_or(Values::Absent, |user| tag_value(&user.tags, tag))
-            }
+            Principal::User { id, .. } => account
+                .user_by_id(*id)
+                .map_or(Values::Absent, |user| tag_value(&user.tags, tag)),
         },
         ("aws:tokenissuetime", None) => {
             session.map_or(Values::Absent, |session| one(session.issued.iso8601()))
         }
-        ("aws:multifactorauthpresent", None) => {
-            session.map_or(Values::Absent, |s| one(if s.mfa { "true" } else { "false" }))
-        }
+        ("aws:multifactorauthpresent", None) => session.map_or(Values::Absent, |s| {
+            one(if s.mfa { "true" } else { "false" })
+        }),
         _ => Values::Absent,
     }
 }
@@ -150,7 +156,11 @@ fn one<'a>(value: impl Into<Cow<'a, str>>) -> Values<'a> {
 }
 
 fn many(values: Vec<Cow<'_, str>>) -> Values<'_> {
-    if values.is_empty() { Values::Absent } else { Values::Many(values) }
+    if values.is_empty() {
+        Values::Absent
+    } else {
+        Values::Many(values)
+    }
 }
 
 fn optional(value: Option<&str>) -> Values<'_> {

@@ -21,7 +21,11 @@ pub struct WireError {
 impl WireError {
     /// With a message.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: Some(message.into()) }
+        Self {
+            status,
+            code,
+            message: Some(message.into()),
+        }
     }
 }
 
@@ -176,7 +180,9 @@ impl Fault {
             Self::NoSuchEntity(missing) => e(404, "NoSuchEntity", missing.text()),
             Self::EntityAlreadyExists(taken) => e(409, "EntityAlreadyExists", taken.text()),
             Self::LimitExceeded(quota) => e(409, "LimitExceeded", quota.text()),
-            Self::DeleteConflict(dependant) => e(409, "DeleteConflict", dependant.text().to_owned()),
+            Self::DeleteConflict(dependant) => {
+                e(409, "DeleteConflict", dependant.text().to_owned())
+            }
             Self::InvalidInput(invalid) => e(400, "InvalidInput", invalid.text()),
             Self::Validation(text) => e(400, "ValidationError", text.clone()),
             Self::MalformedInput(text) => e(400, "MalformedInput", text.clone()),
@@ -190,7 +196,11 @@ impl Fault {
                 let text = format!("Could not find operation {action} for version {version}");
                 e(400, "InvalidAction", text)
             }
-            Self::MissingAction => e(400, "MissingAction", "Action parameter is required".to_owned()),
+            Self::MissingAction => e(
+                400,
+                "MissingAction",
+                "Action parameter is required".to_owned(),
+            ),
             Self::NotServed(operation) => {
                 let text = format!("The operation {operation} is not served by Keywright yet");
                 e(501, "NotImplemented", text)
@@ -204,7 +214,11 @@ const FAILURE: &str =
     "The request processing has failed because of an unknown error, exception or failure.";
 
 const fn silent(status: u16, code: &'static str) -> WireError {
-    WireError { status, code, message: None }
+    WireError {
+        status,
+        code,
+        message: None,
+    }
 }
 
 impl Missing {
@@ -219,15 +233,11 @@ impl Missing {
                 format!("The group policy with name {name} cannot be found.")
             }
             Self::Policy => "Policy ARN was not found.".to_owned(),
-            Self::AttachablePolicy => {
-                "Policy ARN does not exist or is not attachable.".to_owned()
-            }
+            Self::AttachablePolicy => "Policy ARN does not exist or is not attachable.".to_owned(),
             Self::PolicyVersion(version) => {
                 format!("Policy ARN version {version} does not exist or is not attachable.")
             }
-            Self::Boundary => {
-                "Scope ARN: ARN does not exist or is not attachable.".to_owned()
-            }
+            Self::Boundary => "Scope ARN: ARN does not exist or is not attachable.".to_owned(),
             Self::UserBoundary(user) => {
                 format!("The permissions boundary of user {user} cannot be found.")
             }
@@ -264,9 +274,11 @@ impl Quota {
     fn text(&self) -> String {
         match self {
             Self::Named(name, value) => format!("Cannot exceed quota for {name}: {value}"),
-            Self::PolicyVersions => "A managed policy can have up to 5 versions. Before you create \
+            Self::PolicyVersions => {
+                "A managed policy can have up to 5 versions. Before you create \
                 a new version, you must delete an existing version."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Tags => "The number of tags has reached the maximum limit.".to_owned(),
             Self::InlinePolicies(bytes, kind, name) => {
                 format!("Maximum policy size of {bytes} bytes exceeded for {kind} {name}")

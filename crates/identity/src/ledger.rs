@@ -60,7 +60,10 @@ impl Ledger {
                 accounts.insert(id, Arc::new(AccountCell::new(account)));
             }
         }
-        Ok(Self { store, accounts: ArcSwap::from_pointee(accounts) })
+        Ok(Self {
+            store,
+            accounts: ArcSwap::from_pointee(accounts),
+        })
     }
 
     /// The account, if there is one.
@@ -164,17 +167,29 @@ pub struct AccountCell {
 impl std::fmt::Debug for AccountCell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let snapshot = self.snapshot.load();
-        write!(f, "AccountCell({} at version {})", snapshot.id(), snapshot.version())
+        write!(
+            f,
+            "AccountCell({} at version {})",
+            snapshot.id(),
+            snapshot.version()
+        )
     }
 }
 
 impl AccountCell {
     fn new(account: Account) -> Self {
         let account = Arc::new(account);
-        let durable = Durable { version: account.version(), generation: 0 };
+        let durable = Durable {
+            version: account.version(),
+            generation: 0,
+        };
         Self {
             snapshot: ArcSwap::from(Arc::clone(&account)),
-            head: Mutex::new(Head { account, generation: 0, failed: false }),
+            head: Mutex::new(Head {
+                account,
+                generation: 0,
+                failed: false,
+            }),
             durable: watch::Sender::new(durable),
             recovering: tokio::sync::Mutex::new(()),
         }
@@ -221,7 +236,11 @@ impl AccountCell {
     fn publish(&self, account: Arc<Account>, generation: u64) {
         let version = account.version();
         self.snapshot.rcu(|current| {
-            if current.version() < version { Arc::clone(&account) } else { Arc::clone(current) }
+            if current.version() < version {
+                Arc::clone(&account)
+            } else {
+                Arc::clone(current)
+            }
         });
         self.durable.send_if_modified(|durable| {
             let newer = durable.generation == generation && durable.version < version;
@@ -237,7 +256,8 @@ impl AccountCell {
         if head.generation == generation {
             head.failed = true;
             head.generation += 1;
-            self.durable.send_modify(|durable| durable.generation = generation + 1);
+            self.durable
+                .send_modify(|durable| durable.generation = generation + 1);
         }
     }
 
@@ -248,7 +268,11 @@ impl AccountCell {
             .await
             .map_err(|_| LedgerError::Superseded)?;
         // What was durable before a failure stays durable after it.
-        if reached.version >= version { Ok(()) } else { Err(LedgerError::Superseded) }
+        if reached.version >= version {
+            Ok(())
+        } else {
+            Err(LedgerError::Superseded)
+        }
     }
 
     /// After a failed commit the stored state is unknown: it is read again before the next write.
@@ -260,7 +284,10 @@ impl AccountCell {
         let (id, store) = (self.snapshot().id(), Arc::clone(store));
         let loaded = tokio::task::spawn_blocking(move || {
             let accounts = store.accounts()?;
-            let version = accounts.iter().find(|(account, _)| *account == id).map_or(0, |(_, v)| *v);
+            let version = accounts
+                .iter()
+                .find(|(account, _)| *account == id)
+                .map_or(0, |(_, v)| *v);
             load_account(&*store, id, version)
         });
         let account = Arc::new(loaded.await.map_err(|_| LedgerError::Superseded)??);
@@ -275,11 +302,7 @@ impl AccountCell {
     }
 }
 
-fn load_account(
-    store: &dyn Store,
-    id: AccountId,
-    version: u64,
-) -> Result<Account, LedgerError> {
+fn load_account(store: &dyn Store, id: AccountId, version: u64) -> Result<Account, LedgerError> {
     let mut account = Account::empty(id, Timestamp::default());
     let mut failure = None;
     store.load(id, &mut |record| match record::decode(&record) {
@@ -294,6 +317,13 @@ fn load_account(
 }
 
 fn commit(account: AccountId, base: u64, changes: &[Change]) -> Result<Commit, LedgerError> {
-    let writes = changes.iter().map(record::encode).collect::<Result<_, _>>()?;
-    Ok(Commit { account, base, writes })
+    let writes = changes
+        .iter()
+        .map(record::encode)
+        .collect::<Result<_, _>>()?;
+    Ok(Commit {
+        account,
+        base,
+        writes,
+    })
 }

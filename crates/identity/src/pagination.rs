@@ -35,7 +35,11 @@ impl Page {
         let binding = binding(operation, filter);
         let after = marker.map(|marker| unwrap(marker, &binding)).transpose()?;
         let items_max = usize::try_from(max_items.unwrap_or(DEFAULT_ITEMS)).unwrap_or(1);
-        Ok(Self { binding, after, items_max })
+        Ok(Self {
+            binding,
+            after,
+            items_max,
+        })
     }
 
     /// The sort key of the last item of the page before, if any.
@@ -66,7 +70,8 @@ impl Page {
         key: impl Fn(&T) -> String,
     ) -> (Vec<T>, Option<String>) {
         let rest = items.into_iter().skip_while(|item| {
-            self.after().is_some_and(|after| key(item).as_str() <= after)
+            self.after()
+                .is_some_and(|after| key(item).as_str() <= after)
         });
         self.take(rest.collect::<Vec<_>>(), &key)
     }
@@ -79,14 +84,23 @@ impl Page {
 }
 
 fn binding(operation: &str, filter: &[&str]) -> Vec<u8> {
-    let text = std::iter::once(operation).chain(filter.iter().copied()).collect::<Vec<_>>();
+    let text = std::iter::once(operation)
+        .chain(filter.iter().copied())
+        .collect::<Vec<_>>();
     let digest = digest(&SHA256, text.join("\0").as_bytes());
-    digest.as_ref().iter().copied().take(BINDING_BYTES).collect()
+    digest
+        .as_ref()
+        .iter()
+        .copied()
+        .take(BINDING_BYTES)
+        .collect()
 }
 
 fn unwrap(marker: &str, binding: &[u8]) -> Result<String, Fault> {
     let invalid = || Fault::Validation("Invalid Marker.".to_owned());
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(marker).map_err(|_| invalid())?;
+    let bytes = BASE64_URL_SAFE_NO_PAD
+        .decode(marker)
+        .map_err(|_| invalid())?;
     let last = bytes.strip_prefix(binding).ok_or_else(invalid)?;
     String::from_utf8(last.to_vec()).map_err(|_| invalid())
 }

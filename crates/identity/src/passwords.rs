@@ -25,7 +25,10 @@ pub(crate) struct Passwords {
 
 impl Passwords {
     pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
-        Self { entropy, permits: Arc::new(Semaphore::new(CONCURRENT)) }
+        Self {
+            entropy,
+            permits: Arc::new(Semaphore::new(CONCURRENT)),
+        }
     }
 
     /// The Argon2id PHC string of a password.
@@ -33,8 +36,10 @@ impl Passwords {
         let mut salt = [0; SALT_BYTES];
         self.entropy.fill(&mut salt);
         self.aside(move || {
-            let hash = Argon2::default().hash_password_with_salt(password.expose().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string()).map_err(|error| Fault::Internal(error.to_string()))
+            let hash =
+                Argon2::default().hash_password_with_salt(password.expose().as_bytes(), &salt);
+            hash.map(|hash| hash.to_string())
+                .map_err(|error| Fault::Internal(error.to_string()))
         })
         .await?
     }
@@ -48,7 +53,9 @@ impl Passwords {
         self.aside(move || {
             let matches = |hash: &String| {
                 PasswordHash::new(hash).is_ok_and(|hash| {
-                    Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
+                    Argon2::default()
+                        .verify_password(password.expose().as_bytes(), &hash)
+                        .is_ok()
                 })
             };
             hashes.iter().map(matches).collect()
@@ -62,6 +69,8 @@ impl Passwords {
     ) -> Result<T, Fault> {
         let failed = || Fault::Internal("password hashing was cut off".to_owned());
         let _permit = self.permits.acquire().await.map_err(|_| failed())?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| failed())
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| failed())
     }
 }

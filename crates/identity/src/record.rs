@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     state::{
         AccessKey, Change, CredentialReport, CustomerPolicy, Grants, Group, InlinePolicy,
-        KeyMaterial, KeyStatus, LoginProfile, PasswordPolicy, PolicyVersion, Replay, Root, Settings,
-        Tag, User,
+        KeyMaterial, KeyStatus, LoginProfile, PasswordPolicy, PolicyVersion, Replay, Root,
+        Settings, Tag, User,
     },
     vault::Sealed,
 };
@@ -50,9 +50,7 @@ pub(crate) fn encode(change: &Change) -> Result<Write, RecordError> {
         }
         Change::DeletePolicy(id) => Ok(delete("policy", id.as_str())),
         Change::PutRoot(root) => put("root", ONLY, &RootRecord::from(&**root)),
-        Change::PutSettings(settings) => {
-            put("settings", ONLY, &SettingsRecord::from(&**settings))
-        }
+        Change::PutSettings(settings) => put("settings", ONLY, &SettingsRecord::from(&**settings)),
         Change::PutReport(report) => put("report", ONLY, &ReportRecord::from(&**report)),
     }
 }
@@ -79,26 +77,41 @@ fn put(kind: &str, id: &str, body: &impl Serialize) -> Result<Write, RecordError
         id: id.to_owned(),
         why: error.to_string(),
     })?;
-    Ok(Write::Put(Record { kind: kind.to_owned(), id: id.to_owned(), body }))
+    Ok(Write::Put(Record {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        body,
+    }))
 }
 
 fn delete(kind: &str, id: &str) -> Write {
-    Write::Delete { kind: kind.to_owned(), id: id.to_owned() }
+    Write::Delete {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+    }
 }
 
 fn read<T: DeserializeOwned>(record: &Record) -> Result<T, RecordError> {
     serde_json::from_slice(&record.body).map_err(|error| {
         // The category and place only: the message could quote the content.
-        bad(record, &format!("{:?} at column {}", error.classify(), error.column()))
+        bad(
+            record,
+            &format!("{:?} at column {}", error.classify(), error.column()),
+        )
     })
 }
 
 fn bad(record: &Record, why: &str) -> RecordError {
-    RecordError { kind: record.kind.clone(), id: record.id.clone(), why: why.to_owned() }
+    RecordError {
+        kind: record.kind.clone(),
+        id: record.id.clone(),
+        why: why.to_owned(),
+    }
 }
 
 fn id<T: std::str::FromStr>(record: &Record, text: &str) -> Result<T, RecordError> {
-    text.parse().map_err(|_| bad(record, "an id does not parse"))
+    text.parse()
+        .map_err(|_| bad(record, "an id does not parse"))
 }
 
 const fn at(millis: i64) -> Timestamp {
@@ -109,11 +122,15 @@ const fn at(millis: i64) -> Timestamp {
 struct TagRecord(String, String);
 
 fn tags(tags: &[Tag]) -> Vec<TagRecord> {
-    tags.iter().map(|tag| TagRecord(tag.key.clone(), tag.value.clone())).collect()
+    tags.iter()
+        .map(|tag| TagRecord(tag.key.clone(), tag.value.clone()))
+        .collect()
 }
 
 fn restore_tags(tags: Vec<TagRecord>) -> Vec<Tag> {
-    tags.into_iter().map(|TagRecord(key, value)| Tag { key, value }).collect()
+    tags.into_iter()
+        .map(|TagRecord(key, value)| Tag { key, value })
+        .collect()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,7 +149,10 @@ impl From<&AccessKey> for KeyRecord {
             id: key.id.to_string(),
             active: key.status == KeyStatus::Active,
             created: key.created.millis(),
-            replay: key.replay.as_ref().map(|r| (r.token_digest.clone(), r.caller.clone())),
+            replay: key
+                .replay
+                .as_ref()
+                .map(|r| (r.token_digest.clone(), r.caller.clone())),
             secret: BASE64_STANDARD.encode(key.material.sealed().as_bytes()),
         }
     }
@@ -145,9 +165,16 @@ impl KeyRecord {
             .map_err(|_| bad(record, "a sealed secret is not base64"))?;
         Ok(AccessKey {
             id: id(record, &self.id)?,
-            status: if self.active { KeyStatus::Active } else { KeyStatus::Inactive },
+            status: if self.active {
+                KeyStatus::Active
+            } else {
+                KeyStatus::Inactive
+            },
             created: at(self.created),
-            replay: self.replay.map(|(token_digest, caller)| Replay { token_digest, caller }),
+            replay: self.replay.map(|(token_digest, caller)| Replay {
+                token_digest,
+                caller,
+            }),
             material: Arc::new(KeyMaterial::new(Sealed::from_bytes(&sealed))),
         })
     }
@@ -201,7 +228,10 @@ struct GrantsRecord {
 
 impl From<&Grants> for GrantsRecord {
     fn from(grants: &Grants) -> Self {
-        let inline = grants.inline.iter().map(|p| (p.name.clone(), p.text().to_string()));
+        let inline = grants
+            .inline
+            .iter()
+            .map(|p| (p.name.clone(), p.text().to_string()));
         Self {
             inline: inline.collect(),
             attached: grants.attached.iter().map(ToString::to_string).collect(),
@@ -211,7 +241,10 @@ impl From<&Grants> for GrantsRecord {
 
 impl GrantsRecord {
     fn restore(self) -> Grants {
-        let inline = self.inline.into_iter().map(|(name, text)| InlinePolicy::new(name, text.into()));
+        let inline = self
+            .inline
+            .into_iter()
+            .map(|(name, text)| InlinePolicy::new(name, text.into()));
         Grants {
             inline: inline.collect(),
             attached: self.attached.into_iter().map(Arc::from).collect(),
@@ -268,7 +301,11 @@ impl UserRecord {
             login: self.login.map(LoginRecord::restore),
             grants: self.grants.restore(),
             boundary: self.boundary.map(Arc::from),
-            groups: self.groups.iter().map(|g| id(record, g)).collect::<Result<_, _>>()?,
+            groups: self
+                .groups
+                .iter()
+                .map(|g| id(record, g))
+                .collect::<Result<_, _>>()?,
             effective: arc_swap::ArcSwapOption::empty(),
         })
     }
@@ -412,18 +449,24 @@ struct SettingsRecord {
 
 impl From<&Settings> for SettingsRecord {
     fn from(settings: &Settings) -> Self {
-        let policy = settings.password_policy.as_ref().map(|policy| PasswordPolicyRecord {
-            minimum_length: policy.minimum_length,
-            require_symbols: policy.require_symbols,
-            require_numbers: policy.require_numbers,
-            require_uppercase: policy.require_uppercase,
-            require_lowercase: policy.require_lowercase,
-            allow_users_to_change: policy.allow_users_to_change,
-            max_age_days: policy.max_age_days,
-            reuse_prevention: policy.reuse_prevention,
-            hard_expiry: policy.hard_expiry,
-        });
-        Self { alias: settings.alias.clone(), password_policy: policy }
+        let policy = settings
+            .password_policy
+            .as_ref()
+            .map(|policy| PasswordPolicyRecord {
+                minimum_length: policy.minimum_length,
+                require_symbols: policy.require_symbols,
+                require_numbers: policy.require_numbers,
+                require_uppercase: policy.require_uppercase,
+                require_lowercase: policy.require_lowercase,
+                allow_users_to_change: policy.allow_users_to_change,
+                max_age_days: policy.max_age_days,
+                reuse_prevention: policy.reuse_prevention,
+                hard_expiry: policy.hard_expiry,
+            });
+        Self {
+            alias: settings.alias.clone(),
+            password_policy: policy,
+        }
     }
 }
 
@@ -440,7 +483,10 @@ impl SettingsRecord {
             reuse_prevention: policy.reuse_prevention,
             hard_expiry: policy.hard_expiry,
         });
-        Settings { alias: self.alias, password_policy: policy }
+        Settings {
+            alias: self.alias,
+            password_policy: policy,
+        }
     }
 }
 
@@ -452,12 +498,18 @@ struct ReportRecord {
 
 impl From<&CredentialReport> for ReportRecord {
     fn from(report: &CredentialReport) -> Self {
-        Self { generated: report.generated.millis(), content: report.content.to_string() }
+        Self {
+            generated: report.generated.millis(),
+            content: report.content.to_string(),
+        }
     }
 }
 
 impl ReportRecord {
     fn restore(self) -> CredentialReport {
-        CredentialReport { generated: at(self.generated), content: self.content.into() }
+        CredentialReport {
+            generated: at(self.generated),
+            content: self.content.into(),
+        }
     }
 }

@@ -33,6 +33,12 @@ pub(crate) fn new_key(
     let place = (Purpose::AccessKey, id.as_str());
     let sealed = vault.seal(place, secret.expose().as_bytes(), entropy)?;
     let material = Arc::new(KeyMaterial::new(sealed));
-    let key = AccessKey { id, status: KeyStatus::Active, created: now, replay: None, material };
+    let key = AccessKey {
+        id,
+        status: KeyStatus::Active,
+        created: now,
+        replay: None,
+        material,
+    };
     Ok((key, secret))
 }

@@ -117,9 +117,19 @@ impl Identity {
         let now = self.clock.now().truncate_to_secs();
         let (key, secret) = secrets::new_key(account, now, &self.vault, &*self.entropy)?;
         let id = key.id;
-        let root = Root { created: now, keys: vec![key], login: None };
-        self.ledger.create(account, now, &[Change::PutRoot(Arc::new(root))]).await?;
-        Ok(RootCredentials { account, key: id, secret })
+        let root = Root {
+            created: now,
+            keys: vec![key],
+            login: None,
+        };
+        self.ledger
+            .create(account, now, &[Change::PutRoot(Arc::new(root))])
+            .await?;
+        Ok(RootCredentials {
+            account,
+            key: id,
+            secret,
+        })
     }
 
     /// The accounts.
@@ -148,7 +158,9 @@ impl Identity {
             let (action, version) = (action.to_owned(), version.to_owned());
             return Err(Fault::InvalidAction { action, version });
         };
-        let served = ACTIONS.iter().find(|row| std::ptr::eq(row.operation, operation));
+        let served = ACTIONS
+            .iter()
+            .find(|row| std::ptr::eq(row.operation, operation));
         let served = served.ok_or(Fault::NotServed(operation.name))?;
         (served.handle)(self, call).await
     }
@@ -178,12 +190,15 @@ impl Identity {
 
     pub(crate) async fn gather(&self, needs: Vec<Need>, now: Timestamp) -> Result<Gathered, Fault> {
         let mut gathered = Gathered::default();
-        let failed = |error: keywright_store::contract::StoreError| Fault::Internal(error.to_string());
+        let failed =
+            |error: keywright_store::contract::StoreError| Fault::Internal(error.to_string());
         for need in needs {
             match need {
                 Need::Hash(password) => gathered.hash = Some(self.passwords.hash(password).await?),
                 Need::Matches(password, hashes) => {
-                    gathered.matches.push(self.passwords.matches(password, hashes).await?);
+                    gathered
+                        .matches
+                        .push(self.passwords.matches(password, hashes).await?);
                 }
                 Need::Attempts(key) => {
                     gathered.attempts = self.usage.attempts(key).await.map_err(failed)?;
@@ -202,7 +217,12 @@ const KEYRING: &str = "keyring";
 /// The installation's data key, made and stored at the first start.
 async fn open_vault(parts: &Parts) -> Result<Vault, OpenFault> {
     let mut stored = None;
-    if parts.store.accounts()?.iter().any(|(id, _)| *id == AccountId::INSTALLATION) {
+    if parts
+        .store
+        .accounts()?
+        .iter()
+        .any(|(id, _)| *id == AccountId::INSTALLATION)
+    {
         parts.store.load(AccountId::INSTALLATION, &mut |record| {
             if record.kind == KEYRING {
                 stored = Some(Sealed::from_bytes(&record.body));
@@ -214,8 +234,19 @@ async fn open_vault(parts: &Parts) -> Result<Vault, OpenFault> {
     }
     let (vault, sealed) = Vault::create(&parts.master_key, &*parts.entropy)?;
     let body = sealed.as_bytes().to_vec();
-    let record = Record { kind: KEYRING.to_owned(), id: "1".to_owned(), body };
+    let record = Record {
+        kind: KEYRING.to_owned(),
+        id: "1".to_owned(),
+        body,
+    };
     let account = AccountId::INSTALLATION;
-    parts.store.commit(Commit { account, base: 0, writes: vec![Write::Put(record)] }).await?;
+    parts
+        .store
+        .commit(Commit {
+            account,
+            base: 0,
+            writes: vec![Write::Put(record)],
+        })
+        .await?;
     Ok(vault)
 }

@@ -43,7 +43,10 @@ impl Usage {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, StoreError> {
-        let last = store.last_uses()?.into_iter().map(|used| (used.subject.clone(), used));
+        let last = store
+            .last_uses()?
+            .into_iter()
+            .map(|used| (used.subject.clone(), used));
         Ok(Self {
             last: RwLock::new(last.collect()),
             store,
@@ -53,7 +56,11 @@ impl Usage {
 
     /// The last recorded use of an access key id or, for its password, a user's unique id.
     pub fn last(&self, subject: &str) -> Option<LastUse> {
-        self.last.read().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
+        self.last
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(subject)
+            .cloned()
     }
 
     /// Opens the keys' windows where they were when the server stopped.
@@ -71,7 +78,13 @@ impl Usage {
     }
 
     /// Notes a verified use of a key. Costs one atomic load unless it opens a new window.
-    pub fn note(&self, key: AccessKeyId, material: &KeyMaterial, now: Timestamp, scope: (&str, &str)) {
+    pub fn note(
+        &self,
+        key: AccessKeyId,
+        material: &KeyMaterial,
+        now: Timestamp,
+        scope: (&str, &str),
+    ) {
         if material.opens_window(now, KEY_WINDOW_SECS) {
             let (service, region) = scope;
             self.record(LastUse {
@@ -98,7 +111,12 @@ impl Usage {
     /// Counts a correctly signed request of an inactive key.
     pub fn note_attempt(&self, key: AccessKeyId, facts: AttemptFacts<'_>, now: Timestamp) {
         let agent = facts.user_agent.chars().take(USER_AGENT_CHARS).collect();
-        let id = (key, facts.source_address.to_owned(), agent, facts.action.to_owned());
+        let id = (
+            key,
+            facts.source_address.to_owned(),
+            agent,
+            facts.action.to_owned(),
+        );
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         if attempts.len() < PENDING_ATTEMPTS || attempts.contains_key(&id) {
             let entry = attempts.entry(id).or_insert((0, now));
@@ -121,9 +139,18 @@ impl Usage {
         }
         let attempt = |(id, (count, at)): (AttemptKey, (u64, Timestamp))| {
             let (key, source_address, user_agent, action) = id;
-            Attempt { key, source_address, user_agent, action, at, count }
+            Attempt {
+                key,
+                source_address,
+                user_agent,
+                action,
+                at,
+                count,
+            }
         };
-        self.store.record_attempts(taken.into_iter().map(attempt).collect()).await
+        self.store
+            .record_attempts(taken.into_iter().map(attempt).collect())
+            .await
     }
 
     /// The attempts with one key, latest first, and their total.

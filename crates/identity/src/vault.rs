@@ -72,7 +72,10 @@ struct Cipher {
 impl Cipher {
     fn new(number: u32, bytes: &[u8]) -> Result<Self, OpenError> {
         let unbound = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| OpenError)?;
-        Ok(Self { number, key: LessSafeKey::new(unbound) })
+        Ok(Self {
+            number,
+            key: LessSafeKey::new(unbound),
+        })
     }
 
     fn seal(
@@ -86,7 +89,11 @@ impl Cipher {
         let mut text = plain.to_vec();
         let aad = associated(place, self.number);
         self.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut text)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(aad),
+                &mut text,
+            )
             .map_err(|_| OpenError)?;
         let mut bytes = Vec::with_capacity(HEAD_BYTES + text.len());
         bytes.push(FORMAT);
@@ -106,7 +113,11 @@ impl Cipher {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
         let mut text = text.to_vec();
         let aad = Aad::from(associated(place, self.number));
-        let length = self.key.open_in_place(nonce, aad, &mut text).map_err(|_| OpenError)?.len();
+        let length = self
+            .key
+            .open_in_place(nonce, aad, &mut text)
+            .map_err(|_| OpenError)?
+            .len();
         text.truncate(length);
         Ok(Secret::new(text))
     }
@@ -151,7 +162,12 @@ impl Vault {
         let place = (Purpose::DataKey, "1");
         let sealed =
             Cipher::new(MASTER_NUMBER, master.expose())?.seal(place, data.expose(), entropy)?;
-        Ok((Self { data: Cipher::new(DATA_NUMBER, data.expose())? }, sealed))
+        Ok((
+            Self {
+                data: Cipher::new(DATA_NUMBER, data.expose())?,
+            },
+            sealed,
+        ))
     }
 
     /// Opens the stored data key with the master key.
@@ -161,7 +177,9 @@ impl Vault {
     pub fn unlock(master: &Secret<Vec<u8>>, sealed: &Sealed) -> Result<Self, OpenError> {
         let place = (Purpose::DataKey, "1");
         let data = Cipher::new(MASTER_NUMBER, master.expose())?.open(place, sealed.as_bytes())?;
-        Ok(Self { data: Cipher::new(DATA_NUMBER, data.expose())? })
+        Ok(Self {
+            data: Cipher::new(DATA_NUMBER, data.expose())?,
+        })
     }
 
     /// Seals `plain` for a purpose and a subject (an access key id, say).
@@ -181,7 +199,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`OpenError`] for anything else.
-    pub fn open(&self, place: (Purpose, &str), sealed: &[u8]) -> Result<Secret<Vec<u8>>, OpenError> {
+    pub fn open(
+        &self,
+        place: (Purpose, &str),
+        sealed: &[u8],
+    ) -> Result<Secret<Vec<u8>>, OpenError> {
         self.data.open(place, sealed)
     }
 }
@@ -214,9 +236,14 @@ mod tests {
         assert!(!sealed.as_bytes().windows(6).any(|w| w == b"secret"));
 
         let again = Vault::unlock(&master(7), &data_key).unwrap();
-        assert_eq!(again.open(place, sealed.as_bytes()).unwrap().expose(), b"secret");
-        let elsewhere =
-            [(Purpose::AccessKey, "AKIAIOSFODNN7EXAMPLF"), (Purpose::SessionToken, place.1)];
+        assert_eq!(
+            again.open(place, sealed.as_bytes()).unwrap().expose(),
+            b"secret"
+        );
+        let elsewhere = [
+            (Purpose::AccessKey, "AKIAIOSFODNN7EXAMPLF"),
+            (Purpose::SessionToken, place.1),
+        ];
         for other in elsewhere {
             assert!(again.open(other, sealed.as_bytes()).is_err());
         }

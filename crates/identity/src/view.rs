@@ -105,7 +105,9 @@ impl<'a> View<'a> {
     /// # Errors
     /// `NoSuchEntity`.
     pub fn user(&self, name: &str) -> Result<&'a Arc<User>, Fault> {
-        self.account.user(name).ok_or_else(|| Missing::User(name.to_owned()).into())
+        self.account
+            .user(name)
+            .ok_or_else(|| Missing::User(name.to_owned()).into())
     }
 
     /// A group by name in any case.
@@ -113,7 +115,9 @@ impl<'a> View<'a> {
     /// # Errors
     /// `NoSuchEntity`.
     pub fn group(&self, name: &str) -> Result<&'a Arc<Group>, Fault> {
-        self.account.group(name).ok_or_else(|| Missing::Group(name.to_owned()).into())
+        self.account
+            .group(name)
+            .ok_or_else(|| Missing::Group(name.to_owned()).into())
     }
 
     /// The user that an action with an optional `UserName` is about: the named one, or the caller.

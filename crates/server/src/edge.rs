@@ -111,7 +111,11 @@ impl Server {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| ServerError::Listen { address, error })?;
-        Ok(Self { listener, tls, pipeline: Arc::new(pipeline) })
+        Ok(Self {
+            listener,
+            tls,
+            pipeline: Arc::new(pipeline),
+        })
     }
 
     /// Where it listens.
@@ -119,7 +123,10 @@ impl Server {
     /// # Errors
     /// When the system does not say.
     pub fn listening(&self) -> io::Result<Listening> {
-        Ok(Listening { address: self.listener.local_addr()?, secure: self.tls.is_some() })
+        Ok(Listening {
+            address: self.listener.local_addr()?,
+            secure: self.tls.is_some(),
+        })
     }
 
     /// Answers requests until `stop` is done, then lets those under way finish.
@@ -150,7 +157,10 @@ impl Server {
         }
         let pipeline = Arc::clone(&self.pipeline);
         let watcher = graceful.watcher();
-        let peer = Peer { address: from.ip().to_canonical(), secure: self.tls.is_some() };
+        let peer = Peer {
+            address: from.ip().to_canonical(),
+            secure: self.tls.is_some(),
+        };
         match self.tls.clone() {
             None => {
                 tokio::spawn(serve(stream, pipeline, peer, watcher));

@@ -20,5 +20,7 @@ pub type Body = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io
 /// A body that is in memory.
 pub(crate) fn full(bytes: impl Into<bytes::Bytes>) -> Body {
     use http_body_util::BodyExt;
-    http_body_util::Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+    http_body_util::Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }

@@ -45,7 +45,11 @@ pub(crate) const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
 impl Pipeline {
     /// Over an opened installation.
     pub fn new(identity: Arc<Identity>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { identity, clock, entropy }
+        Self {
+            identity,
+            clock,
+            entropy,
+        }
     }
 
     /// Answers one request.
@@ -55,7 +59,10 @@ impl Pipeline {
         let service = service_of(&parts);
         let limited = Limited::new(body, limits::QUERY_BODY_BYTES);
         match limited.collect().await {
-            Ok(body) => self.query(service, parts, body.to_bytes(), (peer, &request_id)).await,
+            Ok(body) => {
+                self.query(service, parts, body.to_bytes(), (peer, &request_id))
+                    .await
+            }
             Err(_) => query::too_large(service, &request_id),
         }
     }
@@ -67,7 +74,13 @@ impl Pipeline {
         body: Bytes,
         (peer, request_id): (Peer, &str),
     ) -> Response<Body> {
-        let request = query::QueryRequest { service, parts: &parts, body: &body, peer, request_id };
+        let request = query::QueryRequest {
+            service,
+            parts: &parts,
+            body: &body,
+            peer,
+            request_id,
+        };
         query::answer(self, request).await
     }
 
@@ -87,7 +100,11 @@ impl Pipeline {
         if let Some(key) = refusal.inactive {
             let source_address = facts.source_address.to_string();
             let user_agent = &facts.user_agent;
-            let attempt = AttemptFacts { source_address: &source_address, user_agent, action };
+            let attempt = AttemptFacts {
+                source_address: &source_address,
+                user_agent,
+                action,
+            };
             self.identity.usage().note_attempt(key, attempt, facts.now);
         }
     }
@@ -120,7 +137,10 @@ fn service_of(parts: &Parts) -> Service {
 
 /// Whether the request is an awsQuery form.
 pub(crate) fn is_form(parts: &Parts) -> bool {
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     parts.method == Method::POST
         && kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }

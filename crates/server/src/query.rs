@@ -2,11 +2,7 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use keywright_identity::{
-    Fault, Identity,
-    action::Call,
-    authenticate::{Refusal, Signed},
-    fault::WireError,
-    view::Facts,
+    Fault, Identity, action::Call, authenticate::Signed, fault::WireError, view::Facts,
 };
 use keywright_sigv4::{Dialect, PayloadHash, Presented, Rules};
 use keywright_wire::{ErrorKind, Form, Service, error_answer};
@@ -37,7 +33,11 @@ pub(crate) async fn answer(pipeline: &Pipeline, request: QueryRequest<'_>) -> Re
 }
 
 pub(crate) fn too_large(service: Service, request_id: &str) -> Response<Body> {
-    let error = WireError::new(413, "RequestEntityTooLarge", "The request body is too large");
+    let error = WireError::new(
+        413,
+        "RequestEntityTooLarge",
+        "The request body is too large",
+    );
     error_response(service, &error, request_id)
 }
 
@@ -61,13 +61,14 @@ async fn carry_out(pipeline: &Pipeline, request: QueryRequest<'_>) -> Result<Str
     };
     let authenticated = pipeline.identity.authenticator().authenticate(signed);
     let authenticated = authenticated.map_err(|refusal| {
-        let action = form.as_ref().map(|form| Identity::action_name(request.service, form));
+        let action = form
+            .as_ref()
+            .map(|form| Identity::action_name(request.service, form));
         pipeline.note(&refusal, action.as_deref().unwrap_or("?"), &facts);
         refused(&refusal.fault)
     })?;
-    let form = form.map_err(|malformed| {
-        WireError::new(400, "MalformedInput", malformed.to_string())
-    })?;
+    let form =
+        form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &authenticated.caller;
     if request.service == Service::Iam && caller.session().is_some_and(|session| !session.mfa) {
         // AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
@@ -77,14 +78,28 @@ async fn carry_out(pipeline: &Pipeline, request: QueryRequest<'_>) -> Result<Str
     }
     presented.scope().region().clone_into(&mut facts.region);
     facts.idempotency_token = idempotency_token(request.parts, &presented)?;
-    let call = Call { caller, facts: &facts, form: &form, request_id: request.request_id };
-    pipeline.identity.call(request.service, call).await.map_err(|fault| failed(&fault, &facts))
+    let call = Call {
+        caller,
+        facts: &facts,
+        form: &form,
+        request_id: request.request_id,
+    };
+    pipeline
+        .identity
+        .call(request.service, call)
+        .await
+        .map_err(|fault| failed(&fault, &facts))
 }
 
 /// The token, which must be signed: otherwise anyone on the way could swap it.
 fn idempotency_token(parts: &Parts, presented: &Presented) -> Result<Option<String>, WireError> {
-    let Some(value) = parts.headers.get(IDEMPOTENCY_HEADER) else { return Ok(None) };
-    let signed = presented.signed_headers().split(';').any(|name| name == IDEMPOTENCY_HEADER);
+    let Some(value) = parts.headers.get(IDEMPOTENCY_HEADER) else {
+        return Ok(None);
+    };
+    let signed = presented
+        .signed_headers()
+        .split(';')
+        .any(|name| name == IDEMPOTENCY_HEADER);
     match value.to_str() {
         Ok(token) if signed => Ok(Some(token.to_owned())),
         _ => Err(WireError::new(
@@ -108,8 +123,18 @@ fn failed(fault: &Fault, facts: &Facts) -> WireError {
 }
 
 fn error_response(service: Service, error: &WireError, request_id: &str) -> Response<Body> {
-    let kind = if error.status >= 500 { ErrorKind::Receiver } else { ErrorKind::Sender };
-    let xml = error_answer(service, kind, error.code, error.message.as_deref(), request_id);
+    let kind = if error.status >= 500 {
+        ErrorKind::Receiver
+    } else {
+        ErrorKind::Sender
+    };
+    let xml = error_answer(
+        service,
+        kind,
+        error.code,
+        error.message.as_deref(),
+        request_id,
+    );
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     xml_response(status, xml, request_id)
 }

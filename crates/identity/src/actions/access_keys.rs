@@ -84,7 +84,11 @@ impl Action for CreateAccessKey {
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let mut owner = Owner::of(view, input.user_name.as_deref())?;
         let replay = replay(view)?;
-        if let Some(key) = owner.keys().iter().find(|key| is_replay(view, key, replay.as_ref())) {
+        if let Some(key) = owner
+            .keys()
+            .iter()
+            .find(|key| is_replay(view, key, replay.as_ref()))
+        {
             let secret = open_secret(view.vault, key);
             let secret = secret.map_err(|error| Fault::Internal(error.to_string()))?;
             return Ok(Done::answer(created(owner.name(), key, secret)));
@@ -115,7 +119,9 @@ fn created(user: &str, key: &AccessKey, secret: Secret<String>) -> iam::CreateAc
 
 /// The idempotency token of this request, as it is kept with the key.
 fn replay(view: &View<'_>) -> Result<Option<Replay>, Fault> {
-    let Some(token) = view.facts.idempotency_token.as_deref() else { return Ok(None) };
+    let Some(token) = view.facts.idempotency_token.as_deref() else {
+        return Ok(None);
+    };
     let graphic = token.bytes().all(|byte| byte.is_ascii_graphic());
     if token.is_empty() || token.len() > limits::IDEMPOTENCY_TOKEN_CHARS || !graphic {
         let most = limits::IDEMPOTENCY_TOKEN_CHARS;
@@ -124,8 +130,15 @@ fn replay(view: &View<'_>) -> Result<Option<Replay>, Fault> {
         )));
     }
     let digest = digest(&SHA256, token.as_bytes());
-    let token_digest = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(Replay { token_digest, caller: view.caller.user_id() }))
+    let token_digest = digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Ok(Some(Replay {
+        token_digest,
+        caller: view.caller.user_id(),
+    }))
 }
 
 fn is_replay(view: &View<'_>, key: &AccessKey, replay: Option<&Replay>) -> bool {
@@ -189,9 +202,9 @@ impl Action for UpdateAccessKey {
         };
         match owner.keys_mut().get_mut(position) {
             Some(key) if key.status != status => key.status = status,
-            _ => return Ok(Done::answer(Default::default())),
+            _ => return Ok(Done::answer(())),
         }
-        Ok(Done::change(Default::default(), owner.put()))
+        Ok(Done::change((), owner.put()))
     }
 }
 
@@ -210,7 +223,7 @@ impl Action for DeleteAccessKey {
         let mut owner = Owner::of(view, input.user_name.as_deref())?;
         let position = owner.position(&input.access_key_id)?;
         owner.keys_mut().remove(position);
-        let mut done = Done::change(Default::default(), owner.put());
+        let mut done = Done::change((), owner.put());
         done.forget.push(input.access_key_id.clone());
         Ok(done)
     }
@@ -248,8 +261,14 @@ impl Action for GetAccessKeyLastUsed {
         let used = view.usage.last(&input.access_key_id);
         let last_used = iam::AccessKeyLastUsed {
             last_used_date: used.as_ref().map(|used| used.at),
-            service_name: used.as_ref().map_or(NOT_APPLICABLE, |u| &u.service).to_owned(),
-            region: used.as_ref().map_or(NOT_APPLICABLE, |u| &u.region).to_owned(),
+            service_name: used
+                .as_ref()
+                .map_or(NOT_APPLICABLE, |u| &u.service)
+                .to_owned(),
+            region: used
+                .as_ref()
+                .map_or(NOT_APPLICABLE, |u| &u.region)
+                .to_owned(),
         };
         Ok(Done::answer(iam::GetAccessKeyLastUsedOutput {
             user_name,

@@ -20,7 +20,10 @@ fn attachable(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
     if let Some(policy) = view.catalogue().by_arn(arn) {
         return Ok(Arc::clone(&policy.arn));
     }
-    let policy = view.account.policy_by_arn(&parsed).ok_or(Missing::AttachablePolicy)?;
+    let policy = view
+        .account
+        .policy_by_arn(&parsed)
+        .ok_or(Missing::AttachablePolicy)?;
     Ok(policy.arn(view.id()).as_str().into())
 }
 
@@ -37,7 +40,9 @@ impl Action for AttachUserPolicy {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let target = Target::user(view, &input.user_name);
-        Ok(Required::one(target.with_key("iam:PolicyARN", &input.policy_arn)))
+        Ok(Required::one(
+            target.with_key("iam:PolicyARN", &input.policy_arn),
+        ))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -64,14 +69,18 @@ impl Action for DetachUserPolicy {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let target = Target::user(view, &input.user_name);
-        Ok(Required::one(target.with_key("iam:PolicyARN", &input.policy_arn)))
+        Ok(Required::one(
+            target.with_key("iam:PolicyARN", &input.policy_arn),
+        ))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         parse(&input.policy_arn)?;
         let mut user = User::clone(view.user(&input.user_name)?);
         let before = user.grants.attached.len();
-        user.grants.attached.retain(|arn| **arn != *input.policy_arn);
+        user.grants
+            .attached
+            .retain(|arn| **arn != *input.policy_arn);
         if user.grants.attached.len() == before {
             return Err(Missing::Policy.into());
         }
@@ -97,9 +106,8 @@ impl Action for ListAttachedUserPolicies {
         let marker = input.marker.as_deref();
         let page = Page::of("ListAttachedUserPolicies", &filter, marker, input.max_items)?;
         let under = format!("policy{prefix}");
-        let matches = |arn: &&Arc<str>| {
-            Arn::parse(arn).is_ok_and(|arn| arn.resource().starts_with(&under))
-        };
+        let matches =
+            |arn: &&Arc<str>| Arn::parse(arn).is_ok_and(|arn| arn.resource().starts_with(&under));
         let mut arns: Vec<&Arc<str>> = user.grants.attached.iter().filter(matches).collect();
         arns.sort();
         let (arns, marker) = page.cut(arns, |arn| arn.to_string());

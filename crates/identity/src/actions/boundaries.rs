@@ -24,7 +24,10 @@ pub(super) fn checked(view: &View<'_>, arn: Option<&str>) -> Result<Option<Arc<s
     if let Some(policy) = view.catalogue().by_arn(arn) {
         return Ok(Some(Arc::clone(&policy.arn)));
     }
-    let policy = view.account.policy_by_arn(&parsed).ok_or(Missing::Boundary)?;
+    let policy = view
+        .account
+        .policy_by_arn(&parsed)
+        .ok_or(Missing::Boundary)?;
     Ok(Some(policy.arn(view.id()).as_str().into()))
 }
 
@@ -46,13 +49,15 @@ impl Action for PutUserPermissionsBoundary {
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let target = Target::user(view, &input.user_name);
         let boundary = &input.permissions_boundary;
-        Ok(Required::one(target.with_key("iam:PermissionsBoundary", boundary)))
+        Ok(Required::one(
+            target.with_key("iam:PermissionsBoundary", boundary),
+        ))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         user.boundary = checked(view, Some(&input.permissions_boundary))?;
-        Ok(Done::change(Default::default(), Change::PutUser(Arc::new(user))))
+        Ok(Done::change((), Change::PutUser(Arc::new(user))))
     }
 }
 
@@ -65,7 +70,10 @@ impl Action for DeleteUserPermissionsBoundary {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let target = Target::user(view, &input.user_name);
-        let boundary = view.account.user(&input.user_name).and_then(|user| user.boundary.clone());
+        let boundary = view
+            .account
+            .user(&input.user_name)
+            .and_then(|user| user.boundary.clone());
         Ok(Required::one(match boundary {
             Some(arn) => target.with_key("iam:PermissionsBoundary", &*arn),
             None => target,
@@ -77,6 +85,6 @@ impl Action for DeleteUserPermissionsBoundary {
         if user.boundary.take().is_none() {
             return Err(Missing::UserBoundary(user.name).into());
         }
-        Ok(Done::change(Default::default(), Change::PutUser(Arc::new(user))))
+        Ok(Done::change((), Change::PutUser(Arc::new(user))))
     }
 }

@@ -74,7 +74,9 @@ impl Action for GetSessionToken {
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let denied = |text: &str| Fault::AccessDenied(text.to_owned());
         if view.caller.session().is_some() {
-            return Err(denied("Cannot call GetSessionToken with session credentials"));
+            return Err(denied(
+                "Cannot call GetSessionToken with session credentials",
+            ));
         }
         if input.serial_number.is_some() || input.token_code.is_some() {
             return Err(denied(
@@ -88,7 +90,10 @@ impl Action for GetSessionToken {
             credentials: Some(credentials),
             ..Default::default()
         };
-        Ok(Done { session: Some(session), ..Done::answer(output) })
+        Ok(Done {
+            session: Some(session),
+            ..Done::answer(output)
+        })
     }
 }
 
@@ -99,7 +104,10 @@ fn validity(view: &View<'_>, asked: Option<i32>) -> Validity {
         Principal::User { .. } => secs,
     };
     let issued: Timestamp = view.now();
-    Validity { issued, expires: issued.plus_secs(i64::from(secs)) }
+    Validity {
+        issued,
+        expires: issued.plus_secs(i64::from(secs)),
+    }
 }
 
 fn issue(view: &View<'_>, validity: Validity) -> Result<(Session, sts::Credentials), Fault> {

@@ -19,13 +19,19 @@ use crate::{
 
 /// As requests carry them.
 pub(super) fn from_wire(tags: Option<&[iam::Tag]>) -> Vec<Tag> {
-    let tag = |tag: &iam::Tag| Tag { key: tag.key.clone(), value: tag.value.clone() };
+    let tag = |tag: &iam::Tag| Tag {
+        key: tag.key.clone(),
+        value: tag.value.clone(),
+    };
     tags.unwrap_or_default().iter().map(tag).collect()
 }
 
 /// As answers carry them.
 pub(super) fn to_wire(tags: &[Tag]) -> Vec<iam::Tag> {
-    let tag = |tag: &Tag| iam::Tag { key: tag.key.clone(), value: tag.value.clone() };
+    let tag = |tag: &Tag| iam::Tag {
+        key: tag.key.clone(),
+        value: tag.value.clone(),
+    };
     tags.iter().map(tag).collect()
 }
 
@@ -48,7 +54,11 @@ pub(super) fn checked_any_case(
             return Err(Invalid::ReservedTagKey.into());
         }
     }
-    let replaced = |tag: &&Tag| !added.iter().any(|new| new.key.eq_ignore_ascii_case(&tag.key));
+    let replaced = |tag: &&Tag| {
+        !added
+            .iter()
+            .any(|new| new.key.eq_ignore_ascii_case(&tag.key))
+    };
     let mut tags: Vec<Tag> = existing.iter().filter(replaced).cloned().collect();
     tags.extend(added.iter().cloned());
     if tags.len() > limits::TAGS_PER_ENTITY {
@@ -66,7 +76,9 @@ impl Action for TagUser {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let target = Target::user(view, &input.user_name);
-        Ok(Required::one(target.with_request_tags(from_wire(Some(&input.tags)))))
+        Ok(Required::one(
+            target.with_request_tags(from_wire(Some(&input.tags))),
+        ))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -88,12 +100,20 @@ impl Action for UntagUser {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let target = Target::user(view, &input.user_name);
-        Ok(Required::one(Target { tag_keys: input.tag_keys.clone(), ..target }))
+        Ok(Required::one(Target {
+            tag_keys: input.tag_keys.clone(),
+            ..target
+        }))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
-        user.tags.retain(|tag| !input.tag_keys.iter().any(|key| key.eq_ignore_ascii_case(&tag.key)));
+        user.tags.retain(|tag| {
+            !input
+                .tag_keys
+                .iter()
+                .any(|key| key.eq_ignore_ascii_case(&tag.key))
+        });
         Ok(Done::change((), Change::PutUser(Arc::new(user))))
     }
 }

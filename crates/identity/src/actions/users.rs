@@ -58,7 +58,9 @@ impl Action for CreateUser {
             groups: Vec::new(),
             effective: arc_swap::ArcSwapOption::empty(),
         };
-        let output = iam::CreateUserOutput { user: Some(full(view, &user)) };
+        let output = iam::CreateUserOutput {
+            user: Some(full(view, &user)),
+        };
         Ok(Done::change(output, Change::PutUser(Arc::new(user))))
     }
 }
@@ -100,10 +102,16 @@ impl Action for ListUsers {
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
         let marker = input.marker.as_deref();
         let page = Page::of("ListUsers", &[prefix], marker, input.max_items)?;
-        let from = page.after().map_or(Bound::Unbounded, |a| Bound::Excluded(FoldedName::new(a)));
+        let from = page
+            .after()
+            .map_or(Bound::Unbounded, |a| Bound::Excluded(FoldedName::new(a)));
         let rest = view.account.users().range((from, Bound::Unbounded));
-        let matching = rest.map(|(_, user)| user).filter(|user| user.path.starts_with(prefix));
-        let (users, marker) = page.take(matching, |user| FoldedName::new(&user.name).as_str().to_owned());
+        let matching = rest
+            .map(|(_, user)| user)
+            .filter(|user| user.path.starts_with(prefix));
+        let (users, marker) = page.take(matching, |user| {
+            FoldedName::new(&user.name).as_str().to_owned()
+        });
         Ok(Done::answer(iam::ListUsersOutput {
             users: users.into_iter().map(|user| brief(view, user)).collect(),
             is_truncated: Some(marker.is_some()),
@@ -126,7 +134,10 @@ impl Action for UpdateUser {
         }
         // AWS asks for permission on both the old and the new name.
         let stored = view.account.user(&input.user_name);
-        let path = input.new_path.as_deref().or(stored.map(|user| user.path.as_str()));
+        let path = input
+            .new_path
+            .as_deref()
+            .or(stored.map(|user| user.path.as_str()));
         let name = input.new_user_name.as_deref().unwrap_or(&input.user_name);
         let new = Arn::iam_entity(view.id(), "user", path.unwrap_or("/"), name).to_string();
         let shown = format!("user {name}");
@@ -145,7 +156,7 @@ impl Action for UpdateUser {
         if let Some(path) = &input.new_path {
             user.path.clone_from(path);
         }
-        Ok(Done::change(Default::default(), Change::PutUser(Arc::new(user))))
+        Ok(Done::change((), Change::PutUser(Arc::new(user))))
     }
 }
 
@@ -165,8 +176,7 @@ impl Action for DeleteUser {
         if let Some(dependant) = dependant(user) {
             return Err(dependant.into());
         }
-        let mut done =
-            Done::change(Default::default(), Change::DeleteUser(user.id));
+        let mut done = Done::change((), Change::DeleteUser(user.id));
         done.forget.push(user.id.to_string());
         Ok(done)
     }
@@ -175,13 +185,18 @@ impl Action for DeleteUser {
 /// What keeps a user from being deleted, in AWS's order.
 fn dependant(user: &User) -> Option<Dependant> {
     let checks = [
-        (!user.grants.attached.is_empty(), Dependant::AttachedPolicies),
+        (
+            !user.grants.attached.is_empty(),
+            Dependant::AttachedPolicies,
+        ),
         (!user.grants.inline.is_empty(), Dependant::InlinePolicies),
         (!user.groups.is_empty(), Dependant::Membership),
         (!user.keys.is_empty(), Dependant::AccessKeys),
         (user.login.is_some(), Dependant::LoginProfile),
     ];
-    checks.into_iter().find_map(|(holds, dependant)| holds.then_some(dependant))
+    checks
+        .into_iter()
+        .find_map(|(holds, dependant)| holds.then_some(dependant))
 }
 
 /// The target of an action with an optional `UserName`.

@@ -53,7 +53,11 @@ impl Account {
             id,
             version: 0,
             grants_version: 0,
-            root: Arc::new(Root { created, keys: Vec::new(), login: None }),
+            root: Arc::new(Root {
+                created,
+                keys: Vec::new(),
+                login: None,
+            }),
             settings: Arc::new(Settings::default()),
             report: None,
             users: OrdMap::new(),
@@ -158,7 +162,11 @@ impl Account {
     pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<CustomerPolicy>> {
         let name = arn.resource().strip_prefix("policy/")?.rsplit('/').next()?;
         let policy = self.policy(name)?;
-        policy.arn(self.id).as_str().eq_ignore_ascii_case(arn.as_str()).then_some(policy)
+        policy
+            .arn(self.id)
+            .as_str()
+            .eq_ignore_ascii_case(arn.as_str())
+            .then_some(policy)
     }
 
     /// All customer managed policies, ordered by name without regard to case.
@@ -168,27 +176,41 @@ impl Account {
 
     /// The users (folded names) that have a managed policy attached.
     pub fn attached_users(&self, policy_arn: &str) -> OrdSet<FoldedName> {
-        self.uses.get(policy_arn).map(|uses| uses.users.clone()).unwrap_or_default()
+        self.uses
+            .get(policy_arn)
+            .map(|uses| uses.users.clone())
+            .unwrap_or_default()
     }
 
     /// The groups (folded names) that have a managed policy attached.
     pub fn attached_groups(&self, policy_arn: &str) -> OrdSet<FoldedName> {
-        self.uses.get(policy_arn).map(|uses| uses.groups.clone()).unwrap_or_default()
+        self.uses
+            .get(policy_arn)
+            .map(|uses| uses.groups.clone())
+            .unwrap_or_default()
     }
 
     /// The users (folded names) that have a managed policy as their permissions boundary.
     pub fn bounded_users(&self, policy_arn: &str) -> OrdSet<FoldedName> {
-        self.uses.get(policy_arn).map(|uses| uses.boundaries.clone()).unwrap_or_default()
+        self.uses
+            .get(policy_arn)
+            .map(|uses| uses.boundaries.clone())
+            .unwrap_or_default()
     }
 
     /// How many entities have a managed policy attached (boundaries not counted).
     pub fn attachment_count(&self, policy_arn: &str) -> usize {
-        self.uses.get(policy_arn).map_or(0, |uses| uses.users.len() + uses.groups.len())
+        self.uses
+            .get(policy_arn)
+            .map_or(0, |uses| uses.users.len() + uses.groups.len())
     }
 
     /// The distinct managed policies that are attached to anything.
     pub fn policies_in_use(&self) -> usize {
-        self.uses.values().filter(|uses| !uses.users.is_empty() || !uses.groups.is_empty()).count()
+        self.uses
+            .values()
+            .filter(|uses| !uses.users.is_empty() || !uses.groups.is_empty())
+            .count()
     }
 
     /// The next snapshot: these changes applied in order, one version up.
@@ -232,18 +254,30 @@ impl Account {
             self.members.entry(*group).or_default().insert(name.clone());
         }
         for arn in &user.grants.attached {
-            self.uses.entry(Arc::clone(arn)).or_default().users.insert(name.clone());
+            self.uses
+                .entry(Arc::clone(arn))
+                .or_default()
+                .users
+                .insert(name.clone());
         }
         if let Some(arn) = &user.boundary {
-            self.uses.entry(Arc::clone(arn)).or_default().boundaries.insert(name.clone());
+            self.uses
+                .entry(Arc::clone(arn))
+                .or_default()
+                .boundaries
+                .insert(name.clone());
         }
         self.user_names.insert(user.id, name.clone());
         self.users.insert(name, Arc::clone(user));
     }
 
     fn remove_user(&mut self, id: UniqueId) {
-        let Some(name) = self.user_names.remove(&id) else { return };
-        let Some(user) = self.users.remove(&name) else { return };
+        let Some(name) = self.user_names.remove(&id) else {
+            return;
+        };
+        let Some(user) = self.users.remove(&name) else {
+            return;
+        };
         for key in &user.keys {
             self.keys.remove(&key.id);
         }
@@ -253,7 +287,11 @@ impl Account {
             });
         }
         self.unuse(&user.grants, |uses| &mut uses.users, &name);
-        if let Some(uses) = user.boundary.as_ref().and_then(|arn| self.uses.get_mut(arn)) {
+        if let Some(uses) = user
+            .boundary
+            .as_ref()
+            .and_then(|arn| self.uses.get_mut(arn))
+        {
             uses.boundaries.remove(&name);
         }
     }
@@ -262,7 +300,11 @@ impl Account {
         self.unindex_group(group.id);
         let name = FoldedName::new(&group.name);
         for arn in &group.grants.attached {
-            self.uses.entry(Arc::clone(arn)).or_default().groups.insert(name.clone());
+            self.uses
+                .entry(Arc::clone(arn))
+                .or_default()
+                .groups
+                .insert(name.clone());
         }
         self.group_names.insert(group.id, name.clone());
         self.groups.insert(name, Arc::clone(group));
@@ -276,8 +318,12 @@ impl Account {
     }
 
     fn unindex_group(&mut self, id: UniqueId) {
-        let Some(name) = self.group_names.remove(&id) else { return };
-        let Some(group) = self.groups.remove(&name) else { return };
+        let Some(name) = self.group_names.remove(&id) else {
+            return;
+        };
+        let Some(group) = self.groups.remove(&name) else {
+            return;
+        };
         self.unuse(&group.grants, |uses| &mut uses.groups, &name);
     }
 

@@ -17,7 +17,10 @@ struct Document {
 
 impl Document {
     const fn new(text: Arc<str>) -> Self {
-        Self { text, compiled: OnceLock::new() }
+        Self {
+            text,
+            compiled: OnceLock::new(),
+        }
     }
 
     fn compiled(&self) -> Option<&Arc<Policy>> {
@@ -42,7 +45,10 @@ pub struct InlinePolicy {
 impl InlinePolicy {
     /// From its name and text.
     pub fn new(name: String, text: Arc<str>) -> Self {
-        Self { name, document: Arc::new(Document::new(text)) }
+        Self {
+            name,
+            document: Arc::new(Document::new(text)),
+        }
     }
 
     /// The document as it was put, byte for byte.
@@ -68,7 +74,9 @@ pub struct Grants {
 impl Grants {
     /// The inline policy with this name in any case.
     pub fn inline(&self, name: &str) -> Option<&InlinePolicy> {
-        self.inline.iter().find(|policy| policy.name.eq_ignore_ascii_case(name))
+        self.inline
+            .iter()
+            .find(|policy| policy.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether a managed policy is attached.
@@ -84,7 +92,8 @@ impl Grants {
             return;
         }
         self.inline.push(InlinePolicy::new(name.to_owned(), text));
-        self.inline.sort_by_cached_key(|policy| FoldedName::new(&policy.name));
+        self.inline
+            .sort_by_cached_key(|policy| FoldedName::new(&policy.name));
     }
 }
 
@@ -101,7 +110,11 @@ pub struct PolicyVersion {
 impl PolicyVersion {
     /// From its parts.
     pub fn new(number: u32, created: Timestamp, text: Arc<str>) -> Self {
-        Self { number, created, document: Arc::new(Document::new(text)) }
+        Self {
+            number,
+            created,
+            document: Arc::new(Document::new(text)),
+        }
     }
 
     /// `v1`, `v2`, ….
@@ -158,6 +171,8 @@ impl CustomerPolicy {
 
     /// A version by number.
     pub fn version(&self, number: u32) -> Option<&PolicyVersion> {
-        self.versions.iter().find(|version| version.number == number)
+        self.versions
+            .iter()
+            .find(|version| version.number == number)
     }
 }
