@@ -1,7 +1,7 @@
 //! `cargo xtask codegen`: reduces the vendor's operation models and generates the wire shapes.
 //!
-//! It protects one rule: the committed files under `crates/wire/src/generated/` are exactly what the
-//! models say, and a person never edits them. It decides nothing about the codecs themselves.
+//! It protects one rule: the committed files under `crates/wire/src/generated/` are exactly what
+//! the models say, and a person never edits them. It decides nothing about the codecs themselves.
 
 mod letters;
 mod model;

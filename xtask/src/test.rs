@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold before a change lands, in the order of its cost.
 //!
-//! CI runs this and nothing else. Each step is a plain command that a person could type; the first one
-//! that fails ends the run with its name.
+//! CI runs this and nothing else. Each step is a plain command that a person could type; the first
+//! one that fails ends the run with its name.
 
 use std::process::Command;
 

@@ -1,8 +1,8 @@
 //! `cargo xtask tidy`: the floors, the heads and the lengths, read off the tree.
 //!
-//! It protects what the compiler does not: that a crate uses only crates below it (the arrow table of
-//! ARCHITECTURE.md), that each file says at its head what it is, and that no file grows past the house
-//! numbers. Exceptions are listed here, each with its reason.
+//! It protects what the compiler does not: that a crate uses only crates below it (the arrow table
+//! of ARCHITECTURE.md), that each file says at its head what it is, and that no file grows past
+//! the house numbers. Exceptions are listed here, each with its reason.
 
 use std::{
     fs,
@@ -32,7 +32,24 @@ const LINES_MAX: usize = 800;
 const COLUMNS_MAX: usize = 100;
 
 /// Files that may leave the numbers, and why.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "crates/policy/src/validate.rs",
+        "one AWS message in one line",
+    ),
+    (
+        "xtask/src/codegen/letters.rs",
+        "a generated file's head in one line",
+    ),
+    (
+        "xtask/src/codegen/render/operation.rs",
+        "the code it writes, line by line",
+    ),
+    (
+        "xtask/src/codegen/render/structure.rs",
+        "the code it writes, line by line",
+    ),
+];
 
 /// Checks the tree.
 ///
@@ -86,7 +103,7 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
         return Ok(());
     }
     let text = fs::read_to_string(path).with_context(|| name.clone())?;
-    if !text.starts_with("//!") {
+    if !text.starts_with("//!") && !text.starts_with("#![doc") {
         places.push(format!("{name}: no //! at its head"));
     }
     let lines = text.lines().count();
@@ -94,7 +111,8 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
     if lines > LINES_MAX && !is_test {
         places.push(format!("{name}: {lines} lines, more than {LINES_MAX}"));
     }
-    for (number, line) in (1..).zip(text.lines()) {
+    // Golden texts stay whole in tests.
+    for (number, line) in (1..).zip(text.lines()).filter(|_| !is_test) {
         if line.chars().count() > COLUMNS_MAX {
             places.push(format!(
                 "{name}:{number}: longer than {COLUMNS_MAX} columns"

@@ -1,9 +1,9 @@
 //! Identifiers: account ids, access key ids and the unique ids of IAM entities.
 //!
 //! An id carries its account, as AWS's ids have done since 2019: after the four-letter prefix come
-//! base32 symbols whose first bit is 1, whose next 40 bits are the account, and whose rest is random.
-//! So a request finds its account without a search. Source: the layout is checked against the public
-//! pairs in the tests below.
+//! base32 symbols whose first bit is 1, whose next 40 bits are the account, and whose rest is
+//! random. So a request finds its account without a search. Source: the layout is checked against
+//! the public pairs in the tests below.
 
 use std::{fmt, str::FromStr};
 
@@ -46,7 +46,8 @@ impl AccountId {
         }
     }
 
-    /// A random account id that has no leading zero, so that no tool mistakes it for a short number.
+    /// A random account id that has no leading zero, so that no tool mistakes it for a short
+    /// number.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 8];
         entropy.fill(&mut bytes);

@@ -1,7 +1,8 @@
 //! Words everyone uses: ARNs, identifiers, secrets, the clock and entropy seams, and every limit.
 //!
-//! Floor 0. It protects one rule: a fact about AWS's vocabulary is written once, here. It has no I/O,
-//! no clock and no randomness of its own; [`Clock`] and [`Entropy`] are seams that the rim fills.
+//! Floor 0. It protects one rule: a fact about AWS's vocabulary is written once, here. It has no
+//! I/O, no clock and no randomness of its own; [`Clock`] and [`Entropy`] are seams that the rim
+//! fills.
 
 mod arn;
 mod entropy;

@@ -1,7 +1,7 @@
 //! Points in time, as AWS writes them, and the clock as a seam.
 //!
-//! A [`Timestamp`] is milliseconds since the Unix epoch. This file knows every textual form that IAM,
-//! STS and SigV4 use; it never asks what time it is.
+//! A [`Timestamp`] is milliseconds since the Unix epoch. This file knows every textual form that
+//! IAM, STS and SigV4 use; it never asks what time it is.
 
 use std::fmt;
 

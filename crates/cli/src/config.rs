@@ -1,7 +1,8 @@
-//! Configuration of `serve`: flags, then `KEYWRIGHT_*` environment, then a TOML file, then defaults.
+//! Configuration of `serve`: flags, then `KEYWRIGHT_*` environment, then a TOML file, then
+//! defaults.
 //!
-//! Each setting is declared once, in [`ServeArguments`]; the file has the same names as the flags, with
-//! underscores.
+//! Each setting is declared once, in [`ServeArguments`]; the file has the same names as the flags,
+//! with underscores.
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
@@ -56,7 +57,8 @@ pub(crate) struct ServeArguments {
     tls_key: Option<PathBuf>,
 
     /// Allow plain HTTP on an address that is not loopback
-    #[arg(long, env = "KEYWRIGHT_ALLOW_PLAIN_HTTP", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, env = "KEYWRIGHT_ALLOW_PLAIN_HTTP")]
+    #[arg(num_args = 0..=1, default_missing_value = "true")]
     allow_plain_http: Option<bool>,
 }
 

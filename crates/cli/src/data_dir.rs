@@ -10,9 +10,6 @@ use keywright_base::{Entropy, Secret};
 use keywright_identity::{service::RootCredentials, vault::KEY_BYTES};
 use keywright_store::durable;
 
-/// Only the owner reads or writes.
-const PRIVATE: u32 = 0o600;
-
 /// The folder and what lies in it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
@@ -29,10 +26,6 @@ impl DataDir {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("keywright.db")
-    }
-
-    pub(crate) fn objects(&self) -> PathBuf {
-        self.0.join("objects")
     }
 
     pub(crate) fn credentials(&self) -> PathBuf {
@@ -66,7 +59,7 @@ impl DataDir {
                 );
                 let mut bytes = vec![0; KEY_BYTES];
                 entropy.fill(&mut bytes);
-                durable::write_new(&path, &bytes, PRIVATE)
+                durable::create_new(&path, &bytes)
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 Ok(Secret::new(bytes))
             }
@@ -82,7 +75,7 @@ impl DataDir {
             root.secret.expose()
         ));
         let path = self.credentials();
-        durable::write_new(&path, text.expose().as_bytes(), PRIVATE)
+        durable::create_new(&path, text.expose().as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))
     }
 }

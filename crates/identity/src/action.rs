@@ -1,9 +1,9 @@
 //! The one way an action is declared and carried out.
 //!
-//! It protects the order that clients see: decode and validate, then authorize, then exist and quota,
-//! then commit; and the rule that no action runs without a [`Permit`] of its own. An action is declared
-//! once, in `actions/`; routing, its policy action name and the list of what is not served are derived
-//! from [`ACTIONS`](crate::actions::ACTIONS).
+//! It protects the order that clients see: decode and validate, then authorize, then exist and
+//! quota, then commit; and the rule that no action runs without a [`Permit`] of its own. An action
+//! is declared once, in `actions/`; routing, its policy action name and the list of what is not
+//! served are derived from [`ACTIONS`](crate::actions::ACTIONS).
 
 use std::{future::Future, pin::Pin};
 

@@ -1,8 +1,8 @@
 //! From a presented signature to a [`Caller`], or to AWS's refusal.
 //!
-//! It protects two rules: an unknown, an inactive and a deleted key are refused with the same words; and
-//! nothing is recorded of a caller whose signature does not hold. The order (date and scope before the
-//! key, the key before the signature) begins in `sigv4` and ends here.
+//! It protects two rules: an unknown, an inactive and a deleted key are refused with the same
+//! words; and nothing is recorded of a caller whose signature does not hold. The order (date and
+//! scope before the key, the key before the signature) begins in `sigv4` and ends here.
 
 use std::{str::FromStr, sync::Arc};
 

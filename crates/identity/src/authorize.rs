@@ -1,7 +1,7 @@
 //! The authorizer: the only place that mints a [`Permit`].
 //!
-//! It protects one rule: denied, unknown and error-while-deciding are the same, refused. The texts of
-//! refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
+//! It protects one rule: denied, unknown and error-while-deciding are the same, refused. The texts
+//! of refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -203,8 +203,8 @@ pub struct ForeignResource<'a> {
     pub policy: Option<&'a Policy>,
 }
 
-/// Decides an action of a service that keeps its own resources. `account` is the caller's; an anonymous
-/// caller has none and can only be allowed by the resource's policy.
+/// Decides an action of a service that keeps its own resources. `account` is the caller's; an
+/// anonymous caller has none and can only be allowed by the resource's policy.
 ///
 /// # Errors
 /// The end of AWS's sentence: `because no identity-based policy allows the … action`.

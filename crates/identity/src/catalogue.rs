@@ -1,7 +1,8 @@
 //! The AWS managed policies: names, dates and real documents, compressed in the binary.
 //!
-//! The data is `models/aws-managed-policies.jsonl`, one policy a line, compressed by the build script.
-//! It is decompressed once, at the first use; a document is compiled when it is first evaluated.
+//! The data is `models/aws-managed-policies.jsonl`, one policy a line, compressed by the build
+//! script. It is decompressed once, at the first use; a document is compiled when it is first
+//! evaluated.
 
 use std::{
     collections::BTreeMap,
@@ -79,8 +80,8 @@ impl Catalogue {
     }
 
     fn unpack() -> Self {
-        // The bytes are made by the build script of this very crate and read by the test below; were
-        // they unreadable, there would be no AWS managed policies, which grants nothing.
+        // The bytes are made by the build script of this very crate and read by the test below;
+        // were they unreadable, there would be no AWS managed policies, which grants nothing.
         let text = zstd::decode_all(COMPRESSED).unwrap_or_default();
         let lines = text
             .split(|byte| *byte == b'\n')

@@ -1,8 +1,8 @@
-//! Everything that an IAM or STS action can answer instead of success, and the one place that maps it
-//! to status, code and message.
+//! Everything that an IAM or STS action can answer instead of success, and the one place that maps
+//! it to status, code and message.
 //!
-//! It protects one rule: message texts are wire format. Each variant carries what a human needs; the
-//! texts are AWS's own, golden in the tests beside this file. Faults of authentication are in
+//! It protects one rule: message texts are wire format. Each variant carries what a human needs;
+//! the texts are AWS's own, golden in the tests beside this file. Faults of authentication are in
 //! [`crate::authenticate`], those of decoding come from the `wire` crate; both end up here.
 
 use keywright_base::AccountId;

@@ -1,10 +1,10 @@
-//! The accounts of an installation: snapshots that are read without locks, and writes that are computed
-//! one after another but flushed many at a time.
+//! The accounts of an installation: snapshots that are read without locks, and writes that are
+//! computed one after another but flushed many at a time.
 //!
 //! It protects two rules. Nothing is answered before what it says is durable: a write waits for its
-//! commit, and a refusal computed from a change that is still being flushed waits for that change. And
-//! a snapshot becomes visible only once it is durable, before its write is answered, so that what was
-//! revoked is refused from the next request on.
+//! commit, and a refusal computed from a change that is still being flushed waits for that change.
+//! And a snapshot becomes visible only once it is durable, before its write is answered, so that
+//! what was revoked is refused from the next request on.
 
 use std::{
     collections::HashMap,
@@ -101,9 +101,9 @@ impl Ledger {
 
     /// Computes a change of an account from its newest state and commits it.
     ///
-    /// `compute` runs alone for the account and must be quick. It returns an answer and the changes;
-    /// the answer is given back once they, and everything they were computed from, are durable. A
-    /// refusal (`Err`) is given back once what it was computed from is durable.
+    /// `compute` runs alone for the account and must be quick. It returns an answer and the
+    /// changes; the answer is given back once they, and everything they were computed from, are
+    /// durable. A refusal (`Err`) is given back once what it was computed from is durable.
     ///
     /// # Errors
     /// The outer error when the store failed: then nothing may be said about the outcome.
@@ -201,12 +201,13 @@ impl AccountCell {
     }
 
     fn head(&self) -> MutexGuard<'_, Head> {
-        // A panic inside `compute` leaves the head as it was before: it is replaced only afterwards.
+        // A panic inside `compute` leaves the head as it was before: it is replaced only
+        // afterwards.
         self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues the commit and moves the head on. The flush is a task of its own, so that a client that
-    /// goes away does not keep a durable change from becoming visible.
+    /// Queues the commit and moves the head on. The flush is a task of its own, so that a client
+    /// that goes away does not keep a durable change from becoming visible.
     fn flush(
         self: &Arc<Self>,
         head: &mut Head,

@@ -25,7 +25,8 @@ impl Page {
     /// From a request's `Marker` and `MaxItems`. `filter` is whatever else selects the items.
     ///
     /// # Errors
-    /// `ValidationError` with `Invalid Marker.` for a marker that is not of this operation and filter.
+    /// `ValidationError` with `Invalid Marker.` for a marker that is not of this operation and
+    /// filter.
     pub fn of(
         operation: &str,
         filter: &[&str],

@@ -1,8 +1,9 @@
-//! How an account's state is written in the store: one JSON record per user, group, policy, and one each
-//! for root, settings and credential report.
+//! How an account's state is written in the store: one JSON record per user, group, policy, and
+//! one each for root, settings and credential report.
 //!
-//! It protects one rule: domain types are not serialisable; the stored form lives here, with its own
-//! types, so that the two can change apart. Secrets are in it only sealed, passwords only hashed.
+//! It protects one rule: domain types are not serialisable; the stored form lives here, with its
+//! own types, so that the two can change apart. Secrets are in it only sealed, passwords only
+//! hashed.
 
 use std::sync::Arc;
 

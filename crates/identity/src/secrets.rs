@@ -1,4 +1,5 @@
-//! Makes access keys: an id that carries the account, and a 40-character secret that is sealed at once.
+//! Makes access keys: an id that carries the account, and a 40-character secret that is sealed at
+//! once.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The identity service: opens an installation, and carries out one IAM, STS or extension request of a
-//! proven caller.
+//! The identity service: opens an installation, and carries out one IAM, STS or extension request
+//! of a proven caller.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Who used what, and when: last use of keys and passwords, and attempts with inactive keys.
 //!
 //! It protects one rule: only a verified signature leaves a trace here. Last use follows AWS's
-//! granularity: the first use inside each 15-minute window is recorded, with its service and region.
-//! Attempts are counted in memory and written by [`Usage::flush`], which the server calls every second
-//! and before it answers a question about them.
+//! granularity: the first use inside each 15-minute window is recorded, with its service and
+//! region. Attempts are counted in memory and written by [`Usage::flush`], which the server calls
+//! every second and before it answers a question about them.
 
 use std::{
     collections::HashMap,

@@ -1,9 +1,9 @@
-//! Secrets at rest: an authenticated cipher under data keys, which are themselves sealed by the master
-//! key.
+//! Secrets at rest: an authenticated cipher under data keys, which are themselves sealed by the
+//! master key.
 //!
 //! It protects one rule: no secret is stored that the master key does not guard, and a sealed value
-//! cannot be moved to another place (its purpose, key number and subject are associated data). It does
-//! not decide where the master key comes from; the rim brings its 32 bytes.
+//! cannot be moved to another place (its purpose, key number and subject are associated data). It
+//! does not decide where the master key comes from; the rim brings its 32 bytes.
 
 use keywright_base::{Entropy, Secret};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};

@@ -297,8 +297,8 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::NoParts`], [`Fault::InvalidPartOrder`], [`Fault::InvalidPart`],
-    /// [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`], [`Fault::Checksum`], the condition's, and
-    /// [`Fault::NoSuchUpload`].
+    /// [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`], [`Fault::Checksum`], the condition's,
+    /// and [`Fault::NoSuchUpload`].
     pub async fn complete(
         &self,
         upload: &Upload,

@@ -1,5 +1,5 @@
-//! The parse tree of a policy. It protects one rule: what a later floor sees has passed the grammar,
-//! so that no floor asks again whether an element has the right type.
+//! The parse tree of a policy. It protects one rule: what a later floor sees has passed the
+//! grammar, so that no floor asks again whether an element has the right type.
 //!
 //! The tree keeps what was written (order, spelling, spans). It deliberately does not judge ARNs,
 //! actions or literals; that is [`crate::validate`]'s work.

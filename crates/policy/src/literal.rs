@@ -89,8 +89,8 @@ impl PartialOrd for Decimal {
     }
 }
 
-/// Reads a date as milliseconds since 1970: whole seconds since 1970 (negative ones too), or ISO 8601
-/// from a year and a `T` down to fractions of a second, a zone optional (UTC).
+/// Reads a date as milliseconds since 1970: whole seconds since 1970 (negative ones too), or ISO
+/// 8601 from a year and a `T` down to fractions of a second, a zone optional (UTC).
 pub(crate) fn date(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<i64>() {
         return Some(seconds.saturating_mul(1000));

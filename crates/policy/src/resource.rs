@@ -56,8 +56,8 @@ impl<'a> Target<'a> {
 }
 
 impl ArnPattern {
-    /// An element of `Resource`: short patterns are filled up with `*`, and variables may stand only
-    /// after the fifth colon.
+    /// An element of `Resource`: short patterns are filled up with `*`, and variables may stand
+    /// only after the fifth colon.
     pub(crate) fn resource(text: &str, variables: bool) -> Self {
         Self::new(text, variables, true)
     }

@@ -1,7 +1,8 @@
-//! What AWS checks when a policy is stored. It protects one rule: a document gets AWS's own message,
-//! and the first of them in AWS's order.
+//! What AWS checks when a policy is stored. It protects one rule: a document gets AWS's own
+//! message, and the first of them in AWS's order.
 //!
-//! It judges the text alone: whether principals exist, and how large a policy may be, the caller knows.
+//! It judges the text alone: whether principals exist, and how large a policy may be, the caller
+//! knows.
 
 mod bucket;
 mod resource;

@@ -1,8 +1,8 @@
-//! Listeners and the request pipeline: bytes come in, a service is chosen from the credential scope,
-//! the caller is proven, the action carried out, and the answer goes out.
+//! Listeners and the request pipeline: bytes come in, a service is chosen from the credential
+//! scope, the caller is proven, the action carried out, and the answer goes out.
 //!
-//! Floor 5. It protects one rule: every request takes the one path in [`pipeline`]; there is no route
-//! beside it and no switch that turns authentication off.
+//! Floor 5. It protects one rule: every request takes the one path in [`pipeline`]; there is no
+//! route beside it and no switch that turns authentication off.
 
 mod edge;
 mod pipeline;

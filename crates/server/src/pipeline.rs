@@ -1,13 +1,13 @@
 //! The one path of every request.
 //!
-//! The service comes from the credential scope; a request without one is a form for IAM or STS if it
-//! looks like one, and otherwise S3, which may be called anonymously. An unverified request changes
-//! nothing.
+//! The service comes from the credential scope; a request without one is a form for IAM or STS if
+//! it looks like one, and otherwise S3, which may be called anonymously. An unverified request
+//! changes nothing.
 
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header, request::Parts};
+use http::{Request, Response, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use keywright_base::{Clock, Entropy, limits};
@@ -133,14 +133,4 @@ fn service_of(parts: &Parts) -> Service {
         Some("keywright") => Service::Keywright,
         _ => Service::Iam,
     }
-}
-
-/// Whether the request is an awsQuery form.
-pub(crate) fn is_form(parts: &Parts) -> bool {
-    let kind = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    parts.method == Method::POST
-        && kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }

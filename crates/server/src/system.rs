@@ -28,7 +28,8 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         if getrandom::fill(buffer).is_err() {
-            // Going on would make guessable keys. The kernel's generator does not fail once it is up.
+            // Going on would make guessable keys. The kernel's generator does not fail once it is
+            // up.
             tracing::error!("the operating system gives no random bytes");
             std::process::abort();
         }

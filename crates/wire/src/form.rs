@@ -1,5 +1,5 @@
-//! The body of an awsQuery request: `application/x-www-form-urlencoded` parameters, sorted once, read
-//! through [`Scope`]s.
+//! The body of an awsQuery request: `application/x-www-form-urlencoded` parameters, sorted once,
+//! read through [`Scope`]s.
 //!
 //! Nothing here recurses on the input, and looking a name up is a binary search.
 

@@ -1,5 +1,5 @@
-//! awsQuery and XML for IAM and STS: shapes generated from the operation models, two hand-written codecs
-//! (the request decoder, the answer writer) and the error envelope.
+//! awsQuery and XML for IAM and STS: shapes generated from the operation models, two hand-written
+//! codecs (the request decoder, the answer writer) and the error envelope.
 //!
 //! Floor 1. It protects the wire format: what AWS's clients match on is written once, here or in
 //! `generated/`. It is pure; it does not decide anything and keeps nothing.

@@ -1,7 +1,7 @@
 //! The models' regular expressions, matched without a regex engine.
 //!
-//! They are few: most are one class of characters, repeated. A test demands that every pattern of the
-//! generated tables is known here; one that is not would match nothing.
+//! They are few: most are one class of characters, repeated. A test demands that every pattern of
+//! the generated tables is known here; one that is not would match nothing.
 
 use crate::generated::letters::LETTERS;
 

@@ -1,7 +1,7 @@
 //! From a form to a typed input: read, then hold to the model's constraints.
 //!
-//! A missing required member is read as its empty value and then reported by the constraints, so that
-//! one answer names every violation, as AWS's does.
+//! A missing required member is read as its empty value and then reported by the constraints, so
+//! that one answer names every violation, as AWS's does.
 
 use std::collections::BTreeMap;
 

@@ -55,7 +55,8 @@ fn map_first(name: &str, change: impl Fn(char) -> char) -> String {
     chars.next().map(change).into_iter().chain(chars).collect()
 }
 
-/// The place of a member among the violations that AWS reports for one structure of `count` members.
+/// The place of a member among the violations that AWS reports for one structure of `count`
+/// members.
 ///
 /// Recorded answers list several violations in neither the model's, nor the request's, nor the
 /// alphabetical order, but in the iteration order of a Java hash map keyed by the member's name.

@@ -1,7 +1,7 @@
 //! Access keys of users and of root: create, list, change status, delete, last used.
 //!
-//! Two keys at most, inactive ones included. The secret is answered once, by CreateAccessKey; the one
-//! exception is a repeated call with the same idempotency token within fifteen minutes.
+//! Two keys at most, inactive ones included. The secret is answered once, by CreateAccessKey; the
+//! one exception is a repeated call with the same idempotency token within fifteen minutes.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! What AWS cannot tell: who still tries an inactive key, and which sessions were minted from a key.
+//! What AWS cannot tell: who still tries an inactive key, and which sessions were minted from a
+//! key.
 
 use keywright_base::AccessKeyId;
 use keywright_store::contract::{Attempt, Session};

@@ -1,7 +1,7 @@
 //! Tags of users: their rules, and the actions that change and list them.
 //!
-//! Keys of a user's tags are unique without regard to case; tagging again in another case replaces both
-//! the spelling and the value.
+//! Keys of a user's tags are unique without regard to case; tagging again in another case replaces
+//! both the spelling and the value.
 
 use std::sync::Arc;
 

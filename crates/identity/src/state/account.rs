@@ -157,8 +157,8 @@ impl Account {
         self.policies.get(&FoldedName::new(name))
     }
 
-    /// A customer managed policy of this account by ARN. Paths and names are compared as stored, but for
-    /// the name's case.
+    /// A customer managed policy of this account by ARN. Paths and names are compared as stored,
+    /// but for the name's case.
     pub fn policy_by_arn(&self, arn: &Arn) -> Option<&Arc<CustomerPolicy>> {
         let name = arn.resource().strip_prefix("policy/")?.rsplit('/').next()?;
         let policy = self.policy(name)?;

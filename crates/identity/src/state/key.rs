@@ -55,7 +55,8 @@ pub struct AccessKey {
     pub material: Arc<KeyMaterial>,
 }
 
-/// A key's sealed secret, the last signing keys derived from it, and when its use was last recorded.
+/// A key's sealed secret, the last signing keys derived from it, and when its use was last
+/// recorded.
 pub struct KeyMaterial {
     sealed: Sealed,
     derived: [ArcSwapOption<(Scope, SigningKey)>; 2],
@@ -92,8 +93,8 @@ impl KeyMaterial {
         older.store(newest.swap(Some(Arc::new((scope, key)))));
     }
 
-    /// Whether a use at `now` opens a new window of `window_secs`; if so it is taken as recorded, so that
-    /// of many concurrent uses exactly one gets `true`.
+    /// Whether a use at `now` opens a new window of `window_secs`; if so it is taken as recorded,
+    /// so that of many concurrent uses exactly one gets `true`.
     pub fn opens_window(&self, now: Timestamp, window_secs: i64) -> bool {
         let recorded = self.use_recorded.load(Ordering::Relaxed);
         let due = recorded.saturating_add(window_secs.saturating_mul(1000));

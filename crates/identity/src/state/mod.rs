@@ -1,8 +1,10 @@
-//! The state of one account as an immutable snapshot, and the changes that lead from one to the next.
+//! The state of one account as an immutable snapshot, and the changes that lead from one to the
+//! next.
 //!
-//! It protects one rule: everything derivable is derived in [`Account::apply`] and nowhere else, so a
-//! snapshot loaded from the store and one reached by changes are the same. Cloning is cheap (persistent
-//! maps). Nothing here knows about the wire, the store's encoding (see [`crate::record`]) or permission.
+//! It protects one rule: everything derivable is derived in [`Account::apply`] and nowhere else,
+//! so a snapshot loaded from the store and one reached by changes are the same. Cloning is cheap
+//! (persistent maps). Nothing here knows about the wire, the store's encoding (see
+//! [`crate::record`]) or permission.
 
 mod account;
 mod group;

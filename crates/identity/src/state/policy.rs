@@ -84,7 +84,8 @@ impl Grants {
         self.attached.iter().any(|attached| &**attached == arn)
     }
 
-    /// Adds an inline policy, or replaces the document of the one with that name (its spelling stays).
+    /// Adds an inline policy, or replaces the document of the one with that name (its spelling
+    /// stays).
     pub fn put_inline(&mut self, name: &str, text: Arc<str>) {
         let same = |p: &&mut InlinePolicy| p.name.eq_ignore_ascii_case(name);
         if let Some(policy) = self.inline.iter_mut().find(same) {

@@ -46,7 +46,8 @@ pub struct User {
     pub boundary: Option<Arc<str>>,
     /// Groups, in order of joining.
     pub groups: Vec<UniqueId>,
-    /// The compiled policies in effect, with the [`super::Account::grants_version`] they were made at.
+    /// The compiled policies in effect, with the [`super::Account::grants_version`] they were made
+    /// at.
     pub effective: ArcSwapOption<(u64, PolicySet)>,
 }
 

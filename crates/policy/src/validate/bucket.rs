@@ -1,5 +1,5 @@
-//! The rules of S3 bucket policies. It protects one rule: every action of a statement can be done on
-//! some resource of the statement, and every resource is of the bucket.
+//! The rules of S3 bucket policies. It protects one rule: every action of a statement can be done
+//! on some resource of the statement, and every resource is of the bucket.
 
 use super::{Violation, trust::is_principal};
 use crate::{
