@@ -9,7 +9,7 @@ use keywright_base::AccountId;
 
 use crate::{
     context::{Context, Env},
-    policy::{Policy, Query, Verdict},
+    policy::{Hashed, Policy, Query, Verdict},
     principal::{Grant, PrincipalRef},
     reason::{Cause, Layer, Reason, Source},
     resource::Target,
@@ -181,9 +181,9 @@ fn query<'a>(request: &'a Request<'_>, buffer: &'a mut [u8; ACTION_BYTES]) -> Op
         return None;
     }
     Some(Query {
-        action,
-        service,
-        name,
+        action: Hashed::new(action),
+        service: Hashed::new(service),
+        name: Hashed::new(name),
         target: Target::parse(request.resource)?,
         env: Env {
             principal: &request.principal,

@@ -15,6 +15,8 @@ mod policy;
 mod principal;
 mod reason;
 mod resource;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 pub use context::{Context, ContextMap, Values};

@@ -4,6 +4,8 @@
 //! Statements are found through an index by service, so that a policy about other services costs
 //! one search.
 
+use std::{cmp::Ordering, collections::BTreeMap};
+
 use crate::{
     condition::Condition,
     context::Env,
@@ -19,9 +21,45 @@ use crate::{
 pub struct Policy {
     statements: Box<[Compiled]>,
     /// By service, ascending: the statements with actions of that service.
-    services: Box<[(Box<str>, Vec<Entry>)]>,
+    services: Box<[(Word, Vec<Entry>)]>,
     /// Statements whose actions are not of one service: `*`, `NotAction`.
     everywhere: Box<[Entry]>,
+}
+
+/// A text with its hash, which is compared first: most comparisons then touch no text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hashed<'a> {
+    hash: u64,
+    text: &'a str,
+}
+
+impl<'a> Hashed<'a> {
+    /// FNV-1a. Nothing depends on its quality but speed.
+    pub(crate) fn new(text: &'a str) -> Self {
+        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        Self { hash, text }
+    }
+}
+
+/// An owned [`Hashed`], ordered by hash and then by text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Word {
+    hash: u64,
+    text: Box<str>,
+}
+
+impl Word {
+    fn new(text: &str) -> Self {
+        let hash = Hashed::new(text).hash;
+        let text = text.into();
+        Self { hash, text }
+    }
+
+    fn compare(&self, other: Hashed<'_>) -> Ordering {
+        let by_hash = self.hash.cmp(&other.hash);
+        by_hash.then_with(|| (*self.text).cmp(other.text))
+    }
 }
 
 /// A statement and those of its action names that an index slot covers.
@@ -37,7 +75,7 @@ struct Names {
     negated: bool,
     any: bool,
     /// Ascending.
-    exact: Vec<Box<str>>,
+    exact: Vec<Word>,
     globs: Vec<Glob>,
 }
 
@@ -45,18 +83,18 @@ impl Names {
     fn add(&mut self, pattern: &str) {
         match Glob::new(pattern) {
             Glob::Any => self.any = true,
-            Glob::Exact(name) => self.exact.push(name),
+            Glob::Exact(name) => self.exact.push(Word::new(&name)),
             glob => self.globs.push(glob),
         }
     }
 
-    fn matches(&self, name: &str) -> bool {
+    fn matches(&self, name: Hashed<'_>) -> bool {
         let listed = self.any
             || self
                 .exact
-                .binary_search_by(|exact| (**exact).cmp(name))
+                .binary_search_by(|word| word.compare(name))
                 .is_ok()
-            || self.globs.iter().any(|glob| glob.matches(name));
+            || self.globs.iter().any(|glob| glob.matches(name.text));
         listed != self.negated
     }
 }
@@ -84,9 +122,9 @@ enum Resources {
 /// One request, taken apart for matching.
 pub(crate) struct Query<'a> {
     /// The whole action in lower case, and its two halves.
-    pub(crate) action: &'a str,
-    pub(crate) service: &'a str,
-    pub(crate) name: &'a str,
+    pub(crate) action: Hashed<'a>,
+    pub(crate) service: Hashed<'a>,
+    pub(crate) name: Hashed<'a>,
     pub(crate) target: Target<'a>,
     pub(crate) env: Env<'a>,
 }
@@ -124,7 +162,7 @@ impl Policy {
     pub(crate) fn verdict(&self, query: &Query<'_>, layer: Layer) -> Verdict {
         let slot = self
             .services
-            .binary_search_by(|(service, _)| (**service).cmp(query.service));
+            .binary_search_by(|(service, _)| service.compare(query.service));
         let slot = slot.ok().and_then(|at| self.services.get(at));
         let local = slot.into_iter().flat_map(|(_, entries)| entries);
         let local = local.filter(|entry| entry.names.matches(query.name));
@@ -152,7 +190,7 @@ impl Policy {
 /// The index while it is built.
 #[derive(Default)]
 struct Index {
-    services: std::collections::BTreeMap<Box<str>, Vec<Entry>>,
+    services: BTreeMap<Word, Vec<Entry>>,
     everywhere: Vec<Entry>,
 }
 
@@ -173,12 +211,12 @@ impl Index {
             negated: clause.negated,
             ..Names::default()
         };
-        let mut local = std::collections::BTreeMap::<Box<str>, Names>::new();
+        let mut local = BTreeMap::<Word, Names>::new();
         for text in clause.elements.iter().flatten() {
             let text = text.to_lowercase();
             match text.split_once(':') {
                 Some((service, name)) if !clause.negated && !service.contains(['*', '?']) => {
-                    local.entry(service.into()).or_default().add(name);
+                    local.entry(Word::new(service)).or_default().add(name);
                 }
                 _ => global.add(&text),
             }

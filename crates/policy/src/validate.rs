@@ -91,8 +91,8 @@ pub enum Violation {
     Region(String),
     /// An IAM resource of no known type.
     #[error(
-        "IAM resource path must either be \"*\", root, or start with user/, federated-user/, role/, \
-         group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, \
+        "IAM resource path must either be \"*\", root, or start with user/, federated-user/, \
+         role/, group/, instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, \
          oidc-provider/, report/, access-report/."
     )]
     IamPath,

@@ -1,0 +1,4 @@
+//! The crate's tests, through its public functions only: cases as data, and properties.
+
+mod corpus;
+mod properties;

@@ -1,0 +1,296 @@
+//! Runs every case of `corpus/policy`. It protects one rule: what the language means is written as
+//! data, one line a case, and not in the tests' code.
+
+use std::{fs, path::Path, sync::Arc};
+
+use crate::{
+    ContextMap, Decision, Kind, Policy, PolicySet, PrincipalRef, Request, Source, Values, evaluate,
+    evaluate_trust, parse, size_without_whitespace, validate,
+};
+use serde_json::{Value, json};
+
+const ACTION: &str = "s3:GetObject";
+const OBJECT: &str = "arn:aws:s3:::b/k";
+
+fn cases(file: &str) -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/policy");
+    let text = fs::read_to_string(folder.join(file)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Every case must give the result that its field `expected` states.
+fn all(file: &str, expected: &str, actual: impl Fn(&Value) -> Value) {
+    let cases = cases(file);
+    let wrong = cases.iter().filter_map(|case| {
+        let actual = actual(case);
+        (actual != case[expected]).then(|| format!("{case}\n  gave {actual}"))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(!cases.is_empty());
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
+}
+
+fn caller(name: &str) -> PrincipalRef<'static> {
+    let account = "123456789012".parse().unwrap();
+    match name {
+        "bob" => PrincipalRef::User {
+            account,
+            arn: "arn:aws:iam::123456789012:user/team/bob",
+            id: "AIDACKCEVSQ6C2EXAMPLE",
+            name: "bob",
+        },
+        "root" => PrincipalRef::Root {
+            account,
+            arn: "arn:aws:iam::123456789012:root",
+        },
+        "session" => PrincipalRef::AssumedRole {
+            account,
+            arn: "arn:aws:sts::123456789012:assumed-role/deploy/ci",
+            role_arn: "arn:aws:iam::123456789012:role/app/deploy",
+            role_id: "AROACKCEVSQ6C2EXAMPLE",
+            session: "ci",
+        },
+        "federated" => PrincipalRef::FederatedUser {
+            account,
+            arn: "arn:aws:sts::123456789012:federated-user/fred",
+            name: "fred",
+            issuer_arn: "arn:aws:iam::123456789012:user/team/bob",
+        },
+        "service" => PrincipalRef::Service("ec2.amazonaws.com"),
+        "provider" => PrincipalRef::Federated("accounts.google.com"),
+        "anonymous" => PrincipalRef::Anonymous,
+        other => panic!("no caller is called {other}"),
+    }
+}
+
+/// A policy of one statement; members that are null are left out.
+fn policy(version: &Value, statement: Value) -> Arc<Policy> {
+    let mut document = json!({"Version": version, "Statement": statement});
+    for level in ["/Statement", ""] {
+        let members = document
+            .pointer_mut(level)
+            .unwrap()
+            .as_object_mut()
+            .unwrap();
+        members.retain(|_, value| !value.is_null());
+    }
+    Arc::new(Policy::compile(&parse(&document.to_string()).unwrap()))
+}
+
+fn version(case: &Value) -> Value {
+    case.get("version").cloned().unwrap_or(json!("2012-10-17"))
+}
+
+fn context(case: &Value) -> ContextMap {
+    let mut map = ContextMap::default();
+    for (key, value) in case["context"].as_object().into_iter().flatten() {
+        let owned = |value: &Value| value.as_str().unwrap().to_owned();
+        match value {
+            Value::Array(values) => map.set(key, Values::many(values.iter().map(owned))),
+            value => map.set(key, Values::one(owned(value))),
+        }
+    }
+    map
+}
+
+fn identity(policy: Arc<Policy>) -> PolicySet {
+    PolicySet::new(vec![(Source::Inline, policy)])
+}
+
+/// `condition` in a statement that allows everything; `context` is what the request says; `version`
+/// is the policy's. `holds`: whether bob is allowed.
+fn holds(case: &Value) -> Value {
+    let statement = json!({
+        "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": case["condition"],
+    });
+    let set = identity(policy(&version(case), statement));
+    let context = context(case);
+    let request = Request::new(caller("bob"), ACTION, OBJECT, &context);
+    evaluate(&set, None, &request).is_allowed().into()
+}
+
+#[test]
+fn conditions() {
+    all("conditions.json", "holds", holds);
+}
+
+#[test]
+fn absent_and_listed_keys() {
+    all("absent_and_listed_keys.json", "holds", holds);
+}
+
+#[test]
+fn variables() {
+    all("variables.json", "holds", holds);
+}
+
+/// `pattern` under StringLike against `text`. `matches`: whether it holds.
+#[test]
+fn wildcards() {
+    all("wildcards.json", "matches", |case| {
+        let condition = json!({"StringLike": {"k": case["pattern"]}});
+        holds(&json!({"condition": condition, "context": {"k": case["text"]}}))
+    });
+}
+
+/// `resource` or `not_resource` of an Allow, asked `on` an ARN. `matches`: whether bob is allowed.
+#[test]
+fn resources() {
+    all("resources.json", "matches", |case| {
+        let statement = json!({
+            "Effect": "Allow", "Action": "*",
+            "Resource": case["resource"], "NotResource": case["not_resource"],
+        });
+        let set = identity(policy(&version(case), statement));
+        let request = Request::new(caller("bob"), ACTION, case["on"].as_str().unwrap(), &());
+        evaluate(&set, None, &request).is_allowed().into()
+    });
+}
+
+/// `action` or `not_action` of an Allow when `asked`. `matches`: whether bob is allowed.
+#[test]
+fn actions() {
+    all("actions.json", "matches", |case| {
+        let statement = json!({
+            "Effect": "Allow", "Resource": "*",
+            "Action": case["action"], "NotAction": case["not_action"],
+        });
+        let set = identity(policy(&version(case), statement));
+        let asked = case["asked"].as_str().unwrap();
+        evaluate(&set, None, &Request::new(caller("bob"), asked, OBJECT, &()))
+            .is_allowed()
+            .into()
+    });
+}
+
+/// `principal` or `not_principal` of a resource policy's statement with `effect` (Allow).
+/// `identity`: the caller has an identity policy that allows everything. `allows`: whether the
+/// caller is allowed.
+#[test]
+fn principals() {
+    all("principals.json", "allows", |case| {
+        let statement = json!({
+            "Effect": case["effect"].as_str().unwrap_or("Allow"), "Action": "*", "Resource": "*",
+            "Principal": case["principal"], "NotPrincipal": case["not_principal"],
+        });
+        let attached = policy(&version(case), statement);
+        let set = if case["identity"] == true {
+            identity(stance("Allow"))
+        } else {
+            PolicySet::default()
+        };
+        let caller = caller(case["caller"].as_str().unwrap());
+        let request = Request::new(caller, ACTION, OBJECT, &());
+        evaluate(&set, Some(&attached), &request)
+            .is_allowed()
+            .into()
+    });
+}
+
+/// A policy that allows, denies, or speaks of something else.
+fn stance(word: &str) -> Arc<Policy> {
+    let (effect, action) = if word == "silent" {
+        ("Allow", "ec2:*")
+    } else {
+        (word, "s3:*")
+    };
+    let statement = json!({"Effect": effect, "Action": action, "Resource": "*"});
+    policy(&json!("2012-10-17"), statement)
+}
+
+fn stances(words: &Value) -> Vec<Arc<Policy>> {
+    words
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|word| stance(word.as_str().unwrap()))
+        .collect()
+}
+
+/// The stances of each layer (`Allow`, `Deny`, `silent`): `identity` are inline, `managed` are
+/// attached; `resource` or `trust` is a statement about the action. `owner`: the resource's
+/// account.
+/// `denied`: what AWS appends to the denial, null when allowed.
+#[test]
+fn evaluation() {
+    all("evaluation.json", "denied", |case| {
+        let managed = stances(&case["managed"])
+            .into_iter()
+            .enumerate()
+            .map(|(n, policy)| {
+                let arn = format!("arn:aws:iam::123456789012:policy/p{n}");
+                (Source::Managed(arn.into()), policy)
+            });
+        let inline = stances(&case["identity"])
+            .into_iter()
+            .map(|p| (Source::Inline, p));
+        let mut set = PolicySet::new(managed.chain(inline).collect());
+        set.boundary = case["boundary"].as_str().map(stance);
+        set.session = case["session"]
+            .is_array()
+            .then(|| stances(&case["session"]));
+        let attached = |name: &str, on: Value| {
+            let mut statement = case[name].clone();
+            statement["Action"] = json!(ACTION);
+            statement["Resource"] = on;
+            case[name]
+                .is_object()
+                .then(|| policy(&json!("2012-10-17"), statement))
+        };
+        let caller = caller(case["caller"].as_str().unwrap_or("bob"));
+        let owner = case["owner"].as_str().map(|owner| owner.parse().unwrap());
+        let request = Request {
+            owner,
+            ..Request::new(caller, ACTION, OBJECT, &())
+        };
+        let resource = attached("resource", json!("*"));
+        let decision = match attached("trust", Value::Null) {
+            Some(trust) => evaluate_trust(&set, &trust, &request),
+            None => evaluate(&set, resource.as_deref(), &request),
+        };
+        match decision {
+            Decision::Allow => Value::Null,
+            Decision::Deny(reason) => reason.sentence(ACTION).into(),
+        }
+    });
+}
+
+/// `document` (a text, or JSON) stored as `kind`; the bucket is `b`. `message`: AWS's, null
+/// when stored.
+#[test]
+fn validation() {
+    all("validation.json", "message", |case| {
+        let text = match &case["document"] {
+            Value::String(text) => text.clone(),
+            document => document.to_string(),
+        };
+        let kind = match case["kind"].as_str().unwrap() {
+            "managed" => Kind::Managed,
+            "inline" => Kind::Inline,
+            "trust" => Kind::Trust,
+            _ => Kind::Bucket { bucket: "b" },
+        };
+        match validate(&text, kind) {
+            Ok(_) => Value::Null,
+            Err(violation) => violation.to_string().into(),
+        }
+    });
+}
+
+#[test]
+fn white_space_counts_only_in_strings() {
+    for (text, size) in [
+        ("", 0),
+        (" {\n\t\"a b\" : \"c\\\" d\" }\r\n", 15),
+        ("\"\\\\\" x", 5),
+        ("\"é 😀\"", 5),
+    ] {
+        assert_eq!(size_without_whitespace(text), size, "{text}");
+    }
+}
