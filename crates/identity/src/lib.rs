@@ -25,5 +25,10 @@ pub mod usage;
 pub mod vault;
 pub mod view;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use fault::Fault;
 pub use service::Identity;

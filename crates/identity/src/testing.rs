@@ -1,0 +1,324 @@
+//! For tests: an installation in a temporary folder, whose requests are really signed, verified,
+//! decided and committed. Time and randomness are scripted.
+//!
+//! It stands where the server stands, but for sockets: what the server does with a request before
+//! and after [`Identity::call`] has tests of its own.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use http::{Request, request::Parts as Head};
+use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_sigv4::{Credentials, Dialect, Payload, PayloadHash, Presented, Rules, Target, sign};
+use keywright_store::Sqlite;
+use keywright_wire::{Form, Service, operations};
+use ring::digest;
+
+use crate::{
+    Identity,
+    action::Call,
+    authenticate::{Refusal, Signed},
+    caller::Caller,
+    fault::WireError,
+    service::Parts,
+    vault::KEY_BYTES,
+    view::Facts,
+};
+
+/// Numbers that never repeat.
+#[derive(Default)]
+pub(crate) struct Seed(AtomicU64);
+
+impl Entropy for Seed {
+    fn fill(&self, buffer: &mut [u8]) {
+        let seed = self.0.fetch_add(1, Ordering::Relaxed);
+        for (chunk, n) in buffer.chunks_mut(32).zip(0_u64..) {
+            let bytes = [seed.to_be_bytes(), n.to_be_bytes()].concat();
+            let hash = digest::digest(&digest::SHA256, &bytes);
+            let length = chunk.len();
+            chunk.copy_from_slice(&hash.as_ref()[..length]);
+        }
+    }
+}
+
+/// A clock that stands still until it is moved.
+pub(crate) struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Long-term or temporary credentials.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: Secret<String>,
+    pub(crate) token: Option<Secret<String>>,
+}
+
+/// An installation with one account.
+pub(crate) struct Bench {
+    identity: Option<Arc<Identity>>,
+    pub(crate) root: Keys,
+    clock: Arc<Hands>,
+    seed: Arc<Seed>,
+    runtime: tokio::runtime::Runtime,
+    folder: tempfile::TempDir,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    request: String,
+    result: Result<String, WireError>,
+}
+
+/// The account of every bench.
+pub(crate) const ACCOUNT: &str = "123456789012";
+
+/// 2026-11-24T08:00:00Z.
+const START_SECS: i64 = 1_795_507_200;
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
+        let folder = tempfile::tempdir().unwrap();
+        let account: AccountId = ACCOUNT.parse().unwrap();
+        let seed = Arc::new(Seed::default());
+        let identity = open(&runtime, &folder, (&clock, &seed));
+        let root = runtime.block_on(identity.create_account(account)).unwrap();
+        let root = Keys {
+            id: root.key.to_string(),
+            secret: root.secret,
+            token: None,
+        };
+        Self {
+            identity: Some(identity),
+            root,
+            clock,
+            seed,
+            runtime,
+            folder,
+        }
+    }
+
+    /// Stops and opens the same installation again: everything is read back from the store.
+    pub(crate) fn reopen(&mut self) {
+        self.block_on(self.identity().usage().flush()).unwrap();
+        self.identity = None;
+        let opened = open(&self.runtime, &self.folder, (&self.clock, &self.seed));
+        self.identity = Some(opened);
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        self.identity.as_ref().unwrap()
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn pass(&self, secs: i64) {
+        self.clock.0.fetch_add(secs * 1000, Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// As [`Bench::call`], as root.
+    pub(crate) fn root(&self, form: &str) -> Answer {
+        self.call(&self.root, form)
+    }
+
+    /// Sends `Action=…&…` (no `Version`) to the service that has the action (IAM if none).
+    pub(crate) fn call(&self, keys: &Keys, form: &str) -> Answer {
+        self.call_with(keys, form, |_| {})
+    }
+
+    /// As [`Bench::call`], with other facts of the request's head.
+    pub(crate) fn call_with(
+        &self,
+        keys: &Keys,
+        form: &str,
+        change: impl FnOnce(&mut Facts),
+    ) -> Answer {
+        let service = service_of(form);
+        let body = format!("{form}&Version={}", service.version());
+        let result = self.caller(keys, service, &body).map(|caller| {
+            let mut facts = self.facts();
+            change(&mut facts);
+            let parsed = Form::parse(body.as_bytes()).unwrap();
+            let call = Call {
+                caller: &caller,
+                facts: &facts,
+                form: &parsed,
+                request_id: "11111111-2222-4333-8444-555555555555",
+            };
+            self.block_on(self.identity().call(service, call))
+        });
+        let result = match result {
+            Ok(outcome) => outcome.map_err(|fault| fault.wire()),
+            Err(refusal) => {
+                let wire = refusal.fault.wire(Dialect::Query);
+                Err(WireError::new(wire.status, wire.code, wire.message))
+            }
+        };
+        let request = form.to_owned();
+        Answer { request, result }
+    }
+
+    /// Signs and verifies a request.
+    pub(crate) fn caller(
+        &self,
+        keys: &Keys,
+        service: Service,
+        body: &str,
+    ) -> Result<Caller, Refusal> {
+        let head = self.signed_head(keys, service, body);
+        let rules = Rules {
+            dialect: Dialect::Query,
+            service: service.scope_name(),
+            home_region: "us-east-1",
+        };
+        let presented = Presented::parse(&head, self.now(), &rules)?;
+        let signed = Signed {
+            parts: &head,
+            presented: &presented,
+            payload: PayloadHash::of(body.as_bytes()),
+            now: self.now(),
+        };
+        let _entered = self.runtime.enter();
+        let authenticated = self.identity().authenticator().authenticate(signed)?;
+        Ok(authenticated.caller)
+    }
+
+    fn signed_head(&self, keys: &Keys, service: Service, body: &str) -> Head {
+        let request = Request::post("/").header("host", "127.0.0.1:8787").body(());
+        let (mut head, ()) = request.unwrap().into_parts();
+        let credentials = Credentials {
+            access_key_id: &keys.id,
+            secret: &keys.secret,
+            session_token: keys.token.as_ref(),
+        };
+        let target = Target {
+            region: "us-east-1",
+            service: service.scope_name(),
+        };
+        let hash = digest::digest(&digest::SHA256, body.as_bytes());
+        let payload = Payload::Sha256(hash.as_ref().try_into().unwrap());
+        sign(&mut head, &credentials, &target, payload, self.now()).unwrap();
+        head
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            now: self.now(),
+            source_address: "192.0.2.7".parse().unwrap(),
+            user_agent: "aws-cli/1.45".to_owned(),
+            referer: None,
+            secure: false,
+            region: "us-east-1".to_owned(),
+            idempotency_token: None,
+        }
+    }
+
+    /// A new user with one key and, if given, one inline policy's worth of permissions attached.
+    pub(crate) fn user(&self, name: &str, managed_policies: &[&str]) -> Keys {
+        self.root(&format!("Action=CreateUser&UserName={name}"))
+            .ok();
+        for policy in managed_policies {
+            let arn = format!("arn:aws:iam::aws:policy/{policy}");
+            let form = format!("Action=AttachUserPolicy&UserName={name}&PolicyArn={arn}");
+            self.root(&form).ok();
+        }
+        self.key(name)
+    }
+
+    /// A new key of a user.
+    pub(crate) fn key(&self, user: &str) -> Keys {
+        let answer = self.root(&format!("Action=CreateAccessKey&UserName={user}"));
+        Keys {
+            id: answer.value("AccessKeyId"),
+            secret: Secret::new(answer.value("SecretAccessKey")),
+            token: None,
+        }
+    }
+}
+
+impl Answer {
+    /// The body of a success.
+    #[track_caller]
+    pub(crate) fn ok(&self) -> &str {
+        match &self.result {
+            Ok(xml) => xml,
+            Err(error) => panic!("{}: {error:?}", self.request),
+        }
+    }
+
+    /// The error.
+    #[track_caller]
+    pub(crate) fn error(&self) -> &WireError {
+        match &self.result {
+            Ok(xml) => panic!("{} was carried out: {xml}", self.request),
+            Err(error) => error,
+        }
+    }
+
+    /// Asserts the code and the message of a refusal.
+    #[track_caller]
+    pub(crate) fn refused(&self, code: &str, message: &str) {
+        let error = self.error();
+        let got = (error.code, error.message.as_deref().unwrap_or_default());
+        assert_eq!(got, (code, message), "{}", self.request);
+    }
+
+    /// The text of the first element of this name, unescaped only as far as tests need.
+    #[track_caller]
+    pub(crate) fn value(&self, element: &str) -> String {
+        self.values(element).into_iter().next().unwrap_or_else(|| {
+            panic!("no {element} in {:?}", self.result);
+        })
+    }
+
+    /// The texts of all elements of this name.
+    #[track_caller]
+    pub(crate) fn values(&self, element: &str) -> Vec<String> {
+        let (open, close) = (format!("<{element}>"), format!("</{element}>"));
+        let rest = self.ok().split(&open).skip(1);
+        rest.map(|text| text.split(&close).next().unwrap())
+            .map(|text| text.replace("&quot;", "\"").replace("&amp;", "&"))
+            .collect()
+    }
+}
+
+fn open(
+    runtime: &tokio::runtime::Runtime,
+    folder: &tempfile::TempDir,
+    (clock, seed): (&Arc<Hands>, &Arc<Seed>),
+) -> Arc<Identity> {
+    let store = Sqlite::open(&folder.path().join("state.db")).unwrap();
+    let parts = Parts {
+        store: Arc::new(store),
+        master_key: Secret::new(vec![7; KEY_BYTES]),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        entropy: Arc::clone(seed) as Arc<dyn Entropy>,
+    };
+    runtime.block_on(Identity::open(parts)).unwrap()
+}
+
+fn service_of(form: &str) -> Service {
+    let parsed = Form::parse(form.as_bytes()).unwrap();
+    let action = parsed.action().unwrap_or_default();
+    let named = operations().find(|operation| operation.name == action);
+    named.map_or(Service::Iam, |operation| operation.service)
+}
