@@ -28,6 +28,11 @@ impl DataDir {
         self.0.join("keywright.db")
     }
 
+    /// The folder of the objects' bytes.
+    pub(crate) fn objects(&self) -> PathBuf {
+        self.0.join("objects")
+    }
+
     pub(crate) fn credentials(&self) -> PathBuf {
         self.0.join("root.credentials")
     }
@@ -68,14 +73,13 @@ impl DataDir {
     }
 
     /// Writes the root credentials as an AWS credentials file with the profile `keywright-root`.
-    pub(crate) fn write_credentials(&self, root: &RootCredentials) -> anyhow::Result<()> {
+    /// It replaces the file of a first start that did not get as far as its account.
+    pub(crate) fn write_credentials(&self, root: &RootCredentials) -> io::Result<()> {
         let text = Secret::new(format!(
             "[keywright-root]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
             root.key,
             root.secret.expose()
         ));
-        let path = self.credentials();
-        durable::create_new(&path, text.expose().as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))
+        durable::replace(&self.credentials(), text.expose().as_bytes())
     }
 }

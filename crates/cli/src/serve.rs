@@ -4,10 +4,15 @@ use std::{io::Write, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use keywright_base::{AccountId, Clock, Entropy};
-use keywright_identity::{Identity, service::Parts};
-use keywright_server::{Listening, Pipeline, Server, SystemClock, SystemEntropy};
-use keywright_store::{contract::Store, sqlite::Sqlite};
+use keywright_identity::{
+    Identity,
+    service::{Parts, RootCredentials},
+};
+use keywright_objects::Objects;
+use keywright_server::{Listening, Pipeline, Server, SystemClock, SystemEntropy, s3::S3};
+use keywright_store::sqlite::Sqlite;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use crate::{
     config::{ServeArguments, ServeConfig},
@@ -24,7 +29,7 @@ const FLUSH_SECS: u64 = 1;
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let config = arguments.resolve()?;
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(log_filter())
         .with_writer(std::io::stderr)
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -33,25 +38,35 @@ pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     runtime.block_on(serve(config))
 }
 
+/// What `RUST_LOG` asks for; by default warnings, but not the S3 protocol layer's, which calls
+/// every refusal an error.
+fn log_filter() -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"))
+}
+
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let data = DataDir::open(config.data_dir.clone())?;
+    // Before the database: only where there is none yet may a new master key be made.
     let master_key = data.master_key(&*entropy)?;
-    let database = data.database();
-    let store: Arc<dyn Store> = Arc::new(
-        Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))?,
-    );
+    let store = Arc::new(open_store(&data)?);
     let parts = Parts {
-        store: Arc::clone(&store),
+        store: Arc::clone(&store) as _,
         master_key,
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
     };
     let identity = Identity::open(parts).await?;
-    let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
-    let pipeline = Pipeline::new(Arc::clone(&identity), clock, entropy);
+    let (folder, index) = (data.objects(), Arc::clone(&store) as _);
+    let (objects_clock, objects_entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
+    let objects = tokio::task::spawn_blocking(move || {
+        Objects::open(folder, index, objects_clock, objects_entropy)
+    });
+    let s3 = S3::new(objects.await?.context("cannot open the objects")?);
+    let pipeline = Pipeline::new(Arc::clone(&identity), s3, clock, Arc::clone(&entropy));
     let server = Server::bind(&config.server, pipeline).await?;
+    let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
     greet(&identity, &data, server.listening()?, fresh)?;
 
     let flushing = tokio::spawn(flush(Arc::clone(&identity)));
@@ -66,6 +81,11 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn open_store(data: &DataDir) -> anyhow::Result<Sqlite> {
+    let database = data.database();
+    Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))
+}
+
 /// Makes the account of the first start and leaves its credentials in the data folder.
 async fn first_account(
     identity: &Identity,
@@ -77,8 +97,9 @@ async fn first_account(
         return Ok(false);
     }
     let account = wanted.unwrap_or_else(|| AccountId::generate(entropy));
-    let root = identity.create_account(account).await?;
-    data.write_credentials(&root)?;
+    let keep = |root: &RootCredentials| data.write_credentials(root);
+    let created = identity.create_account(account, keep).await;
+    created.with_context(|| format!("cannot make account {account}"))?;
     Ok(true)
 }
 

@@ -66,6 +66,9 @@ pub enum OpenFault {
     /// The store failed.
     #[error("cannot use the store: {0}")]
     Store(#[from] keywright_store::contract::StoreError),
+    /// The credentials of a new account's root user could not be kept.
+    #[error("cannot keep the root credentials: {0}")]
+    Credentials(std::io::Error),
     /// The master key is not the one of this installation.
     #[error("{0}")]
     Vault(#[from] crate::vault::OpenError),
@@ -109,11 +112,16 @@ impl Identity {
         }))
     }
 
-    /// Creates an account whose root user has one access key.
+    /// Creates an account whose root user has one access key. `keep` puts the credentials where
+    /// they stay; it runs before the account exists, so that no account is ever without them.
     ///
     /// # Errors
-    /// [`OpenFault`] when it exists or the store fails.
-    pub async fn create_account(&self, account: AccountId) -> Result<RootCredentials, OpenFault> {
+    /// [`OpenFault`] when the account exists, the store fails, or `keep` does.
+    pub async fn create_account(
+        &self,
+        account: AccountId,
+        keep: impl FnOnce(&RootCredentials) -> std::io::Result<()>,
+    ) -> Result<RootCredentials, OpenFault> {
         let now = self.clock.now().truncate_to_secs();
         let (key, secret) = secrets::new_key(account, now, &self.vault, &*self.entropy)?;
         let id = key.id;
@@ -122,14 +130,16 @@ impl Identity {
             keys: vec![key],
             login: None,
         };
-        self.ledger
-            .create(account, now, &[Change::PutRoot(Arc::new(root))])
-            .await?;
-        Ok(RootCredentials {
+        let credentials = RootCredentials {
             account,
             key: id,
             secret,
-        })
+        };
+        keep(&credentials).map_err(OpenFault::Credentials)?;
+        self.ledger
+            .create(account, now, &[Change::PutRoot(Arc::new(root))])
+            .await?;
+        Ok(credentials)
     }
 
     /// The accounts.

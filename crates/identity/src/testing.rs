@@ -94,7 +94,8 @@ impl Bench {
         let account: AccountId = ACCOUNT.parse().unwrap();
         let seed = Arc::new(Seed::default());
         let identity = open(&runtime, &folder, (&clock, &seed));
-        let root = runtime.block_on(identity.create_account(account)).unwrap();
+        let creating = identity.create_account(account, |_| Ok(()));
+        let root = runtime.block_on(creating).unwrap();
         let root = Keys {
             id: root.key.to_string(),
             secret: root.secret,

@@ -27,6 +27,8 @@ use crate::pipeline::{Peer, Pipeline};
 const DRAIN_SECS: u64 = 30;
 /// Seconds in which a request's head must arrive.
 const HEAD_SECS: u64 = 30;
+/// Between a failure to accept and the next try.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Certificate chain and private key, PEM files.
 #[derive(Debug, Clone)]
@@ -140,7 +142,13 @@ impl Server {
             };
             match accepted {
                 Ok((stream, from)) => self.spawn(stream, from, &graceful),
-                Err(error) => tracing::warn!(%error, "a connection was not accepted"),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    // Out of file descriptors, most likely; they come back as requests end.
+                    if tokio::time::timeout(ACCEPT_PAUSE, &mut stop).await.is_ok() {
+                        break;
+                    }
+                }
             }
         }
         drop(self.listener);
@@ -167,9 +175,11 @@ impl Server {
             }
             Some(tls) => {
                 tokio::spawn(async move {
-                    match tls.accept(stream).await {
-                        Ok(stream) => serve(stream, pipeline, peer, watcher).await,
-                        Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+                    let handshake = Duration::from_secs(HEAD_SECS);
+                    match tokio::time::timeout(handshake, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => serve(stream, pipeline, peer, watcher).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                        Err(_) => tracing::debug!("a TLS handshake took too long"),
                     }
                 });
             }

@@ -5,9 +5,11 @@
 //! route beside it and no switch that turns authentication off.
 
 mod edge;
+mod payload;
 mod pipeline;
 mod query;
 pub mod s3;
+mod storage;
 mod system;
 
 pub use edge::{Listening, Server, ServerConfig, ServerError, Tls};

@@ -6,8 +6,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Method, Request, Response, header::CONTENT_TYPE, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use keywright_base::{Clock, Entropy, limits};
@@ -15,13 +14,14 @@ use keywright_identity::{Identity, authenticate::Refusal, usage::AttemptFacts, v
 use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
 
-use crate::{Body, query};
+use crate::{Body, query, s3::S3, storage};
 
 /// Carries out requests.
 pub struct Pipeline {
     pub(crate) identity: Arc<Identity>,
+    pub(crate) s3: S3,
     pub(crate) clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -39,14 +39,23 @@ pub struct Peer {
     pub secure: bool,
 }
 
+/// The region that an unknown one is compared with.
+pub(crate) const HOME_REGION: &str = "us-east-1";
+
 /// The idempotency token of CreateAccessKey.
 pub(crate) const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
 
 impl Pipeline {
     /// Over an opened installation.
-    pub fn new(identity: Arc<Identity>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+    pub fn new(
+        identity: Arc<Identity>,
+        s3: S3,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
         Self {
             identity,
+            s3,
             clock,
             entropy,
         }
@@ -54,32 +63,22 @@ impl Pipeline {
 
     /// Answers one request.
     pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let Route::Query(claimed) = route(&request) else {
+            return storage::answer(self, request, peer).await;
+        };
         let request_id = self.request_id();
         let (parts, body) = request.into_parts();
-        let service = service_of(&parts);
         let limited = Limited::new(body, limits::QUERY_BODY_BYTES);
-        match limited.collect().await {
-            Ok(body) => {
-                self.query(service, parts, body.to_bytes(), (peer, &request_id))
-                    .await
-            }
-            Err(_) => query::too_large(service, &request_id),
-        }
-    }
-
-    async fn query(
-        &self,
-        service: Service,
-        parts: Parts,
-        body: Bytes,
-        (peer, request_id): (Peer, &str),
-    ) -> Response<Body> {
+        let Ok(body) = limited.collect().await else {
+            let service = claimed.unwrap_or(Service::Iam);
+            return query::too_large(service, &request_id);
+        };
         let request = query::QueryRequest {
-            service,
+            claimed,
             parts: &parts,
-            body: &body,
+            body: &body.to_bytes(),
             peer,
-            request_id,
+            request_id: &request_id,
         };
         query::answer(self, request).await
     }
@@ -127,10 +126,37 @@ pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: Peer) -> Facts {
     }
 }
 
-fn service_of(parts: &Parts) -> Service {
-    match claimed_service(parts).as_deref() {
-        Some("sts") => Service::Sts,
-        Some("keywright") => Service::Keywright,
-        _ => Service::Iam,
+/// Who answers a request.
+enum Route {
+    /// A service that speaks awsQuery; the one of the credential scope, if it is one of them.
+    Query(Option<Service>),
+    /// S3.
+    Storage,
+}
+
+/// By the service of the credential scope; if that is none of ours, by what the request looks like.
+fn route<B>(request: &Request<B>) -> Route {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    match claimed_service(headers, uri).as_deref() {
+        Some("s3") => return Route::Storage,
+        Some("iam") => return Route::Query(Some(Service::Iam)),
+        Some("sts") => return Route::Query(Some(Service::Sts)),
+        Some("keywright") => return Route::Query(Some(Service::Keywright)),
+        _ => {}
+    }
+    let form = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
+    let action = uri.query().is_some_and(|query| {
+        let mut names = query.split('&').map(|pair| pair.split('=').next());
+        names.any(|name| name == Some("Action"))
+    });
+    let query = uri.path() == "/" && (*method == Method::POST && form || action);
+    if query {
+        Route::Query(None)
+    } else {
+        Route::Storage
     }
 }
+
+const FORM: &str = "application/x-www-form-urlencoded";

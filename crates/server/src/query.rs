@@ -5,19 +5,17 @@ use keywright_identity::{
     Fault, Identity, action::Call, authenticate::Signed, fault::WireError, view::Facts,
 };
 use keywright_sigv4::{Dialect, PayloadHash, Presented, Rules};
-use keywright_wire::{ErrorKind, Form, Service, error_answer};
+use keywright_wire::{ErrorKind, Form, Malformed, Service, error_answer};
 
 use crate::{
     Body, full,
-    pipeline::{IDEMPOTENCY_HEADER, Peer, Pipeline, facts},
+    pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, Peer, Pipeline, facts},
 };
-
-/// The region that an unknown one is compared with.
-const HOME_REGION: &str = "us-east-1";
 
 /// A request for one of the services that speak awsQuery.
 pub(crate) struct QueryRequest<'a> {
-    pub service: Service,
+    /// The service of the credential scope, if it is one that speaks awsQuery.
+    pub claimed: Option<Service>,
     pub parts: &'a Parts,
     pub body: &'a [u8],
     pub peer: Peer,
@@ -25,8 +23,13 @@ pub(crate) struct QueryRequest<'a> {
 }
 
 pub(crate) async fn answer(pipeline: &Pipeline, request: QueryRequest<'_>) -> Response<Body> {
-    let (service, id) = (request.service, request.request_id);
-    match carry_out(pipeline, request).await {
+    let id = request.request_id;
+    let form = match request.parts.method {
+        Method::GET => Form::parse(request.parts.uri.query().unwrap_or_default().as_bytes()),
+        _ => Form::parse(request.body),
+    };
+    let service = request.claimed.unwrap_or_else(|| service_of(&form));
+    match carry_out(pipeline, (service, form), request).await {
         Ok(xml) => xml_response(StatusCode::OK, xml, id),
         Err(error) => error_response(service, &error, id),
     }
@@ -41,18 +44,27 @@ pub(crate) fn too_large(service: Service, request_id: &str) -> Response<Body> {
     error_response(service, &error, request_id)
 }
 
-async fn carry_out(pipeline: &Pipeline, request: QueryRequest<'_>) -> Result<String, WireError> {
+/// Where the credential scope does not say it, the version of the API does.
+fn service_of(form: &Result<Form, Malformed>) -> Service {
+    let version = form.as_ref().ok().and_then(Form::version);
+    match version {
+        Some(version) if version == Service::Sts.version() => Service::Sts,
+        _ => Service::Iam,
+    }
+}
+
+async fn carry_out(
+    pipeline: &Pipeline,
+    (service, form): (Service, Result<Form, Malformed>),
+    request: QueryRequest<'_>,
+) -> Result<String, WireError> {
     let mut facts = facts(pipeline, request.parts, request.peer);
     let rules = Rules {
         dialect: Dialect::Query,
-        service: request.service.scope_name(),
+        service: service.scope_name(),
         home_region: HOME_REGION,
     };
     let presented = Presented::parse(request.parts, facts.now, &rules).map_err(|f| refused(&f))?;
-    let form = match request.parts.method {
-        Method::GET => Form::parse(request.parts.uri.query().unwrap_or_default().as_bytes()),
-        _ => Form::parse(request.body),
-    };
     let signed = Signed {
         parts: request.parts,
         presented: &presented,
@@ -63,14 +75,14 @@ async fn carry_out(pipeline: &Pipeline, request: QueryRequest<'_>) -> Result<Str
     let authenticated = authenticated.map_err(|refusal| {
         let action = form
             .as_ref()
-            .map(|form| Identity::action_name(request.service, form));
+            .map(|form| Identity::action_name(service, form));
         pipeline.note(&refusal, action.as_deref().unwrap_or("?"), &facts);
         refused(&refusal.fault)
     })?;
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &authenticated.caller;
-    if request.service == Service::Iam && caller.session().is_some_and(|session| !session.mfa) {
+    if service == Service::Iam && caller.session().is_some_and(|session| !session.mfa) {
         // AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
         return Err(refused(&keywright_sigv4::Fault::UnknownKey {
             access_key_id: caller.key().to_string(),
@@ -86,7 +98,7 @@ async fn carry_out(pipeline: &Pipeline, request: QueryRequest<'_>) -> Result<Str
     };
     pipeline
         .identity
-        .call(request.service, call)
+        .call(service, call)
         .await
         .map_err(|fault| failed(&fault, &facts))
 }

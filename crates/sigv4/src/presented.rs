@@ -4,7 +4,7 @@
 //! parts, signed headers, date, credential, scope; only then may a key be looked up. It does not
 //! look at the signature itself: see `verify.rs`.
 
-use http::request::Parts;
+use http::{HeaderMap, Uri, request::Parts};
 use keywright_base::{Secret, Timestamp, limits, region};
 
 use crate::{
@@ -208,13 +208,13 @@ impl Presented {
 
 /// The service in the credential that a request claims, for routing. Proves nothing; `None` when
 /// there is no credential of five parts.
-pub fn claimed_service(parts: &Parts) -> Option<String> {
-    let credential = match parts.headers.get(http::header::AUTHORIZATION) {
+pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let credential = match headers.get(http::header::AUTHORIZATION) {
         Some(header) => {
             let (_, rest) = header.to_str().ok()?.split_once("Credential=")?;
             rest.split([',', ' ']).next()?.to_owned()
         }
-        None => decode(Query::read(parts.uri.query()?).value("X-Amz-Credential")?).ok()?,
+        None => decode(Query::read(uri.query()?).value("X-Amz-Credential")?).ok()?,
     };
     let mut fields = credential.rsplit('/');
     let service = fields.nth(1)?.to_owned();

@@ -518,7 +518,10 @@ fn service_for_routing() {
             Some("s3"),
         ),
     ] {
-        assert_eq!(claimed_service(&parts).as_deref(), service);
+        assert_eq!(
+            claimed_service(&parts.headers, &parts.uri).as_deref(),
+            service
+        );
     }
     assert_eq!(IAM.dialect, Dialect::Query);
 }

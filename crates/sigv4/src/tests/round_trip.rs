@@ -91,7 +91,7 @@ proptest! {
         for rules in [&IAM, &S3] {
             prop_assert!(!holds(&parts, rules));
         }
-        crate::claimed_service(&parts);
+        crate::claimed_service(&parts.headers, &parts.uri);
     }
 }
 

@@ -1,0 +1,222 @@
+//! The body of an S3 request, held to what was signed while it streams by.
+//!
+//! It protects one rule: the body ends with success only if it is what the signature covers, so
+//! that nothing of another body is ever committed. It keeps no data and computes no checksums of
+//! S3's own.
+
+use std::{
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use keywright_sigv4::{ChunkDecoder, ChunkFault, Dialect, Fault, Payload, Presented, SigningKey};
+use sha2::{Digest, Sha256};
+
+use crate::s3::{BodyError, Trailers, WireError};
+
+/// A body that is checked while it is read.
+pub(crate) struct Checked<B> {
+    body: B,
+    check: Check,
+}
+
+/// What is left to check.
+enum Check {
+    /// Nothing covers the body, or nothing is left.
+    Nothing,
+    /// The hash that was declared and signed.
+    Hash(Box<Presented>, Sha256),
+    /// aws-chunked framing, to be undone.
+    Chunks(Box<Chunks>),
+    /// The body has ended, well or badly.
+    Over,
+}
+
+struct Chunks {
+    decoder: ChunkDecoder,
+    input: Bytes,
+    trailers: Trailers,
+}
+
+impl<B> Checked<B> {
+    /// A body that no signature covers.
+    pub(crate) const fn unsigned(body: B) -> Self {
+        let check = Check::Nothing;
+        Self { body, check }
+    }
+
+    /// The body of a verified request, and where its trailers will be found.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the framing that was declared does not fit the headers.
+    pub(crate) fn signed(
+        body: B,
+        proof: (&keywright_sigv4::Verified, &SigningKey),
+        presented: Presented,
+        headers: &HeaderMap,
+    ) -> Result<(Self, Option<Trailers>), Fault> {
+        let (check, trailers) = match presented.payload() {
+            Payload::Sha256(_) => (Check::Hash(Box::new(presented), Sha256::new()), None),
+            payload if payload.is_streaming() => {
+                let decoder = ChunkDecoder::new(proof.0, &presented, proof.1, headers)?;
+                let trailers = Trailers::default();
+                let chunks = Chunks {
+                    decoder,
+                    input: Bytes::new(),
+                    trailers: trailers.clone(),
+                };
+                (Check::Chunks(Box::new(chunks)), Some(trailers))
+            }
+            _ => (Check::Nothing, None),
+        };
+        Ok((Self { body, check }, trailers))
+    }
+}
+
+impl Check {
+    /// What to hand on of a piece that came; `None` when all of it was framing.
+    fn piece(&mut self, piece: Bytes) -> Result<Option<Bytes>, Fault> {
+        match self {
+            Self::Hash(_, hash) => {
+                hash.update(&piece);
+                Ok(Some(piece))
+            }
+            Self::Chunks(chunks) => {
+                chunks.input = piece;
+                Ok(chunks.next()?)
+            }
+            Self::Nothing => Ok(Some(piece)),
+            Self::Over => Ok(None),
+        }
+    }
+
+    /// The verdict at the end of the body.
+    fn end(self) -> Result<(), Fault> {
+        match self {
+            Self::Hash(presented, hash) => presented.check_body(&hash.finalize().into()),
+            Self::Chunks(chunks) => {
+                let finished = chunks.decoder.finish()?;
+                let trailers = headers(finished.trailers)?;
+                // The cell is this body's own, and a body ends once.
+                let _ = chunks.trailers.0.set(trailers);
+                Ok(())
+            }
+            Self::Nothing | Self::Over => Ok(()),
+        }
+    }
+}
+
+impl Chunks {
+    fn next(&mut self) -> Result<Option<Bytes>, ChunkFault> {
+        self.decoder.decode(&mut self.input)
+    }
+}
+
+fn headers(trailers: Vec<(String, String)>) -> Result<HeaderMap, ChunkFault> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in trailers {
+        let name = HeaderName::try_from(name).map_err(|_| ChunkFault::Trailer)?;
+        let value = HeaderValue::try_from(value).map_err(|_| ChunkFault::Trailer)?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// The answer that a failed check becomes.
+fn refusal(fault: &Fault) -> BodyError {
+    Box::new(wire_error(fault))
+}
+
+/// A fault of authentication in S3's words.
+pub(crate) fn wire_error(fault: &Fault) -> WireError {
+    let wire = fault.wire(Dialect::S3);
+    let extra = wire.extra.into_iter();
+    WireError {
+        status: wire.status,
+        code: wire.code.to_owned(),
+        message: wire.message,
+        extra: extra
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        headers: HeaderMap::new(),
+    }
+}
+
+impl<B> Checked<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<BodyError>,
+{
+    /// What is still in hand of the last piece.
+    fn held(&mut self) -> Result<Option<Bytes>, Fault> {
+        match &mut self.check {
+            Check::Chunks(chunks) => Ok(chunks.next()?),
+            _ => Ok(None),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        if matches!(self.check, Check::Over) {
+            return Poll::Ready(None);
+        }
+        loop {
+            if let Some(data) = self.held().map_err(|fault| refusal(&fault))? {
+                return Poll::Ready(Some(Ok(data)));
+            }
+            match ready!(pin!(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let Ok(piece) = frame.into_data() else {
+                        continue;
+                    };
+                    if let Some(data) = self.check.piece(piece).map_err(|fault| refusal(&fault))? {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => {
+                    let check = std::mem::replace(&mut self.check, Check::Over);
+                    let verdict = check.end().err();
+                    return Poll::Ready(verdict.map(|fault| Err(refusal(&fault))));
+                }
+            }
+        }
+    }
+}
+
+impl<B> HttpBody for Checked<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<BodyError>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = ready!(self.poll(cx));
+        if matches!(polled, Some(Err(_))) {
+            self.check = Check::Over;
+        }
+        Poll::Ready(polled.map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self.check {
+            Check::Nothing => self.body.is_end_stream(),
+            Check::Hash(..) | Check::Chunks(_) => false,
+            Check::Over => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.check {
+            Check::Chunks(_) => SizeHint::default(),
+            _ => self.body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! S3: proves the caller, holds the body to its signature, and hands the request to the S3 front
+//! with someone who decides for this caller.
+//!
+//! It protects one rule: an action on a bucket or object is decided from the caller's newest
+//! policies at the moment it is asked for. A request without any credential is anonymous, and only
+//! a bucket policy can allow it something. Nothing here parses what S3 means.
+
+use std::{borrow::Cow, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, Request, Response, Uri, request::Parts};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use keywright_base::Entropy;
+use keywright_identity::{
+    Identity,
+    authenticate::{Authenticated, Signed},
+    authorize::{self, ForeignResource},
+    caller::Caller,
+    view::Facts,
+};
+use keywright_policy::Values;
+use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, Rules};
+
+use crate::{
+    Body,
+    payload::{Checked, wire_error},
+    pipeline::{HOME_REGION, Peer, Pipeline, facts},
+    s3::{self, Authorize, Denial, Ids, Resource, S3Context, WireError, error_response},
+};
+
+/// What the bucket-policy keys of the signature come from.
+struct Signature {
+    kind: &'static str,
+    age_millis: Option<i64>,
+    content: Option<String>,
+}
+
+/// Decides for one caller; anonymous without one.
+struct Decider {
+    identity: Arc<Identity>,
+    caller: Option<Caller>,
+    facts: Facts,
+    signature: Option<Signature>,
+}
+
+type Refused = Box<WireError>;
+
+fn refused(fault: &Fault) -> Refused {
+    Box::new(wire_error(fault))
+}
+
+pub(crate) async fn answer(
+    pipeline: &Pipeline,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> Response<Body> {
+    let ids = ids(&*pipeline.entropy);
+    let (parts, body) = request.into_parts();
+    let head = parts.method == http::Method::HEAD;
+    let answer = match admit(pipeline, parts, body, peer) {
+        Ok(request) => pipeline.s3.call(request, &ids).await,
+        Err(error) => error_response(&error, head, &ids),
+    };
+    answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+}
+
+/// Proves the caller and makes the request that the S3 front takes.
+fn admit(
+    pipeline: &Pipeline,
+    mut parts: Parts,
+    body: Incoming,
+    peer: Peer,
+) -> Result<Request<s3::Body>, Refused> {
+    let mut facts = facts(pipeline, &parts, peer);
+    let rules = Rules {
+        dialect: Dialect::S3,
+        service: "s3",
+        home_region: HOME_REGION,
+    };
+    let presented = match Presented::parse(&parts, facts.now, &rules) {
+        Ok(presented) => presented,
+        Err(Fault::Missing) => return anonymous(pipeline, parts, body, facts),
+        Err(fault) => return Err(refused(&fault)),
+    };
+    let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
+    let signature = Signature::of(&presented, &facts, &parts.headers);
+    let scope = presented.scope();
+    scope.region().clone_into(&mut facts.region);
+    let region = facts.region.clone();
+    let proof = (authenticated.caller.proof(), &authenticated.signing_key);
+    let checked = Checked::signed(body, proof, presented, &parts.headers);
+    let (body, trailers) = checked.map_err(|fault| refused(&fault))?;
+    let account = authenticated.caller.account();
+    let decider = Decider {
+        identity: Arc::clone(&pipeline.identity),
+        caller: Some(authenticated.caller),
+        facts,
+        signature: Some(signature),
+    };
+    parts.extensions.insert(s3::Caller {
+        account: Some(account),
+        region: Some(region),
+        authorize: Arc::new(decider),
+        trailers,
+    });
+    path_style(&mut parts)?;
+    Ok(Request::from_parts(parts, body.boxed_unsync()))
+}
+
+fn authenticate(
+    pipeline: &Pipeline,
+    parts: &Parts,
+    presented: &Presented,
+    facts: &Facts,
+) -> Result<Authenticated, Refused> {
+    let signed = Signed {
+        parts,
+        presented,
+        payload: PayloadHash::Declared,
+        now: facts.now,
+    };
+    let authenticated = pipeline.identity.authenticator().authenticate(signed);
+    authenticated.map_err(|refusal| {
+        pipeline.note(&refusal, &operation_shown(parts), facts);
+        refused(&refusal.fault)
+    })
+}
+
+/// A request without credentials. Its body is not signed, so it must not claim to be.
+fn anonymous(
+    pipeline: &Pipeline,
+    mut parts: Parts,
+    body: Incoming,
+    facts: Facts,
+) -> Result<Request<s3::Body>, Refused> {
+    let framed = parts.headers.get("x-amz-content-sha256");
+    if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
+        let fault = keywright_objects::Fault::HeaderNotServed("x-amz-content-sha256");
+        return Err(Box::new(WireError::from(&fault)));
+    }
+    let decider = Decider {
+        identity: Arc::clone(&pipeline.identity),
+        caller: None,
+        facts,
+        signature: None,
+    };
+    parts.extensions.insert(s3::Caller {
+        account: None,
+        region: None,
+        authorize: Arc::new(decider),
+        trailers: None,
+    });
+    path_style(&mut parts)?;
+    let body = Checked::unsigned(body).boxed_unsync();
+    Ok(Request::from_parts(parts, body))
+}
+
+/// What S3's access log calls the operation, as far as it shows before the request is parsed.
+fn operation_shown(parts: &Parts) -> String {
+    let path = parts.uri.path().trim_start_matches('/');
+    let kind = match path.split_once('/') {
+        None if path.is_empty() => "SERVICE",
+        None | Some((_, "")) => "BUCKET",
+        Some(_) => "OBJECT",
+    };
+    format!("s3:REST.{}.{kind}", parts.method)
+}
+
+/// `BUCKET.localhost` names a bucket in the host, as clients do whose endpoint is a host name.
+fn path_style(parts: &mut Parts) -> Result<(), Refused> {
+    let host = parts
+        .headers
+        .get("host")
+        .and_then(|host| host.to_str().ok());
+    let host = host.map(|host| host.split_once(':').map_or(host, |(name, _)| name));
+    let Some(bucket) = host.and_then(|host| host.strip_suffix(".localhost")) else {
+        return Ok(());
+    };
+    let (path, query) = (parts.uri.path(), parts.uri.query());
+    let mark = if query.is_some() { "?" } else { "" };
+    let moved = format!("/{bucket}{path}{mark}{}", query.unwrap_or_default());
+    let unfit = |_| {
+        let fault = keywright_objects::Fault::InvalidBucketName(bucket.to_owned());
+        Box::new(WireError::from(&fault))
+    };
+    parts.uri = moved.parse::<Uri>().map_err(unfit)?;
+    Ok(())
+}
+
+/// The two ids of an S3 answer.
+fn ids(entropy: &dyn Entropy) -> Ids {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTVWXYZ0123456789";
+    let mut bytes = [0; 16 + 48];
+    entropy.fill(&mut bytes);
+    let (request, host) = bytes.split_at(16);
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied();
+    let request_id = request.iter().filter_map(letter).map(char::from).collect();
+    Ids {
+        request_id,
+        host_id: BASE64_STANDARD.encode(host),
+    }
+}
+
+impl Signature {
+    fn of(presented: &Presented, facts: &Facts, headers: &HeaderMap) -> Self {
+        let content = headers.get("x-amz-content-sha256");
+        let age = facts.now.millis() - presented.date().millis();
+        let (kind, age_millis) = match presented.mode() {
+            Mode::Header => ("REST-HEADER", None),
+            Mode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
+        };
+        Self {
+            kind,
+            age_millis,
+            content: content.and_then(|value| Some(value.to_str().ok()?.to_owned())),
+        }
+    }
+
+    fn key(&self, key: &str) -> Values<'_> {
+        let one = |value: Cow<'static, str>| Values::One(value);
+        match key {
+            "s3:authtype" => one(self.kind.into()),
+            "s3:signatureversion" => one("AWS4-HMAC-SHA256".into()),
+            "s3:signatureage" => self
+                .age_millis
+                .map_or(Values::Absent, |age| one(age.to_string().into())),
+            "s3:x-amz-content-sha256" => match &self.content {
+                Some(content) => Values::One(content.as_str().into()),
+                None => Values::Absent,
+            },
+            _ => Values::Absent,
+        }
+    }
+}
+
+/// The condition keys of one question.
+struct Conditions<'a> {
+    decider: &'a Decider,
+    account: Option<&'a keywright_identity::state::Account>,
+    resource: &'a Resource<'a>,
+    s3: &'a S3Context,
+}
+
+impl keywright_policy::Context for Conditions<'_> {
+    fn get(&self, key: &str) -> Values<'_> {
+        let known = self.s3.keys.iter();
+        let mut known = known.filter(|(name, _)| name.eq_ignore_ascii_case(key));
+        if let Some((_, values)) = known.next() {
+            let mut texts = values.iter().map(|value| Cow::Borrowed(value.as_str()));
+            return match (values.len(), texts.next()) {
+                (1, Some(only)) => Values::One(only),
+                _ => Values::Many(values.iter().map(|v| Cow::Borrowed(v.as_str())).collect()),
+            };
+        }
+        if key.eq_ignore_ascii_case("aws:resourceaccount") {
+            let owner = self.resource.owner.map(|owner| owner.to_string());
+            return owner.map_or(Values::Absent, |owner| Values::One(owner.into()));
+        }
+        if key.starts_with("s3:") {
+            let signature = self.decider.signature.as_ref();
+            return signature.map_or(Values::Absent, |signature| signature.key(key));
+        }
+        let caller = self.decider.caller.as_ref().zip(self.account);
+        authorize::common(caller, &self.decider.facts, key)
+    }
+}
+
+impl Authorize for Decider {
+    fn check(
+        &self,
+        action: &str,
+        resource: &Resource<'_>,
+        context: &S3Context,
+    ) -> Result<(), Denial> {
+        let plain = || Denial {
+            message: "Access Denied".to_owned(),
+        };
+        let cell = match &self.caller {
+            Some(caller) => {
+                let cell = self.identity.ledger().account(caller.account());
+                Some(cell.ok_or_else(plain)?)
+            }
+            None => None,
+        };
+        let account = cell.map(|cell| cell.snapshot().clone());
+        let conditions = Conditions {
+            decider: self,
+            account: account.as_deref(),
+            resource,
+            s3: context,
+        };
+        let foreign = ForeignResource {
+            arn: resource.arn,
+            owner: resource.owner,
+            policy: resource.policy.map(AsRef::as_ref),
+        };
+        let caller = self.caller.as_ref().zip(account.as_deref());
+        let decided = authorize::decide(caller, action, &foreign, &conditions);
+        decided.map_err(|why| match &self.caller {
+            Some(caller) if !why.is_empty() => denial(caller, action, resource.arn, &why),
+            _ => plain(),
+        })
+    }
+}
+
+/// S3's sentence; calls on the whole account do not name a resource.
+fn denial(caller: &Caller, action: &str, resource: &str, why: &str) -> Denial {
+    let arn = caller.arn();
+    let on = match resource {
+        "*" => String::new(),
+        arn => format!(" on resource: \"{arn}\""),
+    };
+    Denial {
+        message: format!("User: {arn} is not authorized to perform: {action}{on} {why}"),
+    }
+}
