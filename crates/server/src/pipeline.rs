@@ -127,6 +127,7 @@ pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: Peer) -> Facts {
 }
 
 /// Who answers a request.
+#[derive(Debug, PartialEq, Eq)]
 enum Route {
     /// A service that speaks awsQuery; the one of the credential scope, if it is one of them.
     Query(Option<Service>),
@@ -160,3 +161,62 @@ fn route<B>(request: &Request<B>) -> Route {
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use keywright_wire::Service;
+
+    use super::{FORM, Route, route};
+
+    #[test]
+    fn the_scope_decides_and_then_the_looks() {
+        let scope =
+            |service| format!("AWS4-HMAC-SHA256 Credential=AKIA/20261124/x/{service}/aws4_request");
+        for (line, service, form, expected) in [
+            (
+                "POST /",
+                Some("iam"),
+                true,
+                Route::Query(Some(Service::Iam)),
+            ),
+            (
+                "POST /",
+                Some("sts"),
+                true,
+                Route::Query(Some(Service::Sts)),
+            ),
+            (
+                "POST /",
+                Some("keywright"),
+                false,
+                Route::Query(Some(Service::Keywright)),
+            ),
+            ("POST /", Some("s3"), true, Route::Storage),
+            ("GET /?Action=GetUser", Some("s3"), false, Route::Storage),
+            ("POST /", Some("ec2"), true, Route::Query(None)),
+            ("GET /", Some("ec2"), false, Route::Storage),
+            ("POST /", None, true, Route::Query(None)),
+            (
+                "GET /?Version=1&Action=GetUser",
+                None,
+                false,
+                Route::Query(None),
+            ),
+            ("GET /bucket?Action=GetUser", None, false, Route::Storage),
+            ("GET /", None, false, Route::Storage),
+            ("POST /bucket?delete", None, true, Route::Storage),
+        ] {
+            let (method, uri) = line.split_once(' ').unwrap();
+            let mut request = Request::builder().method(method).uri(uri);
+            if let Some(service) = service {
+                request = request.header("authorization", scope(service));
+            }
+            if form {
+                request = request.header("content-type", format!("{FORM}; charset=utf-8"));
+            }
+            let got = route(&request.body(()).unwrap());
+            assert_eq!(got, expected, "{line} {service:?}");
+        }
+    }
+}
