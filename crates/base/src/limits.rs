@@ -19,6 +19,12 @@ pub const VERSIONS_PER_POLICY: usize = 5;
 /// Tags of one entity.
 pub const TAGS_PER_ENTITY: usize = 50;
 
+/// Earlier passwords that are remembered (as hashes) so that they do not come back; the most that
+/// PasswordReusePrevention can ask for.
+pub const PASSWORDS_REMEMBERED: usize = 24;
+/// Hours for which a credential report is answered again instead of being made anew.
+pub const CREDENTIAL_REPORT_HOURS: i64 = 4;
+
 /// Characters of a managed policy, white space not counted.
 pub const POLICY_SIZE: usize = 6144;
 /// Characters of all inline policies of a user, white space not counted.

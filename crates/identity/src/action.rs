@@ -88,6 +88,9 @@ pub trait Action: Sized + Send + Sync + 'static {
     /// Whether it may change state, and so runs alone for its account.
     const WRITES: bool = Self::ACCESS.changes_state();
 
+    /// Whether it must run alone in the whole installation, because it looks at other accounts.
+    const ALONE: bool = false;
+
     /// What the caller must be allowed: each action on each resource with its condition keys.
     ///
     /// # Errors
@@ -174,6 +177,11 @@ async fn carry_out<A: Action>(identity: &Identity, call: Call<'_>, input: &Input
     let snapshot = cell.snapshot().clone();
     let view = identity.view(&snapshot, call, &none);
     let permit = authorize::permit::<A>(&view, input)?;
+    let _alone = if A::ALONE {
+        Some(identity.alone.lock().await)
+    } else {
+        None
+    };
     let needs = A::needs(&view, input)?;
     let gathered = if needs.is_empty() {
         none

@@ -3,7 +3,10 @@
 //! It protects one rule: denied, unknown and error-while-deciding are the same, refused. The texts
 //! of refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
 
 use keywright_base::AccountId;
 use keywright_policy::{Decision, Policy, PolicySet, PrincipalRef, Request, Source, evaluate};
@@ -261,11 +264,29 @@ fn collect(account: &Account, user: &User) -> Option<PolicySet> {
     for id in &user.groups {
         add(account, &account.group_by_id(*id)?.grants, &mut policies)?;
     }
+    let rules = account.settings().password_policy.as_ref();
+    if rules.is_some_and(|rules| rules.allow_users_to_change) {
+        policies.push((Source::Inline, own_password()?));
+    }
     let set = PolicySet::new(policies);
     match &user.boundary {
         Some(arn) => Some(set.with_boundary(managed(account, arn)?)),
         None => Some(set),
     }
+}
+
+/// What AllowUsersToChangePassword gives every user, as the policy that it amounts to: an explicit
+/// deny or a boundary still holds against it. ChangePassword is about nobody but the caller.
+const OWN_PASSWORD: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow",
+    "Action": ["iam:ChangePassword", "iam:GetAccountPasswordPolicy"], "Resource": "*"}}"#;
+
+fn own_password() -> Option<Arc<Policy>> {
+    static COMPILED: OnceLock<Option<Arc<Policy>>> = OnceLock::new();
+    let compile = || {
+        let document = keywright_policy::parse(OWN_PASSWORD).ok()?;
+        Some(Arc::new(Policy::compile(&document)))
+    };
+    COMPILED.get_or_init(compile).clone()
 }
 
 fn add(

@@ -52,6 +52,8 @@ pub enum Fault {
     AccessDenied(String),
     /// The new password does not keep the account's rules.
     PasswordPolicyViolation(String),
+    /// The user's login profile changed while the request was carried out.
+    LoginProfileInMotion(String),
     /// The action is for IAM users only.
     InvalidUserType(String),
     /// No credential report was ever made.
@@ -189,6 +191,14 @@ impl Fault {
             Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
             Self::PasswordPolicyViolation(text) => e(400, "PasswordPolicyViolation", text.clone()),
+            Self::LoginProfileInMotion(user) => e(
+                409,
+                "EntityTemporarilyUnmodifiable",
+                format!(
+                    "Login Profile for User {user} cannot be modified while login profile is \
+                     being created."
+                ),
+            ),
             Self::InvalidUserType(text) => e(400, "InvalidUserType", text.clone()),
             Self::ReportNotPresent => silent(410, "ReportNotPresent"),
             Self::ReportExpired => silent(410, "ReportExpired"),

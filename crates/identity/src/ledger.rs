@@ -71,6 +71,17 @@ impl Ledger {
         self.accounts.load().get(&id).map(Arc::clone)
     }
 
+    /// The account that has this alias, or is about to: what is still being flushed counts, so
+    /// that an alias is never promised twice.
+    pub fn alias_holder(&self, alias: &str) -> Option<AccountId> {
+        let accounts = self.accounts.load();
+        let mut holders = accounts.iter().filter(|(_, cell)| {
+            let newest = Arc::clone(&cell.head().account);
+            newest.settings().alias.as_deref() == Some(alias)
+        });
+        holders.next().map(|(id, _)| *id)
+    }
+
     /// The ids of all accounts, ascending.
     pub fn ids(&self) -> Vec<AccountId> {
         let mut ids: Vec<_> = self.accounts.load().keys().copied().collect();

@@ -16,6 +16,7 @@ mod conditions;
 pub mod fault;
 pub mod ledger;
 pub mod pagination;
+mod password_rules;
 mod passwords;
 mod record;
 mod secrets;

@@ -44,21 +44,22 @@ impl Passwords {
         .await?
     }
 
-    /// For each hash, whether it is the password's. A hash that cannot be read is not.
+    /// Each hash, and whether it is the password's. A hash that cannot be read is not.
     pub(crate) async fn matches(
         &self,
         password: Secret<String>,
         hashes: Vec<String>,
-    ) -> Result<Vec<bool>, Fault> {
+    ) -> Result<Vec<(String, bool)>, Fault> {
         self.aside(move || {
-            let matches = |hash: &String| {
-                PasswordHash::new(hash).is_ok_and(|hash| {
+            let matches = |hash: String| {
+                let same = PasswordHash::new(&hash).is_ok_and(|hash| {
                     Argon2::default()
                         .verify_password(password.expose().as_bytes(), &hash)
                         .is_ok()
-                })
+                });
+                (hash, same)
             };
-            hashes.iter().map(matches).collect()
+            hashes.into_iter().map(matches).collect()
         })
         .await
     }

@@ -28,6 +28,8 @@ pub struct Identity {
     pub(crate) usage: Arc<Usage>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
+    pub(crate) alone: tokio::sync::Mutex<()>,
     clock: Arc<dyn Clock>,
     passwords: Passwords,
     authenticator: Authenticator,
@@ -107,6 +109,7 @@ impl Identity {
             vault,
             passwords: Passwords::new(Arc::clone(&parts.entropy)),
             entropy: parts.entropy,
+            alone: tokio::sync::Mutex::new(()),
             clock: parts.clock,
             authenticator: Authenticator::new(l, v, u),
         }))
@@ -215,6 +218,9 @@ impl Identity {
                 }
                 Need::Sessions(key) => {
                     gathered.sessions = self.store.sessions(key, now).await.map_err(failed)?;
+                }
+                Need::AliasHolder(alias) => {
+                    gathered.alias_holder = self.ledger.alias_holder(&alias);
                 }
             }
         }

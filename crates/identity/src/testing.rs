@@ -266,6 +266,11 @@ impl Answer {
         }
     }
 
+    /// Whether it was carried out.
+    pub(crate) const fn is_success(&self) -> bool {
+        self.result.is_ok()
+    }
+
     /// The error.
     #[track_caller]
     pub(crate) fn error(&self) -> &WireError {

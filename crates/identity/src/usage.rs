@@ -17,6 +17,8 @@ use crate::{ledger::Ledger, state::KeyMaterial};
 
 /// Seconds of a key's last-used window.
 const KEY_WINDOW_SECS: i64 = 15 * 60;
+/// Seconds of a password's last-used window.
+const PASSWORD_WINDOW_SECS: i64 = 5 * 60;
 /// Distinct attempts held between two flushes; beyond them only already known ones are counted.
 const PENDING_ATTEMPTS: usize = 10_000;
 /// Characters kept of a user agent.
@@ -92,6 +94,21 @@ impl Usage {
                 at: now.truncate_to_secs(),
                 service: service.to_owned(),
                 region: region.to_owned(),
+            });
+        }
+    }
+
+    /// Notes a sign-in with a password; `subject` is a user's unique id, or the account's id for
+    /// root. As on AWS the first one inside each five-minute window is recorded.
+    pub fn note_password(&self, subject: &str, now: Timestamp) {
+        let at = now.truncate_to_secs();
+        let due = |used: LastUse| at.secs_since(used.at) >= PASSWORD_WINDOW_SECS;
+        if self.last(subject).is_none_or(due) {
+            self.record(LastUse {
+                subject: subject.to_owned(),
+                at,
+                service: "signin".to_owned(),
+                region: String::new(),
             });
         }
     }

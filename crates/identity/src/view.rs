@@ -44,6 +44,8 @@ pub enum Need {
     Attempts(keywright_base::AccessKeyId),
     /// The sessions minted from a key.
     Sessions(keywright_base::AccessKeyId),
+    /// The account of the installation that has this alias.
+    AliasHolder(String),
 }
 
 /// What was gathered for an action's [`Need`]s.
@@ -51,8 +53,11 @@ pub enum Need {
 pub struct Gathered {
     /// For [`Need::Hash`].
     pub hash: Option<String>,
-    /// For each [`Need::Matches`], one answer for each hash.
-    pub matches: Vec<Vec<bool>>,
+    /// For each [`Need::Matches`], every hash with the answer for it: the state may have moved on
+    /// since they were asked about.
+    pub matches: Vec<Vec<(String, bool)>>,
+    /// For [`Need::AliasHolder`].
+    pub alias_holder: Option<AccountId>,
     /// For [`Need::Attempts`]: latest first, and the total.
     pub attempts: (Vec<Attempt>, u64),
     /// For [`Need::Sessions`]: latest first.

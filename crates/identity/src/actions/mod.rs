@@ -1,9 +1,13 @@
 //! The actions, one file per noun, and the table they are routed by.
 
 mod access_keys;
+mod account;
 mod attachments;
 mod boundaries;
+mod credential_report;
 mod extension;
+mod login_profiles;
+mod password_policy;
 mod sts;
 mod tags;
 mod users;
@@ -30,6 +34,20 @@ pub static ACTIONS: &[Served] = &[
     served::<access_keys::UpdateAccessKey>(),
     served::<access_keys::DeleteAccessKey>(),
     served::<access_keys::GetAccessKeyLastUsed>(),
+    served::<login_profiles::CreateLoginProfile>(),
+    served::<login_profiles::GetLoginProfile>(),
+    served::<login_profiles::UpdateLoginProfile>(),
+    served::<login_profiles::DeleteLoginProfile>(),
+    served::<login_profiles::ChangePassword>(),
+    served::<password_policy::UpdateAccountPasswordPolicy>(),
+    served::<password_policy::GetAccountPasswordPolicy>(),
+    served::<password_policy::DeleteAccountPasswordPolicy>(),
+    served::<account::CreateAccountAlias>(),
+    served::<account::DeleteAccountAlias>(),
+    served::<account::ListAccountAliases>(),
+    served::<account::GetAccountSummary>(),
+    served::<credential_report::GenerateCredentialReport>(),
+    served::<credential_report::GetCredentialReport>(),
     served::<sts::GetCallerIdentity>(),
     served::<sts::GetSessionToken>(),
     served::<sts::GetAccessKeyInfo>(),

@@ -238,7 +238,11 @@ impl Account {
                 Change::PutPolicy(policy) => self.put_policy(policy),
                 Change::DeletePolicy(id) => self.remove_policy(*id),
                 Change::PutRoot(root) => self.put_root(root),
-                Change::PutSettings(settings) => self.settings = Arc::clone(settings),
+                Change::PutSettings(settings) => {
+                    self.settings = Arc::clone(settings);
+                    // A password policy may let every user change its own password.
+                    self.grants_version += 1;
+                }
                 Change::PutReport(report) => self.report = Some(Arc::clone(report)),
             }
         }

@@ -34,7 +34,7 @@ pub struct Settings {
 }
 
 /// A custom password policy. Absent options are rules that are off.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PasswordPolicy {
     /// 6 to 128.
     pub minimum_length: i32,

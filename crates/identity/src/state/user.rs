@@ -6,7 +6,7 @@ use arc_swap::ArcSwapOption;
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
 use keywright_policy::PolicySet;
 
-use super::{AccessKey, Grants, Tag};
+use super::{AccessKey, Grants, PasswordPolicy, Tag};
 
 /// A console password. The hash is an Argon2id PHC string; the password itself is nowhere.
 #[derive(Debug, Clone)]
@@ -21,6 +21,14 @@ pub struct LoginProfile {
     pub hash: String,
     /// Hashes of earlier passwords, newest first, for the reuse rule.
     pub earlier: Vec<String>,
+}
+
+impl LoginProfile {
+    /// When the password must be changed, if the account's policy lets passwords expire.
+    pub fn expires(&self, policy: Option<&PasswordPolicy>) -> Option<Timestamp> {
+        let days = policy?.max_age_days?;
+        Some(self.changed.plus_secs(i64::from(days) * 24 * 60 * 60))
+    }
 }
 
 /// An IAM user.

@@ -1,0 +1,191 @@
+//! The account as a whole: its alias and the summary of what it has against its quotas.
+//!
+//! It protects one rule: an alias names one account of the installation. CreateAccountAlias
+//! therefore runs alone, and looks at what the other accounts have or are about to have.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use keywright_base::limits;
+use keywright_wire::iam::{self, values::summary_key_type as key};
+
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Missing, Taken},
+    pagination::Page,
+    state::{Account, Change, Settings},
+    view::{Need, View},
+};
+
+/// `iam:CreateAccountAlias`; replaces the alias that the account has.
+pub(crate) struct CreateAccountAlias;
+
+/// Digits of an account id, which an alias must not look like.
+const ACCOUNT_ID_DIGITS: usize = 12;
+
+impl Action for CreateAccountAlias {
+    type Shape = iam::CreateAccountAlias;
+    const ACCESS: Access = Access::Write;
+    const ALONE: bool = true;
+
+    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let alias = &input.account_alias;
+        if alias.len() == ACCOUNT_ID_DIGITS && alias.bytes().all(|byte| byte.is_ascii_digit()) {
+            let text = "The account alias must not be a 12-digit number.";
+            return Err(Fault::Validation(text.to_owned()));
+        }
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![Need::AliasHolder(input.account_alias.clone())])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let alias = &input.account_alias;
+        let own = view.account.settings().alias.as_ref() == Some(alias);
+        let foreign = view.gathered.alias_holder;
+        if own || foreign.is_some_and(|holder| holder != view.id()) {
+            return Err(Taken::AccountAlias(alias.clone()).into());
+        }
+        Ok(Done::change((), put(view, Some(alias.clone()))))
+    }
+}
+
+/// `iam:DeleteAccountAlias`
+pub(crate) struct DeleteAccountAlias;
+
+impl Action for DeleteAccountAlias {
+    type Shape = iam::DeleteAccountAlias;
+    const ACCESS: Access = Access::Write;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        if view.account.settings().alias.as_ref() != Some(&input.account_alias) {
+            return Err(Missing::AccountAlias(input.account_alias.clone()).into());
+        }
+        Ok(Done::change((), put(view, None)))
+    }
+}
+
+/// `iam:ListAccountAliases`
+pub(crate) struct ListAccountAliases;
+
+impl Action for ListAccountAliases {
+    type Shape = iam::ListAccountAliases;
+    const ACCESS: Access = Access::List;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListAccountAliases", &[], marker, input.max_items)?;
+        let alias = view.account.settings().alias.clone();
+        let (account_aliases, marker) = page.cut(alias, Clone::clone);
+        Ok(Done::answer(iam::ListAccountAliasesOutput {
+            account_aliases,
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// `iam:GetAccountSummary`
+pub(crate) struct GetAccountSummary;
+
+impl Action for GetAccountSummary {
+    type Shape = iam::GetAccountSummary;
+    const ACCESS: Access = Access::Read;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let counted = counts(view.account).into_iter().chain(quotas());
+        let number =
+            |(key, n): (&str, usize)| (key.to_owned(), i32::try_from(n).unwrap_or(i32::MAX));
+        let summary: BTreeMap<_, _> = counted.map(number).collect();
+        Ok(Done::answer(iam::GetAccountSummaryOutput {
+            summary_map: Some(summary),
+        }))
+    }
+}
+
+/// What there is. Keywright has no roles, instance profiles, identity providers, certificates or
+/// multi-factor devices, so there are none.
+fn counts(account: &Account) -> [(&'static str, usize); 15] {
+    let root = account.root();
+    [
+        (key::USERS, account.users().len()),
+        (key::GROUPS, account.groups().len()),
+        (key::POLICIES, account.policies().len()),
+        (key::POLICY_VERSIONS_IN_USE, account.policies_in_use()),
+        (
+            key::ACCOUNT_ACCESS_KEYS_PRESENT,
+            usize::from(!root.keys.is_empty()),
+        ),
+        (
+            key::ACCOUNT_PASSWORD_PRESENT,
+            usize::from(root.login.is_some()),
+        ),
+        (key::ACCOUNT_MFA_ENABLED, 0),
+        (key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT, 0),
+        (key::MFA_DEVICES, 0),
+        (key::MFA_DEVICES_IN_USE, 0),
+        (key::ROLES, 0),
+        (key::INSTANCE_PROFILES, 0),
+        (key::PROVIDERS, 0),
+        (key::SERVER_CERTIFICATES, 0),
+        (key::GLOBAL_ENDPOINT_TOKEN_VERSION, 1),
+    ]
+}
+
+/// How much there may be: our limits, and AWS's defaults for what Keywright does not have.
+const fn quotas() -> [(&'static str, usize); 19] {
+    [
+        (key::USERS_QUOTA, limits::USERS_PER_ACCOUNT),
+        (key::GROUPS_QUOTA, limits::GROUPS_PER_ACCOUNT),
+        (key::GROUPS_PER_USER_QUOTA, limits::GROUPS_PER_USER),
+        (key::POLICIES_QUOTA, limits::POLICIES_PER_ACCOUNT),
+        (key::POLICY_SIZE_QUOTA, limits::POLICY_SIZE),
+        (key::USER_POLICY_SIZE_QUOTA, limits::USER_POLICY_SIZE),
+        (key::GROUP_POLICY_SIZE_QUOTA, limits::GROUP_POLICY_SIZE),
+        (key::VERSIONS_PER_POLICY_QUOTA, limits::VERSIONS_PER_POLICY),
+        (
+            key::ACCESS_KEYS_PER_USER_QUOTA,
+            limits::ACCESS_KEYS_PER_USER,
+        ),
+        (
+            key::ATTACHED_POLICIES_PER_USER_QUOTA,
+            limits::ATTACHED_POLICIES_PER_USER,
+        ),
+        (
+            key::ATTACHED_POLICIES_PER_GROUP_QUOTA,
+            limits::ATTACHED_POLICIES_PER_GROUP,
+        ),
+        (key::ATTACHED_POLICIES_PER_ROLE_QUOTA, 10),
+        (key::POLICY_VERSIONS_IN_USE_QUOTA, 10_000),
+        (key::ROLES_QUOTA, 1000),
+        (key::ROLE_POLICY_SIZE_QUOTA, 10_240),
+        (key::ASSUME_ROLE_POLICY_SIZE_QUOTA, 2048),
+        (key::INSTANCE_PROFILES_QUOTA, 1000),
+        (key::SERVER_CERTIFICATES_QUOTA, 20),
+        (key::SIGNING_CERTIFICATES_PER_USER_QUOTA, 2),
+    ]
+}
+
+fn put(view: &View<'_>, alias: Option<String>) -> Change {
+    Change::PutSettings(Arc::new(Settings {
+        alias,
+        ..Settings::clone(view.account.settings())
+    }))
+}
+
+#[cfg(test)]
+mod tests;

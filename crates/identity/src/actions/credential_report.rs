@@ -1,0 +1,197 @@
+//! The credential report: one CSV row for root and for each user.
+//!
+//! It protects the form that auditors' tools read: AWS's columns in AWS's order, LF between rows,
+//! none after the last. A report stays the same for four hours, whatever changes meanwhile; it is
+//! made from one snapshot, at once, so there is never one in progress.
+
+use std::{borrow::Cow, sync::Arc};
+
+use keywright_base::{Timestamp, limits};
+use keywright_wire::iam::{self, values::report_format_type, values::report_state_type};
+
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::Fault,
+    state::{AccessKey, Change, CredentialReport, KeyStatus, LoginProfile},
+    view::View,
+};
+
+const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last_used,\
+    password_last_changed,password_next_rotation,mfa_active,\
+    access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,\
+    access_key_1_last_used_region,access_key_1_last_used_service,\
+    access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date,\
+    access_key_2_last_used_region,access_key_2_last_used_service,\
+    cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
+/// Bytes of a usual row, to reserve.
+const ROW_BYTES: usize = 400;
+
+const NOT_APPLICABLE: &str = "N/A";
+const NO_INFORMATION: &str = "no_information";
+const NOT_SUPPORTED: &str = "not_supported";
+const STARTED: &str = "No report exists. Starting a new report generation task";
+
+/// `iam:GenerateCredentialReport`; reads for AWS, but leaves a report behind.
+pub(crate) struct GenerateCredentialReport;
+
+impl Action for GenerateCredentialReport {
+    type Shape = iam::GenerateCredentialReport;
+    const ACCESS: Access = Access::Read;
+    const WRITES: bool = true;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let report = view.account.report();
+        if report.is_some_and(|report| is_fresh(report, view.now())) {
+            return Ok(Done::answer(iam::GenerateCredentialReportOutput {
+                state: Some(report_state_type::COMPLETE.to_owned()),
+                description: None,
+            }));
+        }
+        let report = CredentialReport {
+            generated: view.now(),
+            content: content(view).into(),
+        };
+        let output = iam::GenerateCredentialReportOutput {
+            state: Some(report_state_type::STARTED.to_owned()),
+            description: Some(STARTED.to_owned()),
+        };
+        Ok(Done::change(output, Change::PutReport(Arc::new(report))))
+    }
+}
+
+/// `iam:GetCredentialReport`
+pub(crate) struct GetCredentialReport;
+
+impl Action for GetCredentialReport {
+    type Shape = iam::GetCredentialReport;
+    const ACCESS: Access = Access::Read;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let report = view.account.report().ok_or(Fault::ReportNotPresent)?;
+        if !is_fresh(report, view.now()) {
+            return Err(Fault::ReportExpired);
+        }
+        Ok(Done::answer(iam::GetCredentialReportOutput {
+            content: Some(report.content.as_bytes().to_vec()),
+            report_format: Some(report_format_type::TEXT_CSV.to_owned()),
+            generated_time: Some(report.generated),
+        }))
+    }
+}
+
+fn is_fresh(report: &CredentialReport, now: Timestamp) -> bool {
+    now.secs_since(report.generated) < limits::CREDENTIAL_REPORT_HOURS * 60 * 60
+}
+
+fn content(view: &View<'_>) -> String {
+    let users = view.account.users();
+    let mut csv = String::with_capacity((users.len() + 2) * ROW_BYTES);
+    csv.push_str(HEADER);
+    push_row(&mut csv, root_row(view));
+    for user in users.values() {
+        let subject = user.id.as_str();
+        let policy = view.account.settings().password_policy.as_ref();
+        let next = user.login.as_ref().and_then(|login| login.expires(policy));
+        let mut row = vec![
+            Cow::from(&user.name),
+            user.arn(view.id()).to_string().into(),
+            date(user.created),
+        ];
+        row.extend(password(view, subject, user.login.as_ref()));
+        row.push(next.map_or(NOT_APPLICABLE.into(), date));
+        credentials(view, &user.keys, &mut row);
+        push_row(&mut csv, row);
+    }
+    csv
+}
+
+fn root_row<'a>(view: &View<'a>) -> Vec<Cow<'a, str>> {
+    let root = view.account.root();
+    let mut row = vec![
+        Cow::from("<root_account>"),
+        format!("arn:aws:iam::{}:root", view.id()).into(),
+        date(root.created),
+    ];
+    row.extend(password(view, &view.id().to_string(), root.login.as_ref()));
+    row.push(NOT_SUPPORTED.into());
+    credentials(view, &root.keys, &mut row);
+    row
+}
+
+/// Whether there is a password, when it was last used and when it was last changed.
+fn password<'a>(view: &View<'_>, subject: &str, login: Option<&LoginProfile>) -> [Cow<'a, str>; 3] {
+    let Some(login) = login else {
+        return ["false".into(), NOT_APPLICABLE.into(), NOT_APPLICABLE.into()];
+    };
+    let used = view.usage.last(subject);
+    let used = used.map_or(NO_INFORMATION.into(), |used| date(used.at));
+    ["true".into(), used, date(login.changed)]
+}
+
+/// The columns after the password: no multi-factor device, two slots for keys (active ones first),
+/// no certificates.
+fn credentials(view: &View<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
+    let mut keys: Vec<_> = keys.iter().collect();
+    keys.sort_by_key(|key| (key.status == KeyStatus::Inactive, key.id));
+    row.push("false".into());
+    for slot in 0..limits::ACCESS_KEYS_PER_USER {
+        match keys.get(slot) {
+            Some(key) => row.extend(key_columns(view, key)),
+            None => {
+                row.push("false".into());
+                row.extend(std::iter::repeat_n(Cow::from(NOT_APPLICABLE), 4));
+            }
+        }
+    }
+    for column in ["false", NOT_APPLICABLE, "false", NOT_APPLICABLE] {
+        row.push(column.into());
+    }
+}
+
+fn key_columns<'a>(view: &View<'_>, key: &AccessKey) -> [Cow<'a, str>; 5] {
+    let active = (key.status == KeyStatus::Active).to_string();
+    let used = view.usage.last(key.id.as_str());
+    let (at, region, service) = used.map_or_else(
+        || {
+            (
+                NOT_APPLICABLE.into(),
+                NOT_APPLICABLE.into(),
+                NOT_APPLICABLE.into(),
+            )
+        },
+        |used| (date(used.at), used.region.into(), used.service.into()),
+    );
+    [active.into(), date(key.created), at, region, service]
+}
+
+fn date<'a>(at: Timestamp) -> Cow<'a, str> {
+    at.iso8601().into()
+}
+
+/// A line feed and the row; fields are quoted where RFC 4180 asks for it.
+fn push_row(csv: &mut String, row: Vec<Cow<'_, str>>) {
+    let mut separator = '\n';
+    for field in row {
+        csv.push(separator);
+        separator = ',';
+        if field.contains([',', '"', '\n', '\r']) {
+            csv.push('"');
+            csv.push_str(&field.replace('"', "\"\""));
+            csv.push('"');
+        } else {
+            csv.push_str(&field);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

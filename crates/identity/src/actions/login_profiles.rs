@@ -1,0 +1,302 @@
+//! Console access of users: give, read, change and take away the password; change one's own.
+//!
+//! It protects two rules: every new password keeps the account's rules, the one against reuse
+//! included, as they are when it is committed; and what was found out about a password's hash holds
+//! only for that hash, so a password that was changed meanwhile is never taken for the old one.
+//! Root's own password is not set here.
+
+use std::sync::Arc;
+
+use keywright_base::{Secret, limits};
+use keywright_wire::iam;
+
+use super::users::subject_target;
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    caller::Principal,
+    fault::{Fault, Missing, Taken},
+    password_rules,
+    state::{Change, LoginProfile, User},
+    view::{Need, Subject, View},
+};
+
+/// `iam:CreateLoginProfile`
+pub(crate) struct CreateLoginProfile;
+
+impl CreateLoginProfile {
+    /// The user, and the password if the account's rules accept it.
+    fn checked<'a>(
+        view: &View<'a>,
+        input: &'a Input<Self>,
+    ) -> Result<(&'a Arc<User>, &'a Secret<String>), Fault> {
+        let user = subject_user(view, input.user_name.as_deref())?;
+        if user.login.is_some() {
+            return Err(Taken::LoginProfile(user.name.clone()).into());
+        }
+        // AWS lets the password be left out in sessions of AssumeRoot only.
+        let password = input.password.as_ref().ok_or_else(missing_password)?;
+        obey_rules(view, password)?;
+        Ok((user, password))
+    }
+}
+
+impl Action for CreateLoginProfile {
+    type Shape = iam::CreateLoginProfile;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let (_, password) = Self::checked(view, input)?;
+        Ok(vec![Need::Hash(password.clone())])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let (user, _) = Self::checked(view, input)?;
+        let login = LoginProfile {
+            created: view.now(),
+            changed: view.now(),
+            reset_required: input.password_reset_required.unwrap_or(false),
+            hash: new_hash(view)?,
+            earlier: Vec::new(),
+        };
+        let output = iam::CreateLoginProfileOutput {
+            login_profile: to_wire(user, &login),
+        };
+        Ok(Done::change(output, put(user, Some(login))))
+    }
+}
+
+/// `iam:GetLoginProfile`
+pub(crate) struct GetLoginProfile;
+
+impl Action for GetLoginProfile {
+    type Shape = iam::GetLoginProfile;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let user = subject_user(view, input.user_name.as_deref())?;
+        Ok(Done::answer(iam::GetLoginProfileOutput {
+            login_profile: to_wire(user, login(user)?),
+        }))
+    }
+}
+
+/// `iam:UpdateLoginProfile`; what is left out stays.
+pub(crate) struct UpdateLoginProfile;
+
+impl Action for UpdateLoginProfile {
+    type Shape = iam::UpdateLoginProfile;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::user(view, &input.user_name)))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let login = login(view.user(&input.user_name)?)?;
+        let Some(password) = &input.password else {
+            return Ok(Vec::new());
+        };
+        obey_rules(view, password)?;
+        let unwanted = unwanted(view, login);
+        Ok(vec![
+            Need::Matches(password.clone(), unwanted),
+            Need::Hash(password.clone()),
+        ])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let user = view.user(&input.user_name)?;
+        let mut login = login(user)?.clone();
+        if let Some(password) = &input.password {
+            obey_rules(view, password)?;
+            refuse_reuse(view, user, &unwanted(view, &login))?;
+            login = renewed(view, login)?;
+        }
+        if let Some(required) = input.password_reset_required {
+            login.reset_required = required;
+        }
+        Ok(Done::change((), put(user, Some(login))))
+    }
+}
+
+/// `iam:DeleteLoginProfile`; access keys keep working.
+pub(crate) struct DeleteLoginProfile;
+
+impl Action for DeleteLoginProfile {
+    type Shape = iam::DeleteLoginProfile;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        subject_target(view, input.user_name.as_deref())
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let user = subject_user(view, input.user_name.as_deref())?;
+        login(user)?;
+        Ok(Done::change((), put(user, None)))
+    }
+}
+
+/// `iam:ChangePassword`; the caller's own.
+pub(crate) struct ChangePassword;
+
+impl ChangePassword {
+    fn caller<'a>(view: &View<'a>) -> Result<(&'a Arc<User>, &'a LoginProfile), Fault> {
+        let user = match view.caller.principal() {
+            Principal::User { name, .. } => view.user(name)?,
+            Principal::Root => return Err(Fault::InvalidUserType(USERS_ONLY.to_owned())),
+        };
+        Ok((user, login(user)?))
+    }
+}
+
+const USERS_ONLY: &str = "Only IAM Users can change their own password";
+const OLD_PASSWORD: &str = "The old password was incorrect.";
+
+impl Action for ChangePassword {
+    type Shape = iam::ChangePassword;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(match view.caller.principal() {
+            Principal::User { name, .. } => Target::user(view, name),
+            Principal::Root => {
+                let arn = view.caller.arn().to_string();
+                Target::new(arn.clone(), arn)
+            }
+        }))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let (_, login) = Self::caller(view)?;
+        let (old, new) = (input.old_password.clone(), input.new_password.clone());
+        Ok(vec![
+            Need::Matches(old, vec![login.hash.clone()]),
+            Need::Matches(new.clone(), unwanted(view, login)),
+            Need::Hash(new),
+        ])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let (user, login) = Self::caller(view)?;
+        let [old, ..] = view.gathered.matches.as_slice() else {
+            return Err(Fault::Internal(
+                "the old password was not checked".to_owned(),
+            ));
+        };
+        if !old.iter().any(|(hash, same)| *same && *hash == login.hash)
+            || input.old_password == input.new_password
+        {
+            return Err(Fault::AccessDenied(OLD_PASSWORD.to_owned()));
+        }
+        obey_rules(view, &input.new_password)?;
+        refuse_reuse(view, user, &unwanted(view, login))?;
+        let login = LoginProfile {
+            reset_required: false,
+            ..renewed(view, login.clone())?
+        };
+        Ok(Done::change((), put(user, Some(login))))
+    }
+}
+
+/// The user that an optional `UserName` names. Root has no login profile that these actions see.
+fn subject_user<'a>(view: &View<'a>, name: Option<&str>) -> Result<&'a Arc<User>, Fault> {
+    match view.subject(name)? {
+        Subject::User(name) => view.user(&name),
+        Subject::Root => Err(Missing::User("root".to_owned()).into()),
+    }
+}
+
+fn login(user: &User) -> Result<&LoginProfile, Fault> {
+    let login = user.login.as_ref();
+    login.ok_or_else(|| Missing::LoginProfile(user.name.clone()).into())
+}
+
+fn obey_rules(view: &View<'_>, password: &Secret<String>) -> Result<(), Fault> {
+    if password_rules::accepts(view.account.settings(), password.expose()) {
+        Ok(())
+    } else {
+        Err(violation())
+    }
+}
+
+fn violation() -> Fault {
+    let text = "Password does not conform to the account password policy.";
+    Fault::PasswordPolicyViolation(text.to_owned())
+}
+
+fn missing_password() -> Fault {
+    Fault::Validation(
+        "1 validation error detected: Value at 'password' failed to satisfy constraint: Member \
+         must not be null"
+            .to_owned(),
+    )
+}
+
+/// The hashes of the passwords that may not come back, newest first: of the last passwords, as
+/// many as the policy says, the present one counted.
+fn unwanted(view: &View<'_>, login: &LoginProfile) -> Vec<String> {
+    let policy = view.account.settings().password_policy.as_ref();
+    let count = policy
+        .and_then(|policy| policy.reuse_prevention)
+        .unwrap_or(0);
+    std::iter::once(&login.hash)
+        .chain(&login.earlier)
+        .take(usize::try_from(count).unwrap_or(0))
+        .cloned()
+        .collect()
+}
+
+/// Refuses a new password that is one of the unwanted ones, or that was not held against each.
+fn refuse_reuse(view: &View<'_>, user: &User, unwanted: &[String]) -> Result<(), Fault> {
+    let checked = view.gathered.matches.last();
+    for hash in unwanted {
+        let answer = checked.and_then(|all| all.iter().find(|(checked, _)| checked == hash));
+        match answer {
+            Some((_, false)) => {}
+            Some((_, true)) => return Err(violation()),
+            None => return Err(Fault::LoginProfileInMotion(user.name.clone())),
+        }
+    }
+    Ok(())
+}
+
+/// The profile with its new password; the one before it is remembered.
+fn renewed(view: &View<'_>, mut login: LoginProfile) -> Result<LoginProfile, Fault> {
+    let before = std::mem::replace(&mut login.hash, new_hash(view)?);
+    login.earlier.insert(0, before);
+    login.earlier.truncate(limits::PASSWORDS_REMEMBERED);
+    login.changed = view.now();
+    Ok(login)
+}
+
+fn new_hash(view: &View<'_>) -> Result<String, Fault> {
+    let hash = view.gathered.hash.clone();
+    hash.ok_or_else(|| Fault::Internal("the new password was not hashed".to_owned()))
+}
+
+fn put(user: &User, login: Option<LoginProfile>) -> Change {
+    let mut user = user.clone();
+    user.login = login;
+    Change::PutUser(Arc::new(user))
+}
+
+fn to_wire(user: &User, login: &LoginProfile) -> iam::LoginProfile {
+    iam::LoginProfile {
+        user_name: user.name.clone(),
+        create_date: login.created,
+        password_reset_required: Some(login.reset_required),
+    }
+}
+
+#[cfg(test)]
+mod tests;

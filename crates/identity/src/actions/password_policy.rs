@@ -1,0 +1,108 @@
+//! The account's password policy: set, read, delete. What it demands of a password is in
+//! [`crate::password_rules`], what it lets users do in [`crate::authorize`].
+
+use std::sync::Arc;
+
+use keywright_wire::iam;
+
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Missing},
+    state::{Change, PasswordPolicy, Settings},
+    view::View,
+};
+
+/// Characters that a policy demands when it does not say.
+const MINIMUM_LENGTH: i32 = 6;
+
+/// `iam:UpdateAccountPasswordPolicy`; what is left out goes back to AWS's default.
+pub(crate) struct UpdateAccountPasswordPolicy;
+
+impl Action for UpdateAccountPasswordPolicy {
+    type Shape = iam::UpdateAccountPasswordPolicy;
+    const ACCESS: Access = Access::Write;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let policy = PasswordPolicy {
+            minimum_length: input.minimum_password_length.unwrap_or(MINIMUM_LENGTH),
+            require_symbols: input.require_symbols.unwrap_or(false),
+            require_numbers: input.require_numbers.unwrap_or(false),
+            require_uppercase: input.require_uppercase_characters.unwrap_or(false),
+            require_lowercase: input.require_lowercase_characters.unwrap_or(false),
+            allow_users_to_change: input.allow_users_to_change_password.unwrap_or(false),
+            max_age_days: input.max_password_age,
+            reuse_prevention: input.password_reuse_prevention,
+            hard_expiry: input.hard_expiry,
+        };
+        Ok(Done::change((), put(view, Some(policy))))
+    }
+}
+
+/// `iam:GetAccountPasswordPolicy`
+pub(crate) struct GetAccountPasswordPolicy;
+
+impl Action for GetAccountPasswordPolicy {
+    type Shape = iam::GetAccountPasswordPolicy;
+    const ACCESS: Access = Access::Read;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let policy = view.account.settings().password_policy.as_ref();
+        let policy = policy.ok_or(Missing::PasswordPolicy(view.id()))?;
+        Ok(Done::answer(iam::GetAccountPasswordPolicyOutput {
+            password_policy: to_wire(policy),
+        }))
+    }
+}
+
+/// `iam:DeleteAccountPasswordPolicy`
+pub(crate) struct DeleteAccountPasswordPolicy;
+
+impl Action for DeleteAccountPasswordPolicy {
+    type Shape = iam::DeleteAccountPasswordPolicy;
+    const ACCESS: Access = Access::Write;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        if view.account.settings().password_policy.is_none() {
+            return Err(Missing::PasswordPolicyToDelete.into());
+        }
+        Ok(Done::change((), put(view, None)))
+    }
+}
+
+fn put(view: &View<'_>, password_policy: Option<PasswordPolicy>) -> Change {
+    Change::PutSettings(Arc::new(Settings {
+        password_policy,
+        ..Settings::clone(view.account.settings())
+    }))
+}
+
+fn to_wire(policy: &PasswordPolicy) -> iam::PasswordPolicy {
+    iam::PasswordPolicy {
+        minimum_password_length: Some(policy.minimum_length),
+        require_symbols: Some(policy.require_symbols),
+        require_numbers: Some(policy.require_numbers),
+        require_uppercase_characters: Some(policy.require_uppercase),
+        require_lowercase_characters: Some(policy.require_lowercase),
+        allow_users_to_change_password: Some(policy.allow_users_to_change),
+        expire_passwords: Some(policy.max_age_days.is_some()),
+        max_password_age: policy.max_age_days,
+        password_reuse_prevention: policy.reuse_prevention,
+        hard_expiry: policy.hard_expiry,
+    }
+}
+
+#[cfg(test)]
+mod tests;
