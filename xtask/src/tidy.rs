@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("identity", 3),
     ("objects", 3),
+    ("rotation", 3),
     ("server", 5),
     ("cli", 6),
 ];

@@ -1,0 +1,671 @@
+//! The executor: looks, asks the planner, does the one thing it says, and writes down what came of
+//! it; before and after whatever cannot be undone.
+//!
+//! It protects two rules. Every change of a rotation is a compare-and-swap in the journal, so of
+//! two processes one goes on and the other stops. And the new secret is sealed in the journal
+//! before anything else happens with it. It never waits: [`Tick::Wait`] says until when.
+
+use keywright_base::{Clock, Timestamp, limits};
+
+use crate::{
+    model::{Delivery, Hold, KeyId, Orphan, Pair, Phase, Rotation, RotationId, Rules, Stage},
+    plan::{MARK, Seen, Step, evidence, plan},
+    ports::{
+        Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink, SinkError,
+        Usage, Verdict,
+    },
+};
+
+/// What one look and at most one step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tick {
+    /// It went on; what was done.
+    Went(String),
+    /// Nothing to do before this time of the issuer.
+    Wait {
+        /// The issuer's time.
+        until: Timestamp,
+        /// For what.
+        why: String,
+    },
+    /// A person must decide.
+    Held(Hold),
+    /// Nothing left to do.
+    Over,
+}
+
+/// Why a tick ended early. The rotation is where the journal says; another tick goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The journal failed, or another process goes on with the rotation.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The issuer failed.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// This machine's clock and the issuer's are too far apart.
+    #[error("this machine's clock says {here}, the service's says {there}; set the clock first")]
+    Skew {
+        /// This machine's time.
+        here: String,
+        /// The issuer's.
+        there: String,
+    },
+    /// There is no such rotation.
+    #[error("there is no rotation {0}")]
+    Unknown(RotationId),
+    /// A sink of the rotation is not configured here.
+    #[error("the sink {0} of this rotation is not given here")]
+    NoSink(String),
+    /// It cannot be put back any more, or is being put back.
+    #[error("the rotation is {0:?}, too late to put anything back")]
+    TooLate(Phase),
+    /// It is not known yet whether the new key was created.
+    #[error("it is not known yet whether the new key was created; resume the rotation first")]
+    Unresolved,
+    /// The plan itself is refused; nothing was changed.
+    #[error("refused")]
+    Refused(Hold),
+}
+
+/// What a rotation is carried out with.
+pub struct Executor<'a> {
+    /// Issues keys.
+    pub issuer: &'a dyn Issuer,
+    /// Knows who uses keys.
+    pub usage: &'a dyn Usage,
+    /// The sinks, in the order of delivery.
+    pub sinks: Vec<&'a dyn Sink>,
+    /// Keeps rotations.
+    pub journal: &'a dyn Journal,
+    /// This machine's time, only to see whether it is wrong.
+    pub clock: &'a dyn Clock,
+}
+
+impl std::fmt::Debug for Executor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.sinks.iter().map(|sink| sink.name()).collect();
+        f.debug_struct("Executor").field("sinks", &names).finish()
+    }
+}
+
+/// What a rotation is to do.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The id of the rotation to be.
+    pub id: RotationId,
+    /// The account, 12 digits.
+    pub account: String,
+    /// The user's name.
+    pub user: String,
+    /// The key to be replaced; if none is named, the user must have exactly one.
+    pub old: Option<KeyId>,
+    /// How careful to be.
+    pub rules: Rules,
+}
+
+type Outcome = Result<Tick, Stopped>;
+
+impl Executor<'_> {
+    /// The rotation that an order comes to, from what is there now. Nothing is changed or written.
+    ///
+    /// # Errors
+    /// [`Stopped::Refused`] with what stands against it.
+    pub async fn draft(&self, order: Order) -> Result<Rotation, Stopped> {
+        let user = self.issuer.user(&order.user).await?;
+        let listing = self.issuer.keys(&user.name).await?;
+        self.check_clock(listing.at)?;
+        let old = match (order.old, listing.keys.as_slice()) {
+            (Some(old), _) => old,
+            (None, [only]) => only.id.clone(),
+            (None, []) => return Err(Stopped::Refused(Hold::OldKeyGone(KeyId("?".into())))),
+            (None, [_, second, ..]) => {
+                return Err(Stopped::Refused(Hold::SecondKey(second.id.clone())));
+            }
+        };
+        let rotation = Rotation {
+            id: order.id,
+            generation: 1,
+            account: order.account,
+            user: user.name.clone(),
+            user_id: user.id.clone(),
+            old,
+            rules: order.rules,
+            phase: Phase::Planned,
+            since: listing.at,
+            pre_image: Vec::new(),
+            new: None,
+            orphan: None,
+            verified: false,
+            deliveries: self.sinks.iter().map(|sink| pending(sink.name())).collect(),
+            held: None,
+            not_before: Timestamp::default(),
+            why_back: None,
+            secrets: crate::model::Secrets {
+                new: None,
+                backups: vec![None; self.sinks.len()],
+            },
+        };
+        let seen = Seen {
+            user,
+            keys: listing.keys,
+            now: listing.at,
+            used: None,
+            repeats_create: self.issuer.repeats_create(),
+        };
+        match plan(&rotation, &seen) {
+            Step::Hold(hold) => Err(Stopped::Refused(hold)),
+            _ => Ok(rotation),
+        }
+    }
+
+    /// Writes a drafted rotation down, so that it is open.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`] when one of this user is open already.
+    pub async fn begin(&self, rotation: &Rotation) -> Result<(), Stopped> {
+        Ok(self.journal.begin(rotation).await?)
+    }
+
+    /// Looks, and does the next thing.
+    ///
+    /// # Errors
+    /// [`Stopped`]; the rotation can be ticked again.
+    pub async fn tick(&self, id: &RotationId) -> Outcome {
+        let mut rotation = self.load(id).await?;
+        if rotation.phase.is_over() {
+            return Ok(Tick::Over);
+        }
+        if let Some(hold) = rotation.held {
+            return Ok(Tick::Held(hold));
+        }
+        let begun = rotation.phase != Phase::Planned;
+        match self.go_on(&mut rotation).await {
+            Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if begun => {
+                self.hold(rotation, Hold::Refused(error.to_string())).await
+            }
+            Err(Stopped::Issuer(IssuerError::NoSuchUser(name))) if begun => {
+                self.hold(rotation, Hold::AnotherUser(format!("no user {name}")))
+                    .await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Stops a rotation until [`Executor::release`].
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn ask_hold(&self, id: &RotationId, why: &str) -> Outcome {
+        let rotation = self.load(id).await?;
+        self.hold(rotation, Hold::Asked(why.to_owned())).await
+    }
+
+    /// Lets a held rotation, and sinks that were stuck, go on.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn release(&self, id: &RotationId) -> Outcome {
+        let mut rotation = self.load(id).await?;
+        rotation.held = None;
+        for delivery in &mut rotation.deliveries {
+            delivery.stuck = false;
+            delivery.failures = 0;
+            delivery.not_before = Timestamp::default();
+        }
+        self.advance(rotation, "released by a person").await
+    }
+
+    /// Begins to put everything back as it was. It is carried out by further ticks.
+    ///
+    /// # Errors
+    /// [`Stopped::TooLate`] once the old key is being deleted, [`Stopped::Unresolved`].
+    pub async fn roll_back(&self, id: &RotationId, why: &str) -> Outcome {
+        let mut rotation = self.load(id).await?;
+        if rotation.phase == Phase::Creating {
+            return Err(Stopped::Unresolved);
+        }
+        if !rotation.phase.can_roll_back() || rotation.orphan.is_some() {
+            return Err(Stopped::TooLate(rotation.phase));
+        }
+        rotation.held = None;
+        rotation.why_back = Some(why.to_owned());
+        let now = self.issuer.keys(&rotation.user).await?.at;
+        rotation.enter(Phase::RollingBack, now);
+        self.advance(rotation, &format!("putting back: {why}"))
+            .await
+    }
+
+    async fn load(&self, id: &RotationId) -> Result<Rotation, Stopped> {
+        let found = self.journal.rotation(id).await?;
+        found.ok_or_else(|| Stopped::Unknown(id.clone()))
+    }
+
+    fn check_clock(&self, there: Timestamp) -> Result<(), Stopped> {
+        let here = self.clock.now();
+        if here.secs_since(there).abs() <= limits::CLOCK_SKEW_MINUTES * 60 {
+            return Ok(());
+        }
+        Err(Stopped::Skew {
+            here: here.iso8601(),
+            there: there.iso8601(),
+        })
+    }
+
+    async fn go_on(&self, rotation: &mut Rotation) -> Outcome {
+        self.choose_signer(rotation).await?;
+        let user = self.issuer.user(&rotation.user).await?;
+        let listing = self.issuer.keys(&rotation.user).await?;
+        self.check_clock(listing.at)?;
+        let used = match evidence(rotation) {
+            Some(key) => self.usage.last_use(key).await?,
+            None => None,
+        };
+        let mut seen = Seen {
+            user,
+            keys: listing.keys,
+            now: listing.at,
+            used,
+            repeats_create: self.issuer.repeats_create(),
+        };
+        let mut step = plan(rotation, &seen);
+        if let Step::Mark(mark) = step {
+            self.issuer.tag(&rotation.user, MARK, &mark).await?;
+            // Read again: of two rotators that mark at once, the later one's mark stays.
+            seen.user = self.issuer.user(&rotation.user).await?;
+            let theirs =
+                |(key, value): &(String, String)| key == MARK && !value.starts_with(&rotation.id.0);
+            if !seen.user.tags.iter().any(theirs) {
+                seen.user.tags.retain(|(key, _)| key != MARK);
+                seen.user.tags.push((MARK.to_owned(), mark));
+            }
+            step = plan(rotation, &seen);
+        }
+        self.perform(rotation.clone(), &seen, step).await
+    }
+
+    /// A rotator whose own key is being replaced signs with the new one as soon as every sink has
+    /// it, and with the old one again when things are put back.
+    async fn choose_signer(&self, rotation: &Rotation) -> Result<(), Stopped> {
+        if self.issuer.signer().as_ref() != Some(&rotation.old) {
+            return Ok(());
+        }
+        let Some(pair) = rotation.pair() else {
+            return Ok(());
+        };
+        match rotation.phase {
+            Phase::Observing
+            | Phase::Confirming
+            | Phase::Deactivating
+            | Phase::Dwelling
+            | Phase::Deleting => self.issuer.adopt(&pair),
+            Phase::RollingBack => {
+                if let Verdict::Accepted(_) = self.issuer.verify(&pair, 0).await? {
+                    self.issuer.adopt(&pair);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, mut rotation: Rotation, seen: &Seen, step: Step) -> Outcome {
+        match step {
+            Step::Over => Ok(Tick::Over),
+            Step::Held => Ok(rotation.held.map_or(Tick::Over, Tick::Held)),
+            Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
+            Step::Hold(hold) => self.hold(rotation, hold).await,
+            Step::Mark(_) => Ok(Tick::Went("marked the user".to_owned())),
+            Step::Enter(phase) => self.enter(rotation, phase, seen.now).await,
+            Step::Create => self.create(rotation, seen).await,
+            Step::CreateAgain => self.ask_for_key(rotation, seen.now).await,
+            Step::Adopt(key) => {
+                let event = format!("{key} was created and its secret lost: it is to go");
+                rotation.orphan = Some(Orphan {
+                    key,
+                    inactive_since: None,
+                });
+                rotation.enter(Phase::Planned, seen.now);
+                self.advance(rotation, &event).await
+            }
+            Step::Forget => {
+                rotation.orphan = None;
+                self.advance(rotation, "the lost key is gone").await
+            }
+            Step::OrphanRests => self.orphan_rests(rotation, seen.now).await,
+            Step::Verify => self.verify(rotation, seen.now).await,
+            Step::Stage(at) => self.stage(rotation, at, seen.now).await,
+            Step::Write(at) => self.write(rotation, at, seen.now).await,
+            Step::ReadBack(at) => self.read_back(rotation, at, seen.now).await,
+            Step::Restore(at) => self.restore(rotation, at, seen.now).await,
+            Step::SetStatus(key, status) => self.set_status(rotation, &key, status, seen.now).await,
+            Step::Delete(key) => self.delete(rotation, &key, seen.now).await,
+            Step::RollBack(why) => self.give_up(rotation, why, seen.now).await,
+        }
+    }
+
+    async fn advance(&self, mut rotation: Rotation, event: &str) -> Outcome {
+        rotation.generation += 1;
+        self.journal.advance(&rotation, event).await?;
+        Ok(Tick::Went(event.to_owned()))
+    }
+
+    async fn hold(&self, mut rotation: Rotation, hold: Hold) -> Outcome {
+        rotation.held = Some(hold.clone());
+        self.advance(rotation, &format!("held: {hold:?}")).await?;
+        Ok(Tick::Held(hold))
+    }
+
+    async fn give_up(&self, mut rotation: Rotation, why: String, now: Timestamp) -> Outcome {
+        let event = format!("putting back: {why}");
+        rotation.why_back = Some(why);
+        rotation.enter(Phase::RollingBack, now);
+        self.advance(rotation, &event).await
+    }
+
+    async fn enter(&self, mut rotation: Rotation, phase: Phase, now: Timestamp) -> Outcome {
+        if phase == Phase::Confirming {
+            for delivery in &mut rotation.deliveries {
+                delivery.stage = Stage::Written;
+            }
+        }
+        if phase.is_over() {
+            self.unmark(&rotation).await?;
+        }
+        let event = format!("{:?} → {phase:?}", rotation.phase);
+        rotation.enter(phase, now);
+        self.advance(rotation, &event).await
+    }
+
+    /// The mark may be gone with its user, and then needs no removing.
+    async fn unmark(&self, rotation: &Rotation) -> Result<(), Stopped> {
+        match self.issuer.untag(&rotation.user, MARK).await {
+            Ok(()) | Err(IssuerError::NoSuchUser(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn create(&self, mut rotation: Rotation, seen: &Seen) -> Outcome {
+        rotation.pre_image = seen.keys.iter().map(|key| key.id.clone()).collect();
+        rotation.enter(Phase::Creating, seen.now);
+        rotation.generation += 1;
+        self.journal
+            .advance(&rotation, "asking for the new key")
+            .await?;
+        self.ask_for_key(rotation, seen.now).await
+    }
+
+    async fn ask_for_key(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+        let token = rotation.id.0.clone();
+        match self.issuer.create(&rotation.user, &token).await {
+            Ok((pair, created)) => {
+                let event = format!("{} was created", pair.id);
+                rotation.new = Some(pair.id);
+                rotation.secrets.new = Some(pair.secret);
+                rotation.enter(Phase::Created, created);
+                self.advance(rotation, &event).await
+            }
+            Err(error @ IssuerError::Unknown(_)) => Err(error.into()),
+            Err(error) => {
+                // Nothing was created: the plan is as good as before.
+                let settle = rotation.rules.settle_secs;
+                rotation.enter(Phase::Planned, now);
+                if error == IssuerError::TwoKeys {
+                    rotation.not_before = now.plus_secs(settle);
+                }
+                self.advance(rotation, "no key was created").await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn orphan_rests(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+        if let Some(orphan) = &mut rotation.orphan {
+            orphan.inactive_since = Some(now);
+        }
+        self.advance(rotation, "the lost key is inactive").await
+    }
+
+    async fn verify(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+        let Some(pair) = rotation.pair() else {
+            return Ok(Tick::Held(Hold::NotVerified(
+                "its secret is gone".to_owned(),
+            )));
+        };
+        let endpoints = self.issuer.endpoints().max(1);
+        for turn in 0..rotation.rules.verify_in_a_row {
+            let endpoint = usize::try_from(turn).unwrap_or(0) % endpoints;
+            match self.issuer.verify(&pair, endpoint).await? {
+                Verdict::Accepted(identity) if is_intended(&rotation, &identity) => {}
+                Verdict::Accepted(identity) => {
+                    let why = format!("the new key belongs to {}", identity.arn);
+                    return match rotation.phase {
+                        Phase::Created => self.give_up(rotation, why, now).await,
+                        _ => self.hold(rotation, Hold::NotVerified(why)).await,
+                    };
+                }
+                Verdict::NotKnown => {
+                    let until = now.plus_secs(VERIFY_PAUSE_SECS);
+                    let why = "the new key to be accepted".to_owned();
+                    return Ok(Tick::Wait { until, why });
+                }
+            }
+        }
+        rotation.verified = true;
+        let event = format!("{} was accepted, several times in a row", pair.id);
+        self.advance(rotation, &event).await
+    }
+
+    fn sink(&self, rotation: &Rotation, at: usize) -> Result<&dyn Sink, Stopped> {
+        let name = rotation.deliveries.get(at).map_or("?", |d| d.sink.as_str());
+        let found = self.sinks.iter().find(|sink| sink.name() == name);
+        found
+            .copied()
+            .ok_or_else(|| Stopped::NoSink(name.to_owned()))
+    }
+
+    async fn stage(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+        let sink = self.sink(&rotation, at)?;
+        match sink.stage(&rotation.id).await {
+            Ok(backup) => {
+                if let Some(place) = rotation.secrets.backups.get_mut(at) {
+                    *place = Some(backup);
+                }
+                let event = format!("{}: staged", sink.name());
+                self.went_on(rotation, at, Stage::Staged, &event).await
+            }
+            Err(error) => self.failed(rotation, at, &error, now).await,
+        }
+    }
+
+    async fn write(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+        let sink = self.sink(&rotation, at)?;
+        let Some(pair) = rotation.pair() else {
+            return Ok(Tick::Held(Hold::NotVerified(
+                "its secret is gone".to_owned(),
+            )));
+        };
+        if let Some(delivery) = rotation.deliveries.get_mut(at)
+            && delivery.stage != Stage::Writing
+        {
+            delivery.stage = Stage::Writing;
+            rotation.generation += 1;
+            let event = format!("{}: writing", sink.name());
+            self.journal.advance(&rotation, &event).await?;
+        }
+        match sink.commit(&rotation.id, &pair).await {
+            Ok(()) => {
+                let event = format!("{}: written", sink.name());
+                self.went_on(rotation, at, Stage::Written, &event).await
+            }
+            Err(error) => self.failed(rotation, at, &error, now).await,
+        }
+    }
+
+    async fn read_back(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+        let sink = self.sink(&rotation, at)?;
+        let held = match sink.read_back().await {
+            Ok(held) => held,
+            Err(error) => return self.failed(rotation, at, &error, now).await,
+        };
+        let pair = rotation.pair();
+        if has(&held, pair.as_ref()) || held == Held::Unreadable {
+            let event = format!("{}: read back", sink.name());
+            return self.went_on(rotation, at, Stage::ReadBack, &event).await;
+        }
+        if let Some(delivery) = rotation.deliveries.get_mut(at) {
+            delivery.stage = Stage::Staged;
+        }
+        if rotation.phase == Phase::Confirming {
+            rotation.enter(Phase::Distributing, now);
+        }
+        let error = SinkError::Later("it does not hold the new key".to_owned());
+        self.failed(rotation, at, &error, now).await
+    }
+
+    async fn restore(&self, rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+        let sink = self.sink(&rotation, at)?;
+        let backup = rotation.secrets.backups.get(at).cloned().flatten();
+        let Some(backup) = backup else {
+            let error = SinkError::Never("there is no backup of it".to_owned());
+            return self.failed(rotation, at, &error, now).await;
+        };
+        if let Err(error) = sink.restore(&rotation.id, &backup).await {
+            return self.failed(rotation, at, &error, now).await;
+        }
+        match sink.read_back().await {
+            Ok(held) if has(&held, rotation.pair().as_ref()) => {
+                let error = SinkError::Later("it still holds the new key".to_owned());
+                self.failed(rotation, at, &error, now).await
+            }
+            Ok(_) => {
+                let event = format!("{}: put back", sink.name());
+                self.went_on(rotation, at, Stage::Restored, &event).await
+            }
+            Err(error) => self.failed(rotation, at, &error, now).await,
+        }
+    }
+
+    async fn went_on(
+        &self,
+        mut rotation: Rotation,
+        at: usize,
+        stage: Stage,
+        event: &str,
+    ) -> Outcome {
+        if let Some(delivery) = rotation.deliveries.get_mut(at) {
+            *delivery = Delivery {
+                stage,
+                ..pending(&delivery.sink)
+            };
+        }
+        self.advance(rotation, event).await
+    }
+
+    async fn failed(
+        &self,
+        mut rotation: Rotation,
+        at: usize,
+        error: &SinkError,
+        now: Timestamp,
+    ) -> Outcome {
+        let mut event = error.to_string();
+        if let Some(delivery) = rotation.deliveries.get_mut(at) {
+            delivery.failures = delivery.failures.saturating_add(1);
+            delivery.not_before = now.plus_secs(pause_secs(&rotation.id, delivery.failures));
+            delivery.trouble = Some(error.to_string());
+            delivery.stuck = matches!(error, SinkError::Never(_));
+            event = format!("{}: {error}", delivery.sink);
+        }
+        self.advance(rotation, &event).await
+    }
+
+    async fn set_status(
+        &self,
+        mut rotation: Rotation,
+        key: &KeyId,
+        status: KeyStatus,
+        now: Timestamp,
+    ) -> Outcome {
+        if rotation.new.as_ref() == Some(key) {
+            // Before the key that may be signing is taken away.
+            self.issuer.revert();
+        }
+        match self.issuer.set_status(&rotation.user, key, status).await {
+            Ok(()) | Err(IssuerError::NoSuchKey(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let event = format!("{key} is {status:?}");
+        let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
+        if orphan == Some(key) {
+            return self.orphan_rests(rotation, now).await;
+        }
+        match status {
+            KeyStatus::Inactive if *key == rotation.old => rotation.enter(Phase::Dwelling, now),
+            KeyStatus::Inactive => rotation.enter(Phase::Retiring, now),
+            KeyStatus::Active => rotation.not_before = now.plus_secs(VERIFY_PAUSE_SECS),
+        }
+        self.advance(rotation, &event).await
+    }
+
+    async fn delete(&self, mut rotation: Rotation, key: &KeyId, now: Timestamp) -> Outcome {
+        match self.issuer.delete(&rotation.user, key).await {
+            Ok(()) | Err(IssuerError::NoSuchKey(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let event = format!("{key} was deleted");
+        let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
+        if orphan == Some(key) {
+            rotation.orphan = None;
+            rotation.not_before = now.plus_secs(rotation.rules.settle_secs);
+            return self.advance(rotation, &event).await;
+        }
+        self.unmark(&rotation).await?;
+        let over = if *key == rotation.old {
+            Phase::Done
+        } else {
+            Phase::RolledBack
+        };
+        rotation.enter(over, now);
+        self.advance(rotation, &event).await
+    }
+}
+
+/// Seconds between two tries to verify.
+const VERIFY_PAUSE_SECS: i64 = 3;
+/// The longest pause of a failing sink, in seconds.
+const PAUSE_SECS_MAX: i64 = 3600;
+
+fn pending(sink: &str) -> Delivery {
+    Delivery {
+        sink: sink.to_owned(),
+        stage: Stage::Pending,
+        failures: 0,
+        not_before: Timestamp::default(),
+        trouble: None,
+        stuck: false,
+    }
+}
+
+fn is_intended(rotation: &Rotation, identity: &Identity) -> bool {
+    identity.account == rotation.account && identity.user_id == rotation.user_id
+}
+
+fn has(held: &Held, pair: Option<&Pair>) -> bool {
+    match (held, pair) {
+        (Held::Pair(held), Some(pair)) => held == pair,
+        (Held::Key(held), Some(pair)) => *held == pair.id,
+        _ => false,
+    }
+}
+
+/// Doubles from five seconds to an hour; spread by a quarter, so that many do not return at once.
+fn pause_secs(id: &RotationId, failures: u32) -> i64 {
+    let doubled = 5_i64
+        .saturating_mul(1 << failures.min(10))
+        .min(PAUSE_SECS_MAX);
+    let spread = id.0.bytes().fold(failures, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    doubled + doubled / 4 * i64::from(spread % 100) / 100
+}

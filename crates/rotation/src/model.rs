@@ -1,0 +1,308 @@
+//! A rotation: what it is about, how far it is, and what it still has to keep in mind.
+//!
+//! It protects one rule: whatever the next process needs to go on safely is in here, because this
+//! is what the journal keeps. Secrets are apart from the rest ([`Secrets`]), so that everything
+//! else can be shown. Times are the issuer's own, never this machine's.
+
+use std::fmt;
+
+use keywright_base::{Secret, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::Backup;
+
+/// The id of an access key, as the issuer wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyId(pub String);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of a rotation; also its idempotency token.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RotationId(pub String);
+
+impl fmt::Display for RotationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An access key with its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// The id.
+    pub id: KeyId,
+    /// The secret access key.
+    pub secret: Secret<String>,
+}
+
+/// How careful a rotation is. Seconds are of the issuer's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// How often in a row the new key must be accepted before any consumer gets it.
+    pub verify_in_a_row: u32,
+    /// How long a new key may be unknown before it counts as never valid.
+    pub verify_within_secs: i64,
+    /// How long the old key must have been quiet before it is deactivated.
+    pub observe_secs: i64,
+    /// How long the old key stays inactive before it is deleted.
+    pub dwell_secs: i64,
+    /// How long listings may lag behind what was done.
+    pub settle_secs: i64,
+}
+
+impl Rules {
+    /// Nobody is hurried: a quiet day, then a week.
+    pub const SAFE: Self = Self {
+        verify_in_a_row: 5,
+        verify_within_secs: 300,
+        observe_secs: 24 * 3600,
+        dwell_secs: 7 * 24 * 3600,
+        settle_secs: 60,
+    };
+
+    /// For a key that has leaked: does not wait for it to be quiet. It is still verified, delivered
+    /// and read back first, and can still be brought back until the dwell is over.
+    pub const INCIDENT: Self = Self {
+        observe_secs: 0,
+        ..Self::SAFE
+    };
+}
+
+/// How far a rotation is. Each is durable before anything of the next is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// Agreed on; nothing is done.
+    Planned,
+    /// The new key is being asked for: it may exist.
+    Creating,
+    /// The new pair is in the journal, sealed.
+    Created,
+    /// The new key was accepted several times in a row as the intended user.
+    Distributing,
+    /// Every sink has read back the new key; the old one must become quiet.
+    Observing,
+    /// It is quiet: every sink is read and the new key verified once more.
+    Confirming,
+    /// The old key is being deactivated.
+    Deactivating,
+    /// The old key is inactive and can be brought back.
+    Dwelling,
+    /// The old key is being deleted.
+    Deleting,
+    /// The new key has replaced the old one.
+    Done,
+    /// Everything is being put back as it was.
+    RollingBack,
+    /// Everything is as it was; the new key is inactive until its dwell is over.
+    Retiring,
+    /// Everything is as it was.
+    RolledBack,
+}
+
+impl Phase {
+    /// Whether nothing is left to do.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::RolledBack)
+    }
+
+    /// Whether a person may still ask for everything to be put back.
+    pub const fn can_roll_back(self) -> bool {
+        !matches!(
+            self,
+            Self::Deleting | Self::Done | Self::RollingBack | Self::Retiring | Self::RolledBack
+        )
+    }
+}
+
+/// How far one sink is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Nothing is done.
+    Pending,
+    /// Its backup is in the journal.
+    Staged,
+    /// The new pair is being written: consumers may see it.
+    Writing,
+    /// The new pair was written.
+    Written,
+    /// It was read back.
+    ReadBack,
+    /// The old pair was put back.
+    Restored,
+}
+
+/// One sink of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The sink's name.
+    pub sink: String,
+    /// How far it is.
+    pub stage: Stage,
+    /// Failures since it last went on.
+    pub failures: u32,
+    /// Not to be tried again before.
+    #[serde(with = "millis")]
+    pub not_before: Timestamp,
+    /// What it said last when it failed.
+    pub trouble: Option<String>,
+    /// Whether it said that it will go on failing until a person mends it.
+    pub stuck: bool,
+}
+
+/// Why a person must decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hold {
+    /// The user has a second key that this rotation did not make.
+    SecondKey(KeyId),
+    /// The old key is not there, or not active.
+    OldKeyGone(KeyId),
+    /// The new key is not there, or not active.
+    NewKeyGone(KeyId),
+    /// A key was activated by someone while it should rest.
+    Activated(KeyId),
+    /// The user was deleted and made again: another unique id.
+    AnotherUser(String),
+    /// The new key was never accepted, or is another user's.
+    NotVerified(String),
+    /// The old key is still used, long after everything was delivered.
+    StillUsed(String),
+    /// A sink cannot be written or read until someone mends it.
+    Sink(String),
+    /// The issuer refuses something that this rotation needs.
+    Refused(String),
+    /// Somebody else's rotation marked this user.
+    Marked(String),
+    /// A key that may be the lost one is in use, so it is not ours.
+    NotOurs(KeyId),
+    /// A person asked for it.
+    Asked(String),
+}
+
+/// A rotation of one user's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Its id.
+    pub id: RotationId,
+    /// Counts the journal's writes, from 1.
+    pub generation: u64,
+    /// The account, 12 digits.
+    pub account: String,
+    /// The user's name.
+    pub user: String,
+    /// The user's unique id.
+    pub user_id: String,
+    /// The key to be replaced; named by the plan, never guessed.
+    pub old: KeyId,
+    /// How careful it is.
+    pub rules: Rules,
+    /// How far it is.
+    pub phase: Phase,
+    /// Since when, by the issuer's time.
+    #[serde(with = "millis")]
+    pub since: Timestamp,
+    /// The keys that existed before the new one was asked for.
+    pub pre_image: Vec<KeyId>,
+    /// The new key, once it is known.
+    pub new: Option<KeyId>,
+    /// A key that was created and whose secret was lost.
+    pub orphan: Option<Orphan>,
+    /// Whether the new key was accepted as often as the rules ask, in this phase.
+    pub verified: bool,
+    /// The sinks, in the order of delivery.
+    pub deliveries: Vec<Delivery>,
+    /// What keeps it from going on.
+    pub held: Option<Hold>,
+    /// Not to be tried again before.
+    #[serde(with = "millis")]
+    pub not_before: Timestamp,
+    /// Why it is being put back.
+    pub why_back: Option<String>,
+    /// The secrets, which the journal seals.
+    #[serde(skip)]
+    pub secrets: Secrets,
+}
+
+/// A key whose secret nobody has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Orphan {
+    /// The key.
+    pub key: KeyId,
+    /// Since when it is inactive; nothing while it is not.
+    #[serde(with = "optional_millis")]
+    pub inactive_since: Option<Timestamp>,
+}
+
+/// What only the journal's seal may hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// The new key's secret.
+    pub new: Option<Secret<String>>,
+    /// Each delivery's backup, in their order.
+    pub backups: Vec<Option<Backup>>,
+}
+
+impl Rotation {
+    /// The new pair, once it is sealed.
+    pub fn pair(&self) -> Option<Pair> {
+        Some(Pair {
+            id: self.new.clone()?,
+            secret: self.secrets.new.clone()?,
+        })
+    }
+
+    /// Goes on to a phase.
+    pub fn enter(&mut self, phase: Phase, at: Timestamp) {
+        self.phase = phase;
+        self.since = at;
+        self.verified = false;
+        self.not_before = Timestamp::default();
+    }
+
+    /// Whether a consumer may have seen the new pair.
+    pub fn may_be_delivered(&self) -> bool {
+        let seen = |delivery: &Delivery| {
+            matches!(
+                delivery.stage,
+                Stage::Writing | Stage::Written | Stage::ReadBack
+            )
+        };
+        self.deliveries.iter().any(seen)
+    }
+}
+
+mod millis {
+    use keywright_base::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(at.millis())
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(from).map(Timestamp::from_millis)
+    }
+}
+
+mod optional_millis {
+    use keywright_base::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(Timestamp::millis).serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<i64>::deserialize(from)?.map(Timestamp::from_millis))
+    }
+}

@@ -1,0 +1,434 @@
+//! The planner: what to do next, as a pure function of the rotation and of what was seen just now.
+//!
+//! It protects the rules that may never break: only the keys that the rotation names are touched;
+//! unknown is never read as "never"; the old key is deactivated only after every sink has read back
+//! the new one, the new one was verified again and the old one was quiet; it is deleted only after
+//! its dwell. It does nothing itself.
+
+use keywright_base::Timestamp;
+
+use crate::{
+    model::{Delivery, Hold, KeyId, Orphan, Phase, Rotation, Stage},
+    ports::{KeyStatus, LastUse, ListedKey, User},
+};
+
+/// How long an idempotency token is surely remembered, in seconds: two thirds of what is promised.
+const TOKEN_SECS: i64 = 600;
+/// How much later than it was asked for a key may have been created, in seconds.
+const CREATE_SECS: i64 = 300;
+/// How long an orphan stays inactive before it is deleted, in seconds. Nobody has its secret.
+const ORPHAN_DWELL_SECS: i64 = 3600;
+/// How long a mark on the user holds, in seconds.
+const MARK_SECS: i64 = 3600;
+/// How many quiet windows the old key may be in use before a person must look.
+const PATIENCE: i64 = 30;
+/// The tag that marks a user whose key is being rotated: `ROTATION-ID EXPIRY-SECONDS`.
+pub const MARK: &str = "keywright:rotation";
+
+/// What was seen just now.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The user.
+    pub user: User,
+    /// Its keys.
+    pub keys: Vec<ListedKey>,
+    /// The issuer's time.
+    pub now: Timestamp,
+    /// The last use of the key that [`evidence`] asks for.
+    pub used: Option<LastUse>,
+    /// Whether the issuer knows idempotency tokens.
+    pub repeats_create: bool,
+}
+
+/// The one thing to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing, ever.
+    Over,
+    /// Nothing, until a person decides.
+    Held,
+    /// Nothing before this time.
+    Wait {
+        /// The issuer's time.
+        until: Timestamp,
+        /// For what.
+        why: String,
+    },
+    /// Ask a person.
+    Hold(Hold),
+    /// Put this mark on the user.
+    Mark(String),
+    /// Go on to a phase.
+    Enter(Phase),
+    /// Note the pre-image, then ask for the new key.
+    Create,
+    /// Ask for the new key again with the same token.
+    CreateAgain,
+    /// Note a key whose secret was lost.
+    Adopt(KeyId),
+    /// Note that the orphan is gone.
+    Forget,
+    /// Note that the orphan is inactive.
+    OrphanRests,
+    /// Verify the new key as often as the rules ask.
+    Verify,
+    /// Stage a sink, by its place in the list.
+    Stage(usize),
+    /// Write a sink.
+    Write(usize),
+    /// Read a sink back.
+    ReadBack(usize),
+    /// Put a sink back as it was.
+    Restore(usize),
+    /// Activate or deactivate a key.
+    SetStatus(KeyId, KeyStatus),
+    /// Delete a key.
+    Delete(KeyId),
+    /// Put everything back, because of this.
+    RollBack(String),
+}
+
+/// The key whose last use the planner needs to know.
+pub fn evidence(rotation: &Rotation) -> Option<&KeyId> {
+    match (rotation.phase, &rotation.orphan) {
+        (Phase::Planned, Some(orphan)) => Some(&orphan.key),
+        (Phase::Observing | Phase::Confirming, _) => Some(&rotation.old),
+        _ => None,
+    }
+}
+
+/// What to do next.
+pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
+    if rotation.phase.is_over() {
+        return Step::Over;
+    }
+    if rotation.held.is_some() {
+        return Step::Held;
+    }
+    if seen.user.id != rotation.user_id {
+        return Step::Hold(Hold::AnotherUser(seen.user.id.clone()));
+    }
+    if let Some(step) = mark(rotation, seen) {
+        return step;
+    }
+    if seen.now < rotation.not_before {
+        return wait(rotation.not_before, "the issuer to settle");
+    }
+    match rotation.phase {
+        Phase::Planned => planned(rotation, seen),
+        Phase::Creating => creating(rotation, seen),
+        Phase::Created => created(rotation, seen),
+        Phase::Distributing => distributing(rotation, seen),
+        Phase::Observing => observing(rotation, seen),
+        Phase::Confirming => confirming(rotation, seen),
+        Phase::Deactivating => deactivating(rotation, seen),
+        Phase::Dwelling => dwelling(rotation, seen),
+        Phase::Deleting => deleting(rotation, seen),
+        Phase::RollingBack => rolling_back(rotation, seen),
+        Phase::Retiring => retiring(rotation, seen),
+        Phase::Done | Phase::RolledBack => Step::Over,
+    }
+}
+
+fn wait(until: Timestamp, why: impl Into<String>) -> Step {
+    let why = why.into();
+    Step::Wait { until, why }
+}
+
+/// The mark is a fence: whoever finds another's stops before anything is done.
+fn mark(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+    let marked = seen.user.tags.iter().find(|(key, _)| key == MARK);
+    let (owner, left) = match marked.and_then(|(_, value)| value.split_once(' ')) {
+        Some((owner, expiry)) => (owner, expiry.parse().unwrap_or(0) - seen.now.secs()),
+        None => ("", 0),
+    };
+    let ours = owner == rotation.id.0;
+    if !ours && left > 0 {
+        return Some(Step::Hold(Hold::Marked(owner.to_owned())));
+    }
+    let fresh = ours && left > MARK_SECS / 2;
+    let until = seen.now.secs() + MARK_SECS;
+    (!fresh).then(|| Step::Mark(format!("{} {until}", rotation.id)))
+}
+
+fn status(seen: &Seen, key: &KeyId) -> Option<KeyStatus> {
+    let found = seen.keys.iter().find(|listed| listed.id == *key);
+    found.map(|listed| listed.status)
+}
+
+/// Nothing goes on without a new key that works.
+fn new_key_gone(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+    let new = rotation.new.as_ref()?;
+    let lagging = seen.now < rotation.since.plus_secs(rotation.rules.settle_secs);
+    match status(seen, new) {
+        Some(KeyStatus::Active) => None,
+        None if lagging => None,
+        _ => Some(Step::Hold(Hold::NewKeyGone(new.clone()))),
+    }
+}
+
+fn planned(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(orphan) = &rotation.orphan {
+        return orphaned(orphan, seen);
+    }
+    if status(seen, &rotation.old) != Some(KeyStatus::Active) {
+        return Step::Hold(Hold::OldKeyGone(rotation.old.clone()));
+    }
+    match seen.keys.iter().find(|key| key.id != rotation.old) {
+        Some(second) => Step::Hold(Hold::SecondKey(second.id.clone())),
+        None => Step::Create,
+    }
+}
+
+/// A key whose secret was lost can never be used: if it is, it is somebody's.
+fn orphaned(orphan: &Orphan, seen: &Seen) -> Step {
+    if seen.used.is_some() {
+        return Step::Hold(Hold::NotOurs(orphan.key.clone()));
+    }
+    match (status(seen, &orphan.key), orphan.inactive_since) {
+        (None, _) => Step::Forget,
+        (Some(_), Some(since)) => {
+            let due = since.plus_secs(ORPHAN_DWELL_SECS);
+            if seen.now < due {
+                return wait(
+                    due,
+                    format!("{}, whose secret was lost, to rest", orphan.key),
+                );
+            }
+            Step::Delete(orphan.key.clone())
+        }
+        (Some(KeyStatus::Active), None) => Step::SetStatus(orphan.key.clone(), KeyStatus::Inactive),
+        (Some(KeyStatus::Inactive), None) => Step::OrphanRests,
+    }
+}
+
+/// The new key may exist or not. Only a listing can tell, or an issuer that knows the token.
+fn creating(rotation: &Rotation, seen: &Seen) -> Step {
+    let asked = rotation.since;
+    if seen.repeats_create && seen.now < asked.plus_secs(TOKEN_SECS) {
+        return Step::CreateAgain;
+    }
+    let known = |key: &&ListedKey| !rotation.pre_image.contains(&key.id);
+    let extra: Vec<&ListedKey> = seen.keys.iter().filter(known).collect();
+    let settled = asked.plus_secs(rotation.rules.settle_secs);
+    match extra.as_slice() {
+        [] if seen.now < settled => wait(settled, "listings to show whether the key was created"),
+        [] => Step::Enter(Phase::Planned),
+        [key] if key.created >= asked && key.created <= asked.plus_secs(CREATE_SECS) => {
+            Step::Adopt(key.id.clone())
+        }
+        [key, ..] => Step::Hold(Hold::SecondKey(key.id.clone())),
+    }
+}
+
+fn created(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    if rotation.verified {
+        return Step::Enter(Phase::Distributing);
+    }
+    let within = rotation.rules.verify_within_secs;
+    if seen.now > rotation.since.plus_secs(within) {
+        return Step::RollBack(format!(
+            "the new key was not accepted within {within} seconds"
+        ));
+    }
+    Step::Verify
+}
+
+fn distributing(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    let next = |delivery: &Delivery, at| match delivery.stage {
+        Stage::Pending | Stage::Restored => Some(Step::Stage(at)),
+        Stage::Staged | Stage::Writing => Some(Step::Write(at)),
+        Stage::Written => Some(Step::ReadBack(at)),
+        Stage::ReadBack => None,
+    };
+    each(rotation, seen, next).unwrap_or(Step::Enter(Phase::Observing))
+}
+
+/// The first sink that has something to do and need not wait; those that must wait hold up nobody
+/// else.
+fn each(
+    rotation: &Rotation,
+    seen: &Seen,
+    next: impl Fn(&Delivery, usize) -> Option<Step>,
+) -> Option<Step> {
+    let todo = rotation.deliveries.iter().enumerate();
+    let todo: Vec<_> = todo
+        .filter_map(|(at, delivery)| Some((delivery, next(delivery, at)?)))
+        .collect();
+    let ready = todo
+        .iter()
+        .find(|(delivery, _)| delivery.not_before <= seen.now);
+    if let Some((_, step)) = ready {
+        return Some(step.clone());
+    }
+    let first = todo
+        .iter()
+        .min_by_key(|(delivery, _)| delivery.not_before)?
+        .0;
+    let said = |delivery: &Delivery| {
+        let trouble = delivery.trouble.as_deref().unwrap_or("it failed");
+        format!("{}: {trouble}", delivery.sink)
+    };
+    if let Some((stuck, _)) = todo.iter().find(|(delivery, _)| delivery.stuck) {
+        return Some(Step::Hold(Hold::Sink(said(stuck))));
+    }
+    Some(wait(first.not_before, said(first)))
+}
+
+/// From when on the old key has been quiet, and who broke the silence.
+fn quiet_since<'a>(rotation: &Rotation, seen: &'a Seen) -> (Timestamp, Option<&'a LastUse>) {
+    match &seen.used {
+        Some(used) if used.at > rotation.since => (used.at, Some(used)),
+        _ => (rotation.since, None),
+    }
+}
+
+fn observing(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    match status(seen, &rotation.old) {
+        None => return Step::Enter(Phase::Done),
+        Some(KeyStatus::Inactive) => return Step::Enter(Phase::Dwelling),
+        Some(KeyStatus::Active) => {}
+    }
+    let window = rotation.rules.observe_secs;
+    let (since, used) = quiet_since(rotation, seen);
+    if seen.now >= since.plus_secs(window) {
+        return Step::Enter(Phase::Confirming);
+    }
+    let why = used.map_or_else(
+        || format!("{} to stay quiet", rotation.old),
+        |used| {
+            let (key, at) = (&rotation.old, used.at.iso8601());
+            format!(
+                "{key} was used for {} in {} at {at}",
+                used.service, used.region
+            )
+        },
+    );
+    let patience = rotation.since.plus_secs(window.saturating_mul(PATIENCE));
+    if used.is_some() && seen.now > patience {
+        return Step::Hold(Hold::StillUsed(why));
+    }
+    wait(since.plus_secs(window), why)
+}
+
+fn confirming(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    let window = rotation.rules.observe_secs;
+    let recent = |used: &LastUse| window > 0 && seen.now < used.at.plus_secs(window);
+    if seen.used.as_ref().is_some_and(recent) {
+        return Step::Enter(Phase::Observing);
+    }
+    if !rotation.verified {
+        let within = rotation.rules.verify_within_secs;
+        if seen.now > rotation.since.plus_secs(within) {
+            let why = format!("the new key was no longer accepted for {within} seconds");
+            return Step::Hold(Hold::NotVerified(why));
+        }
+        return Step::Verify;
+    }
+    let next = |delivery: &Delivery, at| match delivery.stage {
+        Stage::ReadBack => None,
+        _ => Some(Step::ReadBack(at)),
+    };
+    each(rotation, seen, next).unwrap_or(Step::Enter(Phase::Deactivating))
+}
+
+fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    match status(seen, &rotation.old) {
+        None => Step::Enter(Phase::Done),
+        Some(KeyStatus::Inactive) => Step::Enter(Phase::Dwelling),
+        Some(KeyStatus::Active) => Step::SetStatus(rotation.old.clone(), KeyStatus::Inactive),
+    }
+}
+
+/// Why a key that should rest does not: a listing that lags, or somebody who activated it.
+fn awake(rotation: &Rotation, seen: &Seen, key: &KeyId) -> Step {
+    let settled = rotation.since.plus_secs(rotation.rules.settle_secs);
+    if seen.now < settled {
+        return wait(settled, "listings to show the key inactive");
+    }
+    Step::Hold(Hold::Activated(key.clone()))
+}
+
+fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    let old = &rotation.old;
+    match status(seen, old) {
+        None => return Step::Enter(Phase::Done),
+        Some(KeyStatus::Active) => return awake(rotation, seen, old),
+        Some(KeyStatus::Inactive) => {}
+    }
+    let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
+    if seen.now < due {
+        return wait(due, format!("{old} to have been inactive long enough"));
+    }
+    Step::Enter(Phase::Deleting)
+}
+
+fn deleting(rotation: &Rotation, seen: &Seen) -> Step {
+    if let Some(step) = new_key_gone(rotation, seen) {
+        return step;
+    }
+    match status(seen, &rotation.old) {
+        None => Step::Enter(Phase::Done),
+        Some(KeyStatus::Active) => Step::Hold(Hold::Activated(rotation.old.clone())),
+        Some(KeyStatus::Inactive) => Step::Delete(rotation.old.clone()),
+    }
+}
+
+fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
+    match status(seen, &rotation.old) {
+        None => return Step::Hold(Hold::OldKeyGone(rotation.old.clone())),
+        Some(KeyStatus::Inactive) => {
+            return Step::SetStatus(rotation.old.clone(), KeyStatus::Active);
+        }
+        Some(KeyStatus::Active) => {}
+    }
+    let next = |delivery: &Delivery, at| match delivery.stage {
+        Stage::Writing | Stage::Written | Stage::ReadBack => Some(Step::Restore(at)),
+        Stage::Pending | Stage::Staged | Stage::Restored => None,
+    };
+    if let Some(step) = each(rotation, seen, next) {
+        return step;
+    }
+    match &rotation.new {
+        Some(new) if status(seen, new) == Some(KeyStatus::Active) => {
+            Step::SetStatus(new.clone(), KeyStatus::Inactive)
+        }
+        _ => Step::Enter(Phase::Retiring),
+    }
+}
+
+fn retiring(rotation: &Rotation, seen: &Seen) -> Step {
+    let Some(new) = &rotation.new else {
+        return Step::Enter(Phase::RolledBack);
+    };
+    match status(seen, new) {
+        None => return Step::Enter(Phase::RolledBack),
+        Some(KeyStatus::Active) => return awake(rotation, seen, new),
+        Some(KeyStatus::Inactive) => {}
+    }
+    let restored = |delivery: &Delivery| delivery.stage == Stage::Restored;
+    let delivered = rotation.deliveries.iter().any(restored);
+    let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
+    if delivered && seen.now < due {
+        return wait(due, format!("{new} to have been inactive long enough"));
+    }
+    Step::Delete(new.clone())
+}

@@ -1,0 +1,285 @@
+//! What a rotation needs of the world: the issuer of keys, evidence of their use, the places that
+//! keep them, and the journal.
+//!
+//! It protects one rule: every answer says what is known and what is not. An error is never read
+//! as "no" or "never", and an outcome that nobody knows has a variant of its own. Implementations
+//! live with the adapters; nothing here does I/O.
+
+use async_trait::async_trait;
+use keywright_base::{Secret, Timestamp};
+
+use crate::model::{KeyId, Pair, Rotation, RotationId};
+
+/// Why an issuer did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerError {
+    /// Too many requests; nothing was done.
+    #[error("the service asks to slow down")]
+    Throttled,
+    /// The caller may not do this; nothing was done. The action, and the service's own text.
+    #[error("not allowed to call {action}: {message}")]
+    Denied {
+        /// The policy action, for example `iam:CreateAccessKey`.
+        action: &'static str,
+        /// The service's sentence.
+        message: String,
+    },
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    NoSuchUser(String),
+    /// The user has no such key.
+    #[error("there is no key {0}")]
+    NoSuchKey(KeyId),
+    /// The user has as many keys as one may have.
+    #[error("the user has two access keys already")]
+    TwoKeys,
+    /// The request may have been carried out or not: the reply was lost.
+    #[error("no reply, so it is not known whether it was done: {0}")]
+    Unknown(String),
+    /// The request did not reach the service; nothing was done.
+    #[error("cannot reach the service: {0}")]
+    Unreachable(String),
+    /// Anything else that the service refused.
+    #[error("{code}: {message}")]
+    Refused {
+        /// The service's code.
+        code: String,
+        /// The service's sentence.
+        message: String,
+    },
+}
+
+/// A user as the issuer knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The unique id, which a user of the same name created later does not have.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// The name with its own spelling.
+    pub name: String,
+    /// The tags: the rotation's mark is among them.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Whether a key is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStatus {
+    /// It is.
+    Active,
+    /// It exists and is refused.
+    Inactive,
+}
+
+/// A key in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Whether it is accepted.
+    pub status: KeyStatus,
+    /// When it was created, by the service's clock.
+    pub created: Timestamp,
+}
+
+/// The keys of a user, and when the service said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// At most two.
+    pub keys: Vec<ListedKey>,
+    /// The service's own time (its `Date` header).
+    pub at: Timestamp,
+}
+
+/// Who a key belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The account, 12 digits.
+    pub account: String,
+    /// `aws:userid`: for a user its unique id.
+    pub user_id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+/// The answer to a call that was signed with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Accepted, as this identity.
+    Accepted(Identity),
+    /// The key is not known (yet, or any more).
+    NotKnown,
+}
+
+/// Issues and withdraws keys: IAM of Keywright or of AWS, under one caller's credentials.
+///
+/// No method retries a call that changes something; throttling and retries of calls that only read
+/// are the implementation's.
+#[async_trait]
+pub trait Issuer: Send + Sync {
+    /// Reads a user.
+    async fn user(&self, name: &str) -> Result<User, IssuerError>;
+
+    /// Lists the keys of a user.
+    async fn keys(&self, user: &str) -> Result<Listing, IssuerError>;
+
+    /// Creates a key. `token` is the same for every attempt of one rotation; an issuer that knows
+    /// idempotency tokens returns the same key for it, so that a lost reply can be asked for again.
+    async fn create(&self, user: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError>;
+
+    /// Whether [`Issuer::create`] may be repeated with the same token.
+    fn repeats_create(&self) -> bool;
+
+    /// Activates or deactivates a key. Setting what is set already is success.
+    async fn set_status(
+        &self,
+        user: &str,
+        key: &KeyId,
+        status: KeyStatus,
+    ) -> Result<(), IssuerError>;
+
+    /// Deletes a key.
+    async fn delete(&self, user: &str, key: &KeyId) -> Result<(), IssuerError>;
+
+    /// Sets a tag of the user.
+    async fn tag(&self, user: &str, key: &str, value: &str) -> Result<(), IssuerError>;
+
+    /// Removes a tag of the user.
+    async fn untag(&self, user: &str, key: &str) -> Result<(), IssuerError>;
+
+    /// Asks one of the endpoints (0 to [`Issuer::endpoints`] − 1) who the pair belongs to, signed
+    /// with the pair itself.
+    async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError>;
+
+    /// How many endpoints can verify, 1 or more.
+    fn endpoints(&self) -> usize;
+
+    /// The key that signs this issuer's own calls, where it is a long-term one.
+    fn signer(&self) -> Option<KeyId>;
+
+    /// Signs with this pair from now on: the rotator's own key is being rotated.
+    fn adopt(&self, pair: &Pair);
+
+    /// Signs with what it signed with before [`Issuer::adopt`].
+    fn revert(&self);
+}
+
+/// The last use of a key, as coarse as the service tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUse {
+    /// When; a lower bound, since services publish late and round.
+    pub at: Timestamp,
+    /// The service that was called, for example `s3`.
+    pub service: String,
+    /// The region.
+    pub region: String,
+}
+
+/// Correctly signed attempts with an inactive key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// When last.
+    pub at: Timestamp,
+    /// How often.
+    pub count: u64,
+    /// From where.
+    pub source_address: String,
+    /// With what.
+    pub user_agent: String,
+    /// What for.
+    pub action: String,
+}
+
+/// Evidence of who uses a key.
+#[async_trait]
+pub trait Usage: Send + Sync {
+    /// The last use; `None` only if the service says that there was none since it keeps count.
+    async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
+
+    /// Attempts since the key is inactive; `None` where the service does not record them.
+    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError>;
+}
+
+/// Why a sink did not do what it was asked. Texts never hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// It may work later: down, busy, full, throttled.
+    #[error("{0}")]
+    Later(String),
+    /// It will not work until a person changes something: missing, refused, malformed.
+    #[error("{0}")]
+    Never(String),
+}
+
+/// What a sink holds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// This pair.
+    Pair(Pair),
+    /// This key; the secret cannot be read back from it.
+    Key(KeyId),
+    /// No pair, or one that cannot be told apart.
+    Nothing,
+    /// The sink cannot be read at all, by its nature (a command, a webhook).
+    Unreadable,
+}
+
+/// What a sink needs to be put back as it was. Sealed in the journal before anything is written.
+pub type Backup = Secret<Vec<u8>>;
+
+/// A place that keeps a pair for its consumers.
+///
+/// Every method may be called again after a crash, at any point, with the same arguments, and then
+/// ends the same. A consumer sees the old pair or the new pair, never a mixture.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// What it is called, for example `aws-profile:default`; unique within a rotation.
+    fn name(&self) -> &str;
+
+    /// Checks that the sink can be written, without changing what consumers see, and returns what
+    /// [`Sink::restore`] needs.
+    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError>;
+
+    /// Makes the pair what consumers see.
+    async fn commit(&self, rotation: &RotationId, pair: &Pair) -> Result<(), SinkError>;
+
+    /// What consumers see now.
+    async fn read_back(&self) -> Result<Held, SinkError>;
+
+    /// Puts back what [`Sink::stage`] found.
+    async fn restore(&self, rotation: &RotationId, backup: &Backup) -> Result<(), SinkError>;
+}
+
+/// Why the journal did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// Another generation is stored: someone else went on with this rotation.
+    #[error("another process went on with this rotation")]
+    Conflict,
+    /// An open rotation of this user exists.
+    #[error("rotation {0} of this user is open")]
+    Open(RotationId),
+    /// It cannot be read or written.
+    #[error("the journal cannot be used: {0}")]
+    Unavailable(String),
+}
+
+/// Where rotations are kept. What a method acknowledges is durable.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Adds a rotation of generation 1; at most one of a user is open.
+    async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError>;
+
+    /// Replaces a rotation if its stored generation is one less, and appends to its history.
+    async fn advance(&self, rotation: &Rotation, event: &str) -> Result<(), JournalError>;
+
+    /// A rotation by id.
+    async fn rotation(&self, id: &RotationId) -> Result<Option<Rotation>, JournalError>;
+
+    /// The open rotation of a user, by account and unique id.
+    async fn open_of(&self, account: &str, user_id: &str)
+    -> Result<Option<Rotation>, JournalError>;
+
+    /// Every open rotation.
+    async fn open(&self) -> Result<Vec<RotationId>, JournalError>;
+}
