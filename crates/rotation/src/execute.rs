@@ -9,7 +9,7 @@ use keywright_base::{Clock, Timestamp, limits};
 
 use crate::{
     model::{Delivery, Hold, KeyId, Orphan, Pair, Phase, Rotation, RotationId, Rules, Stage},
-    plan::{MARK, Seen, Step, evidence, plan},
+    plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan},
     ports::{
         Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink, SinkError,
         Usage, Verdict,
@@ -318,7 +318,7 @@ impl Executor<'_> {
             Step::Mark(_) => Ok(Tick::Went("marked the user".to_owned())),
             Step::Enter(phase) => self.enter(rotation, phase, seen.now).await,
             Step::Create => self.create(rotation, seen).await,
-            Step::CreateAgain => self.ask_for_key(rotation, seen.now).await,
+            Step::CreateAgain => self.create_again(rotation).await,
             Step::Adopt(key) => {
                 let event = format!("{key} was created and its secret lost: it is to go");
                 rotation.orphan = Some(Orphan {
@@ -340,7 +340,6 @@ impl Executor<'_> {
             Step::Restore(at) => self.restore(rotation, at, seen.now).await,
             Step::SetStatus(key, status) => self.set_status(rotation, &key, status, seen.now).await,
             Step::Delete(key) => self.delete(rotation, &key, seen.now).await,
-            Step::RollBack(why) => self.give_up(rotation, why, seen.now).await,
         }
     }
 
@@ -398,25 +397,33 @@ impl Executor<'_> {
     async fn ask_for_key(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
         let token = rotation.id.0.clone();
         match self.issuer.create(&rotation.user, &token).await {
-            Ok((pair, created)) => {
-                let event = format!("{} was created", pair.id);
-                rotation.new = Some(pair.id);
-                rotation.secrets.new = Some(pair.secret);
-                rotation.enter(Phase::Created, created);
-                self.advance(rotation, &event).await
-            }
+            Ok((pair, created)) => self.created(rotation, pair, created).await,
             Err(error @ IssuerError::Unknown(_)) => Err(error.into()),
             Err(error) => {
                 // Nothing was created: the plan is as good as before.
-                let settle = rotation.rules.settle_secs;
                 rotation.enter(Phase::Planned, now);
                 if error == IssuerError::TwoKeys {
-                    rotation.not_before = now.plus_secs(settle);
+                    rotation.not_before = now.plus_secs(SETTLE_SECS);
                 }
                 self.advance(rotation, "no key was created").await?;
                 Err(error.into())
             }
         }
+    }
+
+    /// A failure says nothing about the call before, whose outcome stays unknown.
+    async fn create_again(&self, rotation: Rotation) -> Outcome {
+        let token = rotation.id.0.clone();
+        let (pair, created) = self.issuer.create(&rotation.user, &token).await?;
+        self.created(rotation, pair, created).await
+    }
+
+    async fn created(&self, mut rotation: Rotation, pair: Pair, at: Timestamp) -> Outcome {
+        let event = format!("{} was created", pair.id);
+        rotation.new = Some(pair.id);
+        rotation.secrets.new = Some(pair.secret);
+        rotation.enter(Phase::Created, at);
+        self.advance(rotation, &event).await
     }
 
     async fn orphan_rests(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
@@ -439,21 +446,35 @@ impl Executor<'_> {
                 Verdict::Accepted(identity) if is_intended(&rotation, &identity) => {}
                 Verdict::Accepted(identity) => {
                     let why = format!("the new key belongs to {}", identity.arn);
-                    return match rotation.phase {
-                        Phase::Created => self.give_up(rotation, why, now).await,
-                        _ => self.hold(rotation, Hold::NotVerified(why)).await,
-                    };
+                    return self.not_verified(rotation, why, now).await;
                 }
-                Verdict::NotKnown => {
-                    let until = now.plus_secs(VERIFY_PAUSE_SECS);
-                    let why = "the new key to be accepted".to_owned();
-                    return Ok(Tick::Wait { until, why });
-                }
+                Verdict::NotKnown => return self.not_known(rotation, now).await,
             }
         }
         rotation.verified = true;
         let event = format!("{} was accepted, several times in a row", pair.id);
         self.advance(rotation, &event).await
+    }
+
+    /// A key may be unknown for a while. Only an answer counts: a service that cannot be reached
+    /// says nothing about the key.
+    async fn not_known(&self, rotation: Rotation, now: Timestamp) -> Outcome {
+        let within = rotation.rules.verify_within_secs;
+        if now > rotation.since.plus_secs(within) {
+            let why = format!("the new key was not accepted within {within} seconds");
+            return self.not_verified(rotation, why, now).await;
+        }
+        let until = now.plus_secs(VERIFY_PAUSE_SECS);
+        let why = "the new key to be accepted".to_owned();
+        Ok(Tick::Wait { until, why })
+    }
+
+    /// Before anyone has the new key it is simply put away; later a person must look.
+    async fn not_verified(&self, rotation: Rotation, why: String, now: Timestamp) -> Outcome {
+        match rotation.phase {
+            Phase::Created => self.give_up(rotation, why, now).await,
+            _ => self.hold(rotation, Hold::NotVerified(why)).await,
+        }
     }
 
     fn sink(&self, rotation: &Rotation, at: usize) -> Result<&dyn Sink, Stopped> {
@@ -617,7 +638,7 @@ impl Executor<'_> {
         let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
         if orphan == Some(key) {
             rotation.orphan = None;
-            rotation.not_before = now.plus_secs(rotation.rules.settle_secs);
+            rotation.not_before = now.plus_secs(SETTLE_SECS);
             return self.advance(rotation, &event).await;
         }
         self.unmark(&rotation).await?;

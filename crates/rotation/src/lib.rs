@@ -9,3 +9,9 @@ pub mod execute;
 pub mod model;
 pub mod plan;
 pub mod ports;
+
+#[cfg(any(test, feature = "simulator"))]
+pub mod simulator;
+
+#[cfg(test)]
+mod tests;

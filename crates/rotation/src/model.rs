@@ -51,8 +51,6 @@ pub struct Rules {
     pub observe_secs: i64,
     /// How long the old key stays inactive before it is deleted.
     pub dwell_secs: i64,
-    /// How long listings may lag behind what was done.
-    pub settle_secs: i64,
 }
 
 impl Rules {
@@ -62,7 +60,6 @@ impl Rules {
         verify_within_secs: 300,
         observe_secs: 24 * 3600,
         dwell_secs: 7 * 24 * 3600,
-        settle_secs: 60,
     };
 
     /// For a key that has leaked: does not wait for it to be quiet. It is still verified, delivered

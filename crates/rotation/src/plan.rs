@@ -12,6 +12,8 @@ use crate::{
     ports::{KeyStatus, LastUse, ListedKey, User},
 };
 
+/// How long listings may lag behind what was done, in seconds.
+pub(crate) const SETTLE_SECS: i64 = 60;
 /// How long an idempotency token is surely remembered, in seconds: two thirds of what is promised.
 const TOKEN_SECS: i64 = 600;
 /// How much later than it was asked for a key may have been created, in seconds.
@@ -84,8 +86,6 @@ pub enum Step {
     SetStatus(KeyId, KeyStatus),
     /// Delete a key.
     Delete(KeyId),
-    /// Put everything back, because of this.
-    RollBack(String),
 }
 
 /// The key whose last use the planner needs to know.
@@ -159,7 +159,7 @@ fn status(seen: &Seen, key: &KeyId) -> Option<KeyStatus> {
 /// Nothing goes on without a new key that works.
 fn new_key_gone(rotation: &Rotation, seen: &Seen) -> Option<Step> {
     let new = rotation.new.as_ref()?;
-    let lagging = seen.now < rotation.since.plus_secs(rotation.rules.settle_secs);
+    let lagging = seen.now < rotation.since.plus_secs(SETTLE_SECS);
     match status(seen, new) {
         Some(KeyStatus::Active) => None,
         None if lagging => None,
@@ -187,7 +187,8 @@ fn orphaned(orphan: &Orphan, seen: &Seen) -> Step {
     }
     match (status(seen, &orphan.key), orphan.inactive_since) {
         (None, _) => Step::Forget,
-        (Some(_), Some(since)) => {
+        (Some(KeyStatus::Active), Some(since)) => awake(since, seen, &orphan.key),
+        (Some(KeyStatus::Inactive), Some(since)) => {
             let due = since.plus_secs(ORPHAN_DWELL_SECS);
             if seen.now < due {
                 return wait(
@@ -210,7 +211,7 @@ fn creating(rotation: &Rotation, seen: &Seen) -> Step {
     }
     let known = |key: &&ListedKey| !rotation.pre_image.contains(&key.id);
     let extra: Vec<&ListedKey> = seen.keys.iter().filter(known).collect();
-    let settled = asked.plus_secs(rotation.rules.settle_secs);
+    let settled = asked.plus_secs(SETTLE_SECS);
     match extra.as_slice() {
         [] if seen.now < settled => wait(settled, "listings to show whether the key was created"),
         [] => Step::Enter(Phase::Planned),
@@ -227,12 +228,6 @@ fn created(rotation: &Rotation, seen: &Seen) -> Step {
     }
     if rotation.verified {
         return Step::Enter(Phase::Distributing);
-    }
-    let within = rotation.rules.verify_within_secs;
-    if seen.now > rotation.since.plus_secs(within) {
-        return Step::RollBack(format!(
-            "the new key was not accepted within {within} seconds"
-        ));
     }
     Step::Verify
 }
@@ -330,11 +325,6 @@ fn confirming(rotation: &Rotation, seen: &Seen) -> Step {
         return Step::Enter(Phase::Observing);
     }
     if !rotation.verified {
-        let within = rotation.rules.verify_within_secs;
-        if seen.now > rotation.since.plus_secs(within) {
-            let why = format!("the new key was no longer accepted for {within} seconds");
-            return Step::Hold(Hold::NotVerified(why));
-        }
         return Step::Verify;
     }
     let next = |delivery: &Delivery, at| match delivery.stage {
@@ -356,8 +346,8 @@ fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
 }
 
 /// Why a key that should rest does not: a listing that lags, or somebody who activated it.
-fn awake(rotation: &Rotation, seen: &Seen, key: &KeyId) -> Step {
-    let settled = rotation.since.plus_secs(rotation.rules.settle_secs);
+fn awake(since: Timestamp, seen: &Seen, key: &KeyId) -> Step {
+    let settled = since.plus_secs(SETTLE_SECS);
     if seen.now < settled {
         return wait(settled, "listings to show the key inactive");
     }
@@ -371,7 +361,7 @@ fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
     let old = &rotation.old;
     match status(seen, old) {
         None => return Step::Enter(Phase::Done),
-        Some(KeyStatus::Active) => return awake(rotation, seen, old),
+        Some(KeyStatus::Active) => return awake(rotation.since, seen, old),
         Some(KeyStatus::Inactive) => {}
     }
     let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
@@ -421,7 +411,7 @@ fn retiring(rotation: &Rotation, seen: &Seen) -> Step {
     };
     match status(seen, new) {
         None => return Step::Enter(Phase::RolledBack),
-        Some(KeyStatus::Active) => return awake(rotation, seen, new),
+        Some(KeyStatus::Active) => return awake(rotation.since, seen, new),
         Some(KeyStatus::Inactive) => {}
     }
     let restored = |delivery: &Delivery| delivery.stage == Stage::Restored;

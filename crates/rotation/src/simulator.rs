@@ -1,0 +1,13 @@
+//! A deterministic simulator: the real planner and the real executor in a world made of numbers.
+//!
+//! It protects the safety property by trying to break it: with virtual time, dying processes, lost
+//! replies, lagging listings, slow propagation, throttling, failing sinks, a second rotator, a
+//! person who meddles and consumers nobody knows of. A seed replays its run.
+
+mod ports;
+mod run;
+mod world;
+
+pub use ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink};
+pub use run::{ACCOUNT, Dice, Rotator, held_as, live, run, stranger};
+pub use world::{Consumer, Hand, Key, Store, World};

@@ -1,0 +1,519 @@
+//! The ports of the simulated world, with faults: before or after each call takes effect, the
+//! caller may die, the reply may be lost, the service may be busy or gone.
+//!
+//! It protects the simulator's worth: whatever can go wrong between two lines of the executor goes
+//! wrong here, chosen by a seed. A caller that dies never comes back from its call.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret, Timestamp};
+
+use super::world::{Hand, World};
+use crate::{
+    model::{KeyId, Pair, Rotation, RotationId},
+    ports::{
+        Attempt, Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus,
+        LastUse, Listing, Sink, SinkError, Usage, User, Verdict,
+    },
+};
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// The caller dies before it takes effect.
+    DieBefore,
+    /// The caller dies after it took effect.
+    DieAfter,
+    /// It takes effect and the reply is lost.
+    Lost,
+    /// It does not take effect: unreachable, busy, full.
+    Fails,
+    /// It does not take effect: asked to slow down.
+    Throttled,
+}
+
+/// Decides what goes wrong, by the name of the call.
+pub type Faults = Box<dyn FnMut(&str) -> Fault + Send>;
+
+/// Everything that simulated rotators share.
+pub struct Shared {
+    world: Mutex<World>,
+    faults: Mutex<Faults>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.world.fmt(f)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// A world where everything works.
+    pub fn new(world: World) -> Arc<Self> {
+        Arc::new(Self {
+            world: Mutex::new(world),
+            faults: Mutex::new(Box::new(|_| Fault::None)),
+        })
+    }
+
+    /// The world.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        locked(&self.world)
+    }
+
+    /// Lets this decide what goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        *locked(&self.faults) = faults;
+    }
+
+    /// Carries out a call with its fault; `None` when the reply is lost.
+    async fn call<T>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut World) -> T + Send,
+    ) -> Result<T, Fault> {
+        let fault = locked(&self.faults)(name);
+        match fault {
+            Fault::None => Ok(act(&mut self.world())),
+            Fault::DieBefore => std::future::pending().await,
+            Fault::DieAfter => {
+                act(&mut self.world());
+                std::future::pending().await
+            }
+            Fault::Lost => {
+                act(&mut self.world());
+                Err(Fault::Lost)
+            }
+            Fault::Fails | Fault::Throttled => Err(fault),
+        }
+    }
+}
+
+fn issuer_error(fault: Fault) -> IssuerError {
+    match fault {
+        Fault::Throttled => IssuerError::Throttled,
+        Fault::Lost => IssuerError::Unknown("simulated".to_owned()),
+        _ => IssuerError::Unreachable("simulated".to_owned()),
+    }
+}
+
+/// The simulated IAM, as one rotator sees it.
+#[derive(Debug)]
+pub struct SimIssuer {
+    /// The world.
+    pub shared: Arc<Shared>,
+    /// The rotator's number.
+    pub rotator: usize,
+    /// Whether it knows idempotency tokens.
+    pub repeats: bool,
+    /// The rotator's own key, if it rotates itself.
+    pub own: Mutex<Option<Pair>>,
+    /// What [`Issuer::adopt`] was given.
+    pub adopted: Mutex<Option<Pair>>,
+    /// How wrong the rotator's clock is, in seconds.
+    pub skew: i64,
+}
+
+impl SimIssuer {
+    /// A rotator with credentials of its own.
+    pub fn new(shared: &Arc<Shared>, rotator: usize) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            rotator,
+            repeats: false,
+            own: Mutex::new(None),
+            adopted: Mutex::new(None),
+            skew: 0,
+        }
+    }
+
+    fn signing(&self) -> Option<Pair> {
+        let adopted = locked(&self.adopted).clone();
+        adopted.or_else(|| locked(&self.own).clone())
+    }
+
+    async fn call<T: Send>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut World) -> Result<T, IssuerError> + Send,
+    ) -> Result<T, IssuerError> {
+        let signing = self.signing();
+        let acted = self.shared.call(name, move |world| {
+            if let Some(pair) = &signing {
+                if !world.accepts(pair, 0) {
+                    return Err(IssuerError::Refused {
+                        code: "InvalidClientTokenId".to_owned(),
+                        message: "The security token included in the request is invalid.".into(),
+                    });
+                }
+                let now = world.now;
+                if let Some(key) = world.key(&pair.id) {
+                    key.used = Some(now);
+                }
+            }
+            act(world)
+        });
+        acted.await.map_err(issuer_error)?
+    }
+
+    /// Nobody but the maker, and whoever was told to replace it, may touch a key.
+    fn check_touch(&self, world: &mut World, id: &KeyId, what: &str) {
+        let first = world
+            .keys
+            .iter()
+            .chain(&world.gone)
+            .map(|key| &key.pair.id)
+            .min();
+        let old = first == Some(id);
+        let ours = world
+            .keys
+            .iter()
+            .any(|key| key.pair.id == *id && key.maker == Hand::Rotator(self.rotator));
+        if !old && !ours && world.keys.iter().any(|key| key.pair.id == *id) {
+            let text = format!("rotator {} touched {id}: {what}", self.rotator);
+            world.violations.push(text);
+        }
+    }
+}
+
+#[async_trait]
+impl Issuer for SimIssuer {
+    async fn user(&self, name: &str) -> Result<User, IssuerError> {
+        let name = name.to_owned();
+        self.call("user", |world| {
+            Ok(User {
+                id: world.user_id.clone(),
+                arn: format!("arn:aws:iam::123456789012:user/{name}"),
+                name,
+                tags: world.tags.clone().into_iter().collect(),
+            })
+        })
+        .await
+    }
+
+    async fn keys(&self, _: &str) -> Result<Listing, IssuerError> {
+        self.call("keys", |world| {
+            Ok(Listing {
+                keys: world.listed(),
+                at: Timestamp::from_secs(world.now),
+            })
+        })
+        .await
+    }
+
+    async fn create(&self, _: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError> {
+        let (maker, repeats) = (Hand::Rotator(self.rotator), self.repeats);
+        let token = token.to_owned();
+        self.call("create", move |world| {
+            let known = world.tokens.get(&token).filter(|_| repeats).cloned();
+            if let Some(key) = known.and_then(|id| world.key(&id).cloned()) {
+                return Ok((key.pair, Timestamp::from_secs(key.created)));
+            }
+            if world.keys.len() >= 2 {
+                return Err(IssuerError::TwoKeys);
+            }
+            let pair = world.make(maker);
+            world.tokens.insert(token, pair.id.clone());
+            Ok((pair, Timestamp::from_secs(world.now)))
+        })
+        .await
+    }
+
+    fn repeats_create(&self) -> bool {
+        self.repeats
+    }
+
+    async fn set_status(&self, _: &str, key: &KeyId, status: KeyStatus) -> Result<(), IssuerError> {
+        self.call("set_status", |world| {
+            self.check_touch(world, key, "set status");
+            let found = world.key(key);
+            let found = found.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
+            found.status = status;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn delete(&self, _: &str, key: &KeyId) -> Result<(), IssuerError> {
+        self.call("delete", |world| {
+            self.check_touch(world, key, "delete");
+            let at = world.keys.iter().position(|listed| listed.pair.id == *key);
+            let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
+            let gone = world.keys.remove(at);
+            if gone.status == KeyStatus::Active {
+                world
+                    .violations
+                    .push(format!("{key} was deleted while active"));
+            }
+            world.gone.push(gone);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn tag(&self, _: &str, key: &str, value: &str) -> Result<(), IssuerError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.call("tag", move |world| {
+            world.tags.insert(key, value);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn untag(&self, _: &str, key: &str) -> Result<(), IssuerError> {
+        self.call("untag", |world| {
+            world.tags.remove(key);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError> {
+        let asked = self.shared.call("verify", |world| {
+            if !world.accepts(pair, endpoint) {
+                return Verdict::NotKnown;
+            }
+            Verdict::Accepted(Identity {
+                account: "123456789012".to_owned(),
+                user_id: world.user_id.clone(),
+                arn: "arn:aws:iam::123456789012:user/RotateKeyUser".to_owned(),
+            })
+        });
+        asked.await.map_err(issuer_error)
+    }
+
+    fn endpoints(&self) -> usize {
+        self.shared.world().endpoints
+    }
+
+    fn signer(&self) -> Option<KeyId> {
+        self.signing().map(|pair| pair.id)
+    }
+
+    fn adopt(&self, pair: &Pair) {
+        *locked(&self.adopted) = Some(pair.clone());
+    }
+
+    fn revert(&self) {
+        *locked(&self.adopted) = None;
+    }
+}
+
+#[async_trait]
+impl Usage for SimIssuer {
+    async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
+        self.call("last_use", |world| {
+            let used = world.key(key).and_then(|key| key.used);
+            // As coarse as AWS: a quarter of an hour.
+            Ok(used.map(|at| LastUse {
+                at: Timestamp::from_secs(at / 900 * 900),
+                service: "s3".to_owned(),
+                region: "ap-south-1".to_owned(),
+            }))
+        })
+        .await
+    }
+
+    async fn attempts(&self, _: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {
+        Ok(None)
+    }
+}
+
+impl Clock for SimIssuer {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(self.shared.world().now + self.skew)
+    }
+}
+
+/// A simulated sink, by its number.
+#[derive(Debug)]
+pub struct SimSink {
+    shared: Arc<Shared>,
+    number: usize,
+    name: String,
+    journal: Arc<SimJournal>,
+}
+
+impl SimSink {
+    /// The sink with this number; the journal is asked whether a pair that comes is kept in it.
+    pub fn new(shared: &Arc<Shared>, number: usize, journal: &Arc<SimJournal>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            number,
+            name: format!("sink-{number}"),
+            journal: Arc::clone(journal),
+        }
+    }
+
+    async fn call<T: Send>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut Pair, &mut Vec<String>) -> T + Send,
+    ) -> Result<T, SinkError> {
+        let number = self.number;
+        let acted = self.shared.call(name, move |world| {
+            let World {
+                now,
+                sinks,
+                violations,
+                ..
+            } = world;
+            let Some(store) = sinks.get_mut(number) else {
+                return Err(SinkError::Never("no such sink".to_owned()));
+            };
+            if store.refused {
+                return Err(SinkError::Never("refused".to_owned()));
+            }
+            if *now < store.down_until {
+                return Err(SinkError::Later("down".to_owned()));
+            }
+            Ok(act(&mut store.held, violations))
+        });
+        let lost = |_| SinkError::Later("no reply".to_owned());
+        acted.await.map_err(lost)?
+    }
+}
+
+#[async_trait]
+impl Sink for SimSink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+        let text = self.call("stage", |held, _| {
+            format!("{} {}", held.id, held.secret.expose())
+        });
+        Ok(Secret::new(text.await?.into_bytes()))
+    }
+
+    async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+        let kept = self.journal.keeps(pair);
+        self.call("commit", |held, violations| {
+            if !kept {
+                violations.push(format!("{} was delivered and is in no journal", pair.id));
+            }
+            *held = pair.clone();
+        })
+        .await
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        self.call("read_back", |held, _| Held::Pair(held.clone()))
+            .await
+    }
+
+    async fn restore(&self, _: &RotationId, backup: &Backup) -> Result<(), SinkError> {
+        let text = String::from_utf8_lossy(backup.expose()).into_owned();
+        self.call("restore", |held, _| {
+            if let Some((id, secret)) = text.split_once(' ') {
+                *held = Pair {
+                    id: KeyId(id.to_owned()),
+                    secret: Secret::new(secret.to_owned()),
+                };
+            }
+        })
+        .await
+    }
+}
+
+/// A journal in memory that survives its rotator.
+#[derive(Debug)]
+pub struct SimJournal {
+    shared: Arc<Shared>,
+    kept: Mutex<BTreeMap<RotationId, Rotation>>,
+    events: Mutex<Vec<String>>,
+}
+
+impl SimJournal {
+    /// An empty one.
+    pub fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self {
+            shared: Arc::clone(shared),
+            kept: Mutex::default(),
+            events: Mutex::default(),
+        })
+    }
+
+    fn keeps(&self, pair: &Pair) -> bool {
+        let kept = locked(&self.kept);
+        kept.values()
+            .any(|rotation| rotation.pair().as_ref() == Some(pair))
+    }
+
+    /// A rotation as it is kept.
+    pub fn get(&self, id: &RotationId) -> Option<Rotation> {
+        locked(&self.kept).get(id).cloned()
+    }
+
+    /// What was written, in order.
+    pub fn events(&self) -> Vec<String> {
+        locked(&self.events).clone()
+    }
+
+    async fn call<T: Send>(
+        &self,
+        name: &str,
+        act: impl FnOnce(&mut BTreeMap<RotationId, Rotation>) -> Result<T, JournalError> + Send,
+    ) -> Result<T, JournalError> {
+        let lost = |_| JournalError::Unavailable("simulated".to_owned());
+        let acted = self.shared.call(name, |_| act(&mut locked(&self.kept)));
+        acted.await.map_err(lost)?
+    }
+}
+
+#[async_trait]
+impl Journal for SimJournal {
+    async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError> {
+        let rotation = rotation.clone();
+        self.call("begin", move |kept| {
+            let open = kept.values().find(|kept| !kept.phase.is_over());
+            if let Some(open) = open {
+                return Err(JournalError::Open(open.id.clone()));
+            }
+            kept.insert(rotation.id.clone(), rotation);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn advance(&self, rotation: &Rotation, event: &str) -> Result<(), JournalError> {
+        let rotation = rotation.clone();
+        self.call("advance", move |kept| {
+            let stored = kept.get(&rotation.id).map(|kept| kept.generation);
+            if stored.map(|stored| stored + 1) != Some(rotation.generation) {
+                return Err(JournalError::Conflict);
+            }
+            locked(&self.events).push(event.to_owned());
+            kept.insert(rotation.id.clone(), rotation);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn rotation(&self, id: &RotationId) -> Result<Option<Rotation>, JournalError> {
+        Ok(self.get(id))
+    }
+
+    async fn open_of(&self, _: &str, user_id: &str) -> Result<Option<Rotation>, JournalError> {
+        let kept = locked(&self.kept);
+        let mut open = kept.values().filter(|kept| !kept.phase.is_over());
+        Ok(open.find(|kept| kept.user_id == user_id).cloned())
+    }
+
+    async fn open(&self) -> Result<Vec<RotationId>, JournalError> {
+        let kept = locked(&self.kept);
+        let open = kept.values().filter(|kept| !kept.phase.is_over());
+        Ok(open.map(|kept| kept.id.clone()).collect())
+    }
+}

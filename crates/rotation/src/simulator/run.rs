@@ -1,0 +1,462 @@
+//! One run of a seed: a world, one or two rotators, consumers, a person who meddles, and faults at
+//! any call; until everything has calmed down.
+//!
+//! It asserts the safety property after every step, and at the end that the rotation came to its
+//! end or stopped for a reason. The same seed always gives the same run.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
+
+use keywright_base::{Secret, Timestamp};
+
+use super::{
+    ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink},
+    world::{Consumer, Hand, Key, World},
+};
+use crate::{
+    execute::{Executor, Order, Stopped, Tick},
+    model::{Hold, Pair, Phase, Rotation, RotationId, Rules},
+    ports::{KeyStatus, Sink},
+};
+
+/// The account of the simulated user.
+pub const ACCOUNT: &str = "123456789012";
+/// Steps after which a run that has not ended has failed.
+const STEPS_MAX: usize = 4000;
+
+/// Stops after which a rotator gives up where a person may have withdrawn its own credentials.
+const STOPS_MAX: u32 = 200;
+
+/// Numbers from a seed.
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// From a seed.
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number below a bound.
+    pub const fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    /// True once in `n`.
+    pub const fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn secs(&mut self, bound: u64) -> i64 {
+        i64::try_from(self.below(bound)).unwrap_or(0)
+    }
+}
+
+/// Runs a call of the simulated world; `None` when the caller died in it.
+pub fn live<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// A rotator: what survives its death is its journal.
+#[derive(Debug)]
+pub struct Rotator {
+    /// Its own view of the world.
+    pub issuer: SimIssuer,
+    /// Its journal.
+    pub journal: Arc<SimJournal>,
+    /// Its sinks.
+    pub sinks: Vec<SimSink>,
+    /// Its rotation's id.
+    pub id: RotationId,
+    /// Whether the rotation is in the journal.
+    pub begun: bool,
+    /// Whether it has nothing more to do, and why.
+    pub ended: Option<String>,
+}
+
+impl Rotator {
+    /// A rotator of every sink.
+    pub fn new(shared: &Arc<Shared>, number: usize) -> Self {
+        let journal = SimJournal::new(shared);
+        let sinks = shared.world().sinks.len();
+        Self {
+            issuer: SimIssuer::new(shared, number),
+            sinks: (0..sinks)
+                .map(|sink| SimSink::new(shared, sink, &journal))
+                .collect(),
+            journal,
+            id: RotationId(format!("rotation-{number}")),
+            begun: false,
+            ended: None,
+        }
+    }
+
+    /// The rotation as it is written down.
+    pub fn rotation(&self) -> Option<Rotation> {
+        self.journal.get(&self.id)
+    }
+
+    /// The executor of this moment.
+    pub fn executor(&self) -> Executor<'_> {
+        Executor {
+            issuer: &self.issuer,
+            usage: &self.issuer,
+            sinks: self.sinks.iter().map(|sink| sink as &dyn Sink).collect(),
+            journal: &*self.journal,
+            clock: &self.issuer,
+        }
+    }
+
+    /// Drafts and begins.
+    pub async fn begin(&self, rules: Rules) -> Result<(), Stopped> {
+        let order = Order {
+            id: self.id.clone(),
+            account: ACCOUNT.to_owned(),
+            user: "RotateKeyUser".to_owned(),
+            old: None,
+            rules,
+        };
+        let executor = self.executor();
+        let rotation = executor.draft(order).await?;
+        executor.begin(&rotation).await
+    }
+
+    /// A new process in the place of the one that died.
+    fn revive(&mut self, shared: &Arc<Shared>) {
+        let fresh = SimIssuer::new(shared, self.issuer.rotator);
+        let own = self.issuer.own.get_mut().ok().and_then(|own| own.take());
+        // Its own credentials are those of the first sink, as of now.
+        let held = shared.world().sinks.first().map(|sink| sink.held.clone());
+        self.issuer = SimIssuer {
+            repeats: self.issuer.repeats,
+            own: Mutex::new(own.and(held)),
+            ..fresh
+        };
+        self.begun = self.rotation().is_some();
+    }
+}
+
+/// What a run consists of, thrown from its seed.
+#[derive(Debug)]
+struct Cast {
+    dice: Dice,
+    shared: Arc<Shared>,
+    rotators: Vec<Rotator>,
+    meddling: u64,
+    meddled: bool,
+    stops: u32,
+    unknown: bool,
+    trace: Vec<String>,
+}
+
+/// Runs a seed.
+///
+/// # Errors
+/// What must not happen, and the trace of the run.
+pub fn run(seed: u64) -> Result<Phase, String> {
+    let mut cast = Cast::throw(seed);
+    let outcome = cast.play();
+    outcome.map_err(|what| {
+        let tail = cast.trace.len().saturating_sub(60);
+        let trace = cast.trace.get(tail..).unwrap_or_default().join("\n");
+        format!("seed {seed}: {what}\n{trace}")
+    })
+}
+
+impl Cast {
+    fn throw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let sinks = usize::try_from(dice.below(3) + 1).unwrap_or(1);
+        let mut world = World::new(sinks);
+        world.propagation = dice.secs(20);
+        world.lag = dice.secs(30);
+        let unknown = dice.one_in(4);
+        if unknown {
+            let holds = world.sinks.first().map(|sink| sink.held.clone());
+            world.consumers.extend(holds.map(|holds| Consumer {
+                reads: None,
+                holds,
+                uses_every: 600 * (1 + dice.secs(36)),
+                reads_every: 3600,
+            }));
+        }
+        let shared = Shared::new(world);
+        let count = if dice.one_in(3) { 2 } else { 1 };
+        let mut rotators: Vec<_> = (0..count).map(|at| Rotator::new(&shared, at)).collect();
+        for rotator in &mut rotators {
+            rotator.issuer.repeats = dice.one_in(2);
+        }
+        if let [only] = rotators.as_mut_slice()
+            && dice.one_in(4)
+        {
+            let own = shared.world().sinks.first().map(|sink| sink.held.clone());
+            only.issuer.own = Mutex::new(own);
+        }
+        let meddling = if dice.one_in(3) { 1 + dice.below(2) } else { 0 };
+        let faults = dice.below(40);
+        shared.set_faults(faults_from(dice.clone(), faults));
+        Self {
+            dice,
+            shared,
+            rotators,
+            meddling,
+            meddled: meddling > 0,
+            stops: 0,
+            unknown,
+            trace: vec![format!("{sinks} sinks, {count} rotators, {faults} faults")],
+        }
+    }
+
+    fn play(&mut self) -> Result<Phase, String> {
+        let calm = !self.meddled && self.rotators.len() == 1 && !self.unknown;
+        for _ in 0..STEPS_MAX {
+            let count = u64::try_from(self.rotators.len()).unwrap_or(1);
+            let turn = usize::try_from(self.dice.below(count)).unwrap_or(0);
+            let pause = self.turn(turn);
+            self.check()?;
+            if self.meddling > 0 && self.dice.one_in(12) {
+                self.meddle();
+                self.meddling -= 1;
+            }
+            self.shared.world().pass(pause);
+            self.check()?;
+            if self.rotators.iter().all(|rotator| rotator.ended.is_some()) {
+                return self.end(calm);
+            }
+        }
+        Err("it did not come to an end".to_owned())
+    }
+
+    /// One rotator's turn; the seconds until the next.
+    fn turn(&mut self, at: usize) -> i64 {
+        let Some(rotator) = self.rotators.get_mut(at).filter(|r| r.ended.is_none()) else {
+            return 5;
+        };
+        let now = self.shared.world().now;
+        let (said, pause) = if rotator.begun {
+            let ticked = live(rotator.executor().tick(&rotator.id));
+            match ticked {
+                None => {
+                    rotator.revive(&self.shared);
+                    ("died".to_owned(), 1)
+                }
+                Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
+                Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
+                Some(Ok(Tick::Held(hold))) => {
+                    rotator.ended = Some(format!("{hold:?}"));
+                    (format!("held: {hold:?}"), 1)
+                }
+                Some(Ok(Tick::Over)) => {
+                    rotator.ended = Some("over".to_owned());
+                    ("over".to_owned(), 1)
+                }
+                Some(Err(error)) => {
+                    self.stops += 1;
+                    if self.meddled && self.stops > STOPS_MAX {
+                        rotator.ended = Some(error.to_string());
+                    }
+                    (format!("stopped: {error}"), 5 + self.dice.secs(60))
+                }
+            }
+        } else {
+            match live(rotator.begin(Rules::SAFE)) {
+                None => {
+                    rotator.revive(&self.shared);
+                    ("died while it began".to_owned(), 1)
+                }
+                Some(Ok(())) => {
+                    rotator.begun = true;
+                    ("began".to_owned(), 1)
+                }
+                Some(Err(Stopped::Refused(hold))) => {
+                    rotator.ended = Some(format!("refused: {hold:?}"));
+                    (format!("refused: {hold:?}"), 1)
+                }
+                Some(Err(error)) => {
+                    rotator.begun = rotator.rotation().is_some();
+                    self.stops += 1;
+                    if self.meddled && self.stops > STOPS_MAX {
+                        rotator.ended = Some(error.to_string());
+                    }
+                    (format!("did not begin: {error}"), 5)
+                }
+            }
+        };
+        self.trace.push(format!("{now} rotator {at}: {said}"));
+        pause
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let world = self.shared.world();
+        match world.violations.first() {
+            Some(violation) => Err(violation.clone()),
+            None => self.check_leftovers(&world),
+        }
+    }
+
+    /// At most one key of a rotator has a secret that nobody keeps.
+    fn check_leftovers(&self, world: &World) -> Result<(), String> {
+        let lost = |key: &&Key| {
+            let Hand::Rotator(maker) = key.maker else {
+                return false;
+            };
+            let kept = self.rotators.get(maker).and_then(Rotator::rotation);
+            kept.is_none_or(|kept| kept.pair().as_ref() != Some(&key.pair))
+        };
+        let lost: Vec<_> = world.keys.iter().filter(lost).collect();
+        if lost.len() > 1 {
+            return Err(format!("keys whose secret nobody keeps: {lost:?}"));
+        }
+        Ok(())
+    }
+
+    fn end(&self, calm: bool) -> Result<Phase, String> {
+        let first = self.rotators.first();
+        let rotation = first.and_then(Rotator::rotation);
+        let phase = rotation
+            .as_ref()
+            .map_or(Phase::Planned, |rotation| rotation.phase);
+        let world = self.shared.world();
+        if calm {
+            let held = rotation.and_then(|rotation| rotation.held);
+            if held.is_some() || phase != Phase::Done {
+                return Err(format!("calm, and yet {phase:?}, {held:?}"));
+            }
+            if world.keys.len() != 1 {
+                return Err(format!("calm, and yet {} keys are left", world.keys.len()));
+            }
+        }
+        Ok(phase)
+    }
+
+    /// A person does something to the user, its keys or its sinks.
+    fn meddle(&mut self) {
+        let phases = self.rotators.iter().filter_map(Rotator::rotation);
+        let phases: Vec<_> = phases.map(|rotation| rotation.phase).collect();
+        let unresolved = phases.contains(&Phase::Creating);
+        let mut world = self.shared.world();
+        let which = usize::try_from(self.dice.below(2)).unwrap_or(0);
+        let act = self.dice.below(7);
+        let said = match act {
+            // While the outcome of a create is unknown, nobody could tell such a key from ours.
+            0 if world.keys.len() < 2 && !unresolved => {
+                world.make(Hand::Person);
+                "made a key"
+            }
+            1 => {
+                if let Some(key) = world.keys.get_mut(which) {
+                    key.status = KeyStatus::Inactive;
+                    key.withdrawn_by_person = true;
+                }
+                "deactivated a key"
+            }
+            2 => {
+                if which < world.keys.len() {
+                    let mut gone = world.keys.remove(which);
+                    gone.withdrawn_by_person = true;
+                    world.gone.push(gone);
+                }
+                "deleted a key"
+            }
+            3 => {
+                for key in &mut world.keys {
+                    key.status = KeyStatus::Active;
+                }
+                "activated every key"
+            }
+            4 => {
+                let late = phases.iter().any(|phase| *phase >= Phase::Confirming);
+                overwrite(&mut world, late);
+                "put the first key into a sink"
+            }
+            5 => {
+                world.tags.clear();
+                "removed the mark"
+            }
+            _ => {
+                world.user_id = "AIDA2".to_owned();
+                for mut gone in std::mem::take(&mut world.keys) {
+                    gone.withdrawn_by_person = true;
+                    world.gone.push(gone);
+                }
+                "made the user anew"
+            }
+        };
+        self.trace.push(format!("{} a person {said}", world.now));
+    }
+}
+
+/// A person puts the first key that ever was into a sink. Whoever does that after the last look at
+/// the sinks has only themselves to blame.
+fn overwrite(world: &mut World, late: bool) {
+    let all = world.keys.iter().chain(&world.gone);
+    let first: Option<Pair> = all
+        .min_by_key(|key| &key.pair.id)
+        .map(|key| key.pair.clone());
+    let Some(first) = first else {
+        return;
+    };
+    if late {
+        let World { keys, gone, .. } = world;
+        for key in keys.iter_mut().chain(gone) {
+            key.withdrawn_by_person |= key.pair == first;
+        }
+    }
+    if let Some(sink) = world.sinks.first_mut() {
+        sink.held = first;
+    }
+}
+
+/// Sometimes exactly until then, sometimes not so long.
+fn wait(dice: &mut Dice, until: Timestamp, now: i64) -> i64 {
+    let whole = (until.secs() - now).max(1);
+    if dice.one_in(4) {
+        (whole / 3).max(1)
+    } else {
+        whole
+    }
+}
+
+/// Faults at one call in fifteen, until there were enough.
+fn faults_from(mut dice: Dice, mut left: u64) -> Faults {
+    dice.below(2);
+    Box::new(move |_| {
+        if left == 0 || !dice.one_in(15) {
+            return Fault::None;
+        }
+        left -= 1;
+        match dice.below(5) {
+            0 => Fault::DieBefore,
+            1 => Fault::DieAfter,
+            2 => Fault::Lost,
+            3 => Fault::Fails,
+            _ => Fault::Throttled,
+        }
+    })
+}
+
+/// A pair that no issuer made, for tests of what is told apart.
+pub fn stranger() -> Pair {
+    Pair {
+        id: crate::model::KeyId("AKIASTRANGER".to_owned()),
+        secret: Secret::new("stranger".to_owned()),
+    }
+}
+
+/// Whether a rotator was stopped by this kind of hold.
+pub fn held_as(rotator: &Rotator, is: impl Fn(&Hold) -> bool) -> bool {
+    let held = rotator.rotation().and_then(|rotation| rotation.held);
+    held.is_some_and(|hold| is(&hold))
+}

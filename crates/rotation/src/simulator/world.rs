@@ -1,0 +1,243 @@
+//! The world that rotations are tried in: a user with keys, sinks with consumers, and time.
+//!
+//! It protects the safety property by knowing everything: each use of a key that fails is blamed
+//! on the rotator, unless a person withdrew that key. It does no real I/O and never waits.
+
+use std::collections::BTreeMap;
+
+use keywright_base::{Secret, Timestamp};
+
+use crate::{
+    model::{KeyId, Pair},
+    ports::{KeyStatus, ListedKey},
+};
+
+/// Who made or withdrew a key: a rotator by its number, or a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hand {
+    /// A rotator.
+    Rotator(usize),
+    /// A person.
+    Person,
+}
+
+/// A key of the user.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Its pair.
+    pub pair: Pair,
+    /// Whether it is accepted.
+    pub status: KeyStatus,
+    /// When it was created, in seconds.
+    pub created: i64,
+    /// When each endpoint begins to accept it.
+    pub valid_from: Vec<i64>,
+    /// When listings begin to show it.
+    pub listed_from: i64,
+    /// Who made it.
+    pub maker: Hand,
+    /// Whether a person withdrew it: then its failures are not the rotator's.
+    pub withdrawn_by_person: bool,
+    /// Its last use.
+    pub used: Option<i64>,
+    /// Attempts while it was inactive.
+    pub attempts: u64,
+}
+
+/// A place that keeps a pair.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The pair in it.
+    pub held: Pair,
+    /// It fails before this second.
+    pub down_until: i64,
+    /// It fails until a person mends it.
+    pub refused: bool,
+}
+
+/// A program that uses a key.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// The sink it reads; without one it is unknown and holds the pair for ever.
+    pub reads: Option<usize>,
+    /// The pair in its memory.
+    pub holds: Pair,
+    /// Seconds between two uses.
+    pub uses_every: i64,
+    /// Seconds between two looks at its sink.
+    pub reads_every: i64,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct World {
+    /// Seconds since the epoch.
+    pub now: i64,
+    /// The user's unique id.
+    pub user_id: String,
+    /// The user's tags.
+    pub tags: BTreeMap<String, String>,
+    /// The user's keys, and those that are gone.
+    pub keys: Vec<Key>,
+    /// Keys that were deleted.
+    pub gone: Vec<Key>,
+    /// The sinks.
+    pub sinks: Vec<Store>,
+    /// The programs.
+    pub consumers: Vec<Consumer>,
+    /// Endpoints of the issuer.
+    pub endpoints: usize,
+    /// How long a new key may be unknown to an endpoint, in seconds.
+    pub propagation: i64,
+    /// How long listings lag, in seconds.
+    pub lag: i64,
+    /// What went wrong that must not.
+    pub violations: Vec<String>,
+    /// Keys made so far.
+    pub made: u64,
+    /// Tokens and the keys made for them.
+    pub tokens: BTreeMap<String, KeyId>,
+}
+
+impl World {
+    /// A user with one old, active key that is in every sink.
+    pub fn new(sinks: usize) -> Self {
+        let mut world = Self {
+            now: 1_795_507_200,
+            user_id: "AIDA1".to_owned(),
+            tags: BTreeMap::new(),
+            keys: Vec::new(),
+            gone: Vec::new(),
+            sinks: Vec::new(),
+            consumers: Vec::new(),
+            endpoints: 2,
+            propagation: 0,
+            lag: 0,
+            violations: Vec::new(),
+            made: 0,
+            tokens: BTreeMap::new(),
+        };
+        let old = world.make(Hand::Person);
+        for reads in 0..sinks {
+            world.sinks.push(Store {
+                held: old.clone(),
+                down_until: 0,
+                refused: false,
+            });
+            world.consumers.push(Consumer {
+                reads: Some(reads),
+                holds: old.clone(),
+                uses_every: 600,
+                reads_every: 3600,
+            });
+        }
+        world
+    }
+
+    /// Makes a key.
+    pub fn make(&mut self, maker: Hand) -> Pair {
+        self.made += 1;
+        let made = self.made;
+        let pair = Pair {
+            id: KeyId(format!("AKIA{made:016}")),
+            secret: Secret::new(format!("secret-{made}")),
+        };
+        let endpoint = |number: usize| {
+            let delay = self.propagation * i64::try_from(number).unwrap_or(0);
+            self.now + delay / i64::try_from(self.endpoints.max(2) - 1).unwrap_or(1)
+        };
+        self.keys.push(Key {
+            pair: pair.clone(),
+            status: KeyStatus::Active,
+            created: self.now,
+            valid_from: (0..self.endpoints).map(endpoint).collect(),
+            listed_from: self.now + self.lag,
+            maker,
+            withdrawn_by_person: false,
+            used: None,
+            attempts: 0,
+        });
+        pair
+    }
+
+    /// The keys as a listing shows them.
+    pub fn listed(&self) -> Vec<ListedKey> {
+        let visible = self.keys.iter().filter(|key| key.listed_from <= self.now);
+        visible
+            .map(|key| ListedKey {
+                id: key.pair.id.clone(),
+                status: key.status,
+                created: Timestamp::from_secs(key.created),
+            })
+            .collect()
+    }
+
+    /// A key by id.
+    pub fn key(&mut self, id: &KeyId) -> Option<&mut Key> {
+        self.keys.iter_mut().find(|key| key.pair.id == *id)
+    }
+
+    /// Whether an endpoint accepts a pair now.
+    pub fn accepts(&self, pair: &Pair, endpoint: usize) -> bool {
+        self.keys.iter().any(|key| {
+            let valid = key
+                .valid_from
+                .get(endpoint)
+                .is_some_and(|at| *at <= self.now);
+            key.pair == *pair && key.status == KeyStatus::Active && valid
+        })
+    }
+
+    /// Lets time pass: consumers read their sinks and use their keys.
+    pub fn pass(&mut self, secs: i64) {
+        let end = self.now + secs;
+        while self.now < end {
+            // Nothing changes but by consumers, who act on a grid of ten minutes.
+            self.now = end.min((self.now / 600 + 1) * 600);
+            for at in 0..self.consumers.len() {
+                self.consume(at);
+            }
+        }
+    }
+
+    fn consume(&mut self, at: usize) {
+        let Some(consumer) = self.consumers.get(at).cloned() else {
+            return;
+        };
+        let now = self.now;
+        if let Some(sink) = consumer.reads.and_then(|reads| self.sinks.get(reads))
+            && now % consumer.reads_every == 0
+        {
+            let held = sink.held.clone();
+            if let Some(consumer) = self.consumers.get_mut(at) {
+                consumer.holds = held;
+            }
+        }
+        if now % consumer.uses_every == 0 {
+            self.use_key(at);
+        }
+    }
+
+    fn use_key(&mut self, at: usize) {
+        let Some(consumer) = self.consumers.get(at).cloned() else {
+            return;
+        };
+        let everywhere = (0..self.endpoints).all(|at| self.accepts(&consumer.holds, at));
+        let now = self.now;
+        let gone = self.gone.iter();
+        let forgiven = gone
+            .chain(&self.keys)
+            .any(|key| key.pair.id == consumer.holds.id && key.withdrawn_by_person);
+        if let Some(key) = self.key(&consumer.holds.id) {
+            match key.status {
+                KeyStatus::Active => key.used = Some(now),
+                KeyStatus::Inactive => key.attempts += 1,
+            }
+        }
+        if !everywhere && !forgiven {
+            let id = &consumer.holds.id;
+            self.violations
+                .push(format!("{now}: consumer {at} was refused with {id}"));
+        }
+    }
+}

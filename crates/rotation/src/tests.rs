@@ -1,0 +1,34 @@
+//! Rotations in the simulated world.
+
+use crate::simulator::run;
+
+/// Seeds in one test; four tests run beside each other.
+const SEEDS: u64 = 2_500;
+
+fn seeds(part: u64) {
+    for seed in part * SEEDS..(part + 1) * SEEDS {
+        if let Err(what) = run(seed) {
+            panic!("{what}");
+        }
+    }
+}
+
+#[test]
+fn no_seed_of_the_first_part_strands_a_consumer() {
+    seeds(0);
+}
+
+#[test]
+fn no_seed_of_the_second_part_strands_a_consumer() {
+    seeds(1);
+}
+
+#[test]
+fn no_seed_of_the_third_part_strands_a_consumer() {
+    seeds(2);
+}
+
+#[test]
+fn no_seed_of_the_fourth_part_strands_a_consumer() {
+    seeds(3);
+}
