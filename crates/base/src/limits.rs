@@ -48,6 +48,10 @@ pub const IDEMPOTENCY_TOKEN_CHARS: usize = 64;
 /// Bytes of an awsQuery request's body. A policy document is at most 131,072 characters, which
 /// percent-encoding can triple.
 pub const QUERY_BODY_BYTES: usize = 1024 * 1024;
+/// Bytes of an answer that the command line reads from a server.
+pub const ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a credentials file.
+pub const CREDENTIALS_FILE_BYTES: u64 = 1024 * 1024;
 /// Parameters of an awsQuery request.
 pub const QUERY_PARAMETERS: usize = 10_000;
 /// Bytes of a request's head (request line and headers).

@@ -2,6 +2,7 @@
 
 mod config;
 mod data_dir;
+mod keys;
 mod serve;
 
 use std::process::ExitCode;
@@ -20,12 +21,16 @@ struct Arguments {
 enum Command {
     /// Serve IAM, STS and S3 on one port
     Serve(config::ServeArguments),
+    /// Ask a running server who still uses an access key
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Keys(command) => keys::run(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,185 @@
+//! `keywright keys`: asks a running server what AWS cannot tell, who still tries an inactive access
+//! key and which sessions were minted from a key.
+//!
+//! It protects one rule: this is a client like any other. It signs with the user's own AWS
+//! credentials, is authorized for what it asks, and has no private door. Data goes to stdout,
+//! everything else to stderr; text that came from elsewhere never reaches the terminal with control
+//! characters in it.
+
+mod answer;
+mod client;
+mod credentials;
+
+use std::{io::Write, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use keywright_base::AccessKeyId;
+use keywright_server::SystemClock;
+use serde_json::{Map, Value, json};
+
+use answer::{Answer, Row};
+use client::{Endpoint, Query};
+
+/// What to ask about a key.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Who still tried a key after it was made inactive
+    Attempts(KeyArguments),
+    /// Which temporary credentials were minted from a key and are still valid
+    Sessions(KeyArguments),
+}
+
+/// About which key, and whom to ask as whom.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArguments {
+    /// Id of the access key, for example AKIA…; a deleted key's too
+    #[arg(value_name = "KEY")]
+    key: AccessKeyId,
+
+    /// Address of the server
+    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    endpoint_url: Option<String>,
+
+    /// Profile of the credentials file; goes before credentials in the environment
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// PEM file of the authorities to trust for https [default: the system's]
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    ca_bundle: Option<PathBuf>,
+
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// An operation and how its answer is shown.
+struct Listing {
+    action: &'static str,
+    list: &'static str,
+    /// Title and element of each column.
+    columns: &'static [(&'static str, &'static str)],
+    /// Elements that are numbers.
+    numbers: &'static [&'static str],
+    nothing: &'static str,
+}
+
+const ATTEMPTS: Listing = Listing {
+    action: "ListAccessKeyAttempts",
+    list: "Attempts",
+    columns: &[
+        ("LAST ATTEMPT", "LastAttempt"),
+        ("COUNT", "Count"),
+        ("SOURCE", "SourceAddress"),
+        ("ACTION", "Action"),
+        ("USER AGENT", "UserAgent"),
+    ],
+    numbers: &["Total", "Count"],
+    nothing: "nobody tried this key while it was inactive",
+};
+
+const SESSIONS: Listing = Listing {
+    action: "ListAccessKeySessions",
+    list: "Sessions",
+    columns: &[
+        ("ISSUED", "IssueTime"),
+        ("EXPIRES", "Expiration"),
+        ("ACCESS KEY", "AccessKeyId"),
+        ("ACTION", "Action"),
+        ("PRINCIPAL", "PrincipalArn"),
+    ],
+    numbers: &[],
+    nothing: "no valid session was minted from this key",
+};
+
+/// Asks and prints.
+///
+/// # Errors
+/// When there is no endpoint or no credentials, the server is not reached, or it refuses.
+pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
+    let (listing, arguments) = match command {
+        KeysCommand::Attempts(arguments) => (&ATTEMPTS, arguments),
+        KeysCommand::Sessions(arguments) => (&SESSIONS, arguments),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let answer = runtime.block_on(ask(listing, arguments))?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &to_json(listing, &answer))?;
+        writeln!(out)?;
+    } else if answer.rows.is_empty() {
+        writeln!(std::io::stderr(), "{}", listing.nothing)?;
+    } else {
+        out.write_all(table(listing, &answer.rows).as_bytes())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+async fn ask(listing: &Listing, arguments: &KeyArguments) -> anyhow::Result<Answer> {
+    let endpoint = Endpoint::new(arguments.endpoint_url.as_deref(), &arguments.ca_bundle)?;
+    let credentials = credentials::find(arguments.profile.as_deref(), &credentials::variable)?;
+    let query = Query {
+        action: listing.action,
+        key: arguments.key,
+    };
+    client::call(&endpoint, &credentials, &query, &SystemClock).await
+}
+
+/// The members of the answer by their names in the model.
+fn to_json(listing: &Listing, answer: &Answer) -> Value {
+    let object = |row: &Row| -> Map<String, Value> {
+        let members = row.iter().map(|(name, text)| {
+            let number = listing.numbers.contains(&name.as_str());
+            let number = number.then(|| text.parse::<i64>().ok()).flatten();
+            (
+                name.clone(),
+                number.map_or_else(|| json!(text), |n| json!(n)),
+            )
+        });
+        members.collect()
+    };
+    let mut all = object(&answer.fields);
+    let rows: Vec<_> = answer.rows.iter().map(object).collect();
+    all.insert(listing.list.to_owned(), json!(rows));
+    Value::Object(all)
+}
+
+/// Columns two spaces apart, as wide as their widest cell.
+fn table(listing: &Listing, rows: &[Row]) -> String {
+    let titles = listing.columns.iter().map(|(title, _)| (*title).to_owned());
+    let cells = |row: &Row| -> Vec<String> {
+        let cell = |(_, name): &(_, &str)| row.get(*name).map_or("-".to_owned(), |t| printable(t));
+        listing.columns.iter().map(cell).collect()
+    };
+    let lines: Vec<Vec<String>> = std::iter::once(titles.collect())
+        .chain(rows.iter().map(cells))
+        .collect();
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..listing.columns.len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let padded = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        let padded: Vec<String> = padded.collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Without control characters: a user agent is whatever a stranger wrote.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests;
