@@ -9,8 +9,8 @@ use crate::{
     context::{Env, Values},
     document::ConditionClause,
     literal::{Decimal, Network, address, date},
-    pattern::{Syntax, Template},
-    resource::{ArnPattern, Match, Target},
+    pattern::{Syntax, Template, Variable},
+    resource::{ArnPattern, Target},
 };
 
 /// How a list of values is tested.
@@ -156,7 +156,8 @@ enum Literals {
     Numeric(Order, Box<[Decimal]>),
     Date(Order, Box<[i64]>),
     Bool(Box<[Template]>),
-    Binary(Box<[Vec<u8>]>),
+    /// Base64 of the one form that the decoder takes, so that equal bytes are equal texts.
+    Binary(Box<[Box<str>]>),
     Ip(Box<[Network]>),
     Arn(Box<[ArnPattern]>),
     /// For each value, whether it asks for absence.
@@ -182,7 +183,9 @@ impl Literals {
             Test::Bool => Self::Bool(templates(false)),
             Test::Numeric(order) => Self::Numeric(order, readable(values, Decimal::parse)),
             Test::Date(order) => Self::Date(order, readable(values, date)),
-            Test::Binary => Self::Binary(readable(values, |v| STANDARD.decode(v).ok())),
+            Test::Binary => Self::Binary(readable(values, |v| {
+                STANDARD.decode(v).ok().map(|_| v.into())
+            })),
             Test::Ip => Self::Ip(readable(values, Network::parse)),
             Test::Arn => {
                 let patterns = values.iter().map(|v| ArnPattern::condition(v, variables));
@@ -197,9 +200,11 @@ impl Literals {
         Some(match self {
             Self::Equals(all) => all.iter().any(|t| t.matches(value, env)),
             Self::EqualsIgnoreCase(all) => {
-                let value = value.to_lowercase();
-                all.iter()
-                    .any(|t| t.text(env).is_some_and(|text| text.to_lowercase() == value))
+                let lower = || value.chars().flat_map(char::to_lowercase);
+                let same = |text: &mut dyn Iterator<Item = char>| {
+                    text.flat_map(char::to_lowercase).eq(lower())
+                };
+                all.iter().any(|template| template.spells(env, same))
             }
             Self::Numeric(order, all) => match Decimal::parse(value) {
                 Some(value) => all.iter().any(|literal| order.holds(&value, literal)),
@@ -211,21 +216,19 @@ impl Literals {
             },
             Self::Bool(all) => {
                 let value = is_true(value);
-                all.iter()
-                    .any(|t| t.text(env).is_some_and(|text| is_true(&text) == value))
+                let same = |text: &mut dyn Iterator<Item = char>| {
+                    text.map(|c| c.to_ascii_lowercase()).eq("true".chars()) == value
+                };
+                all.iter().any(|template| template.spells(env, same))
             }
-            Self::Binary(all) => match STANDARD.decode(value) {
-                Ok(value) => all.contains(&value),
-                Err(_) => false,
-            },
+            Self::Binary(all) => all.iter().any(|literal| **literal == *value),
             Self::Ip(all) => {
                 let address = address(value)?;
                 all.iter().any(|network| network.contains(address))
             }
             Self::Arn(all) => {
                 let target = Target::parse(value).filter(|t| matches!(t, Target::Arn(..)))?;
-                all.iter()
-                    .any(|pattern| pattern.matches(&target, env) == Match::Yes)
+                all.iter().any(|pattern| pattern.matches(&target, env))
             }
             Self::Null(_) => return None,
         })
@@ -256,7 +259,7 @@ impl Condition {
     pub(crate) fn holds(&self, env: &Env<'_>) -> bool {
         let found = env.get(&self.key);
         if let Literals::Null(wanted) = &self.literals {
-            return wanted.contains(&(found == Values::Absent));
+            return wanted.contains(&matches!(found, Values::Absent));
         }
         let Operator {
             set,
@@ -264,14 +267,16 @@ impl Condition {
             if_exists,
             ..
         } = self.operator;
-        match (found, set) {
+        let mut values = found.as_slice().iter();
+        match (&found, set) {
             (Values::Absent, Set::Scalar) => if_exists || negated,
             (Values::Absent, Set::All) => true,
             (Values::Absent, Set::Any) => if_exists,
-            (Values::One(value), _) => self.accepts(&value, env),
-            (Values::Many(_), Set::Scalar) => false,
-            (Values::Many(values), Set::All) => values.iter().all(|v| self.accepts(v, env)),
-            (Values::Many(values), Set::Any) => values.iter().any(|v| self.accepts(v, env)),
+            (Values::One(value), Set::Scalar) => self.accepts(value, env),
+            // A list never satisfies an operator for one value.
+            (Values::Many(_) | Values::Slice(_), Set::Scalar) => false,
+            (_, Set::All) => values.all(|value| self.accepts(value, env)),
+            (_, Set::Any) => values.any(|value| self.accepts(value, env)),
         }
     }
 
@@ -280,6 +285,22 @@ impl Condition {
         match self.literals.any(value, env) {
             Some(matched) => matched != self.operator.negated,
             None => false,
+        }
+    }
+
+    /// The key that is tested, in lower case.
+    pub(crate) const fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The variables in the values.
+    pub(crate) fn variables(&self) -> Vec<&Variable> {
+        match &self.literals {
+            Literals::Equals(all) | Literals::EqualsIgnoreCase(all) | Literals::Bool(all) => {
+                all.iter().flat_map(Template::variables).collect()
+            }
+            Literals::Arn(all) => all.iter().flat_map(ArnPattern::variables).collect(),
+            _ => Vec::new(),
         }
     }
 }

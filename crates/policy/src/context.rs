@@ -17,6 +17,8 @@ pub enum Values<'a> {
     /// A multivalued key such as `aws:TagKeys`, even if it has one value. A list without values
     /// counts as an absent key.
     Many(Vec<Cow<'a, str>>),
+    /// The same, lent by who holds the list.
+    Slice(&'a [Cow<'a, str>]),
 }
 
 impl<'a> Values<'a> {
@@ -39,7 +41,18 @@ impl<'a> Values<'a> {
     fn normal(self) -> Self {
         match self {
             Self::Many(values) if values.is_empty() => Self::Absent,
+            Self::Slice([]) => Self::Absent,
             _ => self,
+        }
+    }
+
+    /// The values, however many they are.
+    pub fn as_slice(&self) -> &[Cow<'a, str>] {
+        match self {
+            Self::Absent => &[],
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+            Self::Slice(values) => values,
         }
     }
 }
@@ -96,24 +109,26 @@ impl Context for ContextMap {
         match self.keys.get(key) {
             None | Some(Values::Absent) => Values::Absent,
             Some(Values::One(value)) => Values::one(&**value),
-            Some(Values::Many(values)) => Values::many(values.iter().map(|v| &**v)),
+            Some(Values::Many(values)) => Values::Slice(values),
+            Some(Values::Slice(values)) => Values::Slice(values),
         }
     }
 }
 
 /// The keys of one evaluation: those that follow from the caller, then the request's own. A context
 /// can therefore never claim to be somebody else.
+#[derive(Clone, Copy)]
 pub(crate) struct Env<'a> {
     pub(crate) principal: &'a PrincipalRef<'a>,
+    /// `aws:userid`, put together once.
+    pub(crate) user_id: &'a str,
     pub(crate) context: &'a dyn Context,
 }
 
 impl<'a> Env<'a> {
     /// The values of a key given in lower case.
     pub(crate) fn get(&self, key: &str) -> Values<'a> {
-        self.principal
-            .key(key)
-            .unwrap_or_else(|| self.context.get(key))
-            .normal()
+        let own = self.principal.key(key, self.user_id);
+        own.unwrap_or_else(|| self.context.get(key)).normal()
     }
 }

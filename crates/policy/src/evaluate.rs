@@ -1,19 +1,27 @@
 //! The decision. It protects two rules: an explicit deny anywhere wins, and without a reason to
 //! allow the answer is no.
 //!
-//! It knows the order of AWS's layers and nothing else; organization policies are not among them.
+//! It knows the order of AWS's layers and nothing else: which policies belong to a request, the
+//! caller knows (no service control policies for a management account, for example).
+
+mod weigh;
 
 use std::sync::Arc;
 
 use keywright_base::AccountId;
 
+pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
 use crate::{
     context::{Context, Env},
-    policy::{Hashed, Policy, Query, Verdict},
-    principal::{Grant, PrincipalRef},
+    index::Action,
+    policy::{Policy, Query, Verdict},
+    principal::{PrincipalRef, UserId},
     reason::{Cause, Layer, Reason, Source},
     resource::Target,
 };
+
+/// The policies of one level of an organization, with where each comes from.
+pub type Level = Vec<(Source, Arc<Policy>)>;
 
 /// The policies that follow the principal.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +34,10 @@ pub struct PolicySet {
     /// The policies passed when the session was made, whose union limits it. `None`: none were
     /// passed. An empty list grants nothing.
     pub session: Option<Vec<Arc<Policy>>>,
+    /// The service control policies of the principal's account, level by level from the
+    /// organization's root to the account. Every level must allow. They bind the root user and
+    /// spare service-linked roles; give none for a management account.
+    pub service_control: Vec<Level>,
     unreadable: bool,
 }
 
@@ -36,6 +48,7 @@ impl PolicySet {
             identity,
             boundary: None,
             session: None,
+            service_control: Vec::new(),
             unreadable: false,
         }
     }
@@ -64,6 +77,20 @@ impl PolicySet {
             session: Some(policies),
             ..self
         }
+    }
+
+    /// The set under the service control policies of an organization.
+    #[must_use]
+    pub fn with_service_control(self, levels: Vec<Level>) -> Self {
+        Self {
+            service_control: levels,
+            ..self
+        }
+    }
+
+    /// Whether the set stands for policies that could not be read.
+    pub const fn is_unreadable(&self) -> bool {
+        self.unreadable
     }
 }
 
@@ -133,37 +160,99 @@ impl Decision {
     }
 }
 
+/// Every policy that has a say in a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Policies<'a> {
+    /// Those that follow the principal.
+    pub principal: &'a PolicySet,
+    /// The resource's own: [`Layer::Resource`], or [`Layer::Trust`] for a role that is assumed,
+    /// which must allow even in the same account.
+    pub resource: Option<(Layer, &'a Policy)>,
+    /// The resource control policies of the account that owns the resource, level by level. They
+    /// count only for services that know them, and not for service-linked roles.
+    pub resource_control: &'a [Level],
+}
+
+impl<'a> Policies<'a> {
+    /// The principal's policies alone.
+    pub const fn new(principal: &'a PolicySet) -> Self {
+        Self {
+            principal,
+            resource: None,
+            resource_control: &[],
+        }
+    }
+
+    /// With a resource's policy.
+    #[must_use]
+    pub const fn with_resource(self, policy: &'a Policy) -> Self {
+        Self {
+            resource: Some((Layer::Resource, policy)),
+            ..self
+        }
+    }
+
+    /// With a role's trust policy.
+    #[must_use]
+    pub const fn with_trust(self, policy: &'a Policy) -> Self {
+        Self {
+            resource: Some((Layer::Trust, policy)),
+            ..self
+        }
+    }
+
+    /// Decides a request.
+    pub fn decide(&self, request: &Request<'_>) -> Decision {
+        let mut room = Room::new();
+        let outcome = match query(request, &mut room) {
+            _ if self.principal.unreadable => Err(Cause::Unreadable),
+            Some(query) => {
+                gather(self, &query).and_then(|grants| conclude(self, &grants, &query, request))
+            }
+            None => Err(Cause::Unintelligible),
+        };
+        match outcome {
+            Ok(()) => Decision::Allow,
+            Err(cause) => Decision::Deny(Reason {
+                cause,
+                cross_account: request.cross_account(),
+            }),
+        }
+    }
+}
+
 /// Decides a request, given the policies of the principal and of the resource.
 pub fn evaluate(
     set: &PolicySet,
     resource_policy: Option<&Policy>,
     request: &Request<'_>,
 ) -> Decision {
-    let attached = resource_policy.map(|policy| (Layer::Resource, policy));
-    decide(set, attached, request)
+    let policies = Policies {
+        resource: resource_policy.map(|policy| (Layer::Resource, policy)),
+        ..Policies::new(set)
+    };
+    policies.decide(request)
 }
 
 /// Decides whether a role may be assumed (or its sessions tagged): the trust policy must allow, and
 /// where it names only the account or comes from another one, the principal's policies must too.
 pub fn evaluate_trust(set: &PolicySet, trust: &Policy, request: &Request<'_>) -> Decision {
-    decide(set, Some((Layer::Trust, trust)), request)
+    Policies::new(set).with_trust(trust).decide(request)
 }
 
-fn decide(set: &PolicySet, attached: Option<(Layer, &Policy)>, request: &Request<'_>) -> Decision {
-    let cross_account = request.cross_account();
-    let mut buffer = [0; ACTION_BYTES];
-    let outcome = match query(request, &mut buffer) {
-        _ if set.unreadable => Err(Cause::Unreadable),
-        Some(query) => gather(set, attached, &query)
-            .and_then(|grants| conclude(set, &grants, request, attached.map(|(layer, _)| layer))),
-        None => Err(Cause::Unintelligible),
-    };
-    match outcome {
-        Ok(()) => Decision::Allow,
-        Err(cause) => Decision::Deny(Reason {
-            cause,
-            cross_account,
-        }),
+/// What a request is taken apart into: memory of the caller's stack, so that deciding allocates
+/// nothing.
+pub(crate) struct Room {
+    action: [u8; ACTION_BYTES],
+    user_id: UserId,
+}
+
+impl Room {
+    pub(crate) const fn new() -> Self {
+        Self {
+            action: [0; ACTION_BYTES],
+            user_id: UserId::new(),
+        }
     }
 }
 
@@ -171,114 +260,32 @@ fn decide(set: &PolicySet, attached: Option<(Layer, &Policy)>, request: &Request
 const ACTION_BYTES: usize = 256;
 
 /// Takes a request apart; `None` when its action or resource has no known form.
-fn query<'a>(request: &'a Request<'_>, buffer: &'a mut [u8; ACTION_BYTES]) -> Option<Query<'a>> {
-    let lower = buffer.get_mut(..request.action.len())?;
+pub(crate) fn query<'a>(request: &'a Request<'_>, room: &'a mut Room) -> Option<Query<'a>> {
+    let lower = room.action.get_mut(..request.action.len())?;
     lower.copy_from_slice(request.action.as_bytes());
     lower.make_ascii_lowercase();
-    let action = std::str::from_utf8(lower).ok()?;
-    let (service, name) = action.split_once(':')?;
-    if service.is_empty() || name.is_empty() {
-        return None;
-    }
     Some(Query {
-        action: Hashed::new(action),
-        service: Hashed::new(service),
-        name: Hashed::new(name),
+        action: Action::new(std::str::from_utf8(lower).ok()?)?,
         target: Target::parse(request.resource)?,
         env: Env {
             principal: &request.principal,
+            user_id: request.principal.user_id(&mut room.user_id),
             context: request.context,
         },
     })
 }
 
-/// What each layer grants, once nothing denies.
-struct Grants {
-    identity: bool,
-    boundary: bool,
-    session: bool,
-    attached: Grant,
-}
-
-/// Asks every policy; the first explicit deny ends it. A root user has no identity policies.
-fn gather(
-    set: &PolicySet,
-    attached: Option<(Layer, &Policy)>,
-    query: &Query<'_>,
-) -> Result<Grants, Cause> {
-    let root = matches!(query.env.principal, PrincipalRef::Root { .. });
-    let mut grants = Grants {
-        identity: root,
-        boundary: true,
-        session: true,
-        attached: Grant::None,
-    };
-    if !root {
-        for (source, policy) in &set.identity {
-            let source = || Some(source.clone());
-            grants.identity |= ask(policy, query, Layer::Identity, source)? != Grant::None;
-        }
-        if let Some(policy) = &set.boundary {
-            grants.boundary = ask(policy, query, Layer::Boundary, || None)? != Grant::None;
-        }
-        if let Some(policies) = &set.session {
-            grants.session = false;
-            for policy in policies {
-                grants.session |= ask(policy, query, Layer::Session, || None)? != Grant::None;
+/// Asks every policy; the first explicit deny ends it.
+fn gather(policies: &Policies<'_>, query: &Query<'_>) -> Result<Grants, Cause> {
+    let mut grants = Grants::new(query);
+    walk(policies, query, |asked| {
+        match asked.policy.verdict(query, asked.layer) {
+            Verdict::Deny => Err(Cause::Explicit(asked.layer, asked.source.cloned())),
+            Verdict::Grant(grant) => {
+                grants.add(asked, grant);
+                Ok(())
             }
         }
-    }
-    if let Some((layer, policy)) = attached {
-        grants.attached = ask(policy, query, layer, || None)?;
-    }
+    })?;
     Ok(grants)
-}
-
-fn ask(
-    policy: &Policy,
-    query: &Query<'_>,
-    layer: Layer,
-    source: impl Fn() -> Option<Source>,
-) -> Result<Grant, Cause> {
-    match policy.verdict(query, layer) {
-        Verdict::Deny => Err(Cause::Explicit(layer, source())),
-        Verdict::Grant(grant) => Ok(grant),
-    }
-}
-
-/// Weighs the grants against each other.
-fn conclude(
-    set: &PolicySet,
-    grants: &Grants,
-    request: &Request<'_>,
-    attached: Option<Layer>,
-) -> Result<(), Cause> {
-    let required = request.cross_account() || attached == Some(Layer::Trust);
-    if required && grants.attached == Grant::None {
-        return Err(Cause::Silent(attached.unwrap_or(Layer::Resource)));
-    }
-    let vouched = match request.principal {
-        // They have no policies of their own.
-        PrincipalRef::Anonymous | PrincipalRef::Service(_) | PrincipalRef::Federated(_) => {
-            return Ok(());
-        }
-        _ if request.cross_account() => Grant::None,
-        _ => grants.attached,
-    };
-    if vouched == Grant::Direct {
-        return Ok(());
-    }
-    // A federated session made without policies has no permissions from its user.
-    let federated = matches!(request.principal, PrincipalRef::FederatedUser { .. });
-    let session = grants.session && !(federated && set.session.is_none());
-    if vouched < Grant::Limited && !grants.identity {
-        return Err(Cause::Silent(Layer::Identity));
-    }
-    if !grants.boundary {
-        return Err(Cause::Silent(Layer::Boundary));
-    }
-    if !session {
-        return Err(Cause::Silent(Layer::Session));
-    }
-    Ok(())
 }

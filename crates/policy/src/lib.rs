@@ -8,7 +8,10 @@ mod condition;
 mod context;
 mod document;
 mod evaluate;
+mod explain;
+mod index;
 mod json;
+mod keys;
 mod literal;
 mod pattern;
 mod policy;
@@ -24,8 +27,10 @@ pub use document::{
     Clause, ConditionClause, Document, Effect, PrincipalClause, PrincipalType, Span, Statement,
     SyntaxError, Version, parse,
 };
-pub use evaluate::{Decision, PolicySet, Request, evaluate, evaluate_trust};
+pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_trust};
+pub use explain::{Examined, Explanation, Found, Lack, Need, StatementRef, explain};
 pub use json::size_without_whitespace;
+pub use keys::{context_keys, missing_context_keys};
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use reason::{Cause, Layer, Reason, Source};

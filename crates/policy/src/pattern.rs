@@ -1,44 +1,29 @@
-//! Wildcards and policy variables. It protects two rules: matching takes time proportional to
-//! pattern times text at worst, and the value of a variable is text, never a wildcard.
+//! Wildcards and policy variables. It protects two rules: matching takes time proportional to the
+//! text, whatever the pattern, and the value of a variable is text, never a wildcard.
 //!
 //! `*` stands for any text, `?` for one UTF-16 code unit (so a character outside the basic plane
-//! needs two). A pattern is split at its asterisks once, when it is compiled.
+//! needs two). A pattern is split at its asterisks once, when it is compiled; matching allocates
+//! nothing unless a run with variables stands between two asterisks and is long.
+
+mod run;
+mod scan;
 
 use std::borrow::Cow;
 
+use self::run::{Atom, Rest, Run};
+use self::scan::{Piece, scan};
+pub(crate) use self::scan::{Syntax, variable};
 use crate::context::{Env, Values};
 
-/// A piece of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
-    Text(String),
-    /// `?`
-    One,
-    /// `*`
-    Many,
-    Variable {
-        /// Lower case.
-        key: String,
-        default: Option<String>,
-    },
-}
-
-/// Which characters of a text are special.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Syntax {
-    pub(crate) wildcards: bool,
-    pub(crate) variables: bool,
-}
-
-/// A pattern without variables, ready to match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A pattern, ready to match. The values of its variables, if it has any, are given to each match.
+#[derive(Debug, Clone)]
 pub(crate) enum Glob {
     /// `*`
     Any,
     Exact(Box<str>),
     /// Text and one asterisk at its end.
     Prefix(Box<str>),
-    /// No asterisk, but question marks.
+    /// No asterisk, but question marks or variables.
     Whole(Run),
     /// What stands before, between and after the asterisks.
     Split {
@@ -51,17 +36,15 @@ pub(crate) enum Glob {
 impl Glob {
     /// A pattern in which only `*` and `?` are special.
     pub(crate) fn new(text: &str) -> Self {
-        Self::of(&scan(
-            text,
-            Syntax {
-                wildcards: true,
-                variables: false,
-            },
-        ))
+        let syntax = Syntax {
+            wildcards: true,
+            variables: false,
+        };
+        Self::of(&scan(text, syntax), &mut Vec::new())
     }
 
-    /// From pieces; a variable among them would have been resolved before.
-    fn of(pieces: &[Piece]) -> Self {
+    /// From pieces; the variables are appended to `variables` and referred to by number.
+    fn of(pieces: &[Piece], variables: &mut Vec<Variable>) -> Self {
         match pieces {
             [] => return Self::Exact("".into()),
             [Piece::Many] => return Self::Any,
@@ -69,268 +52,234 @@ impl Glob {
             [Piece::Text(text), Piece::Many] => return Self::Prefix(text.as_str().into()),
             _ => {}
         }
-        let mut runs = pieces.split(|p| *p == Piece::Many).map(Run::of);
-        let first = runs.next().unwrap_or_default();
-        let mut rest: Vec<Run> = runs.collect();
-        match rest.pop() {
-            None => Self::Whole(first),
-            Some(last) => {
-                rest.retain(|run| !run.0.is_empty());
-                Self::Split {
-                    first,
-                    middle: rest.into(),
-                    last,
-                }
-            }
+        let runs = pieces.split(|p| *p == Piece::Many);
+        let mut runs: Vec<Run> = runs.map(|run| Run::of(run, variables)).collect();
+        let Some(last) = runs.pop() else {
+            return Self::Any;
+        };
+        if runs.is_empty() {
+            return Self::Whole(last);
+        }
+        let first = runs.remove(0);
+        let middle = runs.into_iter().filter(|run| !run.is_empty());
+        Self::Split {
+            first,
+            middle: middle.map(Run::searchable).collect(),
+            last,
         }
     }
 
-    /// Whether the whole text matches.
+    /// Whether the whole text matches a pattern without variables.
     pub(crate) fn matches(&self, text: &str) -> bool {
+        self.matches_with(text, &[])
+    }
+
+    /// Whether the whole text matches, variables having these values.
+    fn matches_with(&self, text: &str, values: &[Cow<'_, str>]) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(exact) => **exact == *text,
             Self::Prefix(prefix) => text.starts_with(&**prefix),
             Self::Whole(run) => run
-                .strip(Rest::new(text))
-                .is_some_and(|rest| rest.is_empty()),
+                .strip(Rest::new(text), values)
+                .is_some_and(Rest::is_empty),
             Self::Split {
                 first,
                 middle,
                 last,
             } => {
-                let start = first.strip(Rest::new(text));
-                let rest = start.and_then(|r| middle.iter().try_fold(r, |r, run| run.find(r)));
-                rest.is_some_and(|rest| last.ends(rest))
+                let start = first.strip(Rest::new(text), values);
+                let find = |rest, run: &Run| run.find(rest, values);
+                let rest = start.and_then(|rest| middle.iter().try_fold(rest, find));
+                rest.is_some_and(|rest| last.ends(rest, values))
             }
         }
     }
-}
 
-/// A stretch of a pattern without asterisks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Run(Box<[Atom]>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Atom {
-    Text(Box<str>),
-    One,
-}
-
-impl Run {
-    fn of(pieces: &[Piece]) -> Self {
-        let atoms = pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => Atom::Text(text.as_str().into()),
-            _ => Atom::One,
-        });
-        Self(atoms.collect())
-    }
-
-    /// What follows when the run stands at the start.
-    fn strip<'a>(&self, rest: Rest<'a>) -> Option<Rest<'a>> {
-        self.0.iter().try_fold(rest, |rest, atom| match atom {
-            Atom::Text(text) => rest.strip(text),
-            Atom::One => rest.skip(),
-        })
-    }
-
-    /// What follows the first place where the run stands.
-    fn find<'a>(&self, mut rest: Rest<'a>) -> Option<Rest<'a>> {
-        if let [Atom::Text(text)] = &*self.0 {
-            return rest.find(text);
-        }
-        loop {
-            if let Some(after) = self.strip(rest) {
-                return Some(after);
-            }
-            rest = rest.skip()?;
-        }
-    }
-
-    /// Whether the run stands at the end.
-    fn ends(&self, mut rest: Rest<'_>) -> bool {
-        let units = self.0.iter().map(|atom| match atom {
-            Atom::Text(text) => text.encode_utf16().count(),
-            Atom::One => 1,
-        });
-        let Some(before) = rest.units().checked_sub(units.sum()) else {
-            return false;
+    /// The texts between the wildcards of a pattern that has no asterisk.
+    fn fragments<'a>(&'a self, values: &'a [Cow<'a, str>]) -> impl Iterator<Item = &'a str> {
+        let (whole, atoms): (Option<&str>, &[Atom]) = match self {
+            Self::Exact(text) => (Some(text), &[]),
+            Self::Whole(run) => (None, run.atoms()),
+            Self::Any | Self::Prefix(_) | Self::Split { .. } => (None, &[]),
         };
-        for _ in 0..before {
-            let Some(next) = rest.skip() else {
-                return false;
-            };
-            rest = next;
-        }
-        self.strip(rest).is_some_and(|rest| rest.is_empty())
+        whole
+            .into_iter()
+            .chain(atoms.iter().filter_map(|atom| atom.text(values)))
     }
 }
 
-/// What is left of a text, counted in UTF-16 code units.
-#[derive(Debug, Clone, Copy)]
-struct Rest<'a> {
-    text: &'a str,
-    /// Whether the first unit of the first character is already taken.
-    half: bool,
+/// A variable of a pattern.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    /// Lower case.
+    pub(crate) key: Box<str>,
+    pub(crate) default: Option<Box<str>>,
 }
 
-impl<'a> Rest<'a> {
-    const fn new(text: &'a str) -> Self {
-        Self { text, half: false }
+impl Variable {
+    /// Whether it has no value in this request.
+    pub(crate) fn is_unresolved(&self, env: &Env<'_>) -> bool {
+        self.value(env).is_none()
     }
 
-    const fn is_empty(self) -> bool {
-        self.text.is_empty()
-    }
-
-    fn units(self) -> usize {
-        self.text.encode_utf16().count() - usize::from(self.half)
-    }
-
-    /// Without its first unit.
-    fn skip(self) -> Option<Self> {
-        let mut chars = self.text.chars();
-        let first = chars.next()?;
-        if first.len_utf16() == 2 && !self.half {
-            return Some(Self { half: true, ..self });
+    /// The value for this request: a multivalued key has none, not even its default.
+    fn value<'a>(&'a self, env: &Env<'a>) -> Option<Cow<'a, str>> {
+        match env.get(&self.key) {
+            Values::One(value) => Some(value),
+            Values::Many(_) | Values::Slice(_) => None,
+            Values::Absent => self.default.as_deref().map(Cow::Borrowed),
         }
-        Some(Self::new(chars.as_str()))
-    }
-
-    fn strip(self, text: &str) -> Option<Self> {
-        if self.half {
-            return None;
-        }
-        self.text.strip_prefix(text).map(Self::new)
-    }
-
-    fn find(self, text: &str) -> Option<Self> {
-        let rest = if self.half { self.skip()? } else { self };
-        rest.text
-            .split_once(text)
-            .map(|(_, after)| Self::new(after))
     }
 }
 
 /// A text with wildcards and variables, as far as its [`Syntax`] allows them.
 #[derive(Debug, Clone)]
-pub(crate) enum Template {
-    /// Without variables.
-    Fixed(Glob),
-    /// With variables, resolved for each request.
-    Open(Box<[Piece]>),
+pub(crate) struct Template {
+    glob: Glob,
+    variables: Box<[Variable]>,
 }
 
 impl Template {
     /// Reads a text.
     pub(crate) fn new(text: &str, syntax: Syntax) -> Self {
-        let pieces = scan(text, syntax);
-        if pieces.iter().any(|p| matches!(p, Piece::Variable { .. })) {
-            return Self::Open(pieces.into());
-        }
-        Self::Fixed(Glob::of(&pieces))
+        Self::of(&scan(text, syntax))
     }
 
-    /// The glob for this request; `None` when a variable has no value.
-    pub(crate) fn resolve(&self, env: &Env<'_>) -> Option<Cow<'_, Glob>> {
-        let pieces = match self {
-            Self::Fixed(glob) => return Some(Cow::Borrowed(glob)),
-            Self::Open(pieces) => pieces,
-        };
-        let mut resolved = Vec::with_capacity(pieces.len());
-        for piece in pieces {
-            match piece {
-                Piece::Variable { key, default } => {
-                    append(&mut resolved, &value(env, key, default.as_deref())?);
-                }
-                Piece::Text(text) => append(&mut resolved, text),
-                Piece::One | Piece::Many => resolved.push(piece.clone()),
-            }
-        }
-        Some(Cow::Owned(Glob::of(&resolved)))
+    fn of(pieces: &[Piece]) -> Self {
+        let mut variables = Vec::new();
+        let glob = Glob::of(pieces, &mut variables);
+        let variables = variables.into();
+        Self { glob, variables }
     }
 
     /// Whether a text matches; a variable without value matches nothing.
     pub(crate) fn matches(&self, text: &str, env: &Env<'_>) -> bool {
-        self.resolve(env).is_some_and(|glob| glob.matches(text))
+        if self.variables.is_empty() {
+            return self.glob.matches(text);
+        }
+        let bound = self.bind(env);
+        bound.is_some_and(|bound| self.glob.matches_with(text, bound.values()))
     }
 
-    /// The text that a template without wildcards stands for; `None` when a variable has no value.
-    pub(crate) fn text(&self, env: &Env<'_>) -> Option<Cow<'_, str>> {
-        match self.resolve(env)? {
-            Cow::Borrowed(Glob::Exact(text)) => Some(Cow::Borrowed(text)),
-            Cow::Owned(Glob::Exact(text)) => Some(Cow::Owned(text.into())),
-            _ => None,
-        }
+    /// Whether `accept` accepts the characters of a template without wildcards; `false` when a
+    /// variable has no value.
+    pub(crate) fn spells(
+        &self,
+        env: &Env<'_>,
+        accept: impl FnOnce(&mut dyn Iterator<Item = char>) -> bool,
+    ) -> bool {
+        self.bind(env).is_some_and(|bound| {
+            let fragments = self.glob.fragments(bound.values());
+            accept(&mut fragments.flat_map(str::chars))
+        })
     }
 
     /// The text, if it has neither wildcards nor variables.
     pub(crate) fn literal(&self) -> Option<&str> {
-        match self {
-            Self::Fixed(Glob::Exact(text)) => Some(text),
+        match &self.glob {
+            Glob::Exact(text) => Some(text),
             _ => None,
         }
     }
-}
 
-/// The value of a variable: a multivalued key has none, not even its default.
-fn value<'a>(env: &Env<'a>, key: &str, default: Option<&'a str>) -> Option<Cow<'a, str>> {
-    match env.get(key) {
-        Values::One(value) => Some(value),
-        Values::Many(_) => None,
-        Values::Absent => default.map(Cow::Borrowed),
+    /// The variables.
+    pub(crate) const fn variables(&self) -> &[Variable] {
+        &self.variables
     }
-}
 
-fn append(pieces: &mut Vec<Piece>, text: &str) {
-    match pieces.last_mut() {
-        Some(Piece::Text(last)) => last.push_str(text),
-        _ if text.is_empty() => {}
-        _ => pieces.push(Piece::Text(text.to_owned())),
+    /// Whether a variable has no value in this request.
+    pub(crate) fn unresolved(&self, env: &Env<'_>) -> bool {
+        self.variables.iter().any(|v| v.is_unresolved(env))
     }
-}
 
-fn scan(mut text: &str, syntax: Syntax) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    while let Some(first) = text.chars().next() {
-        if syntax.variables
-            && let Some((body, after)) = variable(text)
-        {
-            match body {
-                "*" | "?" | "$" => append(&mut pieces, body),
-                _ => pieces.push(reference(body)),
+    /// The variables' values; `None` when one has none.
+    fn bind<'a>(&'a self, env: &Env<'a>) -> Option<Bound<'a>> {
+        let mut bound = Bound::default();
+        for (at, variable) in self.variables.iter().enumerate() {
+            let value = variable.value(env)?;
+            match bound.few.get_mut(at) {
+                Some(slot) => *slot = value,
+                None => bound.overflow(value),
             }
-            text = after;
-            continue;
         }
-        match first {
-            '*' if syntax.wildcards && pieces.last() == Some(&Piece::Many) => {}
-            '*' if syntax.wildcards => pieces.push(Piece::Many),
-            '?' if syntax.wildcards => pieces.push(Piece::One),
-            _ => append(&mut pieces, first.encode_utf8(&mut [0; 4])),
-        }
-        text = text.strip_prefix(first).unwrap_or_default();
+        Some(bound)
     }
-    pieces
 }
 
-/// Splits `${body}after`; a text without the closing brace is no variable.
-pub(crate) fn variable(text: &str) -> Option<(&str, &str)> {
-    text.strip_prefix("${")?.split_once('}')
+/// The values of a template's variables, by number. Four need no allocation.
+#[derive(Debug, Default)]
+struct Bound<'a> {
+    few: [Cow<'a, str>; 4],
+    /// All of them, when they are more than four.
+    all: Vec<Cow<'a, str>>,
 }
 
-/// `key` or `key, 'default'`.
-fn reference(body: &str) -> Piece {
-    let quoted = body.split_once(',').and_then(|(key, rest)| {
-        let default = rest.trim_start().strip_prefix('\'')?.strip_suffix('\'')?;
-        Some((key, default))
-    });
-    let (key, default) = match quoted {
-        Some((key, default)) => (key, Some(default.to_owned())),
-        None => (body, None),
-    };
-    Piece::Variable {
-        key: key.trim().to_lowercase(),
-        default,
+impl<'a> Bound<'a> {
+    fn overflow(&mut self, value: Cow<'a, str>) {
+        if self.all.is_empty() {
+            self.all.extend(self.few.iter().cloned());
+        }
+        self.all.push(value);
+    }
+
+    fn values(&self) -> &[Cow<'a, str>] {
+        if self.all.is_empty() {
+            &self.few
+        } else {
+            &self.all
+        }
+    }
+}
+
+/// A pattern whose structure depends on its variables' values, because they decide where the
+/// segments of an ARN end. It is put together for each request.
+#[derive(Debug, Clone)]
+pub(crate) struct Late {
+    pieces: Box<[Piece]>,
+    template: Template,
+}
+
+impl Late {
+    pub(crate) fn new(text: &str, syntax: Syntax) -> Self {
+        let pieces = scan(text, syntax);
+        let template = Template::of(&pieces);
+        Self {
+            pieces: pieces.into(),
+            template,
+        }
+    }
+
+    /// The variables.
+    pub(crate) const fn variables(&self) -> &[Variable] {
+        self.template.variables()
+    }
+
+    /// The first `count` parts between colons, the last of which keeps its colons; `None` when a
+    /// variable has no value or there are fewer parts.
+    pub(crate) fn parts(&self, count: usize, env: &Env<'_>) -> Option<Vec<Glob>> {
+        let bound = self.template.bind(env)?;
+        let mut values = bound.values().iter();
+        let mut parts = vec![Vec::new()];
+        for piece in &self.pieces {
+            let text = match piece {
+                Piece::Variable { .. } => values.next()?.as_ref(),
+                Piece::Text(text) => text,
+                Piece::One | Piece::Many => {
+                    parts.last_mut()?.push(piece.clone());
+                    continue;
+                }
+            };
+            let room = count.checked_sub(parts.len())? + 1;
+            let mut texts = text.splitn(room, ':');
+            scan::append(parts.last_mut()?, texts.next().unwrap_or_default());
+            for text in texts {
+                let mut part = Vec::new();
+                scan::append(&mut part, text);
+                parts.push(part);
+            }
+        }
+        let globs = parts.iter().map(|part| Glob::of(part, &mut Vec::new()));
+        (parts.len() == count).then(|| globs.collect())
     }
 }

@@ -1,8 +1,6 @@
 //! Who calls, and whether a policy's `Principal` names them. It protects one rule: how a caller is
 //! named decides how far the grant reaches; naming the account only delegates.
 
-use std::borrow::Cow;
-
 use keywright_base::AccountId;
 
 use crate::{
@@ -87,33 +85,55 @@ impl<'a> PrincipalRef<'a> {
         }
     }
 
-    /// The condition keys that follow from who calls; `None`: not such a key.
-    pub(crate) fn key(&self, key: &str) -> Option<Values<'a>> {
+    /// The condition keys that follow from who calls; `None`: not such a key. The user id is
+    /// [`PrincipalRef::user_id`]'s.
+    pub(crate) fn key(&self, key: &str, user_id: &'a str) -> Option<Values<'a>> {
         let own = match key.strip_prefix("aws:")? {
             "username" => match self {
-                Self::User { name, .. } => Some(Cow::Borrowed(*name)),
+                Self::User { name, .. } => Some(*name),
                 _ => None,
             },
-            "userid" => self.user_id(),
-            "principaltype" => self.kind().map(Cow::Borrowed),
-            "principalarn" => self.principal_arn().map(Cow::Borrowed),
-            "principalaccount" => self.account().map(|account| account.to_string().into()),
+            "userid" => Some(user_id).filter(|id| !id.is_empty()),
+            "principaltype" => self.kind(),
+            "principalarn" => self.principal_arn(),
+            "principalaccount" => self.account_text(),
             _ => return None,
         };
         Some(Values::optional(own))
     }
 
-    fn user_id(&self) -> Option<Cow<'a, str>> {
-        Some(match self {
-            Self::Root { account, .. } => account.to_string().into(),
-            Self::User { id, .. } => Cow::Borrowed(*id),
+    /// `aws:userid`, empty when there is none. It is written into `buffer` where it has to be put
+    /// together.
+    pub(crate) fn user_id(&self, buffer: &'a mut UserId) -> &'a str {
+        match self {
+            Self::Root { .. } => self.account_text().unwrap_or_default(),
+            Self::User { id, .. } => id,
             Self::AssumedRole {
                 role_id, session, ..
-            } => format!("{role_id}:{session}").into(),
-            Self::FederatedUser { account, name, .. } => format!("{account}:{name}").into(),
-            Self::Anonymous => Cow::Borrowed("anonymous"),
-            Self::Service(_) | Self::Federated(_) => return None,
-        })
+            } => buffer.join(role_id, session),
+            Self::FederatedUser { name, .. } => {
+                buffer.join(self.account_text().unwrap_or_default(), name)
+            }
+            Self::Anonymous => "anonymous",
+            Self::Service(_) | Self::Federated(_) => "",
+        }
+    }
+
+    /// The caller's account as its ARN spells it.
+    fn account_text(&self) -> Option<&'a str> {
+        self.account()?;
+        self.display().split(':').nth(4)
+    }
+
+    /// Whether the caller is a session of a role that AWS made for one of its services.
+    pub(crate) fn is_service_linked(&self) -> bool {
+        match self {
+            Self::AssumedRole { role_arn, .. } => {
+                let role = role_arn.splitn(6, ':').nth(5);
+                role.is_some_and(|role| role.starts_with("role/aws-service-role/"))
+            }
+            _ => false,
+        }
     }
 
     const fn kind(&self) -> Option<&'static str> {
@@ -135,6 +155,39 @@ impl<'a> PrincipalRef<'a> {
             Self::AssumedRole { role_arn, .. } => Some(role_arn),
             Self::Anonymous | Self::Service(_) | Self::Federated(_) => None,
         }
+    }
+}
+
+/// Room for a user id.
+#[derive(Debug)]
+pub(crate) struct UserId {
+    bytes: [u8; 128],
+    /// What does not fit.
+    long: String,
+}
+
+impl UserId {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; 128],
+            long: String::new(),
+        }
+    }
+
+    /// `first:second`
+    fn join(&mut self, first: &str, second: &str) -> &str {
+        let parts = [first.as_bytes(), b":", second.as_bytes()];
+        let length = parts.iter().map(|part| part.len()).sum();
+        if length > self.bytes.len() {
+            self.long = format!("{first}:{second}");
+            return &self.long;
+        }
+        let room = self.bytes.iter_mut();
+        for (slot, byte) in room.zip(parts.into_iter().flatten()) {
+            *slot = *byte;
+        }
+        let written = self.bytes.get(..length).unwrap_or_default();
+        std::str::from_utf8(written).unwrap_or_default()
     }
 }
 
@@ -205,6 +258,7 @@ impl Principals {
     pub(crate) fn spares(&self, caller: &PrincipalRef<'_>) -> bool {
         let listed = |grant| self.names.iter().any(|n| n.grant(caller) == grant);
         match caller {
+            _ if self.names.iter().any(|n| matches!(n, Name::Everyone)) => true,
             PrincipalRef::User { .. } => listed(Grant::Direct) && self.lists_account(caller),
             PrincipalRef::AssumedRole { .. } | PrincipalRef::FederatedUser { .. } => {
                 listed(Grant::Direct) && listed(Grant::Limited) && self.lists_account(caller)

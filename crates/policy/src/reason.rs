@@ -16,22 +16,28 @@ pub enum Layer {
     Session,
     /// A role's trust policy.
     Trust,
+    /// Service control policies of the principal's organization.
+    ServiceControl,
+    /// Resource control policies of the resource's organization.
+    ResourceControl,
 }
 
 impl Layer {
     /// Whether statements of this layer name principals.
     pub(crate) const fn names_principals(self) -> bool {
-        matches!(self, Self::Resource | Self::Trust)
+        matches!(self, Self::Resource | Self::Trust | Self::ResourceControl)
     }
 
     /// The layer after "because no".
-    const fn silent(self) -> &'static str {
+    pub(crate) const fn noun(self) -> &'static str {
         match self {
             Self::Identity => "identity-based policy",
             Self::Resource => "resource-based policy",
             Self::Boundary => "permissions boundary",
             Self::Session => "session policy",
             Self::Trust => "role trust policy",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
         }
     }
 
@@ -43,11 +49,13 @@ impl Layer {
             Self::Boundary => "a permissions boundary",
             Self::Session => "a session policy",
             Self::Trust => "the role trust policy",
+            Self::ServiceControl => "a service control policy",
+            Self::ResourceControl => "a resource control policy",
         }
     }
 }
 
-/// Where an identity-based policy comes from.
+/// Where a policy of the principal or of its organization comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A managed policy, by its ARN.
@@ -59,7 +67,7 @@ pub enum Source {
 /// What denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// A statement says Deny. The source is known for identity-based policies.
+    /// A statement says Deny. The source is known for identity-based and organization policies.
     Explicit(Layer, Option<Source>),
     /// Nothing in this layer says Allow.
     Silent(Layer),
@@ -91,7 +99,7 @@ impl Reason {
             }
             Cause::Explicit(layer, _) => format!("with an explicit deny in {}", layer.denying()),
             Cause::Silent(layer) => {
-                format!("because no {} allows the {action} action", layer.silent())
+                format!("because no {} allows the {action} action", layer.noun())
             }
             Cause::Unintelligible | Cause::Unreadable => String::new(),
         }

@@ -3,7 +3,7 @@
 
 use crate::{
     context::Env,
-    pattern::{Syntax, Template, variable},
+    pattern::{Glob, Late, Syntax, Template, Variable, variable},
 };
 
 /// A pattern for ARNs.
@@ -15,17 +15,10 @@ pub(crate) enum ArnPattern {
     Head(Box<str>, Template),
     /// A pattern for each of partition, service, region, account and resource.
     Segments(Box<[Template; 5]>),
+    /// Fewer than six segments until the variables have their values.
+    Late(Box<Late>),
     /// Not the form of an ARN, or a variable where none may stand.
     Never,
-}
-
-/// Whether a resource matches a pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Match {
-    Yes,
-    No,
-    /// A variable has no value.
-    Unresolved,
 }
 
 /// The resource of a request.
@@ -71,28 +64,35 @@ impl ArnPattern {
         if text == "*" {
             return Self::Any;
         }
-        let segments = segments(text, variables);
-        let fill = resource || text.ends_with('*');
-        let [_, partition, rest @ ..] = segments.as_slice() else {
-            return Self::Never;
-        };
-        if rest.len() < 4 && !fill {
-            return Self::Never;
-        }
         let syntax = Syntax {
             wildcards: true,
             variables,
         };
-        let template = |text: &&str| Template::new(text, syntax);
+        let segments = segments(text, variables);
+        if !resource && segments.len() < 6 && variables && text.contains("${") {
+            return Self::Late(Box::new(Late::new(text, syntax)));
+        }
+        let fill = resource || text.ends_with('*');
+        let [scheme, partition, rest @ ..] = segments.as_slice() else {
+            return Self::Never;
+        };
+        // IAM stores a resource's first segment as `arn`, whatever it is.
+        if !resource && !Glob::new(scheme).matches("arn") {
+            return Self::Never;
+        }
+        if rest.len() < 4 && !fill {
+            return Self::Never;
+        }
+        let template = |text: &str| Template::new(text, syntax);
         let mut templates = [*partition]
             .into_iter()
             .chain(rest.iter().copied())
             .chain(["*"; 4])
-            .map(|text| template(&text));
-        let mut next = || templates.next().unwrap_or_else(|| template(&""));
+            .map(template);
+        let mut next = || templates.next().unwrap_or_else(|| template(""));
         let templates = [next(), next(), next(), next(), next()];
         let [head @ .., _] = &templates;
-        if resource && head.iter().any(|t| matches!(t, Template::Open(_))) {
+        if resource && head.iter().any(|t| !t.variables().is_empty()) {
             return Self::Never;
         }
         Self::shortened(templates)
@@ -112,41 +112,47 @@ impl ArnPattern {
         }
     }
 
-    /// Whether the target matches.
-    pub(crate) fn matches(&self, target: &Target<'_>, env: &Env<'_>) -> Match {
+    /// Whether the target matches; a variable without value matches nothing.
+    pub(crate) fn matches(&self, target: &Target<'_>, env: &Env<'_>) -> bool {
         let Target::Arn(text, segments) = target else {
-            return yes_if(matches!(self, Self::Any));
+            return matches!(self, Self::Any);
         };
         match self {
-            Self::Any => Match::Yes,
-            Self::Never => Match::No,
-            Self::Head(head, resource) => match text.strip_prefix(&**head) {
-                Some(rest) => one(resource, rest, env),
-                // A variable without value matters even when the head differs: see NotResource.
-                None if resource.resolve(env).is_none() => Match::Unresolved,
-                None => Match::No,
-            },
+            Self::Any => true,
+            Self::Never => false,
+            Self::Head(head, resource) => text
+                .strip_prefix(&**head)
+                .is_some_and(|rest| resource.matches(rest, env)),
             Self::Segments(templates) => {
-                let each = templates.iter().zip(segments).map(|(t, s)| one(t, s, env));
-                each.fold(Match::Yes, |all, next| match (all, next) {
-                    (Match::Unresolved, _) | (_, Match::Unresolved) => Match::Unresolved,
-                    (Match::Yes, Match::Yes) => Match::Yes,
-                    _ => Match::No,
-                })
+                let mut each = templates.iter().zip(segments);
+                each.all(|(template, segment)| template.matches(segment, env))
             }
+            Self::Late(late) => late.parts(6, env).is_some_and(|globs| {
+                let mut each = globs.iter().zip(["arn"].iter().chain(segments));
+                each.all(|(glob, segment)| glob.matches(segment))
+            }),
         }
     }
-}
 
-fn one(template: &Template, text: &str, env: &Env<'_>) -> Match {
-    match template.resolve(env) {
-        Some(glob) => yes_if(glob.matches(text)),
-        None => Match::Unresolved,
+    /// Whether a variable has no value in this request.
+    pub(crate) fn unresolved(&self, env: &Env<'_>) -> bool {
+        match self {
+            Self::Any | Self::Never => false,
+            Self::Head(_, resource) => resource.unresolved(env),
+            Self::Segments(templates) => templates.iter().any(|t| t.unresolved(env)),
+            Self::Late(late) => late.parts(6, env).is_none(),
+        }
     }
-}
 
-const fn yes_if(flag: bool) -> Match {
-    if flag { Match::Yes } else { Match::No }
+    /// The variables in the pattern.
+    pub(crate) fn variables(&self) -> Vec<&Variable> {
+        match self {
+            Self::Any | Self::Never => Vec::new(),
+            Self::Head(_, resource) => resource.variables().iter().collect(),
+            Self::Segments(all) => all.iter().flat_map(Template::variables).collect(),
+            Self::Late(late) => late.variables().iter().collect(),
+        }
+    }
 }
 
 /// Splits at the first five colons that are not inside a variable.

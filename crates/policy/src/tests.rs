@@ -1,4 +1,5 @@
 //! The crate's tests, through its public functions only: cases as data, and properties.
 
 mod corpus;
+mod explain;
 mod properties;

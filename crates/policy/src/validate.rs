@@ -8,6 +8,8 @@ mod bucket;
 mod resource;
 mod trust;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use crate::{
     condition::{Operator, Test},
     document::{self, Document, Statement, SyntaxError, Version},
@@ -23,6 +25,9 @@ pub enum Kind<'a> {
     Managed,
     /// An inline policy of a user, group or role.
     Inline,
+    /// A policy passed when a session is made. STS does not read its literals: one that is not of
+    /// its operator's type is taken and then matches nothing.
+    Session,
     /// A role's trust policy.
     Trust,
     /// An S3 bucket policy.
@@ -151,7 +156,7 @@ pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
     match kind {
         Kind::Bucket { bucket } => return bucket::validate(text, bucket),
         Kind::Trust => json::read(text).map(drop).map_err(Violation::TrustJson)?,
-        Kind::Managed | Kind::Inline => {}
+        Kind::Managed | Kind::Inline | Kind::Session => {}
     }
     let parsed = json::read(text)
         .and_then(document::document)
@@ -160,7 +165,8 @@ pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
     if kind == Kind::Managed && document.version != Some(Version::V2012) {
         return Err(Violation::OldVersion);
     }
-    if parsed.misspelt_effect.is_some() || !literals_are_readable(&document) {
+    let unread = kind != Kind::Session && !literals_are_readable(&document);
+    if parsed.misspelt_effect.is_some() || unread {
         return Err(Violation::Legacy);
     }
     let resources = resource::check(&document)?;
@@ -207,6 +213,7 @@ fn literals_are_readable(document: &Document) -> bool {
             Some(Test::Numeric(_)) => Decimal::parse(value).is_some(),
             Some(Test::Date(_)) => date(value).is_some(),
             Some(Test::Ip) => Network::parse(value).is_some(),
+            Some(Test::Binary) => STANDARD.decode(value).is_ok(),
             Some(Test::Arn) => value.contains(['*', '$']) || Target::parse(value).is_some(),
             _ => true,
         })
@@ -245,7 +252,8 @@ fn actions(document: &Document) -> Result<(), Violation> {
             return Err(Violation::ActionColons);
         }
         let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
-        if vendor != "*" && (vendor.is_empty() || !vendor.bytes().all(known)) {
+        let every = vendor == "*" && name == "*";
+        if !every && (vendor.is_empty() || !vendor.bytes().all(known)) {
             return Err(Violation::Vendor(vendor.to_owned()));
         }
     }

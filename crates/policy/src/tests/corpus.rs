@@ -4,36 +4,69 @@
 use std::{fs, path::Path, sync::Arc};
 
 use crate::{
-    ContextMap, Decision, Kind, Policy, PolicySet, PrincipalRef, Request, Source, Values, evaluate,
-    evaluate_trust, parse, size_without_whitespace, validate,
+    ContextMap, Decision, Kind, Level, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
+    Values, evaluate, parse, size_without_whitespace, validate,
 };
 use serde_json::{Value, json};
 
 const ACTION: &str = "s3:GetObject";
 const OBJECT: &str = "arn:aws:s3:::b/k";
 
-fn cases(file: &str) -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/policy");
-    let text = fs::read_to_string(folder.join(file)).unwrap();
-    serde_json::from_str(&text).unwrap()
+/// The files of a folder: name, cases.
+fn files(folder: &str) -> Vec<(String, Vec<Value>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../corpus/policy")
+        .join(folder);
+    let read = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(file["rule"].is_string(), "{name}: no rule");
+        let cases = file["cases"].as_array().unwrap().clone();
+        assert!(!cases.is_empty(), "{name}: no cases");
+        (name, cases)
+    };
+    let files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| read(entry.unwrap()))
+        .collect();
+    assert!(!files.is_empty());
+    files
 }
 
-/// Every case must give the result that its field `expected` states.
-fn all(file: &str, expected: &str, actual: impl Fn(&Value) -> Value) {
-    let cases = cases(file);
-    let wrong = cases.iter().filter_map(|case| {
-        let actual = actual(case);
-        (actual != case[expected]).then(|| format!("{case}\n  gave {actual}"))
-    });
-    let wrong: Vec<String> = wrong.collect();
-    assert!(!cases.is_empty());
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n")
-    );
+/// Every case of a folder must give the result that its field `expected` states.
+fn all(folder: &str, expected: &str, actual: impl Fn(&Value) -> Value) {
+    let mut wrong = Vec::new();
+    for (name, cases) in files(folder) {
+        for case in &cases {
+            let actual = actual(case);
+            if actual != case[expected] {
+                wrong.push(format!("{name}: {case}\n  gave {actual}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_forgotten() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/policy");
+    let folders = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap());
+    let mut folders: Vec<String> = folders
+        .filter(|entry| entry.file_type().unwrap().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    folders.sort();
+    let run = [
+        "actions",
+        "conditions",
+        "evaluation",
+        "principals",
+        "resources",
+        "validation",
+        "wildcards",
+    ];
+    assert_eq!(folders, run);
 }
 
 fn caller(name: &str) -> PrincipalRef<'static> {
@@ -55,6 +88,13 @@ fn caller(name: &str) -> PrincipalRef<'static> {
             role_arn: "arn:aws:iam::123456789012:role/app/deploy",
             role_id: "AROACKCEVSQ6C2EXAMPLE",
             session: "ci",
+        },
+        "linked" => PrincipalRef::AssumedRole {
+            account,
+            arn: "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForX/x",
+            role_arn: "arn:aws:iam::123456789012:role/aws-service-role/x.aws/AWSServiceRoleForX",
+            role_id: "AROACKCEVSQ6C2EXAMPL2",
+            session: "x",
         },
         "federated" => PrincipalRef::FederatedUser {
             account,
@@ -117,23 +157,13 @@ fn holds(case: &Value) -> Value {
 
 #[test]
 fn conditions() {
-    all("conditions.json", "holds", holds);
-}
-
-#[test]
-fn absent_and_listed_keys() {
-    all("absent_and_listed_keys.json", "holds", holds);
-}
-
-#[test]
-fn variables() {
-    all("variables.json", "holds", holds);
+    all("conditions", "holds", holds);
 }
 
 /// `pattern` under StringLike against `text`. `matches`: whether it holds.
 #[test]
 fn wildcards() {
-    all("wildcards.json", "matches", |case| {
+    all("wildcards", "matches", |case| {
         let condition = json!({"StringLike": {"k": case["pattern"]}});
         holds(&json!({"condition": condition, "context": {"k": case["text"]}}))
     });
@@ -142,7 +172,7 @@ fn wildcards() {
 /// `resource` or `not_resource` of an Allow, asked `on` an ARN. `matches`: whether bob is allowed.
 #[test]
 fn resources() {
-    all("resources.json", "matches", |case| {
+    all("resources", "matches", |case| {
         let statement = json!({
             "Effect": "Allow", "Action": "*",
             "Resource": case["resource"], "NotResource": case["not_resource"],
@@ -156,7 +186,7 @@ fn resources() {
 /// `action` or `not_action` of an Allow when `asked`. `matches`: whether bob is allowed.
 #[test]
 fn actions() {
-    all("actions.json", "matches", |case| {
+    all("actions", "matches", |case| {
         let statement = json!({
             "Effect": "Allow", "Resource": "*",
             "Action": case["action"], "NotAction": case["not_action"],
@@ -174,7 +204,7 @@ fn actions() {
 /// caller is allowed.
 #[test]
 fn principals() {
-    all("principals.json", "allows", |case| {
+    all("principals", "allows", |case| {
         let statement = json!({
             "Effect": case["effect"].as_str().unwrap_or("Allow"), "Action": "*", "Resource": "*",
             "Principal": case["principal"], "NotPrincipal": case["not_principal"],
@@ -195,10 +225,10 @@ fn principals() {
 
 /// A policy that allows, denies, or speaks of something else.
 fn stance(word: &str) -> Arc<Policy> {
-    let (effect, action) = if word == "silent" {
-        ("Allow", "ec2:*")
-    } else {
-        (word, "s3:*")
+    let (effect, action) = match word {
+        "silent" => ("Allow", "ec2:*"),
+        "Everything" => ("Allow", "*"),
+        effect => (effect, "s3:*"),
     };
     let statement = json!({"Effect": effect, "Action": action, "Resource": "*"});
     policy(&json!("2012-10-17"), statement)
@@ -213,31 +243,63 @@ fn stances(words: &Value) -> Vec<Arc<Policy>> {
         .collect()
 }
 
-/// The stances of each layer (`Allow`, `Deny`, `silent`): `identity` are inline, `managed` are
-/// attached; `resource` or `trust` is a statement about the action. `owner`: the resource's
-/// account.
+/// The stances, each as a managed policy.
+fn sources(words: &Value) -> Vec<(Source, Arc<Policy>)> {
+    let named = stances(words).into_iter().enumerate().map(|(n, policy)| {
+        let arn = format!("arn:aws:iam::123456789012:policy/p{n}");
+        (Source::Managed(arn.into()), policy)
+    });
+    named.collect()
+}
+
+/// The stances, under a principal as resource control policies need it.
+fn control(words: &Value) -> Vec<(Source, Arc<Policy>)> {
+    let with_principal = |(source, word): ((Source, Arc<Policy>), &Value)| {
+        let silent = word == "silent";
+        let statement = json!({
+            "Effect": if silent { "Allow" } else { word.as_str().unwrap() },
+            "Principal": "*",
+            "Action": if silent { "ec2:*" } else { "*" },
+            "Resource": "*",
+        });
+        (source.0, policy(&json!("2012-10-17"), statement))
+    };
+    let words_of = words.as_array().into_iter().flatten();
+    sources(words)
+        .into_iter()
+        .zip(words_of)
+        .map(with_principal)
+        .collect()
+}
+
+fn levels(case: &Value, level: fn(&Value) -> Level) -> Vec<Level> {
+    case.as_array().into_iter().flatten().map(level).collect()
+}
+
+/// The stances of each layer (`Allow`, `Deny`, `silent`, `Everything`): `identity` are inline,
+/// `managed` are attached; `resource` or `trust` is a statement about the action;
+/// `service_control` and `resource_control` are lists of levels. `owner`: the resource's account.
 /// `denied`: what AWS appends to the denial, null when allowed.
 #[test]
 fn evaluation() {
-    all("evaluation.json", "denied", |case| {
-        let managed = stances(&case["managed"])
-            .into_iter()
-            .enumerate()
-            .map(|(n, policy)| {
-                let arn = format!("arn:aws:iam::123456789012:policy/p{n}");
-                (Source::Managed(arn.into()), policy)
-            });
-        let inline = stances(&case["identity"])
-            .into_iter()
-            .map(|p| (Source::Inline, p));
-        let mut set = PolicySet::new(managed.chain(inline).collect());
+    all("evaluation", "denied", |case| {
+        let action = case["action"].as_str().unwrap_or(ACTION);
+        let inline = stances(&case["identity"]).into_iter();
+        let inline = inline.map(|policy| (Source::Inline, policy));
+        let mut set = PolicySet::new(
+            sources(&case["managed"])
+                .into_iter()
+                .chain(inline)
+                .collect(),
+        );
         set.boundary = case["boundary"].as_str().map(stance);
         set.session = case["session"]
             .is_array()
             .then(|| stances(&case["session"]));
+        set.service_control = levels(&case["service_control"], sources);
         let attached = |name: &str, on: Value| {
             let mut statement = case[name].clone();
-            statement["Action"] = json!(ACTION);
+            statement["Action"] = json!(action);
             statement["Resource"] = on;
             case[name]
                 .is_object()
@@ -247,16 +309,24 @@ fn evaluation() {
         let owner = case["owner"].as_str().map(|owner| owner.parse().unwrap());
         let request = Request {
             owner,
-            ..Request::new(caller, ACTION, OBJECT, &())
+            ..Request::new(caller, action, OBJECT, &())
         };
         let resource = attached("resource", json!("*"));
-        let decision = match attached("trust", Value::Null) {
-            Some(trust) => evaluate_trust(&set, &trust, &request),
-            None => evaluate(&set, resource.as_deref(), &request),
+        let trust = attached("trust", Value::Null);
+        let resource_control = levels(&case["resource_control"], control);
+        let mut policies = Policies {
+            resource_control: &resource_control,
+            ..Policies::new(&set)
         };
-        match decision {
+        if let Some(policy) = &resource {
+            policies = policies.with_resource(policy);
+        }
+        if let Some(policy) = &trust {
+            policies = policies.with_trust(policy);
+        }
+        match policies.decide(&request) {
             Decision::Allow => Value::Null,
-            Decision::Deny(reason) => reason.sentence(ACTION).into(),
+            Decision::Deny(reason) => reason.sentence(action).into(),
         }
     });
 }
@@ -265,7 +335,7 @@ fn evaluation() {
 /// when stored.
 #[test]
 fn validation() {
-    all("validation.json", "message", |case| {
+    all("validation", "message", |case| {
         let text = match &case["document"] {
             Value::String(text) => text.clone(),
             document => document.to_string(),
@@ -273,6 +343,7 @@ fn validation() {
         let kind = match case["kind"].as_str().unwrap() {
             "managed" => Kind::Managed,
             "inline" => Kind::Inline,
+            "session" => Kind::Session,
             "trust" => Kind::Trust,
             _ => Kind::Bucket { bucket: "b" },
         };

@@ -50,6 +50,7 @@ pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation>
         .statements
         .iter()
         .filter_map(|s| s.resource.as_ref());
+    let mut first = None;
     for resource in clauses.flat_map(|clause| clause.elements.iter().flatten()) {
         if resource == "*" {
             continue;
@@ -57,10 +58,10 @@ pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation>
         match form(resource) {
             Ok(()) => {}
             Err(Violation::Legacy) => return Err(Violation::Legacy),
-            Err(violation) => return Ok(Some(violation)),
+            Err(violation) => first = first.or(Some(violation)),
         }
     }
-    Ok(None)
+    Ok(first)
 }
 
 fn form(resource: &str) -> Result<(), Violation> {

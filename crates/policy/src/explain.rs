@@ -1,0 +1,277 @@
+//! Why a request was decided as it was, as data. It protects one rule: an explanation is made by
+//! asking the same compiled statements the same questions as the decision, so that it cannot tell
+//! another story.
+//!
+//! It is for people and may take its time: every statement of every policy is looked at.
+
+mod text;
+
+use crate::{
+    Decision, Effect, Layer, Policies, Request, Source, Span, Statement, Values,
+    context::Env,
+    document::ConditionClause,
+    evaluate::{Asked, Grants, Room, conclude, query, walk},
+    index::Builder,
+    policy::{Compiled, Query},
+    principal::Grant,
+    reason::Cause,
+};
+
+/// A decision and everything that led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// What [`Policies::decide`] says.
+    pub decision: Decision,
+    /// The statements that decided: every Deny that applies when the denial is explicit; every
+    /// Allow that applies when allowed. Empty when nothing matched, and for a root user whom no
+    /// policy has to allow.
+    pub decided_by: Vec<StatementRef>,
+    /// Every statement of every policy that had a say, in the order in which they were asked.
+    pub statements: Vec<Examined>,
+    /// What would have allowed a denied request, all of it together. Empty when allowed, and when
+    /// the request or a policy could not be read.
+    pub needs: Vec<Need>,
+}
+
+/// A statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementRef {
+    /// Where its policy stands.
+    pub layer: Layer,
+    /// The organization's level, from the root; 0 outside organization policies.
+    pub level: usize,
+    /// The policy's place in its layer or level.
+    pub policy: usize,
+    /// The policy's name: what [`Policy::with_id`](crate::Policy::with_id) gave it, else the ARN of
+    /// a managed policy.
+    pub id: Option<String>,
+    /// The statement's place in the policy.
+    pub index: usize,
+    /// Its `Sid`, unless empty.
+    pub sid: Option<String>,
+    /// Where it stands in the policy's text.
+    pub span: Span,
+}
+
+/// A statement and why it does not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// The statement.
+    pub statement: StatementRef,
+    /// Its effect.
+    pub effect: Effect,
+    /// What it lacked. Empty: it applies.
+    pub lacks: Vec<Lack>,
+}
+
+/// What kept a statement from applying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// It is about other actions.
+    Action,
+    /// It is about other principals.
+    Principal,
+    /// It is about other resources.
+    Resource {
+        /// The variables that have no value, which may be why.
+        unresolved: Vec<String>,
+    },
+    /// A condition does not hold.
+    Condition {
+        /// The operator as written.
+        operator: String,
+        /// The key as written.
+        key: String,
+        /// The policy's values as written.
+        wanted: Vec<String>,
+        /// What the request says.
+        found: Found,
+    },
+    /// An operator does not exist, so the statement grants nothing.
+    Unreadable,
+}
+
+/// The value of a condition key in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The request does not have the key.
+    Absent,
+    /// A single value.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
+/// One of the things that would have allowed a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// The Deny would have to go, or not apply.
+    WithoutDeny(StatementRef),
+    /// The layer would have to allow.
+    Allow {
+        /// The layer.
+        layer: Layer,
+        /// Its Allow statements that come nearest: those with the fewest lacks.
+        nearest: Vec<Examined>,
+    },
+}
+
+/// Decides a request and says why.
+pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
+    let decision = policies.decide(request);
+    let mut room = Room::new();
+    let mut explanation = Explanation {
+        decision,
+        decided_by: Vec::new(),
+        statements: Vec::new(),
+        needs: Vec::new(),
+    };
+    let query = match query(request, &mut room) {
+        Some(query) if !policies.principal.is_unreadable() => query,
+        _ => return explanation,
+    };
+    let mut grants = Grants::new(&query);
+    let examined = &mut explanation.statements;
+    let walked = walk(policies, &query, |asked| {
+        let mut best = Grant::None;
+        for (index, (written, compiled)) in asked.policy.statements().enumerate() {
+            let lacks = lacks(written, compiled, &query, asked.layer);
+            if lacks.is_empty() && written.effect == Effect::Allow {
+                best = best.max(compiled.granted_to(&query, asked.layer));
+            }
+            examined.push(Examined {
+                statement: StatementRef::new(asked, index, written),
+                effect: written.effect,
+                lacks,
+            });
+        }
+        grants.add(asked, best);
+        Ok(())
+    });
+    debug_assert!(walked.is_ok(), "the closure never ends the walk");
+    let effect = match &explanation.decision {
+        Decision::Allow => Some(Effect::Allow),
+        Decision::Deny(reason) => reason.is_explicit().then_some(Effect::Deny),
+    };
+    let applying = explanation.statements.iter().filter(|e| e.applies());
+    let deciding = applying.clone().filter(|e| Some(e.effect) == effect);
+    explanation.decided_by = deciding.map(|e| e.statement.clone()).collect();
+    if !explanation.decision.is_allowed() {
+        let denies = applying.filter(|e| e.effect == Effect::Deny);
+        let denies = denies.map(|e| Need::WithoutDeny(e.statement.clone()));
+        let mut needs: Vec<Need> = denies.collect();
+        needs.extend(
+            silent(policies, grants, &query, request).map(|layer| Need::Allow {
+                layer,
+                nearest: nearest(&explanation.statements, layer),
+            }),
+        );
+        explanation.needs = needs;
+    }
+    explanation
+}
+
+impl Examined {
+    /// Whether the statement applies to the request.
+    pub const fn applies(&self) -> bool {
+        self.lacks.is_empty()
+    }
+}
+
+impl StatementRef {
+    fn new(asked: &Asked<'_>, index: usize, statement: &Statement) -> Self {
+        let managed = match asked.source {
+            Some(Source::Managed(arn)) => Some(&**arn),
+            Some(Source::Inline) | None => None,
+        };
+        Self {
+            layer: asked.layer,
+            level: asked.level,
+            policy: asked.position,
+            id: asked.policy.id().or(managed).map(str::to_owned),
+            index,
+            sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
+            span: statement.span,
+        }
+    }
+}
+
+/// The layers that would have to allow in addition, once nothing denies.
+fn silent<'a>(
+    policies: &'a Policies<'_>,
+    mut grants: Grants,
+    query: &'a Query<'_>,
+    request: &'a Request<'_>,
+) -> impl Iterator<Item = Layer> + 'a {
+    std::iter::from_fn(move || match conclude(policies, &grants, query, request) {
+        Err(Cause::Silent(layer)) => {
+            grants.raise(layer);
+            Some(layer)
+        }
+        _ => None,
+    })
+}
+
+/// The Allow statements of a layer that lack least.
+fn nearest(statements: &[Examined], layer: Layer) -> Vec<Examined> {
+    let allows = statements
+        .iter()
+        .filter(|e| e.statement.layer == layer && e.effect == Effect::Allow && !e.applies());
+    let about = allows.filter(|e| !e.lacks.contains(&Lack::Action));
+    let least = about.clone().map(|e| e.lacks.len()).min();
+    about
+        .filter(|e| Some(e.lacks.len()) == least)
+        .cloned()
+        .collect()
+}
+
+/// What keeps a statement from applying.
+fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Layer) -> Vec<Lack> {
+    let mut lacks = Vec::new();
+    let mut index = Builder::default();
+    index.add(0, written.action.as_ref(), written.effect);
+    if !index.build().selects(&query.action) {
+        lacks.push(Lack::Action);
+    }
+    let concerned = match written.effect {
+        Effect::Allow => compiled.granted_to(query, layer) != Grant::None,
+        Effect::Deny => compiled.aimed_at(query, layer),
+    };
+    if !concerned {
+        lacks.push(Lack::Principal);
+    }
+    if !compiled.covers(query, layer) {
+        let variables = compiled.patterns().iter().flat_map(|p| p.variables());
+        let unresolved = variables.filter(|variable| variable.is_unresolved(&query.env));
+        lacks.push(Lack::Resource {
+            unresolved: unresolved
+                .map(|variable| variable.key.to_string())
+                .collect(),
+        });
+    }
+    if compiled.is_unreadable() && written.effect == Effect::Allow {
+        lacks.push(Lack::Unreadable);
+    }
+    for (clause, condition) in written.conditions.iter().zip(compiled.conditions()) {
+        if !condition.holds(&query.env) {
+            lacks.push(Lack::condition(clause, condition.key(), &query.env));
+        }
+    }
+    lacks
+}
+
+impl Lack {
+    fn condition(clause: &ConditionClause, key: &str, env: &Env<'_>) -> Self {
+        let found = match env.get(key) {
+            Values::Absent => Found::Absent,
+            Values::One(value) => Found::One(value.into_owned()),
+            list => Found::Many(list.as_slice().iter().map(ToString::to_string).collect()),
+        };
+        Self::Condition {
+            operator: clause.operator.clone(),
+            key: clause.key.clone(),
+            wanted: clause.values.clone(),
+            found,
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Finds the statements that a request's action selects. It protects one rule: the time of a search
+//! does not grow with the statements that the action does not select.
+//!
+//! Whole names are found by hash, names with one asterisk at the end by their longest stored
+//! prefix; only other patterns and `NotAction` are tried one by one.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use crate::{
+    document::{Clause, Effect},
+    pattern::Glob,
+};
+
+/// The number of a statement in its policy.
+type Number = u32;
+
+/// A request's action in lower case, with its halves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Action<'a> {
+    whole: &'a str,
+    service: Hashed<'a>,
+    name: Hashed<'a>,
+}
+
+impl<'a> Action<'a> {
+    /// Takes `service:name` apart; `None` when a half is missing.
+    pub(crate) fn new(whole: &'a str) -> Option<Self> {
+        let (service, name) = whole.split_once(':')?;
+        if service.is_empty() || name.is_empty() {
+            return None;
+        }
+        Some(Self {
+            whole,
+            service: Hashed::new(service),
+            name: Hashed::new(name),
+        })
+    }
+
+    /// The service's prefix.
+    pub(crate) const fn service(&self) -> &'a str {
+        self.service.text
+    }
+}
+
+/// A text with its hash, which is compared first: most comparisons then touch no text.
+#[derive(Debug, Clone, Copy)]
+struct Hashed<'a> {
+    hash: u64,
+    text: &'a str,
+}
+
+impl<'a> Hashed<'a> {
+    /// FNV-1a. Nothing depends on its quality but speed.
+    fn new(text: &'a str) -> Self {
+        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        Self { hash, text }
+    }
+}
+
+/// An owned [`Hashed`], ordered by hash and then by text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Word {
+    hash: u64,
+    text: Box<str>,
+}
+
+impl Word {
+    fn new(text: &str) -> Self {
+        let hash = Hashed::new(text).hash;
+        let text = text.into();
+        Self { hash, text }
+    }
+
+    fn compare(&self, other: Hashed<'_>) -> Ordering {
+        let by_hash = self.hash.cmp(&other.hash);
+        by_hash.then_with(|| (*self.text).cmp(other.text))
+    }
+}
+
+/// The statements of a policy by their actions.
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    /// Ascending.
+    services: Box<[(Word, Slot)]>,
+    /// Statements for every action.
+    always: Box<[Number]>,
+    /// Statements that are tried one by one.
+    others: Box<[Other]>,
+}
+
+/// The statements with actions of one service.
+#[derive(Debug, Clone)]
+struct Slot {
+    /// `service:*`
+    always: Box<[Number]>,
+    /// Ascending.
+    exact: Box<[(Word, Box<[Number]>)]>,
+    /// Ascending by text.
+    prefixes: Box<[Prefix]>,
+    globs: Box<[(Glob, Number)]>,
+}
+
+#[derive(Debug, Clone)]
+struct Prefix {
+    text: Box<str>,
+    /// The longest other prefix that this one starts with, by place.
+    shorter: Option<usize>,
+    statements: Box<[Number]>,
+}
+
+/// A `NotAction`, or a Deny whose actions have no service that could be looked up.
+#[derive(Debug, Clone)]
+struct Other {
+    statement: Number,
+    negated: bool,
+    /// Of whole actions.
+    patterns: Box<[Glob]>,
+}
+
+impl Index {
+    /// Calls `visit` with every statement that the action selects, some perhaps twice, until it
+    /// returns `false`.
+    pub(crate) fn each(&self, action: &Action<'_>, mut visit: impl FnMut(usize) -> bool) {
+        let mut all = |numbers: &[Number]| numbers.iter().all(|n| visit(*n as usize));
+        if !all(&self.always) {
+            return;
+        }
+        let find = |(word, _): &(Word, Slot)| word.compare(action.service);
+        let slot = self.services.binary_search_by(find).ok();
+        if let Some((_, slot)) = slot.and_then(|at| self.services.get(at))
+            && !slot.each(action.name, &mut all)
+        {
+            return;
+        }
+        for other in &self.others {
+            let listed = other.patterns.iter().any(|p| p.matches(action.whole));
+            if listed != other.negated && !all(&[other.statement]) {
+                return;
+            }
+        }
+    }
+
+    /// Whether the action selects any statement.
+    pub(crate) fn selects(&self, action: &Action<'_>) -> bool {
+        let mut found = false;
+        self.each(action, |_| {
+            found = true;
+            false
+        });
+        found
+    }
+}
+
+impl Slot {
+    /// Visits the statements of a name; `false` when the visitor has had enough.
+    fn each(&self, name: Hashed<'_>, all: &mut impl FnMut(&[Number]) -> bool) -> bool {
+        if !all(&self.always) {
+            return false;
+        }
+        let exact = self
+            .exact
+            .binary_search_by(|(word, _)| word.compare(name))
+            .ok();
+        if let Some((_, numbers)) = exact.and_then(|at| self.exact.get(at))
+            && !all(numbers)
+        {
+            return false;
+        }
+        // Every prefix of the name that sorts before the last candidate is a prefix of it.
+        let after = self.prefixes.partition_point(|p| *p.text <= *name.text);
+        let mut at = after.checked_sub(1);
+        while let Some(prefix) = at.and_then(|at| self.prefixes.get(at)) {
+            if name.text.starts_with(&*prefix.text) && !all(&prefix.statements) {
+                return false;
+            }
+            at = prefix.shorter;
+        }
+        self.globs
+            .iter()
+            .all(|(glob, number)| !glob.matches(name.text) || all(&[*number]))
+    }
+}
+
+/// An index while it is built.
+#[derive(Default)]
+pub(crate) struct Builder {
+    services: BTreeMap<Word, Draft>,
+    always: Vec<Number>,
+    others: Vec<Other>,
+}
+
+#[derive(Default)]
+struct Draft {
+    always: BTreeSet<Number>,
+    exact: BTreeMap<Word, BTreeSet<Number>>,
+    prefixes: BTreeMap<Box<str>, BTreeSet<Number>>,
+    globs: Vec<(Glob, Number)>,
+}
+
+impl Builder {
+    /// Adds a statement. Without actions it grants nothing; a Deny may have meant any action.
+    pub(crate) fn add(&mut self, statement: usize, clause: Option<&Clause>, effect: Effect) {
+        // More statements than a u32 counts do not fit into memory.
+        let statement = u32::try_from(statement).unwrap_or(u32::MAX);
+        let Some(clause) = clause else {
+            if effect == Effect::Deny {
+                self.always.push(statement);
+            }
+            return;
+        };
+        let texts = clause.elements.iter().flatten();
+        let texts = texts.map(|text| text.to_ascii_lowercase());
+        let mut patterns = Vec::new();
+        for text in texts {
+            match text.split_once(':') {
+                _ if clause.negated => patterns.push(Glob::new(&text)),
+                _ if text == "*" || text == "*:*" => self.always.push(statement),
+                Some((service, name)) if !service.contains(['*', '?']) => {
+                    let draft = self.services.entry(Word::new(service)).or_default();
+                    draft.add(name, statement);
+                }
+                // No action has this form, but a Deny must not be lost for it.
+                _ if effect == Effect::Deny => patterns.push(Glob::new(&text)),
+                _ => {}
+            }
+        }
+        if clause.negated || !patterns.is_empty() {
+            self.others.push(Other {
+                statement,
+                negated: clause.negated,
+                patterns: patterns.into(),
+            });
+        }
+    }
+
+    /// The index.
+    pub(crate) fn build(mut self) -> Index {
+        self.always.dedup();
+        let slots = self.services.into_iter().map(|(w, d)| (w, d.build()));
+        Index {
+            services: slots.collect(),
+            always: self.always.into(),
+            others: self.others.into(),
+        }
+    }
+}
+
+impl Draft {
+    fn add(&mut self, name: &str, statement: Number) {
+        match Glob::new(name) {
+            Glob::Any => self.always.insert(statement),
+            Glob::Exact(name) => {
+                let word = Word::new(&name);
+                self.exact.entry(word).or_default().insert(statement)
+            }
+            Glob::Prefix(text) => self.prefixes.entry(text).or_default().insert(statement),
+            glob => {
+                self.globs.push((glob, statement));
+                true
+            }
+        };
+    }
+
+    fn build(self) -> Slot {
+        let mut prefixes: Vec<Prefix> = Vec::new();
+        for (text, statements) in self.prefixes {
+            let mut shorter = prefixes.len().checked_sub(1);
+            while let Some(other) = shorter.and_then(|at| prefixes.get(at))
+                && !text.starts_with(&*other.text)
+            {
+                shorter = other.shorter;
+            }
+            prefixes.push(Prefix {
+                text,
+                shorter,
+                statements: statements.into_iter().collect(),
+            });
+        }
+        let exact = self.exact.into_iter();
+        Slot {
+            always: self.always.into_iter().collect(),
+            exact: exact.map(|(w, n)| (w, n.into_iter().collect())).collect(),
+            prefixes: prefixes.into(),
+            globs: self.globs.into(),
+        }
+    }
+}

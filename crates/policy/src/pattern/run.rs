@@ -1,0 +1,298 @@
+//! What stands between two asterisks of a pattern. It protects one rule: a run is found in time
+//! proportional to the text, also with question marks in it and also when it nearly matches at
+//! every place.
+//!
+//! A run of one text is found by the standard library's search, which is linear. A run with
+//! question marks is found by shift-and: one bit for each unit of the run, all advanced at once.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::{Variable, scan::Piece};
+
+/// A stretch of a pattern without asterisks.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Run {
+    atoms: Box<[Atom]>,
+    search: Option<Search>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Atom {
+    Text(Box<str>),
+    /// `?`
+    One,
+    /// A variable, by number.
+    Variable(usize),
+}
+
+impl Atom {
+    /// The text that must stand there; `None` for any unit.
+    pub(super) fn text<'a>(&'a self, values: &'a [Cow<'_, str>]) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Variable(number) => values.get(*number).map(AsRef::as_ref),
+            Self::One => None,
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn of(pieces: &[Piece], variables: &mut Vec<Variable>) -> Self {
+        let atoms = pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => Atom::Text(text.as_str().into()),
+            Piece::One | Piece::Many => Atom::One,
+            Piece::Variable { key, default } => {
+                variables.push(Variable {
+                    key: key.as_str().into(),
+                    default: default.as_deref().map(Into::into),
+                });
+                Atom::Variable(variables.len() - 1)
+            }
+        });
+        Self {
+            atoms: atoms.collect(),
+            search: None,
+        }
+    }
+
+    /// The run made ready for [`Run::find`].
+    pub(super) fn searchable(self) -> Self {
+        let fixed = !self.atoms.iter().any(|a| matches!(a, Atom::Variable(_)));
+        let search = (fixed && self.atoms.len() > 1).then(|| Search::new(&self.atoms, &[]));
+        Self { search, ..self }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.atoms.is_empty()
+    }
+
+    pub(super) const fn atoms(&self) -> &[Atom] {
+        &self.atoms
+    }
+
+    /// What follows when the run stands at the start.
+    pub(super) fn strip<'a>(&self, rest: Rest<'a>, values: &[Cow<'_, str>]) -> Option<Rest<'a>> {
+        let each = |rest: Rest<'a>, atom: &Atom| match atom.text(values) {
+            Some(text) => rest.strip(text),
+            None => rest.skip(),
+        };
+        self.atoms.iter().try_fold(rest, each)
+    }
+
+    /// What follows the first place where the run stands.
+    pub(super) fn find<'a>(&self, rest: Rest<'a>, values: &[Cow<'_, str>]) -> Option<Rest<'a>> {
+        if let Some(search) = &self.search {
+            return search.find(rest);
+        }
+        if let [atom] = &*self.atoms {
+            return match atom.text(values) {
+                Some(text) => rest.find(text),
+                None => rest.skip(),
+            };
+        }
+        let mut joined = Joined::default();
+        if self.atoms.iter().all(|atom| joined.add(atom.text(values))) {
+            return rest.find(joined.text()?);
+        }
+        Search::new(&self.atoms, values).find(rest)
+    }
+
+    /// Whether the run stands at the end.
+    pub(super) fn ends(&self, mut rest: Rest<'_>, values: &[Cow<'_, str>]) -> bool {
+        let units = self.atoms.iter().map(|atom| match atom.text(values) {
+            Some(text) => text.encode_utf16().count(),
+            None => 1,
+        });
+        let Some(before) = rest.units().checked_sub(units.sum()) else {
+            return false;
+        };
+        for _ in 0..before {
+            let Some(next) = rest.skip() else {
+                return false;
+            };
+            rest = next;
+        }
+        self.strip(rest, values).is_some_and(Rest::is_empty)
+    }
+}
+
+/// Texts put together on the stack.
+struct Joined {
+    bytes: [u8; 512],
+    length: usize,
+}
+
+impl Default for Joined {
+    fn default() -> Self {
+        Self {
+            bytes: [0; 512],
+            length: 0,
+        }
+    }
+}
+
+impl Joined {
+    /// Appends a text; `false` for a wildcard, or when there is no room.
+    fn add(&mut self, text: Option<&str>) -> bool {
+        let Some(text) = text else { return false };
+        let end = self.length + text.len();
+        let Some(room) = self.bytes.get_mut(self.length..end) else {
+            return false;
+        };
+        room.copy_from_slice(text.as_bytes());
+        self.length = end;
+        true
+    }
+
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes.get(..self.length)?).ok()
+    }
+}
+
+/// What is left of a text, counted in UTF-16 code units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest<'a> {
+    text: &'a str,
+    /// Whether the first unit of the first character is already taken.
+    half: bool,
+}
+
+impl<'a> Rest<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, half: false }
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.text.is_empty()
+    }
+
+    fn units(self) -> usize {
+        self.text.encode_utf16().count() - usize::from(self.half)
+    }
+
+    /// Without its first unit.
+    fn skip(self) -> Option<Self> {
+        let mut chars = self.text.chars();
+        let first = chars.next()?;
+        if first.len_utf16() == 2 && !self.half {
+            return Some(Self { half: true, ..self });
+        }
+        Some(Self::new(chars.as_str()))
+    }
+
+    fn strip(self, text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(self);
+        }
+        if self.half {
+            return None;
+        }
+        self.text.strip_prefix(text).map(Self::new)
+    }
+
+    fn find(self, text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return Some(self);
+        }
+        let rest = if self.half { self.skip()? } else { self };
+        rest.text
+            .split_once(text)
+            .map(|(_, after)| Self::new(after))
+    }
+}
+
+/// A shift-and automaton over UTF-16 code units.
+#[derive(Debug, Clone)]
+struct Search {
+    /// For each unit of the run that is not `?`, ascending: where it stands, as bits.
+    masks: Box<[(u16, Box<[u64]>)]>,
+    /// Where `?` stands.
+    any: Box<[u64]>,
+    /// Units of the run.
+    length: usize,
+}
+
+impl Search {
+    fn new(atoms: &[Atom], values: &[Cow<'_, str>]) -> Self {
+        let mut units: Vec<Option<u16>> = Vec::new();
+        for atom in atoms {
+            match atom.text(values) {
+                Some(text) => units.extend(text.encode_utf16().map(Some)),
+                None => units.push(None),
+            }
+        }
+        let words = units.len().div_ceil(64).max(1);
+        let mut any = vec![0; words];
+        for (at, _) in units.iter().enumerate().filter(|(_, unit)| unit.is_none()) {
+            set(&mut any, at);
+        }
+        let mut masks = BTreeMap::new();
+        for (at, unit) in units.iter().enumerate() {
+            if let Some(unit) = unit {
+                set(masks.entry(*unit).or_insert_with(|| any.clone()), at);
+            }
+        }
+        Self {
+            masks: masks.into_iter().map(|(u, m)| (u, m.into())).collect(),
+            any: any.into(),
+            length: units.len(),
+        }
+    }
+
+    fn find<'a>(&self, rest: Rest<'a>) -> Option<Rest<'a>> {
+        if self.length == 0 {
+            return Some(rest);
+        }
+        let mut few = [0; 8];
+        let mut many;
+        let state = match few.get_mut(..self.any.len()) {
+            Some(state) => state,
+            None => {
+                many = vec![0; self.any.len()];
+                many.as_mut_slice()
+            }
+        };
+        let mut chars = rest.text.chars();
+        let mut taken = usize::from(rest.half);
+        loop {
+            let here = chars.as_str();
+            let character = chars.next()?;
+            let mut buffer = [0; 2];
+            let units = character.encode_utf16(&mut buffer);
+            for (at, unit) in units.iter().enumerate().skip(taken) {
+                if !self.advance(state, *unit) {
+                    continue;
+                }
+                let half = at + 1 < units.len();
+                return Some(if half {
+                    Rest { text: here, half }
+                } else {
+                    Rest::new(chars.as_str())
+                });
+            }
+            taken = 0;
+        }
+    }
+
+    /// Reads one unit; whether the run now ends here.
+    fn advance(&self, state: &mut [u64], unit: u16) -> bool {
+        let found = self.masks.binary_search_by_key(&unit, |(unit, _)| *unit);
+        let mask = found.ok().and_then(|at| self.masks.get(at));
+        let mask = mask.map_or(&*self.any, |(_, mask)| mask);
+        let mut carry = 1;
+        for (word, mask) in state.iter_mut().zip(mask) {
+            let shifted = (*word << 1) | carry;
+            carry = *word >> 63;
+            *word = shifted & mask;
+        }
+        let last = self.length - 1;
+        let word = state.get(last / 64).copied().unwrap_or_default();
+        word & (1 << (last % 64)) != 0
+    }
+}
+
+fn set(bits: &mut [u64], at: usize) {
+    if let Some(word) = bits.get_mut(at / 64) {
+        *word |= 1 << (at % 64);
+    }
+}

@@ -1,0 +1,84 @@
+//! Reads the text of a pattern into pieces. It protects one rule: what is special is decided once,
+//! by the [`Syntax`]; `${*}`, `${?}` and `${$}` are the characters themselves.
+
+/// A piece of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    Text(String),
+    /// `?`
+    One,
+    /// `*`
+    Many,
+    Variable {
+        /// Lower case.
+        key: String,
+        default: Option<String>,
+    },
+}
+
+/// Which characters of a text are special.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Syntax {
+    pub(crate) wildcards: bool,
+    pub(crate) variables: bool,
+}
+
+pub(super) fn scan(mut text: &str, syntax: Syntax) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    while let Some(first) = text.chars().next() {
+        if syntax.variables
+            && let Some((body, after)) = variable(text)
+        {
+            match body {
+                "*" | "?" | "$" => append(&mut pieces, body),
+                _ => pieces.push(reference(body)),
+            }
+            text = after;
+            continue;
+        }
+        match first {
+            '*' if syntax.wildcards && pieces.last() == Some(&Piece::Many) => {}
+            '*' if syntax.wildcards => pieces.push(Piece::Many),
+            '?' if syntax.wildcards => pieces.push(Piece::One),
+            _ => append(&mut pieces, first.encode_utf8(&mut [0; 4])),
+        }
+        text = text.strip_prefix(first).unwrap_or_default();
+    }
+    pieces
+}
+
+/// Adds text, to the last piece if that is text.
+pub(super) fn append(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ if text.is_empty() => {}
+        _ => pieces.push(Piece::Text(text.to_owned())),
+    }
+}
+
+/// Splits `${body}after`; a text without the closing brace is no variable. It looks no farther than
+/// a key can be long, so that many opening braces cost no more than few.
+pub(crate) fn variable(text: &str) -> Option<(&str, &str)> {
+    let rest = text.strip_prefix("${")?;
+    let end = rest.bytes().take(VARIABLE_BYTES).position(|b| b == b'}')?;
+    Some((rest.get(..end)?, rest.get(end + 1..)?))
+}
+
+/// Bytes of the longest variable with its default.
+const VARIABLE_BYTES: usize = 1024;
+
+/// `key` or `key, 'default'`.
+fn reference(body: &str) -> Piece {
+    let quoted = body.split_once(',').and_then(|(key, rest)| {
+        let default = rest.trim_start().strip_prefix('\'')?.strip_suffix('\'')?;
+        Some((key, default))
+    });
+    let (key, default) = match quoted {
+        Some((key, default)) => (key, Some(default.to_owned())),
+        None => (body, None),
+    };
+    Piece::Variable {
+        key: key.trim().to_lowercase(),
+        default,
+    }
+}

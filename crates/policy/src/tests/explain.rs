@@ -1,0 +1,172 @@
+//! Explanations and context keys. It protects one rule: whoever is denied learns which statement
+//! did it, what the others lacked, and what would have helped.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Policies, Policy, PolicySet,
+    PrincipalRef, Request, Source, context_keys, explain, missing_context_keys, parse,
+};
+
+const READ: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Sid": "Lists", "Effect": "Allow", "Action": "s3:List*", "Resource": "*"},
+    {"Sid": "Reads", "Effect": "Allow", "Action": "s3:GetObject",
+     "Resource": "arn:aws:s3:::b/${aws:PrincipalTag/team}/*",
+     "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
+                   "Bool": {"aws:SecureTransport": "true"}}}]}"#;
+const GUARD: &str = r#"{"Version": "2012-10-17", "Statement": {
+    "Effect": "Deny", "NotAction": "iam:*", "Resource": "*",
+    "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}}}"#;
+
+fn policy(text: &str, id: &str) -> Arc<Policy> {
+    Arc::new(Policy::compile(&parse(text).unwrap()).with_id(id))
+}
+
+fn bob() -> PrincipalRef<'static> {
+    PrincipalRef::User {
+        account: "123456789012".parse().unwrap(),
+        arn: "arn:aws:iam::123456789012:user/bob",
+        id: "AIDACKCEVSQ6C2EXAMPLE",
+        name: "bob",
+    }
+}
+
+fn set() -> PolicySet {
+    let managed = Source::Managed("arn:aws:iam::123456789012:policy/guard".into());
+    let guard = Arc::new(Policy::compile(&parse(GUARD).unwrap()));
+    PolicySet::new(vec![
+        (Source::Inline, policy(READ, "user_bob_read")),
+        (managed, guard),
+    ])
+}
+
+fn ask(set: &PolicySet, context: &ContextMap) -> Explanation {
+    let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/red/k", context);
+    let policies = Policies::new(set);
+    let explanation = explain(&policies, &request);
+    assert_eq!(explanation.decision, policies.decide(&request));
+    explanation
+}
+
+#[test]
+fn an_allow_names_the_statement() {
+    let context = ContextMap::default()
+        .with("aws:PrincipalTag/team", "red")
+        .with("aws:SourceIp", "10.1.1.1")
+        .with("aws:SecureTransport", "true")
+        .with("aws:MultiFactorAuthPresent", "true");
+    let explanation = ask(&set(), &context);
+    assert_eq!(explanation.decision, Decision::Allow);
+    let [by] = explanation.decided_by.as_slice() else {
+        panic!("{explanation}");
+    };
+    assert_eq!(by.id.as_deref(), Some("user_bob_read"));
+    assert_eq!((by.index, by.sid.as_deref()), (1, Some("Reads")));
+    let text = READ.get(by.span.start..by.span.end).unwrap();
+    assert!(text.starts_with(r#"{"Sid": "Reads""#));
+    assert_eq!(
+        explanation.to_string(),
+        "allowed\n  by statement 2 (Reads) of identity-based policy user_bob_read\n"
+    );
+}
+
+#[test]
+fn a_silence_says_what_was_lacking() {
+    let context = ContextMap::default()
+        .with("aws:SourceIp", "192.0.2.1")
+        .with("aws:SecureTransport", "true");
+    let explanation = ask(&set(), &context);
+    let lists = &explanation.statements[0];
+    assert_eq!(lists.lacks, [Lack::Action]);
+    let reads = &explanation.statements[1];
+    let address = Lack::Condition {
+        operator: "IpAddress".to_owned(),
+        key: "aws:SourceIp".to_owned(),
+        wanted: vec!["10.0.0.0/8".to_owned()],
+        found: Found::One("192.0.2.1".to_owned()),
+    };
+    let unresolved = vec!["aws:principaltag/team".to_owned()];
+    assert_eq!(reads.lacks, [Lack::Resource { unresolved }, address]);
+    // The key is absent, so the guard of MFA denies as well.
+    assert_eq!(
+        explanation.decided_by[0].id.as_deref(),
+        Some("arn:aws:iam::123456789012:policy/guard")
+    );
+    let [Need::WithoutDeny(guard), Need::Allow { layer, nearest }] = explanation.needs.as_slice()
+    else {
+        panic!("{explanation}");
+    };
+    assert_eq!(guard, &explanation.decided_by[0]);
+    assert_eq!(*layer, Layer::Identity);
+    assert_eq!(nearest.as_slice(), std::slice::from_ref(reads));
+    assert_eq!(
+        explanation.to_string(),
+        "explicitly denied\n  \
+         by statement 1 of identity-based policy arn:aws:iam::123456789012:policy/guard\n  \
+         needed: statement 1 of identity-based policy arn:aws:iam::123456789012:policy/guard must \
+         not deny\n  \
+         needed: an Allow in identity-based policy; statement 2 (Reads) of identity-based policy \
+         user_bob_read lacks: the resource (without value: aws:principaltag/team), the condition \
+         IpAddress aws:SourceIp = 10.0.0.0/8 (found: 192.0.2.1)\n"
+    );
+}
+
+#[test]
+fn every_layer_that_is_silent_is_needed() {
+    let nothing = policy(
+        r#"{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}"#,
+        "x",
+    );
+    let set = PolicySet::default()
+        .with_boundary(Arc::clone(&nothing))
+        .with_session(vec![Arc::clone(&nothing)])
+        .with_service_control(vec![vec![(Source::Inline, Arc::clone(&nothing))]]);
+    let request = Request {
+        owner: Some("210987654321".parse().unwrap()),
+        ..Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &())
+    };
+    let explanation = explain(&Policies::new(&set).with_resource(&nothing), &request);
+    let layers: Vec<Layer> = explanation
+        .needs
+        .iter()
+        .map(|need| match need {
+            Need::Allow { layer, .. } => *layer,
+            Need::WithoutDeny(_) => panic!("nothing denies"),
+        })
+        .collect();
+    let wanted = [
+        Layer::ServiceControl,
+        Layer::Resource,
+        Layer::Identity,
+        Layer::Boundary,
+        Layer::Session,
+    ];
+    assert_eq!(layers, wanted);
+}
+
+#[test]
+fn what_cannot_be_read_has_no_explanation() {
+    let set = PolicySet::unreadable();
+    let context = ContextMap::default();
+    let explanation = ask(&set, &context);
+    assert!(!explanation.decision.is_allowed());
+    assert!(explanation.statements.is_empty() && explanation.needs.is_empty());
+}
+
+#[test]
+fn keys_of_conditions_and_of_variables() {
+    let documents = [parse(READ).unwrap(), parse(GUARD).unwrap()];
+    let all = [
+        "aws:MultiFactorAuthPresent",
+        "aws:principaltag/team",
+        "aws:SecureTransport",
+        "aws:SourceIp",
+    ];
+    assert_eq!(context_keys(&documents), all);
+    let context = ContextMap::default().with("AWS:sourceip", "10.0.0.1");
+    let set = set();
+    let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &context);
+    let missing = missing_context_keys(&Policies::new(&set), &request);
+    let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
+    assert_eq!(missing, BTreeSet::from([all[0], all[1], all[2]]));
+}
