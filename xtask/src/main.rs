@@ -4,6 +4,7 @@
 //! but the choice.
 
 mod codegen;
+mod simulate;
 mod test;
 mod tidy;
 
@@ -21,6 +22,8 @@ struct Cli {
 enum Chore {
     /// Generate the wire shapes from models/, or check that they are fresh
     Codegen(codegen::Args),
+    /// Try rotations in the simulated world
+    Simulate(simulate::Args),
     /// Check floors, heads and lengths
     Tidy,
     /// Run everything that must hold before a change lands
@@ -30,6 +33,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Codegen(args) => codegen::run(&args),
+        Chore::Simulate(args) => simulate::run(&args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),
     }

@@ -207,7 +207,11 @@ impl Executor<'_> {
     /// [`Stopped`].
     pub async fn release(&self, id: &RotationId) -> Outcome {
         let mut rotation = self.load(id).await?;
-        rotation.held = None;
+        if let Some(Hold::StillUsed(_)) = rotation.held.take() {
+            // Whoever used the old key was found: from now on it must be quiet.
+            let now = self.issuer.keys(&rotation.user).await?.at;
+            rotation.enter(Phase::Observing, now);
+        }
         for delivery in &mut rotation.deliveries {
             delivery.stuck = false;
             delivery.failures = 0;
@@ -287,7 +291,12 @@ impl Executor<'_> {
     /// A rotator whose own key is being replaced signs with the new one as soon as every sink has
     /// it, and with the old one again when things are put back.
     async fn choose_signer(&self, rotation: &Rotation) -> Result<(), Stopped> {
-        if self.issuer.signer().as_ref() != Some(&rotation.old) {
+        let signer = self.issuer.signer();
+        let back = matches!(rotation.phase, Phase::Settling | Phase::Retiring);
+        if back && signer.is_some() && signer == rotation.new {
+            self.issuer.revert();
+        }
+        if signer.as_ref() != Some(&rotation.old) {
             return Ok(());
         }
         let Some(pair) = rotation.pair() else {
@@ -367,6 +376,9 @@ impl Executor<'_> {
             for delivery in &mut rotation.deliveries {
                 delivery.stage = Stage::Written;
             }
+        }
+        if phase == Phase::Settling {
+            self.issuer.revert();
         }
         if phase.is_over() {
             self.unmark(&rotation).await?;

@@ -95,6 +95,8 @@ pub enum Phase {
     Done,
     /// Everything is being put back as it was.
     RollingBack,
+    /// Every sink has the old pair again; the new key must become quiet.
+    Settling,
     /// Everything is as it was; the new key is inactive until its dwell is over.
     Retiring,
     /// Everything is as it was.
@@ -111,7 +113,12 @@ impl Phase {
     pub const fn can_roll_back(self) -> bool {
         !matches!(
             self,
-            Self::Deleting | Self::Done | Self::RollingBack | Self::Retiring | Self::RolledBack
+            Self::Deleting
+                | Self::Done
+                | Self::RollingBack
+                | Self::Settling
+                | Self::Retiring
+                | Self::RolledBack
         )
     }
 }

@@ -93,6 +93,7 @@ pub fn evidence(rotation: &Rotation) -> Option<&KeyId> {
     match (rotation.phase, &rotation.orphan) {
         (Phase::Planned, Some(orphan)) => Some(&orphan.key),
         (Phase::Observing | Phase::Confirming, _) => Some(&rotation.old),
+        (Phase::Settling, _) => rotation.new.as_ref(),
         _ => None,
     }
 }
@@ -125,6 +126,7 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
         Phase::Dwelling => dwelling(rotation, seen),
         Phase::Deleting => deleting(rotation, seen),
         Phase::RollingBack => rolling_back(rotation, seen),
+        Phase::Settling => settling(rotation, seen),
         Phase::Retiring => retiring(rotation, seen),
         Phase::Done | Phase::RolledBack => Step::Over,
     }
@@ -397,12 +399,39 @@ fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
     if let Some(step) = each(rotation, seen, next) {
         return step;
     }
+    if was_delivered(rotation) {
+        return Step::Enter(Phase::Settling);
+    }
     match &rotation.new {
         Some(new) if status(seen, new) == Some(KeyStatus::Active) => {
             Step::SetStatus(new.clone(), KeyStatus::Inactive)
         }
         _ => Step::Enter(Phase::Retiring),
     }
+}
+
+/// Whether a consumer may have got the new pair before it was put back.
+fn was_delivered(rotation: &Rotation) -> bool {
+    let restored = |delivery: &Delivery| delivery.stage == Stage::Restored;
+    rotation.deliveries.iter().any(restored)
+}
+
+/// Consumers that still hold the new pair have as much time to go back as they had to come.
+fn settling(rotation: &Rotation, seen: &Seen) -> Step {
+    let Some(new) = &rotation.new else {
+        return Step::Enter(Phase::RolledBack);
+    };
+    match status(seen, new) {
+        None => return Step::Enter(Phase::RolledBack),
+        Some(KeyStatus::Inactive) => return Step::Enter(Phase::Retiring),
+        Some(KeyStatus::Active) => {}
+    }
+    let (since, _) = quiet_since(rotation, seen);
+    let due = since.plus_secs(rotation.rules.observe_secs);
+    if seen.now < due {
+        return wait(due, format!("{new} to be used no more"));
+    }
+    Step::SetStatus(new.clone(), KeyStatus::Inactive)
 }
 
 fn retiring(rotation: &Rotation, seen: &Seen) -> Step {
@@ -414,10 +443,8 @@ fn retiring(rotation: &Rotation, seen: &Seen) -> Step {
         Some(KeyStatus::Active) => return awake(rotation.since, seen, new),
         Some(KeyStatus::Inactive) => {}
     }
-    let restored = |delivery: &Delivery| delivery.stage == Stage::Restored;
-    let delivered = rotation.deliveries.iter().any(restored);
     let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
-    if delivered && seen.now < due {
+    if was_delivered(rotation) && seen.now < due {
         return wait(due, format!("{new} to have been inactive long enough"));
     }
     Step::Delete(new.clone())

@@ -160,7 +160,7 @@ pub trait Issuer: Send + Sync {
     /// Signs with this pair from now on: the rotator's own key is being rotated.
     fn adopt(&self, pair: &Pair);
 
-    /// Signs with what it signed with before [`Issuer::adopt`].
+    /// Signs with its own credentials again, read anew from where they are kept.
     fn revert(&self);
 }
 

@@ -137,6 +137,11 @@ impl SimIssuer {
         }
     }
 
+    /// The world's time, in seconds.
+    pub fn now_secs(&self) -> i64 {
+        self.shared.world().now
+    }
+
     fn signing(&self) -> Option<Pair> {
         let adopted = locked(&self.adopted).clone();
         adopted.or_else(|| locked(&self.own).clone())
@@ -306,6 +311,17 @@ impl Issuer for SimIssuer {
 
     fn revert(&self) {
         *locked(&self.adopted) = None;
+        // They are kept in the first sink.
+        let held = self
+            .shared
+            .world()
+            .sinks
+            .first()
+            .map(|sink| sink.held.clone());
+        let mut own = locked(&self.own);
+        if own.is_some() {
+            *own = held;
+        }
     }
 }
 

@@ -134,7 +134,7 @@ impl Rotator {
     }
 
     /// A new process in the place of the one that died.
-    fn revive(&mut self, shared: &Arc<Shared>) {
+    pub fn revive(&mut self, shared: &Arc<Shared>) {
         let fresh = SimIssuer::new(shared, self.issuer.rotator);
         let own = self.issuer.own.get_mut().ok().and_then(|own| own.take());
         // Its own credentials are those of the first sink, as of now.
@@ -227,7 +227,11 @@ impl Cast {
             let pause = self.turn(turn);
             self.check()?;
             if self.meddling > 0 && self.dice.one_in(12) {
-                self.meddle();
+                if self.dice.one_in(3) {
+                    self.ask_back();
+                } else {
+                    self.meddle();
+                }
                 self.meddling -= 1;
             }
             self.shared.world().pass(pause);
@@ -339,6 +343,22 @@ impl Cast {
             }
         }
         Ok(phase)
+    }
+
+    /// A person asks the first rotator to put everything back.
+    fn ask_back(&mut self) {
+        let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
+            return;
+        };
+        let asked = live(rotator.executor().roll_back(&rotator.id, "a person asked"));
+        if asked.is_none() {
+            rotator.revive(&self.shared);
+        }
+        if let Some(Ok(_)) = asked {
+            rotator.ended = None;
+        }
+        self.trace
+            .push(format!("a person asked to put back: {asked:?}"));
     }
 
     /// A person does something to the user, its keys or its sinks.

@@ -1,4 +1,4 @@
-//! Rotations in the simulated world.
+//! Ten thousand seeds; `cargo xtask simulate` runs more.
 
 use crate::simulator::run;
 

@@ -1,0 +1,483 @@
+//! The failure matrix, row by row, as far as it is the engine's. Rows 5, 16 and 21 are the sinks',
+//! 20 is the fleet's; their tests stand there.
+//!
+//! After each row nobody is stranded: no consumer was refused, unless a person withdrew its key.
+
+use std::sync::Arc;
+
+use crate::{
+    execute::{Stopped, Tick},
+    model::{Hold, Phase, Rotation, Rules, Stage},
+    ports::{Issuer, IssuerError, KeyStatus},
+    simulator::{Consumer, Fault, Hand, Rotator, Shared, World, held_as, live},
+};
+
+/// A world, a rotator, and the rules it rotates by.
+struct Scene {
+    shared: Arc<Shared>,
+    rotator: Rotator,
+    rules: Rules,
+}
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+impl Scene {
+    fn new(sinks: usize) -> Self {
+        let shared = Shared::new(World::new(sinks));
+        let rotator = Rotator::new(&shared, 0);
+        let rules = Rules::SAFE;
+        Self {
+            shared,
+            rotator,
+            rules,
+        }
+    }
+
+    /// This fault at the nth call of that name (from 1), once.
+    fn fault(&self, name: &'static str, nth: usize, fault: Fault) {
+        let mut seen = 0;
+        self.shared.set_faults(Box::new(move |called| {
+            seen += usize::from(called == name);
+            if called == name && seen == nth {
+                seen += 1;
+                return fault;
+            }
+            Fault::None
+        }));
+    }
+
+    fn begin(&mut self) {
+        live(self.rotator.begin(self.rules)).unwrap().unwrap();
+        self.rotator.begun = true;
+    }
+
+    fn rotation(&self) -> Rotation {
+        self.rotator.rotation().unwrap()
+    }
+
+    /// One tick; a rotator that dies is replaced by a new process.
+    fn tick(&mut self) -> Option<Result<Tick, Stopped>> {
+        let id = self.rotator.id.clone();
+        let ticked = live(self.rotator.executor().tick(&id));
+        if ticked.is_none() {
+            self.rotator.revive(&self.shared);
+        }
+        let pause = match &ticked {
+            Some(Ok(Tick::Wait { until, .. })) => until.secs() - self.now(),
+            _ => 2,
+        };
+        self.shared.world().pass(pause);
+        let world = self.shared.world();
+        assert_eq!(world.violations, Vec::<String>::new());
+        ticked
+    }
+
+    fn now(&self) -> i64 {
+        self.rotator.issuer.now_secs()
+    }
+
+    /// Ticks until the rotation is in this phase, held or over.
+    fn until(&mut self, phase: Phase) -> &mut Self {
+        for _ in 0..500 {
+            let rotation = self.rotation();
+            if rotation.phase == phase || rotation.held.is_some() || rotation.phase.is_over() {
+                return self;
+            }
+            let _ = self.tick();
+        }
+        panic!("never {phase:?}: {:?}", self.rotation());
+    }
+
+    fn finish(&mut self) -> Phase {
+        self.until(Phase::Done).rotation().phase
+    }
+
+    /// Every sink holds the only key, and it works.
+    fn assert_replaced(&mut self) {
+        assert_eq!(self.finish(), Phase::Done, "{:?}", self.rotation().held);
+        let world = self.shared.world();
+        let [only] = world.keys.as_slice() else {
+            panic!("{:?}", world.keys);
+        };
+        assert!(world.sinks.iter().all(|sink| sink.held == only.pair));
+        assert_eq!(only.status, KeyStatus::Active);
+        assert!(world.tags.is_empty(), "the mark stays: {:?}", world.tags);
+    }
+
+    fn assert_held(&mut self, is: impl Fn(&Hold) -> bool) {
+        self.finish();
+        assert!(held_as(&self.rotator, is), "{:?}", self.rotation());
+    }
+}
+
+#[test]
+fn nothing_goes_wrong() {
+    let mut scene = Scene::new(2);
+    scene.begin();
+    scene.assert_replaced();
+    let spent = scene.now() - World::new(0).now;
+    assert!(spent >= 8 * DAY, "{spent}");
+}
+
+#[test]
+fn row_01_killed_after_create_and_before_the_secret_is_sealed() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.fault("create", 1, Fault::DieAfter);
+    scene.assert_replaced();
+    // The lost key, then the one that stayed.
+    assert_eq!(scene.shared.world().gone.len(), 2);
+}
+
+#[test]
+fn row_02_the_reply_to_create_is_lost() {
+    for repeats in [false, true] {
+        let mut scene = Scene::new(1);
+        scene.rotator.issuer.repeats = repeats;
+        scene.begin();
+        scene.fault("create", 1, Fault::Lost);
+        scene.assert_replaced();
+        let made = scene.shared.world().made;
+        assert_eq!(made, if repeats { 2 } else { 3 }, "never two orphans");
+    }
+}
+
+#[test]
+fn row_03_journal_or_sink_cannot_be_written() {
+    let old = World::new(1).keys[0].pair.clone();
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.shared.set_faults(Box::new(|name| match name {
+        "advance" => Fault::Fails,
+        _ => Fault::None,
+    }));
+    for _ in 0..20 {
+        assert!(matches!(scene.tick(), Some(Err(Stopped::Journal(_)))));
+    }
+    assert_eq!(scene.shared.world().keys.len(), 1, "nothing was asked for");
+    scene.shared.set_faults(Box::new(|_| Fault::None));
+    let down = scene.now() + HOUR;
+    scene.shared.world().sinks[0].down_until = down;
+    scene.until(Phase::Distributing);
+    let _ = scene.tick();
+    assert_eq!(scene.shared.world().sinks[0].held, old);
+    assert!(scene.rotation().deliveries[0].trouble.is_some());
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_04_one_of_several_sinks_is_down() {
+    let mut scene = Scene::new(3);
+    scene.begin();
+    scene.until(Phase::Distributing);
+    let back = scene.now() + 5 * HOUR;
+    scene.shared.world().sinks[1].down_until = back;
+    for _ in 0..12 {
+        let _ = scene.tick();
+    }
+    let stages: Vec<_> = scene
+        .rotation()
+        .deliveries
+        .iter()
+        .map(|d| d.stage)
+        .collect();
+    assert_eq!(stages, [Stage::ReadBack, Stage::Pending, Stage::ReadBack]);
+    let active = |world: &World| {
+        let keys = world.keys.iter();
+        keys.filter(|key| key.status == KeyStatus::Active).count()
+    };
+    assert_eq!(active(&scene.shared.world()), 2, "both keys stay");
+    scene.until(Phase::Observing);
+    assert!(scene.now() >= back);
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_04_a_sink_that_refuses_is_held_for_a_person() {
+    let mut scene = Scene::new(2);
+    scene.shared.world().sinks[0].refused = true;
+    scene.begin();
+    scene.assert_held(|hold| matches!(hold, Hold::Sink(_)));
+    assert_eq!(scene.rotation().deliveries[1].stage, Stage::ReadBack);
+    scene.shared.world().sinks[0].refused = false;
+    let id = scene.rotator.id.clone();
+    live(scene.rotator.executor().release(&id))
+        .unwrap()
+        .unwrap();
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_06_the_new_key_is_not_valid_yet() {
+    let mut scene = Scene::new(1);
+    scene.shared.world().propagation = 15;
+    scene.begin();
+    scene.until(Phase::Distributing);
+    let world = scene.shared.world();
+    let new = &world.keys[1].pair;
+    assert!((0..2).all(|endpoint| world.accepts(new, endpoint)));
+    drop(world);
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_07_the_new_key_is_never_valid() {
+    let mut scene = Scene::new(1);
+    scene.shared.world().propagation = DAY;
+    scene.begin();
+    scene.finish();
+    assert_eq!(scene.rotation().phase, Phase::RolledBack);
+    assert!(scene.rotation().why_back.is_some());
+    let world = scene.shared.world();
+    assert_eq!(world.keys.len(), 1, "the new key is gone");
+    assert_eq!(world.sinks[0].held, world.keys[0].pair);
+}
+
+#[test]
+fn row_08_an_unknown_consumer_still_uses_the_old_key() {
+    let mut scene = Scene::new(1);
+    let holds = scene.shared.world().sinks[0].held.clone();
+    scene.shared.world().consumers.push(Consumer {
+        reads: None,
+        holds,
+        uses_every: 6 * HOUR,
+        reads_every: HOUR,
+    });
+    scene.begin();
+    scene.until(Phase::Observing);
+    let Some(Ok(Tick::Wait { why, .. })) = ({
+        scene.shared.world().pass(DAY / 2);
+        scene.tick()
+    }) else {
+        panic!("it does not wait");
+    };
+    assert!(why.contains("was used for s3 in ap-south-1 at 20"), "{why}");
+    scene.assert_held(|hold| matches!(hold, Hold::StillUsed(_)));
+    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
+    // Once the person has found the program and stopped it, the rotation goes on.
+    scene.shared.world().consumers.pop();
+    let id = scene.rotator.id.clone();
+    live(scene.rotator.executor().release(&id))
+        .unwrap()
+        .unwrap();
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_09_a_person_made_the_second_key() {
+    let scene = Scene::new(1);
+    scene.shared.world().make(Hand::Person);
+    let refused = live(scene.rotator.begin(scene.rules)).unwrap();
+    let Err(Stopped::Refused(Hold::SecondKey(second))) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(second, scene.shared.world().keys[1].pair.id);
+    assert_eq!(scene.shared.world().keys.len(), 2);
+    assert!(
+        scene.rotator.rotation().is_none(),
+        "nothing was written down"
+    );
+}
+
+#[test]
+fn row_10_two_rotators_at_once() {
+    let mut scene = Scene::new(1);
+    let other = Rotator::new(&scene.shared, 1);
+    scene.begin();
+    live(other.begin(Rules::SAFE)).unwrap().unwrap();
+    let _ = scene.tick();
+    let lost = live(other.executor().tick(&other.id)).unwrap().unwrap();
+    assert!(matches!(lost, Tick::Held(Hold::Marked(_))), "{lost:?}");
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_10_two_processes_with_one_journal() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    let mut stale = scene.rotation();
+    let _ = scene.tick();
+    stale.generation += 1;
+    let journal = Arc::clone(&scene.rotator.journal);
+    let conflict = live(crate::ports::Journal::advance(&*journal, &stale, "late"));
+    let conflict = conflict.unwrap();
+    assert_eq!(conflict, Err(crate::ports::JournalError::Conflict));
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_11_throttling_is_never_read_as_never_used() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Observing);
+    scene.shared.world().pass(2 * DAY);
+    scene.shared.set_faults(Box::new(|name| match name {
+        "last_use" => Fault::Throttled,
+        _ => Fault::None,
+    }));
+    for _ in 0..50 {
+        let stopped = scene.tick();
+        let throttled = matches!(stopped, Some(Err(Stopped::Issuer(IssuerError::Throttled))));
+        assert!(throttled, "{stopped:?}");
+    }
+    assert_eq!(scene.rotation().phase, Phase::Observing);
+    scene.shared.set_faults(Box::new(|_| Fault::None));
+    scene.assert_replaced();
+}
+
+#[test]
+fn rows_12_13_14_a_crash_at_every_call_resumes() {
+    // As many calls as a rotation makes, each with a death before and after it took effect.
+    let calls = {
+        let mut scene = Scene::new(2);
+        let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = Arc::clone(&count);
+        scene.begin();
+        scene.shared.set_faults(Box::new(move |_| {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Fault::None
+        }));
+        scene.assert_replaced();
+        count.load(std::sync::atomic::Ordering::Relaxed)
+    };
+    assert!(calls > 50, "{calls}");
+    for nth in 1..=calls {
+        for fault in [Fault::DieBefore, Fault::DieAfter, Fault::Lost, Fault::Fails] {
+            let mut scene = Scene::new(2);
+            scene.begin();
+            let mut seen = 0;
+            scene.shared.set_faults(Box::new(move |_| {
+                seen += 1;
+                if seen == nth { fault } else { Fault::None }
+            }));
+            scene.assert_replaced();
+        }
+    }
+}
+
+#[test]
+fn row_13_the_dwell_counts_from_the_journal() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    let since = scene.rotation().since;
+    scene.shared.world().pass(3 * DAY);
+    scene.rotator.revive(&scene.shared);
+    let Some(Ok(Tick::Wait { until, .. })) = scene.tick() else {
+        panic!("it does not wait");
+    };
+    assert_eq!(until, since.plus_secs(7 * DAY));
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_15_the_rotator_rotates_its_own_key() {
+    let mut scene = Scene::new(1);
+    let own = scene.shared.world().sinks[0].held.clone();
+    scene.rotator.issuer = crate::simulator::SimIssuer {
+        own: std::sync::Mutex::new(Some(own.clone())),
+        ..crate::simulator::SimIssuer::new(&scene.shared, 0)
+    };
+    scene.begin();
+    scene.until(Phase::Deactivating);
+    assert_ne!(
+        scene.rotator.issuer.signer(),
+        Some(own.id),
+        "it signs with the new key"
+    );
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_17_the_old_key_is_gone_already() {
+    for deleted in [false, true] {
+        let mut scene = Scene::new(1);
+        scene.begin();
+        scene.until(Phase::Deactivating);
+        {
+            let mut world = scene.shared.world();
+            world.keys[0].withdrawn_by_person = true;
+            world.keys[0].status = KeyStatus::Inactive;
+            if deleted {
+                let gone = world.keys.remove(0);
+                world.gone.push(gone);
+            }
+        }
+        scene.assert_replaced();
+    }
+}
+
+#[test]
+fn row_18_the_user_was_deleted_and_made_again() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Observing);
+    let before = {
+        let mut world = scene.shared.world();
+        world.user_id = "AIDA2".to_owned();
+        world.keys.clone()
+    };
+    scene.assert_held(|hold| matches!(hold, Hold::AnotherUser(_)));
+    let world = scene.shared.world();
+    let statuses =
+        |keys: &[crate::simulator::Key]| keys.iter().map(|k| k.status).collect::<Vec<_>>();
+    assert_eq!(statuses(&world.keys), statuses(&before));
+}
+
+#[test]
+fn row_19_a_clock_that_is_wrong_by_hours_is_refused() {
+    let mut scene = Scene::new(1);
+    scene.rotator.issuer.skew = 3 * HOUR;
+    let refused = live(scene.rotator.begin(scene.rules)).unwrap();
+    assert!(matches!(refused, Err(Stopped::Skew { .. })), "{refused:?}");
+    scene.rotator.issuer.skew = 0;
+    scene.begin();
+    scene.until(Phase::Observing);
+    scene.rotator.issuer.skew = -3 * HOUR;
+    let stopped = scene.tick();
+    assert!(
+        matches!(stopped, Some(Err(Stopped::Skew { .. }))),
+        "{stopped:?}"
+    );
+}
+
+#[test]
+fn row_22_put_back_after_deactivation() {
+    let mut scene = Scene::new(2);
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    scene.shared.world().pass(DAY);
+    let id = scene.rotator.id.clone();
+    let back = live(scene.rotator.executor().roll_back(&id, "a person asked"));
+    back.unwrap().unwrap();
+    scene.until(Phase::Retiring);
+    {
+        let world = scene.shared.world();
+        let [old, new] = world.keys.as_slice() else {
+            panic!("{:?}", world.keys);
+        };
+        assert_eq!(
+            (old.status, new.status),
+            (KeyStatus::Active, KeyStatus::Inactive)
+        );
+        assert!(world.sinks.iter().all(|sink| sink.held == old.pair));
+    }
+    // The new key is left over, known, and goes after its dwell.
+    scene.finish();
+    assert_eq!(scene.rotation().phase, Phase::RolledBack);
+    assert_eq!(scene.shared.world().keys.len(), 1);
+}
+
+#[test]
+fn row_23_nothing_can_be_put_back_after_deletion() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.assert_replaced();
+    let id = scene.rotator.id.clone();
+    let late = live(scene.rotator.executor().roll_back(&id, "too late")).unwrap();
+    assert!(
+        matches!(late, Err(Stopped::TooLate(Phase::Done))),
+        "{late:?}"
+    );
+}

@@ -1,0 +1,4 @@
+//! Rotations in the simulated world: thousands of seeds, and each row of the failure matrix.
+
+mod matrix;
+mod seeds;
