@@ -21,6 +21,8 @@ use crate::{
 
 /// Seconds between two writes of counted attempts.
 const FLUSH_SECS: u64 = 1;
+/// Seconds between two removals of ended sessions.
+const PURGE_SECS: u64 = 60;
 
 /// Runs the server.
 ///
@@ -69,10 +71,10 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
     greet(&identity, &data, server.listening()?, fresh)?;
 
-    let flushing = tokio::spawn(flush(Arc::clone(&identity)));
+    let housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity)));
     let stop = stop_signal()?;
     server.run(stop).await;
-    flushing.abort();
+    housekeeping.abort();
     identity
         .usage()
         .flush()
@@ -103,12 +105,22 @@ async fn first_account(
     Ok(true)
 }
 
-async fn flush(identity: Arc<Identity>) {
-    let mut tick = tokio::time::interval(Duration::from_secs(FLUSH_SECS));
+/// What is done beside the requests, until the server stops.
+async fn housekeeping(identity: Arc<Identity>) {
+    let mut flush = tokio::time::interval(Duration::from_secs(FLUSH_SECS));
+    let mut purge = tokio::time::interval(Duration::from_secs(PURGE_SECS));
     loop {
-        tick.tick().await;
-        if let Err(error) = identity.usage().flush().await {
-            tracing::warn!(%error, "counted attempts were not written");
+        tokio::select! {
+            _ = flush.tick() => {
+                if let Err(error) = identity.usage().flush().await {
+                    tracing::warn!(%error, "counted attempts were not written");
+                }
+            }
+            _ = purge.tick() => {
+                if let Err(error) = identity.purge_sessions().await {
+                    tracing::warn!(%error, "ended sessions were not removed");
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
-use keywright_store::contract::{Commit, Record, Store, Write};
+use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
 use keywright_wire::{Form, Service, operation};
 
 use crate::{
@@ -67,7 +67,7 @@ pub enum OpenFault {
     Ledger(#[from] LedgerError),
     /// The store failed.
     #[error("cannot use the store: {0}")]
-    Store(#[from] keywright_store::contract::StoreError),
+    Store(#[from] StoreError),
     /// The credentials of a new account's root user could not be kept.
     #[error("cannot keep the root credentials: {0}")]
     Credentials(std::io::Error),
@@ -160,6 +160,14 @@ impl Identity {
         &self.usage
     }
 
+    /// Removes the records of sessions that have ended.
+    ///
+    /// # Errors
+    /// From the store.
+    pub async fn purge_sessions(&self) -> Result<(), StoreError> {
+        self.store.purge_sessions(self.clock.now()).await
+    }
+
     /// Carries out a request; the answer is its whole XML body.
     ///
     /// # Errors
@@ -203,8 +211,7 @@ impl Identity {
 
     pub(crate) async fn gather(&self, needs: Vec<Need>, now: Timestamp) -> Result<Gathered, Fault> {
         let mut gathered = Gathered::default();
-        let failed =
-            |error: keywright_store::contract::StoreError| Fault::Internal(error.to_string());
+        let failed = |error: StoreError| Fault::Internal(error.to_string());
         for need in needs {
             match need {
                 Need::Hash(password) => gathered.hash = Some(self.passwords.hash(password).await?),

@@ -189,8 +189,8 @@ pub trait Journal: Send + Sync {
     /// Records last uses; a later `at` replaces an earlier one, never the other way round.
     fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>>;
 
-    /// Forgets everything recorded for these subjects (deleted keys and users): last use and
-    /// attempts.
+    /// Forgets the last uses of these subjects (deleted keys and users). Attempts stay: who still
+    /// tried a key is what one asks after it was deleted.
     fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>>;
 
     /// Adds to the counts of attempts with inactive keys.

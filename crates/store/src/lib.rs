@@ -5,6 +5,10 @@
 
 pub mod contract;
 pub mod durable;
+#[cfg(any(test, feature = "suite"))]
+pub mod faulty;
 pub mod sqlite;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
 
 pub use sqlite::Sqlite;

@@ -300,3 +300,6 @@ fn unavailable(path: &Path, why: &dyn fmt::Display) -> StoreError {
 fn corrupt(what: &str) -> StoreError {
     StoreError::Unavailable(format!("the database holds an impossible {what}"))
 }
+
+#[cfg(test)]
+mod tests;

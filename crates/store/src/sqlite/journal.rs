@@ -84,13 +84,8 @@ fn put_last_use(connection: &Connection, it: &LastUse) -> Result<(), StoreError>
 }
 
 fn forget(connection: &Connection, subject: &str) -> Result<(), StoreError> {
-    for sql in [
-        "DELETE FROM last_use WHERE subject = ?1",
-        "DELETE FROM attempt WHERE key = ?1",
-        "DELETE FROM attempt_total WHERE key = ?1",
-    ] {
-        connection.prepare_cached(sql)?.execute([subject])?;
-    }
+    let sql = "DELETE FROM last_use WHERE subject = ?1";
+    connection.prepare_cached(sql)?.execute([subject])?;
     Ok(())
 }
 

@@ -1,0 +1,300 @@
+//! A store that fails on cue: it wraps another engine and follows the test's script.
+//!
+//! The rule it protects: every outcome that the contract allows can be produced at will, a lost
+//! acknowledgement and a late one included, without a clock. It invents no outcome that a real
+//! engine could not have.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use keywright_base::{AccessKeyId, AccountId, Timestamp};
+use tokio::sync::watch;
+
+use crate::contract::{
+    Attempt, BucketRow, Commit, Displaced, IndexWrite, Journal, LastUse, Ledger, ObjectIndex,
+    ObjectRow, PartRow, Pending, Range, Record, Session, Store, StoreError, UploadRow,
+};
+
+/// A part of the contract whose writes are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// [`Ledger::commit`].
+    Ledger,
+    /// The writes of [`Journal`].
+    Journal,
+    /// [`ObjectIndex::apply`].
+    Index,
+}
+
+/// When a write fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing was written.
+    Before,
+    /// It took effect, durably; only the answer is lost.
+    After,
+}
+
+/// A store that follows a script; without one it is the store it wraps.
+pub struct Faulty {
+    inner: Arc<dyn Store>,
+    script: Mutex<Script>,
+    gate: watch::Sender<Gate>,
+}
+
+#[derive(Default)]
+struct Script {
+    down: bool,
+    faults: Vec<Fault>,
+}
+
+struct Fault {
+    part: Part,
+    /// Writes of that part until this one, itself included.
+    distance: usize,
+    moment: Moment,
+}
+
+#[derive(Default)]
+struct Gate {
+    shut: bool,
+    waiting: usize,
+}
+
+impl Faulty {
+    /// Wraps a store.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self {
+            inner,
+            script: Mutex::default(),
+            gate: watch::Sender::default(),
+        }
+    }
+
+    /// Makes the `nth` write of a part from now on fail; 1 is the next.
+    pub fn fail_write(&self, part: Part, nth: usize, moment: Moment) {
+        self.script().faults.push(Fault {
+            part,
+            distance: nth,
+            moment,
+        });
+    }
+
+    /// While `down`, every call fails and nothing is read or written.
+    pub fn outage(&self, down: bool) {
+        self.script().down = down;
+    }
+
+    /// From now on writes take effect but are not acknowledged, until [`Faulty::release`].
+    pub fn hold(&self) {
+        self.gate.send_modify(|gate| gate.shut = true);
+    }
+
+    /// Acknowledges what was held, and everything after it at once.
+    pub fn release(&self) {
+        self.gate.send_modify(|gate| gate.shut = false);
+    }
+
+    /// Waits until at least `count` writes have taken effect and wait for their acknowledgement.
+    /// Only those count whose futures are being polled.
+    pub async fn held(&self, count: usize) {
+        // The sender lives in `self`, so the channel cannot be closed.
+        let _ = self
+            .gate
+            .subscribe()
+            .wait_for(|gate| gate.waiting >= count)
+            .await;
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        part: Part,
+        start: impl FnOnce(&dyn Store) -> Pending<Result<T, StoreError>>,
+    ) -> Pending<Result<T, StoreError>> {
+        match self.script().next(part) {
+            Some(Moment::Before) => failed(),
+            Some(Moment::After) => {
+                let held = self.held_back(start(&*self.inner));
+                Box::pin(async {
+                    held.await?;
+                    Err(scripted())
+                })
+            }
+            None => self.held_back(start(&*self.inner)),
+        }
+    }
+
+    fn held_back<T: Send + 'static>(
+        &self,
+        work: Pending<Result<T, StoreError>>,
+    ) -> Pending<Result<T, StoreError>> {
+        let gate = self.gate.clone();
+        Box::pin(async move {
+            let result = work.await;
+            gate.send_modify(|gate| gate.waiting += 1);
+            let _ = gate.subscribe().wait_for(|gate| !gate.shut).await;
+            gate.send_modify(|gate| gate.waiting -= 1);
+            result
+        })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        start: impl FnOnce(&dyn Store) -> Pending<Result<T, StoreError>>,
+    ) -> Pending<Result<T, StoreError>> {
+        if self.script().down {
+            failed()
+        } else {
+            start(&*self.inner)
+        }
+    }
+
+    fn up(&self) -> Result<&dyn Store, StoreError> {
+        if self.script().down {
+            Err(scripted())
+        } else {
+            Ok(&*self.inner)
+        }
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Script {
+    /// What happens to the next write of a part.
+    fn next(&mut self, part: Part) -> Option<Moment> {
+        for fault in self.faults.iter_mut().filter(|fault| fault.part == part) {
+            fault.distance = fault.distance.saturating_sub(1);
+        }
+        let due = self
+            .faults
+            .iter()
+            .position(|fault| fault.part == part && fault.distance == 0);
+        let fault = due.map(|at| self.faults.swap_remove(at));
+        if self.down {
+            Some(Moment::Before)
+        } else {
+            fault.map(|fault| fault.moment)
+        }
+    }
+}
+
+fn failed<T: Send + 'static>() -> Pending<Result<T, StoreError>> {
+    Box::pin(async { Err(scripted()) })
+}
+
+fn scripted() -> StoreError {
+    StoreError::Unavailable("scripted failure".into())
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faulty").finish_non_exhaustive()
+    }
+}
+
+impl Ledger for Faulty {
+    fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError> {
+        self.up()?.accounts()
+    }
+
+    fn load(&self, account: AccountId, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
+        self.up()?.load(account, each)
+    }
+
+    fn commit(&self, commit: Commit) -> Pending<Result<u64, StoreError>> {
+        self.write(Part::Ledger, |inner| inner.commit(commit))
+    }
+}
+
+impl Journal for Faulty {
+    fn last_uses(&self) -> Result<Vec<LastUse>, StoreError> {
+        self.up()?.last_uses()
+    }
+
+    fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>> {
+        self.write(Part::Journal, |inner| inner.record_last_uses(uses))
+    }
+
+    fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>> {
+        self.write(Part::Journal, |inner| inner.forget(subjects))
+    }
+
+    fn record_attempts(&self, attempts: Vec<Attempt>) -> Pending<Result<(), StoreError>> {
+        self.write(Part::Journal, |inner| inner.record_attempts(attempts))
+    }
+
+    fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>> {
+        self.read(|inner| inner.attempts(key))
+    }
+
+    fn record_session(&self, session: Session) -> Pending<Result<(), StoreError>> {
+        self.write(Part::Journal, |inner| inner.record_session(session))
+    }
+
+    fn sessions(
+        &self,
+        source: AccessKeyId,
+        now: Timestamp,
+    ) -> Pending<Result<Vec<Session>, StoreError>> {
+        self.read(|inner| inner.sessions(source, now))
+    }
+
+    fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>> {
+        self.write(Part::Journal, |inner| inner.purge_sessions(now))
+    }
+}
+
+impl ObjectIndex for Faulty {
+    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>> {
+        self.write(Part::Index, |inner| inner.apply(batch))
+    }
+
+    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>> {
+        self.read(|inner| inner.bucket(name))
+    }
+
+    fn buckets(
+        &self,
+        account: AccountId,
+        range: Range,
+    ) -> Pending<Result<Vec<BucketRow>, StoreError>> {
+        self.read(|inner| inner.buckets(account, range))
+    }
+
+    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
+        self.read(|inner| inner.object(bucket, key))
+    }
+
+    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>> {
+        self.read(|inner| inner.objects(bucket, range))
+    }
+
+    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
+        self.read(|inner| inner.upload(upload))
+    }
+
+    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>> {
+        self.read(|inner| inner.uploads(bucket, range))
+    }
+
+    fn parts(
+        &self,
+        upload: &str,
+        after: i32,
+        limit: usize,
+    ) -> Pending<Result<Vec<PartRow>, StoreError>> {
+        self.read(|inner| inner.parts(upload, after, limit))
+    }
+
+    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        self.up()?.every_body(each)
+    }
+}
+
+#[cfg(test)]
+mod tests;

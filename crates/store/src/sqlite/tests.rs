@@ -1,0 +1,283 @@
+//! What is particular to this engine: files, locks, threads and lost transactions.
+
+use std::{
+    cell::RefCell,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, mpsc},
+};
+
+use keywright_base::AccountId;
+use rusqlite::Connection;
+
+use super::{Sqlite, beside};
+use crate::{
+    contract::{Commit, Ledger, ObjectIndex, Record, StoreError, Write},
+    suite::{self, wait},
+};
+
+fn commit(base: u64, id: &str) -> Commit {
+    let record = Record {
+        kind: "user".into(),
+        id: id.into(),
+        body: vec![7; 100],
+    };
+    Commit {
+        account: AccountId::new(1).unwrap(),
+        base,
+        writes: vec![Write::Put(record)],
+    }
+}
+
+fn version(store: &Sqlite) -> u64 {
+    store
+        .accounts()
+        .unwrap()
+        .first()
+        .map_or(0, |(_, version)| *version)
+}
+
+#[test]
+fn it_passes_the_suite() {
+    let folders = RefCell::new(Vec::new());
+    suite::run_all(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("db")).unwrap();
+        folders.borrow_mut().push(folder);
+        Arc::new(store)
+    });
+    let folder = tempfile::tempdir().unwrap();
+    suite::run_reopening(|| Arc::new(Sqlite::open(&folder.path().join("db")).unwrap()));
+}
+
+#[test]
+fn the_files_are_private_even_if_they_were_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    fs::File::create(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    wait(store.commit(commit(0, "a"))).unwrap();
+    for suffix in ["", "-wal", "-shm", "-lock"] {
+        let mode = fs::metadata(beside(&path, suffix))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{suffix}");
+    }
+}
+
+#[test]
+fn a_second_server_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let first = Sqlite::open(&path).unwrap();
+    let refused = Sqlite::open(&path).unwrap_err().to_string();
+    assert!(
+        refused.ends_with("another running server has this database open"),
+        "{refused}"
+    );
+    first.close();
+    Sqlite::open(&path).unwrap();
+}
+
+#[test]
+fn what_cannot_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let newer = folder.path().join("newer");
+    Sqlite::open(&newer).unwrap().close();
+    let raw = Connection::open(&newer).unwrap();
+    raw.execute("INSERT INTO schema_step VALUES (900, 'future')", [])
+        .unwrap();
+    drop(raw);
+    let refused = Sqlite::open(&newer);
+    assert!(matches!(
+        refused,
+        Err(StoreError::NewerSchema { found: 900, .. })
+    ));
+
+    let garbage = folder.path().join("garbage");
+    crate::durable::create_new(&garbage, &[b'x'; 8192]).unwrap();
+    let missing = folder.path().join("missing/db");
+    for path in [garbage.as_path(), missing.as_path(), Path::new("/")] {
+        assert!(
+            matches!(Sqlite::open(path), Err(StoreError::Unavailable(_))),
+            "{path:?}"
+        );
+    }
+}
+
+#[test]
+fn closing_finishes_what_is_queued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let store = Sqlite::open(&path).unwrap();
+    let queued: Vec<_> = (0..50)
+        .map(|base| store.commit(commit(base, "a")))
+        .collect();
+    store.close();
+    for (pending, version) in queued.into_iter().zip(1..) {
+        assert_eq!(wait(pending).unwrap(), version);
+    }
+    assert_eq!(version(&Sqlite::open(&path).unwrap()), 50);
+}
+
+/// What an unclean end leaves: the database and its log, copied while the store is in use.
+#[test]
+fn nothing_relies_on_a_clean_shutdown() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, copy) = (folder.path().join("db"), folder.path().join("copy"));
+    let store = Sqlite::open(&path).unwrap();
+    for base in 0..5 {
+        wait(store.commit(commit(base, &base.to_string()))).unwrap();
+    }
+    for suffix in ["", "-wal"] {
+        fs::copy(beside(&path, suffix), beside(&copy, suffix)).unwrap();
+    }
+    assert_eq!(version(&Sqlite::open(&copy).unwrap()), 5);
+}
+
+/// Holds the writer inside a job until the returned sender is used or dropped, so that what is
+/// queued meanwhile is one group.
+fn occupy(store: &Sqlite) -> mpsc::Sender<()> {
+    let (release, released) = mpsc::channel();
+    drop(store.write(move |_| {
+        let _ = released.recv();
+        Ok(())
+    }));
+    release
+}
+
+#[test]
+fn many_callers_share_one_flush() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let release = occupy(&store);
+    let queued: Vec<_> = (0..100)
+        .map(|base| store.commit(commit(base, "a")))
+        .collect();
+    let before = transactions(&store);
+    drop(release);
+    queued
+        .into_iter()
+        .for_each(|pending| assert!(wait(pending).is_ok()));
+    assert_eq!(transactions(&store) - before, 1);
+}
+
+/// The log's index counts the transactions that were committed to it.
+fn transactions(store: &Sqlite) -> u32 {
+    let header = fs::read(beside(&store.path, "-shm")).unwrap();
+    u32::from_ne_bytes(header[8..12].try_into().unwrap())
+}
+
+#[test]
+fn a_lost_transaction_is_lost_for_everyone_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    wait(store.commit(commit(0, "kept"))).unwrap();
+    let release = occupy(&store);
+    let first = store.commit(commit(1, "lost"));
+    // A failure that ends the transaction under the writer, as a full disk does.
+    let broken = store.write(|connection| Ok(connection.execute_batch("ROLLBACK")?));
+    drop(release);
+    assert!(matches!(wait(first), Err(StoreError::Unavailable(_))));
+    assert!(matches!(wait(broken), Err(StoreError::Unavailable(_))));
+    assert_eq!(version(&store), 1);
+    assert_eq!(wait(store.commit(commit(1, "next"))).unwrap(), 2);
+}
+
+#[test]
+fn a_commit_that_fails_is_lost_for_everyone_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let release = occupy(&store);
+    let first = store.commit(commit(0, "lost"));
+    // A deferred constraint is judged by COMMIT itself.
+    let broken = store.write(|connection| {
+        Ok(connection.execute_batch(
+            "PRAGMA defer_foreign_keys = ON;
+             CREATE TABLE child (id INTEGER REFERENCES account (id) DEFERRABLE INITIALLY DEFERRED);
+             INSERT INTO child VALUES (404);",
+        )?)
+    });
+    drop(release);
+    assert!(matches!(wait(first), Err(StoreError::Unavailable(_))));
+    assert!(matches!(wait(broken), Err(StoreError::Unavailable(_))));
+    assert_eq!(version(&store), 0);
+    assert_eq!(wait(store.commit(commit(0, "next"))).unwrap(), 1);
+}
+
+#[test]
+fn a_broken_write_answers_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let release = occupy(&store);
+    let first = store.commit(commit(0, "a"));
+    let broken = store.write(|connection| {
+        connection.execute("DELETE FROM account", [])?;
+        Ok(connection.execute_batch("nonsense")?)
+    });
+    let second = store.commit(commit(1, "b"));
+    drop(release);
+    assert_eq!(wait(first).unwrap(), 1);
+    assert!(matches!(wait(broken), Err(StoreError::Unavailable(_))));
+    assert_eq!(wait(second).unwrap(), 2);
+}
+
+#[test]
+fn a_panic_in_the_writer_is_an_answer_not_a_hang() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let release = occupy(&store);
+    let broken = store.write(|_| -> Result<(), StoreError> { panic!("a defect") });
+    let queued = store.commit(commit(0, "a"));
+    drop(release);
+    assert!(matches!(wait(broken), Err(StoreError::Unavailable(_))));
+    assert!(matches!(wait(queued), Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        wait(store.commit(commit(0, "b"))),
+        Err(StoreError::Unavailable(_))
+    ));
+    assert_eq!(version(&store), 0);
+}
+
+#[test]
+fn a_full_queue_waits_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let count = 3 * u64::try_from(super::WRITES_QUEUED).unwrap();
+    let queued: Vec<_> = (0..count)
+        .map(|base| store.commit(commit(base, "a")))
+        .collect();
+    for (pending, version) in queued.into_iter().zip(1..) {
+        assert_eq!(wait(pending).unwrap(), version);
+    }
+}
+
+#[test]
+fn the_log_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let store = Sqlite::open(&path).unwrap();
+    for base in 0..60 {
+        let writes = (0..16)
+            .map(|n| Record {
+                kind: "blob".into(),
+                id: format!("{base}-{n}"),
+                body: vec![1; 65536],
+            })
+            .map(Write::Put)
+            .collect();
+        let account = AccountId::new(1).unwrap();
+        wait(store.commit(Commit {
+            account,
+            base,
+            writes,
+        }))
+        .unwrap();
+        let log = fs::metadata(beside(&path, "-wal")).unwrap().len();
+        assert!(log < 24 * 1024 * 1024, "{log} bytes after {base}");
+    }
+    assert_eq!(wait(store.bucket("none")).unwrap(), None);
+}

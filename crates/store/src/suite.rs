@@ -1,0 +1,129 @@
+//! What every engine must do: the contract as tests that run on any store.
+//!
+//! The rule it protects: a sentence of [`crate::contract`] that no case here checks is not a
+//! promise. It knows no engine; crashes are tested from outside, by killing the process.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a suite is a test: it fails by panicking"
+)]
+
+mod index;
+mod journal;
+mod ledger;
+mod ranges;
+
+use std::{
+    fmt::Debug,
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+};
+
+use keywright_base::{AccessKeyId, AccountId, Entropy, Timestamp};
+
+use crate::contract::{Failed, Store, StoreError};
+
+/// Runs everything; each case gets a fresh, empty store from `make`.
+///
+/// # Panics
+/// When the store breaks the contract.
+pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
+    let cases: &[fn(Arc<dyn Store>)] = &[
+        ledger::versions,
+        ledger::records,
+        ledger::order_of_calls,
+        ledger::a_refused_commit_fails_alone,
+        ledger::a_dropped_future_is_not_a_cancelled_commit,
+        ledger::one_of_many_wins,
+        ledger::an_acknowledged_commit_is_visible,
+        journal::last_uses,
+        journal::attempts,
+        journal::attempt_rows_are_capped,
+        journal::sessions,
+        journal::listed_sessions_are_capped,
+        index::buckets,
+        index::objects,
+        index::what_an_object_must_be,
+        index::uploads_and_parts,
+        index::a_batch_is_all_or_nothing,
+        index::a_refused_batch_fails_alone,
+        index::every_body,
+        ranges::of_objects,
+        ranges::of_buckets,
+        ranges::of_uploads,
+        ranges::of_parts,
+    ];
+    for case in cases {
+        case(make());
+    }
+}
+
+/// Checks that what was acknowledged is found again; `open` opens the same, at first empty, medium
+/// every time. The store of one call is dropped before the next.
+///
+/// # Panics
+/// When something is missing.
+pub fn run_reopening(open: impl Fn() -> Arc<dyn Store>) {
+    for round in 0..3 {
+        ledger::reopened(&*open(), round);
+        journal::reopened(&*open(), round);
+        index::reopened(&*open(), round);
+    }
+}
+
+/// Waits for a future on this thread, whatever engine it comes from.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Waits for a result that must be good.
+fn done<T>(future: impl Future<Output = Result<T, StoreError>>) -> T {
+    wait(future).unwrap()
+}
+
+/// Asserts that a precondition failed, and which.
+fn refused<T: Debug>(result: Result<T, StoreError>, expected: &Failed) {
+    let failed = match &result {
+        Err(StoreError::Precondition(failed)) => Some(failed),
+        _ => None,
+    };
+    assert_eq!(failed, Some(expected), "{result:?}");
+}
+
+fn account(number: u64) -> AccountId {
+    AccountId::new(number).unwrap()
+}
+
+/// A key id that differs for every number.
+fn key(number: u64) -> AccessKeyId {
+    struct Fixed(u64);
+    impl Entropy for Fixed {
+        fn fill(&self, buffer: &mut [u8]) {
+            let bytes = self.0.to_be_bytes();
+            for (slot, byte) in buffer.iter_mut().rev().zip(bytes.into_iter().rev()) {
+                *slot = byte;
+            }
+        }
+    }
+    AccessKeyId::generate(account(1), &Fixed(number))
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}

@@ -1,0 +1,368 @@
+//! Buckets, objects, uploads and parts: what a batch requires, does and displaces.
+
+use std::sync::Arc;
+
+use super::{account, done, refused, wait};
+use crate::contract::{
+    BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, Range, Store, UploadRow,
+};
+
+pub(super) fn buckets(store: Arc<dyn Store>) {
+    let (first, other) = (bucket("b", 1, "v1"), bucket("b", 2, "mine"));
+    assert_eq!(done(store.bucket("b")), None);
+    done(store.apply(vec![IndexWrite::CreateBucket(first.clone())]));
+    let exists = |row: &BucketRow| Failed::BucketExists(Box::new(row.clone()));
+    refused(
+        wait(store.apply(vec![IndexWrite::CreateBucket(other)])),
+        &exists(&first),
+    );
+    assert_eq!(done(store.bucket("b")), Some(first.clone()));
+
+    let second = bucket("b", 1, "v2");
+    done(store.apply(vec![update(&second, "v1")]));
+    refused(
+        wait(store.apply(vec![update(&bucket("b", 1, "v3"), "v1")])),
+        &exists(&second),
+    );
+    refused(
+        wait(store.apply(vec![update(&bucket("c", 1, "v"), "v")])),
+        &Failed::NoSuchBucket,
+    );
+    // The owner never changes.
+    done(store.apply(vec![update(&bucket("b", 2, "v4"), "v2")]));
+    assert_eq!(done(store.bucket("b")), Some(bucket("b", 1, "v4")));
+
+    refused(wait(store.apply(vec![remove("c")])), &Failed::NoSuchBucket);
+    for (fill, empty) in [
+        (put("b", "k", "e"), take("b", "k", Expect::Any)),
+        (
+            IndexWrite::CreateUpload(upload("b", "k", "u")),
+            IndexWrite::DeleteUpload("u".into()),
+        ),
+    ] {
+        done(store.apply(vec![fill]));
+        refused(
+            wait(store.apply(vec![remove("b")])),
+            &Failed::BucketNotEmpty,
+        );
+        done(store.apply(vec![empty]));
+    }
+    done(store.apply(vec![remove("b")]));
+    assert_eq!(done(store.bucket("b")), None);
+    assert_eq!(
+        done(store.buckets(
+            account(1),
+            Range {
+                limit: 9,
+                ..Range::default()
+            }
+        )),
+        []
+    );
+}
+
+pub(super) fn objects(store: Arc<dyn Store>) {
+    refused(
+        wait(store.apply(vec![put("b", "k", "e")])),
+        &Failed::NoSuchBucket,
+    );
+    done(store.apply(vec![create("b"), create("bb")]));
+    let replaced = |rows: Vec<ObjectRow>| Displaced {
+        objects: rows,
+        parts: Vec::new(),
+    };
+    assert_eq!(
+        done(store.apply(vec![put("b", "k", "1")])),
+        Displaced::default()
+    );
+    assert_eq!(
+        done(store.apply(vec![put("bb", "k", "other")])),
+        Displaced::default()
+    );
+    assert_eq!(
+        done(store.apply(vec![put("b", "k", "2")])),
+        replaced(vec![object("b", "k", "1")])
+    );
+    assert_eq!(done(store.object("b", "k")), Some(object("b", "k", "2")));
+    assert_eq!(done(store.object("b", "K")), None);
+    // Each write of a batch sees what those before it did.
+    let batch = vec![put("b", "k", "3"), take("b", "k", Expect::Etag("3".into()))];
+    let gone = replaced(vec![object("b", "k", "2"), object("b", "k", "3")]);
+    assert_eq!(done(store.apply(batch)), gone);
+    assert_eq!(done(store.object("b", "k")), None);
+    assert_eq!(
+        done(store.apply(vec![take("b", "k", Expect::Any)])),
+        Displaced::default()
+    );
+    assert_eq!(
+        done(store.apply(vec![take("none", "k", Expect::Any)])),
+        Displaced::default()
+    );
+    assert_eq!(done(store.apply(Vec::new())), Displaced::default());
+    assert_eq!(
+        done(store.object("bb", "k")),
+        Some(object("bb", "k", "other"))
+    );
+}
+
+/// Rows: the present entity tag, what is expected, whether a write happens.
+pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
+    done(store.apply(vec![create("b")]));
+    let etag = |text: &str| Expect::Etag(text.into());
+    for (present, expect, holds) in [
+        (None, Expect::Any, true),
+        (None, Expect::Absent, true),
+        (None, etag("1"), false),
+        (None, etag(""), false),
+        (Some("1"), Expect::Any, true),
+        (Some("1"), Expect::Absent, false),
+        (Some("1"), etag("1"), true),
+        (Some("1"), etag("2"), false),
+        (Some("a"), etag("A"), false),
+    ] {
+        let row = ObjectRow {
+            body: b"new".to_vec(),
+            ..object("b", "k", "new")
+        };
+        let writing = IndexWrite::PutObject {
+            row,
+            expect: expect.clone(),
+        };
+        for write in [writing, take("b", "k", expect)] {
+            done(store.apply(vec![take("b", "k", Expect::Any)]));
+            let before = present.map(|etag| object("b", "k", etag));
+            if let Some(etag) = present {
+                done(store.apply(vec![put("b", "k", etag)]));
+            }
+            let result = wait(store.apply(vec![write]));
+            if holds {
+                assert_eq!(result.unwrap().objects, Vec::from_iter(before));
+            } else {
+                refused(result, &Failed::ObjectChanged(before.clone().map(Box::new)));
+                assert_eq!(done(store.object("b", "k")), before);
+            }
+        }
+    }
+}
+
+pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
+    let start = |key: &str, id: &str| IndexWrite::CreateUpload(upload("b", key, id));
+    refused(
+        wait(store.apply(vec![start("k", "u1")])),
+        &Failed::NoSuchBucket,
+    );
+    refused(
+        wait(store.apply(vec![add("u1", 1, "x")])),
+        &Failed::NoSuchUpload,
+    );
+    done(store.apply(vec![create("b"), start("k", "u1"), start("k", "u2")]));
+    assert_eq!(done(store.upload("u1")), Some(upload("b", "k", "u1")));
+    assert_eq!(done(store.upload("u3")), None);
+
+    done(store.apply(vec![
+        add("u1", 2, "two"),
+        add("u1", 1, "one"),
+        add("u2", 1, "other"),
+    ]));
+    let displaced = done(store.apply(vec![add("u1", 2, "again")]));
+    assert_eq!(
+        displaced,
+        Displaced {
+            objects: Vec::new(),
+            parts: vec![part("u1", 2, "two")]
+        }
+    );
+    let stored = vec![part("u1", 1, "one"), part("u1", 2, "again")];
+    assert_eq!(done(store.parts("u1", 0, 9)), stored);
+
+    let end = || IndexWrite::DeleteUpload("u1".into());
+    let mut displaced = done(store.apply(vec![put("b", "k", "joined"), end()]));
+    displaced.parts.sort_by_key(|part| part.number);
+    assert_eq!(
+        displaced,
+        Displaced {
+            objects: Vec::new(),
+            parts: stored
+        }
+    );
+    assert_eq!(done(store.upload("u1")), None);
+    assert_eq!(done(store.parts("u1", 0, 9)), []);
+    refused(wait(store.apply(vec![end()])), &Failed::NoSuchUpload);
+    refused(
+        wait(store.apply(vec![add("u1", 1, "late")])),
+        &Failed::NoSuchUpload,
+    );
+    assert_eq!(done(store.parts("u2", 0, 9)), [part("u2", 1, "other")]);
+}
+
+/// Every kind of write, undone by a last one that is refused.
+pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
+    let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
+    done(store.apply(vec![
+        create("b"),
+        create("empty"),
+        put("b", "k", "1"),
+        started,
+    ]));
+    done(store.apply(vec![add("u", 1, "one")]));
+    let batch = vec![
+        create("new"),
+        update(&bucket("b", 1, "changed"), "b"),
+        remove("empty"),
+        put("b", "k", "2"),
+        take("b", "k", Expect::Any),
+        IndexWrite::CreateUpload(upload("b", "k", "u2")),
+        add("u", 1, "changed"),
+        IndexWrite::DeleteUpload("u".into()),
+        put("no such bucket", "k", "e"),
+    ];
+    refused(wait(store.apply(batch)), &Failed::NoSuchBucket);
+    let all = Range {
+        limit: 9,
+        ..Range::default()
+    };
+    let owned = done(store.buckets(account(1), all.clone()));
+    assert_eq!(owned, [bucket("b", 1, "b"), bucket("empty", 1, "empty")]);
+    assert_eq!(
+        done(store.objects("b", all.clone())),
+        [object("b", "k", "1")]
+    );
+    assert_eq!(done(store.uploads("b", all)), [upload("b", "k", "u")]);
+    assert_eq!(done(store.parts("u", 0, 9)), [part("u", 1, "one")]);
+}
+
+pub(super) fn a_refused_batch_fails_alone(store: Arc<dyn Store>) {
+    let once = |etag| IndexWrite::PutObject {
+        row: object("b", "k", etag),
+        expect: Expect::Absent,
+    };
+    let queued: Vec<_> = [
+        vec![create("b")],
+        vec![once("1")],
+        vec![put("b", "other", "lost"), once("2")],
+        vec![put("b", "last", "3")],
+    ]
+    .into_iter()
+    .map(|batch| store.apply(batch))
+    .collect();
+    let results: Vec<_> = queued
+        .into_iter()
+        .map(|pending| wait(pending).is_ok())
+        .collect();
+    assert_eq!(results, [true, true, false, true]);
+    let stored = done(store.objects(
+        "b",
+        Range {
+            limit: 9,
+            ..Range::default()
+        },
+    ));
+    assert_eq!(stored, [object("b", "k", "1"), object("b", "last", "3")]);
+}
+
+pub(super) fn every_body(store: Arc<dyn Store>) {
+    let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
+    let parts = vec![add("u", 1, "part 1"), add("u", 2, "part 2")];
+    done(store.apply(vec![create("b"), create("c"), started]));
+    done(store.apply(parts));
+    done(store.apply(vec![put("b", "k", "1"), put("c", "k", "2")]));
+    let mut bodies = Vec::new();
+    store
+        .every_body(&mut |body| bodies.push(String::from_utf8(body.to_vec()).unwrap()))
+        .unwrap();
+    bodies.sort();
+    assert_eq!(bodies, ["body of 1", "body of 2", "part 1", "part 2"]);
+}
+
+pub(super) fn reopened(store: &dyn Store, round: u64) {
+    let rounds = usize::try_from(round).unwrap();
+    if round == 0 {
+        done(store.apply(vec![
+            create("b"),
+            IndexWrite::CreateUpload(upload("b", "k", "u")),
+        ]));
+    }
+    let all = Range {
+        limit: 9,
+        ..Range::default()
+    };
+    assert_eq!(done(store.bucket("b")), Some(bucket("b", 1, "b")));
+    assert_eq!(done(store.upload("u")), Some(upload("b", "k", "u")));
+    assert_eq!(done(store.objects("b", all)).len(), rounds);
+    assert_eq!(done(store.parts("u", 0, 9)).len(), rounds);
+    let number = i32::try_from(round).unwrap() + 1;
+    done(store.apply(vec![
+        put("b", &round.to_string(), "e"),
+        add("u", number, "x"),
+    ]));
+}
+
+pub(super) fn bucket(name: &str, owner: u64, body: &str) -> BucketRow {
+    BucketRow {
+        name: name.into(),
+        account: account(owner),
+        body: body.into(),
+    }
+}
+
+pub(super) fn create(name: &str) -> IndexWrite {
+    IndexWrite::CreateBucket(bucket(name, 1, name))
+}
+
+pub(super) fn upload(bucket: &str, key: &str, id: &str) -> UploadRow {
+    let body = format!("upload {id}").into();
+    UploadRow {
+        bucket: bucket.into(),
+        key: key.into(),
+        upload: id.into(),
+        body,
+    }
+}
+
+pub(super) fn put(bucket: &str, key: &str, etag: &str) -> IndexWrite {
+    IndexWrite::PutObject {
+        row: object(bucket, key, etag),
+        expect: Expect::Any,
+    }
+}
+
+pub(super) fn add(upload: &str, number: i32, body: &str) -> IndexWrite {
+    IndexWrite::PutPart(part(upload, number, body))
+}
+
+fn update(row: &BucketRow, was: &str) -> IndexWrite {
+    IndexWrite::UpdateBucket {
+        row: row.clone(),
+        was: was.into(),
+    }
+}
+
+fn remove(bucket: &str) -> IndexWrite {
+    IndexWrite::DeleteBucket(bucket.into())
+}
+
+fn object(bucket: &str, key: &str, etag: &str) -> ObjectRow {
+    let body = format!("body of {etag}").into();
+    ObjectRow {
+        bucket: bucket.into(),
+        key: key.into(),
+        etag: etag.into(),
+        body,
+    }
+}
+
+fn take(bucket: &str, key: &str, expect: Expect) -> IndexWrite {
+    IndexWrite::DeleteObject {
+        bucket: bucket.into(),
+        key: key.into(),
+        expect,
+    }
+}
+
+fn part(upload: &str, number: i32, body: &str) -> PartRow {
+    PartRow {
+        upload: upload.into(),
+        number,
+        body: body.into(),
+    }
+}

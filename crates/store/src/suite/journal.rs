@@ -1,0 +1,155 @@
+//! Last use, attempts and sessions.
+
+use std::sync::Arc;
+
+use super::{account, at, done, key};
+use crate::contract::{ATTEMPT_ROWS_PER_KEY, Attempt, LastUse, SESSIONS_LISTED, Session, Store};
+
+pub(super) fn last_uses(store: Arc<dyn Store>) {
+    let stored = || {
+        let mut uses = store.last_uses().unwrap();
+        uses.sort_by(|a, b| a.subject.cmp(&b.subject));
+        uses
+    };
+    assert_eq!(stored(), []);
+    done(store.record_last_uses(vec![used("a", 20, "iam"), used("b", 10, "s3")]));
+    // Earlier, later, and an earlier one after a later one in the same call.
+    done(store.record_last_uses(vec![
+        used("a", 19, "s3"),
+        used("b", 12, "sts"),
+        used("b", 11, "s3"),
+    ]));
+    assert_eq!(stored(), [used("a", 20, "iam"), used("b", 12, "sts")]);
+    done(store.forget(vec!["a".into(), "unknown".into()]));
+    assert_eq!(stored(), [used("b", 12, "sts")]);
+    done(store.record_last_uses(vec![used("a", 1, "s3")]));
+    assert_eq!(stored(), [used("a", 1, "s3"), used("b", 12, "sts")]);
+}
+
+pub(super) fn attempts(store: Arc<dyn Store>) {
+    assert_eq!(done(store.attempts(key(1))), (Vec::new(), 0));
+    done(store.record_attempts(vec![
+        attempt(1, "10.0.0.1", 5, 1),
+        attempt(1, "10.0.0.2", 9, 2),
+        attempt(1, "10.0.0.1", 7, 1),
+        attempt(2, "10.0.0.1", 1, 1),
+    ]));
+    // Counts add up; the time is the latest, not the last recorded.
+    done(store.record_attempts(vec![attempt(1, "10.0.0.1", 3, 4)]));
+    let expected = vec![attempt(1, "10.0.0.2", 9, 2), attempt(1, "10.0.0.1", 7, 6)];
+    assert_eq!(done(store.attempts(key(1))), (expected, 8));
+    let by_action = Attempt {
+        action: "iam:ListUsers".into(),
+        ..attempt(2, "10.0.0.1", 2, 1)
+    };
+    let by_agent = Attempt {
+        user_agent: "other".into(),
+        ..attempt(2, "10.0.0.1", 3, 1)
+    };
+    done(store.record_attempts(vec![by_action.clone(), by_agent.clone()]));
+    let expected = vec![by_agent, by_action, attempt(2, "10.0.0.1", 1, 1)];
+    assert_eq!(done(store.attempts(key(2))), (expected, 3));
+    // They outlive their key.
+    done(store.forget(vec![key(1).to_string()]));
+    assert_eq!(done(store.attempts(key(1))).1, 8);
+    assert_eq!(done(store.attempts(key(2))).1, 3);
+}
+
+pub(super) fn attempt_rows_are_capped(store: Arc<dyn Store>) {
+    let rows = i64::try_from(ATTEMPT_ROWS_PER_KEY).unwrap();
+    // Out of order, so that the oldest is not the first that was recorded.
+    let recorded = (0..rows + 10)
+        .rev()
+        .map(|n| attempt(1, &format!("10.0.0.{n}"), n, 2));
+    done(store.record_attempts(recorded.collect()));
+    let expected: Vec<_> = (10..rows + 10)
+        .rev()
+        .map(|n| attempt(1, &format!("10.0.0.{n}"), n, 2))
+        .collect();
+    let total = u64::try_from(2 * (rows + 10)).unwrap();
+    assert_eq!(done(store.attempts(key(1))), (expected, total));
+}
+
+pub(super) fn sessions(store: Arc<dyn Store>) {
+    for session in [
+        session(1, 10, 100),
+        session(2, 10, 300),
+        session(3, 10, 200),
+    ] {
+        done(store.record_session(session));
+    }
+    done(store.record_session(session(4, 11, 250)));
+    let alive = |now| done(store.sessions(key(10), at(now)));
+    assert_eq!(
+        alive(0),
+        [
+            session(2, 10, 300),
+            session(3, 10, 200),
+            session(1, 10, 100)
+        ]
+    );
+    assert_eq!(alive(99).len(), 3);
+    assert_eq!(alive(100), [session(2, 10, 300), session(3, 10, 200)]);
+    assert_eq!(done(store.sessions(key(11), at(0))), [session(4, 11, 250)]);
+    assert_eq!(done(store.sessions(key(12), at(0))), []);
+    done(store.purge_sessions(at(200)));
+    assert_eq!(alive(0), [session(2, 10, 300), session(3, 10, 200)]);
+    done(store.purge_sessions(at(301)));
+    assert_eq!(alive(0), []);
+    assert_eq!(done(store.sessions(key(11), at(0))), []);
+    done(store.record_session(session(5, 10, 400)));
+    done(store.record_session(session(5, 10, 500)));
+    assert_eq!(alive(0), [session(5, 10, 500)]);
+}
+
+pub(super) fn listed_sessions_are_capped(store: Arc<dyn Store>) {
+    let listed = u64::try_from(SESSIONS_LISTED).unwrap();
+    let queued: Vec<_> = (0..listed + 5)
+        .map(|n| store.record_session(session(100 + n, 10, i64::try_from(n).unwrap() + 1)))
+        .collect();
+    queued.into_iter().for_each(done);
+    let found = done(store.sessions(key(10), at(0)));
+    assert_eq!(found.len(), SESSIONS_LISTED);
+    assert_eq!(found.last().map(|session| session.expires), Some(at(6)));
+}
+
+pub(super) fn reopened(store: &dyn Store, round: u64) {
+    let rounds = usize::try_from(round).unwrap();
+    assert_eq!(store.last_uses().unwrap().len(), rounds);
+    assert_eq!(done(store.attempts(key(1))).1, round);
+    assert_eq!(done(store.sessions(key(10), at(0))).len(), rounds);
+    done(store.record_last_uses(vec![used(&round.to_string(), 1, "s3")]));
+    done(store.record_attempts(vec![attempt(1, "10.0.0.1", 1, 1)]));
+    done(store.record_session(session(round, 10, 100)));
+}
+
+fn used(subject: &str, secs: i64, service: &str) -> LastUse {
+    LastUse {
+        subject: subject.into(),
+        at: at(secs),
+        service: service.into(),
+        region: format!("region-{service}"),
+    }
+}
+
+fn attempt(number: u64, source: &str, secs: i64, count: u64) -> Attempt {
+    Attempt {
+        key: key(number),
+        source_address: source.into(),
+        user_agent: "agent".into(),
+        action: "s3:ListAllMyBuckets".into(),
+        at: at(secs),
+        count,
+    }
+}
+
+fn session(number: u64, source: u64, expires: i64) -> Session {
+    Session {
+        key: key(number),
+        source: key(source),
+        principal: format!("arn:aws:iam::{}:user/é", account(1)),
+        action: "sts:GetSessionToken".into(),
+        issued: at(0),
+        expires: at(expires),
+    }
+}
