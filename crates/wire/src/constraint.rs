@@ -116,6 +116,9 @@ impl Constraints {
     }
 }
 
+/// Violations that one answer names.
+const VIOLATIONS_MAX: usize = 100;
+
 struct Found {
     service: Service,
     texts: Vec<String>,
@@ -140,7 +143,9 @@ impl Found {
                     "Value"
                 };
                 let text = "failed to satisfy constraint: Member must not be null";
-                self.texts.push(format!("{null} at '{path}' {text}"));
+                if self.texts.len() < VIOLATIONS_MAX {
+                    self.texts.push(format!("{null} at '{path}' {text}"));
+                }
             }
         }
         Ok(())
@@ -151,7 +156,7 @@ impl Found {
         match shape {
             Shape::Boolean => {}
             Shape::Text { sensitive, .. } => {
-                for why in text_violations(shape, scalar) {
+                for why in text_violations(self.service, shape, scalar) {
                     self.push(path, (!sensitive).then_some(scalar), &why);
                 }
             }
@@ -176,10 +181,10 @@ impl Found {
             Shape::List { min, max, element } => {
                 let elements = place.elements("member")?;
                 let count = i64::try_from(elements.len()).unwrap_or(i64::MAX);
-                if let Some(why) = bounds(count, "length", *min, *max) {
-                    self.push(path, None, &why);
+                match bounds(count, "length", *min, *max) {
+                    Some(why) => self.push(path, None, &why),
+                    None => self.elements(&elements, element, path)?,
                 }
-                self.elements(&elements, element, path)?;
             }
         }
         Ok(())
@@ -192,12 +197,14 @@ impl Found {
         path: &str,
     ) -> Result<(), Malformed> {
         for (number, element) in (1..).zip(elements) {
-            if let Shape::Text { .. } = shape {
+            if let Shape::Text { sensitive, .. } = shape {
                 let scalar = element.scalar().unwrap_or_default();
-                if !text_violations(shape, scalar).is_empty() {
-                    let all = all_constraints(shape).join(", ");
+                if !text_violations(self.service, shape, scalar).is_empty() {
+                    let all = all_constraints(self.service, shape).join(", ");
                     let why = format!("Member must satisfy constraint: [{all}]");
-                    self.push(path, None, &why);
+                    let all = elements.iter().filter_map(Scope::scalar);
+                    let all = format!("[{}]", all.collect::<Vec<_>>().join(", "));
+                    self.push(path, (!sensitive).then_some(&all), &why);
                     return Ok(());
                 }
             } else {
@@ -208,6 +215,9 @@ impl Found {
     }
 
     fn push(&mut self, path: &str, value: Option<&str>, why: &str) {
+        if self.texts.len() >= VIOLATIONS_MAX {
+            return;
+        }
         let echo = match value {
             Some(value) if self.service == Service::Sts => format!("Value '{value}'"),
             _ => "Value".to_owned(),
@@ -218,7 +228,7 @@ impl Found {
     }
 }
 
-fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
+fn text_violations(service: Service, shape: &Shape, value: &str) -> Vec<String> {
     let Shape::Text {
         min,
         max,
@@ -231,10 +241,7 @@ fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
     };
     let mut found = Vec::new();
     if !values.is_empty() && !values.contains(&value) {
-        found.push(format!(
-            "Member must satisfy enum value set: [{}]",
-            values.join(", ")
-        ));
+        found.push(enumeration(service, values));
     }
     let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
     found.extend(bounds(length, "length", *min, *max));
@@ -248,7 +255,7 @@ fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
     found
 }
 
-fn all_constraints(shape: &Shape) -> Vec<String> {
+fn all_constraints(service: Service, shape: &Shape) -> Vec<String> {
     let Shape::Text {
         min,
         max,
@@ -263,14 +270,21 @@ fn all_constraints(shape: &Shape) -> Vec<String> {
     all.extend(max.map(|max| format!("Member must have length less than or equal to {max}")));
     all.extend(min.map(|min| format!("Member must have length greater than or equal to {min}")));
     if !values.is_empty() {
-        all.push(format!(
-            "Member must satisfy enum value set: [{}]",
-            values.join(", ")
-        ));
+        all.push(enumeration(service, values));
     }
     all.extend(pattern.map(|p| format!("Member must satisfy regular expression pattern: {p}")));
-    all.push("Member must not be null".to_owned());
+    // As recorded: only where there is a pattern.
+    all.extend(pattern.map(|_| "Member must not be null".to_owned()));
     all
+}
+
+/// IAM does not list the values, STS does.
+fn enumeration(service: Service, values: &[&str]) -> String {
+    let set = "Member must satisfy enum value set";
+    match service {
+        Service::Iam => set.to_owned(),
+        Service::Sts | Service::Keywright => format!("{set}: [{}]", values.join(", ")),
+    }
 }
 
 fn bounds(number: i64, what: &str, min: Option<i64>, max: Option<i64>) -> Option<String> {

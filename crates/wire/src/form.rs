@@ -32,7 +32,7 @@ impl std::fmt::Debug for Form {
     }
 }
 
-/// How far apart two indexes of a list may be.
+/// How far apart two indexes of a list may be; the first is 1.
 const INDEX_JUMP: u32 = 10;
 
 impl Form {
@@ -111,12 +111,23 @@ impl Form {
 }
 
 fn decode(text: &[u8]) -> Result<String, Malformed> {
+    // The library leaves what is no escape as it stands; a signature over such a body proves
+    // nothing about what was meant.
+    let mut escapes = text.split(|byte| *byte == b'%').skip(1);
+    let whole = |after: &[u8]| matches!(after, [a, b, ..] if hex(*a) && hex(*b));
+    if !escapes.all(whole) {
+        return Err(Malformed::new("A parameter has a bad percent escape"));
+    }
     let spaced: Vec<u8> = text
         .iter()
         .map(|b| if *b == b'+' { b' ' } else { *b })
         .collect();
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
     String::from_utf8(bytes).map_err(|_| Malformed::new("A parameter is not valid UTF-8"))
+}
+
+const fn hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
 }
 
 /// One place in the form: a member, `Tags.member.1`, ….
@@ -151,6 +162,10 @@ impl<'a> Scope<'a> {
 
     /// The places of a list's elements, in order of their indexes.
     pub(crate) fn elements(&self, wrapper: &str) -> Result<Vec<Self>, Malformed> {
+        if self.scalar().is_some_and(|text| !text.is_empty()) {
+            let place = &self.prefix;
+            return Err(Malformed::new(format!("{place} is a list, not a value")));
+        }
         let prefix = format!("{}.{wrapper}.", self.prefix);
         let mut indexes = Vec::new();
         for (name, _) in self.form.under(&prefix) {
@@ -162,7 +177,8 @@ impl<'a> Scope<'a> {
         indexes.dedup();
         let mut before = 0;
         for (number, _) in &indexes {
-            if number - before > INDEX_JUMP || *number == before {
+            let jump = if before == 0 { 1 } else { INDEX_JUMP };
+            if number - before > jump || *number == before {
                 return Err(Malformed::new(format!("Bad list index {number}")));
             }
             before = *number;

@@ -30,11 +30,8 @@ fn class(pattern: &str) -> Option<Class> {
         r"[\d]*" | r"[\d]+" => |c| c.is_ascii_digit(),
         r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*" | r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+" => tag,
         r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+" => {
-            |c| {
-                control(c)
-                    || matches!(c, '\u{20}'..='\u{7e}' | '\u{85}' | '\u{a0}'..='\u{fffd}')
-                    || c > '\u{ffff}'
-            }
+            // As AWS's engine reads it: `\u1000`, `0-\u10FF`, `F`, `F`; nothing beyond U+FFFF.
+            |c| control(c) || matches!(c, '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         }
         r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*"
         | r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]+" => {

@@ -1,5 +1,7 @@
 //! Golden answers, AWS's validation texts, and what malformed forms get.
 
+mod recorded;
+
 use keywright_base::{Secret, Timestamp};
 use proptest::prelude::*;
 
