@@ -3,115 +3,104 @@
 use super::{decode, violation};
 use crate::{DecodeFault, Form, iam, sts};
 
-/// Recorded from AWS, several at once in AWS's own order.
+fn at(place: &str, why: &str) -> String {
+    format!("Value at '{place}' failed to satisfy constraint: Member must {why}")
+}
+
+/// Recorded from AWS, one violation each.
 #[test]
-fn recorded_validation_texts() {
-    let tag = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+";
-    let ninety = "a".repeat(90);
-    let k129 = format!(
-        "UserName=a&Tags.member.1.Key={}&Tags.member.1.Value=",
-        "k".repeat(129)
-    );
-    let v257 = format!(
-        "UserName=a&Tags.member.1.Key=k&Tags.member.1.Value={}",
-        "v".repeat(257)
-    );
+fn single_violations() {
+    const TAG: &str = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+";
+    let key = |key: &str| format!("UserName=a&Tags.member.1.Key={key}&Tags.member.1.Value=");
+    let value = "v".repeat(257);
+    let value = format!("UserName=a&Tags.member.1.Key=k&Tags.member.1.Value={value}");
     let many: String = (1..52).map(|n| format!("&TagKeys.member.{n}=k")).collect();
-    let provider = format!(
-        "Url={}&ClientIDList.member.1=&ThumbprintList.member.1={ninety}",
-        "u".repeat(256)
-    );
-    let at = |place: &str, why: &str| {
-        format!("Value at '{place}' failed to satisfy constraint: Member must {why}")
+    let credential = |id: &str, status: &str| {
+        violation::<iam::UpdateServiceSpecificCredentialInput>(&format!(
+            "ServiceSpecificCredentialId={id}&Status={status}"
+        ))
     };
-    let one = |text: String| format!("1 validation error detected: {text}");
-    let rows = [
+    let version = "PolicyArn=arn:aws:iam::aws:policy/P&VersionId=1";
+    let pattern = |pattern: &str| format!("satisfy regular expression pattern: {pattern}");
+    for (found, place, why) in [
         (
-            violation::<iam::CreateUserInput>(&k129),
-            one(at(
-                "tags.1.member.key",
-                "have length less than or equal to 128",
-            )),
+            violation::<iam::CreateUserInput>(&key(&"k".repeat(129))),
+            "tags.1.member.key",
+            "have length less than or equal to 128".to_owned(),
         ),
         (
-            violation::<iam::CreateUserInput>(&v257),
-            one(at(
-                "tags.1.member.value",
-                "have length less than or equal to 256",
-            )),
+            violation::<iam::CreateUserInput>(&value),
+            "tags.1.member.value",
+            "have length less than or equal to 256".to_owned(),
         ),
         (
-            violation::<iam::CreateUserInput>(
-                "UserName=a&Tags.member.1.Key=a%23&Tags.member.1.Value=",
-            ),
-            one(at(
-                "tags.1.member.key",
-                &format!("satisfy regular expression pattern: {tag}"),
-            )),
+            violation::<iam::CreateUserInput>(&key("a%23")),
+            "tags.1.member.key",
+            pattern(TAG),
         ),
         (
             violation::<iam::UntagUserInput>(&format!("UserName=a{many}")),
-            one(at("tagKeys", "have length less than or equal to 50")),
+            "tagKeys",
+            "have length less than or equal to 50".to_owned(),
         ),
         (
-            violation::<iam::UpdateServiceSpecificCredentialInput>(
-                "ServiceSpecificCredentialId=ACCA12345678901234567&Status=Off",
-            ),
-            one(at("status", "satisfy enum value set")),
+            credential("ACCA12345678901234567", "Off"),
+            "status",
+            "satisfy enum value set".to_owned(),
         ),
         (
-            violation::<iam::UpdateServiceSpecificCredentialInput>(
-                "ServiceSpecificCredentialId=totally-wrong-credential-id&Status=Active",
-            ),
-            one(at(
-                "serviceSpecificCredentialId",
-                r"satisfy regular expression pattern: [\w]+",
-            )),
+            credential("totally-wrong-credential-id", "Active"),
+            "serviceSpecificCredentialId",
+            pattern(r"[\w]+"),
         ),
         (
-            violation::<iam::GetPolicyVersionInput>(
-                "PolicyArn=arn:aws:iam::aws:policy/P&VersionId=1",
-            ),
-            one(at(
-                "versionId",
-                r"satisfy regular expression pattern: v[1-9][0-9]*(\.[A-Za-z0-9-]*)?",
-            )),
+            violation::<iam::GetPolicyVersionInput>(version),
+            "versionId",
+            pattern(r"v[1-9][0-9]*(\.[A-Za-z0-9-]*)?"),
         ),
+    ] {
+        let expected = format!("1 validation error detected: {}", at(place, &why));
+        assert_eq!(found, expected);
+    }
+}
+
+/// Recorded from AWS, several violations in AWS's own order.
+#[test]
+fn several_violations() {
+    let provider = format!(
+        "Url={}&ClientIDList.member.1=&ThumbprintList.member.1={}",
+        "u".repeat(256),
+        "a".repeat(90)
+    );
+    let length = |min: usize, max: usize| {
+        format!(
+            "satisfy constraint: [Member must have length less than or equal to {max}, \
+             Member must have length greater than or equal to {min}]"
+        )
+    };
+    let value = |max: usize| format!("have value less than or equal to {max}");
+    for (found, violations) in [
         (
             violation::<iam::CreateOpenIDConnectProviderInput>(&provider),
-            format!(
-                "3 validation errors detected: {}; {}; {}",
-                at(
-                    "clientIDList",
-                    "satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1]"
-                ),
-                at(
-                    "thumbprintList",
-                    "satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 40]"
-                ),
+            [
+                at("clientIDList", &length(1, 255)),
+                at("thumbprintList", &length(40, 40)),
                 at("url", "have length less than or equal to 255"),
-            ),
+            ],
         ),
         (
             violation::<iam::UpdateAccountPasswordPolicyInput>(
                 "MaxPasswordAge=1096&MinimumPasswordLength=129&PasswordReusePrevention=25",
             ),
-            format!(
-                "3 validation errors detected: {}; {}; {}",
-                at(
-                    "minimumPasswordLength",
-                    "have value less than or equal to 128"
-                ),
-                at(
-                    "passwordReusePrevention",
-                    "have value less than or equal to 24"
-                ),
-                at("maxPasswordAge", "have value less than or equal to 1095"),
-            ),
+            [
+                at("minimumPasswordLength", &value(128)),
+                at("passwordReusePrevention", &value(24)),
+                at("maxPasswordAge", &value(1095)),
+            ],
         ),
-    ];
-    for (found, expected) in rows {
-        assert_eq!(found, expected);
+    ] {
+        let all = violations.join("; ");
+        assert_eq!(found, format!("3 validation errors detected: {all}"));
     }
 }
 
@@ -165,7 +154,7 @@ fn violations_are_limited() {
     assert!(
         text.starts_with("100 validation errors detected: "),
         "{}",
-        &text[..60]
+        text.chars().take(60).collect::<String>()
     );
 }
 
