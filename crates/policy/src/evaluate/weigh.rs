@@ -208,7 +208,7 @@ pub(crate) fn conclude(
     let federated = matches!(request.principal, PrincipalRef::FederatedUser { .. });
     let session = match &set.session {
         Some(_) => grants.session,
-        None => !federated,
+        None => !federated || grants.session,
     };
     if vouched < Grant::Limited && !grants.identity {
         return Err(Cause::Silent(Layer::Identity));

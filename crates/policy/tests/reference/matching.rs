@@ -1,0 +1,162 @@
+//! Wildcards, variables, actions and resources, each in the textbook way.
+
+use super::{Given, Keys};
+
+/// One unit of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Is(u16),
+    Any,
+    Many,
+}
+
+/// A text as pattern units; `None` when a variable has no value. A value is literal text.
+pub(crate) fn pattern(
+    text: &str,
+    wildcards: bool,
+    variables: bool,
+    keys: &Keys<'_>,
+) -> Option<Vec<Unit>> {
+    let mut units = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if variables
+            && rest.starts_with("${")
+            && let Some(end) = rest.find('}')
+        {
+            let body = &rest[2..end];
+            let value = match body {
+                "*" | "?" | "$" => body.to_owned(),
+                _ => variable(body, keys)?,
+            };
+            units.extend(value.encode_utf16().map(Unit::Is));
+            rest = &rest[end + 1..];
+            continue;
+        }
+        match first {
+            '*' if wildcards => units.push(Unit::Many),
+            '?' if wildcards => units.push(Unit::Any),
+            _ => units.extend(first.encode_utf16(&mut [0; 2]).iter().map(|u| Unit::Is(*u))),
+        }
+        rest = &rest[first.len_utf8()..];
+    }
+    Some(units)
+}
+
+/// A variable's value or default; a list has neither.
+fn variable(body: &str, keys: &Keys<'_>) -> Option<String> {
+    let (key, default) = match body.split_once(", '") {
+        Some((key, default)) => (key, default.strip_suffix('\'')),
+        None => (body, None),
+    };
+    match keys.get(key) {
+        Some(Given::One(value)) => Some(value),
+        Some(Given::List(_)) => None,
+        None => default.map(str::to_owned),
+    }
+}
+
+/// Whether the pattern matches the whole text: the textbook's table.
+pub(crate) fn glob(pattern: &[Unit], text: &str) -> bool {
+    let text: Vec<u16> = text.encode_utf16().collect();
+    let mut table = vec![vec![false; text.len() + 1]; pattern.len() + 1];
+    table[0][0] = true;
+    for (p, unit) in pattern.iter().enumerate() {
+        for t in 0..=text.len() {
+            table[p + 1][t] = match unit {
+                Unit::Many => table[p][t] || (t > 0 && table[p + 1][t - 1]),
+                Unit::Any => t > 0 && table[p][t - 1],
+                Unit::Is(unit) => t > 0 && text[t - 1] == *unit && table[p][t - 1],
+            };
+        }
+    }
+    table[pattern.len()][text.len()]
+}
+
+/// Whether one of the patterns lists the action. A pattern whose service has wildcards (but for
+/// `*:*`) or is missing lists nothing in an Allow, and whatever it matches elsewhere.
+pub(crate) fn action_listed(patterns: &[String], action: &str, generous: bool) -> bool {
+    let action = action.to_ascii_lowercase();
+    patterns.iter().any(|pattern| {
+        let pattern = pattern.to_ascii_lowercase();
+        if pattern == "*" || pattern == "*:*" {
+            return true;
+        }
+        let proper = pattern
+            .split_once(':')
+            .is_some_and(|(s, _)| !s.contains(['*', '?']));
+        (proper || generous) && plain_glob(&pattern, &action)
+    })
+}
+
+fn plain_glob(pattern: &str, text: &str) -> bool {
+    let units = pattern.chars().flat_map(|c| match c {
+        '*' => vec![Unit::Many],
+        '?' => vec![Unit::Any],
+        c => c
+            .encode_utf16(&mut [0; 2])
+            .iter()
+            .map(|u| Unit::Is(*u))
+            .collect(),
+    });
+    glob(&units.collect::<Vec<_>>(), text)
+}
+
+/// The first five colons outside variables end segments.
+pub(crate) fn segments(text: &str, variables: bool) -> Vec<String> {
+    let mut segments = vec![String::new()];
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let mut taken = first.len_utf8();
+        if variables
+            && rest.starts_with("${")
+            && let Some(end) = rest.find('}')
+        {
+            taken = end + 1;
+        } else if first == ':' && segments.len() < 6 {
+            segments.push(String::new());
+            rest = &rest[1..];
+            continue;
+        }
+        segments.last_mut().unwrap().push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    segments
+}
+
+/// `*`, or something with a colon and no variable before the fifth one.
+pub(crate) fn is_arn_pattern(text: &str, variables: bool) -> bool {
+    let parts = segments(text, variables);
+    let head = parts.iter().take(5);
+    let has_variable = |part: &String| part.contains("${") && part.contains('}');
+    text == "*" || (parts.len() > 1 && !(variables && head.into_iter().any(has_variable)))
+}
+
+/// Whether an element of `Resource` lists the resource; `None` when a variable has no value.
+pub(crate) fn resource_listed(
+    element: &str,
+    resource: &str,
+    variables: bool,
+    keys: &Keys<'_>,
+) -> Option<bool> {
+    if element == "*" {
+        return Some(true);
+    }
+    if !is_arn_pattern(element, variables) {
+        return Some(false);
+    }
+    let mut parts = segments(element, variables);
+    while parts.len() < 6 {
+        parts.push("*".to_owned());
+    }
+    let last = pattern(&parts[5], true, variables, keys)?;
+    if resource == "*" {
+        return Some(false);
+    }
+    let asked = segments(resource, false);
+    let heads = (1..5).all(|n| {
+        let part = pattern(&parts[n], true, false, keys).unwrap();
+        glob(&part, &asked[n])
+    });
+    Some(heads && glob(&last, &asked[5]))
+}
