@@ -73,22 +73,19 @@ impl ArnPattern {
             return Self::Late(Box::new(Late::new(text, syntax)));
         }
         let fill = resource || text.ends_with('*');
-        let [scheme, partition, rest @ ..] = segments.as_slice() else {
+        let [scheme, rest @ ..] = segments.as_slice() else {
             return Self::Never;
         };
+        if (resource && rest.is_empty()) || (rest.len() < 5 && !fill) {
+            return Self::Never;
+        }
         // IAM stores a resource's first segment as `arn`, whatever it is.
         if !resource && !Glob::new(scheme).matches("arn") {
             return Self::Never;
         }
-        if rest.len() < 4 && !fill {
-            return Self::Never;
-        }
         let template = |text: &str| Template::new(text, syntax);
-        let mut templates = [*partition]
-            .into_iter()
-            .chain(rest.iter().copied())
-            .chain(["*"; 4])
-            .map(template);
+        let filled = rest.iter().copied().chain(["*"; 5]);
+        let mut templates = filled.map(template);
         let mut next = || templates.next().unwrap_or_else(|| template(""));
         let templates = [next(), next(), next(), next(), next()];
         let [head @ .., _] = &templates;
