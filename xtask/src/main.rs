@@ -4,6 +4,7 @@
 //! but the choice.
 
 mod codegen;
+mod fuzz;
 mod simulate;
 mod test;
 mod tidy;
@@ -22,6 +23,8 @@ struct Cli {
 enum Chore {
     /// Generate the wire shapes from models/, or check that they are fresh
     Codegen(codegen::Args),
+    /// Fuzz what reads untrusted bytes
+    Fuzz(fuzz::Args),
     /// Try rotations in the simulated world
     Simulate(simulate::Args),
     /// Check floors, heads and lengths
@@ -33,6 +36,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Codegen(args) => codegen::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Simulate(args) => simulate::run(&args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),

@@ -1,0 +1,118 @@
+//! What a request presents to prove itself: no head and no chunked body may panic, and no head that
+//! was not signed with the key may verify.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::{Request, request::Parts};
+use keywright_base::{Secret, Timestamp};
+use keywright_sigv4::{
+    ChunkDecoder, Credentials, Dialect, Payload, PayloadHash, Presented, Rules, SigningKey, Target,
+    claimed_service, sign,
+};
+use libfuzzer_sys::fuzz_target;
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_507_200);
+static SECRET: LazyLock<Secret<String>> =
+    LazyLock::new(|| Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()));
+
+const fn rules(dialect: Dialect) -> Rules {
+    Rules {
+        dialect,
+        service: match dialect {
+            Dialect::Query => "iam",
+            Dialect::S3 => "s3",
+        },
+        home_region: "us-east-1",
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    match bytes.split_first() {
+        Some((b'c', body)) => chunks(body),
+        Some((_, head)) => presented(head),
+        None => {}
+    }
+});
+
+/// Lines: method and target, then one header a line.
+fn head(text: &[u8]) -> Option<Parts> {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let first = std::str::from_utf8(lines.next()?).ok()?;
+    let (method, uri) = first.split_once(' ')?;
+    let mut request = Request::builder().method(method).uri(uri);
+    for line in lines.take(100) {
+        let at = line.iter().position(|byte| *byte == b':')?;
+        request = request.header(&line[..at], line[at + 1..].trim_ascii());
+    }
+    Some(request.body(()).ok()?.into_parts().0)
+}
+
+fn presented(bytes: &[u8]) {
+    let Some(parts) = head(bytes) else {
+        return;
+    };
+    let _ = claimed_service(&parts.headers, &parts.uri);
+    for dialect in [Dialect::Query, Dialect::S3] {
+        match Presented::parse(&parts, NOW, &rules(dialect)) {
+            Ok(presented) => {
+                let key = SigningKey::for_scope(&SECRET, presented.scope());
+                let proof = presented.verify(&parts, &key, PayloadHash::of(b""));
+                assert!(proof.is_err(), "an unsigned head verified");
+            }
+            Err(fault) => {
+                let _ = fault.wire(dialect);
+            }
+        }
+    }
+}
+
+/// The first byte says in how large pieces the rest arrives.
+fn chunks(bytes: &[u8]) {
+    let Some((size, body)) = bytes.split_first() else {
+        return;
+    };
+    for payload in [Payload::StreamingUnsignedTrailer, Payload::StreamingTrailer] {
+        let request = Request::put("/bucket/key")
+            .header("host", "localhost")
+            .header("x-amz-decoded-content-length", "11")
+            .header("x-amz-trailer", "x-amz-checksum-crc32");
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let credentials = Credentials {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE",
+            secret: &SECRET,
+            session_token: None,
+        };
+        let target = Target {
+            region: "us-east-1",
+            service: "s3",
+        };
+        sign(&mut parts, &credentials, &target, payload, NOW).expect("a signature");
+        let rules = rules(Dialect::S3);
+        let presented = Presented::parse(&parts, NOW, &rules).expect("what was signed");
+        let key = SigningKey::for_scope(&SECRET, presented.scope());
+        let proof = presented.verify(&parts, &key, PayloadHash::Declared);
+        let proof = proof.expect("a proof");
+        let decoder = ChunkDecoder::new(&proof, &presented, &key, &parts.headers);
+        let mut decoder = decoder.expect("a decoder");
+        let mut seen = 0;
+        'body: for piece in body.chunks(usize::from(*size).max(1)) {
+            let mut piece = Bytes::copy_from_slice(piece);
+            loop {
+                match decoder.decode(&mut piece) {
+                    Ok(Some(data)) => seen += data.len(),
+                    Ok(None) => break,
+                    Err(_) => return,
+                }
+                assert!(seen <= body.len(), "more came out than went in");
+                if piece.is_empty() {
+                    continue 'body;
+                }
+            }
+        }
+        if decoder.finish().is_ok() {
+            assert_eq!(seen, 11, "another length than was declared");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `cargo xtask fuzz`: the fuzz targets, for a while each, beside each other.
+//!
+//! It protects what the unit tests cannot list: inputs that nobody thought of. The coverage
+//! instrumentation is asked of the installed stable compiler, so nothing has to be set up. A
+//! finding stays in `target/fuzz/findings`, and its bytes belong into a unit test.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+};
+
+use anyhow::{Context, bail, ensure};
+
+const TARGETS: [&str; 3] = ["request_decoder", "signature_headers", "policy_parser"];
+
+/// An input that takes longer is a finding.
+const INPUT_SECS: u32 = 5;
+/// A target that takes more is a finding.
+const MEMORY_MB: u32 = 512;
+
+/// What libFuzzer needs to see where an input leads.
+const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
+    -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares";
+
+/// For how long.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Seconds for each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+/// Builds and runs every target.
+///
+/// # Errors
+/// When a target cannot be built or found something.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let folder = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let folder = folder.join("fuzz");
+    let built = build(&folder)?;
+    let running: Vec<(&str, Child)> = TARGETS
+        .iter()
+        .map(|target| Ok((*target, start(target, &built, &folder, args.seconds)?)))
+        .collect::<anyhow::Result<_>>()?;
+    let mut failed = Vec::new();
+    for (target, mut child) in running {
+        if !child.wait()?.success() {
+            failed.push(target);
+        }
+    }
+    let findings = folder.join("findings");
+    ensure!(
+        failed.is_empty(),
+        "{} found something: see {}",
+        failed.join(" and "),
+        findings.display()
+    );
+    Ok(())
+}
+
+/// Builds the targets; the folder of their binaries.
+fn build(folder: &Path) -> anyhow::Result<PathBuf> {
+    let host = host()?;
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"])
+        // With a target named, the instrumentation is not also given to build scripts.
+        .args(["--target", &host, "--target-dir"])
+        .arg(folder)
+        .env("RUSTFLAGS", COVERAGE)
+        .status()?;
+    ensure!(status.success(), "the fuzz targets do not build");
+    Ok(folder.join(host).join("release"))
+}
+
+fn host() -> anyhow::Result<String> {
+    let told = Command::new("rustc").arg("-vV").output()?;
+    let told = String::from_utf8(told.stdout)?;
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc does not say its host")?.to_owned())
+}
+
+fn start(target: &str, built: &Path, folder: &Path, seconds: u32) -> anyhow::Result<Child> {
+    let (corpus, findings) = (folder.join("corpus").join(target), folder.join("findings"));
+    fs::create_dir_all(&corpus)?;
+    fs::create_dir_all(&findings)?;
+    let prefix = format!("{}/{target}-", findings.display());
+    let log = fs::File::create(folder.join(format!("{target}.log")))?;
+    let child = Command::new(built.join(target))
+        .arg(corpus)
+        .arg(format!("fuzz/seeds/{target}"))
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-timeout={INPUT_SECS}"))
+        .arg(format!("-rss_limit_mb={MEMORY_MB}"))
+        .arg(format!("-artifact_prefix={prefix}"))
+        .args(["-max_len=16384", "-print_final_stats=1"])
+        .stderr(log)
+        .spawn();
+    match child {
+        Ok(child) => Ok(child),
+        Err(error) => bail!("cannot run {target}: {error}"),
+    }
+}
