@@ -139,6 +139,13 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// Whether it is `Null`.
+    pub(crate) fn is_null(self) -> bool {
+        self.test == Test::Null
+    }
+}
+
 /// One operator on one key, ready to be tested.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {

@@ -4,6 +4,7 @@
 //! whatever cannot be evaluated is not allowed. It has no I/O, no clock and no async, and it
 //! deliberately knows no service: the caller says which action is performed on which resource.
 
+mod actions;
 mod condition;
 mod context;
 mod document;
@@ -12,6 +13,7 @@ mod explain;
 mod index;
 mod json;
 mod keys;
+mod lint;
 mod literal;
 mod pattern;
 mod policy;
@@ -22,6 +24,7 @@ mod resource;
 mod tests;
 mod validate;
 
+pub use actions::{AccessLevel, Action, Catalogue, ConditionKey, ResourceType, ResourceUse};
 pub use context::{Context, ContextMap, Values};
 pub use document::{
     Clause, ConditionClause, Document, Effect, PrincipalClause, PrincipalType, Span, Statement,
@@ -31,6 +34,7 @@ pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, eval
 pub use explain::{Examined, Explanation, Found, Lack, Need, StatementRef, explain};
 pub use json::size_without_whitespace;
 pub use keys::{context_keys, missing_context_keys};
+pub use lint::{Finding, Position, Severity, lint};
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use reason::{Cause, Layer, Reason, Source};

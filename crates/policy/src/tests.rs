@@ -1,5 +1,7 @@
 //! The crate's tests, through its public functions only: cases as data, and properties.
 
+mod actions;
 mod corpus;
 mod explain;
+mod lint;
 mod properties;

@@ -3,6 +3,7 @@
 
 use super::{Violation, trust::is_principal};
 use crate::{
+    Catalogue,
     document::{self, Document, Effect, Statement},
     json::{self, Node, Value},
     pattern::Glob,
@@ -158,125 +159,14 @@ impl Reach {
             return None;
         }
         let glob = Glob::new(&name.to_lowercase());
-        let any = |names: &[&str]| names.iter().any(|n| glob.matches(&n.to_ascii_lowercase()));
-        let reach = Self {
-            bucket: any(BUCKET_ACTIONS),
-            objects: any(OBJECT_ACTIONS),
-        };
+        let mut reach = Self::default();
+        let of_s3 = Catalogue::built_in()
+            .actions()
+            .filter(|a| a.service == "s3");
+        for action in of_s3.filter(|a| glob.matches(&a.name.to_ascii_lowercase())) {
+            reach.bucket |= action.is_on("bucket");
+            reach.objects |= action.is_on("object");
+        }
         (reach.bucket || reach.objects).then_some(reach)
     }
 }
-
-/// The actions on objects.
-const OBJECT_ACTIONS: &[&str] = &[
-    "AbortMultipartUpload",
-    "BypassGovernanceRetention",
-    "DeleteObject",
-    "DeleteObjectAnnotation",
-    "DeleteObjectTagging",
-    "DeleteObjectVersion",
-    "DeleteObjectVersionAnnotation",
-    "DeleteObjectVersionTagging",
-    "GetObject",
-    "GetObjectAcl",
-    "GetObjectAnnotation",
-    "GetObjectAttributes",
-    "GetObjectLegalHold",
-    "GetObjectRetention",
-    "GetObjectTagging",
-    "GetObjectTorrent",
-    "GetObjectVersion",
-    "GetObjectVersionAcl",
-    "GetObjectVersionAnnotation",
-    "GetObjectVersionAnnotationForReplication",
-    "GetObjectVersionAttributes",
-    "GetObjectVersionForReplication",
-    "GetObjectVersionTagging",
-    "GetObjectVersionTorrent",
-    "InitiateReplication",
-    "ListMultipartUploadParts",
-    "ListObjectAnnotations",
-    "ListObjectVersionAnnotations",
-    "ObjectOwnerOverrideToBucketOwner",
-    "PutObject",
-    "PutObjectAcl",
-    "PutObjectAnnotation",
-    "PutObjectLegalHold",
-    "PutObjectRetention",
-    "PutObjectTagging",
-    "PutObjectVersionAcl",
-    "PutObjectVersionAnnotation",
-    "PutObjectVersionTagging",
-    "ReplicateDelete",
-    "ReplicateObject",
-    "ReplicateObjectAnnotation",
-    "ReplicateTags",
-    "RestoreObject",
-    "UpdateObjectEncryption",
-];
-
-/// The actions on buckets.
-const BUCKET_ACTIONS: &[&str] = &[
-    "AllowVendedLogDeliveryForResource",
-    "CreateBucket",
-    "CreateBucketMetadataTableConfiguration",
-    "DeleteBucket",
-    "DeleteBucketMetadataTableConfiguration",
-    "DeleteBucketPolicy",
-    "DeleteBucketWebsite",
-    "GetAccelerateConfiguration",
-    "GetAnalyticsConfiguration",
-    "GetBucketAbac",
-    "GetBucketAcl",
-    "GetBucketCORS",
-    "GetBucketLocation",
-    "GetBucketLogging",
-    "GetBucketMetadataTableConfiguration",
-    "GetBucketNotification",
-    "GetBucketObjectLockConfiguration",
-    "GetBucketOwnershipControls",
-    "GetBucketPolicy",
-    "GetBucketPolicyStatus",
-    "GetBucketPublicAccessBlock",
-    "GetBucketRequestPayment",
-    "GetBucketTagging",
-    "GetBucketVersioning",
-    "GetBucketWebsite",
-    "GetEncryptionConfiguration",
-    "GetIntelligentTieringConfiguration",
-    "GetInventoryConfiguration",
-    "GetLifecycleConfiguration",
-    "GetMetricsConfiguration",
-    "GetReplicationConfiguration",
-    "ListBucket",
-    "ListBucketMultipartUploads",
-    "ListBucketVersions",
-    "ListTagsForResource",
-    "PauseReplication",
-    "PutAccelerateConfiguration",
-    "PutAnalyticsConfiguration",
-    "PutBucketAbac",
-    "PutBucketAcl",
-    "PutBucketCORS",
-    "PutBucketLogging",
-    "PutBucketNotification",
-    "PutBucketObjectLockConfiguration",
-    "PutBucketOwnershipControls",
-    "PutBucketPolicy",
-    "PutBucketPublicAccessBlock",
-    "PutBucketRequestPayment",
-    "PutBucketTagging",
-    "PutBucketVersioning",
-    "PutBucketWebsite",
-    "PutEncryptionConfiguration",
-    "PutIntelligentTieringConfiguration",
-    "PutInventoryConfiguration",
-    "PutLifecycleConfiguration",
-    "PutMetricsConfiguration",
-    "PutReplicationConfiguration",
-    "TagResource",
-    "UntagResource",
-    "UpdateBucketMetadataAnnotationTableConfiguration",
-    "UpdateBucketMetadataInventoryTableConfiguration",
-    "UpdateBucketMetadataJournalTableConfiguration",
-];

@@ -1,0 +1,211 @@
+//! What there is to be allowed: the actions of IAM, STS and S3 with their access levels, resource
+//! types, condition keys and dependent actions.
+//!
+//! It protects one rule: these facts are written once, in `data/actions.txt`, which also says where
+//! they come from. Evaluation does not use them: a policy may name actions that do not exist yet.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+/// What an action does to a resource, as the Service Authorization Reference groups actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AccessLevel {
+    /// Names things.
+    List,
+    /// Reads their contents.
+    Read,
+    /// Changes tags only.
+    Tagging,
+    /// Changes things.
+    Write,
+    /// Changes who may do what.
+    Permissions,
+}
+
+impl AccessLevel {
+    /// AWS's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "List",
+            Self::Read => "Read",
+            Self::Tagging => "Tagging",
+            Self::Write => "Write",
+            Self::Permissions => "Permissions management",
+        }
+    }
+}
+
+/// An action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// The service prefix, for example `iam`.
+    pub service: &'static str,
+    /// The name, for example `CreateUser`.
+    pub name: &'static str,
+    /// What it does.
+    pub level: AccessLevel,
+    /// What it is done on. None: it is asked on `*`.
+    pub resources: Vec<ResourceUse>,
+    /// The service's and the tag keys that its requests may have, as published.
+    pub condition_keys: Vec<&'static str>,
+    /// Actions that its request may need besides, for example to pass a role or to set tags.
+    pub dependent: Vec<&'static str>,
+}
+
+/// A resource type of an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceUse {
+    /// A name among the service's [`ResourceType`]s.
+    pub name: &'static str,
+    /// Whether every request has it.
+    pub required: bool,
+}
+
+/// A resource type of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceType {
+    /// The service prefix.
+    pub service: &'static str,
+    /// Its name, for example `instance-profile`.
+    pub name: &'static str,
+    /// Its ARN, with `${Partition}`, `${Account}` and so on in it.
+    pub arn: &'static str,
+    /// The keys that follow from the resource.
+    pub condition_keys: Vec<&'static str>,
+}
+
+/// A condition key of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConditionKey {
+    /// The service prefix.
+    pub service: &'static str,
+    /// Its name, for example `iam:PassedToService`.
+    pub name: &'static str,
+    /// Its type as published, for example `String` or `ArrayOfString`.
+    pub kind: &'static str,
+}
+
+/// All that is known of the three services.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    /// By whole name in lower case.
+    actions: BTreeMap<String, Action>,
+    types: Vec<ResourceType>,
+    keys: Vec<ConditionKey>,
+}
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let mut catalogue = Catalogue::default();
+    for line in include_str!("../data/actions.txt").lines() {
+        catalogue.read(line);
+    }
+    catalogue
+});
+
+impl Catalogue {
+    /// The catalogue in the crate, read at the first use.
+    pub fn built_in() -> &'static Self {
+        &CATALOGUE
+    }
+
+    /// Every action, ordered by service and name.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.actions.values()
+    }
+
+    /// An action by whole name in any case, for example `iam:CreateUser`.
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        self.actions.get(&name.to_ascii_lowercase())
+    }
+
+    /// Whether actions of the service are known.
+    pub fn knows(&self, service: &str) -> bool {
+        let of = |action: &Action| action.service.eq_ignore_ascii_case(service);
+        self.actions.values().any(of)
+    }
+
+    /// Every resource type.
+    pub fn resource_types(&self) -> &[ResourceType] {
+        &self.types
+    }
+
+    /// Every condition key of the services themselves and those that their requests may have.
+    pub fn condition_keys(&self) -> &[ConditionKey] {
+        &self.keys
+    }
+
+    /// Takes in a line; comments, and what is none of the four kinds, are passed over.
+    fn read(&mut self, line: &'static str) {
+        let mut parts = line.split(" | ");
+        let mut head = parts.next().unwrap_or_default().split(' ');
+        let mut word = || head.next().unwrap_or_default();
+        let (kind, service, name) = (word(), word(), word());
+        let mut part = || parts.next().unwrap_or_default().trim_matches([' ', '|']);
+        let words = |text: &'static str| text.split(' ').filter(|word| !word.is_empty());
+        match kind {
+            "action" => {
+                let level = level(part());
+                let resources = words(part()).map(ResourceUse::read).collect();
+                let condition_keys = words(part()).collect();
+                let action = Action {
+                    service,
+                    name,
+                    level,
+                    resources,
+                    condition_keys,
+                    dependent: Vec::new(),
+                };
+                let whole = format!("{service}:{name}").to_ascii_lowercase();
+                self.actions.insert(whole, action);
+            }
+            "type" => self.types.push(ResourceType {
+                service,
+                name,
+                arn: part(),
+                condition_keys: words(part()).collect(),
+            }),
+            "key" => self.keys.push(ConditionKey {
+                service,
+                name,
+                kind: part(),
+            }),
+            "depends" => {
+                if let Some(action) = self.actions.get_mut(&service.to_ascii_lowercase()) {
+                    action.dependent.extend(words(part()));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Action {
+    /// Whether it is done on resources of a type.
+    pub fn is_on(&self, resource_type: &str) -> bool {
+        self.resources.iter().any(|used| used.name == resource_type)
+    }
+}
+
+impl ResourceUse {
+    fn read(word: &'static str) -> Self {
+        match word.strip_suffix('!') {
+            Some(name) => Self {
+                name,
+                required: true,
+            },
+            None => Self {
+                name: word,
+                required: false,
+            },
+        }
+    }
+}
+
+fn level(word: &str) -> AccessLevel {
+    match word {
+        "List" => AccessLevel::List,
+        "Read" => AccessLevel::Read,
+        "Tagging" => AccessLevel::Tagging,
+        "Permissions" => AccessLevel::Permissions,
+        _ => AccessLevel::Write,
+    }
+}

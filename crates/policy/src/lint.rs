@@ -1,0 +1,177 @@
+//! Advice on a policy before it is stored: what is wrong, what cannot work, what grants more than
+//! was meant. It protects one rule: advice never decides; a policy with findings evaluates as
+//! before.
+//!
+//! It judges one document alone. What a principal can do in all, evaluation says.
+
+mod place;
+mod risk;
+mod sense;
+
+use crate::{Document, Effect, Kind, Span, Statement, Violation, json, validate};
+
+use self::place::Place;
+
+/// How bad a finding is, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The policy would be refused.
+    Error,
+    /// It grants more than is likely meant, or a way to take more.
+    Risk,
+    /// It does not do what it seems to say.
+    Warning,
+}
+
+impl Severity {
+    /// In lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Risk => "risk",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One piece of advice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable name, for example `escalation`.
+    pub code: &'static str,
+    /// What is the matter, without a full stop.
+    pub message: String,
+    /// What to do about it, without a full stop.
+    pub hint: String,
+    /// The statement's place, if it is about one.
+    pub statement: Option<usize>,
+    /// The bytes of the text that it is about.
+    pub span: Span,
+}
+
+/// Where a byte stands in a text, as a person counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+impl Position {
+    /// The position of a byte of a text; past the end, that of the end.
+    pub fn of(text: &str, byte: usize) -> Self {
+        let mut before = text;
+        if let Some((start, _)) = text.char_indices().find(|(at, _)| *at >= byte) {
+            before = text.get(..start).unwrap_or(text);
+        }
+        let line = before.split('\n').count();
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            line,
+            column: last.chars().count() + 1,
+        }
+    }
+}
+
+/// Checks a policy's text. Findings come in the order of the text; an error comes alone.
+pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
+    let document = match validate(text, kind) {
+        Ok(document) => document,
+        Err(violation) => return vec![refused(text, &violation)],
+    };
+    let Ok(root) = json::read(text) else {
+        return Vec::new();
+    };
+    let place = Place::new(&root);
+    let mut findings: Vec<Finding> = sense::version(text, &document).into_iter().collect();
+    for (index, statement) in document.statements.iter().enumerate() {
+        let subject = Subject {
+            document: &document,
+            statement,
+            index,
+            place: &place,
+            kind,
+        };
+        findings.extend(risk::check(&subject));
+        findings.extend(sense::check(&subject));
+    }
+    findings.sort_by_key(|finding| (finding.span.start, finding.severity));
+    findings
+}
+
+/// A policy that would not be stored.
+fn refused(text: &str, violation: &Violation) -> Finding {
+    let (hint, span) = match violation {
+        Violation::Syntax(fault)
+        | Violation::TrustJson(fault)
+        | Violation::BucketJson(fault)
+        | Violation::BucketSyntax(fault) => {
+            let end = text.len().min(fault.at + 1);
+            (
+                fault.what.clone(),
+                Span {
+                    start: fault.at.min(end),
+                    end,
+                },
+            )
+        }
+        _ => (
+            String::new(),
+            Span {
+                start: 0,
+                end: text.len(),
+            },
+        ),
+    };
+    Finding {
+        severity: Severity::Error,
+        code: "refused",
+        message: violation.to_string(),
+        hint,
+        statement: None,
+        span,
+    }
+}
+
+/// A statement with its surroundings.
+struct Subject<'a> {
+    document: &'a Document,
+    statement: &'a Statement,
+    index: usize,
+    place: &'a Place<'a>,
+    kind: Kind<'a>,
+}
+
+impl Subject<'_> {
+    fn allows(&self) -> bool {
+        self.statement.effect == Effect::Allow
+    }
+
+    /// A finding about an element of the statement, or about its place in a list.
+    fn finding(&self, about: (Severity, &'static str), at: (&str, Option<usize>)) -> Finding {
+        let (severity, code) = about;
+        let (element, item) = at;
+        let span = self.place.of(self.index, element, item);
+        Finding {
+            severity,
+            code,
+            message: String::new(),
+            hint: String::new(),
+            statement: Some(self.index),
+            span: span.unwrap_or(self.statement.span),
+        }
+    }
+}
+
+impl Finding {
+    fn says(self, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Finds the place of an element in a policy's text. It protects one rule: a finding points at what
+//! it is about, as narrowly as the text allows.
+
+use crate::{
+    Span,
+    json::{Node, Value},
+};
+
+/// The statements of a text.
+pub(super) struct Place<'a> {
+    statements: Vec<&'a Node>,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(root: &'a Node) -> Self {
+        let statements = match member(root, "Statement") {
+            Some(Node {
+                value: Value::List(nodes),
+                ..
+            }) => nodes.iter().collect(),
+            Some(node) => vec![node],
+            None => Vec::new(),
+        };
+        Self { statements }
+    }
+
+    /// The value of an element (`Condition/StringEquals` goes deeper), or of one of its items.
+    pub(super) fn of(&self, statement: usize, element: &str, item: Option<usize>) -> Option<Span> {
+        let mut node = *self.statements.get(statement)?;
+        for name in element.split('\n') {
+            node = member(node, name)?;
+        }
+        match (&node.value, item) {
+            (Value::List(items), Some(item)) => items.get(item).map(|node| node.span),
+            _ => Some(node.span),
+        }
+    }
+}
+
+fn member<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
+    match &node.value {
+        Value::Map(members) => {
+            let found = members.iter().find(|(own, _)| own == name);
+            found.map(|(_, node)| node)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,147 @@
+//! Statements that do not do what they seem to say. It protects one rule: what is certainly without
+//! effect is pointed out; what only looks odd is left alone.
+
+use super::{Finding, Severity, Subject};
+use crate::{
+    Catalogue, Document, Span, Version,
+    condition::{Operator, Set},
+    pattern::{Glob, variable},
+};
+
+/// Variables in a policy of the version that has none.
+pub(super) fn version(text: &str, document: &Document) -> Option<Finding> {
+    if document.version == Some(Version::V2012) {
+        return None;
+    }
+    let found = text.match_indices("${");
+    let mut found = found.filter_map(|(at, _)| {
+        let (body, _) = text.get(at..).and_then(variable)?;
+        Some(Span {
+            start: at,
+            end: at + body.len() + 3,
+        })
+    });
+    let span = found.next()?;
+    let finding = Finding {
+        severity: Severity::Warning,
+        code: "version",
+        message: String::new(),
+        hint: String::new(),
+        statement: None,
+        span,
+    };
+    Some(finding.says(
+        "before version 2012-10-17 this is text, not a variable",
+        "add \"Version\": \"2012-10-17\"",
+    ))
+}
+
+/// Everything in a statement that cannot work.
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = actions(subject);
+    findings.extend(conditions(subject));
+    findings
+}
+
+/// Actions that do not exist, of the services that are known.
+fn actions(subject: &Subject<'_>) -> Vec<Finding> {
+    let Some(clause) = &subject.statement.action else {
+        return Vec::new();
+    };
+    let element = if clause.negated {
+        "NotAction"
+    } else {
+        "Action"
+    };
+    let catalogue = Catalogue::built_in();
+    let mut findings = Vec::new();
+    for (item, text) in clause.elements.iter().enumerate() {
+        let Some((service, name)) = text.as_deref().and_then(|text| text.split_once(':')) else {
+            continue;
+        };
+        let glob = Glob::new(&name.to_ascii_lowercase());
+        let own = |action: &&crate::Action| action.service.eq_ignore_ascii_case(service);
+        let mut of_service = catalogue.actions().filter(own).peekable();
+        let unknown_service = of_service.peek().is_none();
+        if unknown_service || of_service.any(|a| glob.matches(&a.name.to_ascii_lowercase())) {
+            continue;
+        }
+        let nearest = catalogue.actions().filter(own);
+        let nearest = nearest.min_by_key(|action| distance(action.name, name));
+        let hint = match nearest.filter(|action| distance(action.name, name) <= 3) {
+            Some(action) => format!("did you mean {service}:{}?", action.name),
+            None => "see the actions of the service".to_owned(),
+        };
+        let about = (Severity::Warning, "no-such-action");
+        let finding = subject.finding(about, (element, Some(item)));
+        let text = text.as_deref().unwrap_or_default();
+        findings.push(finding.says(format!("no action is called {text}"), hint));
+    }
+    findings
+}
+
+/// The edits between two names, without regard to case.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<u8> = other.to_ascii_lowercase().into_bytes();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, byte) in one.bytes().map(|b| b.to_ascii_lowercase()).enumerate() {
+        let mut next = vec![at + 1];
+        let pairs = row.iter().zip(row.iter().skip(1)).zip(&other);
+        for ((diagonal, above), same) in pairs {
+            let left = next.last().copied().unwrap_or_default();
+            let swap = diagonal + usize::from(*same != byte);
+            next.push(swap.min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// Keys that always are lists.
+const LISTS: &[&str] = &[
+    "aws:calledvia",
+    "aws:principalorgpaths",
+    "aws:principalservicenameslist",
+    "aws:resourceorgpaths",
+    "aws:sourceorgpaths",
+    "aws:tagkeys",
+    "aws:vpceorgpaths",
+    "s3:requestobjecttagkeys",
+    "sts:transitivetagkeys",
+];
+
+/// Lists under operators for one value, and lists that may be empty.
+fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
+    let conditions = &subject.statement.conditions;
+    let tests = conditions.iter().filter_map(|clause| {
+        let operator = Operator::parse(&clause.operator)?;
+        Some((clause, operator, clause.key.to_lowercase()))
+    });
+    let guarded = |key: &str| {
+        tests.clone().any(|(clause, operator, other)| {
+            operator.is_null() && other == key && clause.values.iter().any(|v| v == "false")
+        })
+    };
+    let mut findings = Vec::new();
+    for (clause, operator, key) in tests.clone().filter(|(_, o, _)| !o.is_null()) {
+        let at = format!("Condition\n{}\n{}", clause.operator, clause.key);
+        if operator.set == Set::Scalar && LISTS.contains(&key.as_str()) {
+            let about = (Severity::Warning, "list-without-set");
+            findings.push(subject.finding(about, (&at, None)).says(
+                format!(
+                    "{} is a list, which {} never matches",
+                    clause.key, clause.operator
+                ),
+                format!("write ForAnyValue:{0} or ForAllValues:{0}", clause.operator),
+            ));
+        }
+        if operator.set == Set::All && subject.allows() && !guarded(&key) {
+            let about = (Severity::Risk, "for-all-without-null");
+            findings.push(subject.finding(about, (&at, None)).says(
+                format!("holds also for requests without {}", clause.key),
+                format!("add \"Null\": {{\"{}\": \"false\"}}", clause.key),
+            ));
+        }
+    }
+    findings
+}

@@ -1,0 +1,104 @@
+//! The catalogue of actions. It protects one rule: every line of the data is read, and the facts
+//! refer to each other.
+
+use crate::{AccessLevel, Catalogue};
+
+const DATA: &str = include_str!("../../data/actions.txt");
+
+#[test]
+fn every_line_is_read() {
+    let catalogue = Catalogue::built_in();
+    let lines = |kind: &str| DATA.lines().filter(|l| l.starts_with(kind)).count();
+    let dependent = catalogue.actions().filter(|a| !a.dependent.is_empty());
+    let read = [
+        catalogue.actions().count(),
+        catalogue.resource_types().len(),
+        catalogue.condition_keys().len(),
+        dependent.count(),
+    ];
+    let written = ["action ", "type ", "key ", "depends "].map(lines);
+    assert_eq!(read, written);
+    assert_eq!(read[0], 190 + 16 + 180);
+    let other = DATA
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    assert_eq!(other.count(), written.iter().sum::<usize>());
+}
+
+#[test]
+fn levels_are_spelt_as_known() {
+    for line in DATA.lines().filter(|line| line.starts_with("action ")) {
+        let level = line.split(" | ").nth(1).unwrap().trim_matches([' ', '|']);
+        let known = ["List", "Read", "Tagging", "Write", "Permissions"];
+        assert!(known.contains(&level), "{line}");
+    }
+}
+
+#[test]
+fn the_facts_refer_to_each_other() {
+    let catalogue = Catalogue::built_in();
+    for action in catalogue.actions() {
+        for used in &action.resources {
+            let known = catalogue.resource_types().iter();
+            let mut own = known.filter(|t| t.service == action.service);
+            assert!(own.any(|t| t.name == used.name), "{action:?}");
+        }
+        for name in &action.dependent {
+            assert!(catalogue.action(name).is_some(), "{action:?}");
+        }
+    }
+}
+
+#[test]
+fn facts_at_random() {
+    let catalogue = Catalogue::built_in();
+    let rows = [
+        (
+            "iam:createuser",
+            AccessLevel::Write,
+            "user",
+            "iam:PermissionsBoundary",
+        ),
+        (
+            "IAM:AttachUserPolicy",
+            AccessLevel::Permissions,
+            "user",
+            "iam:PolicyARN",
+        ),
+        (
+            "iam:PassRole",
+            AccessLevel::Write,
+            "role",
+            "iam:PassedToService",
+        ),
+        (
+            "sts:AssumeRole",
+            AccessLevel::Write,
+            "role",
+            "sts:ExternalId",
+        ),
+        (
+            "s3:GetObject",
+            AccessLevel::Read,
+            "object",
+            "s3:ExistingObjectTag/<key>",
+        ),
+        ("s3:ListBucket", AccessLevel::List, "bucket", "s3:prefix"),
+    ];
+    for (name, level, resource, key) in rows {
+        let action = catalogue.action(name).unwrap();
+        assert_eq!(action.level, level, "{name}");
+        assert!(action.is_on(resource), "{name}");
+        assert!(action.condition_keys.contains(&key), "{action:?}");
+    }
+    assert!(
+        catalogue
+            .action("iam:ListUsers")
+            .unwrap()
+            .resources
+            .is_empty()
+    );
+    assert!(catalogue.action("iam:Nothing").is_none());
+    let add = catalogue.action("iam:AddRoleToInstanceProfile").unwrap();
+    assert_eq!(add.dependent, ["iam:PassRole"]);
+}

@@ -1,0 +1,196 @@
+//! Advice. It protects one rule: each finding has a case that shows it and one that does not, and
+//! points at the right place.
+
+use crate::{Catalogue, Finding, Kind, Position, Severity, lint};
+
+/// Findings as `code at text`.
+fn found(text: &str, kind: Kind<'_>) -> Vec<String> {
+    let place = |f: Finding| {
+        format!(
+            "{} at {}",
+            f.code,
+            text.get(f.span.start..f.span.end).unwrap()
+        )
+    };
+    lint(text, kind).into_iter().map(place).collect()
+}
+
+fn statement(text: &str) -> String {
+    format!(r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": {text}}}]}}"#)
+}
+
+#[test]
+fn findings_of_identity_policies() {
+    let rows: &[(&str, &[&str])] = &[
+        (
+            r#""Allow", "Action": "*", "Resource": "*""#,
+            &[r#"everything at "*""#],
+        ),
+        (r#""Deny", "Action": "*", "Resource": "*""#, &[]),
+        (
+            r#""Allow", "Action": "*", "Resource": "arn:aws:s3:::b""#,
+            &[r#"escalation at "*""#],
+        ),
+        (
+            r#""Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"a": "true"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": ["s3:*", "iam:*"], "Resource": "*""#,
+            &[r#"escalation at "iam:*""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:CreateAccessKey", "Resource": "*""#,
+            &[r#"escalation at "iam:CreateAccessKey""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:CreateAccessKey",
+               "Resource": "arn:aws:iam::*:user/${aws:username}""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "iam:PutUserPolicy",
+               "Resource": "arn:aws:iam::*:user/${aws:username}""#,
+            &[r#"escalation at "iam:PutUserPolicy""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/*""#,
+            &[r#"escalation at "iam:PassRole""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/r""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "iam:PassRole", "Resource": "*",
+               "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "NotAction": "iam:*", "Resource": "*""#,
+            &[r#"allow-all-but at "iam:*""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "NotResource": ["arn:aws:s3:::b"]"#,
+            &[r#"allow-all-but at ["arn:aws:s3:::b"]"#],
+        ),
+        (
+            r#""Allow", "Action": ["s3:GetObjekt", "s3:GetObject"], "Resource": "*""#,
+            &[r#"no-such-action at "s3:GetObjekt""#],
+        ),
+        (r#""Allow", "Action": "ec2:Whatever", "Resource": "*""#, &[]),
+        (
+            r#""Allow", "Action": "s3:Fetch*", "Resource": "*""#,
+            &[r#"no-such-action at "s3:Fetch*""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": "*",
+               "Condition": {"StringEquals": {"aws:TagKeys": ["a"]}}"#,
+            &[r#"list-without-set at ["a"]"#],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": "*",
+               "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}"#,
+            &[r#"for-all-without-null at ["a"]"#],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": "*",
+               "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]},
+                             "Null": {"aws:TagKeys": "false"}}"#,
+            &[],
+        ),
+    ];
+    for (text, findings) in rows {
+        assert_eq!(found(&statement(text), Kind::Managed), *findings, "{text}");
+    }
+}
+
+#[test]
+fn findings_of_trust_and_bucket_policies() {
+    let trust = |principal: &str| {
+        statement(&format!(
+            r#""Allow", "Action": "sts:AssumeRole", "Principal": {principal}"#
+        ))
+    };
+    assert_eq!(
+        found(&trust(r#"{"AWS": "*"}"#), Kind::Trust),
+        [r#"public at {"AWS": "*"}"#]
+    );
+    assert_eq!(
+        found(&trust(r#"{"AWS": "123456789012"}"#), Kind::Trust),
+        [""; 0]
+    );
+    let token = r#"{"Federated": "accounts.google.com"}"#;
+    assert_eq!(
+        found(&trust(token), Kind::Trust),
+        [format!("any-token at {token}")]
+    );
+    let bucket = statement(
+        r#""Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*""#,
+    );
+    assert_eq!(
+        found(&bucket, Kind::Bucket { bucket: "b" }),
+        [r#"public at "*""#]
+    );
+    let refused = statement(
+        r#""Allow", "NotPrincipal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*""#,
+    );
+    let [refused] = lint(&refused, Kind::Bucket { bucket: "b" })
+        .try_into()
+        .unwrap();
+    assert_eq!(refused.message, "Allow with NotPrincipal is not allowed.");
+}
+
+#[test]
+fn errors_come_alone_and_point_at_the_byte() {
+    let text = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [x]}";
+    let [finding] = lint(text, Kind::Managed).try_into().unwrap();
+    assert_eq!(finding.severity, Severity::Error);
+    assert_eq!(finding.message, "Syntax errors in policy.");
+    assert_eq!(finding.hint, "expected a JSON value");
+    let position = Position::of(text, finding.span.start);
+    assert_eq!((position.line, position.column), (3, 17));
+    let end = Position::of("é\nü", 100);
+    assert_eq!((end.line, end.column), (2, 2));
+}
+
+#[test]
+fn variables_without_version() {
+    let text = r#"{"Statement": {"Effect": "Allow", "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::b/${aws:username}"}}"#;
+    assert_eq!(found(text, Kind::Inline), ["version at ${aws:username}"]);
+}
+
+#[test]
+fn a_near_name_is_suggested() {
+    let text = statement(r#""Deny", "Action": "iam:CreateAcessKeys", "Resource": "*""#);
+    let [finding] = lint(&text, Kind::Managed).try_into().unwrap();
+    assert_eq!(finding.message, "no action is called iam:CreateAcessKeys");
+    assert_eq!(finding.hint, "did you mean iam:CreateAccessKey?");
+}
+
+/// The list of escalations names only actions that exist, each of which is found alone.
+#[test]
+fn every_escalation_is_an_action() {
+    let all = statement(r#""Allow", "Action": ["iam:*", "sts:*"], "Resource": "*""#);
+    let messages: Vec<String> = lint(&all, Kind::Managed)
+        .into_iter()
+        .map(|f| f.message)
+        .collect();
+    let words = messages
+        .iter()
+        .flat_map(|message| message.split([' ', ';']));
+    let named: Vec<&str> = words
+        .filter(|w| w.starts_with("iam:") || w.starts_with("sts:"))
+        .collect();
+    assert_eq!(named.len(), 20);
+    for name in named {
+        let action = Catalogue::built_in().action(name).unwrap();
+        assert_eq!(format!("{}:{}", action.service, action.name), name);
+        let alone = statement(&format!(r#""Allow", "Action": "{name}", "Resource": "*""#));
+        assert!(
+            found(&alone, Kind::Managed)[0].starts_with("escalation"),
+            "{name}"
+        );
+    }
+}
