@@ -151,7 +151,7 @@ fn negations(subject: &Subject<'_>) -> Vec<Finding> {
             negated(&statement.resource),
             "NotResource",
             "allows every resource but those listed, also ones that come later",
-            "list the resources under Resource, or deny the listed ones in a statement of their own",
+            "list the resources under Resource, or deny those listed in another statement",
         ),
         (
             statement.principal.as_ref().is_some_and(|p| p.negated),
