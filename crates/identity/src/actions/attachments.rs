@@ -1,122 +1,275 @@
-//! AWS managed policies on users: attach, detach, list.
+//! Managed policies on users and groups: attach, detach, list, and who has one.
+//!
+//! Each behaviour is written once over [`Owner`]; the macro only names it for users and for groups.
 
 use std::sync::Arc;
 
-use keywright_base::{Arn, limits};
-use keywright_wire::iam;
+use keywright_base::Arn;
+use keywright_wire::iam::{self, values::entity_type, values::policy_usage_type};
 
+use super::owner::Owner;
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Missing, Quota},
     pagination::Page,
-    state::{Change, User},
+    state::{Change, Group, User},
     view::View,
 };
+
+/// A managed policy's ARN.
+///
+/// # Errors
+/// `ValidationError` for what is no ARN.
+pub(super) fn parse(arn: &str) -> Result<Arn, Fault> {
+    Arn::parse(arn).map_err(|_| Fault::Validation(format!("ARN {arn} is not valid.")))
+}
 
 /// The stored ARN of a managed policy that can be attached.
 fn attachable(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
     let parsed = parse(arn)?;
     if let Some(policy) = view.catalogue().by_arn(arn) {
+        if policy.is_service_role_policy() {
+            return Err(Missing::AttachablePolicy.into());
+        }
         return Ok(Arc::clone(&policy.arn));
     }
-    let policy = view
-        .account
-        .policy_by_arn(&parsed)
-        .ok_or(Missing::AttachablePolicy)?;
+    let policy = view.account.policy_by_arn(&parsed);
+    let policy = policy.ok_or(Missing::AttachablePolicy)?;
     Ok(policy.arn(view.id()).as_str().into())
 }
 
-fn parse(arn: &str) -> Result<Arn, Fault> {
-    Arn::parse(arn).map_err(|_| Fault::Validation(format!("ARN {arn} is not valid.")))
+fn target<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Required {
+    Required::one(O::target(view, name).with_key("iam:PolicyARN", arn))
 }
 
-/// `iam:AttachUserPolicy`
-pub(crate) struct AttachUserPolicy;
+fn attach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Option<Change>, Fault> {
+    let mut owner = O::find(view, name)?.clone();
+    let arn = attachable(view, arn)?;
+    let (quota, most) = O::ATTACHED;
+    let grants = owner.grants_mut();
+    if grants.is_attached(&arn) {
+        return Ok(None);
+    }
+    if grants.attached.len() >= most {
+        return Err(Quota::Named(quota, most).into());
+    }
+    grants.attached.push(arn);
+    Ok(Some(owner.put()))
+}
 
-impl Action for AttachUserPolicy {
-    type Shape = iam::AttachUserPolicy;
-    const ACCESS: Access = Access::PermissionsManagement;
+fn detach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Change, Fault> {
+    parse(arn)?;
+    let mut owner = O::find(view, name)?.clone();
+    let attached = &mut owner.grants_mut().attached;
+    let at = attached.iter().position(|attached| **attached == *arn);
+    attached.remove(at.ok_or(Missing::Policy)?);
+    Ok(owner.put())
+}
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::user(view, &input.user_name);
-        Ok(Required::one(
-            target.with_key("iam:PolicyARN", &input.policy_arn),
-        ))
+/// A page of attached policies, by ARN, and the next marker.
+type Attached = (Option<Vec<iam::AttachedPolicy>>, Option<String>);
+
+fn list<O: Owner>(
+    view: &View<'_>,
+    name: &str,
+    prefix: Option<&str>,
+    page: (&str, Option<&str>, Option<i32>),
+) -> Result<Attached, Fault> {
+    let owner = O::find(view, name)?;
+    let prefix = prefix.unwrap_or("/");
+    let (operation, marker, items) = page;
+    let page = Page::of(operation, &[owner.name(), prefix], marker, items)?;
+    let under = format!("policy{prefix}");
+    let matches =
+        |arn: &&Arc<str>| Arn::parse(arn).is_ok_and(|arn| arn.resource().starts_with(&under));
+    let mut arns: Vec<_> = owner.grants().attached.iter().filter(matches).collect();
+    arns.sort();
+    let (arns, marker) = page.cut(arns, |arn| arn.to_string());
+    let attached = |arn: &Arc<str>| iam::AttachedPolicy {
+        policy_name: arn.rsplit('/').next().map(str::to_owned),
+        policy_arn: Some(arn.to_string()),
+    };
+    Ok((Some(arns.into_iter().map(attached).collect()), marker))
+}
+
+/// The three actions for one kind of owner.
+macro_rules! attachments_of {
+    ($owner:ty, $name:ident, $attach:ident, $detach:ident, $list:ident, $output:ident) => {
+        #[doc = concat!("`iam:", stringify!($attach), "`")]
+        pub(crate) struct $attach;
+
+        impl Action for $attach {
+            type Shape = iam::$attach;
+            const ACCESS: Access = Access::PermissionsManagement;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(target::<$owner>(view, &input.$name, &input.policy_arn))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let change = attach::<$owner>(view, &input.$name, &input.policy_arn)?;
+                Ok(change.map_or(Done::answer(()), |change| Done::change((), change)))
+            }
+        }
+
+        #[doc = concat!("`iam:", stringify!($detach), "`")]
+        pub(crate) struct $detach;
+
+        impl Action for $detach {
+            type Shape = iam::$detach;
+            const ACCESS: Access = Access::PermissionsManagement;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(target::<$owner>(view, &input.$name, &input.policy_arn))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let change = detach::<$owner>(view, &input.$name, &input.policy_arn)?;
+                Ok(Done::change((), change))
+            }
+        }
+
+        #[doc = concat!("`iam:", stringify!($list), "`")]
+        pub(crate) struct $list;
+
+        impl Action for $list {
+            type Shape = iam::$list;
+            const ACCESS: Access = Access::List;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let page = (stringify!($list), input.marker.as_deref(), input.max_items);
+                let prefix = input.path_prefix.as_deref();
+                let (attached_policies, marker) = list::<$owner>(view, &input.$name, prefix, page)?;
+                Ok(Done::answer(iam::$output {
+                    attached_policies,
+                    is_truncated: Some(marker.is_some()),
+                    marker,
+                }))
+            }
+        }
+    };
+}
+
+attachments_of!(
+    User,
+    user_name,
+    AttachUserPolicy,
+    DetachUserPolicy,
+    ListAttachedUserPolicies,
+    ListAttachedUserPoliciesOutput
+);
+attachments_of!(
+    Group,
+    group_name,
+    AttachGroupPolicy,
+    DetachGroupPolicy,
+    ListAttachedGroupPolicies,
+    ListAttachedGroupPoliciesOutput
+);
+
+/// `iam:ListEntitiesForPolicy`: groups, then users, each by name.
+pub(crate) struct ListEntitiesForPolicy;
+
+/// Someone who has a policy.
+enum Holder<'a> {
+    Group(&'a Group),
+    User(&'a User),
+}
+
+impl Holder<'_> {
+    /// Where it stands in the listing.
+    fn place(&self) -> String {
+        match self {
+            Self::Group(group) => format!("group {}", group.name.to_ascii_lowercase()),
+            Self::User(user) => format!("user {}", user.name.to_ascii_lowercase()),
+        }
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let mut user = User::clone(view.user(&input.user_name)?);
-        let arn = attachable(view, &input.policy_arn)?;
-        if user.grants.is_attached(&arn) {
-            return Ok(Done::answer(()));
+    fn path(&self) -> &str {
+        match self {
+            Self::Group(group) => group.path(),
+            Self::User(user) => user.path(),
         }
-        if user.grants.attached.len() >= limits::ATTACHED_POLICIES_PER_USER {
-            let most = limits::ATTACHED_POLICIES_PER_USER;
-            return Err(Quota::Named("PoliciesPerUser", most).into());
-        }
-        user.grants.attached.push(arn);
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
     }
 }
 
-/// `iam:DetachUserPolicy`
-pub(crate) struct DetachUserPolicy;
-
-impl Action for DetachUserPolicy {
-    type Shape = iam::DetachUserPolicy;
-    const ACCESS: Access = Access::PermissionsManagement;
-
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::user(view, &input.user_name);
-        Ok(Required::one(
-            target.with_key("iam:PolicyARN", &input.policy_arn),
-        ))
+/// Everyone who has the policy attached or, as the filters say, as boundary.
+fn holders<'a>(
+    view: &View<'a>,
+    arn: &str,
+    input: &Input<ListEntitiesForPolicy>,
+) -> Vec<Holder<'a>> {
+    let wanted = |kind: &str| input.entity_filter.as_deref().is_none_or(|f| f == kind);
+    let usage = input.policy_usage_filter.as_deref();
+    let attached = usage != Some(policy_usage_type::PERMISSIONS_BOUNDARY);
+    let bounded = usage != Some(policy_usage_type::PERMISSIONS_POLICY);
+    let mut found = Vec::new();
+    if wanted(entity_type::GROUP) && attached {
+        let groups = view.account.attached_groups(arn);
+        let groups = groups
+            .iter()
+            .filter_map(|name| view.account.group(name.as_str()));
+        found.extend(groups.map(|group| Holder::Group(group)));
     }
-
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        parse(&input.policy_arn)?;
-        let mut user = User::clone(view.user(&input.user_name)?);
-        let before = user.grants.attached.len();
-        user.grants
-            .attached
-            .retain(|arn| **arn != *input.policy_arn);
-        if user.grants.attached.len() == before {
-            return Err(Missing::Policy.into());
+    if wanted(entity_type::USER) {
+        let mut names = imbl::OrdSet::new();
+        if attached {
+            names = names.union(view.account.attached_users(arn));
         }
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        if bounded {
+            names = names.union(view.account.bounded_users(arn));
+        }
+        let users = names
+            .iter()
+            .filter_map(|name| view.account.user(name.as_str()));
+        found.extend(users.map(|user| Holder::User(user)));
     }
+    let prefix = input.path_prefix.as_deref().unwrap_or("/");
+    found.retain(|holder| holder.path().starts_with(prefix));
+    found
 }
 
-/// `iam:ListAttachedUserPolicies`
-pub(crate) struct ListAttachedUserPolicies;
-
-impl Action for ListAttachedUserPolicies {
-    type Shape = iam::ListAttachedUserPolicies;
+impl Action for ListEntitiesForPolicy {
+    type Shape = iam::ListEntitiesForPolicy;
     const ACCESS: Access = Access::List;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::user(view, &input.user_name)))
+        Ok(Required::one(Target::policy(view, &input.policy_arn)))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let user = view.user(&input.user_name)?;
-        let prefix = input.path_prefix.as_deref().unwrap_or("/");
-        let filter = [user.name.as_str(), prefix];
+        let arn = attachable(view, &input.policy_arn)?;
+        let filter = [
+            &*arn,
+            input.entity_filter.as_deref().unwrap_or_default(),
+            input.path_prefix.as_deref().unwrap_or_default(),
+            input.policy_usage_filter.as_deref().unwrap_or_default(),
+        ];
         let marker = input.marker.as_deref();
-        let page = Page::of("ListAttachedUserPolicies", &filter, marker, input.max_items)?;
-        let under = format!("policy{prefix}");
-        let matches =
-            |arn: &&Arc<str>| Arn::parse(arn).is_ok_and(|arn| arn.resource().starts_with(&under));
-        let mut arns: Vec<&Arc<str>> = user.grants.attached.iter().filter(matches).collect();
-        arns.sort();
-        let (arns, marker) = page.cut(arns, |arn| arn.to_string());
-        let attached = |arn: &Arc<str>| iam::AttachedPolicy {
-            policy_name: arn.rsplit('/').next().map(str::to_owned),
-            policy_arn: Some(arn.to_string()),
-        };
-        Ok(Done::answer(iam::ListAttachedUserPoliciesOutput {
-            attached_policies: Some(arns.into_iter().map(attached).collect()),
+        let page = Page::of("ListEntitiesForPolicy", &filter, marker, input.max_items)?;
+        let (holders, marker) = page.cut(holders(view, &arn, input), Holder::place);
+        let (mut groups, mut users) = (Vec::new(), Vec::new());
+        for holder in holders {
+            match holder {
+                Holder::Group(group) => groups.push(iam::PolicyGroup {
+                    group_name: Some(group.name.clone()),
+                    group_id: Some(group.id.to_string()),
+                }),
+                Holder::User(user) => users.push(iam::PolicyUser {
+                    user_name: Some(user.name.clone()),
+                    user_id: Some(user.id.to_string()),
+                }),
+            }
+        }
+        Ok(Done::answer(iam::ListEntitiesForPolicyOutput {
+            policy_groups: Some(groups),
+            policy_users: Some(users),
+            policy_roles: Some(Vec::new()),
             is_truncated: Some(marker.is_some()),
             marker,
         }))

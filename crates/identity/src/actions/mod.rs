@@ -6,7 +6,10 @@ mod attachments;
 mod boundaries;
 mod credential_report;
 mod extension;
+mod groups;
+mod inline;
 mod login_profiles;
+mod owner;
 mod password_policy;
 mod sts;
 mod tags;
@@ -29,6 +32,26 @@ pub static ACTIONS: &[Served] = &[
     served::<attachments::AttachUserPolicy>(),
     served::<attachments::DetachUserPolicy>(),
     served::<attachments::ListAttachedUserPolicies>(),
+    served::<attachments::AttachGroupPolicy>(),
+    served::<attachments::DetachGroupPolicy>(),
+    served::<attachments::ListAttachedGroupPolicies>(),
+    served::<attachments::ListEntitiesForPolicy>(),
+    served::<inline::PutUserPolicy>(),
+    served::<inline::GetUserPolicy>(),
+    served::<inline::ListUserPolicies>(),
+    served::<inline::DeleteUserPolicy>(),
+    served::<inline::PutGroupPolicy>(),
+    served::<inline::GetGroupPolicy>(),
+    served::<inline::ListGroupPolicies>(),
+    served::<inline::DeleteGroupPolicy>(),
+    served::<groups::CreateGroup>(),
+    served::<groups::GetGroup>(),
+    served::<groups::ListGroups>(),
+    served::<groups::UpdateGroup>(),
+    served::<groups::DeleteGroup>(),
+    served::<groups::AddUserToGroup>(),
+    served::<groups::RemoveUserFromGroup>(),
+    served::<groups::ListGroupsForUser>(),
     served::<access_keys::CreateAccessKey>(),
     served::<access_keys::ListAccessKeys>(),
     served::<access_keys::UpdateAccessKey>(),

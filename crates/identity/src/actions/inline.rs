@@ -1,0 +1,166 @@
+//! Inline policies of users and groups: put, get, list, delete.
+//!
+//! Each behaviour is written once over [`Owner`]. Documents are kept byte for byte as they were
+//! put, and are answered percent-encoded.
+
+use keywright_policy::{Kind, size_without_whitespace, validate};
+use keywright_wire::{iam, percent_encode_document};
+
+use super::owner::Owner;
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required},
+    fault::{Fault, Quota},
+    pagination::Page,
+    state::{Change, Group, InlinePolicy, User},
+    view::View,
+};
+
+fn put<O: Owner>(view: &View<'_>, name: &str, policy: (&str, &str)) -> Result<Change, Fault> {
+    let (policy, document) = policy;
+    let mut owner = O::find(view, name)?.clone();
+    validate(document, Kind::Inline)
+        .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
+    owner.grants_mut().put_inline(policy, document.into());
+    let sizes = owner.grants().inline.iter();
+    let size: usize = sizes
+        .map(|inline| size_without_whitespace(inline.text()))
+        .sum();
+    if size > O::INLINE_SIZE {
+        let name = owner.name().to_owned();
+        return Err(Quota::InlinePolicies(O::INLINE_SIZE, O::KIND, name).into());
+    }
+    Ok(owner.put())
+}
+
+fn get<'a, O: Owner + 'a>(
+    view: &View<'a>,
+    name: &str,
+    policy: &str,
+) -> Result<(&'a O, &'a InlinePolicy), Fault> {
+    let owner = O::find(view, name)?;
+    let inline = owner.grants().inline(policy);
+    Ok((owner, inline.ok_or_else(|| O::no_inline(policy))?))
+}
+
+/// A page of names, and the next marker.
+fn list<O: Owner>(
+    view: &View<'_>,
+    name: &str,
+    page: (&str, Option<&str>, Option<i32>),
+) -> Result<(Vec<String>, Option<String>), Fault> {
+    let owner = O::find(view, name)?;
+    let (operation, marker, items) = page;
+    let page = Page::of(operation, &[owner.name()], marker, items)?;
+    let names = owner
+        .grants()
+        .inline
+        .iter()
+        .map(|inline| inline.name.clone());
+    Ok(page.cut(names, |name| name.to_ascii_lowercase()))
+}
+
+fn delete<O: Owner>(view: &View<'_>, name: &str, policy: &str) -> Result<Change, Fault> {
+    let (owner, _) = get::<O>(view, name, policy)?;
+    let mut owner = owner.clone();
+    let inline = &mut owner.grants_mut().inline;
+    inline.retain(|inline| !inline.name.eq_ignore_ascii_case(policy));
+    Ok(owner.put())
+}
+
+/// The four actions for one kind of owner.
+macro_rules! inline_of {
+    (
+        $owner:ty, $name:ident,
+        $put:ident, $get:ident -> $got:ident, $list:ident -> $listed:ident, $delete:ident
+    ) => {
+        #[doc = concat!("`iam:", stringify!($put), "`")]
+        pub(crate) struct $put;
+
+        impl Action for $put {
+            type Shape = iam::$put;
+            const ACCESS: Access = Access::PermissionsManagement;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let policy = (&*input.policy_name, &*input.policy_document);
+                let change = put::<$owner>(view, &input.$name, policy)?;
+                Ok(Done::change((), change))
+            }
+        }
+
+        #[doc = concat!("`iam:", stringify!($get), "`")]
+        pub(crate) struct $get;
+
+        impl Action for $get {
+            type Shape = iam::$get;
+            const ACCESS: Access = Access::Read;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let (owner, inline) = get::<$owner>(view, &input.$name, &input.policy_name)?;
+                Ok(Done::answer(iam::$got {
+                    $name: owner.name.clone(),
+                    policy_name: inline.name.clone(),
+                    policy_document: percent_encode_document(inline.text()),
+                }))
+            }
+        }
+
+        #[doc = concat!("`iam:", stringify!($list), "`")]
+        pub(crate) struct $list;
+
+        impl Action for $list {
+            type Shape = iam::$list;
+            const ACCESS: Access = Access::List;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let page = (stringify!($list), input.marker.as_deref(), input.max_items);
+                let (policy_names, marker) = list::<$owner>(view, &input.$name, page)?;
+                Ok(Done::answer(iam::$listed {
+                    policy_names,
+                    is_truncated: Some(marker.is_some()),
+                    marker,
+                }))
+            }
+        }
+
+        #[doc = concat!("`iam:", stringify!($delete), "`")]
+        pub(crate) struct $delete;
+
+        impl Action for $delete {
+            type Shape = iam::$delete;
+            const ACCESS: Access = Access::PermissionsManagement;
+
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            }
+
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let change = delete::<$owner>(view, &input.$name, &input.policy_name)?;
+                Ok(Done::change((), change))
+            }
+        }
+    };
+}
+
+inline_of!(
+    User, user_name,
+    PutUserPolicy, GetUserPolicy -> GetUserPolicyOutput,
+    ListUserPolicies -> ListUserPoliciesOutput, DeleteUserPolicy
+);
+inline_of!(
+    Group, group_name,
+    PutGroupPolicy, GetGroupPolicy -> GetGroupPolicyOutput,
+    ListGroupPolicies -> ListGroupPoliciesOutput, DeleteGroupPolicy
+);
