@@ -3,7 +3,7 @@
 //!
 //! `*` stands for any text, `?` for one UTF-16 code unit (so a character outside the basic plane
 //! needs two). A pattern is split at its asterisks once, when it is compiled; matching allocates
-//! nothing unless a run with variables stands between two asterisks and is long.
+//! nothing unless a run with variables stands between two asterisks and is long, as is the text.
 
 mod run;
 mod scan;

@@ -94,16 +94,34 @@ impl Run {
         if self.atoms.iter().all(|atom| joined.add(atom.text(values))) {
             return rest.find(joined.text()?);
         }
+        if self.units(values).saturating_mul(rest.units()) <= TRIED_UNITS {
+            return self.try_everywhere(rest, values);
+        }
         Search::new(&self.atoms, values).find(rest)
     }
 
-    /// Whether the run stands at the end.
-    pub(super) fn ends(&self, mut rest: Rest<'_>, values: &[Cow<'_, str>]) -> bool {
+    /// [`Run::find`] for small runs in small texts, place by place.
+    fn try_everywhere<'a>(&self, mut rest: Rest<'a>, values: &[Cow<'_, str>]) -> Option<Rest<'a>> {
+        loop {
+            if let Some(after) = self.strip(rest, values) {
+                return Some(after);
+            }
+            rest = rest.skip()?;
+        }
+    }
+
+    /// How many units the run has.
+    fn units(&self, values: &[Cow<'_, str>]) -> usize {
         let units = self.atoms.iter().map(|atom| match atom.text(values) {
             Some(text) => text.encode_utf16().count(),
             None => 1,
         });
-        let Some(before) = rest.units().checked_sub(units.sum()) else {
+        units.sum()
+    }
+
+    /// Whether the run stands at the end.
+    pub(super) fn ends(&self, mut rest: Rest<'_>, values: &[Cow<'_, str>]) -> bool {
+        let Some(before) = rest.units().checked_sub(self.units(values)) else {
             return false;
         };
         for _ in 0..before {
@@ -115,6 +133,10 @@ impl Run {
         self.strip(rest, values).is_some_and(Rest::is_empty)
     }
 }
+
+/// Units of a run with variables, times units of the text, up to which an automaton, which has to
+/// be put together for the request, does not pay.
+const TRIED_UNITS: usize = 16 * 1024;
 
 /// Texts put together on the stack.
 struct Joined {

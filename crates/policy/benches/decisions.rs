@@ -1,0 +1,107 @@
+//! How long decisions take: `cargo bench -p keywright-policy --bench decisions`. It protects the
+//! promises of the README: a microsecond, no growth with statements that an action does not
+//! select, and linear growth with the text whatever the pattern.
+
+mod fixture;
+
+use std::{hint::black_box, sync::Arc};
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use keywright_policy::{
+    ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, parse,
+};
+use serde_json::{Value, json};
+
+#[expect(clippy::unwrap_used, reason = "the fixture's documents are policies")]
+fn set(documents: &[String]) -> PolicySet {
+    let compile = |text: &String| Arc::new(Policy::compile(&parse(text).unwrap()));
+    let sourced = documents.iter().map(|text| (Source::Inline, compile(text)));
+    PolicySet::new(sourced.collect())
+}
+
+#[expect(clippy::unwrap_used, reason = "twelve digits are an account")]
+fn bob() -> PrincipalRef<'static> {
+    PrincipalRef::User {
+        account: "123456789012".parse().unwrap(),
+        arn: "arn:aws:iam::123456789012:user/bob",
+        id: "AIDACKCEVSQ6C2EXAMPLE",
+        name: "bob",
+    }
+}
+
+fn context() -> ContextMap {
+    let pairs = fixture::KEYS.iter();
+    pairs.fold(ContextMap::default(), |map, (key, value)| {
+        map.with(key, value)
+    })
+}
+
+fn user(criterion: &mut Criterion) {
+    let set = set(&fixture::documents());
+    let context = context();
+    let mut group = criterion.benchmark_group("user with 10 managed policies and 2 groups");
+    for (name, action, resource, allowed) in fixture::REQUESTS {
+        let request = Request::new(bob(), action, resource, &context);
+        assert_eq!(
+            evaluate(&set, None, &request).is_allowed(),
+            allowed,
+            "{name}"
+        );
+        group.bench_function(name, |b| {
+            b.iter(|| evaluate(&set, None, black_box(&request)));
+        });
+    }
+    group.finish();
+}
+
+/// A policy of `count` statements about one action each, all of one service.
+fn many(count: usize) -> Value {
+    let statement = |n: usize| {
+        json!({"Effect": "Allow", "Action": format!("s3:Action{n}"),
+               "Resource": format!("arn:aws:s3:::bucket{n}/*"),
+               "Condition": {"Bool": {"aws:SecureTransport": "true"}}})
+    };
+    let statements: Vec<Value> = (0..count).map(statement).collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn growth(criterion: &mut Criterion) {
+    let context = context();
+    let mut group = criterion.benchmark_group("statements");
+    for count in [10, 100, 1000] {
+        let set = set(&[many(count).to_string()]);
+        let request = Request::new(bob(), "s3:Action7", "arn:aws:s3:::bucket7/k", &context);
+        assert!(evaluate(&set, None, &request).is_allowed());
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            b.iter(|| evaluate(&set, None, black_box(&request)));
+        });
+    }
+    group.finish();
+}
+
+/// Patterns that nearly match everywhere, against texts of growing length.
+fn patterns(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("patterns");
+    for (name, pattern) in [
+        ("asterisks", "*a".repeat(500)),
+        ("question marks", format!("*{}b*", "a?".repeat(500))),
+        ("near miss", format!("*{}b*", "a".repeat(500))),
+    ] {
+        let condition = json!({"StringLike": {"k": format!("{pattern}c")}});
+        let document = json!({"Statement": {
+            "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": condition}});
+        let set = set(&[document.to_string()]);
+        for length in [1_000, 2_000, 4_000, 8_000] {
+            let context = ContextMap::default().with("k", &"a".repeat(length));
+            let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &context);
+            assert!(!evaluate(&set, None, &request).is_allowed());
+            group.bench_function(BenchmarkId::new(name, length), |b| {
+                b.iter(|| evaluate(&set, None, black_box(&request)));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, user, growth, patterns);
+criterion_main!(benches);

@@ -1,0 +1,127 @@
+//! Counts allocations. It protects one rule: a decision allocates nothing, whatever kind of
+//! statement it meets, allowed or denied.
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+#[path = "../benches/fixture/mod.rs"]
+mod fixture;
+
+use std::sync::Arc;
+
+use keywright_policy::{
+    ContextMap, Policies, Policy, PolicySet, PrincipalRef, Request, Source, parse,
+};
+use serde_json::json;
+
+fn compile(text: &str) -> Arc<Policy> {
+    Arc::new(Policy::compile(&parse(text).unwrap()))
+}
+
+fn callers() -> [PrincipalRef<'static>; 4] {
+    let account = "123456789012".parse().unwrap();
+    [
+        PrincipalRef::User {
+            account,
+            arn: "arn:aws:iam::123456789012:user/bob",
+            id: "AIDACKCEVSQ6C2EXAMPLE",
+            name: "bob",
+        },
+        PrincipalRef::AssumedRole {
+            account,
+            arn: "arn:aws:sts::123456789012:assumed-role/deploy/ci",
+            role_arn: "arn:aws:iam::123456789012:role/deploy",
+            role_id: "AROACKCEVSQ6C2EXAMPLE",
+            session: "ci",
+        },
+        PrincipalRef::FederatedUser {
+            account,
+            arn: "arn:aws:sts::123456789012:federated-user/fred",
+            name: "fred",
+            issuer_arn: "arn:aws:iam::123456789012:user/bob",
+        },
+        PrincipalRef::Anonymous,
+    ]
+}
+
+/// The allocations of one decision.
+fn count(policies: &Policies<'_>, request: &Request<'_>) -> u64 {
+    let mut decision = None;
+    let info = allocation_counter::measure(|| decision = Some(policies.decide(request)));
+    drop(decision);
+    info.count_total
+}
+
+fn context() -> ContextMap {
+    let pairs = fixture::KEYS.iter();
+    let map = pairs.fold(ContextMap::default(), |map, (key, value)| {
+        map.with(key, value)
+    });
+    map.with_list("aws:TagKeys", &["team", "cost"])
+        .with("n", "12.5")
+        .with("d", "2026-01-01T00:00:00Z")
+        .with("b", "QQ==")
+        .with("arn", "arn:aws:sns:eu-west-1:123456789012:x")
+        .with("s", "Some text")
+}
+
+#[test]
+fn a_user_with_ten_managed_policies() {
+    let documents = fixture::documents();
+    let sourced = documents.iter().map(|text| (Source::Inline, compile(text)));
+    let set = PolicySet::new(sourced.collect());
+    let context = context();
+    for (name, action, resource, allowed) in fixture::REQUESTS {
+        let request = Request::new(callers()[0], action, resource, &context);
+        let policies = Policies::new(&set);
+        assert_eq!(policies.decide(&request).is_allowed(), allowed, "{name}");
+        assert_eq!(count(&policies, &request), 0, "{name}");
+    }
+}
+
+#[test]
+fn every_operator_and_caller() {
+    let conditions = [
+        json!({"StringEquals": {"s": "${aws:username}", "aws:userid": "${aws:userid}"}}),
+        json!({"StringEqualsIgnoreCase": {"s": "SOME ${s, 'x'}"}}),
+        json!({"StringLike": {"s": ["*${aws:userid}?*", "*o?e*t*", "*${s}*", "x${a}${b}${s}"]}}),
+        json!({"StringNotLike": {"aws:PrincipalAccount": "1*2?"}}),
+        json!({"NumericLessThan": {"n": ["1", "1e3"]}, "DateGreaterThan": {"d": "2025-01-01"}}),
+        json!({"Bool": {"aws:SecureTransport": "${s}"}, "BinaryEquals": {"b": "QQ=="}}),
+        json!({"IpAddress": {"aws:SourceIp": ["192.0.2.0/24", "10.0.0.0/8"]}}),
+        json!({"ArnLike": {"arn": "arn:aws:sns:*:${aws:PrincipalAccount}:${s}"}}),
+        json!({"Null": {"aws:TagKeys": "false"}}),
+        json!({"ForAllValues:StringLike": {"aws:TagKeys": ["t*", "c*"]}}),
+        json!({"ForAnyValue:StringEqualsIfExists": {"aws:TagKeys": "team"}}),
+    ];
+    let context = context();
+    for condition in &conditions {
+        for effect in ["Allow", "Deny"] {
+            let document = json!({"Version": "2012-10-17", "Statement": {
+                "Effect": effect, "NotAction": "iam:*", "Resource": ["arn:aws:s3:::b/${s}/*", "*"],
+                "Condition": condition}});
+            let own = compile(&document.to_string());
+            let mut attached = document.clone();
+            attached["Statement"]["Principal"] = json!({"AWS": "123456789012"});
+            let attached = compile(&attached.to_string());
+            let set = PolicySet::new(vec![(Source::Managed("arn".into()), Arc::clone(&own))])
+                .with_boundary(Arc::clone(&own))
+                .with_session(vec![Arc::clone(&own)])
+                .with_service_control(vec![vec![(Source::Inline, own)]]);
+            for caller in callers() {
+                let request = Request::new(caller, "s3:GetObject", "arn:aws:s3:::b/k", &context);
+                let policies = Policies::new(&set).with_resource(&attached);
+                assert_eq!(
+                    count(&policies, &request),
+                    0,
+                    "{condition} {effect} {caller:?}"
+                );
+            }
+        }
+    }
+}
+
+/// The counter counts: otherwise the tests above would prove nothing.
+#[test]
+fn allocations_are_counted() {
+    let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![1_u8; 100])));
+    assert_eq!(info.count_total, 1);
+}
