@@ -174,9 +174,11 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
         if let Decision::Deny(reason) = evaluate(&set, None, &request) {
             let shown = &target.shown;
             let why = reason.sentence(action);
-            return Err(Fault::AccessDenied(format!(
+            let text = format!(
                 "User: {arn} is not authorized to perform: {action} on resource: {shown} {why}"
-            )));
+            );
+            // Between accounts AWS gives no reason.
+            return Err(Fault::AccessDenied(text.trim_end().to_owned()));
         }
     }
     Ok(Permit(PhantomData))

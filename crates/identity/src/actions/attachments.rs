@@ -7,10 +7,10 @@ use std::sync::Arc;
 use keywright_base::Arn;
 use keywright_wire::iam::{self, values::entity_type, values::policy_usage_type};
 
-use super::owner::Owner;
+use super::{owner::Owner, policies::policy_target};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
+    authorize::{Permit, Required},
     fault::{Fault, Missing, Quota},
     pagination::Page,
     state::{Change, Group, User},
@@ -39,8 +39,11 @@ fn attachable(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
     Ok(policy.arn(view.id()).as_str().into())
 }
 
-fn target<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Required {
-    Required::one(O::target(view, name).with_key("iam:PolicyARN", arn))
+fn target<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Required, Fault> {
+    parse(arn)?;
+    Ok(Required::one(
+        O::target(view, name).with_key("iam:PolicyARN", arn),
+    ))
 }
 
 fn attach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Option<Change>, Fault> {
@@ -104,7 +107,7 @@ macro_rules! attachments_of {
             const ACCESS: Access = Access::PermissionsManagement;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(target::<$owner>(view, &input.$name, &input.policy_arn))
+                target::<$owner>(view, &input.$name, &input.policy_arn)
             }
 
             fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -121,7 +124,7 @@ macro_rules! attachments_of {
             const ACCESS: Access = Access::PermissionsManagement;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(target::<$owner>(view, &input.$name, &input.policy_arn))
+                target::<$owner>(view, &input.$name, &input.policy_arn)
             }
 
             fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -239,7 +242,7 @@ impl Action for ListEntitiesForPolicy {
     const ACCESS: Access = Access::List;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::policy(view, &input.policy_arn)))
+        policy_target(view, &input.policy_arn)
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {

@@ -11,6 +11,8 @@ mod inline;
 mod login_profiles;
 mod owner;
 mod password_policy;
+mod policies;
+mod policy_versions;
 mod sts;
 mod tags;
 mod users;
@@ -29,6 +31,18 @@ pub static ACTIONS: &[Served] = &[
     served::<tags::TagUser>(),
     served::<tags::UntagUser>(),
     served::<tags::ListUserTags>(),
+    served::<tags::TagPolicy>(),
+    served::<tags::UntagPolicy>(),
+    served::<tags::ListPolicyTags>(),
+    served::<policies::CreatePolicy>(),
+    served::<policies::GetPolicy>(),
+    served::<policies::ListPolicies>(),
+    served::<policies::DeletePolicy>(),
+    served::<policy_versions::CreatePolicyVersion>(),
+    served::<policy_versions::GetPolicyVersion>(),
+    served::<policy_versions::ListPolicyVersions>(),
+    served::<policy_versions::SetDefaultPolicyVersion>(),
+    served::<policy_versions::DeletePolicyVersion>(),
     served::<attachments::AttachUserPolicy>(),
     served::<attachments::DetachUserPolicy>(),
     served::<attachments::ListAttachedUserPolicies>(),

@@ -1,19 +1,23 @@
-//! Tags of users: their rules, and the actions that change and list them.
+//! Tags of users and managed policies: their rules, and the actions that change and list them.
 //!
 //! Keys of a user's tags are unique without regard to case; tagging again in another case replaces
-//! both the spelling and the value.
+//! both the spelling and the value. Keys of a policy's tags differ in case.
 
 use std::sync::Arc;
 
 use keywright_base::limits;
 use keywright_wire::iam;
 
+use super::{
+    attachments::parse,
+    policies::{Managed, policy_target},
+};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
-    fault::{Fault, Invalid, Quota},
+    fault::{Fault, Invalid, Missing, Quota},
     pagination::Page,
-    state::{Change, Tag, User},
+    state::{Change, CustomerPolicy, Tag, User},
     view::View,
 };
 
@@ -43,28 +47,55 @@ pub(super) fn checked_any_case(
     existing: &[Tag],
     add: Option<&[iam::Tag]>,
 ) -> Result<Vec<Tag>, Fault> {
+    let repeated = Invalid::DuplicateTagKeysAnyCase;
+    checked(existing, add, (str::eq_ignore_ascii_case, repeated))
+}
+
+/// The tags that a managed policy has after `add` is put on `existing`.
+///
+/// # Errors
+/// As [`checked_any_case`].
+pub(super) fn checked_exact_case(
+    existing: &[Tag],
+    add: Option<&[iam::Tag]>,
+) -> Result<Vec<Tag>, Fault> {
+    checked(existing, add, (|a, b| a == b, Invalid::DuplicateTagKeys))
+}
+
+/// Which keys are the same, and what is said of repeated ones.
+type Sameness = (fn(&str, &str) -> bool, Invalid);
+
+fn checked(
+    existing: &[Tag],
+    add: Option<&[iam::Tag]>,
+    (same, repeated): Sameness,
+) -> Result<Vec<Tag>, Fault> {
     let added = from_wire(add);
     for (position, tag) in added.iter().enumerate() {
-        let same = |other: &Tag| other.key.eq_ignore_ascii_case(&tag.key);
-        if added.iter().skip(position + 1).any(same) {
-            return Err(Invalid::DuplicateTagKeysAnyCase.into());
+        let again = |other: &Tag| same(&other.key, &tag.key);
+        if added.iter().skip(position + 1).any(again) {
+            return Err(repeated.into());
         }
         let prefix = tag.key.as_bytes().get(..4);
         if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"aws:")) {
             return Err(Invalid::ReservedTagKey.into());
         }
     }
-    let replaced = |tag: &&Tag| {
-        !added
-            .iter()
-            .any(|new| new.key.eq_ignore_ascii_case(&tag.key))
-    };
-    let mut tags: Vec<Tag> = existing.iter().filter(replaced).cloned().collect();
+    let stays = |tag: &&Tag| !added.iter().any(|new| same(&new.key, &tag.key));
+    let mut tags: Vec<Tag> = existing.iter().filter(stays).cloned().collect();
     tags.extend(added.iter().cloned());
     if tags.len() > limits::TAGS_PER_ENTITY {
         return Err(Quota::Tags.into());
     }
     Ok(tags)
+}
+
+/// A page of tags, by key, and the next marker.
+fn listed(tags: &[Tag], page: &Page) -> (Vec<iam::Tag>, Option<String>) {
+    let mut tags = tags.to_vec();
+    tags.sort_by(|a, b| a.key.cmp(&b.key));
+    let (tags, marker) = page.cut(tags, |tag| tag.key.clone());
+    (to_wire(&tags), marker)
 }
 
 /// `iam:TagUser`
@@ -133,11 +164,92 @@ impl Action for ListUserTags {
         let user = view.user(&input.user_name)?;
         let marker = input.marker.as_deref();
         let page = Page::of("ListUserTags", &[&user.name], marker, input.max_items)?;
-        let mut tags = user.tags.clone();
-        tags.sort_by(|a, b| a.key.cmp(&b.key));
-        let (tags, marker) = page.cut(tags, |tag| tag.key.clone());
+        let (tags, marker) = listed(&user.tags, &page);
         Ok(Done::answer(iam::ListUserTagsOutput {
-            tags: to_wire(&tags),
+            tags,
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+const FOREIGN: &str = "Cannot update policies outside your own account.";
+
+/// The account's own policy, to be tagged.
+fn own_policy(view: &View<'_>, arn: &str) -> Result<CustomerPolicy, Fault> {
+    let policy = Managed::find(view, arn, || Missing::Policy)?;
+    Ok(CustomerPolicy::clone(policy.own(FOREIGN)?))
+}
+
+/// `iam:TagPolicy`
+pub(crate) struct TagPolicy;
+
+impl Action for TagPolicy {
+    type Shape = iam::TagPolicy;
+    const ACCESS: Access = Access::Tagging;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        parse(&input.policy_arn)?;
+        let target = Target::policy(view, &input.policy_arn);
+        Ok(Required::one(
+            target.with_request_tags(from_wire(Some(&input.tags))),
+        ))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut policy = own_policy(view, &input.policy_arn)?;
+        if input.tags.is_empty() {
+            return Err(Invalid::NoTags.into());
+        }
+        policy.tags = checked_exact_case(&policy.tags, Some(&input.tags))?;
+        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+    }
+}
+
+/// `iam:UntagPolicy`
+pub(crate) struct UntagPolicy;
+
+impl Action for UntagPolicy {
+    type Shape = iam::UntagPolicy;
+    const ACCESS: Access = Access::Tagging;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        parse(&input.policy_arn)?;
+        Ok(Required::one(Target {
+            tag_keys: input.tag_keys.clone(),
+            ..Target::policy(view, &input.policy_arn)
+        }))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut policy = own_policy(view, &input.policy_arn)?;
+        policy.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
+        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+    }
+}
+
+/// `iam:ListPolicyTags`
+pub(crate) struct ListPolicyTags;
+
+impl Action for ListPolicyTags {
+    type Shape = iam::ListPolicyTags;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let arn = input.policy_arn.as_str();
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListPolicyTags", &[arn], marker, input.max_items)?;
+        let tags = match Managed::find(view, arn, || Missing::Policy)? {
+            Managed::Own(policy) => policy.tags.as_slice(),
+            Managed::Aws(_) => &[],
+        };
+        let (tags, marker) = listed(tags, &page);
+        Ok(Done::answer(iam::ListPolicyTagsOutput {
+            tags,
             is_truncated: Some(marker.is_some()),
             marker,
         }))

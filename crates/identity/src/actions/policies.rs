@@ -1,0 +1,340 @@
+//! Managed policies: the account's own and AWS's.
+//!
+//! It protects one rule: what belongs to AWS is read and attached, never changed. Versions are in
+//! `policy_versions`, attachments in `attachments`.
+
+use std::sync::Arc;
+
+use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
+use keywright_policy::{Kind, size_without_whitespace, validate};
+use keywright_wire::iam::{self, values::policy_scope_type, values::policy_usage_type};
+
+use super::{attachments::parse, tags};
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    catalogue::AwsPolicy,
+    fault::{Dependant, Fault, Missing, Quota, Taken},
+    pagination::Page,
+    state::{Change, CustomerPolicy, PolicyVersion},
+    view::View,
+};
+
+/// A managed policy, of AWS or of the account.
+#[derive(Clone, Copy)]
+pub(super) enum Managed<'a> {
+    /// AWS's.
+    Aws(&'a AwsPolicy),
+    /// The account's own.
+    Own(&'a Arc<CustomerPolicy>),
+}
+
+impl<'a> Managed<'a> {
+    /// The policy with this ARN.
+    ///
+    /// # Errors
+    /// `ValidationError` for what is no ARN, and `missing`.
+    pub(super) fn find(
+        view: &View<'a>,
+        arn: &str,
+        missing: impl FnOnce() -> Missing,
+    ) -> Result<Self, Fault> {
+        let parsed = parse(arn)?;
+        if let Some(policy) = view.catalogue().by_arn(arn) {
+            return Ok(Self::Aws(policy));
+        }
+        let own = view.account.policy_by_arn(&parsed);
+        own.map(Self::Own).ok_or_else(|| missing().into())
+    }
+
+    /// The account's own policy, to be changed.
+    ///
+    /// # Errors
+    /// `AccessDenied` with `foreign` for a policy of AWS.
+    pub(super) fn own(self, foreign: &str) -> Result<&'a Arc<CustomerPolicy>, Fault> {
+        match self {
+            Self::Own(policy) => Ok(policy),
+            Self::Aws(_) => Err(Fault::AccessDenied(foreign.to_owned())),
+        }
+    }
+
+    fn name(&self) -> &'a str {
+        match self {
+            Self::Aws(policy) => &policy.name,
+            Self::Own(policy) => &policy.name,
+        }
+    }
+
+    fn path(&self) -> &'a str {
+        match self {
+            Self::Aws(policy) => &policy.path,
+            Self::Own(policy) => &policy.path,
+        }
+    }
+
+    fn arn(&self, view: &View<'_>) -> String {
+        match self {
+            Self::Aws(policy) => policy.arn.to_string(),
+            Self::Own(policy) => policy.arn(view.id()).to_string(),
+        }
+    }
+
+    /// Where it stands in a listing. An own policy may have the name of one of AWS's.
+    fn place(&self) -> String {
+        let scope = if matches!(self, Self::Aws(_)) {
+            "aws"
+        } else {
+            "own"
+        };
+        format!("{} {scope}", FoldedName::new(self.name()).as_str())
+    }
+
+    /// As lists show it.
+    fn brief(&self, view: &View<'_>) -> iam::Policy {
+        let arn = self.arn(view);
+        let count = |count: usize| i32::try_from(count).ok();
+        let shown = iam::Policy {
+            policy_name: Some(self.name().to_owned()),
+            path: Some(self.path().to_owned()),
+            attachment_count: count(view.account.attachment_count(&arn)),
+            permissions_boundary_usage_count: count(view.account.bounded_users(&arn).len()),
+            arn: Some(arn),
+            ..iam::Policy::default()
+        };
+        match self {
+            Self::Aws(policy) => iam::Policy {
+                policy_id: Some(policy.id.clone()),
+                default_version_id: Some(policy.version.clone()),
+                is_attachable: Some(!policy.is_service_role_policy()),
+                create_date: Some(policy.created),
+                update_date: Some(policy.updated),
+                ..shown
+            },
+            Self::Own(policy) => iam::Policy {
+                policy_id: Some(policy.id.to_string()),
+                default_version_id: Some(format!("v{}", policy.default_version)),
+                is_attachable: Some(true),
+                create_date: Some(policy.created),
+                update_date: Some(policy.updated),
+                ..shown
+            },
+        }
+    }
+
+    /// As GetPolicy shows it: with description and tags.
+    fn full(&self, view: &View<'_>) -> iam::Policy {
+        let shown = self.brief(view);
+        match self {
+            Self::Aws(_) => iam::Policy {
+                tags: Some(Vec::new()),
+                ..shown
+            },
+            Self::Own(policy) => iam::Policy {
+                description: policy.description.clone(),
+                tags: Some(tags::to_wire(&policy.tags)),
+                ..shown
+            },
+        }
+    }
+}
+
+/// The target of an action on a managed policy.
+///
+/// # Errors
+/// `ValidationError` for what is no ARN.
+pub(super) fn policy_target(view: &View<'_>, arn: &str) -> Result<Required, Fault> {
+    parse(arn)?;
+    Ok(Required::one(Target::policy(view, arn)))
+}
+
+/// A document that may become a version of a managed policy.
+///
+/// # Errors
+/// `MalformedPolicyDocument`, `LimitExceeded`.
+pub(super) fn checked_document(document: &str) -> Result<Arc<str>, Fault> {
+    validate(document, Kind::Managed)
+        .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
+    if size_without_whitespace(document) > limits::POLICY_SIZE {
+        return Err(Quota::Named("PolicySize", limits::POLICY_SIZE).into());
+    }
+    Ok(document.into())
+}
+
+/// `iam:CreatePolicy`
+pub(crate) struct CreatePolicy;
+
+impl Action for CreatePolicy {
+    type Shape = iam::CreatePolicy;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let path = input.path.as_deref().unwrap_or("/");
+        let arn = Arn::iam_entity(view.id(), "policy", path, &input.policy_name).to_string();
+        let tags = tags::from_wire(input.tags.as_deref());
+        let create = Target::new(&*arn, &*arn).with_request_tags(tags.clone());
+        let mut targets = vec![create];
+        if !tags.is_empty() {
+            let tag = Target::new(&*arn, &*arn).with_request_tags(tags);
+            targets.push(tag.as_action("iam:TagPolicy"));
+        }
+        Ok(Required::All(targets))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        if view.account.policy(&input.policy_name).is_some() {
+            return Err(Taken::Policy(input.policy_name.clone()).into());
+        }
+        let most = limits::POLICIES_PER_ACCOUNT;
+        if view.account.policies().len() >= most {
+            return Err(Quota::Named("PoliciesPerAccount", most).into());
+        }
+        let document = checked_document(&input.policy_document)?;
+        let policy = Arc::new(CustomerPolicy {
+            id: UniqueId::generate(IdKind::Policy, view.id(), view.entropy),
+            path: input.path.clone().unwrap_or_else(|| "/".to_owned()),
+            name: input.policy_name.clone(),
+            description: input.description.clone(),
+            created: view.now(),
+            updated: view.now(),
+            tags: tags::checked_exact_case(&[], input.tags.as_deref())?,
+            versions: vec![PolicyVersion::new(1, view.now(), document)],
+            default_version: 1,
+            next_version: 2,
+        });
+        let shown = Managed::Own(&policy).brief(view);
+        let output = iam::CreatePolicyOutput {
+            policy: Some(iam::Policy {
+                tags: input.tags.clone(),
+                ..shown
+            }),
+        };
+        Ok(Done::change(output, Change::PutPolicy(policy)))
+    }
+}
+
+/// `iam:GetPolicy`
+pub(crate) struct GetPolicy;
+
+impl Action for GetPolicy {
+    type Shape = iam::GetPolicy;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let policy = Managed::find(view, &input.policy_arn, || Missing::Policy)?;
+        Ok(Done::answer(iam::GetPolicyOutput {
+            policy: Some(policy.full(view)),
+        }))
+    }
+}
+
+/// `iam:ListPolicies`, by name.
+pub(crate) struct ListPolicies;
+
+impl ListPolicies {
+    /// The policies that the filters let through, with their places, in order.
+    fn selected<'a>(
+        view: &View<'a>,
+        input: &Input<Self>,
+        after: Option<&str>,
+    ) -> Vec<(String, Managed<'a>)> {
+        let scope = input.scope.as_deref().unwrap_or(policy_scope_type::ALL);
+        let prefix = input.path_prefix.as_deref().unwrap_or("/");
+        let aws = view.catalogue().by_name().values();
+        let own = view.account.policies().values();
+        let aws = aws
+            .filter(|_| scope != policy_scope_type::LOCAL)
+            .map(|policy| Managed::Aws(policy));
+        let own = own
+            .filter(|_| scope != policy_scope_type::AWS)
+            .map(Managed::Own);
+        let mut found: Vec<_> = aws
+            .chain(own)
+            .filter(|policy| policy.path().starts_with(prefix))
+            .filter(|policy| is_used_as(view, policy, input))
+            .map(|policy| (policy.place(), policy))
+            .filter(|(place, _)| after.is_none_or(|after| place.as_str() > after))
+            .collect();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found
+    }
+}
+
+fn is_used_as(view: &View<'_>, policy: &Managed<'_>, input: &Input<ListPolicies>) -> bool {
+    let attached = || view.account.attachment_count(&policy.arn(view)) > 0;
+    let bounds = || !view.account.bounded_users(&policy.arn(view)).is_empty();
+    let only_attached = input.only_attached.unwrap_or(false);
+    match input.policy_usage_filter.as_deref() {
+        Some(policy_usage_type::PERMISSIONS_POLICY) => attached(),
+        Some(policy_usage_type::PERMISSIONS_BOUNDARY) => bounds(),
+        _ => !only_attached || attached() || bounds(),
+    }
+}
+
+impl Action for ListPolicies {
+    type Shape = iam::ListPolicies;
+    const ACCESS: Access = Access::List;
+
+    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let prefix = input.path_prefix.as_deref().unwrap_or("/");
+        Ok(Required::one(Target::new(
+            "*",
+            format!("policy path {prefix}"),
+        )))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let filter = [
+            input.scope.as_deref().unwrap_or_default(),
+            input.path_prefix.as_deref().unwrap_or_default(),
+            input.policy_usage_filter.as_deref().unwrap_or_default(),
+            if input.only_attached.unwrap_or(false) {
+                "attached"
+            } else {
+                ""
+            },
+        ];
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListPolicies", &filter, marker, input.max_items)?;
+        let selected = Self::selected(view, input, page.after());
+        let (page, marker) = page.take(selected, |(place, _)| place.clone());
+        let policies = page.into_iter().map(|(_, policy)| policy.brief(view));
+        Ok(Done::answer(iam::ListPoliciesOutput {
+            policies: Some(policies.collect()),
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// `iam:DeletePolicy`
+pub(crate) struct DeletePolicy;
+
+impl Action for DeletePolicy {
+    type Shape = iam::DeletePolicy;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let policy = Managed::find(view, &input.policy_arn, || Missing::Policy)?;
+        let policy = policy.own("Cannot delete policies outside your own account.")?;
+        let arn = policy.arn(view.id());
+        let bounded = view.account.bounded_users(arn.as_str());
+        if view.account.attachment_count(arn.as_str()) > 0 || !bounded.is_empty() {
+            return Err(Dependant::PolicyAttached.into());
+        }
+        if policy.versions.len() > 1 {
+            return Err(Dependant::PolicyVersions.into());
+        }
+        Ok(Done::change((), Change::DeletePolicy(policy.id)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

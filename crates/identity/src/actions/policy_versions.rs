@@ -1,0 +1,197 @@
+//! Versions of managed policies: at most five, numbers never used again, one in effect.
+//!
+//! A change of the default version is in effect for everyone it is attached to before it is
+//! answered.
+
+use std::sync::Arc;
+
+use keywright_base::limits;
+use keywright_wire::{iam, percent_encode_document};
+
+use super::policies::{Managed, checked_document, policy_target};
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required},
+    fault::{Dependant, Fault, Missing, Quota},
+    pagination::Page,
+    state::{Change, CustomerPolicy, PolicyVersion},
+    view::View,
+};
+
+const FOREIGN: &str = "Cannot update policies outside your own account.";
+const FOREIGN_VERSION: &str =
+    "Cannot delete policy versions for policies outside your own account.";
+
+/// The number in `v3`; nothing for what no version of ours is called.
+fn number(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.parse().ok()
+}
+
+fn missing(version: &str) -> Missing {
+    Missing::PolicyVersion(version.to_owned())
+}
+
+/// A version of the account's own policy.
+fn version_of<'a>(policy: &'a CustomerPolicy, id: &str) -> Result<&'a PolicyVersion, Fault> {
+    let version = number(id).and_then(|number| policy.version(number));
+    version.ok_or_else(|| missing(id).into())
+}
+
+/// A version as answers show it; lists leave the document out.
+fn to_wire(policy: &CustomerPolicy, version: &PolicyVersion, full: bool) -> iam::PolicyVersion {
+    iam::PolicyVersion {
+        document: full.then(|| percent_encode_document(version.text())),
+        version_id: Some(version.id()),
+        is_default_version: Some(version.number == policy.default_version),
+        create_date: Some(version.created),
+    }
+}
+
+/// `iam:CreatePolicyVersion`
+pub(crate) struct CreatePolicyVersion;
+
+impl Action for CreatePolicyVersion {
+    type Shape = iam::CreatePolicyVersion;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let policy = Managed::find(view, &input.policy_arn, || Missing::Policy)?;
+        let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
+        let document = checked_document(&input.policy_document)?;
+        if policy.versions.len() >= limits::VERSIONS_PER_POLICY {
+            return Err(Quota::PolicyVersions.into());
+        }
+        let version = PolicyVersion::new(policy.next_version, view.now(), document);
+        policy.next_version = policy.next_version.saturating_add(1);
+        policy.updated = view.now();
+        if input.set_as_default.unwrap_or(false) {
+            policy.default_version = version.number;
+        }
+        let output = iam::CreatePolicyVersionOutput {
+            policy_version: Some(to_wire(&policy, &version, false)),
+        };
+        policy.versions.push(version);
+        Ok(Done::change(output, Change::PutPolicy(Arc::new(policy))))
+    }
+}
+
+/// `iam:GetPolicyVersion`
+pub(crate) struct GetPolicyVersion;
+
+impl Action for GetPolicyVersion {
+    type Shape = iam::GetPolicyVersion;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let id = input.version_id.as_str();
+        let version = match Managed::find(view, &input.policy_arn, || missing(id))? {
+            Managed::Own(policy) => to_wire(policy, version_of(policy, id)?, true),
+            Managed::Aws(policy) if policy.version == id => iam::PolicyVersion {
+                document: Some(percent_encode_document(&policy.document)),
+                version_id: Some(policy.version.clone()),
+                is_default_version: Some(true),
+                create_date: Some(policy.updated),
+            },
+            Managed::Aws(_) => return Err(missing(id).into()),
+        };
+        Ok(Done::answer(iam::GetPolicyVersionOutput {
+            policy_version: Some(version),
+        }))
+    }
+}
+
+/// `iam:ListPolicyVersions`, the newest first. Of AWS's policies only the one in effect is known.
+pub(crate) struct ListPolicyVersions;
+
+impl Action for ListPolicyVersions {
+    type Shape = iam::ListPolicyVersions;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let arn = input.policy_arn.as_str();
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListPolicyVersions", &[arn], marker, input.max_items)?;
+        let versions = match Managed::find(view, arn, || Missing::Policy)? {
+            Managed::Own(policy) => {
+                let newest = policy.versions.iter().rev();
+                let versions = newest.map(|version| {
+                    let place = format!("{:010}", u32::MAX - version.number);
+                    (place, to_wire(policy, version, false))
+                });
+                versions.collect()
+            }
+            Managed::Aws(policy) => vec![(
+                policy.version.clone(),
+                iam::PolicyVersion {
+                    document: None,
+                    version_id: Some(policy.version.clone()),
+                    is_default_version: Some(true),
+                    create_date: Some(policy.updated),
+                },
+            )],
+        };
+        let (versions, marker) = page.cut(versions, |(place, _)| place.clone());
+        Ok(Done::answer(iam::ListPolicyVersionsOutput {
+            versions: Some(versions.into_iter().map(|(_, version)| version).collect()),
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// `iam:SetDefaultPolicyVersion`
+pub(crate) struct SetDefaultPolicyVersion;
+
+impl Action for SetDefaultPolicyVersion {
+    type Shape = iam::SetDefaultPolicyVersion;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let id = input.version_id.as_str();
+        let policy = Managed::find(view, &input.policy_arn, || missing(id))?;
+        let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
+        policy.default_version = version_of(&policy, id)?.number;
+        policy.updated = view.now();
+        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+    }
+}
+
+/// `iam:DeletePolicyVersion`
+pub(crate) struct DeletePolicyVersion;
+
+impl Action for DeletePolicyVersion {
+    type Shape = iam::DeletePolicyVersion;
+    const ACCESS: Access = Access::PermissionsManagement;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        policy_target(view, &input.policy_arn)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let id = input.version_id.as_str();
+        let policy = Managed::find(view, &input.policy_arn, || missing(id))?;
+        let mut policy = CustomerPolicy::clone(policy.own(FOREIGN_VERSION)?);
+        let number = version_of(&policy, id)?.number;
+        if number == policy.default_version {
+            return Err(Dependant::DefaultVersion.into());
+        }
+        policy.versions.retain(|version| version.number != number);
+        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+    }
+}
