@@ -20,6 +20,7 @@ mod policy;
 mod principal;
 mod reason;
 mod resource;
+mod simulate;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -38,4 +39,5 @@ pub use lint::{Finding, Position, Severity, lint};
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use reason::{Cause, Layer, Reason, Source};
+pub use simulate::{Outcome, Simulation, simulate};
 pub use validate::{Kind, Violation, validate};

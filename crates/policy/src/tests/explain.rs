@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Policies, Policy, PolicySet,
-    PrincipalRef, Request, Source, context_keys, explain, missing_context_keys, parse,
+    ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Outcome, Policies, Policy,
+    PolicySet, PrincipalRef, Request, Source, context_keys, explain, missing_context_keys, parse,
+    simulate,
 };
 
 const READ: &str = r#"{"Version": "2012-10-17", "Statement": [
@@ -169,4 +170,84 @@ fn keys_of_conditions_and_of_variables() {
     let missing = missing_context_keys(&Policies::new(&set), &request);
     let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
     assert_eq!(missing, BTreeSet::from([all[0], all[1], all[2]]));
+}
+
+/// Words for each layer: what its only statement does to `s3:GetObject`.
+fn stance(word: &str) -> Arc<Policy> {
+    let (effect, action) = match word {
+        "silent" => ("Allow", "ec2:*"),
+        effect => (effect, "s3:*"),
+    };
+    let statement = format!(r#"{{"Effect": "{effect}", "Action": "{action}", "Resource": "*"}}"#);
+    policy(&format!(r#"{{"Statement": {statement}}}"#), word)
+}
+
+#[test]
+fn simulations_say_what_the_api_says() {
+    use Outcome::{Allowed, ExplicitDeny, ImplicitDeny};
+    // Identity, boundary, organization; outcome, who matched, boundary allows, organization allows.
+    let rows = [
+        ("Allow", None, None, Allowed, 1, None, None),
+        ("silent", None, None, ImplicitDeny, 0, None, None),
+        ("Deny", None, None, ExplicitDeny, 1, None, None),
+        ("Allow", Some("Allow"), None, Allowed, 2, Some(true), None),
+        (
+            "Allow",
+            Some("silent"),
+            None,
+            ImplicitDeny,
+            0,
+            Some(false),
+            None,
+        ),
+        (
+            "Allow",
+            Some("Deny"),
+            None,
+            ExplicitDeny,
+            1,
+            Some(false),
+            None,
+        ),
+        ("Allow", None, Some("Allow"), Allowed, 2, None, Some(true)),
+        (
+            "Allow",
+            None,
+            Some("silent"),
+            ImplicitDeny,
+            0,
+            None,
+            Some(false),
+        ),
+        (
+            "Allow",
+            Some("Allow"),
+            Some("Deny"),
+            ExplicitDeny,
+            1,
+            Some(true),
+            Some(false),
+        ),
+    ];
+    for (identity, boundary, organization, outcome, matched, by_boundary, by_organization) in rows {
+        let mut set = PolicySet::new(vec![(Source::Inline, stance(identity))]);
+        set.boundary = boundary.map(stance);
+        if let Some(word) = organization {
+            set = set.with_service_control(vec![vec![(Source::Inline, stance(word))]]);
+        }
+        let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &());
+        let simulation = simulate(&Policies::new(&set), &request);
+        let got = (
+            simulation.outcome,
+            simulation.matched.len(),
+            simulation.allowed_by_boundary,
+            simulation.allowed_by_organizations,
+        );
+        let row = (identity, boundary, organization);
+        assert_eq!(
+            got,
+            (outcome, matched, by_boundary, by_organization),
+            "{row:?}"
+        );
+    }
 }
