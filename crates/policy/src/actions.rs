@@ -117,10 +117,11 @@ impl Catalogue {
         self.actions.get(&name.to_ascii_lowercase())
     }
 
-    /// Whether actions of the service are known.
-    pub fn knows(&self, service: &str) -> bool {
-        let of = |action: &Action| action.service.eq_ignore_ascii_case(service);
-        self.actions.values().any(of)
+    /// The actions of a service in any case, each with its name in lower case.
+    pub(crate) fn of_service(&self, service: &str) -> impl Iterator<Item = (&str, &Action)> {
+        let prefix = format!("{}:", service.to_ascii_lowercase());
+        let from = self.actions.range(prefix.clone()..);
+        from.map_while(move |(name, action)| Some((name.strip_prefix(&*prefix)?, action)))
     }
 
     /// Every resource type.

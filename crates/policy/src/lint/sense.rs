@@ -60,16 +60,12 @@ fn actions(subject: &Subject<'_>) -> Vec<Finding> {
             continue;
         };
         let glob = Glob::new(&name.to_ascii_lowercase());
-        let own = |action: &&crate::Action| action.service.eq_ignore_ascii_case(service);
-        let mut of_service = catalogue.actions().filter(own).peekable();
-        let unknown_service = of_service.peek().is_none();
-        if unknown_service || of_service.any(|a| glob.matches(&a.name.to_ascii_lowercase())) {
+        let mut known = catalogue.of_service(service).peekable();
+        if known.peek().is_none() || known.any(|(name, _)| glob.matches(name)) {
             continue;
         }
-        let nearest = catalogue.actions().filter(own);
-        let nearest = nearest.min_by_key(|action| distance(action.name, name));
-        let hint = match nearest.filter(|action| distance(action.name, name) <= 3) {
-            Some(action) => format!("did you mean {service}:{}?", action.name),
+        let hint = match nearest(service, name) {
+            Some(nearest) => format!("did you mean {service}:{nearest}?"),
             None => "see the actions of the service".to_owned(),
         };
         let about = (Severity::Warning, "no-such-action");
@@ -79,6 +75,20 @@ fn actions(subject: &Subject<'_>) -> Vec<Finding> {
     }
     findings
 }
+
+/// The name of a service's action that is few edits away.
+fn nearest(service: &str, name: &str) -> Option<&'static str> {
+    if name.len() > NAME_BYTES {
+        return None;
+    }
+    let known = Catalogue::built_in().of_service(service);
+    let measured = known.map(|(_, action)| (distance(action.name, name), action.name));
+    let (edits, nearest) = measured.min()?;
+    (edits <= 3).then_some(nearest)
+}
+
+/// Bytes of a name that is worth comparing; the longest action of AWS has 73.
+const NAME_BYTES: usize = 80;
 
 /// The edits between two names, without regard to case.
 fn distance(one: &str, other: &str) -> usize {

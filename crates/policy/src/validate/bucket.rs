@@ -160,10 +160,8 @@ impl Reach {
         }
         let glob = Glob::new(&name.to_lowercase());
         let mut reach = Self::default();
-        let of_s3 = Catalogue::built_in()
-            .actions()
-            .filter(|a| a.service == "s3");
-        for action in of_s3.filter(|a| glob.matches(&a.name.to_ascii_lowercase())) {
+        let of_s3 = Catalogue::built_in().of_service("s3");
+        for (_, action) in of_s3.filter(|(name, _)| glob.matches(name)) {
             reach.bucket |= action.is_on("bucket");
             reach.objects |= action.is_on("object");
         }
