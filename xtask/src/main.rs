@@ -5,6 +5,7 @@
 
 mod codegen;
 mod fuzz;
+mod measure;
 mod simulate;
 mod test;
 mod tidy;
@@ -31,6 +32,12 @@ enum Chore {
     Tidy,
     /// Run everything that must hold before a change lands
     Test,
+    /// Measure the built server beside a bare one (docs/performance.md)
+    #[command(disable_help_flag = true)]
+    Load(measure::Args),
+    /// Kill the built server under load and hold it to what it acknowledged
+    #[command(disable_help_flag = true)]
+    Crash(measure::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,5 +47,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Simulate(args) => simulate::run(&args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),
+        Chore::Load(args) => measure::run("load", &args),
+        Chore::Crash(args) => measure::run("crash", &args),
     }
 }

@@ -1,0 +1,231 @@
+//! `cargo xtask crash`: kills the server at random moments under a load of writes and holds what it
+//! finds after each restart to what was acknowledged before.
+//!
+//! What it protects: everything acknowledged is there, nothing is half there, and the server starts
+//! by itself. SIGKILL leaves the system's page cache in place, so this shows order and atomicity,
+//! not what a disk does when the power goes.
+
+mod chance;
+mod model;
+mod verify;
+mod worker;
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use keywright_base::Entropy;
+use keywright_objects::INLINE_BYTES;
+use keywright_server::SystemEntropy;
+use keywright_store::{contract::Ledger, sqlite::Sqlite};
+
+use self::{chance::Chance, model::Model, verify::Reader, worker::BUCKET};
+use crate::{
+    client::Connection,
+    installation::{self, Running, fresh_folder},
+    requests::{self, Key},
+};
+
+/// Clients that write at the same time.
+const CLIENTS: usize = 8;
+/// The server lives this long, or less, under load: milliseconds.
+const LIFE_MS: u64 = 600;
+
+/// `crash`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How often the server is killed
+    #[arg(long, default_value_t = 50)]
+    rounds: u32,
+    /// Repeats the choices (not the timing) of an earlier run
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Runs every round.
+///
+/// # Errors
+/// The first violation, with its evidence; the data folder stays.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let seed = args.seed.unwrap_or_else(random);
+    say(&format!("seed {seed}"))?;
+    let mut experiment = Experiment::new(fresh_folder("crash")?.join("data"), seed)?;
+    let mut commits = 0;
+    for round in 1..=args.rounds {
+        let outcome = experiment.round();
+        commits += outcome.with_context(|| {
+            let data = experiment.data.display();
+            format!("round {round} of seed {seed}; the data folder is {data}")
+        })?;
+    }
+    let objects = experiment.puts();
+    say(&format!(
+        "{} kills, {commits} acknowledged IAM commits, {objects} objects: \
+         everything acknowledged is there, nothing is half there",
+        args.rounds
+    ))
+}
+
+/// The server under test and what its clients believe.
+struct Experiment {
+    data: PathBuf,
+    root: Key,
+    server: Running,
+    models: Vec<Model>,
+    chance: Chance,
+    /// The account's version when the clients begin.
+    version: u64,
+}
+
+impl Experiment {
+    fn new(data: PathBuf, seed: u64) -> anyhow::Result<Self> {
+        let mut server = Running::serve(&data)?;
+        let root = installation::root(&data)?;
+        make_bucket(&server, &root)?;
+        server.kill()?;
+        let version = version(&data)?;
+        let mut chance = Chance::new(seed);
+        let models = (0..CLIENTS).map(|client| Model::new(client, chance.next()));
+        Ok(Self {
+            models: models.collect(),
+            server: Running::serve(&data)?,
+            data,
+            root,
+            chance,
+            version,
+        })
+    }
+
+    /// Loads, kills, restarts, verifies; the number of acknowledged commits.
+    fn round(&mut self) -> anyhow::Result<u64> {
+        let life_ms = self.chance.below(LIFE_MS);
+        load_and_kill(&mut self.server, &mut self.models, &self.root, life_ms)?;
+        let acknowledged = self.check_version()?;
+        self.server = Running::serve(&self.data).context("it does not start again")?;
+        let mut reader = Reader::new(self.server.address, &self.root)?;
+        for model in &mut self.models {
+            let client = model.client;
+            reader
+                .check(model)
+                .with_context(|| format!("client {client}"))?;
+            model.commits = 0;
+        }
+        check_files(&self.data, &self.models)?;
+        Ok(acknowledged)
+    }
+
+    /// The account's version must have grown by one for each commit.
+    fn check_version(&mut self) -> anyhow::Result<u64> {
+        let now = version(&self.data)?;
+        let acknowledged: u64 = self.models.iter().map(|model| model.commits).sum();
+        let steps = self
+            .models
+            .iter()
+            .filter_map(|model| model.under_way.as_ref());
+        let under_way = steps.filter(|step| step.commits()).count();
+        let most = acknowledged + u64::try_from(under_way)?;
+        let was = std::mem::replace(&mut self.version, now);
+        ensure!(
+            (was + acknowledged..=was + most).contains(&now),
+            "the account went from version {was} to {now} with {acknowledged} acknowledged \
+             commits and {under_way} under way"
+        );
+        Ok(acknowledged)
+    }
+
+    fn puts(&self) -> usize {
+        self.models.iter().map(|model| model.objects.len()).sum()
+    }
+}
+
+fn load_and_kill(
+    server: &mut Running,
+    models: &mut [Model],
+    root: &Key,
+    life_ms: u64,
+) -> anyhow::Result<()> {
+    let address = server.address;
+    thread::scope(|scope| {
+        let work = |model| scope.spawn(move || worker::work(model, address, root));
+        let clients: Vec<_> = models.iter_mut().map(work).collect();
+        live(Duration::from_millis(life_ms));
+        server.kill()?;
+        for client in clients {
+            match client.join() {
+                Ok(outcome) => outcome?,
+                Err(_) => bail!("a client panicked"),
+            }
+        }
+        Ok(())
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the random moment of death is the experiment"
+)]
+fn live(life: Duration) {
+    thread::sleep(life);
+}
+
+/// The version of the one account, read from a copy so that the server's own start recovers the
+/// database.
+fn version(data: &Path) -> anyhow::Result<u64> {
+    let copy = fresh_folder("crash-copy")?;
+    for file in ["keywright.db", "keywright.db-wal"] {
+        if data.join(file).exists() {
+            fs::copy(data.join(file), copy.join(file))?;
+        }
+    }
+    let store = Sqlite::open(&copy.join("keywright.db"))?;
+    let accounts = store.accounts()?;
+    Ok(accounts.last().context("no account")?.1)
+}
+
+/// After a start no file is in the making, and there are as many files as large objects.
+fn check_files(data: &Path, models: &[Model]) -> anyhow::Result<()> {
+    let (mut drafts, mut blobs) = (0, 0);
+    for shelf in fs::read_dir(data.join("objects"))? {
+        let shelf = shelf?;
+        let files = fs::read_dir(shelf.path())?.count();
+        *(if shelf.file_name() == "tmp" {
+            &mut drafts
+        } else {
+            &mut blobs
+        }) += files;
+    }
+    ensure!(drafts == 0, "{drafts} files in the making were left behind");
+    let objects = models.iter().flat_map(|model| model.objects.values());
+    let large = objects
+        .filter(|content| content.bytes().len() > INLINE_BYTES)
+        .count();
+    ensure!(
+        blobs == large,
+        "{blobs} files for {large} objects that have one"
+    );
+    Ok(())
+}
+
+fn make_bucket(server: &Running, root: &Key) -> anyhow::Result<()> {
+    let request = requests::s3(server.address, root, ("PUT", &format!("/{BUCKET}")), b"")?;
+    let mut connection = Connection::open(server.address)?;
+    let reply = connection.exchange(&request)?;
+    ensure!(reply.status == 200, "no bucket: {}", reply.shown());
+    Ok(())
+}
+
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    SystemEntropy.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    Ok(writeln!(out, "{line}")?)
+}

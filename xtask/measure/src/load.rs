@@ -1,0 +1,260 @@
+//! `cargo xtask load`: rates and latencies of the built server, each beside a bare HTTP server that
+//! returns the same bytes, or beside one flush each, in the same run.
+//!
+//! What it protects is the comparison: every lane is driven by the same threads with requests that
+//! were signed before, in slices that alternate, and its ratio is the median of neighbouring
+//! slices. It judges nothing: a missed target is printed, not an error.
+
+mod clients;
+mod drive;
+mod seed;
+mod table;
+
+use std::{fs, sync::Arc, time::Duration};
+
+use anyhow::{Context, ensure};
+
+use self::{
+    clients::{Flushing, Repeating, Rotating},
+    drive::{Client, Driven, Lane, drive},
+    seed::Seeded,
+    table::{Figure, Report, Row},
+};
+use crate::{
+    client::Connection,
+    installation::{Running, fresh_folder},
+    requests::{self, Key},
+};
+
+/// Connections to every server.
+const CLIENTS: usize = 64;
+/// Requests that each client has signed; with many users each is signed by another one's key.
+const SIGNED: usize = 64;
+/// Users of the small installation; each durable client needs one of its own.
+const FEW: usize = 10;
+/// Starts that are timed.
+const STARTS: usize = 5;
+/// Bytes of the record of a flush: about a user's record with two keys.
+const RECORD_BYTES: usize = 700;
+
+/// `load`
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Seconds that each server is driven with each work
+    #[arg(long, default_value_t = 6)]
+    seconds: u64,
+    /// Users of the large installation; a new number is seeded first
+    #[arg(long, default_value_t = 100_000)]
+    users: usize,
+}
+
+/// A request by the key that signs it.
+type Make<'a> = &'a dyn Fn(&Running, &Key) -> anyhow::Result<Vec<u8>>;
+
+/// An installation that runs.
+struct Installed {
+    server: Running,
+    keys: Vec<Key>,
+}
+
+/// Runs every work and prints the report.
+///
+/// # Errors
+/// When a server does not start or does not answer as it should.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let each = Duration::from_secs(args.seconds);
+    let mut report = Report::default();
+    let many = many(args.users, &mut report)?;
+    let few = install(seed::folder(FEW)?)?;
+    identity(&few, &many, each, &mut report)?;
+    let memory = to_mb(many.server.resident()?);
+    let name = format!("resident MB after load with {} users", args.users);
+    report.figures.push(Figure::below(&name, memory, 200.0));
+    drop(many);
+    one_work(&few, each, "GetUser", &get_user, &mut report)?;
+    one_work(&few, each, "S3 GET of 1 KiB", &get_object, &mut report)?;
+    drop(few);
+    durable(each, &mut report)?;
+    report.print(args.json)
+}
+
+fn install(seeded: Seeded) -> anyhow::Result<Installed> {
+    Ok(Installed {
+        server: Running::serve(&seeded.data)?,
+        keys: seeded.keys,
+    })
+}
+
+/// The large installation; its start and memory go into the report.
+fn many(users: usize, report: &mut Report) -> anyhow::Result<Installed> {
+    let seeded = seed::folder(users)?;
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        starts.push(Running::serve(&seeded.data)?.started.as_secs_f64());
+    }
+    starts.sort_unstable_by(f64::total_cmp);
+    let median = starts.get(STARTS / 2).copied().unwrap_or_default();
+    let installed = install(seeded)?;
+    let resident = to_mb(installed.server.resident()?);
+    let name = format!("seconds to start with {users} users");
+    report.figures.push(Figure::below(&name, median, 1.0));
+    let name = format!("resident MB after the start with {users} users");
+    report.figures.push(Figure::below(&name, resident, 200.0));
+    Ok(installed)
+}
+
+fn to_mb(bytes: u64) -> f64 {
+    Duration::from_micros(bytes).as_secs_f64()
+}
+
+/// GetCallerIdentity with few and with many users beside the bare server.
+fn identity(
+    few: &Installed,
+    many: &Installed,
+    each: Duration,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let bare = bare(few, &who_am_i)?;
+    let lanes = vec![
+        lane(few, &few.server, &who_am_i)?,
+        lane(many, &many.server, &who_am_i)?,
+        lane(few, &bare, &who_am_i)?,
+    ];
+    let [by_few, by_many, by_bare] = driven(drive(lanes, each)?)?;
+    let (users_few, users_many) = (few.keys.len(), many.keys.len());
+    let (ratio_few, ratio_many) = (by_few.ratio_to(&by_bare), by_many.ratio_to(&by_bare));
+    let work = |users| format!("GetCallerIdentity, {users} users");
+    let row = |work: &str, driven| Row::new(work, CLIENTS, driven);
+    report
+        .rows
+        .push(row(&work(users_few), &by_few).beside(ratio_few));
+    report
+        .rows
+        .push(row(&work(users_many), &by_many).beside(ratio_many));
+    report
+        .rows
+        .push(row("  bare hyper, the same bytes", &by_bare));
+    let name = "GetCallerIdentity to bare hyper";
+    report.figures.push(Figure::at_least(name, ratio_few, 0.7));
+    let name = format!("GetCallerIdentity with {users_many} users to {users_few}");
+    let ratio = by_many.ratio_to(&by_few);
+    report.figures.push(Figure::at_least(&name, ratio, 0.9));
+    Ok(())
+}
+
+/// One work beside the bare server.
+fn one_work(
+    on: &Installed,
+    each: Duration,
+    name: &str,
+    make: Make<'_>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    if name.starts_with("S3") {
+        put_object(on)?;
+    }
+    let bare = bare(on, make)?;
+    let lanes = vec![lane(on, &on.server, make)?, lane(on, &bare, make)?];
+    let [by_server, by_bare] = driven(drive(lanes, each)?)?;
+    let row = Row::new(name, CLIENTS, &by_server);
+    report.rows.push(row.beside(by_server.ratio_to(&by_bare)));
+    let row = Row::new("  bare hyper, the same bytes", CLIENTS, &by_bare);
+    report.rows.push(row);
+    Ok(())
+}
+
+/// Durable writes beside one flush each.
+fn durable(each: Duration, report: &mut Report) -> anyhow::Result<()> {
+    let on = install(seed::folder(CLIENTS)?)?;
+    let mut clients: Vec<Box<dyn Client>> = Vec::new();
+    for key in &on.keys {
+        clients.push(Box::new(Rotating::new(on.server.address, key.clone())?));
+    }
+    let flushed = fresh_folder("flushed")?.join("records");
+    let flushing: Box<dyn Client> = Box::new(Flushing::new(&flushed, RECORD_BYTES)?);
+    let lanes = vec![
+        Lane {
+            server: Some(&on.server),
+            clients,
+        },
+        Lane {
+            server: None,
+            clients: vec![flushing],
+        },
+    ];
+    let [by_server, by_flush] = driven(drive(lanes, each)?)?;
+    let ratio = by_server.ratio_to(&by_flush);
+    let row = Row::new(
+        "CreateAccessKey, DeleteAccessKey in turn",
+        CLIENTS,
+        &by_server,
+    );
+    report.rows.push(row.beside(ratio));
+    let row = Row::new("  write and flush of as many bytes each", 1, &by_flush);
+    report.rows.push(row);
+    let name = "durable writes at 64 clients to one flush each";
+    report.figures.push(Figure::at_least(name, ratio, 20.0));
+    Ok(())
+}
+
+fn driven<const N: usize>(lanes: Vec<Driven>) -> anyhow::Result<[Driven; N]> {
+    let lanes = lanes.try_into();
+    lanes.map_err(|_| anyhow::anyhow!("not as many lanes as servers"))
+}
+
+/// Clients of `to` that send the requests of an installation's keys.
+fn lane<'a>(on: &Installed, to: &'a Running, make: Make<'_>) -> anyhow::Result<Lane<'a>> {
+    let mut clients: Vec<Box<dyn Client>> = Vec::new();
+    // Spread over all keys.
+    let stride = (on.keys.len() / (CLIENTS * SIGNED)).max(1);
+    let mut keys = on.keys.iter().step_by(stride).cycle();
+    for _ in 0..CLIENTS {
+        let signed = keys.by_ref().take(SIGNED).map(|key| make(&on.server, key));
+        let signed = signed.collect::<Result<Vec<_>, _>>()?;
+        let connection = Connection::open(to.address)?;
+        clients.push(Box::new(Repeating::new(connection, Arc::new(signed))));
+    }
+    Ok(Lane {
+        server: Some(to),
+        clients,
+    })
+}
+
+/// A bare server that returns what the server answers now.
+fn bare(on: &Installed, make: Make<'_>) -> anyhow::Result<Running> {
+    let key = on.keys.first().context("no keys")?;
+    let mut connection = Connection::open(on.server.address)?;
+    let reply = connection.exchange(&make(&on.server, key)?)?;
+    ensure!(reply.status == 200, "not answered: {}", reply.shown());
+    let path = fresh_folder("recorded")?.join("answer");
+    fs::File::create(&path)?;
+    let recorded = [reply.head, reply.body].concat();
+    keywright_store::durable::replace(&path, &recorded)?;
+    Running::bare(&path)
+}
+
+fn who_am_i(server: &Running, key: &Key) -> anyhow::Result<Vec<u8>> {
+    requests::query(server.address, key, ("sts", "GetCallerIdentity"), &[])
+}
+
+fn get_user(server: &Running, key: &Key) -> anyhow::Result<Vec<u8>> {
+    requests::query(server.address, key, ("iam", "GetUser"), &[])
+}
+
+fn get_object(server: &Running, key: &Key) -> anyhow::Result<Vec<u8>> {
+    requests::s3(server.address, key, ("GET", "/measured/object"), b"")
+}
+
+fn put_object(on: &Installed) -> anyhow::Result<()> {
+    let key = on.keys.first().context("no keys")?;
+    let mut connection = Connection::open(on.server.address)?;
+    for (path, body) in [("/measured", &[][..]), ("/measured/object", &[b'o'; 1024])] {
+        let request = requests::s3(on.server.address, key, ("PUT", path), body)?;
+        let reply = connection.exchange(&request)?;
+        ensure!(reply.status == 200, "not put: {}", reply.shown());
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The kinds of clients: one that repeats signed requests, one that makes and deletes access keys,
+//! and one that writes and flushes a file.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context, ensure};
+
+use super::drive::Client;
+use crate::{
+    client::Connection,
+    requests::{self, Key},
+};
+
+/// Repeats requests that were signed before, one after another.
+pub(super) struct Repeating {
+    connection: Connection,
+    requests: Arc<Vec<Vec<u8>>>,
+    next: usize,
+}
+
+impl Repeating {
+    pub(super) fn new(connection: Connection, requests: Arc<Vec<Vec<u8>>>) -> Self {
+        Self {
+            connection,
+            requests,
+            next: 0,
+        }
+    }
+}
+
+impl Client for Repeating {
+    fn step(&mut self) -> anyhow::Result<()> {
+        let request = self.requests.get(self.next).context("no requests")?;
+        self.next = (self.next + 1) % self.requests.len();
+        let reply = self.connection.exchange(request)?;
+        ensure!(reply.status == 200, "not answered: {}", reply.shown());
+        Ok(())
+    }
+
+    fn warm_up_steps(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+/// Creates a second access key of its own user and deletes it, in turn. A step is one of the two.
+pub(super) struct Rotating {
+    connection: Connection,
+    address: std::net::SocketAddr,
+    key: Key,
+    create: Vec<u8>,
+    made: Option<String>,
+}
+
+impl Rotating {
+    pub(super) fn new(address: std::net::SocketAddr, key: Key) -> anyhow::Result<Self> {
+        Ok(Self {
+            connection: Connection::open(address)?,
+            address,
+            create: requests::query(address, &key, ("iam", "CreateAccessKey"), &[])?,
+            key,
+            made: None,
+        })
+    }
+}
+
+impl Client for Rotating {
+    fn step(&mut self) -> anyhow::Result<()> {
+        let Some(id) = self.made.take() else {
+            let reply = self.connection.exchange(&self.create)?;
+            ensure!(reply.status == 200, "not created: {}", reply.shown());
+            let id = reply
+                .element("AccessKeyId")
+                .context("no key in the answer")?;
+            self.made = Some(id.to_owned());
+            return Ok(());
+        };
+        let parameters = [("AccessKeyId", id.as_str())];
+        let action = ("iam", "DeleteAccessKey");
+        let delete = requests::query(self.address, &self.key, action, &parameters)?;
+        let reply = self.connection.exchange(&delete)?;
+        ensure!(reply.status == 200, "not deleted: {}", reply.shown());
+        Ok(())
+    }
+
+    fn warm_up_steps(&self) -> usize {
+        2
+    }
+}
+
+/// Appends a record to a file and flushes it: what one durable write costs without any server.
+pub(super) struct Flushing {
+    file: File,
+    record: Vec<u8>,
+}
+
+impl Flushing {
+    pub(super) fn new(path: &Path, bytes: usize) -> anyhow::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self {
+            file,
+            record: vec![b'k'; bytes],
+        })
+    }
+}
+
+impl Client for Flushing {
+    fn step(&mut self) -> anyhow::Result<()> {
+        self.file.write_all(&self.record)?;
+        self.file.sync_data()?;
+        Ok(())
+    }
+
+    fn warm_up_steps(&self) -> usize {
+        8
+    }
+}

@@ -1,0 +1,172 @@
+//! Data folders with many users, made once through the identity crate itself and then kept beside
+//! the binaries; a run works on a copy.
+//!
+//! Every user has one access key, a tag and two attached policies. An account holds at most 5,000
+//! users, as on AWS, so many users are many accounts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+use keywright_base::{
+    AccessKeyId, AccountId, Clock, Entropy, IdKind, Secret, Timestamp, UniqueId, limits,
+};
+use keywright_identity::{
+    Identity,
+    service::Parts,
+    state::{AccessKey, Change, Grants, KeyMaterial, KeyStatus, Tag, User},
+    vault::{KEY_BYTES, Purpose, Sealed, Vault},
+};
+use keywright_server::{SystemClock, SystemEntropy};
+use keywright_store::{contract::Store, durable, sqlite::Sqlite};
+
+use crate::{
+    installation::{binaries, fresh_folder},
+    requests::Key,
+};
+
+/// Part of the folder's name; another one makes every seed anew.
+const FORM: u32 = 1;
+const POLICIES: [&str; 2] = [
+    "arn:aws:iam::aws:policy/IAMFullAccess",
+    "arn:aws:iam::aws:policy/AmazonS3FullAccess",
+];
+/// One line for each user: key id, space, secret.
+const KEYS: &str = "seed.keys";
+
+/// A data folder to run on, and the keys of its users.
+pub(crate) struct Seeded {
+    /// The folder.
+    pub(crate) data: PathBuf,
+    /// One key for each user.
+    pub(crate) keys: Vec<Key>,
+}
+
+/// A fresh copy of the data folder with so many users.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn folder(users: usize) -> anyhow::Result<Seeded> {
+    let name = format!("seed-{FORM}-{users}");
+    let kept = binaries()?.join("measure").join(&name);
+    if !kept.exists() {
+        let unfinished = fresh_folder(&format!("{name}.unfinished"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
+        runtime.block_on(make(&unfinished, users))?;
+        drop(runtime);
+        fs::rename(&unfinished, &kept)?;
+    }
+    let data = fresh_folder(&format!("data-{users}"))?;
+    for entry in fs::read_dir(&kept)? {
+        let entry = entry?;
+        fs::copy(entry.path(), data.join(entry.file_name()))?;
+    }
+    let keys = fs::read_to_string(kept.join(KEYS))?;
+    let key = |line: &str| {
+        let (id, secret) = line.split_once(' ')?;
+        Some(Key {
+            id: id.to_owned(),
+            secret: Secret::new(secret.to_owned()),
+        })
+    };
+    let keys: Option<Vec<Key>> = keys.lines().map(key).collect();
+    Ok(Seeded {
+        data,
+        keys: keys.context("a damaged seed; remove its folder")?,
+    })
+}
+
+async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
+    let mut master = vec![0; KEY_BYTES];
+    SystemEntropy.fill(&mut master);
+    durable::create_new(&folder.join("master.key"), &master)?;
+    let master_key = Secret::new(master);
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.join("keywright.db"))?);
+    let identity = Identity::open(Parts {
+        store: Arc::clone(&store),
+        master_key: master_key.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    });
+    let identity = identity.await?;
+    let vault = unlock(&*store, &master_key)?;
+    let mut lines = String::new();
+    let mut first = 0;
+    while first < users {
+        let end = users.min(first + limits::USERS_PER_ACCOUNT);
+        let number = first / limits::USERS_PER_ACCOUNT;
+        let account = AccountId::new(100_000_000_000 + u64::try_from(number)?)?;
+        let keep = |_: &_| Ok(());
+        identity.create_account(account, keep).await?;
+        let cell = identity.ledger().account(account).context("no account")?;
+        let mut changes = Vec::new();
+        for number in first..end {
+            let (user, secret) = user(account, number, &vault)?;
+            let id = user.keys.first().context("no key")?.id;
+            lines.push_str(&format!("{id} {}\n", secret.expose()));
+            changes.push(Change::PutUser(Arc::new(user)));
+        }
+        let compute = |_: &_| Ok::<_, std::convert::Infallible>(((), changes));
+        match identity.ledger().write(&cell, compute).await? {
+            Ok(()) => first = end,
+        }
+    }
+    durable::create_new(&folder.join(KEYS), lines.as_bytes())?;
+    Ok(())
+}
+
+/// The installation's vault, from its stored data key.
+fn unlock(store: &dyn Store, master_key: &Secret<Vec<u8>>) -> anyhow::Result<Vault> {
+    let mut sealed = None;
+    store.load(AccountId::INSTALLATION, &mut |record| {
+        sealed = Some(Sealed::from_bytes(&record.body));
+    })?;
+    Ok(Vault::unlock(master_key, &sealed.context("no data key")?)?)
+}
+
+fn user(
+    account: AccountId,
+    number: usize,
+    vault: &Vault,
+) -> anyhow::Result<(User, Secret<String>)> {
+    let created = now();
+    let id = AccessKeyId::generate(account, &SystemEntropy);
+    let secret = Secret::new(format!("load/{id}/{number:014}"));
+    let place = (Purpose::AccessKey, id.as_str());
+    let sealed = vault.seal(place, secret.expose().as_bytes(), &SystemEntropy)?;
+    let key = AccessKey {
+        id,
+        status: KeyStatus::Active,
+        created,
+        replay: None,
+        material: Arc::new(KeyMaterial::new(sealed)),
+    };
+    let tag = Tag {
+        key: "team".to_owned(),
+        value: format!("team-{}", number % 100),
+    };
+    let user = User {
+        id: UniqueId::generate(IdKind::User, account, &SystemEntropy),
+        path: "/".to_owned(),
+        name: format!("user-{number:06}"),
+        created,
+        tags: vec![tag],
+        keys: vec![key],
+        login: None,
+        grants: Grants {
+            inline: Vec::new(),
+            attached: POLICIES.map(Arc::from).to_vec(),
+        },
+        boundary: None,
+        groups: Vec::new(),
+        effective: None.into(),
+    };
+    Ok((user, secret))
+}
+
+fn now() -> Timestamp {
+    SystemClock.now().truncate_to_secs()
+}

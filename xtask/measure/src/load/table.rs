@@ -1,0 +1,122 @@
+//! What a run found, for people and for machines.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::drive::Driven;
+
+/// A run.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    /// The works, in order.
+    pub(super) rows: Vec<Row>,
+    /// The figures that are not rates.
+    pub(super) figures: Vec<Figure>,
+}
+
+/// One work on one server.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    work: String,
+    clients: usize,
+    rate: f64,
+    p50_us: u32,
+    p99_us: u32,
+    /// To the bare server, or for durable writes to one flush each.
+    ratio: Option<f64>,
+    /// Processor time of the server for one request.
+    server_us: Option<f64>,
+}
+
+/// A figure with the most that it should be, or the least.
+#[derive(Debug, Serialize)]
+pub(super) struct Figure {
+    name: String,
+    value: f64,
+    target: String,
+    reached: bool,
+}
+
+impl Row {
+    pub(super) fn new(work: &str, clients: usize, driven: &Driven) -> Self {
+        let server_us = driven.processor_micros();
+        Self {
+            work: work.to_owned(),
+            clients,
+            rate: driven.rate(),
+            p50_us: driven.percentile(50),
+            p99_us: driven.percentile(99),
+            ratio: None,
+            server_us: (server_us > 0.0).then_some(server_us),
+        }
+    }
+
+    pub(super) fn beside(mut self, ratio: f64) -> Self {
+        self.ratio = Some(ratio);
+        self
+    }
+}
+
+impl Figure {
+    pub(super) fn at_least(name: &str, value: f64, least: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            value,
+            target: format!(">= {least}"),
+            reached: value >= least,
+        }
+    }
+
+    pub(super) fn below(name: &str, value: f64, most: f64) -> Self {
+        Self {
+            name: name.to_owned(),
+            value,
+            target: format!("< {most}"),
+            reached: value < most,
+        }
+    }
+}
+
+impl Report {
+    /// Writes it to standard output.
+    ///
+    /// # Errors
+    /// When nobody reads.
+    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        if json {
+            serde_json::to_writer_pretty(&mut out, self)?;
+            writeln!(out)?;
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "{:<44} {:>7} {:>9} {:>8} {:>8} {:>7} {:>10}",
+            "work", "clients", "rate/s", "p50 µs", "p99 µs", "ratio", "server µs"
+        )?;
+        let shown = |value: Option<f64>, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+        };
+        for row in &self.rows {
+            writeln!(
+                out,
+                "{:<44} {:>7} {:>9.0} {:>8} {:>8} {:>7} {:>10}",
+                row.work,
+                row.clients,
+                row.rate,
+                row.p50_us,
+                row.p99_us,
+                shown(row.ratio, 2),
+                shown(row.server_us, 1),
+            )?;
+        }
+        writeln!(out)?;
+        for figure in &self.figures {
+            let (name, value, target) = (&figure.name, figure.value, &figure.target);
+            let verdict = if figure.reached { "reached" } else { "MISSED" };
+            writeln!(out, "{name:<60} {value:>9.2}  {target:<8} {verdict}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! Drives the built server: how fast it is, and what a crash under load leaves behind.
+//!
+//! A table of contents. `cargo xtask load` and `cargo xtask crash` build this and the server for
+//! release and run it; it is a package of its own so that the other chores build without the
+//! server.
+
+mod bare;
+mod client;
+mod crash;
+mod installation;
+mod load;
+mod requests;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the built server.
+#[derive(Parser)]
+#[command(name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Measure rates and latencies beside a bare HTTP server
+    Load(load::Args),
+    /// Kill the server under load, again and again, and hold it to what it acknowledged
+    Crash(crash::Args),
+    /// Answer every request with the bytes of a file
+    #[command(hide = true)]
+    Bare(bare::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Load(args) => load::run(&args),
+        Chore::Crash(args) => crash::run(&args),
+        Chore::Bare(args) => bare::run(&args),
+    }
+}
