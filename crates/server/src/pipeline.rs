@@ -87,11 +87,7 @@ impl Pipeline {
     fn request_id(&self) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
-        let number = u128::from_be_bytes(bytes);
-        let number = number & !(0xf << 76) & !(0x3 << 62) | 4 << 76 | 2 << 62;
-        let (a, b, c) = (number >> 96, number >> 80 & 0xffff, number >> 64 & 0xffff);
-        let (d, e) = (number >> 48 & 0xffff, number & 0xffff_ffff_ffff);
-        format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+        uuid(bytes)
     }
 
     /// Counts an attempt with an inactive key; other refusals leave no trace.
@@ -107,6 +103,23 @@ impl Pipeline {
             self.identity.usage().note_attempt(key, attempt, facts.now);
         }
     }
+}
+
+/// A version 4 UUID of random bytes. Every answer has one, so it is written digit by digit: the
+/// formatting machinery took 4 % of a request.
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.into_iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for nibble in [byte >> 4, byte & 0x0f] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    text
 }
 
 /// What the request's head says, for conditions and records.
@@ -167,7 +180,18 @@ mod tests {
     use http::Request;
     use keywright_wire::Service;
 
-    use super::{FORM, Route, route};
+    use super::{FORM, Route, route, uuid};
+
+    #[test]
+    fn request_ids_are_random_uuids() {
+        for (byte, expected) in [
+            (0x00, "00000000-0000-4000-8000-000000000000"),
+            (0x5a, "5a5a5a5a-5a5a-4a5a-9a5a-5a5a5a5a5a5a"),
+            (0xff, "ffffffff-ffff-4fff-bfff-ffffffffffff"),
+        ] {
+            assert_eq!(uuid([byte; 16]), expected);
+        }
+    }
 
     #[test]
     fn the_scope_decides_and_then_the_looks() {

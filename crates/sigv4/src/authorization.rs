@@ -3,7 +3,9 @@
 //! It protects "exactly one": two signatures, or a part given twice, are refused rather than chosen
 //! from. It does not judge the pieces.
 
-use http::{header, request::Parts};
+use std::borrow::Cow;
+
+use http::{HeaderValue, header, request::Parts};
 
 use crate::{
     ALGORITHM, Dialect, Fault, Form, MissingParams,
@@ -36,7 +38,7 @@ impl Claim {
             (Some(_), Some(_)) => Err(Fault::TwoMechanisms),
             (Some(_), None) if second.is_some() => Err(Fault::TwoMechanisms),
             (Some(header), None) => {
-                let text = String::from_utf8_lossy(header.as_bytes());
+                let text = text(header);
                 Self::from_header(parts, text.trim())
             }
             (None, Some(algorithm)) => Self::from_query(query, algorithm, dialect),
@@ -169,7 +171,16 @@ fn single_header(parts: &Parts, name: &str) -> Result<Option<String>, Fault> {
     if second.is_some() {
         return Err(repeated(Form::Header, name));
     }
-    Ok(first.map(|value| String::from_utf8_lossy(value.as_bytes().trim_ascii()).into_owned()))
+    Ok(first.map(|value| text(value).trim_ascii().to_owned()))
+}
+
+/// A header's text; bytes that are not UTF-8 become U+FFFD. What is ASCII, and so almost every
+/// header, is not searched for them.
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    match value.to_str() {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()),
+    }
 }
 
 fn repeated(form: Form, name: &str) -> Fault {

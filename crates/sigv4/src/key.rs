@@ -107,6 +107,13 @@ pub(crate) fn bytes32(digest: &[u8]) -> [u8; 32] {
     bytes
 }
 
+/// Lower-case hex.
+pub(crate) fn hex_text(hash: &[u8; 32]) -> String {
+    let mut text = Vec::with_capacity(64);
+    push_hex(&mut text, hash);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// Appends lower-case hex.
 pub(crate) fn push_hex(out: &mut Vec<u8>, hash: &[u8; 32]) {
     let mut text = [0; 64];

@@ -211,7 +211,10 @@ impl Presented {
 pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let credential = match headers.get(http::header::AUTHORIZATION) {
         Some(header) => {
-            let (_, rest) = header.to_str().ok()?.split_once("Credential=")?;
+            let text = header.to_str().ok()?;
+            // As clients write it; other forms are searched.
+            let usual = text.strip_prefix("AWS4-HMAC-SHA256 Credential=");
+            let rest = usual.or_else(|| Some(text.split_once("Credential=")?.1))?;
             rest.split([',', ' ']).next()?.to_owned()
         }
         None => decode(Query::read(uri.query()?).value("X-Amz-Credential")?).ok()?,

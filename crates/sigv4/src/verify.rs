@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use crate::{
     ALGORITHM, Form, Mode, Payload, Presented, Scope, SigningKey, canonical,
-    key::{push_hex, sha256},
+    key::{hex_text, push_hex, sha256},
 };
 
 /// Proof that a signature held, for one request. Not `Clone`, not constructible elsewhere.
@@ -101,7 +101,7 @@ impl Presented {
         }
         match (given, self.payload) {
             (PayloadHash::Of(hash), _) | (PayloadHash::Declared, Payload::Sha256(hash)) => {
-                Some(Cow::Owned(hex::encode(hash)))
+                Some(Cow::Owned(hex_text(&hash)))
             }
             (PayloadHash::Declared, _) => None,
         }

@@ -20,17 +20,24 @@ pub enum ErrorKind {
 pub fn answer<O: Encode>(operation: &Operation, output: &O, request_id: &str) -> String {
     let mut xml = Xml::default();
     let (name, namespace) = (operation.name, operation.service.namespace());
-    xml.raw(&format!("<{name}Response xmlns=\"{namespace}\">"));
+    for part in ["<", name, "Response xmlns=\"", namespace, "\">"] {
+        xml.raw(part);
+    }
     if operation.has_output {
-        let result = format!("{name}Result");
-        xml.open(&result);
+        for part in ["<", name, "Result>"] {
+            xml.raw(part);
+        }
         output.encode(&mut xml);
-        xml.close(&result);
+        for part in ["</", name, "Result>"] {
+            xml.raw(part);
+        }
     }
     xml.open("ResponseMetadata");
     xml.element("RequestId", request_id);
     xml.close("ResponseMetadata");
-    xml.close(&format!("{name}Response"));
+    for part in ["</", name, "Response>"] {
+        xml.raw(part);
+    }
     xml.finish()
 }
 

@@ -111,6 +111,10 @@ impl Form {
 }
 
 fn decode(text: &[u8]) -> Result<String, Malformed> {
+    let bad = |_| Malformed::new("A parameter is not valid UTF-8");
+    if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return String::from_utf8(text.to_vec()).map_err(bad);
+    }
     // The library leaves what is no escape as it stands; a signature over such a body proves
     // nothing about what was meant.
     let mut escapes = text.split(|byte| *byte == b'%').skip(1);
@@ -123,7 +127,7 @@ fn decode(text: &[u8]) -> Result<String, Malformed> {
         .map(|b| if *b == b'+' { b' ' } else { *b })
         .collect();
     let bytes: Vec<u8> = percent_decode(&spaced).collect();
-    String::from_utf8(bytes).map_err(|_| Malformed::new("A parameter is not valid UTF-8"))
+    String::from_utf8(bytes).map_err(bad)
 }
 
 const fn hex(byte: u8) -> bool {

@@ -4,10 +4,20 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use keywright_base::{Secret, Timestamp};
 
+/// Bytes that an answer gets before it grows; most are smaller.
+const CAPACITY: usize = 1024;
+
 /// XML that is being written.
-#[derive(Default)]
 pub struct Xml {
     text: String,
+}
+
+impl Default for Xml {
+    fn default() -> Self {
+        Self {
+            text: String::with_capacity(CAPACITY),
+        }
+    }
 }
 
 impl std::fmt::Debug for Xml {
@@ -46,6 +56,12 @@ impl Xml {
 
     /// Escapes markup; what XML 1.0 cannot carry at all becomes U+FFFD.
     fn escape(&mut self, text: &str) {
+        // Almost every text is plain ASCII and goes out as it is.
+        let plain = |byte: u8| (b' '..0x7f).contains(&byte) && !b"&<>\"".contains(&byte);
+        if text.bytes().all(plain) {
+            self.text.push_str(text);
+            return;
+        }
         for c in text.chars() {
             match c {
                 '&' => self.text.push_str("&amp;"),
