@@ -1,20 +1,21 @@
 //! Names that are unique without regard to case, as IAM's are, while their spelling is kept.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// A name folded for comparison: ASCII lower case, which is all that IAM's name pattern
 /// (`[\w+=,.@-]`, ASCII) can vary in. The stored spelling lives with the entity, not here.
+/// Clones share the text: an account's indexes hold a name many times.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FoldedName(Box<str>);
+pub struct FoldedName(Arc<str>);
 
 impl FoldedName {
     /// Folds a name as given by a caller or as stored.
     pub fn new(name: &str) -> Self {
-        Self(name.to_ascii_lowercase().into_boxed_str())
+        Self(name.to_ascii_lowercase().into())
     }
 
     /// The folded text.
-    pub const fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -9,6 +9,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use arc_swap::ArcSwap;
@@ -48,18 +49,16 @@ impl std::fmt::Debug for Ledger {
 }
 
 impl Ledger {
-    /// Loads every account. Blocking; for the start.
+    /// Loads every account, several at a time. Blocking; for the start.
     ///
     /// # Errors
     /// [`LedgerError`] when the store cannot be read or has a record that this program cannot.
     pub fn load(store: Arc<dyn Store>) -> Result<Self, LedgerError> {
-        let mut accounts = HashMap::new();
-        for (id, version) in store.accounts()? {
-            if id != AccountId::INSTALLATION {
-                let account = load_account(&*store, id, version)?;
-                accounts.insert(id, Arc::new(AccountCell::new(account)));
-            }
-        }
+        let mut listed = store.accounts()?;
+        listed.retain(|(id, _)| *id != AccountId::INSTALLATION);
+        let loaded = load_accounts(&*store, &listed)?;
+        let cell = |account: Account| (account.id(), Arc::new(AccountCell::new(account)));
+        let accounts: HashMap<_, _> = loaded.into_iter().map(cell).collect();
         Ok(Self {
             store,
             accounts: ArcSwap::from_pointee(accounts),
@@ -314,10 +313,36 @@ impl AccountCell {
     }
 }
 
+/// Shares the accounts out among as many threads as there are processors.
+fn load_accounts(
+    store: &dyn Store,
+    listed: &[(AccountId, u64)],
+) -> Result<Vec<Account>, LedgerError> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = listed.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        let load = |share: &[(AccountId, u64)]| {
+            let accounts = share.iter();
+            let accounts = accounts.map(|(id, version)| load_account(store, *id, *version));
+            accounts.collect::<Result<Vec<_>, _>>()
+        };
+        let shares = listed.chunks(share);
+        let threads: Vec<_> = shares
+            .map(|share| scope.spawn(move || load(share)))
+            .collect();
+        let mut loaded = Vec::with_capacity(listed.len());
+        for thread in threads {
+            let stopped = |_| StoreError::Unavailable("an account was not loaded".to_owned());
+            loaded.extend(thread.join().map_err(stopped)??);
+        }
+        Ok(loaded)
+    })
+}
+
 fn load_account(store: &dyn Store, id: AccountId, version: u64) -> Result<Account, LedgerError> {
     let mut account = Account::empty(id, Timestamp::default());
-    let mut failure = None;
-    store.load(id, &mut |record| match record::decode(&record) {
+    let (mut failure, mut arns) = (None, record::Arns::new());
+    store.load(id, &mut |record| match record::decode(&record, &mut arns) {
         Ok(change) => account.load(std::slice::from_ref(&change), version),
         Err(error) => failure = Some(error),
     })?;

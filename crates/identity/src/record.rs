@@ -5,7 +5,7 @@
 //! own types, so that the two can change apart. Secrets are in it only sealed, passwords only
 //! hashed.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::Timestamp;
@@ -56,14 +56,28 @@ pub(crate) fn encode(change: &Change) -> Result<Write, RecordError> {
     }
 }
 
+/// The ARNs that were read, each held once: many users have the same policies.
+pub(crate) type Arns = HashSet<Arc<str>>;
+
+fn shared(arns: &mut Arns, arn: &str) -> Arc<str> {
+    if let Some(known) = arns.get(arn) {
+        return Arc::clone(known);
+    }
+    let new: Arc<str> = arn.into();
+    arns.insert(Arc::clone(&new));
+    new
+}
+
 /// The change that loading a record amounts to.
 ///
 /// # Errors
 /// [`RecordError`] for an unknown kind or a body that does not parse.
-pub(crate) fn decode(record: &Record) -> Result<Change, RecordError> {
+pub(crate) fn decode(record: &Record, arns: &mut Arns) -> Result<Change, RecordError> {
     Ok(match record.kind.as_str() {
-        "user" => Change::PutUser(Arc::new(read::<UserRecord>(record)?.restore(record)?)),
-        "group" => Change::PutGroup(Arc::new(read::<GroupRecord>(record)?.restore(record)?)),
+        "user" => Change::PutUser(Arc::new(read::<UserRecord>(record)?.restore(record, arns)?)),
+        "group" => Change::PutGroup(Arc::new(
+            read::<GroupRecord>(record)?.restore(record, arns)?,
+        )),
         "policy" => Change::PutPolicy(Arc::new(read::<PolicyRecord>(record)?.restore(record)?)),
         "root" => Change::PutRoot(Arc::new(read::<RootRecord>(record)?.restore(record)?)),
         "settings" => Change::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore())),
@@ -241,14 +255,14 @@ impl From<&Grants> for GrantsRecord {
 }
 
 impl GrantsRecord {
-    fn restore(self) -> Grants {
+    fn restore(self, arns: &mut Arns) -> Grants {
         let inline = self
             .inline
             .into_iter()
             .map(|(name, text)| InlinePolicy::new(name, text.into()));
         Grants {
             inline: inline.collect(),
-            attached: self.attached.into_iter().map(Arc::from).collect(),
+            attached: self.attached.iter().map(|arn| shared(arns, arn)).collect(),
         }
     }
 }
@@ -291,7 +305,7 @@ impl From<&User> for UserRecord {
 }
 
 impl UserRecord {
-    fn restore(self, record: &Record) -> Result<User, RecordError> {
+    fn restore(self, record: &Record, arns: &mut Arns) -> Result<User, RecordError> {
         Ok(User {
             id: id(record, &self.id)?,
             path: self.path,
@@ -300,8 +314,8 @@ impl UserRecord {
             tags: restore_tags(self.tags),
             keys: restore_keys(self.keys, record)?,
             login: self.login.map(LoginRecord::restore),
-            grants: self.grants.restore(),
-            boundary: self.boundary.map(Arc::from),
+            grants: self.grants.restore(arns),
+            boundary: self.boundary.map(|arn| shared(arns, &arn)),
             groups: self
                 .groups
                 .iter()
@@ -335,13 +349,13 @@ impl From<&Group> for GroupRecord {
 }
 
 impl GroupRecord {
-    fn restore(self, record: &Record) -> Result<Group, RecordError> {
+    fn restore(self, record: &Record, arns: &mut Arns) -> Result<Group, RecordError> {
         Ok(Group {
             id: id(record, &self.id)?,
             path: self.path,
             name: self.name,
             created: at(self.created),
-            grants: self.grants.restore(),
+            grants: self.grants.restore(arns),
         })
     }
 }
