@@ -257,7 +257,7 @@ impl Room {
 }
 
 /// Bytes of the longest action that can be asked for. AWS's longest has 73.
-const ACTION_BYTES: usize = 256;
+const ACTION_BYTES: usize = 128;
 
 /// Takes a request apart; `None` when its action or resource has no known form.
 pub(crate) fn query<'a>(request: &'a Request<'_>, room: &'a mut Room) -> Option<Query<'a>> {

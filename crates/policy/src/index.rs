@@ -61,6 +61,11 @@ impl<'a> Hashed<'a> {
     }
 }
 
+/// The bit of a hash, from its highest bits, which the last byte has stirred too.
+const fn bit(hash: u64) -> u64 {
+    1 << (hash >> 58)
+}
+
 /// An owned [`Hashed`], ordered by hash and then by text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Word {
@@ -84,6 +89,8 @@ impl Word {
 /// The statements of a policy by their actions.
 #[derive(Debug, Clone)]
 pub(crate) struct Index {
+    /// A bit for each service's hash: most policies are not about the service, and say so here.
+    mask: u64,
     /// Ascending.
     services: Box<[(Word, Slot)]>,
     /// Statements for every action.
@@ -129,9 +136,8 @@ impl Index {
         if !all(&self.always) {
             return;
         }
-        let find = |(word, _): &(Word, Slot)| word.compare(action.service);
-        let slot = self.services.binary_search_by(find).ok();
-        if let Some((_, slot)) = slot.and_then(|at| self.services.get(at))
+        if self.mask & bit(action.service.hash) != 0
+            && let Some(slot) = self.slot(action.service)
             && !slot.each(action.name, &mut all)
         {
             return;
@@ -142,6 +148,12 @@ impl Index {
                 return;
             }
         }
+    }
+
+    fn slot(&self, service: Hashed<'_>) -> Option<&Slot> {
+        let find = |(word, _): &(Word, Slot)| word.compare(service);
+        let at = self.services.binary_search_by(find).ok()?;
+        self.services.get(at).map(|(_, slot)| slot)
     }
 
     /// Whether the action selects any statement.
@@ -240,8 +252,11 @@ impl Builder {
     /// The index.
     pub(crate) fn build(mut self) -> Index {
         self.always.dedup();
+        let hashes = self.services.keys().map(|word| bit(word.hash));
+        let mask = hashes.fold(0, |mask, bit| mask | bit);
         let slots = self.services.into_iter().map(|(w, d)| (w, d.build()));
         Index {
+            mask,
             services: slots.collect(),
             always: self.always.into(),
             others: self.others.into(),

@@ -91,7 +91,7 @@ pub(crate) fn walk<'a>(
 ) -> Result<(), Cause> {
     let caller = query.env.principal;
     let set = policies.principal;
-    if binds_resource_control(query) {
+    if !policies.resource_control.is_empty() && binds_resource_control(query) {
         for_levels(policies.resource_control, Layer::ResourceControl, &mut ask)?;
     }
     if binds_service_control(caller) {
