@@ -4,6 +4,7 @@
 //! but the choice.
 
 mod codegen;
+mod e2e;
 mod fuzz;
 mod measure;
 mod simulate;
@@ -24,6 +25,8 @@ struct Cli {
 enum Chore {
     /// Generate the wire shapes from models/, or check that they are fresh
     Codegen(codegen::Args),
+    /// Test the built binary with the AWS CLI, boto3 and the JavaScript SDK
+    E2e(e2e::Args),
     /// Fuzz what reads untrusted bytes
     Fuzz(fuzz::Args),
     /// Try rotations in the simulated world
@@ -43,6 +46,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Codegen(args) => codegen::run(&args),
+        Chore::E2e(args) => e2e::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Simulate(args) => simulate::run(&args),
         Chore::Tidy => tidy::run(),

@@ -1,0 +1,1 @@
+"""What the black-box tests need: the server, its clients, requests signed by hand."""

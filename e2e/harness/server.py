@@ -1,0 +1,98 @@
+"""A Keywright server as a person starts it: the built binary, a data folder, a free port.
+
+The server is known only by what it prints and answers. It is stopped by its own handle with
+SIGTERM and must then exit with 0; nothing here looks into its data folder but for the root
+credentials, which it tells people to read.
+"""
+
+import configparser
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+LISTENS = re.compile(r"Keywright serves IAM, STS and S3 at (http://127\.0\.0\.1:\d+)$")
+ACCOUNT = re.compile(r"Account (\d{12}): (\d+) users, (\d+) access keys$")
+# The last line of a greeting, at the first start and at later ones.
+GREETED = re.compile(r"\s*aws sts get-caller-identity$|Data: ")
+STOP_SECONDS = 40
+
+
+class Credentials(NamedTuple):
+    """An access key as botocore's signers take it."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+class Server:
+    """A running server; use it in a `with` block."""
+
+    def __init__(self, data_dir: Path, log: Path):
+        """Starts it and reads its greeting."""
+        self.data_dir = data_dir
+        self._log = log.open("ab")
+        self._process = subprocess.Popen(
+            [
+                os.environ["KEYWRIGHT_BINARY"],
+                "serve",
+                "--data-dir",
+                str(data_dir),
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=data_dir.parent,
+            text=True,
+        )
+        self.greeting = []
+        for line in self._process.stdout:
+            self.greeting.append(line.rstrip("\n"))
+            if GREETED.match(line):
+                break
+        assert self.greeting, f"the server did not start: {log.read_text()}"
+        self.endpoint = LISTENS.match(self.greeting[0])[1]
+        account, users, keys = ACCOUNT.match(self.greeting[1]).groups()
+        self.account, self.users, self.keys = account, int(users), int(keys)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    @property
+    def host(self) -> str:
+        """Address and port, for a raw connection."""
+        return self.endpoint.removeprefix("http://")
+
+    @property
+    def root(self) -> Credentials:
+        """The root user's key, from the file that the greeting names."""
+        file = configparser.ConfigParser()
+        assert file.read(self.data_dir / "root.credentials")
+        profile = file["keywright-root"]
+        return Credentials(profile["aws_access_key_id"], profile["aws_secret_access_key"])
+
+    def memory_peak(self) -> int:
+        """The most memory that the process has had resident, in bytes."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+    def stop(self):
+        """Asks it to stop; it must leave by itself and say that all is well."""
+        if self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(STOP_SECONDS)
+        finally:
+            self._process.kill()
+            self._process.stdout.close()
+            self._log.close()
+        assert code == 0, f"the server exited with {code}"

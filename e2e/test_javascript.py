@@ -1,0 +1,58 @@
+"""The story with the JavaScript SDK, as npm has it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+SECONDS = 100
+NO_SUCH_TOKEN = "The security token included in the request is invalid."
+
+
+def test_the_story(server, name):
+    root = {"accessKeyId": server.root.access_key, "secretAccessKey": server.root.secret_key}
+    told = {"endpoint": server.endpoint, "root": root, "user": name, "bucket": name}
+    done = subprocess.run(
+        ["node", Path(__file__).with_name("story.mjs")],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    denied = (
+        f"User: arn:aws:iam::{server.account}:user/{name} is not authorized to perform: "
+        f"iam:ListUsers on resource: arn:aws:iam::{server.account}:user/ because no "
+        "identity-based policy allows the iam:ListUsers action"
+    )
+    unknown = "The AWS Access Key Id you provided does not exist in our records."
+    assert steps == [
+        {"step": "create user", "status": 200},
+        {"step": "attach", "status": 200},
+        {"step": "first key", "status": 200},
+        {"step": "bucket", "status": 200},
+        {"step": "put", "status": 200},
+        {"step": "get", "status": 200, "body": "hello"},
+        {"step": "second key", "status": 200},
+        {"step": "deactivate", "status": 200},
+        {"step": "old on S3", "status": 403, "code": "InvalidAccessKeyId", "message": unknown},
+        {
+            "step": "old on STS",
+            "status": 403,
+            "code": "InvalidClientTokenId",
+            "message": NO_SUCH_TOKEN,
+        },
+        {
+            "step": "old on IAM",
+            "status": 403,
+            "code": "InvalidClientTokenId",
+            "message": NO_SUCH_TOKEN,
+        },
+        {"step": "new on S3", "status": 200, "body": "hello"},
+        {"step": "denied", "status": 403, "code": "AccessDenied", "message": denied},
+        {"step": "delete key", "status": 200},
+        {"step": "delete object", "status": 204},
+        {"step": "delete bucket", "status": 204},
+    ]

@@ -1,0 +1,134 @@
+//! `cargo xtask e2e`: the built binary against the clients that people already have.
+//!
+//! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
+//! clients from the public registries into `target/e2e`, once for each content of the pins, and
+//! runs pytest. Nothing is installed outside the target folder.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, bail, ensure};
+
+/// What to run.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Args {
+    /// Everyday sizes: 1 GiB, 1,000 files
+    #[arg(long)]
+    long: bool,
+    /// More words for pytest, for example `-k story`
+    #[arg(last = true)]
+    pytest: Vec<String>,
+}
+
+/// Builds, installs, runs.
+///
+/// # Errors
+/// What is missing, or that tests failed.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = std::path::absolute(target)?;
+    execute(Command::new("cargo").args(["build", "-p", "keywright"]))?;
+    let folder = target.join("e2e");
+    fs::create_dir_all(&folder)?;
+    let python = python(&folder)?;
+    let node = node(&folder)?;
+    let mut pytest = Command::new(python);
+    pytest
+        .args(["-m", "pytest", "-q"])
+        .args(&args.pytest)
+        .current_dir("e2e")
+        .env("KEYWRIGHT_BINARY", target.join("debug/keywright"))
+        .env("KEYWRIGHT_NODE_MODULES", node)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    if args.long {
+        pytest.env("KEYWRIGHT_E2E_LONG", "1");
+    }
+    execute(&mut pytest)
+}
+
+fn execute(command: &mut Command) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {program}; is it installed?"))?;
+    ensure!(status.success(), "failed: {program} {status}");
+    Ok(())
+}
+
+/// A virtual environment with the pinned packages; its interpreter.
+fn python(folder: &Path) -> anyhow::Result<PathBuf> {
+    let home = folder.join("python");
+    let interpreter = home.join("bin/python");
+    installed(&home, &["e2e/requirements.txt"], || {
+        let made = Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(&home)
+            .status();
+        match made {
+            Ok(status) if status.success() => {}
+            Ok(_) => bail!("python3 has no venv; on Debian: apt install python3-venv"),
+            Err(_) => bail!("python3 is missing; the end-to-end tests need it"),
+        }
+        execute(
+            Command::new(&interpreter)
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--disable-pip-version-check",
+                ])
+                .args(["--requirement", "e2e/requirements.txt"]),
+        )
+    })?;
+    Ok(interpreter)
+}
+
+/// The pinned packages of the JavaScript SDK; their folder.
+fn node(folder: &Path) -> anyhow::Result<PathBuf> {
+    let home = folder.join("node");
+    installed(
+        &home,
+        &["e2e/package.json", "e2e/package-lock.json"],
+        || {
+            fs::create_dir_all(&home)?;
+            for pins in ["package.json", "package-lock.json"] {
+                fs::copy(Path::new("e2e").join(pins), home.join(pins))?;
+            }
+            if Command::new("npm").arg("--version").output().is_err() {
+                bail!("node and npm are missing; the end-to-end tests need them");
+            }
+            execute(
+                Command::new("npm")
+                    .args(["ci", "--silent", "--no-audit", "--no-fund"])
+                    .current_dir(&home),
+            )
+        },
+    )?;
+    Ok(home.join("node_modules"))
+}
+
+/// Installs into a folder unless it was installed from these very pins.
+fn installed(
+    home: &Path,
+    pins: &[&str],
+    install: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut wanted = String::new();
+    for pin in pins {
+        wanted.push_str(&fs::read_to_string(pin)?);
+    }
+    let marker = home.join("installed-from");
+    if fs::read_to_string(&marker).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    if home.exists() {
+        fs::remove_dir_all(home)?;
+    }
+    install()?;
+    fs::write(marker, wanted)?;
+    Ok(())
+}
