@@ -41,7 +41,12 @@ def alive(server):
         (f"Action=CreateUser&{VERSION}&UserName=a%20b".encode(), "ValidationError"),
         (f"Action=CreateUser&{VERSION}&UserName={'a' * 65}".encode(), "ValidationError"),
         (f"Action=TagUser&{VERSION}&UserName=a&Tags=x".encode(), "MalformedInput"),
-        (b"&".join([f"Action=ListUsers&{VERSION}".encode()] + [b"a%d=1" % n for n in range(20000)]), "MalformedInput"),
+        (
+            b"&".join(
+                [f"Action=ListUsers&{VERSION}".encode()] + [b"a%d=1" % n for n in range(20000)]
+            ),
+            "MalformedInput",
+        ),
         (b"\x00\xff\xfe", "MalformedInput"),
     ],
 )
@@ -51,7 +56,14 @@ def test_forms(server, body, code):
 
 @pytest.mark.parametrize(
     "document",
-    ["[" * 10_000 + "]" * 10_000, '{"a":' * 10_000 + "1" + "}" * 10_000, "{", "null", '{"Statement":[]}', "\U0001f600"],
+    [
+        "[" * 10_000 + "]" * 10_000,
+        '{"a":' * 10_000 + "1" + "}" * 10_000,
+        "{",
+        "null",
+        '{"Statement":[]}',
+        "\U0001f600",
+    ],
 )
 def test_policy_documents(server, root, name, document):
     with pytest.raises(root.iam.exceptions.ClientError) as refused:

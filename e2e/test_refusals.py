@@ -10,7 +10,11 @@ from harness.clients import Credentials, key_of
 from harness.wire import Connection, form, minutes_from_now, presign, send, sign
 
 UNKNOWN = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-NO_SUCH_TOKEN = (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+NO_SUCH_TOKEN = (
+    403,
+    "InvalidClientTokenId",
+    "The security token included in the request is invalid.",
+)
 NO_SUCH_KEY = (
     403,
     "InvalidAccessKeyId",
@@ -45,7 +49,10 @@ def test_no_credentials(server):
 
 def test_unknown_key(server):
     assert send(server, sign(identity(server), UNKNOWN, "sts")).error("sts") == NO_SUCH_TOKEN
-    assert send(server, sign(form(server, "iam", "ListUsers"), UNKNOWN, "iam")).error("iam") == NO_SUCH_TOKEN
+    assert (
+        send(server, sign(form(server, "iam", "ListUsers"), UNKNOWN, "iam")).error("iam")
+        == NO_SUCH_TOKEN
+    )
     refused = send(server, sign(buckets(server), UNKNOWN, "s3"))
     assert refused.error("s3") == NO_SUCH_KEY
     assert refused.element("AWSAccessKeyId") == UNKNOWN.access_key
@@ -60,7 +67,9 @@ def test_wrong_secret(server):
     assert refused.element("StringToSign").startswith("AWS4-HMAC-SHA256\n")
 
 
-def test_a_key_is_refused_from_the_next_request_on_over_an_open_connection(server, root, new_user, name):
+def test_a_key_is_refused_from_the_next_request_on_over_an_open_connection(
+    server, root, new_user, name
+):
     key = new_user("AmazonS3FullAccess")
     with Connection(server) as connection:
         assert connection.send(sign(identity(server), key, "sts")).status == 200
@@ -77,9 +86,15 @@ def test_a_key_is_refused_from_the_next_request_on_over_an_open_connection(serve
 @pytest.mark.parametrize("minutes", [-16, 16])
 def test_dates_that_are_off(server, minutes):
     at = minutes_from_now(minutes)
-    status, code, text = send(server, sign(identity(server), server.root, "sts", at=at)).error("sts")
+    status, code, text = send(server, sign(identity(server), server.root, "sts", at=at)).error(
+        "sts"
+    )
     assert (status, code) == (403, "SignatureDoesNotMatch")
-    words = "Signature expired: {} is now earlier than" if minutes < 0 else "Signature not yet current: {} is still later than"
+    words = (
+        "Signature expired: {} is now earlier than"
+        if minutes < 0
+        else "Signature not yet current: {} is still later than"
+    )
     assert text.startswith(words.format(stamp(at)))
     assert text.endswith("- 15 min.)" if minutes < 0 else "+ 15 min.)")
     refused = send(server, sign(buckets(server), server.root, "s3", at=at))

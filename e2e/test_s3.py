@@ -58,6 +58,8 @@ def test_sync_of_many_files_and_back(cli, bucket, tmp_path, long):
     for name in names:
         (there / name).parent.mkdir(parents=True, exist_ok=True)
         (there / name).write_text(name * 10)
+        # Older than what is stored now, whose time has no fraction of a second.
+        os.utime(there / name, (1_700_000_000, 1_700_000_000))
     cli("s3", "sync", "--no-progress", str(there), f"s3://{bucket}")
     assert cli("s3", "sync", "--no-progress", str(there), f"s3://{bucket}") == "", "all is there"
     cli("s3", "sync", "--no-progress", f"s3://{bucket}", str(back))
@@ -97,11 +99,17 @@ def test_objects(root, bucket):
 def test_conditions(root, bucket):
     s3, of = root.s3, {"Bucket": bucket, "Key": "k"}
     first = s3.put_object(**of, Body=b"one", IfNoneMatch="*")["ETag"]
-    assert refused(lambda: s3.put_object(**of, Body=b"two", IfNoneMatch="*")) == (412, "PreconditionFailed")
+    assert refused(lambda: s3.put_object(**of, Body=b"two", IfNoneMatch="*")) == (
+        412,
+        "PreconditionFailed",
+    )
     assert refused(lambda: s3.get_object(**of, IfNoneMatch=first))[0] == 304
     assert refused(lambda: s3.get_object(**of, IfMatch='"0"')) == (412, "PreconditionFailed")
     second = s3.put_object(**of, Body=b"two", IfMatch=first)["ETag"]
-    assert refused(lambda: s3.put_object(**of, Body=b"three", IfMatch=first)) == (412, "PreconditionFailed")
+    assert refused(lambda: s3.put_object(**of, Body=b"three", IfMatch=first)) == (
+        412,
+        "PreconditionFailed",
+    )
     assert s3.get_object(**of, IfMatch=second)["Body"].read() == b"two"
 
 
@@ -111,7 +119,9 @@ def test_listings(root, bucket):
     for key in keys:
         s3.put_object(Bucket=bucket, Key=key, Body=b"")
     for operation in ("list_objects_v2", "list_objects"):
-        pages = s3.get_paginator(operation).paginate(Bucket=bucket, PaginationConfig={"PageSize": 3})
+        pages = s3.get_paginator(operation).paginate(
+            Bucket=bucket, PaginationConfig={"PageSize": 3}
+        )
         assert [found["Key"] for page in pages for found in page["Contents"]] == keys
         listed = getattr(s3, operation)(Bucket=bucket, Delimiter="/")
         assert [common["Prefix"] for common in listed["CommonPrefixes"]] == ["a/", "b/"]
@@ -130,7 +140,10 @@ def test_parts(root, bucket):
     ]
     listed = s3.list_parts(**upload)["Parts"]
     assert [(part["PartNumber"], part["Size"]) for part in listed] == [(1, 5 * MIB), (2, 4)]
-    assert refused(lambda: s3.get_object(**of)) == (404, "NoSuchKey"), "not there before it is whole"
+    assert refused(lambda: s3.get_object(**of)) == (
+        404,
+        "NoSuchKey",
+    ), "not there before it is whole"
     turned = {"Parts": parts[::-1]}
     wrong = refused(lambda: s3.complete_multipart_upload(**upload, MultipartUpload=turned))
     assert wrong[1] == "InvalidPartOrder"

@@ -112,6 +112,10 @@ fn node(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Installs into a folder unless it was installed from these very pins.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a mark of what was installed, neither state nor secret"
+)]
 fn installed(
     home: &Path,
     pins: &[&str],

@@ -121,7 +121,7 @@ impl Algorithm {
         }
     }
 
-    const fn crc(self) -> Option<CrcAlgorithm> {
+    pub(crate) const fn crc(self) -> Option<CrcAlgorithm> {
         match self {
             Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
             Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),

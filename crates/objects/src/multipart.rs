@@ -186,13 +186,15 @@ impl Objects {
             return Err(Fault::PartNumberOutside(number));
         }
         let claimed = !matches!(claims.value, ClaimedValue::None);
-        if let Some(actual) = claims.algorithm.filter(|_| claimed)
-            && upload.algorithm != Some(actual)
-        {
-            let expected = upload.algorithm;
-            return Err(ChecksumFault::OtherAlgorithm { expected, actual }.into());
+        let claimed = claims.algorithm.filter(|_| claimed);
+        match (upload.algorithm, claimed) {
+            (Some(expected), Some(actual)) if expected != actual => {
+                return Err(ChecksumFault::OtherAlgorithm { expected, actual }.into());
+            }
+            (Some(expected), _) => claims.algorithm = Some(expected),
+            // Today's clients send one by default, even for an upload that named none.
+            (None, claimed) => claims.algorithm = claimed,
         }
-        claims.algorithm = upload.algorithm;
         let taken = ingest(&self.blobs, body, claims, false).await?;
         let Content::Blobs(pieces) = &taken.content else {
             return Err(Fault::Internal("a part stayed inline".into()));
@@ -362,8 +364,12 @@ impl Objects {
                 computed: size,
             });
         }
-        let algorithm = upload.algorithm.unwrap_or(Algorithm::Crc64Nvme);
-        let kind = upload.kind.unwrap_or(Kind::FullObject);
+        let algorithm = common_algorithm(upload, parts)?;
+        let kind = match upload.kind {
+            Some(kind) => kind,
+            None if algorithm.crc().is_some() => Kind::FullObject,
+            None => Kind::Composite,
+        };
         let sums: Vec<_> = parts
             .iter()
             .map(|part| (part.checksum.value.as_str(), part.piece.size))
@@ -381,6 +387,17 @@ impl Objects {
             multipart: true,
             content: Content::Blobs(parts.iter().map(|part| part.piece).collect()),
         })
+    }
+}
+
+/// The upload's algorithm; if it named none, the one that all its parts came with.
+fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<Algorithm, Fault> {
+    let first = parts.first().map(|part| part.checksum.algorithm);
+    let expected = upload.algorithm.or(first).unwrap_or(Algorithm::Crc64Nvme);
+    let mut actual = parts.iter().map(|part| part.checksum.algorithm);
+    match actual.find(|actual| *actual != expected) {
+        Some(actual) => Err(ChecksumFault::OtherAlgorithm { expected, actual }.into()),
+        None => Ok(expected),
     }
 }
 

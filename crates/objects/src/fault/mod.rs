@@ -323,7 +323,7 @@ pub enum ChecksumFault {
     #[error("expected {expected:?}")]
     OtherAlgorithm {
         /// The upload's algorithm.
-        expected: Option<Algorithm>,
+        expected: Algorithm,
         /// The part's algorithm.
         actual: Algorithm,
     },

@@ -256,7 +256,7 @@ fn checksums() {
         ),
         (
             C::OtherAlgorithm {
-                expected: Some(Crc32c),
+                expected: Crc32c,
                 actual: Crc32,
             },
             "400 InvalidRequest: Checksum Type mismatch occurred, expected checksum Type: crc32c, actual checksum Type: crc32",

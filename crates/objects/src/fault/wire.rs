@@ -508,7 +508,7 @@ fn checksum(fault: &ChecksumFault) -> Answer {
         ),
         ChecksumFault::OtherAlgorithm { expected, actual } => invalid(format!(
             "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-            expected.map_or("null", crate::digest::Algorithm::lower),
+            expected.lower(),
             actual.lower()
         )),
         ChecksumFault::Incompatible { kind, algorithm } => invalid(format!(
