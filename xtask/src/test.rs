@@ -42,6 +42,10 @@ const STEPS: &[&[&str]] = &[
         "warnings",
     ],
     &["cargo", "test", "--workspace"],
+    &["cargo", "xtask", "e2e"],
+    // Bounded here; at length by their own commands.
+    &["cargo", "xtask", "fuzz", "--seconds", "60"],
+    &["cargo", "xtask", "crash", "--rounds", "10"],
 ];
 
 #[expect(clippy::print_stdout, reason = "a chore's progress")]

@@ -280,6 +280,11 @@ impl Answer {
         }
     }
 
+    /// The code of the error, if it is one.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.result.as_ref().err().map(|error| error.code)
+    }
+
     /// Asserts the code and the message of a refusal.
     #[track_caller]
     pub(crate) fn refused(&self, code: &str, message: &str) {

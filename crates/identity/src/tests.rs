@@ -50,3 +50,43 @@ fn temporary_credentials_end_on_time() {
         "The security token included in the request is expired",
     );
 }
+
+/// Each row mends one more thing than the row above it, so it shows what is looked at first.
+#[test]
+fn the_order_of_refusals() {
+    let bench = Bench::new();
+    let nobody = bench.user("nobody", &[]);
+    let admin = bench.user("admin", &["AdministratorAccess"]);
+    let wrong = Keys {
+        secret: Secret::new("not the secret".to_owned()),
+        ..admin.clone()
+    };
+    let unknown = Keys {
+        id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        ..wrong.clone()
+    };
+    let invalid = "Action=AttachUserPolicy&UserName=a+b&PolicyArn=x";
+    let missing = "Action=AttachUserPolicy&UserName=gone\
+                   &PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
+    for (keys, form, code) in [
+        (&unknown, "Action=Nothing", "InvalidClientTokenId"),
+        (&wrong, "Action=Nothing", "SignatureDoesNotMatch"),
+        (&nobody, "Action=Nothing", "InvalidAction"),
+        (&nobody, "Action=CreateRole", "NotImplemented"),
+        (&nobody, "Action=ListUsers&MaxItems=x", "MalformedInput"),
+        (&nobody, invalid, "ValidationError"),
+        (&nobody, missing, "AccessDenied"),
+        (&admin, missing, "NoSuchEntity"),
+        (
+            &admin,
+            "Action=CreateUser&UserName=NOBODY",
+            "EntityAlreadyExists",
+        ),
+    ] {
+        assert_eq!(bench.call(keys, form).code(), Some(code), "{form}");
+    }
+    bench.key("nobody");
+    let third = "Action=CreateAccessKey&UserName=nobody";
+    assert_eq!(bench.call(&nobody, third).code(), Some("AccessDenied"));
+    assert_eq!(bench.call(&admin, third).code(), Some("LimitExceeded"));
+}

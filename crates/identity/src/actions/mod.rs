@@ -17,6 +17,11 @@ mod sts;
 mod tags;
 mod users;
 
+#[cfg(test)]
+mod sweeps;
+
+use keywright_wire::{Operation, operations};
+
 use crate::action::{Served, served};
 
 /// Every action that this server serves, in the order of the files.
@@ -91,3 +96,11 @@ pub static ACTIONS: &[Served] = &[
     served::<extension::ListAccessKeyAttempts>(),
     served::<extension::ListAccessKeySessions>(),
 ];
+
+/// The operations of the models that this server knows and does not serve.
+pub fn not_served() -> impl Iterator<Item = &'static Operation> {
+    operations().filter(|operation| {
+        let mut served = ACTIONS.iter();
+        !served.any(|row| std::ptr::eq(row.operation, *operation))
+    })
+}

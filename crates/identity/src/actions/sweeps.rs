@@ -1,0 +1,191 @@
+//! Sweeps over the action table: what must hold for every action, whoever adds one.
+//!
+//! A sample form of each action stands here once; a test demands it. What an action does is tested
+//! beside it.
+
+use std::collections::BTreeSet;
+
+use keywright_wire::operations;
+
+use super::{ACTIONS, not_served};
+use crate::testing::{ACCOUNT, Bench, Keys};
+
+/// Codes that any operation may answer, beside those that the model declares for it.
+const COMMON: [&str; 3] = ["AccessDenied", "ValidationError", "MalformedInput"];
+
+/// Actions that every verified caller may do.
+const FOR_EVERYONE: [&str; 3] = ["GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo"];
+
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+
+/// A valid form of every served action.
+#[expect(clippy::too_many_lines, reason = "one row an action")]
+fn samples() -> Vec<(&'static str, String)> {
+    let user = "UserName=someone".to_owned();
+    let group = "GroupName=some".to_owned();
+    let own = format!("PolicyArn=arn:aws:iam::{ACCOUNT}:policy/P");
+    let aws = "PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
+    let key = "AccessKeyId=AKIAIOSFODNN7EXAMPLE";
+    let tag = "Tags.member.1.Key=k&Tags.member.1.Value=v";
+    let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
+    let version = "VersionId=v1";
+    let inline = "PolicyName=P";
+    let and = |a: &str, b: &str| format!("{a}&{b}");
+    let document = format!("PolicyDocument={POLICY}");
+    vec![
+        ("CreateUser", user.clone()),
+        ("GetUser", user.clone()),
+        ("ListUsers", String::new()),
+        ("UpdateUser", and(&user, "NewUserName=other")),
+        ("DeleteUser", user.clone()),
+        ("PutUserPermissionsBoundary", and(&user, boundary)),
+        ("DeleteUserPermissionsBoundary", user.clone()),
+        ("TagUser", and(&user, tag)),
+        ("UntagUser", and(&user, "TagKeys.member.1=k")),
+        ("ListUserTags", user.clone()),
+        ("TagPolicy", and(&own, tag)),
+        ("UntagPolicy", and(&own, "TagKeys.member.1=k")),
+        ("ListPolicyTags", own.clone()),
+        ("CreatePolicy", and(inline, &document)),
+        ("GetPolicy", own.clone()),
+        ("ListPolicies", String::new()),
+        ("DeletePolicy", own.clone()),
+        ("CreatePolicyVersion", and(&own, &document)),
+        ("GetPolicyVersion", and(&own, version)),
+        ("ListPolicyVersions", own.clone()),
+        ("SetDefaultPolicyVersion", and(&own, version)),
+        ("DeletePolicyVersion", and(&own, version)),
+        ("AttachUserPolicy", and(&user, aws)),
+        ("DetachUserPolicy", and(&user, aws)),
+        ("ListAttachedUserPolicies", user.clone()),
+        ("AttachGroupPolicy", and(&group, aws)),
+        ("DetachGroupPolicy", and(&group, aws)),
+        ("ListAttachedGroupPolicies", group.clone()),
+        ("ListEntitiesForPolicy", aws.to_owned()),
+        ("PutUserPolicy", format!("{user}&{inline}&{document}")),
+        ("GetUserPolicy", and(&user, inline)),
+        ("ListUserPolicies", user.clone()),
+        ("DeleteUserPolicy", and(&user, inline)),
+        ("PutGroupPolicy", format!("{group}&{inline}&{document}")),
+        ("GetGroupPolicy", and(&group, inline)),
+        ("ListGroupPolicies", group.clone()),
+        ("DeleteGroupPolicy", and(&group, inline)),
+        ("CreateGroup", group.clone()),
+        ("GetGroup", group.clone()),
+        ("ListGroups", String::new()),
+        ("UpdateGroup", and(&group, "NewGroupName=other")),
+        ("DeleteGroup", group.clone()),
+        ("AddUserToGroup", and(&group, &user)),
+        ("RemoveUserFromGroup", and(&group, &user)),
+        ("ListGroupsForUser", user.clone()),
+        ("CreateAccessKey", user.clone()),
+        ("ListAccessKeys", user.clone()),
+        ("UpdateAccessKey", format!("{user}&{key}&Status=Inactive")),
+        ("DeleteAccessKey", and(&user, key)),
+        ("GetAccessKeyLastUsed", key.to_owned()),
+        ("CreateLoginProfile", and(&user, "Password=Abcdefg1")),
+        ("GetLoginProfile", user.clone()),
+        ("UpdateLoginProfile", and(&user, "Password=Abcdefg1")),
+        ("DeleteLoginProfile", user),
+        (
+            "ChangePassword",
+            "OldPassword=Abcdefg1&NewPassword=Abcdefg2".to_owned(),
+        ),
+        ("UpdateAccountPasswordPolicy", String::new()),
+        ("GetAccountPasswordPolicy", String::new()),
+        ("DeleteAccountPasswordPolicy", String::new()),
+        ("CreateAccountAlias", "AccountAlias=alias".to_owned()),
+        ("DeleteAccountAlias", "AccountAlias=alias".to_owned()),
+        ("ListAccountAliases", String::new()),
+        ("GetAccountSummary", String::new()),
+        ("GenerateCredentialReport", String::new()),
+        ("GetCredentialReport", String::new()),
+        ("GetCallerIdentity", String::new()),
+        ("GetSessionToken", String::new()),
+        ("GetAccessKeyInfo", key.to_owned()),
+        ("ListAccessKeyAttempts", key.to_owned()),
+        ("ListAccessKeySessions", key.to_owned()),
+    ]
+}
+
+fn form(action: &str, more: &str) -> String {
+    format!("Action={action}&{more}")
+}
+
+#[test]
+fn every_served_action_has_a_sample() {
+    let served: BTreeSet<_> = ACTIONS.iter().map(|row| row.operation.name).collect();
+    let sampled: BTreeSet<_> = samples().into_iter().map(|(action, _)| action).collect();
+    assert_eq!(served, sampled);
+    assert_eq!(served.len(), ACTIONS.len(), "an action is served twice");
+}
+
+#[test]
+fn nobody_may_do_anything_without_a_grant() {
+    let bench = Bench::new();
+    let keys = bench.user("nobody", &[]);
+    for (action, more) in samples() {
+        let denied = bench.call(&keys, &form(action, &more)).code() == Some("AccessDenied");
+        assert_eq!(denied, !FOR_EVERYONE.contains(&action), "{action}");
+    }
+}
+
+#[test]
+fn an_explicit_deny_holds_for_everything_but_what_is_for_everyone() {
+    let bench = Bench::new();
+    let keys = bench.user("admin", &["AdministratorAccess"]);
+    let deny = POLICY.replace("Allow", "Deny").replace("s3:*", "*");
+    let put = format!("Action=PutUserPolicy&UserName=admin&PolicyName=no&PolicyDocument={deny}");
+    bench.root(&put).ok();
+    for (action, more) in samples() {
+        let denied = bench.call(&keys, &form(action, &more)).code() == Some("AccessDenied");
+        assert_eq!(denied, !FOR_EVERYONE.contains(&action), "{action}");
+    }
+}
+
+#[test]
+fn nobody_may_do_anything_unproven() {
+    let bench = Bench::new();
+    let stranger = Keys {
+        secret: keywright_base::Secret::new("not the secret".to_owned()),
+        ..bench.root.clone()
+    };
+    for (action, more) in samples() {
+        let answer = bench.call(&stranger, &form(action, &more));
+        assert_eq!(answer.error().code, "SignatureDoesNotMatch", "{action}");
+    }
+}
+
+#[test]
+fn refusals_are_declared() {
+    let bench = Bench::new();
+    for (action, more) in samples() {
+        let row = ACTIONS.iter().find(|row| row.operation.name == action);
+        let declared = row.unwrap().operation.errors;
+        // Twice: what the first call made stands in the second one's way.
+        for _ in 0..2 {
+            let answer = bench.root(&form(action, &more));
+            if let Some(code) = answer.code() {
+                let known = declared.iter().any(|shape| shape.code == code);
+                assert!(known || COMMON.contains(&code), "{action} answers {code}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_served_says_so() {
+    let bench = Bench::new();
+    let all = operations().count();
+    assert_eq!(not_served().count() + ACTIONS.len(), all);
+    for operation in not_served() {
+        let answer = bench.root(&form(operation.name, ""));
+        let error = answer.error();
+        assert_eq!(
+            (error.status, error.code),
+            (501, "NotImplemented"),
+            "{operation:?}"
+        );
+    }
+}
