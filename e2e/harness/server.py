@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-LISTENS = re.compile(r"Keywright serves IAM, STS and S3 at (http://127\.0\.0\.1:\d+)$")
+LISTENS = re.compile(r"Keywright serves IAM, STS and S3 at (https?://[\d.]+:\d+)$")
 ACCOUNT = re.compile(r"Account (\d{12}): (\d+) users, (\d+) access keys$")
 # The last line of a greeting, at the first start and at later ones.
 GREETED = re.compile(r"\s*aws sts get-caller-identity$|Data: ")
@@ -31,8 +31,8 @@ class Credentials(NamedTuple):
 class Server:
     """A running server; use it in a `with` block."""
 
-    def __init__(self, data_dir: Path, log: Path):
-        """Starts it and reads its greeting."""
+    def __init__(self, data_dir: Path, log: Path, *options: str):
+        """Starts it, with more options if need be, and reads its greeting."""
         self.data_dir = data_dir
         self._log = log.open("ab")
         self._process = subprocess.Popen(
@@ -43,6 +43,7 @@ class Server:
                 str(data_dir),
                 "--listen",
                 "127.0.0.1:0",
+                *options,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -69,7 +70,7 @@ class Server:
     @property
     def host(self) -> str:
         """Address and port, for a raw connection."""
-        return self.endpoint.removeprefix("http://")
+        return self.endpoint.partition("://")[2]
 
     @property
     def root(self) -> Credentials:

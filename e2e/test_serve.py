@@ -1,0 +1,97 @@
+"""How `keywright serve` is told what to do, and what it does not do without being told."""
+
+import os
+import subprocess
+
+import boto3
+import pytest
+import trustme
+
+from harness.server import Server
+
+SECONDS = 60
+
+
+def serve(folder, *arguments, **environment) -> subprocess.CompletedProcess:
+    """Runs `keywright serve` where it must end by itself."""
+    return subprocess.run(
+        [os.environ["KEYWRIGHT_BINARY"], "serve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **environment},
+    )
+
+
+def test_tls(tmp_path):
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for blob in certificate.cert_chain_pems:
+        blob.write_to_path(tmp_path / "cert.pem", append=True)
+    tls = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    with Server(tmp_path / "data", tmp_path / "log", *tls) as server:
+        assert server.endpoint.startswith("https://")
+        sts = boto3.client(
+            "sts",
+            endpoint_url=server.endpoint,
+            region_name="us-east-1",
+            verify=str(tmp_path / "ca.pem"),
+            aws_access_key_id=server.root.access_key,
+            aws_secret_access_key=server.root.secret_key,
+        )
+        assert sts.get_caller_identity()["Account"] == server.account
+
+
+def test_an_account_id_can_be_chosen(tmp_path):
+    with Server(tmp_path / "data", tmp_path / "log", "--account-id", "123456789012") as server:
+        assert server.account == "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--listen", "0.0.0.0:0"], 1, "plain HTTP"),
+        (["--account-id", "12"], 1, "12 digits"),
+        (["--listen", "nowhere"], 2, "invalid socket address"),
+        (["--no-such-flag"], 2, "unexpected argument"),
+        (["--tls-cert", "cert.pem"], 2, "--tls-key"),
+        (["--config", "missing.toml"], 1, "missing.toml"),
+    ],
+)
+def test_what_it_refuses_to_start_with(tmp_path, arguments, code, says):
+    done = serve(tmp_path, "--data-dir", "data", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr, done.stderr
+    assert "panicked" not in done.stderr
+
+
+def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path):
+    # Each of them is wrong in its own way, so the answer shows which one was used.
+    (tmp_path / "keywright.toml").write_text('account_id = "1"\n')
+    by_file = serve(tmp_path)
+    by_environment = serve(tmp_path, KEYWRIGHT_ACCOUNT_ID="22")
+    by_flag = serve(tmp_path, "--account-id", "333", KEYWRIGHT_ACCOUNT_ID="22")
+    for done, value in [(by_file, "1"), (by_environment, "22"), (by_flag, "333")]:
+        assert f"--account-id {value}:" in done.stderr, done.stderr
+    (tmp_path / "keywright.toml").write_text("acount_id = 1\n")
+    unknown = serve(tmp_path)
+    assert (unknown.returncode, "acount_id" in unknown.stderr) == (1, True)
+
+
+def test_a_data_folder_has_one_server(tmp_path):
+    with Server(tmp_path / "data", tmp_path / "log") as server:
+        second = serve(tmp_path, "--data-dir", str(server.data_dir), "--listen", "127.0.0.1:0")
+        assert second.returncode == 1
+        assert "another running server" in second.stderr
+
+
+def test_a_lost_master_key_is_not_replaced(tmp_path):
+    with Server(tmp_path / "data", tmp_path / "log"):
+        pass
+    (tmp_path / "data" / "master.key").unlink()
+    done = serve(tmp_path, "--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
+    assert (done.returncode, "restore it from your backup" in done.stderr) == (1, True)
+    assert not (tmp_path / "data" / "master.key").exists()
