@@ -43,14 +43,21 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// The newest step that was applied; 0 for an empty database.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] for a database that another program made.
 pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
-    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_step'";
-    if connection
-        .query_row(table, [], |_| Ok(()))
+    let table = "SELECT name = 'schema_step' FROM sqlite_schema ORDER BY 1 DESC";
+    match connection
+        .query_row(table, [], |row| row.get(0))
         .optional()?
-        .is_none()
     {
-        return Ok(0);
+        Some(true) => {}
+        Some(false) => {
+            let why = "the database has tables of another program";
+            return Err(StoreError::Unavailable(why.to_owned()));
+        }
+        None => return Ok(0),
     }
     let newest = "SELECT coalesce(max(number), 0) FROM schema_step";
     Ok(connection.query_row(newest, [], |row| row.get(0))?)
@@ -112,6 +119,16 @@ mod tests {
             apply(&mut connection, number, step).unwrap();
             assert_eq!(shape(&connection), before, "{}", step.name);
         }
+    }
+
+    #[test]
+    fn tables_of_another_program_are_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute("CREATE TABLE theirs (a)", []).unwrap();
+        let before = shape(&connection);
+        let refused = migrate(&mut connection);
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+        assert_eq!(shape(&connection), before);
     }
 
     #[test]

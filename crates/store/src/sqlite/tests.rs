@@ -281,3 +281,43 @@ fn the_log_is_bounded() {
     }
     assert_eq!(wait(store.bucket("none")).unwrap(), None);
 }
+
+/// A log whose end was torn by a power cut: whole transactions before it stay, nothing is half
+/// there, and the store opens by itself.
+#[test]
+fn a_torn_log_loses_only_its_torn_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let store = Sqlite::open(&path).unwrap();
+    for base in 0..20 {
+        wait(store.commit(commit(base, &format!("u{base}")))).unwrap();
+    }
+    let (database, log) = (
+        fs::read(&path).unwrap(),
+        fs::read(beside(&path, "-wal")).unwrap(),
+    );
+    drop(store);
+    let mut seen = Vec::new();
+    for cut in [
+        log.len(),
+        log.len() - 1,
+        log.len() - 5000,
+        log.len() / 2,
+        100,
+        0,
+    ] {
+        let copy = folder.path().join(format!("copy-{cut}"));
+        crate::durable::create_new(&copy, &database).unwrap();
+        let torn = log.get(..cut).unwrap();
+        crate::durable::create_new(&beside(&copy, "-wal"), torn).unwrap();
+        let store = Sqlite::open(&copy).unwrap();
+        let version = version(&store);
+        let mut users = 0;
+        let account = AccountId::new(1).unwrap();
+        store.load(account, &mut |_| users += 1).unwrap();
+        assert_eq!(users, version, "one user a version, cut at {cut}");
+        seen.push(version);
+    }
+    assert_eq!(seen.first(), Some(&20), "nothing torn, nothing lost");
+    assert!(seen.is_sorted_by(|a, b| a >= b), "{seen:?}");
+}
