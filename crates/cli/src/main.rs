@@ -3,6 +3,7 @@
 mod config;
 mod data_dir;
 mod keys;
+mod policy;
 mod serve;
 
 use std::process::ExitCode;
@@ -24,16 +25,22 @@ enum Command {
     /// Ask a running server who still uses an access key
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Advice on policies, and decisions by them, from files
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
-        Command::Serve(arguments) => serve::run(arguments),
-        Command::Keys(command) => keys::run(&command),
+        Command::Serve(arguments) => serve::run(arguments).map(|()| true),
+        Command::Keys(command) => keys::run(&command).map(|()| true),
+        Command::Policy(command) => policy::run(&command),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // The answer is no, and was given.
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE

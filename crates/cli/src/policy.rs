@@ -1,0 +1,348 @@
+//! `keywright policy`: advice on policies and decisions about them, from files, without a server.
+//!
+//! It protects one rule: what it says is what the server would decide; both ask the same crate. It
+//! reads no account: policies come from files and standard input, the request from the flags.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use keywright_base::{AccountId, Arn};
+use keywright_policy::{
+    ContextMap, Decision, Examined, Explanation, Finding, Kind, Lack, Need, Policies, Policy,
+    PolicySet, Position, PrincipalRef, Request, Severity, Source, StatementRef, Values, explain,
+    lint, missing_context_keys, validate,
+};
+use serde_json::{Value, json};
+
+/// What to do with policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Look for what is wrong with a policy, cannot work, or grants more than was meant
+    Lint(LintArguments),
+    /// Decide a request by policies in files, and say why
+    Simulate(Box<SimulateArguments>),
+}
+
+/// Which policy, and of what kind.
+#[derive(Debug, Args)]
+pub(crate) struct LintArguments {
+    /// File of the policy; - reads standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    file: PathBuf,
+
+    /// managed, inline, session, trust, or bucket:NAME
+    #[arg(long, default_value = "managed", value_name = "KIND")]
+    kind: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which policies, and which request.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// File of an identity policy of the caller; may be repeated
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+
+    /// File of the caller's permissions boundary
+    #[arg(long, value_name = "FILE")]
+    boundary: Option<PathBuf>,
+
+    /// File of the policy of the resource
+    #[arg(long, value_name = "FILE")]
+    resource_policy: Option<PathBuf>,
+
+    /// The action, for example s3:GetObject
+    #[arg(long, value_name = "ACTION")]
+    action: String,
+
+    /// ARN of the resource, or *
+    #[arg(long, default_value = "*", value_name = "ARN")]
+    resource: String,
+
+    /// Account of the resource [default: the caller's]
+    #[arg(long, value_name = "ID")]
+    resource_owner: Option<AccountId>,
+
+    /// ARN of the calling user
+    #[arg(
+        long,
+        default_value = "arn:aws:iam::123456789012:user/someone",
+        value_name = "ARN"
+    )]
+    caller: String,
+
+    /// A condition key and its value, KEY=VALUE; repeat a key for a list
+    #[arg(long, value_name = "KEY=VALUE")]
+    context: Vec<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out. The value is false when the answer is no: findings that are errors, a denial.
+///
+/// # Errors
+/// Files that cannot be read, values that are not of their form.
+pub(crate) fn run(command: &PolicyCommand) -> anyhow::Result<bool> {
+    match command {
+        PolicyCommand::Lint(arguments) => run_lint(arguments),
+        PolicyCommand::Simulate(arguments) => run_simulate(arguments),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read standard input as UTF-8")?;
+        return Ok(text);
+    }
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn kind(text: &str) -> anyhow::Result<Kind<'_>> {
+    Ok(match text {
+        "managed" => Kind::Managed,
+        "inline" => Kind::Inline,
+        "session" => Kind::Session,
+        "trust" => Kind::Trust,
+        other => match other.strip_prefix("bucket:") {
+            Some(bucket) if !bucket.is_empty() => Kind::Bucket { bucket },
+            _ => bail!(
+                "--kind {text}: not a kind of policy\n\
+                 hint: managed, inline, session, trust or bucket:NAME"
+            ),
+        },
+    })
+}
+
+fn run_lint(arguments: &LintArguments) -> anyhow::Result<bool> {
+    let text = read(&arguments.file)?;
+    let findings = lint(&text, kind(&arguments.kind)?);
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let all: Vec<_> = findings.iter().map(|f| finding_json(&text, f)).collect();
+        serde_json::to_writer_pretty(&mut out, &all)?;
+        writeln!(out)?;
+    } else {
+        let name = arguments.file.display();
+        for finding in &findings {
+            let at = Position::of(&text, finding.span.start);
+            let (severity, code) = (finding.severity.as_str(), finding.code);
+            let (line, column) = (at.line, at.column);
+            writeln!(
+                out,
+                "{name}:{line}:{column}: {severity}: {} [{code}]",
+                finding.message
+            )?;
+            if !finding.hint.is_empty() {
+                writeln!(out, "  hint: {}", finding.hint)?;
+            }
+        }
+        if findings.is_empty() {
+            writeln!(io::stderr(), "nothing to say about {name}")?;
+        }
+    }
+    Ok(!findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error))
+}
+
+fn finding_json(text: &str, finding: &Finding) -> Value {
+    let place = |byte| {
+        let at = Position::of(text, byte);
+        json!({"line": at.line, "column": at.column})
+    };
+    json!({
+        "severity": finding.severity.as_str(),
+        "code": finding.code,
+        "message": finding.message,
+        "hint": finding.hint,
+        "statement": finding.statement,
+        "start": place(finding.span.start),
+        "end": place(finding.span.end),
+    })
+}
+
+fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
+    let text = read(path)?;
+    let name = path.display();
+    let document = validate(&text, kind)
+        .map_err(|violation| anyhow::anyhow!("{name}: {violation}"))
+        .with_context(|| format!("cannot use {name}; keywright policy lint says more"))?;
+    Ok(Arc::new(
+        Policy::compile(&document).with_id(&name.to_string()),
+    ))
+}
+
+fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
+    let mut lists: Vec<(&str, Vec<String>)> = Vec::new();
+    for pair in pairs {
+        let Some((key, value)) = pair.split_once('=') else {
+            bail!("--context {pair}: not of the form KEY=VALUE");
+        };
+        match lists
+            .iter_mut()
+            .find(|(known, _)| known.eq_ignore_ascii_case(key))
+        {
+            Some((_, values)) => values.push(value.to_owned()),
+            None => lists.push((key, vec![value.to_owned()])),
+        }
+    }
+    let mut context = ContextMap::default();
+    for (key, values) in lists {
+        let single = values.len() == 1;
+        let mut values = values.into_iter();
+        let values = match values.next() {
+            Some(only) if single => Values::one(only),
+            first => Values::many(first.into_iter().chain(values)),
+        };
+        context.set(key, values);
+    }
+    Ok(context)
+}
+
+fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
+    let caller =
+        Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
+    let account: AccountId = caller.account().parse().context("--caller: its account")?;
+    let Some(name) = caller.resource().strip_prefix("user/") else {
+        bail!("--caller {}: not the ARN of a user", arguments.caller);
+    };
+    let identity = arguments.policy.iter().map(|path| {
+        let policy = compiled(path, Kind::Inline)?;
+        Ok((Source::Inline, policy))
+    });
+    let mut set = PolicySet::new(identity.collect::<anyhow::Result<_>>()?);
+    if let Some(boundary) = &arguments.boundary {
+        set = set.with_boundary(compiled(boundary, Kind::Inline)?);
+    }
+    let resource_policy = match &arguments.resource_policy {
+        Some(path) => Some(compiled(path, bucket_kind(&arguments.resource))?),
+        None => None,
+    };
+    let mut policies = Policies::new(&set);
+    if let Some(policy) = &resource_policy {
+        policies = policies.with_resource(policy);
+    }
+    let context = context(&arguments.context)?;
+    let request = Request {
+        principal: PrincipalRef::User {
+            account,
+            arn: &arguments.caller,
+            id: "AIDAEXAMPLEEXAMPLEEXA",
+            name: name.rsplit('/').next().unwrap_or(name),
+        },
+        action: &arguments.action,
+        resource: &arguments.resource,
+        owner: Some(arguments.resource_owner.unwrap_or(account)),
+        context: &context,
+    };
+    let explanation = explain(&policies, &request);
+    let missing: Vec<String> = missing_context_keys(&policies, &request)
+        .into_iter()
+        .map(|key| key.to_string())
+        .collect();
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let mut shown = explanation_json(&explanation);
+        if let Value::Object(members) = &mut shown {
+            members.insert("missingContextKeys".to_owned(), json!(missing));
+        }
+        serde_json::to_writer_pretty(&mut out, &shown)?;
+        writeln!(out)?;
+    } else {
+        write!(out, "{explanation}")?;
+        if !missing.is_empty() {
+            writeln!(out, "  not given: {}", missing.join(", "))?;
+        }
+    }
+    Ok(explanation.decision.is_allowed())
+}
+
+/// The kind of a policy of this resource.
+fn bucket_kind(resource: &str) -> Kind<'_> {
+    let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or_default();
+    Kind::Bucket {
+        bucket: name.split('/').next().unwrap_or_default(),
+    }
+}
+
+/// An explanation as JSON; the names are stable.
+fn explanation_json(explanation: &Explanation) -> Value {
+    let decision = match &explanation.decision {
+        Decision::Allow => "allowed",
+        Decision::Deny(reason) if reason.is_explicit() => "explicitDeny",
+        Decision::Deny(_) => "implicitDeny",
+    };
+    json!({
+        "decision": decision,
+        "decidedBy": explanation.decided_by.iter().map(statement_json).collect::<Vec<_>>(),
+        "statements": explanation.statements.iter().map(examined_json).collect::<Vec<_>>(),
+        "needs": explanation.needs.iter().map(need_json).collect::<Vec<_>>(),
+    })
+}
+
+fn statement_json(statement: &StatementRef) -> Value {
+    json!({
+        "layer": statement.layer.to_string(),
+        "policy": statement.id,
+        "statement": statement.index,
+        "sid": statement.sid,
+    })
+}
+
+fn examined_json(examined: &Examined) -> Value {
+    let lacks = examined.lacks.iter().map(|lack| match lack {
+        Lack::Condition {
+            operator,
+            key,
+            wanted,
+            ..
+        } => json!({
+            "lack": "condition", "operator": operator, "key": key, "wanted": wanted,
+            "text": lack.to_string(),
+        }),
+        other => json!({"lack": lack_name(other), "text": other.to_string()}),
+    });
+    json!({
+        "statement": statement_json(&examined.statement),
+        "effect": format!("{:?}", examined.effect),
+        "applies": examined.applies(),
+        "lacks": lacks.collect::<Vec<_>>(),
+    })
+}
+
+const fn lack_name(lack: &Lack) -> &'static str {
+    match lack {
+        Lack::Action => "action",
+        Lack::Principal => "principal",
+        Lack::Resource { .. } => "resource",
+        Lack::Condition { .. } => "condition",
+        Lack::Unreadable => "unreadable",
+    }
+}
+
+fn need_json(need: &Need) -> Value {
+    match need {
+        Need::WithoutDeny(statement) => json!({"withoutDeny": statement_json(statement)}),
+        Need::Allow { layer, nearest } => json!({
+            "allowIn": layer.to_string(),
+            "nearest": nearest.iter().map(examined_json).collect::<Vec<_>>(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! Flags to answers, without a terminal.
+
+use std::io::Write;
+
+use clap::Parser;
+
+use super::{PolicyCommand, context, kind, run};
+
+#[derive(Parser)]
+struct Line {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+/// Runs `policy WORDS`; `{0}`, `{1}` stand for files with these contents.
+fn policy(words: &str, files: &[&str]) -> Result<bool, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut line = words.to_owned();
+    for (number, content) in files.iter().enumerate() {
+        let path = folder.path().join(format!("{number}.json"));
+        let mut file = std::fs::File::create(&path).unwrap();
+        file.write_all(content.as_bytes()).unwrap();
+        line = line.replace(&format!("{{{number}}}"), path.to_str().unwrap());
+    }
+    let words = std::iter::once("policy").chain(line.split(' '));
+    let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
+    run(&line.command).map_err(|error| format!("{error:#}"))
+}
+
+const GET: &str = r#"{"Version":"2012-10-17","Statement":{"Sid":"Get","Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username}/*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}}"#;
+const BOUNDARY: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:*","Resource":"*"}}"#;
+
+#[test]
+fn decisions() {
+    let asked = "simulate --policy {0} --action s3:GetObject --caller arn:aws:iam::123456789012:user/a/bob --resource arn:aws:s3:::b/";
+    for (rest, allowed) in [
+        ("bob/k --context aws:SecureTransport=true", true),
+        ("bob/k --context aws:SecureTransport=false", false),
+        ("bob/k", false),
+        ("eve/k --context aws:SecureTransport=true", false),
+        (
+            "bob/k --context aws:SecureTransport=true --boundary {1}",
+            false,
+        ),
+        ("bob/k --context aws:SecureTransport=true --json", true),
+        (
+            "bob/k --context aws:SecureTransport=true --resource-owner 999999999999",
+            false,
+        ),
+    ] {
+        let answer = policy(&format!("{asked}{rest}"), &[GET, BOUNDARY]);
+        assert_eq!(answer, Ok(allowed), "{rest}");
+    }
+}
+
+#[test]
+fn advice() {
+    let broken = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow"}}"#;
+    for (words, content, clean) in [
+        ("lint {0}", GET, true),
+        ("lint --json {0}", GET, true),
+        ("lint {0}", broken, false),
+        ("lint --kind bucket:b {0}", GET, false),
+    ] {
+        assert_eq!(policy(words, &[content]), Ok(clean), "{words} {content}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read() {
+    for (words, says) in [
+        ("lint missing.json", "cannot read missing.json"),
+        ("lint --kind other {0}", "hint: managed, inline"),
+        (
+            "simulate --policy {0} --action a:b --context x",
+            "KEY=VALUE",
+        ),
+        (
+            "simulate --policy {0} --action a:b --caller me",
+            "--caller me",
+        ),
+        ("simulate --policy {0}", "--action"),
+    ] {
+        let refused = policy(words, &[GET]).unwrap_err();
+        assert!(refused.contains(says), "{refused}");
+    }
+    assert!(kind("bucket:").is_err());
+    assert!(
+        context(&["a=b=c".to_owned()]).is_ok(),
+        "values may hold the sign"
+    );
+}
