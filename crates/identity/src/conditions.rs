@@ -50,7 +50,7 @@ impl Context for Conditions<'_> {
     }
 }
 
-/// The global keys.
+/// The global keys, but for those that follow from who calls: they are the evaluator's own.
 pub(crate) fn common<'a>(
     caller: Option<(&'a Caller, &'a Account)>,
     facts: &'a Facts,
@@ -68,16 +68,8 @@ pub(crate) fn common<'a>(
         ("aws:viaawsservice" | "aws:principalisawsservice", None) => one("false"),
         _ => match caller {
             Some((caller, account)) => of_caller(caller, account, name, suffix),
-            None => of_anonymous(name),
+            None => Values::Absent,
         },
-    }
-}
-
-fn of_anonymous<'a>(name: &str) -> Values<'a> {
-    match name {
-        "aws:userid" => one("anonymous"),
-        "aws:principaltype" => one("Anonymous"),
-        _ => Values::Absent,
     }
 }
 
@@ -89,17 +81,6 @@ fn of_caller<'a>(
 ) -> Values<'a> {
     let session = caller.session();
     match (name, suffix) {
-        ("aws:principalarn", None) => one(caller.arn().to_string()),
-        ("aws:principalaccount", None) => one(caller.account().to_string()),
-        ("aws:userid", None) => one(caller.user_id()),
-        ("aws:principaltype", None) => one(match caller.principal() {
-            Principal::Root => "Account",
-            Principal::User { .. } => "User",
-        }),
-        ("aws:username", None) => match caller.principal() {
-            Principal::Root => Values::Absent,
-            Principal::User { name, .. } => one(name.as_str()),
-        },
         ("aws:principaltag", Some(tag)) => match caller.principal() {
             Principal::Root => Values::Absent,
             Principal::User { id, .. } => account
@@ -136,11 +117,6 @@ const KNOWN: &[&str] = &[
     "aws:requestedregion",
     "aws:viaawsservice",
     "aws:principalisawsservice",
-    "aws:principalarn",
-    "aws:principalaccount",
-    "aws:userid",
-    "aws:principaltype",
-    "aws:username",
     "aws:principaltag",
     "aws:tokenissuetime",
     "aws:multifactorauthpresent",

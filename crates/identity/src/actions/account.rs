@@ -100,7 +100,7 @@ pub(crate) struct GetAccountSummary;
 
 impl Action for GetAccountSummary {
     type Shape = iam::GetAccountSummary;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: Access = Access::List;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

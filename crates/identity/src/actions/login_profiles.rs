@@ -75,7 +75,7 @@ pub(crate) struct GetLoginProfile;
 
 impl Action for GetLoginProfile {
     type Shape = iam::GetLoginProfile;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: Access = Access::List;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         subject_target(view, input.user_name.as_deref())

@@ -68,7 +68,7 @@ pub(crate) struct DeleteAccountPasswordPolicy;
 
 impl Action for DeleteAccountPasswordPolicy {
     type Shape = iam::DeleteAccountPasswordPolicy;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: Access = Access::PermissionsManagement;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

@@ -5,10 +5,14 @@
 
 use std::collections::BTreeSet;
 
+use keywright_policy::AccessLevel;
 use keywright_wire::operations;
 
 use super::{ACTIONS, not_served};
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::{
+    action::Access,
+    testing::{ACCOUNT, Bench, Keys},
+};
 
 /// Codes that any operation may answer, beside those that the model declares for it.
 const COMMON: [&str; 3] = ["AccessDenied", "ValidationError", "MalformedInput"];
@@ -172,6 +176,31 @@ fn refusals_are_declared() {
             }
         }
     }
+}
+
+/// The published table of actions says the same as ours.
+#[test]
+fn access_levels_are_as_published() {
+    let published = keywright_policy::Catalogue::built_in();
+    let mut differing = Vec::new();
+    for row in ACTIONS {
+        let action = row.operation.policy_action;
+        if action.starts_with("keywright:") {
+            continue;
+        }
+        let level = match row.access {
+            Access::List => AccessLevel::List,
+            Access::Read => AccessLevel::Read,
+            Access::Write => AccessLevel::Write,
+            Access::PermissionsManagement => AccessLevel::Permissions,
+            Access::Tagging => AccessLevel::Tagging,
+        };
+        let known = published.action(action).map(|known| known.level);
+        if known != Some(level) {
+            differing.push((action, level, known));
+        }
+    }
+    assert_eq!(differing, []);
 }
 
 #[test]
