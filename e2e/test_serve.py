@@ -1,6 +1,7 @@
 """How `keywright serve` is told what to do, and what it does not do without being told."""
 
 import os
+import signal
 import subprocess
 
 import boto3
@@ -79,6 +80,15 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path):
     (tmp_path / "keywright.toml").write_text("acount_id = 1\n")
     unknown = serve(tmp_path)
     assert (unknown.returncode, "acount_id" in unknown.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("round", range(5))
+def test_a_signal_right_after_the_first_word_stops_it_well(tmp_path, round):
+    command = [os.environ["KEYWRIGHT_BINARY"], "serve", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path) as server:
+        assert server.stdout.readline().startswith(b"Keywright serves")
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(SECONDS) == 0
 
 
 def test_a_data_folder_has_one_server(tmp_path):

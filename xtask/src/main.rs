@@ -11,6 +11,8 @@ mod simulate;
 mod test;
 mod tidy;
 
+use std::{io::Write, process::ExitCode};
+
 use clap::{Parser, Subcommand};
 
 /// Repository chores.
@@ -43,15 +45,26 @@ enum Chore {
     Crash(measure::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().chore {
-        Chore::Codegen(args) => codegen::run(&args),
-        Chore::E2e(args) => e2e::run(&args),
-        Chore::Fuzz(args) => fuzz::run(&args),
-        Chore::Simulate(args) => simulate::run(&args),
+fn main() -> ExitCode {
+    match run(&Cli::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not by `Debug`, which adds a backtrace where RUST_BACKTRACE is set.
+            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &Chore) -> anyhow::Result<()> {
+    match chore {
+        Chore::Codegen(args) => codegen::run(args),
+        Chore::E2e(args) => e2e::run(args),
+        Chore::Fuzz(args) => fuzz::run(args),
+        Chore::Simulate(args) => simulate::run(args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),
-        Chore::Load(args) => measure::run("load", &args),
-        Chore::Crash(args) => measure::run("crash", &args),
+        Chore::Load(args) => measure::run("load", args),
+        Chore::Crash(args) => measure::run("crash", args),
     }
 }

@@ -47,6 +47,8 @@ fn log_filter() -> EnvFilter {
 }
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
+    // Before anything is opened or said: whoever reads the greeting may already send a signal.
+    let stop = stop_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let data = DataDir::open(config.data_dir.clone())?;
@@ -72,7 +74,6 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     greet(&identity, &data, server.listening()?, fresh)?;
 
     let housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity)));
-    let stop = stop_signal()?;
     server.run(stop).await;
     housekeeping.abort();
     identity
