@@ -6,19 +6,17 @@
 //! everything else to stderr; text that came from elsewhere never reaches the terminal with control
 //! characters in it.
 
-mod answer;
-mod client;
-mod credentials;
-
-use std::{io::Write, path::PathBuf};
+use std::io::Write;
 
 use clap::{Args, Subcommand};
 use keywright_base::AccessKeyId;
-use keywright_server::SystemClock;
 use serde_json::{Map, Value, json};
 
-use answer::{Answer, Row};
-use client::{Endpoint, Query};
+use crate::remote::{
+    RemoteArguments,
+    answer::{Answer, Row},
+    printable,
+};
 
 /// What to ask about a key.
 #[derive(Debug, Subcommand)]
@@ -36,17 +34,8 @@ pub(crate) struct KeyArguments {
     #[arg(value_name = "KEY")]
     key: AccessKeyId,
 
-    /// Address of the server
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
-    endpoint_url: Option<String>,
-
-    /// Profile of the credentials file; goes before credentials in the environment
-    #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
-
-    /// PEM file of the authorities to trust for https [default: the system's]
-    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
-    ca_bundle: Option<PathBuf>,
+    #[command(flatten)]
+    remote: RemoteArguments,
 
     /// Print JSON instead of a table
     #[arg(long)]
@@ -101,10 +90,8 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Attempts(arguments) => (&ATTEMPTS, arguments),
         KeysCommand::Sessions(arguments) => (&SESSIONS, arguments),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let answer = runtime.block_on(ask(listing, arguments))?;
+    let key = ("AccessKeyId".to_owned(), arguments.key.to_string());
+    let answer = arguments.remote.ask(listing.action, &[key])?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
         serde_json::to_writer_pretty(&mut out, &to_json(listing, &answer))?;
@@ -116,16 +103,6 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
-}
-
-async fn ask(listing: &Listing, arguments: &KeyArguments) -> anyhow::Result<Answer> {
-    let endpoint = Endpoint::new(arguments.endpoint_url.as_deref(), &arguments.ca_bundle)?;
-    let credentials = credentials::find(arguments.profile.as_deref(), &credentials::variable)?;
-    let query = Query {
-        action: listing.action,
-        key: arguments.key,
-    };
-    client::call(&endpoint, &credentials, &query, &SystemClock).await
 }
 
 /// The members of the answer by their names in the model.
@@ -173,12 +150,6 @@ fn table(listing: &Listing, rows: &[Row]) -> String {
         text.push('\n');
     }
     text
-}
-
-/// Without control characters: a user agent is whatever a stranger wrote.
-fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod config;
 mod data_dir;
 mod keys;
 mod policy;
+mod remote;
 mod serve;
 
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ enum Command {
     /// Ask a running server who still uses an access key
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Advice on policies, and decisions by them, from files
+    /// Advice on policies, decisions by them and why, and who may do what
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
 }

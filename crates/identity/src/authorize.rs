@@ -245,9 +245,12 @@ fn effective(account: &Account, caller: &Caller) -> PolicySet {
     let Principal::User { id, .. } = caller.principal() else {
         return PolicySet::default();
     };
-    let Some(user) = account.user_by_id(*id) else {
-        return PolicySet::unreadable();
-    };
+    let user = account.user_by_id(*id);
+    user.map_or_else(PolicySet::unreadable, |user| policies_of(account, user))
+}
+
+/// The identity policies of a user, compiled once for each state of the account's grants.
+pub(crate) fn policies_of(account: &Account, user: &User) -> PolicySet {
     if let Some(cached) = &*user.effective.load()
         && cached.0 == account.grants_version()
     {

@@ -2,11 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{
-    ATTEMPTS, SESSIONS,
+use super::{ATTEMPTS, SESSIONS, table, to_json};
+use crate::remote::{
     answer::{self, Answer, Row},
     client::Endpoint,
-    credentials, table, to_json,
+    credentials,
 };
 
 const FILE: &str = "# mine\n[default]\naws_access_key_id = AKIADEFAULT\n\

@@ -8,15 +8,15 @@ use anyhow::{Context, bail};
 use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
 
 /// Members of a structure by name.
-pub(super) type Row = BTreeMap<String, String>;
+pub(crate) type Row = BTreeMap<String, String>;
 
 /// An answer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Members that are no list.
-    pub(super) fields: Row,
+    pub(crate) fields: Row,
     /// The structures of the list.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 /// Elements deeper than this are no answer of ours.
@@ -26,7 +26,7 @@ const DEPTH: usize = 16;
 ///
 /// # Errors
 /// When it is not such XML.
-pub(super) fn read(body: &str) -> anyhow::Result<Answer> {
+pub(crate) fn read(body: &str) -> anyhow::Result<Answer> {
     let mut reader = Reader::from_str(body);
     let mut answer = Answer::default();
     let mut open: Vec<String> = Vec::new();

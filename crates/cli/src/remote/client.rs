@@ -3,16 +3,17 @@
 //! It protects two rules: no answer is read without a limit, and https is never less than verified.
 //! It follows no redirect and does not repeat a request.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt::Write, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use http::{Request, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use keywright_base::{AccessKeyId, Clock, limits};
+use keywright_base::{Clock, limits};
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_wire::Service;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use sha2::{Digest, Sha256};
 use tokio::{
@@ -39,7 +40,7 @@ const REGION: &str = "us-east-1";
 
 /// A server to ask.
 #[derive(Debug)]
-pub(super) struct Endpoint {
+pub(crate) struct Endpoint {
     host: String,
     port: u16,
     /// For the `Host` header: the port only where it is not the scheme's own.
@@ -47,13 +48,13 @@ pub(super) struct Endpoint {
     bundle: Option<PathBuf>,
 }
 
-/// What to ask about a key.
+/// What to ask.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Query {
+pub(crate) struct Query<'a> {
     /// Name of the operation.
-    pub(super) action: &'static str,
-    /// The key that it is about.
-    pub(super) key: AccessKeyId,
+    pub(crate) action: &'static str,
+    /// Its parameters.
+    pub(crate) parameters: &'a [(String, String)],
 }
 
 impl Endpoint {
@@ -61,7 +62,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// When there is none, or it is not such an address.
-    pub(super) fn new(url: Option<&str>, bundle: &Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: Option<&str>, bundle: &Option<PathBuf>) -> anyhow::Result<Self> {
         let url = url.filter(|url| !url.is_empty()).context(
             "no server to ask\nhint: give --endpoint-url or set AWS_ENDPOINT_URL, for example to \
              http://127.0.0.1:8787",
@@ -107,10 +108,10 @@ fn bundle(given: &Option<PathBuf>) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// When the server is not reached, does not answer in time, or refuses; then with its words.
-pub(super) async fn call(
+pub(crate) async fn call(
     endpoint: &Endpoint,
     credentials: &Found,
-    query: &Query,
+    query: &Query<'_>,
     clock: &dyn Clock,
 ) -> anyhow::Result<Answer> {
     let request = signed(endpoint, credentials, query, clock)?;
@@ -134,17 +135,15 @@ pub(super) async fn call(
 fn signed(
     endpoint: &Endpoint,
     credentials: &Found,
-    query: &Query,
+    query: &Query<'_>,
     clock: &dyn Clock,
 ) -> anyhow::Result<Request<Full<Bytes>>> {
     let service = Service::Keywright;
-    // Names of operations and ids of keys need no percent-encoding.
-    let body = format!(
-        "Action={}&Version={}&AccessKeyId={}",
-        query.action,
-        service.version(),
-        query.key
-    );
+    let mut body = format!("Action={}&Version={}", query.action, service.version());
+    for (name, value) in query.parameters {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        let _ = write!(body, "&{name}={value}");
+    }
     let request = Request::post("/")
         .header(header::HOST, &endpoint.authority)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -11,17 +11,17 @@ use keywright_base::{Secret, limits};
 
 /// Credentials to sign with.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Access key id.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// Secret access key.
-    pub(super) secret: Secret<String>,
+    pub(crate) secret: Secret<String>,
     /// Session token of temporary credentials.
-    pub(super) token: Option<Secret<String>>,
+    pub(crate) token: Option<Secret<String>>,
 }
 
 /// A variable of the environment, if it is set and not empty.
-pub(super) fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "AWS's variables, read where every AWS client reads them; secrets are no flags"
@@ -35,7 +35,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
 ///
 /// # Errors
 /// When there are none, or a file cannot be read; never with a secret in the text.
-pub(super) fn find(
+pub(crate) fn find(
     profile: Option<&str>,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Found> {

@@ -5,6 +5,7 @@ mod account;
 mod attachments;
 mod boundaries;
 mod credential_report;
+mod explain;
 mod extension;
 mod groups;
 mod inline;
@@ -95,6 +96,8 @@ pub static ACTIONS: &[Served] = &[
     served::<sts::GetAccessKeyInfo>(),
     served::<extension::ListAccessKeyAttempts>(),
     served::<extension::ListAccessKeySessions>(),
+    served::<explain::ExplainAuthorization>(),
+    served::<explain::ListAuthorizedPrincipals>(),
 ];
 
 /// The operations of the models that this server knows and does not serve.

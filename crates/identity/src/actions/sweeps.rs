@@ -35,6 +35,7 @@ fn samples() -> Vec<(&'static str, String)> {
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let version = "VersionId=v1";
     let inline = "PolicyName=P";
+    let asked = "ActionName=iam:ListUsers&ResourceArn=*";
     let and = |a: &str, b: &str| format!("{a}&{b}");
     let document = format!("PolicyDocument={POLICY}");
     vec![
@@ -110,6 +111,11 @@ fn samples() -> Vec<(&'static str, String)> {
         ("GetAccessKeyInfo", key.to_owned()),
         ("ListAccessKeyAttempts", key.to_owned()),
         ("ListAccessKeySessions", key.to_owned()),
+        (
+            "ExplainAuthorization",
+            format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{asked}"),
+        ),
+        ("ListAuthorizedPrincipals", asked.to_owned()),
     ]
 }
 

@@ -23,15 +23,21 @@ impl Document {
         }
     }
 
-    fn compiled(&self) -> Option<&Arc<Policy>> {
-        self.compiled.get_or_init(|| compile(&self.text)).as_ref()
+    /// Under a name for explanations, where it has none of its own.
+    fn compiled(&self, name: Option<&str>) -> Option<&Arc<Policy>> {
+        let compile = || compile(&self.text, name);
+        self.compiled.get_or_init(compile).as_ref()
     }
 }
 
 /// Compiles a stored document; `None` if it no longer parses, which callers must treat as "refuse".
-fn compile(text: &str) -> Option<Arc<Policy>> {
+fn compile(text: &str, name: Option<&str>) -> Option<Arc<Policy>> {
     let document = keywright_policy::parse(text).ok()?;
-    Some(Arc::new(Policy::compile(&document)))
+    let policy = Policy::compile(&document);
+    Some(Arc::new(match name {
+        Some(name) => policy.with_id(name),
+        None => policy,
+    }))
 }
 
 /// An inline policy of a user or group.
@@ -58,7 +64,7 @@ impl InlinePolicy {
 
     /// The compiled document; `None` means that it cannot be evaluated and the caller must refuse.
     pub fn compiled(&self) -> Option<&Arc<Policy>> {
-        self.document.compiled()
+        self.document.compiled(Some(&self.name))
     }
 }
 
@@ -130,7 +136,7 @@ impl PolicyVersion {
 
     /// The compiled document; `None` means that it cannot be evaluated and the caller must refuse.
     pub fn compiled(&self) -> Option<&Arc<Policy>> {
-        self.document.compiled()
+        self.document.compiled(None)
     }
 }
 

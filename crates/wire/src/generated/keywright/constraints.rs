@@ -2,4 +2,14 @@
 
 use crate::constraint::*;
 
+pub(super) static CONTEXT_ENTRY: Shape = Shape::Structure(&[
+    required("ContextKeyName", &CONTEXT_KEY_NAME_TYPE),
+    required("ContextKeyValue", &STRING_TYPE),
+]);
 pub(super) static ACCESS_KEY_ID_TYPE: Shape = text(Some(16), Some(128), Some(r"[\w]+"), &[], false);
+pub(super) static ACTION_NAME_TYPE: Shape = text(Some(3), Some(128), None, &[], false);
+pub(super) static ARN_TYPE: Shape = text(Some(20), Some(2048), None, &[], false);
+pub(super) static CONTEXT_ENTRY_LIST_TYPE: Shape = list(None, Some(100), &CONTEXT_ENTRY);
+pub(super) static CONTEXT_KEY_NAME_TYPE: Shape = text(Some(5), Some(256), None, &[], false);
+pub(super) static RESOURCE_NAME_TYPE: Shape = text(Some(1), Some(2048), None, &[], false);
+pub(super) static STRING_TYPE: Shape = text(None, None, None, &[], false);

@@ -4,18 +4,26 @@ use crate::operation::Operation;
 
 mod constraints;
 pub mod errors;
+mod explain_authorization;
 mod list_access_key_attempts;
 mod list_access_key_sessions;
+mod list_authorized_principals;
 mod shapes;
 pub mod values;
 
+pub use explain_authorization::{
+    ExplainAuthorization, ExplainAuthorizationInput, ExplainAuthorizationOutput,
+};
 pub use list_access_key_attempts::{
     ListAccessKeyAttempts, ListAccessKeyAttemptsInput, ListAccessKeyAttemptsOutput,
 };
 pub use list_access_key_sessions::{
     ListAccessKeySessions, ListAccessKeySessionsInput, ListAccessKeySessionsOutput,
 };
-pub use shapes::{AccessKeyAttempt, AccessKeySession};
+pub use list_authorized_principals::{
+    ListAuthorizedPrincipals, ListAuthorizedPrincipalsInput, ListAuthorizedPrincipalsOutput,
+};
+pub use shapes::{AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry};
 
 /// The version that a request names.
 pub const API_VERSION: &str = "2026-11-24";
@@ -24,6 +32,8 @@ pub const XML_NAMESPACE: &str = "https://keywright.dev/doc/2026-11-24/";
 
 /// Every operation, by name.
 pub static OPERATIONS: &[&Operation] = &[
+    &explain_authorization::OPERATION,
     &list_access_key_attempts::OPERATION,
     &list_access_key_sessions::OPERATION,
+    &list_authorized_principals::OPERATION,
 ];

@@ -51,3 +51,40 @@ impl Encode for AccessKeySession {
         self.expiration.write(xml, "Expiration");
     }
 }
+
+/// The structure `AuthorizedPrincipal`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuthorizedPrincipal {
+    /// `PrincipalArn`: string.
+    pub principal_arn: String,
+    /// `Condition`: string.
+    pub condition: Option<String>,
+    /// `Through`: string.
+    pub through: String,
+}
+
+impl Encode for AuthorizedPrincipal {
+    fn encode(&self, xml: &mut Xml) {
+        self.principal_arn.write(xml, "PrincipalArn");
+        self.condition.write(xml, "Condition");
+        self.through.write(xml, "Through");
+    }
+}
+
+/// The structure `ContextEntry`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContextEntry {
+    /// `ContextKeyName`: string, 5 to 256 characters.
+    pub context_key_name: String,
+    /// `ContextKeyValue`: string.
+    pub context_key_value: String,
+}
+
+impl Read for ContextEntry {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            context_key_name: scope.required("ContextKeyName")?,
+            context_key_value: scope.required("ContextKeyValue")?,
+        })
+    }
+}
