@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("identity", 3),
     ("objects", 3),
     ("rotation", 3),
+    ("adapters", 4),
     ("server", 5),
     ("cli", 6),
 ];

@@ -122,6 +122,18 @@ impl Timestamp {
         Self::of_civil(civil)
     }
 
+    /// Parses the date of an HTTP header: `Tue, 24 Nov 2026 10:39:17 GMT`.
+    ///
+    /// # Errors
+    /// [`TimestampError`] for anything else; the two obsolete forms are not read.
+    pub fn parse_http_date(text: &str) -> Result<Self, TimestampError> {
+        let form = format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let civil = PrimitiveDateTime::parse(text, form).map_err(|_| TimestampError)?;
+        Self::of_civil(civil.assume_utc())
+    }
+
     fn of_civil(civil: OffsetDateTime) -> Result<Self, TimestampError> {
         let millis = i64::try_from(civil.unix_timestamp_nanos() / 1_000_000);
         match millis {
@@ -161,6 +173,19 @@ mod tests {
             Timestamp::parse_iso8601("2026-09-11T15:15:19.25+02:00"),
             Ok(t)
         );
+    }
+
+    #[test]
+    fn dates_of_headers() {
+        let t = Timestamp::parse_http_date("Fri, 11 Sep 2026 13:15:19 GMT");
+        assert_eq!(t, Ok(Timestamp::from_secs(1_789_132_519)));
+        for text in [
+            "",
+            "Fri, 11 Sep 2026 13:15:19 +0200",
+            "2026-09-11T13:15:19Z",
+        ] {
+            assert!(Timestamp::parse_http_date(text).is_err(), "{text}");
+        }
     }
 
     #[test]

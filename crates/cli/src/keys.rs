@@ -9,14 +9,11 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
+use keywright_adapters::aws::{Answer, Row};
 use keywright_base::AccessKeyId;
 use serde_json::{Map, Value, json};
 
-use crate::remote::{
-    RemoteArguments,
-    answer::{Answer, Row},
-    printable,
-};
+use crate::remote::{RemoteArguments, printable};
 
 /// What to ask about a key.
 #[derive(Debug, Subcommand)]

@@ -20,7 +20,8 @@ use keywright_policy::{
 };
 use serde_json::{Value, json};
 
-use crate::remote::{RemoteArguments, answer::Row, printable};
+use crate::remote::{RemoteArguments, printable};
+use keywright_adapters::aws::Row;
 
 /// What to do with policies.
 #[derive(Debug, Subcommand)]

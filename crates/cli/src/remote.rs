@@ -3,25 +3,17 @@
 //! It protects one rule: there is no private door. A command signs with the user's own AWS
 //! credentials and is authorized for what it asks.
 
-pub(crate) mod answer;
-pub(crate) mod client;
-pub(crate) mod credentials;
-
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
+use keywright_adapters::aws::{Access, Answer, Service, Settings};
 use keywright_server::SystemClock;
 
-use self::{
-    answer::Answer,
-    client::{Endpoint, Query},
-};
-
-/// Whom to ask, as whom.
-#[derive(Debug, Args)]
+/// Whom to ask, as whom. Credentials, region and address come from where every AWS client looks.
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RemoteArguments {
-    /// Address of the server
-    #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
+    /// Address of the server [default: AWS_ENDPOINT_URL, or the profile's endpoint_url]
+    #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
 
     /// Profile of the credentials file; goes before credentials in the environment
@@ -34,6 +26,16 @@ pub(crate) struct RemoteArguments {
 }
 
 impl RemoteArguments {
+    /// For an [`Access`].
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            ca_bundle: self.ca_bundle.clone(),
+            ..Settings::default()
+        }
+    }
+
     /// Asks, and waits for the answer.
     ///
     /// # Errors
@@ -43,13 +45,14 @@ impl RemoteArguments {
         action: &'static str,
         parameters: &[(String, String)],
     ) -> anyhow::Result<Answer> {
-        let endpoint = Endpoint::new(self.endpoint_url.as_deref(), &self.ca_bundle)?;
-        let credentials = credentials::find(self.profile.as_deref(), &credentials::variable)?;
-        let query = Query { action, parameters };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(client::call(&endpoint, &credentials, &query, &SystemClock))
+        let parameters: Vec<_> = parameters.iter().map(|(n, v)| (&**n, &**v)).collect();
+        runtime.block_on(async {
+            let access = Access::open_keywright(self.settings(), Arc::new(SystemClock)).await?;
+            Ok(access.read(Service::Keywright, action, &parameters).await?)
+        })
     }
 }
 

@@ -156,6 +156,8 @@ fn xml_response(status: StatusCode, xml: String, request_id: &str) -> Response<B
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    // A rotation asks for nothing twice unless it knows by this that it may.
+    headers.insert(header::SERVER, HeaderValue::from_static("Keywright"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-amzn-requestid", id);
     }

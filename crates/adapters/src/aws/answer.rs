@@ -4,19 +4,18 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
 use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
 
 /// Members of a structure by name.
-pub(crate) type Row = BTreeMap<String, String>;
+pub type Row = BTreeMap<String, String>;
 
 /// An answer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// Members that are no list.
-    pub(crate) fields: Row,
+    pub fields: Row,
     /// The structures of the list.
-    pub(crate) rows: Vec<Row>,
+    pub rows: Vec<Row>,
 }
 
 /// Elements deeper than this are no answer of ours.
@@ -26,13 +25,13 @@ const DEPTH: usize = 16;
 ///
 /// # Errors
 /// When it is not such XML.
-pub(crate) fn read(body: &str) -> anyhow::Result<Answer> {
+pub(crate) fn read(body: &str) -> Result<Answer, String> {
     let mut reader = Reader::from_str(body);
     let mut answer = Answer::default();
     let mut open: Vec<String> = Vec::new();
     let mut text: Option<String> = None;
     loop {
-        match reader.read_event().context("the answer is not XML")? {
+        match reader.read_event().map_err(|_| "the answer is not XML")? {
             Event::Start(start) => {
                 let name = start.local_name().as_ref().to_owned();
                 if name == "member" {
@@ -44,7 +43,10 @@ pub(crate) fn read(body: &str) -> anyhow::Result<Answer> {
             Event::Empty(_) => {}
             Event::Text(part) => push(&mut text, &part.xml10_content()),
             Event::GeneralRef(reference) => {
-                let character = match reference.resolve_char_ref()? {
+                let character = match reference
+                    .resolve_char_ref()
+                    .map_err(|_| "the answer is not XML")?
+                {
                     Some(character) => character.to_string(),
                     None => entity(&reference.xml10_content())?.to_owned(),
                 };
@@ -57,11 +59,11 @@ pub(crate) fn read(body: &str) -> anyhow::Result<Answer> {
                 }
             }
             Event::Eof if open.is_empty() => return Ok(answer),
-            Event::Eof => bail!("the answer is cut off"),
+            Event::Eof => return Err("the answer is cut off".to_owned()),
             _ => {}
         }
         if open.len() > DEPTH {
-            bail!("the answer is nested too deeply");
+            return Err("the answer is nested too deeply".to_owned());
         }
     }
 }
@@ -72,8 +74,8 @@ fn push(text: &mut Option<String>, part: &str) {
     }
 }
 
-fn entity(name: &str) -> anyhow::Result<&'static str> {
-    resolve_xml_entity(name).with_context(|| format!("the answer has an unknown entity &{name};"))
+fn entity(name: &str) -> Result<&'static str, String> {
+    resolve_xml_entity(name).ok_or_else(|| format!("the answer has an unknown entity &{name};"))
 }
 
 /// Keeps a leaf where it belongs.
@@ -87,5 +89,37 @@ fn keep(answer: &mut Answer, open: &[String], name: String, text: String) {
             answer.fields.insert(name, text);
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn answers_are_read() {
+        let body = "<R xmlns=\"x\"><Result><AccessKeyId>AKIAX</AccessKeyId><Total>3</Total>\
+            <Attempts><member><SourceAddress>192.0.2.7</SourceAddress>\
+            <UserAgent>a&amp;b &lt;&#27;[2J&gt;</UserAgent></member></Attempts></Result>\
+            <ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></R>";
+        let answer = read(body).unwrap();
+        let fields: Vec<_> = answer
+            .fields
+            .iter()
+            .map(|(n, t)| format!("{n}={t}"))
+            .collect();
+        assert_eq!(fields, ["AccessKeyId=AKIAX", "Total=3"]);
+        assert_eq!(answer.rows.len(), 1);
+        assert_eq!(answer.rows[0]["UserAgent"], "a&b <\u{1b}[2J>");
+        let error = "<ErrorResponse><Error><Type>Sender</Type><Code>NoSuchEntity</Code>\
+            <Message>gone</Message></Error><RequestId>1</RequestId></ErrorResponse>";
+        let fields = read(error).unwrap().fields;
+        assert_eq!(
+            (&*fields["Code"], &*fields["Message"]),
+            ("NoSuchEntity", "gone")
+        );
+        for bad in ["<a><b>", "<a></b>", "<a>&what;</a>", &"<a>".repeat(100)] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

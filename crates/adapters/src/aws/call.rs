@@ -1,0 +1,221 @@
+//! One signed awsQuery request, sent once.
+//!
+//! It protects one rule: whoever reads the error knows whether the request may have been carried
+//! out. It follows no redirect and repeats nothing.
+
+use std::fmt::Write;
+
+use http::{Request, StatusCode, header};
+use keywright_base::{Clock, Secret, Timestamp, limits};
+use keywright_sigv4::{Credentials, Payload, Target, sign};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+use super::{
+    access::Keys,
+    answer::{self, Row},
+    endpoint::Endpoint,
+};
+use crate::http::{body, root_of};
+
+/// A service that speaks awsQuery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// IAM.
+    Iam,
+    /// STS.
+    Sts,
+    /// Keywright's extension.
+    Keywright,
+}
+
+impl Service {
+    /// In the credential scope.
+    pub(crate) const fn scope_name(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Sts => "sts",
+            Self::Keywright => "keywright",
+        }
+    }
+
+    const fn version(self) -> &'static str {
+        match self {
+            Self::Iam => "2010-05-08",
+            Self::Sts => "2011-06-15",
+            Self::Keywright => "2026-11-24",
+        }
+    }
+}
+
+/// What to ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Query<'a> {
+    pub(crate) service: Service,
+    pub(crate) action: &'static str,
+    pub(crate) parameters: &'a [(&'a str, &'a str)],
+    /// A header to be signed with the rest.
+    pub(crate) header: Option<(&'static str, &'a str)>,
+}
+
+/// An answer, and what its head said.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) answer: answer::Answer,
+    /// The service's clock.
+    pub(crate) at: Timestamp,
+    /// Whether Keywright answered.
+    pub(crate) keywright: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Nothing was sent, or nothing arrived.
+    #[error("cannot reach {at}: {why}")]
+    Unreachable {
+        /// The endpoint.
+        at: String,
+        /// The cause.
+        why: String,
+    },
+    /// Something was sent, and no answer came that can be read.
+    #[error("no answer from {at}: {why}")]
+    Unknown {
+        /// The endpoint.
+        at: String,
+        /// The cause.
+        why: String,
+    },
+    /// The service refused, and did nothing.
+    #[error("{code}: {message}")]
+    Refused {
+        /// The service's code.
+        code: String,
+        /// Its sentence.
+        message: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The request cannot be made at all.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+impl CallError {
+    /// Whether the service asks to slow down.
+    pub fn is_throttling(&self) -> bool {
+        const CODES: [&str; 6] = [
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "RequestLimitExceeded",
+            "TooManyRequestsException",
+            "SlowDown",
+        ];
+        matches!(self, Self::Refused { code, status, .. }
+            if *status == 429 || CODES.contains(&code.as_str()))
+    }
+
+    /// Whether a call that only reads may be repeated.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Unknown { .. } => true,
+            Self::Refused { status, .. } => *status >= 500 || self.is_throttling(),
+            Self::Impossible(_) => false,
+        }
+    }
+}
+
+/// Signs and sends a query.
+///
+/// # Errors
+/// [`CallError`].
+pub(crate) async fn call(
+    http: &reqwest::Client,
+    endpoint: &Endpoint,
+    keys: &Keys,
+    query: &Query<'_>,
+    clock: &dyn Clock,
+) -> Result<Answered, CallError> {
+    let request = signed(endpoint, keys, query, clock)
+        .ok_or_else(|| CallError::Impossible("the request cannot be signed".to_owned()))?;
+    let request = reqwest::Request::try_from(request)
+        .map_err(|error| CallError::Impossible(root_of(&error)))?;
+    let at = || endpoint.url.clone();
+    let response = http.execute(request).await.map_err(|error| {
+        let why = root_of(&error);
+        if error.is_connect() || error.is_builder() {
+            CallError::Unreachable { at: at(), why }
+        } else {
+            CallError::Unknown { at: at(), why }
+        }
+    })?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let lost = |why: String| CallError::Unknown { at: at(), why };
+    let bytes = body(response, limits::ANSWER_BYTES).await.map_err(lost)?;
+    // The body of CreateAccessKey's answer holds a secret.
+    let text = String::from_utf8(bytes).map(Secret::new);
+    let text = text.map_err(|_| lost("the answer is not text".to_owned()))?;
+    let answer = answer::read(text.expose());
+    if !status.is_success() {
+        return Err(refusal(status, answer.map(|answer| answer.fields)));
+    }
+    let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Ok(Answered {
+        answer: answer.map_err(lost)?,
+        at: named("date")
+            .and_then(|date| Timestamp::parse_http_date(date).ok())
+            .ok_or_else(|| lost("the answer has no date".to_owned()))?,
+        keywright: named("server") == Some("Keywright"),
+    })
+}
+
+/// What a service said instead of doing it. An answer without a code says nothing, and a failure of
+/// the service leaves open what was done.
+fn refusal(status: StatusCode, fields: Result<Row, String>) -> CallError {
+    let mut fields = fields.unwrap_or_default();
+    let code = fields.remove("Code");
+    CallError::Refused {
+        code: code.unwrap_or_else(|| status.to_string()),
+        message: fields.remove("Message").unwrap_or_default(),
+        status: status.as_u16(),
+    }
+}
+
+fn signed(
+    endpoint: &Endpoint,
+    keys: &Keys,
+    query: &Query<'_>,
+    clock: &dyn Clock,
+) -> Option<Request<String>> {
+    let mut form = format!(
+        "Action={}&Version={}",
+        query.action,
+        query.service.version()
+    );
+    for (name, value) in query.parameters {
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        write!(form, "&{name}={value}").ok()?;
+    }
+    let authority = endpoint.url.split_once("://")?.1;
+    let mut request = Request::post(format!("{}/", endpoint.url))
+        .header(header::HOST, authority)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some((name, value)) = query.header {
+        request = request.header(name, value);
+    }
+    let (mut parts, ()) = request.body(()).ok()?.into_parts();
+    let credentials = Credentials {
+        access_key_id: &keys.id,
+        secret: &keys.secret,
+        session_token: keys.token.as_ref(),
+    };
+    let target = Target {
+        region: endpoint.region,
+        service: query.service.scope_name(),
+    };
+    let payload = Payload::Sha256(Sha256::digest(&form).into());
+    sign(&mut parts, &credentials, &target, payload, clock.now()).ok()?;
+    Some(Request::from_parts(parts, form))
+}

@@ -1,0 +1,318 @@
+//! IAM as the rotation's issuer of keys and as its evidence of their use.
+//!
+//! It protects one rule: each of the service's answers becomes exactly what it means. A refusal for
+//! want of permission names the action, a lost reply to a change stays unknown, and "never used" is
+//! said only where the service says it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keywright_base::{Secret, Timestamp};
+use keywright_rotation::{
+    model::{KeyId, Pair},
+    ports::{
+        Attempt, Issuer, IssuerError, KeyStatus, LastUse, ListedKey, Listing, Usage, User, Verdict,
+    },
+};
+
+use super::{
+    Access,
+    answer::{Answer, Row},
+    call::{CallError, Query, Service},
+};
+
+/// The signed header that makes CreateAccessKey repeatable, on Keywright.
+const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
+
+/// The IAM of one account.
+#[derive(Debug, Clone)]
+pub struct Iam(pub Arc<Access>);
+
+/// What a failed call means to a rotation.
+fn meant(action: &'static str, changes: bool) -> impl Fn(CallError) -> IssuerError {
+    move |error| match error {
+        error if error.is_throttling() => IssuerError::Throttled,
+        CallError::Unknown { .. } if changes => IssuerError::Unknown(error.to_string()),
+        CallError::Refused { status, .. } if changes && status >= 500 => {
+            IssuerError::Unknown(error.to_string())
+        }
+        CallError::Unreachable { .. } | CallError::Unknown { .. } | CallError::Impossible(_) => {
+            IssuerError::Unreachable(error.to_string())
+        }
+        CallError::Refused { code, message, .. } => match code.as_str() {
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => {
+                IssuerError::Denied { action, message }
+            }
+            _ => IssuerError::Refused { code, message },
+        },
+    }
+}
+
+/// As [`meant`], for calls about a user that may not be there.
+fn about_user(error: IssuerError, user: &str) -> IssuerError {
+    match error {
+        IssuerError::Refused { code, .. } if code == "NoSuchEntity" => {
+            IssuerError::NoSuchUser(user.to_owned())
+        }
+        other => other,
+    }
+}
+
+/// As [`about_user`], for calls about a key of a user. Both may be missing, and the sentence says
+/// which; an answer that names neither is about the key.
+fn about_key(error: IssuerError, user: &str, key: &KeyId) -> IssuerError {
+    match error {
+        IssuerError::Refused { code, message } if code == "NoSuchEntity" => {
+            if message.contains(&key.0) || !message.contains("user") {
+                IssuerError::NoSuchKey(key.clone())
+            } else {
+                IssuerError::NoSuchUser(user.to_owned())
+            }
+        }
+        other => other,
+    }
+}
+
+fn unreadable(what: &str) -> IssuerError {
+    IssuerError::Unreachable(format!("the answer has no {what} that can be read"))
+}
+
+fn time(row: &Row, name: &str) -> Result<Timestamp, IssuerError> {
+    let text = row.get(name).ok_or_else(|| unreadable(name))?;
+    Timestamp::parse_iso8601(text).map_err(|_| unreadable(name))
+}
+
+fn text(row: &Row, name: &str) -> Result<String, IssuerError> {
+    row.get(name).cloned().ok_or_else(|| unreadable(name))
+}
+
+fn listed(row: &Row) -> Result<ListedKey, IssuerError> {
+    Ok(ListedKey {
+        id: KeyId(text(row, "AccessKeyId")?),
+        status: match row.get("Status").map(String::as_str) {
+            Some("Active") => KeyStatus::Active,
+            Some("Inactive") => KeyStatus::Inactive,
+            _ => return Err(unreadable("Status")),
+        },
+        created: time(row, "CreateDate")?,
+    })
+}
+
+impl Iam {
+    async fn change(
+        &self,
+        (policy_action, action): (&'static str, &'static str),
+        parameters: &[(&str, &str)],
+    ) -> Result<Answer, IssuerError> {
+        let query = Query {
+            service: Service::Iam,
+            action,
+            parameters,
+            header: None,
+        };
+        let answered = self.0.once(&query).await;
+        Ok(answered.map_err(meant(policy_action, true))?.answer)
+    }
+}
+
+#[async_trait]
+impl Issuer for Iam {
+    async fn user(&self, name: &str) -> Result<User, IssuerError> {
+        let parameters = [("UserName", name)];
+        let asked = self.0.read(Service::Iam, "GetUser", &parameters);
+        let answer = asked.await.map_err(meant("iam:GetUser", false));
+        let answer = answer.map_err(|error| about_user(error, name))?;
+        let tags = answer.rows.iter();
+        let tags = tags.map(|tag| {
+            Ok((
+                text(tag, "Key")?,
+                tag.get("Value").cloned().unwrap_or_default(),
+            ))
+        });
+        Ok(User {
+            id: text(&answer.fields, "UserId")?,
+            arn: text(&answer.fields, "Arn")?,
+            name: text(&answer.fields, "UserName")?,
+            tags: tags.collect::<Result<_, IssuerError>>()?,
+        })
+    }
+
+    async fn keys(&self, user: &str) -> Result<Listing, IssuerError> {
+        let parameters = [("UserName", user)];
+        let query = Query {
+            service: Service::Iam,
+            action: "ListAccessKeys",
+            parameters: &parameters,
+            header: None,
+        };
+        let asked = self.0.read_at(&query).await;
+        let asked = asked.map_err(meant("iam:ListAccessKeys", false));
+        let answered = asked.map_err(|error| about_user(error, user))?;
+        let keys = answered.answer.rows.iter().map(listed);
+        Ok(Listing {
+            keys: keys.collect::<Result<_, _>>()?,
+            at: answered.at,
+        })
+    }
+
+    async fn create(&self, user: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError> {
+        let parameters = [("UserName", user)];
+        let query = Query {
+            service: Service::Iam,
+            action: "CreateAccessKey",
+            parameters: &parameters,
+            header: self.repeats_create().then_some((IDEMPOTENCY_HEADER, token)),
+        };
+        let asked = self
+            .0
+            .once(&query)
+            .await
+            .map_err(meant("iam:CreateAccessKey", true));
+        let mut answered = asked.map_err(|error| match error {
+            IssuerError::Refused { code, .. } if code == "LimitExceeded" => IssuerError::TwoKeys,
+            other => about_user(other, user),
+        })?;
+        let fields = &mut answered.answer.fields;
+        // What follows was done: an answer that cannot be read leaves the key behind.
+        let lost = |what| IssuerError::Unknown(format!("the answer has no {what}"));
+        let secret = fields.remove("SecretAccessKey").map(Secret::new);
+        let pair = Pair {
+            id: KeyId(
+                fields
+                    .remove("AccessKeyId")
+                    .ok_or_else(|| lost("AccessKeyId"))?,
+            ),
+            secret: secret.ok_or_else(|| lost("SecretAccessKey"))?,
+        };
+        let created = time(fields, "CreateDate").unwrap_or(answered.at);
+        Ok((pair, created))
+    }
+
+    fn repeats_create(&self) -> bool {
+        self.0.is_keywright()
+    }
+
+    async fn set_status(
+        &self,
+        user: &str,
+        key: &KeyId,
+        status: KeyStatus,
+    ) -> Result<(), IssuerError> {
+        let status = match status {
+            KeyStatus::Active => "Active",
+            KeyStatus::Inactive => "Inactive",
+        };
+        let parameters = [
+            ("UserName", user),
+            ("AccessKeyId", &key.0),
+            ("Status", status),
+        ];
+        let name = ("iam:UpdateAccessKey", "UpdateAccessKey");
+        let done = self.change(name, &parameters).await;
+        done.map(drop).map_err(|error| about_key(error, user, key))
+    }
+
+    async fn delete(&self, user: &str, key: &KeyId) -> Result<(), IssuerError> {
+        let parameters = [("UserName", user), ("AccessKeyId", &key.0)];
+        let name = ("iam:DeleteAccessKey", "DeleteAccessKey");
+        let done = self.change(name, &parameters).await;
+        done.map(drop).map_err(|error| about_key(error, user, key))
+    }
+
+    async fn tag(&self, user: &str, key: &str, value: &str) -> Result<(), IssuerError> {
+        let parameters = [
+            ("UserName", user),
+            ("Tags.member.1.Key", key),
+            ("Tags.member.1.Value", value),
+        ];
+        let done = self.change(("iam:TagUser", "TagUser"), &parameters).await;
+        done.map(drop).map_err(|error| about_user(error, user))
+    }
+
+    async fn untag(&self, user: &str, key: &str) -> Result<(), IssuerError> {
+        let parameters = [("UserName", user), ("TagKeys.member.1", key)];
+        let done = self
+            .change(("iam:UntagUser", "UntagUser"), &parameters)
+            .await;
+        done.map(drop).map_err(|error| about_user(error, user))
+    }
+
+    async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError> {
+        match self.0.who_is(pair, endpoint).await {
+            Ok(identity) => Ok(Verdict::Accepted(identity)),
+            Err(CallError::Refused { code, .. })
+                if code == "InvalidClientTokenId" || code == "InvalidAccessKeyId" =>
+            {
+                Ok(Verdict::NotKnown)
+            }
+            Err(error) => Err(meant("sts:GetCallerIdentity", false)(error)),
+        }
+    }
+
+    fn endpoints(&self) -> usize {
+        self.0.sts_endpoints()
+    }
+
+    fn signer(&self) -> Option<KeyId> {
+        self.0.signer()
+    }
+
+    fn adopt(&self, pair: &Pair) {
+        self.0.adopt(Some(pair));
+    }
+
+    fn revert(&self) {
+        self.0.adopt(None);
+    }
+}
+
+#[async_trait]
+impl Usage for Iam {
+    async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
+        let parameters = [("AccessKeyId", key.0.as_str())];
+        let asked = self
+            .0
+            .read(Service::Iam, "GetAccessKeyLastUsed", &parameters);
+        let answer = asked
+            .await
+            .map_err(meant("iam:GetAccessKeyLastUsed", false))?;
+        let fields = &answer.fields;
+        if !fields.contains_key("LastUsedDate") {
+            // AWS says so in words, and an answer without those words says nothing.
+            return match fields.get("ServiceName").map(String::as_str) {
+                Some("N/A") => Ok(None),
+                _ => Err(unreadable("LastUsedDate")),
+            };
+        }
+        Ok(Some(LastUse {
+            at: time(fields, "LastUsedDate")?,
+            service: text(fields, "ServiceName")?,
+            region: text(fields, "Region")?,
+        }))
+    }
+
+    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {
+        if !self.0.is_keywright() {
+            return Ok(None);
+        }
+        let parameters = [("AccessKeyId", key.0.as_str())];
+        let asked = self
+            .0
+            .read(Service::Keywright, "ListAccessKeyAttempts", &parameters);
+        let answer = asked
+            .await
+            .map_err(meant("keywright:ListAccessKeyAttempts", false))?;
+        let attempts = answer.rows.iter().map(|row| {
+            Ok(Attempt {
+                at: time(row, "LastAttempt")?,
+                count: text(row, "Count")?
+                    .parse()
+                    .map_err(|_| unreadable("Count"))?,
+                source_address: text(row, "SourceAddress")?,
+                user_agent: row.get("UserAgent").cloned().unwrap_or_default(),
+                action: text(row, "Action")?,
+            })
+        });
+        Ok(Some(attempts.collect::<Result<_, IssuerError>>()?))
+    }
+}

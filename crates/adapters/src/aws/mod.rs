@@ -1,0 +1,20 @@
+//! IAM and STS, of AWS or of Keywright, under one person's credentials.
+//!
+//! [`Access`] finds credentials where every AWS client finds them, [`Access::call`] signs one
+//! request and sends it once, and [`Iam`] is the rotation's issuer and evidence on top of both. It
+//! speaks awsQuery itself rather than through an SDK, because a rotation needs what SDKs hide: the
+//! service's `Date`, a signed header of our own, and the certainty that nothing was sent twice.
+
+mod access;
+mod answer;
+mod call;
+mod endpoint;
+mod issuer;
+mod pace;
+
+pub use self::{
+    access::{Access, AccessError, Settings},
+    answer::{Answer, Row},
+    call::{CallError, Service},
+    issuer::Iam,
+};

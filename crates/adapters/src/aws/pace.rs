@@ -1,0 +1,93 @@
+//! How fast one account's IAM is asked: one rate for all rotations of the account, halved when the
+//! service asks to slow down, and recovered slowly.
+
+use std::time::Duration;
+
+use tokio::{sync::Mutex, time::Instant};
+
+/// The longest pause between two calls.
+const GAP_MAX: Duration = Duration::from_secs(10);
+/// The first pause after a request to slow down.
+const GAP_FIRST: Duration = Duration::from_millis(200);
+
+/// A rate that everybody who asks the same account shares.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// The pause when all is well.
+    least: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    next: Instant,
+    gap: Duration,
+}
+
+impl Pace {
+    /// With this pause between two calls when all is well.
+    pub(crate) fn new(least: Duration) -> Self {
+        Self {
+            least,
+            state: Mutex::new(State {
+                next: Instant::now(),
+                gap: least,
+            }),
+        }
+    }
+
+    /// Waits for one's turn.
+    pub(crate) async fn turn(&self) {
+        let at = {
+            let mut state = self.state.lock().await;
+            let at = state.next.max(Instant::now());
+            state.next = at + state.gap;
+            at
+        };
+        tokio::time::sleep_until(at).await;
+    }
+
+    /// A call went well.
+    pub(crate) async fn well(&self) {
+        let mut state = self.state.lock().await;
+        state.gap = self.least.max(state.gap.mul_f32(0.9));
+    }
+
+    /// The service asked to slow down.
+    pub(crate) async fn slow(&self) {
+        let mut state = self.state.lock().await;
+        state.gap = (state.gap * 2).clamp(GAP_FIRST, GAP_MAX);
+        state.next = state.next.max(Instant::now() + state.gap);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::Pace;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_to_slow_down_slows_everybody_and_is_forgotten() {
+        let pace = Pace::new(Duration::from_millis(10));
+        let began = Instant::now();
+        pace.turn().await;
+        pace.turn().await;
+        assert_eq!(began.elapsed(), Duration::from_millis(10));
+        pace.slow().await;
+        pace.slow().await;
+        let slowed = Instant::now();
+        pace.turn().await;
+        assert!(slowed.elapsed() >= Duration::from_millis(400));
+        for _ in 0..100 {
+            pace.well().await;
+        }
+        let again = Instant::now();
+        pace.turn().await;
+        pace.turn().await;
+        pace.turn().await;
+        assert!(again.elapsed() < Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,8 @@
+//! What a rotation works with: IAM of Keywright or of AWS as issuer and evidence, the journal on
+//! disk, and the places that keep keys.
+//!
+//! Floor 4. It protects one rule: what is not known is said to be unknown. A lost reply, a refusal
+//! and a service that cannot be reached are told apart here, and nowhere else.
+
+pub mod aws;
+pub mod http;
