@@ -46,6 +46,8 @@ pub enum Purpose {
     AccessKey,
     /// A session token.
     SessionToken,
+    /// The secrets of a rotation under way.
+    Rotation,
 }
 
 impl Purpose {
@@ -54,6 +56,7 @@ impl Purpose {
             Self::DataKey => "keywright/data-key",
             Self::AccessKey => "keywright/access-key",
             Self::SessionToken => "keywright/session-token",
+            Self::Rotation => "keywright/rotation",
         }
     }
 }

@@ -94,6 +94,8 @@ impl std::fmt::Debug for Executor<'_> {
 pub struct Order {
     /// The id of the rotation to be.
     pub id: RotationId,
+    /// How the issuer is reached, to be kept with the rotation.
+    pub access: String,
     /// The account, 12 digits.
     pub account: String,
     /// The user's name.
@@ -126,6 +128,7 @@ impl Executor<'_> {
         let rotation = Rotation {
             id: order.id,
             generation: 1,
+            access: order.access,
             account: order.account,
             user: user.name.clone(),
             user_id: user.id.clone(),

@@ -194,6 +194,8 @@ pub struct Rotation {
     pub id: RotationId,
     /// Counts the journal's writes, from 1.
     pub generation: u64,
+    /// How the issuer is reached, in the words of whoever opens it again; opaque here.
+    pub access: String,
     /// The account, 12 digits.
     pub account: String,
     /// The user's name.

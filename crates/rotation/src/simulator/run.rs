@@ -122,6 +122,7 @@ impl Rotator {
     /// Drafts and begins.
     pub async fn begin(&self, rules: Rules) -> Result<(), Stopped> {
         let order = Order {
+            access: String::new(),
             id: self.id.clone(),
             account: ACCOUNT.to_owned(),
             user: "RotateKeyUser".to_owned(),

@@ -1,0 +1,171 @@
+//! What happened: appended to, never changed, each event's hash over its own content and the hash
+//! before it.
+//!
+//! It protects one rule: an event that was changed, removed or put in between shows. Who can write
+//! the file can also compute a new chain, so the newest hash is worth keeping elsewhere.
+
+use keywright_base::Timestamp;
+use keywright_rotation::{model::Rotation, ports::JournalError};
+use rusqlite::{OptionalExtension, Transaction};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{failed, unavailable};
+
+/// Something that happened in a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Event {
+    /// Counts the events of the journal, from 1.
+    pub number: i64,
+    /// The rotation's id.
+    pub rotation: String,
+    /// The generation that it led to.
+    pub generation: i64,
+    /// When, by this machine's clock, in milliseconds since the epoch.
+    #[serde(serialize_with = "iso8601")]
+    pub at: i64,
+    /// The phase that it led to.
+    pub phase: String,
+    /// What happened.
+    pub text: String,
+    /// The hash, in hexadecimal digits.
+    pub hash: String,
+}
+
+fn iso8601<S: serde::Serializer>(at: &i64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&Timestamp::from_millis(*at).iso8601())
+}
+
+/// The end of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Head {
+    /// How many events there are.
+    pub events: i64,
+    /// The newest hash, in hexadecimal digits.
+    pub hash: String,
+}
+
+const COLUMNS: &str = "number, rotation, generation, at, phase, text, hash";
+
+/// The hash before the first.
+const BEGINNING: [u8; 32] = [0; 32];
+
+fn hash(before: &[u8], event: &Event) -> [u8; 32] {
+    let fields = (
+        event.number,
+        &event.rotation,
+        event.generation,
+        event.at,
+        &event.phase,
+        &event.text,
+    );
+    let text = serde_json::to_vec(&fields).unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update(before);
+    hash.update(&text);
+    hash.finalize().into()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Adds what a rotation came to.
+pub(super) fn append(
+    transaction: &Transaction<'_>,
+    rotation: &Rotation,
+    text: &str,
+    now: Timestamp,
+) -> Result<(), JournalError> {
+    let last: Option<(i64, Vec<u8>)> = transaction
+        .query_row(
+            "SELECT number, hash FROM event ORDER BY number DESC LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(failed)?;
+    let (number, before) = last.unwrap_or((0, BEGINNING.to_vec()));
+    let event = Event {
+        number: number + 1,
+        rotation: rotation.id.0.clone(),
+        generation: i64::try_from(rotation.generation).map_err(|error| unavailable(&error))?,
+        at: now.millis(),
+        phase: format!("{:?}", rotation.phase),
+        text: text.to_owned(),
+        hash: String::new(),
+    };
+    let hash = hash(&before, &event);
+    transaction
+        .execute(
+            "INSERT INTO event (number, rotation, generation, at, phase, text, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (
+                event.number,
+                &event.rotation,
+                event.generation,
+                event.at,
+                &event.phase,
+                &event.text,
+                hash,
+            ),
+        )
+        .map_err(failed)?;
+    Ok(())
+}
+
+fn event(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Event, Vec<u8>)> {
+    let bytes: Vec<u8> = row.get(6)?;
+    let event = Event {
+        number: row.get(0)?,
+        rotation: row.get(1)?,
+        generation: row.get(2)?,
+        at: row.get(3)?,
+        phase: row.get(4)?,
+        text: row.get(5)?,
+        hash: hex(&bytes),
+    };
+    Ok((event, bytes))
+}
+
+/// The last events, oldest first.
+pub(super) fn read(
+    transaction: &Transaction<'_>,
+    of: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Event>, JournalError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM event WHERE ?1 IS NULL OR rotation = ?1
+         ORDER BY number DESC LIMIT ?2"
+    );
+    let mut statement = transaction.prepare_cached(&query).map_err(failed)?;
+    let events = statement.query_map((of, limit), |row| Ok(event(row)?.0));
+    let mut events: Vec<_> = events
+        .map_err(failed)?
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
+    events.reverse();
+    Ok(events)
+}
+
+/// Follows the chain from its beginning.
+pub(super) fn check(transaction: &Transaction<'_>) -> Result<Head, JournalError> {
+    let query = format!("SELECT {COLUMNS} FROM event ORDER BY number");
+    let mut statement = transaction.prepare_cached(&query).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    let (mut number, mut before) = (0, BEGINNING.to_vec());
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (event, stored) = event(row).map_err(failed)?;
+        if event.number != number + 1 || hash(&before, &event) != stored.as_slice() {
+            let why = format!("the history was changed at event {}", number + 1);
+            return Err(JournalError::Unavailable(why));
+        }
+        (number, before) = (event.number, stored);
+    }
+    Ok(Head {
+        events: number,
+        hash: hex(&before),
+    })
+}

@@ -1,0 +1,325 @@
+//! The journal of rotations: one SQLite file, secrets sealed, history chained by hashes.
+//!
+//! It protects three rules: what is acknowledged is on disk; of two processes with the same
+//! generation one goes on; and a secret leaves the file when its rotation is over. Several
+//! processes may have it open at once. It does not decide what a rotation does.
+
+mod history;
+mod seal;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Entropy};
+use keywright_rotation::{
+    model::{Rotation, RotationId},
+    ports::{Journal, JournalError},
+};
+use keywright_store::durable;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+
+pub use self::history::{Event, Head};
+use self::seal::Seal;
+
+/// The version of the schema; a newer one is refused, untouched.
+const VERSION: i64 = 1;
+
+/// The journal in a folder.
+#[derive(Clone)]
+pub struct SqliteJournal {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connection: Mutex<Connection>,
+    seal: Seal,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteJournal")
+    }
+}
+
+fn unavailable(why: &dyn std::fmt::Display) -> JournalError {
+    JournalError::Unavailable(why.to_string())
+}
+
+/// What SQLite said, without the statement.
+fn failed(error: rusqlite::Error) -> JournalError {
+    unavailable(&error)
+}
+
+impl SqliteJournal {
+    /// Opens the journal, making the folder (mode 0700), the database and the key that seals its
+    /// secrets (mode 0600) where they are not there yet. Blocking.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`], also when the key of an existing journal is missing.
+    pub fn open(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, JournalError> {
+        let at = |error: std::io::Error| unavailable(&format!("{}: {error}", folder.display()));
+        durable::create_dir(folder).map_err(at)?;
+        let path = folder.join("rotations.db");
+        let key = seal::master_key(folder, path.exists(), &*entropy)?;
+        if !path.exists() {
+            match durable::create_new(&path, b"") {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                other => other.map_err(at)?,
+            }
+        }
+        let mut connection = Connection::open(&path).map_err(failed)?;
+        connection
+            .busy_timeout(std::time::Duration::from_secs(10))
+            .map_err(failed)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+                 PRAGMA fullfsync = ON; PRAGMA secure_delete = ON;",
+            )
+            .map_err(failed)?;
+        let seal = prepare(&mut connection, &key, entropy)?;
+        let inner = Inner {
+            connection: Mutex::new(connection),
+            seal,
+            clock,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The rotations, newest first: of one user (account and name), or all; `limit` at most.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn rotations(
+        &self,
+        of: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<Rotation>, JournalError> {
+        let of = of.map(|(account, user)| (account.to_owned(), user.to_owned()));
+        self.run(move |inner, transaction| {
+            let (account, user) = of.unzip();
+            let mut statement = transaction
+                .prepare_cached(
+                    "SELECT id, body, secrets FROM rotation
+                     WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR user = ?2)
+                     ORDER BY began DESC, rowid DESC LIMIT ?3",
+                )
+                .map_err(failed)?;
+            let rows = statement.query_map((account, user, limit), columns);
+            let rows = rows.map_err(failed)?.collect::<Result<Vec<_>, _>>();
+            let rows = rows.map_err(failed)?.into_iter();
+            rows.map(|row| inner.seal.rotation(row)).collect()
+        })
+        .await
+    }
+
+    /// What happened, oldest first: in one rotation, or in all; the last `limit` at most.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn history(
+        &self,
+        of: Option<&RotationId>,
+        limit: u32,
+    ) -> Result<Vec<Event>, JournalError> {
+        let of = of.map(|id| id.0.clone());
+        self.run(move |_, transaction| history::read(transaction, of.as_deref(), limit))
+            .await
+    }
+
+    /// Recomputes every hash of the history.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`] with the number of the first event that was changed.
+    pub async fn check_history(&self) -> Result<Head, JournalError> {
+        self.run(|_, transaction| history::check(transaction)).await
+    }
+
+    /// Runs a transaction beside the async threads; it is durable when this returns.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner, &Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let inner = Arc::clone(&self.inner);
+        let ran = tokio::task::spawn_blocking(move || {
+            let mut connection = inner
+                .connection
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let transaction = connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .map_err(failed)?;
+            let done = work(&inner, &transaction)?;
+            transaction.commit().map_err(failed)?;
+            Ok(done)
+        });
+        ran.await.map_err(|error| unavailable(&error))?
+    }
+
+    async fn one(
+        &self,
+        query: &'static str,
+        parameters: Vec<String>,
+    ) -> Result<Option<Rotation>, JournalError> {
+        self.run(move |inner, transaction| {
+            let parameters = rusqlite::params_from_iter(parameters);
+            let found = transaction.query_row(query, parameters, columns);
+            let found = found.optional().map_err(failed)?;
+            found.map(|row| inner.seal.rotation(row)).transpose()
+        })
+        .await
+    }
+}
+
+/// The columns of a rotation as they are stored.
+struct Columns {
+    id: String,
+    body: String,
+    secrets: Option<Vec<u8>>,
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    Ok(Columns {
+        id: row.get(0)?,
+        body: row.get(1)?,
+        secrets: row.get(2)?,
+    })
+}
+
+/// Makes or checks the schema, and opens the data key.
+fn prepare(
+    connection: &mut Connection,
+    key: &keywright_base::Secret<Vec<u8>>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Seal, JournalError> {
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    let version: i64 = transaction
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(failed)?;
+    if version > VERSION {
+        let why = format!("a newer Keywright made it (schema {version}, known {VERSION})");
+        return Err(JournalError::Unavailable(why));
+    }
+    transaction
+        .execute_batch(include_str!("schema.sql"))
+        .map_err(failed)?;
+    transaction
+        .execute_batch(&format!("PRAGMA user_version = {VERSION}"))
+        .map_err(failed)?;
+    let seal = Seal::open(&transaction, key, entropy)?;
+    transaction.commit().map_err(failed)?;
+    Ok(seal)
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError> {
+        let rotation = rotation.clone();
+        self.run(move |inner, transaction| {
+            let open: Option<String> = transaction
+                .query_row(
+                    "SELECT id FROM rotation WHERE account = ?1 AND user_id = ?2 AND open = 1",
+                    (&rotation.account, &rotation.user_id),
+                    |row| row.get(0),
+                )
+                .optional()
+                .map_err(failed)?;
+            if let Some(open) = open {
+                return Err(JournalError::Open(RotationId(open)));
+            }
+            let now = inner.clock.now();
+            let (body, secrets) = inner.seal.columns(&rotation)?;
+            transaction
+                .execute(
+                    "INSERT INTO rotation
+                     (id, account, user_id, user, generation, open, began, body, secrets)
+                     VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8)",
+                    (
+                        &rotation.id.0,
+                        &rotation.account,
+                        &rotation.user_id,
+                        &rotation.user,
+                        generation(&rotation)?,
+                        now.millis(),
+                        body,
+                        secrets,
+                    ),
+                )
+                .map_err(failed)?;
+            history::append(transaction, &rotation, "planned", now)
+        })
+        .await
+    }
+
+    async fn advance(&self, rotation: &Rotation, event: &str) -> Result<(), JournalError> {
+        let (rotation, event) = (rotation.clone(), event.to_owned());
+        self.run(move |inner, transaction| {
+            let over = rotation.phase.is_over();
+            let (body, mut secrets) = inner.seal.columns(&rotation)?;
+            if over {
+                // Nobody needs them any more.
+                secrets = None;
+            }
+            let generation = generation(&rotation)?;
+            let changed = transaction
+                .execute(
+                    "UPDATE rotation SET generation = ?2, open = ?3, body = ?4, secrets = ?5
+                     WHERE id = ?1 AND generation = ?2 - 1 AND open = 1",
+                    (&rotation.id.0, generation, !over, body, secrets),
+                )
+                .map_err(failed)?;
+            if changed != 1 {
+                return Err(JournalError::Conflict);
+            }
+            history::append(transaction, &rotation, &event, inner.clock.now())
+        })
+        .await
+    }
+
+    async fn rotation(&self, id: &RotationId) -> Result<Option<Rotation>, JournalError> {
+        let query = "SELECT id, body, secrets FROM rotation WHERE id = ?1";
+        self.one(query, vec![id.0.clone()]).await
+    }
+
+    async fn open_of(
+        &self,
+        account: &str,
+        user_id: &str,
+    ) -> Result<Option<Rotation>, JournalError> {
+        let query = "SELECT id, body, secrets FROM rotation
+                     WHERE account = ?1 AND user_id = ?2 AND open = 1";
+        self.one(query, vec![account.to_owned(), user_id.to_owned()])
+            .await
+    }
+
+    async fn open(&self) -> Result<Vec<RotationId>, JournalError> {
+        self.run(|_, transaction| {
+            let mut statement = transaction
+                .prepare_cached("SELECT id FROM rotation WHERE open = 1 ORDER BY began, rowid")
+                .map_err(failed)?;
+            let ids = statement.query_map([], |row| Ok(RotationId(row.get(0)?)));
+            let ids = ids.map_err(failed)?.collect::<Result<_, _>>();
+            ids.map_err(failed)
+        })
+        .await
+    }
+}
+
+fn generation(rotation: &Rotation) -> Result<i64, JournalError> {
+    i64::try_from(rotation.generation).map_err(|error| unavailable(&error))
+}
+
+#[cfg(test)]
+mod tests;

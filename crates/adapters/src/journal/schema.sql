@@ -1,0 +1,38 @@
+-- The journal of rotations. Nothing here is ever removed but secrets, when their rotation is over.
+CREATE TABLE IF NOT EXISTS setting (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS rotation (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    account    TEXT    NOT NULL,
+    user_id    TEXT    NOT NULL,
+    user       TEXT    NOT NULL,
+    generation INTEGER NOT NULL,
+    open       INTEGER NOT NULL,
+    began      INTEGER NOT NULL,
+    body       TEXT    NOT NULL,
+    secrets    BLOB
+) STRICT;
+
+CREATE UNIQUE INDEX IF NOT EXISTS rotation_open ON rotation (account, user_id) WHERE open = 1;
+CREATE INDEX IF NOT EXISTS rotation_user ON rotation (account, user);
+
+CREATE TABLE IF NOT EXISTS event (
+    number     INTEGER NOT NULL PRIMARY KEY,
+    rotation   TEXT    NOT NULL,
+    generation INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    phase      TEXT    NOT NULL,
+    text       TEXT    NOT NULL,
+    hash       BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS event_rotation ON event (rotation);
+
+CREATE TRIGGER IF NOT EXISTS event_stays BEFORE DELETE ON event
+BEGIN SELECT RAISE(ABORT, 'history is only appended to'); END;
+
+CREATE TRIGGER IF NOT EXISTS event_is_final BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'history is only appended to'); END;

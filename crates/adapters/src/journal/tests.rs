@@ -1,0 +1,203 @@
+//! The journal's contract, its seal and its chain.
+
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+
+use keywright_base::{Clock, Entropy, Secret, Timestamp};
+use keywright_rotation::{
+    model::{KeyId, Phase, Rotation, RotationId, Rules, Secrets},
+    ports::{Journal, JournalError},
+};
+
+use super::SqliteJournal;
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000)
+    }
+}
+
+struct Counting;
+
+impl Entropy for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        for (slot, value) in buffer.iter_mut().zip(1..) {
+            *slot = value;
+        }
+    }
+}
+
+fn open(folder: &Path) -> Result<SqliteJournal, JournalError> {
+    SqliteJournal::open(folder, Arc::new(Noon), Arc::new(Counting))
+}
+
+fn rotation(id: &str, user_id: &str) -> Rotation {
+    Rotation {
+        id: RotationId(id.to_owned()),
+        generation: 1,
+        access: "{}".to_owned(),
+        account: "123456789012".to_owned(),
+        user: "RotateKeyUser".to_owned(),
+        user_id: user_id.to_owned(),
+        old: KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()),
+        rules: Rules::SAFE,
+        phase: Phase::Planned,
+        since: Noon.now(),
+        pre_image: Vec::new(),
+        new: None,
+        orphan: None,
+        verified: false,
+        deliveries: Vec::new(),
+        held: None,
+        not_before: Timestamp::default(),
+        why_back: None,
+        secrets: Secrets {
+            new: Some(Secret::new("the-new-secret".to_owned())),
+            backups: vec![None, Some(Secret::new(b"the-old-file".to_vec()))],
+        },
+    }
+}
+
+fn next(rotation: &Rotation, phase: Phase) -> Rotation {
+    let mut next = rotation.clone();
+    next.generation += 1;
+    next.phase = phase;
+    next
+}
+
+#[tokio::test]
+async fn a_rotation_is_kept_over_a_restart_with_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = rotation("r-1", "AIDA1");
+    {
+        let journal = open(folder.path()).unwrap();
+        journal.begin(&first).await.unwrap();
+        journal
+            .advance(&next(&first, Phase::Created), "created")
+            .await
+            .unwrap();
+    }
+    let journal = open(folder.path()).unwrap();
+    let found = journal.rotation(&first.id).await.unwrap().unwrap();
+    assert_eq!(found, next(&first, Phase::Created));
+    assert_eq!(
+        journal.open().await.unwrap(),
+        std::slice::from_ref(&first.id)
+    );
+    let open = journal.open_of("123456789012", "AIDA1").await.unwrap();
+    assert_eq!(open.unwrap().id, first.id);
+    assert!(
+        journal
+            .open_of("123456789012", "AIDA2")
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn of_two_who_go_on_one_wins_and_a_user_has_one_open_rotation() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (open(folder.path()).unwrap(), open(folder.path()).unwrap());
+    let first = rotation("r-1", "AIDA1");
+    one.begin(&first).await.unwrap();
+    let again = two.begin(&rotation("r-2", "AIDA1")).await;
+    assert_eq!(again, Err(JournalError::Open(first.id.clone())));
+    two.begin(&rotation("r-3", "AIDA2")).await.unwrap();
+
+    let step = next(&first, Phase::Creating);
+    let (a, b) = tokio::join!(one.advance(&step, "a"), two.advance(&step, "b"));
+    assert_eq!([a.is_ok(), b.is_ok()].iter().filter(|ok| **ok).count(), 1);
+    assert!(a.is_ok() || a == Err(JournalError::Conflict));
+    assert!(b.is_ok() || b == Err(JournalError::Conflict));
+
+    two.advance(&next(&step, Phase::Done), "done")
+        .await
+        .unwrap();
+    one.begin(&rotation("r-2", "AIDA1")).await.unwrap();
+    let over = one
+        .advance(&next(&next(&step, Phase::Done), Phase::Planned), "x")
+        .await;
+    assert_eq!(over, Err(JournalError::Conflict), "what is over stays over");
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_and_go_when_the_rotation_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path()).unwrap();
+    let first = rotation("r-1", "AIDA1");
+    journal.begin(&first).await.unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", path.display());
+        let bytes = std::fs::read(&path).unwrap();
+        for secret in [b"the-new-secret".as_slice(), b"the-old-file"] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret);
+            assert!(!found, "{}", path.display());
+        }
+    }
+    journal
+        .advance(&next(&first, Phase::Done), "done")
+        .await
+        .unwrap();
+    let found = journal.rotation(&first.id).await.unwrap().unwrap();
+    assert_eq!(found.secrets, Secrets::default());
+    assert!(journal.open().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_lost_key_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let key = folder.path().join("rotations.key");
+    std::fs::remove_file(&key).unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("restore it from your backup"), "{error}");
+    assert!(!key.exists());
+}
+
+#[tokio::test]
+async fn history_is_only_appended_to_and_a_change_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path()).unwrap();
+    assert_eq!(journal.check_history().await.unwrap().events, 0);
+    let first = rotation("r-1", "AIDA1");
+    journal.begin(&first).await.unwrap();
+    journal.begin(&rotation("r-2", "AIDA2")).await.unwrap();
+    let step = next(&first, Phase::Creating);
+    journal
+        .advance(&step, "asking for the new key")
+        .await
+        .unwrap();
+    let head = journal.check_history().await.unwrap();
+    assert_eq!(head.events, 3);
+    let of_first = journal.history(Some(&first.id), 10).await.unwrap();
+    let shown: Vec<_> = of_first
+        .iter()
+        .map(|event| (event.generation, &*event.text))
+        .collect();
+    assert_eq!(shown, [(1, "planned"), (2, "asking for the new key")]);
+    assert_eq!(journal.history(None, 2).await.unwrap().len(), 2);
+    assert_eq!(of_first.last().unwrap().hash, head.hash);
+
+    let raw = rusqlite::Connection::open(folder.path().join("rotations.db")).unwrap();
+    assert!(raw.execute("UPDATE event SET text = 'x'", []).is_err());
+    assert!(raw.execute("DELETE FROM event", []).is_err());
+    raw.execute_batch("DROP TRIGGER event_is_final").unwrap();
+    raw.execute("UPDATE event SET text = 'x' WHERE number = 2", [])
+        .unwrap();
+    let error = journal.check_history().await.unwrap_err().to_string();
+    assert!(error.contains("changed at event 2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_journal_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let raw = rusqlite::Connection::open(folder.path().join("rotations.db")).unwrap();
+    raw.execute_batch("PRAGMA user_version = 99").unwrap();
+    let error = open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("newer"), "{error}");
+}
