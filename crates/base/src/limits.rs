@@ -36,6 +36,10 @@ pub const BUCKET_POLICY_BYTES: usize = 20 * 1024;
 /// Nesting of a policy document's JSON. The grammar itself needs 6.
 pub const POLICY_DEPTH: usize = 32;
 
+/// Statements that one page of a policy simulation looks at, each counted once for every pair of
+/// action and resource.
+pub const SIMULATED_STATEMENTS: usize = 100_000;
+
 /// Minutes by which a request's date may differ from the server's clock.
 pub const CLOCK_SKEW_MINUTES: i64 = 15;
 /// Seconds that a presigned URL may be valid: 7 days.

@@ -106,6 +106,8 @@ pub enum Missing {
     PasswordPolicyToDelete,
     /// The account's alias.
     AccountAlias(String),
+    /// The user, group or role whose policies a simulation is about.
+    Simulated,
 }
 
 /// What exists already.
@@ -260,6 +262,7 @@ impl Missing {
             Self::AccountAlias(alias) => {
                 format!("The account alias with name {alias} cannot be found.")
             }
+            Self::Simulated => "Unable to retrieve specified IAM entity.".to_owned(),
         }
     }
 }

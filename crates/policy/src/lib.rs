@@ -36,8 +36,9 @@ pub use explain::{Examined, Explanation, Found, Lack, Need, StatementRef, explai
 pub use json::size_without_whitespace;
 pub use keys::{context_keys, missing_context_keys};
 pub use lint::{Finding, Position, Severity, lint};
+pub use literal::Literal;
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use reason::{Cause, Layer, Reason, Source};
-pub use simulate::{Outcome, Simulation, simulate};
+pub use simulate::{Outcome, Simulation, simulate, statement_positions};
 pub use validate::{Kind, Violation, validate};

@@ -6,6 +6,33 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+/// A kind of literal that a request's value can be held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Literal {
+    /// A decimal number.
+    Number,
+    /// A date, or seconds since 1970.
+    Date,
+    /// An IP address, of either version.
+    Address,
+    /// Base64 with its padding.
+    Base64,
+}
+
+impl Literal {
+    /// Whether a text reads as this kind.
+    pub fn reads(self, text: &str) -> bool {
+        match self {
+            Self::Number => Decimal::parse(text).is_some(),
+            Self::Date => date(text).is_some(),
+            Self::Address => address(text).is_some(),
+            Self::Base64 => STANDARD.decode(text).is_ok(),
+        }
+    }
+}
+
 /// A decimal number of at most 38 significant digits: `0.digits × 10^point`, with its sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decimal {

@@ -55,6 +55,14 @@ pub enum PrincipalRef<'a> {
         /// The ARN of the IAM user who made the session.
         issuer_arn: &'a str,
     },
+    /// Somebody of whom only an account and a user's ARN are supposed, as in a simulation: the
+    /// context alone says `aws:username` and the like.
+    Supposed {
+        /// The account.
+        account: AccountId,
+        /// The user's ARN; empty when no caller is supposed.
+        arn: &'a str,
+    },
     /// An AWS service, for example `ec2.amazonaws.com`.
     Service(&'a str),
     /// An identity provider that vouches for the caller: its ARN, or a host name.
@@ -68,7 +76,8 @@ impl<'a> PrincipalRef<'a> {
             Self::Root { account, .. }
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
-            | Self::FederatedUser { account, .. } => Some(*account),
+            | Self::FederatedUser { account, .. }
+            | Self::Supposed { account, .. } => Some(*account),
             Self::Anonymous | Self::Service(_) | Self::Federated(_) => None,
         }
     }
@@ -79,7 +88,8 @@ impl<'a> PrincipalRef<'a> {
             Self::Root { arn, .. }
             | Self::User { arn, .. }
             | Self::AssumedRole { arn, .. }
-            | Self::FederatedUser { arn, .. } => arn,
+            | Self::FederatedUser { arn, .. }
+            | Self::Supposed { arn, .. } => arn,
             Self::Service(name) | Self::Federated(name) => name,
             Self::Anonymous => "anonymous",
         }
@@ -88,6 +98,9 @@ impl<'a> PrincipalRef<'a> {
     /// The condition keys that follow from who calls; `None`: not such a key. The user id is
     /// [`PrincipalRef::user_id`]'s.
     pub(crate) fn key(&self, key: &str, user_id: &'a str) -> Option<Values<'a>> {
+        if matches!(self, Self::Supposed { .. }) {
+            return None;
+        }
         let own = match key.strip_prefix("aws:")? {
             "username" => match self {
                 Self::User { name, .. } => Some(*name),
@@ -115,7 +128,7 @@ impl<'a> PrincipalRef<'a> {
                 buffer.join(self.account_text().unwrap_or_default(), name)
             }
             Self::Anonymous => "anonymous",
-            Self::Service(_) | Self::Federated(_) => "",
+            Self::Supposed { .. } | Self::Service(_) | Self::Federated(_) => "",
         }
     }
 
@@ -143,7 +156,7 @@ impl<'a> PrincipalRef<'a> {
             Self::AssumedRole { .. } => Some("AssumedRole"),
             Self::FederatedUser { .. } => Some("FederatedUser"),
             Self::Anonymous => Some("Anonymous"),
-            Self::Service(_) | Self::Federated(_) => None,
+            Self::Supposed { .. } | Self::Service(_) | Self::Federated(_) => None,
         }
     }
 
@@ -153,7 +166,7 @@ impl<'a> PrincipalRef<'a> {
                 Some(arn)
             }
             Self::AssumedRole { role_arn, .. } => Some(role_arn),
-            Self::Anonymous | Self::Service(_) | Self::Federated(_) => None,
+            Self::Supposed { .. } | Self::Anonymous | Self::Service(_) | Self::Federated(_) => None,
         }
     }
 }
@@ -259,7 +272,9 @@ impl Principals {
         let listed = |grant| self.names.iter().any(|n| n.grant(caller) == grant);
         match caller {
             _ if self.names.iter().any(|n| matches!(n, Name::Everyone)) => true,
-            PrincipalRef::User { .. } => listed(Grant::Direct) && self.lists_account(caller),
+            PrincipalRef::User { .. } | PrincipalRef::Supposed { .. } => {
+                listed(Grant::Direct) && self.lists_account(caller)
+            }
             PrincipalRef::AssumedRole { .. } | PrincipalRef::FederatedUser { .. } => {
                 listed(Grant::Direct) && listed(Grant::Limited) && self.lists_account(caller)
             }
@@ -305,7 +320,7 @@ fn aws_grant(text: &str, caller: &PrincipalRef<'_>) -> Grant {
         PrincipalRef::FederatedUser {
             arn, issuer_arn, ..
         } => ([*arn; 2], [*issuer_arn; 2]),
-        PrincipalRef::Root { arn, .. } => ([*arn; 2], [""; 2]),
+        PrincipalRef::Root { arn, .. } | PrincipalRef::Supposed { arn, .. } => ([*arn; 2], [""; 2]),
         PrincipalRef::Anonymous | PrincipalRef::Service(_) | PrincipalRef::Federated(_) => {
             return Grant::None;
         }

@@ -5,8 +5,8 @@
 //! there an unreadable number makes `NumericNotEquals` false.
 
 use crate::{
-    Decision, Effect, Examined, Explanation, Layer, Need, Policies, Request, StatementRef, explain,
-    missing_context_keys,
+    Decision, Effect, Explanation, Layer, Need, Policies, Position, Request, Span, StatementRef,
+    explain, missing_context_keys,
 };
 
 /// The three outcomes, as the API names them.
@@ -46,14 +46,19 @@ impl From<&Decision> for Outcome {
 pub struct Simulation {
     /// `EvalDecision`.
     pub outcome: Outcome,
-    /// `MatchedStatements`: those that decided.
+    /// `MatchedStatements`: those that decided, but for those of an organization; and the Allows of
+    /// a boundary are no matches.
     pub matched: Vec<StatementRef>,
     /// `MissingContextValues`: the keys that a policy refers to and the request does not have.
+    /// Nothing is missing from a decision that is made.
     pub missing: Vec<String>,
     /// `AllowedByPermissionsBoundary`; `None` without a boundary.
     pub allowed_by_boundary: Option<bool>,
     /// `AllowedByOrganizations`; `None` without organization policies.
     pub allowed_by_organizations: Option<bool>,
+    /// `EvalDecisionDetails`: what each kind of policy says by itself. Only when caller and
+    /// resource are of different accounts.
+    pub details: Vec<(Layer, Outcome)>,
 }
 
 /// Decides a request as the simulator reports it.
@@ -70,18 +75,89 @@ pub fn simulate(policies: &Policies<'_>, request: &Request<'_>) -> Simulation {
         };
         matches!(layer, Layer::ServiceControl | Layer::ResourceControl)
     };
+    let outcome = Outcome::from(&explanation.decision);
+    let missing = match outcome {
+        Outcome::ImplicitDeny => missing_context_keys(policies, request),
+        Outcome::Allowed | Outcome::ExplicitDeny => Vec::new(),
+    };
+    let foreign = request.owner.is_some() && request.owner != request.principal.account();
     Simulation {
-        outcome: Outcome::from(&explanation.decision),
+        outcome,
         allowed_by_boundary: boundary.then(|| allows(&explanation, Layer::Boundary)),
         allowed_by_organizations: organized.then(|| !explanation.needs.iter().any(of_organization)),
-        missing: missing_context_keys(policies, request),
-        matched: explanation.decided_by,
+        missing,
+        details: if foreign && policies.resource.is_some() {
+            details(&explanation, boundary)
+        } else {
+            Vec::new()
+        },
+        matched: matched(&explanation, outcome),
     }
+}
+
+/// The statements that AWS shows, by layer. Beside a resource's policy that denies, the Allows of
+/// the other side are shown as well.
+fn matched(explanation: &Explanation, outcome: Outcome) -> Vec<StatementRef> {
+    if outcome == Outcome::ImplicitDeny {
+        return Vec::new();
+    }
+    let resource_denies = said(explanation, Layer::Resource) == Outcome::ExplicitDeny;
+    let of = |layer: Layer| {
+        let shown = match said(explanation, layer) {
+            Outcome::ExplicitDeny => Some(Effect::Deny),
+            Outcome::Allowed if layer == Layer::Boundary => None,
+            Outcome::Allowed => {
+                (outcome == Outcome::Allowed || resource_denies).then_some(Effect::Allow)
+            }
+            Outcome::ImplicitDeny => None,
+        };
+        let own = explanation.statements.iter();
+        own.filter(move |e| e.statement.layer == layer && e.applies() && Some(e.effect) == shown)
+    };
+    let layers = [Layer::Boundary, Layer::Resource, Layer::Identity];
+    let all = layers.into_iter().flat_map(of);
+    all.map(|examined| examined.statement.clone()).collect()
+}
+
+fn details(explanation: &Explanation, boundary: bool) -> Vec<(Layer, Outcome)> {
+    let mut layers = vec![Layer::Identity, Layer::Resource];
+    if boundary {
+        layers.push(Layer::Boundary);
+    }
+    let layers = layers.into_iter();
+    layers
+        .map(|layer| (layer, said(explanation, layer)))
+        .collect()
+}
+
+/// What a layer says by itself.
+fn said(explanation: &Explanation, layer: Layer) -> Outcome {
+    let own = explanation.statements.iter();
+    let mut own = own.filter(|e| e.statement.layer == layer && e.applies());
+    let effects = own.clone().map(|examined| examined.effect);
+    if effects.clone().any(|effect| effect == Effect::Deny) {
+        Outcome::ExplicitDeny
+    } else if own.next().is_some() {
+        Outcome::Allowed
+    } else {
+        Outcome::ImplicitDeny
+    }
+}
+
+/// Where AWS's parser stands when it begins and when it has ended a statement: just after the
+/// bracket or the statement before it (after its own brace, if it stands alone), and just after its
+/// closing brace.
+pub fn statement_positions(text: &str, span: Span) -> (Position, Position) {
+    let before = text.get(..span.start).unwrap_or_default().trim_end();
+    let start = match before.strip_suffix(',') {
+        Some(earlier) => earlier.trim_end().len(),
+        None if before.ends_with('[') => before.len(),
+        None => span.start + 1,
+    };
+    (Position::of(text, start), Position::of(text, span.end))
 }
 
 /// Whether a layer allows and does not deny.
 fn allows(explanation: &Explanation, layer: Layer) -> bool {
-    let own = |e: &&Examined| e.statement.layer == layer && e.applies();
-    let mut applying = explanation.statements.iter().filter(own).peekable();
-    applying.peek().is_some() && applying.all(|examined| examined.effect == Effect::Allow)
+    said(explanation, layer) == Outcome::Allowed
 }

@@ -14,6 +14,7 @@ mod owner;
 mod password_policy;
 mod policies;
 mod policy_versions;
+mod simulator;
 mod sts;
 mod tags;
 mod users;
@@ -91,6 +92,10 @@ pub static ACTIONS: &[Served] = &[
     served::<account::GetAccountSummary>(),
     served::<credential_report::GenerateCredentialReport>(),
     served::<credential_report::GetCredentialReport>(),
+    served::<simulator::SimulateCustomPolicy>(),
+    served::<simulator::SimulatePrincipalPolicy>(),
+    served::<simulator::GetContextKeysForCustomPolicy>(),
+    served::<simulator::GetContextKeysForPrincipalPolicy>(),
     served::<sts::GetCallerIdentity>(),
     served::<sts::GetSessionToken>(),
     served::<sts::GetAccessKeyInfo>(),

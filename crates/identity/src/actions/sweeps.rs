@@ -38,6 +38,9 @@ fn samples() -> Vec<(&'static str, String)> {
     let asked = "ActionName=iam:ListUsers&ResourceArn=*";
     let and = |a: &str, b: &str| format!("{a}&{b}");
     let document = format!("PolicyDocument={POLICY}");
+    let simulated = "ActionNames.member.1=s3:GetObject";
+    let list = &format!("PolicyInputList.member.1={POLICY}");
+    let source = format!("PolicySourceArn=arn:aws:iam::{ACCOUNT}:user/someone");
     vec![
         ("CreateUser", user.clone()),
         ("GetUser", user.clone()),
@@ -106,6 +109,10 @@ fn samples() -> Vec<(&'static str, String)> {
         ("GetAccountSummary", String::new()),
         ("GenerateCredentialReport", String::new()),
         ("GetCredentialReport", String::new()),
+        ("SimulateCustomPolicy", and(list, simulated)),
+        ("SimulatePrincipalPolicy", and(&source, simulated)),
+        ("GetContextKeysForCustomPolicy", list.to_owned()),
+        ("GetContextKeysForPrincipalPolicy", source),
         ("GetCallerIdentity", String::new()),
         ("GetSessionToken", String::new()),
         ("GetAccessKeyInfo", key.to_owned()),

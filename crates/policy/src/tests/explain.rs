@@ -190,7 +190,7 @@ fn simulations_say_what_the_api_says() {
         ("Allow", None, None, Allowed, 1, None, None),
         ("silent", None, None, ImplicitDeny, 0, None, None),
         ("Deny", None, None, ExplicitDeny, 1, None, None),
-        ("Allow", Some("Allow"), None, Allowed, 2, Some(true), None),
+        ("Allow", Some("Allow"), None, Allowed, 1, Some(true), None),
         (
             "Allow",
             Some("silent"),
@@ -209,7 +209,7 @@ fn simulations_say_what_the_api_says() {
             Some(false),
             None,
         ),
-        ("Allow", None, Some("Allow"), Allowed, 2, None, Some(true)),
+        ("Allow", None, Some("Allow"), Allowed, 1, None, Some(true)),
         (
             "Allow",
             None,
@@ -224,7 +224,7 @@ fn simulations_say_what_the_api_says() {
             Some("Allow"),
             Some("Deny"),
             ExplicitDeny,
-            1,
+            0,
             Some(true),
             Some(false),
         ),

@@ -1,0 +1,219 @@
+//! The policies of a simulation, with the names that its answer calls them by.
+//!
+//! It protects one rule: a statement is shown by the name and the very text that it was read from.
+
+use std::sync::Arc;
+
+use keywright_base::Arn;
+use keywright_policy::{Policy, parse};
+use keywright_wire::iam;
+
+use super::invalid;
+use crate::{
+    fault::{Fault, Missing},
+    state::{Grants, Group, User},
+    view::View,
+};
+
+/// The parameter that lists policies: the prefix of their names, and how an error calls it.
+pub(super) const POLICIES: (&str, &str) = ("PolicyInputList", "Policy input list");
+/// The same for permissions boundaries.
+pub(super) const BOUNDARIES: (&str, &str) = (
+    "PermissionsBoundaryPolicyInputList",
+    "Permissions boundary policy input list",
+);
+
+/// A policy and where it comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Given {
+    /// `SourcePolicyId`.
+    pub(super) id: String,
+    /// Its text.
+    pub(super) text: Arc<str>,
+    /// Compiled.
+    pub(super) policy: Arc<Policy>,
+}
+
+impl Given {
+    /// Reads a policy; `None` when it is not one.
+    pub(super) fn read(id: String, text: Arc<str>) -> Option<Self> {
+        let policy = Arc::new(Policy::compile(&parse(&text).ok()?));
+        Some(Self { id, text, policy })
+    }
+}
+
+/// Reads a list of policies of the request.
+pub(super) fn parsed(list: &[String], (prefix, name): (&str, &str)) -> Result<Vec<Given>, Fault> {
+    let numbered = (1..).zip(list);
+    let read = numbered.map(|(number, text)| {
+        let given = Given::read(format!("{prefix}.{number}"), text.as_str().into());
+        given.ok_or_else(|| invalid(format!("{name} item {number} has invalid content")))
+    });
+    read.collect()
+}
+
+/// Whose policies are simulated.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject<'a> {
+    /// A user, with its groups'.
+    User(&'a Arc<User>),
+    /// A group.
+    Group(&'a Arc<Group>),
+}
+
+impl<'a> Subject<'a> {
+    /// The entity that `PolicySourceArn` names, whatever path it gives.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what names no user, group or role, and for another account's;
+    /// `NoSuchEntity`.
+    pub(super) fn find(view: &View<'a>, arn: &str) -> Result<Self, Fault> {
+        let (kind, account, name) = entity(arn)
+            .ok_or_else(|| invalid(format!("Invalid ARN provided in the request: {arn}")))?;
+        let own = view.id().to_string();
+        if account != own {
+            return Err(invalid(format!(
+                "Invalid Policy Source Arn: caller's account {own} does not have access to \
+                 policies in account {account}."
+            )));
+        }
+        let found = match kind {
+            "user" => view.account.user(name).map(Self::User),
+            "group" => view.account.group(name).map(Self::Group),
+            _ => None,
+        };
+        found.ok_or_else(|| Missing::Simulated.into())
+    }
+
+    /// The identity policies in effect, but for the excluded ones.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when one cannot be read.
+    pub(super) fn policies(
+        self,
+        view: &View<'_>,
+        excluded: &[iam::PolicyIdentifier],
+    ) -> Result<Vec<Given>, Fault> {
+        let mut all = Vec::new();
+        match self {
+            Self::User(user) => {
+                add(view, ("user", &user.name, &user.grants), excluded, &mut all)?;
+                let groups = user.groups.iter();
+                for group in groups.filter_map(|id| view.account.group_by_id(*id)) {
+                    let owner = ("group", group.name.as_str(), &group.grants);
+                    add(view, owner, excluded, &mut all)?;
+                }
+            }
+            Self::Group(group) => {
+                let owner = ("group", group.name.as_str(), &group.grants);
+                add(view, owner, excluded, &mut all)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The permissions boundary, unless it is excluded.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when it cannot be read.
+    pub(super) fn boundary(
+        self,
+        view: &View<'_>,
+        excluded: &[iam::PolicyIdentifier],
+    ) -> Result<Option<Given>, Fault> {
+        match self {
+            Self::User(user) => user
+                .boundary
+                .as_ref()
+                .filter(|arn| !excludes_managed(excluded, arn, true))
+                .map(|arn| managed(view, arn))
+                .transpose(),
+            Self::Group(_) => Ok(None),
+        }
+    }
+}
+
+/// `arn:PARTITION:iam::ACCOUNT:KIND/…/NAME` of a user, group or role, taken apart.
+pub(super) fn entity(arn: &str) -> Option<(&str, &str, &str)> {
+    let parts: Vec<_> = arn.splitn(6, ':').collect();
+    let ["arn", _, "iam", "", account, path] = parts.as_slice() else {
+        return None;
+    };
+    let (kind, rest) = path.split_once('/')?;
+    let name = rest.rsplit('/').next().filter(|name| !name.is_empty())?;
+    let known = matches!(kind, "user" | "group" | "role");
+    known.then_some((kind, *account, name))
+}
+
+/// Adds what one owner is granted: attached policies once, however many owners have them.
+fn add(
+    view: &View<'_>,
+    (kind, name, grants): (&str, &str, &Grants),
+    excluded: &[iam::PolicyIdentifier],
+    all: &mut Vec<Given>,
+) -> Result<(), Fault> {
+    for inline in &grants.inline {
+        if excludes_inline(excluded, (kind, name, &inline.name)) {
+            continue;
+        }
+        let id = format!("{kind}_{name}_{}", inline.name);
+        let given = Given::read(id, Arc::clone(inline.text()));
+        all.push(given.ok_or_else(|| unreadable(&inline.name))?);
+    }
+    for arn in &grants.attached {
+        if excludes_managed(excluded, arn, false) {
+            continue;
+        }
+        let given = managed(view, arn)?;
+        let known = |known: &Given| Arc::ptr_eq(&known.text, &given.text);
+        if !all.iter().any(known) {
+            all.push(given);
+        }
+    }
+    Ok(())
+}
+
+/// A managed policy in its default version, by its name.
+fn managed(view: &View<'_>, arn: &str) -> Result<Given, Fault> {
+    if let Some(policy) = view.catalogue().by_arn(arn) {
+        let given = Given::read(policy.name.clone(), Arc::clone(&policy.document));
+        return given.ok_or_else(|| unreadable(arn));
+    }
+    let parsed = Arn::parse(arn).ok();
+    let policy = parsed.and_then(|arn| view.account.policy_by_arn(&arn));
+    let version = policy.and_then(|policy| Some((policy, policy.default()?)));
+    let given = version
+        .and_then(|(policy, version)| Given::read(policy.name.clone(), Arc::clone(version.text())));
+    given.ok_or_else(|| unreadable(arn))
+}
+
+fn unreadable(name: &str) -> Fault {
+    Fault::Internal(format!("the policy {name} cannot be read"))
+}
+
+fn excludes_managed(excluded: &[iam::PolicyIdentifier], arn: &str, boundary: bool) -> bool {
+    excluded.iter().any(|policy| {
+        let kind = policy.policy_type.as_deref();
+        let about = match kind {
+            Some("permission-boundary") => boundary,
+            Some("aws-managed" | "user-managed") => !boundary,
+            Some(_) => false,
+            None => true,
+        };
+        about && policy.policy_arn.as_deref() == Some(arn)
+    })
+}
+
+fn excludes_inline(
+    excluded: &[iam::PolicyIdentifier],
+    (kind, owner, name): (&str, &str, &str),
+) -> bool {
+    let mut named = excluded
+        .iter()
+        .filter_map(|policy| policy.inline_policy_identifier.as_ref());
+    named.any(|policy| {
+        policy.attachment_type == kind
+            && policy.attachment_name.eq_ignore_ascii_case(owner)
+            && policy.policy_name.eq_ignore_ascii_case(name)
+    })
+}
