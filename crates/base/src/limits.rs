@@ -40,6 +40,9 @@ pub const POLICY_DEPTH: usize = 32;
 /// action and resource.
 pub const SIMULATED_STATEMENTS: usize = 100_000;
 
+/// Findings that one answer on a policy lists.
+pub const POLICY_FINDINGS: usize = 500;
+
 /// Minutes by which a request's date may differ from the server's clock.
 pub const CLOCK_SKEW_MINUTES: i64 = 15;
 /// Seconds that a presigned URL may be valid: 7 days.

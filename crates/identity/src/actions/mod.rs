@@ -18,6 +18,7 @@ mod simulator;
 mod sts;
 mod tags;
 mod users;
+mod validate_policy;
 
 #[cfg(test)]
 mod sweeps;
@@ -103,6 +104,7 @@ pub static ACTIONS: &[Served] = &[
     served::<extension::ListAccessKeySessions>(),
     served::<explain::ExplainAuthorization>(),
     served::<explain::ListAuthorizedPrincipals>(),
+    served::<validate_policy::ValidatePolicy>(),
 ];
 
 /// The operations of the models that this server knows and does not serve.

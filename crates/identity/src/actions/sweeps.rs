@@ -123,6 +123,7 @@ fn samples() -> Vec<(&'static str, String)> {
             format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{asked}"),
         ),
         ("ListAuthorizedPrincipals", asked.to_owned()),
+        ("ValidatePolicy", and(&document, "PolicyType=managed")),
     ]
 }
 

@@ -8,8 +8,17 @@ pub(super) static CONTEXT_ENTRY: Shape = Shape::Structure(&[
 ]);
 pub(super) static ACCESS_KEY_ID_TYPE: Shape = text(Some(16), Some(128), Some(r"[\w]+"), &[], false);
 pub(super) static ACTION_NAME_TYPE: Shape = text(Some(3), Some(128), None, &[], false);
+pub(super) static ANY_POLICY_DOCUMENT_TYPE: Shape = text(None, Some(131072), None, &[], false);
 pub(super) static ARN_TYPE: Shape = text(Some(20), Some(2048), None, &[], false);
+pub(super) static BUCKET_NAME_TYPE: Shape = text(Some(3), Some(63), None, &[], false);
 pub(super) static CONTEXT_ENTRY_LIST_TYPE: Shape = list(None, Some(100), &CONTEXT_ENTRY);
 pub(super) static CONTEXT_KEY_NAME_TYPE: Shape = text(Some(5), Some(256), None, &[], false);
+pub(super) static POLICY_KIND_TYPE: Shape = text(
+    None,
+    None,
+    None,
+    &["managed", "inline", "session", "trust", "bucket"],
+    false,
+);
 pub(super) static RESOURCE_NAME_TYPE: Shape = text(Some(1), Some(2048), None, &[], false);
 pub(super) static STRING_TYPE: Shape = text(None, None, None, &[], false);

@@ -9,6 +9,7 @@ mod list_access_key_attempts;
 mod list_access_key_sessions;
 mod list_authorized_principals;
 mod shapes;
+mod validate_policy;
 pub mod values;
 
 pub use explain_authorization::{
@@ -23,7 +24,10 @@ pub use list_access_key_sessions::{
 pub use list_authorized_principals::{
     ListAuthorizedPrincipals, ListAuthorizedPrincipalsInput, ListAuthorizedPrincipalsOutput,
 };
-pub use shapes::{AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry};
+pub use shapes::{
+    AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry, PolicyFinding,
+};
+pub use validate_policy::{ValidatePolicy, ValidatePolicyInput, ValidatePolicyOutput};
 
 /// The version that a request names.
 pub const API_VERSION: &str = "2026-11-24";
@@ -36,4 +40,5 @@ pub static OPERATIONS: &[&Operation] = &[
     &list_access_key_attempts::OPERATION,
     &list_access_key_sessions::OPERATION,
     &list_authorized_principals::OPERATION,
+    &validate_policy::OPERATION,
 ];

@@ -88,3 +88,38 @@ impl Read for ContextEntry {
         })
     }
 }
+
+/// The structure `PolicyFinding`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PolicyFinding {
+    /// `FindingType`: string,
+    /// one of [`values::policy_finding_type_type`](super::values::policy_finding_type_type).
+    pub finding_type: String,
+    /// `IssueCode`: string.
+    pub issue_code: String,
+    /// `Message`: string.
+    pub message: String,
+    /// `Hint`: string.
+    pub hint: Option<String>,
+    /// `StartLine`: integer.
+    pub start_line: i32,
+    /// `StartColumn`: integer.
+    pub start_column: i32,
+    /// `StartOffset`: integer.
+    pub start_offset: i32,
+    /// `EndOffset`: integer.
+    pub end_offset: i32,
+}
+
+impl Encode for PolicyFinding {
+    fn encode(&self, xml: &mut Xml) {
+        self.finding_type.write(xml, "FindingType");
+        self.issue_code.write(xml, "IssueCode");
+        self.message.write(xml, "Message");
+        self.hint.write(xml, "Hint");
+        self.start_line.write(xml, "StartLine");
+        self.start_column.write(xml, "StartColumn");
+        self.start_offset.write(xml, "StartOffset");
+        self.end_offset.write(xml, "EndOffset");
+    }
+}

@@ -1,0 +1,156 @@
+//! Advice on a policy's text for whoever writes one.
+//!
+//! It protects one rule: what is an error here is refused when stored, and nothing else is; both
+//! ask the policy crate. It reads no state: a policy that names what does not exist is fine here.
+
+use keywright_base::limits;
+use keywright_policy::{Finding, Kind, Position, Severity, lint};
+use keywright_wire::keywright::{
+    self,
+    values::{policy_finding_type_type as finding_type, policy_kind_type as kind_type},
+};
+
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::Fault,
+    view::View,
+};
+
+/// `keywright:ValidatePolicy`
+pub(crate) struct ValidatePolicy;
+
+impl Action for ValidatePolicy {
+    type Shape = keywright::ValidatePolicy;
+    const ACCESS: Access = Access::Read;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(_: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let text = &input.policy_document;
+        let findings = lint(text, kind(input)?);
+        let shown = findings.iter().take(limits::POLICY_FINDINGS);
+        Ok(Done::answer(keywright::ValidatePolicyOutput {
+            findings: shown.map(|finding| show(text, finding)).collect(),
+        }))
+    }
+}
+
+fn kind(input: &Input<ValidatePolicy>) -> Result<Kind<'_>, Fault> {
+    let bucket = input.bucket_name.as_deref();
+    match (input.policy_type.as_str(), bucket) {
+        (kind_type::BUCKET, Some(bucket)) => return Ok(Kind::Bucket { bucket }),
+        (kind_type::BUCKET, None) => {
+            let text = "BucketName is required for the PolicyType bucket";
+            return Err(Fault::Validation(text.to_owned()));
+        }
+        (_, Some(_)) => {
+            let text = "BucketName belongs to the PolicyType bucket only";
+            return Err(Fault::Validation(text.to_owned()));
+        }
+        _ => {}
+    }
+    match input.policy_type.as_str() {
+        kind_type::MANAGED => Ok(Kind::Managed),
+        kind_type::INLINE => Ok(Kind::Inline),
+        kind_type::SESSION => Ok(Kind::Session),
+        kind_type::TRUST => Ok(Kind::Trust),
+        other => Err(Fault::Validation(format!("unknown PolicyType {other}"))),
+    }
+}
+
+/// Access Analyzer's words for how bad a finding is.
+const fn finding_type(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => finding_type::ERROR,
+        Severity::Risk => finding_type::SECURITY_WARNING,
+        Severity::Warning => finding_type::WARNING,
+    }
+}
+
+/// Lines and columns count from 1, in characters; offsets from 0, in characters too, so that an
+/// editor needs no bytes.
+fn show(text: &str, finding: &Finding) -> keywright::PolicyFinding {
+    let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    let characters = |byte: usize| {
+        let before = text.get(..byte).unwrap_or(text);
+        number(before.chars().count())
+    };
+    let start = Position::of(text, finding.span.start);
+    keywright::PolicyFinding {
+        finding_type: finding_type(finding.severity).to_owned(),
+        issue_code: finding.code.to_owned(),
+        message: finding.message.clone(),
+        hint: Some(finding.hint.clone()).filter(|hint| !hint.is_empty()),
+        start_line: number(start.line),
+        start_column: number(start.column),
+        start_offset: characters(finding.span.start),
+        end_offset: characters(finding.span.end),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Bench;
+
+    fn ask(bench: &Bench, kind: &str, text: &str) -> crate::testing::Answer {
+        let form = format!("Action=ValidatePolicy&PolicyType={kind}&PolicyDocument={text}");
+        bench.root(&form)
+    }
+
+    #[test]
+    fn findings() {
+        let bench = Bench::new();
+        let fine = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}"#;
+        let wide = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}}"#;
+        let bucket = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*"}}"#;
+        for (kind, text, first) in [
+            ("managed", fine, None),
+            ("inline", wide, Some("SECURITY_WARNING")),
+            ("managed", "{", Some("ERROR")),
+            ("inline", "", Some("ERROR")),
+            ("session", fine, None),
+            ("trust", trust, None),
+            ("trust", fine, Some("ERROR")),
+            ("bucket&BucketName=photos", bucket, Some("SECURITY_WARNING")),
+            ("bucket&BucketName=other", bucket, Some("ERROR")),
+        ] {
+            let answer = ask(&bench, kind, text);
+            let found = answer.values("FindingType");
+            assert_eq!(found.first().map(String::as_str), first, "{kind}: {text}");
+        }
+    }
+
+    #[test]
+    fn places_are_in_characters() {
+        let bench = Bench::new();
+        let text = "{\"Version\":\"2012-10-17\",\n \"Id\":\"é\", \"Statement\":{\"Effect\":\"Allow\",\
+                    \"Action\":\"*\",\"Resource\":\"*\"}}";
+        let answer = ask(&bench, "inline", text);
+        let number = |name: &str| answer.value(name).parse::<usize>().unwrap();
+        assert_eq!(number("StartLine"), 2);
+        let (start, end) = (number("StartOffset"), number("EndOffset"));
+        let characters: String = text.chars().skip(start).take(end - start).collect();
+        assert!(characters.starts_with(['{', '"']), "{characters}");
+        let line_begins = text.find('\n').unwrap() + 1;
+        assert_eq!(number("StartColumn"), start - line_begins + 1);
+    }
+
+    #[test]
+    fn kinds_that_are_none() {
+        let bench = Bench::new();
+        let of = |kind: &str| ask(&bench, kind, "{}");
+        of("bucket").refused(
+            "ValidationError",
+            "BucketName is required for the PolicyType bucket",
+        );
+        of("managed&BucketName=photos").refused(
+            "ValidationError",
+            "BucketName belongs to the PolicyType bucket only",
+        );
+        assert_eq!(of("other").code(), Some("ValidationError"));
+    }
+}
