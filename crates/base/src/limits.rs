@@ -66,6 +66,17 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 /// Headers of a request.
 pub const HEADERS: usize = 200;
 
+/// Bytes of a body that the console sends.
+pub const CONSOLE_BODY_BYTES: usize = 16 * 1024;
+/// Console sessions at the same time.
+pub const CONSOLE_SESSIONS: usize = 10_000;
+/// Console sessions of one user, or of root, at the same time.
+pub const CONSOLE_SESSIONS_EACH: usize = 20;
+/// Seconds that the console's temporary credentials are valid.
+pub const CONSOLE_CREDENTIALS_SECS: i64 = 15 * 60;
+/// Names, and addresses, whose failed sign-ins are remembered.
+pub const SIGN_INS_REMEMBERED: usize = 10_000;
+
 /// Objects in one S3 listing page, deletions in one DeleteObjects.
 pub const S3_PAGE: usize = 1000;
 /// Bytes of an S3 object key.

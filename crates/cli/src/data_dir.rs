@@ -1,4 +1,5 @@
-//! The data folder: master key, database, objects, and the root credentials of the first start.
+//! The data folder: master key, database, objects, and the root credentials and console password
+//! of the first start.
 
 use std::{
     fs, io,
@@ -35,6 +36,11 @@ impl DataDir {
 
     pub(crate) fn credentials(&self) -> PathBuf {
         self.0.join("root.credentials")
+    }
+
+    /// The console password that was made for root.
+    pub(crate) fn root_password(&self) -> PathBuf {
+        self.0.join("root.password")
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -81,5 +87,11 @@ impl DataDir {
             root.secret.expose()
         ));
         durable::replace(&self.credentials(), text.expose().as_bytes())
+    }
+
+    /// Writes the console password of root: the password and a line end, nothing else.
+    pub(crate) fn write_root_password(&self, password: &Secret<String>) -> io::Result<()> {
+        let text = Secret::new(format!("{}\n", password.expose()));
+        durable::replace(&self.root_password(), text.expose().as_bytes())
     }
 }

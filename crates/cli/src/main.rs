@@ -1,5 +1,6 @@
 //! The one binary, `keywright`.
 
+mod bundle;
 mod config;
 mod data_dir;
 mod keys;

@@ -1,20 +1,28 @@
 //! `keywright serve`: opens the installation, says what to do next, answers until told to stop.
 
-use std::{io::Write, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
-use keywright_base::{AccountId, Clock, Entropy};
+use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{
     Identity,
     service::{Parts, RootCredentials},
 };
 use keywright_objects::Objects;
-use keywright_server::{Listening, Pipeline, Server, SystemClock, SystemEntropy, s3::S3};
+use keywright_server::{
+    Listening, Pipeline, Server, SystemClock, SystemEntropy, console::Console, s3::S3,
+};
 use keywright_store::sqlite::Sqlite;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    bundle::bundle,
     config::{ServeArguments, ServeConfig},
     data_dir::DataDir,
 };
@@ -68,9 +76,11 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
         Objects::open(folder, index, objects_clock, objects_entropy)
     });
     let s3 = S3::new(objects.await?.context("cannot open the objects")?);
-    let pipeline = Pipeline::new(Arc::clone(&identity), s3, clock, Arc::clone(&entropy));
+    let front = (s3, Console::new(bundle()));
+    let pipeline = Pipeline::new(Arc::clone(&identity), front, clock, Arc::clone(&entropy));
     let server = Server::bind(&config.server, pipeline).await?;
     let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
+    root_password(&identity, &data).await?;
     greet(&identity, &data, server.listening()?, fresh)?;
 
     let housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity)));
@@ -104,6 +114,16 @@ async fn first_account(
     let created = identity.create_account(account, keep).await;
     created.with_context(|| format!("cannot make account {account}"))?;
     Ok(true)
+}
+
+/// Gives root a console password where it has none, and leaves it in the data folder.
+async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()> {
+    let Some(account) = identity.ledger().ids().first().copied() else {
+        return Ok(());
+    };
+    let keep = |password: &Secret<String>| data.write_root_password(password);
+    let ensured = identity.ensure_root_password(account, keep).await;
+    ensured.with_context(|| format!("cannot give root of account {account} a console password"))
 }
 
 /// What is done beside the requests, until the server stops.
@@ -157,6 +177,7 @@ fn greet(
         let (users, keys) = (account.users().len(), keys + account.root().keys.len());
         writeln!(out, "Account {id}: {users} users, {keys} access keys")?;
     }
+    console(&mut out, identity, data, &endpoint)?;
     if fresh {
         let credentials = absolute(&data.credentials());
         writeln!(
@@ -176,6 +197,26 @@ fn greet(
     }
     out.flush()?;
     Ok(())
+}
+
+/// Where the console is and how root gets in; the password's file may be gone since.
+fn console(
+    out: &mut impl Write,
+    identity: &Identity,
+    data: &DataDir,
+    endpoint: &str,
+) -> io::Result<()> {
+    let path = data.root_password();
+    let password = if path.exists() {
+        format!(", root password in {}", absolute(&path))
+    } else {
+        String::new()
+    };
+    let account = identity.ledger().ids().first().copied();
+    let account = account
+        .map(|id| format!("account ID {id}"))
+        .unwrap_or_default();
+    writeln!(out, "Console: {endpoint}/console/  ({account}{password})")
 }
 
 fn absolute(path: &Path) -> String {

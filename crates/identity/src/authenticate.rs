@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::{Caller, Principal, SessionFacts},
+    console::{SessionId, Sessions},
     ledger::Ledger,
     state::{AccessKey, Account, KeyOwner, KeyStatus},
     usage::Usage,
@@ -54,9 +55,10 @@ pub struct Signed<'a> {
 /// Resolves keys and verifies signatures.
 #[derive(Debug)]
 pub struct Authenticator {
-    ledger: Arc<Ledger>,
-    vault: Arc<Vault>,
-    usage: Arc<Usage>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) usage: Arc<Usage>,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// A caller and the signing key, which aws-chunked bodies need further on.
@@ -69,15 +71,6 @@ pub struct Authenticated {
 }
 
 impl Authenticator {
-    /// Over the accounts of an installation.
-    pub const fn new(ledger: Arc<Ledger>, vault: Arc<Vault>, usage: Arc<Usage>) -> Self {
-        Self {
-            ledger,
-            vault,
-            usage,
-        }
-    }
-
     /// Verifies a signature and says who made it.
     ///
     /// # Errors
@@ -166,6 +159,11 @@ impl Authenticator {
             .and_then(|account| self.ledger.account(account));
         let account = account.ok_or_else(invalid)?.snapshot().clone();
         let principal = session.principal(&account).ok_or_else(invalid)?;
+        let console = session.console().map_err(|_| invalid())?;
+        if let Some(id) = console {
+            let signed_in = self.sessions.find(id, &account, signed.now);
+            signed_in.ok_or_else(invalid)?;
+        }
         let secret = Secret::new(session.secret.clone());
         let signing_key = SigningKey::for_scope(&secret, signed.presented.scope());
         let proof = signed
@@ -175,7 +173,11 @@ impl Authenticator {
         let facts = SessionFacts {
             issued: Timestamp::from_millis(session.issued),
             mfa: session.mfa,
+            console: console.is_some(),
         };
+        if let Some(id) = console {
+            self.sessions.touch(id, signed.now);
+        }
         let caller = Caller::new(account.id(), principal, id, Some(facts), proof);
         Ok(Authenticated {
             caller,
@@ -222,6 +224,9 @@ pub(crate) struct SessionToken {
     issued: i64,
     expires: i64,
     mfa: bool,
+    /// The console session that it ends with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    console: Option<String>,
 }
 
 impl Drop for SessionToken {
@@ -241,7 +246,21 @@ impl SessionToken {
             issued: validity.issued.millis(),
             expires: validity.expires.millis(),
             mfa: false,
+            console: None,
         }
+    }
+
+    /// The token of a console session.
+    pub(crate) fn of_console(mut self, session: SessionId, mfa: bool) -> Self {
+        self.console = Some(session.to_text());
+        self.mfa = mfa;
+        self
+    }
+
+    /// The console session that it belongs to; an error if what it says cannot be read.
+    fn console(&self) -> Result<Option<SessionId>, ()> {
+        let id = |text: &String| SessionId::from_text(text).ok_or(());
+        self.console.as_ref().map(id).transpose()
     }
 
     pub(crate) fn seal(

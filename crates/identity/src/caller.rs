@@ -26,6 +26,8 @@ pub struct SessionFacts {
     pub issued: Timestamp,
     /// Whether a multi-factor code was given.
     pub mfa: bool,
+    /// Whether they are the console's, for someone who signed in with a password.
+    pub console: bool,
 }
 
 /// A verified caller. Only [`crate::authenticate`] makes one, from a [`Verified`] signature.

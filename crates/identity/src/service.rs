@@ -11,6 +11,7 @@ use crate::{
     action::Call,
     actions::ACTIONS,
     authenticate::Authenticator,
+    console::Sessions,
     fault::Fault,
     ledger::{Ledger, LedgerError},
     passwords::Passwords,
@@ -30,8 +31,9 @@ pub struct Identity {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
     pub(crate) alone: tokio::sync::Mutex<()>,
-    clock: Arc<dyn Clock>,
-    passwords: Passwords,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) passwords: Passwords,
+    pub(crate) sessions: Arc<Sessions>,
     authenticator: Authenticator,
 }
 
@@ -71,6 +73,9 @@ pub enum OpenFault {
     /// The credentials of a new account's root user could not be kept.
     #[error("cannot keep the root credentials: {0}")]
     Credentials(std::io::Error),
+    /// Root's console password could not be hashed.
+    #[error("cannot hash the console password of root")]
+    Password,
     /// The master key is not the one of this installation.
     #[error("{0}")]
     Vault(#[from] crate::vault::OpenError),
@@ -101,7 +106,13 @@ impl Identity {
         });
         let (ledger, usage) = loading.await.map_err(|_| LedgerError::Superseded)??;
         usage.restore_windows(&ledger);
-        let (l, v, u) = (Arc::clone(&ledger), Arc::clone(&vault), Arc::clone(&usage));
+        let sessions = Arc::new(Sessions::default());
+        let authenticator = Authenticator {
+            ledger: Arc::clone(&ledger),
+            vault: Arc::clone(&vault),
+            usage: Arc::clone(&usage),
+            sessions: Arc::clone(&sessions),
+        };
         Ok(Arc::new(Self {
             ledger,
             store: parts.store,
@@ -111,7 +122,8 @@ impl Identity {
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
             clock: parts.clock,
-            authenticator: Authenticator::new(l, v, u),
+            sessions,
+            authenticator,
         }))
     }
 

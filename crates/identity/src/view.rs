@@ -128,13 +128,20 @@ impl<'a> View<'a> {
     /// The user that an action with an optional `UserName` is about: the named one, or the caller.
     ///
     /// # Errors
-    /// `ValidationError` for temporary credentials that name nobody.
+    /// `ValidationError` for temporary credentials that name nobody, but for the console's.
     pub fn subject(&self, name: Option<&str>) -> Result<Subject, Fault> {
         match (name, self.caller.principal()) {
             (Some(name), _) => Ok(Subject::User(name.to_owned())),
-            (None, _) if self.caller.session().is_some() => Err(Fault::Validation(
-                "Must specify userName when calling with non-User credentials".to_owned(),
-            )),
+            (None, _)
+                if self
+                    .caller
+                    .session()
+                    .is_some_and(|session| !session.console) =>
+            {
+                Err(Fault::Validation(
+                    "Must specify userName when calling with non-User credentials".to_owned(),
+                ))
+            }
             (None, Principal::Root) => Ok(Subject::Root),
             (None, Principal::User { name, .. }) => Ok(Subject::User(name.clone())),
         }

@@ -4,6 +4,7 @@
 //! Floor 5. It protects one rule: every request takes the one path in [`pipeline`]; there is no
 //! route beside it and no switch that turns authentication off.
 
+pub mod console;
 mod edge;
 mod payload;
 mod pipeline;

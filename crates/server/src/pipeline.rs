@@ -1,7 +1,8 @@
 //! The one path of every request.
 //!
 //! The service comes from the credential scope; a request without one is a form for IAM or STS if
-//! it looks like one, and otherwise S3, which may be called anonymously. An unverified request
+//! it looks like one, the console if it is under its path, and otherwise S3, which may be called
+//! anonymously. An unverified request
 //! changes nothing.
 
 use std::{net::IpAddr, sync::Arc};
@@ -14,12 +15,19 @@ use keywright_identity::{Identity, authenticate::Refusal, usage::AttemptFacts, v
 use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
 
-use crate::{Body, query, s3::S3, storage};
+use crate::{
+    Body,
+    console::{self, Console},
+    query,
+    s3::S3,
+    storage,
+};
 
 /// Carries out requests.
 pub struct Pipeline {
     pub(crate) identity: Arc<Identity>,
     pub(crate) s3: S3,
+    pub(crate) console: Console,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
 }
@@ -49,13 +57,14 @@ impl Pipeline {
     /// Over an opened installation.
     pub fn new(
         identity: Arc<Identity>,
-        s3: S3,
+        (s3, console): (S3, Console),
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
             identity,
             s3,
+            console,
             clock,
             entropy,
         }
@@ -63,8 +72,10 @@ impl Pipeline {
 
     /// Answers one request.
     pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let Route::Query(claimed) = route(&request) else {
-            return storage::answer(self, request, peer).await;
+        let claimed = match route(&request) {
+            Route::Query(claimed) => claimed,
+            Route::Storage => return storage::answer(self, request, peer).await,
+            Route::Console => return console::answer(self, request, peer).await,
         };
         let request_id = self.request_id();
         let (parts, body) = request.into_parts();
@@ -84,7 +95,7 @@ impl Pipeline {
     }
 
     /// A version 4 UUID.
-    fn request_id(&self) -> String {
+    pub(crate) fn request_id(&self) -> String {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
         uuid(bytes)
@@ -146,6 +157,8 @@ enum Route {
     Query(Option<Service>),
     /// S3.
     Storage,
+    /// The console; only what is not signed.
+    Console,
 }
 
 /// By the service of the credential scope; if that is none of ours, by what the request looks like.
@@ -156,6 +169,7 @@ fn route<B>(request: &Request<B>) -> Route {
         Some("iam") => return Route::Query(Some(Service::Iam)),
         Some("sts") => return Route::Query(Some(Service::Sts)),
         Some("keywright") => return Route::Query(Some(Service::Keywright)),
+        None if console::claims(request) => return Route::Console,
         _ => {}
     }
     let form = headers

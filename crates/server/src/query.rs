@@ -53,7 +53,11 @@ fn service_of(form: &Result<Form, Malformed>) -> Service {
     }
 }
 
-async fn carry_out(
+/// Carries out a request; gives the XML of its answer.
+///
+/// # Errors
+/// What the client is told.
+pub(crate) async fn carry_out(
     pipeline: &Pipeline,
     (service, form): (Service, Result<Form, Malformed>),
     request: QueryRequest<'_>,
@@ -82,8 +86,13 @@ async fn carry_out(
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &authenticated.caller;
-    if service == Service::Iam && caller.session().is_some_and(|session| !session.mfa) {
+    if service == Service::Iam
+        && caller
+            .session()
+            .is_some_and(|session| !session.mfa && !session.console)
+    {
         // AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
+        // The console's are none of those.
         return Err(refused(&keywright_sigv4::Fault::UnknownKey {
             access_key_id: caller.key().to_string(),
         }));

@@ -17,6 +17,7 @@ use crate::{
     caller::Principal,
     fault::{Fault, Missing, Taken},
     password_rules,
+    sign_in::{OLD_PASSWORD, VIOLATION},
     state::{Change, LoginProfile, User},
     view::{Need, Subject, View},
 };
@@ -160,7 +161,6 @@ impl ChangePassword {
 }
 
 const USERS_ONLY: &str = "Only IAM Users can change their own password";
-const OLD_PASSWORD: &str = "The old password was incorrect.";
 
 impl Action for ChangePassword {
     type Shape = iam::ChangePassword;
@@ -230,8 +230,7 @@ fn obey_rules(view: &View<'_>, password: &Secret<String>) -> Result<(), Fault> {
 }
 
 fn violation() -> Fault {
-    let text = "Password does not conform to the account password policy.";
-    Fault::PasswordPolicyViolation(text.to_owned())
+    Fault::PasswordPolicyViolation(VIOLATION.to_owned())
 }
 
 fn missing_password() -> Fault {

@@ -53,6 +53,13 @@ pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 /// The error of a body.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// The names of the operations that are served, in order.
+pub(crate) fn operations() -> Vec<&'static str> {
+    let mut names: Vec<_> = table::TABLE.iter().map(|row| row.operation).collect();
+    names.sort_unstable();
+    names
+}
+
 /// S3. Cheap to clone.
 #[derive(Clone)]
 pub struct S3 {

@@ -1,0 +1,42 @@
+//! The console's files, as `build.rs` left them; a file beside which lies one with the ending
+//! `.gz` is served compressed to whoever accepts that.
+
+use include_dir::{Dir, include_dir};
+use keywright_server::console::{Asset, Bundle};
+
+static FILES: Dir<'_> = include_dir!("$OUT_DIR/console");
+
+/// Every file that is embedded.
+pub(crate) fn bundle() -> Bundle {
+    let mut assets = Vec::new();
+    collect(&FILES, &mut assets);
+    Bundle::new(assets, env!("KEYWRIGHT_CONSOLE_ABSENT"))
+}
+
+fn collect(folder: &'static Dir<'static>, assets: &mut Vec<Asset>) {
+    for file in folder.files() {
+        let Some(path) = file.path().to_str().filter(|path| !path.ends_with(".gz")) else {
+            continue;
+        };
+        let gzip = FILES.get_file(format!("{path}.gz"));
+        assets.push(Asset {
+            path,
+            bytes: file.contents(),
+            gzip: gzip.map(include_dir::File::contents),
+        });
+    }
+    for inner in folder.dirs() {
+        collect(inner, assets);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bundle;
+
+    #[test]
+    fn there_are_files_or_a_reason_why_not() {
+        let bundle = bundle();
+        assert_ne!(bundle.is_empty(), bundle.absent().is_empty());
+    }
+}

@@ -1,0 +1,360 @@
+//! Signing in to the console with a password, and what a signed-in person gets: temporary
+//! credentials, or a new password.
+//!
+//! It protects three rules. An account, a user and a console access that do not exist are refused
+//! with the same answer as a wrong password, after the same work. A session that must first change
+//! its password gets nothing else. And the console has no private door: what it does it does with
+//! signed requests, of which a user's ChangePassword is one; only root's own password, which no
+//! operation of IAM can change, is set here. How often someone may try is the server's business.
+
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limits};
+
+use crate::{
+    Fault, Identity,
+    authenticate::{SessionToken, Validity},
+    caller::Principal,
+    console::{Session, SessionId, login},
+    password_rules, secrets,
+    service::OpenFault,
+    state::{Account, Change, LoginProfile, Root, Settings},
+};
+
+/// Characters of a password that is made for root.
+const ROOT_PASSWORD_CHARS: usize = 24;
+
+/// Why nobody was signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// Something given is wrong; nobody is told what.
+    Wrong,
+    /// The password was right, and expired so that only an administrator can set a new one.
+    Expired,
+    /// Our own failure.
+    Failed(Fault),
+}
+
+/// A session as its owner may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The account.
+    pub account: AccountId,
+    /// The account's alias.
+    pub alias: Option<String>,
+    /// The user's name; `None` for root.
+    pub user: Option<String>,
+    /// The user's or root's ARN.
+    pub arn: Arn,
+    /// Whether the password must be changed before anything else.
+    pub must_change: bool,
+    /// When it ends, however much it is used.
+    pub expires: Timestamp,
+}
+
+/// Temporary credentials of a session.
+#[derive(Debug)]
+pub struct ConsoleCredentials {
+    /// `ASIA…`.
+    pub key: AccessKeyId,
+    /// The secret access key.
+    pub secret: Secret<String>,
+    /// The session token; it is refused once the session is over.
+    pub token: Secret<String>,
+    /// When they expire.
+    pub expires: Timestamp,
+}
+
+impl Identity {
+    /// The account that someone means by an id or an alias.
+    pub fn account_named(&self, name: &str) -> Option<AccountId> {
+        let by_id = name.parse::<AccountId>().ok();
+        let known = by_id.filter(|id| self.ledger.account(*id).is_some());
+        known.or_else(|| self.ledger.alias_holder(name))
+    }
+
+    /// Begins a session; gives its cookie. `None` stands for an account that does not exist.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn sign_in(
+        &self,
+        account: Option<AccountId>,
+        user: Option<&str>,
+        password: Secret<String>,
+    ) -> Result<Secret<String>, Denied> {
+        let cell = account.and_then(|account| self.ledger.account(account));
+        let account = cell.map(|cell| cell.snapshot().clone());
+        let known = account.as_deref().and_then(|account| known(account, user));
+        let hash = known.map_or(NOBODY, |(_, login)| login.hash.as_str());
+        let matches = self.passwords.matches(password, vec![hash.to_owned()]);
+        let matches = matches.await.map_err(Denied::Failed)?;
+        let right = matches.iter().any(|(_, same)| *same);
+        let (Some(account), Some((user, login)), true) = (&account, known, right) else {
+            return Err(Denied::Wrong);
+        };
+        let now = self.clock.now();
+        let expiry = Expiry::of(account.settings(), login, user, now);
+        if expiry == Expiry::Hard {
+            return Err(Denied::Expired);
+        }
+        let subject = user.map_or_else(|| account.id().to_string(), |user| user.to_string());
+        self.usage.note_password(&subject, now);
+        let session = Session {
+            account: account.id(),
+            user,
+            password: login.hash.clone(),
+            must_change: login.reset_required || expiry == Expiry::Soft,
+            mfa: false,
+            began: now,
+            used: now,
+        };
+        Ok(self.sessions.begin(session, &*self.entropy))
+    }
+
+    /// Who is signed in with a cookie.
+    pub fn signed_in(&self, cookie: &str) -> Option<SignedIn> {
+        let (_, session, account) = self.session(cookie)?;
+        let user = match session.user {
+            Some(id) => Some(account.user_by_id(id)?),
+            None => None,
+        };
+        Some(SignedIn {
+            account: account.id(),
+            alias: account.settings().alias.clone(),
+            user: user.map(|user| user.name.clone()),
+            arn: user.map_or_else(
+                || Arn::iam(account.id(), "root"),
+                |user| user.arn(account.id()),
+            ),
+            must_change: session.must_change,
+            expires: session.expires(),
+        })
+    }
+
+    /// Ends a session, and with it the credentials it was given.
+    pub fn sign_out(&self, cookie: &str) {
+        self.sessions.end(SessionId::of(cookie));
+    }
+
+    /// Temporary credentials of a session; `None` where there is none.
+    ///
+    /// Also for a session that must change its password: ChangePassword is signed with them. The
+    /// server keeps those to itself.
+    pub fn console_credentials(&self, cookie: &str) -> Option<ConsoleCredentials> {
+        let (id, session, account) = self.session(cookie)?;
+        let now = self.clock.now();
+        let principal = match session.user {
+            Some(user) => {
+                let user = account.user_by_id(user)?;
+                Principal::User {
+                    id: user.id,
+                    name: user.name.clone(),
+                    arn: user.arn(account.id()),
+                }
+            }
+            None => Principal::Root,
+        };
+        let key = AccessKeyId::generate_temporary(account.id(), &*self.entropy);
+        let secret = secrets::new_secret(&*self.entropy);
+        let validity = Validity {
+            issued: now.truncate_to_secs(),
+            expires: now
+                .truncate_to_secs()
+                .plus_secs(limits::CONSOLE_CREDENTIALS_SECS),
+        };
+        let token = SessionToken::new(&secret, &principal, validity)
+            .of_console(id, session.mfa)
+            .seal(&self.vault, key, &*self.entropy)?;
+        self.sessions.touch(id, now);
+        Some(ConsoleCredentials {
+            key,
+            secret,
+            token,
+            expires: validity.expires,
+        })
+    }
+
+    /// Goes on with a session whose password it has just changed itself, under a new cookie. Other
+    /// sessions of the same principal are over.
+    pub fn password_changed(&self, cookie: &str) -> Option<Secret<String>> {
+        let session = self.sessions.end(SessionId::of(cookie))?;
+        let account = self.ledger.account(session.account)?.snapshot().clone();
+        let login = login(&account, session.user)?;
+        let session = Session {
+            password: login.hash.clone(),
+            must_change: false,
+            used: self.clock.now(),
+            ..session
+        };
+        Some(self.sessions.begin(session, &*self.entropy))
+    }
+
+    /// Changes root's own console password. AWS's default rules hold for it, whatever the
+    /// account's password policy says.
+    ///
+    /// # Errors
+    /// `AccessDenied` with a wrong old password, `PasswordPolicyViolation`.
+    pub async fn change_root_password(
+        &self,
+        account: AccountId,
+        old: Secret<String>,
+        new: Secret<String>,
+    ) -> Result<(), Fault> {
+        let gone = || Fault::Internal("the account is gone".to_owned());
+        let cell = self.ledger.account(account).ok_or_else(gone)?;
+        let before = cell.snapshot().root().login.clone().ok_or_else(gone)?;
+        let same = old == new;
+        let checked = self.passwords.matches(old, vec![before.hash.clone()]);
+        if same || !checked.await?.iter().any(|(_, same)| *same) {
+            return Err(Fault::AccessDenied(OLD_PASSWORD.to_owned()));
+        }
+        if !password_rules::accepts(&Settings::default(), new.expose()) {
+            return Err(Fault::PasswordPolicyViolation(VIOLATION.to_owned()));
+        }
+        let hash = self.passwords.hash(new).await?;
+        let changed = self.clock.now().truncate_to_secs();
+        let written = self.ledger.write(&cell, |account| {
+            let root = account.root();
+            let now = root
+                .login
+                .as_ref()
+                .filter(|login| login.hash == before.hash);
+            let now = now.ok_or_else(|| Fault::AccessDenied(OLD_PASSWORD.to_owned()))?;
+            let login = LoginProfile {
+                changed,
+                reset_required: false,
+                hash,
+                ..now.clone()
+            };
+            Ok::<_, Fault>(((), vec![with_login(root, login)]))
+        });
+        written
+            .await
+            .map_err(|error| Fault::Internal(error.to_string()))?
+    }
+
+    /// Gives root a console password if it has none. `keep` puts it where it stays; it runs before
+    /// the password is in effect, so that there is never one that nobody knows.
+    ///
+    /// # Errors
+    /// [`OpenFault`] when the store or `keep` fails.
+    pub async fn ensure_root_password(
+        &self,
+        account: AccountId,
+        keep: impl FnOnce(&Secret<String>) -> std::io::Result<()>,
+    ) -> Result<(), OpenFault> {
+        let Some(cell) = self.ledger.account(account) else {
+            return Ok(());
+        };
+        if cell.snapshot().root().login.is_some() {
+            return Ok(());
+        }
+        let password = new_password(&*self.entropy);
+        let hash = self.passwords.hash(password.clone()).await;
+        let hash = hash.map_err(|_| OpenFault::Password)?;
+        keep(&password).map_err(OpenFault::Credentials)?;
+        let now = self.clock.now().truncate_to_secs();
+        let login = LoginProfile {
+            created: now,
+            changed: now,
+            reset_required: false,
+            hash,
+            earlier: Vec::new(),
+        };
+        let compute = |account: &Account| {
+            let change = with_login(account.root(), login);
+            Ok::<_, std::convert::Infallible>(((), vec![change]))
+        };
+        match self.ledger.write(&cell, compute).await? {
+            Ok(()) => Ok(()),
+            Err(never) => match never {},
+        }
+    }
+
+    fn session(&self, cookie: &str) -> Option<(SessionId, Session, Arc<Account>)> {
+        let (id, now) = (SessionId::of(cookie), self.clock.now());
+        let account = self.sessions.account(id, now)?;
+        let account = self.ledger.account(account)?.snapshot().clone();
+        let session = self.sessions.find(id, &account, now)?;
+        Some((id, session, account))
+    }
+}
+
+pub(crate) const OLD_PASSWORD: &str = "The old password was incorrect.";
+pub(crate) const VIOLATION: &str = "Password does not conform to the account password policy.";
+
+/// What the password of somebody who does not exist is held against: a hash of no password, as
+/// costly as every other.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$a2V5d3JpZ2h0LW5vYm9keQ\
+                      $AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Who is meant, if they have console access.
+fn known<'a>(
+    account: &'a Account,
+    user: Option<&str>,
+) -> Option<(Option<UniqueId>, &'a LoginProfile)> {
+    match user {
+        Some(name) => {
+            let user = account.user(name)?;
+            Some((Some(user.id), user.login.as_ref()?))
+        }
+        None => Some((None, account.root().login.as_ref()?)),
+    }
+}
+
+/// How far a password is expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expiry {
+    /// It is not.
+    Not,
+    /// It must be changed.
+    Soft,
+    /// An administrator must set a new one.
+    Hard,
+}
+
+impl Expiry {
+    /// By the account's password policy, which is not about root.
+    fn of(
+        settings: &Settings,
+        login: &LoginProfile,
+        user: Option<UniqueId>,
+        now: Timestamp,
+    ) -> Self {
+        let policy = settings.password_policy.as_ref();
+        let expires = user.and_then(|_| login.expires(policy));
+        match expires {
+            Some(expires) if now >= expires => {
+                if policy.and_then(|policy| policy.hard_expiry) == Some(true) {
+                    Self::Hard
+                } else {
+                    Self::Soft
+                }
+            }
+            _ => Self::Not,
+        }
+    }
+}
+
+fn with_login(root: &Root, login: LoginProfile) -> Change {
+    Change::PutRoot(Arc::new(Root {
+        login: Some(login),
+        ..root.clone()
+    }))
+}
+
+/// A password that keeps the default rules: in turn a capital, a small letter and a digit, none of
+/// which looks like another; 88 random bits.
+fn new_password(entropy: &dyn Entropy) -> Secret<String> {
+    const SETS: [&[u8]; 3] = [b"ABCDEFGHKLMNPRTW", b"abcdefghkmnprtwx", b"23456789"];
+    let mut bytes = [0; ROOT_PASSWORD_CHARS];
+    entropy.fill(&mut bytes);
+    let sets = SETS.iter().cycle();
+    let letter = |(byte, set): (&u8, &&[u8])| set.get(usize::from(*byte) % set.len()).copied();
+    let letters = bytes.iter().zip(sets).filter_map(letter);
+    Secret::new(letters.map(char::from).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! What signing in rests on: equal work for nobody, root's first password, memory only.
+
+use std::collections::HashSet;
+
+use argon2::password_hash::phc::PasswordHash;
+use keywright_base::Secret;
+
+use super::{Denied, NOBODY, new_password};
+use crate::{
+    password_rules,
+    state::Settings,
+    testing::{ACCOUNT, Bench, Seed},
+};
+
+const PASSWORD: &str = "Correct-horse-7";
+
+#[test]
+fn nobodys_hash_costs_what_every_other_costs() {
+    let bench = Bench::new();
+    let hashing = bench.identity().passwords.hash(Secret::new(String::new()));
+    let made = bench.block_on(hashing).unwrap();
+    let cost = |hash: &str| {
+        let hash = PasswordHash::new(hash).unwrap();
+        let (salt, output) = (hash.salt.unwrap(), hash.hash.unwrap());
+        let lengths = (salt.as_ref().len(), output.as_bytes().len());
+        (hash.algorithm, hash.version, hash.params.clone(), lengths)
+    };
+    assert_eq!(cost(NOBODY), cost(&made));
+}
+
+#[test]
+fn made_passwords_keep_the_default_rules_and_do_not_repeat() {
+    let seed = Seed::default();
+    let made: HashSet<_> = (0..100)
+        .map(|_| new_password(&seed).expose().clone())
+        .collect();
+    assert_eq!(made.len(), 100);
+    for password in made {
+        assert_eq!(password.len(), 24);
+        assert!(password_rules::accepts(&Settings::default(), &password));
+    }
+}
+
+#[test]
+fn a_password_for_root_is_made_once_and_kept_first() {
+    let mut bench = Bench::new();
+    let account = ACCOUNT.parse().unwrap();
+    let ensure = |bench: &Bench, kept: Option<&mut Vec<String>>| {
+        let keep = |password: &Secret<String>| match kept {
+            Some(kept) => {
+                kept.push(password.expose().clone());
+                Ok(())
+            }
+            None => Err(std::io::Error::other("the disk is full")),
+        };
+        bench.block_on(bench.identity().ensure_root_password(account, keep))
+    };
+    assert!(ensure(&bench, None).is_err());
+    let mut kept = Vec::new();
+    ensure(&bench, Some(&mut kept)).unwrap();
+    ensure(&bench, Some(&mut kept)).unwrap();
+    bench.reopen();
+    ensure(&bench, Some(&mut kept)).unwrap();
+    let [password] = kept.as_slice() else {
+        panic!("made {} passwords", kept.len());
+    };
+    let signing_in = |password: &str| {
+        let password = Secret::new(password.to_owned());
+        let signed_in = bench.identity().sign_in(Some(account), None, password);
+        bench.block_on(signed_in)
+    };
+    assert!(signing_in(password).is_ok());
+    assert_eq!(signing_in(PASSWORD).unwrap_err(), Denied::Wrong);
+}
+
+#[test]
+fn a_restart_signs_everyone_out() {
+    let mut bench = Bench::new();
+    bench.user("ann", &[]);
+    let form = format!("Action=CreateLoginProfile&UserName=ann&Password={PASSWORD}");
+    bench.root(&form).ok();
+    let account = ACCOUNT.parse().ok();
+    let password = Secret::new(PASSWORD.to_owned());
+    let signing_in = bench.identity().sign_in(account, Some("ann"), password);
+    let cookie = bench.block_on(signing_in).unwrap();
+    assert!(bench.identity().signed_in(cookie.expose()).is_some());
+    bench.reopen();
+    assert_eq!(bench.identity().signed_in(cookie.expose()), None);
+}

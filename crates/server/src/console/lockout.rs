@@ -1,0 +1,234 @@
+//! How often someone may try a password.
+//!
+//! It protects two rules. An attempt counts as failed from the moment it is let in, so that many at
+//! once are no way around it; a success takes that back. And the memory is bounded: where it is
+//! full, whoever failed longest ago is forgotten. The wait doubles with each failure, up to a cap;
+//! an hour without one forgets them.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use keywright_base::{Timestamp, limits};
+use sha2::{Digest, Sha256};
+
+/// Seconds after which failures are forgotten.
+const MEMORY_SECS: i64 = 60 * 60;
+
+/// What is counted: the hash of a name, or an address.
+type Key = [u8; 32];
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    last: Timestamp,
+    /// The first instant at which the next attempt is let in.
+    until: Timestamp,
+}
+
+/// Failed attempts by name or by address.
+pub(super) struct Lockout {
+    /// Failures without a wait.
+    free: u32,
+    /// Seconds of the longest wait.
+    wait_secs_max: i64,
+    failures: Mutex<HashMap<Key, Failures>>,
+}
+
+/// For an account and user: five tries, then up to 15 minutes.
+pub(super) fn of_names() -> Lockout {
+    Lockout::new(5, 15 * 60)
+}
+
+/// For an address: many people may share one, so it is given more tries and waits less.
+pub(super) fn of_sources() -> Lockout {
+    Lockout::new(30, 60)
+}
+
+/// The key of an account and a user, or root.
+pub(super) fn name(account: &str, user: Option<&str>) -> Key {
+    let user = user.map_or_else(
+        || "r".to_owned(),
+        |user| format!("u{}", user.to_lowercase()),
+    );
+    key(format!("{}\n{user}", account.to_lowercase()).as_bytes())
+}
+
+/// The key of an address; of IPv6 the network of 64 bits, which one person has whole.
+pub(super) fn source(address: IpAddr) -> Key {
+    match address {
+        IpAddr::V4(address) => key(&address.octets()),
+        IpAddr::V6(address) => key(&(u128::from(address) >> 64).to_be_bytes()),
+    }
+}
+
+fn key(bytes: &[u8]) -> Key {
+    Sha256::digest(bytes).into()
+}
+
+impl std::fmt::Debug for Lockout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lockout({})", self.all().len())
+    }
+}
+
+impl Lockout {
+    fn new(free: u32, wait_secs_max: i64) -> Self {
+        Self {
+            free,
+            wait_secs_max,
+            failures: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Lets an attempt in and counts it as failed.
+    ///
+    /// # Errors
+    /// The seconds to wait.
+    pub(super) fn begin(&self, key: Key, now: Timestamp) -> Result<(), i64> {
+        let mut all = self.all();
+        let before = all
+            .get(&key)
+            .copied()
+            .filter(|failures| !failures.forgotten(now));
+        if let Some(failures) = before
+            && now < failures.until
+        {
+            let millis = failures.until.millis() - now.millis();
+            return Err((millis + 999) / 1000);
+        }
+        make_room(&mut all, key, now);
+        let count = before
+            .map_or(0, |failures| failures.count)
+            .saturating_add(1);
+        let failures = Failures {
+            count,
+            last: now,
+            until: now.plus_secs(self.wait_secs(count)),
+        };
+        all.insert(key, failures);
+        Ok(())
+    }
+
+    /// Forgets all failures: the attempt succeeded.
+    pub(super) fn reset(&self, key: Key) {
+        self.all().remove(&key);
+    }
+
+    /// Takes back one attempt that was let in.
+    pub(super) fn undo(&self, key: Key, now: Timestamp) {
+        if let Some(failures) = self.all().get_mut(&key) {
+            failures.count = failures.count.saturating_sub(1);
+            failures.until = failures.until.min(now);
+        }
+    }
+
+    fn wait_secs(&self, count: u32) -> i64 {
+        match count.checked_sub(self.free + 1) {
+            None => 0,
+            Some(doublings) => 1_i64
+                .checked_shl(doublings.min(32))
+                .unwrap_or(i64::MAX)
+                .min(self.wait_secs_max),
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Failures {
+    fn forgotten(self, now: Timestamp) -> bool {
+        now >= self.last.plus_secs(MEMORY_SECS)
+    }
+}
+
+fn make_room(all: &mut HashMap<Key, Failures>, key: Key, now: Timestamp) {
+    if all.len() < limits::SIGN_INS_REMEMBERED || all.contains_key(&key) {
+        return;
+    }
+    all.retain(|_, failures| !failures.forgotten(now));
+    if all.len() >= limits::SIGN_INS_REMEMBERED {
+        let oldest = all.iter().min_by_key(|(_, failures)| failures.last);
+        if let Some(key) = oldest.map(|(key, _)| *key) {
+            all.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_base::{Timestamp, limits};
+
+    use super::{Lockout, name, source};
+
+    #[test]
+    fn the_wait_doubles_up_to_its_cap_and_is_forgotten_after_an_hour() {
+        let lockout = Lockout::new(2, 5);
+        let key = name("123456789012", Some("ann"));
+        for (at_millis, expected) in [
+            (0, Ok(())),
+            (0, Ok(())),
+            // From here on each waits for the one before.
+            (0, Ok(())),
+            (0, Err(1)),
+            (1, Err(1)),
+            (1000, Ok(())),
+            (1000, Err(2)),
+            (2999, Err(1)),
+            (3000, Ok(())),
+            (6999, Err(1)),
+            (7000, Ok(())),
+            (11_000, Err(1)),
+            (12_000, Ok(())),
+            (3_612_000, Ok(())),
+            (3_612_000, Ok(())),
+            (3_612_000, Ok(())),
+            (3_612_000, Err(1)),
+        ] {
+            let got = lockout.begin(key, Timestamp::from_millis(at_millis));
+            assert_eq!(got, expected, "{at_millis}");
+        }
+    }
+
+    #[test]
+    fn a_success_forgets_and_an_attempt_can_be_taken_back() {
+        let lockout = Lockout::new(0, 900);
+        let (ann, bob) = (name("1", Some("ann")), name("1", Some("bob")));
+        let now = Timestamp::from_secs(1);
+        assert_eq!(lockout.begin(ann, now), Ok(()));
+        assert_eq!(lockout.begin(ann, now), Err(1));
+        assert_eq!(lockout.begin(bob, now), Ok(()));
+        lockout.reset(ann);
+        assert_eq!(lockout.begin(ann, now), Ok(()));
+        lockout.undo(ann, now);
+        assert_eq!(lockout.begin(ann, now), Ok(()));
+        assert_eq!(lockout.begin(ann, now), Err(1));
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let lockout = Lockout::new(0, 900);
+        let first = name("0", None);
+        for (n, secs) in (0..=limits::SIGN_INS_REMEMBERED).zip(0..) {
+            let now = Timestamp::from_millis(secs);
+            assert_eq!(lockout.begin(name(&n.to_string(), None), now), Ok(()));
+        }
+        assert_eq!(lockout.all().len(), limits::SIGN_INS_REMEMBERED);
+        assert!(!lockout.all().contains_key(&first));
+    }
+
+    #[test]
+    fn what_is_one_name_and_one_address() {
+        let address = |text: &str| source(text.parse().unwrap());
+        assert_eq!(name("Acme", Some("Ann")), name("acme", Some("ann")));
+        assert_ne!(name("acme", Some("r")), name("acme", None));
+        assert_ne!(name("a", Some("b")), name("b", Some("a")));
+        assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
+        assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
+        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
+    }
+}

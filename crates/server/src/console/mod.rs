@@ -1,0 +1,179 @@
+//! The console: its files, and the few questions that a browser asks beside the public API.
+//!
+//! It protects one rule: the console has no private door. A browser signs in with a password and is
+//! given temporary credentials; everything else it does with them, through the same pipeline as
+//! any client. What is here is only what cannot be signed yet: sign-in, sign-out, whose session it
+//! is, and the change of a password that is due. Every answer carries the same strict headers.
+
+mod api;
+mod files;
+mod lockout;
+mod session;
+mod sign_in;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Body as HttpBody;
+use keywright_base::limits;
+
+pub use files::{Asset, Bundle};
+
+use crate::{
+    Body, full,
+    pipeline::{Peer, Pipeline},
+};
+use api::{Ask, Refused, Reply};
+use lockout::Lockout;
+
+/// The console's own state: its files and whose sign-ins failed.
+#[derive(Debug)]
+pub struct Console {
+    bundle: Bundle,
+    names: Lockout,
+    sources: Lockout,
+}
+
+impl Console {
+    /// With these files.
+    pub fn new(bundle: Bundle) -> Self {
+        Self {
+            bundle,
+            names: lockout::of_names(),
+            sources: lockout::of_sources(),
+        }
+    }
+}
+
+const ROOT: &str = "/console";
+
+/// Whether an unsigned request is the console's: what is under `/console`, and a browser that
+/// opens the server's address. A bucket in the host name goes first.
+pub(crate) fn claims<B>(request: &Request<B>) -> bool {
+    let (headers, path) = (request.headers(), request.uri().path());
+    if in_bucket_host(headers) || headers.contains_key(header::AUTHORIZATION) {
+        return false;
+    }
+    if path == "/" {
+        let accept = headers.get(header::ACCEPT);
+        let accept = accept.and_then(|accept| accept.to_str().ok());
+        return request.method() == Method::GET
+            && request.uri().query().is_none()
+            && accept.is_some_and(|accept| accept.contains("text/html"));
+    }
+    let rest = path.strip_prefix(ROOT);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn in_bucket_host(headers: &HeaderMap) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let name = host.map(|host| host.split_once(':').map_or(host, |(name, _)| name));
+    name.is_some_and(|name| name.ends_with(".localhost"))
+}
+
+/// Answers a request that [`claims`] is the console's.
+pub(crate) async fn answer<B>(
+    pipeline: &Pipeline,
+    request: Request<B>,
+    peer: Peer,
+) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = request.into_parts();
+    let inside = parts.uri.path().strip_prefix("/console/");
+    let mut response = match inside.map(|path| (path, path.strip_prefix("api/"))) {
+        None if parts.uri.path() == "/" => moved(StatusCode::FOUND),
+        None => moved(StatusCode::PERMANENT_REDIRECT),
+        Some((_, Some(endpoint))) => {
+            let limited = Limited::new(body, limits::CONSOLE_BODY_BYTES)
+                .collect()
+                .await;
+            match limited {
+                Ok(body) => {
+                    let ask = Ask {
+                        pipeline,
+                        parts: &parts,
+                        body: &body.to_bytes(),
+                        peer,
+                    };
+                    api::answer(ask, endpoint).await
+                }
+                Err(_) => json(Err(Refused::new(
+                    413,
+                    "RequestEntityTooLarge",
+                    "The request body is too large",
+                ))),
+            }
+        }
+        Some((path, None)) => files::answer(&pipeline.console.bundle, path, &parts),
+    };
+    guard(response.headers_mut());
+    response
+}
+
+/// What holds for every answer: no script, style or connection from elsewhere, no frame around it.
+const GUARDS: [(HeaderName, &str); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+         font-src 'self' data:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; \
+         base-uri 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
+
+fn guard(headers: &mut HeaderMap) {
+    for (name, value) in GUARDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+fn moved(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = status;
+    let there = HeaderValue::from_static("/console/");
+    response.headers_mut().insert(header::LOCATION, there);
+    response
+}
+
+/// The answer of an endpoint. Nothing of it may be kept by anyone.
+fn json(outcome: Result<Reply, Refused>) -> Response<Body> {
+    let (status, body, cookie, retry) = match outcome {
+        Ok(reply) => (reply.status(), reply.body, reply.cookie, None),
+        Err(refused) => (
+            refused.status(),
+            Some(refused.body()),
+            None,
+            refused.retry_after_secs,
+        ),
+    };
+    let text = body.map_or_else(String::new, |body| body.to_string());
+    let mut response = Response::new(full(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status != StatusCode::NO_CONTENT {
+        let kind = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    if let Some(secs) = retry {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    }
+    if let Some(Ok(mut value)) = cookie.map(|cookie| HeaderValue::from_str(&cookie)) {
+        value.set_sensitive(true);
+        headers.insert(header::SET_COOKIE, value);
+    }
+    response
+}

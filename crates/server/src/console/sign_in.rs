@@ -1,0 +1,202 @@
+//! Signing in with a password, and changing it.
+//!
+//! It protects two rules: whatever of the account, the user and the password is wrong, the answer
+//! is the same; and a user's password is changed by a request that is signed, authorized and carried
+//! out like every other. How often it may be tried is in [`super::lockout`].
+
+use http::{Request, header, request::Parts};
+use keywright_base::Secret;
+use keywright_identity::{
+    Fault,
+    sign_in::{ConsoleCredentials, Denied},
+};
+use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_wire::{Form, Service};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{
+    api::{Ask, Refused, Reply, read},
+    lockout, session,
+};
+use crate::{
+    pipeline::HOME_REGION,
+    query::{self, QueryRequest},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignIn {
+    account: String,
+    user_name: Option<String>,
+    #[serde(default)]
+    root: bool,
+    password: String,
+}
+
+/// `POST sign-in`
+pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
+    let SignIn {
+        account,
+        user_name,
+        root,
+        password,
+    } = read(ask)?;
+    let password = Secret::new(password);
+    let (account, user) = (account.trim(), user_name.as_deref().map(str::trim));
+    if root == user.is_some() {
+        let text = "Give either a user name or root.";
+        return Err(Refused::new(400, "ValidationError", text));
+    }
+    let identity = &ask.pipeline.identity;
+    let known = identity.account_named(account);
+    let id = known.map(|id| id.to_string());
+    let attempt = attempt(ask, id.as_deref().unwrap_or(account), user)?;
+    let cookie = match identity.sign_in(known, user, password).await {
+        Ok(cookie) => cookie,
+        Err(denied) => return Err(refusal(denied)),
+    };
+    attempt.succeeded(ask);
+    if let Some((before, _)) = session::current(ask) {
+        identity.sign_out(before.expose());
+    }
+    session::begun(ask, &cookie)
+}
+
+fn refusal(denied: Denied) -> Refused {
+    match denied {
+        Denied::Wrong => Refused::new(
+            401,
+            "AuthenticationFailed",
+            "Your authentication information is incorrect. Please try again.",
+        ),
+        Denied::Expired => Refused::new(
+            401,
+            "PasswordExpired",
+            "Your password has expired. Ask your administrator to set a new one.",
+        ),
+        Denied::Failed(fault) => failed(&fault),
+    }
+}
+
+fn failed(fault: &Fault) -> Refused {
+    if let Fault::Internal(why) = fault {
+        tracing::error!(%why, "a request of the console failed");
+    }
+    fault.wire().into()
+}
+
+/// An attempt that was let in, and counts as failed until it succeeded.
+struct Attempt {
+    name: [u8; 32],
+    source: [u8; 32],
+}
+
+fn attempt(ask: Ask<'_>, account: &str, user: Option<&str>) -> Result<Attempt, Refused> {
+    let attempt = Attempt {
+        name: lockout::name(account, user),
+        source: lockout::source(ask.peer.address),
+    };
+    let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
+    let tried = console.sources.begin(attempt.source, now);
+    tried.map_err(Refused::too_many)?;
+    if let Err(secs) = console.names.begin(attempt.name, now) {
+        // It tried nothing.
+        console.sources.undo(attempt.source, now);
+        return Err(Refused::too_many(secs));
+    }
+    Ok(attempt)
+}
+
+impl Attempt {
+    /// Of the name all is forgotten; of the address only this attempt, or one account would be
+    /// enough to try the passwords of all others.
+    fn succeeded(self, ask: Ask<'_>) {
+        let console = &ask.pipeline.console;
+        console.names.reset(self.name);
+        console.sources.undo(self.source, ask.pipeline.clock.now());
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewPassword {
+    old_password: String,
+    new_password: String,
+}
+
+/// `POST password`
+pub(super) async fn change_password(ask: Ask<'_>) -> Result<Reply, Refused> {
+    let (cookie, who) = session::current(ask).ok_or_else(Refused::signed_out)?;
+    let wanted: NewPassword = read(ask)?;
+    let (old, new) = (
+        Secret::new(wanted.old_password),
+        Secret::new(wanted.new_password),
+    );
+    let identity = &ask.pipeline.identity;
+    let attempt = attempt(ask, &who.account.to_string(), who.user.as_deref())?;
+    if who.user.is_none() {
+        let changed = identity.change_root_password(who.account, old, new).await;
+        changed.map_err(|fault| failed(&fault))?;
+    } else {
+        let credentials = identity.console_credentials(cookie.expose());
+        let credentials = credentials.ok_or_else(Refused::signed_out)?;
+        change_own(ask, &credentials, &old, &new).await?;
+    }
+    attempt.succeeded(ask);
+    let cookie = identity.password_changed(cookie.expose());
+    session::begun(ask, &cookie.ok_or_else(Refused::signed_out)?)
+}
+
+/// ChangePassword, as the user would call it.
+async fn change_own(
+    ask: Ask<'_>,
+    credentials: &ConsoleCredentials,
+    old: &Secret<String>,
+    new: &Secret<String>,
+) -> Result<(), Refused> {
+    let encoded =
+        |text: &Secret<String>| utf8_percent_encode(text.expose(), NON_ALPHANUMERIC).to_string();
+    let body = Secret::new(format!(
+        "Action=ChangePassword&Version={}&OldPassword={}&NewPassword={}",
+        Service::Iam.version(),
+        encoded(old),
+        encoded(new),
+    ));
+    let parts = signed(ask, credentials, body.expose())?;
+    let request_id = ask.pipeline.request_id();
+    let request = QueryRequest {
+        claimed: Some(Service::Iam),
+        parts: &parts,
+        body: body.expose().as_bytes(),
+        peer: ask.peer,
+        request_id: &request_id,
+    };
+    let form = Form::parse(body.expose().as_bytes());
+    query::carry_out(ask.pipeline, (Service::Iam, form), request).await?;
+    Ok(())
+}
+
+/// The head of a signed request; what it says of the client is what the browser said.
+fn signed(ask: Ask<'_>, credentials: &ConsoleCredentials, body: &str) -> Result<Parts, Refused> {
+    let unsigned = |_| Refused::new(500, "ServiceFailure", "The request could not be signed.");
+    let request = Request::post("/").header(header::HOST, "console").body(());
+    let (mut parts, ()) = request.map_err(|_| unsigned(()))?.into_parts();
+    if let Some(agent) = ask.parts.headers.get(header::USER_AGENT) {
+        parts.headers.insert(header::USER_AGENT, agent.clone());
+    }
+    let credentials = Credentials {
+        access_key_id: credentials.key.as_str(),
+        secret: &credentials.secret,
+        session_token: Some(&credentials.token),
+    };
+    let target = Target {
+        region: HOME_REGION,
+        service: Service::Iam.scope_name(),
+    };
+    let payload = Payload::Sha256(Sha256::digest(body.as_bytes()).into());
+    let now = ask.pipeline.clock.now();
+    sign(&mut parts, &credentials, &target, payload, now).map_err(|_| unsigned(()))?;
+    Ok(parts)
+}

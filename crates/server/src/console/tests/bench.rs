@@ -1,0 +1,316 @@
+//! A pipeline over an installation in a temporary folder, and a browser of few words.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, request::Parts};
+use http_body_util::{BodyExt, Full};
+use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_identity::{
+    Identity,
+    fault::WireError,
+    service::{self, RootCredentials},
+    vault::KEY_BYTES,
+};
+use keywright_objects::{Objects, memory::Memory};
+use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_store::Sqlite;
+use keywright_wire::{Form, Service};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    SystemEntropy,
+    console::{Asset, Bundle, Console},
+    pipeline::{Peer, Pipeline},
+    query::{self, QueryRequest},
+    s3::S3,
+};
+
+/// The account of every bench.
+pub(super) const ACCOUNT: &str = "123456789012";
+pub(super) const HOUR_SECS: i64 = 60 * 60;
+
+/// 2026-11-24T08:00:00Z.
+const START_SECS: i64 = 1_795_507_200;
+
+/// A clock that stands still until it is moved.
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) pipeline: Pipeline,
+    pub(super) root_password: String,
+    root: RootCredentials,
+    clock: Arc<Hands>,
+    _folder: tempfile::TempDir,
+}
+
+const ASSETS: &[Asset] = &[
+    Asset {
+        path: "index.html",
+        bytes: b"<!doctype html>",
+        gzip: Some(b"index.gz"),
+    },
+    Asset {
+        path: "assets/a-1.js",
+        bytes: b"let a = 1;",
+        gzip: Some(b"a.gz"),
+    },
+    Asset {
+        path: "assets/b-2.woff2",
+        bytes: b"font",
+        gzip: None,
+    },
+];
+
+impl Bench {
+    pub(super) async fn new() -> Self {
+        Self::with(Bundle::new(ASSETS.to_vec(), "")).await
+    }
+
+    pub(super) async fn with(bundle: Bundle) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
+        let (time, entropy) = (
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::new(SystemEntropy) as Arc<dyn Entropy>,
+        );
+        let store = Sqlite::open(&folder.path().join("state.db")).unwrap();
+        let parts = service::Parts {
+            store: Arc::new(store),
+            master_key: Secret::new(vec![7; KEY_BYTES]),
+            clock: Arc::clone(&time),
+            entropy: Arc::clone(&entropy),
+        };
+        let identity = Identity::open(parts).await.unwrap();
+        let account: AccountId = ACCOUNT.parse().unwrap();
+        let root = identity.create_account(account, |_| Ok(())).await.unwrap();
+        let mut root_password = String::new();
+        let keep = |password: &Secret<String>| {
+            password.expose().clone_into(&mut root_password);
+            Ok(())
+        };
+        identity.ensure_root_password(account, keep).await.unwrap();
+        let objects = Objects::open(
+            folder.path().join("objects"),
+            Arc::new(Memory::default()),
+            Arc::clone(&time),
+            Arc::clone(&entropy),
+        );
+        let front = (S3::new(objects.unwrap()), Console::new(bundle));
+        Self {
+            pipeline: Pipeline::new(identity, front, time, entropy),
+            root_password,
+            root,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    /// Moves the clock on.
+    pub(super) fn pass(&self, secs: i64) {
+        self.clock.0.fetch_add(secs * 1000, Ordering::SeqCst);
+    }
+
+    /// As one in front of 192.0.2.7, over plain HTTP.
+    pub(super) async fn ask(&self, ask: Ask) -> Answer {
+        let peer = Peer {
+            address: ask.from.parse().unwrap(),
+            secure: ask.secure,
+        };
+        let (method, uri) = ask.line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(ask.body))).unwrap();
+        let (parts, body) = super::super::answer(&self.pipeline, request, peer)
+            .await
+            .into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// Signs in; gives the cookie.
+    #[track_caller]
+    pub(super) fn sign_in(&self, user: &str, password: &str) -> impl Future<Output = String> {
+        let ask = post("sign-in", &who(ACCOUNT, user, password));
+        async move {
+            let answer = self.ask(ask).await;
+            assert_eq!(answer.status, 200, "{:?}", answer.body);
+            answer.cookie()
+        }
+    }
+
+    /// Calls IAM or STS with root's key.
+    pub(super) async fn root(&self, form: &str) -> String {
+        let (id, secret) = (self.root.key.to_string(), self.root.secret.clone());
+        self.call((&id, &secret, None), form).await.unwrap()
+    }
+
+    /// A user with a console password and these AWS managed policies.
+    pub(super) async fn user(&self, name: &str, password: &str, reset: bool, policies: &[&str]) {
+        self.root(&format!("Action=CreateUser&UserName={name}"))
+            .await;
+        let form = format!("UserName={name}&Password={password}&PasswordResetRequired={reset}");
+        self.root(&format!("Action=CreateLoginProfile&{form}"))
+            .await;
+        for policy in policies {
+            let arn = format!("PolicyArn=arn:aws:iam::aws:policy/{policy}");
+            self.root(&format!("Action=AttachUserPolicy&UserName={name}&{arn}"))
+                .await;
+        }
+    }
+
+    /// Calls IAM, or STS where the form says so, with the credentials of a console session.
+    pub(super) async fn as_session(&self, made: &Value, form: &str) -> Result<String, WireError> {
+        let text = |name: &str| made[name].as_str().unwrap().to_owned();
+        let (secret, token) = (
+            Secret::new(text("secretAccessKey")),
+            Secret::new(text("sessionToken")),
+        );
+        self.call((&text("accessKeyId"), &secret, Some(&token)), form)
+            .await
+    }
+
+    async fn call(
+        &self,
+        (access_key_id, secret, session_token): (&str, &Secret<String>, Option<&Secret<String>>),
+        form: &str,
+    ) -> Result<String, WireError> {
+        let sts = ["GetCallerIdentity", "GetSessionToken"];
+        let sts = sts.iter().any(|action| form.contains(action));
+        let service = if sts { Service::Sts } else { Service::Iam };
+        let body = format!("{form}&Version={}", service.version());
+        let request = Request::post("/").header("host", "127.0.0.1:8787");
+        let (mut parts, ()): (Parts, ()) = request.body(()).unwrap().into_parts();
+        let credentials = Credentials {
+            access_key_id,
+            secret,
+            session_token,
+        };
+        let target = Target {
+            region: "us-east-1",
+            service: service.scope_name(),
+        };
+        let payload = Payload::Sha256(Sha256::digest(body.as_bytes()).into());
+        sign(&mut parts, &credentials, &target, payload, self.clock.now()).unwrap();
+        let request = QueryRequest {
+            claimed: Some(service),
+            parts: &parts,
+            body: body.as_bytes(),
+            peer: Peer {
+                address: "192.0.2.8".parse().unwrap(),
+                secure: false,
+            },
+            request_id: "11111111-2222-4333-8444-555555555555",
+        };
+        let form = Form::parse(body.as_bytes());
+        query::carry_out(&self.pipeline, (service, form), request).await
+    }
+}
+
+/// A request of a browser.
+pub(super) struct Ask {
+    pub(super) line: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    body: String,
+    from: &'static str,
+    secure: bool,
+}
+
+pub(super) fn get(line: &str) -> Ask {
+    Ask {
+        line: line.to_owned(),
+        headers: vec![("host", "127.0.0.1:8787".to_owned())],
+        body: String::new(),
+        from: "192.0.2.7",
+        secure: false,
+    }
+}
+
+/// What the console's own pages send.
+pub(super) fn post(endpoint: &str, body: &str) -> Ask {
+    let mut ask = get(&format!("POST /console/api/{endpoint}"))
+        .with("x-keywright-console", "1")
+        .with("content-type", "application/json");
+    body.clone_into(&mut ask.body);
+    ask
+}
+
+/// The body of a sign-in; `root` is root.
+pub(super) fn who(account: &str, user: &str, password: &str) -> String {
+    let mut body = serde_json::json!({"account": account, "password": password});
+    if user == "root" {
+        body["root"] = true.into();
+    } else {
+        body["userName"] = user.into();
+    }
+    body.to_string()
+}
+
+impl Ask {
+    pub(super) fn with(self, name: &'static str, value: &str) -> Self {
+        let mut ask = self.without(name);
+        ask.headers.push((name, value.to_owned()));
+        ask
+    }
+
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(other, _)| *other != name);
+        self
+    }
+
+    pub(super) fn from(mut self, address: &'static str) -> Self {
+        self.from = address;
+        self
+    }
+
+    pub(super) const fn over_tls(mut self) -> Self {
+        self.secure = true;
+        self
+    }
+}
+
+/// What a browser is answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The `Cookie` header that the browser sends from now on.
+    pub(super) fn cookie(&self) -> String {
+        let set = self.header("set-cookie");
+        set.split(';').next().unwrap().to_owned()
+    }
+
+    /// The code of a refusal.
+    pub(super) fn code(&self) -> (u16, String) {
+        let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
+        (self.status, code)
+    }
+}

@@ -1,0 +1,287 @@
+//! Who gets in with a password, who does not, and what a due change of it asks for.
+
+use serde_json::json;
+
+use super::bench::{ACCOUNT, Ask, Bench, HOUR_SECS, get, post, who};
+
+const PASSWORD: &str = "Correct-horse-7";
+
+fn change(cookie: &str, old: &str, new: &str) -> Ask {
+    let body = json!({"oldPassword": old, "newPassword": new});
+    post("password", &body.to_string()).with("cookie", cookie)
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_the_answer_is_the_same() {
+    let bench = Bench::new().await;
+    bench.user("ann", PASSWORD, false, &[]).await;
+    bench.root("Action=CreateUser&UserName=bob").await;
+    for (account, user, password) in [
+        (ACCOUNT, "ann", "wrong"),
+        (ACCOUNT, "ann", ""),
+        (ACCOUNT, "ann", "correct-horse-7"),
+        (ACCOUNT, "bob", PASSWORD),
+        (ACCOUNT, "eve", PASSWORD),
+        (ACCOUNT, "root", PASSWORD),
+        ("210987654321", "ann", PASSWORD),
+        ("000000000000", "ann", PASSWORD),
+        ("acme", "ann", PASSWORD),
+        ("", "ann", PASSWORD),
+    ] {
+        let answer = bench
+            .ask(post("sign-in", &who(account, user, password)))
+            .await;
+        let text = "Your authentication information is incorrect. Please try again.";
+        let expected = json!({"code": "AuthenticationFailed", "message": text});
+        assert_eq!(
+            (answer.status, answer.json()),
+            (401, expected),
+            "{account} {user}"
+        );
+        assert_eq!(answer.header("set-cookie"), "");
+    }
+}
+
+#[tokio::test]
+async fn accounts_go_by_id_or_alias_and_users_in_any_case() {
+    let bench = Bench::new().await;
+    bench.user("Ann", PASSWORD, false, &[]).await;
+    bench
+        .root("Action=CreateAccountAlias&AccountAlias=acme")
+        .await;
+    for (account, user) in [(ACCOUNT, "Ann"), (ACCOUNT, " ann "), ("acme", "ANN")] {
+        let answer = bench
+            .ask(post("sign-in", &who(account, user, PASSWORD)))
+            .await;
+        let expected = json!({
+            "state": "signed-in",
+            "accountId": ACCOUNT,
+            "accountAlias": "acme",
+            "userName": "Ann",
+            "arn": "arn:aws:iam::123456789012:user/Ann",
+            "expiresAt": "2026-11-24T20:00:00Z",
+        });
+        assert_eq!(
+            (answer.status, answer.json()),
+            (200, expected),
+            "{account} {user}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn failures_make_a_name_and_an_address_wait() {
+    let bench = Bench::new().await;
+    bench.user("ann", PASSWORD, false, &[]).await;
+    let wrong = || post("sign-in", &who(ACCOUNT, "ann", "wrong"));
+    let right = || post("sign-in", &who(ACCOUNT, "ANN", PASSWORD));
+    for _ in 0..6 {
+        assert_eq!(bench.ask(wrong()).await.status, 401);
+    }
+    // From anywhere, and with the right password, too.
+    let waiting = bench.ask(right().from("198.51.100.9")).await;
+    assert_eq!(waiting.code(), (429, "TooManyAttempts".to_owned()));
+    assert_eq!(waiting.header("retry-after"), "1");
+    assert_eq!(waiting.json()["retryAfterSecs"], 1);
+    bench.pass(1);
+    assert_eq!(bench.ask(wrong()).await.status, 401);
+    assert_eq!(bench.ask(right()).await.header("retry-after"), "2");
+    bench.pass(2);
+    assert_eq!(bench.ask(right()).await.status, 200);
+    assert_eq!(bench.ask(wrong()).await.status, 401);
+    assert_eq!(bench.ask(right()).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_that_tries_many_names_must_wait() {
+    let bench = Bench::new().await;
+    bench.user("ann", PASSWORD, false, &[]).await;
+    let spray = |n: u32| post("sign-in", &who(ACCOUNT, &format!("u{n}"), "Password-1"));
+    for n in 0..31 {
+        assert_eq!(bench.ask(spray(n)).await.status, 401, "{n}");
+    }
+    assert_eq!(bench.ask(spray(31)).await.status, 429);
+    let right = || post("sign-in", &who(ACCOUNT, "ann", PASSWORD));
+    assert_eq!(bench.ask(right().from("198.51.100.9")).await.status, 200);
+    bench.pass(1);
+    // One account of one's own does not buy tries for others.
+    assert_eq!(bench.ask(right()).await.status, 200);
+    assert_eq!(bench.ask(spray(32)).await.status, 401);
+    assert_eq!(bench.ask(spray(33)).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_due_password_must_be_changed_before_anything_else() {
+    let bench = Bench::new().await;
+    bench
+        .user("ann", PASSWORD, true, &["IAMUserChangePassword"])
+        .await;
+    let cookie = bench.sign_in("ann", PASSWORD).await;
+    let due = json!({"state": "password-change", "accountId": ACCOUNT, "userName": "ann"});
+    let session = get("GET /console/api/session").with("cookie", &cookie);
+    assert_eq!(bench.ask(session).await.json(), due);
+    for ask in [
+        post("credentials", "{}"),
+        get("GET /console/api/capabilities"),
+    ] {
+        let answer = bench.ask(ask.with("cookie", &cookie)).await;
+        assert_eq!(answer.code(), (403, "PasswordChangeRequired".to_owned()));
+    }
+    let violation = "Password does not conform to the account password policy.";
+    for (old, new, code, message) in [
+        (
+            "wrong",
+            "Battery-staple-8",
+            "AccessDenied",
+            "The old password was incorrect.",
+        ),
+        (
+            PASSWORD,
+            PASSWORD,
+            "AccessDenied",
+            "The old password was incorrect.",
+        ),
+        (PASSWORD, "short", "PasswordPolicyViolation", violation),
+    ] {
+        let answer = bench.ask(change(&cookie, old, new)).await;
+        let expected = json!({"code": code, "message": message});
+        assert_eq!(
+            (answer.status, answer.json()),
+            (400, expected),
+            "{old} {new}"
+        );
+    }
+    let odd = "Bättery&staple=8 +%00";
+    let changed = bench.ask(change(&cookie, PASSWORD, odd)).await;
+    assert_eq!(changed.json()["state"], "signed-in");
+    let answer = bench
+        .ask(post("credentials", "{}").with("cookie", &changed.cookie()))
+        .await;
+    assert_eq!(answer.status, 200);
+    let old = bench
+        .ask(get("GET /console/api/session").with("cookie", &cookie))
+        .await;
+    assert_eq!(old.json()["state"], "signed-out");
+    bench.sign_in("ann", odd).await;
+}
+
+#[tokio::test]
+async fn a_user_may_change_the_password_only_if_allowed() {
+    let bench = Bench::new().await;
+    bench.user("ann", PASSWORD, true, &[]).await;
+    let cookie = bench.sign_in("ann", PASSWORD).await;
+    let answer = bench
+        .ask(change(&cookie, PASSWORD, "Battery-staple-8"))
+        .await;
+    assert_eq!(answer.code(), (400, "AccessDenied".to_owned()));
+    let message = answer.json()["message"].as_str().unwrap().to_owned();
+    let denied = "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: \
+                  iam:ChangePassword";
+    assert!(message.starts_with(denied), "{message}");
+    bench.sign_in("ann", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn an_old_password_cannot_be_guessed_in_a_session() {
+    let bench = Bench::new().await;
+    bench
+        .user("ann", PASSWORD, false, &["IAMUserChangePassword"])
+        .await;
+    let cookie = bench.sign_in("ann", PASSWORD).await;
+    for _ in 0..6 {
+        let answer = bench
+            .ask(change(&cookie, "wrong", "Battery-staple-8"))
+            .await;
+        assert_eq!(answer.status, 400);
+    }
+    let answer = bench
+        .ask(change(&cookie, PASSWORD, "Battery-staple-8"))
+        .await;
+    assert_eq!(answer.code(), (429, "TooManyAttempts".to_owned()));
+}
+
+#[tokio::test]
+async fn passwords_expire_by_the_accounts_policy() {
+    let day_secs = 24 * HOUR_SECS;
+    for (hard, days, expected) in [
+        (false, 89, (200, "signed-in", "")),
+        (false, 90, (200, "password-change", "")),
+        (true, 89, (200, "signed-in", "")),
+        (true, 90, (401, "", "PasswordExpired")),
+    ] {
+        let bench = Bench::new().await;
+        bench.user("ann", PASSWORD, false, &[]).await;
+        let policy = format!("MaxPasswordAge=90&HardExpiry={hard}");
+        bench
+            .root(&format!("Action=UpdateAccountPasswordPolicy&{policy}"))
+            .await;
+        bench.pass(days * day_secs);
+        let answer = bench
+            .ask(post("sign-in", &who(ACCOUNT, "ann", PASSWORD)))
+            .await;
+        let json = answer.json();
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        let got = (answer.status, text("state"), text("code"));
+        let expected = (expected.0, expected.1.to_owned(), expected.2.to_owned());
+        assert_eq!(got, expected, "{hard} {days}");
+        // Root's password knows no policy.
+        bench.sign_in("root", &bench.root_password).await;
+    }
+}
+
+#[tokio::test]
+async fn root_changes_its_own_password() {
+    let bench = Bench::new().await;
+    let cookie = bench.sign_in("root", &bench.root_password).await;
+    let session = bench
+        .ask(get("GET /console/api/session").with("cookie", &cookie))
+        .await;
+    let expected = json!({
+        "state": "signed-in",
+        "accountId": ACCOUNT,
+        "arn": "arn:aws:iam::123456789012:root",
+        "expiresAt": "2026-11-24T20:00:00Z",
+    });
+    assert_eq!(session.json(), expected);
+    for (old, new, code) in [
+        ("wrong", "Battery-staple-8", "AccessDenied"),
+        (
+            bench.root_password.as_str(),
+            bench.root_password.as_str(),
+            "AccessDenied",
+        ),
+        (
+            bench.root_password.as_str(),
+            "weak",
+            "PasswordPolicyViolation",
+        ),
+    ] {
+        let answer = bench.ask(change(&cookie, old, new)).await;
+        assert_eq!(answer.code(), (400, code.to_owned()));
+    }
+    let new = "Battery-staple-8";
+    let changed = bench.ask(change(&cookie, &bench.root_password, new)).await;
+    assert_eq!(changed.status, 200);
+    bench.sign_in("root", new).await;
+    let old = bench
+        .ask(post("sign-in", &who(ACCOUNT, "root", &bench.root_password)))
+        .await;
+    assert_eq!(old.status, 401);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_the_last_use_of_a_password() {
+    let bench = Bench::new().await;
+    bench.user("ann", PASSWORD, false, &[]).await;
+    let before = bench.root("Action=GetUser&UserName=ann").await;
+    assert!(!before.contains("PasswordLastUsed"), "{before}");
+    bench
+        .ask(post("sign-in", &who(ACCOUNT, "ann", "wrong")))
+        .await;
+    let before = bench.root("Action=GetUser&UserName=ann").await;
+    assert!(!before.contains("PasswordLastUsed"), "{before}");
+    bench.sign_in("ann", PASSWORD).await;
+    let after = bench.root("Action=GetUser&UserName=ann").await;
+    let used = "<PasswordLastUsed>2026-11-24T08:00:00Z</PasswordLastUsed>";
+    assert!(after.contains(used), "{after}");
+}
