@@ -1,8 +1,8 @@
 //! Signing in with a password, and changing it.
 //!
 //! It protects two rules: whatever of the account, the user and the password is wrong, the answer
-//! is the same; and a user's password is changed by a request that is signed, authorized and carried
-//! out like every other. How often it may be tried is in [`super::lockout`].
+//! is the same; and a user's password is changed by a request that is signed, authorized and
+//! carried out like every other. How often it may be tried is in [`super::lockout`].
 
 use http::{Request, header, request::Parts};
 use keywright_base::Secret;
