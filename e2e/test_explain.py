@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
+from conftest import clients
 from harness.keywright import Keywright
 
 S3_READ = "AmazonS3ReadOnlyAccess"
@@ -24,8 +26,8 @@ def test_explain_says_why(keywright, server, new_user, name):
     denied = keywright.run("policy", "explain", arn, "s3:PutObject", "arn:aws:s3:::b/k", "--json")
     assert denied.returncode == 1, denied.stderr
     shown = json.loads(denied.stdout)
-    assert shown["decision"] == "implicitDeny", shown
-    assert "needed: an Allow in identity-based policy" in shown["explanation"], shown
+    assert shown["Decision"] == "implicitDeny", shown
+    assert "needed: an Allow in identity-based policy" in shown["Explanation"], shown
 
 
 def test_who_can_lists_principals_and_through_what(keywright, server, new_user, name):
@@ -46,9 +48,43 @@ def test_who_can_lists_principals_and_through_what(keywright, server, new_user, 
         (["explain", "nobody", "s3:GetObject"], "principalArn"),
         (["explain", "arn:aws:iam::123456789012:user/none", "s3:GetObject"], "none"),
         (["who-can", "s3"], "actionName"),
+        (["who-can", "GetObject"], "ActionName GetObject is not an action"),
+        (["who-can", "s3:*"], "ActionName s3:* is not an action"),
+        (["explain", "--request-id", "0123456789ABCDEF"], "denied request with id"),
     ],
 )
 def test_what_it_cannot_explain(keywright, arguments, says):
     done = keywright.run("policy", *arguments)
     assert done.returncode == 1 and says in done.stderr, (done.returncode, done.stderr)
     assert done.stdout == ""
+
+
+def test_a_denial_of_each_service_is_remembered_and_explained(keywright, server, new_user, name):
+    user = clients(server, new_user("AmazonS3ReadOnlyAccess"))
+    ids = {}
+    for service, call in [
+        ("iam", lambda: user.iam.list_users()),
+        ("s3", lambda: user.s3.create_bucket(Bucket=name)),
+    ]:
+        with pytest.raises(ClientError) as refused:
+            call()
+        ids[service] = refused.value.response["ResponseMetadata"]["RequestId"]
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    listed = keywright.run("policy", "denials", "--principal", arn, "--json")
+    rows = json.loads(listed.stdout)
+    assert [row["RequestId"] for row in rows] == [ids["s3"], ids["iam"]], rows
+    assert [row["ActionName"] for row in rows] == ["s3:CreateBucket", "iam:ListUsers"]
+    told = keywright.run("policy", "explain", "--request-id", ids["s3"], "--json")
+    assert told.returncode == 1, told.stderr
+    shown = json.loads(told.stdout)
+    assert shown["DeniedRequest"]["ResourceArn"] == f"arn:aws:s3:::{name}", shown
+    assert (shown["Decision"], shown["DecisionNow"]) == ("implicitDeny", "implicitDeny")
+    entries = {e["ContextKeyName"]: e["ContextKeyValue"] for e in shown["ContextEntries"]}
+    assert entries["aws:sourceip"] == "127.0.0.1" and entries["s3:authtype"] == "REST-HEADER"
+    assert shown["Statements"] and not any(s["Applies"] for s in shown["Statements"])
+    root = clients(server, server.root)
+    everything = "arn:aws:iam::aws:policy/AdministratorAccess"
+    root.iam.attach_user_policy(UserName=name, PolicyArn=everything)
+    now = keywright.run("policy", "explain", "--request-id", ids["s3"])
+    assert now.returncode == 0 and "now: allowed" in now.stdout, (now.stdout, now.stderr)
+    assert "hint: keywright policy who-can s3:CreateBucket" in now.stderr

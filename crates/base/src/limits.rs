@@ -43,6 +43,13 @@ pub const SIMULATED_STATEMENTS: usize = 100_000;
 /// Findings that one answer on a policy lists.
 pub const POLICY_FINDINGS: usize = 500;
 
+/// Denied requests that are remembered for one account.
+pub const DENIALS_PER_ACCOUNT: usize = 1000;
+/// Bytes of the context and texts of all denied requests that are remembered for one account.
+pub const DENIAL_BYTES_PER_ACCOUNT: usize = 4 * 1024 * 1024;
+/// Statements that the explanation of one decision lists.
+pub const EXAMINED_STATEMENTS: usize = 500;
+
 /// Minutes by which a request's date may differ from the server's clock.
 pub const CLOCK_SKEW_MINUTES: i64 = 15;
 /// Seconds that a presigned URL may be valid: 7 days.

@@ -3,6 +3,8 @@
 //!
 //! It protects one rule: what it says is what the server would decide; both ask the same crate.
 
+mod asked;
+
 use std::{
     fs,
     io::{self, Read, Write},
@@ -20,8 +22,7 @@ use keywright_policy::{
 };
 use serde_json::{Value, json};
 
-use crate::remote::{RemoteArguments, printable};
-use keywright_adapters::aws::Row;
+use self::asked::{DenialsArguments, ExplainArguments, WhoCanArguments};
 
 /// What to do with policies.
 #[derive(Debug, Subcommand)]
@@ -30,56 +31,12 @@ pub(crate) enum PolicyCommand {
     Lint(LintArguments),
     /// Decide a request by policies in files, and say why
     Simulate(Box<SimulateArguments>),
-    /// Ask a running server whether a principal may do something, and why
-    Explain(ExplainArguments),
+    /// Ask a running server whether a principal may do something, or why it was denied, and why
+    Explain(Box<ExplainArguments>),
+    /// List the requests that a running server denied
+    Denials(DenialsArguments),
     /// Ask a running server which principals of the account may do something, and through what
     WhoCan(WhoCanArguments),
-}
-
-/// Which request to explain.
-#[derive(Debug, Args)]
-pub(crate) struct ExplainArguments {
-    /// ARN of the user or of the root user
-    #[arg(value_name = "PRINCIPAL")]
-    principal: String,
-
-    /// The action, for example s3:GetObject
-    #[arg(value_name = "ACTION")]
-    action: String,
-
-    /// ARN of the resource
-    #[arg(default_value = "*", value_name = "RESOURCE")]
-    resource: String,
-
-    /// A condition key and its value, KEY=VALUE; repeat a key for a list
-    #[arg(long, value_name = "KEY=VALUE")]
-    context: Vec<String>,
-
-    #[command(flatten)]
-    remote: RemoteArguments,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// What somebody may.
-#[derive(Debug, Args)]
-pub(crate) struct WhoCanArguments {
-    /// The action, for example s3:GetObject
-    #[arg(value_name = "ACTION")]
-    action: String,
-
-    /// ARN of the resource
-    #[arg(default_value = "*", value_name = "RESOURCE")]
-    resource: String,
-
-    #[command(flatten)]
-    remote: RemoteArguments,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Which policy, and of what kind.
@@ -150,8 +107,9 @@ pub(crate) fn run(command: &PolicyCommand) -> anyhow::Result<bool> {
     match command {
         PolicyCommand::Lint(arguments) => run_lint(arguments),
         PolicyCommand::Simulate(arguments) => run_simulate(arguments),
-        PolicyCommand::Explain(arguments) => run_explain(arguments),
-        PolicyCommand::WhoCan(arguments) => run_who_can(arguments),
+        PolicyCommand::Explain(arguments) => asked::explain(arguments),
+        PolicyCommand::Denials(arguments) => asked::denials(arguments),
+        PolicyCommand::WhoCan(arguments) => asked::who_can(arguments),
     }
 }
 
@@ -313,7 +271,7 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     if arguments.json {
         let mut shown = explanation_json(&explanation);
         if let Value::Object(members) = &mut shown {
-            members.insert("missingContextKeys".to_owned(), json!(missing));
+            members.insert("MissingContextKeys".to_owned(), json!(missing));
         }
         serde_json::to_writer_pretty(&mut out, &shown)?;
         writeln!(out)?;
@@ -324,82 +282,6 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         }
     }
     Ok(explanation.decision.is_allowed())
-}
-
-/// A parameter of a request.
-fn parameter(name: &str, value: &str) -> (String, String) {
-    (name.to_owned(), value.to_owned())
-}
-
-fn run_explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
-    let mut parameters = vec![
-        parameter("PrincipalArn", &arguments.principal),
-        parameter("ActionName", &arguments.action),
-        parameter("ResourceArn", &arguments.resource),
-    ];
-    for (number, pair) in (1..).zip(&arguments.context) {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("--context {pair}: not of the form KEY=VALUE");
-        };
-        let place = format!("ContextEntries.member.{number}");
-        parameters.push(parameter(&format!("{place}.ContextKeyName"), key));
-        parameters.push(parameter(&format!("{place}.ContextKeyValue"), value));
-    }
-    let answer = arguments.remote.ask("ExplainAuthorization", &parameters)?;
-    let field = |name: &str| answer.fields.get(name).map_or("", String::as_str);
-    let (decision, explanation) = (field("Decision"), field("Explanation"));
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        let lines: Vec<_> = explanation.lines().map(str::trim).collect();
-        let shown = json!({"decision": decision, "explanation": lines});
-        serde_json::to_writer_pretty(&mut out, &shown)?;
-        writeln!(out)?;
-    } else {
-        for line in explanation.lines() {
-            writeln!(out, "{}", printable(line))?;
-        }
-    }
-    Ok(decision == "allowed")
-}
-
-/// Every page; false when nobody may.
-fn run_who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut marker: Option<String> = None;
-    loop {
-        let mut parameters = vec![
-            parameter("ActionName", &arguments.action),
-            parameter("ResourceArn", &arguments.resource),
-        ];
-        parameters.extend(marker.map(|marker| parameter("Marker", &marker)));
-        let answer = arguments
-            .remote
-            .ask("ListAuthorizedPrincipals", &parameters)?;
-        rows.extend(answer.rows);
-        marker = answer.fields.get("Marker").cloned();
-        if marker.is_none() {
-            break;
-        }
-    }
-    let mut out = io::stdout().lock();
-    if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &rows)?;
-        writeln!(out)?;
-        return Ok(!rows.is_empty());
-    }
-    for row in &rows {
-        let field = |name: &str| row.get(name).map(|text| printable(text));
-        let principal = field("PrincipalArn").unwrap_or_default();
-        let through = field("Through").unwrap_or_default();
-        writeln!(out, "{principal}\n  through {through}")?;
-        if let Some(condition) = field("Condition") {
-            writeln!(out, "  only if it did not lack {condition}")?;
-        }
-    }
-    if rows.is_empty() {
-        writeln!(io::stderr(), "nobody may")?;
-    }
-    Ok(!rows.is_empty())
 }
 
 /// The kind of a policy of this resource.
@@ -418,19 +300,19 @@ fn explanation_json(explanation: &Explanation) -> Value {
         Decision::Deny(_) => "implicitDeny",
     };
     json!({
-        "decision": decision,
-        "decidedBy": explanation.decided_by.iter().map(statement_json).collect::<Vec<_>>(),
-        "statements": explanation.statements.iter().map(examined_json).collect::<Vec<_>>(),
-        "needs": explanation.needs.iter().map(need_json).collect::<Vec<_>>(),
+        "Decision": decision,
+        "DecidedBy": explanation.decided_by.iter().map(statement_json).collect::<Vec<_>>(),
+        "Statements": explanation.statements.iter().map(examined_json).collect::<Vec<_>>(),
+        "Needs": explanation.needs.iter().map(need_json).collect::<Vec<_>>(),
     })
 }
 
 fn statement_json(statement: &StatementRef) -> Value {
     json!({
-        "layer": statement.layer.to_string(),
-        "policy": statement.id,
-        "statement": statement.index,
-        "sid": statement.sid,
+        "Layer": statement.layer.to_string(),
+        "Policy": statement.id,
+        "Statement": statement.index,
+        "Sid": statement.sid,
     })
 }
 

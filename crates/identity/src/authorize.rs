@@ -17,6 +17,7 @@ use crate::{
     caller::{Caller, Principal},
     catalogue::Catalogue,
     conditions::Conditions,
+    denials::{Denial, Evidence},
     fault::Fault,
     state::{Account, Grants, Tag, User},
     view::{Facts, View},
@@ -178,10 +179,28 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
                 "User: {arn} is not authorized to perform: {action} on resource: {shown} {why}"
             );
             // Between accounts AWS gives no reason.
-            return Err(Fault::AccessDenied(text.trim_end().to_owned()));
+            let message = text.trim_end().to_owned();
+            remember(
+                view,
+                &message,
+                Evidence::keep(&request, &set, None, conditions.names()),
+            );
+            return Err(Fault::AccessDenied(message));
         }
     }
     Ok(Permit(PhantomData))
+}
+
+fn remember(view: &View<'_>, message: &str, evidence: Option<Evidence>) {
+    if let Some(evidence) = evidence {
+        view.denials.record(Denial {
+            request_id: view.request_id.to_owned(),
+            at: view.facts.now,
+            source_address: view.facts.source_address,
+            message: message.to_owned(),
+            evidence,
+        });
+    }
 }
 
 fn principal<'a>(caller: &'a Caller, arn: &'a str, id: &'a str) -> PrincipalRef<'a> {
@@ -205,20 +224,32 @@ pub struct ForeignResource<'a> {
     /// The account that owns it.
     pub owner: Option<AccountId>,
     /// Its resource policy.
-    pub policy: Option<&'a Policy>,
+    pub policy: Option<&'a Arc<Policy>>,
+}
+
+/// A refusal of [`decide`].
+#[derive(Debug)]
+pub struct Denied {
+    /// The end of AWS's sentence: `because no identity-based policy allows the … action`.
+    pub why: String,
+    /// What decided; `None` for an anonymous caller.
+    pub evidence: Option<Box<Evidence>>,
 }
 
 /// Decides an action of a service that keeps its own resources. `account` is the caller's; an
 /// anonymous caller has none and can only be allowed by the resource's policy.
 ///
+/// `names` tells, for a denial, the service's own keys that the context may have.
+///
 /// # Errors
-/// The end of AWS's sentence: `because no identity-based policy allows the … action`.
+/// [`Denied`].
 pub fn decide(
     caller: Option<(&Caller, &Account)>,
     action: &str,
     resource: &ForeignResource<'_>,
     context: &dyn keywright_policy::Context,
-) -> Result<(), String> {
+    names: impl FnOnce() -> Vec<String>,
+) -> Result<(), Denied> {
     let set = caller.map_or_else(PolicySet::default, |(caller, account)| {
         effective(account, caller)
     });
@@ -234,9 +265,17 @@ pub fn decide(
         owner: resource.owner,
         context,
     };
-    match evaluate(&set, resource.policy, &request) {
+    match evaluate(&set, resource.policy.map(AsRef::as_ref), &request) {
         Decision::Allow => Ok(()),
-        Decision::Deny(reason) => Err(reason.sentence(action)),
+        Decision::Deny(reason) => {
+            let mut names = names();
+            names.extend(crate::conditions::common_names(caller));
+            let evidence = Evidence::keep(&request, &set, resource.policy, names);
+            Err(Denied {
+                why: reason.sentence(action),
+                evidence: evidence.map(Box::new),
+            })
+        }
     }
 }
 

@@ -50,6 +50,36 @@ impl Context for Conditions<'_> {
     }
 }
 
+impl Conditions<'_> {
+    /// Every key that may have a value, for a record of the request.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let target = self.target;
+        let mut names = common_names(Some((self.caller, self.account)));
+        names.extend(target.keys.iter().map(|(key, _)| (*key).to_owned()));
+        let named = |prefix: &str, tags: &[Tag]| -> Vec<String> {
+            let tags = tags.iter();
+            tags.map(|tag| format!("{prefix}/{}", tag.key)).collect()
+        };
+        names.extend(named("aws:requesttag", &target.request_tags));
+        names.extend(named("aws:resourcetag", &target.resource_tags));
+        names.extend(named("iam:resourcetag", &target.resource_tags));
+        names
+    }
+}
+
+/// The global keys that may have a value, the tags of the caller among them.
+pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
+    let mut names: Vec<String> = KNOWN.iter().map(|&name| name.to_owned()).collect();
+    if let Some((caller, account)) = caller
+        && let Principal::User { id, .. } = caller.principal()
+        && let Some(user) = account.user_by_id(*id)
+    {
+        let tags = user.tags.iter();
+        names.extend(tags.map(|tag| format!("aws:principaltag/{}", tag.key)));
+    }
+    names
+}
+
 /// The global keys, but for those that follow from who calls: they are the evaluator's own.
 pub(crate) fn common<'a>(
     caller: Option<(&'a Caller, &'a Account)>,

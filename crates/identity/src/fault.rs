@@ -108,6 +108,8 @@ pub enum Missing {
     AccountAlias(String),
     /// The user, group or role whose policies a simulation is about.
     Simulated,
+    /// A denied request, by the id given: forgotten, or never denied.
+    DeniedRequest(String),
 }
 
 /// What exists already.
@@ -262,6 +264,7 @@ impl Missing {
             Self::AccountAlias(alias) => {
                 format!("The account alias with name {alias} cannot be found.")
             }
+            Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
             Self::Simulated => "Unable to retrieve specified IAM entity.".to_owned(),
         }
     }

@@ -14,6 +14,7 @@ pub mod caller;
 pub mod catalogue;
 mod conditions;
 pub mod console;
+pub mod denials;
 pub mod fault;
 pub mod ledger;
 pub mod pagination;

@@ -48,6 +48,11 @@ impl Page {
         self.after.as_deref()
     }
 
+    /// Items of the page.
+    pub const fn items_max(&self) -> usize {
+        self.items_max
+    }
+
     /// Takes a page from items that are sorted by `key` and already begin after [`Page::after`].
     /// Returns them and the marker of the next page, if there is one.
     pub fn take<T>(

@@ -12,6 +12,7 @@ use crate::{
     actions::ACTIONS,
     authenticate::Authenticator,
     console::Sessions,
+    denials::Denials,
     fault::Fault,
     ledger::{Ledger, LedgerError},
     passwords::Passwords,
@@ -31,6 +32,7 @@ pub struct Identity {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
     pub(crate) alone: tokio::sync::Mutex<()>,
+    denials: Denials,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<Sessions>,
@@ -121,6 +123,7 @@ impl Identity {
             passwords: Passwords::new(Arc::clone(&parts.entropy)),
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
+            denials: Denials::default(),
             clock: parts.clock,
             sessions,
             authenticator,
@@ -172,6 +175,11 @@ impl Identity {
         &self.usage
     }
 
+    /// What was denied.
+    pub const fn denials(&self) -> &Denials {
+        &self.denials
+    }
+
     /// Removes the records of sessions that have ended.
     ///
     /// # Errors
@@ -215,6 +223,8 @@ impl Identity {
             caller: call.caller,
             facts: call.facts,
             gathered,
+            request_id: call.request_id,
+            denials: &self.denials,
             usage: &self.usage,
             vault: &self.vault,
             entropy: &*self.entropy,

@@ -8,6 +8,7 @@ use keywright_store::contract::{Attempt, Session};
 use crate::{
     caller::{Caller, Principal},
     catalogue::Catalogue,
+    denials::Denials,
     fault::{Fault, Missing},
     state::{Account, Group, User},
     usage::Usage,
@@ -75,6 +76,10 @@ pub struct View<'a> {
     pub facts: &'a Facts,
     /// What was gathered.
     pub gathered: &'a Gathered,
+    /// The id of the request.
+    pub request_id: &'a str,
+    /// What was denied before.
+    pub denials: &'a Denials,
     /// Last uses.
     pub usage: &'a Usage,
     /// Seals new secrets.

@@ -89,6 +89,11 @@ impl ContextMap {
         self.keys.insert(key.to_lowercase(), values);
     }
 
+    /// The keys in lower case with their values, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Values<'static>)> {
+        self.keys.iter().map(|(key, values)| (&**key, values))
+    }
+
     /// The map with one more single-valued key.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {

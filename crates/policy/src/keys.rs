@@ -31,6 +31,15 @@ pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> V
     keys.into_values().collect()
 }
 
+/// The condition keys that the policies refer to, in lower case and sorted.
+pub fn mentioned_keys(policies: &Policies<'_>) -> Vec<String> {
+    let mut keys = BTreeMap::new();
+    for policy in all(policies) {
+        collect(policy, &mut keys);
+    }
+    keys.into_keys().collect()
+}
+
 /// Adds a policy's keys: lower case to spelling.
 fn collect(policy: &Policy, keys: &mut BTreeMap<String, String>) {
     let variables = policy.document().version == Some(Version::V2012);

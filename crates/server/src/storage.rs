@@ -5,7 +5,10 @@
 //! policies at the moment it is asked for. A request without any credential is anonymous, and only
 //! a bucket policy can allow it something. Nothing here parses what S3 means.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
@@ -17,6 +20,7 @@ use keywright_identity::{
     authenticate::{Authenticated, Signed},
     authorize::{self, ForeignResource},
     caller::Caller,
+    denials::Denial as DeniedRequest,
     view::Facts,
 };
 use keywright_policy::Values;
@@ -42,6 +46,13 @@ struct Decider {
     caller: Option<Caller>,
     facts: Facts,
     signature: Option<Signature>,
+    noted: Arc<Noted>,
+}
+
+/// The first refusal of a request: what is remembered of it once its answer is known to be one.
+struct Noted {
+    request_id: String,
+    denial: OnceLock<DeniedRequest>,
 }
 
 type Refused = Box<WireError>;
@@ -58,19 +69,31 @@ pub(crate) async fn answer(
     let ids = ids(&*pipeline.entropy);
     let (parts, body) = request.into_parts();
     let head = parts.method == http::Method::HEAD;
-    let answer = match admit(pipeline, parts, body, peer) {
+    let posted = parts.method == http::Method::POST;
+    let noted = Arc::new(Noted {
+        request_id: ids.request_id.clone(),
+        denial: OnceLock::new(),
+    });
+    let answer = match admit(pipeline, (parts, body), peer, &noted) {
         Ok(request) => pipeline.s3.call(request, &ids).await,
         Err(error) => error_response(&error, head, &ids),
     };
+    // Some questions only shape an answer (may tags be counted?); a deletion of many names what it
+    // refused in an answer of its own.
+    if let Some(denial) = noted.denial.get()
+        && (posted || answer.status() == http::StatusCode::FORBIDDEN)
+    {
+        pipeline.identity.denials().record(denial.clone());
+    }
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
 }
 
 /// Proves the caller and makes the request that the S3 front takes.
 fn admit(
     pipeline: &Pipeline,
-    mut parts: Parts,
-    body: Incoming,
+    (mut parts, body): (Parts, Incoming),
     peer: Peer,
+    noted: &Arc<Noted>,
 ) -> Result<Request<s3::Body>, Refused> {
     let mut facts = facts(pipeline, &parts, peer);
     let rules = Rules {
@@ -80,7 +103,7 @@ fn admit(
     };
     let presented = match Presented::parse(&parts, facts.now, &rules) {
         Ok(presented) => presented,
-        Err(Fault::Missing) => return anonymous(pipeline, parts, body, facts),
+        Err(Fault::Missing) => return anonymous(pipeline, (parts, body), facts, noted),
         Err(fault) => return Err(refused(&fault)),
     };
     let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
@@ -97,6 +120,7 @@ fn admit(
         caller: Some(authenticated.caller),
         facts,
         signature: Some(signature),
+        noted: Arc::clone(noted),
     };
     parts.extensions.insert(s3::Caller {
         account: Some(account),
@@ -130,9 +154,9 @@ fn authenticate(
 /// A request without credentials. Its body is not signed, so it must not claim to be.
 fn anonymous(
     pipeline: &Pipeline,
-    mut parts: Parts,
-    body: Incoming,
+    (mut parts, body): (Parts, Incoming),
     facts: Facts,
+    noted: &Arc<Noted>,
 ) -> Result<Request<s3::Body>, Refused> {
     let framed = parts.headers.get("x-amz-content-sha256");
     if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
@@ -144,6 +168,7 @@ fn anonymous(
         caller: None,
         facts,
         signature: None,
+        noted: Arc::clone(noted),
     };
     parts.extensions.insert(s3::Caller {
         account: None,
@@ -203,6 +228,14 @@ fn ids(entropy: &dyn Entropy) -> Ids {
 }
 
 impl Signature {
+    /// The keys that it answers.
+    const KEYS: [&str; 4] = [
+        "s3:authtype",
+        "s3:signatureversion",
+        "s3:signatureage",
+        "s3:x-amz-content-sha256",
+    ];
+
     fn of(presented: &Presented, facts: &Facts, headers: &HeaderMap) -> Self {
         let content = headers.get("x-amz-content-sha256");
         let age = facts.now.millis() - presented.date().millis();
@@ -266,6 +299,14 @@ impl keywright_policy::Context for Conditions<'_> {
     }
 }
 
+impl Conditions<'_> {
+    /// The keys of S3 that may have a value.
+    fn names(&self) -> Vec<String> {
+        let own = self.s3.keys.iter().map(|(name, _)| name.clone());
+        own.chain(Signature::KEYS.map(str::to_owned)).collect()
+    }
+}
+
 impl Authorize for Decider {
     fn check(
         &self,
@@ -293,14 +334,36 @@ impl Authorize for Decider {
         let foreign = ForeignResource {
             arn: resource.arn,
             owner: resource.owner,
-            policy: resource.policy.map(AsRef::as_ref),
+            policy: resource.policy,
         };
         let caller = self.caller.as_ref().zip(account.as_deref());
-        let decided = authorize::decide(caller, action, &foreign, &conditions);
-        decided.map_err(|why| match &self.caller {
-            Some(caller) if !why.is_empty() => denial(caller, action, resource.arn, &why),
-            _ => plain(),
+        let names = || conditions.names();
+        let decided = authorize::decide(caller, action, &foreign, &conditions, names);
+        decided.map_err(|denied| {
+            let denial = match &self.caller {
+                Some(caller) if !denied.why.is_empty() => {
+                    denial(caller, action, resource.arn, &denied.why)
+                }
+                _ => plain(),
+            };
+            self.note(denied, &denial.message);
+            denial
         })
+    }
+}
+
+impl Decider {
+    /// Notes the first refusal.
+    fn note(&self, denied: authorize::Denied, message: &str) {
+        if let Some(evidence) = denied.evidence {
+            self.noted.denial.get_or_init(|| DeniedRequest {
+                request_id: self.noted.request_id.clone(),
+                at: self.facts.now,
+                source_address: self.facts.source_address,
+                message: message.to_owned(),
+                evidence: *evidence,
+            });
+        }
     }
 }
 

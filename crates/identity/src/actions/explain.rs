@@ -6,10 +6,10 @@
 
 use std::{borrow::Cow, ops::Bound, sync::Arc};
 
-use keywright_base::{Arn, FoldedName};
+use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
-    Context, Examined, Explanation, Lack, Need, Policies, PolicySet, PrincipalRef, Request, Values,
-    explain,
+    Context, Decision, Examined, Explanation, Lack, Need, Outcome as PolicyOutcome, Policies,
+    PolicySet, PrincipalRef, Request, Values, explain,
 };
 use keywright_wire::keywright;
 
@@ -111,11 +111,46 @@ fn of_root(view: &View<'_>, (action, resource): (&str, &str)) -> Explanation {
     explain(&Policies::new(&set), &request)
 }
 
-fn decision(explanation: &Explanation) -> &'static str {
-    match &explanation.decision {
-        keywright_policy::Decision::Allow => "allowed",
-        keywright_policy::Decision::Deny(reason) if reason.is_explicit() => "explicitDeny",
-        keywright_policy::Decision::Deny(_) => "implicitDeny",
+/// A decision in the words of the simulator.
+pub(super) fn word(decision: &Decision) -> String {
+    PolicyOutcome::from(decision).as_str().to_owned()
+}
+
+/// Every statement that was examined and what it lacked, and whether some are left out.
+pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedStatement>, bool) {
+    let all = &explanation.statements;
+    let shown = all
+        .iter()
+        .take(limits::EXAMINED_STATEMENTS)
+        .map(|examined| {
+            let statement = &examined.statement;
+            let sid = statement.sid.as_ref().map(|sid| format!(" ({sid})"));
+            let place = || (statement.policy + 1).to_string();
+            let policy = statement.id.clone().unwrap_or_else(place);
+            let lacks: Vec<_> = examined.lacks.iter().map(ToString::to_string).collect();
+            keywright::ExaminedStatement {
+                statement: format!("{}{}", statement.index + 1, sid.unwrap_or_default()),
+                policy: format!("{} {policy}", statement.layer),
+                effect: examined.effect.to_string(),
+                applies: examined.applies(),
+                lacks: (!lacks.is_empty()).then(|| lacks.join(", ")),
+            }
+        });
+    (shown.collect(), all.len() > limits::EXAMINED_STATEMENTS)
+}
+
+/// Refuses what is a pattern, or no action at all: nobody could be allowed it.
+fn check_action(name: &str) -> Result<(), Fault> {
+    let letters = |text: &str, more: &[char]| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(&c);
+        !text.is_empty() && text.chars().all(fits)
+    };
+    match name.split_once(':') {
+        Some((service, action)) if letters(service, &['-']) && letters(action, &[]) => Ok(()),
+        _ => Err(Fault::Validation(format!(
+            "ActionName {name} is not an action: write service:Action, for example s3:GetObject, \
+             without wildcards"
+        ))),
     }
 }
 
@@ -132,6 +167,7 @@ impl Action for ExplainAuthorization {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        check_action(&input.action_name)?;
         let asked = (&*input.action_name, &*input.resource_arn);
         let arn = input.principal_arn.as_str();
         let explanation = if arn == Arn::iam(view.id(), "root").as_str() {
@@ -144,9 +180,12 @@ impl Action for ExplainAuthorization {
             let entries = input.context_entries.as_deref().unwrap_or_default();
             of_user(view, user, asked, entries)
         };
+        let (statements, is_truncated) = statements(&explanation);
         Ok(Done::answer(keywright::ExplainAuthorizationOutput {
-            decision: decision(&explanation).to_owned(),
+            decision: word(&explanation.decision),
             explanation: explanation.to_string(),
+            statements,
+            is_truncated,
         }))
     }
 }
@@ -197,6 +236,7 @@ impl Action for ListAuthorizedPrincipals {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        check_action(&input.action_name)?;
         let asked = (&*input.action_name, &*input.resource_arn);
         let filter = [asked.0, asked.1];
         let marker = input.marker.as_deref();

@@ -5,6 +5,7 @@ mod account;
 mod attachments;
 mod boundaries;
 mod credential_report;
+mod denied_requests;
 mod explain;
 mod extension;
 mod groups;
@@ -105,6 +106,8 @@ pub static ACTIONS: &[Served] = &[
     served::<explain::ExplainAuthorization>(),
     served::<explain::ListAuthorizedPrincipals>(),
     served::<validate_policy::ValidatePolicy>(),
+    served::<denied_requests::ListDeniedRequests>(),
+    served::<denied_requests::ExplainDeniedRequest>(),
 ];
 
 /// The operations of the models that this server knows and does not serve.

@@ -123,6 +123,11 @@ fn samples() -> Vec<(&'static str, String)> {
             format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{asked}"),
         ),
         ("ListAuthorizedPrincipals", asked.to_owned()),
+        ("ListDeniedRequests", String::new()),
+        (
+            "ExplainDeniedRequest",
+            "RequestId=none-like-this".to_owned(),
+        ),
         ("ValidatePolicy", and(&document, "PolicyType=managed")),
     ]
 }

@@ -104,3 +104,48 @@ fn who_can() {
         "{conditions:?}"
     );
 }
+
+#[test]
+fn only_actions_can_be_asked_about() {
+    let bench = bench();
+    for action in [
+        "GetObject",
+        "s3:*",
+        "s3:Get?bject",
+        "*:*",
+        "s3:",
+        ":GetObject",
+    ] {
+        for form in [
+            format!("ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:root"),
+            "ListAuthorizedPrincipals".to_owned(),
+        ] {
+            let form = format!("Action={form}&ActionName={action}&ResourceArn=*");
+            bench.root(&form).refused(
+                "ValidationError",
+                &format!(
+                    "ActionName {action} is not an action: write service:Action, for example \
+                     s3:GetObject, without wildcards"
+                ),
+            );
+        }
+    }
+}
+
+#[test]
+fn every_statement_says_what_it_lacked() {
+    let bench = bench();
+    let form = format!(
+        "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/denied\
+         &ActionName=iam:ListUsers&ResourceArn=*"
+    );
+    let answer = bench.root(&form);
+    let told: Vec<_> = ["Statement", "Effect", "Applies"]
+        .map(|n| answer.values(n))
+        .into();
+    assert_eq!(told[0], ["1", "1 (No)"]);
+    assert_eq!(told[1], ["Allow", "Deny"]);
+    assert_eq!(told[2], ["true", "true"]);
+    assert_eq!(answer.values("Lacks"), [""; 0]);
+    assert_eq!(answer.value("IsTruncated"), "false");
+}

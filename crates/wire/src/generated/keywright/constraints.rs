@@ -13,6 +13,7 @@ pub(super) static ARN_TYPE: Shape = text(Some(20), Some(2048), None, &[], false)
 pub(super) static BUCKET_NAME_TYPE: Shape = text(Some(3), Some(63), None, &[], false);
 pub(super) static CONTEXT_ENTRY_LIST_TYPE: Shape = list(None, Some(100), &CONTEXT_ENTRY);
 pub(super) static CONTEXT_KEY_NAME_TYPE: Shape = text(Some(5), Some(256), None, &[], false);
+pub(super) static MAX_ITEMS_TYPE: Shape = integer(Some(1), Some(1000));
 pub(super) static POLICY_KIND_TYPE: Shape = text(
     None,
     None,
@@ -20,5 +21,6 @@ pub(super) static POLICY_KIND_TYPE: Shape = text(
     &["managed", "inline", "session", "trust", "bucket"],
     false,
 );
+pub(super) static REQUEST_ID_TYPE: Shape = text(Some(8), Some(64), None, &[], false);
 pub(super) static RESOURCE_NAME_TYPE: Shape = text(Some(1), Some(2048), None, &[], false);
 pub(super) static STRING_TYPE: Shape = text(None, None, None, &[], false);

@@ -5,15 +5,20 @@ use crate::operation::Operation;
 mod constraints;
 pub mod errors;
 mod explain_authorization;
+mod explain_denied_request;
 mod list_access_key_attempts;
 mod list_access_key_sessions;
 mod list_authorized_principals;
+mod list_denied_requests;
 mod shapes;
 mod validate_policy;
 pub mod values;
 
 pub use explain_authorization::{
     ExplainAuthorization, ExplainAuthorizationInput, ExplainAuthorizationOutput,
+};
+pub use explain_denied_request::{
+    ExplainDeniedRequest, ExplainDeniedRequestInput, ExplainDeniedRequestOutput,
 };
 pub use list_access_key_attempts::{
     ListAccessKeyAttempts, ListAccessKeyAttemptsInput, ListAccessKeyAttemptsOutput,
@@ -24,8 +29,12 @@ pub use list_access_key_sessions::{
 pub use list_authorized_principals::{
     ListAuthorizedPrincipals, ListAuthorizedPrincipalsInput, ListAuthorizedPrincipalsOutput,
 };
+pub use list_denied_requests::{
+    ListDeniedRequests, ListDeniedRequestsInput, ListDeniedRequestsOutput,
+};
 pub use shapes::{
-    AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry, PolicyFinding,
+    AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry, DeniedRequest,
+    ExaminedStatement, PolicyFinding,
 };
 pub use validate_policy::{ValidatePolicy, ValidatePolicyInput, ValidatePolicyOutput};
 
@@ -37,8 +46,10 @@ pub const XML_NAMESPACE: &str = "https://keywright.dev/doc/2026-11-24/";
 /// Every operation, by name.
 pub static OPERATIONS: &[&Operation] = &[
     &explain_authorization::OPERATION,
+    &explain_denied_request::OPERATION,
     &list_access_key_attempts::OPERATION,
     &list_access_key_sessions::OPERATION,
     &list_authorized_principals::OPERATION,
+    &list_denied_requests::OPERATION,
     &validate_policy::OPERATION,
 ];

@@ -89,6 +89,69 @@ impl Read for ContextEntry {
     }
 }
 
+impl Encode for ContextEntry {
+    fn encode(&self, xml: &mut Xml) {
+        self.context_key_name.write(xml, "ContextKeyName");
+        self.context_key_value.write(xml, "ContextKeyValue");
+    }
+}
+
+/// The structure `DeniedRequest`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeniedRequest {
+    /// `RequestId`: string.
+    pub request_id: String,
+    /// `Time`: timestamp.
+    pub time: Timestamp,
+    /// `PrincipalArn`: string.
+    pub principal_arn: String,
+    /// `ActionName`: string.
+    pub action_name: String,
+    /// `ResourceArn`: string.
+    pub resource_arn: String,
+    /// `SourceAddress`: string.
+    pub source_address: String,
+    /// `Message`: string.
+    pub message: String,
+}
+
+impl Encode for DeniedRequest {
+    fn encode(&self, xml: &mut Xml) {
+        self.request_id.write(xml, "RequestId");
+        self.time.write(xml, "Time");
+        self.principal_arn.write(xml, "PrincipalArn");
+        self.action_name.write(xml, "ActionName");
+        self.resource_arn.write(xml, "ResourceArn");
+        self.source_address.write(xml, "SourceAddress");
+        self.message.write(xml, "Message");
+    }
+}
+
+/// The structure `ExaminedStatement`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExaminedStatement {
+    /// `Statement`: string.
+    pub statement: String,
+    /// `Policy`: string.
+    pub policy: String,
+    /// `Effect`: string.
+    pub effect: String,
+    /// `Applies`: boolean.
+    pub applies: bool,
+    /// `Lacks`: string.
+    pub lacks: Option<String>,
+}
+
+impl Encode for ExaminedStatement {
+    fn encode(&self, xml: &mut Xml) {
+        self.statement.write(xml, "Statement");
+        self.policy.write(xml, "Policy");
+        self.effect.write(xml, "Effect");
+        self.applies.write(xml, "Applies");
+        self.lacks.write(xml, "Lacks");
+    }
+}
+
 /// The structure `PolicyFinding`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PolicyFinding {

@@ -1,0 +1,326 @@
+//! What a running server decides, decided and would decide, and whom it allows: `keywright policy
+//! explain`, `denials` and `who-can`.
+//!
+//! It protects one rule: it shows what the server says and adds nothing. What strangers wrote (user
+//! agents, names) reaches no terminal as it is.
+
+use std::io::{self, Write};
+
+use anyhow::bail;
+use clap::Args;
+use keywright_adapters::aws::{Answer, Row};
+use serde_json::{Map, Value, json};
+
+use crate::remote::{RemoteArguments, printable};
+
+/// Which request to explain.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// ARN of the user or of the root user
+    #[arg(value_name = "PRINCIPAL", required_unless_present = "request_id")]
+    principal: Option<String>,
+
+    /// The action, for example s3:GetObject
+    #[arg(value_name = "ACTION", required_unless_present = "request_id")]
+    action: Option<String>,
+
+    /// ARN of the resource
+    #[arg(default_value = "*", value_name = "RESOURCE")]
+    resource: String,
+
+    /// A condition key and its value, KEY=VALUE; repeat a key for a list
+    #[arg(long, value_name = "KEY=VALUE")]
+    context: Vec<String>,
+
+    /// Id of a denied request, instead of the principal, the action and the rest; succeeds if it
+    /// would be allowed now
+    #[arg(long, value_name = "ID", conflicts_with_all = ["principal", "action", "context"])]
+    request_id: Option<String>,
+
+    #[command(flatten)]
+    remote: RemoteArguments,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which denials.
+#[derive(Debug, Args)]
+pub(crate) struct DenialsArguments {
+    /// Only those of this user or root user
+    #[arg(long, value_name = "ARN")]
+    principal: Option<String>,
+
+    #[command(flatten)]
+    remote: RemoteArguments,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What somebody may.
+#[derive(Debug, Args)]
+pub(crate) struct WhoCanArguments {
+    /// The action, for example s3:GetObject
+    #[arg(value_name = "ACTION")]
+    action: String,
+
+    /// ARN of the resource
+    #[arg(default_value = "*", value_name = "RESOURCE")]
+    resource: String,
+
+    #[command(flatten)]
+    remote: RemoteArguments,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A parameter of a request.
+fn parameter(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// A field of an answer, empty when it is not there.
+fn field<'a>(row: &'a Row, name: &str) -> &'a str {
+    row.get(name).map_or("", String::as_str)
+}
+
+/// The lines of an explanation without their indentation.
+fn lines(answer: &Answer) -> Vec<&str> {
+    let lines = field(&answer.fields, "Explanation").lines();
+    lines.map(str::trim).collect()
+}
+
+/// Rows of the kind that has a field of this name.
+fn rows_with<'a>(answer: &'a Answer, name: &str) -> Vec<&'a Row> {
+    let rows = answer.rows.iter();
+    rows.filter(|row| row.contains_key(name)).collect()
+}
+
+/// Explains; whether it is allowed, for a past request: now.
+pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
+    if let Some(id) = &arguments.request_id {
+        return explain_denied(arguments, id);
+    }
+    let mut parameters = vec![
+        parameter(
+            "PrincipalArn",
+            arguments.principal.as_deref().unwrap_or_default(),
+        ),
+        parameter(
+            "ActionName",
+            arguments.action.as_deref().unwrap_or_default(),
+        ),
+        parameter("ResourceArn", &arguments.resource),
+    ];
+    for (number, pair) in (1..).zip(&arguments.context) {
+        let Some((key, value)) = pair.split_once('=') else {
+            bail!("--context {pair}: not of the form KEY=VALUE");
+        };
+        let place = format!("ContextEntries.member.{number}");
+        parameters.push(parameter(&format!("{place}.ContextKeyName"), key));
+        parameters.push(parameter(&format!("{place}.ContextKeyValue"), value));
+    }
+    let answer = arguments.remote.ask("ExplainAuthorization", &parameters)?;
+    let decision = field(&answer.fields, "Decision");
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let shown = json!({
+            "Decision": decision,
+            "Explanation": lines(&answer),
+            "Statements": statements(&answer),
+            "IsTruncated": field(&answer.fields, "IsTruncated") == "true",
+        });
+        serde_json::to_writer_pretty(&mut out, &shown)?;
+        writeln!(out)?;
+    } else {
+        print(&mut out, &answer)?;
+    }
+    Ok(decision == "allowed")
+}
+
+/// What a denied request's record has beside its id.
+const RECORD: [&str; 6] = [
+    "Time",
+    "PrincipalArn",
+    "ActionName",
+    "ResourceArn",
+    "SourceAddress",
+    "Message",
+];
+
+fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool> {
+    let asked = [parameter("RequestId", id)];
+    let answer = arguments.remote.ask("ExplainDeniedRequest", &asked)?;
+    let of = |name: &str| field(&answer.fields, name);
+    let now = of("DecisionNow");
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let record = RECORD
+            .iter()
+            .map(|&name| (name.to_owned(), json!(of(name))));
+        let mut record: Map<String, Value> = record.collect();
+        record.insert("RequestId".to_owned(), json!(id));
+        let shown = json!({
+            "DeniedRequest": record,
+            "Decision": of("Decision"),
+            "DecisionNow": now,
+            "Explanation": lines(&answer),
+            "ContextEntries": rows_with(&answer, "ContextKeyName"),
+            "Statements": statements(&answer),
+            "IsTruncated": of("IsTruncated") == "true",
+        });
+        serde_json::to_writer_pretty(&mut out, &shown)?;
+        writeln!(out)?;
+        return Ok(now == "allowed");
+    }
+    let (time, message) = (printable(of("Time")), printable(of("Message")));
+    writeln!(
+        out,
+        "{time} from {}: {message}",
+        printable(of("SourceAddress"))
+    )?;
+    print(&mut out, &answer)?;
+    writeln!(out, "now: {}", printable(now))?;
+    let (action, resource) = (printable(of("ActionName")), printable(of("ResourceArn")));
+    let resource = if resource == "*" {
+        String::new()
+    } else {
+        format!(" {resource}")
+    };
+    let mut talk = io::stderr().lock();
+    writeln!(
+        talk,
+        "hint: keywright policy who-can {action}{resource} lists who may"
+    )?;
+    Ok(now == "allowed")
+}
+
+/// The statements with booleans as such.
+fn statements(answer: &Answer) -> Vec<Value> {
+    let rows = rows_with(answer, "Statement").into_iter();
+    let shown = rows.map(|row| {
+        let mut shown = json!({
+            "Statement": field(row, "Statement"),
+            "Policy": field(row, "Policy"),
+            "Effect": field(row, "Effect"),
+            "Applies": field(row, "Applies") == "true",
+        });
+        if let (Value::Object(members), Some(lacks)) = (&mut shown, row.get("Lacks")) {
+            members.insert("Lacks".to_owned(), json!(lacks));
+        }
+        shown
+    });
+    shown.collect()
+}
+
+/// The explanation, and of every statement about the action what it lacked.
+fn print(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    for line in field(&answer.fields, "Explanation").lines() {
+        writeln!(out, "{}", printable(line))?;
+    }
+    let rows = rows_with(answer, "Statement");
+    let other = |row: &&&Row| field(row, "Lacks").starts_with("the action");
+    let others = rows.iter().filter(other).count();
+    if !rows.is_empty() {
+        writeln!(out, "statements:")?;
+    }
+    for row in rows.iter().filter(|row| !other(row)) {
+        let of = |name: &str| printable(field(row, name));
+        let said = match row.get("Lacks") {
+            Some(lacks) => format!("lacks {}", printable(lacks)),
+            None => "applies".to_owned(),
+        };
+        let (effect, number, policy) = (of("Effect"), of("Statement"), of("Policy"));
+        writeln!(out, "  {effect}, statement {number} of {policy}: {said}")?;
+    }
+    if others > 0 {
+        writeln!(out, "  {others} about other actions")?;
+    }
+    if field(&answer.fields, "IsTruncated") == "true" {
+        writeln!(out, "  and more that are not listed")?;
+    }
+    Ok(())
+}
+
+/// Every page of a listing.
+fn pages(
+    remote: &RemoteArguments,
+    action: &'static str,
+    asked: &[(String, String)],
+) -> anyhow::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut marker: Option<String> = None;
+    loop {
+        let mut parameters = asked.to_vec();
+        parameters.extend(marker.map(|marker| parameter("Marker", &marker)));
+        let answer = remote.ask(action, &parameters)?;
+        rows.extend(answer.rows);
+        marker = answer.fields.get("Marker").cloned();
+        if marker.is_none() {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Lists denials, newest first.
+pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
+    let principal = arguments.principal.iter();
+    let mut asked: Vec<_> = principal
+        .map(|arn| parameter("PrincipalArn", arn))
+        .collect();
+    asked.push(parameter("MaxItems", "1000"));
+    let rows = pages(&arguments.remote, "ListDeniedRequests", &asked)?;
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &rows)?;
+        writeln!(out)?;
+        return Ok(true);
+    }
+    for row in &rows {
+        let of = |name: &str| printable(field(row, name));
+        let (time, id, message) = (of("Time"), of("RequestId"), of("Message"));
+        writeln!(out, "{time} {id}\n  {message}")?;
+    }
+    if rows.is_empty() {
+        writeln!(io::stderr(), "nothing was denied since the server started")?;
+    } else {
+        writeln!(
+            io::stderr(),
+            "hint: keywright policy explain --request-id ID says why"
+        )?;
+    }
+    Ok(true)
+}
+
+/// Lists who may; false when nobody does.
+pub(super) fn who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
+    let asked = [
+        parameter("ActionName", &arguments.action),
+        parameter("ResourceArn", &arguments.resource),
+    ];
+    let rows = pages(&arguments.remote, "ListAuthorizedPrincipals", &asked)?;
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &rows)?;
+        writeln!(out)?;
+        return Ok(!rows.is_empty());
+    }
+    for row in &rows {
+        let of = |name: &str| row.get(name).map(|text| printable(text));
+        let principal = of("PrincipalArn").unwrap_or_default();
+        let through = of("Through").unwrap_or_default();
+        writeln!(out, "{principal}\n  through {through}")?;
+        if let Some(condition) = of("Condition") {
+            writeln!(out, "  only if it did not lack {condition}")?;
+        }
+    }
+    if rows.is_empty() {
+        writeln!(io::stderr(), "nobody may")?;
+    }
+    Ok(!rows.is_empty())
+}

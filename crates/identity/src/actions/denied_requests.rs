@@ -1,0 +1,129 @@
+//! Past denials: the list, and why each was decided as it was.
+//!
+//! It protects one rule: the explanation of a past request is that of its decision, by the policies
+//! of then; what the policies of now would say stands beside it. A bucket's policy is the one of
+//! then in both, because S3 keeps it.
+
+use keywright_policy::{Decision, PolicySet};
+use keywright_wire::keywright;
+
+use super::explain::{statements, word};
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target, policies_of},
+    denials::{Denial, Evidence, Who},
+    fault::{Fault, Missing},
+    pagination::Page,
+    view::View,
+};
+
+fn shown(denial: &Denial) -> keywright::DeniedRequest {
+    keywright::DeniedRequest {
+        request_id: denial.request_id.clone(),
+        time: denial.at,
+        principal_arn: denial.evidence.who.arn().to_owned(),
+        action_name: denial.evidence.action.clone(),
+        resource_arn: denial.evidence.resource.clone(),
+        source_address: denial.source_address.to_string(),
+        message: denial.message.clone(),
+    }
+}
+
+/// `keywright:ListDeniedRequests`
+pub(crate) struct ListDeniedRequests;
+
+impl Action for ListDeniedRequests {
+    type Shape = keywright::ListDeniedRequests;
+    const ACCESS: Access = Access::List;
+
+    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let about = input.principal_arn.as_ref();
+        Ok(Required::one(
+            about.map_or_else(Target::everything, |arn| Target::new(arn, arn)),
+        ))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let principal = input.principal_arn.as_deref();
+        let filter = [principal.unwrap_or_default()];
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListDeniedRequests", &filter, marker, input.max_items)?;
+        let before = page.after().and_then(|number| number.parse().ok());
+        let found = view
+            .denials
+            .list(view.id(), before, principal, page.items_max() + 1);
+        let (denials, marker) = page.take(found, |(number, _)| number.to_string());
+        let denials = denials.iter().map(|(_, denial)| shown(denial));
+        Ok(Done::answer(keywright::ListDeniedRequestsOutput {
+            denied_requests: denials.collect(),
+            is_truncated: marker.is_some(),
+            marker,
+        }))
+    }
+}
+
+/// `keywright:ExplainDeniedRequest`
+pub(crate) struct ExplainDeniedRequest;
+
+impl Action for ExplainDeniedRequest {
+    type Shape = keywright::ExplainDeniedRequest;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let denial = view.denials.find(view.id(), &input.request_id);
+        Ok(Required::one(denial.map_or_else(
+            Target::everything,
+            |denial| {
+                let arn = denial.evidence.who.arn();
+                Target::new(arn, arn)
+            },
+        )))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let denial = view.denials.find(view.id(), &input.request_id);
+        let denial = denial.ok_or_else(|| Missing::DeniedRequest(input.request_id.clone()))?;
+        let explanation = denial.evidence.explain();
+        let (statements, is_truncated) = statements(&explanation);
+        Ok(Done::answer(keywright::ExplainDeniedRequestOutput {
+            denied_request: shown(&denial),
+            decision: word(&explanation.decision),
+            decision_now: word(&decision_now(view, &denial.evidence)),
+            explanation: explanation.to_string(),
+            context_entries: context(&denial.evidence),
+            statements,
+            is_truncated,
+        }))
+    }
+}
+
+/// What the policies of now say. Whoever was deleted has none.
+fn decision_now(view: &View<'_>, evidence: &Evidence) -> Decision {
+    let set = match &evidence.who {
+        Who::Root { .. } => PolicySet::default(),
+        Who::User { id, .. } => {
+            let id = id.parse().ok();
+            let user = id.and_then(|id| view.account.user_by_id(id));
+            user.map_or_else(PolicySet::default, |user| policies_of(view.account, user))
+        }
+    };
+    evidence.decide_by(&set)
+}
+
+/// An entry for each value.
+fn context(evidence: &Evidence) -> Vec<keywright::ContextEntry> {
+    let keys = evidence.context().iter();
+    let entries = keys.flat_map(|(key, values)| {
+        values
+            .as_slice()
+            .iter()
+            .map(move |value| keywright::ContextEntry {
+                context_key_name: key.to_owned(),
+                context_key_value: value.to_string(),
+            })
+    });
+    entries.collect()
+}
+
+#[cfg(test)]
+mod tests;

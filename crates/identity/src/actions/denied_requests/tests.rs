@@ -1,0 +1,140 @@
+//! Denials, told and explained after the policies have changed.
+
+use crate::testing::{ACCOUNT, Answer, Bench};
+
+const BY_AGENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Agent","Effect":"Allow","Action":"iam:ListUsers","Resource":"*","Condition":{"StringEquals":{"aws:UserAgent":"other"}}},{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}]}"#;
+const ID: &str = "11111111-2222-4333-8444-555555555555";
+
+fn explain(bench: &Bench) -> Answer {
+    bench.root(&format!("Action=ExplainDeniedRequest&RequestId={ID}"))
+}
+
+#[test]
+fn a_denial_is_explained_by_the_policies_of_then() {
+    let bench = Bench::new();
+    let keys = bench.user("bob", &[]);
+    let put = |name: &str, document: &str| {
+        let form = "Action=PutUserPolicy&UserName=bob";
+        let form = format!("{form}&PolicyName={name}&PolicyDocument={document}");
+        bench.root(&form).ok();
+    };
+    put("then", BY_AGENT);
+    let tag = "&Tags.member.1.Key=Team&Tags.member.1.Value=red";
+    bench
+        .root(&format!("Action=TagUser&UserName=bob{tag}"))
+        .ok();
+    let refused = bench.call(&keys, "Action=ListUsers");
+    let message = refused.error().message.clone().unwrap();
+    let found = explain(&bench);
+    assert_eq!(found.value("Decision"), "implicitDeny");
+    assert_eq!(found.value("DecisionNow"), "implicitDeny");
+    assert_eq!(found.value("Message"), message);
+    assert_eq!(found.value("ActionName"), "iam:ListUsers");
+    let bob = format!("arn:aws:iam::{ACCOUNT}:user/bob");
+    assert_eq!(found.value("PrincipalArn"), bob);
+    assert_eq!(found.values("Statement"), ["1 (Agent)", "2"]);
+    assert_eq!(found.values("Applies"), ["false", "false"]);
+    let lacks = found.values("Lacks");
+    assert!(lacks[0].contains("StringEquals aws:UserAgent = other (found: aws-cli/1.45)"));
+    assert!(lacks[1].starts_with("the action"), "{lacks:?}");
+    let names = found.values("ContextKeyName");
+    for key in [
+        "aws:sourceip",
+        "aws:useragent",
+        "aws:principaltag/team",
+        "aws:currenttime",
+    ] {
+        assert!(names.iter().any(|name| name == key), "{key}: {names:?}");
+    }
+    // Another policy now: the explanation stays, the decision of now does not.
+    put(
+        "now",
+        &BY_AGENT
+            .replace("\"other\"", "\"aws-cli/*\"")
+            .replace("Equals", "Like"),
+    );
+    let later = explain(&bench);
+    assert_eq!(later.value("Explanation"), found.value("Explanation"));
+    assert_eq!(later.value("DecisionNow"), "allowed");
+}
+
+#[test]
+fn denials_are_listed_by_pages() {
+    let bench = Bench::new();
+    let (bob, eve) = (bench.user("bob", &[]), bench.user("eve", &[]));
+    for keys in [&bob, &eve, &bob] {
+        assert_eq!(
+            bench.call(keys, "Action=ListUsers").code(),
+            Some("AccessDenied")
+        );
+    }
+    assert_eq!(
+        bench.call(&bob, "Action=GetUser&UserName=eve").code(),
+        Some("AccessDenied")
+    );
+    let all = bench.root("Action=ListDeniedRequests");
+    assert_eq!(
+        all.values("ActionName"),
+        [
+            "iam:GetUser",
+            "iam:ListUsers",
+            "iam:ListUsers",
+            "iam:ListUsers"
+        ]
+    );
+    let of_bob = format!("Action=ListDeniedRequests&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/bob");
+    let first = bench.root(&format!("{of_bob}&MaxItems=2"));
+    assert_eq!(first.values("ActionName"), ["iam:GetUser", "iam:ListUsers"]);
+    let marker = first.value("Marker");
+    let rest = bench.root(&format!("{of_bob}&Marker={marker}"));
+    assert_eq!(rest.values("ActionName"), ["iam:ListUsers"]);
+    assert_eq!(rest.value("IsTruncated"), "false");
+    // Who may not ask leaves a denial like any other.
+    assert_eq!(
+        bench.call(&bob, "Action=ListDeniedRequests").code(),
+        Some("AccessDenied")
+    );
+    let newest = bench.root("Action=ListDeniedRequests&MaxItems=1");
+    assert_eq!(newest.value("ActionName"), "keywright:ListDeniedRequests");
+}
+
+#[test]
+fn what_was_allowed_or_unproven_is_not_remembered() {
+    let bench = Bench::new();
+    bench.root("Action=ListUsers").ok();
+    let mut stranger = bench.user("bob", &[]);
+    stranger.secret = keywright_base::Secret::new("another".to_owned());
+    assert_eq!(
+        bench.call(&stranger, "Action=ListUsers").code(),
+        Some("SignatureDoesNotMatch")
+    );
+    assert_eq!(
+        bench
+            .root("Action=ListDeniedRequests")
+            .values("RequestId")
+            .len(),
+        1,
+        "the answer's"
+    );
+    let says = format!("The denied request with id {ID} cannot be found.");
+    explain(&bench).refused("NoSuchEntity", &says);
+}
+
+#[test]
+fn a_deleted_user_would_be_denied_now() {
+    let bench = Bench::new();
+    let keys = bench.user("bob", &[]);
+    assert_eq!(
+        bench.call(&keys, "Action=ListUsers").code(),
+        Some("AccessDenied")
+    );
+    bench
+        .root(&format!(
+            "Action=DeleteAccessKey&UserName=bob&AccessKeyId={}",
+            keys.id
+        ))
+        .ok();
+    bench.root("Action=DeleteUser&UserName=bob").ok();
+    bench.user("bob", &["AdministratorAccess"]);
+    assert_eq!(explain(&bench).value("DecisionNow"), "implicitDeny");
+}

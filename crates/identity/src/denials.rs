@@ -1,0 +1,268 @@
+//! Denied requests of proven callers, remembered for whoever asks why.
+//!
+//! It protects two rules: a denial is explained by the very policies and context that decided it,
+//! however both have changed since; and remembering costs an allowed request nothing. Memory only:
+//! a restart forgets. It deliberately knows nothing of requests without a proven caller, which
+//! anybody could make to push the others out.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use keywright_base::{AccountId, Timestamp, limits};
+use keywright_policy::{
+    ContextMap, Decision, Explanation, Policies, Policy, PolicySet, PrincipalRef, Request, Values,
+    explain, mentioned_keys,
+};
+
+/// Who was denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The root user.
+    Root {
+        /// Its account.
+        account: AccountId,
+        /// Its ARN.
+        arn: String,
+    },
+    /// An IAM user.
+    User {
+        /// Its account.
+        account: AccountId,
+        /// Its ARN then.
+        arn: String,
+        /// Its immutable id.
+        id: String,
+        /// Its name then.
+        name: String,
+    },
+}
+
+impl Who {
+    /// `None` for whom nobody has proven to be.
+    fn of(principal: &PrincipalRef<'_>) -> Option<Self> {
+        match *principal {
+            PrincipalRef::Root { account, arn } => Some(Self::Root {
+                account,
+                arn: arn.to_owned(),
+            }),
+            PrincipalRef::User {
+                account,
+                arn,
+                id,
+                name,
+            } => Some(Self::User {
+                account,
+                arn: arn.to_owned(),
+                id: id.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The ARN.
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::Root { arn, .. } | Self::User { arn, .. } => arn,
+        }
+    }
+
+    const fn account(&self) -> AccountId {
+        match self {
+            Self::Root { account, .. } | Self::User { account, .. } => *account,
+        }
+    }
+
+    fn principal(&self) -> PrincipalRef<'_> {
+        match self {
+            Self::Root { account, arn } => PrincipalRef::Root {
+                account: *account,
+                arn,
+            },
+            Self::User {
+                account,
+                arn,
+                id,
+                name,
+            } => PrincipalRef::User {
+                account: *account,
+                arn,
+                id,
+                name,
+            },
+        }
+    }
+}
+
+/// What a denial was decided from.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Who asked.
+    pub who: Who,
+    /// The action.
+    pub action: String,
+    /// The ARN of the resource, or `*`.
+    pub resource: String,
+    owner: Option<AccountId>,
+    context: ContextMap,
+    set: PolicySet,
+    resource_policy: Option<Arc<Policy>>,
+}
+
+impl Evidence {
+    /// Keeps what decided a request: its policies as they are, and of its context every key that
+    /// they ask for or that `names` lists. `None` when nobody has proven to be the caller.
+    pub(crate) fn keep(
+        request: &Request<'_>,
+        set: &PolicySet,
+        resource_policy: Option<&Arc<Policy>>,
+        names: impl IntoIterator<Item = String>,
+    ) -> Option<Self> {
+        let who = Who::of(&request.principal)?;
+        let asked = mentioned_keys(&policies(set, resource_policy));
+        let mut context = ContextMap::default();
+        for name in asked.into_iter().chain(names) {
+            let name = name.to_lowercase();
+            match request.context.get(&name) {
+                Values::Absent => {}
+                Values::One(value) => context.set(&name, Values::one(value.into_owned())),
+                list => {
+                    let values = list.as_slice().iter().map(|value| value.to_string());
+                    context.set(&name, Values::many(values));
+                }
+            }
+        }
+        Some(Self {
+            who,
+            action: request.action.to_owned(),
+            resource: request.resource.to_owned(),
+            owner: request.owner,
+            context,
+            set: set.clone(),
+            resource_policy: resource_policy.cloned(),
+        })
+    }
+
+    /// Why it was denied.
+    pub fn explain(&self) -> Explanation {
+        let policies = policies(&self.set, self.resource_policy.as_ref());
+        explain(&policies, &self.request())
+    }
+
+    /// What would be decided by other identity policies, all else being as it was.
+    pub fn decide_by(&self, set: &PolicySet) -> Decision {
+        policies(set, self.resource_policy.as_ref()).decide(&self.request())
+    }
+
+    /// The context, by key in lower case.
+    pub const fn context(&self) -> &ContextMap {
+        &self.context
+    }
+
+    fn request(&self) -> Request<'_> {
+        Request {
+            principal: self.who.principal(),
+            action: &self.action,
+            resource: &self.resource,
+            owner: self.owner,
+            context: &self.context,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let context = self.context.iter().map(|(key, values)| {
+            let values = values.as_slice().iter().map(|value| value.len());
+            key.len() + values.sum::<usize>()
+        });
+        self.resource.len() + context.sum::<usize>()
+    }
+}
+
+fn policies<'a>(set: &'a PolicySet, resource_policy: Option<&'a Arc<Policy>>) -> Policies<'a> {
+    match resource_policy {
+        Some(policy) => Policies::new(set).with_resource(policy),
+        None => Policies::new(set),
+    }
+}
+
+/// A denied request.
+#[derive(Debug, Clone)]
+pub struct Denial {
+    /// The id that its answer carried.
+    pub request_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// From where.
+    pub source_address: IpAddr,
+    /// The message of its answer.
+    pub message: String,
+    /// What decided.
+    pub evidence: Evidence,
+}
+
+/// The last denials of each account, newest last.
+#[derive(Debug, Default)]
+pub struct Denials {
+    accounts: Mutex<HashMap<AccountId, Ring>>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// The number of the next denial.
+    next: u64,
+    bytes: usize,
+    denials: VecDeque<(u64, Arc<Denial>)>,
+}
+
+impl Denials {
+    /// Remembers a denial, and forgets the oldest ones beyond
+    /// [`limits::DENIALS_PER_ACCOUNT`] and [`limits::DENIAL_BYTES_PER_ACCOUNT`].
+    pub fn record(&self, denial: Denial) {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = accounts.entry(denial.evidence.who.account()).or_default();
+        ring.bytes += denial.evidence.bytes() + denial.message.len();
+        ring.denials.push_back((ring.next, Arc::new(denial)));
+        ring.next += 1;
+        while ring.denials.len() > limits::DENIALS_PER_ACCOUNT
+            || ring.bytes > limits::DENIAL_BYTES_PER_ACCOUNT && ring.denials.len() > 1
+        {
+            let Some((_, oldest)) = ring.denials.pop_front() else {
+                break;
+            };
+            ring.bytes -= oldest.evidence.bytes() + oldest.message.len();
+        }
+    }
+
+    /// The denials of an account with their numbers, newest first: those before number `before`,
+    /// and of one principal if given.
+    pub fn list(
+        &self,
+        account: AccountId,
+        before: Option<u64>,
+        principal: Option<&str>,
+        most: usize,
+    ) -> Vec<(u64, Arc<Denial>)> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let denials = accounts.get(&account).map(|ring| &ring.denials);
+        let newest_first = denials.into_iter().flat_map(|all| all.iter().rev());
+        let wanted = newest_first
+            .filter(|(number, _)| before.is_none_or(|before| *number < before))
+            .filter(|(_, denial)| principal.is_none_or(|arn| denial.evidence.who.arn() == arn));
+        wanted.take(most).cloned().collect()
+    }
+
+    /// The denial with this request id.
+    pub fn find(&self, account: AccountId, request_id: &str) -> Option<Arc<Denial>> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let denials = &accounts.get(&account)?.denials;
+        let mut newest_first = denials.iter().rev();
+        let found = newest_first.find(|(_, denial)| denial.request_id == request_id);
+        found.map(|(_, denial)| Arc::clone(denial))
+    }
+}
+
+#[cfg(test)]
+mod tests;

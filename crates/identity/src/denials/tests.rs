@@ -1,0 +1,100 @@
+//! The ring: what it forgets, and in which order it tells.
+
+use keywright_base::{Timestamp, limits};
+use keywright_policy::{ContextMap, PolicySet};
+
+use super::{Denial, Denials, Evidence, Who};
+
+fn denial(number: usize, name: &str, context_bytes: usize) -> Denial {
+    let account = "123456789012".parse().unwrap();
+    Denial {
+        request_id: format!("request-{number}"),
+        at: Timestamp::from_millis(0),
+        source_address: "192.0.2.7".parse().unwrap(),
+        message: String::new(),
+        evidence: Evidence {
+            who: Who::User {
+                account,
+                arn: format!("arn:aws:iam::123456789012:user/{name}"),
+                id: "AIDACKCEVSQ6C2EXAMPLE".to_owned(),
+                name: name.to_owned(),
+            },
+            action: "iam:ListUsers".to_owned(),
+            resource: "*".to_owned(),
+            owner: None,
+            context: ContextMap::default().with("aws:useragent", &"x".repeat(context_bytes)),
+            set: PolicySet::default(),
+            resource_policy: None,
+        },
+    }
+}
+
+fn ids(denials: &Denials, before: Option<u64>, name: Option<&str>, most: usize) -> Vec<String> {
+    let arn = name.map(|name| format!("arn:aws:iam::123456789012:user/{name}"));
+    let account = "123456789012".parse().unwrap();
+    let found = denials.list(account, before, arn.as_deref(), most);
+    found
+        .into_iter()
+        .map(|(_, denial)| denial.request_id.clone())
+        .collect()
+}
+
+#[test]
+fn newest_first_by_principal_and_page() {
+    let denials = Denials::default();
+    for (number, name) in ["bob", "eve", "bob", "eve"].iter().enumerate() {
+        denials.record(denial(number, name, 1));
+    }
+    for (before, name, most, expected) in [
+        (
+            None,
+            None,
+            9,
+            vec!["request-3", "request-2", "request-1", "request-0"],
+        ),
+        (None, None, 1, vec!["request-3"]),
+        (Some(3), None, 2, vec!["request-2", "request-1"]),
+        (None, Some("bob"), 9, vec!["request-2", "request-0"]),
+        (Some(2), Some("bob"), 9, vec!["request-0"]),
+        (None, Some("nobody"), 9, vec![]),
+    ] {
+        assert_eq!(
+            ids(&denials, before, name, most),
+            expected,
+            "{before:?} {name:?}"
+        );
+    }
+    let account = "123456789012".parse().unwrap();
+    let other = "999999999999".parse().unwrap();
+    assert!(denials.find(account, "request-1").is_some());
+    assert!(
+        denials.find(other, "request-1").is_none(),
+        "another account"
+    );
+    assert!(denials.find(account, "request-9").is_none());
+}
+
+#[test]
+fn the_oldest_are_forgotten_by_number_and_by_size() {
+    let many = Denials::default();
+    for number in 0..limits::DENIALS_PER_ACCOUNT + 5 {
+        many.record(denial(number, "bob", 1));
+    }
+    let kept = ids(&many, None, None, usize::MAX);
+    assert_eq!(kept.len(), limits::DENIALS_PER_ACCOUNT);
+    assert_eq!(kept.last().unwrap(), "request-5");
+    let large = Denials::default();
+    for number in 0..10 {
+        large.record(denial(number, "bob", limits::DENIAL_BYTES_PER_ACCOUNT / 4));
+    }
+    assert_eq!(
+        ids(&large, None, None, 9),
+        ["request-9", "request-8", "request-7"]
+    );
+    large.record(denial(10, "bob", limits::DENIAL_BYTES_PER_ACCOUNT * 2));
+    assert_eq!(
+        ids(&large, None, None, 9),
+        ["request-10"],
+        "the newest stays, however large"
+    );
+}
