@@ -9,7 +9,7 @@ use keywright_base::{Clock, Timestamp, limits};
 
 use crate::{
     model::{Delivery, Hold, KeyId, Orphan, Pair, Phase, Rotation, RotationId, Rules, Stage},
-    plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan},
+    plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan, resting},
     ports::{
         Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink, SinkError,
         Usage, Verdict,
@@ -154,6 +154,7 @@ impl Executor<'_> {
             keys: listing.keys,
             now: listing.at,
             used: None,
+            tried: None,
             repeats_create: self.issuer.repeats_create(),
         };
         match plan(&rotation, &seen) {
@@ -268,11 +269,16 @@ impl Executor<'_> {
             Some(key) => self.usage.last_use(key).await?,
             None => None,
         };
+        let tried = match resting(rotation) {
+            Some(key) => self.usage.attempts(key).await?,
+            None => None,
+        };
         let mut seen = Seen {
             user,
             keys: listing.keys,
             now: listing.at,
             used,
+            tried: tried.into_iter().flatten().max_by_key(|attempt| attempt.at),
             repeats_create: self.issuer.repeats_create(),
         };
         let mut step = plan(rotation, &seen);

@@ -9,7 +9,7 @@ use keywright_base::Timestamp;
 
 use crate::{
     model::{Delivery, Hold, KeyId, Orphan, Phase, Rotation, Stage},
-    ports::{KeyStatus, LastUse, ListedKey, User},
+    ports::{Attempt, KeyStatus, LastUse, ListedKey, User},
 };
 
 /// How long listings may lag behind what was done, in seconds.
@@ -38,6 +38,8 @@ pub struct Seen {
     pub now: Timestamp,
     /// The last use of the key that [`evidence`] asks for.
     pub used: Option<LastUse>,
+    /// The latest attempt with the key that [`resting`] asks for, where the issuer records them.
+    pub tried: Option<Attempt>,
     /// Whether the issuer knows idempotency tokens.
     pub repeats_create: bool,
 }
@@ -96,6 +98,11 @@ pub fn evidence(rotation: &Rotation) -> Option<&KeyId> {
         (Phase::Settling, _) => rotation.new.as_ref(),
         _ => None,
     }
+}
+
+/// The inactive key whose attempts the planner needs to know.
+pub fn resting(rotation: &Rotation) -> Option<&KeyId> {
+    matches!(rotation.phase, Phase::Dwelling | Phase::Deleting).then_some(&rotation.old)
 }
 
 /// What to do next.
@@ -370,7 +377,30 @@ fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
     if seen.now < due {
         return wait(due, format!("{old} to have been inactive long enough"));
     }
-    Step::Enter(Phase::Deleting)
+    still_tried(rotation, seen, due).unwrap_or(Step::Enter(Phase::Deleting))
+}
+
+/// Nothing can be put back after a deletion, so whoever still tries the key must be found first.
+/// A rotation that does not wait for silence does not wait here either: the key has leaked.
+fn still_tried(rotation: &Rotation, seen: &Seen, due: Timestamp) -> Option<Step> {
+    let window = rotation.rules.observe_secs;
+    let tried = seen.tried.as_ref()?;
+    let quiet = tried.at.plus_secs(window);
+    if window == 0 || quiet <= seen.now {
+        return None;
+    }
+    let why = format!(
+        "{} was tried for {} from {} ({}) at {}",
+        rotation.old,
+        tried.action,
+        tried.source_address,
+        tried.user_agent,
+        tried.at.iso8601()
+    );
+    if seen.now > due.plus_secs(window.saturating_mul(PATIENCE)) {
+        return Some(Step::Hold(Hold::StillUsed(why)));
+    }
+    Some(wait(quiet, why))
 }
 
 fn deleting(rotation: &Rotation, seen: &Seen) -> Step {

@@ -340,8 +340,24 @@ impl Usage for SimIssuer {
         .await
     }
 
-    async fn attempts(&self, _: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {
-        Ok(None)
+    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {
+        if !self.repeats {
+            return Ok(None);
+        }
+        self.call("attempts", |world| {
+            let tried = world
+                .key(key)
+                .and_then(|key| Some((key.attempts, key.tried?)));
+            let attempt = tried.map(|(count, at)| Attempt {
+                at: Timestamp::from_secs(at),
+                count,
+                source_address: "192.0.2.7".to_owned(),
+                user_agent: "aws-cli/2".to_owned(),
+                action: "s3:CreateBucket".to_owned(),
+            });
+            Ok(Some(attempt.into_iter().collect()))
+        })
+        .await
     }
 }
 

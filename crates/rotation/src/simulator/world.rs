@@ -42,6 +42,8 @@ pub struct Key {
     pub used: Option<i64>,
     /// Attempts while it was inactive.
     pub attempts: u64,
+    /// The last of them.
+    pub tried: Option<i64>,
 }
 
 /// A place that keeps a pair.
@@ -156,6 +158,7 @@ impl World {
             withdrawn_by_person: false,
             used: None,
             attempts: 0,
+            tried: None,
         });
         pair
     }
@@ -231,7 +234,10 @@ impl World {
         if let Some(key) = self.key(&consumer.holds.id) {
             match key.status {
                 KeyStatus::Active => key.used = Some(now),
-                KeyStatus::Inactive => key.attempts += 1,
+                KeyStatus::Inactive => {
+                    key.attempts += 1;
+                    key.tried = Some(now);
+                }
             }
         }
         if !everywhere && !forgiven {

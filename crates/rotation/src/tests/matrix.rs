@@ -481,3 +481,37 @@ fn row_23_nothing_can_be_put_back_after_deletion() {
         "{late:?}"
     );
 }
+
+#[test]
+fn row_23_a_key_that_is_still_tried_is_not_deleted() {
+    let mut scene = Scene::new(1);
+    scene.rotator.issuer.repeats = true;
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    scene.shared.world().pass(7 * DAY - HOUR);
+    let tried = scene.now();
+    scene.shared.world().keys[0].tried = Some(tried);
+    scene.shared.world().pass(2 * HOUR);
+    let Some(Ok(Tick::Wait { until, why })) = scene.tick() else {
+        panic!("it does not wait");
+    };
+    assert_eq!(until.secs(), tried + DAY);
+    let said = "was tried for s3:CreateBucket from 192.0.2.7 (aws-cli/2) at 20";
+    assert!(why.contains(said), "{why}");
+    scene.assert_replaced();
+}
+
+#[test]
+fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
+    let mut scene = Scene::new(1);
+    scene.rotator.issuer.repeats = true;
+    scene.rules = Rules::INCIDENT;
+    // Nobody waits for consumers now, so there are none to strand.
+    scene.shared.world().consumers.clear();
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    scene.shared.world().pass(7 * DAY - 1);
+    let now = scene.now();
+    scene.shared.world().keys[0].tried = Some(now);
+    scene.assert_replaced();
+}
