@@ -5,5 +5,8 @@
 //! and a service that cannot be reached are told apart here, and nowhere else.
 
 pub mod aws;
+pub mod driver;
+pub mod fleet;
 pub mod http;
 pub mod journal;
+pub mod sinks;

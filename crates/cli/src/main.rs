@@ -6,6 +6,7 @@ mod data_dir;
 mod keys;
 mod policy;
 mod remote;
+mod rotate;
 mod serve;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ enum Command {
     /// Advice on policies, decisions by them and why, and who may do what
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    Rotate(Box<rotate::RotateArguments>),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments).map(|()| true),
         Command::Keys(command) => keys::run(&command).map(|()| true),
         Command::Policy(command) => policy::run(&command),
+        Command::Rotate(arguments) => rotate::run(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

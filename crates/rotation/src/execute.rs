@@ -11,8 +11,8 @@ use crate::{
     model::{Delivery, Hold, KeyId, Orphan, Pair, Phase, Rotation, RotationId, Rules, Stage},
     plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan, resting},
     ports::{
-        Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink, SinkError,
-        Usage, Verdict,
+        Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink,
+        SinkError, Usage, Verdict,
     },
 };
 
@@ -149,7 +149,7 @@ impl Executor<'_> {
                 backups: vec![None; self.sinks.len()],
             },
         };
-        let seen = Seen {
+        let mut seen = Seen {
             user,
             keys: listing.keys,
             now: listing.at,
@@ -157,7 +157,13 @@ impl Executor<'_> {
             tried: None,
             repeats_create: self.issuer.repeats_create(),
         };
-        match plan(&rotation, &seen) {
+        let mut step = plan(&rotation, &seen);
+        if let Step::Mark(mark) = step {
+            seen.user.tags.retain(|(key, _)| key != MARK);
+            seen.user.tags.push((MARK.to_owned(), mark));
+            step = plan(&rotation, &seen);
+        }
+        match step {
             Step::Hold(hold) => Err(Stopped::Refused(hold)),
             _ => Ok(rotation),
         }
@@ -508,7 +514,7 @@ impl Executor<'_> {
 
     async fn stage(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
         let sink = self.sink(&rotation, at)?;
-        match sink.stage(&rotation.id).await {
+        match self.stage_known(&rotation, sink).await {
             Ok(backup) => {
                 if let Some(place) = rotation.secrets.backups.get_mut(at) {
                     *place = Some(backup);
@@ -517,6 +523,22 @@ impl Executor<'_> {
                 self.went_on(rotation, at, Stage::Staged, &event).await
             }
             Err(error) => self.failed(rotation, at, &error, now).await,
+        }
+    }
+
+    /// A sink that holds a key which is none of this rotation's is somebody else's.
+    async fn stage_known(&self, rotation: &Rotation, sink: &dyn Sink) -> Result<Backup, SinkError> {
+        let found = match sink.read_back().await? {
+            Held::Pair(pair) => Some(pair.id),
+            Held::Key(key) => Some(key),
+            Held::Nothing | Held::Unreadable => None,
+        };
+        match found {
+            Some(key) if key != rotation.old && Some(&key) != rotation.new.as_ref() => {
+                let why = format!("it holds {key}, which this rotation does not replace");
+                Err(SinkError::Never(why))
+            }
+            _ => sink.stage(&rotation.id).await,
         }
     }
 

@@ -22,6 +22,8 @@ use keywright_rotation::{
     ports::Identity,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     answer::Answer,
     call::{Answered, CallError, Query, Service, call},
@@ -41,7 +43,8 @@ const PAUSE_MILLIS: u64 = 200;
 const EXPIRES_SOON_SECS: i64 = 300;
 
 /// What the user said about whom to ask, and as whom. Everything has AWS's own default.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// A profile; it goes before credentials in the environment.
     pub profile: Option<String>,
@@ -53,6 +56,21 @@ pub struct Settings {
     pub ca_bundle: Option<PathBuf>,
     /// The ARN of a role to assume with those credentials.
     pub assume_role: Option<String>,
+}
+
+impl Settings {
+    /// As text, to be kept with a rotation. There is no secret in it.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// From [`Settings::to_text`].
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn from_text(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
 }
 
 /// Why there is no access.

@@ -515,3 +515,28 @@ fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
     scene.shared.world().keys[0].tried = Some(now);
     scene.assert_replaced();
 }
+
+#[test]
+fn a_sink_with_somebody_elses_key_is_not_written() {
+    let mut scene = Scene::new(2);
+    let other = scene.shared.world().make(Hand::Person);
+    scene.shared.world().keys.pop();
+    scene.shared.world().sinks[1].held = other.clone();
+    scene.shared.world().consumers.pop();
+    scene.begin();
+    let theirs = format!("it holds {}", other.id);
+    scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains(&theirs)));
+    assert_eq!(scene.shared.world().sinks[1].held, other);
+}
+
+#[test]
+fn a_plan_that_cannot_be_carried_out_is_refused_before_it_is_written() {
+    let scene = Scene::new(1);
+    scene.shared.world().keys[0].status = KeyStatus::Inactive;
+    let refused = live(scene.rotator.begin(scene.rules)).unwrap();
+    assert!(
+        matches!(refused, Err(Stopped::Refused(Hold::OldKeyGone(_)))),
+        "{refused:?}"
+    );
+    assert!(scene.rotator.rotation().is_none());
+}

@@ -1,0 +1,285 @@
+//! Drives rotations: opens what each needs by what its journal says, and ticks it until there is
+//! nothing to do for a while.
+//!
+//! It protects one rule: whoever goes on with a rotation, a command, an agent or a server, goes on
+//! in the same way. It decides nothing; planner and executor do.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use keywright_base::{Clock, Timestamp};
+use keywright_rotation::{
+    execute::{Executor, Order, Stopped, Tick},
+    model::{Hold, Phase, Rotation, RotationId},
+    ports::{IssuerError, Journal, JournalError, Sink},
+};
+
+use crate::{
+    aws::{Access, AccessError, Iam, Settings},
+    journal::SqliteJournal,
+    sinks::{Spec, SpecError},
+};
+
+/// How often in a row a passing failure is tried again before the drive ends.
+const FAILURES: u32 = 5;
+/// The first pause after a failure, in milliseconds; it doubles.
+const PAUSE_MILLIS: u64 = 500;
+
+/// Why a drive ended without an answer. The rotation is where the journal says.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The issuer cannot be opened.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// A sink cannot be opened.
+    #[error(transparent)]
+    Sink(#[from] SpecError),
+    /// A tick failed.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The journal says something that nobody wrote.
+    #[error("the journal's words on how to reach the service cannot be read: {0}")]
+    Settings(String),
+    /// The credentials are of another account than the rotation.
+    #[error("these credentials are of account {here}, the rotation is of account {there}")]
+    Account {
+        /// The credentials' account.
+        here: String,
+        /// The rotation's.
+        there: String,
+    },
+}
+
+impl From<JournalError> for DriveError {
+    fn from(error: JournalError) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
+/// Where a rotation rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rest {
+    /// It is over: done, or put back.
+    Over(Phase),
+    /// A person must decide.
+    Held(Hold),
+    /// Nothing to do before this time of the issuer.
+    Wait {
+        /// The issuer's time.
+        until: Timestamp,
+        /// For what.
+        why: String,
+    },
+}
+
+/// What is told while a rotation goes on.
+pub type Told<'a> = &'a (dyn Fn(&Rotation, &str) + Send + Sync);
+
+/// Drives the rotations of one journal.
+pub struct Driver {
+    journal: SqliteJournal,
+    clock: Arc<dyn Clock>,
+    /// One access for each way to reach an issuer, so that its pace is shared.
+    accesses: Mutex<HashMap<String, Arc<Access>>>,
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Driver")
+    }
+}
+
+/// An opened rotation: its issuer and its sinks.
+struct Opened {
+    iam: Iam,
+    sinks: Vec<Box<dyn Sink>>,
+}
+
+impl Opened {
+    fn executor<'a>(&'a self, driver: &'a Driver) -> Executor<'a> {
+        Executor {
+            issuer: &self.iam,
+            usage: &self.iam,
+            sinks: self.sinks.iter().map(|sink| &**sink).collect(),
+            journal: &driver.journal,
+            clock: &*driver.clock,
+        }
+    }
+}
+
+impl Driver {
+    /// Over a journal.
+    pub fn new(journal: SqliteJournal, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            journal,
+            clock,
+            accesses: Mutex::default(),
+        }
+    }
+
+    /// The journal.
+    pub const fn journal(&self) -> &SqliteJournal {
+        &self.journal
+    }
+
+    /// Access as these settings say, opened once.
+    ///
+    /// # Errors
+    /// [`DriveError::Access`].
+    pub async fn access(&self, settings: &Settings) -> Result<Arc<Access>, DriveError> {
+        let name = settings.to_text();
+        let locked = || self.accesses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(access) = locked().get(&name) {
+            return Ok(Arc::clone(access));
+        }
+        let access = Access::open(settings.clone(), Arc::clone(&self.clock)).await?;
+        let access = Arc::new(access);
+        Ok(Arc::clone(locked().entry(name).or_insert(access)))
+    }
+
+    /// The rotation that an order comes to. Nothing is changed or written.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn draft(
+        &self,
+        settings: &Settings,
+        sinks: &[Spec],
+        order: Order,
+    ) -> Result<Rotation, DriveError> {
+        let opened = self.open(settings, sinks).await?;
+        Ok(opened.executor(self).draft(order).await?)
+    }
+
+    /// Writes a drafted rotation down, so that it is open.
+    ///
+    /// # Errors
+    /// [`JournalError::Open`] when one of this user is open already.
+    pub async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError> {
+        self.journal.begin(rotation).await
+    }
+
+    /// Goes on with a rotation until it rests for longer than `patience_secs`, and says each step.
+    ///
+    /// # Errors
+    /// [`DriveError`], after some tries where another may help.
+    pub async fn drive(
+        &self,
+        id: &RotationId,
+        patience_secs: i64,
+        told: Told<'_>,
+    ) -> Result<Rest, DriveError> {
+        let opened = self.opened(id).await?;
+        let executor = opened.executor(self);
+        let mut failures = 0;
+        loop {
+            match executor.tick(id).await {
+                Ok(Tick::Went(what)) => {
+                    failures = 0;
+                    told(&self.load(id).await?, &what);
+                }
+                Ok(Tick::Wait { until, why }) => {
+                    let pause = until.secs_since(self.clock.now());
+                    if pause > patience_secs {
+                        return Ok(Rest::Wait { until, why });
+                    }
+                    pause_for(Duration::from_secs(
+                        u64::try_from(pause).unwrap_or(0).max(1),
+                    ))
+                    .await;
+                }
+                Ok(Tick::Held(hold)) => return Ok(Rest::Held(hold)),
+                Ok(Tick::Over) => return Ok(Rest::Over(self.load(id).await?.phase)),
+                Err(error) if is_passing(&error) && failures < FAILURES => {
+                    pause_for(Duration::from_millis(PAUSE_MILLIS << failures)).await;
+                    failures += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Begins to put everything back; [`Driver::drive`] carries it out.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn roll_back(&self, id: &RotationId, why: &str) -> Result<(), DriveError> {
+        let opened = self.opened(id).await?;
+        opened.executor(self).roll_back(id, why).await?;
+        Ok(())
+    }
+
+    /// Stops a rotation until it is released.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn hold(&self, id: &RotationId, why: &str) -> Result<(), DriveError> {
+        let opened = self.opened(id).await?;
+        opened.executor(self).ask_hold(id, why).await?;
+        Ok(())
+    }
+
+    /// Lets a held rotation go on.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn release(&self, id: &RotationId) -> Result<(), DriveError> {
+        let opened = self.opened(id).await?;
+        opened.executor(self).release(id).await?;
+        Ok(())
+    }
+
+    async fn load(&self, id: &RotationId) -> Result<Rotation, DriveError> {
+        let found = self.journal.rotation(id).await?;
+        Ok(found.ok_or_else(|| Stopped::Unknown(id.clone()))?)
+    }
+
+    /// Opens what a rotation needs, by what the journal says of it.
+    async fn opened(&self, id: &RotationId) -> Result<Opened, DriveError> {
+        let rotation = self.load(id).await?;
+        let settings = Settings::from_text(&rotation.access).map_err(DriveError::Settings)?;
+        let specs = rotation.deliveries.iter();
+        let specs: Vec<Spec> = specs
+            .map(|delivery| delivery.sink.parse())
+            .collect::<Result<_, SpecError>>()?;
+        let opened = self.open(&settings, &specs).await?;
+        let here = &opened.iam.0.identity().account;
+        if *here != rotation.account {
+            return Err(DriveError::Account {
+                here: here.clone(),
+                there: rotation.account,
+            });
+        }
+        Ok(opened)
+    }
+
+    async fn open(&self, settings: &Settings, specs: &[Spec]) -> Result<Opened, DriveError> {
+        let iam = Iam(self.access(settings).await?);
+        let mut sinks = Vec::with_capacity(specs.len());
+        for spec in specs {
+            sinks.push(spec.open().await?);
+        }
+        Ok(Opened { iam, sinks })
+    }
+}
+
+/// Whether another tick may get further.
+const fn is_passing(error: &Stopped) -> bool {
+    matches!(
+        error,
+        Stopped::Issuer(
+            IssuerError::Throttled | IssuerError::Unknown(_) | IssuerError::Unreachable(_)
+        )
+    )
+}
+
+async fn pause_for(pause: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a wait that the planner asked for"
+    )]
+    tokio::time::sleep(pause).await;
+}

@@ -1,0 +1,255 @@
+//! One round over an account: look at everybody, go on with what is open, begin what is due.
+//!
+//! It protects three rules: a key is named by its creation date in the report and confirmed by a
+//! listing before anything begins; the principal that signs comes last; and after some failures in
+//! a row nothing more is begun, since something else than a single user is wrong.
+
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::{StreamExt, stream};
+use keywright_base::{Entropy, Timestamp};
+use keywright_rotation::{
+    execute::{Order, Stopped},
+    model::{Hold, Rotation, RotationId},
+    ports::{Issuer, Journal, JournalError, KeyStatus},
+};
+
+use super::{
+    config::{Account, Config},
+    credentials::{CredentialRow, credentials},
+    select::{Choice, Due, Verdict, choose},
+};
+use crate::{
+    aws::Iam,
+    driver::{DriveError, Driver, Rest, Told},
+};
+
+/// Seconds that a round waits for one rotation; the next round goes on with it.
+const PATIENCE_SECS: i64 = 30;
+/// Bytes of randomness in a rotation's id.
+const ID_BYTES: usize = 8;
+
+/// What an account looks like.
+#[derive(Debug)]
+pub struct Survey {
+    /// Its number.
+    pub account: String,
+    /// When the report was made, by the service's clock.
+    pub at: Timestamp,
+    /// Everybody, in the report's order.
+    pub choices: Vec<Choice>,
+    /// The report.
+    pub rows: Vec<CredentialRow>,
+}
+
+/// What a round did about one rotation or user.
+#[derive(Debug)]
+pub struct Did {
+    /// The user.
+    pub user: String,
+    /// The rotation, if there is one.
+    pub rotation: Option<RotationId>,
+    /// Where it rests, or why nothing was begun.
+    pub outcome: Result<Rest, DriveError>,
+}
+
+/// A round.
+#[derive(Debug)]
+pub struct Round {
+    /// What it looked at.
+    pub survey: Survey,
+    /// What it did, in the order in which it ended.
+    pub did: Vec<Did>,
+    /// Whether it stopped beginning rotations after failures in a row.
+    pub broke: bool,
+}
+
+/// A random id, which is the rotation's idempotency token too.
+pub fn new_id(entropy: &dyn Entropy) -> RotationId {
+    let mut bytes = [0; ID_BYTES];
+    entropy.fill(&mut bytes);
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    RotationId(format!("r-{}", digits.collect::<String>()))
+}
+
+/// Looks at everybody. Two calls, and one for each user whose tags a rule asks for.
+///
+/// # Errors
+/// [`DriveError`], also when the credentials are of another account.
+pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveError> {
+    let access = driver.access(&account.access).await?;
+    let here = access.identity().account.clone();
+    if let Some(there) = account.id.as_ref().filter(|id| **id != here) {
+        let there = there.clone();
+        return Err(DriveError::Account { here, there });
+    }
+    let failed = |error| DriveError::Access(crate::aws::AccessError::Call(error));
+    let (rows, at) = credentials(&access).await.map_err(failed)?;
+    let iam = Iam(access);
+    let mut choices = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut choice = choose(account, row, None, at);
+        if choice.verdict == Verdict::AskTags {
+            choice = match iam.user(&row.user).await {
+                Ok(user) => choose(account, row, Some(&user.tags), at),
+                Err(error) => Choice {
+                    verdict: Verdict::Person(format!("its tags cannot be read: {error}")),
+                    ..choice
+                },
+            };
+        }
+        choices.push(choice);
+    }
+    Ok(Survey {
+        account: here,
+        at,
+        choices,
+        rows,
+    })
+}
+
+/// Goes on with what is open, and begins what is due.
+///
+/// # Errors
+/// [`DriveError`] when the account cannot be looked at, or the journal cannot be read.
+pub async fn round(
+    driver: &Driver,
+    config: &Config,
+    account: &Account,
+    entropy: &dyn Entropy,
+    told: Told<'_>,
+) -> Result<Round, DriveError> {
+    let survey = survey(driver, account).await?;
+    let open = open_in(driver, &survey.account).await?;
+    let busy: HashSet<&str> = open.iter().map(|rotation| rotation.user.as_str()).collect();
+    let due = survey
+        .choices
+        .iter()
+        .filter_map(|choice| match choice.verdict {
+            Verdict::Due(due) if !busy.contains(choice.user.as_str()) => Some((choice, due)),
+            _ => None,
+        });
+    let mut due: Vec<_> = due.collect();
+    let signer = driver.access(&account.access).await?.identity().arn.clone();
+    let arn_ends = |choice: &Choice| signer.ends_with(&format!("/{}", choice.user));
+    due.sort_by_key(|(choice, _)| arn_ends(choice));
+    let failures = AtomicUsize::new(0);
+    let count = |outcome: &Result<Rest, DriveError>| {
+        if matches!(outcome, Ok(Rest::Over(_) | Rest::Wait { .. })) {
+            failures.store(0, Ordering::Relaxed);
+        } else {
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let going = stream::iter(open).map(|rotation| async move {
+        let outcome = driver.drive(&rotation.id, PATIENCE_SECS, told).await;
+        Did {
+            user: rotation.user,
+            rotation: Some(rotation.id),
+            outcome,
+        }
+    });
+    let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
+    let last = due.last().is_some_and(|(choice, _)| arn_ends(choice));
+    let own = if last { due.pop() } else { None };
+    let is_broken = || failures.load(Ordering::Relaxed) >= config.stop_after_failures;
+    let beginning = stream::iter(due).map(|(choice, due)| async move {
+        if is_broken() {
+            return None;
+        }
+        let did = begin(driver, account, choice, due, (entropy, told)).await;
+        count(&did.outcome);
+        Some(did)
+    });
+    let begun: Vec<Option<Did>> = beginning.buffer_unordered(config.at_once).collect().await;
+    let mut broke = begun.iter().any(Option::is_none);
+    did.extend(begun.into_iter().flatten());
+    if let Some((choice, due)) = own {
+        if is_broken() {
+            broke = true;
+        } else {
+            did.push(begin(driver, account, choice, due, (entropy, told)).await);
+        }
+    }
+    Ok(Round { survey, did, broke })
+}
+
+async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {
+    let mut open = Vec::new();
+    for id in driver.journal().open().await? {
+        let rotation = driver.journal().rotation(&id).await?;
+        open.extend(rotation.filter(|rotation| rotation.account == account));
+    }
+    Ok(open)
+}
+
+/// Begins the rotation of one user, if the listing confirms what the report says.
+async fn begin(
+    driver: &Driver,
+    account: &Account,
+    choice: &Choice,
+    due: Due,
+    (entropy, told): (&dyn Entropy, Told<'_>),
+) -> Did {
+    let begun = try_begin(driver, account, choice, due, entropy).await;
+    let (rotation, outcome) = match begun {
+        Ok(id) => {
+            let outcome = driver.drive(&id, PATIENCE_SECS, told).await;
+            (Some(id), outcome)
+        }
+        Err(DriveError::Stopped(Stopped::Refused(hold))) => (None, Ok(Rest::Held(hold))),
+        Err(error) => (None, Err(error)),
+    };
+    Did {
+        user: choice.user.clone(),
+        rotation,
+        outcome,
+    }
+}
+
+async fn try_begin(
+    driver: &Driver,
+    account: &Account,
+    choice: &Choice,
+    due: Due,
+    entropy: &dyn Entropy,
+) -> Result<RotationId, DriveError> {
+    let access = driver.access(&account.access).await?;
+    let number = access.identity().account.clone();
+    let listing = Iam(access)
+        .keys(&choice.user)
+        .await
+        .map_err(Stopped::from)?;
+    let confirmed = listing
+        .keys
+        .iter()
+        .find(|key| key.created.secs() == due.created.secs() && key.status == KeyStatus::Active);
+    let Some(old) = confirmed.map(|key| key.id.clone()) else {
+        // The report may be hours old, and somebody was faster.
+        let gone = keywright_rotation::model::KeyId(format!("created {}", due.created));
+        return Err(Stopped::Refused(Hold::OldKeyGone(gone)).into());
+    };
+    let rule = choice.rule.and_then(|number| account.rules.get(number));
+    let sinks = rule.map(|rule| rule.sinks(&choice.user, &number));
+    let sinks = sinks
+        .transpose()
+        .map_err(DriveError::Settings)?
+        .unwrap_or_default();
+    let order = Order {
+        id: new_id(entropy),
+        access: account.access.to_text(),
+        account: number,
+        user: choice.user.clone(),
+        old: Some(old),
+        rules: rule.map_or(keywright_rotation::model::Rules::SAFE, super::Rule::rules),
+    };
+    let rotation = driver.draft(&account.access, &sinks, order).await?;
+    match driver.begin(&rotation).await {
+        Ok(()) => Ok(rotation.id),
+        Err(JournalError::Open(id)) => Ok(id),
+        Err(error) => Err(error.into()),
+    }
+}

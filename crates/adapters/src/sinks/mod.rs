@@ -1,0 +1,150 @@
+//! Places that keep a key for its consumers, one file each.
+//!
+//! A place is named by text, `KIND:PLACE`, on the command line, in a fleet file and in the journal;
+//! [`Spec`] reads it and [`Spec::open`] makes the sink. It protects two rules: what a name says is
+//! the same wherever and whenever it is read, so paths in it are absolute; and a name holds no
+//! secret.
+
+mod aws_profile;
+mod command;
+mod csv;
+mod dotenv;
+mod file;
+mod json;
+mod replace;
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use keywright_rotation::ports::Sink;
+
+use self::{
+    aws_profile::AwsProfile, command::Command, csv::Csv, dotenv::Dotenv, file::FileSink, json::Json,
+};
+
+/// Why a text names no place, or the place cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// There is no such kind.
+    #[error("{0} is not KIND:PLACE with one of the kinds {all}", all = KINDS.join(", "))]
+    Kind(String),
+    /// The place is not written as its kind wants it.
+    #[error("{0}")]
+    Place(String),
+}
+
+const KINDS: [&str; 5] = ["aws-profile", "dotenv", "json", "csv", "command"];
+
+/// The name of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spec(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    AwsProfile(AwsProfile, PathBuf),
+    Dotenv(Dotenv, PathBuf),
+    Json(Json, PathBuf),
+    Csv(PathBuf),
+    Command(Command),
+}
+
+impl FromStr for Spec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let unknown = || SpecError::Kind(text.to_owned());
+        let (kind, place) = text.split_once(':').ok_or_else(unknown)?;
+        if place.is_empty() || place.chars().any(char::is_control) {
+            return Err(SpecError::Place(format!("{kind}: names no place")));
+        }
+        Ok(Self(match kind {
+            "aws-profile" => {
+                let (profile, path) = match place.split_once('@') {
+                    Some((profile, path)) => (profile, absolute(path)?),
+                    None => (place, aws_profile::usual_file().ok_or_else(no_home)?),
+                };
+                Kind::AwsProfile(AwsProfile::new(profile).map_err(SpecError::Place)?, path)
+            }
+            "dotenv" => {
+                let (path, names) = fragment(place);
+                Kind::Dotenv(
+                    Dotenv::new(names).map_err(SpecError::Place)?,
+                    absolute(path)?,
+                )
+            }
+            "json" => {
+                let (path, pointers) = fragment(place);
+                Kind::Json(
+                    Json::new(pointers).map_err(SpecError::Place)?,
+                    absolute(path)?,
+                )
+            }
+            "csv" => Kind::Csv(absolute(place)?),
+            "command" => Kind::Command(Command::new(place).map_err(SpecError::Place)?),
+            _ => return Err(unknown()),
+        }))
+    }
+}
+
+/// What stands after a `#`.
+fn fragment(place: &str) -> (&str, Option<&str>) {
+    match place.split_once('#') {
+        Some((path, fragment)) => (path, Some(fragment)),
+        None => (place, None),
+    }
+}
+
+fn no_home() -> SpecError {
+    SpecError::Place("there is no home folder: HOME is not set".to_owned())
+}
+
+/// A path that means the same to a later command that runs elsewhere.
+fn absolute(path: &str) -> Result<PathBuf, SpecError> {
+    if path.is_empty() {
+        return Err(SpecError::Place("names no file".to_owned()));
+    }
+    let path = match path.strip_prefix("~/") {
+        Some(rest) => aws_profile::home().ok_or_else(no_home)?.join(rest),
+        None => PathBuf::from(path),
+    };
+    std::path::absolute(&path).map_err(|error| SpecError::Place(error.to_string()))
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::AwsProfile(profile, path) => {
+                write!(f, "aws-profile:{}@{}", profile.name(), path.display())
+            }
+            Kind::Dotenv(names, path) => write!(f, "dotenv:{}{names}", path.display()),
+            Kind::Json(pointers, path) => write!(f, "json:{}{pointers}", path.display()),
+            Kind::Csv(path) => write!(f, "csv:{}", path.display()),
+            Kind::Command(command) => write!(f, "command:{}", command.line()),
+        }
+    }
+}
+
+impl Spec {
+    /// Opens the place; nothing is read or written yet.
+    ///
+    /// # Errors
+    /// [`SpecError`].
+    pub async fn open(&self) -> Result<Box<dyn Sink>, SpecError> {
+        let name = self.to_string();
+        Ok(match &self.0 {
+            Kind::AwsProfile(format, path) => {
+                Box::new(FileSink::new(name, path.clone(), format.clone()))
+            }
+            Kind::Dotenv(format, path) => {
+                Box::new(FileSink::new(name, path.clone(), format.clone()))
+            }
+            Kind::Json(format, path) => Box::new(FileSink::new(name, path.clone(), format.clone())),
+            Kind::Csv(path) => Box::new(FileSink::new(name, path.clone(), Csv)),
+            Kind::Command(command) => Box::new(command.clone()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod suite;
+#[cfg(test)]
+mod tests;

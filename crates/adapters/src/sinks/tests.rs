@@ -1,0 +1,375 @@
+//! Each sink against the contract, and what its own format asks for.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use keywright_rotation::{
+    model::RotationId,
+    ports::{Held, Sink, SinkError},
+};
+
+use super::{
+    Spec,
+    suite::{Reads, hold_to_contract, pair},
+};
+
+#[expect(clippy::disallowed_methods, reason = "a file of the test")]
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+async fn open(text: &str) -> Box<dyn Sink> {
+    text.parse::<Spec>().unwrap().open().await.unwrap()
+}
+
+fn filled(text: &str) -> String {
+    let pair = pair(1);
+    text.replace("<ID>", &pair.id.0)
+        .replace("<SEC>", pair.secret.expose())
+}
+
+/// The place, and the file before.
+const FILES: &[(&str, &str)] = &[
+    ("aws-profile:default@F", ""),
+    (
+        "aws-profile:default@F",
+        "# c\n[default]\naws_access_key_id=<ID>   ; inline\n aws_nested = x\nAWS_SECRET_ACCESS_KEY =\t<SEC>\r\nregion = x\n[other]\naws_access_key_id = y",
+    ),
+    ("aws-profile:a b@F", "\u{feff}[a b]\r\nregion = x\r\n"),
+    ("aws-profile:x@F", "[y]\naws_session_token = t\n[x]"),
+    ("aws-profile:x@F", "[x]\naws_access_key_id = <ID>\n"),
+    ("dotenv:F", ""),
+    (
+        "dotenv:F",
+        "A=1\nexport AWS_ACCESS_KEY_ID=\"<ID>\" # c\nAWS_SECRET_ACCESS_KEY='<SEC>'\nB=2",
+    ),
+    ("dotenv:F#KEY,SEC", "# KEY=x\r\nKEY=<ID>\r\nSEC=<SEC>\r\n"),
+    ("json:F", "{}"),
+    (
+        "json:F",
+        "{\n  \"z\": 1,\n  \"AccessKeyId\": \"<ID>\",\n  \"a\": true,\n  \"SecretAccessKey\": \"<SEC>\"\n}\n",
+    ),
+    (
+        "json:F#/s3/id,/s3/secret",
+        "{\"s3\":{\"secret\":\"<SEC>\",\"id\":\"<ID>\"},\"b\":null}",
+    ),
+    (
+        "csv:F",
+        "\u{feff}Access key ID,Secret access key\r\n<ID>,<SEC>\r\n",
+    ),
+    (
+        "csv:F",
+        "User Name,ACCESS KEY ID,Secret Access Key\nbob,<ID>,<SEC>",
+    ),
+];
+
+#[tokio::test]
+async fn files_keep_the_contract_and_everything_else_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (spec, text)) in FILES.iter().enumerate() {
+        let path = folder.path().join(number.to_string());
+        write(&path, &filled(text));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let sink = open(&spec.replace('F', path.to_str().unwrap())).await;
+        let look = || fs::read(&path).unwrap();
+        hold_to_contract(&*sink, Reads::Pair, &look).await;
+
+        sink.commit(&RotationId("r".into()), &pair(2))
+            .await
+            .unwrap();
+        let (old, new) = (pair(1), pair(2));
+        let after = String::from_utf8(look()).unwrap();
+        let back = after
+            .replace(&new.id.0, &old.id.0)
+            .replace(new.secret.expose().as_str(), old.secret.expose());
+        if text.contains("<SEC>") && text.contains("<ID>") {
+            assert_eq!(back, filled(text), "nothing else changed in {spec}");
+        }
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o640, "the mode stays");
+    }
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        FILES.len(),
+        "nothing is left over"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_was_not_there_is_private_and_goes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["aws-profile:default@F", "dotenv:F", "json:F", "csv:F"] {
+        let path = folder.path().join("new");
+        let sink = open(&kind.replace('F', path.to_str().unwrap())).await;
+        let look = || fs::read(&path).unwrap_or_default();
+        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        assert!(!path.exists(), "{kind}");
+        sink.commit(&RotationId("r".into()), &pair(2))
+            .await
+            .unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{kind}");
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_symbolic_link_stays_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+    write(
+        &real,
+        &filled("AWS_ACCESS_KEY_ID=<ID>\nAWS_SECRET_ACCESS_KEY=<SEC>\n"),
+    );
+    symlink(&real, &link).unwrap();
+    let sink = open(&format!("dotenv:{}", link.display())).await;
+    sink.commit(&RotationId("r".into()), &pair(2))
+        .await
+        .unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::read_to_string(&real).unwrap().contains(&pair(2).id.0));
+}
+
+#[tokio::test]
+async fn what_others_wrote_in_between_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("credentials");
+    let text = "[default]\naws_access_key_id = <ID>\naws_secret_access_key = <SEC>\n";
+    write(&path, &filled(text));
+    let sink = open(&format!("aws-profile:default@{}", path.display())).await;
+    let rotation = RotationId("r".into());
+    let backup = sink.stage(&rotation).await.unwrap();
+    sink.commit(&rotation, &pair(2)).await.unwrap();
+    let more = format!(
+        "{}[other]\nregion = x\n",
+        fs::read_to_string(&path).unwrap()
+    );
+    write(&path, &more);
+    sink.restore(&rotation, &backup).await.unwrap();
+    let back = fs::read_to_string(&path).unwrap();
+    assert_eq!(back, format!("{}[other]\nregion = x\n", filled(text)));
+
+    let fresh = folder.path().join("fresh");
+    let sink = open(&format!("aws-profile:default@{}", fresh.display())).await;
+    let backup = sink.stage(&rotation).await.unwrap();
+    sink.commit(&rotation, &pair(2)).await.unwrap();
+    let more = format!(
+        "{}[other]\nregion = x\n",
+        fs::read_to_string(&fresh).unwrap()
+    );
+    write(&fresh, &more);
+    let refused = sink.restore(&rotation, &backup).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("remove the pair by hand"),
+        "{refused}"
+    );
+    assert_eq!(fs::read_to_string(&fresh).unwrap(), more);
+}
+
+/// The place, the file, and what is said of it.
+const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
+    (
+        "aws-profile:default@F",
+        "[default\nx = 1\n",
+        "line 1: no ] after [",
+    ),
+    (
+        "aws-profile:default@F",
+        "x = 1\n",
+        "line 1: neither a profile",
+    ),
+    (
+        "aws-profile:default@F",
+        "[default]\nwords\n",
+        "line 2: neither a profile",
+    ),
+    (
+        "aws-profile:d@F",
+        "[d]\n[e]\n[d]\n",
+        "line 3: profile d is there twice",
+    ),
+    (
+        "aws-profile:d@F",
+        "[d]\naws_access_key_id=a\naws_access_key_id=b\n",
+        "line 3: aws_access_key_id is there twice",
+    ),
+    (
+        "aws-profile:d@F",
+        "[d]\naws_session_token = t\n",
+        "holds temporary credentials",
+    ),
+    (
+        "dotenv:F",
+        "AWS_ACCESS_KEY_ID=\"x\n",
+        "line 1: an open quote",
+    ),
+    (
+        "dotenv:F",
+        "AWS_ACCESS_KEY_ID=x\nAWS_ACCESS_KEY_ID=y\n",
+        "line 2: AWS_ACCESS_KEY_ID is",
+    ),
+    ("json:F", "{\"a\":1", "line 1: it is not JSON"),
+    ("json:F", "[]", "it is not a JSON object"),
+    (
+        "json:F",
+        "{\"AccessKeyId\":{\"a\":1}}",
+        "something else than a text",
+    ),
+    ("csv:F", "a,b\n1,2\n", "it has no column Access key ID"),
+    (
+        "csv:F",
+        "Access key ID,Secret access key\n1,2\n3,4\n",
+        "it has several rows",
+    ),
+];
+
+#[tokio::test]
+async fn what_is_not_understood_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for (kind, text, says) in NOT_UNDERSTOOD {
+        write(&path, text);
+        let sink = open(&kind.replace('F', path.to_str().unwrap())).await;
+        let rotation = RotationId("r".into());
+        let staged = sink.stage(&rotation).await.map(drop);
+        let committed = sink.commit(&rotation, &pair(2)).await;
+        assert!(
+            matches!(&committed, Err(SinkError::Never(why)) if why.contains(says)),
+            "{kind} {text}: {committed:?}"
+        );
+        assert!(
+            staged.is_err() || text.contains("{\"AccessKeyId\""),
+            "{kind} {text}"
+        );
+        assert_eq!(fs::read_to_string(&path).unwrap(), *text);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_written_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    write(&path, "A=1\n");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+    let sink = open(&format!("dotenv:{}", path.display())).await;
+    let error = sink.stage(&RotationId("r".into())).await.unwrap_err();
+    assert!(
+        matches!(&error, SinkError::Never(why) if why.contains("read-only")),
+        "{error}"
+    );
+    let missing = open(&format!("dotenv:{}/no/folder", folder.path().display())).await;
+    let error = missing.stage(&RotationId("r".into())).await.unwrap_err();
+    assert!(error.to_string().contains("/no/folder"), "{error}");
+    let dangling = folder.path().join("link");
+    symlink(folder.path().join("nowhere"), &dangling).unwrap();
+    let sink = open(&format!("dotenv:{}", dangling.display())).await;
+    assert!(sink.stage(&RotationId("r".into())).await.is_err());
+}
+
+/// A program that keeps a pair in a folder, and its old one for a restore.
+const PROGRAM: &str = r#"#!/bin/sh
+cd "$1" || exit 1
+told=$(cat)
+case $told in
+  *'"stage"'*) if [ -e down ]; then echo "busy" >&2; exit 75; fi ;;
+  *'"commit"'*) [ -e old ] || cp now old; printf %s "$told" | sed 's/.*"AccessKeyId":"\([^"]*\)".*/{"AccessKeyId":"\1"}/' > now
+     if [ -e loud ]; then printf %s "$told" >&2; exit 3; fi ;;
+  *'"restore"'*) [ -e old ] && mv old now ;;
+  *'"read"'*) cat now ;;
+esac
+exit 0
+"#;
+
+#[tokio::test]
+async fn a_command_keeps_the_contract_and_the_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("keep it");
+    write(&program, PROGRAM);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let now = folder.path().join("now");
+    write(&now, &format!("{{\"AccessKeyId\":\"{}\"}}", pair(1).id));
+    let line = format!(
+        "command:'{}' {}",
+        program.display(),
+        folder.path().display()
+    );
+    let sink = open(&line).await;
+    hold_to_contract(&*sink, Reads::Key, &|| fs::read(&now).unwrap()).await;
+
+    write(&folder.path().join("down"), "");
+    let busy = sink.stage(&RotationId("r".into())).await.unwrap_err();
+    assert!(
+        matches!(&busy, SinkError::Later(why) if why.contains("busy")),
+        "{busy}"
+    );
+    write(&folder.path().join("loud"), "");
+    let error = sink
+        .commit(&RotationId("r".into()), &pair(2))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, SinkError::Never(why) if why.contains("[secret]")),
+        "{error}"
+    );
+    assert!(
+        !error.to_string().contains(pair(2).secret.expose().as_str()),
+        "{error}"
+    );
+    let silent = open("command:true").await;
+    assert_eq!(silent.read_back().await, Ok(Held::Unreadable));
+    assert!(
+        open("command:/no/such/program")
+            .await
+            .read_back()
+            .await
+            .is_err()
+    );
+}
+
+#[test]
+fn names_of_places() {
+    let here = std::env::current_dir().unwrap();
+    let here = |rest: &str| format!("{}/{rest}", here.display());
+    for (text, canonical) in [
+        (
+            "aws-profile:default@/x/y",
+            "aws-profile:default@/x/y".to_owned(),
+        ),
+        (
+            "aws-profile:a b@c",
+            format!("aws-profile:a b@{}", here("c")),
+        ),
+        ("dotenv:.env", format!("dotenv:{}", here(".env"))),
+        ("dotenv:/e#A,B", "dotenv:/e#A,B".to_owned()),
+        (
+            "dotenv:/e#AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY",
+            "dotenv:/e".to_owned(),
+        ),
+        ("json:/e#/a/b,/c", "json:/e#/a/b,/c".to_owned()),
+        ("csv:/e", "csv:/e".to_owned()),
+        ("command:a 'b c'", "command:a 'b c'".to_owned()),
+    ] {
+        let spec: Spec = text.parse().unwrap();
+        assert_eq!(spec.to_string(), canonical);
+        assert_eq!(canonical.parse::<Spec>(), Ok(spec), "{text}");
+    }
+    for (text, says) in [
+        ("x", "is not KIND:PLACE"),
+        ("what:x", "one of the kinds aws-profile, dotenv"),
+        ("dotenv:", "names no place"),
+        ("dotenv:/x#A", "two names"),
+        ("dotenv:/x#A,A", "the same"),
+        ("dotenv:/x#A,1", "not the name of a variable"),
+        ("json:/x#a,b", "not a JSON pointer"),
+        ("aws-profile:[x]@/y", "not the name of a profile"),
+        ("command:'", "quote"),
+        ("dotenv:a\nb", "names no place"),
+    ] {
+        let error = text.parse::<Spec>().unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+    assert!(PathBuf::from(here("")).is_absolute());
+}

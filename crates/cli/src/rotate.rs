@@ -1,0 +1,325 @@
+//! `keywright rotate`: replaces an access key wherever it is kept, on Keywright or on AWS, and
+//! strands nobody.
+//!
+//! It protects one rule: what a person sees is what the engine decided. Plan, progress and status
+//! are read from the planner and the journal; nothing here touches a key or a sink.
+
+mod arguments;
+mod show;
+
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use keywright_adapters::{
+    driver::{DriveError, Driver, Rest},
+    fleet::new_id,
+    journal::SqliteJournal,
+    sinks::Spec,
+};
+use keywright_rotation::{
+    execute::{Order, Stopped},
+    model::{Hold, KeyId, Rotation},
+    ports::{IssuerError, Journal, JournalError},
+};
+use keywright_server::{SystemClock, SystemEntropy};
+
+pub(crate) use self::arguments::RotateArguments;
+use self::arguments::{
+    HistoryArguments, HoldArguments, OneArguments, ResumeArguments, RotateCommand, StartArguments,
+    StatusArguments,
+};
+
+/// Rotations that one command lists at most.
+const LISTED: u32 = 10_000;
+/// Rotations that go on at the same time.
+const AT_ONCE: usize = 8;
+
+/// Runs a command; false when something is held, or the answer is no.
+///
+/// # Errors
+/// With a sentence for a person, and nothing changed.
+pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
+    let journal = open_journal(arguments.journal.as_ref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let driver = Driver::new(journal, Arc::new(SystemClock));
+    runtime.block_on(async {
+        match (&arguments.command, &arguments.start) {
+            (Some(RotateCommand::Status(arguments)), _) => status(&driver, arguments).await,
+            (Some(RotateCommand::Resume(arguments)), _) => resume(&driver, arguments).await,
+            (Some(RotateCommand::Rollback(arguments)), _) => roll_back(&driver, arguments).await,
+            (Some(RotateCommand::Hold(arguments)), _) => hold(&driver, arguments).await,
+            (Some(RotateCommand::Release(arguments)), _) => release(&driver, arguments).await,
+            (Some(RotateCommand::History(arguments)), _) => history(&driver, arguments).await,
+            (None, start) => self::start(&driver, start).await,
+        }
+    })
+}
+
+/// The journal's folder: as told, or where systems keep the state of a user's programs.
+fn open_journal(told: Option<&PathBuf>) -> anyhow::Result<SqliteJournal> {
+    let folder = match told {
+        Some(folder) => folder.clone(),
+        None => {
+            let state = arguments::variable("XDG_STATE_HOME").map(PathBuf::from);
+            let home =
+                || arguments::variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+            let state = state.filter(|path| path.is_absolute()).or_else(home);
+            let state =
+                state.context("no place for the journal: HOME is not set\nhint: give --journal")?;
+            state.join("keywright")
+        }
+    };
+    SqliteJournal::open(&folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
+        .with_context(|| format!("cannot open the journal in {}", folder.display()))
+}
+
+/// Plans a rotation, shows the plan, and carries it out; or goes on with the one that is open.
+async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bool> {
+    let Some(user) = &arguments.user else {
+        bail!("whose key?\nhint: keywright rotate USER --deliver aws-profile:default, or --help");
+    };
+    let settings = arguments.settings()?;
+    let sinks = arguments.sinks()?;
+    let access = driver.access(&settings).await?;
+    let account = access.identity().account.clone();
+    if let Some(open) = open_of(driver, &account, user).await? {
+        check_same(&open, arguments, &sinks)?;
+        if arguments.dry_run {
+            return show::status(std::slice::from_ref(&open), arguments.json).map(|()| true);
+        }
+        return go_on(driver, vec![open], arguments.patience(), arguments.json).await;
+    }
+    if sinks.is_empty() {
+        bail!(
+            "nobody would get the new key\nhint: say where it is used, for example --deliver \
+             aws-profile:default; it may be repeated"
+        );
+    }
+    let rules = arguments.rules();
+    let order = Order {
+        id: new_id(&SystemEntropy),
+        access: settings.to_text(),
+        account,
+        user: user.clone(),
+        old: arguments.key.clone().map(KeyId),
+        rules,
+    };
+    let drafted = driver.draft(&settings, &sinks, order).await;
+    let rotation = drafted.map_err(|error| refused(error, user, &access.identity().account))?;
+    show::plan(
+        &rotation,
+        arguments.now,
+        arguments.json && arguments.dry_run,
+    )?;
+    if arguments.dry_run {
+        return Ok(true);
+    }
+    match driver.begin(&rotation).await {
+        Ok(()) => {}
+        Err(JournalError::Open(id)) => bail!("rotation {id} of {user} was begun just now"),
+        Err(error) => return Err(error.into()),
+    }
+    go_on(driver, vec![rotation], arguments.patience(), arguments.json).await
+}
+
+async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<Option<Rotation>> {
+    let of_user = driver
+        .journal()
+        .rotations(Some((account, user)), LISTED)
+        .await?;
+    Ok(of_user
+        .into_iter()
+        .find(|rotation| !rotation.phase.is_over()))
+}
+
+/// Running a command again goes on with what it began, and with nothing else.
+fn check_same(open: &Rotation, arguments: &StartArguments, sinks: &[Spec]) -> anyhow::Result<()> {
+    let theirs: Vec<_> = open.deliveries.iter().map(|d| d.sink.clone()).collect();
+    let ours: Vec<_> = sinks.iter().map(ToString::to_string).collect();
+    let same_key = arguments.key.as_ref().is_none_or(|key| *key == open.old.0);
+    if same_key && (ours.is_empty() || ours == theirs) {
+        return Ok(());
+    }
+    bail!(
+        "rotation {} of {} is open and replaces {} in {}\n\
+         hint: go on with it (keywright rotate resume {}), or put it back (keywright rotate \
+         rollback {}) first",
+        open.id,
+        open.user,
+        open.old,
+        theirs.join(", "),
+        open.user,
+        open.user
+    )
+}
+
+/// A refused plan in words, with what a person may do about it.
+fn refused(error: DriveError, user: &str, account: &str) -> anyhow::Error {
+    match error {
+        DriveError::Stopped(Stopped::Refused(hold)) => {
+            let hint = match &hold {
+                Hold::SecondKey(_) => {
+                    "\nhint: a user can have two keys, so one must go first: see whether it is \
+                     used (aws iam get-access-key-last-used), then deactivate and delete it; \
+                     nothing was changed"
+                }
+                _ => "\nhint: nothing was changed",
+            };
+            anyhow::anyhow!("{}{hint}", show::hold(&hold))
+        }
+        DriveError::Stopped(Stopped::Issuer(IssuerError::Denied { action, message })) => {
+            anyhow::anyhow!(
+                "{message}\nhint: {action} is missing; a policy with what a rotation of {user} \
+                 needs:\n{}",
+                show::needed_policy(account, user)
+            )
+        }
+        other => other.into(),
+    }
+}
+
+/// Rotations that a person names by user or id; without a name those that are open.
+async fn named(
+    driver: &Driver,
+    name: Option<&String>,
+    open: bool,
+) -> anyhow::Result<Vec<Rotation>> {
+    let all = driver.journal().rotations(None, LISTED).await?;
+    let mut found: Vec<_> = all
+        .into_iter()
+        .filter(|rotation| !open || !rotation.phase.is_over())
+        .filter(|rotation| {
+            name.is_none_or(|name| {
+                rotation.id.0 == *name || rotation.user.eq_ignore_ascii_case(name)
+            })
+        })
+        .collect();
+    if let (Some(name), true) = (name, found.is_empty()) {
+        let open = if open { "open " } else { "" };
+        bail!("there is no {open}rotation of {name} in this journal");
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// The one open rotation that a person names.
+async fn the_one(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<Rotation> {
+    let mut found = named(driver, Some(&arguments.name), true).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        _ => bail!(
+            "{} has open rotations in several accounts\nhint: name one by its id \
+             (keywright rotate status)",
+            arguments.name
+        ),
+    }
+}
+
+async fn status(driver: &Driver, arguments: &StatusArguments) -> anyhow::Result<bool> {
+    let open = arguments.name.is_none() && !arguments.all;
+    let rotations = named(driver, arguments.name.as_ref(), open).await?;
+    show::status(&rotations, arguments.json)?;
+    Ok(rotations.iter().all(|rotation| rotation.held.is_none()))
+}
+
+async fn resume(driver: &Driver, arguments: &ResumeArguments) -> anyhow::Result<bool> {
+    let rotations = named(driver, arguments.name.as_ref(), true).await?;
+    if rotations.is_empty() {
+        writeln!(std::io::stderr(), "no rotation is open")?;
+    }
+    let patience = arguments::patience(arguments.wait);
+    go_on(driver, rotations, patience, arguments.json).await
+}
+
+async fn roll_back(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result<bool> {
+    let rotation = the_one(driver, &arguments.one).await?;
+    let why = arguments.why.as_deref().unwrap_or("a person asked for it");
+    driver.roll_back(&rotation.id, why).await?;
+    go_on(
+        driver,
+        vec![rotation],
+        arguments::patience(false),
+        arguments.one.json,
+    )
+    .await
+}
+
+async fn hold(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result<bool> {
+    let rotation = the_one(driver, &arguments.one).await?;
+    let why = arguments.why.as_deref().unwrap_or("a person asked for it");
+    driver.hold(&rotation.id, why).await?;
+    show_again(driver, &rotation, arguments.one.json).await
+}
+
+async fn release(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<bool> {
+    let rotation = the_one(driver, arguments).await?;
+    driver.release(&rotation.id).await?;
+    show_again(driver, &rotation, arguments.json).await
+}
+
+async fn show_again(driver: &Driver, rotation: &Rotation, json: bool) -> anyhow::Result<bool> {
+    let now = driver.journal().rotation(&rotation.id).await?;
+    let now = now.context("the rotation is gone from the journal")?;
+    show::status(&[now], json)?;
+    Ok(true)
+}
+
+async fn history(driver: &Driver, arguments: &HistoryArguments) -> anyhow::Result<bool> {
+    if arguments.check {
+        let head = driver.journal().check_history().await?;
+        show::head(&head, arguments.json)?;
+        return Ok(true);
+    }
+    let events = match &arguments.name {
+        None => driver.journal().history(None, arguments.last).await?,
+        Some(_) => {
+            let mut events = Vec::new();
+            for rotation in named(driver, arguments.name.as_ref(), false).await? {
+                let of_one = driver.journal().history(Some(&rotation.id), arguments.last);
+                events.extend(of_one.await?);
+            }
+            events
+        }
+    };
+    show::history(&events, arguments.json)?;
+    Ok(true)
+}
+
+/// Goes on with rotations, several at a time, until each rests.
+async fn go_on(
+    driver: &Driver,
+    rotations: Vec<Rotation>,
+    patience_secs: i64,
+    json: bool,
+) -> anyhow::Result<bool> {
+    let progress = show::Progress::new(std::io::stderr().is_terminal());
+    let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
+    let mut well = true;
+    let mut rests = Vec::with_capacity(rotations.len());
+    for some in rotations.chunks(AT_ONCE) {
+        let driven = some.iter().map(|rotation| {
+            let told = &told;
+            async move {
+                (
+                    rotation,
+                    driver.drive(&rotation.id, patience_secs, told).await,
+                )
+            }
+        });
+        for (rotation, outcome) in futures_util::future::join_all(driven).await {
+            well &= matches!(outcome, Ok(Rest::Over(_) | Rest::Wait { .. }));
+            let now = driver.journal().rotation(&rotation.id).await?;
+            rests.push((now.unwrap_or_else(|| rotation.clone()), outcome));
+        }
+    }
+    progress.end();
+    show::rests(&rests, json)?;
+    Ok(well)
+}

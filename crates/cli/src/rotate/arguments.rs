@@ -1,0 +1,253 @@
+//! The words of `keywright rotate`, and what they mean when they are not given.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use keywright_adapters::{aws::Settings, fleet::Duration, sinks::Spec};
+use keywright_rotation::model::Rules;
+
+use crate::remote::RemoteArguments;
+
+/// Seconds that a command waits by itself; for more it is run again.
+const PATIENCE_SECS: i64 = 90;
+
+/// Replace an access key wherever it is used, without stranding anyone
+///
+/// Creates the second key, verifies it, delivers it to every place named by --deliver, reads it
+/// back, waits until nobody uses the old key, deactivates that, and deletes it after a dwell. Every
+/// step is in the journal first: interrupt it whenever you like, and run it again to go on.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub(crate) struct RotateArguments {
+    #[command(subcommand)]
+    pub(super) command: Option<RotateCommand>,
+
+    #[command(flatten)]
+    pub(super) start: StartArguments,
+
+    /// Folder of the journal [default: ~/.local/state/keywright]
+    #[arg(long, global = true, env = "KEYWRIGHT_JOURNAL", value_name = "DIR")]
+    pub(super) journal: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "Examples:
+  keywright rotate RotateKeyUser --profile admin --deliver aws-profile:default
+  keywright rotate resume          # from cron, until all is done
+  keywright rotate rollback RotateKeyUser
+
+A user whose name is one of the commands is rotated with: keywright rotate -- NAME";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RotateCommand {
+    /// Show rotations and how far they are
+    Status(StatusArguments),
+    /// Go on with open rotations
+    Resume(ResumeArguments),
+    /// Put everything back: the old key active, the places as they were, the new key away
+    Rollback(HoldArguments),
+    /// Stop a rotation until it is released
+    Hold(HoldArguments),
+    /// Let a held rotation go on
+    Release(OneArguments),
+    /// Show what happened, or check that nobody changed it
+    History(HistoryArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StartArguments {
+    /// Name of the user
+    #[arg(value_name = "USER")]
+    pub(super) user: Option<String>,
+
+    /// Where the new key goes, KIND:PLACE; may be repeated (see docs/sinks)
+    #[arg(long, value_name = "SINK")]
+    deliver: Vec<String>,
+
+    /// The key to replace [default: the user's only key]
+    #[arg(long, value_name = "ACCESS-KEY-ID")]
+    pub(super) key: Option<String>,
+
+    /// How long the old key must be unused before it is deactivated [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    observe: Option<i64>,
+
+    /// How long it stays inactive before it is deleted [default: 7d]
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    dwell: Option<i64>,
+
+    /// For a key that has leaked: deactivate it without waiting until nobody uses it
+    #[arg(long, conflicts_with = "observe")]
+    pub(super) now: bool,
+
+    /// Show the plan and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Stay until it is over, however long that takes
+    #[arg(long)]
+    wait: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// ARN of a role to assume first
+    #[arg(long, value_name = "ARN")]
+    assume_role: Option<String>,
+
+    /// Region [default: AWS_REGION, or the profile's]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    #[command(flatten)]
+    remote: RemoteArguments,
+}
+
+impl StartArguments {
+    /// How to reach the issuer.
+    ///
+    /// # Errors
+    /// When a relative path cannot be made absolute: a later command may run elsewhere.
+    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
+        let mut settings = Settings {
+            assume_role: self.assume_role.clone(),
+            region: self.region.clone(),
+            ..self.remote.settings()
+        };
+        // A later command may run where this environment is not.
+        if settings.endpoint_url.is_none() {
+            settings.endpoint_url = variable("AWS_ENDPOINT_URL");
+        }
+        if settings.profile.is_none() && variable("AWS_ACCESS_KEY_ID").is_none() {
+            settings.profile = variable("AWS_PROFILE");
+        }
+        settings.ca_bundle = settings
+            .ca_bundle
+            .map(std::path::absolute)
+            .transpose()
+            .context("--ca-bundle")?;
+        Ok(settings)
+    }
+
+    /// The sinks in the order of delivery.
+    ///
+    /// # Errors
+    /// A sentence about the first that is none.
+    pub(super) fn sinks(&self) -> anyhow::Result<Vec<Spec>> {
+        let specs = self.deliver.iter();
+        specs
+            .map(|text| {
+                text.parse::<Spec>()
+                    .with_context(|| format!("--deliver {text}"))
+            })
+            .collect()
+    }
+
+    pub(super) fn rules(&self) -> Rules {
+        let base = if self.now {
+            Rules::INCIDENT
+        } else {
+            Rules::SAFE
+        };
+        Rules {
+            observe_secs: self.observe.unwrap_or(base.observe_secs),
+            dwell_secs: self.dwell.unwrap_or(base.dwell_secs),
+            ..base
+        }
+    }
+
+    pub(super) fn patience(&self) -> i64 {
+        patience(self.wait)
+    }
+}
+
+/// How long to wait before saying that there is nothing to do for now.
+pub(super) const fn patience(wait: bool) -> i64 {
+    if wait { i64::MAX } else { PATIENCE_SECS }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    /// User or rotation [default: every open rotation]
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// Those that are over, too
+    #[arg(long)]
+    pub(super) all: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArguments {
+    /// User or rotation [default: every open rotation]
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// Stay until all are over, however long that takes
+    #[arg(long)]
+    pub(super) wait: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OneArguments {
+    /// User or rotation
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HoldArguments {
+    #[command(flatten)]
+    pub(super) one: OneArguments,
+
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    pub(super) why: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArguments {
+    /// User or rotation [default: all]
+    #[arg(value_name = "NAME")]
+    pub(super) name: Option<String>,
+
+    /// How many events at most
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub(super) last: u32,
+
+    /// Follow the chain of hashes from its beginning, and print its end
+    #[arg(long)]
+    pub(super) check: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A time such as `90s`, `15m`, `24h`, `7d` in seconds.
+fn seconds(text: &str) -> Result<i64, String> {
+    text.parse().map(|Duration(secs)| secs)
+}
+
+/// A variable of the environment, if it is set and not empty.
+pub(super) fn variable(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "AWS's and the system's variables, read where every client reads them"
+    )]
+    let value = std::env::var(name).ok();
+    value.filter(|value| !value.is_empty())
+}

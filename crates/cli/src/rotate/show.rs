@@ -1,0 +1,344 @@
+//! How rotations look: plan, progress, status, history; as text for people and JSON for machines.
+//!
+//! Data goes to standard output, talk to standard error. There is no secret in a rotation's own
+//! fields; its secrets are apart from them and never come here.
+
+use std::io::{self, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use keywright_adapters::{
+    driver::{DriveError, Rest},
+    journal::{Event, Head},
+};
+use keywright_base::Timestamp;
+use keywright_rotation::model::{Hold, Phase, Rotation};
+use serde_json::{Value, json};
+
+use crate::remote::printable;
+
+/// The plan, in the order in which it is carried out.
+pub(super) fn plan(rotation: &Rotation, now: bool, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&to_json(rotation));
+    }
+    let Rotation {
+        old, user, rules, ..
+    } = rotation;
+    let mut out = io::stderr().lock();
+    let (account, times) = (&rotation.account, rules.verify_in_a_row);
+    writeln!(
+        out,
+        "Plan {}: replace {old} of {user} in {account}",
+        rotation.id
+    )?;
+    writeln!(out, "  1. create a second key and seal it in the journal")?;
+    writeln!(out, "  2. verify it {times} times in a row as {user}")?;
+    writeln!(out, "  3. deliver it, and read it back:")?;
+    for delivery in &rotation.deliveries {
+        writeln!(out, "       {}", printable(&delivery.sink))?;
+    }
+    match rules.observe_secs {
+        0 => writeln!(
+            out,
+            "  4. SKIPPED: wait until nobody uses {old}; whoever has not read the new key by then \
+             is refused"
+        )?,
+        secs => writeln!(
+            out,
+            "  4. wait until {old} was unused for {}",
+            duration(secs)
+        )?,
+    }
+    writeln!(
+        out,
+        "  5. verify and read back once more, then deactivate {old}"
+    )?;
+    let dwell = duration(rules.dwell_secs);
+    writeln!(
+        out,
+        "  6. wait {dwell}; until then this puts everything back:"
+    )?;
+    writeln!(out, "       keywright rotate rollback {user}")?;
+    writeln!(out, "  7. delete {old}")?;
+    if now {
+        writeln!(
+            out,
+            "  --now does not wait for silence, not even before the deletion"
+        )?;
+    }
+    Ok(())
+}
+
+/// Seconds as people say them.
+fn duration(secs: i64) -> String {
+    let units = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let fit = units
+        .into_iter()
+        .find(|(unit, _)| secs >= *unit && secs % unit == 0);
+    fit.map_or_else(
+        || format!("{secs} s"),
+        |(unit, name)| format!("{} {name}", secs / unit),
+    )
+}
+
+/// What keeps a rotation, in words.
+pub(super) fn hold(hold: &Hold) -> String {
+    match hold {
+        Hold::SecondKey(key) => {
+            format!("the user has a second key that this rotation did not make: {key}")
+        }
+        Hold::OldKeyGone(key) if key.0 == "?" => "the user has no access key to replace".to_owned(),
+        Hold::OldKeyGone(key) => format!("the key to replace is not there, or not active: {key}"),
+        Hold::NewKeyGone(key) => format!("the new key is not there, or not active: {key}"),
+        Hold::Activated(key) => format!("somebody activated a key that should rest: {key}"),
+        Hold::AnotherUser(found) => format!(
+            "the user was deleted and made again, so this is somebody else's name now: {found}"
+        ),
+        Hold::NotVerified(why) => format!("the new key was not verified: {why}"),
+        Hold::StillUsed(why) => format!("the old key is still needed by somebody: {why}"),
+        Hold::Sink(why) => format!("a place cannot be written or read: {why}"),
+        Hold::Refused(why) => format!("the service refuses what the rotation needs: {why}"),
+        Hold::Marked(by) => format!("another rotation has marked the user: {by}"),
+        Hold::NotOurs(key) => {
+            format!("{key} may be the lost key, but somebody uses it, so it is not")
+        }
+        Hold::Asked(why) => format!("held: {why}"),
+    }
+}
+
+/// What a rotation needs to be allowed, for pasting.
+pub(super) fn needed_policy(account: &str, user: &str) -> String {
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "RotateKeys",
+                "Effect": "Allow",
+                "Action": [
+                    "iam:GetUser", "iam:TagUser", "iam:UntagUser", "iam:ListAccessKeys",
+                    "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
+                ],
+                "Resource": format!("arn:aws:iam::{account}:user/{user}"),
+            },
+            {
+                "Sid": "SeeTheirUse",
+                "Effect": "Allow",
+                "Action": ["iam:GetAccessKeyLastUsed", "keywright:ListAccessKeyAttempts"],
+                "Resource": "*",
+            },
+        ],
+    });
+    serde_json::to_string_pretty(&policy).unwrap_or_default()
+}
+
+fn state(rotation: &Rotation) -> String {
+    if let Some(held) = &rotation.held {
+        return format!("HELD: {}", hold(held));
+    }
+    let troubled = rotation.deliveries.iter();
+    let troubled = troubled.filter_map(|d| Some(format!("{}: {}", d.sink, d.trouble.as_ref()?)));
+    let troubled: Vec<_> = troubled.collect();
+    if !troubled.is_empty() {
+        return troubled.join("; ");
+    }
+    let due = |secs| rotation.since.plus_secs(secs).iso8601();
+    match rotation.phase {
+        Phase::Observing => format!(
+            "the old key must stay unused until {}",
+            due(rotation.rules.observe_secs)
+        ),
+        Phase::Dwelling => format!("deleted after {}", due(rotation.rules.dwell_secs)),
+        Phase::Done => "the new key has replaced the old one".to_owned(),
+        Phase::RolledBack => {
+            let why = rotation.why_back.as_deref().unwrap_or("asked for");
+            format!("everything is as it was: {why}")
+        }
+        _ => "goes on with: keywright rotate resume".to_owned(),
+    }
+}
+
+fn to_json(rotation: &Rotation) -> Value {
+    let deliveries = rotation.deliveries.iter().map(|delivery| {
+        json!({
+            "Sink": delivery.sink,
+            "Stage": format!("{:?}", delivery.stage),
+            "Failures": delivery.failures,
+            "Trouble": delivery.trouble,
+        })
+    });
+    json!({
+        "RotationId": rotation.id.0,
+        "Account": rotation.account,
+        "UserName": rotation.user,
+        "UserId": rotation.user_id,
+        "Phase": format!("{:?}", rotation.phase),
+        "Since": rotation.since.iso8601(),
+        "OldAccessKeyId": rotation.old.0,
+        "NewAccessKeyId": rotation.new.as_ref().map(|key| &key.0),
+        "Held": rotation.held.as_ref().map(hold),
+        "State": state(rotation),
+        "Deliveries": deliveries.collect::<Vec<_>>(),
+        "ObserveSeconds": rotation.rules.observe_secs,
+        "DwellSeconds": rotation.rules.dwell_secs,
+    })
+}
+
+fn print_json(value: &Value) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Rotations as they are in the journal.
+pub(super) fn status(rotations: &[Rotation], json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&Value::Array(rotations.iter().map(to_json).collect()));
+    }
+    if rotations.is_empty() {
+        writeln!(io::stderr(), "no rotation is open")?;
+    }
+    let mut out = io::stdout().lock();
+    for rotation in rotations {
+        one(&mut out, rotation, &state(rotation))?;
+    }
+    Ok(())
+}
+
+fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io::Result<()> {
+    let new = rotation
+        .new
+        .as_ref()
+        .map_or("(not yet)", |key| key.0.as_str());
+    writeln!(
+        out,
+        "{}  {} in {}: {:?} since {}\n  {} -> {new}\n  {}",
+        rotation.id,
+        rotation.user,
+        rotation.account,
+        rotation.phase,
+        rotation.since.iso8601(),
+        rotation.old,
+        printable(state)
+    )?;
+    for delivery in &rotation.deliveries {
+        writeln!(out, "  {}: {:?}", printable(&delivery.sink), delivery.stage)?;
+    }
+    Ok(())
+}
+
+/// Where each rotation rests now.
+pub(super) fn rests(
+    rests: &[(Rotation, Result<Rest, DriveError>)],
+    json: bool,
+) -> anyhow::Result<()> {
+    if json {
+        let all = rests.iter().map(|(rotation, rest)| {
+            let (outcome, why, until) = outcome(rest);
+            json!({
+                "Rotation": to_json(rotation),
+                "Outcome": outcome,
+                "Why": why,
+                "Until": until.map(Timestamp::iso8601),
+            })
+        });
+        return print_json(&Value::Array(all.collect()));
+    }
+    let mut out = io::stdout().lock();
+    for (rotation, rest) in rests {
+        let (_, why, until) = outcome(rest);
+        let state = match (rest, until) {
+            (Ok(Rest::Over(_)), _) => state(rotation),
+            (Ok(Rest::Held(_)), _) => format!(
+                "HELD: {why}\n  go on with: keywright rotate release {}",
+                rotation.user
+            ),
+            (_, Some(until)) => format!(
+                "waits until {} for {why}\n  then go on with: keywright rotate resume",
+                until.iso8601()
+            ),
+            _ => format!("stopped: {why}\n  go on with: keywright rotate resume"),
+        };
+        let mut lines = state.lines();
+        one(&mut out, rotation, lines.next().unwrap_or_default())?;
+        for line in lines {
+            writeln!(out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+fn outcome(rest: &Result<Rest, DriveError>) -> (&'static str, String, Option<Timestamp>) {
+    match rest {
+        Ok(Rest::Over(phase)) => ("over", format!("{phase:?}"), None),
+        Ok(Rest::Held(held)) => ("held", hold(held), None),
+        Ok(Rest::Wait { until, why }) => ("waiting", why.clone(), Some(*until)),
+        Err(error) => ("failed", error.to_string(), None),
+    }
+}
+
+/// What happened, a line each.
+pub(super) fn history(events: &[Event], json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&serde_json::to_value(events)?);
+    }
+    let mut out = io::stdout().lock();
+    for event in events {
+        let at = Timestamp::from_millis(event.at).iso8601();
+        let text = printable(&event.text);
+        writeln!(out, "{at}  {}  {:<13} {text}", event.rotation, event.phase)?;
+    }
+    Ok(())
+}
+
+/// The end of the history's chain.
+pub(super) fn head(head: &Head, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&serde_json::to_value(head)?);
+    }
+    let Head { events, hash } = head;
+    writeln!(
+        io::stdout(),
+        "{events} events, unchanged; the last hash is {hash}"
+    )?;
+    Ok(())
+}
+
+/// Steps as they are done: a line each, and on a terminal a moving one below them.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(super) fn new(terminal: bool) -> Self {
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar
+        });
+        Self { bar }
+    }
+
+    pub(super) fn say(&self, rotation: &Rotation, what: &str) {
+        let line = format!("{}: {}", rotation.user, printable(what));
+        match &self.bar {
+            Some(bar) => {
+                bar.println(line);
+                bar.set_message(format!("{}: {:?}", rotation.user, rotation.phase));
+            }
+            None => {
+                // Talk that nobody reads any more is no reason to stop.
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
+    }
+
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,303 @@
+"""`keywright rotate`: the story's steps 5 to 8 as one command, and what it does when things go wrong.
+
+A consumer is a program that reads the credentials file whenever it needs a key, as every SDK does.
+"""
+
+import configparser
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import botocore.exceptions
+import pytest
+
+from harness.clients import client, key_of
+from harness.keywright import SECONDS, Keywright
+from harness.server import Credentials
+
+SECRET = re.compile(r"[A-Za-z0-9/+=]{40}")
+QUICK = ("--observe", "1s", "--dwell", "1s", "--wait")
+NO_DWELL = ("--observe", "5s", "--dwell", "0s", "--wait")
+HEAD = "# mine, do not touch\n[other]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\n"
+
+
+class Consumer:
+    """A user whose key lies in a credentials file, and the command that rotates it."""
+
+    def __init__(self, server, home, name, old):
+        self.server, self.name, self.old = server, name, old
+        self.keywright = Keywright(home, server.endpoint, server.root)
+        self.file = home / "credentials"
+        self.file.write_text(
+            f"{HEAD}[default]\naws_access_key_id = {old.access_key}\n"
+            f"aws_secret_access_key = {old.secret_key} \nregion = ap-south-1\n"
+        )
+        self.file.chmod(0o600)
+        self.sink = f"aws-profile:default@{self.file}"
+        self.said = []
+
+    def key(self) -> Credentials:
+        """The key that a program would find now."""
+        file = configparser.ConfigParser()
+        assert file.read(self.file)
+        profile = file["default"]
+        return Credentials(profile["aws_access_key_id"], profile["aws_secret_access_key"])
+
+    def works(self) -> str:
+        """Uses the key that is in the file; gives its id."""
+        key = self.key()
+        sts = client("sts", self.server.endpoint, key)
+        assert sts.get_caller_identity()["Arn"].endswith(f"/{self.name}")
+        return key.access_key
+
+    def rotate(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Runs `keywright rotate …`."""
+        done = self.keywright.run("rotate", *arguments)
+        self.said += [done.stdout, done.stderr]
+        return done
+
+    def begin(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Runs `keywright rotate USER --deliver FILE …`."""
+        return self.rotate(self.name, "--deliver", self.sink, *arguments)
+
+    def status(self) -> dict:
+        """What the journal says of the newest rotation."""
+        done = self.rotate("status", self.name, "--json")
+        return json.loads(done.stdout)[-1]
+
+    def check_silence(self):
+        """No secret is in anything that was said."""
+        secrets = {self.old.secret_key, self.key().secret_key, self.server.root.secret_key}
+        for said in self.said:
+            assert not secrets & set(SECRET.findall(said)), said
+            assert not any(secret in said for secret in secrets)
+
+
+@pytest.fixture
+def consumer(server, new_user, tmp_path, name):
+    """A user with a key, a file that holds it, and a journal of their own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    made = Consumer(server, home, name, new_user("AmazonS3FullAccess"))
+    yield made
+    made.check_silence()
+
+
+def keys(root, name) -> dict:
+    """The status of each key of a user."""
+    listed = root.iam.list_access_keys(UserName=name)["AccessKeyMetadata"]
+    return {key["AccessKeyId"]: key["Status"] for key in listed}
+
+
+def test_the_story_in_one_command(root, consumer, name):
+    consumer.works()
+    planned = consumer.begin("--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert f"replace {consumer.old.access_key} of {name}" in planned.stderr
+    assert list(keys(root, name)) == [consumer.old.access_key]
+
+    done = consumer.begin(*QUICK)
+    assert done.returncode == 0, done.stderr
+    new = consumer.works()
+    assert keys(root, name) == {new: "Active"} and new != consumer.old.access_key
+    assert consumer.file.read_text().startswith(HEAD)
+    assert consumer.file.read_text().endswith("region = ap-south-1\n")
+    assert consumer.file.stat().st_mode & 0o777 == 0o600
+    status = consumer.status()
+    assert (status["Phase"], status["NewAccessKeyId"]) == ("Done", new)
+    history = consumer.rotate("history", name)
+    assert "the new key" in history.stdout or "Done" in history.stdout
+    assert consumer.rotate("history", "--check").returncode == 0
+    tags = root.iam.list_user_tags(UserName=name)["Tags"]
+    assert tags == []
+
+
+def test_grace_and_resume(root, consumer, name):
+    started = consumer.begin("--observe", "24h")
+    assert started.returncode == 0, started.stderr
+    assert "waits until" in started.stdout and "rotate resume" in started.stdout
+    new = consumer.works()
+    assert keys(root, name) == {consumer.old.access_key: "Active", new: "Active"}
+    again = consumer.begin()
+    assert again.returncode == 0 and "waits until" in again.stdout, again.stderr
+    assert keys(root, name) == {consumer.old.access_key: "Active", new: "Active"}
+    elsewhere = consumer.rotate(name, "--deliver", "dotenv:other.env")
+    assert elsewhere.returncode == 1 and "is open and replaces" in elsewhere.stderr
+
+    held = consumer.rotate("hold", name, "--why", "a freeze")
+    assert held.returncode == 0, held.stderr
+    assert "a freeze" in consumer.rotate("resume").stdout
+    assert consumer.rotate("status").returncode == 1
+    assert consumer.rotate("release", name).returncode == 0
+    assert consumer.status()["Held"] is None
+
+
+@pytest.mark.parametrize("phase", ["Observing", "Dwelling"])
+def test_roll_back(root, consumer, name, phase):
+    before = consumer.file.read_bytes()
+    observe = "24h" if phase == "Observing" else "0s"
+    started = consumer.begin("--observe", observe, "--dwell", "24h")
+    assert started.returncode == 0, started.stderr
+    assert consumer.status()["Phase"] == phase
+    assert consumer.works() != consumer.old.access_key
+    back = consumer.rotate("rollback", name, "--why", "the report job broke")
+    assert back.returncode == 0, back.stderr
+    assert consumer.file.read_bytes() == before
+    assert consumer.works() == consumer.old.access_key
+    assert keys(root, name)[consumer.old.access_key] == "Active"
+
+
+def test_a_key_that_is_still_used_is_not_deactivated(root, consumer, name):
+    started = consumer.begin("--observe", "2s", "--dwell", "1s")
+    assert started.returncode == 0, started.stderr
+    # An unknown program goes on with the old key while the command waits.
+    command = [os.environ["KEYWRIGHT_BINARY"], "rotate", "resume", "--wait"]
+    if consumer.status()["Phase"] == "Observing":
+        sts = client("sts", consumer.server.endpoint, consumer.old)
+        with subprocess.Popen(
+            command,
+            cwd=consumer.keywright.home,
+            env=consumer.keywright.environment,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        ) as waiting:
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                sts.get_caller_identity()
+            assert keys(root, name)[consumer.old.access_key] == "Active"
+            waiting.communicate(timeout=SECONDS)
+            assert waiting.returncode == 0
+    assert list(keys(root, name)) == [consumer.works()]
+
+
+def killed_after(words: int | None, consumer: Consumer) -> int:
+    """Starts a rotation and kills it -9 after it said so many steps; gives how many it said."""
+    command = [os.environ["KEYWRIGHT_BINARY"], "rotate", consumer.name, "--deliver", consumer.sink]
+    said = 0
+    with subprocess.Popen(
+        [*command, *NO_DWELL],
+        cwd=consumer.keywright.home,
+        env=consumer.keywright.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as rotating:
+        for line in rotating.stderr:
+            consumer.works()
+            said += line.startswith(f"{consumer.name}: ")
+            if said == words:
+                rotating.send_signal(signal.SIGKILL)
+                break
+    return said
+
+
+def test_killed_at_every_boundary(root, server, new_user, tmp_path, name):
+    """kill -9 after the nth step, for every n; then running it again ends well."""
+
+    def consumer(number: int) -> Consumer:
+        home = tmp_path / str(number)
+        home.mkdir()
+        key = new_user("AmazonS3FullAccess", suffix=f"-{number}")
+        return Consumer(server, home, f"{name}-{number}", key)
+
+    def kill_and_resume(consumer: Consumer, words: int):
+        assert killed_after(words, consumer) == words
+        consumer.works()
+        resumed = consumer.begin(*NO_DWELL)
+        assert resumed.returncode == 0, (words, resumed.stderr)
+        consumer.check_silence()
+
+    steps = killed_after(None, consumer(0))
+    assert steps > 10, "it says each of its steps"
+    consumers = [consumer(number) for number in range(1, steps + 1)]
+    with ThreadPoolExecutor(8) as several:
+        list(several.map(kill_and_resume, consumers, range(1, steps + 1)))
+    for each in consumers:
+        assert keys(root, each.name) == {each.works(): "Active"}
+        assert each.key().access_key != each.old.access_key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["nobody", "--deliver", "dotenv:x.env"], 1, "nobody"),
+        (["USER"], 1, "nobody would get the new key"),
+        (["USER", "--deliver", "what:x"], 1, "what"),
+        (["USER", "--deliver", "dotenv:x.env", "--observe", "soon"], 2, "24h"),
+        (["USER", "--deliver", "dotenv:x.env", "--key", "AKIAIOSFODNN7EXAMPLE"], 1, "not there"),
+        (["resume", "nobody"], 1, "no open rotation"),
+        (["rollback", "nobody"], 1, "no open rotation"),
+    ],
+)
+def test_bad_input(root, consumer, name, arguments, code, says):
+    done = consumer.rotate(*[name if word == "USER" else word for word in arguments])
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert says in done.stderr and "panicked" not in done.stderr, done.stderr
+    assert list(keys(root, name)) == [consumer.old.access_key]
+
+
+def test_two_keys_are_a_persons_business(root, consumer, name):
+    second = key_of(root.iam.create_access_key(UserName=name))
+    done = consumer.begin()
+    assert done.returncode == 1, done.stderr
+    named = consumer.begin("--key", consumer.old.access_key)
+    assert named.returncode == 1 and second.access_key in named.stderr
+    assert "nothing was changed" in named.stderr
+    assert len(keys(root, name)) == 2 and consumer.works() == consumer.old.access_key
+
+
+def test_a_missing_permission_is_named_with_a_policy_to_paste(consumer, name):
+    consumer.keywright.environment["AWS_ACCESS_KEY_ID"] = consumer.old.access_key
+    consumer.keywright.environment["AWS_SECRET_ACCESS_KEY"] = consumer.old.secret_key
+    done = consumer.begin()
+    assert done.returncode == 1
+    assert "not authorized to perform: iam:GetUser" in done.stderr, done.stderr
+    policy = json.loads(done.stderr[done.stderr.index("{") :])
+    assert "iam:CreateAccessKey" in policy["Statement"][0]["Action"]
+
+
+def test_an_endpoint_that_is_not_there(consumer):
+    consumer.keywright.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+    done = consumer.begin()
+    assert done.returncode == 1
+    assert "cannot reach http://127.0.0.1:9" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[default\naws_access_key_id = x\n",
+        "[default]\naws_access_key_id = x\n[default]\naws_access_key_id = y\n",
+        "[default]\naws_access_key_id = x\naws_secret_access_key = y\naws_session_token = z\n",
+    ],
+)
+def test_a_file_that_cannot_be_understood_is_left_alone(root, consumer, name, text):
+    good = consumer.file.read_bytes()
+    consumer.file.write_text(text)
+    done = consumer.begin()
+    assert done.returncode == 1, done.stdout
+    assert consumer.file.read_text() == text
+    assert keys(root, name)[consumer.old.access_key] == "Active"
+    consumer.rotate("rollback", name)
+    consumer.file.write_bytes(good)
+    consumer.works()
+
+
+def test_a_rotator_that_rotates_itself(server, root, new_user, tmp_path, name):
+    old = new_user("AdministratorAccess")
+    home = tmp_path / "home"
+    home.mkdir()
+    consumer = Consumer(server, home, name, old)
+    environment = consumer.keywright.environment
+    del environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    environment["AWS_SHARED_CREDENTIALS_FILE"] = str(consumer.file)
+    done = consumer.begin(*QUICK)
+    assert done.returncode == 0, done.stderr
+    assert keys(root, name) == {consumer.works(): "Active"}
+    with pytest.raises(botocore.exceptions.ClientError):
+        client("sts", server.endpoint, old).get_caller_identity()
