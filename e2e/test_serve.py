@@ -1,5 +1,6 @@
 """How `keywright serve` is told what to do, and what it does not do without being told."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import subprocess
 import boto3
 import pytest
 import trustme
+from botocore.exceptions import ClientError
 
 from harness.server import Server
 
@@ -35,15 +37,33 @@ def test_tls(tmp_path):
     tls = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     with Server(tmp_path / "data", tmp_path / "log", *tls) as server:
         assert server.endpoint.startswith("https://")
-        sts = boto3.client(
-            "sts",
-            endpoint_url=server.endpoint,
-            region_name="us-east-1",
-            verify=str(tmp_path / "ca.pem"),
-            aws_access_key_id=server.root.access_key,
-            aws_secret_access_key=server.root.secret_key,
-        )
+        options = {
+            "endpoint_url": server.endpoint,
+            "region_name": "us-east-1",
+            "verify": str(tmp_path / "ca.pem"),
+            "aws_access_key_id": server.root.access_key,
+            "aws_secret_access_key": server.root.secret_key,
+        }
+        sts = boto3.client("sts", **options)
         assert sts.get_caller_identity()["Account"] == server.account
+        s3 = boto3.client("s3", **options)
+        s3.create_bucket(Bucket="encrypted")
+        # A policy can ask for the version: 1.2 or 1.3 here.
+        for limit, refused in (("1.2", False), ("1.4", True)):
+            statement = {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:ListBucket",
+                "Resource": "arn:aws:s3:::encrypted",
+                "Condition": {"NumericLessThan": {"s3:TlsVersion": limit}},
+            }
+            policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+            s3.put_bucket_policy(Bucket="encrypted", Policy=policy)
+            try:
+                s3.list_objects_v2(Bucket="encrypted")
+                assert not refused, limit
+            except ClientError as error:
+                assert refused and error.response["Error"]["Code"] == "AccessDenied", limit
 
 
 def test_an_account_id_can_be_chosen(tmp_path):

@@ -177,3 +177,6 @@ fn tag_value<'a>(tags: &'a [Tag], key: &str) -> Values<'a> {
     let tag = tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key));
     optional(tag.map(|tag| tag.value.as_str()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,6 +168,7 @@ impl Server {
         let peer = Peer {
             address: from.ip().to_canonical(),
             secure: self.tls.is_some(),
+            tls_version: None,
         };
         match self.tls.clone() {
             None => {
@@ -177,13 +178,29 @@ impl Server {
                 tokio::spawn(async move {
                     let handshake = Duration::from_secs(HEAD_SECS);
                     match tokio::time::timeout(handshake, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => serve(stream, pipeline, peer, watcher).await,
+                        Ok(Ok(stream)) => {
+                            let tls_version = tls_version(stream.get_ref().1);
+                            let peer = Peer {
+                                tls_version,
+                                ..peer
+                            };
+                            serve(stream, pipeline, peer, watcher).await;
+                        }
                         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                         Err(_) => tracing::debug!("a TLS handshake took too long"),
                     }
                 });
             }
         }
+    }
+}
+
+/// The version of a connection, as policies write it.
+fn tls_version(connection: &rustls::ServerConnection) -> Option<&'static str> {
+    match connection.protocol_version()? {
+        rustls::ProtocolVersion::TLSv1_3 => Some("1.3"),
+        rustls::ProtocolVersion::TLSv1_2 => Some("1.2"),
+        _ => None,
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Peer {
     pub address: IpAddr,
     /// Whether it speaks TLS.
     pub secure: bool,
+    /// The version of TLS as `s3:TlsVersion` has it, for example `1.3`.
+    pub tls_version: Option<&'static str>,
 }
 
 /// The region that an unknown one is compared with.

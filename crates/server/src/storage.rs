@@ -49,9 +49,11 @@ struct Decider {
     noted: Arc<Noted>,
 }
 
-/// The first refusal of a request: what is remembered of it once its answer is known to be one.
+/// What a request's decisions share: its id and connection, and its first refusal, which is
+/// remembered once the answer is known to be one.
 struct Noted {
     request_id: String,
+    tls_version: Option<&'static str>,
     denial: OnceLock<DeniedRequest>,
 }
 
@@ -72,6 +74,7 @@ pub(crate) async fn answer(
     let posted = parts.method == http::Method::POST;
     let noted = Arc::new(Noted {
         request_id: ids.request_id.clone(),
+        tls_version: peer.tls_version,
         denial: OnceLock::new(),
     });
     let answer = match admit(pipeline, (parts, body), peer, &noted) {
@@ -290,6 +293,9 @@ impl keywright_policy::Context for Conditions<'_> {
             let owner = self.resource.owner.map(|owner| owner.to_string());
             return owner.map_or(Values::Absent, |owner| Values::One(owner.into()));
         }
+        if key == "s3:tlsversion" {
+            return Values::optional(self.decider.noted.tls_version);
+        }
         if key.starts_with("s3:") {
             let signature = self.decider.signature.as_ref();
             return signature.map_or(Values::Absent, |signature| signature.key(key));
@@ -303,7 +309,9 @@ impl Conditions<'_> {
     /// The keys of S3 that may have a value.
     fn names(&self) -> Vec<String> {
         let own = self.s3.keys.iter().map(|(name, _)| name.clone());
-        own.chain(Signature::KEYS.map(str::to_owned)).collect()
+        let signature = Signature::KEYS.map(str::to_owned);
+        let tls = "s3:tlsversion".to_owned();
+        own.chain(signature).chain([tls]).collect()
     }
 }
 

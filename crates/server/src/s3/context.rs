@@ -27,7 +27,7 @@ const QUERY: [(&str, &str); 3] = [
 ];
 
 /// Condition keys that are headers.
-const HEADERS: [(&str, &str); 13] = [
+const HEADERS: [(&str, &str); 14] = [
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
     ("x-amz-grant-read", "s3:x-amz-grant-read"),
@@ -42,6 +42,10 @@ const HEADERS: [(&str, &str); 13] = [
     ),
     ("x-amz-storage-class", "s3:x-amz-storage-class"),
     ("x-amz-object-ownership", "s3:x-amz-object-ownership"),
+    (
+        "x-amz-website-redirect-location",
+        "s3:x-amz-website-redirect-location",
+    ),
     ("if-match", "s3:if-match"),
     ("if-none-match", "s3:if-none-match"),
 ];
@@ -52,6 +56,15 @@ impl Seen {
             .iter()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether what is authorized as PutObject makes an object, or only prepares one.
+    fn creates_object(&self) -> Option<&'static str> {
+        match self.operation.as_str() {
+            "PutObject" | "CopyObject" | "CompleteMultipartUpload" => Some("true"),
+            "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" => Some("false"),
+            _ => None,
+        }
     }
 
     /// The condition keys that do not depend on what is stored.
@@ -65,6 +78,7 @@ impl Seen {
         for (name, key) in HEADERS {
             context.add(key, text(&self.headers, name));
         }
+        context.add("s3:ObjectCreationOperation", self.creates_object());
         context.add("s3:versionid", self.parameter("versionId"));
         if let Some(bucket) = bucket {
             context.add("s3:ResourceAccount", Some(&bucket.owner.to_string()));

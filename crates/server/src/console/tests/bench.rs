@@ -126,6 +126,7 @@ impl Bench {
         let peer = Peer {
             address: ask.from.parse().unwrap(),
             secure: ask.secure,
+            tls_version: None,
         };
         let (method, uri) = ask.line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method).uri(uri);
@@ -214,6 +215,7 @@ impl Bench {
             peer: Peer {
                 address: "192.0.2.8".parse().unwrap(),
                 secure: false,
+                tls_version: None,
             },
             request_id: "11111111-2222-4333-8444-555555555555",
         };

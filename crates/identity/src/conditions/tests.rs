@@ -1,0 +1,189 @@
+//! Every condition key of the tables: filled in from a real request, or listed as one that no
+//! request here can have.
+
+use std::collections::BTreeSet;
+
+use keywright_policy::Catalogue;
+
+use crate::testing::{ACCOUNT, Bench, Keys};
+
+const DIFFERENCES: &str = include_str!("../../../../docs/differences.md");
+
+/// Global keys, as AWS lists them; the tables of actions do not.
+const GLOBAL: &str = "CurrentTime EpochTime SecureTransport SourceIp UserAgent Referer \
+    RequestedRegion PrincipalArn PrincipalAccount PrincipalType PrincipalTag PrincipalOrgID \
+    PrincipalOrgPaths PrincipalIsAWSService PrincipalServiceName PrincipalServiceNamesList userid \
+    username TokenIssueTime MultiFactorAuthPresent MultiFactorAuthAge SourceIdentity \
+    FederatedProvider AssumedRoot ChatbotSourceArn Ec2InstanceSourceVpc \
+    Ec2InstanceSourcePrivateIPv4 ViaAWSService CalledVia CalledViaFirst CalledViaLast SourceArn \
+    SourceAccount SourceOrgID SourceOrgPaths SourceVpc SourceVpcArn SourceVpce VpceAccount \
+    VpceOrgID VpceOrgPaths VpcSourceIp ResourceAccount ResourceOrgID ResourceOrgPaths ResourceTag \
+    RequestTag TagKeys SignInSessionArn IsMcpServiceAction";
+
+/// Key, value, and the request that has it.
+#[expect(clippy::too_many_lines, reason = "one row a key")]
+fn rows() -> Vec<(&'static str, String, String)> {
+    let tag = "Tags.member.1.Key=team&Tags.member.1.Value=ops";
+    let list = "Action=ListUsers".to_owned();
+    let bob = "UserName=bob";
+    let bound = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    let row = |key, value: &str, form: &str| (key, value.to_owned(), form.to_owned());
+    let mut rows: Vec<_> = [
+        ("aws:CurrentTime", "2026-11-24T*"),
+        ("aws:EpochTime", "17955*"),
+        ("aws:SecureTransport", "false"),
+        ("aws:SourceIp", "192.0.2.7"),
+        ("aws:UserAgent", "aws-cli/1.45"),
+        ("aws:Referer", "https://there.example/"),
+        ("aws:RequestedRegion", "us-east-1"),
+        ("aws:PrincipalArn", "arn:aws:iam::123456789012:user/bob"),
+        ("aws:PrincipalAccount", ACCOUNT),
+        ("aws:PrincipalType", "User"),
+        ("aws:PrincipalTag/team", "red"),
+        ("aws:PrincipalIsAWSService", "false"),
+        ("aws:ViaAWSService", "false"),
+        ("aws:userid", "AIDA*"),
+        ("aws:username", "bob"),
+        ("aws:ResourceAccount", ACCOUNT),
+    ]
+    .map(|(key, value)| row(key, value, &list))
+    .into();
+    let boundary = format!("PermissionsBoundary={bound}");
+    rows.extend([
+        row(
+            "aws:RequestTag/team",
+            "ops",
+            &format!("Action=TagUser&{bob}&{tag}"),
+        ),
+        row(
+            "aws:RequestTag/team",
+            "ops",
+            &format!("Action=CreateUser&UserName=new&{tag}"),
+        ),
+        row(
+            "aws:TagKeys",
+            "team",
+            &format!("Action=TagUser&{bob}&{tag}"),
+        ),
+        row(
+            "aws:TagKeys",
+            "team",
+            &format!("Action=UntagUser&{bob}&TagKeys.member.1=team"),
+        ),
+        row(
+            "aws:ResourceTag/team",
+            "red",
+            &format!("Action=GetUser&{bob}"),
+        ),
+        row(
+            "iam:ResourceTag/team",
+            "red",
+            &format!("Action=GetUser&{bob}"),
+        ),
+        row(
+            "iam:PolicyARN",
+            bound,
+            &format!("Action=AttachUserPolicy&{bob}&PolicyArn={bound}"),
+        ),
+        row(
+            "iam:PermissionsBoundary",
+            bound,
+            &format!("Action=CreateUser&UserName=new&{boundary}"),
+        ),
+        row(
+            "iam:PermissionsBoundary",
+            bound,
+            &format!("Action=PutUserPermissionsBoundary&{bob}&{boundary}"),
+        ),
+    ]);
+    rows
+}
+
+fn bench() -> (Bench, Keys) {
+    let bench = Bench::new();
+    let keys = bench.user("bob", &[]);
+    let tag = "Tags.member.1.Key=Team&Tags.member.1.Value=red";
+    bench
+        .root(&format!("Action=TagUser&UserName=bob&{tag}"))
+        .ok();
+    (bench, keys)
+}
+
+/// Allows bob everything under one condition.
+fn only_if(bench: &Bench, key: &str, value: &str) {
+    let operator = match key {
+        "aws:TagKeys" => "ForAnyValue:StringLike",
+        _ => "StringLike",
+    };
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{"{operator}":{{"{key}":"{value}"}}}}}}}}"#
+    );
+    let put = format!("Action=PutUserPolicy&UserName=bob&PolicyName=p&PolicyDocument={policy}");
+    bench.root(&put).ok();
+}
+
+#[test]
+fn keys_come_from_the_request() {
+    for (key, value, form) in rows() {
+        let (bench, keys) = bench();
+        let ask = || {
+            let answer = bench.call_with(&keys, &form, |facts| {
+                facts.referer = Some("https://there.example/".to_owned());
+            });
+            answer.code() != Some("AccessDenied")
+        };
+        only_if(&bench, key, &format!("{value}-not"));
+        assert!(!ask(), "{key} is not {value}-not");
+        only_if(&bench, key, &value);
+        assert!(ask(), "{key} is {value}: {form}");
+    }
+}
+
+#[test]
+fn keys_of_temporary_credentials() {
+    let (bench, keys) = bench();
+    let answer = bench.call(&keys, "Action=GetSessionToken");
+    let session = Keys {
+        id: answer.value("AccessKeyId"),
+        secret: keywright_base::Secret::new(answer.value("SecretAccessKey")),
+        token: Some(keywright_base::Secret::new(answer.value("SessionToken"))),
+    };
+    for (key, value) in [
+        ("aws:TokenIssueTime", "2026-11-24T*"),
+        ("aws:MultiFactorAuthPresent", "false"),
+    ] {
+        only_if(&bench, key, value);
+        let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
+        assert!(may(&session), "{key}");
+        assert!(!may(&keys), "{key} is absent for a long-term key");
+    }
+}
+
+#[test]
+fn every_key_of_the_tables_is_filled_or_listed() {
+    let stem = |key: &str| key.split(['/', '$', '<']).next().unwrap().to_lowercase();
+    let mut filled: BTreeSet<String> = rows().iter().map(|(key, ..)| stem(key)).collect();
+    filled.extend(["aws:tokenissuetime", "aws:multifactorauthpresent"].map(str::to_owned));
+    let (_, absent) = DIFFERENCES
+        .split_once("## Condition keys that no request")
+        .unwrap();
+    let absent = absent.split("\n## ").next().unwrap();
+    let absent = absent.split('`').skip(1).step_by(2).map(stem);
+    let absent: BTreeSet<String> = absent.collect();
+    let tables = Catalogue::built_in().condition_keys().iter();
+    let iam = tables
+        .filter(|key| key.service == "iam")
+        .map(|key| stem(key.name));
+    let global = GLOBAL
+        .split_whitespace()
+        .map(|key| stem(&format!("aws:{key}")));
+    for key in iam.chain(global) {
+        let known = (filled.contains(&key), absent.contains(&key));
+        // S3's table has keys of tags that are absent there and filled here.
+        let tags = matches!(&*key, "aws:requesttag" | "aws:resourcetag" | "aws:tagkeys");
+        assert!(
+            known.0 != known.1 || tags && known.0,
+            "{key}: filled, listed {known:?}"
+        );
+    }
+}
