@@ -66,14 +66,23 @@ def test_context_keys_with_the_cli(server, aws, new_user, name, tmp_path):
     new_user()
     aws.configure(download(server.root, tmp_path / "key.csv"))
     keys = aws(
-        "iam", "get-context-keys-for-principal-policy",
-        "--policy-source-arn", f"arn:aws:iam::{server.account}:user/{name}",
-        "--policy-input-list", OWN,
+        "iam",
+        "get-context-keys-for-principal-policy",
+        "--policy-source-arn",
+        f"arn:aws:iam::{server.account}:user/{name}",
+        "--policy-input-list",
+        OWN,
     )
     assert keys["ContextKeyNames"] == ["aws:username"]
     simulated = aws(
-        "iam", "simulate-custom-policy", "--policy-input-list", OWN,
-        "--action-names", "s3:GetObject", "--resource-arns", "arn:aws:s3:::b/x",
+        "iam",
+        "simulate-custom-policy",
+        "--policy-input-list",
+        OWN,
+        "--action-names",
+        "s3:GetObject",
+        "--resource-arns",
+        "arn:aws:s3:::b/x",
         "--context-entries",
         "ContextKeyName=aws:username,ContextKeyType=string,ContextKeyValues=x",
     )

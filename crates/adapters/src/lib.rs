@@ -9,4 +9,5 @@ pub mod driver;
 pub mod fleet;
 pub mod http;
 pub mod journal;
+pub mod notify;
 pub mod sinks;

@@ -32,6 +32,8 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     Rotate(Box<rotate::RotateArguments>),
+    /// Rotate a declared fleet again and again, until told to stop
+    Agent(rotate::AgentArguments),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys::run(&command).map(|()| true),
         Command::Policy(command) => policy::run(&command),
         Command::Rotate(arguments) => rotate::run(&arguments),
+        Command::Agent(arguments) => rotate::run_agent(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -5,6 +5,8 @@
 //! are read from the planner and the journal; nothing here touches a key or a sink.
 
 mod arguments;
+mod fleet;
+mod metrics;
 mod show;
 
 use std::{
@@ -27,11 +29,11 @@ use keywright_rotation::{
 };
 use keywright_server::{SystemClock, SystemEntropy};
 
-pub(crate) use self::arguments::RotateArguments;
 use self::arguments::{
     HistoryArguments, HoldArguments, OneArguments, ResumeArguments, RotateCommand, StartArguments,
     StatusArguments,
 };
+pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
 
 /// Rotations that one command lists at most.
 const LISTED: u32 = 10_000;
@@ -43,12 +45,11 @@ const AT_ONCE: usize = 8;
 /// # Errors
 /// With a sentence for a person, and nothing changed.
 pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
-    let journal = open_journal(arguments.journal.as_ref())?;
+    let driver = driver(arguments.journal.as_ref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let driver = Driver::new(journal, Arc::new(SystemClock));
     runtime.block_on(async {
         match (&arguments.command, &arguments.start) {
             (Some(RotateCommand::Status(arguments)), _) => status(&driver, arguments).await,
@@ -57,13 +58,30 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
             (Some(RotateCommand::Hold(arguments)), _) => hold(&driver, arguments).await,
             (Some(RotateCommand::Release(arguments)), _) => release(&driver, arguments).await,
             (Some(RotateCommand::History(arguments)), _) => history(&driver, arguments).await,
+            (Some(RotateCommand::Plan(arguments)), _) => fleet::plan(&driver, arguments).await,
+            (Some(RotateCommand::Apply(arguments)), _) => fleet::apply(&driver, arguments).await,
+            (Some(RotateCommand::Report(arguments)), _) => fleet::report(&driver, arguments).await,
             (None, start) => self::start(&driver, start).await,
         }
     })
 }
 
-/// The journal's folder: as told, or where systems keep the state of a user's programs.
-fn open_journal(told: Option<&PathBuf>) -> anyhow::Result<SqliteJournal> {
+/// Runs the agent until it is told to stop.
+///
+/// # Errors
+/// With a sentence for a person.
+pub(crate) fn run_agent(arguments: &AgentArguments) -> anyhow::Result<bool> {
+    let driver = driver(arguments.journal.as_ref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(fleet::agent(&driver, arguments))
+}
+
+/// A driver over the journal: in the folder told, or where systems keep the state of a user's
+/// programs.
+fn driver(told: Option<&PathBuf>) -> anyhow::Result<Driver> {
     let folder = match told {
         Some(folder) => folder.clone(),
         None => {
@@ -76,8 +94,9 @@ fn open_journal(told: Option<&PathBuf>) -> anyhow::Result<SqliteJournal> {
             state.join("keywright")
         }
     };
-    SqliteJournal::open(&folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
-        .with_context(|| format!("cannot open the journal in {}", folder.display()))
+    let journal = SqliteJournal::open(&folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
+        .with_context(|| format!("cannot open the journal in {}", folder.display()))?;
+    Ok(Driver::new(journal, Arc::new(SystemClock)))
 }
 
 /// Plans a rotation, shows the plan, and carries it out; or goes on with the one that is open.

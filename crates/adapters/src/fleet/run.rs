@@ -10,10 +10,10 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use keywright_base::{Entropy, Timestamp};
+use keywright_base::{Entropy, Timestamp, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
-    model::{Hold, Rotation, RotationId},
+    model::{Rotation, RotationId},
     ports::{Issuer, Journal, JournalError, KeyStatus},
 };
 
@@ -186,7 +186,8 @@ async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveE
     Ok(open)
 }
 
-/// Begins the rotation of one user, if the listing confirms what the report says.
+/// Begins the rotation of one user, if the listing confirms what the report says; otherwise the
+/// next report will tell.
 async fn begin(
     driver: &Driver,
     account: &Account,
@@ -196,7 +197,12 @@ async fn begin(
 ) -> Did {
     let begun = try_begin(driver, account, choice, due, entropy).await;
     let (rotation, outcome) = match begun {
-        Ok(id) => {
+        Ok(None) => {
+            let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
+            let why = "a new credential report: this one does not know its newest key".to_owned();
+            (None, Ok(Rest::Wait { until, why }))
+        }
+        Ok(Some(id)) => {
             let outcome = driver.drive(&id, PATIENCE_SECS, told).await;
             (Some(id), outcome)
         }
@@ -216,7 +222,7 @@ async fn try_begin(
     choice: &Choice,
     due: Due,
     entropy: &dyn Entropy,
-) -> Result<RotationId, DriveError> {
+) -> Result<Option<RotationId>, DriveError> {
     let access = driver.access(&account.access).await?;
     let number = access.identity().account.clone();
     let listing = Iam(access)
@@ -229,8 +235,7 @@ async fn try_begin(
         .find(|key| key.created.secs() == due.created.secs() && key.status == KeyStatus::Active);
     let Some(old) = confirmed.map(|key| key.id.clone()) else {
         // The report may be hours old, and somebody was faster.
-        let gone = keywright_rotation::model::KeyId(format!("created {}", due.created));
-        return Err(Stopped::Refused(Hold::OldKeyGone(gone)).into());
+        return Ok(None);
     };
     let rule = choice.rule.and_then(|number| account.rules.get(number));
     let sinks = rule.map(|rule| rule.sinks(&choice.user, &number));
@@ -248,8 +253,8 @@ async fn try_begin(
     };
     let rotation = driver.draft(&account.access, &sinks, order).await?;
     match driver.begin(&rotation).await {
-        Ok(()) => Ok(rotation.id),
-        Err(JournalError::Open(id)) => Ok(id),
+        Ok(()) => Ok(Some(rotation.id)),
+        Err(JournalError::Open(id)) => Ok(Some(id)),
         Err(error) => Err(error.into()),
     }
 }

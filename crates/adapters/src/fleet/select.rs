@@ -47,6 +47,8 @@ pub struct Due {
     pub created: Timestamp,
     /// Since when it is due.
     pub since: Timestamp,
+    /// When that was known.
+    pub report: Timestamp,
 }
 
 /// What a rule needs to know of a user beside the report.
@@ -165,7 +167,11 @@ fn by_rule(rule: &Rule, row: &CredentialRow, now: Timestamp) -> Verdict {
         .as_ref()
         .is_none_or(|window| is_open(window, now));
     if now >= since && open {
-        return Verdict::Due(Due { created, since });
+        return Verdict::Due(Due {
+            created,
+            since,
+            report: now,
+        });
     }
     Verdict::Later { at: since.max(now) }
 }

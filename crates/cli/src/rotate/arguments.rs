@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use keywright_adapters::{aws::Settings, fleet::Duration, sinks::Spec};
 use keywright_rotation::model::Rules;
 
+use super::fleet::{FleetArguments, ReportArguments};
 use crate::remote::RemoteArguments;
 
 /// Seconds that a command waits by itself; for more it is run again.
@@ -52,6 +53,12 @@ pub(super) enum RotateCommand {
     Release(OneArguments),
     /// Show what happened, or check that nobody changed it
     History(HistoryArguments),
+    /// Show who of a fleet is due, and why the others are not
+    Plan(FleetArguments),
+    /// Rotate who is due, and go on with what is open; for cron and CI
+    Apply(FleetArguments),
+    /// Hold an account's credentials against CIS's controls: unused, two active keys, too old
+    Report(ReportArguments),
 }
 
 #[derive(Debug, Args)]
@@ -238,7 +245,7 @@ pub(super) struct HistoryArguments {
 }
 
 /// A time such as `90s`, `15m`, `24h`, `7d` in seconds.
-fn seconds(text: &str) -> Result<i64, String> {
+pub(super) fn seconds(text: &str) -> Result<i64, String> {
     text.parse().map(|Duration(secs)| secs)
 }
 

@@ -183,7 +183,8 @@ fn to_json(rotation: &Rotation) -> Value {
     })
 }
 
-fn print_json(value: &Value) -> anyhow::Result<()> {
+/// Prints a document.
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, value)?;
     writeln!(out)?;
@@ -268,7 +269,10 @@ pub(super) fn rests(
     Ok(())
 }
 
-fn outcome(rest: &Result<Rest, DriveError>) -> (&'static str, String, Option<Timestamp>) {
+/// A word, a reason, and a time where there is one.
+pub(super) fn outcome(
+    rest: &Result<Rest, DriveError>,
+) -> (&'static str, String, Option<Timestamp>) {
     match rest {
         Ok(Rest::Over(phase)) => ("over", format!("{phase:?}"), None),
         Ok(Rest::Held(held)) => ("held", hold(held), None),

@@ -1,0 +1,111 @@
+//! What an agent tells Prometheus: ages of keys and phases, what is held, orphans, last success.
+
+use std::net::{SocketAddr, TcpListener};
+
+use anyhow::Context;
+use keywright_adapters::{
+    driver::{Driver, Rest},
+    fleet::{Account, Round},
+};
+use keywright_base::Clock;
+use keywright_rotation::ports::Journal;
+use keywright_server::SystemClock;
+use metrics::{describe_gauge, gauge};
+use metrics_exporter_prometheus::PrometheusBuilder;
+
+/// Serves metrics; gives the address with the port taken.
+///
+/// # Errors
+/// When the address cannot be used.
+pub(super) fn serve(address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    // Taken first: the exporter does not say which port it got.
+    let taken = TcpListener::bind(address)
+        .and_then(|listener| listener.local_addr())
+        .with_context(|| format!("cannot serve metrics at {address}"))?;
+    PrometheusBuilder::new()
+        .with_http_listener(taken)
+        .install()
+        .context("cannot serve metrics")?;
+    describe_gauge!(
+        "keywright_key_age_seconds",
+        "Age of a user's oldest active key"
+    );
+    describe_gauge!(
+        "keywright_rotation_phase_age_seconds",
+        "Time an open rotation is in its phase"
+    );
+    describe_gauge!(
+        "keywright_rotations_held",
+        "Rotations that wait for a person"
+    );
+    describe_gauge!(
+        "keywright_rotation_orphans",
+        "Keys whose secret was lost, not yet deleted"
+    );
+    describe_gauge!(
+        "keywright_last_success_timestamp_seconds",
+        "When a rotation was last over"
+    );
+    describe_gauge!(
+        "keywright_last_round_timestamp_seconds",
+        "When an account was last looked at"
+    );
+    Ok(taken)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float, and 53 bits are enough"
+)]
+const fn float(number: i64) -> f64 {
+    number as f64
+}
+
+/// Publishes what a round saw.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub(super) async fn publish(
+    driver: &Driver,
+    account: &Account,
+    round: &Round,
+) -> anyhow::Result<()> {
+    let name = account.name.clone();
+    let now = SystemClock.now();
+    for row in &round.survey.rows {
+        let active = row.keys.iter().filter(|key| key.active);
+        if let Some(oldest) = active.filter_map(|key| key.created).min() {
+            gauge!("keywright_key_age_seconds", "account" => name.clone(), "user" => row.user.clone())
+                .set(float(now.secs_since(oldest)));
+        }
+    }
+    let (mut held, mut orphans) = (0, 0);
+    for id in driver.journal().open().await? {
+        let Some(rotation) = driver.journal().rotation(&id).await? else {
+            continue;
+        };
+        if rotation.account != round.survey.account {
+            continue;
+        }
+        held += i64::from(rotation.held.is_some());
+        orphans += i64::from(rotation.orphan.is_some());
+        let phase = format!("{:?}", rotation.phase);
+        gauge!(
+            "keywright_rotation_phase_age_seconds",
+            "account" => name.clone(), "user" => rotation.user.clone(), "phase" => phase
+        )
+        .set(float(now.secs_since(rotation.since)));
+    }
+    gauge!("keywright_rotations_held", "account" => name.clone()).set(float(held));
+    gauge!("keywright_rotation_orphans", "account" => name.clone()).set(float(orphans));
+    if round
+        .did
+        .iter()
+        .any(|did| matches!(did.outcome, Ok(Rest::Over(_))))
+    {
+        gauge!("keywright_last_success_timestamp_seconds", "account" => name.clone())
+            .set(float(now.secs()));
+    }
+    gauge!("keywright_last_round_timestamp_seconds", "account" => name).set(float(now.secs()));
+    Ok(())
+}
