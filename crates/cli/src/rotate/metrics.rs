@@ -75,7 +75,8 @@ pub(super) async fn publish(
     for row in &round.survey.rows {
         let active = row.keys.iter().filter(|key| key.active);
         if let Some(oldest) = active.filter_map(|key| key.created).min() {
-            gauge!("keywright_key_age_seconds", "account" => name.clone(), "user" => row.user.clone())
+            let user = row.user.clone();
+            gauge!("keywright_key_age_seconds", "account" => name.clone(), "user" => user)
                 .set(float(now.secs_since(oldest)));
         }
     }
