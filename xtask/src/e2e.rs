@@ -2,7 +2,8 @@
 //!
 //! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
 //! clients from the public registries into `target/e2e`, once for each content of the pins, and
-//! runs pytest. Nothing is installed outside the target folder.
+//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, where it is
+//! missing and apt-get may install it.
 
 use std::{
     env, fs,
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     fs::create_dir_all(&folder)?;
     let python = python(&folder)?;
     let node = node(&folder)?;
+    let chromium = chromium()?;
     let mut pytest = Command::new(python);
     pytest
         .args(["-m", "pytest", "-q"])
@@ -42,6 +44,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .current_dir("e2e")
         .env("KEYWRIGHT_BINARY", target.join("debug/keywright"))
         .env("KEYWRIGHT_NODE_MODULES", node)
+        .env("KEYWRIGHT_CHROMIUM", chromium)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     if args.long {
         pytest.env("KEYWRIGHT_E2E_LONG", "1");
@@ -109,6 +112,25 @@ fn node(folder: &Path) -> anyhow::Result<PathBuf> {
         },
     )?;
     Ok(home.join("node_modules"))
+}
+
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// Debian's Chromium; installs it if it may.
+fn chromium() -> anyhow::Result<&'static Path> {
+    let browser = Path::new(CHROMIUM);
+    if !browser.exists() {
+        // What it says when it fails matters less than what to do then.
+        let _ = Command::new("apt-get")
+            .args(["install", "--yes", "--quiet", "chromium"])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .status();
+    }
+    ensure!(
+        browser.exists(),
+        "{CHROMIUM} is missing; the end-to-end tests need it; on Debian: apt install chromium"
+    );
+    Ok(browser)
 }
 
 /// Installs into a folder unless it was installed from these very pins.
