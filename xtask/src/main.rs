@@ -6,6 +6,7 @@
 mod codegen;
 mod e2e;
 mod fuzz;
+mod instructions;
 mod measure;
 mod simulate;
 mod test;
@@ -31,6 +32,8 @@ enum Chore {
     E2e(e2e::Args),
     /// Fuzz what reads untrusted bytes
     Fuzz(fuzz::Args),
+    /// Count the instructions of a decision with valgrind
+    Instructions,
     /// Try rotations in the simulated world
     Simulate(simulate::Args),
     /// Check floors, heads and lengths
@@ -61,6 +64,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Codegen(args) => codegen::run(args),
         Chore::E2e(args) => e2e::run(args),
         Chore::Fuzz(args) => fuzz::run(args),
+        Chore::Instructions => instructions::run(),
         Chore::Simulate(args) => simulate::run(args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),

@@ -13,7 +13,7 @@ use keywright_base::AccountId;
 pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
 use crate::{
     context::{Context, Env},
-    index::Action,
+    index::{Action, Reach},
     policy::{Policy, Query, Verdict},
     principal::{PrincipalRef, UserId},
     reason::{Cause, Layer, Reason, Source},
@@ -28,7 +28,9 @@ pub type Level = Vec<(Source, Arc<Policy>)>;
 pub struct PolicySet {
     /// The principal's own policies, inline and attached, and those of its groups. For a session of
     /// a federated user, those of the IAM user who made it.
-    pub identity: Vec<(Source, Arc<Policy>)>,
+    identity: Vec<(Source, Arc<Policy>)>,
+    /// What those are about.
+    reach: Reach,
     /// The permissions boundary.
     pub boundary: Option<Arc<Policy>>,
     /// The policies passed when the session was made, whose union limits it. `None`: none were
@@ -43,8 +45,9 @@ pub struct PolicySet {
 
 impl PolicySet {
     /// Identity policies without boundary and session policies.
-    pub const fn new(identity: Vec<(Source, Arc<Policy>)>) -> Self {
+    pub fn new(identity: Vec<(Source, Arc<Policy>)>) -> Self {
         Self {
+            reach: Reach::of(identity.iter().map(|(_, policy)| policy.index())),
             identity,
             boundary: None,
             session: None,
@@ -86,6 +89,11 @@ impl PolicySet {
             service_control: levels,
             ..self
         }
+    }
+
+    /// The identity policies.
+    pub fn identity(&self) -> &[(Source, Arc<Policy>)] {
+        &self.identity
     }
 
     /// Whether the set stands for policies that could not be read.
@@ -203,6 +211,12 @@ impl<'a> Policies<'a> {
 
     /// Decides a request.
     pub fn decide(&self, request: &Request<'_>) -> Decision {
+        if self.concerns_nobody(request) {
+            return Decision::Deny(Reason {
+                cause: Cause::Silent(Layer::Identity),
+                cross_account: false,
+            });
+        }
         let mut room = Room::new();
         let outcome = match query(request, &mut room) {
             _ if self.principal.unreadable => Err(Cause::Unreadable),
@@ -218,6 +232,25 @@ impl<'a> Policies<'a> {
                 cross_account: request.cross_account(),
             }),
         }
+    }
+}
+
+impl Policies<'_> {
+    /// Whether there are identity policies only and none of them speaks of the action's service:
+    /// then nothing need be asked. What could not be read is left to the long way.
+    fn concerns_nobody(&self, request: &Request<'_>) -> bool {
+        let set = self.principal;
+        let others = self.resource.is_some()
+            || set.boundary.is_some()
+            || set.session.is_some()
+            || set.unreadable
+            || !(self.resource_control.is_empty() && set.service_control.is_empty());
+        !others
+            && matches!(request.principal, PrincipalRef::User { .. })
+            && !request.cross_account()
+            && set.reach.excludes(request.action)
+            && request.action.len() <= ACTION_BYTES
+            && Target::is_readable(request.resource)
     }
 }
 

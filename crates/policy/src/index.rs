@@ -7,11 +7,13 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use crate::{
     document::{Clause, Effect},
     pattern::Glob,
+    resource::cut,
 };
 
 /// The number of a statement in its policy.
@@ -28,7 +30,7 @@ pub(crate) struct Action<'a> {
 impl<'a> Action<'a> {
     /// Takes `service:name` apart; `None` when a half is missing.
     pub(crate) fn new(whole: &'a str) -> Option<Self> {
-        let (service, name) = whole.split_once(':')?;
+        let (service, name) = cut(whole)?;
         if service.is_empty() || name.is_empty() {
             return None;
         }
@@ -53,12 +55,19 @@ struct Hashed<'a> {
 }
 
 impl<'a> Hashed<'a> {
-    /// FNV-1a. Nothing depends on its quality but speed.
+    /// Of a text in lower case.
     fn new(text: &'a str) -> Self {
-        let step = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        let hash = hash(text);
         Self { hash, text }
     }
+}
+
+/// FNV-1a of the text in lower case. Nothing depends on its quality but speed.
+fn hash(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
+    };
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// The bit of a hash, from its highest bits, which the last byte has stirred too.
@@ -164,6 +173,40 @@ impl Index {
             false
         });
         found
+    }
+}
+
+/// Which services several policies are about at all, so that a request of another one can be
+/// answered without asking them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    /// Whether some statement could be about any service.
+    open: bool,
+    /// Hashes of the services' prefixes, ascending.
+    services: Arc<[u64]>,
+}
+
+impl Reach {
+    pub(crate) fn of<'a>(indexes: impl Iterator<Item = &'a Index> + Clone) -> Self {
+        let open = |index: &Index| !index.always.is_empty() || !index.others.is_empty();
+        let services = indexes.clone().flat_map(|index| &index.services);
+        let services: BTreeSet<u64> = services.map(|(word, _)| word.hash).collect();
+        Self {
+            open: indexes.clone().any(open),
+            services: services.into_iter().collect(),
+        }
+    }
+
+    /// Whether the action, in any case, is one that no policy can select. An action that has no
+    /// known form is not said to be.
+    pub(crate) fn excludes(&self, action: &str) -> bool {
+        let Some((service, name)) = cut(action) else {
+            return false;
+        };
+        !self.open
+            && !service.is_empty()
+            && !name.is_empty()
+            && self.services.binary_search(&hash(service)).is_err()
     }
 }
 

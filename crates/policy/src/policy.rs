@@ -73,6 +73,11 @@ impl Policy {
         &self.document
     }
 
+    /// Its statements by their actions.
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// What the policy says, when it stands in `layer`.
     pub(crate) fn verdict(&self, query: &Query<'_>, layer: Layer) -> Verdict {
         let mut verdict = Verdict::Grant(Grant::None);

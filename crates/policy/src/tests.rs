@@ -5,3 +5,4 @@ mod corpus;
 mod explain;
 mod lint;
 mod properties;
+mod shortcut;

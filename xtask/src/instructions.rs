@@ -1,0 +1,80 @@
+//! `cargo xtask instructions`: how many instructions a decision takes, which no busy neighbour
+//! changes.
+//!
+//! It protects nothing; it tells. The bench of the policy crate decides each request a thousand and
+//! two thousand times under valgrind's callgrind, and the difference is a thousand decisions.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, bail};
+
+/// Decisions between the two counts.
+const DECISIONS: u64 = 1000;
+
+/// Counts, and prints a table.
+///
+/// # Errors
+/// When valgrind is missing, or the bench cannot be built.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let version = Command::new("valgrind").arg("--version").output();
+    if version.is_err() {
+        bail!("valgrind is not installed; nothing is counted");
+    }
+    let bench = build()?;
+    let list = Command::new(&bench).arg("list").output()?;
+    let names = String::from_utf8(list.stdout)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "| request | instructions |\n| --- | --- |")?;
+    for name in names.lines() {
+        let count = |times: u64| collected(&bench, name, times);
+        let decisions = count(2 * DECISIONS)?.saturating_sub(count(DECISIONS)?);
+        writeln!(out, "| {name} | {} |", decisions / DECISIONS)?;
+    }
+    Ok(())
+}
+
+/// Builds the bench as the other benches are; its path.
+fn build() -> anyhow::Result<PathBuf> {
+    let words = "bench --package keywright-policy --bench instructions --no-run";
+    let done = Command::new("cargo")
+        .args(words.split(' '))
+        .args(["--quiet", "--message-format", "json"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo; is it installed?")?;
+    if !done.status.success() {
+        bail!("failed: cargo {words}");
+    }
+    let messages = String::from_utf8(done.stdout)?;
+    let messages = messages
+        .lines()
+        .map(serde_json::from_str::<serde_json::Value>);
+    let mut executables = messages.filter_map(|message| {
+        let message = message.ok()?;
+        let path = message.get("executable")?.as_str()?;
+        Some(PathBuf::from(path))
+    });
+    executables.next_back().context("cargo built no bench")
+}
+
+/// The instructions of a whole run.
+fn collected(bench: &PathBuf, name: &str, times: u64) -> anyhow::Result<u64> {
+    let done = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(bench)
+        .args([name, &times.to_string()])
+        .output()?;
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    let line = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    let count = line.and_then(|(_, count)| count.trim().parse().ok());
+    match count {
+        Some(count) if done.status.success() => Ok(count),
+        _ => bail!("valgrind failed: {said}"),
+    }
+}
