@@ -43,6 +43,9 @@ enum Chore {
     /// Measure the built server beside a bare one (docs/performance.md)
     #[command(disable_help_flag = true)]
     Load(measure::Args),
+    /// Rotate the keys of many users against the built server, and say what it takes
+    #[command(disable_help_flag = true)]
+    Fleet(measure::Args),
     /// Kill the built server under load and hold it to what it acknowledged
     #[command(disable_help_flag = true)]
     Crash(measure::Args),
@@ -69,6 +72,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),
         Chore::Load(args) => measure::run("load", args),
+        Chore::Fleet(args) => measure::run("fleet", args),
         Chore::Crash(args) => measure::run("crash", args),
     }
 }

@@ -7,7 +7,7 @@
 
 mod clients;
 mod drive;
-mod seed;
+pub(crate) mod seed;
 mod table;
 
 use std::{fs, sync::Arc, time::Duration};

@@ -1,12 +1,14 @@
-//! Drives the built server: how fast it is, and what a crash under load leaves behind.
+//! Drives the built server: how fast it is, what a crash under load leaves behind, and what the
+//! rotation of a fleet takes.
 //!
-//! A table of contents. `cargo xtask load` and `cargo xtask crash` build this and the server for
+//! A table of contents. `cargo xtask load`, `crash` and `fleet` build this and the server for
 //! release and run it; it is a package of its own so that the other chores build without the
 //! server.
 
 mod bare;
 mod client;
 mod crash;
+mod fleet;
 mod installation;
 mod load;
 mod requests;
@@ -27,6 +29,8 @@ enum Chore {
     Load(load::Args),
     /// Kill the server under load, again and again, and hold it to what it acknowledged
     Crash(crash::Args),
+    /// Rotate the keys of many users, and say what it takes
+    Fleet(fleet::Args),
     /// Answer every request with the bytes of a file
     #[command(hide = true)]
     Bare(bare::Args),
@@ -36,6 +40,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Load(args) => load::run(&args),
         Chore::Crash(args) => crash::run(&args),
+        Chore::Fleet(args) => fleet::run(&args),
         Chore::Bare(args) => bare::run(&args),
     }
 }

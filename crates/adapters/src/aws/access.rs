@@ -6,7 +6,10 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -132,6 +135,7 @@ pub struct Access {
     keywright: bool,
     identity: Identity,
     pace: Pace,
+    calls: AtomicU64,
     /// Credentials of the chain, as long as they are good.
     own: RwLock<Option<Keys>>,
     /// Signs instead of them.
@@ -184,6 +188,7 @@ impl Access {
             iam,
             sts,
             pace: Pace::new(Duration::from_millis(gap)),
+            calls: AtomicU64::new(1),
             own: RwLock::new(Some(own)),
             adopted: RwLock::new(None),
         })
@@ -216,6 +221,11 @@ impl Access {
     /// Whether Keywright answers.
     pub const fn is_keywright(&self) -> bool {
         self.keywright
+    }
+
+    /// How often it was asked so far.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Asks for something that changes nothing.
@@ -262,6 +272,7 @@ impl Access {
             Service::Iam | Service::Keywright => &self.iam,
         };
         self.pace.turn().await;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = call(&self.http, endpoint, &keys, query, &*self.clock).await;
         match &outcome {
             Ok(_) => self.pace.well().await,
@@ -274,6 +285,7 @@ impl Access {
     /// Asks one of the STS endpoints who a pair is.
     pub(crate) async fn who_is(&self, pair: &Pair, endpoint: usize) -> Result<Identity, CallError> {
         let endpoint = self.sts.get(endpoint).unwrap_or(&self.iam);
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let keys = Keys::of_pair(pair);
         let answered = call(&self.http, endpoint, &keys, &WHO, &*self.clock).await?;
         Ok(identity(&answered.answer))

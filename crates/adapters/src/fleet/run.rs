@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashSet,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures_util::{StreamExt, stream};
@@ -43,6 +46,8 @@ pub struct Survey {
     pub choices: Vec<Choice>,
     /// The report.
     pub rows: Vec<CredentialRow>,
+    /// How often the account was asked, by this process, until here.
+    pub calls: u64,
 }
 
 /// What a round did about one rotation or user.
@@ -65,6 +70,8 @@ pub struct Round {
     pub did: Vec<Did>,
     /// Whether it stopped beginning rotations after failures in a row.
     pub broke: bool,
+    /// How often the account was asked, by this process, until here.
+    pub calls: u64,
 }
 
 /// A random id, which is the rotation's idempotency token too.
@@ -88,7 +95,7 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
     }
     let failed = |error| DriveError::Access(crate::aws::AccessError::Call(error));
     let (rows, at) = credentials(&access).await.map_err(failed)?;
-    let iam = Iam(access);
+    let iam = Iam(Arc::clone(&access));
     let mut choices = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut choice = choose(account, row, None, at);
@@ -108,6 +115,7 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
         at,
         choices,
         rows,
+        calls: access.calls(),
     })
 }
 
@@ -174,7 +182,13 @@ pub async fn round(
             did.push(begin(driver, account, choice, due, (entropy, told)).await);
         }
     }
-    Ok(Round { survey, did, broke })
+    let calls = driver.access(&account.access).await?.calls();
+    Ok(Round {
+        survey,
+        did,
+        broke,
+        calls,
+    })
 }
 
 async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {

@@ -131,6 +131,7 @@ pub(super) async fn plan(driver: &Driver, arguments: &FleetArguments) -> anyhow:
                 "Name": account.name,
                 "Account": survey.account,
                 "ReportOf": survey.at.iso8601(),
+                "Calls": survey.calls,
                 "Users": persons.map(choice_json).collect::<Vec<_>>(),
             }));
             continue;
@@ -222,6 +223,7 @@ fn round_json(account: &Account, round: &Round) -> Value {
         "Users": round.survey.choices.iter().map(choice_json).collect::<Vec<_>>(),
         "Did": did.collect::<Vec<_>>(),
         "StoppedAfterFailures": round.broke,
+        "Calls": round.calls,
     })
 }
 
