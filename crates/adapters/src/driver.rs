@@ -260,7 +260,7 @@ impl Driver {
         let iam = Iam(self.access(settings).await?);
         let mut sinks = Vec::with_capacity(specs.len());
         for spec in specs {
-            sinks.push(spec.open().await?);
+            sinks.push(spec.open(&self.clock).await?);
         }
         Ok(Opened { iam, sinks })
     }

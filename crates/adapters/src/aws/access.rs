@@ -348,7 +348,7 @@ fn put(place: &RwLock<Option<Keys>>, keys: Option<Keys>) {
     *place.write().unwrap_or_else(PoisonError::into_inner) = keys;
 }
 
-fn address(url: &str) -> Result<&str, AccessError> {
+pub(super) fn address(url: &str) -> Result<&str, AccessError> {
     let plain = url.trim_end_matches('/');
     let authority = plain.split_once("://").filter(|(scheme, authority)| {
         matches!(*scheme, "http" | "https")
@@ -362,7 +362,7 @@ fn address(url: &str) -> Result<&str, AccessError> {
 }
 
 /// AWS's own settings: environment, `~/.aws/config`, profile.
-async fn sdk(settings: &Settings) -> SdkConfig {
+pub(super) async fn sdk(settings: &Settings) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
@@ -383,7 +383,7 @@ async fn sdk(settings: &Settings) -> SdkConfig {
 }
 
 /// Credentials of the chain, or of the role that they may assume.
-async fn fetch(settings: &Settings, sdk: &SdkConfig) -> Result<Keys, AccessError> {
+pub(super) async fn fetch(settings: &Settings, sdk: &SdkConfig) -> Result<Keys, AccessError> {
     let none = || AccessError::Credentials("the chain is empty".to_owned());
     let mut provider = match &settings.profile {
         // A profile that was named goes before the environment, as with the AWS CLI.

@@ -10,8 +10,10 @@ mod answer;
 mod call;
 mod endpoint;
 mod issuer;
+mod json;
 mod pace;
 
+pub(crate) use self::json::JsonService;
 pub use self::{
     access::{Access, AccessError, Settings},
     answer::{Answer, Row},

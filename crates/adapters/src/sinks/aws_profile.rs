@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use keywright_base::Secret;
 use keywright_rotation::model::{KeyId, Pair};
 
-use super::file::Format;
+use super::document::Format;
 
 const ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
@@ -30,7 +30,7 @@ pub(super) fn home() -> Option<PathBuf> {
     variable("HOME").map(PathBuf::from)
 }
 
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "AWS's and the system's variables, read where every AWS client reads them"

@@ -9,7 +9,7 @@ use keywright_rotation::model::{KeyId, Pair};
 
 use super::{
     aws_profile::{split_mark, text},
-    file::Format,
+    document::Format,
 };
 
 /// The file itself says everything.

@@ -8,7 +8,7 @@ use std::fmt;
 use keywright_base::Secret;
 use keywright_rotation::model::{KeyId, Pair};
 
-use super::{aws_profile::text, file::Format};
+use super::{aws_profile::text, document::Format};
 
 /// The two variables.
 #[derive(Debug, Clone, PartialEq, Eq)]

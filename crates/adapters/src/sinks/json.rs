@@ -9,7 +9,7 @@ use keywright_base::Secret;
 use keywright_rotation::model::{KeyId, Pair};
 use serde_json::{Map, Value};
 
-use super::file::Format;
+use super::document::Format;
 
 /// JSON pointers to the two values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,10 @@ fn set(root: &mut Value, pointer: &str, text: &str) -> Result<(), String> {
 }
 
 impl Format for Json {
+    fn same(&self, one: &[u8], other: &[u8]) -> bool {
+        matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if one == other)
+    }
+
     fn find(&self, content: &[u8]) -> Result<Option<Pair>, String> {
         let document = parse(content)?;
         let text = |pointer: &str| Some(document.pointer(pointer)?.as_str()?.to_owned());

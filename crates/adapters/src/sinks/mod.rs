@@ -6,19 +6,34 @@
 //! secret.
 
 mod aws_profile;
+mod aws_store;
 mod command;
 mod csv;
+mod document;
 mod dotenv;
 mod file;
 mod json;
 mod replace;
+mod vault;
+mod webhook;
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
+use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
+use reqwest::Url;
 
 use self::{
-    aws_profile::AwsProfile, command::Command, csv::Csv, dotenv::Dotenv, file::FileSink, json::Json,
+    aws_profile::AwsProfile,
+    aws_store::{Place, SecretsManager, Ssm},
+    command::Command,
+    csv::Csv,
+    document::DocumentSink,
+    dotenv::Dotenv,
+    file::FileSink,
+    json::Json,
+    vault::Vault,
+    webhook::Webhook,
 };
 
 /// Why a text names no place, or the place cannot be opened.
@@ -32,7 +47,17 @@ pub enum SpecError {
     Place(String),
 }
 
-const KINDS: [&str; 5] = ["aws-profile", "dotenv", "json", "csv", "command"];
+const KINDS: [&str; 9] = [
+    "aws-profile",
+    "dotenv",
+    "json",
+    "csv",
+    "command",
+    "webhook",
+    "secretsmanager",
+    "ssm",
+    "vault",
+];
 
 /// The name of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +70,10 @@ enum Kind {
     Json(Json, PathBuf),
     Csv(PathBuf),
     Command(Command),
+    Webhook(Url),
+    SecretsManager(Json, Place),
+    Ssm(Json, Place),
+    Vault(Json, String),
 }
 
 impl FromStr for Spec {
@@ -80,6 +109,24 @@ impl FromStr for Spec {
             }
             "csv" => Kind::Csv(absolute(place)?),
             "command" => Kind::Command(Command::new(place).map_err(SpecError::Place)?),
+            "webhook" => Kind::Webhook(webhook::address(place).map_err(SpecError::Place)?),
+            "secretsmanager" | "ssm" => {
+                let (place, pointers) = fragment(place);
+                let format = Json::new(pointers).map_err(SpecError::Place)?;
+                let place = Place::new(place).map_err(SpecError::Place)?;
+                match kind {
+                    "ssm" => Kind::Ssm(format, place),
+                    _ => Kind::SecretsManager(format, place),
+                }
+            }
+            "vault" => {
+                let (place, pointers) = fragment(place);
+                vault::place(place).map_err(SpecError::Place)?;
+                Kind::Vault(
+                    Json::new(pointers).map_err(SpecError::Place)?,
+                    place.to_owned(),
+                )
+            }
             _ => return Err(unknown()),
         }))
     }
@@ -119,6 +166,10 @@ impl fmt::Display for Spec {
             Kind::Json(pointers, path) => write!(f, "json:{}{pointers}", path.display()),
             Kind::Csv(path) => write!(f, "csv:{}", path.display()),
             Kind::Command(command) => write!(f, "command:{}", command.line()),
+            Kind::Webhook(url) => write!(f, "webhook:{url}"),
+            Kind::SecretsManager(pointers, place) => write!(f, "secretsmanager:{place}{pointers}"),
+            Kind::Ssm(pointers, place) => write!(f, "ssm:{place}{pointers}"),
+            Kind::Vault(pointers, place) => write!(f, "vault:{place}{pointers}"),
         }
     }
 }
@@ -128,7 +179,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`SpecError`].
-    pub async fn open(&self) -> Result<Box<dyn Sink>, SpecError> {
+    pub async fn open(&self, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, SpecError> {
         let name = self.to_string();
         Ok(match &self.0 {
             Kind::AwsProfile(format, path) => {
@@ -140,10 +191,31 @@ impl Spec {
             Kind::Json(format, path) => Box::new(FileSink::new(name, path.clone(), format.clone())),
             Kind::Csv(path) => Box::new(FileSink::new(name, path.clone(), Csv)),
             Kind::Command(command) => Box::new(command.clone()),
+            Kind::Webhook(url) => {
+                let opened = Webhook::open(name, url.clone(), Arc::clone(clock));
+                Box::new(opened.map_err(SpecError::Place)?)
+            }
+            Kind::SecretsManager(format, place) => {
+                let store = SecretsManager::open(place, Arc::clone(clock)).await;
+                let store = store.map_err(|error| SpecError::Place(error.to_string()))?;
+                Box::new(DocumentSink::new(name, format.clone(), store))
+            }
+            Kind::Ssm(format, place) => {
+                let store = Ssm::open(place, Arc::clone(clock)).await;
+                let store = store.map_err(|error| SpecError::Place(error.to_string()))?;
+                Box::new(DocumentSink::new(name, format.clone(), store))
+            }
+            Kind::Vault(format, place) => {
+                let (mount, path) = vault::place(place).map_err(SpecError::Place)?;
+                let store = Vault::open(mount, path).map_err(SpecError::Place)?;
+                Box::new(DocumentSink::new(name, format.clone(), store))
+            }
         })
     }
 }
 
+#[cfg(test)]
+mod remote_tests;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

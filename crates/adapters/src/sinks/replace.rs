@@ -14,13 +14,12 @@ use keywright_base::{Secret, limits};
 use keywright_rotation::ports::SinkError;
 use keywright_store::durable;
 
+use super::document::Content;
+
 /// The mode of a file that was not there.
 const MODE_NEW: u32 = 0o600;
 /// How often somebody else may be faster.
 const TRIES: u32 = 10;
-
-/// What a file holds; nothing where there is none.
-pub(super) type Content = Option<Secret<Vec<u8>>>;
 
 /// What is wrong, as an error of the sink: some things pass, others a person must mend.
 pub(super) fn failed(path: &Path, error: &io::Error) -> SinkError {

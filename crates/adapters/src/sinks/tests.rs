@@ -4,8 +4,10 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use keywright_base::{Clock, Timestamp};
 use keywright_rotation::{
     model::RotationId,
     ports::{Held, Sink, SinkError},
@@ -16,13 +18,22 @@ use super::{
     suite::{Reads, hold_to_contract, pair},
 };
 
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000)
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a file of the test")]
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
 async fn open(text: &str) -> Box<dyn Sink> {
-    text.parse::<Spec>().unwrap().open().await.unwrap()
+    let clock: Arc<dyn Clock> = Arc::new(Noon);
+    text.parse::<Spec>().unwrap().open(&clock).await.unwrap()
 }
 
 fn filled(text: &str) -> String {

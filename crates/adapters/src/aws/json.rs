@@ -1,0 +1,143 @@
+//! AWS's services that speak JSON 1.1: one signed request, sent once.
+//!
+//! Where and as whom is said by the place's own settings, apart from the rotation's: keys of
+//! Keywright may well be kept in AWS.
+
+use std::sync::Arc;
+
+use http::{Request, header};
+use keywright_base::{Clock, Secret, limits};
+use keywright_rotation::ports::SinkError;
+use keywright_sigv4::{Credentials, Payload, Target, sign};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    access::{self, AccessError, Keys, Settings},
+    endpoint::known,
+};
+use crate::http::{body, client, root_of};
+
+/// A service of one region.
+pub(crate) struct JsonService {
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    keys: Keys,
+    url: String,
+    region: &'static str,
+    /// The name in the credential scope.
+    name: &'static str,
+    /// The first word of each target.
+    prefix: &'static str,
+}
+
+/// Why a request was refused.
+pub(crate) struct Refused {
+    /// The service's code, without its namespace.
+    pub(crate) code: String,
+    /// As an error of a sink.
+    pub(crate) error: SinkError,
+}
+
+impl JsonService {
+    /// With credentials of the chain.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub(crate) async fn open(
+        (name, prefix): (&'static str, &'static str),
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessError> {
+        let sdk = access::sdk(settings).await;
+        let region = sdk.region().map_or("us-east-1", AsRef::as_ref);
+        let region = known(region).ok_or_else(|| AccessError::Region(region.to_owned()))?;
+        let url = match &settings.endpoint_url {
+            Some(url) => access::address(url)?.to_owned(),
+            None if region.starts_with("cn-") => {
+                format!("https://{name}.{region}.amazonaws.com.cn")
+            }
+            None => format!("https://{name}.{region}.amazonaws.com"),
+        };
+        Ok(Self {
+            http: client(settings.ca_bundle.as_deref())?,
+            clock,
+            keys: access::fetch(settings, &sdk).await?,
+            url,
+            region,
+            name,
+            prefix,
+        })
+    }
+
+    fn refused(&self, code: &str, passing: bool, why: &str) -> Refused {
+        let text = format!("{}: {why}", self.name);
+        Refused {
+            code: code.to_owned(),
+            error: if passing {
+                SinkError::Later(text)
+            } else {
+                SinkError::Never(text)
+            },
+        }
+    }
+
+    /// Asks. The texts of errors are the service's, which quotes no secret.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(crate) async fn call(&self, action: &str, told: &Value) -> Result<Value, Refused> {
+        let form = Secret::new(told.to_string());
+        let request = self.signed(action, &form);
+        let request = request.and_then(|request| reqwest::Request::try_from(request).ok());
+        let Some(request) = request else {
+            return Err(self.refused("", false, "the request cannot be signed"));
+        };
+        let sent = self.http.execute(request).await;
+        let response = sent.map_err(|error| self.refused("", true, &root_of(&error)))?;
+        let status = response.status();
+        let bytes = body(response, limits::ANSWER_BYTES).await;
+        let bytes = Secret::new(bytes.map_err(|why| self.refused("", true, &why))?);
+        let answer: Option<Value> = serde_json::from_slice(bytes.expose()).ok();
+        match answer {
+            Some(answer) if status.is_success() => Ok(answer),
+            answer => {
+                let answer = answer.unwrap_or_default();
+                let text = |name: &str| answer.get(name).and_then(Value::as_str);
+                let code = text("__type").and_then(|code| code.rsplit('#').next());
+                let code = code.unwrap_or_default();
+                let message = text("message")
+                    .or_else(|| text("Message"))
+                    .unwrap_or_default();
+                let passing = status.is_server_error() || code.contains("Throttl");
+                Err(self.refused(
+                    code,
+                    passing,
+                    &format!("{action}: {status} {code} {message}"),
+                ))
+            }
+        }
+    }
+
+    fn signed(&self, action: &str, form: &Secret<String>) -> Option<Request<String>> {
+        let authority = self.url.split_once("://")?.1;
+        let request = Request::post(format!("{}/", self.url))
+            .header(header::HOST, authority)
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("{}.{action}", self.prefix))
+            .body(());
+        let (mut parts, ()) = request.ok()?.into_parts();
+        let credentials = Credentials {
+            access_key_id: &self.keys.id,
+            secret: &self.keys.secret,
+            session_token: self.keys.token.as_ref(),
+        };
+        let target = Target {
+            region: self.region,
+            service: self.name,
+        };
+        let payload = Payload::Sha256(Sha256::digest(form.expose()).into());
+        sign(&mut parts, &credentials, &target, payload, self.clock.now()).ok()?;
+        Some(Request::from_parts(parts, form.expose().clone()))
+    }
+}

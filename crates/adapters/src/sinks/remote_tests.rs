@@ -1,0 +1,282 @@
+//! The sinks that are reached over HTTP, against servers on this machine.
+//!
+//! The webhook's other side is a real server. Vault, Secrets Manager and Parameter Store are fakes
+//! of the published API, as far as the sinks use it; `e2e/test_sinks.py` asks moto's server too.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use keywright_base::{Clock, Secret, Timestamp};
+use keywright_rotation::{
+    model::RotationId,
+    ports::{Held, Sink, SinkError},
+};
+use ring::hmac;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{
+    document::DocumentSink,
+    json::Json,
+    suite::{Reads, hold_to_contract, pair},
+    vault::Vault,
+    webhook::{Webhook, address},
+};
+
+/// A request, whole: method, path, headers, body.
+struct Asked {
+    line: String,
+    headers: hyper::HeaderMap,
+    body: Vec<u8>,
+}
+
+type Answers = Arc<Mutex<dyn FnMut(&Asked) -> (u16, String) + Send>>;
+
+/// Answers on a free port until the test's runtime ends.
+async fn serve(answers: Answers) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answers = Arc::clone(&answers);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answers = Arc::clone(&answers);
+                async move {
+                    let (parts, body) = request.into_parts();
+                    let asked = Asked {
+                        line: format!("{} {}", parts.method, parts.uri.path()),
+                        headers: parts.headers,
+                        body: body.collect().await.unwrap().to_bytes().to_vec(),
+                    };
+                    let (status, body) = (answers.lock().unwrap())(&asked);
+                    let response = Response::builder().status(status);
+                    response.body(Full::<hyper::body::Bytes>::from(body))
+                }
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    address
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000)
+    }
+}
+
+fn key() -> Secret<String> {
+    Secret::new("a shared key".to_owned())
+}
+
+async fn webhook(answers: Answers) -> Webhook {
+    let url = format!("http://{}/hook", serve(answers).await);
+    let name = format!("webhook:{url}");
+    Webhook::with_key(name, address(&url).unwrap(), &key(), Arc::new(Noon)).unwrap()
+}
+
+/// What the header of a signed body must be.
+fn signature(body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key().expose().as_bytes());
+    let mut signed = b"1800000000.".to_vec();
+    signed.extend_from_slice(body);
+    let tag = hmac::sign(&key, &signed);
+    let hex: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("t=1800000000,v1={hex}")
+}
+
+#[tokio::test]
+async fn a_webhook_keeps_the_contract_and_is_signed() {
+    let held = Arc::new(Mutex::new((pair(1).id.0, pair(1).id.0)));
+    let there = Arc::clone(&held);
+    let sink = webhook(Arc::new(Mutex::new(move |asked: &Asked| {
+        assert_eq!(
+            asked.headers["x-keywright-signature"],
+            signature(&asked.body).as_str()
+        );
+        let told: Value = serde_json::from_slice(&asked.body).unwrap();
+        let (now, before) = &mut *there.lock().unwrap();
+        match told["Action"].as_str().unwrap() {
+            "commit" => {
+                assert_eq!(told["SecretAccessKey"], pair(2).secret.expose().as_str());
+                *now = told["AccessKeyId"].as_str().unwrap().to_owned();
+            }
+            "restore" => now.clone_from(before),
+            _ => {}
+        }
+        (200, json!({"AccessKeyId": now}).to_string())
+    })))
+    .await;
+    let look = || held.lock().unwrap().0.clone().into_bytes();
+    hold_to_contract(&sink, Reads::Key, &look).await;
+}
+
+#[tokio::test]
+async fn what_a_webhook_answers() {
+    let rotation = RotationId("r".into());
+    for (status, body, later) in [
+        (500, "x", Some(true)),
+        (429, "x", Some(true)),
+        (403, "x", Some(false)),
+        (302, "x", Some(false)),
+        (204, "", None),
+    ] {
+        let answers = Arc::new(Mutex::new(move |_: &Asked| (status, body.to_owned())));
+        let sink = webhook(answers).await;
+        let done = sink.commit(&rotation, &pair(2)).await;
+        let found = done
+            .as_ref()
+            .err()
+            .map(|error| matches!(error, SinkError::Later(_)));
+        assert_eq!(found, later, "{status}: {done:?}");
+        assert!(!format!("{done:?} {sink:?}").contains(pair(2).secret.expose().as_str()));
+    }
+    let silent = webhook(Arc::new(Mutex::new(|_: &Asked| (200, String::new())))).await;
+    assert_eq!(silent.read_back().await, Ok(Held::Unreadable));
+    for (url, good) in [
+        ("https://example.org/x", true),
+        ("http://127.0.0.1:1/x", true),
+        ("http://example.org/x", false),
+        ("https://user:word@example.org/", false),
+        ("ftp://127.0.0.1/", false),
+    ] {
+        assert_eq!(address(url).is_ok(), good, "{url}");
+    }
+}
+
+/// The versions of one secret.
+fn fake_vault(versions: &mut Vec<Value>, asked: &Asked) -> (u16, String) {
+    assert_eq!(asked.headers["x-vault-token"], "t");
+    let number = versions.len();
+    match asked.line.as_str() {
+        "GET /v1/kv/data/team/job" => match versions.last() {
+            None => (404, json!({"errors": []}).to_string()),
+            Some(data) => {
+                let metadata = json!({"version": number});
+                (
+                    200,
+                    json!({"data": {"data": data, "metadata": metadata}}).to_string(),
+                )
+            }
+        },
+        "POST /v1/kv/data/team/job" => {
+            let told: Value = serde_json::from_slice(&asked.body).unwrap();
+            if told["options"]["cas"] != number {
+                let error = "check-and-set parameter did not match the current version";
+                return (400, json!({"errors": [error]}).to_string());
+            }
+            versions.push(told["data"].clone());
+            (200, json!({"data": {"version": number + 1}}).to_string())
+        }
+        "DELETE /v1/kv/metadata/team/job" => {
+            versions.clear();
+            (204, String::new())
+        }
+        other => (
+            403,
+            json!({"errors": [format!("denied: {other}")]}).to_string(),
+        ),
+    }
+}
+
+fn vault_sink(address: SocketAddr, place: (&str, &str)) -> DocumentSink<Vault> {
+    let url = format!("http://{address}/");
+    let vault = Vault::at(&url, "t".to_owned(), None, place).unwrap();
+    DocumentSink::new(
+        "vault:kv/team/job".to_owned(),
+        Json::new(None).unwrap(),
+        vault,
+    )
+}
+
+#[tokio::test]
+async fn vault_keeps_the_contract() {
+    let (one, all) = (pair(1), json!({"other": "x"}));
+    let mut full = all.clone();
+    full["AccessKeyId"] = json!(one.id.0);
+    full["SecretAccessKey"] = json!(one.secret.expose());
+    for first in [None, Some(all), Some(full)] {
+        let versions = Arc::new(Mutex::new(first.into_iter().collect::<Vec<_>>()));
+        let there = Arc::clone(&versions);
+        let answers = move |asked: &Asked| fake_vault(&mut there.lock().unwrap(), asked);
+        let address = serve(Arc::new(Mutex::new(answers))).await;
+        let look = || match versions.lock().unwrap().last() {
+            Some(data) => data.to_string().into_bytes(),
+            None => Vec::new(),
+        };
+        hold_to_contract(&vault_sink(address, ("kv", "team/job")), Reads::Pair, &look).await;
+    }
+}
+
+#[tokio::test]
+async fn vault_does_not_overwrite_and_says_what_is_missing() {
+    let rotation = RotationId("r".into());
+    let mut versions = vec![json!({})];
+    let mut raced = false;
+    let address = serve(Arc::new(Mutex::new(move |asked: &Asked| {
+        if asked.line.starts_with("POST") && !raced {
+            raced = true;
+            versions.push(json!({"somebody": "else"}));
+        }
+        fake_vault(&mut versions, asked)
+    })))
+    .await;
+    let sink = vault_sink(address, ("kv", "team/job"));
+    let raced = sink.commit(&rotation, &pair(2)).await.unwrap_err();
+    assert!(
+        matches!(&raced, SinkError::Later(why) if why.contains("check-and-set")),
+        "{raced}"
+    );
+    sink.commit(&rotation, &pair(2)).await.unwrap();
+    let denied = vault_sink(address, ("other", "x"))
+        .stage(&rotation)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&denied, SinkError::Never(why) if why.contains("denied: GET")),
+        "{denied}"
+    );
+    let all = format!("{raced:?} {denied:?}");
+    assert!(!all.contains(pair(2).secret.expose().as_str()));
+}
+
+#[test]
+fn what_is_kept_is_told_apart() {
+    let mut names = BTreeMap::new();
+    for text in [
+        "secretsmanager:prod/job",
+        "secretsmanager:prod/job?region=eu-west-1",
+        "ssm:/prod/job?profile=p&endpoint=http://127.0.0.1:1#/id,/secret",
+        "vault:kv/team/job",
+        "webhook:https://example.org/hook",
+    ] {
+        let spec: super::Spec = text.parse().unwrap();
+        assert_eq!(spec.to_string(), text);
+        names.insert(spec.to_string(), ());
+    }
+    assert_eq!(names.len(), 5);
+    for (text, says) in [
+        ("secretsmanager:x?zone=y", "none of region"),
+        ("ssm:a b", "is not a name"),
+        ("vault:kv", "is not MOUNT/PATH"),
+        ("vault:kv/../x", "is not MOUNT/PATH"),
+        ("webhook:http://example.org", "only by https"),
+    ] {
+        let error = text.parse::<super::Spec>().unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}

@@ -1,0 +1,178 @@
+//! A secret of a KV version 2 engine of Vault or OpenBao.
+//!
+//! It protects one rule: a version that somebody else wrote in between is not overwritten
+//! (check-and-set). Address, token and namespace come from where `vault` and `bao` find them.
+
+use async_trait::async_trait;
+use keywright_base::{Secret, limits};
+use keywright_rotation::ports::SinkError;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    aws_profile::{home, variable},
+    document::{Content, Store, Version},
+};
+use crate::http;
+
+/// Where a secret is.
+pub(super) struct Vault {
+    http: reqwest::Client,
+    address: String,
+    token: Secret<String>,
+    namespace: Option<String>,
+    mount: String,
+    path: String,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vault({}/{} at {})", self.mount, self.path, self.address)
+    }
+}
+
+/// Mount and path of a place.
+pub(super) fn place(text: &str) -> Result<(&str, &str), String> {
+    let good = |part: &str| {
+        let odd = |c: char| c.is_whitespace() || matches!(c, '?' | '#' | '%');
+        !part.is_empty() && !part.contains(odd) && !part.split('/').any(|name| name == "..")
+    };
+    text.split_once('/')
+        .filter(|(mount, path)| good(mount) && good(path))
+        .ok_or_else(|| format!("{text} is not MOUNT/PATH"))
+}
+
+impl Vault {
+    /// With address and token of the environment, or the token that `vault login` left.
+    pub(super) fn open(mount: &str, path: &str) -> Result<Self, String> {
+        let either = |vault, bao| variable(vault).or_else(|| variable(bao));
+        let address = either("VAULT_ADDR", "BAO_ADDR").ok_or("VAULT_ADDR is not set")?;
+        let token = either("VAULT_TOKEN", "BAO_TOKEN").or_else(|| {
+            let left = std::fs::read_to_string(home()?.join(".vault-token")).ok()?;
+            Some(left.trim().to_owned())
+        });
+        Self::at(
+            &address,
+            token.ok_or("VAULT_TOKEN is not set, and there is no ~/.vault-token")?,
+            either("VAULT_NAMESPACE", "BAO_NAMESPACE"),
+            (mount, path),
+        )
+    }
+
+    /// At an address.
+    pub(super) fn at(
+        address: &str,
+        token: String,
+        namespace: Option<String>,
+        (mount, path): (&str, &str),
+    ) -> Result<Self, String> {
+        let bundle = variable("VAULT_CACERT").map(std::path::PathBuf::from);
+        Ok(Self {
+            http: http::client(bundle.as_deref()).map_err(|error| error.to_string())?,
+            address: address.trim_end_matches('/').to_owned(),
+            token: Secret::new(token),
+            namespace,
+            mount: mount.to_owned(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Asks; a status other than good ones is an error, but for "not found".
+    async fn ask(
+        &self,
+        method: Method,
+        part: &str,
+        body: Option<Secret<Vec<u8>>>,
+    ) -> Result<Option<Value>, SinkError> {
+        let (mount, path) = (&self.mount, &self.path);
+        let url = format!("{}/v1/{mount}/{part}/{path}", self.address);
+        let mut request = self
+            .http
+            .request(method, url)
+            .header("x-vault-request", "true");
+        request = request.header("x-vault-token", self.token.expose());
+        if let Some(namespace) = &self.namespace {
+            request = request.header("x-vault-namespace", namespace);
+        }
+        if let Some(body) = body {
+            let json = "application/json";
+            request = request
+                .header("content-type", json)
+                .body(body.expose().clone());
+        }
+        let at = |why: &dyn std::fmt::Display| format!("vault {mount}/{path}: {why}");
+        let later = |why: &dyn std::fmt::Display| SinkError::Later(at(why));
+        let sent = request.send().await;
+        let response = sent.map_err(|error| later(&http::root_of(&error)))?;
+        let status = response.status();
+        let bytes = http::body(response, limits::ANSWER_BYTES).await;
+        let bytes = Secret::new(bytes.map_err(|why| later(&why))?);
+        match status {
+            StatusCode::NO_CONTENT => Ok(Some(Value::Null)),
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => serde_json::from_slice(bytes.expose())
+                .map(Some)
+                .map_err(|_| later(&"the answer is not JSON")),
+            status => {
+                let said = complaint(bytes.expose());
+                let conflict = said.contains("check-and-set");
+                let why = at(&format!("{status} {said}"));
+                if conflict || status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                    Err(SinkError::Later(why))
+                } else {
+                    Err(SinkError::Never(why))
+                }
+            }
+        }
+    }
+}
+
+/// What the server says is wrong; it quotes no secret.
+fn complaint(body: &[u8]) -> String {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let errors = said.get("errors").and_then(Value::as_array);
+    let texts = errors.into_iter().flatten().filter_map(Value::as_str);
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+#[async_trait]
+impl Store for Vault {
+    async fn get(&self) -> Result<Version, SinkError> {
+        let found = self.ask(Method::GET, "data", None).await?;
+        let Some(found) = found else {
+            return Ok(Version {
+                content: None,
+                number: 0,
+            });
+        };
+        let number = found
+            .pointer("/data/metadata/version")
+            .and_then(Value::as_u64);
+        let data = found.pointer("/data/data").filter(|data| data.is_object());
+        let content = data.map(|data| Secret::new(data.to_string().into_bytes()));
+        Ok(Version {
+            content,
+            number: number.unwrap_or(0),
+        })
+    }
+
+    async fn put(&self, content: Content, was: u64) -> Result<(), SinkError> {
+        let Some(content) = content else {
+            return self.ask(Method::DELETE, "metadata", None).await.map(drop);
+        };
+        let data: Value = serde_json::from_slice(content.expose())
+            .map_err(|error| SinkError::Never(error.to_string()))?;
+        let body = json!({"options": {"cas": was}, "data": data}).to_string();
+        let done = self
+            .ask(Method::POST, "data", Some(Secret::new(body.into_bytes())))
+            .await?;
+        match done {
+            Some(_) => Ok(()),
+            None => {
+                let (mount, path) = (&self.mount, &self.path);
+                let why = format!("vault {mount}/{path}: there is no such KV version 2 engine");
+                Err(SinkError::Never(why))
+            }
+        }
+    }
+}

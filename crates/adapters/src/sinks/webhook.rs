@@ -1,0 +1,156 @@
+//! Any HTTPS address as a sink: it is told what to do in signed JSON.
+//!
+//! It protects two rules: a secret goes out only over TLS (or to this machine), and the other side
+//! can tell that it was us, and when. What the other side answers is not shown.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret, limits};
+use keywright_rotation::{
+    model::{KeyId, Pair, RotationId},
+    ports::{Backup, Held, Sink, SinkError},
+};
+use reqwest::{StatusCode, Url};
+use ring::hmac;
+use serde_json::{Value, json};
+
+use super::aws_profile::variable;
+use crate::http;
+
+/// The header with the time and the signature of time and body.
+const SIGNATURE: &str = "x-keywright-signature";
+/// The variable with the key that signs.
+const KEY: &str = "KEYWRIGHT_WEBHOOK_KEY";
+
+/// An address.
+pub(super) struct Webhook {
+    name: String,
+    url: Url,
+    http: reqwest::Client,
+    key: hmac::Key,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// An address that a secret may be sent to; it holds none itself.
+pub(super) fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("not an address: {error}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address with a password in it would be shown".to_owned());
+    }
+    let local = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if local => Ok(url),
+        _ => Err("a secret goes out only by https, or to this machine".to_owned()),
+    }
+}
+
+impl Webhook {
+    /// With the key of the environment.
+    pub(super) fn open(name: String, url: Url, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let key = variable(KEY).map(Secret::new);
+        let key = key.ok_or_else(|| format!("{KEY} is not set; it signs what is sent"))?;
+        Self::with_key(name, url, &key, clock)
+    }
+
+    /// With a key.
+    pub(super) fn with_key(
+        name: String,
+        url: Url,
+        key: &Secret<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            name,
+            url,
+            http: http::client(None).map_err(|error| error.to_string())?,
+            key: hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()),
+            clock,
+        })
+    }
+
+    async fn tell(&self, told: &Value) -> Result<Vec<u8>, SinkError> {
+        let body = Secret::new(told.to_string());
+        let at = self.clock.now().secs();
+        let tag = hmac::sign(&self.key, format!("{at}.{}", body.expose()).as_bytes());
+        let tag: String = tag
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let sent = self
+            .http
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header(SIGNATURE, format!("t={at},v1={tag}"))
+            .body(body.expose().clone())
+            .send()
+            .await;
+        let later = |why: String| SinkError::Later(format!("{}: {why}", self.name));
+        let response = sent.map_err(|error| later(http::root_of(&error)))?;
+        let status = response.status();
+        let answer = http::body(response, limits::ANSWER_BYTES)
+            .await
+            .map_err(later)?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let passing = status.is_server_error()
+            || matches!(
+                status,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+            );
+        let why = format!("{}: it answered {status}", self.name);
+        Err(if passing {
+            SinkError::Later(why)
+        } else {
+            SinkError::Never(why)
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for Webhook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
+        let told = json!({"Action": "stage", "RotationId": rotation.0});
+        self.tell(&told).await.map(|_| Secret::new(Vec::new()))
+    }
+
+    async fn commit(&self, rotation: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+        let told = json!({
+            "Action": "commit",
+            "RotationId": rotation.0,
+            "AccessKeyId": pair.id.0,
+            "SecretAccessKey": pair.secret.expose(),
+        });
+        self.tell(&told).await.map(drop)
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        let said = self.tell(&json!({"Action": "read"})).await?;
+        if said.trim_ascii().is_empty() {
+            return Ok(Held::Unreadable);
+        }
+        let said: Value = serde_json::from_slice(&said).map_err(|_| {
+            SinkError::Never(format!("{}: its answer to read is not JSON", self.name))
+        })?;
+        let id = said.get("AccessKeyId").and_then(Value::as_str);
+        Ok(id.map_or(Held::Nothing, |id| Held::Key(KeyId(id.to_owned()))))
+    }
+
+    async fn restore(&self, rotation: &RotationId, _: &Backup) -> Result<(), SinkError> {
+        let told = json!({"Action": "restore", "RotationId": rotation.0});
+        self.tell(&told).await.map(drop)
+    }
+}
