@@ -1,0 +1,18 @@
+// Prints what a browser loads, compressed: the first page, and each page after it.
+import { readFileSync, readdirSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+
+const folder = 'dist/assets/';
+const size = (name) => gzipSync(readFileSync(folder + name)).length;
+const html = readFileSync('dist/index.html', 'utf8');
+const named = [...html.matchAll(/assets\/([^"]+\.(?:js|css))/g)].map((match) => match[1]);
+const kb = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
+let first = 0;
+for (const name of named) {
+  first += size(name);
+  console.log(`${kb(size(name)).padStart(10)}  ${name}  (first load)`);
+}
+for (const name of readdirSync(folder).filter((name) => /\.(js|css)$/.test(name)).sort()) {
+  if (!named.includes(name)) console.log(`${kb(size(name)).padStart(10)}  ${name}`);
+}
+console.log(`first load: ${kb(first)} gzip`);

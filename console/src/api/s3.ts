@@ -1,0 +1,202 @@
+// S3 as the pages use it: buckets and objects, path-style, signed for the bucket's region.
+import { refusal, sign } from './client';
+import { send, Refusal, Unreachable } from './session';
+import { Xml } from './xml';
+
+export interface Bucket {
+  name: string;
+  created: string;
+  region: string;
+}
+export interface Found {
+  key: string;
+  size: number;
+  modified: string;
+  storageClass: string;
+}
+export interface Listing {
+  folders: string[];
+  objects: Found[];
+  next?: string | undefined;
+}
+
+/** A key as a path: everything but slashes and unreserved characters is escaped. */
+function path(bucket: string, key = ''): string {
+  const escaped = (part: string): string =>
+    encodeURIComponent(part).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `${location.origin}/${[bucket, ...key.split('/')].map(escaped).join('/')}`;
+}
+
+interface Ask {
+  method?: string;
+  region: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+async function ask(url: string, { method = 'GET', region, headers = {}, body }: Ask): Promise<Response> {
+  const signed = await sign({ url, method, service: 's3', region, headers, ...(body === undefined ? {} : { body }) });
+  const init: RequestInit = { method, headers: signed.headers, cache: 'no-store' };
+  const response = await send(url, body === undefined ? init : { ...init, body });
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+const read = async (response: Response): Promise<Xml> => Xml.parse(await response.text());
+
+export async function listBuckets(): Promise<Bucket[]> {
+  const all: Bucket[] = [];
+  let token: string | undefined;
+  do {
+    const query = new URLSearchParams({ 'max-buckets': '1000' });
+    if (token) query.set('continuation-token', token);
+    const url = `${location.origin}/?${query.toString()}`;
+    const page: Xml = await read(await ask(url, { region: 'us-east-1' }));
+    for (const node of page.child('Buckets')?.all('Bucket') ?? []) {
+      all.push({
+        name: node.text('Name') ?? '',
+        created: node.text('CreationDate') ?? '',
+        region: node.text('BucketRegion') ?? 'us-east-1',
+      });
+    }
+    token = page.text('ContinuationToken') || undefined;
+  } while (token);
+  return all;
+}
+
+export async function createBucket(name: string, region: string): Promise<void> {
+  const configuration =
+    `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+    `<LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`;
+  const body = region === 'us-east-1' ? {} : { body: configuration };
+  await ask(path(name), { method: 'PUT', region, ...body });
+}
+
+export const deleteBucket = (bucket: Bucket): Promise<Response> =>
+  ask(path(bucket.name), { method: 'DELETE', region: bucket.region });
+
+export async function regionOf(bucket: string): Promise<string> {
+  const answer = await read(await ask(`${path(bucket)}?location`, { region: 'us-east-1' }));
+  return answer.value.trim() || 'us-east-1';
+}
+
+export async function listObjects(
+  bucket: { name: string; region: string },
+  prefix: string,
+  token?: string,
+  delimiter = '/',
+): Promise<Listing> {
+  const query = new URLSearchParams({ 'list-type': '2', prefix, 'max-keys': '1000' });
+  if (delimiter) query.set('delimiter', delimiter);
+  if (token) query.set('continuation-token', token);
+  // A space must be %20 here, since the signature is over that form.
+  const url = `${path(bucket.name)}?${query.toString().replaceAll('+', '%20')}`;
+  const page = await read(await ask(url, { region: bucket.region }));
+  return {
+    folders: page.all('CommonPrefixes').map((node) => node.text('Prefix') ?? ''),
+    objects: page.all('Contents').map((node) => ({
+      key: node.text('Key') ?? '',
+      size: Number(node.text('Size') ?? 0),
+      modified: node.text('LastModified') ?? '',
+      storageClass: node.text('StorageClass') ?? 'STANDARD',
+    })),
+    next: page.text('NextContinuationToken'),
+  };
+}
+
+const escapeXml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\r', '&#13;');
+
+/** Deletes up to 1,000 objects; what was refused is thrown. */
+export async function deleteObjects(bucket: { name: string; region: string }, keys: string[]): Promise<void> {
+  const objects = keys.map((key) => `<Object><Key>${escapeXml(key)}</Key></Object>`).join('');
+  const body = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${objects}<Quiet>true</Quiet></Delete>`;
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body));
+  const bytes = [...new Uint8Array(digest)];
+  const headers = {
+    'content-type': 'application/xml',
+    'x-amz-checksum-sha256': btoa(String.fromCharCode(...bytes)),
+    'x-amz-content-sha256': bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(''),
+  };
+  const url = `${path(bucket.name)}?delete=`;
+  const answer = await read(await ask(url, { method: 'POST', region: bucket.region, headers, body }));
+  const failed = answer.all('Error')[0];
+  if (failed) {
+    const said = `${failed.text('Key') ?? ''}: ${failed.text('Message') ?? ''}`;
+    throw new Refusal(failed.text('Code') ?? 'InternalError', said, 403);
+  }
+}
+
+/** Deletes everything in a bucket, a page at a time. */
+export async function emptyBucket(bucket: Bucket, told: (deleted: number) => void): Promise<void> {
+  let deleted = 0;
+  for (;;) {
+    const page = await listObjects(bucket, '', undefined, '');
+    if (page.objects.length === 0) return;
+    await deleteObjects(bucket, page.objects.map((object) => object.key));
+    deleted += page.objects.length;
+    told(deleted);
+  }
+}
+
+export async function createFolder(bucket: { name: string; region: string }, key: string): Promise<void> {
+  await ask(path(bucket.name, key), { method: 'PUT', region: bucket.region, body: '' });
+}
+
+/** Uploads a file, telling how much of it has been sent. */
+export async function upload(
+  bucket: { name: string; region: string },
+  key: string,
+  file: File,
+  sent: (bytes: number) => void,
+): Promise<void> {
+  const url = path(bucket.name, key);
+  const headers = { 'content-type': file.type || 'application/octet-stream' };
+  const signed = await sign({ url, method: 'PUT', service: 's3', region: bucket.region, headers });
+  const request = new XMLHttpRequest();
+  await new Promise<void>((resolve, reject) => {
+    request.open('PUT', url);
+    signed.headers.forEach((value, name) => request.setRequestHeader(name, value));
+    request.upload.onprogress = (event) => sent(event.loaded);
+    request.onload = () => {
+      if (request.status < 300) resolve();
+      else {
+        const answer = new Response(request.responseText, { status: request.status });
+        refusal(answer).then(reject, reject);
+      }
+    };
+    request.onerror = () => reject(new Unreachable());
+    request.send(file);
+  });
+}
+
+/** An address that works without credentials for so many seconds. */
+export async function presign(
+  bucket: { name: string; region: string },
+  key: string,
+  seconds: number,
+  asFile = false,
+): Promise<string> {
+  const query = new URLSearchParams({ 'X-Amz-Expires': String(seconds) });
+  const name = key.split('/').pop() ?? key;
+  if (asFile) query.set('response-content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(name)}`);
+  const url = `${path(bucket.name, key)}?${query.toString().replaceAll('+', '%20')}`;
+  const signed = await sign({ url, method: 'GET', service: 's3', region: bucket.region, signQuery: true });
+  return signed.url.toString();
+}
+
+/** The bucket's policy, or nothing where there is none. */
+export async function bucketPolicy(bucket: { name: string; region: string }): Promise<string | null> {
+  try {
+    return await (await ask(`${path(bucket.name)}?policy`, { region: bucket.region })).text();
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'NoSuchBucketPolicy') return null;
+    throw error;
+  }
+}
+
+export const putBucketPolicy = (bucket: { name: string; region: string }, body: string): Promise<Response> =>
+  ask(`${path(bucket.name)}?policy`, { method: 'PUT', region: bucket.region, body });
+
+export const deleteBucketPolicy = (bucket: { name: string; region: string }): Promise<Response> =>
+  ask(`${path(bucket.name)}?policy`, { method: 'DELETE', region: bucket.region });

@@ -1,0 +1,48 @@
+// How a failure is shown: the service's code, its words, the request's id, and what to do.
+import Alert from '@cloudscape-design/components/alert';
+import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
+import { useNavigate } from 'react-router';
+
+import { Refusal } from '../api/session';
+
+const DENIED = new Set(['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation']);
+
+/** The action that was missing, as the service's message names it. */
+export function missingAction(message: string): string | undefined {
+  return /not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)/.exec(message)?.[1];
+}
+
+export function title(error: unknown): string {
+  if (!(error instanceof Refusal)) return 'It did not work';
+  if (!DENIED.has(error.code)) return error.code;
+  const action = missingAction(error.message);
+  return action ? `You don't have the permission ${action}` : "You don't have permission";
+}
+
+export function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A failure in the place where content would be. */
+export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
+  const navigate = useNavigate();
+  const refused = error instanceof Refusal ? error : undefined;
+  const explain = refused?.requestId && DENIED.has(refused.code);
+  const id = refused?.requestId ?? '';
+  const action = explain ? (
+    <Button onClick={() => void navigate(`/denied/${id}`)}>Why was this denied?</Button>
+  ) : (
+    retry && <Button onClick={retry}>Try again</Button>
+  );
+  return (
+    <Alert type="error" header={title(error)} action={action}>
+      {text(error)}
+      {id && (
+        <Box color="text-body-secondary" fontSize="body-s">
+          Request ID: {id}
+        </Box>
+      )}
+    </Alert>
+  );
+}

@@ -1,0 +1,14 @@
+// How the console is built: everything under /console/, no inline script, no foreign origin.
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+
+// While developing, `KEYWRIGHT=http://127.0.0.1:PORT npm run dev` asks that server.
+const server = process.env['KEYWRIGHT'] ?? 'http://127.0.0.1:9000';
+
+export default defineConfig({
+  base: '/console/',
+  plugins: [react()],
+  build: { target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 2000 },
+  server: { proxy: { '/console/api': server } },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.ts'] },
+});
