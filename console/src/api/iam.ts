@@ -209,3 +209,14 @@ export async function reportText(): Promise<{ text: string; made: string }> {
   const bytes = Uint8Array.from(atob(got.text('Content') ?? ''), (char) => char.charCodeAt(0));
   return { text: new TextDecoder().decode(bytes), made: got.text('GeneratedTime') ?? '' };
 }
+
+export interface MfaDevice {
+  SerialNumber: string;
+  enabled: string;
+}
+
+export const devicesOf = (UserName?: string) =>
+  listed('ListMFADevices', UserName ? { UserName } : {}, 'MFADevices', (node): MfaDevice => ({
+    SerialNumber: must(node, 'SerialNumber'),
+    enabled: must(node, 'EnableDate'),
+  }));
