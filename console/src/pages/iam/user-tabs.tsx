@@ -1,0 +1,312 @@
+// The tabs of a user's page: permissions, groups, tags.
+import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
+import ExpandableSection from '@cloudscape-design/components/expandable-section';
+import Header from '@cloudscape-design/components/header';
+import Modal from '@cloudscape-design/components/modal';
+import SpaceBetween from '@cloudscape-design/components/space-between';
+import Table from '@cloudscape-design/components/table';
+import { useQuery } from '@tanstack/react-query';
+import { useState, type ReactNode } from 'react';
+
+import { call } from '../../api/client';
+import * as iam from '../../api/iam';
+import { useFrame } from '../../frame/context';
+import { List, type Column } from '../../frame/list';
+import { Confirm } from '../../frame/parts';
+import { Problem } from '../../frame/problem';
+import { TagEditor } from './create-user';
+import { GroupPicker, PolicyPicker, typeOf } from './permissions';
+import { changed, userChanged } from './queries';
+
+interface Row {
+  name: string;
+  type: string;
+  via: string;
+  arn?: string;
+  /** How it is taken away; what comes from a group is taken away there. */
+  remove?: (UserName: string) => Promise<unknown>;
+}
+
+async function permissionsOf(UserName: string): Promise<Row[]> {
+  const [direct, inline, groups] = await Promise.all([
+    iam.policiesOfUser(UserName),
+    iam.inlineOfUser(UserName),
+    iam.groupsOf(UserName),
+  ]);
+  const rows: Row[] = direct.map(({ name, arn }) => ({
+    name,
+    arn,
+    type: typeOf(arn),
+    via: 'Directly',
+    remove: (user) => call('iam', 'DetachUserPolicy', { UserName: user, PolicyArn: arn }),
+  }));
+  for (const name of inline) {
+    const remove = (user: string) => call('iam', 'DeleteUserPolicy', { UserName: user, PolicyName: name });
+    rows.push({ name, type: 'Customer inline', via: 'Inline', remove });
+  }
+  for (const group of groups) {
+    for (const { name, arn } of await iam.policiesOfGroup(group.name)) {
+      rows.push({ name, arn, type: typeOf(arn), via: `Group ${group.name}` });
+    }
+    for (const name of await iam.inlineOfGroup(group.name)) {
+      rows.push({ name, type: 'Customer inline', via: `Group ${group.name}` });
+    }
+  }
+  return rows;
+}
+
+const COLUMNS: Column<Row>[] = [
+  { id: 'name', header: 'Policy name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
+  { id: 'type', header: 'Type', by: ({ type }) => type, cell: ({ type }) => type },
+  { id: 'via', header: 'Attached via', by: ({ via }) => via, cell: ({ via }) => via },
+];
+
+interface PickProps {
+  title: string;
+  verb: string;
+  dismiss: () => void;
+  act: () => Promise<unknown>;
+  done: () => void;
+  children: ReactNode;
+}
+
+/** A wide dialog in which something is chosen. */
+function Pick({ title, verb, dismiss, act, done, children }: PickProps) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  return (
+    <Modal
+      visible
+      size="large"
+      header={title}
+      closeAriaLabel="Close"
+      onDismiss={dismiss}
+      footer={
+        <Box float="right">
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button variant="link" onClick={dismiss}>
+              Cancel
+            </Button>
+            <Button
+              variant="primary"
+              loading={busy}
+              onClick={() => {
+                setBusy(true);
+                act().then(done, setError).finally(() => setBusy(false));
+              }}
+            >
+              {verb}
+            </Button>
+          </SpaceBetween>
+        </Box>
+      }
+    >
+      <SpaceBetween size="m">
+        {children}
+        {error !== undefined && <Problem error={error} />}
+      </SpaceBetween>
+    </Modal>
+  );
+}
+
+export function UserPermissions({ user }: { user: iam.User }) {
+  const { name } = user;
+  const { done } = useFrame();
+  const rows = useQuery({ queryKey: ['user', name, 'permissions'], queryFn: () => permissionsOf(name) });
+  const [selected, select] = useState<Row[]>([]);
+  const [open, setOpen] = useState<'add' | 'remove' | 'boundary'>();
+  const [chosen, choose] = useState<iam.Policy[]>([]);
+  const close = (said?: string) => (): void => {
+    setOpen(undefined);
+    if (!said) return;
+    select([]);
+    userChanged(name);
+    changed(['policies']);
+    done(said);
+  };
+  const start = (what: typeof open) => (): void => {
+    choose([]);
+    setOpen(what);
+  };
+  const attachAll = async (): Promise<void> => {
+    for (const { arn } of chosen) await call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn: arn });
+  };
+  const bound = (): Promise<unknown> => {
+    const [policy] = chosen;
+    if (policy) return call('iam', 'PutUserPermissionsBoundary', { UserName: name, PermissionsBoundary: policy.arn });
+    return call('iam', 'DeleteUserPermissionsBoundary', { UserName: name });
+  };
+  return (
+    <SpaceBetween size="l">
+      <List<Row>
+        title="Permissions policies"
+        items={rows.data}
+        columns={COLUMNS}
+        rowId={({ name: policy, via }) => `${policy} ${via}`}
+        loading={rows.isPending}
+        error={rows.error}
+        reload={() => userChanged(name)}
+        selection="multi"
+        selectable={({ remove }) => remove !== undefined}
+        selected={selected}
+        select={select}
+        actions={
+          <>
+            <Button disabled={selected.length === 0} onClick={start('remove')}>
+              Remove
+            </Button>
+            <Button variant="primary" onClick={start('add')}>
+              Add permissions
+            </Button>
+          </>
+        }
+      />
+      <ExpandableSection
+        variant="container"
+        headerText={`Permissions boundary (${user.boundary ? 'set' : 'not set'})`}
+        headerActions={<Button onClick={start('boundary')}>{user.boundary ? 'Change boundary' : 'Set boundary'}</Button>}
+      >
+        {user.boundary ?? 'The boundary is the most that the policies of this user can allow.'}
+      </ExpandableSection>
+      {open === 'remove' && (
+        <Confirm
+          title="Remove permissions?"
+          verb="Remove"
+          onDismiss={close()}
+          done={close('Permissions removed')}
+          act={async () => {
+            for (const row of selected) await row.remove?.(name);
+          }}
+        >
+          {selected.map(({ name: policy }) => policy).join(', ')}
+        </Confirm>
+      )}
+      {open === 'add' && (
+        <Pick title="Add permissions" verb="Add permissions" dismiss={close()} act={attachAll} done={close('Permissions added')}>
+          <PolicyPicker selected={chosen} select={choose} except={rows.data?.flatMap(({ arn, remove }) => (arn && remove ? [arn] : [])) ?? []} />
+        </Pick>
+      )}
+      {open === 'boundary' && (
+        <Pick title="Permissions boundary" verb="Save" dismiss={close()} act={bound} done={close('Permissions boundary saved')}>
+          <Box>Choose the policy that is the boundary; with none chosen the boundary is removed.</Box>
+          <PolicyPicker single selected={chosen} select={choose} />
+        </Pick>
+      )}
+    </SpaceBetween>
+  );
+}
+
+const GROUPS: Column<iam.Group>[] = [
+  { id: 'name', header: 'Group name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
+  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
+];
+
+export function UserGroups({ name }: { name: string }) {
+  const { done } = useFrame();
+  const groups = useQuery({ queryKey: ['user', name, 'groups'], queryFn: () => iam.groupsOf(name) });
+  const [selected, select] = useState<iam.Group[]>([]);
+  const [open, setOpen] = useState<'add' | 'remove'>();
+  const [chosen, choose] = useState<iam.Group[]>([]);
+  const close = (said?: string) => (): void => {
+    setOpen(undefined);
+    if (!said) return;
+    select([]);
+    choose([]);
+    userChanged(name);
+    done(said);
+  };
+  const all = (action: string, of: iam.Group[]) => async (): Promise<void> => {
+    for (const group of of) await call('iam', action, { UserName: name, GroupName: group.name });
+  };
+  return (
+    <>
+      <List
+        title="User groups membership"
+        items={groups.data}
+        columns={GROUPS}
+        rowId={(group) => group.name}
+        loading={groups.isPending}
+        error={groups.error}
+        selection="multi"
+        selected={selected}
+        select={select}
+        actions={
+          <>
+            <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
+              Remove
+            </Button>
+            <Button variant="primary" onClick={() => setOpen('add')}>
+              Add user to groups
+            </Button>
+          </>
+        }
+      />
+      {open === 'remove' && (
+        <Confirm title="Remove from groups?" verb="Remove" onDismiss={close()} done={close('Removed from the groups')} act={all('RemoveUserFromGroup', selected)}>
+          {selected.map((group) => group.name).join(', ')}
+        </Confirm>
+      )}
+      {open === 'add' && (
+        <Pick title="Add user to groups" verb="Add user to groups" dismiss={close()} act={all('AddUserToGroup', chosen)} done={close('Added to the groups')}>
+          <GroupPicker selected={chosen} select={choose} except={groups.data?.map((group) => group.name) ?? []} />
+        </Pick>
+      )}
+    </>
+  );
+}
+
+export function UserTags({ name }: { name: string }) {
+  const { done } = useFrame();
+  const tags = useQuery({ queryKey: ['user', name, 'tags'], queryFn: () => iam.tagsOfUser(name) });
+  const [edited, edit] = useState<iam.Tag[]>();
+  const save = async (): Promise<void> => {
+    const kept = (edited ?? []).filter(({ key }) => key !== '');
+    const gone = (tags.data ?? []).filter(({ key }) => !kept.some((tag) => tag.key === key)).map(({ key }) => key);
+    if (gone.length > 0) await call('iam', 'UntagUser', { UserName: name, TagKeys: gone });
+    const Tags = kept.map(({ key, value }) => ({ Key: key, Value: value }));
+    if (Tags.length > 0) await call('iam', 'TagUser', { UserName: name, Tags });
+  };
+  return (
+    <>
+      <Table
+        header={
+          <Header
+            counter={`(${String(tags.data?.length ?? 0)})`}
+            actions={
+              <Button disabled={!tags.data} onClick={() => edit(tags.data ?? [])}>
+                Manage tags
+              </Button>
+            }
+          >
+            Tags
+          </Header>
+        }
+        items={tags.data ?? []}
+        trackBy="key"
+        loading={tags.isPending}
+        loadingText="Loading"
+        empty={tags.error ? <Problem error={tags.error} /> : <Box textAlign="center">No tags</Box>}
+        columnDefinitions={[
+          { id: 'key', header: 'Key', cell: ({ key }) => key, isRowHeader: true },
+          { id: 'value', header: 'Value', cell: ({ value }) => value },
+        ]}
+      />
+      {edited && (
+        <Pick
+          title="Manage tags"
+          verb="Save changes"
+          dismiss={() => edit(undefined)}
+          act={save}
+          done={() => {
+            edit(undefined);
+            userChanged(name);
+            done('Tags saved');
+          }}
+        >
+          <TagEditor tags={edited} set={edit} />
+        </Pick>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,103 @@
+// A user's page: summary, permissions, groups, tags, security credentials.
+import Button from '@cloudscape-design/components/button';
+import Container from '@cloudscape-design/components/container';
+import ContentLayout from '@cloudscape-design/components/content-layout';
+import Header from '@cloudscape-design/components/header';
+import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
+import SpaceBetween from '@cloudscape-design/components/space-between';
+import Spinner from '@cloudscape-design/components/spinner';
+import Tabs from '@cloudscape-design/components/tabs';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useNavigate, useParams, useSearchParams } from 'react-router';
+
+import * as iam from '../../api/iam';
+import { useFrame } from '../../frame/context';
+import { Copy, Link } from '../../frame/parts';
+import { Problem } from '../../frame/problem';
+import { age, ago, full } from '../../lib/age';
+import { Credentials } from './credentials';
+import { DeleteUsers } from './delete-user';
+import { changed, useKeys, useUser, userChanged, type KeyDetail } from './queries';
+import { UserGroups, UserPermissions, UserTags } from './user-tabs';
+
+function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | undefined }) {
+  if (!detail) return <Link to={`/iam/users/${encodeURIComponent(userName)}/keys/create`}>Create access key</Link>;
+  const used = detail.use.date ? `Used ${ago(detail.use.date).toLowerCase()}.` : 'Never used.';
+  return (
+    <>
+      <div>
+        {detail.id} - {detail.active ? 'Active' : 'Inactive'}
+      </div>
+      <div>
+        {used} {age(detail.created)} old.
+      </div>
+    </>
+  );
+}
+
+export function UserPage() {
+  const { name = '' } = useParams();
+  const navigate = useNavigate();
+  const { done } = useFrame();
+  const [search, setSearch] = useSearchParams();
+  const [deleting, setDeleting] = useState(false);
+  const user = useUser(name);
+  const keys = useKeys(name);
+  const login = useQuery({ queryKey: ['user', name, 'login'], queryFn: () => iam.loginProfile(name) });
+  if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
+  if (!user.data) return <Spinner size="large" />;
+  const { arn, created, passwordLastUsed, tags } = user.data;
+  return (
+    <ContentLayout
+      header={
+        <Header variant="h1" actions={<Button onClick={() => setDeleting(true)}>Delete</Button>}>
+          {name}
+        </Header>
+      }
+    >
+      <SpaceBetween size="l">
+        <Container header={<Header variant="h2">Summary</Header>}>
+          <KeyValuePairs
+            columns={3}
+            items={[
+              { label: 'ARN', value: <Copy text={arn} label="ARN" /> },
+              {
+                label: 'Console access',
+                value: login.error ? '–' : login.data ? 'Enabled' : 'Disabled',
+              },
+              { label: 'Access key 1', value: keys.data ? <KeyLine userName={name} detail={keys.data[0]} /> : '–' },
+              { label: 'Created', value: full(created) },
+              {
+                label: 'Last console sign-in',
+                value: passwordLastUsed ? full(passwordLastUsed) : login.data ? 'Never' : '–',
+              },
+              { label: 'Access key 2', value: keys.data ? <KeyLine userName={name} detail={keys.data[1]} /> : '–' },
+            ]}
+          />
+        </Container>
+        <Tabs
+          activeTabId={search.get('tab') ?? 'permissions'}
+          onChange={({ detail }) => setSearch({ tab: detail.activeTabId }, { replace: true })}
+          tabs={[
+            { id: 'permissions', label: 'Permissions', content: <UserPermissions user={user.data} /> },
+            { id: 'groups', label: 'Groups', content: <UserGroups name={name} /> },
+            { id: 'tags', label: `Tags (${String(tags.length)})`, content: <UserTags name={name} /> },
+            { id: 'credentials', label: 'Security credentials', content: <Credentials name={name} /> },
+          ]}
+        />
+      </SpaceBetween>
+      {deleting && (
+        <DeleteUsers
+          names={[name]}
+          dismiss={() => setDeleting(false)}
+          done={() => {
+            changed(['users'], ['report']);
+            done('User deleted');
+            void navigate('/iam/users');
+          }}
+        />
+      )}
+    </ContentLayout>
+  );
+}
