@@ -33,9 +33,6 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
     'Access management',
     [
       { text: 'IAM users', to: '/iam/users', needs: 'ListUsers' },
-      { text: 'IAM user groups', to: '/iam/groups', needs: 'ListGroups' },
-      { text: 'Policies', to: '/iam/policies', needs: 'ListPolicies' },
-      { text: 'Account settings', to: '/iam/account', needs: 'GetAccountPasswordPolicy' },
     ],
   ],
   [
@@ -43,7 +40,6 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
     [
       { text: 'Credential report', to: '/iam/report', needs: 'GetCredentialReport' },
       { text: 'Why was this denied?', to: '/denied', needs: 'ListDeniedRequests' },
-      { text: 'Policy simulator', to: '/iam/simulator', needs: 'SimulatePrincipalPolicy' },
     ],
   ],
 ];
@@ -186,7 +182,7 @@ export function Shell({ session, served, children }: { session: SignedIn; served
       description: `Account ID: ${grouped(session.accountId)}`,
       items: [
         { id: 'copy-account', text: 'Copy account ID', iconName: 'copy' },
-        { id: 'credentials', text: 'Security credentials' },
+        ...(session.userName ? [{ id: 'credentials', text: 'Security credentials' }] : []),
         {
           id: 'theme',
           text: 'Appearance',
@@ -201,7 +197,7 @@ export function Shell({ session, served, children }: { session: SignedIn; served
       onItemClick: ({ detail: { id } }) => {
         if (id === 'copy-account') {
           navigator.clipboard.writeText(session.accountId).then(() => frame.done('Account ID copied'), frame.failed);
-        } else if (id === 'credentials') void navigate('/security-credentials');
+        } else if (id === 'credentials') void navigate(`/iam/users/${encodeURIComponent(session.userName ?? '')}?tab=credentials`);
         else if (id === 'sign-out') leave().catch(frame.failed);
         else {
           const chosen = id.replace('theme-', '') as Theme;

@@ -1,0 +1,196 @@
+// The first page: the account, what it holds, and what should be done about its security.
+import Alert from '@cloudscape-design/components/alert';
+import BarChart from '@cloudscape-design/components/bar-chart';
+import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
+import Container from '@cloudscape-design/components/container';
+import ContentLayout from '@cloudscape-design/components/content-layout';
+import FormField from '@cloudscape-design/components/form-field';
+import Header from '@cloudscape-design/components/header';
+import Input from '@cloudscape-design/components/input';
+import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
+import SpaceBetween from '@cloudscape-design/components/space-between';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+
+import { call } from '../../api/client';
+import * as iam from '../../api/iam';
+import { useFrame } from '../../frame/context';
+import { Confirm, Copy, Link } from '../../frame/parts';
+import { Problem } from '../../frame/problem';
+import { grouped } from '../../frame/shell';
+import { days } from '../../lib/age';
+import { signInUrl } from './create-user';
+import { changed, dateOf, useAlias, useReport } from './queries';
+
+const AGES: readonly (readonly [label: string, below: number])[] = [
+  ['Up to 30 days', 31],
+  ['31–90 days', 91],
+  ['91–365 days', 366],
+  ['Older', Number.POSITIVE_INFINITY],
+];
+
+export function Dashboard() {
+  return (
+    <ContentLayout header={<Header variant="h1">IAM Dashboard</Header>}>
+      <SpaceBetween size="l">
+        <Recommendations />
+        <Resources />
+        <AccountPanel />
+      </SpaceBetween>
+    </ContentLayout>
+  );
+}
+
+function activeKeys(rows: Iterable<iam.ReportRow>): { user: string; age: number }[] {
+  return [...rows].flatMap((row) =>
+    [1, 2].flatMap((at) => {
+      const made = dateOf(row, `access_key_${String(at)}_last_rotated`);
+      const active = row[`access_key_${String(at)}_active`] === 'true';
+      return active && made ? [{ user: row['user'] ?? '', age: days(made) }] : [];
+    }),
+  );
+}
+
+function Recommendations() {
+  const report = useReport();
+  if (report.error) return <Problem error={report.error} retry={() => changed(['report'])} />;
+  const keys = activeKeys(report.data?.rows.values() ?? []);
+  const root = keys.some(({ user }) => user === '<root_account>');
+  const old = keys.filter(({ age }) => age > 90);
+  const bars = AGES.map(([x, below], at) => {
+    const from = AGES[at - 1]?.[1] ?? 0;
+    return { x, y: keys.filter(({ age }) => age >= from && age < below).length };
+  });
+  return (
+    <Container header={<Header variant="h2">Security recommendations</Header>}>
+      <SpaceBetween size="m">
+        {root && (
+          <Alert type="warning" header="The root user has active access keys">
+            Create a user for daily work, and delete the keys of the root user.
+          </Alert>
+        )}
+        {old.length > 0 && (
+          <Alert type="warning" header={`${String(old.length)} active access keys are older than 90 days`}>
+            Replace them with <code>keywright rotate</code>, or by hand on the page of each user:{' '}
+            {old.slice(0, 10).map(({ user }) => user).join(', ')}
+            {old.length > 10 ? ', …' : ''}
+          </Alert>
+        )}
+        {report.data && !root && old.length === 0 && <Alert type="success">Nothing needs to be done.</Alert>}
+        <BarChart
+          height={180}
+          hideFilter
+          hideLegend
+          ariaLabel="Active access keys by age"
+          xTitle="Age"
+          yTitle="Active access keys"
+          yDomain={[0, Math.max(4, ...bars.map(({ y }) => y))]}
+          xDomain={AGES.map(([label]) => label)}
+          series={[{ type: 'bar', title: 'Active access keys', data: bars }]}
+          statusType={report.isPending ? 'loading' : 'finished'}
+          loadingText="Loading"
+        />
+      </SpaceBetween>
+    </Container>
+  );
+}
+
+function Resources() {
+  const summary = useQuery({ queryKey: ['summary'], queryFn: iam.summary });
+  const count = (name: string): string => String(summary.data?.get(name) ?? '…');
+  return (
+    <Container header={<Header variant="h2">IAM resources</Header>}>
+      {summary.error ? (
+        <Problem error={summary.error} retry={() => changed(['summary'])} />
+      ) : (
+        <KeyValuePairs
+          columns={3}
+          items={[
+            { label: 'User groups', value: count('Groups') },
+            { label: 'Users', value: <Link to="/iam/users">{count('Users')}</Link> },
+            { label: 'Policies', value: count('Policies') },
+          ]}
+        />
+      )}
+    </Container>
+  );
+}
+
+function AccountPanel() {
+  const { session, done } = useFrame();
+  const alias = useAlias();
+  const [editing, setEditing] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const [text, setText] = useState('');
+  const actions = (
+    <SpaceBetween direction="horizontal" size="xs">
+      {alias.data && <Button onClick={() => setDeleting(true)}>Delete alias</Button>}
+      <Button
+        disabled={!alias.isSuccess}
+        onClick={() => {
+          setText(alias.data ?? '');
+          setEditing(true);
+        }}
+      >
+        {alias.data ? 'Edit alias' : 'Create alias'}
+      </Button>
+    </SpaceBetween>
+  );
+  const url = signInUrl(alias.data ?? session.accountId);
+  const close = (said?: string) => (): void => {
+    setEditing(false);
+    setDeleting(false);
+    changed(['alias']);
+    if (said) done(said);
+  };
+  return (
+    <Container
+      header={
+        <Header variant="h2" actions={actions}>
+          Account
+        </Header>
+      }
+    >
+      <KeyValuePairs
+        columns={3}
+        items={[
+          {
+            label: 'Account ID',
+            value: (
+              <>
+                {grouped(session.accountId)} <Copy text={session.accountId} label="Account ID" />
+              </>
+            ),
+          },
+          { label: 'Account alias', value: alias.data ?? 'None' },
+          { label: 'Sign-in URL for IAM users', value: <Copy text={url} label="Sign-in URL" /> },
+        ]}
+      />
+      {editing && (
+        <Confirm
+          title="Account alias"
+          verb="Save changes"
+          onDismiss={() => setEditing(false)}
+          act={() => call('iam', 'CreateAccountAlias', { AccountAlias: text })}
+          done={close('Alias saved')}
+        >
+          <FormField label="Preferred alias" constraintText="3 to 63 characters: a-z, 0-9 and single hyphens between them">
+            <Input value={text} onChange={({ detail }) => setText(detail.value)} />
+          </FormField>
+        </Confirm>
+      )}
+      {deleting && (
+        <Confirm
+          title="Delete the alias?"
+          verb="Delete alias"
+          onDismiss={() => setDeleting(false)}
+          act={() => call('iam', 'DeleteAccountAlias', { AccountAlias: alias.data })}
+          done={close('Alias deleted')}
+        >
+          <Box>Sign-in URLs with the alias stop to work; the account ID goes on to work.</Box>
+        </Confirm>
+      )}
+    </Container>
+  );
+}

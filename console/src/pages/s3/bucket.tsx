@@ -1,0 +1,355 @@
+// A bucket's page: its objects, folder by folder, and its policy.
+import Alert from '@cloudscape-design/components/alert';
+import Box from '@cloudscape-design/components/box';
+import Button from '@cloudscape-design/components/button';
+import ButtonDropdown from '@cloudscape-design/components/button-dropdown';
+import Container from '@cloudscape-design/components/container';
+import ContentLayout from '@cloudscape-design/components/content-layout';
+import FormField from '@cloudscape-design/components/form-field';
+import Header from '@cloudscape-design/components/header';
+import Input from '@cloudscape-design/components/input';
+import Modal from '@cloudscape-design/components/modal';
+import ProgressBar from '@cloudscape-design/components/progress-bar';
+import SpaceBetween from '@cloudscape-design/components/space-between';
+import Spinner from '@cloudscape-design/components/spinner';
+import Tabs from '@cloudscape-design/components/tabs';
+import Textarea from '@cloudscape-design/components/textarea';
+import { useQuery } from '@tanstack/react-query';
+import { useRef, useState } from 'react';
+import { useParams, useSearchParams } from 'react-router';
+
+import * as s3 from '../../api/s3';
+import { useFrame } from '../../frame/context';
+import { List, type Column } from '../../frame/list';
+import { Confirm, Copy, Link } from '../../frame/parts';
+import { Problem } from '../../frame/problem';
+import { full } from '../../lib/age';
+import { changed } from '../iam/queries';
+
+interface At {
+  name: string;
+  region: string;
+}
+
+export function BucketPage() {
+  const { name = '' } = useParams();
+  const [search, setSearch] = useSearchParams();
+  const region = useQuery({ queryKey: ['region', name], queryFn: () => s3.regionOf(name), staleTime: 60_000 });
+  // Whoever may not ask for the region may still be allowed to list: the server says if it is another one.
+  if (region.isPending) return <Spinner size="large" />;
+  const bucket = { name, region: region.data ?? 'us-east-1' };
+  const prefix = search.get('prefix') ?? '';
+  return (
+    <ContentLayout header={<Header variant="h1">{name}</Header>}>
+      <Tabs
+        activeTabId={search.get('tab') ?? 'objects'}
+        onChange={({ detail }) => setSearch({ tab: detail.activeTabId })}
+        tabs={[
+          { id: 'objects', label: 'Objects', content: <Objects key={prefix} bucket={bucket} prefix={prefix} /> },
+          { id: 'permissions', label: 'Permissions', content: <BucketPolicy bucket={bucket} /> },
+        ]}
+      />
+    </ContentLayout>
+  );
+}
+
+interface Row {
+  key: string;
+  label: string;
+  object?: s3.Found;
+}
+
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
+
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(value) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+}
+
+const kind = ({ key, object }: Row): string => {
+  if (!object) return 'Folder';
+  const name = key.split('/').pop() ?? '';
+  return name.includes('.') ? (name.split('.').pop() ?? '') : '–';
+};
+
+function columns(bucket: string): Column<Row>[] {
+  return [
+    {
+      id: 'name',
+      header: 'Name',
+      by: ({ label }) => label,
+      isRowHeader: true,
+      cell: ({ key, label, object }) =>
+        object ? label : <Link to={`/s3/buckets/${bucket}?prefix=${encodeURIComponent(key)}`}>{label}</Link>,
+    },
+    { id: 'type', header: 'Type', by: kind, cell: kind },
+    {
+      id: 'modified',
+      header: 'Last modified',
+      by: ({ object }) => object?.modified ?? '',
+      cell: ({ object }) => full(object?.modified),
+    },
+    {
+      id: 'size',
+      header: 'Size',
+      by: ({ object }) => object?.size ?? -1,
+      cell: ({ object }) => (object ? size(object.size) : '–'),
+    },
+    {
+      id: 'class',
+      header: 'Storage class',
+      by: ({ object }) => object?.storageClass ?? '',
+      cell: ({ object }) => object?.storageClass ?? '–',
+    },
+  ];
+}
+
+interface Sending {
+  name: string;
+  percent: number;
+}
+
+function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
+  const { done, failed } = useFrame();
+  const [token, setToken] = useState<string>();
+  const [selected, select] = useState<Row[]>([]);
+  const [open, setOpen] = useState<'delete' | 'folder' | 'link'>();
+  const [folder, setFolder] = useState('');
+  const [link, setLink] = useState('');
+  const [sending, setSending] = useState<Sending>();
+  const picker = useRef<HTMLInputElement>(null);
+  const read = useQuery({
+    queryKey: ['objects', bucket.name, prefix, token],
+    queryFn: () => s3.listObjects(bucket, prefix, token),
+  });
+  const rows = read.data && [
+    ...read.data.folders.map((key): Row => ({ key, label: key.slice(prefix.length) })),
+    ...read.data.objects
+      .filter(({ key }) => key !== prefix)
+      .map((object): Row => ({ key: object.key, label: object.key.slice(prefix.length), object })),
+  ];
+  const close = (said?: string) => (): void => {
+    setOpen(undefined);
+    if (!said) return;
+    select([]);
+    changed(['objects']);
+    done(said);
+  };
+  const send = async (files: File[]): Promise<void> => {
+    try {
+      for (const file of files) {
+        const told = (bytes: number): void =>
+          setSending({ name: file.name, percent: file.size ? Math.round((100 * bytes) / file.size) : 100 });
+        told(0);
+        await s3.upload(bucket, prefix + file.name, file, told);
+      }
+      done(files.length === 1 ? 'Uploaded' : `${String(files.length)} files uploaded`);
+    } catch (error) {
+      failed(error);
+    } finally {
+      setSending(undefined);
+      changed(['objects']);
+    }
+  };
+  /** The keys of what is chosen; a folder is everything under it. */
+  const keys = async (): Promise<string[]> => {
+    const all: string[] = [];
+    for (const row of selected) {
+      if (row.object) all.push(row.key);
+      else {
+        let next: string | undefined;
+        do {
+          const page: s3.Listing = await s3.listObjects(bucket, row.key, next, '');
+          all.push(...page.objects.map(({ key }) => key));
+          next = page.next;
+        } while (next);
+      }
+    }
+    return all;
+  };
+  const only = selected.length === 1 && selected[0]?.object ? selected[0] : undefined;
+  const fetchOne = async (): Promise<void> => {
+    if (!only) return;
+    const address = document.createElement('a');
+    address.href = await s3.presign(bucket, only.key, 60, true);
+    address.click();
+  };
+  const presigned = async (minutes: number): Promise<void> => {
+    if (!only) return;
+    setLink(await s3.presign(bucket, only.key, minutes * 60));
+    setOpen('link');
+  };
+  return (
+    <SpaceBetween size="m">
+      {prefix && (
+        <Box>
+          <Link to={`/s3/buckets/${bucket.name}`}>{bucket.name}</Link> / {prefix}
+        </Box>
+      )}
+      <input
+        ref={picker}
+        type="file"
+        multiple
+        hidden
+        aria-label="Files to upload"
+        onChange={(event) => {
+          const files = [...(event.target.files ?? [])];
+          event.target.value = '';
+          if (files.length > 0) void send(files);
+        }}
+      />
+      {sending && <ProgressBar value={sending.percent} label={`Uploading ${sending.name}`} />}
+      <List<Row>
+        title="Objects"
+        items={rows}
+        columns={columns(bucket.name)}
+        rowId={({ key }) => key}
+        loading={read.isPending}
+        error={read.error}
+        reload={() => changed(['objects'])}
+        selection="multi"
+        selected={selected}
+        select={select}
+        empty="No objects"
+        search="Find objects by prefix"
+        actions={
+          <>
+            <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
+              Download
+            </Button>
+            <Button disabled={selected.length === 0} onClick={() => setOpen('delete')}>
+              Delete
+            </Button>
+            <ButtonDropdown
+              disabled={!only}
+              items={[
+                { id: '60', text: 'Share for an hour' },
+                { id: '720', text: 'Share for 12 hours' },
+              ]}
+              onItemClick={({ detail }) => void presigned(Number(detail.id)).catch(failed)}
+            >
+              Presigned URL
+            </ButtonDropdown>
+            <Button onClick={() => setOpen('folder')}>Create folder</Button>
+            <Button variant="primary" loading={sending !== undefined} onClick={() => picker.current?.click()}>
+              Upload
+            </Button>
+          </>
+        }
+      />
+      {(token ?? read.data?.next) && (
+        <SpaceBetween direction="horizontal" size="xs">
+          <Button disabled={!token} onClick={() => setToken(undefined)}>
+            First thousand
+          </Button>
+          <Button disabled={!read.data?.next} onClick={() => setToken(read.data?.next)}>
+            Next thousand
+          </Button>
+        </SpaceBetween>
+      )}
+      {open === 'delete' && (
+        <Confirm
+          title="Delete objects?"
+          verb="Delete objects"
+          typed="delete"
+          onDismiss={close()}
+          done={close('Deleted')}
+          act={async () => {
+            const all = await keys();
+            for (let at = 0; at < all.length; at += 1000) await s3.deleteObjects(bucket, all.slice(at, at + 1000));
+          }}
+        >
+          <Alert type="warning">Folders are deleted with everything in them. This cannot be undone.</Alert>
+          {selected.slice(0, 10).map(({ label }) => label).join(', ')}
+          {selected.length > 10 && ` and ${String(selected.length - 10)} more`}
+        </Confirm>
+      )}
+      {open === 'folder' && (
+        <Confirm
+          title="Create folder"
+          verb="Create folder"
+          disabled={folder === '' || folder.includes('/')}
+          onDismiss={close()}
+          done={close('Folder created')}
+          act={() => s3.createFolder(bucket, `${prefix}${folder}/`)}
+        >
+          <FormField label="Folder name" constraintText="Without a slash">
+            <Input value={folder} onChange={({ detail }) => setFolder(detail.value)} />
+          </FormField>
+        </Confirm>
+      )}
+      {open === 'link' && (
+        <Modal visible header="Presigned URL" closeAriaLabel="Close" onDismiss={() => setOpen(undefined)}>
+          <SpaceBetween size="s">
+            <Box>
+              Whoever has this address can read the object until the time is over, or your session ends, whichever is
+              first.
+            </Box>
+            <Copy text={link} label="Presigned URL" />
+          </SpaceBetween>
+        </Modal>
+      )}
+    </SpaceBetween>
+  );
+}
+
+function BucketPolicy({ bucket }: { bucket: At }) {
+  const { done } = useFrame();
+  const read = useQuery({ queryKey: ['bucket-policy', bucket.name], queryFn: () => s3.bucketPolicy(bucket) });
+  const [text, setText] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  if (read.error) return <Problem error={read.error} retry={() => changed(['bucket-policy'])} />;
+  if (read.isPending) return <Spinner />;
+  const shown = text ?? read.data ?? '';
+  const act = (what: Promise<unknown>, said: string): void => {
+    setBusy(true);
+    setError(undefined);
+    what
+      .then(() => {
+        setText(undefined);
+        changed(['bucket-policy']);
+        done(said);
+      }, setError)
+      .finally(() => setBusy(false));
+  };
+  return (
+    <Container
+      header={
+        <Header
+          variant="h2"
+          description={`The ARN of this bucket is arn:aws:s3:::${bucket.name}`}
+          actions={
+            <SpaceBetween direction="horizontal" size="xs">
+              <Button disabled={read.data === null} onClick={() => act(s3.deleteBucketPolicy(bucket), 'Bucket policy deleted')}>
+                Delete
+              </Button>
+              <Button
+                variant="primary"
+                loading={busy}
+                disabled={shown.trim() === ''}
+                onClick={() => act(s3.putBucketPolicy(bucket, shown), 'Bucket policy saved')}
+              >
+                Save changes
+              </Button>
+            </SpaceBetween>
+          }
+        >
+          Bucket policy
+        </Header>
+      }
+    >
+      <SpaceBetween size="m">
+        <FormField label="Policy" stretch>
+          <Textarea value={shown} rows={16} spellcheck={false} placeholder="No policy" onChange={({ detail }) => setText(detail.value)} />
+        </FormField>
+        {error !== undefined && <Problem error={error} />}
+      </SpaceBetween>
+    </Container>
+  );
+}
