@@ -12,7 +12,9 @@ for (const name of named) {
   first += size(name);
   console.log(`${kb(size(name)).padStart(10)}  ${name}  (first load)`);
 }
-for (const name of readdirSync(folder).filter((name) => /\.(js|css)$/.test(name)).sort()) {
+for (const name of readdirSync(folder)
+  .filter((name) => /\.(js|css)$/.test(name))
+  .sort()) {
   if (!named.includes(name)) console.log(`${kb(size(name)).padStart(10)}  ${name}`);
 }
 console.log(`first load: ${kb(first)} gzip`);

@@ -8,7 +8,14 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect } from 'react';
 import { Navigate, Route, Routes } from 'react-router';
 
-import { forgetCredentials, isSignedOut, queries, readCapabilities, readSession, type Session } from './api/session';
+import {
+  forgetCredentials,
+  isSignedOut,
+  queries,
+  readCapabilities,
+  readSession,
+  type Session,
+} from './api/session';
 import { Problem } from './frame/problem';
 import { Shell } from './frame/shell';
 import { SignInPage } from './pages/sign-in';
@@ -35,7 +42,8 @@ function useSessionEnd(): void {
   useEffect(
     () =>
       queries.getQueryCache().subscribe((event) => {
-        if (event.type === 'updated' && event.action.type === 'error') endIfSignedOut(event.action.error);
+        if (event.type === 'updated' && event.action.type === 'error')
+          endIfSignedOut(event.action.error);
       }),
     [],
   );

@@ -82,7 +82,11 @@ export async function pages<T>(
   const all: T[] = [];
   let marker: string | undefined;
   do {
-    const page: Xml = await call(service, action, { MaxItems: 1000, ...parameters, Marker: marker });
+    const page: Xml = await call(service, action, {
+      MaxItems: 1000,
+      ...parameters,
+      Marker: marker,
+    });
     all.push(...read(page));
     marker = page.text('IsTruncated') === 'true' ? page.text('Marker') : undefined;
   } while (marker);

@@ -89,12 +89,17 @@ const policy = (node: Xml): Policy => ({
   updated: must(node, 'UpdateDate'),
 });
 
-const listed = <T>(action: string, parameters: Record<string, string>, list: string, read: (node: Xml) => T) =>
-  pages('iam', action, parameters, (page) => page.list(list).map(read));
+const listed = <T>(
+  action: string,
+  parameters: Record<string, string>,
+  list: string,
+  read: (node: Xml) => T,
+) => pages('iam', action, parameters, (page) => page.list(list).map(read));
 
 export const listUsers = () => listed('ListUsers', {}, 'Users', user);
 export const listGroups = () => listed('ListGroups', {}, 'Groups', group);
-export const groupsOf = (UserName: string) => listed('ListGroupsForUser', { UserName }, 'Groups', group);
+export const groupsOf = (UserName: string) =>
+  listed('ListGroupsForUser', { UserName }, 'Groups', group);
 export const policiesOfUser = (UserName: string) =>
   listed('ListAttachedUserPolicies', { UserName }, 'AttachedPolicies', attached);
 export const policiesOfGroup = (GroupName: string) =>
@@ -105,19 +110,34 @@ export const inlineOfGroup = (GroupName: string) =>
   listed('ListGroupPolicies', { GroupName }, 'PolicyNames', (name) => name.value);
 export const listPolicies = () => listed('ListPolicies', { Scope: 'All' }, 'Policies', policy);
 export const listVersions = (PolicyArn: string) =>
-  listed('ListPolicyVersions', { PolicyArn }, 'Versions', (node): Version => ({
-    id: must(node, 'VersionId'),
-    current: node.text('IsDefaultVersion') === 'true',
-    created: must(node, 'CreateDate'),
-  }));
+  listed(
+    'ListPolicyVersions',
+    { PolicyArn },
+    'Versions',
+    (node): Version => ({
+      id: must(node, 'VersionId'),
+      current: node.text('IsDefaultVersion') === 'true',
+      created: must(node, 'CreateDate'),
+    }),
+  );
 export const tagsOfUser = (UserName: string) =>
-  listed('ListUserTags', { UserName }, 'Tags', (tag): Tag => ({ key: must(tag, 'Key'), value: must(tag, 'Value') }));
+  listed(
+    'ListUserTags',
+    { UserName },
+    'Tags',
+    (tag): Tag => ({ key: must(tag, 'Key'), value: must(tag, 'Value') }),
+  );
 export const keysOf = (UserName?: string) =>
-  listed('ListAccessKeys', UserName ? { UserName } : {}, 'AccessKeyMetadata', (node): AccessKey => ({
-    id: must(node, 'AccessKeyId'),
-    active: node.text('Status') === 'Active',
-    created: must(node, 'CreateDate'),
-  }));
+  listed(
+    'ListAccessKeys',
+    UserName ? { UserName } : {},
+    'AccessKeyMetadata',
+    (node): AccessKey => ({
+      id: must(node, 'AccessKeyId'),
+      active: node.text('Status') === 'Active',
+      created: must(node, 'CreateDate'),
+    }),
+  );
 
 export async function getUser(UserName: string): Promise<User> {
   const got = (await call('iam', 'GetUser', { UserName })).child('User');
@@ -171,7 +191,9 @@ export async function keyUse(AccessKeyId: string): Promise<KeyUse> {
 }
 
 /** When the console password was made, or nothing where there is none. */
-export async function loginProfile(UserName: string): Promise<{ created: string; mustChange: boolean } | null> {
+export async function loginProfile(
+  UserName: string,
+): Promise<{ created: string; mustChange: boolean } | null> {
   try {
     const got = (await call('iam', 'GetLoginProfile', { UserName })).child('LoginProfile');
     return {
@@ -192,7 +214,9 @@ export async function alias(): Promise<string | undefined> {
 export async function summary(): Promise<Map<string, number>> {
   const got = await call('iam', 'GetAccountSummary');
   const entries = got.child('SummaryMap')?.all('entry') ?? [];
-  return new Map(entries.map((entry) => [entry.text('key') ?? '', Number(entry.text('value') ?? 0)]));
+  return new Map(
+    entries.map((entry) => [entry.text('key') ?? '', Number(entry.text('value') ?? 0)]),
+  );
 }
 
 /** A row of the credential report, by the names of its columns. */
@@ -216,7 +240,12 @@ export interface MfaDevice {
 }
 
 export const devicesOf = (UserName?: string) =>
-  listed('ListMFADevices', UserName ? { UserName } : {}, 'MFADevices', (node): MfaDevice => ({
-    SerialNumber: must(node, 'SerialNumber'),
-    enabled: must(node, 'EnableDate'),
-  }));
+  listed(
+    'ListMFADevices',
+    UserName ? { UserName } : {},
+    'MFADevices',
+    (node): MfaDevice => ({
+      SerialNumber: must(node, 'SerialNumber'),
+      enabled: must(node, 'EnableDate'),
+    }),
+  );

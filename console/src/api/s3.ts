@@ -23,7 +23,10 @@ export interface Listing {
 /** A key as a path: everything but slashes and unreserved characters is escaped. */
 function path(bucket: string, key = ''): string {
   const escaped = (part: string): string =>
-    encodeURIComponent(part).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+    encodeURIComponent(part).replace(
+      /[!'()*]/g,
+      (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+    );
   return `${location.origin}/${[bucket, ...key.split('/')].map(escaped).join('/')}`;
 }
 
@@ -34,8 +37,18 @@ interface Ask {
   body?: string;
 }
 
-async function ask(url: string, { method = 'GET', region, headers = {}, body }: Ask): Promise<Response> {
-  const signed = await sign({ url, method, service: 's3', region, headers, ...(body === undefined ? {} : { body }) });
+async function ask(
+  url: string,
+  { method = 'GET', region, headers = {}, body }: Ask,
+): Promise<Response> {
+  const signed = await sign({
+    url,
+    method,
+    service: 's3',
+    region,
+    headers,
+    ...(body === undefined ? {} : { body }),
+  });
   const init: RequestInit = { method, headers: signed.headers, cache: 'no-store' };
   const response = await send(url, body === undefined ? init : { ...init, body });
   if (!response.ok) throw await refusal(response);
@@ -105,10 +118,17 @@ export async function listObjects(
 }
 
 const escapeXml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\r', '&#13;');
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('\r', '&#13;');
 
 /** Deletes up to 1,000 objects; what was refused is thrown. */
-export async function deleteObjects(bucket: { name: string; region: string }, keys: string[]): Promise<void> {
+export async function deleteObjects(
+  bucket: { name: string; region: string },
+  keys: string[],
+): Promise<void> {
   const objects = keys.map((key) => `<Object><Key>${escapeXml(key)}</Key></Object>`).join('');
   const body = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${objects}<Quiet>true</Quiet></Delete>`;
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body));
@@ -119,7 +139,9 @@ export async function deleteObjects(bucket: { name: string; region: string }, ke
     'x-amz-content-sha256': bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(''),
   };
   const url = `${path(bucket.name)}?delete=`;
-  const answer = await read(await ask(url, { method: 'POST', region: bucket.region, headers, body }));
+  const answer = await read(
+    await ask(url, { method: 'POST', region: bucket.region, headers, body }),
+  );
   const failed = answer.all('Error')[0];
   if (failed) {
     const said = `${failed.text('Key') ?? ''}: ${failed.text('Message') ?? ''}`;
@@ -133,13 +155,19 @@ export async function emptyBucket(bucket: Bucket, told: (deleted: number) => voi
   for (;;) {
     const page = await listObjects(bucket, '', undefined, '');
     if (page.objects.length === 0) return;
-    await deleteObjects(bucket, page.objects.map((object) => object.key));
+    await deleteObjects(
+      bucket,
+      page.objects.map((object) => object.key),
+    );
     deleted += page.objects.length;
     told(deleted);
   }
 }
 
-export async function createFolder(bucket: { name: string; region: string }, key: string): Promise<void> {
+export async function createFolder(
+  bucket: { name: string; region: string },
+  key: string,
+): Promise<void> {
   await ask(path(bucket.name, key), { method: 'PUT', region: bucket.region, body: '' });
 }
 
@@ -179,14 +207,27 @@ export async function presign(
 ): Promise<string> {
   const query = new URLSearchParams({ 'X-Amz-Expires': String(seconds) });
   const name = key.split('/').pop() ?? key;
-  if (asFile) query.set('response-content-disposition', `attachment; filename*=UTF-8''${encodeURIComponent(name)}`);
+  if (asFile)
+    query.set(
+      'response-content-disposition',
+      `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+    );
   const url = `${path(bucket.name, key)}?${query.toString().replaceAll('+', '%20')}`;
-  const signed = await sign({ url, method: 'GET', service: 's3', region: bucket.region, signQuery: true });
+  const signed = await sign({
+    url,
+    method: 'GET',
+    service: 's3',
+    region: bucket.region,
+    signQuery: true,
+  });
   return signed.url.toString();
 }
 
 /** The bucket's policy, or nothing where there is none. */
-export async function bucketPolicy(bucket: { name: string; region: string }): Promise<string | null> {
+export async function bucketPolicy(bucket: {
+  name: string;
+  region: string;
+}): Promise<string | null> {
   try {
     return await (await ask(`${path(bucket.name)}?policy`, { region: bucket.region })).text();
   } catch (error) {
@@ -195,7 +236,10 @@ export async function bucketPolicy(bucket: { name: string; region: string }): Pr
   }
 }
 
-export const putBucketPolicy = (bucket: { name: string; region: string }, body: string): Promise<Response> =>
+export const putBucketPolicy = (
+  bucket: { name: string; region: string },
+  body: string,
+): Promise<Response> =>
   ask(`${path(bucket.name)}?policy`, { method: 'PUT', region: bucket.region, body });
 
 export const deleteBucketPolicy = (bucket: { name: string; region: string }): Promise<Response> =>

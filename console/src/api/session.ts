@@ -67,7 +67,8 @@ async function ask<T>(endpoint: string, body?: object): Promise<T> {
   if (response.status === 204) return undefined as T;
   const answer = (await response.json().catch(() => ({}))) as T & Complaint;
   if (!response.ok) {
-    const { code = 'Unknown', message = `The server answered ${String(response.status)}.` } = answer;
+    const { code = 'Unknown', message = `The server answered ${String(response.status)}.` } =
+      answer;
     throw new Refusal(code, message, response.status, undefined, answer.retryAfterSecs);
   }
   return answer;

@@ -44,9 +44,19 @@ export interface ListProps<T> {
 }
 
 export function List<T>(props: ListProps<T>) {
-  const { title, items = [], columns, rowId, loading = false, error, variant = 'container' } = props;
+  const {
+    title,
+    items = [],
+    columns,
+    rowId,
+    loading = false,
+    error,
+    variant = 'container',
+  } = props;
   const [size, setSize] = useState(props.pageSize ?? 20);
-  const [shown, setShown] = useState(() => columns.filter((column) => !column.hidden).map(({ id }) => id));
+  const [shown, setShown] = useState(() =>
+    columns.filter((column) => !column.hidden).map(({ id }) => id),
+  );
   const first = columns[0];
   const nothing = (text: string, action?: ReactNode) => (
     <Box textAlign="center" color="inherit" padding="s">
@@ -56,22 +66,25 @@ export function List<T>(props: ListProps<T>) {
       </SpaceBetween>
     </Box>
   );
-  const { items: visible, collectionProps, filterProps, filteredItemsCount, paginationProps, actions } = useCollection<T>(
-    items,
-    {
-      filtering: {
-        filteringFunction: (item, text) => {
-          const wanted = text.toLowerCase();
-          return columns.some((column) => String(column.by(item)).toLowerCase().includes(wanted));
-        },
-        empty: nothing(props.empty ?? 'No resources to display', props.emptyAction),
-        noMatch: nothing('No matches', <Button onClick={() => actions.setFiltering('')}>Clear search</Button>),
+  const {
+    items: visible,
+    collectionProps,
+    filterProps,
+    filteredItemsCount,
+    paginationProps,
+  } = useCollection<T>(items, {
+    filtering: {
+      filteringFunction: (item, text) => {
+        const wanted = text.toLowerCase();
+        return columns.some((column) => String(column.by(item)).toLowerCase().includes(wanted));
       },
-      pagination: { pageSize: size },
-      sorting: first ? { defaultState: { sortingColumn: sortable(first) } } : {},
-      selection: { trackBy: rowId },
+      empty: nothing(props.empty ?? 'No resources to display', props.emptyAction),
+      noMatch: nothing('No matches'),
     },
-  );
+    pagination: { pageSize: size },
+    sorting: first ? { defaultState: { sortingColumn: sortable(first) } } : {},
+    selection: { trackBy: rowId },
+  });
   const failed = error !== undefined && error !== null;
   const chosen = props.selected ?? [];
   const selection = props.selection && {
@@ -101,14 +114,22 @@ export function List<T>(props: ListProps<T>) {
         allItemsSelectionLabel: () => 'Choose all',
         tableLabel: title,
       }}
-      empty={failed ? <Problem error={error} {...(props.reload ? { retry: props.reload } : {})} /> : collectionProps.empty}
+      empty={
+        failed ? (
+          <Problem error={error} {...(props.reload ? { retry: props.reload } : {})} />
+        ) : (
+          collectionProps.empty
+        )
+      }
       header={
         <Header
           counter={props.items && `(${String(items.length)})`}
           {...(props.description ? { description: props.description } : {})}
           actions={
             <SpaceBetween direction="horizontal" size="xs">
-              {props.reload && <Button iconName="refresh" ariaLabel={`Refresh ${title}`} onClick={props.reload} />}
+              {props.reload && (
+                <Button iconName="refresh" ariaLabel={`Refresh ${title}`} onClick={props.reload} />
+              )}
               {props.actions}
             </SpaceBetween>
           }
@@ -143,7 +164,11 @@ export function List<T>(props: ListProps<T>) {
             options: [
               {
                 label: 'Columns',
-                options: columns.map(({ id, header }, at) => ({ id, label: header, editable: at > 0 })),
+                options: columns.map(({ id, header }, at) => ({
+                  id,
+                  label: header,
+                  editable: at > 0,
+                })),
               },
             ],
           }}
@@ -171,7 +196,9 @@ function sortable<T>(column: Column<T>): TableProps.ColumnDefinition<T> {
   if (!compare) {
     compare = (a, b) => {
       const [x, y] = [column.by(a), column.by(b)];
-      return typeof x === 'number' && typeof y === 'number' ? x - y : String(x).localeCompare(String(y), 'en');
+      return typeof x === 'number' && typeof y === 'number'
+        ? x - y
+        : String(x).localeCompare(String(y), 'en');
     };
     comparers.set(column.by, compare);
   }

@@ -56,7 +56,11 @@ export function Hidden({ secret, label }: { secret: string; label: string }) {
       <Box variant="span">
         <span data-secret={label}>{shown ? secret : '•'.repeat(16)}</span>
       </Box>
-      <Button variant="inline-link" ariaLabel={`${shown ? 'Hide' : 'Show'} ${label}`} onClick={() => setShown(!shown)}>
+      <Button
+        variant="inline-link"
+        ariaLabel={`${shown ? 'Hide' : 'Show'} ${label}`}
+        onClick={() => setShown(!shown)}
+      >
         {shown ? 'Hide' : 'Show'}
       </Button>
     </SpaceBetween>
@@ -76,14 +80,25 @@ export interface ConfirmProps {
 }
 
 /** A dialog that does something after a yes; what fails is shown in it. */
-export function Confirm({ title, verb, children, typed, disabled, onDismiss, act, done }: ConfirmProps) {
+export function Confirm({
+  title,
+  verb,
+  children,
+  typed,
+  disabled,
+  onDismiss,
+  act,
+  done,
+}: ConfirmProps) {
   const [text, setText] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   const go = (): void => {
     setBusy(true);
     setError(undefined);
-    act().then(done, setError).finally(() => setBusy(false));
+    act()
+      .then(done, setError)
+      .finally(() => setBusy(false));
   };
   const ready = !disabled && (typed === undefined || text === typed);
   return (

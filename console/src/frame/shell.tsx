@@ -6,8 +6,12 @@ import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group';
 import Flashbar, { type FlashbarProps } from '@cloudscape-design/components/flashbar';
 import { I18nProvider } from '@cloudscape-design/components/i18n';
 import messages from '@cloudscape-design/components/i18n/messages/all.en';
-import SideNavigation, { type SideNavigationProps } from '@cloudscape-design/components/side-navigation';
-import TopNavigation, { type TopNavigationProps } from '@cloudscape-design/components/top-navigation';
+import SideNavigation, {
+  type SideNavigationProps,
+} from '@cloudscape-design/components/side-navigation';
+import TopNavigation, {
+  type TopNavigationProps,
+} from '@cloudscape-design/components/top-navigation';
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
@@ -21,7 +25,8 @@ import { applyTheme, keptTheme, type Theme } from './theme';
 const THEMES: Record<Theme, string> = { system: 'As the system', light: 'Light', dark: 'Dark' };
 
 /** The account's number in groups of four. */
-export const grouped = (account: string): string => account.replace(/^(\d{4})(\d{4})(\d{4})$/, '$1-$2-$3');
+export const grouped = (account: string): string =>
+  account.replace(/^(\d{4})(\d{4})(\d{4})$/, '$1-$2-$3');
 
 interface Entry {
   text: string;
@@ -29,12 +34,7 @@ interface Entry {
   needs: string;
 }
 const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = [
-  [
-    'Access management',
-    [
-      { text: 'IAM users', to: '/iam/users', needs: 'ListUsers' },
-    ],
-  ],
+  ['Access management', [{ text: 'IAM users', to: '/iam/users', needs: 'ListUsers' }]],
   [
     'Access reports',
     [
@@ -46,8 +46,12 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
 
 function navigation(served: Capabilities): SideNavigationProps.Item[] {
   const can = (operation: string): boolean =>
-    served.iam.includes(operation) || served.keywright.includes(operation) || served.s3.includes(operation);
-  const items: SideNavigationProps.Item[] = [{ type: 'link', text: 'Dashboard', href: '/console/iam' }];
+    served.iam.includes(operation) ||
+    served.keywright.includes(operation) ||
+    served.s3.includes(operation);
+  const items: SideNavigationProps.Item[] = [
+    { type: 'link', text: 'Dashboard', href: '/console/iam' },
+  ];
   for (const [section, entries] of IAM) {
     const links = entries
       .filter(({ needs }) => can(needs))
@@ -55,7 +59,14 @@ function navigation(served: Capabilities): SideNavigationProps.Item[] {
     if (links.length > 0) items.push({ type: 'section', text: section, items: links });
   }
   if (can('ListBuckets')) {
-    items.push({ type: 'divider' }, { type: 'section', text: 'S3', items: [{ type: 'link', text: 'Buckets', href: '/console/s3' }] });
+    items.push(
+      { type: 'divider' },
+      {
+        type: 'section',
+        text: 'S3',
+        items: [{ type: 'link', text: 'Buckets', href: '/console/s3' }],
+      },
+    );
   }
   return items;
 }
@@ -95,10 +106,20 @@ function crumbs(pathname: string): { text: string; href: string }[] {
   }));
   return all
     .filter(({ href }) => !/\/keys$/.test(href))
-    .map((crumb) => (crumb.href === '/console/s3/buckets' ? { ...crumb, href: '/console/s3' } : crumb));
+    .map((crumb) =>
+      crumb.href === '/console/s3/buckets' ? { ...crumb, href: '/console/s3' } : crumb,
+    );
 }
 
-export function Shell({ session, served, children }: { session: SignedIn; served: Capabilities; children: ReactNode }) {
+export function Shell({
+  session,
+  served,
+  children,
+}: {
+  session: SignedIn;
+  served: Capabilities;
+  children: ReactNode;
+}) {
   const navigate = useNavigate();
   const { pathname } = useLocation();
   const [region, setRegionState] = useState(keptRegion);
@@ -110,7 +131,12 @@ export function Shell({ session, served, children }: { session: SignedIn; served
     const notify: Frame['notify'] = (notice) => {
       const id = crypto.randomUUID();
       const onDismiss = (): void => setNotices((all) => all.filter((one) => one.id !== id));
-      setNotices((all) => [{ dismissible: true, dismissLabel: 'Dismiss', ...notice, id, onDismiss }, ...all].slice(0, 5));
+      setNotices((all) =>
+        [{ dismissible: true, dismissLabel: 'Dismiss', ...notice, id, onDismiss }, ...all].slice(
+          0,
+          5,
+        ),
+      );
     };
     return {
       session,
@@ -135,7 +161,9 @@ export function Shell({ session, served, children }: { session: SignedIn; served
     document.title = `${name} – Keywright`;
   }, [name]);
 
-  const follow = (event: CustomEvent<{ href?: string | undefined; external?: boolean | undefined }>): void => {
+  const follow = (
+    event: CustomEvent<{ href?: string | undefined; external?: boolean | undefined }>,
+  ): void => {
     const { href, external } = event.detail;
     if (external || !href?.startsWith('/console')) return;
     event.preventDefault();
@@ -155,7 +183,9 @@ export function Shell({ session, served, children }: { session: SignedIn; served
       text: pathname.startsWith('/s3') ? regionName(region) : 'Global',
       ariaLabel: 'Regions',
       title: 'Regions',
-      description: pathname.startsWith('/s3') ? 'New buckets are made here.' : 'IAM does not need a region. Your region for S3:',
+      description: pathname.startsWith('/s3')
+        ? 'New buckets are made here.'
+        : 'IAM does not need a region. Your region for S3:',
       items: [
         { id: 'copy', text: `Copy ${region}`, iconName: 'copy' },
         {
@@ -170,7 +200,10 @@ export function Shell({ session, served, children }: { session: SignedIn; served
       ],
       onItemClick: ({ detail }) => {
         if (detail.id !== 'copy') frame.setRegion(detail.id);
-        else navigator.clipboard.writeText(region).then(() => frame.done(`${region} copied`), frame.failed);
+        else
+          navigator.clipboard
+            .writeText(region)
+            .then(() => frame.done(`${region} copied`), frame.failed);
       },
     },
     {
@@ -196,8 +229,11 @@ export function Shell({ session, served, children }: { session: SignedIn; served
       ],
       onItemClick: ({ detail: { id } }) => {
         if (id === 'copy-account') {
-          navigator.clipboard.writeText(session.accountId).then(() => frame.done('Account ID copied'), frame.failed);
-        } else if (id === 'credentials') void navigate(`/iam/users/${encodeURIComponent(session.userName ?? '')}?tab=credentials`);
+          navigator.clipboard
+            .writeText(session.accountId)
+            .then(() => frame.done('Account ID copied'), frame.failed);
+        } else if (id === 'credentials')
+          void navigate(`/iam/users/${encodeURIComponent(session.userName ?? '')}?tab=credentials`);
         else if (id === 'sign-out') leave().catch(frame.failed);
         else {
           const chosen = id.replace('theme-', '') as Theme;
@@ -213,12 +249,21 @@ export function Shell({ session, served, children }: { session: SignedIn; served
       <FrameContext.Provider value={frame}>
         <div id="top">
           <TopNavigation
-            identity={{ href: '/console/iam', title: 'Keywright', onFollow: (event) => {
-              event.preventDefault();
-              void navigate('/iam');
-            } }}
+            identity={{
+              href: '/console/iam',
+              title: 'Keywright',
+              onFollow: (event) => {
+                event.preventDefault();
+                void navigate('/iam');
+              },
+            }}
             utilities={utilities}
-            i18nStrings={{ overflowMenuTriggerText: 'More', overflowMenuTitleText: 'All', overflowMenuBackIconAriaLabel: 'Back', overflowMenuDismissIconAriaLabel: 'Close' }}
+            i18nStrings={{
+              overflowMenuTriggerText: 'More',
+              overflowMenuTitleText: 'All',
+              overflowMenuBackIconAriaLabel: 'Back',
+              overflowMenuDismissIconAriaLabel: 'Close',
+            }}
           />
         </div>
         <AppLayout
@@ -233,7 +278,9 @@ export function Shell({ session, served, children }: { session: SignedIn; served
               onFollow={follow}
             />
           }
-          breadcrumbs={<BreadcrumbGroup items={path} onFollow={follow} ariaLabel="Where this page lies" />}
+          breadcrumbs={
+            <BreadcrumbGroup items={path} onFollow={follow} ariaLabel="Where this page lies" />
+          }
           notifications={<Flashbar items={notices} stackItems />}
           toolsHide
           content={children}

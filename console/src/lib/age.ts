@@ -4,7 +4,8 @@ const DAY = 86_400_000;
 
 /** Whole days since a date, by the local calendar. */
 export function days(date: string, now = new Date()): number {
-  const midnight = (of: Date): number => new Date(of.getFullYear(), of.getMonth(), of.getDate()).getTime();
+  const midnight = (of: Date): number =>
+    new Date(of.getFullYear(), of.getMonth(), of.getDate()).getTime();
   return Math.max(0, Math.round((midnight(now) - midnight(new Date(date))) / DAY));
 }
 
@@ -21,7 +22,8 @@ export function moment(date: string | undefined, now = new Date()): string {
   if (!date) return 'Never';
   const minutes = Math.floor((now.getTime() - new Date(date).getTime()) / 60_000);
   if (minutes < 1) return 'Just now';
-  const some = (count: number, unit: string): string => `${String(count)} ${unit}${count === 1 ? '' : 's'} ago`;
+  const some = (count: number, unit: string): string =>
+    `${String(count)} ${unit}${count === 1 ? '' : 's'} ago`;
   if (minutes < 60) return some(minutes, 'minute');
   if (minutes < 24 * 60) return some(Math.floor(minutes / 60), 'hour');
   return ago(date, now);

@@ -42,7 +42,9 @@ it('lists and structures become names of awsQuery', () => {
 
 describe('XML', () => {
   it('reads members and absent elements', () => {
-    const answer = Xml.parse('<R xmlns="urn:x"><Names><member>a</member><member>b</member></Names><No/></R>');
+    const answer = Xml.parse(
+      '<R xmlns="urn:x"><Names><member>a</member><member>b</member></Names><No/></R>',
+    );
     expect(answer.list('Names').map((name) => name.value)).toEqual(['a', 'b']);
     expect(answer.list('No')).toEqual([]);
     expect(answer.text('Missing')).toBeUndefined();

@@ -1,6 +1,11 @@
 // A password for a new user, and what AWS's default rule asks of one.
 
-const SETS = ['ABCDEFGHJKLMNPQRSTUVWXYZ', 'abcdefghijkmnopqrstuvwxyz', '23456789', '!@#$%^&*()_+-=[]{}|'];
+const SETS = [
+  'ABCDEFGHJKLMNPQRSTUVWXYZ',
+  'abcdefghijkmnopqrstuvwxyz',
+  '23456789',
+  '!@#$%^&*()_+-=[]{}|',
+];
 
 function below(bound: number): number {
   // Values beyond the last whole multiple would make small numbers likelier.

@@ -37,7 +37,8 @@ export const REGIONS: readonly (readonly [code: string, name: string])[] = [
   ['sa-east-1', 'South America (São Paulo)'],
 ];
 
-export const regionName = (code: string): string => REGIONS.find(([one]) => one === code)?.[1] ?? code;
+export const regionName = (code: string): string =>
+  REGIONS.find(([one]) => one === code)?.[1] ?? code;
 
 const KEPT = 'keywright-region';
 

@@ -12,7 +12,14 @@ import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useEffect, useState, type ReactNode } from 'react';
 
-import { changePassword, Refusal, signIn, signOut, type Session, type SignIn } from '../api/session';
+import {
+  changePassword,
+  Refusal,
+  signIn,
+  signOut,
+  type Session,
+  type SignIn,
+} from '../api/session';
 
 const KEPT = 'keywright-account';
 type Changed = (session: Session) => void;
@@ -23,7 +30,10 @@ function Page({ children }: { children: ReactNode }) {
       <Box padding={{ vertical: 'xxxl', horizontal: 'l' }}>
         <Grid
           gridDefinition={[
-            { colspan: { default: 12, xs: 8, s: 6, m: 4 }, offset: { default: 0, xs: 2, s: 3, m: 4 } },
+            {
+              colspan: { default: 12, xs: 8, s: 6, m: 4 },
+              offset: { default: 0, xs: 2, s: 3, m: 4 },
+            },
           ]}
         >
           <SpaceBetween size="l">
@@ -84,7 +94,8 @@ function SignInForm({ changed }: { changed: Changed }) {
       else localStorage.removeItem(KEPT);
       changed(now);
     } catch (problem) {
-      if (problem instanceof Refusal && problem.code === 'MfaRequired' && code === undefined) setCode('');
+      if (problem instanceof Refusal && problem.code === 'MfaRequired' && code === undefined)
+        setCode('');
       else {
         setError(said(problem));
         if (code !== undefined) setCode('');
@@ -95,7 +106,12 @@ function SignInForm({ changed }: { changed: Changed }) {
   };
 
   const other = root ? 'Sign in as an IAM user' : 'Sign in as the root user';
-  const title = code !== undefined ? 'Multi-factor authentication' : root ? 'Root user sign in' : 'IAM user sign in';
+  const title =
+    code !== undefined
+      ? 'Multi-factor authentication'
+      : root
+        ? 'Root user sign in'
+        : 'IAM user sign in';
   return (
     <form
       onSubmit={(event) => {
@@ -131,7 +147,10 @@ function SignInForm({ changed }: { changed: Changed }) {
               </Alert>
             )}
             {code !== undefined ? (
-              <FormField label="MFA code" description="Enter the six digits that your authenticator app shows.">
+              <FormField
+                label="MFA code"
+                description="Enter the six digits that your authenticator app shows."
+              >
                 <Input
                   value={code}
                   inputMode="numeric"
@@ -143,7 +162,11 @@ function SignInForm({ changed }: { changed: Changed }) {
             ) : (
               <>
                 <FormField label="Account ID or alias">
-                  <Input value={account} autoComplete={false} onChange={({ detail }) => setAccount(detail.value)} />
+                  <Input
+                    value={account}
+                    autoComplete={false}
+                    onChange={({ detail }) => setAccount(detail.value)}
+                  />
                 </FormField>
                 <Checkbox checked={remember} onChange={({ detail }) => setRemember(detail.checked)}>
                   Remember this account

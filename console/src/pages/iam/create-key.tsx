@@ -36,7 +36,8 @@ const USE_CASES: readonly UseCase[] = [
     value: 'cli',
     label: 'Command Line Interface (CLI)',
     description: 'You plan to use this access key with the AWS CLI.',
-    instead: 'For a person at a terminal, temporary credentials (GetSessionToken) leave nothing behind that lasts.',
+    instead:
+      'For a person at a terminal, temporary credentials (GetSessionToken) leave nothing behind that lasts.',
   },
   {
     value: 'local',
@@ -54,13 +55,15 @@ const USE_CASES: readonly UseCase[] = [
     value: 'third-party',
     label: 'Third-party service',
     description: 'A tool that monitors or manages resources will use this access key.',
-    instead: 'Give the service a user of its own with the fewest permissions that it can work with.',
+    instead:
+      'Give the service a user of its own with the fewest permissions that it can work with.',
   },
   {
     value: 'outside',
     label: 'Application running outside AWS',
     description: 'A workload in your data centre or elsewhere will use this access key.',
-    instead: 'Deliver and replace the key by machine: keywright rotate does both, wherever the key is used.',
+    instead:
+      'Deliver and replace the key by machine: keywright rotate does both, wherever the key is used.',
   },
   { value: 'other', label: 'Other', description: 'Your use case is not listed here.', instead: '' },
 ];
@@ -92,7 +95,9 @@ export function CreateKey() {
   const chosen = USE_CASES.find(({ value }) => value === use);
   const needsYes = chosen !== undefined && chosen.instead !== '';
   const ready = chosen !== undefined && (understood || !needsYes);
-  const wrong = DESCRIPTION.test(description) ? '' : 'Up to 256 letters, digits, spaces and _ . : / = + - @';
+  const wrong = DESCRIPTION.test(description)
+    ? ''
+    : 'Up to 256 letters, digits, spaces and _ . : / = + - @';
   const back = (): void => void navigate(`/iam/users/${encodeURIComponent(name)}?tab=credentials`);
 
   const create = async (): Promise<void> => {
@@ -104,7 +109,10 @@ export function CreateKey() {
       const id = key?.text('AccessKeyId') ?? '';
       setMade({ id, secret: key?.text('SecretAccessKey') ?? '' });
       if (description) {
-        await call('iam', 'TagUser', { UserName: name, Tags: [{ Key: id, Value: description }] }).catch((why: unknown) =>
+        await call('iam', 'TagUser', {
+          UserName: name,
+          Tags: [{ Key: id, Value: description }],
+        }).catch((why: unknown) =>
           notify({ type: 'warning', content: `The description could not be set: ${String(why)}` }),
         );
       }
@@ -144,7 +152,11 @@ export function CreateKey() {
                 <RadioGroup
                   value={use}
                   ariaLabel="Use case"
-                  items={USE_CASES.map(({ value, label, description: text }) => ({ value, label, description: text }))}
+                  items={USE_CASES.map(({ value, label, description: text }) => ({
+                    value,
+                    label,
+                    description: text,
+                  }))}
                   onChange={({ detail }) => {
                     setUse(detail.value);
                     setUnderstood(false);
@@ -153,7 +165,10 @@ export function CreateKey() {
                 />
               </Container>
               {chosen && (
-                <Alert type={needsYes ? 'warning' : 'info'} header={needsYes ? 'Alternative recommended' : 'Keep it safe'}>
+                <Alert
+                  type={needsYes ? 'warning' : 'info'}
+                  header={needsYes ? 'Alternative recommended' : 'Keep it safe'}
+                >
                   {needsYes ? chosen.instead : ADVICE.join(' ')}
                 </Alert>
               )}
@@ -166,11 +181,14 @@ export function CreateKey() {
                       setError(undefined);
                     }}
                   >
-                    I understand the above recommendation and want to proceed to create an access key.
+                    I understand the above recommendation and want to proceed to create an access
+                    key.
                   </Checkbox>
                 </FormField>
               )}
-              {error !== undefined && <Alert type="error">{error instanceof Error ? error.message : ''}</Alert>}
+              {error !== undefined && (
+                <Alert type="error">{error instanceof Error ? error.message : ''}</Alert>
+              )}
             </SpaceBetween>
           ),
         },
@@ -185,7 +203,10 @@ export function CreateKey() {
                   constraintText="Up to 256 letters, digits, spaces and _ . : / = + - @"
                   errorText={wrong}
                 >
-                  <Input value={description} onChange={({ detail }) => setDescription(detail.value)} />
+                  <Input
+                    value={description}
+                    onChange={({ detail }) => setDescription(detail.value)}
+                  />
                 </FormField>
               </Container>
               {error !== undefined && <Problem error={error} />}
@@ -210,14 +231,19 @@ function Retrieve({ userName, made, leave }: { userName: string; made: Made; lea
     <ContentLayout header={<Header variant="h1">Retrieve access keys</Header>}>
       <SpaceBetween size="l">
         <Alert type="warning">
-          This is the only time that the secret access key can be viewed or downloaded. If it is lost, create a new key.
+          This is the only time that the secret access key can be viewed or downloaded. If it is
+          lost, create a new key.
         </Alert>
         <Table
           header={<Header variant="h2">Access key</Header>}
           items={[made]}
           trackBy="id"
           columnDefinitions={[
-            { id: 'id', header: 'Access key', cell: ({ id }) => <Copy text={id} label="Access key" /> },
+            {
+              id: 'id',
+              header: 'Access key',
+              cell: ({ id }) => <Copy text={id} label="Access key" />,
+            },
             {
               id: 'secret',
               header: 'Secret access key',

@@ -31,7 +31,15 @@ import { changed, useAlias } from './queries';
 const CHANGE_PASSWORD = 'IAMUserChangePassword';
 const NAME = /^[\w+=,.@-]{1,64}$/;
 
-export function TagEditor({ tags, set, limit = 50 }: { tags: Tag[]; set: (tags: Tag[]) => void; limit?: number }) {
+export function TagEditor({
+  tags,
+  set,
+  limit = 50,
+}: {
+  tags: Tag[];
+  set: (tags: Tag[]) => void;
+  limit?: number;
+}) {
   const put = (at: number, part: Partial<Tag>): void =>
     set(tags.map((tag, index) => (index === at ? { ...tag, ...part } : tag)));
   return (
@@ -48,13 +56,21 @@ export function TagEditor({ tags, set, limit = 50 }: { tags: Tag[]; set: (tags: 
         {
           label: 'Key',
           control: ({ key }, at) => (
-            <Input value={key} ariaLabel={`Key ${String(at + 1)}`} onChange={({ detail }) => put(at, { key: detail.value })} />
+            <Input
+              value={key}
+              ariaLabel={`Key ${String(at + 1)}`}
+              onChange={({ detail }) => put(at, { key: detail.value })}
+            />
           ),
         },
         {
           label: 'Value – optional',
           control: ({ value }, at) => (
-            <Input value={value} ariaLabel={`Value ${String(at + 1)}`} onChange={({ detail }) => put(at, { value: detail.value })} />
+            <Input
+              value={value}
+              ariaLabel={`Value ${String(at + 1)}`}
+              onChange={({ detail }) => put(at, { value: detail.value })}
+            />
           ),
         },
       ]}
@@ -89,7 +105,9 @@ export function CreateUser() {
   const [error, setError] = useState<unknown>();
   const [made, setMade] = useState<Made>();
 
-  const nameError = NAME.test(name) ? '' : 'A name has 1 to 64 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen).';
+  const nameError = NAME.test(name)
+    ? ''
+    : 'A name has 1 to 64 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen).';
   const passwordError = access && password.own && password.text === '' ? 'Enter a password.' : '';
 
   const go = async (to: number): Promise<void> => {
@@ -102,7 +120,8 @@ export function CreateUser() {
       setBusy(true);
       try {
         const chosen = await grants(choice);
-        const asked = access && password.mustChange && !chosen.some((grant) => grant.name === CHANGE_PASSWORD);
+        const asked =
+          access && password.mustChange && !chosen.some((grant) => grant.name === CHANGE_PASSWORD);
         const changing = attach(CHANGE_PASSWORD, `arn:aws:iam::aws:policy/${CHANGE_PASSWORD}`);
         setPlanned(asked ? [...chosen, changing] : chosen);
       } catch (problem) {
@@ -131,7 +150,11 @@ export function CreateUser() {
       const secret = password.own ? password.text : generate();
       if (access) {
         const PasswordResetRequired = password.mustChange;
-        await call('iam', 'CreateLoginProfile', { UserName: name, Password: secret, PasswordResetRequired });
+        await call('iam', 'CreateLoginProfile', {
+          UserName: name,
+          Password: secret,
+          PasswordResetRequired,
+        });
       }
       for (const grant of planned) await grant.give(name);
       changed(['users'], ['report']);
@@ -140,7 +163,8 @@ export function CreateUser() {
         content: 'User created successfully',
         action: <Button onClick={() => void navigate(`/iam/users/${name}`)}>View user</Button>,
       });
-      if (access) setMade({ name, password: secret, url: signInUrl(alias.data ?? session.accountId) });
+      if (access)
+        setMade({ name, password: secret, url: signInUrl(alias.data ?? session.accountId) });
       else void navigate('/iam/users');
     } catch (problem) {
       // A user of whom a part is missing is not left behind unnoticed.
@@ -171,16 +195,26 @@ export function CreateUser() {
               constraintText="Up to 64 characters: A-Z, a-z, 0-9, and + = , . @ _ - (hyphen)"
               errorText={touched ? nameError : ''}
             >
-              <Input value={name} spellcheck={false} autoComplete={false} onChange={({ detail }) => setName(detail.value)} />
+              <Input
+                value={name}
+                spellcheck={false}
+                autoComplete={false}
+                onChange={({ detail }) => setName(detail.value)}
+              />
             </FormField>
             <Checkbox checked={access} onChange={({ detail }) => setAccess(detail.checked)}>
               Provide user access to the console – optional
             </Checkbox>
             {access && (
-              <PasswordChoice password={password} set={setPassword} errorText={touched ? passwordError : ''} />
+              <PasswordChoice
+                password={password}
+                set={setPassword}
+                errorText={touched ? passwordError : ''}
+              />
             )}
             <Alert type="info">
-              Access keys for programs can be created after the user exists, on its page under Security credentials.
+              Access keys for programs can be created after the user exists, on its page under
+              Security credentials.
             </Alert>
           </SpaceBetween>
         </Container>
@@ -208,7 +242,10 @@ export function CreateUser() {
                   label: 'Console password type',
                   value: access ? (password.own ? 'Custom password' : 'Autogenerated') : 'None',
                 },
-                { label: 'Require password reset', value: access && password.mustChange ? 'Yes' : 'No' },
+                {
+                  label: 'Require password reset',
+                  value: access && password.mustChange ? 'Yes' : 'No',
+                },
               ]}
             />
           </Container>
@@ -262,15 +299,22 @@ function Retrieve({ made, leave }: { made: Made; leave: () => void }) {
     <ContentLayout header={<Header variant="h1">Retrieve password</Header>}>
       <SpaceBetween size="l">
         <Alert type="warning">
-          This is the only time that the password can be viewed or downloaded. If it is lost, it can be reset.
+          This is the only time that the password can be viewed or downloaded. If it is lost, it can
+          be reset.
         </Alert>
         <Container header={<Header variant="h2">Console sign-in details</Header>}>
           <KeyValuePairs
             columns={1}
             items={[
-              { label: 'Console sign-in URL', value: <Copy text={made.url} label="Console sign-in URL" /> },
+              {
+                label: 'Console sign-in URL',
+                value: <Copy text={made.url} label="Console sign-in URL" />,
+              },
               { label: 'User name', value: <Copy text={made.name} label="User name" /> },
-              { label: 'Console password', value: <Hidden secret={made.password} label="Console password" /> },
+              {
+                label: 'Console password',
+                value: <Hidden secret={made.password} label="Console password" />,
+              },
             ]}
           />
         </Container>

@@ -40,7 +40,10 @@ export function Credentials({ name }: { name: string }) {
 function ConsoleSignIn({ name }: { name: string }) {
   const { session, done } = useFrame();
   const alias = useAlias();
-  const login = useQuery({ queryKey: ['user', name, 'login'], queryFn: () => iam.loginProfile(name) });
+  const login = useQuery({
+    queryKey: ['user', name, 'login'],
+    queryFn: () => iam.loginProfile(name),
+  });
   const user = useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
   const [open, setOpen] = useState<'set' | 'disable'>();
   const [password, setPassword] = useState<Password>({ own: false, text: '', mustChange: true });
@@ -50,7 +53,11 @@ function ConsoleSignIn({ name }: { name: string }) {
   const save = async (): Promise<void> => {
     const secret = password.own ? password.text : generate();
     const action = enabled ? 'UpdateLoginProfile' : 'CreateLoginProfile';
-    await call('iam', action, { UserName: name, Password: secret, PasswordResetRequired: password.mustChange });
+    await call('iam', action, {
+      UserName: name,
+      Password: secret,
+      PasswordResetRequired: password.mustChange,
+    });
     if (password.mustChange) {
       const PolicyArn = 'arn:aws:iam::aws:policy/IAMUserChangePassword';
       await call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn });
@@ -79,7 +86,10 @@ function ConsoleSignIn({ name }: { name: string }) {
         <KeyValuePairs
           columns={3}
           items={[
-            { label: 'Console sign-in link', value: <Copy text={url} label="Console sign-in link" /> },
+            {
+              label: 'Console sign-in link',
+              value: <Copy text={url} label="Console sign-in link" />,
+            },
             {
               label: 'Console password',
               value: login.data ? `Set ${ago(login.data.created).toLowerCase()}` : 'Not enabled',
@@ -119,9 +129,16 @@ function ConsoleSignIn({ name }: { name: string }) {
         </Confirm>
       )}
       {set !== undefined && (
-        <Modal visible header="Console password" closeAriaLabel="Close" onDismiss={() => shown(undefined)}>
+        <Modal
+          visible
+          header="Console password"
+          closeAriaLabel="Close"
+          onDismiss={() => shown(undefined)}
+        >
           <SpaceBetween size="m">
-            <Alert type="warning">This is the only time that the password can be viewed or downloaded.</Alert>
+            <Alert type="warning">
+              This is the only time that the password can be viewed or downloaded.
+            </Alert>
             <Hidden secret={set} label="Console password" />
             <Button iconName="download" onClick={() => savePassword({ name, password: set, url })}>
               Download .csv file
@@ -176,7 +193,14 @@ export function AccessKeys({ name }: { name: string }) {
           <KeyCard key={key.id} detail={key} act={(what) => setDoing({ what, key })} />
         ))}
       </SpaceBetween>
-      {doing && <KeyDialog userName={name} doing={doing} dismiss={() => setDoing(undefined)} close={close} />}
+      {doing && (
+        <KeyDialog
+          userName={name}
+          doing={doing}
+          dismiss={() => setDoing(undefined)}
+          close={close}
+        />
+      )}
     </Container>
   );
 }
@@ -192,7 +216,9 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']
             <ButtonDropdown
               ariaLabel={`Actions for ${id}`}
               items={[
-                active ? { id: 'deactivate', text: 'Deactivate' } : { id: 'activate', text: 'Activate' },
+                active
+                  ? { id: 'deactivate', text: 'Deactivate' }
+                  : { id: 'activate', text: 'Activate' },
                 { id: 'delete', text: 'Delete' },
                 { id: 'describe', text: 'Edit description' },
               ]}
@@ -212,7 +238,11 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']
           { label: 'Description', value: description ?? '–' },
           {
             label: 'Status',
-            value: <StatusIndicator type={active ? 'success' : 'stopped'}>{active ? 'Active' : 'Inactive'}</StatusIndicator>,
+            value: (
+              <StatusIndicator type={active ? 'success' : 'stopped'}>
+                {active ? 'Active' : 'Inactive'}
+              </StatusIndicator>
+            ),
           },
           { label: 'Created', value: moment(created) },
           { label: 'Last used', value: moment(use.date) },
@@ -238,14 +268,22 @@ function KeyDialog({ userName, doing: { what, key }, dismiss, close }: DialogPro
   const [error, setError] = useState<unknown>();
   const update = (Status: 'Active' | 'Inactive') => () =>
     call('iam', 'UpdateAccessKey', { UserName: userName, AccessKeyId: id, Status });
-  const used = use.date ? `It was last used ${moment(use.date).toLowerCase()}, for ${use.service}.` : 'It was never used.';
+  const used = use.date
+    ? `It was last used ${moment(use.date).toLowerCase()}, for ${use.service}.`
+    : 'It was never used.';
   if (what === 'describe') {
     const save = () =>
       text
         ? call('iam', 'TagUser', { UserName: userName, Tags: [{ Key: id, Value: text }] })
         : call('iam', 'UntagUser', { UserName: userName, TagKeys: [id] });
     return (
-      <Confirm title="Edit description" verb="Save" onDismiss={dismiss} act={save} done={close('Description saved')}>
+      <Confirm
+        title="Edit description"
+        verb="Save"
+        onDismiss={dismiss}
+        act={save}
+        done={close('Description saved')}
+      >
         <FormField label="Description">
           <Input value={text} onChange={({ detail }) => setText(detail.value)} />
         </FormField>
@@ -254,17 +292,29 @@ function KeyDialog({ userName, doing: { what, key }, dismiss, close }: DialogPro
   }
   if (what === 'activate') {
     return (
-      <Confirm title={`Activate ${id}?`} verb="Activate" onDismiss={dismiss} act={update('Active')} done={close('Access key activated')}>
+      <Confirm
+        title={`Activate ${id}?`}
+        verb="Activate"
+        onDismiss={dismiss}
+        act={update('Active')}
+        done={close('Access key activated')}
+      >
         The key can be used again at once.
       </Confirm>
     );
   }
   if (what === 'deactivate') {
     return (
-      <Confirm title={`Deactivate ${id}?`} verb="Deactivate" onDismiss={dismiss} act={update('Inactive')} done={close('Access key deactivated')}>
+      <Confirm
+        title={`Deactivate ${id}?`}
+        verb="Deactivate"
+        onDismiss={dismiss}
+        act={update('Inactive')}
+        done={close('Access key deactivated')}
+      >
         <Box>
-          From the next request on, nobody can use this key until it is activated again. It still counts as one of the
-          two keys of the user. {used}
+          From the next request on, nobody can use this key until it is activated again. It still
+          counts as one of the two keys of the user. {used}
         </Box>
       </Confirm>
     );
@@ -279,7 +329,10 @@ function KeyDialog({ userName, doing: { what, key }, dismiss, close }: DialogPro
       act={async () => {
         await call('iam', 'DeleteAccessKey', { UserName: userName, AccessKeyId: id });
         // The description goes with its key; without the permission it stays.
-        if (key.description) await call('iam', 'UntagUser', { UserName: userName, TagKeys: [id] }).catch(() => undefined);
+        if (key.description)
+          await call('iam', 'UntagUser', { UserName: userName, TagKeys: [id] }).catch(
+            () => undefined,
+          );
       }}
       done={close('Access key deleted')}
     >
@@ -287,7 +340,13 @@ function KeyDialog({ userName, doing: { what, key }, dismiss, close }: DialogPro
       {active && (
         <Alert
           type="warning"
-          action={<Button onClick={() => void update('Inactive')().then(() => setActive(false), setError)}>Deactivate</Button>}
+          action={
+            <Button
+              onClick={() => void update('Inactive')().then(() => setActive(false), setError)}
+            >
+              Deactivate
+            </Button>
+          }
         >
           Deactivate the key first, and see that nothing misses it.
         </Alert>

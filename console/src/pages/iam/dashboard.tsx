@@ -71,13 +71,21 @@ function Recommendations() {
           </Alert>
         )}
         {old.length > 0 && (
-          <Alert type="warning" header={`${String(old.length)} active access keys are older than 90 days`}>
+          <Alert
+            type="warning"
+            header={`${String(old.length)} active access keys are older than 90 days`}
+          >
             Replace them with <code>keywright rotate</code>, or by hand on the page of each user:{' '}
-            {old.slice(0, 10).map(({ user }) => user).join(', ')}
+            {old
+              .slice(0, 10)
+              .map(({ user }) => user)
+              .join(', ')}
             {old.length > 10 ? ', …' : ''}
           </Alert>
         )}
-        {report.data && !root && old.length === 0 && <Alert type="success">Nothing needs to be done.</Alert>}
+        {report.data && !root && old.length === 0 && (
+          <Alert type="success">Nothing needs to be done.</Alert>
+        )}
         <BarChart
           height={180}
           hideFilter
@@ -175,7 +183,10 @@ function AccountPanel() {
           act={() => call('iam', 'CreateAccountAlias', { AccountAlias: text })}
           done={close('Alias saved')}
         >
-          <FormField label="Preferred alias" constraintText="3 to 63 characters: a-z, 0-9 and single hyphens between them">
+          <FormField
+            label="Preferred alias"
+            constraintText="3 to 63 characters: a-z, 0-9 and single hyphens between them"
+          >
             <Input value={text} onChange={({ detail }) => setText(detail.value)} />
           </FormField>
         </Confirm>

@@ -32,7 +32,15 @@ async function deleteUser(UserName: string, can: (operation: string) => boolean)
   await call('iam', 'DeleteUser', { UserName });
 }
 
-export function DeleteUsers({ names, dismiss, done }: { names: string[]; dismiss: () => void; done: () => void }) {
+export function DeleteUsers({
+  names,
+  dismiss,
+  done,
+}: {
+  names: string[];
+  dismiss: () => void;
+  done: () => void;
+}) {
   const can = useServed();
   const [at, setAt] = useState(0);
   const only = names.length === 1 ? names[0] : undefined;
@@ -51,8 +59,8 @@ export function DeleteUsers({ names, dismiss, done }: { names: string[]; dismiss
       }}
     >
       <Alert type="warning">
-        This cannot be undone. The password, the access keys, the MFA devices, the memberships and the inline policies
-        of {only ? 'this user' : 'these users'} are deleted too.
+        This cannot be undone. The password, the access keys, the MFA devices, the memberships and
+        the inline policies of {only ? 'this user' : 'these users'} are deleted too.
       </Alert>
       {!only && (
         <ul>

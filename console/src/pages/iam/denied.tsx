@@ -39,8 +39,18 @@ const denied = (node: Xml): Denied => ({
 });
 
 const COLUMNS: Column<Denied>[] = [
-  { id: 'time', header: 'Time', by: ({ time }) => -Date.parse(time), cell: ({ time }) => moment(time) },
-  { id: 'principal', header: 'Principal', by: ({ principal }) => principal, cell: ({ principal }) => principal },
+  {
+    id: 'time',
+    header: 'Time',
+    by: ({ time }) => -Date.parse(time),
+    cell: ({ time }) => moment(time),
+  },
+  {
+    id: 'principal',
+    header: 'Principal',
+    by: ({ principal }) => principal,
+    cell: ({ principal }) => principal,
+  },
   {
     id: 'action',
     header: 'Action',
@@ -48,7 +58,12 @@ const COLUMNS: Column<Denied>[] = [
     cell: ({ action, id }) => <Link to={`/denied/${id}`}>{action}</Link>,
     isRowHeader: true,
   },
-  { id: 'resource', header: 'Resource', by: ({ resource }) => resource, cell: ({ resource }) => resource },
+  {
+    id: 'resource',
+    header: 'Resource',
+    by: ({ resource }) => resource,
+    cell: ({ resource }) => resource,
+  },
   { id: 'from', header: 'Source address', by: ({ from }) => from, cell: ({ from }) => from },
   { id: 'id', header: 'Request ID', by: ({ id }) => id, cell: ({ id }) => id },
 ];
@@ -56,7 +71,10 @@ const COLUMNS: Column<Denied>[] = [
 export function DeniedRequests() {
   const read = useQuery({
     queryKey: ['denied'],
-    queryFn: () => pages('keywright', 'ListDeniedRequests', {}, (page) => page.list('DeniedRequests').map(denied)),
+    queryFn: () =>
+      pages('keywright', 'ListDeniedRequests', {}, (page) =>
+        page.list('DeniedRequests').map(denied),
+      ),
   });
   return (
     <List
@@ -105,20 +123,41 @@ export function DeniedRequest() {
           <Box variant="pre">{read.data.text('Explanation') ?? request?.message ?? ''}</Box>
         </Container>
         <Table
-          header={<Header counter={`(${String(statements.length)})`}>Statements that were looked at</Header>}
+          header={
+            <Header counter={`(${String(statements.length)})`}>
+              Statements that were looked at
+            </Header>
+          }
           items={statements.map((node, at) => ({ node, at }))}
           wrapLines
           empty={<Box textAlign="center">No policy has a statement about this.</Box>}
           columnDefinitions={[
-            { id: 'policy', header: 'Policy', cell: ({ node }) => node.text('Policy') ?? '–', isRowHeader: true },
-            { id: 'statement', header: 'Statement', cell: ({ node }) => node.text('Statement') ?? '–' },
+            {
+              id: 'policy',
+              header: 'Policy',
+              cell: ({ node }) => node.text('Policy') ?? '–',
+              isRowHeader: true,
+            },
+            {
+              id: 'statement',
+              header: 'Statement',
+              cell: ({ node }) => node.text('Statement') ?? '–',
+            },
             { id: 'effect', header: 'Effect', cell: ({ node }) => node.text('Effect') ?? '–' },
-            { id: 'applies', header: 'Applies', cell: ({ node }) => (node.text('Applies') === 'true' ? 'Yes' : 'No') },
+            {
+              id: 'applies',
+              header: 'Applies',
+              cell: ({ node }) => (node.text('Applies') === 'true' ? 'Yes' : 'No'),
+            },
             {
               id: 'lacks',
               header: 'What it lacked',
               cell: ({ node }) =>
-                node.list('Lacks').map((lack) => lack.value).join('; ') || (node.text('Lacks') ?? '–'),
+                node
+                  .list('Lacks')
+                  .map((lack) => lack.value)
+                  .join('; ') ||
+                (node.text('Lacks') ?? '–'),
             },
           ]}
         />

@@ -22,13 +22,21 @@ export function typeOf(arn: string): PolicyType {
   return arn.startsWith('arn:aws:iam::aws:') ? 'AWS managed' : 'Customer managed';
 }
 
-const KINDS = ['All types', 'AWS managed', 'AWS managed - job function', 'Customer managed'].map((value) => ({
-  label: value,
-  value,
-}));
+const KINDS = ['All types', 'AWS managed', 'AWS managed - job function', 'Customer managed'].map(
+  (value) => ({
+    label: value,
+    value,
+  }),
+);
 
 const POLICY_COLUMNS: Column<iam.Policy>[] = [
-  { id: 'name', header: 'Policy name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
+  {
+    id: 'name',
+    header: 'Policy name',
+    by: ({ name }) => name,
+    cell: ({ name }) => name,
+    isRowHeader: true,
+  },
   { id: 'type', header: 'Type', by: ({ arn }) => typeOf(arn), cell: ({ arn }) => typeOf(arn) },
   {
     id: 'attached',
@@ -76,9 +84,20 @@ export function PolicyPicker(props: {
 }
 
 const GROUP_COLUMNS: Column<iam.Group>[] = [
-  { id: 'name', header: 'Group name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
+  {
+    id: 'name',
+    header: 'Group name',
+    by: ({ name }) => name,
+    cell: ({ name }) => name,
+    isRowHeader: true,
+  },
   { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
-  { id: 'created', header: 'Created', by: ({ created }) => created, cell: ({ created }) => full(created) },
+  {
+    id: 'created',
+    header: 'Created',
+    by: ({ created }) => created,
+    cell: ({ created }) => full(created),
+  },
 ];
 
 /** The table of groups to choose from. */
@@ -113,11 +132,29 @@ export interface Choice {
   boundary: iam.Policy[];
 }
 
-export const NOTHING: Choice = { how: 'group', groups: [], from: [], policies: [], bounded: false, boundary: [] };
+export const NOTHING: Choice = {
+  how: 'group',
+  groups: [],
+  from: [],
+  policies: [],
+  bounded: false,
+  boundary: [],
+};
 
 const USER_COLUMNS: Column<iam.User>[] = [
-  { id: 'name', header: 'User name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
-  { id: 'created', header: 'Created', by: ({ created }) => created, cell: ({ created }) => full(created) },
+  {
+    id: 'name',
+    header: 'User name',
+    by: ({ name }) => name,
+    cell: ({ name }) => name,
+    isRowHeader: true,
+  },
+  {
+    id: 'created',
+    header: 'Created',
+    by: ({ created }) => created,
+    cell: ({ created }) => full(created),
+  },
 ];
 
 /** The wizard's step "Set permissions". */
@@ -166,7 +203,10 @@ export function Permissions({ choice, set }: { choice: Choice; set: (choice: Cho
         />
       )}
       {choice.how === 'attach' && (
-        <PolicyPicker selected={choice.policies} select={(policies) => set({ ...choice, policies })} />
+        <PolicyPicker
+          selected={choice.policies}
+          select={(policies) => set({ ...choice, policies })}
+        />
       )}
       <ExpandableSection variant="container" headerText="Set permissions boundary – optional">
         <SpaceBetween size="m">
@@ -223,14 +263,16 @@ export async function grants(choice: Choice): Promise<Grant[]> {
     iam.policiesOfUser(from),
     iam.inlineOfUser(from),
   ]);
-  const written = inline.map((PolicyName): Grant => ({
-    name: PolicyName,
-    type: 'Customer inline',
-    usedAs: 'Permissions policy',
-    give: async (UserName) => {
-      const PolicyDocument = await iam.inlineDocument({ UserName: from }, PolicyName);
-      return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
-    },
-  }));
+  const written = inline.map(
+    (PolicyName): Grant => ({
+      name: PolicyName,
+      type: 'Customer inline',
+      usedAs: 'Permissions policy',
+      give: async (UserName) => {
+        const PolicyDocument = await iam.inlineDocument({ UserName: from }, PolicyName);
+        return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
+      },
+    }),
+  );
   return [...groups.map(join), ...policies.map(({ name, arn }) => attach(name, arn)), ...written];
 }

@@ -7,7 +7,8 @@ import { rows } from '../../lib/csv';
 
 export const useUsers = () => useQuery({ queryKey: ['users'], queryFn: iam.listUsers });
 export const useGroups = () => useQuery({ queryKey: ['groups'], queryFn: iam.listGroups });
-export const usePolicies = () => useQuery({ queryKey: ['policies'], queryFn: iam.listPolicies, staleTime: 60_000 });
+export const usePolicies = () =>
+  useQuery({ queryKey: ['policies'], queryFn: iam.listPolicies, staleTime: 60_000 });
 export const useAlias = () => useQuery({ queryKey: ['alias'], queryFn: iam.alias });
 export const useUser = (name: string) =>
   useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
@@ -18,7 +19,10 @@ export const useReport = () =>
     queryKey: ['report'],
     queryFn: async () => {
       const { text, made } = await iam.reportText();
-      return { made, rows: new Map(rows(text).map((row): [string, iam.ReportRow] => [row['user'] ?? '', row])) };
+      return {
+        made,
+        rows: new Map(rows(text).map((row): [string, iam.ReportRow] => [row['user'] ?? '', row])),
+      };
     },
   });
 

@@ -30,7 +30,9 @@ export function Report() {
                 loading={busy}
                 onClick={() => {
                   setBusy(true);
-                  save().catch(failed).finally(() => setBusy(false));
+                  save()
+                    .catch(failed)
+                    .finally(() => setBusy(false));
                 }}
               >
                 Download credentials report

@@ -42,7 +42,8 @@ async function permissionsOf(UserName: string): Promise<Row[]> {
     remove: (user) => call('iam', 'DetachUserPolicy', { UserName: user, PolicyArn: arn }),
   }));
   for (const name of inline) {
-    const remove = (user: string) => call('iam', 'DeleteUserPolicy', { UserName: user, PolicyName: name });
+    const remove = (user: string) =>
+      call('iam', 'DeleteUserPolicy', { UserName: user, PolicyName: name });
     rows.push({ name, type: 'Customer inline', via: 'Inline', remove });
   }
   for (const group of groups) {
@@ -57,7 +58,13 @@ async function permissionsOf(UserName: string): Promise<Row[]> {
 }
 
 const COLUMNS: Column<Row>[] = [
-  { id: 'name', header: 'Policy name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
+  {
+    id: 'name',
+    header: 'Policy name',
+    by: ({ name }) => name,
+    cell: ({ name }) => name,
+    isRowHeader: true,
+  },
   { id: 'type', header: 'Type', by: ({ type }) => type, cell: ({ type }) => type },
   { id: 'via', header: 'Attached via', by: ({ via }) => via, cell: ({ via }) => via },
 ];
@@ -93,7 +100,9 @@ function Pick({ title, verb, dismiss, act, done, children }: PickProps) {
               loading={busy}
               onClick={() => {
                 setBusy(true);
-                act().then(done, setError).finally(() => setBusy(false));
+                act()
+                  .then(done, setError)
+                  .finally(() => setBusy(false));
               }}
             >
               {verb}
@@ -113,7 +122,10 @@ function Pick({ title, verb, dismiss, act, done, children }: PickProps) {
 export function UserPermissions({ user }: { user: iam.User }) {
   const { name } = user;
   const { done } = useFrame();
-  const rows = useQuery({ queryKey: ['user', name, 'permissions'], queryFn: () => permissionsOf(name) });
+  const rows = useQuery({
+    queryKey: ['user', name, 'permissions'],
+    queryFn: () => permissionsOf(name),
+  });
   const [selected, select] = useState<Row[]>([]);
   const [open, setOpen] = useState<'add' | 'remove' | 'boundary'>();
   const [chosen, choose] = useState<iam.Policy[]>([]);
@@ -130,11 +142,16 @@ export function UserPermissions({ user }: { user: iam.User }) {
     setOpen(what);
   };
   const attachAll = async (): Promise<void> => {
-    for (const { arn } of chosen) await call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn: arn });
+    for (const { arn } of chosen)
+      await call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn: arn });
   };
   const bound = (): Promise<unknown> => {
     const [policy] = chosen;
-    if (policy) return call('iam', 'PutUserPermissionsBoundary', { UserName: name, PermissionsBoundary: policy.arn });
+    if (policy)
+      return call('iam', 'PutUserPermissionsBoundary', {
+        UserName: name,
+        PermissionsBoundary: policy.arn,
+      });
     return call('iam', 'DeleteUserPermissionsBoundary', { UserName: name });
   };
   return (
@@ -165,7 +182,11 @@ export function UserPermissions({ user }: { user: iam.User }) {
       <ExpandableSection
         variant="container"
         headerText={`Permissions boundary (${user.boundary ? 'set' : 'not set'})`}
-        headerActions={<Button onClick={start('boundary')}>{user.boundary ? 'Change boundary' : 'Set boundary'}</Button>}
+        headerActions={
+          <Button onClick={start('boundary')}>
+            {user.boundary ? 'Change boundary' : 'Set boundary'}
+          </Button>
+        }
       >
         {user.boundary ?? 'The boundary is the most that the policies of this user can allow.'}
       </ExpandableSection>
@@ -183,13 +204,31 @@ export function UserPermissions({ user }: { user: iam.User }) {
         </Confirm>
       )}
       {open === 'add' && (
-        <Pick title="Add permissions" verb="Add permissions" dismiss={close()} act={attachAll} done={close('Permissions added')}>
-          <PolicyPicker selected={chosen} select={choose} except={rows.data?.flatMap(({ arn, remove }) => (arn && remove ? [arn] : [])) ?? []} />
+        <Pick
+          title="Add permissions"
+          verb="Add permissions"
+          dismiss={close()}
+          act={attachAll}
+          done={close('Permissions added')}
+        >
+          <PolicyPicker
+            selected={chosen}
+            select={choose}
+            except={rows.data?.flatMap(({ arn, remove }) => (arn && remove ? [arn] : [])) ?? []}
+          />
         </Pick>
       )}
       {open === 'boundary' && (
-        <Pick title="Permissions boundary" verb="Save" dismiss={close()} act={bound} done={close('Permissions boundary saved')}>
-          <Box>Choose the policy that is the boundary; with none chosen the boundary is removed.</Box>
+        <Pick
+          title="Permissions boundary"
+          verb="Save"
+          dismiss={close()}
+          act={bound}
+          done={close('Permissions boundary saved')}
+        >
+          <Box>
+            Choose the policy that is the boundary; with none chosen the boundary is removed.
+          </Box>
           <PolicyPicker single selected={chosen} select={choose} />
         </Pick>
       )}
@@ -198,13 +237,22 @@ export function UserPermissions({ user }: { user: iam.User }) {
 }
 
 const GROUPS: Column<iam.Group>[] = [
-  { id: 'name', header: 'Group name', by: ({ name }) => name, cell: ({ name }) => name, isRowHeader: true },
+  {
+    id: 'name',
+    header: 'Group name',
+    by: ({ name }) => name,
+    cell: ({ name }) => name,
+    isRowHeader: true,
+  },
   { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
 ];
 
 export function UserGroups({ name }: { name: string }) {
   const { done } = useFrame();
-  const groups = useQuery({ queryKey: ['user', name, 'groups'], queryFn: () => iam.groupsOf(name) });
+  const groups = useQuery({
+    queryKey: ['user', name, 'groups'],
+    queryFn: () => iam.groupsOf(name),
+  });
   const [selected, select] = useState<iam.Group[]>([]);
   const [open, setOpen] = useState<'add' | 'remove'>();
   const [chosen, choose] = useState<iam.Group[]>([]);
@@ -243,13 +291,29 @@ export function UserGroups({ name }: { name: string }) {
         }
       />
       {open === 'remove' && (
-        <Confirm title="Remove from groups?" verb="Remove" onDismiss={close()} done={close('Removed from the groups')} act={all('RemoveUserFromGroup', selected)}>
+        <Confirm
+          title="Remove from groups?"
+          verb="Remove"
+          onDismiss={close()}
+          done={close('Removed from the groups')}
+          act={all('RemoveUserFromGroup', selected)}
+        >
           {selected.map((group) => group.name).join(', ')}
         </Confirm>
       )}
       {open === 'add' && (
-        <Pick title="Add user to groups" verb="Add user to groups" dismiss={close()} act={all('AddUserToGroup', chosen)} done={close('Added to the groups')}>
-          <GroupPicker selected={chosen} select={choose} except={groups.data?.map((group) => group.name) ?? []} />
+        <Pick
+          title="Add user to groups"
+          verb="Add user to groups"
+          dismiss={close()}
+          act={all('AddUserToGroup', chosen)}
+          done={close('Added to the groups')}
+        >
+          <GroupPicker
+            selected={chosen}
+            select={choose}
+            except={groups.data?.map((group) => group.name) ?? []}
+          />
         </Pick>
       )}
     </>
@@ -262,7 +326,9 @@ export function UserTags({ name }: { name: string }) {
   const [edited, edit] = useState<iam.Tag[]>();
   const save = async (): Promise<void> => {
     const kept = (edited ?? []).filter(({ key }) => key !== '');
-    const gone = (tags.data ?? []).filter(({ key }) => !kept.some((tag) => tag.key === key)).map(({ key }) => key);
+    const gone = (tags.data ?? [])
+      .filter(({ key }) => !kept.some((tag) => tag.key === key))
+      .map(({ key }) => key);
     if (gone.length > 0) await call('iam', 'UntagUser', { UserName: name, TagKeys: gone });
     const Tags = kept.map(({ key, value }) => ({ Key: key, Value: value }));
     if (Tags.length > 0) await call('iam', 'TagUser', { UserName: name, Tags });

@@ -22,7 +22,10 @@ import { changed, useKeys, useUser, userChanged, type KeyDetail } from './querie
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
 
 function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | undefined }) {
-  if (!detail) return <Link to={`/iam/users/${encodeURIComponent(userName)}/keys/create`}>Create access key</Link>;
+  if (!detail)
+    return (
+      <Link to={`/iam/users/${encodeURIComponent(userName)}/keys/create`}>Create access key</Link>
+    );
   const used = detail.use.date ? `Used ${ago(detail.use.date).toLowerCase()}.` : 'Never used.';
   return (
     <>
@@ -44,7 +47,10 @@ export function UserPage() {
   const [deleting, setDeleting] = useState(false);
   const user = useUser(name);
   const keys = useKeys(name);
-  const login = useQuery({ queryKey: ['user', name, 'login'], queryFn: () => iam.loginProfile(name) });
+  const login = useQuery({
+    queryKey: ['user', name, 'login'],
+    queryFn: () => iam.loginProfile(name),
+  });
   if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
   if (!user.data) return <Spinner size="large" />;
   const { arn, created, passwordLastUsed, tags } = user.data;
@@ -66,13 +72,19 @@ export function UserPage() {
                 label: 'Console access',
                 value: login.error ? '–' : login.data ? 'Enabled' : 'Disabled',
               },
-              { label: 'Access key 1', value: keys.data ? <KeyLine userName={name} detail={keys.data[0]} /> : '–' },
+              {
+                label: 'Access key 1',
+                value: keys.data ? <KeyLine userName={name} detail={keys.data[0]} /> : '–',
+              },
               { label: 'Created', value: full(created) },
               {
                 label: 'Last console sign-in',
                 value: passwordLastUsed ? full(passwordLastUsed) : login.data ? 'Never' : '–',
               },
-              { label: 'Access key 2', value: keys.data ? <KeyLine userName={name} detail={keys.data[1]} /> : '–' },
+              {
+                label: 'Access key 2',
+                value: keys.data ? <KeyLine userName={name} detail={keys.data[1]} /> : '–',
+              },
             ]}
           />
         </Container>
@@ -80,10 +92,22 @@ export function UserPage() {
           activeTabId={search.get('tab') ?? 'permissions'}
           onChange={({ detail }) => setSearch({ tab: detail.activeTabId }, { replace: true })}
           tabs={[
-            { id: 'permissions', label: 'Permissions', content: <UserPermissions user={user.data} /> },
+            {
+              id: 'permissions',
+              label: 'Permissions',
+              content: <UserPermissions user={user.data} />,
+            },
             { id: 'groups', label: 'Groups', content: <UserGroups name={name} /> },
-            { id: 'tags', label: `Tags (${String(tags.length)})`, content: <UserTags name={name} /> },
-            { id: 'credentials', label: 'Security credentials', content: <Credentials name={name} /> },
+            {
+              id: 'tags',
+              label: `Tags (${String(tags.length)})`,
+              content: <UserTags name={name} />,
+            },
+            {
+              id: 'credentials',
+              label: 'Security credentials',
+              content: <Credentials name={name} />,
+            },
           ]}
         />
       </SpaceBetween>

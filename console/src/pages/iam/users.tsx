@@ -44,16 +44,26 @@ function lastActivity(row: Row): string | undefined {
     dateOf(report, 'access_key_1_last_used_date'),
     dateOf(report, 'access_key_2_last_used_date'),
   ];
-  return uses.filter((use) => use !== undefined).sort((a, b) => Date.parse(a) - Date.parse(b)).at(-1);
+  return uses
+    .filter((use) => use !== undefined)
+    .sort((a, b) => Date.parse(a) - Date.parse(b))
+    .at(-1);
 }
 
 const number = (date: string | undefined): number => (date ? Date.parse(date) : 0);
 const oldestKey = (row: Row): string | undefined =>
-  keys(row).filter(({ active }) => active).map(({ made }) => made).sort()[0];
+  keys(row)
+    .filter(({ active }) => active)
+    .map(({ made }) => made)
+    .sort()[0];
 
 function Age({ date }: { date: string | undefined }) {
   if (!date) return <>–</>;
-  return days(date) > OLD_DAYS ? <StatusIndicator type="warning">{age(date)}</StatusIndicator> : <>{age(date)}</>;
+  return days(date) > OLD_DAYS ? (
+    <StatusIndicator type="warning">{age(date)}</StatusIndicator>
+  ) : (
+    <>{age(date)}</>
+  );
 }
 
 /** The ids of a user's keys, read when the row is seen. */
@@ -117,7 +127,12 @@ const COLUMNS: Column<Row>[] = [
     cell: (row) => (row.passwordLastUsed ? full(row.passwordLastUsed) : '–'),
   },
   { id: 'key', header: 'Access key ID', by: () => '', cell: (row) => <KeyIds row={row} /> },
-  { id: 'key-age', header: 'Active key age', by: (row) => -number(oldestKey(row)), cell: (row) => <Age date={oldestKey(row)} /> },
+  {
+    id: 'key-age',
+    header: 'Active key age',
+    by: (row) => -number(oldestKey(row)),
+    cell: (row) => <Age date={oldestKey(row)} />,
+  },
   {
     id: 'key-used',
     header: 'Access key last used',
@@ -126,7 +141,13 @@ const COLUMNS: Column<Row>[] = [
     cell: ({ report }) => ago(dateOf(report, 'access_key_1_last_used_date')),
   },
   { id: 'arn', header: 'ARN', hidden: true, by: ({ arn }) => arn, cell: ({ arn }) => arn },
-  { id: 'created', header: 'Creation time', hidden: true, by: ({ created }) => number(created), cell: ({ created }) => full(created) },
+  {
+    id: 'created',
+    header: 'Creation time',
+    hidden: true,
+    by: ({ created }) => number(created),
+    cell: ({ created }) => full(created),
+  },
   {
     id: 'console',
     header: 'Console access',
@@ -154,7 +175,9 @@ export function Users() {
   const report = useReport();
   const [selected, select] = useState<Row[]>([]);
   const [deleting, setDeleting] = useState(false);
-  const items = users.data?.map((user): Row => ({ ...user, report: report.data?.rows.get(user.name) }));
+  const items = users.data?.map(
+    (user): Row => ({ ...user, report: report.data?.rows.get(user.name) }),
+  );
   const create = (
     <Button variant="primary" onClick={() => void navigate('/iam/users/create')}>
       Create user
@@ -167,8 +190,11 @@ export function Users() {
         variant="full-page"
         description={
           <>
-            An IAM user is an identity with long-term credentials that is used to interact with the services of an
-            account. {report.error && <Badge color="grey">Without the credential report some columns are empty.</Badge>}
+            An IAM user is an identity with long-term credentials that is used to interact with the
+            services of an account.{' '}
+            {report.error && (
+              <Badge color="grey">Without the credential report some columns are empty.</Badge>
+            )}
           </>
         }
         items={items}
@@ -198,7 +224,10 @@ export function Users() {
             setDeleting(false);
             select([]);
             changed(['users'], ['report']);
-            notify({ type: 'success', content: count === 1 ? 'User deleted' : `${String(count)} users deleted` });
+            notify({
+              type: 'success',
+              content: count === 1 ? 'User deleted' : `${String(count)} users deleted`,
+            });
           }}
         />
       )}

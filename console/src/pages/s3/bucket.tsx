@@ -34,7 +34,11 @@ interface At {
 export function BucketPage() {
   const { name = '' } = useParams();
   const [search, setSearch] = useSearchParams();
-  const region = useQuery({ queryKey: ['region', name], queryFn: () => s3.regionOf(name), staleTime: 60_000 });
+  const region = useQuery({
+    queryKey: ['region', name],
+    queryFn: () => s3.regionOf(name),
+    staleTime: 60_000,
+  });
   // Whoever may not ask for the region may still be allowed to list: the server says if it is another one.
   if (region.isPending) return <Spinner size="large" />;
   const bucket = { name, region: region.data ?? 'us-east-1' };
@@ -45,7 +49,11 @@ export function BucketPage() {
         activeTabId={search.get('tab') ?? 'objects'}
         onChange={({ detail }) => setSearch({ tab: detail.activeTabId })}
         tabs={[
-          { id: 'objects', label: 'Objects', content: <Objects key={prefix} bucket={bucket} prefix={prefix} /> },
+          {
+            id: 'objects',
+            label: 'Objects',
+            content: <Objects key={prefix} bucket={bucket} prefix={prefix} />,
+          },
           { id: 'permissions', label: 'Permissions', content: <BucketPolicy bucket={bucket} /> },
         ]}
       />
@@ -85,7 +93,11 @@ function columns(bucket: string): Column<Row>[] {
       by: ({ label }) => label,
       isRowHeader: true,
       cell: ({ key, label, object }) =>
-        object ? label : <Link to={`/s3/buckets/${bucket}?prefix=${encodeURIComponent(key)}`}>{label}</Link>,
+        object ? (
+          label
+        ) : (
+          <Link to={`/s3/buckets/${bucket}?prefix=${encodeURIComponent(key)}`}>{label}</Link>
+        ),
     },
     { id: 'type', header: 'Type', by: kind, cell: kind },
     {
@@ -144,7 +156,10 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
     try {
       for (const file of files) {
         const told = (bytes: number): void =>
-          setSending({ name: file.name, percent: file.size ? Math.round((100 * bytes) / file.size) : 100 });
+          setSending({
+            name: file.name,
+            percent: file.size ? Math.round((100 * bytes) / file.size) : 100,
+          });
         told(0);
         await s3.upload(bucket, prefix + file.name, file, told);
       }
@@ -236,7 +251,11 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
               Presigned URL
             </ButtonDropdown>
             <Button onClick={() => setOpen('folder')}>Create folder</Button>
-            <Button variant="primary" loading={sending !== undefined} onClick={() => picker.current?.click()}>
+            <Button
+              variant="primary"
+              loading={sending !== undefined}
+              onClick={() => picker.current?.click()}
+            >
               Upload
             </Button>
           </>
@@ -261,11 +280,17 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
           done={close('Deleted')}
           act={async () => {
             const all = await keys();
-            for (let at = 0; at < all.length; at += 1000) await s3.deleteObjects(bucket, all.slice(at, at + 1000));
+            for (let at = 0; at < all.length; at += 1000)
+              await s3.deleteObjects(bucket, all.slice(at, at + 1000));
           }}
         >
-          <Alert type="warning">Folders are deleted with everything in them. This cannot be undone.</Alert>
-          {selected.slice(0, 10).map(({ label }) => label).join(', ')}
+          <Alert type="warning">
+            Folders are deleted with everything in them. This cannot be undone.
+          </Alert>
+          {selected
+            .slice(0, 10)
+            .map(({ label }) => label)
+            .join(', ')}
           {selected.length > 10 && ` and ${String(selected.length - 10)} more`}
         </Confirm>
       )}
@@ -284,11 +309,16 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         </Confirm>
       )}
       {open === 'link' && (
-        <Modal visible header="Presigned URL" closeAriaLabel="Close" onDismiss={() => setOpen(undefined)}>
+        <Modal
+          visible
+          header="Presigned URL"
+          closeAriaLabel="Close"
+          onDismiss={() => setOpen(undefined)}
+        >
           <SpaceBetween size="s">
             <Box>
-              Whoever has this address can read the object until the time is over, or your session ends, whichever is
-              first.
+              Whoever has this address can read the object until the time is over, or your session
+              ends, whichever is first.
             </Box>
             <Copy text={link} label="Presigned URL" />
           </SpaceBetween>
@@ -300,7 +330,10 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
 
 function BucketPolicy({ bucket }: { bucket: At }) {
   const { done } = useFrame();
-  const read = useQuery({ queryKey: ['bucket-policy', bucket.name], queryFn: () => s3.bucketPolicy(bucket) });
+  const read = useQuery({
+    queryKey: ['bucket-policy', bucket.name],
+    queryFn: () => s3.bucketPolicy(bucket),
+  });
   const [text, setText] = useState<string>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -326,7 +359,10 @@ function BucketPolicy({ bucket }: { bucket: At }) {
           description={`The ARN of this bucket is arn:aws:s3:::${bucket.name}`}
           actions={
             <SpaceBetween direction="horizontal" size="xs">
-              <Button disabled={read.data === null} onClick={() => act(s3.deleteBucketPolicy(bucket), 'Bucket policy deleted')}>
+              <Button
+                disabled={read.data === null}
+                onClick={() => act(s3.deleteBucketPolicy(bucket), 'Bucket policy deleted')}
+              >
                 Delete
               </Button>
               <Button
@@ -346,7 +382,13 @@ function BucketPolicy({ bucket }: { bucket: At }) {
     >
       <SpaceBetween size="m">
         <FormField label="Policy" stretch>
-          <Textarea value={shown} rows={16} spellcheck={false} placeholder="No policy" onChange={({ detail }) => setText(detail.value)} />
+          <Textarea
+            value={shown}
+            rows={16}
+            spellcheck={false}
+            placeholder="No policy"
+            onChange={({ detail }) => setText(detail.value)}
+          />
         </FormField>
         {error !== undefined && <Problem error={error} />}
       </SpaceBetween>

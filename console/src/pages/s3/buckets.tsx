@@ -28,7 +28,12 @@ const COLUMNS: Column<Bucket>[] = [
     by: ({ region }) => region,
     cell: ({ region }) => `${regionName(region)} ${region}`,
   },
-  { id: 'created', header: 'Creation date', by: ({ created }) => created, cell: ({ created }) => full(created) },
+  {
+    id: 'created',
+    header: 'Creation date',
+    by: ({ created }) => created,
+    cell: ({ created }) => full(created),
+  },
 ];
 
 export function Buckets() {
@@ -96,7 +101,9 @@ export function Buckets() {
           act={() => emptyBucket(bucket, setDeleted)}
           done={close('Bucket emptied')}
         >
-          <Alert type="warning">All objects of the bucket are deleted. This cannot be undone.</Alert>
+          <Alert type="warning">
+            All objects of the bucket are deleted. This cannot be undone.
+          </Alert>
           {deleted > 0 && <Box>{deleted} deleted</Box>}
         </Confirm>
       )}
@@ -109,7 +116,9 @@ export function Buckets() {
           act={() => deleteBucket(bucket)}
           done={close('Bucket deleted')}
         >
-          <Alert type="warning">A bucket must be empty to be deleted. Its name is free for everybody afterwards.</Alert>
+          <Alert type="warning">
+            A bucket must be empty to be deleted. Its name is free for everybody afterwards.
+          </Alert>
         </Confirm>
       )}
     </>

@@ -25,7 +25,9 @@ export function CreateBucket() {
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
-  const wrong = NAME.test(name) ? '' : '3 to 63 characters: a-z, 0-9, dots and hyphens, a letter or digit at both ends.';
+  const wrong = NAME.test(name)
+    ? ''
+    : '3 to 63 characters: a-z, 0-9, dots and hyphens, a letter or digit at both ends.';
   const create = async (): Promise<void> => {
     setTried(true);
     if (wrong) return;
@@ -75,7 +77,12 @@ export function CreateBucket() {
                 />
               </FormField>
               <FormField label="Bucket name" errorText={tried ? wrong : ''}>
-                <Input value={name} spellcheck={false} autoComplete={false} onChange={({ detail }) => setName(detail.value)} />
+                <Input
+                  value={name}
+                  spellcheck={false}
+                  autoComplete={false}
+                  onChange={({ detail }) => setName(detail.value)}
+                />
               </FormField>
             </SpaceBetween>
           </Container>
