@@ -197,3 +197,44 @@ def test_in_a_browser(server, person):
     assert steps["after that"] == {"state": "signed-out", "cookies": 0}
     assert steps["styles in the page are refused"] == {"violated": "style-src-elem"}
     assert steps["whole visit"] == {"violations": [], "elsewhere": [], "errors": []}
+
+
+def test_the_story_by_hand(server, root, tmp_path):
+    told = {
+        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "endpoint": server.endpoint,
+        "account": server.account,
+        "password": (server.data_dir / "root.password").read_text().strip(),
+        "folder": str(tmp_path),
+    }
+    done = subprocess.run(
+        ["node", Path(__file__).with_name("story.mjs")],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["whole"]
+    user = "RotateKeyUser"
+    tags = {tag["Key"]: tag["Value"] for tag in root.iam.list_user_tags(UserName=user)["Tags"]}
+    assert tags["team"] == "storage"
+    attached = root.iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+    names = {policy["PolicyName"] for policy in attached}
+    assert names == {"AmazonS3FullAccess", "IAMUserChangePassword"}
+    header, row = (tmp_path / f"{user}_credentials.csv").read_text().splitlines()
+    assert header == "User name,Password,Console sign-in URL"
+    assert row.startswith(f"{user},")
+    old, new = (downloaded(tmp_path / f"key{n}.csv") for n in (1, 2))
+    with pytest.raises(botocore.exceptions.ClientError) as refused:
+        clients(server, old).s3.list_buckets()
+    assert refused.value.response["Error"]["Code"] == "InvalidAccessKeyId"
+    clients(server, new).s3.list_buckets()
+
+
+def downloaded(file):
+    """The key of a `.csv` file as the console writes it."""
+    header, row = file.read_text().splitlines()
+    assert header == "Access key ID,Secret access key"
+    return Credentials(*row.split(","))

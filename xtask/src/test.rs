@@ -42,6 +42,8 @@ const STEPS: &[&[&str]] = &[
         "warnings",
     ],
     &["cargo", "test", "--workspace"],
+    // Building the binary has installed what this needs.
+    &["npm", "--prefix", "console", "run", "--silent", "check"],
     &["cargo", "xtask", "e2e"],
     // Bounded here; at length by their own commands.
     &["cargo", "xtask", "fuzz", "--seconds", "60"],

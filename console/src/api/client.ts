@@ -27,7 +27,15 @@ export interface ToSign {
 /** Signs a request; with `signQuery` the signature is in the address. */
 export async function sign(request: ToSign): Promise<{ url: URL; headers: Headers }> {
   const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
-  const signer = new AwsV4Signer({ ...request, accessKeyId, secretAccessKey, sessionToken });
+  // IAM and STS want the content type signed; browsers send it as it is.
+  const allHeaders = request.service !== 's3';
+  const signer = new AwsV4Signer({
+    ...request,
+    accessKeyId,
+    secretAccessKey,
+    sessionToken,
+    allHeaders,
+  });
   const { url, headers } = await signer.sign();
   return { url, headers };
 }
