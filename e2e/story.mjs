@@ -49,6 +49,9 @@ async function signIn() {
   await page.getByLabel("Password", { exact: true }).fill(told.password);
   await button("Sign in").click();
   await seen("IAM resources");
+  await page.getByRole("button", { name: "Create alias" }).click();
+  await seen("Preferred alias");
+  await button("Cancel").click();
 }
 
 async function createUser() {

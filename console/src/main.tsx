@@ -1,5 +1,6 @@
 // Where the console begins.
 import '@cloudscape-design/global-styles/index.css';
+import './frame/shell.css';
 
 import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';

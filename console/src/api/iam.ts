@@ -206,9 +206,10 @@ export async function loginProfile(
   }
 }
 
-export async function alias(): Promise<string | undefined> {
+/** The account's alias, or null where it has none. */
+export async function alias(): Promise<string | null> {
   const got = await call('iam', 'ListAccountAliases');
-  return got.list('AccountAliases')[0]?.value;
+  return got.list('AccountAliases')[0]?.value ?? null;
 }
 
 export async function summary(): Promise<Map<string, number>> {

@@ -28,11 +28,19 @@ export function Link({ to, ...rest }: LinkProps & { to: string }) {
   );
 }
 
-/** A text with a button that copies it. */
-export function Copy({ text, label }: { text: string; label: string }) {
+/** A text with a button that copies it, or the button alone. */
+export function Copy({
+  text,
+  label,
+  iconOnly = false,
+}: {
+  text: string;
+  label: string;
+  iconOnly?: boolean;
+}) {
   return (
     <CopyToClipboard
-      variant="inline"
+      variant={iconOnly ? 'icon' : 'inline'}
       textToCopy={text}
       copyButtonAriaLabel={`Copy ${label}`}
       copySuccessText={`${label} copied`}

@@ -167,7 +167,8 @@ function AccountPanel() {
             label: 'Account ID',
             value: (
               <>
-                {grouped(session.accountId)} <Copy text={session.accountId} label="Account ID" />
+                {grouped(session.accountId)}{' '}
+                <Copy iconOnly text={session.accountId} label="Account ID" />
               </>
             ),
           },
@@ -196,7 +197,7 @@ function AccountPanel() {
           title="Delete the alias?"
           verb="Delete alias"
           onDismiss={() => setDeleting(false)}
-          act={() => call('iam', 'DeleteAccountAlias', { AccountAlias: alias.data })}
+          act={() => call('iam', 'DeleteAccountAlias', { AccountAlias: alias.data ?? undefined })}
           done={close('Alias deleted')}
         >
           <Box>Sign-in URLs with the alias stop to work; the account ID goes on to work.</Box>

@@ -169,14 +169,14 @@ export function UserPermissions({ user }: { user: iam.User }) {
         selected={selected}
         select={select}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={selected.length === 0} onClick={start('remove')}>
               Remove
             </Button>
             <Button variant="primary" onClick={start('add')}>
               Add permissions
             </Button>
-          </>
+          </SpaceBetween>
         }
       />
       <ExpandableSection
@@ -280,14 +280,14 @@ export function UserGroups({ name }: { name: string }) {
         selected={selected}
         select={select}
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add user to groups
             </Button>
-          </>
+          </SpaceBetween>
         }
       />
       {open === 'remove' && (

@@ -233,7 +233,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         empty="No objects"
         search="Find objects by prefix"
         actions={
-          <>
+          <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
               Download
             </Button>
@@ -258,7 +258,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
             >
               Upload
             </Button>
-          </>
+          </SpaceBetween>
         }
       />
       {(token ?? read.data?.next) && (
