@@ -74,6 +74,14 @@ async function createUser() {
   await save();
 }
 
+async function readPolicy() {
+  await page.goto(`${told.endpoint}/console/iam/policies`);
+  await page.getByPlaceholder("Search").fill("AmazonS3FullAccess");
+  await page.getByRole("link", { name: "AmazonS3FullAccess", exact: true }).click();
+  await seen("Permissions policy (1)");
+  await seen('"s3:*"');
+}
+
 async function createKey(name, description) {
   await page.goto(`${told.endpoint}/console/iam/users/${USER}?tab=credentials`);
   await button("Create access key").click();
@@ -103,6 +111,7 @@ async function deactivate(file) {
 try {
   await signIn();
   await createUser();
+  await readPolicy();
   await createKey("key1.csv", "laptop");
   await createKey("key2.csv", "laptop - second key");
   await deactivate("key1.csv");

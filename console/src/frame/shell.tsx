@@ -34,7 +34,13 @@ interface Entry {
   needs: string;
 }
 const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = [
-  ['Access management', [{ text: 'IAM users', to: '/iam/users', needs: 'ListUsers' }]],
+  [
+    'Access management',
+    [
+      { text: 'IAM users', to: '/iam/users', needs: 'ListUsers' },
+      { text: 'Policies', to: '/iam/policies', needs: 'ListPolicies' },
+    ],
+  ],
   [
     'Access reports',
     [

@@ -22,12 +22,16 @@ export function typeOf(arn: string): PolicyType {
   return arn.startsWith('arn:aws:iam::aws:') ? 'AWS managed' : 'Customer managed';
 }
 
-const KINDS = ['All types', 'AWS managed', 'AWS managed - job function', 'Customer managed'].map(
-  (value) => ({
-    label: value,
-    value,
-  }),
-);
+/** The kinds of managed policies to filter by. */
+export const KINDS = [
+  'All types',
+  'AWS managed',
+  'AWS managed - job function',
+  'Customer managed',
+].map((value) => ({
+  label: value,
+  value,
+}));
 
 const POLICY_COLUMNS: Column<iam.Policy>[] = [
   {
