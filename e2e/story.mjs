@@ -82,6 +82,17 @@ async function readPolicy() {
   await seen('"s3:*"');
 }
 
+async function createGroup() {
+  await page.goto(`${told.endpoint}/console/iam/groups`);
+  await button("Create group").click();
+  await page.getByLabel("User group name").fill("readers");
+  await page.getByPlaceholder("Search").last().fill("IAMReadOnlyAccess");
+  await page.getByRole("row", { name: /IAMReadOnlyAccess/ }).locator("label").first().click();
+  await button("Create user group").click();
+  await page.getByRole("link", { name: "readers" }).click();
+  await page.getByRole("link", { name: "IAMReadOnlyAccess" }).waitFor();
+}
+
 async function createKey(name, description) {
   await page.goto(`${told.endpoint}/console/iam/users/${USER}?tab=credentials`);
   await button("Create access key").click();
@@ -112,6 +123,7 @@ try {
   await signIn();
   await createUser();
   await readPolicy();
+  await createGroup();
   await createKey("key1.csv", "laptop");
   await createKey("key2.csv", "laptop - second key");
   await deactivate("key1.csv");

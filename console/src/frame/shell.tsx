@@ -38,6 +38,7 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
     'Access management',
     [
       { text: 'IAM users', to: '/iam/users', needs: 'ListUsers' },
+      { text: 'IAM user groups', to: '/iam/groups', needs: 'ListGroups' },
       { text: 'Policies', to: '/iam/policies', needs: 'ListPolicies' },
     ],
   ],

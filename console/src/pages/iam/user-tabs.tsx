@@ -79,7 +79,7 @@ interface PickProps {
 }
 
 /** A wide dialog in which something is chosen. */
-function Pick({ title, verb, dismiss, act, done, children }: PickProps) {
+export function Pick({ title, verb, dismiss, act, done, children }: PickProps) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   return (
