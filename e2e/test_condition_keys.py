@@ -155,9 +155,7 @@ def test_keys_of_copies(server, root, new_user, name, bucket):
         assert may(user.s3.copy_object, **copy), key
 
 
-def test_the_age_of_a_presigned_url_and_the_match_of_a_write(
-    server, root, new_user, name, bucket
-):
+def test_the_age_of_a_presigned_url_and_the_match_of_a_write(server, root, new_user, name, bucket):
     user = clients(server, new_user(), signature_version="s3v4")
     url = user.s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k"})
     for limit, allowed in [("0", False), ("600000", True)]:

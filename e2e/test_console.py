@@ -199,7 +199,15 @@ def test_in_a_browser(server, person):
     assert steps["whole visit"] == {"violations": [], "elsewhere": [], "errors": []}
 
 
-def test_the_story_by_hand(server, root, tmp_path):
+@pytest.fixture
+def own(tmp_path):
+    """A server of the test's own: what is done by hand there stays there."""
+    with Server(tmp_path / "data", tmp_path / "log") as server:
+        yield server
+
+
+def test_the_story_by_hand(own, tmp_path):
+    server, root = own, clients(own, own.root)
     told = {
         "browser": os.environ["KEYWRIGHT_CHROMIUM"],
         "endpoint": server.endpoint,
@@ -208,7 +216,7 @@ def test_the_story_by_hand(server, root, tmp_path):
         "folder": str(tmp_path),
     }
     done = subprocess.run(
-        ["node", Path(__file__).with_name("story.mjs")],
+        ["node", Path(__file__).with_name("console_story.mjs")],
         input=json.dumps(told),
         capture_output=True,
         text=True,
