@@ -113,14 +113,13 @@ impl S3 {
             return Ok(None);
         };
         let name = name.split('/').next().unwrap_or_default();
-        let bucket = self.service.objects.find_bucket(name).await?;
-        bucket
-            .map(|bucket| {
-                let policy = policy::of(&self.service, &bucket)?;
-                let owner = bucket.owner;
-                Ok(Attached { owner, policy })
-            })
-            .transpose()
+        let Some(bucket) = self.service.objects.find_bucket(name).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Attached {
+            owner: bucket.owner,
+            policy: policy::of(&self.service, &bucket)?,
+        }))
     }
 
     /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.
