@@ -1,7 +1,11 @@
 //! The identity service: opens an installation, and carries out one IAM, STS or extension request
 //! of a proven caller.
 
-use std::sync::Arc;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
@@ -20,8 +24,14 @@ use crate::{
     state::{Account, Change, Root},
     usage::Usage,
     vault::{Sealed, Vault},
-    view::{Gathered, Need, View},
+    view::{Attached, Gathered, Need, View},
 };
+
+/// Tells whose a resource of another service is and what its policy says, by its ARN; an error when
+/// that cannot be known.
+pub type Resources = Box<dyn Fn(String) -> Looking + Send + Sync>;
+
+type Looking = Pin<Box<dyn Future<Output = Result<Option<Attached>, String>> + Send>>;
 
 /// IAM, STS and Keywright's extension over one store.
 pub struct Identity {
@@ -37,6 +47,7 @@ pub struct Identity {
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<Sessions>,
     authenticator: Authenticator,
+    resources: OnceLock<Resources>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -127,6 +138,7 @@ impl Identity {
             clock: parts.clock,
             sessions,
             authenticator,
+            resources: OnceLock::new(),
         }))
     }
 
@@ -178,6 +190,12 @@ impl Identity {
     /// What was denied.
     pub const fn denials(&self) -> &Denials {
         &self.denials
+    }
+
+    /// Says, once, who knows the resources of other services: explanations ask their policies too.
+    pub fn know_resources(&self, resources: Resources) {
+        // Whoever comes second knows no more.
+        let _ = self.resources.set(resources);
     }
 
     /// Removes the records of sessions that have ended.
@@ -250,6 +268,11 @@ impl Identity {
                 }
                 Need::AliasHolder(alias) => {
                     gathered.alias_holder = self.ledger.alias_holder(&alias);
+                }
+                Need::Attached(arn) => {
+                    if let Some(resources) = self.resources.get() {
+                        gathered.attached = resources(arn).await.map_err(Fault::Internal)?;
+                    }
                 }
             }
         }

@@ -47,6 +47,17 @@ pub enum Need {
     Sessions(keywright_base::AccessKeyId),
     /// The account of the installation that has this alias.
     AliasHolder(String),
+    /// The owner and the policy of a resource that another service keeps, by its ARN.
+    Attached(String),
+}
+
+/// Whose a resource of another service is, and what its policy says.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// Its policy, if it has one.
+    pub policy: Option<Arc<keywright_policy::Policy>>,
 }
 
 /// What was gathered for an action's [`Need`]s.
@@ -59,6 +70,8 @@ pub struct Gathered {
     pub matches: Vec<Vec<(String, bool)>>,
     /// For [`Need::AliasHolder`].
     pub alias_holder: Option<AccountId>,
+    /// For [`Need::Attached`]; `None`: there is no such resource.
+    pub attached: Option<Attached>,
     /// For [`Need::Attempts`]: latest first, and the total.
     pub attempts: (Vec<Attempt>, u64),
     /// For [`Need::Sessions`]: latest first.

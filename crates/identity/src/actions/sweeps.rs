@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use keywright_policy::AccessLevel;
 use keywright_wire::operations;
 
-use super::{ACTIONS, not_served};
+use super::{ACTIONS, not_served, simulator::fit::fits};
 use crate::{
     action::Access,
     testing::{ACCOUNT, Bench, Keys},
@@ -220,6 +220,32 @@ fn access_levels_are_as_published() {
         }
     }
     assert_eq!(differing, []);
+}
+
+/// What nobody may do was asked on a resource of a published type.
+#[test]
+fn resources_are_as_published() {
+    let published = keywright_policy::Catalogue::built_in();
+    let bench = Bench::new();
+    let keys = bench.user("nobody", &[]);
+    let account = ACCOUNT.parse().unwrap();
+    let mut differing = Vec::new();
+    for (action, more) in samples() {
+        bench.call(&keys, &form(action, &more));
+        let denials = bench.identity().denials().list(account, None, None, 1);
+        let Some((_, denial)) = denials.first() else {
+            continue;
+        };
+        let (asked, resource) = (&denial.evidence.action, &denial.evidence.resource);
+        let Some(known) = published.action(asked) else {
+            continue;
+        };
+        let bare = resource == "*" && !known.resources.is_empty();
+        if bare || !fits(asked, resource) {
+            differing.push(format!("{asked} on {resource}"));
+        }
+    }
+    assert_eq!(differing, [""; 0]);
 }
 
 #[test]
