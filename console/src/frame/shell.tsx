@@ -95,6 +95,7 @@ const NAMES: Record<string, string> = {
   policy: 'Policy',
   create: 'Create',
   keys: 'Access keys',
+  assign: 'Assign MFA device',
   account: 'Account settings',
   report: 'Credential report',
   simulator: 'Policy simulator',
@@ -112,7 +113,7 @@ function crumbs(pathname: string): { text: string; href: string }[] {
     href: `/console/${parts.slice(0, at + 1).join('/')}`,
   }));
   return all
-    .filter(({ href }) => !/\/keys$/.test(href))
+    .filter(({ href }) => !/\/(keys|mfa)$/.test(href))
     .map((crumb) =>
       crumb.href === '/console/s3/buckets' ? { ...crumb, href: '/console/s3' } : crumb,
     );
@@ -222,7 +223,7 @@ export function Shell({
       description: `Account ID: ${grouped(session.accountId)}`,
       items: [
         { id: 'copy-account', text: 'Copy account ID', iconName: 'copy' },
-        ...(session.userName ? [{ id: 'credentials', text: 'Security credentials' }] : []),
+        { id: 'credentials', text: 'Security credentials' },
         {
           id: 'theme',
           text: 'Appearance',
@@ -239,8 +240,7 @@ export function Shell({
           navigator.clipboard
             .writeText(session.accountId)
             .then(() => frame.done('Account ID copied'), frame.failed);
-        } else if (id === 'credentials')
-          void navigate(`/iam/users/${encodeURIComponent(session.userName ?? '')}?tab=credentials`);
+        } else if (id === 'credentials') void navigate('/security-credentials');
         else if (id === 'sign-out') leave().catch(frame.failed);
         else {
           const chosen = id.replace('theme-', '') as Theme;

@@ -118,6 +118,17 @@ impl Target {
         }
     }
 
+    /// A virtual MFA device by serial number.
+    pub fn mfa(view: &View<'_>, serial: &str) -> Self {
+        match view.account.device(serial) {
+            Some(device) => Self {
+                resource_tags: device.tags.clone(),
+                ..Self::new(device.serial(view.id()).to_string(), serial)
+            },
+            None => Self::new(serial, serial),
+        }
+    }
+
     /// Adds a condition key of the action.
     #[must_use]
     pub fn with_key(mut self, key: &'static str, value: impl Into<String>) -> Self {

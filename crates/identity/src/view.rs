@@ -10,6 +10,7 @@ use crate::{
     catalogue::Catalogue,
     denials::Denials,
     fault::{Fault, Missing},
+    mfa::Attempts,
     state::{Account, Group, User},
     usage::Usage,
     vault::Vault,
@@ -93,6 +94,8 @@ pub struct View<'a> {
     pub request_id: &'a str,
     /// What was denied before.
     pub denials: &'a Denials,
+    /// The codes of MFA devices that were tried.
+    pub(crate) mfa_attempts: &'a Attempts,
     /// Last uses.
     pub usage: &'a Usage,
     /// Seals new secrets.
@@ -145,23 +148,12 @@ impl<'a> View<'a> {
 
     /// The user that an action with an optional `UserName` is about: the named one, or the caller.
     ///
-    /// # Errors
-    /// `ValidationError` for temporary credentials that name nobody, but for the console's.
-    pub fn subject(&self, name: Option<&str>) -> Result<Subject, Fault> {
+    /// Temporary credentials are the user's, too: there are no roles whose sessions are nobody's.
+    pub fn subject(&self, name: Option<&str>) -> Subject {
         match (name, self.caller.principal()) {
-            (Some(name), _) => Ok(Subject::User(name.to_owned())),
-            (None, _)
-                if self
-                    .caller
-                    .session()
-                    .is_some_and(|session| !session.console) =>
-            {
-                Err(Fault::Validation(
-                    "Must specify userName when calling with non-User credentials".to_owned(),
-                ))
-            }
-            (None, Principal::Root) => Ok(Subject::Root),
-            (None, Principal::User { name, .. }) => Ok(Subject::User(name.clone())),
+            (Some(name), _) => Subject::User(name.to_owned()),
+            (None, Principal::Root) => Subject::Root,
+            (None, Principal::User { name, .. }) => Subject::User(name.clone()),
         }
     }
 }

@@ -26,11 +26,14 @@ const POLICY: &str =
 /// A valid form of every served action.
 #[expect(clippy::too_many_lines, reason = "one row an action")]
 fn samples() -> Vec<(&'static str, String)> {
-    let user = "UserName=someone".to_owned();
+    let someone = "UserName=someone";
+    let user = someone.to_owned();
     let group = "GroupName=some".to_owned();
     let own = format!("PolicyArn=arn:aws:iam::{ACCOUNT}:policy/P");
     let aws = "PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let key = "AccessKeyId=AKIAIOSFODNN7EXAMPLE";
+    let device = format!("SerialNumber=arn:aws:iam::{ACCOUNT}:mfa/phone");
+    let codes = "AuthenticationCode1=123456&AuthenticationCode2=654321";
     let tag = "Tags.member.1.Key=k&Tags.member.1.Value=v";
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let version = "VersionId=v1";
@@ -100,6 +103,20 @@ fn samples() -> Vec<(&'static str, String)> {
             "ChangePassword",
             "OldPassword=Abcdefg1&NewPassword=Abcdefg2".to_owned(),
         ),
+        (
+            "CreateVirtualMFADevice",
+            "VirtualMFADeviceName=phone".to_owned(),
+        ),
+        ("EnableMFADevice", format!("{someone}&{device}&{codes}")),
+        ("ResyncMFADevice", format!("{someone}&{device}&{codes}")),
+        ("DeactivateMFADevice", and(someone, &device)),
+        ("DeleteVirtualMFADevice", device.clone()),
+        ("ListMFADevices", someone.to_owned()),
+        ("ListVirtualMFADevices", String::new()),
+        ("GetMFADevice", device.clone()),
+        ("TagMFADevice", and(&device, tag)),
+        ("UntagMFADevice", and(&device, "TagKeys.member.1=k")),
+        ("ListMFADeviceTags", device.clone()),
         ("UpdateAccountPasswordPolicy", String::new()),
         ("GetAccountPasswordPolicy", String::new()),
         ("DeleteAccountPasswordPolicy", String::new()),
