@@ -114,6 +114,10 @@ pub enum Missing {
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
     DeniedRequest(String),
+    /// A rotation, by the user's name: none, none that is open, or none of the id given.
+    Rotation(String),
+    /// A rotation policy, by name.
+    RotationPolicy(String),
 }
 
 /// What exists already.
@@ -133,6 +137,8 @@ pub enum Taken {
     MfaDevice,
     /// A virtual MFA device that is assigned.
     MfaDeviceInUse,
+    /// A user who is being rotated; the whole text.
+    Rotation(String),
 }
 
 /// Which quota is reached.
@@ -146,6 +152,8 @@ pub enum Quota {
     Tags,
     /// Size of all inline policies of an entity: bytes, `user` or `group`, and its name.
     InlinePolicies(usize, &'static str, String),
+    /// A rotation needs room for a second key; the whole text.
+    SecondKey(String),
 }
 
 /// What keeps something from being deleted. The order is AWS's order of checks.
@@ -285,6 +293,10 @@ impl Missing {
                 format!("MFA Device with serial number {serial} does not exist.")
             }
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
+            Self::Rotation(user) => format!("There is no rotation of user {user}."),
+            Self::RotationPolicy(name) => {
+                format!("The rotation policy with name {name} cannot be found.")
+            }
             Self::Simulated => "Unable to retrieve specified IAM entity.".to_owned(),
         }
     }
@@ -304,6 +316,7 @@ impl Taken {
             }
             Self::MfaDevice => "MFA device already exists.".to_owned(),
             Self::MfaDeviceInUse => "MFA Device is already in use.".to_owned(),
+            Self::Rotation(text) => text.clone(),
         }
     }
 }
@@ -321,6 +334,7 @@ impl Quota {
             Self::InlinePolicies(bytes, kind, name) => {
                 format!("Maximum policy size of {bytes} bytes exceeded for {kind} {name}")
             }
+            Self::SecondKey(text) => text.clone(),
         }
     }
 }

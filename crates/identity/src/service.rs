@@ -21,6 +21,7 @@ use crate::{
     ledger::{Ledger, LedgerError},
     mfa::Attempts,
     passwords::Passwords,
+    rotations::Rotations,
     secrets,
     state::{Account, Change, Root},
     usage::Usage,
@@ -48,6 +49,7 @@ pub struct Identity {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) rotations: OnceLock<Arc<dyn Rotations>>,
     authenticator: Authenticator,
     resources: OnceLock<Resources>,
 }
@@ -140,6 +142,7 @@ impl Identity {
             mfa_attempts: Attempts::default(),
             clock: parts.clock,
             sessions,
+            rotations: OnceLock::new(),
             authenticator,
             resources: OnceLock::new(),
         }))
@@ -277,6 +280,9 @@ impl Identity {
                     if let Some(resources) = self.resources.get() {
                         gathered.attached = resources(arn).await.map_err(Fault::Internal)?;
                     }
+                }
+                Need::Rotation(asked) => {
+                    gathered.rotation = Some(self.ask_rotations(*asked).await?);
                 }
             }
         }

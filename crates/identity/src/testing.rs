@@ -23,6 +23,7 @@ use crate::{
     authenticate::{Refusal, Signed},
     caller::Caller,
     fault::WireError,
+    on_behalf::OnBehalf,
     service::Parts,
     vault::KEY_BYTES,
     view::Facts,
@@ -250,6 +251,20 @@ impl Bench {
     pub(crate) fn device(&self, name: &str) -> Authenticator {
         let form = format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}");
         Authenticator::of(&self.root(&form))
+    }
+
+    /// What the rotation service would sign with on behalf of a user.
+    pub(crate) fn lend(&self, user: &str, mfa: Option<Timestamp>) -> Keys {
+        let account = ACCOUNT.parse().unwrap();
+        let cell = self.identity().ledger().account(account).unwrap();
+        let user = cell.snapshot().user(user).map(|user| user.id);
+        let lent = self.identity().lend(&OnBehalf { account, user, mfa });
+        let lent = lent.unwrap();
+        Keys {
+            id: lent.key.to_string(),
+            secret: lent.secret,
+            token: Some(lent.token),
+        }
     }
 
     /// A new key of a user.

@@ -11,6 +11,7 @@ use crate::{
     denials::Denials,
     fault::{Fault, Missing},
     mfa::Attempts,
+    rotations::{Asked, Told},
     state::{Account, Group, User},
     usage::Usage,
     vault::Vault,
@@ -50,6 +51,8 @@ pub enum Need {
     AliasHolder(String),
     /// The owner and the policy of a resource that another service keeps, by its ARN.
     Attached(String),
+    /// The engine's answer; it may have carried out an order.
+    Rotation(Box<Asked>),
 }
 
 /// Whose a resource of another service is, and what its policy says.
@@ -77,6 +80,8 @@ pub struct Gathered {
     pub attempts: (Vec<Attempt>, u64),
     /// For [`Need::Sessions`]: latest first.
     pub sessions: Vec<Session>,
+    /// For [`Need::Rotation`].
+    pub rotation: Option<Told>,
 }
 
 /// Everything an action may look at.

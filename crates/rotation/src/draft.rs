@@ -8,7 +8,7 @@ use keywright_base::Timestamp;
 
 use crate::{
     execute::{Executor, Order, Stopped, check_ours, pending},
-    model::{Hold, KeyId, Phase, Rotation, Secrets},
+    model::{Hold, KeyId, Origin, Phase, Rotation, Secrets},
     plan::{MARK, Seen, Step, plan},
     ports::SinkError,
 };
@@ -34,6 +34,11 @@ impl Executor<'_> {
             id: order.id,
             generation: 1,
             access: order.access,
+            origin: Origin {
+                by: order.by,
+                rule: order.rule,
+                at: listing.at,
+            },
             account: order.account,
             user: user.name.clone(),
             user_id: user.id.clone(),
@@ -73,10 +78,16 @@ impl Executor<'_> {
         if let Step::Hold(hold) = step {
             return Err(Stopped::Refused(hold));
         }
+        self.look_at_sinks(&mut rotation).await?;
+        Ok(rotation)
+    }
+
+    /// Whether each sink can be read and holds nothing foreign.
+    async fn look_at_sinks(&self, rotation: &mut Rotation) -> Result<(), Stopped> {
         for sink in &self.sinks {
             let held = sink.inspect().await;
             let ours = held.and_then(|held| {
-                check_ours(&rotation, &held)?;
+                check_ours(rotation, &held)?;
                 rotation.note_old(&held);
                 Ok(())
             });
@@ -84,9 +95,11 @@ impl Executor<'_> {
             match ours {
                 Ok(()) => {}
                 Err(SinkError::Never(why)) => return Err(Stopped::Refused(Hold::Sink(said(&why)))),
-                Err(SinkError::Later(why)) => return Err(Stopped::NotNow(said(&why))),
+                Err(SinkError::Later(why) | SinkError::Person(why)) => {
+                    return Err(Stopped::NotNow(said(&why)));
+                }
             }
         }
-        Ok(rotation)
+        Ok(())
     }
 }

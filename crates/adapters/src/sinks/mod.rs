@@ -15,6 +15,7 @@ mod file;
 mod github;
 mod json;
 mod kubernetes;
+mod person;
 mod replace;
 mod vault;
 mod webhook;
@@ -38,6 +39,7 @@ use self::{
     github::Github,
     json::Json,
     kubernetes::Kubernetes,
+    person::Person,
     vault::Vault,
     webhook::Webhook,
 };
@@ -84,12 +86,16 @@ enum Kind {
     Vault(Json, String),
     Kubernetes(kubernetes::Place),
     Github(github::Place),
+    Person,
 }
 
 impl FromStr for Spec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
+        if text == person::NAME {
+            return Ok(Self(Kind::Person));
+        }
         let unknown = || SpecError::Kind(text.to_owned());
         let (kind, place) = text.split_once(':').ok_or_else(unknown)?;
         if place.is_empty() || place.chars().any(char::is_control) {
@@ -151,6 +157,14 @@ impl FromStr for Spec {
     }
 }
 
+/// Whether a user's name that others chose can stand in a place without changing what the rest of
+/// it means: a plain word, neither an option nor a step to another folder.
+pub fn fits_in_place(user: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let begins = user.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+    begins && user.chars().all(plain) && !user.contains("..")
+}
+
 /// What stands after a `#`.
 fn fragment(place: &str) -> (&str, Option<&str>) {
     match place.split_once('#') {
@@ -191,6 +205,7 @@ impl fmt::Display for Spec {
             Kind::Vault(pointers, place) => write!(f, "vault:{place}{pointers}"),
             Kind::Kubernetes(place) => write!(f, "kubernetes:{place}"),
             Kind::Github(place) => write!(f, "github:{place}"),
+            Kind::Person => f.write_str(person::NAME),
         }
     }
 }
@@ -247,7 +262,13 @@ impl Spec {
                 Box::new(opened.map_err(SpecError::Place)?)
             }
             Kind::Github(place) => Box::new(Github::open(name, place).map_err(SpecError::Place)?),
+            Kind::Person => Box::new(Person),
         })
+    }
+
+    /// Whether it is a person, who must be asked.
+    pub fn is_person(&self) -> bool {
+        self.0 == Kind::Person
     }
 }
 

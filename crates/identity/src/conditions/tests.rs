@@ -112,7 +112,7 @@ fn bench() -> (Bench, Keys) {
 /// Allows bob everything under one condition.
 fn only_if(bench: &Bench, key: &str, value: &str) {
     let operator = match key {
-        "aws:TagKeys" => "ForAnyValue:StringLike",
+        "aws:TagKeys" | "aws:CalledVia" => "ForAnyValue:StringLike",
         _ => "StringLike",
     };
     let policy = format!(
@@ -164,6 +164,25 @@ fn keys_of_temporary_credentials() {
 }
 
 #[test]
+fn keys_of_credentials_that_a_service_uses() {
+    let (bench, keys) = bench();
+    let lent = bench.lend("bob", None);
+    let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
+    for (key, value) in [
+        ("aws:ViaAWSService", "true"),
+        ("aws:CalledVia", "rotation.keywright"),
+        ("aws:CalledViaFirst", "rotation.keywright"),
+        ("aws:CalledViaLast", "rotation.keywright"),
+    ] {
+        only_if(&bench, key, value);
+        assert!(may(&lent), "{key}");
+        assert!(!may(&keys), "{key} is not so for a user's own request");
+        only_if(&bench, key, &format!("{value}-not"));
+        assert!(!may(&lent), "{key} is not {value}-not");
+    }
+}
+
+#[test]
 fn every_key_of_the_tables_is_filled_or_listed() {
     let stem = |key: &str| key.split(['/', '$', '<']).next().unwrap().to_lowercase();
     let mut filled: BTreeSet<String> = rows().iter().map(|(key, ..)| stem(key)).collect();
@@ -173,6 +192,8 @@ fn every_key_of_the_tables_is_filled_or_listed() {
         "multifactorauthage",
     ];
     filled.extend(temporary.map(|key| format!("aws:{key}")));
+    let via = ["aws:calledvia", "aws:calledviafirst", "aws:calledvialast"];
+    filled.extend(via.map(str::to_owned));
     let (_, absent) = DIFFERENCES
         .split_once("## Condition keys that no request")
         .unwrap();

@@ -7,7 +7,7 @@ use keywright_base::{AccessKeyId, AccountId, Arn, FoldedName, Timestamp, UniqueI
 
 use super::{
     AccessKey, Bearer, Change, CredentialReport, CustomerPolicy, Grants, Group, MfaDevice, Root,
-    Settings, User,
+    RotationPolicy, Settings, User,
 };
 
 /// Whose key it is.
@@ -48,6 +48,7 @@ pub struct Account {
     uses: HashMap<Arc<str>, Uses>,
     devices: OrdMap<FoldedName, Arc<MfaDevice>>,
     bearers: HashMap<Bearer, OrdSet<FoldedName>>,
+    rotation_policies: OrdMap<FoldedName, Arc<RotationPolicy>>,
 }
 
 impl Account {
@@ -75,6 +76,7 @@ impl Account {
             uses: HashMap::new(),
             devices: OrdMap::new(),
             bearers: HashMap::new(),
+            rotation_policies: OrdMap::new(),
         }
     }
 
@@ -180,6 +182,16 @@ impl Account {
         &self.policies
     }
 
+    /// A rotation policy by name in any case.
+    pub fn rotation_policy(&self, name: &str) -> Option<&Arc<RotationPolicy>> {
+        self.rotation_policies.get(&FoldedName::new(name))
+    }
+
+    /// All rotation policies, ordered by name without regard to case.
+    pub const fn rotation_policies(&self) -> &OrdMap<FoldedName, Arc<RotationPolicy>> {
+        &self.rotation_policies
+    }
+
     /// The users (folded names) that have a managed policy attached.
     pub fn attached_users(&self, policy_arn: &str) -> OrdSet<FoldedName> {
         self.uses
@@ -269,6 +281,13 @@ impl Account {
                     self.grants_version += 1;
                 }
                 Change::PutReport(report) => self.report = Some(Arc::clone(report)),
+                Change::PutRotationPolicy(policy) => {
+                    let name = FoldedName::new(&policy.name);
+                    self.rotation_policies.insert(name, Arc::clone(policy));
+                }
+                Change::DeleteRotationPolicy(name) => {
+                    self.rotation_policies.remove(&FoldedName::new(name));
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ mod group;
 mod key;
 mod mfa;
 mod policy;
+mod rotation;
 mod settings;
 mod user;
 
@@ -19,6 +20,7 @@ pub use group::Group;
 pub use key::{AccessKey, KeyMaterial, KeyStatus, Replay};
 pub use mfa::{Bearer, Enabled, MfaDevice};
 pub use policy::{CustomerPolicy, Grants, InlinePolicy, PolicyVersion};
+pub use rotation::{RotationPolicy, Selector};
 pub use settings::{CredentialReport, PasswordPolicy, Root, Settings};
 pub use user::{LoginProfile, User};
 
@@ -60,4 +62,8 @@ pub enum Change {
     PutSettings(Arc<Settings>),
     /// Replaces the credential report.
     PutReport(Arc<CredentialReport>),
+    /// Adds a rotation policy or replaces the one of the same name.
+    PutRotationPolicy(Arc<RotationPolicy>),
+    /// Removes the rotation policy of this name.
+    DeleteRotationPolicy(String),
 }

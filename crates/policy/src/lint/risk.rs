@@ -71,6 +71,8 @@ const ESCALATIONS: &[Way] = &[
     way("iam:UpdateSAMLProvider", "lets another server vouch for who assumes roles"),
     to_others("iam:UploadSSHPublicKey", "adds keys of other users"),
     to_others("iam:UploadSigningCertificate", "adds certificates of other users"),
+    to_others("keywright:RetrieveRotationKey", "fetches new keys of other users"),
+    to_others("keywright:StartRotation", "has keys of other users replaced"),
     way("sts:AssumeRole", "takes on any role that trusts the account"),
     way("cloudformation:UpdateStack", "acts as a stack's role"),
     way("codebuild:StartBuild", "runs its commands under a project's role"),
@@ -89,7 +91,8 @@ const ESCALATIONS: &[Way] = &[
 /// Whether an action is harmful only on many resources: naming the role, or what runs under one, is
 /// the remedy.
 fn named_is_fine(action: &str) -> bool {
-    !action.starts_with("iam:") || action == "iam:PassRole"
+    let on_users = ["iam:", "keywright:"].iter().any(|s| action.starts_with(s));
+    !on_users || action == "iam:PassRole"
 }
 
 /// Every risk of a statement.
@@ -245,10 +248,13 @@ fn reaches(subject: &Subject<'_>, way: &Way) -> bool {
     })
 }
 
-/// Whether a resource can be of the service of an action. Roles are IAM's, also for STS, and what
+/// Whether a resource can be of the service of an action. Roles and users are IAM's, also for STS
+/// and the extension, and what
 /// other services act on may be anything.
 fn may_be_of(action: &str, resource: &str) -> bool {
-    let ours = ["iam:", "sts:"].iter().any(|s| action.starts_with(s));
+    let ours = ["iam:", "keywright:", "sts:"]
+        .iter()
+        .any(|s| action.starts_with(s));
     match resource.split(':').nth(2) {
         Some(service) if ours => Glob::new(service).matches("iam"),
         _ => true,
