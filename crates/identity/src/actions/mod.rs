@@ -22,6 +22,8 @@ mod users;
 mod validate_policy;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod sweeps;
 
 use keywright_wire::{Operation, operations};
