@@ -243,3 +243,6 @@ fn root(view: &View<'_>, root: &Root) -> iam::User {
         ..iam::User::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
