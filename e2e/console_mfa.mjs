@@ -1,12 +1,10 @@
 // MFA in Chromium: root and a user get a device each, sign in with it, and root gives its up again.
 // Only what a person sees is used; the codes are those that an app would show.
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
 
-import { open } from "./browser.mjs";
+import { open, told } from "./harness/browser.mjs";
 
-const told = JSON.parse(readFileSync(0, "utf8"));
-const { browser, page, wrong } = await open(told);
+const { browser, page, wrong } = await open();
 
 const button = (name) => page.getByRole("button", { name, exact: true }).last();
 const seen = (text) => page.getByText(text).first().waitFor();
@@ -64,7 +62,7 @@ async function assign(name) {
 }
 
 async function signOut() {
-  await page.getByRole("button", { name: "Account", exact: true }).click();
+  await page.getByRole("button", { name: /^Account: / }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await seen("IAM user sign in");
 }
@@ -115,7 +113,7 @@ async function userGetsOne() {
 }
 
 async function rootGivesItUp() {
-  await page.getByRole("button", { name: "Account", exact: true }).click();
+  await page.getByRole("button", { name: /^Account: / }).click();
   await page.getByRole("menuitem", { name: "Security credentials" }).click();
   await page.getByRole("row", { name: /root-account-mfa-device/ }).locator("label").click();
   await button("Remove").click();

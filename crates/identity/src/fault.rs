@@ -50,6 +50,8 @@ pub enum Fault {
     MalformedPolicyDocument(String),
     /// The caller may not do this; the whole text.
     AccessDenied(String),
+    /// A policy that only AWS's own services may have attached; the kind of whom it was for.
+    PolicyNotAttachable(&'static str),
     /// The new password does not keep the account's rules.
     PasswordPolicyViolation(String),
     /// The user's login profile changed while the request was carried out.
@@ -92,14 +94,15 @@ pub enum Missing {
     UserPolicy(String),
     /// An inline policy of a group.
     GroupPolicy(String),
-    /// A managed policy, for reading, deleting, tagging and detaching.
-    Policy,
-    /// A managed policy, for attaching and listing entities.
-    AttachablePolicy,
-    /// A version of a managed policy, or the policy itself where a version was asked for.
-    PolicyVersion(String),
-    /// A managed policy, as a permissions boundary.
-    Boundary,
+    /// A managed policy by the ARN given, for reading, deleting, tagging and detaching.
+    Policy(String),
+    /// A managed policy by the ARN given, for attaching and listing entities.
+    AttachablePolicy(String),
+    /// A version of a managed policy, or the policy itself where a version was asked for: the ARN
+    /// and the version given.
+    PolicyVersion(String, String),
+    /// A managed policy by the ARN given, as a permissions boundary.
+    Boundary(String),
     /// The permissions boundary of a user, for deletion.
     UserBoundary(String),
     /// The account's password policy, when reading it.
@@ -214,6 +217,10 @@ impl Fault {
             Self::MalformedInput(text) => e(400, "MalformedInput", text.clone()),
             Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
+            Self::PolicyNotAttachable(kind) => {
+                let text = format!("Cannot attach a Service Role Policy to a customer {kind}.");
+                e(400, "PolicyNotAttachable", text)
+            }
             Self::PasswordPolicyViolation(text) => e(400, "PasswordPolicyViolation", text.clone()),
             Self::LoginProfileInMotion(user) => e(
                 409,
@@ -271,12 +278,16 @@ impl Missing {
             Self::GroupPolicy(name) => {
                 format!("The group policy with name {name} cannot be found.")
             }
-            Self::Policy => "Policy ARN was not found.".to_owned(),
-            Self::AttachablePolicy => "Policy ARN does not exist or is not attachable.".to_owned(),
-            Self::PolicyVersion(version) => {
-                format!("Policy ARN version {version} does not exist or is not attachable.")
+            Self::Policy(arn) => format!("Policy {arn} was not found."),
+            Self::AttachablePolicy(arn) => {
+                format!("Policy {arn} does not exist or is not attachable.")
             }
-            Self::Boundary => "Scope ARN: ARN does not exist or is not attachable.".to_owned(),
+            Self::PolicyVersion(arn, version) => {
+                format!("Policy {arn} version {version} does not exist or is not attachable.")
+            }
+            Self::Boundary(arn) => {
+                format!("Scope ARN: {arn} does not exist or is not attachable.")
+            }
             Self::UserBoundary(user) => {
                 format!("The permissions boundary of user {user} cannot be found.")
             }

@@ -292,3 +292,6 @@ pub(super) fn owner_target(view: &View<'_>, owner: &KeyOwner) -> Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ mod users;
 mod validate_policy;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod sweeps;
 
 use keywright_wire::{Operation, operations};

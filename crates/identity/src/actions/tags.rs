@@ -177,7 +177,7 @@ const FOREIGN: &str = "Cannot update policies outside your own account.";
 
 /// The account's own policy, to be tagged.
 fn own_policy(view: &View<'_>, arn: &str) -> Result<CustomerPolicy, Fault> {
-    let policy = Managed::find(view, arn, || Missing::Policy)?;
+    let policy = Managed::find(view, arn, Missing::Policy)?;
     Ok(CustomerPolicy::clone(policy.own(FOREIGN)?))
 }
 
@@ -243,7 +243,7 @@ impl Action for ListPolicyTags {
         let arn = input.policy_arn.as_str();
         let marker = input.marker.as_deref();
         let page = Page::of("ListPolicyTags", &[arn], marker, input.max_items)?;
-        let tags = match Managed::find(view, arn, || Missing::Policy)? {
+        let tags = match Managed::find(view, arn, Missing::Policy)? {
             Managed::Own(policy) => policy.tags.as_slice(),
             Managed::Aws(_) => &[],
         };

@@ -251,3 +251,6 @@ pub(super) fn root(view: &View<'_>, root: &Root) -> iam::User {
         ..iam::User::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
