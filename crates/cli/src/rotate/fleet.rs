@@ -18,7 +18,7 @@ use keywright_adapters::{
     fleet::{Account, Choice, Config, Round, Verdict, cis, round, survey},
     notify::{self, News},
 };
-use keywright_rotation::model::Rotation;
+use keywright_rotation::{model::Rotation, ports::Journal};
 use keywright_server::SystemEntropy;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
