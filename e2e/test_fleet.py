@@ -139,7 +139,7 @@ def test_agent_and_its_metrics(fleet):
 
 
 def test_what_is_told_and_only_once(fleet):
-    """Held, waiting longer than asked for, and a person's business: once each, to all who listen."""
+    """Held, and a person's business: once each, to all who listen."""
     told = []
 
     class Listens(BaseHTTPRequestHandler):

@@ -3,7 +3,8 @@
 //! It protects two rules. A secret leaves here only sealed to the repository's public key. And what
 //! nobody can read back is not claimed: beside the secrets stands a variable that says which key
 //! was written and when GitHub dates each write; once a date is another one, somebody else wrote,
-//! and nothing is known. The variable is written before the secrets, too, so that half a write shows.
+//! and nothing is known. The variable is written before the secrets, too, so that half a write
+//! shows.
 
 use std::fmt;
 

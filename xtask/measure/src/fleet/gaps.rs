@@ -2,8 +2,8 @@
 //! "refused", as a client sees them.
 //!
 //! A time begins when the reply to the change is whole, and ends with the first reply to a request
-//! of the key that shows it; so it holds one round trip at least. Every reply before that one, which
-//! still shows the state before, is counted: on AWS there are many, here there must be none.
+//! of the key that shows it; so it holds one round trip at least. Every reply before that one,
+//! which still shows the state before, is counted: on AWS there are many, here there is none.
 
 use anyhow::{Context, ensure};
 use keywright_base::Secret;

@@ -2,8 +2,8 @@
 //!
 //! It protects two rules: what a kubeconfig says and this does not know is refused, never left out;
 //! and nobody is asked without a verified connection, but for an address on this machine.
-//! Credentials are a token, a file with one, a client certificate, or a program (`exec`) that prints
-//! a token.
+//! Credentials are a token, a file with one, a client certificate, or a program (`exec`) that
+//! prints a token.
 
 use std::{
     collections::BTreeMap,
