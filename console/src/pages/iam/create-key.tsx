@@ -219,7 +219,7 @@ export function CreateKey() {
 }
 
 /** The file with an access key. */
-function saveKey(userName: string, { id, secret }: Made): void {
+export function saveKey(userName: string, { id, secret }: Made): void {
   const header = line(['Access key ID', 'Secret access key']);
   download(`${userName}_accessKeys.csv`, `${header}\n${line([id, secret])}\n`);
 }

@@ -17,7 +17,7 @@ import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { useFrame } from '../../frame/context';
+import { useFrame, useServed } from '../../frame/context';
 import { Confirm, Copy, Hidden } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { ago, full, moment } from '../../lib/age';
@@ -151,6 +151,7 @@ function ConsoleSignIn({ name }: { name: string }) {
 }
 
 type Doing = { what: 'activate' | 'deactivate' | 'delete' | 'describe'; key: KeyDetail };
+type Acting = Doing['what'] | 'rotate';
 
 export function AccessKeys({ name }: { name: string }) {
   const navigate = useNavigate();
@@ -162,6 +163,10 @@ export function AccessKeys({ name }: { name: string }) {
     setDoing(undefined);
     userChanged(name);
     if (said) done(said);
+  };
+  const act = (key: KeyDetail) => (what: Acting) => {
+    if (what !== 'rotate') setDoing({ what, key });
+    else void navigate(`/iam/users/${encodeURIComponent(name)}/keys/rotate?key=${key.id}`);
   };
   const create = (
     <Button
@@ -190,7 +195,7 @@ export function AccessKeys({ name }: { name: string }) {
         {keys.isPending && <StatusIndicator type="loading">Loading</StatusIndicator>}
         {keys.data?.length === 0 && <Box textAlign="center">No access keys</Box>}
         {keys.data?.map((key) => (
-          <KeyCard key={key.id} detail={key} act={(what) => setDoing({ what, key })} />
+          <KeyCard key={key.id} detail={key} act={act(key)} />
         ))}
       </SpaceBetween>
       {doing && (
@@ -205,8 +210,10 @@ export function AccessKeys({ name }: { name: string }) {
   );
 }
 
-function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']) => void }) {
+function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Acting) => void }) {
   const { id, active, use, created, description } = detail;
+  const can = useServed();
+  const rotate = { id: 'rotate', text: 'Rotate', disabled: !active };
   return (
     <Container
       header={
@@ -216,13 +223,14 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']
             <ButtonDropdown
               ariaLabel={`Actions for ${id}`}
               items={[
+                ...(can('StartRotation') ? [rotate] : []),
                 active
                   ? { id: 'deactivate', text: 'Deactivate' }
                   : { id: 'activate', text: 'Activate' },
                 { id: 'delete', text: 'Delete' },
                 { id: 'describe', text: 'Edit description' },
               ]}
-              onItemClick={({ detail: item }) => act(item.id as Doing['what'])}
+              onItemClick={({ detail: item }) => act(item.id as Acting)}
             >
               Actions
             </ButtonDropdown>

@@ -38,8 +38,9 @@ export interface KeyDetail extends iam.AccessKey {
   description?: string | undefined;
 }
 
-export const useKeys = (userName: string) =>
+export const useKeys = (userName: string, refetchInterval: number | false = false) =>
   useQuery({
+    refetchInterval,
     queryKey: ['user', userName, 'keys'],
     queryFn: async (): Promise<KeyDetail[]> => {
       const [keys, tags] = await Promise.all([
