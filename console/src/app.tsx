@@ -44,7 +44,10 @@ const ROUTES = [
     '/rotation-policies/create',
     page(() => import('./pages/rotation/policy-form'), 'CreateRotationPolicy'),
   ],
-  ['/rotation-policy', page(() => import('./pages/rotation/policy-form'), 'EditRotationPolicy')],
+  [
+    '/rotation-policies/edit',
+    page(() => import('./pages/rotation/policy-form'), 'EditRotationPolicy'),
+  ],
   ['/s3', page(() => import('./pages/s3/buckets'), 'Buckets')],
   ['/s3/create', page(() => import('./pages/s3/create-bucket'), 'CreateBucket')],
   ['/s3/buckets/:name', page(() => import('./pages/s3/bucket'), 'BucketPage')],

@@ -45,7 +45,6 @@ export interface Rotation {
   policy?: string | undefined;
   observeSecs: number;
   dwellSecs: number;
-  incident: boolean;
   over: boolean;
   canRollBack: boolean;
   held?: string | undefined;
@@ -106,7 +105,6 @@ const rotation = (node: Xml): Rotation => ({
   policy: node.text('RotationPolicyName'),
   observeSecs: number(node, 'ObserveSeconds'),
   dwellSecs: number(node, 'DwellSeconds'),
-  incident: yes(node, 'Incident'),
   over: yes(node, 'IsOver'),
   canRollBack: yes(node, 'CanRollBack'),
   held: node.text('HeldReason'),
@@ -200,13 +198,14 @@ export const listPlaces = async (): Promise<string[]> =>
 /** Who tried an inactive key, the latest first. */
 export async function attemptsWith(AccessKeyId: string): Promise<Attempt[]> {
   const got = await call('keywright', 'ListAccessKeyAttempts', { AccessKeyId });
-  return got.list('Attempts').map((node) => ({
+  const attempts = got.list('Attempts').map((node) => ({
     address: must(node, 'SourceAddress'),
     agent: node.text('UserAgent') ?? '–',
     action: must(node, 'Action'),
     last: must(node, 'LastAttempt'),
     count: number(node, 'Count'),
   }));
+  return attempts.sort((a, b) => Date.parse(b.last) - Date.parse(a.last));
 }
 
 export const listPolicies = () =>
@@ -234,35 +233,3 @@ export async function putPolicy(put: PolicyToPut): Promise<void> {
 
 export const deletePolicy = (RotationPolicyName: string) =>
   call('keywright', 'DeleteRotationPolicy', { RotationPolicyName });
-
-const NEEDED_ON_USER = [
-  'iam:GetUser',
-  'iam:TagUser',
-  'iam:UntagUser',
-  'iam:ListAccessKeys',
-  'iam:CreateAccessKey',
-  'iam:UpdateAccessKey',
-  'iam:DeleteAccessKey',
-];
-const NEEDED_ANYWHERE = ['iam:GetAccessKeyLastUsed', 'keywright:ListAccessKeyAttempts'];
-
-/** What a rotation does on behalf of whoever starts it. */
-export const NEEDED: readonly string[] = [...NEEDED_ON_USER, ...NEEDED_ANYWHERE];
-
-/** What a user lacks of that, as far as they may ask; root lacks nothing. */
-export async function missingPermissions(callerArn: string, userArn: string): Promise<string[]> {
-  if (!callerArn.includes(':user/')) return [];
-  const ask = async (ActionNames: string[], ResourceArn: string): Promise<string[]> => {
-    const got = await call('iam', 'SimulatePrincipalPolicy', {
-      PolicySourceArn: callerArn,
-      ActionNames,
-      ResourceArns: [ResourceArn],
-    });
-    return got
-      .list('EvaluationResults')
-      .filter((result) => result.text('EvalDecision') !== 'allowed')
-      .map((result) => must(result, 'EvalActionName'));
-  };
-  const missing = await Promise.all([ask(NEEDED_ON_USER, userArn), ask(NEEDED_ANYWHERE, '*')]);
-  return missing.flat();
-}

@@ -6,14 +6,14 @@ import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
 import { historyOf, type Rotation } from '../../api/rotation';
 import { useServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Problem } from '../../frame/problem';
 import { full, moment } from '../../lib/age';
-import { useKeys, type KeyDetail } from '../iam/queries';
+import { changed, useKeys, type KeyDetail } from '../iam/queries';
 import { pause, useAttempts } from './queries';
 
 interface KeyRow {
@@ -35,7 +35,13 @@ export function Evidence({ rotation }: { rotation: Rotation }) {
   const can = useServed();
   const every = pause(rotation);
   const keys = useKeys(rotation.userName, every);
-  const { oldKey, newKey } = rotation;
+  const { userName, oldKey, newKey, phase } = rotation;
+  const before = useRef(phase);
+  useEffect(() => {
+    // Each phase does something to the keys, the last one too.
+    if (before.current !== phase) changed(['user', userName, 'keys'], ['attempts']);
+    before.current = phase;
+  }, [userName, phase]);
   const find = (id: string): KeyDetail | undefined => keys.data?.find((key) => key.id === id);
   const rows: KeyRow[] = [{ id: oldKey, role: 'Old', detail: find(oldKey) }];
   if (newKey) rows.push({ id: newKey, role: 'New', detail: find(newKey) });

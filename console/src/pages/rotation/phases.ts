@@ -76,6 +76,9 @@ export const awaitsPerson = ({ phase, deliveries }: Rotation): boolean =>
   phase === 'Distributing' &&
   deliveries.some(({ place, stage }) => place === PERSON && stage === 'Writing');
 
+/** A principal of this account without what is the same for all. */
+export const principal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
+
 function isSkipped(id: StepId, { observeSecs, dwellSecs }: Rotation): boolean {
   if (id === 'watch' || id === 'settle') return observeSecs === 0;
   return id === 'dwell' && dwellSecs === 0;
@@ -97,7 +100,7 @@ export function steps(rotation: Rotation): Step[] {
 function stateNow(rotation: Rotation): StepState {
   if (rotation.held !== undefined) return 'held';
   if (rotation.trouble !== undefined) return 'trouble';
-  return rotation.waitingFor !== undefined || awaitsPerson(rotation) ? 'waiting' : 'moving';
+  return rotation.waitingFor !== undefined ? 'waiting' : 'moving';
 }
 
 /** What the server still has to do, or did, in a step. */

@@ -10,18 +10,19 @@ import { List, type Column } from '../../frame/list';
 import { Confirm, Link } from '../../frame/parts';
 import { full, span } from '../../lib/age';
 import { changed } from '../iam/queries';
-import { placeName } from './phases';
+import { placeName, principal } from './phases';
 import { useRotationPolicies } from './queries';
 import { whom } from './select';
 
 const address = ({ name }: RotationPolicy): string =>
-  `/rotation-policy?name=${encodeURIComponent(name)}`;
+  `/rotation-policies/edit?name=${encodeURIComponent(name)}`;
 const days = (count: number): string => `${String(count)} day${count === 1 ? '' : 's'}`;
 
 const COLUMNS: Column<RotationPolicy>[] = [
   {
     id: 'name',
     header: 'Policy name',
+    minWidth: 150,
     by: ({ name }) => name,
     cell: (policy) => <Link to={address(policy)}>{policy.name}</Link>,
     isRowHeader: true,
@@ -61,7 +62,7 @@ const COLUMNS: Column<RotationPolicy>[] = [
     id: 'by',
     header: 'Acts for',
     by: ({ createdBy }) => createdBy,
-    cell: ({ createdBy }) => createdBy,
+    cell: ({ createdBy }) => principal(createdBy),
   },
   {
     id: 'updated',

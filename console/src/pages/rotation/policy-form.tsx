@@ -21,10 +21,11 @@ import { changed } from '../iam/queries';
 import { PlacesField, WaitField } from './choose';
 import { Preview } from './preview';
 import { useRotationPolicies } from './queries';
+import { folded } from './select';
 import { DWELL, OBSERVE, secsOf, waitOf, type Wait } from './waits';
 
 const NAME = /^[\w+=,.@-]{1,128}$/;
-const PATH = /^\/[!-~]{0,511}$/;
+const PATH = /^\/([!-~]{0,510}\/)?$/;
 const DAYS_MAX = 3650;
 
 type Kind = 'path' | 'tags' | 'everyone';
@@ -111,7 +112,7 @@ function PolicyForm({ before, title, isNew }: PolicyFormProps) {
   const selector = selectorOf(draft);
   const [maxAgeDays, jitterDays] = [daysOf(draft.maxAge), daysOf(draft.jitter)];
   const [observeSecs, dwellSecs] = [secsOf(draft.observe), secsOf(draft.dwell)];
-  const taken = isNew && policies.data?.some(({ name }) => name === draft.name);
+  const taken = isNew && policies.data?.some(({ name }) => folded(name) === folded(draft.name));
   const back = (): void => void navigate('/rotation-policies');
   const { name, places } = draft;
   const put =
@@ -121,6 +122,7 @@ function PolicyForm({ before, title, isNew }: PolicyFormProps) {
     selector &&
     maxAgeDays !== undefined &&
     jitterDays !== undefined &&
+    jitterDays <= maxAgeDays &&
     observeSecs !== undefined &&
     dwellSecs !== undefined
       ? { name, selector, maxAgeDays, jitterDays, observeSecs, dwellSecs, places }
@@ -190,6 +192,7 @@ function PolicyForm({ before, title, isNew }: PolicyFormProps) {
               label="Jitter"
               description="Up to so many days earlier, different for each user, so that not everybody's turn comes at once."
               value={draft.jitter}
+              max={maxAgeDays ?? DAYS_MAX}
               set={(jitter) => set({ jitter })}
             />
             <WaitField
@@ -234,7 +237,7 @@ function WhomField({ draft: { kind, path, tags }, set }: WhomFieldProps) {
   const change = (at: number, part: Partial<Tag>): void =>
     set({ tags: tags.map((tag, place) => (place === at ? { ...tag, ...part } : tag)) });
   return (
-    <>
+    <SpaceBetween size="l">
       <FormField label="For whom">
         <RadioGroup
           value={kind}
@@ -250,7 +253,7 @@ function WhomField({ draft: { kind, path, tags }, set }: WhomFieldProps) {
       {kind === 'path' && (
         <FormField
           label="Path"
-          errorText={PATH.test(path) ? '' : 'A path begins with / and has no spaces.'}
+          errorText={PATH.test(path) ? '' : 'A path begins and ends with / and has no spaces.'}
         >
           <Input value={path} onChange={({ detail }) => set({ path: detail.value })} />
         </FormField>
@@ -297,7 +300,7 @@ function WhomField({ draft: { kind, path, tags }, set }: WhomFieldProps) {
           />
         </FormField>
       )}
-    </>
+    </SpaceBetween>
   );
 }
 
@@ -305,15 +308,17 @@ interface DaysFieldProps {
   label: string;
   description: string;
   value: string;
+  max?: number;
   set: (value: string) => void;
 }
 
-function DaysField({ label, description, value, set }: DaysFieldProps) {
+function DaysField({ label, description, value, max = DAYS_MAX, set }: DaysFieldProps) {
+  const days = daysOf(value);
   return (
     <FormField
       label={`${label} (days)`}
       description={description}
-      errorText={daysOf(value) === undefined ? `A whole number from 0 to ${String(DAYS_MAX)}` : ''}
+      errorText={days === undefined || days > max ? `A whole number from 0 to ${String(max)}` : ''}
     >
       <Input
         type="number"

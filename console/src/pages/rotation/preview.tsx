@@ -7,7 +7,8 @@ import type { RotationPolicy, Selector } from '../../api/rotation';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
 import { changed, useReport, useUsers } from '../iam/queries';
-import { due, first, fits } from './select';
+import { useRotations } from './queries';
+import { due, first, fits, folded } from './select';
 
 /** More users than these are not asked for their tags one by one. */
 const ASKED_MAX = 500;
@@ -54,7 +55,9 @@ export interface PreviewProps {
 export function Preview({ name, selector, maxAgeDays, policies }: PreviewProps) {
   const users = useUsers();
   const report = useReport();
-  const others = policies.filter((policy) => policy.name !== name);
+  const rotations = useRotations();
+  const open = new Set(rotations.data?.filter(({ over }) => !over).map((one) => one.userName));
+  const others = policies.filter((policy) => folded(policy.name) !== folded(name));
   const asks = [selector, ...others.map((policy) => policy.selector)].some((s) => 'tags' in s);
   const few = (users.data?.length ?? 0) <= ASKED_MAX;
   const tags = useQuery({
@@ -63,6 +66,7 @@ export function Preview({ name, selector, maxAgeDays, policies }: PreviewProps) 
     enabled: asks && few && users.isSuccess,
     staleTime: 60_000,
   });
+  const next = (user: string): string => due(report.data?.rows.get(user), maxAgeDays);
   const all = [...others, { name, selector }];
   const rows = users.data
     ?.filter((user) => fits(selector, user, tags.data?.get(user.name)) === true)
@@ -73,7 +77,7 @@ export function Preview({ name, selector, maxAgeDays, policies }: PreviewProps) 
         name: user.name,
         path: user.path,
         by: mine ? 'This one' : (counts?.name ?? ''),
-        due: mine ? due(report.data?.rows.get(user.name), maxAgeDays) : '–',
+        due: open.has(user.name) ? 'Its rotation has begun' : mine ? next(user.name) : '–',
       };
     });
   return (

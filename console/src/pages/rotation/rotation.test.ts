@@ -22,7 +22,6 @@ const rotation = (part: Partial<Rotation>): Rotation => ({
   startedBy: 'arn:aws:iam::123456789012:root',
   observeSecs: DAY,
   dwellSecs: 7 * DAY,
-  incident: false,
   over: false,
   canRollBack: true,
   deliveries: [],
@@ -222,10 +221,10 @@ describe('whom a policy means', () => {
   it('the first by name counts', () => {
     const policies = [
       { name: 'z', selector: { everyone: true } as Selector },
-      { name: 'b', selector: { path: '/jobs/' } as Selector },
+      { name: 'B', selector: { path: '/jobs/' } as Selector },
       { name: 'a', selector: { path: '/other/' } as Selector },
     ];
-    expect(first(policies, { path: '/jobs/' }, [])?.name).toBe('b');
+    expect(first(policies, { path: '/jobs/' }, [])?.name).toBe('B');
     expect(first(policies, { path: '/' }, [])?.name).toBe('z');
     expect(first([], { path: '/' }, [])).toBeUndefined();
   });

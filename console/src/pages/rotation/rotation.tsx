@@ -34,6 +34,7 @@ import {
   awaitsPerson,
   isBack,
   placeName,
+  principal,
   stage,
   steps,
   words,
@@ -83,7 +84,9 @@ export function RotationPage() {
       header={
         <Header
           variant="h1"
-          description={`${rotation.oldKey} of ${name} is replaced${rotation.newKey ? ` by ${rotation.newKey}` : ''}. It goes on by itself, whether this page is open or not.`}
+          description={
+            rotation.over ? '' : 'It goes on by itself, whether this page is open or not.'
+          }
           actions={<Actions rotation={rotation} changed={changed} />}
         >
           Rotation of {name}
@@ -137,8 +140,8 @@ function StepDetails({ step: { id, state, text }, rotation }: StepDetailsProps) 
       )}
       {isNow(state) && state !== 'held' && waitingFor && !awaitsPerson(rotation) && (
         <Box>
-          <b>Waiting for:</b> {waitingFor}
-          {waitingUntil && `, until ${full(waitingUntil)}: ${ahead(waitingUntil)}`}
+          <b>Waiting:</b> {waitingFor}
+          {waitingUntil && ` (until ${full(waitingUntil)}, ${ahead(waitingUntil)})`}
         </Box>
       )}
     </SpaceBetween>
@@ -178,10 +181,11 @@ function Notice({ rotation, changed }: ActsProps) {
   const { held, trouble, phase, oldKey, newKey, userName } = rotation;
   if (held !== undefined) {
     const { title, todo } = advice(held);
+    const action = missingAction(held);
     return (
       <Alert
         type="error"
-        header={title}
+        header={action ? `The permission ${action} is missing` : title}
         action={
           <Act rotation={rotation} ask={api.releaseRotation} said="Released" changed={changed}>
             Release
@@ -354,21 +358,31 @@ function WithReason({ title, verb, ask, changed, dismiss, children }: WithReason
 }
 
 function Details({ rotation }: { rotation: api.Rotation }) {
-  const { id, started, startedBy, policy, incident, observeSecs, dwellSecs, since } = rotation;
+  const { id, started, startedBy, policy, observeSecs, dwellSecs, since } = rotation;
   return (
     <Container header={<Header variant="h2">Details</Header>}>
       <KeyValuePairs
         columns={3}
         items={[
           { label: 'Started', value: full(started) },
-          { label: 'Started by', value: startedBy },
-          { label: 'Rotation policy', value: policy ?? '–' },
+          { label: 'Started by', value: principal(startedBy) },
+          {
+            label: 'Rotation policy',
+            value: policy ? (
+              <Link to={`/rotation-policies/edit?name=${encodeURIComponent(policy)}`}>
+                {policy}
+              </Link>
+            ) : (
+              '–'
+            ),
+          },
           { label: 'Phase', value: `${words(rotation.phase)} since ${full(since)}` },
           {
             label: 'Pace',
-            value: incident
-              ? `Incident: no watch, dwell ${span(dwellSecs)}`
-              : `Watch ${span(observeSecs)}, dwell ${span(dwellSecs)}`,
+            value:
+              observeSecs === 0
+                ? `No watch, dwell ${span(dwellSecs)}`
+                : `Watch ${span(observeSecs)}, dwell ${span(dwellSecs)}`,
           },
           { label: 'Rotation ID', value: <Copy text={id} label="Rotation ID" /> },
         ]}

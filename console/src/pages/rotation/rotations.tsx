@@ -14,7 +14,7 @@ import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
 import { ahead, full, moment } from '../../lib/age';
 import { changed } from '../iam/queries';
-import { advice, standing, words, type Standing } from './phases';
+import { advice, principal, standing, words, type Standing } from './phases';
 import { useOpenRotation, useRotations } from './queries';
 
 const address = ({ userName, id }: Rotation): string =>
@@ -27,8 +27,10 @@ function icon(rotation: Rotation): StatusIndicatorProps.Type {
   return rotation.trouble === undefined ? 'in-progress' : 'warning';
 }
 
-const waits = ({ over, held, waitingFor, waitingUntil, trouble }: Rotation): string => {
-  if (over || held !== undefined) return '–';
+const waits = (rotation: Rotation): string => {
+  const { over, held, waitingFor, waitingUntil, trouble } = rotation;
+  if (over) return '–';
+  if (held !== undefined) return `Held: ${advice(held).title}`;
   const text = trouble ?? waitingFor ?? '–';
   return waitingUntil ? `${text} (${ahead(waitingUntil)})` : text;
 };
@@ -43,6 +45,7 @@ const COLUMNS: Column<Rotation>[] = [
   {
     id: 'user',
     header: 'User',
+    minWidth: 120,
     by: ({ userName }) => userName,
     cell: (rotation) => <Link to={address(rotation)}>{rotation.userName}</Link>,
     isRowHeader: true,
@@ -50,6 +53,7 @@ const COLUMNS: Column<Rotation>[] = [
   {
     id: 'phase',
     header: 'Phase',
+    minWidth: 220,
     by: ({ phase }) => words(phase),
     cell: (rotation) => (
       <StatusIndicator type={icon(rotation)}>{words(rotation.phase)}</StatusIndicator>
@@ -61,19 +65,12 @@ const COLUMNS: Column<Rotation>[] = [
     by: ({ since }) => -Date.parse(since),
     cell: ({ since }) => moment(since),
   },
-  { id: 'waits', header: 'Waiting for', by: waits, cell: waits },
-  {
-    id: 'held',
-    header: 'Held',
-    by: ({ held }) => held ?? '',
-    cell: ({ held }) => (held === undefined ? '–' : advice(held).title),
-  },
+  { id: 'waits', header: 'Waiting', by: waits, cell: waits },
   {
     id: 'by',
     header: 'Started by',
     by: ({ policy, startedBy }) => `${policy ?? ''} ${startedBy}`,
-    cell: ({ policy, startedBy }) =>
-      policy ? `Policy ${policy}` : startedBy.replace(/^[^/]*:(?:user\/)?/, ''),
+    cell: ({ policy, startedBy }) => (policy ? `Policy ${policy}` : principal(startedBy)),
   },
   { id: 'old', header: 'Old key', hidden: true, by: ({ oldKey }) => oldKey, cell: (r) => r.oldKey },
   {

@@ -27,13 +27,16 @@ export function fits(
   );
 }
 
+/** Names of policies are compared by this. */
+export const folded = (name: string): string => name.toLowerCase();
+
 /** The first of the policies, in order of name, that means a user, or may. */
 export function first<P extends Pick<RotationPolicy, 'name' | 'selector'>>(
   policies: readonly P[],
   user: Pick<User, 'path'>,
   tags: readonly Tag[] | undefined,
 ): P | undefined {
-  const byName = policies.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const byName = policies.toSorted((a, b) => (folded(a.name) < folded(b.name) ? -1 : 1));
   return byName.find(({ selector }) => fits(selector, user, tags) !== false);
 }
 

@@ -1,26 +1,22 @@
 // Before a rotation: what will happen, where the new key goes, how long to wait, and what is in
 // the way.
 import Alert from '@cloudscape-design/components/alert';
-import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
-import ExpandableSection from '@cloudscape-design/components/expandable-section';
 import Form from '@cloudscape-design/components/form';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Navigate, useNavigate, useParams, useSearchParams } from 'react-router';
 
-import { NEEDED, missingPermissions, PERSON, startRotation } from '../../api/rotation';
-import { useFrame } from '../../frame/context';
+import { PERSON, startRotation } from '../../api/rotation';
 import { Link } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { age, moment, span } from '../../lib/age';
-import { useKeys, useUser, type KeyDetail } from '../iam/queries';
+import { useKeys, type KeyDetail } from '../iam/queries';
 import { PlacesField, WaitField } from './choose';
 import { rotationChanged, useOpenRotation } from './queries';
 import { DWELL, OBSERVE, secsOf } from './waits';
@@ -79,11 +75,10 @@ function InTheWay({
 interface Times {
   observeSecs: number;
   dwellSecs: number;
-  incident: boolean;
 }
 
 function WhatHappens({ keyId, times }: { keyId: string; times: Times }) {
-  const { observeSecs, dwellSecs, incident } = times;
+  const { observeSecs, dwellSecs } = times;
   return (
     <ol>
       <li>A second key is created. Its secret is sealed on disk before anything else happens.</li>
@@ -100,37 +95,8 @@ function WhatHappens({ keyId, times }: { keyId: string; times: Times }) {
           ? 'Skipped: keeping the inactive key. Nothing can be rolled back.'
           : `It stays inactive for ${span(dwellSecs)}. Until then one click puts everything back.`}
       </li>
-      <li>
-        It is deleted
-        {incident || observeSecs === 0 ? '.' : ', unless somebody still tries to use it.'}
-      </li>
+      <li>It is deleted{observeSecs === 0 ? '.' : ', unless somebody still tries to use it.'}</li>
     </ol>
-  );
-}
-
-/** What the rotation will be allowed to do is what its starter is allowed to do. */
-function Permissions({ userName }: { userName: string }) {
-  const { session } = useFrame();
-  const user = useUser(userName);
-  const userArn = user.data?.arn ?? '';
-  const missing = useQuery({
-    queryKey: ['rotation-permissions', session.arn, userArn],
-    queryFn: () => missingPermissions(session.arn, userArn),
-    enabled: userArn !== '',
-    staleTime: 60_000,
-  });
-  return (
-    <SpaceBetween size="m">
-      {missing.data && missing.data.length > 0 && (
-        <Alert type="warning" header={`You don't have the permission ${missing.data.join(', ')}`}>
-          The rotation acts for you, and would stop where it needs this.
-        </Alert>
-      )}
-      <ExpandableSection headerText="What you must be allowed">
-        <Box variant="p">The rotation is signed on your behalf, step by step. It needs:</Box>
-        <Box variant="code">{NEEDED.join(', ')}</Box>
-      </ExpandableSection>
-    </SpaceBetween>
   );
 }
 
@@ -195,7 +161,7 @@ function StartForm({
       header={
         <Header
           variant="h1"
-          description="Replaces an access key by a new one, without stranding whoever uses it. It goes on by itself: you can leave and come back at any time."
+          description="Replaces an access key by a new one, without stranding whoever uses it. The server does each step on your behalf, with your permissions, whether this page is open or not."
         >
           Rotate access key
         </Header>
@@ -266,10 +232,7 @@ function StartForm({
         )}
         {can && (
           <Container header={<Header variant="h2">What will happen</Header>}>
-            <SpaceBetween size="m">
-              {whole && <WhatHappens keyId={keyId} times={{ observeSecs, dwellSecs, incident }} />}
-              <Permissions userName={userName} />
-            </SpaceBetween>
+            {whole && <WhatHappens keyId={keyId} times={{ observeSecs, dwellSecs }} />}
           </Container>
         )}
         {error !== undefined && <Problem error={error} />}
