@@ -63,6 +63,7 @@ export function PlacesField({ chosen, set, userName }: PlacesFieldProps) {
   const places = usePlaces();
   if (places.error) return <Problem error={places.error} retry={() => void places.refetch()} />;
   if (!places.data) return <StatusIndicator type="loading">Loading</StatusIndicator>;
+  const byHand = userName ? 'I deliver it myself' : 'Somebody delivers it by hand';
   const tick = (place: string, checked: boolean): void =>
     set(places.data.filter((one) => (one === place ? checked : chosen.includes(one))));
   return (
@@ -78,14 +79,12 @@ export function PlacesField({ chosen, set, userName }: PlacesFieldProps) {
             checked={chosen.includes(place)}
             description={
               place === PERSON
-                ? 'The new key waits, sealed, until you have fetched it and said that it is in place.'
+                ? 'The new key waits, sealed, until it is fetched and confirmed to be in place.'
                 : 'Written and read back by the server.'
             }
             onChange={({ detail }) => tick(place, detail.checked)}
           >
-            {place === PERSON
-              ? 'I deliver it myself'
-              : place.replaceAll('{user}', userName ?? '{user}')}
+            {place === PERSON ? byHand : place.replaceAll('{user}', userName ?? '{user}')}
           </Checkbox>
         ))}
       </SpaceBetween>

@@ -41,16 +41,10 @@ const COLUMNS: Column<RotationPolicy>[] = [
       jitterDays > 0 ? `${days(maxAgeDays)}, less 0 to ${days(jitterDays)}` : days(maxAgeDays),
   },
   {
-    id: 'watch',
-    header: 'Watch',
-    by: ({ observeSecs }) => observeSecs,
-    cell: ({ observeSecs }) => span(observeSecs),
-  },
-  {
-    id: 'dwell',
-    header: 'Dwell',
-    by: ({ dwellSecs }) => dwellSecs,
-    cell: ({ dwellSecs }) => span(dwellSecs),
+    id: 'waits',
+    header: 'Watch, dwell',
+    by: ({ observeSecs, dwellSecs }) => observeSecs + dwellSecs,
+    cell: ({ observeSecs, dwellSecs }) => `${span(observeSecs)}, ${span(dwellSecs)}`,
   },
   {
     id: 'places',

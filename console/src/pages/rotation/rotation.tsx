@@ -358,14 +358,17 @@ function WithReason({ title, verb, ask, changed, dismiss, children }: WithReason
 }
 
 function Details({ rotation }: { rotation: api.Rotation }) {
-  const { id, started, startedBy, policy, observeSecs, dwellSecs, since } = rotation;
+  const { id, userName, started, startedBy, policy, observeSecs, dwellSecs, since } = rotation;
   return (
     <Container header={<Header variant="h2">Details</Header>}>
       <KeyValuePairs
         columns={3}
         items={[
-          { label: 'Started', value: full(started) },
-          { label: 'Started by', value: principal(startedBy) },
+          {
+            label: 'User',
+            value: <Link to={`/iam/users/${encodeURIComponent(userName)}`}>{userName}</Link>,
+          },
+          { label: 'Started', value: `${full(started)} by ${principal(startedBy)}` },
           {
             label: 'Rotation policy',
             value: policy ? (
