@@ -15,10 +15,11 @@ from botocore.awsrequest import AWSRequest
 from harness.server import Credentials
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
-VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15"}
+VERSIONS = {"iam": "2010-05-08", "sts": "2011-06-15", "keywright": "2026-11-24"}
 NAMESPACES = {
     "iam": "{https://iam.amazonaws.com/doc/2010-05-08/}",
     "sts": "{https://sts.amazonaws.com/doc/2011-06-15/}",
+    "keywright": "{https://keywright.dev/doc/2026-11-24/}",
 }
 SECONDS = 30
 

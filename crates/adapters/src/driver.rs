@@ -18,7 +18,7 @@ use keywright_rotation::{
 };
 
 use crate::{
-    aws::{Access, AccessError, Iam, Settings},
+    aws::{Access, AccessError, Iam, Settings, Within},
     journal::SqliteJournal,
     sinks::{Spec, SpecError},
 };
@@ -82,6 +82,8 @@ pub type Told<'a> = &'a (dyn Fn(&Rotation, &str) + Send + Sync);
 pub struct Driver {
     journal: SqliteJournal,
     clock: Arc<dyn Clock>,
+    /// The server that this process is, if it is one.
+    server: Option<Arc<dyn Within>>,
     /// One access for each way to reach an issuer, so that its pace is shared.
     accesses: Mutex<HashMap<String, Arc<Access>>>,
 }
@@ -116,7 +118,17 @@ impl Driver {
         Self {
             journal,
             clock,
+            server: None,
             accesses: Mutex::default(),
+        }
+    }
+
+    /// For the server that this process is: it acts on behalf of those who ask it to.
+    #[must_use]
+    pub fn of_server(self, server: Arc<dyn Within>) -> Self {
+        Self {
+            server: Some(server),
+            ..self
         }
     }
 
@@ -135,7 +147,13 @@ impl Driver {
         if let Some(access) = locked().get(&name) {
             return Ok(Arc::clone(access));
         }
-        let access = Access::open(settings.clone(), Arc::clone(&self.clock)).await?;
+        let (settings, clock) = (settings.clone(), Arc::clone(&self.clock));
+        let access = match &self.server {
+            Some(server) if settings.on_behalf_of.is_some() => {
+                Access::open_within(settings, Arc::clone(server), clock).await?
+            }
+            _ => Access::open(settings, clock).await?,
+        };
         let access = Arc::new(access);
         Ok(Arc::clone(locked().entry(name).or_insert(access)))
     }
@@ -222,6 +240,34 @@ impl Driver {
         Ok(())
     }
 
+    /// Notes that a person has put the new pair where it is used.
+    ///
+    /// # Errors
+    /// [`DriveError`], [`Stopped::NothingToConfirm`] among them.
+    pub async fn confirm(&self, id: &RotationId) -> Result<(), DriveError> {
+        let opened = self.opened(id).await?;
+        opened.executor(self).confirm(id).await?;
+        Ok(())
+    }
+
+    /// Lets somebody else's access carry a rotation on, where that of whoever began it is gone.
+    /// False, and nothing changed, where it is not.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn take_over(&self, id: &RotationId, by: &Settings) -> Result<bool, DriveError> {
+        match self.opened(id).await {
+            Err(DriveError::Access(AccessError::Gone)) => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Ok(false),
+        }
+        let opened = self.open(by, &[]).await?;
+        let to = opened.iam.0.identity().arn.clone();
+        let executor = opened.executor(self);
+        executor.hand_over(id, by.to_text(), &to).await?;
+        Ok(true)
+    }
+
     /// Lets a held rotation go on.
     ///
     /// # Errors
@@ -257,6 +303,15 @@ impl Driver {
     }
 
     async fn open(&self, settings: &Settings, specs: &[Spec]) -> Result<Opened, DriveError> {
+        if let (Some(server), Some(whom)) = (&self.server, &settings.on_behalf_of)
+            && server.lend(whom).is_none()
+        {
+            return Err(AccessError::Gone.into());
+        }
+        if self.server.is_none() && specs.iter().any(Spec::is_person) {
+            let why = "person: only a server's own rotations wait for a person's word";
+            return Err(SpecError::Place(why.to_owned()).into());
+        }
         let iam = Iam(self.access(settings).await?);
         let mut sinks = Vec::with_capacity(specs.len());
         for spec in specs {

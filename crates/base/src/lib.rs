@@ -16,7 +16,7 @@ mod time;
 pub use arn::{Arn, ArnError};
 pub use entropy::Entropy;
 pub use ids::{AccessKeyId, AccountId, IdError, IdKind, UniqueId};
-pub use names::FoldedName;
+pub use names::{FoldedName, ROTATION_MARK};
 pub use regions::{REGIONS, Region, region};
 pub use secret::Secret;
 pub use time::{Clock, Timestamp, TimestampError};

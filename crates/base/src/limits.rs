@@ -81,6 +81,10 @@ pub const CONSOLE_SESSIONS: usize = 10_000;
 pub const CONSOLE_SESSIONS_EACH: usize = 20;
 /// Seconds that the console's temporary credentials are valid.
 pub const CONSOLE_CREDENTIALS_SECS: i64 = 15 * 60;
+/// Seconds that credentials are valid which the server lends itself to act for somebody.
+pub const LENT_CREDENTIALS_SECS: i64 = 5 * 60;
+/// Rotation policies of an account.
+pub const ROTATION_POLICIES_PER_ACCOUNT: usize = 50;
 /// Names, and addresses, whose failed sign-ins are remembered.
 pub const SIGN_INS_REMEMBERED: usize = 10_000;
 

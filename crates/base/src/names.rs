@@ -1,6 +1,10 @@
-//! Names that are unique without regard to case, as IAM's are, while their spelling is kept.
+//! Names that are unique without regard to case, as IAM's are, while their spelling is kept; and the
+//! names that several crates must agree on.
 
 use std::{fmt, sync::Arc};
+
+/// The key of the tag that marks a user whose access key is being rotated.
+pub const ROTATION_MARK: &str = "keywright:rotation";
 
 /// A name folded for comparison: ASCII lower case, which is all that IAM's name pattern
 /// (`[\w+=,.@-]`, ASCII) can vary in. The stored spelling lives with the entity, not here.

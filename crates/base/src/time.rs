@@ -102,6 +102,21 @@ impl Timestamp {
         format!("{:04}{:02}{:02}", t.year(), u8::from(t.month()), t.day())
     }
 
+    /// `Tue, 24 Nov 2026 10:39:17 GMT`, the form of HTTP headers.
+    pub fn http_date(self) -> String {
+        let t = self.civil();
+        format!(
+            "{:.3}, {:02} {:.3} {:04} {:02}:{:02}:{:02} GMT",
+            t.weekday().to_string(),
+            t.day(),
+            t.month().to_string(),
+            t.year(),
+            t.hour(),
+            t.minute(),
+            t.second()
+        )
+    }
+
     /// Parses `20260911T131519Z`.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use keywright_base::AccountId;
-use keywright_server::{ServerConfig, Tls};
+use keywright_server::{ServerConfig, Tls, rotations::Places};
 use serde::Deserialize;
 
 /// Where the file is looked for when none is named.
@@ -60,6 +60,13 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "KEYWRIGHT_ALLOW_PLAIN_HTTP")]
     #[arg(num_args = 0..=1, default_missing_value = "true")]
     allow_plain_http: Option<bool>,
+
+    /// Place that rotations of the server's own may write new keys to, as in `rotate --deliver`;
+    /// `{user}` is the user's name; may be repeated, in the environment with a line each
+    #[arg(long, env = "KEYWRIGHT_ROTATION_PLACE", value_name = "PLACE")]
+    #[arg(value_delimiter = '\n')]
+    #[serde(default)]
+    rotation_place: Vec<String>,
 }
 
 /// What `serve` runs with.
@@ -67,6 +74,7 @@ pub(crate) struct ServeArguments {
 pub(crate) struct ServeConfig {
     pub data_dir: PathBuf,
     pub account_id: Option<AccountId>,
+    pub rotation_places: Places,
     pub server: ServerConfig,
 }
 
@@ -99,11 +107,17 @@ impl ServeArguments {
                 .or(file.allow_plain_http)
                 .unwrap_or(false),
         };
+        let places = if self.rotation_place.is_empty() {
+            file.rotation_place
+        } else {
+            self.rotation_place
+        };
         let data_dir = self.data_dir.or(file.data_dir);
         let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         Ok(ServeConfig {
             data_dir,
             account_id,
+            rotation_places: Places::new(places).context("--rotation-place")?,
             server,
         })
     }

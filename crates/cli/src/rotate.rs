@@ -125,6 +125,8 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
     let order = Order {
         id: new_id(&SystemEntropy),
         access: settings.to_text(),
+        by: access.identity().arn.clone(),
+        rule: None,
         account,
         user: user.clone(),
         old: arguments.key.clone().map(KeyId),
@@ -191,7 +193,7 @@ fn refused(error: DriveError, user: &str, account: &str) -> anyhow::Error {
                 }
                 _ => "\nhint: nothing was changed",
             };
-            anyhow::anyhow!("{}{hint}", show::hold(&hold))
+            anyhow::anyhow!("{hold}{hint}")
         }
         DriveError::Stopped(Stopped::Issuer(IssuerError::Denied { action, message })) => {
             anyhow::anyhow!(

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{
     Identity,
@@ -15,7 +16,10 @@ use keywright_identity::{
 };
 use keywright_objects::Objects;
 use keywright_server::{
-    Listening, Pipeline, Server, SystemClock, SystemEntropy, console::Console, s3::S3,
+    Listening, Pipeline, Server, SystemClock, SystemEntropy,
+    console::Console,
+    rotations::{self, Engine},
+    s3::S3,
 };
 use keywright_store::sqlite::Sqlite;
 use tokio::signal::unix::{SignalKind, signal};
@@ -77,14 +81,24 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     });
     let s3 = S3::new(objects.await?.context("cannot open the objects")?);
     let front = (s3, Console::new(bundle()));
-    let pipeline = Pipeline::new(Arc::clone(&identity), front, clock, Arc::clone(&entropy));
-    let server = Server::bind(&config.server, pipeline).await?;
+    let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
+    let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));
+    let server = Server::bind(&config.server, Arc::clone(&pipeline)).await?;
     let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
     root_password(&identity, &data).await?;
+    let parts = rotations::Parts {
+        journal: open_journal(&data, &clock, &entropy)?,
+        places: config.rotation_places,
+        clock,
+        entropy,
+    };
+    let rotations = Engine::start(&pipeline, parts).await;
+    let rotations = rotations.context("cannot go on with the rotations")?;
     greet(&identity, &data, server.listening()?, fresh)?;
 
     let housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity)));
     server.run(stop).await;
+    rotations.stop().await;
     housekeeping.abort();
     identity
         .usage()
@@ -97,6 +111,15 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
 fn open_store(data: &DataDir) -> anyhow::Result<Sqlite> {
     let database = data.database();
     Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))
+}
+
+fn open_journal(
+    data: &DataDir,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> anyhow::Result<SqliteJournal> {
+    let opened = SqliteJournal::open(data.path(), Arc::clone(clock), Arc::clone(entropy));
+    opened.context("cannot open the journal of rotations")
 }
 
 /// Makes the account of the first start and leaves its credentials in the data folder.

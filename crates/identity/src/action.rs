@@ -57,6 +57,8 @@ pub struct Done<O> {
     pub session: Option<Session>,
     /// Keys and users whose last use is to be forgotten.
     pub forget: Vec<String>,
+    /// Whether rotation policies changed, so that the engine looks at them.
+    pub policies_changed: bool,
 }
 
 impl<O> Done<O> {
@@ -67,6 +69,7 @@ impl<O> Done<O> {
             changes: Vec::new(),
             session: None,
             forget: Vec::new(),
+            policies_changed: false,
         }
     }
 
@@ -162,6 +165,11 @@ async fn handle<A: Action>(identity: &Identity, call: Call<'_>) -> Result<String
         recorded.map_err(|error| Fault::Internal(error.to_string()))?;
     }
     identity.usage.forget(done.forget);
+    if done.policies_changed
+        && let Some(engine) = identity.rotations.get()
+    {
+        engine.policies_changed();
+    }
     let operation = <A::Shape as OperationShape>::OPERATION;
     Ok(keywright_wire::answer(
         operation,

@@ -16,6 +16,7 @@ use crate::{
     caller::{Caller, Principal, SessionFacts},
     console::{SessionId, Sessions},
     ledger::Ledger,
+    on_behalf::ROTATION_SERVICE,
     state::{AccessKey, Account, KeyOwner, KeyStatus},
     usage::Usage,
     vault::{OpenError, Purpose, Vault},
@@ -160,6 +161,7 @@ impl Authenticator {
         let account = account.ok_or_else(invalid)?.snapshot().clone();
         let principal = session.principal(&account).ok_or_else(invalid)?;
         let console = session.console().map_err(|_| invalid())?;
+        let service = session.service().map_err(|_| invalid())?;
         if let Some(id) = console {
             let signed_in = self.sessions.find(id, &account, signed.now);
             signed_in.ok_or_else(invalid)?;
@@ -174,6 +176,7 @@ impl Authenticator {
             issued: Timestamp::from_millis(session.issued),
             mfa: session.mfa,
             console: console.is_some(),
+            service,
         };
         if let Some(id) = console {
             self.sessions.touch(id, signed.now);
@@ -204,7 +207,7 @@ pub(crate) fn open_secret(vault: &Vault, key: &AccessKey) -> Result<Secret<Strin
     Ok(Secret::new(text))
 }
 
-fn principal(account: &Account, owner: &KeyOwner) -> Principal {
+pub(crate) fn principal(account: &Account, owner: &KeyOwner) -> Principal {
     match owner {
         KeyOwner::Root => Principal::Root,
         KeyOwner::User(user) => Principal::User {
@@ -227,6 +230,9 @@ pub(crate) struct SessionToken {
     /// The console session that it ends with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     console: Option<String>,
+    /// The service that uses it on behalf of the principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<String>,
 }
 
 impl Drop for SessionToken {
@@ -247,6 +253,23 @@ impl SessionToken {
             expires: validity.expires.millis(),
             mfa: false,
             console: None,
+            service: None,
+        }
+    }
+
+    /// The token of the rotation service, which acts for the principal.
+    pub(crate) fn of_service(mut self, mfa: bool) -> Self {
+        self.service = Some(ROTATION_SERVICE.to_owned());
+        self.mfa = mfa;
+        self
+    }
+
+    /// The service that uses it; an error if it is none that is known.
+    fn service(&self) -> Result<Option<&'static str>, ()> {
+        match self.service.as_deref() {
+            None => Ok(None),
+            Some(ROTATION_SERVICE) => Ok(Some(ROTATION_SERVICE)),
+            Some(_) => Err(()),
         }
     }
 

@@ -28,6 +28,16 @@ pub struct SessionFacts {
     pub mfa: bool,
     /// Whether they are the console's, for someone who signed in with a password.
     pub console: bool,
+    /// The service that uses them on behalf of the principal, if it is not the principal itself.
+    pub service: Option<&'static str>,
+}
+
+impl SessionFacts {
+    /// AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
+    /// The console's and those of a service are none of these.
+    pub const fn may_call_iam(&self) -> bool {
+        self.mfa || self.console || self.service.is_some()
+    }
 }
 
 /// A verified caller. Only [`crate::authenticate`] makes one, from a [`Verified`] signature.

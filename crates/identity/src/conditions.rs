@@ -95,12 +95,20 @@ pub(crate) fn common<'a>(
         ("aws:useragent", None) => one(facts.user_agent.as_str()),
         ("aws:referer", None) => optional(facts.referer.as_deref()),
         ("aws:requestedregion", None) => one(facts.region.as_str()),
-        ("aws:viaawsservice" | "aws:principalisawsservice", None) => one("false"),
+        ("aws:principalisawsservice", None) => one("false"),
+        ("aws:viaawsservice", None) => one(if via(caller).is_some() { "true" } else { "false" }),
+        ("aws:calledvia", None) => many(via(caller).map(Cow::Borrowed).into_iter().collect()),
+        ("aws:calledviafirst" | "aws:calledvialast", None) => optional(via(caller)),
         _ => match caller {
             Some((caller, account)) => of_caller(caller, account, name, suffix),
             None => Values::Absent,
         },
     }
+}
+
+/// The service that calls on behalf of the principal.
+fn via(caller: Option<(&Caller, &Account)>) -> Option<&'static str> {
+    caller?.0.session()?.service
 }
 
 fn of_caller<'a>(
@@ -146,6 +154,9 @@ const KNOWN: &[&str] = &[
     "aws:referer",
     "aws:requestedregion",
     "aws:viaawsservice",
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
     "aws:principalisawsservice",
     "aws:principaltag",
     "aws:tokenissuetime",

@@ -110,6 +110,10 @@ pub enum Missing {
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
     DeniedRequest(String),
+    /// A rotation, by the user's name: none, none that is open, or none of the id given.
+    Rotation(String),
+    /// A rotation policy, by name.
+    RotationPolicy(String),
 }
 
 /// What exists already.
@@ -125,6 +129,8 @@ pub enum Taken {
     LoginProfile(String),
     /// The account alias of another account.
     AccountAlias(String),
+    /// A user who is being rotated; the whole text.
+    Rotation(String),
 }
 
 /// Which quota is reached.
@@ -138,6 +144,8 @@ pub enum Quota {
     Tags,
     /// Size of all inline policies of an entity: bytes, `user` or `group`, and its name.
     InlinePolicies(usize, &'static str, String),
+    /// A rotation needs room for a second key; the whole text.
+    SecondKey(String),
 }
 
 /// What keeps something from being deleted. The order is AWS's order of checks.
@@ -265,6 +273,10 @@ impl Missing {
                 format!("The account alias with name {alias} cannot be found.")
             }
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
+            Self::Rotation(user) => format!("There is no rotation of user {user}."),
+            Self::RotationPolicy(name) => {
+                format!("The rotation policy with name {name} cannot be found.")
+            }
             Self::Simulated => "Unable to retrieve specified IAM entity.".to_owned(),
         }
     }
@@ -282,6 +294,7 @@ impl Taken {
             Self::AccountAlias(alias) => {
                 format!("The account alias {alias} already exists.")
             }
+            Self::Rotation(text) => text.clone(),
         }
     }
 }
@@ -299,6 +312,7 @@ impl Quota {
             Self::InlinePolicies(bytes, kind, name) => {
                 format!("Maximum policy size of {bytes} bytes exceeded for {kind} {name}")
             }
+            Self::SecondKey(text) => text.clone(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! How an account's state is written in the store: one JSON record per user, group, policy, and
-//! one each for root, settings and credential report.
+//! How an account's state is written in the store: one JSON record per user, group, policy and
+//! rotation policy, and one each for root, settings and credential report.
 //!
 //! It protects one rule: domain types are not serialisable; the stored form lives here, with its
 //! own types, so that the two can change apart. Secrets are in it only sealed, passwords only
@@ -8,10 +8,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use keywright_base::Timestamp;
+use keywright_base::{FoldedName, Timestamp};
 use keywright_store::contract::{Record, Write};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+mod rotation;
+
+use self::rotation::RotationPolicyRecord;
 use crate::{
     state::{
         AccessKey, Change, CredentialReport, CustomerPolicy, Grants, Group, InlinePolicy,
@@ -35,6 +38,8 @@ pub struct RecordError {
 
 /// The id of records that exist once.
 const ONLY: &str = "-";
+/// The kind of records of rotation policies.
+const ROTATION_POLICY: &str = "rotation-policy";
 
 /// The write that makes a change durable.
 ///
@@ -53,6 +58,15 @@ pub(crate) fn encode(change: &Change) -> Result<Write, RecordError> {
         Change::PutRoot(root) => put("root", ONLY, &RootRecord::from(&**root)),
         Change::PutSettings(settings) => put("settings", ONLY, &SettingsRecord::from(&**settings)),
         Change::PutReport(report) => put("report", ONLY, &ReportRecord::from(&**report)),
+        Change::PutRotationPolicy(policy) => put(
+            ROTATION_POLICY,
+            FoldedName::new(&policy.name).as_str(),
+            &RotationPolicyRecord::from(&**policy),
+        ),
+        Change::DeleteRotationPolicy(name) => Ok(delete(
+            ROTATION_POLICY,
+            FoldedName::new(name).as_str(),
+        )),
     }
 }
 
@@ -82,6 +96,9 @@ pub(crate) fn decode(record: &Record, arns: &mut Arns) -> Result<Change, RecordE
         "root" => Change::PutRoot(Arc::new(read::<RootRecord>(record)?.restore(record)?)),
         "settings" => Change::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore())),
         "report" => Change::PutReport(Arc::new(read::<ReportRecord>(record)?.restore())),
+        ROTATION_POLICY => Change::PutRotationPolicy(Arc::new(
+            read::<RotationPolicyRecord>(record)?.restore(record)?,
+        )),
         _ => return Err(bad(record, "unknown kind")),
     })
 }

@@ -1,7 +1,7 @@
 //! The identity service: opens an installation, and carries out one IAM, STS or extension request
 //! of a proven caller.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
@@ -16,6 +16,7 @@ use crate::{
     fault::Fault,
     ledger::{Ledger, LedgerError},
     passwords::Passwords,
+    rotations::Rotations,
     secrets,
     state::{Account, Change, Root},
     usage::Usage,
@@ -36,6 +37,7 @@ pub struct Identity {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) rotations: OnceLock<Arc<dyn Rotations>>,
     authenticator: Authenticator,
 }
 
@@ -126,6 +128,7 @@ impl Identity {
             denials: Denials::default(),
             clock: parts.clock,
             sessions,
+            rotations: OnceLock::new(),
             authenticator,
         }))
     }
@@ -250,6 +253,9 @@ impl Identity {
                 }
                 Need::AliasHolder(alias) => {
                     gathered.alias_holder = self.ledger.alias_holder(&alias);
+                }
+                Need::Rotation(asked) => {
+                    gathered.rotation = Some(self.ask_rotations(*asked).await?);
                 }
             }
         }

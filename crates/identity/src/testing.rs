@@ -22,6 +22,7 @@ use crate::{
     authenticate::{Refusal, Signed},
     caller::Caller,
     fault::WireError,
+    on_behalf::OnBehalf,
     service::Parts,
     vault::KEY_BYTES,
     view::Facts,
@@ -243,6 +244,20 @@ impl Bench {
             self.root(&form).ok();
         }
         self.key(name)
+    }
+
+    /// What the rotation service would sign with on behalf of a user.
+    pub(crate) fn lend(&self, user: &str, mfa: bool) -> Keys {
+        let account = ACCOUNT.parse().unwrap();
+        let cell = self.identity().ledger().account(account).unwrap();
+        let user = cell.snapshot().user(user).map(|user| user.id);
+        let lent = self.identity().lend(&OnBehalf { account, user, mfa });
+        let lent = lent.unwrap();
+        Keys {
+            id: lent.key.to_string(),
+            secret: lent.secret,
+            token: Some(lent.token),
+        }
     }
 
     /// A new key of a user.

@@ -10,6 +10,7 @@ use crate::{
     catalogue::Catalogue,
     denials::Denials,
     fault::{Fault, Missing},
+    rotations::{Asked, Told},
     state::{Account, Group, User},
     usage::Usage,
     vault::Vault,
@@ -47,6 +48,8 @@ pub enum Need {
     Sessions(keywright_base::AccessKeyId),
     /// The account of the installation that has this alias.
     AliasHolder(String),
+    /// The engine's answer; it may have carried out an order.
+    Rotation(Box<Asked>),
 }
 
 /// What was gathered for an action's [`Need`]s.
@@ -63,6 +66,8 @@ pub struct Gathered {
     pub attempts: (Vec<Attempt>, u64),
     /// For [`Need::Sessions`]: latest first.
     pub sessions: Vec<Session>,
+    /// For [`Need::Rotation`].
+    pub rotation: Option<Told>,
 }
 
 /// Everything an action may look at.

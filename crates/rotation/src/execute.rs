@@ -5,10 +5,15 @@
 //! two processes one goes on and the other stops. And the new secret is sealed in the journal
 //! before anything else happens with it. It never waits: [`Tick::Wait`] says until when.
 
+mod orders;
+
 use keywright_base::{Clock, Timestamp, limits};
 
 use crate::{
-    model::{Delivery, Hold, KeyId, Orphan, Pair, Phase, Rotation, RotationId, Rules, Stage},
+    model::{
+        Delivery, Hold, KeyId, Origin, Orphan, Pair, Person, Phase, Rotation, RotationId, Rules,
+        Stage,
+    },
     plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan, resting},
     ports::{
         Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink,
@@ -60,11 +65,14 @@ pub enum Stopped {
     /// It cannot be put back any more, or is being put back.
     #[error("the rotation is {0:?}, too late to put anything back")]
     TooLate(Phase),
+    /// No delivery waits for a person.
+    #[error("no delivery waits for a person to confirm it")]
+    NothingToConfirm,
     /// It is not known yet whether the new key was created.
     #[error("it is not known yet whether the new key was created; resume the rotation first")]
     Unresolved,
     /// The plan itself is refused; nothing was changed.
-    #[error("refused")]
+    #[error("refused: {0}")]
     Refused(Hold),
 }
 
@@ -96,6 +104,10 @@ pub struct Order {
     pub id: RotationId,
     /// How the issuer is reached, to be kept with the rotation.
     pub access: String,
+    /// The ARN of whoever begins it.
+    pub by: String,
+    /// The rule that it is begun by, where rules have names.
+    pub rule: Option<String>,
     /// The account, 12 digits.
     pub account: String,
     /// The user's name.
@@ -129,6 +141,11 @@ impl Executor<'_> {
             id: order.id,
             generation: 1,
             access: order.access,
+            origin: Origin {
+                by: order.by,
+                rule: order.rule,
+                at: listing.at,
+            },
             account: order.account,
             user: user.name.clone(),
             user_id: user.id.clone(),
@@ -200,54 +217,6 @@ impl Executor<'_> {
             }
             outcome => outcome,
         }
-    }
-
-    /// Stops a rotation until [`Executor::release`].
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn ask_hold(&self, id: &RotationId, why: &str) -> Outcome {
-        let rotation = self.load(id).await?;
-        self.hold(rotation, Hold::Asked(why.to_owned())).await
-    }
-
-    /// Lets a held rotation, and sinks that were stuck, go on.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn release(&self, id: &RotationId) -> Outcome {
-        let mut rotation = self.load(id).await?;
-        if let Some(Hold::StillUsed(_)) = rotation.held.take() {
-            // Whoever used the old key was found: from now on it must be quiet.
-            let now = self.issuer.keys(&rotation.user).await?.at;
-            rotation.enter(Phase::Observing, now);
-        }
-        for delivery in &mut rotation.deliveries {
-            delivery.stuck = false;
-            delivery.failures = 0;
-            delivery.not_before = Timestamp::default();
-        }
-        self.advance(rotation, "released by a person").await
-    }
-
-    /// Begins to put everything back as it was. It is carried out by further ticks.
-    ///
-    /// # Errors
-    /// [`Stopped::TooLate`] once the old key is being deleted, [`Stopped::Unresolved`].
-    pub async fn roll_back(&self, id: &RotationId, why: &str) -> Outcome {
-        let mut rotation = self.load(id).await?;
-        if rotation.phase == Phase::Creating {
-            return Err(Stopped::Unresolved);
-        }
-        if !rotation.phase.can_roll_back() || rotation.orphan.is_some() {
-            return Err(Stopped::TooLate(rotation.phase));
-        }
-        rotation.held = None;
-        rotation.why_back = Some(why.to_owned());
-        let now = self.issuer.keys(&rotation.user).await?.at;
-        rotation.enter(Phase::RollingBack, now);
-        self.advance(rotation, &format!("putting back: {why}"))
-            .await
     }
 
     async fn load(&self, id: &RotationId) -> Result<Rotation, Stopped> {
@@ -505,7 +474,7 @@ impl Executor<'_> {
     }
 
     fn sink(&self, rotation: &Rotation, at: usize) -> Result<&dyn Sink, Stopped> {
-        let name = rotation.deliveries.get(at).map_or("?", |d| d.sink.as_str());
+        let name = sink_of(rotation, at);
         let found = self.sinks.iter().find(|sink| sink.name() == name);
         found
             .copied()
@@ -562,6 +531,11 @@ impl Executor<'_> {
                 let event = format!("{}: written", sink.name());
                 self.went_on(rotation, at, Stage::Written, &event).await
             }
+            Err(SinkError::Person(_)) if is_confirmed(&rotation, at) => {
+                let event = format!("{}: done by a person", sink.name());
+                self.went_on(rotation, at, Stage::Written, &event).await
+            }
+            Err(SinkError::Person(why)) => self.wait_for_person(rotation, at, why, now).await,
             Err(error) => self.failed(rotation, at, &error, now).await,
         }
     }
@@ -624,6 +598,23 @@ impl Executor<'_> {
             };
         }
         self.advance(rotation, event).await
+    }
+
+    /// Other sinks go on meanwhile; the person's word is not waited for by asking again.
+    async fn wait_for_person(
+        &self,
+        mut rotation: Rotation,
+        at: usize,
+        why: String,
+        now: Timestamp,
+    ) -> Outcome {
+        if let Some(delivery) = rotation.deliveries.get_mut(at) {
+            delivery.person = Person::Awaited;
+            delivery.not_before = now.plus_secs(PERSON_PAUSE_SECS);
+            delivery.trouble = Some(why.clone());
+        }
+        let event = format!("{}: {why}", sink_of(&rotation, at));
+        self.advance(rotation, &event).await
     }
 
     async fn failed(
@@ -699,6 +690,8 @@ impl Executor<'_> {
 const VERIFY_PAUSE_SECS: i64 = 3;
 /// The longest pause of a failing sink, in seconds.
 const PAUSE_SECS_MAX: i64 = 3600;
+/// Seconds after which the history says once more that a person is waited for.
+const PERSON_PAUSE_SECS: i64 = 24 * 3600;
 
 fn pending(sink: &str) -> Delivery {
     Delivery {
@@ -708,7 +701,18 @@ fn pending(sink: &str) -> Delivery {
         not_before: Timestamp::default(),
         trouble: None,
         stuck: false,
+        person: Person::Nothing,
     }
+}
+
+fn sink_of(rotation: &Rotation, at: usize) -> &str {
+    let delivery = rotation.deliveries.get(at);
+    delivery.map_or("?", |delivery| delivery.sink.as_str())
+}
+
+fn is_confirmed(rotation: &Rotation, at: usize) -> bool {
+    let delivery = rotation.deliveries.get(at);
+    delivery.is_some_and(|delivery| delivery.person == Person::Confirmed)
 }
 
 fn is_intended(rotation: &Rotation, identity: &Identity) -> bool {

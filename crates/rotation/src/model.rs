@@ -156,6 +156,21 @@ pub struct Delivery {
     pub trouble: Option<String>,
     /// Whether it said that it will go on failing until a person mends it.
     pub stuck: bool,
+    /// What a person has to do with it.
+    #[serde(default)]
+    pub person: Person,
+}
+
+/// What a person has to do with a delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Person {
+    /// Nothing: the sink does it.
+    #[default]
+    Nothing,
+    /// The person must put the new pair where it is used, and say so.
+    Awaited,
+    /// The person said that it is there.
+    Confirmed,
 }
 
 /// Why a person must decide.
@@ -187,6 +202,54 @@ pub enum Hold {
     Asked(String),
 }
 
+impl fmt::Display for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecondKey(key) => write!(
+                f,
+                "the user has a second key that this rotation did not make: {key}"
+            ),
+            Self::OldKeyGone(key) if key.0 == "?" => {
+                f.write_str("the user has no access key to replace")
+            }
+            Self::OldKeyGone(key) => {
+                write!(f, "the key to replace is not there, or not active: {key}")
+            }
+            Self::NewKeyGone(key) => write!(f, "the new key is not there, or not active: {key}"),
+            Self::Activated(key) => write!(f, "somebody activated a key that should rest: {key}"),
+            Self::AnotherUser(found) => write!(
+                f,
+                "the user was deleted and made again, so this is somebody else's name now: {found}"
+            ),
+            Self::NotVerified(why) => write!(f, "the new key was not verified: {why}"),
+            Self::StillUsed(why) => write!(f, "the old key is still needed by somebody: {why}"),
+            Self::Sink(why) => write!(f, "a place cannot be written or read: {why}"),
+            Self::Refused(why) => {
+                write!(f, "the service refuses what the rotation needs: {why}")
+            }
+            Self::Marked(by) => write!(f, "another rotation has marked the user: {by}"),
+            Self::NotOurs(key) => write!(
+                f,
+                "{key} may be the lost key, but somebody uses it, so it is not"
+            ),
+            Self::Asked(why) => write!(f, "held: {why}"),
+        }
+    }
+}
+
+/// Why there is a rotation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Origin {
+    /// The ARN of whoever began it.
+    pub by: String,
+    /// The rule that it was begun by, where rules have names.
+    pub rule: Option<String>,
+    /// When it was drafted, by the issuer's time.
+    #[serde(with = "millis")]
+    pub at: Timestamp,
+}
+
 /// A rotation of one user's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
@@ -196,6 +259,9 @@ pub struct Rotation {
     pub generation: u64,
     /// How the issuer is reached, in the words of whoever opens it again; opaque here.
     pub access: String,
+    /// Why there is one; of rotations that an older program began nothing is known.
+    #[serde(default)]
+    pub origin: Origin,
     /// The account, 12 digits.
     pub account: String,
     /// The user's name.
@@ -267,6 +333,16 @@ impl Rotation {
         self.since = at;
         self.verified = false;
         self.not_before = Timestamp::default();
+    }
+
+    /// The place of the delivery that a person is waited for, in the order of delivery.
+    pub fn awaits_person(&self) -> Option<usize> {
+        let awaited = |delivery: &Delivery| {
+            delivery.stage == Stage::Writing && delivery.person == Person::Awaited
+        };
+        let delivering = self.phase == Phase::Distributing;
+        let at = self.deliveries.iter().position(awaited);
+        at.filter(|_| delivering)
     }
 
     /// Whether a consumer may have seen the new pair.

@@ -25,7 +25,7 @@ const MARK_SECS: i64 = 3600;
 /// How many quiet windows the old key may be in use before a person must look.
 const PATIENCE: i64 = 30;
 /// The tag that marks a user whose key is being rotated: `ROTATION-ID EXPIRY-SECONDS`.
-pub const MARK: &str = "keywright:rotation";
+pub const MARK: &str = keywright_base::ROTATION_MARK;
 
 /// What was seen just now.
 #[derive(Debug, Clone)]

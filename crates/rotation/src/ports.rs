@@ -209,6 +209,9 @@ pub enum SinkError {
     /// It will not work until a person changes something: missing, refused, malformed.
     #[error("{0}")]
     Never(String),
+    /// Only a person can do it, and then confirms it; nothing is wrong.
+    #[error("{0}")]
+    Person(String),
 }
 
 /// What a sink holds now.

@@ -104,7 +104,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError`].
-    pub async fn bind(config: &ServerConfig, pipeline: Pipeline) -> Result<Self, ServerError> {
+    pub async fn bind(config: &ServerConfig, pipeline: Arc<Pipeline>) -> Result<Self, ServerError> {
         let address = config.listen;
         if config.tls.is_none() && !address.ip().is_loopback() && !config.allow_plain_http {
             return Err(ServerError::PlainHttp(address.ip()));
@@ -116,7 +116,7 @@ impl Server {
         Ok(Self {
             listener,
             tls,
-            pipeline: Arc::new(pipeline),
+            pipeline,
         })
     }
 

@@ -9,6 +9,7 @@ mod edge;
 mod payload;
 mod pipeline;
 mod query;
+pub mod rotations;
 pub mod s3;
 mod storage;
 mod system;

@@ -79,17 +79,41 @@ impl Pipeline {
             Route::Storage => return storage::answer(self, request, peer).await,
             Route::Console => return console::answer(self, request, peer).await,
         };
-        let request_id = self.request_id();
         let (parts, body) = request.into_parts();
         let limited = Limited::new(body, limits::QUERY_BODY_BYTES);
         let Ok(body) = limited.collect().await else {
             let service = claimed.unwrap_or(Service::Iam);
-            return query::too_large(service, &request_id);
+            return query::too_large(service, &self.request_id());
         };
+        self.query((claimed, peer), &parts, &body.to_bytes()).await
+    }
+
+    /// Answers a request of this process itself, for IAM, STS or the extension: what is not one of
+    /// those is refused like any other that is not signed for them.
+    pub(crate) async fn answer_within(
+        &self,
+        request: Request<String>,
+        peer: Peer,
+    ) -> Response<Body> {
+        let claimed = match route(&request) {
+            Route::Query(claimed) => claimed,
+            Route::Storage | Route::Console => None,
+        };
+        let (parts, body) = request.into_parts();
+        self.query((claimed, peer), &parts, body.as_bytes()).await
+    }
+
+    async fn query(
+        &self,
+        (claimed, peer): (Option<Service>, Peer),
+        parts: &Parts,
+        body: &[u8],
+    ) -> Response<Body> {
+        let request_id = self.request_id();
         let request = query::QueryRequest {
             claimed,
-            parts: &parts,
-            body: &body.to_bytes(),
+            parts,
+            body,
             peer,
             request_id: &request_id,
         };

@@ -89,10 +89,8 @@ pub(crate) async fn carry_out(
     if service == Service::Iam
         && caller
             .session()
-            .is_some_and(|session| !session.mfa && !session.console)
+            .is_some_and(|session| !session.may_call_iam())
     {
-        // AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
-        // The console's are none of those.
         return Err(refused(&keywright_sigv4::Fault::UnknownKey {
             access_key_id: caller.key().to_string(),
         }));

@@ -29,9 +29,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
-    call::{Answered, CallError, Query, Service, call},
+    call::{Answered, CallError, Query, Service, Way, call},
     endpoint::{Endpoint, known, of_aws, second_sts},
     pace::Pace,
+    within::{ActingFor, Within},
 };
 use crate::http::{self, HttpError};
 
@@ -59,9 +60,20 @@ pub struct Settings {
     pub ca_bundle: Option<PathBuf>,
     /// The ARN of a role to assume with those credentials.
     pub assume_role: Option<String>,
+    /// Whom the server that this process is acts for; nothing else is said then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<ActingFor>,
 }
 
 impl Settings {
+    /// To reach the server that this process is, on behalf of someone.
+    pub fn acting_for(whom: ActingFor) -> Self {
+        Self {
+            on_behalf_of: Some(whom),
+            ..Self::default()
+        }
+    }
+
     /// As text, to be kept with a rotation. There is no secret in it.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -88,6 +100,12 @@ pub enum AccessError {
     /// An address that is none.
     #[error("{0} is not an address like http://127.0.0.1:8787")]
     Address(String),
+    /// Somebody is to be acted for, and this process is no server.
+    #[error("only a server acts on behalf of somebody")]
+    NoServer,
+    /// Whoever is acted for does not exist any more.
+    #[error("the user on whose behalf this is done was deleted")]
+    Gone,
     /// Only Keywright was wanted, and no address was given.
     #[error(
         "no server to ask\n\
@@ -128,7 +146,7 @@ impl Keys {
 /// Access to the IAM and STS of one account.
 pub struct Access {
     settings: Settings,
-    http: reqwest::Client,
+    way: Way,
     clock: Arc<dyn Clock>,
     iam: Endpoint,
     sts: Vec<Endpoint>,
@@ -154,6 +172,9 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+        if settings.on_behalf_of.is_some() {
+            return Err(AccessError::NoServer);
+        }
         let sdk = sdk(&settings).await;
         let http = http::client(settings.ca_bundle.as_deref())?;
         let region = match sdk.region() {
@@ -177,19 +198,51 @@ impl Access {
         };
         let own = fetch(&settings, &sdk).await?;
         let first = sts.first().unwrap_or(&iam);
-        let answered = call(&http, first, &own, &WHO, &*clock).await?;
+        let way = Way::Network(http);
+        let answered = call(&way, first, &own, &WHO, &*clock).await?;
         let gap = if custom.is_some() { 0 } else { AWS_GAP_MILLIS };
         Ok(Self {
             identity: identity(&answered.answer),
             keywright: answered.keywright,
             settings,
-            http,
+            way,
             clock,
             iam,
             sts,
             pace: Pace::new(Duration::from_millis(gap)),
             calls: AtomicU64::new(1),
             own: RwLock::new(Some(own)),
+            adopted: RwLock::new(None),
+        })
+    }
+
+    /// Access to the server that this process is, as whom the settings say to act for.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub(crate) async fn open_within(
+        settings: Settings,
+        server: Arc<dyn Within>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessError> {
+        let own = borrow(&settings, &*server)?;
+        let way = Way::Within(server);
+        let here = Endpoint {
+            url: "http://127.0.0.1".to_owned(),
+            region: "us-east-1",
+        };
+        let answered = call(&way, &here, &own, &WHO, &*clock).await?;
+        Ok(Self {
+            identity: identity(&answered.answer),
+            keywright: answered.keywright,
+            settings,
+            way,
+            clock,
+            sts: vec![here.clone()],
+            iam: here,
+            pace: Pace::new(Duration::ZERO),
+            calls: AtomicU64::new(1),
+            own: RwLock::new(None),
             adopted: RwLock::new(None),
         })
     }
@@ -273,7 +326,7 @@ impl Access {
         };
         self.pace.turn().await;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let outcome = call(&self.http, endpoint, &keys, query, &*self.clock).await;
+        let outcome = call(&self.way, endpoint, &keys, query, &*self.clock).await;
         match &outcome {
             Ok(_) => self.pace.well().await,
             Err(error) if error.is_throttling() => self.pace.slow().await,
@@ -287,7 +340,7 @@ impl Access {
         let endpoint = self.sts.get(endpoint).unwrap_or(&self.iam);
         self.calls.fetch_add(1, Ordering::Relaxed);
         let keys = Keys::of_pair(pair);
-        let answered = call(&self.http, endpoint, &keys, &WHO, &*self.clock).await?;
+        let answered = call(&self.way, endpoint, &keys, &WHO, &*self.clock).await?;
         Ok(identity(&answered.answer))
     }
 
@@ -311,6 +364,11 @@ impl Access {
     }
 
     async fn keys(&self) -> Result<Keys, CallError> {
+        let impossible = |error: AccessError| CallError::Impossible(error.to_string());
+        if let Way::Within(server) = &self.way {
+            // Lent anew each time: who was deleted is acted for no more.
+            return borrow(&self.settings, &**server).map_err(impossible);
+        }
         if let Some(keys) = held(&self.adopted).or_else(|| held(&self.own)) {
             let soon = self.clock.now().plus_secs(EXPIRES_SOON_SECS);
             if keys.expires.is_none_or(|expires| soon < expires) {
@@ -318,7 +376,7 @@ impl Access {
             }
         }
         let fetched = fetch(&self.settings, &sdk(&self.settings).await).await;
-        let keys = fetched.map_err(|error| CallError::Impossible(error.to_string()))?;
+        let keys = fetched.map_err(impossible)?;
         put(&self.own, Some(keys.clone()));
         Ok(keys)
     }
@@ -380,6 +438,18 @@ pub(super) async fn sdk(settings: &Settings) -> SdkConfig {
         loader = loader.endpoint_url(url);
     }
     loader.load().await
+}
+
+/// Credentials that the server lends to act for somebody.
+fn borrow(settings: &Settings, server: &dyn Within) -> Result<Keys, AccessError> {
+    let whom = settings.on_behalf_of.as_ref().ok_or(AccessError::NoServer)?;
+    let lent = server.lend(whom).ok_or(AccessError::Gone)?;
+    Ok(Keys {
+        id: lent.id,
+        secret: lent.secret,
+        token: Some(lent.token),
+        expires: None,
+    })
 }
 
 /// Credentials of the chain, or of the role that they may assume.

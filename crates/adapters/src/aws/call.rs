@@ -3,9 +3,9 @@
 //! It protects one rule: whoever reads the error knows whether the request may have been carried
 //! out. It follows no redirect and repeats nothing.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
-use http::{Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use keywright_base::{Clock, Secret, Timestamp, limits};
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,6 +15,7 @@ use super::{
     access::Keys,
     answer::{self, Row},
     endpoint::Endpoint,
+    within::Within,
 };
 use crate::http::{body, root_of};
 
@@ -127,12 +128,62 @@ impl CallError {
     }
 }
 
+/// How a signed request gets there.
+#[derive(Clone)]
+pub(crate) enum Way {
+    /// By HTTP.
+    Network(reqwest::Client),
+    /// To the server that this process is.
+    Within(Arc<dyn Within>),
+}
+
+/// What came back.
+struct Back {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Way {
+    async fn send(&self, request: Request<String>, at: &str) -> Result<Back, CallError> {
+        let http = match self {
+            Self::Network(http) => http,
+            Self::Within(server) => {
+                let (parts, body) = server.send(request).await.into_parts();
+                return Ok(Back {
+                    status: parts.status,
+                    headers: parts.headers,
+                    body,
+                });
+            }
+        };
+        let request = reqwest::Request::try_from(request)
+            .map_err(|error| CallError::Impossible(root_of(&error)))?;
+        let at = || at.to_owned();
+        let response = http.execute(request).await.map_err(|error| {
+            let why = root_of(&error);
+            if error.is_connect() || error.is_builder() {
+                CallError::Unreachable { at: at(), why }
+            } else {
+                CallError::Unknown { at: at(), why }
+            }
+        })?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = body(response, limits::ANSWER_BYTES).await;
+        Ok(Back {
+            status,
+            headers,
+            body: body.map_err(|why| CallError::Unknown { at: at(), why })?,
+        })
+    }
+}
+
 /// Signs and sends a query.
 ///
 /// # Errors
 /// [`CallError`].
 pub(crate) async fn call(
-    http: &reqwest::Client,
+    way: &Way,
     endpoint: &Endpoint,
     keys: &Keys,
     query: &Query<'_>,
@@ -140,22 +191,17 @@ pub(crate) async fn call(
 ) -> Result<Answered, CallError> {
     let request = signed(endpoint, keys, query, clock)
         .ok_or_else(|| CallError::Impossible("the request cannot be signed".to_owned()))?;
-    let request = reqwest::Request::try_from(request)
-        .map_err(|error| CallError::Impossible(root_of(&error)))?;
-    let at = || endpoint.url.clone();
-    let response = http.execute(request).await.map_err(|error| {
-        let why = root_of(&error);
-        if error.is_connect() || error.is_builder() {
-            CallError::Unreachable { at: at(), why }
-        } else {
-            CallError::Unknown { at: at(), why }
-        }
-    })?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let lost = |why: String| CallError::Unknown { at: at(), why };
-    let bytes = body(response, limits::ANSWER_BYTES).await.map_err(lost)?;
+    let Back {
+        status,
+        headers,
+        body,
+    } = way.send(request, &endpoint.url).await?;
+    let lost = |why: String| CallError::Unknown {
+        at: endpoint.url.clone(),
+        why,
+    };
     // The body of CreateAccessKey's answer holds a secret.
-    let text = String::from_utf8(bytes).map(Secret::new);
+    let text = String::from_utf8(body).map(Secret::new);
     let text = text.map_err(|_| lost("the answer is not text".to_owned()))?;
     let answer = answer::read(text.expose());
     if !status.is_success() {

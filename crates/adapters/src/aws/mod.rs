@@ -12,6 +12,7 @@ mod endpoint;
 mod issuer;
 mod json;
 mod pace;
+mod within;
 
 pub(crate) use self::json::JsonService;
 pub use self::{
@@ -19,4 +20,5 @@ pub use self::{
     answer::{Answer, Row},
     call::{CallError, Service},
     issuer::Iam,
+    within::{ActingFor, Lent, Within},
 };

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use keywright_rotation::model::Rules;
 use serde::Deserialize;
 
-use crate::{aws::Settings, sinks::Spec};
+use crate::{
+    aws::Settings,
+    sinks::{Spec, fits_in_place},
+};
 
 /// The age at which a key is due when the rule does not say, in seconds: CIS's 90 days.
 const MAX_AGE_SECS: i64 = 90 * 86_400;
@@ -83,6 +86,9 @@ pub struct Rule {
     pub deliver: Vec<String>,
     /// Not rotated: neither by this rule nor by a later one.
     pub skip: bool,
+    /// What it is called, where rules have names: those of a server's own policies.
+    #[serde(skip)]
+    pub name: Option<String>,
 }
 
 /// Seconds, written as `90s`, `15m`, `24h` or `7d`.
@@ -226,7 +232,11 @@ impl Rule {
             return Err("the jitter is longer than max_age".to_owned());
         }
         // With some user's name: a sink that cannot be understood is found now, not at night.
-        self.sinks("someone", "123456789012").map(drop)
+        let sinks = self.sinks("someone", "123456789012")?;
+        if sinks.iter().any(Spec::is_person) {
+            return Err("person is a place of a server's own rotations".to_owned());
+        }
+        Ok(())
     }
 
     /// The sinks for a user.
@@ -234,7 +244,12 @@ impl Rule {
     /// # Errors
     /// A sentence.
     pub fn sinks(&self, user: &str, account: &str) -> Result<Vec<Spec>, String> {
+        // A server's policy is filled with names that its callers choose.
+        let strict = self.name.is_some();
         let filled = self.deliver.iter().map(|text| {
+            if strict && text.contains("{user}") && !fits_in_place(user) {
+                return Err(format!("{text}: the name {user} cannot be part of a place"));
+            }
             let text = text.replace("{user}", user).replace("{account}", account);
             text.parse::<Spec>()
                 .map_err(|error| format!("{text}: {error}"))

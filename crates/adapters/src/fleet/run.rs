@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::BoxFuture, stream};
 use keywright_base::{Entropy, Timestamp, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
@@ -132,12 +132,44 @@ pub async fn round(
 ) -> Result<Round, DriveError> {
     let survey = survey(driver, account).await?;
     let open = open_in(driver, &survey.account).await?;
-    let busy: HashSet<&str> = open.iter().map(|rotation| rotation.user.as_str()).collect();
+    let busy = open.iter().map(|rotation| rotation.user.clone()).collect();
+    let going = stream::iter(open).map(|rotation| async move {
+        let outcome = driver.drive(&rotation.id, PATIENCE_SECS, told).await;
+        Did {
+            user: rotation.user,
+            rotation: Some(rotation.id),
+            outcome,
+        }
+    });
+    let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
+    let (begun, broke) = begin_due(driver, (config, account), (&survey, &busy), entropy, told).await?;
+    did.extend(begun);
+    let calls = driver.access(&account.access).await?.calls();
+    Ok(Round {
+        survey,
+        did,
+        broke,
+        calls,
+    })
+}
+
+/// Begins what is due, and drives it until it rests; the principal that signs comes last. Says also
+/// whether it stopped after failures in a row.
+///
+/// # Errors
+/// [`DriveError`] when the account cannot be reached.
+pub async fn begin_due(
+    driver: &Driver,
+    (config, account): (&Config, &Account),
+    (survey, busy): (&Survey, &HashSet<String>),
+    entropy: &dyn Entropy,
+    told: Told<'_>,
+) -> Result<(Vec<Did>, bool), DriveError> {
     let due = survey
         .choices
         .iter()
         .filter_map(|choice| match choice.verdict {
-            Verdict::Due(due) if !busy.contains(choice.user.as_str()) => Some((choice, due)),
+            Verdict::Due(due) if !busy.contains(&choice.user) => Some((choice, due)),
             _ => None,
         });
     let mut due: Vec<_> = due.collect();
@@ -152,29 +184,26 @@ pub async fn round(
             failures.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let going = stream::iter(open).map(|rotation| async move {
-        let outcome = driver.drive(&rotation.id, PATIENCE_SECS, told).await;
-        Did {
-            user: rotation.user,
-            rotation: Some(rotation.id),
-            outcome,
-        }
-    });
-    let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
     let last = due.last().is_some_and(|(choice, _)| arn_ends(choice));
     let own = if last { due.pop() } else { None };
     let is_broken = || failures.load(Ordering::Relaxed) >= config.stop_after_failures;
-    let beginning = stream::iter(due).map(|(choice, due)| async move {
-        if is_broken() {
-            return None;
-        }
-        let did = begin(driver, account, choice, due, (entropy, told)).await;
-        count(&did.outcome);
-        Some(did)
-    });
-    let begun: Vec<Option<Did>> = beginning.buffer_unordered(config.at_once).collect().await;
+    // Boxed one by one: a server's task must be able to move between threads.
+    let mut beginning: Vec<BoxFuture<'_, Option<Did>>> = Vec::with_capacity(due.len());
+    for (choice, due) in due {
+        let (is_broken, count) = (&is_broken, &count);
+        beginning.push(Box::pin(async move {
+            if is_broken() {
+                return None;
+            }
+            let did = begin(driver, account, choice, due, (entropy, told)).await;
+            count(&did.outcome);
+            Some(did)
+        }));
+    }
+    let beginning = stream::iter(beginning).buffer_unordered(config.at_once);
+    let begun: Vec<Option<Did>> = beginning.collect().await;
     let mut broke = begun.iter().any(Option::is_none);
-    did.extend(begun.into_iter().flatten());
+    let mut did: Vec<Did> = begun.into_iter().flatten().collect();
     if let Some((choice, due)) = own {
         if is_broken() {
             broke = true;
@@ -182,13 +211,7 @@ pub async fn round(
             did.push(begin(driver, account, choice, due, (entropy, told)).await);
         }
     }
-    let calls = driver.access(&account.access).await?.calls();
-    Ok(Round {
-        survey,
-        did,
-        broke,
-        calls,
-    })
+    Ok((did, broke))
 }
 
 async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {
@@ -239,7 +262,7 @@ async fn try_begin(
 ) -> Result<Option<RotationId>, DriveError> {
     let access = driver.access(&account.access).await?;
     let number = access.identity().account.clone();
-    let listing = Iam(access)
+    let listing = Iam(Arc::clone(&access))
         .keys(&choice.user)
         .await
         .map_err(Stopped::from)?;
@@ -260,6 +283,8 @@ async fn try_begin(
     let order = Order {
         id: new_id(entropy),
         access: account.access.to_text(),
+        by: access.identity().arn.clone(),
+        rule: rule.and_then(|rule| rule.name.clone()),
         account: number,
         user: choice.user.clone(),
         old: Some(old),

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{failed, unavailable};
+use super::{Past, failed, unavailable};
 
 /// Something that happened in a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -148,6 +148,26 @@ pub(super) fn read(
         .map_err(failed)?;
     events.reverse();
     Ok(events)
+}
+
+/// A page of a user's past, oldest first.
+pub(super) fn page(
+    transaction: &Transaction<'_>,
+    of: &Past,
+    limit: u32,
+) -> Result<Vec<Event>, JournalError> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM event WHERE number > ?4 AND rotation IN
+         (SELECT id FROM rotation
+          WHERE account = ?1 AND user_id = ?2 AND (?3 IS NULL OR id = ?3))
+         ORDER BY number LIMIT ?5"
+    );
+    let mut statement = transaction.prepare_cached(&query).map_err(failed)?;
+    let rotation = of.rotation.as_ref().map(|id| &id.0);
+    let parameters = (&of.account, &of.user_id, rotation, of.after, limit);
+    let events = statement.query_map(parameters, |row| Ok(event(row)?.0));
+    let events = events.map_err(failed)?.collect::<Result<_, _>>();
+    events.map_err(failed)
 }
 
 /// Follows the chain from its beginning.

@@ -39,6 +39,34 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
+/// Which rotations are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// The account.
+    pub account: String,
+    /// A user's unique id.
+    pub user_id: Option<String>,
+    /// One of them.
+    pub id: Option<RotationId>,
+    /// Only those that are not over.
+    pub open: bool,
+    /// Only those that were begun before this one.
+    pub after: Option<RotationId>,
+}
+
+/// Which past is meant.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// The account.
+    pub account: String,
+    /// The user's unique id.
+    pub user_id: String,
+    /// One rotation.
+    pub rotation: Option<RotationId>,
+    /// Only what came after the event of this number.
+    pub after: i64,
+}
+
 impl std::fmt::Debug for SqliteJournal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SqliteJournal")
@@ -121,6 +149,40 @@ impl SqliteJournal {
             rows.map(|row| inner.seal.rotation(row)).collect()
         })
         .await
+    }
+
+    /// A page of the rotations of an account, newest first.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn page(&self, of: Which, limit: u32) -> Result<Vec<Rotation>, JournalError> {
+        self.run(move |inner, transaction| {
+            let mut statement = transaction
+                .prepare_cached(
+                    "SELECT id, body, secrets FROM rotation
+                     WHERE account = ?1 AND (?2 IS NULL OR user_id = ?2)
+                       AND (?3 IS NULL OR id = ?3) AND (?4 = 0 OR open = 1)
+                       AND (?5 IS NULL OR rowid < (SELECT rowid FROM rotation WHERE id = ?5))
+                     ORDER BY rowid DESC LIMIT ?6",
+                )
+                .map_err(failed)?;
+            let (id, after) = (of.id.map(|id| id.0), of.after.map(|id| id.0));
+            let parameters = (of.account, of.user_id, id, of.open, after, limit);
+            let rows = statement.query_map(parameters, columns);
+            let rows = rows.map_err(failed)?.collect::<Result<Vec<_>, _>>();
+            let rows = rows.map_err(failed)?.into_iter();
+            rows.map(|row| inner.seal.rotation(row)).collect()
+        })
+        .await
+    }
+
+    /// A page of what happened in the rotations of one user, or in one of them, oldest first.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn events(&self, of: Past, limit: u32) -> Result<Vec<Event>, JournalError> {
+        self.run(move |_, transaction| history::page(transaction, &of, limit))
+            .await
     }
 
     /// What happened, oldest first: in one rotation, or in all; the last `limit` at most.

@@ -4,11 +4,11 @@ use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use keywright_base::{Clock, Entropy, Secret, Timestamp};
 use keywright_rotation::{
-    model::{KeyId, Phase, Rotation, RotationId, Rules, Secrets},
+    model::{KeyId, Origin, Phase, Rotation, RotationId, Rules, Secrets},
     ports::{Journal, JournalError},
 };
 
-use super::SqliteJournal;
+use super::{Past, SqliteJournal, Which};
 
 struct Noon;
 
@@ -37,6 +37,7 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         id: RotationId(id.to_owned()),
         generation: 1,
         access: "{}".to_owned(),
+        origin: Origin::default(),
         account: "123456789012".to_owned(),
         user: "RotateKeyUser".to_owned(),
         user_id: user_id.to_owned(),
@@ -200,4 +201,80 @@ async fn a_newer_journal_is_refused() {
     raw.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("newer"), "{error}");
+}
+
+#[tokio::test]
+async fn pages_are_of_one_account_newest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path()).unwrap();
+    for (id, user) in [("r-1", "AIDA1"), ("r-2", "AIDA2"), ("r-3", "AIDA3")] {
+        journal.begin(&rotation(id, user)).await.unwrap();
+    }
+    let foreign = Rotation {
+        account: "210987654321".to_owned(),
+        ..rotation("r-4", "AIDA1")
+    };
+    journal.begin(&foreign).await.unwrap();
+    let over = next(&rotation("r-2", "AIDA2"), Phase::Done);
+    journal.advance(&over, "over").await.unwrap();
+    journal.begin(&rotation("r-5", "AIDA2")).await.unwrap();
+    let id = |id: &str| Some(RotationId(id.to_owned()));
+    let of = |user: &str| Some(user.to_owned());
+    let all = || Which {
+        account: "123456789012".to_owned(),
+        ..Which::default()
+    };
+    for (which, limit, expected) in [
+        (all(), 9, "r-5 r-3 r-2 r-1"),
+        (all(), 2, "r-5 r-3"),
+        (Which { after: id("r-3"), ..all() }, 9, "r-2 r-1"),
+        (Which { after: id("r-3"), ..all() }, 1, "r-2"),
+        (Which { open: true, ..all() }, 9, "r-5 r-3 r-1"),
+        (Which { user_id: of("AIDA2"), ..all() }, 9, "r-5 r-2"),
+        (Which { user_id: of("AIDA2"), open: true, ..all() }, 9, "r-5"),
+        (Which { user_id: of("AIDA2"), id: id("r-2"), ..all() }, 9, "r-2"),
+        (Which { user_id: of("AIDA1"), id: id("r-2"), ..all() }, 9, ""),
+        (Which { id: id("r-4"), ..all() }, 9, ""),
+    ] {
+        let found = journal.page(which.clone(), limit).await.unwrap();
+        let found: Vec<_> = found.iter().map(|one| one.id.0.as_str()).collect();
+        assert_eq!(found.join(" "), expected, "{which:?} {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_users_past_comes_in_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path()).unwrap();
+    journal.begin(&rotation("r-1", "AIDA1")).await.unwrap();
+    journal.begin(&rotation("r-2", "AIDA2")).await.unwrap();
+    let over = next(&rotation("r-1", "AIDA1"), Phase::Done);
+    journal.advance(&over, "over").await.unwrap();
+    journal.begin(&rotation("r-3", "AIDA1")).await.unwrap();
+    let past = |rotation: Option<&str>, after| Past {
+        account: "123456789012".to_owned(),
+        user_id: "AIDA1".to_owned(),
+        rotation: rotation.map(|id| RotationId(id.to_owned())),
+        after,
+    };
+    for (of, limit, expected) in [
+        (past(None, 0), 9, vec![1, 3, 4]),
+        (past(None, 0), 2, vec![1, 3]),
+        (past(None, 3), 9, vec![4]),
+        (past(Some("r-1"), 0), 9, vec![1, 3]),
+        (past(Some("r-2"), 0), 9, vec![]),
+    ] {
+        let events = journal.events(of.clone(), limit).await.unwrap();
+        let numbers: Vec<_> = events.iter().map(|event| event.number).collect();
+        assert_eq!(numbers, expected, "{of:?} {limit}");
+    }
+}
+
+/// What an older program wrote is read as it stands.
+#[test]
+fn a_rotation_of_before_is_read() {
+    let mut body = serde_json::to_value(rotation("r-1", "AIDA1")).unwrap();
+    body.as_object_mut().unwrap().remove("origin");
+    let read: Rotation = serde_json::from_value(body).unwrap();
+    assert_eq!(read.origin, Origin::default());
 }

@@ -13,6 +13,7 @@ mod document;
 mod dotenv;
 mod file;
 mod json;
+mod person;
 mod replace;
 mod vault;
 mod webhook;
@@ -32,6 +33,7 @@ use self::{
     dotenv::Dotenv,
     file::FileSink,
     json::Json,
+    person::Person,
     vault::Vault,
     webhook::Webhook,
 };
@@ -74,12 +76,16 @@ enum Kind {
     SecretsManager(Json, Place),
     Ssm(Json, Place),
     Vault(Json, String),
+    Person,
 }
 
 impl FromStr for Spec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
+        if text == person::NAME {
+            return Ok(Self(Kind::Person));
+        }
         let unknown = || SpecError::Kind(text.to_owned());
         let (kind, place) = text.split_once(':').ok_or_else(unknown)?;
         if place.is_empty() || place.chars().any(char::is_control) {
@@ -132,6 +138,14 @@ impl FromStr for Spec {
     }
 }
 
+/// Whether a user's name that others chose can stand in a place without changing what the rest of
+/// it means: a plain word, neither an option nor a step to another folder.
+pub fn fits_in_place(user: &str) -> bool {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    let begins = user.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+    begins && user.chars().all(plain) && !user.contains("..")
+}
+
 /// What stands after a `#`.
 fn fragment(place: &str) -> (&str, Option<&str>) {
     match place.split_once('#') {
@@ -170,6 +184,7 @@ impl fmt::Display for Spec {
             Kind::SecretsManager(pointers, place) => write!(f, "secretsmanager:{place}{pointers}"),
             Kind::Ssm(pointers, place) => write!(f, "ssm:{place}{pointers}"),
             Kind::Vault(pointers, place) => write!(f, "vault:{place}{pointers}"),
+            Kind::Person => f.write_str(person::NAME),
         }
     }
 }
@@ -210,7 +225,13 @@ impl Spec {
                 let store = Vault::open(mount, path).map_err(SpecError::Place)?;
                 Box::new(DocumentSink::new(name, format.clone(), store))
             }
+            Kind::Person => Box::new(Person),
         })
+    }
+
+    /// Whether it is a person, who must be asked.
+    pub fn is_person(&self) -> bool {
+        self.0 == Kind::Person
     }
 }
 

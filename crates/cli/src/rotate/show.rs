@@ -11,7 +11,7 @@ use keywright_adapters::{
     journal::{Event, Head},
 };
 use keywright_base::Timestamp;
-use keywright_rotation::model::{Hold, Phase, Rotation};
+use keywright_rotation::model::{Phase, Rotation};
 use serde_json::{Value, json};
 
 use crate::remote::printable;
@@ -81,31 +81,6 @@ fn duration(secs: i64) -> String {
     )
 }
 
-/// What keeps a rotation, in words.
-pub(super) fn hold(hold: &Hold) -> String {
-    match hold {
-        Hold::SecondKey(key) => {
-            format!("the user has a second key that this rotation did not make: {key}")
-        }
-        Hold::OldKeyGone(key) if key.0 == "?" => "the user has no access key to replace".to_owned(),
-        Hold::OldKeyGone(key) => format!("the key to replace is not there, or not active: {key}"),
-        Hold::NewKeyGone(key) => format!("the new key is not there, or not active: {key}"),
-        Hold::Activated(key) => format!("somebody activated a key that should rest: {key}"),
-        Hold::AnotherUser(found) => format!(
-            "the user was deleted and made again, so this is somebody else's name now: {found}"
-        ),
-        Hold::NotVerified(why) => format!("the new key was not verified: {why}"),
-        Hold::StillUsed(why) => format!("the old key is still needed by somebody: {why}"),
-        Hold::Sink(why) => format!("a place cannot be written or read: {why}"),
-        Hold::Refused(why) => format!("the service refuses what the rotation needs: {why}"),
-        Hold::Marked(by) => format!("another rotation has marked the user: {by}"),
-        Hold::NotOurs(key) => {
-            format!("{key} may be the lost key, but somebody uses it, so it is not")
-        }
-        Hold::Asked(why) => format!("held: {why}"),
-    }
-}
-
 /// What a rotation needs to be allowed, for pasting.
 pub(super) fn needed_policy(account: &str, user: &str) -> String {
     let policy = json!({
@@ -133,7 +108,7 @@ pub(super) fn needed_policy(account: &str, user: &str) -> String {
 
 fn state(rotation: &Rotation) -> String {
     if let Some(held) = &rotation.held {
-        return format!("HELD: {}", hold(held));
+        return format!("HELD: {held}");
     }
     let troubled = rotation.deliveries.iter();
     let troubled = troubled.filter_map(|d| Some(format!("{}: {}", d.sink, d.trouble.as_ref()?)));
@@ -175,7 +150,7 @@ fn to_json(rotation: &Rotation) -> Value {
         "Since": rotation.since.iso8601(),
         "OldAccessKeyId": rotation.old.0,
         "NewAccessKeyId": rotation.new.as_ref().map(|key| &key.0),
-        "Held": rotation.held.as_ref().map(hold),
+        "Held": rotation.held.as_ref().map(ToString::to_string),
         "State": state(rotation),
         "Deliveries": deliveries.collect::<Vec<_>>(),
         "ObserveSeconds": rotation.rules.observe_secs,
@@ -275,7 +250,7 @@ pub(super) fn outcome(
 ) -> (&'static str, String, Option<Timestamp>) {
     match rest {
         Ok(Rest::Over(phase)) => ("over", format!("{phase:?}"), None),
-        Ok(Rest::Held(held)) => ("held", hold(held), None),
+        Ok(Rest::Held(held)) => ("held", held.to_string(), None),
         Ok(Rest::Wait { until, why }) => ("waiting", why.clone(), Some(*until)),
         Err(error) => ("failed", error.to_string(), None),
     }

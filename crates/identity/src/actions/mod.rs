@@ -15,6 +15,8 @@ mod owner;
 mod password_policy;
 mod policies;
 mod policy_versions;
+mod rotation_policies;
+mod rotations;
 mod simulator;
 mod sts;
 mod tags;
@@ -108,6 +110,20 @@ pub static ACTIONS: &[Served] = &[
     served::<validate_policy::ValidatePolicy>(),
     served::<denied_requests::ListDeniedRequests>(),
     served::<denied_requests::ExplainDeniedRequest>(),
+    served::<rotations::StartRotation>(),
+    served::<rotations::GetRotation>(),
+    served::<rotations::ListRotations>(),
+    served::<rotations::RetrieveRotationKey>(),
+    served::<rotations::ConfirmDelivery>(),
+    served::<rotations::ResumeRotation>(),
+    served::<rotations::HoldRotation>(),
+    served::<rotations::ReleaseRotation>(),
+    served::<rotations::RollBackRotation>(),
+    served::<rotations::ListRotationHistory>(),
+    served::<rotations::ListRotationPlaces>(),
+    served::<rotation_policies::PutRotationPolicy>(),
+    served::<rotation_policies::ListRotationPolicies>(),
+    served::<rotation_policies::DeleteRotationPolicy>(),
 ];
 
 /// The operations of the models that this server knows and does not serve.

@@ -95,7 +95,7 @@ fn samples() -> Vec<(&'static str, String)> {
         ("CreateLoginProfile", and(&user, "Password=Abcdefg1")),
         ("GetLoginProfile", user.clone()),
         ("UpdateLoginProfile", and(&user, "Password=Abcdefg1")),
-        ("DeleteLoginProfile", user),
+        ("DeleteLoginProfile", user.clone()),
         (
             "ChangePassword",
             "OldPassword=Abcdefg1&NewPassword=Abcdefg2".to_owned(),
@@ -129,6 +129,23 @@ fn samples() -> Vec<(&'static str, String)> {
             "RequestId=none-like-this".to_owned(),
         ),
         ("ValidatePolicy", and(&document, "PolicyType=managed")),
+        ("StartRotation", user.clone()),
+        ("GetRotation", user.clone()),
+        ("ListRotations", String::new()),
+        ("RetrieveRotationKey", user.clone()),
+        ("ConfirmDelivery", user.clone()),
+        ("ResumeRotation", user.clone()),
+        ("HoldRotation", and(&user, "Reason=r")),
+        ("ReleaseRotation", user.clone()),
+        ("RollBackRotation", and(&user, "Reason=r")),
+        ("ListRotationHistory", user),
+        ("ListRotationPlaces", String::new()),
+        (
+            "PutRotationPolicy",
+            "RotationPolicyName=p&Everyone=true".to_owned(),
+        ),
+        ("ListRotationPolicies", String::new()),
+        ("DeleteRotationPolicy", "RotationPolicyName=p".to_owned()),
     ]
 }
 

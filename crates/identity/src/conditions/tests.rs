@@ -112,7 +112,7 @@ fn bench() -> (Bench, Keys) {
 /// Allows bob everything under one condition.
 fn only_if(bench: &Bench, key: &str, value: &str) {
     let operator = match key {
-        "aws:TagKeys" => "ForAnyValue:StringLike",
+        "aws:TagKeys" | "aws:CalledVia" => "ForAnyValue:StringLike",
         _ => "StringLike",
     };
     let policy = format!(
@@ -148,14 +148,33 @@ fn keys_of_temporary_credentials() {
         secret: keywright_base::Secret::new(answer.value("SecretAccessKey")),
         token: Some(keywright_base::Secret::new(answer.value("SessionToken"))),
     };
+    let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
     for (key, value) in [
         ("aws:TokenIssueTime", "2026-11-24T*"),
         ("aws:MultiFactorAuthPresent", "false"),
     ] {
         only_if(&bench, key, value);
-        let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
         assert!(may(&session), "{key}");
         assert!(!may(&keys), "{key} is absent for a long-term key");
+    }
+}
+
+#[test]
+fn keys_of_credentials_that_a_service_uses() {
+    let (bench, keys) = bench();
+    let lent = bench.lend("bob", false);
+    let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
+    for (key, value) in [
+        ("aws:ViaAWSService", "true"),
+        ("aws:CalledVia", "rotation.keywright"),
+        ("aws:CalledViaFirst", "rotation.keywright"),
+        ("aws:CalledViaLast", "rotation.keywright"),
+    ] {
+        only_if(&bench, key, value);
+        assert!(may(&lent), "{key}");
+        assert!(!may(&keys), "{key} is not so for a user's own request");
+        only_if(&bench, key, &format!("{value}-not"));
+        assert!(!may(&lent), "{key} is not {value}-not");
     }
 }
 
@@ -164,6 +183,8 @@ fn every_key_of_the_tables_is_filled_or_listed() {
     let stem = |key: &str| key.split(['/', '$', '<']).next().unwrap().to_lowercase();
     let mut filled: BTreeSet<String> = rows().iter().map(|(key, ..)| stem(key)).collect();
     filled.extend(["aws:tokenissuetime", "aws:multifactorauthpresent"].map(str::to_owned));
+    let via = ["aws:calledvia", "aws:calledviafirst", "aws:calledvialast"];
+    filled.extend(via.map(str::to_owned));
     let (_, absent) = DIFFERENCES
         .split_once("## Condition keys that no request")
         .unwrap();

@@ -6,7 +6,8 @@ use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccessKeyId, AccountId, Arn, FoldedName, Timestamp, UniqueId};
 
 use super::{
-    AccessKey, Change, CredentialReport, CustomerPolicy, Grants, Group, Root, Settings, User,
+    AccessKey, Change, CredentialReport, CustomerPolicy, Grants, Group, Root, RotationPolicy,
+    Settings, User,
 };
 
 /// Whose key it is.
@@ -45,6 +46,7 @@ pub struct Account {
     policies: OrdMap<FoldedName, Arc<CustomerPolicy>>,
     policy_names: HashMap<UniqueId, FoldedName>,
     uses: HashMap<Arc<str>, Uses>,
+    rotation_policies: OrdMap<FoldedName, Arc<RotationPolicy>>,
 }
 
 impl Account {
@@ -70,6 +72,7 @@ impl Account {
             policies: OrdMap::new(),
             policy_names: HashMap::new(),
             uses: HashMap::new(),
+            rotation_policies: OrdMap::new(),
         }
     }
 
@@ -175,6 +178,16 @@ impl Account {
         &self.policies
     }
 
+    /// A rotation policy by name in any case.
+    pub fn rotation_policy(&self, name: &str) -> Option<&Arc<RotationPolicy>> {
+        self.rotation_policies.get(&FoldedName::new(name))
+    }
+
+    /// All rotation policies, ordered by name without regard to case.
+    pub const fn rotation_policies(&self) -> &OrdMap<FoldedName, Arc<RotationPolicy>> {
+        &self.rotation_policies
+    }
+
     /// The users (folded names) that have a managed policy attached.
     pub fn attached_users(&self, policy_arn: &str) -> OrdSet<FoldedName> {
         self.uses
@@ -245,6 +258,13 @@ impl Account {
                     self.grants_version += 1;
                 }
                 Change::PutReport(report) => self.report = Some(Arc::clone(report)),
+                Change::PutRotationPolicy(policy) => {
+                    let name = FoldedName::new(&policy.name);
+                    self.rotation_policies.insert(name, Arc::clone(policy));
+                }
+                Change::DeleteRotationPolicy(name) => {
+                    self.rotation_policies.remove(&FoldedName::new(name));
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ mod account;
 mod group;
 mod key;
 mod policy;
+mod rotation;
 mod settings;
 mod user;
 
@@ -17,6 +18,7 @@ pub use account::{Account, KeyOwner};
 pub use group::Group;
 pub use key::{AccessKey, KeyMaterial, KeyStatus, Replay};
 pub use policy::{CustomerPolicy, Grants, InlinePolicy, PolicyVersion};
+pub use rotation::{RotationPolicy, Selector};
 pub use settings::{CredentialReport, PasswordPolicy, Root, Settings};
 pub use user::{LoginProfile, User};
 
@@ -54,4 +56,8 @@ pub enum Change {
     PutSettings(Arc<Settings>),
     /// Replaces the credential report.
     PutReport(Arc<CredentialReport>),
+    /// Adds a rotation policy or replaces the one of the same name.
+    PutRotationPolicy(Arc<RotationPolicy>),
+    /// Removes the rotation policy of this name.
+    DeleteRotationPolicy(String),
 }

@@ -94,11 +94,24 @@ const ESCALATIONS: &[(&str, bool, &str)] = &[
         "changes the password of other users",
     ),
     (
+        "keywright:retrieverotationkey",
+        true,
+        "fetches new keys of other users",
+    ),
+    (
+        "keywright:startrotation",
+        true,
+        "has keys of other users replaced",
+    ),
+    (
         "sts:assumerole",
         false,
         "takes on any role that trusts the account",
     ),
 ];
+
+/// The extension's own, which AWS's table of actions does not have, as they are spelled.
+const OWN: &[&str] = &["keywright:RetrieveRotationKey", "keywright:StartRotation"];
 
 /// Those that are harmful only on many resources: naming the role is the remedy.
 const NAMED_IS_FINE: &[&str] = &["iam:passrole", "sts:assumerole"];
@@ -257,6 +270,9 @@ fn reaches(subject: &Subject<'_>, action: &str, own_is_fine: bool) -> bool {
 fn spelling(action: &str) -> String {
     match crate::Catalogue::built_in().action(action) {
         Some(action) => format!("{}:{}", action.service, action.name),
-        None => action.to_owned(),
+        None => {
+            let own = OWN.iter().find(|own| own.eq_ignore_ascii_case(action));
+            own.map_or_else(|| action.to_owned(), |&own| own.to_owned())
+        }
     }
 }

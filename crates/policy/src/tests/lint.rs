@@ -49,6 +49,15 @@ fn findings_of_identity_policies() {
             &[],
         ),
         (
+            r#""Allow", "Action": "keywright:*", "Resource": "*""#,
+            &[r#"escalation at "keywright:*""#],
+        ),
+        (
+            r#""Allow", "Action": ["keywright:StartRotation", "keywright:RetrieveRotationKey"],
+               "Resource": "arn:aws:iam::*:user/${aws:username}""#,
+            &[],
+        ),
+        (
             r#""Allow", "Action": "iam:PutUserPolicy",
                "Resource": "arn:aws:iam::*:user/${aws:username}""#,
             &[r#"escalation at "iam:PutUserPolicy""#],

@@ -123,6 +123,8 @@ impl Rotator {
     pub async fn begin(&self, rules: Rules) -> Result<(), Stopped> {
         let order = Order {
             access: String::new(),
+            by: String::new(),
+            rule: None,
             id: self.id.clone(),
             account: ACCOUNT.to_owned(),
             user: "RotateKeyUser".to_owned(),

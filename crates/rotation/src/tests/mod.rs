@@ -1,4 +1,5 @@
 //! Rotations in the simulated world: thousands of seeds, and each row of the failure matrix.
 
 mod matrix;
+mod person;
 mod seeds;

@@ -1,0 +1,45 @@
+//! A person as a sink: the new key waits, sealed, until somebody has put it where it is used and
+//! says so.
+//!
+//! It protects one rule: nothing but the person's word counts as delivery. The word is kept with
+//! the rotation ([`Person`](keywright_rotation::model::Person)), not here.
+
+use async_trait::async_trait;
+use keywright_base::Secret;
+use keywright_rotation::{
+    model::{Pair, RotationId},
+    ports::{Backup, Held, Sink, SinkError},
+};
+
+/// Whoever uses the key.
+pub(super) struct Person;
+
+/// What it is called.
+pub(super) const NAME: &str = "person";
+
+#[async_trait]
+impl Sink for Person {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+        Ok(Secret::new(Vec::new()))
+    }
+
+    async fn commit(&self, _: &RotationId, _: &Pair) -> Result<(), SinkError> {
+        Err(SinkError::Person(
+            "somebody to fetch the new key, put it where it is used, and confirm that".to_owned(),
+        ))
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        Ok(Held::Unreadable)
+    }
+
+    /// The old key is active again, and whoever uses the new one has the time of the settling
+    /// phase to go back to it.
+    async fn restore(&self, _: &RotationId, _: &Backup) -> Result<(), SinkError> {
+        Ok(())
+    }
+}

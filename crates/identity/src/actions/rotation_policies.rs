@@ -1,0 +1,188 @@
+//! Rotation policies: whose keys are rotated by themselves, when, and where the new ones go.
+//!
+//! A user has the first policy that fits, in the order of names. What a policy begins is done for
+//! whoever put it last, so that nobody's rights are used by somebody else's words.
+
+use std::sync::Arc;
+
+use keywright_base::limits;
+use keywright_wire::keywright;
+
+use super::rotations::PERSON;
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Invalid, Missing, Quota},
+    on_behalf::OnBehalf,
+    pagination::Page,
+    rotations::What,
+    state::{Change, RotationPolicy, Selector, Tag},
+    view::{Need, View},
+};
+
+/// Days at which a key is due where the policy does not say: CIS's 90.
+const MAX_AGE_DAYS: i32 = 90;
+/// Seconds that the old key must be quiet where the policy does not say.
+const OBSERVE_SECS: i32 = 24 * 3600;
+/// Seconds that it stays inactive where the policy does not say.
+const DWELL_SECS: i32 = 7 * 24 * 3600;
+
+fn invalid(text: &str) -> Fault {
+    Invalid::Other(text.to_owned()).into()
+}
+
+fn shown(policy: &RotationPolicy) -> keywright::RotationPolicy {
+    let tag = |tag: &Tag| keywright::Tag {
+        key: tag.key.clone(),
+        value: tag.value.clone(),
+    };
+    let (path_prefix, tags, everyone) = match &policy.selector {
+        Selector::Path(path) => (Some(path.clone()), None, None),
+        Selector::Tags(tags) => (None, Some(tags.iter().map(tag).collect()), None),
+        Selector::Everyone => (None, None, Some(true)),
+    };
+    keywright::RotationPolicy {
+        rotation_policy_name: policy.name.clone(),
+        path_prefix,
+        tags,
+        everyone,
+        max_age_days: policy.max_age_days,
+        jitter_days: policy.jitter_days,
+        observe_seconds: i64::from(policy.observe_secs),
+        dwell_seconds: i64::from(policy.dwell_secs),
+        places: policy.places.clone(),
+        created_by: policy.by_arn.clone(),
+        create_date: policy.created,
+        update_date: policy.updated,
+    }
+}
+
+/// `keywright:PutRotationPolicy`
+pub(crate) struct PutRotationPolicy;
+
+fn selector(input: &Input<PutRotationPolicy>) -> Result<Selector, Fault> {
+    let tags = input.tags.as_deref().unwrap_or_default();
+    let everyone = input.everyone.unwrap_or(false);
+    match (&input.path_prefix, tags, everyone) {
+        (Some(path), [], false) if path.ends_with('/') => Ok(Selector::Path(path.clone())),
+        (Some(_), [], false) => Err(invalid("PathPrefix must begin and end with a slash.")),
+        (None, [_, ..], false) => {
+            let tag = |tag: &keywright::Tag| Tag {
+                key: tag.key.clone(),
+                value: tag.value.clone(),
+            };
+            let tags: Vec<Tag> = tags.iter().map(tag).collect();
+            let again = |(at, tag): (usize, &Tag)| {
+                let later = tags.iter().skip(at + 1);
+                later.clone().any(|other| other.key == tag.key)
+            };
+            if tags.iter().enumerate().any(again) {
+                return Err(Invalid::DuplicateTagKeys.into());
+            }
+            Ok(Selector::Tags(tags))
+        }
+        (None, [], true) => Ok(Selector::Everyone),
+        _ => Err(invalid(
+            "Give exactly one of PathPrefix, Tags and Everyone = true.",
+        )),
+    }
+}
+
+fn policy(view: &View<'_>, input: &Input<PutRotationPolicy>) -> Result<RotationPolicy, Fault> {
+    let before = view.account.rotation_policy(&input.rotation_policy_name);
+    let max_age_days = input.max_age_days.unwrap_or(MAX_AGE_DAYS);
+    let jitter_days = input.jitter_days.unwrap_or(0);
+    if jitter_days > max_age_days {
+        return Err(invalid("JitterDays is more than MaxAgeDays."));
+    }
+    let places = input.places.clone();
+    Ok(RotationPolicy {
+        name: before.map_or_else(|| input.rotation_policy_name.clone(), |it| it.name.clone()),
+        selector: selector(input)?,
+        max_age_days,
+        jitter_days,
+        observe_secs: input.observe_seconds.unwrap_or(OBSERVE_SECS),
+        dwell_secs: input.dwell_seconds.unwrap_or(DWELL_SECS),
+        places: places.unwrap_or_else(|| vec![PERSON.to_owned()]),
+        by: OnBehalf::of(view.caller),
+        by_arn: view.caller.arn().to_string(),
+        created: before.map_or_else(|| view.now(), |before| before.created),
+        updated: view.now(),
+    })
+}
+
+impl Action for PutRotationPolicy {
+    type Shape = keywright::PutRotationPolicy;
+    const ACCESS: Access = Access::Write;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![view.asks(What::Check(policy(view, input)?.places))])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let policy = policy(view, input)?;
+        let all = view.account.rotation_policies();
+        let known = view.account.rotation_policy(&policy.name).is_some();
+        let most = limits::ROTATION_POLICIES_PER_ACCOUNT;
+        if !known && all.len() >= most {
+            return Err(Quota::Named("RotationPoliciesPerAccount", most).into());
+        }
+        let output = keywright::PutRotationPolicyOutput {
+            rotation_policy: shown(&policy),
+        };
+        let mut done = Done::change(output, Change::PutRotationPolicy(Arc::new(policy)));
+        done.policies_changed = true;
+        Ok(done)
+    }
+}
+
+/// `keywright:ListRotationPolicies`
+pub(crate) struct ListRotationPolicies;
+
+impl Action for ListRotationPolicies {
+    type Shape = keywright::ListRotationPolicies;
+    const ACCESS: Access = Access::List;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListRotationPolicies", &[], marker, input.max_items)?;
+        let all = view.account.rotation_policies().iter();
+        let (policies, marker) = page.cut(all, |(name, _)| name.as_str().to_owned());
+        Ok(Done::answer(keywright::ListRotationPoliciesOutput {
+            rotation_policies: policies.iter().map(|(_, policy)| shown(policy)).collect(),
+            is_truncated: marker.is_some(),
+            marker,
+        }))
+    }
+}
+
+/// `keywright:DeleteRotationPolicy`
+pub(crate) struct DeleteRotationPolicy;
+
+impl Action for DeleteRotationPolicy {
+    type Shape = keywright::DeleteRotationPolicy;
+    const ACCESS: Access = Access::Write;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let name = &input.rotation_policy_name;
+        let found = view.account.rotation_policy(name);
+        let found = found.ok_or_else(|| Missing::RotationPolicy(name.clone()))?;
+        let change = Change::DeleteRotationPolicy(found.name.clone());
+        Ok(Done::change((), change))
+    }
+}
+
+#[cfg(test)]
+mod tests;

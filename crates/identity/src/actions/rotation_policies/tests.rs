@@ -1,0 +1,161 @@
+//! What a rotation policy may say, and that it stays.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use keywright_base::limits;
+
+use crate::{
+    fault::{Fault, Invalid},
+    on_behalf::OnBehalf,
+    rotations::{Asked, Rotations, Told, What},
+    testing::{ACCOUNT, Bench},
+};
+
+/// Allows two places, and counts how often it is told that policies changed.
+#[derive(Default)]
+struct Engine(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Rotations for Engine {
+    async fn ask(&self, asked: Asked) -> Result<Told, Fault> {
+        match asked.what {
+            What::Check(places) if places.iter().any(|place| place == "command:sh") => {
+                Err(Invalid::Other("not that".to_owned()).into())
+            }
+            What::Check(places) => Ok(Told::Places(places)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn policies_changed(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn bench() -> (Bench, Arc<Engine>) {
+    let bench = Bench::new();
+    let engine = Arc::new(Engine::default());
+    bench.identity().set_rotations(Arc::clone(&engine) as _);
+    (bench, engine)
+}
+
+fn put(name: &str, more: &str) -> String {
+    format!("Action=PutRotationPolicy&RotationPolicyName={name}&{more}")
+}
+
+const TAG: &str = "Tags.member.1.Key=team&Tags.member.1.Value=ops";
+
+#[test]
+fn a_policy_stays_as_it_was_put() {
+    let (mut bench, engine) = bench();
+    let keys = bench.user("maker", &["AdministratorAccess"]);
+    let more = "PathPrefix=/jobs/&MaxAgeDays=0&ObserveSeconds=5&DwellSeconds=6\
+                &Places.member.1=person";
+    bench.call(&keys, &put("b", more)).ok();
+    bench.root(&put("C", "Everyone=true")).ok();
+    bench.root(&put("a", TAG)).ok();
+    assert_eq!(engine.0.load(Ordering::SeqCst), 3);
+    bench.reopen();
+    let listed = bench.root("Action=ListRotationPolicies");
+    assert_eq!(listed.values("RotationPolicyName"), ["a", "b", "C"]);
+    assert_eq!(listed.values("MaxAgeDays"), ["90", "0", "90"]);
+    assert_eq!(listed.values("PathPrefix"), ["/jobs/"]);
+    assert_eq!(listed.values("Everyone"), ["true"]);
+    assert_eq!(listed.values("Key"), ["team"]);
+    assert_eq!(listed.values("ObserveSeconds"), ["86400", "5", "86400"]);
+    assert_eq!(listed.values("DwellSeconds"), ["604800", "6", "604800"]);
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let maker = format!("arn:aws:iam::{ACCOUNT}:user/maker");
+    assert_eq!(listed.values("CreatedBy"), [&root, &maker, &root]);
+    bench
+        .root("Action=DeleteRotationPolicy&RotationPolicyName=B")
+        .ok();
+    bench.reopen();
+    let listed = bench.root("Action=ListRotationPolicies");
+    assert_eq!(listed.values("RotationPolicyName"), ["a", "C"]);
+}
+
+/// Whoever changes a policy is the one it acts for: nobody writes with another's rights.
+#[test]
+fn a_policy_acts_for_whoever_put_it_last() {
+    let (bench, _) = bench();
+    let keys = bench.user("other", &["AdministratorAccess"]);
+    bench.root(&put("p", "Everyone=true")).ok();
+    let made = bench.root("Action=ListRotationPolicies").value("CreateDate");
+    bench.pass(60);
+    let again = bench.call(&keys, &put("P", "Everyone=true&MaxAgeDays=30"));
+    assert_eq!(again.value("RotationPolicyName"), "p");
+    assert_eq!(again.value("CreateDate"), made);
+    assert_ne!(again.value("UpdateDate"), made);
+    assert!(again.value("CreatedBy").ends_with("user/other"));
+    let account = ACCOUNT.parse().unwrap();
+    let cell = bench.identity().ledger().account(account).unwrap();
+    let snapshot = cell.snapshot();
+    let user = snapshot.user("other").map(|user| user.id);
+    let by = OnBehalf {
+        account,
+        user,
+        mfa: false,
+    };
+    assert_eq!(snapshot.rotation_policy("p").unwrap().by, by);
+}
+
+#[test]
+fn what_a_policy_cannot_say() {
+    let (bench, engine) = bench();
+    for (more, code, says) in [
+        ("MaxAgeDays=3", "InvalidInput", "exactly one"),
+        ("Everyone=false", "InvalidInput", "exactly one"),
+        ("Everyone=true&PathPrefix=/a/", "InvalidInput", "exactly one"),
+        (&format!("Everyone=true&{TAG}"), "InvalidInput", "exactly one"),
+        ("PathPrefix=/a", "InvalidInput", "end with a slash"),
+        ("PathPrefix=a/", "ValidationError", "pathPrefix"),
+        (
+            &format!("{TAG}&Tags.member.2.Key=team&Tags.member.2.Value=x"),
+            "InvalidInput",
+            "Duplicate",
+        ),
+        (
+            "Everyone=true&MaxAgeDays=3&JitterDays=4",
+            "InvalidInput",
+            "JitterDays",
+        ),
+        ("Everyone=true&MaxAgeDays=-1", "ValidationError", "maxAgeDays"),
+        (
+            "Everyone=true&Places.member.1=command:sh",
+            "InvalidInput",
+            "not that",
+        ),
+    ] {
+        let answer = bench.root(&put("p", more));
+        let error = answer.error();
+        let message = error.message.clone().unwrap_or_default();
+        assert_eq!(error.code, code, "{more}: {message}");
+        assert!(message.contains(says), "{more}: {message}");
+    }
+    assert_eq!(engine.0.load(Ordering::SeqCst), 0);
+    let gone = bench.root("Action=DeleteRotationPolicy&RotationPolicyName=p");
+    gone.refused(
+        "NoSuchEntity",
+        "The rotation policy with name p cannot be found.",
+    );
+}
+
+#[test]
+fn there_are_not_more_than_the_quota() {
+    let (bench, _) = bench();
+    let most = limits::ROTATION_POLICIES_PER_ACCOUNT;
+    for number in 0..most {
+        bench.root(&put(&format!("p{number}"), "Everyone=true")).ok();
+    }
+    let one_more = bench.root(&put("q", "Everyone=true"));
+    let text = format!("Cannot exceed quota for RotationPoliciesPerAccount: {most}");
+    one_more.refused("LimitExceeded", &text);
+    bench.root(&put("p0", "PathPrefix=/x/")).ok();
+    let page = bench.root("Action=ListRotationPolicies&MaxItems=30");
+    assert_eq!(page.values("RotationPolicyName").len(), 30);
+    assert_eq!(page.value("IsTruncated"), "true");
+}

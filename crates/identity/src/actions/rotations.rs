@@ -1,0 +1,367 @@
+//! Rotations of users' access keys: begin, look, deliver by hand, hold, put back.
+//!
+//! The engine carries them out; it is asked between authorization and [`Action::run`]. It acts for
+//! whoever began a rotation, so beginning one takes every right that the rotation will need: what
+//! cannot end is refused at once. It protects one rule: a secret is told by RetrieveRotationKey
+//! only, which is an action of its own.
+
+use keywright_base::ROTATION_MARK;
+use keywright_wire::keywright;
+
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::{Fault, Invalid},
+    on_behalf::asked_by_service,
+    pagination::Page,
+    rotations::{Order, Start, What, Whose},
+    view::{Need, View},
+};
+
+/// What a rotation does to the user, and asks about it.
+const NEEDED: [&str; 9] = [
+    "iam:GetUser",
+    "iam:ListAccessKeys",
+    "iam:TagUser",
+    "iam:UntagUser",
+    "iam:CreateAccessKey",
+    "iam:UpdateAccessKey",
+    "iam:DeleteAccessKey",
+    "iam:GetAccessKeyLastUsed",
+    "keywright:ListAccessKeyAttempts",
+];
+
+/// The place of whoever names none.
+pub(super) const PERSON: &str = "person";
+
+/// The operation on the user, and what the rotation will need.
+fn start_targets(view: &View<'_>, name: &str) -> Required {
+    let user = Target::user(view, name);
+    let later = NEEDED.into_iter().map(|action| {
+        let mut target = asked_by_service(user.clone()).as_action(action);
+        if matches!(action, "iam:TagUser" | "iam:UntagUser") {
+            target.tag_keys.push(ROTATION_MARK.to_owned());
+        }
+        target
+    });
+    Required::All(std::iter::once(user.clone()).chain(later).collect())
+}
+
+fn user_target(view: &View<'_>, name: &str) -> Result<Required, Fault> {
+    Ok(Required::one(Target::user(view, name)))
+}
+
+fn whose(view: &View<'_>, name: &str) -> Result<Whose, Fault> {
+    Ok(Whose::of(view.user(name)?))
+}
+
+fn order(view: &View<'_>, name: &str, order: Order) -> Result<Vec<Need>, Fault> {
+    Ok(vec![view.asks(What::Order(whose(view, name)?, order))])
+}
+
+/// `keywright:StartRotation`
+pub(crate) struct StartRotation;
+
+impl Action for StartRotation {
+    type Shape = keywright::StartRotation;
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(start_targets(view, &input.user_name))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let incident = input.incident.unwrap_or(false);
+        if incident && input.observe_seconds.is_some_and(|secs| secs > 0) {
+            let text = "An incident does not wait for silence: leave ObserveSeconds out.";
+            return Err(Invalid::Other(text.to_owned()).into());
+        }
+        let places = input.places.clone();
+        Ok(vec![view.asks(What::Start(Start {
+            user: whose(view, &input.user_name)?,
+            key: input.access_key_id.clone(),
+            places: places.unwrap_or_else(|| vec![PERSON.to_owned()]),
+            observe_secs: input.observe_seconds.map(i64::from),
+            dwell_secs: input.dwell_seconds.map(i64::from),
+            incident,
+        }))])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::StartRotationOutput { rotation }))
+    }
+}
+
+/// `keywright:GetRotation`
+pub(crate) struct GetRotation;
+
+impl Action for GetRotation {
+    type Shape = keywright::GetRotation;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let user = whose(view, &input.user_name)?;
+        Ok(vec![view.asks(What::Show(user, input.rotation_id.clone()))])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::GetRotationOutput { rotation }))
+    }
+}
+
+/// `keywright:ListRotations`
+pub(crate) struct ListRotations;
+
+impl ListRotations {
+    fn page(input: &Input<Self>) -> Result<Page, Fault> {
+        let open = input.open.unwrap_or(false).to_string();
+        let user = input.user_name.as_deref().unwrap_or_default();
+        let marker = input.marker.as_deref();
+        Page::of("ListRotations", &[user, &open], marker, input.max_items)
+    }
+}
+
+impl Action for ListRotations {
+    type Shape = keywright::ListRotations;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let user = input.user_name.as_deref();
+        Ok(Required::one(user.map_or_else(
+            Target::everything,
+            |name| Target::user(view, name),
+        )))
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let user = input.user_name.as_deref();
+        let page = Self::page(input)?;
+        Ok(vec![view.asks(What::List {
+            user: user.map(|name| whose(view, name)).transpose()?,
+            open: input.open.unwrap_or(false),
+            after: page.after().map(str::to_owned),
+            limit: page.items_max() + 1,
+        })])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let found = view.told_rotations()?.iter().cloned();
+        let (rotations, marker) = Self::page(input)?.take(found, |one| one.rotation_id.clone());
+        Ok(Done::answer(keywright::ListRotationsOutput {
+            rotations,
+            is_truncated: marker.is_some(),
+            marker,
+        }))
+    }
+}
+
+/// `keywright:RetrieveRotationKey`: the one action that tells a rotation's secret.
+pub(crate) struct RetrieveRotationKey;
+
+impl Action for RetrieveRotationKey {
+    type Shape = keywright::RetrieveRotationKey;
+    // Whoever may do this can act as the user: no grant of reading should bring it along.
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![view.asks(What::Key(whose(view, &input.user_name)?))])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let (id, secret) = view.told_key()?;
+        Ok(Done::answer(keywright::RetrieveRotationKeyOutput {
+            user_name: view.user(&input.user_name)?.name.clone(),
+            access_key_id: id.to_owned(),
+            secret_access_key: secret.clone(),
+        }))
+    }
+}
+
+/// `keywright:ConfirmDelivery`
+pub(crate) struct ConfirmDelivery;
+
+impl Action for ConfirmDelivery {
+    type Shape = keywright::ConfirmDelivery;
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        order(view, &input.user_name, Order::Confirm)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::ConfirmDeliveryOutput { rotation }))
+    }
+}
+
+/// `keywright:ResumeRotation`
+pub(crate) struct ResumeRotation;
+
+impl Action for ResumeRotation {
+    type Shape = keywright::ResumeRotation;
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        order(view, &input.user_name, Order::Resume)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::ResumeRotationOutput { rotation }))
+    }
+}
+
+/// `keywright:HoldRotation`
+pub(crate) struct HoldRotation;
+
+impl Action for HoldRotation {
+    type Shape = keywright::HoldRotation;
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        order(view, &input.user_name, Order::Hold(input.reason.clone()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::HoldRotationOutput { rotation }))
+    }
+}
+
+/// `keywright:ReleaseRotation`
+pub(crate) struct ReleaseRotation;
+
+impl Action for ReleaseRotation {
+    type Shape = keywright::ReleaseRotation;
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        order(view, &input.user_name, Order::Release)
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::ReleaseRotationOutput { rotation }))
+    }
+}
+
+/// `keywright:RollBackRotation`
+pub(crate) struct RollBackRotation;
+
+impl Action for RollBackRotation {
+    type Shape = keywright::RollBackRotation;
+    const ACCESS: Access = Access::Write;
+    const WRITES: bool = false;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        order(view, &input.user_name, Order::RollBack(input.reason.clone()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let rotation = view.told_rotation()?;
+        Ok(Done::answer(keywright::RollBackRotationOutput { rotation }))
+    }
+}
+
+/// `keywright:ListRotationHistory`
+pub(crate) struct ListRotationHistory;
+
+impl ListRotationHistory {
+    fn page(input: &Input<Self>) -> Result<Page, Fault> {
+        let id = input.rotation_id.as_deref().unwrap_or_default();
+        let filter = [input.user_name.as_str(), id];
+        let marker = input.marker.as_deref();
+        Page::of("ListRotationHistory", &filter, marker, input.max_items)
+    }
+}
+
+impl Action for ListRotationHistory {
+    type Shape = keywright::ListRotationHistory;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        user_target(view, &input.user_name)
+    }
+
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let page = Self::page(input)?;
+        let after = page.after().and_then(|number| number.parse().ok());
+        Ok(vec![view.asks(What::History {
+            user: whose(view, &input.user_name)?,
+            id: input.rotation_id.clone(),
+            after: after.unwrap_or(0),
+            limit: page.items_max() + 1,
+        })])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let found = view.told_events()?.iter().cloned();
+        let (events, marker) = Self::page(input)?.take(found, |(number, _)| number.to_string());
+        Ok(Done::answer(keywright::ListRotationHistoryOutput {
+            events: events.into_iter().map(|(_, event)| event).collect(),
+            is_truncated: marker.is_some(),
+            marker,
+        }))
+    }
+}
+
+/// `keywright:ListRotationPlaces`
+pub(crate) struct ListRotationPlaces;
+
+impl Action for ListRotationPlaces {
+    type Shape = keywright::ListRotationPlaces;
+    const ACCESS: Access = Access::List;
+
+    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::everything()))
+    }
+
+    fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![view.asks(What::Places)])
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        Ok(Done::answer(keywright::ListRotationPlacesOutput {
+            places: view.told_places()?.to_vec(),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

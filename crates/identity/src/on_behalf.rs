@@ -1,0 +1,95 @@
+//! Acting on behalf of somebody who asked for what takes longer than a request.
+//!
+//! It protects two rules. What is lent is nothing but the principal's own rights of the moment it
+//! is used: temporary credentials that are verified and authorized like everybody's, that say by
+//! which service they are used (`aws:ViaAWSService`, `aws:CalledVia`), and that end with the user.
+//! And they are lent inside this process only: no request leads to [`Identity::lend`].
+
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, AccountId, Secret, UniqueId, limits};
+
+use crate::{
+    Identity,
+    authenticate::{SessionToken, Validity, principal},
+    authorize::Target,
+    caller::{Caller, Principal},
+    secrets,
+    state::KeyOwner,
+};
+
+/// The service that rotates keys on behalf of those who ask for it, as conditions name it.
+pub const ROTATION_SERVICE: &str = "rotation.keywright";
+
+/// Whom something is done for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnBehalf {
+    /// The account.
+    pub account: AccountId,
+    /// The user; `None` for root.
+    pub user: Option<UniqueId>,
+    /// Whether a multi-factor code had been given when it was asked for.
+    pub mfa: bool,
+}
+
+impl OnBehalf {
+    /// Of whoever asks.
+    pub fn of(caller: &Caller) -> Self {
+        Self {
+            account: caller.account(),
+            user: match caller.principal() {
+                Principal::Root => None,
+                Principal::User { id, .. } => Some(*id),
+            },
+            mfa: caller.session().is_some_and(|session| session.mfa),
+        }
+    }
+}
+
+/// Temporary credentials that are lent.
+#[derive(Debug)]
+pub struct Lent {
+    /// The id of the key.
+    pub key: AccessKeyId,
+    /// Its secret.
+    pub secret: Secret<String>,
+    /// The session token.
+    pub token: Secret<String>,
+}
+
+impl Identity {
+    /// Lends the rotation service credentials of a principal; `None` if there is none such any
+    /// more.
+    pub fn lend(&self, to: &OnBehalf) -> Option<Lent> {
+        let account = self.ledger.account(to.account)?.snapshot().clone();
+        let owner = match to.user {
+            Some(user) => KeyOwner::User(Arc::clone(account.user_by_id(user)?)),
+            None => KeyOwner::Root,
+        };
+        let key = AccessKeyId::generate_temporary(to.account, &*self.entropy);
+        let secret = secrets::new_secret(&*self.entropy);
+        let issued = self.clock.now().truncate_to_secs();
+        let validity = Validity {
+            issued,
+            expires: issued.plus_secs(limits::LENT_CREDENTIALS_SECS),
+        };
+        let token = SessionToken::new(&secret, &principal(&account, &owner), validity)
+            .of_service(to.mfa)
+            .seal(&self.vault, key, &*self.entropy)?;
+        Some(Lent { key, secret, token })
+    }
+}
+
+/// A target as the service will ask for it later.
+pub(crate) fn asked_by_service(target: Target) -> Target {
+    target
+        .with_key("aws:ViaAWSService", "true")
+        .with_key("aws:CalledVia", ROTATION_SERVICE)
+        .with_key("aws:CalledViaFirst", ROTATION_SERVICE)
+        .with_key("aws:CalledViaLast", ROTATION_SERVICE)
+        .with_key("aws:SourceIp", "127.0.0.1")
+        .with_key("aws:SecureTransport", "true")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! What is lent to the service that acts for somebody, and for how long.
+
+use keywright_base::{Secret, limits};
+use keywright_wire::{Service, operations};
+
+use super::{OnBehalf, ROTATION_SERVICE};
+use crate::testing::{ACCOUNT, Bench, Keys};
+
+#[test]
+fn lent_credentials_are_the_principals_own_rights_of_now() {
+    let bench = Bench::new();
+    bench.user("bob", &["IAMReadOnlyAccess"]);
+    let lent = bench.lend("bob", false);
+    let arn = bench.call(&lent, "Action=GetCallerIdentity").value("Arn");
+    assert_eq!(arn, format!("arn:aws:iam::{ACCOUNT}:user/bob"));
+    bench.call(&lent, "Action=ListUsers").ok();
+    let create = "Action=CreateUser&UserName=eve";
+    assert_eq!(bench.call(&lent, create).code(), Some("AccessDenied"));
+    let arn = "PolicyArn=arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    bench
+        .root(&format!("Action=DetachUserPolicy&UserName=bob&{arn}"))
+        .ok();
+    let now = bench.call(&lent, "Action=ListUsers");
+    assert_eq!(now.code(), Some("AccessDenied"));
+}
+
+#[test]
+fn lent_credentials_end() {
+    let bench = Bench::new();
+    let ask = |keys: &Keys| bench.call(keys, "Action=GetCallerIdentity");
+    bench.user("bob", &[]);
+    let lent = bench.lend("bob", false);
+    bench.pass(limits::LENT_CREDENTIALS_SECS - 1);
+    ask(&lent).ok();
+    bench.pass(1);
+    assert_eq!(ask(&lent).code(), Some("ExpiredToken"));
+    let lent = bench.lend("bob", false);
+    let key = bench.root("Action=ListAccessKeys&UserName=bob");
+    let key = key.value("AccessKeyId");
+    for form in [
+        format!("Action=DeleteAccessKey&UserName=bob&AccessKeyId={key}"),
+        "Action=DeleteUser&UserName=bob".to_owned(),
+        "Action=CreateUser&UserName=bob".to_owned(),
+    ] {
+        ask(&lent).ok();
+        bench.root(&form).ok();
+        if form.starts_with("Action=DeleteUser") {
+            break;
+        }
+    }
+    bench.root("Action=CreateUser&UserName=bob").ok();
+    assert_eq!(ask(&lent).code(), Some("InvalidClientTokenId"), "another bob");
+}
+
+#[test]
+fn nobody_is_lent_what_is_not_there() {
+    let bench = Bench::new();
+    bench.user("bob", &[]);
+    let account = ACCOUNT.parse().unwrap();
+    let cell = bench.identity().ledger().account(account).unwrap();
+    let user = cell.snapshot().user("bob").map(|user| user.id);
+    let bob = OnBehalf {
+        account,
+        user,
+        mfa: false,
+    };
+    assert!(bench.identity().lend(&bob).is_some());
+    let elsewhere = OnBehalf {
+        account: "210987654321".parse().unwrap(),
+        ..bob
+    };
+    assert!(bench.identity().lend(&elsewhere).is_none());
+}
+
+#[test]
+fn the_caller_says_by_whom_it_is_acted_for() {
+    let bench = Bench::new();
+    bench.user("bob", &[]);
+    for mfa in [false, true] {
+        let lent = bench.lend("bob", mfa);
+        let caller = bench.caller(&lent, Service::Iam, "").unwrap();
+        let session = caller.session().unwrap();
+        let said = (session.mfa, session.console, session.service);
+        assert_eq!(said, (mfa, false, Some(ROTATION_SERVICE)));
+        assert!(session.may_call_iam());
+        assert_eq!(OnBehalf::of(&caller).mfa, mfa);
+    }
+}
+
+/// A token is sealed by the server: what it says cannot be added to, and no operation makes one.
+#[test]
+fn no_request_leads_to_lent_credentials() {
+    let bench = Bench::new();
+    let keys = bench.user("bob", &["AdministratorAccess"]);
+    let session = bench.call(&keys, "Action=GetSessionToken");
+    let session = Keys {
+        id: session.value("AccessKeyId"),
+        secret: Secret::new(session.value("SecretAccessKey")),
+        token: Some(Secret::new(session.value("SessionToken"))),
+    };
+    let caller = bench.caller(&session, Service::Sts, "").unwrap();
+    assert_eq!(caller.session().unwrap().service, None);
+    let lent = bench.lend("bob", false);
+    let mixed = Keys {
+        token: lent.token,
+        ..session
+    };
+    let refused = bench.call(&mixed, "Action=GetCallerIdentity");
+    assert_eq!(refused.code(), Some("InvalidClientTokenId"));
+    let mints = |name: &str| name.contains("OnBehalf") || name.contains("Lend");
+    assert!(!operations().any(|operation| mints(operation.name)));
+}

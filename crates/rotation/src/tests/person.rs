@@ -1,0 +1,159 @@
+//! A place that only a person can fill: everything else goes on meanwhile, and nothing but the
+//! person's word counts.
+
+use async_trait::async_trait;
+use keywright_base::Secret;
+
+use crate::{
+    execute::{Executor, Order, Stopped, Tick},
+    model::{Pair, Person, Phase, Rotation, RotationId, Rules, Stage},
+    ports::{Backup, Held, Sink, SinkError},
+    simulator::{Rotator, Shared, World, live},
+};
+
+struct Somebody;
+
+#[async_trait]
+impl Sink for Somebody {
+    fn name(&self) -> &str {
+        "somebody"
+    }
+
+    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+        Ok(Secret::new(Vec::new()))
+    }
+
+    async fn commit(&self, _: &RotationId, _: &Pair) -> Result<(), SinkError> {
+        Err(SinkError::Person("somebody must do it".to_owned()))
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        Ok(Held::Unreadable)
+    }
+
+    async fn restore(&self, _: &RotationId, _: &Backup) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+struct Scene {
+    shared: std::sync::Arc<Shared>,
+    rotator: Rotator,
+}
+
+impl Scene {
+    /// A rotation into a person's hands and one other sink, as far as it goes by itself.
+    fn waiting() -> Self {
+        let shared = Shared::new(World::new(1));
+        let rotator = Rotator::new(&shared, 0);
+        let scene = Self { shared, rotator };
+        let order = Order {
+            id: scene.rotator.id.clone(),
+            access: String::new(),
+            by: "arn:aws:iam::123456789012:user/admin".to_owned(),
+            rule: Some("all".to_owned()),
+            account: "123456789012".to_owned(),
+            user: "RotateKeyUser".to_owned(),
+            old: None,
+            rules: Rules {
+                observe_secs: 0,
+                dwell_secs: 0,
+                ..Rules::SAFE
+            },
+        };
+        let drafted = live(scene.executor().draft(order)).unwrap().unwrap();
+        live(scene.executor().begin(&drafted)).unwrap().unwrap();
+        scene.ticks(60);
+        scene
+    }
+
+    fn executor(&self) -> Executor<'_> {
+        let other = self.rotator.sinks.first().map(|sink| sink as &dyn Sink);
+        Executor {
+            sinks: std::iter::once(&Somebody as &dyn Sink).chain(other).collect(),
+            ..self.rotator.executor()
+        }
+    }
+
+    fn ticks(&self, most: usize) {
+        for _ in 0..most {
+            let ticked = live(self.executor().tick(&self.rotator.id)).unwrap().unwrap();
+            match ticked {
+                Tick::Over => return,
+                Tick::Held(hold) => panic!("held: {hold}"),
+                _ => self.shared.world().pass(2),
+            }
+        }
+    }
+
+    fn rotation(&self) -> Rotation {
+        self.rotator.rotation().unwrap()
+    }
+
+    fn confirm(&self) -> Result<Tick, Stopped> {
+        live(self.executor().confirm(&self.rotator.id)).unwrap()
+    }
+}
+
+#[test]
+fn others_go_on_while_a_person_is_waited_for() {
+    let scene = Scene::waiting();
+    let rotation = scene.rotation();
+    assert_eq!(rotation.phase, Phase::Distributing);
+    assert_eq!(rotation.awaits_person(), Some(0));
+    let stages: Vec<_> = rotation.deliveries.iter().map(|one| one.stage).collect();
+    assert_eq!(stages, [Stage::Writing, Stage::ReadBack]);
+    let person = &rotation.deliveries[0];
+    assert_eq!((person.failures, person.person), (0, Person::Awaited));
+    let said = scene.rotator.journal.events();
+    let said = said.iter().filter(|event| event.contains("somebody must"));
+    assert_eq!(said.count(), 1, "it is not asked for again and again");
+    assert_eq!(rotation.origin.rule.as_deref(), Some("all"));
+}
+
+#[test]
+fn a_persons_word_lets_it_go_on_at_once() {
+    let scene = Scene::waiting();
+    scene.confirm().unwrap();
+    assert_eq!(scene.rotation().awaits_person(), None);
+    scene.ticks(60);
+    assert_eq!(scene.rotation().phase, Phase::Done);
+    assert!(matches!(scene.confirm(), Err(Stopped::NothingToConfirm)));
+}
+
+#[test]
+fn what_no_person_was_asked_for_cannot_be_confirmed() {
+    let scene = Scene::waiting();
+    let id = &scene.rotator.id;
+    live(scene.executor().roll_back(id, "a test")).unwrap().unwrap();
+    assert_eq!(scene.rotation().awaits_person(), None);
+    assert!(matches!(scene.confirm(), Err(Stopped::NothingToConfirm)));
+}
+
+#[test]
+fn it_can_be_put_back_before_and_after_the_word() {
+    for confirmed in [false, true] {
+        let scene = Scene::waiting();
+        if confirmed {
+            scene.confirm().unwrap();
+        }
+        let id = &scene.rotator.id;
+        live(scene.executor().roll_back(id, "a test")).unwrap().unwrap();
+        scene.ticks(200);
+        assert_eq!(scene.rotation().phase, Phase::RolledBack, "{confirmed}");
+        let world = scene.shared.world();
+        assert_eq!(world.keys.len(), 1);
+        assert_eq!(world.violations, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn somebody_else_can_take_over() {
+    let scene = Scene::waiting();
+    let id = &scene.rotator.id;
+    let executor = scene.executor();
+    live(executor.hand_over(id, "elsewhere".to_owned(), "arn:b")).unwrap().unwrap();
+    assert_eq!(scene.rotation().access, "elsewhere");
+    let events = scene.rotator.journal.events();
+    assert!(events.iter().any(|event| event.contains("taken over by arn:b")), "{events:?}");
+}

@@ -1,0 +1,399 @@
+//! The rotation engine inside the server: answers what is asked about rotations, and carries out
+//! those that are open until they are over.
+//!
+//! It protects three rules. Every change of a key is a signed request on behalf of whoever asked
+//! for the rotation, on the path of every request ([`within`]). Of a rotation's own doing and a
+//! person's order one waits for the other. And what is asked for is in the journal before it is
+//! answered, so that a restart goes on. What is to be done is decided by `rotation`, which users
+//! are due by `adapters::fleet`; here is only when.
+
+mod answer;
+mod places;
+mod policies;
+mod within;
+mod work;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use keywright_adapters::{
+    aws::{ActingFor, Settings},
+    driver::Driver,
+    fleet::new_id,
+    journal::{Past, SqliteJournal, Which},
+    sinks::Spec,
+};
+use keywright_base::{Clock, Entropy};
+use keywright_identity::{
+    Fault,
+    fault::{Invalid, Missing, Taken},
+    ledger::Ledger,
+    on_behalf::OnBehalf,
+    rotations::{Asked, Order, Rotations, Start, Told, What, Whose},
+};
+use keywright_rotation::{
+    execute,
+    model::{KeyId, Rotation, RotationId, Rules},
+    ports::{Journal, JournalError},
+};
+use tokio::{
+    sync::{Notify, Semaphore, watch},
+    task::JoinSet,
+};
+
+pub use self::places::{Places, PlacesError};
+use self::{
+    answer::{failed, unusable},
+    within::Inside,
+    work::Work,
+};
+use crate::Pipeline;
+
+/// Rotations that go on at the same time.
+const AT_ONCE: usize = 8;
+/// How long a stop waits for rotations to come to rest.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What the engine is opened with.
+pub struct Parts {
+    /// The journal.
+    pub journal: SqliteJournal,
+    /// The places that the operator allows.
+    pub places: Places,
+    /// The system's time.
+    pub clock: Arc<dyn Clock>,
+    /// The system's randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+/// The engine.
+pub struct Engine {
+    driver: Driver,
+    places: Places,
+    ledger: Arc<Ledger>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    work: Mutex<HashMap<RotationId, Arc<Work>>>,
+    tasks: Mutex<JoinSet<()>>,
+    turns: Semaphore,
+    policies: Notify,
+    stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// Opens the engine of a server, goes on with every open rotation, and begins to look at the
+    /// rotation policies.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn start(pipeline: &Arc<Pipeline>, parts: Parts) -> Result<Arc<Self>, JournalError> {
+        let server = Inside::of(pipeline, Arc::clone(&parts.clock));
+        let driver = Driver::new(parts.journal, Arc::clone(&parts.clock));
+        let engine = Arc::new(Self {
+            driver: driver.of_server(Arc::new(server)),
+            places: parts.places,
+            ledger: Arc::clone(pipeline.identity.ledger()),
+            clock: parts.clock,
+            entropy: parts.entropy,
+            work: Mutex::default(),
+            tasks: Mutex::default(),
+            turns: Semaphore::new(AT_ONCE),
+            policies: Notify::new(),
+            stop: watch::Sender::new(false),
+        });
+        for id in engine.driver.journal().open().await? {
+            engine.take(&id);
+        }
+        let looking = Arc::clone(&engine).look_at_policies();
+        locked(&engine.tasks).spawn(looking);
+        let port = Port(Arc::clone(&engine));
+        pipeline.identity.set_rotations(Arc::new(port));
+        Ok(engine)
+    }
+
+    /// Begins nothing more, and lets what is under way come to rest. What does not in time goes on
+    /// from the journal at the next start, as after a power cut.
+    pub async fn stop(&self) {
+        self.stop.send_replace(true);
+        let mut tasks = std::mem::take(&mut *locked(&self.tasks));
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+            tracing::warn!("rotations were still under way after {DRAIN:?}");
+        }
+    }
+
+    /// Carries a rotation out from now on, if that is not being done already.
+    fn take(self: &Arc<Self>, id: &RotationId) -> Arc<Work> {
+        let mut all = locked(&self.work);
+        if let Some(work) = all.get(id) {
+            return Arc::clone(work);
+        }
+        let work = Arc::new(Work::default());
+        all.insert(id.clone(), Arc::clone(&work));
+        let carried = Arc::clone(self).carry(id.clone(), Arc::clone(&work));
+        let mut tasks = locked(&self.tasks);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(carried);
+        work
+    }
+
+    async fn start_one(self: &Arc<Self>, by: &OnBehalf, start: Start) -> Result<Told, Fault> {
+        let specs = self.places.fill(&start.places, &start.user.name)?;
+        let account = by.account.to_string();
+        let open = self.driver.journal().open_of(&account, &start.user.id);
+        if let Some(open) = open.await.map_err(unusable)? {
+            return Err(taken(&open.id, &start.user));
+        }
+        let rotation = self.draft(by, &start, &specs).await?;
+        match self.driver.begin(&rotation).await {
+            Ok(()) => {}
+            Err(JournalError::Open(id)) => return Err(taken(&id, &start.user)),
+            Err(error) => return Err(unusable(error)),
+        }
+        self.take(&rotation.id).rested(0).await;
+        self.told(&rotation.id).await
+    }
+
+    async fn draft(
+        &self,
+        by: &OnBehalf,
+        start: &Start,
+        specs: &[Spec],
+    ) -> Result<Rotation, Fault> {
+        let base = if start.incident {
+            Rules::INCIDENT
+        } else {
+            Rules::SAFE
+        };
+        let settings = settings(by);
+        let access = self.driver.access(&settings).await;
+        let access = access.map_err(|error| failed(error, &start.user))?;
+        let order = execute::Order {
+            id: new_id(&*self.entropy),
+            access: settings.to_text(),
+            by: access.identity().arn.clone(),
+            rule: None,
+            account: by.account.to_string(),
+            user: start.user.name.clone(),
+            old: start.key.clone().map(KeyId),
+            rules: Rules {
+                observe_secs: start.observe_secs.unwrap_or(base.observe_secs),
+                dwell_secs: start.dwell_secs.unwrap_or(base.dwell_secs),
+                ..base
+            },
+        };
+        let drafted = self.driver.draft(&settings, specs, order).await;
+        drafted.map_err(|error| failed(error, &start.user))
+    }
+
+    /// Carries out an order. Whoever gives it is acted for from then on, if whoever began the
+    /// rotation is gone.
+    async fn order(
+        self: &Arc<Self>,
+        by: &OnBehalf,
+        user: &Whose,
+        order: Order,
+    ) -> Result<Told, Fault> {
+        let account = by.account.to_string();
+        let id = self.open_of(&account, user).await?.id;
+        let work = self.take(&id);
+        let before = {
+            let _turn = work.turn().await;
+            let done = self.obey(&id, by, order).await?;
+            done.map_err(|error| failed(error, user))?;
+            work.rests()
+        };
+        work.rouse();
+        work.rested(before).await;
+        self.told(&id).await
+    }
+
+    async fn obey(
+        &self,
+        id: &RotationId,
+        by: &OnBehalf,
+        order: Order,
+    ) -> Result<Result<(), keywright_adapters::driver::DriveError>, Fault> {
+        let driver = &self.driver;
+        if let Err(error) = driver.take_over(id, &settings(by)).await {
+            return Ok(Err(error));
+        }
+        if matches!(order, Order::Release) && self.load(id).await?.held.is_none() {
+            return Err(refused("The rotation is not held."));
+        }
+        Ok(match order {
+            Order::Resume => Ok(()),
+            Order::Confirm => driver.confirm(id).await,
+            Order::Hold(why) => driver.hold(id, &why).await,
+            Order::Release => driver.release(id).await,
+            Order::RollBack(why) => driver.roll_back(id, &why).await,
+        })
+    }
+
+    async fn open_of(&self, account: &str, user: &Whose) -> Result<Rotation, Fault> {
+        let found = self.driver.journal().open_of(account, &user.id).await;
+        let found = found.map_err(unusable)?;
+        found.ok_or_else(|| Missing::Rotation(user.name.clone()).into())
+    }
+
+    async fn load(&self, id: &RotationId) -> Result<Rotation, Fault> {
+        let found = self.driver.journal().rotation(id).await;
+        let found = found.map_err(unusable)?;
+        found.ok_or_else(|| Fault::Internal(format!("rotation {id} is gone from the journal")))
+    }
+
+    async fn told(&self, id: &RotationId) -> Result<Told, Fault> {
+        let rotation = self.load(id).await?;
+        Ok(Told::Rotation(Box::new(self.shown(&rotation))))
+    }
+
+    fn shown(&self, rotation: &Rotation) -> keywright_wire::keywright::Rotation {
+        let work = locked(&self.work).get(&rotation.id).map(Arc::clone);
+        let standing = work.map(|work| work.standing()).unwrap_or_default();
+        answer::shown(rotation, &standing)
+    }
+
+    async fn list(&self, which: Which, limit: usize) -> Result<Vec<Rotation>, Fault> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let found = self.driver.journal().page(which, limit).await;
+        found.map_err(unusable)
+    }
+
+    async fn show(
+        &self,
+        account: String,
+        user: Whose,
+        id: Option<String>,
+    ) -> Result<Told, Fault> {
+        let which = Which {
+            account,
+            user_id: Some(user.id),
+            id: id.map(RotationId),
+            ..Which::default()
+        };
+        let found = self.list(which, 1).await?;
+        let newest = found.first().ok_or(Missing::Rotation(user.name))?;
+        Ok(Told::Rotation(Box::new(self.shown(newest))))
+    }
+
+    /// The one way by which a secret leaves the journal other than into a sink.
+    async fn key(&self, account: &str, user: &Whose) -> Result<Told, Fault> {
+        let rotation = self.open_of(account, user).await?;
+        match (rotation.awaits_person(), rotation.pair()) {
+            (Some(_), Some(pair)) => Ok(Told::Key(pair.id.0, pair.secret)),
+            _ => Err(refused(
+                "No new key waits to be fetched: it is not created yet, its delivery was \
+                 confirmed, or it goes to other places.",
+            )),
+        }
+    }
+
+    async fn history(&self, past: Past, limit: usize) -> Result<Told, Fault> {
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let events = self.driver.journal().events(past, limit).await;
+        let events = events.map_err(unusable)?.into_iter();
+        Ok(Told::Events(events.map(answer::event).collect()))
+    }
+}
+
+/// The engine as actions know it.
+struct Port(Arc<Engine>);
+
+#[async_trait::async_trait]
+impl Rotations for Port {
+    async fn ask(&self, asked: Asked) -> Result<Told, Fault> {
+        self.0.answer(asked).await
+    }
+
+    fn policies_changed(&self) {
+        self.0.policies.notify_one();
+    }
+}
+
+impl Engine {
+    async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Told, Fault> {
+        let account = asked.by.account.to_string();
+        match asked.what {
+            What::Start(start) => self.start_one(&asked.by, start).await,
+            What::Order(user, order) => self.order(&asked.by, &user, order).await,
+            What::Show(user, id) => self.show(account, user, id).await,
+            What::Key(user) => self.key(&account, &user).await,
+            What::List {
+                user,
+                open,
+                after,
+                limit,
+            } => {
+                let which = Which {
+                    account,
+                    user_id: user.map(|user| user.id),
+                    open,
+                    after: after.map(RotationId),
+                    ..Which::default()
+                };
+                let found = self.list(which, limit).await?;
+                let shown = found.iter().map(|rotation| self.shown(rotation));
+                Ok(Told::Rotations(shown.collect()))
+            }
+            What::History {
+                user,
+                id,
+                after,
+                limit,
+            } => {
+                let past = Past {
+                    account,
+                    user_id: user.id,
+                    rotation: id.map(RotationId),
+                    after,
+                };
+                self.history(past, limit).await
+            }
+            What::Places => Ok(Told::Places(self.places.all())),
+            What::Check(places) => {
+                self.places.check(&places)?;
+                Ok(Told::Places(places))
+            }
+        }
+    }
+}
+
+/// How the server is reached on behalf of somebody.
+fn settings(by: &OnBehalf) -> Settings {
+    Settings::acting_for(ActingFor {
+        account: by.account.to_string(),
+        user: by.user.map(|user| user.to_string()),
+        mfa: by.mfa,
+    })
+}
+
+fn taken(id: &RotationId, user: &Whose) -> Fault {
+    let text = format!("Rotation {id} of user {} is not over.", user.name);
+    Taken::Rotation(text).into()
+}
+
+fn refused(text: &str) -> Fault {
+    Invalid::Other(text.to_owned()).into()
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Rotation policies: every few minutes, and when one is put, each account that has any is looked
+//! at as a fleet, and what is due is begun.
+//!
+//! It protects one rule: a policy's rotations are done for whoever put it, by the same code as
+//! every other fleet's. Users whose first fitting policy is another principal's are left to that
+//! principal's round.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use keywright_adapters::{
+    driver::DriveError,
+    fleet::{Account, Config, Rule, begin_due, survey},
+};
+use keywright_base::AccountId;
+use keywright_identity::{
+    on_behalf::OnBehalf,
+    state::{RotationPolicy, Selector},
+};
+use keywright_rotation::model::Rotation;
+
+use super::{AT_ONCE, Engine, settings};
+
+/// The rest between two rounds.
+const ROUND: Duration = Duration::from_secs(5 * 60);
+/// Failures in a row after which nothing more is begun in a round.
+const STOP_AFTER_FAILURES: usize = 5;
+const DAY_SECS: i64 = 86_400;
+
+impl Engine {
+    pub(super) async fn look_at_policies(self: Arc<Self>) {
+        let mut stop = self.stop.subscribe();
+        while !*stop.borrow_and_update() {
+            for account in self.ledger.ids() {
+                tokio::select! {
+                    () = self.look_at_account(account) => {}
+                    // What it cut off goes on from the journal.
+                    _ = stop.changed() => return,
+                }
+            }
+            tokio::select! {
+                _ = tokio::time::timeout(ROUND, self.policies.notified()) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn look_at_account(self: &Arc<Self>, id: AccountId) {
+        let Some(cell) = self.ledger.account(id) else {
+            return;
+        };
+        let policies: Vec<Arc<RotationPolicy>> = {
+            let account = cell.snapshot();
+            account.rotation_policies().values().cloned().collect()
+        };
+        let mut makers: Vec<OnBehalf> = Vec::new();
+        for policy in &policies {
+            if !makers.contains(&policy.by) {
+                makers.push(policy.by.clone());
+            }
+        }
+        for maker in makers {
+            if let Err(error) = self.round(&policies, &maker).await {
+                tracing::info!(account = %id, %error, "rotation policies were not followed");
+            }
+        }
+    }
+
+    async fn round(
+        self: &Arc<Self>,
+        policies: &[Arc<RotationPolicy>],
+        maker: &OnBehalf,
+    ) -> Result<(), DriveError> {
+        let account = Account {
+            name: maker.account.to_string(),
+            id: Some(maker.account.to_string()),
+            access: settings(maker),
+            rules: policies.iter().map(|policy| rule(policy, maker)).collect(),
+        };
+        let config = Config {
+            at_once: AT_ONCE,
+            stop_after_failures: STOP_AFTER_FAILURES,
+            accounts: Vec::new(),
+            notify: Vec::new(),
+        };
+        let survey = survey(&self.driver, &account).await?;
+        let busy = self.busy(&survey.account).await?;
+        let told = |_: &Rotation, _: &str| {};
+        let seen = (&survey, &busy);
+        let (did, _) =
+            begin_due(&self.driver, (&config, &account), seen, &*self.entropy, &told).await?;
+        for did in did {
+            if let Some(id) = &did.rotation {
+                self.take(id).rouse();
+            }
+            if let Err(error) = did.outcome {
+                tracing::info!(user = %did.user, %error, "a rotation was not begun");
+            }
+        }
+        Ok(())
+    }
+
+    /// Who is being rotated already.
+    async fn busy(&self, account: &str) -> Result<HashSet<String>, DriveError> {
+        let which = keywright_adapters::journal::Which {
+            account: account.to_owned(),
+            open: true,
+            ..Default::default()
+        };
+        let open = self.driver.journal().page(which, u32::MAX).await?;
+        Ok(open.into_iter().map(|rotation| rotation.user).collect())
+    }
+}
+
+/// A policy as a fleet's rule; one of another principal only says whom to leave alone.
+fn rule(policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
+    let secs = |secs: i64| Some(keywright_adapters::fleet::Duration(secs));
+    let mut rule = Rule {
+        name: Some(policy.name.clone()),
+        skip: policy.by != *maker,
+        max_age: secs(i64::from(policy.max_age_days) * DAY_SECS),
+        jitter: secs(i64::from(policy.jitter_days) * DAY_SECS),
+        observe: secs(i64::from(policy.observe_secs)),
+        dwell: secs(i64::from(policy.dwell_secs)),
+        deliver: policy.places.clone(),
+        ..Rule::default()
+    };
+    match &policy.selector {
+        Selector::Path(path) => rule.path = Some(path.clone()),
+        Selector::Tags(tags) => {
+            let tags = tags.iter();
+            rule.tags = tags.map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+        }
+        Selector::Everyone => rule.everyone = true,
+    }
+    rule
+}

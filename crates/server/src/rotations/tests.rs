@@ -1,0 +1,233 @@
+//! The engine in the server: what it does is signed, verified and authorized like everything else.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use keywright_adapters::journal::SqliteJournal;
+use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_identity::{Identity, service, vault::KEY_BYTES};
+use keywright_objects::{Objects, memory::Memory};
+use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_store::sqlite::Sqlite;
+use keywright_wire::operations;
+use sha2::{Digest, Sha256};
+
+use super::{Engine, Parts, Places};
+use crate::{
+    Pipeline, SystemEntropy,
+    console::{Bundle, Console},
+    pipeline::Peer,
+    s3::S3,
+};
+
+const ACCOUNT: &str = "123456789012";
+
+/// A clock that stands still until it is moved.
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct Bench {
+    pipeline: Arc<Pipeline>,
+    engine: Arc<Engine>,
+    root: (String, Secret<String>),
+    clock: Arc<Hands>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(1_795_507_200_000)));
+        let time = || Arc::clone(&clock) as Arc<dyn Clock>;
+        let entropy = || Arc::new(SystemEntropy) as Arc<dyn Entropy>;
+        let store = Sqlite::open(&folder.path().join("state.db")).unwrap();
+        let parts = service::Parts {
+            store: Arc::new(store),
+            master_key: Secret::new(vec![7; KEY_BYTES]),
+            clock: time(),
+            entropy: entropy(),
+        };
+        let identity = Identity::open(parts).await.unwrap();
+        let account: AccountId = ACCOUNT.parse().unwrap();
+        let root = identity.create_account(account, |_| Ok(())).await.unwrap();
+        let memory = Arc::new(Memory::default());
+        let objects = Objects::open(folder.path().join("objects"), memory, time(), entropy());
+        let console = Console::new(Bundle::new(Vec::new(), ""));
+        let front = (S3::new(objects.unwrap()), console);
+        let pipeline = Arc::new(Pipeline::new(identity, front, time(), entropy()));
+        let parts = Parts {
+            journal: SqliteJournal::open(folder.path(), time(), entropy()).unwrap(),
+            places: Places::default(),
+            clock: time(),
+            entropy: entropy(),
+        };
+        let engine = Engine::start(&pipeline, parts).await.unwrap();
+        Self {
+            pipeline,
+            engine,
+            root: (root.key.to_string(), root.secret),
+            clock,
+            _folder: folder,
+        }
+    }
+
+    /// Sends a form as root; gives status and body.
+    async fn ask(&self, form: &str) -> (StatusCode, String) {
+        let (id, secret) = &self.root;
+        self.ask_as((id, secret), form).await
+    }
+
+    async fn ask_as(&self, (id, secret): (&str, &Secret<String>), form: &str) -> (StatusCode, String) {
+        let name = form.split(['=', '&']).nth(1).unwrap();
+        let operation = operations().find(|operation| operation.name == name).unwrap();
+        let service = operation.service;
+        let form = format!("{form}&Version={}", service.version());
+        let request = Request::post("/").header("host", "127.0.0.1").body(());
+        let (mut parts, ()) = request.unwrap().into_parts();
+        let credentials = Credentials {
+            access_key_id: id,
+            secret,
+            session_token: None,
+        };
+        let target = Target {
+            region: "us-east-1",
+            service: service.scope_name(),
+        };
+        let payload = Payload::Sha256(Sha256::digest(&form).into());
+        sign(&mut parts, &credentials, &target, payload, self.clock.now()).unwrap();
+        let peer = Peer {
+            address: "192.0.2.7".parse().unwrap(),
+            secure: false,
+            tls_version: None,
+        };
+        let request = Request::from_parts(parts, form);
+        let (parts, body) = self.pipeline.answer_within(request, peer).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn ok(&self, form: &str) -> String {
+        let (status, body) = self.ask(form).await;
+        assert_eq!(status, StatusCode::OK, "{form}: {body}");
+        body
+    }
+
+    /// A user with a key; the key.
+    async fn user(&self, name: &str) -> (String, Secret<String>) {
+        self.ok(&format!("Action=CreateUser&UserName={name}")).await;
+        let made = self
+            .ok(&format!("Action=CreateAccessKey&UserName={name}"))
+            .await;
+        let secret = Secret::new(text(&made, "SecretAccessKey"));
+        (text(&made, "AccessKeyId"), secret)
+    }
+}
+
+fn text(xml: &str, element: &str) -> String {
+    let (_, rest) = xml.split_once(&format!("<{element}>")).unwrap();
+    rest.split('<').next().unwrap().to_owned()
+}
+
+const START: &str = "Action=StartRotation&UserName=bob&ObserveSeconds=0&DwellSeconds=0";
+
+#[tokio::test]
+async fn a_rotation_goes_to_its_end() {
+    let bench = Bench::new().await;
+    let (old, _) = bench.user("bob").await;
+    let begun = bench.ok(START).await;
+    assert_eq!(text(&begun, "Phase"), "Distributing");
+    let key = bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
+    let done = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
+    assert_eq!(text(&done, "Phase"), "Done", "{done}");
+    let listed = bench.ok("Action=ListAccessKeys&UserName=bob").await;
+    assert!(!listed.contains(&old));
+    assert_eq!(text(&listed, "AccessKeyId"), text(&key, "AccessKeyId"));
+    bench.engine.stop().await;
+}
+
+/// What the engine is refused is remembered like everybody's, with the address it comes from.
+#[tokio::test]
+async fn the_engines_own_requests_are_decided_like_all() {
+    let bench = Bench::new().await;
+    bench.user("bob").await;
+    let (id, secret) = bench.user("admin").await;
+    let allow = |effect: &str, action: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"{effect}","Action":"{action}","Resource":"*"}}}}"#
+        )
+    };
+    let put = "Action=PutUserPolicy&UserName=admin";
+    let all = allow("Allow", "*");
+    bench
+        .ok(&format!("{put}&PolicyName=all&PolicyDocument={all}"))
+        .await;
+    let (status, begun) = bench.ask_as((&id, &secret), START).await;
+    assert_eq!(status, StatusCode::OK, "{begun}");
+    let none = allow("Deny", "iam:UpdateAccessKey");
+    bench
+        .ok(&format!("{put}&PolicyName=none&PolicyDocument={none}"))
+        .await;
+    let held = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
+    let why = text(&held, "HeldReason");
+    assert!(why.contains("iam:UpdateAccessKey"), "{held}");
+    let denied = bench.ok("Action=ListDeniedRequests").await;
+    assert_eq!(text(&denied, "ActionName"), "iam:UpdateAccessKey");
+    assert_eq!(text(&denied, "SourceAddress"), "127.0.0.1");
+    assert!(text(&denied, "PrincipalArn").ends_with("user/admin"));
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_from_the_journal() {
+    let bench = Bench::new().await;
+    bench.user("bob").await;
+    bench.ok(START).await;
+    bench.engine.stop().await;
+    // As the next process does; the first engine stays the one that is asked.
+    let parts = Parts {
+        journal: bench.engine.driver.journal().clone(),
+        places: Places::default(),
+        clock: Arc::clone(&bench.clock) as _,
+        entropy: Arc::new(SystemEntropy),
+    };
+    let next = Engine::start(&bench.pipeline, parts).await.unwrap();
+    let open = next.driver.journal().page(Default::default(), 10).await;
+    assert_eq!(open.unwrap(), []);
+    let which = keywright_adapters::journal::Which {
+        account: ACCOUNT.to_owned(),
+        open: true,
+        ..Default::default()
+    };
+    let open = next.driver.journal().page(which, 10).await.unwrap();
+    let work = next.take(&open[0].id);
+    next.driver.confirm(&open[0].id).await.unwrap();
+    work.rouse();
+    work.rested(work.rests()).await;
+    let over = next.driver.journal().rotation(&open[0].id).await;
+    assert!(over.unwrap().unwrap().phase.is_over());
+}
+
+/// A request of this process gets no further than one that came over a socket.
+#[tokio::test]
+async fn nothing_unsigned_gets_in_from_within() {
+    let bench = Bench::new().await;
+    let peer = Peer {
+        address: "127.0.0.1".parse().unwrap(),
+        secure: true,
+        tls_version: None,
+    };
+    for uri in ["/", "/console/", "/bucket/key"] {
+        let body = "Action=ListUsers&Version=2010-05-08".to_owned();
+        let request = Request::post(uri).body(body).unwrap();
+        let answer = bench.pipeline.answer_within(request, peer).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{uri}");
+    }
+}

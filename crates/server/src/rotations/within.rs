@@ -1,0 +1,91 @@
+//! The engine's requests to the server that it is part of: signed like everybody's, and answered by
+//! the one pipeline.
+//!
+//! It protects one rule: there is no way beside it. A request of the engine is verified, authorized
+//! and recorded as if it had come from this machine over TLS.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Weak},
+};
+
+use async_trait::async_trait;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use keywright_adapters::aws::{ActingFor, Lent, Within};
+use keywright_base::Clock;
+use keywright_identity::on_behalf::OnBehalf;
+
+use crate::{Pipeline, pipeline::Peer};
+
+/// What the engine calls itself.
+const USER_AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"), " rotation");
+/// Where its requests come from.
+const PEER: Peer = Peer {
+    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    secure: true,
+    tls_version: None,
+};
+
+/// The server inside this process.
+pub(super) struct Inside {
+    pipeline: Weak<Pipeline>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Inside {
+    pub(super) fn of(pipeline: &Arc<Pipeline>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            pipeline: Arc::downgrade(pipeline),
+            clock,
+        }
+    }
+}
+
+fn on_behalf(whom: &ActingFor) -> Option<OnBehalf> {
+    Some(OnBehalf {
+        account: whom.account.parse().ok()?,
+        user: match &whom.user {
+            Some(user) => Some(user.parse().ok()?),
+            None => None,
+        },
+        mfa: whom.mfa,
+    })
+}
+
+#[async_trait]
+impl Within for Inside {
+    fn lend(&self, to: &ActingFor) -> Option<Lent> {
+        let lent = self.pipeline.upgrade()?.identity.lend(&on_behalf(to)?)?;
+        Some(Lent {
+            id: lent.key.to_string(),
+            secret: lent.secret,
+            token: lent.token,
+        })
+    }
+
+    async fn send(&self, mut request: Request<String>) -> Response<Vec<u8>> {
+        let Some(pipeline) = self.pipeline.upgrade() else {
+            return unavailable();
+        };
+        let agent = HeaderValue::from_static(USER_AGENT);
+        request.headers_mut().insert(header::USER_AGENT, agent);
+        let answer = pipeline.answer_within(request, PEER).await;
+        let (mut parts, body) = answer.into_parts();
+        // What the HTTP layer adds on a socket.
+        if let Ok(date) = HeaderValue::from_str(&self.clock.now().http_date()) {
+            parts.headers.insert(header::DATE, date);
+        }
+        match body.collect().await {
+            Ok(body) => Response::from_parts(parts, body.to_bytes().to_vec()),
+            Err(_) => unavailable(),
+        }
+    }
+}
+
+/// An answer that says nothing of what was done.
+fn unavailable() -> Response<Vec<u8>> {
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}

@@ -1,0 +1,133 @@
+//! One open rotation under way: a task that drives it, rests, and drives it again.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use keywright_adapters::driver::{DriveError, Rest};
+use keywright_base::Timestamp;
+use keywright_rotation::model::{Rotation, RotationId};
+use tokio::sync::{MutexGuard, Notify, watch};
+
+use super::{Engine, locked};
+
+/// The longest rest: evidence is looked at anew, and the mark on the user is kept fresh.
+const REST: Duration = Duration::from_secs(10 * 60);
+/// How long an answer waits for a rotation to come to rest.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The rest after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// What the last drive came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Standing {
+    /// What it waits for, and until when.
+    pub waiting: Option<(String, Timestamp)>,
+    /// Why it failed.
+    pub trouble: Option<String>,
+}
+
+/// A rotation under way.
+pub(super) struct Work {
+    /// Held by whoever goes on with the rotation: its task, or an order.
+    turn: tokio::sync::Mutex<()>,
+    wake: Notify,
+    standing: Mutex<Standing>,
+    /// Counts rests.
+    rests: watch::Sender<u64>,
+}
+
+impl Default for Work {
+    fn default() -> Self {
+        Self {
+            turn: tokio::sync::Mutex::default(),
+            wake: Notify::new(),
+            standing: Mutex::default(),
+            rests: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Work {
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        locked(&self.standing).clone()
+    }
+
+    /// Lets it look again now.
+    pub(super) fn rouse(&self) {
+        self.wake.notify_one();
+    }
+
+    /// How often it has come to rest.
+    pub(super) fn rests(&self) -> u64 {
+        *self.rests.borrow()
+    }
+
+    /// Waits until it has come to rest more often than so many times; not forever.
+    pub(super) async fn rested(&self, before: u64) {
+        let mut rests = self.rests.subscribe();
+        let rested = rests.wait_for(|rests| *rests > before);
+        // Whoever waits longer sees how far it is by then.
+        let _ = tokio::time::timeout(ANSWER, rested).await;
+    }
+}
+
+impl Engine {
+    /// Carries a rotation out until it is over, or the server stops.
+    pub(super) async fn carry(self: Arc<Self>, id: RotationId, work: Arc<Work>) {
+        let mut stop = self.stop.subscribe();
+        while !*stop.borrow_and_update() {
+            let Some(rest) = self.drive(&id, &work).await else {
+                return;
+            };
+            tokio::select! {
+                _ = tokio::time::timeout(rest, work.wake.notified()) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Drives it until it rests; says how long to rest, nothing once it is over.
+    async fn drive(&self, id: &RotationId, work: &Work) -> Option<Duration> {
+        let _permit = self.turns.acquire().await.ok()?;
+        let _turn = work.turn().await;
+        let told = |rotation: &Rotation, what: &str| {
+            tracing::info!(rotation = %rotation.id, user = %rotation.user, what, "a rotation went on");
+        };
+        let rest = self.driver.drive(id, 0, &told).await;
+        let (standing, pause) = match rest {
+            Ok(Rest::Over(_)) => (Standing::default(), None),
+            Ok(Rest::Held(_)) => (Standing::default(), Some(REST)),
+            Ok(Rest::Wait { until, why }) => {
+                let secs = until.secs_since(self.clock.now()).max(1);
+                let pause = Duration::from_secs(secs.unsigned_abs()).min(REST);
+                let waiting = Some((why, until));
+                let standing = Standing {
+                    waiting,
+                    trouble: None,
+                };
+                (standing, Some(pause))
+            }
+            Err(error) => (troubled(id, &error), Some(AFTER_FAILURE)),
+        };
+        *locked(&work.standing) = standing;
+        if pause.is_none() {
+            locked(&self.work).remove(id);
+        }
+        work.rests.send_modify(|rests| *rests += 1);
+        pause
+    }
+}
+
+fn troubled(id: &RotationId, error: &DriveError) -> Standing {
+    tracing::info!(rotation = %id, %error, "a rotation does not go on");
+    Standing {
+        waiting: None,
+        trouble: Some(error.to_string()),
+    }
+}
