@@ -46,9 +46,9 @@ async function begin() {
   await page.getByText("Incident: the key has leaked").click();
   await seen("Skipped: waiting until nobody uses");
   await page.getByText("Safe", { exact: true }).click();
-  await page.getByLabel("Watch", { exact: true }).fill("0");
+  await page.getByRole("spinbutton", { name: "Watch" }).fill("0");
   await seen("Whoever still uses the old key then is refused without warning.");
-  await page.getByLabel("Dwell", { exact: true }).fill("0");
+  await page.getByRole("spinbutton", { name: "Dwell" }).fill("0");
   await seen("Skipped: keeping the inactive key.");
   await good("start rotation");
   await button("Start rotation").click();

@@ -29,24 +29,23 @@ export function WaitField({ label, description, wait, set, none }: WaitFieldProp
     <FormField
       label={label}
       description={description}
-      errorText={secs === undefined ? 'A whole number, up to 90 days' : ''}
-      warningText={secs === 0 ? none : ''}
-    >
-      <SpaceBetween direction="horizontal" size="xs">
-        <Input
-          type="number"
-          inputMode="numeric"
-          value={wait.count}
-          ariaLabel={label}
-          onChange={({ detail }) => set({ ...wait, count: detail.value })}
-        />
+      secondaryControl={
         <Select
           selectedOption={{ label: wait.unit, value: wait.unit }}
           options={UNIT_OPTIONS}
-          ariaLabel={`Unit of ${label}`}
+          ariaLabel="unit"
           onChange={({ detail }) => set({ ...wait, unit: detail.selectedOption.value as Unit })}
         />
-      </SpaceBetween>
+      }
+      errorText={secs === undefined ? 'A whole number, up to 90 days' : ''}
+      warningText={secs === 0 ? none : ''}
+    >
+      <Input
+        type="number"
+        inputMode="numeric"
+        value={wait.count}
+        onChange={({ detail }) => set({ ...wait, count: detail.value })}
+      />
     </FormField>
   );
 }
