@@ -43,6 +43,13 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
     ],
   ],
   [
+    'Key rotation',
+    [
+      { text: 'Rotations', to: '/rotations', needs: 'ListRotations' },
+      { text: 'Rotation policies', to: '/rotation-policies', needs: 'ListRotationPolicies' },
+    ],
+  ],
+  [
     'Access reports',
     [
       { text: 'Credential report', to: '/iam/report', needs: 'GetCredentialReport' },
@@ -82,6 +89,8 @@ function navigation(served: Capabilities): SideNavigationProps.Item[] {
 function activeHref(pathname: string): string {
   if (pathname.startsWith('/s3')) return '/console/s3';
   if (pathname.startsWith('/denied')) return '/console/denied';
+  if (pathname.startsWith('/rotations')) return '/console/rotations';
+  if (pathname.startsWith('/rotation-polic')) return '/console/rotation-policies';
   if (pathname.startsWith('/iam/polic')) return '/console/iam/policies';
   const [, first, second] = pathname.split('/');
   return second ? `/console/${first ?? ''}/${second}` : `/console/${first ?? ''}`;
@@ -94,10 +103,14 @@ const NAMES: Record<string, string> = {
   policies: 'Policies',
   policy: 'Policy',
   create: 'Create',
+  edit: 'Edit',
   keys: 'Access keys',
   assign: 'Assign MFA device',
   account: 'Account settings',
   report: 'Credential report',
+  rotate: 'Rotate',
+  rotations: 'Rotations',
+  'rotation-policies': 'Rotation policies',
   simulator: 'Policy simulator',
   denied: 'Why was this denied?',
   s3: 'S3',

@@ -52,3 +52,26 @@ export function full(date: string | undefined): string {
   const sign = offset < 0 ? '-' : '+';
   return `${text.replace(' at ', ', ')} (UTC${sign}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)})`;
 }
+
+const UNITS = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+] as const;
+
+/** Seconds in the largest unit that they are a multiple of: `7 days`, `90 minutes`. */
+export function span(secs: number): string {
+  const [unit, size] = UNITS.find(([, size]) => secs >= size && secs % size === 0) ?? UNITS[3];
+  const count = secs / size;
+  return `${String(count)} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+/** How far off a time to come is: `in 6 days`, `in 5 minutes`, `any moment now`. */
+export function ahead(date: string, now = new Date()): string {
+  const secs = Math.round((new Date(date).getTime() - now.getTime()) / 1000);
+  if (secs < 1) return 'any moment now';
+  const [unit, size] = UNITS.find(([, size]) => secs >= size) ?? UNITS[3];
+  const count = Math.round(secs / size);
+  return `in ${String(count)} ${unit}${count === 1 ? '' : 's'}`;
+}

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { encode } from '../api/query';
 import { Xml } from '../api/xml';
-import { age, ago, moment } from './age';
+import { age, ago, ahead, moment, span } from './age';
 import { line, rows } from './csv';
 import { generate } from './password';
 
@@ -33,6 +33,19 @@ describe('ages', () => {
     expect(moment('2026-11-24T11:00:00', now)).toBe('1 hour ago');
     expect(moment(undefined, now)).toBe('Never');
   });
+  it.each([
+    [0, '0 seconds'],
+    [1, '1 second'],
+    [5_400, '90 minutes'],
+    [86_400, '1 day'],
+    [604_800, '7 days'],
+  ])('%s seconds', (secs, said) => expect(span(secs)).toBe(said));
+  it.each([
+    ['2026-11-24T11:00:00', 'any moment now'],
+    ['2026-11-24T12:00:30', 'in 30 seconds'],
+    ['2026-11-24T13:05:00', 'in 1 hour'],
+    ['2026-12-01T11:00:00', 'in 7 days'],
+  ])('until %s', (date, said) => expect(ahead(date, now)).toBe(said));
 });
 
 it('lists and structures become names of awsQuery', () => {

@@ -253,7 +253,7 @@ export function CreateRootKey() {
 }
 
 /** The file with an access key. */
-function saveKey(userName: string | undefined, { id, secret }: Made): void {
+export function saveKey(userName: string | undefined, { id, secret }: Made): void {
   const header = line(['Access key ID', 'Secret access key']);
   const name = userName === undefined ? 'rootkey.csv' : `${userName}_accessKeys.csv`;
   download(name, `${header}\n${line([id, secret])}\n`);

@@ -18,7 +18,7 @@ import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { useFrame } from '../../frame/context';
+import { useFrame, useServed } from '../../frame/context';
 import { Confirm, Copy, Hidden } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { ago, full, moment } from '../../lib/age';
@@ -154,6 +154,7 @@ function ConsoleSignIn({ name }: { name: string }) {
 }
 
 type Doing = { what: 'activate' | 'deactivate' | 'delete' | 'describe'; key: KeyDetail };
+type Acting = Doing['what'] | 'rotate';
 
 /** The access keys of a user, or of root where none is named. */
 export function AccessKeys({ name }: { name?: string }) {
@@ -166,6 +167,11 @@ export function AccessKeys({ name }: { name?: string }) {
     setDoing(undefined);
     userChanged(name);
     if (said) done(said);
+  };
+  const act = (key: KeyDetail) => (what: Acting) => {
+    if (what !== 'rotate') setDoing({ what, key });
+    else if (name !== undefined)
+      void navigate(`/iam/users/${encodeURIComponent(name)}/keys/rotate?key=${key.id}`);
   };
   const create = (
     <Button
@@ -198,7 +204,7 @@ export function AccessKeys({ name }: { name?: string }) {
             key={key.id}
             detail={key}
             described={name !== undefined}
-            act={(what) => setDoing({ what, key })}
+            act={act(key)}
           />
         ))}
       </SpaceBetween>
@@ -216,13 +222,15 @@ export function AccessKeys({ name }: { name?: string }) {
 
 interface CardProps {
   detail: KeyDetail;
-  /** Whether it can have a description. */
+  /** Whether it is a user's, which can have a description and be rotated; root's cannot. */
   described: boolean;
-  act: (what: Doing['what']) => void;
+  act: (what: Acting) => void;
 }
 
 function KeyCard({ detail, described, act }: CardProps) {
   const { id, active, use, created, description } = detail;
+  const can = useServed();
+  const rotate = { id: 'rotate', text: 'Rotate', disabled: !active };
   return (
     <Container
       header={
@@ -232,13 +240,14 @@ function KeyCard({ detail, described, act }: CardProps) {
             <ButtonDropdown
               ariaLabel={`Actions for ${id}`}
               items={[
+                ...(described && can('StartRotation') ? [rotate] : []),
                 active
                   ? { id: 'deactivate', text: 'Deactivate' }
                   : { id: 'activate', text: 'Activate' },
                 { id: 'delete', text: 'Delete' },
                 ...(described ? [{ id: 'describe', text: 'Edit description' }] : []),
               ]}
-              onItemClick={({ detail: item }) => act(item.id as Doing['what'])}
+              onItemClick={({ detail: item }) => act(item.id as Acting)}
             >
               Actions
             </ButtonDropdown>

@@ -58,8 +58,9 @@ export interface KeyDetail extends iam.AccessKey {
 }
 
 /** Of a user, or of root where none is named: root has no tags to describe them. */
-export const useKeys = (userName?: string) =>
+export const useKeys = (userName?: string, refetchInterval: number | false = false) =>
   useQuery({
+    refetchInterval,
     queryKey: ['user', userName ?? ROOT, 'keys'],
     queryFn: async (): Promise<KeyDetail[]> => {
       const [keys, tags] = await Promise.all([

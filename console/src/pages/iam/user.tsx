@@ -16,6 +16,7 @@ import { useFrame } from '../../frame/context';
 import { Copy, Link } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { age, ago, full } from '../../lib/age';
+import { OpenRotation } from '../rotation/rotations';
 import { Credentials } from './credentials';
 import { DeleteUsers } from './delete-user';
 import { changed, useDevices, useKeys, useUser, userChanged, type KeyDetail } from './queries';
@@ -70,6 +71,7 @@ export function UserPage() {
       }
     >
       <SpaceBetween size="l">
+        <OpenRotation userName={name} />
         <Container header={<Header variant="h2">Summary</Header>}>
           <KeyValuePairs
             columns={3}

@@ -1,0 +1,153 @@
+// Rotations in Chromium: one by hand from its beginning to its end, one that is rolled back, two
+// that cannot start, and a policy. Only what a person sees is used.
+import { join } from "node:path";
+
+import { accessible, fits, open, told, walk } from "./harness/browser.mjs";
+
+const world = await open({ acceptDownloads: true });
+const { context, page, button, seen, gone, visit, signIn } = world;
+const row = (name) => page.getByRole("row", { name });
+const flash = (said) => page.locator("[class*=flash]").getByText(said).first().waitFor();
+const NARROW = { width: 375, height: 812 };
+const WIDE = { width: 1280, height: 900 };
+
+/** From a user's page to the page that starts a rotation of this key. */
+async function rotate(user, key) {
+  await visit(`/iam/users/${user}?tab=credentials`);
+  await page.getByRole("button", { name: `Actions for ${key}` }).click();
+  await page.getByRole("menuitem", { name: "Rotate" }).click();
+  await page.getByRole("heading", { name: "Rotate access key" }).waitFor();
+}
+
+/** Holds the page to axe, and to a narrow window. */
+async function good(name) {
+  await accessible(page, name);
+  await page.setViewportSize(NARROW);
+  await fits(page, name);
+  await page.setViewportSize(WIDE);
+}
+
+async function confirm() {
+  await button("It is in place").click();
+  await seen("Is the new key in place?");
+  await button("Yes, it is in place").click();
+  await gone("Your turn: deliver the new key");
+}
+
+async function arrive() {
+  await visit("/iam");
+  await signIn(told.password);
+  await seen("IAM resources");
+}
+
+async function begin() {
+  await rotate("ann", told.keys.ann);
+  await seen("must be unused for 1 day");
+  await page.getByText("Incident: the key has leaked").click();
+  await seen("Skipped: waiting until nobody uses");
+  await page.getByText("Safe", { exact: true }).click();
+  await page.getByRole("spinbutton", { name: "Watch" }).fill("0");
+  await seen("Whoever still uses the old key then is refused without warning.");
+  await page.getByRole("spinbutton", { name: "Dwell" }).fill("0");
+  await seen("Skipped: keeping the inactive key.");
+  await good("start rotation");
+  await button("Start rotation").click();
+  await seen("Your turn: deliver the new key");
+}
+
+async function deliver() {
+  await button("Retrieve the new key").click();
+  const event = page.waitForEvent("download");
+  await button("Download .csv file").click();
+  const file = await event;
+  await file.saveAs(join(told.folder, file.suggestedFilename()));
+  await visit("/iam/users/ann");
+  await seen("An access key is being rotated");
+  await button("View rotation").click();
+  await seen("Deliver – waiting");
+  await row(told.keys.ann).getByText("Active").waitFor();
+  await good("rotation");
+  await confirm();
+  await seen("The key is rotated");
+  await row(told.keys.ann).getByText("Deleted").waitFor();
+  await button("History").click();
+  await page.getByRole("cell", { name: "planned" }).waitFor();
+}
+
+async function cannotStart() {
+  const [first, second] = told.keys.carl;
+  await rotate("carl", second);
+  await seen("It cannot start: the user has two access keys");
+  await seen(`${first}: active, 0 days old, never used`);
+  if (await button("Start rotation").isEnabled()) throw new Error("it could start");
+}
+
+async function rollBack() {
+  await rotate("bob", told.keys.bob);
+  await button("Start rotation").click();
+  await seen("Your turn: deliver the new key");
+  await confirm();
+  await seen("Watch – waiting");
+  await button("Hold").click();
+  await page.getByLabel("Reason").fill("a freeze");
+  await button("Hold").click();
+  await seen("A person has held this rotation");
+  await button("Release").click();
+  await seen("Watch – waiting");
+  await button("Roll back").click();
+  if (await button("Roll back").isEnabled()) throw new Error("it needs no reason");
+  await page.getByLabel("Reason").fill("the batch job reads the old key");
+  await button("Roll back").click();
+  await seen("Watch the new key – waiting");
+}
+
+async function list() {
+  await page.getByRole("link", { name: "Rotations" }).last().click();
+  await row("ann").getByText("Done").waitFor();
+  await page.getByRole("button", { name: "Filter rotations" }).click();
+  await page.getByRole("option", { name: "Open" }).click();
+  await gone("Done");
+  await row("bob").getByText("Put back, new key watched").waitFor();
+  await good("rotations");
+}
+
+async function policy() {
+  await visit("/rotation-policies");
+  await button("Create rotation policy").click();
+  await page.getByLabel("Policy name").fill("jobs");
+  await page.getByLabel("Path", { exact: true }).fill("/jobs");
+  await seen("A path begins and ends with /");
+  await page.getByLabel("Path", { exact: true }).fill("/jobs/");
+  await row("dora").getByText("In 90 days at the latest").waitFor();
+  await good("create rotation policy");
+  await button("Create rotation policy").click();
+  await flash("Rotation policy created");
+  await page.getByRole("link", { name: "jobs", exact: true }).click();
+  await page.getByText("Users with tags").click();
+  await page.getByLabel("Key 1").fill("team");
+  await page.getByLabel("Value 1").fill("stor*");
+  await row("bob").getByText("Its rotation has begun").waitFor();
+  await button("Save changes").click();
+  await flash("Rotation policy saved");
+  await row("jobs").getByText("team = stor*").waitFor();
+  await good("rotation policies");
+}
+
+async function missingPermission() {
+  await context.clearCookies();
+  await visit("/iam/users/dora/keys/rotate");
+  await signIn(told.userPassword, "eve");
+  await button("Start rotation").click();
+  await seen("You don't have the permission iam:DeleteAccessKey");
+}
+
+await walk(world, [
+  arrive,
+  begin,
+  deliver,
+  cannotStart,
+  rollBack,
+  list,
+  policy,
+  missingPermission,
+]);
