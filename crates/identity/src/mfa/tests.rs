@@ -135,7 +135,8 @@ fn a_qr_code_says_what_an_app_needs() {
         let file = qr_code(&text, name, account).unwrap();
         let uri = format!("otpauth://totp/Keywright:{label}?secret={secret}&issuer=Keywright");
         let code = QrCode::new(uri).unwrap();
-        let drawn = code.render().quiet_zone(false).module_dimensions(1, 1);
+        let mut drawn = code.render();
+        drawn.quiet_zone(false).module_dimensions(1, 1);
         let expected = drawn.dark_color('#').light_color(' ').build();
         assert_eq!(read(file.expose()), expected);
     }
