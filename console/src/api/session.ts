@@ -127,7 +127,8 @@ export function forgetCredentials(): void {
 export async function signOut(): Promise<void> {
   await ask('sign-out', {});
   forgetCredentials();
-  queries.clear();
+  // The session stays: whoever shows it would not see that it changed.
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
 }
 
 /** That the session is over: the credentials, or the session itself, are refused. */
