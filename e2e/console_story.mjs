@@ -1,34 +1,13 @@
 // The story in Chromium: a user with console access, a tag and S3's permissions, two access keys
 // with their files, and the first one deactivated. Only what a person sees is used.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const require = createRequire(`${process.env.KEYWRIGHT_NODE_MODULES}/`);
-const { chromium } = require("playwright-core");
+import { open } from "./browser.mjs";
 
 const told = JSON.parse(readFileSync(0, "utf8"));
 const USER = "RotateKeyUser";
-const browser = await chromium.launch({
-  executablePath: told.browser,
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-});
-const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-const page = await context.newPage();
-page.setDefaultTimeout(20_000);
-const wrong = [];
-page.on("pageerror", (error) => wrong.push(error.message));
-page.on("request", (request) => {
-  const url = request.url();
-  if (!url.startsWith(`${told.endpoint}/`) && !/^(data|blob):/.test(url)) wrong.push(url);
-});
-await page.addInitScript(() => {
-  document.addEventListener("securitypolicyviolation", (event) =>
-    setTimeout(() => {
-      throw new Error(`refused by the content security policy: ${event.effectiveDirective}`);
-    }),
-  );
-});
+const { browser, page, wrong } = await open(told);
 
 const button = (name) => page.getByRole("button", { name, exact: true }).last();
 const seen = (text) => page.getByText(text).first().waitFor();

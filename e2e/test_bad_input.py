@@ -5,10 +5,23 @@ import socket
 
 import pytest
 from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ClientError
 
 from harness.wire import form, post, send, sign
 
 VERSION = "Version=2010-05-08"
+MEMORY_BYTES = 200 * 1024 * 1024
+DEEP = 10_000
+
+
+# Would be 10^9 letters, if entities were followed.
+BOMB = (
+    '<!DOCTYPE a [<!ENTITY x0 "a">'
+    + "".join(f'<!ENTITY x{n + 1} "{f"&x{n};" * 10}">' for n in range(9))
+    + "]><Delete><Object><Key>&x9;</Key></Object></Delete>"
+).encode()
+# One more than S3 takes.
+KEYS = b"<Delete>" + b"<Object><Key>k</Key></Object>" * 1001 + b"</Delete>"
 
 
 def iam(server, body: bytes):
@@ -18,8 +31,9 @@ def iam(server, body: bytes):
 
 @pytest.fixture(autouse=True)
 def alive(server):
-    """After each of these tests the server answers as before."""
+    """After each of these tests the server answers as before, and has not grown."""
     yield
+    assert server.memory_peak() < MEMORY_BYTES
     identity = sign(form(server, "sts", "GetCallerIdentity"), server.root, "sts")
     assert send(server, identity).status == 200
 
@@ -41,6 +55,9 @@ def alive(server):
         (f"Action=CreateUser&{VERSION}&UserName=a%20b".encode(), "ValidationError"),
         (f"Action=CreateUser&{VERSION}&UserName={'a' * 65}".encode(), "ValidationError"),
         (f"Action=TagUser&{VERSION}&UserName=a&Tags=x".encode(), "MalformedInput"),
+        (f"Action=ListPolicies&{VERSION}&OnlyAttached=yes".encode(), "MalformedInput"),
+        (f"Action=ListUsers&{VERSION}&MaxItems=99999999999999999999".encode(), "MalformedInput"),
+        (f"Action=ListUsers&{VERSION}&Marker={'A' * 321}".encode(), "ValidationError"),
         (
             b"&".join(
                 [f"Action=ListUsers&{VERSION}".encode()] + [b"a%d=1" % n for n in range(20000)]
@@ -55,20 +72,27 @@ def test_forms(server, body, code):
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("document", "code"),
     [
-        "[" * 10_000 + "]" * 10_000,
-        '{"a":' * 10_000 + "1" + "}" * 10_000,
-        "{",
-        "null",
-        '{"Statement":[]}',
-        "\U0001f600",
+        ("[" * DEEP + "]" * DEEP, "MalformedPolicyDocument"),
+        ('{"a":' * DEEP + "1" + "}" * DEEP, "MalformedPolicyDocument"),
+        ("{", "MalformedPolicyDocument"),
+        ("null", "MalformedPolicyDocument"),
+        ('{"Statement":[]}', "MalformedPolicyDocument"),
+        ("\U0001f600", "ValidationError"),
+        (" " * 131_073, "ValidationError"),
     ],
 )
-def test_policy_documents(server, root, name, document):
-    with pytest.raises(root.iam.exceptions.ClientError) as refused:
-        root.iam.create_policy(PolicyName=name, PolicyDocument=document)
-    assert refused.value.response["Error"]["Code"] in ("MalformedPolicyDocument", "ValidationError")
+def test_policy_documents(server, root, name, document, code):
+    root.s3.create_bucket(Bucket=name)
+    for call in (
+        lambda: root.iam.create_policy(PolicyName=name, PolicyDocument=document),
+        lambda: root.s3.put_bucket_policy(Bucket=name, Policy=document),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()
+        found = refused.value.response["Error"]["Code"]
+        assert found in (code, "MalformedPolicy", "PolicyTooLarge"), found
 
 
 def test_a_body_that_is_too_large(server):
@@ -115,6 +139,9 @@ def test_s3_requests(server, root, name):
     for method, path, body, code in [
         ("PUT", f"/{name}?policy", b"{", "MalformedPolicy"),
         ("POST", f"/{name}?delete", b"<a", "MalformedXML"),
+        ("POST", f"/{name}?delete", b"<a>" * DEEP + b"</a>" * DEEP, "MalformedXML"),
+        ("POST", f"/{name}?delete", BOMB, "MalformedXML"),
+        ("POST", f"/{name}?delete", KEYS, "MalformedXML"),
         ("PUT", "/Not_A_Bucket", b"", "InvalidBucketName"),
         ("GET", f"/{name}?list-type=2&max-keys=many", b"", "InvalidArgument"),
         ("PUT", f"/{name}/{'k' * 1025}", b"", "KeyTooLongError"),

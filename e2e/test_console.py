@@ -206,6 +206,40 @@ def own(tmp_path):
         yield server
 
 
+def by_hand(script, told):
+    """What a script does in a browser; it must come to its end."""
+    done = subprocess.run(
+        ["node", Path(__file__).with_name(script)],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["whole"]
+
+
+def test_mfa_by_hand(own):
+    root = clients(own, own.root)
+    user = "ann"
+    root.iam.create_user(UserName=user)
+    root.iam.create_login_profile(UserName=user, Password=PASSWORD)
+    policy = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
+    root.iam.attach_user_policy(UserName=user, PolicyArn=policy)
+    told = {
+        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "endpoint": own.endpoint,
+        "account": own.account,
+        "rootPassword": (own.data_dir / "root.password").read_text().strip(),
+        "user": user,
+        "password": PASSWORD,
+    }
+    by_hand("console_mfa.mjs", told)
+    [left] = root.iam.list_virtual_mfa_devices()["VirtualMFADevices"]
+    assert left["User"]["UserName"] == user
+
+
 def test_the_story_by_hand(own, tmp_path):
     server, root = own, clients(own, own.root)
     told = {
@@ -215,16 +249,7 @@ def test_the_story_by_hand(own, tmp_path):
         "password": (server.data_dir / "root.password").read_text().strip(),
         "folder": str(tmp_path),
     }
-    done = subprocess.run(
-        ["node", Path(__file__).with_name("console_story.mjs")],
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={**os.environ, "NODE_NO_WARNINGS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.split() == ["whole"]
+    by_hand("console_story.mjs", told)
     user = "RotateKeyUser"
     tags = {tag["Key"]: tag["Value"] for tag in root.iam.list_user_tags(UserName=user)["Tags"]}
     assert tags["team"] == "storage"

@@ -37,6 +37,8 @@ def test_the_story(server, name):
         {"step": "get", "status": 200, "body": "hello"},
         {"step": "second key", "status": 200},
         {"step": "deactivate", "status": 200},
+        {"step": "both listed", "status": 200},
+        {"step": "statuses", "statuses": ["Inactive", "Active"]},
         {"step": "old on S3", "status": 403, "code": "InvalidAccessKeyId", "message": unknown},
         {
             "step": "old on STS",
@@ -55,4 +57,7 @@ def test_the_story(server, name):
         {"step": "delete key", "status": 200},
         {"step": "delete object", "status": 204},
         {"step": "delete bucket", "status": 204},
+        {"step": "delete last key", "status": 200},
+        {"step": "detach", "status": 200},
+        {"step": "delete user", "status": 200},
     ]

@@ -146,7 +146,28 @@ def test_presigned_urls(server, root, name):
     assert send(server, other).error("s3")[1] == "SignatureDoesNotMatch"
     unsigned = presign(AWSRequest("PUT", f"{server.endpoint}/{name}/copy"), server.root, 60)
     unsigned.headers["x-amz-copy-source"] = f"{name}/k"
-    assert send(server, unsigned).status == 403, "a header that was not signed is not obeyed"
+    refused = send(server, unsigned)
+    assert refused.error("s3") == (
+        403,
+        "AccessDenied",
+        "There were headers present in the request which were not signed",
+    ), "a header that was not signed is not obeyed"
+    assert refused.element("HeadersNotSigned") == "x-amz-copy-source"
+    assert "Contents" in root.s3.list_objects_v2(Bucket=name, Prefix="k")
+    assert "Contents" not in root.s3.list_objects_v2(Bucket=name, Prefix="copy")
+
+
+def test_signature_version_2_is_told_how_to_become_4(server, root, name):
+    """What the AWS CLI and boto3 still make of a custom endpoint, unless told otherwise."""
+    old = clients(server, server.root, signature_version="s3").s3
+    url = old.generate_presigned_url("get_object", {"Bucket": name, "Key": "k"})
+    assert "AWSAccessKeyId=" in url
+    header = AWSRequest("GET", f"{server.endpoint}/{name}")
+    header.headers["Authorization"] = f"AWS {server.root.access_key}:c2lnbmF0dXJl"
+    for request in (AWSRequest("GET", url), header):
+        status, code, text = send(server, request).error("s3")
+        assert (status, code) == (400, "InvalidRequest")
+        assert "s3v4" in text, text
 
 
 def test_session_tokens(server, root, new_user, name):

@@ -7,6 +7,22 @@ from harness.clients import key_of
 from harness.server import Server
 
 
+PASSWORD = "Correct-horse-7"
+# What is there to be read by its owner.
+MEANT_TO_BE_READ = ("root.credentials", "root.password")
+
+
+def nothing_is_told(data, secrets):
+    """Every file is its owner's alone, and none has a secret in it: database, log, objects."""
+    for path in data.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+        if path.is_file() and path.name not in MEANT_TO_BE_READ:
+            content = path.read_bytes()
+            for secret in secrets:
+                assert secret.encode() not in content, path
+
+
 def test_everything_is_still_there(tmp_path):
     data, log = tmp_path / "data", tmp_path / "log"
     with Server(data, log) as first:
@@ -22,11 +38,15 @@ def test_everything_is_still_there(tmp_path):
         mine = clients(first, key)
         mine.s3.create_bucket(Bucket="kept")
         mine.s3.put_object(Bucket="kept", Key="k", Body=b"hello")
+        mine.s3.put_object(Bucket="kept", Key="large", Body=bytes(1024 * 1024))
+        session = key_of(mine.sts.get_session_token(DurationSeconds=900))
+        root.iam.create_login_profile(UserName="bob", Password=PASSWORD)
         account, secret = first.account, first.root
-    for file in ("master.key", "root.credentials", "keywright.db"):
-        assert stat.S_IMODE((data / file).stat().st_mode) == 0o600, file
-    stored = b"".join(path.read_bytes() for path in data.glob("keywright.db*"))
-    assert key.secret_key.encode() not in stored, "secrets are sealed"
+        secrets = (secret.secret_key, key.secret_key, session.secret_key, session.token, PASSWORD)
+        nothing_is_told(data, secrets)
+    nothing_is_told(data, secrets)
+    told = {path.name for path in data.iterdir()}
+    assert told >= {"master.key", "root.credentials", "root.password", "keywright.db", "objects"}
     with Server(data, log) as second:
         assert (second.account, second.root) == (account, secret)
         assert (second.users, second.keys) == (1, 2)

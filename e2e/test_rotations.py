@@ -4,11 +4,10 @@ Waits are 0, or the second in which a key must stay quiet; what has no end is lo
 asking for it.
 """
 
-import configparser
 import json
 import re
-import signal
 import stat
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,7 +15,7 @@ from botocore.exceptions import ClientError
 from conftest import clients
 from harness.clients import client, key_of
 from harness.keywright import Keywright
-from harness.rotations import Rotations
+from harness.rotations import SECONDS, Rotations
 from harness.server import Credentials, Server
 
 QUICK = {"ObserveSeconds": 0, "DwellSeconds": 0}
@@ -227,7 +226,8 @@ def test_strangers_and_mistakes(server, root, rotations, new_user, name):
         assert refused.code == "InvalidInput" and place in refused.message, refused
     other = key_of(root.iam.create_access_key(UserName=name))
     two = rotations.refused("StartRotation", UserName=name)
-    assert two.code == "LimitExceeded" and other.access_key in two.message, two
+    assert two.code == "LimitExceeded", two
+    assert any(one.access_key in two.message for one in (key, other)), two
     one = rotations.refused("StartRotation", UserName=name, AccessKeyId=other.access_key)
     assert one.code == "LimitExceeded" and key.access_key in one.message, one
     assert set(keys_of(root, name).values()) == {"Active"}
@@ -342,10 +342,9 @@ def test_a_policy_rotates_who_is_due(own):
     )["RotationPolicy"]
     assert (put["PathPrefix"], put["Places"]) == ("/jobs/", ["person"])
     listed = ""
-    for _ in range(600):
+    end = time.monotonic() + SECONDS
+    while not listed and time.monotonic() < end:
         listed = rotations("ListRotations", Open=True)["Rotations"]
-        if listed:
-            break
     (begun,) = listed
     assert (begun["UserName"], begun["RotationPolicyName"]) == ("worker", "jobs"), begun
     rotations.until("worker", lambda it: "WaitingFor" in it)

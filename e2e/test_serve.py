@@ -2,17 +2,28 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import boto3
 import pytest
 import trustme
+from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ClientError
 
+from harness.clients import client
 from harness.server import Server
+from harness.wire import sign
 
 SECONDS = 60
+README = Path(__file__).parent.parent / "README.md"
+# The lines to copy, each with those that continue it.
+COMMANDS = re.compile(r"^    ((?:aws|unset|export) .*?(?:\\\n.*)*)$", re.M)
 
 
 def serve(folder, *arguments, **environment) -> subprocess.CompletedProcess:
@@ -25,6 +36,11 @@ def serve(folder, *arguments, **environment) -> subprocess.CompletedProcess:
         cwd=folder,
         env={"PATH": os.environ["PATH"], **environment},
     )
+
+
+def root_s3(server):
+    """boto3's client of the root user."""
+    return client("s3", server.endpoint, server.root)
 
 
 def test_tls(tmp_path):
@@ -64,6 +80,62 @@ def test_tls(tmp_path):
                 assert not refused, limit
             except ClientError as error:
                 assert refused and error.response["Error"]["Code"] == "AccessDenied", limit
+
+
+def shell(lines, folder, typed=""):
+    """What a shell prints that runs these lines, as of someone who has the AWS CLI and no key."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    done = subprocess.run(
+        ["sh", "-eu", "-c", "\n".join(lines)],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=2 * SECONDS,
+        cwd=folder,
+        env={
+            "HOME": str(home),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AWS_PAGER": "",
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_lines_of_the_greeting_and_of_the_readme_work_as_printed(tmp_path):
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    with Server(folder / "data", folder / "log") as server:
+        root = server.root
+        greeting = [line for line in server.greeting if line.startswith("  ")]
+        exports = [line for line in greeting if line.startswith("  export ")]
+        readme = COMMANDS.findall(README.read_text())
+        made = next(at for at, line in enumerate(readme) if "create-access-key" in line)
+        answers = shell(greeting + readme[: made + 1], folder)
+        answers = [json.loads(answer) for answer in re.findall(r"^\{.*?^\}", answers, re.M | re.S)]
+        assert answers[0]["Arn"] == f"arn:aws:iam::{server.account}:root"
+        key = answers[-1]["AccessKey"]
+        typed = f"{key['AccessKeyId']}\n{key['SecretAccessKey']}\nap-south-1\njson\n"
+        said = shell(exports + readme[made + 1 :], folder, typed)
+        assert "make_bucket: my-first-bucket" in said
+        assert server.root == root, "whoever configures another key does not lose root's"
+        location = root_s3(server).get_bucket_location(Bucket="my-first-bucket")
+        assert location["LocationConstraint"] == "ap-south-1"
+
+
+def test_another_address_in_plain_http_must_be_allowed(tmp_path):
+    where = (tmp_path / "data", tmp_path / "log")
+    with Server(*where, "--allow-plain-http", listen="0.0.0.0:0") as server:
+        assert server.endpoint.startswith("http://0.0.0.0:")
+
+
+def test_everything_is_in_the_help(tmp_path):
+    help = serve(tmp_path, "--help").stdout
+    for name in ("config", "data-dir", "listen", "account-id", "tls-cert", "tls-key"):
+        assert f"--{name} <" in help and f"KEYWRIGHT_{name.upper().replace('-', '_')}" in help
+    assert "--allow-plain-http" in help and "KEYWRIGHT_ALLOW_PLAIN_HTTP" in help
+    assert "keywright.toml" in help
 
 
 def test_an_account_id_can_be_chosen(tmp_path):
@@ -109,6 +181,43 @@ def test_a_signal_right_after_the_first_word_stops_it_well(tmp_path, round):
         assert server.stdout.readline().startswith(b"Keywright serves")
         server.send_signal(signal.SIGTERM)
         assert server.wait(SECONDS) == 0
+
+
+def test_a_request_under_way_is_finished_after_the_signal(tmp_path):
+    body = b"0123456789" * 10
+    with Server(tmp_path / "data", tmp_path / "log") as server:
+        root_s3(server).create_bucket(Bucket="kept")
+        request = AWSRequest("PUT", f"{server.endpoint}/kept/k", {}, body)
+        sign(request, server.root, "s3")
+        headers = {
+            "Host": server.host,
+            "Content-Length": len(body),
+            "Expect": "100-continue",
+            **request.headers,
+        }
+        head = ["PUT /kept/k HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        host, port = server.host.split(":")
+        with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+            connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body[:50])
+            # It has begun to read the body.
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+            server.signal()
+            wait_until_refused(host, int(port))
+            connection.sendall(body[50:])
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    with Server(tmp_path / "data", tmp_path / "log") as server:
+        assert root_s3(server).get_object(Bucket="kept", Key="k")["Body"].read() == body
+
+
+def wait_until_refused(host: str, port: int):
+    """Returns once nobody listens there any more."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection((host, port), timeout=SECONDS).close()
+        except ConnectionError:
+            return
+    raise AssertionError("the server still takes connections")
 
 
 def test_a_data_folder_has_one_server(tmp_path):

@@ -29,6 +29,7 @@ const ROUTES = [
   ['/iam/users/create', page(() => import('./pages/iam/create-user'), 'CreateUser')],
   ['/iam/users/:name', page(() => import('./pages/iam/user'), 'UserPage')],
   ['/iam/users/:name/keys/create', page(() => import('./pages/iam/create-key'), 'CreateKey')],
+  ['/iam/users/:name/mfa/assign', page(() => import('./pages/iam/mfa'), 'AssignMfa')],
   ['/iam/users/:name/keys/rotate', page(() => import('./pages/rotation/start'), 'StartRotation')],
   ['/iam/groups', page(() => import('./pages/iam/groups'), 'Groups')],
   ['/iam/groups/:name', page(() => import('./pages/iam/groups'), 'GroupPage')],
@@ -37,6 +38,15 @@ const ROUTES = [
   ['/iam/report', page(() => import('./pages/iam/report'), 'Report')],
   ['/denied', page(() => import('./pages/iam/denied'), 'DeniedRequests')],
   ['/denied/:id', page(() => import('./pages/iam/denied'), 'DeniedRequest')],
+  [
+    '/security-credentials',
+    page(() => import('./pages/iam/security-credentials'), 'SecurityCredentials'),
+  ],
+  [
+    '/security-credentials/keys/create',
+    page(() => import('./pages/iam/create-key'), 'CreateRootKey'),
+  ],
+  ['/security-credentials/mfa/assign', page(() => import('./pages/iam/mfa'), 'AssignMfa')],
   ['/rotations', page(() => import('./pages/rotation/rotations'), 'Rotations')],
   ['/rotations/:name', page(() => import('./pages/rotation/rotation'), 'RotationPage')],
   ['/rotation-policies', page(() => import('./pages/rotation/policies'), 'RotationPolicies')],

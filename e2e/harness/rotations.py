@@ -1,11 +1,13 @@
 """The server's own rotations, asked for by signed calls of the extension, as the console does."""
 
+import time
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from harness import wire
 from harness.server import Credentials
 
+SECONDS = 60
 SPACE = wire.NAMESPACES["keywright"]
 
 
@@ -36,17 +38,14 @@ class Rotations:
         assert answer.status != 200, answer.body
         return Refused(*answer.error("keywright"))
 
-    def until(self, user: str, good, **parameters) -> dict:
+    def until(self, user: str, good) -> dict:
         """Lets the engine look again until the rotation is as it should be.
 
         The server looks by itself as well; each of these calls ends when the rotation rests.
         """
         shown = self("GetRotation", UserName=user)["Rotation"]
-        for _ in range(60):
-            if good(shown):
-                return shown
-            if shown["IsOver"] == "true":
-                break
+        end = time.monotonic() + SECONDS
+        while not good(shown) and shown["IsOver"] == "false" and time.monotonic() < end:
             answer = self._send("ResumeRotation", {"UserName": user})
             assert answer.status in (200, 404), answer.body
             shown = self("GetRotation", UserName=user)["Rotation"]

@@ -31,7 +31,7 @@ class Credentials(NamedTuple):
 class Server:
     """A running server; use it in a `with` block."""
 
-    def __init__(self, data_dir: Path, log: Path, *options: str):
+    def __init__(self, data_dir: Path, log: Path, *options: str, listen: str = "127.0.0.1:0"):
         """Starts it, with more options if need be, and reads its greeting."""
         self.data_dir = data_dir
         self._log = log.open("ab")
@@ -42,7 +42,7 @@ class Server:
                 "--data-dir",
                 str(data_dir),
                 "--listen",
-                "127.0.0.1:0",
+                listen,
                 *options,
             ],
             stdin=subprocess.DEVNULL,
@@ -92,11 +92,15 @@ class Server:
         self._process.stdout.close()
         self._log.close()
 
+    def signal(self):
+        """Asks it to stop, and goes on."""
+        self._process.send_signal(signal.SIGTERM)
+
     def stop(self):
         """Asks it to stop; it must leave by itself and say that all is well."""
         if self._process.returncode is not None:
             return
-        self._process.send_signal(signal.SIGTERM)
+        self.signal()
         try:
             code = self._process.wait(STOP_SECONDS)
         finally:

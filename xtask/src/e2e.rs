@@ -6,12 +6,14 @@
 //! missing and apt-get may install it.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
+
+use crate::{execute, target};
 
 /// What to run.
 #[derive(Debug, Default, clap::Args)]
@@ -19,6 +21,9 @@ pub(crate) struct Args {
     /// Everyday sizes: 1 GiB, 1,000 files
     #[arg(long)]
     long: bool,
+    /// Take the binary that is there
+    #[arg(long, hide = true)]
+    built: bool,
     /// More words for pytest, for example `-k story`
     #[arg(last = true)]
     pytest: Vec<String>,
@@ -29,9 +34,10 @@ pub(crate) struct Args {
 /// # Errors
 /// What is missing, or that tests failed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let target = std::path::absolute(target)?;
-    execute(Command::new("cargo").args(["build", "-p", "keywright"]))?;
+    let target = target()?;
+    if !args.built {
+        execute(Command::new("cargo").args(["build", "-p", "keywright"]))?;
+    }
     let folder = target.join("e2e");
     fs::create_dir_all(&folder)?;
     let python = python(&folder)?;
@@ -39,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let chromium = chromium()?;
     let mut pytest = Command::new(python);
     pytest
-        .args(["-m", "pytest", "-q"])
+        .args(["-m", "pytest", "-q", "-n", "auto"])
         .args(&args.pytest)
         .current_dir("e2e")
         .env("KEYWRIGHT_BINARY", target.join("debug/keywright"))
@@ -50,15 +56,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         pytest.env("KEYWRIGHT_E2E_LONG", "1");
     }
     execute(&mut pytest)
-}
-
-fn execute(command: &mut Command) -> anyhow::Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run {program}; is it installed?"))?;
-    ensure!(status.success(), "failed: {program} {status}");
-    Ok(())
 }
 
 /// A virtual environment with the pinned packages; its interpreter.

@@ -5,14 +5,21 @@
 //! finding stays in `target/fuzz/findings`, and its bytes belong into a unit test.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Child, Command},
 };
 
 use anyhow::{Context, bail, ensure};
 
-const TARGETS: [&str; 3] = ["request_decoder", "signature_headers", "policy_parser"];
+use crate::target;
+
+const TARGETS: [&str; 4] = [
+    "request_decoder",
+    "signature_headers",
+    "policy_parser",
+    "policy_evaluator",
+];
 
 /// An input that takes longer is a finding.
 const INPUT_SECS: u32 = 5;
@@ -39,8 +46,7 @@ pub(crate) struct Args {
 /// # Errors
 /// When a target cannot be built or found something.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let folder = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let folder = folder.join("fuzz");
+    let folder = target()?.join("fuzz");
     let built = build(&folder)?;
     let running: Vec<(&str, Child)> = TARGETS
         .iter()

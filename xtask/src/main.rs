@@ -12,8 +12,14 @@ mod simulate;
 mod test;
 mod tidy;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    env,
+    io::Write,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 
 /// Repository chores.
@@ -75,4 +81,20 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Fleet(args) => measure::run("fleet", args),
         Chore::Crash(args) => measure::run("crash", args),
     }
+}
+
+/// Where cargo lays what it builds.
+fn target() -> anyhow::Result<PathBuf> {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    Ok(std::path::absolute(target)?)
+}
+
+/// Runs a command that must succeed.
+fn execute(command: &mut Command) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {program}; is it installed?"))?;
+    ensure!(status.success(), "failed: {program} {status}");
+    Ok(())
 }

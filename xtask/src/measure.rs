@@ -6,11 +6,14 @@
 
 use std::{ffi::OsString, process::Command};
 
-use anyhow::{Context, bail};
+use crate::{execute, target};
 
 /// What follows the chore's name; the measuring program reads it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Takes the unoptimised binaries that are there; they keep the same promises, more slowly
+    #[arg(long, hide = true)]
+    built: bool,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     rest: Vec<OsString>,
 }
@@ -20,31 +23,16 @@ pub(crate) struct Args {
 /// # Errors
 /// When a build fails, or the chore does.
 pub(crate) fn run(chore: &str, args: &Args) -> anyhow::Result<()> {
-    // The server alone, so that it has the features that it is delivered with.
-    cargo(
-        &["build", "--quiet", "--release", "--package", "keywright"],
-        &[],
-    )?;
-    let package = [
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "xtask-measure",
-        "--",
-    ];
-    let rest: Vec<OsString> = [chore.into()]
-        .into_iter()
-        .chain(args.rest.clone())
-        .collect();
-    cargo(&package, &rest)
-}
-
-fn cargo(words: &[&str], rest: &[OsString]) -> anyhow::Result<()> {
-    let status = Command::new("cargo").args(words).args(rest).status();
-    let status = status.context("cannot run cargo; is it installed?")?;
-    if !status.success() {
-        bail!("failed: cargo {}", words.join(" "));
-    }
-    Ok(())
+    let folder = if args.built {
+        "debug"
+    } else {
+        // Apart, so that the server has the features that it is delivered with.
+        for package in ["keywright", "xtask-measure"] {
+            let build = ["build", "--quiet", "--release", "--package", package];
+            execute(Command::new("cargo").args(build))?;
+        }
+        "release"
+    };
+    let program = target()?.join(folder).join("xtask-measure");
+    execute(Command::new(program).arg(chore).args(&args.rest))
 }

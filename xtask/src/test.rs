@@ -41,13 +41,16 @@ const STEPS: &[&[&str]] = &[
         "-D",
         "warnings",
     ],
+    // Binaries and tests at once: each with the same features of every dependency, so that none is
+    // compiled twice. The steps below take what this has built.
+    &["cargo", "build", "--workspace", "--bins", "--tests"],
     &["cargo", "test", "--workspace"],
     // Building the binary has installed what this needs.
     &["npm", "--prefix", "console", "run", "--silent", "check"],
-    &["cargo", "xtask", "e2e"],
+    &["cargo", "xtask", "e2e", "--built"],
     // Bounded here; at length by their own commands.
     &["cargo", "xtask", "fuzz", "--seconds", "60"],
-    &["cargo", "xtask", "crash", "--rounds", "10"],
+    &["cargo", "xtask", "crash", "--built", "--rounds", "20"],
 ];
 
 #[expect(clippy::print_stdout, reason = "a chore's progress")]

@@ -125,7 +125,10 @@ export const tagsOfUser = (UserName: string) =>
     'ListUserTags',
     { UserName },
     'Tags',
-    (tag): Tag => ({ key: must(tag, 'Key'), value: must(tag, 'Value') }),
+    (tag): Tag => ({
+      key: must(tag, 'Key'),
+      value: must(tag, 'Value'),
+    }),
   );
 export const keysOf = (UserName?: string) =>
   listed(
@@ -250,3 +253,17 @@ export const devicesOf = (UserName?: string) =>
       enabled: must(node, 'EnableDate'),
     }),
   );
+
+/** The names of the users to whom an MFA device is assigned. */
+export async function mfaUsers(): Promise<Set<string>> {
+  const names = await listed(
+    'ListVirtualMFADevices',
+    { AssignmentStatus: 'Assigned' },
+    'VirtualMFADevices',
+    (node) => {
+      const owner = node.child('User');
+      return owner?.text('Arn')?.endsWith(':root') ? undefined : owner?.text('UserName');
+    },
+  );
+  return new Set(names.filter((name) => name !== undefined));
+}

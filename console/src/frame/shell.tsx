@@ -105,6 +105,7 @@ const NAMES: Record<string, string> = {
   create: 'Create',
   edit: 'Edit',
   keys: 'Access keys',
+  assign: 'Assign MFA device',
   account: 'Account settings',
   report: 'Credential report',
   rotate: 'Rotate',
@@ -125,7 +126,7 @@ function crumbs(pathname: string): { text: string; href: string }[] {
     href: `/console/${parts.slice(0, at + 1).join('/')}`,
   }));
   return all
-    .filter(({ href }) => !/\/keys$/.test(href))
+    .filter(({ href }) => !/\/(keys|mfa)$/.test(href))
     .map((crumb) =>
       crumb.href === '/console/s3/buckets' ? { ...crumb, href: '/console/s3' } : crumb,
     );
@@ -235,7 +236,7 @@ export function Shell({
       description: `Account ID: ${grouped(session.accountId)}`,
       items: [
         { id: 'copy-account', text: 'Copy account ID', iconName: 'copy' },
-        ...(session.userName ? [{ id: 'credentials', text: 'Security credentials' }] : []),
+        { id: 'credentials', text: 'Security credentials' },
         {
           id: 'theme',
           text: 'Appearance',
@@ -252,8 +253,7 @@ export function Shell({
           navigator.clipboard
             .writeText(session.accountId)
             .then(() => frame.done('Account ID copied'), frame.failed);
-        } else if (id === 'credentials')
-          void navigate(`/iam/users/${encodeURIComponent(session.userName ?? '')}?tab=credentials`);
+        } else if (id === 'credentials') void navigate('/security-credentials');
         else if (id === 'sign-out') leave().catch(frame.failed);
         else {
           const chosen = id.replace('theme-', '') as Theme;

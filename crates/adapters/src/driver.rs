@@ -84,7 +84,7 @@ pub struct Driver {
     clock: Arc<dyn Clock>,
     /// The server that this process is, if it is one.
     server: Option<Arc<dyn Within>>,
-    /// One access for each way to reach an issuer, so that its pace is shared.
+    /// One access for each way to reach an issuer; ways to the same account share their pace.
     accesses: Mutex<HashMap<String, Arc<Access>>>,
 }
 
@@ -148,14 +148,17 @@ impl Driver {
             return Ok(Arc::clone(access));
         }
         let (settings, clock) = (settings.clone(), Arc::clone(&self.clock));
-        let access = match &self.server {
+        let mut access = match &self.server {
             Some(server) if settings.on_behalf_of.is_some() => {
                 Access::open_within(settings, Arc::clone(server), clock).await?
             }
             _ => Access::open(settings, clock).await?,
         };
-        let access = Arc::new(access);
-        Ok(Arc::clone(locked().entry(name).or_insert(access)))
+        let mut opened = locked();
+        for other in opened.values() {
+            access.share_pace(other);
+        }
+        Ok(Arc::clone(opened.entry(name).or_insert(Arc::new(access))))
     }
 
     /// The rotation that an order comes to. Nothing is changed or written.

@@ -209,7 +209,9 @@ fn greet(
         )?;
         writeln!(out, "\nNext, in another terminal:\n")?;
         writeln!(out, "  export AWS_ENDPOINT_URL={endpoint}")?;
-        writeln!(out, "  export AWS_SHARED_CREDENTIALS_FILE='{credentials}'")?;
+        // In single quotes a shell reads everything but these as it stands.
+        let quoted = credentials.replace('\'', r"'\''");
+        writeln!(out, "  export AWS_SHARED_CREDENTIALS_FILE='{quoted}'")?;
         writeln!(
             out,
             "  export AWS_PROFILE=keywright-root AWS_DEFAULT_REGION=us-east-1"

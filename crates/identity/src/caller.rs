@@ -3,6 +3,8 @@
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
 use keywright_sigv4::Verified;
 
+use crate::state::Bearer;
+
 /// A proven principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
@@ -19,13 +21,22 @@ pub enum Principal {
     },
 }
 
+impl From<&Principal> for Bearer {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::Root => Self::Root,
+            Principal::User { id, .. } => Self::User(*id),
+        }
+    }
+}
+
 /// What temporary credentials carry beside the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFacts {
     /// When they were issued.
     pub issued: Timestamp,
-    /// Whether a multi-factor code was given.
-    pub mfa: bool,
+    /// When a multi-factor code was given, if one was.
+    pub mfa: Option<Timestamp>,
     /// Whether they are the console's, for someone who signed in with a password.
     pub console: bool,
     /// The service that uses them on behalf of the principal, if it is not the principal itself.
@@ -36,7 +47,7 @@ impl SessionFacts {
     /// AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
     /// The console's and those of a service are none of these.
     pub const fn may_call_iam(&self) -> bool {
-        self.mfa || self.console || self.service.is_some()
+        self.mfa.is_some() || self.console || self.service.is_some()
     }
 }
 

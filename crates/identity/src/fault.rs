@@ -50,12 +50,16 @@ pub enum Fault {
     MalformedPolicyDocument(String),
     /// The caller may not do this; the whole text.
     AccessDenied(String),
+    /// A policy that only AWS's own services may have attached; the kind of whom it was for.
+    PolicyNotAttachable(&'static str),
     /// The new password does not keep the account's rules.
     PasswordPolicyViolation(String),
     /// The user's login profile changed while the request was carried out.
     LoginProfileInMotion(String),
     /// The action is for IAM users only.
     InvalidUserType(String),
+    /// A code of an MFA device is wrong, was used before, or came after too many others.
+    InvalidAuthenticationCode,
     /// No credential report was ever made.
     ReportNotPresent,
     /// The last credential report is older than four hours.
@@ -90,14 +94,15 @@ pub enum Missing {
     UserPolicy(String),
     /// An inline policy of a group.
     GroupPolicy(String),
-    /// A managed policy, for reading, deleting, tagging and detaching.
-    Policy,
-    /// A managed policy, for attaching and listing entities.
-    AttachablePolicy,
-    /// A version of a managed policy, or the policy itself where a version was asked for.
-    PolicyVersion(String),
-    /// A managed policy, as a permissions boundary.
-    Boundary,
+    /// A managed policy by the ARN given, for reading, deleting, tagging and detaching.
+    Policy(String),
+    /// A managed policy by the ARN given, for attaching and listing entities.
+    AttachablePolicy(String),
+    /// A version of a managed policy, or the policy itself where a version was asked for: the ARN
+    /// and the version given.
+    PolicyVersion(String, String),
+    /// A managed policy by the ARN given, as a permissions boundary.
+    Boundary(String),
     /// The permissions boundary of a user, for deletion.
     UserBoundary(String),
     /// The account's password policy, when reading it.
@@ -106,6 +111,8 @@ pub enum Missing {
     PasswordPolicyToDelete,
     /// The account's alias.
     AccountAlias(String),
+    /// An MFA device, by the serial number given: there is none, or it is somebody else's.
+    MfaDevice(String),
     /// The user, group or role whose policies a simulation is about.
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
@@ -129,6 +136,10 @@ pub enum Taken {
     LoginProfile(String),
     /// The account alias of another account.
     AccountAlias(String),
+    /// The path and name of a virtual MFA device.
+    MfaDevice,
+    /// A virtual MFA device that is assigned.
+    MfaDeviceInUse,
     /// A user who is being rotated; the whole text.
     Rotation(String),
 }
@@ -161,6 +172,10 @@ pub enum Dependant {
     AccessKeys,
     /// A login profile.
     LoginProfile,
+    /// An MFA device.
+    MfaDevice,
+    /// The virtual MFA device is assigned.
+    MfaDeviceAssigned,
     /// A managed policy is attached.
     PolicyAttached,
     /// A managed policy has other versions.
@@ -202,6 +217,10 @@ impl Fault {
             Self::MalformedInput(text) => e(400, "MalformedInput", text.clone()),
             Self::MalformedPolicyDocument(text) => e(400, "MalformedPolicyDocument", text.clone()),
             Self::AccessDenied(text) => e(403, "AccessDenied", text.clone()),
+            Self::PolicyNotAttachable(kind) => {
+                let text = format!("Cannot attach a Service Role Policy to a customer {kind}.");
+                e(400, "PolicyNotAttachable", text)
+            }
             Self::PasswordPolicyViolation(text) => e(400, "PasswordPolicyViolation", text.clone()),
             Self::LoginProfileInMotion(user) => e(
                 409,
@@ -212,6 +231,11 @@ impl Fault {
                 ),
             ),
             Self::InvalidUserType(text) => e(400, "InvalidUserType", text.clone()),
+            Self::InvalidAuthenticationCode => e(
+                403,
+                "InvalidAuthenticationCode",
+                "Authentication code for device is not valid.".to_owned(),
+            ),
             Self::ReportNotPresent => silent(410, "ReportNotPresent"),
             Self::ReportExpired => silent(410, "ReportExpired"),
             Self::InvalidAction { action, version } => {
@@ -254,12 +278,16 @@ impl Missing {
             Self::GroupPolicy(name) => {
                 format!("The group policy with name {name} cannot be found.")
             }
-            Self::Policy => "Policy ARN was not found.".to_owned(),
-            Self::AttachablePolicy => "Policy ARN does not exist or is not attachable.".to_owned(),
-            Self::PolicyVersion(version) => {
-                format!("Policy ARN version {version} does not exist or is not attachable.")
+            Self::Policy(arn) => format!("Policy {arn} was not found."),
+            Self::AttachablePolicy(arn) => {
+                format!("Policy {arn} does not exist or is not attachable.")
             }
-            Self::Boundary => "Scope ARN: ARN does not exist or is not attachable.".to_owned(),
+            Self::PolicyVersion(arn, version) => {
+                format!("Policy {arn} version {version} does not exist or is not attachable.")
+            }
+            Self::Boundary(arn) => {
+                format!("Scope ARN: {arn} does not exist or is not attachable.")
+            }
             Self::UserBoundary(user) => {
                 format!("The permissions boundary of user {user} cannot be found.")
             }
@@ -271,6 +299,9 @@ impl Missing {
             }
             Self::AccountAlias(alias) => {
                 format!("The account alias with name {alias} cannot be found.")
+            }
+            Self::MfaDevice(serial) => {
+                format!("MFA Device with serial number {serial} does not exist.")
             }
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
             Self::Rotation(user) => format!("There is no rotation of user {user}."),
@@ -294,6 +325,8 @@ impl Taken {
             Self::AccountAlias(alias) => {
                 format!("The account alias {alias} already exists.")
             }
+            Self::MfaDevice => "MFA device already exists.".to_owned(),
+            Self::MfaDeviceInUse => "MFA Device is already in use.".to_owned(),
             Self::Rotation(text) => text.clone(),
         }
     }
@@ -325,6 +358,8 @@ impl Dependant {
             Self::Membership => "Cannot delete entity, must remove users from group first.",
             Self::AccessKeys => "Cannot delete entity, must delete access keys first.",
             Self::LoginProfile => "Cannot delete entity, must delete login profile first.",
+            Self::MfaDevice => "Cannot delete entity, must delete MFA device first.",
+            Self::MfaDeviceAssigned => "MFA VirtualDevice in use. Must deactivate first.",
             Self::PolicyAttached => "Cannot delete a policy attached to entities.",
             Self::PolicyVersions => {
                 "This policy has more than one version. Before you delete a policy, you must \

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use keywright_base::{AccessKeyId, AccountId, Secret, UniqueId, limits};
+use keywright_base::{AccessKeyId, AccountId, Secret, Timestamp, UniqueId, limits};
 
 use crate::{
     Identity,
@@ -28,8 +28,8 @@ pub struct OnBehalf {
     pub account: AccountId,
     /// The user; `None` for root.
     pub user: Option<UniqueId>,
-    /// Whether a multi-factor code had been given when it was asked for.
-    pub mfa: bool,
+    /// When a multi-factor code had been given by whoever asked, if one had.
+    pub mfa: Option<Timestamp>,
 }
 
 impl OnBehalf {
@@ -41,7 +41,7 @@ impl OnBehalf {
                 Principal::Root => None,
                 Principal::User { id, .. } => Some(*id),
             },
-            mfa: caller.session().is_some_and(|session| session.mfa),
+            mfa: caller.session().and_then(|session| session.mfa),
         }
     }
 }
@@ -74,7 +74,8 @@ impl Identity {
             expires: issued.plus_secs(limits::LENT_CREDENTIALS_SECS),
         };
         let token = SessionToken::new(&secret, &principal(&account, &owner), validity)
-            .of_service(to.mfa)
+            .of_service()
+            .with_mfa(to.mfa)
             .seal(&self.vault, key, &*self.entropy)?;
         Some(Lent { key, secret, token })
     }

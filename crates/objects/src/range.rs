@@ -73,13 +73,16 @@ pub(crate) fn parse(header: &str, size: u64) -> Result<Option<Span>, Fault> {
 /// The bytes that `x-amz-copy-source-range` asks for.
 ///
 /// # Errors
-/// [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`].
+/// [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`], [`Fault::CopyRangeBeyond`].
 pub(crate) fn parse_copy(header: &str, size: u64) -> Result<Span, Fault> {
     let Some((Some(first), Some(last))) = split(header) else {
         return Err(Fault::CopyRangeForm(header.into()));
     };
     if first > last {
         return Err(Fault::CopyRangeForm(header.into()));
+    }
+    if first >= size {
+        return Err(Fault::CopyRangeBeyond);
     }
     if last >= size {
         return Err(Fault::CopyRangeOutside {

@@ -24,7 +24,7 @@ pub fn check_object(tags: &Tags) -> Result<(), TagFault> {
             bucket: false,
         });
     }
-    check(tags)
+    check(tags, TagFault::Reserved)
 }
 
 /// Checks the tags of a bucket.
@@ -39,7 +39,7 @@ pub fn check_bucket(tags: &Tags) -> Result<(), TagFault> {
             bucket: true,
         });
     }
-    check(tags)
+    check(tags, TagFault::System)
 }
 
 /// Parses the tagging header: a URL query.
@@ -64,14 +64,14 @@ pub fn parse_header(header: &str) -> Result<Tags, TagFault> {
     Ok(tags)
 }
 
-fn check(tags: &Tags) -> Result<(), TagFault> {
+fn check(tags: &Tags, reserved: fn(String) -> TagFault) -> Result<(), TagFault> {
     for (index, (key, value)) in tags.iter().enumerate() {
         let length = key.chars().count();
         if length == 0 || length > KEY_CHARS || !key.chars().all(allowed) {
             return Err(TagFault::Key(key.clone()));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
-            return Err(TagFault::Reserved(key.clone()));
+            return Err(reserved(key.clone()));
         }
         if value.chars().count() > VALUE_CHARS || !value.chars().all(allowed) {
             return Err(TagFault::Value {

@@ -104,8 +104,15 @@ impl Constraints {
         let mut found = Found {
             service: self.service,
             texts: Vec::new(),
+            bad_path: None,
         };
         found.members(scope, self.members, "")?;
+        if let (true, Some(name)) = (found.texts.is_empty(), found.bad_path) {
+            return Ok(Some(format!(
+                "The specified value for {name} is invalid. It must begin and end with / and \
+                 contain only alphanumeric characters and/or / characters."
+            )));
+        }
         let count = found.texts.len();
         let plural = if count == 1 { "error" } else { "errors" };
         let text = format!(
@@ -122,6 +129,8 @@ const VIOLATIONS_MAX: usize = 100;
 struct Found {
     service: Service,
     texts: Vec<String>,
+    /// The first path that is none. AWS looks at paths after everything else.
+    bad_path: Option<String>,
 }
 
 impl Found {
@@ -155,9 +164,15 @@ impl Found {
         let scalar = place.scalar().unwrap_or_default();
         match shape {
             Shape::Boolean => {}
-            Shape::Text { sensitive, .. } => {
+            Shape::Text {
+                sensitive, pattern, ..
+            } => {
                 for why in text_violations(self.service, shape, scalar) {
                     self.push(path, (!sensitive).then_some(scalar), &why);
+                }
+                let is_path = pattern.filter(|pattern| pattern::is_path(pattern));
+                if is_path.is_some_and(|pattern| !pattern::matches(pattern, scalar)) {
+                    self.bad_path.get_or_insert_with(|| path.to_owned());
                 }
             }
             Shape::Number { min, max } => {
@@ -246,6 +261,7 @@ fn text_violations(service: Service, shape: &Shape, value: &str) -> Vec<String> 
     let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
     found.extend(bounds(length, "length", *min, *max));
     if let Some(pattern) = pattern
+        && !pattern::is_path(pattern)
         && !pattern::matches(pattern, value)
     {
         found.push(format!(

@@ -7,11 +7,24 @@ use crate::generated::letters::LETTERS;
 
 /// Whether the whole of `text` matches one of the models' patterns.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    // Recorded: AWS refuses such a key, though its pattern lets it through.
+    if pattern == TAG_KEY && text.trim().is_empty() {
+        return false;
+    }
     if let Some(class) = class(pattern) {
         let repeated = pattern.trim_end_matches('$');
         return (repeated.ends_with('*') || !text.is_empty()) && text.chars().all(class);
     }
     shaped(pattern).is_some_and(|shape| shape(text))
+}
+
+const TAG_KEY: &str = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+";
+const PATH: &str = r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)";
+const POLICY_PATH: &str = r"((/[A-Za-z0-9\.,\+@=_-]+)*)/";
+
+/// Whether a pattern is the one of an entity's path, for which AWS has words of its own.
+pub(crate) fn is_path(pattern: &str) -> bool {
+    pattern == PATH || pattern == POLICY_PATH
 }
 
 /// Whether a pattern is known.
@@ -28,7 +41,7 @@ fn class(pattern: &str) -> Option<Class> {
         r"[ -~]+" => |c| matches!(c, ' '..='~'),
         r"[A-Z0-9]+" => |c| c.is_ascii_uppercase() || c.is_ascii_digit(),
         r"[\d]*" | r"[\d]+" => |c| c.is_ascii_digit(),
-        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*" | r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+" => tag,
+        r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*" | TAG_KEY => tag,
         r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+" => {
             // As AWS's engine reads it: `\u1000`, `0-\u10FF`, `F`, `F`; nothing beyond U+FFFF.
             |c| control(c) || matches!(c, '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
@@ -54,8 +67,8 @@ fn class(pattern: &str) -> Option<Class> {
 
 fn shaped(pattern: &str) -> Option<Whole> {
     Some(match pattern {
-        r"((/[A-Za-z0-9\.,\+@=_-]+)*)/" => policy_path,
-        r"(\u002F)|(\u002F[\u0021-\u007E]+\u002F)" => path,
+        POLICY_PATH => policy_path,
+        PATH => path,
         r"\d{12}" => |t| t.len() == 12 && t.bytes().all(|b| b.is_ascii_digit()),
         r"\u002F[\u0021-\u007F]*" => |t| t.starts_with('/') && t.chars().all(graphic_or_delete),
         r"^[A-Za-z][A-Za-z0-9/_-]*$" => |t| {

@@ -1,4 +1,5 @@
-// The tab "Security credentials": the console password and the access keys of a user.
+// The tab "Security credentials": the console password, the MFA devices and the access keys of a
+// user. Root has the last two as well.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -23,8 +24,9 @@ import { Problem } from '../../frame/problem';
 import { ago, full, moment } from '../../lib/age';
 import { generate } from '../../lib/password';
 import { savePassword, signInUrl } from './create-user';
+import { MfaDevices } from './mfa';
 import { PasswordChoice, type Password } from './password-choice';
-import { useAlias, useKeys, userChanged, type KeyDetail } from './queries';
+import { credentialsPage, useAlias, useKeys, userChanged, type KeyDetail } from './queries';
 
 const KEYS = 2;
 
@@ -32,6 +34,7 @@ export function Credentials({ name }: { name: string }) {
   return (
     <SpaceBetween size="l">
       <ConsoleSignIn name={name} />
+      <MfaDevices name={name} />
       <AccessKeys name={name} />
     </SpaceBetween>
   );
@@ -153,7 +156,8 @@ function ConsoleSignIn({ name }: { name: string }) {
 type Doing = { what: 'activate' | 'deactivate' | 'delete' | 'describe'; key: KeyDetail };
 type Acting = Doing['what'] | 'rotate';
 
-export function AccessKeys({ name }: { name: string }) {
+/** The access keys of a user, or of root where none is named. */
+export function AccessKeys({ name }: { name?: string }) {
   const navigate = useNavigate();
   const { done } = useFrame();
   const keys = useKeys(name);
@@ -166,13 +170,14 @@ export function AccessKeys({ name }: { name: string }) {
   };
   const act = (key: KeyDetail) => (what: Acting) => {
     if (what !== 'rotate') setDoing({ what, key });
-    else void navigate(`/iam/users/${encodeURIComponent(name)}/keys/rotate?key=${key.id}`);
+    else if (name !== undefined)
+      void navigate(`/iam/users/${encodeURIComponent(name)}/keys/rotate?key=${key.id}`);
   };
   const create = (
     <Button
       disabled={full2}
       disabledReason="A user has two access keys at most, active or inactive. Delete one to create another."
-      onClick={() => void navigate(`/iam/users/${encodeURIComponent(name)}/keys/create`)}
+      onClick={() => void navigate(`${credentialsPage(name)}/keys/create`)}
     >
       Create access key
     </Button>
@@ -195,7 +200,12 @@ export function AccessKeys({ name }: { name: string }) {
         {keys.isPending && <StatusIndicator type="loading">Loading</StatusIndicator>}
         {keys.data?.length === 0 && <Box textAlign="center">No access keys</Box>}
         {keys.data?.map((key) => (
-          <KeyCard key={key.id} detail={key} act={act(key)} />
+          <KeyCard
+            key={key.id}
+            detail={key}
+            described={name !== undefined}
+            act={act(key)}
+          />
         ))}
       </SpaceBetween>
       {doing && (
@@ -210,7 +220,14 @@ export function AccessKeys({ name }: { name: string }) {
   );
 }
 
-function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Acting) => void }) {
+interface CardProps {
+  detail: KeyDetail;
+  /** Whether it is a user's, which can have a description and be rotated; root's cannot. */
+  described: boolean;
+  act: (what: Acting) => void;
+}
+
+function KeyCard({ detail, described, act }: CardProps) {
   const { id, active, use, created, description } = detail;
   const can = useServed();
   const rotate = { id: 'rotate', text: 'Rotate', disabled: !active };
@@ -223,12 +240,12 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Acting) => vo
             <ButtonDropdown
               ariaLabel={`Actions for ${id}`}
               items={[
-                ...(can('StartRotation') ? [rotate] : []),
+                ...(described && can('StartRotation') ? [rotate] : []),
                 active
                   ? { id: 'deactivate', text: 'Deactivate' }
                   : { id: 'activate', text: 'Activate' },
                 { id: 'delete', text: 'Delete' },
-                { id: 'describe', text: 'Edit description' },
+                ...(described ? [{ id: 'describe', text: 'Edit description' }] : []),
               ]}
               onItemClick={({ detail: item }) => act(item.id as Acting)}
             >
@@ -243,7 +260,7 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Acting) => vo
       <KeyValuePairs
         columns={3}
         items={[
-          { label: 'Description', value: description ?? '–' },
+          ...(described ? [{ label: 'Description', value: description ?? '–' }] : []),
           {
             label: 'Status',
             value: (
@@ -263,7 +280,7 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Acting) => vo
 }
 
 interface DialogProps {
-  userName: string;
+  userName: string | undefined;
   doing: Doing;
   dismiss: () => void;
   close: (said?: string) => () => void;

@@ -10,8 +10,8 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
@@ -21,7 +21,7 @@ import { Problem } from '../../frame/problem';
 import { grouped } from '../../frame/shell';
 import { days } from '../../lib/age';
 import { signInUrl } from './create-user';
-import { changed, dateOf, useAlias, useReport } from './queries';
+import { changed, dateOf, useAlias, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
   ['Up to 30 days', 31],
@@ -54,8 +54,12 @@ function activeKeys(rows: Iterable<iam.ReportRow>): { user: string; age: number 
 
 function Recommendations() {
   const report = useReport();
+  const summary = useSummary();
+  const { session } = useFrame();
+  const navigate = useNavigate();
   if (report.error) return <Problem error={report.error} retry={() => changed(['report'])} />;
   const keys = activeKeys(report.data?.rows.values() ?? []);
+  const noMfa = summary.data?.get('AccountMFAEnabled') === 0;
   const root = keys.some(({ user }) => user === '<root_account>');
   const old = keys.filter(({ age }) => age > 90);
   const bars = AGES.map(([x, below], at) => {
@@ -65,6 +69,21 @@ function Recommendations() {
   return (
     <Container header={<Header variant="h2">Security recommendations</Header>}>
       <SpaceBetween size="m">
+        {noMfa && (
+          <Alert
+            type="warning"
+            header="The root user has no MFA device"
+            action={
+              !session.userName && (
+                <Button onClick={() => void navigate('/security-credentials/mfa/assign')}>
+                  Add MFA
+                </Button>
+              )
+            }
+          >
+            Whoever finds out its password may do everything in this account.
+          </Alert>
+        )}
         {root && (
           <Alert type="warning" header="The root user has active access keys">
             Create a user for daily work, and delete the keys of the root user.
@@ -83,7 +102,7 @@ function Recommendations() {
             {old.length > 10 ? ', …' : ''}
           </Alert>
         )}
-        {report.data && !root && old.length === 0 && (
+        {report.data && summary.data && !noMfa && !root && old.length === 0 && (
           <Alert type="success">Nothing needs to be done.</Alert>
         )}
         <BarChart
@@ -105,7 +124,7 @@ function Recommendations() {
 }
 
 function Resources() {
-  const summary = useQuery({ queryKey: ['summary'], queryFn: iam.summary });
+  const summary = useSummary();
   const count = (name: string): string => String(summary.data?.get(name) ?? '…');
   return (
     <Container header={<Header variant="h2">IAM resources</Header>}>

@@ -5,20 +5,17 @@ import { useState } from 'react';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { useServed } from '../../frame/context';
 import { Confirm } from '../../frame/parts';
 
 /** Removes everything that keeps IAM from deleting a user, then the user. */
-async function deleteUser(UserName: string, can: (operation: string) => boolean): Promise<void> {
+async function deleteUser(UserName: string): Promise<void> {
   for (const { id } of await iam.keysOf(UserName)) {
     await call('iam', 'DeleteAccessKey', { UserName, AccessKeyId: id });
   }
   if (await iam.loginProfile(UserName)) await call('iam', 'DeleteLoginProfile', { UserName });
-  if (can('ListMFADevices')) {
-    for (const { SerialNumber } of await iam.devicesOf(UserName)) {
-      await call('iam', 'DeactivateMFADevice', { UserName, SerialNumber });
-      await call('iam', 'DeleteVirtualMFADevice', { SerialNumber });
-    }
+  for (const { SerialNumber } of await iam.devicesOf(UserName)) {
+    await call('iam', 'DeactivateMFADevice', { UserName, SerialNumber });
+    await call('iam', 'DeleteVirtualMFADevice', { SerialNumber });
   }
   for (const { name } of await iam.groupsOf(UserName)) {
     await call('iam', 'RemoveUserFromGroup', { UserName, GroupName: name });
@@ -41,7 +38,6 @@ export function DeleteUsers({
   dismiss: () => void;
   done: () => void;
 }) {
-  const can = useServed();
   const [at, setAt] = useState(0);
   const only = names.length === 1 ? names[0] : undefined;
   return (
@@ -54,7 +50,7 @@ export function DeleteUsers({
       act={async () => {
         for (const [index, name] of names.entries()) {
           setAt(index + 1);
-          await deleteUser(name, can);
+          await deleteUser(name);
         }
       }}
     >

@@ -14,12 +14,13 @@ import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
 import { age, ago, days, full } from '../../lib/age';
 import { DeleteUsers } from './delete-user';
-import { changed, dateOf, useReport, useUsers } from './queries';
+import { changed, dateOf, useMfaUsers, useReport, useUsers } from './queries';
 
 const OLD_DAYS = 90;
 
 interface Row extends User {
   report: ReportRow | undefined;
+  mfa: boolean;
 }
 
 interface Key {
@@ -112,8 +113,8 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'mfa',
     header: 'MFA',
-    by: ({ report }) => report?.['mfa_active'] ?? '',
-    cell: ({ report }) => (report?.['mfa_active'] === 'true' ? 'Virtual' : '–'),
+    by: ({ mfa }) => (mfa ? 'Virtual' : '–'),
+    cell: ({ mfa }) => (mfa ? 'Virtual' : '–'),
   },
   {
     id: 'password',
@@ -174,11 +175,15 @@ export function Users() {
   const { notify } = useFrame();
   const users = useUsers();
   const report = useReport();
+  const devices = useMfaUsers();
   const [selected, select] = useState<Row[]>([]);
   const [deleting, setDeleting] = useState(false);
-  const items = users.data?.map(
-    (user): Row => ({ ...user, report: report.data?.rows.get(user.name) }),
-  );
+  const items = users.data?.map((user): Row => {
+    const row = report.data?.rows.get(user.name);
+    // The report may be four hours old; it is what there is without the permission to list.
+    const mfa = devices.data?.has(user.name) ?? row?.['mfa_active'] === 'true';
+    return { ...user, report: row, mfa };
+  });
   const create = (
     <Button variant="primary" onClick={() => void navigate('/iam/users/create')}>
       Create user
@@ -203,7 +208,7 @@ export function Users() {
         rowId={({ name }) => name}
         loading={users.isPending}
         error={users.error}
-        reload={() => changed(['users'], ['report'], ['user'])}
+        reload={() => changed(['users'], ['report'], ['user'], ['mfa'])}
         selection="multi"
         selected={selected}
         select={select}

@@ -152,7 +152,7 @@ pub struct Access {
     sts: Vec<Endpoint>,
     keywright: bool,
     identity: Identity,
-    pace: Pace,
+    pace: Arc<Pace>,
     calls: AtomicU64,
     /// Credentials of the chain, as long as they are good.
     own: RwLock<Option<Keys>>,
@@ -209,7 +209,7 @@ impl Access {
             clock,
             iam,
             sts,
-            pace: Pace::new(Duration::from_millis(gap)),
+            pace: Arc::new(Pace::new(Duration::from_millis(gap))),
             calls: AtomicU64::new(1),
             own: RwLock::new(Some(own)),
             adopted: RwLock::new(None),
@@ -240,7 +240,7 @@ impl Access {
             clock,
             sts: vec![here.clone()],
             iam: here,
-            pace: Pace::new(Duration::ZERO),
+            pace: Arc::new(Pace::new(Duration::ZERO)),
             calls: AtomicU64::new(1),
             own: RwLock::new(None),
             adopted: RwLock::new(None),
@@ -263,6 +263,14 @@ impl Access {
             Ok(access)
         } else {
             Err(AccessError::NotKeywright(access.iam.url))
+        }
+    }
+
+    /// Shares the rate of another access, where both ask the same account at the same address.
+    pub(crate) fn share_pace(&mut self, other: &Self) {
+        let same = self.identity.account == other.identity.account;
+        if same && self.iam.url == other.iam.url {
+            self.pace = Arc::clone(&other.pace);
         }
     }
 
@@ -442,7 +450,10 @@ pub(super) async fn sdk(settings: &Settings) -> SdkConfig {
 
 /// Credentials that the server lends to act for somebody.
 fn borrow(settings: &Settings, server: &dyn Within) -> Result<Keys, AccessError> {
-    let whom = settings.on_behalf_of.as_ref().ok_or(AccessError::NoServer)?;
+    let whom = settings
+        .on_behalf_of
+        .as_ref()
+        .ok_or(AccessError::NoServer)?;
     let lent = server.lend(whom).ok_or(AccessError::Gone)?;
     Ok(Keys {
         id: lent.id,

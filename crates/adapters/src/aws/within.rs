@@ -16,8 +16,9 @@ pub struct ActingFor {
     pub account: String,
     /// The user's unique id; nothing for root.
     pub user: Option<String>,
-    /// Whether a multi-factor code had been given by whoever asked.
-    pub mfa: bool,
+    /// When a multi-factor code had been given by whoever asked, in milliseconds since 1970, if one
+    /// had.
+    pub mfa_at_ms: Option<i64>,
 }
 
 /// Temporary credentials of whom is acted for.

@@ -49,12 +49,14 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         new: None,
         orphan: None,
         verified: false,
+        reactivated: false,
         deliveries: Vec::new(),
         held: None,
         not_before: Timestamp::default(),
         why_back: None,
         secrets: Secrets {
             new: Some(Secret::new("the-new-secret".to_owned())),
+            old: Some(Secret::new("the-old-secret".to_owned())),
             backups: vec![None, Some(Secret::new(b"the-old-file".to_vec()))],
         },
     }
@@ -134,15 +136,23 @@ async fn secrets_are_sealed_and_go_when_the_rotation_is_over() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());
         let bytes = std::fs::read(&path).unwrap();
-        for secret in [b"the-new-secret".as_slice(), b"the-old-file"] {
+        for secret in [
+            b"the-new-secret".as_slice(),
+            b"the-old-secret",
+            b"the-old-file",
+        ] {
             let found = bytes.windows(secret.len()).any(|window| window == secret);
             assert!(!found, "{}", path.display());
         }
     }
+    assert_eq!(journal.last_done("123456789012").await, Ok(None));
     journal
         .advance(&next(&first, Phase::Done), "done")
         .await
         .unwrap();
+    let done = journal.last_done("123456789012").await;
+    assert_eq!(done, Ok(Some(Noon.now())));
+    assert_eq!(journal.last_done("000000000000").await, Ok(None));
     let found = journal.rotation(&first.id).await.unwrap().unwrap();
     assert_eq!(found.secrets, Secrets::default());
     assert!(journal.open().await.unwrap().is_empty());
@@ -227,14 +237,73 @@ async fn pages_are_of_one_account_newest_first() {
     for (which, limit, expected) in [
         (all(), 9, "r-5 r-3 r-2 r-1"),
         (all(), 2, "r-5 r-3"),
-        (Which { after: id("r-3"), ..all() }, 9, "r-2 r-1"),
-        (Which { after: id("r-3"), ..all() }, 1, "r-2"),
-        (Which { open: true, ..all() }, 9, "r-5 r-3 r-1"),
-        (Which { user_id: of("AIDA2"), ..all() }, 9, "r-5 r-2"),
-        (Which { user_id: of("AIDA2"), open: true, ..all() }, 9, "r-5"),
-        (Which { user_id: of("AIDA2"), id: id("r-2"), ..all() }, 9, "r-2"),
-        (Which { user_id: of("AIDA1"), id: id("r-2"), ..all() }, 9, ""),
-        (Which { id: id("r-4"), ..all() }, 9, ""),
+        (
+            Which {
+                after: id("r-3"),
+                ..all()
+            },
+            9,
+            "r-2 r-1",
+        ),
+        (
+            Which {
+                after: id("r-3"),
+                ..all()
+            },
+            1,
+            "r-2",
+        ),
+        (
+            Which {
+                open: true,
+                ..all()
+            },
+            9,
+            "r-5 r-3 r-1",
+        ),
+        (
+            Which {
+                user_id: of("AIDA2"),
+                ..all()
+            },
+            9,
+            "r-5 r-2",
+        ),
+        (
+            Which {
+                user_id: of("AIDA2"),
+                open: true,
+                ..all()
+            },
+            9,
+            "r-5",
+        ),
+        (
+            Which {
+                user_id: of("AIDA2"),
+                id: id("r-2"),
+                ..all()
+            },
+            9,
+            "r-2",
+        ),
+        (
+            Which {
+                user_id: of("AIDA1"),
+                id: id("r-2"),
+                ..all()
+            },
+            9,
+            "",
+        ),
+        (
+            Which {
+                id: id("r-4"),
+                ..all()
+            },
+            9,
+            "",
+        ),
     ] {
         let found = journal.page(which.clone(), limit).await.unwrap();
         let found: Vec<_> = found.iter().map(|one| one.id.0.as_str()).collect();

@@ -39,7 +39,7 @@ impl Sink for Person {
 
     /// The old key is active again, and whoever uses the new one has the time of the settling
     /// phase to go back to it.
-    async fn restore(&self, _: &RotationId, _: &Backup) -> Result<(), SinkError> {
+    async fn restore(&self, _: &RotationId, _: &Backup, _: Option<&Pair>) -> Result<(), SinkError> {
         Ok(())
     }
 }

@@ -25,17 +25,14 @@ pub(super) fn parse(arn: &str) -> Result<Arn, Fault> {
     Arn::parse(arn).map_err(|_| Fault::Validation(format!("ARN {arn} is not valid.")))
 }
 
-/// The stored ARN of a managed policy that can be attached.
-fn attachable(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
+/// The stored ARN of a managed policy.
+fn stored(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
     let parsed = parse(arn)?;
     if let Some(policy) = view.catalogue().by_arn(arn) {
-        if policy.is_service_role_policy() {
-            return Err(Missing::AttachablePolicy.into());
-        }
         return Ok(Arc::clone(&policy.arn));
     }
     let policy = view.account.policy_by_arn(&parsed);
-    let policy = policy.ok_or(Missing::AttachablePolicy)?;
+    let policy = policy.ok_or_else(|| Missing::AttachablePolicy(arn.to_owned()))?;
     Ok(policy.arn(view.id()).as_str().into())
 }
 
@@ -48,7 +45,11 @@ fn target<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Required, 
 
 fn attach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Option<Change>, Fault> {
     let mut owner = O::find(view, name)?.clone();
-    let arn = attachable(view, arn)?;
+    let arn = stored(view, arn)?;
+    let aws = view.catalogue().by_arn(&arn);
+    if aws.is_some_and(|policy| policy.is_service_role_policy()) {
+        return Err(Fault::PolicyNotAttachable(O::KIND));
+    }
     let (quota, most) = O::ATTACHED;
     let grants = owner.grants_mut();
     if grants.is_attached(&arn) {
@@ -66,7 +67,7 @@ fn detach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Change, Fa
     let mut owner = O::find(view, name)?.clone();
     let attached = &mut owner.grants_mut().attached;
     let at = attached.iter().position(|attached| **attached == *arn);
-    attached.remove(at.ok_or(Missing::Policy)?);
+    attached.remove(at.ok_or_else(|| Missing::Policy(arn.to_owned()))?);
     Ok(owner.put())
 }
 
@@ -246,7 +247,7 @@ impl Action for ListEntitiesForPolicy {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let arn = attachable(view, &input.policy_arn)?;
+        let arn = stored(view, &input.policy_arn)?;
         let filter = [
             &*arn,
             input.entity_filter.as_deref().unwrap_or_default(),

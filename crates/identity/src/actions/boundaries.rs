@@ -27,7 +27,7 @@ pub(super) fn checked(view: &View<'_>, arn: Option<&str>) -> Result<Option<Arc<s
     let policy = view
         .account
         .policy_by_arn(&parsed)
-        .ok_or(Missing::Boundary)?;
+        .ok_or_else(|| Missing::Boundary(arn.to_owned()))?;
     Ok(Some(policy.arn(view.id()).as_str().into()))
 }
 

@@ -86,3 +86,6 @@ impl Action for ListAccessKeySessions {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,8 @@ macro_rules! inline_of {
                 let (owner, inline) = get::<$owner>(view, &input.$name, &input.policy_name)?;
                 Ok(Done::answer(iam::$got {
                     $name: owner.name.clone(),
-                    policy_name: inline.name.clone(),
+                    // As AWS does: in the spelling that was asked for.
+                    policy_name: input.policy_name.clone(),
                     policy_document: percent_encode_document(inline.text()),
                 }))
             }

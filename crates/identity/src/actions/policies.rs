@@ -37,14 +37,15 @@ impl<'a> Managed<'a> {
     pub(super) fn find(
         view: &View<'a>,
         arn: &str,
-        missing: impl FnOnce() -> Missing,
+        missing: impl FnOnce(String) -> Missing,
     ) -> Result<Self, Fault> {
         let parsed = parse(arn)?;
         if let Some(policy) = view.catalogue().by_arn(arn) {
             return Ok(Self::Aws(policy));
         }
         let own = view.account.policy_by_arn(&parsed);
-        own.map(Self::Own).ok_or_else(|| missing().into())
+        own.map(Self::Own)
+            .ok_or_else(|| missing(arn.to_owned()).into())
     }
 
     /// The account's own policy, to be changed.
@@ -224,7 +225,7 @@ impl Action for GetPolicy {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let policy = Managed::find(view, &input.policy_arn, || Missing::Policy)?;
+        let policy = Managed::find(view, &input.policy_arn, Missing::Policy)?;
         Ok(Done::answer(iam::GetPolicyOutput {
             policy: Some(policy.full(view)),
         }))
@@ -322,7 +323,7 @@ impl Action for DeletePolicy {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let policy = Managed::find(view, &input.policy_arn, || Missing::Policy)?;
+        let policy = Managed::find(view, &input.policy_arn, Missing::Policy)?;
         let policy = policy.own("Cannot delete policies outside your own account.")?;
         let arn = policy.arn(view.id());
         let bounded = view.account.bounded_users(arn.as_str());

@@ -27,14 +27,19 @@ fn number(version: &str) -> Option<u32> {
     version.strip_prefix('v')?.parse().ok()
 }
 
-fn missing(version: &str) -> Missing {
-    Missing::PolicyVersion(version.to_owned())
+/// That a policy, or this version of it, does not exist.
+fn missing(version: &str) -> impl Fn(String) -> Missing {
+    move |arn| Missing::PolicyVersion(arn, version.to_owned())
 }
 
-/// A version of the account's own policy.
-fn version_of<'a>(policy: &'a CustomerPolicy, id: &str) -> Result<&'a PolicyVersion, Fault> {
+/// A version of the account's own policy, which was asked for by this ARN.
+fn version_of<'a>(
+    policy: &'a CustomerPolicy,
+    arn: &str,
+    id: &str,
+) -> Result<&'a PolicyVersion, Fault> {
     let version = number(id).and_then(|number| policy.version(number));
-    version.ok_or_else(|| missing(id).into())
+    version.ok_or_else(|| missing(id)(arn.to_owned()).into())
 }
 
 /// A version as answers show it; lists leave the document out.
@@ -59,7 +64,7 @@ impl Action for CreatePolicyVersion {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let policy = Managed::find(view, &input.policy_arn, || Missing::Policy)?;
+        let policy = Managed::find(view, &input.policy_arn, Missing::Policy)?;
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
         let document = checked_document(&input.policy_document)?;
         if policy.versions.len() >= limits::VERSIONS_PER_POLICY {
@@ -92,15 +97,17 @@ impl Action for GetPolicyVersion {
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let id = input.version_id.as_str();
-        let version = match Managed::find(view, &input.policy_arn, || missing(id))? {
-            Managed::Own(policy) => to_wire(policy, version_of(policy, id)?, true),
+        let version = match Managed::find(view, &input.policy_arn, missing(id))? {
+            Managed::Own(policy) => {
+                to_wire(policy, version_of(policy, &input.policy_arn, id)?, true)
+            }
             Managed::Aws(policy) if policy.version == id => iam::PolicyVersion {
                 document: Some(percent_encode_document(&policy.document)),
                 version_id: Some(policy.version.clone()),
                 is_default_version: Some(true),
                 create_date: Some(policy.updated),
             },
-            Managed::Aws(_) => return Err(missing(id).into()),
+            Managed::Aws(_) => return Err(missing(id)(input.policy_arn.clone()).into()),
         };
         Ok(Done::answer(iam::GetPolicyVersionOutput {
             policy_version: Some(version),
@@ -123,7 +130,7 @@ impl Action for ListPolicyVersions {
         let arn = input.policy_arn.as_str();
         let marker = input.marker.as_deref();
         let page = Page::of("ListPolicyVersions", &[arn], marker, input.max_items)?;
-        let versions = match Managed::find(view, arn, || Missing::Policy)? {
+        let versions = match Managed::find(view, arn, Missing::Policy)? {
             Managed::Own(policy) => {
                 let newest = policy.versions.iter().rev();
                 let versions = newest.map(|version| {
@@ -164,9 +171,9 @@ impl Action for SetDefaultPolicyVersion {
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let id = input.version_id.as_str();
-        let policy = Managed::find(view, &input.policy_arn, || missing(id))?;
+        let policy = Managed::find(view, &input.policy_arn, missing(id))?;
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
-        policy.default_version = version_of(&policy, id)?.number;
+        policy.default_version = version_of(&policy, &input.policy_arn, id)?.number;
         policy.updated = view.now();
         Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
     }
@@ -185,9 +192,9 @@ impl Action for DeletePolicyVersion {
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let id = input.version_id.as_str();
-        let policy = Managed::find(view, &input.policy_arn, || missing(id))?;
+        let policy = Managed::find(view, &input.policy_arn, missing(id))?;
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN_VERSION)?);
-        let number = version_of(&policy, id)?.number;
+        let number = version_of(&policy, &input.policy_arn, id)?.number;
         if number == policy.default_version {
             return Err(Dependant::DefaultVersion.into());
         }

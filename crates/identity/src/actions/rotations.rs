@@ -65,7 +65,11 @@ pub(crate) struct StartRotation;
 impl Action for StartRotation {
     type Shape = keywright::StartRotation;
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    /// What changes is the engine's.
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(start_targets(view, &input.user_name))
@@ -134,10 +138,9 @@ impl Action for ListRotations {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let user = input.user_name.as_deref();
-        Ok(Required::one(user.map_or_else(
-            Target::everything,
-            |name| Target::user(view, name),
-        )))
+        Ok(Required::one(
+            user.map_or_else(Target::everything, |name| Target::user(view, name)),
+        ))
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -169,7 +172,10 @@ impl Action for RetrieveRotationKey {
     type Shape = keywright::RetrieveRotationKey;
     // Whoever may do this can act as the user: no grant of reading should bring it along.
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         user_target(view, &input.user_name)
@@ -195,7 +201,10 @@ pub(crate) struct ConfirmDelivery;
 impl Action for ConfirmDelivery {
     type Shape = keywright::ConfirmDelivery;
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         user_target(view, &input.user_name)
@@ -217,7 +226,10 @@ pub(crate) struct ResumeRotation;
 impl Action for ResumeRotation {
     type Shape = keywright::ResumeRotation;
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         user_target(view, &input.user_name)
@@ -239,7 +251,10 @@ pub(crate) struct HoldRotation;
 impl Action for HoldRotation {
     type Shape = keywright::HoldRotation;
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         user_target(view, &input.user_name)
@@ -261,7 +276,10 @@ pub(crate) struct ReleaseRotation;
 impl Action for ReleaseRotation {
     type Shape = keywright::ReleaseRotation;
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         user_target(view, &input.user_name)
@@ -283,14 +301,21 @@ pub(crate) struct RollBackRotation;
 impl Action for RollBackRotation {
     type Shape = keywright::RollBackRotation;
     const ACCESS: Access = Access::Write;
-    const WRITES: bool = false;
+
+    fn writes(_: &Input<Self>) -> bool {
+        false
+    }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         user_target(view, &input.user_name)
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        order(view, &input.user_name, Order::RollBack(input.reason.clone()))
+        order(
+            view,
+            &input.user_name,
+            Order::RollBack(input.reason.clone()),
+        )
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {

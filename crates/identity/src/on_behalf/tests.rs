@@ -1,6 +1,6 @@
 //! What is lent to the service that acts for somebody, and for how long.
 
-use keywright_base::{Secret, limits};
+use keywright_base::limits;
 use keywright_wire::{Service, operations};
 
 use super::{OnBehalf, ROTATION_SERVICE};
@@ -10,7 +10,7 @@ use crate::testing::{ACCOUNT, Bench, Keys};
 fn lent_credentials_are_the_principals_own_rights_of_now() {
     let bench = Bench::new();
     bench.user("bob", &["IAMReadOnlyAccess"]);
-    let lent = bench.lend("bob", false);
+    let lent = bench.lend("bob", None);
     let arn = bench.call(&lent, "Action=GetCallerIdentity").value("Arn");
     assert_eq!(arn, format!("arn:aws:iam::{ACCOUNT}:user/bob"));
     bench.call(&lent, "Action=ListUsers").ok();
@@ -29,12 +29,12 @@ fn lent_credentials_end() {
     let bench = Bench::new();
     let ask = |keys: &Keys| bench.call(keys, "Action=GetCallerIdentity");
     bench.user("bob", &[]);
-    let lent = bench.lend("bob", false);
+    let lent = bench.lend("bob", None);
     bench.pass(limits::LENT_CREDENTIALS_SECS - 1);
     ask(&lent).ok();
     bench.pass(1);
     assert_eq!(ask(&lent).code(), Some("ExpiredToken"));
-    let lent = bench.lend("bob", false);
+    let lent = bench.lend("bob", None);
     let key = bench.root("Action=ListAccessKeys&UserName=bob");
     let key = key.value("AccessKeyId");
     for form in [
@@ -49,7 +49,11 @@ fn lent_credentials_end() {
         }
     }
     bench.root("Action=CreateUser&UserName=bob").ok();
-    assert_eq!(ask(&lent).code(), Some("InvalidClientTokenId"), "another bob");
+    assert_eq!(
+        ask(&lent).code(),
+        Some("InvalidClientTokenId"),
+        "another bob"
+    );
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn nobody_is_lent_what_is_not_there() {
     let bob = OnBehalf {
         account,
         user,
-        mfa: false,
+        mfa: None,
     };
     assert!(bench.identity().lend(&bob).is_some());
     let elsewhere = OnBehalf {
@@ -76,7 +80,7 @@ fn nobody_is_lent_what_is_not_there() {
 fn the_caller_says_by_whom_it_is_acted_for() {
     let bench = Bench::new();
     bench.user("bob", &[]);
-    for mfa in [false, true] {
+    for mfa in [None, Some(bench.now())] {
         let lent = bench.lend("bob", mfa);
         let caller = bench.caller(&lent, Service::Iam, "").unwrap();
         let session = caller.session().unwrap();
@@ -93,14 +97,10 @@ fn no_request_leads_to_lent_credentials() {
     let bench = Bench::new();
     let keys = bench.user("bob", &["AdministratorAccess"]);
     let session = bench.call(&keys, "Action=GetSessionToken");
-    let session = Keys {
-        id: session.value("AccessKeyId"),
-        secret: Secret::new(session.value("SecretAccessKey")),
-        token: Some(Secret::new(session.value("SessionToken"))),
-    };
+    let session = Keys::of(&session);
     let caller = bench.caller(&session, Service::Sts, "").unwrap();
     assert_eq!(caller.session().unwrap().service, None);
-    let lent = bench.lend("bob", false);
+    let lent = bench.lend("bob", None);
     let mixed = Keys {
         token: lent.token,
         ..session

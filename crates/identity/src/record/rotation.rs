@@ -1,5 +1,6 @@
 //! The stored form of rotation policies.
 
+use keywright_base::Timestamp;
 use keywright_store::contract::Record;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,9 @@ pub(super) struct RotationPolicyRecord {
     /// The user's unique id; absent for root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user: Option<String>,
-    mfa: bool,
+    /// When a multi-factor code had been given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mfa_at: Option<i64>,
     arn: String,
     created: i64,
     updated: i64,
@@ -51,7 +54,7 @@ impl From<&RotationPolicy> for RotationPolicyRecord {
             places: policy.places.clone(),
             account: policy.by.account.to_string(),
             user: policy.by.user.map(|user| user.to_string()),
-            mfa: policy.by.mfa,
+            mfa_at: policy.by.mfa.map(Timestamp::millis),
             arn: policy.by_arn.clone(),
             created: policy.created.millis(),
             updated: policy.updated.millis(),
@@ -77,7 +80,7 @@ impl RotationPolicyRecord {
             by: OnBehalf {
                 account: account.map_err(|_| bad(record, "an account does not parse"))?,
                 user: self.user.map(|user| id(record, &user)).transpose()?,
-                mfa: self.mfa,
+                mfa: self.mfa_at.map(at),
             },
             by_arn: self.arn,
             created: at(self.created),

@@ -218,6 +218,9 @@ pub enum Fault {
         /// The source's bytes.
         size: u64,
     },
+    /// The range of a part copy begins outside the source.
+    #[error("copy range beyond the source")]
+    CopyRangeBeyond,
     /// The source of a copy is not `bucket/key`.
     #[error("copy source {0}")]
     CopySourceForm(String),
@@ -368,9 +371,12 @@ pub enum TagFault {
     /// A key occurs twice.
     #[error("key {0} twice")]
     Twice(String),
-    /// The key begins with `aws:`.
+    /// The key of an object's tag begins with `aws:`.
     #[error("reserved key {0}")]
     Reserved(String),
+    /// The key of a bucket's tag begins with `aws:`.
+    #[error("system key {0}")]
+    System(String),
     /// An object has more tags than it may have.
     #[error("more than {limit} tags")]
     TooMany {

@@ -121,6 +121,10 @@ fn objects() {
             "400 InvalidArgument: Range specified is not valid for source object of size: 10 ArgumentName=x-amz-copy-source-range ArgumentValue=bytes=0-100",
         ),
         (
+            F::CopyRangeBeyond,
+            "400 InvalidRequest: The specified copy range is invalid for the source object size",
+        ),
+        (
             F::CopyRangeForm("0-8".into()),
             "400 InvalidArgument: The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy ArgumentName=x-amz-copy-source-range ArgumentValue=0-8",
         ),
@@ -310,6 +314,10 @@ fn tags() {
         (
             T::Reserved(k()),
             "400 InvalidTag: Your TagKey cannot be prefixed with aws: TagKey=k",
+        ),
+        (
+            T::System(k()),
+            "400 InvalidTag: System tags cannot be added/updated by requester TagKey=k",
         ),
         (
             T::Header("a=1&a=2".into()),

@@ -81,12 +81,13 @@ pub fn answer(fault: &Fault) -> Answer {
         | Fault::NotModified(_)
         | Fault::ConditionNotServed(_)
         | Fault::Conflict { .. }
-        | Fault::InvalidRange { .. }
-        | Fault::CopyRangeForm(_)
+        | Fault::InvalidRange { .. } => condition(fault),
+        Fault::CopyRangeForm(_)
         | Fault::CopyRangeOutside { .. }
+        | Fault::CopyRangeBeyond
         | Fault::CopySourceForm(_)
         | Fault::CopyToItself
-        | Fault::CopySourceTooLarge { .. } => condition(fault),
+        | Fault::CopySourceTooLarge { .. } => copy(fault),
         _ => general(fault),
     }
 }
@@ -293,6 +294,12 @@ fn condition(fault: &Fault) -> Answer {
         )
         .with("RangeRequested", asked)
         .with("ActualObjectSize", size),
+        other => internal(other),
+    }
+}
+
+fn copy(fault: &Fault) -> Answer {
+    match fault {
         Fault::CopyRangeForm(asked) => argument(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first \
              and last are the zero-based offsets of the first and last bytes to copy",
@@ -306,6 +313,11 @@ fn condition(fault: &Fault) -> Answer {
         )
         .with("ArgumentName", "x-amz-copy-source-range")
         .with("ArgumentValue", asked),
+        Fault::CopyRangeBeyond => Answer::new(
+            BAD,
+            "InvalidRequest",
+            "The specified copy range is invalid for the source object size",
+        ),
         Fault::CopySourceForm(_) => argument(
             "Invalid copy source object key",
             "x-amz-copy-source",
@@ -545,6 +557,7 @@ fn tag(fault: &TagFault) -> Answer {
         }
         TagFault::Twice(key) => invalid("Cannot provide multiple Tags with the same key", key),
         TagFault::Reserved(key) => invalid("Your TagKey cannot be prefixed with aws:", key),
+        TagFault::System(key) => invalid("System tags cannot be added/updated by requester", key),
         TagFault::TooMany {
             limit,
             bucket: false,

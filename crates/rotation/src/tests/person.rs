@@ -70,14 +70,18 @@ impl Scene {
     fn executor(&self) -> Executor<'_> {
         let other = self.rotator.sinks.first().map(|sink| sink as &dyn Sink);
         Executor {
-            sinks: std::iter::once(&Somebody as &dyn Sink).chain(other).collect(),
+            sinks: std::iter::once(&Somebody as &dyn Sink)
+                .chain(other)
+                .collect(),
             ..self.rotator.executor()
         }
     }
 
     fn ticks(&self, most: usize) {
         for _ in 0..most {
-            let ticked = live(self.executor().tick(&self.rotator.id)).unwrap().unwrap();
+            let ticked = live(self.executor().tick(&self.rotator.id))
+                .unwrap()
+                .unwrap();
             match ticked {
                 Tick::Over => return,
                 Tick::Held(hold) => panic!("held: {hold}"),
@@ -125,7 +129,9 @@ fn a_persons_word_lets_it_go_on_at_once() {
 fn what_no_person_was_asked_for_cannot_be_confirmed() {
     let scene = Scene::waiting();
     let id = &scene.rotator.id;
-    live(scene.executor().roll_back(id, "a test")).unwrap().unwrap();
+    live(scene.executor().roll_back(id, "a test"))
+        .unwrap()
+        .unwrap();
     assert_eq!(scene.rotation().awaits_person(), None);
     assert!(matches!(scene.confirm(), Err(Stopped::NothingToConfirm)));
 }
@@ -138,7 +144,9 @@ fn it_can_be_put_back_before_and_after_the_word() {
             scene.confirm().unwrap();
         }
         let id = &scene.rotator.id;
-        live(scene.executor().roll_back(id, "a test")).unwrap().unwrap();
+        live(scene.executor().roll_back(id, "a test"))
+            .unwrap()
+            .unwrap();
         scene.ticks(200);
         assert_eq!(scene.rotation().phase, Phase::RolledBack, "{confirmed}");
         let world = scene.shared.world();
@@ -152,8 +160,15 @@ fn somebody_else_can_take_over() {
     let scene = Scene::waiting();
     let id = &scene.rotator.id;
     let executor = scene.executor();
-    live(executor.hand_over(id, "elsewhere".to_owned(), "arn:b")).unwrap().unwrap();
+    live(executor.hand_over(id, "elsewhere".to_owned(), "arn:b"))
+        .unwrap()
+        .unwrap();
     assert_eq!(scene.rotation().access, "elsewhere");
     let events = scene.rotator.journal.events();
-    assert!(events.iter().any(|event| event.contains("taken over by arn:b")), "{events:?}");
+    assert!(
+        events
+            .iter()
+            .any(|event| event.contains("taken over by arn:b")),
+        "{events:?}"
+    );
 }

@@ -1,10 +1,6 @@
 //! Rotations and what stands against them, in the words of the API.
 
-use keywright_adapters::{
-    aws::AccessError,
-    driver::DriveError,
-    journal::Event,
-};
+use keywright_adapters::{aws::AccessError, driver::DriveError, journal::Event};
 use keywright_base::{Timestamp, limits};
 use keywright_identity::{
     Fault,

@@ -26,7 +26,7 @@ use keywright_adapters::{
     journal::{Past, SqliteJournal, Which},
     sinks::Spec,
 };
-use keywright_base::{Clock, Entropy};
+use keywright_base::{Clock, Entropy, Timestamp};
 use keywright_identity::{
     Fault,
     fault::{Invalid, Missing, Taken},
@@ -169,12 +169,7 @@ impl Engine {
         self.told(&rotation.id).await
     }
 
-    async fn draft(
-        &self,
-        by: &OnBehalf,
-        start: &Start,
-        specs: &[Spec],
-    ) -> Result<Rotation, Fault> {
+    async fn draft(&self, by: &OnBehalf, start: &Start, specs: &[Spec]) -> Result<Rotation, Fault> {
         let base = if start.incident {
             Rules::INCIDENT
         } else {
@@ -274,12 +269,7 @@ impl Engine {
         found.map_err(unusable)
     }
 
-    async fn show(
-        &self,
-        account: String,
-        user: Whose,
-        id: Option<String>,
-    ) -> Result<Told, Fault> {
+    async fn show(&self, account: String, user: Whose, id: Option<String>) -> Result<Told, Fault> {
         let which = Which {
             account,
             user_id: Some(user.id),
@@ -378,7 +368,7 @@ fn settings(by: &OnBehalf) -> Settings {
     Settings::acting_for(ActingFor {
         account: by.account.to_string(),
         user: by.user.map(|user| user.to_string()),
-        mfa: by.mfa,
+        mfa_at_ms: by.mfa.map(Timestamp::millis),
     })
 }
 

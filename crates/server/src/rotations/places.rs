@@ -124,18 +124,54 @@ mod tests {
         let places = Places::new(ALLOWED.map(str::to_owned).to_vec()).unwrap();
         for (user, given, expected) in [
             ("bob", &["person"][..], Ok("person")),
-            ("bob", &["dotenv:/etc/jobs/{user}.env"], Ok("dotenv:/etc/jobs/bob.env")),
-            ("bob", &["dotenv:/etc/jobs/bob.env"], Ok("dotenv:/etc/jobs/bob.env")),
-            ("bob", &["dotenv:/etc/jobs/eve.env"], Err("does not allow the place")),
-            ("bob", &["dotenv:/etc/jobs/../x.env"], Err("does not allow the place")),
-            ("bob", &["command:deliver --to eve"], Err("does not allow the place")),
+            (
+                "bob",
+                &["dotenv:/etc/jobs/{user}.env"],
+                Ok("dotenv:/etc/jobs/bob.env"),
+            ),
+            (
+                "bob",
+                &["dotenv:/etc/jobs/bob.env"],
+                Ok("dotenv:/etc/jobs/bob.env"),
+            ),
+            (
+                "bob",
+                &["dotenv:/etc/jobs/eve.env"],
+                Err("does not allow the place"),
+            ),
+            (
+                "bob",
+                &["dotenv:/etc/jobs/../x.env"],
+                Err("does not allow the place"),
+            ),
+            (
+                "bob",
+                &["command:deliver --to eve"],
+                Err("does not allow the place"),
+            ),
             ("bob", &["command:sh"], Err("does not allow the place")),
             ("bob", &["what"], Err("does not allow the place")),
             ("bob", &["person", "person"], Err("is named twice")),
-            ("bob", &["json:/etc/all.json", "person"], Ok("json:/etc/all.json person")),
-            ("..", &["dotenv:/etc/jobs/{user}.env"], Err("cannot be part of a place")),
-            ("-x", &["command:deliver --to {user}"], Err("cannot be part of a place")),
-            ("a@b", &["dotenv:/etc/jobs/{user}.env"], Err("cannot be part of a place")),
+            (
+                "bob",
+                &["json:/etc/all.json", "person"],
+                Ok("json:/etc/all.json person"),
+            ),
+            (
+                "..",
+                &["dotenv:/etc/jobs/{user}.env"],
+                Err("cannot be part of a place"),
+            ),
+            (
+                "-x",
+                &["command:deliver --to {user}"],
+                Err("cannot be part of a place"),
+            ),
+            (
+                "a@b",
+                &["dotenv:/etc/jobs/{user}.env"],
+                Err("cannot be part of a place"),
+            ),
             ("a@b", &["json:/etc/all.json"], Ok("json:/etc/all.json")),
         ] {
             let given: Vec<_> = given.iter().map(|&place| place.to_owned()).collect();

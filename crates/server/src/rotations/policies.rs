@@ -5,7 +5,7 @@
 //! every other fleet's. Users whose first fitting policy is another principal's are left to that
 //! principal's round.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use keywright_adapters::{
     driver::DriveError,
@@ -83,11 +83,9 @@ impl Engine {
             notify: Vec::new(),
         };
         let survey = survey(&self.driver, &account).await?;
-        let busy = self.busy(&survey.account).await?;
         let told = |_: &Rotation, _: &str| {};
-        let seen = (&survey, &busy);
-        let (did, _) =
-            begin_due(&self.driver, (&config, &account), seen, &*self.entropy, &told).await?;
+        let whom = (&config, &account);
+        let (did, _) = begin_due(&self.driver, whom, &survey, &*self.entropy, &told).await?;
         for did in did {
             if let Some(id) = &did.rotation {
                 self.take(id).rouse();
@@ -97,17 +95,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// Who is being rotated already.
-    async fn busy(&self, account: &str) -> Result<HashSet<String>, DriveError> {
-        let which = keywright_adapters::journal::Which {
-            account: account.to_owned(),
-            open: true,
-            ..Default::default()
-        };
-        let open = self.driver.journal().page(which, u32::MAX).await?;
-        Ok(open.into_iter().map(|rotation| rotation.user).collect())
     }
 }
 
@@ -128,7 +115,9 @@ fn rule(policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
         Selector::Path(path) => rule.path = Some(path.clone()),
         Selector::Tags(tags) => {
             let tags = tags.iter();
-            rule.tags = tags.map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+            rule.tags = tags
+                .map(|tag| (tag.key.clone(), tag.value.clone()))
+                .collect();
         }
         Selector::Everyone => rule.everyone = true,
     }

@@ -86,9 +86,15 @@ impl Bench {
         self.ask_as((id, secret), form).await
     }
 
-    async fn ask_as(&self, (id, secret): (&str, &Secret<String>), form: &str) -> (StatusCode, String) {
+    async fn ask_as(
+        &self,
+        (id, secret): (&str, &Secret<String>),
+        form: &str,
+    ) -> (StatusCode, String) {
         let name = form.split(['=', '&']).nth(1).unwrap();
-        let operation = operations().find(|operation| operation.name == name).unwrap();
+        let operation = operations()
+            .find(|operation| operation.name == name)
+            .unwrap();
         let service = operation.service;
         let form = format!("{form}&Version={}", service.version());
         let request = Request::post("/").header("host", "127.0.0.1").body(());
@@ -110,7 +116,11 @@ impl Bench {
             tls_version: None,
         };
         let request = Request::from_parts(parts, form);
-        let (parts, body) = self.pipeline.answer_within(request, peer).await.into_parts();
+        let (parts, body) = self
+            .pipeline
+            .answer_within(request, peer)
+            .await
+            .into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (parts.status, String::from_utf8(body.to_vec()).unwrap())
     }

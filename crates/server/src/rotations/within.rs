@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use keywright_adapters::aws::{ActingFor, Lent, Within};
-use keywright_base::Clock;
+use keywright_base::{Clock, Timestamp};
 use keywright_identity::on_behalf::OnBehalf;
 
 use crate::{Pipeline, pipeline::Peer};
@@ -49,7 +49,7 @@ fn on_behalf(whom: &ActingFor) -> Option<OnBehalf> {
             Some(user) => Some(user.parse().ok()?),
             None => None,
         },
-        mfa: whom.mfa,
+        mfa: whom.mfa_at_ms.map(Timestamp::from_millis),
     })
 }
 

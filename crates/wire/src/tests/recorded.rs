@@ -64,6 +64,39 @@ fn single_violations() {
     }
 }
 
+/// Recorded from AWS: paths have words of their own, after everything else.
+#[test]
+fn paths() {
+    let words = "is invalid. It must begin and end with / and contain only alphanumeric \
+                 characters and/or / characters.";
+    for (path, found) in [
+        ("a/", format!("The specified value for path {words}")),
+        ("/a", format!("The specified value for path {words}")),
+        ("/a%20b/", format!("The specified value for path {words}")),
+        (
+            &"/".repeat(513),
+            format!(
+                "1 validation error detected: {}",
+                at("path", "have length less than or equal to 512")
+            ),
+        ),
+    ] {
+        let form = format!("UserName=a&Path={path}");
+        assert_eq!(violation::<iam::CreateUserInput>(&form), found, "{path}");
+    }
+    let policy = "PolicyName=p&PolicyDocument=%7B%7D&Path=/a//b/";
+    assert_eq!(
+        violation::<iam::CreatePolicyInput>(policy),
+        format!("The specified value for path {words}")
+    );
+    let both = violation::<iam::UpdateUserInput>("UserName=a%20b&NewPath=a");
+    let name = at(
+        "userName",
+        r"satisfy regular expression pattern: [\w+=,.@-]+",
+    );
+    assert_eq!(both, format!("1 validation error detected: {name}"));
+}
+
 /// Recorded from AWS, several violations in AWS's own order.
 #[test]
 fn several_violations() {

@@ -229,4 +229,8 @@ fn a_full_account_is_reported_whole() {
     let rows = report(&bench);
     assert_eq!(rows.len(), 2 + limits::USERS_PER_ACCOUNT);
     assert_eq!(rows.last().unwrap()[0], "u4999");
+    let full = "Cannot exceed quota for UsersPerAccount: 5000";
+    bench
+        .root("Action=CreateUser&UserName=more")
+        .refused("LimitExceeded", full);
 }

@@ -34,8 +34,10 @@ fn refusals() {
     let own = format!("arn:aws:iam::{ACCOUNT}:policy/None");
     let sid = "S".repeat(6144);
     let large = READ.replace("{\"Effect\"", &format!("{{\"Sid\":\"{sid}\",\"Effect\""));
-    let not_found = "Policy ARN was not found.";
-    let no_version = "Policy ARN version v9 does not exist or is not attachable.";
+    let not_found = &*format!("Policy {own} was not found.");
+    let no_version =
+        |policy: &str| format!("Policy {policy} version v9 does not exist or is not attachable.");
+    let [no_own, no_ninth, no_aws] = [&*own, &*arn, S3].map(no_version);
     let version = |policy: &str| format!("GetPolicyVersion&PolicyArn={policy}&VersionId=v9");
     let rows = vec![
         (
@@ -63,9 +65,9 @@ fn refusals() {
             "ValidationError",
             "ARN aaaaaaaaaaaaaaaaaaaaa is not valid.",
         ),
-        (version(&own), "NoSuchEntity", no_version),
-        (version(&arn), "NoSuchEntity", no_version),
-        (version(S3), "NoSuchEntity", no_version),
+        (version(&own), "NoSuchEntity", &no_own),
+        (version(&arn), "NoSuchEntity", &no_ninth),
+        (version(S3), "NoSuchEntity", &no_aws),
         (
             format!("DeletePolicyVersion&PolicyArn={arn}&VersionId=v1"),
             "DeleteConflict",

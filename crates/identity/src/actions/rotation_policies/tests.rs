@@ -69,7 +69,7 @@ fn a_policy_stays_as_it_was_put() {
     assert_eq!(listed.values("DwellSeconds"), ["604800", "6", "604800"]);
     let root = format!("arn:aws:iam::{ACCOUNT}:root");
     let maker = format!("arn:aws:iam::{ACCOUNT}:user/maker");
-    assert_eq!(listed.values("CreatedBy"), [&root, &maker, &root]);
+    assert_eq!(listed.values("CreatedBy"), [&*root, &*maker, &*root]);
     bench
         .root("Action=DeleteRotationPolicy&RotationPolicyName=B")
         .ok();
@@ -84,7 +84,9 @@ fn a_policy_acts_for_whoever_put_it_last() {
     let (bench, _) = bench();
     let keys = bench.user("other", &["AdministratorAccess"]);
     bench.root(&put("p", "Everyone=true")).ok();
-    let made = bench.root("Action=ListRotationPolicies").value("CreateDate");
+    let made = bench
+        .root("Action=ListRotationPolicies")
+        .value("CreateDate");
     bench.pass(60);
     let again = bench.call(&keys, &put("P", "Everyone=true&MaxAgeDays=30"));
     assert_eq!(again.value("RotationPolicyName"), "p");
@@ -98,7 +100,7 @@ fn a_policy_acts_for_whoever_put_it_last() {
     let by = OnBehalf {
         account,
         user,
-        mfa: false,
+        mfa: None,
     };
     assert_eq!(snapshot.rotation_policy("p").unwrap().by, by);
 }
@@ -109,8 +111,16 @@ fn what_a_policy_cannot_say() {
     for (more, code, says) in [
         ("MaxAgeDays=3", "InvalidInput", "exactly one"),
         ("Everyone=false", "InvalidInput", "exactly one"),
-        ("Everyone=true&PathPrefix=/a/", "InvalidInput", "exactly one"),
-        (&format!("Everyone=true&{TAG}"), "InvalidInput", "exactly one"),
+        (
+            "Everyone=true&PathPrefix=/a/",
+            "InvalidInput",
+            "exactly one",
+        ),
+        (
+            &format!("Everyone=true&{TAG}"),
+            "InvalidInput",
+            "exactly one",
+        ),
         ("PathPrefix=/a", "InvalidInput", "end with a slash"),
         ("PathPrefix=a/", "ValidationError", "pathPrefix"),
         (
@@ -123,7 +133,11 @@ fn what_a_policy_cannot_say() {
             "InvalidInput",
             "JitterDays",
         ),
-        ("Everyone=true&MaxAgeDays=-1", "ValidationError", "maxAgeDays"),
+        (
+            "Everyone=true&MaxAgeDays=-1",
+            "ValidationError",
+            "maxAgeDays",
+        ),
         (
             "Everyone=true&Places.member.1=command:sh",
             "InvalidInput",
@@ -149,7 +163,9 @@ fn there_are_not_more_than_the_quota() {
     let (bench, _) = bench();
     let most = limits::ROTATION_POLICIES_PER_ACCOUNT;
     for number in 0..most {
-        bench.root(&put(&format!("p{number}"), "Everyone=true")).ok();
+        bench
+            .root(&put(&format!("p{number}"), "Everyone=true"))
+            .ok();
     }
     let one_more = bench.root(&put("q", "Everyone=true"));
     let text = format!("Cannot exceed quota for RotationPoliciesPerAccount: {most}");

@@ -41,9 +41,7 @@ impl Rotations for Scribe {
             (number, event)
         };
         Ok(match asked.what {
-            What::Start(_) | What::Show(..) | What::Order(..) => {
-                Told::Rotation(Box::new(rotation))
-            }
+            What::Start(_) | What::Show(..) | What::Order(..) => Told::Rotation(Box::new(rotation)),
             What::List { .. } => Told::Rotations(vec![rotation]),
             What::Key(_) => Told::Key("AKIA".to_owned(), Secret::new("s".to_owned())),
             What::History { after, limit, .. } => {
@@ -122,9 +120,7 @@ fn rights_may_be_given_to_the_service_only() {
     let keys = bench.user("admin", &[]);
     let via = r#","Condition":{"Bool":{"aws:ViaAWSService":"true"}}"#;
     allow(&bench, "admin", &NEEDED, via);
-    let own = format!(
-        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"keywright:*","Resource":"*"}}}}"#
-    );
+    let own = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"keywright:*","Resource":"*"}}"#;
     let put = "Action=PutUserPolicy&UserName=admin&PolicyName=own&PolicyDocument=";
     bench.root(&format!("{put}{own}")).ok();
     bench.call(&keys, START).ok();
@@ -141,21 +137,36 @@ fn each_question_reaches_the_engine_as_it_was_asked() {
             "Action=StartRotation&UserName=BOB&Places.member.1=dotenv:/x&ObserveSeconds=0",
             "name: \"bob\"",
         ),
-        ("Action=StartRotation&UserName=bob&Incident=true", "incident: true"),
-        ("Action=GetRotation&UserName=bob&RotationId=r-12345678", "Some(\"r-12345678\")"),
+        (
+            "Action=StartRotation&UserName=bob&Incident=true",
+            "incident: true",
+        ),
+        (
+            "Action=GetRotation&UserName=bob&RotationId=r-12345678",
+            "Some(\"r-12345678\")",
+        ),
         ("Action=ListRotations&MaxItems=3", "limit: 4"),
         ("Action=ListRotations&UserName=bob&Open=true", "open: true"),
         ("Action=RetrieveRotationKey&UserName=bob", "Key("),
         ("Action=ConfirmDelivery&UserName=bob", "Confirm"),
         ("Action=ResumeRotation&UserName=bob", "Resume"),
-        ("Action=HoldRotation&UserName=bob&Reason=why", "Hold(\"why\")"),
+        (
+            "Action=HoldRotation&UserName=bob&Reason=why",
+            "Hold(\"why\")",
+        ),
         ("Action=ReleaseRotation&UserName=bob", "Release"),
-        ("Action=RollBackRotation&UserName=bob&Reason=why", "RollBack(\"why\")"),
+        (
+            "Action=RollBackRotation&UserName=bob&Reason=why",
+            "RollBack(\"why\")",
+        ),
         ("Action=ListRotationPlaces", "Places"),
     ] {
         bench.root(form).ok();
         let asked = scribe.asked();
-        assert!(asked.len() == 1 && asked[0].contains(expected), "{form}: {asked:?}");
+        assert!(
+            asked.len() == 1 && asked[0].contains(expected),
+            "{form}: {asked:?}"
+        );
     }
 }
 

@@ -1,0 +1,182 @@
+//! Users and their tags.
+
+use crate::testing::{ACCOUNT, Bench};
+
+/// A bench with users of these names.
+fn bench(names: &[&str]) -> Bench {
+    let bench = Bench::new();
+    for name in names {
+        bench
+            .root(&format!("Action=CreateUser&UserName={name}"))
+            .ok();
+    }
+    bench
+}
+
+#[test]
+fn a_user_has_the_form_of_aws() {
+    let bench = Bench::new();
+    let made = bench.root("Action=CreateUser&UserName=Bob&Path=%2Fa%2F%2Fb%2F");
+    let id = made.value("UserId");
+    assert_eq!((id.len(), &id[..4]), (21, "AIDA"));
+    let key = bench.key("bob").id;
+    assert_eq!(id[5..12], key[5..12], "both carry the account");
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/a//b/Bob");
+    let shown = bench.root("Action=GetUser&UserName=bOB");
+    for (element, text) in [
+        ("Arn", arn.as_str()),
+        ("UserName", "Bob"),
+        ("Path", "/a//b/"),
+        ("CreateDate", &bench.now().iso8601()),
+        ("UserId", &id),
+    ] {
+        assert_eq!(shown.value(element), text);
+        assert_eq!(made.value(element), text);
+    }
+    for absent in ["Tags", "PermissionsBoundary", "PasswordLastUsed"] {
+        assert_eq!(shown.values(absent), Vec::<String>::new(), "{absent}");
+    }
+}
+
+#[test]
+fn names_and_paths_that_are_none() {
+    let bench = bench(&["bob"]);
+    for (form, valid) in [
+        (format!("UserName={}", "a".repeat(64)), true),
+        (format!("UserName={}", "a".repeat(65)), false),
+        ("UserName=a%2B%3D%2C.@-_".to_owned(), true),
+        ("UserName=%C3%A9".to_owned(), false),
+        ("UserName=a%0A".to_owned(), false),
+        ("UserName=".to_owned(), false),
+        ("UserName=p&Path=%2F%2F".to_owned(), false),
+        ("UserName=p&Path=%2F%7F%2F".to_owned(), false),
+        (format!("UserName=p&Path=%2F{}%2F", "a".repeat(511)), false),
+        (format!("UserName=p&Path=%2F{}%2F", "a".repeat(510)), true),
+    ] {
+        let answer = bench.root(&format!("Action=CreateUser&{form}"));
+        assert_eq!(answer.is_success(), valid, "{form}");
+        if !valid {
+            assert_eq!(answer.code(), Some("ValidationError"), "{form}");
+        }
+    }
+    let long = format!("Action=GetUser&UserName={}", "a".repeat(128));
+    assert_eq!(bench.root(&long).code(), Some("NoSuchEntity"));
+}
+
+#[test]
+fn the_case_of_a_name_can_change() {
+    let bench = bench(&["bob"]);
+    bench
+        .root("Action=UpdateUser&UserName=BOB&NewUserName=Bob")
+        .ok();
+    let users = bench.root("Action=ListUsers");
+    assert_eq!(users.values("UserName"), ["Bob"]);
+}
+
+#[test]
+fn pages_stay_right_while_others_write() {
+    let bench = bench(&["b", "D", "a", "C", "e"]);
+    let first = bench.root("Action=ListUsers&MaxItems=2");
+    assert_eq!(
+        first.values("UserName"),
+        ["a", "b"],
+        "without regard to case"
+    );
+    assert_eq!(first.value("IsTruncated"), "true");
+    // The last one seen goes, one comes before it and one after it.
+    bench.root("Action=DeleteUser&UserName=b").ok();
+    bench.root("Action=CreateUser&UserName=aa").ok();
+    bench.root("Action=CreateUser&UserName=cc").ok();
+    let marker = first.value("Marker");
+    let second = bench.root(&format!("Action=ListUsers&MaxItems=2&Marker={marker}"));
+    assert_eq!(second.values("UserName"), ["C", "cc"]);
+    let marker = second.value("Marker");
+    let last = bench.root(&format!("Action=ListUsers&Marker={marker}"));
+    assert_eq!(last.values("UserName"), ["D", "e"]);
+    assert_eq!(last.value("IsTruncated"), "false");
+    assert_eq!(last.values("Marker"), Vec::<String>::new());
+    let other = format!("Action=ListUsers&PathPrefix=%2Fx&Marker={marker}");
+    bench
+        .root(&other)
+        .refused("ValidationError", "Invalid Marker.");
+}
+
+#[test]
+fn a_path_prefix_is_a_prefix_of_the_text() {
+    let bench = Bench::new();
+    for (name, path) in [
+        ("a", "/"),
+        ("b", "/team/"),
+        ("c", "/team/x/"),
+        ("d", "/tea/"),
+    ] {
+        let form = format!("Action=CreateUser&UserName={name}&Path={path}");
+        bench.root(&form).ok();
+    }
+    for (prefix, names) in [
+        ("/", vec!["a", "b", "c", "d"]),
+        ("/tea", vec!["b", "c", "d"]),
+        ("/team/", vec!["b", "c"]),
+        ("/none/", vec![]),
+    ] {
+        let listed = bench.root(&format!("Action=ListUsers&PathPrefix={prefix}"));
+        assert_eq!(listed.values("UserName"), names, "{prefix}");
+    }
+}
+
+#[test]
+fn ten_policies_at_most() {
+    let bench = bench(&["bob"]);
+    let policies = crate::catalogue::Catalogue::built_in().by_name().values();
+    let attachable = policies.filter(|policy| !policy.is_service_role_policy());
+    for (n, policy) in attachable.take(11).enumerate() {
+        let form = format!(
+            "Action=AttachUserPolicy&UserName=bob&PolicyArn={}",
+            policy.arn
+        );
+        match n {
+            10 => bench.root(&form).refused(
+                "LimitExceeded",
+                "Cannot exceed quota for PoliciesPerUser: 10",
+            ),
+            // Attaching again changes nothing.
+            _ => assert!(bench.root(&form).is_success() && bench.root(&form).is_success()),
+        }
+    }
+    let attached = bench.root("Action=ListAttachedUserPolicies&UserName=bob");
+    assert_eq!(attached.values("PolicyName").len(), 10);
+}
+
+#[test]
+fn tags_of_users_do_not_differ_in_case() {
+    let bench = bench(&["bob"]);
+    let tag = |key: &str, value: &str| {
+        format!("Action=TagUser&UserName=bob&Tags.member.1.Key={key}&Tags.member.1.Value={value}")
+    };
+    let pairs = || {
+        let listed = bench.root("Action=ListUserTags&UserName=bob");
+        let pairs = listed.values("Key").into_iter().zip(listed.values("Value"));
+        pairs.collect::<Vec<_>>()
+    };
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    bench.root(&tag("Team", "a")).ok();
+    bench.root(&tag("TEAM", "aws:b")).ok();
+    assert_eq!(pairs(), [pair("TEAM", "aws:b")], "spelling and value");
+    bench.root(&tag("%C3%A9%20_.:/=%2B-@", "")).ok();
+    assert_eq!(pairs().len(), 2);
+    let shown = bench.root("Action=GetUser&UserName=bob");
+    assert_eq!(shown.values("Key").len(), 2);
+    let untag = |keys: &str| bench.root(&format!("Action=UntagUser&UserName=bob{keys}"));
+    untag("&TagKeys.member.1=team&TagKeys.member.2=never").ok();
+    assert_eq!(pairs(), [pair("é _.:/=+-@", "")]);
+    for (key, code) in [
+        ("%20", "ValidationError"),
+        ("a%23", "ValidationError"),
+        ("aWs:x", "InvalidInput"),
+    ] {
+        assert_eq!(bench.root(&tag(key, "")).code(), Some(code), "{key}");
+    }
+    let none = bench.root("Action=TagUser&UserName=bob&Tags=");
+    assert_eq!(none.code(), Some("InvalidInput"));
+    untag("&TagKeys=").ok();
+}
