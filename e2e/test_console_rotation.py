@@ -1,15 +1,19 @@
 """Rotations in the console, in Chromium, by the server's own engine."""
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import botocore.exceptions
 import pytest
 
 from conftest import clients
 from harness.clients import AwsCli, key_of
-from harness.console import walk
+from harness.server import Server
 
 PASSWORD = "Correct-horse-7"
+SECONDS = 110
 # All that a rotation does but for the last step.
 NEARLY = [
     "iam:Get*",
@@ -22,40 +26,73 @@ NEARLY = [
 ]
 
 
-def test_rotations_by_hand(own, tmp_path):
+@pytest.fixture
+def own(tmp_path):
+    """A server of the test's own: what is done by hand there stays there."""
+    with Server(tmp_path / "data", tmp_path / "log") as server:
+        yield server
+
+
+def walk(server, which, **told):
+    """One of the walks of the script; it must come to its end."""
+    told = {
+        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "endpoint": server.endpoint,
+        "account": server.account,
+        "password": (server.data_dir / "root.password").read_text().strip(),
+        "walk": which,
+        **told,
+    }
+    done = subprocess.run(
+        ["node", Path(__file__).with_name("console_rotation.mjs")],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["whole"]
+
+
+def make(iam, user, path="/"):
+    """A user with a key."""
+    iam.create_user(UserName=user, Path=path)
+    return key_of(iam.create_access_key(UserName=user))
+
+
+def test_by_hand_to_the_end(own, tmp_path):
     iam = clients(own, own.root).iam
-    keys = {}
-    for user, path in [("ann", "/"), ("bob", "/"), ("carl", "/"), ("dora", "/jobs/")]:
-        iam.create_user(UserName=user, Path=path)
-        keys[user] = key_of(iam.create_access_key(UserName=user))
+    old, first = make(iam, "ann"), make(iam, "carl")
     second = key_of(iam.create_access_key(UserName="carl"))
     policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
     iam.attach_user_policy(UserName="ann", PolicyArn=policy)
-    iam.tag_user(UserName="bob", Tags=[{"Key": "team", "Value": "Storage"}])
     iam.create_user(UserName="eve")
     iam.create_login_profile(UserName="eve", Password=PASSWORD)
     statement = {"Effect": "Allow", "Action": NEARLY, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": statement})
     iam.put_user_policy(UserName="eve", PolicyName="nearly", PolicyDocument=document)
-    ids = {user: key.access_key for user, key in keys.items()}
-    walk(
-        own,
-        "console_rotation.mjs",
-        folder=str(tmp_path),
-        userPassword=PASSWORD,
-        keys={**ids, "carl": [ids["carl"], second.access_key]},
-    )
+    keys = {"ann": old.access_key, "carl": [first.access_key, second.access_key]}
+    walk(own, "to the end", userPassword=PASSWORD, folder=str(tmp_path), keys=keys)
 
     aws = AwsCli(tmp_path / "home", own.endpoint)
     aws.configure(tmp_path / "ann_accessKeys.csv")
     assert aws("sts", "get-caller-identity")["Arn"].endswith(":user/ann")
     aws("s3", "mb", "s3://with-the-new-key")
     with pytest.raises(botocore.exceptions.ClientError) as refused:
-        clients(own, keys["ann"]).s3.list_buckets()
+        clients(own, old).s3.list_buckets()
     assert refused.value.response["Error"]["Code"] == "InvalidAccessKeyId"
     (kept,) = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"]
-    assert (kept["Status"], kept["AccessKeyId"] == ids["ann"]) == ("Active", False)
-    clients(own, keys["bob"]).sts.get_caller_identity()
-    for user in ("carl", "dora"):
-        listed = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
-        assert ids[user] in [key["AccessKeyId"] for key in listed]
+    assert (kept["Status"], kept["AccessKeyId"] == old.access_key) == ("Active", False)
+    assert len(iam.list_access_keys(UserName="carl")["AccessKeyMetadata"]) == 2
+
+
+def test_by_hand_back_and_by_policy(own):
+    iam = clients(own, own.root).iam
+    old = make(iam, "bob")
+    make(iam, "dora", path="/jobs/")
+    iam.tag_user(UserName="bob", Tags=[{"Key": "team", "Value": "Storage"}])
+    walk(own, "back, and by policy", keys={"bob": old.access_key})
+    assert clients(own, old).sts.get_caller_identity()["Arn"].endswith(":user/bob")
+    listed = iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]
+    assert {"Active"} == {key["Status"] for key in listed}

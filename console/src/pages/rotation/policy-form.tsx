@@ -261,7 +261,7 @@ function WhomField({ draft: { kind, path, tags }, set }: WhomFieldProps) {
       {kind === 'tags' && (
         <FormField
           label="Tags"
-          description="A user must have all of them. In a value, * stands for anything."
+          description="A user must have all of them. In values, capital letters are the same as small ones."
           stretch
         >
           <AttributeEditor

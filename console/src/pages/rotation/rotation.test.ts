@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { PHASES, type Rotation, type Selector } from '../../api/rotation';
 import { advice, awaitsPerson, stage, standing, steps, words } from './phases';
 import { pause } from './queries';
-import { due, first, fits, like, whom } from './select';
+import { due, first, fits, whom } from './select';
 import { secsOf, waitOf } from './waits';
 
 const DAY = 86_400;
@@ -211,7 +211,6 @@ describe('whom a policy means', () => {
     [{ path: '/service/' }, undefined, true, 'Path /service/'],
     [{ path: '/s/' }, undefined, false, 'Path /s/'],
     [team('storage'), tags, true, 'team = storage'],
-    [team('st*e'), tags, true, 'team = st*e'],
     [team('stor'), tags, false, 'team = stor'],
     [team('storage'), undefined, undefined, 'team = storage'],
   ])('%j', (selector, known, meant, said) => {
@@ -227,10 +226,6 @@ describe('whom a policy means', () => {
     expect(first(policies, { path: '/jobs/' }, [])?.name).toBe('B');
     expect(first(policies, { path: '/' }, [])?.name).toBe('z');
     expect(first([], { path: '/' }, [])).toBeUndefined();
-  });
-  it('what stands for nothing in a pattern stands for itself', () => {
-    expect(like('a.c', 'abc')).toBe(false);
-    expect(like('(x)|y', '(X)|Y')).toBe(true);
   });
 
   const now = new Date('2026-11-24T12:00:00Z');

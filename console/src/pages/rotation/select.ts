@@ -7,11 +7,8 @@ import { age } from '../../lib/age';
 
 const DAY_MS = 86_400_000;
 
-/** Whether a text is as a pattern says, where `*` is anything; letters of any case. */
-export function like(pattern: string, text: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\/-]/g, '\\$&'));
-  return new RegExp(`^${parts.join('[\\s\\S]*')}$`, 'i').test(text);
-}
+/** Names of policies, and values of tags here, are the same in letters of any case. */
+export const folded = (text: string): string => text.toLowerCase();
 
 /** Whether a selector means a user; nothing where their tags must be known first. */
 export function fits(
@@ -23,12 +20,9 @@ export function fits(
   if ('path' in selector) return user.path.startsWith(selector.path);
   if (!tags) return undefined;
   return selector.tags.every(({ key, value }) =>
-    tags.some((tag) => tag.key === key && like(value, tag.value)),
+    tags.some((tag) => tag.key === key && folded(tag.value) === folded(value)),
   );
 }
-
-/** Names of policies are compared by this. */
-export const folded = (name: string): string => name.toLowerCase();
 
 /** The first of the policies, in order of name, that means a user, or may. */
 export function first<P extends Pick<RotationPolicy, 'name' | 'selector'>>(
