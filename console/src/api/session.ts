@@ -88,6 +88,8 @@ export interface Capabilities {
   sts: string[];
   keywright: string[];
   s3: string[];
+  /** The actions that policies can name, of the services that are served. */
+  actions: string[];
 }
 export const readCapabilities = (): Promise<Capabilities> => ask('capabilities');
 

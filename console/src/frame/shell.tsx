@@ -40,6 +40,7 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
       { text: 'IAM users', to: '/iam/users', needs: 'ListUsers' },
       { text: 'IAM user groups', to: '/iam/groups', needs: 'ListGroups' },
       { text: 'Policies', to: '/iam/policies', needs: 'ListPolicies' },
+      { text: 'Account settings', to: '/iam/account', needs: 'GetAccountPasswordPolicy' },
     ],
   ],
   [
@@ -47,6 +48,7 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
     [
       { text: 'Credential report', to: '/iam/report', needs: 'GetCredentialReport' },
       { text: 'Why was this denied?', to: '/denied', needs: 'ListDeniedRequests' },
+      { text: 'Policy simulator', to: '/iam/simulator', needs: 'SimulateCustomPolicy' },
     ],
   ],
 ];
@@ -94,6 +96,8 @@ const NAMES: Record<string, string> = {
   policies: 'Policies',
   policy: 'Policy',
   create: 'Create',
+  edit: 'Edit',
+  inline: 'Inline policy',
   keys: 'Access keys',
   account: 'Account settings',
   report: 'Credential report',
@@ -113,9 +117,15 @@ function crumbs(pathname: string): { text: string; href: string }[] {
   }));
   return all
     .filter(({ href }) => !/\/keys$/.test(href))
-    .map((crumb) =>
-      crumb.href === '/console/s3/buckets' ? { ...crumb, href: '/console/s3' } : crumb,
-    );
+    .flatMap((crumb) => {
+      if (crumb.href === '/console/s3/buckets') return { ...crumb, href: '/console/s3' };
+      // A policy is named behind the path, so that its own page is no link.
+      if (crumb.href === '/console/iam/policy') {
+        const all = { text: 'Policies', href: '/console/iam/policies' };
+        return parts.at(-1) === 'policy' ? [all, crumb] : all;
+      }
+      return crumb;
+    });
 }
 
 export function Shell({

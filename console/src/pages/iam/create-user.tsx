@@ -1,6 +1,5 @@
 // The wizard that creates a user: details, permissions, review; and the password, once.
 import Alert from '@cloudscape-design/components/alert';
-import AttributeEditor from '@cloudscape-design/components/attribute-editor';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
@@ -19,7 +18,7 @@ import { useNavigate } from 'react-router';
 import { call } from '../../api/client';
 import type { Tag } from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Copy, Hidden } from '../../frame/parts';
+import { Copy, Hidden, WIZARD } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { line } from '../../lib/csv';
 import { download } from '../../lib/download';
@@ -27,56 +26,10 @@ import { generate } from '../../lib/password';
 import { PasswordChoice, type Password } from './password-choice';
 import { attach, grants, NOTHING, Permissions, type Choice, type Grant } from './permissions';
 import { changed, useAlias } from './queries';
+import { TagEditor } from './tags';
 
 const CHANGE_PASSWORD = 'IAMUserChangePassword';
 const NAME = /^[\w+=,.@-]{1,64}$/;
-
-export function TagEditor({
-  tags,
-  set,
-  limit = 50,
-}: {
-  tags: Tag[];
-  set: (tags: Tag[]) => void;
-  limit?: number;
-}) {
-  const put = (at: number, part: Partial<Tag>): void =>
-    set(tags.map((tag, index) => (index === at ? { ...tag, ...part } : tag)));
-  return (
-    <AttributeEditor<Tag>
-      items={tags}
-      empty="No tags"
-      addButtonText="Add new tag"
-      removeButtonText="Remove"
-      disableAddButton={tags.length >= limit}
-      additionalInfo={`Up to ${String(limit)} tags.`}
-      onAddButtonClick={() => set([...tags, { key: '', value: '' }])}
-      onRemoveButtonClick={({ detail }) => set(tags.filter((_, at) => at !== detail.itemIndex))}
-      definition={[
-        {
-          label: 'Key',
-          control: ({ key }, at) => (
-            <Input
-              value={key}
-              ariaLabel={`Key ${String(at + 1)}`}
-              onChange={({ detail }) => put(at, { key: detail.value })}
-            />
-          ),
-        },
-        {
-          label: 'Value – optional',
-          control: ({ value }, at) => (
-            <Input
-              value={value}
-              ariaLabel={`Value ${String(at + 1)}`}
-              onChange={({ detail }) => put(at, { value: detail.value })}
-            />
-          ),
-        },
-      ]}
-    />
-  );
-}
 
 /** Where users of this account sign in. */
 export function signInUrl(account: string): string {
@@ -274,13 +227,7 @@ export function CreateUser() {
       activeStepIndex={step}
       isLoadingNextStep={busy}
       submitButtonText="Create user"
-      i18nStrings={{
-        stepNumberLabel: (at) => `Step ${String(at)}`,
-        collapsedStepsLabel: (at, count) => `Step ${String(at)} of ${String(count)}`,
-        cancelButton: 'Cancel',
-        previousButton: 'Previous',
-        nextButton: 'Next',
-      }}
+      i18nStrings={WIZARD}
       onNavigate={({ detail }) => void go(detail.requestedStepIndex)}
       onCancel={() => void navigate('/iam/users')}
       onSubmit={() => void create()}

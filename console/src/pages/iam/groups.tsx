@@ -13,11 +13,10 @@ import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link } from '../../frame/parts';
+import { Confirm, Link, Pick } from '../../frame/parts';
 import { full } from '../../lib/age';
-import { PolicyPicker, typeOf } from './permissions';
+import { policyHref, PolicyPicker, typeOf } from './permissions';
 import { changed, useGroups } from './queries';
-import { Pick } from './user-tabs';
 
 const GROUPS: Column<iam.Group>[] = [
   {
@@ -151,7 +150,7 @@ const POLICIES: Column<iam.Attached>[] = [
     id: 'name',
     header: 'Policy name',
     by: ({ name }) => name,
-    cell: ({ name, arn }) => <Link to={`/iam/policy?arn=${encodeURIComponent(arn)}`}>{name}</Link>,
+    cell: ({ name, arn }) => <Link to={policyHref(arn)}>{name}</Link>,
     isRowHeader: true,
   },
   { id: 'type', header: 'Type', by: ({ arn }) => typeOf(arn), cell: ({ arn }) => typeOf(arn) },

@@ -22,6 +22,15 @@ export function typeOf(arn: string): PolicyType {
   return arn.startsWith('arn:aws:iam::aws:') ? 'AWS managed' : 'Customer managed';
 }
 
+/** The page of a managed policy. */
+export const policyHref = (arn: string): string => `/iam/policy?arn=${encodeURIComponent(arn)}`;
+
+/** The page of an inline policy, or of one to be written. */
+export function inlineHref(of: 'users' | 'groups', owner: string, policy?: string): string {
+  const query = policy === undefined ? '' : `?policy=${encodeURIComponent(policy)}`;
+  return `/iam/${of}/${encodeURIComponent(owner)}/inline${query}`;
+}
+
 /** The kinds of managed policies to filter by. */
 export const KINDS = [
   'All types',
@@ -267,16 +276,14 @@ export async function grants(choice: Choice): Promise<Grant[]> {
     iam.policiesOfUser(from),
     iam.inlineOfUser(from),
   ]);
-  const written = inline.map(
-    (PolicyName): Grant => ({
-      name: PolicyName,
-      type: 'Customer inline',
-      usedAs: 'Permissions policy',
-      give: async (UserName) => {
-        const PolicyDocument = await iam.inlineDocument({ UserName: from }, PolicyName);
-        return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
-      },
-    }),
-  );
+  const written = inline.map((PolicyName): Grant => ({
+    name: PolicyName,
+    type: 'Customer inline',
+    usedAs: 'Permissions policy',
+    give: async (UserName) => {
+      const PolicyDocument = await iam.inlineText({ UserName: from }, PolicyName);
+      return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
+    },
+  }));
   return [...groups.map(join), ...policies.map(({ name, arn }) => attach(name, arn)), ...written];
 }

@@ -10,6 +10,8 @@ export const useGroups = () => useQuery({ queryKey: ['groups'], queryFn: iam.lis
 export const usePolicies = () =>
   useQuery({ queryKey: ['policies'], queryFn: iam.listPolicies, staleTime: 60_000 });
 export const useAlias = () => useQuery({ queryKey: ['alias'], queryFn: iam.alias });
+export const usePasswordPolicy = () =>
+  useQuery({ queryKey: ['password-policy'], queryFn: iam.passwordPolicy });
 export const useUser = (name: string) =>
   useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
 
