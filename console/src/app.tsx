@@ -6,7 +6,7 @@ import Box from '@cloudscape-design/components/box';
 import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect } from 'react';
-import { Navigate, Route, Routes } from 'react-router';
+import { Navigate, Route, Routes, useLocation } from 'react-router';
 
 import {
   forgetCredentials,
@@ -16,6 +16,7 @@ import {
   readSession,
   type Session,
 } from './api/session';
+import { Boundary } from './frame/boundary';
 import { Problem } from './frame/problem';
 import { Shell } from './frame/shell';
 import { SignInPage } from './pages/sign-in';
@@ -30,7 +31,7 @@ const ROUTES = [
   ['/iam/users/:name', page(() => import('./pages/iam/user'), 'UserPage')],
   ['/iam/users/:name/keys/create', page(() => import('./pages/iam/create-key'), 'CreateKey')],
   ['/iam/groups', page(() => import('./pages/iam/groups'), 'Groups')],
-  ['/iam/groups/:name', page(() => import('./pages/iam/groups'), 'GroupPage')],
+  ['/iam/groups/:name', page(() => import('./pages/iam/group'), 'GroupPage')],
   ['/iam/policies', page(() => import('./pages/iam/policies'), 'Policies')],
   ['/iam/policies/create', page(() => import('./pages/iam/create-policy'), 'CreatePolicy')],
   ['/iam/policy', page(() => import('./pages/iam/policy'), 'PolicyPage')],
@@ -83,6 +84,7 @@ const waiting = (
 
 export function App() {
   useSessionEnd();
+  const { pathname } = useLocation();
   const session = useQuery({ queryKey: ['session'], queryFn: readSession, staleTime: Infinity });
   const signedIn = session.data?.state === 'signed-in';
   const served = useQuery({
@@ -112,15 +114,17 @@ export function App() {
   if (!served.data) return waiting;
   return (
     <Shell session={session.data} served={served.data}>
-      <Suspense fallback={waiting}>
-        <Routes>
-          <Route path="/" element={<Navigate to="/iam" replace />} />
-          {ROUTES.map(([path, Page]) => (
-            <Route key={path} path={path} element={<Page />} />
-          ))}
-          <Route path="*" element={<Box variant="h1">There is no such page</Box>} />
-        </Routes>
-      </Suspense>
+      <Boundary place={pathname}>
+        <Suspense fallback={waiting}>
+          <Routes>
+            <Route path="/" element={<Navigate to="/iam" replace />} />
+            {ROUTES.map(([path, Page]) => (
+              <Route key={path} path={path} element={<Page />} />
+            ))}
+            <Route path="*" element={<Box variant="h1">There is no such page</Box>} />
+          </Routes>
+        </Suspense>
+      </Boundary>
     </Shell>
   );
 }

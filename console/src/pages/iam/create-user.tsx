@@ -23,10 +23,19 @@ import { Problem } from '../../frame/problem';
 import { line } from '../../lib/csv';
 import { download } from '../../lib/download';
 import { generate } from '../../lib/password';
+import { CreateGroup } from './groups';
 import { PasswordChoice, type Password } from './password-choice';
-import { attach, grants, NOTHING, Permissions, type Choice, type Grant } from './permissions';
-import { changed, useAlias } from './queries';
-import { TagEditor } from './tags';
+import {
+  attach,
+  grants,
+  NOTHING,
+  Permissions,
+  typeOf,
+  type Choice,
+  type Grant,
+} from './permissions';
+import { changed, useAlias, usePasswordPolicy } from './queries';
+import { TagEditor, written } from './tags';
 
 const CHANGE_PASSWORD = 'IAMUserChangePassword';
 const NAME = /^[\w+=,.@-]{1,64}$/;
@@ -53,6 +62,7 @@ export function CreateUser() {
   const [choice, setChoice] = useState<Choice>(NOTHING);
   const [planned, setPlanned] = useState<Grant[]>([]);
   const [tags, setTags] = useState<Tag[]>([]);
+  const [grouping, setGrouping] = useState(false);
   const [touched, setTouched] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -62,6 +72,14 @@ export function CreateUser() {
     ? ''
     : 'A name has 1 to 64 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen).';
   const passwordError = access && password.own && password.text === '' ? 'Enter a password.' : '';
+
+  const boundary = choice.bounded ? choice.boundary[0] : undefined;
+  const bounded = boundary && {
+    name: boundary.name,
+    type: typeOf(boundary.arn),
+    usedAs: 'Permissions boundary',
+  };
+  const policy = usePasswordPolicy();
 
   const go = async (to: number): Promise<void> => {
     setError(undefined);
@@ -92,15 +110,13 @@ export function CreateUser() {
     setError(undefined);
     let begun = false;
     try {
-      const boundary = choice.bounded ? choice.boundary[0]?.arn : undefined;
-      const written = tags.filter(({ key }) => key !== '');
       await call('iam', 'CreateUser', {
         UserName: name,
-        PermissionsBoundary: boundary,
-        Tags: written.map(({ key, value }) => ({ Key: key, Value: value })),
+        PermissionsBoundary: boundary?.arn,
+        Tags: written(tags),
       });
       begun = true;
-      const secret = password.own ? password.text : generate();
+      const secret = password.own ? password.text : generate(policy.data?.length);
       if (access) {
         const PasswordResetRequired = password.mustChange;
         await call('iam', 'CreateLoginProfile', {
@@ -110,7 +126,7 @@ export function CreateUser() {
         });
       }
       for (const grant of planned) await grant.give(name);
-      changed(['users'], ['report']);
+      changed(['users'], ['report'], ['summary']);
       notify({
         type: 'success',
         content: 'User created successfully',
@@ -177,7 +193,14 @@ export function CreateUser() {
       title: 'Set permissions',
       content: (
         <SpaceBetween size="l">
-          <Permissions choice={choice} set={setChoice} />
+          <Permissions
+            choice={choice}
+            set={setChoice}
+            groupActions={<Button onClick={() => setGrouping(true)}>Create group</Button>}
+          />
+          {grouping && (
+            <CreateGroup dismiss={() => setGrouping(false)} done={() => setGrouping(false)} />
+          )}
           {problem}
         </SpaceBetween>
       ),
@@ -204,8 +227,8 @@ export function CreateUser() {
           </Container>
           <Table
             header={<Header counter={`(${String(planned.length)})`}>Permissions summary</Header>}
-            items={planned}
-            trackBy={(grant) => `${grant.type} ${grant.name}`}
+            items={bounded ? [...planned, bounded] : planned}
+            trackBy={(grant) => `${grant.usedAs} ${grant.type} ${grant.name}`}
             empty={<Box textAlign="center">The user will have no permissions.</Box>}
             columnDefinitions={[
               { id: 'name', header: 'Name', cell: (grant) => grant.name, isRowHeader: true },

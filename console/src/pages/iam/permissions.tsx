@@ -6,7 +6,7 @@ import Header from '@cloudscape-design/components/header';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Tiles from '@cloudscape-design/components/tiles';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
@@ -118,6 +118,7 @@ export function GroupPicker(props: {
   selected: iam.Group[];
   select: (groups: iam.Group[]) => void;
   except?: readonly string[];
+  actions?: ReactNode;
 }) {
   const groups = useGroups();
   return (
@@ -132,6 +133,7 @@ export function GroupPicker(props: {
       selection="multi"
       selected={props.selected}
       select={props.select}
+      actions={props.actions}
     />
   );
 }
@@ -170,9 +172,39 @@ const USER_COLUMNS: Column<iam.User>[] = [
   },
 ];
 
-/** The wizard's step "Set permissions". */
-export function Permissions({ choice, set }: { choice: Choice; set: (choice: Choice) => void }) {
+/** The table of users to choose from. */
+export function UserPicker(props: {
+  selected: iam.User[];
+  select: (users: iam.User[]) => void;
+  single?: boolean;
+  except?: readonly string[];
+  title?: string;
+}) {
   const users = useUsers();
+  const except = new Set(props.except);
+  return (
+    <List
+      title={props.title ?? 'Users'}
+      items={users.data?.filter(({ name }) => !except.has(name))}
+      columns={USER_COLUMNS}
+      rowId={({ name }) => name}
+      loading={users.isPending}
+      error={users.error}
+      reload={() => changed(['users'])}
+      selection={props.single ? 'single' : 'multi'}
+      selected={props.selected}
+      select={props.select}
+    />
+  );
+}
+
+/** The wizard's step "Set permissions". */
+export function Permissions(props: {
+  choice: Choice;
+  set: (choice: Choice) => void;
+  groupActions?: ReactNode;
+}) {
+  const { choice, set } = props;
   return (
     <SpaceBetween size="l">
       <Container header={<Header variant="h2">Permissions options</Header>}>
@@ -200,20 +232,14 @@ export function Permissions({ choice, set }: { choice: Choice; set: (choice: Cho
         />
       </Container>
       {choice.how === 'group' && (
-        <GroupPicker selected={choice.groups} select={(groups) => set({ ...choice, groups })} />
+        <GroupPicker
+          selected={choice.groups}
+          select={(groups) => set({ ...choice, groups })}
+          actions={props.groupActions}
+        />
       )}
       {choice.how === 'copy' && (
-        <List
-          title="Users"
-          items={users.data}
-          columns={USER_COLUMNS}
-          rowId={({ name }) => name}
-          loading={users.isPending}
-          error={users.error}
-          selection="single"
-          selected={choice.from}
-          select={(from) => set({ ...choice, from })}
-        />
+        <UserPicker single selected={choice.from} select={(from) => set({ ...choice, from })} />
       )}
       {choice.how === 'attach' && (
         <PolicyPicker

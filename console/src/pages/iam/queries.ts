@@ -14,6 +14,8 @@ export const usePasswordPolicy = () =>
   useQuery({ queryKey: ['password-policy'], queryFn: iam.passwordPolicy });
 export const useUser = (name: string) =>
   useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
+export const useGroupsOf = (name: string) =>
+  useQuery({ queryKey: ['user', name, 'groups'], queryFn: () => iam.groupsOf(name) });
 
 /** The credential report by user name: everything about everybody's credentials in two calls. */
 export const useReport = () =>

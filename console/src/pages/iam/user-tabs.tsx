@@ -13,7 +13,7 @@ import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Confirm, Link, Pick } from '../../frame/parts';
 import { GroupPicker, inlineHref, policyHref, PolicyPicker, typeOf } from './permissions';
-import { changed, userChanged } from './queries';
+import { changed, useGroupsOf, userChanged } from './queries';
 import { Tags } from './tags';
 
 interface Row {
@@ -215,10 +215,7 @@ const GROUPS: Column<iam.Group>[] = [
 
 export function UserGroups({ name }: { name: string }) {
   const { done } = useFrame();
-  const groups = useQuery({
-    queryKey: ['user', name, 'groups'],
-    queryFn: () => iam.groupsOf(name),
-  });
+  const groups = useGroupsOf(name);
   const [selected, select] = useState<iam.Group[]>([]);
   const [open, setOpen] = useState<'add' | 'remove'>();
   const [chosen, choose] = useState<iam.Group[]>([]);

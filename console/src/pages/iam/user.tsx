@@ -18,7 +18,7 @@ import { Problem } from '../../frame/problem';
 import { age, ago, full } from '../../lib/age';
 import { Credentials } from './credentials';
 import { DeleteUsers } from './delete-user';
-import { changed, useKeys, useUser, userChanged, type KeyDetail } from './queries';
+import { changed, useGroupsOf, useKeys, useUser, userChanged, type KeyDetail } from './queries';
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
 
 function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | undefined }) {
@@ -51,6 +51,7 @@ export function UserPage() {
     queryKey: ['user', name, 'login'],
     queryFn: () => iam.loginProfile(name),
   });
+  const groups = useGroupsOf(name);
   if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
   if (!user.data) return <Spinner size="large" />;
   const { arn, created, passwordLastUsed, tags } = user.data;
@@ -97,7 +98,11 @@ export function UserPage() {
               label: 'Permissions',
               content: <UserPermissions user={user.data} />,
             },
-            { id: 'groups', label: 'Groups', content: <UserGroups name={name} /> },
+            {
+              id: 'groups',
+              label: groups.data ? `Groups (${String(groups.data.length)})` : 'Groups',
+              content: <UserGroups name={name} />,
+            },
             {
               id: 'tags',
               label: `Tags (${String(tags.length)})`,
@@ -113,7 +118,7 @@ export function UserPage() {
       </SpaceBetween>
       {deleting && (
         <DeleteUsers
-          names={[name]}
+          users={[{ name }]}
           dismiss={() => setDeleting(false)}
           done={() => {
             changed(['users'], ['report']);
