@@ -9,8 +9,8 @@ import { lazy, Suspense, useEffect } from 'react';
 import { Navigate, Route, Routes, useLocation } from 'react-router';
 
 import {
+  endIfSignedOut,
   forgetCredentials,
-  isSignedOut,
   queries,
   readCapabilities,
   readSession,
@@ -66,13 +66,6 @@ function useSessionEnd(): void {
     window.addEventListener('unhandledrejection', caught);
     return () => window.removeEventListener('unhandledrejection', caught);
   }, []);
-}
-
-/** Asks for the session again when a failure says that it is over. */
-export function endIfSignedOut(error: unknown): void {
-  if (!isSignedOut(error)) return;
-  forgetCredentials();
-  void queries.invalidateQueries({ queryKey: ['session'] });
 }
 
 const waiting = (

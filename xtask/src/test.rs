@@ -44,6 +44,7 @@ const STEPS: &[&[&str]] = &[
     &["cargo", "test", "--workspace"],
     // Building the binary has installed what this needs.
     &["npm", "--prefix", "console", "run", "--silent", "check"],
+    &["npm", "--prefix", "console", "run", "--silent", "size"],
     &["cargo", "xtask", "e2e"],
     // Bounded here; at length by their own commands.
     &["cargo", "xtask", "fuzz", "--seconds", "60"],

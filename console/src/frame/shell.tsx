@@ -15,9 +15,15 @@ import TopNavigation, {
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
-import { endIfSignedOut } from '../app';
-import { queries, signOut, type Capabilities, type SignedIn } from '../api/session';
+import {
+  endIfSignedOut,
+  queries,
+  signOut,
+  type Capabilities,
+  type SignedIn,
+} from '../api/session';
 import { keepRegion, keptRegion, regionName, REGIONS } from '../lib/regions';
+import { useStays } from '../lib/settled';
 import { FrameContext, type Frame } from './context';
 import { text, title } from './problem';
 import { applyTheme, keptTheme, type Theme } from './theme';
@@ -27,6 +33,9 @@ const THEMES: Record<Theme, string> = { system: 'As the system', light: 'Light',
 /** The account's number in groups of four. */
 export const grouped = (account: string): string =>
   account.replace(/^(\d{4})(\d{4})(\d{4})$/, '$1-$2-$3');
+
+/** Whether navigation and content fit side by side. */
+const isWide = (): boolean => window.innerWidth > 900;
 
 interface Entry {
   text: string;
@@ -141,7 +150,8 @@ export function Shell({
   const { pathname } = useLocation();
   const [region, setRegionState] = useState(keptRegion);
   const [theme, setTheme] = useState(keptTheme);
-  const [open, setOpen] = useState(() => window.innerWidth > 900);
+  const [open, setOpen] = useState(isWide);
+  const settled = useStays();
   const [notices, setNotices] = useState<FlashbarProps.MessageDefinition[]>([]);
 
   const frame = useMemo<Frame>(() => {
@@ -286,7 +296,10 @@ export function Shell({
         <AppLayout
           headerSelector="#top"
           navigationOpen={open}
-          onNavigationChange={({ detail }) => setOpen(detail.open)}
+          onNavigationChange={({ detail }) => {
+            // The layout closes it by itself before it has measured the page.
+            if (detail.open || settled || !isWide()) setOpen(detail.open);
+          }}
           navigation={
             <SideNavigation
               header={{ text: 'Identity and Access Management (IAM)', href: '/console/iam' }}

@@ -275,7 +275,7 @@ function EditPasswordPolicy(props: {
           <Alert type="warning">The custom policy is deleted. This cannot be undone.</Alert>
         )}
         {custom && (
-          <>
+          <SpaceBetween size="m">
             {field('length', 'Password minimum length', length)}
             <FormField label="Password strength">
               <SpaceBetween size="xs">
@@ -322,7 +322,7 @@ function EditPasswordPolicy(props: {
                 {fields.preventing && field('reuse', 'Remember passwords', reuse)}
               </SpaceBetween>
             </FormField>
-          </>
+          </SpaceBetween>
         )}
         {error !== undefined && <Problem error={error} />}
       </SpaceBetween>

@@ -98,7 +98,7 @@ const COLUMNS: Column<Row>[] = [
     cell: ({ name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'path', header: 'Path', hidden: true, by: ({ path }) => path, cell: ({ path }) => path },
   { id: 'groups', header: 'Groups', cell: (row) => <GroupCount name={row.name} /> },
   {
     id: 'activity',
@@ -121,6 +121,7 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'sign-in',
     header: 'Console last sign-in',
+    hidden: true,
     by: (row) => number(row.passwordLastUsed),
     cell: (row) => (row.passwordLastUsed ? full(row.passwordLastUsed) : '–'),
   },
