@@ -231,7 +231,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         selected={selected}
         select={select}
         empty="No objects"
-        search="Find objects by prefix"
+        search="Find among these objects"
         actions={
           <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
