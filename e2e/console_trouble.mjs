@@ -27,7 +27,7 @@ async function noPermission() {
 }
 
 async function signOut() {
-  await page.getByRole("button", { name: "Account", exact: true }).click();
+  await page.getByRole("button", { name: /^Account: / }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await seen("IAM user sign in");
 }

@@ -53,8 +53,8 @@ function means(page) {
   return { button, seen, gone, visit, signIn };
 }
 
-/** Throws where axe finds something serious on the page. */
-export async function accessible(page, name) {
+/** Notes what axe finds serious on the page. */
+export async function accessible({ page, wrong }, name) {
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
@@ -62,16 +62,16 @@ export async function accessible(page, name) {
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n    ")}`);
   });
-  if (found.length > 0) throw new Error(`axe on ${name}:\n  ${found.join("\n  ")}`);
+  wrong.push(...found.map((what) => `axe on ${name}: ${what}`));
 }
 
-/** Throws where a page is wider than the window. */
-export async function fits(page, name) {
+/** Notes that a page is wider than the window. */
+export async function fits({ page, wrong }, name) {
   const [wide, window] = await page.evaluate(() => [
     document.documentElement.scrollWidth,
     document.documentElement.clientWidth,
   ]);
-  if (wide > window) throw new Error(`${name} is ${wide} px wide in a window of ${window} px`);
+  if (wide > window) wrong.push(`${name} is ${wide} px wide in a window of ${window} px`);
 }
 
 /** Runs a walk to its end; prints `whole`, or what was on the page when it failed. */

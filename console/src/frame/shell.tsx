@@ -204,11 +204,12 @@ export function Shell({
   };
   const account = session.accountAlias ?? grouped(session.accountId);
   const who = session.userName ?? 'root';
+  const place = pathname.startsWith('/s3') ? regionName(region) : 'Global';
   const utilities: TopNavigationProps.Utility[] = [
     {
       type: 'menu-dropdown',
-      text: pathname.startsWith('/s3') ? regionName(region) : 'Global',
-      ariaLabel: 'Regions',
+      text: place,
+      ariaLabel: `Regions: ${place}`,
       title: 'Regions',
       description: pathname.startsWith('/s3')
         ? 'New buckets are made here.'
@@ -237,7 +238,7 @@ export function Shell({
       type: 'menu-dropdown',
       text: `${who} @ ${account}`,
       iconName: 'user-profile',
-      ariaLabel: 'Account',
+      ariaLabel: `Account: ${who} @ ${account}`,
       title: who,
       description: `Account ID: ${grouped(session.accountId)}`,
       items: [

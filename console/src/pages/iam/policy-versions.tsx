@@ -3,6 +3,7 @@ import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
@@ -133,8 +134,10 @@ function VersionText(props: { arn: string; version: iam.Version; dismiss: () => 
     >
       {read.error ? (
         <Problem error={read.error} retry={() => void read.refetch()} />
-      ) : (
-        <Editor text={shown(read.data ?? '')} label={`Policy document of ${version.id}`} />
+      ) : read.data === undefined ? (
+          <StatusIndicator type="loading">Loading</StatusIndicator>
+        ) : (
+        <Editor text={shown(read.data)} label={`Policy document of ${version.id}`} />
       )}
     </Modal>
   );

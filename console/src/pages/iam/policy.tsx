@@ -9,6 +9,7 @@ import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
 import Tabs from '@cloudscape-design/components/tabs';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
@@ -126,8 +127,10 @@ function Document({ policy, ours }: { policy: iam.Policy; ours: boolean }) {
     >
       {read.error ? (
         <Problem error={read.error} retry={() => void read.refetch()} />
-      ) : (
-        <Editor text={shown(read.data ?? '')} label="Policy document" />
+      ) : read.data === undefined ? (
+          <StatusIndicator type="loading">Loading</StatusIndicator>
+        ) : (
+        <Editor text={shown(read.data)} label="Policy document" />
       )}
     </Container>
   );

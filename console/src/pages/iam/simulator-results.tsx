@@ -162,8 +162,10 @@ function StatementText(props: { source: Source; matched: Matched; dismiss: () =>
         </Box>
         {read.error ? (
           <Problem error={read.error} />
+        ) : read.data === undefined ? (
+          <StatusIndicator type="loading">Loading</StatusIndicator>
         ) : (
-          <Editor text={read.data ?? ''} label="Matched statement" />
+          <Editor text={read.data} label="Matched statement" />
         )}
       </SpaceBetween>
     </Modal>
