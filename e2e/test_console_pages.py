@@ -2,8 +2,13 @@
 
 import json
 
+import pytest
+
 from conftest import clients
 from harness.console import walk
+
+# Quick by itself, but a browser is slow where many things run at once.
+pytestmark = pytest.mark.timeout(240)
 
 PASSWORD = "Correct-horse-7"
 # A person notices more than 200 ms; the machine of a test may be busy with others.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SECONDS = 30
-WALK_SECONDS = 110
+WALK_SECONDS = 230
 MARKS = {"Content-Type": "application/json", "X-Keywright-Console": "1"}
 
 

@@ -25,8 +25,8 @@ export class Boundary extends Component<
   override render(): ReactNode {
     const { error } = this.state;
     if (error === undefined) return this.props.children;
-    // Browsers say it differently; none says that the server is away.
-    const unfetched = error instanceof TypeError && /import|module/i.test(error.message);
+    // Browsers, and the loader of styles, say it differently; none says that the server is away.
+    const unfetched = error instanceof Error && /import|module|preload/i.test(error.message);
     return (
       <Problem error={unfetched ? new Unreachable() : error} retry={() => location.reload()} />
     );

@@ -15,13 +15,7 @@ import TopNavigation, {
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
-import {
-  endIfSignedOut,
-  queries,
-  signOut,
-  type Capabilities,
-  type SignedIn,
-} from '../api/session';
+import { endIfSignedOut, queries, signOut, type Capabilities, type SignedIn } from '../api/session';
 import { keepRegion, keptRegion, regionName, REGIONS } from '../lib/regions';
 import { useStays } from '../lib/settled';
 import { FrameContext, type Frame } from './context';

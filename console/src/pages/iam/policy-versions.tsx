@@ -135,8 +135,8 @@ function VersionText(props: { arn: string; version: iam.Version; dismiss: () => 
       {read.error ? (
         <Problem error={read.error} retry={() => void read.refetch()} />
       ) : read.data === undefined ? (
-          <StatusIndicator type="loading">Loading</StatusIndicator>
-        ) : (
+        <StatusIndicator type="loading">Loading</StatusIndicator>
+      ) : (
         <Editor text={shown(read.data)} label={`Policy document of ${version.id}`} />
       )}
     </Modal>

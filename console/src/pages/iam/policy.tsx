@@ -128,8 +128,8 @@ function Document({ policy, ours }: { policy: iam.Policy; ours: boolean }) {
       {read.error ? (
         <Problem error={read.error} retry={() => void read.refetch()} />
       ) : read.data === undefined ? (
-          <StatusIndicator type="loading">Loading</StatusIndicator>
-        ) : (
+        <StatusIndicator type="loading">Loading</StatusIndicator>
+      ) : (
         <Editor text={shown(read.data)} label="Policy document" />
       )}
     </Container>
