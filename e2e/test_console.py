@@ -199,6 +199,19 @@ def test_in_a_browser(server, person):
     assert steps["whole visit"] == {"violations": [], "elsewhere": [], "errors": []}
 
 
+def test_mfa_by_hand(own):
+    root = clients(own, own.root)
+    user = "ann"
+    root.iam.create_user(UserName=user)
+    root.iam.create_login_profile(UserName=user, Password=PASSWORD)
+    policy = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
+    root.iam.attach_user_policy(UserName=user, PolicyArn=policy)
+    root_password = (own.data_dir / "root.password").read_text().strip()
+    walk(own, "console_mfa.mjs", rootPassword=root_password, user=user, password=PASSWORD)
+    [left] = root.iam.list_virtual_mfa_devices()["VirtualMFADevices"]
+    assert left["User"]["UserName"] == user
+
+
 def test_the_story_by_hand(own, tmp_path):
     server, root = own, clients(own, own.root)
     walk(server, "console_story.mjs", folder=str(tmp_path))

@@ -88,3 +88,27 @@ def test_a_denial_of_each_service_is_remembered_and_explained(keywright, server,
     now = keywright.run("policy", "explain", "--request-id", ids["s3"])
     assert now.returncode == 0 and "now: allowed" in now.stdout, (now.stdout, now.stderr)
     assert "hint: keywright policy who-can s3:CreateBucket" in now.stderr
+
+
+def test_a_buckets_policy_is_asked_and_root_can_undo_it(keywright, server, root, new_user, name):
+    user = clients(server, new_user("AmazonS3FullAccess"))
+    user.s3.create_bucket(Bucket=name)
+    resource = [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    deny = {"Sid": "Sealed", "Effect": "Deny", "Principal": "*", "Action": "s3:*"}
+    policy = {"Version": "2012-10-17", "Statement": {**deny, "Resource": resource}}
+    user.s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    told = keywright.run("policy", "explain", arn, "s3:GetObject", f"{resource[0]}/k")
+    assert told.returncode == 1, told.stderr
+    assert f"statement 1 (Sealed) of resource-based policy {name}" in told.stdout, told.stdout
+    nobody = keywright.run("policy", "who-can", "s3:GetObject", f"{resource[0]}/k", "--json")
+    assert nobody.returncode == 1 and json.loads(nobody.stdout) == [], nobody.stdout
+    with pytest.raises(ClientError) as refused:
+        user.s3.delete_bucket_policy(Bucket=name)
+    request_id = refused.value.response["ResponseMetadata"]["RequestId"]
+    with pytest.raises(ClientError):
+        root.s3.list_objects_v2(Bucket=name)
+    root.s3.delete_bucket_policy(Bucket=name)
+    now = keywright.run("policy", "explain", "--request-id", request_id)
+    assert now.returncode == 0 and "now: allowed" in now.stdout, (now.stdout, now.stderr)
+    assert "(Sealed)" in now.stdout

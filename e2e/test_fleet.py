@@ -9,6 +9,8 @@ import re
 import signal
 import subprocess
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -107,7 +109,7 @@ def test_plan_and_apply(fleet):
     assert new.secret_key not in done.stdout + done.stderr + again.stdout
 
 
-def test_agent(fleet):
+def test_agent_and_its_metrics(fleet):
     command = [os.environ["KEYWRIGHT_BINARY"], "agent", str(fleet.file), "--every", "1s"]
     with subprocess.Popen(
         [*command, "--metrics", "127.0.0.1:0"],
@@ -130,8 +132,144 @@ def test_agent(fleet):
         assert agent.returncode == 0
     assert re.search(r'keywright_key_age_seconds\{account="test",user="worker"\} \d', shown), shown
     assert 'keywright_rotations_held{account="test"} 0' in shown
+    assert 'keywright_rotation_orphans{account="test"} 0' in shown
     assert 'keywright_last_success_timestamp_seconds{account="test"}' in shown
+    assert "keywright_rotation_phase_age_seconds{" not in shown, "nothing is open"
     assert (fleet.home / "worker.env").exists()
+
+
+def test_what_is_told_and_only_once(fleet):
+    """Held, waiting longer than asked for, and a person's business: once each, to all who listen."""
+    told = []
+
+    class Listens(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listens) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        url = f"webhook:http://127.0.0.1:{listening.server_port}/"
+        text = fleet.file.read_text().replace("notify = [", f'notify = ["{url}", ')
+        fleet.file.write_text(text.replace('dwell = "0s"', 'dwell = "1d"'))
+        agent(fleet, rounds=1)
+        assert phase(fleet, "worker") == "Dwelling"
+        assert verdicts(fleet)["worker"][0] == "nothing", "two keys, but they are ours"
+        fleet.keywright.run("rotate", "hold", "worker", "--why", "a freeze")
+        agent(fleet, rounds=3)
+        listening.shutdown()
+    outcomes = sorted((news["UserName"], news["Outcome"]) for news in told)
+    # Each agent is another process, and says again what is new to it.
+    assert outcomes == [("torn", "warning"), ("torn", "warning"), ("worker", "held")]
+    assert (fleet.home / "news").read_text().count("a freeze") == 1
+
+
+def agent(fleet, rounds: int):
+    """Runs the agent for some rounds."""
+    command = [os.environ["KEYWRIGHT_BINARY"], "agent", str(fleet.file), "--every", "1s"]
+    with subprocess.Popen(
+        command,
+        cwd=fleet.home,
+        env=fleet.keywright.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as running:
+        for line in running.stdout:
+            rounds -= "looked at" in line
+            if rounds == 0:
+                break
+        running.send_signal(signal.SIGTERM)
+        running.stdout.read()
+        assert running.wait(SECONDS) == 0
+
+
+def phase(fleet, name: str) -> str:
+    """How far a rotation is."""
+    shown = json.loads(fleet.keywright.run("rotate", "status", name, "--json").stdout)
+    return shown[-1]["Phase"]
+
+
+def test_row_20_more_users_than_a_page_and_several_accounts(fleet, tmp_path):
+    second = tmp_path / "second"
+    second.mkdir()
+    with Server(second / "data", second / "log") as server:
+        iam = clients(server, server.root).iam
+        for number in range(120):
+            iam.create_user(UserName=f"many-{number}", Path="/many/")
+            iam.create_access_key(UserName=f"many-{number}")
+        aws = fleet.home / ".aws"
+        aws.mkdir()
+        root = server.root
+        (aws / "credentials").write_text(
+            f"[second]\naws_access_key_id = {root.access_key}\n"
+            f"aws_secret_access_key = {root.secret_key}\n"
+        )
+        with fleet.file.open("a") as declared:
+            declared.write(
+                f"""
+[[account]]
+name = "second"
+id = "{server.account}"
+access = {{ profile = "second", endpoint_url = "{server.endpoint}" }}
+
+[[account.rule]]
+path = "/many/"
+max_age = "0s"
+deliver = ["dotenv:{fleet.home}/{{user}}.env"]
+"""
+            )
+        done = fleet.keywright.run("rotate", "plan", str(fleet.file), "--json")
+        first, other = json.loads(done.stdout)
+        assert (first["Account"], other["Account"]) == (fleet.server.account, server.account)
+        due = [user["UserName"] for user in other["Users"] if user["Verdict"] == "due"]
+        assert len(due) == 120
+        assert other["Calls"] <= 4, "however many users there are"
+
+
+EVERYONE = """
+at_once = 1
+stop_after_failures = 2
+
+[[account]]
+name = "test"
+
+[[account.rule]]
+everyone = true
+max_age = "0s"
+observe = "0s"
+dwell = "0s"
+deliver = ["dotenv:{place}/{{user}}.env"]
+"""
+
+
+def test_after_failures_in_a_row_nothing_more_is_begun(fleet):
+    fleet.file.write_text(EVERYONE.format(place=fleet.home / "no/folder"))
+    done = fleet.keywright.run("rotate", "apply", str(fleet.file), "--json")
+    assert done.returncode == 1, done.stderr
+    (account,) = json.loads(done.stdout)
+    assert account["StoppedAfterFailures"] is True
+    assert [did["Outcome"] for did in account["Did"]] == ["held", "held"]
+    assert len(fleet.iam.list_access_keys(UserName="worker")["AccessKeyMetadata"]) == 1
+
+
+def test_row_15_the_principal_that_signs_comes_last(fleet):
+    fleet.file.write_text(EVERYONE.format(place=fleet.home))
+    # First by name, and first in the report.
+    fleet.iam.create_user(UserName="aaa")
+    policy = "arn:aws:iam::aws:policy/AdministratorAccess"
+    fleet.iam.attach_user_policy(UserName="aaa", PolicyArn=policy)
+    own = key_of(fleet.iam.create_access_key(UserName="aaa"))
+    keywright = Keywright(fleet.home, fleet.server.endpoint, own)
+    done = keywright.run("rotate", "apply", str(fleet.file), "--json")
+    assert done.returncode == 0, done.stderr
+    did = json.loads(done.stdout)[0]["Did"]
+    assert [each["Why"] for each in did] == ["Done"] * len(did)
+    assert did[-1]["UserName"] == "aaa" and len(did) == 5, did
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json"])

@@ -7,10 +7,12 @@ import configparser
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import botocore.exceptions
 import pytest
@@ -21,7 +23,7 @@ from harness.server import Credentials
 
 SECRET = re.compile(r"[A-Za-z0-9/+=]{40}")
 QUICK = ("--observe", "1s", "--dwell", "1s", "--wait")
-NO_DWELL = ("--observe", "5s", "--dwell", "0s", "--wait")
+AT_ONCE = ("--observe", "0s", "--dwell", "0s", "--wait")
 HEAD = "# mine, do not touch\n[other]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\n"
 
 
@@ -175,29 +177,18 @@ def test_a_key_that_is_still_used_is_not_deactivated(root, consumer, name):
     assert list(keys(root, name)) == [consumer.works()]
 
 
-def killed_after(words: int | None, consumer: Consumer) -> int:
-    """Starts a rotation and kills it -9 after it said so many steps; gives how many it said."""
-    command = [os.environ["KEYWRIGHT_BINARY"], "rotate", consumer.name, "--deliver", consumer.sink]
-    said = 0
-    with subprocess.Popen(
-        [*command, *NO_DWELL],
-        cwd=consumer.keywright.home,
-        env=consumer.keywright.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as rotating:
-        for line in rotating.stderr:
-            consumer.works()
-            said += line.startswith(f"{consumer.name}: ")
-            if said == words:
-                rotating.send_signal(signal.SIGKILL)
-                break
-    return said
+@pytest.fixture(scope="module")
+def deadly(tmp_path_factory):
+    """A library that kills the process it is loaded into at a durable write."""
+    library = tmp_path_factory.mktemp("die") / "die.so"
+    source = Path(__file__).parent / "harness" / "die.c"
+    command = ["cc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
+    subprocess.run(command, check=True)
+    return library
 
 
-def test_killed_at_every_boundary(root, server, new_user, tmp_path, name):
-    """kill -9 after the nth step, for every n; then running it again ends well."""
+def test_killed_at_every_boundary(root, server, new_user, tmp_path, name, deadly):
+    """kill -9 before and after every flush and rename, of journal and file; then run it again."""
 
     def consumer(number: int) -> Consumer:
         home = tmp_path / str(number)
@@ -205,18 +196,29 @@ def test_killed_at_every_boundary(root, server, new_user, tmp_path, name):
         key = new_user("AmazonS3FullAccess", suffix=f"-{number}")
         return Consumer(server, home, f"{name}-{number}", key)
 
-    def kill_and_resume(consumer: Consumer, words: int):
-        assert killed_after(words, consumer) == words
+    def run(consumer: Consumer, **environment: str) -> int:
+        dying = Keywright(consumer.keywright.home, server.endpoint, server.root)
+        dying.environment |= {"LD_PRELOAD": str(deadly), **environment}
+        rotation = ("rotate", consumer.name, "--deliver", consumer.sink, *AT_ONCE)
+        done = dying.run(*rotation)
+        consumer.said += [done.stdout, done.stderr]
+        return done.returncode
+
+    def kill_and_resume(consumer: Consumer, at: str):
+        assert run(consumer, DIE_AT=at) == -signal.SIGKILL, at
         consumer.works()
-        resumed = consumer.begin(*NO_DWELL)
-        assert resumed.returncode == 0, (words, resumed.stderr)
+        resumed = consumer.begin(*AT_ONCE)
+        assert resumed.returncode == 0, (at, resumed.stderr)
         consumer.check_silence()
 
-    steps = killed_after(None, consumer(0))
-    assert steps > 10, "it says each of its steps"
-    consumers = [consumer(number) for number in range(1, steps + 1)]
+    count = tmp_path / "count"
+    assert run(consumer(0), DIE_COUNT=str(count)) == 0
+    flushes = int(count.read_text())
+    assert flushes > 20, "it flushes each of its steps"
+    deaths = [f"{nth} {when}" for nth in range(1, flushes + 1) for when in ("before", "after")]
+    consumers = [consumer(number) for number in range(1, len(deaths) + 1)]
     with ThreadPoolExecutor(8) as several:
-        list(several.map(kill_and_resume, consumers, range(1, steps + 1)))
+        list(several.map(kill_and_resume, consumers, deaths))
     for each in consumers:
         assert keys(root, each.name) == {each.works(): "Active"}
         assert each.key().access_key != each.old.access_key
@@ -261,6 +263,54 @@ def test_a_missing_permission_is_named_with_a_policy_to_paste(consumer, name):
     assert "iam:CreateAccessKey" in policy["Statement"][0]["Action"]
 
 
+def test_a_permission_that_is_missing_later_is_named_with_a_policy_to_paste(
+    root, consumer, new_user, name
+):
+    rotator = new_user("IAMReadOnlyAccess", suffix="-rotator")
+    consumer.keywright.environment["AWS_ACCESS_KEY_ID"] = rotator.access_key
+    consumer.keywright.environment["AWS_SECRET_ACCESS_KEY"] = rotator.secret_key
+    done = consumer.begin()
+    assert done.returncode == 1, done.stdout
+    assert "not allowed to call iam:TagUser" in done.stdout, done.stdout
+    policy = json.loads(done.stderr[done.stderr.index("{") :])
+    assert "iam:TagUser" in policy["Statement"][0]["Action"]
+    assert keys(root, name) == {consumer.old.access_key: "Active"}
+    assert rotator.secret_key not in done.stdout + done.stderr
+
+
+PEEK = """#!/bin/sh
+cat > /dev/null
+cat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline /proc/$PPID/environ >> {peeked}
+"""
+
+
+def test_row_21_no_argument_and_no_environment_holds_a_secret(consumer):
+    peeked, program = consumer.keywright.home / "peeked", consumer.keywright.home / "peek"
+    program.write_text(PEEK.format(peeked=peeked))
+    program.chmod(0o755)
+    done = consumer.begin("--deliver", f"command:{program}", *QUICK)
+    assert done.returncode == 0, done.stderr
+    consumer.said.append(consumer.rotate("history", consumer.name).stdout)
+    consumer.said.append(consumer.rotate("status", "--all", "--json").stdout)
+    seen = peeked.read_text()
+    assert "rotate" in seen and "AWS_ENDPOINT_URL" in seen
+    assert consumer.key().secret_key not in seen and consumer.old.secret_key not in seen
+    journal = consumer.keywright.home / ".local/state/keywright"
+    for file in journal.iterdir():
+        assert consumer.key().secret_key.encode() not in file.read_bytes(), file
+
+
+def test_row_14_the_journal_moves_to_another_machine(root, consumer, name, tmp_path):
+    started = consumer.begin("--observe", "0s", "--dwell", "2s")
+    assert started.returncode == 0, started.stderr
+    there = tmp_path / "there"
+    shutil.copytree(consumer.keywright.home / ".local/state/keywright", there)
+    shutil.rmtree(consumer.keywright.home / ".local")
+    resumed = consumer.rotate("resume", "--wait", "--journal", str(there))
+    assert resumed.returncode == 0, resumed.stderr
+    assert keys(root, name) == {consumer.works(): "Active"}
+
+
 def test_an_endpoint_that_is_not_there(consumer):
     consumer.keywright.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     done = consumer.begin()
@@ -282,10 +332,21 @@ def test_a_file_that_cannot_be_understood_is_left_alone(root, consumer, name, te
     done = consumer.begin()
     assert done.returncode == 1, done.stdout
     assert consumer.file.read_text() == text
-    assert keys(root, name)[consumer.old.access_key] == "Active"
-    consumer.rotate("rollback", name)
+    assert keys(root, name) == {consumer.old.access_key: "Active"}, "nothing was changed"
+    assert consumer.rotate("status", name).returncode == 1, "nothing was begun"
     consumer.file.write_bytes(good)
     consumer.works()
+
+
+def test_a_read_only_file_is_known_before_anything_is_changed(root, consumer, name):
+    before = consumer.file.read_bytes()
+    consumer.file.chmod(0o400)
+    done = consumer.begin()
+    assert done.returncode == 1, done.stdout
+    assert "it is read-only" in done.stderr and "nothing was changed" in done.stderr, done.stderr
+    assert keys(root, name) == {consumer.old.access_key: "Active"}
+    assert consumer.file.read_bytes() == before
+    assert consumer.rotate("status", name).returncode == 1, "nothing was begun"
 
 
 def test_a_rotator_that_rotates_itself(server, root, new_user, tmp_path, name):

@@ -30,6 +30,7 @@ const ROUTES = [
   ['/iam/users/create', page(() => import('./pages/iam/create-user'), 'CreateUser')],
   ['/iam/users/:name', page(() => import('./pages/iam/user'), 'UserPage')],
   ['/iam/users/:name/keys/create', page(() => import('./pages/iam/create-key'), 'CreateKey')],
+  ['/iam/users/:name/mfa/assign', page(() => import('./pages/iam/mfa'), 'AssignMfa')],
   ['/iam/groups', page(() => import('./pages/iam/groups'), 'Groups')],
   ['/iam/groups/:name', page(() => import('./pages/iam/group'), 'GroupPage')],
   ['/iam/policies', page(() => import('./pages/iam/policies'), 'Policies')],
@@ -46,6 +47,15 @@ const ROUTES = [
   ['/iam/report', page(() => import('./pages/iam/report'), 'Report')],
   ['/denied', page(() => import('./pages/iam/denied'), 'DeniedRequests')],
   ['/denied/:id', page(() => import('./pages/iam/denied'), 'DeniedRequest')],
+  [
+    '/security-credentials',
+    page(() => import('./pages/iam/security-credentials'), 'SecurityCredentials'),
+  ],
+  [
+    '/security-credentials/keys/create',
+    page(() => import('./pages/iam/create-key'), 'CreateRootKey'),
+  ],
+  ['/security-credentials/mfa/assign', page(() => import('./pages/iam/mfa'), 'AssignMfa')],
   ['/s3', page(() => import('./pages/s3/buckets'), 'Buckets')],
   ['/s3/create', page(() => import('./pages/s3/create-bucket'), 'CreateBucket')],
   ['/s3/buckets/:name', page(() => import('./pages/s3/bucket'), 'BucketPage')],

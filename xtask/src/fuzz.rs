@@ -12,7 +12,12 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-const TARGETS: [&str; 3] = ["request_decoder", "signature_headers", "policy_parser"];
+const TARGETS: [&str; 4] = [
+    "request_decoder",
+    "signature_headers",
+    "policy_parser",
+    "policy_evaluator",
+];
 
 /// An input that takes longer is a finding.
 const INPUT_SECS: u32 = 5;

@@ -1,8 +1,9 @@
 //! `cargo xtask tidy`: the floors, the heads and the lengths, read off the tree.
 //!
 //! It protects what the compiler does not: that a crate uses only crates below it (the arrow table
-//! of ARCHITECTURE.md), that each file says at its head what it is, and that no file grows past
-//! the house numbers. Exceptions are listed here, each with its reason.
+//! of ARCHITECTURE.md), that each file says at its head what it is, that no file grows past the
+//! house numbers, and that each row of the failure matrix has a test of its name. Exceptions are
+//! listed here, each with its reason.
 
 use std::{
     fs,
@@ -29,6 +30,9 @@ const FLOORS: &[(&str, u8)] = &[
 /// Crates that must stay without async, clock and I/O: what may not be in their manifests.
 const PURE: &[&str] = &["base", "policy", "sigv4", "wire"];
 const IMPURE: &[&str] = &["tokio", "hyper", "getrandom", "rusqlite"];
+
+/// Rows of the failure matrix of docs/rotation.md.
+const ROWS: usize = 23;
 
 const LINES_MAX: usize = 800;
 const COLUMNS_MAX: usize = 100;
@@ -68,6 +72,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     {
         check_file(&file, &mut places)?;
     }
+    check_rows(&mut places)?;
     if places.is_empty() {
         Ok(())
     } else {
@@ -118,6 +123,42 @@ fn check_file(path: &Path, places: &mut Vec<String>) -> anyhow::Result<()> {
         if line.chars().count() > COLUMNS_MAX {
             places.push(format!(
                 "{name}:{number}: longer than {COLUMNS_MAX} columns"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Each row of the failure matrix has a test of its name: `row_07_…`, or `rows_12_13_…`.
+fn check_rows(places: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut named = String::new();
+    for folder in ["crates/rotation/src", "crates/adapters/src"] {
+        for file in sources(Path::new(folder))? {
+            named.push_str(&fs::read_to_string(&file)?);
+        }
+    }
+    for file in ["e2e/test_rotate.py", "e2e/test_fleet.py"] {
+        named.push_str(&fs::read_to_string(file).with_context(|| file.to_owned())?);
+    }
+    let names: Vec<&str> = named
+        .lines()
+        .filter_map(|line| {
+            line.trim_start()
+                .trim_start_matches("async ")
+                .split_once('(')
+        })
+        .filter_map(|(head, _)| {
+            let name = head
+                .strip_prefix("fn ")
+                .or_else(|| head.strip_prefix("def test_"))?;
+            name.starts_with("row").then_some(name)
+        })
+        .collect();
+    for row in 1..=ROWS {
+        let number = format!("_{row:02}_");
+        if !names.iter().any(|name| name.contains(&number)) {
+            places.push(format!(
+                "the failure matrix: row {row} has no test of its name"
             ));
         }
     }

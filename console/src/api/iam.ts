@@ -118,10 +118,15 @@ export const listVersions = (PolicyArn: string) =>
     created: must(node, 'CreateDate'),
   }));
 export const tagsOfUser = (UserName: string) =>
-  listed('ListUserTags', { UserName }, 'Tags', (tag): Tag => ({
-    key: must(tag, 'Key'),
-    value: must(tag, 'Value'),
-  }));
+  listed(
+    'ListUserTags',
+    { UserName },
+    'Tags',
+    (tag): Tag => ({
+      key: must(tag, 'Key'),
+      value: must(tag, 'Value'),
+    }),
+  );
 export const keysOf = (UserName?: string) =>
   listed(
     'ListAccessKeys',
@@ -300,7 +305,26 @@ export interface MfaDevice {
 }
 
 export const devicesOf = (UserName?: string) =>
-  listed('ListMFADevices', UserName ? { UserName } : {}, 'MFADevices', (node): MfaDevice => ({
-    SerialNumber: must(node, 'SerialNumber'),
-    enabled: must(node, 'EnableDate'),
-  }));
+  listed(
+    'ListMFADevices',
+    UserName ? { UserName } : {},
+    'MFADevices',
+    (node): MfaDevice => ({
+      SerialNumber: must(node, 'SerialNumber'),
+      enabled: must(node, 'EnableDate'),
+    }),
+  );
+
+/** The names of the users to whom an MFA device is assigned. */
+export async function mfaUsers(): Promise<Set<string>> {
+  const names = await listed(
+    'ListVirtualMFADevices',
+    { AssignmentStatus: 'Assigned' },
+    'VirtualMFADevices',
+    (node) => {
+      const owner = node.child('User');
+      return owner?.text('Arn')?.endsWith(':root') ? undefined : owner?.text('UserName');
+    },
+  );
+  return new Set(names.filter((name) => name !== undefined));
+}

@@ -102,6 +102,7 @@ const NAMES: Record<string, string> = {
   edit: 'Edit',
   inline: 'Inline policy',
   keys: 'Access keys',
+  assign: 'Assign MFA device',
   account: 'Account settings',
   report: 'Credential report',
   simulator: 'Policy simulator',
@@ -119,7 +120,7 @@ function crumbs(pathname: string): { text: string; href: string }[] {
     href: `/console/${parts.slice(0, at + 1).join('/')}`,
   }));
   return all
-    .filter(({ href }) => !/\/keys$/.test(href))
+    .filter(({ href }) => !/\/(keys|mfa)$/.test(href))
     .flatMap((crumb) => {
       if (crumb.href === '/console/s3/buckets') return { ...crumb, href: '/console/s3' };
       // A policy is named behind the path, so that its own page is no link.
@@ -237,7 +238,7 @@ export function Shell({
       description: `Account ID: ${grouped(session.accountId)}`,
       items: [
         { id: 'copy-account', text: 'Copy account ID', iconName: 'copy' },
-        ...(session.userName ? [{ id: 'credentials', text: 'Security credentials' }] : []),
+        { id: 'credentials', text: 'Security credentials' },
         {
           id: 'theme',
           text: 'Appearance',
@@ -254,8 +255,7 @@ export function Shell({
           navigator.clipboard
             .writeText(session.accountId)
             .then(() => frame.done('Account ID copied'), frame.failed);
-        } else if (id === 'credentials')
-          void navigate(`/iam/users/${encodeURIComponent(session.userName ?? '')}?tab=credentials`);
+        } else if (id === 'credentials') void navigate('/security-credentials');
         else if (id === 'sign-out') leave().catch(frame.failed);
         else {
           const chosen = id.replace('theme-', '') as Theme;

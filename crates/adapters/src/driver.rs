@@ -82,7 +82,7 @@ pub type Told<'a> = &'a (dyn Fn(&Rotation, &str) + Send + Sync);
 pub struct Driver {
     journal: SqliteJournal,
     clock: Arc<dyn Clock>,
-    /// One access for each way to reach an issuer, so that its pace is shared.
+    /// One access for each way to reach an issuer; ways to the same account share their pace.
     accesses: Mutex<HashMap<String, Arc<Access>>>,
 }
 
@@ -135,9 +135,12 @@ impl Driver {
         if let Some(access) = locked().get(&name) {
             return Ok(Arc::clone(access));
         }
-        let access = Access::open(settings.clone(), Arc::clone(&self.clock)).await?;
-        let access = Arc::new(access);
-        Ok(Arc::clone(locked().entry(name).or_insert(access)))
+        let mut access = Access::open(settings.clone(), Arc::clone(&self.clock)).await?;
+        let mut opened = locked();
+        for other in opened.values() {
+            access.share_pace(other);
+        }
+        Ok(Arc::clone(opened.entry(name).or_insert(Arc::new(access))))
     }
 
     /// The rotation that an order comes to. Nothing is changed or written.

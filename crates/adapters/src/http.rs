@@ -4,7 +4,8 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use reqwest::{Certificate, Client, Response, redirect::Policy};
+use keywright_base::Secret;
+use reqwest::{Certificate, Client, Identity, Response, Url, redirect::Policy};
 
 /// Seconds to connect.
 const CONNECT_SECS: u64 = 10;
@@ -32,6 +33,25 @@ pub enum HttpError {
 /// # Errors
 /// [`HttpError`].
 pub fn client(authorities: Option<&Path>) -> Result<Client, HttpError> {
+    let Some(path) = authorities else {
+        return client_of(None, None);
+    };
+    let name = path.display().to_string();
+    match fs::read(path) {
+        Ok(pem) => client_of(Some((&name, &pem)), None),
+        Err(error) => Err(unusable(&name, &error)),
+    }
+}
+
+/// A client that trusts authorities in PEM, which have a name for errors, or else the system's; and
+/// that shows a certificate of its own, in PEM with its key, where there is one.
+///
+/// # Errors
+/// [`HttpError`].
+pub(crate) fn client_of(
+    authorities: Option<(&str, &[u8])>,
+    own: Option<&Secret<Vec<u8>>>,
+) -> Result<Client, HttpError> {
     // One provider for the process; an error says that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -39,21 +59,25 @@ pub fn client(authorities: Option<&Path>) -> Result<Client, HttpError> {
         .connect_timeout(Duration::from_secs(CONNECT_SECS))
         .timeout(Duration::from_secs(REQUEST_SECS))
         .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")));
-    if let Some(path) = authorities {
-        let failed = |why: &dyn std::fmt::Display| HttpError::Authorities {
-            path: path.display().to_string(),
-            why: why.to_string(),
-        };
-        let pem = fs::read(path).map_err(|error| failed(&error))?;
-        let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
+    if let Some((name, pem)) = authorities {
+        let found = Certificate::from_pem_bundle(pem).map_err(|error| unusable(name, &error))?;
         if found.is_empty() {
-            return Err(failed(&"it holds no certificate"));
+            return Err(unusable(name, &"it holds no certificate"));
         }
         builder = builder.tls_certs_only(found);
     }
-    builder
-        .build()
-        .map_err(|error| HttpError::Tls(root_of(&error)))
+    let tls = |error: reqwest::Error| HttpError::Tls(root_of(&error));
+    if let Some(own) = own {
+        builder = builder.identity(Identity::from_pem(own.expose()).map_err(tls)?);
+    }
+    builder.build().map_err(tls)
+}
+
+fn unusable(name: &str, why: &dyn std::fmt::Display) -> HttpError {
+    HttpError::Authorities {
+        path: name.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 /// Reads a body of at most `limit` bytes.
@@ -69,6 +93,23 @@ pub async fn body(mut response: Response, limit: usize) -> Result<Vec<u8>, Strin
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// An address that a secret may be sent to: over TLS, or on this machine. It holds none itself.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("not an address: {error}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("an address with a password in it would be shown".to_owned());
+    }
+    let local = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if local => Ok(url),
+        _ => Err("a secret goes out only by https, or to this machine".to_owned()),
+    }
 }
 
 /// The innermost cause, which is what a person can do something about. URLs are left out: they may

@@ -26,7 +26,7 @@ pub struct News<'a> {
     /// The rotation, if there is one.
     #[serde(serialize_with = "id", rename = "RotationId")]
     pub rotation: Option<&'a RotationId>,
-    /// `over`, `held` or `failed`.
+    /// `over`, `held`, `failed`, or `warning`: it waits longer than it should.
     pub outcome: &'a str,
     /// The reason.
     pub why: &'a str,

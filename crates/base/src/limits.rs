@@ -10,6 +10,16 @@ pub const POLICIES_PER_ACCOUNT: usize = 1500;
 pub const GROUPS_PER_USER: usize = 10;
 /// Access keys of a user or of the root user, inactive ones included.
 pub const ACCESS_KEYS_PER_USER: usize = 2;
+/// Virtual MFA devices of an account, assigned or not: as many as users.
+pub const MFA_DEVICES_PER_ACCOUNT: usize = USERS_PER_ACCOUNT;
+/// MFA devices assigned to a user or to the root user.
+pub const MFA_DEVICES_PER_USER: usize = 8;
+/// Characters of an MFA device's serial number.
+pub const MFA_SERIAL_CHARS: usize = 256;
+/// Codes of an MFA device that may be tried in one window of [`MFA_WINDOW_SECS`].
+pub const MFA_ATTEMPTS: u32 = 9;
+/// Seconds of the window in which attempts at an MFA device are counted; it begins on the hour.
+pub const MFA_WINDOW_SECS: i64 = 3 * 60;
 /// Managed policies attached to one user.
 pub const ATTACHED_POLICIES_PER_USER: usize = 10;
 /// Managed policies attached to one group.

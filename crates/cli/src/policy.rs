@@ -16,11 +16,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use keywright_base::{AccountId, Arn};
 use keywright_policy::{
-    ContextMap, Decision, Examined, Explanation, Finding, Kind, Lack, Need, Policies, Policy,
-    PolicySet, Position, PrincipalRef, Request, Severity, Source, StatementRef, Values, explain,
-    lint, missing_context_keys, validate,
+    ContextMap, Decision, Examined, Explanation, Finding, Found, Kind, Lack, Need, Policies,
+    Policy, PolicySet, Position, PrincipalRef, Request, Severity, Source, StatementRef, Tested,
+    Values, explain, lint, missing_context_keys, validate,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::asked::{DenialsArguments, ExplainArguments, WhoCanArguments};
 
@@ -307,34 +307,53 @@ fn explanation_json(explanation: &Explanation) -> Value {
     })
 }
 
-fn statement_json(statement: &StatementRef) -> Value {
-    json!({
-        "Layer": statement.layer.to_string(),
-        "Policy": statement.id,
-        "Statement": statement.index,
-        "Sid": statement.sid,
-    })
+/// Statements are counted from 1, as in the text.
+fn statement_json(statement: &StatementRef) -> Map<String, Value> {
+    let members = [
+        ("Layer", json!(statement.layer.to_string())),
+        ("Policy", json!(statement.id)),
+        ("Statement", json!(statement.index + 1)),
+        ("Sid", json!(statement.sid)),
+    ];
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 fn examined_json(examined: &Examined) -> Value {
-    let lacks = examined.lacks.iter().map(|lack| match lack {
-        Lack::Condition {
-            operator,
-            key,
-            wanted,
-            ..
-        } => json!({
-            "lack": "condition", "operator": operator, "key": key, "wanted": wanted,
-            "text": lack.to_string(),
-        }),
-        other => json!({"lack": lack_name(other), "text": other.to_string()}),
+    let lacks = examined.lacks.iter().map(|lack| {
+        let mut shown = match lack {
+            Lack::Condition(tested) => tested_json(tested),
+            _ => Map::new(),
+        };
+        shown.insert("Lack".to_owned(), json!(lack_name(lack)));
+        shown.insert("Text".to_owned(), json!(lack.to_string()));
+        shown
     });
-    json!({
-        "statement": statement_json(&examined.statement),
-        "effect": format!("{:?}", examined.effect),
-        "applies": examined.applies(),
-        "lacks": lacks.collect::<Vec<_>>(),
-    })
+    let mut shown = statement_json(&examined.statement);
+    shown.insert("Effect".to_owned(), json!(examined.effect.to_string()));
+    shown.insert("Applies".to_owned(), json!(examined.applies()));
+    shown.insert("Lacks".to_owned(), lacks.collect());
+    shown.into()
+}
+
+fn tested_json(tested: &Tested) -> Map<String, Value> {
+    let found = match &tested.found {
+        Found::Absent => Value::Null,
+        Found::One(value) => json!(value),
+        Found::Many(values) => json!(values),
+    };
+    let members = [
+        ("Operator", json!(tested.operator)),
+        ("Key", json!(tested.key)),
+        ("Wanted", json!(tested.wanted)),
+        ("Found", found),
+    ];
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .into_iter()
+        .collect()
 }
 
 const fn lack_name(lack: &Lack) -> &'static str {
@@ -342,17 +361,23 @@ const fn lack_name(lack: &Lack) -> &'static str {
         Lack::Action => "action",
         Lack::Principal => "principal",
         Lack::Resource { .. } => "resource",
-        Lack::Condition { .. } => "condition",
+        Lack::Condition(_) => "condition",
         Lack::Unreadable => "unreadable",
     }
 }
 
 fn need_json(need: &Need) -> Value {
     match need {
-        Need::WithoutDeny(statement) => json!({"withoutDeny": statement_json(statement)}),
+        Need::WithoutDeny {
+            statement,
+            conditions,
+        } => json!({
+            "WithoutDeny": statement_json(statement),
+            "Conditions": conditions.iter().map(tested_json).collect::<Vec<_>>(),
+        }),
         Need::Allow { layer, nearest } => json!({
-            "allowIn": layer.to_string(),
-            "nearest": nearest.iter().map(examined_json).collect::<Vec<_>>(),
+            "AllowIn": layer.to_string(),
+            "Nearest": nearest.iter().map(examined_json).collect::<Vec<_>>(),
         }),
     }
 }

@@ -132,11 +132,12 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
     };
     let drafted = driver.draft(&settings, &sinks, order).await;
     let rotation = drafted.map_err(|error| refused(error, user, &access.identity().account))?;
-    show::plan(
-        &rotation,
-        arguments.now,
-        arguments.json && arguments.dry_run,
-    )?;
+    let caveats = caveats(&sinks, &rotation);
+    if arguments.json && arguments.dry_run {
+        show::plan_json(&rotation, &caveats)?;
+    } else {
+        show::plan(&rotation, &caveats, arguments.now)?;
+    }
     if arguments.dry_run {
         return Ok(true);
     }
@@ -146,6 +147,13 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
         Err(error) => return Err(error.into()),
     }
     go_on(driver, vec![rotation], arguments.patience(), arguments.json).await
+}
+
+/// What a person should know of the places before they are written.
+fn caveats(sinks: &[Spec], rotation: &Rotation) -> Vec<String> {
+    let old_known = rotation.old_pair().is_some();
+    let all = sinks.iter().flat_map(|sink| sink.caveats(old_known));
+    all.collect()
 }
 
 async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<Option<Rotation>> {
@@ -340,5 +348,24 @@ async fn go_on(
     }
     progress.end();
     show::rests(&rests, json)?;
+    if let Some((denied, _)) = rests.iter().find(|(_, outcome)| is_denied(outcome)) {
+        let (user, policy) = (
+            &denied.user,
+            show::needed_policy(&denied.account, &denied.user),
+        );
+        let text = format!("hint: a policy with what a rotation of {user} needs:\n{policy}");
+        writeln!(std::io::stderr(), "{text}")?;
+    }
     Ok(well)
+}
+
+/// Whether a permission is missing.
+const fn is_denied(outcome: &Result<Rest, DriveError>) -> bool {
+    matches!(
+        outcome,
+        Ok(Rest::Held(Hold::Refused(_)))
+            | Err(DriveError::Stopped(Stopped::Issuer(
+                IssuerError::Denied { .. }
+            )))
+    )
 }

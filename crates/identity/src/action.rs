@@ -85,9 +85,6 @@ pub trait Action: Sized + Send + Sync + 'static {
     type Shape: OperationShape<Input: Send + Sync, Output: Send>;
     /// AWS's access level.
     const ACCESS: Access;
-    /// Whether it may change state, and so runs alone for its account.
-    const WRITES: bool = Self::ACCESS.changes_state();
-
     /// Whether it must run alone in the whole installation, because it looks at other accounts.
     const ALONE: bool = false;
 
@@ -96,6 +93,11 @@ pub trait Action: Sized + Send + Sync + 'static {
     /// # Errors
     /// Only what AWS reports before authorization.
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault>;
+
+    /// Whether it may change state, and so runs alone for its account.
+    fn writes(_input: &Input<Self>) -> bool {
+        Self::ACCESS.changes_state()
+    }
 
     /// What must be gathered between authorization and [`Action::run`].
     ///
@@ -188,7 +190,7 @@ async fn carry_out<A: Action>(identity: &Identity, call: Call<'_>, input: &Input
     } else {
         identity.gather(needs, view.now()).await?
     };
-    if !A::WRITES {
+    if !A::writes(input) {
         return A::run(&identity.view(&snapshot, call, &gathered), permit, input);
     }
     // Decided again on the newest state, under the account's order of writes: what was revoked by a

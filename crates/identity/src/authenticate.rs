@@ -172,7 +172,7 @@ impl Authenticator {
             .map_err(Fault::from)?;
         let facts = SessionFacts {
             issued: Timestamp::from_millis(session.issued),
-            mfa: session.mfa,
+            mfa: session.mfa_at.map(Timestamp::from_millis),
             console: console.is_some(),
         };
         if let Some(id) = console {
@@ -223,7 +223,9 @@ pub(crate) struct SessionToken {
     user: Option<String>,
     issued: i64,
     expires: i64,
-    mfa: bool,
+    /// When a multi-factor code was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mfa_at: Option<i64>,
     /// The console session that it ends with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     console: Option<String>,
@@ -245,15 +247,20 @@ impl SessionToken {
             },
             issued: validity.issued.millis(),
             expires: validity.expires.millis(),
-            mfa: false,
+            mfa_at: None,
             console: None,
         }
     }
 
     /// The token of a console session.
-    pub(crate) fn of_console(mut self, session: SessionId, mfa: bool) -> Self {
+    pub(crate) fn of_console(mut self, session: SessionId) -> Self {
         self.console = Some(session.to_text());
-        self.mfa = mfa;
+        self
+    }
+
+    /// The token of whoever gave a multi-factor code, if one was given.
+    pub(crate) fn with_mfa(mut self, at: Option<Timestamp>) -> Self {
+        self.mfa_at = at.map(Timestamp::millis);
         self
     }
 

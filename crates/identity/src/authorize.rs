@@ -118,6 +118,17 @@ impl Target {
         }
     }
 
+    /// A virtual MFA device by serial number.
+    pub fn mfa(view: &View<'_>, serial: &str) -> Self {
+        match view.account.device(serial) {
+            Some(device) => Self {
+                resource_tags: device.tags.clone(),
+                ..Self::new(device.serial(view.id()).to_string(), serial)
+            },
+            None => Self::new(serial, serial),
+        }
+    }
+
     /// Adds a condition key of the action.
     #[must_use]
     pub fn with_key(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -265,18 +276,38 @@ pub fn decide(
         owner: resource.owner,
         context,
     };
-    match evaluate(&set, resource.policy.map(AsRef::as_ref), &request) {
+    let policy = binding(resource.policy, &request);
+    match evaluate(&set, policy.map(AsRef::as_ref), &request) {
         Decision::Allow => Ok(()),
         Decision::Deny(reason) => {
             let mut names = names();
             names.extend(crate::conditions::common_names(caller));
-            let evidence = Evidence::keep(&request, &set, resource.policy, names);
+            let evidence = Evidence::keep(&request, &set, policy, names);
             Err(Denied {
                 why: reason.sentence(action),
                 evidence: evidence.map(Box::new),
             })
         }
     }
+}
+
+/// The policy of a resource as far as it binds. The root user of a bucket's account may read,
+/// replace and delete the bucket's policy whatever it says: otherwise one that denies everyone would
+/// stand for ever.
+pub(crate) fn binding<'a>(
+    policy: Option<&'a Arc<Policy>>,
+    request: &Request<'_>,
+) -> Option<&'a Arc<Policy>> {
+    let owner = matches!(request.principal, PrincipalRef::Root { account, .. }
+        if request.owner == Some(account));
+    let freed = ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"];
+    let freed = freed.iter().any(|name| {
+        let action = request.action.split_once(':');
+        action.is_some_and(|(service, action)| {
+            service.eq_ignore_ascii_case("s3") && action.eq_ignore_ascii_case(name)
+        })
+    });
+    policy.filter(|_| !(owner && freed))
 }
 
 /// The identity policies of a caller: none for root, who needs none.

@@ -3,6 +3,8 @@
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
 use keywright_sigv4::Verified;
 
+use crate::state::Bearer;
+
 /// A proven principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
@@ -19,13 +21,22 @@ pub enum Principal {
     },
 }
 
+impl From<&Principal> for Bearer {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::Root => Self::Root,
+            Principal::User { id, .. } => Self::User(*id),
+        }
+    }
+}
+
 /// What temporary credentials carry beside the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionFacts {
     /// When they were issued.
     pub issued: Timestamp,
-    /// Whether a multi-factor code was given.
-    pub mfa: bool,
+    /// When a multi-factor code was given, if one was.
+    pub mfa: Option<Timestamp>,
     /// Whether they are the console's, for someone who signed in with a password.
     pub console: bool,
 }

@@ -97,15 +97,15 @@ pub(crate) fn common<'a>(
         ("aws:requestedregion", None) => one(facts.region.as_str()),
         ("aws:viaawsservice" | "aws:principalisawsservice", None) => one("false"),
         _ => match caller {
-            Some((caller, account)) => of_caller(caller, account, name, suffix),
+            Some((caller, account)) => of_caller((caller, account), facts, name, suffix),
             None => Values::Absent,
         },
     }
 }
 
 fn of_caller<'a>(
-    caller: &'a Caller,
-    account: &'a Account,
+    (caller, account): (&'a Caller, &'a Account),
+    facts: &Facts,
     name: &str,
     suffix: Option<&str>,
 ) -> Values<'a> {
@@ -121,8 +121,14 @@ fn of_caller<'a>(
             session.map_or(Values::Absent, |session| one(session.issued.iso8601()))
         }
         ("aws:multifactorauthpresent", None) => session.map_or(Values::Absent, |s| {
-            one(if s.mfa { "true" } else { "false" })
+            one(if s.mfa.is_some() { "true" } else { "false" })
         }),
+        ("aws:multifactorauthage", None) => {
+            let given = session.and_then(|session| session.mfa);
+            given.map_or(Values::Absent, |at| {
+                one(facts.now.secs_since(at).to_string())
+            })
+        }
         _ => Values::Absent,
     }
 }
@@ -150,6 +156,7 @@ const KNOWN: &[&str] = &[
     "aws:principaltag",
     "aws:tokenissuetime",
     "aws:multifactorauthpresent",
+    "aws:multifactorauthage",
     "aws:requesttag",
     "aws:resourcetag",
     "iam:resourcetag",

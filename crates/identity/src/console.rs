@@ -59,7 +59,7 @@ pub(crate) struct Session {
     pub password: String,
     /// Whether it may do nothing but change the password.
     pub must_change: bool,
-    /// Whether a multi-factor code was given.
+    /// Whether it began with a multi-factor code.
     pub mfa: bool,
     pub began: Timestamp,
     pub used: Timestamp,

@@ -13,9 +13,11 @@ use std::{
 
 use keywright_base::{AccountId, Timestamp, limits};
 use keywright_policy::{
-    ContextMap, Decision, Explanation, Policies, Policy, PolicySet, PrincipalRef, Request, Values,
-    explain, mentioned_keys,
+    ContextMap, Decision, Explanation, Layer, Need, Policies, Policy, PolicySet, PrincipalRef,
+    Request, StatementRef, Values, explain, mentioned_keys,
 };
+
+use crate::{authorize::binding, view::Attached};
 
 /// Who was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,15 +148,33 @@ impl Evidence {
         })
     }
 
-    /// Why it was denied.
+    /// Why it was denied. What the policy of another account's bucket says is left out: between
+    /// accounts no reason is given.
     pub fn explain(&self) -> Explanation {
         let policies = policies(&self.set, self.resource_policy.as_ref());
-        explain(&policies, &self.request())
+        let mut explanation = explain(&policies, &self.request());
+        if self.owner.is_some_and(|owner| owner != self.who.account()) {
+            let own = |statement: &StatementRef| statement.layer != Layer::Resource;
+            explanation.statements.retain(|e| own(&e.statement));
+            explanation.decided_by.retain(own);
+            explanation.needs.retain_mut(|need| match need {
+                Need::WithoutDeny { statement, .. } => own(statement),
+                Need::Allow { nearest, .. } => {
+                    nearest.retain(|near| own(&near.statement));
+                    true
+                }
+            });
+        }
+        explanation
     }
 
-    /// What would be decided by other identity policies, all else being as it was.
-    pub fn decide_by(&self, set: &PolicySet) -> Decision {
-        policies(set, self.resource_policy.as_ref()).decide(&self.request())
+    /// What would be decided by other policies, all else being as it was. `attached` is the
+    /// resource as it is now; `None`: its policy is taken to be the one of then.
+    pub fn decide_by(&self, set: &PolicySet, attached: Option<&Attached>) -> Decision {
+        let then = self.resource_policy.as_ref();
+        let request = self.request();
+        let now = attached.map_or(then, |attached| attached.policy.as_ref());
+        policies(set, binding(now, &request)).decide(&request)
     }
 
     /// The context, by key in lower case.

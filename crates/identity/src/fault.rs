@@ -56,6 +56,8 @@ pub enum Fault {
     LoginProfileInMotion(String),
     /// The action is for IAM users only.
     InvalidUserType(String),
+    /// A code of an MFA device is wrong, was used before, or came after too many others.
+    InvalidAuthenticationCode,
     /// No credential report was ever made.
     ReportNotPresent,
     /// The last credential report is older than four hours.
@@ -106,6 +108,8 @@ pub enum Missing {
     PasswordPolicyToDelete,
     /// The account's alias.
     AccountAlias(String),
+    /// An MFA device, by the serial number given: there is none, or it is somebody else's.
+    MfaDevice(String),
     /// The user, group or role whose policies a simulation is about.
     Simulated,
     /// A denied request, by the id given: forgotten, or never denied.
@@ -125,6 +129,10 @@ pub enum Taken {
     LoginProfile(String),
     /// The account alias of another account.
     AccountAlias(String),
+    /// The path and name of a virtual MFA device.
+    MfaDevice,
+    /// A virtual MFA device that is assigned.
+    MfaDeviceInUse,
 }
 
 /// Which quota is reached.
@@ -153,6 +161,10 @@ pub enum Dependant {
     AccessKeys,
     /// A login profile.
     LoginProfile,
+    /// An MFA device.
+    MfaDevice,
+    /// The virtual MFA device is assigned.
+    MfaDeviceAssigned,
     /// A managed policy is attached.
     PolicyAttached,
     /// A managed policy has other versions.
@@ -204,6 +216,11 @@ impl Fault {
                 ),
             ),
             Self::InvalidUserType(text) => e(400, "InvalidUserType", text.clone()),
+            Self::InvalidAuthenticationCode => e(
+                403,
+                "InvalidAuthenticationCode",
+                "Authentication code for device is not valid.".to_owned(),
+            ),
             Self::ReportNotPresent => silent(410, "ReportNotPresent"),
             Self::ReportExpired => silent(410, "ReportExpired"),
             Self::InvalidAction { action, version } => {
@@ -264,6 +281,9 @@ impl Missing {
             Self::AccountAlias(alias) => {
                 format!("The account alias with name {alias} cannot be found.")
             }
+            Self::MfaDevice(serial) => {
+                format!("MFA Device with serial number {serial} does not exist.")
+            }
             Self::DeniedRequest(id) => format!("The denied request with id {id} cannot be found."),
             Self::Simulated => "Unable to retrieve specified IAM entity.".to_owned(),
         }
@@ -282,6 +302,8 @@ impl Taken {
             Self::AccountAlias(alias) => {
                 format!("The account alias {alias} already exists.")
             }
+            Self::MfaDevice => "MFA device already exists.".to_owned(),
+            Self::MfaDeviceInUse => "MFA Device is already in use.".to_owned(),
         }
     }
 }
@@ -311,6 +333,8 @@ impl Dependant {
             Self::Membership => "Cannot delete entity, must remove users from group first.",
             Self::AccessKeys => "Cannot delete entity, must delete access keys first.",
             Self::LoginProfile => "Cannot delete entity, must delete login profile first.",
+            Self::MfaDevice => "Cannot delete entity, must delete MFA device first.",
+            Self::MfaDeviceAssigned => "MFA VirtualDevice in use. Must deactivate first.",
             Self::PolicyAttached => "Cannot delete a policy attached to entities.",
             Self::PolicyVersions => {
                 "This policy has more than one version. Before you delete a policy, you must \

@@ -17,6 +17,7 @@ pub mod console;
 pub mod denials;
 pub mod fault;
 pub mod ledger;
+mod mfa;
 pub mod pagination;
 mod password_rules;
 mod passwords;

@@ -1,5 +1,5 @@
-//! How an account's state is written in the store: one JSON record per user, group, policy, and
-//! one each for root, settings and credential report.
+//! How an account's state is written in the store: one JSON record per user, group, policy and MFA
+//! device, and one each for root, settings and credential report.
 //!
 //! It protects one rule: domain types are not serialisable; the stored form lives here, with its
 //! own types, so that the two can change apart. Secrets are in it only sealed, passwords only
@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     state::{
-        AccessKey, Change, CredentialReport, CustomerPolicy, Grants, Group, InlinePolicy,
-        KeyMaterial, KeyStatus, LoginProfile, PasswordPolicy, PolicyVersion, Replay, Root,
-        Settings, Tag, User,
+        AccessKey, Bearer, Change, CredentialReport, CustomerPolicy, Enabled, Grants, Group,
+        InlinePolicy, KeyMaterial, KeyStatus, LoginProfile, MfaDevice, PasswordPolicy,
+        PolicyVersion, Replay, Root, Settings, Tag, User,
     },
     vault::Sealed,
 };
@@ -50,6 +50,11 @@ pub(crate) fn encode(change: &Change) -> Result<Write, RecordError> {
             put("policy", policy.id.as_str(), &PolicyRecord::from(&**policy))
         }
         Change::DeletePolicy(id) => Ok(delete("policy", id.as_str())),
+        Change::PutMfaDevice(device) => {
+            let place = device.place();
+            put("mfa", place.as_str(), &MfaRecord::from(&**device))
+        }
+        Change::DeleteMfaDevice(place) => Ok(delete("mfa", place.as_str())),
         Change::PutRoot(root) => put("root", ONLY, &RootRecord::from(&**root)),
         Change::PutSettings(settings) => put("settings", ONLY, &SettingsRecord::from(&**settings)),
         Change::PutReport(report) => put("report", ONLY, &ReportRecord::from(&**report)),
@@ -79,6 +84,7 @@ pub(crate) fn decode(record: &Record, arns: &mut Arns) -> Result<Change, RecordE
             read::<GroupRecord>(record)?.restore(record, arns)?,
         )),
         "policy" => Change::PutPolicy(Arc::new(read::<PolicyRecord>(record)?.restore(record)?)),
+        "mfa" => Change::PutMfaDevice(Arc::new(read::<MfaRecord>(record)?.restore(record)?)),
         "root" => Change::PutRoot(Arc::new(read::<RootRecord>(record)?.restore(record)?)),
         "settings" => Change::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore())),
         "report" => Change::PutReport(Arc::new(read::<ReportRecord>(record)?.restore())),
@@ -129,6 +135,12 @@ fn id<T: std::str::FromStr>(record: &Record, text: &str) -> Result<T, RecordErro
         .map_err(|_| bad(record, "an id does not parse"))
 }
 
+fn sealed(record: &Record, text: &str) -> Result<Sealed, RecordError> {
+    let bytes = BASE64_STANDARD.decode(text);
+    let bytes = bytes.map_err(|_| bad(record, "a sealed secret is not base64"))?;
+    Ok(Sealed::from_bytes(&bytes))
+}
+
 const fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
@@ -175,9 +187,7 @@ impl From<&AccessKey> for KeyRecord {
 
 impl KeyRecord {
     fn restore(self, record: &Record) -> Result<AccessKey, RecordError> {
-        let sealed = BASE64_STANDARD
-            .decode(&self.secret)
-            .map_err(|_| bad(record, "a sealed secret is not base64"))?;
+        let sealed = sealed(record, &self.secret)?;
         Ok(AccessKey {
             id: id(record, &self.id)?,
             status: if self.active {
@@ -190,7 +200,7 @@ impl KeyRecord {
                 token_digest,
                 caller,
             }),
-            material: Arc::new(KeyMaterial::new(Sealed::from_bytes(&sealed))),
+            material: Arc::new(KeyMaterial::new(sealed)),
         })
     }
 }
@@ -410,6 +420,76 @@ impl PolicyRecord {
             versions: self.versions.into_iter().map(version).collect(),
             default_version: self.default_version,
             next_version: self.next_version,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct MfaRecord {
+    path: String,
+    name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<TagRecord>,
+    seed: String,
+    spent: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enabled: Option<EnabledRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EnabledRecord {
+    /// The user's unique id; absent for root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    since: i64,
+    drift: i64,
+}
+
+impl From<&MfaDevice> for MfaRecord {
+    fn from(device: &MfaDevice) -> Self {
+        Self {
+            path: device.path.clone(),
+            name: device.name.clone(),
+            tags: tags(&device.tags),
+            seed: BASE64_STANDARD.encode(device.seed.as_bytes()),
+            spent: device.spent,
+            enabled: device.enabled.as_ref().map(|enabled| EnabledRecord {
+                user: match enabled.bearer {
+                    Bearer::Root => None,
+                    Bearer::User(id) => Some(id.to_string()),
+                },
+                since: enabled.since.millis(),
+                drift: enabled.drift,
+            }),
+        }
+    }
+}
+
+impl MfaRecord {
+    fn restore(self, record: &Record) -> Result<MfaDevice, RecordError> {
+        Ok(MfaDevice {
+            path: self.path,
+            name: self.name,
+            tags: restore_tags(self.tags),
+            seed: sealed(record, &self.seed)?,
+            spent: self.spent,
+            enabled: self
+                .enabled
+                .map(|enabled| enabled.restore(record))
+                .transpose()?,
+        })
+    }
+}
+
+impl EnabledRecord {
+    fn restore(self, record: &Record) -> Result<Enabled, RecordError> {
+        Ok(Enabled {
+            bearer: match self.user {
+                None => Bearer::Root,
+                Some(user) => Bearer::User(id(record, &user)?),
+            },
+            since: at(self.since),
+            drift: self.drift,
         })
     }
 }

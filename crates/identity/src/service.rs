@@ -1,7 +1,11 @@
 //! The identity service: opens an installation, and carries out one IAM, STS or extension request
 //! of a proven caller.
 
-use std::sync::Arc;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
@@ -15,13 +19,20 @@ use crate::{
     denials::Denials,
     fault::Fault,
     ledger::{Ledger, LedgerError},
+    mfa::Attempts,
     passwords::Passwords,
     secrets,
     state::{Account, Change, Root},
     usage::Usage,
     vault::{Sealed, Vault},
-    view::{Gathered, Need, View},
+    view::{Attached, Gathered, Need, View},
 };
+
+/// Tells whose a resource of another service is and what its policy says, by its ARN; an error when
+/// that cannot be known.
+pub type Resources = Box<dyn Fn(String) -> Looking + Send + Sync>;
+
+type Looking = Pin<Box<dyn Future<Output = Result<Option<Attached>, String>> + Send>>;
 
 /// IAM, STS and Keywright's extension over one store.
 pub struct Identity {
@@ -33,10 +44,12 @@ pub struct Identity {
     /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
     pub(crate) alone: tokio::sync::Mutex<()>,
     denials: Denials,
+    pub(crate) mfa_attempts: Attempts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
     pub(crate) sessions: Arc<Sessions>,
     authenticator: Authenticator,
+    resources: OnceLock<Resources>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -124,9 +137,11 @@ impl Identity {
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
             denials: Denials::default(),
+            mfa_attempts: Attempts::default(),
             clock: parts.clock,
             sessions,
             authenticator,
+            resources: OnceLock::new(),
         }))
     }
 
@@ -180,6 +195,12 @@ impl Identity {
         &self.denials
     }
 
+    /// Says, once, who knows the resources of other services: explanations ask their policies too.
+    pub fn know_resources(&self, resources: Resources) {
+        // Whoever comes second knows no more.
+        let _ = self.resources.set(resources);
+    }
+
     /// Removes the records of sessions that have ended.
     ///
     /// # Errors
@@ -225,6 +246,7 @@ impl Identity {
             gathered,
             request_id: call.request_id,
             denials: &self.denials,
+            mfa_attempts: &self.mfa_attempts,
             usage: &self.usage,
             vault: &self.vault,
             entropy: &*self.entropy,
@@ -250,6 +272,11 @@ impl Identity {
                 }
                 Need::AliasHolder(alias) => {
                     gathered.alias_holder = self.ledger.alias_holder(&alias);
+                }
+                Need::Attached(arn) => {
+                    if let Some(resources) = self.resources.get() {
+                        gathered.attached = resources(arn).await.map_err(Fault::Internal)?;
+                    }
                 }
             }
         }

@@ -1,8 +1,8 @@
-//! Signing in to the console with a password, and what a signed-in person gets: temporary
-//! credentials, or a new password.
+//! Signing in to the console with a password and, for whoever has an MFA device, a code of it; and
+//! what a signed-in person gets: temporary credentials, or a new password.
 //!
 //! It protects three rules. An account, a user and a console access that do not exist are refused
-//! with the same answer as a wrong password, after the same work. A session that must first change
+//! with the same answer as a wrong password or code, after the same work. A session that must first change
 //! its password gets nothing else. And the console has no private door: what it does it does with
 //! signed requests, of which a user's ChangePassword is one; only root's own password, which no
 //! operation of IAM can change, is set here. How often someone may try is the server's business.
@@ -16,9 +16,11 @@ use crate::{
     authenticate::{SessionToken, Validity},
     caller::Principal,
     console::{Session, SessionId, login},
+    ledger::AccountCell,
+    mfa::{Trial, Tried},
     password_rules, secrets,
     service::OpenFault,
-    state::{Account, Change, LoginProfile, Root, Settings},
+    state::{Account, Bearer, Change, LoginProfile, Root, Settings},
 };
 
 /// Characters of a password that is made for root.
@@ -29,6 +31,8 @@ const ROOT_PASSWORD_CHARS: usize = 24;
 pub enum Denied {
     /// Something given is wrong; nobody is told what.
     Wrong,
+    /// The password is right, and a code of an MFA device is needed too.
+    MfaRequired,
     /// The password was right, and expired so that only an administrator can set a new one.
     Expired,
     /// Our own failure.
@@ -48,8 +52,23 @@ pub struct SignedIn {
     pub arn: Arn,
     /// Whether the password must be changed before anything else.
     pub must_change: bool,
+    /// Whether a code of an MFA device was given.
+    pub mfa: bool,
     /// When it ends, however much it is used.
     pub expires: Timestamp,
+}
+
+/// What someone gives who wants in.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    /// The account; `None` for one that does not exist.
+    pub account: Option<AccountId>,
+    /// The user's name; `None` for root.
+    pub user: Option<&'a str>,
+    /// The password.
+    pub password: Secret<String>,
+    /// The code of an MFA device.
+    pub code: Option<Secret<String>>,
 }
 
 /// Temporary credentials of a session.
@@ -73,27 +92,33 @@ impl Identity {
         known.or_else(|| self.ledger.alias_holder(name))
     }
 
-    /// Begins a session; gives its cookie. `None` stands for an account that does not exist.
+    /// Begins a session; gives its cookie.
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn sign_in(
-        &self,
-        account: Option<AccountId>,
-        user: Option<&str>,
-        password: Secret<String>,
-    ) -> Result<Secret<String>, Denied> {
-        let cell = account.and_then(|account| self.ledger.account(account));
-        let account = cell.map(|cell| cell.snapshot().clone());
-        let known = account.as_deref().and_then(|account| known(account, user));
+    pub async fn sign_in(&self, claim: Claim<'_>) -> Result<Secret<String>, Denied> {
+        let cell = claim
+            .account
+            .and_then(|account| self.ledger.account(account));
+        let account = cell.as_ref().map(|cell| cell.snapshot().clone());
+        let known = account.as_deref().and_then(|a| known(a, claim.user));
         let hash = known.map_or(NOBODY, |(_, login)| login.hash.as_str());
-        let matches = self.passwords.matches(password, vec![hash.to_owned()]);
+        let matches = self
+            .passwords
+            .matches(claim.password, vec![hash.to_owned()]);
         let matches = matches.await.map_err(Denied::Failed)?;
         let right = matches.iter().any(|(_, same)| *same);
-        let (Some(account), Some((user, login)), true) = (&account, known, right) else {
+        let (Some(cell), Some(account), Some((user, login)), true) = (cell, &account, known, right)
+        else {
             return Err(Denied::Wrong);
         };
         let now = self.clock.now();
+        let bearer = user.map_or(Bearer::Root, Bearer::User);
+        let mfa = account.devices_of(bearer).next().is_some();
+        if mfa {
+            let code = claim.code.ok_or(Denied::MfaRequired)?;
+            self.spend_code(&cell, bearer, &code, now).await?;
+        }
         let expiry = Expiry::of(account.settings(), login, user, now);
         if expiry == Expiry::Hard {
             return Err(Denied::Expired);
@@ -105,11 +130,39 @@ impl Identity {
             user,
             password: login.hash.clone(),
             must_change: login.reset_required || expiry == Expiry::Soft,
-            mfa: false,
+            mfa,
             began: now,
             used: now,
         };
         Ok(self.sessions.begin(session, &*self.entropy))
+    }
+
+    /// Takes the code of any device that they have; afterwards it is spent.
+    async fn spend_code(
+        &self,
+        cell: &Arc<AccountCell>,
+        bearer: Bearer,
+        code: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        let trial = Trial {
+            vault: &self.vault,
+            attempts: &self.mfa_attempts,
+            now,
+        };
+        let compute = |account: &Account| {
+            for device in account.devices_of(bearer) {
+                let serial = device.serial(account.id());
+                let tried = trial.code(device, serial.as_str(), code);
+                let tried = tried.map_err(|e| Denied::Failed(Fault::Internal(e.to_string())))?;
+                if let Tried::Right(device) = tried {
+                    return Ok(((), vec![Change::PutMfaDevice(Arc::new(device))]));
+                }
+            }
+            Err(Denied::Wrong)
+        };
+        let written = self.ledger.write(cell, compute).await;
+        written.map_err(|error| Denied::Failed(Fault::Internal(error.to_string())))?
     }
 
     /// Who is signed in with a cookie.
@@ -128,6 +181,7 @@ impl Identity {
                 |user| user.arn(account.id()),
             ),
             must_change: session.must_change,
+            mfa: session.mfa,
             expires: session.expires(),
         })
     }
@@ -164,7 +218,8 @@ impl Identity {
                 .plus_secs(limits::CONSOLE_CREDENTIALS_SECS),
         };
         let token = SessionToken::new(&secret, &principal, validity)
-            .of_console(id, session.mfa)
+            .of_console(id)
+            .with_mfa(session.mfa.then_some(session.began))
             .seal(&self.vault, key, &*self.entropy)?;
         self.sessions.touch(id, now);
         Some(ConsoleCredentials {

@@ -9,6 +9,7 @@ use std::sync::{
     atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Request, request::Parts as Head};
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_sigv4::{Credentials, Dialect, Payload, PayloadHash, Presented, Rules, Target, sign};
@@ -245,6 +246,12 @@ impl Bench {
         self.key(name)
     }
 
+    /// A new virtual MFA device.
+    pub(crate) fn device(&self, name: &str) -> Authenticator {
+        let form = format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}");
+        Authenticator::of(&self.root(&form))
+    }
+
     /// A new key of a user.
     pub(crate) fn key(&self, user: &str) -> Keys {
         let answer = self.root(&format!("Action=CreateAccessKey&UserName={user}"));
@@ -253,6 +260,75 @@ impl Bench {
             secret: Secret::new(answer.value("SecretAccessKey")),
             token: None,
         }
+    }
+}
+
+impl Keys {
+    /// Temporary credentials, from the answer that has them.
+    #[track_caller]
+    pub(crate) fn of(answer: &Answer) -> Self {
+        Self {
+            id: answer.value("AccessKeyId"),
+            secret: Secret::new(answer.value("SecretAccessKey")),
+            token: Some(Secret::new(answer.value("SessionToken"))),
+        }
+    }
+}
+
+/// What a person has an app for: it knows the seed of a device. Its codes are not ours.
+pub(crate) struct Authenticator {
+    pub(crate) serial: String,
+    seed: Vec<u8>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(name: &str, seed: &[u8]) -> Self {
+        Self {
+            serial: format!("arn:aws:iam::{ACCOUNT}:mfa/{name}"),
+            seed: seed.to_owned(),
+        }
+    }
+
+    /// From the answer to CreateVirtualMFADevice.
+    #[track_caller]
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let text = BASE64_STANDARD.decode(answer.value("Base32StringSeed"));
+        let text = text.unwrap();
+        assert_eq!(text.len(), 64);
+        Self {
+            serial: answer.value("SerialNumber"),
+            seed: data_encoding::BASE32.decode(&text).unwrap(),
+        }
+    }
+
+    /// The code of so many steps after the present one.
+    pub(crate) fn code(&self, bench: &Bench, steps: i64) -> String {
+        let made = totp_rs::Builder::new()
+            .with_algorithm(totp_rs::Algorithm::SHA1)
+            .with_secret(self.seed.clone())
+            .build()
+            .unwrap();
+        let secs = bench.now().plus_secs(30 * steps).secs();
+        made.generate(u64::try_from(secs).unwrap()).to_string()
+    }
+
+    /// EnableMFADevice with two codes, by their steps.
+    pub(crate) fn enable(&self, bench: &Bench, user: &str, steps: [i64; 2]) -> String {
+        self.with_codes("EnableMFADevice", bench, user, steps)
+    }
+
+    /// ResyncMFADevice with two codes, by their steps.
+    pub(crate) fn resync(&self, bench: &Bench, user: &str, steps: [i64; 2]) -> String {
+        self.with_codes("ResyncMFADevice", bench, user, steps)
+    }
+
+    fn with_codes(&self, action: &str, bench: &Bench, user: &str, steps: [i64; 2]) -> String {
+        let [first, second] = steps.map(|steps| self.code(bench, steps));
+        let serial = &self.serial;
+        format!(
+            "Action={action}&UserName={user}&SerialNumber={serial}&AuthenticationCode1={first}\
+             &AuthenticationCode2={second}"
+        )
     }
 }
 

@@ -37,11 +37,7 @@ fn temporary_credentials_end_on_time() {
     let bench = Bench::new();
     let keys = bench.user("RotateKeyUser", &[]);
     let answer = bench.call(&keys, "Action=GetSessionToken&DurationSeconds=900");
-    let session = Keys {
-        id: answer.value("AccessKeyId"),
-        secret: Secret::new(answer.value("SecretAccessKey")),
-        token: Some(Secret::new(answer.value("SessionToken"))),
-    };
+    let session = Keys::of(&answer);
     bench.pass(899);
     bench.call(&session, "Action=GetCallerIdentity").ok();
     bench.pass(1);

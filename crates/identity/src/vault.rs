@@ -48,6 +48,8 @@ pub enum Purpose {
     SessionToken,
     /// The secrets of a rotation under way.
     Rotation,
+    /// The seed of a virtual MFA device.
+    MfaSeed,
 }
 
 impl Purpose {
@@ -57,6 +59,7 @@ impl Purpose {
             Self::AccessKey => "keywright/access-key",
             Self::SessionToken => "keywright/session-token",
             Self::Rotation => "keywright/rotation",
+            Self::MfaSeed => "keywright/mfa-seed",
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     catalogue::Catalogue,
     denials::Denials,
     fault::{Fault, Missing},
+    mfa::Attempts,
     state::{Account, Group, User},
     usage::Usage,
     vault::Vault,
@@ -47,6 +48,17 @@ pub enum Need {
     Sessions(keywright_base::AccessKeyId),
     /// The account of the installation that has this alias.
     AliasHolder(String),
+    /// The owner and the policy of a resource that another service keeps, by its ARN.
+    Attached(String),
+}
+
+/// Whose a resource of another service is, and what its policy says.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// Its policy, if it has one.
+    pub policy: Option<Arc<keywright_policy::Policy>>,
 }
 
 /// What was gathered for an action's [`Need`]s.
@@ -59,6 +71,8 @@ pub struct Gathered {
     pub matches: Vec<Vec<(String, bool)>>,
     /// For [`Need::AliasHolder`].
     pub alias_holder: Option<AccountId>,
+    /// For [`Need::Attached`]; `None`: there is no such resource.
+    pub attached: Option<Attached>,
     /// For [`Need::Attempts`]: latest first, and the total.
     pub attempts: (Vec<Attempt>, u64),
     /// For [`Need::Sessions`]: latest first.
@@ -80,6 +94,8 @@ pub struct View<'a> {
     pub request_id: &'a str,
     /// What was denied before.
     pub denials: &'a Denials,
+    /// The codes of MFA devices that were tried.
+    pub(crate) mfa_attempts: &'a Attempts,
     /// Last uses.
     pub usage: &'a Usage,
     /// Seals new secrets.
@@ -132,23 +148,12 @@ impl<'a> View<'a> {
 
     /// The user that an action with an optional `UserName` is about: the named one, or the caller.
     ///
-    /// # Errors
-    /// `ValidationError` for temporary credentials that name nobody, but for the console's.
-    pub fn subject(&self, name: Option<&str>) -> Result<Subject, Fault> {
+    /// Temporary credentials are the user's, too: there are no roles whose sessions are nobody's.
+    pub fn subject(&self, name: Option<&str>) -> Subject {
         match (name, self.caller.principal()) {
-            (Some(name), _) => Ok(Subject::User(name.to_owned())),
-            (None, _)
-                if self
-                    .caller
-                    .session()
-                    .is_some_and(|session| !session.console) =>
-            {
-                Err(Fault::Validation(
-                    "Must specify userName when calling with non-User credentials".to_owned(),
-                ))
-            }
-            (None, Principal::Root) => Ok(Subject::Root),
-            (None, Principal::User { name, .. }) => Ok(Subject::User(name.clone())),
+            (Some(name), _) => Subject::User(name.to_owned()),
+            (None, Principal::Root) => Subject::Root,
+            (None, Principal::User { name, .. }) => Subject::User(name.clone()),
         }
     }
 }

@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use keywright_policy::{
     ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, parse,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[expect(clippy::unwrap_used, reason = "the fixture's documents are policies")]
 fn set(documents: &[String]) -> PolicySet {
@@ -54,23 +54,13 @@ fn user(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A policy of `count` statements about one action each, all of one service.
-fn many(count: usize) -> Value {
-    let statement = |n: usize| {
-        json!({"Effect": "Allow", "Action": format!("s3:Action{n}"),
-               "Resource": format!("arn:aws:s3:::bucket{n}/*"),
-               "Condition": {"Bool": {"aws:SecureTransport": "true"}}})
-    };
-    let statements: Vec<Value> = (0..count).map(statement).collect();
-    json!({"Version": "2012-10-17", "Statement": statements})
-}
-
 fn growth(criterion: &mut Criterion) {
     let context = context();
     let mut group = criterion.benchmark_group("statements");
     for count in [10, 100, 1000] {
-        let set = set(&[many(count).to_string()]);
-        let request = Request::new(bob(), "s3:Action7", "arn:aws:s3:::bucket7/k", &context);
+        let set = set(&[fixture::many(count).to_string()]);
+        let (action, resource) = fixture::OF_MANY;
+        let request = Request::new(bob(), action, resource, &context);
         assert!(evaluate(&set, None, &request).is_allowed());
         group.bench_function(BenchmarkId::from_parameter(count), |b| {
             b.iter(|| evaluate(&set, None, black_box(&request)));

@@ -11,6 +11,10 @@ use keywright_policy::{
     ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, parse,
 };
 
+/// One policy of so many statements, of which the request's action selects one.
+const STATEMENTS: [usize; 3] = [10, 100, 1000];
+const OF_MANY: &str = " statements";
+
 #[expect(clippy::unwrap_used, reason = "a broken fixture may fail loudly")]
 fn main() {
     let mut words = std::env::args().skip(1);
@@ -20,13 +24,21 @@ fn main() {
         for (name, ..) in fixture::REQUESTS {
             writeln!(out, "{name}").unwrap();
         }
+        for count in STATEMENTS {
+            writeln!(out, "{count}{OF_MANY}").unwrap();
+        }
         return;
     }
     // `cargo bench` calls every bench without a number.
     let times = words.next().and_then(|times| times.parse::<u32>().ok());
     let Some(times) = times else { return };
     let compile = |text: &String| Arc::new(Policy::compile(&parse(text).unwrap()));
-    let texts = fixture::documents();
+    let count = name.strip_suffix(OF_MANY);
+    let count = count.map(|count| count.parse().unwrap());
+    let texts = match count {
+        Some(count) => vec![fixture::many(count).to_string()],
+        None => fixture::documents(),
+    };
     let sourced = texts.iter().map(|text| (Source::Inline, compile(text)));
     let set = PolicySet::new(sourced.collect());
     let keys = fixture::KEYS.iter();
@@ -39,11 +51,17 @@ fn main() {
         id: "AIDACKCEVSQ6C2EXAMPLE",
         name: "bob",
     };
-    let mut requests = fixture::REQUESTS.iter();
-    let (_, action, resource, allowed) = requests.find(|row| row.0 == name).unwrap();
+    let (action, resource, allowed) = match count {
+        Some(_) => (fixture::OF_MANY.0, fixture::OF_MANY.1, true),
+        None => {
+            let mut requests = fixture::REQUESTS.iter();
+            let row = requests.find(|row| row.0 == name).unwrap();
+            (row.1, row.2, row.3)
+        }
+    };
     let request = Request::new(principal, action, resource, &context);
     for _ in 0..times {
         let decision = evaluate(&set, None, black_box(&request));
-        assert_eq!(decision.is_allowed(), *allowed);
+        assert_eq!(decision.is_allowed(), allowed);
     }
 }

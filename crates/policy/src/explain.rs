@@ -8,6 +8,7 @@ mod text;
 
 use crate::{
     Decision, Effect, Layer, Policies, Request, Source, Span, Statement, Values,
+    condition::Condition,
     context::Env,
     document::ConditionClause,
     evaluate::{Asked, Grants, Room, conclude, query, walk},
@@ -77,18 +78,22 @@ pub enum Lack {
         unresolved: Vec<String>,
     },
     /// A condition does not hold.
-    Condition {
-        /// The operator as written.
-        operator: String,
-        /// The key as written.
-        key: String,
-        /// The policy's values as written.
-        wanted: Vec<String>,
-        /// What the request says.
-        found: Found,
-    },
+    Condition(Tested),
     /// An operator does not exist, so the statement grants nothing.
     Unreadable,
+}
+
+/// One key of a condition: what is asked of it, and what the request says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tested {
+    /// The operator as written.
+    pub operator: String,
+    /// The key as written.
+    pub key: String,
+    /// The policy's values as written.
+    pub wanted: Vec<String>,
+    /// What the request says.
+    pub found: Found,
 }
 
 /// The value of a condition key in a request.
@@ -106,7 +111,12 @@ pub enum Found {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
     /// The Deny would have to go, or not apply.
-    WithoutDeny(StatementRef),
+    WithoutDeny {
+        /// The statement.
+        statement: StatementRef,
+        /// Its conditions, all of which hold. One that does not would be enough.
+        conditions: Vec<Tested>,
+    },
     /// The layer would have to allow.
     Allow {
         /// The layer.
@@ -132,6 +142,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     };
     let mut grants = Grants::new(&query);
     let examined = &mut explanation.statements;
+    let mut needs = Vec::new();
     let walked = walk(policies, &query, |asked| {
         let mut best = Grant::None;
         for (index, (written, compiled)) in asked.policy.statements().enumerate() {
@@ -139,8 +150,15 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
             if lacks.is_empty() && written.effect == Effect::Allow {
                 best = best.max(compiled.granted_to(&query, asked.layer));
             }
+            let statement = StatementRef::new(asked, index, written);
+            if lacks.is_empty() && written.effect == Effect::Deny {
+                needs.push(Need::WithoutDeny {
+                    statement: statement.clone(),
+                    conditions: tested(written, compiled, &query, |_| true),
+                });
+            }
             examined.push(Examined {
-                statement: StatementRef::new(asked, index, written),
+                statement,
                 effect: written.effect,
                 lacks,
             });
@@ -154,12 +172,9 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         Decision::Deny(reason) => reason.is_explicit().then_some(Effect::Deny),
     };
     let applying = explanation.statements.iter().filter(|e| e.applies());
-    let deciding = applying.clone().filter(|e| Some(e.effect) == effect);
+    let deciding = applying.filter(|e| Some(e.effect) == effect);
     explanation.decided_by = deciding.map(|e| e.statement.clone()).collect();
     if !explanation.decision.is_allowed() {
-        let denies = applying.filter(|e| e.effect == Effect::Deny);
-        let denies = denies.map(|e| Need::WithoutDeny(e.statement.clone()));
-        let mut needs: Vec<Need> = denies.collect();
         needs.extend(
             silent(policies, grants, &query, request).map(|layer| Need::Allow {
                 layer,
@@ -252,22 +267,35 @@ fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Lay
     if compiled.is_unreadable() && written.effect == Effect::Allow {
         lacks.push(Lack::Unreadable);
     }
-    for (clause, condition) in written.conditions.iter().zip(compiled.conditions()) {
-        if !condition.holds(&query.env) {
-            lacks.push(Lack::condition(clause, condition.key(), &query.env));
-        }
-    }
+    let failing = tested(written, compiled, query, |condition| {
+        !condition.holds(&query.env)
+    });
+    lacks.extend(failing.into_iter().map(Lack::Condition));
     lacks
 }
 
-impl Lack {
-    fn condition(clause: &ConditionClause, key: &str, env: &Env<'_>) -> Self {
+/// The conditions of a statement that are `wanted`.
+fn tested(
+    written: &Statement,
+    compiled: &Compiled,
+    query: &Query<'_>,
+    wanted: impl Fn(&Condition) -> bool,
+) -> Vec<Tested> {
+    let pairs = written.conditions.iter().zip(compiled.conditions());
+    let pairs = pairs.filter(|(_, condition)| wanted(condition));
+    pairs
+        .map(|(clause, condition)| Tested::new(clause, condition.key(), &query.env))
+        .collect()
+}
+
+impl Tested {
+    fn new(clause: &ConditionClause, key: &str, env: &Env<'_>) -> Self {
         let found = match env.get(key) {
             Values::Absent => Found::Absent,
             Values::One(value) => Found::One(value.into_owned()),
             list => Found::Many(list.as_slice().iter().map(ToString::to_string).collect()),
         };
-        Self::Condition {
+        Self {
             operator: clause.operator.clone(),
             key: clause.key.clone(),
             wanted: clause.values.clone(),

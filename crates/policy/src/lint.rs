@@ -5,10 +5,11 @@
 //! It judges one document alone. What a principal can do in all, evaluation says.
 
 mod place;
+mod refused;
 mod risk;
 mod sense;
 
-use crate::{Document, Effect, Kind, Span, Statement, Violation, json, validate};
+use crate::{Document, Effect, Kind, Span, Statement, json, validate};
 
 use self::place::Place;
 
@@ -80,7 +81,7 @@ impl Position {
 pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
     let document = match validate(text, kind) {
         Ok(document) => document,
-        Err(violation) => return vec![refused(text, &violation)],
+        Err(violation) => return vec![refused::refused(text, &violation, kind)],
     };
     let Ok(root) = json::read(text) else {
         return Vec::new();
@@ -100,40 +101,6 @@ pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
     }
     findings.sort_by_key(|finding| (finding.span.start, finding.severity));
     findings
-}
-
-/// A policy that would not be stored.
-fn refused(text: &str, violation: &Violation) -> Finding {
-    let (hint, span) = match violation {
-        Violation::Syntax(fault)
-        | Violation::TrustJson(fault)
-        | Violation::BucketJson(fault)
-        | Violation::BucketSyntax(fault) => {
-            let end = text.len().min(fault.at + 1);
-            (
-                fault.what.clone(),
-                Span {
-                    start: fault.at.min(end),
-                    end,
-                },
-            )
-        }
-        _ => (
-            String::new(),
-            Span {
-                start: 0,
-                end: text.len(),
-            },
-        ),
-    };
-    Finding {
-        severity: Severity::Error,
-        code: "refused",
-        message: violation.to_string(),
-        hint,
-        statement: None,
-        span,
-    }
 }
 
 /// A statement with its surroundings.

@@ -70,7 +70,7 @@ pub fn simulate(policies: &Policies<'_>, request: &Request<'_>) -> Simulation {
     // Whatever an organization keeps from being allowed is among the needs.
     let of_organization = |need: &Need| {
         let layer = match need {
-            Need::WithoutDeny(statement) => statement.layer,
+            Need::WithoutDeny { statement, .. } => statement.layer,
             Need::Allow { layer, .. } => *layer,
         };
         matches!(layer, Layer::ServiceControl | Layer::ResourceControl)

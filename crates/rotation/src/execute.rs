@@ -66,6 +66,9 @@ pub enum Stopped {
     /// The plan itself is refused; nothing was changed.
     #[error("refused")]
     Refused(Hold),
+    /// A sink cannot be read now, so nothing was begun.
+    #[error("nothing was begun: {0}")]
+    NotNow(String),
 }
 
 /// What a rotation is carried out with.
@@ -109,66 +112,6 @@ pub struct Order {
 type Outcome = Result<Tick, Stopped>;
 
 impl Executor<'_> {
-    /// The rotation that an order comes to, from what is there now. Nothing is changed or written.
-    ///
-    /// # Errors
-    /// [`Stopped::Refused`] with what stands against it.
-    pub async fn draft(&self, order: Order) -> Result<Rotation, Stopped> {
-        let user = self.issuer.user(&order.user).await?;
-        let listing = self.issuer.keys(&user.name).await?;
-        self.check_clock(listing.at)?;
-        let old = match (order.old, listing.keys.as_slice()) {
-            (Some(old), _) => old,
-            (None, [only]) => only.id.clone(),
-            (None, []) => return Err(Stopped::Refused(Hold::OldKeyGone(KeyId("?".into())))),
-            (None, [_, second, ..]) => {
-                return Err(Stopped::Refused(Hold::SecondKey(second.id.clone())));
-            }
-        };
-        let rotation = Rotation {
-            id: order.id,
-            generation: 1,
-            access: order.access,
-            account: order.account,
-            user: user.name.clone(),
-            user_id: user.id.clone(),
-            old,
-            rules: order.rules,
-            phase: Phase::Planned,
-            since: listing.at,
-            pre_image: Vec::new(),
-            new: None,
-            orphan: None,
-            verified: false,
-            deliveries: self.sinks.iter().map(|sink| pending(sink.name())).collect(),
-            held: None,
-            not_before: Timestamp::default(),
-            why_back: None,
-            secrets: crate::model::Secrets {
-                new: None,
-                backups: vec![None; self.sinks.len()],
-            },
-        };
-        let mut seen = Seen {
-            user,
-            keys: listing.keys,
-            now: listing.at,
-            used: None,
-            tried: None,
-            repeats_create: self.issuer.repeats_create(),
-        };
-        let mut step = plan(&rotation, &seen);
-        if let Step::Mark(mark) = step {
-            seen.user.tags.retain(|(key, _)| key != MARK);
-            seen.user.tags.push((MARK.to_owned(), mark));
-            step = plan(&rotation, &seen);
-        }
-        match step {
-            Step::Hold(hold) => Err(Stopped::Refused(hold)),
-            _ => Ok(rotation),
-        }
-    }
-
     /// Writes a drafted rotation down, so that it is open.
     ///
     /// # Errors
@@ -255,7 +198,7 @@ impl Executor<'_> {
         found.ok_or_else(|| Stopped::Unknown(id.clone()))
     }
 
-    fn check_clock(&self, there: Timestamp) -> Result<(), Stopped> {
+    pub(crate) fn check_clock(&self, there: Timestamp) -> Result<(), Stopped> {
         let here = self.clock.now();
         if here.secs_since(there).abs() <= limits::CLOCK_SKEW_MINUTES * 60 {
             return Ok(());
@@ -514,7 +457,7 @@ impl Executor<'_> {
 
     async fn stage(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
         let sink = self.sink(&rotation, at)?;
-        match self.stage_known(&rotation, sink).await {
+        match self.stage_known(&mut rotation, sink).await {
             Ok(backup) => {
                 if let Some(place) = rotation.secrets.backups.get_mut(at) {
                     *place = Some(backup);
@@ -526,20 +469,15 @@ impl Executor<'_> {
         }
     }
 
-    /// A sink that holds a key which is none of this rotation's is somebody else's.
-    async fn stage_known(&self, rotation: &Rotation, sink: &dyn Sink) -> Result<Backup, SinkError> {
-        let found = match sink.read_back().await? {
-            Held::Pair(pair) => Some(pair.id),
-            Held::Key(key) => Some(key),
-            Held::Nothing | Held::Unreadable => None,
-        };
-        match found {
-            Some(key) if key != rotation.old && Some(&key) != rotation.new.as_ref() => {
-                let why = format!("it holds {key}, which this rotation does not replace");
-                Err(SinkError::Never(why))
-            }
-            _ => sink.stage(&rotation.id).await,
-        }
+    async fn stage_known(
+        &self,
+        rotation: &mut Rotation,
+        sink: &dyn Sink,
+    ) -> Result<Backup, SinkError> {
+        let held = sink.inspect().await?;
+        check_ours(rotation, &held)?;
+        rotation.note_old(&held);
+        sink.stage(&rotation.id).await
     }
 
     async fn write(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
@@ -594,7 +532,8 @@ impl Executor<'_> {
             let error = SinkError::Never("there is no backup of it".to_owned());
             return self.failed(rotation, at, &error, now).await;
         };
-        if let Err(error) = sink.restore(&rotation.id, &backup).await {
+        let old = rotation.old_pair();
+        if let Err(error) = sink.restore(&rotation.id, &backup, old.as_ref()).await {
             return self.failed(rotation, at, &error, now).await;
         }
         match sink.read_back().await {
@@ -667,7 +606,10 @@ impl Executor<'_> {
         match status {
             KeyStatus::Inactive if *key == rotation.old => rotation.enter(Phase::Dwelling, now),
             KeyStatus::Inactive => rotation.enter(Phase::Retiring, now),
-            KeyStatus::Active => rotation.not_before = now.plus_secs(VERIFY_PAUSE_SECS),
+            KeyStatus::Active => {
+                rotation.reactivated = true;
+                rotation.not_before = now.plus_secs(VERIFY_PAUSE_SECS);
+            }
         }
         self.advance(rotation, &event).await
     }
@@ -700,7 +642,21 @@ const VERIFY_PAUSE_SECS: i64 = 3;
 /// The longest pause of a failing sink, in seconds.
 const PAUSE_SECS_MAX: i64 = 3600;
 
-fn pending(sink: &str) -> Delivery {
+/// A sink that holds a key which is none of this rotation's is somebody else's.
+pub(crate) fn check_ours(rotation: &Rotation, held: &Held) -> Result<(), SinkError> {
+    let found = match held {
+        Held::Pair(pair) => &pair.id,
+        Held::Key(key) => key,
+        Held::Nothing | Held::Unreadable => return Ok(()),
+    };
+    if *found == rotation.old || Some(found) == rotation.new.as_ref() {
+        return Ok(());
+    }
+    let why = format!("it holds {found}, which this rotation does not replace");
+    Err(SinkError::Never(why))
+}
+
+pub(crate) fn pending(sink: &str) -> Delivery {
     Delivery {
         sink: sink.to_owned(),
         stage: Stage::Pending,

@@ -5,6 +5,7 @@
 //! every known consumer holds a key that works, no secret in use exists only in memory, and at most
 //! one key is left over, ours and scheduled to go. It knows no service, file or database by name.
 
+mod draft;
 pub mod execute;
 pub mod model;
 pub mod plan;

@@ -9,7 +9,7 @@ use std::fmt;
 use keywright_base::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::Backup;
+use crate::ports::{Backup, Held};
 
 /// The id of an access key, as the issuer wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -219,6 +219,9 @@ pub struct Rotation {
     pub orphan: Option<Orphan>,
     /// Whether the new key was accepted as often as the rules ask, in this phase.
     pub verified: bool,
+    /// Whether the old key was activated again, in this phase.
+    #[serde(default)]
+    pub reactivated: bool,
     /// The sinks, in the order of delivery.
     pub deliveries: Vec<Delivery>,
     /// What keeps it from going on.
@@ -248,6 +251,8 @@ pub struct Orphan {
 pub struct Secrets {
     /// The new key's secret.
     pub new: Option<Secret<String>>,
+    /// The old key's secret, where a sink let it be read.
+    pub old: Option<Secret<String>>,
     /// Each delivery's backup, in their order.
     pub backups: Vec<Option<Backup>>,
 }
@@ -261,12 +266,46 @@ impl Rotation {
         })
     }
 
+    /// The old pair, where its secret is known.
+    pub fn old_pair(&self) -> Option<Pair> {
+        Some(Pair {
+            id: self.old.clone(),
+            secret: self.secrets.old.clone()?,
+        })
+    }
+
+    /// Notes what a sink holds: the old pair is needed by sinks that can only be written.
+    pub(crate) fn note_old(&mut self, held: &Held) {
+        if let Held::Pair(pair) = held
+            && pair.id == self.old
+        {
+            self.secrets.old = Some(pair.secret.clone());
+        }
+    }
+
     /// Goes on to a phase.
     pub fn enter(&mut self, phase: Phase, at: Timestamp) {
         self.phase = phase;
         self.since = at;
         self.verified = false;
+        self.reactivated = false;
         self.not_before = Timestamp::default();
+    }
+
+    /// Whether a wait until then is longer than the rules ask for, or for a sink that fails: somebody
+    /// should have a look before a person must decide.
+    pub fn is_in_trouble(&self, until: Timestamp) -> bool {
+        let asked = match self.phase {
+            Phase::Observing | Phase::Settling => self.rules.observe_secs,
+            Phase::Dwelling => self.rules.dwell_secs,
+            _ => {
+                return self
+                    .deliveries
+                    .iter()
+                    .any(|delivery| delivery.trouble.is_some());
+            }
+        };
+        until > self.since.plus_secs(asked)
     }
 
     /// Whether a consumer may have seen the new pair.

@@ -417,10 +417,11 @@ fn deleting(rotation: &Rotation, seen: &Seen) -> Step {
 fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
     match status(seen, &rotation.old) {
         None => return Step::Hold(Hold::OldKeyGone(rotation.old.clone())),
-        Some(KeyStatus::Inactive) => {
+        // A listing may lag behind the deactivation, so once it is done whatever the listing shows.
+        Some(status) if status == KeyStatus::Inactive || !rotation.reactivated => {
             return Step::SetStatus(rotation.old.clone(), KeyStatus::Active);
         }
-        Some(KeyStatus::Active) => {}
+        Some(_) => {}
     }
     let next = |delivery: &Delivery, at| match delivery.stage {
         Stage::Writing | Stage::Written | Stage::ReadBack => Some(Step::Restore(at)),

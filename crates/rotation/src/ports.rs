@@ -236,6 +236,12 @@ pub trait Sink: Send + Sync {
     /// What it is called, for example `aws-profile:default`; unique within a rotation.
     fn name(&self) -> &str;
 
+    /// What is there before a rotation begins, or before anything is written. What can be found out
+    /// without changing anything, for example that a file is read-only, is an error already now.
+    async fn inspect(&self) -> Result<Held, SinkError> {
+        self.read_back().await
+    }
+
     /// Checks that the sink can be written, without changing what consumers see, and returns what
     /// [`Sink::restore`] needs.
     async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError>;
@@ -243,11 +249,17 @@ pub trait Sink: Send + Sync {
     /// Makes the pair what consumers see.
     async fn commit(&self, rotation: &RotationId, pair: &Pair) -> Result<(), SinkError>;
 
-    /// What consumers see now.
+    /// What consumers see now; [`SinkError::Later`] while some of them do not see it yet.
     async fn read_back(&self) -> Result<Held, SinkError>;
 
-    /// Puts back what [`Sink::stage`] found.
-    async fn restore(&self, rotation: &RotationId, backup: &Backup) -> Result<(), SinkError>;
+    /// Puts back what [`Sink::stage`] found. `old` is the old pair, where any of the rotation's
+    /// sinks let its secret be read; a sink that can only be written needs it.
+    async fn restore(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        old: Option<&Pair>,
+    ) -> Result<(), SinkError>;
 }
 
 /// Why the journal did not do what it was asked.

@@ -63,6 +63,14 @@ impl Pipeline {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let buckets = s3.clone();
+        identity.know_resources(Box::new(move |arn| {
+            let buckets = buckets.clone();
+            Box::pin(async move {
+                let attached = buckets.attached(&arn).await;
+                attached.map_err(|fault| format!("policy of {arn}: {fault}"))
+            })
+        }));
         Self {
             identity,
             s3,

@@ -89,7 +89,7 @@ pub(crate) async fn carry_out(
     if service == Service::Iam
         && caller
             .session()
-            .is_some_and(|session| !session.mfa && !session.console)
+            .is_some_and(|session| session.mfa.is_none() && !session.console)
     {
         // AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
         // The console's are none of those.

@@ -3,7 +3,10 @@
 //!
 //! Nothing is waited for (observe and dwell are zero), so the figures are of the work itself. The
 //! same is done with the journal in memory, which shows what its flushes cost. It checks that every
-//! file holds a new key.
+//! file holds a new key. Then one key is made, deactivated and deleted again and again, to see how
+//! soon it is accepted and refused.
+
+mod gaps;
 
 use std::{
     fs,
@@ -17,6 +20,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args as Arguments;
 use serde_json::{Value, json};
 
+use self::gaps::Both;
 use crate::{
     client::{Connection, instant},
     installation::{Running, binaries, fresh_folder},
@@ -31,6 +35,8 @@ const MEMORY: &str = "/dev/shm";
 
 /// Who rotates the others.
 const OPERATOR: &str = "user-000000";
+/// Whose second key is made and deleted.
+const USER: &str = "user-000001";
 
 /// How many, and how.
 #[derive(Debug, Arguments)]
@@ -42,6 +48,10 @@ pub(crate) struct Args {
     /// Rotations at a time
     #[arg(long, default_value_t = 8)]
     at_once: usize,
+
+    /// Keys that are made and deactivated to see how soon that shows
+    #[arg(long, default_value_t = 1000)]
+    keys: u32,
 
     /// Print JSON
     #[arg(long)]
@@ -78,6 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 struct Measured {
     plan: Took,
     apply: Took,
+    gaps: Both,
 }
 
 fn fleet(args: &Args, journal: &Path) -> anyhow::Result<Measured> {
@@ -109,7 +120,8 @@ fn fleet(args: &Args, journal: &Path) -> anyhow::Result<Measured> {
         delivered == rotated,
         "{delivered} of {rotated} files are there"
     );
-    Ok(Measured { plan, apply })
+    let gaps = Both::measure(&server, operator, USER, args.keys)?;
+    Ok(Measured { plan, apply, gaps })
 }
 
 /// Lets a user do everything; it has IAMFullAccess already.
@@ -206,10 +218,15 @@ fn figures(users: usize, measured: &Measured) -> Value {
 
 fn print(args: &Args, disk: &Measured, memory: Option<&Measured>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
+    let gaps = &disk.gaps;
     let disk = figures(args.users, disk);
     let memory = memory.map(|measured| figures(args.users, measured));
     if args.json {
-        let all = json!({"journal_on_disk": disk, "journal_in_memory": memory});
+        let all = json!({
+            "journal_on_disk": disk,
+            "journal_in_memory": memory,
+            "gaps": gaps.json(),
+        });
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
         return Ok(());
@@ -237,5 +254,6 @@ fn print(args: &Args, disk: &Measured, memory: Option<&Measured>) -> anyhow::Res
             .map_or_else(|| "-".to_owned(), |memory| shown(memory, name));
         writeln!(out, "{name:<28}{:>18}{other:>18}", shown(&disk, name))?;
     }
+    out.write_all(gaps.table().as_bytes())?;
     Ok(())
 }

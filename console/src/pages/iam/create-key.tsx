@@ -18,7 +18,7 @@ import { useNavigate, useParams } from 'react-router';
 
 import { call } from '../../api/client';
 import { useFrame } from '../../frame/context';
-import { Copy, Hidden, WIZARD } from '../../frame/parts';
+import { Confirm, Copy, Hidden, WIZARD } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { line } from '../../lib/csv';
 import { download } from '../../lib/download';
@@ -212,13 +212,54 @@ export function CreateKey() {
   );
 }
 
-/** The file with an access key. */
-function saveKey(userName: string, { id, secret }: Made): void {
-  const header = line(['Access key ID', 'Secret access key']);
-  download(`${userName}_accessKeys.csv`, `${header}\n${line([id, secret])}\n`);
+/** Root's own key: there is but one thing to say about it. */
+export function CreateRootKey() {
+  const navigate = useNavigate();
+  const [understood, setUnderstood] = useState(false);
+  const [made, setMade] = useState<Made>();
+  const back = (): void => void navigate('/security-credentials');
+  if (made) return <Retrieve userName={undefined} made={made} leave={back} />;
+  return (
+    <Confirm
+      title="Create a root access key?"
+      verb="Create access key"
+      disabled={!understood}
+      onDismiss={back}
+      act={async () => {
+        const key = (await call('iam', 'CreateAccessKey')).child('AccessKey');
+        userChanged();
+        setMade({
+          id: key?.text('AccessKeyId') ?? '',
+          secret: key?.text('SecretAccessKey') ?? '',
+        });
+      }}
+      done={() => undefined}
+    >
+      <Alert type="warning">
+        Whoever has a key of the root user may do everything, and no policy can limit it. Create a
+        user with the permissions that the work needs instead.
+      </Alert>
+      <Checkbox checked={understood} onChange={({ detail }) => setUnderstood(detail.checked)}>
+        I understand that a root access key is not a best practice, and want to create one.
+      </Checkbox>
+    </Confirm>
+  );
 }
 
-function Retrieve({ userName, made, leave }: { userName: string; made: Made; leave: () => void }) {
+/** The file with an access key. */
+function saveKey(userName: string | undefined, { id, secret }: Made): void {
+  const header = line(['Access key ID', 'Secret access key']);
+  const name = userName === undefined ? 'rootkey.csv' : `${userName}_accessKeys.csv`;
+  download(name, `${header}\n${line([id, secret])}\n`);
+}
+
+interface RetrieveProps {
+  userName: string | undefined;
+  made: Made;
+  leave: () => void;
+}
+
+function Retrieve({ userName, made, leave }: RetrieveProps) {
   const [saved, setSaved] = useState(false);
   const [asking, setAsking] = useState(false);
   return (

@@ -1,4 +1,5 @@
-// The tab "Security credentials": the console password and the access keys of a user.
+// The tab "Security credentials": the console password, the MFA devices and the access keys of a
+// user. Root has the last two as well.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -23,8 +24,16 @@ import { Problem } from '../../frame/problem';
 import { ago, full, moment } from '../../lib/age';
 import { generate } from '../../lib/password';
 import { savePassword, signInUrl } from './create-user';
+import { MfaDevices } from './mfa';
 import { PasswordChoice, type Password } from './password-choice';
-import { useAlias, useKeys, usePasswordPolicy, userChanged, type KeyDetail } from './queries';
+import {
+  credentialsPage,
+  useAlias,
+  useKeys,
+  usePasswordPolicy,
+  userChanged,
+  type KeyDetail,
+} from './queries';
 
 const KEYS = 2;
 
@@ -32,6 +41,7 @@ export function Credentials({ name }: { name: string }) {
   return (
     <SpaceBetween size="l">
       <ConsoleSignIn name={name} />
+      <MfaDevices name={name} />
       <AccessKeys name={name} />
     </SpaceBetween>
   );
@@ -153,7 +163,8 @@ function ConsoleSignIn({ name }: { name: string }) {
 
 type Doing = { what: 'activate' | 'deactivate' | 'delete' | 'describe'; key: KeyDetail };
 
-export function AccessKeys({ name }: { name: string }) {
+/** The access keys of a user, or of root where none is named. */
+export function AccessKeys({ name }: { name?: string }) {
   const navigate = useNavigate();
   const { done } = useFrame();
   const keys = useKeys(name);
@@ -168,7 +179,7 @@ export function AccessKeys({ name }: { name: string }) {
     <Button
       disabled={full2}
       disabledReason="A user has two access keys at most, active or inactive. Delete one to create another."
-      onClick={() => void navigate(`/iam/users/${encodeURIComponent(name)}/keys/create`)}
+      onClick={() => void navigate(`${credentialsPage(name)}/keys/create`)}
     >
       Create access key
     </Button>
@@ -191,7 +202,12 @@ export function AccessKeys({ name }: { name: string }) {
         {keys.isPending && <StatusIndicator type="loading">Loading</StatusIndicator>}
         {keys.data?.length === 0 && <Box textAlign="center">No access keys</Box>}
         {keys.data?.map((key) => (
-          <KeyCard key={key.id} detail={key} act={(what) => setDoing({ what, key })} />
+          <KeyCard
+            key={key.id}
+            detail={key}
+            described={name !== undefined}
+            act={(what) => setDoing({ what, key })}
+          />
         ))}
       </SpaceBetween>
       {doing && (
@@ -206,7 +222,14 @@ export function AccessKeys({ name }: { name: string }) {
   );
 }
 
-function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']) => void }) {
+interface CardProps {
+  detail: KeyDetail;
+  /** Whether it can have a description. */
+  described: boolean;
+  act: (what: Doing['what']) => void;
+}
+
+function KeyCard({ detail, described, act }: CardProps) {
   const { id, active, use, created, description } = detail;
   return (
     <Container
@@ -221,7 +244,7 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']
                   ? { id: 'deactivate', text: 'Deactivate' }
                   : { id: 'activate', text: 'Activate' },
                 { id: 'delete', text: 'Delete' },
-                { id: 'describe', text: 'Edit description' },
+                ...(described ? [{ id: 'describe', text: 'Edit description' }] : []),
               ]}
               onItemClick={({ detail: item }) => act(item.id as Doing['what'])}
             >
@@ -236,7 +259,7 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']
       <KeyValuePairs
         columns={3}
         items={[
-          { label: 'Description', value: description ?? '–' },
+          ...(described ? [{ label: 'Description', value: description ?? '–' }] : []),
           {
             label: 'Status',
             value: (
@@ -256,7 +279,7 @@ function KeyCard({ detail, act }: { detail: KeyDetail; act: (what: Doing['what']
 }
 
 interface DialogProps {
-  userName: string;
+  userName: string | undefined;
   doing: Doing;
   dismiss: () => void;
   close: (said?: string) => () => void;

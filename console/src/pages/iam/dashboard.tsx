@@ -1,19 +1,21 @@
 // The first page: the account, what it holds, and what should be done about its security.
 import Alert from '@cloudscape-design/components/alert';
 import BarChart from '@cloudscape-design/components/bar-chart';
+import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from 'react-router';
 
 import * as iam from '../../api/iam';
+import { useFrame } from '../../frame/context';
 import { Link } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { days } from '../../lib/age';
 import { AccountPanel } from './account-panel';
-import { changed, dateOf, useReport } from './queries';
+import { changed, dateOf, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
   ['Up to 30 days', 31],
@@ -46,8 +48,12 @@ function activeKeys(rows: Iterable<iam.ReportRow>): { user: string; age: number 
 
 function Recommendations() {
   const report = useReport();
+  const summary = useSummary();
+  const { session } = useFrame();
+  const navigate = useNavigate();
   if (report.error) return <Problem error={report.error} retry={() => changed(['report'])} />;
   const keys = activeKeys(report.data?.rows.values() ?? []);
+  const noMfa = summary.data?.get('AccountMFAEnabled') === 0;
   const root = keys.some(({ user }) => user === '<root_account>');
   const old = keys.filter(({ age }) => age > 90);
   const bars = AGES.map(([x, below], at) => {
@@ -57,6 +63,21 @@ function Recommendations() {
   return (
     <Container header={<Header variant="h2">Security recommendations</Header>}>
       <SpaceBetween size="m">
+        {noMfa && (
+          <Alert
+            type="warning"
+            header="The root user has no MFA device"
+            action={
+              !session.userName && (
+                <Button onClick={() => void navigate('/security-credentials/mfa/assign')}>
+                  Add MFA
+                </Button>
+              )
+            }
+          >
+            Whoever finds out its password may do everything in this account.
+          </Alert>
+        )}
         {root && (
           <Alert type="warning" header="The root user has active access keys">
             Create a user for daily work, and delete the keys of the root user.
@@ -75,7 +96,7 @@ function Recommendations() {
             {old.length > 10 ? ', …' : ''}
           </Alert>
         )}
-        {report.data && !root && old.length === 0 && (
+        {report.data && summary.data && !noMfa && !root && old.length === 0 && (
           <Alert type="success">Nothing needs to be done.</Alert>
         )}
         <BarChart
@@ -97,7 +118,7 @@ function Recommendations() {
 }
 
 function Resources() {
-  const summary = useQuery({ queryKey: ['summary'], queryFn: iam.summary });
+  const summary = useSummary();
   const count = (name: string): string => String(summary.data?.get(name) ?? '…');
   return (
     <Container header={<Header variant="h2">IAM resources</Header>}>

@@ -7,19 +7,16 @@ import { useState } from 'react';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { useServed } from '../../frame/context';
 import { Confirm } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { ago } from '../../lib/age';
 
-type Can = (operation: string) => boolean;
-
 /** Everything that keeps IAM from deleting a user. */
-async function hangsOn(UserName: string, can: Can) {
+async function hangsOn(UserName: string) {
   const [keys, login, devices, groups, attached, inline] = await Promise.all([
     iam.keysOf(UserName),
     iam.loginProfile(UserName),
-    can('ListMFADevices') ? iam.devicesOf(UserName) : [],
+    iam.devicesOf(UserName),
     iam.groupsOf(UserName),
     iam.policiesOfUser(UserName),
     iam.inlineOfUser(UserName),
@@ -28,8 +25,8 @@ async function hangsOn(UserName: string, can: Can) {
 }
 
 /** Removes everything that keeps IAM from deleting a user, then the user. */
-async function deleteUser(UserName: string, can: Can): Promise<void> {
-  const { keys, login, devices, groups, attached, inline } = await hangsOn(UserName, can);
+async function deleteUser(UserName: string): Promise<void> {
+  const { keys, login, devices, groups, attached, inline } = await hangsOn(UserName);
   for (const { id } of keys) await call('iam', 'DeleteAccessKey', { UserName, AccessKeyId: id });
   if (login) await call('iam', 'DeleteLoginProfile', { UserName });
   for (const { SerialNumber } of devices) {
@@ -54,7 +51,6 @@ interface Doomed {
 
 export function DeleteUsers(props: { users: Doomed[]; dismiss: () => void; done: () => void }) {
   const { users, dismiss, done } = props;
-  const can = useServed();
   const [at, setAt] = useState(0);
   const only = users.length === 1 ? users[0]?.name : undefined;
   return (
@@ -67,7 +63,7 @@ export function DeleteUsers(props: { users: Doomed[]; dismiss: () => void; done:
       act={async () => {
         for (const [index, { name }] of users.entries()) {
           setAt(index + 1);
-          await deleteUser(name, can);
+          await deleteUser(name);
         }
       }}
     >
@@ -98,11 +94,10 @@ export function DeleteUsers(props: { users: Doomed[]; dismiss: () => void; done:
 
 /** What is deleted with a user, by name. */
 function GoesWithIt({ name }: { name: string }) {
-  const can = useServed();
   const read = useQuery({
     queryKey: ['user', name, 'hangs-on'],
     queryFn: async () => {
-      const found = await hangsOn(name, can);
+      const found = await hangsOn(name);
       const uses = await Promise.all(found.keys.map(({ id }) => iam.keyUse(id)));
       return { ...found, uses };
     },

@@ -36,19 +36,39 @@ export function dateOf(row: iam.ReportRow | undefined, column: string): string |
   return value && /^\d{4}-/.test(value) ? value : undefined;
 }
 
+/** What root is read under; no user's name has such letters. */
+const ROOT = '<root>';
+
+/** The MFA devices of a user, or of root where none is named. */
+export const useDevices = (userName?: string) =>
+  useQuery({
+    queryKey: ['user', userName ?? ROOT, 'mfa'],
+    queryFn: () => iam.devicesOf(userName),
+  });
+
+/** The names of the users who have an MFA device. */
+export const useMfaUsers = () => useQuery({ queryKey: ['mfa'], queryFn: iam.mfaUsers });
+
+export const useSummary = () => useQuery({ queryKey: ['summary'], queryFn: iam.summary });
+
+/** Where the credentials of a user, or one's own as root, are changed. */
+export const credentialsPage = (userName?: string): string =>
+  userName ? `/iam/users/${encodeURIComponent(userName)}` : '/security-credentials';
+
 /** The keys of a user: id, status, creation and last use. */
 export interface KeyDetail extends iam.AccessKey {
   use: iam.KeyUse;
   description?: string | undefined;
 }
 
-export const useKeys = (userName: string) =>
+/** Of a user, or of root where none is named: root has no tags to describe them. */
+export const useKeys = (userName?: string) =>
   useQuery({
-    queryKey: ['user', userName, 'keys'],
+    queryKey: ['user', userName ?? ROOT, 'keys'],
     queryFn: async (): Promise<KeyDetail[]> => {
       const [keys, tags] = await Promise.all([
         iam.keysOf(userName),
-        iam.tagsOfUser(userName).catch((): iam.Tag[] => []),
+        userName ? iam.tagsOfUser(userName).catch((): iam.Tag[] => []) : [],
       ]);
       const described = new Map(tags.map(({ key, value }) => [key, value]));
       const uses = await Promise.all(keys.map(({ id }) => iam.keyUse(id)));
@@ -66,4 +86,10 @@ export function changed(...names: (readonly string[])[]): void {
 }
 
 /** Something about a user has changed. */
-export const userChanged = (name: string): void => changed(['user', name], ['users']);
+export const userChanged = (name?: string): void => changed(['user', name ?? ROOT], ['users']);
+
+/** Who has which MFA devices has changed. */
+export const mfaChanged = (name?: string): void => {
+  userChanged(name);
+  changed(['mfa'], ['summary']);
+};

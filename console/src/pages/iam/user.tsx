@@ -18,7 +18,15 @@ import { Problem } from '../../frame/problem';
 import { age, ago, full } from '../../lib/age';
 import { Credentials } from './credentials';
 import { DeleteUsers } from './delete-user';
-import { changed, useGroupsOf, useKeys, useUser, userChanged, type KeyDetail } from './queries';
+import {
+  changed,
+  useDevices,
+  useGroupsOf,
+  useKeys,
+  useUser,
+  userChanged,
+  type KeyDetail,
+} from './queries';
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
 
 function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | undefined }) {
@@ -39,6 +47,12 @@ function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | u
   );
 }
 
+/** How console access is secured, as far as one may know. */
+function enabled(devices: iam.MfaDevice[] | undefined): string {
+  if (!devices) return 'Enabled';
+  return devices.length > 0 ? 'Enabled with MFA' : 'Enabled without MFA';
+}
+
 export function UserPage() {
   const { name = '' } = useParams();
   const navigate = useNavigate();
@@ -52,6 +66,7 @@ export function UserPage() {
     queryFn: () => iam.loginProfile(name),
   });
   const groups = useGroupsOf(name);
+  const devices = useDevices(name);
   if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
   if (!user.data) return <Spinner size="large" />;
   const { arn, created, passwordLastUsed, tags } = user.data;
@@ -71,7 +86,7 @@ export function UserPage() {
               { label: 'ARN', value: <Copy text={arn} label="ARN" /> },
               {
                 label: 'Console access',
-                value: login.error ? '–' : login.data ? 'Enabled' : 'Disabled',
+                value: login.error ? '–' : login.data ? enabled(devices.data) : 'Disabled',
               },
               {
                 label: 'Access key 1',

@@ -15,12 +15,13 @@ import { Link } from '../../frame/parts';
 import { age, ago, days, full } from '../../lib/age';
 import { useStays } from '../../lib/settled';
 import { DeleteUsers } from './delete-user';
-import { changed, dateOf, useReport, useUsers } from './queries';
+import { changed, dateOf, useMfaUsers, useReport, useUsers } from './queries';
 
 const OLD_DAYS = 90;
 
 interface Row extends User {
   report: ReportRow | undefined;
+  mfa: boolean;
 }
 
 interface Key {
@@ -109,8 +110,8 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'mfa',
     header: 'MFA',
-    by: ({ report }) => report?.['mfa_active'] ?? '',
-    cell: ({ report }) => (report?.['mfa_active'] === 'true' ? 'Virtual' : '–'),
+    by: ({ mfa }) => (mfa ? 'Virtual' : '–'),
+    cell: ({ mfa }) => (mfa ? 'Virtual' : '–'),
   },
   {
     id: 'password',
@@ -175,13 +176,19 @@ export function Users() {
   const { notify } = useFrame();
   const users = useUsers();
   const report = useReport();
+  const devices = useMfaUsers();
   const [selected, select] = useState<Row[]>([]);
   const [deleting, setDeleting] = useState(false);
   // The same rows until something was read: the list remembers what it searches them by.
   const items = useMemo(
     () =>
-      users.data?.map((user): Row => ({ ...user, report: report.data?.rows.get(user.name) })),
-    [users.data, report.data],
+      users.data?.map((user): Row => {
+        const row = report.data?.rows.get(user.name);
+        // The report may be four hours old; it is what there is without the permission to list.
+        const mfa = devices.data?.has(user.name) ?? row?.['mfa_active'] === 'true';
+        return { ...user, report: row, mfa };
+      }),
+    [users.data, report.data, devices.data],
   );
   const create = (
     <Button variant="primary" onClick={() => void navigate('/iam/users/create')}>
@@ -207,7 +214,7 @@ export function Users() {
         rowId={({ name }) => name}
         loading={users.isPending}
         error={users.error}
-        reload={() => changed(['users'], ['report'], ['user'])}
+        reload={() => changed(['users'], ['report'], ['user'], ['mfa'])}
         selection="multi"
         selected={selected}
         select={select}

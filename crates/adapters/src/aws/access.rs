@@ -134,7 +134,7 @@ pub struct Access {
     sts: Vec<Endpoint>,
     keywright: bool,
     identity: Identity,
-    pace: Pace,
+    pace: Arc<Pace>,
     calls: AtomicU64,
     /// Credentials of the chain, as long as they are good.
     own: RwLock<Option<Keys>>,
@@ -187,7 +187,7 @@ impl Access {
             clock,
             iam,
             sts,
-            pace: Pace::new(Duration::from_millis(gap)),
+            pace: Arc::new(Pace::new(Duration::from_millis(gap))),
             calls: AtomicU64::new(1),
             own: RwLock::new(Some(own)),
             adopted: RwLock::new(None),
@@ -210,6 +210,14 @@ impl Access {
             Ok(access)
         } else {
             Err(AccessError::NotKeywright(access.iam.url))
+        }
+    }
+
+    /// Shares the rate of another access, where both ask the same account at the same address.
+    pub(crate) fn share_pace(&mut self, other: &Self) {
+        let same = self.identity.account == other.identity.account;
+        if same && self.iam.url == other.iam.url {
+            self.pace = Arc::clone(&other.pace);
         }
     }
 

@@ -70,7 +70,7 @@ mod tests {
     use super::Pace;
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_to_slow_down_slows_everybody_and_is_forgotten() {
+    async fn row_20_a_request_to_slow_down_slows_everybody_and_is_forgotten() {
         let pace = Pace::new(Duration::from_millis(10));
         let began = Instant::now();
         pace.turn().await;

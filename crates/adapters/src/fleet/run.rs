@@ -5,7 +5,7 @@
 //! a row nothing more is begun, since something else than a single user is wrong.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -96,9 +96,18 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
     let failed = |error| DriveError::Access(crate::aws::AccessError::Call(error));
     let (rows, at) = credentials(&access).await.map_err(failed)?;
     let iam = Iam(Arc::clone(&access));
+    let open = open_in(driver, &here).await?;
+    let open: HashMap<&str, &RotationId> = open
+        .iter()
+        .map(|rotation| (rotation.user.as_str(), &rotation.id))
+        .collect();
     let mut choices = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut choice = choose(account, row, None, at);
+        if let Some(id) = open.get(row.user.as_str()) {
+            // Two keys may be its own, and nothing else is begun.
+            choice.verdict = Verdict::Nothing(format!("rotation {id} of it is open"));
+        }
         if choice.verdict == Verdict::AskTags {
             choice = match iam.user(&row.user).await {
                 Ok(user) => choose(account, row, Some(&user.tags), at),
@@ -132,12 +141,11 @@ pub async fn round(
 ) -> Result<Round, DriveError> {
     let survey = survey(driver, account).await?;
     let open = open_in(driver, &survey.account).await?;
-    let busy: HashSet<&str> = open.iter().map(|rotation| rotation.user.as_str()).collect();
     let due = survey
         .choices
         .iter()
         .filter_map(|choice| match choice.verdict {
-            Verdict::Due(due) if !busy.contains(choice.user.as_str()) => Some((choice, due)),
+            Verdict::Due(due) => Some((choice, due)),
             _ => None,
         });
     let mut due: Vec<_> = due.collect();

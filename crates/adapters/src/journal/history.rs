@@ -150,6 +150,19 @@ pub(super) fn read(
     Ok(events)
 }
 
+/// When a rotation of an account was last done.
+pub(super) fn last_done(
+    transaction: &Transaction<'_>,
+    account: &str,
+) -> Result<Option<Timestamp>, JournalError> {
+    let query = "SELECT event.at FROM event JOIN rotation ON rotation.id = event.rotation
+                 WHERE event.phase = 'Done' AND rotation.account = ?1
+                 ORDER BY event.number DESC LIMIT 1";
+    let found = transaction.query_row(query, [account], |row| row.get(0));
+    let found: Option<i64> = found.optional().map_err(failed)?;
+    Ok(found.map(Timestamp::from_millis))
+}
+
 /// Follows the chain from its beginning.
 pub(super) fn check(transaction: &Transaction<'_>) -> Result<Head, JournalError> {
     let query = format!("SELECT {COLUMNS} FROM event ORDER BY number");

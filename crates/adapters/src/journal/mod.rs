@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use keywright_base::{Clock, Entropy};
+use keywright_base::{Clock, Entropy, Timestamp};
 use keywright_rotation::{
     model::{Rotation, RotationId},
     ports::{Journal, JournalError},
@@ -121,6 +121,16 @@ impl SqliteJournal {
             rows.map(|row| inner.seal.rotation(row)).collect()
         })
         .await
+    }
+
+    /// When a rotation of an account was last done, by this machine's clock.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn last_done(&self, account: &str) -> Result<Option<Timestamp>, JournalError> {
+        let account = account.to_owned();
+        self.run(move |_, transaction| history::last_done(transaction, &account))
+            .await
     }
 
     /// What happened, oldest first: in one rotation, or in all; the last `limit` at most.

@@ -29,12 +29,14 @@ pub(super) struct Seal {
 #[derive(Serialize, Deserialize)]
 struct Plain {
     new: Option<String>,
+    old: Option<String>,
     backups: Vec<Option<Vec<u8>>>,
 }
 
 impl Drop for Plain {
     fn drop(&mut self) {
         self.new.zeroize();
+        self.old.zeroize();
         for backup in self.backups.iter_mut().flatten() {
             backup.zeroize();
         }
@@ -116,6 +118,7 @@ impl Seal {
         let secrets = &rotation.secrets;
         let plain = Plain {
             new: secrets.new.as_ref().map(|secret| secret.expose().clone()),
+            old: secrets.old.as_ref().map(|secret| secret.expose().clone()),
             backups: secrets
                 .backups
                 .iter()
@@ -143,6 +146,7 @@ impl Seal {
             serde_json::from_slice(plain.expose()).map_err(|error| unavailable(&error))?;
         rotation.secrets = Secrets {
             new: plain.new.take().map(Secret::new),
+            old: plain.old.take().map(Secret::new),
             backups: plain
                 .backups
                 .iter_mut()

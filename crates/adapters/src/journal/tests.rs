@@ -48,12 +48,14 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         new: None,
         orphan: None,
         verified: false,
+        reactivated: false,
         deliveries: Vec::new(),
         held: None,
         not_before: Timestamp::default(),
         why_back: None,
         secrets: Secrets {
             new: Some(Secret::new("the-new-secret".to_owned())),
+            old: Some(Secret::new("the-old-secret".to_owned())),
             backups: vec![None, Some(Secret::new(b"the-old-file".to_vec()))],
         },
     }
@@ -133,15 +135,23 @@ async fn secrets_are_sealed_and_go_when_the_rotation_is_over() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", path.display());
         let bytes = std::fs::read(&path).unwrap();
-        for secret in [b"the-new-secret".as_slice(), b"the-old-file"] {
+        for secret in [
+            b"the-new-secret".as_slice(),
+            b"the-old-secret",
+            b"the-old-file",
+        ] {
             let found = bytes.windows(secret.len()).any(|window| window == secret);
             assert!(!found, "{}", path.display());
         }
     }
+    assert_eq!(journal.last_done("123456789012").await, Ok(None));
     journal
         .advance(&next(&first, Phase::Done), "done")
         .await
         .unwrap();
+    let done = journal.last_done("123456789012").await;
+    assert_eq!(done, Ok(Some(Noon.now())));
+    assert_eq!(journal.last_done("000000000000").await, Ok(None));
     let found = journal.rotation(&first.id).await.unwrap().unwrap();
     assert_eq!(found.secrets, Secrets::default());
     assert!(journal.open().await.unwrap().is_empty());

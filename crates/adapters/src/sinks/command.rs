@@ -131,7 +131,12 @@ impl Sink for Command {
         Ok(id.map_or(Held::Nothing, |id| Held::Key(KeyId(id.to_owned()))))
     }
 
-    async fn restore(&self, rotation: &RotationId, _: &Backup) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        rotation: &RotationId,
+        _: &Backup,
+        _: Option<&Pair>,
+    ) -> Result<(), SinkError> {
         let told = json!({"Action": "restore", "RotationId": rotation.0});
         self.run(&told, None).await.map(drop)
     }

@@ -26,6 +26,19 @@ pub(super) trait Format: Send + Sync + 'static {
     /// The document with another pair.
     fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Vec<u8>, String>;
 
+    /// Looks whether the document is understood and a pair could be put into it; the pair in it.
+    fn inspect(&self, content: Option<&[u8]>) -> Result<Option<Pair>, String> {
+        let found = content.map(|content| self.find(content)).transpose()?;
+        let some = || Pair {
+            id: KeyId("x".to_owned()),
+            secret: Secret::new("x".to_owned()),
+        };
+        let found = found.flatten();
+        let put = self.put(content, &found.clone().unwrap_or_else(some))?;
+        drop(Secret::new(put));
+        Ok(found)
+    }
+
     /// Whether two documents say the same; a store may keep one in its own spelling.
     fn same(&self, one: &[u8], other: &[u8]) -> bool {
         one == other
@@ -141,10 +154,10 @@ impl<S: Store> DocumentSink<S> {
 
     async fn held(&self) -> Result<(Version, Option<Pair>), SinkError> {
         let version = self.store.get().await?;
-        let pair = match &version.content {
-            Some(content) => self.format.find(content.expose()),
-            None => Ok(None),
-        };
+        let content = version.content.as_ref();
+        let pair = self
+            .format
+            .inspect(content.map(|content| content.expose().as_slice()));
         let pair = pair.map_err(|why| self.refused(why))?;
         Ok((version, pair))
     }
@@ -187,7 +200,12 @@ impl<S: Store> Sink for DocumentSink<S> {
         Ok(pair.map_or(Held::Nothing, Held::Pair))
     }
 
-    async fn restore(&self, _: &RotationId, backup: &Backup) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        _: &RotationId,
+        backup: &Backup,
+        _: Option<&Pair>,
+    ) -> Result<(), SinkError> {
         let before = Before::read(backup)?;
         self.change(|content| before.restored(content, &self.format))
             .await

@@ -49,12 +49,8 @@ impl<F: Format> FileSink<F> {
 
 fn held<F: Format>(path: &Path, format: &F) -> Result<(Content, Option<Pair>), SinkError> {
     let content = replace::read(path).map_err(|error| replace::failed(path, &error))?;
-    let pair = match &content {
-        Some(content) => format
-            .find(content.expose())
-            .map_err(|why| refused(path, &why))?,
-        None => None,
-    };
+    let pair = format.inspect(content.as_ref().map(|content| content.expose().as_slice()));
+    let pair = pair.map_err(|why| refused(path, &why))?;
     Ok((content, pair))
 }
 
@@ -66,6 +62,15 @@ fn refused(path: &Path, why: &str) -> SinkError {
 impl<F: Format> Sink for FileSink<F> {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    async fn inspect(&self) -> Result<Held, SinkError> {
+        self.run(|path, format| {
+            let (_, pair) = held(path, format)?;
+            replace::check(path).map_err(|error| replace::failed(path, &error))?;
+            Ok(pair.map_or(Held::Nothing, Held::Pair))
+        })
+        .await
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
@@ -94,7 +99,12 @@ impl<F: Format> Sink for FileSink<F> {
             .await
     }
 
-    async fn restore(&self, _: &RotationId, backup: &Backup) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        _: &RotationId,
+        backup: &Backup,
+        _: Option<&Pair>,
+    ) -> Result<(), SinkError> {
         let before = Before::read(backup)?;
         self.run(move |path, format| {
             replace::replace(path, |content| {

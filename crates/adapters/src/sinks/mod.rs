@@ -12,7 +12,9 @@ mod csv;
 mod document;
 mod dotenv;
 mod file;
+mod github;
 mod json;
+mod kubernetes;
 mod replace;
 mod vault;
 mod webhook;
@@ -23,6 +25,8 @@ use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
 use reqwest::Url;
 
+use crate::http;
+
 use self::{
     aws_profile::AwsProfile,
     aws_store::{Place, SecretsManager, Ssm},
@@ -31,7 +35,9 @@ use self::{
     document::DocumentSink,
     dotenv::Dotenv,
     file::FileSink,
+    github::Github,
     json::Json,
+    kubernetes::Kubernetes,
     vault::Vault,
     webhook::Webhook,
 };
@@ -47,7 +53,7 @@ pub enum SpecError {
     Place(String),
 }
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 11] = [
     "aws-profile",
     "dotenv",
     "json",
@@ -57,6 +63,8 @@ const KINDS: [&str; 9] = [
     "secretsmanager",
     "ssm",
     "vault",
+    "kubernetes",
+    "github",
 ];
 
 /// The name of a place.
@@ -74,6 +82,8 @@ enum Kind {
     SecretsManager(Json, Place),
     Ssm(Json, Place),
     Vault(Json, String),
+    Kubernetes(kubernetes::Place),
+    Github(github::Place),
 }
 
 impl FromStr for Spec {
@@ -109,7 +119,7 @@ impl FromStr for Spec {
             }
             "csv" => Kind::Csv(absolute(place)?),
             "command" => Kind::Command(Command::new(place).map_err(SpecError::Place)?),
-            "webhook" => Kind::Webhook(webhook::address(place).map_err(SpecError::Place)?),
+            "webhook" => Kind::Webhook(http::address(place).map_err(SpecError::Place)?),
             "secretsmanager" | "ssm" => {
                 let (place, pointers) = fragment(place);
                 let format = Json::new(pointers).map_err(SpecError::Place)?;
@@ -126,6 +136,15 @@ impl FromStr for Spec {
                     Json::new(pointers).map_err(SpecError::Place)?,
                     place.to_owned(),
                 )
+            }
+            "kubernetes" => {
+                let (place, fields) = fragment(place);
+                let place = kubernetes::Place::new(place, fields);
+                Kind::Kubernetes(place.map_err(SpecError::Place)?)
+            }
+            "github" => {
+                let (place, names) = fragment(place);
+                Kind::Github(github::Place::new(place, names).map_err(SpecError::Place)?)
             }
             _ => return Err(unknown()),
         }))
@@ -170,11 +189,24 @@ impl fmt::Display for Spec {
             Kind::SecretsManager(pointers, place) => write!(f, "secretsmanager:{place}{pointers}"),
             Kind::Ssm(pointers, place) => write!(f, "ssm:{place}{pointers}"),
             Kind::Vault(pointers, place) => write!(f, "vault:{place}{pointers}"),
+            Kind::Kubernetes(place) => write!(f, "kubernetes:{place}"),
+            Kind::Github(place) => write!(f, "github:{place}"),
         }
     }
 }
 
 impl Spec {
+    /// What a person should know of the place before it is written. `old_known` says whether
+    /// another place of the rotation holds the old pair where it can be read.
+    pub fn caveats(&self, old_known: bool) -> Vec<String> {
+        let caveats = match &self.0 {
+            Kind::Github(place) => place.caveats(old_known),
+            _ => Vec::new(),
+        };
+        let said = caveats.into_iter();
+        said.map(|caveat| format!("{self}: {caveat}")).collect()
+    }
+
     /// Opens the place; nothing is read or written yet.
     ///
     /// # Errors
@@ -210,6 +242,11 @@ impl Spec {
                 let store = Vault::open(mount, path).map_err(SpecError::Place)?;
                 Box::new(DocumentSink::new(name, format.clone(), store))
             }
+            Kind::Kubernetes(place) => {
+                let opened = Kubernetes::open(name, place, Arc::clone(clock));
+                Box::new(opened.map_err(SpecError::Place)?)
+            }
+            Kind::Github(place) => Box::new(Github::open(name, place).map_err(SpecError::Place)?),
         })
     }
 }

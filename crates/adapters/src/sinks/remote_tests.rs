@@ -1,7 +1,7 @@
 //! The sinks that are reached over HTTP, against servers on this machine.
 //!
-//! The webhook's other side is a real server. Vault, Secrets Manager and Parameter Store are fakes
-//! of the published API, as far as the sinks use it; `e2e/test_sinks.py` asks moto's server too.
+//! The webhook's other side is a real server. Vault is a fake
+//! of the published API, as far as the sinks use it; `e2e/test_moto.py` asks moto's server too.
 
 use std::{
     collections::BTreeMap,
@@ -24,22 +24,62 @@ use tokio::net::TcpListener;
 use super::{
     document::DocumentSink,
     json::Json,
-    suite::{Reads, hold_to_contract, pair},
+    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
     vault::Vault,
-    webhook::{Webhook, address},
+    webhook::Webhook,
 };
+use crate::http::address;
 
-/// A request, whole: method, path, headers, body.
-struct Asked {
-    line: String,
-    headers: hyper::HeaderMap,
-    body: Vec<u8>,
+/// A request, whole: method and path, query, headers, body.
+pub(super) struct Asked {
+    pub(super) line: String,
+    pub(super) query: String,
+    pub(super) headers: hyper::HeaderMap,
+    pub(super) body: Vec<u8>,
 }
 
-type Answers = Arc<Mutex<dyn FnMut(&Asked) -> (u16, String) + Send>>;
+impl Asked {
+    /// The body as JSON.
+    pub(super) fn told(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// A status and a body; status 0 closes the connection without a reply.
+pub(super) type Answers = Arc<Mutex<dyn FnMut(&Asked) -> (u16, String) + Send>>;
+
+/// Which write is cut off, counted from 0, and whether it takes effect.
+#[derive(Clone, Default)]
+pub(super) struct Cuts(Arc<Mutex<Option<(usize, bool)>>>);
+
+impl Cuts {
+    pub(super) fn at(&self, nth: usize, takes_effect: bool) {
+        *self.0.lock().unwrap() = Some((nth, takes_effect));
+    }
+
+    /// The same answers, but for the write that is cut off.
+    pub(super) fn of(&self, answers: Answers) -> Answers {
+        let armed = Arc::clone(&self.0);
+        Arc::new(Mutex::new(move |asked: &Asked| {
+            let mut armed = armed.lock().unwrap();
+            let reads = asked.line.starts_with("GET") || asked.query.contains("dryRun");
+            if !reads && let Some((left, takes_effect)) = armed.take() {
+                if left > 0 {
+                    *armed = Some((left - 1, takes_effect));
+                } else {
+                    if takes_effect {
+                        let _ = (answers.lock().unwrap())(asked);
+                    }
+                    return (0, String::new());
+                }
+            }
+            (answers.lock().unwrap())(asked)
+        }))
+    }
+}
 
 /// Answers on a free port until the test's runtime ends.
-async fn serve(answers: Answers) -> SocketAddr {
+pub(super) async fn serve(answers: Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -52,12 +92,20 @@ async fn serve(answers: Answers) -> SocketAddr {
                     let (parts, body) = request.into_parts();
                     let asked = Asked {
                         line: format!("{} {}", parts.method, parts.uri.path()),
+                        query: parts.uri.query().unwrap_or_default().to_owned(),
                         headers: parts.headers,
                         body: body.collect().await.unwrap().to_bytes().to_vec(),
                     };
                     let (status, body) = (answers.lock().unwrap())(&asked);
-                    let response = Response::builder().status(status);
-                    response.body(Full::<hyper::body::Bytes>::from(body))
+                    if status == 0 {
+                        return Err(std::io::Error::other("cut off"));
+                    }
+                    let mut response = Response::builder().status(status);
+                    if status == 429 {
+                        response = response.header("retry-after", "1");
+                    }
+                    let body = Full::<hyper::body::Bytes>::from(body);
+                    response.body(body).map_err(std::io::Error::other)
                 }
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
@@ -66,7 +114,7 @@ async fn serve(answers: Answers) -> SocketAddr {
     address
 }
 
-struct Noon;
+pub(super) struct Noon;
 
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
@@ -122,6 +170,25 @@ async fn a_webhook_keeps_the_contract_and_is_signed() {
     .await;
     let look = || held.lock().unwrap().0.clone().into_bytes();
     hold_to_contract(&sink, Reads::Key, &look).await;
+}
+
+#[tokio::test]
+async fn a_webhook_whose_replies_are_lost() {
+    let held = Arc::new(Mutex::new(pair(1).id.0));
+    let there = Arc::clone(&held);
+    let cuts = Cuts::default();
+    let answers = Arc::new(Mutex::new(move |asked: &Asked| {
+        let (told, mut now) = (asked.told(), there.lock().unwrap());
+        match told["Action"].as_str().unwrap() {
+            "commit" => *now = told["AccessKeyId"].as_str().unwrap().to_owned(),
+            "restore" => *now = pair(1).id.0,
+            _ => {}
+        }
+        (200, json!({"AccessKeyId": *now}).to_string())
+    }));
+    let sink = webhook(cuts.of(answers)).await;
+    let look = || held.lock().unwrap().clone().into_bytes();
+    hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
 }
 
 #[tokio::test]
@@ -212,12 +279,15 @@ async fn vault_keeps_the_contract() {
         let versions = Arc::new(Mutex::new(first.into_iter().collect::<Vec<_>>()));
         let there = Arc::clone(&versions);
         let answers = move |asked: &Asked| fake_vault(&mut there.lock().unwrap(), asked);
-        let address = serve(Arc::new(Mutex::new(answers))).await;
+        let cuts = Cuts::default();
+        let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
         let look = || match versions.lock().unwrap().last() {
             Some(data) => data.to_string().into_bytes(),
             None => Vec::new(),
         };
-        hold_to_contract(&vault_sink(address, ("kv", "team/job")), Reads::Pair, &look).await;
+        let sink = vault_sink(address, ("kv", "team/job"));
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
     }
 }
 
@@ -263,18 +333,35 @@ fn what_is_kept_is_told_apart() {
         "ssm:/prod/job?profile=p&endpoint=http://127.0.0.1:1#/id,/secret",
         "vault:kv/team/job",
         "webhook:https://example.org/hook",
+        "kubernetes:prod/job",
+        "kubernetes:prod/job?context=a/b&restart=deployment/x,daemonset/y.z#id,secret.key",
+        "github:octo/repo",
+        "github:octo/repo@live site#AWS_KEY",
+        "github:octo/repo#ID,SECRET",
     ] {
         let spec: super::Spec = text.parse().unwrap();
         assert_eq!(spec.to_string(), text);
         names.insert(spec.to_string(), ());
     }
-    assert_eq!(names.len(), 5);
+    assert_eq!(names.len(), 10);
     for (text, says) in [
         ("secretsmanager:x?zone=y", "none of region"),
         ("ssm:a b", "is not a name"),
         ("vault:kv", "is not MOUNT/PATH"),
         ("vault:kv/../x", "is not MOUNT/PATH"),
         ("webhook:http://example.org", "only by https"),
+        ("kubernetes:prod", "is not NAMESPACE/NAME"),
+        ("kubernetes:Prod/x", "is not NAMESPACE/NAME"),
+        ("kubernetes:a/b?restart=pod/x", "none of deployment/x"),
+        ("kubernetes:a/b?token=x", "neither context=… nor restart=…"),
+        ("kubernetes:a/b#x", "two names of fields"),
+        ("kubernetes:a/b#x,x", "the same"),
+        ("kubernetes:a/b#x,y/z", "not the name of a field"),
+        ("github:repo", "is not OWNER/REPO"),
+        ("github:a/b@", "no environment"),
+        ("github:a/b#1X", "not the name of a secret"),
+        ("github:a/b#GITHUB_X", "not the name of a secret"),
+        ("github:a/b#X,x", "the same"),
     ] {
         let error = text.parse::<super::Spec>().unwrap_err().to_string();
         assert!(error.contains(says), "{text}: {error}");

@@ -38,20 +38,6 @@ impl std::fmt::Debug for Webhook {
     }
 }
 
-/// An address that a secret may be sent to; it holds none itself.
-pub(super) fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("not an address: {error}"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("an address with a password in it would be shown".to_owned());
-    }
-    let local = matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if local => Ok(url),
-        _ => Err("a secret goes out only by https, or to this machine".to_owned()),
-    }
-}
-
 impl Webhook {
     /// With the key of the environment.
     pub(super) fn open(name: String, url: Url, clock: Arc<dyn Clock>) -> Result<Self, String> {
@@ -149,7 +135,12 @@ impl Sink for Webhook {
         Ok(id.map_or(Held::Nothing, |id| Held::Key(KeyId(id.to_owned()))))
     }
 
-    async fn restore(&self, rotation: &RotationId, _: &Backup) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        rotation: &RotationId,
+        _: &Backup,
+        _: Option<&Pair>,
+    ) -> Result<(), SinkError> {
         let told = json!({"Action": "restore", "RotationId": rotation.0});
         self.tell(&told).await.map(drop)
     }

@@ -316,7 +316,7 @@ pub(super) fn who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
         let through = of("Through").unwrap_or_default();
         writeln!(out, "{principal}\n  through {through}")?;
         if let Some(condition) = of("Condition") {
-            writeln!(out, "  only if it did not lack {condition}")?;
+            writeln!(out, "  only if {condition}")?;
         }
     }
     if rows.is_empty() {

@@ -32,7 +32,21 @@ pub(crate) struct RotateArguments {
     pub(super) journal: Option<PathBuf>,
 }
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = "Places:
+  aws-profile:NAME[@FILE]            a profile in AWS's credentials file
+  dotenv:FILE[#ID,SECRET]            two variables
+  json:FILE[#/ID,/SECRET]            two members
+  csv:FILE                           a .csv as the console gives it
+  command:PROGRAM ARGUMENTS          told in JSON on its standard input
+  webhook:URL                        told in signed JSON
+  secretsmanager:NAME[?region=&profile=&endpoint=][#/ID,/SECRET]
+  ssm:NAME[?region=&profile=&endpoint=][#/ID,/SECRET]
+  vault:MOUNT/PATH[#/ID,/SECRET]     KV v2, of Vault or OpenBao
+  kubernetes:NAMESPACE/NAME[?context=&restart=KIND/NAME,...][#ID,SECRET]
+  github:OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]
+docs/rotation.md says what each does.
+
+Examples:
   keywright rotate RotateKeyUser --profile admin --deliver aws-profile:default
   keywright rotate resume          # from cron, until all is done
   keywright rotate rollback RotateKeyUser
@@ -67,7 +81,7 @@ pub(super) struct StartArguments {
     #[arg(value_name = "USER")]
     pub(super) user: Option<String>,
 
-    /// Where the new key goes, KIND:PLACE; may be repeated (see docs/sinks)
+    /// Where the new key goes, KIND:PLACE (listed below); may be repeated
     #[arg(long, value_name = "SINK")]
     deliver: Vec<String>,
 

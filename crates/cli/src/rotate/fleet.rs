@@ -5,6 +5,7 @@
 //! over is listed with the reason.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
     time::Duration,
@@ -27,6 +28,9 @@ use crate::remote::{RemoteArguments, printable};
 
 /// The most a declaration may have, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
+
+/// Rounds for which a metric is shown that no round publishes any more.
+const ROUNDS_SHOWN: u32 = 3;
 
 /// Which fleet.
 #[derive(Debug, Args)]
@@ -161,7 +165,7 @@ pub(super) async fn apply(driver: &Driver, arguments: &FleetArguments) -> anyhow
     let mut shown = Vec::new();
     let mut well = true;
     for account in &config.accounts {
-        let round = one_round(driver, &config, account).await?;
+        let round = one_round(driver, &config, account, &mut Said::default()).await?;
         well &= is_well(&round);
         if arguments.json {
             shown.push(round_json(account, &round));
@@ -175,13 +179,35 @@ pub(super) async fn apply(driver: &Driver, arguments: &FleetArguments) -> anyhow
     Ok(well)
 }
 
-async fn one_round(driver: &Driver, config: &Config, account: &Account) -> anyhow::Result<Round> {
+/// What was said last of each rotation, or user, so that it is not said again and again.
+#[derive(Default)]
+struct Said(HashMap<String, &'static str>);
+
+impl Said {
+    /// Whether it is something else than the last time.
+    fn is_new(&mut self, of: &str, outcome: &'static str) -> bool {
+        self.0.insert(of.to_owned(), outcome) != Some(outcome)
+    }
+}
+
+async fn one_round(
+    driver: &Driver,
+    config: &Config,
+    account: &Account,
+    said: &mut Said,
+) -> anyhow::Result<Round> {
     let progress = show::Progress::new(false);
     let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
     let done = round(driver, config, account, &SystemEntropy, &told).await;
     let done = done.with_context(|| format!("account {}", account.name))?;
     for did in &done.did {
-        let (outcome, why, _) = show::outcome(&did.outcome);
+        let (mut outcome, why, until) = show::outcome(&did.outcome);
+        if let (Some(until), Some(id)) = (until, &did.rotation) {
+            let rotation = driver.journal().rotation(id).await?;
+            if rotation.is_some_and(|rotation| rotation.is_in_trouble(until)) {
+                outcome = "warning";
+            }
+        }
         let news = News {
             account: &done.survey.account,
             user: &did.user,
@@ -189,16 +215,35 @@ async fn one_round(driver: &Driver, config: &Config, account: &Account) -> anyho
             outcome,
             why: &why,
         };
-        if matches!(did.outcome, Ok(Rest::Wait { .. })) {
-            continue;
+        let of = did.rotation.as_ref().map_or(&did.user, |id| &id.0);
+        if said.is_new(of, outcome) && outcome != "waiting" {
+            tell_all(config, &news).await?;
         }
-        for target in &config.notify {
-            if let Err(error) = notify::tell(target, &news).await {
-                writeln!(io::stderr(), "{target} was not told: {error}")?;
-            }
+    }
+    for choice in &done.survey.choices {
+        if let Verdict::Person(why) = &choice.verdict
+            && said.is_new(&choice.user, "warning")
+        {
+            let news = News {
+                account: &done.survey.account,
+                user: &choice.user,
+                rotation: None,
+                outcome: "warning",
+                why,
+            };
+            tell_all(config, &news).await?;
         }
     }
     Ok(done)
+}
+
+async fn tell_all(config: &Config, news: &News<'_>) -> io::Result<()> {
+    for target in &config.notify {
+        if let Err(error) = notify::tell(target, news).await {
+            writeln!(io::stderr(), "{target} was not told: {error}")?;
+        }
+    }
+    Ok(())
 }
 
 fn is_well(round: &Round) -> bool {
@@ -305,17 +350,18 @@ pub(super) async fn agent(driver: &Driver, arguments: &AgentArguments) -> anyhow
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let config = load(&arguments.file)?;
+    let rest = Duration::from_secs(u64::try_from(arguments.every).unwrap_or(0).max(1));
     if let Some(address) = arguments.metrics {
-        let address = super::metrics::serve(address)?;
+        let address = super::metrics::serve(address, rest * ROUNDS_SHOWN)?;
         writeln!(io::stderr(), "metrics at http://{address}/metrics")?;
     }
-    let rest = Duration::from_secs(u64::try_from(arguments.every).unwrap_or(0).max(1));
+    let mut said = Said::default();
     let mut rounds = tokio::time::interval(rest);
     loop {
         let work = async {
             rounds.tick().await;
             for account in &config.accounts {
-                match one_round(driver, &config, account).await {
+                match one_round(driver, &config, account, &mut said).await {
                     Ok(round) => {
                         print_round(account, &round)?;
                         super::metrics::publish(driver, account, &round).await?;

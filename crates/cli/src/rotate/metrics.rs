@@ -1,10 +1,13 @@
 //! What an agent tells Prometheus: ages of keys and phases, what is held, orphans, last success.
 
-use std::net::{SocketAddr, TcpListener};
+use std::{
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use anyhow::Context;
 use keywright_adapters::{
-    driver::{Driver, Rest},
+    driver::Driver,
     fleet::{Account, Round},
 };
 use keywright_base::Clock;
@@ -12,18 +15,21 @@ use keywright_rotation::ports::Journal;
 use keywright_server::SystemClock;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_util::MetricKindMask;
 
-/// Serves metrics; gives the address with the port taken.
+/// Serves metrics; gives the address with the port taken. What was not published for a while is not
+/// shown any more: a user who is gone, a rotation that is over.
 ///
 /// # Errors
 /// When the address cannot be used.
-pub(super) fn serve(address: SocketAddr) -> anyhow::Result<SocketAddr> {
+pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<SocketAddr> {
     // Taken first: the exporter does not say which port it got.
     let taken = TcpListener::bind(address)
         .and_then(|listener| listener.local_addr())
         .with_context(|| format!("cannot serve metrics at {address}"))?;
     PrometheusBuilder::new()
         .with_http_listener(taken)
+        .idle_timeout(MetricKindMask::GAUGE, Some(stale))
         .install()
         .context("cannot serve metrics")?;
     describe_gauge!(
@@ -44,7 +50,7 @@ pub(super) fn serve(address: SocketAddr) -> anyhow::Result<SocketAddr> {
     );
     describe_gauge!(
         "keywright_last_success_timestamp_seconds",
-        "When a rotation was last over"
+        "When a key was last replaced"
     );
     describe_gauge!(
         "keywright_last_round_timestamp_seconds",
@@ -99,13 +105,9 @@ pub(super) async fn publish(
     }
     gauge!("keywright_rotations_held", "account" => name.clone()).set(float(held));
     gauge!("keywright_rotation_orphans", "account" => name.clone()).set(float(orphans));
-    if round
-        .did
-        .iter()
-        .any(|did| matches!(did.outcome, Ok(Rest::Over(_))))
-    {
+    if let Some(at) = driver.journal().last_done(&round.survey.account).await? {
         gauge!("keywright_last_success_timestamp_seconds", "account" => name.clone())
-            .set(float(now.secs()));
+            .set(float(at.secs()));
     }
     gauge!("keywright_last_round_timestamp_seconds", "account" => name).set(float(now.secs()));
     Ok(())

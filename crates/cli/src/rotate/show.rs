@@ -16,11 +16,17 @@ use serde_json::{Value, json};
 
 use crate::remote::printable;
 
-/// The plan, in the order in which it is carried out.
-pub(super) fn plan(rotation: &Rotation, now: bool, json: bool) -> anyhow::Result<()> {
-    if json {
-        return print_json(&to_json(rotation));
+/// The plan for machines.
+pub(super) fn plan_json(rotation: &Rotation, caveats: &[String]) -> anyhow::Result<()> {
+    let mut plan = to_json(rotation);
+    if let Value::Object(members) = &mut plan {
+        members.insert("Caveats".to_owned(), json!(caveats));
     }
+    print_json(&plan)
+}
+
+/// The plan, in the order in which it is carried out.
+pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow::Result<()> {
     let Rotation {
         old, user, rules, ..
     } = rotation;
@@ -65,6 +71,9 @@ pub(super) fn plan(rotation: &Rotation, now: bool, json: bool) -> anyhow::Result
             out,
             "  --now does not wait for silence, not even before the deletion"
         )?;
+    }
+    for caveat in caveats {
+        writeln!(out, "  CAUTION: {}", printable(caveat))?;
     }
     Ok(())
 }

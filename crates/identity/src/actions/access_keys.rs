@@ -29,7 +29,7 @@ enum Owner {
 
 impl Owner {
     fn of(view: &View<'_>, name: Option<&str>) -> Result<Self, Fault> {
-        Ok(match view.subject(name)? {
+        Ok(match view.subject(name) {
             Subject::Root => Self::Root(Root::clone(view.account.root())),
             Subject::User(name) => Self::User(User::clone(view.user(&name)?)),
         })
@@ -78,7 +78,7 @@ impl Action for CreateAccessKey {
     const ACCESS: Access = Access::Write;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -154,7 +154,7 @@ impl Action for ListAccessKeys {
     const ACCESS: Access = Access::List;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -186,7 +186,7 @@ impl Action for UpdateAccessKey {
     const ACCESS: Access = Access::Write;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -216,7 +216,7 @@ impl Action for DeleteAccessKey {
     const ACCESS: Access = Access::Write;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {

@@ -13,7 +13,7 @@ use crate::{
     authorize::{Permit, Required, Target},
     fault::{Fault, Missing, Taken},
     pagination::Page,
-    state::{Account, Change, Settings},
+    state::{Account, Bearer, Change, Settings},
     view::{Need, View},
 };
 
@@ -117,10 +117,12 @@ impl Action for GetAccountSummary {
     }
 }
 
-/// What there is. Keywright has no roles, instance profiles, identity providers, certificates or
-/// multi-factor devices, so there are none.
+/// What there is. Keywright has no roles, instance profiles, identity providers and certificates,
+/// so there are none.
 fn counts(account: &Account) -> [(&'static str, usize); 15] {
     let root = account.root();
+    let devices = account.devices();
+    let assigned = devices.values().filter(|device| device.enabled.is_some());
     [
         (key::USERS, account.users().len()),
         (key::GROUPS, account.groups().len()),
@@ -134,10 +136,13 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
             key::ACCOUNT_PASSWORD_PRESENT,
             usize::from(root.login.is_some()),
         ),
-        (key::ACCOUNT_MFA_ENABLED, 0),
+        (
+            key::ACCOUNT_MFA_ENABLED,
+            usize::from(account.devices_of(Bearer::Root).next().is_some()),
+        ),
         (key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT, 0),
-        (key::MFA_DEVICES, 0),
-        (key::MFA_DEVICES_IN_USE, 0),
+        (key::MFA_DEVICES, devices.len()),
+        (key::MFA_DEVICES_IN_USE, assigned.count()),
         (key::ROLES, 0),
         (key::INSTANCE_PROFILES, 0),
         (key::PROVIDERS, 0),

@@ -13,7 +13,7 @@ use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::Fault,
-    state::{AccessKey, Change, CredentialReport, KeyStatus, LoginProfile},
+    state::{AccessKey, Bearer, Change, CredentialReport, KeyStatus, LoginProfile},
     view::View,
 };
 
@@ -38,7 +38,10 @@ pub(crate) struct GenerateCredentialReport;
 impl Action for GenerateCredentialReport {
     type Shape = iam::GenerateCredentialReport;
     const ACCESS: Access = Access::Read;
-    const WRITES: bool = true;
+
+    fn writes(_: &Input<Self>) -> bool {
+        true
+    }
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -108,6 +111,7 @@ fn content(view: &View<'_>) -> String {
         ];
         row.extend(password(view, subject, user.login.as_ref()));
         row.push(next.map_or(NOT_APPLICABLE.into(), date));
+        row.push(mfa_active(view, Bearer::User(user.id)));
         credentials(view, &user.keys, &mut row);
         push_row(&mut csv, row);
     }
@@ -123,6 +127,7 @@ fn root_row<'a>(view: &View<'a>) -> Vec<Cow<'a, str>> {
     ];
     row.extend(password(view, &view.id().to_string(), root.login.as_ref()));
     row.push(NOT_SUPPORTED.into());
+    row.push(mfa_active(view, Bearer::Root));
     credentials(view, &root.keys, &mut row);
     row
 }
@@ -137,12 +142,15 @@ fn password<'a>(view: &View<'_>, subject: &str, login: Option<&LoginProfile>) ->
     ["true".into(), used, date(login.changed)]
 }
 
-/// The columns after the password: no multi-factor device, two slots for keys (active ones first),
-/// no certificates.
+fn mfa_active<'a>(view: &View<'_>, bearer: Bearer) -> Cow<'a, str> {
+    let has_one = view.account.devices_of(bearer).next().is_some();
+    has_one.to_string().into()
+}
+
+/// The last columns: two slots for keys (active ones first), no certificates.
 fn credentials(view: &View<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
     let mut keys: Vec<_> = keys.iter().collect();
     keys.sort_by_key(|key| (key.status == KeyStatus::Inactive, key.id));
-    row.push("false".into());
     for slot in 0..limits::ACCESS_KEYS_PER_USER {
         match keys.get(slot) {
             Some(key) => row.extend(key_columns(view, key)),

@@ -1,8 +1,7 @@
 //! Past denials: the list, and why each was decided as it was.
 //!
 //! It protects one rule: the explanation of a past request is that of its decision, by the policies
-//! of then; what the policies of now would say stands beside it. A bucket's policy is the one of
-//! then in both, because S3 keeps it.
+//! of then; what the policies of now would say stands beside it.
 
 use keywright_policy::{Decision, PolicySet};
 use keywright_wire::keywright;
@@ -14,7 +13,7 @@ use crate::{
     denials::{Denial, Evidence, Who},
     fault::{Fault, Missing},
     pagination::Page,
-    view::View,
+    view::{Need, View},
 };
 
 fn shown(denial: &Denial) -> keywright::DeniedRequest {
@@ -80,6 +79,12 @@ impl Action for ExplainDeniedRequest {
         )))
     }
 
+    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let denial = view.denials.find(view.id(), &input.request_id);
+        let resource = denial.map(|denial| denial.evidence.resource.clone());
+        Ok(resource.map(Need::Attached).into_iter().collect())
+    }
+
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let denial = view.denials.find(view.id(), &input.request_id);
         let denial = denial.ok_or_else(|| Missing::DeniedRequest(input.request_id.clone()))?;
@@ -107,7 +112,7 @@ fn decision_now(view: &View<'_>, evidence: &Evidence) -> Decision {
             user.map_or_else(PolicySet::default, |user| policies_of(view.account, user))
         }
     };
-    evidence.decide_by(&set)
+    evidence.decide_by(&set, view.gathered.attached.as_ref())
 }
 
 /// An entry for each value.

@@ -1,25 +1,26 @@
 //! Why a principal may or may not do something, and who may: from the very policies that are in
 //! effect now.
 //!
-//! It protects one rule: an explanation asks the same compiled policies as a decision does. It
-//! knows identity policies and boundaries; policies of buckets are S3's, and are not asked here.
+//! It protects two rules: an explanation asks the same compiled policies as a decision does, those
+//! of buckets included; and nobody learns here what a bucket's policy of another account says.
 
 use std::{borrow::Cow, ops::Bound, sync::Arc};
 
 use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
-    Context, Decision, Examined, Explanation, Lack, Need, Outcome as PolicyOutcome, Policies,
-    PolicySet, PrincipalRef, Request, Values, explain,
+    Context, Decision, Effect, Examined, Explanation, Found, Lack, Layer, Need as PolicyNeed,
+    Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, StatementRef,
+    Tested, Values, explain,
 };
 use keywright_wire::keywright;
 
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target, policies_of},
+    authorize::{Permit, Required, Target, binding, policies_of},
     fault::{Fault, Missing},
     pagination::Page,
     state::{Tag, User},
-    view::View,
+    view::{Need, View},
 };
 
 /// Users that one page of [`ListAuthorizedPrincipals`] looks at.
@@ -86,7 +87,31 @@ fn of_user(
         owner: Some(view.id()),
         context: &context,
     };
-    explain(&Policies::new(&set), &request)
+    explained(view, &set, &request)
+}
+
+/// Explains a request by the policies of the principal and of the resource.
+fn explained(view: &View<'_>, set: &PolicySet, request: &Request<'_>) -> Explanation {
+    match binding(policy(view), request) {
+        Some(policy) => explain(&Policies::new(set).with_resource(policy), request),
+        None => explain(&Policies::new(set), request),
+    }
+}
+
+/// The policy of the resource that is asked about.
+fn policy<'a>(view: &View<'a>) -> Option<&'a Arc<Policy>> {
+    let attached = view.gathered.attached.as_ref();
+    attached.and_then(|attached| attached.policy.as_ref())
+}
+
+/// Refuses a resource of another account, whose policy is not ours to tell.
+fn check_owner(view: &View<'_>, arn: &str) -> Result<(), Fault> {
+    match &view.gathered.attached {
+        Some(attached) if attached.owner != view.id() => Err(Fault::Validation(format!(
+            "ResourceArn {arn} belongs to another account, which alone can ask what its policy says"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Explains a request of the root user.
@@ -108,7 +133,7 @@ fn of_root(view: &View<'_>, (action, resource): (&str, &str)) -> Explanation {
         owner: Some(view.id()),
         context: &context,
     };
-    explain(&Policies::new(&set), &request)
+    explained(view, &set, &request)
 }
 
 /// A decision in the words of the simulator.
@@ -166,8 +191,13 @@ impl Action for ExplainAuthorization {
         Ok(Required::one(Target::new(arn, arn)))
     }
 
+    fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![Need::Attached(input.resource_arn.clone())])
+    }
+
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         check_action(&input.action_name)?;
+        check_owner(view, &input.resource_arn)?;
         let asked = (&*input.action_name, &*input.resource_arn);
         let arn = input.principal_arn.as_str();
         let explanation = if arn == Arn::iam(view.id(), "root").as_str() {
@@ -200,31 +230,102 @@ fn authorized(
     asked: (&str, &str),
 ) -> Option<keywright::AuthorizedPrincipal> {
     let explanation = of_user(view, user, asked, &[]);
-    let principal = |through: String, condition: Option<String>| keywright::AuthorizedPrincipal {
-        principal_arn: user.arn(view.id()).to_string(),
-        through,
-        condition,
-    };
-    if explanation.decision.is_allowed() {
-        let by = explanation.decided_by.iter().map(ToString::to_string);
-        return Some(principal(by.collect::<Vec<_>>().join("; "), None));
-    }
-    // Denied for want of conditions alone: somebody whose request fulfils them may.
     let (mut through, mut conditions) = (Vec::new(), Vec::new());
     for need in &explanation.needs {
-        let Need::Allow { nearest, .. } = need else {
-            return None;
-        };
-        let near = nearest.iter().find(|near| lacks_conditions_only(near))?;
-        through.push(near.statement.to_string());
-        conditions.extend(near.lacks.iter().map(ToString::to_string));
+        match need {
+            PolicyNeed::WithoutDeny {
+                statement,
+                conditions: holding,
+            } => {
+                if !holding.iter().any(is_open) {
+                    return None;
+                }
+                conditions.push(unless(statement, holding.iter()));
+            }
+            PolicyNeed::Allow { layer, .. } => {
+                let near = nearly(view, user, &explanation, *layer)?;
+                through.push(near.statement.to_string());
+                conditions.extend(tests(near).map(Tested::asked));
+            }
+        }
     }
-    (!through.is_empty()).then(|| principal(through.join("; "), Some(conditions.join("; "))))
+    if !explanation.decision.is_allowed() && explanation.needs.is_empty() {
+        return None;
+    }
+    let statements = explanation.statements.iter();
+    if through.is_empty() {
+        let applying = statements
+            .clone()
+            .filter(|e| e.effect == Effect::Allow && e.applies());
+        through.extend(applying.map(|examined| examined.statement.to_string()));
+    }
+    let might_deny =
+        statements.filter(|e| e.effect == Effect::Deny && !e.applies() && lacks_open_only(e));
+    conditions.extend(might_deny.map(|examined| unless(&examined.statement, tests(examined))));
+    Some(keywright::AuthorizedPrincipal {
+        principal_arn: user.arn(view.id()).to_string(),
+        through: through.join("; "),
+        condition: (!conditions.is_empty()).then(|| conditions.join("; ")),
+    })
 }
 
-fn lacks_conditions_only(examined: &Examined) -> bool {
+/// The Allow that could serve a silent layer if a request met its conditions: the one with fewest.
+/// For the identity policies, a policy of the resource that names the user serves as well.
+fn nearly<'a>(
+    view: &View<'_>,
+    user: &User,
+    explanation: &'a Explanation,
+    layer: Layer,
+) -> Option<&'a Examined> {
+    let serves = |statement: &StatementRef| {
+        statement.layer == layer
+            || layer == Layer::Identity
+                && statement.layer == Layer::Resource
+                && names(view, user, statement.index)
+    };
+    let allows = explanation
+        .statements
+        .iter()
+        .filter(|e| e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e));
+    allows.min_by_key(|examined| examined.lacks.len())
+}
+
+/// Whether a statement of the resource's policy names the user or everyone, not only the account.
+fn names(view: &View<'_>, user: &User, statement: usize) -> bool {
+    let written = policy(view).and_then(|policy| policy.document().statements.get(statement));
+    let principal = written.and_then(|statement| statement.principal.as_ref());
+    let arn = user.arn(view.id());
+    principal.is_some_and(|principal| {
+        let mut names = principal.elements.iter();
+        names.any(|(_, name)| name == "*" || name == arn.as_str() || name == user.id.as_str())
+    })
+}
+
+/// Whether a statement would apply to a request that says the right things.
+fn lacks_open_only(examined: &Examined) -> bool {
     let mut lacks = examined.lacks.iter();
-    lacks.all(|lack| matches!(lack, Lack::Condition { .. }))
+    lacks.all(|lack| matches!(lack, Lack::Condition(tested) if is_open(tested)))
+}
+
+/// Whether a request could say otherwise: nothing is known of the key. What tags a principal does
+/// not have is known.
+fn is_open(tested: &Tested) -> bool {
+    let key = tested.key.to_ascii_lowercase();
+    tested.found == Found::Absent && !key.starts_with("aws:principaltag/")
+}
+
+/// The conditions that a statement lacks.
+fn tests(examined: &Examined) -> impl Iterator<Item = &Tested> {
+    examined.lacks.iter().filter_map(|lack| match lack {
+        Lack::Condition(tested) => Some(tested),
+        _ => None,
+    })
+}
+
+/// How a request escapes a Deny.
+fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a Tested>) -> String {
+    let asked: Vec<String> = tests.map(Tested::asked).collect();
+    format!("not ({}), which {deny} denies", asked.join(" and "))
 }
 
 impl Action for ListAuthorizedPrincipals {
@@ -235,8 +336,13 @@ impl Action for ListAuthorizedPrincipals {
         Ok(Required::one(Target::everything()))
     }
 
+    fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![Need::Attached(input.resource_arn.clone())])
+    }
+
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         check_action(&input.action_name)?;
+        check_owner(view, &input.resource_arn)?;
         let asked = (&*input.action_name, &*input.resource_arn);
         let filter = [asked.0, asked.1];
         let marker = input.marker.as_deref();

@@ -47,7 +47,7 @@ impl Action for CreateLoginProfile {
     const ACCESS: Access = Access::Write;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -79,7 +79,7 @@ impl Action for GetLoginProfile {
     const ACCESS: Access = Access::List;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -137,7 +137,7 @@ impl Action for DeleteLoginProfile {
     const ACCESS: Access = Access::Write;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -210,7 +210,7 @@ impl Action for ChangePassword {
 
 /// The user that an optional `UserName` names. Root has no login profile that these actions see.
 fn subject_user<'a>(view: &View<'a>, name: Option<&str>) -> Result<&'a Arc<User>, Fault> {
-    match view.subject(name)? {
+    match view.subject(name) {
         Subject::User(name) => view.user(&name),
         Subject::Root => Err(Missing::User("root".to_owned()).into()),
     }

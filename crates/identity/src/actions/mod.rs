@@ -11,6 +11,7 @@ mod extension;
 mod groups;
 mod inline;
 mod login_profiles;
+mod mfa;
 mod owner;
 mod password_policy;
 mod policies;
@@ -85,6 +86,17 @@ pub static ACTIONS: &[Served] = &[
     served::<login_profiles::UpdateLoginProfile>(),
     served::<login_profiles::DeleteLoginProfile>(),
     served::<login_profiles::ChangePassword>(),
+    served::<mfa::CreateVirtualMFADevice>(),
+    served::<mfa::EnableMFADevice>(),
+    served::<mfa::ResyncMFADevice>(),
+    served::<mfa::DeactivateMFADevice>(),
+    served::<mfa::DeleteVirtualMFADevice>(),
+    served::<mfa::ListMFADevices>(),
+    served::<mfa::ListVirtualMFADevices>(),
+    served::<mfa::GetMFADevice>(),
+    served::<tags::TagMFADevice>(),
+    served::<tags::UntagMFADevice>(),
+    served::<tags::ListMFADeviceTags>(),
     served::<password_policy::UpdateAccountPasswordPolicy>(),
     served::<password_policy::GetAccountPasswordPolicy>(),
     served::<password_policy::DeleteAccountPasswordPolicy>(),

@@ -1,6 +1,8 @@
 //! STS: who am I, session tokens, whose key is this.
 
-use keywright_base::{AccessKeyId, Timestamp};
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, Secret, Timestamp};
 use keywright_store::contract::Session;
 use keywright_wire::sts;
 
@@ -10,7 +12,9 @@ use crate::{
     authorize::{Permit, Required},
     caller::Principal,
     fault::Fault,
+    mfa::{Trial, Tried},
     secrets,
+    state::{Bearer, Change, MfaDevice},
     view::View,
 };
 
@@ -71,29 +75,70 @@ impl Action for GetSessionToken {
         Ok(Required::Nothing)
     }
 
+    /// A code that is accepted is spent.
+    fn writes(input: &Input<Self>) -> bool {
+        input.serial_number.is_some()
+    }
+
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let denied = |text: &str| Fault::AccessDenied(text.to_owned());
         if view.caller.session().is_some() {
             return Err(denied(
                 "Cannot call GetSessionToken with session credentials",
             ));
         }
-        if input.serial_number.is_some() || input.token_code.is_some() {
-            return Err(denied(
-                "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify \
-                 your MFA serial number is valid and associated with this user.",
-            ));
-        }
+        let device = second_factor(view, input)?;
         let validity = validity(view, input.duration_seconds);
-        let (session, credentials) = issue(view, validity)?;
+        let (session, credentials) = issue(view, validity, device.is_some())?;
         let output = sts::GetSessionTokenOutput {
             credentials: Some(credentials),
             ..Default::default()
         };
+        let changes = device.map(|device| Change::PutMfaDevice(Arc::new(device)));
         Ok(Done {
             session: Some(session),
+            changes: changes.into_iter().collect(),
             ..Done::answer(output)
         })
+    }
+}
+
+fn denied(text: &str) -> Fault {
+    Fault::AccessDenied(text.to_owned())
+}
+
+/// The caller's device whose code was given, as it is from now on; `None` if none was named.
+fn second_factor(
+    view: &View<'_>,
+    input: &Input<GetSessionToken>,
+) -> Result<Option<MfaDevice>, Fault> {
+    let (serial, code) = match (&input.serial_number, &input.token_code) {
+        (None, None) => return Ok(None),
+        (Some(serial), Some(code)) => (serial, Secret::new(code.clone())),
+        _ => {
+            return Err(denied(
+                "MultiFactorAuthentication failed, must provide both MFA serial number and one \
+                 time pass code.",
+            ));
+        }
+    };
+    let unable = || {
+        denied(
+            "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your \
+             MFA serial number is valid and associated with this user.",
+        )
+    };
+    let caller = Bearer::from(view.caller.principal());
+    let device = view.account.device(serial);
+    let device = device.filter(|device| device.bearer() == Some(caller));
+    let device = device.ok_or_else(unable)?;
+    let serial = device.serial(view.id());
+    let tried = Trial::from(view).code(device, serial.as_str(), &code);
+    match tried.map_err(|error| Fault::Internal(error.to_string()))? {
+        Tried::Right(device) => Ok(Some(device)),
+        Tried::Wrong => Err(denied(
+            "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
+        )),
+        Tried::Refused => Err(unable()),
     }
 }
 
@@ -110,10 +155,15 @@ fn validity(view: &View<'_>, asked: Option<i32>) -> Validity {
     }
 }
 
-fn issue(view: &View<'_>, validity: Validity) -> Result<(Session, sts::Credentials), Fault> {
+fn issue(
+    view: &View<'_>,
+    validity: Validity,
+    mfa: bool,
+) -> Result<(Session, sts::Credentials), Fault> {
     let key = AccessKeyId::generate_temporary(view.id(), view.entropy);
     let secret = secrets::new_secret(view.entropy);
     let token = SessionToken::new(&secret, view.caller.principal(), validity)
+        .with_mfa(mfa.then_some(validity.issued))
         .seal(view.vault, key, view.entropy)
         .ok_or_else(|| Fault::Internal("a session token could not be sealed".to_owned()))?;
     let session = Session {

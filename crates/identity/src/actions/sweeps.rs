@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use keywright_policy::AccessLevel;
 use keywright_wire::operations;
 
-use super::{ACTIONS, not_served};
+use super::{ACTIONS, not_served, simulator::fit::fits};
 use crate::{
     action::Access,
     testing::{ACCOUNT, Bench, Keys},
@@ -26,11 +26,14 @@ const POLICY: &str =
 /// A valid form of every served action.
 #[expect(clippy::too_many_lines, reason = "one row an action")]
 fn samples() -> Vec<(&'static str, String)> {
-    let user = "UserName=someone".to_owned();
+    let someone = "UserName=someone";
+    let user = someone.to_owned();
     let group = "GroupName=some".to_owned();
     let own = format!("PolicyArn=arn:aws:iam::{ACCOUNT}:policy/P");
     let aws = "PolicyArn=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let key = "AccessKeyId=AKIAIOSFODNN7EXAMPLE";
+    let device = format!("SerialNumber=arn:aws:iam::{ACCOUNT}:mfa/phone");
+    let codes = "AuthenticationCode1=123456&AuthenticationCode2=654321";
     let tag = "Tags.member.1.Key=k&Tags.member.1.Value=v";
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let version = "VersionId=v1";
@@ -100,6 +103,20 @@ fn samples() -> Vec<(&'static str, String)> {
             "ChangePassword",
             "OldPassword=Abcdefg1&NewPassword=Abcdefg2".to_owned(),
         ),
+        (
+            "CreateVirtualMFADevice",
+            "VirtualMFADeviceName=phone".to_owned(),
+        ),
+        ("EnableMFADevice", format!("{someone}&{device}&{codes}")),
+        ("ResyncMFADevice", format!("{someone}&{device}&{codes}")),
+        ("DeactivateMFADevice", and(someone, &device)),
+        ("DeleteVirtualMFADevice", device.clone()),
+        ("ListMFADevices", someone.to_owned()),
+        ("ListVirtualMFADevices", String::new()),
+        ("GetMFADevice", device.clone()),
+        ("TagMFADevice", and(&device, tag)),
+        ("UntagMFADevice", and(&device, "TagKeys.member.1=k")),
+        ("ListMFADeviceTags", device.clone()),
         ("UpdateAccountPasswordPolicy", String::new()),
         ("GetAccountPasswordPolicy", String::new()),
         ("DeleteAccountPasswordPolicy", String::new()),
@@ -220,6 +237,32 @@ fn access_levels_are_as_published() {
         }
     }
     assert_eq!(differing, []);
+}
+
+/// What nobody may do was asked on a resource of a published type.
+#[test]
+fn resources_are_as_published() {
+    let published = keywright_policy::Catalogue::built_in();
+    let bench = Bench::new();
+    let keys = bench.user("nobody", &[]);
+    let account = ACCOUNT.parse().unwrap();
+    let mut differing = Vec::new();
+    for (action, more) in samples() {
+        bench.call(&keys, &form(action, &more));
+        let denials = bench.identity().denials().list(account, None, None, 1);
+        let Some((_, denial)) = denials.first() else {
+            continue;
+        };
+        let (asked, resource) = (&denial.evidence.action, &denial.evidence.resource);
+        let Some(known) = published.action(asked) else {
+            continue;
+        };
+        let bare = resource == "*" && !known.resources.is_empty();
+        if bare || !fits(asked, resource) {
+            differing.push(format!("{asked} on {resource}"));
+        }
+    }
+    assert_eq!(differing, [""; 0]);
 }
 
 #[test]

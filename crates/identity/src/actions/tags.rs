@@ -1,7 +1,7 @@
-//! Tags of users and managed policies: their rules, and the actions that change and list them.
+//! Tags of users, managed policies and MFA devices: their rules, and the actions that change and list them.
 //!
 //! Keys of a user's tags are unique without regard to case; tagging again in another case replaces
-//! both the spelling and the value. Keys of a policy's tags differ in case.
+//! both the spelling and the value. Keys of the others' tags differ in case.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid, Missing, Quota},
     pagination::Page,
-    state::{Change, CustomerPolicy, Tag, User},
+    state::{Change, CustomerPolicy, MfaDevice, Tag, User},
     view::View,
 };
 
@@ -51,7 +51,7 @@ pub(super) fn checked_any_case(
     checked(existing, add, (str::eq_ignore_ascii_case, repeated))
 }
 
-/// The tags that a managed policy has after `add` is put on `existing`.
+/// The tags that a managed policy or an MFA device has after `add` is put on `existing`.
 ///
 /// # Errors
 /// As [`checked_any_case`].
@@ -249,6 +249,87 @@ impl Action for ListPolicyTags {
         };
         let (tags, marker) = listed(tags, &page);
         Ok(Done::answer(iam::ListPolicyTagsOutput {
+            tags,
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+/// The device, to be tagged.
+fn device(view: &View<'_>, serial: &str) -> Result<MfaDevice, Fault> {
+    let device = view.account.device(serial);
+    let device = device.ok_or_else(|| Missing::MfaDevice(serial.to_owned()))?;
+    Ok(MfaDevice::clone(device))
+}
+
+/// `iam:TagMFADevice`
+pub(crate) struct TagMFADevice;
+
+impl Action for TagMFADevice {
+    type Shape = iam::TagMFADevice;
+    const ACCESS: Access = Access::Tagging;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let target = Target::mfa(view, &input.serial_number);
+        Ok(Required::one(
+            target.with_request_tags(from_wire(Some(&input.tags))),
+        ))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut device = device(view, &input.serial_number)?;
+        if input.tags.is_empty() {
+            return Err(Invalid::NoTags.into());
+        }
+        device.tags = checked_exact_case(&device.tags, Some(&input.tags))?;
+        Ok(Done::change((), Change::PutMfaDevice(Arc::new(device))))
+    }
+}
+
+/// `iam:UntagMFADevice`
+pub(crate) struct UntagMFADevice;
+
+impl Action for UntagMFADevice {
+    type Shape = iam::UntagMFADevice;
+    const ACCESS: Access = Access::Tagging;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target {
+            tag_keys: input.tag_keys.clone(),
+            ..Target::mfa(view, &input.serial_number)
+        }))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let mut device = device(view, &input.serial_number)?;
+        device.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
+        Ok(Done::change((), Change::PutMfaDevice(Arc::new(device))))
+    }
+}
+
+/// `iam:ListMFADeviceTags`
+pub(crate) struct ListMFADeviceTags;
+
+impl Action for ListMFADeviceTags {
+    type Shape = iam::ListMFADeviceTags;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::mfa(view, &input.serial_number)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let device = device(view, &input.serial_number)?;
+        let (place, marker) = (device.place(), input.marker.as_deref());
+        let page = Page::of(
+            "ListMFADeviceTags",
+            &[place.as_str()],
+            marker,
+            input.max_items,
+        )?;
+        let (tags, marker) = listed(&device.tags, &page);
+        Ok(Done::answer(iam::ListMFADeviceTagsOutput {
             tags,
             is_truncated: Some(marker.is_some()),
             marker,

@@ -11,7 +11,7 @@ use crate::{
     authorize::{Permit, Required, Target},
     fault::{Dependant, Fault, Quota, Taken},
     pagination::Page,
-    state::{Change, Grants, Root, User},
+    state::{Bearer, Change, Grants, Root, User},
     view::{Subject, View},
 };
 
@@ -73,11 +73,11 @@ impl Action for GetUser {
     const ACCESS: Access = Access::Read;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        subject_target(view, input.user_name.as_deref())
+        Ok(subject_target(view, input.user_name.as_deref()))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let user = match view.subject(input.user_name.as_deref())? {
+        let user = match view.subject(input.user_name.as_deref()) {
             Subject::Root => root(view, view.account.root()),
             Subject::User(name) => full(view, view.user(&name)?),
         };
@@ -173,7 +173,7 @@ impl Action for DeleteUser {
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let user = view.user(&input.user_name)?;
-        if let Some(dependant) = dependant(user) {
+        if let Some(dependant) = dependant(view, user) {
             return Err(dependant.into());
         }
         let mut done = Done::change((), Change::DeleteUser(user.id));
@@ -183,7 +183,8 @@ impl Action for DeleteUser {
 }
 
 /// What keeps a user from being deleted, in AWS's order.
-fn dependant(user: &User) -> Option<Dependant> {
+fn dependant(view: &View<'_>, user: &User) -> Option<Dependant> {
+    let mut devices = view.account.devices_of(Bearer::User(user.id));
     let checks = [
         (
             !user.grants.attached.is_empty(),
@@ -193,6 +194,7 @@ fn dependant(user: &User) -> Option<Dependant> {
         (!user.groups.is_empty(), Dependant::Membership),
         (!user.keys.is_empty(), Dependant::AccessKeys),
         (user.login.is_some(), Dependant::LoginProfile),
+        (devices.next().is_some(), Dependant::MfaDevice),
     ];
     checks
         .into_iter()
@@ -200,14 +202,19 @@ fn dependant(user: &User) -> Option<Dependant> {
 }
 
 /// The target of an action with an optional `UserName`.
-pub(super) fn subject_target(view: &View<'_>, name: Option<&str>) -> Result<Required, Fault> {
-    Ok(Required::one(match view.subject(name)? {
+pub(super) fn subject_target(view: &View<'_>, name: Option<&str>) -> Required {
+    Required::one(target_of(view, &view.subject(name)))
+}
+
+/// Whom an action on credentials is about, as its target.
+pub(super) fn target_of(view: &View<'_>, subject: &Subject) -> Target {
+    match subject {
         Subject::Root => {
             let arn = Arn::iam(view.id(), "root").to_string();
             Target::new(&*arn, &*arn)
         }
-        Subject::User(name) => Target::user(view, &name),
-    }))
+        Subject::User(name) => Target::user(view, name),
+    }
 }
 
 /// A user as CreateUser and GetUser show it: with tags and boundary, where it has them.
@@ -232,7 +239,8 @@ pub(super) fn brief(view: &View<'_>, user: &User) -> iam::User {
     }
 }
 
-fn root(view: &View<'_>, root: &Root) -> iam::User {
+/// Root as GetUser and lists show it.
+pub(super) fn root(view: &View<'_>, root: &Root) -> iam::User {
     iam::User {
         path: "/".to_owned(),
         user_name: "root".to_owned(),

@@ -142,20 +142,24 @@ fn keys_come_from_the_request() {
 #[test]
 fn keys_of_temporary_credentials() {
     let (bench, keys) = bench();
-    let answer = bench.call(&keys, "Action=GetSessionToken");
-    let session = Keys {
-        id: answer.value("AccessKeyId"),
-        secret: keywright_base::Secret::new(answer.value("SecretAccessKey")),
-        token: Some(keywright_base::Secret::new(answer.value("SessionToken"))),
-    };
-    for (key, value) in [
-        ("aws:TokenIssueTime", "2026-11-24T*"),
-        ("aws:MultiFactorAuthPresent", "false"),
+    let plain = Keys::of(&bench.call(&keys, "Action=GetSessionToken"));
+    let phone = bench.device("phone");
+    bench.root(&phone.enable(&bench, "bob", [-1, 0])).ok();
+    let (serial, code) = (&phone.serial, phone.code(&bench, 1));
+    let form = format!("Action=GetSessionToken&SerialNumber={serial}&TokenCode={code}");
+    let with_code = Keys::of(&bench.call(&keys, &form));
+    bench.pass(7);
+    for (key, value, who) in [
+        ("aws:TokenIssueTime", "2026-11-24T*", [false, true, true]),
+        ("aws:MultiFactorAuthPresent", "false", [false, true, false]),
+        ("aws:MultiFactorAuthPresent", "true", [false, false, true]),
+        ("aws:MultiFactorAuthAge", "7", [false, false, true]),
+        ("aws:MultiFactorAuthAge", "*", [false, false, true]),
     ] {
         only_if(&bench, key, value);
-        let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
-        assert!(may(&session), "{key}");
-        assert!(!may(&keys), "{key} is absent for a long-term key");
+        let may = [&keys, &plain, &with_code]
+            .map(|keys| bench.call(keys, "Action=ListUsers").is_success());
+        assert_eq!(may, who, "{key} {value}");
     }
 }
 
@@ -163,7 +167,12 @@ fn keys_of_temporary_credentials() {
 fn every_key_of_the_tables_is_filled_or_listed() {
     let stem = |key: &str| key.split(['/', '$', '<']).next().unwrap().to_lowercase();
     let mut filled: BTreeSet<String> = rows().iter().map(|(key, ..)| stem(key)).collect();
-    filled.extend(["aws:tokenissuetime", "aws:multifactorauthpresent"].map(str::to_owned));
+    let temporary = [
+        "tokenissuetime",
+        "multifactorauthpresent",
+        "multifactorauthage",
+    ];
+    filled.extend(temporary.map(|key| format!("aws:{key}")));
     let (_, absent) = DIFFERENCES
         .split_once("## Condition keys that no request")
         .unwrap();

@@ -1,9 +1,12 @@
 //! The ring: what it forgets, and in which order it tells.
 
+use std::sync::Arc;
+
 use keywright_base::{Timestamp, limits};
-use keywright_policy::{ContextMap, PolicySet};
+use keywright_policy::{ContextMap, Decision, Kind, Layer, Policy, PolicySet, validate};
 
 use super::{Denial, Denials, Evidence, Who};
+use crate::view::Attached;
 
 fn denial(number: usize, name: &str, context_bytes: usize) -> Denial {
     let account = "123456789012".parse().unwrap();
@@ -97,4 +100,59 @@ fn the_oldest_are_forgotten_by_number_and_by_size() {
         ["request-10"],
         "the newest stays, however large"
     );
+}
+
+fn bucket_policy(statement: &str) -> Arc<Policy> {
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Action":"s3:*","Principal":"*",
+        "Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],{statement}}}}}"#
+    );
+    let document = validate(&text, Kind::Bucket { bucket: "b" }).unwrap();
+    Arc::new(Policy::compile(&document))
+}
+
+/// The owner of a bucket, whether its policy's statements are told to who was denied.
+#[test]
+fn the_policy_of_another_account_is_not_told() {
+    let denied = bucket_policy(r#""Effect":"Deny""#);
+    for (owner, told) in [("123456789012", true), ("210987654321", false)] {
+        let evidence = Evidence {
+            owner: Some(owner.parse().unwrap()),
+            action: "s3:GetObject".to_owned(),
+            resource: "arn:aws:s3:::b/k".to_owned(),
+            resource_policy: Some(Arc::clone(&denied)),
+            ..denial(0, "bob", 0).evidence
+        };
+        let explanation = evidence.explain();
+        assert!(!explanation.decision.is_allowed());
+        let of_bucket = explanation.statements.iter();
+        let of_bucket = of_bucket.filter(|e| e.statement.layer == Layer::Resource);
+        assert_eq!(of_bucket.count() > 0, told, "{explanation:?}");
+        assert_eq!(!explanation.decided_by.is_empty(), told, "{explanation:?}");
+        assert_eq!(explanation.to_string().contains("must not deny"), told);
+    }
+}
+
+#[test]
+fn what_would_be_now_asks_the_policy_of_now() {
+    let evidence = Evidence {
+        owner: Some("123456789012".parse().unwrap()),
+        action: "s3:GetObject".to_owned(),
+        resource: "arn:aws:s3:::b/k".to_owned(),
+        resource_policy: Some(bucket_policy(r#""Effect":"Deny""#)),
+        ..denial(0, "bob", 0).evidence
+    };
+    let attached = |policy| Attached {
+        owner: "123456789012".parse().unwrap(),
+        policy,
+    };
+    let open = attached(Some(bucket_policy(r#""Effect":"Allow""#)));
+    let none = attached(None);
+    let explicit = |decision: &Decision| matches!(decision, Decision::Deny(r) if r.is_explicit());
+    let set = PolicySet::default();
+    let decide = |now: Option<&Attached>| evidence.decide_by(&set, now);
+    assert!(explicit(&decide(None)), "the policy of then");
+    assert_eq!(decide(Some(&open)), Decision::Allow);
+    let silent = decide(Some(&none));
+    assert!(!silent.is_allowed() && !explicit(&silent));
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use argon2::password_hash::phc::PasswordHash;
 use keywright_base::Secret;
 
-use super::{Denied, NOBODY, new_password};
+use super::{Claim, Denied, NOBODY, new_password};
 use crate::{
     password_rules,
     state::Settings,
@@ -66,8 +66,13 @@ fn a_password_for_root_is_made_once_and_kept_first() {
     };
     let signing_in = |password: &str| {
         let password = Secret::new(password.to_owned());
-        let signed_in = bench.identity().sign_in(Some(account), None, password);
-        bench.block_on(signed_in)
+        let claim = Claim {
+            account: Some(account),
+            user: None,
+            password,
+            code: None,
+        };
+        bench.block_on(bench.identity().sign_in(claim))
     };
     assert!(signing_in(password).is_ok());
     assert_eq!(signing_in(PASSWORD).unwrap_err(), Denied::Wrong);
@@ -79,10 +84,13 @@ fn a_restart_signs_everyone_out() {
     bench.user("ann", &[]);
     let form = format!("Action=CreateLoginProfile&UserName=ann&Password={PASSWORD}");
     bench.root(&form).ok();
-    let account = ACCOUNT.parse().ok();
-    let password = Secret::new(PASSWORD.to_owned());
-    let signing_in = bench.identity().sign_in(account, Some("ann"), password);
-    let cookie = bench.block_on(signing_in).unwrap();
+    let claim = Claim {
+        account: ACCOUNT.parse().ok(),
+        user: Some("ann"),
+        password: Secret::new(PASSWORD.to_owned()),
+        code: None,
+    };
+    let cookie = bench.block_on(bench.identity().sign_in(claim)).unwrap();
     assert!(bench.identity().signed_in(cookie.expose()).is_some());
     bench.reopen();
     assert_eq!(bench.identity().signed_in(cookie.expose()), None);

@@ -6,7 +6,8 @@ use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccessKeyId, AccountId, Arn, FoldedName, Timestamp, UniqueId};
 
 use super::{
-    AccessKey, Change, CredentialReport, CustomerPolicy, Grants, Group, Root, Settings, User,
+    AccessKey, Bearer, Change, CredentialReport, CustomerPolicy, Grants, Group, MfaDevice, Root,
+    Settings, User,
 };
 
 /// Whose key it is.
@@ -45,6 +46,8 @@ pub struct Account {
     policies: OrdMap<FoldedName, Arc<CustomerPolicy>>,
     policy_names: HashMap<UniqueId, FoldedName>,
     uses: HashMap<Arc<str>, Uses>,
+    devices: OrdMap<FoldedName, Arc<MfaDevice>>,
+    bearers: HashMap<Bearer, OrdSet<FoldedName>>,
 }
 
 impl Account {
@@ -70,6 +73,8 @@ impl Account {
             policies: OrdMap::new(),
             policy_names: HashMap::new(),
             uses: HashMap::new(),
+            devices: OrdMap::new(),
+            bearers: HashMap::new(),
         }
     }
 
@@ -214,6 +219,23 @@ impl Account {
             .count()
     }
 
+    /// All virtual MFA devices, assigned or not, ordered by path and name without regard to case.
+    pub const fn devices(&self) -> &OrdMap<FoldedName, Arc<MfaDevice>> {
+        &self.devices
+    }
+
+    /// A virtual MFA device by its serial number; path and name in any case.
+    pub fn device(&self, serial: &str) -> Option<&Arc<MfaDevice>> {
+        let place = serial.strip_prefix(&format!("arn:aws:iam::{}:mfa", self.id))?;
+        self.devices.get(&FoldedName::new(place))
+    }
+
+    /// The MFA devices that are assigned to someone, in order.
+    pub fn devices_of(&self, bearer: Bearer) -> impl Iterator<Item = &Arc<MfaDevice>> {
+        let places = self.bearers.get(&bearer).into_iter().flatten();
+        places.filter_map(move |place| self.devices.get(place))
+    }
+
     /// The next snapshot: these changes applied in order, one version up.
     #[must_use]
     pub fn apply(&self, changes: &[Change]) -> Self {
@@ -238,6 +260,8 @@ impl Account {
                 Change::DeleteGroup(id) => self.remove_group(*id),
                 Change::PutPolicy(policy) => self.put_policy(policy),
                 Change::DeletePolicy(id) => self.remove_policy(*id),
+                Change::PutMfaDevice(device) => self.put_device(device),
+                Change::DeleteMfaDevice(place) => self.remove_device(place),
                 Change::PutRoot(root) => self.put_root(root),
                 Change::PutSettings(settings) => {
                     self.settings = Arc::clone(settings);
@@ -357,6 +381,24 @@ impl Account {
             self.policies.remove(&name);
         }
         self.grants_version += 1;
+    }
+
+    fn put_device(&mut self, device: &Arc<MfaDevice>) {
+        let place = device.place();
+        self.remove_device(&place);
+        if let Some(bearer) = device.bearer() {
+            let places = self.bearers.entry(bearer).or_default();
+            places.insert(place.clone());
+        }
+        self.devices.insert(place, Arc::clone(device));
+    }
+
+    fn remove_device(&mut self, place: &FoldedName) {
+        let before = self.devices.remove(place);
+        let bearer = before.and_then(|device| device.bearer());
+        if let Some(places) = bearer.and_then(|bearer| self.bearers.get_mut(&bearer)) {
+            places.remove(place);
+        }
     }
 
     fn put_root(&mut self, root: &Arc<Root>) {

@@ -9,6 +9,7 @@
 mod account;
 mod group;
 mod key;
+mod mfa;
 mod policy;
 mod settings;
 mod user;
@@ -16,13 +17,14 @@ mod user;
 pub use account::{Account, KeyOwner};
 pub use group::Group;
 pub use key::{AccessKey, KeyMaterial, KeyStatus, Replay};
+pub use mfa::{Bearer, Enabled, MfaDevice};
 pub use policy::{CustomerPolicy, Grants, InlinePolicy, PolicyVersion};
 pub use settings::{CredentialReport, PasswordPolicy, Root, Settings};
 pub use user::{LoginProfile, User};
 
 use std::sync::Arc;
 
-use keywright_base::UniqueId;
+use keywright_base::{FoldedName, UniqueId};
 
 /// A tag; order of insertion is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,10 @@ pub enum Change {
     PutPolicy(Arc<CustomerPolicy>),
     /// Removes a customer managed policy.
     DeletePolicy(UniqueId),
+    /// Adds a virtual MFA device or replaces the one at the same place.
+    PutMfaDevice(Arc<MfaDevice>),
+    /// Removes the virtual MFA device at this place.
+    DeleteMfaDevice(FoldedName),
     /// Replaces the root user's record.
     PutRoot(Arc<Root>),
     /// Replaces the account's settings.

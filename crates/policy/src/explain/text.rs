@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Explanation, Found, Lack, Need, StatementRef};
+use super::{Explanation, Found, Lack, Need, StatementRef, Tested};
 use crate::{Decision, Effect, Layer};
 
 impl Display for Explanation {
@@ -46,7 +46,17 @@ impl Display for Layer {
 impl Display for Need {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::WithoutDeny(statement) => write!(f, "{statement} must not deny"),
+            Self::WithoutDeny {
+                statement,
+                conditions,
+            } => {
+                write!(f, "{statement} must not deny")?;
+                if !conditions.is_empty() {
+                    let asked: Vec<String> = conditions.iter().map(ToString::to_string).collect();
+                    write!(f, ", as it does if {}", asked.join(" and "))?;
+                }
+                Ok(())
+            }
             Self::Allow { layer, nearest } => {
                 write!(f, "an Allow in {layer}")?;
                 for near in nearest {
@@ -68,18 +78,28 @@ impl Display for Lack {
             Self::Resource { unresolved } => {
                 write!(f, "the resource (without value: {})", unresolved.join(", "))
             }
-            Self::Condition {
-                operator,
-                key,
-                wanted,
-                found,
-            } => write!(
-                f,
-                "the condition {operator} {key} = {} (found: {found})",
-                wanted.join(" or ")
-            ),
+            Self::Condition(tested) => write!(f, "the condition {tested}"),
             Self::Unreadable => f.write_str("an operator that exists"),
         }
+    }
+}
+
+impl Tested {
+    /// What is asked, without what was found.
+    pub fn asked(&self) -> String {
+        let Self {
+            operator,
+            key,
+            wanted,
+            ..
+        } = self;
+        format!("{operator} {key} = {}", wanted.join(" or "))
+    }
+}
+
+impl Display for Tested {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{} (found: {})", self.asked(), self.found)
     }
 }
 

@@ -24,6 +24,16 @@ impl<'a> Place<'a> {
         Self { statements }
     }
 
+    /// How many statements there are.
+    pub(super) const fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// The place of a statement.
+    pub(super) fn statement(&self, statement: usize) -> Option<Span> {
+        self.statements.get(statement).map(|node| node.span)
+    }
+
     /// The value of an element (`Condition/StringEquals` goes deeper), or of one of its items.
     pub(super) fn of(&self, statement: usize, element: &str, item: Option<usize>) -> Option<Span> {
         let mut node = *self.statements.get(statement)?;

@@ -6,102 +6,91 @@ use crate::{
     Kind, PrincipalType, Version,
     document::Clause,
     index::{Action, Builder},
+    pattern::Glob,
 };
 
-/// Ways to more rights: the action, whether one's own user is harmless, and what it gives.
-const ESCALATIONS: &[(&str, bool, &str)] = &[
-    (
-        "iam:addusertogroup",
-        false,
-        "joins a group with more rights",
-    ),
-    (
-        "iam:attachgrouppolicy",
-        false,
-        "gives its own group any policy",
-    ),
-    (
-        "iam:attachrolepolicy",
-        false,
-        "gives a role that it can assume any policy",
-    ),
-    ("iam:attachuserpolicy", false, "gives itself any policy"),
-    ("iam:createaccesskey", true, "makes keys of other users"),
-    (
-        "iam:createloginprofile",
-        true,
-        "sets a password for other users",
-    ),
-    (
-        "iam:createpolicyversion",
-        false,
-        "rewrites a policy that is attached to it",
-    ),
-    (
-        "iam:deactivatemfadevice",
-        true,
-        "removes the second factor of other users",
-    ),
-    (
-        "iam:deleterolepermissionsboundary",
-        false,
-        "lifts a role's boundary",
-    ),
-    (
-        "iam:deleteuserpermissionsboundary",
-        false,
-        "lifts its own boundary",
-    ),
-    (
-        "iam:passrole",
-        false,
-        "runs a service under a stronger role",
-    ),
-    (
-        "iam:putgrouppolicy",
-        false,
-        "writes a policy of its own group",
-    ),
-    (
-        "iam:putrolepermissionsboundary",
-        false,
-        "changes a role's boundary",
-    ),
-    (
-        "iam:putrolepolicy",
-        false,
-        "writes a policy of a role that it can assume",
-    ),
-    (
-        "iam:putuserpermissionsboundary",
-        false,
-        "changes its own boundary",
-    ),
-    ("iam:putuserpolicy", false, "writes its own policy"),
-    (
-        "iam:setdefaultpolicyversion",
-        false,
-        "brings back an older, wider policy",
-    ),
-    (
-        "iam:updateassumerolepolicy",
-        false,
-        "lets itself assume a role",
-    ),
-    (
-        "iam:updateloginprofile",
-        true,
-        "changes the password of other users",
-    ),
-    (
-        "sts:assumerole",
-        false,
-        "takes on any role that trusts the account",
-    ),
+/// A way to more rights.
+struct Way {
+    action: &'static str,
+    /// Whether it is harmless on one's own user.
+    own_is_fine: bool,
+    /// What it gives.
+    gain: &'static str,
+}
+
+const fn way(action: &'static str, gain: &'static str) -> Way {
+    Way {
+        action,
+        own_is_fine: false,
+        gain,
+    }
+}
+
+const fn to_others(action: &'static str, gain: &'static str) -> Way {
+    Way {
+        own_is_fine: true,
+        ..way(action, gain)
+    }
+}
+
+/// Ways to more rights: through IAM, and through what runs under a role already.
+#[rustfmt::skip]
+const ESCALATIONS: &[Way] = &[
+    way("iam:AddClientIDToOpenIDConnectProvider", "lets another application's tokens assume roles"),
+    way("iam:AddUserToGroup", "joins a group with more rights"),
+    way("iam:AttachGroupPolicy", "gives its own group any policy"),
+    way("iam:AttachRolePolicy", "gives a role that it can assume any policy"),
+    way("iam:AttachUserPolicy", "gives itself any policy"),
+    to_others("iam:CreateAccessKey", "makes keys of other users"),
+    to_others("iam:CreateLoginProfile", "sets a password for other users"),
+    way("iam:CreatePolicyVersion", "rewrites a policy that is attached to it"),
+    to_others("iam:CreateServiceSpecificCredential", "makes other users' credentials for services"),
+    to_others("iam:DeactivateMFADevice", "removes the second factor of other users"),
+    way("iam:DeleteGroupPolicy", "removes a group's policy that denies"),
+    way("iam:DeleteRolePermissionsBoundary", "lifts a role's boundary"),
+    way("iam:DeleteRolePolicy", "removes a role's policy that denies"),
+    way("iam:DeleteUserPermissionsBoundary", "lifts its own boundary"),
+    way("iam:DeleteUserPolicy", "removes its own policy that denies"),
+    way("iam:DetachGroupPolicy", "removes a group's policy that denies"),
+    way("iam:DetachRolePolicy", "removes a role's policy that denies"),
+    way("iam:DetachUserPolicy", "removes its own policy that denies"),
+    way("iam:PassRole", "runs a service under a stronger role"),
+    way("iam:PutGroupPolicy", "writes a policy of its own group"),
+    way("iam:PutRolePermissionsBoundary", "changes a role's boundary"),
+    way("iam:PutRolePolicy", "writes a policy of a role that it can assume"),
+    way("iam:PutUserPermissionsBoundary", "changes its own boundary"),
+    way("iam:PutUserPolicy", "writes its own policy"),
+    way("iam:RemoveUserFromGroup", "leaves a group whose policy denies"),
+    to_others("iam:ResetServiceSpecificCredential", "takes over other users' credentials for services"),
+    way("iam:SetDefaultPolicyVersion", "brings back an older, wider policy"),
+    way("iam:TagRole", "sets the tags by which a role is given rights"),
+    way("iam:TagUser", "sets the tags by which it is given rights"),
+    way("iam:UpdateAssumeRolePolicy", "lets itself assume a role"),
+    to_others("iam:UpdateLoginProfile", "changes the password of other users"),
+    way("iam:UpdateOpenIDConnectProviderThumbprint", "lets another server vouch for who assumes roles"),
+    way("iam:UpdateSAMLProvider", "lets another server vouch for who assumes roles"),
+    to_others("iam:UploadSSHPublicKey", "adds keys of other users"),
+    to_others("iam:UploadSigningCertificate", "adds certificates of other users"),
+    way("sts:AssumeRole", "takes on any role that trusts the account"),
+    way("cloudformation:UpdateStack", "acts as a stack's role"),
+    way("codebuild:StartBuild", "runs its commands under a project's role"),
+    way("datapipeline:PutPipelineDefinition", "runs its commands under a pipeline's role"),
+    way("ec2-instance-connect:SendSSHPublicKey", "enters an instance and has its role"),
+    way("ec2:ModifyInstanceAttribute", "runs its commands under an instance's role"),
+    way("ecs:ExecuteCommand", "runs its commands under a task's role"),
+    way("glue:UpdateDevEndpoint", "enters an endpoint and has its role"),
+    way("lambda:UpdateFunctionCode", "runs its code under a function's role"),
+    way("lambda:UpdateFunctionConfiguration", "runs its layer under a function's role"),
+    way("sagemaker:CreatePresignedNotebookInstanceUrl", "enters a notebook and has its role"),
+    way("ssm:SendCommand", "runs its commands under an instance's role"),
+    way("ssm:StartSession", "enters an instance and has its role"),
 ];
 
-/// Those that are harmful only on many resources: naming the role is the remedy.
-const NAMED_IS_FINE: &[&str] = &["iam:passrole", "sts:assumerole"];
+/// Whether an action is harmful only on many resources: naming the role, or what runs under one, is
+/// the remedy.
+fn named_is_fine(action: &str) -> bool {
+    !action.starts_with("iam:") || action == "iam:PassRole"
+}
 
 /// Every risk of a statement.
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -213,12 +202,13 @@ fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
         };
         index.add(0, Some(&alone), statement.effect);
         let index = index.build();
-        let opened = ESCALATIONS.iter().filter(|(action, own_is_fine, _)| {
-            let selected = Action::new(action).is_some_and(|action| index.selects(&action));
-            selected && reaches(subject, action, *own_is_fine)
+        let opened = ESCALATIONS.iter().filter(|way| {
+            let lower = way.action.to_ascii_lowercase();
+            let selected = Action::new(&lower).is_some_and(|action| index.selects(&action));
+            selected && reaches(subject, way)
         });
         let opened: Vec<String> = opened
-            .map(|(action, _, gain)| format!("{} {gain}", spelling(action)))
+            .map(|way| format!("{} {}", way.action, way.gain))
             .collect();
         if opened.is_empty() || !statement.conditions.is_empty() {
             continue;
@@ -236,8 +226,8 @@ fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether the statement's resources make an action dangerous.
-fn reaches(subject: &Subject<'_>, action: &str, own_is_fine: bool) -> bool {
+/// Whether the statement's resources make a way passable.
+fn reaches(subject: &Subject<'_>, way: &Way) -> bool {
     let Some(resources) = &subject.statement.resource else {
         // A trust policy: whom it lets in, its principal says.
         return false;
@@ -249,14 +239,18 @@ fn reaches(subject: &Subject<'_>, action: &str, own_is_fine: bool) -> bool {
     resources.elements.iter().flatten().any(|resource| {
         let own = variables && resource.to_lowercase().contains("${aws:username}");
         let many = resource.contains(['*', '?']);
-        !(own && own_is_fine) && (many || !NAMED_IS_FINE.contains(&action))
+        may_be_of(way.action, resource)
+            && !(own && way.own_is_fine)
+            && (many || !named_is_fine(way.action))
     })
 }
 
-/// The action as AWS spells it.
-fn spelling(action: &str) -> String {
-    match crate::Catalogue::built_in().action(action) {
-        Some(action) => format!("{}:{}", action.service, action.name),
-        None => action.to_owned(),
+/// Whether a resource can be of the service of an action. Roles are IAM's, also for STS, and what
+/// other services act on may be anything.
+fn may_be_of(action: &str, resource: &str) -> bool {
+    let ours = ["iam:", "sts:"].iter().any(|s| action.starts_with(s));
+    match resource.split(':').nth(2) {
+        Some(service) if ours => Glob::new(service).matches("iam"),
+        _ => true,
     }
 }

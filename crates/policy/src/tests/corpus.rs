@@ -61,6 +61,7 @@ fn no_file_is_forgotten() {
         "actions",
         "conditions",
         "evaluation",
+        "operators",
         "principals",
         "resources",
         "validation",
@@ -158,6 +159,62 @@ fn holds(case: &Value) -> Value {
 #[test]
 fn conditions() {
     all("conditions", "holds", holds);
+}
+
+/// The cases of one file of `operators`.
+fn of_operators(file: &str) -> Vec<Value> {
+    let files = files("operators");
+    let found = files.into_iter().find(|(name, _)| name == file);
+    found.unwrap().1
+}
+
+/// `operators.json`: an `operator`, a value of the `policy`, a request's value that is `in` it and
+/// one that is `out`. `forms.json`: `prefix`, `suffix`, what of the two is `given` (null: nothing),
+/// and whether the condition holds under a `positive` and under a `negated` operator.
+#[test]
+fn operators() {
+    let operators = of_operators("operators.json");
+    let mut wrong = Vec::new();
+    for (operator, form) in operators
+        .iter()
+        .flat_map(|o| of_operators("forms.json").into_iter().map(move |f| (o, f)))
+    {
+        let word = |value: &Value| operator[value.as_str().unwrap()].clone();
+        let given = match &form["given"] {
+            Value::Null => json!({}),
+            Value::Array(words) => json!({"k": words.iter().map(word).collect::<Vec<_>>()}),
+            value => json!({"k": word(value)}),
+        };
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (prefix, suffix) = (text(&form["prefix"]), text(&form["suffix"]));
+        let name = format!("{prefix}{}{suffix}", text(&operator["operator"]));
+        let column = match operator["negated"].as_bool().unwrap() {
+            true => "negated",
+            false => "positive",
+        };
+        let case = json!({"condition": {name: {"k": operator["policy"]}}, "context": given});
+        if holds(&case) != form[column] {
+            wrong.push(format!("{case} should give {}", form[column]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Nobody takes a row out unseen: every operator, every prefix with every suffix, and of each the
+/// absent key, one value and several.
+#[test]
+fn operators_are_complete() {
+    let distinct = |rows: Vec<Value>, columns: &[&str]| {
+        let of = |row: &Value| columns.iter().map(|c| row[c].to_string()).collect();
+        let rows = rows.iter().map(of);
+        rows.collect::<std::collections::BTreeSet<Vec<_>>>().len()
+    };
+    let operators = of_operators("operators.json");
+    assert_eq!(distinct(operators, &["operator"]), 26);
+    let forms = of_operators("forms.json");
+    assert_eq!(distinct(forms.clone(), &["prefix", "suffix"]), 6);
+    let columns = ["prefix", "suffix", "given"];
+    assert_eq!((distinct(forms.clone(), &columns), forms.len()), (42, 42));
 }
 
 /// `pattern` under StringLike against `text`. `matches`: whether it holds.

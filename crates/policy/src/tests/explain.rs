@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Outcome, Policies, Policy,
-    PolicySet, PrincipalRef, Request, Source, context_keys, explain, missing_context_keys, parse,
-    simulate,
+    PolicySet, PrincipalRef, Request, Source, Tested, context_keys, explain, missing_context_keys,
+    parse, simulate,
 };
 
 const READ: &str = r#"{"Version": "2012-10-17", "Statement": [
@@ -80,12 +80,12 @@ fn a_silence_says_what_was_lacking() {
     let lists = &explanation.statements[0];
     assert_eq!(lists.lacks, [Lack::Action]);
     let reads = &explanation.statements[1];
-    let address = Lack::Condition {
+    let address = Lack::Condition(Tested {
         operator: "IpAddress".to_owned(),
         key: "aws:SourceIp".to_owned(),
         wanted: vec!["10.0.0.0/8".to_owned()],
         found: Found::One("192.0.2.1".to_owned()),
-    };
+    });
     let unresolved = vec!["aws:principaltag/team".to_owned()];
     assert_eq!(reads.lacks, [Lack::Resource { unresolved }, address]);
     // The key is absent, so the guard of MFA denies as well.
@@ -93,11 +93,26 @@ fn a_silence_says_what_was_lacking() {
         explanation.decided_by[0].id.as_deref(),
         Some("arn:aws:iam::123456789012:policy/guard")
     );
-    let [Need::WithoutDeny(guard), Need::Allow { layer, nearest }] = explanation.needs.as_slice()
+    let [guard, Need::Allow { layer, nearest }] = explanation.needs.as_slice() else {
+        panic!("{explanation}");
+    };
+    let Need::WithoutDeny {
+        statement,
+        conditions,
+    } = guard
     else {
         panic!("{explanation}");
     };
-    assert_eq!(guard, &explanation.decided_by[0]);
+    assert_eq!(statement, &explanation.decided_by[0]);
+    assert_eq!(
+        conditions.as_slice(),
+        [Tested {
+            operator: "BoolIfExists".to_owned(),
+            key: "aws:MultiFactorAuthPresent".to_owned(),
+            wanted: vec!["false".to_owned()],
+            found: Found::Absent,
+        }]
+    );
     assert_eq!(*layer, Layer::Identity);
     assert_eq!(nearest.as_slice(), std::slice::from_ref(reads));
     assert_eq!(
@@ -105,7 +120,8 @@ fn a_silence_says_what_was_lacking() {
         "explicitly denied\n  \
          by statement 1 of identity-based policy arn:aws:iam::123456789012:policy/guard\n  \
          needed: statement 1 of identity-based policy arn:aws:iam::123456789012:policy/guard must \
-         not deny\n  \
+         not deny, as it does if BoolIfExists aws:MultiFactorAuthPresent = false (found: no such \
+         key)\n  \
          needed: an Allow in identity-based policy; statement 2 (Reads) of identity-based policy \
          user_bob_read lacks: the resource (without value: aws:principaltag/team), the condition \
          IpAddress aws:SourceIp = 10.0.0.0/8 (found: 192.0.2.1)\n"
@@ -132,7 +148,7 @@ fn every_layer_that_is_silent_is_needed() {
         .iter()
         .map(|need| match need {
             Need::Allow { layer, .. } => *layer,
-            Need::WithoutDeny(_) => panic!("nothing denies"),
+            Need::WithoutDeny { .. } => panic!("nothing denies"),
         })
         .collect();
     let wanted = [

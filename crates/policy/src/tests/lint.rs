@@ -28,8 +28,21 @@ fn findings_of_identity_policies() {
         ),
         (r#""Deny", "Action": "*", "Resource": "*""#, &[]),
         (
-            r#""Allow", "Action": "*", "Resource": "arn:aws:s3:::b""#,
+            r#""Allow", "Action": "*", "Resource": "arn:aws:iam::123456789012:user/ann""#,
             &[r#"escalation at "*""#],
+        ),
+        (
+            r#""Allow", "Action": "*", "Resource": "arn:aws:s3:::b""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "lambda:Update*", "Resource": "*""#,
+            &[r#"escalation at "lambda:Update*""#],
+        ),
+        (
+            r#""Allow", "Action": "lambda:UpdateFunctionCode",
+               "Resource": "arn:aws:lambda:eu-west-1:123456789012:function:f""#,
+            &[],
         ),
         (
             r#""Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"a": "true"}}"#,
@@ -154,6 +167,61 @@ fn errors_come_alone_and_point_at_the_byte() {
     assert_eq!((end.line, end.column), (2, 2));
 }
 
+/// What is refused is shown where it stands, with what to do about it.
+#[test]
+fn refusals_point_at_what_is_wrong() {
+    let good = r#"{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}"#;
+    let rows = [
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": ["*", "bucket"]"#,
+            r#""bucket""#,
+            "an ARN",
+        ),
+        (
+            r#""Allow", "Action": ["GetObject"], "Resource": "*""#,
+            r#"["GetObject"]"#,
+            "service:Action",
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": "arn:aws:iam:eu-west-1:1:user/x""#,
+            r#""arn:aws:iam:eu-west-1:1:user/x""#,
+            "region",
+        ),
+        (r#""Allow", "Action": "s3:GetObject""#, "", "Resource"),
+        (
+            r#""allow", "Action": "s3:GetObject", "Resource": "*""#,
+            "",
+            "Effect",
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": "*", "Principal": "*""#,
+            r#""*""#,
+            "Principal",
+        ),
+    ];
+    for (wrong, at, hint) in rows {
+        let wrong = format!(r#"{{"Effect": {wrong}}}"#);
+        let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{good}, {wrong}]}}"#);
+        let [finding] = lint(&text, Kind::Managed).try_into().unwrap();
+        let shown = text.get(finding.span.start..finding.span.end).unwrap();
+        let expected = if at.is_empty() { wrong.as_str() } else { at };
+        assert_eq!(shown, expected, "{}", finding.message);
+        assert_eq!(finding.statement, Some(1), "{}", finding.message);
+        assert!(
+            finding.hint.contains(hint),
+            "{}: {}",
+            finding.message,
+            finding.hint
+        );
+    }
+    let twice = r#"{"Version": "2012-10-17", "Statement": [
+        {"Sid": "a", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
+        {"Sid": "a", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]}"#;
+    let [finding] = lint(twice, Kind::Managed).try_into().unwrap();
+    assert_eq!((finding.statement, finding.span.end), (None, twice.len()));
+    assert!(finding.hint.contains("Sid"));
+}
+
 #[test]
 fn variables_without_version() {
     let text = r#"{"Statement": {"Effect": "Allow", "Action": "s3:GetObject",
@@ -183,7 +251,7 @@ fn every_escalation_is_an_action() {
     let named: Vec<&str> = words
         .filter(|w| w.starts_with("iam:") || w.starts_with("sts:"))
         .collect();
-    assert_eq!(named.len(), 20);
+    assert_eq!(named.len(), 36);
     for name in named {
         let action = Catalogue::built_in().action(name).unwrap();
         assert_eq!(format!("{}:{}", action.service, action.name), name);

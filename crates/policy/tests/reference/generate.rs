@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Caller, Case, Given};
+use super::{Caller, Case, Given, sharpen::sharpen};
 
 /// A source of choices (xorshift*).
 pub(crate) struct Draw(u64);
@@ -47,9 +47,16 @@ impl Draw {
     }
 }
 
-/// The case of a seed.
+/// The case of a seed; every other one is sharpened.
 pub(crate) fn case(seed: u64) -> Case {
-    let draw = &mut Draw::new(seed);
+    let mut case = drawn(&mut Draw::new(seed));
+    if seed % 2 == 1 {
+        sharpen(&mut case, &mut Draw::new(!seed));
+    }
+    case
+}
+
+fn drawn(draw: &mut Draw) -> Case {
     let callers = [
         Caller::User,
         Caller::User,
@@ -396,6 +403,16 @@ const ADDRESSES: &[&str] = &[
     "here",
     "10.0.0.1/32",
 ];
+/// What requests say when addresses are asked for.
+pub(crate) const ADDRESSES_FOUND: &[&str] = &[
+    "10.0.0.1",
+    "10.200.0.1",
+    "192.0.2.1",
+    "::ffff:10.0.0.1",
+    "2001:db8::1",
+    "2001:db9::1",
+    "here",
+];
 const ARNS: &[&str] = &[
     "arn:aws:sns:eu-west-1:123456789012:x",
     "arn:aws:sns:*:*:x",
@@ -414,7 +431,8 @@ const ARNS: &[&str] = &[
     "a*:aws:sns:*:*:x",
 ];
 const BINARY: &[&str] = &["QQ==", "Qg==", "QR==", "Q", "QUI=", ""];
-const OPERATORS: &[(&str, &[&str])] = &[
+/// Every operator, and the values that suit it.
+pub(crate) const OPERATORS: &[(&str, &[&str])] = &[
     ("StringEquals", TEXTS),
     ("StringNotEquals", TEXTS),
     ("StringEqualsIgnoreCase", TEXTS),

@@ -17,6 +17,7 @@ pub(crate) mod generate;
 mod matching;
 mod operators;
 mod principals;
+mod sharpen;
 
 use std::collections::BTreeMap;
 
@@ -146,6 +147,38 @@ pub(crate) fn decide(case: &Case) -> Result<(), String> {
         Some(How::ByAccount) | None if ask.any(&case.identity, "identity") => ask.limits(),
         Some(How::ByAccount) | None => Err("silent identity".to_owned()),
     }
+}
+
+/// One condition of a case as the reference sees it: the operator in lower case, how many values
+/// the request has, and whether it holds.
+pub(crate) type Seen = (String, &'static str, bool);
+
+/// Every condition of every policy of a case.
+pub(crate) fn conditions(case: &Case) -> Vec<Seen> {
+    let own = Who::of(case.caller).keys();
+    let given = &case.context;
+    let keys = &Keys { own, given };
+    let levels = case.service_control.iter().chain(&case.resource_control);
+    let limits = case.boundary.iter().chain(case.session.iter().flatten());
+    let policies = case.identity.iter().chain(limits).chain(&case.attached);
+    let mut seen = Vec::new();
+    for policy in policies.chain(levels.flatten()) {
+        let variables = policy["Version"] == "2012-10-17";
+        for statement in statements(policy) {
+            for (operator, tested) in statement["Condition"].as_object().into_iter().flatten() {
+                for (key, values) in tested.as_object().unwrap() {
+                    let holds = operators::holds(operator, key, &list(values), variables, keys);
+                    let given = match keys.get(key) {
+                        None => "absent",
+                        Some(Given::One(_)) => "one",
+                        Some(Given::List(_)) => "list",
+                    };
+                    seen.push((operator.to_lowercase(), given, holds));
+                }
+            }
+        }
+    }
+    seen
 }
 
 impl Ask<'_> {

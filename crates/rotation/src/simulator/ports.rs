@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret, Timestamp};
 
-use super::world::{Hand, World};
+use super::world::{Hand, Store, World};
 use crate::{
     model::{KeyId, Pair, Rotation, RotationId},
     ports::{
@@ -241,8 +241,10 @@ impl Issuer for SimIssuer {
     async fn set_status(&self, _: &str, key: &KeyId, status: KeyStatus) -> Result<(), IssuerError> {
         self.call("set_status", |world| {
             self.check_touch(world, key, "set status");
+            let until = world.now + world.lag;
             let found = world.key(key);
             let found = found.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
+            found.listed_as = Some((found.status, until));
             found.status = status;
             Ok(())
         })
@@ -254,7 +256,8 @@ impl Issuer for SimIssuer {
             self.check_touch(world, key, "delete");
             let at = world.keys.iter().position(|listed| listed.pair.id == *key);
             let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
-            let gone = world.keys.remove(at);
+            let mut gone = world.keys.remove(at);
+            gone.listed_as = Some((gone.status, world.now + world.lag));
             if gone.status == KeyStatus::Active {
                 world
                     .violations
@@ -390,7 +393,7 @@ impl SimSink {
     async fn call<T: Send>(
         &self,
         name: &str,
-        act: impl FnOnce(&mut Pair, &mut Vec<String>) -> T + Send,
+        act: impl FnOnce(&mut Store, &mut Vec<String>) -> T + Send,
     ) -> Result<T, SinkError> {
         let number = self.number;
         let acted = self.shared.call(name, move |world| {
@@ -409,10 +412,37 @@ impl SimSink {
             if *now < store.down_until {
                 return Err(SinkError::Later("down".to_owned()));
             }
-            Ok(act(&mut store.held, violations))
+            Ok(act(store, violations))
         });
         let lost = |_| SinkError::Later("no reply".to_owned());
         acted.await.map_err(lost)?
+    }
+}
+
+impl SimSink {
+    /// One write, or two where a sink takes two: the second makes consumers see the first.
+    async fn put(&self, (first, second): (&str, &str), pair: &Pair) -> Result<(), SinkError> {
+        let whole = self.call(first, |store, _| {
+            if store.two_writes {
+                store.half = Some(pair.secret.clone());
+            } else {
+                store.held = pair.clone();
+            }
+            !store.two_writes
+        });
+        if whole.await? {
+            return Ok(());
+        }
+        self.call(second, |store, violations| match store.half.take() {
+            Some(secret) => {
+                let id = pair.id.clone();
+                store.held = Pair { id, secret };
+            }
+            // The reply was lost, and it is done again.
+            None if store.held == *pair => {}
+            None => violations.push(format!("{} was made current without its secret", pair.id)),
+        })
+        .await
     }
 }
 
@@ -423,39 +453,40 @@ impl Sink for SimSink {
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
-        let text = self.call("stage", |held, _| {
-            format!("{} {}", held.id, held.secret.expose())
+        let text = self.call("stage", |store, _| {
+            format!("{} {}", store.held.id, store.held.secret.expose())
         });
         Ok(Secret::new(text.await?.into_bytes()))
     }
 
     async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
-        let kept = self.journal.keeps(pair);
-        self.call("commit", |held, violations| {
-            if !kept {
-                violations.push(format!("{} was delivered and is in no journal", pair.id));
-            }
-            *held = pair.clone();
-        })
-        .await
+        if !self.journal.keeps(pair) {
+            let text = format!("{} was delivered and is in no journal", pair.id);
+            self.shared.world().violations.push(text);
+        }
+        self.put(("commit", "commit_id"), pair).await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
-        self.call("read_back", |held, _| Held::Pair(held.clone()))
+        self.call("read_back", |store, _| Held::Pair(store.held.clone()))
             .await
     }
 
-    async fn restore(&self, _: &RotationId, backup: &Backup) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        _: &RotationId,
+        backup: &Backup,
+        _: Option<&Pair>,
+    ) -> Result<(), SinkError> {
         let text = String::from_utf8_lossy(backup.expose()).into_owned();
-        self.call("restore", |held, _| {
-            if let Some((id, secret)) = text.split_once(' ') {
-                *held = Pair {
-                    id: KeyId(id.to_owned()),
-                    secret: Secret::new(secret.to_owned()),
-                };
-            }
-        })
-        .await
+        let Some((id, secret)) = text.split_once(' ') else {
+            return Err(SinkError::Never("its backup cannot be read".to_owned()));
+        };
+        let pair = Pair {
+            id: KeyId(id.to_owned()),
+            secret: Secret::new(secret.to_owned()),
+        };
+        self.put(("restore", "restore_id"), &pair).await
     }
 }
 

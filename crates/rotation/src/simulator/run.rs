@@ -157,6 +157,7 @@ struct Cast {
     rotators: Vec<Rotator>,
     meddling: u64,
     meddled: bool,
+    outages: u64,
     stops: u32,
     unknown: bool,
     trace: Vec<String>,
@@ -206,6 +207,7 @@ impl Cast {
             only.issuer.own = Mutex::new(own);
         }
         let meddling = if dice.one_in(3) { 1 + dice.below(2) } else { 0 };
+        let outages = dice.below(4);
         let faults = dice.below(40);
         shared.set_faults(faults_from(dice.clone(), faults));
         Self {
@@ -214,6 +216,7 @@ impl Cast {
             rotators,
             meddling,
             meddled: meddling > 0,
+            outages,
             stops: 0,
             unknown,
             trace: vec![format!("{sinks} sinks, {count} rotators, {faults} faults")],
@@ -234,6 +237,10 @@ impl Cast {
                     self.meddle();
                 }
                 self.meddling -= 1;
+            }
+            if self.outages > 0 && self.dice.one_in(8) {
+                self.outages -= 1;
+                self.fail_a_sink();
             }
             self.shared.world().pass(pause);
             self.check()?;
@@ -259,6 +266,13 @@ impl Cast {
                 }
                 Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
                 Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
+                Some(Ok(Tick::Held(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+                    let released = live(rotator.executor().release(&rotator.id));
+                    if released.is_none() {
+                        rotator.revive(&self.shared);
+                    }
+                    (format!("mended and released: {why}"), 60)
+                }
                 Some(Ok(Tick::Held(hold))) => {
                     rotator.ended = Some(format!("{hold:?}"));
                     (format!("held: {hold:?}"), 1)
@@ -285,6 +299,9 @@ impl Cast {
                     rotator.begun = true;
                     ("began".to_owned(), 1)
                 }
+                Some(Err(Stopped::Refused(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+                    (format!("mended: {why}"), 60)
+                }
                 Some(Err(Stopped::Refused(hold))) => {
                     rotator.ended = Some(format!("refused: {hold:?}"));
                     (format!("refused: {hold:?}"), 1)
@@ -295,7 +312,7 @@ impl Cast {
                     if self.meddled && self.stops > STOPS_MAX {
                         rotator.ended = Some(error.to_string());
                     }
-                    (format!("did not begin: {error}"), 5)
+                    (format!("did not begin: {error}"), 5 + self.dice.secs(900))
                 }
             }
         };
@@ -305,10 +322,13 @@ impl Cast {
 
     fn check(&self) -> Result<(), String> {
         let world = self.shared.world();
-        match world.violations.first() {
-            Some(violation) => Err(violation.clone()),
-            None => self.check_leftovers(&world),
+        if let Some(violation) = world.violations.first() {
+            return Err(violation.clone());
         }
+        if let Some(stranded) = world.stranded() {
+            return Err(stranded);
+        }
+        self.check_leftovers(&world)
     }
 
     /// At most one key of a rotator has a secret that nobody keeps.
@@ -344,6 +364,23 @@ impl Cast {
             }
         }
         Ok(phase)
+    }
+
+    /// A sink is down for a while, or until a person mends it.
+    fn fail_a_sink(&mut self) {
+        let mut world = self.shared.world();
+        let which = usize::try_from(self.dice.below(3)).unwrap_or(0);
+        let (now, forever, secs) = (world.now, self.dice.one_in(3), self.dice.secs(6 * 3600));
+        let Some(sink) = world.sinks.get_mut(which) else {
+            return;
+        };
+        if forever {
+            sink.refused = true;
+        } else {
+            sink.down_until = now + secs;
+        }
+        let how = if forever { "broke" } else { "is down" };
+        self.trace.push(format!("{now} sink {which} {how}"));
     }
 
     /// A person asks the first rotator to put everything back.
@@ -438,6 +475,14 @@ fn overwrite(world: &mut World, late: bool) {
     if let Some(sink) = world.sinks.first_mut() {
         sink.held = first;
     }
+}
+
+/// A person mends every sink that is broken, if that is what keeps the rotation; whether it was.
+fn mends(shared: &Shared, why: &str) -> bool {
+    for sink in &mut shared.world().sinks {
+        sink.refused = false;
+    }
+    why.ends_with("refused")
 }
 
 /// Sometimes exactly until then, sometimes not so long.

@@ -34,6 +34,8 @@ pub struct Key {
     pub valid_from: Vec<i64>,
     /// When listings begin to show it.
     pub listed_from: i64,
+    /// What listings still show of it, and until when.
+    pub listed_as: Option<(KeyStatus, i64)>,
     /// Who made it.
     pub maker: Hand,
     /// Whether a person withdrew it: then its failures are not the rotator's.
@@ -51,6 +53,10 @@ pub struct Key {
 pub struct Store {
     /// The pair in it.
     pub held: Pair,
+    /// Whether it takes two writes, the secret and then the id, which makes consumers see both.
+    pub two_writes: bool,
+    /// The secret that was written and that no id points to yet.
+    pub half: Option<Secret<String>>,
     /// It fails before this second.
     pub down_until: i64,
     /// It fails until a person mends it.
@@ -123,6 +129,8 @@ impl World {
         for reads in 0..sinks {
             world.sinks.push(Store {
                 held: old.clone(),
+                two_writes: reads % 2 == 1,
+                half: None,
                 down_until: 0,
                 refused: false,
             });
@@ -154,6 +162,7 @@ impl World {
             created: self.now,
             valid_from: (0..self.endpoints).map(endpoint).collect(),
             listed_from: self.now + self.lag,
+            listed_as: None,
             maker,
             withdrawn_by_person: false,
             used: None,
@@ -163,16 +172,37 @@ impl World {
         pair
     }
 
-    /// The keys as a listing shows them.
+    /// The keys as a listing shows them: late.
     pub fn listed(&self) -> Vec<ListedKey> {
+        let late = |key: &Key| key.listed_as.filter(|(_, until)| self.now < *until);
+        let gone = self.gone.iter().filter(|key| late(key).is_some());
         let visible = self.keys.iter().filter(|key| key.listed_from <= self.now);
         visible
+            .chain(gone)
             .map(|key| ListedKey {
                 id: key.pair.id.clone(),
-                status: key.status,
+                status: late(key).map_or(key.status, |(status, _)| status),
                 created: Timestamp::from_secs(key.created),
             })
             .collect()
+    }
+
+    /// Whoever is without a key that works: a consumer, or a sink that one may read any moment.
+    pub fn stranded(&self) -> Option<String> {
+        let sinks = self.sinks.iter().enumerate();
+        let sinks = sinks.map(|(at, sink)| (format!("sink {at}"), &sink.held));
+        let consumers = self.consumers.iter().enumerate();
+        let consumers = consumers.map(|(at, who)| (format!("consumer {at}"), &who.holds));
+        sinks.chain(consumers).find_map(|(who, pair)| {
+            (!self.works(pair)).then(|| format!("{}: {who} is left with {}", self.now, pair.id))
+        })
+    }
+
+    /// Whether a pair is accepted everywhere, or a person saw to it that it is not.
+    fn works(&self, pair: &Pair) -> bool {
+        let mut known = self.gone.iter().chain(&self.keys);
+        (0..self.endpoints).all(|at| self.accepts(pair, at))
+            || known.any(|key| key.pair == *pair && key.withdrawn_by_person)
     }
 
     /// A key by id.
@@ -225,12 +255,7 @@ impl World {
         let Some(consumer) = self.consumers.get(at).cloned() else {
             return;
         };
-        let everywhere = (0..self.endpoints).all(|at| self.accepts(&consumer.holds, at));
-        let now = self.now;
-        let gone = self.gone.iter();
-        let forgiven = gone
-            .chain(&self.keys)
-            .any(|key| key.pair.id == consumer.holds.id && key.withdrawn_by_person);
+        let (works, now) = (self.works(&consumer.holds), self.now);
         if let Some(key) = self.key(&consumer.holds.id) {
             match key.status {
                 KeyStatus::Active => key.used = Some(now),
@@ -240,7 +265,7 @@ impl World {
                 }
             }
         }
-        if !everywhere && !forgiven {
+        if !works {
             let id = &consumer.holds.id;
             self.violations
                 .push(format!("{now}: consumer {at} was refused with {id}"));

@@ -1,5 +1,6 @@
-//! The failure matrix, row by row, as far as it is the engine's. Rows 5, 16 and 21 are the sinks',
-//! 20 is the fleet's; their tests stand there.
+//! The failure matrix, row by row, as far as it is the engine's. Rows 5 and 16 are the sinks', 14
+//! and 21 stand in `e2e/test_rotate.py`, 20 in `e2e/test_fleet.py`; `cargo xtask tidy` looks whether
+//! each row has a test of its name.
 //!
 //! After each row nobody is stranded: no consumer was refused, unless a person withdrew its key.
 
@@ -9,7 +10,7 @@ use crate::{
     execute::{Stopped, Tick},
     model::{Hold, Phase, Rotation, Rules, Stage},
     ports::{Issuer, IssuerError, KeyStatus},
-    simulator::{Consumer, Fault, Hand, Rotator, Shared, World, held_as, live},
+    simulator::{Consumer, Fault, Hand, Rotator, Shared, World, held_as, live, stranger},
 };
 
 /// A world, a rotator, and the rules it rotates by.
@@ -70,6 +71,7 @@ impl Scene {
         self.shared.world().pass(pause);
         let world = self.shared.world();
         assert_eq!(world.violations, Vec::<String>::new());
+        assert_eq!(world.stranded(), None);
         ticked
     }
 
@@ -196,8 +198,8 @@ fn row_04_one_of_several_sinks_is_down() {
 #[test]
 fn row_04_a_sink_that_refuses_is_held_for_a_person() {
     let mut scene = Scene::new(2);
-    scene.shared.world().sinks[0].refused = true;
     scene.begin();
+    scene.shared.world().sinks[0].refused = true;
     scene.assert_held(|hold| matches!(hold, Hold::Sink(_)));
     assert_eq!(scene.rotation().deliveries[1].stage, Stage::ReadBack);
     scene.shared.world().sinks[0].refused = false;
@@ -206,6 +208,26 @@ fn row_04_a_sink_that_refuses_is_held_for_a_person() {
         .unwrap()
         .unwrap();
     scene.assert_replaced();
+}
+
+#[test]
+fn row_05_half_a_write_is_never_seen() {
+    // The second sink takes two writes. Its process dies between them, and before and after both.
+    for (call, fault) in [
+        ("commit", Fault::DieBefore),
+        ("commit", Fault::DieAfter),
+        ("commit_id", Fault::DieBefore),
+        ("commit_id", Fault::DieAfter),
+        ("commit_id", Fault::Lost),
+    ] {
+        let mut scene = Scene::new(2);
+        scene.begin();
+        scene.until(Phase::Distributing);
+        scene.fault(call, if call == "commit" { 2 } else { 1 }, fault);
+        scene.until(Phase::Observing);
+        assert_eq!(scene.shared.world().stranded(), None);
+        scene.assert_replaced();
+    }
 }
 
 #[test]
@@ -470,6 +492,19 @@ fn row_22_put_back_after_deactivation() {
 }
 
 #[test]
+fn row_22_put_back_although_the_listing_still_shows_the_old_key_active() {
+    let mut scene = Scene::new(1);
+    scene.shared.world().lag = 30;
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    let id = scene.rotator.id.clone();
+    let back = live(scene.rotator.executor().roll_back(&id, "at once"));
+    back.unwrap().unwrap();
+    scene.finish();
+    assert_eq!(scene.rotation().phase, Phase::RolledBack);
+}
+
+#[test]
 fn row_23_nothing_can_be_put_back_after_deletion() {
     let mut scene = Scene::new(1);
     scene.begin();
@@ -519,14 +554,43 @@ fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
 #[test]
 fn a_sink_with_somebody_elses_key_is_not_written() {
     let mut scene = Scene::new(2);
-    let other = scene.shared.world().make(Hand::Person);
-    scene.shared.world().keys.pop();
+    scene.begin();
+    let other = stranger();
     scene.shared.world().sinks[1].held = other.clone();
     scene.shared.world().consumers.pop();
-    scene.begin();
     let theirs = format!("it holds {}", other.id);
     scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains(&theirs)));
     assert_eq!(scene.shared.world().sinks[1].held, other);
+}
+
+#[test]
+fn sinks_are_looked_at_before_anything_is_created() {
+    for what in ["refused", "somebody else's", "down"] {
+        let scene = Scene::new(2);
+        {
+            let mut world = scene.shared.world();
+            let now = world.now;
+            let sink = &mut world.sinks[1];
+            match what {
+                "refused" => sink.refused = true,
+                "down" => sink.down_until = now + HOUR,
+                _ => sink.held = stranger(),
+            }
+        }
+        let refused = live(scene.rotator.begin(scene.rules)).unwrap();
+        match &refused {
+            Err(Stopped::Refused(Hold::Sink(why))) if what != "down" => {
+                assert!(why.starts_with("sink-1: "), "{why}");
+            }
+            Err(Stopped::NotNow(why)) if what == "down" => {
+                assert_eq!(why, "sink-1: down");
+            }
+            _ => panic!("{what}: {refused:?}"),
+        }
+        assert!(scene.rotator.rotation().is_none(), "nothing was begun");
+        let world = scene.shared.world();
+        assert_eq!((world.keys.len(), world.tags.len()), (1, 0), "{what}");
+    }
 }
 
 #[test]

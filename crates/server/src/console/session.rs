@@ -155,6 +155,9 @@ fn of(session: &SignedIn) -> Value {
         ("userName", &session.user),
     ];
     if let Some(fields) = shown.as_object_mut() {
+        if session.mfa {
+            fields.insert("mfa".to_owned(), true.into());
+        }
         for (name, value) in optional {
             if let Some(value) = value {
                 fields.insert(name.to_owned(), value.as_str().into());

@@ -1,14 +1,14 @@
-//! Signing in with a password, and changing it.
+//! Signing in with a password and, where there is an MFA device, its code; and changing a password.
 //!
-//! It protects two rules: whatever of the account, the user and the password is wrong, the answer
-//! is the same; and a user's password is changed by a request that is signed, authorized and
+//! It protects two rules: whatever of the account, the user, the password and the code is wrong,
+//! the answer is the same; and a user's password is changed by a request that is signed, authorized and
 //! carried out like every other. How often it may be tried is in [`super::lockout`].
 
 use http::{Request, header, request::Parts};
 use keywright_base::Secret;
 use keywright_identity::{
     Fault,
-    sign_in::{ConsoleCredentials, Denied},
+    sign_in::{Claim, ConsoleCredentials, Denied},
 };
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_wire::{Form, Service};
@@ -33,17 +33,20 @@ struct SignIn {
     #[serde(default)]
     root: bool,
     password: String,
+    mfa_code: Option<String>,
 }
 
-/// `POST sign-in`
+/// `POST sign-in`. Whoever has an MFA device asks twice, with all of it again and the code the
+/// second time: between the two nothing is kept but that an attempt was let in.
 pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
     let SignIn {
         account,
         user_name,
         root,
         password,
+        mfa_code,
     } = read(ask)?;
-    let password = Secret::new(password);
+    let (password, code) = (Secret::new(password), mfa_code.map(Secret::new));
     let (account, user) = (account.trim(), user_name.as_deref().map(str::trim));
     if root == user.is_some() {
         let text = "Give either a user name or root.";
@@ -53,9 +56,20 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
     let known = identity.account_named(account);
     let id = known.map(|id| id.to_string());
     let attempt = attempt(ask, id.as_deref().unwrap_or(account), user)?;
-    let cookie = match identity.sign_in(known, user, password).await {
+    let claim = Claim {
+        account: known,
+        user,
+        password,
+        code,
+    };
+    let cookie = match identity.sign_in(claim).await {
         Ok(cookie) => cookie,
-        Err(denied) => return Err(refusal(denied)),
+        Err(denied) => {
+            if denied == Denied::MfaRequired {
+                attempt.half_way(ask);
+            }
+            return Err(refusal(denied));
+        }
     };
     attempt.succeeded(ask);
     if let Some((before, _)) = session::current(ask) {
@@ -70,6 +84,11 @@ fn refusal(denied: Denied) -> Refused {
             401,
             "AuthenticationFailed",
             "Your authentication information is incorrect. Please try again.",
+        ),
+        Denied::MfaRequired => Refused::new(
+            401,
+            "MfaRequired",
+            "Enter a code of your MFA device to go on.",
         ),
         Denied::Expired => Refused::new(
             401,
@@ -110,6 +129,13 @@ fn attempt(ask: Ask<'_>, account: &str, user: Option<&str>) -> Result<Attempt, R
 }
 
 impl Attempt {
+    /// The password was right. The name is not let off: it would be one of a name whose codes may
+    /// be guessed for ever. The address is, since it has guessed nothing.
+    fn half_way(self, ask: Ask<'_>) {
+        let console = &ask.pipeline.console;
+        console.sources.undo(self.source, ask.pipeline.clock.now());
+    }
+
     /// Of the name all is forgotten; of the address only this attempt, or one account would be
     /// enough to try the passwords of all others.
     fn succeeded(self, ask: Ask<'_>) {

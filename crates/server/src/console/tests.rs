@@ -2,6 +2,7 @@
 
 mod bench;
 mod files;
+mod mfa;
 mod sessions;
 mod sign_in;
 

@@ -37,6 +37,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
 
 use keywright_base::limits;
+use keywright_identity::view::Attached;
 use keywright_objects::{Fault, Objects, Policies};
 
 pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
@@ -64,6 +65,7 @@ pub(crate) fn operations() -> Vec<&'static str> {
 #[derive(Clone)]
 pub struct S3 {
     protocol: s3s::service::S3Service,
+    service: Arc<Service>,
 }
 
 /// What operations work with.
@@ -94,11 +96,30 @@ impl S3 {
             config,
         ))));
         builder.set_auth(access::NoKeys);
-        builder.set_access(access::Gate(service));
+        builder.set_access(access::Gate(Arc::clone(&service)));
         builder.set_validation(AnyName);
         Self {
             protocol: builder.build(),
+            service,
         }
+    }
+
+    /// Whose the bucket is that an ARN names, alone or with a key, and what its policy says.
+    ///
+    /// # Errors
+    /// When the index or the policy cannot be read.
+    pub(crate) async fn attached(&self, arn: &str) -> Result<Option<Attached>, Fault> {
+        let Some(name) = arn.strip_prefix("arn:aws:s3:::") else {
+            return Ok(None);
+        };
+        let name = name.split('/').next().unwrap_or_default();
+        let Some(bucket) = self.service.objects.find_bucket(name).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Attached {
+            owner: bucket.owner,
+            policy: policy::of(&self.service, &bucket)?,
+        }))
     }
 
     /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.

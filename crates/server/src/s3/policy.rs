@@ -20,7 +20,7 @@ pub type BucketPolicy = keywright_policy::Policy;
 pub(super) fn compile(bucket: &str, text: &str) -> Result<BucketPolicy, Fault> {
     let document = keywright_policy::validate(text, keywright_policy::Kind::Bucket { bucket })
         .map_err(|violation| Fault::MalformedPolicy(violation.to_string()))?;
-    Ok(BucketPolicy::compile(&document))
+    Ok(BucketPolicy::compile(&document).with_id(bucket))
 }
 
 /// The compiled policy of a bucket.

@@ -89,7 +89,9 @@ pub(super) const TABLE: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::TABLE;
+    use keywright_policy::Catalogue;
+
+    use super::{On, TABLE};
 
     #[test]
     fn each_operation_once() {
@@ -98,6 +100,21 @@ mod tests {
                 .iter()
                 .filter(|other| other.operation == row.operation);
             assert_eq!(same.count(), 1, "{}", row.operation);
+        }
+    }
+    /// The published table of actions knows each, on what we ask it on.
+    #[test]
+    fn actions_are_as_published() {
+        for row in TABLE {
+            let known = Catalogue::built_in().action(&format!("s3:{}", row.action));
+            let known = known.unwrap_or_else(|| panic!("no action {}", row.action));
+            match row.on {
+                On::Everything => assert!(known.resources.is_empty(), "{row:?}"),
+                On::NewBucket | On::Bucket => assert!(known.is_on("bucket"), "{row:?}"),
+                On::Keys | On::Key | On::Object | On::ObjectLater => {
+                    assert!(known.is_on("object"), "{row:?}");
+                }
+            }
         }
     }
 }

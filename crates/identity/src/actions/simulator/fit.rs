@@ -6,7 +6,7 @@
 use keywright_policy::{Catalogue, ResourceType};
 
 /// Whether the catalogue lets an action be done on a resource.
-pub(super) fn fits(action: &str, resource: &str) -> bool {
+pub(in crate::actions) fn fits(action: &str, resource: &str) -> bool {
     let catalogue = Catalogue::built_in();
     let Some(known) = catalogue.action(action) else {
         return true;

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Request, request::Parts};
 use http_body_util::{BodyExt, Full};
@@ -175,6 +176,33 @@ impl Bench {
         }
     }
 
+    /// A user's MFA device, or root's; its codes by steps after the present one.
+    pub(super) async fn device(&self, user: &str, name: &str) -> impl Fn(i64) -> String + use<> {
+        let form = format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}");
+        let made = self.root(&form).await;
+        let text = element(&made, "Base32StringSeed").unwrap();
+        let text = BASE64_STANDARD.decode(text).unwrap();
+        let app = totp_rs::Builder::new()
+            .with_algorithm(totp_rs::Algorithm::SHA1)
+            .with_secret(data_encoding::BASE32.decode(&text).unwrap())
+            .build()
+            .unwrap();
+        let clock = Arc::clone(&self.clock);
+        let code = move |steps: i64| {
+            let secs = clock.now().plus_secs(30 * steps).secs();
+            app.generate(u64::try_from(secs).unwrap()).to_string()
+        };
+        let serial = element(&made, "SerialNumber").unwrap();
+        self.root(&format!(
+            "Action=EnableMFADevice&UserName={user}&SerialNumber={serial}\
+             &AuthenticationCode1={}&AuthenticationCode2={}",
+            code(-1),
+            code(0)
+        ))
+        .await;
+        code
+    }
+
     /// Calls IAM, or STS where the form says so, with the credentials of a console session.
     pub(super) async fn as_session(&self, made: &Value, form: &str) -> Result<String, WireError> {
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
@@ -184,6 +212,14 @@ impl Bench {
         );
         self.call((&text("accessKeyId"), &secret, Some(&token)), form)
             .await
+    }
+
+    /// Calls IAM or STS with the key that an answer made.
+    pub(super) async fn with_key(&self, made: &str, form: &str) -> Result<String, WireError> {
+        let id = element(made, "AccessKeyId").unwrap();
+        let secret = Secret::new(element(made, "SecretAccessKey").unwrap());
+        let token = element(made, "SessionToken").map(Secret::new);
+        self.call((&id, &secret, token.as_ref()), form).await
     }
 
     async fn call(
@@ -222,6 +258,12 @@ impl Bench {
         let form = Form::parse(body.as_bytes());
         query::carry_out(&self.pipeline, (service, form), request).await
     }
+}
+
+/// The text of the first element of this name.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    Some(rest.split_once('<')?.0.to_owned())
 }
 
 /// A request of a browser.

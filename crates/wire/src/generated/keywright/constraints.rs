@@ -6,14 +6,28 @@ pub(super) static CONTEXT_ENTRY: Shape = Shape::Structure(&[
     required("ContextKeyName", &CONTEXT_KEY_NAME_TYPE),
     required("ContextKeyValue", &STRING_TYPE),
 ]);
+pub(super) static TAG: Shape = Shape::Structure(&[
+    required("Value", &TAG_VALUE_TYPE),
+    required("Key", &TAG_KEY_TYPE),
+]);
 pub(super) static ACCESS_KEY_ID_TYPE: Shape = text(Some(16), Some(128), Some(r"[\w]+"), &[], false);
 pub(super) static ACTION_NAME_TYPE: Shape = text(Some(3), Some(128), None, &[], false);
 pub(super) static ANY_POLICY_DOCUMENT_TYPE: Shape = text(None, Some(131072), None, &[], false);
 pub(super) static ARN_TYPE: Shape = text(Some(20), Some(2048), None, &[], false);
+pub(super) static BOOLEAN_TYPE: Shape = Shape::Boolean;
 pub(super) static BUCKET_NAME_TYPE: Shape = text(Some(3), Some(63), None, &[], false);
 pub(super) static CONTEXT_ENTRY_LIST_TYPE: Shape = list(None, Some(100), &CONTEXT_ENTRY);
 pub(super) static CONTEXT_KEY_NAME_TYPE: Shape = text(Some(5), Some(256), None, &[], false);
+pub(super) static EXISTING_USER_NAME_TYPE: Shape =
+    text(Some(1), Some(128), Some(r"[\w+=,.@-]+"), &[], false);
 pub(super) static MAX_ITEMS_TYPE: Shape = integer(Some(1), Some(1000));
+pub(super) static PATH_PREFIX_TYPE: Shape = text(
+    Some(1),
+    Some(512),
+    Some(r"\u002F[\u0021-\u007F]*"),
+    &[],
+    false,
+);
 pub(super) static POLICY_KIND_TYPE: Shape = text(
     None,
     None,
@@ -23,4 +37,27 @@ pub(super) static POLICY_KIND_TYPE: Shape = text(
 );
 pub(super) static REQUEST_ID_TYPE: Shape = text(Some(8), Some(64), None, &[], false);
 pub(super) static RESOURCE_NAME_TYPE: Shape = text(Some(1), Some(2048), None, &[], false);
+pub(super) static ROTATION_AGE_DAYS_TYPE: Shape = integer(Some(0), Some(3650));
+pub(super) static ROTATION_ID_TYPE: Shape = text(Some(8), Some(64), Some(r"[\w-]+"), &[], false);
+pub(super) static ROTATION_PLACE_LIST_TYPE: Shape = list(Some(1), Some(20), &ROTATION_PLACE_TYPE);
+pub(super) static ROTATION_PLACE_TYPE: Shape = text(Some(1), Some(1024), None, &[], false);
+pub(super) static ROTATION_POLICY_NAME_TYPE: Shape =
+    text(Some(1), Some(128), Some(r"[\w+=,.@-]+"), &[], false);
+pub(super) static ROTATION_REASON_TYPE: Shape = text(Some(1), Some(256), None, &[], false);
+pub(super) static ROTATION_WAIT_SECONDS_TYPE: Shape = integer(Some(0), Some(7776000));
 pub(super) static STRING_TYPE: Shape = text(None, None, None, &[], false);
+pub(super) static TAG_KEY_TYPE: Shape = text(
+    Some(1),
+    Some(128),
+    Some(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+"),
+    &[],
+    false,
+);
+pub(super) static TAG_LIST_TYPE: Shape = list(None, Some(50), &TAG);
+pub(super) static TAG_VALUE_TYPE: Shape = text(
+    Some(0),
+    Some(256),
+    Some(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*"),
+    &[],
+    false,
+);

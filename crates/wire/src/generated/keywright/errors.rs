@@ -2,6 +2,21 @@
 
 use crate::operation::ErrorShape;
 
+/// `EntityAlreadyExists`, HTTP 409.
+pub const ENTITY_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
+    code: "EntityAlreadyExists",
+    status: 409,
+};
+/// `InvalidInput`, HTTP 400.
+pub const INVALID_INPUT_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidInput",
+    status: 400,
+};
+/// `LimitExceeded`, HTTP 409.
+pub const LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+    code: "LimitExceeded",
+    status: 409,
+};
 /// `NoSuchEntity`, HTTP 404.
 pub const NO_SUCH_ENTITY_EXCEPTION: ErrorShape = ErrorShape {
     code: "NoSuchEntity",
@@ -14,4 +29,10 @@ pub const SERVICE_FAILURE_EXCEPTION: ErrorShape = ErrorShape {
 };
 
 /// Every error shape.
-pub static ERRORS: &[ErrorShape] = &[NO_SUCH_ENTITY_EXCEPTION, SERVICE_FAILURE_EXCEPTION];
+pub static ERRORS: &[ErrorShape] = &[
+    ENTITY_ALREADY_EXISTS_EXCEPTION,
+    INVALID_INPUT_EXCEPTION,
+    LIMIT_EXCEEDED_EXCEPTION,
+    NO_SUCH_ENTITY_EXCEPTION,
+    SERVICE_FAILURE_EXCEPTION,
+];

@@ -2,24 +2,42 @@
 
 use crate::operation::Operation;
 
+mod confirm_delivery;
 mod constraints;
+mod delete_rotation_policy;
 pub mod errors;
 mod explain_authorization;
 mod explain_denied_request;
+mod get_rotation;
+mod hold_rotation;
 mod list_access_key_attempts;
 mod list_access_key_sessions;
 mod list_authorized_principals;
 mod list_denied_requests;
+mod list_rotation_history;
+mod list_rotation_places;
+mod list_rotation_policies;
+mod list_rotations;
+mod put_rotation_policy;
+mod release_rotation;
+mod resume_rotation;
+mod retrieve_rotation_key;
+mod roll_back_rotation;
 mod shapes;
+mod start_rotation;
 mod validate_policy;
 pub mod values;
 
+pub use confirm_delivery::{ConfirmDelivery, ConfirmDeliveryInput, ConfirmDeliveryOutput};
+pub use delete_rotation_policy::{DeleteRotationPolicy, DeleteRotationPolicyInput};
 pub use explain_authorization::{
     ExplainAuthorization, ExplainAuthorizationInput, ExplainAuthorizationOutput,
 };
 pub use explain_denied_request::{
     ExplainDeniedRequest, ExplainDeniedRequestInput, ExplainDeniedRequestOutput,
 };
+pub use get_rotation::{GetRotation, GetRotationInput, GetRotationOutput};
+pub use hold_rotation::{HoldRotation, HoldRotationInput, HoldRotationOutput};
 pub use list_access_key_attempts::{
     ListAccessKeyAttempts, ListAccessKeyAttemptsInput, ListAccessKeyAttemptsOutput,
 };
@@ -32,10 +50,29 @@ pub use list_authorized_principals::{
 pub use list_denied_requests::{
     ListDeniedRequests, ListDeniedRequestsInput, ListDeniedRequestsOutput,
 };
+pub use list_rotation_history::{
+    ListRotationHistory, ListRotationHistoryInput, ListRotationHistoryOutput,
+};
+pub use list_rotation_places::{
+    ListRotationPlaces, ListRotationPlacesInput, ListRotationPlacesOutput,
+};
+pub use list_rotation_policies::{
+    ListRotationPolicies, ListRotationPoliciesInput, ListRotationPoliciesOutput,
+};
+pub use list_rotations::{ListRotations, ListRotationsInput, ListRotationsOutput};
+pub use put_rotation_policy::{PutRotationPolicy, PutRotationPolicyInput, PutRotationPolicyOutput};
+pub use release_rotation::{ReleaseRotation, ReleaseRotationInput, ReleaseRotationOutput};
+pub use resume_rotation::{ResumeRotation, ResumeRotationInput, ResumeRotationOutput};
+pub use retrieve_rotation_key::{
+    RetrieveRotationKey, RetrieveRotationKeyInput, RetrieveRotationKeyOutput,
+};
+pub use roll_back_rotation::{RollBackRotation, RollBackRotationInput, RollBackRotationOutput};
 pub use shapes::{
     AccessKeyAttempt, AccessKeySession, AuthorizedPrincipal, ContextEntry, DeniedRequest,
-    ExaminedStatement, PolicyFinding,
+    ExaminedStatement, PolicyFinding, Rotation, RotationDelivery, RotationEvent, RotationPolicy,
+    Tag,
 };
+pub use start_rotation::{StartRotation, StartRotationInput, StartRotationOutput};
 pub use validate_policy::{ValidatePolicy, ValidatePolicyInput, ValidatePolicyOutput};
 
 /// The version that a request names.
@@ -45,11 +82,25 @@ pub const XML_NAMESPACE: &str = "https://keywright.dev/doc/2026-11-24/";
 
 /// Every operation, by name.
 pub static OPERATIONS: &[&Operation] = &[
+    &confirm_delivery::OPERATION,
+    &delete_rotation_policy::OPERATION,
     &explain_authorization::OPERATION,
     &explain_denied_request::OPERATION,
+    &get_rotation::OPERATION,
+    &hold_rotation::OPERATION,
     &list_access_key_attempts::OPERATION,
     &list_access_key_sessions::OPERATION,
     &list_authorized_principals::OPERATION,
     &list_denied_requests::OPERATION,
+    &list_rotation_history::OPERATION,
+    &list_rotation_places::OPERATION,
+    &list_rotation_policies::OPERATION,
+    &list_rotations::OPERATION,
+    &put_rotation_policy::OPERATION,
+    &release_rotation::OPERATION,
+    &resume_rotation::OPERATION,
+    &retrieve_rotation_key::OPERATION,
+    &roll_back_rotation::OPERATION,
+    &start_rotation::OPERATION,
     &validate_policy::OPERATION,
 ];

@@ -186,3 +186,190 @@ impl Encode for PolicyFinding {
         self.end_offset.write(xml, "EndOffset");
     }
 }
+
+/// The structure `Rotation`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rotation {
+    /// `RotationId`: string.
+    pub rotation_id: String,
+    /// `UserName`: string.
+    pub user_name: String,
+    /// `UserId`: string.
+    pub user_id: String,
+    /// `OldAccessKeyId`: string.
+    pub old_access_key_id: String,
+    /// `NewAccessKeyId`: string.
+    pub new_access_key_id: Option<String>,
+    /// `Phase`: string,
+    /// one of [`values::rotation_phase_type`](super::values::rotation_phase_type).
+    pub phase: String,
+    /// `PhaseSince`: timestamp.
+    pub phase_since: Timestamp,
+    /// `StartDate`: timestamp.
+    pub start_date: Timestamp,
+    /// `StartedBy`: string.
+    pub started_by: String,
+    /// `RotationPolicyName`: string.
+    pub rotation_policy_name: Option<String>,
+    /// `ObserveSeconds`: long.
+    pub observe_seconds: i64,
+    /// `DwellSeconds`: long.
+    pub dwell_seconds: i64,
+    /// `Incident`: boolean.
+    pub incident: bool,
+    /// `IsOver`: boolean.
+    pub is_over: bool,
+    /// `CanRollBack`: boolean.
+    pub can_roll_back: bool,
+    /// `HeldReason`: string.
+    pub held_reason: Option<String>,
+    /// `WaitingFor`: string.
+    pub waiting_for: Option<String>,
+    /// `WaitingUntil`: timestamp.
+    pub waiting_until: Option<Timestamp>,
+    /// `Trouble`: string.
+    pub trouble: Option<String>,
+    /// `Deliveries`: list of [`RotationDelivery`].
+    pub deliveries: Vec<RotationDelivery>,
+}
+
+impl Encode for Rotation {
+    fn encode(&self, xml: &mut Xml) {
+        self.rotation_id.write(xml, "RotationId");
+        self.user_name.write(xml, "UserName");
+        self.user_id.write(xml, "UserId");
+        self.old_access_key_id.write(xml, "OldAccessKeyId");
+        self.new_access_key_id.write(xml, "NewAccessKeyId");
+        self.phase.write(xml, "Phase");
+        self.phase_since.write(xml, "PhaseSince");
+        self.start_date.write(xml, "StartDate");
+        self.started_by.write(xml, "StartedBy");
+        self.rotation_policy_name.write(xml, "RotationPolicyName");
+        self.observe_seconds.write(xml, "ObserveSeconds");
+        self.dwell_seconds.write(xml, "DwellSeconds");
+        self.incident.write(xml, "Incident");
+        self.is_over.write(xml, "IsOver");
+        self.can_roll_back.write(xml, "CanRollBack");
+        self.held_reason.write(xml, "HeldReason");
+        self.waiting_for.write(xml, "WaitingFor");
+        self.waiting_until.write(xml, "WaitingUntil");
+        self.trouble.write(xml, "Trouble");
+        self.deliveries.write(xml, "Deliveries");
+    }
+}
+
+/// The structure `RotationDelivery`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RotationDelivery {
+    /// `Place`: string.
+    pub place: String,
+    /// `Stage`: string,
+    /// one of [`values::rotation_stage_type`](super::values::rotation_stage_type).
+    pub stage: String,
+    /// `Failures`: integer.
+    pub failures: i32,
+    /// `Trouble`: string.
+    pub trouble: Option<String>,
+}
+
+impl Encode for RotationDelivery {
+    fn encode(&self, xml: &mut Xml) {
+        self.place.write(xml, "Place");
+        self.stage.write(xml, "Stage");
+        self.failures.write(xml, "Failures");
+        self.trouble.write(xml, "Trouble");
+    }
+}
+
+/// The structure `RotationEvent`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RotationEvent {
+    /// `EventTime`: timestamp.
+    pub event_time: Timestamp,
+    /// `RotationId`: string.
+    pub rotation_id: String,
+    /// `Event`: string.
+    pub event: String,
+    /// `Hash`: string.
+    pub hash: String,
+}
+
+impl Encode for RotationEvent {
+    fn encode(&self, xml: &mut Xml) {
+        self.event_time.write(xml, "EventTime");
+        self.rotation_id.write(xml, "RotationId");
+        self.event.write(xml, "Event");
+        self.hash.write(xml, "Hash");
+    }
+}
+
+/// The structure `RotationPolicy`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RotationPolicy {
+    /// `RotationPolicyName`: string.
+    pub rotation_policy_name: String,
+    /// `PathPrefix`: string.
+    pub path_prefix: Option<String>,
+    /// `Tags`: list of [`Tag`], at most 50 elements.
+    pub tags: Option<Vec<Tag>>,
+    /// `Everyone`: boolean.
+    pub everyone: Option<bool>,
+    /// `MaxAgeDays`: integer.
+    pub max_age_days: i32,
+    /// `JitterDays`: integer.
+    pub jitter_days: i32,
+    /// `ObserveSeconds`: long.
+    pub observe_seconds: i64,
+    /// `DwellSeconds`: long.
+    pub dwell_seconds: i64,
+    /// `Places`: list of strings, 1 to 20 elements.
+    pub places: Vec<String>,
+    /// `CreatedBy`: string.
+    pub created_by: String,
+    /// `CreateDate`: timestamp.
+    pub create_date: Timestamp,
+    /// `UpdateDate`: timestamp.
+    pub update_date: Timestamp,
+}
+
+impl Encode for RotationPolicy {
+    fn encode(&self, xml: &mut Xml) {
+        self.rotation_policy_name.write(xml, "RotationPolicyName");
+        self.path_prefix.write(xml, "PathPrefix");
+        self.tags.write(xml, "Tags");
+        self.everyone.write(xml, "Everyone");
+        self.max_age_days.write(xml, "MaxAgeDays");
+        self.jitter_days.write(xml, "JitterDays");
+        self.observe_seconds.write(xml, "ObserveSeconds");
+        self.dwell_seconds.write(xml, "DwellSeconds");
+        self.places.write(xml, "Places");
+        self.created_by.write(xml, "CreatedBy");
+        self.create_date.write(xml, "CreateDate");
+        self.update_date.write(xml, "UpdateDate");
+    }
+}
+
+/// The structure `Tag`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tag {
+    /// `Key`: string, 1 to 128 characters, pattern `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`.
+    pub key: String,
+    /// `Value`: string, 0 to 256 characters, pattern `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`.
+    pub value: String,
+}
+
+impl Read for Tag {
+    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            key: scope.required("Key")?,
+            value: scope.required("Value")?,
+        })
+    }
+}
+
+impl Encode for Tag {
+    fn encode(&self, xml: &mut Xml) {
+        self.key.write(xml, "Key");
+        self.value.write(xml, "Value");
+    }
+}

@@ -25,3 +25,51 @@ pub mod policy_kind_type {
     /// `bucket`.
     pub const BUCKET: &str = "bucket";
 }
+
+/// Values of `RotationPhaseType`.
+pub mod rotation_phase_type {
+    /// `Planned`.
+    pub const PLANNED: &str = "Planned";
+    /// `Creating`.
+    pub const CREATING: &str = "Creating";
+    /// `Created`.
+    pub const CREATED: &str = "Created";
+    /// `Distributing`.
+    pub const DISTRIBUTING: &str = "Distributing";
+    /// `Observing`.
+    pub const OBSERVING: &str = "Observing";
+    /// `Confirming`.
+    pub const CONFIRMING: &str = "Confirming";
+    /// `Deactivating`.
+    pub const DEACTIVATING: &str = "Deactivating";
+    /// `Dwelling`.
+    pub const DWELLING: &str = "Dwelling";
+    /// `Deleting`.
+    pub const DELETING: &str = "Deleting";
+    /// `Done`.
+    pub const DONE: &str = "Done";
+    /// `RollingBack`.
+    pub const ROLLING_BACK: &str = "RollingBack";
+    /// `Settling`.
+    pub const SETTLING: &str = "Settling";
+    /// `Retiring`.
+    pub const RETIRING: &str = "Retiring";
+    /// `RolledBack`.
+    pub const ROLLED_BACK: &str = "RolledBack";
+}
+
+/// Values of `RotationStageType`.
+pub mod rotation_stage_type {
+    /// `Pending`.
+    pub const PENDING: &str = "Pending";
+    /// `Staged`.
+    pub const STAGED: &str = "Staged";
+    /// `Writing`.
+    pub const WRITING: &str = "Writing";
+    /// `Written`.
+    pub const WRITTEN: &str = "Written";
+    /// `ReadBack`.
+    pub const READ_BACK: &str = "ReadBack";
+    /// `Restored`.
+    pub const RESTORED: &str = "Restored";
+}

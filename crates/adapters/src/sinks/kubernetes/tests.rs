@@ -1,0 +1,495 @@
+//! The Kubernetes sink against a fake of the API, as far as the sink uses it: bearer tokens, merge
+//! patches, `resourceVersion`, `dryRun`, rollouts.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use keywright_base::Secret;
+use keywright_rotation::{
+    model::RotationId,
+    ports::{Held, Sink, SinkError},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Kubernetes, Place,
+    cluster::{Cluster, Token},
+};
+use crate::sinks::{
+    remote_tests::{Asked, Cuts, Noon, serve},
+    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+};
+
+const SECRET: &str = "/api/v1/namespaces/prod/secrets/job";
+const APP: &str = "/apis/apps/v1/namespaces/prod/deployments/app";
+
+/// What a cluster has.
+struct Fake {
+    objects: BTreeMap<String, Value>,
+    versions: u64,
+    token: String,
+    /// Paths that may not be changed.
+    forbidden: Vec<&'static str>,
+    /// Somebody else writes before the next change.
+    raced: bool,
+    /// Rollouts wait to be told.
+    slow: bool,
+}
+
+type Shared = Arc<Mutex<Fake>>;
+
+fn status(code: u16, reason: &str, message: &str) -> (u16, String) {
+    let told = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    (code, told.to_string())
+}
+
+/// RFC 7386.
+fn merge(into: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    let members = into.as_object_mut().unwrap();
+    for (name, value) in patch {
+        if value.is_null() {
+            members.remove(name);
+        } else {
+            merge(members.entry(name.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+impl Fake {
+    fn new(data: Option<Value>) -> Shared {
+        let mut fake = Self {
+            objects: BTreeMap::new(),
+            versions: 6,
+            token: "t".to_owned(),
+            forbidden: Vec::new(),
+            raced: false,
+            slow: false,
+        };
+        if let Some(data) = data {
+            let data: BTreeMap<_, _> = data.as_object().unwrap().clone().into_iter().collect();
+            fake.store(SECRET, json!({"metadata": {"name": "job"}, "data": data}));
+        }
+        fake.store(
+            APP,
+            json!({
+                "metadata": {"name": "app", "generation": 1},
+                "spec": {"replicas": 1, "template": {"metadata": {}}},
+                "status": {
+                    "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1,
+                    "availableReplicas": 1,
+                },
+            }),
+        );
+        Arc::new(Mutex::new(fake))
+    }
+
+    fn store(&mut self, path: &str, mut object: Value) {
+        self.versions += 1;
+        object["metadata"]["resourceVersion"] = json!(self.versions.to_string());
+        self.objects.insert(path.to_owned(), object);
+    }
+
+    fn roll(&mut self) {
+        let app = self.objects.get_mut(APP).unwrap();
+        app["status"]["observedGeneration"] = app["metadata"]["generation"].clone();
+    }
+
+    fn answer(&mut self, asked: &Asked) -> (u16, String) {
+        let bearer = asked.headers.get("authorization");
+        if bearer.is_none_or(|bearer| *bearer != format!("Bearer {}", self.token)) {
+            return status(401, "Unauthorized", "Unauthorized");
+        }
+        let (method, path) = asked.line.split_once(' ').unwrap();
+        if method == "GET" {
+            return match self.objects.get(path) {
+                Some(object) => (200, object.to_string()),
+                None => status(404, "NotFound", "not found"),
+            };
+        }
+        if self.forbidden.iter().any(|part| path.contains(part)) {
+            let why = format!("{path} is forbidden: User \"x\" cannot {method}");
+            return status(403, "Forbidden", &why);
+        }
+        let dry = asked.query == "dryRun=All";
+        if self.raced && !dry {
+            self.raced = false;
+            let object = self.objects[SECRET].clone();
+            self.store(SECRET, object);
+        }
+        self.change(method, path, asked, dry)
+    }
+
+    fn change(&mut self, method: &str, path: &str, asked: &Asked, dry: bool) -> (u16, String) {
+        let told = asked.told();
+        let media = &asked.headers["content-type"];
+        if method == "POST" {
+            assert_eq!(media, "application/json");
+            let name = told["metadata"]["name"].as_str().unwrap();
+            let path = format!("{path}/{name}");
+            if self.objects.contains_key(&path) {
+                return status(409, "AlreadyExists", "it already exists");
+            }
+            if !path.starts_with("/api/v1/namespaces/prod/") {
+                return status(404, "NotFound", "namespaces not found");
+            }
+            if !dry {
+                self.store(&path, told.clone());
+            }
+            return (201, told.to_string());
+        }
+        let Some(mut object) = self.objects.get(path).cloned() else {
+            return status(404, "NotFound", "not found");
+        };
+        let version = object["metadata"]["resourceVersion"].clone();
+        let wanted = match method {
+            "DELETE" => told.pointer("/preconditions/resourceVersion"),
+            _ => told.pointer("/metadata/resourceVersion"),
+        };
+        if wanted.is_some_and(|wanted| *wanted != version) {
+            return status(409, "Conflict", "the object has been modified");
+        }
+        if method == "DELETE" {
+            self.objects.remove(path);
+            return status(200, "", "");
+        }
+        assert_eq!(
+            (method, media.to_str().unwrap()),
+            ("PATCH", "application/merge-patch+json")
+        );
+        let before = object.clone();
+        merge(&mut object, &told);
+        if !dry && before != object {
+            if before["spec"] != object["spec"] {
+                let generation = object["metadata"]["generation"].as_u64().unwrap() + 1;
+                object["metadata"]["generation"] = json!(generation);
+                if !self.slow {
+                    object["status"]["observedGeneration"] = json!(generation);
+                }
+            }
+            self.store(path, object.clone());
+        }
+        (200, object.to_string())
+    }
+}
+
+async fn cluster(fake: &Shared, cuts: &Cuts, token: Token) -> Cluster {
+    let there = Arc::clone(fake);
+    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
+    Cluster {
+        server: format!("http://{address}"),
+        authorities: None,
+        certificate: None,
+        token,
+    }
+}
+
+async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> Kubernetes {
+    let token = Token::Fixed(Secret::new("t".to_owned()));
+    let cluster = cluster(fake, cuts, token).await;
+    let place = Place::new(place, None).unwrap();
+    let name = format!("kubernetes:{place}");
+    Kubernetes::at(name, &place, cluster, Arc::new(Noon)).unwrap()
+}
+
+const RESTARTING: &str = "prod/job?restart=deployment/app";
+
+fn encoded(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+fn filled() -> Value {
+    let one = pair(1);
+    json!({
+        "AWS_ACCESS_KEY_ID": encoded(&one.id.0),
+        "AWS_SECRET_ACCESS_KEY": encoded(one.secret.expose()),
+        "binary": "//79",
+    })
+}
+
+fn rotation() -> RotationId {
+    RotationId("r-1".to_owned())
+}
+
+#[tokio::test]
+async fn a_secret_keeps_the_contract_with_its_other_fields() {
+    for data in [
+        None,
+        Some(json!({})),
+        Some(json!({"binary": "//79"})),
+        Some(filled()),
+    ] {
+        let fake = Fake::new(data);
+        let cuts = Cuts::default();
+        let sink = sink(&fake, &cuts, RESTARTING).await;
+        // What consumers read: the fields, and whether there is a Secret at all.
+        let look = || {
+            let fake = fake.lock().unwrap();
+            let data = fake
+                .objects
+                .get(SECRET)
+                .map(|object| object["data"].to_string());
+            data.unwrap_or_default().into_bytes()
+        };
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_somebody_else_wrote_is_not_overwritten() {
+    let fake = Fake::new(Some(filled()));
+    let sink = sink(&fake, &Cuts::default(), "prod/job").await;
+    fake.lock().unwrap().raced = true;
+    let raced = sink.commit(&rotation(), &pair(2)).await.unwrap_err();
+    assert!(
+        matches!(&raced, SinkError::Later(why) if why.contains("409")),
+        "{raced}"
+    );
+    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
+    sink.commit(&rotation(), &pair(2)).await.unwrap();
+    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
+}
+
+#[tokio::test]
+async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
+    let fake = Fake::new(Some(filled()));
+    let sink = sink(&fake, &Cuts::default(), RESTARTING).await;
+    fake.lock().unwrap().slow = true;
+    let backup = sink.stage(&rotation()).await.unwrap();
+    assert_eq!(
+        sink.read_back().await,
+        Ok(Held::Pair(pair(1))),
+        "nothing was restarted yet"
+    );
+    for _ in 0..2 {
+        sink.commit(&rotation(), &pair(2)).await.unwrap();
+        let app = fake.lock().unwrap().objects[APP].clone();
+        assert_eq!(app["metadata"]["generation"], 2, "once");
+        let annotations = &app["spec"]["template"]["metadata"]["annotations"];
+        assert_eq!(
+            annotations["kubectl.kubernetes.io/restartedAt"],
+            "2027-01-15T08:00:00Z"
+        );
+        assert_eq!(annotations["keywright-access-key-id"], pair(2).id.0);
+        let early = sink.read_back().await.unwrap_err();
+        let says = "deployment/app: the cluster has not seen the restart yet";
+        assert!(
+            matches!(&early, SinkError::Later(why) if why.contains(says)),
+            "{early}"
+        );
+    }
+    fake.lock().unwrap().roll();
+    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
+    // Going back, they are started again, and waited for again.
+    sink.restore(&rotation(), &backup, None).await.unwrap();
+    assert!(matches!(sink.read_back().await, Err(SinkError::Later(_))));
+    fake.lock().unwrap().roll();
+    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_known_before_anything_is_changed() {
+    type Spoil = fn(&mut Fake);
+    let rows: [(&str, Spoil, &str); 7] = [
+        (
+            RESTARTING,
+            |fake| fake.forbidden.push("secrets"),
+            "403 Forbidden",
+        ),
+        (
+            RESTARTING,
+            |fake| fake.forbidden.push("deployments"),
+            "cannot PATCH",
+        ),
+        (RESTARTING, |fake| fake.token.push('x'), "401 Unauthorized"),
+        (
+            RESTARTING,
+            |fake| drop(fake.objects.remove(APP)),
+            "there is no deployment/app",
+        ),
+        (
+            RESTARTING,
+            |fake| fake.objects.get_mut(APP).unwrap()["spec"]["paused"] = json!(true),
+            "is paused",
+        ),
+        (
+            "prod/job",
+            |fake| fake.objects.get_mut(SECRET).unwrap()["immutable"] = json!(true),
+            "it is immutable",
+        ),
+        ("nowhere/job", |_| {}, "there is no namespace nowhere"),
+    ];
+    for (place, spoil, says) in rows {
+        let fake = Fake::new(Some(filled()));
+        spoil(&mut fake.lock().unwrap());
+        let before = fake.lock().unwrap().objects.clone();
+        let sink = sink(&fake, &Cuts::default(), place).await;
+        let inspected = sink.inspect().await.unwrap_err();
+        let staged = sink.stage(&rotation()).await.unwrap_err();
+        assert_eq!(inspected, staged);
+        assert!(
+            matches!(&staged, SinkError::Never(why) if why.contains(says)),
+            "{staged}"
+        );
+        assert_eq!(fake.lock().unwrap().objects, before);
+    }
+}
+
+#[tokio::test]
+async fn answers_that_pass_and_that_do_not() {
+    let secret = pair(2).secret;
+    for (code, later) in [
+        (429, true),
+        (500, true),
+        (503, true),
+        (422, false),
+        (400, false),
+    ] {
+        let answers = move |asked: &Asked| match asked.line.starts_with("PATCH") {
+            false => (
+                200,
+                json!({"metadata": {"resourceVersion": "1"}}).to_string(),
+            ),
+            // Which quotes what was sent.
+            true => status(code, "Refused", &String::from_utf8_lossy(&asked.body)),
+        };
+        let address = serve(Arc::new(Mutex::new(answers))).await;
+        let cluster = Cluster {
+            server: format!("http://{address}"),
+            authorities: None,
+            certificate: None,
+            token: Token::None,
+        };
+        let place = Place::new("prod/job", None).unwrap();
+        let sink = Kubernetes::at("k".to_owned(), &place, cluster, Arc::new(Noon)).unwrap();
+        let error = sink.commit(&rotation(), &pair(2)).await.unwrap_err();
+        assert_eq!(
+            matches!(error, SinkError::Later(_)),
+            later,
+            "{code}: {error}"
+        );
+        let text = format!("{error:?}");
+        assert!(!text.contains(&encoded(secret.expose())), "{text}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a file of the test")]
+fn write(path: &Path, text: &str) -> PathBuf {
+    fs::write(path, text).unwrap();
+    path.to_owned()
+}
+
+const CONFIG: &str = "
+apiVersion: v1
+kind: Config
+current-context: one
+clusters:
+- name: c
+  cluster: {server: 'https://10.0.0.1:6443/', certificate-authority-data: Y2E=}
+- name: lax
+  cluster: {server: 'https://10.0.0.1', insecure-skip-tls-verify: true}
+- name: proxied
+  cluster: {server: 'https://10.0.0.1', proxy-url: 'socks5://x'}
+contexts:
+- {name: one, context: {cluster: c, user: token, namespace: ignored}}
+- {name: file, context: {cluster: c, user: file}}
+- {name: cert, context: {cluster: c, user: cert}}
+- {name: keyless, context: {cluster: c, user: keyless}}
+- {name: password, context: {cluster: c, user: password}}
+- {name: exec, context: {cluster: c, user: exec}}
+- {name: lax, context: {cluster: lax, user: token}}
+- {name: proxied, context: {cluster: proxied, user: token}}
+- {name: lost, context: {cluster: gone, user: token}}
+users:
+- {name: token, user: {token: secret-token}}
+- {name: file, user: {tokenFile: token}}
+- {name: cert, user: {client-certificate-data: Y2VydA==, client-key-data: a2V5}}
+- {name: keyless, user: {client-certificate-data: Y2VydA==}}
+- {name: password, user: {username: me, password: secret-word}}
+- name: exec
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: ./login
+      args: [now]
+      env: [{name: WHO, value: me}]
+      interactiveMode: Never
+";
+
+#[tokio::test]
+async fn a_kubeconfig_is_understood_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(&folder.path().join("config"), CONFIG);
+    write(&folder.path().join("token"), "token-of-file\n");
+    let login = write(
+        &folder.path().join("login"),
+        "#!/bin/sh\nprintf '{\"status\":{\"token\":\"%s-%s-%s\"}}' $1 $WHO \\\n\
+         $(printf %s \"$KUBERNETES_EXEC_INFO\" | grep -c ExecCredential)\n",
+    );
+    fs::set_permissions(&login, fs::Permissions::from_mode(0o755)).unwrap();
+    let first = write(&folder.path().join("first"), "current-context: file\n");
+    let find = |paths: &[PathBuf], context: Option<&str>| Cluster::of_files(paths, context);
+    for (paths, context, token) in [
+        (vec![file.clone()], None, "secret-token"),
+        (vec![first, file.clone()], None, "token-of-file"),
+        (vec![file.clone()], Some("exec"), "now-me-1"),
+    ] {
+        let cluster = find(&paths, context).unwrap();
+        assert_eq!(cluster.server, "https://10.0.0.1:6443");
+        assert_eq!(cluster.authorities.as_deref(), Some(b"ca".as_slice()));
+        let found = cluster.token.fetch().await.unwrap().unwrap();
+        assert_eq!(found.expose(), token);
+    }
+    let cluster = find(&[file.clone()], Some("cert")).unwrap();
+    assert_eq!(cluster.certificate.unwrap().expose(), b"cert\nkey");
+    for (context, says) in [
+        ("keyless", "without its key"),
+        ("password", "user has password, which is not supported"),
+        ("lax", "insecure-skip-tls-verify is refused"),
+        ("proxied", "cluster has proxy-url, which is not supported"),
+        ("lost", "no cluster gone"),
+        ("nobody", "no context nobody"),
+    ] {
+        let error = find(&[file.clone()], Some(context)).err().unwrap();
+        assert!(error.contains(says), "{context}: {error}");
+        assert!(!error.contains("secret-"), "{error}");
+    }
+    let broken = write(
+        &folder.path().join("broken"),
+        "users: [{token: secret-token}\n",
+    );
+    let error = find(&[broken], None).err().unwrap();
+    assert!(error.ends_with("it is not a kubeconfig"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_has_run_out_is_fetched_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(&folder.path().join("token"), "t\n");
+    let fake = Fake::new(Some(filled()));
+    let cluster = cluster(&fake, &Cuts::default(), Token::File(path.clone())).await;
+    let place = Place::new("prod/job", None).unwrap();
+    let sink = Kubernetes::at("k".to_owned(), &place, cluster, Arc::new(Noon)).unwrap();
+    assert!(sink.read_back().await.is_ok());
+    fake.lock().unwrap().token = "t2".to_owned();
+    assert!(sink.read_back().await.is_err());
+    write(&path, "t2\n");
+    assert!(sink.read_back().await.is_ok());
+}

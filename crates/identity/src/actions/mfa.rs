@@ -1,0 +1,400 @@
+//! Virtual MFA devices: make, enable, synchronise, list, tag, deactivate, delete.
+//!
+//! It protects two rules: a device is enabled only by who can show two of its codes in a row, and
+//! whoever has one already adds and removes their own only with credentials that a code was given
+//! for. Root's access key is the exception, being the way back when its device is lost. Where root
+//! itself says `root` it means itself, never a user of that name.
+
+use std::sync::Arc;
+
+use keywright_base::{Arn, Timestamp, limits};
+use keywright_wire::iam::{self, values::assignment_status_type as status};
+
+use super::{
+    tags,
+    users::{brief, root, target_of},
+};
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    caller::Principal,
+    fault::{Dependant, Fault, Missing, Quota, Taken},
+    mfa::{self, Trial},
+    pagination::Page,
+    state::{Bearer, Change, Enabled, MfaDevice},
+    view::{Subject, View},
+};
+
+/// What root is called where a user is named.
+const ROOT: &str = "root";
+
+/// Whom an action on devices is about.
+fn subject(view: &View<'_>, name: Option<&str>) -> Subject {
+    match (name, view.caller.principal()) {
+        (Some(ROOT), Principal::Root) => Subject::Root,
+        _ => view.subject(name),
+    }
+}
+
+fn target(view: &View<'_>, name: Option<&str>) -> Required {
+    Required::one(target_of(view, &subject(view, name)))
+}
+
+/// Whom an action on devices is about, if they exist.
+fn bearer(view: &View<'_>, name: Option<&str>) -> Result<Bearer, Fault> {
+    Ok(match subject(view, name) {
+        Subject::Root => Bearer::Root,
+        Subject::User(name) => Bearer::User(view.user(&name)?.id),
+    })
+}
+
+/// The name of who has a device, as answers give it.
+fn bearer_name(view: &View<'_>, bearer: Bearer) -> String {
+    match bearer {
+        Bearer::Root => ROOT.to_owned(),
+        Bearer::User(id) => {
+            let user = view.account.user_by_id(id);
+            user.map(|user| user.name.clone()).unwrap_or_default()
+        }
+    }
+}
+
+fn device<'a>(view: &View<'a>, serial: &str) -> Result<&'a Arc<MfaDevice>, Fault> {
+    let device = view.account.device(serial);
+    device.ok_or_else(|| Missing::MfaDevice(serial.to_owned()).into())
+}
+
+/// The device with this serial number, if it is enabled for them.
+fn device_of<'a>(
+    view: &View<'a>,
+    serial: &str,
+    bearer: Bearer,
+) -> Result<(&'a MfaDevice, &'a Enabled), Fault> {
+    let device = device(view, serial)?;
+    let enabled = device.enabled.as_ref();
+    let enabled = enabled.filter(|enabled| enabled.bearer == bearer);
+    let enabled = enabled.ok_or_else(|| Missing::MfaDevice(serial.to_owned()))?;
+    Ok((device, enabled))
+}
+
+fn put(device: MfaDevice) -> Change {
+    Change::PutMfaDevice(Arc::new(device))
+}
+
+const WITHOUT_CODE: &str = "You have an MFA device: adding and removing your own devices needs credentials that an MFA \
+     code was given for.";
+
+/// Refuses whoever has a device, and is about to add or remove one of their own without it.
+fn obey_own_device(view: &View<'_>, bearer: Bearer) -> Result<(), Fault> {
+    let caller = Bearer::from(view.caller.principal());
+    let session = view.caller.session();
+    let with_code = session.is_some_and(|session| session.mfa.is_some());
+    let way_back = caller == Bearer::Root && session.is_none();
+    let has_one = view.account.devices_of(bearer).next().is_some();
+    if caller == bearer && has_one && !with_code && !way_back {
+        return Err(Fault::AccessDenied(WITHOUT_CODE.to_owned()));
+    }
+    Ok(())
+}
+
+/// `iam:CreateVirtualMFADevice`; the only answer that has the seed.
+pub(crate) struct CreateVirtualMFADevice;
+
+impl Action for CreateVirtualMFADevice {
+    type Shape = iam::CreateVirtualMFADevice;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let path = input.path.as_deref().unwrap_or("/");
+        let arn = Arn::iam_entity(view.id(), "mfa", path, &input.virtual_mfa_device_name);
+        let arn = arn.to_string();
+        let tags = tags::from_wire(input.tags.as_deref());
+        let create = Target::new(&*arn, &*arn).with_request_tags(tags.clone());
+        let mut targets = vec![create];
+        if !tags.is_empty() {
+            let tag = Target::new(&*arn, &*arn).with_request_tags(tags);
+            targets.push(tag.as_action("iam:TagMFADevice"));
+        }
+        Ok(Required::All(targets))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let seed = mfa::new_seed(view.entropy);
+        let path = input.path.as_deref().unwrap_or("/");
+        let name = &input.virtual_mfa_device_name;
+        let serial = Arn::iam_entity(view.id(), "mfa", path, name).to_string();
+        if serial.len() > limits::MFA_SERIAL_CHARS {
+            return Err(too_long());
+        }
+        if view.account.device(&serial).is_some() {
+            return Err(Taken::MfaDevice.into());
+        }
+        if view.account.devices().len() >= limits::MFA_DEVICES_PER_ACCOUNT {
+            let quota = limits::MFA_DEVICES_PER_ACCOUNT;
+            return Err(Quota::Named("VirtualMFADevicesPerAccount", quota).into());
+        }
+        let tags = tags::checked_exact_case(&[], input.tags.as_deref())?;
+        let base32 = mfa::base32(&seed);
+        let id = view.id().to_string();
+        let alias = view.account.settings().alias.as_deref();
+        let qr_code = mfa::qr_code(&base32, name, alias.unwrap_or(&id))?;
+        let sealed = mfa::seal(view.vault, &serial, &seed, view.entropy);
+        let device = MfaDevice {
+            path: path.to_owned(),
+            name: name.clone(),
+            tags,
+            seed: sealed.map_err(|error| Fault::Internal(error.to_string()))?,
+            spent: 0,
+            enabled: None,
+        };
+        let output = iam::CreateVirtualMFADeviceOutput {
+            virtual_mfa_device: iam::VirtualMFADevice {
+                serial_number: serial,
+                base32_string_seed: Some(base32),
+                qr_code_png: Some(qr_code),
+                tags: (!device.tags.is_empty()).then(|| tags::to_wire(&device.tags)),
+                ..iam::VirtualMFADevice::default()
+            },
+        };
+        Ok(Done::change(output, put(device)))
+    }
+}
+
+fn too_long() -> Fault {
+    Fault::Validation(format!(
+        "1 validation error detected: Value at 'serialNumber' failed to satisfy constraint: \
+         Member must have length less than or equal to {}",
+        limits::MFA_SERIAL_CHARS
+    ))
+}
+
+/// `iam:EnableMFADevice`
+pub(crate) struct EnableMFADevice;
+
+impl Action for EnableMFADevice {
+    type Shape = iam::EnableMFADevice;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(target(view, Some(&input.user_name)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let bearer = bearer(view, Some(&input.user_name))?;
+        let device = device(view, &input.serial_number)?;
+        if device.enabled.is_some() {
+            return Err(Taken::MfaDeviceInUse.into());
+        }
+        obey_own_device(view, bearer)?;
+        if view.account.devices_of(bearer).count() >= limits::MFA_DEVICES_PER_USER {
+            return Err(Quota::Named("MFADevicesPerUser", limits::MFA_DEVICES_PER_USER).into());
+        }
+        let codes = [&*input.authentication_code1, &input.authentication_code2];
+        let serial = device.serial(view.id());
+        let (drift, spent) = Trial::from(view).synchronise(device, serial.as_str(), codes)?;
+        let enabled = Enabled {
+            bearer,
+            since: view.now(),
+            drift,
+        };
+        let device = MfaDevice {
+            spent,
+            enabled: Some(enabled),
+            ..MfaDevice::clone(device)
+        };
+        Ok(Done::change((), put(device)))
+    }
+}
+
+/// `iam:ResyncMFADevice`
+pub(crate) struct ResyncMFADevice;
+
+impl Action for ResyncMFADevice {
+    type Shape = iam::ResyncMFADevice;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(target(view, Some(&input.user_name)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let bearer = bearer(view, Some(&input.user_name))?;
+        let (device, enabled) = device_of(view, &input.serial_number, bearer)?;
+        let codes = [&*input.authentication_code1, &input.authentication_code2];
+        let serial = device.serial(view.id());
+        let (drift, spent) = Trial::from(view).synchronise(device, serial.as_str(), codes)?;
+        let device = MfaDevice {
+            spent,
+            enabled: Some(Enabled {
+                drift,
+                ..enabled.clone()
+            }),
+            ..device.clone()
+        };
+        Ok(Done::change((), put(device)))
+    }
+}
+
+/// `iam:DeactivateMFADevice`
+pub(crate) struct DeactivateMFADevice;
+
+impl Action for DeactivateMFADevice {
+    type Shape = iam::DeactivateMFADevice;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(target(view, input.user_name.as_deref()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let bearer = bearer(view, input.user_name.as_deref())?;
+        let (device, _) = device_of(view, &input.serial_number, bearer)?;
+        obey_own_device(view, bearer)?;
+        let device = MfaDevice {
+            enabled: None,
+            ..device.clone()
+        };
+        Ok(Done::change((), put(device)))
+    }
+}
+
+/// `iam:DeleteVirtualMFADevice`
+pub(crate) struct DeleteVirtualMFADevice;
+
+impl Action for DeleteVirtualMFADevice {
+    type Shape = iam::DeleteVirtualMFADevice;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::mfa(view, &input.serial_number)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let device = device(view, &input.serial_number)?;
+        if device.enabled.is_some() {
+            return Err(Dependant::MfaDeviceAssigned.into());
+        }
+        Ok(Done::change((), Change::DeleteMfaDevice(device.place())))
+    }
+}
+
+/// `iam:ListMFADevices`
+pub(crate) struct ListMFADevices;
+
+impl Action for ListMFADevices {
+    type Shape = iam::ListMFADevices;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(target(view, input.user_name.as_deref()))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let bearer = bearer(view, input.user_name.as_deref())?;
+        let user_name = bearer_name(view, bearer);
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListMFADevices", &[&user_name], marker, input.max_items)?;
+        let devices = view.account.devices_of(bearer);
+        let (devices, marker) = page.cut(devices, |device| device.place().as_str().to_owned());
+        let shown = |device: &Arc<MfaDevice>| iam::MFADevice {
+            user_name: user_name.clone(),
+            serial_number: device.serial(view.id()).to_string(),
+            enable_date: since(device).unwrap_or_default(),
+        };
+        Ok(Done::answer(iam::ListMFADevicesOutput {
+            mfa_devices: devices.into_iter().map(shown).collect(),
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+fn since(device: &MfaDevice) -> Option<Timestamp> {
+    device.enabled.as_ref().map(|enabled| enabled.since)
+}
+
+/// `iam:ListVirtualMFADevices`; without seeds and tags, as AWS's.
+pub(crate) struct ListVirtualMFADevices;
+
+impl Action for ListVirtualMFADevices {
+    type Shape = iam::ListVirtualMFADevices;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+        let arn = Arn::iam(view.id(), "mfa/").to_string();
+        Ok(Required::one(Target::new(&*arn, &*arn)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let wanted = input.assignment_status.as_deref().unwrap_or(status::ANY);
+        let marker = input.marker.as_deref();
+        let page = Page::of("ListVirtualMFADevices", &[wanted], marker, input.max_items)?;
+        let matching = view.account.devices().values().filter(|device| {
+            let assigned = device.enabled.is_some();
+            match wanted {
+                status::ASSIGNED => assigned,
+                status::UNASSIGNED => !assigned,
+                _ => true,
+            }
+        });
+        let (devices, marker) = page.cut(matching, |device| device.place().as_str().to_owned());
+        let shown = |device: &Arc<MfaDevice>| iam::VirtualMFADevice {
+            serial_number: device.serial(view.id()).to_string(),
+            user: device.bearer().and_then(|bearer| owner(view, bearer)),
+            enable_date: since(device),
+            ..iam::VirtualMFADevice::default()
+        };
+        Ok(Done::answer(iam::ListVirtualMFADevicesOutput {
+            virtual_mfa_devices: devices.into_iter().map(shown).collect(),
+            is_truncated: Some(marker.is_some()),
+            marker,
+        }))
+    }
+}
+
+fn owner(view: &View<'_>, bearer: Bearer) -> Option<iam::User> {
+    Some(match bearer {
+        Bearer::Root => root(view, view.account.root()),
+        Bearer::User(id) => brief(view, view.account.user_by_id(id)?),
+    })
+}
+
+/// `iam:GetMFADevice`; without a user name it finds whoever has the device.
+pub(crate) struct GetMFADevice;
+
+impl Action for GetMFADevice {
+    type Shape = iam::GetMFADevice;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        if let Some(name) = &input.user_name {
+            return Ok(target(view, Some(name)));
+        }
+        let device = view.account.device(&input.serial_number);
+        let subject = match device.and_then(|device| device.bearer()) {
+            Some(Bearer::Root) => Subject::Root,
+            Some(bearer @ Bearer::User(_)) => Subject::User(bearer_name(view, bearer)),
+            None => view.subject(None),
+        };
+        Ok(Required::one(target_of(view, &subject)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let device = match &input.user_name {
+            Some(name) => {
+                let bearer = bearer(view, Some(name))?;
+                device_of(view, &input.serial_number, bearer)?.0
+            }
+            None => device(view, &input.serial_number)?,
+        };
+        Ok(Done::answer(iam::GetMFADeviceOutput {
+            user_name: device.bearer().map(|bearer| bearer_name(view, bearer)),
+            serial_number: device.serial(view.id()).to_string(),
+            enable_date: since(device),
+            certifications: None,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! A policy that would not be stored: where the fault stands, and what to do about it. It protects
+//! one rule: the message is AWS's, as storing it would give it; only place and hint are ours.
+
+use super::{Finding, Severity, place::Place};
+use crate::{Kind, Span, Violation, json, validate};
+
+/// The finding for a violation.
+pub(super) fn refused(text: &str, violation: &Violation, kind: Kind<'_>) -> Finding {
+    let finding = |statement, span, hint: &str| Finding {
+        severity: Severity::Error,
+        code: "refused",
+        message: violation.to_string(),
+        hint: hint.to_owned(),
+        statement,
+        span,
+    };
+    if let Violation::Syntax(fault)
+    | Violation::TrustJson(fault)
+    | Violation::BucketJson(fault)
+    | Violation::BucketSyntax(fault) = violation
+    {
+        let end = text.len().min(fault.at + 1);
+        let start = fault.at.min(end);
+        return finding(None, Span { start, end }, &fault.what);
+    }
+    let (statement, span) = culprit(text, violation, kind).unzip();
+    let end = text.len();
+    let span = span.unwrap_or(Span { start: 0, end });
+    finding(statement, span, hint(violation))
+}
+
+/// The first statement that gets the same refusal by itself, and what of it is meant.
+fn culprit(text: &str, violation: &Violation, kind: Kind<'_>) -> Option<(usize, Span)> {
+    let root = json::read(text).ok()?;
+    let place = Place::new(&root);
+    let alone = |statement: usize| {
+        let span = place.statement(statement)?;
+        let version = r#"{"Version": "2012-10-17", "Statement": "#;
+        let written = text.get(span.start..span.end)?;
+        let refused = validate(&format!("{version}{written}}}"), kind).err()?;
+        (refused == *violation).then_some((statement, span))
+    };
+    let (statement, span) = (0..place.len()).find_map(alone)?;
+    let narrow = elements(violation).iter().find_map(|element| {
+        let own = place.of(statement, element, None)?;
+        let wanted = named(violation).unwrap_or_default();
+        let written = text.get(own.start..own.end)?;
+        match written.find(&format!("\"{wanted}\"")) {
+            Some(at) if !wanted.is_empty() => {
+                let start = own.start + at;
+                let end = start + wanted.len() + 2;
+                Some(Span { start, end })
+            }
+            _ => Some(own),
+        }
+    });
+    Some((statement, narrow.unwrap_or(span)))
+}
+
+/// The value that a message quotes.
+fn named(violation: &Violation) -> Option<&str> {
+    match violation {
+        Violation::NotAnArn(text) | Violation::IamRegion(text) | Violation::Region(text) => {
+            Some(text)
+        }
+        Violation::TrustPrincipal { value, .. } => Some(value),
+        _ => None,
+    }
+}
+
+/// The elements that a violation is about.
+const fn elements(violation: &Violation) -> &'static [&'static str] {
+    match violation {
+        Violation::SidCharacters => &["Sid"],
+        Violation::NotAnArn(_)
+        | Violation::Partition { .. }
+        | Violation::ResourceVendor
+        | Violation::IamRegion(_)
+        | Violation::Region(_)
+        | Violation::IamPath
+        | Violation::BucketResource => &["Resource", "NotResource"],
+        Violation::ActionVendor
+        | Violation::ActionColons
+        | Violation::Vendor(_)
+        | Violation::TrustAction
+        | Violation::BucketAction
+        | Violation::ActionResource => &["Action", "NotAction"],
+        Violation::Principal
+        | Violation::TrustPrincipal { .. }
+        | Violation::BucketPrincipal
+        | Violation::AllowNotPrincipal => &["Principal", "NotPrincipal"],
+        _ => &[],
+    }
+}
+
+/// What to do about it.
+const fn hint(violation: &Violation) -> &'static str {
+    match violation {
+        Violation::OldVersion => "add \"Version\": \"2012-10-17\"",
+        Violation::Legacy => {
+            "look for an Effect that is not spelt Allow or Deny, an ARN with :: and too few colons, \
+             or a date, number, address or ARN in a condition that is none"
+        }
+        Violation::RepeatedSid => "give each statement a Sid of its own, or none",
+        Violation::SidCharacters => "letters and digits only",
+        Violation::NoActions => "add Action or NotAction",
+        Violation::NoResources => "add Resource or NotResource",
+        Violation::NotAnArn(_) => "write an ARN, for example arn:aws:s3:::bucket/key, or *",
+        Violation::Partition { .. } => "aws, aws-cn and aws-us-gov are partitions; * is any",
+        Violation::ResourceVendor => "name the service after the second colon, without wildcards",
+        Violation::IamRegion(_) | Violation::Region(_) => {
+            "leave the region empty, as in arn:aws:iam::123456789012:user/name"
+        }
+        Violation::IamPath => "begin with the type after the last colon, for example user/name",
+        Violation::ActionVendor => "write service:Action, for example s3:GetObject",
+        Violation::ActionColons => "write service:Action, with one colon",
+        Violation::Vendor(_) => "the service's prefix is of letters, digits, hyphens and points",
+        Violation::Principal => "remove Principal: whom the policy is attached to, it is about",
+        Violation::Prohibited(_) => "remove it",
+        Violation::Missing(_) => "add it",
+        Violation::TrustAction => "a trust policy is about sts:AssumeRole and its kin",
+        Violation::TrustPrincipal { .. } | Violation::BucketPrincipal => {
+            "name an account, or the ARN of a user, role or session; wildcards are not possible"
+        }
+        Violation::AllowNotPrincipal => "list whom to allow under Principal",
+        Violation::BucketAction => "name actions of S3 on buckets or objects",
+        Violation::BucketResource => {
+            "name this bucket, arn:aws:s3:::bucket, or its objects, arn:aws:s3:::bucket/*"
+        }
+        Violation::ActionResource => {
+            "actions on objects need arn:aws:s3:::bucket/*, those on buckets arn:aws:s3:::bucket"
+        }
+        Violation::Syntax(_)
+        | Violation::TrustJson(_)
+        | Violation::BucketJson(_)
+        | Violation::BucketSyntax(_) => "",
+    }
+}
