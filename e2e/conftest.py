@@ -31,6 +31,13 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
+def own(tmp_path):
+    """A server of the test's own: what is done by hand there stays there."""
+    with Server(tmp_path / "data", tmp_path / "log") as server:
+        yield server
+
+
+@pytest.fixture
 def name():
     """A name that no other test uses, fit for users and buckets."""
     return f"e2e-{next(_numbers)}"

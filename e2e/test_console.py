@@ -11,7 +11,7 @@ import pytest
 
 from conftest import clients
 from harness.clients import Credentials
-from harness.console import Pages
+from harness.console import Pages, walk
 from harness.server import Server
 
 PASSWORD = "Correct-horse-7"
@@ -199,27 +199,6 @@ def test_in_a_browser(server, person):
     assert steps["whole visit"] == {"violations": [], "elsewhere": [], "errors": []}
 
 
-@pytest.fixture
-def own(tmp_path):
-    """A server of the test's own: what is done by hand there stays there."""
-    with Server(tmp_path / "data", tmp_path / "log") as server:
-        yield server
-
-
-def by_hand(script, told):
-    """What a script does in a browser; it must come to its end."""
-    done = subprocess.run(
-        ["node", Path(__file__).with_name(script)],
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={**os.environ, "NODE_NO_WARNINGS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.split() == ["whole"]
-
-
 def test_mfa_by_hand(own):
     root = clients(own, own.root)
     user = "ann"
@@ -227,29 +206,15 @@ def test_mfa_by_hand(own):
     root.iam.create_login_profile(UserName=user, Password=PASSWORD)
     policy = "arn:aws:iam::aws:policy/IAMReadOnlyAccess"
     root.iam.attach_user_policy(UserName=user, PolicyArn=policy)
-    told = {
-        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
-        "endpoint": own.endpoint,
-        "account": own.account,
-        "rootPassword": (own.data_dir / "root.password").read_text().strip(),
-        "user": user,
-        "password": PASSWORD,
-    }
-    by_hand("console_mfa.mjs", told)
+    root_password = (own.data_dir / "root.password").read_text().strip()
+    walk(own, "console_mfa.mjs", rootPassword=root_password, user=user, password=PASSWORD)
     [left] = root.iam.list_virtual_mfa_devices()["VirtualMFADevices"]
     assert left["User"]["UserName"] == user
 
 
 def test_the_story_by_hand(own, tmp_path):
     server, root = own, clients(own, own.root)
-    told = {
-        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
-        "endpoint": server.endpoint,
-        "account": server.account,
-        "password": (server.data_dir / "root.password").read_text().strip(),
-        "folder": str(tmp_path),
-    }
-    by_hand("console_story.mjs", told)
+    walk(server, "console_story.mjs", folder=str(tmp_path))
     user = "RotateKeyUser"
     tags = {tag["Key"]: tag["Value"] for tag in root.iam.list_user_tags(UserName=user)["Tags"]}
     assert tags["team"] == "storage"

@@ -6,16 +6,17 @@ import Box from '@cloudscape-design/components/box';
 import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect } from 'react';
-import { Navigate, Route, Routes } from 'react-router';
+import { Navigate, Route, Routes, useLocation } from 'react-router';
 
 import {
+  endIfSignedOut,
   forgetCredentials,
-  isSignedOut,
   queries,
   readCapabilities,
   readSession,
   type Session,
 } from './api/session';
+import { Boundary } from './frame/boundary';
 import { Problem } from './frame/problem';
 import { Shell } from './frame/shell';
 import { SignInPage } from './pages/sign-in';
@@ -32,9 +33,18 @@ const ROUTES = [
   ['/iam/users/:name/mfa/assign', page(() => import('./pages/iam/mfa'), 'AssignMfa')],
   ['/iam/users/:name/keys/rotate', page(() => import('./pages/rotation/start'), 'StartRotation')],
   ['/iam/groups', page(() => import('./pages/iam/groups'), 'Groups')],
-  ['/iam/groups/:name', page(() => import('./pages/iam/groups'), 'GroupPage')],
+  ['/iam/groups/:name', page(() => import('./pages/iam/group'), 'GroupPage')],
   ['/iam/policies', page(() => import('./pages/iam/policies'), 'Policies')],
-  ['/iam/policy', page(() => import('./pages/iam/policies'), 'PolicyPage')],
+  ['/iam/policies/create', page(() => import('./pages/iam/create-policy'), 'CreatePolicy')],
+  ['/iam/policy', page(() => import('./pages/iam/policy'), 'PolicyPage')],
+  ['/iam/policy/edit', page(() => import('./pages/iam/edit-policy'), 'EditPolicy')],
+  ['/iam/users/:name/inline', page(() => import('./pages/iam/inline-policy'), 'UserInlinePolicy')],
+  [
+    '/iam/groups/:name/inline',
+    page(() => import('./pages/iam/inline-policy'), 'GroupInlinePolicy'),
+  ],
+  ['/iam/account', page(() => import('./pages/iam/account'), 'AccountSettings')],
+  ['/iam/simulator', page(() => import('./pages/iam/simulator'), 'Simulator')],
   ['/iam/report', page(() => import('./pages/iam/report'), 'Report')],
   ['/denied', page(() => import('./pages/iam/denied'), 'DeniedRequests')],
   ['/denied/:id', page(() => import('./pages/iam/denied'), 'DeniedRequest')],
@@ -80,13 +90,6 @@ function useSessionEnd(): void {
   }, []);
 }
 
-/** Asks for the session again when a failure says that it is over. */
-export function endIfSignedOut(error: unknown): void {
-  if (!isSignedOut(error)) return;
-  forgetCredentials();
-  void queries.invalidateQueries({ queryKey: ['session'] });
-}
-
 const waiting = (
   <Box textAlign="center" padding="xxl">
     <Spinner size="large" />
@@ -96,6 +99,7 @@ const waiting = (
 
 export function App() {
   useSessionEnd();
+  const { pathname } = useLocation();
   const session = useQuery({ queryKey: ['session'], queryFn: readSession, staleTime: Infinity });
   const signedIn = session.data?.state === 'signed-in';
   const served = useQuery({
@@ -125,15 +129,17 @@ export function App() {
   if (!served.data) return waiting;
   return (
     <Shell session={session.data} served={served.data}>
-      <Suspense fallback={waiting}>
-        <Routes>
-          <Route path="/" element={<Navigate to="/iam" replace />} />
-          {ROUTES.map(([path, Page]) => (
-            <Route key={path} path={path} element={<Page />} />
-          ))}
-          <Route path="*" element={<Box variant="h1">There is no such page</Box>} />
-        </Routes>
-      </Suspense>
+      <Boundary place={pathname}>
+        <Suspense fallback={waiting}>
+          <Routes>
+            <Route path="/" element={<Navigate to="/iam" replace />} />
+            {ROUTES.map(([path, Page]) => (
+              <Route key={path} path={path} element={<Page />} />
+            ))}
+            <Route path="*" element={<Box variant="h1">There is no such page</Box>} />
+          </Routes>
+        </Suspense>
+      </Boundary>
     </Shell>
   );
 }

@@ -1,10 +1,14 @@
-"""The console's endpoints as a browser's pages ask them, without a browser."""
+"""The console's endpoints as a browser's pages ask them, without a browser; and walks in one."""
 
 import http.client
 import json
+import os
+import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 SECONDS = 30
+WALK_SECONDS = 230
 MARKS = {"Content-Type": "application/json", "X-Keywright-Console": "1"}
 
 
@@ -58,3 +62,24 @@ class Pages:
             self.cookie = set_cookie.partition(";")[0]
         is_json = response.headers["content-type"] == "application/json"
         return Told(response.status, response.headers, json.loads(content) if is_json else None)
+
+
+def walk(server, script: str, **told: object):
+    """Walks through the console in Chromium as `e2e/SCRIPT` says; it must come to its end."""
+    told = {
+        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "endpoint": server.endpoint,
+        "account": server.account,
+        "password": (server.data_dir / "root.password").read_text().strip(),
+        **told,
+    }
+    done = subprocess.run(
+        ["node", Path(__file__).parent.with_name(script)],
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=WALK_SECONDS,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == ["whole"]

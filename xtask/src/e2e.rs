@@ -34,28 +34,64 @@ pub(crate) struct Args {
 /// # Errors
 /// What is missing, or that tests failed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let target = target()?;
-    if !args.built {
-        execute(Command::new("cargo").args(["build", "-p", "keywright"]))?;
-    }
-    let folder = target.join("e2e");
-    fs::create_dir_all(&folder)?;
-    let python = python(&folder)?;
-    let node = node(&folder)?;
-    let chromium = chromium()?;
-    let mut pytest = Command::new(python);
+    let tools = Tools::ready(args.built)?;
+    let mut pytest = Command::new(&tools.python);
     pytest
         .args(["-m", "pytest", "-q", "-n", "auto"])
-        .args(&args.pytest)
-        .current_dir("e2e")
-        .env("KEYWRIGHT_BINARY", target.join("debug/keywright"))
-        .env("KEYWRIGHT_NODE_MODULES", node)
-        .env("KEYWRIGHT_CHROMIUM", chromium)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+        .args(&args.pytest);
     if args.long {
         pytest.env("KEYWRIGHT_E2E_LONG", "1");
     }
-    execute(&mut pytest)
+    execute(tools.tell(&mut pytest))
+}
+
+/// The built binary and what drives it.
+pub(crate) struct Tools {
+    target: PathBuf,
+    python: PathBuf,
+    node: PathBuf,
+    chromium: &'static Path,
+}
+
+impl Tools {
+    /// Builds the binary, unless it is said to be built, and installs what is not there yet.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub(crate) fn ready(built: bool) -> anyhow::Result<Self> {
+        let target = target()?;
+        if !built {
+            execute(Command::new("cargo").args(["build", "-p", "keywright"]))?;
+        }
+        let folder = target.join("e2e");
+        fs::create_dir_all(&folder)?;
+        Ok(Self {
+            python: python(&folder)?,
+            node: node(&folder)?,
+            chromium: chromium()?,
+            target,
+        })
+    }
+
+    /// Where what is built lies.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The interpreter with the pinned packages.
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Lets a command run in `e2e/` and find everything.
+    pub(crate) fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .current_dir("e2e")
+            .env("KEYWRIGHT_BINARY", self.target.join("debug/keywright"))
+            .env("KEYWRIGHT_NODE_MODULES", &self.node)
+            .env("KEYWRIGHT_CHROMIUM", self.chromium)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+    }
 }
 
 /// A virtual environment with the pinned packages; its interpreter.

@@ -8,6 +8,7 @@ mod e2e;
 mod fuzz;
 mod instructions;
 mod measure;
+mod screenshots;
 mod simulate;
 mod test;
 mod tidy;
@@ -40,6 +41,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Count the instructions of a decision with valgrind
     Instructions,
+    /// Take pictures of the console's main pages, to be looked at
+    Screenshots,
     /// Try rotations in the simulated world
     Simulate(simulate::Args),
     /// Check floors, heads and lengths
@@ -74,6 +77,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::E2e(args) => e2e::run(args),
         Chore::Fuzz(args) => fuzz::run(args),
         Chore::Instructions => instructions::run(),
+        Chore::Screenshots => screenshots::run(),
         Chore::Simulate(args) => simulate::run(args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),

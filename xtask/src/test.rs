@@ -47,6 +47,7 @@ const STEPS: &[&[&str]] = &[
     &["cargo", "test", "--workspace"],
     // Building the binary has installed what this needs.
     &["npm", "--prefix", "console", "run", "--silent", "check"],
+    &["npm", "--prefix", "console", "run", "--silent", "size"],
     &["cargo", "xtask", "e2e", "--built"],
     // Bounded here; at length by their own commands.
     &["cargo", "xtask", "fuzz", "--seconds", "60"],

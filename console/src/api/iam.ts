@@ -46,6 +46,7 @@ export interface Policy {
   description: string;
   created: string;
   updated: string;
+  tags: Tag[];
 }
 export interface Version {
   id: string;
@@ -87,6 +88,7 @@ const policy = (node: Xml): Policy => ({
   description: must(node, 'Description'),
   created: must(node, 'CreateDate'),
   updated: must(node, 'UpdateDate'),
+  tags: tags(node),
 });
 
 const listed = <T>(
@@ -110,16 +112,11 @@ export const inlineOfGroup = (GroupName: string) =>
   listed('ListGroupPolicies', { GroupName }, 'PolicyNames', (name) => name.value);
 export const listPolicies = () => listed('ListPolicies', { Scope: 'All' }, 'Policies', policy);
 export const listVersions = (PolicyArn: string) =>
-  listed(
-    'ListPolicyVersions',
-    { PolicyArn },
-    'Versions',
-    (node): Version => ({
-      id: must(node, 'VersionId'),
-      current: node.text('IsDefaultVersion') === 'true',
-      created: must(node, 'CreateDate'),
-    }),
-  );
+  listed('ListPolicyVersions', { PolicyArn }, 'Versions', (node): Version => ({
+    id: must(node, 'VersionId'),
+    current: node.text('IsDefaultVersion') === 'true',
+    created: must(node, 'CreateDate'),
+  }));
 export const tagsOfUser = (UserName: string) =>
   listed(
     'ListUserTags',
@@ -158,29 +155,48 @@ export async function getPolicy(PolicyArn: string): Promise<Policy> {
   return policy(got);
 }
 
-/** A document, indented as it was written, or by two spaces where it was on one line. */
-export function readable(document: string): string {
-  const text = decodeURIComponent(document);
-  if (text.includes('\n')) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
-export async function versionDocument(PolicyArn: string, VersionId: string): Promise<string> {
+/** A version's text, as it was written. */
+export async function versionText(PolicyArn: string, VersionId: string): Promise<string> {
   const got = await call('iam', 'GetPolicyVersion', { PolicyArn, VersionId });
-  return readable(got.child('PolicyVersion')?.text('Document') ?? '');
+  return decodeURIComponent(got.child('PolicyVersion')?.text('Document') ?? '');
 }
 
-export async function inlineDocument(
-  owner: { UserName: string } | { GroupName: string },
-  PolicyName: string,
-): Promise<string> {
+/** Who an inline policy belongs to. */
+export type Owner = { UserName: string } | { GroupName: string };
+
+/** An inline policy's text, as it was written. */
+export async function inlineText(owner: Owner, PolicyName: string): Promise<string> {
   const action = 'UserName' in owner ? 'GetUserPolicy' : 'GetGroupPolicy';
   const got = await call('iam', action, { ...owner, PolicyName });
-  return readable(got.text('PolicyDocument') ?? '');
+  return decodeURIComponent(got.text('PolicyDocument') ?? '');
+}
+
+export const inlineOf = (owner: Owner): Promise<string[]> =>
+  'UserName' in owner ? inlineOfUser(owner.UserName) : inlineOfGroup(owner.GroupName);
+
+/** A user or group that a policy is attached to, or a user that it bounds. */
+export interface Entity {
+  name: string;
+  type: 'User' | 'Group';
+  boundary: boolean;
+}
+
+/** Everybody a managed policy is attached to or bounds. */
+export async function entitiesOf(PolicyArn: string): Promise<Entity[]> {
+  const used = (PolicyUsageFilter: string, boundary: boolean): Promise<Entity[]> =>
+    pages('iam', 'ListEntitiesForPolicy', { PolicyArn, PolicyUsageFilter }, (page) => [
+      ...page
+        .list('PolicyUsers')
+        .map((node): Entity => ({ name: must(node, 'UserName'), type: 'User', boundary })),
+      ...page
+        .list('PolicyGroups')
+        .map((node): Entity => ({ name: must(node, 'GroupName'), type: 'Group', boundary })),
+    ]);
+  const [attached, bounded] = await Promise.all([
+    used('PermissionsPolicy', false),
+    used('PermissionsBoundary', true),
+  ]);
+  return [...attached, ...bounded];
 }
 
 export async function keyUse(AccessKeyId: string): Promise<KeyUse> {
@@ -193,20 +209,65 @@ export async function keyUse(AccessKeyId: string): Promise<KeyUse> {
   };
 }
 
-/** When the console password was made, or nothing where there is none. */
-export async function loginProfile(
-  UserName: string,
-): Promise<{ created: string; mustChange: boolean } | null> {
+/** What is read, or null where the service says that there is none. */
+async function unlessMissing<T>(read: Promise<T>): Promise<T | null> {
   try {
-    const got = (await call('iam', 'GetLoginProfile', { UserName })).child('LoginProfile');
-    return {
-      created: got?.text('CreateDate') ?? '',
-      mustChange: got?.text('PasswordResetRequired') === 'true',
-    };
+    return await read;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'NoSuchEntity') return null;
     throw error;
   }
+}
+
+/** When the console password was made, or null where there is none. */
+export async function loginProfile(
+  UserName: string,
+): Promise<{ created: string; mustChange: boolean } | null> {
+  const answer = await unlessMissing(call('iam', 'GetLoginProfile', { UserName }));
+  if (!answer) return null;
+  const got = answer.child('LoginProfile');
+  return {
+    created: got?.text('CreateDate') ?? '',
+    mustChange: got?.text('PasswordResetRequired') === 'true',
+  };
+}
+
+/** What the account asks of passwords. */
+export interface PasswordPolicy {
+  length: number;
+  upper: boolean;
+  lower: boolean;
+  digit: boolean;
+  symbol: boolean;
+  own: boolean;
+  /** Days until a password expires. */
+  expires?: number | undefined;
+  hard: boolean;
+  /** How many earlier passwords may not come back. */
+  reuse?: number | undefined;
+}
+
+/** The account's own password policy, or null where IAM's default holds. */
+export async function passwordPolicy(): Promise<PasswordPolicy | null> {
+  const answer = await unlessMissing(call('iam', 'GetAccountPasswordPolicy'));
+  if (!answer) return null;
+  const got = answer.child('PasswordPolicy');
+  const is = (name: string): boolean => got?.text(name) === 'true';
+  const number = (name: string): number | undefined => {
+    const value = got?.text(name);
+    return value === undefined ? undefined : Number(value);
+  };
+  return {
+    length: number('MinimumPasswordLength') ?? 6,
+    upper: is('RequireUppercaseCharacters'),
+    lower: is('RequireLowercaseCharacters'),
+    digit: is('RequireNumbers'),
+    symbol: is('RequireSymbols'),
+    own: is('AllowUsersToChangePassword'),
+    expires: number('MaxPasswordAge'),
+    hard: is('HardExpiry'),
+    reuse: number('PasswordReusePrevention'),
+  };
 }
 
 /** The account's alias, or null where it has none. */

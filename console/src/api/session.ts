@@ -88,6 +88,8 @@ export interface Capabilities {
   sts: string[];
   keywright: string[];
   s3: string[];
+  /** The actions that policies can name, of the services that are served. */
+  actions: string[];
 }
 export const readCapabilities = (): Promise<Capabilities> => ask('capabilities');
 
@@ -132,11 +134,18 @@ export async function signOut(): Promise<void> {
 }
 
 /** That the session is over: the credentials, or the session itself, are refused. */
-export function isSignedOut(error: unknown): boolean {
+function isSignedOut(error: unknown): boolean {
   return (
     error instanceof Refusal &&
     ['SignedOut', 'ExpiredToken', 'InvalidClientTokenId', 'InvalidAccessKeyId'].includes(error.code)
   );
+}
+
+/** Asks for the session again when a failure says that it is over. */
+export function endIfSignedOut(error: unknown): void {
+  if (!isSignedOut(error)) return;
+  forgetCredentials();
+  void queries.invalidateQueries({ queryKey: ['session'] });
 }
 
 /** What the pages have read. */

@@ -15,12 +15,12 @@ import { Problem } from './problem';
 export interface Column<T> extends TableProps.ColumnDefinition<T> {
   id: string;
   header: string;
-  /** What is searched and sorted by. */
-  by: (item: T) => string | number;
+  /** What is sorted by, and searched if it is a text. Absent: neither. */
+  by?: (item: T) => string | number;
   hidden?: boolean;
 }
 
-export interface ListProps<T> {
+export interface ListProps<T extends object> {
   title: string;
   description?: ReactNode;
   items: readonly T[] | undefined;
@@ -38,12 +38,10 @@ export interface ListProps<T> {
   select?: (items: T[]) => void;
   filter?: ReactNode;
   variant?: TableProps.Variant;
-  pageSize?: number;
   selectable?: (item: T) => boolean;
-  onFilter?: (text: string) => void;
 }
 
-export function List<T>(props: ListProps<T>) {
+export function List<T extends object>(props: ListProps<T>) {
   const {
     title,
     items = [],
@@ -53,11 +51,12 @@ export function List<T>(props: ListProps<T>) {
     error,
     variant = 'container',
   } = props;
-  const [size, setSize] = useState(props.pageSize ?? 20);
+  const [size, setSize] = useState(20);
   const [shown, setShown] = useState(() =>
     columns.filter((column) => !column.hidden).map(({ id }) => id),
   );
   const first = columns[0];
+  const searched = columns.filter(({ id }) => shown.includes(id));
   const nothing = (text: string, action?: ReactNode) => (
     <Box textAlign="center" color="inherit" padding="s">
       <SpaceBetween size="s">
@@ -74,10 +73,7 @@ export function List<T>(props: ListProps<T>) {
     paginationProps,
   } = useCollection<T>(items, {
     filtering: {
-      filteringFunction: (item, text) => {
-        const wanted = text.toLowerCase();
-        return columns.some((column) => String(column.by(item)).toLowerCase().includes(wanted));
-      },
+      filteringFunction: (item, text) => textOf(searched, item).includes(text.trim().toLowerCase()),
       empty: nothing(props.empty ?? 'No resources to display', props.emptyAction),
       noMatch: nothing('No matches'),
     },
@@ -188,19 +184,42 @@ const PAGES = {
   pageLabel: (page: number) => `Page ${String(page)}`,
 };
 
+/** What a column says of an item, told once: a list of thousands is sorted and searched often. */
+const told = new WeakMap<object, WeakMap<object, string | number>>();
+
+function valueOf<T extends object>(by: (item: T) => string | number, item: T): string | number {
+  let known = told.get(by);
+  if (!known) told.set(by, (known = new WeakMap()));
+  let value = known.get(item);
+  if (value === undefined) known.set(item, (value = by(item)));
+  return value;
+}
+
+/** What an item is searched by. */
+function textOf<T extends object>(columns: readonly Column<T>[], item: T): string {
+  const values = columns.map(({ by }) => by && valueOf(by, item));
+  return values
+    .filter((value) => typeof value === 'string')
+    .join('\n')
+    .toLowerCase();
+}
+
+const collator = new Intl.Collator('en');
 const comparers = new WeakMap<object, (a: never, b: never) => number>();
 
-/** Columns are compared by what they are searched by; numbers as numbers. */
-function sortable<T>(column: Column<T>): TableProps.ColumnDefinition<T> {
-  let compare = comparers.get(column.by) as ((a: T, b: T) => number) | undefined;
+/** Columns are compared by what they are sorted by; numbers as numbers. */
+function sortable<T extends object>(column: Column<T>): TableProps.ColumnDefinition<T> {
+  const { by } = column;
+  if (!by) return column;
+  let compare = comparers.get(by) as ((a: T, b: T) => number) | undefined;
   if (!compare) {
     compare = (a, b) => {
-      const [x, y] = [column.by(a), column.by(b)];
+      const [x, y] = [valueOf(by, a), valueOf(by, b)];
       return typeof x === 'number' && typeof y === 'number'
         ? x - y
-        : String(x).localeCompare(String(y), 'en');
+        : collator.compare(String(x), String(y));
     };
-    comparers.set(column.by, compare);
+    comparers.set(by, compare);
   }
   return { ...column, sortingComparator: compare };
 }

@@ -6,14 +6,24 @@ import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
 import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import type { WizardProps } from '@cloudscape-design/components/wizard';
 import { useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
 import CloudscapeLink, { type LinkProps } from '@cloudscape-design/components/link';
 
 import { Problem } from './problem';
 
+/** The words of every wizard. */
+export const WIZARD: WizardProps.I18nStrings = {
+  stepNumberLabel: (at) => `Step ${String(at)}`,
+  collapsedStepsLabel: (at, count) => `Step ${String(at)} of ${String(count)}`,
+  cancelButton: 'Cancel',
+  previousButton: 'Previous',
+  nextButton: 'Next',
+};
+
 /** A link to another page of the console. */
-export function Link({ to, ...rest }: LinkProps & { to: string }) {
+export function Link({ to, onFollow, ...rest }: LinkProps & { to: string }) {
   const navigate = useNavigate();
   return (
     <CloudscapeLink
@@ -22,6 +32,7 @@ export function Link({ to, ...rest }: LinkProps & { to: string }) {
       onFollow={(event) => {
         if (event.detail.external) return;
         event.preventDefault();
+        onFollow?.(event);
         void navigate(to);
       }}
     />
@@ -141,6 +152,59 @@ export function Confirm({
             />
           </FormField>
         )}
+        {error !== undefined && <Problem error={error} />}
+      </SpaceBetween>
+    </Modal>
+  );
+}
+
+interface PickProps {
+  title: string;
+  verb: string;
+  disabled?: boolean;
+  dismiss: () => void;
+  act: () => Promise<unknown>;
+  done: () => void;
+  children: ReactNode;
+}
+
+/** A wide dialog in which something is chosen. */
+export function Pick({ title, verb, disabled = false, dismiss, act, done, children }: PickProps) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  return (
+    <Modal
+      visible
+      size="large"
+      header={title}
+      closeAriaLabel="Close"
+      onDismiss={dismiss}
+      footer={
+        <Box float="right">
+          <SpaceBetween direction="horizontal" size="xs">
+            <Button variant="link" onClick={dismiss}>
+              Cancel
+            </Button>
+            <Button
+              variant="primary"
+              disabled={disabled}
+              loading={busy}
+              onClick={() => {
+                setBusy(true);
+                setError(undefined);
+                act()
+                  .then(done, setError)
+                  .finally(() => setBusy(false));
+              }}
+            >
+              {verb}
+            </Button>
+          </SpaceBetween>
+        </Box>
+      }
+    >
+      <SpaceBetween size="m">
+        {children}
         {error !== undefined && <Problem error={error} />}
       </SpaceBetween>
     </Modal>

@@ -2,9 +2,10 @@
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
+import { useEffect } from 'react';
 import { useNavigate } from 'react-router';
 
-import { Refusal } from '../api/session';
+import { endIfSignedOut, Refusal } from '../api/session';
 
 const DENIED = new Set(['AccessDenied', 'AccessDeniedException', 'UnauthorizedOperation']);
 
@@ -27,6 +28,7 @@ export function text(error: unknown): string {
 /** A failure in the place where content would be. */
 export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
   const navigate = useNavigate();
+  useEffect(() => endIfSignedOut(error), [error]);
   const refused = error instanceof Refusal ? error : undefined;
   const explain = refused?.requestId && DENIED.has(refused.code);
   const id = refused?.requestId ?? '';

@@ -15,9 +15,9 @@ import TopNavigation, {
 import { useEffect, useMemo, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
-import { endIfSignedOut } from '../app';
-import { queries, signOut, type Capabilities, type SignedIn } from '../api/session';
+import { endIfSignedOut, queries, signOut, type Capabilities, type SignedIn } from '../api/session';
 import { keepRegion, keptRegion, regionName, REGIONS } from '../lib/regions';
+import { useStays } from '../lib/settled';
 import { FrameContext, type Frame } from './context';
 import { text, title } from './problem';
 import { applyTheme, keptTheme, type Theme } from './theme';
@@ -27,6 +27,9 @@ const THEMES: Record<Theme, string> = { system: 'As the system', light: 'Light',
 /** The account's number in groups of four. */
 export const grouped = (account: string): string =>
   account.replace(/^(\d{4})(\d{4})(\d{4})$/, '$1-$2-$3');
+
+/** Whether navigation and content fit side by side. */
+const isWide = (): boolean => window.innerWidth > 900;
 
 interface Entry {
   text: string;
@@ -40,6 +43,7 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
       { text: 'IAM users', to: '/iam/users', needs: 'ListUsers' },
       { text: 'IAM user groups', to: '/iam/groups', needs: 'ListGroups' },
       { text: 'Policies', to: '/iam/policies', needs: 'ListPolicies' },
+      { text: 'Account settings', to: '/iam/account', needs: 'GetAccountPasswordPolicy' },
     ],
   ],
   [
@@ -54,6 +58,7 @@ const IAM: readonly (readonly [section: string, entries: readonly Entry[]])[] = 
     [
       { text: 'Credential report', to: '/iam/report', needs: 'GetCredentialReport' },
       { text: 'Why was this denied?', to: '/denied', needs: 'ListDeniedRequests' },
+      { text: 'Policy simulator', to: '/iam/simulator', needs: 'SimulateCustomPolicy' },
     ],
   ],
 ];
@@ -104,6 +109,7 @@ const NAMES: Record<string, string> = {
   policy: 'Policy',
   create: 'Create',
   edit: 'Edit',
+  inline: 'Inline policy',
   keys: 'Access keys',
   assign: 'Assign MFA device',
   account: 'Account settings',
@@ -127,9 +133,15 @@ function crumbs(pathname: string): { text: string; href: string }[] {
   }));
   return all
     .filter(({ href }) => !/\/(keys|mfa)$/.test(href))
-    .map((crumb) =>
-      crumb.href === '/console/s3/buckets' ? { ...crumb, href: '/console/s3' } : crumb,
-    );
+    .flatMap((crumb) => {
+      if (crumb.href === '/console/s3/buckets') return { ...crumb, href: '/console/s3' };
+      // A policy is named behind the path, so that its own page is no link.
+      if (crumb.href === '/console/iam/policy') {
+        const all = { text: 'Policies', href: '/console/iam/policies' };
+        return parts.at(-1) === 'policy' ? [all, crumb] : all;
+      }
+      return crumb;
+    });
 }
 
 export function Shell({
@@ -145,7 +157,8 @@ export function Shell({
   const { pathname } = useLocation();
   const [region, setRegionState] = useState(keptRegion);
   const [theme, setTheme] = useState(keptTheme);
-  const [open, setOpen] = useState(() => window.innerWidth > 900);
+  const [open, setOpen] = useState(isWide);
+  const settled = useStays();
   const [notices, setNotices] = useState<FlashbarProps.MessageDefinition[]>([]);
 
   const frame = useMemo<Frame>(() => {
@@ -198,11 +211,12 @@ export function Shell({
   };
   const account = session.accountAlias ?? grouped(session.accountId);
   const who = session.userName ?? 'root';
+  const place = pathname.startsWith('/s3') ? regionName(region) : 'Global';
   const utilities: TopNavigationProps.Utility[] = [
     {
       type: 'menu-dropdown',
-      text: pathname.startsWith('/s3') ? regionName(region) : 'Global',
-      ariaLabel: 'Regions',
+      text: place,
+      ariaLabel: `Regions: ${place}`,
       title: 'Regions',
       description: pathname.startsWith('/s3')
         ? 'New buckets are made here.'
@@ -231,7 +245,7 @@ export function Shell({
       type: 'menu-dropdown',
       text: `${who} @ ${account}`,
       iconName: 'user-profile',
-      ariaLabel: 'Account',
+      ariaLabel: `Account: ${who} @ ${account}`,
       title: who,
       description: `Account ID: ${grouped(session.accountId)}`,
       items: [
@@ -289,7 +303,10 @@ export function Shell({
         <AppLayout
           headerSelector="#top"
           navigationOpen={open}
-          onNavigationChange={({ detail }) => setOpen(detail.open)}
+          onNavigationChange={({ detail }) => {
+            // The layout closes it by itself before it has measured the page.
+            if (detail.open || settled || !isWide()) setOpen(detail.open);
+          }}
           navigation={
             <SideNavigation
               header={{ text: 'Identity and Access Management (IAM)', href: '/console/iam' }}

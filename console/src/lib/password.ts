@@ -17,7 +17,8 @@ function below(bound: number): number {
 }
 
 /** Twenty characters, or as many as the policy asks, of all four kinds. */
-export function generate(length = 20): string {
+export function generate(least = 0): string {
+  const length = Math.max(20, least);
   const all = SETS.join('');
   const picked = SETS.map((set) => set.charAt(below(set.length)));
   while (picked.length < length) picked.push(all.charAt(below(all.length)));

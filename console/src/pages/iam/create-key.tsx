@@ -18,7 +18,7 @@ import { useNavigate, useParams } from 'react-router';
 
 import { call } from '../../api/client';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Hidden } from '../../frame/parts';
+import { Confirm, Copy, Hidden, WIZARD } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { line } from '../../lib/csv';
 import { download } from '../../lib/download';
@@ -130,13 +130,7 @@ export function CreateKey() {
       activeStepIndex={step}
       isLoadingNextStep={busy}
       submitButtonText="Create access key"
-      i18nStrings={{
-        stepNumberLabel: (at) => `Step ${String(at)}`,
-        collapsedStepsLabel: (at, count) => `Step ${String(at)} of ${String(count)}`,
-        cancelButton: 'Cancel',
-        previousButton: 'Previous',
-        nextButton: 'Next',
-      }}
+      i18nStrings={WIZARD}
       onCancel={back}
       onNavigate={({ detail }) => {
         if (detail.requestedStepIndex === 0 || ready) setStep(detail.requestedStepIndex);

@@ -1,6 +1,5 @@
 // The wizard that creates a user: details, permissions, review; and the password, once.
 import Alert from '@cloudscape-design/components/alert';
-import AttributeEditor from '@cloudscape-design/components/attribute-editor';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
@@ -19,64 +18,27 @@ import { useNavigate } from 'react-router';
 import { call } from '../../api/client';
 import type { Tag } from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Copy, Hidden } from '../../frame/parts';
+import { Copy, Hidden, WIZARD } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { line } from '../../lib/csv';
 import { download } from '../../lib/download';
 import { generate } from '../../lib/password';
+import { CreateGroup } from './groups';
 import { PasswordChoice, type Password } from './password-choice';
-import { attach, grants, NOTHING, Permissions, type Choice, type Grant } from './permissions';
-import { changed, useAlias } from './queries';
+import {
+  attach,
+  grants,
+  NOTHING,
+  Permissions,
+  typeOf,
+  type Choice,
+  type Grant,
+} from './permissions';
+import { changed, useAlias, usePasswordPolicy } from './queries';
+import { TagEditor, written } from './tags';
 
 const CHANGE_PASSWORD = 'IAMUserChangePassword';
 const NAME = /^[\w+=,.@-]{1,64}$/;
-
-export function TagEditor({
-  tags,
-  set,
-  limit = 50,
-}: {
-  tags: Tag[];
-  set: (tags: Tag[]) => void;
-  limit?: number;
-}) {
-  const put = (at: number, part: Partial<Tag>): void =>
-    set(tags.map((tag, index) => (index === at ? { ...tag, ...part } : tag)));
-  return (
-    <AttributeEditor<Tag>
-      items={tags}
-      empty="No tags"
-      addButtonText="Add new tag"
-      removeButtonText="Remove"
-      disableAddButton={tags.length >= limit}
-      additionalInfo={`Up to ${String(limit)} tags.`}
-      onAddButtonClick={() => set([...tags, { key: '', value: '' }])}
-      onRemoveButtonClick={({ detail }) => set(tags.filter((_, at) => at !== detail.itemIndex))}
-      definition={[
-        {
-          label: 'Key',
-          control: ({ key }, at) => (
-            <Input
-              value={key}
-              ariaLabel={`Key ${String(at + 1)}`}
-              onChange={({ detail }) => put(at, { key: detail.value })}
-            />
-          ),
-        },
-        {
-          label: 'Value – optional',
-          control: ({ value }, at) => (
-            <Input
-              value={value}
-              ariaLabel={`Value ${String(at + 1)}`}
-              onChange={({ detail }) => put(at, { value: detail.value })}
-            />
-          ),
-        },
-      ]}
-    />
-  );
-}
 
 /** Where users of this account sign in. */
 export function signInUrl(account: string): string {
@@ -100,6 +62,7 @@ export function CreateUser() {
   const [choice, setChoice] = useState<Choice>(NOTHING);
   const [planned, setPlanned] = useState<Grant[]>([]);
   const [tags, setTags] = useState<Tag[]>([]);
+  const [grouping, setGrouping] = useState(false);
   const [touched, setTouched] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -109,6 +72,14 @@ export function CreateUser() {
     ? ''
     : 'A name has 1 to 64 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen).';
   const passwordError = access && password.own && password.text === '' ? 'Enter a password.' : '';
+
+  const boundary = choice.bounded ? choice.boundary[0] : undefined;
+  const bounded = boundary && {
+    name: boundary.name,
+    type: typeOf(boundary.arn),
+    usedAs: 'Permissions boundary',
+  };
+  const policy = usePasswordPolicy();
 
   const go = async (to: number): Promise<void> => {
     setError(undefined);
@@ -139,15 +110,13 @@ export function CreateUser() {
     setError(undefined);
     let begun = false;
     try {
-      const boundary = choice.bounded ? choice.boundary[0]?.arn : undefined;
-      const written = tags.filter(({ key }) => key !== '');
       await call('iam', 'CreateUser', {
         UserName: name,
-        PermissionsBoundary: boundary,
-        Tags: written.map(({ key, value }) => ({ Key: key, Value: value })),
+        PermissionsBoundary: boundary?.arn,
+        Tags: written(tags),
       });
       begun = true;
-      const secret = password.own ? password.text : generate();
+      const secret = password.own ? password.text : generate(policy.data?.length);
       if (access) {
         const PasswordResetRequired = password.mustChange;
         await call('iam', 'CreateLoginProfile', {
@@ -157,7 +126,7 @@ export function CreateUser() {
         });
       }
       for (const grant of planned) await grant.give(name);
-      changed(['users'], ['report']);
+      changed(['users'], ['report'], ['summary']);
       notify({
         type: 'success',
         content: 'User created successfully',
@@ -224,7 +193,14 @@ export function CreateUser() {
       title: 'Set permissions',
       content: (
         <SpaceBetween size="l">
-          <Permissions choice={choice} set={setChoice} />
+          <Permissions
+            choice={choice}
+            set={setChoice}
+            groupActions={<Button onClick={() => setGrouping(true)}>Create group</Button>}
+          />
+          {grouping && (
+            <CreateGroup dismiss={() => setGrouping(false)} done={() => setGrouping(false)} />
+          )}
           {problem}
         </SpaceBetween>
       ),
@@ -251,8 +227,8 @@ export function CreateUser() {
           </Container>
           <Table
             header={<Header counter={`(${String(planned.length)})`}>Permissions summary</Header>}
-            items={planned}
-            trackBy={(grant) => `${grant.type} ${grant.name}`}
+            items={bounded ? [...planned, bounded] : planned}
+            trackBy={(grant) => `${grant.usedAs} ${grant.type} ${grant.name}`}
             empty={<Box textAlign="center">The user will have no permissions.</Box>}
             columnDefinitions={[
               { id: 'name', header: 'Name', cell: (grant) => grant.name, isRowHeader: true },
@@ -274,13 +250,7 @@ export function CreateUser() {
       activeStepIndex={step}
       isLoadingNextStep={busy}
       submitButtonText="Create user"
-      i18nStrings={{
-        stepNumberLabel: (at) => `Step ${String(at)}`,
-        collapsedStepsLabel: (at, count) => `Step ${String(at)} of ${String(count)}`,
-        cancelButton: 'Cancel',
-        previousButton: 'Previous',
-        nextButton: 'Next',
-      }}
+      i18nStrings={WIZARD}
       onNavigate={({ detail }) => void go(detail.requestedStepIndex)}
       onCancel={() => void navigate('/iam/users')}
       onSubmit={() => void create()}

@@ -26,7 +26,14 @@ import { generate } from '../../lib/password';
 import { savePassword, signInUrl } from './create-user';
 import { MfaDevices } from './mfa';
 import { PasswordChoice, type Password } from './password-choice';
-import { credentialsPage, useAlias, useKeys, userChanged, type KeyDetail } from './queries';
+import {
+  credentialsPage,
+  useAlias,
+  useKeys,
+  usePasswordPolicy,
+  userChanged,
+  type KeyDetail,
+} from './queries';
 
 const KEYS = 2;
 
@@ -51,10 +58,11 @@ function ConsoleSignIn({ name }: { name: string }) {
   const [open, setOpen] = useState<'set' | 'disable'>();
   const [password, setPassword] = useState<Password>({ own: false, text: '', mustChange: true });
   const [set, shown] = useState<string>();
+  const policy = usePasswordPolicy();
   const url = signInUrl(alias.data ?? session.accountId);
   const enabled = Boolean(login.data);
   const save = async (): Promise<void> => {
-    const secret = password.own ? password.text : generate();
+    const secret = password.own ? password.text : generate(policy.data?.length);
     const action = enabled ? 'UpdateLoginProfile' : 'CreateLoginProfile';
     await call('iam', action, {
       UserName: name,

@@ -1,27 +1,21 @@
 // The first page: the account, what it holds, and what should be done about its security.
 import Alert from '@cloudscape-design/components/alert';
 import BarChart from '@cloudscape-design/components/bar-chart';
-import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import ContentLayout from '@cloudscape-design/components/content-layout';
-import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
-import Input from '@cloudscape-design/components/input';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
-import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Link } from '../../frame/parts';
+import { Link } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
-import { grouped } from '../../frame/shell';
 import { days } from '../../lib/age';
-import { signInUrl } from './create-user';
-import { changed, dateOf, useAlias, useReport, useSummary } from './queries';
+import { AccountPanel } from './account-panel';
+import { changed, dateOf, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
   ['Up to 30 days', 31],
@@ -134,93 +128,11 @@ function Resources() {
         <KeyValuePairs
           columns={3}
           items={[
-            { label: 'User groups', value: count('Groups') },
+            { label: 'User groups', value: <Link to="/iam/groups">{count('Groups')}</Link> },
             { label: 'Users', value: <Link to="/iam/users">{count('Users')}</Link> },
-            { label: 'Policies', value: count('Policies') },
+            { label: 'Policies', value: <Link to="/iam/policies">{count('Policies')}</Link> },
           ]}
         />
-      )}
-    </Container>
-  );
-}
-
-function AccountPanel() {
-  const { session, done } = useFrame();
-  const alias = useAlias();
-  const [editing, setEditing] = useState(false);
-  const [deleting, setDeleting] = useState(false);
-  const [text, setText] = useState('');
-  const actions = (
-    <SpaceBetween direction="horizontal" size="xs">
-      {alias.data && <Button onClick={() => setDeleting(true)}>Delete alias</Button>}
-      <Button
-        disabled={!alias.isSuccess}
-        onClick={() => {
-          setText(alias.data ?? '');
-          setEditing(true);
-        }}
-      >
-        {alias.data ? 'Edit alias' : 'Create alias'}
-      </Button>
-    </SpaceBetween>
-  );
-  const url = signInUrl(alias.data ?? session.accountId);
-  const close = (said?: string) => (): void => {
-    setEditing(false);
-    setDeleting(false);
-    changed(['alias']);
-    if (said) done(said);
-  };
-  return (
-    <Container
-      header={
-        <Header variant="h2" actions={actions}>
-          Account
-        </Header>
-      }
-    >
-      <KeyValuePairs
-        columns={3}
-        items={[
-          {
-            label: 'Account ID',
-            value: (
-              <>
-                {grouped(session.accountId)}{' '}
-                <Copy iconOnly text={session.accountId} label="Account ID" />
-              </>
-            ),
-          },
-          { label: 'Account alias', value: alias.data ?? 'None' },
-          { label: 'Sign-in URL for IAM users', value: <Copy text={url} label="Sign-in URL" /> },
-        ]}
-      />
-      {editing && (
-        <Confirm
-          title="Account alias"
-          verb="Save changes"
-          onDismiss={() => setEditing(false)}
-          act={() => call('iam', 'CreateAccountAlias', { AccountAlias: text })}
-          done={close('Alias saved')}
-        >
-          <FormField
-            label="Preferred alias"
-            constraintText="3 to 63 characters: a-z, 0-9 and single hyphens between them"
-          >
-            <Input value={text} onChange={({ detail }) => setText(detail.value)} />
-          </FormField>
-        </Confirm>
-      )}
-      {deleting && (
-        <Confirm
-          title="Delete the alias?"
-          verb="Delete alias"
-          onDismiss={() => setDeleting(false)}
-          act={() => call('iam', 'DeleteAccountAlias', { AccountAlias: alias.data ?? undefined })}
-          done={close('Alias deleted')}
-        >
-          <Box>Sign-in URLs with the alias stop to work; the account ID goes on to work.</Box>
-        </Confirm>
       )}
     </Container>
   );

@@ -1,23 +1,54 @@
-// The groups of the account, and one of them: its users and its policies.
+// The groups of the account, made and deleted.
 import Button from '@cloudscape-design/components/button';
-import ContentLayout from '@cloudscape-design/components/content-layout';
 import FormField from '@cloudscape-design/components/form-field';
-import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useParams } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Link } from '../../frame/parts';
+import { Confirm, Link, Pick } from '../../frame/parts';
+import { Problem } from '../../frame/problem';
 import { full } from '../../lib/age';
-import { PolicyPicker, typeOf } from './permissions';
+import { useStays } from '../../lib/settled';
+import { PolicyPicker, UserPicker } from './permissions';
 import { changed, useGroups } from './queries';
-import { Pick } from './user-tabs';
+
+/** What a group has, read when its row is seen. */
+function useSeen<T>(group: string, what: string, read: () => Promise<T>) {
+  const stays = useStays();
+  const queryKey = ['groups', group, what];
+  return useQuery({ queryKey, queryFn: read, enabled: stays, staleTime: 60_000 });
+}
+
+function UserCount({ name }: { name: string }) {
+  const users = useSeen(name, 'users', () => iam.membersOf(name));
+  if (users.error) return <>–</>;
+  return <>{users.data?.length ?? '…'}</>;
+}
+
+const policyCount = async (name: string): Promise<number> => {
+  const [attached, inline] = await Promise.all([
+    iam.policiesOfGroup(name),
+    iam.inlineOfGroup(name),
+  ]);
+  return attached.length + inline.length;
+};
+
+function Defined({ name }: { name: string }) {
+  const count = useSeen(name, 'policy-count', () => policyCount(name));
+  if (count.error) return <>–</>;
+  if (count.data === undefined) return <>…</>;
+  return count.data > 0 ? (
+    <StatusIndicator type="success">Defined</StatusIndicator>
+  ) : (
+    <StatusIndicator type="warning">Not defined</StatusIndicator>
+  );
+}
 
 const GROUPS: Column<iam.Group>[] = [
   {
@@ -27,51 +58,29 @@ const GROUPS: Column<iam.Group>[] = [
     cell: ({ name }) => <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'users', header: 'Users', cell: ({ name }) => <UserCount name={name} /> },
+  { id: 'permissions', header: 'Permissions', cell: ({ name }) => <Defined name={name} /> },
   {
     id: 'created',
     header: 'Creation time',
-    by: ({ created }) => created,
+    by: ({ created }) => Date.parse(created),
     cell: ({ created }) => full(created),
   },
+  { id: 'path', header: 'Path', hidden: true, by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'arn', header: 'ARN', hidden: true, by: ({ arn }) => arn, cell: ({ arn }) => arn },
 ];
-
-/** Removes everything that keeps IAM from deleting a group, then the group. */
-async function deleteGroup(GroupName: string): Promise<void> {
-  for (const { name } of await iam.membersOf(GroupName)) {
-    await call('iam', 'RemoveUserFromGroup', { GroupName, UserName: name });
-  }
-  for (const { arn } of await iam.policiesOfGroup(GroupName)) {
-    await call('iam', 'DetachGroupPolicy', { GroupName, PolicyArn: arn });
-  }
-  for (const PolicyName of await iam.inlineOfGroup(GroupName)) {
-    await call('iam', 'DeleteGroupPolicy', { GroupName, PolicyName });
-  }
-  await call('iam', 'DeleteGroup', { GroupName });
-}
 
 export function Groups() {
   const { done } = useFrame();
   const groups = useGroups();
   const [selected, select] = useState<iam.Group[]>([]);
   const [open, setOpen] = useState<'create' | 'delete'>();
-  const [name, setName] = useState('');
-  const [policies, setPolicies] = useState<iam.Policy[]>([]);
   const group = selected[0];
   const close = (said?: string) => (): void => {
     setOpen(undefined);
     if (!said) return;
     select([]);
-    setName('');
-    setPolicies([]);
-    changed(['groups'], ['user'], ['policies']);
     done(said);
-  };
-  const create = async (): Promise<void> => {
-    await call('iam', 'CreateGroup', { GroupName: name });
-    for (const { arn } of policies) {
-      await call('iam', 'AttachGroupPolicy', { GroupName: name, PolicyArn: arn });
-    }
   };
   return (
     <>
@@ -81,7 +90,7 @@ export function Groups() {
         description="A user group is a collection of IAM users. Its policies hold for all of them."
         items={groups.data}
         columns={GROUPS}
-        rowId={({ name: id }) => id}
+        rowId={({ name }) => name}
         loading={groups.isPending}
         error={groups.error}
         reload={() => changed(['groups'])}
@@ -99,156 +108,117 @@ export function Groups() {
           </SpaceBetween>
         }
       />
-      {open === 'create' && (
-        <Pick
-          title="Create user group"
-          verb="Create user group"
-          dismiss={close()}
-          act={create}
-          done={close('Group created')}
-        >
-          <FormField
-            label="User group name"
-            constraintText="Up to 128 characters: A-Z, a-z, 0-9 and + = , . @ _ -"
-          >
-            <Input
-              value={name}
-              spellcheck={false}
-              onChange={({ detail }) => setName(detail.value)}
-            />
-          </FormField>
-          <PolicyPicker selected={policies} select={setPolicies} />
-        </Pick>
-      )}
+      {open === 'create' && <CreateGroup dismiss={close()} done={close('Group created')} />}
       {open === 'delete' && group && (
-        <Confirm
-          title={`Delete ${group.name}?`}
-          verb="Delete"
-          typed={group.name}
-          onDismiss={close()}
-          act={() => deleteGroup(group.name)}
-          done={close('Group deleted')}
-        >
-          Its users stay, but lose what they may do through it. Its inline policies are deleted too.
-        </Confirm>
+        <DeleteGroup name={group.name} dismiss={close()} done={close('Group deleted')} />
       )}
     </>
   );
 }
 
-const USERS: Column<iam.User>[] = [
-  {
-    id: 'name',
-    header: 'User name',
-    by: ({ name }) => name,
-    cell: ({ name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
-    isRowHeader: true,
-  },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
-];
-const POLICIES: Column<iam.Attached>[] = [
-  {
-    id: 'name',
-    header: 'Policy name',
-    by: ({ name }) => name,
-    cell: ({ name, arn }) => <Link to={`/iam/policy?arn=${encodeURIComponent(arn)}`}>{name}</Link>,
-    isRowHeader: true,
-  },
-  { id: 'type', header: 'Type', by: ({ arn }) => typeOf(arn), cell: ({ arn }) => typeOf(arn) },
-];
+interface DialogProps {
+  dismiss: () => void;
+  done: () => void;
+}
 
-export function GroupPage() {
-  const { name = '' } = useParams();
-  const { done } = useFrame();
-  const members = useQuery({
-    queryKey: ['groups', name, 'users'],
-    queryFn: () => iam.membersOf(name),
-  });
-  const attached = useQuery({
-    queryKey: ['groups', name, 'policies'],
-    queryFn: () => iam.policiesOfGroup(name),
-  });
-  const [selected, select] = useState<iam.Attached[]>([]);
-  const [open, setOpen] = useState<'add' | 'remove'>();
-  const [chosen, choose] = useState<iam.Policy[]>([]);
-  const close = (said?: string) => (): void => {
-    setOpen(undefined);
-    choose([]);
-    if (!said) return;
-    select([]);
-    changed(['groups'], ['user'], ['policies']);
-    done(said);
-  };
-  const all = (action: string, arns: string[]) => async (): Promise<void> => {
-    for (const PolicyArn of arns) await call('iam', action, { GroupName: name, PolicyArn });
+const NAME = /^[\w+=,.@-]{1,128}$/;
+
+/** The dialog that makes a group, with its users and policies. */
+export function CreateGroup({ dismiss, done }: DialogProps) {
+  const [name, setName] = useState('');
+  const [users, setUsers] = useState<iam.User[]>([]);
+  const [policies, setPolicies] = useState<iam.Policy[]>([]);
+  const wrong = name === '' || NAME.test(name) ? '' : 'There is a letter that a name may not have.';
+  const create = async (): Promise<void> => {
+    await call('iam', 'CreateGroup', { GroupName: name });
+    for (const user of users) {
+      await call('iam', 'AddUserToGroup', { GroupName: name, UserName: user.name });
+    }
+    for (const { arn } of policies) {
+      await call('iam', 'AttachGroupPolicy', { GroupName: name, PolicyArn: arn });
+    }
   };
   return (
-    <ContentLayout header={<Header variant="h1">{name}</Header>}>
-      <SpaceBetween size="l">
-        <List
-          title="Users in this group"
-          items={members.data}
-          columns={USERS}
-          rowId={(user) => user.name}
-          loading={members.isPending}
-          error={members.error}
-          reload={() => changed(['groups'])}
+    <Pick
+      title="Create user group"
+      verb="Create user group"
+      disabled={!NAME.test(name)}
+      dismiss={dismiss}
+      act={create}
+      done={() => {
+        changed(['groups'], ['user'], ['policies'], ['summary']);
+        done();
+      }}
+    >
+      <FormField
+        label="User group name"
+        constraintText="Up to 128 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen)"
+        errorText={wrong}
+      >
+        <Input
+          value={name}
+          spellcheck={false}
+          autoComplete={false}
+          onChange={({ detail }) => setName(detail.value)}
         />
-        <List
-          title="Permissions policies"
-          items={attached.data}
-          columns={POLICIES}
-          rowId={({ arn }) => arn}
-          loading={attached.isPending}
-          error={attached.error}
-          reload={() => changed(['groups'])}
-          selection="multi"
-          selected={selected}
-          select={select}
-          actions={
-            <SpaceBetween direction="horizontal" size="xs">
-              <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
-                Remove
-              </Button>
-              <Button variant="primary" onClick={() => setOpen('add')}>
-                Add permissions
-              </Button>
-            </SpaceBetween>
-          }
-        />
-      </SpaceBetween>
-      {open === 'add' && (
-        <Pick
-          title="Add permissions"
-          verb="Add permissions"
-          dismiss={close()}
-          act={all(
-            'AttachGroupPolicy',
-            chosen.map(({ arn }) => arn),
-          )}
-          done={close('Permissions added')}
-        >
-          <PolicyPicker
-            selected={chosen}
-            select={choose}
-            except={attached.data?.map(({ arn }) => arn) ?? []}
-          />
-        </Pick>
+      </FormField>
+      <UserPicker title="Add users – optional" selected={users} select={setUsers} />
+      <PolicyPicker
+        title="Attach permissions policies – optional"
+        selected={policies}
+        select={setPolicies}
+      />
+    </Pick>
+  );
+}
+
+/** Removes everything that keeps IAM from deleting a group, then the group. */
+async function deleteGroup(GroupName: string): Promise<void> {
+  for (const { name } of await iam.membersOf(GroupName)) {
+    await call('iam', 'RemoveUserFromGroup', { GroupName, UserName: name });
+  }
+  for (const { arn } of await iam.policiesOfGroup(GroupName)) {
+    await call('iam', 'DetachGroupPolicy', { GroupName, PolicyArn: arn });
+  }
+  for (const PolicyName of await iam.inlineOfGroup(GroupName)) {
+    await call('iam', 'DeleteGroupPolicy', { GroupName, PolicyName });
+  }
+  await call('iam', 'DeleteGroup', { GroupName });
+}
+
+/** The dialog that deletes a group, and says what goes with it. */
+export function DeleteGroup({ name, dismiss, done }: DialogProps & { name: string }) {
+  const held = useQuery({
+    queryKey: ['groups', name, 'held'],
+    queryFn: async () => {
+      const [users, inline] = await Promise.all([iam.membersOf(name), iam.inlineOfGroup(name)]);
+      return { users: users.length, inline };
+    },
+    gcTime: 0,
+  });
+  return (
+    <Confirm
+      title={`Delete ${name}?`}
+      verb="Delete"
+      typed={name}
+      onDismiss={dismiss}
+      act={() => deleteGroup(name)}
+      done={() => {
+        changed(['groups'], ['user'], ['policies'], ['summary']);
+        done();
+      }}
+    >
+      {held.error ? (
+        <Problem error={held.error} />
+      ) : (
+        <div>
+          {held.data ? `Its users (${String(held.data.users)}) stay` : 'Its users stay'}, but lose
+          what they may do through it.{' '}
+          {held.data && held.data.inline.length > 0
+            ? `Its inline policies are deleted too: ${held.data.inline.join(', ')}.`
+            : 'Managed policies stay.'}
+        </div>
       )}
-      {open === 'remove' && (
-        <Confirm
-          title="Remove permissions?"
-          verb="Remove"
-          onDismiss={close()}
-          act={all(
-            'DetachGroupPolicy',
-            selected.map(({ arn }) => arn),
-          )}
-          done={close('Permissions removed')}
-        >
-          {selected.map((policy) => policy.name).join(', ')}
-        </Confirm>
-      )}
-    </ContentLayout>
+    </Confirm>
   );
 }

@@ -6,7 +6,7 @@ import Header from '@cloudscape-design/components/header';
 import Select from '@cloudscape-design/components/select';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Tiles from '@cloudscape-design/components/tiles';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
@@ -20,6 +20,15 @@ export type PolicyType = 'AWS managed' | 'AWS managed - job function' | 'Custome
 export function typeOf(arn: string): PolicyType {
   if (arn.startsWith('arn:aws:iam::aws:policy/job-function/')) return 'AWS managed - job function';
   return arn.startsWith('arn:aws:iam::aws:') ? 'AWS managed' : 'Customer managed';
+}
+
+/** The page of a managed policy. */
+export const policyHref = (arn: string): string => `/iam/policy?arn=${encodeURIComponent(arn)}`;
+
+/** The page of an inline policy, or of one to be written. */
+export function inlineHref(of: 'users' | 'groups', owner: string, policy?: string): string {
+  const query = policy === undefined ? '' : `?policy=${encodeURIComponent(policy)}`;
+  return `/iam/${of}/${encodeURIComponent(owner)}/inline${query}`;
 }
 
 /** The kinds of managed policies to filter by. */
@@ -109,6 +118,7 @@ export function GroupPicker(props: {
   selected: iam.Group[];
   select: (groups: iam.Group[]) => void;
   except?: readonly string[];
+  actions?: ReactNode;
 }) {
   const groups = useGroups();
   return (
@@ -123,6 +133,7 @@ export function GroupPicker(props: {
       selection="multi"
       selected={props.selected}
       select={props.select}
+      actions={props.actions}
     />
   );
 }
@@ -161,9 +172,39 @@ const USER_COLUMNS: Column<iam.User>[] = [
   },
 ];
 
-/** The wizard's step "Set permissions". */
-export function Permissions({ choice, set }: { choice: Choice; set: (choice: Choice) => void }) {
+/** The table of users to choose from. */
+export function UserPicker(props: {
+  selected: iam.User[];
+  select: (users: iam.User[]) => void;
+  single?: boolean;
+  except?: readonly string[];
+  title?: string;
+}) {
   const users = useUsers();
+  const except = new Set(props.except);
+  return (
+    <List
+      title={props.title ?? 'Users'}
+      items={users.data?.filter(({ name }) => !except.has(name))}
+      columns={USER_COLUMNS}
+      rowId={({ name }) => name}
+      loading={users.isPending}
+      error={users.error}
+      reload={() => changed(['users'])}
+      selection={props.single ? 'single' : 'multi'}
+      selected={props.selected}
+      select={props.select}
+    />
+  );
+}
+
+/** The wizard's step "Set permissions". */
+export function Permissions(props: {
+  choice: Choice;
+  set: (choice: Choice) => void;
+  groupActions?: ReactNode;
+}) {
+  const { choice, set } = props;
   return (
     <SpaceBetween size="l">
       <Container header={<Header variant="h2">Permissions options</Header>}>
@@ -191,20 +232,14 @@ export function Permissions({ choice, set }: { choice: Choice; set: (choice: Cho
         />
       </Container>
       {choice.how === 'group' && (
-        <GroupPicker selected={choice.groups} select={(groups) => set({ ...choice, groups })} />
+        <GroupPicker
+          selected={choice.groups}
+          select={(groups) => set({ ...choice, groups })}
+          actions={props.groupActions}
+        />
       )}
       {choice.how === 'copy' && (
-        <List
-          title="Users"
-          items={users.data}
-          columns={USER_COLUMNS}
-          rowId={({ name }) => name}
-          loading={users.isPending}
-          error={users.error}
-          selection="single"
-          selected={choice.from}
-          select={(from) => set({ ...choice, from })}
-        />
+        <UserPicker single selected={choice.from} select={(from) => set({ ...choice, from })} />
       )}
       {choice.how === 'attach' && (
         <PolicyPicker
@@ -267,16 +302,14 @@ export async function grants(choice: Choice): Promise<Grant[]> {
     iam.policiesOfUser(from),
     iam.inlineOfUser(from),
   ]);
-  const written = inline.map(
-    (PolicyName): Grant => ({
-      name: PolicyName,
-      type: 'Customer inline',
-      usedAs: 'Permissions policy',
-      give: async (UserName) => {
-        const PolicyDocument = await iam.inlineDocument({ UserName: from }, PolicyName);
-        return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
-      },
-    }),
-  );
+  const written = inline.map((PolicyName): Grant => ({
+    name: PolicyName,
+    type: 'Customer inline',
+    usedAs: 'Permissions policy',
+    give: async (UserName) => {
+      const PolicyDocument = await iam.inlineText({ UserName: from }, PolicyName);
+      return call('iam', 'PutUserPolicy', { UserName, PolicyName, PolicyDocument });
+    },
+  }));
   return [...groups.map(join), ...policies.map(({ name, arn }) => attach(name, arn)), ...written];
 }

@@ -10,8 +10,12 @@ export const useGroups = () => useQuery({ queryKey: ['groups'], queryFn: iam.lis
 export const usePolicies = () =>
   useQuery({ queryKey: ['policies'], queryFn: iam.listPolicies, staleTime: 60_000 });
 export const useAlias = () => useQuery({ queryKey: ['alias'], queryFn: iam.alias });
+export const usePasswordPolicy = () =>
+  useQuery({ queryKey: ['password-policy'], queryFn: iam.passwordPolicy });
 export const useUser = (name: string) =>
   useQuery({ queryKey: ['user', name], queryFn: () => iam.getUser(name) });
+export const useGroupsOf = (name: string) =>
+  useQuery({ queryKey: ['user', name, 'groups'], queryFn: () => iam.groupsOf(name) });
 
 /** The credential report by user name: everything about everybody's credentials in two calls. */
 export const useReport = () =>

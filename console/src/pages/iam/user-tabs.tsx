@@ -2,27 +2,25 @@
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import ExpandableSection from '@cloudscape-design/components/expandable-section';
-import Header from '@cloudscape-design/components/header';
-import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
-import { useState, type ReactNode } from 'react';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
-import { TagEditor } from './create-user';
-import { GroupPicker, PolicyPicker, typeOf } from './permissions';
-import { changed, userChanged } from './queries';
+import { Confirm, Link, Pick } from '../../frame/parts';
+import { GroupPicker, inlineHref, policyHref, PolicyPicker, typeOf } from './permissions';
+import { changed, useGroupsOf, userChanged } from './queries';
+import { Tags } from './tags';
 
 interface Row {
   name: string;
   type: string;
   via: string;
+  href: string;
   arn?: string;
   /** How it is taken away; what comes from a group is taken away there. */
   remove?: (UserName: string) => Promise<unknown>;
@@ -39,19 +37,33 @@ async function permissionsOf(UserName: string): Promise<Row[]> {
     arn,
     type: typeOf(arn),
     via: 'Directly',
+    href: policyHref(arn),
     remove: (user) => call('iam', 'DetachUserPolicy', { UserName: user, PolicyArn: arn }),
   }));
   for (const name of inline) {
     const remove = (user: string) =>
       call('iam', 'DeleteUserPolicy', { UserName: user, PolicyName: name });
-    rows.push({ name, type: 'Customer inline', via: 'Inline', remove });
+    rows.push({
+      name,
+      type: 'Customer inline',
+      via: 'Inline',
+      href: inlineHref('users', UserName, name),
+      remove,
+    });
   }
   for (const group of groups) {
     for (const { name, arn } of await iam.policiesOfGroup(group.name)) {
-      rows.push({ name, arn, type: typeOf(arn), via: `Group ${group.name}` });
+      rows.push({
+        name,
+        arn,
+        type: typeOf(arn),
+        via: `Group ${group.name}`,
+        href: policyHref(arn),
+      });
     }
     for (const name of await iam.inlineOfGroup(group.name)) {
-      rows.push({ name, type: 'Customer inline', via: `Group ${group.name}` });
+      const href = inlineHref('groups', group.name, name);
+      rows.push({ name, type: 'Customer inline', via: `Group ${group.name}`, href });
     }
   }
   return rows;
@@ -62,65 +74,16 @@ const COLUMNS: Column<Row>[] = [
     id: 'name',
     header: 'Policy name',
     by: ({ name }) => name,
-    cell: ({ name }) => name,
+    cell: ({ name, href }) => <Link to={href}>{name}</Link>,
     isRowHeader: true,
   },
   { id: 'type', header: 'Type', by: ({ type }) => type, cell: ({ type }) => type },
   { id: 'via', header: 'Attached via', by: ({ via }) => via, cell: ({ via }) => via },
 ];
 
-interface PickProps {
-  title: string;
-  verb: string;
-  dismiss: () => void;
-  act: () => Promise<unknown>;
-  done: () => void;
-  children: ReactNode;
-}
-
-/** A wide dialog in which something is chosen. */
-export function Pick({ title, verb, dismiss, act, done, children }: PickProps) {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  return (
-    <Modal
-      visible
-      size="large"
-      header={title}
-      closeAriaLabel="Close"
-      onDismiss={dismiss}
-      footer={
-        <Box float="right">
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button variant="link" onClick={dismiss}>
-              Cancel
-            </Button>
-            <Button
-              variant="primary"
-              loading={busy}
-              onClick={() => {
-                setBusy(true);
-                act()
-                  .then(done, setError)
-                  .finally(() => setBusy(false));
-              }}
-            >
-              {verb}
-            </Button>
-          </SpaceBetween>
-        </Box>
-      }
-    >
-      <SpaceBetween size="m">
-        {children}
-        {error !== undefined && <Problem error={error} />}
-      </SpaceBetween>
-    </Modal>
-  );
-}
-
 export function UserPermissions({ user }: { user: iam.User }) {
   const { name } = user;
+  const navigate = useNavigate();
   const { done } = useFrame();
   const rows = useQuery({
     queryKey: ['user', name, 'permissions'],
@@ -172,6 +135,9 @@ export function UserPermissions({ user }: { user: iam.User }) {
           <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={selected.length === 0} onClick={start('remove')}>
               Remove
+            </Button>
+            <Button onClick={() => void navigate(inlineHref('users', name))}>
+              Create inline policy
             </Button>
             <Button variant="primary" onClick={start('add')}>
               Add permissions
@@ -249,10 +215,7 @@ const GROUPS: Column<iam.Group>[] = [
 
 export function UserGroups({ name }: { name: string }) {
   const { done } = useFrame();
-  const groups = useQuery({
-    queryKey: ['user', name, 'groups'],
-    queryFn: () => iam.groupsOf(name),
-  });
+  const groups = useGroupsOf(name);
   const [selected, select] = useState<iam.Group[]>([]);
   const [open, setOpen] = useState<'add' | 'remove'>();
   const [chosen, choose] = useState<iam.Group[]>([]);
@@ -321,58 +284,14 @@ export function UserGroups({ name }: { name: string }) {
 }
 
 export function UserTags({ name }: { name: string }) {
-  const { done } = useFrame();
   const tags = useQuery({ queryKey: ['user', name, 'tags'], queryFn: () => iam.tagsOfUser(name) });
-  const [edited, edit] = useState<iam.Tag[]>();
-  const save = async (): Promise<void> => {
-    const kept = (edited ?? []).filter(({ key }) => key !== '');
-    const gone = (tags.data ?? [])
-      .filter(({ key }) => !kept.some((tag) => tag.key === key))
-      .map(({ key }) => key);
-    if (gone.length > 0) await call('iam', 'UntagUser', { UserName: name, TagKeys: gone });
-    const Tags = kept.map(({ key, value }) => ({ Key: key, Value: value }));
-    if (Tags.length > 0) await call('iam', 'TagUser', { UserName: name, Tags });
-  };
   return (
-    <>
-      <Table
-        header={
-          <Header
-            counter={`(${String(tags.data?.length ?? 0)})`}
-            actions={
-              <Button disabled={!tags.data} onClick={() => edit(tags.data ?? [])}>
-                Manage tags
-              </Button>
-            }
-          >
-            Tags
-          </Header>
-        }
-        items={tags.data ?? []}
-        trackBy="key"
-        loading={tags.isPending}
-        loadingText="Loading"
-        empty={tags.error ? <Problem error={tags.error} /> : <Box textAlign="center">No tags</Box>}
-        columnDefinitions={[
-          { id: 'key', header: 'Key', cell: ({ key }) => key, isRowHeader: true },
-          { id: 'value', header: 'Value', cell: ({ value }) => value },
-        ]}
-      />
-      {edited && (
-        <Pick
-          title="Manage tags"
-          verb="Save changes"
-          dismiss={() => edit(undefined)}
-          act={save}
-          done={() => {
-            edit(undefined);
-            userChanged(name);
-            done('Tags saved');
-          }}
-        >
-          <TagEditor tags={edited} set={edit} />
-        </Pick>
-      )}
-    </>
+    <Tags
+      tags={tags.data}
+      error={tags.error}
+      put={(Tags) => call('iam', 'TagUser', { UserName: name, Tags })}
+      take={(TagKeys) => call('iam', 'UntagUser', { UserName: name, TagKeys })}
+      done={() => userChanged(name)}
+    />
   );
 }

@@ -19,7 +19,15 @@ import { age, ago, full } from '../../lib/age';
 import { OpenRotation } from '../rotation/rotations';
 import { Credentials } from './credentials';
 import { DeleteUsers } from './delete-user';
-import { changed, useDevices, useKeys, useUser, userChanged, type KeyDetail } from './queries';
+import {
+  changed,
+  useDevices,
+  useGroupsOf,
+  useKeys,
+  useUser,
+  userChanged,
+  type KeyDetail,
+} from './queries';
 import { UserGroups, UserPermissions, UserTags } from './user-tabs';
 
 function KeyLine({ userName, detail }: { userName: string; detail: KeyDetail | undefined }) {
@@ -58,6 +66,7 @@ export function UserPage() {
     queryKey: ['user', name, 'login'],
     queryFn: () => iam.loginProfile(name),
   });
+  const groups = useGroupsOf(name);
   const devices = useDevices(name);
   if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
   if (!user.data) return <Spinner size="large" />;
@@ -106,7 +115,11 @@ export function UserPage() {
               label: 'Permissions',
               content: <UserPermissions user={user.data} />,
             },
-            { id: 'groups', label: 'Groups', content: <UserGroups name={name} /> },
+            {
+              id: 'groups',
+              label: groups.data ? `Groups (${String(groups.data.length)})` : 'Groups',
+              content: <UserGroups name={name} />,
+            },
             {
               id: 'tags',
               label: `Tags (${String(tags.length)})`,
@@ -122,7 +135,7 @@ export function UserPage() {
       </SpaceBetween>
       {deleting && (
         <DeleteUsers
-          names={[name]}
+          users={[{ name }]}
           dismiss={() => setDeleting(false)}
           done={() => {
             changed(['users'], ['report']);

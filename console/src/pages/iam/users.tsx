@@ -3,7 +3,7 @@ import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useQuery } from '@tanstack/react-query';
 
@@ -13,6 +13,7 @@ import { useFrame, useServed } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Link } from '../../frame/parts';
 import { age, ago, days, full } from '../../lib/age';
+import { useStays } from '../../lib/settled';
 import { DeleteUsers } from './delete-user';
 import { changed, dateOf, useMfaUsers, useReport, useUsers } from './queries';
 
@@ -70,11 +71,12 @@ function Age({ date }: { date: string | undefined }) {
 
 /** The ids of a user's keys, read when the row is seen. */
 function KeyIds({ row }: { row: Row }) {
+  const stays = useStays();
   const has = keys(row).length > 0 || row.report === undefined;
   const read = useQuery({
     queryKey: ['user', row.name, 'key-ids'],
     queryFn: () => iam.keysOf(row.name),
-    enabled: has,
+    enabled: has && stays,
     staleTime: 60_000,
   });
   if (!has || read.error || read.data?.length === 0) return <>–</>;
@@ -97,13 +99,8 @@ const COLUMNS: Column<Row>[] = [
     cell: ({ name }) => <Link to={`/iam/users/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
-  { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
-  {
-    id: 'groups',
-    header: 'Groups',
-    by: () => '',
-    cell: (row) => <GroupCount name={row.name} />,
-  },
+  { id: 'path', header: 'Path', hidden: true, by: ({ path }) => path, cell: ({ path }) => path },
+  { id: 'groups', header: 'Groups', cell: (row) => <GroupCount name={row.name} /> },
   {
     id: 'activity',
     header: 'Last activity',
@@ -125,10 +122,11 @@ const COLUMNS: Column<Row>[] = [
   {
     id: 'sign-in',
     header: 'Console last sign-in',
+    hidden: true,
     by: (row) => number(row.passwordLastUsed),
     cell: (row) => (row.passwordLastUsed ? full(row.passwordLastUsed) : '–'),
   },
-  { id: 'key', header: 'Access key ID', by: () => '', cell: (row) => <KeyIds row={row} /> },
+  { id: 'key', header: 'Access key ID', cell: (row) => <KeyIds row={row} /> },
   {
     id: 'key-age',
     header: 'Active key age',
@@ -159,10 +157,13 @@ const COLUMNS: Column<Row>[] = [
   },
 ];
 
+/** In how many groups a user is, read when the row is seen. */
 function GroupCount({ name }: { name: string }) {
+  const stays = useStays();
   const read = useQuery({
     queryKey: ['user', name, 'groups'],
     queryFn: () => iam.groupsOf(name),
+    enabled: stays,
     staleTime: 60_000,
   });
   if (read.error) return <>–</>;
@@ -178,12 +179,17 @@ export function Users() {
   const devices = useMfaUsers();
   const [selected, select] = useState<Row[]>([]);
   const [deleting, setDeleting] = useState(false);
-  const items = users.data?.map((user): Row => {
-    const row = report.data?.rows.get(user.name);
-    // The report may be four hours old; it is what there is without the permission to list.
-    const mfa = devices.data?.has(user.name) ?? row?.['mfa_active'] === 'true';
-    return { ...user, report: row, mfa };
-  });
+  // The same rows until something was read: the list remembers what it searches them by.
+  const items = useMemo(
+    () =>
+      users.data?.map((user): Row => {
+        const row = report.data?.rows.get(user.name);
+        // The report may be four hours old; it is what there is without the permission to list.
+        const mfa = devices.data?.has(user.name) ?? row?.['mfa_active'] === 'true';
+        return { ...user, report: row, mfa };
+      }),
+    [users.data, report.data, devices.data],
+  );
   const create = (
     <Button variant="primary" onClick={() => void navigate('/iam/users/create')}>
       Create user
@@ -223,7 +229,7 @@ export function Users() {
       />
       {deleting && (
         <DeleteUsers
-          names={selected.map(({ name }) => name)}
+          users={selected.map((row) => ({ name: row.name, activity: lastActivity(row) }))}
           dismiss={() => setDeleting(false)}
           done={() => {
             const count = selected.length;

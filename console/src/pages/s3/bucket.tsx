@@ -3,7 +3,6 @@ import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import ButtonDropdown from '@cloudscape-design/components/button-dropdown';
-import Container from '@cloudscape-design/components/container';
 import ContentLayout from '@cloudscape-design/components/content-layout';
 import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
@@ -13,20 +12,20 @@ import ProgressBar from '@cloudscape-design/components/progress-bar';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
 import Tabs from '@cloudscape-design/components/tabs';
-import Textarea from '@cloudscape-design/components/textarea';
 import { useQuery } from '@tanstack/react-query';
-import { useRef, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 
 import * as s3 from '../../api/s3';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Confirm, Copy, Link } from '../../frame/parts';
-import { Problem } from '../../frame/problem';
 import { full } from '../../lib/age';
 import { changed } from '../iam/queries';
+import { BucketPolicy } from './bucket-policy';
 
-interface At {
+/** A bucket, and the region that its requests are signed for. */
+export interface At {
   name: string;
   region: string;
 }
@@ -145,6 +144,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
       .filter(({ key }) => key !== prefix)
       .map((object): Row => ({ key: object.key, label: object.key.slice(prefix.length), object })),
   ];
+  const shownColumns = useMemo(() => columns(bucket.name), [bucket.name]);
   const close = (said?: string) => (): void => {
     setOpen(undefined);
     if (!said) return;
@@ -222,7 +222,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
       <List<Row>
         title="Objects"
         items={rows}
-        columns={columns(bucket.name)}
+        columns={shownColumns}
         rowId={({ key }) => key}
         loading={read.isPending}
         error={read.error}
@@ -231,7 +231,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         selected={selected}
         select={select}
         empty="No objects"
-        search="Find objects by prefix"
+        search="Find among these objects"
         actions={
           <SpaceBetween direction="horizontal" size="xs">
             <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
@@ -325,73 +325,5 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         </Modal>
       )}
     </SpaceBetween>
-  );
-}
-
-function BucketPolicy({ bucket }: { bucket: At }) {
-  const { done } = useFrame();
-  const read = useQuery({
-    queryKey: ['bucket-policy', bucket.name],
-    queryFn: () => s3.bucketPolicy(bucket),
-  });
-  const [text, setText] = useState<string>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>();
-  if (read.error) return <Problem error={read.error} retry={() => changed(['bucket-policy'])} />;
-  if (read.isPending) return <Spinner />;
-  const shown = text ?? read.data ?? '';
-  const act = (what: Promise<unknown>, said: string): void => {
-    setBusy(true);
-    setError(undefined);
-    what
-      .then(() => {
-        setText(undefined);
-        changed(['bucket-policy']);
-        done(said);
-      }, setError)
-      .finally(() => setBusy(false));
-  };
-  return (
-    <Container
-      header={
-        <Header
-          variant="h2"
-          description={`The ARN of this bucket is arn:aws:s3:::${bucket.name}`}
-          actions={
-            <SpaceBetween direction="horizontal" size="xs">
-              <Button
-                disabled={read.data === null}
-                onClick={() => act(s3.deleteBucketPolicy(bucket), 'Bucket policy deleted')}
-              >
-                Delete
-              </Button>
-              <Button
-                variant="primary"
-                loading={busy}
-                disabled={shown.trim() === ''}
-                onClick={() => act(s3.putBucketPolicy(bucket, shown), 'Bucket policy saved')}
-              >
-                Save changes
-              </Button>
-            </SpaceBetween>
-          }
-        >
-          Bucket policy
-        </Header>
-      }
-    >
-      <SpaceBetween size="m">
-        <FormField label="Policy" stretch>
-          <Textarea
-            value={shown}
-            rows={16}
-            spellcheck={false}
-            placeholder="No policy"
-            onChange={({ detail }) => setText(detail.value)}
-          />
-        </FormField>
-        {error !== undefined && <Problem error={error} />}
-      </SpaceBetween>
-    </Container>
   );
 }

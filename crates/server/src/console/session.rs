@@ -7,6 +7,7 @@
 use http::{header, request::Parts};
 use keywright_base::Secret;
 use keywright_identity::{actions::ACTIONS, console::SESSION_SECS, sign_in::SignedIn};
+use keywright_policy::Catalogue;
 use keywright_wire::Service;
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ pub(super) fn sign_out(ask: Ask<'_>) -> Reply {
     }
 }
 
-/// `GET capabilities`: the operations that this server serves.
+/// `GET capabilities`: the operations that this server serves, and the actions that policies name.
 pub(super) fn capabilities(ask: Ask<'_>) -> Result<Reply, Refused> {
     signed_in(ask)?;
     let of = |service: Service| {
@@ -71,7 +72,14 @@ pub(super) fn capabilities(ask: Ask<'_>) -> Result<Reply, Refused> {
         "sts": of(Service::Sts),
         "keywright": of(Service::Keywright),
         "s3": s3::operations(),
+        "actions": policy_actions(),
     })))
+}
+
+fn policy_actions() -> Vec<String> {
+    let all = Catalogue::built_in().actions();
+    all.map(|action| format!("{}:{}", action.service, action.name))
+        .collect()
 }
 
 /// The answer to whoever just signed in or changed the password, with the new cookie.

@@ -205,6 +205,7 @@ async fn capabilities_are_the_tables_own() {
         ("sts", "GetCallerIdentity"),
         ("keywright", "ListAccessKeyAttempts"),
         ("s3", "CreateBucket"),
+        ("actions", "s3:ListAllMyBuckets"),
     ] {
         assert!(
             json[service].as_array().unwrap().contains(&name.into()),

@@ -1,0 +1,160 @@
+// The other pages of the console in Chromium: account settings, a user deleted, buckets; and each
+// main page held to axe and to a window of 375 px.
+import { accessible, fits, open, told, walk } from "./harness/browser.mjs";
+
+const world = await open({ permissions: ["clipboard-read", "clipboard-write"] });
+const { page, button, seen, gone, visit, go } = world;
+const USER = "ann";
+const flash = (said) => page.locator("[class*=flash]").getByText(said).first().waitFor();
+const choose = (name) => page.getByRole("row", { name }).locator("label").first().click();
+
+async function arrive() {
+  await visit("/iam");
+  await world.signIn(told.password);
+  await seen("IAM resources");
+}
+
+async function accountSettings() {
+  await visit("/iam/account");
+  await seen("IAM default policy");
+  await button("Edit").click();
+  await page.getByText("Custom", { exact: true }).click();
+  await page.getByLabel("Password minimum length").fill("3");
+  await seen("A number from 6 to 128");
+  await page.getByLabel("Password minimum length").fill("24");
+  await page.getByText("Turn on password expiration").click();
+  await page.getByLabel("Expire passwords in days").fill("60");
+  await page.getByText("Prevent password reuse").click();
+  await accessible(world, "password policy");
+  await button("Save changes").click();
+  await flash("Password policy saved");
+  await seen("At least 24 characters");
+  await seen("Expires after 60 days");
+  await seen("The last 5 passwords may not come back");
+  await button("Create alias").click();
+  await page.getByLabel("Preferred alias").fill("Photo--shop");
+  await page.getByRole("dialog").getByText("3 to 63 characters").first().waitFor();
+  await page.getByLabel("Preferred alias").fill("photo-shop");
+  await button("Save changes").click();
+  await flash("Alias saved");
+  await seen("?account=photo-shop");
+  await button("Delete").click();
+  await page.getByLabel("Type delete").fill("delete");
+  await button("Delete custom").click();
+  await flash("Password policy deleted");
+  await seen("IAM default policy");
+}
+
+async function deleteUser() {
+  await visit(`/iam/users/${USER}`);
+  await button("Delete").click();
+  await seen("Membership of readers");
+  await seen("Inline policies: own");
+  await seen(/Access key \S+, active, last used never/);
+  await page.getByLabel(`Type ${USER}`).fill(USER);
+  await button("Delete user").click();
+  await flash("User deleted");
+}
+
+async function buckets() {
+  await visit("/s3");
+  await seen("No buckets");
+  await button("Create bucket").click();
+  await page.getByLabel("Bucket name").fill(told.bucket);
+  await button("Create bucket").click();
+  await page.getByRole("link", { name: told.bucket }).click();
+  await seen("No objects");
+  await button("Create folder").click();
+  await page.getByLabel("Folder name").fill("2026");
+  await button("Create folder").click();
+  await page.getByRole("link", { name: "2026/" }).click();
+  const file = { name: "a cat+dog.txt", mimeType: "text/plain", buffer: Buffer.from("meow") };
+  await page.getByLabel("Files to upload").setInputFiles(file);
+  await flash("Uploaded");
+  await choose(/a cat\+dog/);
+  const saved = page.waitForEvent("download");
+  await button("Download").click();
+  if ((await saved).suggestedFilename() !== file.name) throw new Error("another file name");
+  await button("Presigned URL").click();
+  await page.getByRole("menuitem", { name: "Share for an hour" }).click();
+  await button("Copy Presigned URL").click();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  if ((await (await fetch(link)).text()) !== "meow") throw new Error(`nothing at ${link}`);
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+}
+
+async function bucketPolicy() {
+  const box = () => page.getByLabel("Bucket policy", { exact: true });
+  await visit(`/s3/buckets/${told.bucket}?tab=permissions`);
+  await button("Add a statement").click();
+  const mine = (await box().inputValue())
+    .replace('"Principal": {}', '"Principal": "*"')
+    .replace('"Action": []', '"Action": "s3:GetObject"');
+  await box().fill(mine);
+  await seen("Security: 1");
+  await button("Save changes").click();
+  await flash("Bucket policy saved");
+  await box().fill(mine.replace(told.bucket, "another-bucket"));
+  await seen("Errors: 1");
+  await accessible(world, "bucket policy");
+  await button("Delete").click();
+  await page.getByLabel("Type delete").fill("delete");
+  await button("Delete").click();
+  await flash("Bucket policy deleted");
+}
+
+async function emptyAndDelete() {
+  await visit("/s3");
+  await choose(told.bucket);
+  await button("Empty").click();
+  await page.getByLabel("Type permanently delete").fill("permanently delete");
+  await button("Empty").click();
+  await flash("Bucket emptied");
+  await choose(told.bucket);
+  await button("Delete").click();
+  await page.getByLabel(`Type ${told.bucket}`).fill(told.bucket);
+  await button("Delete bucket").click();
+  await flash("Bucket deleted");
+  await seen("No buckets");
+}
+
+const MAIN = [
+  ["/iam", "IAM resources"],
+  ["/iam/users", "Create user"],
+  ["/iam/users/create", "User details"],
+  ["/iam/users/bob?tab=permissions", "Permissions policies"],
+  ["/iam/users/bob?tab=credentials", "Console sign-in"],
+  ["/iam/groups", "IAM user groups"],
+  ["/iam/groups/readers", "Users in this group"],
+  ["/iam/policies", "Create policy"],
+  ["/iam/policies/create", "Policy editor"],
+  ["/iam/policy?arn=arn:aws:iam::aws:policy/AmazonS3FullAccess", "Policy details"],
+  ["/iam/account", "Password policy"],
+  ["/iam/report", "Download credentials report"],
+  ["/iam/simulator", "Run simulation"],
+  ["/denied", "Denied requests"],
+  ["/s3", "General purpose buckets"],
+  ["/s3/create", "Bucket name"],
+];
+
+async function everyMainPage() {
+  for (const [path, there] of MAIN) {
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await go(path);
+    await seen(there);
+    await gone("Loading");
+    await accessible(world, path);
+    await page.setViewportSize({ width: 375, height: 720 });
+    await fits(world, path);
+  }
+}
+
+await walk(world, [
+  arrive,
+  accountSettings,
+  deleteUser,
+  buckets,
+  bucketPolicy,
+  emptyAndDelete,
+  everyMainPage,
+]);

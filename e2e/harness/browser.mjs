@@ -1,0 +1,99 @@
+// A browser as a person has it, and what every walk through the console does in it.
+//
+// The one rule: a walk fails when the page throws, when the content security policy refuses
+// anything, or when anything is fetched from another origin.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const require = createRequire(`${process.env.KEYWRIGHT_NODE_MODULES}/`);
+const { chromium } = require("playwright-core");
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+/** What the test that runs the script told it. */
+export const told = JSON.parse(readFileSync(0, "utf8"));
+
+/** A browser with one page, and the means to act on it. */
+export async function open(options = {}) {
+  const browser = await chromium.launch({
+    executablePath: told.browser,
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(`${told.endpoint}/`) && !/^(data|blob):/.test(url)) wrong.push(url);
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      setTimeout(() => {
+        throw new Error(`refused by the content security policy: ${event.effectiveDirective}`);
+      }),
+    );
+  });
+  return { browser, context, page, wrong, ...means(page) };
+}
+
+function means(page) {
+  const button = (name) => page.getByRole("button", { name, exact: true }).last();
+  const seen = (text) => page.getByText(text).first().waitFor();
+  const gone = (text) => page.getByText(text).first().waitFor({ state: "detached" });
+  const visit = (path) => page.goto(`${told.endpoint}/console${path}`);
+  /** Goes to another page without loading the console again, as a link does. */
+  const go = (path) =>
+    page.evaluate((path) => {
+      history.pushState(null, "", `/console${path}`);
+      dispatchEvent(new PopStateEvent("popstate"));
+    }, path);
+  /** Fills the sign-in form that is on the page, as root where no user is named. */
+  const signIn = async (password, user) => {
+    if (!user) await button("Sign in as the root user").click();
+    await page.getByLabel("Account ID or alias").fill(told.account);
+    if (user) await page.getByLabel("IAM username").fill(user);
+    await page.getByLabel("Password", { exact: true }).fill(password);
+    await button("Sign in").click();
+  };
+  return { button, seen, gone, visit, go, signIn };
+}
+
+/** Notes what axe finds serious on the page. */
+export async function accessible({ page, wrong }, name) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n    ")}`);
+  });
+  wrong.push(...found.map((what) => `axe on ${name}: ${what}`));
+}
+
+/** Notes that a page is wider than the window. */
+export async function fits({ page, wrong }, name) {
+  const [wide, window] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.documentElement.clientWidth,
+  ]);
+  if (wide > window) wrong.push(`${name} is ${wide} px wide in a window of ${window} px`);
+}
+
+/** Runs a walk to its end; prints `whole`, or what was on the page when it failed. */
+export async function walk(world, steps) {
+  const { browser, page, wrong } = world;
+  try {
+    for (const step of steps) {
+      console.error(step.name);
+      await step(world);
+    }
+    if (wrong.length > 0) throw new Error(wrong.join("\n"));
+    console.log("whole");
+  } catch (error) {
+    console.log(await page.locator("main, body").first().innerText());
+    throw error;
+  } finally {
+    await browser.close();
+  }
+}

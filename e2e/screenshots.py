@@ -1,0 +1,100 @@
+"""Pictures of the console, of an empty account and of one with something in it.
+
+`cargo xtask screenshots` runs it with the folder for the pictures. It asserts nothing: somebody
+must look.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from conftest import clients
+from harness.clients import key_of
+from harness.server import Server
+
+USER = "RotateKeyUser"
+MANAGED = "arn:aws:iam::aws:policy/"
+POLICY = "photo-readers"
+
+
+def document(*statements: dict) -> str:
+    """A policy of these statements, indented."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=4)
+
+
+def allow(action: str, resource: str, **more: object) -> dict:
+    """A statement that allows one action."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+DRAFT = document(allow("s3:GetObject", "arn:aws:s3:::photos-of-2026/*"))
+
+
+def fill(server: Server):
+    """What a small account has after some weeks of use."""
+    root = clients(server, server.root)
+    iam, s3 = root.iam, root.s3
+    for name in [USER, "ann", "bob", "deployer", "a-user-with-quite-a-long-name-of-a-build-machine"]:
+        iam.create_user(UserName=name, Tags=[{"Key": "team", "Value": "storage"}])
+    iam.create_login_profile(UserName=USER, Password="Correct-horse-7")
+    keys = [key_of(iam.create_access_key(UserName=USER)) for _ in range(2)]
+    iam.update_access_key(UserName=USER, AccessKeyId=keys[0].access_key, Status="Inactive")
+    iam.tag_user(UserName=USER, Tags=[{"Key": keys[1].access_key, "Value": "laptop"}])
+    iam.create_access_key(UserName="deployer")
+    policy = iam.create_policy(PolicyName=POLICY, PolicyDocument=DRAFT, Description="Reads photos")
+    arn = policy["Policy"]["Arn"]
+    for prefix in ["2023", "2024", "2025", "2026"]:
+        text = document(allow("s3:GetObject", f"arn:aws:s3:::photos-of-2026/{prefix}/*"))
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+    for group in ["readers", "everybody"]:
+        iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName="readers", UserName=USER)
+    iam.attach_group_policy(GroupName="readers", PolicyArn=arn)
+    for attached in [arn, f"{MANAGED}AmazonS3FullAccess"]:
+        iam.attach_user_policy(UserName=USER, PolicyArn=attached)
+    iam.put_user_policy(UserName=USER, PolicyName="own", PolicyDocument=DRAFT)
+    s3.create_bucket(Bucket="photos-of-2026")
+    s3.create_bucket(Bucket="backups-of-the-build-machines-in-mumbai")
+    for key in ["cat.txt", "dog.txt", "2026/january/horse.txt"]:
+        s3.put_object(Bucket="photos-of-2026", Key=key, Body=b"meow" * 300)
+    everyone = allow("s3:GetObject", "arn:aws:s3:::photos-of-2026/*", Principal="*")
+    s3.put_bucket_policy(Bucket="photos-of-2026", Policy=document(everyone))
+    nobody = key_of(iam.create_access_key(UserName="bob"))
+    for refused in [clients(server, nobody).iam.list_users, clients(server, nobody).s3.list_buckets]:
+        try:
+            refused()
+        except ClientError:
+            continue
+
+
+def take(server: Server, folder: str, state: str):
+    """Runs the browser through the pages."""
+    told = {
+        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "endpoint": server.endpoint,
+        "account": server.account,
+        "password": (server.data_dir / "root.password").read_text().strip(),
+        "folder": folder,
+        "state": state,
+        "draft": DRAFT,
+    }
+    script = Path(__file__).with_name("screenshots.mjs")
+    subprocess.run(["node", script], input=json.dumps(told), text=True, check=True)
+
+
+def main():
+    """Both accounts, one after the other, on the same server."""
+    folder = sys.argv[1]
+    with tempfile.TemporaryDirectory() as home:
+        with Server(Path(home) / "data", Path(home) / "log") as server:
+            take(server, folder, "empty")
+            fill(server)
+            take(server, folder, "filled")
+
+
+main()

@@ -1,0 +1,65 @@
+"""The console's pages in Chromium: what they do, and what they say when something is wrong."""
+
+import json
+
+import pytest
+
+from conftest import clients
+from harness.console import walk
+
+# Quick by itself, but a browser is slow where many things run at once.
+pytestmark = pytest.mark.timeout(240)
+
+PASSWORD = "Correct-horse-7"
+# A person notices that a letter takes longer.
+MILLISECONDS = 200
+
+
+def test_policies(own):
+    iam = clients(own, own.root).iam
+    iam.create_user(UserName="ann")
+    full = iam.create_policy(PolicyName="full", PolicyDocument=listing("1"))["Policy"]["Arn"]
+    for version in "2345":
+        text = listing(version)
+        iam.create_policy_version(PolicyArn=full, PolicyDocument=text, SetAsDefault=True)
+    walk(own, "console_policies.mjs", full="full")
+    versions = iam.list_policy_versions(PolicyArn=full)["Versions"]
+    assert [version["VersionId"] for version in versions] == ["v6", "v5", "v4", "v2"]
+    assert [policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]] == [full]
+    assert iam.list_group_policies(GroupName="readers")["PolicyNames"] == ["shared"]
+    own = iam.get_user_policy(UserName="ann", PolicyName="own")["PolicyDocument"]
+    assert own["Statement"][0]["Action"] == "s3:PutObject"
+
+
+def listing(bucket):
+    """A policy that allows to list one bucket."""
+    resource = f"arn:aws:s3:::{bucket}"
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": resource}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_settings_buckets_and_every_page(own):
+    iam = clients(own, own.root).iam
+    for user in ["ann", "bob"]:
+        iam.create_user(UserName=user)
+    iam.create_access_key(UserName="ann")
+    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=listing("ann"))
+    iam.create_group(GroupName="readers")
+    iam.add_user_to_group(GroupName="readers", UserName="ann")
+    walk(own, "console_pages.mjs", bucket="photos-of-ann")
+    assert [user["UserName"] for user in iam.list_users()["Users"]] == ["bob"]
+    assert iam.list_account_aliases()["AccountAliases"] == ["photo-shop"]
+
+
+def test_trouble_and_five_thousand_users(own):
+    iam = clients(own, own.root).iam
+    iam.create_user(UserName="carl")
+    iam.create_login_profile(UserName="carl", Password=PASSWORD)
+    iam.create_group(GroupName="everybody")
+    walk(
+        own,
+        "console_trouble.mjs",
+        user="carl",
+        userPassword=PASSWORD,
+        milliseconds=MILLISECONDS,
+    )
