@@ -29,6 +29,7 @@ pub(super) enum Reads {
 
 /// Holds a sink to the contract. It must hold `pair(1)`, or nothing, in the beginning; `look` must
 /// show the same at the end as at the beginning.
+#[expect(clippy::cognitive_complexity, reason = "the contract, line by line")]
 pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: Reads, look: Look<'_>) {
     let rotation = RotationId("r-1".to_owned());
     let new = pair(2);

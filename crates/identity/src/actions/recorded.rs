@@ -54,6 +54,7 @@ fn check(bench: &Bench, keys: &Keys, (form, status, code, message): Row) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row a refusal")]
 fn what_is_missing() {
     const ROWS: &[Row] = &[
         (
@@ -137,6 +138,7 @@ fn what_is_missing() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row a refusal")]
 fn managed_policies_that_are_missing() {
     const ROWS: &[Row] = &[
         (
@@ -278,6 +280,7 @@ fn what_is_there_already() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row a refusal")]
 fn values_that_are_refused() {
     const ROWS: &[Row] = &[
         (

@@ -31,7 +31,12 @@ impl Sink for Somebody {
         Ok(Held::Unreadable)
     }
 
-    async fn restore(&self, _: &RotationId, _: &Backup) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        _: &RotationId,
+        _: &Backup,
+        _: Option<&Pair>,
+    ) -> Result<(), SinkError> {
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_identity::{Identity, service, vault::KEY_BYTES};
 use keywright_objects::{Objects, memory::Memory};
+use keywright_rotation::ports::Journal;
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_store::sqlite::Sqlite;
 use keywright_wire::operations;

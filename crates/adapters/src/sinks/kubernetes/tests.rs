@@ -457,7 +457,7 @@ async fn a_kubeconfig_is_understood_or_refused() {
         let found = cluster.token.fetch().await.unwrap().unwrap();
         assert_eq!(found.expose(), token);
     }
-    let cluster = find(&[file.clone()], Some("cert")).unwrap();
+    let cluster = find(std::slice::from_ref(&file), Some("cert")).unwrap();
     assert_eq!(cluster.certificate.unwrap().expose(), b"cert\nkey");
     for (context, says) in [
         ("keyless", "without its key"),
@@ -467,7 +467,7 @@ async fn a_kubeconfig_is_understood_or_refused() {
         ("lost", "no cluster gone"),
         ("nobody", "no context nobody"),
     ] {
-        let error = find(&[file.clone()], Some(context)).err().unwrap();
+        let error = find(std::slice::from_ref(&file), Some(context)).err().unwrap();
         assert!(error.contains(says), "{context}: {error}");
         assert!(!error.contains("secret-"), "{error}");
     }

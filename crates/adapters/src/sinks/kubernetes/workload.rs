@@ -183,6 +183,7 @@ mod tests {
     use super::{Rollout, Workload};
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one row a status")]
     fn when_a_rollout_is_over() {
         let deployment = |status: Value| json!({"spec": {"replicas": 2}, "status": status});
         let stateful = |status: Value| json!({"spec": {"replicas": 2}, "status": status});
