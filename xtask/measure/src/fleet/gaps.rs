@@ -58,7 +58,7 @@ impl Both {
             };
             let who = query(server.address, &key, ("sts", "GetCallerIdentity"), &[])?;
             accepted.until(&mut asks, &who, 200)?;
-            let named = [("UserName", user), ("AccessKeyId", &key.id)];
+            let named = [("UserName", user), ("AccessKeyId", key.id.as_str())];
             let inactive = [named.as_slice(), &[("Status", "Inactive")]].concat();
             let reply = changes.exchange(&iam("UpdateAccessKey", &inactive)?)?;
             ensure!(reply.status == 200, "UpdateAccessKey: {}", reply.shown());
