@@ -17,7 +17,7 @@ const POLICY = `/iam/policy?arn=arn:aws:iam::${told.account}:policy/photo-reader
 const FILLED = {
   dashboard: ["/iam", "IAM resources"],
   users: ["/iam/users", "RotateKeyUser"],
-  "user-create": ["/iam/users/create", "User details", ["Provide user access"]],
+  "user-create": ["/iam/users/create", "Up to 64 characters", ["Provide user access"]],
   "user-permissions": [`${USER}?tab=permissions`, "photo-readers"],
   "user-groups": [`${USER}?tab=groups`, "readers"],
   "user-tags": [`${USER}?tab=tags`, "storage"],

@@ -17,7 +17,7 @@ import * as iam from '../../api/iam';
 import { Refusal } from '../../api/session';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Hidden } from '../../frame/parts';
+import { Confirm, Hidden, WIZARD } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { full } from '../../lib/age';
 import { credentialsPage, mfaChanged, useDevices } from './queries';
@@ -267,13 +267,7 @@ export function AssignMfa() {
       activeStepIndex={step}
       isLoadingNextStep={busy}
       submitButtonText="Add MFA"
-      i18nStrings={{
-        stepNumberLabel: (at) => `Step ${String(at)}`,
-        collapsedStepsLabel: (at, count) => `Step ${String(at)} of ${String(count)}`,
-        cancelButton: 'Cancel',
-        previousButton: 'Previous',
-        nextButton: 'Next',
-      }}
+      i18nStrings={WIZARD}
       onCancel={() => void cancel()}
       onNavigate={({ detail }) => {
         setError(undefined);

@@ -69,17 +69,20 @@ function Age({ date }: { date: string | undefined }) {
   );
 }
 
-/** The ids of a user's keys, read when the row is seen. */
-function KeyIds({ row }: { row: Row }) {
+/** The keys of a user as they are now, read when the row is seen: the report may be hours old. */
+function useLiveKeys({ name }: Row) {
   const stays = useStays();
-  const has = keys(row).length > 0 || row.report === undefined;
-  const read = useQuery({
-    queryKey: ['user', row.name, 'key-ids'],
-    queryFn: () => iam.keysOf(row.name),
-    enabled: has && stays,
+  return useQuery({
+    queryKey: ['user', name, 'key-ids'],
+    queryFn: () => iam.keysOf(name),
+    enabled: stays,
     staleTime: 60_000,
   });
-  if (!has || read.error || read.data?.length === 0) return <>–</>;
+}
+
+function KeyIds({ row }: { row: Row }) {
+  const read = useLiveKeys(row);
+  if (read.error || read.data?.length === 0) return <>–</>;
   return (
     <>
       {read.data?.map((key) => (
@@ -89,6 +92,24 @@ function KeyIds({ row }: { row: Row }) {
       )) ?? '…'}
     </>
   );
+}
+
+function KeyAge({ row }: { row: Row }) {
+  const read = useLiveKeys(row);
+  const live = read.data?.filter(({ active }) => active).map(({ created }) => created);
+  return <Age date={live ? live.sort()[0] : oldestKey(row)} />;
+}
+
+/** The password's age by the report; whom it does not know yet is asked about. */
+function PasswordAge({ row }: { row: Row }) {
+  const stays = useStays();
+  const read = useQuery({
+    queryKey: ['user', row.name, 'login'],
+    queryFn: () => iam.loginProfile(row.name),
+    enabled: stays && row.report === undefined,
+    staleTime: 60_000,
+  });
+  return <Age date={dateOf(row.report, 'password_last_changed') ?? read.data?.created} />;
 }
 
 const COLUMNS: Column<Row>[] = [
@@ -117,7 +138,7 @@ const COLUMNS: Column<Row>[] = [
     id: 'password',
     header: 'Password age',
     by: ({ report }) => -number(dateOf(report, 'password_last_changed')),
-    cell: ({ report }) => <Age date={dateOf(report, 'password_last_changed')} />,
+    cell: (row) => <PasswordAge row={row} />,
   },
   {
     id: 'sign-in',
@@ -131,7 +152,7 @@ const COLUMNS: Column<Row>[] = [
     id: 'key-age',
     header: 'Active key age',
     by: (row) => -number(oldestKey(row)),
-    cell: (row) => <Age date={oldestKey(row)} />,
+    cell: (row) => <KeyAge row={row} />,
   },
   {
     id: 'key-used',
