@@ -120,14 +120,15 @@ function text(id: StepId, state: StepState, rotation: Rotation): string {
       return 'Both keys work until every place has the new one.';
     case 'watch':
       if (state === 'skipped') return 'Skipped: whoever still uses the old key will be refused.';
-      if (done) return `Nobody used ${oldKey} for ${span(observeSecs)}.`;
+      // Somebody may have deactivated or deleted it by hand meanwhile.
+      if (done) return `The watch over ${oldKey} has ended.`;
       return `${oldKey} must be unused for ${span(observeSecs)}. Each use begins the wait again.`;
     case 'deactivate':
-      if (done) return `${oldKey} was deactivated.`;
+      if (done) return `Nobody can use ${oldKey} any more.`;
       return 'Places and the new key are checked once more, then the old key is deactivated.';
     case 'dwell':
       if (state === 'skipped') return 'Skipped: the old key is deleted at once, for good.';
-      if (done) return `${oldKey} was inactive for ${span(dwellSecs)}.`;
+      if (done) return `The dwell of ${oldKey} has ended.`;
       return `${oldKey} stays inactive for ${span(dwellSecs)}. Until then it can be brought back.`;
     case 'delete':
       return done ? `${oldKey} was deleted.` : `${oldKey} is deleted. This cannot be undone.`;
@@ -136,7 +137,7 @@ function text(id: StepId, state: StepState, rotation: Rotation): string {
       return `${oldKey} is made active, and every place gets back what it had.`;
     case 'settle':
       if (state === 'skipped') return 'Skipped: whoever still uses the new key will be refused.';
-      if (done) return `Nobody needs ${newKey}.`;
+      if (done) return `The watch over ${newKey} has ended.`;
       return `Whoever got ${newKey} goes back: it must be unused for ${span(observeSecs)}.`;
     case 'retire':
       return done ? `${newKey} was deleted.` : `${newKey} is deactivated, and deleted later.`;
