@@ -214,7 +214,6 @@ async fn a_newer_journal_is_refused() {
 }
 
 #[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one row a page")]
 async fn pages_are_of_one_account_newest_first() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path()).unwrap();
