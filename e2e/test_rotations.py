@@ -236,24 +236,24 @@ def test_strangers_and_mistakes(server, root, rotations, new_user, name):
 def test_the_command_and_the_server_stay_out_of_each_others_way(
     server, root, rotations, new_user, name, tmp_path
 ):
-    new_user()
+    old = new_user()
     home = tmp_path / "home"
     keywright = Keywright(home, server.endpoint, server.root)
     command = ["rotate", name, "--deliver", f"dotenv:{home}/{name}.env"]
     rotations("StartRotation", UserName=name)
     rotations.until(name, lambda it: "WaitingFor" in it)
-    done = keywright.run(*command)
-    assert done.returncode == 1, done.stdout
+    done = keywright.run(*command, "--key", old.access_key)
+    assert done.returncode == 1 and "another rotation has marked" in done.stderr, done.stderr
     rotations("RollBackRotation", UserName=name, Reason="a test")
 
     other = f"{name}-other"
-    new_user(suffix="-other")
+    old = new_user(suffix="-other")
     command[1], command[3] = other, f"dotenv:{home}/{other}.env"
     begun = keywright.run(*command, "--observe", "1h")
     assert begun.returncode == 0, begun.stderr
     keys = keys_of(root, other)
-    refused = rotations.refused("StartRotation", UserName=other)
-    assert refused.code in ("EntityAlreadyExists", "LimitExceeded"), refused
+    refused = rotations.refused("StartRotation", UserName=other, AccessKeyId=old.access_key)
+    assert refused.code == "EntityAlreadyExists" and "is marked by" in refused.message, refused
     assert keys_of(root, other) == keys
 
 

@@ -1,5 +1,5 @@
-//! Names that are unique without regard to case, as IAM's are, while their spelling is kept; and the
-//! names that several crates must agree on.
+//! Names that are unique without regard to case, as IAM's are, while their spelling is kept; and
+//! one that several crates must agree on.
 
 use std::{fmt, sync::Arc};
 

@@ -292,8 +292,8 @@ pub fn decide(
 }
 
 /// The policy of a resource as far as it binds. The root user of a bucket's account may read,
-/// replace and delete the bucket's policy whatever it says: otherwise one that denies everyone would
-/// stand for ever.
+/// replace and delete the bucket's policy whatever it says: otherwise one that denies everyone
+/// would stand for ever.
 pub(crate) fn binding<'a>(
     policy: Option<&'a Arc<Policy>>,
     request: &Request<'_>,

@@ -2,10 +2,10 @@
 //! what a signed-in person gets: temporary credentials, or a new password.
 //!
 //! It protects three rules. An account, a user and a console access that do not exist are refused
-//! with the same answer as a wrong password or code, after the same work. A session that must first change
-//! its password gets nothing else. And the console has no private door: what it does it does with
-//! signed requests, of which a user's ChangePassword is one; only root's own password, which no
-//! operation of IAM can change, is set here. How often someone may try is the server's business.
+//! with the same answer as a wrong password or code, after the same work. A session that must first
+//! change its password gets nothing else. And the console has no private door: what it does it does
+//! with signed requests, of which a user's ChangePassword is one; only root's own password, which
+//! no operation of IAM can change, is set here. How often someone may try is the server's business.
 
 use std::sync::Arc;
 

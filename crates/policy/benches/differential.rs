@@ -37,7 +37,8 @@ fn main() {
     }
     let rarest = conditions.values().min().copied().unwrap_or_default();
     println!(
-        "{} conditions in {} ways (operator, form of the value, whether it holds), the rarest {rarest} times",
+        "{} conditions in {} ways (operator, form of the value, whether it holds), the rarest \
+         {rarest} times",
         conditions.values().sum::<u64>(),
         conditions.len()
     );

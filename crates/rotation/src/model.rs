@@ -358,8 +358,8 @@ impl Rotation {
         self.not_before = Timestamp::default();
     }
 
-    /// Whether a wait until then is longer than the rules ask for, or for a sink that fails: somebody
-    /// should have a look before a person must decide.
+    /// Whether a wait until then is longer than the rules ask for, or for a sink that fails:
+    /// somebody should have a look before a person must decide.
     pub fn is_in_trouble(&self, until: Timestamp) -> bool {
         let asked = match self.phase {
             Phase::Observing | Phase::Settling => self.rules.observe_secs,

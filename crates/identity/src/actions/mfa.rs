@@ -81,8 +81,8 @@ fn put(device: MfaDevice) -> Change {
     Change::PutMfaDevice(Arc::new(device))
 }
 
-const WITHOUT_CODE: &str = "You have an MFA device: adding and removing your own devices needs credentials that an MFA \
-     code was given for.";
+const WITHOUT_CODE: &str = "You have an MFA device: adding and removing your own devices \
+     needs credentials that an MFA code was given for.";
 
 /// Refuses whoever has a device, and is about to add or remove one of their own without it.
 fn obey_own_device(view: &View<'_>, bearer: Bearer) -> Result<(), Fault> {

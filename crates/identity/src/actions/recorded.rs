@@ -431,31 +431,6 @@ fn what_still_depends_on_it() {
 }
 
 #[test]
-fn whoever_has_temporary_credentials_must_name_a_user() {
-    let bench = bench();
-    let keys = bench.user("ann", &["AdministratorAccess"]);
-    let session = bench.call(&keys, "Action=GetSessionToken");
-    let session = Keys {
-        id: session.value("AccessKeyId"),
-        secret: keywright_base::Secret::new(session.value("SecretAccessKey")),
-        token: Some(keywright_base::Secret::new(session.value("SessionToken"))),
-    };
-    let delete = format!("DeleteAccessKey&AccessKeyId={}", keys.id);
-    for form in [
-        "GetUser",
-        "CreateAccessKey",
-        "ListAccessKeys",
-        &delete,
-        "GetLoginProfile",
-    ] {
-        bench.call(&session, &format!("Action={form}")).refused(
-            "ValidationError",
-            "Must specify userName when calling with non-User credentials",
-        );
-    }
-}
-
-#[test]
 fn policies_of_services_are_for_services() {
     let bench = bench();
     let arn = "arn:aws:iam::aws:policy/aws-service-role/AWSSupportServiceRolePolicy";

@@ -1,4 +1,5 @@
-//! Tags of users, managed policies and MFA devices: their rules, and the actions that change and list them.
+//! Tags of users, managed policies and MFA devices: their rules, and the actions that change and
+//! list them.
 //!
 //! Keys of a user's tags are unique without regard to case; tagging again in another case replaces
 //! both the spelling and the value. Keys of the others' tags differ in case.

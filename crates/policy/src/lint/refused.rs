@@ -98,8 +98,8 @@ const fn hint(violation: &Violation) -> &'static str {
     match violation {
         Violation::OldVersion => "add \"Version\": \"2012-10-17\"",
         Violation::Legacy => {
-            "look for an Effect that is not spelt Allow or Deny, an ARN with :: and too few colons, \
-             or a date, number, address or ARN in a condition that is none"
+            "look for an Effect that is not spelt Allow or Deny, an ARN with :: and too few \
+             colons, or a date, number, address or ARN in a condition that is none"
         }
         Violation::RepeatedSid => "give each statement a Sid of its own, or none",
         Violation::SidCharacters => "letters and digits only",

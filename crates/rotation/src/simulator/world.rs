@@ -89,6 +89,8 @@ pub struct World {
     pub keys: Vec<Key>,
     /// Keys that were deleted.
     pub gone: Vec<Key>,
+    /// Keys of other users, which are theirs to look after.
+    pub foreign: Vec<Pair>,
     /// The sinks.
     pub sinks: Vec<Store>,
     /// The programs.
@@ -116,6 +118,7 @@ impl World {
             tags: BTreeMap::new(),
             keys: Vec::new(),
             gone: Vec::new(),
+            foreign: Vec::new(),
             sinks: Vec::new(),
             consumers: Vec::new(),
             endpoints: 2,
@@ -198,10 +201,12 @@ impl World {
         })
     }
 
-    /// Whether a pair is accepted everywhere, or a person saw to it that it is not.
+    /// Whether a pair is accepted everywhere, or a person saw to it that it is not, or is another
+    /// user's.
     fn works(&self, pair: &Pair) -> bool {
         let mut known = self.gone.iter().chain(&self.keys);
         (0..self.endpoints).all(|at| self.accepts(pair, at))
+            || self.foreign.contains(pair)
             || known.any(|key| key.pair == *pair && key.withdrawn_by_person)
     }
 

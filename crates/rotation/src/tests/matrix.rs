@@ -556,8 +556,12 @@ fn a_sink_with_somebody_elses_key_is_not_written() {
     let mut scene = Scene::new(2);
     scene.begin();
     let other = stranger();
-    scene.shared.world().sinks[1].held = other.clone();
-    scene.shared.world().consumers.pop();
+    {
+        let mut world = scene.shared.world();
+        world.foreign.push(other.clone());
+        world.sinks[1].held = other.clone();
+        world.consumers.pop();
+    }
     let theirs = format!("it holds {}", other.id);
     scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains(&theirs)));
     assert_eq!(scene.shared.world().sinks[1].held, other);

@@ -31,12 +31,7 @@ impl Sink for Somebody {
         Ok(Held::Unreadable)
     }
 
-    async fn restore(
-        &self,
-        _: &RotationId,
-        _: &Backup,
-        _: Option<&Pair>,
-    ) -> Result<(), SinkError> {
+    async fn restore(&self, _: &RotationId, _: &Backup, _: Option<&Pair>) -> Result<(), SinkError> {
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Signing in with a password and, where there is an MFA device, its code; and changing a password.
 //!
 //! It protects two rules: whatever of the account, the user, the password and the code is wrong,
-//! the answer is the same; and a user's password is changed by a request that is signed, authorized and
-//! carried out like every other. How often it may be tried is in [`super::lockout`].
+//! the answer is the same; and a user's password is changed by a request that is signed, authorized
+//! and carried out like every other. How often it may be tried is in [`super::lockout`].
 
 use http::{Request, header, request::Parts};
 use keywright_base::Secret;

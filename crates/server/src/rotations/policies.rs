@@ -60,7 +60,7 @@ impl Engine {
         }
         for maker in makers {
             if let Err(error) = self.round(&policies, &maker).await {
-                tracing::info!(account = %id, %error, "rotation policies were not followed");
+                tracing::warn!(account = %id, %error, "rotation policies were not followed");
             }
         }
     }
@@ -91,7 +91,7 @@ impl Engine {
                 self.take(id).rouse();
             }
             if let Err(error) = did.outcome {
-                tracing::info!(user = %did.user, %error, "a rotation was not begun");
+                tracing::warn!(user = %did.user, %error, "a rotation was not begun");
             }
         }
         Ok(())

@@ -219,9 +219,11 @@ async fn a_restart_goes_on_from_the_journal() {
     };
     let open = next.driver.journal().page(which, 10).await.unwrap();
     let work = next.take(&open[0].id);
+    work.rested(0).await;
+    let before = work.rests();
     next.driver.confirm(&open[0].id).await.unwrap();
     work.rouse();
-    work.rested(work.rests()).await;
+    work.rested(before).await;
     let over = next.driver.journal().rotation(&open[0].id).await;
     assert!(over.unwrap().unwrap().phase.is_over());
 }

@@ -97,7 +97,8 @@ impl Engine {
         let _permit = self.turns.acquire().await.ok()?;
         let _turn = work.turn().await;
         let told = |rotation: &Rotation, what: &str| {
-            tracing::info!(rotation = %rotation.id, user = %rotation.user, what, "a rotation went on");
+            let (id, user) = (&rotation.id, &rotation.user);
+            tracing::info!(rotation = %id, %user, what, "a rotation went on");
         };
         let rest = self.driver.drive(id, 0, &told).await;
         let (standing, pause) = match rest {

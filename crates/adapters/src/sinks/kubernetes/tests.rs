@@ -467,7 +467,9 @@ async fn a_kubeconfig_is_understood_or_refused() {
         ("lost", "no cluster gone"),
         ("nobody", "no context nobody"),
     ] {
-        let error = find(std::slice::from_ref(&file), Some(context)).err().unwrap();
+        let error = find(std::slice::from_ref(&file), Some(context))
+            .err()
+            .unwrap();
         assert!(error.contains(says), "{context}: {error}");
         assert!(!error.contains("secret-"), "{error}");
     }
