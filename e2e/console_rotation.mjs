@@ -1,17 +1,11 @@
 // Rotations in Chromium, in two walks: one rotation from its beginning to its end, and two that
 // cannot start; one that is rolled back, and a policy. Only what a person sees is used.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { open } from "./browser.mjs";
+import { accessible, fits, open, told, walk } from "./harness/browser.mjs";
 
-const told = JSON.parse(readFileSync(0, "utf8"));
-const { browser, page, wrong } = await open(told);
-
-const button = (name) => page.getByRole("button", { name, exact: true }).last();
-const seen = (text) => page.getByText(text).first().waitFor();
-const gone = (text) => page.getByText(text).first().waitFor({ state: "detached" });
-const visit = (path) => page.goto(`${told.endpoint}/console${path}`);
+const world = await open();
+const { page, button, seen, gone, visit, go, signIn } = world;
 const row = (name) => page.getByRole("row", { name });
 const flash = (said) => page.locator("[class*=flash]").getByText(said).first().waitFor();
 const NARROW = { width: 375, height: 812 };
@@ -19,17 +13,17 @@ const WIDE = { width: 1280, height: 900 };
 
 /** From a user's page to the page that starts a rotation of this key. */
 async function rotate(user, key) {
-  await visit(`/iam/users/${user}?tab=credentials`);
+  await go(`/iam/users/${user}?tab=credentials`);
   await page.getByRole("button", { name: `Actions for ${key}` }).click();
   await page.getByRole("menuitem", { name: "Rotate" }).click();
   await page.getByRole("heading", { name: "Rotate access key" }).waitFor();
 }
 
-/** Throws where the page is wider than a narrow window. */
-async function fits(name) {
+/** Holds the page to axe, and to a narrow window. */
+async function good(name) {
+  await accessible(world, name);
   await page.setViewportSize(NARROW);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  if (wide > NARROW.width) throw new Error(`${name} is ${wide} px wide`);
+  await fits(world, name);
   await page.setViewportSize(WIDE);
 }
 
@@ -38,14 +32,6 @@ async function confirm() {
   await seen("Is the new key in place?");
   await button("Yes, it is in place").click();
   await gone("Your turn: deliver the new key");
-}
-
-async function signIn(password, user) {
-  if (!user) await button("Sign in as the root user").click();
-  await page.getByLabel("Account ID or alias").fill(told.account);
-  if (user) await page.getByLabel("IAM username").fill(user);
-  await page.getByLabel("Password", { exact: true }).fill(password);
-  await button("Sign in").click();
 }
 
 async function arrive() {
@@ -64,7 +50,7 @@ async function begin() {
   await seen("Whoever still uses the old key then is refused without warning.");
   await page.getByRole("spinbutton", { name: "Dwell" }).fill("0");
   await seen("Skipped: keeping the inactive key.");
-  await fits("start rotation");
+  await good("start rotation");
   await button("Start rotation").click();
   await seen("Your turn: deliver the new key");
 }
@@ -80,7 +66,7 @@ async function deliver() {
   await button("View rotation").click();
   await seen("Deliver – waiting");
   await row(told.keys.ann).getByText("Active").waitFor();
-  await fits("rotation");
+  await good("rotation");
   await confirm();
   await seen("The key is rotated");
   await row(told.keys.ann).getByText("Deleted").waitFor();
@@ -124,18 +110,18 @@ async function list() {
   await page.getByRole("button", { name: "Filter rotations" }).click();
   await page.getByRole("option", { name: "Open" }).click();
   await row("bob").waitFor();
-  await fits("rotations");
+  await good("rotations");
 }
 
 async function policy() {
-  await visit("/rotation-policies");
+  await go("/rotation-policies");
   await button("Create rotation policy").click();
   await page.getByLabel("Policy name").fill("jobs");
   await page.getByLabel("Path", { exact: true }).fill("/jobs");
   await seen("A path begins and ends with /");
   await page.getByLabel("Path", { exact: true }).fill("/jobs/");
   await row("dora").getByText("In 90 days at the latest").waitFor();
-  await fits("create rotation policy");
+  await good("create rotation policy");
   await button("Create rotation policy").click();
   await flash("Rotation policy created");
   await page.getByRole("link", { name: "jobs", exact: true }).click();
@@ -146,11 +132,11 @@ async function policy() {
   await button("Save changes").click();
   await flash("Rotation policy saved");
   await row("jobs").getByText("team = storage").waitFor();
-  await fits("rotation policies");
+  await good("rotation policies");
 }
 
 async function missingPermission() {
-  await page.context().clearCookies();
+  await world.context.clearCookies();
   await visit("/iam/users/ann/keys/rotate");
   await signIn(told.userPassword, "eve");
   await button("Start rotation").click();
@@ -162,13 +148,4 @@ const WALKS = {
   "back, and by policy": [arrive, rollBack, list, policy],
 };
 
-try {
-  for (const step of WALKS[told.walk]) await step();
-  if (wrong.length > 0) throw new Error(wrong.join("\n"));
-  console.log("whole");
-} catch (error) {
-  console.log(await page.locator("main, body").first().innerText());
-  throw error;
-} finally {
-  await browser.close();
-}
+await walk(world, WALKS[told.walk]);

@@ -24,6 +24,8 @@ const FILLED = {
   "user-credentials": [`${USER}?tab=credentials`, "Last used service"],
   "user-delete": [USER, "photo-readers", ["Delete"]],
   "key-create": [`${USER}/keys/create`, "Use case", ["Command Line Interface (CLI)"]],
+  "key-rotate": [`${USER}/keys/rotate`, "Key to replace"],
+  "rotation-policy-create": ["/rotation-policies/create", "Whom it would act for"],
   groups: ["/iam/groups", "Defined"],
   "group-create": ["/iam/groups", "Defined", ["Create group"]],
   group: ["/iam/groups/readers", "RotateKeyUser"],
@@ -49,6 +51,8 @@ const EMPTY = {
   "dashboard-empty": ["/iam", "IAM resources"],
   "users-empty": ["/iam/users", "No resources to display"],
   "groups-empty": ["/iam/groups", "No resources to display"],
+  "rotations-empty": ["/rotations", "No rotations"],
+  "rotation-policies-empty": ["/rotation-policies", "No rotation policies"],
   "denied-empty": ["/denied", "Nothing was denied"],
   "buckets-empty": ["/s3", "No buckets"],
 };

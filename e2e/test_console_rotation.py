@@ -1,19 +1,16 @@
 """Rotations in the console, in Chromium, by the server's own engine."""
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import botocore.exceptions
 import pytest
 
 from conftest import clients
 from harness.clients import AwsCli, key_of
-from harness.server import Server
+from harness.console import walk
 
+SCRIPT = "console_rotation.mjs"
 PASSWORD = "Correct-horse-7"
-SECONDS = 110
 # All that a rotation does but for the last step.
 NEARLY = [
     "iam:Get*",
@@ -24,35 +21,6 @@ NEARLY = [
     "iam:UpdateAccessKey",
     "keywright:*",
 ]
-
-
-@pytest.fixture
-def own(tmp_path):
-    """A server of the test's own: what is done by hand there stays there."""
-    with Server(tmp_path / "data", tmp_path / "log") as server:
-        yield server
-
-
-def walk(server, which, **told):
-    """One of the walks of the script; it must come to its end."""
-    told = {
-        "browser": os.environ["KEYWRIGHT_CHROMIUM"],
-        "endpoint": server.endpoint,
-        "account": server.account,
-        "password": (server.data_dir / "root.password").read_text().strip(),
-        "walk": which,
-        **told,
-    }
-    done = subprocess.run(
-        ["node", Path(__file__).with_name("console_rotation.mjs")],
-        input=json.dumps(told),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={**os.environ, "NODE_NO_WARNINGS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.split() == ["whole"]
 
 
 def make(iam, user, path="/"):
@@ -73,7 +41,14 @@ def test_by_hand_to_the_end(own, tmp_path):
     document = json.dumps({"Version": "2012-10-17", "Statement": statement})
     iam.put_user_policy(UserName="eve", PolicyName="nearly", PolicyDocument=document)
     keys = {"ann": old.access_key, "carl": [first.access_key, second.access_key]}
-    walk(own, "to the end", userPassword=PASSWORD, folder=str(tmp_path), keys=keys)
+    walk(
+        own,
+        SCRIPT,
+        walk="to the end",
+        userPassword=PASSWORD,
+        folder=str(tmp_path),
+        keys=keys,
+    )
 
     aws = AwsCli(tmp_path / "home", own.endpoint)
     aws.configure(tmp_path / "ann_accessKeys.csv")
@@ -92,7 +67,7 @@ def test_by_hand_back_and_by_policy(own):
     old = make(iam, "bob")
     make(iam, "dora", path="/jobs/")
     iam.tag_user(UserName="bob", Tags=[{"Key": "team", "Value": "Storage"}])
-    walk(own, "back, and by policy", keys={"bob": old.access_key})
+    walk(own, SCRIPT, walk="back, and by policy", keys={"bob": old.access_key})
     assert clients(own, old).sts.get_caller_identity()["Arn"].endswith(":user/bob")
     listed = iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]
     assert {"Active"} == {key["Status"] for key in listed}

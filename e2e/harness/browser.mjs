@@ -71,13 +71,12 @@ export async function accessible({ page, wrong }, name) {
   wrong.push(...found.map((what) => `axe on ${name}: ${what}`));
 }
 
-/** Notes that a page is wider than the window. */
+/** Notes that a page stays wider than the window, which it follows a moment later. */
 export async function fits({ page, wrong }, name) {
-  const [wide, window] = await page.evaluate(() => [
-    document.documentElement.scrollWidth,
-    document.documentElement.clientWidth,
-  ]);
-  if (wide > window) wrong.push(`${name} is ${wide} px wide in a window of ${window} px`);
+  const narrow = () =>
+    document.documentElement.scrollWidth <= document.documentElement.clientWidth;
+  const wide = () => wrong.push(`${name} is wider than the window`);
+  await page.waitForFunction(narrow, null, { timeout: 5_000 }).catch(wide);
 }
 
 /** Runs a walk to its end; prints `whole`, or what was on the page when it failed. */

@@ -382,10 +382,10 @@ function Details({ rotation }: { rotation: api.Rotation }) {
           { label: 'Phase', value: `${words(rotation.phase)} since ${full(since)}` },
           {
             label: 'Pace',
-            value:
-              observeSecs === 0
-                ? `No watch, dwell ${span(dwellSecs)}`
-                : `Watch ${span(observeSecs)}, dwell ${span(dwellSecs)}`,
+            value: [
+              observeSecs === 0 ? 'No watch' : `Watch ${span(observeSecs)}`,
+              dwellSecs === 0 ? 'no dwell' : `dwell ${span(dwellSecs)}`,
+            ].join(', '),
           },
           { label: 'Rotation ID', value: <Copy text={id} label="Rotation ID" /> },
         ]}
