@@ -68,6 +68,7 @@ async function buckets() {
   await page.getByLabel("Folder name").fill("2026");
   await button("Create folder").click();
   await page.getByRole("link", { name: "2026/" }).click();
+  await seen(`${told.bucket} / 2026/`);
   const file = { name: "a cat+dog.txt", mimeType: "text/plain", buffer: Buffer.from("meow") };
   await page.getByLabel("Files to upload").setInputFiles(file);
   await flash("Uploaded");
@@ -124,7 +125,7 @@ const MAIN = [
   ["/iam/users/create", "User details"],
   ["/iam/users/bob?tab=permissions", "Permissions policies"],
   ["/iam/users/bob?tab=credentials", "Console sign-in"],
-  ["/iam/groups", "IAM user groups"],
+  ["/iam/groups", "Create group"],
   ["/iam/groups/readers", "Users in this group"],
   ["/iam/policies", "Create policy"],
   ["/iam/policies/create", "Policy editor"],
