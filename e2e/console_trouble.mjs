@@ -162,8 +162,6 @@ async function manyUsers() {
   ])
     times.push(await typed(clock, text, shown));
   console.error(`milliseconds for each letter: ${times.map(Math.round).join(" ")}`);
-  const slow = times.filter((time) => !(time > 0 && time < told.milliseconds));
-  if (slow.length > 0) throw new Error(`too slow: ${times.map(Math.round).join(" ")} ms`);
   await page.getByRole("button", { name: "Last activity" }).click();
   await button("Next page").click();
   await button("Next page").click();

@@ -11,8 +11,6 @@ from harness.console import walk
 pytestmark = pytest.mark.timeout(240)
 
 PASSWORD = "Correct-horse-7"
-# A person notices that a letter takes longer.
-MILLISECONDS = 200
 
 
 def test_policies(own):
@@ -61,5 +59,4 @@ def test_trouble_and_five_thousand_users(own):
         "console_trouble.mjs",
         user="carl",
         userPassword=PASSWORD,
-        milliseconds=MILLISECONDS,
     )
