@@ -93,14 +93,9 @@ impl<'a> Fields<'a> {
     }
 
     fn caller(&self) -> PrincipalRef<'a> {
-        let account = AccountId::new(123_456_789_012).expect("twelve digits");
+        let account = account();
         match self.shape(5, 4) {
-            0 => PrincipalRef::User {
-                account,
-                arn: "arn:aws:iam::123456789012:user/bob",
-                id: "AIDACKCEVSQ6C2EXAMPLE",
-                name: "bob",
-            },
+            0 => bob(),
             1 => PrincipalRef::AssumedRole {
                 account,
                 arn: "arn:aws:sts::123456789012:assumed-role/deploy/ci",
@@ -126,6 +121,19 @@ impl<'a> Fields<'a> {
             _ => Values::many(found),
         });
         context
+    }
+}
+
+fn account() -> AccountId {
+    AccountId::new(123_456_789_012).expect("twelve digits")
+}
+
+fn bob() -> PrincipalRef<'static> {
+    PrincipalRef::User {
+        account: account(),
+        arn: "arn:aws:iam::123456789012:user/bob",
+        id: "AIDACKCEVSQ6C2EXAMPLE",
+        name: "bob",
     }
 }
 
@@ -224,7 +232,7 @@ fuzz_target!(|text: &str| {
         );
         let context = ContextMap::default().with("k", value);
         let request = Request { context: &context, action: "a:b", resource: "*", ..request };
-        let request = Request { principal: Fields { shape: b"", ..fields }.caller(), ..request };
+        let request = Request { principal: bob(), ..request };
         let set = identity(&[like]);
         let found = allows(&Policies::new(&set), &request);
         assert_eq!(found, textbook(pattern, value), "{pattern:?} on {value:?}");
