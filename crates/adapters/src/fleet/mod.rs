@@ -13,6 +13,6 @@ mod select;
 pub use self::{
     config::{Account, Config, ConfigError, Duration, Rule},
     credentials::{CredentialRow, KeyRow, credentials},
-    run::{Did, Round, Survey, begin_due, new_id, round, survey},
+    run::{Carry, Did, Round, Survey, begin_due, new_id, round, survey},
     select::{Choice, Due, Verdict, choose, is_open},
 };

@@ -74,6 +74,10 @@ pub struct Round {
     pub calls: u64,
 }
 
+/// Carries on with a rotation that was begun, until it rests.
+pub type Carry<'a> =
+    &'a (dyn Fn(RotationId) -> BoxFuture<'a, Result<Rest, DriveError>> + Send + Sync);
+
 /// A random id, which is the rotation's idempotency token too.
 pub fn new_id(entropy: &dyn Entropy) -> RotationId {
     let mut bytes = [0; ID_BYTES];
@@ -141,8 +145,12 @@ pub async fn round(
 ) -> Result<Round, DriveError> {
     let survey = survey(driver, account).await?;
     let open = open_in(driver, &survey.account).await?;
+    let carry = |id: RotationId| -> BoxFuture<'_, _> {
+        Box::pin(async move { driver.drive(&id, PATIENCE_SECS, told).await })
+    };
+    let carry = &carry;
     let going = stream::iter(open).map(|rotation| async move {
-        let outcome = driver.drive(&rotation.id, PATIENCE_SECS, told).await;
+        let outcome = carry(rotation.id.clone()).await;
         Did {
             user: rotation.user,
             rotation: Some(rotation.id),
@@ -150,7 +158,7 @@ pub async fn round(
         }
     });
     let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
-    let (begun, broke) = begin_due(driver, (config, account), &survey, entropy, told).await?;
+    let (begun, broke) = begin_due(driver, (config, account), &survey, entropy, carry).await?;
     did.extend(begun);
     let calls = driver.access(&account.access).await?.calls();
     Ok(Round {
@@ -161,8 +169,8 @@ pub async fn round(
     })
 }
 
-/// Begins what is due, and drives it until it rests; the principal that signs comes last. Says also
-/// whether it stopped after failures in a row.
+/// Begins what is due, and has it carried on until it rests; the principal that signs comes last.
+/// Says also whether it stopped after failures in a row.
 ///
 /// # Errors
 /// [`DriveError`] when the account cannot be reached.
@@ -171,7 +179,7 @@ pub async fn begin_due(
     (config, account): (&Config, &Account),
     survey: &Survey,
     entropy: &dyn Entropy,
-    told: Told<'_>,
+    carry: Carry<'_>,
 ) -> Result<(Vec<Did>, bool), DriveError> {
     let due = survey
         .choices
@@ -203,7 +211,7 @@ pub async fn begin_due(
             if is_broken() {
                 return None;
             }
-            let did = begin(driver, account, choice, due, (entropy, told)).await;
+            let did = begin(driver, account, choice, due, (entropy, carry)).await;
             count(&did.outcome);
             Some(did)
         }));
@@ -216,7 +224,7 @@ pub async fn begin_due(
         if is_broken() {
             broke = true;
         } else {
-            did.push(begin(driver, account, choice, due, (entropy, told)).await);
+            did.push(begin(driver, account, choice, due, (entropy, carry)).await);
         }
     }
     Ok((did, broke))
@@ -238,7 +246,7 @@ async fn begin(
     account: &Account,
     choice: &Choice,
     due: Due,
-    (entropy, told): (&dyn Entropy, Told<'_>),
+    (entropy, carry): (&dyn Entropy, Carry<'_>),
 ) -> Did {
     let begun = try_begin(driver, account, choice, due, entropy).await;
     let (rotation, outcome) = match begun {
@@ -248,7 +256,7 @@ async fn begin(
             (None, Ok(Rest::Wait { until, why }))
         }
         Ok(Some(id)) => {
-            let outcome = driver.drive(&id, PATIENCE_SECS, told).await;
+            let outcome = carry(id.clone()).await;
             (Some(id), outcome)
         }
         Err(DriveError::Stopped(Stopped::Refused(hold))) => (None, Ok(Rest::Held(hold))),

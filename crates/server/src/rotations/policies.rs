@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use keywright_adapters::{
     driver::DriveError,
     fleet::{Account, Config, Rule, begin_due, survey},
@@ -16,7 +17,7 @@ use keywright_identity::{
     on_behalf::OnBehalf,
     state::{RotationPolicy, Selector},
 };
-use keywright_rotation::model::Rotation;
+use keywright_rotation::model::RotationId;
 
 use super::{AT_ONCE, Engine, settings};
 
@@ -83,13 +84,13 @@ impl Engine {
             notify: Vec::new(),
         };
         let survey = survey(&self.driver, &account).await?;
-        let told = |_: &Rotation, _: &str| {};
+        // In its turn: a person may give an order as soon as the rotation is in the journal.
+        let carry = |id: RotationId| -> BoxFuture<'_, _> {
+            Box::pin(async move { self.drive(&id, &self.take(&id)).await })
+        };
         let whom = (&config, &account);
-        let (did, _) = begin_due(&self.driver, whom, &survey, &*self.entropy, &told).await?;
+        let (did, _) = begin_due(&self.driver, whom, &survey, &*self.entropy, &carry).await?;
         for did in did {
-            if let Some(id) = &did.rotation {
-                self.take(id).rouse();
-            }
             if let Err(error) = did.outcome {
                 tracing::warn!(user = %did.user, %error, "a rotation was not begun");
             }

@@ -82,46 +82,44 @@ impl Engine {
     pub(super) async fn carry(self: Arc<Self>, id: RotationId, work: Arc<Work>) {
         let mut stop = self.stop.subscribe();
         while !*stop.borrow_and_update() {
-            let Some(rest) = self.drive(&id, &work).await else {
-                return;
+            let pause = match self.drive(&id, &work).await {
+                Ok(Rest::Over(_)) => return,
+                Ok(Rest::Held(_)) => REST,
+                Ok(Rest::Wait { until, .. }) => {
+                    let secs = until.secs_since(self.clock.now()).max(1);
+                    Duration::from_secs(secs.unsigned_abs()).min(REST)
+                }
+                Err(_) => AFTER_FAILURE,
             };
             tokio::select! {
-                _ = tokio::time::timeout(rest, work.wake.notified()) => {}
+                _ = tokio::time::timeout(pause, work.wake.notified()) => {}
                 _ = stop.changed() => {}
             }
         }
     }
 
-    /// Drives it until it rests; says how long to rest, nothing once it is over.
-    async fn drive(&self, id: &RotationId, work: &Work) -> Option<Duration> {
-        let _permit = self.turns.acquire().await.ok()?;
+    /// Drives it in its turn until it rests.
+    pub(super) async fn drive(&self, id: &RotationId, work: &Work) -> Result<Rest, DriveError> {
+        let _permit = self.turns.acquire().await;
         let _turn = work.turn().await;
         let told = |rotation: &Rotation, what: &str| {
             let (id, user) = (&rotation.id, &rotation.user);
             tracing::info!(rotation = %id, %user, what, "a rotation went on");
         };
         let rest = self.driver.drive(id, 0, &told).await;
-        let (standing, pause) = match rest {
-            Ok(Rest::Over(_)) => (Standing::default(), None),
-            Ok(Rest::Held(_)) => (Standing::default(), Some(REST)),
-            Ok(Rest::Wait { until, why }) => {
-                let secs = until.secs_since(self.clock.now()).max(1);
-                let pause = Duration::from_secs(secs.unsigned_abs()).min(REST);
-                let waiting = Some((why, until));
-                let standing = Standing {
-                    waiting,
-                    trouble: None,
-                };
-                (standing, Some(pause))
-            }
-            Err(error) => (troubled(id, &error), Some(AFTER_FAILURE)),
+        *locked(&work.standing) = match &rest {
+            Ok(Rest::Over(_) | Rest::Held(_)) => Standing::default(),
+            Ok(Rest::Wait { until, why }) => Standing {
+                waiting: Some((why.clone(), *until)),
+                trouble: None,
+            },
+            Err(error) => troubled(id, error),
         };
-        *locked(&work.standing) = standing;
-        if pause.is_none() {
+        if matches!(rest, Ok(Rest::Over(_))) {
             locked(&self.work).remove(id);
         }
         work.rests.send_modify(|rests| *rests += 1);
-        pause
+        rest
     }
 }
 
