@@ -8,7 +8,7 @@ use std::{str::FromStr, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::request::Parts;
-use keywright_base::{AccessKeyId, Entropy, Secret, Timestamp, UniqueId};
+use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
 use keywright_sigv4::{Fault, PayloadHash, Presented, SigningKey};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ use crate::{
     console::{SessionId, Sessions},
     ledger::Ledger,
     on_behalf::ROTATION_SERVICE,
+    secrets,
     state::{AccessKey, Account, KeyOwner, KeyStatus},
     usage::Usage,
     vault::{OpenError, Purpose, Vault},
@@ -243,10 +244,24 @@ impl Drop for SessionToken {
     }
 }
 
+/// Temporary credentials; whoever gets them has the only copy.
+#[derive(Debug)]
+pub struct TemporaryCredentials {
+    /// `ASIA…`.
+    pub key: AccessKeyId,
+    /// The secret access key.
+    pub secret: Secret<String>,
+    /// The session token.
+    pub token: Secret<String>,
+    /// When they expire.
+    pub expires: Timestamp,
+}
+
 impl SessionToken {
-    pub(crate) fn new(secret: &Secret<String>, principal: &Principal, validity: Validity) -> Self {
+    /// With a new secret.
+    pub(crate) fn new(principal: &Principal, validity: Validity, entropy: &dyn Entropy) -> Self {
         Self {
-            secret: secret.expose().clone(),
+            secret: secrets::new_secret(entropy).expose().clone(),
             user: match principal {
                 Principal::Root => None,
                 Principal::User { id, .. } => Some(id.to_string()),
@@ -292,16 +307,23 @@ impl SessionToken {
         self.console.as_ref().map(id).transpose()
     }
 
-    pub(crate) fn seal(
-        &self,
+    /// Issues credentials with a new id that carry this token; `None` if it cannot be sealed.
+    pub(crate) fn issue(
+        self,
+        account: AccountId,
         vault: &Vault,
-        key: AccessKeyId,
         entropy: &dyn Entropy,
-    ) -> Option<Secret<String>> {
-        let plain = Secret::new(serde_json::to_vec(self).ok()?);
+    ) -> Option<TemporaryCredentials> {
+        let key = AccessKeyId::generate_temporary(account, entropy);
+        let plain = Secret::new(serde_json::to_vec(&self).ok()?);
         let place = (Purpose::SessionToken, key.as_str());
         let sealed = vault.seal(place, plain.expose(), entropy).ok()?;
-        Some(Secret::new(BASE64_STANDARD.encode(sealed.as_bytes())))
+        Some(TemporaryCredentials {
+            key,
+            secret: Secret::new(self.secret.clone()),
+            token: Secret::new(BASE64_STANDARD.encode(sealed.as_bytes())),
+            expires: self.expires(),
+        })
     }
 
     fn open(vault: &Vault, key: AccessKeyId, token: &Secret<String>) -> Option<Self> {

@@ -7,14 +7,13 @@
 
 use std::sync::Arc;
 
-use keywright_base::{AccessKeyId, AccountId, Secret, Timestamp, UniqueId, limits};
+use keywright_base::{AccountId, Timestamp, UniqueId, limits};
 
 use crate::{
     Identity,
-    authenticate::{SessionToken, Validity, principal},
+    authenticate::{SessionToken, TemporaryCredentials, Validity, principal},
     authorize::Target,
     caller::{Caller, Principal},
-    secrets,
     state::KeyOwner,
 };
 
@@ -46,38 +45,24 @@ impl OnBehalf {
     }
 }
 
-/// Temporary credentials that are lent.
-#[derive(Debug)]
-pub struct Lent {
-    /// The id of the key.
-    pub key: AccessKeyId,
-    /// Its secret.
-    pub secret: Secret<String>,
-    /// The session token.
-    pub token: Secret<String>,
-}
-
 impl Identity {
     /// Lends the rotation service credentials of a principal; `None` if there is none such any
     /// more.
-    pub fn lend(&self, to: &OnBehalf) -> Option<Lent> {
+    pub fn lend(&self, to: &OnBehalf) -> Option<TemporaryCredentials> {
         let account = self.ledger.account(to.account)?.snapshot().clone();
         let owner = match to.user {
             Some(user) => KeyOwner::User(Arc::clone(account.user_by_id(user)?)),
             None => KeyOwner::Root,
         };
-        let key = AccessKeyId::generate_temporary(to.account, &*self.entropy);
-        let secret = secrets::new_secret(&*self.entropy);
         let issued = self.clock.now().truncate_to_secs();
         let validity = Validity {
             issued,
             expires: issued.plus_secs(limits::LENT_CREDENTIALS_SECS),
         };
-        let token = SessionToken::new(&secret, &principal(&account, &owner), validity)
+        SessionToken::new(&principal(&account, &owner), validity, &*self.entropy)
             .of_service()
             .with_mfa(to.mfa)
-            .seal(&self.vault, key, &*self.entropy)?;
-        Some(Lent { key, secret, token })
+            .issue(to.account, &self.vault, &*self.entropy)
     }
 }
 

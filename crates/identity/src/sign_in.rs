@@ -9,16 +9,16 @@
 
 use std::sync::Arc;
 
-use keywright_base::{AccessKeyId, AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limits};
+use keywright_base::{AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limits};
 
 use crate::{
     Fault, Identity,
-    authenticate::{SessionToken, Validity},
+    authenticate::{SessionToken, TemporaryCredentials, Validity},
     caller::Principal,
     console::{Session, SessionId, login},
     ledger::AccountCell,
     mfa::{Trial, Tried},
-    password_rules, secrets,
+    password_rules,
     service::OpenFault,
     state::{Account, Bearer, Change, LoginProfile, Root, Settings},
 };
@@ -69,19 +69,6 @@ pub struct Claim<'a> {
     pub password: Secret<String>,
     /// The code of an MFA device.
     pub code: Option<Secret<String>>,
-}
-
-/// Temporary credentials of a session.
-#[derive(Debug)]
-pub struct ConsoleCredentials {
-    /// `ASIA…`.
-    pub key: AccessKeyId,
-    /// The secret access key.
-    pub secret: Secret<String>,
-    /// The session token; it is refused once the session is over.
-    pub token: Secret<String>,
-    /// When they expire.
-    pub expires: Timestamp,
 }
 
 impl Identity {
@@ -191,11 +178,12 @@ impl Identity {
         self.sessions.end(SessionId::of(cookie));
     }
 
-    /// Temporary credentials of a session; `None` where there is none.
+    /// Temporary credentials of a session, which are refused once it is over; `None` where there is
+    /// none.
     ///
     /// Also for a session that must change its password: ChangePassword is signed with them. The
     /// server keeps those to itself.
-    pub fn console_credentials(&self, cookie: &str) -> Option<ConsoleCredentials> {
+    pub fn console_credentials(&self, cookie: &str) -> Option<TemporaryCredentials> {
         let (id, session, account) = self.session(cookie)?;
         let now = self.clock.now();
         let principal = match session.user {
@@ -209,25 +197,18 @@ impl Identity {
             }
             None => Principal::Root,
         };
-        let key = AccessKeyId::generate_temporary(account.id(), &*self.entropy);
-        let secret = secrets::new_secret(&*self.entropy);
         let validity = Validity {
             issued: now.truncate_to_secs(),
             expires: now
                 .truncate_to_secs()
                 .plus_secs(limits::CONSOLE_CREDENTIALS_SECS),
         };
-        let token = SessionToken::new(&secret, &principal, validity)
+        let credentials = SessionToken::new(&principal, validity, &*self.entropy)
             .of_console(id)
             .with_mfa(session.mfa.then_some(session.began))
-            .seal(&self.vault, key, &*self.entropy)?;
+            .issue(account.id(), &self.vault, &*self.entropy)?;
         self.sessions.touch(id, now);
-        Some(ConsoleCredentials {
-            key,
-            secret,
-            token,
-            expires: validity.expires,
-        })
+        Some(credentials)
     }
 
     /// Goes on with a session whose password it has just changed itself, under a new cookie. Other

@@ -55,10 +55,6 @@ fn whose(view: &View<'_>, name: &str) -> Result<Whose, Fault> {
     Ok(Whose::of(view.user(name)?))
 }
 
-fn order(view: &View<'_>, name: &str, order: Order) -> Result<Vec<Need>, Fault> {
-    Ok(vec![view.asks(What::Order(whose(view, name)?, order))])
-}
-
 /// `keywright:StartRotation`
 pub(crate) struct StartRotation;
 
@@ -195,133 +191,44 @@ impl Action for RetrieveRotationKey {
     }
 }
 
-/// `keywright:ConfirmDelivery`
-pub(crate) struct ConfirmDelivery;
+/// The actions that give a user's open rotation an order.
+macro_rules! orders {
+    ($($action:ident -> $answer:ident: $order:expr;)*) => {$(
+        #[doc = concat!("`keywright:", stringify!($action), "`")]
+        pub(crate) struct $action;
 
-impl Action for ConfirmDelivery {
-    type Shape = keywright::ConfirmDelivery;
-    const ACCESS: Access = Access::Write;
+        impl Action for $action {
+            type Shape = keywright::$action;
+            const ACCESS: Access = Access::Write;
 
-    fn writes(_: &Input<Self>) -> bool {
-        false
-    }
+            fn writes(_: &Input<Self>) -> bool {
+                false
+            }
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        user_target(view, &input.user_name)
-    }
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                user_target(view, &input.user_name)
+            }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        order(view, &input.user_name, Order::Confirm)
-    }
+            fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+                let order: fn(&Input<Self>) -> Order = $order;
+                let user = whose(view, &input.user_name)?;
+                Ok(vec![view.asks(What::Order(user, order(input)))])
+            }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::ConfirmDeliveryOutput { rotation }))
-    }
+            fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+                let rotation = view.told_rotation()?;
+                Ok(Done::answer(keywright::$answer { rotation }))
+            }
+        }
+    )*};
 }
 
-/// `keywright:ResumeRotation`
-pub(crate) struct ResumeRotation;
-
-impl Action for ResumeRotation {
-    type Shape = keywright::ResumeRotation;
-    const ACCESS: Access = Access::Write;
-
-    fn writes(_: &Input<Self>) -> bool {
-        false
-    }
-
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        user_target(view, &input.user_name)
-    }
-
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        order(view, &input.user_name, Order::Resume)
-    }
-
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::ResumeRotationOutput { rotation }))
-    }
-}
-
-/// `keywright:HoldRotation`
-pub(crate) struct HoldRotation;
-
-impl Action for HoldRotation {
-    type Shape = keywright::HoldRotation;
-    const ACCESS: Access = Access::Write;
-
-    fn writes(_: &Input<Self>) -> bool {
-        false
-    }
-
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        user_target(view, &input.user_name)
-    }
-
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        order(view, &input.user_name, Order::Hold(input.reason.clone()))
-    }
-
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::HoldRotationOutput { rotation }))
-    }
-}
-
-/// `keywright:ReleaseRotation`
-pub(crate) struct ReleaseRotation;
-
-impl Action for ReleaseRotation {
-    type Shape = keywright::ReleaseRotation;
-    const ACCESS: Access = Access::Write;
-
-    fn writes(_: &Input<Self>) -> bool {
-        false
-    }
-
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        user_target(view, &input.user_name)
-    }
-
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        order(view, &input.user_name, Order::Release)
-    }
-
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::ReleaseRotationOutput { rotation }))
-    }
-}
-
-/// `keywright:RollBackRotation`
-pub(crate) struct RollBackRotation;
-
-impl Action for RollBackRotation {
-    type Shape = keywright::RollBackRotation;
-    const ACCESS: Access = Access::Write;
-
-    fn writes(_: &Input<Self>) -> bool {
-        false
-    }
-
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        user_target(view, &input.user_name)
-    }
-
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        order(
-            view,
-            &input.user_name,
-            Order::RollBack(input.reason.clone()),
-        )
-    }
-
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::RollBackRotationOutput { rotation }))
-    }
+orders! {
+    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Order::Confirm;
+    ResumeRotation -> ResumeRotationOutput: |_| Order::Resume;
+    HoldRotation -> HoldRotationOutput: |input| Order::Hold(input.reason.clone());
+    ReleaseRotation -> ReleaseRotationOutput: |_| Order::Release;
+    RollBackRotation -> RollBackRotationOutput: |input| Order::RollBack(input.reason.clone());
 }
 
 /// `keywright:ListRotationHistory`

@@ -13,7 +13,6 @@ use crate::{
     caller::Principal,
     fault::Fault,
     mfa::{Trial, Tried},
-    secrets,
     state::{Bearer, Change, MfaDevice},
     view::View,
 };
@@ -160,14 +159,12 @@ fn issue(
     validity: Validity,
     mfa: bool,
 ) -> Result<(Session, sts::Credentials), Fault> {
-    let key = AccessKeyId::generate_temporary(view.id(), view.entropy);
-    let secret = secrets::new_secret(view.entropy);
-    let token = SessionToken::new(&secret, view.caller.principal(), validity)
+    let issued = SessionToken::new(view.caller.principal(), validity, view.entropy)
         .with_mfa(mfa.then_some(validity.issued))
-        .seal(view.vault, key, view.entropy)
+        .issue(view.id(), view.vault, view.entropy)
         .ok_or_else(|| Fault::Internal("a session token could not be sealed".to_owned()))?;
     let session = Session {
-        key,
+        key: issued.key,
         source: view.caller.key(),
         principal: view.caller.arn().to_string(),
         action: "sts:GetSessionToken".to_owned(),
@@ -175,10 +172,10 @@ fn issue(
         expires: validity.expires,
     };
     let credentials = sts::Credentials {
-        access_key_id: key.to_string(),
-        secret_access_key: secret,
-        session_token: token,
-        expiration: validity.expires,
+        access_key_id: issued.key.to_string(),
+        secret_access_key: issued.secret,
+        session_token: issued.token,
+        expiration: issued.expires,
     };
     Ok((session, credentials))
 }

@@ -8,7 +8,8 @@ use http::{Request, header, request::Parts};
 use keywright_base::Secret;
 use keywright_identity::{
     Fault,
-    sign_in::{Claim, ConsoleCredentials, Denied},
+    authenticate::TemporaryCredentials,
+    sign_in::{Claim, Denied},
 };
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_wire::{Form, Service};
@@ -178,7 +179,7 @@ pub(super) async fn change_password(ask: Ask<'_>) -> Result<Reply, Refused> {
 /// ChangePassword, as the user would call it.
 async fn change_own(
     ask: Ask<'_>,
-    credentials: &ConsoleCredentials,
+    credentials: &TemporaryCredentials,
     old: &Secret<String>,
     new: &Secret<String>,
 ) -> Result<(), Refused> {
@@ -205,7 +206,7 @@ async fn change_own(
 }
 
 /// The head of a signed request; what it says of the client is what the browser said.
-fn signed(ask: Ask<'_>, credentials: &ConsoleCredentials, body: &str) -> Result<Parts, Refused> {
+fn signed(ask: Ask<'_>, credentials: &TemporaryCredentials, body: &str) -> Result<Parts, Refused> {
     let unsigned = |_| Refused::new(500, "ServiceFailure", "The request could not be signed.");
     let request = Request::post("/").header(header::HOST, "console").body(());
     let (mut parts, ()) = request.map_err(|_| unsigned(()))?.into_parts();
