@@ -4,15 +4,13 @@
 //! listing before anything begins; the principal that signs comes last; and after some failures in
 //! a row nothing more is begun, since something else than a single user is wrong.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc};
 
-use futures_util::{StreamExt, future::BoxFuture, stream};
+use futures_util::{
+    StreamExt,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
 use keywright_base::{Entropy, Timestamp, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
@@ -192,36 +190,34 @@ pub async fn begin_due(
     let signer = driver.access(&account.access).await?.identity().arn.clone();
     let arn_ends = |choice: &Choice| signer.ends_with(&format!("/{}", choice.user));
     due.sort_by_key(|(choice, _)| arn_ends(choice));
-    let failures = AtomicUsize::new(0);
-    let count = |outcome: &Result<Rest, DriveError>| {
-        if matches!(outcome, Ok(Rest::Over(_) | Rest::Wait { .. })) {
-            failures.store(0, Ordering::Relaxed);
-        } else {
-            failures.fetch_add(1, Ordering::Relaxed);
-        }
-    };
     let last = due.last().is_some_and(|(choice, _)| arn_ends(choice));
     let own = if last { due.pop() } else { None };
-    let is_broken = || failures.load(Ordering::Relaxed) >= config.stop_after_failures;
-    // Boxed one by one: a server's task must be able to move between threads.
-    let mut beginning: Vec<BoxFuture<'_, Option<Did>>> = Vec::with_capacity(due.len());
-    for (choice, due) in due {
-        let (is_broken, count) = (&is_broken, &count);
-        beginning.push(Box::pin(async move {
-            if is_broken() {
-                return None;
-            }
-            let did = begin(driver, account, choice, due, (entropy, carry)).await;
-            count(&did.outcome);
-            Some(did)
-        }));
+    let mut waiting = due.into_iter();
+    let mut going: FuturesUnordered<BoxFuture<'_, Did>> = FuturesUnordered::new();
+    let (mut did, mut failures) = (Vec::new(), 0);
+    loop {
+        while failures < config.stop_after_failures
+            && going.len() < config.at_once
+            && let Some((choice, due)) = waiting.next()
+        {
+            going.push(Box::pin(begin(
+                driver,
+                account,
+                choice,
+                due,
+                (entropy, carry),
+            )));
+        }
+        let Some(one) = going.next().await else { break };
+        failures = match one.outcome {
+            Ok(Rest::Over(_) | Rest::Wait { .. }) => 0,
+            Ok(Rest::Held(_)) | Err(_) => failures + 1,
+        };
+        did.push(one);
     }
-    let beginning = stream::iter(beginning).buffer_unordered(config.at_once);
-    let begun: Vec<Option<Did>> = beginning.collect().await;
-    let mut broke = begun.iter().any(Option::is_none);
-    let mut did: Vec<Did> = begun.into_iter().flatten().collect();
+    let mut broke = waiting.next().is_some();
     if let Some((choice, due)) = own {
-        if is_broken() {
+        if failures >= config.stop_after_failures {
             broke = true;
         } else {
             did.push(begin(driver, account, choice, due, (entropy, carry)).await);
