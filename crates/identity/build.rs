@@ -2,11 +2,14 @@
 
 use std::{env, fs, io, path::PathBuf};
 
+use flate2::{Compression, write::GzEncoder};
+
 fn main() -> io::Result<()> {
     let source = "../../models/aws-managed-policies.jsonl";
     println!("cargo::rerun-if-changed={source}");
     let folder = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    let text = fs::File::open(source)?;
-    let packed = fs::File::create(PathBuf::from(folder).join("aws-managed-policies.zst"))?;
-    zstd::stream::copy_encode(text, packed, 19)
+    let packed = fs::File::create(PathBuf::from(folder).join("aws-managed-policies.gz"))?;
+    let mut encoder = GzEncoder::new(packed, Compression::best());
+    io::copy(&mut fs::File::open(source)?, &mut encoder)?;
+    encoder.finish().map(drop)
 }
