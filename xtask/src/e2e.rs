@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{bail, ensure};
 
-use crate::{execute, target};
+use crate::{cargo, execute, target};
 
 /// What to run.
 #[derive(Debug, Default, clap::Args)]
@@ -61,7 +61,7 @@ impl Tools {
     pub(crate) fn ready(built: bool) -> anyhow::Result<Self> {
         let target = target()?;
         if !built {
-            execute(Command::new("cargo").args(["build", "-p", "keywright"]))?;
+            execute(cargo().args(["build", "-p", "keywright"]))?;
         }
         let folder = target.join("e2e");
         fs::create_dir_all(&folder)?;

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use crate::target;
+use crate::{cargo, target};
 
 const TARGETS: [&str; 4] = [
     "request_decoder",
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 /// Builds the targets; the folder of their binaries.
 fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     let host = host()?;
-    let status = Command::new("cargo")
+    let status = cargo()
         .args(["build", "--release", "--manifest-path", "fuzz/Cargo.toml"])
         // With a target named, the instrumentation is not also given to build scripts.
         .args(["--target", &host, "--target-dir"])

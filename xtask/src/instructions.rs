@@ -12,6 +12,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use crate::cargo;
+
 /// Decisions between the two counts.
 const DECISIONS: u64 = 1000;
 
@@ -40,7 +42,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 /// Builds the bench as the other benches are; its path.
 fn build() -> anyhow::Result<PathBuf> {
     let words = "bench --package keywright-policy --bench instructions --no-run";
-    let done = Command::new("cargo")
+    let done = cargo()
         .args(words.split(' '))
         .args(["--quiet", "--message-format", "json"])
         .stderr(Stdio::inherit())

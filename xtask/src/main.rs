@@ -93,6 +93,21 @@ fn target() -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(target)?)
 }
 
+/// Cargo as a person calls it.
+///
+/// `cargo xtask` tells this program of its own package by variables that ring's build script
+/// watches: handed on, they would have all that depends on ring compiled anew.
+fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
+}
+
 /// Runs a command that must succeed.
 fn execute(command: &mut Command) -> anyhow::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();

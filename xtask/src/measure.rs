@@ -6,7 +6,7 @@
 
 use std::{ffi::OsString, process::Command};
 
-use crate::{execute, target};
+use crate::{cargo, execute, target};
 
 /// What follows the chore's name; the measuring program reads it.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(crate) fn run(chore: &str, args: &Args) -> anyhow::Result<()> {
         // Apart, so that the server has the features that it is delivered with.
         for package in ["keywright", "xtask-measure"] {
             let build = ["build", "--quiet", "--release", "--package", package];
-            execute(Command::new("cargo").args(build))?;
+            execute(cargo().args(build))?;
         }
         "release"
     };

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::tidy;
+use crate::{cargo, tidy};
 
 /// Runs every check.
 ///
@@ -15,15 +15,19 @@ use crate::tidy;
 /// The first check that fails.
 pub(crate) fn run() -> anyhow::Result<()> {
     tidy::run()?;
-    for step in STEPS {
-        announce(step);
-        let (program, arguments) = step.split_first().context("an empty step")?;
-        let status = Command::new(program)
+    for words in STEPS {
+        announce(words);
+        let (program, arguments) = words.split_first().context("an empty step")?;
+        let mut step = match *program {
+            "cargo" => cargo(),
+            program => Command::new(program),
+        };
+        let status = step
             .args(arguments)
             .status()
             .with_context(|| format!("cannot run {program}; is it installed?"))?;
         if !status.success() {
-            bail!("failed: {}", step.join(" "));
+            bail!("failed: {}", words.join(" "));
         }
     }
     Ok(())
