@@ -5,10 +5,13 @@
 //! two processes one goes on and the other stops. And the new secret is sealed in the journal
 //! before anything else happens with it. It never waits: [`Tick::Wait`] says until when.
 
+mod missing;
 mod orders;
 
 use keywright_base::{Clock, Timestamp, limits};
 
+use self::missing::Found;
+pub use self::missing::end_without_user;
 use crate::{
     model::{
         Delivery, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId, Rules, Stage,
@@ -140,17 +143,17 @@ impl Executor<'_> {
         if rotation.phase.is_over() {
             return Ok(Tick::Over);
         }
-        if let Some(hold) = rotation.held {
-            return Ok(Tick::Held(hold));
+        if let Some(hold) = rotation.held.clone() {
+            return self.look_while_held(rotation, hold).await;
         }
         let begun = rotation.phase != Phase::Planned;
         match self.go_on(&mut rotation).await {
             Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if begun => {
                 self.hold(rotation, Hold::Refused(error.to_string())).await
             }
-            Err(Stopped::Issuer(IssuerError::NoSuchUser(name))) if begun => {
-                self.hold(rotation, Hold::AnotherUser(format!("no user {name}")))
-                    .await
+            Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => {
+                // It was there a moment ago. The step may have written something down since.
+                self.seek(self.load(id).await?, None).await
             }
             outcome => outcome,
         }
@@ -174,7 +177,13 @@ impl Executor<'_> {
 
     async fn go_on(&self, rotation: &mut Rotation) -> Outcome {
         self.choose_signer(rotation).await?;
-        let user = self.issuer.user(&rotation.user).await?;
+        let user = match self.find(rotation).await? {
+            Found::User(user) => user,
+            Found::Missing(other) => return self.seek(rotation.clone(), other).await,
+        };
+        if rotation.missing.is_some() {
+            return self.there_again(rotation.clone()).await;
+        }
         let listing = self.issuer.keys(&rotation.user).await?;
         self.check_clock(listing.at)?;
         let used = match evidence(rotation) {
@@ -246,6 +255,7 @@ impl Executor<'_> {
             Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
             Step::Hold(hold) => self.hold(rotation, hold).await,
             Step::Mark(_) => Ok(Tick::Went("marked the user".to_owned())),
+            Step::Seek | Step::Miss | Step::Rename(_) => self.seek(rotation, None).await,
             Step::Enter(phase) => self.enter(rotation, phase, seen.now).await,
             Step::Create => self.create(rotation, seen).await,
             Step::CreateAgain => self.create_again(rotation).await,
@@ -309,12 +319,8 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// The mark may be gone with its user, and then needs no removing.
     async fn unmark(&self, rotation: &Rotation) -> Result<(), Stopped> {
-        match self.issuer.untag(&rotation.user, MARK).await {
-            Ok(()) | Err(IssuerError::NoSuchUser(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.issuer.untag(&rotation.user, MARK).await?)
     }
 
     async fn create(&self, mut rotation: Rotation, seen: &Seen) -> Outcome {

@@ -17,7 +17,7 @@ use keywright_base::{Entropy, Timestamp, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
     model::{Rotation, RotationId},
-    ports::{Issuer, Journal, JournalError, KeyStatus},
+    ports::{Issuer, IssuerError, Journal, JournalError, KeyStatus},
 };
 
 use super::{
@@ -278,10 +278,12 @@ async fn try_begin(
 ) -> Result<Option<RotationId>, DriveError> {
     let access = driver.access(&account.access).await?;
     let number = access.identity().account.clone();
-    let listing = Iam(Arc::clone(&access))
-        .keys(&choice.user)
-        .await
-        .map_err(Stopped::from)?;
+    let listing = match Iam(Arc::clone(&access)).keys(&choice.user).await {
+        Ok(listing) => listing,
+        // Renamed or deleted since the report was made.
+        Err(IssuerError::NoSuchUser(_)) => return Ok(None),
+        Err(error) => return Err(Stopped::from(error).into()),
+    };
     let confirmed = listing
         .keys
         .iter()

@@ -347,9 +347,17 @@ impl Journal for SqliteJournal {
             let generation = generation(&rotation)?;
             let changed = transaction
                 .execute(
-                    "UPDATE rotation SET generation = ?2, open = ?3, body = ?4, secrets = ?5
+                    "UPDATE rotation
+                     SET generation = ?2, open = ?3, body = ?4, secrets = ?5, user = ?6
                      WHERE id = ?1 AND generation = ?2 - 1 AND open = 1",
-                    (&rotation.id.0, generation, !over, body, secrets),
+                    (
+                        &rotation.id.0,
+                        generation,
+                        !over,
+                        body,
+                        secrets,
+                        &rotation.user,
+                    ),
                 )
                 .map_err(failed)?;
             if changed != 1 {

@@ -54,6 +54,7 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         held: None,
         not_before: Timestamp::default(),
         why_back: None,
+        missing: None,
         secrets: Secrets {
             new: Some(Secret::new("the-new-secret".to_owned())),
             old: Some(Secret::new("the-old-secret".to_owned())),
