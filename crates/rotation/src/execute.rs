@@ -143,17 +143,43 @@ impl Executor<'_> {
         if rotation.phase.is_over() {
             return Ok(Tick::Over);
         }
-        if let Some(hold) = rotation.held.clone() {
-            return self.look_while_held(rotation, hold).await;
+        match rotation.held.clone() {
+            Some(Hold::Refused(why)) => return self.ask_again(rotation, why).await,
+            Some(hold) => return self.look_while_held(rotation, hold).await,
+            None => {}
         }
         let begun = rotation.phase != Phase::Planned;
         match self.go_on(&mut rotation).await {
             Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if begun => {
-                self.hold(rotation, Hold::Refused(error.to_string())).await
+                self.hold(self.load(id).await?, Hold::Refused(error.to_string()))
+                    .await
             }
             Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => {
                 // It was there a moment ago. The step may have written something down since.
                 self.seek(self.load(id).await?, None).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whether a person has granted by now what was refused shows only when it is asked for again.
+    async fn ask_again(&self, mut rotation: Rotation, why: String) -> Outcome {
+        let id = rotation.id.clone();
+        rotation.held = None;
+        let outcome = self.go_on(&mut rotation).await;
+        let mut now = self.load(&id).await?;
+        match outcome {
+            Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if now.held.is_some() => {
+                let hold = Hold::Refused(error.to_string());
+                if error.to_string() == why {
+                    return Ok(Tick::Held(hold));
+                }
+                self.hold(now, hold).await
+            }
+            Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => self.seek(now, None).await,
+            Ok(Tick::Wait { .. }) if now.held.is_some() => {
+                now.held = None;
+                self.advance(now, "what was refused is allowed now").await
             }
             outcome => outcome,
         }

@@ -161,6 +161,16 @@ impl SqliteJournal {
             .await
     }
 
+    /// How many rotations of an account are over, by the phase that they ended in.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn ended(&self, account: &str) -> Result<Vec<(String, u64)>, JournalError> {
+        let account = account.to_owned();
+        self.run(move |_, transaction| history::ended(transaction, &account))
+            .await
+    }
+
     /// A page of the rotations of an account, newest first.
     ///
     /// # Errors

@@ -253,6 +253,9 @@ pub(super) fn rests(
                 "HELD: {why}\n  if it was deleted, end this with: keywright rotate rollback {}",
                 rotation.id
             ),
+            (Ok(Rest::Held(Hold::Refused(_))), _) => {
+                format!("HELD: {why}\n  when it is granted, go on with: keywright rotate resume")
+            }
             (Ok(Rest::Held(_)), _) => format!(
                 "HELD: {why}\n  go on with: keywright rotate release {}",
                 rotation.user

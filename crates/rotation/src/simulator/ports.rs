@@ -36,6 +36,8 @@ pub enum Fault {
     Fails,
     /// It does not take effect: asked to slow down.
     Throttled,
+    /// It does not take effect: the caller may not.
+    Denied,
 }
 
 /// Decides what goes wrong, by the name of the call.
@@ -94,13 +96,17 @@ impl Shared {
                 act(&mut self.world());
                 Err(Fault::Lost)
             }
-            Fault::Fails | Fault::Throttled => Err(fault),
+            Fault::Fails | Fault::Throttled | Fault::Denied => Err(fault),
         }
     }
 }
 
-fn issuer_error(fault: Fault) -> IssuerError {
+fn issuer_error(action: &'static str, fault: Fault) -> IssuerError {
     match fault {
+        Fault::Denied => IssuerError::Denied {
+            action,
+            message: "no policy allows it".to_owned(),
+        },
         Fault::Throttled => IssuerError::Throttled,
         Fault::Lost => IssuerError::Unknown("simulated".to_owned()),
         _ => IssuerError::Unreachable("simulated".to_owned()),
@@ -167,7 +173,7 @@ impl SimIssuer {
 
     async fn call<T: Send>(
         &self,
-        name: &str,
+        name: &'static str,
         act: impl FnOnce(&mut World) -> Result<T, IssuerError> + Send,
     ) -> Result<T, IssuerError> {
         let signing = self.signing();
@@ -186,7 +192,7 @@ impl SimIssuer {
             }
             act(world)
         });
-        acted.await.map_err(issuer_error)?
+        acted.await.map_err(|fault| issuer_error(name, fault))?
     }
 
     /// Nobody but the maker, and whoever was told to replace it, may touch a key.
@@ -339,7 +345,7 @@ impl Issuer for SimIssuer {
                 arn: format!("arn:aws:iam::123456789012:user/{name}"),
             })
         });
-        asked.await.map_err(issuer_error)
+        asked.await.map_err(|fault| issuer_error("verify", fault))
     }
 
     fn endpoints(&self) -> usize {

@@ -287,6 +287,22 @@ fn row_08_an_unknown_consumer_still_uses_the_old_key() {
 }
 
 #[test]
+fn row_08_uses_that_are_published_hours_late_still_count() {
+    let mut scene = Scene::new(1);
+    let holds = scene.shared.world().sinks[0].held.clone();
+    scene.shared.world().publication = 4 * HOUR;
+    scene.shared.world().consumers.push(Consumer {
+        reads: None,
+        holds,
+        uses_every: 6 * HOUR,
+        reads_every: HOUR,
+    });
+    scene.begin();
+    scene.assert_held(|hold| matches!(hold, Hold::StillUsed(_)));
+    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
+}
+
+#[test]
 fn row_09_a_person_made_the_second_key() {
     let scene = Scene::new(1);
     scene.shared.world().make(Hand::Person);
