@@ -115,6 +115,11 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
         if choice.verdict == Verdict::AskTags {
             choice = match iam.user(&row.user).await {
                 Ok(user) => choose(account, row, Some(&user.tags), at),
+                // Renamed or deleted since the report was made.
+                Err(IssuerError::NoSuchUser(_)) => Choice {
+                    verdict: Verdict::Nothing("it is not there any more".to_owned()),
+                    ..choice
+                },
                 Err(error) => Choice {
                     verdict: Verdict::Person(format!("its tags cannot be read: {error}")),
                     ..choice
@@ -252,7 +257,7 @@ async fn begin(
     let (rotation, outcome) = match begun {
         Ok(None) => {
             let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
-            let why = "a new credential report: this one does not know its newest key".to_owned();
+            let why = "a new credential report: this one is not true of it any more".to_owned();
             (None, Ok(Rest::Wait { until, why }))
         }
         Ok(Some(id)) => {

@@ -167,7 +167,7 @@ pub(super) fn last_done(
 pub(super) fn ended(
     transaction: &Transaction<'_>,
     account: &str,
-) -> Result<Vec<(String, u64)>, JournalError> {
+) -> Result<Vec<(String, u32)>, JournalError> {
     let query = "SELECT event.phase, COUNT(*) FROM event
                  JOIN rotation ON rotation.id = event.rotation
                    AND rotation.generation = event.generation

@@ -165,7 +165,7 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
-    pub async fn ended(&self, account: &str) -> Result<Vec<(String, u64)>, JournalError> {
+    pub async fn ended(&self, account: &str) -> Result<Vec<(String, u32)>, JournalError> {
         let account = account.to_owned();
         self.run(move |_, transaction| history::ended(transaction, &account))
             .await

@@ -113,7 +113,7 @@ pub(super) async fn publish(
         counter!(
             "keywright_rotations_ended_total", "account" => name.clone(), "outcome" => outcome
         )
-        .absolute(count);
+        .absolute(count.into());
     }
     if let Some(at) = driver.journal().last_done(&round.survey.account).await? {
         gauge!("keywright_last_success_timestamp_seconds", "account" => name.clone())

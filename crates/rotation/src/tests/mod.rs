@@ -3,4 +3,5 @@
 mod matrix;
 mod missing;
 mod person;
+mod planner;
 mod seeds;

@@ -137,7 +137,9 @@ impl Bench {
 
     /// Deletes a user, and before that its keys and its policy.
     async fn delete_user(&self, name: &str) {
-        let listed = self.ok(&format!("Action=ListAccessKeys&UserName={name}")).await;
+        let listed = self
+            .ok(&format!("Action=ListAccessKeys&UserName={name}"))
+            .await;
         for rest in listed.split("<AccessKeyId>").skip(1) {
             let key = rest.split('<').next().unwrap();
             let form = format!("Action=DeleteAccessKey&UserName={name}&AccessKeyId={key}");
@@ -263,7 +265,9 @@ async fn a_user_who_is_renamed_is_followed() {
     let bench = Bench::new().await;
     bench.user("bob").await;
     bench.ok(START).await;
-    bench.ok("Action=UpdateUser&UserName=bob&NewUserName=robert").await;
+    bench
+        .ok("Action=UpdateUser&UserName=bob&NewUserName=robert")
+        .await;
     let done = bench.ok("Action=ConfirmDelivery&UserName=robert").await;
     let id = text(&done, "RotationId");
     let over = bench.look(&id).await;
