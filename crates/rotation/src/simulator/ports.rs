@@ -235,7 +235,7 @@ impl Issuer for SimIssuer {
         let user = user.to_owned();
         self.call("keys", |world| {
             let id = world.named(&user);
-            let id = id.ok_or_else(|| IssuerError::NoSuchUser(user))?;
+            let id = id.ok_or(IssuerError::NoSuchUser(user))?;
             Ok(Listing {
                 keys: world.listed(&id),
                 at: Timestamp::from_secs(world.now),

@@ -311,89 +311,101 @@ impl Cast {
 
     /// One rotator's turn; the seconds until the next.
     fn turn(&mut self, at: usize) -> i64 {
-        let Some(rotator) = self.rotators.get_mut(at).filter(|r| r.ended.is_none()) else {
+        let Some(rotator) = self.rotators.get(at).filter(|r| r.ended.is_none()) else {
             return 5;
         };
         let now = self.shared.world().now;
         let (said, pause) = if rotator.begun {
-            let ticked = live(rotator.executor().tick(&rotator.id));
-            match ticked {
-                None => {
-                    rotator.revive(&self.shared);
-                    ("died".to_owned(), 1)
-                }
-                Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
-                Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
-                Some(Ok(Tick::Held(Hold::Sink(why)))) if mends(&self.shared, &why) => {
-                    let released = live(rotator.executor().release(&rotator.id));
-                    if released.is_none() {
-                        rotator.revive(&self.shared);
-                    }
-                    (format!("mended and released: {why}"), 60)
-                }
-                // A rotator of its own key has lost its own credentials with the user.
-                Some(Ok(Tick::Held(hold)))
-                    if rotator.is_bereft() && rotator.issuer.signer().is_none() =>
-                {
-                    if matches!(hold, Hold::UserMissing(_) | Hold::AnotherUser(_)) {
-                        let ended = live(rotator.executor().roll_back(&rotator.id, "gone"));
-                        if ended.is_none() {
-                            rotator.revive(&self.shared);
-                        }
-                    }
-                    (format!("held: {hold:?}"), 30)
-                }
-                Some(Ok(Tick::Held(hold))) => {
-                    rotator.ended = Some(format!("{hold:?}"));
-                    (format!("held: {hold:?}"), 1)
-                }
-                Some(Ok(Tick::Over)) => {
-                    rotator.ended = Some("over".to_owned());
-                    ("over".to_owned(), 1)
-                }
-                Some(Err(error)) => {
-                    self.stops += 1;
-                    if self.meddled && self.stops > STOPS_MAX {
-                        rotator.ended = Some(error.to_string());
-                    }
-                    (format!("stopped: {error}"), 5 + self.dice.secs(60))
-                }
-            }
+            self.goes_on(at, now)
         } else {
-            match live(rotator.begin(Rules::SAFE)) {
-                None => {
-                    rotator.revive(&self.shared);
-                    ("died while it began".to_owned(), 1)
-                }
-                Some(Ok(())) => {
-                    rotator.begun = true;
-                    ("began".to_owned(), 1)
-                }
-                Some(Err(Stopped::Refused(Hold::Sink(why)))) if mends(&self.shared, &why) => {
-                    (format!("mended: {why}"), 60)
-                }
-                Some(Err(Stopped::Issuer(IssuerError::NoSuchUser(name))))
-                    if rotator.is_bereft() =>
-                {
-                    rotator.ended = Some(format!("there is no user {name}"));
-                    (format!("there is no user {name}"), 1)
-                }
-                Some(Err(Stopped::Refused(hold))) => {
-                    rotator.ended = Some(format!("refused: {hold:?}"));
-                    (format!("refused: {hold:?}"), 1)
-                }
-                Some(Err(error)) => {
-                    rotator.begun = rotator.rotation().is_some();
-                    self.stops += 1;
-                    if self.meddled && self.stops > STOPS_MAX {
-                        rotator.ended = Some(error.to_string());
-                    }
-                    (format!("did not begin: {error}"), 5 + self.dice.secs(900))
-                }
-            }
+            self.begins(at)
         };
         self.trace.push(format!("{now} rotator {at}: {said}"));
         pause
+    }
+
+    fn goes_on(&mut self, at: usize, now: i64) -> (String, i64) {
+        let Some(rotator) = self.rotators.get_mut(at) else {
+            return (String::new(), 1);
+        };
+        let ticked = live(rotator.executor().tick(&rotator.id));
+        match ticked {
+            None => {
+                rotator.revive(&self.shared);
+                ("died".to_owned(), 1)
+            }
+            Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
+            Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
+            Some(Ok(Tick::Held(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+                let released = live(rotator.executor().release(&rotator.id));
+                if released.is_none() {
+                    rotator.revive(&self.shared);
+                }
+                (format!("mended and released: {why}"), 60)
+            }
+            // A rotator of its own key has lost its own credentials with the user.
+            Some(Ok(Tick::Held(hold)))
+                if rotator.is_bereft() && rotator.issuer.signer().is_none() =>
+            {
+                if matches!(hold, Hold::UserMissing(_) | Hold::AnotherUser(_)) {
+                    let ended = live(rotator.executor().roll_back(&rotator.id, "gone"));
+                    if ended.is_none() {
+                        rotator.revive(&self.shared);
+                    }
+                }
+                (format!("held: {hold:?}"), 30)
+            }
+            Some(Ok(Tick::Held(hold))) => {
+                rotator.ended = Some(format!("{hold:?}"));
+                (format!("held: {hold:?}"), 1)
+            }
+            Some(Ok(Tick::Over)) => {
+                rotator.ended = Some("over".to_owned());
+                ("over".to_owned(), 1)
+            }
+            Some(Err(error)) => {
+                self.stops += 1;
+                if self.meddled && self.stops > STOPS_MAX {
+                    rotator.ended = Some(error.to_string());
+                }
+                (format!("stopped: {error}"), 5 + self.dice.secs(60))
+            }
+        }
+    }
+
+    fn begins(&mut self, at: usize) -> (String, i64) {
+        let Some(rotator) = self.rotators.get_mut(at) else {
+            return (String::new(), 1);
+        };
+        match live(rotator.begin(Rules::SAFE)) {
+            None => {
+                rotator.revive(&self.shared);
+                ("died while it began".to_owned(), 1)
+            }
+            Some(Ok(())) => {
+                rotator.begun = true;
+                ("began".to_owned(), 1)
+            }
+            Some(Err(Stopped::Refused(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+                (format!("mended: {why}"), 60)
+            }
+            Some(Err(Stopped::Issuer(IssuerError::NoSuchUser(name)))) if rotator.is_bereft() => {
+                rotator.ended = Some(format!("there is no user {name}"));
+                (format!("there is no user {name}"), 1)
+            }
+            Some(Err(Stopped::Refused(hold))) => {
+                rotator.ended = Some(format!("refused: {hold:?}"));
+                (format!("refused: {hold:?}"), 1)
+            }
+            Some(Err(error)) => {
+                rotator.begun = rotator.rotation().is_some();
+                self.stops += 1;
+                if self.meddled && self.stops > STOPS_MAX {
+                    rotator.ended = Some(error.to_string());
+                }
+                (format!("did not begin: {error}"), 5 + self.dice.secs(900))
+            }
+        }
     }
 
     fn check(&self) -> Result<(), String> {

@@ -257,6 +257,24 @@ fn row_07_the_new_key_is_never_valid() {
 }
 
 #[test]
+fn row_07_the_new_key_is_somebody_elses() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Created);
+    scene.shared.world().keys[1].user_id = "AIDA9".to_owned();
+    scene.finish();
+    let rotation = scene.rotation();
+    assert_eq!(rotation.phase, Phase::RolledBack);
+    let why = rotation.why_back.unwrap();
+    assert!(
+        why.starts_with("the new key belongs to arn:aws:iam::"),
+        "{why}"
+    );
+    let world = scene.shared.world();
+    assert_eq!(world.sinks[0].held, world.keys[0].pair);
+}
+
+#[test]
 fn row_08_an_unknown_consumer_still_uses_the_old_key() {
     let mut scene = Scene::new(1);
     let holds = scene.shared.world().sinks[0].held.clone();
