@@ -1,8 +1,8 @@
 //! Replacing a file that programs read at any time.
 //!
 //! It protects one rule: a reader finds the old content or the new one, whatever happens, and mode,
-//! owner and symbolic links stay. What somebody else wrote in between is never overwritten, nor a file
-//! that somebody has locked.
+//! owner and symbolic links stay. What somebody else wrote in between is never overwritten, nor a
+//! file that somebody has locked.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -67,8 +67,8 @@ pub(super) fn read(path: &Path) -> io::Result<Content> {
     Ok(Some(Secret::new(content)))
 }
 
-/// Checks that a file could be replaced: that it may be opened for writing, which is refused for one
-/// that is immutable, that nobody has locked it, and that another one can be made beside it.
+/// Checks that a file could be replaced: that it may be opened for writing, which is refused for
+/// one that is immutable, that nobody has locked it, and that another one can be made beside it.
 pub(super) fn check(path: &Path) -> io::Result<()> {
     let path = real(path)?;
     let (temporary, file) = temporary(&path)?;
