@@ -245,7 +245,7 @@ const HOLDS: readonly (readonly [begins: RegExp, advice: Advice])[] = [
     /^the service refuses/i,
     {
       title: 'A permission is missing',
-      todo: 'Allow it to whoever started the rotation, then release it.',
+      todo: 'Allow it to whoever started it. It then goes on by itself, or at once when released.',
     },
   ],
   [
