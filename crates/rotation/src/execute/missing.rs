@@ -67,7 +67,7 @@ impl Executor<'_> {
             Ok(Found::User(_)) | Err(_) => return Ok(Tick::Held(hold)),
         };
         match looked {
-            Ok(went @ Tick::Went(_)) => Ok(went),
+            Ok(looked @ (Tick::Went(_) | Tick::Held(_))) => Ok(looked),
             _ => Ok(Tick::Held(hold)),
         }
     }
@@ -104,7 +104,9 @@ impl Executor<'_> {
                 self.end(rotation, why, now).await
             }
             Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
-            Step::Hold(hold) if rotation.held.is_none() => self.hold(rotation, hold).await,
+            Step::Hold(hold) if rotation.held.as_ref() != Some(&hold) => {
+                self.hold(rotation, hold).await
+            }
             _ => Ok(rotation.held.map_or(Tick::Over, Tick::Held)),
         }
     }
@@ -124,13 +126,20 @@ impl Executor<'_> {
         for key in keys.into_iter().flatten() {
             traces.push(self.owner(rotation, key).await?);
         }
-        let new = rotation.pair().filter(|_| new_is_active(rotation));
-        let old = rotation.old_pair().filter(|_| old_is_active(rotation));
-        for pair in [new, old].into_iter().flatten() {
-            if traces.iter().any(|trace| matches!(trace, Trace::Owner(_))) {
-                break;
-            }
-            traces.push(self.identity(rotation, &pair).await?);
+        let found = |traces: &[Trace]| traces.iter().any(|trace| matches!(trace, Trace::Owner(_)));
+        if let Some(new) = rotation.pair()
+            && new_is_active(rotation)
+            && !found(&traces)
+        {
+            traces.push(self.identity(rotation, &new).await?);
+        }
+        if let Some(old) = rotation.old_pair()
+            && old_is_active(rotation)
+            && !found(&traces)
+        {
+            // Whoever else may have withdrawn it: only that it is accepted says something.
+            let accepted = self.identity(rotation, &old).await?;
+            traces.extend(Some(accepted).filter(|trace| *trace != Trace::Refused));
         }
         Ok(traces)
     }

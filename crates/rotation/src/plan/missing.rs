@@ -21,7 +21,7 @@ pub enum Trace {
     Owner(String),
     /// There is no such key.
     NoKey,
-    /// It is refused, although nothing of this rotation made it so.
+    /// It is the new pair, and refused, although nothing of this rotation made it so.
     Refused,
     /// It says nothing.
     Silent,
@@ -70,12 +70,15 @@ pub fn missing(
     ))
 }
 
-/// Users are deleted after their keys, so a key that should be accepted and is not went with its
-/// user. A rotation that has made nothing yet leaves nothing behind.
+/// Users are deleted after their keys, so a new key that should be accepted and is not went with its
+/// user. A rotation that has made nothing yet leaves nothing behind; one that asked for a key and
+/// has not seen it yet may, whatever became of the old key.
 fn is_gone(rotation: &Rotation, traces: &[Trace]) -> bool {
-    let nothing_made = rotation.phase == Phase::Planned && rotation.orphan.is_none();
-    let no_keys = !traces.is_empty() && traces.iter().all(|trace| *trace == Trace::NoKey);
-    nothing_made || no_keys || traces.contains(&Trace::Refused)
+    match rotation.phase {
+        Phase::Planned if rotation.orphan.is_none() => true,
+        Phase::Creating => false,
+        _ => traces.contains(&Trace::Refused) || traces.iter().all(|trace| *trace == Trace::NoKey),
+    }
 }
 
 /// Whether the new pair should be accepted now, whatever else is.

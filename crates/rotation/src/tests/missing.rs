@@ -234,6 +234,7 @@ fn what_is_decided() {
         ),
         (Phase::Dwelling, 3, LAGS, vec![Silent], missing_hold()),
         (Phase::Creating, 3, LAGS, vec![Silent], missing_hold()),
+        (Phase::Creating, 3, LAGS, vec![NoKey], missing_hold()),
         (Phase::Planned, 3, LAGS, vec![Silent], gone()),
         (Phase::Planned, 2, LAGS, vec![Silent], Step::Miss),
         (
