@@ -146,6 +146,8 @@ def test_agent_and_its_metrics(fleet):
     assert 'keywright_rotations_held{account="test"} 0' in shown
     assert 'keywright_rotation_orphans{account="test"} 0' in shown
     assert 'keywright_last_success_timestamp_seconds{account="test"}' in shown
+    ended = 'keywright_rotations_ended_total{account="test",outcome="Done"} 1'
+    assert ended in shown, shown
     assert "keywright_rotation_phase_age_seconds{" not in shown, "nothing is open"
     assert (fleet.home / "worker.env").exists()
 
@@ -178,6 +180,22 @@ def test_what_is_told_and_only_once(fleet):
     # Each agent is another process, and says again what is new to it.
     assert outcomes == [("torn", "warning"), ("torn", "warning"), ("worker", "held")]
     assert (fleet.home / "news").read_text().count("a freeze") == 1
+
+
+def test_a_user_who_is_deleted_in_the_middle_is_told(fleet):
+    fleet.file.write_text(fleet.file.read_text().replace('dwell = "0s"', 'dwell = "1d"'))
+    assert fleet.keywright.run("rotate", "apply", str(fleet.file)).returncode == 0
+    assert phase(fleet, "worker") == "Dwelling"
+    for key in fleet.iam.list_access_keys(UserName="worker")["AccessKeyMetadata"]:
+        fleet.iam.delete_access_key(UserName="worker", AccessKeyId=key["AccessKeyId"])
+    fleet.iam.delete_user(UserName="worker")
+    for _ in range(2):
+        # The report still lists the user.
+        done = fleet.keywright.run("rotate", "apply", str(fleet.file))
+        assert done.returncode == 0, done.stdout + done.stderr
+    told = [(one["Outcome"], one["Why"]) for one in news(fleet) if one["UserName"] == "worker"]
+    assert told == [("over", "UserGone")]
+    assert phase(fleet, "worker") == "UserGone"
 
 
 def agent(fleet, rounds: int):
@@ -244,6 +262,7 @@ deliver = ["dotenv:{fleet.home}/{{user}}.env"]
 
 
 EVERYONE = """
+notify = ["command:{home}/notify"]
 at_once = 1
 stop_after_failures = 2
 
@@ -260,17 +279,24 @@ deliver = ["dotenv:{place}/{{user}}.env"]
 
 
 def test_after_failures_in_a_row_nothing_more_is_begun(fleet):
-    fleet.file.write_text(EVERYONE.format(place=fleet.home / "no/folder"))
+    fleet.file.write_text(EVERYONE.format(home=fleet.home, place=fleet.home / "no/folder"))
     done = fleet.keywright.run("rotate", "apply", str(fleet.file), "--json")
     assert done.returncode == 1, done.stderr
     (account,) = json.loads(done.stdout)
     assert account["StoppedAfterFailures"] is True
     assert [did["Outcome"] for did in account["Did"]] == ["held", "held"]
+    stopped = [one for one in news(fleet) if one["Outcome"] == "stopped"]
+    assert len(stopped) == 1 and stopped[0]["UserName"] is None, stopped
+    assert stopped[0]["Why"].startswith("after 2 failures in a row nothing more was begun")
+    again = fleet.keywright.run("rotate", "apply", str(fleet.file))
+    assert again.returncode == 1, again.stderr
+    told = [one["Outcome"] for one in news(fleet)]
+    assert told.count("stopped") == 2, "once for each round"
     assert len(fleet.iam.list_access_keys(UserName="worker")["AccessKeyMetadata"]) == 1
 
 
 def test_row_15_the_principal_that_signs_comes_last(fleet):
-    fleet.file.write_text(EVERYONE.format(place=fleet.home))
+    fleet.file.write_text(EVERYONE.format(home=fleet.home, place=fleet.home))
     # First by name, and first in the report.
     fleet.iam.create_user(UserName="aaa")
     policy = "arn:aws:iam::aws:policy/AdministratorAccess"

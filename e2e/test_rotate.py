@@ -4,6 +4,7 @@ A consumer is a program that reads the credentials file whenever it needs a key,
 """
 
 import configparser
+import fcntl
 import json
 import os
 import re
@@ -282,6 +283,87 @@ def test_a_permission_that_is_missing_later_is_named_with_a_policy_to_paste(
     assert rotator.secret_key not in done.stdout + done.stderr
 
 
+def test_a_permission_that_is_taken_away_late_is_named_and_asked_for_again(
+    root, consumer, new_user, name
+):
+    rotator = new_user("IAMFullAccess", suffix="-rotator")
+    consumer.keywright.environment["AWS_ACCESS_KEY_ID"] = rotator.access_key
+    consumer.keywright.environment["AWS_SECRET_ACCESS_KEY"] = rotator.secret_key
+    statement = {"Effect": "Deny", "Action": "iam:UpdateAccessKey", "Resource": "*"}
+    denied = {"UserName": f"{name}-rotator", "PolicyName": "denied"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    root.iam.put_user_policy(**denied, PolicyDocument=document)
+    attempts = {"Effect": "Allow", "Action": "keywright:ListAccessKeyAttempts", "Resource": "*"}
+    allowed = {"UserName": f"{name}-rotator", "PolicyName": "attempts"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": attempts})
+    root.iam.put_user_policy(**allowed, PolicyDocument=document)
+    done = consumer.begin(*AT_ONCE)
+    assert done.returncode == 1, done.stdout
+    for again in (done, consumer.rotate("resume")):
+        assert "not allowed to call iam:UpdateAccessKey" in again.stdout, again.stdout
+        assert "iam:UpdateAccessKey" in again.stderr, "a policy to paste"
+    status = consumer.status()
+    assert status["Phase"] == "Deactivating" and "iam:UpdateAccessKey" in status["Held"]
+    assert set(keys(root, name).values()) == {"Active"} and consumer.works()
+    assert [tag["Key"] for tag in root.iam.list_user_tags(UserName=name)["Tags"]] == [
+        "keywright:rotation"
+    ]
+    root.iam.delete_user_policy(**denied)
+    resumed = consumer.rotate("resume", "--wait")
+    root.iam.delete_user_policy(**allowed)
+    assert resumed.returncode == 0, resumed.stdout
+    assert keys(root, name) == {consumer.works(): "Active"}
+    assert root.iam.list_user_tags(UserName=name)["Tags"] == [], "the mark is gone"
+
+
+def test_a_user_who_is_renamed_is_followed(root, consumer, name):
+    started = consumer.begin("--observe", "0s", "--dwell", "24h")
+    assert started.returncode == 0, started.stderr
+    renamed = f"{name}-renamed"
+    root.iam.update_user(UserName=name, NewUserName=renamed)
+    consumer.name = renamed
+    resumed = consumer.rotate("resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"the user {name} is called {renamed} now" in resumed.stderr, resumed.stderr
+    assert consumer.works() == consumer.status()["NewAccessKeyId"]
+    back = consumer.rotate("rollback", renamed, "--why", "a test")
+    assert back.returncode == 0, back.stderr
+    assert consumer.works() == consumer.old.access_key
+    assert keys(root, renamed)[consumer.old.access_key] == "Active"
+    assert f"is called {renamed} now" in consumer.rotate("history", renamed).stdout
+
+
+@pytest.mark.parametrize("phase", ["Observing", "Dwelling"])
+@pytest.mark.parametrize("anew", [False, True])
+def test_row_18_a_rotation_ends_when_its_user_is_deleted(
+    root, consumer, new_user, name, phase, anew
+):
+    observe = "24h" if phase == "Observing" else "0s"
+    started = consumer.begin("--observe", observe, "--dwell", "24h")
+    assert started.returncode == 0 and consumer.status()["Phase"] == phase, started.stderr
+    new = consumer.works()
+    for key in keys(root, name):
+        root.iam.delete_access_key(UserName=name, AccessKeyId=key)
+    policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    root.iam.detach_user_policy(UserName=name, PolicyArn=policy)
+    root.iam.delete_user(UserName=name)
+    if anew:
+        root.iam.create_user(UserName=name)
+        other = key_of(root.iam.create_access_key(UserName=name))
+    ended = consumer.rotate("resume", "--json")
+    assert ended.returncode == 0, ended.stderr
+    (shown,) = json.loads(ended.stdout)
+    assert (shown["Outcome"], shown["Why"]) == ("over", "UserGone"), shown
+    assert "is not there any more" in shown["Rotation"]["State"]
+    assert consumer.file.name in shown["Rotation"]["State"], "the place that holds a dead key"
+    assert consumer.key().access_key == new
+    assert "UserGone" in consumer.rotate("history", name).stdout
+    assert consumer.rotate("status").stdout == "", "nothing is open"
+    if anew:
+        assert keys(root, name) == {other.access_key: "Active"}
+        assert root.iam.list_user_tags(UserName=name)["Tags"] == []
+
+
 PEEK = """#!/bin/sh
 cat > /dev/null
 cat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline /proc/$PPID/environ >> {peeked}
@@ -348,6 +430,19 @@ def test_a_read_only_file_is_known_before_anything_is_changed(root, consumer, na
     done = consumer.begin()
     assert done.returncode == 1, done.stdout
     assert "it is read-only" in done.stderr and "nothing was changed" in done.stderr, done.stderr
+    assert keys(root, name) == {consumer.old.access_key: "Active"}
+    assert consumer.file.read_bytes() == before
+    assert consumer.rotate("status", name).returncode == 1, "nothing was begun"
+
+
+def test_a_file_that_is_locked_is_known_before_anything_is_changed(root, consumer, name):
+    before = consumer.file.read_bytes()
+    with consumer.file.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = consumer.begin()
+    assert done.returncode == 1, done.stdout
+    assert "another program has locked it" in done.stderr, done.stderr
+    assert "nothing was begun" in done.stderr, done.stderr
     assert keys(root, name) == {consumer.old.access_key: "Active"}
     assert consumer.file.read_bytes() == before
     assert consumer.rotate("status", name).returncode == 1, "nothing was begun"

@@ -162,7 +162,6 @@ def test_it_acts_with_the_rights_of_whoever_began_it(server, root, new_user, nam
     held = maker.until(name, lambda it: "HeldReason" in it)
     assert "iam:UpdateAccessKey" in held["HeldReason"] and held["Phase"] == "Deactivating", held
     may(root, f"{name}-maker", *NEEDED)
-    maker("ReleaseRotation", UserName=name)
     maker.until(name, lambda it: it["Phase"] == "Done")
 
 
@@ -298,6 +297,41 @@ def test_a_killed_server_goes_on(own, tmp_path):
     rotations.until("bob", lambda it: it["Phase"] == "Done")
     assert keys_of(clients(third, third.root), "bob") == {new.access_key: "Active"}
     assert who(third, old) == "InvalidClientTokenId"
+
+
+def test_a_user_who_is_renamed_or_deleted(own):
+    first = own()
+    root = clients(first, first.root)
+    rotations = Rotations(first, first.root)
+    for name in ("bob", "eve"):
+        root.iam.create_user(UserName=name)
+        root.iam.create_access_key(UserName=name)
+        rotations("StartRotation", UserName=name, **QUICK)
+        rotations.until(name, lambda it: "WaitingFor" in it)
+    root.iam.update_user(UserName="bob", NewUserName="robert")
+    for key in keys_of(root, "eve"):
+        root.iam.delete_access_key(UserName="eve", AccessKeyId=key)
+    root.iam.delete_user(UserName="eve")
+    first.kill()
+
+    # A server looks at everything that is open when it starts.
+    second = own()
+    root = clients(second, second.root)
+    rotations = Rotations(second, second.root)
+    end = time.monotonic() + SECONDS
+    open_now = []
+    while len(open_now) != 1 and time.monotonic() < end:
+        open_now = rotations("ListRotations", Open=True)["Rotations"]
+    (bob,) = open_now
+    new = fetched(rotations("RetrieveRotationKey", UserName="robert"))
+    rotations("ConfirmDelivery", UserName="robert")
+    done = rotations.until("robert", lambda it: it["Phase"] == "Done")
+    assert (done["RotationId"], done["UserName"]) == (bob["RotationId"], "robert")
+    assert keys_of(root, "robert") == {new.access_key: "Active"}
+    events = rotations("ListRotationHistory", UserName="robert")["Events"]
+    assert any(e["Event"] == "the user bob is called robert now" for e in events), events
+    phases = {one["UserName"]: one["Phase"] for one in rotations("ListRotations")["Rotations"]}
+    assert phases == {"robert": "Done", "eve": "UserGone"}
 
 
 def test_places_that_the_operator_allows(own, tmp_path):

@@ -20,6 +20,7 @@ export const PHASES = [
   'Settling',
   'Retiring',
   'RolledBack',
+  'UserGone',
 ] as const;
 export type Phase = (typeof PHASES)[number];
 

@@ -14,19 +14,20 @@ use crate::http;
 /// Seconds that a program gets.
 const LIMIT_SECS: u64 = 60;
 
-/// What happened to one user's rotation.
+/// What happened to one user's rotation, or in an account.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct News<'a> {
     /// The account's number.
     pub account: &'a str,
-    /// The user.
+    /// The user, if it is about one.
     #[serde(rename = "UserName")]
-    pub user: &'a str,
+    pub user: Option<&'a str>,
     /// The rotation, if there is one.
     #[serde(serialize_with = "id", rename = "RotationId")]
     pub rotation: Option<&'a RotationId>,
-    /// `over`, `held`, `failed`, or `warning`: it waits longer than it should.
+    /// `over`, `held`, `failed`, `warning`: it waits longer than it should; or `stopped`: after
+    /// failures in a row nothing more was begun in the account.
     pub outcome: &'a str,
     /// The reason.
     pub why: &'a str,

@@ -55,6 +55,7 @@ impl Executor<'_> {
             held: None,
             not_before: Timestamp::default(),
             why_back: None,
+            missing: None,
             secrets: Secrets {
                 new: None,
                 old: None,

@@ -5,10 +5,13 @@
 //! two processes one goes on and the other stops. And the new secret is sealed in the journal
 //! before anything else happens with it. It never waits: [`Tick::Wait`] says until when.
 
+mod missing;
 mod orders;
 
 use keywright_base::{Clock, Timestamp, limits};
 
+use self::missing::Found;
+pub use self::missing::end_without_user;
 use crate::{
     model::{
         Delivery, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId, Rules, Stage,
@@ -140,17 +143,43 @@ impl Executor<'_> {
         if rotation.phase.is_over() {
             return Ok(Tick::Over);
         }
-        if let Some(hold) = rotation.held {
-            return Ok(Tick::Held(hold));
+        match rotation.held.clone() {
+            Some(Hold::Refused(why)) => return self.ask_again(rotation, why).await,
+            Some(hold) => return self.look_while_held(rotation, hold).await,
+            None => {}
         }
         let begun = rotation.phase != Phase::Planned;
         match self.go_on(&mut rotation).await {
             Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if begun => {
-                self.hold(rotation, Hold::Refused(error.to_string())).await
-            }
-            Err(Stopped::Issuer(IssuerError::NoSuchUser(name))) if begun => {
-                self.hold(rotation, Hold::AnotherUser(format!("no user {name}")))
+                self.hold(self.load(id).await?, Hold::Refused(error.to_string()))
                     .await
+            }
+            Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => {
+                // It was there a moment ago. The step may have written something down since.
+                self.seek(self.load(id).await?, None).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Whether a person has granted by now what was refused shows only when it is asked for again.
+    async fn ask_again(&self, mut rotation: Rotation, why: String) -> Outcome {
+        let id = rotation.id.clone();
+        rotation.held = None;
+        let outcome = self.go_on(&mut rotation).await;
+        let mut now = self.load(&id).await?;
+        match outcome {
+            Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if now.held.is_some() => {
+                let hold = Hold::Refused(error.to_string());
+                if error.to_string() == why {
+                    return Ok(Tick::Held(hold));
+                }
+                self.hold(now, hold).await
+            }
+            Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => self.seek(now, None).await,
+            Ok(Tick::Wait { .. }) if now.held.is_some() => {
+                now.held = None;
+                self.advance(now, "what was refused is allowed now").await
             }
             outcome => outcome,
         }
@@ -174,7 +203,13 @@ impl Executor<'_> {
 
     async fn go_on(&self, rotation: &mut Rotation) -> Outcome {
         self.choose_signer(rotation).await?;
-        let user = self.issuer.user(&rotation.user).await?;
+        let user = match self.find(rotation).await? {
+            Found::User(user) => user,
+            Found::Missing(other) => return self.seek(rotation.clone(), other).await,
+        };
+        if rotation.missing.is_some() {
+            return self.there_again(rotation.clone()).await;
+        }
         let listing = self.issuer.keys(&rotation.user).await?;
         self.check_clock(listing.at)?;
         let used = match evidence(rotation) {
@@ -246,6 +281,7 @@ impl Executor<'_> {
             Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
             Step::Hold(hold) => self.hold(rotation, hold).await,
             Step::Mark(_) => Ok(Tick::Went("marked the user".to_owned())),
+            Step::Seek | Step::Miss | Step::Rename(_) => self.seek(rotation, None).await,
             Step::Enter(phase) => self.enter(rotation, phase, seen.now).await,
             Step::Create => self.create(rotation, seen).await,
             Step::CreateAgain => self.create_again(rotation).await,
@@ -309,12 +345,8 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// The mark may be gone with its user, and then needs no removing.
     async fn unmark(&self, rotation: &Rotation) -> Result<(), Stopped> {
-        match self.issuer.untag(&rotation.user, MARK).await {
-            Ok(()) | Err(IssuerError::NoSuchUser(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(self.issuer.untag(&rotation.user, MARK).await?)
     }
 
     async fn create(&self, mut rotation: Rotation, seen: &Seen) -> Outcome {

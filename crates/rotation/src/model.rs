@@ -101,12 +101,14 @@ pub enum Phase {
     Retiring,
     /// Everything is as it was.
     RolledBack,
+    /// The user is not there any more, and its keys went with it: there is nothing left to do.
+    UserGone,
 }
 
 impl Phase {
     /// Whether nothing is left to do.
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::RolledBack)
+        matches!(self, Self::Done | Self::RolledBack | Self::UserGone)
     }
 
     /// Whether a person may still ask for everything to be put back.
@@ -119,6 +121,7 @@ impl Phase {
                 | Self::Settling
                 | Self::Retiring
                 | Self::RolledBack
+                | Self::UserGone
         )
     }
 }
@@ -184,8 +187,11 @@ pub enum Hold {
     NewKeyGone(KeyId),
     /// A key was activated by someone while it should rest.
     Activated(KeyId),
-    /// The user was deleted and made again: another unique id.
+    /// Another user has the name now, by this unique id; what became of the rotation's own user
+    /// cannot be told.
     AnotherUser(String),
+    /// There is no user of this name any more; whether it was renamed or deleted cannot be told.
+    UserMissing(String),
     /// The new key was never accepted, or is another user's.
     NotVerified(String),
     /// The old key is still used, long after everything was delivered.
@@ -219,7 +225,13 @@ impl fmt::Display for Hold {
             Self::Activated(key) => write!(f, "somebody activated a key that should rest: {key}"),
             Self::AnotherUser(found) => write!(
                 f,
-                "the user was deleted and made again, so this is somebody else's name now: {found}"
+                "the name is another user's now ({found}), and whether the rotation's own user was \
+                 renamed or deleted cannot be told"
+            ),
+            Self::UserMissing(name) => write!(
+                f,
+                "there is no user {name} any more, and whether it was renamed or deleted cannot be \
+                 told"
             ),
             Self::NotVerified(why) => write!(f, "the new key was not verified: {why}"),
             Self::StillUsed(why) => write!(f, "the old key is still needed by somebody: {why}"),
@@ -297,9 +309,26 @@ pub struct Rotation {
     pub not_before: Timestamp,
     /// Why it is being put back.
     pub why_back: Option<String>,
+    /// Since when its user is not found under its name.
+    #[serde(default)]
+    pub missing: Option<Missing>,
     /// The secrets, which the journal seals.
     #[serde(skip)]
     pub secrets: Secrets,
+}
+
+/// A user who is not found under its name, which may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// When it was missed first; this and the next by this machine's clock, since an answer that
+    /// there is no user has no listing with the issuer's time.
+    #[serde(with = "millis")]
+    pub since: Timestamp,
+    /// When it was looked for last.
+    #[serde(with = "millis")]
+    pub last: Timestamp,
+    /// How often it was looked for.
+    pub looks: u32,
 }
 
 /// A key whose secret nobody has.

@@ -5,6 +5,8 @@
 //! the new one, the new one was verified again and the old one was quiet; it is deleted only after
 //! its dwell. It does nothing itself.
 
+pub mod missing;
+
 use keywright_base::Timestamp;
 
 use crate::{
@@ -60,6 +62,12 @@ pub enum Step {
     },
     /// Ask a person.
     Hold(Hold),
+    /// Look by its keys for the user, who is not found under its name.
+    Seek,
+    /// Note that the user is not found.
+    Miss,
+    /// Note the name that the user has now.
+    Rename(String),
     /// Put this mark on the user.
     Mark(String),
     /// Go on to a phase.
@@ -114,7 +122,7 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
         return Step::Held;
     }
     if seen.user.id != rotation.user_id {
-        return Step::Hold(Hold::AnotherUser(seen.user.id.clone()));
+        return Step::Seek;
     }
     if let Some(step) = mark(rotation, seen) {
         return step;
@@ -135,7 +143,7 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
         Phase::RollingBack => rolling_back(rotation, seen),
         Phase::Settling => settling(rotation, seen),
         Phase::Retiring => retiring(rotation, seen),
-        Phase::Done | Phase::RolledBack => Step::Over,
+        Phase::Done | Phase::RolledBack | Phase::UserGone => Step::Over,
     }
 }
 

@@ -130,6 +130,10 @@ pub trait Issuer: Send + Sync {
     /// Whether [`Issuer::create`] may be repeated with the same token.
     fn repeats_create(&self) -> bool;
 
+    /// For how long a user who is there may be said not to be, in seconds; 0 where answers never
+    /// lag behind what was done.
+    fn lags_secs(&self) -> i64;
+
     /// Activates or deactivates a key. Setting what is set already is success.
     async fn set_status(
         &self,
@@ -190,9 +194,23 @@ pub struct Attempt {
     pub action: String,
 }
 
+/// Whose a key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// This user's, by name.
+    User(String),
+    /// Nobody's: there is no such key.
+    Nobody,
+    /// The service does not say: AWS refuses to tell of a key that it does not know.
+    NotTold,
+}
+
 /// Evidence of who uses a key.
 #[async_trait]
 pub trait Usage: Send + Sync {
+    /// The name of the user whose key it is.
+    async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError>;
+
     /// The last use; `None` only if the service says that there was none since it keeps count.
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
 

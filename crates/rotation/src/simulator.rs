@@ -1,13 +1,15 @@
 //! A deterministic simulator: the real planner and the real executor in a world made of numbers.
 //!
 //! It protects the safety property by trying to break it: with virtual time, dying processes, lost
-//! replies, lagging listings, slow propagation, throttling, failing sinks, a second rotator, a
-//! person who meddles and consumers nobody knows of. A seed replays its run.
+//! replies, lagging listings, evidence that is published late, slow propagation, throttling,
+//! failing sinks, a second rotator, a person who meddles, users who are renamed or deleted and
+//! consumers nobody knows of. A seed replays its run.
 
+mod person;
 mod ports;
 mod run;
 mod world;
 
 pub use ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink};
 pub use run::{ACCOUNT, Dice, Rotator, held_as, live, run, stranger};
-pub use world::{Consumer, Hand, Key, Store, World};
+pub use world::{Consumer, Hand, Key, Name, Store, USER, Uses, World};

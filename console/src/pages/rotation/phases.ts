@@ -58,6 +58,7 @@ const KNOWN: Record<Phase, { words: string; step?: StepId }> = {
   Settling: { words: 'Put back, new key watched', step: 'settle' },
   Retiring: { words: 'Put back, new key inactive', step: 'retire' },
   RolledBack: { words: 'Rolled back' },
+  UserGone: { words: 'User deleted' },
 };
 
 const BACK_PHASES: readonly string[] = ['RollingBack', 'Settling', 'Retiring', 'RolledBack'];
@@ -86,6 +87,8 @@ function isSkipped(id: StepId, { observeSecs, dwellSecs }: Rotation): boolean {
 
 /** All steps of a rotation, and how far each is. */
 export function steps(rotation: Rotation): Step[] {
+  // Which of them were done before the user went is in the history.
+  if (rotation.phase === 'UserGone') return [];
   const ids: readonly StepId[] = isBack(rotation) ? BACK : FORWARD;
   const phase = known(rotation.phase);
   const at = phase?.step ? ids.indexOf(phase.step) : phase ? ids.length : 0;
@@ -204,10 +207,17 @@ const HOLDS: readonly (readonly [begins: RegExp, advice: Advice])[] = [
     },
   ],
   [
-    /^the user was deleted and made again/i,
+    /^the name is another user/i,
     {
       title: 'This is another user now',
-      todo: 'The user was deleted and made again. This rotation must not touch the new one.',
+      todo: 'This rotation must not touch that one. If its own user was deleted, roll back to end it.',
+    },
+  ],
+  [
+    /^there is no user/i,
+    {
+      title: 'The user is not there any more',
+      todo: 'If it was deleted, roll back to end the rotation.',
     },
   ],
   [
@@ -235,7 +245,7 @@ const HOLDS: readonly (readonly [begins: RegExp, advice: Advice])[] = [
     /^the service refuses/i,
     {
       title: 'A permission is missing',
-      todo: 'Allow it to whoever started the rotation, then release it.',
+      todo: 'Allow it to whoever started it. It then goes on by itself, or at once when released.',
     },
   ],
   [

@@ -78,6 +78,7 @@ const TABLE: Record<(typeof PHASES)[number], readonly [words: string, steps: str
   Settling: ['Put back, new key watched', 'restore:done settle:moving retire:ahead'],
   Retiring: ['Put back, new key inactive', 'restore:done settle:done retire:moving'],
   RolledBack: ['Rolled back', 'restore:done settle:done retire:done'],
+  UserGone: ['User deleted', ''],
 };
 
 describe('phases', () => {
@@ -151,10 +152,8 @@ describe('reasons to hold', () => {
     [`the key to replace is not there, or not active: ${OLD}`, 'The key to replace is gone'],
     [`the new key is not there, or not active: ${NEW}`, 'The new key is gone'],
     [`somebody activated a key that should rest: ${OLD}`, 'Somebody activated a key'],
-    [
-      "the user was deleted and made again, so this is somebody else's name now: AIDA1",
-      'This is another user now',
-    ],
+    ["the name is another user's now (AIDA1), and whether", 'This is another user now'],
+    ['there is no user ann any more, and whether', 'The user is not there any more'],
     ['the new key was not verified: InvalidClientTokenId', 'The new key was not accepted'],
     [`the old key is still needed by somebody: ${OLD} was used`, 'Somebody still needs'],
     ['a place cannot be written or read: dotenv:/x: denied', 'A place cannot be written'],

@@ -230,6 +230,14 @@ function Notice({ rotation, changed }: ActsProps) {
       </Alert>
     );
   }
+  if (phase === 'UserGone') {
+    return (
+      <Alert type="info" header="The user is not there any more">
+        Its keys went with it, so the rotation has ended. Places may still hold {newKey ?? oldKey},
+        which nobody accepts.
+      </Alert>
+    );
+  }
   return null;
 }
 

@@ -11,7 +11,8 @@ use keywright_base::{Secret, Timestamp};
 use keywright_rotation::{
     model::{KeyId, Pair},
     ports::{
-        Attempt, Issuer, IssuerError, KeyStatus, LastUse, ListedKey, Listing, Usage, User, Verdict,
+        Attempt, Issuer, IssuerError, KeyStatus, LastUse, ListedKey, Listing, Owner, Usage, User,
+        Verdict,
     },
 };
 
@@ -23,6 +24,9 @@ use super::{
 
 /// The signed header that makes CreateAccessKey repeatable, on Keywright.
 const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
+/// How long AWS may not find a user who is there, in seconds: changes of IAM reach all of its
+/// servers within seconds, and nothing is lost by waiting for minutes.
+const AWS_LAGS_SECS: i64 = 240;
 
 /// The IAM of one account.
 #[derive(Debug, Clone)]
@@ -192,6 +196,14 @@ impl Issuer for Iam {
         self.0.is_keywright()
     }
 
+    fn lags_secs(&self) -> i64 {
+        if self.0.is_keywright() {
+            0
+        } else {
+            AWS_LAGS_SECS
+        }
+    }
+
     async fn set_status(
         &self,
         user: &str,
@@ -268,6 +280,24 @@ impl Issuer for Iam {
 
 #[async_trait]
 impl Usage for Iam {
+    async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError> {
+        let parameters = [("AccessKeyId", key.0.as_str())];
+        let asked = self
+            .0
+            .read(Service::Iam, "GetAccessKeyLastUsed", &parameters)
+            .await;
+        match asked.map_err(meant("iam:GetAccessKeyLastUsed", false)) {
+            Ok(answer) => {
+                let name = answer.fields.get("UserName").cloned();
+                Ok(name.map_or(Owner::NotTold, Owner::User))
+            }
+            Err(IssuerError::Refused { code, .. }) if code == "NoSuchEntity" => Ok(Owner::Nobody),
+            // So it answers about keys that it does not know, even to administrators.
+            Err(IssuerError::Denied { .. }) => Ok(Owner::NotTold),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
         let parameters = [("AccessKeyId", key.0.as_str())];
         let asked = self

@@ -70,6 +70,25 @@ impl JsonService {
         })
     }
 
+    /// A service on this machine, for tests.
+    #[cfg(test)]
+    pub(crate) fn at(
+        (name, prefix): (&'static str, &'static str),
+        url: String,
+        pair: &keywright_rotation::model::Pair,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessError> {
+        Ok(Self {
+            http: client(None)?,
+            clock,
+            keys: Keys::of_pair(pair),
+            url,
+            region: "eu-west-1",
+            name,
+            prefix,
+        })
+    }
+
     fn refused(&self, code: &str, passing: bool, why: &str) -> Refused {
         let text = format!("{}: {why}", self.name);
         Refused {

@@ -15,7 +15,7 @@ use keywright_base::{Entropy, Timestamp, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
     model::{Rotation, RotationId},
-    ports::{Issuer, Journal, JournalError, KeyStatus},
+    ports::{Issuer, IssuerError, Journal, JournalError, KeyStatus},
 };
 
 use super::{
@@ -113,6 +113,11 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
         if choice.verdict == Verdict::AskTags {
             choice = match iam.user(&row.user).await {
                 Ok(user) => choose(account, row, Some(&user.tags), at),
+                // Renamed or deleted since the report was made.
+                Err(IssuerError::NoSuchUser(_)) => Choice {
+                    verdict: Verdict::Nothing("it is not there any more".to_owned()),
+                    ..choice
+                },
                 Err(error) => Choice {
                     verdict: Verdict::Person(format!("its tags cannot be read: {error}")),
                     ..choice
@@ -248,7 +253,7 @@ async fn begin(
     let (rotation, outcome) = match begun {
         Ok(None) => {
             let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
-            let why = "a new credential report: this one does not know its newest key".to_owned();
+            let why = "a new credential report: this one is not true of it any more".to_owned();
             (None, Ok(Rest::Wait { until, why }))
         }
         Ok(Some(id)) => {
@@ -274,10 +279,12 @@ async fn try_begin(
 ) -> Result<Option<RotationId>, DriveError> {
     let access = driver.access(&account.access).await?;
     let number = access.identity().account.clone();
-    let listing = Iam(Arc::clone(&access))
-        .keys(&choice.user)
-        .await
-        .map_err(Stopped::from)?;
+    let listing = match Iam(Arc::clone(&access)).keys(&choice.user).await {
+        Ok(listing) => listing,
+        // Renamed or deleted since the report was made.
+        Err(IssuerError::NoSuchUser(_)) => return Ok(None),
+        Err(error) => return Err(Stopped::from(error).into()),
+    };
     let confirmed = listing
         .keys
         .iter()

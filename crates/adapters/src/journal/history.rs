@@ -163,6 +163,22 @@ pub(super) fn last_done(
     Ok(found.map(Timestamp::from_millis))
 }
 
+/// How many rotations of an account are over, by their last phase.
+pub(super) fn ended(
+    transaction: &Transaction<'_>,
+    account: &str,
+) -> Result<Vec<(String, u32)>, JournalError> {
+    let query = "SELECT event.phase, COUNT(*) FROM event
+                 JOIN rotation ON rotation.id = event.rotation
+                   AND rotation.generation = event.generation
+                 WHERE rotation.account = ?1 AND rotation.open = 0
+                 GROUP BY event.phase ORDER BY event.phase";
+    let mut statement = transaction.prepare_cached(query).map_err(failed)?;
+    let counted = statement.query_map([account], |row| Ok((row.get(0)?, row.get(1)?)));
+    let counted = counted.map_err(failed)?.collect::<Result<_, _>>();
+    counted.map_err(failed)
+}
+
 /// A page of a user's past, oldest first.
 pub(super) fn page(
     transaction: &Transaction<'_>,

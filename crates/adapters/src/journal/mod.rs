@@ -161,6 +161,16 @@ impl SqliteJournal {
             .await
     }
 
+    /// How many rotations of an account are over, by the phase that they ended in.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn ended(&self, account: &str) -> Result<Vec<(String, u32)>, JournalError> {
+        let account = account.to_owned();
+        self.run(move |_, transaction| history::ended(transaction, &account))
+            .await
+    }
+
     /// A page of the rotations of an account, newest first.
     ///
     /// # Errors
@@ -347,9 +357,17 @@ impl Journal for SqliteJournal {
             let generation = generation(&rotation)?;
             let changed = transaction
                 .execute(
-                    "UPDATE rotation SET generation = ?2, open = ?3, body = ?4, secrets = ?5
+                    "UPDATE rotation
+                     SET generation = ?2, open = ?3, body = ?4, secrets = ?5, user = ?6
                      WHERE id = ?1 AND generation = ?2 - 1 AND open = 1",
-                    (&rotation.id.0, generation, !over, body, secrets),
+                    (
+                        &rotation.id.0,
+                        generation,
+                        !over,
+                        body,
+                        secrets,
+                        &rotation.user,
+                    ),
                 )
                 .map_err(failed)?;
             if changed != 1 {

@@ -54,6 +54,7 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         held: None,
         not_before: Timestamp::default(),
         why_back: None,
+        missing: None,
         secrets: Secrets {
             new: Some(Secret::new("the-new-secret".to_owned())),
             old: Some(Secret::new("the-old-secret".to_owned())),
@@ -282,11 +283,48 @@ async fn a_users_past_comes_in_pages() {
     }
 }
 
+#[tokio::test]
+async fn a_rotation_is_found_by_the_name_that_its_user_has_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path()).unwrap();
+    let first = rotation("r-1", "AIDA1");
+    journal.begin(&first).await.unwrap();
+    let renamed = Rotation {
+        user: "Renamed".to_owned(),
+        ..next(&first, Phase::Observing)
+    };
+    journal.advance(&renamed, "renamed").await.unwrap();
+    for (name, count) in [("RotateKeyUser", 0), ("Renamed", 1)] {
+        let found = journal.rotations(Some(("123456789012", name)), 9).await;
+        assert_eq!(found.unwrap().len(), count, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn rotations_that_are_over_are_counted_by_how_they_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path()).unwrap();
+    for (id, user, end) in [
+        ("r-1", "AIDA1", Some(Phase::Done)),
+        ("r-2", "AIDA2", Some(Phase::UserGone)),
+        ("r-3", "AIDA3", Some(Phase::Done)),
+        ("r-4", "AIDA4", None),
+    ] {
+        journal.begin(&rotation(id, user)).await.unwrap();
+        let moved = next(&rotation(id, user), end.unwrap_or(Phase::Dwelling));
+        journal.advance(&moved, "moved").await.unwrap();
+    }
+    let ended = journal.ended("123456789012").await.unwrap();
+    assert_eq!(ended, [("Done".to_owned(), 2), ("UserGone".to_owned(), 1)]);
+    assert_eq!(journal.ended("210987654321").await.unwrap(), []);
+}
+
 /// What an older program wrote is read as it stands.
 #[test]
 fn a_rotation_of_before_is_read() {
     let mut body = serde_json::to_value(rotation("r-1", "AIDA1")).unwrap();
     body.as_object_mut().unwrap().remove("origin");
+    body.as_object_mut().unwrap().remove("missing");
     let read: Rotation = serde_json::from_value(body).unwrap();
     assert_eq!(read.origin, Origin::default());
 }

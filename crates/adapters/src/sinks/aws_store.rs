@@ -201,3 +201,6 @@ impl Store for Ssm {
         done.map(drop).map_err(|refused| refused.error)
     }
 }
+
+#[cfg(test)]
+mod tests;

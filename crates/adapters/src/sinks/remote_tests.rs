@@ -1,7 +1,7 @@
 //! The sinks that are reached over HTTP, against servers on this machine.
 //!
-//! The webhook's other side is a real server. Vault is a fake
-//! of the published API, as far as the sinks use it; `e2e/test_moto.py` asks moto's server too.
+//! The webhook's other side is a real server. Vault is a fake of the published API, as far as the
+//! sink uses it.
 
 use std::{
     collections::BTreeMap,
@@ -43,6 +43,14 @@ impl Asked {
     pub(super) fn told(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
+
+    /// The operation, where one of AWS's JSON services is asked.
+    pub(super) fn target(&self) -> &str {
+        let target = self.headers.get("x-amz-target");
+        let target = target.and_then(|target| target.to_str().ok());
+        let target = target.and_then(|target| target.split_once('.'));
+        target.map_or("", |(_, action)| action)
+    }
 }
 
 /// A status and a body; status 0 closes the connection without a reply.
@@ -62,7 +70,10 @@ impl Cuts {
         let armed = Arc::clone(&self.0);
         Arc::new(Mutex::new(move |asked: &Asked| {
             let mut armed = armed.lock().unwrap();
-            let reads = asked.line.starts_with("GET") || asked.query.contains("dryRun");
+            let reads = asked.line.starts_with("GET")
+                || asked.query.contains("dryRun")
+                || asked.target().starts_with("Get")
+                || asked.target().starts_with("Describe");
             if !reads && let Some((left, takes_effect)) = armed.take() {
                 if left > 0 {
                     *armed = Some((left - 1, takes_effect));

@@ -1,10 +1,11 @@
 //! Replacing a file that programs read at any time.
 //!
 //! It protects one rule: a reader finds the old content or the new one, whatever happens, and mode,
-//! owner and symbolic links stay. What somebody else wrote in between is never overwritten.
+//! owner and symbolic links stay. What somebody else wrote in between is never overwritten, nor a
+//! file that somebody has locked.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
@@ -66,10 +67,16 @@ pub(super) fn read(path: &Path) -> io::Result<Content> {
     Ok(Some(Secret::new(content)))
 }
 
-/// Checks that a file could be replaced, by making and removing another one beside it.
+/// Checks that a file could be replaced: that it may be opened for writing, which is refused for
+/// one that is immutable, that nobody has locked it, and that another one can be made beside it.
 pub(super) fn check(path: &Path) -> io::Result<()> {
     let path = real(path)?;
     let (temporary, file) = temporary(&path)?;
+    let opened = lock(&path);
+    if let Err(error) = opened {
+        let _ = fs::remove_file(temporary);
+        return Err(error);
+    }
     drop(file);
     fs::remove_file(temporary)
 }
@@ -91,6 +98,7 @@ pub(super) fn replace(
             fs::remove_file(&real).map_err(failed)?;
             return durable::sync_dir(folder(&real)).map_err(failed);
         };
+        let _lock = lock(&real).map_err(failed)?;
         let (temporary, file) = temporary(&real).map_err(failed)?;
         let written = write(&file, after.expose());
         // Nobody can be kept from writing between this look and the rename, but it takes no time.
@@ -111,6 +119,28 @@ pub(super) fn replace(
     }
     let why = format!("{}: somebody else writes it all the time", path.display());
     Err(SinkError::Later(why))
+}
+
+/// Opens a file that is there for writing, and shares its advisory lock: readers may have it as
+/// well, but nobody who is writing.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            let why = format!("it cannot be opened for writing: {error}");
+            return Err(io::Error::new(error.kind(), why));
+        }
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(
+            ErrorKind::WouldBlock,
+            "another program has locked it",
+        )),
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 fn write(mut file: &File, content: &[u8]) -> io::Result<()> {
@@ -155,7 +185,11 @@ fn temporary(path: &Path) -> io::Result<(PathBuf, File)> {
         .write(true)
         .create_new(true)
         .mode(MODE_NEW)
-        .open(&temporary)?;
+        .open(&temporary)
+        .map_err(|error| {
+            let why = format!("no file can be made beside it: {error}");
+            io::Error::new(error.kind(), why)
+        })?;
     let dressed = there.map_or(Ok(()), |there| {
         let made = file.metadata()?;
         if (made.uid(), made.gid()) != (there.uid(), there.gid()) {

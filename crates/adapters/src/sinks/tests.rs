@@ -15,7 +15,7 @@ use keywright_rotation::{
 
 use super::{
     Spec,
-    suite::{Reads, hold_to_contract, pair},
+    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
 };
 
 struct Noon;
@@ -311,34 +311,126 @@ async fn a_file_that_cannot_be_written_is_left_alone() {
     assert!(sink.stage(&RotationId("r".into())).await.is_err());
 }
 
-/// A program that keeps a pair in a folder, and its old one for a restore.
+#[tokio::test]
+async fn a_file_that_somebody_has_locked_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let text = filled("AWS_ACCESS_KEY_ID=<ID>\nAWS_SECRET_ACCESS_KEY=<SEC>\n");
+    write(&path, &text);
+    let sink = open(&format!("dotenv:{}", path.display())).await;
+    let rotation = RotationId("r".into());
+    // The lock is the open file's, whoever has it.
+    let locked = fs::File::open(&path).unwrap();
+    locked.lock().unwrap();
+    for refused in [
+        sink.inspect().await.map(drop),
+        sink.stage(&rotation).await.map(drop),
+        sink.commit(&rotation, &pair(2)).await,
+    ] {
+        assert!(
+            matches!(&refused, Err(SinkError::Later(why)) if why.ends_with("has locked it")),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    // Whoever only reads it does not stand in the way.
+    locked.unlock().unwrap();
+    locked.lock_shared().unwrap();
+    sink.commit(&rotation, &pair(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_or_folder_that_refuses_is_told_apart() {
+    let rotation = RotationId("r".into());
+    // A folder in which not even root may make a file.
+    let sink = open("dotenv:/proc/keywright.env").await;
+    let error = sink.inspect().await.unwrap_err();
+    assert!(
+        matches!(&error, SinkError::Never(why) if why.contains("no file can be made beside it")),
+        "{error}"
+    );
+    assert_eq!(sink.stage(&rotation).await.map(drop), Err(error));
+    // A file that the kernel lets nobody write: of a program that runs.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("program");
+    fs::copy("/bin/sleep", &path).unwrap();
+    let mut running = std::process::Command::new(&path)
+        .arg("600")
+        .spawn()
+        .unwrap();
+    let refused = super::replace::check(&path).unwrap_err();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let said = refused.to_string();
+    assert!(
+        said.starts_with("it cannot be opened for writing: "),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    super::replace::check(&path).unwrap();
+}
+
+/// A program that keeps a pair in a folder, and its old one for a restore. Each write is one rename;
+/// the file `cut` says which of them is its last act, and whether that takes effect.
 const PROGRAM: &str = r#"#!/bin/sh
 cd "$1" || exit 1
 told=$(cat)
+put() {
+  at=
+  [ -e cut ] && read -r at when < cut
+  if [ "$at" = 0 ]; then
+    rm cut
+    [ "$when" = after ] && mv "$1" "$2"
+    kill -9 $$
+  fi
+  mv "$1" "$2"
+  if [ -n "$at" ]; then echo "$((at - 1)) $when" > cut; fi
+}
 case $told in
   *'"stage"'*) if [ -e down ]; then echo "busy" >&2; exit 75; fi ;;
-  *'"commit"'*) [ -e old ] || cp now old; printf %s "$told" | sed 's/.*"AccessKeyId":"\([^"]*\)".*/{"AccessKeyId":"\1"}/' > now
+  *'"commit"'*)
+     if [ ! -e old ]; then cp now copy; put copy old; fi
+     printf %s "$told" | sed 's/.*"AccessKeyId":"\([^"]*\)".*/{"AccessKeyId":"\1"}/' > next
+     put next now
      if [ -e loud ]; then printf %s "$told" >&2; exit 3; fi ;;
-  *'"restore"'*) [ -e old ] && mv old now ;;
+  *'"restore"'*) if [ -e old ]; then put old now; fi ;;
   *'"read"'*) cat now ;;
 esac
 exit 0
 "#;
 
+/// The program in a folder, and what it keeps there.
+async fn command(folder: &Path) -> (Box<dyn Sink>, PathBuf) {
+    let program = folder.join("keep it");
+    write(&program, PROGRAM);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let now = folder.join("now");
+    write(&now, &format!("{{\"AccessKeyId\":\"{}\"}}", pair(1).id));
+    let line = format!("command:'{}' {}", program.display(), folder.display());
+    (open(&line).await, now)
+}
+
+#[tokio::test]
+async fn a_command_that_is_killed_at_any_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sink, now) = command(folder.path()).await;
+    let cut = folder.path().join("cut");
+    let look = || fs::read(&now).unwrap();
+    let cut_at = |nth: usize, after: bool| match nth {
+        usize::MAX => drop(fs::remove_file(&cut)),
+        nth => write(
+            &cut,
+            &format!("{nth} {}\n", if after { "after" } else { "before" }),
+        ),
+    };
+    hold_to_crashes(&*sink, &look, &cut_at, false).await;
+}
+
 #[tokio::test]
 async fn a_command_keeps_the_contract_and_the_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("keep it");
-    write(&program, PROGRAM);
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let now = folder.path().join("now");
-    write(&now, &format!("{{\"AccessKeyId\":\"{}\"}}", pair(1).id));
-    let line = format!(
-        "command:'{}' {}",
-        program.display(),
-        folder.path().display()
-    );
-    let sink = open(&line).await;
+    let (sink, now) = command(folder.path()).await;
     hold_to_contract(&*sink, Reads::Key, &|| fs::read(&now).unwrap()).await;
 
     write(&folder.path().join("down"), "");

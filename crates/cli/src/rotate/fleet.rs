@@ -210,7 +210,7 @@ async fn one_round(
         }
         let news = News {
             account: &done.survey.account,
-            user: &did.user,
+            user: Some(&did.user),
             rotation: did.rotation.as_ref(),
             outcome,
             why: &why,
@@ -226,13 +226,27 @@ async fn one_round(
         {
             let news = News {
                 account: &done.survey.account,
-                user: &choice.user,
+                user: Some(&choice.user),
                 rotation: None,
                 outcome: "warning",
                 why,
             };
             tell_all(config, &news).await?;
         }
+    }
+    if done.broke {
+        let why = format!(
+            "after {} failures in a row nothing more was begun; the next round tries again",
+            config.stop_after_failures
+        );
+        let news = News {
+            account: &done.survey.account,
+            user: None,
+            rotation: None,
+            outcome: "stopped",
+            why: &why,
+        };
+        tell_all(config, &news).await?;
     }
     Ok(done)
 }

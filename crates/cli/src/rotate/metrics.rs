@@ -13,7 +13,7 @@ use keywright_adapters::{
 use keywright_base::Clock;
 use keywright_rotation::ports::Journal;
 use keywright_server::SystemClock;
-use metrics::{describe_gauge, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_util::MetricKindMask;
 
@@ -55,6 +55,10 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
     describe_gauge!(
         "keywright_last_round_timestamp_seconds",
         "When an account was last looked at"
+    );
+    describe_counter!(
+        "keywright_rotations_ended_total",
+        "Rotations that are over, by how: Done, RolledBack, UserGone"
     );
     Ok(taken)
 }
@@ -105,6 +109,12 @@ pub(super) async fn publish(
     }
     gauge!("keywright_rotations_held", "account" => name.clone()).set(float(held));
     gauge!("keywright_rotation_orphans", "account" => name.clone()).set(float(orphans));
+    for (outcome, count) in driver.journal().ended(&round.survey.account).await? {
+        counter!(
+            "keywright_rotations_ended_total", "account" => name.clone(), "outcome" => outcome
+        )
+        .absolute(count.into());
+    }
     if let Some(at) = driver.journal().last_done(&round.survey.account).await? {
         gauge!("keywright_last_success_timestamp_seconds", "account" => name.clone())
             .set(float(at.secs()));

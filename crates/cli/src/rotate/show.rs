@@ -11,7 +11,7 @@ use keywright_adapters::{
     journal::{Event, Head},
 };
 use keywright_base::Timestamp;
-use keywright_rotation::model::{Phase, Rotation};
+use keywright_rotation::model::{Hold, Phase, Rotation};
 use serde_json::{Value, json};
 
 use crate::remote::printable;
@@ -137,8 +137,23 @@ fn state(rotation: &Rotation) -> String {
             let why = rotation.why_back.as_deref().unwrap_or("asked for");
             format!("everything is as it was: {why}")
         }
+        Phase::UserGone => gone(rotation),
         _ => "goes on with: keywright rotate resume".to_owned(),
     }
+}
+
+/// What is left of a rotation whose user was deleted.
+fn gone(rotation: &Rotation) -> String {
+    let why = rotation.why_back.as_ref();
+    let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+    let places = rotation.deliveries.iter();
+    let places: Vec<_> = places.map(|delivery| delivery.sink.as_str()).collect();
+    format!(
+        "user {} is not there any more, and its keys went with it{why}; nobody accepts what these \
+         places may still hold: {}",
+        rotation.user,
+        places.join(", ")
+    )
 }
 
 fn to_json(rotation: &Rotation) -> Value {
@@ -234,6 +249,13 @@ pub(super) fn rests(
         let (_, why, until) = outcome(rest);
         let state = match (rest, until) {
             (Ok(Rest::Over(_)), _) => state(rotation),
+            (Ok(Rest::Held(Hold::UserMissing(_) | Hold::AnotherUser(_))), _) => format!(
+                "HELD: {why}\n  if it was deleted, end this with: keywright rotate rollback {}",
+                rotation.id
+            ),
+            (Ok(Rest::Held(Hold::Refused(_))), _) => {
+                format!("HELD: {why}\n  when it is granted, go on with: keywright rotate resume")
+            }
             (Ok(Rest::Held(_)), _) => format!(
                 "HELD: {why}\n  go on with: keywright rotate release {}",
                 rotation.user

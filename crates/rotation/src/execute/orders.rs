@@ -5,7 +5,7 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Outcome, Stopped};
+use super::{Executor, Found, Outcome, Stopped};
 use crate::model::{Hold, Person, Phase, RotationId};
 
 impl Executor<'_> {
@@ -24,6 +24,7 @@ impl Executor<'_> {
     /// [`Stopped`].
     pub async fn release(&self, id: &RotationId) -> Outcome {
         let mut rotation = self.load(id).await?;
+        rotation.missing = None;
         if let Some(Hold::StillUsed(_)) = rotation.held.take() {
             // Whoever used the old key was found: from now on it must be quiet.
             let now = self.issuer.keys(&rotation.user).await?.at;
@@ -63,12 +64,20 @@ impl Executor<'_> {
         self.advance(rotation, &format!("taken over by {to}")).await
     }
 
-    /// Begins to put everything back as it was. It is carried out by further ticks.
+    /// Begins to put everything back as it was. It is carried out by further ticks. Where the user
+    /// is not found, and nothing can be put back for it, the rotation ends.
     ///
     /// # Errors
     /// [`Stopped::TooLate`] once the old key is being deleted, [`Stopped::Unresolved`].
     pub async fn roll_back(&self, id: &RotationId, why: &str) -> Outcome {
         let mut rotation = self.load(id).await?;
+        if let Some(Hold::UserMissing(_) | Hold::AnotherUser(_)) = rotation.held
+            && let Found::Missing(_) = self.find(&rotation).await?
+        {
+            rotation.why_back = Some(why.to_owned());
+            let why = format!("ended by a person: {why}");
+            return self.end(rotation, &why, self.clock.now()).await;
+        }
         if rotation.phase == Phase::Creating {
             return Err(Stopped::Unresolved);
         }

@@ -17,7 +17,7 @@ use crate::{
     model::{KeyId, Pair, Rotation, RotationId},
     ports::{
         Attempt, Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus,
-        LastUse, Listing, Sink, SinkError, Usage, User, Verdict,
+        LastUse, Listing, Owner, Sink, SinkError, Usage, User, Verdict,
     },
 };
 
@@ -36,6 +36,8 @@ pub enum Fault {
     Fails,
     /// It does not take effect: asked to slow down.
     Throttled,
+    /// It does not take effect: the caller may not.
+    Denied,
 }
 
 /// Decides what goes wrong, by the name of the call.
@@ -94,16 +96,29 @@ impl Shared {
                 act(&mut self.world());
                 Err(Fault::Lost)
             }
-            Fault::Fails | Fault::Throttled => Err(fault),
+            Fault::Fails | Fault::Throttled | Fault::Denied => Err(fault),
         }
     }
 }
 
-fn issuer_error(fault: Fault) -> IssuerError {
+fn issuer_error(action: &'static str, fault: Fault) -> IssuerError {
     match fault {
+        Fault::Denied => IssuerError::Denied {
+            action,
+            message: "no policy allows it".to_owned(),
+        },
         Fault::Throttled => IssuerError::Throttled,
         Fault::Lost => IssuerError::Unknown("simulated".to_owned()),
         _ => IssuerError::Unreachable("simulated".to_owned()),
+    }
+}
+
+/// Whoever changes something about a user is told at once that there is none.
+fn check_user(world: &World, name: &str) -> Result<(), IssuerError> {
+    if world.is_there(name) {
+        Ok(())
+    } else {
+        Err(IssuerError::NoSuchUser(name.to_owned()))
     }
 }
 
@@ -122,7 +137,14 @@ pub struct SimIssuer {
     pub adopted: Mutex<Option<Pair>>,
     /// How wrong the rotator's clock is, in seconds.
     pub skew: i64,
+    /// How long it takes a user for possibly there who is not found.
+    pub lags: i64,
+    /// Whether it says of a key that is not there that it is not, or refuses to say anything.
+    pub tells: bool,
 }
+
+/// Longer than anything lags in this world.
+const LAGS_SECS: i64 = 90;
 
 impl SimIssuer {
     /// A rotator with credentials of its own.
@@ -134,6 +156,8 @@ impl SimIssuer {
             own: Mutex::new(None),
             adopted: Mutex::new(None),
             skew: 0,
+            lags: LAGS_SECS,
+            tells: false,
         }
     }
 
@@ -149,7 +173,7 @@ impl SimIssuer {
 
     async fn call<T: Send>(
         &self,
-        name: &str,
+        name: &'static str,
         act: impl FnOnce(&mut World) -> Result<T, IssuerError> + Send,
     ) -> Result<T, IssuerError> {
         let signing = self.signing();
@@ -161,14 +185,14 @@ impl SimIssuer {
                         message: "The security token included in the request is invalid.".into(),
                     });
                 }
-                let now = world.now;
+                let (now, publication) = (world.now, world.publication);
                 if let Some(key) = world.key(&pair.id) {
-                    key.used = Some(now);
+                    key.uses.note(now, publication);
                 }
             }
             act(world)
         });
-        acted.await.map_err(issuer_error)?
+        acted.await.map_err(|fault| issuer_error(name, fault))?
     }
 
     /// Nobody but the maker, and whoever was told to replace it, may touch a key.
@@ -196,8 +220,9 @@ impl Issuer for SimIssuer {
     async fn user(&self, name: &str) -> Result<User, IssuerError> {
         let name = name.to_owned();
         self.call("user", |world| {
+            let id = world.named(&name);
             Ok(User {
-                id: world.user_id.clone(),
+                id: id.ok_or_else(|| IssuerError::NoSuchUser(name.clone()))?,
                 arn: format!("arn:aws:iam::123456789012:user/{name}"),
                 name,
                 tags: world.tags.clone().into_iter().collect(),
@@ -206,20 +231,24 @@ impl Issuer for SimIssuer {
         .await
     }
 
-    async fn keys(&self, _: &str) -> Result<Listing, IssuerError> {
+    async fn keys(&self, user: &str) -> Result<Listing, IssuerError> {
+        let user = user.to_owned();
         self.call("keys", |world| {
+            let id = world.named(&user);
+            let id = id.ok_or(IssuerError::NoSuchUser(user))?;
             Ok(Listing {
-                keys: world.listed(),
+                keys: world.listed(&id),
                 at: Timestamp::from_secs(world.now),
             })
         })
         .await
     }
 
-    async fn create(&self, _: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError> {
+    async fn create(&self, user: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError> {
         let (maker, repeats) = (Hand::Rotator(self.rotator), self.repeats);
-        let token = token.to_owned();
+        let (user, token) = (user.to_owned(), token.to_owned());
         self.call("create", move |world| {
+            check_user(world, &user)?;
             let known = world.tokens.get(&token).filter(|_| repeats).cloned();
             if let Some(key) = known.and_then(|id| world.key(&id).cloned()) {
                 return Ok((key.pair, Timestamp::from_secs(key.created)));
@@ -238,8 +267,19 @@ impl Issuer for SimIssuer {
         self.repeats
     }
 
-    async fn set_status(&self, _: &str, key: &KeyId, status: KeyStatus) -> Result<(), IssuerError> {
+    fn lags_secs(&self) -> i64 {
+        self.lags
+    }
+
+    async fn set_status(
+        &self,
+        user: &str,
+        key: &KeyId,
+        status: KeyStatus,
+    ) -> Result<(), IssuerError> {
+        let user = user.to_owned();
         self.call("set_status", |world| {
+            check_user(world, &user)?;
             self.check_touch(world, key, "set status");
             let until = world.now + world.lag;
             let found = world.key(key);
@@ -251,8 +291,10 @@ impl Issuer for SimIssuer {
         .await
     }
 
-    async fn delete(&self, _: &str, key: &KeyId) -> Result<(), IssuerError> {
+    async fn delete(&self, user: &str, key: &KeyId) -> Result<(), IssuerError> {
+        let user = user.to_owned();
         self.call("delete", |world| {
+            check_user(world, &user)?;
             self.check_touch(world, key, "delete");
             let at = world.keys.iter().position(|listed| listed.pair.id == *key);
             let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
@@ -269,17 +311,20 @@ impl Issuer for SimIssuer {
         .await
     }
 
-    async fn tag(&self, _: &str, key: &str, value: &str) -> Result<(), IssuerError> {
-        let (key, value) = (key.to_owned(), value.to_owned());
+    async fn tag(&self, user: &str, key: &str, value: &str) -> Result<(), IssuerError> {
+        let (user, key, value) = (user.to_owned(), key.to_owned(), value.to_owned());
         self.call("tag", move |world| {
+            check_user(world, &user)?;
             world.tags.insert(key, value);
             Ok(())
         })
         .await
     }
 
-    async fn untag(&self, _: &str, key: &str) -> Result<(), IssuerError> {
+    async fn untag(&self, user: &str, key: &str) -> Result<(), IssuerError> {
+        let user = user.to_owned();
         self.call("untag", |world| {
+            check_user(world, &user)?;
             world.tags.remove(key);
             Ok(())
         })
@@ -291,13 +336,16 @@ impl Issuer for SimIssuer {
             if !world.accepts(pair, endpoint) {
                 return Verdict::NotKnown;
             }
+            let user_id = world.key(&pair.id).map(|key| key.user_id.clone());
+            let user_id = user_id.unwrap_or_default();
+            let name = world.name_of(&user_id).unwrap_or_default();
             Verdict::Accepted(Identity {
                 account: "123456789012".to_owned(),
-                user_id: world.user_id.clone(),
-                arn: "arn:aws:iam::123456789012:user/RotateKeyUser".to_owned(),
+                user_id,
+                arn: format!("arn:aws:iam::123456789012:user/{name}"),
             })
         });
-        asked.await.map_err(issuer_error)
+        asked.await.map_err(|fault| issuer_error("verify", fault))
     }
 
     fn endpoints(&self) -> usize {
@@ -330,12 +378,29 @@ impl Issuer for SimIssuer {
 
 #[async_trait]
 impl Usage for SimIssuer {
+    async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError> {
+        self.call("owner", |world| {
+            let user_id = world.key(key).map(|key| key.user_id.clone());
+            let name = user_id.and_then(|id| world.name_of(&id));
+            let unknown = if self.tells {
+                Owner::Nobody
+            } else {
+                Owner::NotTold
+            };
+            Ok(name.map_or(unknown, Owner::User))
+        })
+        .await
+    }
+
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
         self.call("last_use", |world| {
-            let used = world.key(key).and_then(|key| key.used);
-            // As coarse as AWS: a quarter of an hour.
+            // Keywright tells at once, AWS when it has got round to it.
+            let publication = if self.repeats { 0 } else { world.publication };
+            let now = world.now;
+            let used = world.key(key);
+            let used = used.and_then(|key| key.uses.published(now, publication));
             Ok(used.map(|at| LastUse {
-                at: Timestamp::from_secs(at / 900 * 900),
+                at: Timestamp::from_secs(at),
                 service: "s3".to_owned(),
                 region: "ap-south-1".to_owned(),
             }))

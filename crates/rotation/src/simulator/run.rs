@@ -14,13 +14,14 @@ use std::{
 use keywright_base::{Secret, Timestamp};
 
 use super::{
+    person::Fate,
     ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink},
-    world::{Consumer, Hand, Key, World},
+    world::{Consumer, Hand, Key, USER, World},
 };
 use crate::{
     execute::{Executor, Order, Stopped, Tick},
     model::{Hold, Pair, Phase, Rotation, RotationId, Rules},
-    ports::{KeyStatus, Sink},
+    ports::{Issuer, IssuerError, Sink},
 };
 
 /// The account of the simulated user.
@@ -55,7 +56,7 @@ impl Dice {
         self.below(n) == 0
     }
 
-    fn secs(&mut self, bound: u64) -> i64 {
+    pub(super) fn secs(&mut self, bound: u64) -> i64 {
         i64::try_from(self.below(bound)).unwrap_or(0)
     }
 }
@@ -121,19 +122,48 @@ impl Rotator {
 
     /// Drafts and begins.
     pub async fn begin(&self, rules: Rules) -> Result<(), Stopped> {
+        let user = {
+            let world = self.issuer.shared.world();
+            let name = world.name_of(&world.user_id);
+            name.unwrap_or_else(|| USER.to_owned())
+        };
         let order = Order {
             access: String::new(),
             by: String::new(),
             rule: None,
             id: self.id.clone(),
             account: ACCOUNT.to_owned(),
-            user: "RotateKeyUser".to_owned(),
+            user,
             old: None,
             rules,
         };
         let executor = self.executor();
         let rotation = executor.draft(order).await?;
         executor.begin(&rotation).await
+    }
+
+    /// Whether the user is gone whose key it rotates, or would.
+    fn is_bereft(&self) -> bool {
+        let world = self.issuer.shared.world();
+        let user = self.rotation().map(|rotation| rotation.user_id);
+        let user = user.unwrap_or_else(|| world.user_id.clone());
+        world.name_of(&user).is_none()
+    }
+
+    /// Nobody gives up a user who is there and has keys of the rotation.
+    fn check_end(&self, number: usize, world: &World) -> Result<(), String> {
+        let gone = |rotation: &Rotation| rotation.phase == Phase::UserGone;
+        let Some(rotation) = self.rotation().filter(gone) else {
+            return Ok(());
+        };
+        let its = |key: &&Key| key.maker == Hand::Rotator(number) || key.pair.id == rotation.old;
+        match world.keys.iter().find(its) {
+            Some(left) if left.user_id == rotation.user_id => {
+                let id = &left.pair.id;
+                Err(format!("the user was given up, and {id} is left"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A new process in the place of the one that died.
@@ -144,6 +174,8 @@ impl Rotator {
         let held = shared.world().sinks.first().map(|sink| sink.held.clone());
         self.issuer = SimIssuer {
             repeats: self.issuer.repeats,
+            lags: self.issuer.lags,
+            tells: self.issuer.tells,
             own: Mutex::new(own.and(held)),
             ..fresh
         };
@@ -153,16 +185,17 @@ impl Rotator {
 
 /// What a run consists of, thrown from its seed.
 #[derive(Debug)]
-struct Cast {
-    dice: Dice,
-    shared: Arc<Shared>,
-    rotators: Vec<Rotator>,
+pub(super) struct Cast {
+    pub(super) dice: Dice,
+    pub(super) shared: Arc<Shared>,
+    pub(super) rotators: Vec<Rotator>,
     meddling: u64,
     meddled: bool,
+    fate: Fate,
     outages: u64,
     stops: u32,
     unknown: bool,
-    trace: Vec<String>,
+    pub(super) trace: Vec<String>,
 }
 
 /// Runs a seed.
@@ -208,6 +241,24 @@ impl Cast {
             let own = shared.world().sinks.first().map(|sink| sink.held.clone());
             only.issuer.own = Mutex::new(own);
         }
+        let consistent = dice.one_in(4);
+        for rotator in &mut rotators {
+            rotator.issuer.tells = dice.one_in(2);
+            if consistent {
+                rotator.issuer.lags = 0;
+            }
+        }
+        if consistent {
+            shared.world().lag = 0;
+        }
+        shared.world().publication = dice.secs(4 * 3600);
+        let fate = match dice.below(12) {
+            0 | 1 => Fate::Renamed,
+            2 => Fate::Deleted,
+            3 => Fate::MadeAnew,
+            4 if !consistent => Fate::NotFound,
+            _ => Fate::Stays,
+        };
         let meddling = if dice.one_in(3) { 1 + dice.below(2) } else { 0 };
         let outages = dice.below(4);
         let faults = dice.below(40);
@@ -217,7 +268,8 @@ impl Cast {
             shared,
             rotators,
             meddling,
-            meddled: meddling > 0,
+            meddled: meddling > 0 || matches!(fate, Fate::Deleted | Fate::MadeAnew),
+            fate,
             outages,
             stops: 0,
             unknown,
@@ -240,6 +292,10 @@ impl Cast {
                 }
                 self.meddling -= 1;
             }
+            if self.fate != Fate::Stays && self.dice.one_in(25) {
+                let fate = std::mem::replace(&mut self.fate, Fate::Stays);
+                self.meets(fate);
+            }
             if self.outages > 0 && self.dice.one_in(8) {
                 self.outages -= 1;
                 self.fail_a_sink();
@@ -255,71 +311,101 @@ impl Cast {
 
     /// One rotator's turn; the seconds until the next.
     fn turn(&mut self, at: usize) -> i64 {
-        let Some(rotator) = self.rotators.get_mut(at).filter(|r| r.ended.is_none()) else {
+        let Some(rotator) = self.rotators.get(at).filter(|r| r.ended.is_none()) else {
             return 5;
         };
         let now = self.shared.world().now;
         let (said, pause) = if rotator.begun {
-            let ticked = live(rotator.executor().tick(&rotator.id));
-            match ticked {
-                None => {
-                    rotator.revive(&self.shared);
-                    ("died".to_owned(), 1)
-                }
-                Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
-                Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
-                Some(Ok(Tick::Held(Hold::Sink(why)))) if mends(&self.shared, &why) => {
-                    let released = live(rotator.executor().release(&rotator.id));
-                    if released.is_none() {
-                        rotator.revive(&self.shared);
-                    }
-                    (format!("mended and released: {why}"), 60)
-                }
-                Some(Ok(Tick::Held(hold))) => {
-                    rotator.ended = Some(format!("{hold:?}"));
-                    (format!("held: {hold:?}"), 1)
-                }
-                Some(Ok(Tick::Over)) => {
-                    rotator.ended = Some("over".to_owned());
-                    ("over".to_owned(), 1)
-                }
-                Some(Err(error)) => {
-                    self.stops += 1;
-                    if self.meddled && self.stops > STOPS_MAX {
-                        rotator.ended = Some(error.to_string());
-                    }
-                    (format!("stopped: {error}"), 5 + self.dice.secs(60))
-                }
-            }
+            self.goes_on(at, now)
         } else {
-            match live(rotator.begin(Rules::SAFE)) {
-                None => {
-                    rotator.revive(&self.shared);
-                    ("died while it began".to_owned(), 1)
-                }
-                Some(Ok(())) => {
-                    rotator.begun = true;
-                    ("began".to_owned(), 1)
-                }
-                Some(Err(Stopped::Refused(Hold::Sink(why)))) if mends(&self.shared, &why) => {
-                    (format!("mended: {why}"), 60)
-                }
-                Some(Err(Stopped::Refused(hold))) => {
-                    rotator.ended = Some(format!("refused: {hold:?}"));
-                    (format!("refused: {hold:?}"), 1)
-                }
-                Some(Err(error)) => {
-                    rotator.begun = rotator.rotation().is_some();
-                    self.stops += 1;
-                    if self.meddled && self.stops > STOPS_MAX {
-                        rotator.ended = Some(error.to_string());
-                    }
-                    (format!("did not begin: {error}"), 5 + self.dice.secs(900))
-                }
-            }
+            self.begins(at)
         };
         self.trace.push(format!("{now} rotator {at}: {said}"));
         pause
+    }
+
+    fn goes_on(&mut self, at: usize, now: i64) -> (String, i64) {
+        let Some(rotator) = self.rotators.get_mut(at) else {
+            return (String::new(), 1);
+        };
+        let ticked = live(rotator.executor().tick(&rotator.id));
+        match ticked {
+            None => {
+                rotator.revive(&self.shared);
+                ("died".to_owned(), 1)
+            }
+            Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
+            Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
+            Some(Ok(Tick::Held(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+                let released = live(rotator.executor().release(&rotator.id));
+                if released.is_none() {
+                    rotator.revive(&self.shared);
+                }
+                (format!("mended and released: {why}"), 60)
+            }
+            // A rotator of its own key has lost its own credentials with the user.
+            Some(Ok(Tick::Held(hold)))
+                if rotator.is_bereft() && rotator.issuer.signer().is_none() =>
+            {
+                if matches!(hold, Hold::UserMissing(_) | Hold::AnotherUser(_)) {
+                    let ended = live(rotator.executor().roll_back(&rotator.id, "gone"));
+                    if ended.is_none() {
+                        rotator.revive(&self.shared);
+                    }
+                }
+                (format!("held: {hold:?}"), 30)
+            }
+            Some(Ok(Tick::Held(hold))) => {
+                rotator.ended = Some(format!("{hold:?}"));
+                (format!("held: {hold:?}"), 1)
+            }
+            Some(Ok(Tick::Over)) => {
+                rotator.ended = Some("over".to_owned());
+                ("over".to_owned(), 1)
+            }
+            Some(Err(error)) => {
+                self.stops += 1;
+                if self.meddled && self.stops > STOPS_MAX {
+                    rotator.ended = Some(error.to_string());
+                }
+                (format!("stopped: {error}"), 5 + self.dice.secs(60))
+            }
+        }
+    }
+
+    fn begins(&mut self, at: usize) -> (String, i64) {
+        let Some(rotator) = self.rotators.get_mut(at) else {
+            return (String::new(), 1);
+        };
+        match live(rotator.begin(Rules::SAFE)) {
+            None => {
+                rotator.revive(&self.shared);
+                ("died while it began".to_owned(), 1)
+            }
+            Some(Ok(())) => {
+                rotator.begun = true;
+                ("began".to_owned(), 1)
+            }
+            Some(Err(Stopped::Refused(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+                (format!("mended: {why}"), 60)
+            }
+            Some(Err(Stopped::Issuer(IssuerError::NoSuchUser(name)))) if rotator.is_bereft() => {
+                rotator.ended = Some(format!("there is no user {name}"));
+                (format!("there is no user {name}"), 1)
+            }
+            Some(Err(Stopped::Refused(hold))) => {
+                rotator.ended = Some(format!("refused: {hold:?}"));
+                (format!("refused: {hold:?}"), 1)
+            }
+            Some(Err(error)) => {
+                rotator.begun = rotator.rotation().is_some();
+                self.stops += 1;
+                if self.meddled && self.stops > STOPS_MAX {
+                    rotator.ended = Some(error.to_string());
+                }
+                (format!("did not begin: {error}"), 5 + self.dice.secs(900))
+            }
+        }
     }
 
     fn check(&self) -> Result<(), String> {
@@ -329,6 +415,9 @@ impl Cast {
         }
         if let Some(stranded) = world.stranded() {
             return Err(stranded);
+        }
+        for (at, rotator) in self.rotators.iter().enumerate() {
+            rotator.check_end(at, &world)?;
         }
         self.check_leftovers(&world)
     }
@@ -355,6 +444,13 @@ impl Cast {
         let phase = rotation
             .as_ref()
             .map_or(Phase::Planned, |rotation| rotation.phase);
+        for rotator in &self.rotators {
+            let own = rotator.issuer.signer().is_some();
+            let open = rotator.rotation().is_some_and(|one| !one.phase.is_over());
+            if rotator.is_bereft() && open && !own {
+                return Err("its user is gone, and it is still open".to_owned());
+            }
+        }
         let world = self.shared.world();
         if calm {
             let held = rotation.and_then(|rotation| rotation.held);
@@ -366,116 +462,6 @@ impl Cast {
             }
         }
         Ok(phase)
-    }
-
-    /// A sink is down for a while, or until a person mends it.
-    fn fail_a_sink(&mut self) {
-        let mut world = self.shared.world();
-        let which = usize::try_from(self.dice.below(3)).unwrap_or(0);
-        let (now, forever, secs) = (world.now, self.dice.one_in(3), self.dice.secs(6 * 3600));
-        let Some(sink) = world.sinks.get_mut(which) else {
-            return;
-        };
-        if forever {
-            sink.refused = true;
-        } else {
-            sink.down_until = now + secs;
-        }
-        let how = if forever { "broke" } else { "is down" };
-        self.trace.push(format!("{now} sink {which} {how}"));
-    }
-
-    /// A person asks the first rotator to put everything back.
-    fn ask_back(&mut self) {
-        let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
-            return;
-        };
-        let asked = live(rotator.executor().roll_back(&rotator.id, "a person asked"));
-        if asked.is_none() {
-            rotator.revive(&self.shared);
-        }
-        if let Some(Ok(_)) = asked {
-            rotator.ended = None;
-        }
-        self.trace
-            .push(format!("a person asked to put back: {asked:?}"));
-    }
-
-    /// A person does something to the user, its keys or its sinks.
-    fn meddle(&mut self) {
-        let phases = self.rotators.iter().filter_map(Rotator::rotation);
-        let phases: Vec<_> = phases.map(|rotation| rotation.phase).collect();
-        let unresolved = phases.contains(&Phase::Creating);
-        let mut world = self.shared.world();
-        let which = usize::try_from(self.dice.below(2)).unwrap_or(0);
-        let act = self.dice.below(7);
-        let said = match act {
-            // While the outcome of a create is unknown, nobody could tell such a key from ours.
-            0 if world.keys.len() < 2 && !unresolved => {
-                world.make(Hand::Person);
-                "made a key"
-            }
-            1 => {
-                if let Some(key) = world.keys.get_mut(which) {
-                    key.status = KeyStatus::Inactive;
-                    key.withdrawn_by_person = true;
-                }
-                "deactivated a key"
-            }
-            2 => {
-                if which < world.keys.len() {
-                    let mut gone = world.keys.remove(which);
-                    gone.withdrawn_by_person = true;
-                    world.gone.push(gone);
-                }
-                "deleted a key"
-            }
-            3 => {
-                for key in &mut world.keys {
-                    key.status = KeyStatus::Active;
-                }
-                "activated every key"
-            }
-            4 => {
-                let late = phases.iter().any(|phase| *phase >= Phase::Confirming);
-                overwrite(&mut world, late);
-                "put the first key into a sink"
-            }
-            5 => {
-                world.tags.clear();
-                "removed the mark"
-            }
-            _ => {
-                world.user_id = "AIDA2".to_owned();
-                for mut gone in std::mem::take(&mut world.keys) {
-                    gone.withdrawn_by_person = true;
-                    world.gone.push(gone);
-                }
-                "made the user anew"
-            }
-        };
-        self.trace.push(format!("{} a person {said}", world.now));
-    }
-}
-
-/// A person puts the first key that ever was into a sink. Whoever does that after the last look at
-/// the sinks has only themselves to blame.
-fn overwrite(world: &mut World, late: bool) {
-    let all = world.keys.iter().chain(&world.gone);
-    let first: Option<Pair> = all
-        .min_by_key(|key| &key.pair.id)
-        .map(|key| key.pair.clone());
-    let Some(first) = first else {
-        return;
-    };
-    if late {
-        let World { keys, gone, .. } = world;
-        for key in keys.iter_mut().chain(gone) {
-            key.withdrawn_by_person |= key.pair == first;
-        }
-    }
-    if let Some(sink) = world.sinks.first_mut() {
-        sink.held = first;
     }
 }
 

@@ -3,7 +3,7 @@
 //! It protects the safety property by knowing everything: each use of a key that fails is blamed
 //! on the rotator, unless a person withdrew that key. It does no real I/O and never waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use keywright_base::{Secret, Timestamp};
 
@@ -11,6 +11,9 @@ use crate::{
     model::{KeyId, Pair},
     ports::{KeyStatus, ListedKey},
 };
+
+/// The user's name in the beginning.
+pub const USER: &str = "RotateKeyUser";
 
 /// Who made or withdrew a key: a rotator by its number, or a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +24,52 @@ pub enum Hand {
     Person,
 }
 
+/// When a key was used, as coarse as AWS keeps it: in which quarters of an hour.
+#[derive(Debug, Clone, Default)]
+pub struct Uses(VecDeque<i64>);
+
+/// Seconds of a quarter of an hour.
+const QUARTER_SECS: i64 = 900;
+
+impl Uses {
+    /// Notes a use. What is older than what was published last is forgotten.
+    pub fn note(&mut self, now: i64, publication: i64) {
+        let quarter = now / QUARTER_SECS * QUARTER_SECS;
+        if self.0.back() != Some(&quarter) {
+            self.0.push_back(quarter);
+        }
+        while self.0.get(1).is_some_and(|at| at + publication <= now) {
+            self.0.pop_front();
+        }
+    }
+
+    /// The last use that is published.
+    pub fn published(&self, now: i64, publication: i64) -> Option<i64> {
+        let published = self.0.iter().rev().find(|at| *at + publication <= now);
+        published.copied()
+    }
+}
+
+/// A name, and whose it is or was.
+#[derive(Debug, Clone)]
+pub struct Name {
+    /// The name.
+    pub name: String,
+    /// The unique id of the user who has it.
+    pub user_id: String,
+    /// Since when.
+    pub from: i64,
+    /// Until when, if it is so no more.
+    pub until: Option<i64>,
+}
+
 /// A key of the user.
 #[derive(Debug, Clone)]
 pub struct Key {
     /// Its pair.
     pub pair: Pair,
+    /// Whose it is, by unique id.
+    pub user_id: String,
     /// Whether it is accepted.
     pub status: KeyStatus,
     /// When it was created, in seconds.
@@ -40,8 +84,8 @@ pub struct Key {
     pub maker: Hand,
     /// Whether a person withdrew it: then its failures are not the rotator's.
     pub withdrawn_by_person: bool,
-    /// Its last use.
-    pub used: Option<i64>,
+    /// When it was used.
+    pub uses: Uses,
     /// Attempts while it was inactive.
     pub attempts: u64,
     /// The last of them.
@@ -81,8 +125,14 @@ pub struct Consumer {
 pub struct World {
     /// Seconds since the epoch.
     pub now: i64,
-    /// The user's unique id.
+    /// The unique id of the user who was made last.
     pub user_id: String,
+    /// Who has, or had, which name.
+    pub names: Vec<Name>,
+    /// Until when the service does not find users who are there.
+    pub lost_until: i64,
+    /// How late uses of keys are published where that is not at once, in seconds.
+    pub publication: i64,
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
     /// The user's keys, and those that are gone.
@@ -115,6 +165,14 @@ impl World {
         let mut world = Self {
             now: 1_795_507_200,
             user_id: "AIDA1".to_owned(),
+            names: vec![Name {
+                name: USER.to_owned(),
+                user_id: "AIDA1".to_owned(),
+                from: 0,
+                until: None,
+            }],
+            lost_until: 0,
+            publication: 0,
             tags: BTreeMap::new(),
             keys: Vec::new(),
             gone: Vec::new(),
@@ -161,6 +219,7 @@ impl World {
         };
         self.keys.push(Key {
             pair: pair.clone(),
+            user_id: self.user_id.clone(),
             status: KeyStatus::Active,
             created: self.now,
             valid_from: (0..self.endpoints).map(endpoint).collect(),
@@ -168,20 +227,21 @@ impl World {
             listed_as: None,
             maker,
             withdrawn_by_person: false,
-            used: None,
+            uses: Uses::default(),
             attempts: 0,
             tried: None,
         });
         pair
     }
 
-    /// The keys as a listing shows them: late.
-    pub fn listed(&self) -> Vec<ListedKey> {
+    /// The keys of a user as a listing shows them: late.
+    pub fn listed(&self, user_id: &str) -> Vec<ListedKey> {
         let late = |key: &Key| key.listed_as.filter(|(_, until)| self.now < *until);
         let gone = self.gone.iter().filter(|key| late(key).is_some());
         let visible = self.keys.iter().filter(|key| key.listed_from <= self.now);
         visible
             .chain(gone)
+            .filter(|key| key.user_id == user_id)
             .map(|key| ListedKey {
                 id: key.pair.id.clone(),
                 status: late(key).map_or(key.status, |(status, _)| status),
@@ -208,6 +268,80 @@ impl World {
         (0..self.endpoints).all(|at| self.accepts(pair, at))
             || self.foreign.contains(pair)
             || known.any(|key| key.pair == *pair && key.withdrawn_by_person)
+    }
+
+    /// Whose a name is, as the service answers: late.
+    pub fn named(&self, name: &str) -> Option<String> {
+        if self.now < self.lost_until {
+            return None;
+        }
+        let shows = |one: &&Name| {
+            let since = if one.from == 0 {
+                0
+            } else {
+                one.from + self.lag
+            };
+            one.name == name && since <= self.now && one.until.is_none_or(|at| self.now < at)
+        };
+        let found = self.names.iter().find(shows);
+        found.map(|one| one.user_id.clone())
+    }
+
+    /// The name of a user now.
+    pub fn name_of(&self, user_id: &str) -> Option<String> {
+        let now = |one: &&Name| one.user_id == user_id && one.until.is_none();
+        self.names.iter().find(now).map(|one| one.name.clone())
+    }
+
+    /// Whether a user of this name is there, for whoever changes something.
+    pub fn is_there(&self, name: &str) -> bool {
+        let mut names = self.names.iter();
+        names.any(|one| one.name == name && one.until.is_none())
+    }
+
+    /// Somebody gives the user another name; the old one answers for a while.
+    pub fn rename(&mut self, name: &str) {
+        let (now, user_id) = (self.now, self.user_id.clone());
+        for one in self.names.iter_mut().filter(|one| one.until.is_none()) {
+            one.until = Some(now + self.lag);
+        }
+        self.names.push(Name {
+            name: name.to_owned(),
+            user_id,
+            from: now,
+            until: None,
+        });
+    }
+
+    /// Somebody deletes the user, and before that its keys.
+    pub fn delete_user(&mut self) {
+        let until = self.now + self.lag;
+        for one in self.names.iter_mut().filter(|one| one.until.is_none()) {
+            one.until = Some(until);
+        }
+        self.tags.clear();
+        for mut gone in std::mem::take(&mut self.keys) {
+            gone.withdrawn_by_person = true;
+            self.gone.push(gone);
+        }
+    }
+
+    /// Somebody deletes the user, and makes another one of the same name, with a key of its own.
+    pub fn make_anew(&mut self) {
+        let name = self.name_of(&self.user_id);
+        self.delete_user();
+        self.user_id.push_str("-next");
+        let (user_id, now) = (self.user_id.clone(), self.now);
+        for one in &mut self.names {
+            one.until = one.until.map(|until| until.min(now));
+        }
+        self.names.push(Name {
+            name: name.unwrap_or_else(|| USER.to_owned()),
+            user_id,
+            from: 0,
+            until: None,
+        });
+        self.make(Hand::Person);
     }
 
     /// A key by id.
@@ -261,9 +395,10 @@ impl World {
             return;
         };
         let (works, now) = (self.works(&consumer.holds), self.now);
+        let publication = self.publication;
         if let Some(key) = self.key(&consumer.holds.id) {
             match key.status {
-                KeyStatus::Active => key.used = Some(now),
+                KeyStatus::Active => key.uses.note(now, publication),
                 KeyStatus::Inactive => {
                     key.attempts += 1;
                     key.tried = Some(now);

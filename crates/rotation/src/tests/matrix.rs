@@ -257,6 +257,24 @@ fn row_07_the_new_key_is_never_valid() {
 }
 
 #[test]
+fn row_07_the_new_key_is_somebody_elses() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Created);
+    scene.shared.world().keys[1].user_id = "AIDA9".to_owned();
+    scene.finish();
+    let rotation = scene.rotation();
+    assert_eq!(rotation.phase, Phase::RolledBack);
+    let why = rotation.why_back.unwrap();
+    assert!(
+        why.starts_with("the new key belongs to arn:aws:iam::"),
+        "{why}"
+    );
+    let world = scene.shared.world();
+    assert_eq!(world.sinks[0].held, world.keys[0].pair);
+}
+
+#[test]
 fn row_08_an_unknown_consumer_still_uses_the_old_key() {
     let mut scene = Scene::new(1);
     let holds = scene.shared.world().sinks[0].held.clone();
@@ -284,6 +302,22 @@ fn row_08_an_unknown_consumer_still_uses_the_old_key() {
         .unwrap()
         .unwrap();
     scene.assert_replaced();
+}
+
+#[test]
+fn row_08_uses_that_are_published_hours_late_still_count() {
+    let mut scene = Scene::new(1);
+    let holds = scene.shared.world().sinks[0].held.clone();
+    scene.shared.world().publication = 4 * HOUR;
+    scene.shared.world().consumers.push(Consumer {
+        reads: None,
+        holds,
+        uses_every: 6 * HOUR,
+        reads_every: HOUR,
+    });
+    scene.begin();
+    scene.assert_held(|hold| matches!(hold, Hold::StillUsed(_)));
+    assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
 }
 
 #[test]
@@ -435,16 +469,17 @@ fn row_18_the_user_was_deleted_and_made_again() {
     let mut scene = Scene::new(1);
     scene.begin();
     scene.until(Phase::Observing);
-    let before = {
-        let mut world = scene.shared.world();
-        world.user_id = "AIDA2".to_owned();
-        world.keys.clone()
-    };
-    scene.assert_held(|hold| matches!(hold, Hold::AnotherUser(_)));
+    scene.shared.world().make_anew();
+    let theirs = scene.shared.world().keys.clone();
+    // Its own user is gone, and the other one is none of its business.
+    assert_eq!(scene.finish(), Phase::UserGone);
     let world = scene.shared.world();
-    let statuses =
-        |keys: &[crate::simulator::Key]| keys.iter().map(|k| k.status).collect::<Vec<_>>();
-    assert_eq!(statuses(&world.keys), statuses(&before));
+    let [key] = world.keys.as_slice() else {
+        panic!("{:?}", world.keys);
+    };
+    assert_eq!(key.pair, theirs[0].pair);
+    assert_eq!(key.status, KeyStatus::Active);
+    assert!(world.tags.is_empty(), "{:?}", world.tags);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Rotations in the simulated world: thousands of seeds, and each row of the failure matrix.
 
 mod matrix;
+mod missing;
 mod person;
+mod planner;
 mod seeds;

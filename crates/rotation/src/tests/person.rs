@@ -8,7 +8,7 @@ use crate::{
     execute::{Executor, Order, Stopped, Tick},
     model::{Pair, Person, Phase, Rotation, RotationId, Rules, Stage},
     ports::{Backup, Held, Sink, SinkError},
-    simulator::{Rotator, Shared, World, live},
+    simulator::{Fault, Rotator, Shared, World, live},
 };
 
 struct Somebody;
@@ -171,4 +171,53 @@ fn somebody_else_can_take_over() {
             .any(|event| event.contains("taken over by arn:b")),
         "{events:?}"
     );
+}
+
+/// A permission that is taken away in the middle is named; it goes on when it is granted, without
+/// a word from anybody, and takes the mark away in the end.
+#[test]
+fn what_is_refused_late_is_named_and_goes_on_when_it_is_granted() {
+    for refused in ["set_status", "delete", "untag", "last_use", "user", "keys"] {
+        for back in [false, true] {
+            let scene = Scene::waiting();
+            scene.confirm().unwrap();
+            let id = scene.rotator.id.clone();
+            if back {
+                live(scene.executor().roll_back(&id, "a test"))
+                    .unwrap()
+                    .unwrap();
+            }
+            scene.shared.set_faults(Box::new(move |name| {
+                if name == refused {
+                    Fault::Denied
+                } else {
+                    Fault::None
+                }
+            }));
+            let mut held = None;
+            for _ in 0..60 {
+                if let Tick::Held(hold) = live(scene.executor().tick(&id)).unwrap().unwrap() {
+                    held = Some(hold.to_string());
+                }
+                scene.shared.world().pass(2);
+            }
+            let needed = refused != "last_use" || !back;
+            if needed {
+                let held = held.unwrap_or_default();
+                let names = format!("not allowed to call {refused}");
+                assert!(held.contains(&names), "{refused} {back}: {held}");
+                let said = scene.rotator.journal.events();
+                let said = said.iter().filter(|event| event.starts_with("held: "));
+                assert_eq!(said.count(), 1, "it is said once");
+                assert_eq!(scene.shared.world().tags.len(), 1, "the mark stays");
+            }
+            scene.shared.set_faults(Box::new(|_| Fault::None));
+            scene.ticks(200);
+            let over = if back { Phase::RolledBack } else { Phase::Done };
+            assert_eq!(scene.rotation().phase, over, "{refused}");
+            let world = scene.shared.world();
+            assert!(world.tags.is_empty(), "{refused} {back}: {:?}", world.tags);
+            assert_eq!(world.keys.len(), 1);
+        }
+    }
 }

@@ -89,7 +89,14 @@ impl Engine {
             Box::pin(async move { self.drive(&id, &self.take(&id)).await })
         };
         let whom = (&config, &account);
-        let (did, _) = begin_due(&self.driver, whom, &survey, &*self.entropy, &carry).await?;
+        let (did, broke) = begin_due(&self.driver, whom, &survey, &*self.entropy, &carry).await?;
+        if broke {
+            tracing::warn!(
+                account = %maker.account,
+                "after {STOP_AFTER_FAILURES} failures in a row nothing more was begun; the next \
+                 round tries again"
+            );
+        }
         for did in did {
             if let Err(error) = did.outcome {
                 tracing::warn!(user = %did.user, %error, "a rotation was not begun");

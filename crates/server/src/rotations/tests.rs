@@ -11,7 +11,10 @@ use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_identity::{Identity, service, vault::KEY_BYTES};
 use keywright_objects::{Objects, memory::Memory};
-use keywright_rotation::ports::Journal;
+use keywright_rotation::{
+    model::{Phase, Rotation, RotationId},
+    ports::Journal,
+};
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_store::sqlite::Sqlite;
 use keywright_wire::operations;
@@ -132,6 +135,35 @@ impl Bench {
         body
     }
 
+    /// Deletes a user, and before that its keys and its policy.
+    async fn delete_user(&self, name: &str) {
+        let listed = self
+            .ok(&format!("Action=ListAccessKeys&UserName={name}"))
+            .await;
+        for rest in listed.split("<AccessKeyId>").skip(1) {
+            let key = rest.split('<').next().unwrap();
+            let form = format!("Action=DeleteAccessKey&UserName={name}&AccessKeyId={key}");
+            self.ok(&form).await;
+        }
+        let policies = format!("Action=ListUserPolicies&UserName={name}");
+        if self.ok(&policies).await.contains("<member>all</member>") {
+            let form = format!("Action=DeleteUserPolicy&UserName={name}&PolicyName=all");
+            self.ok(&form).await;
+        }
+        self.ok(&format!("Action=DeleteUser&UserName={name}")).await;
+    }
+
+    /// Lets the engine look at a rotation, as it does by itself after a while; how it is then.
+    async fn look(&self, id: &str) -> Rotation {
+        let id = RotationId(id.to_owned());
+        let work = self.engine.take(&id);
+        let before = work.rests();
+        work.rouse();
+        work.rested(before).await;
+        let found = self.engine.driver.journal().rotation(&id).await;
+        found.unwrap().unwrap()
+    }
+
     /// A user with a key; the key.
     async fn user(&self, name: &str) -> (String, Secret<String>) {
         self.ok(&format!("Action=CreateUser&UserName={name}")).await;
@@ -226,6 +258,61 @@ async fn a_restart_goes_on_from_the_journal() {
     work.rested(before).await;
     let over = next.driver.journal().rotation(&open[0].id).await;
     assert!(over.unwrap().unwrap().phase.is_over());
+}
+
+#[tokio::test]
+async fn a_user_who_is_renamed_is_followed() {
+    let bench = Bench::new().await;
+    bench.user("bob").await;
+    bench.ok(START).await;
+    bench
+        .ok("Action=UpdateUser&UserName=bob&NewUserName=robert")
+        .await;
+    let done = bench.ok("Action=ConfirmDelivery&UserName=robert").await;
+    let id = text(&done, "RotationId");
+    let over = bench.look(&id).await;
+    assert_eq!((over.phase, over.user.as_str()), (Phase::Done, "robert"));
+    let told = bench.ok("Action=ListRotationHistory&UserName=robert").await;
+    assert!(told.contains("the user bob is called robert now"), "{told}");
+}
+
+/// Orders name the user, so nobody could end it: it must by itself.
+#[tokio::test]
+async fn a_rotation_whose_user_was_deleted_ends_by_itself() {
+    let bench = Bench::new().await;
+    bench.user("bob").await;
+    let id = text(&bench.ok(START).await, "RotationId");
+    bench.delete_user("bob").await;
+    let over = bench.look(&id).await;
+    assert_eq!((over.phase, over.held), (Phase::UserGone, None));
+    let listed = bench.ok("Action=ListRotations").await;
+    assert_eq!(text(&listed, "Phase"), "UserGone");
+    assert_eq!(text(&listed, "IsOver"), "true");
+}
+
+/// Also when whoever it acts for went with the user, and when a person had held it.
+#[tokio::test]
+async fn a_rotation_that_acts_for_nobody_ends_when_its_user_was_deleted() {
+    for held in [false, true] {
+        let bench = Bench::new().await;
+        bench.user("bob").await;
+        let (id, secret) = bench.user("admin").await;
+        let all = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+        let put = "Action=PutUserPolicy&UserName=admin&PolicyName=all&PolicyDocument=";
+        bench.ok(&format!("{put}{all}")).await;
+        let (status, begun) = bench.ask_as((&id, &secret), START).await;
+        assert_eq!(status, StatusCode::OK, "{begun}");
+        if held {
+            let hold = "Action=HoldRotation&UserName=bob&Reason=a+freeze";
+            bench.ok(hold).await;
+        }
+        bench.delete_user("admin").await;
+        let open = bench.look(&text(&begun, "RotationId")).await;
+        assert!(!open.phase.is_over(), "bob is there");
+        bench.delete_user("bob").await;
+        let over = bench.look(&text(&begun, "RotationId")).await;
+        assert_eq!((over.phase, over.held), (Phase::UserGone, None), "{held}");
+    }
 }
 
 /// A request of this process gets no further than one that came over a socket.

@@ -6,8 +6,12 @@ use std::{
 };
 
 use keywright_adapters::driver::{DriveError, Rest};
-use keywright_base::Timestamp;
-use keywright_rotation::model::{Rotation, RotationId};
+use keywright_base::{AccountId, Timestamp, UniqueId};
+use keywright_rotation::{
+    execute::end_without_user,
+    model::{Phase, Rotation, RotationId},
+    ports::Journal,
+};
 use tokio::sync::{MutexGuard, Notify, watch};
 
 use super::{Engine, locked};
@@ -107,6 +111,12 @@ impl Engine {
             tracing::info!(rotation = %id, %user, what, "a rotation went on");
         };
         let rest = self.driver.drive(id, 0, &told).await;
+        let rest = match rest {
+            Ok(Rest::Held(_)) | Err(_) if self.ends_without_user(id).await => {
+                Ok(Rest::Over(Phase::UserGone))
+            }
+            rest => rest,
+        };
         *locked(&work.standing) = match &rest {
             Ok(Rest::Over(_) | Rest::Held(_)) => Standing::default(),
             Ok(Rest::Wait { until, why }) => Standing {
@@ -120,6 +130,31 @@ impl Engine {
         }
         work.rests.send_modify(|rests| *rests += 1);
         rest
+    }
+}
+
+impl Engine {
+    /// Ends a rotation whose user was deleted, if the rotation itself cannot find that out: it may
+    /// lack a right, or whoever it acts for was deleted, too. Nobody could give it an order, since
+    /// orders name the user.
+    async fn ends_without_user(&self, id: &RotationId) -> bool {
+        let journal = self.driver.journal();
+        let Ok(Some(rotation)) = journal.rotation(id).await else {
+            return false;
+        };
+        let user = rotation.user_id.parse::<UniqueId>();
+        let account = rotation.account.parse::<AccountId>();
+        let (Ok(user), Ok(account)) = (user, account) else {
+            return false;
+        };
+        let Some(cell) = self.ledger.account(account) else {
+            return false;
+        };
+        let there = cell.snapshot().user_by_id(user).is_some();
+        !there
+            && end_without_user(journal, id, self.clock.now())
+                .await
+                .is_ok()
     }
 }
 

@@ -56,6 +56,8 @@ pub mod rotation_phase_type {
     pub const RETIRING: &str = "Retiring";
     /// `RolledBack`.
     pub const ROLLED_BACK: &str = "RolledBack";
+    /// `UserGone`.
+    pub const USER_GONE: &str = "UserGone";
 }
 
 /// Values of `RotationStageType`.

@@ -1,0 +1,253 @@
+//! The two stores of AWS against fakes of their published API, as far as the sinks use it: versions
+//! and their labels, tokens, encrypted parameters. `e2e/test_moto.py` asks moto's server too.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use keywright_rotation::{
+    model::RotationId,
+    ports::{Sink, SinkError},
+};
+use serde_json::{Value, json};
+
+use super::{SecretsManager, Ssm};
+use crate::{
+    aws::JsonService,
+    sinks::{
+        document::DocumentSink,
+        json::Json,
+        remote_tests::{Asked, Cuts, Noon, serve},
+        suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+    },
+};
+
+type Answer = (u16, String);
+
+fn refused(code: &str) -> Answer {
+    (400, json!({"__type": code, "message": "no"}).to_string())
+}
+
+fn done(answer: &Value) -> Answer {
+    (200, answer.to_string())
+}
+
+/// Whoever asks signs for the service, and says what for.
+fn check_signed(asked: &Asked, service: &str) {
+    let authorization = asked.headers["authorization"].to_str().unwrap();
+    let scope = format!("/eu-west-1/{service}/aws4_request, SignedHeaders=");
+    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential="));
+    assert!(authorization.contains(&scope), "{authorization}");
+    assert!(authorization.contains("x-amz-target"), "{authorization}");
+    assert_eq!(asked.headers["content-type"], "application/x-amz-json-1.1");
+}
+
+/// One secret: its versions, and which of them has the label AWSCURRENT.
+#[derive(Default)]
+struct Versions {
+    texts: BTreeMap<String, String>,
+    current: String,
+    previous: String,
+}
+
+impl Versions {
+    fn of(text: &str) -> Self {
+        Self {
+            texts: BTreeMap::from([("made-by-a-person".to_owned(), text.to_owned())]),
+            current: "made-by-a-person".to_owned(),
+            previous: String::new(),
+        }
+    }
+
+    fn move_current(&mut self, to: &str) {
+        self.previous = std::mem::replace(&mut self.current, to.to_owned());
+    }
+
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        check_signed(asked, "secretsmanager");
+        let told = asked.told();
+        if told["SecretId"] != "job" {
+            return refused("ResourceNotFoundException");
+        }
+        match asked.target() {
+            "GetSecretValue" => match self.texts.get(&self.current) {
+                Some(text) => done(&json!({"SecretString": text, "VersionId": self.current})),
+                None => refused("ResourceNotFoundException"),
+            },
+            "PutSecretValue" => self.put(&told),
+            "DescribeSecret" => {
+                let mut stages = serde_json::Map::new();
+                for (version, label) in [
+                    (&self.previous, "AWSPREVIOUS"),
+                    (&self.current, "AWSCURRENT"),
+                ] {
+                    if !version.is_empty() {
+                        stages.insert(version.clone(), json!([label]));
+                    }
+                }
+                done(&json!({"VersionIdsToStages": stages}))
+            }
+            "UpdateSecretVersionStage" => {
+                assert_eq!(told["VersionStage"], "AWSCURRENT");
+                let to = told["MoveToVersionId"].as_str().unwrap();
+                if told["RemoveFromVersionId"] != self.current.as_str() {
+                    return refused("InvalidParameterException");
+                }
+                if !self.texts.contains_key(to) {
+                    return refused("ResourceNotFoundException");
+                }
+                self.move_current(to);
+                done(&json!({"Name": "job"}))
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    /// A token that is known is no new version, and its content cannot change.
+    fn put(&mut self, told: &Value) -> Answer {
+        let token = told["ClientRequestToken"].as_str().unwrap().to_owned();
+        assert!((32..=64).contains(&token.len()), "{token}");
+        let text = told["SecretString"].as_str().unwrap().to_owned();
+        match self.texts.get(&token) {
+            Some(there) if *there == text => {}
+            Some(_) => return refused("ResourceExistsException"),
+            None => {
+                self.texts.insert(token.clone(), text);
+                self.move_current(&token);
+            }
+        }
+        done(&json!({"VersionId": token}))
+    }
+}
+
+/// One parameter.
+fn parameter(held: &mut Option<String>, asked: &Asked) -> Answer {
+    check_signed(asked, "ssm");
+    let told = asked.told();
+    assert_eq!(told["Name"], "/job");
+    match (asked.target(), &held) {
+        ("GetParameter", Some(value)) => {
+            assert_eq!(told["WithDecryption"], true);
+            let shown = json!({"Name": "/job", "Type": "SecureString", "Value": value});
+            done(&json!({"Parameter": shown}))
+        }
+        ("GetParameter" | "DeleteParameter", None) => refused("ParameterNotFound"),
+        ("PutParameter", _) => {
+            assert_eq!(
+                (&told["Type"], &told["Overwrite"]),
+                (&json!("SecureString"), &json!(true))
+            );
+            *held = told["Value"].as_str().map(str::to_owned);
+            done(&json!({"Version": 1}))
+        }
+        ("DeleteParameter", Some(_)) => {
+            *held = None;
+            done(&json!({}))
+        }
+        (other, _) => panic!("{other}"),
+    }
+}
+
+fn service(names: (&'static str, &'static str), at: SocketAddr) -> JsonService {
+    JsonService::at(names, format!("http://{at}"), &pair(9), Arc::new(Noon)).unwrap()
+}
+
+fn manager(at: SocketAddr, name: &str) -> DocumentSink<SecretsManager> {
+    let service = service(("secretsmanager", "secretsmanager"), at);
+    let store = SecretsManager(service, name.to_owned());
+    DocumentSink::new(
+        format!("secretsmanager:{name}"),
+        Json::new(None).unwrap(),
+        store,
+    )
+}
+
+fn ssm(at: SocketAddr) -> DocumentSink<Ssm> {
+    let store = Ssm(service(("ssm", "AmazonSSM"), at), "/job".to_owned());
+    DocumentSink::new("ssm:/job".to_owned(), Json::new(None).unwrap(), store)
+}
+
+/// What may be in a store before: the pair and more, or only something else.
+fn documents() -> [String; 2] {
+    let one = pair(1);
+    let (id, secret) = (&one.id.0, one.secret.expose());
+    [
+        json!({"AccessKeyId": id, "SecretAccessKey": secret, "host": "db"}).to_string(),
+        json!({"host": "db"}).to_string(),
+    ]
+}
+
+#[tokio::test]
+async fn secrets_manager_keeps_the_contract() {
+    for text in documents() {
+        let secret = Arc::new(Mutex::new(Versions::of(&text)));
+        let there = Arc::clone(&secret);
+        let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+        let cuts = Cuts::default();
+        let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
+        let look = || {
+            let secret = secret.lock().unwrap();
+            secret.texts[&secret.current].clone().into_bytes()
+        };
+        let sink = manager(at, "job");
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+    }
+}
+
+#[tokio::test]
+async fn parameter_store_keeps_the_contract() {
+    for text in documents().into_iter().map(Some).chain([None]) {
+        let held = Arc::new(Mutex::new(text));
+        let there = Arc::clone(&held);
+        let answers = move |asked: &Asked| parameter(&mut there.lock().unwrap(), asked);
+        let cuts = Cuts::default();
+        let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
+        let look = || {
+            held.lock()
+                .unwrap()
+                .clone()
+                .unwrap_or_default()
+                .into_bytes()
+        };
+        let sink = ssm(at);
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_stores_answer() {
+    let rotation = RotationId("r".into());
+    for (status, code, later) in [
+        (500, "InternalServiceError", true),
+        (400, "ThrottlingException", true),
+        (400, "AccessDeniedException", false),
+        (400, "ParameterNotFound", false),
+    ] {
+        let at = serve(Arc::new(Mutex::new(move |asked: &Asked| {
+            match asked.target() {
+                "GetParameter" => done(&json!({"Parameter": {"Value": "{}"}})),
+                _ => (status, json!({"__type": format!("x#{code}")}).to_string()),
+            }
+        })))
+        .await;
+        let error = ssm(at).commit(&rotation, &pair(2)).await.unwrap_err();
+        assert_eq!(
+            matches!(error, SinkError::Later(_)),
+            later,
+            "{code}: {error}"
+        );
+        assert!(error.to_string().contains(code), "{error}");
+        assert!(!format!("{error:?}").contains(pair(2).secret.expose().as_str()));
+    }
+    let answers = |asked: &Asked| Versions::of("{}").answer(asked);
+    let at = serve(Arc::new(Mutex::new(answers))).await;
+    let none = manager(at, "none").stage(&rotation).await.err().unwrap();
+    assert!(
+        none.to_string().contains("there is no secret none"),
+        "{none}"
+    );
+}

@@ -1,0 +1,171 @@
+//! Looking for a user who is not found under its name, by the keys that it had.
+//!
+//! It protects one rule: a rotation follows its user, by the unique id, and never whoever has the
+//! name now. What is to be done about what it finds is the planner's to say.
+
+use keywright_base::Timestamp;
+
+use super::{Executor, Outcome, Stopped, Tick, is_intended};
+use crate::{
+    model::{Hold, KeyId, Missing, Pair, Phase, Rotation, RotationId},
+    plan::{
+        Step,
+        missing::{Trace, missing, new_is_active, old_is_active},
+    },
+    ports::{IssuerError, Journal, JournalError, Owner, User, Verdict},
+};
+
+/// Who has the rotation's user's name.
+pub(super) enum Found {
+    /// The user.
+    User(User),
+    /// Nobody, or somebody of this unique id.
+    Missing(Option<String>),
+}
+
+/// Ends a rotation whose user is not there any more. Nothing is asked for that: whoever could be
+/// asked may have gone with the user.
+///
+/// # Errors
+/// [`JournalError`].
+pub async fn end_without_user(
+    journal: &dyn Journal,
+    id: &RotationId,
+    at: Timestamp,
+) -> Result<(), JournalError> {
+    let Some(rotation) = journal.rotation(id).await? else {
+        return Ok(());
+    };
+    let event = format!("there is no user {} any more", rotation.user);
+    journal.advance(&ended(rotation, at), &event).await
+}
+
+fn ended(mut rotation: Rotation, at: Timestamp) -> Rotation {
+    rotation.held = None;
+    rotation.missing = None;
+    rotation.enter(Phase::UserGone, at);
+    rotation.generation += 1;
+    rotation
+}
+
+impl Executor<'_> {
+    pub(super) async fn find(&self, rotation: &Rotation) -> Result<Found, IssuerError> {
+        match self.issuer.user(&rotation.user).await {
+            Ok(user) if user.id == rotation.user_id => Ok(Found::User(user)),
+            Ok(other) => Ok(Found::Missing(Some(other.id))),
+            Err(IssuerError::NoSuchUser(_)) => Ok(Found::Missing(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A rotation that is held waits for a person; not for ever, if its user is gone meanwhile.
+    pub(super) async fn look_while_held(&self, rotation: Rotation, hold: Hold) -> Outcome {
+        let looked = match self.find(&rotation).await {
+            Ok(Found::Missing(other)) => self.seek(rotation, other).await,
+            Ok(Found::User(_)) if rotation.missing.is_some() => self.there_again(rotation).await,
+            // Whatever fails here is no answer, and nothing was to be done anyway.
+            Ok(Found::User(_)) | Err(_) => return Ok(Tick::Held(hold)),
+        };
+        match looked {
+            Ok(looked @ (Tick::Went(_) | Tick::Held(_))) => Ok(looked),
+            _ => Ok(Tick::Held(hold)),
+        }
+    }
+
+    pub(super) async fn there_again(&self, mut rotation: Rotation) -> Outcome {
+        rotation.missing = None;
+        self.advance(rotation, "the user is there again").await
+    }
+
+    /// Looks for the user by its keys, and does what the planner says of that.
+    pub(super) async fn seek(&self, mut rotation: Rotation, other: Option<String>) -> Outcome {
+        let traces = self.traces(&rotation).await?;
+        let (now, lags) = (self.clock.now(), self.issuer.lags_secs());
+        let seen = (traces.as_slice(), other.as_deref());
+        match missing(&rotation, seen, now, lags) {
+            Step::Rename(name) => {
+                let event = format!("the user {} is called {name} now", rotation.user);
+                rotation.user = name;
+                rotation.missing = None;
+                self.advance(rotation, &event).await
+            }
+            Step::Miss => {
+                let before = rotation.missing;
+                rotation.missing = Some(Missing {
+                    since: before.map_or(now, |missing| missing.since),
+                    last: now,
+                    looks: before.map_or(0, |missing| missing.looks).saturating_add(1),
+                });
+                let event = format!("there is no user {}", rotation.user);
+                self.advance(rotation, &event).await
+            }
+            Step::Enter(_) => {
+                let why = "its keys went with it, and nothing is left to do";
+                self.end(rotation, why, now).await
+            }
+            Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
+            Step::Hold(hold) if rotation.held.as_ref() != Some(&hold) => {
+                self.hold(rotation, hold).await
+            }
+            _ => Ok(rotation.held.map_or(Tick::Over, Tick::Held)),
+        }
+    }
+
+    /// Ends a rotation whose user is gone.
+    pub(super) async fn end(&self, rotation: Rotation, why: &str, at: Timestamp) -> Outcome {
+        let event = format!("there is no user {} any more: {why}", rotation.user);
+        self.journal.advance(&ended(rotation, at), &event).await?;
+        Ok(Tick::Went(event))
+    }
+
+    /// What the keys say: first the service about each of them, then the pairs themselves.
+    async fn traces(&self, rotation: &Rotation) -> Result<Vec<Trace>, Stopped> {
+        let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
+        let keys = [rotation.new.as_ref(), orphan, Some(&rotation.old)];
+        let mut traces = Vec::new();
+        for key in keys.into_iter().flatten() {
+            traces.push(self.owner(rotation, key).await?);
+        }
+        let found = |traces: &[Trace]| traces.iter().any(|trace| matches!(trace, Trace::Owner(_)));
+        if let Some(new) = rotation.pair()
+            && new_is_active(rotation)
+            && !found(&traces)
+        {
+            traces.push(self.identity(rotation, &new).await?);
+        }
+        if let Some(old) = rotation.old_pair()
+            && old_is_active(rotation)
+            && !found(&traces)
+        {
+            // Whoever else may have withdrawn it: only that it is accepted says something.
+            let accepted = self.identity(rotation, &old).await?;
+            traces.extend(Some(accepted).filter(|trace| *trace != Trace::Refused));
+        }
+        Ok(traces)
+    }
+
+    async fn owner(&self, rotation: &Rotation, key: &KeyId) -> Result<Trace, Stopped> {
+        let name = match self.usage.owner(key).await? {
+            Owner::User(name) => name,
+            Owner::Nobody => return Ok(Trace::NoKey),
+            Owner::NotTold => return Ok(Trace::Silent),
+        };
+        match self.issuer.user(&name).await {
+            Ok(user) if user.id == rotation.user_id => Ok(Trace::Owner(user.name)),
+            // It may have been renamed once more meanwhile.
+            Ok(_) | Err(IssuerError::NoSuchUser(_)) => Ok(Trace::Silent),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn identity(&self, rotation: &Rotation, pair: &Pair) -> Result<Trace, Stopped> {
+        Ok(match self.issuer.verify(pair, 0).await? {
+            Verdict::Accepted(identity) if is_intended(rotation, &identity) => {
+                let name = identity.arn.rsplit('/').next().unwrap_or_default();
+                Trace::Owner(name.to_owned())
+            }
+            Verdict::Accepted(_) => Trace::Silent,
+            Verdict::NotKnown => Trace::Refused,
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! What people do in the simulated world: to the user, its keys and its sinks, while rotations go
+//! on.
+
+use super::{
+    live,
+    run::Cast,
+    world::{Hand, World},
+};
+use crate::{
+    model::{Pair, Phase},
+    ports::KeyStatus,
+    simulator::Rotator,
+};
+
+/// What becomes of the user in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing.
+    Stays,
+    /// It gets another name.
+    Renamed,
+    /// It is deleted, after its keys.
+    Deleted,
+    /// It is deleted, and another one of its name is made.
+    MadeAnew,
+    /// The service does not find it for a while.
+    NotFound,
+}
+
+/// Seconds for which a user may not be found who is there.
+const NOT_FOUND_SECS_MAX: u64 = 60;
+
+impl Cast {
+    /// What becomes of the user happens.
+    pub(super) fn meets(&mut self, fate: Fate) {
+        let secs = i64::try_from(self.dice.below(NOT_FOUND_SECS_MAX)).unwrap_or(0);
+        {
+            let mut world = self.shared.world();
+            match fate {
+                Fate::Stays => {}
+                Fate::Renamed if world.name_of(&world.user_id).is_none() => {}
+                Fate::Renamed => world.rename("OtherName"),
+                Fate::Deleted => world.delete_user(),
+                Fate::MadeAnew => world.make_anew(),
+                Fate::NotFound => world.lost_until = world.now + secs,
+            }
+            let now = world.now;
+            self.trace.push(format!("{now} the user: {fate:?}"));
+        }
+        self.rouse();
+    }
+
+    /// Rotations that were left to a person are looked at once more.
+    fn rouse(&mut self) {
+        for rotator in &mut self.rotators {
+            if rotator.begun {
+                rotator.ended = None;
+            }
+        }
+    }
+
+    /// A sink is down for a while, or until a person mends it.
+    pub(super) fn fail_a_sink(&mut self) {
+        let mut world = self.shared.world();
+        let which = usize::try_from(self.dice.below(3)).unwrap_or(0);
+        let (now, forever, secs) = (world.now, self.dice.one_in(3), self.dice.secs(6 * 3600));
+        let Some(sink) = world.sinks.get_mut(which) else {
+            return;
+        };
+        if forever {
+            sink.refused = true;
+        } else {
+            sink.down_until = now + secs;
+        }
+        let how = if forever { "broke" } else { "is down" };
+        self.trace.push(format!("{now} sink {which} {how}"));
+    }
+
+    /// A person asks the first rotator to put everything back.
+    pub(super) fn ask_back(&mut self) {
+        let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
+            return;
+        };
+        let asked = live(rotator.executor().roll_back(&rotator.id, "a person asked"));
+        if asked.is_none() {
+            rotator.revive(&self.shared);
+        }
+        if let Some(Ok(_)) = asked {
+            rotator.ended = None;
+        }
+        self.trace
+            .push(format!("a person asked to put back: {asked:?}"));
+    }
+
+    /// A person does something to the user, its keys or its sinks.
+    pub(super) fn meddle(&mut self) {
+        let phases = self.rotators.iter().filter_map(Rotator::rotation);
+        let phases: Vec<_> = phases.map(|rotation| rotation.phase).collect();
+        let unresolved = phases.contains(&Phase::Creating);
+        let mut world = self.shared.world();
+        let which = usize::try_from(self.dice.below(2)).unwrap_or(0);
+        let act = self.dice.below(8);
+        let there = world.name_of(&world.user_id).is_some();
+        let said = match act {
+            // While the outcome of a create is unknown, nobody could tell such a key from ours.
+            0 if world.keys.len() < 2 && !unresolved && there => {
+                world.make(Hand::Person);
+                "made a key"
+            }
+            1 => {
+                if let Some(key) = world.keys.get_mut(which) {
+                    key.status = KeyStatus::Inactive;
+                    key.withdrawn_by_person = true;
+                }
+                "deactivated a key"
+            }
+            2 => {
+                if which < world.keys.len() {
+                    let mut gone = world.keys.remove(which);
+                    gone.withdrawn_by_person = true;
+                    world.gone.push(gone);
+                }
+                "deleted a key"
+            }
+            3 => {
+                for key in &mut world.keys {
+                    key.status = KeyStatus::Active;
+                }
+                "activated every key"
+            }
+            4 => {
+                let late = phases.iter().any(|phase| *phase >= Phase::Confirming);
+                overwrite(&mut world, late);
+                "put the first key into a sink"
+            }
+            5 => {
+                world.tags.clear();
+                "removed the mark"
+            }
+            6 => {
+                world.make_anew();
+                "made the user anew"
+            }
+            7 if there => {
+                world.rename("Renamed");
+                "renamed the user"
+            }
+            _ => "looked on",
+        };
+        self.trace.push(format!("{} a person {said}", world.now));
+        drop(world);
+        self.rouse();
+    }
+}
+
+/// A person puts the first key that ever was into a sink. Whoever does that after the last look at
+/// the sinks has only themselves to blame.
+fn overwrite(world: &mut World, late: bool) {
+    let all = world.keys.iter().chain(&world.gone);
+    let first: Option<Pair> = all
+        .min_by_key(|key| &key.pair.id)
+        .map(|key| key.pair.clone());
+    let Some(first) = first else {
+        return;
+    };
+    if late {
+        let World { keys, gone, .. } = world;
+        for key in keys.iter_mut().chain(gone) {
+            key.withdrawn_by_person |= key.pair == first;
+        }
+    }
+    if let Some(sink) = world.sinks.first_mut() {
+        sink.held = first;
+    }
+}

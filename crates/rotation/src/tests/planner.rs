@@ -1,0 +1,131 @@
+//! What the planner says of what it sees: the looks that come before a step which cannot be undone.
+//! Worlds in which each of these matters by itself are rare, so they are rows here.
+
+use keywright_base::{Secret, Timestamp};
+
+use crate::{
+    model::{Hold, KeyId, Orphan, Phase, Rotation, Rules, Stage},
+    plan::{MARK, Seen, Step, plan},
+    ports::{KeyStatus, LastUse, ListedKey, User},
+    simulator::{Rotator, Shared, World, live},
+};
+
+const HOUR: i64 = 3600;
+
+fn old() -> KeyId {
+    KeyId("AKIA0000000000000001".to_owned())
+}
+
+fn new() -> KeyId {
+    KeyId("AKIA0000000000000002".to_owned())
+}
+
+/// A rotation with two places in a phase since a week, and what is seen when all is well.
+fn at(phase: Phase) -> (Rotation, Seen) {
+    let shared = Shared::new(World::new(2));
+    let rotator = Rotator::new(&shared, 0);
+    live(rotator.begin(Rules::SAFE)).unwrap().unwrap();
+    let mut rotation = rotator.rotation().unwrap();
+    let now = rotation.since.plus_secs(7 * 24 * HOUR);
+    rotation.phase = phase;
+    rotation.new = Some(new());
+    rotation.secrets.new = Some(Secret::new("secret-2".to_owned()));
+    rotation.pre_image = vec![old()];
+    rotation.verified = true;
+    for delivery in &mut rotation.deliveries {
+        delivery.stage = Stage::ReadBack;
+    }
+    let key = |id, status| ListedKey {
+        id,
+        status,
+        created: rotation.origin.at,
+    };
+    let resting = matches!(phase, Phase::Dwelling | Phase::Deleting);
+    let status = if resting {
+        KeyStatus::Inactive
+    } else {
+        KeyStatus::Active
+    };
+    let mark = format!("{} {}", rotation.id, now.secs() + HOUR);
+    let seen = Seen {
+        user: User {
+            id: rotation.user_id.clone(),
+            arn: String::new(),
+            name: rotation.user.clone(),
+            tags: vec![(MARK.to_owned(), mark)],
+        },
+        keys: vec![key(old(), status), key(new(), KeyStatus::Active)],
+        now,
+        used: None,
+        tried: None,
+        repeats_create: false,
+    };
+    (rotation, seen)
+}
+
+fn used(at: Timestamp) -> Option<LastUse> {
+    Some(LastUse {
+        at,
+        service: "s3".to_owned(),
+        region: "us-east-1".to_owned(),
+    })
+}
+
+#[test]
+fn before_the_old_key_is_deactivated_everything_is_looked_at_once_more() {
+    let (mut rotation, mut seen) = at(Phase::Confirming);
+    assert_eq!(plan(&rotation, &seen), Step::Enter(Phase::Deactivating));
+    rotation.deliveries[1].stage = Stage::Written;
+    assert_eq!(plan(&rotation, &seen), Step::ReadBack(1));
+    rotation.verified = false;
+    assert_eq!(plan(&rotation, &seen), Step::Verify);
+    // It was used since it was said to be quiet.
+    seen.used = used(seen.now.plus_secs(-HOUR));
+    assert_eq!(plan(&rotation, &seen), Step::Enter(Phase::Observing));
+    // Whoever does not wait for silence does not go back for it.
+    rotation.rules = Rules::INCIDENT;
+    assert_eq!(plan(&rotation, &seen), Step::Verify);
+}
+
+#[test]
+fn nothing_is_taken_away_without_a_new_key_that_works() {
+    for phase in [
+        Phase::Created,
+        Phase::Distributing,
+        Phase::Observing,
+        Phase::Confirming,
+        Phase::Deactivating,
+        Phase::Dwelling,
+        Phase::Deleting,
+    ] {
+        let (mut rotation, seen) = at(phase);
+        let is_held = |seen: &Seen, rotation: &Rotation| {
+            plan(rotation, seen) == Step::Hold(Hold::NewKeyGone(new()))
+        };
+        assert!(!is_held(&seen, &rotation), "{phase:?}");
+        let mut gone = seen.clone();
+        gone.keys.pop();
+        assert!(is_held(&gone, &rotation), "{phase:?}");
+        let mut inactive = seen.clone();
+        inactive.keys[1].status = KeyStatus::Inactive;
+        assert!(is_held(&inactive, &rotation), "{phase:?}");
+        // A listing may lag behind what has just been done.
+        rotation.since = seen.now.plus_secs(-10);
+        assert!(!is_held(&gone, &rotation), "{phase:?}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_the_rotations_is_left_to_its_owner() {
+    let (mut rotation, mut seen) = at(Phase::Planned);
+    assert_eq!(plan(&rotation, &seen), Step::Hold(Hold::SecondKey(new())));
+    // One that was taken for the lost key is in use, so it is somebody's.
+    rotation.orphan = Some(Orphan {
+        key: new(),
+        inactive_since: None,
+    });
+    let deactivate = Step::SetStatus(new(), KeyStatus::Inactive);
+    assert_eq!(plan(&rotation, &seen), deactivate);
+    seen.used = used(seen.now.plus_secs(-HOUR));
+    assert_eq!(plan(&rotation, &seen), Step::Hold(Hold::NotOurs(new())));
+}
