@@ -1,5 +1,4 @@
 // Editing a managed policy makes a new version of it; the fifth version must go to make room.
-import Alert from '@cloudscape-design/components/alert';
 import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
@@ -15,12 +14,11 @@ import { useNavigate, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { PolicyEditor } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
 import { Problem } from '../../frame/problem';
 import { full } from '../../lib/age';
 import { shown } from '../../lib/policy-text';
-import { MANAGED, refusedFor } from './create-policy';
+import { MANAGED, PolicyText, refusedFor } from './policy-text';
 import { VERSIONS } from './policy-versions';
 import { policyHref } from './permissions';
 import { changed } from './queries';
@@ -104,16 +102,7 @@ function EditForm({ begun: { policy, text: before, versions } }: { begun: Begun 
       }
     >
       <SpaceBetween size="l">
-        <Container header={<Header variant="h2">Policy editor</Header>}>
-          <SpaceBetween size="m">
-            {refused && (
-              <Alert type="error" header="The policy would not be accepted">
-                {refused}
-              </Alert>
-            )}
-            <PolicyEditor text={text} set={setText} kind={{ type: 'managed' }} room={MANAGED} />
-          </SpaceBetween>
-        </Container>
+        <PolicyText text={text} set={setText} kind="managed" room={MANAGED} refused={refused} />
         <Container
           header={
             <Header
