@@ -10,7 +10,7 @@ import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Spinner from '@cloudscape-design/components/spinner';
 import AttributeEditor from '@cloudscape-design/components/attribute-editor';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import type { Tag } from '../../api/iam';
@@ -19,6 +19,7 @@ import { useFrame } from '../../frame/context';
 import { Problem } from '../../frame/problem';
 import { changed } from '../iam/queries';
 import { PlacesField, WaitField } from './choose';
+import { Trouble } from './policies';
 import { Preview } from './preview';
 import { useRotationPolicies } from './queries';
 import { folded } from './select';
@@ -92,16 +93,24 @@ export function EditRotationPolicy() {
   if (!read.data) return <Spinner size="large" />;
   const found = read.data.find(({ name }) => name === search.get('name'));
   if (!found) return <Problem error={new Error('There is no rotation policy of this name.')} />;
-  return <PolicyForm before={draftOf(found)} title={found.name} isNew={false} />;
+  return (
+    <PolicyForm
+      before={draftOf(found)}
+      title={found.name}
+      isNew={false}
+      trouble={<Trouble policy={found} />}
+    />
+  );
 }
 
 interface PolicyFormProps {
   before: Draft;
   title: string;
   isNew: boolean;
+  trouble?: ReactNode;
 }
 
-function PolicyForm({ before, title, isNew }: PolicyFormProps) {
+function PolicyForm({ before, title, isNew, trouble }: PolicyFormProps) {
   const navigate = useNavigate();
   const { session, done } = useFrame();
   const policies = useRotationPolicies();
@@ -156,6 +165,7 @@ function PolicyForm({ before, title, isNew }: PolicyFormProps) {
       }
     >
       <SpaceBetween size="l">
+        {trouble}
         <Alert type="info" header="It acts for you">
           Its rotations are signed on behalf of {session.arn}, who saves it. What you are not
           allowed to do, it cannot do.

@@ -181,7 +181,7 @@ function Notice({ rotation, changed }: ActsProps) {
   const { held, trouble, phase, oldKey, newKey, userName } = rotation;
   if (held !== undefined) {
     const { title, todo } = advice(held);
-    const action = missingAction(held);
+    const action = missingAction(held.text);
     return (
       <Alert
         type="error"
@@ -192,7 +192,7 @@ function Notice({ rotation, changed }: ActsProps) {
           </Act>
         }
       >
-        <Box variant="p">It is held: {held}.</Box>
+        <Box variant="p">It is held: {held.text}.</Box>
         <Box variant="p">{todo}</Box>
         <Link to={`/iam/users/${encodeURIComponent(userName)}?tab=credentials`}>
           Access keys of {userName}
