@@ -1,7 +1,7 @@
 // The frame around every page: the bar at the top, the navigation, the notices.
 //
 // The navigation is derived from what the server serves.
-import AppLayout from '@cloudscape-design/components/app-layout';
+import AppLayoutToolbar from '@cloudscape-design/components/app-layout-toolbar';
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group';
 import Flashbar, { type FlashbarProps } from '@cloudscape-design/components/flashbar';
 import { I18nProvider } from '@cloudscape-design/components/i18n';
@@ -162,14 +162,13 @@ export function Shell({
   const [notices, setNotices] = useState<FlashbarProps.MessageDefinition[]>([]);
 
   const frame = useMemo<Frame>(() => {
-    const notify: Frame['notify'] = (notice) => {
-      const id = crypto.randomUUID();
+    const notify: Frame['notify'] = (notice, id = crypto.randomUUID()) => {
       const onDismiss = (): void => setNotices((all) => all.filter((one) => one.id !== id));
+      const shown = { dismissible: true, dismissLabel: 'Dismiss', ...notice, id, onDismiss };
       setNotices((all) =>
-        [{ dismissible: true, dismissLabel: 'Dismiss', ...notice, id, onDismiss }, ...all].slice(
-          0,
-          5,
-        ),
+        all.some((one) => one.id === id)
+          ? all.map((one) => (one.id === id ? shown : one))
+          : [shown, ...all].slice(0, 5),
       );
     };
     return {
@@ -182,9 +181,9 @@ export function Shell({
       },
       notify,
       done: (content) => notify({ type: 'success', content }),
-      failed: (error) => {
+      failed: (error, id) => {
         endIfSignedOut(error);
-        notify({ type: 'error', header: title(error), content: text(error) });
+        notify({ type: 'error', header: title(error), content: text(error) }, id);
       },
     };
   }, [session, served, region]);
@@ -300,7 +299,7 @@ export function Shell({
             }}
           />
         </div>
-        <AppLayout
+        <AppLayoutToolbar
           headerSelector="#top"
           navigationOpen={open}
           onNavigationChange={({ detail }) => {

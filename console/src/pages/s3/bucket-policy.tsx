@@ -14,7 +14,6 @@ import { Confirm, Copy } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { formatted, shown } from '../../lib/policy-text';
 import { changed } from '../iam/queries';
-import type { At } from './bucket';
 
 /** Of a bucket policy white space counts too. */
 const ROOM: Room = { limit: 20_480, everything: true };
@@ -36,7 +35,7 @@ const first = (bucket: string): string =>
     }),
   );
 
-export function BucketPolicy({ bucket }: { bucket: At }) {
+export function BucketPolicy({ bucket }: { bucket: s3.Place }) {
   const { done } = useFrame();
   const read = useQuery({
     queryKey: ['bucket-policy', bucket.name],
