@@ -7,6 +7,7 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import { Fragment } from 'react';
 import { useNavigate } from 'react-router';
 
 import * as iam from '../../api/iam';
@@ -55,7 +56,8 @@ function Recommendations() {
   const keys = activeKeys(report.data?.rows.values() ?? []);
   const noMfa = summary.data?.get('AccountMFAEnabled') === 0;
   const root = keys.some(({ user }) => user === '<root_account>');
-  const old = keys.filter(({ age }) => age > 90);
+  // Root's keys have a warning of their own.
+  const old = keys.filter(({ user, age }) => age > 90 && user !== '<root_account>');
   const bars = AGES.map(([x, below], at) => {
     const from = AGES[at - 1]?.[1] ?? 0;
     return { x, y: keys.filter(({ age }) => age >= from && age < below).length };
@@ -86,13 +88,20 @@ function Recommendations() {
         {old.length > 0 && (
           <Alert
             type="warning"
-            header={`${String(old.length)} active access keys are older than 90 days`}
+            header={
+              old.length === 1
+                ? 'An active access key is older than 90 days'
+                : `${String(old.length)} active access keys are older than 90 days`
+            }
           >
-            Replace them with <code>keywright rotate</code>, or by hand on the page of each user:{' '}
-            {old
-              .slice(0, 10)
-              .map(({ user }) => user)
-              .join(', ')}
+            Replace them with <i>Rotate</i> among the actions of each key, or let a rotation policy do
+            it:{' '}
+            {old.slice(0, 10).map(({ user }, at) => (
+              <Fragment key={`${user} ${String(at)}`}>
+                {at > 0 && ', '}
+                <Link to={`/iam/users/${encodeURIComponent(user)}?tab=credentials`}>{user}</Link>
+              </Fragment>
+            ))}
             {old.length > 10 ? ', …' : ''}
           </Alert>
         )}
