@@ -12,12 +12,11 @@ import SideNavigation, {
 import TopNavigation, {
   type TopNavigationProps,
 } from '@cloudscape-design/components/top-navigation';
-import { useEffect, useMemo, useState, type ReactNode } from 'react';
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
 import { endIfSignedOut, queries, signOut, type Capabilities, type SignedIn } from '../api/session';
 import { keepRegion, keptRegion, regionName, REGIONS } from '../lib/regions';
-import { useStays } from '../lib/settled';
 import { FrameContext, type Frame } from './context';
 import { text, title } from './problem';
 import { applyTheme, keptTheme, type Theme } from './theme';
@@ -158,7 +157,8 @@ export function Shell({
   const [region, setRegionState] = useState(keptRegion);
   const [theme, setTheme] = useState(keptTheme);
   const [open, setOpen] = useState(isWide);
-  const settled = useStays();
+  /** Whether somebody is clicking right now, be it with the keyboard. */
+  const clicked = useRef(false);
   const [notices, setNotices] = useState<FlashbarProps.MessageDefinition[]>([]);
 
   const frame = useMemo<Frame>(() => {
@@ -299,28 +299,33 @@ export function Shell({
             }}
           />
         </div>
-        <AppLayoutToolbar
-          headerSelector="#top"
-          navigationOpen={open}
-          onNavigationChange={({ detail }) => {
-            // The layout closes it by itself before it has measured the page.
-            if (detail.open || settled || !isWide()) setOpen(detail.open);
-          }}
-          navigation={
-            <SideNavigation
-              header={{ text: 'Identity and Access Management (IAM)', href: '/console/iam' }}
-              activeHref={activeHref(pathname)}
-              items={navigation(served)}
-              onFollow={follow}
-            />
-          }
-          breadcrumbs={
-            <BreadcrumbGroup items={path} onFollow={follow} ariaLabel="Where this page lies" />
-          }
-          notifications={<Flashbar items={notices} stackItems />}
-          toolsHide
-          content={children}
-        />
+        <div
+          onClickCapture={() => (clicked.current = true)}
+          onClick={() => (clicked.current = false)}
+        >
+          <AppLayoutToolbar
+            headerSelector="#top"
+            navigationOpen={open}
+            onNavigationChange={({ detail }) => {
+              // The layout closes it by itself, too, when it has not measured the page yet.
+              if (detail.open || clicked.current || !isWide()) setOpen(detail.open);
+            }}
+            navigation={
+              <SideNavigation
+                header={{ text: 'Identity and Access Management (IAM)', href: '/console/iam' }}
+                activeHref={activeHref(pathname)}
+                items={navigation(served)}
+                onFollow={follow}
+              />
+            }
+            breadcrumbs={
+              <BreadcrumbGroup items={path} onFollow={follow} ariaLabel="Where this page lies" />
+            }
+            notifications={<Flashbar items={notices} stackItems />}
+            toolsHide
+            content={children}
+          />
+        </div>
       </FrameContext.Provider>
     </I18nProvider>
   );

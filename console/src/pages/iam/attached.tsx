@@ -1,6 +1,5 @@
 // The policies that a user or a group has: a table, to attach more and to take them away.
 import Button from '@cloudscape-design/components/button';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
@@ -109,7 +108,7 @@ export function AttachedPolicies({ owner, read, columns, reload, changed }: Atta
         select={select}
         empty="No policies"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
@@ -119,7 +118,7 @@ export function AttachedPolicies({ owner, read, columns, reload, changed }: Atta
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add permissions
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'add' && (

@@ -19,10 +19,10 @@ import { AccountPanel } from './account-panel';
 import { changed, dateOf, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
-  ['Up to 30 days', 31],
-  ['31–90 days', 91],
-  ['91–365 days', 366],
-  ['Older', Number.POSITIVE_INFINITY],
+  ['0–30', 31],
+  ['31–90', 91],
+  ['91–365', 366],
+  ['Over 365', Number.POSITIVE_INFINITY],
 ];
 
 export function Dashboard() {
@@ -113,7 +113,7 @@ function Recommendations() {
           hideFilter
           hideLegend
           ariaLabel="Active access keys by age"
-          xTitle="Age"
+          xTitle="Age in days"
           yTitle="Active access keys"
           yDomain={[0, Math.max(4, ...bars.map(({ y }) => y))]}
           xDomain={AGES.map(([label]) => label)}

@@ -125,14 +125,14 @@ function Members({ name }: { name: string }) {
         select={select}
         empty="No users"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add users
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'add' && (

@@ -10,7 +10,7 @@ import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Pick } from '../../frame/parts';
+import { Confirm, Link, Pick } from '../../frame/parts';
 import { AttachedPolicies, NAME_AND_TYPE, ownPolicies, type Attached } from './attached';
 import { GroupPicker, PolicyPicker } from './permissions';
 import { changed, useGroupsOf, userChanged } from './queries';
@@ -109,7 +109,7 @@ const GROUPS: Column<iam.Group>[] = [
     id: 'name',
     header: 'Group name',
     by: ({ name }) => name,
-    cell: ({ name }) => name,
+    cell: ({ name }) => <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
   { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
@@ -145,14 +145,14 @@ export function UserGroups({ name }: { name: string }) {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add user to groups
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'remove' && (

@@ -2,7 +2,6 @@
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
@@ -121,7 +120,7 @@ export function RotationPolicies() {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={!one} onClick={() => one && void navigate(address(one))}>
               Edit
             </Button>
@@ -131,7 +130,7 @@ export function RotationPolicies() {
             <Button variant="primary" onClick={() => void navigate('/rotation-policies/create')}>
               Create rotation policy
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {deleting && one && (

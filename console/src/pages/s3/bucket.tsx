@@ -222,7 +222,7 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
         empty="No objects"
         search="Find among these objects"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
               Download
             </Button>
@@ -243,7 +243,7 @@ function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
             <Button variant="primary" onClick={() => picker.current?.click()}>
               Upload
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {(token ?? read.data?.next) && (
