@@ -63,6 +63,14 @@ def test_uploads(own, tmp_path):
     assert stored["Body"].read() == film.read_bytes()
 
 
+def test_the_keyboard_alone(own):
+    iam = clients(own, own.root).iam
+    iam.create_user(UserName="ann")
+    key = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
+    walk(own, "console_keyboard.mjs", user="ann", key=key)
+    assert iam.list_access_keys(UserName="ann")["AccessKeyMetadata"] == []
+
+
 def test_trouble_and_five_thousand_users(own):
     iam = clients(own, own.root).iam
     iam.create_user(UserName="carl")
