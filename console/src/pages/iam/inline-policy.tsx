@@ -4,7 +4,6 @@ import Container from '@cloudscape-design/components/container';
 import Form from '@cloudscape-design/components/form';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
@@ -13,6 +12,7 @@ import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import type { Room } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
+import { Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { shown, size, SKELETON } from '../../lib/policy-text';
 import { PolicyName, PolicyText, refusedFor, wrongName } from './policy-text';
@@ -55,7 +55,7 @@ function InlinePolicy({ of }: { of: 'user' | 'group' }) {
     staleTime: Infinity,
   });
   if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   return <InlineForm owner={owner} edited={edited} begun={read.data} />;
 }
 

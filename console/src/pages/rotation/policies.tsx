@@ -67,7 +67,11 @@ const COLUMNS: Column<RotationPolicy>[] = [
     minWidth: 220,
     by: ({ trouble }) => trouble ?? '',
     cell: ({ trouble }) =>
-      trouble === undefined ? '–' : <StatusIndicator type="warning">{trouble}</StatusIndicator>,
+      trouble === undefined ? (
+        '–'
+      ) : (
+        <StatusIndicator type="warning">{inShort(trouble)}</StatusIndicator>
+      ),
   },
   {
     id: 'updated',
@@ -77,6 +81,12 @@ const COLUMNS: Column<RotationPolicy>[] = [
     cell: ({ updated }) => full(updated),
   },
 ];
+
+/** The permission that was missing, if that was it, for which the service has a long sentence. */
+function inShort(trouble: string): string {
+  const action = missingAction(trouble);
+  return action ? `${action} is missing` : trouble;
+}
 
 /** What was in a policy's way when the server last looked at it, and what to do. */
 export function Trouble({ policy: { trouble, createdBy } }: { policy: RotationPolicy }) {

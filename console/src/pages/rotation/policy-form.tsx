@@ -8,7 +8,6 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import AttributeEditor from '@cloudscape-design/components/attribute-editor';
 import { useState, type ReactNode } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
@@ -16,6 +15,7 @@ import { useNavigate, useSearchParams } from 'react-router';
 import type { Tag } from '../../api/iam';
 import { PERSON, putPolicy, type RotationPolicy, type Selector } from '../../api/rotation';
 import { useFrame } from '../../frame/context';
+import { Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { changed } from '../iam/queries';
 import { PlacesField, WaitField } from './choose';
@@ -90,7 +90,7 @@ export function EditRotationPolicy() {
   const [search] = useSearchParams();
   const read = useRotationPolicies();
   if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   const found = read.data.find(({ name }) => name === search.get('name'));
   if (!found) return <Problem error={new Error('There is no rotation policy of this name.')} />;
   return (

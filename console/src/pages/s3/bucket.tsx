@@ -9,7 +9,6 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import Tabs from '@cloudscape-design/components/tabs';
 import { useQuery } from '@tanstack/react-query';
 import { Fragment, useMemo, useRef, useState } from 'react';
@@ -18,7 +17,7 @@ import { useParams, useSearchParams } from 'react-router';
 import * as s3 from '../../api/s3';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Copy, Link } from '../../frame/parts';
+import { Confirm, Copy, Link, Loading } from '../../frame/parts';
 import { full } from '../../lib/age';
 import { changed } from '../iam/queries';
 import { BucketPolicy } from './bucket-policy';
@@ -33,7 +32,7 @@ export function BucketPage() {
     staleTime: 60_000,
   });
   // Whoever may not ask for the region may still be allowed to list: the server says if it is another one.
-  if (region.isPending) return <Spinner size="large" />;
+  if (region.isPending) return <Loading />;
   const bucket = { name, region: region.data ?? 'us-east-1' };
   const prefix = search.get('prefix') ?? '';
   return (
