@@ -80,8 +80,8 @@ impl Engine {
         locked(&self.troubles).insert(id, troubles);
     }
 
-    /// What was in the way of an account's policies, by their names. What was put since then has not
-    /// been looked at.
+    /// What was in the way of an account's policies, by their names. What was put since then has
+    /// not been looked at.
     pub(super) fn troubles_of(&self, id: AccountId) -> HashMap<String, String> {
         let Some(cell) = self.ledger.account(id) else {
             return HashMap::new();
