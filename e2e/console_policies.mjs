@@ -1,6 +1,6 @@
 // Policies in Chromium: written, edited, attached, simulated and deleted; inline ones of users and
 // groups with the same editor.
-import { accessible, open, told, walk } from "./harness/browser.mjs";
+import { good, open, told, walk } from "./harness/browser.mjs";
 
 const world = await open();
 const { page, button, seen, visit } = world;
@@ -50,7 +50,7 @@ async function createPolicy() {
   await seen("Security: 1");
   await text().fill(document("s3:GetObject"));
   await seen("Nothing was found.");
-  await accessible(world, "create policy");
+  await good(world, "create policy");
   await button("Next").click();
   await page.getByLabel("Policy name").fill(POLICY);
   await page.getByLabel("Description").fill("Reads photos in Mumbai");
@@ -75,7 +75,7 @@ async function editPolicy() {
   await button("Set as default").click();
   await flash("Default version set");
   await row(/Version 2.*Default/).waitFor();
-  await accessible(world, "policy versions");
+  await good(world, "policy versions");
 }
 
 /** `told.full` has five versions, of which the last one is the default. */
@@ -102,7 +102,7 @@ async function attachPolicy() {
   await button("Attach policy").click();
   await flash("Policy attached");
   await page.getByRole("link", { name: USER }).waitFor();
-  await accessible(world, "entities of a policy");
+  await good(world, "entities of a policy");
 }
 
 async function simulate() {
@@ -125,7 +125,7 @@ async function simulate() {
   const found = await page.getByLabel("Matched statement").inputValue();
   if (JSON.parse(found).Effect !== "Allow") throw new Error(found);
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
-  await accessible(world, "simulator");
+  await good(world, "simulator");
   await page.getByText("A policy that you write").click();
   await text().fill(document("s3:GetObject"));
   await page.getByLabel("Value of aws:RequestedRegion").waitFor();
@@ -161,7 +161,7 @@ async function inlinePolicies() {
   await flash("Policy shared created");
   await page.getByRole("tab", { name: "Permissions" }).click();
   await page.getByRole("link", { name: "shared" }).waitFor();
-  await accessible(world, "group");
+  await good(world, "group");
 }
 
 async function deletePolicy() {

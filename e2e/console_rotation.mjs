@@ -2,14 +2,12 @@
 // cannot start; one that is rolled back, and a policy. Only what a person sees is used.
 import { join } from "node:path";
 
-import { accessible, fits, open, told, walk } from "./harness/browser.mjs";
+import { good, open, told, walk } from "./harness/browser.mjs";
 
 const world = await open();
 const { page, button, seen, gone, visit, go, signIn } = world;
 const row = (name) => page.getByRole("row", { name });
 const flash = (said) => page.locator("[class*=flash]").getByText(said).first().waitFor();
-const NARROW = { width: 375, height: 812 };
-const WIDE = { width: 1280, height: 900 };
 
 /** From a user's page to the page that starts a rotation of this key. */
 async function rotate(user, key) {
@@ -17,14 +15,6 @@ async function rotate(user, key) {
   await page.getByRole("button", { name: `Actions for ${key}` }).click();
   await page.getByRole("menuitem", { name: "Rotate" }).click();
   await page.getByRole("heading", { name: "Rotate access key" }).waitFor();
-}
-
-/** Holds the page to axe, and to a narrow window. */
-async function good(name) {
-  await accessible(world, name);
-  await page.setViewportSize(NARROW);
-  await fits(world, name);
-  await page.setViewportSize(WIDE);
 }
 
 async function confirm() {
@@ -50,7 +40,7 @@ async function begin() {
   await seen("Whoever still uses the old key then is refused without warning.");
   await page.getByRole("spinbutton", { name: "Dwell" }).fill("0");
   await seen("Skipped: keeping the inactive key.");
-  await good("start rotation");
+  await good(world, "start rotation");
   await button("Start rotation").click();
   await seen("Your turn: deliver the new key");
 }
@@ -66,7 +56,7 @@ async function deliver() {
   await button("View rotation").click();
   await seen("Deliver – waiting");
   await row(told.keys.ann).getByText("Active").waitFor();
-  await good("rotation");
+  await good(world, "rotation");
   await confirm();
   await seen("The key is rotated");
   await row(told.keys.ann).getByText("Deleted").waitFor();
@@ -110,7 +100,7 @@ async function list() {
   await page.getByRole("button", { name: "Filter rotations" }).click();
   await page.getByRole("option", { name: "Open" }).click();
   await row("bob").waitFor();
-  await good("rotations");
+  await good(world, "rotations");
 }
 
 async function policy() {
@@ -121,7 +111,7 @@ async function policy() {
   await seen("A path begins and ends with /");
   await page.getByLabel("Path", { exact: true }).fill("/jobs/");
   await row("dora").getByText("In 90 days at the latest").waitFor();
-  await good("create rotation policy");
+  await good(world, "create rotation policy");
   await button("Create rotation policy").click();
   await flash("Rotation policy created");
   await page.getByRole("link", { name: "jobs", exact: true }).click();
@@ -132,7 +122,14 @@ async function policy() {
   await button("Save changes").click();
   await flash("Rotation policy saved");
   await row("jobs").getByText("team = storage").waitFor();
-  await good("rotation policies");
+  await good(world, "rotation policies");
+  await row("jobs").locator("label").first().click();
+  await button("Delete").click();
+  if (await button("Delete").isEnabled()) throw new Error("its name was not asked for");
+  await page.getByLabel("Type jobs").fill("jobs");
+  await button("Delete").click();
+  await flash("Rotation policy deleted");
+  await seen("No rotation policies");
 }
 
 async function missingPermission() {
@@ -143,8 +140,20 @@ async function missingPermission() {
   await seen("You don't have the permission iam:DeleteAccessKey");
 }
 
+/** A policy of somebody who may not read the credential report cannot be followed, and says so. */
+async function policyInTrouble() {
+  await go("/rotation-policies/create");
+  await page.getByLabel("Policy name").fill("evening");
+  await button("Create rotation policy").click();
+  await flash("Rotation policy created");
+  await row("evening").getByText("iam:GenerateCredentialReport").waitFor();
+  await good(world, "a rotation policy in trouble");
+  await page.getByRole("link", { name: "evening" }).click();
+  await seen("The permission iam:GenerateCredentialReport is missing");
+}
+
 const WALKS = {
-  "to the end": [arrive, begin, deliver, cannotStart, missingPermission],
+  "to the end": [arrive, begin, deliver, cannotStart, missingPermission, policyInTrouble],
   "back, and by policy": [arrive, rollBack, list, policy],
 };
 

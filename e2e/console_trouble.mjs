@@ -157,7 +157,7 @@ async function manyUsers() {
     ["u", "5000 matches"],
     ["user-4", "1000 matches"],
     ["user-49", "100 matches"],
-    ["user-4999", "1 matches"],
+    ["user-4999", "1 match"],
     ["", name(19)],
   ])
     times.push(await typed(clock, text, shown));

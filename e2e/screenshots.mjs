@@ -1,5 +1,5 @@
-// Pictures of the console's main pages: light, dark and narrow, and what is shown while there is
-// nothing and while something loads. They are for looking at; nothing is compared.
+// Pictures of the console's pages: light, dark and narrow; while there is nothing, while something
+// loads, and when something is wrong. They are for looking at; nothing is compared.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
@@ -12,40 +12,108 @@ const KINDS = [
 ];
 const USER = "/iam/users/RotateKeyUser";
 const POLICY = `/iam/policy?arn=arn:aws:iam::${told.account}:policy/photo-readers`;
+const BUCKET = "/s3/buckets/photos-of-2026";
 
-/** Pages by the name of their picture: where, what is there when it is whole, what is done first. */
+/** Waits for a text. */
+const see = (text) => ({ seen }) => seen(text);
+/** Presses a button, a menu's entry or a tab by its name. */
+const press =
+  (name, role = "button") =>
+  ({ page }) =>
+    page.getByRole(role, { name }).last().click();
+const choose = (name) => ({ page }) => page.getByRole("row", { name }).locator("label").first().click();
+
+/**
+ * Pages by the name of their picture: where, what is there when it is whole, and what is done then:
+ * a text is clicked, an object names fields with what they are filled with.
+ */
 const FILLED = {
   dashboard: ["/iam", "IAM resources"],
   users: ["/iam/users", "RotateKeyUser"],
-  "user-create": ["/iam/users/create", "Up to 64 characters", ["Provide user access"]],
+  "users-preferences": ["/iam/users", "RotateKeyUser", press("Preferences")],
+  "users-delete": ["/iam/users", "RotateKeyUser", choose("bob"), choose("deployer"), "Delete"],
+  "user-create": ["/iam/users/create", "Up to 64 characters", "Provide user access"],
+  "user-create-wrong": ["/iam/users/create", "Up to 64 characters", { "User name": "a b" }, "Next"],
+  "user-create-permissions": ["/iam/users/create", "Up to 64 characters", { "User name": "zoe" }, "Next", "Attach policies directly"],
+  "user-create-review": [
+    "/iam/users/create", "Up to 64 characters", { "User name": "zoe" }, "Provide user access", "Next", "Copy permissions",
+    choose("RotateKeyUser"), "Next", "Add new tag",
+  ],
   "user-permissions": [`${USER}?tab=permissions`, "photo-readers"],
+  "user-permissions-add": [`${USER}?tab=permissions`, "photo-readers", "Add permissions", choose("ReadOnlyAccess")],
   "user-groups": [`${USER}?tab=groups`, "readers"],
   "user-tags": [`${USER}?tab=tags`, "storage"],
   "user-credentials": [`${USER}?tab=credentials`, "Last used service"],
-  "user-delete": [USER, "photo-readers", ["Delete"]],
-  "key-create": [`${USER}/keys/create`, "Use case", ["Command Line Interface (CLI)"]],
-  "key-rotate": [`${USER}/keys/rotate`, "Key to replace"],
+  "user-credentials-mfa": ["/iam/users/careful?tab=credentials", ":mfa/phone"],
+  "user-rotating": ["/iam/users/waits?tab=credentials", "Last used service"],
+  "user-password": [`${USER}?tab=credentials`, "Last used service", "Reset password"],
+  "user-delete": [USER, "photo-readers", "Delete"],
+  "user-missing": ["/iam/users/nobody-of-this-name", "NoSuchEntity"],
+  "key-create": [`${USER}/keys/create`, "Use case", "Command Line Interface (CLI)"],
+  "key-create-description": ["/iam/users/careful/keys/create", "Use case", "Your use case is not listed here.", "Next"],
+  "key-deactivate": ["/iam/users/deployer?tab=credentials", "Last used service", press(/^Actions for/), press("Deactivate", "menuitem")],
+  "key-delete": ["/iam/users/deployer?tab=credentials", "Last used service", press(/^Actions for/), press("Delete", "menuitem")],
+  "key-rotate": ["/iam/users/deployer/keys/rotate", "Start rotation"],
+  "key-rotate-incident": ["/iam/users/deployer/keys/rotate", "Start rotation", "Incident: the key has leaked"],
+  "key-rotate-two": [`${USER}/keys/rotate`, "It cannot start"],
+  "mfa-assign": [`${USER}/mfa/assign`, "Device name"],
+  "mfa-set-up": [`${USER}/mfa/assign`, "Device name", { "Device name": "phone-KIND" }, "Next", "Show QR code"],
+  "mfa-remove": ["/iam/users/careful?tab=credentials", ":mfa/phone", choose(/mfa/), "Remove"],
+  "security-credentials": ["/security-credentials", "Multi-factor authentication"],
+  "root-key-create": ["/security-credentials/keys/create", "Create a root access key?"],
+  rotations: ["/rotations", "watched"],
+  "rotation-waits": ["/rotations/waits", "Your turn: deliver the new key"],
+  "rotation-key": ["/rotations/waits", "Your turn: deliver the new key", "Retrieve the new key"],
+  "rotation-watched": ["/rotations/watched", "Watch – waiting"],
+  "rotation-held": ["/rotations/held", "A person has held this rotation"],
+  "rotation-over": ["/rotations/over", "The key is rotated", "History"],
+  "rotation-back": ["/rotations/back", "Everything is as it was"],
+  "rotation-roll-back": ["/rotations/watched", "Watch – waiting", "Roll back"],
+  "rotation-policies": ["/rotation-policies", "iam:GenerateCredentialReport"],
+  "rotation-policy": ["/rotation-policies/edit?name=builds", "is missing"],
   "rotation-policy-create": ["/rotation-policies/create", "Whom it would act for"],
+  "rotation-policy-tags": ["/rotation-policies/create", "Whom it would act for", "Users with tags", "Add tag"],
   groups: ["/iam/groups", "Defined"],
-  "group-create": ["/iam/groups", "Defined", ["Create group"]],
+  "group-create": ["/iam/groups", "Defined", "Create group"],
+  "group-delete": ["/iam/groups", "Defined", choose("readers"), "Delete"],
   group: ["/iam/groups/readers", "RotateKeyUser"],
+  "group-permissions": ["/iam/groups/readers?tab=permissions", "photo-readers"],
   policies: ["/iam/policies", "AWS managed"],
-  "policy-create": ["/iam/policies/create", "Nothing was found.", { "Policy document": told.draft }],
+  "policy-create": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, see("Nothing was found.")],
+  "policy-create-wrong": [
+    "/iam/policies/create", "Policy editor",
+    { "Policy document": told.draft.replace("GetObject", "GetObjekt") }, see("Warnings: 1"),
+  ],
+  "policy-create-review": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, "Next", "Add new tag"],
   policy: [POLICY, "Permissions defined in this policy"],
   "policy-entities": [`${POLICY}&tab=entities`, "Permissions policy"],
+  "policy-attach": [`${POLICY}&tab=entities`, "Permissions policy", press("Attach")],
   "policy-versions": [`${POLICY}&tab=versions`, "Default"],
-  "policy-delete": [POLICY, "Permissions defined in this policy", ["Delete"]],
+  "policy-delete": [POLICY, "Permissions defined in this policy", "Delete"],
   "policy-edit": [POLICY.replace("policy?", "policy/edit?"), "Version to delete"],
   "policy-inline": [`${USER}/inline`, "characters remaining"],
   account: ["/iam/account", "Password policy"],
-  "account-edit": ["/iam/account", "Password policy", ["Edit", "Custom"]],
+  "account-edit": ["/iam/account", "Password policy", "Edit", "Custom"],
+  "account-alias": ["/iam/account", "Password policy", "Create alias"],
   simulator: ["/iam/simulator", "Run simulation"],
+  "simulator-results": ["/iam/simulator", "Run simulation", simulated, see("Denied: nothing allows it")],
   report: ["/iam/report", "Download credentials report"],
   denied: ["/denied", "iam:ListUsers"],
+  "denied-one": ["/denied", "iam:ListUsers", press("iam:ListUsers", "link"), see("Could allow it")],
   buckets: ["/s3", "photos"],
+  "bucket-delete": ["/s3", "photos", choose(/photos/), "Delete"],
+  "bucket-empty": ["/s3", "photos", choose(/photos/), "Empty"],
   "bucket-create": ["/s3/create", "Bucket name"],
-  bucket: ["/s3/buckets/photos-of-2026", "cat.txt"],
-  "bucket-policy": ["/s3/buckets/photos-of-2026?tab=permissions", "Security: 1"],
+  bucket: [BUCKET, "cat.txt"],
+  "bucket-folder": [`${BUCKET}?prefix=2026%2Fjanuary%2F`, "horse.txt"],
+  "bucket-uploading": [BUCKET, "cat.txt", uploading, see("Uploading horses.bin")],
+  "bucket-presigned": [BUCKET, "cat.txt", choose(/cat/), press("Presigned URL"), "Share for an hour", press("Copy Presigned URL")],
+  "objects-delete": [BUCKET, "cat.txt", choose(/cat/), choose(/2026/), "Delete"],
+  "bucket-missing": ["/s3/buckets/no-bucket-of-this-name", "NoSuchBucket"],
+  "bucket-policy": [`${BUCKET}?tab=permissions`, "allows everyone"],
+  "regions-menu": ["/s3", "photos", press(/^Regions/)],
+  "account-menu": ["/iam", "IAM resources", press(/^Account/)],
+  "no-such-page": ["/iam/nothing-of-the-kind", "There is no such page"],
 };
 const EMPTY = {
   "dashboard-empty": ["/iam", "IAM resources"],
@@ -55,31 +123,75 @@ const EMPTY = {
   "rotation-policies-empty": ["/rotation-policies", "No rotation policies"],
   "denied-empty": ["/denied", "Nothing was denied"],
   "buckets-empty": ["/s3", "No buckets"],
+  "security-credentials-empty": ["/security-credentials", "No MFA devices"],
 };
-const LOADING = { "users-loading": "/iam/users", "dashboard-loading": "/iam", "user-loading": USER };
+/** What somebody sees who may nothing. */
+const REFUSED = {
+  "dashboard-refused": ["/iam", "GetAccountSummary"],
+  "users-refused": ["/iam/users", "iam:ListUsers"],
+  "user-refused": ["/iam/users/nobody?tab=credentials", "You don't have"],
+  "account-refused": ["/iam/account", "You don't have"],
+  "rotations-refused": ["/rotations", "You don't have"],
+  "simulator-refused": ["/iam/simulator", "You don't have"],
+  "report-refused": ["/iam/report", "Download credentials report", "Download credentials report"],
+  "buckets-refused": ["/s3", "s3:ListAllMyBuckets"],
+  "bucket-refused": [BUCKET, "You don't have"],
+};
+const LOADING = {
+  "users-loading": "/iam/users",
+  "dashboard-loading": "/iam",
+  "user-loading": USER,
+  "account-loading": "/iam/account",
+  "rotation-loading": "/rotations/waits",
+  "buckets-loading": "/s3",
+};
 
-const first = await open();
-await first.visit("/iam");
-await picture(first.page, "sign-in", "light");
-await first.signIn(told.password);
-await first.seen("IAM resources");
-const storageState = await first.context.storageState();
-await first.browser.close();
-
+const storageState = await signedIn(told.password);
+const nobody = told.state === "empty" ? undefined : await signedIn(told.userPassword, "nobody");
 for (const [kind, viewport] of KINDS) {
   mkdirSync(join(told.folder, kind), { recursive: true });
-  const colorScheme = kind === "dark" ? "dark" : "light";
-  const world = await open({ viewport, colorScheme, storageState });
-  const pages = told.state === "empty" ? EMPTY : FILLED;
-  for (const [name, [path, there, deeds = []]] of Object.entries(pages)) {
+  const look = { viewport, colorScheme: kind === "dark" ? "dark" : "light" };
+  const world = await open({ ...look, storageState });
+  await each(world, kind, told.state === "empty" ? EMPTY : FILLED);
+  if (told.state !== "empty") {
+    await whileLoading(world, kind);
+    await serverDown(world, kind);
+  }
+  await end(world, kind);
+  if (!nobody) continue;
+  const refused = await open({ ...look, storageState: nobody });
+  await each(refused, kind, REFUSED);
+  await end(refused, kind);
+  const out = await open(look);
+  await signingIn(out, kind);
+  await end(out, kind);
+}
+
+/** A session to begin with. */
+async function signedIn(password, user) {
+  const world = await open();
+  await world.visit("/security-credentials");
+  await world.signIn(password, user);
+  await world.page.getByRole("button", { name: /^Account: / }).waitFor();
+  const state = await world.context.storageState();
+  await world.browser.close();
+  return state;
+}
+
+async function end({ wrong, browser }, kind) {
+  for (const problem of wrong) complain(`${kind}: ${problem}`);
+  await browser.close();
+}
+
+async function each(world, kind, pages) {
+  for (const [name, [path, there, ...deeds]] of Object.entries(pages)) {
     await world.visit(path);
     // A page that is not as expected is worth a picture, too.
-    await act(world, there, deeds).catch((error) => complain(`${kind}/${name}: ${error.message}`));
+    await act(world, kind, there, deeds).catch((error) =>
+      complain(`${kind}/${name}: ${error.message}`),
+    );
     await picture(world.page, name, kind);
   }
-  if (told.state !== "empty") await whileLoading(world, kind);
-  for (const problem of world.wrong) complain(`${kind}: ${problem}`);
-  await world.browser.close();
 }
 
 function complain(what) {
@@ -87,24 +199,56 @@ function complain(what) {
   process.exitCode = 1;
 }
 
-/** Fills what is named, waits for the page to be whole, presses what is listed. */
-async function act({ page, seen, gone }, there, deeds) {
-  if (!Array.isArray(deeds)) {
-    for (const [label, value] of Object.entries(deeds)) await page.getByLabel(label).fill(value);
-  }
+async function act(world, kind, there, deeds) {
+  const { page, seen } = world;
+  const loading = page.getByText("Loading", { exact: true }).filter({ visible: true }).first();
+  const loaded = () => loading.waitFor({ state: "detached" });
   await seen(there);
-  await gone("Loading");
-  if (!Array.isArray(deeds)) return;
-  for (const deed of deeds) await page.getByText(deed, { exact: deed.length < 10 }).last().click();
-  await gone("Loading");
+  await loaded();
+  for (const deed of deeds) {
+    if (typeof deed === "function") await deed(world);
+    else if (typeof deed === "string") await click(page, deed);
+    else {
+      for (const [label, value] of Object.entries(deed))
+        await page.getByLabel(label).fill(value.replace("KIND", kind));
+    }
+  }
+  await loaded();
+}
+
+/** A button of this name, or else the last text. */
+async function click(page, name) {
+  const button = page.getByRole("button", { name, exact: true });
+  const text = page.getByText(name, { exact: name.length < 10 });
+  await button.or(text).last().waitFor();
+  if ((await button.count()) > 0) await button.last().click();
+  else await text.last().click();
+}
+
+async function simulated({ page }) {
+  await page.getByRole("button", { name: /Choose a user or group/ }).click();
+  await page.getByRole("option", { name: "RotateKeyUser" }).click();
+  await page.getByLabel("Actions of other services").fill("s3:GetObject s3:PutObject iam:ListUsers");
+  await page.getByLabel("Resource ARNs").fill("arn:aws:s3:::photos-of-2026/cat.jpg");
+  await page.getByRole("button", { name: "Run simulation" }).click();
+}
+
+/** Begins an upload that the server does not answer. */
+async function uploading({ page }) {
+  await page.route("**/horses.bin*", () => undefined);
+  const file = { name: "horses.bin", mimeType: "text/plain", buffer: Buffer.alloc(1_000_000) };
+  await page.getByLabel("Files to upload").setInputFiles(file);
 }
 
 /** Pages whose questions are not answered until the picture is taken. */
 async function whileLoading({ page, visit }, kind) {
   for (const [name, path] of Object.entries(LOADING)) {
-    await page.route(`${told.endpoint}/`, () => undefined);
+    await page.route(/^[^?]*\/(\?.*)?$/, (route) =>
+      route.request().resourceType() === "document" ? route.continue() : undefined,
+    );
+    const asked = page.waitForRequest((request) => new URL(request.url()).pathname === "/");
     await visit(path);
-    await page.waitForRequest(`${told.endpoint}/`).catch(() => undefined);
+    await asked;
     await page.locator("main").waitFor();
     await picture(page, name, kind);
     await page.goto("about:blank");
@@ -112,8 +256,33 @@ async function whileLoading({ page, visit }, kind) {
   }
 }
 
+async function serverDown({ page, visit, button, seen }, kind) {
+  await visit("/iam/groups");
+  await page.getByRole("link", { name: "readers" }).waitFor();
+  await page.route("**/*", (route) => route.abort("connectionrefused"));
+  await button("Refresh IAM user groups").click();
+  await seen("The server does not answer.");
+  await picture(page, "server-down", kind);
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+}
+
+async function signingIn({ page, visit, signIn, button, seen }, kind) {
+  await visit("/");
+  await seen("IAM user sign in");
+  await picture(page, "sign-in", kind);
+  await signIn("wrong", "nobody");
+  await seen("There was an error");
+  await picture(page, "sign-in-wrong", kind);
+  await signIn(told.userPassword, "careful");
+  await seen("MFA code");
+  await picture(page, "sign-in-mfa", kind);
+  await button("Back").click();
+  await signIn(told.userPassword, "newcomer");
+  await seen("must choose a new password");
+  await picture(page, "sign-in-change-password", kind);
+}
+
 async function picture(page, name, kind) {
-  mkdirSync(join(told.folder, kind), { recursive: true });
   await page.evaluate(() => document.fonts.ready);
   await page.screenshot({
     path: join(told.folder, kind, `${name}.png`),

@@ -15,9 +15,12 @@ from botocore.exceptions import ClientError
 
 from conftest import clients
 from harness.clients import key_of
+from harness.rotations import Rotations
 from harness.server import Server
+from harness.totp import Authenticator
 
 USER = "RotateKeyUser"
+PASSWORD = "Correct-horse-7"
 MANAGED = "arn:aws:iam::aws:policy/"
 POLICY = "photo-readers"
 
@@ -41,7 +44,7 @@ def fill(server: Server):
     iam, s3 = root.iam, root.s3
     for name in [USER, "ann", "bob", "deployer", "a-user-with-quite-a-long-name-of-a-build-machine"]:
         iam.create_user(UserName=name, Tags=[{"Key": "team", "Value": "storage"}])
-    iam.create_login_profile(UserName=USER, Password="Correct-horse-7")
+    iam.create_login_profile(UserName=USER, Password=PASSWORD)
     keys = [key_of(iam.create_access_key(UserName=USER)) for _ in range(2)]
     iam.update_access_key(UserName=USER, AccessKeyId=keys[0].access_key, Status="Inactive")
     iam.tag_user(UserName=USER, Tags=[{"Key": keys[1].access_key, "Value": "laptop"}])
@@ -72,6 +75,48 @@ def fill(server: Server):
             continue
 
 
+def rotate(server: Server):
+    """Rotations in each state that a page shows in its own way, and policies."""
+    root = clients(server, server.root)
+    for name in ["waits", "watched", "held", "over", "back"]:
+        root.iam.create_user(UserName=name, Path="/jobs/")
+        root.iam.create_access_key(UserName=name)
+    rotations = Rotations(server, server.root)
+    quick = {"ObserveSeconds": 0, "DwellSeconds": 0}
+    for name, waits in [("waits", {}), ("watched", {}), ("held", {}), ("over", quick), ("back", quick)]:
+        rotations("StartRotation", UserName=name, **waits)
+        rotations.until(name, lambda it: "WaitingFor" in it)
+    for name in ["watched", "over"]:
+        rotations("ConfirmDelivery", UserName=name)
+    rotations("HoldRotation", UserName="held", Reason="a freeze until Monday")
+    rotations("RollBackRotation", UserName="back", Reason="the wrong key")
+    rotations.until("over", lambda it: it["IsOver"] == "true")
+    rotations.until("back", lambda it: it["IsOver"] == "true")
+    key = key_of(root.iam.create_access_key(UserName="ann"))
+    own = allow("keywright:*", "*")
+    root.iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=document(own))
+    put = Rotations(server, key)
+    put("PutRotationPolicy", RotationPolicyName="builds", PathPrefix="/builds/")
+    rotations("PutRotationPolicy", RotationPolicyName="jobs", PathPrefix="/jobs/", JitterDays=10)
+
+
+def people(server: Server):
+    """Who must change the password, who may nothing, and who has an MFA device."""
+    iam = clients(server, server.root).iam
+    for name in ["newcomer", "nobody", "careful"]:
+        iam.create_user(UserName=name)
+        must = name == "newcomer"
+        iam.create_login_profile(UserName=name, Password=PASSWORD, PasswordResetRequired=must)
+    made = iam.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
+    first, second = Authenticator(made["Base32StringSeed"].decode()).pair()
+    iam.enable_mfa_device(
+        UserName="careful",
+        SerialNumber=made["SerialNumber"],
+        AuthenticationCode1=first,
+        AuthenticationCode2=second,
+    )
+
+
 def take(server: Server, folder: str, state: str):
     """Runs the browser through the pages."""
     told = {
@@ -82,6 +127,7 @@ def take(server: Server, folder: str, state: str):
         "folder": folder,
         "state": state,
         "draft": DRAFT,
+        "userPassword": PASSWORD,
     }
     script = Path(__file__).with_name("screenshots.mjs")
     subprocess.run(["node", script], input=json.dumps(told), text=True, check=True)
@@ -94,6 +140,8 @@ def main():
         with Server(Path(home) / "data", Path(home) / "log") as server:
             take(server, folder, "empty")
             fill(server)
+            rotate(server)
+            people(server)
             take(server, folder, "filled")
 
 

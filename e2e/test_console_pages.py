@@ -1,6 +1,7 @@
 """The console's pages in Chromium: what they do, and what they say when something is wrong."""
 
 import json
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from harness.console import walk
 pytestmark = pytest.mark.timeout(240)
 
 PASSWORD = "Correct-horse-7"
+MIB = 1024 * 1024
 
 
 def test_policies(own):
@@ -47,6 +49,26 @@ def test_settings_buckets_and_every_page(own):
     walk(own, "console_pages.mjs", bucket="photos-of-ann")
     assert [user["UserName"] for user in iam.list_users()["Users"]] == ["bob"]
     assert iam.list_account_aliases()["AccountAliases"] == ["photo-shop"]
+
+
+def test_uploads(own, tmp_path):
+    s3 = clients(own, own.root).s3
+    s3.create_bucket(Bucket="films")
+    film = tmp_path / "film.bin"
+    film.write_bytes(os.urandom(20 * MIB))
+    walk(own, "console_uploads.mjs", bucket="films", file=str(film), name=film.name)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket="films")
+    stored = s3.get_object(Bucket="films", Key=film.name)
+    assert stored["ETag"].endswith('-2"')
+    assert stored["Body"].read() == film.read_bytes()
+
+
+def test_the_keyboard_alone(own):
+    iam = clients(own, own.root).iam
+    iam.create_user(UserName="ann")
+    key = iam.create_access_key(UserName="ann")["AccessKey"]["AccessKeyId"]
+    walk(own, "console_keyboard.mjs", user="ann", key=key)
+    assert iam.list_access_keys(UserName="ann")["AccessKeyMetadata"] == []
 
 
 def test_trouble_and_five_thousand_users(own):

@@ -8,6 +8,7 @@ import pytest
 from conftest import clients
 from harness.clients import AwsCli, key_of
 from harness.console import walk
+from harness.rotations import Rotations
 
 SCRIPT = "console_rotation.mjs"
 PASSWORD = "Correct-horse-7"
@@ -60,6 +61,8 @@ def test_by_hand_to_the_end(own, tmp_path):
     (kept,) = iam.list_access_keys(UserName="ann")["AccessKeyMetadata"]
     assert (kept["Status"], kept["AccessKeyId"] == old.access_key) == ("Active", False)
     assert len(iam.list_access_keys(UserName="carl")["AccessKeyMetadata"]) == 2
+    (policy,) = Rotations(own, own.root)("ListRotationPolicies")["RotationPolicies"]
+    assert "iam:GenerateCredentialReport" in policy["Trouble"]
 
 
 def test_by_hand_back_and_by_policy(own):
@@ -71,3 +74,4 @@ def test_by_hand_back_and_by_policy(own):
     assert clients(own, old).sts.get_caller_identity()["Arn"].endswith(":user/bob")
     listed = iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]
     assert {"Active"} == {key["Status"] for key in listed}
+    assert Rotations(own, own.root)("ListRotationPolicies")["RotationPolicies"] == ""

@@ -140,7 +140,7 @@ def test_hold_and_release(rotations, new_user, name):
     rotations("StartRotation", UserName=name, **QUICK)
     rotations.until(name, lambda it: "WaitingFor" in it)
     held = rotations("HoldRotation", UserName=name, Reason="a freeze")["Rotation"]
-    assert held["HeldReason"] == "held: a freeze", held
+    assert (held["HeldReason"], held["HeldCode"]) == ("held: a freeze", "Asked"), held
     rotations("ConfirmDelivery", UserName=name)
     still = rotations("ResumeRotation", UserName=name)["Rotation"]
     assert (still["Phase"], still["HeldReason"]) == ("Distributing", "held: a freeze")

@@ -3,7 +3,6 @@
 // The one rule: a session that has ended leads to the sign-in page, and from there back to where
 // one was.
 import Box from '@cloudscape-design/components/box';
-import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect } from 'react';
 import { Navigate, Route, Routes, useLocation } from 'react-router';
@@ -17,6 +16,7 @@ import {
   type Session,
 } from './api/session';
 import { Boundary } from './frame/boundary';
+import { Link, Loading } from './frame/parts';
 import { Problem } from './frame/problem';
 import { Shell } from './frame/shell';
 import { SignInPage } from './pages/sign-in';
@@ -90,11 +90,11 @@ function useSessionEnd(): void {
   }, []);
 }
 
-const waiting = (
-  <Box textAlign="center" padding="xxl">
-    <Spinner size="large" />
-    <Box variant="p">Loading</Box>
-  </Box>
+const NoPage = () => (
+  <>
+    <Box variant="h1">There is no such page</Box>
+    <Link to="/iam">Go to the dashboard</Link>
+  </>
 );
 
 export function App() {
@@ -117,7 +117,7 @@ export function App() {
       </Box>
     );
   }
-  if (!session.data) return waiting;
+  if (!session.data) return <Loading />;
   if (session.data.state !== 'signed-in') {
     const changed = (now: Session): void => {
       forgetCredentials();
@@ -126,17 +126,17 @@ export function App() {
     };
     return <SignInPage session={session.data} changed={changed} />;
   }
-  if (!served.data) return waiting;
+  if (!served.data) return <Loading />;
   return (
     <Shell session={session.data} served={served.data}>
       <Boundary place={pathname}>
-        <Suspense fallback={waiting}>
+        <Suspense fallback={<Loading />}>
           <Routes>
             <Route path="/" element={<Navigate to="/iam" replace />} />
             {ROUTES.map(([path, Page]) => (
               <Route key={path} path={path} element={<Page />} />
             ))}
-            <Route path="*" element={<Box variant="h1">There is no such page</Box>} />
+            <Route path="*" element={<NoPage />} />
           </Routes>
         </Suspense>
       </Boundary>

@@ -12,13 +12,16 @@ const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 /** What the test that runs the script told it. */
 export const told = JSON.parse(readFileSync(0, "utf8"));
 
+const WIDE = { width: 1280, height: 900 };
+const NARROW = { width: 375, height: 812 };
+
 /** A browser with one page, and the means to act on it. */
 export async function open(options = {}) {
   const browser = await chromium.launch({
     executablePath: told.browser,
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   });
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const context = await browser.newContext({ viewport: WIDE, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const wrong = [];
@@ -59,8 +62,17 @@ function means(page) {
   return { button, seen, gone, visit, go, signIn };
 }
 
+/** Holds the page to axe in a wide and in a narrow window, which it must fit. */
+export async function good(world, name) {
+  await accessible(world, name);
+  await world.page.setViewportSize(NARROW);
+  await fits(world, name);
+  await accessible(world, `${name}, narrow`);
+  await world.page.setViewportSize(WIDE);
+}
+
 /** Notes what axe finds serious on the page. */
-export async function accessible({ page, wrong }, name) {
+async function accessible({ page, wrong }, name) {
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
@@ -72,7 +84,7 @@ export async function accessible({ page, wrong }, name) {
 }
 
 /** Notes that a page stays wider than the window, which it follows a moment later. */
-export async function fits({ page, wrong }, name) {
+async function fits({ page, wrong }, name) {
   const narrow = () =>
     document.documentElement.scrollWidth <= document.documentElement.clientWidth;
   const wide = () => wrong.push(`${name} is wider than the window`);

@@ -33,6 +33,12 @@ export interface Delivery {
   failures: number;
   trouble?: string | undefined;
 }
+/** Why nothing goes on until somebody decides. */
+export interface Hold {
+  /** `rotationHoldType` in models/keywright.json. */
+  code: string;
+  text: string;
+}
 export interface Rotation {
   id: string;
   userName: string;
@@ -48,7 +54,7 @@ export interface Rotation {
   dwellSecs: number;
   over: boolean;
   canRollBack: boolean;
-  held?: string | undefined;
+  held?: Hold | undefined;
   waitingFor?: string | undefined;
   waitingUntil?: string | undefined;
   trouble?: string | undefined;
@@ -78,6 +84,8 @@ export interface RotationPolicy {
   createdBy: string;
   created: string;
   updated: string;
+  /** What was in its way when the server last looked. */
+  trouble?: string | undefined;
 }
 export interface Begin {
   userName: string;
@@ -94,6 +102,11 @@ const number = (node: Xml, name: string): number => Number(node.text(name) ?? 0)
 const yes = (node: Xml, name: string): boolean => node.text(name) === 'true';
 const texts = (node: Xml, name: string): string[] => node.list(name).map(({ value }) => value);
 
+function hold(node: Xml): Hold | undefined {
+  const text = node.text('HeldReason');
+  return text === undefined ? undefined : { code: must(node, 'HeldCode'), text };
+}
+
 const rotation = (node: Xml): Rotation => ({
   id: must(node, 'RotationId'),
   userName: must(node, 'UserName'),
@@ -108,7 +121,7 @@ const rotation = (node: Xml): Rotation => ({
   dwellSecs: number(node, 'DwellSeconds'),
   over: yes(node, 'IsOver'),
   canRollBack: yes(node, 'CanRollBack'),
-  held: node.text('HeldReason'),
+  held: hold(node),
   waitingFor: node.text('WaitingFor'),
   waitingUntil: node.text('WaitingUntil'),
   trouble: node.text('Trouble'),
@@ -140,6 +153,7 @@ const policy = (node: Xml): RotationPolicy => ({
   createdBy: must(node, 'CreatedBy'),
   created: must(node, 'CreateDate'),
   updated: must(node, 'UpdateDate'),
+  trouble: node.text('Trouble'),
 });
 
 /** Calls an operation that answers with a rotation. */
@@ -214,7 +228,7 @@ export const listPolicies = () =>
     page.list('RotationPolicies').map(policy),
   );
 
-export type PolicyToPut = Omit<RotationPolicy, 'createdBy' | 'created' | 'updated'>;
+export type PolicyToPut = Omit<RotationPolicy, 'createdBy' | 'created' | 'updated' | 'trouble'>;
 
 export async function putPolicy(put: PolicyToPut): Promise<void> {
   await call('keywright', 'PutRotationPolicy', {

@@ -1,6 +1,6 @@
 // S3 as the pages use it: buckets and objects, path-style, signed for the bucket's region.
 import { refusal, sign } from './client';
-import { send, Refusal, Unreachable } from './session';
+import { send, Refusal } from './session';
 import { Xml } from './xml';
 
 export interface Bucket {
@@ -21,13 +21,19 @@ export interface Listing {
 }
 
 /** A key as a path: everything but slashes and unreserved characters is escaped. */
-function path(bucket: string, key = ''): string {
+export function path(bucket: string, key = ''): string {
   const escaped = (part: string): string =>
     encodeURIComponent(part).replace(
       /[!'()*]/g,
       (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
     );
   return `${location.origin}/${[bucket, ...key.split('/')].map(escaped).join('/')}`;
+}
+
+/** A bucket, and the region that its requests are signed for. */
+export interface Place {
+  name: string;
+  region: string;
 }
 
 interface Ask {
@@ -37,7 +43,7 @@ interface Ask {
   body?: string;
 }
 
-async function ask(
+export async function ask(
   url: string,
   { method = 'GET', region, headers = {}, body }: Ask,
 ): Promise<Response> {
@@ -55,7 +61,7 @@ async function ask(
   return response;
 }
 
-const read = async (response: Response): Promise<Xml> => Xml.parse(await response.text());
+export const read = async (response: Response): Promise<Xml> => Xml.parse(await response.text());
 
 export async function listBuckets(): Promise<Bucket[]> {
   const all: Bucket[] = [];
@@ -94,7 +100,7 @@ export async function regionOf(bucket: string): Promise<string> {
 }
 
 export async function listObjects(
-  bucket: { name: string; region: string },
+  bucket: Place,
   prefix: string,
   token?: string,
   delimiter = '/',
@@ -126,7 +132,7 @@ const escapeXml = (text: string): string =>
 
 /** Deletes up to 1,000 objects; what was refused is thrown. */
 export async function deleteObjects(
-  bucket: { name: string; region: string },
+  bucket: Place,
   keys: string[],
 ): Promise<void> {
   const objects = keys.map((key) => `<Object><Key>${escapeXml(key)}</Key></Object>`).join('');
@@ -165,42 +171,15 @@ export async function emptyBucket(bucket: Bucket, told: (deleted: number) => voi
 }
 
 export async function createFolder(
-  bucket: { name: string; region: string },
+  bucket: Place,
   key: string,
 ): Promise<void> {
   await ask(path(bucket.name, key), { method: 'PUT', region: bucket.region, body: '' });
 }
 
-/** Uploads a file, telling how much of it has been sent. */
-export async function upload(
-  bucket: { name: string; region: string },
-  key: string,
-  file: File,
-  sent: (bytes: number) => void,
-): Promise<void> {
-  const url = path(bucket.name, key);
-  const headers = { 'content-type': file.type || 'application/octet-stream' };
-  const signed = await sign({ url, method: 'PUT', service: 's3', region: bucket.region, headers });
-  const request = new XMLHttpRequest();
-  await new Promise<void>((resolve, reject) => {
-    request.open('PUT', url);
-    signed.headers.forEach((value, name) => request.setRequestHeader(name, value));
-    request.upload.onprogress = (event) => sent(event.loaded);
-    request.onload = () => {
-      if (request.status < 300) resolve();
-      else {
-        const answer = new Response(request.responseText, { status: request.status });
-        refusal(answer).then(reject, reject);
-      }
-    };
-    request.onerror = () => reject(new Unreachable());
-    request.send(file);
-  });
-}
-
 /** An address that works without credentials for so many seconds. */
 export async function presign(
-  bucket: { name: string; region: string },
+  bucket: Place,
   key: string,
   seconds: number,
   asFile = false,
@@ -237,10 +216,10 @@ export async function bucketPolicy(bucket: {
 }
 
 export const putBucketPolicy = (
-  bucket: { name: string; region: string },
+  bucket: Place,
   body: string,
 ): Promise<Response> =>
   ask(`${path(bucket.name)}?policy`, { method: 'PUT', region: bucket.region, body });
 
-export const deleteBucketPolicy = (bucket: { name: string; region: string }): Promise<Response> =>
+export const deleteBucketPolicy = (bucket: Place): Promise<Response> =>
   ask(`${path(bucket.name)}?policy`, { method: 'DELETE', region: bucket.region });

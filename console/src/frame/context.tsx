@@ -9,10 +9,10 @@ export interface Frame {
   served: Capabilities;
   region: string;
   setRegion: (code: string) => void;
-  /** Shows a notice at the top until it is dismissed. */
-  notify: (notice: Omit<FlashbarProps.MessageDefinition, 'id' | 'onDismiss'>) => void;
+  /** Shows a notice at the top until it is dismissed, in the place of the one with this id. */
+  notify: (notice: Omit<FlashbarProps.MessageDefinition, 'id' | 'onDismiss'>, id?: string) => void;
   done: (text: string) => void;
-  failed: (error: unknown) => void;
+  failed: (error: unknown, id?: string) => void;
 }
 
 export const FrameContext = createContext<Frame | null>(null);

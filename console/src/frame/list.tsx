@@ -139,7 +139,7 @@ export function List<T extends object>(props: ListProps<T>) {
             {...filterProps}
             filteringPlaceholder={props.search ?? 'Search'}
             filteringAriaLabel={`Search ${title}`}
-            countText={`${String(filteredItemsCount ?? 0)} matches`}
+            countText={filteredItemsCount === 1 ? '1 match' : `${String(filteredItemsCount)} matches`}
           />
           {props.filter}
         </SpaceBetween>

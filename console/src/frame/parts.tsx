@@ -6,6 +6,7 @@ import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
 import Modal from '@cloudscape-design/components/modal';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import type { WizardProps } from '@cloudscape-design/components/wizard';
 import { useState, type ReactNode } from 'react';
 import { useNavigate } from 'react-router';
@@ -38,6 +39,13 @@ export function Link({ to, onFollow, ...rest }: LinkProps & { to: string }) {
     />
   );
 }
+
+/** Stands where a page will be. */
+export const Loading = () => (
+  <Box textAlign="center" padding="xxl">
+    <StatusIndicator type="loading">Loading</StatusIndicator>
+  </Box>
+);
 
 /** A text with a button that copies it, or the button alone. */
 export function Copy({

@@ -1,7 +1,7 @@
 // The frame around every page: the bar at the top, the navigation, the notices.
 //
 // The navigation is derived from what the server serves.
-import AppLayout from '@cloudscape-design/components/app-layout';
+import AppLayoutToolbar from '@cloudscape-design/components/app-layout-toolbar';
 import BreadcrumbGroup from '@cloudscape-design/components/breadcrumb-group';
 import Flashbar, { type FlashbarProps } from '@cloudscape-design/components/flashbar';
 import { I18nProvider } from '@cloudscape-design/components/i18n';
@@ -12,12 +12,11 @@ import SideNavigation, {
 import TopNavigation, {
   type TopNavigationProps,
 } from '@cloudscape-design/components/top-navigation';
-import { useEffect, useMemo, useState, type ReactNode } from 'react';
+import { useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 
 import { endIfSignedOut, queries, signOut, type Capabilities, type SignedIn } from '../api/session';
 import { keepRegion, keptRegion, regionName, REGIONS } from '../lib/regions';
-import { useStays } from '../lib/settled';
 import { FrameContext, type Frame } from './context';
 import { text, title } from './problem';
 import { applyTheme, keptTheme, type Theme } from './theme';
@@ -158,18 +157,18 @@ export function Shell({
   const [region, setRegionState] = useState(keptRegion);
   const [theme, setTheme] = useState(keptTheme);
   const [open, setOpen] = useState(isWide);
-  const settled = useStays();
+  /** Whether somebody is clicking right now, be it with the keyboard. */
+  const clicked = useRef(false);
   const [notices, setNotices] = useState<FlashbarProps.MessageDefinition[]>([]);
 
   const frame = useMemo<Frame>(() => {
-    const notify: Frame['notify'] = (notice) => {
-      const id = crypto.randomUUID();
+    const notify: Frame['notify'] = (notice, id = crypto.randomUUID()) => {
       const onDismiss = (): void => setNotices((all) => all.filter((one) => one.id !== id));
+      const shown = { dismissible: true, dismissLabel: 'Dismiss', ...notice, id, onDismiss };
       setNotices((all) =>
-        [{ dismissible: true, dismissLabel: 'Dismiss', ...notice, id, onDismiss }, ...all].slice(
-          0,
-          5,
-        ),
+        all.some((one) => one.id === id)
+          ? all.map((one) => (one.id === id ? shown : one))
+          : [shown, ...all].slice(0, 5),
       );
     };
     return {
@@ -182,9 +181,9 @@ export function Shell({
       },
       notify,
       done: (content) => notify({ type: 'success', content }),
-      failed: (error) => {
+      failed: (error, id) => {
         endIfSignedOut(error);
-        notify({ type: 'error', header: title(error), content: text(error) });
+        notify({ type: 'error', header: title(error), content: text(error) }, id);
       },
     };
   }, [session, served, region]);
@@ -300,28 +299,33 @@ export function Shell({
             }}
           />
         </div>
-        <AppLayout
-          headerSelector="#top"
-          navigationOpen={open}
-          onNavigationChange={({ detail }) => {
-            // The layout closes it by itself before it has measured the page.
-            if (detail.open || settled || !isWide()) setOpen(detail.open);
-          }}
-          navigation={
-            <SideNavigation
-              header={{ text: 'Identity and Access Management (IAM)', href: '/console/iam' }}
-              activeHref={activeHref(pathname)}
-              items={navigation(served)}
-              onFollow={follow}
-            />
-          }
-          breadcrumbs={
-            <BreadcrumbGroup items={path} onFollow={follow} ariaLabel="Where this page lies" />
-          }
-          notifications={<Flashbar items={notices} stackItems />}
-          toolsHide
-          content={children}
-        />
+        <div
+          onClickCapture={() => (clicked.current = true)}
+          onClick={() => (clicked.current = false)}
+        >
+          <AppLayoutToolbar
+            headerSelector="#top"
+            navigationOpen={open}
+            onNavigationChange={({ detail }) => {
+              // The layout closes it by itself, too, when it has not measured the page yet.
+              if (detail.open || clicked.current || !isWide()) setOpen(detail.open);
+            }}
+            navigation={
+              <SideNavigation
+                header={{ text: 'Identity and Access Management (IAM)', href: '/console/iam' }}
+                activeHref={activeHref(pathname)}
+                items={navigation(served)}
+                onFollow={follow}
+              />
+            }
+            breadcrumbs={
+              <BreadcrumbGroup items={path} onFollow={follow} ariaLabel="Where this page lies" />
+            }
+            notifications={<Flashbar items={notices} stackItems />}
+            toolsHide
+            content={children}
+          />
+        </div>
       </FrameContext.Provider>
     </I18nProvider>
   );

@@ -4,6 +4,8 @@
 //! ([`crate::view::Need::Rotation`] is gathered after that); and where there is no engine, every
 //! question is refused.
 
+use std::collections::HashMap;
+
 use keywright_base::Secret;
 use keywright_wire::keywright;
 
@@ -73,6 +75,8 @@ pub enum What {
     Places,
     /// Nothing, if all these places are allowed; otherwise a refusal.
     Check(Vec<String>),
+    /// What kept the account's rotation policies from being followed when they were last looked at.
+    Troubles,
 }
 
 /// What a rotation is to do.
@@ -120,6 +124,8 @@ pub enum Told {
     Events(Vec<(i64, keywright::RotationEvent)>),
     /// Places.
     Places(Vec<String>),
+    /// Troubles by the names of rotation policies.
+    Troubles(HashMap<String, String>),
 }
 
 /// The engine.
@@ -185,6 +191,13 @@ impl View<'_> {
     pub(crate) fn told_events(&self) -> Result<&[(i64, keywright::RotationEvent)], Fault> {
         match &self.gathered.rotation {
             Some(Told::Events(events)) => Ok(events),
+            _ => Err(astray()),
+        }
+    }
+
+    pub(crate) fn told_troubles(&self) -> Result<&HashMap<String, String>, Fault> {
+        match &self.gathered.rotation {
+            Some(Told::Troubles(troubles)) => Ok(troubles),
             _ => Err(astray()),
         }
     }

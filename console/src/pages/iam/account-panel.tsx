@@ -68,7 +68,7 @@ export function AccountPanel() {
               </>
             ),
           },
-          { label: 'Account alias', value: alias.data ?? 'None' },
+          { label: 'Account alias', value: alias.isSuccess ? (alias.data ?? 'None') : '–' },
           { label: 'Sign-in URL for IAM users', value: <Copy text={url} label="Sign-in URL" /> },
         ]}
       />

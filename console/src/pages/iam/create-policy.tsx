@@ -1,10 +1,8 @@
 // The wizard that creates a managed policy: its text, then its name, description and tags.
-import Alert from '@cloudscape-design/components/alert';
 import Container from '@cloudscape-design/components/container';
 import ExpandableSection from '@cloudscape-design/components/expandable-section';
 import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
-import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import Textarea from '@cloudscape-design/components/textarea';
 import Wizard from '@cloudscape-design/components/wizard';
@@ -13,29 +11,15 @@ import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
 import type { Tag } from '../../api/iam';
-import { validate } from '../../api/policy';
 import { Editor } from '../../editor/editor';
-import { PolicyEditor, remaining, type Room } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
 import { WIZARD } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { SKELETON } from '../../lib/policy-text';
 import { policyHref } from './permissions';
+import { MANAGED, PolicyName, PolicyText, refusedFor, wrongName } from './policy-text';
 import { changed } from './queries';
 import { TagEditor, written } from './tags';
-
-export const MANAGED: Room = { limit: 6144 };
-const NAME = /^[\w+=,.@-]{1,128}$/;
-const NAME_RULE = 'Up to 128 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen)';
-
-/** What keeps a text from being stored, or nothing; whoever may not ask learns it when storing. */
-export async function refusedFor(text: string, kind: 'managed' | 'inline', room: Room) {
-  if (text.trim() === '') return 'Write a policy first.';
-  if (remaining(text, room) < 0) return 'The policy is longer than the quota allows.';
-  const findings = await validate(text, { type: kind }).catch(() => []);
-  const error = findings.find(({ type }) => type === 'ERROR');
-  return error && `Line ${String(error.line)}, column ${String(error.column)}: ${error.message}`;
-}
 
 export function CreatePolicy() {
   const navigate = useNavigate();
@@ -49,7 +33,7 @@ export function CreatePolicy() {
   const [busy, setBusy] = useState(false);
   const [refused, refuse] = useState<string>();
   const [error, setError] = useState<unknown>();
-  const nameError = NAME.test(name) ? '' : NAME_RULE;
+  const nameError = wrongName(name);
   const tooLong = description.length > 1000 ? 'Up to 1,000 characters' : '';
 
   const go = async (to: number): Promise<void> => {
@@ -94,25 +78,14 @@ export function CreatePolicy() {
         {
           title: 'Specify permissions',
           content: (
-            <Container
-              header={
-                <Header
-                  variant="h2"
-                  description="Say in JSON what is allowed and what is denied. It is checked while you write."
-                >
-                  Policy editor
-                </Header>
-              }
-            >
-              <SpaceBetween size="m">
-                {refused && (
-                  <Alert type="error" header="The policy would not be accepted">
-                    {refused}
-                  </Alert>
-                )}
-                <PolicyEditor text={text} set={setText} kind={{ type: 'managed' }} room={MANAGED} />
-              </SpaceBetween>
-            </Container>
+            <PolicyText
+              text={text}
+              set={setText}
+              kind="managed"
+              room={MANAGED}
+              description="Say in JSON what is allowed and what is denied. It is checked while you write."
+              refused={refused}
+            />
           ),
         },
         {
@@ -121,18 +94,7 @@ export function CreatePolicy() {
             <SpaceBetween size="l">
               <Container header={<Header variant="h2">Policy details</Header>}>
                 <SpaceBetween size="m">
-                  <FormField
-                    label="Policy name"
-                    constraintText={NAME_RULE}
-                    errorText={tried ? nameError : ''}
-                  >
-                    <Input
-                      value={name}
-                      spellcheck={false}
-                      autoComplete={false}
-                      onChange={({ detail }) => setName(detail.value)}
-                    />
-                  </FormField>
+                  <PolicyName name={name} set={setName} wrong={tried ? nameError : ''} />
                   <FormField
                     label="Description – optional"
                     constraintText="Up to 1,000 characters. It cannot be changed later."

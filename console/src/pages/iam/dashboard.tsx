@@ -7,6 +7,7 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
+import { Fragment } from 'react';
 import { useNavigate } from 'react-router';
 
 import * as iam from '../../api/iam';
@@ -18,10 +19,10 @@ import { AccountPanel } from './account-panel';
 import { changed, dateOf, useReport, useSummary } from './queries';
 
 const AGES: readonly (readonly [label: string, below: number])[] = [
-  ['Up to 30 days', 31],
-  ['31–90 days', 91],
-  ['91–365 days', 366],
-  ['Older', Number.POSITIVE_INFINITY],
+  ['0–30', 31],
+  ['31–90', 91],
+  ['91–365', 366],
+  ['Over 365', Number.POSITIVE_INFINITY],
 ];
 
 export function Dashboard() {
@@ -55,7 +56,8 @@ function Recommendations() {
   const keys = activeKeys(report.data?.rows.values() ?? []);
   const noMfa = summary.data?.get('AccountMFAEnabled') === 0;
   const root = keys.some(({ user }) => user === '<root_account>');
-  const old = keys.filter(({ age }) => age > 90);
+  // Root's keys have a warning of their own.
+  const old = keys.filter(({ user, age }) => age > 90 && user !== '<root_account>');
   const bars = AGES.map(([x, below], at) => {
     const from = AGES[at - 1]?.[1] ?? 0;
     return { x, y: keys.filter(({ age }) => age >= from && age < below).length };
@@ -86,13 +88,20 @@ function Recommendations() {
         {old.length > 0 && (
           <Alert
             type="warning"
-            header={`${String(old.length)} active access keys are older than 90 days`}
+            header={
+              old.length === 1
+                ? 'An active access key is older than 90 days'
+                : `${String(old.length)} active access keys are older than 90 days`
+            }
           >
-            Replace them with <code>keywright rotate</code>, or by hand on the page of each user:{' '}
-            {old
-              .slice(0, 10)
-              .map(({ user }) => user)
-              .join(', ')}
+            Replace them with <i>Rotate</i> among the actions of each key, or let a rotation policy do
+            it:{' '}
+            {old.slice(0, 10).map(({ user }, at) => (
+              <Fragment key={`${user} ${String(at)}`}>
+                {at > 0 && ', '}
+                <Link to={`/iam/users/${encodeURIComponent(user)}?tab=credentials`}>{user}</Link>
+              </Fragment>
+            ))}
             {old.length > 10 ? ', …' : ''}
           </Alert>
         )}
@@ -104,7 +113,7 @@ function Recommendations() {
           hideFilter
           hideLegend
           ariaLabel="Active access keys by age"
-          xTitle="Age"
+          xTitle="Age in days"
           yTitle="Active access keys"
           yDomain={[0, Math.max(4, ...bars.map(({ y }) => y))]}
           xDomain={AGES.map(([label]) => label)}

@@ -5,7 +5,7 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import Table from '@cloudscape-design/components/table';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'react-router';
@@ -13,10 +13,14 @@ import { useParams } from 'react-router';
 import { call, pages } from '../../api/client';
 import type { Xml } from '../../api/xml';
 import { List, type Column } from '../../frame/list';
-import { Link } from '../../frame/parts';
+import { Link, Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { full, moment } from '../../lib/age';
 import { changed } from './queries';
+import { words } from './simulator-results';
+
+/** What somebody needs to give a user a permission. */
+const GRANT = 'iam:PutUserPolicy';
 
 interface Denied {
   id: string;
@@ -38,10 +42,14 @@ const denied = (node: Xml): Denied => ({
   message: node.text('Message') ?? '',
 });
 
+/** A principal of this account without what is the same for all. */
+const short = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
+
 const COLUMNS: Column<Denied>[] = [
   {
     id: 'time',
     header: 'Time',
+    minWidth: 130,
     by: ({ time }) => -Date.parse(time),
     cell: ({ time }) => moment(time),
   },
@@ -49,7 +57,7 @@ const COLUMNS: Column<Denied>[] = [
     id: 'principal',
     header: 'Principal',
     by: ({ principal }) => principal,
-    cell: ({ principal }) => principal,
+    cell: ({ principal }) => short(principal),
   },
   {
     id: 'action',
@@ -65,7 +73,7 @@ const COLUMNS: Column<Denied>[] = [
     cell: ({ resource }) => resource,
   },
   { id: 'from', header: 'Source address', by: ({ from }) => from, cell: ({ from }) => from },
-  { id: 'id', header: 'Request ID', by: ({ id }) => id, cell: ({ id }) => id },
+  { id: 'id', header: 'Request ID', hidden: true, by: ({ id }) => id, cell: ({ id }) => id },
 ];
 
 export function DeniedRequests() {
@@ -92,6 +100,57 @@ export function DeniedRequests() {
   );
 }
 
+function Decided({ by }: { by: string | undefined }) {
+  if (!by) return <>–</>;
+  const [type, text] = words(by);
+  return <StatusIndicator type={type}>{text}</StatusIndicator>;
+}
+
+/** The principals who may do something to a resource today. */
+const whoMay = async (ActionName: string, ResourceArn: string): Promise<string[]> => {
+  const got = await call('keywright', 'ListAuthorizedPrincipals', { ActionName, ResourceArn });
+  const named = got.list('Principals').map((node) => short(node.text('PrincipalArn') ?? ''));
+  return got.text('IsTruncated') === 'true' ? [...named, '…'] : named;
+};
+
+/** Who may do what was denied, and who could allow it to the user whom it was denied. */
+function WhoMay({ request: { action, resource, principal } }: { request: Denied }) {
+  const may = useQuery({
+    queryKey: ['denied', 'who', action, resource],
+    queryFn: () => whoMay(action, resource),
+  });
+  const isUser = short(principal).startsWith('user/');
+  const grant = useQuery({
+    queryKey: ['denied', 'who', GRANT, principal],
+    queryFn: () => whoMay(GRANT, principal),
+    enabled: isUser,
+  });
+  const error = may.error ?? grant.error;
+  const names = (of: string[] | undefined): string => of?.join(', ') ?? '…';
+  return (
+    <Container header={<Header variant="h2">Who may, and who could grant it</Header>}>
+      {error ? (
+        <Problem error={error} />
+      ) : (
+        <KeyValuePairs
+          columns={2}
+          items={[
+            { label: `May ${action} today`, value: names(may.data) || 'Nobody' },
+            ...(isUser
+              ? [
+                  {
+                    label: `Could allow it to ${short(principal)} (${GRANT})`,
+                    value: names(grant.data) || 'Nobody',
+                  },
+                ]
+              : []),
+          ]}
+        />
+      )}
+    </Container>
+  );
+}
+
 export function DeniedRequest() {
   const { id = '' } = useParams();
   const read = useQuery({
@@ -99,7 +158,7 @@ export function DeniedRequest() {
     queryFn: () => call('keywright', 'ExplainDeniedRequest', { RequestId: id }),
   });
   if (read.error) return <Problem error={read.error} retry={() => changed(['denied'])} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   const found = read.data.child('DeniedRequest');
   const request = found && denied(found);
   const statements = read.data.list('Statements');
@@ -114,14 +173,15 @@ export function DeniedRequest() {
               { label: 'Action', value: request?.action ?? '–' },
               { label: 'Resource', value: request?.resource ?? '–' },
               { label: 'Time', value: full(request?.time) },
-              { label: 'Decision then', value: read.data.text('Decision') ?? '–' },
-              { label: 'Decision now', value: read.data.text('DecisionNow') ?? '–' },
+              { label: 'Decision then', value: <Decided by={read.data.text('Decision')} /> },
+              { label: 'Decision now', value: <Decided by={read.data.text('DecisionNow')} /> },
             ]}
           />
         </Container>
         <Container header={<Header variant="h2">Explanation</Header>}>
           <Box variant="pre">{read.data.text('Explanation') ?? request?.message ?? ''}</Box>
         </Container>
+        {request && <WhoMay request={request} />}
         <Table
           header={
             <Header counter={`(${String(statements.length)})`}>

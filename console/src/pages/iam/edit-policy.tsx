@@ -1,5 +1,4 @@
 // Editing a managed policy makes a new version of it; the fifth version must go to make room.
-import Alert from '@cloudscape-design/components/alert';
 import Button from '@cloudscape-design/components/button';
 import Checkbox from '@cloudscape-design/components/checkbox';
 import Container from '@cloudscape-design/components/container';
@@ -8,19 +7,18 @@ import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { PolicyEditor } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
+import { Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { full } from '../../lib/age';
 import { shown } from '../../lib/policy-text';
-import { MANAGED, refusedFor } from './create-policy';
+import { MANAGED, PolicyText, refusedFor } from './policy-text';
 import { VERSIONS } from './policy-versions';
 import { policyHref } from './permissions';
 import { changed } from './queries';
@@ -44,7 +42,7 @@ export function EditPolicy() {
     staleTime: Infinity,
   });
   if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   return <EditForm begun={read.data} />;
 }
 
@@ -104,16 +102,7 @@ function EditForm({ begun: { policy, text: before, versions } }: { begun: Begun 
       }
     >
       <SpaceBetween size="l">
-        <Container header={<Header variant="h2">Policy editor</Header>}>
-          <SpaceBetween size="m">
-            {refused && (
-              <Alert type="error" header="The policy would not be accepted">
-                {refused}
-              </Alert>
-            )}
-            <PolicyEditor text={text} set={setText} kind={{ type: 'managed' }} room={MANAGED} />
-          </SpaceBetween>
-        </Container>
+        <PolicyText text={text} set={setText} kind="managed" room={MANAGED} refused={refused} />
         <Container
           header={
             <Header

@@ -16,8 +16,9 @@ import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Confirm, Copy, Link, Pick } from '../../frame/parts';
 import { full } from '../../lib/age';
+import { AttachedPolicies, NAME_AND_TYPE, ownPolicies } from './attached';
 import { DeleteGroup } from './groups';
-import { inlineHref, policyHref, PolicyPicker, typeOf, UserPicker } from './permissions';
+import { UserPicker } from './permissions';
 import { changed, useGroups } from './queries';
 
 export function GroupPage() {
@@ -124,14 +125,14 @@ function Members({ name }: { name: string }) {
         select={select}
         empty="No users"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add users
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'add' && (
@@ -166,124 +167,19 @@ function Members({ name }: { name: string }) {
   );
 }
 
-/** A policy of the group: attached by its ARN, or its own. */
-interface Row {
-  name: string;
-  arn?: string;
-  type: string;
-  href: string;
-}
-
-async function policiesOf(group: string): Promise<Row[]> {
-  const [attached, inline] = await Promise.all([
-    iam.policiesOfGroup(group),
-    iam.inlineOfGroup(group),
-  ]);
-  return [
-    ...attached.map(({ name, arn }) => ({ name, arn, type: typeOf(arn), href: policyHref(arn) })),
-    ...inline.map((name) => ({
-      name,
-      type: 'Customer inline',
-      href: inlineHref('groups', group, name),
-    })),
-  ];
-}
-
-const POLICIES: Column<Row>[] = [
-  {
-    id: 'name',
-    header: 'Policy name',
-    by: ({ name }) => name,
-    cell: ({ name, href }) => <Link to={href}>{name}</Link>,
-    isRowHeader: true,
-  },
-  { id: 'type', header: 'Type', by: ({ type }) => type, cell: ({ type }) => type },
-];
-
 function GroupPolicies({ name }: { name: string }) {
-  const navigate = useNavigate();
-  const { done } = useFrame();
-  const policies = useQuery({
+  const owner = { GroupName: name };
+  const read = useQuery({
     queryKey: ['groups', name, 'policies'],
-    queryFn: () => policiesOf(name),
+    queryFn: () => ownPolicies(owner),
   });
-  const [selected, select] = useState<Row[]>([]);
-  const [open, setOpen] = useState<'add' | 'remove'>();
-  const [chosen, choose] = useState<iam.Policy[]>([]);
-  const close = (said?: string) => (): void => {
-    setOpen(undefined);
-    choose([]);
-    if (!said) return;
-    select([]);
-    changed(['groups'], ['user'], ['policies']);
-    done(said);
-  };
-  const attach = async (): Promise<void> => {
-    for (const { arn } of chosen)
-      await call('iam', 'AttachGroupPolicy', { GroupName: name, PolicyArn: arn });
-  };
-  const remove = async (): Promise<void> => {
-    for (const { arn, name: PolicyName } of selected) {
-      if (arn) await call('iam', 'DetachGroupPolicy', { GroupName: name, PolicyArn: arn });
-      else await call('iam', 'DeleteGroupPolicy', { GroupName: name, PolicyName });
-    }
-  };
   return (
-    <>
-      <List
-        title="Permissions policies"
-        items={policies.data}
-        columns={POLICIES}
-        rowId={({ arn, name: policy }) => arn ?? policy}
-        loading={policies.isPending}
-        error={policies.error}
-        reload={() => changed(['groups'])}
-        selection="multi"
-        selected={selected}
-        select={select}
-        empty="No policies"
-        actions={
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
-              Remove
-            </Button>
-            <Button onClick={() => void navigate(inlineHref('groups', name))}>
-              Create inline policy
-            </Button>
-            <Button variant="primary" onClick={() => setOpen('add')}>
-              Add permissions
-            </Button>
-          </SpaceBetween>
-        }
-      />
-      {open === 'add' && (
-        <Pick
-          title="Add permissions"
-          verb="Add permissions"
-          disabled={chosen.length === 0}
-          dismiss={close()}
-          act={attach}
-          done={close('Permissions added')}
-        >
-          <PolicyPicker
-            selected={chosen}
-            select={choose}
-            except={policies.data?.flatMap(({ arn }) => arn ?? []) ?? []}
-          />
-        </Pick>
-      )}
-      {open === 'remove' && (
-        <Confirm
-          title="Remove permissions?"
-          verb="Remove"
-          onDismiss={close()}
-          act={remove}
-          done={close('Permissions removed')}
-        >
-          Inline policies are deleted, managed ones detached:{' '}
-          {selected.map((policy) => policy.name).join(', ')}
-        </Confirm>
-      )}
-    </>
+    <AttachedPolicies
+      owner={owner}
+      read={read}
+      columns={NAME_AND_TYPE}
+      reload={() => changed(['groups'])}
+      changed={() => changed(['groups'], ['user'], ['policies'])}
+    />
   );
 }

@@ -2,7 +2,6 @@
 import Button from '@cloudscape-design/components/button';
 import FormField from '@cloudscape-design/components/form-field';
 import Input from '@cloudscape-design/components/input';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -98,14 +97,14 @@ export function Groups() {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={!group} onClick={() => setOpen('delete')}>
               Delete
             </Button>
             <Button variant="primary" onClick={() => setOpen('create')}>
               Create group
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'create' && <CreateGroup dismiss={close()} done={close('Group created')} />}

@@ -1,29 +1,24 @@
 // An inline policy of a user or group: written anew, or changed.
-import Alert from '@cloudscape-design/components/alert';
 import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Form from '@cloudscape-design/components/form';
-import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
-import Input from '@cloudscape-design/components/input';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
-import { PolicyEditor, type Room } from '../../editor/policy-editor';
+import type { Room } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
+import { Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { shown, size, SKELETON } from '../../lib/policy-text';
-import { refusedFor } from './create-policy';
+import { PolicyName, PolicyText, refusedFor, wrongName } from './policy-text';
 import { changed } from './queries';
 
 const LIMITS = { user: 2048, group: 5120 };
-const NAME = /^[\w+=,.@-]{1,128}$/;
-const NAME_RULE = 'Up to 128 characters: A-Z, a-z, 0-9 and + = , . @ _ - (hyphen)';
 
 interface Begun {
   /** The names that are taken. */
@@ -60,7 +55,7 @@ function InlinePolicy({ of }: { of: 'user' | 'group' }) {
     staleTime: Infinity,
   });
   if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   return <InlineForm owner={owner} edited={edited} begun={read.data} />;
 }
 
@@ -82,11 +77,7 @@ function InlineForm(props: { owner: iam.Owner; edited: string | null; begun: Beg
   const page = `/iam/${isUser ? 'users' : 'groups'}/${encodeURIComponent(who)}`;
   const room: Room = { limit: isUser ? LIMITS.user : LIMITS.group, taken: begun.taken };
   const taken = edited === null && begun.names.includes(name);
-  const nameError = taken
-    ? 'There is an inline policy of this name.'
-    : NAME.test(name)
-      ? ''
-      : NAME_RULE;
+  const nameError = taken ? 'There is an inline policy of this name.' : wrongName(name);
   const save = async (): Promise<void> => {
     setTried(true);
     if (nameError) return;
@@ -136,39 +127,17 @@ function InlineForm(props: { owner: iam.Owner; edited: string | null; begun: Beg
       <SpaceBetween size="l">
         {edited === null && (
           <Container header={<Header variant="h2">Policy details</Header>}>
-            <FormField
-              label="Policy name"
-              constraintText={NAME_RULE}
-              errorText={tried ? nameError : ''}
-            >
-              <Input
-                value={name}
-                spellcheck={false}
-                autoComplete={false}
-                onChange={({ detail }) => setName(detail.value)}
-              />
-            </FormField>
+            <PolicyName name={name} set={setName} wrong={tried ? nameError : ''} />
           </Container>
         )}
-        <Container
-          header={
-            <Header
-              variant="h2"
-              description={`All inline policies of ${who} share ${room.limit.toLocaleString('en')} characters.`}
-            >
-              Policy editor
-            </Header>
-          }
-        >
-          <SpaceBetween size="m">
-            {refused && (
-              <Alert type="error" header="The policy would not be accepted">
-                {refused}
-              </Alert>
-            )}
-            <PolicyEditor text={text} set={setText} kind={{ type: 'inline' }} room={room} />
-          </SpaceBetween>
-        </Container>
+        <PolicyText
+          text={text}
+          set={setText}
+          kind="inline"
+          room={room}
+          description={`All inline policies of ${who} share ${room.limit.toLocaleString('en')} characters.`}
+          refused={refused}
+        />
         {error !== undefined && <Problem error={error} />}
       </SpaceBetween>
     </Form>

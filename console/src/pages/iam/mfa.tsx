@@ -67,7 +67,7 @@ export function MfaDevices({ name }: Owner) {
     done(said);
   };
   const actions = (
-    <SpaceBetween direction="horizontal" size="xs">
+    <>
       <Button
         disabled={!chosen || own}
         {...(own ? { disabledReason: signInAgain } : {})}
@@ -85,7 +85,7 @@ export function MfaDevices({ name }: Owner) {
       >
         Assign MFA device
       </Button>
-    </SpaceBetween>
+    </>
   );
   return (
     <>

@@ -1,7 +1,6 @@
 // The managed policies of the account and of AWS.
 import Button from '@cloudscape-design/components/button';
 import Select from '@cloudscape-design/components/select';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
@@ -66,7 +65,7 @@ export function Policies() {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={!policy} onClick={() => setDeleting(true)}>
               Delete
             </Button>
@@ -75,7 +74,7 @@ export function Policies() {
                 Create policy
               </Button>
             )}
-          </SpaceBetween>
+          </>
         }
         filter={
           <Select

@@ -1,6 +1,5 @@
 // The tab "Entities attached": users and groups that have a policy, attached and detached.
 import Button from '@cloudscape-design/components/button';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
@@ -82,14 +81,14 @@ export function Entities({ policy: { arn, name } }: { policy: iam.Policy }) {
         select={select}
         empty="The policy is not attached"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('detach')}>
               Detach
             </Button>
             <Button variant="primary" onClick={() => setOpen('attach')}>
               Attach
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'attach' && (

@@ -7,7 +7,6 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import Tabs from '@cloudscape-design/components/tabs';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useQuery } from '@tanstack/react-query';
@@ -19,7 +18,7 @@ import * as iam from '../../api/iam';
 import { queries } from '../../api/session';
 import { Editor } from '../../editor/editor';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Link } from '../../frame/parts';
+import { Confirm, Copy, Link, Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { full } from '../../lib/age';
 import { shown } from '../../lib/policy-text';
@@ -38,7 +37,7 @@ export function PolicyPage() {
   const [deleting, setDeleting] = useState(false);
   const read = useQuery({ queryKey: ['policies', arn], queryFn: () => iam.getPolicy(arn) });
   if (read.error) return <Problem error={read.error} retry={() => changed(['policies'])} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   const policy = read.data;
   const ours = typeOf(arn) === 'Customer managed';
   const tabs = [

@@ -22,7 +22,8 @@ const DECISIONS: Record<string, readonly [StatusIndicatorProps.Type, string]> = 
   implicitDeny: ['stopped', 'Denied: nothing allows it'],
 };
 
-const words = (decision: string): readonly [StatusIndicatorProps.Type, string] =>
+/** A decision in words, with what its icon says. */
+export const words = (decision: string): readonly [StatusIndicatorProps.Type, string] =>
   DECISIONS[decision] ?? ['warning', decision];
 
 /** Where a policy's text is read, by the name that a simulation calls it. */
@@ -89,6 +90,7 @@ export function Results({ source, results }: { source: Source; results: readonly
     {
       id: 'decision',
       header: 'Decision',
+      minWidth: 210,
       by: ({ decision }) => words(decision)[1],
       cell: ({ decision, boundary }) => {
         const [type, text] = words(decision);

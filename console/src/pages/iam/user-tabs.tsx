@@ -5,200 +5,102 @@ import ExpandableSection from '@cloudscape-design/components/expandable-section'
 import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useNavigate } from 'react-router';
 
 import { call } from '../../api/client';
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Confirm, Link, Pick } from '../../frame/parts';
-import { GroupPicker, inlineHref, policyHref, PolicyPicker, typeOf } from './permissions';
+import { AttachedPolicies, NAME_AND_TYPE, ownPolicies, type Attached } from './attached';
+import { GroupPicker, PolicyPicker } from './permissions';
 import { changed, useGroupsOf, userChanged } from './queries';
 import { Tags } from './tags';
 
-interface Row {
-  name: string;
-  type: string;
-  via: string;
-  href: string;
-  arn?: string;
-  /** How it is taken away; what comes from a group is taken away there. */
-  remove?: (UserName: string) => Promise<unknown>;
-}
-
-async function permissionsOf(UserName: string): Promise<Row[]> {
-  const [direct, inline, groups] = await Promise.all([
-    iam.policiesOfUser(UserName),
-    iam.inlineOfUser(UserName),
-    iam.groupsOf(UserName),
-  ]);
-  const rows: Row[] = direct.map(({ name, arn }) => ({
-    name,
-    arn,
-    type: typeOf(arn),
-    via: 'Directly',
-    href: policyHref(arn),
-    remove: (user) => call('iam', 'DetachUserPolicy', { UserName: user, PolicyArn: arn }),
-  }));
-  for (const name of inline) {
-    const remove = (user: string) =>
-      call('iam', 'DeleteUserPolicy', { UserName: user, PolicyName: name });
-    rows.push({
-      name,
-      type: 'Customer inline',
-      via: 'Inline',
-      href: inlineHref('users', UserName, name),
-      remove,
-    });
-  }
+/** What a user has by itself and through its groups. */
+async function permissionsOf(UserName: string): Promise<Attached[]> {
+  const [rows, groups] = await Promise.all([ownPolicies({ UserName }), iam.groupsOf(UserName)]);
   for (const group of groups) {
-    for (const { name, arn } of await iam.policiesOfGroup(group.name)) {
-      rows.push({
-        name,
-        arn,
-        type: typeOf(arn),
-        via: `Group ${group.name}`,
-        href: policyHref(arn),
-      });
-    }
-    for (const name of await iam.inlineOfGroup(group.name)) {
-      const href = inlineHref('groups', group.name, name);
-      rows.push({ name, type: 'Customer inline', via: `Group ${group.name}`, href });
-    }
+    for (const { name, type, href, arn } of await ownPolicies({ GroupName: group.name }))
+      rows.push({ name, type, href, via: `Group ${group.name}`, ...(arn ? { arn } : {}) });
   }
   return rows;
 }
 
-const COLUMNS: Column<Row>[] = [
-  {
-    id: 'name',
-    header: 'Policy name',
-    by: ({ name }) => name,
-    cell: ({ name, href }) => <Link to={href}>{name}</Link>,
-    isRowHeader: true,
-  },
-  { id: 'type', header: 'Type', by: ({ type }) => type, cell: ({ type }) => type },
+const COLUMNS: Column<Attached>[] = [
+  ...NAME_AND_TYPE,
   { id: 'via', header: 'Attached via', by: ({ via }) => via, cell: ({ via }) => via },
 ];
 
 export function UserPermissions({ user }: { user: iam.User }) {
   const { name } = user;
-  const navigate = useNavigate();
-  const { done } = useFrame();
-  const rows = useQuery({
+  const read = useQuery({
     queryKey: ['user', name, 'permissions'],
     queryFn: () => permissionsOf(name),
   });
-  const [selected, select] = useState<Row[]>([]);
-  const [open, setOpen] = useState<'add' | 'remove' | 'boundary'>();
-  const [chosen, choose] = useState<iam.Policy[]>([]);
-  const close = (said?: string) => (): void => {
-    setOpen(undefined);
-    if (!said) return;
-    select([]);
-    userChanged(name);
-    changed(['policies']);
-    done(said);
-  };
-  const start = (what: typeof open) => (): void => {
-    choose([]);
-    setOpen(what);
-  };
-  const attachAll = async (): Promise<void> => {
-    for (const { arn } of chosen)
-      await call('iam', 'AttachUserPolicy', { UserName: name, PolicyArn: arn });
-  };
-  const bound = (): Promise<unknown> => {
-    const [policy] = chosen;
-    if (policy)
-      return call('iam', 'PutUserPermissionsBoundary', {
-        UserName: name,
-        PermissionsBoundary: policy.arn,
-      });
-    return call('iam', 'DeleteUserPermissionsBoundary', { UserName: name });
-  };
   return (
     <SpaceBetween size="l">
-      <List<Row>
-        title="Permissions policies"
-        items={rows.data}
+      <AttachedPolicies
+        owner={{ UserName: name }}
+        read={read}
         columns={COLUMNS}
-        rowId={({ name: policy, via }) => `${policy} ${via}`}
-        loading={rows.isPending}
-        error={rows.error}
         reload={() => userChanged(name)}
-        selection="multi"
-        selectable={({ remove }) => remove !== undefined}
-        selected={selected}
-        select={select}
-        actions={
-          <SpaceBetween direction="horizontal" size="xs">
-            <Button disabled={selected.length === 0} onClick={start('remove')}>
-              Remove
-            </Button>
-            <Button onClick={() => void navigate(inlineHref('users', name))}>
-              Create inline policy
-            </Button>
-            <Button variant="primary" onClick={start('add')}>
-              Add permissions
-            </Button>
-          </SpaceBetween>
-        }
+        changed={() => {
+          userChanged(name);
+          changed(['policies']);
+        }}
       />
+      <UserBoundary user={user} />
+    </SpaceBetween>
+  );
+}
+
+function UserBoundary({ user: { name, boundary } }: { user: iam.User }) {
+  const { done } = useFrame();
+  const [open, setOpen] = useState(false);
+  const [[chosen], choose] = useState<iam.Policy[]>([]);
+  const bound = (): Promise<unknown> => {
+    if (!chosen) return call('iam', 'DeleteUserPermissionsBoundary', { UserName: name });
+    const PermissionsBoundary = chosen.arn;
+    return call('iam', 'PutUserPermissionsBoundary', { UserName: name, PermissionsBoundary });
+  };
+  return (
+    <>
       <ExpandableSection
         variant="container"
-        headerText={`Permissions boundary (${user.boundary ? 'set' : 'not set'})`}
+        headerText={`Permissions boundary (${boundary ? 'set' : 'not set'})`}
         headerActions={
-          <Button onClick={start('boundary')}>
-            {user.boundary ? 'Change boundary' : 'Set boundary'}
+          <Button
+            onClick={() => {
+              choose([]);
+              setOpen(true);
+            }}
+          >
+            {boundary ? 'Change boundary' : 'Set boundary'}
           </Button>
         }
       >
-        {user.boundary ?? 'The boundary is the most that the policies of this user can allow.'}
+        {boundary ?? 'The boundary is the most that the policies of this user can allow.'}
       </ExpandableSection>
-      {open === 'remove' && (
-        <Confirm
-          title="Remove permissions?"
-          verb="Remove"
-          onDismiss={close()}
-          done={close('Permissions removed')}
-          act={async () => {
-            for (const row of selected) await row.remove?.(name);
-          }}
-        >
-          {selected.map(({ name: policy }) => policy).join(', ')}
-        </Confirm>
-      )}
-      {open === 'add' && (
-        <Pick
-          title="Add permissions"
-          verb="Add permissions"
-          dismiss={close()}
-          act={attachAll}
-          done={close('Permissions added')}
-        >
-          <PolicyPicker
-            selected={chosen}
-            select={choose}
-            except={rows.data?.flatMap(({ arn, remove }) => (arn && remove ? [arn] : [])) ?? []}
-          />
-        </Pick>
-      )}
-      {open === 'boundary' && (
+      {open && (
         <Pick
           title="Permissions boundary"
           verb="Save"
-          dismiss={close()}
+          dismiss={() => setOpen(false)}
           act={bound}
-          done={close('Permissions boundary saved')}
+          done={() => {
+            setOpen(false);
+            userChanged(name);
+            changed(['policies']);
+            done('Permissions boundary saved');
+          }}
         >
           <Box>
             Choose the policy that is the boundary; with none chosen the boundary is removed.
           </Box>
-          <PolicyPicker single selected={chosen} select={choose} />
+          <PolicyPicker single selected={chosen ? [chosen] : []} select={choose} />
         </Pick>
       )}
-    </SpaceBetween>
+    </>
   );
 }
 
@@ -207,7 +109,7 @@ const GROUPS: Column<iam.Group>[] = [
     id: 'name',
     header: 'Group name',
     by: ({ name }) => name,
-    cell: ({ name }) => name,
+    cell: ({ name }) => <Link to={`/iam/groups/${encodeURIComponent(name)}`}>{name}</Link>,
     isRowHeader: true,
   },
   { id: 'path', header: 'Path', by: ({ path }) => path, cell: ({ path }) => path },
@@ -243,14 +145,14 @@ export function UserGroups({ name }: { name: string }) {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setOpen('remove')}>
               Remove
             </Button>
             <Button variant="primary" onClick={() => setOpen('add')}>
               Add user to groups
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {open === 'remove' && (

@@ -5,7 +5,6 @@ import ContentLayout from '@cloudscape-design/components/content-layout';
 import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import Tabs from '@cloudscape-design/components/tabs';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -13,7 +12,7 @@ import { useNavigate, useParams, useSearchParams } from 'react-router';
 
 import * as iam from '../../api/iam';
 import { useFrame } from '../../frame/context';
-import { Copy, Link } from '../../frame/parts';
+import { Copy, Link, Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { age, ago, full } from '../../lib/age';
 import { OpenRotation } from '../rotation/rotations';
@@ -69,7 +68,7 @@ export function UserPage() {
   const groups = useGroupsOf(name);
   const devices = useDevices(name);
   if (user.error) return <Problem error={user.error} retry={() => userChanged(name)} />;
-  if (!user.data) return <Spinner size="large" />;
+  if (!user.data) return <Loading />;
   const { arn, created, passwordLastUsed, tags } = user.data;
   return (
     <ContentLayout

@@ -2,7 +2,6 @@
 import Badge from '@cloudscape-design/components/badge';
 import Button from '@cloudscape-design/components/button';
 import StatusIndicator from '@cloudscape-design/components/status-indicator';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useMemo, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useQuery } from '@tanstack/react-query';
@@ -147,7 +146,7 @@ const COLUMNS: Column<Row>[] = [
     by: (row) => number(row.passwordLastUsed),
     cell: (row) => (row.passwordLastUsed ? full(row.passwordLastUsed) : '–'),
   },
-  { id: 'key', header: 'Access key ID', cell: (row) => <KeyIds row={row} /> },
+  { id: 'key', header: 'Access key ID', minWidth: 270, cell: (row) => <KeyIds row={row} /> },
   {
     id: 'key-age',
     header: 'Active key age',
@@ -240,12 +239,12 @@ export function Users() {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={selected.length === 0} onClick={() => setDeleting(true)}>
               Delete
             </Button>
             {can('CreateUser') && create}
-          </SpaceBetween>
+          </>
         }
       />
       {deleting && (

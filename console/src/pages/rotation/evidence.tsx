@@ -153,7 +153,7 @@ export function History({ rotation }: { rotation: Rotation }) {
   const [shown, show] = useState(false);
   const read = useQuery({
     // A new phase has new events.
-    queryKey: ['rotation', userName, 'history', id, phase, held ?? ''],
+    queryKey: ['rotation', userName, 'history', id, phase, held?.text ?? ''],
     queryFn: async () => (await historyOf(userName, id)).map((event, at) => ({ ...event, at })),
     enabled: shown,
     placeholderData: (before) => before,

@@ -2,7 +2,14 @@
 //
 // Pure: what a rotation says about itself goes in, texts come out. The steps are in the order in
 // which the engine takes them.
-import { PERSON, PHASES, type Delivery, type Phase, type Rotation } from '../../api/rotation';
+import {
+  PERSON,
+  PHASES,
+  type Delivery,
+  type Hold,
+  type Phase,
+  type Rotation,
+} from '../../api/rotation';
 import { span } from '../../lib/age';
 
 type StepId =
@@ -176,111 +183,68 @@ export interface Advice {
   todo: string;
 }
 
-/** What is to be done about each reason that the engine holds for; known by how it begins. */
-const HOLDS: readonly (readonly [begins: RegExp, advice: Advice])[] = [
-  [
-    /^the user has a second key/i,
-    {
-      title: 'The user has a second key',
-      todo: 'Find out who made it and who uses it. When it is gone, release the rotation.',
-    },
-  ],
-  [
-    /^(?:the user has no access key|the key to replace is not there)/i,
-    {
-      title: 'The key to replace is gone',
-      todo: 'If it was deactivated by mistake, activate it and release the rotation.',
-    },
-  ],
-  [
-    /^the new key is not there/i,
-    {
-      title: 'The new key is gone',
-      todo: 'If it was deactivated, activate it and release the rotation. If it was deleted, roll back.',
-    },
-  ],
-  [
-    /^somebody activated a key/i,
-    {
-      title: 'Somebody activated a key that should rest',
-      todo: 'Ask who needs it. Deactivate it and release the rotation, or roll back.',
-    },
-  ],
-  [
-    /^the name is another user/i,
-    {
-      title: 'This is another user now',
-      todo: 'This rotation must not touch that one. If its own user was deleted, roll back to end it.',
-    },
-  ],
-  [
-    /^there is no user/i,
-    {
-      title: 'The user is not there any more',
-      todo: 'If it was deleted, roll back to end the rotation.',
-    },
-  ],
-  [
-    /^the new key was not verified/i,
-    {
-      title: 'The new key was not accepted',
-      todo: 'Nobody has got it yet. Roll back, or release the rotation to try again.',
-    },
-  ],
-  [
-    /^the old key is still needed/i,
-    {
-      title: 'Somebody still needs the old key',
-      todo: 'See below who it is and bring them the new key. Then release: the watch begins again.',
-    },
-  ],
-  [
-    /^a place cannot be written or read/i,
-    {
-      title: 'A place cannot be written or read',
-      todo: 'Both keys work meanwhile. Mend the place, then release the rotation; or roll back.',
-    },
-  ],
-  [
-    /^the service refuses/i,
-    {
-      title: 'A permission is missing',
-      todo: 'Allow it to whoever started it. It then goes on by itself, or at once when released.',
-    },
-  ],
-  [
-    /^another rotation has marked/i,
-    {
-      title: 'Another rotation works on this user',
-      todo: 'Let it end, for example a keywright rotate on another machine. Then release this one.',
-    },
-  ],
-  [
-    /^\S+ may be the lost key/i,
-    {
-      title: 'A key may be ours, but somebody uses it',
-      todo: 'Find out who made it. When it is gone, release the rotation.',
-    },
-  ],
-  [
-    /^held: /i,
-    {
-      title: 'A person has held this rotation',
-      todo: 'Nothing happens until it is released.',
-    },
-  ],
-];
+/** What is to be done about each reason that the engine holds for, by its code. */
+export const ADVICE: Readonly<Record<string, Advice>> = {
+  SecondKey: {
+    title: 'The user has a second key',
+    todo: 'Find out who made it and who uses it. When it is gone, release the rotation.',
+  },
+  OldKeyGone: {
+    title: 'The key to replace is gone',
+    todo: 'If it was deactivated by mistake, activate it and release the rotation.',
+  },
+  NewKeyGone: {
+    title: 'The new key is gone',
+    todo: 'If it was deactivated, activate it and release the rotation. If it was deleted, roll back.',
+  },
+  KeyActivated: {
+    title: 'Somebody activated a key that should rest',
+    todo: 'Ask who needs it. Deactivate it and release the rotation, or roll back.',
+  },
+  AnotherUser: {
+    title: 'This is another user now',
+    todo: 'This rotation must not touch that one. If its own user was deleted, roll back to end it.',
+  },
+  UserMissing: {
+    title: 'The user is not there any more',
+    todo: 'If it was deleted, roll back to end the rotation.',
+  },
+  NotVerified: {
+    title: 'The new key was not accepted',
+    todo: 'Nobody has got it yet. Roll back, or release the rotation to try again.',
+  },
+  StillUsed: {
+    title: 'Somebody still needs the old key',
+    todo: 'See below who it is and bring them the new key. Then release: the watch begins again.',
+  },
+  PlaceFailed: {
+    title: 'A place cannot be written or read',
+    todo: 'Both keys work meanwhile. Mend the place, then release the rotation; or roll back.',
+  },
+  PermissionMissing: {
+    title: 'A permission is missing',
+    todo: 'Allow it to whoever started it. It then goes on by itself, or at once when released.',
+  },
+  OtherRotation: {
+    title: 'Another rotation works on this user',
+    todo: 'Let it end, for example a keywright rotate on another machine. Then release this one.',
+  },
+  NotOurs: {
+    title: 'A key may be ours, but somebody uses it',
+    todo: 'Find out who made it. When it is gone, release the rotation.',
+  },
+  Asked: {
+    title: 'A person has held this rotation',
+    todo: 'Nothing happens until it is released.',
+  },
+};
 
 /** What a person can do about a held rotation. */
-export function advice(held: string): Advice {
-  const found = HOLDS.find(([begins]) => begins.test(held));
-  return (
-    found?.[1] ?? {
-      title: 'A person must decide',
-      todo: 'When the reason is gone, release the rotation; or roll back.',
-    }
-  );
-}
+export const advice = ({ code }: Hold): Advice =>
+  ADVICE[code] ?? {
+    title: 'A person must decide',
+    todo: 'When the reason is gone, release the rotation; or roll back.',
+  };
 
 export type Standing = 'open' | 'held' | 'over';
 

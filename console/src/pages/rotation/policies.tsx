@@ -1,6 +1,8 @@
 // The rotation policies of the account: for whom rotations begin by themselves.
+import Alert from '@cloudscape-design/components/alert';
+import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
-import SpaceBetween from '@cloudscape-design/components/space-between';
+import StatusIndicator from '@cloudscape-design/components/status-indicator';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
@@ -8,6 +10,7 @@ import { deletePolicy, type RotationPolicy } from '../../api/rotation';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
 import { Confirm, Link } from '../../frame/parts';
+import { missingAction } from '../../frame/problem';
 import { full, span } from '../../lib/age';
 import { changed } from '../iam/queries';
 import { placeName, principal } from './phases';
@@ -59,6 +62,18 @@ const COLUMNS: Column<RotationPolicy>[] = [
     cell: ({ createdBy }) => principal(createdBy),
   },
   {
+    id: 'trouble',
+    header: 'Trouble',
+    minWidth: 220,
+    by: ({ trouble }) => trouble ?? '',
+    cell: ({ trouble }) =>
+      trouble === undefined ? (
+        '–'
+      ) : (
+        <StatusIndicator type="warning">{inShort(trouble)}</StatusIndicator>
+      ),
+  },
+  {
     id: 'updated',
     header: 'Updated',
     hidden: true,
@@ -66,6 +81,30 @@ const COLUMNS: Column<RotationPolicy>[] = [
     cell: ({ updated }) => full(updated),
   },
 ];
+
+/** The permission that was missing, if that was it, for which the service has a long sentence. */
+function inShort(trouble: string): string {
+  const action = missingAction(trouble);
+  return action ? `${action} is missing` : trouble;
+}
+
+/** What was in a policy's way when the server last looked at it, and what to do. */
+export function Trouble({ policy: { trouble, createdBy } }: { policy: RotationPolicy }) {
+  if (trouble === undefined) return null;
+  const action = missingAction(trouble);
+  return (
+    <Alert
+      type="warning"
+      header={action ? `The permission ${action} is missing` : 'It could not be followed for all'}
+    >
+      <Box variant="p">{trouble}</Box>
+      <Box variant="p">
+        It acts for {createdBy}. Whoever saves it is the one that it acts for from then on. The
+        server looks again every five minutes.
+      </Box>
+    </Alert>
+  );
+}
 
 export function RotationPolicies() {
   const navigate = useNavigate();
@@ -91,7 +130,7 @@ export function RotationPolicies() {
         selected={selected}
         select={select}
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={!one} onClick={() => one && void navigate(address(one))}>
               Edit
             </Button>
@@ -101,7 +140,7 @@ export function RotationPolicies() {
             <Button variant="primary" onClick={() => void navigate('/rotation-policies/create')}>
               Create rotation policy
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {deleting && one && (

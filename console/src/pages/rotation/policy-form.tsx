@@ -8,17 +8,18 @@ import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import AttributeEditor from '@cloudscape-design/components/attribute-editor';
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import type { Tag } from '../../api/iam';
 import { PERSON, putPolicy, type RotationPolicy, type Selector } from '../../api/rotation';
 import { useFrame } from '../../frame/context';
+import { Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { changed } from '../iam/queries';
 import { PlacesField, WaitField } from './choose';
+import { Trouble } from './policies';
 import { Preview } from './preview';
 import { useRotationPolicies } from './queries';
 import { folded } from './select';
@@ -89,19 +90,27 @@ export function EditRotationPolicy() {
   const [search] = useSearchParams();
   const read = useRotationPolicies();
   if (read.error) return <Problem error={read.error} retry={() => void read.refetch()} />;
-  if (!read.data) return <Spinner size="large" />;
+  if (!read.data) return <Loading />;
   const found = read.data.find(({ name }) => name === search.get('name'));
   if (!found) return <Problem error={new Error('There is no rotation policy of this name.')} />;
-  return <PolicyForm before={draftOf(found)} title={found.name} isNew={false} />;
+  return (
+    <PolicyForm
+      before={draftOf(found)}
+      title={found.name}
+      isNew={false}
+      trouble={<Trouble policy={found} />}
+    />
+  );
 }
 
 interface PolicyFormProps {
   before: Draft;
   title: string;
   isNew: boolean;
+  trouble?: ReactNode;
 }
 
-function PolicyForm({ before, title, isNew }: PolicyFormProps) {
+function PolicyForm({ before, title, isNew, trouble }: PolicyFormProps) {
   const navigate = useNavigate();
   const { session, done } = useFrame();
   const policies = useRotationPolicies();
@@ -156,6 +165,7 @@ function PolicyForm({ before, title, isNew }: PolicyFormProps) {
       }
     >
       <SpaceBetween size="l">
+        {trouble}
         <Alert type="info" header="It acts for you">
           Its rotations are signed on behalf of {session.arn}, who saves it. What you are not
           allowed to do, it cannot do.

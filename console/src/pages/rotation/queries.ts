@@ -50,7 +50,11 @@ export const usePlaces = () =>
   useQuery({ queryKey: ['rotation-places'], queryFn: api.listPlaces, staleTime: 60_000 });
 
 export const useRotationPolicies = () =>
-  useQuery({ queryKey: ['rotation-policies'], queryFn: api.listPolicies });
+  useQuery({
+    queryKey: ['rotation-policies'],
+    queryFn: api.listPolicies,
+    refetchInterval: LATER_MS,
+  });
 
 /** Something about a user's rotation has changed, and so about their keys. */
 export const rotationChanged = (userName: string): void =>

@@ -13,7 +13,6 @@ import Input from '@cloudscape-design/components/input';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import LiveRegion from '@cloudscape-design/components/live-region';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import StatusIndicator, {
   type StatusIndicatorProps,
 } from '@cloudscape-design/components/status-indicator';
@@ -24,7 +23,7 @@ import { useParams, useSearchParams } from 'react-router';
 import * as api from '../../api/rotation';
 import { queries } from '../../api/session';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy, Link } from '../../frame/parts';
+import { Confirm, Copy, Link, Loading } from '../../frame/parts';
 import { missingAction, Problem } from '../../frame/problem';
 import { ahead, full, span } from '../../lib/age';
 import { Evidence, History } from './evidence';
@@ -72,7 +71,7 @@ export function RotationPage() {
   const read = useRotation(name, id);
   const rotation = read.data;
   if (!rotation) {
-    if (!read.error) return <Spinner size="large" />;
+    if (!read.error) return <Loading />;
     return <Problem error={read.error} retry={() => void read.refetch()} />;
   }
   const changed = (now: api.Rotation): void => {
@@ -181,7 +180,7 @@ function Notice({ rotation, changed }: ActsProps) {
   const { held, trouble, phase, oldKey, newKey, userName } = rotation;
   if (held !== undefined) {
     const { title, todo } = advice(held);
-    const action = missingAction(held);
+    const action = missingAction(held.text);
     return (
       <Alert
         type="error"
@@ -192,7 +191,7 @@ function Notice({ rotation, changed }: ActsProps) {
           </Act>
         }
       >
-        <Box variant="p">It is held: {held}.</Box>
+        <Box variant="p">It is {held.code === 'Asked' ? held.text : `held: ${held.text}`}.</Box>
         <Box variant="p">{todo}</Box>
         <Link to={`/iam/users/${encodeURIComponent(userName)}?tab=credentials`}>
           Access keys of {userName}

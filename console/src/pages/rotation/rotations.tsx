@@ -65,7 +65,7 @@ const COLUMNS: Column<Rotation>[] = [
     by: ({ since }) => -Date.parse(since),
     cell: ({ since }) => moment(since),
   },
-  { id: 'waits', header: 'Waiting', by: waits, cell: waits },
+  { id: 'waits', header: 'Waiting for', by: waits, cell: waits },
   {
     id: 'by',
     header: 'Started by',

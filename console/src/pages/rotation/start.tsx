@@ -8,12 +8,11 @@ import Header from '@cloudscape-design/components/header';
 import KeyValuePairs from '@cloudscape-design/components/key-value-pairs';
 import RadioGroup from '@cloudscape-design/components/radio-group';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import { useState } from 'react';
 import { Navigate, useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { PERSON, startRotation } from '../../api/rotation';
-import { Link } from '../../frame/parts';
+import { Link, Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { age, moment, span } from '../../lib/age';
 import { useKeys, type KeyDetail } from '../iam/queries';
@@ -107,7 +106,7 @@ export function StartRotation() {
   const open = useOpenRotation(name);
   if (keys.error) return <Problem error={keys.error} retry={() => void keys.refetch()} />;
   if (open.error) return <Problem error={open.error} retry={() => void open.refetch()} />;
-  if (!keys.data || open.isPending) return <Spinner size="large" />;
+  if (!keys.data || open.isPending) return <Loading />;
   if (open.data) return <Navigate to={`/rotations/${encodeURIComponent(name)}`} replace />;
   const keyId = search.get('key') ?? keys.data[0]?.id ?? '';
   return <StartForm userName={name} keyId={keyId} keys={keys.data} />;

@@ -3,18 +3,16 @@ import Button from '@cloudscape-design/components/button';
 import Container from '@cloudscape-design/components/container';
 import Header from '@cloudscape-design/components/header';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import * as s3 from '../../api/s3';
 import { PolicyEditor, remaining, type Room } from '../../editor/policy-editor';
 import { useFrame } from '../../frame/context';
-import { Confirm, Copy } from '../../frame/parts';
+import { Confirm, Copy, Loading } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { formatted, shown } from '../../lib/policy-text';
 import { changed } from '../iam/queries';
-import type { At } from './bucket';
 
 /** Of a bucket policy white space counts too. */
 const ROOM: Room = { limit: 20_480, everything: true };
@@ -36,7 +34,7 @@ const first = (bucket: string): string =>
     }),
   );
 
-export function BucketPolicy({ bucket }: { bucket: At }) {
+export function BucketPolicy({ bucket }: { bucket: s3.Place }) {
   const { done } = useFrame();
   const read = useQuery({
     queryKey: ['bucket-policy', bucket.name],
@@ -47,7 +45,7 @@ export function BucketPolicy({ bucket }: { bucket: At }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
   if (read.error) return <Problem error={read.error} retry={() => changed(['bucket-policy'])} />;
-  if (read.isPending) return <Spinner />;
+  if (read.isPending) return <Loading />;
   const stored = shown(read.data ?? '');
   const written = text ?? stored;
   const arn = `arn:aws:s3:::${bucket.name}`;

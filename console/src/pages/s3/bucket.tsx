@@ -8,27 +8,20 @@ import FormField from '@cloudscape-design/components/form-field';
 import Header from '@cloudscape-design/components/header';
 import Input from '@cloudscape-design/components/input';
 import Modal from '@cloudscape-design/components/modal';
-import ProgressBar from '@cloudscape-design/components/progress-bar';
 import SpaceBetween from '@cloudscape-design/components/space-between';
-import Spinner from '@cloudscape-design/components/spinner';
 import Tabs from '@cloudscape-design/components/tabs';
 import { useQuery } from '@tanstack/react-query';
-import { useMemo, useRef, useState } from 'react';
+import { Fragment, useMemo, useRef, useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 
 import * as s3 from '../../api/s3';
 import { useFrame } from '../../frame/context';
 import { List, type Column } from '../../frame/list';
-import { Confirm, Copy, Link } from '../../frame/parts';
+import { Confirm, Copy, Link, Loading } from '../../frame/parts';
 import { full } from '../../lib/age';
 import { changed } from '../iam/queries';
 import { BucketPolicy } from './bucket-policy';
-
-/** A bucket, and the region that its requests are signed for. */
-export interface At {
-  name: string;
-  region: string;
-}
+import { useUploads } from './uploads';
 
 export function BucketPage() {
   const { name = '' } = useParams();
@@ -39,7 +32,7 @@ export function BucketPage() {
     staleTime: 60_000,
   });
   // Whoever may not ask for the region may still be allowed to list: the server says if it is another one.
-  if (region.isPending) return <Spinner size="large" />;
+  if (region.isPending) return <Loading />;
   const bucket = { name, region: region.data ?? 'us-east-1' };
   const prefix = search.get('prefix') ?? '';
   return (
@@ -95,7 +88,7 @@ function columns(bucket: string): Column<Row>[] {
         object ? (
           label
         ) : (
-          <Link to={`/s3/buckets/${bucket}?prefix=${encodeURIComponent(key)}`}>{label}</Link>
+          <Link to={folderHref(bucket, key)}>{label}</Link>
         ),
     },
     { id: 'type', header: 'Type', by: kind, cell: kind },
@@ -120,19 +113,38 @@ function columns(bucket: string): Column<Row>[] {
   ];
 }
 
-interface Sending {
-  name: string;
-  percent: number;
+const folderHref = (bucket: string, prefix: string): string =>
+  `/s3/buckets/${bucket}?prefix=${encodeURIComponent(prefix)}`;
+
+/** The way to a folder, of which each part leads back. */
+function Folders({ bucket, prefix }: { bucket: string; prefix: string }) {
+  const parts = prefix.split(/(?<=\/)/);
+  return (
+    <Box>
+      <Link to={`/s3/buckets/${bucket}`}>{bucket}</Link> /{' '}
+      {parts.map((part, at) => {
+        const to = parts.slice(0, at + 1).join('');
+        const isLast = at === parts.length - 1;
+        return isLast ? (
+          part
+        ) : (
+          <Fragment key={to}>
+            <Link to={folderHref(bucket, to)}>{part}</Link>{' '}
+          </Fragment>
+        );
+      })}
+    </Box>
+  );
 }
 
-function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
+function Objects({ bucket, prefix }: { bucket: s3.Place; prefix: string }) {
   const { done, failed } = useFrame();
   const [token, setToken] = useState<string>();
   const [selected, select] = useState<Row[]>([]);
   const [open, setOpen] = useState<'delete' | 'folder' | 'link'>();
   const [folder, setFolder] = useState('');
   const [link, setLink] = useState('');
-  const [sending, setSending] = useState<Sending>();
+  const send = useUploads(bucket);
   const picker = useRef<HTMLInputElement>(null);
   const read = useQuery({
     queryKey: ['objects', bucket.name, prefix, token],
@@ -151,25 +163,6 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
     select([]);
     changed(['objects']);
     done(said);
-  };
-  const send = async (files: File[]): Promise<void> => {
-    try {
-      for (const file of files) {
-        const told = (bytes: number): void =>
-          setSending({
-            name: file.name,
-            percent: file.size ? Math.round((100 * bytes) / file.size) : 100,
-          });
-        told(0);
-        await s3.upload(bucket, prefix + file.name, file, told);
-      }
-      done(files.length === 1 ? 'Uploaded' : `${String(files.length)} files uploaded`);
-    } catch (error) {
-      failed(error);
-    } finally {
-      setSending(undefined);
-      changed(['objects']);
-    }
   };
   /** The keys of what is chosen; a folder is everything under it. */
   const keys = async (): Promise<string[]> => {
@@ -201,11 +194,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
   };
   return (
     <SpaceBetween size="m">
-      {prefix && (
-        <Box>
-          <Link to={`/s3/buckets/${bucket.name}`}>{bucket.name}</Link> / {prefix}
-        </Box>
-      )}
+      {prefix && <Folders bucket={bucket.name} prefix={prefix} />}
       <input
         ref={picker}
         type="file"
@@ -215,10 +204,9 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         onChange={(event) => {
           const files = [...(event.target.files ?? [])];
           event.target.value = '';
-          if (files.length > 0) void send(files);
+          if (files.length > 0) void send(files, prefix);
         }}
       />
-      {sending && <ProgressBar value={sending.percent} label={`Uploading ${sending.name}`} />}
       <List<Row>
         title="Objects"
         items={rows}
@@ -233,7 +221,7 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
         empty="No objects"
         search="Find among these objects"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button disabled={!only} onClick={() => void fetchOne().catch(failed)}>
               Download
             </Button>
@@ -251,14 +239,10 @@ function Objects({ bucket, prefix }: { bucket: At; prefix: string }) {
               Presigned URL
             </ButtonDropdown>
             <Button onClick={() => setOpen('folder')}>Create folder</Button>
-            <Button
-              variant="primary"
-              loading={sending !== undefined}
-              onClick={() => picker.current?.click()}
-            >
+            <Button variant="primary" onClick={() => picker.current?.click()}>
               Upload
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {(token ?? read.data?.next) && (

@@ -3,7 +3,6 @@ import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
 import { useQuery } from '@tanstack/react-query';
-import SpaceBetween from '@cloudscape-design/components/space-between';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 
@@ -70,7 +69,7 @@ export function Buckets() {
         select={select}
         empty="No buckets"
         actions={
-          <SpaceBetween direction="horizontal" size="xs">
+          <>
             <Button
               disabled={!bucket}
               onClick={() =>
@@ -90,7 +89,7 @@ export function Buckets() {
             <Button variant="primary" onClick={() => void navigate('/s3/create')}>
               Create bucket
             </Button>
-          </SpaceBetween>
+          </>
         }
       />
       {bucket && doing === 'empty' && (

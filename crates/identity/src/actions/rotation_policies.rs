@@ -54,6 +54,7 @@ fn shown(policy: &RotationPolicy) -> keywright::RotationPolicy {
         created_by: policy.by_arn.clone(),
         create_date: policy.created,
         update_date: policy.updated,
+        trouble: None,
     }
 }
 
@@ -151,13 +152,24 @@ impl Action for ListRotationPolicies {
         Ok(Required::one(Target::everything()))
     }
 
+    fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        Ok(vec![view.asks(What::Troubles)])
+    }
+
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let marker = input.marker.as_deref();
         let page = Page::of("ListRotationPolicies", &[], marker, input.max_items)?;
         let all = view.account.rotation_policies().iter();
         let (policies, marker) = page.cut(all, |(name, _)| name.as_str().to_owned());
+        let troubles = view.told_troubles()?;
+        let shown = policies
+            .iter()
+            .map(|(_, policy)| keywright::RotationPolicy {
+                trouble: troubles.get(&policy.name).cloned(),
+                ..shown(policy)
+            });
         Ok(Done::answer(keywright::ListRotationPoliciesOutput {
-            rotation_policies: policies.iter().map(|(_, policy)| shown(policy)).collect(),
+            rotation_policies: shown.collect(),
             is_truncated: marker.is_some(),
             marker,
         }))

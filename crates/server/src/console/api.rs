@@ -74,7 +74,8 @@ impl Refused {
     }
 
     pub(super) fn too_many(secs: i64) -> Self {
-        let text = format!("Too many attempts. Try again in {secs} seconds.");
+        let unit = if secs == 1 { "second" } else { "seconds" };
+        let text = format!("Too many attempts. Try again in {secs} {unit}.");
         Self {
             retry_after_secs: Some(secs),
             ..Self::new(429, "TooManyAttempts", text)

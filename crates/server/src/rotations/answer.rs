@@ -36,10 +36,30 @@ pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rota
         is_over: rotation.phase.is_over(),
         can_roll_back: rotation.phase.can_roll_back() && rotation.orphan.is_none(),
         held_reason: rotation.held.as_ref().map(ToString::to_string),
+        held_code: rotation.held.as_ref().map(|hold| code(hold).to_owned()),
         waiting_for,
         waiting_until,
         trouble: standing.trouble.clone(),
         deliveries: rotation.deliveries.iter().map(delivery).collect(),
+    }
+}
+
+/// The kind of a hold, for programs: its sentence is for people, and may change.
+fn code(hold: &Hold) -> &'static str {
+    match hold {
+        Hold::SecondKey(_) => "SecondKey",
+        Hold::OldKeyGone(_) => "OldKeyGone",
+        Hold::NewKeyGone(_) => "NewKeyGone",
+        Hold::Activated(_) => "KeyActivated",
+        Hold::AnotherUser(_) => "AnotherUser",
+        Hold::UserMissing(_) => "UserMissing",
+        Hold::NotVerified(_) => "NotVerified",
+        Hold::StillUsed(_) => "StillUsed",
+        Hold::Sink(_) => "PlaceFailed",
+        Hold::Refused(_) => "PermissionMissing",
+        Hold::Marked(_) => "OtherRotation",
+        Hold::NotOurs(_) => "NotOurs",
+        Hold::Asked(_) => "Asked",
     }
 }
 

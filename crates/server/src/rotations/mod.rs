@@ -47,6 +47,7 @@ use tokio::{
 pub use self::places::{Places, PlacesError};
 use self::{
     answer::{failed, unusable},
+    policies::Troubles,
     within::Inside,
     work::Work,
 };
@@ -86,6 +87,7 @@ pub struct Engine {
     tasks: Mutex<JoinSet<()>>,
     turns: Semaphore,
     policies: Notify,
+    troubles: Troubles,
     stop: watch::Sender<bool>,
 }
 
@@ -114,6 +116,7 @@ impl Engine {
             tasks: Mutex::default(),
             turns: Semaphore::new(AT_ONCE),
             policies: Notify::new(),
+            troubles: Troubles::default(),
             stop: watch::Sender::new(false),
         });
         for id in engine.driver.journal().open().await? {
@@ -359,6 +362,7 @@ impl Engine {
                 self.places.check(&places)?;
                 Ok(Told::Places(places))
             }
+            What::Troubles => Ok(Told::Troubles(self.troubles_of(asked.by.account))),
         }
     }
 }

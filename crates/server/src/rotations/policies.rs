@@ -5,12 +5,16 @@
 //! every other fleet's. Users whose first fitting policy is another principal's are left to that
 //! principal's round.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use keywright_adapters::{
-    driver::DriveError,
-    fleet::{Account, Config, Rule, begin_due, survey},
+    driver::{DriveError, Rest},
+    fleet::{Account, Choice, Config, Did, Rule, Verdict, begin_due, survey},
 };
 use keywright_base::AccountId;
 use keywright_identity::{
@@ -19,13 +23,16 @@ use keywright_identity::{
 };
 use keywright_rotation::model::RotationId;
 
-use super::{AT_ONCE, Engine, settings};
+use super::{AT_ONCE, Engine, locked, settings};
 
 /// The rest between two rounds.
 const ROUND: Duration = Duration::from_secs(5 * 60);
 /// Failures in a row after which nothing more is begun in a round.
 const STOP_AFTER_FAILURES: usize = 5;
 const DAY_SECS: i64 = 86_400;
+
+/// What the last round over each account left undone; a restart looks anew.
+pub(super) type Troubles = Mutex<HashMap<AccountId, Vec<(Arc<RotationPolicy>, String)>>>;
 
 impl Engine {
     pub(super) async fn look_at_policies(self: Arc<Self>) {
@@ -45,7 +52,7 @@ impl Engine {
         }
     }
 
-    async fn look_at_account(self: &Arc<Self>, id: AccountId) {
+    pub(super) async fn look_at_account(self: &Arc<Self>, id: AccountId) {
         let Some(cell) = self.ledger.account(id) else {
             return;
         };
@@ -59,18 +66,44 @@ impl Engine {
                 makers.push(policy.by.clone());
             }
         }
+        let mut troubles = Vec::new();
         for maker in makers {
-            if let Err(error) = self.round(&policies, &maker).await {
-                tracing::warn!(account = %id, %error, "rotation policies were not followed");
+            match self.round(&policies, &maker).await {
+                Ok(found) => troubles.extend(found),
+                Err(error) => {
+                    tracing::warn!(account = %id, %error, "rotation policies were not followed");
+                    let of_maker = policies.iter().filter(|policy| policy.by == maker);
+                    troubles.extend(of_maker.map(|it| (Arc::clone(it), error.to_string())));
+                }
             }
         }
+        locked(&self.troubles).insert(id, troubles);
     }
 
+    /// What was in the way of an account's policies, by their names. What was put since then has
+    /// not been looked at.
+    pub(super) fn troubles_of(&self, id: AccountId) -> HashMap<String, String> {
+        let Some(cell) = self.ledger.account(id) else {
+            return HashMap::new();
+        };
+        let account = cell.snapshot();
+        let troubles = locked(&self.troubles);
+        let found = troubles.get(&id).into_iter().flatten();
+        found
+            .filter(|(policy, _)| {
+                let now = account.rotation_policy(&policy.name);
+                now.is_some_and(|now| Arc::ptr_eq(now, policy))
+            })
+            .map(|(policy, text)| (policy.name.clone(), text.clone()))
+            .collect()
+    }
+
+    /// One maker's round over all users; gives what was in the way of which policy.
     async fn round(
         self: &Arc<Self>,
         policies: &[Arc<RotationPolicy>],
         maker: &OnBehalf,
-    ) -> Result<(), DriveError> {
+    ) -> Result<Vec<(Arc<RotationPolicy>, String)>, DriveError> {
         let account = Account {
             name: maker.account.to_string(),
             id: Some(maker.account.to_string()),
@@ -97,13 +130,48 @@ impl Engine {
                  round tries again"
             );
         }
-        for did in did {
-            if let Err(error) = did.outcome {
+        for did in &did {
+            if let Err(error) = &did.outcome {
                 tracing::warn!(user = %did.user, %error, "a rotation was not begun");
             }
         }
-        Ok(())
+        let each = policies.iter().enumerate();
+        let own = each.filter(|(_, policy)| policy.by == *maker);
+        let troubled = own.filter_map(|(number, policy)| {
+            let text = trouble(number, &survey.choices, &did)?;
+            Some((Arc::clone(policy), text))
+        });
+        Ok(troubled.collect())
     }
+}
+
+/// Why users of a rule have no rotation that they should have; a rotation tells its own troubles.
+fn trouble(number: usize, choices: &[Choice], did: &[Did]) -> Option<String> {
+    let why = |choice: &Choice| match &choice.verdict {
+        Verdict::Person(why) => Some(why.clone()),
+        Verdict::Due(_) => match did.iter().find(|did| did.user == choice.user) {
+            Some(Did {
+                rotation: Some(_), ..
+            }) => None,
+            Some(Did {
+                outcome: Err(error),
+                ..
+            }) => Some(error.to_string()),
+            Some(Did {
+                outcome: Ok(Rest::Held(hold)),
+                ..
+            }) => Some(hold.to_string()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let of_rule = choices.iter().filter(|choice| choice.rule == Some(number));
+    let mut all = of_rule.filter_map(|choice| Some((&choice.user, why(choice)?)));
+    let (user, why) = all.next()?;
+    Some(match all.count() {
+        0 => format!("{user}: {why}"),
+        more => format!("{user}: {why}; and {more} more"),
+    })
 }
 
 /// A policy as a fleet's rule; one of another principal only says whom to leave alone.

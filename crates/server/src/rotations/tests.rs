@@ -222,10 +222,54 @@ async fn the_engines_own_requests_are_decided_like_all() {
     let held = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
     let why = text(&held, "HeldReason");
     assert!(why.contains("iam:UpdateAccessKey"), "{held}");
+    assert_eq!(text(&held, "HeldCode"), "PermissionMissing");
     let denied = bench.ok("Action=ListDeniedRequests").await;
     assert_eq!(text(&denied, "ActionName"), "iam:UpdateAccessKey");
     assert_eq!(text(&denied, "SourceAddress"), "127.0.0.1");
     assert!(text(&denied, "PrincipalArn").ends_with("user/admin"));
+}
+
+/// What is in the way of a policy is told with it, until it is put anew.
+#[tokio::test]
+async fn a_policy_tells_what_is_in_its_way() {
+    let bench = Bench::new().await;
+    // No round but those of this test.
+    bench.engine.stop().await;
+    bench.user("bob").await;
+    let (id, secret) = bench.user("admin").await;
+    let may = |actions: &str| {
+        let statement = format!(r#"{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}"#);
+        let policy = format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#);
+        format!("Action=PutUserPolicy&UserName=admin&PolicyName=some&PolicyDocument={policy}")
+    };
+    let put = "Action=PutRotationPolicy&RotationPolicyName=all&Everyone=true&MaxAgeDays=0";
+    let account: AccountId = ACCOUNT.parse().unwrap();
+    for (actions, trouble) in [
+        (r#""keywright:*""#, "iam:GenerateCredentialReport"),
+        (
+            r#""keywright:*","iam:*CredentialReport""#,
+            "admin: not allowed to call iam:ListAccessKeys",
+        ),
+    ] {
+        bench.ok(&may(actions)).await;
+        let (status, body) = bench.ask_as((&id, &secret), put).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        assert!(
+            !bench
+                .ok("Action=ListRotationPolicies")
+                .await
+                .contains("<Trouble>")
+        );
+        bench.engine.look_at_account(account).await;
+        let listed = bench.ok("Action=ListRotationPolicies").await;
+        assert!(text(&listed, "Trouble").contains(trouble), "{listed}");
+    }
+    bench.ok(&may(r#""*""#)).await;
+    bench.engine.look_at_account(account).await;
+    let listed = bench.ok("Action=ListRotationPolicies").await;
+    assert!(!listed.contains("<Trouble>"), "{listed}");
+    let listed = bench.ok("Action=ListRotations").await;
+    assert!(listed.contains("<UserName>bob<"), "{listed}");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::{
     testing::{ACCOUNT, Bench},
 };
 
-/// Allows two places, and counts how often it is told that policies changed.
+/// Allows two places, knows of a trouble, and counts how often it is told that policies changed.
 #[derive(Default)]
 struct Engine(AtomicUsize);
 
@@ -26,6 +26,10 @@ impl Rotations for Engine {
                 Err(Invalid::Other("not that".to_owned()).into())
             }
             What::Check(places) => Ok(Told::Places(places)),
+            What::Troubles => {
+                let trouble = ("b".to_owned(), "its maker is gone".to_owned());
+                Ok(Told::Troubles([trouble].into()))
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -59,6 +63,7 @@ fn a_policy_stays_as_it_was_put() {
     bench.root(&put("a", TAG)).ok();
     assert_eq!(engine.0.load(Ordering::SeqCst), 3);
     bench.reopen();
+    bench.identity().set_rotations(Arc::clone(&engine) as _);
     let listed = bench.root("Action=ListRotationPolicies");
     assert_eq!(listed.values("RotationPolicyName"), ["a", "b", "C"]);
     assert_eq!(listed.values("MaxAgeDays"), ["90", "0", "90"]);
@@ -67,6 +72,7 @@ fn a_policy_stays_as_it_was_put() {
     assert_eq!(listed.values("Key"), ["team"]);
     assert_eq!(listed.values("ObserveSeconds"), ["86400", "5", "86400"]);
     assert_eq!(listed.values("DwellSeconds"), ["604800", "6", "604800"]);
+    assert_eq!(listed.values("Trouble"), ["its maker is gone"]);
     let root = format!("arn:aws:iam::{ACCOUNT}:root");
     let maker = format!("arn:aws:iam::{ACCOUNT}:user/maker");
     assert_eq!(listed.values("CreatedBy"), [&*root, &*maker, &*root]);
@@ -74,6 +80,7 @@ fn a_policy_stays_as_it_was_put() {
         .root("Action=DeleteRotationPolicy&RotationPolicyName=B")
         .ok();
     bench.reopen();
+    bench.identity().set_rotations(Arc::clone(&engine) as _);
     let listed = bench.root("Action=ListRotationPolicies");
     assert_eq!(listed.values("RotationPolicyName"), ["a", "C"]);
 }

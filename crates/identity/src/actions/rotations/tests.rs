@@ -49,6 +49,7 @@ impl Rotations for Scribe {
             }
             What::Places => Told::Places(vec!["person".to_owned()]),
             What::Check(places) => Told::Places(places),
+            What::Troubles => Told::Troubles([].into()),
         })
     }
 

@@ -223,6 +223,9 @@ pub struct Rotation {
     pub can_roll_back: bool,
     /// `HeldReason`: string.
     pub held_reason: Option<String>,
+    /// `HeldCode`: string,
+    /// one of [`values::rotation_hold_type`](super::values::rotation_hold_type).
+    pub held_code: Option<String>,
     /// `WaitingFor`: string.
     pub waiting_for: Option<String>,
     /// `WaitingUntil`: timestamp.
@@ -251,6 +254,7 @@ impl Encode for Rotation {
         self.is_over.write(xml, "IsOver");
         self.can_roll_back.write(xml, "CanRollBack");
         self.held_reason.write(xml, "HeldReason");
+        self.held_code.write(xml, "HeldCode");
         self.waiting_for.write(xml, "WaitingFor");
         self.waiting_until.write(xml, "WaitingUntil");
         self.trouble.write(xml, "Trouble");
@@ -330,6 +334,8 @@ pub struct RotationPolicy {
     pub create_date: Timestamp,
     /// `UpdateDate`: timestamp.
     pub update_date: Timestamp,
+    /// `Trouble`: string.
+    pub trouble: Option<String>,
 }
 
 impl Encode for RotationPolicy {
@@ -346,6 +352,7 @@ impl Encode for RotationPolicy {
         self.created_by.write(xml, "CreatedBy");
         self.create_date.write(xml, "CreateDate");
         self.update_date.write(xml, "UpdateDate");
+        self.trouble.write(xml, "Trouble");
     }
 }
 

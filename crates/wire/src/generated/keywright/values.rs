@@ -26,6 +26,36 @@ pub mod policy_kind_type {
     pub const BUCKET: &str = "bucket";
 }
 
+/// Values of `RotationHoldType`.
+pub mod rotation_hold_type {
+    /// `SecondKey`.
+    pub const SECOND_KEY: &str = "SecondKey";
+    /// `OldKeyGone`.
+    pub const OLD_KEY_GONE: &str = "OldKeyGone";
+    /// `NewKeyGone`.
+    pub const NEW_KEY_GONE: &str = "NewKeyGone";
+    /// `KeyActivated`.
+    pub const KEY_ACTIVATED: &str = "KeyActivated";
+    /// `AnotherUser`.
+    pub const ANOTHER_USER: &str = "AnotherUser";
+    /// `UserMissing`.
+    pub const USER_MISSING: &str = "UserMissing";
+    /// `NotVerified`.
+    pub const NOT_VERIFIED: &str = "NotVerified";
+    /// `StillUsed`.
+    pub const STILL_USED: &str = "StillUsed";
+    /// `PlaceFailed`.
+    pub const PLACE_FAILED: &str = "PlaceFailed";
+    /// `PermissionMissing`.
+    pub const PERMISSION_MISSING: &str = "PermissionMissing";
+    /// `OtherRotation`.
+    pub const OTHER_ROTATION: &str = "OtherRotation";
+    /// `NotOurs`.
+    pub const NOT_OURS: &str = "NotOurs";
+    /// `Asked`.
+    pub const ASKED: &str = "Asked";
+}
+
 /// Values of `RotationPhaseType`.
 pub mod rotation_phase_type {
     /// `Planned`.
