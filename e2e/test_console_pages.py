@@ -9,7 +9,7 @@ from conftest import clients
 from harness.console import walk
 
 # Quick by itself, but a browser is slow where many things run at once.
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 PASSWORD = "Correct-horse-7"
 MIB = 1024 * 1024
