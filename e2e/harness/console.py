@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SECONDS = 30
-WALK_SECONDS = 230
+WALK_SECONDS = 460
 MARKS = {"Content-Type": "application/json", "X-Keywright-Console": "1"}
 
 

@@ -179,7 +179,11 @@ export function DeniedRequest() {
           />
         </Container>
         <Container header={<Header variant="h2">Explanation</Header>}>
-          <Box variant="pre">{read.data.text('Explanation') ?? request?.message ?? ''}</Box>
+          <Box variant="pre">
+            <span style={{ whiteSpace: 'pre-wrap' }}>
+              {read.data.text('Explanation') ?? request?.message ?? ''}
+            </span>
+          </Box>
         </Container>
         {request && <WhoMay request={request} />}
         <Table
