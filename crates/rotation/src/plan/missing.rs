@@ -70,9 +70,9 @@ pub fn missing(
     ))
 }
 
-/// Users are deleted after their keys, so a new key that should be accepted and is not went with its
-/// user. A rotation that has made nothing yet leaves nothing behind; one that asked for a key and
-/// has not seen it yet may, whatever became of the old key.
+/// Users are deleted after their keys, so a new key that should be accepted and is not went with
+/// its user. A rotation that has made nothing yet leaves nothing behind; one that asked for a key
+/// and has not seen it yet may, whatever became of the old key.
 fn is_gone(rotation: &Rotation, traces: &[Trace]) -> bool {
     match rotation.phase {
         Phase::Planned if rotation.orphan.is_none() => true,
