@@ -516,7 +516,8 @@ impl Executor<'_> {
             return self.went_on(rotation, at, Stage::ReadBack, &event).await;
         }
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
-            delivery.stage = Stage::Staged;
+            // Not as before it was written: whoever has read it since uses the new key.
+            delivery.stage = Stage::Writing;
         }
         if rotation.phase == Phase::Confirming {
             rotation.enter(Phase::Distributing, now);
