@@ -16,6 +16,8 @@ const BUCKET = "/s3/buckets/photos-of-2026";
 
 /** Waits for a text. */
 const see = (text) => ({ seen }) => seen(text);
+/** Waits for a text that narrow windows have in another place. */
+const shown = (text) => ({ page }) => page.getByText(text).filter({ visible: true }).first().waitFor();
 /** Presses a button, a menu's entry or a tab by its name. */
 const press =
   (name, role = "button") =>
@@ -82,7 +84,7 @@ const FILLED = {
   "policy-create": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, see("Nothing was found.")],
   "policy-create-wrong": [
     "/iam/policies/create", "Policy editor",
-    { "Policy document": told.draft.replace("GetObject", "GetObjekt") }, see("Warnings: 1"),
+    { "Policy document": told.draft.replace("GetObject", "GetObjekt") }, shown("Warnings: 1"),
   ],
   "policy-create-review": ["/iam/policies/create", "Policy editor", { "Policy document": told.draft }, "Next", "Add new tag"],
   policy: [POLICY, "Permissions defined in this policy"],
@@ -111,7 +113,7 @@ const FILLED = {
   "objects-delete": [BUCKET, "cat.txt", choose(/cat/), choose(/2026/), "Delete"],
   "bucket-missing": ["/s3/buckets/no-bucket-of-this-name", "NoSuchBucket"],
   "bucket-policy": [`${BUCKET}?tab=permissions`, "allows everyone"],
-  "regions-menu": ["/s3", "photos", press(/^Regions/)],
+  "regions-menu": ["/s3", "photos", press(/^(Regions|More)/)],
   "account-menu": ["/iam", "IAM resources", press(/^Account/)],
   "no-such-page": ["/iam/nothing-of-the-kind", "There is no such page"],
 };
