@@ -103,6 +103,14 @@ fn listed(row: &Row) -> Result<ListedKey, IssuerError> {
 }
 
 impl Iam {
+    /// Whose a key is, and its last use.
+    async fn key_last_used(&self, key: &KeyId) -> Result<Answer, IssuerError> {
+        let action = "GetAccessKeyLastUsed";
+        let parameters = [("AccessKeyId", key.0.as_str())];
+        let asked = self.0.read(Service::Iam, action, &parameters).await;
+        asked.map_err(meant("iam:GetAccessKeyLastUsed", false))
+    }
+
     async fn change(
         &self,
         (policy_action, action): (&'static str, &'static str),
@@ -281,12 +289,7 @@ impl Issuer for Iam {
 #[async_trait]
 impl Usage for Iam {
     async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError> {
-        let parameters = [("AccessKeyId", key.0.as_str())];
-        let asked = self
-            .0
-            .read(Service::Iam, "GetAccessKeyLastUsed", &parameters)
-            .await;
-        match asked.map_err(meant("iam:GetAccessKeyLastUsed", false)) {
+        match self.key_last_used(key).await {
             Ok(answer) => {
                 let name = answer.fields.get("UserName").cloned();
                 Ok(name.map_or(Owner::NotTold, Owner::User))
@@ -299,13 +302,7 @@ impl Usage for Iam {
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
-        let parameters = [("AccessKeyId", key.0.as_str())];
-        let asked = self
-            .0
-            .read(Service::Iam, "GetAccessKeyLastUsed", &parameters);
-        let answer = asked
-            .await
-            .map_err(meant("iam:GetAccessKeyLastUsed", false))?;
+        let answer = self.key_last_used(key).await?;
         let fields = &answer.fields;
         if !fields.contains_key("LastUsedDate") {
             // AWS says so in words, and an answer without those words says nothing.
