@@ -1,8 +1,8 @@
 //! `cargo xtask instructions`: how many instructions a decision takes, which no busy neighbour
 //! changes.
 //!
-//! It protects nothing; it tells. The bench of the policy crate decides each request a thousand and
-//! two thousand times under valgrind's callgrind, and the difference is a thousand decisions.
+//! It protects nothing; it tells. A bench decides each request two hundred and four hundred times
+//! under valgrind's callgrind, and the difference is two hundred decisions.
 
 use std::{
     io::{self, Write},
@@ -15,18 +15,26 @@ use anyhow::{Context, bail};
 use crate::cargo;
 
 /// Decisions between the two counts.
-const DECISIONS: u64 = 1000;
+const DECISIONS: u64 = 200;
+
+/// What to count.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Count those of the published evaluators too, for the same requests
+    #[arg(long)]
+    peers: bool,
+}
 
 /// Counts, and prints a table.
 ///
 /// # Errors
 /// When valgrind is missing, or the bench cannot be built.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let version = Command::new("valgrind").arg("--version").output();
     if version.is_err() {
         bail!("valgrind is not installed; nothing is counted");
     }
-    let bench = build()?;
+    let bench = build(args.peers)?;
     let list = Command::new(&bench).arg("list").output()?;
     let names = String::from_utf8(list.stdout)?;
     let mut out = io::stdout().lock();
@@ -40,8 +48,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 /// Builds the bench as the other benches are; its path.
-fn build() -> anyhow::Result<PathBuf> {
-    let words = "bench --package keywright-policy --bench instructions --no-run";
+fn build(peers: bool) -> anyhow::Result<PathBuf> {
+    let words = if peers {
+        "bench --manifest-path benches/peers/Cargo.toml --bench instructions --no-run"
+    } else {
+        "bench --package keywright-policy --bench instructions --no-run"
+    };
     let done = cargo()
         .args(words.split(' '))
         .args(["--quiet", "--message-format", "json"])

@@ -40,7 +40,7 @@ enum Chore {
     /// Fuzz what reads untrusted bytes
     Fuzz(fuzz::Args),
     /// Count the instructions of a decision with valgrind
-    Instructions,
+    Instructions(instructions::Args),
     /// Take pictures of the console's main pages, to be looked at
     Screenshots,
     /// Try rotations in the simulated world
@@ -76,7 +76,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Codegen(args) => codegen::run(args),
         Chore::E2e(args) => e2e::run(args),
         Chore::Fuzz(args) => fuzz::run(args),
-        Chore::Instructions => instructions::run(),
+        Chore::Instructions(args) => instructions::run(args),
         Chore::Screenshots => screenshots::run(),
         Chore::Simulate(args) => simulate::run(args),
         Chore::Tidy => tidy::run(),
