@@ -57,14 +57,16 @@ fn user(criterion: &mut Criterion) {
 fn growth(criterion: &mut Criterion) {
     let context = context();
     let mut group = criterion.benchmark_group("statements");
-    for count in [10, 100, 1000] {
-        let set = set(&[fixture::many(count).to_string()]);
-        let (action, resource) = fixture::OF_MANY;
-        let request = Request::new(bob(), action, resource, &context);
-        assert!(evaluate(&set, None, &request).is_allowed());
-        group.bench_function(BenchmarkId::from_parameter(count), |b| {
-            b.iter(|| evaluate(&set, None, black_box(&request)));
-        });
+    for (shape, name) in fixture::SHAPES {
+        for count in [10, 100, 1000] {
+            let set = set(&[fixture::many(count, name).to_string()]);
+            let (action, resource) = fixture::OF_MANY;
+            let request = Request::new(bob(), action, resource, &context);
+            assert!(evaluate(&set, None, &request).is_allowed());
+            group.bench_function(BenchmarkId::new(shape, count), |b| {
+                b.iter(|| evaluate(&set, None, black_box(&request)));
+            });
+        }
     }
     group.finish();
 }

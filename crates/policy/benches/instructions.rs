@@ -36,7 +36,7 @@ fn main() {
     let count = name.strip_suffix(OF_MANY);
     let count = count.map(|count| count.parse().unwrap());
     let texts = match count {
-        Some(count) => vec![fixture::many(count).to_string()],
+        Some(count) => vec![fixture::many(count, fixture::SHAPES[0].1).to_string()],
         None => fixture::documents(),
     };
     let sourced = texts.iter().map(|text| (Source::Inline, compile(text)));

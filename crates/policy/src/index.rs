@@ -2,7 +2,9 @@
 //! does not grow with the statements that the action does not select.
 //!
 //! Whole names are found by hash, names with one asterisk at the end by their longest stored
-//! prefix; only other patterns and `NotAction` are tried one by one.
+//! prefix, other patterns by a text that they contain; only `NotAction` is tried one by one.
+
+mod inner;
 
 use std::{
     cmp::Ordering,
@@ -10,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use self::inner::Inner;
 use crate::{
     document::{Clause, Effect},
     pattern::Glob,
@@ -117,7 +120,7 @@ struct Slot {
     exact: Box<[(Word, Box<[Number]>)]>,
     /// Ascending by text.
     prefixes: Box<[Prefix]>,
-    globs: Box<[(Glob, Number)]>,
+    inner: Inner,
 }
 
 #[derive(Debug, Clone)]
@@ -234,9 +237,7 @@ impl Slot {
             }
             at = prefix.shorter;
         }
-        self.globs
-            .iter()
-            .all(|(glob, number)| !glob.matches(name.text) || all(&[*number]))
+        self.inner.each(name.text, all)
     }
 }
 
@@ -343,7 +344,7 @@ impl Draft {
             always: self.always.into_iter().collect(),
             exact: exact.map(|(w, n)| (w, n.into_iter().collect())).collect(),
             prefixes: prefixes.into(),
-            globs: self.globs.into(),
+            inner: Inner::new(self.globs),
         }
     }
 }

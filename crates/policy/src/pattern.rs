@@ -96,6 +96,25 @@ impl Glob {
         }
     }
 
+    /// The texts that stand between wildcards and variables, some perhaps twice.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let (whole, runs): (Option<&str>, [&[Run]; 3]) = match self {
+            Self::Any => (None, [&[]; 3]),
+            Self::Exact(text) | Self::Prefix(text) => (Some(text), [&[]; 3]),
+            Self::Whole(run) => (None, [std::slice::from_ref(run), &[], &[]]),
+            Self::Split {
+                first,
+                middle,
+                last,
+            } => {
+                let [first, last] = [first, last].map(std::slice::from_ref);
+                (None, [first, middle, last])
+            }
+        };
+        let atoms = runs.into_iter().flatten().flat_map(Run::atoms);
+        whole.into_iter().chain(atoms.filter_map(Atom::literal))
+    }
+
     /// The texts between the wildcards of a pattern that has no asterisk.
     fn fragments<'a>(&'a self, values: &'a [Cow<'a, str>]) -> impl Iterator<Item = &'a str> {
         let (whole, atoms): (Option<&str>, &[Atom]) = match self {
@@ -253,6 +272,18 @@ impl Late {
     /// The variables.
     pub(crate) const fn variables(&self) -> &[Variable] {
         self.template.variables()
+    }
+
+    /// Whether it has no wildcards: then a text matches if it is the same.
+    pub(crate) fn is_plain(&self) -> bool {
+        let wild = |piece: &Piece| matches!(piece, Piece::One | Piece::Many);
+        !self.pieces.iter().any(wild)
+    }
+
+    /// Whether it is this text; `false` when a variable has no value.
+    pub(crate) fn is(&self, text: &str, env: &Env<'_>) -> bool {
+        let same = |pattern: &mut dyn Iterator<Item = char>| pattern.eq(text.chars());
+        self.template.spells(env, same)
     }
 
     /// The first `count` parts between colons, the last of which keeps its colons; `None` when a

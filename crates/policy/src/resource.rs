@@ -137,6 +137,7 @@ impl ArnPattern {
                 let mut each = templates.iter().zip(segments);
                 each.all(|(template, segment)| template.matches(segment, env))
             }
+            Self::Late(late) if late.is_plain() => late.is(text, env),
             Self::Late(late) => late.parts(6, env).is_some_and(|globs| {
                 let mut each = globs.iter().zip(["arn"].iter().chain(segments));
                 each.all(|(glob, segment)| glob.matches(segment))

@@ -88,6 +88,7 @@ fn every_operator_and_caller() {
         json!({"Bool": {"aws:SecureTransport": "${s}"}, "BinaryEquals": {"b": "QQ=="}}),
         json!({"IpAddress": {"aws:SourceIp": ["192.0.2.0/24", "10.0.0.0/8"]}}),
         json!({"ArnLike": {"arn": "arn:aws:sns:*:${aws:PrincipalAccount}:${s}"}}),
+        json!({"ArnEquals": {"arn": ["${arn}", "${aws:PrincipalArn}", "arn:aws:sns:${s}"]}}),
         json!({"Null": {"aws:TagKeys": "false"}}),
         json!({"ForAllValues:StringLike": {"aws:TagKeys": ["t*", "c*"]}}),
         json!({"ForAnyValue:StringEqualsIfExists": {"aws:TagKeys": "team"}}),

@@ -34,6 +34,14 @@ impl Atom {
             Self::One => None,
         }
     }
+
+    /// The text, if it is the policy's own.
+    pub(super) fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::One | Self::Variable(_) => None,
+        }
+    }
 }
 
 impl Run {

@@ -8,6 +8,7 @@ use crate::{
     parse, validate,
 };
 use proptest::{prelude::*, sample::select};
+use serde_json::{Value, json};
 
 const ACTIONS: &[&str] = &[
     "*",
@@ -129,10 +130,29 @@ proptest! {
     }
 
     #[test]
+    fn an_action_selects_the_statements_whose_patterns_match(
+        patterns in prop::collection::vec("[abAB*?]{1,6}", 1..12),
+        name in "[abA]{1,6}",
+    ) {
+        let statement = |(n, pattern)| {
+            json!({"Effect": "Allow", "Action": format!("s3:{pattern}"),
+                   "Resource": format!("arn:aws:s3:::bucket{n}")})
+        };
+        let statements: Vec<Value> = patterns.iter().enumerate().map(statement).collect();
+        let set = set(&[json!(statements).to_string()]);
+        for (n, pattern) in patterns.iter().enumerate() {
+            let (action, bucket) = (format!("s3:{name}"), format!("arn:aws:s3:::bucket{n}"));
+            let allowed = evaluate(&set, None, &Request::new(bob(), &action, &bucket, &()));
+            let selected = reference(&pattern.to_lowercase(), &name.to_lowercase());
+            prop_assert_eq!(allowed.is_allowed(), selected, "{}", pattern);
+        }
+    }
+
+    #[test]
     fn no_text_panics(text in ".*", json in r#"[\[\]{}":,\\a-z0-9u${}*?. -]{0,80}"#) {
         for text in [text, json] {
             let _ = parse(&text);
-            let quoted = serde_json::Value::String(text.clone());
+            let quoted = Value::String(text.clone());
             for kind in [Kind::Managed, Kind::Trust, Kind::Bucket { bucket: "b" }] {
                 let _ = validate(&text, kind);
             }
@@ -151,7 +171,7 @@ proptest! {
     #[test]
     fn our_json_reader_agrees_about_what_is_json(text in r#"[\[\]{}":,\\a0-9eE.+u -]{0,12}"#) {
         let wrapped = format!(r#"{{"Statement": [], "Id": {text}}}"#);
-        let theirs = serde_json::from_str::<serde_json::Value>(&wrapped).is_ok();
+        let theirs = serde_json::from_str::<Value>(&wrapped).is_ok();
         let stored = validate(&wrapped, Kind::Bucket { bucket: "b" });
         let ours = !matches!(stored, Err(Violation::BucketJson(_)));
         // They accept repeated keys, which we refuse; and refuse numbers that they cannot hold.
@@ -171,7 +191,7 @@ fn an_empty_set_denies_and_an_unreadable_one_too() {
 
 /// Whether bob may get the object `key` under the pattern.
 fn matches(pattern: &str, key: &str) -> bool {
-    let resource = serde_json::Value::String(format!("arn:aws:s3:::{pattern}"));
+    let resource = Value::String(format!("arn:aws:s3:::{pattern}"));
     let statement = format!(r#"{{"Effect": "Allow", "Action": "*", "Resource": {resource}}}"#);
     let key = format!("arn:aws:s3:::{key}");
     let request = Request::new(bob(), "s3:GetObject", &key, &());
