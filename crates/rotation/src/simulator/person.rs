@@ -124,6 +124,7 @@ impl Cast {
             }
             3 => {
                 for key in &mut world.keys {
+                    key.activated_by_person |= key.status == KeyStatus::Inactive;
                     key.status = KeyStatus::Active;
                 }
                 "activated every key"

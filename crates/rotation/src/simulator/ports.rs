@@ -286,6 +286,7 @@ impl Issuer for SimIssuer {
             let found = found.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
             found.listed_as = Some((found.status, until));
             found.status = status;
+            found.activated_by_person = false;
             Ok(())
         })
         .await
@@ -299,8 +300,11 @@ impl Issuer for SimIssuer {
             let at = world.keys.iter().position(|listed| listed.pair.id == *key);
             let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
             let mut gone = world.keys.remove(at);
+            // While listings show an earlier state, no rotator can know what a person did since.
+            let late = gone.listed_as.is_some_and(|(_, until)| world.now < until);
+            let unseen = late && gone.activated_by_person;
             gone.listed_as = Some((gone.status, world.now + world.lag));
-            if gone.status == KeyStatus::Active {
+            if gone.status == KeyStatus::Active && !unseen {
                 world
                     .violations
                     .push(format!("{key} was deleted while active"));

@@ -84,6 +84,8 @@ pub struct Key {
     pub maker: Hand,
     /// Whether a person withdrew it: then its failures are not the rotator's.
     pub withdrawn_by_person: bool,
+    /// Whether it is active because a person activated it.
+    pub activated_by_person: bool,
     /// When it was used.
     pub uses: Uses,
     /// Attempts while it was inactive.
@@ -227,6 +229,7 @@ impl World {
             listed_as: None,
             maker,
             withdrawn_by_person: false,
+            activated_by_person: false,
             uses: Uses::default(),
             attempts: 0,
             tried: None,
