@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use crate::{
     ContextMap, Decision, Kind, Level, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
-    Values, evaluate, parse, size_without_whitespace, validate,
+    Values, evaluate, is_public, parse, size_without_whitespace, validate,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ fn no_file_is_forgotten() {
         "evaluation",
         "operators",
         "principals",
+        "public",
         "resources",
         "validation",
         "wildcards",
@@ -215,6 +216,20 @@ fn operators_are_complete() {
     assert_eq!(distinct(forms.clone(), &["prefix", "suffix"]), 6);
     let columns = ["prefix", "suffix", "given"];
     assert_eq!((distinct(forms.clone(), &columns), forms.len()), (42, 42));
+}
+
+/// The `principal` and `condition` of a bucket policy's statement with `effect` (Allow). `public`:
+/// whether Block Public Access would refuse the policy.
+#[test]
+fn public() {
+    all("public", "public", |case| {
+        let effect = case["effect"].as_str().unwrap_or("Allow");
+        let statement = json!({
+            "Effect": effect, "Principal": case["principal"], "Action": ACTION, "Resource": OBJECT,
+            "Condition": case["condition"],
+        });
+        is_public(policy(&version(case), statement).document()).into()
+    });
 }
 
 /// `pattern` under StringLike against `text`. `matches`: whether it holds.
