@@ -173,7 +173,8 @@ impl Evidence {
     pub fn decide_by(&self, set: &PolicySet, attached: Option<&Attached>) -> Decision {
         let then = self.resource_policy.as_ref();
         let request = self.request();
-        let now = attached.map_or(then, |attached| attached.policy.as_ref());
+        let caller = request.principal.account();
+        let now = attached.map_or(then, |attached| attached.policy_for(caller));
         policies(set, binding(now, &request)).decide(&request)
     }
 

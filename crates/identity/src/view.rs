@@ -62,6 +62,18 @@ pub struct Attached {
     pub owner: AccountId,
     /// Its policy, if it has one.
     pub policy: Option<Arc<keywright_policy::Policy>>,
+    /// Whether the policy serves the owner's account only.
+    pub restricted: bool,
+}
+
+impl Attached {
+    /// The policy as far as it counts for a caller of an account.
+    pub fn policy_for(&self, caller: Option<AccountId>) -> Option<&Arc<keywright_policy::Policy>> {
+        let foreign = caller != Some(self.owner);
+        self.policy
+            .as_ref()
+            .filter(|_| !(foreign && self.restricted))
+    }
 }
 
 /// What was gathered for an action's [`Need`]s.

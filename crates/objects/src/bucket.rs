@@ -1,9 +1,11 @@
-//! Buckets: create, find, list, delete, and their policy and tags.
+//! Buckets: create, find, list, delete, and their policy, tags and Block Public Access.
 //!
 //! The rule: a change of a bucket is committed against the row it was computed from. Whether the
 //! caller may do it was decided before. Names are unique in the whole installation.
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use keywright_base::{AccountId, Timestamp, limits, region};
 use keywright_store::contract::{BucketRow, Failed, IndexWrite, Range, StoreError};
@@ -25,6 +27,45 @@ pub struct Bucket {
     pub policy: Option<Arc<str>>,
     /// Its tags.
     pub tags: Tags,
+    /// Its settings of Block Public Access; a bucket may have none.
+    pub public_access_block: Option<PublicAccessBlock>,
+}
+
+/// The settings of Block Public Access. Those about ACLs change nothing, since there are no ACLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PublicAccessBlock {
+    /// `BlockPublicAcls`
+    pub block_public_acls: bool,
+    /// `IgnorePublicAcls`
+    pub ignore_public_acls: bool,
+    /// `BlockPublicPolicy`: public policies are refused.
+    pub block_public_policy: bool,
+    /// `RestrictPublicBuckets`: a public policy serves the bucket's own account only.
+    pub restrict_public_buckets: bool,
+}
+
+impl PublicAccessBlock {
+    /// All of them, which a new bucket has.
+    pub const ALL: Self = Self {
+        block_public_acls: true,
+        ignore_public_acls: true,
+        block_public_policy: true,
+        restrict_public_buckets: true,
+    };
+}
+
+impl Bucket {
+    /// Whether a public policy of it is refused.
+    pub fn blocks_public_policy(&self) -> bool {
+        let block = self.public_access_block;
+        block.is_some_and(|block| block.block_public_policy)
+    }
+
+    /// Whether a public policy of it serves its own account only.
+    pub fn restricts_public_policy(&self) -> bool {
+        let block = self.public_access_block;
+        block.is_some_and(|block| block.restrict_public_buckets)
+    }
 }
 
 /// Which buckets of an account to list.
@@ -80,6 +121,7 @@ impl Objects {
             created: self.clock.now(),
             policy: None,
             tags: Tags::new(),
+            public_access_block: Some(PublicAccessBlock::ALL),
         };
         let range = Range {
             limit: limits::S3_BUCKETS,
@@ -192,6 +234,19 @@ impl Objects {
     pub async fn set_bucket_tags(&self, bucket: &str, tags: &Tags) -> Result<(), Fault> {
         crate::check_bucket_tags(tags)?;
         self.change(bucket, |bucket| bucket.tags.clone_from(tags))
+            .await
+    }
+
+    /// Replaces or removes a bucket's settings of Block Public Access.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchBucket`].
+    pub async fn set_public_access_block(
+        &self,
+        bucket: &str,
+        block: Option<PublicAccessBlock>,
+    ) -> Result<(), Fault> {
+        self.change(bucket, |bucket| bucket.public_access_block = block)
             .await
     }
 

@@ -45,7 +45,7 @@ use tokio::{
 use keywright_base::{Clock, Entropy};
 use keywright_store::contract::{Displaced, IndexWrite, ObjectIndex, StoreError};
 
-pub use bucket::{Bucket, BucketAsk, BucketPage, canonical_id};
+pub use bucket::{Bucket, BucketAsk, BucketPage, PublicAccessBlock, canonical_id};
 pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
 pub use copy::{Copied, Copy};
 pub use digest::{Algorithm, Checksum, Kind};

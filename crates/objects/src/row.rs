@@ -12,7 +12,7 @@ use keywright_store::contract::{BucketRow, ObjectRow, PartRow, UploadRow};
 
 use crate::{
     blobs::BlobId,
-    bucket::Bucket,
+    bucket::{Bucket, PublicAccessBlock},
     digest::{Algorithm, Checksum, Kind},
     fault::Fault,
     multipart::{Part, Upload},
@@ -30,6 +30,8 @@ struct BucketBody {
     policy: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    public_access_block: Option<PublicAccessBlock>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +72,7 @@ pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, Fault> {
         created: bucket.created.millis(),
         policy: bucket.policy.as_deref().map(str::to_owned),
         tags: bucket.tags.clone(),
+        public_access_block: bucket.public_access_block,
     };
     Ok(BucketRow {
         name: bucket.name.clone(),
@@ -87,6 +90,7 @@ pub(crate) fn bucket(row: &BucketRow) -> Result<Bucket, Fault> {
         created: Timestamp::from_millis(body.created),
         policy: body.policy.map(Into::into),
         tags: body.tags,
+        public_access_block: body.public_access_block,
     })
 }
 

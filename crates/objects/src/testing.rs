@@ -112,6 +112,7 @@ pub(crate) fn bucket(policy: Option<&str>) -> Bucket {
         created: Timestamp::from_secs(0),
         policy: policy.map(Into::into),
         tags: Vec::new(),
+        public_access_block: None,
     }
 }
 

@@ -322,9 +322,6 @@ impl Authorize for Decider {
         resource: &Resource<'_>,
         context: &S3Context,
     ) -> Result<(), Denial> {
-        let plain = || Denial {
-            message: "Access Denied".to_owned(),
-        };
         let cell = match &self.caller {
             Some(caller) => {
                 let cell = self.identity.ledger().account(caller.account());
@@ -357,6 +354,21 @@ impl Authorize for Decider {
             self.note(denied, &denial.message);
             denial
         })
+    }
+
+    fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial {
+        match &self.caller {
+            Some(caller) if resource.owner == Some(caller.account()) => {
+                denial(caller, action, resource.arn, why)
+            }
+            _ => plain(),
+        }
+    }
+}
+
+fn plain() -> Denial {
+    Denial {
+        message: "Access Denied".to_owned(),
     }
 }
 

@@ -145,14 +145,26 @@ fn what_would_be_now_asks_the_policy_of_now() {
     let attached = |policy| Attached {
         owner: "123456789012".parse().unwrap(),
         policy,
+        restricted: false,
     };
     let open = attached(Some(bucket_policy(r#""Effect":"Allow""#)));
     let none = attached(None);
+    let own = Attached {
+        restricted: true,
+        ..open.clone()
+    };
+    let foreign = Attached {
+        owner: "210987654321".parse().unwrap(),
+        ..own.clone()
+    };
     let explicit = |decision: &Decision| matches!(decision, Decision::Deny(r) if r.is_explicit());
     let set = PolicySet::default();
     let decide = |now: Option<&Attached>| evidence.decide_by(&set, now);
     assert!(explicit(&decide(None)), "the policy of then");
     assert_eq!(decide(Some(&open)), Decision::Allow);
-    let silent = decide(Some(&none));
-    assert!(!silent.is_allowed() && !explicit(&silent));
+    assert_eq!(decide(Some(&own)), Decision::Allow);
+    for nothing in [none, foreign] {
+        let silent = decide(Some(&nothing));
+        assert!(!silent.is_allowed() && !explicit(&silent));
+    }
 }

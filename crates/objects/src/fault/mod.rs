@@ -81,12 +81,12 @@ pub enum Fault {
     /// The bucket has no tags.
     #[error("bucket {0} has no tags")]
     NoSuchTagSet(String),
+    /// The bucket has no settings of Block Public Access.
+    #[error("bucket {0} has no public access block")]
+    NoSuchPublicAccessBlock(String),
     /// The policy is not acceptable; the text says why.
     #[error("malformed policy: {0}")]
     MalformedPolicy(String),
-    /// The bucket policy would make the bucket public.
-    #[error("a public policy is prevented")]
-    PublicPolicy,
     /// The bucket policy has more bytes than a bucket policy may have.
     #[error("the policy has more than {limit} bytes")]
     PolicyTooLarge {

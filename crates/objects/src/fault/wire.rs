@@ -66,7 +66,7 @@ pub fn answer(fault: &Fault) -> Answer {
         | Fault::NoSuchBucketPolicy(_)
         | Fault::NoSuchTagSet(_)
         | Fault::MalformedPolicy(_)
-        | Fault::PublicPolicy
+        | Fault::NoSuchPublicAccessBlock(_)
         | Fault::PolicyTooLarge { .. } => bucket(fault),
         Fault::NoSuchUpload(_)
         | Fault::EntityTooSmall { .. }
@@ -157,13 +157,18 @@ fn bucket(fault: &Fault) -> Answer {
                 .with("BucketName", name)
         }
         Fault::MalformedPolicy(message) => Answer::new(BAD, "MalformedPolicy", message.clone()),
-        other => policy(other),
+        other => settings(other),
     }
 }
 
-fn policy(fault: &Fault) -> Answer {
+fn settings(fault: &Fault) -> Answer {
     match fault {
-        Fault::PublicPolicy => Answer::new(DENIED, "AccessDenied", "Access Denied"),
+        Fault::NoSuchPublicAccessBlock(name) => Answer::new(
+            MISSING,
+            "NoSuchPublicAccessBlockConfiguration",
+            "The public access block configuration was not found",
+        )
+        .with("BucketName", name),
         Fault::PolicyTooLarge { limit } => Answer::new(
             BAD,
             "MalformedPolicy",

@@ -22,7 +22,7 @@ use super::{
     context::{self, Seen},
     convert::text,
     job::{Call, Permit},
-    policy,
+    policy, public_access,
     table::{self, On, Row},
 };
 
@@ -140,7 +140,12 @@ async fn in_bucket(
 }
 
 fn open(service: &Service, call: &Call, seen: &Seen, bucket: Bucket) -> Result<Permit, Fault> {
-    let policy = policy::of(service, &bucket)?;
+    let policy = match call.caller.account {
+        Some(account) if account == bucket.owner => policy::of(service, &bucket)?,
+        other => public_access::attached(service, &bucket)?
+            .policy_for(other)
+            .cloned(),
+    };
     let context = seen.context(Some(&bucket))?;
     Ok(Permit::begin(&call.caller, Some(bucket), policy, context))
 }

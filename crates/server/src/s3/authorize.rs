@@ -23,6 +23,9 @@ pub trait Authorize: Send + Sync {
         resource: &Resource<'_>,
         context: &S3Context,
     ) -> Result<(), Denial>;
+
+    /// The denial of an action for a reason beside all policies.
+    fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial;
 }
 
 /// What an action is done on.

@@ -119,6 +119,19 @@ impl Job {
             .ok_or_else(|| Fault::AccessDenied("Access Denied".into()))
     }
 
+    /// What the caller is told of an action on the bucket that no policy denies.
+    pub(super) fn refuse(&self, action: &str, why: &str) -> Result<Fault, Fault> {
+        let bucket = self.bucket()?;
+        let arn = Arn::s3_bucket(&bucket.name);
+        let resource = Resource {
+            arn: arn.as_str(),
+            owner: Some(bucket.owner),
+            policy: None,
+        };
+        let denial = self.permit.authorize.refuse(action, &resource, why);
+        Ok(Fault::AccessDenied(denial.message))
+    }
+
     /// The bucket that was looked up.
     pub(super) fn bucket(&self) -> Result<&Bucket, Fault> {
         self.permit

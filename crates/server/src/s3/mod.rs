@@ -16,6 +16,7 @@ mod listing;
 mod multipart;
 mod objects;
 mod policy;
+mod public_access;
 mod render;
 mod service;
 mod table;
@@ -116,10 +117,7 @@ impl S3 {
         let Some(bucket) = self.service.objects.find_bucket(name).await? else {
             return Ok(None);
         };
-        Ok(Some(Attached {
-            owner: bucket.owner,
-            policy: policy::of(&self.service, &bucket)?,
-        }))
+        public_access::attached(&self.service, &bucket).map(Some)
     }
 
     /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.

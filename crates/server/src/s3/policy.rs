@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keywright_objects::{Bucket, Fault};
 use s3s::{S3Response, dto};
 
-use super::{Service, job::Job};
+use super::{Service, job::Job, public_access};
 
 /// A compiled bucket policy.
 pub type BucketPolicy = keywright_policy::Policy;
@@ -56,7 +56,7 @@ pub(super) async fn put(
     input: dto::PutBucketPolicyInput,
 ) -> Result<S3Response<dto::PutBucketPolicyOutput>, Fault> {
     let bucket = job.bucket()?;
-    compile(&bucket.name, &input.policy)?;
+    public_access::check(&job, &compile(&bucket.name, &input.policy)?)?;
     service
         .objects
         .set_policy(&bucket.name, Some(&input.policy))

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use s3s::{S3Request, S3Response, S3Result, dto};
 
-use super::{Service, buckets, job::Job, listing, multipart, objects, policy, tagging};
+use super::{
+    Service, buckets, job::Job, listing, multipart, objects, policy, public_access, tagging,
+};
 
 /// The operations.
 pub(super) struct Operations(pub(super) Arc<Service>);
@@ -44,6 +46,14 @@ operations! {
     get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput = policy::get;
     put_bucket_policy: PutBucketPolicyInput => PutBucketPolicyOutput = policy::put;
     delete_bucket_policy: DeleteBucketPolicyInput => DeleteBucketPolicyOutput = policy::delete;
+    get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput
+        = public_access::status;
+    get_public_access_block: GetPublicAccessBlockInput => GetPublicAccessBlockOutput
+        = public_access::get;
+    put_public_access_block: PutPublicAccessBlockInput => PutPublicAccessBlockOutput
+        = public_access::put;
+    delete_public_access_block: DeletePublicAccessBlockInput => DeletePublicAccessBlockOutput
+        = public_access::delete;
     get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput = tagging::get_bucket;
     put_bucket_tagging: PutBucketTaggingInput => PutBucketTaggingOutput = tagging::put_bucket;
     delete_bucket_tagging: DeleteBucketTaggingInput => DeleteBucketTaggingOutput

@@ -61,6 +61,12 @@ impl Authorize for Rules {
             message: format!("no {action}"),
         })
     }
+
+    fn refuse(&self, action: &str, _: &Resource<'_>, why: &str) -> Denial {
+        Denial {
+            message: format!("no {action} {why}"),
+        }
+    }
 }
 
 struct Front {
@@ -951,6 +957,12 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
         fn check(&self, _: &str, resource: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
             self.0.lock().unwrap().push(resource.policy.is_some());
             Ok(())
+        }
+
+        fn refuse(&self, _: &str, _: &Resource<'_>, why: &str) -> Denial {
+            Denial {
+                message: why.to_owned(),
+            }
         }
     }
 

@@ -183,7 +183,12 @@ fn with_buckets() -> Bench {
         };
         let owner = owner.parse().unwrap();
         let policy = Some(Arc::clone(&policy));
-        Box::pin(async move { Ok(Some(Attached { owner, policy })) })
+        let attached = Attached {
+            owner,
+            policy,
+            restricted: false,
+        };
+        Box::pin(async move { Ok(Some(attached)) })
     }));
     bench
 }

@@ -1,0 +1,115 @@
+//! Block Public Access: its settings, and what they make of a bucket's policy.
+//!
+//! The rule: while a bucket blocks public policies, none is stored; while it restricts them, one
+//! that is there all the same serves the bucket's own account only. Which policies are public is
+//! the policy crate's.
+
+use std::sync::Arc;
+
+use s3s::{S3Response, dto};
+
+use keywright_identity::view::Attached;
+use keywright_objects::{Bucket, Fault, PublicAccessBlock};
+use keywright_policy::is_public;
+
+use super::{
+    Service,
+    job::Job,
+    policy::{self, BucketPolicy},
+};
+
+/// Refuses a public policy, where the bucket's settings say so.
+///
+/// # Errors
+/// [`Fault::AccessDenied`].
+pub(super) fn check(job: &Job, policy: &BucketPolicy) -> Result<(), Fault> {
+    let blocked = job.bucket()?.blocks_public_policy() && is_public(policy.document());
+    if !blocked {
+        return Ok(());
+    }
+    let why = "because public policies are prevented by the BlockPublicPolicy setting in S3 Block \
+               Public Access.";
+    Err(job.refuse("s3:PutBucketPolicy", why)?)
+}
+
+/// A bucket's owner and policy.
+///
+/// # Errors
+/// As [`policy::of`].
+pub(super) fn attached(service: &Service, bucket: &Bucket) -> Result<Attached, Fault> {
+    let policy = policy::of(service, bucket)?;
+    let public = |policy: &Arc<BucketPolicy>| is_public(policy.document());
+    Ok(Attached {
+        owner: bucket.owner,
+        restricted: bucket.restricts_public_policy() && policy.as_ref().is_some_and(public),
+        policy,
+    })
+}
+
+pub(super) async fn status(
+    service: &Service,
+    job: Job,
+    _: dto::GetBucketPolicyStatusInput,
+) -> Result<S3Response<dto::GetBucketPolicyStatusOutput>, Fault> {
+    let bucket = job.bucket()?;
+    let policy = policy::of(service, bucket)?;
+    let policy = policy.ok_or_else(|| Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
+    let status = dto::PolicyStatus {
+        is_public: Some(is_public(policy.document())),
+    };
+    Ok(S3Response::new(dto::GetBucketPolicyStatusOutput {
+        policy_status: Some(status),
+    }))
+}
+
+pub(super) async fn get(
+    _: &Service,
+    job: Job,
+    _: dto::GetPublicAccessBlockInput,
+) -> Result<S3Response<dto::GetPublicAccessBlockOutput>, Fault> {
+    let bucket = job.bucket()?;
+    let block = bucket.public_access_block;
+    let block = block.ok_or_else(|| Fault::NoSuchPublicAccessBlock(bucket.name.clone()))?;
+    let block = dto::PublicAccessBlockConfiguration {
+        block_public_acls: Some(block.block_public_acls),
+        block_public_policy: Some(block.block_public_policy),
+        ignore_public_acls: Some(block.ignore_public_acls),
+        restrict_public_buckets: Some(block.restrict_public_buckets),
+    };
+    Ok(S3Response::new(dto::GetPublicAccessBlockOutput {
+        public_access_block_configuration: Some(block),
+    }))
+}
+
+/// Replaces all four settings; one that is not given is off.
+pub(super) async fn put(
+    service: &Service,
+    job: Job,
+    input: dto::PutPublicAccessBlockInput,
+) -> Result<S3Response<dto::PutPublicAccessBlockOutput>, Fault> {
+    let asked = input.public_access_block_configuration;
+    let block = PublicAccessBlock {
+        block_public_acls: asked.block_public_acls.unwrap_or_default(),
+        ignore_public_acls: asked.ignore_public_acls.unwrap_or_default(),
+        block_public_policy: asked.block_public_policy.unwrap_or_default(),
+        restrict_public_buckets: asked.restrict_public_buckets.unwrap_or_default(),
+    };
+    set(service, &job, Some(block)).await?;
+    Ok(S3Response::new(dto::PutPublicAccessBlockOutput::default()))
+}
+
+pub(super) async fn delete(
+    service: &Service,
+    job: Job,
+    _: dto::DeletePublicAccessBlockInput,
+) -> Result<S3Response<dto::DeletePublicAccessBlockOutput>, Fault> {
+    set(service, &job, None).await?;
+    Ok(S3Response::new(
+        dto::DeletePublicAccessBlockOutput::default(),
+    ))
+}
+
+async fn set(service: &Service, job: &Job, block: Option<PublicAccessBlock>) -> Result<(), Fault> {
+    let bucket = &job.bucket()?.name;
+    service.objects.set_public_access_block(bucket, block).await
+}
