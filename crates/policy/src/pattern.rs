@@ -13,7 +13,10 @@ use std::borrow::Cow;
 use self::run::{Atom, Rest, Run};
 use self::scan::{Piece, scan};
 pub(crate) use self::scan::{Syntax, variable};
-use crate::context::{Env, Values};
+use crate::{
+    case,
+    context::{Env, Values},
+};
 
 /// A pattern, ready to match. The values of its variables, if it has any, are given to each match.
 #[derive(Debug, Clone)]
@@ -97,7 +100,10 @@ impl Glob {
     }
 
     /// The texts between the wildcards of a pattern that has no asterisk.
-    fn fragments<'a>(&'a self, values: &'a [Cow<'a, str>]) -> impl Iterator<Item = &'a str> {
+    fn fragments<'a>(
+        &'a self,
+        values: &'a [Cow<'a, str>],
+    ) -> impl Iterator<Item = &'a str> + Clone {
         let (whole, atoms): (Option<&str>, &[Atom]) = match self {
             Self::Exact(text) => (Some(text), &[]),
             Self::Whole(run) => (None, run.atoms()),
@@ -162,17 +168,11 @@ impl Template {
         bound.is_some_and(|bound| self.glob.matches_with(text, bound.values()))
     }
 
-    /// Whether `accept` accepts the characters of a template without wildcards; `false` when a
-    /// variable has no value.
-    pub(crate) fn spells(
-        &self,
-        env: &Env<'_>,
-        accept: impl FnOnce(&mut dyn Iterator<Item = char>) -> bool,
-    ) -> bool {
-        self.bind(env).is_some_and(|bound| {
-            let fragments = self.glob.fragments(bound.values());
-            accept(&mut fragments.flat_map(str::chars))
-        })
+    /// Whether a template without wildcards is the text, whatever the case; `None` when a variable
+    /// has no value.
+    pub(crate) fn spells(&self, text: &str, env: &Env<'_>) -> Option<bool> {
+        let bound = self.bind(env)?;
+        Some(case::same(self.glob.fragments(bound.values()), text))
     }
 
     /// The text, if it has neither wildcards nor variables.
@@ -250,9 +250,9 @@ impl Late {
         }
     }
 
-    /// The variables.
-    pub(crate) const fn variables(&self) -> &[Variable] {
-        self.template.variables()
+    /// The whole, as if it had one part.
+    pub(crate) const fn template(&self) -> &Template {
+        &self.template
     }
 
     /// The first `count` parts between colons, the last of which keeps its colons; `None` when a

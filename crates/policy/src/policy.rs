@@ -131,7 +131,7 @@ impl Compiled {
         let conditions = statement
             .conditions
             .iter()
-            .map(|c| Condition::new(c, variables));
+            .map(|c| Condition::new(c, statement.effect, variables));
         Self {
             effect: statement.effect,
             principals: statement.principal.as_ref().map(Principals::new),

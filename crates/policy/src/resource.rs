@@ -124,12 +124,18 @@ impl ArnPattern {
 
     /// Whether the target matches; a variable without value matches nothing.
     pub(crate) fn matches(&self, target: &Target<'_>, env: &Env<'_>) -> bool {
+        self.compare(target, env) == Some(true)
+    }
+
+    /// The same; `None` when the pattern has not the form of an ARN, with the values of its
+    /// variables in it.
+    pub(crate) fn compare(&self, target: &Target<'_>, env: &Env<'_>) -> Option<bool> {
         let Target::Arn(text, segments) = target else {
-            return matches!(self, Self::Any);
+            return Some(matches!(self, Self::Any));
         };
-        match self {
+        Some(match self {
             Self::Any => true,
-            Self::Never => false,
+            Self::Never => return None,
             Self::Head(head, resource) => text
                 .strip_prefix(&**head)
                 .is_some_and(|rest| resource.matches(rest, env)),
@@ -137,11 +143,14 @@ impl ArnPattern {
                 let mut each = templates.iter().zip(segments);
                 each.all(|(template, segment)| template.matches(segment, env))
             }
-            Self::Late(late) => late.parts(6, env).is_some_and(|globs| {
+            Self::Late(late) if late.template().unresolved(env) => false,
+            Self::Late(late) => {
+                let globs = late.parts(6, env)?;
                 let mut each = globs.iter().zip(["arn"].iter().chain(segments));
+                each.next().filter(|(glob, scheme)| glob.matches(scheme))?;
                 each.all(|(glob, segment)| glob.matches(segment))
-            }),
-        }
+            }
+        })
     }
 
     /// Whether a variable has no value in this request.
@@ -150,7 +159,7 @@ impl ArnPattern {
             Self::Any | Self::Never => false,
             Self::Head(_, resource) => resource.unresolved(env),
             Self::Segments(templates) => templates.iter().any(|t| t.unresolved(env)),
-            Self::Late(late) => late.parts(6, env).is_none(),
+            Self::Late(late) => late.template().unresolved(env),
         }
     }
 
@@ -160,7 +169,7 @@ impl ArnPattern {
             Self::Any | Self::Never => Vec::new(),
             Self::Head(_, resource) => resource.variables().iter().collect(),
             Self::Segments(all) => all.iter().flat_map(Template::variables).collect(),
-            Self::Late(late) => late.variables().iter().collect(),
+            Self::Late(late) => late.template().variables().iter().collect(),
         }
     }
 }

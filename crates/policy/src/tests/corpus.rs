@@ -144,16 +144,23 @@ fn identity(policy: Arc<Policy>) -> PolicySet {
     PolicySet::new(vec![(Source::Inline, policy)])
 }
 
-/// `condition` in a statement that allows everything; `context` is what the request says; `version`
-/// is the policy's. `holds`: whether bob is allowed.
+/// `condition` in a statement that allows everything, or denies it, if `effect` says so; `context`
+/// is what the request says; `version` is the policy's. `holds`: whether bob is allowed, or denied.
 fn holds(case: &Value) -> Value {
+    let denies = case["effect"] == "Deny";
+    let effect = if denies { "Deny" } else { "Allow" };
     let statement = json!({
-        "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": case["condition"],
+        "Effect": effect, "Action": "*", "Resource": "*", "Condition": case["condition"],
     });
-    let set = identity(policy(&version(case), statement));
+    let mut policies = vec![policy(&version(case), statement)];
+    if denies {
+        let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        policies.push(policy(&version(case), all));
+    }
+    let set = PolicySet::new(policies.into_iter().map(|p| (Source::Inline, p)).collect());
     let context = context(case);
     let request = Request::new(caller("bob"), ACTION, OBJECT, &context);
-    evaluate(&set, None, &request).is_allowed().into()
+    (evaluate(&set, None, &request).is_allowed() != denies).into()
 }
 
 #[test]

@@ -369,6 +369,16 @@ const TEXTS: &[&str] = &[
     "a${k}?*",
     "É",
     "é",
+    "ΟΣ",
+    "ος",
+    "οσ",
+    "ΟΣ'",
+    "ΑΣ𐐀",
+    "ασ𐐀",
+    "𐐨Σ",
+    "𐐀",
+    "𐐨ς",
+    "ΟΣ${k}",
     "${K}",
     "*${l}?*",
 ];
@@ -402,6 +412,14 @@ const ADDRESSES: &[&str] = &[
     "10.0.0.0/33",
     "here",
     "10.0.0.1/32",
+    "010.000.0.0/+8",
+    "10.0.0.0/008",
+    "2001:db8:::/32",
+    "2001:db8::1:/128",
+    ":2001:db8::1",
+    "::ffff:10.0.0.0/104",
+    "::ffff:a00:1",
+    "2001:db8::10.0.0.1",
 ];
 /// What requests say when addresses are asked for.
 pub(crate) const ADDRESSES_FOUND: &[&str] = &[
@@ -412,6 +430,15 @@ pub(crate) const ADDRESSES_FOUND: &[&str] = &[
     "2001:db8::1",
     "2001:db9::1",
     "here",
+    "10.000.00.1",
+    "::FFFF:a00:1",
+    "2001:db8:::1",
+    "2001:db8::1:",
+    ":2001:db8::1",
+    "2001:db8::::1",
+    "2001:db8::10.0.0.1",
+    "::10.0.0.1",
+    ":::",
 ];
 const ARNS: &[&str] = &[
     "arn:aws:sns:eu-west-1:123456789012:x",
@@ -427,6 +454,7 @@ const ARNS: &[&str] = &[
     "arn:aws:sns",
     "arn:aws:iam::*:user/*/${aws:username}",
     "x:y",
+    "${k}",
     "arn:aws:sns:eu-west-1:123456789012:x:y",
     "a*:aws:sns:*:*:x",
 ];

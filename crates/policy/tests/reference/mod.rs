@@ -167,7 +167,9 @@ pub(crate) fn conditions(case: &Case) -> Vec<Seen> {
         for statement in statements(policy) {
             for (operator, tested) in statement["Condition"].as_object().into_iter().flatten() {
                 for (key, values) in tested.as_object().unwrap() {
-                    let holds = operators::holds(operator, key, &list(values), variables, keys);
+                    let effect = statement["Effect"].as_str().unwrap();
+                    let values = list(values);
+                    let holds = operators::holds(effect, operator, key, &values, variables, keys);
                     let given = match keys.get(key) {
                         None => "absent",
                         Some(Given::One(_)) => "one",
@@ -368,7 +370,8 @@ impl Ask<'_> {
         let operators = s["Condition"].as_object().into_iter().flatten();
         operators.into_iter().all(|(operator, keys)| {
             keys.as_object().unwrap().iter().all(|(key, values)| {
-                operators::holds(operator, key, &list(values), variables, self.keys)
+                let effect = s["Effect"].as_str().unwrap();
+                operators::holds(effect, operator, key, &list(values), variables, self.keys)
             })
         })
     }
