@@ -25,6 +25,8 @@ pub struct Policy {
 pub(crate) struct Query<'a> {
     pub(crate) action: Action<'a>,
     pub(crate) target: Target<'a>,
+    /// Whether the caller has a permissions boundary.
+    pub(crate) bounded: bool,
     pub(crate) env: Env<'a>,
 }
 
@@ -165,13 +167,14 @@ impl Compiled {
         }
     }
 
-    /// Whether a Deny is about the caller. One without principals is about everyone.
+    /// Whether a Deny is about the caller. One without principals is about everyone, and one about
+    /// all but some spares nobody who has a permissions boundary.
     pub(crate) fn aimed_at(&self, query: &Query<'_>, layer: Layer) -> bool {
         match &self.principals {
             Some(principals) if layer.names_principals() => {
                 let caller = query.env.principal;
                 if principals.negated() {
-                    !principals.spares(caller)
+                    query.bounded || !principals.spares(caller)
                 } else {
                     principals.names_unknown() || principals.grant(caller) != Grant::None
                 }

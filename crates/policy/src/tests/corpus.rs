@@ -264,8 +264,8 @@ fn actions() {
 }
 
 /// `principal` or `not_principal` of a resource policy's statement with `effect` (Allow).
-/// `identity`: the caller has an identity policy that allows everything. `allows`: whether the
-/// caller is allowed.
+/// `identity`: the caller has an identity policy that allows everything, and with `boundary` a
+/// permissions boundary that does. `allows`: whether the caller is allowed.
 #[test]
 fn principals() {
     all("principals", "allows", |case| {
@@ -274,11 +274,12 @@ fn principals() {
             "Principal": case["principal"], "NotPrincipal": case["not_principal"],
         });
         let attached = policy(&version(case), statement);
-        let set = if case["identity"] == true {
+        let mut set = if case["identity"] == true {
             identity(stance("Allow"))
         } else {
             PolicySet::default()
         };
+        set.boundary = (case["boundary"] == true).then(|| stance("Everything"));
         let caller = caller(case["caller"].as_str().unwrap());
         let request = Request::new(caller, ACTION, OBJECT, &());
         evaluate(&set, Some(&attached), &request)

@@ -327,7 +327,14 @@ impl Ask<'_> {
                     .is_some_and(|u| !list(u).is_empty())
                     || self.who.how_named(principal).is_some()
             }
-            (None, Some(spared)) => !self.who.spared(spared),
+            // Nobody with a permissions boundary is spared.
+            (None, Some(spared)) => {
+                let entity = !matches!(
+                    self.case.caller,
+                    Caller::Root | Caller::Service | Caller::Provider | Caller::Anonymous
+                );
+                entity && self.case.boundary.is_some() || !self.who.spared(spared)
+            }
             (None, None) => true,
         }
     }
