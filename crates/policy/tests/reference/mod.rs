@@ -362,7 +362,7 @@ impl Ask<'_> {
             (Some(resources), _) => listed(resources).contains(&Some(true)),
             (None, Some(others)) => {
                 // No ARN at all: what was meant is unknown, so an Allow does not apply.
-                let malformed = |e: &String| !matching::is_arn_pattern(e, variables);
+                let malformed = |e: &String| !matching::is_arn_pattern(e, variables, self.keys);
                 let unknown = list(others).iter().any(malformed) && s["Effect"] == "Allow";
                 // A variable without value: the statement does not apply.
                 let listed = listed(others);
