@@ -173,7 +173,7 @@ impl ArnPattern {
 }
 
 /// Splits at the first five colons that are not inside a variable.
-fn segments(text: &str, variables: bool) -> Vec<&str> {
+pub(crate) fn segments(text: &str, variables: bool) -> Vec<&str> {
     let mut out = Vec::with_capacity(6);
     let mut start = 0;
     let mut at = 0;
