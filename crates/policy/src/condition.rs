@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
     context::{Env, Values},
-    document::ConditionClause,
+    document::{ConditionClause, Effect},
     literal::{Decimal, Network, address, date},
     pattern::{Syntax, Template, Variable},
     resource::{ArnPattern, Target},
@@ -150,6 +150,8 @@ impl Operator {
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     operator: Operator,
+    /// Its statement's: what cannot be compared holds for a Deny only.
+    effect: Effect,
     /// Lower case.
     key: Box<str>,
     literals: Literals,
@@ -169,6 +171,19 @@ enum Literals {
     Arn(Box<[ArnPattern]>),
     /// For each value, whether it asks for absence.
     Null(Box<[bool]>),
+}
+
+/// How a value of the request compares with the literals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// A literal matches.
+    Same,
+    /// None does.
+    Different,
+    /// The value is not of the operator's type.
+    Foreign,
+    /// A literal that comes before any that matches cannot be compared.
+    Unreadable,
 }
 
 impl Literals {
@@ -202,17 +217,11 @@ impl Literals {
         }
     }
 
-    /// Whether any literal matches; `None` when the request's value is not of the type.
-    fn any(&self, value: &str, env: &Env<'_>) -> Option<bool> {
-        Some(match self {
+    /// Compares a value of the request with each literal until one matches.
+    fn compare(&self, value: &str, env: &Env<'_>) -> Comparison {
+        let any = match self {
             Self::Equals(all) => all.iter().any(|t| t.matches(value, env)),
-            Self::EqualsIgnoreCase(all) => {
-                let lower = || value.chars().flat_map(char::to_lowercase);
-                let same = |text: &mut dyn Iterator<Item = char>| {
-                    text.flat_map(char::to_lowercase).eq(lower())
-                };
-                all.iter().any(|template| template.spells(env, same))
-            }
+            Self::EqualsIgnoreCase(all) => all.iter().any(|t| t.spells(value, env) == Some(true)),
             Self::Numeric(order, all) => match Decimal::parse(value) {
                 Some(value) => all.iter().any(|literal| order.holds(&value, literal)),
                 None => false,
@@ -223,22 +232,32 @@ impl Literals {
             },
             Self::Bool(all) => {
                 let value = is_true(value);
-                let same = |text: &mut dyn Iterator<Item = char>| {
-                    text.map(|c| c.to_ascii_lowercase()).eq("true".chars()) == value
-                };
-                all.iter().any(|template| template.spells(env, same))
+                all.iter().any(|t| t.spells("true", env) == Some(value))
             }
             Self::Binary(all) => all.iter().any(|literal| **literal == *value),
             Self::Ip(all) => {
-                let address = address(value)?;
+                let Some(address) = address(value) else {
+                    return Comparison::Foreign;
+                };
                 all.iter().any(|network| network.contains(address))
             }
             Self::Arn(all) => {
-                let target = Target::parse(value).filter(|t| matches!(t, Target::Arn(..)))?;
-                all.iter().any(|pattern| pattern.matches(&target, env))
+                let Some(target @ Target::Arn(..)) = Target::parse(value) else {
+                    return Comparison::Foreign;
+                };
+                let mut compared = all.iter().map(|pattern| pattern.compare(&target, env));
+                match compared.find(|one| *one != Some(false)) {
+                    Some(None) => return Comparison::Unreadable,
+                    found => found.is_some(),
+                }
             }
-            Self::Null(_) => return None,
-        })
+            Self::Null(_) => return Comparison::Foreign,
+        };
+        if any {
+            Comparison::Same
+        } else {
+            Comparison::Different
+        }
     }
 }
 
@@ -252,11 +271,13 @@ fn is_true(text: &str) -> bool {
 }
 
 impl Condition {
-    /// Compiles a clause; `None` for an operator that does not exist.
-    pub(crate) fn new(clause: &ConditionClause, variables: bool) -> Option<Self> {
+    /// Compiles a clause of a statement with this effect; `None` for an operator that does not
+    /// exist.
+    pub(crate) fn new(clause: &ConditionClause, effect: Effect, variables: bool) -> Option<Self> {
         let operator = Operator::parse(&clause.operator)?;
         Some(Self {
             operator,
+            effect,
             key: clause.key.to_lowercase().into(),
             literals: Literals::new(operator.test, &clause.values, variables),
         })
@@ -289,9 +310,11 @@ impl Condition {
 
     /// A positive operator wants some literal to match, a negated one wants none.
     fn accepts(&self, value: &str, env: &Env<'_>) -> bool {
-        match self.literals.any(value, env) {
-            Some(matched) => matched != self.operator.negated,
-            None => false,
+        match self.literals.compare(value, env) {
+            Comparison::Same => !self.operator.negated,
+            Comparison::Different => self.operator.negated,
+            Comparison::Foreign => false,
+            Comparison::Unreadable => self.effect == Effect::Deny,
         }
     }
 

@@ -218,7 +218,7 @@ impl<'a> Policies<'a> {
             });
         }
         let mut room = Room::new();
-        let outcome = match query(request, &mut room) {
+        let outcome = match query(self.principal, request, &mut room) {
             _ if self.principal.unreadable => Err(Cause::Unreadable),
             Some(query) => {
                 gather(self, &query).and_then(|grants| conclude(self, &grants, &query, request))
@@ -293,13 +293,18 @@ impl Room {
 const ACTION_BYTES: usize = 128;
 
 /// Takes a request apart; `None` when its action or resource has no known form.
-pub(crate) fn query<'a>(request: &'a Request<'_>, room: &'a mut Room) -> Option<Query<'a>> {
+pub(crate) fn query<'a>(
+    set: &PolicySet,
+    request: &'a Request<'_>,
+    room: &'a mut Room,
+) -> Option<Query<'a>> {
     let lower = room.action.get_mut(..request.action.len())?;
     lower.copy_from_slice(request.action.as_bytes());
     lower.make_ascii_lowercase();
     Some(Query {
         action: Action::new(std::str::from_utf8(lower).ok()?)?,
         target: Target::parse(request.resource)?,
+        bounded: set.boundary.is_some() && request.principal.is_entity(),
         env: Env {
             principal: &request.principal,
             user_id: request.principal.user_id(&mut room.user_id),

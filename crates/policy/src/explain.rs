@@ -136,7 +136,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         statements: Vec::new(),
         needs: Vec::new(),
     };
-    let query = match query(request, &mut room) {
+    let query = match query(policies.principal, request, &mut room) {
         Some(query) if !policies.principal.is_unreadable() => query,
         _ => return explanation,
     };

@@ -5,6 +5,7 @@
 //! deliberately knows no service: the caller says which action is performed on which resource.
 
 mod actions;
+mod case;
 mod condition;
 mod context;
 mod document;

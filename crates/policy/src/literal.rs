@@ -48,7 +48,6 @@ pub(crate) struct Decimal {
 impl Decimal {
     /// Reads an optional sign, digits with an optional fraction, an optional exponent.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -220,11 +219,10 @@ impl Network {
     /// bits an IPv6 network keeps them, and then contains nothing.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(number(bits, 0, 128)?)),
+            Some((address, bits)) => (address, Some(prefix_length(bits)?)),
             None => (text, None),
         };
-        let bits = bits.and_then(|b| u32::try_from(b).ok());
-        if let Ok(v4) = address.parse::<Ipv4Addr>() {
+        if let Some(v4) = v4(address) {
             let unused = 32_u32.checked_sub(bits.unwrap_or(32))?;
             let mask = u32::MAX.checked_shl(unused).unwrap_or(0);
             return Some(Self::V4 {
@@ -232,13 +230,21 @@ impl Network {
                 mask,
             });
         }
-        let v6 = address.parse::<Ipv6Addr>().ok()?;
+        let v6 = v6(address)?;
         let unused = 128_u32.checked_sub(bits.unwrap_or(128))?;
         let mask = u128::MAX.checked_shl(unused).unwrap_or(0);
         Some(Self::V6 {
             base: v6.to_bits(),
             mask,
         })
+    }
+
+    /// Whether its base has no bits of a host: otherwise it contains nothing.
+    pub(crate) const fn is_aligned(&self) -> bool {
+        match *self {
+            Self::V4 { base, mask } => base & !mask == 0,
+            Self::V6 { base, mask } => base & !mask == 0,
+        }
     }
 
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
@@ -250,9 +256,68 @@ impl Network {
     }
 }
 
-/// Reads the address of a request; IPv4 inside IPv6 is IPv4.
+/// The length of a network's prefix: decimal digits, a plus before them or not.
+fn prefix_length(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    u32::try_from(number(digits, 0, 128)?).ok()
+}
+
+/// Reads the address of a request; IPv4 inside IPv6 (`::ffff:192.0.2.1`) is IPv4.
 pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>()
-        .ok()
-        .map(|address| address.to_canonical())
+    if let Some(v4) = v4(text) {
+        return Some(v4.into());
+    }
+    if text.contains('.') {
+        let mapped = text.parse::<Ipv6Addr>().ok()?;
+        return mapped.to_ipv4_mapped().map(IpAddr::from);
+    }
+    v6(text).map(|v6| IpAddr::from(v6).to_canonical())
+}
+
+/// Four decimal numbers; leading zeros are only zeros.
+fn v4(text: &str) -> Option<Ipv4Addr> {
+    let mut parts = text.split('.').map(|part| number(part, 0, 255));
+    let mut next = || u8::try_from(parts.next()??).ok();
+    let address = Ipv4Addr::new(next()?, next()?, next()?, next()?);
+    parts.next().is_none().then_some(address)
+}
+
+/// Groups in hexadecimal digits, never with an IPv4 address at the end. Beside the usual spellings
+/// AWS reads `1::2:` and `1:::2` as `1::2`, and `:1::2` as `0:1::2`.
+fn v6(text: &str) -> Option<Ipv6Addr> {
+    let text = match text.strip_suffix(':') {
+        Some(rest) if !rest.ends_with(':') || rest.ends_with("::") => rest,
+        _ => text,
+    };
+    let (head, tail) = match text.split_once("::") {
+        Some((head, tail)) => (head, Some(tail.strip_prefix(':').unwrap_or(tail))),
+        None => (text, None),
+    };
+    let (first, count) = match head.strip_prefix(':') {
+        Some(rest) => groups(rest).map(|(bits, count)| (bits, count + 1))?,
+        None if head.is_empty() => (0, 0),
+        None => groups(head)?,
+    };
+    let (last, more) = match tail {
+        None | Some("") => (0, 0),
+        Some(tail) => groups(tail)?,
+    };
+    // Without `::` nothing is left out, with it at least one group is.
+    let whole = match tail {
+        None => count == 8,
+        Some(_) => count + more < 8,
+    };
+    let room = 8_u32.checked_sub(count)?;
+    let first: u128 = first;
+    let bits = first.checked_shl(16 * room).unwrap_or(0) | last;
+    whole.then(|| Ipv6Addr::from_bits(bits))
+}
+
+/// Groups between colons: their bits, and how many they are.
+fn groups(text: &str) -> Option<(u128, u32)> {
+    text.split(':').try_fold((0, 0), |(bits, count), group| {
+        let digits = (1..=4).contains(&group.len()) && !group.starts_with('+');
+        let group = u16::from_str_radix(group, 16).ok().filter(|_| digits)?;
+        (count < 8).then_some((bits << 16 | u128::from(group), count + 1))
+    })
 }

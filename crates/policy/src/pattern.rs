@@ -13,7 +13,10 @@ use std::borrow::Cow;
 use self::run::{Atom, Rest, Run};
 use self::scan::{Piece, scan};
 pub(crate) use self::scan::{Syntax, variable};
-use crate::context::{Env, Values};
+use crate::{
+    case,
+    context::{Env, Values},
+};
 
 /// A pattern, ready to match. The values of its variables, if it has any, are given to each match.
 #[derive(Debug, Clone)]
@@ -116,7 +119,10 @@ impl Glob {
     }
 
     /// The texts between the wildcards of a pattern that has no asterisk.
-    fn fragments<'a>(&'a self, values: &'a [Cow<'a, str>]) -> impl Iterator<Item = &'a str> {
+    fn fragments<'a>(
+        &'a self,
+        values: &'a [Cow<'a, str>],
+    ) -> impl Iterator<Item = &'a str> + Clone {
         let (whole, atoms): (Option<&str>, &[Atom]) = match self {
             Self::Exact(text) => (Some(text), &[]),
             Self::Whole(run) => (None, run.atoms()),
@@ -181,17 +187,11 @@ impl Template {
         bound.is_some_and(|bound| self.glob.matches_with(text, bound.values()))
     }
 
-    /// Whether `accept` accepts the characters of a template without wildcards; `false` when a
-    /// variable has no value.
-    pub(crate) fn spells(
-        &self,
-        env: &Env<'_>,
-        accept: impl FnOnce(&mut dyn Iterator<Item = char>) -> bool,
-    ) -> bool {
-        self.bind(env).is_some_and(|bound| {
-            let fragments = self.glob.fragments(bound.values());
-            accept(&mut fragments.flat_map(str::chars))
-        })
+    /// Whether a template without wildcards is the text, whatever the case; `None` when a variable
+    /// has no value.
+    pub(crate) fn spells(&self, text: &str, env: &Env<'_>) -> Option<bool> {
+        let bound = self.bind(env)?;
+        Some(case::same(self.glob.fragments(bound.values()), text))
     }
 
     /// The text, if it has neither wildcards nor variables.
@@ -269,21 +269,26 @@ impl Late {
         }
     }
 
-    /// The variables.
-    pub(crate) const fn variables(&self) -> &[Variable] {
-        self.template.variables()
+    /// The whole, as if it had one part.
+    pub(crate) const fn template(&self) -> &Template {
+        &self.template
     }
 
-    /// Whether it has no wildcards: then a text matches if it is the same.
+    /// Whether it has no wildcards: then it need not be put together.
     pub(crate) fn is_plain(&self) -> bool {
         let wild = |piece: &Piece| matches!(piece, Piece::One | Piece::Many);
         !self.pieces.iter().any(wild)
     }
 
-    /// Whether it is this text; `false` when a variable has no value.
-    pub(crate) fn is(&self, text: &str, env: &Env<'_>) -> bool {
-        let same = |pattern: &mut dyn Iterator<Item = char>| pattern.eq(text.chars());
-        self.template.spells(env, same)
+    /// Whether a pattern without wildcards has the form of an ARN.
+    pub(crate) fn is_arn(&self, env: &Env<'_>) -> bool {
+        let Some(bound) = self.template.bind(env) else {
+            return false;
+        };
+        let fragments = self.template.glob.fragments(bound.values());
+        let characters = fragments.flat_map(str::chars);
+        let colons = characters.clone().filter(|character| *character == ':');
+        characters.take(4).eq("arn:".chars()) && colons.count() >= 5
     }
 
     /// The first `count` parts between colons, the last of which keeps its colons; `None` when a

@@ -25,6 +25,8 @@ pub struct Policy {
 pub(crate) struct Query<'a> {
     pub(crate) action: Action<'a>,
     pub(crate) target: Target<'a>,
+    /// Whether the caller has a permissions boundary.
+    pub(crate) bounded: bool,
     pub(crate) env: Env<'a>,
 }
 
@@ -131,7 +133,7 @@ impl Compiled {
         let conditions = statement
             .conditions
             .iter()
-            .map(|c| Condition::new(c, variables));
+            .map(|c| Condition::new(c, statement.effect, variables));
         Self {
             effect: statement.effect,
             principals: statement.principal.as_ref().map(Principals::new),
@@ -165,13 +167,14 @@ impl Compiled {
         }
     }
 
-    /// Whether a Deny is about the caller. One without principals is about everyone.
+    /// Whether a Deny is about the caller. One without principals is about everyone, and one about
+    /// all but some spares nobody who has a permissions boundary.
     pub(crate) fn aimed_at(&self, query: &Query<'_>, layer: Layer) -> bool {
         match &self.principals {
             Some(principals) if layer.names_principals() => {
                 let caller = query.env.principal;
                 if principals.negated() {
-                    !principals.spares(caller)
+                    query.bounded || !principals.spares(caller)
                 } else {
                     principals.names_unknown() || principals.grant(caller) != Grant::None
                 }
@@ -184,7 +187,7 @@ impl Compiled {
     pub(crate) fn covers(&self, query: &Query<'_>, layer: Layer) -> bool {
         match (&self.resources, self.effect) {
             (Resources::Absent, Effect::Allow) => layer == Layer::Trust,
-            (resources, _) => resources.contain(query),
+            (resources, effect) => resources.contain(query, effect),
         }
     }
 
@@ -224,27 +227,26 @@ impl Resources {
         let patterns: Box<[_]> = elements
             .map(|r| ArnPattern::resource(r, variables))
             .collect();
-        let is = |wanted: fn(&ArnPattern) -> bool| patterns.iter().any(wanted);
-        match clause.negated {
-            // Whoever wrote this meant to leave something out, and we cannot know what.
-            true if statement.effect == Effect::Allow && is(|p| matches!(p, ArnPattern::Never)) => {
-                Self::Only([].into())
-            }
-            true => Self::AllBut(patterns),
-            false if is(|p| matches!(p, ArnPattern::Any)) => Self::Any,
-            false => Self::Only(patterns),
+        if clause.negated {
+            Self::AllBut(patterns)
+        } else if patterns.iter().any(|p| matches!(p, ArnPattern::Any)) {
+            Self::Any
+        } else {
+            Self::Only(patterns)
         }
     }
 
-    fn contain(&self, query: &Query<'_>) -> bool {
+    fn contain(&self, query: &Query<'_>, effect: Effect) -> bool {
         let Query { target, env, .. } = query;
         match self {
             Self::Absent | Self::Any => true,
             Self::Only(patterns) => patterns.iter().any(|p| p.matches(target, env)),
-            // A variable without value makes the whole statement not apply.
-            Self::AllBut(patterns) => !patterns
-                .iter()
-                .any(|p| p.matches(target, env) || p.unresolved(env)),
+            // A variable without value makes the whole statement not apply. Whoever wrote what is
+            // no ARN meant to leave something out, and we cannot know what.
+            Self::AllBut(patterns) => !patterns.iter().any(|p| match p.compare(target, env) {
+                Some(listed) => listed || p.unresolved(env),
+                None => effect == Effect::Allow,
+            }),
         }
     }
 }

@@ -132,6 +132,17 @@ impl<'a> PrincipalRef<'a> {
         }
     }
 
+    /// Whether it is a user, or a session of a user or role.
+    pub(crate) const fn is_entity(&self) -> bool {
+        matches!(
+            self,
+            Self::User { .. }
+                | Self::AssumedRole { .. }
+                | Self::FederatedUser { .. }
+                | Self::Supposed { .. }
+        )
+    }
+
     /// The caller's account as its ARN spells it.
     fn account_text(&self) -> Option<&'a str> {
         self.account()?;

@@ -17,7 +17,7 @@ pub(crate) enum ArnPattern {
     Segments(Box<[Template; 5]>),
     /// Fewer than six segments until the variables have their values.
     Late(Box<Late>),
-    /// Not the form of an ARN, or a variable where none may stand.
+    /// Not the form of an ARN.
     Never,
 }
 
@@ -62,8 +62,7 @@ pub(crate) fn cut(text: &str) -> Option<(&str, &str)> {
 }
 
 impl ArnPattern {
-    /// An element of `Resource`: short patterns are filled up with `*`, and variables may stand
-    /// only after the fifth colon.
+    /// An element of `Resource`: short patterns without variables are filled up with `*`.
     pub(crate) fn resource(text: &str, variables: bool) -> Self {
         Self::new(text, variables, true)
     }
@@ -82,7 +81,7 @@ impl ArnPattern {
             variables,
         };
         let segments = segments(text, variables);
-        if !resource && segments.len() < 6 && variables && text.contains("${") {
+        if segments.len() < 6 && variables && text.contains("${") {
             return Self::Late(Box::new(Late::new(text, syntax)));
         }
         let fill = resource || text.ends_with('*');
@@ -100,12 +99,7 @@ impl ArnPattern {
         let filled = rest.iter().copied().chain(["*"; 5]);
         let mut templates = filled.map(template);
         let mut next = || templates.next().unwrap_or_else(|| template(""));
-        let templates = [next(), next(), next(), next(), next()];
-        let [head @ .., _] = &templates;
-        if resource && head.iter().any(|t| !t.variables().is_empty()) {
-            return Self::Never;
-        }
-        Self::shortened(templates)
+        Self::shortened([next(), next(), next(), next(), next()])
     }
 
     /// Joins the first segments when they are literal.
@@ -124,25 +118,43 @@ impl ArnPattern {
 
     /// Whether the target matches; a variable without value matches nothing.
     pub(crate) fn matches(&self, target: &Target<'_>, env: &Env<'_>) -> bool {
-        let Target::Arn(text, segments) = target else {
-            return matches!(self, Self::Any);
-        };
-        match self {
-            Self::Any => true,
-            Self::Never => false,
-            Self::Head(head, resource) => text
+        self.compare(target, env) == Some(true)
+    }
+
+    /// The same; `None` when the pattern has not the form of an ARN, with the values of its
+    /// variables in it.
+    pub(crate) fn compare(&self, target: &Target<'_>, env: &Env<'_>) -> Option<bool> {
+        Some(match (self, target) {
+            (Self::Any, _) => true,
+            (Self::Never, _) => return None,
+            (Self::Late(late), _) if late.template().unresolved(env) => false,
+            (Self::Late(late), _) if late.is_plain() => {
+                if !late.is_arn(env) {
+                    return None;
+                }
+                matches!(target, Target::Arn(text, _) if late.template().matches(text, env))
+            }
+            (Self::Late(late), _) => {
+                let globs = late.parts(6, env)?;
+                let (scheme, globs) = globs.split_first()?;
+                if !scheme.matches("arn") {
+                    return None;
+                }
+                let Target::Arn(_, segments) = target else {
+                    return Some(false);
+                };
+                let mut each = globs.iter().zip(segments);
+                each.all(|(glob, segment)| glob.matches(segment))
+            }
+            (_, Target::Everything) => false,
+            (Self::Head(head, resource), Target::Arn(text, _)) => text
                 .strip_prefix(&**head)
                 .is_some_and(|rest| resource.matches(rest, env)),
-            Self::Segments(templates) => {
+            (Self::Segments(templates), Target::Arn(_, segments)) => {
                 let mut each = templates.iter().zip(segments);
                 each.all(|(template, segment)| template.matches(segment, env))
             }
-            Self::Late(late) if late.is_plain() => late.is(text, env),
-            Self::Late(late) => late.parts(6, env).is_some_and(|globs| {
-                let mut each = globs.iter().zip(["arn"].iter().chain(segments));
-                each.all(|(glob, segment)| glob.matches(segment))
-            }),
-        }
+        })
     }
 
     /// Whether a variable has no value in this request.
@@ -151,7 +163,7 @@ impl ArnPattern {
             Self::Any | Self::Never => false,
             Self::Head(_, resource) => resource.unresolved(env),
             Self::Segments(templates) => templates.iter().any(|t| t.unresolved(env)),
-            Self::Late(late) => late.parts(6, env).is_none(),
+            Self::Late(late) => late.template().unresolved(env),
         }
     }
 
@@ -161,13 +173,13 @@ impl ArnPattern {
             Self::Any | Self::Never => Vec::new(),
             Self::Head(_, resource) => resource.variables().iter().collect(),
             Self::Segments(all) => all.iter().flat_map(Template::variables).collect(),
-            Self::Late(late) => late.variables().iter().collect(),
+            Self::Late(late) => late.template().variables().iter().collect(),
         }
     }
 }
 
 /// Splits at the first five colons that are not inside a variable.
-fn segments(text: &str, variables: bool) -> Vec<&str> {
+pub(crate) fn segments(text: &str, variables: bool) -> Vec<&str> {
     let mut out = Vec::with_capacity(6);
     let mut start = 0;
     let mut at = 0;

@@ -25,8 +25,8 @@ pub enum Kind<'a> {
     Managed,
     /// An inline policy of a user, group or role.
     Inline,
-    /// A policy passed when a session is made. STS does not read its literals: one that is not of
-    /// its operator's type is taken and then matches nothing.
+    /// A policy passed when a session is made. Of its literals STS reads base64 only: another that
+    /// is not of its operator's type is taken and then matches nothing.
     Session,
     /// A role's trust policy.
     Trust,
@@ -165,7 +165,7 @@ pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
     if kind == Kind::Managed && document.version != Some(Version::V2012) {
         return Err(Violation::OldVersion);
     }
-    let unread = kind != Kind::Session && !literals_are_readable(&document);
+    let unread = !literals_are_readable(&document, kind);
     if parsed.misspelt_effect.is_some() || unread {
         return Err(Violation::Legacy);
     }
@@ -204,16 +204,19 @@ fn lacks_resources(statement: &Statement) -> bool {
         .is_none_or(|clause| clause.elements.is_empty())
 }
 
-/// Whether every literal is of its operator's type; a variable may stand in an ARN.
-fn literals_are_readable(document: &Document) -> bool {
+/// Whether every literal is of its operator's type; a variable may stand in an ARN. Of a session's
+/// policy only base64 is read.
+fn literals_are_readable(document: &Document, kind: Kind<'_>) -> bool {
     let clauses = document.statements.iter().flat_map(|s| &s.conditions);
     clauses.into_iter().all(|clause| {
         let test = Operator::parse(&clause.operator).map(|operator| operator.test);
         clause.values.iter().all(|value| match test {
+            Some(Test::Binary) => STANDARD.decode(value).is_ok(),
+            _ if kind == Kind::Session => true,
             Some(Test::Numeric(_)) => Decimal::parse(value).is_some(),
             Some(Test::Date(_)) => date(value).is_some(),
-            Some(Test::Ip) => Network::parse(value).is_some(),
-            Some(Test::Binary) => STANDARD.decode(value).is_ok(),
+            // A network of IPv6 with bits of a host holds nothing.
+            Some(Test::Ip) => Network::parse(value).is_some_and(|network| network.is_aligned()),
             Some(Test::Arn) => value.contains(['*', '$']) || Target::parse(value).is_some(),
             _ => true,
         })

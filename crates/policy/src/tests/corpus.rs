@@ -145,16 +145,23 @@ fn identity(policy: Arc<Policy>) -> PolicySet {
     PolicySet::new(vec![(Source::Inline, policy)])
 }
 
-/// `condition` in a statement that allows everything; `context` is what the request says; `version`
-/// is the policy's. `holds`: whether bob is allowed.
+/// `condition` in a statement that allows everything, or denies it, if `effect` says so; `context`
+/// is what the request says; `version` is the policy's. `holds`: whether bob is allowed, or denied.
 fn holds(case: &Value) -> Value {
+    let denies = case["effect"] == "Deny";
+    let effect = if denies { "Deny" } else { "Allow" };
     let statement = json!({
-        "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": case["condition"],
+        "Effect": effect, "Action": "*", "Resource": "*", "Condition": case["condition"],
     });
-    let set = identity(policy(&version(case), statement));
+    let mut policies = vec![policy(&version(case), statement)];
+    if denies {
+        let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+        policies.push(policy(&version(case), all));
+    }
+    let set = PolicySet::new(policies.into_iter().map(|p| (Source::Inline, p)).collect());
     let context = context(case);
     let request = Request::new(caller("bob"), ACTION, OBJECT, &context);
-    evaluate(&set, None, &request).is_allowed().into()
+    (evaluate(&set, None, &request).is_allowed() != denies).into()
 }
 
 #[test]
@@ -272,8 +279,8 @@ fn actions() {
 }
 
 /// `principal` or `not_principal` of a resource policy's statement with `effect` (Allow).
-/// `identity`: the caller has an identity policy that allows everything. `allows`: whether the
-/// caller is allowed.
+/// `identity`: the caller has an identity policy that allows everything, and with `boundary` a
+/// permissions boundary that does. `allows`: whether the caller is allowed.
 #[test]
 fn principals() {
     all("principals", "allows", |case| {
@@ -282,11 +289,12 @@ fn principals() {
             "Principal": case["principal"], "NotPrincipal": case["not_principal"],
         });
         let attached = policy(&version(case), statement);
-        let set = if case["identity"] == true {
+        let mut set = if case["identity"] == true {
             identity(stance("Allow"))
         } else {
             PolicySet::default()
         };
+        set.boundary = (case["boundary"] == true).then(|| stance("Everything"));
         let caller = caller(case["caller"].as_str().unwrap());
         let request = Request::new(caller, ACTION, OBJECT, &());
         evaluate(&set, Some(&attached), &request)

@@ -1,7 +1,7 @@
 //! The rules of S3 bucket policies. It protects one rule: every action of a statement can be done
 //! on some resource of the statement, and every resource is of the bucket.
 
-use super::{Violation, trust::is_principal};
+use super::{Kind, Violation, trust::is_principal};
 use crate::{
     Catalogue,
     document::{self, Document, Effect, Statement},
@@ -24,7 +24,7 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> 
     for statement in &parsed.document.statements {
         check(statement, bucket)?;
     }
-    if !super::literals_are_readable(&parsed.document) {
+    if !super::literals_are_readable(&parsed.document, Kind::Bucket { bucket }) {
         return Err(Violation::Legacy);
     }
     let mut seen = std::collections::HashSet::new();

@@ -2,7 +2,10 @@
 //! never match is refused with AWS's words, and only such a one.
 
 use super::Violation;
-use crate::document::Document;
+use crate::{
+    document::{Document, Version},
+    resource::segments,
+};
 
 const PARTITIONS: [&str; 9] = [
     "*",
@@ -55,7 +58,7 @@ pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation>
         if resource == "*" {
             continue;
         }
-        match form(resource) {
+        match form(resource, document.version == Some(Version::V2012)) {
             Ok(()) => {}
             Err(Violation::Legacy) => return Err(Violation::Legacy),
             Err(violation) => first = first.or(Some(violation)),
@@ -64,28 +67,30 @@ pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation>
     Ok(first)
 }
 
-fn form(resource: &str) -> Result<(), Violation> {
-    let Some((_, rest)) = resource.split_once(':') else {
+/// A variable is part of the segment that it stands in, with its colon.
+fn form(resource: &str, variables: bool) -> Result<(), Violation> {
+    let parts = segments(resource, variables);
+    let [_, parts @ ..] = parts.as_slice() else {
         return Err(Violation::NotAnArn(resource.to_owned()));
     };
-    let mut parts = rest.splitn(5, ':');
-    let partition = parts.next().unwrap_or_default();
-    if !PARTITIONS.contains(&partition) {
-        let partition = partition.to_owned();
+    let [partition, ..] = parts else {
+        return Err(Violation::NotAnArn(resource.to_owned()));
+    };
+    if !PARTITIONS.contains(partition) {
         return Err(Violation::Partition {
-            partition,
-            arn: filled(rest),
+            partition: (*partition).to_owned(),
+            arn: filled(parts),
         });
     }
-    let vendor = parts.next().unwrap_or("*");
-    if vendor.is_empty() || (resource.matches(':').count() < 5 && resource.contains("::")) {
+    let segment = |at: usize| parts.get(at).copied().unwrap_or("*");
+    let vendor = segment(1);
+    if vendor.is_empty() || (parts.len() < 5 && resource.contains("::")) {
         return Err(Violation::Legacy);
     }
     if vendor.contains(['*', '?']) {
         return Err(Violation::ResourceVendor);
     }
-    let region = parts.next().unwrap_or("*");
-    let path = parts.nth(1).unwrap_or("*");
+    let (region, path) = (segment(2), segment(4));
     match vendor {
         "iam" if !region.is_empty() => Err(Violation::IamRegion(resource.to_owned())),
         "iam" if !is_iam_path(path) => Err(Violation::IamPath),
@@ -101,7 +106,7 @@ fn is_iam_path(path: &str) -> bool {
 }
 
 /// `arn:` and the five segments after it, the missing ones filled with `*`.
-fn filled(rest: &str) -> String {
-    let present = rest.splitn(5, ':').count();
-    format!("arn:{rest}{}", ":*".repeat(5_usize.saturating_sub(present)))
+fn filled(parts: &[&str]) -> String {
+    let missing = 5_usize.saturating_sub(parts.len());
+    format!("arn:{}{}", parts.join(":"), ":*".repeat(missing))
 }

@@ -124,12 +124,26 @@ pub(crate) fn segments(text: &str, variables: bool) -> Vec<String> {
     segments
 }
 
-/// `*`, or something with a colon and no variable before the fifth one.
-pub(crate) fn is_arn_pattern(text: &str, variables: bool) -> bool {
-    let parts = segments(text, variables);
-    let head = parts.iter().take(5);
-    let has_variable = |part: &String| part.contains("${") && part.contains('}');
-    text == "*" || (parts.len() > 1 && !(variables && head.into_iter().any(has_variable)))
+/// Whether variables decide where the segments end.
+fn is_short(element: &str, variables: bool) -> bool {
+    variables && element.contains("${") && segments(element, variables).len() < 6
+}
+
+/// `*`, or something with a colon; with short variables, what they make an ARN of.
+pub(crate) fn is_arn_pattern(element: &str, variables: bool, keys: &Keys<'_>) -> bool {
+    if is_short(element, variables) {
+        let units = pattern(element, true, variables, keys);
+        return units.is_none_or(|units| {
+            let parts = parts(&units);
+            parts.len() == 6 && glob(parts[0], "arn")
+        });
+    }
+    element == "*" || element.contains(':')
+}
+
+fn parts(units: &[Unit]) -> Vec<&[Unit]> {
+    let colon = Unit::Is(u16::from(b':'));
+    units.splitn(6, |unit| *unit == colon).collect()
 }
 
 /// Whether an element of `Resource` lists the resource; `None` when a variable has no value.
@@ -142,21 +156,23 @@ pub(crate) fn resource_listed(
     if element == "*" {
         return Some(true);
     }
-    if !is_arn_pattern(element, variables) {
+    let whole = pattern(element, true, variables, keys)?;
+    if resource == "*" || !is_arn_pattern(element, variables, keys) {
         return Some(false);
+    }
+    let asked = segments(resource, false);
+    if is_short(element, variables) {
+        let mut each = parts(&whole).into_iter().zip(&asked);
+        return Some(each.all(|(part, asked)| glob(part, asked)));
     }
     let mut parts = segments(element, variables);
     while parts.len() < 6 {
         parts.push("*".to_owned());
     }
-    let last = pattern(&parts[5], true, variables, keys)?;
-    if resource == "*" {
-        return Some(false);
-    }
-    let asked = segments(resource, false);
-    let heads = (1..5).all(|n| {
-        let part = pattern(&parts[n], true, false, keys).unwrap();
-        glob(&part, &asked[n])
-    });
-    Some(heads && glob(&last, &asked[5]))
+    // The first one is `arn`, however it is written.
+    let mut each = parts.iter().zip(&asked).skip(1);
+    Some(each.all(|(part, asked)| {
+        let part = pattern(part, true, variables, keys);
+        part.is_some_and(|part| glob(&part, asked))
+    }))
 }

@@ -167,7 +167,9 @@ pub(crate) fn conditions(case: &Case) -> Vec<Seen> {
         for statement in statements(policy) {
             for (operator, tested) in statement["Condition"].as_object().into_iter().flatten() {
                 for (key, values) in tested.as_object().unwrap() {
-                    let holds = operators::holds(operator, key, &list(values), variables, keys);
+                    let effect = statement["Effect"].as_str().unwrap();
+                    let values = list(values);
+                    let holds = operators::holds(effect, operator, key, &values, variables, keys);
                     let given = match keys.get(key) {
                         None => "absent",
                         Some(Given::One(_)) => "one",
@@ -325,7 +327,14 @@ impl Ask<'_> {
                     .is_some_and(|u| !list(u).is_empty())
                     || self.who.how_named(principal).is_some()
             }
-            (None, Some(spared)) => !self.who.spared(spared),
+            // Nobody with a permissions boundary is spared.
+            (None, Some(spared)) => {
+                let entity = !matches!(
+                    self.case.caller,
+                    Caller::Root | Caller::Service | Caller::Provider | Caller::Anonymous
+                );
+                entity && self.case.boundary.is_some() || !self.who.spared(spared)
+            }
             (None, None) => true,
         }
     }
@@ -353,7 +362,7 @@ impl Ask<'_> {
             (Some(resources), _) => listed(resources).contains(&Some(true)),
             (None, Some(others)) => {
                 // No ARN at all: what was meant is unknown, so an Allow does not apply.
-                let malformed = |e: &String| !matching::is_arn_pattern(e, variables);
+                let malformed = |e: &String| !matching::is_arn_pattern(e, variables, self.keys);
                 let unknown = list(others).iter().any(malformed) && s["Effect"] == "Allow";
                 // A variable without value: the statement does not apply.
                 let listed = listed(others);
@@ -368,7 +377,8 @@ impl Ask<'_> {
         let operators = s["Condition"].as_object().into_iter().flatten();
         operators.into_iter().all(|(operator, keys)| {
             keys.as_object().unwrap().iter().all(|(key, values)| {
-                operators::holds(operator, key, &list(values), variables, self.keys)
+                let effect = s["Effect"].as_str().unwrap();
+                operators::holds(effect, operator, key, &list(values), variables, self.keys)
             })
         })
     }

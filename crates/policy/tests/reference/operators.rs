@@ -1,6 +1,6 @@
 //! Condition operators: what AWS documents about each, one after the other.
 
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -9,8 +9,9 @@ use super::{
     matching::{Unit, glob, pattern, segments},
 };
 
-/// Whether one key under one operator holds.
+/// Whether one key under one operator of a statement with this effect holds.
 pub(crate) fn holds(
+    effect: &str,
     operator: &str,
     key: &str,
     values: &[String],
@@ -51,11 +52,19 @@ pub(crate) fn holds(
     let positive = name.replace("not", "");
     let one = |value: &String| {
         // Malformed addresses and ARNs in the request never match.
-        if positive == "ipaddress" && value.parse::<IpAddr>().is_err() {
+        if positive == "ipaddress" && requested(value).is_none() {
             return false;
         }
-        if positive.starts_with("arn") && !is_arn(value) {
-            return false;
+        if positive.starts_with("arn") {
+            if !is_arn(value) {
+                return false;
+            }
+            // What is no ARN in the policy ends the comparison: a Deny applies, an Allow does not.
+            let each = values.iter().map(|v| arn_like(value, v, variables, keys));
+            return match each.into_iter().find(|one| *one != Some(false)) {
+                Some(None) => effect == "Deny",
+                found => found.is_some() != negated,
+            };
         }
         let any = values
             .iter()
@@ -89,9 +98,7 @@ fn compare(name: &str, value: &str, wanted: &str, variables: bool, keys: &Keys<'
     let dates = order(date(value), date(wanted));
     match name {
         "stringequals" => text().is_some_and(|text| text == value),
-        "stringequalsignorecase" => {
-            text().is_some_and(|text| text.to_lowercase() == value.to_lowercase())
-        }
+        "stringequalsignorecase" => text().is_some_and(|text| lower(&text) == lower(value)),
         "stringlike" => {
             pattern(wanted, true, variables, keys).is_some_and(|units| glob(&units, value))
         }
@@ -114,7 +121,6 @@ fn compare(name: &str, value: &str, wanted: &str, variables: bool, keys: &Keys<'
             _ => false,
         },
         "ipaddress" => in_network(value, wanted),
-        "arnequals" | "arnlike" => arn_like(value, wanted, variables, keys),
         other => panic!("the generator made an operator {other}"),
     }
 }
@@ -189,49 +195,95 @@ fn date(text: &str) -> Option<i128> {
     Some((minutes * 60 + seconds) * 1000 + millis)
 }
 
-/// An address as text of bits; IPv4 inside IPv6 is IPv4.
-fn bits(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => format!("{:032b}", u32::from(v4)),
-        IpAddr::V6(v6) => format!("{:0128b}", u128::from(v6)),
+/// Lower case, but for characters of two UTF-16 units. A sigma after a letter and before none ends
+/// a word; an apostrophe is neither (the generator has no other such sign).
+fn lower(text: &str) -> String {
+    let all: Vec<char> = text.chars().collect();
+    let letter = |c: Option<&char>| c.is_some_and(|c| c.is_alphabetic());
+    let one = |(at, c): (usize, &char)| match c {
+        'Σ' => {
+            let before = all[..at].iter().rev().find(|c| **c != '\'');
+            let after = all[at + 1..].iter().find(|c| **c != '\'');
+            let end = letter(before) && !letter(after);
+            if end { "ς" } else { "σ" }.to_owned()
+        }
+        c if c.len_utf16() == 2 => c.to_string(),
+        c => c.to_lowercase().to_string(),
+    };
+    all.iter().enumerate().map(one).collect()
+}
+
+/// An address of a policy as text of bits.
+fn bits(text: &str) -> Option<String> {
+    if text.contains('.') {
+        let number = |part: &str| {
+            let digits = part.chars().all(|c| c.is_ascii_digit());
+            part.parse::<u8>().ok().filter(|_| digits)
+        };
+        let parts: Option<Vec<u8>> = text.split('.').map(number).collect();
+        let parts: [u8; 4] = parts?.try_into().ok()?;
+        return Some(parts.map(|part| format!("{part:08b}")).concat());
     }
+    // A colon too many after a gap or at the end is left out, at the beginning there is a zero.
+    let mut text = text.replacen(":::", "::", 1);
+    if text.ends_with(':') && !text.ends_with("::") {
+        text.pop();
+    }
+    if text.starts_with(':') && !text.starts_with("::") {
+        text.insert(0, '0');
+    }
+    let address: Ipv6Addr = text.parse().ok()?;
+    Some(format!("{:0128b}", u128::from(address)))
+}
+
+/// An address of a request; IPv4 inside IPv6 is IPv4.
+fn requested(text: &str) -> Option<String> {
+    let mapped = format!("{}{}", "0".repeat(80), "1".repeat(16));
+    let lower = text.to_lowercase();
+    let bits = bits(lower.strip_prefix("::ffff:").unwrap_or(&lower)).or_else(|| bits(&lower))?;
+    Some(
+        bits.strip_prefix(&mapped)
+            .map_or(bits.clone(), str::to_owned),
+    )
 }
 
 fn in_network(value: &str, network: &str) -> bool {
-    let value = bits(value.parse().unwrap());
+    let Some(value) = requested(value) else {
+        return false;
+    };
     let (base, length) = match network.split_once('/') {
         Some((base, length)) => (base, length.parse().ok()),
         None => (network, Some(if network.contains(':') { 128 } else { 32 })),
     };
-    let (Ok(base), Some(length)) = (base.parse::<IpAddr>(), length) else {
+    let (Some(base), Some(length)) = (bits(base), length) else {
         return false;
     };
-    let base_bits = bits(base);
-    if value.len() != base_bits.len() || length > base_bits.len() {
+    if value.len() != base.len() || length > base.len() {
         return false;
     }
     // Host bits: masked in IPv4, fatal in IPv6.
-    let host_bits = base_bits[length..].contains('1');
-    (base.is_ipv4() || !host_bits) && value[..length] == base_bits[..length]
+    let host_bits = base[length..].contains('1');
+    (base.len() == 32 || !host_bits) && value[..length] == base[..length]
 }
 
-/// Six segments, each a pattern.
-fn arn_like(value: &str, wanted: &str, variables: bool, keys: &Keys<'_>) -> bool {
+/// Six segments, each a pattern; `None` when they are not six that begin with `arn`.
+fn arn_like(value: &str, wanted: &str, variables: bool, keys: &Keys<'_>) -> Option<bool> {
+    if wanted == "*" {
+        return Some(true);
+    }
+    let whole = pattern(wanted, true, variables, keys);
     let mut parts: Vec<Vec<Unit>> = Vec::new();
     let split = segments(wanted, variables);
     if split.len() < 6 && variables && wanted.contains("${") {
         // Variables bring their own colons.
-        let Some(units) = pattern(wanted, true, variables, keys) else {
-            return false;
+        let Some(units) = &whole else {
+            return Some(false);
         };
         let colon = Unit::Is(u16::from(b':'));
         parts.extend(units.splitn(6, |unit| *unit == colon).map(<[Unit]>::to_vec));
     } else {
         for part in &split {
-            match pattern(part, true, variables, keys) {
-                Some(units) => parts.push(units),
-                None => return false,
-            }
+            parts.push(pattern(part, true, variables, keys).unwrap_or_default());
         }
         if wanted.ends_with('*') {
             while parts.len() < 6 {
@@ -239,10 +291,10 @@ fn arn_like(value: &str, wanted: &str, variables: bool, keys: &Keys<'_>) -> bool
             }
         }
     }
+    if parts.len() != 6 || !glob(&parts[0], "arn") {
+        return None;
+    }
     let value = segments(value, false);
-    parts.len() == 6
-        && parts
-            .iter()
-            .zip(&value)
-            .all(|(part, value)| glob(part, value))
+    let mut each = parts.iter().zip(&value);
+    Some(whole.is_some() && each.all(|(part, value)| glob(part, value)))
 }

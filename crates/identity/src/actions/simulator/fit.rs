@@ -14,9 +14,9 @@ pub(in crate::actions) fn fits(action: &str, resource: &str) -> bool {
     if resource == "*" || known.resources.is_empty() {
         return true;
     }
-    // Buckets and objects are one to the simulator.
+    // Buckets and objects are one to the simulator, whatever partition and region are named.
     if known.service == "s3" && (known.is_on("bucket") || known.is_on("object")) {
-        return resource.starts_with("arn:") && resource.contains(":s3:::");
+        return resource.split(':').nth(2) == Some("s3");
     }
     let mut types = catalogue.resource_types().iter();
     types.any(|kind| {
@@ -24,21 +24,25 @@ pub(in crate::actions) fn fits(action: &str, resource: &str) -> bool {
     })
 }
 
-/// How the simulator calls the resources of an action together.
-pub(super) fn template(action: &str) -> &'static str {
+/// Whether the simulator lets an action be done on a resource: it does not take an ARN for one that
+/// knows no resources, such as `iam:ListUsers`.
+pub(super) fn is_simulated(action: &str, resource: &str) -> bool {
     let known = Catalogue::built_in().action(action);
-    match known {
-        Some(known) if known.service == "s3" && known.is_on("object") => {
-            "arn:aws:s3:::${BucketName}/${KeyName}"
-        }
-        Some(known) if known.service == "s3" && known.is_on("bucket") => {
-            "arn:aws:s3:::${BucketName}"
-        }
-        Some(known) if known.service == "iam" && !known.resources.is_empty() => {
-            "arn:aws:iam::${Account}:${ResourceType}/${ResourceName}"
-        }
-        _ => "*",
-    }
+    let bare = known.is_some_and(|known| known.resources.is_empty());
+    fits(action, resource) && (resource == "*" || !bare)
+}
+
+/// How the simulator calls the resources of an action together, in the partition of the first.
+pub(super) fn template(action: &str, first: &str) -> String {
+    let known = Catalogue::built_in().action(action);
+    let name = match known.map(|known| known.service) {
+        Some("s3") => "s3:::${BucketName}/${KeyName}",
+        Some("iam") => "iam::${Account}:${ResourceType}/${ResourceName}",
+        Some("sts") => "iam::${Account}:${RelativeId}",
+        _ => return "*".to_owned(),
+    };
+    let partition = first.split(':').nth(1).unwrap_or("aws");
+    format!("arn:{partition}:{name}")
 }
 
 /// Whether an ARN is one of a type: part by part, where a placeholder stands for anything.

@@ -32,6 +32,7 @@ pub(super) struct Supposed {
     caller: String,
     owner: Option<AccountId>,
     context: ContextMap,
+    told: ContextMap,
 }
 
 /// The parts of both requests that are checked alike.
@@ -121,6 +122,8 @@ impl Supposed {
         given.extend(parsed(parts.policies, POLICIES)?);
         let boundary = parsed(parts.boundaries, BOUNDARIES)?.pop();
         let account = suppose_caller(own, parts.caller, &mut context)?;
+        let told = context.clone();
+        say(&mut context, "aws:userid", parts.caller.unwrap_or(NOBODY));
         let owner = parts.owner.map(owner).transpose()?;
         let resource_policy = resource_policy(parts)?;
         let mut set = PolicySet::new(identity(&given));
@@ -134,6 +137,7 @@ impl Supposed {
             caller: parts.caller.unwrap_or_default().to_owned(),
             owner,
             context,
+            told,
         })
     }
 
@@ -157,6 +161,11 @@ impl Supposed {
     /// The principal's policies.
     pub(super) const fn set(&self) -> &PolicySet {
         &self.set
+    }
+
+    /// The context without the caller's id, which the simulator makes up: it counts as missing.
+    pub(super) const fn told(&self) -> &ContextMap {
+        &self.told
     }
 
     /// The policy of the resource.
@@ -234,13 +243,33 @@ fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, Fault> {
     let mut known: Vec<String> = Vec::new();
     for entry in entries {
         let name = entry.context_key_name.as_deref().unwrap_or_default();
+        if name.is_empty() {
+            return Err(invalid("ContextKeyName cannot be null or empty."));
+        }
         let lower = name.to_lowercase();
         if known.contains(&lower) {
             return Err(invalid(format!("Duplicate context key: {name}.")));
         }
         known.push(lower);
-        let kind = entry.context_key_type.as_deref().unwrap_or("string");
+        let kind = entry
+            .context_key_type
+            .as_deref()
+            .ok_or_else(|| invalid(format!("Context key {name} has invalid type null.")))?;
         let values = list(entry.context_key_values.as_deref());
+        match values.len() {
+            0 => {
+                return Err(invalid(format!(
+                    "Context values for context key {name} cannot be null or empty."
+                )));
+            }
+            2.. if !kind.ends_with("List") => {
+                return Err(invalid(format!(
+                    "Context key {kind} expected a single value, but received {}.",
+                    values.len()
+                )));
+            }
+            _ => {}
+        }
         if let Some((literal, wanted)) = literal(kind)
             && values.iter().any(|value| !literal.reads(value))
         {
@@ -268,21 +297,23 @@ fn literal(kind: &str) -> Option<(Literal, &'static str)> {
     }
 }
 
-/// Adds what follows from the caller, where the request does not say otherwise.
+/// Sets a key, unless the request does.
+fn say(context: &mut ContextMap, key: &str, value: &str) {
+    use keywright_policy::Context;
+    if context.get(key).as_slice().is_empty() {
+        context.set(key, Values::one(value.to_owned()));
+    }
+}
+
+/// Adds what follows from the caller but its id.
 fn suppose_caller(
     own: AccountId,
     caller: Option<&str>,
     context: &mut ContextMap,
 ) -> Result<AccountId, Fault> {
-    use keywright_policy::Context;
-    let mut say = |key: &str, value: &str| {
-        if context.get(key).as_slice().is_empty() {
-            context.set(key, Values::one(value.to_owned()));
-        }
-    };
+    let mut say = |key: &str, value: &str| say(context, key, value);
     let Some(caller) = caller else {
         say("aws:principalaccount", &own.to_string());
-        say("aws:userid", NOBODY);
         return Ok(own);
     };
     let nobody =
@@ -291,7 +322,6 @@ fn suppose_caller(
     let id = account.parse().map_err(|_| nobody())?;
     say("aws:principalarn", caller);
     say("aws:principalaccount", account);
-    say("aws:userid", caller);
     if kind == "user" {
         say("aws:username", name);
     }

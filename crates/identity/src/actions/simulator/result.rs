@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use keywright_policy::{
-    Layer, Outcome, Policies, Simulation, StatementRef, simulate, statement_positions,
+    Layer, Outcome, Policies, Request, Simulation, StatementRef, missing_context_keys, simulate,
+    statement_positions,
 };
 use keywright_wire::iam;
 
@@ -54,12 +55,13 @@ pub(super) fn of_resources(
         all(|one| one.allowed_by_organizations),
     );
     let name = match resources {
-        [only] => only.as_str(),
-        _ => fit::template(action),
+        [only] => only.clone(),
+        [first, ..] => fit::template(action, first),
+        [] => "*".to_owned(),
     };
     iam::EvaluationResult {
         eval_action_name: action.to_owned(),
-        eval_resource_name: Some(name.to_owned()),
+        eval_resource_name: Some(name),
         eval_decision: together(each.iter().map(|(_, one)| one.outcome)).to_owned(),
         matched_statements: Some(shown(supposed, &matched)),
         missing_context_values: Some(missing),
@@ -117,8 +119,13 @@ fn decide(supposed: &Supposed, action: &str, resource: &str) -> Simulation {
     if let Some(given) = supposed.resource_policy() {
         policies = policies.with_resource(&given.policy);
     }
-    let simulation = simulate(&policies, &request);
-    if fit::fits(action, resource) {
+    let mut simulation = simulate(&policies, &request);
+    if fit::is_simulated(action, resource) {
+        if simulation.outcome == Outcome::ImplicitDeny {
+            let context = supposed.told();
+            let request = Request { context, ..request };
+            simulation.missing = missing_context_keys(&policies, &request);
+        }
         return simulation;
     }
     Simulation {

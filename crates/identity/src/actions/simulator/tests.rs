@@ -10,6 +10,7 @@ const ALL: &str =
 const ONLY_A: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/a"}]}"#;
 const ASKS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"StringEquals":{"my:key":"yes"}}}]}"#;
 const OWN: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username}"}]}"#;
+const WHO: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"Null":{"aws:UserId":"true"}}}]}"#;
 const BUCKET: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/bob"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}"#;
 const BUCKET_DENY: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}"#;
 
@@ -186,6 +187,22 @@ fn decisions() {
             vec![],
         ),
         (
+            "a made up user id is missing",
+            vec![WHO],
+            String::new(),
+            "implicitDeny",
+            vec![],
+            vec!["aws:UserId"],
+        ),
+        (
+            "a supposed user id is missing",
+            vec![WHO],
+            BOB.to_owned(),
+            "implicitDeny",
+            vec![],
+            vec!["aws:UserId"],
+        ),
+        (
             "bounds ask",
             vec![GET],
             boundary(ASKS),
@@ -273,6 +290,19 @@ fn what_belongs_to_no_action_and_what_is_unknown() {
             "allowed",
             "arn:aws:s3:::b",
         ),
+        (
+            "s3:GetObject",
+            "arn:other:s3:region:account:b",
+            "allowed",
+            "arn:other:s3:region:account:b",
+        ),
+        (
+            "iam:ListUsers",
+            "arn:aws:iam::123456789012:user/x",
+            "implicitDeny",
+            "arn:aws:iam::123456789012:user/x",
+        ),
+        ("iam:ListUsers", "*", "allowed", "*"),
     ] {
         let more = format!("&ActionNames.member.1={action}&ResourceArns.member.1={resource}");
         let answer = custom(&bench, &[ALL], &more);
@@ -311,6 +341,22 @@ fn shapes() {
             "arn:aws:s3:::b/b"
         ]
     );
+    for (action, name) in [
+        ("s3:ListBucket", "s3:::${BucketName}/${KeyName}"),
+        ("s3:ListAllMyBuckets", "s3:::${BucketName}/${KeyName}"),
+        (
+            "iam:ListUsers",
+            "iam::${Account}:${ResourceType}/${ResourceName}",
+        ),
+        ("sts:AssumeRole", "iam::${Account}:${RelativeId}"),
+    ] {
+        let more = format!("&ActionNames.member.1={action}{A_AND_B}").replace(":aws:", ":aws-cn:");
+        let answer = custom(&bench, &[GET], &more);
+        assert_eq!(
+            answer.value("EvalResourceName"),
+            format!("arn:aws-cn:{name}")
+        );
+    }
     assert!(
         both.ok().contains("<EvalDecisionDetails"),
         "present and empty"
@@ -409,6 +455,35 @@ fn refusals() {
             vec![GET],
             of("binaryList", "!base64"),
             expected("base-64 encoded binary format"),
+        ),
+        (vec![GET], of("numeric", " 1 "), expected("numeric format")),
+        (vec![GET], of("ip", "10.0.0.0/8"), expected("IP address")),
+        (
+            vec![GET],
+            of("binary", "QR=="),
+            expected("base-64 encoded binary format"),
+        ),
+        (
+            vec![GET],
+            of("string", "a") + "&ContextEntries.member.1.ContextKeyValues.member.2=b",
+            "Context key string expected a single value, but received 2.".to_owned(),
+        ),
+        (
+            vec![GET],
+            format!(
+                "{get}&ContextEntries.member.1.ContextKeyName=my:key&ContextEntries.member.1.ContextKeyType=stringList"
+            ),
+            "Context values for context key my:key cannot be null or empty.".to_owned(),
+        ),
+        (
+            vec![GET],
+            of("string", "a").replace("ContextKeyType=string", "X=y"),
+            "Context key my:key has invalid type null.".to_owned(),
+        ),
+        (
+            vec![GET],
+            of("string", "a").replace("ContextKeyName=my:key", "X=y"),
+            "ContextKeyName cannot be null or empty.".to_owned(),
         ),
         (
             vec![GET],

@@ -1,0 +1,47 @@
+//! Comparing texts whose case does not matter. It protects one rule: they are compared in lower
+//! case as AWS makes it, which is neither ASCII's nor Unicode's folding.
+//!
+//! A sigma at the end of a word becomes `ς`, so `ΟΣ` is `ος` and not `οσ`; characters outside the
+//! basic plane stay as they are.
+
+/// Whether the fragments of a text, put together, are the other text in lower case. It allocates if
+/// either has a capital sigma, whose lower case depends on its neighbours.
+pub(crate) fn same<'a>(fragments: impl Iterator<Item = &'a str> + Clone, text: &str) -> bool {
+    let sigma = |text: &str| text.contains('Σ');
+    if sigma(text) || fragments.clone().any(sigma) {
+        return lower(&fragments.collect::<String>()) == lower(text);
+    }
+    let characters = fragments.flat_map(str::chars);
+    characters
+        .flat_map(of_character)
+        .eq(text.chars().flat_map(of_character))
+}
+
+/// A text in lower case.
+fn lower(text: &str) -> String {
+    let whole = text.to_lowercase();
+    let mut lowered = whole.chars();
+    let mut out = String::with_capacity(whole.len());
+    for character in text.chars() {
+        let length = character.to_lowercase().count();
+        let own = lowered.by_ref().take(length);
+        if is_basic(character) {
+            out.extend(own);
+        } else {
+            own.for_each(drop);
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// A character that is no capital sigma in lower case.
+fn of_character(character: char) -> impl Iterator<Item = char> {
+    let lowered = is_basic(character).then(|| character.to_lowercase());
+    let kept = lowered.is_none().then_some(character);
+    lowered.into_iter().flatten().chain(kept)
+}
+
+const fn is_basic(character: char) -> bool {
+    character <= '\u{ffff}'
+}
