@@ -93,8 +93,13 @@ async function bucketPolicy() {
     .replace('"Action": []', '"Action": "s3:GetObject"');
   await box().fill(mine);
   await seen("Security: 1");
+  await seen("Not public");
+  await button("Save changes").click();
+  await seen("Block public access does not let this policy in");
+  await letPublicPoliciesIn();
   await button("Save changes").click();
   await flash("Bucket policy saved");
+  await seen("Only authorized users of this account");
   await box().fill(mine.replace(told.bucket, "another-bucket"));
   await seen("Errors: 1");
   await good(world, "bucket policy");
@@ -102,6 +107,17 @@ async function bucketPolicy() {
   await page.getByLabel("Type delete").fill("delete");
   await button("Delete").click();
   await flash("Bucket policy deleted");
+}
+
+async function letPublicPoliciesIn() {
+  await button("Edit settings").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("granted through new public bucket policies").click();
+  await seen("readable by everyone, without a key");
+  await good(world, "block public access");
+  await page.getByLabel("Type confirm").fill("confirm");
+  await dialog.getByRole("button", { name: "Save changes" }).click();
+  await flash("Block public access saved");
 }
 
 async function emptyAndDelete() {

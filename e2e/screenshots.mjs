@@ -113,6 +113,7 @@ const FILLED = {
   "objects-delete": [BUCKET, "cat.txt", choose(/cat/), choose(/2026/), "Delete"],
   "bucket-missing": ["/s3/buckets/no-bucket-of-this-name", "NoSuchBucket"],
   "bucket-policy": [`${BUCKET}?tab=permissions`, "allows everyone"],
+  "bucket-public-access": [`${BUCKET}?tab=permissions`, "allows everyone", "Edit settings"],
   "regions-menu": ["/s3", "photos", press(/^(Regions|More)/)],
   "account-menu": ["/iam", "IAM resources", press(/^Account/)],
   "no-such-page": ["/iam/nothing-of-the-kind", "There is no such page"],

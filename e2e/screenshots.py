@@ -66,6 +66,7 @@ def fill(server: Server):
     for key in ["cat.txt", "dog.txt", "2026/january/horse.txt"]:
         s3.put_object(Bucket="photos-of-2026", Key=key, Body=b"meow" * 300)
     everyone = allow("s3:GetObject", "arn:aws:s3:::photos-of-2026/*", Principal="*")
+    s3.delete_public_access_block(Bucket="photos-of-2026")
     s3.put_bucket_policy(Bucket="photos-of-2026", Policy=document(everyone))
     nobody = key_of(iam.create_access_key(UserName="bob"))
     for refused in [clients(server, nobody).iam.list_users, clients(server, nobody).s3.list_buckets]:

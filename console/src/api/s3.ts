@@ -223,3 +223,65 @@ export const putBucketPolicy = (
 
 export const deleteBucketPolicy = (bucket: Place): Promise<Response> =>
   ask(`${path(bucket.name)}?policy`, { method: 'DELETE', region: bucket.region });
+
+/** The settings of Block Public Access, by their names on the wire. */
+export interface PublicAccess {
+  BlockPublicAcls: boolean;
+  IgnorePublicAcls: boolean;
+  BlockPublicPolicy: boolean;
+  RestrictPublicBuckets: boolean;
+}
+
+const every = (on: boolean): PublicAccess => ({
+  BlockPublicAcls: on,
+  IgnorePublicAcls: on,
+  BlockPublicPolicy: on,
+  RestrictPublicBuckets: on,
+});
+
+/** What a new bucket has. */
+export const BLOCKED = every(true);
+/** What a bucket without settings has. */
+export const OPEN = every(false);
+
+export async function publicAccess(bucket: Place): Promise<PublicAccess> {
+  try {
+    const url = `${path(bucket.name)}?publicAccessBlock`;
+    const answer = await read(await ask(url, { region: bucket.region }));
+    const isOn = (name: keyof PublicAccess): boolean => answer.text(name) === 'true';
+    return {
+      BlockPublicAcls: isOn('BlockPublicAcls'),
+      IgnorePublicAcls: isOn('IgnorePublicAcls'),
+      BlockPublicPolicy: isOn('BlockPublicPolicy'),
+      RestrictPublicBuckets: isOn('RestrictPublicBuckets'),
+    };
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'NoSuchPublicAccessBlockConfiguration') {
+      return OPEN;
+    }
+    throw error;
+  }
+}
+
+export function putPublicAccess(bucket: Place, access: PublicAccess): Promise<Response> {
+  const settings = Object.entries(access)
+    .map(([name, on]) => `<${name}>${String(on)}</${name}>`)
+    .join('');
+  const body =
+    `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
+    `${settings}</PublicAccessBlockConfiguration>`;
+  const url = `${path(bucket.name)}?publicAccessBlock`;
+  return ask(url, { method: 'PUT', region: bucket.region, body });
+}
+
+/** Whether the bucket's policy is public; one that is not there is not. */
+export async function isPublic(bucket: Place): Promise<boolean> {
+  try {
+    const url = `${path(bucket.name)}?policyStatus`;
+    const answer = await read(await ask(url, { region: bucket.region }));
+    return answer.text('IsPublic') === 'true';
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'NoSuchBucketPolicy') return false;
+    throw error;
+  }
+}

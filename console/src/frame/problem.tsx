@@ -14,9 +14,13 @@ export function missingAction(message: string): string | undefined {
   return /not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)/.exec(message)?.[1];
 }
 
+/** Whether a setting of the bucket refused it, and no policy. */
+const isBlocked = (error: Refusal): boolean => error.message.includes('S3 Block Public Access');
+
 export function title(error: unknown): string {
   if (!(error instanceof Refusal)) return 'It did not work';
   if (!DENIED.has(error.code)) return error.code;
+  if (isBlocked(error)) return 'Block public access does not let this policy in';
   const action = missingAction(error.message);
   return action ? `You don't have the permission ${action}` : "You don't have permission";
 }
@@ -30,7 +34,7 @@ export function Problem({ error, retry }: { error: unknown; retry?: () => void }
   const navigate = useNavigate();
   useEffect(() => endIfSignedOut(error), [error]);
   const refused = error instanceof Refusal ? error : undefined;
-  const explain = refused?.requestId && DENIED.has(refused.code);
+  const explain = refused?.requestId && DENIED.has(refused.code) && !isBlocked(refused);
   const id = refused?.requestId ?? '';
   const action = explain ? (
     <Button onClick={() => void navigate(`/denied/${id}`)}>Why was this denied?</Button>

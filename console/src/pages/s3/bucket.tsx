@@ -1,4 +1,4 @@
-// A bucket's page: its objects, folder by folder, and its policy.
+// A bucket's page: its objects, folder by folder, and who is let in.
 import Alert from '@cloudscape-design/components/alert';
 import Box from '@cloudscape-design/components/box';
 import Button from '@cloudscape-design/components/button';
@@ -21,6 +21,7 @@ import { Confirm, Copy, Link, Loading } from '../../frame/parts';
 import { full } from '../../lib/age';
 import { changed } from '../iam/queries';
 import { BucketPolicy } from './bucket-policy';
+import { BlockPublicAccess } from './public-access';
 import { useUploads } from './uploads';
 
 export function BucketPage() {
@@ -46,7 +47,16 @@ export function BucketPage() {
             label: 'Objects',
             content: <Objects key={prefix} bucket={bucket} prefix={prefix} />,
           },
-          { id: 'permissions', label: 'Permissions', content: <BucketPolicy bucket={bucket} /> },
+          {
+            id: 'permissions',
+            label: 'Permissions',
+            content: (
+              <SpaceBetween size="l">
+                <BlockPublicAccess bucket={bucket} />
+                <BucketPolicy bucket={bucket} />
+              </SpaceBetween>
+            ),
+          },
         ]}
       />
     </ContentLayout>
