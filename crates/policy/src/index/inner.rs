@@ -20,64 +20,74 @@ type Patterns = Box<[(Glob, Number)]>;
 pub(super) struct Inner {
     /// Without a text: always tried.
     bare: Patterns,
-    /// Finds a text of each of the others.
-    texts: Option<AhoCorasick>,
-    /// The patterns of each text.
-    filed: Box<[Patterns]>,
+    filed: Box<[Filed]>,
 }
+
+/// Some texts, and the patterns of each.
+#[derive(Debug, Clone)]
+struct Filed {
+    texts: AhoCorasick,
+    patterns: Box<[Patterns]>,
+}
+
+/// Texts that are searched for together. The library takes the square of their number to get ready.
+const TOGETHER: usize = 512;
 
 impl Inner {
     pub(super) fn new(globs: Vec<(Glob, Number)>) -> Self {
         let shared = shared(&globs);
         let mut bare = Vec::new();
-        let mut filed = BTreeMap::<Box<str>, Vec<(Glob, Number)>>::new();
+        let mut by_text = BTreeMap::<Box<str>, Vec<(Glob, Number)>>::new();
         for (glob, number) in globs {
             match telling(&glob, &shared) {
-                Some(text) => filed.entry(text).or_default().push((glob, number)),
+                Some(text) => by_text.entry(text).or_default().push((glob, number)),
                 None => bare.push((glob, number)),
             }
         }
-        // It fails for more texts than memory holds: then every pattern is tried.
-        let texts = match filed.is_empty() {
-            true => None,
-            false => search()
-                .build(filed.keys().map(|text| text.as_bytes()))
-                .ok(),
-        };
-        if texts.is_none() {
-            bare.extend(std::mem::take(&mut filed).into_values().flatten());
+        let mut filed = Vec::new();
+        let mut rest = by_text.into_iter().peekable();
+        while rest.peek().is_some() {
+            let (texts, patterns): (Vec<_>, Vec<_>) = rest.by_ref().take(TOGETHER).unzip();
+            match search().build(texts.iter().map(|text| text.as_bytes())) {
+                Ok(texts) => filed.push(Filed {
+                    texts,
+                    patterns: patterns.into_iter().map(Into::into).collect(),
+                }),
+                // For more texts than memory holds: then every pattern is tried.
+                Err(_) => bare.extend(patterns.into_iter().flatten()),
+            }
         }
         Self {
             bare: bare.into(),
-            texts,
-            filed: filed.into_values().map(Into::into).collect(),
+            filed: filed.into(),
         }
     }
 
     /// Visits the statements whose pattern matches a name; `false` when the visitor has had enough.
     pub(super) fn each(&self, name: &str, all: &mut impl FnMut(&[Number]) -> bool) -> bool {
-        let mut matching = |globs: &[(Glob, Number)]| {
-            let mut each = globs.iter();
+        let mut matching = |patterns: &[(Glob, Number)]| {
+            let mut each = patterns.iter();
             each.all(|(glob, number)| !glob.matches(name) || all(&[*number]))
         };
         if !matching(&self.bare) {
             return false;
         }
-        let Some(texts) = &self.texts else {
-            return true;
-        };
-        let mut state = OverlappingState::start();
-        loop {
-            texts.find_overlapping(name, &mut state);
-            let Some(found) = state.get_match() else {
-                return true;
-            };
-            let globs = self.filed.get(found.pattern().as_usize());
-            if !globs.is_none_or(|globs| matching(globs)) {
-                return false;
+        for Filed { texts, patterns } in &self.filed {
+            let mut state = OverlappingState::start();
+            while let Some(found) = next(texts, name, &mut state) {
+                if !patterns.get(found).is_none_or(|these| matching(these)) {
+                    return false;
+                }
             }
         }
+        true
     }
+}
+
+/// The number of the next text that stands in a name.
+fn next(texts: &AhoCorasick, name: &str, state: &mut OverlappingState) -> Option<usize> {
+    texts.find_overlapping(name, state);
+    Some(state.get_match()?.pattern().as_usize())
 }
 
 /// The form that takes little memory, as there are many policies.
