@@ -94,6 +94,16 @@ impl Target {
         }
     }
 
+    /// A user by name, with the boundary that it has for `iam:PermissionsBoundary`.
+    pub fn bounded_user(view: &View<'_>, name: &str) -> Self {
+        let target = Self::user(view, name);
+        let user = view.account.user(name);
+        match user.and_then(|user| user.boundary.as_deref()) {
+            Some(arn) => target.with_key("iam:PermissionsBoundary", arn),
+            None => target,
+        }
+    }
+
     /// A group by name, with the stored path and case when it exists.
     pub fn group(view: &View<'_>, name: &str) -> Self {
         let shown = format!("group {name}");

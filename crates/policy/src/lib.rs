@@ -34,7 +34,7 @@ pub use document::{
 pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_trust};
 pub use explain::{Examined, Explanation, Found, Lack, Need, StatementRef, Tested, explain};
 pub use json::size_without_whitespace;
-pub use keys::{context_keys, mentioned_keys, missing_context_keys};
+pub use keys::{context_keys, is_list_key, mentioned_keys, missing_context_keys};
 pub use lint::{Finding, Position, Severity, lint};
 pub use literal::Literal;
 pub use policy::Policy;

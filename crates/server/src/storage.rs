@@ -23,7 +23,7 @@ use keywright_identity::{
     denials::Denial as DeniedRequest,
     view::Facts,
 };
-use keywright_policy::Values;
+use keywright_policy::{Values, is_list_key};
 use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, Rules};
 
 use crate::{
@@ -230,6 +230,9 @@ fn ids(entropy: &dyn Entropy) -> Ids {
     }
 }
 
+/// `x-amz-content-sha256` of a body that the signature does not cover.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
 impl Signature {
     /// The keys that it answers.
     const KEYS: [&str; 4] = [
@@ -246,10 +249,13 @@ impl Signature {
             Mode::Header => ("REST-HEADER", None),
             Mode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
         };
+        let declared = content.and_then(|value| value.to_str().ok());
+        // A presigned request that declares no hash is signed as if it said that there is none.
+        let content = declared.or(age_millis.map(|_| UNSIGNED));
         Self {
             kind,
             age_millis,
-            content: content.and_then(|value| Some(value.to_str().ok()?.to_owned())),
+            content: content.map(str::to_owned),
         }
     }
 
@@ -283,10 +289,9 @@ impl keywright_policy::Context for Conditions<'_> {
         let known = self.s3.keys.iter();
         let mut known = known.filter(|(name, _)| name.eq_ignore_ascii_case(key));
         if let Some((_, values)) = known.next() {
-            let mut texts = values.iter().map(|value| Cow::Borrowed(value.as_str()));
-            return match (values.len(), texts.next()) {
-                (1, Some(only)) => Values::One(only),
-                _ => Values::Many(values.iter().map(|v| Cow::Borrowed(v.as_str())).collect()),
+            return match values.as_slice() {
+                [only] if !is_list_key(key) => Values::one(only.as_str()),
+                values => Values::many(values.iter().map(String::as_str)),
             };
         }
         if key.eq_ignore_ascii_case("aws:resourceaccount") {

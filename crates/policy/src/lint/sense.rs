@@ -5,6 +5,7 @@ use super::{Finding, Severity, Subject};
 use crate::{
     Catalogue, Document, Span, Version,
     condition::{Operator, Set},
+    keys::is_list_key,
     pattern::{Glob, variable},
 };
 
@@ -107,19 +108,6 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// Keys that always are lists.
-const LISTS: &[&str] = &[
-    "aws:calledvia",
-    "aws:principalorgpaths",
-    "aws:principalservicenameslist",
-    "aws:resourceorgpaths",
-    "aws:sourceorgpaths",
-    "aws:tagkeys",
-    "aws:vpceorgpaths",
-    "s3:requestobjecttagkeys",
-    "sts:transitivetagkeys",
-];
-
 /// Lists under operators for one value, and lists that may be empty.
 fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
     let conditions = &subject.statement.conditions;
@@ -135,7 +123,7 @@ fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (clause, operator, key) in tests.clone().filter(|(_, o, _)| !o.is_null()) {
         let at = format!("Condition\n{}\n{}", clause.operator, clause.key);
-        if operator.set == Set::Scalar && LISTS.contains(&key.as_str()) {
+        if operator.set == Set::Scalar && is_list_key(&key) {
             let about = (Severity::Warning, "list-without-set");
             findings.push(subject.finding(about, (&at, None)).says(
                 format!(
