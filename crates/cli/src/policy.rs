@@ -4,6 +4,7 @@
 //! It protects one rule: what it says is what the server would decide; both ask the same crate.
 
 mod asked;
+mod shown;
 
 use std::{
     fs,
@@ -16,11 +17,10 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use keywright_base::{AccountId, Arn};
 use keywright_policy::{
-    ContextMap, Decision, Examined, Explanation, Finding, Found, Kind, Lack, Need, Policies,
-    Policy, PolicySet, Position, PrincipalRef, Request, Severity, Source, StatementRef, Tested,
-    Values, explain, lint, missing_context_keys, validate,
+    Catalogue, ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request,
+    Severity, Source, Values, explain, is_list_key, lint, missing_context_keys, validate,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use self::asked::{DenialsArguments, ExplainArguments, WhoCanArguments};
 
@@ -65,6 +65,10 @@ pub(crate) struct SimulateArguments {
     /// File of the caller's permissions boundary
     #[arg(long, value_name = "FILE")]
     boundary: Option<PathBuf>,
+
+    /// File of a policy passed when the caller's session was made; may be repeated
+    #[arg(long, value_name = "FILE")]
+    session_policy: Vec<PathBuf>,
 
     /// File of the policy of the resource
     #[arg(long, value_name = "FILE")]
@@ -145,7 +149,7 @@ fn run_lint(arguments: &LintArguments) -> anyhow::Result<bool> {
     let findings = lint(&text, kind(&arguments.kind)?);
     let mut out = io::stdout().lock();
     if arguments.json {
-        let all: Vec<_> = findings.iter().map(|f| finding_json(&text, f)).collect();
+        let all: Vec<_> = findings.iter().map(|f| shown::finding(&text, f)).collect();
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
     } else {
@@ -172,22 +176,6 @@ fn run_lint(arguments: &LintArguments) -> anyhow::Result<bool> {
         .any(|finding| finding.severity == Severity::Error))
 }
 
-fn finding_json(text: &str, finding: &Finding) -> Value {
-    let place = |byte| {
-        let at = Position::of(text, byte);
-        json!({"line": at.line, "column": at.column})
-    };
-    json!({
-        "severity": finding.severity.as_str(),
-        "code": finding.code,
-        "message": finding.message,
-        "hint": finding.hint,
-        "statement": finding.statement,
-        "start": place(finding.span.start),
-        "end": place(finding.span.end),
-    })
-}
-
 fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
     let text = read(path)?;
     let name = path.display();
@@ -205,6 +193,9 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
         let Some((key, value)) = pair.split_once('=') else {
             bail!("--context {pair}: not of the form KEY=VALUE");
         };
+        if key.is_empty() {
+            bail!("--context {pair}: no key");
+        }
         match lists
             .iter_mut()
             .find(|(known, _)| known.eq_ignore_ascii_case(key))
@@ -215,7 +206,7 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     }
     let mut context = ContextMap::default();
     for (key, values) in lists {
-        let single = values.len() == 1;
+        let single = values.len() == 1 && !is_list_key(key);
         let mut values = values.into_iter();
         let values = match values.next() {
             Some(only) if single => Values::one(only),
@@ -226,7 +217,31 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     Ok(context)
 }
 
+/// Refuses an action or a resource that no request could have.
+fn check(action: &str, resource: &str) -> anyhow::Result<()> {
+    let Some((service, name)) = action.split_once(':') else {
+        bail!("--action {action}: not an action\nhint: write service:Action, as in s3:GetObject");
+    };
+    let catalogue = Catalogue::built_in();
+    if action.contains(['*', '?']) {
+        bail!("--action {action}: one action, without wildcards");
+    }
+    if catalogue.knows(service) && catalogue.action(action).is_none() {
+        let nearest = catalogue.nearest(service, name);
+        let hint = nearest.map(|nearest| format!("\nhint: did you mean {service}:{nearest}?"));
+        bail!(
+            "--action {action}: no action is called so{}",
+            hint.unwrap_or_default()
+        );
+    }
+    if resource != "*" {
+        Arn::parse(resource).with_context(|| format!("--resource {resource}"))?;
+    }
+    Ok(())
+}
+
 fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
+    check(&arguments.action, &arguments.resource)?;
     let caller =
         Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
     let account: AccountId = caller.account().parse().context("--caller: its account")?;
@@ -240,6 +255,11 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     let mut set = PolicySet::new(identity.collect::<anyhow::Result<_>>()?);
     if let Some(boundary) = &arguments.boundary {
         set = set.with_boundary(compiled(boundary, Kind::Inline)?);
+    }
+    if !arguments.session_policy.is_empty() {
+        let policies = arguments.session_policy.iter();
+        let policies = policies.map(|path| compiled(path, Kind::Session));
+        set = set.with_session(policies.collect::<anyhow::Result<_>>()?);
     }
     let resource_policy = match &arguments.resource_policy {
         Some(path) => Some(compiled(path, bucket_kind(&arguments.resource))?),
@@ -269,7 +289,7 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         .collect();
     let mut out = io::stdout().lock();
     if arguments.json {
-        let mut shown = explanation_json(&explanation);
+        let mut shown = shown::explanation(&explanation);
         if let Value::Object(members) = &mut shown {
             members.insert("MissingContextKeys".to_owned(), json!(missing));
         }
@@ -289,96 +309,6 @@ fn bucket_kind(resource: &str) -> Kind<'_> {
     let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or_default();
     Kind::Bucket {
         bucket: name.split('/').next().unwrap_or_default(),
-    }
-}
-
-/// An explanation as JSON; the names are stable.
-fn explanation_json(explanation: &Explanation) -> Value {
-    let decision = match &explanation.decision {
-        Decision::Allow => "allowed",
-        Decision::Deny(reason) if reason.is_explicit() => "explicitDeny",
-        Decision::Deny(_) => "implicitDeny",
-    };
-    json!({
-        "Decision": decision,
-        "DecidedBy": explanation.decided_by.iter().map(statement_json).collect::<Vec<_>>(),
-        "Statements": explanation.statements.iter().map(examined_json).collect::<Vec<_>>(),
-        "Needs": explanation.needs.iter().map(need_json).collect::<Vec<_>>(),
-    })
-}
-
-/// Statements are counted from 1, as in the text.
-fn statement_json(statement: &StatementRef) -> Map<String, Value> {
-    let members = [
-        ("Layer", json!(statement.layer.to_string())),
-        ("Policy", json!(statement.id)),
-        ("Statement", json!(statement.index + 1)),
-        ("Sid", json!(statement.sid)),
-    ];
-    members
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
-}
-
-fn examined_json(examined: &Examined) -> Value {
-    let lacks = examined.lacks.iter().map(|lack| {
-        let mut shown = match lack {
-            Lack::Condition(tested) => tested_json(tested),
-            _ => Map::new(),
-        };
-        shown.insert("Lack".to_owned(), json!(lack_name(lack)));
-        shown.insert("Text".to_owned(), json!(lack.to_string()));
-        shown
-    });
-    let mut shown = statement_json(&examined.statement);
-    shown.insert("Effect".to_owned(), json!(examined.effect.to_string()));
-    shown.insert("Applies".to_owned(), json!(examined.applies()));
-    shown.insert("Lacks".to_owned(), lacks.collect());
-    shown.into()
-}
-
-fn tested_json(tested: &Tested) -> Map<String, Value> {
-    let found = match &tested.found {
-        Found::Absent => Value::Null,
-        Found::One(value) => json!(value),
-        Found::Many(values) => json!(values),
-    };
-    let members = [
-        ("Operator", json!(tested.operator)),
-        ("Key", json!(tested.key)),
-        ("Wanted", json!(tested.wanted)),
-        ("Found", found),
-    ];
-    members
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
-}
-
-const fn lack_name(lack: &Lack) -> &'static str {
-    match lack {
-        Lack::Action => "action",
-        Lack::Principal => "principal",
-        Lack::Resource { .. } => "resource",
-        Lack::Condition(_) => "condition",
-        Lack::Unreadable => "unreadable",
-    }
-}
-
-fn need_json(need: &Need) -> Value {
-    match need {
-        Need::WithoutDeny {
-            statement,
-            conditions,
-        } => json!({
-            "WithoutDeny": statement_json(statement),
-            "Conditions": conditions.iter().map(tested_json).collect::<Vec<_>>(),
-        }),
-        Need::Allow { layer, nearest } => json!({
-            "AllowIn": layer.to_string(),
-            "Nearest": nearest.iter().map(examined_json).collect::<Vec<_>>(),
-        }),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     conditions::Conditions,
     denials::{Denial, Evidence},
     fault::Fault,
+    names::Names,
     state::{Account, Grants, Tag, User},
     view::{Facts, View},
 };
@@ -204,7 +205,8 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
             remember(
                 view,
                 &message,
-                Evidence::keep(&request, &set, None, conditions.names()),
+                Evidence::keep(&request, &set, None, conditions.names())
+                    .map(|kept| kept.named(Names::of_caller(view.account, view.caller))),
             );
             return Err(Fault::AccessDenied(message));
         }
@@ -293,6 +295,8 @@ pub fn decide(
             let mut names = names();
             names.extend(crate::conditions::common_names(caller));
             let evidence = Evidence::keep(&request, &set, policy, names);
+            let named = caller.map(|(caller, account)| Names::of_caller(account, caller));
+            let evidence = evidence.map(|kept| kept.named(named.unwrap_or_default()));
             Err(Denied {
                 why: reason.sentence(action),
                 evidence: evidence.map(Box::new),

@@ -32,7 +32,9 @@ pub use document::{
     SyntaxError, Version, parse,
 };
 pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_trust};
-pub use explain::{Examined, Explanation, Found, Lack, Need, StatementRef, Tested, explain};
+pub use explain::{
+    About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,
+};
 pub use json::size_without_whitespace;
 pub use keys::{context_keys, is_list_key, mentioned_keys, missing_context_keys};
 pub use lint::{Finding, Position, Severity, lint};

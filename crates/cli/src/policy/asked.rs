@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use anyhow::bail;
 use clap::Args;
 use keywright_adapters::aws::{Answer, Row};
+use keywright_policy::Catalogue;
 use serde_json::{Map, Value, json};
 
 use crate::remote::{RemoteArguments, printable};
@@ -106,11 +107,12 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
     if let Some(id) = &arguments.request_id {
         return explain_denied(arguments, id);
     }
+    let principal = arguments.principal.as_deref().unwrap_or_default();
+    if !principal.starts_with("arn:") {
+        bail!("PRINCIPAL {principal}: not an ARN, such as arn:aws:iam::123456789012:user/bob");
+    }
     let mut parameters = vec![
-        parameter(
-            "PrincipalArn",
-            arguments.principal.as_deref().unwrap_or_default(),
-        ),
+        parameter("PrincipalArn", principal),
         parameter(
             "ActionName",
             arguments.action.as_deref().unwrap_or_default(),
@@ -139,6 +141,16 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
         writeln!(out)?;
     } else {
         print(&mut out, &answer)?;
+        let action = arguments.action.as_deref().unwrap_or_default();
+        let known = Catalogue::built_in().action(action);
+        let on_something = known.is_none_or(|action| !action.resources.is_empty());
+        if decision != "allowed" && arguments.resource == "*" && on_something {
+            let mut talk = io::stderr().lock();
+            writeln!(
+                talk,
+                "hint: this is about every resource (*); name one to ask about it"
+            )?;
+        }
     }
     Ok(decision == "allowed")
 }

@@ -48,6 +48,14 @@ fn decisions() {
             "bob/k --context aws:SecureTransport=true --resource-owner 999999999999",
             false,
         ),
+        (
+            "bob/k --context aws:SecureTransport=true --session-policy {1}",
+            false,
+        ),
+        (
+            "bob/k --context aws:SecureTransport=true --session-policy {1} --session-policy {0}",
+            true,
+        ),
     ] {
         let answer = policy(&format!("{asked}{rest}"), &[GET, BOUNDARY]);
         assert_eq!(answer, Ok(allowed), "{rest}");
@@ -81,6 +89,20 @@ fn what_cannot_be_read() {
             "--caller me",
         ),
         ("simulate --policy {0}", "--action"),
+        ("simulate --policy {0} --action GetObject", "service:Action"),
+        ("simulate --policy {0} --action s3:*", "without wildcards"),
+        (
+            "simulate --policy {0} --action s3:GetObjekt",
+            "did you mean s3:GetObject?",
+        ),
+        (
+            "simulate --policy {0} --action s3:GetObject --resource b/k",
+            "--resource b/k",
+        ),
+        (
+            "explain bob s3:GetObject",
+            "PRINCIPAL bob: not an ARN, such as",
+        ),
     ] {
         let refused = policy(words, &[GET]).unwrap_err();
         assert!(refused.contains(says), "{refused}");
@@ -90,4 +112,20 @@ fn what_cannot_be_read() {
         context(&["a=b=c".to_owned()]).is_ok(),
         "values may hold the sign"
     );
+    assert!(context(&["=b".to_owned()]).is_err());
+}
+
+/// As from a server, where a list of one is no single value.
+#[test]
+fn a_list_of_one() {
+    let tagged = |operator: &str| {
+        let statement = r#""Effect":"Allow","Action":"iam:TagUser","Resource":"*""#;
+        let condition = format!(r#""Condition":{{"{operator}":{{"aws:TagKeys":"a,b"}}}}"#);
+        let policy_text =
+            format!(r#"{{"Version":"2012-10-17","Statement":{{{statement},{condition}}}}}"#);
+        let asked = "simulate --policy {0} --action iam:TagUser --context aws:TagKeys=a,b";
+        policy(asked, &[&policy_text])
+    };
+    assert_eq!(tagged("StringEquals"), Ok(false));
+    assert_eq!(tagged("ForAnyValue:StringEquals"), Ok(true));
 }

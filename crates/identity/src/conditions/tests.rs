@@ -144,7 +144,8 @@ fn keys_come_from_the_request() {
 fn the_boundary_of_a_user_is_a_key_wherever_its_grants_change() {
     let bound = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
     let other = "arn:aws:iam::aws:policy/ReadOnlyAccess";
-    let document = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+    let document =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
     for (boundary, may) in [(Some(bound), true), (Some(other), false), (None, false)] {
         let (bench, keys) = bench();
         bench.user("ann", &[]);
@@ -155,9 +156,7 @@ fn the_boundary_of_a_user_is_a_key_wherever_its_grants_change() {
             .ok();
         if let Some(arn) = boundary {
             let put = "Action=PutUserPermissionsBoundary&UserName=ann";
-            bench
-                .root(&format!("{put}&PermissionsBoundary={arn}"))
-                .ok();
+            bench.root(&format!("{put}&PermissionsBoundary={arn}")).ok();
         }
         only_if(&bench, "iam:PermissionsBoundary", bound);
         for form in [

@@ -65,7 +65,7 @@ fn actions(subject: &Subject<'_>) -> Vec<Finding> {
         if known.peek().is_none() || known.any(|(name, _)| glob.matches(name)) {
             continue;
         }
-        let hint = match nearest(service, name) {
+        let hint = match catalogue.nearest(service, name) {
             Some(nearest) => format!("did you mean {service}:{nearest}?"),
             None => "see the actions of the service".to_owned(),
         };
@@ -75,37 +75,6 @@ fn actions(subject: &Subject<'_>) -> Vec<Finding> {
         findings.push(finding.says(format!("no action is called {text}"), hint));
     }
     findings
-}
-
-/// The name of a service's action that is few edits away.
-fn nearest(service: &str, name: &str) -> Option<&'static str> {
-    if name.len() > NAME_BYTES {
-        return None;
-    }
-    let known = Catalogue::built_in().of_service(service);
-    let measured = known.map(|(_, action)| (distance(action.name, name), action.name));
-    let (edits, nearest) = measured.min()?;
-    (edits <= 3).then_some(nearest)
-}
-
-/// Bytes of a name that is worth comparing; the longest action of AWS has 73.
-const NAME_BYTES: usize = 80;
-
-/// The edits between two names, without regard to case.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<u8> = other.to_ascii_lowercase().into_bytes();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, byte) in one.bytes().map(|b| b.to_ascii_lowercase()).enumerate() {
-        let mut next = vec![at + 1];
-        let pairs = row.iter().zip(row.iter().skip(1)).zip(&other);
-        for ((diagonal, above), same) in pairs {
-            let left = next.last().copied().unwrap_or_default();
-            let swap = diagonal + usize::from(*same != byte);
-            next.push(swap.min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// Lists under operators for one value, and lists that may be empty.

@@ -1,0 +1,145 @@
+//! A request that nobody made: what the asker tells of it, and what the server knows without being
+//! told.
+//!
+//! It protects one rule: what a real request would bring along from the account (tags, boundaries,
+//! owners) is filled in as there; everything else is open until it is told.
+
+use keywright_base::{Arn, Timestamp};
+use keywright_policy::{Context, Found, Tested, Values, is_list_key};
+use keywright_wire::keywright;
+
+use crate::{
+    authorize::Target,
+    state::{Tag, User},
+    view::View,
+};
+
+/// The context of such a request.
+pub(super) struct Told<'a> {
+    entries: &'a [keywright::ContextEntry],
+    /// The caller's tags.
+    tags: &'a [Tag],
+    /// The target, if it is in the account and exists.
+    target: Option<Target>,
+    now: Timestamp,
+    account: String,
+    /// Whether the resource is known to be the account's own.
+    owned: bool,
+    /// Whether it is S3's, where resources have no tags of this kind.
+    of_s3: bool,
+    /// Whether the request names a boundary, rather than concerning one that the target has.
+    brings_boundary: bool,
+    /// Whether the target's boundary is a key of the action.
+    asks_boundary: bool,
+}
+
+impl<'a> Told<'a> {
+    /// The context of an action of a user, or of root, on a resource.
+    pub(super) fn new(
+        view: &View<'_>,
+        user: Option<&'a User>,
+        (action, resource): (&str, &str),
+        entries: &'a [keywright::ContextEntry],
+    ) -> Self {
+        let (service, name) = action.split_once(':').unwrap_or_default();
+        let of_s3 = service.eq_ignore_ascii_case("s3");
+        let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let of_iam = service.eq_ignore_ascii_case("iam");
+        Self {
+            entries,
+            tags: user.map(|user| &*user.tags).unwrap_or_default(),
+            target: target(view, resource),
+            now: view.now(),
+            account: view.id().to_string(),
+            owned: resource != "*" || !of_s3,
+            of_s3,
+            brings_boundary: of_iam && is(&["CreateUser", "PutUserPermissionsBoundary"]),
+            asks_boundary: of_iam && is(&REGRANT),
+        }
+    }
+
+    /// Whether a request could say otherwise: the key is absent, and nothing is known of it.
+    pub(super) fn is_open(&self, tested: &Tested) -> bool {
+        tested.found == Found::Absent && self.leaves_open(&tested.key)
+    }
+
+    /// Whether nothing is known of a key that has no value.
+    pub(super) fn leaves_open(&self, key: &str) -> bool {
+        let key = key.to_ascii_lowercase();
+        let name = key.split_once('/').map_or(&*key, |(name, _)| name);
+        match name {
+            "aws:principaltag" => false,
+            "aws:resourcetag" | "iam:resourcetag" => self.target.is_none() && !self.of_s3,
+            "iam:permissionsboundary" => self.brings_boundary || self.target.is_none(),
+            _ => true,
+        }
+    }
+
+    fn known(&self, key: &str) -> Values<'_> {
+        let (name, tag) = match key.split_once('/') {
+            Some((name, tag)) => (name, Some(tag)),
+            None => (key, None),
+        };
+        let target = self.target.as_ref();
+        match (name, tag) {
+            ("aws:currenttime", None) => Values::one(self.now.iso8601()),
+            ("aws:epochtime", None) => Values::one(self.now.secs().to_string()),
+            ("aws:principalisawsservice" | "aws:viaawsservice", None) => Values::one("false"),
+            ("aws:principaltag", Some(tag)) => value(self.tags, tag),
+            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => {
+                target.map_or(Values::Absent, |target| value(&target.resource_tags, tag))
+            }
+            ("aws:resourceaccount" | "s3:resourceaccount", None) if self.owned => {
+                Values::one(&*self.account)
+            }
+            ("iam:permissionsboundary", None) if self.asks_boundary => {
+                let mut keys = target.iter().flat_map(|target| &target.keys);
+                Values::optional(keys.next().map(|(_, arn)| arn.as_str()))
+            }
+            _ => Values::Absent,
+        }
+    }
+}
+
+/// Actions for which the boundary that the target has is a key.
+const REGRANT: [&str; 5] = [
+    "AttachUserPolicy",
+    "DetachUserPolicy",
+    "PutUserPolicy",
+    "DeleteUserPolicy",
+    "DeleteUserPermissionsBoundary",
+];
+
+impl Context for Told<'_> {
+    fn get(&self, key: &str) -> Values<'_> {
+        let told = self.entries.iter();
+        let told = told.filter(|entry| entry.context_key_name.eq_ignore_ascii_case(key));
+        let values: Vec<&str> = told.map(|entry| &*entry.context_key_value).collect();
+        match values.as_slice() {
+            [] => self.known(key),
+            [only] if !is_list_key(key) => Values::one(*only),
+            _ => Values::many(values),
+        }
+    }
+}
+
+/// What an ARN of the account names, if it exists.
+fn target(view: &View<'_>, resource: &str) -> Option<Target> {
+    let arn = Arn::parse(resource).ok()?;
+    let (kind, rest) = arn.resource().split_once('/')?;
+    let name = rest.rsplit('/').next().unwrap_or(rest);
+    let found = match kind {
+        "user" if view.account.user(name).is_some() => Target::bounded_user(view, name),
+        "group" if view.account.group(name).is_some() => Target::group(view, name),
+        "policy" if view.account.policy_by_arn(&arn).is_some() => Target::policy(view, resource),
+        "mfa" if view.account.device(resource).is_some() => Target::mfa(view, resource),
+        _ => return None,
+    };
+    (found.resource == resource).then_some(found)
+}
+
+fn value<'t>(tags: &'t [Tag], key: &str) -> Values<'t> {
+    let mut tags = tags.iter();
+    let tag = tags.find(|tag| tag.key.eq_ignore_ascii_case(key));
+    Values::optional(tag.map(|tag| tag.value.as_str()))
+}
