@@ -27,7 +27,8 @@ def test_explain_says_why(keywright, server, new_user, name):
     assert denied.returncode == 1, denied.stderr
     shown = json.loads(denied.stdout)
     assert shown["Decision"] == "implicitDeny", shown
-    assert "needed: an Allow in identity-based policy" in shown["Explanation"], shown
+    needed = "needed: an Allow in identity-based policy for s3:PutObject on arn:aws:s3:::b/k"
+    assert needed in shown["Explanation"], shown
 
 
 def test_who_can_lists_principals_and_through_what(keywright, server, new_user, name):

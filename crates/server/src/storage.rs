@@ -14,7 +14,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use keywright_base::Entropy;
+use keywright_base::{Arn, Entropy};
 use keywright_identity::{
     Identity,
     authenticate::{Authenticated, Signed},
@@ -362,6 +362,34 @@ impl Authorize for Decider {
             self.note(denied, &denial.message);
             denial
         })
+    }
+
+    fn may_exist(&self, principal: &str) -> bool {
+        may_exist(&self.identity, principal)
+    }
+}
+
+/// Whether a user or role of an account exists that is kept here. Others, and what is no such ARN,
+/// may.
+fn may_exist(identity: &Identity, principal: &str) -> bool {
+    let Ok(arn) = Arn::parse(principal) else {
+        return true;
+    };
+    let account = arn.account().parse().ok();
+    let cell = account.and_then(|account| identity.ledger().account(account));
+    let (Some(cell), "iam") = (cell, arn.service()) else {
+        return true;
+    };
+    let account = cell.snapshot().clone();
+    match arn.resource().split_once('/') {
+        Some(("user", path)) => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let user = account.user(name);
+            user.is_some_and(|user| user.arn(account.id()).as_str() == principal)
+        }
+        // There are no roles.
+        Some(("role", _)) => false,
+        _ => true,
     }
 }
 

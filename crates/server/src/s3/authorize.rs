@@ -23,6 +23,10 @@ pub trait Authorize: Send + Sync {
         resource: &Resource<'_>,
         context: &S3Context,
     ) -> Result<(), Denial>;
+
+    /// Whether a principal, as a policy names it, can be someone. Of accounts that are not here
+    /// nothing is known, and everything may be.
+    fn may_exist(&self, principal: &str) -> bool;
 }
 
 /// What an action is done on.
