@@ -17,8 +17,9 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use keywright_base::{AccountId, Arn};
 use keywright_policy::{
-    Catalogue, ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request,
-    Severity, Source, Values, explain, is_list_key, lint, missing_context_keys, validate,
+    ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request, Severity,
+    Source, Values, check_question, explain, is_free, is_list_key, lint, missing_context_keys,
+    validate,
 };
 use serde_json::{Value, json};
 
@@ -217,31 +218,15 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     Ok(context)
 }
 
-/// Refuses an action or a resource that no request could have.
-fn check(action: &str, resource: &str) -> anyhow::Result<()> {
-    let Some((service, name)) = action.split_once(':') else {
-        bail!("--action {action}: not an action\nhint: write service:Action, as in s3:GetObject");
-    };
-    let catalogue = Catalogue::built_in();
-    if action.contains(['*', '?']) {
-        bail!("--action {action}: one action, without wildcards");
-    }
-    if catalogue.knows(service) && catalogue.action(action).is_none() {
-        let nearest = catalogue.nearest(service, name);
-        let hint = nearest.map(|nearest| format!("\nhint: did you mean {service}:{nearest}?"));
-        bail!(
-            "--action {action}: no action is called so{}",
-            hint.unwrap_or_default()
-        );
-    }
-    if resource != "*" {
-        Arn::parse(resource).with_context(|| format!("--resource {resource}"))?;
-    }
-    Ok(())
-}
-
 fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
-    check(&arguments.action, &arguments.resource)?;
+    check_question(&arguments.action, &arguments.resource)?;
+    let files = arguments.policy.iter().chain(&arguments.session_policy);
+    let files = files
+        .chain(&arguments.boundary)
+        .chain(&arguments.resource_policy);
+    if files.filter(|file| *file == Path::new("-")).count() > 1 {
+        bail!("standard input (-) can be read for one policy only");
+    }
     let caller =
         Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
     let account: AccountId = caller.account().parse().context("--caller: its account")?;
@@ -282,6 +267,9 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         owner: Some(arguments.resource_owner.unwrap_or(account)),
         context: &context,
     };
+    if is_free(&arguments.action) {
+        return free(arguments.json);
+    }
     let explanation = explain(&policies, &request);
     let missing: Vec<String> = missing_context_keys(&policies, &request)
         .into_iter()
@@ -302,6 +290,20 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         }
     }
     Ok(explanation.decision.is_allowed())
+}
+
+/// Says that policies are not asked.
+fn free(json: bool) -> anyhow::Result<bool> {
+    let mut out = io::stdout().lock();
+    if json {
+        let nothing =
+            json!({"Decision": "allowed", "DecidedBy": [], "Statements": [], "Needs": []});
+        serde_json::to_writer_pretty(&mut out, &nothing)?;
+        writeln!(out)?;
+    } else {
+        writeln!(out, "allowed\n  every caller may, whatever policies say")?;
+    }
+    Ok(true)
 }
 
 /// The kind of a policy of this resource.

@@ -4,7 +4,7 @@
 //!
 //! It judges one document alone. What a principal can do in all, evaluation says.
 
-mod escalation;
+pub(crate) mod escalation;
 mod place;
 mod refused;
 mod risk;

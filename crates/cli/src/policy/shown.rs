@@ -18,7 +18,7 @@ pub(super) fn finding(text: &str, finding: &Finding) -> Value {
         "code": finding.code,
         "message": finding.message,
         "hint": finding.hint,
-        "statement": finding.statement,
+        "statement": finding.statement.map(|statement| statement + 1),
         "start": place(finding.span.start),
         "end": place(finding.span.end),
     })

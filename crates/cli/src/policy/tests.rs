@@ -60,6 +60,8 @@ fn decisions() {
         let answer = policy(&format!("{asked}{rest}"), &[GET, BOUNDARY]);
         assert_eq!(answer, Ok(allowed), "{rest}");
     }
+    let free = "simulate --policy {0} --action sts:GetCallerIdentity";
+    assert_eq!(policy(free, &[GET]), Ok(true));
 }
 
 #[test]
@@ -97,7 +99,15 @@ fn what_cannot_be_read() {
         ),
         (
             "simulate --policy {0} --action s3:GetObject --resource b/k",
-            "--resource b/k",
+            "b/k is not an ARN",
+        ),
+        (
+            "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b",
+            "s3:GetObject is not done on arn:aws:s3:::b",
+        ),
+        (
+            "simulate --policy - --boundary - --action s3:GetObject",
+            "standard input",
         ),
         (
             "explain bob s3:GetObject",

@@ -4,7 +4,6 @@
 //! It protects two rules: an explanation asks the same compiled policies as a decision does, those
 //! of buckets included; and nobody learns here what a bucket's policy of another account says.
 
-mod checks;
 mod told;
 
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
@@ -13,11 +12,11 @@ use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
     Decision, Effect, Examined, Explanation, Lack, Layer, Need as PolicyNeed,
     Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, StatementRef,
-    Tested, explain,
+    Tested, check_question, explain, is_free,
 };
 use keywright_wire::keywright;
 
-use self::{checks::check, told::Told};
+use self::told::Told;
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target, binding, policies_of},
@@ -88,12 +87,19 @@ fn of_root(view: &View<'_>, (action, resource): (&str, &str), context: &Told<'_>
     explained(view, &set, &request)
 }
 
-/// Actions that every caller may carry out, whatever policies say.
-const FREE: [&str; 2] = ["sts:GetCallerIdentity", "sts:GetSessionToken"];
+/// Why a free action is allowed.
 const FREE_WHY: &str = "every caller may, whatever policies say";
 
-fn is_free(action: &str) -> bool {
-    FREE.iter().any(|free| free.eq_ignore_ascii_case(action))
+/// Refuses what no request could ask, and a resource of another account, whose policy is not ours
+/// to tell.
+fn check(view: &View<'_>, action: &str, resource: &str) -> Result<(), Fault> {
+    check_question(action, resource).map_err(|fault| Fault::Validation(fault.to_string()))?;
+    match &view.gathered.attached {
+        Some(attached) if attached.owner != view.id() => Err(Fault::Validation(format!(
+            "{resource} belongs to another account, which alone can ask what its policy says"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The condition keys on which the answer turns and of which nothing was told: those that a

@@ -38,7 +38,8 @@ impl Explanation {
             } => {
                 write!(f, "{statement} must not deny")?;
                 if !spares.is_empty() {
-                    write!(f, " all but {}", list(spares, "and"))?;
+                    let listed = list(spares, "and");
+                    write!(f, " all but {listed}, whose accounts have to be listed too")?;
                 }
                 if !conditions.is_empty() {
                     let asked: Vec<String> = conditions.iter().map(ToString::to_string).collect();

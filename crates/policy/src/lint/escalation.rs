@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// A way to more rights.
-struct Way {
-    action: &'static str,
+pub(crate) struct Way {
+    pub(crate) action: &'static str,
     /// Whether it is harmless on one's own user.
     own_is_fine: bool,
     /// What it gives.
@@ -36,7 +36,7 @@ const fn to_others(action: &'static str, gain: &'static str) -> Way {
 
 /// Ways to more rights: through IAM, and through what runs under a role already.
 #[rustfmt::skip]
-const ESCALATIONS: &[Way] = &[
+pub(crate) const ESCALATIONS: &[Way] = &[
     way("iam:AddClientIDToOpenIDConnectProvider", "lets another application's tokens assume roles"),
     way("iam:AddUserToGroup", "joins a group with more rights"),
     way("iam:AttachGroupPolicy", "gives its own group any policy"),
@@ -149,20 +149,36 @@ fn finding(
         let selected = Action::new(&lower).is_some_and(|action| index.selects(&action));
         selected && reaches(subject, way)
     });
-    let opened: Vec<String> = opened
+    let opened: Vec<&Way> = opened.collect();
+    let shown = opened.iter().take(SHOWN);
+    let mut shown: Vec<String> = shown
         .map(|way| format!("{} {}", way.action, way.gain))
         .collect();
+    match opened.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => shown.push(format!("and {more} more")),
+    }
     (!opened.is_empty()).then(|| {
         let finding = subject.finding((Severity::Risk, "escalation"), at);
-        finding.says(
-            format!(
-                "lets whoever has it take more rights: {}",
-                opened.join("; ")
-            ),
-            "limit the resources, or add a condition such as iam:PermissionsBoundary, \
-             iam:PolicyARN or iam:PassedToService",
-        )
+        let message = format!("lets whoever has it take more rights: {}", shown.join("; "));
+        finding.says(message, remedy(&opened))
     })
+}
+
+/// Ways that a finding names; `iam:*` has many more.
+const SHOWN: usize = 6;
+
+/// What to do about ways.
+fn remedy(ways: &[&Way]) -> &'static str {
+    let all_of = |service: &str| ways.iter().all(|way| way.action.starts_with(service));
+    if all_of("sts:") {
+        "name the roles that may be assumed"
+    } else if all_of("s3:") {
+        "name the buckets"
+    } else {
+        "limit the resources, or add a condition such as iam:PermissionsBoundary, iam:PolicyARN or \
+         iam:PassedToService"
+    }
 }
 
 /// Whether the statement's resources make a way passable.

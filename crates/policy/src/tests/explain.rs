@@ -224,7 +224,7 @@ fn values_of_variables_and_names_of_policies_are_told() {
         "explicitly denied\n  \
          by statement 1 of resource-based policy b\n  \
          needed: statement 1 of resource-based policy b must not deny all but \
-         arn:aws:iam::123456789012:user/eve\n  \
+         arn:aws:iam::123456789012:user/eve, whose accounts have to be listed too\n  \
          needed: an Allow in identity-based policy for s3:ListBucket on arn:aws:s3:::b; statement \
          1 of identity-based policy own of user bob, 0 lacks: the condition StringEquals s3:prefix \
          = ${aws:username}/${s3:delimiter, '/'} (found: x; aws:username is bob; s3:delimiter is \

@@ -131,7 +131,7 @@ fn only_actions_can_be_asked_about() {
             bench.root(&form).refused(
                 "ValidationError",
                 &format!(
-                    "ActionName {action} is not an action: write service:Action, for example \
+                    "{action} is not an action: write service:Action, for example \
                      s3:GetObject, without wildcards"
                 ),
             );
@@ -241,7 +241,7 @@ fn policies_of_buckets_are_asked() {
         let form = format!("Action={form}&ActionName=s3:GetObject&ResourceArn=arn:aws:s3:::c/k");
         bench.root(&form).refused(
             "ValidationError",
-            "ResourceArn arn:aws:s3:::c/k belongs to another account, which alone can ask what its \
+            "arn:aws:s3:::c/k belongs to another account, which alone can ask what its \
              policy says",
         );
     }
@@ -256,14 +256,14 @@ fn what_no_request_could_ask_is_refused() {
             &*user,
             "s3:GetObjekt",
             "*",
-            "No action is called s3:GetObjekt; did you mean s3:GetObject?",
+            "no action is called s3:GetObjekt; did you mean s3:GetObject?",
         ),
-        (&user, "s3:Whatever", "*", "No action is called s3:Whatever"),
+        (&user, "s3:Whatever", "*", "no action is called s3:Whatever"),
         (
             &user,
             "s3:GetObject",
             "bucket/key",
-            "ResourceArn bucket/key is not an ARN: write for example arn:aws:s3:::bucket/key, or *",
+            "bucket/key is not an ARN: write for example arn:aws:s3:::bucket/key, or *",
         ),
         (
             &user,

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use keywright_policy::{
-    Layer, Outcome, Policies, Simulation, StatementRef, simulate, statement_positions,
+    Catalogue, Layer, Outcome, Policies, Simulation, StatementRef, simulate, statement_positions,
 };
 use keywright_wire::iam;
 
-use super::{fit, input::Supposed};
+use super::input::Supposed;
 
 /// An action without a resource: one plain result.
 pub(super) fn of_everything(supposed: &Supposed, action: &str) -> iam::EvaluationResult {
@@ -55,7 +55,7 @@ pub(super) fn of_resources(
     );
     let name = match resources {
         [only] => only.as_str(),
-        _ => fit::template(action),
+        _ => template(action),
     };
     iam::EvaluationResult {
         eval_action_name: action.to_owned(),
@@ -79,6 +79,23 @@ pub(super) fn of_resources(
                 .map(|(resource, one)| specific(supposed, resource, one))
                 .collect(),
         ),
+    }
+}
+
+/// How the simulator calls the resources of an action together.
+fn template(action: &str) -> &'static str {
+    let known = Catalogue::built_in().action(action);
+    match known {
+        Some(known) if known.service == "s3" && known.is_on("object") => {
+            "arn:aws:s3:::${BucketName}/${KeyName}"
+        }
+        Some(known) if known.service == "s3" && known.is_on("bucket") => {
+            "arn:aws:s3:::${BucketName}"
+        }
+        Some(known) if known.service == "iam" && !known.resources.is_empty() => {
+            "arn:aws:iam::${Account}:${ResourceType}/${ResourceName}"
+        }
+        _ => "*",
     }
 }
 
@@ -118,7 +135,7 @@ fn decide(supposed: &Supposed, action: &str, resource: &str) -> Simulation {
         policies = policies.with_resource(&given.policy);
     }
     let simulation = simulate(&policies, &request);
-    if fit::fits(action, resource) {
+    if Catalogue::built_in().fits(action, resource) {
         return simulation;
     }
     Simulation {
