@@ -140,6 +140,30 @@ impl Target {
         }
     }
 
+    /// What an ARN of the account names, if it exists: a user, group, managed policy or MFA device.
+    pub fn existing(view: &View<'_>, arn: &str) -> Option<Self> {
+        let parsed = keywright_base::Arn::parse(arn).ok()?;
+        let (kind, path) = parsed.resource().split_once('/')?;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let found = match kind {
+            "user" if view.account.user(name).is_some() => Self::user(view, name),
+            "group" if view.account.group(name).is_some() => Self::group(view, name),
+            "policy" if view.account.policy_by_arn(&parsed).is_some() => Self::policy(view, arn),
+            "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),
+            _ => return None,
+        };
+        (found.resource == arn).then_some(found)
+    }
+
+    /// Whoever an ARN names, shown by the ARN: a user with its tags, or what is not known to exist.
+    pub fn principal(view: &View<'_>, arn: &str) -> Self {
+        let existing = Self::existing(view, arn);
+        Self {
+            shown: arn.to_owned(),
+            ..existing.unwrap_or_else(|| Self::new(arn, arn))
+        }
+    }
+
     /// Adds a condition key of the action.
     #[must_use]
     pub fn with_key(mut self, key: &'static str, value: impl Into<String>) -> Self {

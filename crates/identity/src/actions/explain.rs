@@ -173,9 +173,8 @@ impl Action for ExplainAuthorization {
     type Shape = keywright::ExplainAuthorization;
     const ACCESS: Access = Access::Read;
 
-    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let arn = &input.principal_arn;
-        Ok(Required::one(Target::new(arn, arn)))
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::principal(view, &input.principal_arn)))
     }
 
     fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {

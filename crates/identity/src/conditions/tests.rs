@@ -81,6 +81,17 @@ fn rows() -> Vec<(&'static str, String, String)> {
             &format!("Action=GetUser&{bob}"),
         ),
         row(
+            "aws:ResourceTag/team",
+            "red",
+            "Action=ExplainAuthorization&ActionName=s3:GetObject&ResourceArn=*\
+             &PrincipalArn=arn:aws:iam::123456789012:user/bob",
+        ),
+        row(
+            "aws:ResourceTag/team",
+            "red",
+            "Action=ListDeniedRequests&PrincipalArn=arn:aws:iam::123456789012:user/bob",
+        ),
+        row(
             "iam:PolicyARN",
             bound,
             &format!("Action=AttachUserPolicy&{bob}&PolicyArn={bound}"),

@@ -4,7 +4,9 @@
 //! It protects one rule: what a real request would bring along from the account (tags, boundaries,
 //! owners) is filled in as there; everything else is open until it is told.
 
-use keywright_base::{Arn, Timestamp};
+use std::sync::Arc;
+
+use keywright_base::Timestamp;
 use keywright_policy::{Context, Found, Tested, Values, is_list_key};
 use keywright_wire::keywright;
 
@@ -21,6 +23,8 @@ pub(super) struct Told<'a> {
     tags: &'a [Tag],
     /// The target, if it is in the account and exists.
     target: Option<Target>,
+    /// The boundary of the target.
+    boundary: Option<Arc<str>>,
     now: Timestamp,
     account: String,
     /// Whether the resource is known to be the account's own.
@@ -48,7 +52,8 @@ impl<'a> Told<'a> {
         Self {
             entries,
             tags: user.map(|user| &*user.tags).unwrap_or_default(),
-            target: target(view, resource),
+            target: Target::existing(view, resource),
+            boundary: boundary(view, resource),
             now: view.now(),
             account: view.id().to_string(),
             owned: resource != "*" || !of_s3,
@@ -93,8 +98,7 @@ impl<'a> Told<'a> {
                 Values::one(&*self.account)
             }
             ("iam:permissionsboundary", None) if self.asks_boundary => {
-                let mut keys = target.iter().flat_map(|target| &target.keys);
-                Values::optional(keys.next().map(|(_, arn)| arn.as_str()))
+                Values::optional(self.boundary.as_deref())
             }
             _ => Values::Absent,
         }
@@ -123,19 +127,11 @@ impl Context for Told<'_> {
     }
 }
 
-/// What an ARN of the account names, if it exists.
-fn target(view: &View<'_>, resource: &str) -> Option<Target> {
-    let arn = Arn::parse(resource).ok()?;
-    let (kind, rest) = arn.resource().split_once('/')?;
-    let name = rest.rsplit('/').next().unwrap_or(rest);
-    let found = match kind {
-        "user" if view.account.user(name).is_some() => Target::bounded_user(view, name),
-        "group" if view.account.group(name).is_some() => Target::group(view, name),
-        "policy" if view.account.policy_by_arn(&arn).is_some() => Target::policy(view, resource),
-        "mfa" if view.account.device(resource).is_some() => Target::mfa(view, resource),
-        _ => return None,
-    };
-    (found.resource == resource).then_some(found)
+/// The boundary of the user whose ARN this is.
+fn boundary(view: &View<'_>, resource: &str) -> Option<Arc<str>> {
+    let user = view.account.user(resource.rsplit('/').next()?)?;
+    let user = Some(user).filter(|user| user.arn(view.id()).as_str() == resource);
+    user?.boundary.clone()
 }
 
 fn value<'t>(tags: &'t [Tag], key: &str) -> Values<'t> {
