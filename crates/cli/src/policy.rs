@@ -15,12 +15,13 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use keywright_base::{AccountId, Arn};
+use keywright_base::{AccountId, Arn, Clock};
 use keywright_policy::{
-    ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request, Severity,
-    Source, Values, check_question, explain, is_free, is_list_key, lint, missing_context_keys,
-    validate,
+    Context as _, ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request,
+    Severity, Source, Values, check_question, explain, is_free, is_list_key, is_of_principal, lint,
+    missing_context_keys, validate,
 };
+use keywright_server::SystemClock;
 use serde_json::{Value, json};
 
 use self::asked::{DenialsArguments, ExplainArguments, WhoCanArguments};
@@ -188,14 +189,20 @@ fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
     ))
 }
 
+/// One `--context`.
+fn key_and_value(pair: &str) -> anyhow::Result<(&str, &str)> {
+    match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key, value)),
+        _ => bail!("--context {pair}: not of the form KEY=VALUE"),
+    }
+}
+
 fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     let mut lists: Vec<(&str, Vec<String>)> = Vec::new();
     for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("--context {pair}: not of the form KEY=VALUE");
-        };
-        if key.is_empty() {
-            bail!("--context {pair}: no key");
+        let (key, value) = key_and_value(pair)?;
+        if is_of_principal(key) {
+            bail!("--context {pair}: this follows from --caller");
         }
         match lists
             .iter_mut()
@@ -218,21 +225,19 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     Ok(context)
 }
 
-fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
-    check_question(&arguments.action, &arguments.resource)?;
-    let files = arguments.policy.iter().chain(&arguments.session_policy);
-    let files = files
-        .chain(&arguments.boundary)
-        .chain(&arguments.resource_policy);
+/// Refuses to read standard input twice.
+fn check_files(arguments: &SimulateArguments) -> anyhow::Result<()> {
+    let of_session = arguments.session_policy.iter().chain(&arguments.boundary);
+    let files = arguments.policy.iter().chain(of_session);
+    let files = files.chain(&arguments.resource_policy);
     if files.filter(|file| *file == Path::new("-")).count() > 1 {
         bail!("standard input (-) can be read for one policy only");
     }
-    let caller =
-        Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
-    let account: AccountId = caller.account().parse().context("--caller: its account")?;
-    let Some(name) = caller.resource().strip_prefix("user/") else {
-        bail!("--caller {}: not the ARN of a user", arguments.caller);
-    };
+    Ok(())
+}
+
+/// The policies that follow the caller.
+fn of_caller(arguments: &SimulateArguments) -> anyhow::Result<PolicySet> {
     let identity = arguments.policy.iter().map(|path| {
         let policy = compiled(path, Kind::Inline)?;
         Ok((Source::Inline, policy))
@@ -246,6 +251,37 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         let policies = policies.map(|path| compiled(path, Kind::Session));
         set = set.with_session(policies.collect::<anyhow::Result<_>>()?);
     }
+    Ok(set)
+}
+
+/// The context with what every request has, where nothing else was told.
+fn with_what_is_known(mut context: ContextMap, owner: AccountId) -> ContextMap {
+    let now = SystemClock.now();
+    for (key, value) in [
+        ("aws:currenttime", now.iso8601()),
+        ("aws:epochtime", now.secs().to_string()),
+        ("aws:principalisawsservice", "false".to_owned()),
+        ("aws:resourceaccount", owner.to_string()),
+        ("aws:viaawsservice", "false".to_owned()),
+        ("s3:resourceaccount", owner.to_string()),
+    ] {
+        if context.get(key).as_slice().is_empty() {
+            context.set(key, Values::one(value));
+        }
+    }
+    context
+}
+
+fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
+    check_question(&arguments.action, &arguments.resource)?;
+    check_files(arguments)?;
+    let caller =
+        Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
+    let account: AccountId = caller.account().parse().context("--caller: its account")?;
+    let Some(name) = caller.resource().strip_prefix("user/") else {
+        bail!("--caller {}: not the ARN of a user", arguments.caller);
+    };
+    let set = of_caller(arguments)?;
     let resource_policy = match &arguments.resource_policy {
         Some(path) => Some(compiled(path, bucket_kind(&arguments.resource))?),
         None => None,
@@ -254,7 +290,8 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     if let Some(policy) = &resource_policy {
         policies = policies.with_resource(policy);
     }
-    let context = context(&arguments.context)?;
+    let owner = arguments.resource_owner.unwrap_or(account);
+    let context = with_what_is_known(context(&arguments.context)?, owner);
     let request = Request {
         principal: PrincipalRef::User {
             account,
@@ -264,7 +301,7 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         },
         action: &arguments.action,
         resource: &arguments.resource,
-        owner: Some(arguments.resource_owner.unwrap_or(account)),
+        owner: Some(owner),
         context: &context,
     };
     if is_free(&arguments.action) {

@@ -1,7 +1,7 @@
 //! What people call the policies that decide for a user: by name and owner.
 //!
-//! It protects one rule: the names stand in the order in which the authorizer collects the policies,
-//! so that an explanation never names another policy than the one that it is about.
+//! It protects one rule: the names stand in the order in which the authorizer collects the
+//! policies, so that an explanation never names another policy than the one that it is about.
 
 use std::sync::Arc;
 

@@ -18,6 +18,20 @@ const LISTS: &[&str] = &[
     "sts:transitivetagkeys",
 ];
 
+/// Keys that follow from who calls, whatever a context says.
+const OF_PRINCIPAL: [&str; 5] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principaltype",
+    "aws:userid",
+    "aws:username",
+];
+
+/// Whether a key, in any case, follows from who calls: a context cannot tell it.
+pub fn is_of_principal(key: &str) -> bool {
+    OF_PRINCIPAL.iter().any(|own| own.eq_ignore_ascii_case(key))
+}
+
 /// Whether a key, in any case, is a list whatever it holds.
 pub fn is_list_key(key: &str) -> bool {
     LISTS.iter().any(|list| list.eq_ignore_ascii_case(key))

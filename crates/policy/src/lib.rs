@@ -37,7 +37,7 @@ pub use explain::{
     About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,
 };
 pub use json::size_without_whitespace;
-pub use keys::{context_keys, is_list_key, mentioned_keys, missing_context_keys};
+pub use keys::{context_keys, is_list_key, is_of_principal, mentioned_keys, missing_context_keys};
 pub use lint::{Finding, Position, Severity, lint};
 pub use literal::Literal;
 pub use policy::Policy;

@@ -16,7 +16,7 @@ pub enum Nonsense {
     )]
     NotAnAction(String),
     /// An action that its service does not have.
-    #[error("no action is called {action}{}", nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
+    #[error("no action is called {action}{}", meant(nearest.as_deref()))]
     NoSuchAction {
         /// The action.
         action: String,
@@ -36,6 +36,10 @@ pub enum Nonsense {
         /// The types that it is done on.
         kinds: String,
     },
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
 }
 
 /// Whether a request could ask for an action on a resource.

@@ -12,6 +12,7 @@ use keywright_adapters::aws::{Answer, Row};
 use keywright_policy::Catalogue;
 use serde_json::{Map, Value, json};
 
+use super::key_and_value;
 use crate::remote::{RemoteArguments, printable};
 
 /// Which request to explain.
@@ -102,15 +103,20 @@ fn rows_with<'a>(answer: &'a Answer, name: &str) -> Vec<&'a Row> {
     rows.filter(|row| row.contains_key(name)).collect()
 }
 
+fn check_arn(name: &str, text: &str) -> anyhow::Result<()> {
+    if !text.starts_with("arn:") {
+        bail!("{name} {text}: not an ARN, such as arn:aws:iam::123456789012:user/bob");
+    }
+    Ok(())
+}
+
 /// Explains; whether it is allowed, for a past request: now.
 pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
     if let Some(id) = &arguments.request_id {
         return explain_denied(arguments, id);
     }
     let principal = arguments.principal.as_deref().unwrap_or_default();
-    if !principal.starts_with("arn:") {
-        bail!("PRINCIPAL {principal}: not an ARN, such as arn:aws:iam::123456789012:user/bob");
-    }
+    check_arn("PRINCIPAL", principal)?;
     let mut parameters = vec![
         parameter("PrincipalArn", principal),
         parameter(
@@ -120,9 +126,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
         parameter("ResourceArn", &arguments.resource),
     ];
     for (number, pair) in (1..).zip(&arguments.context) {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("--context {pair}: not of the form KEY=VALUE");
-        };
+        let (key, value) = key_and_value(pair)?;
         let place = format!("ContextEntries.member.{number}");
         parameters.push(parameter(&format!("{place}.ContextKeyName"), key));
         parameters.push(parameter(&format!("{place}.ContextKeyValue"), value));
@@ -282,6 +286,9 @@ fn pages(
 /// Lists denials, newest first.
 pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
     let principal = arguments.principal.iter();
+    for arn in principal.clone() {
+        check_arn("--principal", arn)?;
+    }
     let mut asked: Vec<_> = principal
         .map(|arn| parameter("PrincipalArn", arn))
         .collect();

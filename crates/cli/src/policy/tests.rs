@@ -110,6 +110,15 @@ fn what_cannot_be_read() {
             "standard input",
         ),
         (
+            "explain arn:aws:iam::123456789012:user/bob s3:GetObject --context =x",
+            "KEY=VALUE",
+        ),
+        (
+            "simulate --policy {0} --action s3:GetObject --context aws:username=eve",
+            "follows from --caller",
+        ),
+        ("denials --principal bob", "--principal bob: not an ARN"),
+        (
             "explain bob s3:GetObject",
             "PRINCIPAL bob: not an ARN, such as",
         ),
@@ -123,6 +132,19 @@ fn what_cannot_be_read() {
         "values may hold the sign"
     );
     assert!(context(&["=b".to_owned()]).is_err());
+}
+
+/// What every request has need not be told.
+#[test]
+fn the_owner_of_the_resource_is_known() {
+    let policy_text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*",
+        "Resource":"*","Condition":{
+            "StringEquals":{"s3:ResourceAccount":"123456789012"},
+            "DateGreaterThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}}}}"#;
+    let asked = "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b/k";
+    assert_eq!(policy(asked, &[policy_text]), Ok(true));
+    let told = format!("{asked} --context s3:ResourceAccount=210987654321");
+    assert_eq!(policy(&told, &[policy_text]), Ok(false));
 }
 
 /// As from a server, where a list of one is no single value.

@@ -12,7 +12,7 @@ use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
     Decision, Effect, Examined, Explanation, Lack, Layer, Need as PolicyNeed,
     Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, StatementRef,
-    Tested, check_question, explain, is_free,
+    Tested, check_question, explain, is_free, is_of_principal,
 };
 use keywright_wire::keywright;
 
@@ -194,6 +194,11 @@ impl Action for ExplainAuthorization {
             }));
         }
         let entries = input.context_entries.as_deref().unwrap_or_default();
+        let mut keys = entries.iter().map(|entry| &entry.context_key_name);
+        if let Some(key) = keys.find(|key| is_of_principal(key)) {
+            let text = format!("{key} follows from the principal and cannot be told");
+            return Err(Fault::Validation(text));
+        }
         let told = Told::new(view, user.map(|user| &**user), asked, entries);
         let explanation = match user {
             Some(user) => of_user(view, user, asked, &told),

@@ -1,5 +1,5 @@
-//! Grants that are wider than they look. It protects one rule: a condition counts as a limit only if
-//! it limits who may, or what; not if it is about the circumstances of a call.
+//! Grants that are wider than they look. It protects one rule: a condition counts as a limit only
+//! if it limits who may, or what; not if it is about the circumstances of a call.
 
 use super::{Finding, Severity, Subject, escalation::escalations};
 use crate::{Kind, PrincipalType, Statement, document::Clause};

@@ -297,6 +297,18 @@ fn what_no_request_could_ask_is_refused() {
     assert_eq!(bench.root(&form).value("Decision"), "allowed");
 }
 
+#[test]
+fn a_context_does_not_say_who_calls() {
+    let bench = bench();
+    let form = format!(
+        "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/nobody\
+         &ActionName=iam:ListUsers&ResourceArn=*&ContextEntries.member.1.ContextKeyName=aws:UserName\
+         &ContextEntries.member.1.ContextKeyValue=admin"
+    );
+    let says = "aws:UserName follows from the principal and cannot be told";
+    bench.root(&form).refused("ValidationError", says);
+}
+
 /// What the server fills in for a real request, it fills in for one that nobody made.
 #[test]
 fn the_target_is_as_it_is() {
