@@ -240,13 +240,16 @@ fn principal<'a>(view: &View<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, Fa
 /// `keywright:ListAuthorizedPrincipals`: who may, through what, and under which conditions.
 pub(crate) struct ListAuthorizedPrincipals;
 
-/// Who may, or might if the conditions held.
+/// Whether a user, or the root user, may, or might if the conditions held.
 fn authorized(
     view: &View<'_>,
-    user: &User,
+    user: Option<&User>,
     asked: (&str, &str),
 ) -> Option<keywright::AuthorizedPrincipal> {
-    let arn = user.arn(view.id()).to_string();
+    let root = || Arn::iam(view.id(), "root");
+    let arn = user
+        .map_or_else(root, |user| user.arn(view.id()))
+        .to_string();
     if is_free(asked.0) {
         return Some(keywright::AuthorizedPrincipal {
             principal_arn: arn,
@@ -254,9 +257,12 @@ fn authorized(
             condition: None,
         });
     }
-    let told = Told::new(view, Some(user), asked, &[]);
+    let told = Told::new(view, user, asked, &[]);
     let open = |examined: &Examined| lacks_open_only(examined, &told);
-    let explanation = of_user(view, user, asked, &told);
+    let explanation = match user {
+        Some(user) => of_user(view, user, asked, &told),
+        None => of_root(view, asked, &told),
+    };
     let (mut through, mut conditions) = (Vec::new(), Vec::new());
     for need in &explanation.needs {
         match need {
@@ -271,7 +277,7 @@ fn authorized(
                 conditions.push(unless(statement, holding.iter()));
             }
             PolicyNeed::Allow { layer, .. } => {
-                let near = nearly(view, user, (&explanation, &told), *layer)?;
+                let near = nearly(view, user?, (&explanation, &told), *layer)?;
                 through.push(near.statement.to_string());
                 conditions.extend(tests(near).map(Tested::asked));
             }
@@ -281,7 +287,9 @@ fn authorized(
         return None;
     }
     let statements = explanation.statements.iter();
-    if through.is_empty() {
+    if user.is_none() {
+        through.push("the root user needs no policy".to_owned());
+    } else if through.is_empty() {
         let applying = statements
             .clone()
             .filter(|e| e.effect == Effect::Allow && e.applies());
@@ -378,18 +386,13 @@ impl Action for ListAuthorizedPrincipals {
         let users = users.map(|(_, user)| user);
         let (users, marker) = page.take(users, |user: &&Arc<User>| user.name.to_ascii_lowercase());
         let mut principals = Vec::new();
-        let told = Told::new(view, None, asked, &[]);
-        if page.after().is_none() && of_root(view, asked, &told).decision.is_allowed() {
-            principals.push(keywright::AuthorizedPrincipal {
-                principal_arn: Arn::iam(view.id(), "root").to_string(),
-                through: "the root user needs no policy".to_owned(),
-                condition: None,
-            });
+        if page.after().is_none() {
+            principals.extend(authorized(view, None, asked));
         }
         principals.extend(
             users
                 .into_iter()
-                .filter_map(|user| authorized(view, user, asked)),
+                .filter_map(|user| authorized(view, Some(user), asked)),
         );
         Ok(Done::answer(keywright::ListAuthorizedPrincipalsOutput {
             principals,

@@ -146,6 +146,7 @@ fn what_would_be_now_asks_the_policy_of_now() {
     let attached = |policy| Attached {
         owner: "123456789012".parse().unwrap(),
         policy,
+        tags: None,
     };
     let open = attached(Some(bucket_policy(r#""Effect":"Allow""#)));
     let none = attached(None);

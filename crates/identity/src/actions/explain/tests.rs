@@ -183,7 +183,15 @@ fn with_buckets() -> Bench {
         };
         let owner = owner.parse().unwrap();
         let policy = Some(Arc::clone(&policy));
-        Box::pin(async move { Ok(Some(Attached { owner, policy })) })
+        let tags = arn.ends_with("/tagged");
+        let tags = tags.then(|| vec![("Team".to_owned(), "red".to_owned())]);
+        Box::pin(async move {
+            Ok(Some(Attached {
+                owner,
+                policy,
+                tags,
+            }))
+        })
     }));
     bench
 }
@@ -410,6 +418,67 @@ fn what_every_caller_may() {
         assert_eq!(bench.root(&form).value("Decision"), "allowed");
         assert_eq!(who(&bench, action, "*").len(), 6, "{action}");
     }
+}
+
+#[test]
+fn tags_of_an_object_are_known() {
+    let bench = with_buckets();
+    let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"s3:ExistingObjectTag/team":"red"}}}}"#;
+    let put = format!("UserName=nobody&PolicyName=p&PolicyDocument={policy}");
+    bench.root(&format!("Action=PutUserPolicy&{put}")).ok();
+    for (action, key, decision, may) in [
+        ("s3:GetObjectAcl", "tagged", "allowed", None),
+        (
+            "s3:GetObjectAcl",
+            "new",
+            "implicitDeny",
+            Some("StringEquals s3:ExistingObjectTag/team = red"),
+        ),
+        // Its requests never have the key.
+        (
+            "s3:AbortMultipartUpload",
+            "tagged",
+            "implicitDeny",
+            Some("none"),
+        ),
+    ] {
+        let resource = format!("arn:aws:s3:::b/{key}");
+        let form = format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/nobody\
+             &ActionName={action}&ResourceArn={resource}"
+        );
+        assert_eq!(
+            bench.root(&form).value("Decision"),
+            decision,
+            "{action} {key}"
+        );
+        let all = who(&bench, action, &resource);
+        let row = all.iter().find(|(name, ..)| name == "nobody");
+        let condition = row.map(|(.., condition)| condition.as_str());
+        assert_eq!(
+            condition.unwrap_or("none"),
+            may.unwrap_or_default(),
+            "{action} {key}"
+        );
+    }
+}
+
+/// A Deny for everybody is one for root.
+#[test]
+fn conditions_under_which_root_is_denied() {
+    let bench = with_buckets();
+    let root = |action: &str| {
+        let all = who(&bench, action, "arn:aws:s3:::b/k");
+        all.into_iter().find(|(name, ..)| name == "root")
+    };
+    let (_, through, condition) = root("s3:GetObject").unwrap();
+    assert_eq!(through, "the root user needs no policy");
+    assert_eq!(
+        condition,
+        "not (Bool aws:SecureTransport = false), which statement 5 (Guard) of resource-based \
+         policy b denies"
+    );
+    assert_eq!(root("s3:DeleteObject"), None);
 }
 
 /// The root user is held to policies of buckets under the conditions that are told.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use keywright_base::Timestamp;
-use keywright_policy::{Context, Found, Tested, Values, is_list_key};
+use keywright_policy::{Catalogue, Context, Found, Tested, Values, is_list_key};
 use keywright_wire::keywright;
 
 use crate::{
@@ -23,6 +23,10 @@ pub(super) struct Told<'a> {
     tags: &'a [Tag],
     /// The target, if it is in the account and exists.
     target: Option<Target>,
+    /// The tags of the object, if it exists and they are keys of the action.
+    object_tags: Option<&'a [(String, String)]>,
+    /// Whether the tags of objects are keys of the action.
+    asks_object: bool,
     /// The boundary of the target.
     boundary: Option<Arc<str>>,
     now: Timestamp,
@@ -40,7 +44,7 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     /// The context of an action of a user, or of root, on a resource.
     pub(super) fn new(
-        view: &View<'_>,
+        view: &View<'a>,
         user: Option<&'a User>,
         (action, resource): (&str, &str),
         entries: &'a [keywright::ContextEntry],
@@ -48,10 +52,16 @@ impl<'a> Told<'a> {
         let (service, name) = action.split_once(':').unwrap_or_default();
         let of_s3 = service.eq_ignore_ascii_case("s3");
         let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let keys = Catalogue::built_in().action(action);
+        let mut keys = keys.iter().flat_map(|action| &action.condition_keys);
+        let asks_object = keys.any(|key| key.starts_with("s3:ExistingObjectTag/"));
+        let attached = view.gathered.attached.as_ref().filter(|_| asks_object);
         let of_iam = service.eq_ignore_ascii_case("iam");
         Self {
             entries,
             tags: user.map(|user| &*user.tags).unwrap_or_default(),
+            object_tags: attached.and_then(|attached| attached.tags.as_deref()),
+            asks_object,
             target: Target::existing(view, resource),
             boundary: boundary(view, resource),
             now: view.now(),
@@ -75,6 +85,7 @@ impl<'a> Told<'a> {
         match name {
             "aws:principaltag" => false,
             "aws:resourcetag" | "iam:resourcetag" => self.target.is_none() && !self.of_s3,
+            "s3:existingobjecttag" => self.asks_object && self.object_tags.is_none(),
             "iam:permissionsboundary" => self.brings_boundary || self.target.is_none(),
             _ => true,
         }
@@ -93,6 +104,11 @@ impl<'a> Told<'a> {
             ("aws:principaltag", Some(tag)) => value(self.tags, tag),
             ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => {
                 target.map_or(Values::Absent, |target| value(&target.resource_tags, tag))
+            }
+            ("s3:existingobjecttag", Some(tag)) => {
+                let mut tags = self.object_tags.iter().copied().flatten();
+                let found = tags.find(|(key, _)| key.eq_ignore_ascii_case(tag));
+                Values::optional(found.map(|(_, value)| value.as_str()))
             }
             ("aws:resourceaccount" | "s3:resourceaccount", None) if self.owned => {
                 Values::one(&*self.account)
