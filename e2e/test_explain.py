@@ -148,3 +148,23 @@ def test_it_knows_what_the_server_would_fill_in(keywright, server, root, new_use
     assert told.returncode == 1 and "(found: [a,b])" in told.stdout, told.stdout
     with pytest.raises(ClientError):
         user.iam.tag_user(UserName=name, Tags=[{"Key": "a,b", "Value": "c"}])
+
+
+def test_it_knows_the_tags_of_an_object(keywright, server, root, new_user, name):
+    new_user()
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    root.s3.create_bucket(Bucket=name)
+    root.s3.put_object(Bucket=name, Key="red", Body=b"", Tagging="team=red")
+    root.s3.put_object(Bucket=name, Key="blue", Body=b"", Tagging="team=blue")
+    condition = {"StringEquals": {"s3:ExistingObjectTag/team": "red"}}
+    allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": condition}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    root.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+    for key, code, says in [
+        ("red", 0, "allowed"),
+        ("blue", 1, "(found: blue)"),
+        ("none", 1, "not given: s3:ExistingObjectTag/team"),
+    ]:
+        on = f"arn:aws:s3:::{name}/{key}"
+        told = keywright.run("policy", "explain", arn, "s3:GetObject", on)
+        assert told.returncode == code and says in told.stdout, told.stdout
