@@ -32,6 +32,12 @@ ROWS = [
     ("aws:PrincipalType", "User", "list_objects_v2", {}),
     ("s3:versionid", "null", "get_object", {"Key": "k", "VersionId": "null"}),
     ("s3:ExistingObjectTag/team", "red", "get_object", {"Key": "k"}),
+    (
+        "s3:ExistingObjectTag/team",
+        "red",
+        "get_object_attributes",
+        {"Key": "k", "ObjectAttributes": ["ETag"]},
+    ),
     ("s3:RequestObjectTag/x", "y", "put_object", {"Key": "n", "Tagging": "x=y"}),
     ("s3:RequestObjectTagKeys", "x", "put_object", {"Key": "n", "Tagging": "x=y"}),
     ("s3:ObjectCreationOperation", "true", "put_object", {"Key": "n"}),
@@ -170,6 +176,52 @@ def test_the_age_of_a_presigned_url_and_the_match_of_a_write(server, root, new_u
     only_if(root, name, "s3:if-match", "*")
     assert not may(user.s3.put_object, Bucket=bucket, Key="k")
     assert may(user.s3.put_object, Bucket=bucket, Key="k", IfMatch=tag)
+
+
+def test_a_list_of_one_is_a_list(server, root, new_user, name, bucket):
+    user = clients(server, new_user())
+    for operator, allowed in [("StringEquals", False), ("ForAnyValue:StringEquals", True)]:
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*"}]}
+        condition = {operator: {"s3:RequestObjectTagKeys": "x"}}
+        document["Statement"][0].update(Resource="*", Condition=condition)
+        root.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(document))
+        assert may(user.s3.put_object, Bucket=bucket, Key="n", Tagging="x=y") == allowed, operator
+
+
+def test_whose_a_bucket_is_decides_who_learns_that_a_key_is_missing(
+    server, root, new_user, name, bucket
+):
+    user = clients(server, new_user())
+    for account, code in [(server.account, "NoSuchKey"), ("123456789012", "AccessDenied")]:
+        only_if(root, name, "s3:ResourceAccount", account)
+        with pytest.raises(ClientError) as refused:
+            user.s3.get_object(Bucket=bucket, Key="missing")
+        assert refused.value.response["Error"]["Code"] == code
+
+
+def test_the_version_of_a_copys_source(server, root, new_user, name, bucket):
+    user = clients(server, new_user())
+    copy = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/k?versionId=null"}
+    writable = {"Effect": "Allow", "Action": "s3:Put*", "Resource": "*"}
+    writable = json.dumps({"Version": "2012-10-17", "Statement": writable})
+    root.iam.put_user_policy(UserName=name, PolicyName="write", PolicyDocument=writable)
+    for value, allowed in [("other", False), ("null", True)]:
+        only_if(root, name, "s3:VersionId", value, action="s3:GetObjectVersion")
+        tags = {"TaggingDirective": "REPLACE"}
+        assert may(user.s3.copy_object, **copy, **tags) == allowed, value
+
+
+def test_presigned_uploads_can_be_forbidden_as_unsigned(server, root, new_user, name, bucket):
+    user = clients(server, new_user(), signature_version="s3v4")
+    url = user.s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "n"})
+    for value, allowed in [("UNSIGNED-PAYLOAD", True), ("e3b0*", False)]:
+        only_if(root, name, "s3:x-amz-content-sha256", value)
+        request = urllib.request.Request(url, b"body", {"content-type": ""}, method="PUT")
+        try:
+            with urllib.request.urlopen(request, timeout=10):
+                assert allowed, value
+        except urllib.error.HTTPError as refused:
+            assert refused.code == 403 and not allowed, value
 
 
 def test_every_key_of_the_table_is_filled_or_listed():

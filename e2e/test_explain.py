@@ -27,7 +27,8 @@ def test_explain_says_why(keywright, server, new_user, name):
     assert denied.returncode == 1, denied.stderr
     shown = json.loads(denied.stdout)
     assert shown["Decision"] == "implicitDeny", shown
-    assert "needed: an Allow in identity-based policy" in shown["Explanation"], shown
+    needed = "needed: an Allow in identity-based policy for s3:PutObject on arn:aws:s3:::b/k"
+    assert needed in shown["Explanation"], shown
 
 
 def test_who_can_lists_principals_and_through_what(keywright, server, new_user, name):
@@ -45,15 +46,20 @@ def test_who_can_lists_principals_and_through_what(keywright, server, new_user, 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["explain", "nobody", "s3:GetObject"], "principalArn"),
-        (["explain", "arn:aws:iam::123456789012:user/none", "s3:GetObject"], "none"),
+        (["explain", "nobody", "s3:GetObject"], "PRINCIPAL nobody: not an ARN"),
+        (["explain", "arn:aws:iam::123456789012:role/r", "s3:GetObject"], "neither the root user"),
+        (["who-can", "s3:GetObjekt"], "did you mean s3:GetObject?"),
+        (["who-can", "s3:GetObject", "bucket/key"], "bucket/key is not an ARN"),
+        (["who-can", "s3:GetObject", "arn:aws:s3:::bucket"], "is not done on arn:aws:s3:::bucket"),
+        (["explain", "arn:aws:iam::{account}:user/none", "s3:GetObject"], "none"),
         (["who-can", "s3"], "actionName"),
-        (["who-can", "GetObject"], "ActionName GetObject is not an action"),
-        (["who-can", "s3:*"], "ActionName s3:* is not an action"),
+        (["who-can", "GetObject"], "GetObject is not an action"),
+        (["who-can", "s3:*"], "s3:* is not an action"),
         (["explain", "--request-id", "0123456789ABCDEF"], "denied request with id"),
     ],
 )
-def test_what_it_cannot_explain(keywright, arguments, says):
+def test_what_it_cannot_explain(keywright, server, arguments, says):
+    arguments = [argument.replace("{account}", server.account) for argument in arguments]
     done = keywright.run("policy", *arguments)
     assert done.returncode == 1 and says in done.stderr, (done.returncode, done.stderr)
     assert done.stdout == ""
@@ -112,3 +118,53 @@ def test_a_buckets_policy_is_asked_and_root_can_undo_it(keywright, server, root,
     now = keywright.run("policy", "explain", "--request-id", request_id)
     assert now.returncode == 0 and "now: allowed" in now.stdout, (now.stdout, now.stderr)
     assert "(Sealed)" in now.stdout
+
+
+def test_it_knows_what_the_server_would_fill_in(keywright, server, root, new_user, name):
+    user = clients(server, new_user())
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    root.iam.tag_user(UserName=name, Tags=[{"Key": "team", "Value": "red"}])
+    condition = {"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}}
+    allow = {"Effect": "Allow", "Action": "iam:GetUser", "Resource": "*", "Condition": condition}
+    tags = {"StringEquals": {"aws:TagKeys": "a,b"}}
+    tag = {"Effect": "Allow", "Action": "iam:TagUser", "Resource": "*", "Condition": tags}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow, tag]})
+    root.iam.create_group(GroupName=name)
+    root.iam.put_group_policy(GroupName=name, PolicyName="team", PolicyDocument=policy)
+    root.iam.add_user_to_group(GroupName=name, UserName=name)
+    for other, team in [("red", "red"), ("blue", "blue"), ("none", None)]:
+        new_user(suffix=f"-{other}")
+        if team:
+            root.iam.tag_user(UserName=f"{name}-{other}", Tags=[{"Key": "team", "Value": team}])
+        told = keywright.run("policy", "explain", arn, "iam:GetUser", f"{arn}-{other}")
+        try:
+            user.iam.get_user(UserName=f"{name}-{other}")
+            assert told.returncode == 0, told.stdout
+        except ClientError:
+            assert told.returncode == 1 and "aws:principaltag/team is red" in told.stdout
+        assert f"team of group {name}" in told.stdout, told.stdout
+    # A list of one is a list there and here.
+    told = keywright.run("policy", "explain", arn, "iam:TagUser", arn, "--context", "aws:TagKeys=a,b")
+    assert told.returncode == 1 and "(found: [a,b])" in told.stdout, told.stdout
+    with pytest.raises(ClientError):
+        user.iam.tag_user(UserName=name, Tags=[{"Key": "a,b", "Value": "c"}])
+
+
+def test_it_knows_the_tags_of_an_object(keywright, server, root, new_user, name):
+    new_user()
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    root.s3.create_bucket(Bucket=name)
+    root.s3.put_object(Bucket=name, Key="red", Body=b"", Tagging="team=red")
+    root.s3.put_object(Bucket=name, Key="blue", Body=b"", Tagging="team=blue")
+    condition = {"StringEquals": {"s3:ExistingObjectTag/team": "red"}}
+    allow = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": condition}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": allow})
+    root.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+    for key, code, says in [
+        ("red", 0, "allowed"),
+        ("blue", 1, "(found: blue)"),
+        ("none", 1, "not given: s3:ExistingObjectTag/team"),
+    ]:
+        on = f"arn:aws:s3:::{name}/{key}"
+        told = keywright.run("policy", "explain", arn, "s3:GetObject", on)
+        assert told.returncode == code and says in told.stdout, told.stdout

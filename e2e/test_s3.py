@@ -1,6 +1,7 @@
 """S3 for every day, with the clients' own defaults: checksums, parts and retries as they come."""
 
 import hashlib
+import json
 import os
 import urllib.request
 
@@ -193,6 +194,35 @@ def test_bucket_policies(server, root, bucket, new_user, name):
     root.s3.delete_bucket_policy(Bucket=bucket)
     assert refused(lambda: mine.get_object(**of)) == (403, "AccessDenied")
     assert refused(lambda: root.s3.get_bucket_policy(Bucket=bucket))[1] == "NoSuchBucketPolicy"
+
+
+@pytest.mark.parametrize(
+    ("principal", "exists"),
+    [
+        ("arn:aws:iam::{account}:user/{name}", True),
+        ("arn:aws:iam::{account}:user/{upper}", False),
+        ("arn:aws:iam::{account}:user/other/{name}", False),
+        ("arn:aws:iam::{account}:user/{name}-gone", False),
+        ("arn:aws:iam::{account}:role/{name}", False),
+        ("arn:aws:iam::{account}:root", True),
+        ("arn:aws:iam::123456789012:user/unknown-here", True),
+    ],
+)
+def test_bucket_policies_name_who_exists(
+    server, root, bucket, new_user, name, principal, exists
+):
+    new_user()
+    arn = principal.format(account=server.account, name=name, upper=name.upper())
+    statement = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject"}
+    statement["Resource"] = f"arn:aws:s3:::{bucket}/*"
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    if exists:
+        root.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+        return
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        root.s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    said = error.value.response["Error"]
+    assert (said["Code"], said["Message"]) == ("MalformedPolicy", "Invalid principal in policy")
 
 
 def test_buckets(root, name):

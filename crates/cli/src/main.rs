@@ -49,11 +49,18 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         // The answer is no, and was given.
         Ok(false) => ExitCode::FAILURE,
+        // Whoever read has enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
             complain(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 #[expect(clippy::print_stderr, reason = "the last word of a failing command")]

@@ -4,6 +4,7 @@
 //! It protects one rule: what it says is what the server would decide; both ask the same crate.
 
 mod asked;
+mod shown;
 
 use std::{
     fs,
@@ -14,13 +15,14 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use keywright_base::{AccountId, Arn};
+use keywright_base::{AccountId, Arn, Clock};
 use keywright_policy::{
-    ContextMap, Decision, Examined, Explanation, Finding, Found, Kind, Lack, Need, Policies,
-    Policy, PolicySet, Position, PrincipalRef, Request, Severity, Source, StatementRef, Tested,
-    Values, explain, lint, missing_context_keys, validate,
+    Context as _, ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request,
+    Severity, Source, Values, check_question, explain, is_free, is_list_key, is_of_principal, lint,
+    missing_context_keys, validate,
 };
-use serde_json::{Map, Value, json};
+use keywright_server::SystemClock;
+use serde_json::{Value, json};
 
 use self::asked::{DenialsArguments, ExplainArguments, WhoCanArguments};
 
@@ -65,6 +67,10 @@ pub(crate) struct SimulateArguments {
     /// File of the caller's permissions boundary
     #[arg(long, value_name = "FILE")]
     boundary: Option<PathBuf>,
+
+    /// File of a policy passed when the caller's session was made; may be repeated
+    #[arg(long, value_name = "FILE")]
+    session_policy: Vec<PathBuf>,
 
     /// File of the policy of the resource
     #[arg(long, value_name = "FILE")]
@@ -145,7 +151,7 @@ fn run_lint(arguments: &LintArguments) -> anyhow::Result<bool> {
     let findings = lint(&text, kind(&arguments.kind)?);
     let mut out = io::stdout().lock();
     if arguments.json {
-        let all: Vec<_> = findings.iter().map(|f| finding_json(&text, f)).collect();
+        let all: Vec<_> = findings.iter().map(|f| shown::finding(&text, f)).collect();
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
     } else {
@@ -172,22 +178,6 @@ fn run_lint(arguments: &LintArguments) -> anyhow::Result<bool> {
         .any(|finding| finding.severity == Severity::Error))
 }
 
-fn finding_json(text: &str, finding: &Finding) -> Value {
-    let place = |byte| {
-        let at = Position::of(text, byte);
-        json!({"line": at.line, "column": at.column})
-    };
-    json!({
-        "severity": finding.severity.as_str(),
-        "code": finding.code,
-        "message": finding.message,
-        "hint": finding.hint,
-        "statement": finding.statement,
-        "start": place(finding.span.start),
-        "end": place(finding.span.end),
-    })
-}
-
 fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
     let text = read(path)?;
     let name = path.display();
@@ -199,12 +189,21 @@ fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
     ))
 }
 
+/// One `--context`.
+fn key_and_value(pair: &str) -> anyhow::Result<(&str, &str)> {
+    match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key, value)),
+        _ => bail!("--context {pair}: not of the form KEY=VALUE"),
+    }
+}
+
 fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     let mut lists: Vec<(&str, Vec<String>)> = Vec::new();
     for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("--context {pair}: not of the form KEY=VALUE");
-        };
+        let (key, value) = key_and_value(pair)?;
+        if is_of_principal(key) {
+            bail!("--context {pair}: this follows from --caller");
+        }
         match lists
             .iter_mut()
             .find(|(known, _)| known.eq_ignore_ascii_case(key))
@@ -215,7 +214,7 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     }
     let mut context = ContextMap::default();
     for (key, values) in lists {
-        let single = values.len() == 1;
+        let single = values.len() == 1 && !is_list_key(key);
         let mut values = values.into_iter();
         let values = match values.next() {
             Some(only) if single => Values::one(only),
@@ -226,13 +225,19 @@ fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
     Ok(context)
 }
 
-fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
-    let caller =
-        Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
-    let account: AccountId = caller.account().parse().context("--caller: its account")?;
-    let Some(name) = caller.resource().strip_prefix("user/") else {
-        bail!("--caller {}: not the ARN of a user", arguments.caller);
-    };
+/// Refuses to read standard input twice.
+fn check_files(arguments: &SimulateArguments) -> anyhow::Result<()> {
+    let of_session = arguments.session_policy.iter().chain(&arguments.boundary);
+    let files = arguments.policy.iter().chain(of_session);
+    let files = files.chain(&arguments.resource_policy);
+    if files.filter(|file| *file == Path::new("-")).count() > 1 {
+        bail!("standard input (-) can be read for one policy only");
+    }
+    Ok(())
+}
+
+/// The policies that follow the caller.
+fn of_caller(arguments: &SimulateArguments) -> anyhow::Result<PolicySet> {
     let identity = arguments.policy.iter().map(|path| {
         let policy = compiled(path, Kind::Inline)?;
         Ok((Source::Inline, policy))
@@ -241,6 +246,42 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     if let Some(boundary) = &arguments.boundary {
         set = set.with_boundary(compiled(boundary, Kind::Inline)?);
     }
+    if !arguments.session_policy.is_empty() {
+        let policies = arguments.session_policy.iter();
+        let policies = policies.map(|path| compiled(path, Kind::Session));
+        set = set.with_session(policies.collect::<anyhow::Result<_>>()?);
+    }
+    Ok(set)
+}
+
+/// The context with what every request has, where nothing else was told.
+fn with_what_is_known(mut context: ContextMap, owner: AccountId) -> ContextMap {
+    let now = SystemClock.now();
+    for (key, value) in [
+        ("aws:currenttime", now.iso8601()),
+        ("aws:epochtime", now.secs().to_string()),
+        ("aws:principalisawsservice", "false".to_owned()),
+        ("aws:resourceaccount", owner.to_string()),
+        ("aws:viaawsservice", "false".to_owned()),
+        ("s3:resourceaccount", owner.to_string()),
+    ] {
+        if context.get(key).as_slice().is_empty() {
+            context.set(key, Values::one(value));
+        }
+    }
+    context
+}
+
+fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
+    check_question(&arguments.action, &arguments.resource)?;
+    check_files(arguments)?;
+    let caller =
+        Arn::parse(&arguments.caller).with_context(|| format!("--caller {}", arguments.caller))?;
+    let account: AccountId = caller.account().parse().context("--caller: its account")?;
+    let Some(name) = caller.resource().strip_prefix("user/") else {
+        bail!("--caller {}: not the ARN of a user", arguments.caller);
+    };
+    let set = of_caller(arguments)?;
     let resource_policy = match &arguments.resource_policy {
         Some(path) => Some(compiled(path, bucket_kind(&arguments.resource))?),
         None => None,
@@ -249,7 +290,8 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     if let Some(policy) = &resource_policy {
         policies = policies.with_resource(policy);
     }
-    let context = context(&arguments.context)?;
+    let owner = arguments.resource_owner.unwrap_or(account);
+    let context = with_what_is_known(context(&arguments.context)?, owner);
     let request = Request {
         principal: PrincipalRef::User {
             account,
@@ -259,9 +301,12 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         },
         action: &arguments.action,
         resource: &arguments.resource,
-        owner: Some(arguments.resource_owner.unwrap_or(account)),
+        owner: Some(owner),
         context: &context,
     };
+    if is_free(&arguments.action) {
+        return free(arguments.json);
+    }
     let explanation = explain(&policies, &request);
     let missing: Vec<String> = missing_context_keys(&policies, &request)
         .into_iter()
@@ -269,7 +314,7 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         .collect();
     let mut out = io::stdout().lock();
     if arguments.json {
-        let mut shown = explanation_json(&explanation);
+        let mut shown = shown::explanation(&explanation);
         if let Value::Object(members) = &mut shown {
             members.insert("MissingContextKeys".to_owned(), json!(missing));
         }
@@ -284,101 +329,25 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     Ok(explanation.decision.is_allowed())
 }
 
+/// Says that policies are not asked.
+fn free(json: bool) -> anyhow::Result<bool> {
+    let mut out = io::stdout().lock();
+    if json {
+        let nothing =
+            json!({"Decision": "allowed", "DecidedBy": [], "Statements": [], "Needs": []});
+        serde_json::to_writer_pretty(&mut out, &nothing)?;
+        writeln!(out)?;
+    } else {
+        writeln!(out, "allowed\n  every caller may, whatever policies say")?;
+    }
+    Ok(true)
+}
+
 /// The kind of a policy of this resource.
 fn bucket_kind(resource: &str) -> Kind<'_> {
     let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or_default();
     Kind::Bucket {
         bucket: name.split('/').next().unwrap_or_default(),
-    }
-}
-
-/// An explanation as JSON; the names are stable.
-fn explanation_json(explanation: &Explanation) -> Value {
-    let decision = match &explanation.decision {
-        Decision::Allow => "allowed",
-        Decision::Deny(reason) if reason.is_explicit() => "explicitDeny",
-        Decision::Deny(_) => "implicitDeny",
-    };
-    json!({
-        "Decision": decision,
-        "DecidedBy": explanation.decided_by.iter().map(statement_json).collect::<Vec<_>>(),
-        "Statements": explanation.statements.iter().map(examined_json).collect::<Vec<_>>(),
-        "Needs": explanation.needs.iter().map(need_json).collect::<Vec<_>>(),
-    })
-}
-
-/// Statements are counted from 1, as in the text.
-fn statement_json(statement: &StatementRef) -> Map<String, Value> {
-    let members = [
-        ("Layer", json!(statement.layer.to_string())),
-        ("Policy", json!(statement.id)),
-        ("Statement", json!(statement.index + 1)),
-        ("Sid", json!(statement.sid)),
-    ];
-    members
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
-}
-
-fn examined_json(examined: &Examined) -> Value {
-    let lacks = examined.lacks.iter().map(|lack| {
-        let mut shown = match lack {
-            Lack::Condition(tested) => tested_json(tested),
-            _ => Map::new(),
-        };
-        shown.insert("Lack".to_owned(), json!(lack_name(lack)));
-        shown.insert("Text".to_owned(), json!(lack.to_string()));
-        shown
-    });
-    let mut shown = statement_json(&examined.statement);
-    shown.insert("Effect".to_owned(), json!(examined.effect.to_string()));
-    shown.insert("Applies".to_owned(), json!(examined.applies()));
-    shown.insert("Lacks".to_owned(), lacks.collect());
-    shown.into()
-}
-
-fn tested_json(tested: &Tested) -> Map<String, Value> {
-    let found = match &tested.found {
-        Found::Absent => Value::Null,
-        Found::One(value) => json!(value),
-        Found::Many(values) => json!(values),
-    };
-    let members = [
-        ("Operator", json!(tested.operator)),
-        ("Key", json!(tested.key)),
-        ("Wanted", json!(tested.wanted)),
-        ("Found", found),
-    ];
-    members
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect()
-}
-
-const fn lack_name(lack: &Lack) -> &'static str {
-    match lack {
-        Lack::Action => "action",
-        Lack::Principal => "principal",
-        Lack::Resource { .. } => "resource",
-        Lack::Condition(_) => "condition",
-        Lack::Unreadable => "unreadable",
-    }
-}
-
-fn need_json(need: &Need) -> Value {
-    match need {
-        Need::WithoutDeny {
-            statement,
-            conditions,
-        } => json!({
-            "WithoutDeny": statement_json(statement),
-            "Conditions": conditions.iter().map(tested_json).collect::<Vec<_>>(),
-        }),
-        Need::Allow { layer, nearest } => json!({
-            "AllowIn": layer.to_string(),
-            "Nearest": nearest.iter().map(examined_json).collect::<Vec<_>>(),
-        }),
     }
 }
 

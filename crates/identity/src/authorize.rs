@@ -19,6 +19,7 @@ use crate::{
     conditions::Conditions,
     denials::{Denial, Evidence},
     fault::Fault,
+    names::Names,
     state::{Account, Grants, Tag, User},
     view::{Facts, View},
 };
@@ -94,6 +95,16 @@ impl Target {
         }
     }
 
+    /// A user by name, with the boundary that it has for `iam:PermissionsBoundary`.
+    pub fn bounded_user(view: &View<'_>, name: &str) -> Self {
+        let target = Self::user(view, name);
+        let user = view.account.user(name);
+        match user.and_then(|user| user.boundary.as_deref()) {
+            Some(arn) => target.with_key("iam:PermissionsBoundary", arn),
+            None => target,
+        }
+    }
+
     /// A group by name, with the stored path and case when it exists.
     pub fn group(view: &View<'_>, name: &str) -> Self {
         let shown = format!("group {name}");
@@ -126,6 +137,30 @@ impl Target {
                 ..Self::new(device.serial(view.id()).to_string(), serial)
             },
             None => Self::new(serial, serial),
+        }
+    }
+
+    /// What an ARN of the account names, if it exists: a user, group, managed policy or MFA device.
+    pub fn existing(view: &View<'_>, arn: &str) -> Option<Self> {
+        let parsed = keywright_base::Arn::parse(arn).ok()?;
+        let (kind, path) = parsed.resource().split_once('/')?;
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let found = match kind {
+            "user" if view.account.user(name).is_some() => Self::user(view, name),
+            "group" if view.account.group(name).is_some() => Self::group(view, name),
+            "policy" if view.account.policy_by_arn(&parsed).is_some() => Self::policy(view, arn),
+            "mfa" if view.account.device(arn).is_some() => Self::mfa(view, arn),
+            _ => return None,
+        };
+        (found.resource == arn).then_some(found)
+    }
+
+    /// Whoever an ARN names, shown by the ARN: a user with its tags, or what is not known to exist.
+    pub fn principal(view: &View<'_>, arn: &str) -> Self {
+        let existing = Self::existing(view, arn);
+        Self {
+            shown: arn.to_owned(),
+            ..existing.unwrap_or_else(|| Self::new(arn, arn))
         }
     }
 
@@ -194,7 +229,8 @@ pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Per
             remember(
                 view,
                 &message,
-                Evidence::keep(&request, &set, None, conditions.names()),
+                Evidence::keep(&request, &set, None, conditions.names())
+                    .map(|kept| kept.named(Names::of_caller(view.account, view.caller))),
             );
             return Err(Fault::AccessDenied(message));
         }
@@ -283,6 +319,8 @@ pub fn decide(
             let mut names = names();
             names.extend(crate::conditions::common_names(caller));
             let evidence = Evidence::keep(&request, &set, policy, names);
+            let named = caller.map(|(caller, account)| Names::of_caller(account, caller));
+            let evidence = evidence.map(|kept| kept.named(named.unwrap_or_default()));
             Err(Denied {
                 why: reason.sentence(action),
                 evidence: evidence.map(Box::new),

@@ -17,7 +17,7 @@ use keywright_policy::{
     Request, StatementRef, Values, explain, mentioned_keys,
 };
 
-use crate::{authorize::binding, view::Attached};
+use crate::{authorize::binding, names::Names, view::Attached};
 
 /// Who was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +111,7 @@ pub struct Evidence {
     owner: Option<AccountId>,
     context: ContextMap,
     set: PolicySet,
+    names: Names,
     resource_policy: Option<Arc<Policy>>,
 }
 
@@ -144,8 +145,14 @@ impl Evidence {
             owner: request.owner,
             context,
             set: set.clone(),
+            names: Names::default(),
             resource_policy: resource_policy.cloned(),
         })
+    }
+
+    /// With what the caller's policies are called.
+    pub(crate) fn named(self, names: Names) -> Self {
+        Self { names, ..self }
     }
 
     /// Why it was denied. What the policy of another account's bucket says is left out: between
@@ -153,6 +160,7 @@ impl Evidence {
     pub fn explain(&self) -> Explanation {
         let policies = policies(&self.set, self.resource_policy.as_ref());
         let mut explanation = explain(&policies, &self.request());
+        self.names.name(&mut explanation);
         if self.owner.is_some_and(|owner| owner != self.who.account()) {
             let own = |statement: &StatementRef| statement.layer != Layer::Resource;
             explanation.statements.retain(|e| own(&e.statement));
@@ -198,7 +206,7 @@ impl Evidence {
             let values = values.as_slice().iter().map(|value| value.len());
             key.len() + values.sum::<usize>()
         });
-        self.resource.len() + context.sum::<usize>()
+        self.resource.len() + self.names.bytes() + context.sum::<usize>()
     }
 }
 

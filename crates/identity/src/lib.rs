@@ -18,6 +18,7 @@ pub mod denials;
 pub mod fault;
 pub mod ledger;
 mod mfa;
+mod names;
 pub mod on_behalf;
 pub mod pagination;
 mod password_rules;

@@ -62,6 +62,8 @@ pub struct Attached {
     pub owner: AccountId,
     /// Its policy, if it has one.
     pub policy: Option<Arc<keywright_policy::Policy>>,
+    /// The tags of the object that the ARN names; `None`: there is no such object.
+    pub tags: Option<Vec<(String, String)>>,
     /// Whether the policy serves the owner's account only.
     pub restricted: bool,
 }

@@ -124,6 +124,22 @@ impl Catalogue {
         from.map_while(move |(name, action)| Some((name.strip_prefix(&*prefix)?, action)))
     }
 
+    /// Whether the actions of a service, in any case, are known.
+    pub fn knows(&self, service: &str) -> bool {
+        self.of_service(service).next().is_some()
+    }
+
+    /// The name of a service's action that is few edits away from a name.
+    pub fn nearest(&self, service: &str, name: &str) -> Option<&'static str> {
+        if name.len() > NAME_BYTES {
+            return None;
+        }
+        let known = self.of_service(service);
+        let measured = known.map(|(_, action)| (distance(action.name, name), action.name));
+        let (edits, nearest) = measured.min()?;
+        (edits <= 3).then_some(nearest)
+    }
+
     /// Every resource type.
     pub fn resource_types(&self) -> &[ResourceType] {
         &self.types
@@ -209,4 +225,24 @@ fn level(word: &str) -> AccessLevel {
         "Permissions" => AccessLevel::Permissions,
         _ => AccessLevel::Write,
     }
+}
+
+/// Bytes of a name that is worth comparing; the longest action of AWS has 73.
+const NAME_BYTES: usize = 80;
+
+/// The edits between two names, without regard to case.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<u8> = other.to_ascii_lowercase().into_bytes();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, byte) in one.bytes().map(|b| b.to_ascii_lowercase()).enumerate() {
+        let mut next = vec![at + 1];
+        let pairs = row.iter().zip(row.iter().skip(1)).zip(&other);
+        for ((diagonal, above), same) in pairs {
+            let left = next.last().copied().unwrap_or_default();
+            let swap = diagonal + usize::from(*same != byte);
+            next.push(swap.min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
 }

@@ -13,6 +13,7 @@ use crate::{
     document::ConditionClause,
     evaluate::{Asked, Grants, Room, conclude, query, walk},
     index::Builder,
+    pattern,
     policy::{Compiled, Query},
     principal::Grant,
     reason::Cause,
@@ -21,6 +22,10 @@ use crate::{
 /// A decision and everything that led to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
+    /// The action that was asked about.
+    pub action: String,
+    /// The resource that was asked about.
+    pub resource: String,
     /// What [`Policies::decide`] says.
     pub decision: Decision,
     /// The statements that decided: every Deny that applies when the denial is explicit; every
@@ -71,16 +76,36 @@ pub enum Lack {
     /// It is about other actions.
     Action,
     /// It is about other principals.
-    Principal,
+    Principal(About),
     /// It is about other resources.
     Resource {
-        /// The variables that have no value, which may be why.
-        unresolved: Vec<String>,
+        /// Which, as written.
+        about: About,
+        /// The values of the variables in them.
+        variables: Vec<Variable>,
     },
     /// A condition does not hold.
     Condition(Tested),
     /// An operator does not exist, so the statement grants nothing.
     Unreadable,
+}
+
+/// What an element of a statement lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// Whether it means all but those (`NotResource`, `NotPrincipal`).
+    pub negated: bool,
+    /// The texts as written.
+    pub listed: Vec<String>,
+}
+
+/// A variable and its value in the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// The condition key, in lower case.
+    pub key: String,
+    /// Its value or default; `None`: there is none.
+    pub value: Option<String>,
 }
 
 /// One key of a condition: what is asked of it, and what the request says.
@@ -92,6 +117,8 @@ pub struct Tested {
     pub key: String,
     /// The policy's values as written.
     pub wanted: Vec<String>,
+    /// The values of the variables in them.
+    pub variables: Vec<Variable>,
     /// What the request says.
     pub found: Found,
 }
@@ -116,6 +143,8 @@ pub enum Need {
         statement: StatementRef,
         /// Its conditions, all of which hold. One that does not would be enough.
         conditions: Vec<Tested>,
+        /// The only principals that it spares, if it denies all but some.
+        spares: Vec<String>,
     },
     /// The layer would have to allow.
     Allow {
@@ -131,6 +160,8 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     let decision = policies.decide(request);
     let mut room = Room::new();
     let mut explanation = Explanation {
+        action: request.action.to_owned(),
+        resource: request.resource.to_owned(),
         decision,
         decided_by: Vec::new(),
         statements: Vec::new(),
@@ -155,6 +186,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
                 needs.push(Need::WithoutDeny {
                     statement: statement.clone(),
                     conditions: tested(written, compiled, &query, |_| true),
+                    spares: spared(written),
                 });
             }
             examined.push(Examined {
@@ -184,6 +216,26 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         explanation.needs = needs;
     }
     explanation
+}
+
+impl Explanation {
+    /// Calls policies by the names that `name` gives them, by layer and place.
+    pub fn name_policies(&mut self, name: impl Fn(Layer, usize) -> Option<String>) {
+        let rename = |statement: &mut StatementRef| {
+            if let Some(name) = name(statement.layer, statement.policy) {
+                statement.id = Some(name);
+            }
+        };
+        self.decided_by.iter_mut().for_each(rename);
+        let examined = |examined: &mut Examined| rename(&mut examined.statement);
+        self.statements.iter_mut().for_each(examined);
+        for need in &mut self.needs {
+            match need {
+                Need::WithoutDeny { statement, .. } => rename(statement),
+                Need::Allow { nearest, .. } => nearest.iter_mut().for_each(examined),
+            }
+        }
+    }
 }
 
 impl Examined {
@@ -253,15 +305,22 @@ fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Lay
         Effect::Deny => compiled.aimed_at(query, layer),
     };
     if !concerned {
-        lacks.push(Lack::Principal);
+        let principal = written.principal.as_ref();
+        lacks.push(Lack::Principal(About {
+            negated: principal.is_some_and(|principal| principal.negated),
+            listed: principals(written),
+        }));
     }
     if !compiled.covers(query, layer) {
-        let variables = compiled.patterns().iter().flat_map(|p| p.variables());
-        let unresolved = variables.filter(|variable| variable.is_unresolved(&query.env));
+        let resource = written.resource.as_ref();
+        let listed = resource.map(|resource| resource.elements.iter().flatten().cloned());
+        let used = compiled.patterns().iter().flat_map(|p| p.variables());
         lacks.push(Lack::Resource {
-            unresolved: unresolved
-                .map(|variable| variable.key.to_string())
-                .collect(),
+            about: About {
+                negated: resource.is_some_and(|resource| resource.negated),
+                listed: listed.into_iter().flatten().collect(),
+            },
+            variables: Variable::all(used, &query.env),
         });
     }
     if compiled.is_unreadable() && written.effect == Effect::Allow {
@@ -274,6 +333,20 @@ fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Lay
     lacks
 }
 
+/// The principals of a statement, as written.
+fn principals(written: &Statement) -> Vec<String> {
+    let principals = written.principal.iter().flat_map(|p| &p.elements);
+    principals.map(|(_, text)| text.clone()).collect()
+}
+
+/// Whom a statement about all but some leaves out.
+fn spared(written: &Statement) -> Vec<String> {
+    match &written.principal {
+        Some(principal) if principal.negated => principals(written),
+        _ => Vec::new(),
+    }
+}
+
 /// The conditions of a statement that are `wanted`.
 fn tested(
     written: &Statement,
@@ -284,13 +357,33 @@ fn tested(
     let pairs = written.conditions.iter().zip(compiled.conditions());
     let pairs = pairs.filter(|(_, condition)| wanted(condition));
     pairs
-        .map(|(clause, condition)| Tested::new(clause, condition.key(), &query.env))
+        .map(|(clause, condition)| Tested::new(clause, condition, &query.env))
         .collect()
 }
 
+impl Variable {
+    /// Each of the variables once.
+    fn all<'a>(used: impl IntoIterator<Item = &'a pattern::Variable>, env: &Env<'_>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for variable in used {
+            let value = match env.get(&variable.key) {
+                Values::One(value) => Some(value.into_owned()),
+                _ if variable.is_unresolved(env) => None,
+                _ => variable.default.as_deref().map(str::to_owned),
+            };
+            let key = variable.key.to_string();
+            let known = Self { key, value };
+            if !all.contains(&known) {
+                all.push(known);
+            }
+        }
+        all
+    }
+}
+
 impl Tested {
-    fn new(clause: &ConditionClause, key: &str, env: &Env<'_>) -> Self {
-        let found = match env.get(key) {
+    fn new(clause: &ConditionClause, condition: &Condition, env: &Env<'_>) -> Self {
+        let found = match env.get(condition.key()) {
             Values::Absent => Found::Absent,
             Values::One(value) => Found::One(value.into_owned()),
             list => Found::Many(list.as_slice().iter().map(ToString::to_string).collect()),
@@ -299,6 +392,7 @@ impl Tested {
             operator: clause.operator.clone(),
             key: clause.key.clone(),
             wanted: clause.values.clone(),
+            variables: Variable::all(condition.variables(), env),
             found,
         }
     }

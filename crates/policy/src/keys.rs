@@ -5,6 +5,38 @@ use std::collections::BTreeMap;
 
 use crate::{Document, Policies, Policy, Request, Version, context::Env, evaluate::all, principal};
 
+/// Keys that are lists, even of one value: only set operators match them.
+const LISTS: &[&str] = &[
+    "aws:calledvia",
+    "aws:principalorgpaths",
+    "aws:principalservicenameslist",
+    "aws:resourceorgpaths",
+    "aws:sourceorgpaths",
+    "aws:tagkeys",
+    "aws:vpceorgpaths",
+    "s3:requestobjecttagkeys",
+    "sts:transitivetagkeys",
+];
+
+/// Keys that follow from who calls, whatever a context says.
+const OF_PRINCIPAL: [&str; 5] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principaltype",
+    "aws:userid",
+    "aws:username",
+];
+
+/// Whether a key, in any case, follows from who calls: a context cannot tell it.
+pub fn is_of_principal(key: &str) -> bool {
+    OF_PRINCIPAL.iter().any(|own| own.eq_ignore_ascii_case(key))
+}
+
+/// Whether a key, in any case, is a list whatever it holds.
+pub fn is_list_key(key: &str) -> bool {
+    LISTS.iter().any(|list| list.eq_ignore_ascii_case(key))
+}
+
 /// The condition keys that documents refer to, in conditions and in variables: sorted without
 /// regard to case, each once, in the first spelling. Keys in variables are in lower case.
 pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<String> {

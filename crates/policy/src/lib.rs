@@ -20,6 +20,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod public;
+mod question;
 mod reason;
 mod resource;
 mod simulate;
@@ -34,14 +35,17 @@ pub use document::{
     SyntaxError, Version, parse,
 };
 pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_trust};
-pub use explain::{Examined, Explanation, Found, Lack, Need, StatementRef, Tested, explain};
+pub use explain::{
+    About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,
+};
 pub use json::size_without_whitespace;
-pub use keys::{context_keys, mentioned_keys, missing_context_keys};
+pub use keys::{context_keys, is_list_key, is_of_principal, mentioned_keys, missing_context_keys};
 pub use lint::{Finding, Position, Severity, lint};
 pub use literal::Literal;
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use public::is_public;
+pub use question::{Nonsense, check_question, is_free};
 pub use reason::{Cause, Layer, Reason, Source};
 pub use simulate::{Outcome, Simulation, simulate, statement_positions};
 pub use validate::{Kind, Violation, validate};

@@ -4,6 +4,7 @@
 //!
 //! It judges one document alone. What a principal can do in all, evaluation says.
 
+pub(crate) mod escalation;
 mod place;
 mod refused;
 mod risk;

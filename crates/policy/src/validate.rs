@@ -130,6 +130,30 @@ pub enum Violation {
         /// The principal as written.
         value: String,
     },
+    /// A bucket policy of no version that there is.
+    #[error("The policy must contain a valid version string")]
+    BucketVersion,
+    /// A bucket policy without statements.
+    #[error("Could not parse the policy: Statement is empty!")]
+    BucketEmpty,
+    /// A member that a bucket policy does not have.
+    #[error("Unknown field {0}")]
+    BucketField(String),
+    /// A bucket policy's effect that is none.
+    #[error("Invalid effect: {0}")]
+    BucketEffect(String),
+    /// A bucket policy's condition operator that does not exist.
+    #[error("Invalid Condition type : {0}")]
+    BucketOperator(String),
+    /// A bucket policy's condition key that S3 does not know.
+    #[error("Policy has an invalid condition key")]
+    BucketConditionKey,
+    /// A bucket policy's condition key that an action of the statement never has.
+    #[error("Conditions do not apply to combination of actions and resources in statement")]
+    BucketConditions,
+    /// A bucket policy's address that is none.
+    #[error("Invalid IP address in Conditions")]
+    BucketAddress,
     /// A bucket policy's principal that cannot exist.
     #[error("Invalid principal in policy")]
     BucketPrincipal,

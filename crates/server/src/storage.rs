@@ -14,7 +14,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use keywright_base::Entropy;
+use keywright_base::{Arn, Entropy};
 use keywright_identity::{
     Identity,
     authenticate::{Authenticated, Signed},
@@ -23,7 +23,7 @@ use keywright_identity::{
     denials::Denial as DeniedRequest,
     view::Facts,
 };
-use keywright_policy::Values;
+use keywright_policy::{Values, is_list_key};
 use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, Rules};
 
 use crate::{
@@ -230,6 +230,9 @@ fn ids(entropy: &dyn Entropy) -> Ids {
     }
 }
 
+/// `x-amz-content-sha256` of a body that the signature does not cover.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+
 impl Signature {
     /// The keys that it answers.
     const KEYS: [&str; 4] = [
@@ -246,10 +249,13 @@ impl Signature {
             Mode::Header => ("REST-HEADER", None),
             Mode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
         };
+        let declared = content.and_then(|value| value.to_str().ok());
+        // A presigned request that declares no hash is signed as if it said that there is none.
+        let content = declared.or(age_millis.map(|_| UNSIGNED));
         Self {
             kind,
             age_millis,
-            content: content.and_then(|value| Some(value.to_str().ok()?.to_owned())),
+            content: content.map(str::to_owned),
         }
     }
 
@@ -283,10 +289,9 @@ impl keywright_policy::Context for Conditions<'_> {
         let known = self.s3.keys.iter();
         let mut known = known.filter(|(name, _)| name.eq_ignore_ascii_case(key));
         if let Some((_, values)) = known.next() {
-            let mut texts = values.iter().map(|value| Cow::Borrowed(value.as_str()));
-            return match (values.len(), texts.next()) {
-                (1, Some(only)) => Values::One(only),
-                _ => Values::Many(values.iter().map(|v| Cow::Borrowed(v.as_str())).collect()),
+            return match values.as_slice() {
+                [only] if !is_list_key(key) => Values::one(only.as_str()),
+                values => Values::many(values.iter().map(String::as_str)),
             };
         }
         if key.eq_ignore_ascii_case("aws:resourceaccount") {
@@ -364,11 +369,39 @@ impl Authorize for Decider {
             _ => plain(),
         }
     }
+
+    fn may_exist(&self, principal: &str) -> bool {
+        may_exist(&self.identity, principal)
+    }
 }
 
 fn plain() -> Denial {
     Denial {
         message: "Access Denied".to_owned(),
+    }
+}
+
+/// Whether a user or role of an account exists that is kept here. Others, and what is no such ARN,
+/// may.
+fn may_exist(identity: &Identity, principal: &str) -> bool {
+    let Ok(arn) = Arn::parse(principal) else {
+        return true;
+    };
+    let account = arn.account().parse().ok();
+    let cell = account.and_then(|account| identity.ledger().account(account));
+    let (Some(cell), "iam") = (cell, arn.service()) else {
+        return true;
+    };
+    let account = cell.snapshot().clone();
+    match arn.resource().split_once('/') {
+        Some(("user", path)) => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let user = account.user(name);
+            user.is_some_and(|user| user.arn(account.id()).as_str() == principal)
+        }
+        // There are no roles.
+        Some(("role", _)) => false,
+        _ => true,
     }
 }
 

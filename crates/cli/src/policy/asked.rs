@@ -9,8 +9,10 @@ use std::io::{self, Write};
 use anyhow::bail;
 use clap::Args;
 use keywright_adapters::aws::{Answer, Row};
+use keywright_policy::Catalogue;
 use serde_json::{Map, Value, json};
 
+use super::key_and_value;
 use crate::remote::{RemoteArguments, printable};
 
 /// Which request to explain.
@@ -101,16 +103,22 @@ fn rows_with<'a>(answer: &'a Answer, name: &str) -> Vec<&'a Row> {
     rows.filter(|row| row.contains_key(name)).collect()
 }
 
+fn check_arn(name: &str, text: &str) -> anyhow::Result<()> {
+    if !text.starts_with("arn:") {
+        bail!("{name} {text}: not an ARN, such as arn:aws:iam::123456789012:user/bob");
+    }
+    Ok(())
+}
+
 /// Explains; whether it is allowed, for a past request: now.
 pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
     if let Some(id) = &arguments.request_id {
         return explain_denied(arguments, id);
     }
+    let principal = arguments.principal.as_deref().unwrap_or_default();
+    check_arn("PRINCIPAL", principal)?;
     let mut parameters = vec![
-        parameter(
-            "PrincipalArn",
-            arguments.principal.as_deref().unwrap_or_default(),
-        ),
+        parameter("PrincipalArn", principal),
         parameter(
             "ActionName",
             arguments.action.as_deref().unwrap_or_default(),
@@ -118,9 +126,7 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
         parameter("ResourceArn", &arguments.resource),
     ];
     for (number, pair) in (1..).zip(&arguments.context) {
-        let Some((key, value)) = pair.split_once('=') else {
-            bail!("--context {pair}: not of the form KEY=VALUE");
-        };
+        let (key, value) = key_and_value(pair)?;
         let place = format!("ContextEntries.member.{number}");
         parameters.push(parameter(&format!("{place}.ContextKeyName"), key));
         parameters.push(parameter(&format!("{place}.ContextKeyValue"), value));
@@ -139,6 +145,16 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
         writeln!(out)?;
     } else {
         print(&mut out, &answer)?;
+        let action = arguments.action.as_deref().unwrap_or_default();
+        let known = Catalogue::built_in().action(action);
+        let on_something = known.is_none_or(|action| !action.resources.is_empty());
+        if decision != "allowed" && arguments.resource == "*" && on_something {
+            let mut talk = io::stderr().lock();
+            writeln!(
+                talk,
+                "hint: this is about every resource (*); name one to ask about it"
+            )?;
+        }
     }
     Ok(decision == "allowed")
 }
@@ -270,6 +286,9 @@ fn pages(
 /// Lists denials, newest first.
 pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
     let principal = arguments.principal.iter();
+    for arn in principal.clone() {
+        check_arn("--principal", arn)?;
+    }
     let mut asked: Vec<_> = principal
         .map(|arn| parameter("PrincipalArn", arn))
         .collect();

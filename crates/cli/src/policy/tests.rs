@@ -48,10 +48,20 @@ fn decisions() {
             "bob/k --context aws:SecureTransport=true --resource-owner 999999999999",
             false,
         ),
+        (
+            "bob/k --context aws:SecureTransport=true --session-policy {1}",
+            false,
+        ),
+        (
+            "bob/k --context aws:SecureTransport=true --session-policy {1} --session-policy {0}",
+            true,
+        ),
     ] {
         let answer = policy(&format!("{asked}{rest}"), &[GET, BOUNDARY]);
         assert_eq!(answer, Ok(allowed), "{rest}");
     }
+    let free = "simulate --policy {0} --action sts:GetCallerIdentity";
+    assert_eq!(policy(free, &[GET]), Ok(true));
 }
 
 #[test]
@@ -81,6 +91,37 @@ fn what_cannot_be_read() {
             "--caller me",
         ),
         ("simulate --policy {0}", "--action"),
+        ("simulate --policy {0} --action GetObject", "service:Action"),
+        ("simulate --policy {0} --action s3:*", "without wildcards"),
+        (
+            "simulate --policy {0} --action s3:GetObjekt",
+            "did you mean s3:GetObject?",
+        ),
+        (
+            "simulate --policy {0} --action s3:GetObject --resource b/k",
+            "b/k is not an ARN",
+        ),
+        (
+            "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b",
+            "s3:GetObject is not done on arn:aws:s3:::b",
+        ),
+        (
+            "simulate --policy - --boundary - --action s3:GetObject",
+            "standard input",
+        ),
+        (
+            "explain arn:aws:iam::123456789012:user/bob s3:GetObject --context =x",
+            "KEY=VALUE",
+        ),
+        (
+            "simulate --policy {0} --action s3:GetObject --context aws:username=eve",
+            "follows from --caller",
+        ),
+        ("denials --principal bob", "--principal bob: not an ARN"),
+        (
+            "explain bob s3:GetObject",
+            "PRINCIPAL bob: not an ARN, such as",
+        ),
     ] {
         let refused = policy(words, &[GET]).unwrap_err();
         assert!(refused.contains(says), "{refused}");
@@ -90,4 +131,33 @@ fn what_cannot_be_read() {
         context(&["a=b=c".to_owned()]).is_ok(),
         "values may hold the sign"
     );
+    assert!(context(&["=b".to_owned()]).is_err());
+}
+
+/// What every request has need not be told.
+#[test]
+fn the_owner_of_the_resource_is_known() {
+    let policy_text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*",
+        "Resource":"*","Condition":{
+            "StringEquals":{"s3:ResourceAccount":"123456789012"},
+            "DateGreaterThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}}}}"#;
+    let asked = "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b/k";
+    assert_eq!(policy(asked, &[policy_text]), Ok(true));
+    let told = format!("{asked} --context s3:ResourceAccount=210987654321");
+    assert_eq!(policy(&told, &[policy_text]), Ok(false));
+}
+
+/// As from a server, where a list of one is no single value.
+#[test]
+fn a_list_of_one() {
+    let tagged = |operator: &str| {
+        let statement = r#""Effect":"Allow","Action":"iam:TagUser","Resource":"*""#;
+        let condition = format!(r#""Condition":{{"{operator}":{{"aws:TagKeys":"a,b"}}}}"#);
+        let policy_text =
+            format!(r#"{{"Version":"2012-10-17","Statement":{{{statement},{condition}}}}}"#);
+        let asked = "simulate --policy {0} --action iam:TagUser --context aws:TagKeys=a,b";
+        policy(asked, &[&policy_text])
+    };
+    assert_eq!(tagged("StringEquals"), Ok(false));
+    assert_eq!(tagged("ForAnyValue:StringEquals"), Ok(true));
 }

@@ -39,7 +39,7 @@ fn stored(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
 fn target<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Required, Fault> {
     parse(arn)?;
     Ok(Required::one(
-        O::target(view, name).with_key("iam:PolicyARN", arn),
+        O::bounded_target(view, name).with_key("iam:PolicyARN", arn),
     ))
 }
 

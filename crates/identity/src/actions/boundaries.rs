@@ -69,15 +69,8 @@ impl Action for DeleteUserPermissionsBoundary {
     const ACCESS: Access = Access::PermissionsManagement;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::user(view, &input.user_name);
-        let boundary = view
-            .account
-            .user(&input.user_name)
-            .and_then(|user| user.boundary.clone());
-        Ok(Required::one(match boundary {
-            Some(arn) => target.with_key("iam:PermissionsBoundary", &*arn),
-            None => target,
-        }))
+        let target = Target::bounded_user(view, &input.user_name);
+        Ok(Required::one(target))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {

@@ -35,11 +35,10 @@ impl Action for ListDeniedRequests {
     type Shape = keywright::ListDeniedRequests;
     const ACCESS: Access = Access::List;
 
-    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let about = input.principal_arn.as_ref();
-        Ok(Required::one(
-            about.map_or_else(Target::everything, |arn| Target::new(arn, arn)),
-        ))
+        let of = |arn: &String| Target::principal(view, arn);
+        Ok(Required::one(about.map_or_else(Target::everything, of)))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -70,13 +69,11 @@ impl Action for ExplainDeniedRequest {
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let denial = view.denials.find(view.id(), &input.request_id);
-        Ok(Required::one(denial.map_or_else(
-            Target::everything,
-            |denial| {
-                let arn = denial.evidence.who.arn();
-                Target::new(arn, arn)
-            },
-        )))
+        Ok(Required::one(
+            denial.map_or_else(Target::everything, |denial| {
+                Target::principal(view, denial.evidence.who.arn())
+            }),
+        ))
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {

@@ -4,77 +4,41 @@
 //! It protects two rules: an explanation asks the same compiled policies as a decision does, those
 //! of buckets included; and nobody learns here what a bucket's policy of another account says.
 
-use std::{borrow::Cow, ops::Bound, sync::Arc};
+mod told;
+
+use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
-    Context, Decision, Effect, Examined, Explanation, Found, Lack, Layer, Need as PolicyNeed,
+    Decision, Effect, Examined, Explanation, Lack, Layer, Need as PolicyNeed,
     Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, StatementRef,
-    Tested, Values, explain,
+    Tested, check_question, explain, is_free, is_of_principal,
 };
 use keywright_wire::keywright;
 
+use self::told::Told;
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target, binding, policies_of},
     fault::{Fault, Missing},
+    names::Names,
     pagination::Page,
-    state::{Tag, User},
+    state::User,
     view::{Need, View},
 };
 
 /// Users that one page of [`ListAuthorizedPrincipals`] looks at.
 const USERS_PER_PAGE: i32 = 500;
 
-/// A request that nobody made: what is told of it, and what is known of its caller.
-struct Told<'a> {
-    entries: &'a [keywright::ContextEntry],
-    tags: &'a [Tag],
-    now: keywright_base::Timestamp,
-}
-
-impl Context for Told<'_> {
-    fn get(&self, key: &str) -> Values<'_> {
-        let named = self.entries.iter();
-        let named = named.filter(|entry| entry.context_key_name.eq_ignore_ascii_case(key));
-        let mut values = named.map(|entry| Cow::Borrowed(entry.context_key_value.as_str()));
-        if let Some(first) = values.next() {
-            let rest: Vec<_> = values.collect();
-            return if rest.is_empty() {
-                Values::One(first)
-            } else {
-                Values::Many(std::iter::once(first).chain(rest).collect())
-            };
-        }
-        match key {
-            "aws:currenttime" => Values::One(self.now.iso8601().into()),
-            "aws:epochtime" => Values::One(self.now.secs().to_string().into()),
-            _ => match key.strip_prefix("aws:principaltag/") {
-                Some(tag) => {
-                    let mut tags = self.tags.iter();
-                    let tag = tags.find(|known| known.key.eq_ignore_ascii_case(tag));
-                    Values::optional(tag.map(|tag| tag.value.as_str()))
-                }
-                None => Values::Absent,
-            },
-        }
-    }
-}
-
 /// Explains a request of a user.
 fn of_user(
     view: &View<'_>,
     user: &User,
     (action, resource): (&str, &str),
-    entries: &[keywright::ContextEntry],
+    context: &Told<'_>,
 ) -> Explanation {
     let set = policies_of(view.account, user);
     let arn = user.arn(view.id());
-    let context = Told {
-        entries,
-        tags: &user.tags,
-        now: view.now(),
-    };
     let request = Request {
         principal: PrincipalRef::User {
             account: view.id(),
@@ -85,9 +49,11 @@ fn of_user(
         action,
         resource,
         owner: Some(view.id()),
-        context: &context,
+        context,
     };
-    explained(view, &set, &request)
+    let mut explanation = explained(view, &set, &request);
+    Names::of(view.account, user).name(&mut explanation);
+    explanation
 }
 
 /// Explains a request by the policies of the principal and of the resource.
@@ -104,25 +70,10 @@ fn policy<'a>(view: &View<'a>) -> Option<&'a Arc<Policy>> {
     attached.and_then(|attached| attached.policy.as_ref())
 }
 
-/// Refuses a resource of another account, whose policy is not ours to tell.
-fn check_owner(view: &View<'_>, arn: &str) -> Result<(), Fault> {
-    match &view.gathered.attached {
-        Some(attached) if attached.owner != view.id() => Err(Fault::Validation(format!(
-            "ResourceArn {arn} belongs to another account, which alone can ask what its policy says"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// Explains a request of the root user.
-fn of_root(view: &View<'_>, (action, resource): (&str, &str)) -> Explanation {
+fn of_root(view: &View<'_>, (action, resource): (&str, &str), context: &Told<'_>) -> Explanation {
     let set = PolicySet::default();
     let arn = Arn::iam(view.id(), "root");
-    let context = Told {
-        entries: &[],
-        tags: &[],
-        now: view.now(),
-    };
     let request = Request {
         principal: PrincipalRef::Root {
             account: view.id(),
@@ -131,9 +82,60 @@ fn of_root(view: &View<'_>, (action, resource): (&str, &str)) -> Explanation {
         action,
         resource,
         owner: Some(view.id()),
-        context: &context,
+        context,
     };
     explained(view, &set, &request)
+}
+
+/// Why a free action is allowed.
+const FREE_WHY: &str = "every caller may, whatever policies say";
+
+/// Refuses what no request could ask, and a resource of another account, whose policy is not ours
+/// to tell.
+fn check(view: &View<'_>, action: &str, resource: &str) -> Result<(), Fault> {
+    check_question(action, resource).map_err(|fault| Fault::Validation(fault.to_string()))?;
+    match &view.gathered.attached {
+        Some(attached) if attached.owner != view.id() => Err(Fault::Validation(format!(
+            "{resource} belongs to another account, which alone can ask what its policy says"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The condition keys on which the answer turns and of which nothing was told: those that a
+/// statement about the action asks for.
+fn not_given(explanation: &Explanation, told: &Told<'_>) -> Vec<String> {
+    let about = explanation.statements.iter();
+    let about = about.filter(|examined| !examined.lacks.contains(&Lack::Action));
+    let lacked = about.flat_map(|examined| &examined.lacks);
+    let mut keys = BTreeSet::new();
+    let mut variables = Vec::new();
+    let mut tested = Vec::new();
+    for lack in lacked {
+        match lack {
+            Lack::Condition(lacked) => tested.push(lacked),
+            Lack::Resource { variables: all, .. } => variables.extend(all),
+            _ => {}
+        }
+    }
+    for need in &explanation.needs {
+        if let PolicyNeed::WithoutDeny { conditions, .. } = need {
+            tested.extend(conditions);
+        }
+    }
+    for tested in tested {
+        variables.extend(&tested.variables);
+        if told.is_open(tested) {
+            keys.insert(tested.key.clone());
+        }
+    }
+    let unknown = variables.into_iter().filter(|v| v.value.is_none());
+    keys.extend(
+        unknown
+            .filter(|variable| told.leaves_open(&variable.key))
+            .map(|variable| variable.key.clone()),
+    );
+    keys.into_iter().collect()
 }
 
 /// A decision in the words of the simulator.
@@ -164,21 +166,6 @@ pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedS
     (shown.collect(), all.len() > limits::EXAMINED_STATEMENTS)
 }
 
-/// Refuses what is a pattern, or no action at all: nobody could be allowed it.
-fn check_action(name: &str) -> Result<(), Fault> {
-    let letters = |text: &str, more: &[char]| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(&c);
-        !text.is_empty() && text.chars().all(fits)
-    };
-    match name.split_once(':') {
-        Some((service, action)) if letters(service, &['-']) && letters(action, &[]) => Ok(()),
-        _ => Err(Fault::Validation(format!(
-            "ActionName {name} is not an action: write service:Action, for example s3:GetObject, \
-             without wildcards"
-        ))),
-    }
-}
-
 /// `keywright:ExplainAuthorization`
 pub(crate) struct ExplainAuthorization;
 
@@ -186,9 +173,8 @@ impl Action for ExplainAuthorization {
     type Shape = keywright::ExplainAuthorization;
     const ACCESS: Access = Access::Read;
 
-    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let arn = &input.principal_arn;
-        Ok(Required::one(Target::new(arn, arn)))
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(Target::principal(view, &input.principal_arn)))
     }
 
     fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -196,54 +182,102 @@ impl Action for ExplainAuthorization {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        check_action(&input.action_name)?;
-        check_owner(view, &input.resource_arn)?;
         let asked = (&*input.action_name, &*input.resource_arn);
-        let arn = input.principal_arn.as_str();
-        let explanation = if arn == Arn::iam(view.id(), "root").as_str() {
-            of_root(view, asked)
-        } else {
-            let name = arn.rsplit('/').next().unwrap_or(arn);
-            let user = view.account.user(name);
-            let user = user.filter(|user| user.arn(view.id()).as_str() == arn);
-            let user = user.ok_or_else(|| Missing::User(name.to_owned()))?;
-            let entries = input.context_entries.as_deref().unwrap_or_default();
-            of_user(view, user, asked, entries)
+        check(view, asked.0, asked.1)?;
+        let user = principal(view, &input.principal_arn)?;
+        if is_free(asked.0) {
+            return Ok(Done::answer(keywright::ExplainAuthorizationOutput {
+                decision: word(&Decision::Allow),
+                explanation: format!("allowed\n  {FREE_WHY}\n"),
+                statements: Vec::new(),
+                is_truncated: false,
+            }));
+        }
+        let entries = input.context_entries.as_deref().unwrap_or_default();
+        let mut keys = entries.iter().map(|entry| &entry.context_key_name);
+        if let Some(key) = keys.find(|key| is_of_principal(key)) {
+            let text = format!("{key} follows from the principal and cannot be told");
+            return Err(Fault::Validation(text));
+        }
+        let told = Told::new(view, user.map(|user| &**user), asked, entries);
+        let explanation = match user {
+            Some(user) => of_user(view, user, asked, &told),
+            None => of_root(view, asked, &told),
         };
+        let mut text = explanation.to_string();
+        let open = not_given(&explanation, &told);
+        if !open.is_empty() {
+            text.push_str(&format!("  not given: {}\n", open.join(", ")));
+        }
         let (statements, is_truncated) = statements(&explanation);
         Ok(Done::answer(keywright::ExplainAuthorizationOutput {
             decision: word(&explanation.decision),
-            explanation: explanation.to_string(),
+            explanation: text,
             statements,
             is_truncated,
         }))
     }
 }
 
+/// The user that an ARN names; nobody for the root user.
+fn principal<'a>(view: &View<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, Fault> {
+    if arn == Arn::iam(view.id(), "root").as_str() {
+        return Ok(None);
+    }
+    let Some(name) = arn.strip_prefix(Arn::iam(view.id(), "user/").as_str()) else {
+        return Err(Fault::Validation(format!(
+            "PrincipalArn {arn} is neither the root user nor a user of account {}",
+            view.id()
+        )));
+    };
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let user = view.account.user(name);
+    let user = user.filter(|user| user.arn(view.id()).as_str() == arn);
+    let user = user.ok_or_else(|| Missing::User(name.to_owned()))?;
+    Ok(Some(user))
+}
+
 /// `keywright:ListAuthorizedPrincipals`: who may, through what, and under which conditions.
 pub(crate) struct ListAuthorizedPrincipals;
 
-/// Who may, or might if the conditions held.
+/// Whether a user, or the root user, may, or might if the conditions held.
 fn authorized(
     view: &View<'_>,
-    user: &User,
+    user: Option<&User>,
     asked: (&str, &str),
 ) -> Option<keywright::AuthorizedPrincipal> {
-    let explanation = of_user(view, user, asked, &[]);
+    let root = || Arn::iam(view.id(), "root");
+    let arn = user
+        .map_or_else(root, |user| user.arn(view.id()))
+        .to_string();
+    if is_free(asked.0) {
+        return Some(keywright::AuthorizedPrincipal {
+            principal_arn: arn,
+            through: FREE_WHY.to_owned(),
+            condition: None,
+        });
+    }
+    let told = Told::new(view, user, asked, &[]);
+    let open = |examined: &Examined| lacks_open_only(examined, &told);
+    let explanation = match user {
+        Some(user) => of_user(view, user, asked, &told),
+        None => of_root(view, asked, &told),
+    };
     let (mut through, mut conditions) = (Vec::new(), Vec::new());
     for need in &explanation.needs {
         match need {
             PolicyNeed::WithoutDeny {
                 statement,
                 conditions: holding,
+                ..
             } => {
-                if !holding.iter().any(is_open) {
+                if !holding.iter().any(|tested| told.is_open(tested)) {
                     return None;
                 }
                 conditions.push(unless(statement, holding.iter()));
             }
             PolicyNeed::Allow { layer, .. } => {
-                let near = nearly(view, user, &explanation, *layer)?;
+                let near = nearly(view, user?, (&explanation, &told), *layer)?;
                 through.push(near.statement.to_string());
                 conditions.extend(tests(near).map(Tested::asked));
             }
@@ -253,17 +287,18 @@ fn authorized(
         return None;
     }
     let statements = explanation.statements.iter();
-    if through.is_empty() {
+    if user.is_none() {
+        through.push("the root user needs no policy".to_owned());
+    } else if through.is_empty() {
         let applying = statements
             .clone()
             .filter(|e| e.effect == Effect::Allow && e.applies());
         through.extend(applying.map(|examined| examined.statement.to_string()));
     }
-    let might_deny =
-        statements.filter(|e| e.effect == Effect::Deny && !e.applies() && lacks_open_only(e));
+    let might_deny = statements.filter(|e| e.effect == Effect::Deny && !e.applies() && open(e));
     conditions.extend(might_deny.map(|examined| unless(&examined.statement, tests(examined))));
     Some(keywright::AuthorizedPrincipal {
-        principal_arn: user.arn(view.id()).to_string(),
+        principal_arn: arn,
         through: through.join("; "),
         condition: (!conditions.is_empty()).then(|| conditions.join("; ")),
     })
@@ -274,7 +309,7 @@ fn authorized(
 fn nearly<'a>(
     view: &View<'_>,
     user: &User,
-    explanation: &'a Explanation,
+    (explanation, told): (&'a Explanation, &Told<'_>),
     layer: Layer,
 ) -> Option<&'a Examined> {
     let serves = |statement: &StatementRef| {
@@ -286,7 +321,7 @@ fn nearly<'a>(
     let allows = explanation
         .statements
         .iter()
-        .filter(|e| e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e));
+        .filter(|e| e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e, told));
     allows.min_by_key(|examined| examined.lacks.len())
 }
 
@@ -302,16 +337,9 @@ fn names(view: &View<'_>, user: &User, statement: usize) -> bool {
 }
 
 /// Whether a statement would apply to a request that says the right things.
-fn lacks_open_only(examined: &Examined) -> bool {
+fn lacks_open_only(examined: &Examined, told: &Told<'_>) -> bool {
     let mut lacks = examined.lacks.iter();
-    lacks.all(|lack| matches!(lack, Lack::Condition(tested) if is_open(tested)))
-}
-
-/// Whether a request could say otherwise: nothing is known of the key. What tags a principal does
-/// not have is known.
-fn is_open(tested: &Tested) -> bool {
-    let key = tested.key.to_ascii_lowercase();
-    tested.found == Found::Absent && !key.starts_with("aws:principaltag/")
+    lacks.all(|lack| matches!(lack, Lack::Condition(tested) if told.is_open(tested)))
 }
 
 /// The conditions that a statement lacks.
@@ -341,9 +369,8 @@ impl Action for ListAuthorizedPrincipals {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        check_action(&input.action_name)?;
-        check_owner(view, &input.resource_arn)?;
         let asked = (&*input.action_name, &*input.resource_arn);
+        check(view, asked.0, asked.1)?;
         let filter = [asked.0, asked.1];
         let marker = input.marker.as_deref();
         let page = Page::of(
@@ -359,17 +386,13 @@ impl Action for ListAuthorizedPrincipals {
         let users = users.map(|(_, user)| user);
         let (users, marker) = page.take(users, |user: &&Arc<User>| user.name.to_ascii_lowercase());
         let mut principals = Vec::new();
-        if page.after().is_none() && of_root(view, asked).decision.is_allowed() {
-            principals.push(keywright::AuthorizedPrincipal {
-                principal_arn: Arn::iam(view.id(), "root").to_string(),
-                through: "the root user needs no policy".to_owned(),
-                condition: None,
-            });
+        if page.after().is_none() {
+            principals.extend(authorized(view, None, asked));
         }
         principals.extend(
             users
                 .into_iter()
-                .filter_map(|user| authorized(view, user, asked)),
+                .filter_map(|user| authorized(view, Some(user), asked)),
         );
         Ok(Done::answer(keywright::ListAuthorizedPrincipalsOutput {
             principals,

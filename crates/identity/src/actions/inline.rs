@@ -82,7 +82,8 @@ macro_rules! inline_of {
             const ACCESS: Access = Access::PermissionsManagement;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(Required::one(<$owner>::target(view, &input.$name)))
+                let target = <$owner>::bounded_target(view, &input.$name);
+                Ok(Required::one(target))
             }
 
             fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
@@ -144,7 +145,8 @@ macro_rules! inline_of {
             const ACCESS: Access = Access::PermissionsManagement;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(Required::one(<$owner>::target(view, &input.$name)))
+                let target = <$owner>::bounded_target(view, &input.$name);
+                Ok(Required::one(target))
             }
 
             fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {

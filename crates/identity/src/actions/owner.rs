@@ -25,6 +25,8 @@ pub(super) trait Owner: Clone {
     fn find<'a>(view: &View<'a>, name: &str) -> Result<&'a Self, Fault>;
     /// Its target for authorization.
     fn target(view: &View<'_>, name: &str) -> Target;
+    /// Its target for actions that change its grants, for which the boundary is a condition key.
+    fn bounded_target(view: &View<'_>, name: &str) -> Target;
     /// Its name with its own spelling.
     fn name(&self) -> &str;
     /// Its path.
@@ -50,6 +52,10 @@ impl Owner for User {
 
     fn target(view: &View<'_>, name: &str) -> Target {
         Target::user(view, name)
+    }
+
+    fn bounded_target(view: &View<'_>, name: &str) -> Target {
+        Target::bounded_user(view, name)
     }
 
     fn name(&self) -> &str {
@@ -88,6 +94,10 @@ impl Owner for Group {
     }
 
     fn target(view: &View<'_>, name: &str) -> Target {
+        Target::group(view, name)
+    }
+
+    fn bounded_target(view: &View<'_>, name: &str) -> Target {
         Target::group(view, name)
     }
 

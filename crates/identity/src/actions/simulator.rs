@@ -5,7 +5,7 @@
 //! context are supposed. Shapes, texts and the order of refusals are AWS's. It never asks trust
 //! policies, policies of real resources or an organization; who wants those asked, sends them.
 
-pub(super) mod fit;
+mod fit;
 mod given;
 mod input;
 mod result;

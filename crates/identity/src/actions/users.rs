@@ -141,7 +141,11 @@ impl Action for UpdateUser {
         let name = input.new_user_name.as_deref().unwrap_or(&input.user_name);
         let new = Arn::iam_entity(view.id(), "user", path.unwrap_or("/"), name).to_string();
         let shown = format!("user {name}");
-        Ok(Required::All(vec![old, Target::new(new, shown)]))
+        let new = Target {
+            resource_tags: old.resource_tags.clone(),
+            ..Target::new(new, shown)
+        };
+        Ok(Required::All(vec![old, new]))
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {

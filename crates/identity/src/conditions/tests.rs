@@ -81,6 +81,17 @@ fn rows() -> Vec<(&'static str, String, String)> {
             &format!("Action=GetUser&{bob}"),
         ),
         row(
+            "aws:ResourceTag/team",
+            "red",
+            "Action=ExplainAuthorization&ActionName=s3:GetObject&ResourceArn=*\
+             &PrincipalArn=arn:aws:iam::123456789012:user/bob",
+        ),
+        row(
+            "aws:ResourceTag/team",
+            "red",
+            "Action=ListDeniedRequests&PrincipalArn=arn:aws:iam::123456789012:user/bob",
+        ),
+        row(
             "iam:PolicyARN",
             bound,
             &format!("Action=AttachUserPolicy&{bob}&PolicyArn={bound}"),
@@ -137,6 +148,47 @@ fn keys_come_from_the_request() {
         only_if(&bench, key, &value);
         assert!(ask(), "{key} is {value}: {form}");
     }
+}
+
+/// Who may give others rights only under a boundary is held to it by these keys.
+#[test]
+fn the_boundary_of_a_user_is_a_key_wherever_its_grants_change() {
+    let bound = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    let other = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let document =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+    for (boundary, may) in [(Some(bound), true), (Some(other), false), (None, false)] {
+        let (bench, keys) = bench();
+        bench.user("ann", &[]);
+        bench
+            .root(&format!(
+                "Action=AttachUserPolicy&UserName=ann&PolicyArn={other}"
+            ))
+            .ok();
+        if let Some(arn) = boundary {
+            let put = "Action=PutUserPermissionsBoundary&UserName=ann";
+            bench.root(&format!("{put}&PermissionsBoundary={arn}")).ok();
+        }
+        only_if(&bench, "iam:PermissionsBoundary", bound);
+        for form in [
+            format!("Action=AttachUserPolicy&UserName=ann&PolicyArn={bound}"),
+            format!("Action=DetachUserPolicy&UserName=ann&PolicyArn={other}"),
+            format!("Action=PutUserPolicy&UserName=ann&PolicyName=p&PolicyDocument={document}"),
+            "Action=DeleteUserPolicy&UserName=ann&PolicyName=p".to_owned(),
+            "Action=DeleteUserPermissionsBoundary&UserName=ann".to_owned(),
+        ] {
+            let answer = bench.call(&keys, &form);
+            assert_eq!(answer.is_success(), may, "{boundary:?} {form}");
+        }
+    }
+}
+
+#[test]
+fn a_renamed_user_has_its_tags_under_both_names() {
+    let (bench, keys) = bench();
+    only_if(&bench, "aws:ResourceTag/team", "red");
+    let rename = "Action=UpdateUser&UserName=bob&NewUserName=rob";
+    assert!(bench.call(&keys, rename).is_success());
 }
 
 #[test]

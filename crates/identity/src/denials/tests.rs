@@ -6,7 +6,7 @@ use keywright_base::{Timestamp, limits};
 use keywright_policy::{ContextMap, Decision, Kind, Layer, Policy, PolicySet, validate};
 
 use super::{Denial, Denials, Evidence, Who};
-use crate::view::Attached;
+use crate::{names::Names, view::Attached};
 
 fn denial(number: usize, name: &str, context_bytes: usize) -> Denial {
     let account = "123456789012".parse().unwrap();
@@ -27,6 +27,7 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> Denial {
             owner: None,
             context: ContextMap::default().with("aws:useragent", &"x".repeat(context_bytes)),
             set: PolicySet::default(),
+            names: Names::default(),
             resource_policy: None,
         },
     }
@@ -146,6 +147,7 @@ fn what_would_be_now_asks_the_policy_of_now() {
         owner: "123456789012".parse().unwrap(),
         policy,
         restricted: false,
+        tags: None,
     };
     let open = attached(Some(bucket_policy(r#""Effect":"Allow""#)));
     let none = attached(None);

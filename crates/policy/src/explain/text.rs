@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Explanation, Found, Lack, Need, StatementRef, Tested};
+use super::{About, Explanation, Found, Lack, Need, StatementRef, Tested, Variable};
 use crate::{Decision, Effect, Layer};
 
 impl Display for Explanation {
@@ -16,11 +16,90 @@ impl Display for Explanation {
         for statement in &self.decided_by {
             writeln!(f, "  by {statement}")?;
         }
+        if self.decision.is_allowed() && self.decided_by.is_empty() {
+            writeln!(f, "  the root user needs no policy")?;
+        }
         for need in &self.needs {
-            writeln!(f, "  needed: {need}")?;
+            write!(f, "  needed: ")?;
+            self.need(need, f)?;
+            writeln!(f)?;
         }
         Ok(())
     }
+}
+
+impl Explanation {
+    fn need(&self, need: &Need, f: &mut Formatter<'_>) -> Result {
+        match need {
+            Need::WithoutDeny {
+                statement,
+                conditions,
+                spares,
+            } => {
+                write!(f, "{statement} must not deny")?;
+                if !spares.is_empty() {
+                    let listed = list(spares, "and");
+                    write!(f, " all but {listed}, whose accounts have to be listed too")?;
+                }
+                if !conditions.is_empty() {
+                    let asked: Vec<String> = conditions.iter().map(ToString::to_string).collect();
+                    write!(f, ", as it does if {}", asked.join(" and "))?;
+                }
+                Ok(())
+            }
+            Need::Allow { layer, nearest } => {
+                write!(f, "an Allow in {layer}")?;
+                // There is one boundary; of the others any will do.
+                let mut own = self.statements.iter().map(|examined| &examined.statement);
+                let boundary = own.find(|s| s.layer == *layer && *layer == Layer::Boundary);
+                if let Some(id) = boundary.and_then(|statement| statement.id.as_deref()) {
+                    write!(f, " {id}")?;
+                }
+                write!(f, " for {} on {}", self.action, self.resource)?;
+                for near in nearest {
+                    let lacks: Vec<String> = near.lacks.iter().map(ToString::to_string).collect();
+                    write!(f, "; {} lacks: {}", near.statement, lacks.join(", "))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Items that are shown; of long lists the beginning says enough.
+const SHOWN: usize = 4;
+
+fn list(items: &[String], word: &str) -> String {
+    let rest = items.len().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = items.iter().take(SHOWN).cloned().collect();
+    if rest > 0 {
+        shown.push(format!("{rest} more"));
+    }
+    shown.join(&format!(" {word} "))
+}
+
+impl Display for About {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match (self.listed.is_empty(), self.negated) {
+            (true, _) => f.write_str("about nothing"),
+            (false, true) => write!(f, "about all but {}", list(&self.listed, "and")),
+            (false, false) => write!(f, "about {}", list(&self.listed, "or")),
+        }
+    }
+}
+
+impl Display for Variable {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match &self.value {
+            Some(value) => write!(f, "{} is {value}", self.key),
+            None => write!(f, "{} has no value", self.key),
+        }
+    }
+}
+
+/// What variables hold, each after a semicolon.
+fn variables(all: &[Variable]) -> String {
+    all.iter().map(|variable| format!("; {variable}")).collect()
 }
 
 impl Display for StatementRef {
@@ -43,41 +122,15 @@ impl Display for Layer {
     }
 }
 
-impl Display for Need {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        match self {
-            Self::WithoutDeny {
-                statement,
-                conditions,
-            } => {
-                write!(f, "{statement} must not deny")?;
-                if !conditions.is_empty() {
-                    let asked: Vec<String> = conditions.iter().map(ToString::to_string).collect();
-                    write!(f, ", as it does if {}", asked.join(" and "))?;
-                }
-                Ok(())
-            }
-            Self::Allow { layer, nearest } => {
-                write!(f, "an Allow in {layer}")?;
-                for near in nearest {
-                    let lacks: Vec<String> = near.lacks.iter().map(ToString::to_string).collect();
-                    write!(f, "; {} lacks: {}", near.statement, lacks.join(", "))?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
 impl Display for Lack {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Action => f.write_str("the action"),
-            Self::Principal => f.write_str("the principal"),
-            Self::Resource { unresolved } if unresolved.is_empty() => f.write_str("the resource"),
-            Self::Resource { unresolved } => {
-                write!(f, "the resource (without value: {})", unresolved.join(", "))
-            }
+            Self::Principal(about) => write!(f, "the principal ({about})"),
+            Self::Resource {
+                about,
+                variables: used,
+            } => write!(f, "the resource ({about}{})", variables(used)),
             Self::Condition(tested) => write!(f, "the condition {tested}"),
             Self::Unreadable => f.write_str("an operator that exists"),
         }
@@ -99,7 +152,8 @@ impl Tested {
 
 impl Display for Tested {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "{} (found: {})", self.asked(), self.found)
+        let used = variables(&self.variables);
+        write!(f, "{} (found: {}{used})", self.asked(), self.found)
     }
 }
 

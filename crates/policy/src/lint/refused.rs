@@ -64,6 +64,7 @@ fn named(violation: &Violation) -> Option<&str> {
             Some(text)
         }
         Violation::TrustPrincipal { value, .. } => Some(value),
+        Violation::BucketEffect(text) | Violation::BucketOperator(text) => Some(text),
         _ => None,
     }
 }
@@ -72,6 +73,11 @@ fn named(violation: &Violation) -> Option<&str> {
 const fn elements(violation: &Violation) -> &'static [&'static str] {
     match violation {
         Violation::SidCharacters => &["Sid"],
+        Violation::BucketEffect(_) => &["Effect"],
+        Violation::BucketOperator(_)
+        | Violation::BucketConditionKey
+        | Violation::BucketConditions
+        | Violation::BucketAddress => &["Condition"],
         Violation::NotAnArn(_)
         | Violation::Partition { .. }
         | Violation::ResourceVendor
@@ -96,6 +102,16 @@ const fn elements(violation: &Violation) -> &'static [&'static str] {
 /// What to do about it.
 const fn hint(violation: &Violation) -> &'static str {
     match violation {
+        Violation::BucketVersion => "write \"Version\": \"2012-10-17\"",
+        Violation::BucketEmpty => "add a statement, or delete the policy",
+        Violation::BucketField(_) => "remove it, or look at its spelling: case matters",
+        Violation::BucketEffect(_) => "write Allow or Deny",
+        Violation::BucketOperator(_) => "see the operators of conditions, as StringEquals",
+        Violation::BucketConditionKey => "write a key of S3's or a global one, as aws:SourceIp",
+        Violation::BucketConditions => {
+            "keep to keys that every action of the statement has, or give the others their own"
+        }
+        Violation::BucketAddress => "write an address or a network, as 192.0.2.0/24",
         Violation::OldVersion => "add \"Version\": \"2012-10-17\"",
         Violation::Legacy => {
             "look for an Effect that is not spelt Allow or Deny, an ARN with :: and too few \

@@ -5,6 +5,7 @@ use super::{Finding, Severity, Subject};
 use crate::{
     Catalogue, Document, Span, Version,
     condition::{Operator, Set},
+    keys::is_list_key,
     pattern::{Glob, variable},
 };
 
@@ -64,7 +65,7 @@ fn actions(subject: &Subject<'_>) -> Vec<Finding> {
         if known.peek().is_none() || known.any(|(name, _)| glob.matches(name)) {
             continue;
         }
-        let hint = match nearest(service, name) {
+        let hint = match catalogue.nearest(service, name) {
             Some(nearest) => format!("did you mean {service}:{nearest}?"),
             None => "see the actions of the service".to_owned(),
         };
@@ -75,50 +76,6 @@ fn actions(subject: &Subject<'_>) -> Vec<Finding> {
     }
     findings
 }
-
-/// The name of a service's action that is few edits away.
-fn nearest(service: &str, name: &str) -> Option<&'static str> {
-    if name.len() > NAME_BYTES {
-        return None;
-    }
-    let known = Catalogue::built_in().of_service(service);
-    let measured = known.map(|(_, action)| (distance(action.name, name), action.name));
-    let (edits, nearest) = measured.min()?;
-    (edits <= 3).then_some(nearest)
-}
-
-/// Bytes of a name that is worth comparing; the longest action of AWS has 73.
-const NAME_BYTES: usize = 80;
-
-/// The edits between two names, without regard to case.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<u8> = other.to_ascii_lowercase().into_bytes();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, byte) in one.bytes().map(|b| b.to_ascii_lowercase()).enumerate() {
-        let mut next = vec![at + 1];
-        let pairs = row.iter().zip(row.iter().skip(1)).zip(&other);
-        for ((diagonal, above), same) in pairs {
-            let left = next.last().copied().unwrap_or_default();
-            let swap = diagonal + usize::from(*same != byte);
-            next.push(swap.min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-/// Keys that always are lists.
-const LISTS: &[&str] = &[
-    "aws:calledvia",
-    "aws:principalorgpaths",
-    "aws:principalservicenameslist",
-    "aws:resourceorgpaths",
-    "aws:sourceorgpaths",
-    "aws:tagkeys",
-    "aws:vpceorgpaths",
-    "s3:requestobjecttagkeys",
-    "sts:transitivetagkeys",
-];
 
 /// Lists under operators for one value, and lists that may be empty.
 fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
@@ -135,7 +92,7 @@ fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (clause, operator, key) in tests.clone().filter(|(_, o, _)| !o.is_null()) {
         let at = format!("Condition\n{}\n{}", clause.operator, clause.key);
-        if operator.set == Set::Scalar && LISTS.contains(&key.as_str()) {
+        if operator.set == Set::Scalar && is_list_key(&key) {
             let about = (Severity::Warning, "list-without-set");
             findings.push(subject.finding(about, (&at, None)).says(
                 format!(

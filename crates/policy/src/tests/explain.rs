@@ -4,9 +4,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Outcome, Policies, Policy,
-    PolicySet, PrincipalRef, Request, Source, Tested, context_keys, explain, missing_context_keys,
-    parse, simulate,
+    About, ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Outcome, Policies, Policy,
+    PolicySet, PrincipalRef, Request, Source, Tested, Variable, context_keys, explain,
+    missing_context_keys, parse, simulate,
 };
 
 const READ: &str = r#"{"Version": "2012-10-17", "Statement": [
@@ -84,10 +84,20 @@ fn a_silence_says_what_was_lacking() {
         operator: "IpAddress".to_owned(),
         key: "aws:SourceIp".to_owned(),
         wanted: vec!["10.0.0.0/8".to_owned()],
+        variables: Vec::new(),
         found: Found::One("192.0.2.1".to_owned()),
     });
-    let unresolved = vec!["aws:principaltag/team".to_owned()];
-    assert_eq!(reads.lacks, [Lack::Resource { unresolved }, address]);
+    let resource = Lack::Resource {
+        about: About {
+            negated: false,
+            listed: vec!["arn:aws:s3:::b/${aws:PrincipalTag/team}/*".to_owned()],
+        },
+        variables: vec![Variable {
+            key: "aws:principaltag/team".to_owned(),
+            value: None,
+        }],
+    };
+    assert_eq!(reads.lacks, [resource, address]);
     // The key is absent, so the guard of MFA denies as well.
     assert_eq!(
         explanation.decided_by[0].id.as_deref(),
@@ -99,17 +109,20 @@ fn a_silence_says_what_was_lacking() {
     let Need::WithoutDeny {
         statement,
         conditions,
+        spares,
     } = guard
     else {
         panic!("{explanation}");
     };
     assert_eq!(statement, &explanation.decided_by[0]);
+    assert!(spares.is_empty());
     assert_eq!(
         conditions.as_slice(),
         [Tested {
             operator: "BoolIfExists".to_owned(),
             key: "aws:MultiFactorAuthPresent".to_owned(),
             wanted: vec!["false".to_owned()],
+            variables: Vec::new(),
             found: Found::Absent,
         }]
     );
@@ -122,9 +135,10 @@ fn a_silence_says_what_was_lacking() {
          needed: statement 1 of identity-based policy arn:aws:iam::123456789012:policy/guard must \
          not deny, as it does if BoolIfExists aws:MultiFactorAuthPresent = false (found: no such \
          key)\n  \
-         needed: an Allow in identity-based policy; statement 2 (Reads) of identity-based policy \
-         user_bob_read lacks: the resource (without value: aws:principaltag/team), the condition \
-         IpAddress aws:SourceIp = 10.0.0.0/8 (found: 192.0.2.1)\n"
+         needed: an Allow in identity-based policy for s3:GetObject on arn:aws:s3:::b/red/k; \
+         statement 2 (Reads) of identity-based policy user_bob_read lacks: the resource (about \
+         arn:aws:s3:::b/${aws:PrincipalTag/team}/*; aws:principaltag/team has no value), the \
+         condition IpAddress aws:SourceIp = 10.0.0.0/8 (found: 192.0.2.1)\n"
     );
 }
 
@@ -186,6 +200,37 @@ fn keys_of_conditions_and_of_variables() {
     let missing = missing_context_keys(&Policies::new(&set), &request);
     let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
     assert_eq!(missing, BTreeSet::from([all[0], all[1], all[2]]));
+}
+
+#[test]
+fn values_of_variables_and_names_of_policies_are_told() {
+    let own = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*",
+        "Resource": "*", "Condition": {"StringEquals": {
+            "s3:prefix": "${aws:username}/${s3:delimiter, '/'}"}}}}"#;
+    let bucket = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*",
+        "NotPrincipal": {"AWS": "arn:aws:iam::123456789012:user/eve"}, "Resource": "*"}}"#;
+    let boundary = r#"{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}"#;
+    let set = PolicySet::new(vec![(Source::Inline, policy(own, "own"))])
+        .with_boundary(policy(boundary, "bound"));
+    let context = ContextMap::default().with("s3:prefix", "x");
+    let request = Request::new(bob(), "s3:ListBucket", "arn:aws:s3:::b", &context);
+    let bucket = policy(bucket, "b");
+    let mut told = explain(&Policies::new(&set).with_resource(&bucket), &request);
+    told.name_policies(|layer, place| {
+        (layer == Layer::Identity).then(|| format!("own of user bob, {place}"))
+    });
+    assert_eq!(
+        told.to_string(),
+        "explicitly denied\n  \
+         by statement 1 of resource-based policy b\n  \
+         needed: statement 1 of resource-based policy b must not deny all but \
+         arn:aws:iam::123456789012:user/eve, whose accounts have to be listed too\n  \
+         needed: an Allow in identity-based policy for s3:ListBucket on arn:aws:s3:::b; statement \
+         1 of identity-based policy own of user bob, 0 lacks: the condition StringEquals s3:prefix \
+         = ${aws:username}/${s3:delimiter, '/'} (found: x; aws:username is bob; s3:delimiter is \
+         /)\n  \
+         needed: an Allow in permissions boundary bound for s3:ListBucket on arn:aws:s3:::b\n"
+    );
 }
 
 /// Words for each layer: what its only statement does to `s3:GetObject`.

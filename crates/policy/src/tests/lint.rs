@@ -1,7 +1,7 @@
 //! Advice. It protects one rule: each finding has a case that shows it and one that does not, and
 //! points at the right place.
 
-use crate::{Catalogue, Finding, Kind, Position, Severity, lint};
+use crate::{Catalogue, Finding, Kind, Position, Severity, lint, lint::escalation::ESCALATIONS};
 
 /// Findings as `code at text`.
 fn found(text: &str, kind: Kind<'_>) -> Vec<String> {
@@ -50,7 +50,57 @@ fn findings_of_identity_policies() {
         ),
         (
             r#""Allow", "Action": ["s3:*", "iam:*"], "Resource": "*""#,
-            &[r#"escalation at "iam:*""#],
+            &[r#"escalation at "s3:*""#, r#"escalation at "iam:*""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:*", "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:PutBucketPolicy", "Resource": "arn:aws:s3:::app-*""#,
+            &[r#"escalation at "s3:PutBucketPolicy""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:Create*", "Resource": "arn:aws:iam::*:user/${aws:username}""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "iam:*Policy*", "Resource": "arn:aws:iam::*:policy/team/*""#,
+            &[r#"escalation at "iam:*Policy*""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:AddUserToGroup", "Resource": "arn:aws:iam::*:user/*""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "iam:CreateAccessKey",
+               "Resource": "arn:aws:iam::*:user/${aws:username}*""#,
+            &[r#"escalation at "iam:CreateAccessKey""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:AttachUserPolicy", "Resource": "*",
+               "Condition": {"Bool": {"aws:SecureTransport": "true"},
+                             "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#,
+            &[r#"escalation at "iam:AttachUserPolicy""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:AttachUserPolicy", "Resource": "*",
+               "Condition": {"ArnEquals": {"iam:PolicyARN": "arn:aws:iam::aws:policy/ReadOnlyAccess"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "*", "Resource": "*",
+               "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}"#,
+            &[r#"everything at "*""#],
+        ),
+        (
+            r#""Allow", "NotAction": ["s3:*", "sts:*", "keywright:*"],
+               "NotResource": "arn:aws:s3:::b""#,
+            &[
+                r#"allow-all-but at ["s3:*", "sts:*", "keywright:*"]"#,
+                r#"escalation at ["s3:*", "sts:*", "keywright:*"]"#,
+                r#"allow-all-but at "arn:aws:s3:::b""#,
+            ],
         ),
         (
             r#""Allow", "Action": "iam:CreateAccessKey", "Resource": "*""#,
@@ -90,7 +140,7 @@ fn findings_of_identity_policies() {
         ),
         (
             r#""Allow", "NotAction": "iam:*", "Resource": "*""#,
-            &[r#"allow-all-but at "iam:*""#],
+            &[r#"allow-all-but at "iam:*""#, r#"escalation at "iam:*""#],
         ),
         (
             r#""Allow", "Action": "s3:GetObject", "NotResource": ["arn:aws:s3:::b"]"#,
@@ -154,6 +204,18 @@ fn findings_of_trust_and_bucket_policies() {
         found(&bucket, Kind::Bucket { bucket: "b" }),
         [r#"public at "*""#]
     );
+    for (condition, public) in [
+        (r#"{"Bool": {"aws:SecureTransport": "true"}}"#, true),
+        (r#"{"StringLike": {"aws:Referer": "https://x/*"}}"#, true),
+        (r#"{"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}"#, false),
+    ] {
+        let limited = statement(&format!(
+            r#""Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*",
+               "Condition": {condition}"#
+        ));
+        let found = found(&limited, Kind::Bucket { bucket: "b" });
+        assert_eq!(!found.is_empty(), public, "{condition}");
+    }
     let refused = statement(
         r#""Allow", "NotPrincipal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*""#,
     );
@@ -249,25 +311,30 @@ fn a_near_name_is_suggested() {
 /// The list of escalations names only actions that exist, each of which is found alone.
 #[test]
 fn every_escalation_is_an_action() {
-    let all = statement(r#""Allow", "Action": ["iam:*", "sts:*"], "Resource": "*""#);
-    let messages: Vec<String> = lint(&all, Kind::Managed)
-        .into_iter()
-        .map(|f| f.message)
-        .collect();
-    let words = messages
-        .iter()
-        .flat_map(|message| message.split([' ', ';']));
-    let named: Vec<&str> = words
-        .filter(|w| w.starts_with("iam:") || w.starts_with("sts:"))
-        .collect();
-    assert_eq!(named.len(), 36);
-    for name in named {
-        let action = Catalogue::built_in().action(name).unwrap();
-        assert_eq!(format!("{}:{}", action.service, action.name), name);
-        let alone = statement(&format!(r#""Allow", "Action": "{name}", "Resource": "*""#));
-        assert!(
-            found(&alone, Kind::Managed)[0].starts_with("escalation"),
-            "{name}"
-        );
+    for way in ESCALATIONS {
+        let service = way.action.split(':').next().unwrap();
+        if Catalogue::built_in().knows(service) {
+            let action = Catalogue::built_in().action(way.action).unwrap();
+            assert_eq!(format!("{}:{}", action.service, action.name), way.action);
+        }
+        let alone = format!(r#""Allow", "Action": "{}", "Resource": "*""#, way.action);
+        let [finding] = lint(&statement(&alone), Kind::Managed).try_into().unwrap();
+        assert_eq!(finding.code, "escalation", "{}", way.action);
+        assert!(finding.message.contains(way.action), "{}", finding.message);
     }
+}
+
+/// Many ways are counted, so that a finding stays readable.
+#[test]
+fn of_many_ways_some_are_named() {
+    let all = statement(r#""Allow", "Action": "iam:*", "Resource": "*""#);
+    let [finding] = lint(&all, Kind::Managed).try_into().unwrap();
+    let of_iam = ESCALATIONS
+        .iter()
+        .filter(|way| way.action.starts_with("iam:"));
+    let more = format!("; and {} more", of_iam.count() - 6);
+    assert!(finding.message.ends_with(&more), "{}", finding.message);
+    let roles = statement(r#""Allow", "Action": "sts:AssumeRole", "Resource": "*""#);
+    let [finding] = lint(&roles, Kind::Managed).try_into().unwrap();
+    assert_eq!(finding.hint, "name the roles that may be assumed");
 }

@@ -1,9 +1,12 @@
 //! The rules of S3 bucket policies. It protects one rule: every action of a statement can be done
 //! on some resource of the statement, and every resource is of the bucket.
 
+mod conditions;
+
 use super::{Kind, Violation, trust::is_principal};
 use crate::{
     Catalogue,
+    condition::Operator,
     document::{self, Document, Effect, Statement},
     json::{self, Node, Value},
     pattern::Glob,
@@ -16,11 +19,8 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> 
         let what = "the first byte is not '{'";
         return Err(Violation::BucketJson(document::SyntaxError::new(0, what)));
     }
-    present(&node)?;
+    elements(&node)?;
     let parsed = document::document(node).map_err(Violation::BucketSyntax)?;
-    if let Some(fault) = parsed.misspelt_effect {
-        return Err(Violation::BucketSyntax(fault));
-    }
     for statement in &parsed.document.statements {
         check(statement, bucket)?;
     }
@@ -42,14 +42,27 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> 
     Ok(parsed.document)
 }
 
-/// Asks for the elements that S3 names when they are missing.
-fn present(node: &Node) -> Result<(), Violation> {
+/// Checks the elements for which S3 has messages of its own.
+fn elements(node: &Node) -> Result<(), Violation> {
+    only(node, &["Version", "Id", "Statement"])?;
+    let version = member(node, "Version").map(|node| &node.value);
+    let known = |value: &Value| {
+        let text = Value::Text("2012-10-17".to_owned());
+        *value == text || *value == Value::Text("2008-10-17".to_owned())
+    };
+    if !version.is_none_or(known) {
+        return Err(Violation::BucketVersion);
+    }
     let statement = member(node, "Statement").ok_or(Violation::Missing("Statement"))?;
     let statements = match &statement.value {
         Value::List(statements) => statements.as_slice(),
         _ => std::slice::from_ref(statement),
     };
+    if statements.is_empty() {
+        return Err(Violation::BucketEmpty);
+    }
     for statement in statements {
+        only(statement, &STATEMENT)?;
         for field in ["Effect", "Principal", "Action", "Resource"] {
             let negated = format!("Not{field}");
             if member(statement, field)
@@ -59,8 +72,45 @@ fn present(node: &Node) -> Result<(), Violation> {
                 return Err(Violation::Missing(field));
             }
         }
+        match member(statement, "Effect").map(|node| &node.value) {
+            Some(Value::Text(effect)) if effect != "Allow" && effect != "Deny" => {
+                return Err(Violation::BucketEffect(effect.clone()));
+            }
+            _ => {}
+        }
+        let operators = member(statement, "Condition").map(|node| &node.value);
+        if let Some(Value::Map(operators)) = operators {
+            let mut names = operators.iter().map(|(name, _)| name);
+            if let Some(name) = names.find(|name| Operator::parse(name).is_none()) {
+                return Err(Violation::BucketOperator(name.clone()));
+            }
+        }
     }
     Ok(())
+}
+
+/// What a statement may have.
+const STATEMENT: [&str; 9] = [
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+];
+
+/// Refuses other members than these.
+fn only(node: &Node, names: &[&str]) -> Result<(), Violation> {
+    let Value::Map(members) = &node.value else {
+        return Ok(());
+    };
+    match members.iter().find(|(name, _)| !names.contains(&&**name)) {
+        Some((name, _)) => Err(Violation::BucketField(name.clone())),
+        None => Ok(()),
+    }
 }
 
 fn member<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
@@ -110,7 +160,8 @@ fn check(statement: &Statement, bucket: &str) -> Result<(), Violation> {
             return Err(Violation::ActionResource);
         }
     }
-    Ok(())
+    let mut tests = statement.conditions.iter();
+    tests.try_for_each(|clause| conditions::check(clause, actions))
 }
 
 /// What actions or resources are about.

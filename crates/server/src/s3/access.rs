@@ -18,7 +18,6 @@ use keywright_objects::{Bucket, Fault, Object, check_bucket_name, check_key};
 
 use super::{
     Service,
-    authorize::S3Context,
     context::{self, Seen},
     convert::text,
     job::{Call, Permit},
@@ -127,8 +126,11 @@ async fn in_bucket(
             )?);
             check_version(seen.parameter("versionId"))?;
             if row.operation == "GetObjectAttributes" {
+                let tags = permit.object.as_ref().map(|object| &object.meta.tags);
+                let context = tags.map(|tags| permit.context.with_existing(tags));
+                let context = context.as_ref().unwrap_or(&permit.context);
                 let arn = Arn::s3_object(name, key);
-                permit.require("s3:GetObjectAttributes", arn.as_str(), &permit.context)?;
+                permit.require("s3:GetObjectAttributes", arn.as_str(), context)?;
             }
         }
         On::Everything | On::NewBucket | On::Keys => {}
@@ -191,7 +193,7 @@ fn object_permitted(
     permit.require(
         "s3:ListBucket",
         Arn::s3_bucket(bucket).as_str(),
-        &S3Context::default(),
+        &permit.context.of_bucket(),
     )?;
     Err(Fault::NoSuchKey(key.into()))
 }
@@ -206,7 +208,9 @@ async fn source_permitted(
     let (name, key, version) = parse_source(header)?;
     let bucket = find_bucket(service, &name).await?;
     check_owner(seen, "x-amz-source-expected-bucket-owner", &bucket)?;
-    let permit = open(service, call, seen, bucket)?;
+    let mut permit = open(service, call, seen, bucket)?;
+    permit.context.keys.retain(|(key, _)| key != "s3:versionid");
+    permit.context.add("s3:versionid", version.as_deref());
     let found = service.objects.find(&name, &key).await?;
     let action = if version.is_some() {
         "s3:GetObjectVersion"

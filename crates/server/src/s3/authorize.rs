@@ -26,6 +26,10 @@ pub trait Authorize: Send + Sync {
 
     /// The denial of an action for a reason beside all policies.
     fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial;
+
+    /// Whether a principal, as a policy names it, can be someone. Of accounts that are not here
+    /// nothing is known, and everything may be.
+    fn may_exist(&self, principal: &str) -> bool;
 }
 
 /// What an action is done on.

@@ -109,6 +109,13 @@ impl S3Context {
         }
     }
 
+    /// What of this context is about the bucket, not about the object that was asked for.
+    pub(super) fn of_bucket(&self) -> Self {
+        let mut keys = self.keys.clone();
+        keys.retain(|(key, _)| key == "s3:ResourceAccount");
+        Self { keys }
+    }
+
     /// This context with the tags that an object has.
     pub(super) fn with_existing(&self, tags: &Tags) -> Self {
         let mut context = self.clone();

@@ -105,7 +105,8 @@ impl S3 {
         }
     }
 
-    /// Whose the bucket is that an ARN names, alone or with a key, and what its policy says.
+    /// Whose the bucket is that an ARN names, alone or with a key, what its policy says, and the
+    /// tags of the object.
     ///
     /// # Errors
     /// When the index or the policy cannot be read.
@@ -113,11 +114,22 @@ impl S3 {
         let Some(name) = arn.strip_prefix("arn:aws:s3:::") else {
             return Ok(None);
         };
-        let name = name.split('/').next().unwrap_or_default();
+        let (name, key) = match name.split_once('/') {
+            Some((name, key)) => (name, Some(key)),
+            None => (name, None),
+        };
         let Some(bucket) = self.service.objects.find_bucket(name).await? else {
             return Ok(None);
         };
-        public_access::attached(&self.service, &bucket).map(Some)
+        let object = match key {
+            Some(key) => self.service.objects.find(name, key).await?,
+            None => None,
+        };
+        let attached = public_access::attached(&self.service, &bucket)?;
+        Ok(Some(Attached {
+            tags: object.map(|object| object.meta.tags),
+            ..attached
+        }))
     }
 
     /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use keywright_objects::{Bucket, Fault};
+use keywright_policy::{Kind, PrincipalType, Violation, validate};
 use s3s::{S3Response, dto};
 
 use super::{Service, job::Job, public_access};
@@ -13,25 +14,20 @@ use super::{Service, job::Job, public_access};
 /// A compiled bucket policy.
 pub type BucketPolicy = keywright_policy::Policy;
 
-/// Compiles a policy of a bucket.
-///
-/// # Errors
-/// [`Fault::MalformedPolicy`] with the text for the caller.
-pub(super) fn compile(bucket: &str, text: &str) -> Result<BucketPolicy, Fault> {
-    let document = keywright_policy::validate(text, keywright_policy::Kind::Bucket { bucket })
-        .map_err(|violation| Fault::MalformedPolicy(violation.to_string()))?;
-    Ok(BucketPolicy::compile(&document).with_id(bucket))
-}
-
-/// The compiled policy of a bucket.
+/// The compiled policy of a bucket. It is not validated again: what was taken once stays in force,
+/// whatever rules came later.
 ///
 /// # Errors
 /// [`Fault::Internal`] when the stored text does not compile.
 pub(super) fn of(service: &Service, bucket: &Bucket) -> Result<Option<Arc<BucketPolicy>>, Fault> {
-    service
-        .policies
-        .of(bucket, |text| compile(&bucket.name, text))
-        .map_err(|fault| Fault::Internal(format!("policy of {}: {fault}", bucket.name)))
+    let compile = |text: &str| {
+        let document = keywright_policy::parse(text)?;
+        Ok(BucketPolicy::compile(&document).with_id(&bucket.name))
+    };
+    let compiled = service.policies.of(bucket, compile);
+    compiled.map_err(|fault: keywright_policy::SyntaxError| {
+        Fault::Internal(format!("policy of {}: {fault}", bucket.name))
+    })
 }
 
 pub(super) async fn get(
@@ -56,12 +52,27 @@ pub(super) async fn put(
     input: dto::PutBucketPolicyInput,
 ) -> Result<S3Response<dto::PutBucketPolicyOutput>, Fault> {
     let bucket = job.bucket()?;
-    public_access::check(&job, &compile(&bucket.name, &input.policy)?)?;
+    check(&job, &bucket.name, &input.policy)?;
     service
         .objects
         .set_policy(&bucket.name, Some(&input.policy))
         .await?;
     Ok(S3Response::new(dto::PutBucketPolicyOutput::default()))
+}
+
+/// Refuses what S3 would not store, what names someone who does not exist, and what is public where
+/// that is blocked.
+fn check(job: &Job, bucket: &str, text: &str) -> Result<(), Fault> {
+    let document = validate(text, Kind::Bucket { bucket })
+        .map_err(|violation| Fault::MalformedPolicy(violation.to_string()))?;
+    let principals = document.statements.iter().flat_map(|s| &s.principal);
+    let mut names = principals.flat_map(|principal| &principal.elements);
+    let authorize = &job.caller().authorize;
+    if names.all(|(kind, name)| *kind != PrincipalType::Aws || authorize.may_exist(name)) {
+        return public_access::check(job, &document);
+    }
+    let violation = Violation::BucketPrincipal.to_string();
+    Err(Fault::MalformedPolicy(violation))
 }
 
 pub(super) async fn delete(

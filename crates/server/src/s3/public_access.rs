@@ -10,7 +10,7 @@ use s3s::{S3Response, dto};
 
 use keywright_identity::view::Attached;
 use keywright_objects::{Bucket, Fault, PublicAccessBlock};
-use keywright_policy::is_public;
+use keywright_policy::{Document, is_public};
 
 use super::{
     Service,
@@ -22,8 +22,8 @@ use super::{
 ///
 /// # Errors
 /// [`Fault::AccessDenied`].
-pub(super) fn check(job: &Job, policy: &BucketPolicy) -> Result<(), Fault> {
-    let blocked = job.bucket()?.blocks_public_policy() && is_public(policy.document());
+pub(super) fn check(job: &Job, policy: &Document) -> Result<(), Fault> {
+    let blocked = job.bucket()?.blocks_public_policy() && is_public(policy);
     if !blocked {
         return Ok(());
     }
@@ -32,7 +32,7 @@ pub(super) fn check(job: &Job, policy: &BucketPolicy) -> Result<(), Fault> {
     Err(job.refuse("s3:PutBucketPolicy", why)?)
 }
 
-/// A bucket's owner and policy.
+/// A bucket's owner and policy, without the tags of an object.
 ///
 /// # Errors
 /// As [`policy::of`].
@@ -41,6 +41,7 @@ pub(super) fn attached(service: &Service, bucket: &Bucket) -> Result<Attached, F
     let public = |policy: &Arc<BucketPolicy>| is_public(policy.document());
     Ok(Attached {
         owner: bucket.owner,
+        tags: None,
         restricted: bucket.restricts_public_policy() && policy.as_ref().is_some_and(public),
         policy,
     })

@@ -67,6 +67,10 @@ impl Authorize for Rules {
             message: format!("no {action} {why}"),
         }
     }
+
+    fn may_exist(&self, _: &str) -> bool {
+        true
+    }
 }
 
 struct Front {
@@ -963,6 +967,10 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
             Denial {
                 message: why.to_owned(),
             }
+        }
+
+        fn may_exist(&self, _: &str) -> bool {
+            true
         }
     }
 

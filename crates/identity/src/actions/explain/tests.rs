@@ -131,7 +131,7 @@ fn only_actions_can_be_asked_about() {
             bench.root(&form).refused(
                 "ValidationError",
                 &format!(
-                    "ActionName {action} is not an action: write service:Action, for example \
+                    "{action} is not an action: write service:Action, for example \
                      s3:GetObject, without wildcards"
                 ),
             );
@@ -183,10 +183,12 @@ fn with_buckets() -> Bench {
         };
         let owner = owner.parse().unwrap();
         let policy = Some(Arc::clone(&policy));
+        let tags = arn.ends_with("/tagged");
         let attached = Attached {
             owner,
             policy,
             restricted: false,
+            tags: tags.then(|| vec![("Team".to_owned(), "red".to_owned())]),
         };
         Box::pin(async move { Ok(Some(attached)) })
     }));
@@ -246,9 +248,250 @@ fn policies_of_buckets_are_asked() {
         let form = format!("Action={form}&ActionName=s3:GetObject&ResourceArn=arn:aws:s3:::c/k");
         bench.root(&form).refused(
             "ValidationError",
-            "ResourceArn arn:aws:s3:::c/k belongs to another account, which alone can ask what its \
+            "arn:aws:s3:::c/k belongs to another account, which alone can ask what its \
              policy says",
         );
+    }
+}
+
+#[test]
+fn what_no_request_could_ask_is_refused() {
+    let bench = bench();
+    let user = format!("arn:aws:iam::{ACCOUNT}:user/admin");
+    for (principal, action, resource, says) in [
+        (
+            &*user,
+            "s3:GetObjekt",
+            "*",
+            "no action is called s3:GetObjekt; did you mean s3:GetObject?",
+        ),
+        (&user, "s3:Whatever", "*", "no action is called s3:Whatever"),
+        (
+            &user,
+            "s3:GetObject",
+            "bucket/key",
+            "bucket/key is not an ARN: write for example arn:aws:s3:::bucket/key, or *",
+        ),
+        (
+            &user,
+            "s3:GetObject",
+            "arn:aws:s3:::bucket",
+            "s3:GetObject is not done on arn:aws:s3:::bucket, but on: accesspointobject, object",
+        ),
+        (
+            &user,
+            "iam:CreateAccessKey",
+            "arn:aws:iam::123456789012:group/g",
+            "iam:CreateAccessKey is not done on arn:aws:iam::123456789012:group/g, but on: user",
+        ),
+        (
+            "arn:aws:iam::123456789012:role/r",
+            "s3:GetObject",
+            "*",
+            "PrincipalArn arn:aws:iam::123456789012:role/r is neither the root user nor a user of \
+             account 123456789012",
+        ),
+    ] {
+        let form = format!(
+            "Action=ExplainAuthorization&PrincipalArn={principal}&ActionName={action}\
+             &ResourceArn={resource}"
+        );
+        bench.root(&form).refused("ValidationError", says);
+    }
+    let form = format!(
+        "Action=ExplainAuthorization&PrincipalArn={user}&ActionName=ec2:RunInstances&ResourceArn=*"
+    );
+    assert_eq!(bench.root(&form).value("Decision"), "allowed");
+}
+
+#[test]
+fn a_context_does_not_say_who_calls() {
+    let bench = bench();
+    let form = format!(
+        "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/nobody\
+         &ActionName=iam:ListUsers&ResourceArn=*&ContextEntries.member.1.ContextKeyName=aws:UserName\
+         &ContextEntries.member.1.ContextKeyValue=admin"
+    );
+    let says = "aws:UserName follows from the principal and cannot be told";
+    bench.root(&form).refused("ValidationError", says);
+}
+
+/// What the server fills in for a real request, it fills in for one that nobody made.
+#[test]
+fn the_target_is_as_it_is() {
+    let bench = Bench::new();
+    let bound = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    let tag = "Tags.member.1.Key=team&Tags.member.1.Value=red";
+    bench.user("ann", &[]);
+    bench.user("bob", &[]);
+    bench.user("red", &[]);
+    for form in [
+        format!("Action=TagUser&UserName=ann&{tag}"),
+        format!("Action=TagUser&UserName=red&{tag}"),
+        format!("Action=PutUserPermissionsBoundary&UserName=red&PermissionsBoundary={bound}"),
+    ] {
+        bench.root(&form).ok();
+    }
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{{"StringEquals":{{"iam:ResourceTag/team":"${{aws:PrincipalTag/team}}","aws:ResourceAccount":"{ACCOUNT}"}}}}}},{{"Effect":"Allow","Action":["iam:PutUserPolicy","iam:CreateUser"],"Resource":"*","Condition":{{"StringEquals":{{"iam:PermissionsBoundary":"{bound}"}}}}}}]}}"#
+    );
+    let put = format!("UserName=ann&PolicyName=p&PolicyDocument={policy}");
+    bench.root(&format!("Action=PutUserPolicy&{put}")).ok();
+    let ask = |action: &str, on: &str| {
+        let answer = bench.root(&format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/ann\
+             &ActionName=iam:{action}&ResourceArn=arn:aws:iam::{ACCOUNT}:user/{on}"
+        ));
+        (answer.value("Decision"), answer.value("Explanation"))
+    };
+    for (action, on, decision) in [
+        ("GetUser", "red", "allowed"),
+        ("GetUser", "bob", "implicitDeny"),
+        ("PutUserPolicy", "red", "allowed"),
+        ("PutUserPolicy", "bob", "implicitDeny"),
+        ("CreateUser", "new", "implicitDeny"),
+    ] {
+        assert_eq!(ask(action, on).0, decision, "{action} {on}");
+    }
+    let (_, text) = ask("GetUser", "bob");
+    assert!(
+        text.contains("(found: no such key; aws:principaltag/team is red)"),
+        "{text}"
+    );
+    assert!(!text.contains("not given"), "{text}");
+    assert!(
+        ask("CreateUser", "new")
+            .1
+            .contains("not given: iam:PermissionsBoundary")
+    );
+    let names = |on: &str| {
+        let may = who(
+            &bench,
+            "iam:GetUser",
+            &format!("arn:aws:iam::{ACCOUNT}:user/{on}"),
+        );
+        may.into_iter().map(|(name, ..)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("red"), ["root", "ann"]);
+    assert_eq!(names("bob"), ["root"], "bob is known to have no tag");
+    assert_eq!(
+        names("new"),
+        ["root", "ann"],
+        "who is not there yet may get it"
+    );
+}
+
+#[test]
+fn policies_are_named_with_their_owner() {
+    let bench = bench();
+    bench.root("Action=CreateGroup&GroupName=staff").ok();
+    let bound = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    for form in [
+        format!("Action=PutGroupPolicy&GroupName=staff&PolicyName=p&PolicyDocument={NO}"),
+        "Action=AddUserToGroup&GroupName=staff&UserName=admin".to_owned(),
+        format!("Action=PutUserPermissionsBoundary&UserName=admin&PermissionsBoundary={bound}"),
+    ] {
+        bench.root(&form).ok();
+    }
+    let (_, text) = explain(&bench, "user/admin", "");
+    assert_eq!(
+        text,
+        format!(
+            "explicitly denied\n  \
+             by statement 1 (No) of identity-based policy p of group staff\n  \
+             needed: statement 1 (No) of identity-based policy p of group staff must not deny\n  \
+             needed: an Allow in permissions boundary {bound} for iam:ListUsers on \
+             arn:aws:iam::{ACCOUNT}:user/\n"
+        )
+    );
+}
+
+#[test]
+fn what_every_caller_may() {
+    let bench = bench();
+    for action in ["sts:GetCallerIdentity", "sts:getsessiontoken"] {
+        let form = format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/denied\
+             &ActionName={action}&ResourceArn=*"
+        );
+        assert_eq!(bench.root(&form).value("Decision"), "allowed");
+        assert_eq!(who(&bench, action, "*").len(), 6, "{action}");
+    }
+}
+
+#[test]
+fn tags_of_an_object_are_known() {
+    let bench = with_buckets();
+    let policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"s3:ExistingObjectTag/team":"red"}}}}"#;
+    let put = format!("UserName=nobody&PolicyName=p&PolicyDocument={policy}");
+    bench.root(&format!("Action=PutUserPolicy&{put}")).ok();
+    for (action, key, decision, may) in [
+        ("s3:GetObjectAcl", "tagged", "allowed", None),
+        (
+            "s3:GetObjectAcl",
+            "new",
+            "implicitDeny",
+            Some("StringEquals s3:ExistingObjectTag/team = red"),
+        ),
+        // Its requests never have the key.
+        (
+            "s3:AbortMultipartUpload",
+            "tagged",
+            "implicitDeny",
+            Some("none"),
+        ),
+    ] {
+        let resource = format!("arn:aws:s3:::b/{key}");
+        let form = format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/nobody\
+             &ActionName={action}&ResourceArn={resource}"
+        );
+        assert_eq!(
+            bench.root(&form).value("Decision"),
+            decision,
+            "{action} {key}"
+        );
+        let all = who(&bench, action, &resource);
+        let row = all.iter().find(|(name, ..)| name == "nobody");
+        let condition = row.map(|(.., condition)| condition.as_str());
+        assert_eq!(
+            condition.unwrap_or("none"),
+            may.unwrap_or_default(),
+            "{action} {key}"
+        );
+    }
+}
+
+/// A Deny for everybody is one for root.
+#[test]
+fn conditions_under_which_root_is_denied() {
+    let bench = with_buckets();
+    let root = |action: &str| {
+        let all = who(&bench, action, "arn:aws:s3:::b/k");
+        all.into_iter().find(|(name, ..)| name == "root")
+    };
+    let (_, through, condition) = root("s3:GetObject").unwrap();
+    assert_eq!(through, "the root user needs no policy");
+    assert_eq!(
+        condition,
+        "not (Bool aws:SecureTransport = false), which statement 5 (Guard) of resource-based \
+         policy b denies"
+    );
+    assert_eq!(root("s3:DeleteObject"), None);
+}
+
+/// The root user is held to policies of buckets under the conditions that are told.
+#[test]
+fn what_is_told_holds_for_root_too() {
+    let bench = with_buckets();
+    for (secure, decision) in [("true", "allowed"), ("false", "explicitDeny")] {
+        let form = format!(
+            "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:root\
+             &ActionName=s3:GetObject&ResourceArn=arn:aws:s3:::b/k\
+             &ContextEntries.member.1.ContextKeyName=aws:SecureTransport\
+             &ContextEntries.member.1.ContextKeyValue={secure}"
+        );
+        assert_eq!(bench.root(&form).value("Decision"), decision);
     }
 }
 
@@ -291,7 +534,7 @@ fn conditions_of_both_effects_are_shown() {
     assert_eq!(
         condition,
         "not (BoolIfExists aws:MultiFactorAuthPresent = false), which statement 1 of \
-         identity-based policy g denies"
+         identity-based policy g of user guarded denies"
     );
     assert_eq!(
         of("untagged"),
@@ -331,7 +574,7 @@ fn the_nearest_statement_is_one_that_can_apply() {
     bench.root(&format!("Action=PutUserPolicy&{put}")).ok();
     let may = who(&bench, "s3:GetObject", "arn:aws:s3:::b/k");
     let two = may.iter().find(|(name, ..)| name == "two").unwrap();
-    assert_eq!(two.1, "statement 2 of identity-based policy p");
+    assert_eq!(two.1, "statement 2 of identity-based policy p of user two");
     assert_eq!(
         two.2,
         "Bool aws:SecureTransport = true; StringEquals aws:UserAgent = x"

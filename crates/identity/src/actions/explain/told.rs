@@ -1,0 +1,157 @@
+//! A request that nobody made: what the asker tells of it, and what the server knows without being
+//! told.
+//!
+//! It protects one rule: what a real request would bring along from the account (tags, boundaries,
+//! owners) is filled in as there; everything else is open until it is told.
+
+use std::sync::Arc;
+
+use keywright_base::Timestamp;
+use keywright_policy::{Catalogue, Context, Found, Tested, Values, is_list_key};
+use keywright_wire::keywright;
+
+use crate::{
+    authorize::Target,
+    state::{Tag, User},
+    view::View,
+};
+
+/// The context of such a request.
+pub(super) struct Told<'a> {
+    entries: &'a [keywright::ContextEntry],
+    /// The caller's tags.
+    tags: &'a [Tag],
+    /// The target, if it is in the account and exists.
+    target: Option<Target>,
+    /// The tags of the object, if it exists and they are keys of the action.
+    object_tags: Option<&'a [(String, String)]>,
+    /// Whether the tags of objects are keys of the action.
+    asks_object: bool,
+    /// The boundary of the target.
+    boundary: Option<Arc<str>>,
+    now: Timestamp,
+    account: String,
+    /// Whether the resource is known to be the account's own.
+    owned: bool,
+    /// Whether it is S3's, where resources have no tags of this kind.
+    of_s3: bool,
+    /// Whether the request names a boundary, rather than concerning one that the target has.
+    brings_boundary: bool,
+    /// Whether the target's boundary is a key of the action.
+    asks_boundary: bool,
+}
+
+impl<'a> Told<'a> {
+    /// The context of an action of a user, or of root, on a resource.
+    pub(super) fn new(
+        view: &View<'a>,
+        user: Option<&'a User>,
+        (action, resource): (&str, &str),
+        entries: &'a [keywright::ContextEntry],
+    ) -> Self {
+        let (service, name) = action.split_once(':').unwrap_or_default();
+        let of_s3 = service.eq_ignore_ascii_case("s3");
+        let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let keys = Catalogue::built_in().action(action);
+        let mut keys = keys.iter().flat_map(|action| &action.condition_keys);
+        let asks_object = keys.any(|key| key.starts_with("s3:ExistingObjectTag/"));
+        let attached = view.gathered.attached.as_ref().filter(|_| asks_object);
+        let of_iam = service.eq_ignore_ascii_case("iam");
+        Self {
+            entries,
+            tags: user.map(|user| &*user.tags).unwrap_or_default(),
+            object_tags: attached.and_then(|attached| attached.tags.as_deref()),
+            asks_object,
+            target: Target::existing(view, resource),
+            boundary: boundary(view, resource),
+            now: view.now(),
+            account: view.id().to_string(),
+            owned: resource != "*" || !of_s3,
+            of_s3,
+            brings_boundary: of_iam && is(&["CreateUser", "PutUserPermissionsBoundary"]),
+            asks_boundary: of_iam && is(&REGRANT),
+        }
+    }
+
+    /// Whether a request could say otherwise: the key is absent, and nothing is known of it.
+    pub(super) fn is_open(&self, tested: &Tested) -> bool {
+        tested.found == Found::Absent && self.leaves_open(&tested.key)
+    }
+
+    /// Whether nothing is known of a key that has no value.
+    pub(super) fn leaves_open(&self, key: &str) -> bool {
+        let key = key.to_ascii_lowercase();
+        let name = key.split_once('/').map_or(&*key, |(name, _)| name);
+        match name {
+            "aws:principaltag" => false,
+            "aws:resourcetag" | "iam:resourcetag" => self.target.is_none() && !self.of_s3,
+            "s3:existingobjecttag" => self.asks_object && self.object_tags.is_none(),
+            "iam:permissionsboundary" => self.brings_boundary || self.target.is_none(),
+            _ => true,
+        }
+    }
+
+    fn known(&self, key: &str) -> Values<'_> {
+        let (name, tag) = match key.split_once('/') {
+            Some((name, tag)) => (name, Some(tag)),
+            None => (key, None),
+        };
+        let target = self.target.as_ref();
+        match (name, tag) {
+            ("aws:currenttime", None) => Values::one(self.now.iso8601()),
+            ("aws:epochtime", None) => Values::one(self.now.secs().to_string()),
+            ("aws:principalisawsservice" | "aws:viaawsservice", None) => Values::one("false"),
+            ("aws:principaltag", Some(tag)) => value(self.tags, tag),
+            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => {
+                target.map_or(Values::Absent, |target| value(&target.resource_tags, tag))
+            }
+            ("s3:existingobjecttag", Some(tag)) => {
+                let mut tags = self.object_tags.iter().copied().flatten();
+                let found = tags.find(|(key, _)| key.eq_ignore_ascii_case(tag));
+                Values::optional(found.map(|(_, value)| value.as_str()))
+            }
+            ("aws:resourceaccount" | "s3:resourceaccount", None) if self.owned => {
+                Values::one(&*self.account)
+            }
+            ("iam:permissionsboundary", None) if self.asks_boundary => {
+                Values::optional(self.boundary.as_deref())
+            }
+            _ => Values::Absent,
+        }
+    }
+}
+
+/// Actions for which the boundary that the target has is a key.
+const REGRANT: [&str; 5] = [
+    "AttachUserPolicy",
+    "DetachUserPolicy",
+    "PutUserPolicy",
+    "DeleteUserPolicy",
+    "DeleteUserPermissionsBoundary",
+];
+
+impl Context for Told<'_> {
+    fn get(&self, key: &str) -> Values<'_> {
+        let told = self.entries.iter();
+        let told = told.filter(|entry| entry.context_key_name.eq_ignore_ascii_case(key));
+        let values: Vec<&str> = told.map(|entry| &*entry.context_key_value).collect();
+        match values.as_slice() {
+            [] => self.known(key),
+            [only] if !is_list_key(key) => Values::one(*only),
+            _ => Values::many(values),
+        }
+    }
+}
+
+/// The boundary of the user whose ARN this is.
+fn boundary(view: &View<'_>, resource: &str) -> Option<Arc<str>> {
+    let user = view.account.user(resource.rsplit('/').next()?)?;
+    let user = Some(user).filter(|user| user.arn(view.id()).as_str() == resource);
+    user?.boundary.clone()
+}
+
+fn value<'t>(tags: &'t [Tag], key: &str) -> Values<'t> {
+    let mut tags = tags.iter();
+    let tag = tags.find(|tag| tag.key.eq_ignore_ascii_case(key));
+    Values::optional(tag.map(|tag| tag.value.as_str()))
+}

@@ -1,0 +1,70 @@
+//! What people call the policies that decide for a user: by name and owner.
+//!
+//! It protects one rule: the names stand in the order in which the authorizer collects the
+//! policies, so that an explanation never names another policy than the one that it is about.
+
+use std::sync::Arc;
+
+use keywright_policy::{Explanation, Layer};
+
+use crate::{
+    caller::{Caller, Principal},
+    state::{Account, Grants, User},
+};
+
+/// The names of a user's policies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    identity: Vec<String>,
+    boundary: Option<Arc<str>>,
+}
+
+impl Names {
+    /// Of a user: its own policies, its groups', its boundary.
+    pub(crate) fn of(account: &Account, user: &User) -> Self {
+        let mut names = Self {
+            boundary: user.boundary.clone(),
+            ..Self::default()
+        };
+        names.add(&user.grants, &format!("user {}", user.name));
+        for group in user.groups.iter().filter_map(|id| account.group_by_id(*id)) {
+            names.add(&group.grants, &format!("group {}", group.name));
+        }
+        // The authorizer adds what this setting amounts to; without it the name is never asked for.
+        let setting = "AllowUsersToChangePassword of the account";
+        names.identity.push(setting.to_owned());
+        names
+    }
+
+    /// Of whoever calls; root has none.
+    pub(crate) fn of_caller(account: &Account, caller: &Caller) -> Self {
+        let user = match caller.principal() {
+            Principal::Root => None,
+            Principal::User { id, .. } => account.user_by_id(*id),
+        };
+        user.map_or_else(Self::default, |user| Self::of(account, user))
+    }
+
+    fn add(&mut self, grants: &Grants, owner: &str) {
+        let attached = grants.attached.iter().map(|arn| &**arn);
+        let inline = grants.inline.iter().map(|inline| inline.name.as_str());
+        let named = attached
+            .chain(inline)
+            .map(|name| format!("{name} of {owner}"));
+        self.identity.extend(named);
+    }
+
+    /// Calls the policies of an explanation so.
+    pub(crate) fn name(&self, explanation: &mut Explanation) {
+        explanation.name_policies(|layer, place| match layer {
+            Layer::Identity => self.identity.get(place).cloned(),
+            Layer::Boundary => self.boundary.as_deref().map(str::to_owned),
+            _ => None,
+        });
+    }
+
+    /// The bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.identity.iter().map(String::len).sum()
+    }
+}

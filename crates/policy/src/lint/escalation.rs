@@ -1,0 +1,248 @@
+//! Ways to more rights. It protects one rule: every way by which a principal could give itself more
+//! than the policy says is named, with the action that opens it, and only where the resources let
+//! it be taken.
+
+use super::{Finding, Severity, Subject, risk::limits_reach};
+use crate::{
+    Catalogue, Version,
+    document::Clause,
+    index::{Action, Builder},
+    pattern::Glob,
+};
+
+/// A way to more rights.
+pub(crate) struct Way {
+    pub(crate) action: &'static str,
+    /// Whether it is harmless on one's own user.
+    own_is_fine: bool,
+    /// What it gives.
+    gain: &'static str,
+}
+
+const fn way(action: &'static str, gain: &'static str) -> Way {
+    Way {
+        action,
+        own_is_fine: false,
+        gain,
+    }
+}
+
+const fn to_others(action: &'static str, gain: &'static str) -> Way {
+    Way {
+        own_is_fine: true,
+        ..way(action, gain)
+    }
+}
+
+/// Ways to more rights: through IAM, and through what runs under a role already.
+#[rustfmt::skip]
+pub(crate) const ESCALATIONS: &[Way] = &[
+    way("iam:AddClientIDToOpenIDConnectProvider", "lets another application's tokens assume roles"),
+    way("iam:AddUserToGroup", "joins a group with more rights"),
+    way("iam:AttachGroupPolicy", "gives its own group any policy"),
+    way("iam:AttachRolePolicy", "gives a role that it can assume any policy"),
+    way("iam:AttachUserPolicy", "gives itself any policy"),
+    to_others("iam:CreateAccessKey", "makes keys of other users"),
+    to_others("iam:CreateLoginProfile", "sets a password for other users"),
+    way("iam:CreatePolicyVersion", "rewrites a policy that is attached to it"),
+    to_others("iam:CreateServiceSpecificCredential", "makes other users' credentials for services"),
+    to_others("iam:DeactivateMFADevice", "removes the second factor of other users"),
+    way("iam:DeleteGroupPolicy", "removes a group's policy that denies"),
+    way("iam:DeleteRolePermissionsBoundary", "lifts a role's boundary"),
+    way("iam:DeleteRolePolicy", "removes a role's policy that denies"),
+    way("iam:DeleteUserPermissionsBoundary", "lifts its own boundary"),
+    way("iam:DeleteUserPolicy", "removes its own policy that denies"),
+    way("iam:DetachGroupPolicy", "removes a group's policy that denies"),
+    way("iam:DetachRolePolicy", "removes a role's policy that denies"),
+    way("iam:DetachUserPolicy", "removes its own policy that denies"),
+    way("iam:PassRole", "runs a service under a stronger role"),
+    way("iam:PutGroupPolicy", "writes a policy of its own group"),
+    way("iam:PutRolePermissionsBoundary", "changes a role's boundary"),
+    way("iam:PutRolePolicy", "writes a policy of a role that it can assume"),
+    way("iam:PutUserPermissionsBoundary", "changes its own boundary"),
+    way("iam:PutUserPolicy", "writes its own policy"),
+    way("iam:RemoveUserFromGroup", "leaves a group whose policy denies"),
+    to_others("iam:ResetServiceSpecificCredential", "takes over others' credentials for services"),
+    way("iam:SetDefaultPolicyVersion", "brings back an older, wider policy"),
+    way("iam:TagRole", "sets the tags by which a role is given rights"),
+    way("iam:TagUser", "sets the tags by which it is given rights"),
+    way("iam:UpdateAssumeRolePolicy", "lets itself assume a role"),
+    way("iam:UntagRole", "removes the tags by which a role is denied"),
+    way("iam:UntagUser", "removes the tags by which it is denied"),
+    to_others("iam:UpdateAccessKey", "brings back keys of other users"),
+    to_others("iam:UpdateLoginProfile", "changes the password of other users"),
+    way("iam:UpdateOpenIDConnectProviderThumbprint", "lets another server say who assumes roles"),
+    way("iam:UpdateSAMLProvider", "lets another server vouch for who assumes roles"),
+    way("iam:UpdateUser", "takes the name or the path by which another user is given rights"),
+    to_others("iam:UploadSSHPublicKey", "adds keys of other users"),
+    to_others("iam:UploadSigningCertificate", "adds certificates of other users"),
+    to_others("keywright:RetrieveRotationKey", "fetches new keys of other users"),
+    to_others("keywright:StartRotation", "has keys of other users replaced"),
+    way("s3:DeleteBucketPolicy", "removes a bucket's policy that denies"),
+    way("s3:PutBucketPolicy", "lets itself into a bucket"),
+    way("sts:AssumeRole", "takes on any role that trusts the account"),
+    way("cloudformation:UpdateStack", "acts as a stack's role"),
+    way("codebuild:StartBuild", "runs its commands under a project's role"),
+    way("datapipeline:PutPipelineDefinition", "runs its commands under a pipeline's role"),
+    way("ec2-instance-connect:SendSSHPublicKey", "enters an instance and has its role"),
+    way("ec2:ModifyInstanceAttribute", "runs its commands under an instance's role"),
+    way("ecs:ExecuteCommand", "runs its commands under a task's role"),
+    way("glue:UpdateDevEndpoint", "enters an endpoint and has its role"),
+    way("lambda:UpdateFunctionCode", "runs its code under a function's role"),
+    way("lambda:UpdateFunctionConfiguration", "runs its layer under a function's role"),
+    way("sagemaker:CreatePresignedNotebookInstanceUrl", "enters a notebook and has its role"),
+    way("ssm:SendCommand", "runs its commands under an instance's role"),
+    way("ssm:StartSession", "enters an instance and has its role"),
+];
+
+/// Whether an action is harmful only on many resources: naming the role, or what runs under one, is
+/// the remedy.
+fn named_is_fine(action: &str) -> bool {
+    let on_users = ["iam:", "keywright:"].iter().any(|s| action.starts_with(s));
+    !on_users || action == "iam:PassRole"
+}
+
+/// Actions by which the caller can get more rights: one finding for each element of `Action`, one
+/// for a `NotAction`.
+pub(super) fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
+    let statement = subject.statement;
+    let Some(clause) = statement.action.as_ref() else {
+        return Vec::new();
+    };
+    if limits_reach(statement) {
+        return Vec::new();
+    }
+    if clause.negated {
+        // That it opens every other service is a finding of its own.
+        let ours = |way: &&Way| {
+            ["iam:", "keywright:", "sts:"]
+                .iter()
+                .any(|s| way.action.starts_with(s))
+        };
+        return finding(subject, clause, ("NotAction", None), ours)
+            .into_iter()
+            .collect();
+    }
+    let elements = clause.elements.iter().enumerate();
+    let each = elements.filter_map(|(item, element)| {
+        let alone = Clause {
+            negated: false,
+            elements: vec![element.clone()],
+        };
+        finding(subject, &alone, ("Action", Some(item)), |_| true)
+    });
+    each.collect()
+}
+
+/// What actions open, as a finding about their place.
+fn finding(
+    subject: &Subject<'_>,
+    actions: &Clause,
+    at: (&str, Option<usize>),
+    wanted: impl Fn(&&Way) -> bool,
+) -> Option<Finding> {
+    let mut index = Builder::default();
+    index.add(0, Some(actions), subject.statement.effect);
+    let index = index.build();
+    let opened = ESCALATIONS.iter().filter(wanted).filter(|way| {
+        let lower = way.action.to_ascii_lowercase();
+        let selected = Action::new(&lower).is_some_and(|action| index.selects(&action));
+        selected && reaches(subject, way)
+    });
+    let opened: Vec<&Way> = opened.collect();
+    let shown = opened.iter().take(SHOWN);
+    let mut shown: Vec<String> = shown
+        .map(|way| format!("{} {}", way.action, way.gain))
+        .collect();
+    match opened.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => shown.push(format!("and {more} more")),
+    }
+    (!opened.is_empty()).then(|| {
+        let finding = subject.finding((Severity::Risk, "escalation"), at);
+        let message = format!("lets whoever has it take more rights: {}", shown.join("; "));
+        finding.says(message, remedy(&opened))
+    })
+}
+
+/// Ways that a finding names; `iam:*` has many more.
+const SHOWN: usize = 6;
+
+/// What to do about ways.
+fn remedy(ways: &[&Way]) -> &'static str {
+    let all_of = |service: &str| ways.iter().all(|way| way.action.starts_with(service));
+    if all_of("sts:") {
+        "name the roles that may be assumed"
+    } else if all_of("s3:") {
+        "name the buckets"
+    } else {
+        "limit the resources, or add a condition such as iam:PermissionsBoundary, iam:PolicyARN or \
+         iam:PassedToService"
+    }
+}
+
+/// Whether the statement's resources make a way passable.
+fn reaches(subject: &Subject<'_>, way: &Way) -> bool {
+    let Some(resources) = &subject.statement.resource else {
+        // A trust policy: whom it lets in, its principal says.
+        return false;
+    };
+    if resources.negated {
+        return true;
+    }
+    let variables = subject.document.version == Some(Version::V2012);
+    resources.elements.iter().flatten().any(|resource| {
+        let own = variables && resource.to_lowercase().ends_with("/${aws:username}");
+        let many = resource.contains(['*', '?']);
+        may_be_of(way.action, resource)
+            && !(own && way.own_is_fine)
+            && (many || !named_is_fine(way.action))
+    })
+}
+
+/// Whether a resource can be of a type that an action is done on. What other services than ours act
+/// on may be anything.
+fn may_be_of(action: &str, resource: &str) -> bool {
+    let mut parts = resource.splitn(6, ':').skip(2);
+    let (Some(service), path) = (parts.next(), parts.nth(2)) else {
+        return true;
+    };
+    let Some((wanted, prefixes)) = acted_on(action) else {
+        return true;
+    };
+    if !Glob::new(service).matches(wanted) {
+        return false;
+    }
+    let Some(path) = path else {
+        return true;
+    };
+    let fixed = path.find(['*', '?', '$']);
+    let head = fixed.map_or(path, |at| path.get(..at).unwrap_or(path));
+    if wanted == "s3" {
+        return !head.contains('/');
+    }
+    let open = fixed.is_some();
+    let mut prefixes = prefixes.into_iter();
+    prefixes.any(|prefix| head.starts_with(prefix) || open && prefix.starts_with(head))
+}
+
+/// The service and the beginnings of what an action of ours is done on: roles and users are IAM's,
+/// also for STS and the extension.
+fn acted_on(action: &str) -> Option<(&'static str, Vec<&'static str>)> {
+    if action.starts_with("keywright:") {
+        return Some(("iam", vec!["user/"]));
+    }
+    let catalogue = Catalogue::built_in();
+    let known = catalogue.action(action)?;
+    let types = catalogue.resource_types().iter();
+    let types = types.filter(|kind| kind.service == known.service && known.is_on(kind.name));
+    let mut service = known.service;
+    let mut prefixes = Vec::new();
+    for kind in types {
+        let mut parts = kind.arn.splitn(6, ':').skip(2);
+        service = parts.next().unwrap_or(service);
+        let path = parts.nth(2).unwrap_or_default();
+        prefixes.push(path.split("${").next().unwrap_or_default());
+    }
+    Some((service, prefixes))
+}

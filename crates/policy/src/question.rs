@@ -1,0 +1,149 @@
+//! What can be asked at all: actions that exist, on resources that they are done on.
+//!
+//! It protects one rule: a question that no request could raise is told from one that policies
+//! answer. Of services that the catalogue does not know nothing is said.
+
+use keywright_base::Arn;
+
+use crate::{Catalogue, ResourceType};
+
+/// Why no request could ask this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Nonsense {
+    /// A pattern, or no action at all.
+    #[error(
+        "{0} is not an action: write service:Action, for example s3:GetObject, without wildcards"
+    )]
+    NotAnAction(String),
+    /// An action that its service does not have.
+    #[error("no action is called {action}{}", meant(nearest.as_deref()))]
+    NoSuchAction {
+        /// The action.
+        action: String,
+        /// One that is written nearly so.
+        nearest: Option<String>,
+    },
+    /// A resource that is neither an ARN nor `*`.
+    #[error("{0} is not an ARN: write for example arn:aws:s3:::bucket/key, or *")]
+    NotAnArn(String),
+    /// A resource of another type than the action's.
+    #[error("{action} is not done on {resource}, but on: {kinds}")]
+    Misfit {
+        /// The action.
+        action: String,
+        /// The resource.
+        resource: String,
+        /// The types that it is done on.
+        kinds: String,
+    },
+}
+
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
+}
+
+/// Whether a request could ask for an action on a resource.
+///
+/// # Errors
+/// Why not.
+pub fn check_question(action: &str, resource: &str) -> Result<(), Nonsense> {
+    let letters = |text: &str, more: &[char]| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(&c);
+        !text.is_empty() && text.chars().all(fits)
+    };
+    let named = action.split_once(':');
+    let named = named.filter(|(service, name)| letters(service, &['-']) && letters(name, &[]));
+    let (service, name) = named.ok_or_else(|| Nonsense::NotAnAction(action.to_owned()))?;
+    let catalogue = Catalogue::built_in();
+    if catalogue.knows(service) && catalogue.action(action).is_none() {
+        let nearest = catalogue.nearest(service, name);
+        return Err(Nonsense::NoSuchAction {
+            action: action.to_owned(),
+            nearest: nearest.map(|nearest| format!("{service}:{nearest}")),
+        });
+    }
+    if resource == "*" {
+        return Ok(());
+    }
+    let arn = Arn::parse(resource).map_err(|_| Nonsense::NotAnArn(resource.to_owned()))?;
+    let Some(known) = catalogue.action(action) else {
+        return Ok(());
+    };
+    let mut fits = catalogue.fits(action, resource);
+    if fits && known.service == "s3" && arn.region().is_empty() && !known.resources.is_empty() {
+        let key = arn.resource().contains('/');
+        fits = known.is_on(if key { "object" } else { "bucket" });
+    }
+    if fits {
+        return Ok(());
+    }
+    let kinds: Vec<&str> = known.resources.iter().map(|used| used.name).collect();
+    Err(Nonsense::Misfit {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        kinds: kinds.join(", "),
+    })
+}
+
+/// Actions that every proven caller may carry out, even against an explicit deny.
+const FREE: [&str; 3] = [
+    "sts:GetAccessKeyInfo",
+    "sts:GetCallerIdentity",
+    "sts:GetSessionToken",
+];
+
+/// Whether an action, in any case, is one that policies are not asked about.
+pub fn is_free(action: &str) -> bool {
+    FREE.iter().any(|free| free.eq_ignore_ascii_case(action))
+}
+
+impl Catalogue {
+    /// Whether an action can be done on a resource, as AWS's simulator sees it: what is known to
+    /// act on certain resource types is not done on something else, but buckets and objects are
+    /// one, whatever partition and region are named.
+    pub fn fits(&self, action: &str, resource: &str) -> bool {
+        let Some(known) = self.action(action) else {
+            return true;
+        };
+        if resource == "*" || known.resources.is_empty() {
+            return true;
+        }
+        if known.service == "s3" && (known.is_on("bucket") || known.is_on("object")) {
+            return resource.split(':').nth(2) == Some("s3");
+        }
+        let mut types = self.resource_types().iter();
+        types.any(|kind| {
+            kind.service == known.service && known.is_on(kind.name) && is_of(kind, resource)
+        })
+    }
+}
+
+/// Whether an ARN is one of a type: part by part, where a placeholder stands for anything.
+fn is_of(kind: &ResourceType, resource: &str) -> bool {
+    let mut wanted = kind.arn.splitn(6, ':');
+    let mut found = resource.splitn(6, ':');
+    (0..6).all(|_| match (wanted.next(), found.next()) {
+        (Some(wanted), Some(found)) => matches(wanted, found),
+        _ => false,
+    })
+}
+
+/// Whether a text is `fixed${Placeholder}fixed…`: fixed parts as they stand, in their order.
+fn matches(template: &str, text: &str) -> bool {
+    let Some((fixed, rest)) = template.split_once("${") else {
+        return template == text;
+    };
+    let Some(text) = text.strip_prefix(fixed) else {
+        return false;
+    };
+    let rest = rest.split_once('}').map_or("", |(_, rest)| rest);
+    if rest.is_empty() {
+        return true;
+    }
+    let next = rest.split("${").next().unwrap_or_default();
+    let mut places = text.match_indices(next);
+    places.any(|(at, _)| {
+        text.get(at..)
+            .is_some_and(|remaining| matches(rest, remaining))
+    })
+}

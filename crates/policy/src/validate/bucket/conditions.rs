@@ -1,0 +1,68 @@
+//! The conditions of S3 bucket policies. It protects one rule: a condition is about something that
+//! every action of its statement can have.
+
+use super::super::Violation;
+use crate::{
+    Catalogue,
+    actions::Action,
+    condition::{Operator, Test},
+    document::{Clause, ConditionClause},
+    literal::Network,
+    pattern::Glob,
+};
+
+/// Checks one key of a condition beside the actions of its statement.
+pub(super) fn check(clause: &ConditionClause, actions: &Clause) -> Result<(), Violation> {
+    let key = clause.key.to_ascii_lowercase();
+    if !key.starts_with("aws:") {
+        let known = Catalogue::built_in().condition_keys().iter();
+        let mut known = known.filter(|known| known.service == "s3");
+        if !known.any(|known| is(known.name, &key)) {
+            return Err(Violation::BucketConditionKey);
+        }
+        let mut named = actions.elements.iter().flatten();
+        if !actions.negated && !named.all(|action| may_have(action, &key)) {
+            return Err(Violation::BucketConditions);
+        }
+    }
+    let test = Operator::parse(&clause.operator).map(|operator| operator.test);
+    let mut values = clause.values.iter();
+    match test {
+        Some(Test::Ip) if values.any(|value| Network::parse(value).is_none()) => {
+            Err(Violation::BucketAddress)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether some action that a pattern names can have a key.
+fn may_have(action: &str, key: &str) -> bool {
+    let Some((_, name)) = action.split_once(':') else {
+        return true;
+    };
+    let glob = Glob::new(&name.to_lowercase());
+    let of_s3 = Catalogue::built_in().of_service("s3");
+    let mut named = of_s3.filter(|(name, _)| glob.matches(name));
+    named.any(|(_, action)| has(action, key))
+}
+
+/// Whether requests of an action can have a key, by themselves or by their resources.
+fn has(action: &Action, key: &str) -> bool {
+    let types = Catalogue::built_in().resource_types().iter();
+    let types = types.filter(|kind| kind.service == "s3" && action.is_on(kind.name));
+    let of_resources = types.flat_map(|kind| &kind.condition_keys);
+    let mut all = action.condition_keys.iter().chain(of_resources);
+    all.any(|known| is(known, key))
+}
+
+/// Whether a key, in lower case, is the published one; `s3:ExistingObjectTag/<key>` stands for the
+/// key of any tag.
+fn is(published: &str, key: &str) -> bool {
+    match (published.split_once('/'), key.split_once('/')) {
+        (None, None) => published.eq_ignore_ascii_case(key),
+        (Some((published, _)), Some((stem, tag))) => {
+            published.eq_ignore_ascii_case(stem) && !tag.is_empty()
+        }
+        _ => false,
+    }
+}
