@@ -134,6 +134,18 @@ def test_what_is_no_http(server, raw):
     assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
 
 
+def test_a_refused_body_that_was_not_sent_is_not_waited_for(server):
+    """The next request on the connection must not be taken for that body."""
+    host, port = server.host.split(":")
+    head = f"PUT /nobodys/k HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: 40\r\n"
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 4"), answer
+    assert b"\r\nconnection: close\r\n" in answer.lower(), answer
+    assert answer.count(b"HTTP/1.1 ") == 1, answer
+
+
 def test_s3_requests(server, root, name):
     root.s3.create_bucket(Bucket=name)
     for method, path, body, code in [

@@ -7,7 +7,11 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use http::{Method, Request, Response, header::CONTENT_TYPE, request::Parts};
+use http::{
+    HeaderValue, Method, Request, Response,
+    header::{CONNECTION, CONTENT_TYPE, EXPECT},
+    request::Parts,
+};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use keywright_base::{Clock, Entropy, limits};
@@ -81,7 +85,20 @@ impl Pipeline {
     }
 
     /// Answers one request.
+    ///
+    /// A client that waits to be told to send its body does not send it after a refusal. If its next
+    /// request came before the connection had given up that body, it would be taken for the body.
     pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let waits = request.headers().contains_key(EXPECT);
+        let mut answer = self.answer_one(request, peer).await;
+        if waits && !answer.status().is_success() {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        answer
+    }
+
+    async fn answer_one(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let claimed = match route(&request) {
             Route::Query(claimed) => claimed,
             Route::Storage => return storage::answer(self, request, peer).await,
