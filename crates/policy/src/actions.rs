@@ -134,10 +134,11 @@ impl Catalogue {
         if name.len() > NAME_BYTES {
             return None;
         }
-        let known = self.of_service(service);
-        let measured = known.map(|(_, action)| (distance(action.name, name), action.name));
+        let known = self.of_service(service).map(|(_, action)| action.name);
+        let alike = known.filter(|known| known.len().abs_diff(name.len()) <= EDITS);
+        let measured = alike.map(|known| (distance(known, name), known));
         let (edits, nearest) = measured.min()?;
-        (edits <= 3).then_some(nearest)
+        (edits <= EDITS).then_some(nearest)
     }
 
     /// Every resource type.
@@ -230,19 +231,29 @@ fn level(word: &str) -> AccessLevel {
 /// Bytes of a name that is worth comparing; the longest action of AWS has 73.
 const NAME_BYTES: usize = 80;
 
-/// The edits between two names, without regard to case.
+/// Edits up to which one name may have been meant for another.
+const EDITS: usize = 3;
+
+/// The edits between two names, without regard to case: a row of the table at a time.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<u8> = other.to_ascii_lowercase().into_bytes();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, byte) in one.bytes().map(|b| b.to_ascii_lowercase()).enumerate() {
-        let mut next = vec![at + 1];
-        let pairs = row.iter().zip(row.iter().skip(1)).zip(&other);
-        for ((diagonal, above), same) in pairs {
-            let left = next.last().copied().unwrap_or_default();
-            let swap = diagonal + usize::from(*same != byte);
-            next.push(swap.min(above + 1).min(left + 1));
+    let mut room = [0; NAME_BYTES + 1];
+    let Some(row) = room.get_mut(..=other.len()) else {
+        return usize::MAX;
+    };
+    for (at, edits) in row.iter_mut().enumerate() {
+        *edits = at;
+    }
+    for (at, byte) in one.bytes().enumerate() {
+        let (mut diagonal, mut left) = (at, at + 1);
+        let mut cells = row.iter_mut();
+        if let Some(first) = cells.next() {
+            *first = left;
         }
-        row = next;
+        for (cell, same) in cells.zip(other.bytes()) {
+            let swap = diagonal + usize::from(!same.eq_ignore_ascii_case(&byte));
+            left = swap.min(*cell + 1).min(left + 1);
+            diagonal = std::mem::replace(cell, left);
+        }
     }
     row.last().copied().unwrap_or_default()
 }

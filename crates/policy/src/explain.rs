@@ -6,6 +6,8 @@
 
 mod text;
 
+use std::collections::BTreeSet;
+
 use crate::{
     Decision, Effect, Layer, Policies, Request, Source, Span, Statement, Values,
     condition::Condition,
@@ -364,17 +366,17 @@ fn tested(
 impl Variable {
     /// Each of the variables once.
     fn all<'a>(used: impl IntoIterator<Item = &'a pattern::Variable>, env: &Env<'_>) -> Vec<Self> {
-        let mut all: Vec<Self> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut all = Vec::new();
         for variable in used {
             let value = match env.get(&variable.key) {
                 Values::One(value) => Some(value.into_owned()),
                 _ if variable.is_unresolved(env) => None,
                 _ => variable.default.as_deref().map(str::to_owned),
             };
-            let key = variable.key.to_string();
-            let known = Self { key, value };
-            if !all.contains(&known) {
-                all.push(known);
+            if seen.insert((&variable.key, value.clone())) {
+                let key = variable.key.to_string();
+                all.push(Self { key, value });
             }
         }
         all

@@ -1,6 +1,8 @@
 //! Statements that do not do what they seem to say. It protects one rule: what is certainly without
 //! effect is pointed out; what only looks odd is left alone.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, Severity, Subject};
 use crate::{
     Catalogue, Document, Span, Version,
@@ -84,11 +86,10 @@ fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
         let operator = Operator::parse(&clause.operator)?;
         Some((clause, operator, clause.key.to_lowercase()))
     });
-    let guarded = |key: &str| {
-        tests.clone().any(|(clause, operator, other)| {
-            operator.is_null() && other == key && clause.values.iter().any(|v| v == "false")
-        })
-    };
+    let presence = tests.clone().filter(|(clause, operator, _)| {
+        operator.is_null() && clause.values.iter().any(|value| value == "false")
+    });
+    let guarded: BTreeSet<String> = presence.map(|(_, _, key)| key).collect();
     let mut findings = Vec::new();
     for (clause, operator, key) in tests.clone().filter(|(_, o, _)| !o.is_null()) {
         let at = format!("Condition\n{}\n{}", clause.operator, clause.key);
@@ -102,7 +103,7 @@ fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
                 format!("write ForAnyValue:{0} or ForAllValues:{0}", clause.operator),
             ));
         }
-        if operator.set == Set::All && subject.allows() && !guarded(&key) {
+        if operator.set == Set::All && subject.allows() && !guarded.contains(&key) {
             let about = (Severity::Risk, "for-all-without-null");
             findings.push(subject.finding(about, (&at, None)).says(
                 format!("holds also for requests without {}", clause.key),
