@@ -217,12 +217,8 @@ impl Objects {
     /// Replaces or removes a bucket's policy. The text was validated before.
     ///
     /// # Errors
-    /// [`Fault::NoSuchBucket`], [`Fault::PolicyTooLarge`].
+    /// [`Fault::NoSuchBucket`].
     pub async fn set_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), Fault> {
-        let limit = limits::BUCKET_POLICY_BYTES;
-        if policy.is_some_and(|text| text.len() > limit) {
-            return Err(Fault::PolicyTooLarge { limit });
-        }
         self.change(bucket, |bucket| bucket.policy = policy.map(Arc::from))
             .await
     }

@@ -22,6 +22,7 @@ mod principal;
 mod public;
 mod question;
 mod reason;
+mod rename;
 mod resource;
 mod simulate;
 #[cfg(test)]
@@ -47,5 +48,6 @@ pub use principal::PrincipalRef;
 pub use public::is_public;
 pub use question::{Nonsense, check_question, is_free};
 pub use reason::{Cause, Layer, Reason, Source};
+pub use rename::rename_principals;
 pub use simulate::{Outcome, Simulation, simulate, statement_positions};
 pub use validate::{Kind, Violation, validate};

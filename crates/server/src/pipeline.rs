@@ -5,7 +5,10 @@
 //! anonymously. An unverified request
 //! changes nothing.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+};
 
 use http::{
     HeaderValue, Method, Request, Response,
@@ -68,10 +71,13 @@ impl Pipeline {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let buckets = s3.clone();
+        // Identity keeps this, so it must not keep identity.
+        let users = Arc::downgrade(&identity);
         identity.know_resources(Box::new(move |arn| {
-            let buckets = buckets.clone();
+            let (buckets, users) = (buckets.clone(), Weak::clone(&users));
+            let shown = move |kept: &str| storage::shown(&*users.upgrade()?, kept);
             Box::pin(async move {
-                let attached = buckets.attached(&arn).await;
+                let attached = buckets.attached(&arn, shown).await;
                 attached.map_err(|fault| format!("policy of {arn}: {fault}"))
             })
         }));

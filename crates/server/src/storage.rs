@@ -14,13 +14,14 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use keywright_base::{Arn, Entropy};
+use keywright_base::{AccountId, Arn, Entropy, UniqueId};
 use keywright_identity::{
     Identity,
     authenticate::{Authenticated, Signed},
     authorize::{self, ForeignResource},
     caller::Caller,
     denials::Denial as DeniedRequest,
+    state::User,
     view::Facts,
 };
 use keywright_policy::{Values, is_list_key};
@@ -370,8 +371,12 @@ impl Authorize for Decider {
         }
     }
 
-    fn may_exist(&self, principal: &str) -> bool {
-        may_exist(&self.identity, principal)
+    fn kept(&self, principal: &str) -> Option<String> {
+        kept(&self.identity, principal)
+    }
+
+    fn shown(&self, kept: &str) -> Option<String> {
+        shown(&self.identity, kept)
     }
 }
 
@@ -381,28 +386,44 @@ fn plain() -> Denial {
     }
 }
 
-/// Whether a user or role of an account exists that is kept here. Others, and what is no such ARN,
-/// may.
-fn may_exist(identity: &Identity, principal: &str) -> bool {
+/// How a policy keeps a principal: a user by its unique id; whom another installation may have, and
+/// what is no user or role, as named. `None`: an account that is here has none such.
+fn kept(identity: &Identity, principal: &str) -> Option<String> {
+    let as_named = || Some(principal.to_owned());
+    if let Ok(id) = principal.parse::<UniqueId>() {
+        return user_of(identity, id).and_then(|_| as_named());
+    }
     let Ok(arn) = Arn::parse(principal) else {
-        return true;
+        return as_named();
     };
     let account = arn.account().parse().ok();
     let cell = account.and_then(|account| identity.ledger().account(account));
     let (Some(cell), "iam") = (cell, arn.service()) else {
-        return true;
+        return as_named();
     };
     let account = cell.snapshot().clone();
     match arn.resource().split_once('/') {
         Some(("user", path)) => {
             let name = path.rsplit('/').next().unwrap_or(path);
-            let user = account.user(name);
-            user.is_some_and(|user| user.arn(account.id()).as_str() == principal)
+            let user = account.user(name)?;
+            (user.arn(account.id()).as_str() == principal).then(|| user.id.to_string())
         }
         // There are no roles.
-        Some(("role", _)) => false,
-        _ => true,
+        Some(("role", _)) => None,
+        _ => as_named(),
     }
+}
+
+/// The ARN of the user whom a policy keeps by this id.
+pub(crate) fn shown(identity: &Identity, kept: &str) -> Option<String> {
+    let (user, account) = user_of(identity, kept.parse().ok()?)?;
+    Some(user.arn(account).to_string())
+}
+
+fn user_of(identity: &Identity, id: UniqueId) -> Option<(Arc<User>, AccountId)> {
+    let account = id.account()?;
+    let state = identity.ledger().account(account)?.snapshot().clone();
+    Some((Arc::clone(state.user_by_id(id)?), account))
 }
 
 impl Decider {

@@ -27,9 +27,12 @@ pub trait Authorize: Send + Sync {
     /// The denial of an action for a reason beside all policies.
     fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial;
 
-    /// Whether a principal, as a policy names it, can be someone. Of accounts that are not here
-    /// nothing is known, and everything may be.
-    fn may_exist(&self, principal: &str) -> bool;
+    /// How a principal that a policy names is kept: a user of this installation by its unique id,
+    /// and whom nothing is known of as named; `None`: there is no such principal.
+    fn kept(&self, principal: &str) -> Option<String>;
+
+    /// How a principal that was kept is shown: a user by its ARN of now; `None`: as it is kept.
+    fn shown(&self, kept: &str) -> Option<String>;
 }
 
 /// What an action is done on.

@@ -105,12 +105,16 @@ impl S3 {
         }
     }
 
-    /// Whose the bucket is that an ARN names, alone or with a key, what its policy says, and the
-    /// tags of the object.
+    /// Whose the bucket is that an ARN names, alone or with a key, what its policy says with the
+    /// principals called as they are `shown`, and the tags of the object.
     ///
     /// # Errors
     /// When the index or the policy cannot be read.
-    pub(crate) async fn attached(&self, arn: &str) -> Result<Option<Attached>, Fault> {
+    pub(crate) async fn attached(
+        &self,
+        arn: &str,
+        shown: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Attached>, Fault> {
         let Some(name) = arn.strip_prefix("arn:aws:s3:::") else {
             return Ok(None);
         };
@@ -127,6 +131,7 @@ impl S3 {
         };
         let attached = public_access::attached(&self.service, &bucket)?;
         Ok(Some(Attached {
+            policy: policy::shown(&bucket, shown)?,
             tags: object.map(|object| object.meta.tags),
             ..attached
         }))

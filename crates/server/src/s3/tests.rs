@@ -68,8 +68,12 @@ impl Authorize for Rules {
         }
     }
 
-    fn may_exist(&self, _: &str) -> bool {
-        true
+    fn kept(&self, principal: &str) -> Option<String> {
+        Some(principal.to_owned())
+    }
+
+    fn shown(&self, _: &str) -> Option<String> {
+        None
     }
 }
 
@@ -973,8 +977,12 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
             }
         }
 
-        fn may_exist(&self, _: &str) -> bool {
-            true
+        fn kept(&self, principal: &str) -> Option<String> {
+            Some(principal.to_owned())
+        }
+
+        fn shown(&self, _: &str) -> Option<String> {
+            None
         }
     }
 

@@ -1,0 +1,101 @@
+//! Other names for the principals of a policy's text. It protects one rule: nothing else of the
+//! text changes, not even its white space.
+//!
+//! A store keeps a user by its unique id and shows it by its ARN, so that a grant follows a user
+//! who is renamed and ends with one who is deleted.
+
+use crate::{
+    SyntaxError,
+    json::{self, Node, Value},
+};
+
+/// The text with the principals under `AWS` called as `name` says; `None` leaves one as it is.
+///
+/// # Errors
+/// [`SyntaxError`] when the text is no JSON.
+pub fn rename_principals(
+    text: &str,
+    name: impl Fn(&str) -> Option<String>,
+) -> Result<String, SyntaxError> {
+    let root = json::read(text)?;
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for node in principals(&root) {
+        let Value::Text(known) = &node.value else {
+            continue;
+        };
+        if let Some(name) = name(known) {
+            out.push_str(text.get(from..node.span.start).unwrap_or_default());
+            quote(&name, &mut out);
+            from = node.span.end;
+        }
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Ok(out)
+}
+
+/// The principals under `AWS`, in the order of the text.
+fn principals(root: &Node) -> impl Iterator<Item = &Node> {
+    let statements = member(root, "Statement").flat_map(items);
+    let clauses = statements.flat_map(|statement| match &statement.value {
+        Value::Map(members) => members.as_slice(),
+        _ => &[],
+    });
+    let named = clauses.filter(|(name, _)| matches!(name.as_str(), "Principal" | "NotPrincipal"));
+    named
+        .flat_map(|(_, clause)| member(clause, "AWS"))
+        .flat_map(items)
+}
+
+fn member<'a>(node: &'a Node, name: &'static str) -> impl Iterator<Item = &'a Node> + use<'a> {
+    let members = match &node.value {
+        Value::Map(members) => members.as_slice(),
+        _ => &[],
+    };
+    let named = members.iter().filter(move |(own, _)| own == name);
+    named.map(|(_, node)| node)
+}
+
+/// The items of a list, or what stands alone.
+fn items(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::List(items) => items,
+        _ => std::slice::from_ref(node),
+    }
+}
+
+/// Appends a text as a JSON string. Names of principals have no control characters.
+fn quote(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        if matches!(character, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rename_principals;
+
+    #[test]
+    fn only_principals_change() {
+        let text = r#"{ "Statement" : [{"Principal": {"AWS": ["a", "b",
+            "\u0061"], "Service": "a"}, "Action": "a", "Condition": {"StringEquals": {"AWS": "a"}}},
+            {"NotPrincipal": {"AWS": "a"}}, {"Principal": "a"}, {"Sid": "a"}]}"#;
+        let renamed = rename_principals(text, |name| (name == "a").then(|| r#"x"\y"#.to_owned()));
+        assert_eq!(
+            renamed.unwrap(),
+            r#"{ "Statement" : [{"Principal": {"AWS": ["x\"\\y", "b",
+            "x\"\\y"], "Service": "a"}, "Action": "a", "Condition": {"StringEquals": {"AWS": "a"}}},
+            {"NotPrincipal": {"AWS": "x\"\\y"}}, {"Principal": "a"}, {"Sid": "a"}]}"#
+        );
+        let alone =
+            |name: &str| format!(r#"{{"Statement": {{"Principal": {{"AWS": "{name}"}}}}}}"#);
+        let renamed = rename_principals(&alone("a"), |_| Some("b".to_owned())).unwrap();
+        assert_eq!(renamed, alone("b"));
+        assert!(rename_principals("{", |_| None).is_err());
+    }
+}
