@@ -111,8 +111,7 @@ fn caller(name: &str) -> PrincipalRef<'static> {
     }
 }
 
-/// A policy of one statement; members that are null are left out.
-/// A policy of a statement or several; what is null is left out.
+/// A policy of one statement or two; members that are null are left out.
 fn policy(version: &Value, statement: Value) -> Arc<Policy> {
     let mut document = json!({"Version": version, "Statement": statement});
     for level in ["/Statement", "/Statement/0", "/Statement/1", ""] {
