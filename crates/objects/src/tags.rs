@@ -9,8 +9,9 @@ use crate::fault::TagFault;
 /// Tags in the order in which they were given.
 pub type Tags = Vec<(String, String)>;
 
-const KEY_CHARS: usize = 128;
-const VALUE_CHARS: usize = 256;
+/// Lengths in UTF-16 units: S3 counts a character beyond the basic plane twice.
+const KEY_UNITS: usize = 128;
+const VALUE_UNITS: usize = 256;
 
 /// Checks the tags of an object.
 ///
@@ -39,7 +40,13 @@ pub fn check_bucket(tags: &Tags) -> Result<(), TagFault> {
             bucket: true,
         });
     }
-    check(tags, TagFault::System)
+    check(tags, |key| {
+        if key.starts_with("aws:") {
+            TagFault::System(key)
+        } else {
+            TagFault::SystemCase(key)
+        }
+    })
 }
 
 /// Parses the tagging header: a URL query.
@@ -66,14 +73,13 @@ pub fn parse_header(header: &str) -> Result<Tags, TagFault> {
 
 fn check(tags: &Tags, reserved: fn(String) -> TagFault) -> Result<(), TagFault> {
     for (index, (key, value)) in tags.iter().enumerate() {
-        let length = key.chars().count();
-        if length == 0 || length > KEY_CHARS || !key.chars().all(allowed) {
+        if key.is_empty() || key.encode_utf16().count() > KEY_UNITS || !key.chars().all(allowed) {
             return Err(TagFault::Key(key.clone()));
         }
         if key.to_ascii_lowercase().starts_with("aws:") {
             return Err(reserved(key.clone()));
         }
-        if value.chars().count() > VALUE_CHARS || !value.chars().all(allowed) {
+        if value.encode_utf16().count() > VALUE_UNITS || !value.chars().all(allowed) {
             return Err(TagFault::Value {
                 key: key.clone(),
                 value: value.clone(),
@@ -86,8 +92,11 @@ fn check(tags: &Tags, reserved: fn(String) -> TagFault) -> Result<(), TagFault> 
     Ok(())
 }
 
+/// Letters, numbers, every separator of Unicode (which a tab or a line feed is not) and some marks.
 fn allowed(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, ' ' | '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
+    c.is_alphanumeric()
+        || (c.is_whitespace() && !c.is_control())
+        || matches!(c, '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
 }
 
 /// Decodes `%XX` and `+`; nothing when an escape is broken or the result is not UTF-8.
@@ -110,7 +119,7 @@ fn unescape(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TagFault, check_object, parse_header};
+    use super::{TagFault, check_bucket, check_object, parse_header};
 
     #[test]
     fn headers() {
@@ -156,6 +165,45 @@ mod tests {
                 limit: 10,
                 bucket: false
             })
+        );
+    }
+
+    /// As recorded from S3.
+    #[test]
+    fn lengths_characters_and_prefixes() {
+        let key = |key: &str| check_bucket(&vec![(key.to_owned(), String::new())]);
+        let value = |value: &str| check_bucket(&vec![("k".to_owned(), value.to_owned())]);
+        for (character, most) in [("x", 128), ("ß", 128), ("\u{10428}", 64)] {
+            assert_eq!(key(&character.repeat(most)), Ok(()), "{character}");
+            let long = character.repeat(most + 1);
+            assert_eq!(key(&long), Err(TagFault::Key(long.clone())), "{character}");
+            assert_eq!(value(&character.repeat(2 * most)), Ok(()), "{character}");
+            assert!(
+                value(&character.repeat(2 * most + 1)).is_err(),
+                "{character}"
+            );
+        }
+        for text in [
+            "Größe ١ 秤",
+            "a\u{a0}b",
+            "a\u{2003}b",
+            "a\u{2029}b",
+            "+-=._:/@",
+        ] {
+            assert_eq!((key(text), value(text)), (Ok(()), Ok(())), "{text:?}");
+        }
+        for text in [
+            "a\tb", "a\nb", "a\u{85}b", "a,b", "a&b", "a(b", "a*b", "a\\b", "🔑",
+        ] {
+            assert_eq!(key(text), Err(TagFault::Key(text.into())), "{text:?}");
+            assert!(value(text).is_err(), "{text:?}");
+        }
+        assert_eq!(key("aws:a"), Err(TagFault::System("aws:a".into())));
+        assert_eq!(key("Aws:a"), Err(TagFault::SystemCase("Aws:a".into())));
+        assert_eq!(value("aws:a"), Ok(()));
+        assert_eq!(
+            check_object(&vec![("AWS:a".into(), String::new())]),
+            Err(TagFault::Reserved("AWS:a".into()))
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The condition keys that policies speak of. It protects one rule: what a policy can ask of a
 //! request is known before the request comes, variables included.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Document, Policies, Policy, Request, Version, context::Env, evaluate::all, principal};
 
@@ -42,16 +42,20 @@ pub fn is_list_key(key: &str) -> bool {
 pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<String> {
     let mut keys = BTreeMap::new();
     for document in documents {
-        collect(&Policy::compile(document), &mut keys);
+        collect(&Policy::compile(document), |key, spelling| {
+            keys.entry(key).or_insert(spelling);
+        });
     }
     keys.into_values().collect()
 }
 
-/// The condition keys that the policies refer to and the request does not have.
+/// The condition keys that the policies refer to and the request does not have, in every spelling.
 pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> Vec<String> {
-    let mut keys = BTreeMap::new();
+    let mut keys = BTreeSet::new();
     for policy in all(policies) {
-        collect(policy, &mut keys);
+        collect(policy, |key, spelling| {
+            keys.insert((key, spelling));
+        });
     }
     let mut buffer = principal::UserId::new();
     let env = Env {
@@ -59,33 +63,33 @@ pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> V
         user_id: request.principal.user_id(&mut buffer),
         context: request.context,
     };
-    keys.retain(|key, _| env.get(key).as_slice().is_empty());
-    keys.into_values().collect()
+    keys.retain(|(key, _)| env.get(key).as_slice().is_empty());
+    keys.into_iter().map(|(_, spelling)| spelling).collect()
 }
 
 /// The condition keys that the policies refer to, in lower case and sorted.
 pub fn mentioned_keys(policies: &Policies<'_>) -> Vec<String> {
-    let mut keys = BTreeMap::new();
+    let mut keys = BTreeSet::new();
     for policy in all(policies) {
-        collect(policy, &mut keys);
+        collect(policy, |key, _| {
+            keys.insert(key);
+        });
     }
-    keys.into_keys().collect()
+    keys.into_iter().collect()
 }
 
-/// Adds a policy's keys: lower case to spelling.
-fn collect(policy: &Policy, keys: &mut BTreeMap<String, String>) {
+/// Tells a policy's keys, in lower case and as spelt.
+fn collect(policy: &Policy, mut tell: impl FnMut(String, String)) {
     let variables = policy.document().version == Some(Version::V2012);
     for (written, compiled) in policy.statements() {
         for clause in &written.conditions {
-            let spelling = || clause.key.clone();
-            keys.entry(clause.key.to_lowercase())
-                .or_insert_with(spelling);
+            tell(clause.key.to_lowercase(), clause.key.clone());
         }
         let of_conditions = compiled.conditions().iter().flat_map(|c| c.variables());
         let of_resources = compiled.patterns().iter().flat_map(|p| p.variables());
         for variable in of_conditions.chain(of_resources).filter(|_| variables) {
             let key = variable.key.to_string();
-            keys.entry(key.clone()).or_insert(key);
+            tell(key.clone(), key);
         }
     }
 }

@@ -69,10 +69,12 @@ impl Position {
         if let Some((start, _)) = text.char_indices().find(|(at, _)| *at >= byte) {
             before = text.get(..start).unwrap_or(text);
         }
-        let line = before.split('\n').count();
-        let last = before.rsplit('\n').next().unwrap_or_default();
+        // A line ends with LF, CR, or both.
+        let pairs = before.matches("\r\n").count();
+        let ends = before.matches(['\r', '\n']).count();
+        let last = before.rsplit(['\r', '\n']).next().unwrap_or_default();
         Self {
-            line,
+            line: ends - pairs + 1,
             column: last.chars().count() + 1,
         }
     }

@@ -1,31 +1,77 @@
 //! Whether a bucket's policy is public, as S3's Block Public Access has it. It protects one rule: a
 //! policy is public unless every Allow is seen to be limited to fixed values of who asks or from
-//! where; what cannot be seen to limit does not.
+//! where, by itself or by a Deny; what cannot be seen to limit does not.
 
 use crate::{
     condition::{Operator, Set, Test},
-    document::{ConditionClause, Document, Effect, Statement, Version},
+    document::{Clause, ConditionClause, Document, Effect, Statement, Version},
     literal::Network,
 };
 
 /// Whether a bucket policy grants something to the public. Source: "The meaning of public" in S3's
-/// user guide.
+/// user guide, and what S3 was recorded to call public.
 pub fn is_public(document: &Document) -> bool {
+    let variables = document.version == Some(Version::V2012);
     let mut statements = document.statements.iter();
-    statements.any(|statement| opens(statement, document.version))
+    statements.any(|allow| {
+        let mut others = document.statements.iter();
+        opens(allow, variables) && !others.any(|deny| closes(deny, allow, variables))
+    })
 }
 
 /// Whether a statement allows everyone, and no condition limits that.
-pub(crate) fn opens(statement: &Statement, version: Option<Version>) -> bool {
-    let variables = version == Some(Version::V2012);
-    let named = statement.principal.as_ref().is_some_and(|principal| {
-        !principal.negated && principal.elements.iter().all(|(_, text)| text != "*")
-    });
-    let limited = statement
-        .conditions
+fn opens(statement: &Statement, variables: bool) -> bool {
+    let conditions = &statement.conditions;
+    let mut limits = conditions
         .iter()
-        .any(|condition| limits(condition, variables));
-    statement.effect == Effect::Allow && !named && !limited
+        .filter(|c| limits(c, conditions, variables));
+    statement.effect == Effect::Allow && !names_somebody(statement) && limits.next().is_none()
+}
+
+/// Whether only certain principals are meant.
+fn names_somebody(statement: &Statement) -> bool {
+    statement.principal.as_ref().is_some_and(|principal| {
+        !principal.negated && principal.elements.iter().all(|(_, text)| text != "*")
+    })
+}
+
+/// Whether a statement denies everyone what another allows, or everyone but who has some fixed
+/// values.
+fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
+    let everyone = deny.principal.as_ref().is_some_and(|principal| {
+        !principal.negated && principal.elements.iter().any(|(_, text)| text == "*")
+    });
+    let all = match deny.conditions.as_slice() {
+        [] => true,
+        [only] => Operator::parse(&only.operator).is_some_and(|operator| {
+            operator.negated && operator.set == Set::Scalar && is_fixed(only, operator, variables)
+        }),
+        _ => false,
+    };
+    deny.effect == Effect::Deny
+        && everyone
+        && all
+        && covers(deny.action.as_ref(), allow.action.as_ref())
+        && covers(deny.resource.as_ref(), allow.resource.as_ref())
+}
+
+/// Whether what one clause selects is seen to be among what another does.
+fn covers(outer: Option<&Clause>, inner: Option<&Clause>) -> bool {
+    let (Some(outer), Some(inner)) = (outer, inner) else {
+        return false;
+    };
+    let covered = |text: &String| {
+        let mut patterns = outer.elements.iter().flatten();
+        patterns.any(|pattern| pattern == text || is_start(pattern, text))
+    };
+    outer == inner
+        || !outer.negated && !inner.negated && inner.elements.iter().flatten().all(covered)
+}
+
+/// Whether a pattern is the start of a text and an asterisk.
+fn is_start(pattern: &str, text: &str) -> bool {
+    let start = pattern.strip_suffix('*');
+    start.is_some_and(|start| is_plain(start) && !start.contains("${") && text.starts_with(start))
 }
 
 /// The keys whose fixed values limit a grant.
@@ -36,7 +82,7 @@ const LIMITING: [&str; 12] = [
     "aws:sourceaccount",
     "aws:sourcearn",
     "aws:sourceip",
-    "aws:sourceowner",
+    "aws:sourceorgid",
     "aws:sourcevpc",
     "aws:sourcevpce",
     "aws:userid",
@@ -44,43 +90,71 @@ const LIMITING: [&str; 12] = [
     "s3:dataaccesspointarn",
 ];
 
-/// Whether a condition lets pass only what has one of some fixed values.
-fn limits(condition: &ConditionClause, variables: bool) -> bool {
-    let key = condition.key.to_lowercase();
+/// Whether a condition, beside the others of its statement, lets pass only what has one of some
+/// fixed values.
+fn limits(condition: &ConditionClause, all: &[ConditionClause], variables: bool) -> bool {
     let Some(operator) = Operator::parse(&condition.operator) else {
         return false;
     };
-    // Each of these lets pass who lacks the key.
-    if operator.negated || operator.if_exists || operator.set == Set::All {
-        return false;
-    }
-    let fixed: fn(&str) -> bool = match operator.test {
-        Test::Ip if key == "aws:sourceip" => is_narrow,
-        Test::Equals | Test::EqualsIgnoreCase | Test::Like | Test::Arn
-            if key == "s3:dataaccesspointarn" =>
-        {
-            is_of_account
+    // Each of these lets pass who lacks the key, unless the key must be there.
+    let lax = operator.if_exists || operator.set == Set::All;
+    !operator.negated
+        && is_fixed(condition, operator, variables)
+        && (!lax || all.iter().any(|other| is_presence(other, &condition.key)))
+}
+
+/// Whether a condition is that the request has a key.
+fn is_presence(condition: &ConditionClause, key: &str) -> bool {
+    let is_null = Operator::parse(&condition.operator).is_some_and(Operator::is_null);
+    let mut values = condition.values.iter();
+    is_null
+        && condition.key.eq_ignore_ascii_case(key)
+        && !condition.values.is_empty()
+        && values.all(|value| value.eq_ignore_ascii_case("false"))
+}
+
+/// Whether a condition compares a limiting key with fixed values only.
+fn is_fixed(condition: &ConditionClause, operator: Operator, variables: bool) -> bool {
+    let key = condition.key.to_lowercase();
+    let fixed: fn(&str) -> bool = match (operator.test, &*key) {
+        (Test::Ip, "aws:sourceip") => is_narrow,
+        (Test::Equals | Test::EqualsIgnoreCase, _) => |_| true,
+        (Test::Like, "aws:userid") => has_fixed_id,
+        (Test::Arn, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
+            |arn| is_plain(arn) || is_of_account(arn, true)
         }
-        Test::Equals | Test::EqualsIgnoreCase | Test::Like | Test::Arn => is_fixed,
+        (Test::Like, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
+            |arn| is_plain(arn) || is_of_account(arn, false)
+        }
+        (Test::Like | Test::Arn, _) => is_plain,
         _ => return false,
     };
     let mut values = condition.values.iter();
     LIMITING.contains(&&*key)
-        && !condition.values.is_empty()
         && values.all(|value| !(variables && value.contains("${")) && fixed(value))
 }
 
 /// A text without wildcards.
-fn is_fixed(text: &str) -> bool {
+fn is_plain(text: &str) -> bool {
     !text.contains(['*', '?'])
 }
 
-/// The ARN of an access point whose account is fixed; its name may have wildcards.
-fn is_of_account(arn: &str) -> bool {
+/// A user id whose part before the session's name is fixed.
+fn has_fixed_id(text: &str) -> bool {
+    let id = text.split_once(':').map_or(text, |(id, _)| id);
+    !id.is_empty() && is_plain(id)
+}
+
+/// An ARN whose account is fixed; its last part may have wildcards, and its region, where a
+/// wildcard stays within its part.
+fn is_of_account(arn: &str, any_region: bool) -> bool {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {
-        ["arn", head @ .., account, _] => {
-            !account.is_empty() && head.iter().chain([account]).all(|p| is_fixed(p))
+        ["arn", partition, service, region, account, _] => {
+            let fixed = [partition, service, account]
+                .into_iter()
+                .all(|p| is_plain(p));
+            fixed && !account.is_empty() && (any_region || is_plain(region))
         }
         _ => false,
     }

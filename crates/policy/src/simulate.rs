@@ -1,9 +1,10 @@
 //! What AWS's policy simulator answers for one action on one resource, as data. It protects one
 //! rule: a simulation is the real decision with its explanation, never a second evaluator.
 //!
-//! AWS's simulator differs from its own authorization in two points that are deliberately not
-//! copied: there an unreadable number makes `NumericNotEquals` false, and a network that cannot be
-//! read ends the comparison and makes `NotIpAddress` false as well.
+//! AWS's simulator differs from its own authorization in three points that are deliberately not
+//! copied: there an unreadable number makes `NumericNotEquals` false, a network that cannot be
+//! read ends the comparison and makes `NotIpAddress` false as well, and a resource's policy that
+//! names an account grants to its users by itself.
 
 use crate::{
     Decision, Effect, Explanation, Layer, Need, Policies, Position, Request, Span, StatementRef,

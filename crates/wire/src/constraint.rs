@@ -1,6 +1,7 @@
 //! The models' constraints as tables, and AWS's words for what violates them.
 //!
-//! All violations of a request are collected. IAM does not echo values, STS does.
+//! All violations of a request are collected. IAM does not echo values, but for those of a
+//! simulation's exclusions; STS does.
 
 use crate::{
     form::{Malformed, Scope},
@@ -167,7 +168,7 @@ impl Found {
             Shape::Text {
                 sensitive, pattern, ..
             } => {
-                for why in text_violations(self.service, shape, scalar) {
+                for why in text_violations(shape, scalar) {
                     self.push(path, (!sensitive).then_some(scalar), &why);
                 }
                 let is_path = pattern.filter(|pattern| pattern::is_path(pattern));
@@ -214,8 +215,8 @@ impl Found {
         for (number, element) in (1..).zip(elements) {
             if let Shape::Text { sensitive, .. } = shape {
                 let scalar = element.scalar().unwrap_or_default();
-                if !text_violations(self.service, shape, scalar).is_empty() {
-                    let all = all_constraints(self.service, shape).join(", ");
+                if !text_violations(shape, scalar).is_empty() {
+                    let all = all_constraints(shape).join(", ");
                     let why = format!("Member must satisfy constraint: [{all}]");
                     let all = elements.iter().filter_map(Scope::scalar);
                     let all = format!("[{}]", all.collect::<Vec<_>>().join(", "));
@@ -233,8 +234,13 @@ impl Found {
         if self.texts.len() >= VIOLATIONS_MAX {
             return;
         }
+        let echoed = match self.service {
+            Service::Sts => true,
+            Service::Iam => path.starts_with("policyExclusionList."),
+            Service::Keywright => false,
+        };
         let echo = match value {
-            Some(value) if self.service == Service::Sts => format!("Value '{value}'"),
+            Some(value) if echoed => format!("Value '{value}'"),
             _ => "Value".to_owned(),
         };
         self.texts.push(format!(
@@ -243,7 +249,7 @@ impl Found {
     }
 }
 
-fn text_violations(service: Service, shape: &Shape, value: &str) -> Vec<String> {
+fn text_violations(shape: &Shape, value: &str) -> Vec<String> {
     let Shape::Text {
         min,
         max,
@@ -256,7 +262,7 @@ fn text_violations(service: Service, shape: &Shape, value: &str) -> Vec<String> 
     };
     let mut found = Vec::new();
     if !values.is_empty() && !values.contains(&value) {
-        found.push(enumeration(service, values));
+        found.push(enumeration(values));
     }
     let length = i64::try_from(value.chars().count()).unwrap_or(i64::MAX);
     found.extend(bounds(length, "length", *min, *max));
@@ -271,7 +277,7 @@ fn text_violations(service: Service, shape: &Shape, value: &str) -> Vec<String> 
     found
 }
 
-fn all_constraints(service: Service, shape: &Shape) -> Vec<String> {
+fn all_constraints(shape: &Shape) -> Vec<String> {
     let Shape::Text {
         min,
         max,
@@ -286,7 +292,7 @@ fn all_constraints(service: Service, shape: &Shape) -> Vec<String> {
     all.extend(max.map(|max| format!("Member must have length less than or equal to {max}")));
     all.extend(min.map(|min| format!("Member must have length greater than or equal to {min}")));
     if !values.is_empty() {
-        all.push(enumeration(service, values));
+        all.push(enumeration(values));
     }
     all.extend(pattern.map(|p| format!("Member must satisfy regular expression pattern: {p}")));
     // As recorded: only where there is a pattern.
@@ -294,13 +300,12 @@ fn all_constraints(service: Service, shape: &Shape) -> Vec<String> {
     all
 }
 
-/// IAM does not list the values, STS does.
-fn enumeration(service: Service, values: &[&str]) -> String {
-    let set = "Member must satisfy enum value set";
-    match service {
-        Service::Iam => set.to_owned(),
-        Service::Sts | Service::Keywright => format!("{set}: [{}]", values.join(", ")),
-    }
+/// The values in the model's order; AWS's own changes from text to text.
+fn enumeration(values: &[&str]) -> String {
+    format!(
+        "Member must satisfy enum value set: [{}]",
+        values.join(", ")
+    )
 }
 
 fn bounds(number: i64, what: &str, min: Option<i64>, max: Option<i64>) -> Option<String> {

@@ -264,14 +264,15 @@ impl ListPolicies {
     }
 }
 
+/// AWS looks at the usage only where it is asked for what is attached.
 fn is_used_as(view: &View<'_>, policy: &Managed<'_>, input: &Input<ListPolicies>) -> bool {
     let attached = || view.account.attachment_count(&policy.arn(view)) > 0;
     let bounds = || !view.account.bounded_users(&policy.arn(view)).is_empty();
-    let only_attached = input.only_attached.unwrap_or(false);
     match input.policy_usage_filter.as_deref() {
+        _ if !input.only_attached.unwrap_or(false) => true,
         Some(policy_usage_type::PERMISSIONS_POLICY) => attached(),
         Some(policy_usage_type::PERMISSIONS_BOUNDARY) => bounds(),
-        _ => !only_attached || attached() || bounds(),
+        _ => attached() || bounds(),
     }
 }
 

@@ -377,6 +377,9 @@ pub enum TagFault {
     /// The key of a bucket's tag begins with `aws:`.
     #[error("system key {0}")]
     System(String),
+    /// The key of a bucket's tag begins with `aws:` in another case.
+    #[error("system key {0} in another case")]
+    SystemCase(String),
     /// An object has more tags than it may have.
     #[error("more than {limit} tags")]
     TooMany {

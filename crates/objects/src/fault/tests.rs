@@ -320,6 +320,10 @@ fn tags() {
             "400 InvalidTag: System tags cannot be added/updated by requester TagKey=k",
         ),
         (
+            T::SystemCase(k()),
+            "400 InvalidTag: Invalid Tag. Tags cannot start with \"aws:\"(case insensitive) unless they are System Tags that start with \"aws:\"(case sensitive) TagKey=k",
+        ),
+        (
             T::Header("a=1&a=2".into()),
             "400 InvalidArgument: The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates. ArgumentName=x-amz-tagging ArgumentValue=a=1&a=2",
         ),

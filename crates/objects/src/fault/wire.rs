@@ -563,6 +563,11 @@ fn tag(fault: &TagFault) -> Answer {
         TagFault::Twice(key) => invalid("Cannot provide multiple Tags with the same key", key),
         TagFault::Reserved(key) => invalid("Your TagKey cannot be prefixed with aws:", key),
         TagFault::System(key) => invalid("System tags cannot be added/updated by requester", key),
+        TagFault::SystemCase(key) => invalid(
+            "Invalid Tag. Tags cannot start with \"aws:\"(case insensitive) unless they are System \
+             Tags that start with \"aws:\"(case sensitive)",
+            key,
+        ),
         TagFault::TooMany {
             limit,
             bucket: false,

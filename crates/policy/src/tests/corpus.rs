@@ -111,16 +111,14 @@ fn caller(name: &str) -> PrincipalRef<'static> {
     }
 }
 
-/// A policy of one statement; members that are null are left out.
+/// A policy of one statement or two; members that are null are left out.
 fn policy(version: &Value, statement: Value) -> Arc<Policy> {
     let mut document = json!({"Version": version, "Statement": statement});
-    for level in ["/Statement", ""] {
-        let members = document
-            .pointer_mut(level)
-            .unwrap()
-            .as_object_mut()
-            .unwrap();
-        members.retain(|_, value| !value.is_null());
+    for level in ["/Statement", "/Statement/0", "/Statement/1", ""] {
+        let found = document.pointer_mut(level).and_then(Value::as_object_mut);
+        if let Some(members) = found {
+            members.retain(|_, value| !value.is_null());
+        }
     }
     Arc::new(Policy::compile(&parse(&document.to_string()).unwrap()))
 }
@@ -225,8 +223,8 @@ fn operators_are_complete() {
     assert_eq!((distinct(forms.clone(), &columns), forms.len()), (42, 42));
 }
 
-/// The `principal` and `condition` of a bucket policy's statement with `effect` (Allow). `public`:
-/// whether Block Public Access would refuse the policy.
+/// The `principal` and `condition` of a bucket policy's statement with `effect` (Allow), and what a
+/// `deny` of the same has otherwise. `public`: whether Block Public Access would refuse the policy.
 #[test]
 fn public() {
     all("public", "public", |case| {
@@ -235,7 +233,16 @@ fn public() {
             "Effect": effect, "Principal": case["principal"], "Action": ACTION, "Resource": OBJECT,
             "Condition": case["condition"],
         });
-        is_public(policy(&version(case), statement).document()).into()
+        let mut deny = statement.clone();
+        deny["Effect"] = "Deny".into();
+        for (element, value) in case["deny"].as_object().into_iter().flatten() {
+            deny[element.as_str()] = value.clone();
+        }
+        let statements = match case["deny"] {
+            Value::Null => statement,
+            _ => json!([statement, deny]),
+        };
+        is_public(policy(&version(case), statements).document()).into()
     });
 }
 

@@ -234,8 +234,10 @@ fn errors_come_alone_and_point_at_the_byte() {
     assert_eq!(finding.hint, "expected a JSON value");
     let position = Position::of(text, finding.span.start);
     assert_eq!((position.line, position.column), (3, 17));
-    let end = Position::of("é\nü", 100);
-    assert_eq!((end.line, end.column), (2, 2));
+    for lines in ["é\nü", "é\rü", "é\r\nü"] {
+        let end = Position::of(lines, 100);
+        assert_eq!((end.line, end.column), (2, 2), "{lines:?}");
+    }
 }
 
 /// What is refused is shown where it stands, with what to do about it.

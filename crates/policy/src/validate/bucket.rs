@@ -174,13 +174,6 @@ struct Reach {
 impl Reach {
     /// Adds a resource; `None` if it can be neither the bucket nor an object of it.
     fn add(&mut self, resource: &str, bucket: &str) -> Option<()> {
-        if resource == "*" {
-            *self = Self {
-                bucket: true,
-                objects: true,
-            };
-            return Some(());
-        }
         let segments: Vec<&str> = resource.splitn(6, ':').collect();
         let ["arn", _, "s3", "", "", path] = segments.as_slice() else {
             return None;

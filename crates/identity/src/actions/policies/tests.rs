@@ -235,6 +235,47 @@ fn every_policy_is_listed_once_over_pages() {
     assert_eq!(attached.values("Arn"), [S3]);
 }
 
+/// As recorded: the usage counts only beside `OnlyAttached`.
+#[test]
+fn policies_by_their_use() {
+    let bench = bench();
+    for form in [
+        format!("Action=CreatePolicy&PolicyName=Bound&PolicyDocument={READ}"),
+        format!("Action=CreatePolicy&PolicyName=Idle&PolicyDocument={READ}"),
+        "Action=CreateUser&UserName=bob".to_owned(),
+        format!("Action=AttachUserPolicy&UserName=bob&PolicyArn={}", arn()),
+        format!(
+            "Action=PutUserPermissionsBoundary&UserName=bob&PermissionsBoundary={}",
+            arn().replace("Read", "Bound")
+        ),
+    ] {
+        bench.root(&form).ok();
+    }
+    for (more, names) in [
+        ("", ["Bound", "Idle", "Read"].as_slice()),
+        (
+            "&PolicyUsageFilter=PermissionsPolicy",
+            &["Bound", "Idle", "Read"],
+        ),
+        (
+            "&PolicyUsageFilter=PermissionsBoundary&OnlyAttached=false",
+            &["Bound", "Idle", "Read"],
+        ),
+        ("&OnlyAttached=true", &["Bound", "Read"]),
+        (
+            "&OnlyAttached=true&PolicyUsageFilter=PermissionsPolicy",
+            &["Read"],
+        ),
+        (
+            "&OnlyAttached=true&PolicyUsageFilter=PermissionsBoundary",
+            &["Bound"],
+        ),
+    ] {
+        let listed = bench.root(&format!("Action=ListPolicies&Scope=Local{more}"));
+        assert_eq!(listed.values("PolicyName"), names, "{more}");
+    }
+}
+
 #[test]
 fn documents_and_tags() {
     let bench = bench();

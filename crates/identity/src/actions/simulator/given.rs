@@ -85,6 +85,14 @@ impl<'a> Subject<'a> {
         found.ok_or_else(|| Missing::Simulated.into())
     }
 
+    /// The entity's ARN.
+    pub(super) fn arn(self, view: &View<'_>) -> String {
+        match self {
+            Self::User(user) => user.arn(view.id()).to_string(),
+            Self::Group(group) => group.arn(view.id()).to_string(),
+        }
+    }
+
     /// The identity policies in effect, but for the excluded ones.
     ///
     /// # Errors
@@ -125,7 +133,7 @@ impl<'a> Subject<'a> {
             Self::User(user) => user
                 .boundary
                 .as_ref()
-                .filter(|arn| !excludes_managed(excluded, arn, true))
+                .filter(|_| !excludes_type(excluded, "permission-boundary"))
                 .map(|arn| managed(view, arn))
                 .transpose(),
             Self::Group(_) => Ok(None),
@@ -161,7 +169,7 @@ fn add(
         all.push(given.ok_or_else(|| unreadable(&inline.name))?);
     }
     for arn in &grants.attached {
-        if excludes_managed(excluded, arn, false) {
+        if excludes_managed(excluded, arn) {
             continue;
         }
         let given = managed(view, arn)?;
@@ -191,17 +199,26 @@ fn unreadable(name: &str) -> Fault {
     Fault::Internal(format!("the policy {name} cannot be read"))
 }
 
-fn excludes_managed(excluded: &[iam::PolicyIdentifier], arn: &str, boundary: bool) -> bool {
-    excluded.iter().any(|policy| {
-        let kind = policy.policy_type.as_deref();
-        let about = match kind {
-            Some("permission-boundary") => boundary,
-            Some("aws-managed" | "user-managed") => !boundary,
-            Some(_) => false,
-            None => true,
-        };
-        about && policy.policy_arn.as_deref() == Some(arn)
-    })
+/// Whether all policies of a type are excluded: `inline`, `aws-managed`, `user-managed`, or
+/// `permission-boundary`.
+fn excludes_type(excluded: &[iam::PolicyIdentifier], kind: &str) -> bool {
+    let mut kinds = excluded.iter().filter_map(|p| p.policy_type.as_deref());
+    kinds.any(|excluded| excluded == kind)
+}
+
+/// Whether an attached policy is excluded. AWS knows it by its ARN without the path.
+fn excludes_managed(excluded: &[iam::PolicyIdentifier], arn: &str) -> bool {
+    let own = if arn.starts_with("arn:aws:iam::aws:") {
+        "aws-managed"
+    } else {
+        "user-managed"
+    };
+    let pathless = match (arn.split_once('/'), arn.rsplit_once('/')) {
+        (Some((head, _)), Some((_, name))) => format!("{head}/{name}"),
+        _ => arn.to_owned(),
+    };
+    let mut arns = excluded.iter().filter_map(|p| p.policy_arn.as_deref());
+    excludes_type(excluded, own) || arns.any(|excluded| excluded == arn || excluded == pathless)
 }
 
 fn excludes_inline(
@@ -211,9 +228,10 @@ fn excludes_inline(
     let mut named = excluded
         .iter()
         .filter_map(|policy| policy.inline_policy_identifier.as_ref());
-    named.any(|policy| {
+    let this = |policy: &iam::InlinePolicyIdentifierType| {
         policy.attachment_type == kind
             && policy.attachment_name.eq_ignore_ascii_case(owner)
             && policy.policy_name.eq_ignore_ascii_case(name)
-    })
+    };
+    excludes_type(excluded, "inline") || named.any(this)
 }

@@ -37,6 +37,8 @@ pub(super) struct Supposed {
 
 /// The parts of both requests that are checked alike.
 struct Parts<'a> {
+    operation: &'static str,
+    handling: Option<&'a str>,
     actions: &'a [String],
     resources: &'a [String],
     entries: &'a [iam::ContextEntry],
@@ -57,6 +59,8 @@ impl Supposed {
         input: &iam::SimulateCustomPolicyInput,
     ) -> Result<Self, Fault> {
         let parts = Parts {
+            operation: "SimulateCustomPolicy",
+            handling: input.resource_handling_option.as_deref(),
             actions: &input.action_names,
             resources: input.resource_arns.as_deref().unwrap_or_default(),
             entries: input.context_entries.as_deref().unwrap_or_default(),
@@ -81,17 +85,16 @@ impl Supposed {
         input: &iam::SimulatePrincipalPolicyInput,
     ) -> Result<Self, Fault> {
         let subject = Subject::find(view, &input.policy_source_arn)?;
-        let user = match subject {
-            Subject::User(user) => Some(user.arn(view.id()).to_string()),
-            Subject::Group(_) => None,
-        };
+        let own_arn = subject.arn(view);
         let parts = Parts {
+            operation: "SimulatePrincipalPolicy",
+            handling: input.resource_handling_option.as_deref(),
             actions: &input.action_names,
             resources: input.resource_arns.as_deref().unwrap_or_default(),
             entries: input.context_entries.as_deref().unwrap_or_default(),
             policies: list(input.policy_input_list.as_deref()),
             boundaries: list(input.permissions_boundary_policy_input_list.as_deref()),
-            caller: input.caller_arn.as_deref().or(user.as_deref()),
+            caller: input.caller_arn.as_deref().or(Some(&own_arn)),
             owner: input.resource_owner.as_deref(),
             resource_policy: input.resource_policy.as_deref(),
         };
@@ -113,6 +116,7 @@ impl Supposed {
         if parts.actions.iter().any(|action| !action.contains(':')) {
             return Err(invalid("The action is invalid since it is missing names"));
         }
+        check_handling(parts)?;
         let mut context = context(parts.entries)?;
         if parts.boundaries.len() > 1 {
             return Err(invalid(
@@ -124,6 +128,7 @@ impl Supposed {
         let account = suppose_caller(own, parts.caller, &mut context)?;
         let told = context.clone();
         say(&mut context, "aws:userid", parts.caller.unwrap_or(NOBODY));
+        say(&mut context, "aws:principalaccount", &account.to_string());
         let owner = parts.owner.map(owner).transpose()?;
         let resource_policy = resource_policy(parts)?;
         let mut set = PolicySet::new(identity(&given));
@@ -163,7 +168,8 @@ impl Supposed {
         &self.set
     }
 
-    /// The context without the caller's id, which the simulator makes up: it counts as missing.
+    /// The context without what the simulator makes up, which counts as missing: the caller's id,
+    /// and the account when no caller is given.
     pub(super) const fn told(&self) -> &ContextMap {
         &self.told
     }
@@ -223,18 +229,50 @@ fn identity(given: &[Given]) -> Level {
 }
 
 fn check_resources(resources: &[String]) -> Result<(), Fault> {
-    for resource in resources {
-        let parts: Vec<_> = resource.splitn(6, ':').collect();
-        let arn = match parts.as_slice() {
-            ["arn", partition, service, _, _, rest] => ![*partition, *service, *rest].contains(&""),
-            _ => resource == "*" && resources.len() == 1,
-        };
-        if !arn {
-            let text = format!("ResourceNames are not in a valid ARN format: {resource}.");
-            return Err(invalid(text));
-        }
+    if resources == ["*"] {
+        return Ok(());
     }
-    Ok(())
+    resources
+        .iter()
+        .try_for_each(|resource| check_arn(resource))
+}
+
+fn check_arn(resource: &str) -> Result<(), Fault> {
+    let parts: Vec<_> = resource.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", partition, service, _, _, rest] if ![*partition, *service, *rest].contains(&"") => {
+            Ok(())
+        }
+        _ => Err(invalid(format!(
+            "ResourceNames are not in a valid ARN format: {resource}."
+        ))),
+    }
+}
+
+/// The options that say what else an instance needs; AWS does not look at others.
+const HANDLING: [&str; 6] = [
+    "EC2-Classic-InstanceStore",
+    "EC2-Classic-EBS",
+    "EC2-VPC-InstanceStore",
+    "EC2-VPC-InstanceStore-Subnet",
+    "EC2-VPC-EBS",
+    "EC2-VPC-EBS-Subnet",
+];
+
+fn check_handling(parts: &Parts<'_>) -> Result<(), Fault> {
+    let known = parts
+        .handling
+        .is_some_and(|option| HANDLING.contains(&option));
+    let mut actions = parts.actions.iter().filter(|_| known);
+    match actions.find(|action| !action.eq_ignore_ascii_case("ec2:RunInstances")) {
+        Some(action) => Err(invalid(format!(
+            "Invalid input resource handling options. Action does not support resource handling \
+             options: {action}. Please refer to the documentation for more details: \
+             https://docs.aws.amazon.com/IAM/latest/APIReference/API_{}.html",
+            parts.operation
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The context that the request gives.
@@ -313,7 +351,6 @@ fn suppose_caller(
 ) -> Result<AccountId, Fault> {
     let mut say = |key: &str, value: &str| say(context, key, value);
     let Some(caller) = caller else {
-        say("aws:principalaccount", &own.to_string());
         return Ok(own);
     };
     let nobody =
@@ -338,7 +375,7 @@ fn owner(arn: &str) -> Result<AccountId, Fault> {
         _ => None,
     };
     let account = account.and_then(|account| account.parse().ok());
-    account.ok_or_else(|| invalid("Invalid Resource Owner."))
+    account.ok_or_else(|| invalid(format!("'{arn}' is not a valid as a Resource Owner.")))
 }
 
 fn resource_policy(parts: &Parts<'_>) -> Result<Option<Given>, Fault> {
@@ -355,5 +392,11 @@ fn resource_policy(parts: &Parts<'_>) -> Result<Option<Given>, Fault> {
     }
     let given = Given::read("ResourcePolicy".to_owned(), text.into());
     let given = given.ok_or_else(|| invalid("Resource policy has invalid content"))?;
+    let statements = given.policy.document().statements.iter();
+    let mut resources = statements.filter_map(|statement| statement.resource.as_ref());
+    resources.try_for_each(|clause| {
+        let mut names = clause.elements.iter().flatten();
+        names.try_for_each(|name| check_arn(name))
+    })?;
     Ok(Some(given))
 }
