@@ -11,12 +11,15 @@ use crate::{
 /// Whether a bucket policy grants something to the public. Source: "The meaning of public" in S3's
 /// user guide, and what S3 was recorded to call public.
 pub fn is_public(document: &Document) -> bool {
-    let variables = document.version == Some(Version::V2012);
     let mut statements = document.statements.iter();
-    statements.any(|allow| {
-        let mut others = document.statements.iter();
-        opens(allow, variables) && !others.any(|deny| closes(deny, allow, variables))
-    })
+    statements.any(|statement| is_open(statement, document))
+}
+
+/// Whether a statement of a bucket policy is what makes it public.
+pub(crate) fn is_open(allow: &Statement, document: &Document) -> bool {
+    let variables = document.version == Some(Version::V2012);
+    let mut others = document.statements.iter();
+    opens(allow, variables) && !others.any(|deny| closes(deny, allow, variables))
 }
 
 /// Whether a statement allows everyone, and no condition limits that.

@@ -2,7 +2,7 @@
 //! if it limits who may, or what; not if it is about the circumstances of a call.
 
 use super::{Finding, Severity, Subject, escalation::escalations};
-use crate::{Kind, PrincipalType, Statement, document::Clause};
+use crate::{Kind, PrincipalType, Statement, document::Clause, public::is_open};
 
 /// Every risk of a statement.
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
@@ -106,11 +106,17 @@ pub(super) fn limits_reach(statement: &Statement) -> bool {
     asks_beyond(statement, &[&CIRCUMSTANCES, &ORIGINS])
 }
 
-/// Everyone, without a condition that tells some from others.
+/// Everyone, without a condition that tells some from others; of buckets, what Block Public Access
+/// refuses.
 fn public(subject: &Subject<'_>) -> Option<Finding> {
-    let principal = subject.statement.principal.as_ref()?;
+    let statement = subject.statement;
+    let principal = statement.principal.as_ref()?;
     let everyone = !principal.negated && principal.elements.iter().any(|(_, text)| text == "*");
-    (everyone && !asks_beyond(subject.statement, &[&CIRCUMSTANCES])).then(|| {
+    let open = match subject.kind {
+        Kind::Bucket { .. } => is_open(statement, subject.document),
+        _ => !asks_beyond(statement, &[&CIRCUMSTANCES]),
+    };
+    (everyone && open).then(|| {
         let finding = subject.finding((Severity::Risk, "public"), ("Principal", None));
         finding.says(
             "allows everyone, whatever account they belong to",

@@ -1,7 +1,12 @@
 //! Runs every case of `corpus/policy`. It protects one rule: what the language means is written as
-//! data, one line a case, and not in the tests' code.
+//! data, a file a case, and not in the tests' code.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     ContextMap, Decision, Kind, Level, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
@@ -12,52 +17,63 @@ use serde_json::{Value, json};
 const ACTION: &str = "s3:GetObject";
 const OBJECT: &str = "arn:aws:s3:::b/k";
 
-/// The files of a folder: name, cases.
-fn files(folder: &str) -> Vec<(String, Vec<Value>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../corpus/policy")
-        .join(folder);
-    let read = |entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().unwrap();
-        let text = fs::read_to_string(entry.path()).unwrap();
-        let file: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(file["rule"].is_string(), "{name}: no rule");
-        let cases = file["cases"].as_array().unwrap().clone();
-        assert!(!cases.is_empty(), "{name}: no cases");
-        (name, cases)
-    };
-    let files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| read(entry.unwrap()))
-        .collect();
-    assert!(!files.is_empty());
-    files
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/policy")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert!(!names.is_empty(), "{}", folder.display());
+    names
+}
+
+fn read(file: &Path) -> Value {
+    let text = fs::read_to_string(file).unwrap();
+    let read = serde_json::from_str(&text);
+    let value: Value = read.unwrap_or_else(|fault| panic!("{}: {fault}", file.display()));
+    assert!(value["rule"].is_string(), "{}: no rule", file.display());
+    value
+}
+
+/// The cases of a folder, rule by rule: where each stands, and the case. All cases of a rule's
+/// folder state the same rule.
+fn cases(folder: &str) -> Vec<(String, Value)> {
+    let root = corpus().join(folder);
+    let mut cases = Vec::new();
+    for rule in names(&root) {
+        let of_rule = names(&root.join(&rule)).into_iter().map(|name| {
+            let case = read(&root.join(&rule).join(&name));
+            (format!("{folder}/{rule}/{name}"), case)
+        });
+        let of_rule: Vec<_> = of_rule.collect();
+        let stated: BTreeSet<_> = of_rule
+            .iter()
+            .map(|(_, case)| case["rule"].as_str())
+            .collect();
+        assert_eq!(stated.len(), 1, "{folder}/{rule}: {stated:?}");
+        cases.extend(of_rule);
+    }
+    cases
 }
 
 /// Every case of a folder must give the result that its field `expected` states.
 fn all(folder: &str, expected: &str, actual: impl Fn(&Value) -> Value) {
-    let mut wrong = Vec::new();
-    for (name, cases) in files(folder) {
-        for case in &cases {
-            let actual = actual(case);
-            if actual != case[expected] {
-                wrong.push(format!("{name}: {case}\n  gave {actual}"));
-            }
-        }
-    }
+    let wrong = cases(folder).into_iter().filter_map(|(place, case)| {
+        let actual = actual(&case);
+        let right = case.get(expected) == Some(&actual);
+        (!right).then(|| format!("{place}: {case}\n  gave {actual}"))
+    });
+    let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
 fn no_file_is_forgotten() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/policy");
-    let folders = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap());
-    let mut folders: Vec<String> = folders
-        .filter(|entry| entry.file_type().unwrap().is_dir())
-        .map(|entry| entry.file_name().into_string().unwrap())
-        .collect();
-    folders.sort();
     let run = [
+        "README.md",
         "actions",
         "conditions",
         "evaluation",
@@ -68,7 +84,7 @@ fn no_file_is_forgotten() {
         "validation",
         "wildcards",
     ];
-    assert_eq!(folders, run);
+    assert_eq!(names(&corpus()), run);
 }
 
 fn caller(name: &str) -> PrincipalRef<'static> {
@@ -167,11 +183,10 @@ fn conditions() {
     all("conditions", "holds", holds);
 }
 
-/// The cases of one file of `operators`.
+/// The rows of one table of `operators`.
 fn of_operators(file: &str) -> Vec<Value> {
-    let files = files("operators");
-    let found = files.into_iter().find(|(name, _)| name == file);
-    found.unwrap().1
+    let table = read(&corpus().join("operators").join(file));
+    table["rows"].as_array().unwrap().clone()
 }
 
 /// `operators.json`: an `operator`, a value of the `policy`, a request's value that is `in` it and
@@ -213,7 +228,7 @@ fn operators_are_complete() {
     let distinct = |rows: Vec<Value>, columns: &[&str]| {
         let of = |row: &Value| columns.iter().map(|c| row[c].to_string()).collect();
         let rows = rows.iter().map(of);
-        rows.collect::<std::collections::BTreeSet<Vec<_>>>().len()
+        rows.collect::<BTreeSet<Vec<_>>>().len()
     };
     let operators = of_operators("operators.json");
     assert_eq!(distinct(operators, &["operator"]), 26);

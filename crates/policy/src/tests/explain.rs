@@ -200,6 +200,12 @@ fn keys_of_conditions_and_of_variables() {
     let missing = missing_context_keys(&Policies::new(&set), &request);
     let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
     assert_eq!(missing, BTreeSet::from([all[0], all[1], all[2]]));
+    let values = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*",
+        "Resource": "*", "Condition": {"StringEquals": {"a:k": "${a:text}"},
+        "StringEqualsIgnoreCase": {"a:k": "${a:any}"}, "Bool": {"a:k": "${a:truth}"},
+        "ArnLike": {"a:k": ["${a:arn}", "arn:aws:sns:*:${a:account}:x"]}}}}"#;
+    let keys = ["a:account", "a:any", "a:arn", "a:k", "a:text", "a:truth"];
+    assert_eq!(context_keys(&[parse(values).unwrap()]), keys);
 }
 
 #[test]

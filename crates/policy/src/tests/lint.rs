@@ -207,6 +207,7 @@ fn findings_of_trust_and_bucket_policies() {
     for (condition, public) in [
         (r#"{"Bool": {"aws:SecureTransport": "true"}}"#, true),
         (r#"{"StringLike": {"aws:Referer": "https://x/*"}}"#, true),
+        (r#"{"StringLike": {"aws:SourceVpc": "vpc-*"}}"#, true),
         (r#"{"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}"#, false),
     ] {
         let limited = statement(&format!(

@@ -60,6 +60,12 @@ fn the_same_answers_as_by_asking() {
         decide(&bounded, "glue:GetTable", arn),
         denied(Layer::Boundary, None)
     );
+    let organized = PolicySet::new(vec![(Source::Inline, policy(S3))])
+        .with_service_control(vec![vec![(Source::Inline, policy(S3))]]);
+    assert_eq!(
+        decide(&organized, "glue:GetTable", arn),
+        Err(Cause::Silent(Layer::ServiceControl))
+    );
     let unreadable = PolicySet::unreadable();
     assert_eq!(
         decide(&unreadable, "glue:GetTable", arn),
