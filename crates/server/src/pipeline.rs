@@ -92,8 +92,8 @@ impl Pipeline {
 
     /// Answers one request.
     ///
-    /// A client that waits to be told to send its body does not send it after a refusal. If its next
-    /// request came before the connection had given up that body, it would be taken for the body.
+    /// A client that waits to be told to send its body does not send it after a refusal. If its
+    /// next request came before the connection had given up that body, it would be taken for it.
     pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let waits = request.headers().contains_key(EXPECT);
         let mut answer = self.answer_one(request, peer).await;

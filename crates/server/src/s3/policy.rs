@@ -1,5 +1,5 @@
-//! Bucket policies: validated, stored as they were put but for their users, whom they keep by unique
-//! id, and compiled once a text.
+//! Bucket policies: validated, stored as they were put but for their users, whom they keep by
+//! unique id, and compiled once a text.
 //!
 //! The rule: a text that does not compile never allows anything: it is refused when it is put, and
 //! a request that meets one fails. What policies mean is the policy crate's.
