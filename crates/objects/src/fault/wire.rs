@@ -563,6 +563,12 @@ fn tag(fault: &TagFault) -> Answer {
         TagFault::Twice(key) => invalid("Cannot provide multiple Tags with the same key", key),
         TagFault::Reserved(key) => invalid("Your TagKey cannot be prefixed with aws:", key),
         TagFault::System(key) => invalid("System tags cannot be added/updated by requester", key),
+        TagFault::ReservedAtCreation(_) => Answer::new(
+            BAD,
+            "InvalidTag",
+            "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system \
+             tags. Remove \"aws:\" from your tag keys and try again.",
+        ),
         TagFault::TooMany {
             limit,
             bucket: false,
