@@ -17,6 +17,8 @@ FOLDER = Path(__file__).parent.parent
 TABLE = FOLDER / "crates/policy/data/actions.txt"
 DIFFERENCES = FOLDER / "docs/differences.md"
 
+TAGGED = {"CreateBucketConfiguration": {"Tags": [{"Key": "team", "Value": "red"}]}}
+
 # Key, a pattern of its value, the call that has it. {b} is the bucket, which holds the object `k`
 # with the tag `team=red`.
 ROWS = [
@@ -72,6 +74,8 @@ ROWS = [
             "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"},
         },
     ),
+    ("aws:RequestTag/team", "red", "create_bucket", {"Bucket": "{b}-new"} | TAGGED),
+    ("aws:TagKeys", "team", "create_bucket", {"Bucket": "{b}-new"} | TAGGED),
 ]
 
 # Proven elsewhere, or by a call of more than one action below.
@@ -93,7 +97,7 @@ def stem(key):
 
 def only_if(root, user, key, value, operator="StringLike", action="s3:*"):
     """Allows a user an action under one condition."""
-    if key == "s3:RequestObjectTagKeys":
+    if key in ("s3:RequestObjectTagKeys", "aws:TagKeys"):
         operator = "ForAnyValue:StringLike"
     statements = [
         {

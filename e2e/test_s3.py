@@ -9,7 +9,7 @@ import botocore.exceptions
 import pytest
 
 from conftest import clients
-from harness.clients import download
+from harness.clients import AwsCli, download
 
 MIB = 1024 * 1024
 
@@ -40,7 +40,11 @@ def digest(path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def test_a_large_file_there_and_back_in_bounded_memory(server, cli, bucket, tmp_path, long):
+def test_a_large_file_there_and_back_in_bounded_memory(own, tmp_path, long):
+    cli = AwsCli(tmp_path / "home", own.endpoint)
+    cli.configure(download(own.root, tmp_path / "root.csv"))
+    bucket = "large-files"
+    cli("s3", "mb", f"s3://{bucket}")
     size = 1024 * MIB if long else 64 * MIB
     there, back = tmp_path / "there", tmp_path / "back"
     with there.open("wb") as file:
@@ -49,7 +53,7 @@ def test_a_large_file_there_and_back_in_bounded_memory(server, cli, bucket, tmp_
     cli("s3", "cp", "--no-progress", str(there), f"s3://{bucket}/large")
     cli("s3", "cp", "--no-progress", f"s3://{bucket}/large", str(back))
     assert digest(back) == digest(there)
-    assert server.memory_peak() < 200 * MIB
+    assert own.memory_peak() < 200 * MIB
     assert cli("s3", "rb", "--force", f"s3://{bucket}").endswith(f"remove_bucket: {bucket}\n")
 
 

@@ -71,8 +71,21 @@ export async function good(world, name) {
   await world.page.setViewportSize(WIDE);
 }
 
+/** Waits until nothing fades in or out any more: half faded, no colour has its contrast. */
+async function settled(page) {
+  const still = () => {
+    const moving = ({ playState, effect }) =>
+      playState === "running" && effect?.getComputedTiming().endTime !== Infinity;
+    return !document.getAnimations().some(moving);
+  };
+  // What begins to move does so within a frame or two.
+  await page.evaluate(() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go))));
+  await page.waitForFunction(still);
+}
+
 /** Notes what axe finds serious on the page. */
 async function accessible({ page, wrong }, name) {
+  await settled(page);
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });

@@ -101,26 +101,29 @@ const ATTEMPTS: usize = 8;
 const HOME: &str = "us-east-1";
 
 impl Objects {
-    /// Creates a bucket. `endpoint` is the region that the request was signed for.
+    /// Creates a bucket with its tags. `endpoint` is the region that the request was signed for.
     ///
     /// # Errors
-    /// [`Fault::InvalidBucketName`], the location faults, [`Fault::BucketOwnedByYou`] (not in
-    /// us-east-1, where it succeeds), [`Fault::BucketExists`], [`Fault::TooManyBuckets`].
+    /// [`Fault::InvalidBucketName`], [`Fault::Tag`], the location faults,
+    /// [`Fault::BucketOwnedByYou`] (but it succeeds and changes nothing in us-east-1, unless tags
+    /// were given), [`Fault::BucketExists`], [`Fault::TooManyBuckets`].
     pub async fn create_bucket(
         &self,
         name: &str,
         owner: AccountId,
         endpoint: &str,
         constraint: Option<&str>,
+        tags: &Tags,
     ) -> Result<Bucket, Fault> {
         names::check_bucket(name)?;
+        crate::check_new_bucket_tags(tags)?;
         let bucket = Bucket {
             name: name.into(),
             owner,
             region: location(endpoint, constraint)?,
             created: self.clock.now(),
             policy: None,
-            tags: Tags::new(),
+            tags: tags.clone(),
             public_access_block: Some(PublicAccessBlock::ALL),
         };
         let range = Range {
@@ -277,7 +280,7 @@ pub(crate) fn missing(error: StoreError, bucket: &str) -> Fault {
 fn taken(wanted: Bucket, found: &Bucket) -> Result<Bucket, Fault> {
     if found.owner != wanted.owner {
         Err(Fault::BucketExists(wanted.name))
-    } else if found.region == HOME && wanted.region == HOME {
+    } else if found.region == HOME && wanted.region == HOME && wanted.tags.is_empty() {
         Ok(found.clone())
     } else {
         Err(Fault::BucketOwnedByYou(wanted.name))

@@ -59,8 +59,8 @@ pub use policies::Policies;
 pub use range::Span;
 pub use read::{Ask as ReadAsk, Reading, View};
 pub use tags::{
-    Tags, check_bucket as check_bucket_tags, check_object as check_object_tags,
-    parse_header as parse_tagging,
+    Tags, check_bucket as check_bucket_tags, check_new_bucket as check_new_bucket_tags,
+    check_object as check_object_tags, parse_header as parse_tagging,
 };
 
 use blobs::{BlobId, Blobs};

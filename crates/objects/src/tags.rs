@@ -33,6 +33,24 @@ pub fn check_object(tags: &Tags) -> Result<(), TagFault> {
 /// # Errors
 /// [`TagFault`].
 pub fn check_bucket(tags: &Tags) -> Result<(), TagFault> {
+    check_set_of_bucket(tags, |key| {
+        if key.starts_with("aws:") {
+            TagFault::System(key)
+        } else {
+            TagFault::SystemCase(key)
+        }
+    })
+}
+
+/// Checks the tags that a bucket is created with: the same rules, but for the text of one fault.
+///
+/// # Errors
+/// [`TagFault`].
+pub fn check_new_bucket(tags: &Tags) -> Result<(), TagFault> {
+    check_set_of_bucket(tags, TagFault::ReservedAtCreation)
+}
+
+fn check_set_of_bucket(tags: &Tags, reserved: fn(String) -> TagFault) -> Result<(), TagFault> {
     let limit = limits::TAGS_PER_ENTITY;
     if tags.len() > limit {
         return Err(TagFault::TooMany {
@@ -40,13 +58,7 @@ pub fn check_bucket(tags: &Tags) -> Result<(), TagFault> {
             bucket: true,
         });
     }
-    check(tags, |key| {
-        if key.starts_with("aws:") {
-            TagFault::System(key)
-        } else {
-            TagFault::SystemCase(key)
-        }
-    })
+    check(tags, reserved)
 }
 
 /// Parses the tagging header: a URL query.

@@ -59,7 +59,7 @@ impl Bench {
         let index = Arc::new(Memory::default());
         let objects = open(&folder, &index);
         objects
-            .create_bucket("bench", owner(), "us-east-1", None)
+            .create_bucket("bench", owner(), "us-east-1", None, &crate::Tags::new())
             .await
             .unwrap();
         Self {

@@ -492,12 +492,14 @@ fn buckets_are_unique_and_deleted_only_when_empty() {
     run(async {
         let bench = Bench::new().await;
         let other = "444455556666".parse().unwrap();
+        let none = crate::Tags::new();
         let create = |name: &'static str, owner, region: &'static str| {
             bench.objects.create_bucket(
                 name,
                 owner,
                 region,
                 Some(region).filter(|r| *r != "us-east-1"),
+                &none,
             )
         };
         let me = crate::testing::owner();
@@ -531,6 +533,49 @@ fn buckets_are_unique_and_deleted_only_when_empty() {
 }
 
 #[test]
+fn buckets_are_created_with_their_tags_or_not_at_all() {
+    run(async {
+        let bench = Bench::new().await;
+        let me = crate::testing::owner();
+        let set = |pairs: &[(&str, &str)]| -> crate::Tags {
+            let pairs = pairs.iter();
+            pairs.map(|(k, v)| ((*k).into(), (*v).into())).collect()
+        };
+        let create = async |name, tags: crate::Tags| {
+            let objects = &bench.objects;
+            objects
+                .create_bucket(name, me, "us-east-1", None, &tags)
+                .await
+        };
+        let stored = async |name| bench.objects.find_bucket(name).await.unwrap();
+        let tags = set(&[("team", "ops"), ("empty", "")]);
+        create("tagged", tags.clone()).await.unwrap();
+        assert_eq!(stored("tagged").await.unwrap().tags, tags);
+        let again = create("tagged", set(&[("team", "dev")])).await;
+        assert!(matches!(again, Err(Fault::BucketOwnedByYou(_))));
+        assert_eq!(create("tagged", set(&[])).await.unwrap().tags, tags);
+        assert_eq!(stored("tagged").await.unwrap().tags, tags);
+        let many = |count| -> crate::Tags {
+            (0..count)
+                .map(|n: usize| (n.to_string(), String::new()))
+                .collect()
+        };
+        for wrong in [
+            set(&[("team", "a"), ("team", "b")]),
+            set(&[("aws:team", "a")]),
+            set(&[("", "a")]),
+            set(&[("team", "a,b")]),
+            many(51),
+        ] {
+            let refused = create("wrong", wrong).await;
+            assert!(matches!(refused, Err(Fault::Tag(_))), "{refused:?}");
+        }
+        assert_eq!(stored("wrong").await, None);
+        assert!(create("full", many(50)).await.is_ok());
+    });
+}
+
+#[test]
 fn buckets_are_listed_in_pages() {
     run(async {
         let bench = Bench::new().await;
@@ -540,7 +585,7 @@ fn buckets_are_listed_in_pages() {
             let name = format!("page-{n}");
             bench
                 .objects
-                .create_bucket(&name, me, region, Some(region))
+                .create_bucket(&name, me, region, Some(region), &crate::Tags::new())
                 .await
                 .unwrap();
         }

@@ -380,7 +380,10 @@ pub enum TagFault {
     /// The key of a bucket's tag begins with `aws:` in another case.
     #[error("system key {0} in another case")]
     SystemCase(String),
-    /// An object has more tags than it may have.
+    /// The key of a tag that a bucket is created with begins with `aws:`.
+    #[error("system key {0} at creation")]
+    ReservedAtCreation(String),
+    /// There are more tags than an object or a bucket may have.
     #[error("more than {limit} tags")]
     TooMany {
         /// How many it may have.

@@ -324,6 +324,10 @@ fn tags() {
             "400 InvalidTag: Invalid Tag. Tags cannot start with \"aws:\"(case insensitive) unless they are System Tags that start with \"aws:\"(case sensitive) TagKey=k",
         ),
         (
+            T::ReservedAtCreation(k()),
+            "400 InvalidTag: User-defined tag keys can't start with \"aws:\". This prefix is reserved for system tags. Remove \"aws:\" from your tag keys and try again.",
+        ),
+        (
             T::Header("a=1&a=2".into()),
             "400 InvalidArgument: The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates. ArgumentName=x-amz-tagging ArgumentValue=a=1&a=2",
         ),

@@ -568,6 +568,12 @@ fn tag(fault: &TagFault) -> Answer {
              Tags that start with \"aws:\"(case sensitive)",
             key,
         ),
+        TagFault::ReservedAtCreation(_) => Answer::new(
+            BAD,
+            "InvalidTag",
+            "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system \
+             tags. Remove \"aws:\" from your tag keys and try again.",
+        ),
         TagFault::TooMany {
             limit,
             bucket: false,

@@ -85,12 +85,14 @@ async fn decide(service: &Service, call: &Call, seen: &Seen) -> Result<Permit, F
         check_key(key)?;
     }
     match row.on {
-        On::Everything | On::NewBucket => {
+        On::Everything => {
             let permit = Permit::begin(&call.caller, None, None, seen.context(None)?);
-            if row.on == On::Everything {
-                permit.require(&action(row, seen), "*", &permit.context)?;
-            }
+            permit.require(&action(row, seen), "*", &permit.context)?;
             Ok(permit)
+        }
+        On::NewBucket => {
+            call.body.begin();
+            Ok(Permit::begin(&call.caller, None, None, seen.context(None)?))
         }
         _ => in_bucket(service, call, seen, row).await,
     }

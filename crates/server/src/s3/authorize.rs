@@ -46,8 +46,8 @@ pub struct Resource<'a> {
     pub policy: Option<&'a Arc<BucketPolicy>>,
 }
 
-/// The condition keys that only S3 knows: each `s3:` key with its values. The pipeline adds the
-/// global ones and those of the signature.
+/// The condition keys that only S3 knows: each `s3:` key with its values, `aws:RequestTag/…` and
+/// `aws:TagKeys`. The pipeline adds the other global ones and those of the signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Context {
     /// Keys in no particular order, none twice. Values of single-valued keys have length one.

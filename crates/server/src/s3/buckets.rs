@@ -1,17 +1,19 @@
 //! Operations on buckets.
 //!
 //! The rule: shapes only; what they mean is the domain's, whether they may was asked before, except
-//! for creating, which is asked here because the region is in the body.
+//! for creating, which is asked here because the region and the tags are in the body.
 
 use s3s::{S3Response, dto};
 
 use keywright_base::{Arn, limits, region};
-use keywright_objects::{BucketAsk, Fault};
+use keywright_objects::{BucketAsk, Fault, check_new_bucket_tags};
 
 use super::{
     Service,
+    authorize::S3Context,
     convert::{owner, parse_token, timestamp, token},
     job::Job,
+    tagging,
 };
 
 const HOME: &str = "us-east-1";
@@ -83,11 +85,21 @@ pub(super) async fn create(
         .create_bucket_configuration
         .and_then(|wanted| wanted.location_constraint);
     let constraint = wanted.as_ref().map(dto::BucketLocationConstraint::as_str);
+    let tags = tagging::of_new_bucket(&job.body())?;
+    // Before anyone is asked: condition keys are few, and none occurs twice.
+    check_new_bucket_tags(&tags)?;
+    let arn = Arn::s3_bucket(&input.bucket);
     let mut context = job.permit().context.clone();
     context.add("s3:locationconstraint", constraint);
-    let arn = Arn::s3_bucket(&input.bucket);
+    context.bucket_tags(&tags);
     job.permit()
         .require("s3:CreateBucket", arn.as_str(), &context)?;
+    if !tags.is_empty() {
+        let mut context = S3Context::default();
+        context.bucket_tags(&tags);
+        job.permit()
+            .require("s3:TagResource", arn.as_str(), &context)?;
+    }
     if let Some(ownership) = &input.object_ownership {
         check_ownership(ownership.as_str())?;
     }
@@ -95,7 +107,7 @@ pub(super) async fn create(
     let account = job.account()?;
     service
         .objects
-        .create_bucket(&input.bucket, account, endpoint, constraint)
+        .create_bucket(&input.bucket, account, endpoint, constraint, &tags)
         .await?;
     let location = Some(format!("/{}", input.bucket));
     Ok(S3Response::new(dto::CreateBucketOutput { location }))

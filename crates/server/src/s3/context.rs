@@ -1,4 +1,4 @@
-//! The `s3:` condition keys of a request.
+//! The condition keys of a request that only S3 knows.
 //!
 //! The rule: keys come from what the operation itself will use, with the same decoding; a request
 //! whose query names a parameter twice is refused, so that nothing can be read in two ways.
@@ -98,14 +98,23 @@ impl S3Context {
         }
     }
 
-    /// Adds the tags that the request sets.
+    /// Adds the tags that the request sets on an object.
     pub(super) fn request_tags(&mut self, tags: &Tags) {
+        self.tags("s3:RequestObjectTag", "s3:RequestObjectTagKeys", tags);
+    }
+
+    /// Adds the tags with which the request creates a bucket.
+    pub(super) fn bucket_tags(&mut self, tags: &Tags) {
+        self.tags("aws:RequestTag", "aws:TagKeys", tags);
+    }
+
+    fn tags(&mut self, each: &str, all: &str, tags: &Tags) {
         for (key, value) in tags {
-            self.add(&format!("s3:RequestObjectTag/{key}"), Some(value));
+            self.add(&format!("{each}/{key}"), Some(value));
         }
         if !tags.is_empty() {
             let keys = tags.iter().map(|(key, _)| key.clone()).collect();
-            self.keys.push(("s3:RequestObjectTagKeys".into(), keys));
+            self.keys.push((all.into(), keys));
         }
     }
 

@@ -14,6 +14,7 @@ use keywright_objects::{Bucket, Fault, Object};
 
 use super::{
     authorize::{Authorize, Caller, Resource, S3Context},
+    body::Kept,
     policy::BucketPolicy,
     render::Cell,
 };
@@ -25,6 +26,8 @@ pub(super) struct Call {
     pub(super) cell: Cell,
     /// The request's headers, with those that the protocol layer must not see or parse.
     pub(super) headers: Arc<HeaderMap>,
+    /// The request's body, for an operation that needs of it what the protocol layer leaves out.
+    pub(super) body: Kept,
 }
 
 /// The access check's consent, with what it looked up on the way.
@@ -101,6 +104,11 @@ impl Job {
 
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.call.headers
+    }
+
+    /// The request's body, if it was kept; it ended well.
+    pub(super) fn body(&self) -> Vec<u8> {
+        self.call.body.take()
     }
 
     pub(super) const fn caller(&self) -> &Caller {

@@ -7,6 +7,7 @@
 
 mod access;
 mod authorize;
+mod body;
 mod buckets;
 mod context;
 mod convert;
@@ -25,15 +26,10 @@ mod tagging;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
-use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
 
@@ -45,6 +41,7 @@ pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
 pub use policy::BucketPolicy;
 pub use render::{Ids, WireError, error_response};
 
+use body::{Kept, Tap};
 use job::Call;
 use render::{Asked, Cell};
 
@@ -147,12 +144,16 @@ impl S3 {
             head: request.method() == Method::HEAD,
             resource: resource_type(request.uri().path()),
         };
-        let cell = Cell::default();
-        if let Err(fault) = prepare(&mut request, &cell) {
+        let (cell, kept) = (Cell::default(), Kept::default());
+        if let Err(fault) = prepare(&mut request, &cell, &kept) {
             return error_response(&WireError::from(&fault), asked.head, ids);
         }
-        let tap = cell.clone();
-        let request = request.map(|body| s3s::Body::http_body_unsync(Tap { body, cell: tap }));
+        let tap = |body| Tap {
+            body,
+            cell: cell.clone(),
+            kept,
+        };
+        let request = request.map(|body| s3s::Body::http_body_unsync(tap(body)));
         let protocol = self.protocol.clone();
         let answering: Answering = Box::pin(async move { protocol.call(request).await });
         match answering.await {
@@ -191,7 +192,7 @@ fn resource_type(path: &str) -> &'static str {
 
 /// Takes off what the protocol layer must not see, and keeps it for the operations where it is
 /// theirs.
-fn prepare(request: &mut Request<Body>, cell: &Cell) -> Result<(), Fault> {
+fn prepare(request: &mut Request<Body>, cell: &Cell, kept: &Kept) -> Result<(), Fault> {
     let Some(caller) = request.extensions_mut().remove::<Caller>() else {
         return Err(Fault::AccessDenied("Access Denied".into()));
     };
@@ -214,14 +215,15 @@ fn prepare(request: &mut Request<Body>, cell: &Cell) -> Result<(), Fault> {
         headers.remove(name);
     }
     plain_length(headers);
-    let kept = Arc::new(headers.clone());
+    let all = Arc::new(headers.clone());
     for name in headers::OURS {
         headers.remove(name);
     }
     request.extensions_mut().insert(Call {
         caller,
         cell: cell.clone(),
-        headers: kept,
+        headers: all,
+        body: kept.clone(),
     });
     Ok(())
 }
@@ -259,39 +261,4 @@ fn without_credentials(uri: &Uri) -> Result<Uri, Fault> {
     format!("{}?{}", uri.path(), kept.join("&"))
         .parse()
         .map_err(|_| Fault::Internal("a URI without credentials is no URI".into()))
-}
-
-/// A request's body that leaves the reason of its failure where the renderer finds it.
-struct Tap {
-    body: Body,
-    cell: Cell,
-}
-
-/// A body's failure whose reason was left already.
-#[derive(Debug, thiserror::Error)]
-#[error("the body failed: {0}")]
-struct Tapped(BodyError);
-
-impl http_body::Body for Tap {
-    type Data = Bytes;
-    type Error = Tapped;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Tapped>>> {
-        let frame = ready!(pin!(&mut self.body).poll_frame(cx));
-        if let Some(Err(error)) = &frame {
-            self.cell.body_failed(error.as_ref());
-        }
-        Poll::Ready(frame.map(|frame| frame.map_err(Tapped)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

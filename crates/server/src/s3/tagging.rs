@@ -1,9 +1,12 @@
 //! Tags of objects and buckets.
 //!
 //! The rule: shapes only, except that putting an object's tags is asked here, because the tags are
-//! condition keys and stand in the body.
+//! condition keys and stand in the body. The tags of a new bucket are read here too.
 
-use s3s::{S3Response, dto};
+use s3s::{
+    S3Response, dto,
+    xml::{DeError, Deserializer},
+};
 
 use keywright_objects::{Fault, Tags};
 
@@ -26,7 +29,7 @@ pub(super) async fn put(
     job: Job,
     input: dto::PutObjectTaggingInput,
 ) -> Result<S3Response<dto::PutObjectTaggingOutput>, Fault> {
-    let tags = tags_of(input.tagging)?;
+    let tags = tags_of(input.tagging.tag_set)?;
     let mut context = job.permit().context.with_existing(&job.object()?.meta.tags);
     context.request_tags(&tags);
     let action = match input.version_id {
@@ -72,7 +75,7 @@ pub(super) async fn put_bucket(
     job: Job,
     input: dto::PutBucketTaggingInput,
 ) -> Result<S3Response<dto::PutBucketTaggingOutput>, Fault> {
-    let tags = tags_of(input.tagging)?;
+    let tags = tags_of(input.tagging.tag_set)?;
     service
         .objects
         .set_bucket_tags(&job.bucket()?.name, &tags)
@@ -96,9 +99,38 @@ pub(super) async fn delete_bucket(
     Ok(S3Response::new(dto::DeleteBucketTaggingOutput::default()))
 }
 
-fn tags_of(tagging: dto::Tagging) -> Result<Tags, Fault> {
+/// The tags in the body of a CreateBucket request, which the protocol layer leaves out.
+///
+/// # Errors
+/// [`Fault::MalformedXml`].
+pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, Fault> {
+    if body.is_empty() {
+        return Ok(Tags::new());
+    }
+    let mut found: Option<dto::TagSet> = None;
+    let mut xml = Deserializer::new(body);
+    let read = xml.named_element("CreateBucketConfiguration", |xml| {
+        xml.for_each_element(|xml, name| {
+            if name != b"Tags" {
+                return xml.list_content::<dto::Tag>(NOTHING).map(drop);
+            }
+            let tags = xml.list_content("Tag")?;
+            match found.replace(tags) {
+                None => Ok(()),
+                Some(_) => Err(DeError::DuplicateField),
+            }
+        })
+    });
+    read.map_err(|_| Fault::MalformedXml)?;
+    tags_of(found.unwrap_or_default())
+}
+
+/// The name of no element: a list of such passes over whatever is there.
+const NOTHING: &str = " ";
+
+fn tags_of(tags: dto::TagSet) -> Result<Tags, Fault> {
     let pair = |tag: dto::Tag| Some((tag.key?, tag.value?));
-    let tags: Option<Tags> = tagging.tag_set.into_iter().map(pair).collect();
+    let tags: Option<Tags> = tags.into_iter().map(pair).collect();
     tags.ok_or(Fault::MalformedXml)
 }
 

@@ -1,5 +1,7 @@
 //! The front as a whole: plain requests in, answers out, over an index in memory.
 
+mod new_buckets;
+
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
