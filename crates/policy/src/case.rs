@@ -7,6 +7,9 @@
 /// Whether the fragments of a text, put together, are the other text in lower case. It allocates if
 /// either has a capital sigma, whose lower case depends on its neighbours.
 pub(crate) fn same<'a>(fragments: impl Iterator<Item = &'a str> + Clone, text: &str) -> bool {
+    if text.is_ascii() && fragments.clone().all(str::is_ascii) {
+        return same_ascii(fragments, text.as_bytes());
+    }
     let sigma = |text: &str| text.contains('Σ');
     if sigma(text) || fragments.clone().any(sigma) {
         return lower(&fragments.collect::<String>()) == lower(text);
@@ -15,6 +18,18 @@ pub(crate) fn same<'a>(fragments: impl Iterator<Item = &'a str> + Clone, text: &
     characters
         .flat_map(of_character)
         .eq(text.chars().flat_map(of_character))
+}
+
+/// The same for what nearly every text is.
+fn same_ascii<'a>(mut fragments: impl Iterator<Item = &'a str>, mut text: &[u8]) -> bool {
+    let all = fragments.all(|fragment| {
+        let Some((head, rest)) = text.split_at_checked(fragment.len()) else {
+            return false;
+        };
+        text = rest;
+        head.eq_ignore_ascii_case(fragment.as_bytes())
+    });
+    all && text.is_empty()
 }
 
 /// A text in lower case.
