@@ -75,6 +75,7 @@ fn no_file_is_forgotten() {
     let run = [
         "README.md",
         "actions",
+        "callers",
         "conditions",
         "evaluation",
         "operators",
@@ -181,6 +182,26 @@ fn holds(case: &Value) -> Value {
 #[test]
 fn conditions() {
     all("conditions", "holds", holds);
+}
+
+/// The `condition` of a bucket policy's Deny beside an Allow of everything, for a `caller`. `holds`:
+/// whether the caller is denied.
+#[test]
+fn callers() {
+    all("callers", "holds", |case| {
+        let everyone = json!({
+            "Effect": "Allow", "Principal": "*", "Action": ACTION, "Resource": OBJECT,
+        });
+        let mut denied = everyone.clone();
+        denied["Effect"] = json!("Deny");
+        denied["Condition"] = case["condition"].clone();
+        let document = json!({"Version": "2012-10-17", "Statement": [everyone, denied]});
+        let attached = Policy::compile(&parse(&document.to_string()).unwrap());
+        let caller = caller(case["caller"].as_str().unwrap());
+        let mut request = Request::new(caller, ACTION, OBJECT, &());
+        request.owner = Some("123456789012".parse().unwrap());
+        (!evaluate(&PolicySet::default(), Some(&attached), &request).is_allowed()).into()
+    });
 }
 
 /// The rows of one table of `operators`.
