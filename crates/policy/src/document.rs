@@ -102,6 +102,13 @@ pub struct PrincipalClause {
     pub elements: Vec<(PrincipalType, String)>,
 }
 
+impl PrincipalClause {
+    /// Whether everyone is named.
+    pub(crate) fn names_everyone(&self) -> bool {
+        !self.negated && self.elements.iter().any(|(_, text)| text == "*")
+    }
+}
+
 /// The key under which a principal is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrincipalType {

@@ -30,6 +30,30 @@ pub(crate) enum Value {
     Map(Vec<(String, Node)>),
 }
 
+impl Node {
+    /// A member of an object by its name.
+    pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        let mut members = self.members().iter();
+        members.find(|(own, _)| own == name).map(|(_, node)| node)
+    }
+
+    /// The members of an object; of anything else none.
+    pub(crate) fn members(&self) -> &[(String, Self)] {
+        match &self.value {
+            Value::Map(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list, or what stands alone.
+    pub(crate) fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => std::slice::from_ref(self),
+        }
+    }
+}
+
 /// Reads one JSON value and nothing after it but white space.
 pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
     let mut reader = Reader { text, at: 0 };

@@ -280,15 +280,17 @@ impl Late {
         !self.pieces.iter().any(wild)
     }
 
-    /// Whether a pattern without wildcards has the form of an ARN.
-    pub(crate) fn is_arn(&self, env: &Env<'_>) -> bool {
+    /// Whether a pattern without wildcards is a text; `None` when it has not the form of an ARN. A
+    /// variable without value makes it none.
+    pub(crate) fn compare(&self, text: &str, env: &Env<'_>) -> Option<bool> {
         let Some(bound) = self.template.bind(env) else {
-            return false;
+            return Some(false);
         };
-        let fragments = self.template.glob.fragments(bound.values());
-        let characters = fragments.flat_map(str::chars);
+        let glob = &self.template.glob;
+        let characters = glob.fragments(bound.values()).flat_map(str::chars);
         let colons = characters.clone().filter(|character| *character == ':');
-        characters.take(4).eq("arn:".chars()) && colons.count() >= 5
+        let is_arn = characters.take(4).eq("arn:".chars()) && colons.count() >= 5;
+        is_arn.then(|| glob.matches_with(text, bound.values()))
     }
 
     /// The first `count` parts between colons, the last of which keeps its colons; `None` when a

@@ -4,7 +4,7 @@
 
 use crate::{
     condition::{Operator, Set, Test},
-    document::{Clause, ConditionClause, Document, Effect, Statement, Version},
+    document::{Clause, ConditionClause, Document, Effect, PrincipalClause, Statement, Version},
     literal::Network,
 };
 
@@ -24,26 +24,22 @@ pub(crate) fn is_open(allow: &Statement, document: &Document) -> bool {
 
 /// Whether a statement allows everyone, and no condition limits that.
 fn opens(statement: &Statement, variables: bool) -> bool {
-    let conditions = &statement.conditions;
-    let mut limits = conditions
-        .iter()
-        .filter(|c| limits(c, conditions, variables));
-    statement.effect == Effect::Allow && !names_somebody(statement) && limits.next().is_none()
+    let all = &statement.conditions;
+    let limited = all.iter().any(|one| limits(one, all, variables));
+    statement.effect == Effect::Allow && !names_somebody(statement) && !limited
 }
 
 /// Whether only certain principals are meant.
 fn names_somebody(statement: &Statement) -> bool {
-    statement.principal.as_ref().is_some_and(|principal| {
-        !principal.negated && principal.elements.iter().all(|(_, text)| text != "*")
-    })
+    let principal = statement.principal.as_ref();
+    principal.is_some_and(|principal| !principal.negated && !principal.names_everyone())
 }
 
 /// Whether a statement denies everyone what another allows, or everyone but who has some fixed
 /// values.
 fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
-    let everyone = deny.principal.as_ref().is_some_and(|principal| {
-        !principal.negated && principal.elements.iter().any(|(_, text)| text == "*")
-    });
+    let principal = deny.principal.as_ref();
+    let everyone = principal.is_some_and(PrincipalClause::names_everyone);
     let all = match deny.conditions.as_slice() {
         [] => true,
         [only] => Operator::parse(&only.operator).is_some_and(|operator| {

@@ -36,32 +36,12 @@ pub fn rename_principals(
 
 /// The principals under `AWS`, in the order of the text.
 fn principals(root: &Node) -> impl Iterator<Item = &Node> {
-    let statements = member(root, "Statement").flat_map(items);
-    let clauses = statements.flat_map(|statement| match &statement.value {
-        Value::Map(members) => members.as_slice(),
-        _ => &[],
-    });
+    let statements = root.member("Statement").into_iter().flat_map(Node::items);
+    let clauses = statements.flat_map(Node::members);
     let named = clauses.filter(|(name, _)| matches!(name.as_str(), "Principal" | "NotPrincipal"));
     named
-        .flat_map(|(_, clause)| member(clause, "AWS"))
-        .flat_map(items)
-}
-
-fn member<'a>(node: &'a Node, name: &'static str) -> impl Iterator<Item = &'a Node> + use<'a> {
-    let members = match &node.value {
-        Value::Map(members) => members.as_slice(),
-        _ => &[],
-    };
-    let named = members.iter().filter(move |(own, _)| own == name);
-    named.map(|(_, node)| node)
-}
-
-/// The items of a list, or what stands alone.
-fn items(node: &Node) -> &[Node] {
-    match &node.value {
-        Value::List(items) => items,
-        _ => std::slice::from_ref(node),
-    }
+        .filter_map(|(_, clause)| clause.member("AWS"))
+        .flat_map(Node::items)
 }
 
 /// Appends a text as a JSON string. Names of principals have no control characters.

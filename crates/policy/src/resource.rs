@@ -38,6 +38,14 @@ impl<'a> Target<'a> {
         text == "*" || text.starts_with("arn:") && text.bytes().fold(0, colon) >= 5
     }
 
+    /// As it was asked for.
+    const fn text(&self) -> &'a str {
+        match self {
+            Self::Everything => "*",
+            Self::Arn(text, _) => text,
+        }
+    }
+
     /// Reads `*` or an ARN.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         if text == "*" {
@@ -127,13 +135,8 @@ impl ArnPattern {
         Some(match (self, target) {
             (Self::Any, _) => true,
             (Self::Never, _) => return None,
+            (Self::Late(late), _) if late.is_plain() => return late.compare(target.text(), env),
             (Self::Late(late), _) if late.template().unresolved(env) => false,
-            (Self::Late(late), _) if late.is_plain() => {
-                if !late.is_arn(env) {
-                    return None;
-                }
-                matches!(target, Target::Arn(text, _) if late.template().matches(text, env))
-            }
             (Self::Late(late), _) => {
                 let globs = late.parts(6, env)?;
                 let (scheme, globs) = globs.split_first()?;

@@ -13,14 +13,8 @@ pub(super) struct Place<'a> {
 
 impl<'a> Place<'a> {
     pub(super) fn new(root: &'a Node) -> Self {
-        let statements = match member(root, "Statement") {
-            Some(Node {
-                value: Value::List(nodes),
-                ..
-            }) => nodes.iter().collect(),
-            Some(node) => vec![node],
-            None => Vec::new(),
-        };
+        let statements = root.member("Statement").into_iter();
+        let statements = statements.flat_map(Node::items).collect();
         Self { statements }
     }
 
@@ -38,21 +32,11 @@ impl<'a> Place<'a> {
     pub(super) fn of(&self, statement: usize, element: &str, item: Option<usize>) -> Option<Span> {
         let mut node = *self.statements.get(statement)?;
         for name in element.split('\n') {
-            node = member(node, name)?;
+            node = node.member(name)?;
         }
         match (&node.value, item) {
             (Value::List(items), Some(item)) => items.get(item).map(|node| node.span),
             _ => Some(node.span),
         }
-    }
-}
-
-fn member<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    match &node.value {
-        Value::Map(members) => {
-            let found = members.iter().find(|(own, _)| own == name);
-            found.map(|(_, node)| node)
-        }
-        _ => None,
     }
 }

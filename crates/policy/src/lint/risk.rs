@@ -110,8 +110,7 @@ pub(super) fn limits_reach(statement: &Statement) -> bool {
 /// refuses.
 fn public(subject: &Subject<'_>) -> Option<Finding> {
     let statement = subject.statement;
-    let principal = statement.principal.as_ref()?;
-    let everyone = !principal.negated && principal.elements.iter().any(|(_, text)| text == "*");
+    let everyone = statement.principal.as_ref()?.names_everyone();
     let open = match subject.kind {
         Kind::Bucket { .. } => is_open(statement, subject.document),
         _ => !asks_beyond(statement, &[&CIRCUMSTANCES]),

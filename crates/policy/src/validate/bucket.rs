@@ -45,7 +45,7 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> 
 /// Checks the elements for which S3 has messages of its own.
 fn elements(node: &Node) -> Result<(), Violation> {
     only(node, &["Version", "Id", "Statement"])?;
-    let version = member(node, "Version").map(|node| &node.value);
+    let version = node.member("Version").map(|node| &node.value);
     let known = |value: &Value| {
         let text = Value::Text("2012-10-17".to_owned());
         *value == text || *value == Value::Text("2008-10-17".to_owned())
@@ -53,11 +53,10 @@ fn elements(node: &Node) -> Result<(), Violation> {
     if !version.is_none_or(known) {
         return Err(Violation::BucketVersion);
     }
-    let statement = member(node, "Statement").ok_or(Violation::Missing("Statement"))?;
-    let statements = match &statement.value {
-        Value::List(statements) => statements.as_slice(),
-        _ => std::slice::from_ref(statement),
-    };
+    let statement = node
+        .member("Statement")
+        .ok_or(Violation::Missing("Statement"))?;
+    let statements = statement.items();
     if statements.is_empty() {
         return Err(Violation::BucketEmpty);
     }
@@ -65,25 +64,24 @@ fn elements(node: &Node) -> Result<(), Violation> {
         only(statement, &STATEMENT)?;
         for field in ["Effect", "Principal", "Action", "Resource"] {
             let negated = format!("Not{field}");
-            if member(statement, field)
-                .or_else(|| member(statement, &negated))
+            if statement
+                .member(field)
+                .or_else(|| statement.member(&negated))
                 .is_none()
             {
                 return Err(Violation::Missing(field));
             }
         }
-        match member(statement, "Effect").map(|node| &node.value) {
+        match statement.member("Effect").map(|node| &node.value) {
             Some(Value::Text(effect)) if effect != "Allow" && effect != "Deny" => {
                 return Err(Violation::BucketEffect(effect.clone()));
             }
             _ => {}
         }
-        let operators = member(statement, "Condition").map(|node| &node.value);
-        if let Some(Value::Map(operators)) = operators {
-            let mut names = operators.iter().map(|(name, _)| name);
-            if let Some(name) = names.find(|name| Operator::parse(name).is_none()) {
-                return Err(Violation::BucketOperator(name.clone()));
-            }
+        let operators = statement.member("Condition").map(Node::members);
+        let mut names = operators.into_iter().flatten().map(|(name, _)| name);
+        if let Some(name) = names.find(|name| Operator::parse(name).is_none()) {
+            return Err(Violation::BucketOperator(name.clone()));
         }
     }
     Ok(())
@@ -104,22 +102,10 @@ const STATEMENT: [&str; 9] = [
 
 /// Refuses other members than these.
 fn only(node: &Node, names: &[&str]) -> Result<(), Violation> {
-    let Value::Map(members) = &node.value else {
-        return Ok(());
-    };
-    match members.iter().find(|(name, _)| !names.contains(&&**name)) {
+    let mut members = node.members().iter();
+    match members.find(|(name, _)| !names.contains(&&**name)) {
         Some((name, _)) => Err(Violation::BucketField(name.clone())),
         None => Ok(()),
-    }
-}
-
-fn member<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    match &node.value {
-        Value::Map(members) => members
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, node)| node),
-        _ => None,
     }
 }
 
