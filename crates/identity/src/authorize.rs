@@ -319,8 +319,10 @@ pub fn decide(
             let mut names = names();
             names.extend(crate::conditions::common_names(caller));
             let evidence = Evidence::keep(&request, &set, policy, names);
-            let named = caller.map(|(caller, account)| Names::of_caller(account, caller));
-            let evidence = evidence.map(|kept| kept.named(named.unwrap_or_default()));
+            let evidence = evidence.map(|kept| match caller {
+                Some((caller, account)) => kept.named(Names::of_caller(account, caller)),
+                None => kept,
+            });
             Err(Denied {
                 why: reason.sentence(action),
                 evidence: evidence.map(Box::new),

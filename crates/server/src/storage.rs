@@ -403,11 +403,7 @@ fn kept(identity: &Identity, principal: &str) -> Option<String> {
     };
     let account = cell.snapshot().clone();
     match arn.resource().split_once('/') {
-        Some(("user", path)) => {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            let user = account.user(name)?;
-            (user.arn(account.id()).as_str() == principal).then(|| user.id.to_string())
-        }
+        Some(("user", _)) => Some(account.user_by_arn(principal)?.id.to_string()),
         // There are no roles.
         Some(("role", _)) => None,
         _ => as_named(),

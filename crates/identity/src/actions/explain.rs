@@ -231,8 +231,7 @@ fn principal<'a>(view: &View<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, Fa
         )));
     };
     let name = name.rsplit('/').next().unwrap_or(name);
-    let user = view.account.user(name);
-    let user = user.filter(|user| user.arn(view.id()).as_str() == arn);
+    let user = view.account.user_by_arn(arn);
     let user = user.ok_or_else(|| Missing::User(name.to_owned()))?;
     Ok(Some(user))
 }

@@ -115,6 +115,12 @@ impl Account {
         self.users.get(&FoldedName::new(name))
     }
 
+    /// A user by its ARN, in the spelling that it has now.
+    pub fn user_by_arn(&self, arn: &str) -> Option<&Arc<User>> {
+        let named = self.user(arn.rsplit('/').next()?);
+        named.filter(|user| user.arn(self.id()).as_str() == arn)
+    }
+
     /// A user by its immutable id.
     pub fn user_by_id(&self, id: UniqueId) -> Option<&Arc<User>> {
         self.users.get(self.user_names.get(&id)?)

@@ -21,7 +21,7 @@ use super::{
     context::{self, Seen},
     convert::text,
     job::{Call, Permit},
-    policy, public_access,
+    public_access,
     table::{self, On, Row},
 };
 
@@ -144,12 +144,8 @@ async fn in_bucket(
 }
 
 fn open(service: &Service, call: &Call, seen: &Seen, bucket: Bucket) -> Result<Permit, Fault> {
-    let policy = match call.caller.account {
-        Some(account) if account == bucket.owner => policy::of(service, &bucket)?,
-        other => public_access::attached(service, &bucket)?
-            .policy_for(other)
-            .cloned(),
-    };
+    let attached = public_access::attached(service, &bucket)?;
+    let policy = attached.policy_for(call.caller.account).cloned();
     let context = seen.context(Some(&bucket))?;
     Ok(Permit::begin(&call.caller, Some(bucket), policy, context))
 }

@@ -69,7 +69,7 @@ pub struct S3 {
 /// What operations work with.
 struct Service {
     objects: Objects,
-    policies: Policies<BucketPolicy>,
+    policies: Policies<policy::Made>,
 }
 
 impl std::fmt::Debug for S3 {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use keywright_base::limits;
 use keywright_objects::{Bucket, Fault};
 use keywright_policy::{
-    Kind, PrincipalType, SyntaxError, Violation, parse, rename_principals, validate,
+    Kind, PrincipalType, SyntaxError, Violation, is_public, parse, rename_principals, validate,
 };
 use s3s::{S3Response, dto};
 
@@ -18,14 +18,27 @@ use super::{Service, job::Job, public_access};
 /// A compiled bucket policy.
 pub type BucketPolicy = keywright_policy::Policy;
 
+/// What is made of the text of a bucket's policy, once.
+pub(super) struct Made {
+    pub(super) policy: Arc<BucketPolicy>,
+    /// Whether it is public, as Block Public Access has it.
+    pub(super) is_public: bool,
+}
+
 /// The compiled policy of a bucket. It is not validated again: what was taken once stays in force,
 /// whatever rules came later.
 ///
 /// # Errors
 /// [`Fault::Internal`] when the stored text does not compile.
-pub(super) fn of(service: &Service, bucket: &Bucket) -> Result<Option<Arc<BucketPolicy>>, Fault> {
-    let compiled = service.policies.of(bucket, |text| compile(bucket, text));
-    compiled.map_err(|fault| unreadable(bucket, &fault))
+pub(super) fn of(service: &Service, bucket: &Bucket) -> Result<Option<Arc<Made>>, Fault> {
+    let made = service.policies.of(bucket, |text| {
+        let policy = compile(bucket, text)?;
+        Ok(Made {
+            is_public: is_public(policy.document()),
+            policy: Arc::new(policy),
+        })
+    });
+    made.map_err(|fault| unreadable(bucket, &fault))
 }
 
 /// The policy of a bucket with its principals called otherwise, for explanations.

@@ -12,11 +12,7 @@ use keywright_identity::view::Attached;
 use keywright_objects::{Bucket, Fault, PublicAccessBlock};
 use keywright_policy::{Document, is_public};
 
-use super::{
-    Service,
-    job::Job,
-    policy::{self, BucketPolicy},
-};
+use super::{Service, job::Job, policy};
 
 /// Refuses a public policy, where the bucket's settings say so.
 ///
@@ -37,13 +33,13 @@ pub(super) fn check(job: &Job, policy: &Document) -> Result<(), Fault> {
 /// # Errors
 /// As [`policy::of`].
 pub(super) fn attached(service: &Service, bucket: &Bucket) -> Result<Attached, Fault> {
-    let policy = policy::of(service, bucket)?;
-    let public = |policy: &Arc<BucketPolicy>| is_public(policy.document());
+    let made = policy::of(service, bucket)?;
+    let public = made.as_ref().is_some_and(|made| made.is_public);
     Ok(Attached {
         owner: bucket.owner,
         tags: None,
-        restricted: bucket.restricts_public_policy() && policy.as_ref().is_some_and(public),
-        policy,
+        restricted: bucket.restricts_public_policy() && public,
+        policy: made.map(|made| Arc::clone(&made.policy)),
     })
 }
 
@@ -53,10 +49,10 @@ pub(super) async fn status(
     _: dto::GetBucketPolicyStatusInput,
 ) -> Result<S3Response<dto::GetBucketPolicyStatusOutput>, Fault> {
     let bucket = job.bucket()?;
-    let policy = policy::of(service, bucket)?;
-    let policy = policy.ok_or_else(|| Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
+    let made = policy::of(service, bucket)?;
+    let made = made.ok_or_else(|| Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
     let status = dto::PolicyStatus {
-        is_public: Some(is_public(policy.document())),
+        is_public: Some(made.is_public),
     };
     Ok(S3Response::new(dto::GetBucketPolicyStatusOutput {
         policy_status: Some(status),

@@ -56,6 +56,7 @@ impl<'a> Told<'a> {
         let mut keys = keys.iter().flat_map(|action| &action.condition_keys);
         let asks_object = keys.any(|key| key.starts_with("s3:ExistingObjectTag/"));
         let attached = view.gathered.attached.as_ref().filter(|_| asks_object);
+        let bounded = view.account.user_by_arn(resource);
         let of_iam = service.eq_ignore_ascii_case("iam");
         Self {
             entries,
@@ -63,7 +64,7 @@ impl<'a> Told<'a> {
             object_tags: attached.and_then(|attached| attached.tags.as_deref()),
             asks_object,
             target: Target::existing(view, resource),
-            boundary: boundary(view, resource),
+            boundary: bounded.and_then(|user| user.boundary.clone()),
             now: view.now(),
             account: view.id().to_string(),
             owned: resource != "*" || !of_s3,
@@ -141,13 +142,6 @@ impl Context for Told<'_> {
             _ => Values::many(values),
         }
     }
-}
-
-/// The boundary of the user whose ARN this is.
-fn boundary(view: &View<'_>, resource: &str) -> Option<Arc<str>> {
-    let user = view.account.user(resource.rsplit('/').next()?)?;
-    let user = Some(user).filter(|user| user.arn(view.id()).as_str() == resource);
-    user?.boundary.clone()
 }
 
 fn value<'t>(tags: &'t [Tag], key: &str) -> Values<'t> {
