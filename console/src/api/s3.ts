@@ -202,17 +202,24 @@ export async function presign(
   return signed.url.toString();
 }
 
-/** The bucket's policy, or nothing where there is none. */
-export async function bucketPolicy(bucket: {
-  name: string;
-  region: string;
-}): Promise<string | null> {
+/** An answer, or what stands for it where the service says with this code that there is none. */
+async function unless<T>(code: string, otherwise: T, asked: Promise<T>): Promise<T> {
   try {
-    return await (await ask(`${path(bucket.name)}?policy`, { region: bucket.region })).text();
+    return await asked;
   } catch (error) {
-    if (error instanceof Refusal && error.code === 'NoSuchBucketPolicy') return null;
+    if (error instanceof Refusal && error.code === code) return otherwise;
     throw error;
   }
+}
+
+/** The bucket's policy, or nothing where there is none. */
+export async function bucketPolicy(bucket: Place): Promise<string | null> {
+  const asked = ask(`${path(bucket.name)}?policy`, { region: bucket.region });
+  return unless<string | null>(
+    'NoSuchBucketPolicy',
+    null,
+    asked.then((answer) => answer.text()),
+  );
 }
 
 export const putBucketPolicy = (
@@ -225,63 +232,48 @@ export const deleteBucketPolicy = (bucket: Place): Promise<Response> =>
   ask(`${path(bucket.name)}?policy`, { method: 'DELETE', region: bucket.region });
 
 /** The settings of Block Public Access, by their names on the wire. */
-export interface PublicAccess {
-  BlockPublicAcls: boolean;
-  IgnorePublicAcls: boolean;
-  BlockPublicPolicy: boolean;
-  RestrictPublicBuckets: boolean;
-}
+const SETTINGS = [
+  'BlockPublicAcls',
+  'IgnorePublicAcls',
+  'BlockPublicPolicy',
+  'RestrictPublicBuckets',
+] as const;
+export type PublicAccess = Record<(typeof SETTINGS)[number], boolean>;
 
-const every = (on: boolean): PublicAccess => ({
-  BlockPublicAcls: on,
-  IgnorePublicAcls: on,
-  BlockPublicPolicy: on,
-  RestrictPublicBuckets: on,
-});
+const settings = (isOn: (name: keyof PublicAccess) => boolean): PublicAccess =>
+  Object.fromEntries(SETTINGS.map((name) => [name, isOn(name)])) as PublicAccess;
 
 /** What a new bucket has. */
-export const BLOCKED = every(true);
+export const BLOCKED = settings(() => true);
 /** What a bucket without settings has. */
-export const OPEN = every(false);
+export const OPEN = settings(() => false);
 
 export async function publicAccess(bucket: Place): Promise<PublicAccess> {
-  try {
-    const url = `${path(bucket.name)}?publicAccessBlock`;
-    const answer = await read(await ask(url, { region: bucket.region }));
-    const isOn = (name: keyof PublicAccess): boolean => answer.text(name) === 'true';
-    return {
-      BlockPublicAcls: isOn('BlockPublicAcls'),
-      IgnorePublicAcls: isOn('IgnorePublicAcls'),
-      BlockPublicPolicy: isOn('BlockPublicPolicy'),
-      RestrictPublicBuckets: isOn('RestrictPublicBuckets'),
-    };
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'NoSuchPublicAccessBlockConfiguration') {
-      return OPEN;
-    }
-    throw error;
-  }
+  const asked = ask(`${path(bucket.name)}?publicAccessBlock`, { region: bucket.region });
+  return unless(
+    'NoSuchPublicAccessBlockConfiguration',
+    OPEN,
+    asked.then(read).then((answer) => settings((name) => answer.text(name) === 'true')),
+  );
 }
 
 export function putPublicAccess(bucket: Place, access: PublicAccess): Promise<Response> {
-  const settings = Object.entries(access)
+  const elements = Object.entries(access)
     .map(([name, on]) => `<${name}>${String(on)}</${name}>`)
     .join('');
   const body =
     `<PublicAccessBlockConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">` +
-    `${settings}</PublicAccessBlockConfiguration>`;
+    `${elements}</PublicAccessBlockConfiguration>`;
   const url = `${path(bucket.name)}?publicAccessBlock`;
   return ask(url, { method: 'PUT', region: bucket.region, body });
 }
 
 /** Whether the bucket's policy is public; one that is not there is not. */
 export async function isPublic(bucket: Place): Promise<boolean> {
-  try {
-    const url = `${path(bucket.name)}?policyStatus`;
-    const answer = await read(await ask(url, { region: bucket.region }));
-    return answer.text('IsPublic') === 'true';
-  } catch (error) {
-    if (error instanceof Refusal && error.code === 'NoSuchBucketPolicy') return false;
-    throw error;
-  }
+  const asked = ask(`${path(bucket.name)}?policyStatus`, { region: bucket.region });
+  return unless(
+    'NoSuchBucketPolicy',
+    false,
+    asked.then(read).then((answer) => answer.text('IsPublic') === 'true'),
+  );
 }
