@@ -50,6 +50,14 @@ def root(server):
 
 
 @pytest.fixture
+def bucket(root, name):
+    """A new bucket with an object, `k`."""
+    root.s3.create_bucket(Bucket=name)
+    root.s3.put_object(Bucket=name, Key="k", Body=b"text")
+    return name
+
+
+@pytest.fixture
 def aws(server, tmp_path):
     """An AWS CLI that knows the endpoint and no key yet."""
     return AwsCli(tmp_path / "home", server.endpoint)

@@ -18,14 +18,6 @@ def policy(bucket, principal):
     )
 
 
-@pytest.fixture
-def bucket(root, name):
-    """A new bucket with an object."""
-    root.s3.create_bucket(Bucket=name)
-    root.s3.put_object(Bucket=name, Key="k", Body=b"text")
-    return name
-
-
 def test_a_grant_follows_its_user(root, bucket, server, new_user, name, tmp_path):
     user = clients(server, new_user())
     found = root.iam.get_user(UserName=name)["User"]

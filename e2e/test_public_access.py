@@ -37,14 +37,6 @@ def code(call, **arguments):
 
 
 @pytest.fixture
-def bucket(root, name):
-    """A new bucket with an object."""
-    root.s3.create_bucket(Bucket=name)
-    root.s3.put_object(Bucket=name, Key="k", Body=b"text")
-    return name
-
-
-@pytest.fixture
 def anyone(server):
     """boto3's S3 client of somebody without a key."""
     config = Config(signature_version=UNSIGNED)
