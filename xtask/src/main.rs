@@ -4,6 +4,7 @@
 //! but the choice.
 
 mod codegen;
+mod deny;
 mod e2e;
 mod fuzz;
 mod instructions;
@@ -35,6 +36,8 @@ struct Cli {
 enum Chore {
     /// Generate the wire shapes from models/, or check that they are fresh
     Codegen(codegen::Args),
+    /// Hold the dependencies to the rules of deny.toml
+    Deny,
     /// Test the built binary with the AWS CLI, boto3 and the JavaScript SDK
     E2e(e2e::Args),
     /// Fuzz what reads untrusted bytes
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
 fn run(chore: &Chore) -> anyhow::Result<()> {
     match chore {
         Chore::Codegen(args) => codegen::run(args),
+        Chore::Deny => deny::run(),
         Chore::E2e(args) => e2e::run(args),
         Chore::Fuzz(args) => fuzz::run(args),
         Chore::Instructions(args) => instructions::run(args),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::{cargo, tidy};
+use crate::{cargo, deny, tidy};
 
 /// Runs every check.
 ///
@@ -15,6 +15,7 @@ use crate::{cargo, tidy};
 /// The first check that fails.
 pub(crate) fn run() -> anyhow::Result<()> {
     tidy::run()?;
+    deny::run()?;
     for words in STEPS {
         announce(words);
         let (program, arguments) = words.split_first().context("an empty step")?;
