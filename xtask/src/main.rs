@@ -10,6 +10,7 @@ mod fuzz;
 mod instructions;
 mod measure;
 mod screenshots;
+mod services;
 mod simulate;
 mod test;
 mod tidy;
@@ -46,6 +47,8 @@ enum Chore {
     Instructions(instructions::Args),
     /// Take pictures of the console's main pages, to be looked at
     Screenshots,
+    /// Write the table of AWS's services that `policy lint` reads, from the npm registry
+    Services,
     /// Try rotations in the simulated world
     Simulate(simulate::Args),
     /// Check floors, heads and lengths
@@ -82,6 +85,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Fuzz(args) => fuzz::run(args),
         Chore::Instructions(args) => instructions::run(args),
         Chore::Screenshots => screenshots::run(),
+        Chore::Services => services::run(),
         Chore::Simulate(args) => simulate::run(args),
         Chore::Tidy => tidy::run(),
         Chore::Test => test::run(),

@@ -152,7 +152,7 @@ impl Catalogue {
     }
 
     /// Takes in a line; comments, and what is none of the four kinds, are passed over.
-    fn read(&mut self, line: &'static str) {
+    pub(crate) fn read(&mut self, line: &'static str) {
         let mut parts = line.split(" | ");
         let mut head = parts.next().unwrap_or_default().split(' ');
         let mut word = || head.next().unwrap_or_default();
@@ -235,7 +235,7 @@ const NAME_BYTES: usize = 80;
 const EDITS: usize = 3;
 
 /// The edits between two names, without regard to case: a row of the table at a time.
-fn distance(one: &str, other: &str) -> usize {
+pub(crate) fn distance(one: &str, other: &str) -> usize {
     let mut room = [0; NAME_BYTES + 1];
     let Some(row) = room.get_mut(..=other.len()) else {
         return usize::MAX;

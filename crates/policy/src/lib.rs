@@ -20,6 +20,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod public;
+mod published;
 mod question;
 mod reason;
 mod rename;

@@ -4,7 +4,9 @@
 //!
 //! It judges one document alone. What a principal can do in all, evaluation says.
 
+mod conditions;
 pub(crate) mod escalation;
+mod no_effect;
 mod place;
 mod refused;
 mod risk;
@@ -100,7 +102,9 @@ pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
             kind,
         };
         findings.extend(risk::check(&subject));
-        findings.extend(sense::check(&subject));
+        findings.extend(no_effect::check(&subject));
+        findings.extend(sense::lists(&subject));
+        findings.extend(conditions::check(&subject));
     }
     findings.sort_by_key(|finding| (finding.span.start, finding.severity));
     findings

@@ -5,11 +5,13 @@
 //! needs two). A pattern is split at its asterisks once, when it is compiled; matching allocates
 //! nothing unless a run with variables stands between two asterisks and is long, as is the text.
 
+mod overlap;
 mod run;
 mod scan;
 
 use std::borrow::Cow;
 
+pub(crate) use self::overlap::Outline;
 use self::run::{Atom, Rest, Run};
 use self::scan::{Piece, scan};
 pub(crate) use self::scan::{Syntax, variable};

@@ -4,5 +4,6 @@ mod actions;
 mod corpus;
 mod explain;
 mod lint;
+mod managed;
 mod properties;
 mod shortcut;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Severity, Subject};
 use crate::{
-    Catalogue, Document, Span, Version,
+    Document, Span, Version,
     condition::{Operator, Set},
     keys::is_list_key,
-    pattern::{Glob, variable},
+    pattern::variable,
 };
 
 /// Variables in a policy of the version that has none.
@@ -39,48 +39,8 @@ pub(super) fn version(text: &str, document: &Document) -> Option<Finding> {
     ))
 }
 
-/// Everything in a statement that cannot work.
-pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = actions(subject);
-    findings.extend(conditions(subject));
-    findings
-}
-
-/// Actions that do not exist, of the services that are known.
-fn actions(subject: &Subject<'_>) -> Vec<Finding> {
-    let Some(clause) = &subject.statement.action else {
-        return Vec::new();
-    };
-    let element = if clause.negated {
-        "NotAction"
-    } else {
-        "Action"
-    };
-    let catalogue = Catalogue::built_in();
-    let mut findings = Vec::new();
-    for (item, text) in clause.elements.iter().enumerate() {
-        let Some((service, name)) = text.as_deref().and_then(|text| text.split_once(':')) else {
-            continue;
-        };
-        let glob = Glob::new(&name.to_ascii_lowercase());
-        let mut known = catalogue.of_service(service).peekable();
-        if known.peek().is_none() || known.any(|(name, _)| glob.matches(name)) {
-            continue;
-        }
-        let hint = match catalogue.nearest(service, name) {
-            Some(nearest) => format!("did you mean {service}:{nearest}?"),
-            None => "see the actions of the service".to_owned(),
-        };
-        let about = (Severity::Warning, "no-such-action");
-        let finding = subject.finding(about, (element, Some(item)));
-        let text = text.as_deref().unwrap_or_default();
-        findings.push(finding.says(format!("no action is called {text}"), hint));
-    }
-    findings
-}
-
 /// Lists under operators for one value, and lists that may be empty.
-fn conditions(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn lists(subject: &Subject<'_>) -> Vec<Finding> {
     let conditions = &subject.statement.conditions;
     let tests = conditions.iter().filter_map(|clause| {
         let operator = Operator::parse(&clause.operator)?;

@@ -150,7 +150,10 @@ fn findings_of_identity_policies() {
             r#""Allow", "Action": ["s3:GetObjekt", "s3:GetObject"], "Resource": "*""#,
             &[r#"no-such-action at "s3:GetObjekt""#],
         ),
-        (r#""Allow", "Action": "ec2:Whatever", "Resource": "*""#, &[]),
+        (
+            r#""Allow", "Action": "ec2:Whatever", "Resource": "*""#,
+            &[r#"no-such-action at "ec2:Whatever""#],
+        ),
         (
             r#""Allow", "Action": "s3:Fetch*", "Resource": "*""#,
             &[r#"no-such-action at "s3:Fetch*""#],
@@ -340,4 +343,184 @@ fn of_many_ways_some_are_named() {
     let roles = statement(r#""Allow", "Action": "sts:AssumeRole", "Resource": "*""#);
     let [finding] = lint(&roles, Kind::Managed).try_into().unwrap();
     assert_eq!(finding.hint, "name the roles that may be assumed");
+}
+
+#[test]
+fn what_has_no_effect_is_pointed_out() {
+    let rows: &[(&str, &[&str])] = &[
+        // Services and actions.
+        (
+            r#""Allow", "Action": "dyanmodb:GetItem", "Resource": "*""#,
+            &[r#"no-such-service at "dyanmodb:GetItem""#],
+        ),
+        (
+            r#""Deny", "NotAction": "dyanmodb:GetItem", "Resource": "*""#,
+            &[r#"no-such-service at "dyanmodb:GetItem""#],
+        ),
+        (
+            r#""Allow", "Action": ["dynamodb:GetItm", "DynamoDB:getitem"], "Resource": "*""#,
+            &[r#"no-such-action at "dynamodb:GetItm""#],
+        ),
+        // Actions and resources.
+        (
+            r#""Allow", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::b/*""#,
+            &[r#"no-matching-resource at "s3:ListBucket""#],
+        ),
+        (
+            r#""Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b""#,
+            &[r#"no-matching-resource at "s3:GetObject""#],
+        ),
+        (
+            r#""Allow", "Action": ["s3:ListBucket", "s3:GetObject"],
+               "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject",
+               "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"]"#,
+            &[r#"no-matching-action at "arn:aws:s3:::b""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b${aws:username}""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::b""#,
+            &[r#"allow-all-but at "arn:aws:s3:::b""#],
+        ),
+        (
+            r#""Allow", "Action": ["s3:ListAllMyBuckets", "s3:GetBucketLocation"],
+               "Resource": "arn:aws:s3:::*""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "iam:GetAccountSummary", "Resource": "arn:aws:iam::1:user/a""#,
+            &[r#"no-matching-resource at "iam:GetAccountSummary""#],
+        ),
+        (
+            r#""Allow", "Action": "iam:ListUsers", "Resource": "arn:aws:iam::*:user/*""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "logs:DescribeLogGroups", "Resource": "arn:aws:logs:*:*:*""#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "dynamodb:GetItem", "Resource": "arn:aws:sqs:*:*:q""#,
+            &[r#"no-matching-resource at "dynamodb:GetItem""#],
+        ),
+        // Keys.
+        (
+            r#""Allow", "Action": "iam:GetUser", "Resource": "*",
+               "Condition": {"NumericLessThan": {"iam:AccessKeysCount": "2"}}"#,
+            &[r#"no-such-key at "2""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"StringLike": {"aws:PrincipalTags/team": "x"}}"#,
+            &[r#"no-such-key at "x""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"StringEquals": {"aws:PrincipalTag/team": "x", "s3:prefix": "p"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:DeleteBucket", "Resource": "*",
+               "Condition": {"StringEquals": {"s3:prefix": "p"}}"#,
+            &[r#"key-without-action at "p""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:*", "Resource": "*",
+               "Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "p"}}"#,
+            &[],
+        ),
+        // Values and operators.
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"StringEquals": {"s3:prefix": ["2026/*"]}}"#,
+            &[r#"literal-wildcard at ["2026/*"]"#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"StringEquals": {"s3:prefix": ["2026/${*}"]}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "iam:GetUser", "Resource": "*",
+               "Condition": {"ForAnyValue:StringEqualsIfExists": {"aws:TagKeys": "a"}}"#,
+            &[r#"any-if-exists at "a""#],
+        ),
+        // Conditions that exclude one another.
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"StringEquals": {"s3:prefix": "a"},
+                             "StringNotEquals": {"s3:prefix": ["b", "a"]}}"#,
+            &[r#"impossible-conditions at ["b", "a"]"#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"StringEquals": {"s3:prefix": ["a", "c"]},
+                             "StringNotEquals": {"s3:prefix": ["b", "a"]}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"Null": {"s3:prefix": "true"}, "StringLike": {"s3:prefix": "a"}}"#,
+            &[r#"impossible-conditions at "a""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"Null": {"s3:prefix": "true"},
+                             "StringLikeIfExists": {"s3:prefix": "a"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"NumericLessThan": {"s3:max-keys": "10"},
+                             "NumericGreaterThan": {"s3:max-keys": "10"}}"#,
+            &[r#"impossible-conditions at "10""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"NumericLessThanEquals": {"s3:max-keys": "10"},
+                             "NumericGreaterThanEquals": {"s3:max-keys": "10"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"DateLessThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"},
+                             "DateGreaterThan": {"aws:CurrentTime": "2027-01-01T00:00:00Z"}}"#,
+            &[r#"impossible-conditions at "2027-01-01T00:00:00Z""#],
+        ),
+        // MFA.
+        (
+            r#""Deny", "Action": "s3:*", "Resource": "*",
+               "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}"#,
+            &[r#"mfa-not-required at "false""#],
+        ),
+        (
+            r#""Deny", "Action": "s3:*", "Resource": "*",
+               "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}"#,
+            &[],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "true"}}"#,
+            &[r#"mfa-not-required at "true""#],
+        ),
+        (
+            r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
+               "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}"#,
+            &[],
+        ),
+        (
+            r#""Deny", "Action": "s3:*", "Resource": "*",
+               "Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": "3600"}}"#,
+            &[r#"mfa-not-required at "3600""#],
+        ),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(found(&statement(text), Kind::Managed), *expected, "{text}");
+    }
 }

@@ -1,0 +1,266 @@
+//! Conditions that cannot hold, or that hold where they were not meant to.
+//!
+//! It protects one rule: only what follows from the operators alone is pointed out, whatever the
+//! values of a request are.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use super::{Finding, Severity, Subject};
+use crate::{
+    ConditionClause, Effect,
+    condition::{Operator, Order, Set, Test},
+    literal::{Decimal, date},
+};
+
+const MFA_PRESENT: &str = "aws:multifactorauthpresent";
+const MFA_AGE: &str = "aws:multifactorauthage";
+
+/// One test of a key.
+struct KeyTest<'a> {
+    clause: &'a ConditionClause,
+    operator: Operator,
+    /// In lower case.
+    key: String,
+}
+
+/// Every condition of a statement that does not do what it seems to.
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let clauses = subject.statement.conditions.iter();
+    let tests: Vec<KeyTest<'_>> = clauses
+        .filter_map(|clause| {
+            Some(KeyTest {
+                clause,
+                operator: Operator::parse(&clause.operator)?,
+                key: clause.key.to_lowercase(),
+            })
+        })
+        .collect();
+    let mut findings = Vec::new();
+    for test in &tests {
+        findings.extend(literal_wildcard(subject, test));
+        findings.extend(any_if_exists(subject, test));
+        findings.extend(mfa(subject, test, &tests));
+    }
+    let mut by_key = BTreeMap::<&str, Vec<&KeyTest<'_>>>::new();
+    for test in &tests {
+        by_key.entry(&test.key).or_default().push(test);
+    }
+    findings.extend(
+        by_key
+            .values()
+            .filter_map(|tests| impossible(subject, tests)),
+    );
+    findings
+}
+
+fn finding(subject: &Subject<'_>, test: &KeyTest<'_>, about: (Severity, &'static str)) -> Finding {
+    let at = format!("Condition\n{}\n{}", test.clause.operator, test.clause.key);
+    subject.finding(about, (&at, None))
+}
+
+/// An asterisk that is compared as a character.
+fn literal_wildcard(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding> {
+    let takes_none = matches!(test.operator.test, Test::Equals | Test::EqualsIgnoreCase);
+    // `${*}` is how a policy writes an asterisk that is meant as one.
+    let mut values = test.clause.values.iter();
+    let value = values.find(|value| value.replace("${*}", "").contains('*'))?;
+    takes_none.then(|| {
+        let operator = &test.clause.operator;
+        let like = if test.operator.negated {
+            "StringNotLike"
+        } else {
+            "StringLike"
+        };
+        finding(subject, test, (Severity::Warning, "literal-wildcard")).says(
+            format!("{operator} compares the asterisk in {value} as a character"),
+            format!("use {like} for a pattern"),
+        )
+    })
+}
+
+/// `ForAnyValue:...IfExists`, which holds for requests without the key.
+fn any_if_exists(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding> {
+    let holds = test.operator.set == Set::Any && test.operator.if_exists;
+    (holds && subject.allows()).then(|| {
+        finding(subject, test, (Severity::Risk, "any-if-exists")).says(
+            format!("also holds for requests without {}", test.clause.key),
+            "remove IfExists: ForAnyValue alone requires a value",
+        )
+    })
+}
+
+/// Conditions on MFA that let in, or spare, requests signed with a long-term access key, which do
+/// not have the keys at all.
+fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option<Finding> {
+    let requires_mfa = match (test.key.as_str(), test.operator.test) {
+        (MFA_PRESENT, Test::Bool) => test
+            .clause
+            .values
+            .iter()
+            .all(|v| v.eq_ignore_ascii_case("true")),
+        (MFA_AGE, Test::Numeric(Order::Less | Order::LessOrEqual)) => true,
+        (MFA_AGE, Test::Numeric(Order::Greater | Order::GreaterOrEqual)) => false,
+        _ => return None,
+    };
+    let has_null = all
+        .iter()
+        .any(|other| other.key == test.key && other.operator.is_null());
+    if has_null {
+        return None;
+    }
+    match (
+        subject.statement.effect,
+        requires_mfa,
+        test.operator.if_exists,
+    ) {
+        (Effect::Allow, true, true) => Some(
+            finding(subject, test, (Severity::Risk, "mfa-not-required")).says(
+                format!(
+                    "also holds for requests with a long-term access key, which have no {}",
+                    test.clause.key
+                ),
+                "remove IfExists, so that requests without MFA are not allowed",
+            ),
+        ),
+        (Effect::Deny, false, false) => Some(
+            finding(subject, test, (Severity::Warning, "mfa-not-required")).says(
+                format!(
+                    "does not deny requests with a long-term access key, which have no {}",
+                    test.clause.key
+                ),
+                format!("use {}IfExists", test.clause.operator),
+            ),
+        ),
+        _ => None,
+    }
+}
+
+/// Tests of one key that no value passes together.
+fn impossible(subject: &Subject<'_>, tests: &[&KeyTest<'_>]) -> Option<Finding> {
+    // Set operators look at one value after another, and each may pass another test.
+    let tests: Vec<&KeyTest<'_>> = tests
+        .iter()
+        .copied()
+        .filter(|test| test.operator.set == Set::Scalar)
+        .collect();
+    let pairs = tests.iter().enumerate().flat_map(|(at, one)| {
+        let later = tests.iter().skip(at + 1);
+        later.map(move |other| (*one, *other))
+    });
+    let (one, other) = pairs
+        .take(PAIRS_MAX)
+        .find(|(one, other)| excludes(one, other) || excludes(other, one))?;
+    Some(
+        finding(subject, other, (Severity::Warning, "impossible-conditions")).says(
+            format!(
+                "no value of {} passes both {} and {}, so the statement never applies",
+                one.clause.key, one.clause.operator, other.clause.operator
+            ),
+            "list alternatives under one operator, or write two statements",
+        ),
+    )
+}
+
+/// Pairs of tests of one key that are compared: enough for every operator that there is.
+const PAIRS_MAX: usize = 2_000;
+
+/// Whether one test rules out the other.
+fn excludes(one: &KeyTest<'_>, other: &KeyTest<'_>) -> bool {
+    let needs_value = |test: &KeyTest<'_>| {
+        !test.operator.negated && !test.operator.if_exists && !test.operator.is_null()
+    };
+    if one.operator.is_null() {
+        let wants_absence = one
+            .clause
+            .values
+            .iter()
+            .all(|v| v.eq_ignore_ascii_case("true"));
+        return wants_absence && needs_value(other);
+    }
+    if !needs_value(one) {
+        return false;
+    }
+    match (one.operator.test, other.operator.test) {
+        (Test::Equals, Test::Equals) => no_text_left(one, other, |a, b| a == b),
+        (Test::EqualsIgnoreCase, Test::EqualsIgnoreCase) => {
+            no_text_left(one, other, |a, b| a.to_lowercase() == b.to_lowercase())
+        }
+        (Test::Bool, Test::Bool) => no_text_left(one, other, |a, b| is_true(a) == is_true(b)),
+        (Test::Numeric(first), Test::Numeric(second)) if !other.operator.negated => {
+            apart(one, other, (first, second), Decimal::parse)
+        }
+        (Test::Date(first), Test::Date(second)) if !other.operator.negated => {
+            apart(one, other, (first, second), date)
+        }
+        _ => false,
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
+}
+
+/// Whether none of the values that one test wants passes the other.
+fn no_text_left(one: &KeyTest<'_>, other: &KeyTest<'_>, same: impl Fn(&str, &str) -> bool) -> bool {
+    let (wanted, others) = (&one.clause.values, &other.clause.values);
+    let has_variable = wanted
+        .iter()
+        .chain(others)
+        .any(|value| value.contains("${"));
+    if has_variable || wanted.len().saturating_mul(others.len()) > COMPARISONS_MAX {
+        return false;
+    }
+    let is_listed = |value: &String| others.iter().any(|other| same(value, other));
+    if other.operator.negated {
+        wanted.iter().all(is_listed)
+    } else {
+        !wanted.iter().any(is_listed)
+    }
+}
+
+/// Comparisons of values that two tests are worth.
+const COMPARISONS_MAX: usize = 10_000;
+
+/// Whether no number is on the wanted side of some literal of both tests.
+fn apart<T: Ord>(
+    one: &KeyTest<'_>,
+    other: &KeyTest<'_>,
+    (first, second): (Order, Order),
+    parse: impl Fn(&str) -> Option<T>,
+) -> bool {
+    let read = |test: &KeyTest<'_>| {
+        let values = test.clause.values.iter();
+        values.map(|value| parse(value)).collect::<Option<Vec<T>>>()
+    };
+    let (Some(ours), Some(theirs)) = (read(one), read(other)) else {
+        return false;
+    };
+    if ours.len().saturating_mul(theirs.len()) > COMPARISONS_MAX {
+        return false;
+    }
+    let meets = |a: &T, b: &T| meet((first, a), (second, b));
+    !ours.iter().any(|a| theirs.iter().any(|b| meets(a, b)))
+}
+
+/// Whether some value stands as wanted to both limits. Between two limits that differ there is
+/// always a decimal, and for dates a second is close enough to say so.
+fn meet<T: Ord>((first, a): (Order, &T), (second, b): (Order, &T)) -> bool {
+    let holds = |order: Order, value: &T, limit: &T| match value.cmp(limit) {
+        Ordering::Less => matches!(order, Order::Less | Order::LessOrEqual),
+        Ordering::Equal => {
+            matches!(
+                order,
+                Order::Equal | Order::LessOrEqual | Order::GreaterOrEqual
+            )
+        }
+        Ordering::Greater => matches!(order, Order::Greater | Order::GreaterOrEqual),
+    };
+    let is_below = |order| matches!(order, Order::Less | Order::LessOrEqual);
+    let is_above = |order| matches!(order, Order::Greater | Order::GreaterOrEqual);
+    holds(first, a, a) && holds(second, a, b)
+        || holds(first, b, a) && holds(second, b, b)
+        || is_below(first) && is_below(second)
+        || is_above(first) && is_above(second)
+        || is_above(first) && is_below(second) && a < b
+        || is_below(first) && is_above(second) && b < a
+}

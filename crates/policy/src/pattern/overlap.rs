@@ -1,0 +1,185 @@
+//! Whether two patterns have a text in common. It errs on one side only: patterns that might share
+//! a text are said to overlap, so that no advice rests on a guess.
+
+use super::scan::variable;
+
+/// Symbols of a pattern that is compared; longer ones are said to overlap.
+const SYMBOLS_MAX: usize = 2048;
+
+/// A piece of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Symbol {
+    Exactly(char),
+    /// `?`
+    One,
+    /// `*`, a variable, or a placeholder.
+    Many,
+    /// Part of an ARN that cannot have this character: a bucket's name has no slash, an account no
+    /// colon.
+    ManyWithout(char),
+}
+
+impl Symbol {
+    const fn repeats(self) -> bool {
+        matches!(self, Self::Many | Self::ManyWithout(_))
+    }
+
+    /// Whether a repeating symbol can produce what another one does.
+    fn takes(self, other: Self) -> bool {
+        match self {
+            Self::ManyWithout(character) => other != Self::Exactly(character),
+            _ => true,
+        }
+    }
+
+    /// Whether two single symbols can be the same character.
+    fn meets(self, other: Self) -> bool {
+        self == Self::One || other == Self::One || self == other
+    }
+}
+
+/// A pattern that can be compared with others.
+#[derive(Debug, Clone)]
+pub(crate) struct Outline(Vec<Symbol>);
+
+impl Outline {
+    /// What a policy writes as a resource; the value of a variable may be anything.
+    pub(crate) fn of_resource(text: &str) -> Self {
+        let mut symbols = Vec::new();
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            let body = variable(rest).map(|(body, _)| body.len() + "${}".len());
+            symbols.push(match next {
+                _ if body.is_some() => Symbol::Many,
+                '*' => Symbol::Many,
+                '?' => Symbol::One,
+                other => Symbol::Exactly(other),
+            });
+            rest = rest.get(body.unwrap_or(next.len_utf8())..).unwrap_or("");
+        }
+        Self(symbols)
+    }
+
+    /// A published ARN, as `arn:${Partition}:s3:::${BucketName}/${KeyName}`.
+    pub(crate) fn of_template(template: &str) -> Self {
+        let mut symbols = Vec::new();
+        let mut rest = template;
+        while let Some((fixed, after)) = rest.split_once("${") {
+            symbols.extend(fixed.chars().map(Symbol::Exactly));
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            symbols.push(match name {
+                "BucketName" => Symbol::ManyWithout('/'),
+                "Partition" | "Region" | "Account" => Symbol::ManyWithout(':'),
+                _ => Symbol::Many,
+            });
+            rest = after;
+        }
+        // Some published ARNs have an asterisk where a part may be anything.
+        symbols.extend(rest.chars().map(|c| match c {
+            '*' => Symbol::Many,
+            other => Symbol::Exactly(other),
+        }));
+        Self(symbols)
+    }
+
+    /// Whether some text matches both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.0, &other.0);
+        if ours.len() > SYMBOLS_MAX || theirs.len() > SYMBOLS_MAX {
+            return true;
+        }
+        // `reached` holds, for one position in ours, the positions in theirs that some text leads
+        // to; a row is all that the next one needs.
+        let mut reached = vec![false; theirs.len() + 1];
+        if let Some(start) = reached.first_mut() {
+            *start = true;
+        }
+        for ours in ours.iter().map(Some).chain([None]) {
+            settle(&mut reached, ours.copied(), theirs);
+            if let Some(symbol) = ours {
+                reached = step(&reached, *symbol, theirs);
+            }
+        }
+        reached.last().copied().unwrap_or(false)
+    }
+}
+
+/// Moves within theirs: past what may be empty, and past what a repeating symbol of ours takes.
+fn settle(reached: &mut [bool], ours: Option<Symbol>, theirs: &[Symbol]) {
+    let mut before = false;
+    let symbols = [None].into_iter().chain(theirs.iter().map(Some));
+    for (here, symbol) in reached.iter_mut().zip(symbols) {
+        let passable = symbol.is_some_and(|their| {
+            their.repeats() || ours.is_some_and(|o| o.repeats() && o.takes(*their))
+        });
+        *here |= before && passable;
+        before = *here;
+    }
+}
+
+/// Moves past one symbol of ours.
+fn step(reached: &[bool], ours: Symbol, theirs: &[Symbol]) -> Vec<bool> {
+    let mut next = vec![false; reached.len()];
+    for (at, _) in reached.iter().enumerate().filter(|(_, reached)| **reached) {
+        let their = theirs.get(at);
+        let stays = ours.repeats() || their.is_some_and(|t| t.repeats() && t.takes(ours));
+        let moves = their.is_some_and(|t| !t.repeats() && !ours.repeats() && t.meets(ours));
+        for (to, wanted) in [(at, stays), (at + 1, moves)] {
+            if let (Some(place), true) = (next.get_mut(to), wanted) {
+                *place = true;
+            }
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outline;
+
+    #[test]
+    fn patterns_overlap_where_one_text_matches_both() {
+        const BUCKET: &str = "arn:${Partition}:s3:::${BucketName}";
+        const OBJECT: &str = "arn:${Partition}:s3:::${BucketName}/${KeyName}";
+        const ACCESS_POINT: &str = "arn:${Partition}:s3:${Region}:${Account}:accesspoint/${Name}";
+        const USER: &str = "arn:${Partition}:iam::${Account}:user/${UserNameWithPath}";
+        for (resource, template, expected) in [
+            ("arn:aws:s3:::b", BUCKET, true),
+            ("arn:aws:s3:::b/*", BUCKET, false),
+            ("arn:aws:s3:::b*", BUCKET, true),
+            ("arn:aws:s3:::?", BUCKET, true),
+            ("arn:aws:s3:::a?b", OBJECT, true),
+            ("arn:aws:s3:::b/k", OBJECT, true),
+            ("arn:aws:s3:::b", OBJECT, false),
+            ("arn:aws:s3:::b*", OBJECT, true),
+            ("arn:aws:s3:::*", OBJECT, true),
+            ("arn:aws:s3:::${aws:username}", OBJECT, true),
+            ("arn:aws:s3:::${aws:username}/*", BUCKET, false),
+            ("arn:*:s3:::b", BUCKET, true),
+            ("arn:aws:s3", BUCKET, false),
+            ("arn:aws:s3:::b/*", ACCESS_POINT, false),
+            ("arn:aws:s3:*:accesspoint/a", ACCESS_POINT, true),
+            ("*", USER, true),
+            ("arn:aws:iam::1:user/a", USER, true),
+            ("arn:aws:iam::1:role/a", USER, false),
+            ("arn:aws:iam::*:u*", USER, true),
+            ("", USER, false),
+            ("*x", "y${Z}x", true),
+            ("*x", "y${Z}z", false),
+            ("a*c*e", "${A}b${B}d${C}", true),
+            ("a*c*e", "${A}b${B}d", false),
+            ("a*c*e", "${A}b${B}e", true),
+            ("*", "${Account}:x", true),
+        ] {
+            let found = Outline::of_resource(resource).overlaps(&Outline::of_template(template));
+            assert_eq!(found, expected, "{resource} and {template}");
+        }
+    }
+
+    #[test]
+    fn a_long_pattern_overlaps_whatever_it_says() {
+        let template = Outline::of_template("arn:aws:x");
+        assert!(!Outline::of_resource(&"a".repeat(2048)).overlaps(&template));
+        assert!(Outline::of_resource(&"a".repeat(2049)).overlaps(&template));
+    }
+}

@@ -1,0 +1,227 @@
+//! What AWS publishes of all its services: the table that `policy lint` checks policies against.
+//!
+//! The data is `data/services.txt`, compressed by the build script, and `data/actions.txt` for the
+//! services that Keywright serves. It is read at the first use, which takes some 40 ms; evaluation
+//! never needs it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+    sync::LazyLock,
+};
+
+use flate2::read::GzDecoder;
+
+use crate::{
+    actions::{Action, Catalogue, distance},
+    pattern::{Glob, Outline},
+};
+
+static COMPRESSED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/services.gz"));
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    let mut text = String::new();
+    // The bytes are the build script's own; were they unreadable, lint would know fewer services
+    // and a test would fail.
+    if GzDecoder::new(COMPRESSED)
+        .read_to_string(&mut text)
+        .is_err()
+    {
+        text.clear();
+    }
+    text
+});
+static PUBLISHED: LazyLock<Published> = LazyLock::new(Published::read);
+
+/// The table with what lint asks of it.
+#[derive(Debug)]
+pub(crate) struct Published {
+    catalogue: Catalogue,
+    services: BTreeSet<&'static str>,
+    /// By service and name of the type.
+    types: BTreeMap<(&'static str, &'static str), Vec<PublishedType>>,
+    /// Whole keys in lower case.
+    keys: BTreeMap<String, &'static str>,
+    /// Keys with a placeholder, as `aws:ResourceTag/${TagKey}`.
+    key_patterns: Vec<Glob>,
+}
+
+/// A resource type, ready to be compared with what a policy names.
+#[derive(Debug)]
+pub(crate) struct PublishedType {
+    pub(crate) arn: &'static str,
+    pub(crate) outline: Outline,
+    condition_keys: Vec<&'static str>,
+}
+
+impl Published {
+    /// The table in the binary.
+    pub(crate) fn built_in() -> &'static Self {
+        &PUBLISHED
+    }
+
+    fn read() -> Self {
+        let mut catalogue = Catalogue::default();
+        for text in [include_str!("../data/actions.txt"), TEXT.as_str()] {
+            for line in text.lines() {
+                catalogue.read(line);
+            }
+        }
+        let mut types = BTreeMap::<_, Vec<_>>::new();
+        for kind in catalogue.resource_types() {
+            types
+                .entry((kind.service, kind.name))
+                .or_default()
+                .push(PublishedType {
+                    arn: kind.arn,
+                    outline: Outline::of_template(kind.arn),
+                    condition_keys: kind.condition_keys.clone(),
+                });
+        }
+        let mut keys = BTreeMap::new();
+        let mut key_patterns = Vec::new();
+        let names = catalogue.condition_keys().iter().map(|key| key.name);
+        let of_actions = catalogue
+            .actions()
+            .flat_map(|action| &action.condition_keys);
+        for name in names.chain(of_actions.copied()) {
+            if placeholder(name).is_some() {
+                key_patterns.push(key_pattern(name));
+            } else {
+                keys.insert(name.to_ascii_lowercase(), name);
+            }
+        }
+        Self {
+            services: catalogue.actions().map(|action| action.service).collect(),
+            catalogue,
+            types,
+            keys,
+            key_patterns,
+        }
+    }
+
+    /// Whether a service, in any case, is published.
+    pub(crate) fn has_service(&self, service: &str) -> bool {
+        let service = service.to_ascii_lowercase();
+        self.services.contains(service.as_str())
+    }
+
+    /// The service that is written nearly so.
+    pub(crate) fn nearest_service(&self, service: &str) -> Option<&'static str> {
+        nearest(self.services.iter().copied(), service)
+    }
+
+    /// The actions of a service that a name, perhaps with wildcards, stands for.
+    pub(crate) fn actions_of(&self, service: &str, name: &str) -> Vec<&Action> {
+        let glob = Glob::new(&name.to_ascii_lowercase());
+        let of_service = self.catalogue.of_service(service);
+        let matching = of_service.filter(|(name, _)| glob.matches(name));
+        matching.map(|(_, action)| action).collect()
+    }
+
+    /// The action of a service that is written nearly so.
+    pub(crate) fn nearest_action(&self, service: &str, name: &str) -> Option<&'static str> {
+        self.catalogue.nearest(service, name)
+    }
+
+    /// The types of resources that an action is done on.
+    pub(crate) fn types_of<'a>(
+        &'a self,
+        action: &'a Action,
+    ) -> impl Iterator<Item = &'a PublishedType> {
+        let uses = action.resources.iter();
+        uses.flat_map(|used| self.types.get(&(action.service, used.name)))
+            .flatten()
+    }
+
+    /// Whether a condition key, in lower case, is published.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.keys.contains_key(key) || self.key_patterns.iter().any(|glob| glob.matches(key))
+    }
+
+    /// The condition key that is written nearly so.
+    pub(crate) fn nearest_key(&self, key: &str) -> Option<&'static str> {
+        let prefix = key.split_once(':').map_or("", |(prefix, _)| prefix);
+        let alike = self.keys.range(prefix.to_owned()..);
+        let alike = alike.take_while(|(known, _)| known.starts_with(prefix));
+        nearest(alike.map(|(_, name)| *name), key)
+    }
+
+    /// Whether requests of an action can have a key, in lower case, by themselves or by their
+    /// resources.
+    pub(crate) fn action_has_key(&self, action: &Action, key: &str) -> bool {
+        let of_types = self.types_of(action).flat_map(|kind| &kind.condition_keys);
+        let mut all = action.condition_keys.iter().chain(of_types);
+        all.any(|known| is_key(known, key))
+    }
+}
+
+/// What stands before a key's placeholder, and after it: `${TagKey}`, or `<key>` in S3's.
+fn placeholder(name: &str) -> Option<(&str, &str)> {
+    let (fixed, rest) = name.split_once("${").or_else(|| name.split_once('<'))?;
+    let (_, rest) = rest.split_once(['}', '>'])?;
+    Some((fixed, rest))
+}
+
+/// Whether a published key, perhaps with a placeholder, is this key in lower case.
+fn is_key(published: &str, key: &str) -> bool {
+    let Some((fixed, _)) = placeholder(published) else {
+        return published.eq_ignore_ascii_case(key);
+    };
+    let head = key.get(..fixed.len());
+    head.is_some_and(|head| head.eq_ignore_ascii_case(fixed)) && key_pattern(published).matches(key)
+}
+
+/// A key whose placeholders stand for anything.
+fn key_pattern(name: &str) -> Glob {
+    let mut pattern = String::new();
+    let mut rest = name;
+    while let Some((fixed, after)) = placeholder(rest) {
+        pattern.push_str(fixed);
+        pattern.push('*');
+        rest = after;
+    }
+    pattern.push_str(rest);
+    Glob::new(&pattern.to_ascii_lowercase())
+}
+
+/// Edits up to which one name may have been meant for another.
+const EDITS: usize = 3;
+
+fn nearest(names: impl Iterator<Item = &'static str>, wanted: &str) -> Option<&'static str> {
+    let alike = names.filter(|name| name.len().abs_diff(wanted.len()) <= EDITS);
+    let measured = alike.map(|name| (distance(name, wanted), name));
+    let (edits, name) = measured.min()?;
+    // Short names are all alike: `s3` is two edits from `sts`.
+    (edits <= EDITS.min(wanted.len() / 3)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Published;
+
+    #[test]
+    fn the_table_is_in_the_binary() {
+        let published = Published::built_in();
+        assert!(published.services.len() > 440);
+        assert!(published.catalogue.actions().count() > 21_000);
+        for service in ["iam", "s3", "sts", "dynamodb", "EC2", "lambda"] {
+            assert!(published.has_service(service), "{service}");
+        }
+        assert!(!published.has_service("dyanmodb"));
+        assert_eq!(published.nearest_service("dyanmodb"), Some("dynamodb"));
+        assert_eq!(published.nearest_service("zz"), None);
+        for key in [
+            "aws:sourceip",
+            "aws:principaltag/team",
+            "aws:resourcetag/a/b",
+            "s3:prefix",
+            "s3:existingobjecttag/team",
+            "secretsmanager:resourcetag/team",
+            "ec2:resourcetag/x",
+        ] {
+            assert!(published.has_key(key), "{key}");
+        }
+        assert!(!published.has_key("iam:accesskeyscount"));
+        assert_eq!(published.nearest_key("s3:prefx"), Some("s3:prefix"));
+    }
+}
