@@ -168,3 +168,47 @@ def test_it_knows_the_tags_of_an_object(keywright, server, root, new_user, name)
         on = f"arn:aws:s3:::{name}/{key}"
         told = keywright.run("policy", "explain", arn, "s3:GetObject", on)
         assert told.returncode == code and says in told.stdout, told.stdout
+
+
+@pytest.mark.parametrize(("effect", "decision"), [("Allow", "allowed"), ("Deny", "explicitDeny")])
+def test_list_all_my_buckets_on_its_arn_is_decided_alike_everywhere(
+    keywright, server, root, new_user, name, tmp_path, effect, decision
+):
+    """AWS matches ListAllMyBuckets, which has no resource type, against arn:aws:s3:::*."""
+    key = new_user(*(["AmazonS3FullAccess"] if effect == "Deny" else []))
+    policy = json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": effect,
+                    "Action": ["s3:ListAllMyBuckets", "s3:GetBucketLocation"],
+                    "Resource": "arn:aws:s3:::*",
+                }
+            ],
+        }
+    )
+    root.iam.put_user_policy(UserName=name, PolicyName="list-all", PolicyDocument=policy)
+    s3 = clients(server, key).s3
+    if effect == "Allow":
+        s3.list_buckets()
+    else:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.list_buckets()
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    explained = keywright.run("policy", "explain", arn, "s3:ListAllMyBuckets", "--json")
+    assert json.loads(explained.stdout)["Decision"] == decision, explained
+    file = tmp_path / "policy.json"
+    file.write_text(policy)
+    simulated = keywright.run(
+        "policy", "simulate", "--policy", str(file), "--action", "s3:ListAllMyBuckets", "--json"
+    )
+    assert json.loads(simulated.stdout)["Decision"] == decision, simulated
+    custom = root.iam.simulate_custom_policy(
+        PolicyInputList=[policy], ActionNames=["s3:ListAllMyBuckets"]
+    )
+    principal = root.iam.simulate_principal_policy(
+        PolicySourceArn=arn, ActionNames=["s3:ListAllMyBuckets"]
+    )
+    for answer in (custom, principal):
+        assert answer["EvaluationResults"][0]["EvalDecision"] == decision

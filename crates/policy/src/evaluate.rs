@@ -13,6 +13,7 @@ use keywright_base::AccountId;
 pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
 use crate::{
     context::{Context, Env},
+    implied::implied_arn,
     index::{Action, Reach},
     policy::{Policy, Query, Verdict},
     principal::{PrincipalRef, UserId},
@@ -278,6 +279,8 @@ pub fn evaluate_trust(set: &PolicySet, trust: &Policy, request: &Request<'_>) ->
 pub(crate) struct Room {
     action: [u8; ACTION_BYTES],
     user_id: UserId,
+    /// Stays empty but for the few actions whose resource is implied.
+    resource: String,
 }
 
 impl Room {
@@ -285,6 +288,7 @@ impl Room {
         Self {
             action: [0; ACTION_BYTES],
             user_id: UserId::new(),
+            resource: String::new(),
         }
     }
 }
@@ -301,9 +305,14 @@ pub(crate) fn query<'a>(
     let lower = room.action.get_mut(..request.action.len())?;
     lower.copy_from_slice(request.action.as_bytes());
     lower.make_ascii_lowercase();
+    let lower = std::str::from_utf8(lower).ok()?;
+    let resource = match request.resource {
+        "*" => implied_arn(lower, request.principal.account(), &mut room.resource),
+        _ => None,
+    };
     Some(Query {
-        action: Action::new(std::str::from_utf8(lower).ok()?)?,
-        target: Target::parse(request.resource)?,
+        action: Action::new(lower)?,
+        target: Target::parse(resource.unwrap_or(request.resource))?,
         bounded: set.boundary.is_some() && request.principal.is_entity(),
         env: Env {
             principal: &request.principal,

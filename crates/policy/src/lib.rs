@@ -11,6 +11,7 @@ mod context;
 mod document;
 mod evaluate;
 mod explain;
+mod implied;
 mod index;
 mod json;
 mod keys;

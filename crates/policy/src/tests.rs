@@ -3,6 +3,7 @@
 mod actions;
 mod corpus;
 mod explain;
+mod implied;
 mod lint;
 mod managed;
 mod properties;

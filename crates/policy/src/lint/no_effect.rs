@@ -5,7 +5,10 @@
 //! publish, a wildcard that might match or a variable that might fit is never pointed out.
 
 use super::{Finding, Severity, Subject};
-use crate::{actions::Action, document::Clause, pattern::Outline, published::Published};
+use crate::{
+    actions::Action, document::Clause, implied::implied_outline, pattern::Outline,
+    published::Published,
+};
 
 /// The extension's own actions are checked where they are declared.
 const UNPUBLISHED: &str = "keywright";
@@ -257,31 +260,12 @@ impl Listed<'_> {
     /// served here it is known; others often take ARNs that AWS does not publish, as
     /// `logs:DescribeLogGroups` does.
     fn fits_without_type(&self, action: &Action) -> bool {
-        match without_type(action) {
-            Some(arn) => self.outline.overlaps(&Outline::of_template(arn)),
+        let name = format!("{}:{}", action.service, action.name).to_ascii_lowercase();
+        match implied_outline(&name) {
+            Some(implied) => self.outline.overlaps(&implied),
             None if ["iam", "s3", "sts"].contains(&action.service) => false,
             None => self.service.is_none_or(|own| own == action.service),
         }
-    }
-}
-
-/// The ARN of actions that have no resource type and yet are matched against one: S3 lists all
-/// buckets of an account, IAM everything under a path.
-fn without_type(action: &Action) -> Option<&'static str> {
-    match (action.service, action.name) {
-        ("s3", "ListAllMyBuckets") => Some("arn:${Partition}:s3:::${BucketName}"),
-        ("iam", "ListUsers") => Some("arn:${Partition}:iam::${Account}:user/${Path}"),
-        ("iam", "ListRoles") => Some("arn:${Partition}:iam::${Account}:role/${Path}"),
-        ("iam", "ListGroups") => Some("arn:${Partition}:iam::${Account}:group/${Path}"),
-        ("iam", "ListPolicies") => Some("arn:${Partition}:iam::${Account}:policy/${Path}"),
-        ("iam", "ListInstanceProfiles") => {
-            Some("arn:${Partition}:iam::${Account}:instance-profile/${Path}")
-        }
-        ("iam", "ListServerCertificates") => {
-            Some("arn:${Partition}:iam::${Account}:server-certificate/${Path}")
-        }
-        ("iam", "ListVirtualMFADevices") => Some("arn:${Partition}:iam::${Account}:mfa/${Name}"),
-        _ => None,
     }
 }
 

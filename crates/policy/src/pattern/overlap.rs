@@ -60,6 +60,11 @@ impl Outline {
         Self(symbols)
     }
 
+    /// One text.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self(text.chars().map(Symbol::Exactly).collect())
+    }
+
     /// A published ARN, as `arn:${Partition}:s3:::${BucketName}/${KeyName}`.
     pub(crate) fn of_template(template: &str) -> Self {
         let mut symbols = Vec::new();

@@ -394,6 +394,10 @@ fn what_has_no_effect_is_pointed_out() {
             &[],
         ),
         (
+            r#""Allow", "Action": "s3:ListAllMyBuckets", "Resource": "arn:aws:s3:::team-*""#,
+            &[r#"no-matching-resource at "s3:ListAllMyBuckets""#],
+        ),
+        (
             r#""Allow", "Action": "iam:GetAccountSummary", "Resource": "arn:aws:iam::1:user/a""#,
             &[r#"no-matching-resource at "iam:GetAccountSummary""#],
         ),
