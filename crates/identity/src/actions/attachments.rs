@@ -17,12 +17,24 @@ use crate::{
     view::View,
 };
 
-/// A managed policy's ARN.
+/// A managed policy's ARN, held to every part of its form, as IAM does since 2024.
 ///
 /// # Errors
-/// `ValidationError` for what is no ARN.
+/// `ValidationError` for what is no ARN of a managed policy.
 pub(super) fn parse(arn: &str) -> Result<Arn, Fault> {
-    Arn::parse(arn).map_err(|_| Fault::Validation(format!("ARN {arn} is not valid.")))
+    let invalid = || Fault::Validation(format!("ARN {arn} is not valid."));
+    let parsed = Arn::parse(arn).map_err(|_| invalid())?;
+    if parsed.partition() != "aws" {
+        let partition = parsed.partition();
+        return Err(Fault::Validation(format!(
+            "Invalid ARN partition: {partition}"
+        )));
+    }
+    let is_policy = parsed.service() == "iam"
+        && parsed.region().is_empty()
+        && parsed.resource().starts_with("policy/")
+        && !arn.ends_with(char::is_whitespace);
+    is_policy.then_some(parsed).ok_or_else(invalid)
 }
 
 /// The stored ARN of a managed policy.

@@ -12,6 +12,7 @@ mod groups;
 mod inline;
 mod login_profiles;
 mod mfa;
+mod other_credentials;
 mod owner;
 mod password_policy;
 mod policies;
@@ -40,6 +41,9 @@ pub static ACTIONS: &[Served] = &[
     served::<users::ListUsers>(),
     served::<users::UpdateUser>(),
     served::<users::DeleteUser>(),
+    served::<other_credentials::ListSSHPublicKeys>(),
+    served::<other_credentials::ListSigningCertificates>(),
+    served::<other_credentials::ListServiceSpecificCredentials>(),
     served::<boundaries::PutUserPermissionsBoundary>(),
     served::<boundaries::DeleteUserPermissionsBoundary>(),
     served::<tags::TagUser>(),

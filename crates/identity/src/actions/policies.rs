@@ -80,14 +80,14 @@ impl<'a> Managed<'a> {
         }
     }
 
-    /// Where it stands in a listing. An own policy may have the name of one of AWS's.
+    /// Where it stands in a listing: the account's own by name, then AWS's by age, as AWS lists
+    /// them (AdministratorAccess, PowerUserAccess, ReadOnlyAccess, ...).
     fn place(&self) -> String {
-        let scope = if matches!(self, Self::Aws(_)) {
-            "aws"
-        } else {
-            "own"
-        };
-        format!("{} {scope}", FoldedName::new(self.name()).as_str())
+        let name = FoldedName::new(self.name());
+        match self {
+            Self::Own(_) => format!("1 {}", name.as_str()),
+            Self::Aws(policy) => format!("2 {} {}", policy.created.iso8601(), name.as_str()),
+        }
     }
 
     /// As lists show it.

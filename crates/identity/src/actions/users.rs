@@ -152,7 +152,8 @@ impl Action for UpdateUser {
         let mut user = User::clone(view.user(&input.user_name)?);
         if let Some(name) = &input.new_user_name {
             let holder = view.account.user(name);
-            if holder.is_some_and(|holder| holder.id != user.id) {
+            // AWS refuses the user's own name in another case as well (recorded 2025-11-30).
+            if holder.is_some_and(|holder| holder.id != user.id || holder.name != *name) {
                 return Err(Taken::User(name.clone()).into());
             }
             user.name.clone_from(name);

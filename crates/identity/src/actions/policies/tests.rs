@@ -216,12 +216,24 @@ fn every_policy_is_listed_once_over_pages() {
     assert!(arns.contains(&S3.to_owned()));
     assert_eq!(
         arns.len(),
-        known + 1,
-        "the one that was deleted meanwhile comes late"
+        known + 2,
+        "the one that was deleted meanwhile was listed before"
+    );
+    // The account's own come first, then AWS's as AWS was recorded to list them.
+    let names = arns.iter().map(|arn| arn.rsplit('/').next().unwrap());
+    assert_eq!(
+        names.take(5).collect::<Vec<_>>(),
+        [
+            "AmazonS3FullAccess",
+            "Read",
+            "AdministratorAccess",
+            "PowerUserAccess",
+            "ReadOnlyAccess"
+        ]
     );
     arns.sort();
     arns.dedup();
-    assert_eq!(arns.len(), known + 1);
+    assert_eq!(arns.len(), known + 2);
     for (filter, count) in [
         ("Scope=Local", 1),
         ("OnlyAttached=true", 0),
@@ -314,4 +326,23 @@ fn documents_and_tags() {
         .ok();
     let listed = bench.root(&format!("Action=ListPolicyTags&PolicyArn={arn}"));
     assert_eq!(listed.values("Key"), ["A"]);
+}
+
+#[test]
+fn arns_are_held_to_every_part_of_their_form() {
+    let bench = bench();
+    let partition = "arn:aws-cn:iam::123456789012:policy/Read";
+    bench
+        .root(&format!("Action=GetPolicy&PolicyArn={partition}"))
+        .refused("ValidationError", "Invalid ARN partition: aws-cn");
+    for arn in [
+        "arn:aws:s3::123456789012:policy/Read",
+        "arn:aws:iam:us-east-1:123456789012:policy/Read",
+        "arn:aws:iam::123456789012:user/Read",
+        "arn:aws:iam::123456789012:policy/Read ",
+    ] {
+        let form = format!("Action=GetPolicy&PolicyArn={}", arn.replace(' ', "%20"));
+        let message = format!("ARN {arn} is not valid.");
+        bench.root(&form).refused("ValidationError", &message);
+    }
 }

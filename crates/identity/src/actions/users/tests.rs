@@ -64,13 +64,35 @@ fn names_and_paths_that_are_none() {
 }
 
 #[test]
-fn the_case_of_a_name_can_change() {
+fn the_own_name_in_another_case_is_taken() {
     let bench = bench(&["bob"]);
+    let answer = bench.root("Action=UpdateUser&UserName=BOB&NewUserName=Bob");
+    assert_eq!(answer.code(), Some("EntityAlreadyExists"));
     bench
-        .root("Action=UpdateUser&UserName=BOB&NewUserName=Bob")
+        .root("Action=UpdateUser&UserName=BOB&NewUserName=bob&NewPath=/a/")
         .ok();
     let users = bench.root("Action=ListUsers");
-    assert_eq!(users.values("UserName"), ["Bob"]);
+    assert_eq!(users.values("UserName"), ["bob"]);
+}
+
+#[test]
+fn credentials_of_other_kinds_are_listed_as_none() {
+    let bench = bench(&["bob"]);
+    for action in [
+        "ListSSHPublicKeys",
+        "ListSigningCertificates",
+        "ListServiceSpecificCredentials",
+    ] {
+        let answer = bench.root(&format!("Action={action}&UserName=BOB"));
+        assert_eq!(answer.value("IsTruncated"), "false", "{action}");
+        let answer = bench.root(&format!("Action={action}&UserName=ann"));
+        assert_eq!(answer.code(), Some("NoSuchEntity"), "{action}");
+        let answer = bench.root(&format!("Action={action}&UserName=bob&Marker=none"));
+        assert_eq!(answer.code(), Some("ValidationError"), "{action}");
+    }
+    bench
+        .root("Action=ListServiceSpecificCredentials&AllUsers=true")
+        .ok();
 }
 
 #[test]

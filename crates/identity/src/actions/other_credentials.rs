@@ -1,0 +1,110 @@
+//! Credentials that no user can have here yet: SSH public keys, signing certificates and credentials
+//! for single services.
+//!
+//! Their lists are served, and empty, because clients that delete a user (Ansible, Terraform with
+//! `force_destroy`) read them first and give up half-way where they are not. Creating one is
+//! `NotImplemented`.
+
+use keywright_wire::iam;
+
+use super::users::target_of;
+use crate::{
+    action::{Access, Action, Done, Input, Outcome},
+    authorize::{Permit, Required, Target},
+    fault::Fault,
+    pagination::Page,
+    view::{Subject, View},
+};
+
+/// The user whose credentials are listed: must exist, unless it is root itself.
+fn check_user(view: &View<'_>, name: Option<&str>) -> Result<String, Fault> {
+    match view.subject(name) {
+        Subject::Root => Ok("root".to_owned()),
+        Subject::User(name) => Ok(view.user(&name)?.name.clone()),
+    }
+}
+
+/// The first page is the only one; a marker can only be another list's.
+fn check_page<A: Action>(
+    view: &View<'_>,
+    name: Option<&str>,
+    (marker, max_items): (Option<&str>, Option<i32>),
+) -> Result<(), Fault> {
+    let user = check_user(view, name)?;
+    let operation = <A::Shape as keywright_wire::OperationShape>::OPERATION;
+    Page::of(operation.name, &[&user], marker, max_items).map(drop)
+}
+
+/// `iam:ListSSHPublicKeys`
+pub(crate) struct ListSSHPublicKeys;
+
+impl Action for ListSSHPublicKeys {
+    type Shape = iam::ListSSHPublicKeys;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let subject = view.subject(input.user_name.as_deref());
+        Ok(Required::one(target_of(view, &subject)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let page = (input.marker.as_deref(), input.max_items);
+        check_page::<Self>(view, input.user_name.as_deref(), page)?;
+        Ok(Done::answer(iam::ListSSHPublicKeysOutput {
+            ssh_public_keys: Some(Vec::new()),
+            is_truncated: Some(false),
+            marker: None,
+        }))
+    }
+}
+
+/// `iam:ListSigningCertificates`
+pub(crate) struct ListSigningCertificates;
+
+impl Action for ListSigningCertificates {
+    type Shape = iam::ListSigningCertificates;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let subject = view.subject(input.user_name.as_deref());
+        Ok(Required::one(target_of(view, &subject)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let page = (input.marker.as_deref(), input.max_items);
+        check_page::<Self>(view, input.user_name.as_deref(), page)?;
+        Ok(Done::answer(iam::ListSigningCertificatesOutput {
+            certificates: Vec::new(),
+            is_truncated: Some(false),
+            marker: None,
+        }))
+    }
+}
+
+/// `iam:ListServiceSpecificCredentials`
+pub(crate) struct ListServiceSpecificCredentials;
+
+impl Action for ListServiceSpecificCredentials {
+    type Shape = iam::ListServiceSpecificCredentials;
+    const ACCESS: Access = Access::List;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        if input.all_users == Some(true) {
+            return Ok(Required::one(Target::everything()));
+        }
+        let subject = view.subject(input.user_name.as_deref());
+        Ok(Required::one(target_of(view, &subject)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        if input.all_users != Some(true) {
+            let page = (input.marker.as_deref(), input.max_items);
+            check_page::<Self>(view, input.user_name.as_deref(), page)?;
+        }
+        Ok(Done::answer(iam::ListServiceSpecificCredentialsOutput {
+            service_specific_credentials: Some(Vec::new()),
+            is_truncated: Some(false),
+            marker: None,
+        }))
+    }
+}
