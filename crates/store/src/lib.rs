@@ -7,8 +7,10 @@ pub mod contract;
 pub mod durable;
 #[cfg(any(test, feature = "suite"))]
 pub mod faulty;
+pub mod reserve;
 pub mod sqlite;
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
 
+pub use reserve::DiskReserve;
 pub use sqlite::Sqlite;

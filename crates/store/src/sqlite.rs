@@ -2,7 +2,8 @@
 //!
 //! The rule it protects: one thread writes, in the order of the calls, and answers after the flush
 //! that made the answer true; readers never wait for it and see everything that was acknowledged.
-//! Nothing relies on a clean shutdown. It does not cache rows: whoever wants a snapshot in memory
+//! Nothing relies on a clean shutdown. On a full disk writes go on in blocks that the log holds
+//! already, and in slices of the disk reserve. It does not cache rows: whoever wants a snapshot in memory
 //! builds one.
 
 mod index;
@@ -24,15 +25,16 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use self::{
     queue::{Queue, Served},
-    writer::{Done, Job, Writer},
+    writer::{Done, HeldLog, Job, Writer},
 };
 use crate::{
     contract::{Pending, StoreError},
     durable,
+    reserve::DiskReserve,
 };
 
 /// Writes that may wait; the next caller blocks until there is room.
@@ -41,6 +43,11 @@ const WRITES_QUEUED: usize = 1024;
 const READS_QUEUED: usize = 1024;
 /// Bounds of the number of reading threads; between them, one per processor.
 const READERS: (usize, usize) = (2, 8);
+/// The write-ahead log's part that has blocks of its own from the start and is never cut off: what
+/// the largest transaction on a full disk, a deletion of 1,000 objects, writes into it, and more.
+const LOG_BYTES_HELD: u64 = 8 * 1024 * 1024;
+/// What opening a database writes beside that: the log's index, and steps of the schema.
+const OPENING_BYTES: u64 = 1024 * 1024;
 /// Prepared statements that a connection keeps; more than the engine has.
 const STATEMENTS: usize = 96;
 
@@ -54,6 +61,9 @@ pub struct Sqlite {
     reads: Arc<Queue<Read>>,
     checkpoints: Arc<Queue<()>>,
     threads: Vec<JoinHandle<()>>,
+    reserve: Option<Arc<DiskReserve>>,
+    /// The name of the first thread that panicked.
+    panicked: watch::Sender<Option<String>>,
     /// Held as long as this lives; the system frees it however the process ends.
     _lock: File,
 }
@@ -66,8 +76,21 @@ impl Sqlite {
     /// [`StoreError::NewerSchema`]; [`StoreError::Unavailable`], also when another process (or
     /// another value of this type) has it open.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, None)
+    }
+
+    /// As [`Sqlite::open`], for a disk that may fill up: what is written on a full disk takes its
+    /// space from the reserve.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub fn open_with(path: &Path, reserve: Option<Arc<DiskReserve>>) -> Result<Self, StoreError> {
         let failed = |error| unavailable(path, &error);
         let lock = lock(path)?;
+        if let Some(reserve) = &reserve {
+            let log = fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
+            reserve.make_room(LOG_BYTES_HELD.saturating_sub(log) + OPENING_BYTES);
+        }
         create_private(path).map_err(failed)?;
         let mut connection = connect(path, Access::Write)?;
         schema::migrate(&mut connection)?;
@@ -81,6 +104,8 @@ impl Sqlite {
             reads: Arc::new(Queue::new(READS_QUEUED)),
             checkpoints: Arc::new(Queue::new(1)),
             threads: Vec::new(),
+            reserve,
+            panicked: watch::Sender::new(None),
             _lock: lock,
         };
         store.start(connection)?;
@@ -94,12 +119,15 @@ impl Sqlite {
 
     /// Starts the threads: one that writes, one that checkpoints, some that read.
     fn start(&mut self, connection: Connection) -> Result<(), StoreError> {
-        let writer = Writer {
+        let writer = Writer::new(
             connection,
-            jobs: Arc::clone(&self.writes),
-            checkpoints: Arc::clone(&self.checkpoints),
-            log: beside(&self.path, "-wal"),
-        };
+            Arc::clone(&self.writes),
+            Arc::clone(&self.checkpoints),
+            self.reserve.clone().map(|reserve| HeldLog {
+                reserve,
+                path: beside(&self.path, "-wal"),
+            }),
+        )?;
         self.spawn("store-write", move || writer.run())?;
         let (connection, wakes) = (
             connect(&self.path, Access::Write)?,
@@ -119,7 +147,11 @@ impl Sqlite {
         name: &str,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), StoreError> {
-        let thread = thread::Builder::new().name(name.into()).spawn(body);
+        let panicked = Panicked(name.into(), self.panicked.clone());
+        let thread = thread::Builder::new().name(name.into()).spawn(move || {
+            let _panicked = panicked;
+            body();
+        });
         self.threads
             .push(thread.map_err(|error| unavailable(&self.path, &error))?);
         Ok(())
@@ -155,6 +187,17 @@ impl Sqlite {
             let _ = sender.send(work(connection));
         }));
         answered(receiver)
+    }
+
+    /// Waits until a thread of the store has panicked, which only a defect can cause; its name.
+    /// What it did is not done any more: the process must end.
+    pub async fn panicked(&self) -> String {
+        let mut panicked = self.panicked.subscribe();
+        match panicked.wait_for(Option::is_some).await {
+            Ok(name) => name.clone().unwrap_or_default(),
+            // The sender lives as long as `self`.
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// A connection of its own for a blocking read of much, on the caller's thread.
@@ -204,6 +247,18 @@ fn answered<T: Send + 'static>(
     })
 }
 
+/// Says that its thread panicked, if it did.
+struct Panicked(String, watch::Sender<Option<String>>);
+
+impl Drop for Panicked {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.1
+                .send_if_modified(|name| name.is_none() && name.replace(self.0.clone()).is_none());
+        }
+    }
+}
+
 fn serve_reads(connection: &Connection, reads: &Queue<Read>) {
     let _served = Served(reads);
     while let Some(read) = reads.pop() {
@@ -237,14 +292,16 @@ fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA fullfsync = ON;
-             PRAGMA checkpoint_fullfsync = ON;
-             PRAGMA wal_autocheckpoint = 4096;
-             PRAGMA journal_size_limit = 4194304;",
+             PRAGMA checkpoint_fullfsync = ON;",
         ),
     };
     let connection = Connection::open_with_flags(path, flag | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.execute_batch(settings)?;
+    // Elsewhere there may be a full disk, too; what a transaction needs beside the log is bounded.
+    connection.execute_batch(&format!(
+        "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = {LOG_BYTES_HELD};"
+    ))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }

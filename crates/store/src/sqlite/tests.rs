@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
     sync::{Arc, mpsc},
 };
@@ -11,8 +11,9 @@ use std::{
 use keywright_base::AccountId;
 use rusqlite::Connection;
 
-use super::{Sqlite, beside};
+use super::{LOG_BYTES_HELD, Sqlite, beside};
 use crate::{
+    DiskReserve,
     contract::{Commit, Ledger, ObjectIndex, Record, StoreError, Write},
     suite::{self, wait},
 };
@@ -240,6 +241,49 @@ fn a_panic_in_the_writer_is_an_answer_not_a_hang() {
         Err(StoreError::Unavailable(_))
     ));
     assert_eq!(version(&store), 0);
+}
+
+#[test]
+fn a_panic_of_any_thread_is_announced() {
+    for (name, write) in [("store-write", true), ("store-read", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("db")).unwrap();
+        let broken = if write {
+            store.write(|_| -> Result<(), StoreError> { panic!("a defect") })
+        } else {
+            store.read(|_| -> Result<(), StoreError> { panic!("a defect") })
+        };
+        assert!(matches!(wait(broken), Err(StoreError::Unavailable(_))));
+        assert_eq!(wait(store.panicked()), name);
+    }
+}
+
+/// On a full disk the log's blocks are all there is.
+#[test]
+fn the_log_has_blocks_of_its_own_and_never_gives_them_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let reserve = Arc::new(DiskReserve::open(folder.path()).unwrap());
+    let held = || {
+        let found = fs::metadata(beside(&path, "-wal")).unwrap();
+        assert!(found.len() >= LOG_BYTES_HELD && found.blocks() * 512 >= LOG_BYTES_HELD);
+    };
+    for base in [0, 40] {
+        let store = Sqlite::open_with(&path, Some(Arc::clone(&reserve))).unwrap();
+        held();
+        for base in base..base + 40 {
+            let body = vec![1; 1024 * 1024];
+            let mut commit = commit(base, "a");
+            commit.writes = vec![Write::Put(Record {
+                kind: "blob".into(),
+                id: "large".into(),
+                body,
+            })];
+            wait(store.commit(commit)).unwrap();
+            held();
+        }
+        assert_eq!(version(&store), base + 40);
+    }
 }
 
 #[test]

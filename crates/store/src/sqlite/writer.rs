@@ -3,18 +3,43 @@
 //! The rule it protects: an answer, good or bad, leaves only after the transaction that it was
 //! computed in is durable. Each job runs in a savepoint, so a refused one undoes itself and nobody
 //! else. It knows nothing of what the jobs write.
+//!
+//! On a full disk every transaction begins at the start of the log, whose blocks are held: what was
+//! written before is copied into the database first, and only that may need new blocks, from the
+//! disk reserve.
 
-use std::{fs, mem, path::PathBuf, sync::Arc};
+use std::{
+    cell::Cell,
+    fs::OpenOptions,
+    io, mem,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
-use super::queue::{Queue, Served};
-use crate::contract::StoreError;
+use super::{
+    LOG_BYTES_HELD,
+    queue::{Queue, Served},
+};
+use crate::{
+    contract::StoreError,
+    reserve::{self, DiskReserve},
+};
 
 /// Jobs in one transaction; bounds how long the first of them waits for the last.
 const BATCH_MAX: usize = 512;
+/// The same on a full disk, where a transaction has to fit into the log's held part.
+const BATCH_TIGHT: usize = 1;
 /// The write-ahead log's growth between two checkpoints in the background.
 const CHECKPOINT_BYTES: u64 = 4 * 1024 * 1024;
+/// The log's length at which the writer itself copies it before it goes on.
+const CHECKPOINT_OWN_BYTES: u64 = 4 * CHECKPOINT_BYTES;
+/// A page and its header in the log.
+const FRAME_BYTES: u64 = 4096 + 24;
 
 /// A job: writes inside the open transaction, or learns why there is none, and returns what to do
 /// once its fate is known.
@@ -28,28 +53,68 @@ pub(super) struct Done {
     pub(super) answer: Box<dyn FnOnce(Option<StoreError>) + Send>,
 }
 
+/// The write-ahead log on a disk that may fill up.
+pub(super) struct HeldLog {
+    pub(super) reserve: Arc<DiskReserve>,
+    /// The log's file.
+    pub(super) path: PathBuf,
+}
+
 /// What the writing thread owns.
 pub(super) struct Writer {
-    pub(super) connection: Connection,
-    pub(super) jobs: Arc<Queue<Job>>,
+    connection: Connection,
+    jobs: Arc<Queue<Job>>,
     /// Wakes the checkpointing thread; one unserved wake is enough.
-    pub(super) checkpoints: Arc<Queue<()>>,
-    /// The write-ahead log's file.
-    pub(super) log: PathBuf,
+    checkpoints: Arc<Queue<()>>,
+    held: Option<HeldLog>,
+    /// Whether the held part of the log has its blocks.
+    allocated: Cell<bool>,
+    /// Pages in the log after the last commit; SQLite counts.
+    frames: Arc<AtomicU64>,
 }
 
 impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        jobs: Arc<Queue<Job>>,
+        checkpoints: Arc<Queue<()>>,
+        held: Option<HeldLog>,
+    ) -> Result<Self, StoreError> {
+        let mut writer = Self {
+            connection,
+            jobs,
+            checkpoints,
+            held,
+            allocated: Cell::new(false),
+            frames: Arc::default(),
+        };
+        let frames = Arc::clone(&writer.frames);
+        // Takes the place of SQLite's own automatic checkpoint.
+        writer.connection.wal_hook(Some(move |_: &mut _, pages| {
+            frames.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        if let Some(held) = &writer.held
+            && let Err(error) = writer.hold_blocks(held)
+        {
+            tracing::warn!(%error, "the write-ahead log has no blocks of its own yet");
+        }
+        Ok(writer)
+    }
+
     /// Serves the queue until it is closed and empty.
     pub(super) fn run(self) {
         let _served = Served(&*self.jobs);
         let mut checkpoint_at = CHECKPOINT_BYTES;
         let mut answers = Vec::with_capacity(BATCH_MAX);
         while let Some(first) = self.jobs.pop() {
-            let outcome = self.transact(first, &mut answers);
+            let batch_max = self.prepare();
+            let outcome = self.transact(first, batch_max, &mut answers);
             let lost = outcome.err();
             if let Some(error) = &lost {
                 tracing::error!(%error, jobs = answers.len(), "a group commit was lost");
                 self.roll_back();
+                self.make_up_for_loss();
             }
             for done in mem::take(&mut answers) {
                 (done.answer)(lost.clone());
@@ -59,13 +124,18 @@ impl Writer {
     }
 
     /// Runs what is queued in one transaction. On an error none of it happened, or nobody knows.
-    fn transact(&self, first: Job, ran: &mut Vec<Done>) -> Result<(), StoreError> {
+    fn transact(
+        &self,
+        first: Job,
+        batch_max: usize,
+        ran: &mut Vec<Done>,
+    ) -> Result<(), StoreError> {
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
             ran.push(first(Err(error.clone())));
             return Err(error);
         }
         self.attempt(first, ran)?;
-        while ran.len() < BATCH_MAX
+        while ran.len() < batch_max
             && let Some(job) = self.jobs.try_pop()
         {
             self.attempt(job, ran)?;
@@ -103,18 +173,90 @@ impl Writer {
         }
     }
 
-    /// The log is cut to its limit whenever it starts over, so its length is how much it holds.
+    /// Lets the log be copied in the background when it has grown, and copies it here when that
+    /// did not keep up.
     fn request_checkpoint(&self, at: u64) -> u64 {
-        let length = fs::metadata(&self.log).map_or(0, |log| log.len());
+        let length = self.log_bytes();
         if length < at {
             return at.min(length + CHECKPOINT_BYTES);
         }
+        if length >= CHECKPOINT_OWN_BYTES
+            && let Err(error) = self.checkpoint()
+        {
+            tracing::warn!(%error, "a checkpoint failed; the next one will copy what it left");
+        }
         self.checkpoints.offer(());
         length + CHECKPOINT_BYTES
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed) * FRAME_BYTES
+    }
+
+    /// Makes sure that the next transaction finds room; how many jobs it may have.
+    fn prepare(&self) -> usize {
+        let Some(held) = &self.held else {
+            return BATCH_MAX;
+        };
+        let reserve = &held.reserve;
+        if !reserve.is_tight() {
+            if !self.allocated.get() {
+                // Said at the start; until it works, every try on a full disk takes the reserve.
+                let _ = self.hold_blocks(held);
+            }
+            return BATCH_MAX;
+        }
+        let copied = loop {
+            match self.checkpoint() {
+                Ok(copied) => break copied,
+                Err(error) if is_full(&error) && reserve.release_slice() => {}
+                Err(error) => {
+                    tracing::error!(%error, "a checkpoint failed on a full disk");
+                    break false;
+                }
+            }
+        };
+        // A reader can keep the log from starting over, and its blocks may not be held.
+        if !self.allocated.get() || !copied && self.log_bytes() > LOG_BYTES_HELD / 2 {
+            reserve.make_room(LOG_BYTES_HELD);
+        }
+        BATCH_TIGHT
+    }
+
+    /// A disk that filled up during a transaction has room for the next one.
+    fn make_up_for_loss(&self) {
+        if let Some(HeldLog { reserve, .. }) = &self.held
+            && reserve.is_tight()
+        {
+            reserve.release_slice();
+        }
+    }
+
+    /// Copies the log into the database; whether all of it was copied.
+    fn checkpoint(&self) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?
+            .query_row([], |row| Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?))
+    }
+
+    /// Gives the first part of the log blocks of its own. SQLite takes what it did not write there
+    /// for the rest of an older log, whose checksums do not fit.
+    fn hold_blocks(&self, held: &HeldLog) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(&held.path)?;
+        reserve::allocate(&file, 0, LOG_BYTES_HELD)?;
+        self.allocated.set(true);
+        Ok(())
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {
         self.connection.prepare_cached(sql)?.execute([])?;
         Ok(())
     }
+}
+
+/// Whether SQLite found the disk full. It reports a share of the disk that is used up as an I/O
+/// error.
+fn is_full(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }
