@@ -137,8 +137,9 @@ impl Objects {
                 limit: limits::S3_BUCKETS,
             });
         }
+        self.room.admit_row()?;
         let write = IndexWrite::CreateBucket(row::of_bucket(&bucket)?);
-        match self.commit(vec![write], Named::Nothing, None).await {
+        match self.commit(name, vec![write], Named::Nothing, None).await {
             Ok(_) => Ok(bucket),
             Err(StoreError::Precondition(Failed::BucketExists(found))) => {
                 taken(bucket, &row::bucket(&found)?)
@@ -208,7 +209,7 @@ impl Objects {
     /// [`Fault::BucketNotEmpty`], [`Fault::NoSuchBucket`].
     pub async fn delete_bucket(&self, name: &str) -> Result<(), Fault> {
         let write = IndexWrite::DeleteBucket(name.into());
-        match self.commit(vec![write], Named::Nothing, None).await {
+        match self.commit(name, vec![write], Named::Nothing, None).await {
             Ok(_) => Ok(()),
             Err(StoreError::Precondition(Failed::BucketNotEmpty)) => {
                 Err(Fault::BucketNotEmpty(name.into()))
@@ -259,7 +260,7 @@ impl Objects {
                 row: row::of_bucket(&bucket)?,
                 was: was.body,
             };
-            match self.commit(vec![write], Named::Nothing, None).await {
+            match self.commit(name, vec![write], Named::Nothing, None).await {
                 Ok(_) => return Ok(()),
                 Err(StoreError::Precondition(Failed::BucketExists(_))) => {}
                 Err(error) => return Err(missing(error, name)),

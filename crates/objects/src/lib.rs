@@ -20,6 +20,7 @@ mod object;
 mod policies;
 mod range;
 mod read;
+mod room;
 mod row;
 mod tags;
 
@@ -43,7 +44,10 @@ use tokio::{
 };
 
 use keywright_base::{Clock, Entropy};
-use keywright_store::contract::{Displaced, IndexWrite, ObjectIndex, StoreError};
+use keywright_store::{
+    contract::{Displaced, IndexWrite, ObjectIndex, StoreError},
+    reserve::DiskReserve,
+};
 
 pub use bucket::{Bucket, BucketAsk, BucketPage, PublicAccessBlock, canonical_id};
 pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
@@ -58,12 +62,14 @@ pub use object::{Headers, Meta, Object, Put};
 pub use policies::Policies;
 pub use range::Span;
 pub use read::{Ask as ReadAsk, Reading, View};
+pub use room::Quotas;
 pub use tags::{
     Tags, check_bucket as check_bucket_tags, check_new_bucket as check_new_bucket_tags,
     check_object as check_object_tags, parse_header as parse_tagging,
 };
 
 use blobs::{BlobId, Blobs};
+use room::{Charge, Room};
 
 /// The objects of an installation. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +79,7 @@ pub struct Objects {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     locks: Arc<Vec<Arc<RwLock<()>>>>,
+    room: Arc<Room>,
 }
 
 /// Locks by hash: a write that only replaces shares one with others, a write that keeps the blobs
@@ -83,8 +90,11 @@ const LOCKS: usize = 64;
 enum Named {
     /// None.
     Nothing,
-    /// Blobs made for this batch.
-    Fresh(Vec<BlobId>),
+    /// Blobs made for this batch, and what they were charged to.
+    Fresh(
+        Vec<BlobId>,
+        #[expect(dead_code, reason = "held, not read")] Arc<Charge>,
+    ),
     /// Blobs that other rows refer to already.
     Kept(Vec<BlobId>),
 }
@@ -93,14 +103,14 @@ impl Named {
     fn blobs(&self) -> &[BlobId] {
         match self {
             Self::Nothing => &[],
-            Self::Fresh(ids) | Self::Kept(ids) => ids,
+            Self::Fresh(ids, _) | Self::Kept(ids) => ids,
         }
     }
 
     /// What to free when the batch was not written.
-    fn unwritten(self) -> Vec<Vec<BlobId>> {
+    fn unwritten(&self) -> Vec<Vec<BlobId>> {
         match self {
-            Self::Fresh(ids) => vec![ids],
+            Self::Fresh(ids, _) => vec![ids.clone()],
             Self::Nothing | Self::Kept(_) => Vec::new(),
         }
     }
@@ -132,7 +142,7 @@ impl Objects {
         let blobs = Blobs::open(folder, Arc::clone(&entropy))?;
         let mut used = HashSet::new();
         let mut damage = None;
-        index.every_body(&mut |body| match row::blobs(body) {
+        index.every_body(&mut |_, body| match row::blobs(body) {
             Ok(ids) => used.extend(ids),
             Err(fault) => damage = Some(fault),
         })?;
@@ -150,7 +160,27 @@ impl Objects {
             clock,
             entropy,
             locks: Arc::new(locks),
+            room: Arc::default(),
         })
+    }
+
+    /// These objects, on a disk with a reserve and with quotas. Counts what is stored if there are
+    /// any.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when the index cannot be read.
+    pub async fn with_limits(
+        self,
+        reserve: Arc<DiskReserve>,
+        quotas: Quotas,
+    ) -> Result<Self, Fault> {
+        let room = Room::open(Some(reserve), quotas, &self.index).await?;
+        Ok(Self { room, ..self })
+    }
+
+    /// Begins an upload into a bucket; nothing of it is read before.
+    async fn admit(&self, bucket: &str, announced: Option<u64>) -> Result<Arc<Charge>, Fault> {
+        self.room.admit(&self.index, bucket, announced).await
     }
 
     async fn shared(&self, name: &str) -> Option<Held> {
@@ -172,25 +202,30 @@ impl Objects {
         self.locks.get(usize::try_from(slot).unwrap_or(0))
     }
 
-    /// Commits, then frees what the batch displaced, except for what its own rows refer to. When
-    /// nothing was written, blobs made for it are freed; when the outcome is unknown nothing is:
+    /// Commits a batch that concerns one bucket, then frees what it displaced, except for what its
+    /// own rows refer to. When nothing was written, blobs made for it are freed; when the outcome is unknown nothing is:
     /// the next start sweeps. It runs to its end even if the request that asked for it goes away.
     async fn commit(
         &self,
+        bucket: &str,
         batch: Vec<IndexWrite>,
         named: Named,
         held: Option<Held>,
     ) -> Result<Displaced, StoreError> {
+        let count = self.room.begin_commit(bucket, &batch).await;
         let pending = self.index.apply(batch);
         let blobs = Arc::clone(&self.blobs);
         let work = tokio::spawn(async move {
             let result = pending.await;
+            if let Some(count) = count {
+                count.end(&result);
+            }
             let doomed = match &result {
                 Ok(displaced) => freed(displaced, named.blobs()),
                 Err(StoreError::Precondition(_)) => named.unwritten(),
                 Err(_) => Vec::new(),
             };
-            drop(held);
+            drop((held, named));
             if doomed.iter().any(|ids| !ids.is_empty()) {
                 let free = move || doomed.iter().for_each(|ids| blobs.remove(ids));
                 let _ = spawn_blocking(free).await;

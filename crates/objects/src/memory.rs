@@ -202,10 +202,15 @@ impl ObjectIndex for Memory {
         ready(rows.take(limit).cloned().collect())
     }
 
-    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+    fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
         let state = self.state();
-        state.objects.values().for_each(|row| each(&row.body));
-        state.parts.values().for_each(|row| each(&row.body));
+        let objects = state.objects.values();
+        objects.for_each(|row| each(&row.bucket, &row.body));
+        for part in state.parts.values() {
+            if let Some(upload) = state.uploads.get(&part.upload) {
+                each(&upload.bucket, &part.body);
+            }
+        }
         Ok(())
     }
 }

@@ -152,8 +152,9 @@ impl Objects {
             algorithm,
             kind,
         };
+        self.room.admit_row()?;
         let write = IndexWrite::CreateUpload(row::of_upload(&upload)?);
-        match self.commit(vec![write], Named::Nothing, None).await {
+        match self.commit(bucket, vec![write], Named::Nothing, None).await {
             Ok(_) => Ok(upload),
             Err(error) => Err(missing(error, bucket)),
         }
@@ -195,7 +196,10 @@ impl Objects {
             // Today's clients send one by default, even for an upload that named none.
             (None, claimed) => claims.algorithm = claimed,
         }
-        let taken = ingest(&self.blobs, body, claims, false).await?;
+        let charge = self.admit(&upload.bucket, claims.length).await?;
+        let taken = ingest(&self.blobs, charge.meter(body), claims, false)
+            .await
+            .map_err(|fault| charge.explain(fault))?;
         let Content::Blobs(pieces) = &taken.content else {
             return Err(Fault::Internal("a part stayed inline".into()));
         };
@@ -211,10 +215,8 @@ impl Objects {
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &part)?);
         let held = self.shared(&upload.id).await;
-        match self
-            .commit(vec![write], Named::Fresh(vec![piece.blob]), held)
-            .await
-        {
+        let named = Named::Fresh(vec![piece.blob], charge);
+        match self.commit(&upload.bucket, vec![write], named, held).await {
             Ok(_) => Ok(part),
             Err(error) => Err(ended(error, upload)),
         }
@@ -289,7 +291,10 @@ impl Objects {
     pub async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
         let held = self.alone(&upload.id).await;
         let write = IndexWrite::DeleteUpload(upload.id.clone());
-        match self.commit(vec![write], Named::Nothing, held).await {
+        match self
+            .commit(&upload.bucket, vec![write], Named::Nothing, held)
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => Err(ended(error, upload)),
         }

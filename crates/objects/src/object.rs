@@ -180,7 +180,10 @@ impl Objects {
             put.condition
                 .check(key, present.as_ref().map(|object| object.etag.as_str()))?;
         }
-        let taken = ingest(&self.blobs, body, put.claims, true).await?;
+        let charge = self.admit(bucket, put.claims.length).await?;
+        let taken = ingest(&self.blobs, charge.meter(body), put.claims, true)
+            .await
+            .map_err(|fault| charge.explain(fault))?;
         let object = Object {
             bucket: bucket.into(),
             key: key.into(),
@@ -198,10 +201,8 @@ impl Objects {
             expect: put.condition.expect(),
         };
         let held = self.shared(key).await;
-        match self
-            .commit(vec![write], Named::Fresh(object.blobs()), held)
-            .await
-        {
+        let named = Named::Fresh(object.blobs(), charge);
+        match self.commit(bucket, vec![write], named, held).await {
             Ok(_) => Ok(object),
             Err(error) => Err(refused(error, bucket, key, &put.condition)),
         }
@@ -225,6 +226,9 @@ impl Objects {
     /// [`Fault::NoSuchKey`], [`Fault::Tag`].
     pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), Fault> {
         crate::check_object_tags(tags)?;
+        if !tags.is_empty() {
+            self.room.admit_row()?;
+        }
         let held = self.alone(key).await;
         let found = self.find(bucket, key).await?;
         let mut object = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
@@ -249,7 +253,7 @@ impl Objects {
             key: key.into(),
             expect,
         };
-        match self.commit(vec![write], Named::Nothing, None).await {
+        match self.commit(bucket, vec![write], Named::Nothing, None).await {
             Ok(_) => Ok(()),
             Err(error) => Err(refused(error, bucket, key, condition)),
         }
@@ -265,7 +269,10 @@ impl Objects {
             key,
             expect: Expect::Any,
         });
-        match self.commit(batch.collect(), Named::Nothing, None).await {
+        match self
+            .commit(bucket, batch.collect(), Named::Nothing, None)
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => Err(missing(error, bucket)),
         }
@@ -286,7 +293,8 @@ impl Objects {
             expect: condition.expect(),
         }];
         batch.extend(others);
-        match self.commit(batch, Named::Kept(object.blobs()), held).await {
+        let named = Named::Kept(object.blobs());
+        match self.commit(&object.bucket, batch, named, held).await {
             Ok(_) => Ok(()),
             Err(error) => Err(refused(error, &object.bucket, &object.key, condition)),
         }

@@ -203,6 +203,15 @@ pub(crate) fn blobs(body: &[u8]) -> Result<Vec<BlobId>, Fault> {
     Ok(pieces.into_iter().map(|piece| piece.blob).collect())
 }
 
+/// The bytes that an object's or a part's body stands for.
+pub(crate) fn bytes(body: &[u8]) -> Result<u64, Fault> {
+    let (_, rest) = split(body)?;
+    let (pieces, inline) = split_pieces(rest)?;
+    let inline = u64::try_from(inline.len()).unwrap_or(u64::MAX);
+    let sizes = pieces.into_iter().map(|piece| piece.size);
+    Ok(sizes.fold(inline, u64::saturating_add))
+}
+
 fn of_meta(meta: &Meta) -> MetaBody {
     MetaBody {
         headers: meta.headers.clone(),

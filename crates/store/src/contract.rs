@@ -381,12 +381,13 @@ pub trait ObjectIndex: Send + Sync {
         limit: usize,
     ) -> Pending<Result<Vec<PartRow>, StoreError>>;
 
-    /// Calls `each` with the body of every object and part row of the installation, so that blobs
-    /// that nothing refers to can be swept at the start. Blocking.
+    /// Calls `each` with the bucket and the body of every object and part row of the installation,
+    /// so that blobs that nothing refers to can be swept at the start and bytes can be counted.
+    /// Blocking.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError>;
+    fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError>;
 }
 
 /// An engine: all three parts over one durable medium.

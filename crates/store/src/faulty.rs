@@ -291,7 +291,7 @@ impl ObjectIndex for Faulty {
         self.read(|inner| inner.parts(upload, after, limit))
     }
 
-    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+    fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
         self.up()?.every_body(each)
     }
 }

@@ -5,7 +5,7 @@
 
 pub mod wire;
 
-use keywright_store::contract::StoreError;
+use keywright_store::{contract::StoreError, reserve::is_full};
 
 use crate::digest::{Algorithm, Kind};
 
@@ -288,6 +288,17 @@ pub enum Fault {
         /// Bytes seen.
         seen: u64,
     },
+    /// The disk is full up to its reserve.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The body would exceed a quota.
+    #[error("quota of {limit} bytes exceeded")]
+    QuotaExceeded {
+        /// The bucket, if the quota is a bucket's and not the account's.
+        bucket: Option<String>,
+        /// The most bytes that may be stored.
+        limit: u64,
+    },
     /// Reading the request's body failed.
     #[error("body: {0}")]
     Body(BodyError),
@@ -404,6 +415,9 @@ impl From<StoreError> for Fault {
 
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
+        if is_full(&error) {
+            return Self::DiskFull;
+        }
         Self::Internal(error.to_string())
     }
 }

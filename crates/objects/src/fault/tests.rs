@@ -228,6 +228,36 @@ fn uploads() {
 }
 
 #[test]
+fn lack_of_room() {
+    for (fault, expected) in [
+        (
+            F::DiskFull,
+            "503 SlowDown: Please reduce your request rate.",
+        ),
+        (
+            std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
+            "503 SlowDown: Please reduce your request rate.",
+        ),
+        (
+            F::QuotaExceeded {
+                bucket: Some("b".into()),
+                limit: 7,
+            },
+            "403 QuotaExceeded: The bucket may store at most 7 bytes BucketName=b",
+        ),
+        (
+            F::QuotaExceeded {
+                bucket: None,
+                limit: 7,
+            },
+            "403 QuotaExceeded: The account may store at most 7 bytes",
+        ),
+    ] {
+        assert_eq!(show(&fault), expected);
+    }
+}
+
+#[test]
 fn checksums() {
     use Algorithm::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
     for (fault, expected) in [

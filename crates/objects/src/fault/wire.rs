@@ -88,6 +88,7 @@ pub fn answer(fault: &Fault) -> Answer {
         | Fault::CopySourceForm(_)
         | Fault::CopyToItself
         | Fault::CopySourceTooLarge { .. } => copy(fault),
+        Fault::DiskFull | Fault::QuotaExceeded { .. } => room(fault),
         _ => general(fault),
     }
 }
@@ -343,6 +344,27 @@ fn copy(fault: &Fault) -> Answer {
                  source: {limit}"
             ),
         ),
+        other => internal(other),
+    }
+}
+
+fn room(fault: &Fault) -> Answer {
+    match fault {
+        Fault::DiskFull => Answer::new(503, "SlowDown", "Please reduce your request rate."),
+        // S3 has no quotas; code and status are those of Ceph's object gateway.
+        Fault::QuotaExceeded { bucket, limit } => {
+            let owner = if bucket.is_some() {
+                "bucket"
+            } else {
+                "account"
+            };
+            let message = format!("The {owner} may store at most {limit} bytes");
+            let answer = Answer::new(DENIED, "QuotaExceeded", message);
+            match bucket {
+                Some(bucket) => answer.with("BucketName", bucket),
+                None => answer,
+            }
+        }
         other => internal(other),
     }
 }

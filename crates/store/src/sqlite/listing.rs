@@ -64,14 +64,22 @@ impl ObjectIndex for Sqlite {
         self.read(move |connection| parts(connection, &upload, after, limit))
     }
 
-    fn every_body(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+    fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
         let connection = self.reader()?;
         // One statement is one snapshot: a completed upload is seen as parts or as an object.
-        let mut statement =
-            connection.prepare("SELECT body FROM object UNION ALL SELECT body FROM part")?;
+        let mut statement = connection.prepare(
+            "SELECT bucket, body FROM object
+             UNION ALL
+             SELECT upload.bucket, part.body FROM part JOIN upload ON upload.id = part.upload",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            each(row.get_ref(0)?.as_blob().map_err(|_| corrupt("body"))?);
+            let bucket = row.get_ref(0)?.as_blob().map_err(|_| corrupt("name"))?;
+            let bucket = str::from_utf8(bucket).map_err(|_| corrupt("name"))?;
+            each(
+                bucket,
+                row.get_ref(1)?.as_blob().map_err(|_| corrupt("body"))?,
+            );
         }
         Ok(())
     }

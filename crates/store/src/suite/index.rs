@@ -268,10 +268,13 @@ pub(super) fn every_body(store: Arc<dyn Store>) {
     done(store.apply(vec![put("b", "k", "1"), put("c", "k", "2")]));
     let mut bodies = Vec::new();
     store
-        .every_body(&mut |body| bodies.push(String::from_utf8(body.to_vec()).unwrap()))
+        .every_body(&mut |bucket, body| {
+            bodies.push(format!("{bucket}: {}", str::from_utf8(body).unwrap()));
+        })
         .unwrap();
     bodies.sort();
-    assert_eq!(bodies, ["body of 1", "body of 2", "part 1", "part 2"]);
+    let expected = ["b: body of 1", "b: part 1", "b: part 2", "c: body of 2"];
+    assert_eq!(bodies, expected);
 }
 
 pub(super) fn reopened(store: &dyn Store, round: u64) {

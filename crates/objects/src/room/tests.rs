@@ -1,0 +1,244 @@
+//! Quotas: what is counted is what is stored, whatever happens, and nothing goes beyond.
+
+use std::{sync::Arc, sync::atomic::Ordering};
+
+use keywright_base::AccountId;
+
+use super::{Quotas, Room};
+use crate::{
+    Body, Claims, Completion, Copied, Copy, Fault, Headers, Kind, Meta, NamedPart, Put, ReadIf,
+    Tags, WriteIf,
+    testing::{Bench, body, bytes, owner},
+};
+
+const B: &str = "bench";
+const MIB: usize = 1024 * 1024;
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build();
+    runtime.unwrap().block_on(work)
+}
+
+async fn limited(bucket: Option<u64>, account: Option<u64>) -> Bench {
+    let mut bench = Bench::new().await;
+    let quotas = Quotas { bucket, account };
+    bench.objects.room = Room::open(None, quotas, &bench.objects.index)
+        .await
+        .unwrap();
+    bench
+}
+
+async fn put_body(bench: &Bench, bucket: &str, key: &str, body: Body) -> Result<(), Fault> {
+    let put = bench.objects.put(bucket, key, Put::default(), body);
+    put.await.map(drop)
+}
+
+async fn put(bench: &Bench, key: &str, size: usize) -> Result<(), Fault> {
+    put_body(bench, B, key, bytes(vec![7; size])).await
+}
+
+/// Bytes stored in the bucket and in the account; a count of the index must say the same, and
+/// nothing may be charged any more.
+async fn stored(bench: &Bench) -> (u64, u64) {
+    let room = &bench.objects.room;
+    let counted = Room::open(None, room.quotas, &bench.objects.index)
+        .await
+        .unwrap();
+    let of = |room: &Room| {
+        let counts = room.counts();
+        let bucket = counts.buckets.get(B).map(|bucket| bucket.bytes);
+        let account = counts.accounts.get(&owner()).copied();
+        let (bucket, account) = (bucket.unwrap_or_default(), account.unwrap_or_default());
+        assert_eq!((bucket.incoming, account.incoming), (0, 0));
+        (bucket.stored, account.stored)
+    };
+    assert_eq!(of(room), of(&counted));
+    of(room)
+}
+
+fn exceeded(result: Result<(), Fault>) -> bool {
+    matches!(result, Err(Fault::QuotaExceeded { .. }))
+}
+
+#[test]
+fn the_last_byte_fits_and_the_next_does_not() {
+    run(async {
+        for (bucket, account) in [(Some(100_000), None), (None, Some(100_000))] {
+            let bench = limited(bucket, account).await;
+            put(&bench, "a", 99_999).await.unwrap();
+            assert!(exceeded(put(&bench, "b", 2).await));
+            put(&bench, "b", 1).await.unwrap();
+            assert!(exceeded(put(&bench, "c", 1).await));
+            put(&bench, "empty", 0).await.unwrap();
+            assert_eq!(stored(&bench).await, (100_000, 100_000));
+            bench
+                .objects
+                .delete(B, "a", &WriteIf::Always)
+                .await
+                .unwrap();
+            put(&bench, "c", 99_999).await.unwrap();
+            assert_eq!(bench.files(), 1);
+        }
+    });
+}
+
+#[test]
+fn what_is_announced_is_refused_before_it_is_read() {
+    run(async {
+        let bench = limited(Some(10), None).await;
+        let claims = Claims {
+            length: Some(11),
+            ..Claims::default()
+        };
+        let request = Put {
+            claims,
+            ..Put::default()
+        };
+        let never: Body = Box::pin(futures_util::stream::pending());
+        let refused = bench.objects.put(B, "k", request, never).await;
+        assert!(exceeded(refused.map(drop)));
+    });
+}
+
+#[test]
+fn uploads_at_the_same_time_share_the_quota() {
+    run(async {
+        let bench = Arc::new(limited(Some(5 * MIB as u64), None).await);
+        let uploads = (0..8).map(|n| {
+            let bench = Arc::clone(&bench);
+            tokio::spawn(async move {
+                let chunks = (0..16).map(|_| Ok(vec![7; MIB / 16])).collect();
+                put_body(&bench, B, &n.to_string(), body(chunks)).await
+            })
+        });
+        let uploads: Vec<_> = uploads.collect();
+        let mut fitted = 0;
+        for upload in uploads {
+            match upload.await.unwrap() {
+                Ok(()) => fitted += 1,
+                result => assert!(exceeded(result)),
+            }
+        }
+        assert!((1..=5).contains(&fitted), "{fitted}");
+        assert_eq!(stored(&bench).await.0, fitted * MIB as u64);
+    });
+}
+
+#[test]
+fn every_kind_of_write_is_counted() {
+    run(async {
+        let bench = limited(Some(u64::MAX), Some(u64::MAX)).await;
+        let objects = &bench.objects;
+        put(&bench, "small", 100).await.unwrap();
+        put(&bench, "large", 100_000).await.unwrap();
+        put(&bench, "large", 50_000).await.unwrap();
+        assert_eq!(stored(&bench).await.0, 50_100);
+        let broken = body(vec![Ok(vec![7; MIB]), Err("gone".into())]);
+        assert!(put_body(&bench, B, "broken", broken).await.is_err());
+        let tags: Tags = vec![("k".into(), "v".into())];
+        objects.set_tags(B, "large", &tags).await.unwrap();
+        assert_eq!(stored(&bench).await.0, 50_100);
+
+        let found = async |key| objects.find(B, key).await.unwrap().unwrap();
+        let copy = Copy {
+            headers: Some(Headers::default()),
+            ..Copy::default()
+        };
+        let copied = objects.copy(found("large").await, B, "copy", copy);
+        copied.await.unwrap();
+        assert_eq!(stored(&bench).await.0, 100_100);
+
+        let begin = async || {
+            let checksum = (None, None::<Kind>);
+            let begun = objects.create_upload(B, "multi", Meta::default(), checksum);
+            begun.await.unwrap()
+        };
+        let upload = begin().await;
+        let part = async |number, size| {
+            let body = bytes(vec![7; size]);
+            let part = objects.put_part(&upload, number, Claims::default(), body);
+            part.await.unwrap()
+        };
+        part(1, 10).await;
+        let first = part(1, 1_000).await;
+        part(2, 10_000).await;
+        let copied = Copied {
+            source: found("small").await,
+            source_if: ReadIf::default(),
+            range: None,
+        };
+        objects.copy_part(&upload, 3, copied).await.unwrap();
+        assert_eq!(stored(&bench).await.0, 111_200);
+        let completion = Completion {
+            parts: vec![NamedPart {
+                number: 1,
+                etag: first.etag,
+                checksum: None,
+            }],
+            ..Completion::default()
+        };
+        objects.complete(&upload, &completion).await.unwrap();
+        assert_eq!(stored(&bench).await.0, 101_100);
+        let upload = begin().await;
+        let body = bytes(vec![7; 77]);
+        let part = objects.put_part(&upload, 1, Claims::default(), body);
+        part.await.unwrap();
+        objects.abort(&upload).await.unwrap();
+        assert_eq!(stored(&bench).await.0, 101_100);
+
+        let keys = ["small", "large", "copy", "multi", "none"].map(String::from);
+        objects.delete_all(B, keys.into()).await.unwrap();
+        assert_eq!(stored(&bench).await, (0, 0));
+        assert_eq!(bench.files(), 0);
+    });
+}
+
+#[test]
+fn an_account_has_one_quota_over_its_buckets_and_no_other_accounts() {
+    run(async {
+        let bench = limited(None, Some(10)).await;
+        let untagged = Tags::new();
+        let other: AccountId = "444455556666".parse().unwrap();
+        for (name, account) in [("second", owner()), ("other", other)] {
+            let created = bench
+                .objects
+                .create_bucket(name, account, "us-east-1", None, &untagged);
+            created.await.unwrap();
+        }
+        put(&bench, "k", 6).await.unwrap();
+        let into = async |bucket, size| put_body(&bench, bucket, "k", bytes(vec![7; size])).await;
+        assert!(exceeded(into("second", 5).await));
+        into("second", 4).await.unwrap();
+        into("other", 10).await.unwrap();
+        // A bucket of the same name that another account makes counts for that one.
+        bench
+            .objects
+            .delete("second", "k", &WriteIf::Always)
+            .await
+            .unwrap();
+        bench.objects.delete_bucket("second").await.unwrap();
+        let again = bench
+            .objects
+            .create_bucket("second", other, "us-east-1", None, &untagged);
+        again.await.unwrap();
+        assert!(exceeded(into("second", 1).await));
+        assert_eq!(stored(&bench).await, (6, 6));
+    });
+}
+
+#[test]
+fn an_unknown_outcome_is_counted_again() {
+    run(async {
+        let bench = limited(Some(100), None).await;
+        put(&bench, "k", 60).await.unwrap();
+        let room = &bench.objects.room;
+        room.counts().move_stored(B, 1_000, 0);
+        assert!(exceeded(put(&bench, "l", 1).await));
+        room.stale.store(true, Ordering::Release);
+        put(&bench, "l", 40).await.unwrap();
+        assert!(exceeded(put(&bench, "m", 1).await));
+        assert_eq!(stored(&bench).await, (100, 100));
+    });
+}
