@@ -9,6 +9,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use keywright_base::AccountId;
+use keywright_objects::Quotas;
 use keywright_server::{ServerConfig, Tls, rotations::Places};
 use serde::Deserialize;
 
@@ -61,6 +62,14 @@ pub(crate) struct ServeArguments {
     #[arg(num_args = 0..=1, default_missing_value = "true")]
     allow_plain_http: Option<bool>,
 
+    /// The most bytes that the objects and unfinished uploads of one bucket may have
+    #[arg(long, env = "KEYWRIGHT_BUCKET_QUOTA", value_name = "BYTES")]
+    bucket_quota: Option<u64>,
+
+    /// The most bytes that the objects and unfinished uploads of one account may have
+    #[arg(long, env = "KEYWRIGHT_ACCOUNT_QUOTA", value_name = "BYTES")]
+    account_quota: Option<u64>,
+
     /// Place that rotations of the server's own may write new keys to, as in `rotate --deliver`;
     /// `{user}` is the user's name; may be repeated, in the environment with a line each
     #[arg(long, env = "KEYWRIGHT_ROTATION_PLACE", value_name = "PLACE")]
@@ -75,6 +84,7 @@ pub(crate) struct ServeConfig {
     pub data_dir: PathBuf,
     pub account_id: Option<AccountId>,
     pub rotation_places: Places,
+    pub quotas: Quotas,
     pub server: ServerConfig,
 }
 
@@ -112,12 +122,17 @@ impl ServeArguments {
         } else {
             self.rotation_place
         };
+        let quotas = Quotas {
+            bucket: self.bucket_quota.or(file.bucket_quota),
+            account: self.account_quota.or(file.account_quota),
+        };
         let data_dir = self.data_dir.or(file.data_dir);
         let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
         Ok(ServeConfig {
             data_dir,
             account_id,
             rotation_places: Places::new(places).context("--rotation-place")?,
+            quotas,
             server,
         })
     }
@@ -140,11 +155,16 @@ mod tests {
 
     #[test]
     fn a_file_has_the_names_of_the_flags_and_no_others() {
-        let text = "listen = \"127.0.0.1:0\"\ndata_dir = \"d\"\naccount_id = \"123456789012\"\n";
+        let text = "listen = \"127.0.0.1:0\"\ndata_dir = \"d\"\naccount_id = \"123456789012\"\n\
+                    bucket_quota = 5\n";
         let arguments: ServeArguments = toml::from_str(text).unwrap();
         let config = arguments.resolve().unwrap();
         assert_eq!(config.server.listen.port(), 0);
         assert_eq!(config.account_id.unwrap().to_string(), "123456789012");
+        assert_eq!(
+            (config.quotas.bucket, config.quotas.account),
+            (Some(5), None)
+        );
         assert!(toml::from_str::<ServeArguments>("lissten = \"x\"").is_err());
     }
 

@@ -4,6 +4,7 @@ mod bundle;
 mod config;
 mod data_dir;
 mod keys;
+mod log;
 mod policy;
 mod remote;
 mod rotate;
@@ -63,7 +64,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a failing command")]
+/// The last word of a failing command; that it cannot be said is no second failure.
 fn complain(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
 }

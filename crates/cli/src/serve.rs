@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{
@@ -21,15 +21,19 @@ use keywright_server::{
     rotations::{self, Engine},
     s3::S3,
 };
-use keywright_store::sqlite::Sqlite;
+use keywright_store::{reserve::DiskReserve, sqlite::Sqlite};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     bundle::bundle,
     config::{ServeArguments, ServeConfig},
     data_dir::DataDir,
+    log::LogQueue,
 };
+
+/// Why the process ends when a part of it did.
+const DIED: &str = "has panicked, and without it the server cannot go on; nothing that was \
+                    acknowledged is lost\nhint: start it again";
 
 /// Seconds between two writes of counted attempts.
 const FLUSH_SECS: u64 = 1;
@@ -42,20 +46,17 @@ const PURGE_SECS: u64 = 60;
 /// Anything that keeps it from starting.
 pub(crate) fn run(arguments: ServeArguments) -> anyhow::Result<()> {
     let config = arguments.resolve()?;
-    tracing_subscriber::fmt()
-        .with_env_filter(log_filter())
-        .with_writer(std::io::stderr)
-        .init();
+    let log = LogQueue::install()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(config))
-}
-
-/// What `RUST_LOG` asks for; by default warnings, but not the S3 protocol layer's, which calls
-/// every refusal an error.
-fn log_filter() -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"))
+    let served = runtime.block_on(serve(config));
+    if served.is_err() {
+        // What hangs must not keep a broken server from ending.
+        runtime.shutdown_background();
+    }
+    log.flush();
+    served
 }
 
 async fn serve(config: ServeConfig) -> anyhow::Result<()> {
@@ -66,7 +67,8 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let data = DataDir::open(config.data_dir.clone())?;
     // Before the database: only where there is none yet may a new master key be made.
     let master_key = data.master_key(&*entropy)?;
-    let store = Arc::new(open_store(&data)?);
+    let reserve = Arc::new(open_reserve(&data)?);
+    let store = Arc::new(open_store(&data, Arc::clone(&reserve))?);
     let parts = Parts {
         store: Arc::clone(&store) as _,
         master_key,
@@ -79,7 +81,9 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let objects = tokio::task::spawn_blocking(move || {
         Objects::open(folder, index, objects_clock, objects_entropy)
     });
-    let s3 = S3::new(objects.await?.context("cannot open the objects")?);
+    let objects = objects.await?.context("cannot open the objects")?;
+    let limited = objects.with_limits(Arc::clone(&reserve), config.quotas);
+    let s3 = S3::new(limited.await.context("cannot count the objects")?);
     let front = (s3, Console::new(bundle()));
     let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
     let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));
@@ -87,17 +91,24 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
     root_password(&identity, &data).await?;
     let parts = rotations::Parts {
-        journal: open_journal(&data, &clock, &entropy)?,
+        journal: open_journal(&data, &clock, &entropy)?.on_disk_with(Arc::clone(&reserve)),
         places: config.rotation_places,
         clock,
         entropy,
     };
     let rotations = Engine::start(&pipeline, parts).await;
     let rotations = rotations.context("cannot go on with the rotations")?;
-    greet(&identity, &data, server.listening()?, fresh)?;
+    if let Err(error) = greet(&identity, &data, server.listening()?, fresh) {
+        tracing::warn!(%error, "the greeting could not be written to standard output");
+    }
 
-    let housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity)));
-    server.run(stop).await;
+    let mut housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity), reserve));
+    // A part that died would not be missed until it is needed; then a leaked key stays active.
+    tokio::select! {
+        () = server.run(stop) => {}
+        thread = store.panicked() => bail!("thread {thread} {DIED}"),
+        _ = &mut housekeeping => bail!("the task for housekeeping {DIED}"),
+    }
     rotations.stop().await;
     housekeeping.abort();
     identity
@@ -108,9 +119,16 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_store(data: &DataDir) -> anyhow::Result<Sqlite> {
+fn open_reserve(data: &DataDir) -> anyhow::Result<DiskReserve> {
+    let folder = data.path();
+    let cannot = || format!("cannot keep a disk reserve in {}", folder.display());
+    DiskReserve::open(folder).with_context(cannot)
+}
+
+fn open_store(data: &DataDir, reserve: Arc<DiskReserve>) -> anyhow::Result<Sqlite> {
     let database = data.database();
-    Sqlite::open(&database).with_context(|| format!("cannot open {}", database.display()))
+    Sqlite::open_with(&database, Some(reserve))
+        .with_context(|| format!("cannot open {}", database.display()))
 }
 
 fn open_journal(
@@ -150,7 +168,7 @@ async fn root_password(identity: &Identity, data: &DataDir) -> anyhow::Result<()
 }
 
 /// What is done beside the requests, until the server stops.
-async fn housekeeping(identity: Arc<Identity>) {
+async fn housekeeping(identity: Arc<Identity>, reserve: Arc<DiskReserve>) {
     let mut flush = tokio::time::interval(Duration::from_secs(FLUSH_SECS));
     let mut purge = tokio::time::interval(Duration::from_secs(PURGE_SECS));
     loop {
@@ -158,6 +176,11 @@ async fn housekeeping(identity: Arc<Identity>) {
             _ = flush.tick() => {
                 if let Err(error) = identity.usage().flush().await {
                     tracing::warn!(%error, "counted attempts were not written");
+                }
+                let reserve = Arc::clone(&reserve);
+                let refilled = tokio::task::spawn_blocking(move || reserve.refill());
+                if let Err(error) = refilled.await {
+                    tracing::warn!(%error, "the disk reserve was not looked at");
                 }
             }
             _ = purge.tick() => {

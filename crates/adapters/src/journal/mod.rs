@@ -9,7 +9,7 @@ mod seal;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use keywright_rotation::{
     model::{Rotation, RotationId},
     ports::{Journal, JournalError},
 };
-use keywright_store::durable;
+use keywright_store::{durable, reserve::DiskReserve};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 
 pub use self::history::{Event, Head};
@@ -37,7 +37,12 @@ struct Inner {
     connection: Mutex<Connection>,
     seal: Seal,
     clock: Arc<dyn Clock>,
+    /// Where a full disk leaves room for the next transaction.
+    reserve: OnceLock<Arc<DiskReserve>>,
 }
+
+/// Bytes that a transaction and the checkpoint after it may write.
+const ROOM_BYTES: u64 = 1024 * 1024;
 
 /// Which rotations are meant.
 #[derive(Debug, Clone, Default)]
@@ -110,7 +115,8 @@ impl SqliteJournal {
         connection
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-                 PRAGMA fullfsync = ON; PRAGMA secure_delete = ON;",
+                 PRAGMA fullfsync = ON; PRAGMA secure_delete = ON;
+                 PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 128;",
             )
             .map_err(failed)?;
         let seal = prepare(&mut connection, &key, entropy)?;
@@ -118,10 +124,20 @@ impl SqliteJournal {
             connection: Mutex::new(connection),
             seal,
             clock,
+            reserve: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
         })
+    }
+
+    /// The same journal on a disk with a reserve, from which it takes its space when the disk is
+    /// full.
+    #[must_use]
+    pub fn on_disk_with(self, reserve: Arc<DiskReserve>) -> Self {
+        // The first one stays; a journal lies on one disk.
+        let _ = self.inner.reserve.set(reserve);
+        self
     }
 
     /// The rotations, newest first: of one user (account and name), or all; `limit` at most.
@@ -238,6 +254,9 @@ impl SqliteJournal {
                 .connection
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
+            if let Some(reserve) = inner.reserve.get() {
+                reserve.make_room(ROOM_BYTES);
+            }
             let transaction = connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(failed)?;

@@ -7,11 +7,12 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use keywright_adapters::{
     driver::{DriveError, Rest},
     fleet::{Account, Choice, Config, Did, Rule, Verdict, begin_due, survey},
@@ -39,8 +40,12 @@ impl Engine {
         let mut stop = self.stop.subscribe();
         while !*stop.borrow_and_update() {
             for account in self.ledger.ids() {
+                let looked = AssertUnwindSafe(self.look_at_account(account)).catch_unwind();
                 tokio::select! {
-                    () = self.look_at_account(account) => {}
+                    // The policies of the other accounts are still followed.
+                    looked = looked => if looked.is_err() {
+                        tracing::error!(%account, "following rotation policies panicked");
+                    },
                     // What it cut off goes on from the journal.
                     _ = stop.changed() => return,
                 }

@@ -1,10 +1,12 @@
 //! One open rotation under way: a task that drives it, rests, and drives it again.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use keywright_adapters::driver::{DriveError, Rest};
 use keywright_base::{AccountId, Timestamp, UniqueId};
 use keywright_rotation::{
@@ -22,6 +24,9 @@ const REST: Duration = Duration::from_secs(10 * 60);
 const ANSWER: Duration = Duration::from_secs(5);
 /// The rest after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// The trouble of a rotation whose code has a defect.
+const PANICKED: &str = "The server failed while it carried the rotation out; its log says more.";
 
 /// What the last drive came to.
 #[derive(Debug, Clone, Default)]
@@ -86,14 +91,22 @@ impl Engine {
     pub(super) async fn carry(self: Arc<Self>, id: RotationId, work: Arc<Work>) {
         let mut stop = self.stop.subscribe();
         while !*stop.borrow_and_update() {
-            let pause = match self.drive(&id, &work).await {
-                Ok(Rest::Over(_)) => return,
-                Ok(Rest::Held(_)) => REST,
-                Ok(Rest::Wait { until, .. }) => {
+            // A task that panicked would leave its rotation where it is until the next start, and
+            // nobody would know.
+            let driven = AssertUnwindSafe(self.drive(&id, &work)).catch_unwind();
+            let pause = match driven.await {
+                Ok(Ok(Rest::Over(_))) => return,
+                Ok(Ok(Rest::Held(_))) => REST,
+                Ok(Ok(Rest::Wait { until, .. })) => {
                     let secs = until.secs_since(self.clock.now()).max(1);
                     Duration::from_secs(secs.unsigned_abs()).min(REST)
                 }
-                Err(_) => AFTER_FAILURE,
+                Ok(Err(_)) => AFTER_FAILURE,
+                Err(_) => {
+                    tracing::error!(rotation = %id, "a rotation panicked; it is tried again");
+                    locked(&work.standing).trouble = Some(PANICKED.to_owned());
+                    REST
+                }
             };
             tokio::select! {
                 _ = tokio::time::timeout(pause, work.wake.notified()) => {}

@@ -1,0 +1,196 @@
+//! The server's log on standard error: a line that cannot be written is lost, and nothing else.
+//!
+//! The rule it protects: whoever logs neither fails nor waits, whatever is the matter with standard
+//! error: closed, full, a pipe that nobody reads. Lines go through a bounded queue to a thread that
+//! writes them; what finds it full is dropped and counted. It decides nothing about what is logged.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+/// Lines that may wait.
+const LINES_QUEUED: usize = 4096;
+/// How long the end of the process waits for the lines before it.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// The way to the thread that writes. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogQueue(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+    drained: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: VecDeque<Vec<u8>>,
+    /// Lines that found the queue full.
+    dropped: u64,
+    /// Whether a line is being written.
+    writing: bool,
+}
+
+impl LogQueue {
+    /// Starts the thread and sends it what the program logs.
+    pub(crate) fn install() -> io::Result<Self> {
+        let queue = Self::start(io::stderr())?;
+        tracing_subscriber::fmt()
+            .with_env_filter(log_filter())
+            .with_writer(queue.clone())
+            // Otherwise a line that was not written is reported where it could not be written, and
+            // that fails with a panic.
+            .log_internal_errors(false)
+            .init();
+        Ok(queue)
+    }
+
+    fn start(mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        let queue = Self::default();
+        let shared = Arc::clone(&queue.0);
+        let body = move || {
+            loop {
+                let (line, dropped) = shared.next();
+                if dropped > 0 {
+                    let _ = writeln!(out, "{dropped} lines of the log were lost here");
+                }
+                let _ = out.write_all(&line);
+                shared.written();
+            }
+        };
+        thread::Builder::new().name("log".into()).spawn(body)?;
+        Ok(queue)
+    }
+
+    /// Waits until what was logged before is written, but not for long.
+    pub(crate) fn flush(&self) {
+        let busy = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
+        let waiting = self.0.lock();
+        let _ = self.0.drained.wait_timeout_while(waiting, FLUSH, busy);
+    }
+}
+
+impl Shared {
+    /// The next line, and how many were lost before it; waits for one.
+    fn next(&self) -> (Vec<u8>, u64) {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(line) = waiting.lines.pop_front() {
+                waiting.writing = true;
+                return (line, std::mem::take(&mut waiting.dropped));
+            }
+            let woken = self.filled.wait(waiting);
+            waiting = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn written(&self) {
+        let mut waiting = self.lock();
+        waiting.writing = false;
+        if waiting.lines.is_empty() {
+            self.drained.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `RUST_LOG` asks for; by default warnings, but not the S3 protocol layer's, which calls
+/// every refusal an error.
+fn log_filter() -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"))
+}
+
+impl<'a> MakeWriter<'a> for LogQueue {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+/// Each call is one line. It always succeeds.
+impl Write for &LogQueue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.0.lock();
+        if waiting.lines.len() < LINES_QUEUED {
+            waiting.lines.push_back(line.to_vec());
+            self.0.filled.notify_one();
+        } else {
+            waiting.dropped = waiting.dropped.saturating_add(1);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex, mpsc},
+    };
+
+    use super::{LINES_QUEUED, LogQueue};
+
+    /// Fails while told to, and waits for a word before each write.
+    struct Broken {
+        written: Arc<Mutex<Vec<u8>>>,
+        go: mpsc::Receiver<io::Result<()>>,
+    }
+
+    impl Write for Broken {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.go.recv().unwrap_or(Ok(()))?;
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_fails_or_hangs_costs_lines_only() {
+        let (go, received) = mpsc::channel();
+        let written = Arc::default();
+        let queue = LogQueue::start(Broken {
+            written: Arc::clone(&written),
+            go: received,
+        });
+        let queue = queue.unwrap();
+        let mut log = &queue;
+        log.write_all(b"lost\n").unwrap();
+        go.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+        log.write_all(b"first\n").unwrap();
+        go.send(Ok(())).unwrap();
+        queue.flush();
+        assert_eq!(*written.lock().unwrap(), b"first\n");
+        // Nobody reads: the queue fills up, and writing still returns.
+        for _ in 0..LINES_QUEUED + 10 {
+            log.write_all(b"x\n").unwrap();
+        }
+        drop(go);
+        queue.flush();
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        assert!(
+            text.contains(" lines of the log were lost here\n"),
+            "{text}"
+        );
+        assert!(text.lines().count() > LINES_QUEUED);
+    }
+}
