@@ -217,7 +217,7 @@ async fn one_round(
         };
         let of = did.rotation.as_ref().map_or(&did.user, |id| &id.0);
         if said.is_new(of, outcome) && outcome != "waiting" {
-            tell_all(config, &news).await?;
+            tell_all(config, &news).await;
         }
     }
     for choice in &done.survey.choices {
@@ -231,7 +231,7 @@ async fn one_round(
                 outcome: "warning",
                 why,
             };
-            tell_all(config, &news).await?;
+            tell_all(config, &news).await;
         }
     }
     if done.broke {
@@ -246,18 +246,17 @@ async fn one_round(
             outcome: "stopped",
             why: &why,
         };
-        tell_all(config, &news).await?;
+        tell_all(config, &news).await;
     }
     Ok(done)
 }
 
-async fn tell_all(config: &Config, news: &News<'_>) -> io::Result<()> {
+async fn tell_all(config: &Config, news: &News<'_>) {
     for target in &config.notify {
         if let Err(error) = notify::tell(target, news).await {
             let _ = writeln!(io::stderr(), "{target} was not told: {error}");
         }
     }
-    Ok(())
 }
 
 fn is_well(round: &Round) -> bool {
