@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{
@@ -22,7 +22,10 @@ use keywright_server::{
     s3::S3,
 };
 use keywright_store::{reserve::DiskReserve, sqlite::Sqlite};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+};
 
 use crate::{
     bundle::bundle,
@@ -103,11 +106,9 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     }
 
     let mut housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity), reserve));
-    // A part that died would not be missed until it is needed; then a leaked key stays active.
     tokio::select! {
         () = server.run(stop) => {}
-        thread = store.panicked() => bail!("thread {thread} {DIED}"),
-        _ = &mut housekeeping => bail!("the task for housekeeping {DIED}"),
+        death = first_death(&store, &mut housekeeping) => return Err(death),
     }
     rotations.stop().await;
     housekeeping.abort();
@@ -117,6 +118,15 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
         .await
         .context("cannot write the counted attempts")?;
     Ok(())
+}
+
+/// Waits for a part that died. It would not be missed until it is needed: a server without its
+/// writer still authenticates, and a leaked key stays active.
+async fn first_death(store: &Sqlite, housekeeping: &mut JoinHandle<()>) -> anyhow::Error {
+    tokio::select! {
+        thread = store.panicked() => anyhow!("thread {thread} {DIED}"),
+        _ = housekeeping => anyhow!("the task for housekeeping {DIED}"),
+    }
 }
 
 fn open_reserve(data: &DataDir) -> anyhow::Result<DiskReserve> {
@@ -272,4 +282,31 @@ fn absolute(path: &Path) -> String {
         .unwrap_or_else(|_| path.to_owned())
         .display()
         .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_store::sqlite::Sqlite;
+
+    use super::first_death;
+
+    #[tokio::test]
+    async fn a_part_that_died_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("db")).unwrap();
+        let mut defect = tokio::spawn(async { panic!("a defect") });
+        let death = first_death(&store, &mut defect).await.to_string();
+        assert!(
+            death.starts_with("the task for housekeeping has panicked"),
+            "{death}"
+        );
+        let mut well = tokio::spawn(std::future::pending());
+        store.panic_writer();
+        let death = first_death(&store, &mut well).await.to_string();
+        assert!(
+            death.starts_with("thread store-write has panicked"),
+            "{death}"
+        );
+        assert!(death.ends_with("hint: start it again"), "{death}");
+    }
 }

@@ -200,6 +200,13 @@ impl Sqlite {
         }
     }
 
+    /// Makes the writing thread panic, for tests of whoever has to notice.
+    #[cfg(any(test, feature = "suite"))]
+    pub fn panic_writer(&self) {
+        #[expect(clippy::panic, reason = "this is what is tested")]
+        drop(self.write(|_| -> Result<(), StoreError> { panic!("a defect") }));
+    }
+
     /// A connection of its own for a blocking read of much, on the caller's thread.
     fn reader(&self) -> Result<Connection, StoreError> {
         connect(&self.path, Access::Read)
