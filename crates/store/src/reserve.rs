@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -45,6 +45,8 @@ pub struct DiskReserve {
     /// Of the file system that is measured.
     folder: File,
     held: Mutex<HeldBlocks>,
+    /// What is held, for those who must not wait until more is.
+    held_bytes: AtomicU64,
     measured: Mutex<Measured>,
     /// Whether bodies are being rejected, so that each change is logged once.
     rejecting: AtomicBool,
@@ -81,6 +83,7 @@ impl DiskReserve {
             path,
             folder: File::open(folder)?,
             held: Mutex::new(HeldBlocks { file, bytes }),
+            held_bytes: AtomicU64::new(bytes),
             measured: Mutex::default(),
             rejecting: AtomicBool::new(false),
         };
@@ -134,6 +137,7 @@ impl DiskReserve {
             return false;
         }
         *bytes = left;
+        self.held_bytes.store(left, Ordering::Relaxed);
         tracing::warn!(
             left,
             "the disk is full; a slice of its reserve was released"
@@ -165,7 +169,10 @@ impl DiskReserve {
             }
             held.file = Some(file);
             match taken {
-                Ok(()) => held.bytes += SLICE_BYTES,
+                Ok(()) => {
+                    held.bytes += SLICE_BYTES;
+                    self.held_bytes.store(held.bytes, Ordering::Relaxed);
+                }
                 Err(error) => {
                     tracing::debug!(%error, "the disk reserve was not filled");
                     break;
@@ -179,7 +186,7 @@ impl DiskReserve {
     }
 
     fn judge(&self, measured: &Measured, announced: u64) -> Result<(), DiskFull> {
-        let held = self.held().bytes;
+        let held = self.held_bytes.load(Ordering::Relaxed);
         let needed = HEADROOM_BYTES.saturating_add(measured.admitted);
         let low = held < RESERVE_BYTES || measured.free < needed;
         if self.rejecting.swap(low, Ordering::Relaxed) != low {
