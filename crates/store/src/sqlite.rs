@@ -3,8 +3,8 @@
 //! The rule it protects: one thread writes, in the order of the calls, and answers after the flush
 //! that made the answer true; readers never wait for it and see everything that was acknowledged.
 //! Nothing relies on a clean shutdown. On a full disk writes go on in blocks that the log holds
-//! already, and in slices of the disk reserve. It does not cache rows: whoever wants a snapshot in memory
-//! builds one.
+//! already, and in slices of the disk reserve. It does not cache rows: whoever wants a snapshot in
+//! memory builds one.
 
 mod index;
 mod journal;
