@@ -203,8 +203,9 @@ impl Objects {
     }
 
     /// Commits a batch that concerns one bucket, then frees what it displaced, except for what its
-    /// own rows refer to. When nothing was written, blobs made for it are freed; when the outcome is
-    /// unknown nothing is: the next start sweeps. It runs to its end even if the request that asked for it goes away.
+    /// own rows refer to. When nothing was written, blobs made for it are freed; when the outcome
+    /// is unknown nothing is: the next start sweeps. It runs to its end even if the request that
+    /// asked for it goes away.
     async fn commit(
         &self,
         bucket: &str,
