@@ -1,5 +1,5 @@
-//! Credentials that no user can have here yet: SSH public keys, signing certificates and credentials
-//! for single services.
+//! Credentials that no user can have here yet: SSH public keys, signing certificates and those for
+//! single services.
 //!
 //! Their lists are served, and empty, because clients that delete a user (Ansible, Terraform with
 //! `force_destroy`) read them first and give up half-way where they are not. Creating one is
