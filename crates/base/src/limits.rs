@@ -50,6 +50,19 @@ pub const POLICY_DEPTH: usize = 32;
 /// action and resource.
 pub const SIMULATED_STATEMENTS: usize = 100_000;
 
+/// Heavy actions of one principal that wait for the processor.
+pub const HEAVY_WAITING_EACH: usize = 16;
+/// Heavy actions that wait for the processor altogether; each holds the input of its request.
+pub const HEAVY_WAITING: usize = 64;
+/// Password hashes at the same time, whatever the number of processors: 19 MiB each.
+pub const PASSWORD_HASHES: usize = 4;
+/// Password hashes of one principal or address that wait.
+pub const PASSWORDS_WAITING_EACH: usize = 128;
+/// Password hashes that wait altogether.
+pub const PASSWORDS_WAITING: usize = 512;
+/// Seconds that a heavy action or a password hash may wait for its turn.
+pub const WORK_WAIT_SECS: u64 = 20;
+
 /// Findings that one answer on a policy lists.
 pub const POLICY_FINDINGS: usize = 500;
 

@@ -5,7 +5,7 @@
 //! is declared once, in `actions/`; routing, its policy action name and the list of what is not
 //! served are derived from [`ACTIONS`](crate::actions::ACTIONS).
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 use keywright_store::contract::Session;
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
@@ -14,9 +14,11 @@ use crate::{
     authorize::{self, Permit, Required},
     caller::Caller,
     fault::Fault,
+    ledger::AccountCell,
     service::Identity,
-    state::Change,
+    state::{Account, Change},
     view::{Facts, Gathered, Need, View},
+    work::WorkOwner,
 };
 
 /// The input of an action.
@@ -85,11 +87,14 @@ impl<O> Done<O> {
 /// An operation of IAM, STS or Keywright's extension, as this server serves it.
 pub trait Action: Sized + Send + Sync + 'static {
     /// Its operation in the model.
-    type Shape: OperationShape<Input: Send + Sync, Output: Send>;
+    type Shape: OperationShape<Input: Send + Sync + 'static, Output: Send>;
     /// AWS's access level.
     const ACCESS: Access;
     /// Whether it must run alone in the whole installation, because it looks at other accounts.
     const ALONE: bool = false;
+    /// Whether it computes for longer than the threads that answer requests can spare. Then it runs
+    /// on others, of which there are few, when it is the caller's turn. It must not change state.
+    const HEAVY: bool = false;
 
     /// What the caller must be allowed: each action on each resource with its condition keys.
     ///
@@ -124,13 +129,31 @@ pub type Outcome<A> = Result<Done<Output<A>>, Fault>;
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// Who calls.
-    pub caller: &'a Caller,
+    pub caller: &'a Arc<Caller>,
     /// The request's head.
     pub facts: &'a Facts,
     /// The parameters.
     pub form: &'a Form,
     /// The id of the request, for the answer.
     pub request_id: &'a str,
+}
+
+/// A request as an action sees it, beside its input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) facts: &'a Facts,
+    pub(crate) request_id: &'a str,
+}
+
+impl<'a> From<Call<'a>> for RequestHead<'a> {
+    fn from(call: Call<'a>) -> Self {
+        Self {
+            caller: call.caller,
+            facts: call.facts,
+            request_id: call.request_id,
+        }
+    }
 }
 
 type Handling<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + 'a>>;
@@ -141,7 +164,9 @@ pub struct Served {
     pub operation: &'static Operation,
     /// Its access level.
     pub access: Access,
-    pub(crate) handle: for<'a> fn(&'a Identity, Call<'a>) -> Handling<'a>,
+    /// Whether it runs beside the threads that answer requests.
+    pub heavy: bool,
+    pub(crate) handle: for<'a> fn(&'a Arc<Identity>, Call<'a>) -> Handling<'a>,
 }
 
 impl std::fmt::Debug for Served {
@@ -155,13 +180,14 @@ pub const fn served<A: Action>() -> Served {
     Served {
         operation: <A::Shape as OperationShape>::OPERATION,
         access: A::ACCESS,
+        heavy: A::HEAVY,
         handle: |identity, call| Box::pin(handle::<A>(identity, call)),
     }
 }
 
-async fn handle<A: Action>(identity: &Identity, call: Call<'_>) -> Result<String, Fault> {
+async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<String, Fault> {
     let input = Input::<A>::decode(call.form).map_err(decode_fault)?;
-    let done = carry_out::<A>(identity, call, &input).await?;
+    let done = carry_out::<A>(identity, call, input).await?;
     if let Some(session) = done.session {
         let recorded = identity.store.record_session(session).await;
         recorded.map_err(|error| Fault::Internal(error.to_string()))?;
@@ -172,48 +198,101 @@ async fn handle<A: Action>(identity: &Identity, call: Call<'_>) -> Result<String
     {
         engine.policies_changed();
     }
-    let operation = <A::Shape as OperationShape>::OPERATION;
-    Ok(keywright_wire::answer(
-        operation,
-        &done.output,
-        call.request_id,
-    ))
+    Ok(done.output)
 }
 
-async fn carry_out<A: Action>(identity: &Identity, call: Call<'_>, input: &Input<A>) -> Outcome<A> {
+/// Authorizes and runs an action; gives its answer as XML.
+async fn carry_out<A: Action>(
+    identity: &Arc<Identity>,
+    call: Call<'_>,
+    input: Input<A>,
+) -> Result<Done<String>, Fault> {
     let cell = identity.ledger.account(call.caller.account());
     let cell = cell.ok_or_else(|| Fault::Internal("the caller's account is gone".to_owned()))?;
     let none = Gathered::default();
     let snapshot = cell.snapshot().clone();
     let view = identity.view(&snapshot, call, &none);
-    let permit = authorize::permit::<A>(&view, input)?;
+    let permit = authorize::permit::<A>(&view, &input)?;
     let _alone = if A::ALONE {
         Some(identity.alone.lock().await)
     } else {
         None
     };
-    let needs = A::needs(&view, input)?;
+    let needs = A::needs(&view, &input)?;
     let gathered = if needs.is_empty() {
         none
     } else {
-        identity.gather(needs, view.now()).await?
+        let owner = WorkOwner::of(call.caller);
+        identity
+            .gather(needs, (owner, view.now()), &snapshot)
+            .await?
     };
-    if !A::writes(input) {
-        return A::run(&identity.view(&snapshot, call, &gathered), permit, input);
+    if A::HEAVY {
+        drop(permit);
+        return run_heavy::<A>(identity, call, (cell, input, gathered)).await;
+    }
+    if !A::writes(&input) {
+        let done = A::run(&identity.view(&snapshot, call, &gathered), permit, &input)?;
+        return Ok(encoded::<A>(done, call.request_id));
     }
     // Decided again on the newest state, under the account's order of writes: what was revoked by a
     // change that is still being flushed no longer permits.
     drop(permit);
     let outcome = identity.ledger.write(&cell, |account| {
         let view = identity.view(account, call, &gathered);
-        let permit = authorize::permit::<A>(&view, input)?;
-        let mut done = A::run(&view, permit, input)?;
+        let mut done = run_again::<A>(identity, &view, &input)?;
         let changes = std::mem::take(&mut done.changes);
-        Ok((done, changes))
+        Ok::<_, Fault>((done, changes))
     });
-    outcome
+    let done = outcome
         .await
-        .map_err(|error| Fault::Internal(error.to_string()))?
+        .map_err(|error| Fault::Internal(error.to_string()))??;
+    Ok(encoded::<A>(done, call.request_id))
+}
+
+/// Waits for the caller's turn, then computes and encodes on a thread that answers no requests.
+async fn run_heavy<A: Action>(
+    identity: &Arc<Identity>,
+    call: Call<'_>,
+    (cell, input, gathered): (Arc<AccountCell>, Input<A>, Gathered),
+) -> Result<Done<String>, Fault> {
+    let place = identity.heavy.enter(WorkOwner::of(call.caller)).await?;
+    let (identity, caller) = (Arc::clone(identity), Arc::clone(call.caller));
+    let (facts, request_id) = (call.facts.clone(), call.request_id.to_owned());
+    // The state after the wait; it holds no lock.
+    let snapshot: Arc<Account> = cell.snapshot().clone();
+    let work = move || {
+        let head = RequestHead {
+            caller: &caller,
+            facts: &facts,
+            request_id: &request_id,
+        };
+        let view = identity.view(&snapshot, head, &gathered);
+        let done = run_again::<A>(&identity, &view, &input)?;
+        Ok(encoded::<A>(done, &request_id))
+    };
+    place.run(work).await?
+}
+
+/// Runs an action that has waited: its caller must still be one, and still be allowed.
+fn run_again<A: Action>(identity: &Identity, view: &View<'_>, input: &Input<A>) -> Outcome<A> {
+    let revoked = identity
+        .authenticator()
+        .check_again(view.account, view.caller, view.facts.now);
+    revoked.map_err(|_| Fault::Revoked)?;
+    let permit = authorize::permit::<A>(view, input)?;
+    A::run(view, permit, input)
+}
+
+fn encoded<A: Action>(done: Done<Output<A>>, request_id: &str) -> Done<String> {
+    let operation = <A::Shape as OperationShape>::OPERATION;
+    Done {
+        output: keywright_wire::answer(operation, &done.output, request_id),
+        changes: done.changes,
+        session: done.session,
+        forget: done.forget,
+        policies_changed: done.policies_changed,
+    }
 }
 
 fn decode_fault(fault: DecodeFault) -> Fault {
@@ -222,3 +301,6 @@ fn decode_fault(fault: DecodeFault) -> Fault {
         DecodeFault::Validation(text) => Fault::Validation(text),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,6 +127,44 @@ impl Authenticator {
         })
     }
 
+    /// Whether a caller that was proven when its request came would still be one: asked before what
+    /// took a while is committed or answered. That temporary credentials have expired meanwhile
+    /// revokes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal`] for a key, a user or a console session that is gone or inactive by now.
+    pub fn check_again(
+        &self,
+        account: &Account,
+        caller: &Caller,
+        came: Timestamp,
+    ) -> Result<(), Refusal> {
+        let id = caller.key();
+        let gone = || unknown(id.as_str());
+        let here = match caller.principal() {
+            Principal::Root => true,
+            Principal::User { id, .. } => account.user_by_id(*id).is_some(),
+        };
+        if !here {
+            return Err(gone());
+        }
+        let Some(session) = caller.session() else {
+            let (_, key) = account.key(id).ok_or_else(gone)?;
+            if key.status == KeyStatus::Active {
+                return Ok(());
+            }
+            let inactive = Some(id);
+            return Err(Refusal { inactive, ..gone() });
+        };
+        match session.console {
+            Some(console) => {
+                let signed_in = self.sessions.find(console, account, came);
+                signed_in.map(drop).ok_or_else(gone)
+            }
+            None => Ok(()),
+        }
+    }
+
     fn signing_key(&self, key: &AccessKey, presented: &Presented) -> Result<SigningKey, OpenError> {
         let scope = presented.scope();
         if let Some(cached) = key.material.cached(scope) {
@@ -176,7 +214,7 @@ impl Authenticator {
         let facts = SessionFacts {
             issued: Timestamp::from_millis(session.issued),
             mfa: session.mfa_at.map(Timestamp::from_millis),
-            console: console.is_some(),
+            console,
             service,
         };
         if let Some(id) = console {

@@ -3,7 +3,7 @@
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
 use keywright_sigv4::Verified;
 
-use crate::state::Bearer;
+use crate::{console::SessionId, state::Bearer};
 
 /// A proven principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,8 @@ pub struct SessionFacts {
     pub issued: Timestamp,
     /// When a multi-factor code was given, if one was.
     pub mfa: Option<Timestamp>,
-    /// Whether they are the console's, for someone who signed in with a password.
-    pub console: bool,
+    /// The console session that they end with, for someone who signed in with a password.
+    pub(crate) console: Option<SessionId>,
     /// The service that uses them on behalf of the principal, if it is not the principal itself.
     pub service: Option<&'static str>,
 }
@@ -47,7 +47,7 @@ impl SessionFacts {
     /// AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
     /// The console's and those of a service are none of these.
     pub const fn may_call_iam(&self) -> bool {
-        self.mfa.is_some() || self.console || self.service.is_some()
+        self.mfa.is_some() || self.console.is_some() || self.service.is_some()
     }
 }
 

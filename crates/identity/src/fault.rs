@@ -64,6 +64,10 @@ pub enum Fault {
     ReportNotPresent,
     /// The last credential report is older than four hours.
     ReportExpired,
+    /// The access key that signed the request, or its session, was revoked while it waited.
+    Revoked,
+    /// Too much work waits already, of this caller or altogether.
+    Throttled,
     /// No such operation in this API version.
     InvalidAction {
         /// The `Action` parameter, as given.
@@ -238,6 +242,11 @@ impl Fault {
             ),
             Self::ReportNotPresent => silent(410, "ReportNotPresent"),
             Self::ReportExpired => silent(410, "ReportExpired"),
+            Self::Revoked => {
+                let text = "The security token included in the request is invalid.";
+                e(403, "InvalidClientTokenId", text.to_owned())
+            }
+            Self::Throttled => e(400, "Throttling", "Rate exceeded".to_owned()),
             Self::InvalidAction { action, version } => {
                 let text = format!("Could not find operation {action} for version {version}");
                 e(400, "InvalidAction", text)

@@ -32,6 +32,7 @@ pub mod state;
 pub mod usage;
 pub mod vault;
 pub mod view;
+mod work;
 
 #[cfg(test)]
 mod testing;

@@ -1,43 +1,55 @@
 //! Password hashing: Argon2id with the crate's recommended parameters (19 MiB, two passes), off the
-//! async threads, and never more at once than there are permits.
+//! async threads, and never more at once than there are places.
+//!
+//! It protects one rule: however many passwords are checked, the memory of the few hashes that run
+//! at the same time is all that is ever used, and what they used goes back to the system.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
 use keywright_base::{Entropy, Secret};
-use tokio::sync::Semaphore;
 
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    work::{WorkLimits, WorkOwner, WorkQueue},
+};
 
-/// Hashes computed at the same time: about 19 MiB each.
-const CONCURRENT: usize = 4;
 /// Bytes of a salt.
 const SALT_BYTES: usize = 16;
+/// Blocks of 1 KiB for which memory is asked at least. Only those that a hash uses become resident.
+/// What is larger than 32 MiB the allocator always maps by itself and gives back when it is freed;
+/// smaller blocks would stay in its arenas, one for each thread (glibc, `M_MMAP_THRESHOLD`).
+const MAPPED_BLOCKS: usize = 33 * 1024;
 
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
     entropy: Arc<dyn Entropy>,
-    permits: Arc<Semaphore>,
+    queue: WorkQueue,
+    memory: Arc<HashMemory>,
 }
 
 impl Passwords {
     pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
         Self {
             entropy,
-            permits: Arc::new(Semaphore::new(CONCURRENT)),
+            queue: WorkQueue::new(WorkLimits::of_passwords()),
+            memory: Arc::default(),
         }
     }
 
     /// The Argon2id PHC string of a password.
-    pub(crate) async fn hash(&self, password: Secret<String>) -> Result<String, Fault> {
+    pub(crate) async fn hash(
+        &self,
+        owner: WorkOwner,
+        password: Secret<String>,
+    ) -> Result<String, Fault> {
         let mut salt = [0; SALT_BYTES];
         self.entropy.fill(&mut salt);
-        self.aside(move || {
-            let hash =
-                Argon2::default().hash_password_with_salt(password.expose().as_bytes(), &salt);
+        self.aside(owner, move |blocks| {
+            let hash = hashed(&password, &salt, blocks);
             hash.map(|hash| hash.to_string())
                 .map_err(|error| Fault::Internal(error.to_string()))
         })
@@ -47,16 +59,14 @@ impl Passwords {
     /// Each hash, and whether it is the password's. A hash that cannot be read is not.
     pub(crate) async fn matches(
         &self,
+        owner: WorkOwner,
         password: Secret<String>,
         hashes: Vec<String>,
     ) -> Result<Vec<(String, bool)>, Fault> {
-        self.aside(move || {
+        self.aside(owner, move |blocks| {
             let matches = |hash: String| {
-                let same = PasswordHash::new(&hash).is_ok_and(|hash| {
-                    Argon2::default()
-                        .verify_password(password.expose().as_bytes(), &hash)
-                        .is_ok()
-                });
+                let same = PasswordHash::new(&hash)
+                    .is_ok_and(|hash| is_of(&password, &hash, blocks).unwrap_or(false));
                 (hash, same)
             };
             hashes.into_iter().map(matches).collect()
@@ -66,12 +76,142 @@ impl Passwords {
 
     async fn aside<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        owner: WorkOwner,
+        work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        let failed = || Fault::Internal("password hashing was cut off".to_owned());
-        let _permit = self.permits.acquire().await.map_err(|_| failed())?;
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|_| failed())
+        let place = self.queue.enter(owner).await?;
+        let memory = Arc::clone(&self.memory);
+        place.run(move || memory.lend_to(work)).await
+    }
+}
+
+/// The memory of one hash, which the next one uses again.
+#[derive(Default)]
+struct HashMemory(Mutex<Option<Vec<Block>>>);
+
+impl HashMemory {
+    /// Memory for one work: the one that is here, or new memory where hashes run side by side.
+    fn lend_to<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
+        let idle = self.idle().take();
+        let mut blocks = idle.unwrap_or_else(|| Vec::with_capacity(MAPPED_BLOCKS));
+        let done = work(&mut blocks);
+        *self.idle() = Some(blocks);
+        done
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Option<Vec<Block>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hashed(
+    password: &Secret<String>,
+    salt: &[u8],
+    blocks: &mut Vec<Block>,
+) -> argon2::password_hash::Result<PasswordHash> {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    let (algorithm, version, params) = Default::default();
+    let parts = (algorithm, version, &params);
+    compute(parts, (password, salt), &mut output, blocks)?;
+    Ok(PasswordHash {
+        algorithm: algorithm.ident(),
+        version: Some(version.into()),
+        params: ParamsString::try_from(&params)?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(Output::new(&output)?),
+    })
+}
+
+/// Whether a hash is a password's; an error for a hash that nothing can be compared with.
+fn is_of(
+    password: &Secret<String>,
+    hash: &PasswordHash,
+    blocks: &mut Vec<Block>,
+) -> argon2::password_hash::Result<bool> {
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+        return Ok(false);
+    };
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+    let version = hash.version.map(Version::try_from).transpose()?;
+    let params = Params::try_from(hash)?;
+    let mut output = [0; Output::MAX_LENGTH];
+    let Some(output) = output.get_mut(..expected.len()) else {
+        return Ok(false);
+    };
+    let parts = (algorithm, version.unwrap_or_default(), &params);
+    compute(parts, (password, salt), output, blocks)?;
+    // In constant time.
+    Ok(Output::new(output)? == *expected)
+}
+
+fn compute(
+    (algorithm, version, params): (Algorithm, Version, &Params),
+    (password, salt): (&Secret<String>, &[u8]),
+    output: &mut [u8],
+    blocks: &mut Vec<Block>,
+) -> Result<(), argon2::Error> {
+    let argon2 = Argon2::new(algorithm, version, params.clone());
+    if blocks.len() < params.block_count() {
+        blocks.resize(params.block_count(), Block::new());
+    }
+    let password = password.expose().as_bytes();
+    argon2.hash_password_into_with_memory(password, salt, output, blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
+    use keywright_base::Secret;
+
+    use super::{HashMemory, hashed, is_of};
+
+    /// What the library's own allocating functions say is the reference.
+    #[test]
+    fn hashes_are_the_librarys() {
+        let memory = HashMemory::default();
+        let (salt, right) = ([7; 16], Secret::new("right".to_owned()));
+        let reference = Argon2::default().hash_password_with_salt(b"right", &salt);
+        let reference = reference.unwrap();
+        for round in 0..3 {
+            // From the second round on the memory holds what the last hash left.
+            let made = memory.lend_to(|blocks| hashed(&right, &salt, blocks));
+            assert_eq!(made.unwrap().to_string(), reference.to_string(), "{round}");
+            for (text, expected) in [("right", true), ("wrong", false), ("", false)] {
+                let password = Secret::new(text.to_owned());
+                let same = memory.lend_to(|blocks| is_of(&password, &reference, blocks));
+                assert_eq!(same.unwrap(), expected, "{text}");
+                let theirs = Argon2::default().verify_password(text.as_bytes(), &reference);
+                assert_eq!(theirs.is_ok(), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_checked_with_them() {
+        let memory = HashMemory::default();
+        let params = argon2::Params::new(64, 1, 1, Some(20)).unwrap();
+        let other = Argon2::new(argon2::Algorithm::Argon2i, argon2::Version::V0x10, params);
+        let hash = other.hash_password_with_salt(b"text", &[1; 12]).unwrap();
+        let hash = PasswordHash::new(&hash.to_string()).unwrap();
+        for (text, expected) in [("text", true), ("Text", false)] {
+            let password = Secret::new(text.to_owned());
+            let same = memory.lend_to(|blocks| is_of(&password, &hash, blocks));
+            assert_eq!(same.unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again() {
+        let memory = HashMemory::default();
+        let address = |blocks: &mut Vec<argon2::Block>| blocks.as_ptr();
+        let first = memory.lend_to(address);
+        assert_eq!(memory.lend_to(address), first);
+        // Side by side each has its own, and one of them stays.
+        let (inner, outer) = memory.lend_to(|outer| {
+            let outer = outer.as_ptr();
+            (memory.lend_to(address), outer)
+        });
+        assert_ne!(inner, outer);
+        assert_eq!(memory.lend_to(address), outer);
     }
 }

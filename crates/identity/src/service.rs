@@ -12,8 +12,8 @@ use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
 use keywright_wire::{Form, Service, operation};
 
 use crate::{
-    action::Call,
-    actions::ACTIONS,
+    action::{Call, RequestHead},
+    actions::{ACTIONS, credential_report},
     authenticate::Authenticator,
     console::Sessions,
     denials::Denials,
@@ -27,6 +27,7 @@ use crate::{
     usage::Usage,
     vault::{Sealed, Vault},
     view::{Attached, Gathered, Need, View},
+    work::{WorkLimits, WorkOwner, WorkQueue},
 };
 
 /// Tells whose a resource of another service is and what its policy says, by its ARN; an error when
@@ -48,6 +49,8 @@ pub struct Identity {
     pub(crate) mfa_attempts: Attempts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
+    /// Where heavy actions ([`crate::action::Action::HEAVY`]) get the processor.
+    pub(crate) heavy: WorkQueue,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) rotations: OnceLock<Arc<dyn Rotations>>,
     authenticator: Authenticator,
@@ -136,6 +139,7 @@ impl Identity {
             usage,
             vault,
             passwords: Passwords::new(Arc::clone(&parts.entropy)),
+            heavy: WorkQueue::new(WorkLimits::of_actions()),
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
             denials: Denials::default(),
@@ -216,7 +220,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Fault`], to be rendered with [`Fault::wire`].
-    pub async fn call(&self, service: Service, call: Call<'_>) -> Result<String, Fault> {
+    pub async fn call(self: &Arc<Self>, service: Service, call: Call<'_>) -> Result<String, Fault> {
         let action = call.form.action().ok_or(Fault::MissingAction)?;
         let version = call.form.version().unwrap_or_default();
         let Some(operation) = operation(service, version, action) else {
@@ -239,15 +243,16 @@ impl Identity {
     pub(crate) fn view<'a>(
         &'a self,
         account: &'a Account,
-        call: Call<'a>,
+        head: impl Into<RequestHead<'a>>,
         gathered: &'a Gathered,
     ) -> View<'a> {
+        let head = head.into();
         View {
             account,
-            caller: call.caller,
-            facts: call.facts,
+            caller: head.caller,
+            facts: head.facts,
             gathered,
-            request_id: call.request_id,
+            request_id: head.request_id,
             denials: &self.denials,
             mfa_attempts: &self.mfa_attempts,
             usage: &self.usage,
@@ -256,16 +261,22 @@ impl Identity {
         }
     }
 
-    pub(crate) async fn gather(&self, needs: Vec<Need>, now: Timestamp) -> Result<Gathered, Fault> {
+    pub(crate) async fn gather(
+        &self,
+        needs: Vec<Need>,
+        (owner, now): (WorkOwner, Timestamp),
+        account: &Arc<Account>,
+    ) -> Result<Gathered, Fault> {
         let mut gathered = Gathered::default();
         let failed = |error: StoreError| Fault::Internal(error.to_string());
         for need in needs {
             match need {
-                Need::Hash(password) => gathered.hash = Some(self.passwords.hash(password).await?),
+                Need::Hash(password) => {
+                    gathered.hash = Some(self.passwords.hash(owner, password).await?);
+                }
                 Need::Matches(password, hashes) => {
-                    gathered
-                        .matches
-                        .push(self.passwords.matches(password, hashes).await?);
+                    let matches = self.passwords.matches(owner, password, hashes);
+                    gathered.matches.push(matches.await?);
                 }
                 Need::Attempts(key) => {
                     gathered.attempts = self.usage.attempts(key).await.map_err(failed)?;
@@ -280,6 +291,12 @@ impl Identity {
                     if let Some(resources) = self.resources.get() {
                         gathered.attached = resources(arn).await.map_err(Fault::Internal)?;
                     }
+                }
+                Need::CredentialReport => {
+                    let (account, usage) = (Arc::clone(account), Arc::clone(&self.usage));
+                    let making = move || credential_report::content(&account, &usage).into();
+                    let place = self.heavy.enter(owner).await?;
+                    gathered.credential_report = Some(place.run(making).await?);
                 }
                 Need::Rotation(asked) => {
                     gathered.rotation = Some(self.ask_rotations(*asked).await?);

@@ -7,7 +7,7 @@
 //! with signed requests, of which a user's ChangePassword is one; only root's own password, which
 //! no operation of IAM can change, is set here. How often someone may try is the server's business.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use keywright_base::{AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limits};
 
@@ -21,6 +21,7 @@ use crate::{
     password_rules,
     service::OpenFault,
     state::{Account, Bearer, Change, LoginProfile, Root, Settings},
+    work::WorkOwner,
 };
 
 /// Characters of a password that is made for root.
@@ -69,6 +70,8 @@ pub struct Claim<'a> {
     pub password: Secret<String>,
     /// The code of an MFA device.
     pub code: Option<Secret<String>>,
+    /// Where the request comes from.
+    pub source: IpAddr,
 }
 
 impl Identity {
@@ -90,9 +93,10 @@ impl Identity {
         let account = cell.as_ref().map(|cell| cell.snapshot().clone());
         let known = account.as_deref().and_then(|a| known(a, claim.user));
         let hash = known.map_or(NOBODY, |(_, login)| login.hash.as_str());
+        let owner = WorkOwner::address(claim.source);
         let matches = self
             .passwords
-            .matches(claim.password, vec![hash.to_owned()]);
+            .matches(owner, claim.password, vec![hash.to_owned()]);
         let matches = matches.await.map_err(Denied::Failed)?;
         let right = matches.iter().any(|(_, same)| *same);
         let (Some(cell), Some(account), Some((user, login)), true) = (cell, &account, known, right)
@@ -241,14 +245,17 @@ impl Identity {
         let cell = self.ledger.account(account).ok_or_else(gone)?;
         let before = cell.snapshot().root().login.clone().ok_or_else(gone)?;
         let same = old == new;
-        let checked = self.passwords.matches(old, vec![before.hash.clone()]);
+        let owner = WorkOwner::Root(account);
+        let checked = self
+            .passwords
+            .matches(owner, old, vec![before.hash.clone()]);
         if same || !checked.await?.iter().any(|(_, same)| *same) {
             return Err(Fault::AccessDenied(OLD_PASSWORD.to_owned()));
         }
         if !password_rules::accepts(&Settings::default(), new.expose()) {
             return Err(Fault::PasswordPolicyViolation(VIOLATION.to_owned()));
         }
-        let hash = self.passwords.hash(new).await?;
+        let hash = self.passwords.hash(owner, new).await?;
         let changed = self.clock.now().truncate_to_secs();
         let written = self.ledger.write(&cell, |account| {
             let root = account.root();
@@ -287,7 +294,10 @@ impl Identity {
             return Ok(());
         }
         let password = new_password(&*self.entropy);
-        let hash = self.passwords.hash(password.clone()).await;
+        let hash = self
+            .passwords
+            .hash(WorkOwner::Installation, password.clone())
+            .await;
         let hash = hash.map_err(|_| OpenFault::Password)?;
         keep(&password).map_err(OpenFault::Credentials)?;
         let now = self.clock.now().truncate_to_secs();

@@ -89,6 +89,7 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
+            .enable_time()
             .build()
             .unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
@@ -158,6 +159,7 @@ impl Bench {
         let service = service_of(form);
         let body = format!("{form}&Version={}", service.version());
         let result = self.caller(keys, service, &body).map(|caller| {
+            let caller = Arc::new(caller);
             let mut facts = self.facts();
             change(&mut facts);
             let parsed = Form::parse(body.as_bytes()).unwrap();
@@ -223,7 +225,7 @@ impl Bench {
         head
     }
 
-    fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         Facts {
             now: self.now(),
             source_address: "192.0.2.7".parse().unwrap(),

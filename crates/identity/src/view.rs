@@ -51,6 +51,8 @@ pub enum Need {
     AliasHolder(String),
     /// The owner and the policy of a resource that another service keeps, by its ARN.
     Attached(String),
+    /// The text of a new credential report.
+    CredentialReport,
     /// The engine's answer; it may have carried out an order.
     Rotation(Box<Asked>),
 }
@@ -94,6 +96,8 @@ pub struct Gathered {
     pub attempts: (Vec<Attempt>, u64),
     /// For [`Need::Sessions`]: latest first.
     pub sessions: Vec<Session>,
+    /// For [`Need::CredentialReport`].
+    pub credential_report: Option<Arc<str>>,
     /// For [`Need::Rotation`].
     pub rotation: Option<Told>,
 }

@@ -1,5 +1,7 @@
 //! IAM, STS and the extension: forms in, XML out.
 
+use std::sync::Arc;
+
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use keywright_identity::{
     Fault, Identity, action::Call, authenticate::Signed, fault::WireError, view::Facts,
@@ -85,7 +87,7 @@ pub(crate) async fn carry_out(
     })?;
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
-    let caller = &authenticated.caller;
+    let caller = &Arc::new(authenticated.caller);
     if service == Service::Iam
         && caller
             .session()

@@ -13,8 +13,9 @@ use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::Fault,
-    state::{AccessKey, Bearer, Change, CredentialReport, KeyStatus, LoginProfile},
-    view::View,
+    state::{AccessKey, Account, Bearer, Change, CredentialReport, KeyStatus, LoginProfile},
+    usage::Usage,
+    view::{Need, View},
 };
 
 const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last_used,\
@@ -47,6 +48,12 @@ impl Action for GenerateCredentialReport {
         Ok(Required::one(Target::everything()))
     }
 
+    fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
+        let report = view.account.report();
+        let fresh = report.is_some_and(|report| is_fresh(report, view.now()));
+        Ok(if fresh { Vec::new() } else { vec![Need::CredentialReport] })
+    }
+
     fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
         let report = view.account.report();
         if report.is_some_and(|report| is_fresh(report, view.now())) {
@@ -55,9 +62,11 @@ impl Action for GenerateCredentialReport {
                 description: None,
             }));
         }
+        let content = view.gathered.credential_report.as_ref();
+        let content = content.ok_or_else(|| Fault::Internal("no report was made".to_owned()))?;
         let report = CredentialReport {
             generated: view.now(),
-            content: content(view).into(),
+            content: Arc::clone(content),
         };
         let output = iam::GenerateCredentialReportOutput {
             state: Some(report_state_type::STARTED.to_owned()),
@@ -73,6 +82,7 @@ pub(crate) struct GetCredentialReport;
 impl Action for GetCredentialReport {
     type Shape = iam::GetCredentialReport;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -95,65 +105,74 @@ fn is_fresh(report: &CredentialReport, now: Timestamp) -> bool {
     now.secs_since(report.generated) < limits::CREDENTIAL_REPORT_HOURS * 60 * 60
 }
 
-fn content(view: &View<'_>) -> String {
-    let users = view.account.users();
+/// What a report is made from.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    account: &'a Account,
+    usage: &'a Usage,
+}
+
+/// The report's text.
+pub(crate) fn content(account: &Account, usage: &Usage) -> String {
+    let from = Sources { account, usage };
+    let users = account.users();
     let mut csv = String::with_capacity((users.len() + 2) * ROW_BYTES);
     csv.push_str(HEADER);
-    push_row(&mut csv, root_row(view));
+    push_row(&mut csv, root_row(from));
     for user in users.values() {
         let subject = user.id.as_str();
-        let policy = view.account.settings().password_policy.as_ref();
+        let policy = from.account.settings().password_policy.as_ref();
         let next = user.login.as_ref().and_then(|login| login.expires(policy));
         let mut row = vec![
             Cow::from(&user.name),
-            user.arn(view.id()).to_string().into(),
+            user.arn(from.account.id()).to_string().into(),
             date(user.created),
         ];
-        row.extend(password(view, subject, user.login.as_ref()));
+        row.extend(password(from, subject, user.login.as_ref()));
         row.push(next.map_or(NOT_APPLICABLE.into(), date));
-        row.push(mfa_active(view, Bearer::User(user.id)));
-        credentials(view, &user.keys, &mut row);
+        row.push(mfa_active(from, Bearer::User(user.id)));
+        credentials(from, &user.keys, &mut row);
         push_row(&mut csv, row);
     }
     csv
 }
 
-fn root_row<'a>(view: &View<'a>) -> Vec<Cow<'a, str>> {
-    let root = view.account.root();
+fn root_row<'a>(from: Sources<'a>) -> Vec<Cow<'a, str>> {
+    let root = from.account.root();
     let mut row = vec![
         Cow::from("<root_account>"),
-        format!("arn:aws:iam::{}:root", view.id()).into(),
+        format!("arn:aws:iam::{}:root", from.account.id()).into(),
         date(root.created),
     ];
-    row.extend(password(view, &view.id().to_string(), root.login.as_ref()));
+    row.extend(password(from, &from.account.id().to_string(), root.login.as_ref()));
     row.push(NOT_SUPPORTED.into());
-    row.push(mfa_active(view, Bearer::Root));
-    credentials(view, &root.keys, &mut row);
+    row.push(mfa_active(from, Bearer::Root));
+    credentials(from, &root.keys, &mut row);
     row
 }
 
 /// Whether there is a password, when it was last used and when it was last changed.
-fn password<'a>(view: &View<'_>, subject: &str, login: Option<&LoginProfile>) -> [Cow<'a, str>; 3] {
+fn password<'a>(from: Sources<'_>, subject: &str, login: Option<&LoginProfile>) -> [Cow<'a, str>; 3] {
     let Some(login) = login else {
         return ["false".into(), NOT_APPLICABLE.into(), NOT_APPLICABLE.into()];
     };
-    let used = view.usage.last(subject);
+    let used = from.usage.last(subject);
     let used = used.map_or(NO_INFORMATION.into(), |used| date(used.at));
     ["true".into(), used, date(login.changed)]
 }
 
-fn mfa_active<'a>(view: &View<'_>, bearer: Bearer) -> Cow<'a, str> {
-    let has_one = view.account.devices_of(bearer).next().is_some();
+fn mfa_active<'a>(from: Sources<'_>, bearer: Bearer) -> Cow<'a, str> {
+    let has_one = from.account.devices_of(bearer).next().is_some();
     has_one.to_string().into()
 }
 
 /// The last columns: two slots for keys (active ones first), no certificates.
-fn credentials(view: &View<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
+fn credentials(from: Sources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
     let mut keys: Vec<_> = keys.iter().collect();
     keys.sort_by_key(|key| (key.status == KeyStatus::Inactive, key.id));
     for slot in 0..limits::ACCESS_KEYS_PER_USER {
         match keys.get(slot) {
-            Some(key) => row.extend(key_columns(view, key)),
+            Some(key) => row.extend(key_columns(from, key)),
             None => {
                 row.push("false".into());
                 row.extend(std::iter::repeat_n(Cow::from(NOT_APPLICABLE), 4));
@@ -165,9 +184,9 @@ fn credentials(view: &View<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>)
     }
 }
 
-fn key_columns<'a>(view: &View<'_>, key: &AccessKey) -> [Cow<'a, str>; 5] {
+fn key_columns<'a>(from: Sources<'_>, key: &AccessKey) -> [Cow<'a, str>; 5] {
     let active = (key.status == KeyStatus::Active).to_string();
-    let used = view.usage.last(key.id.as_str());
+    let used = from.usage.last(key.id.as_str());
     let (at, region, service) = used.map_or_else(
         || {
             (

@@ -66,6 +66,7 @@ pub(crate) struct ExplainDeniedRequest;
 impl Action for ExplainDeniedRequest {
     type Shape = keywright::ExplainDeniedRequest;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let denial = view.denials.find(view.id(), &input.request_id);

@@ -172,6 +172,7 @@ pub(crate) struct ExplainAuthorization;
 impl Action for ExplainAuthorization {
     type Shape = keywright::ExplainAuthorization;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::principal(view, &input.principal_arn)))
@@ -358,6 +359,7 @@ fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a Tested>) -> S
 impl Action for ListAuthorizedPrincipals {
     type Shape = keywright::ListAuthorizedPrincipals;
     const ACCESS: Access = Access::List;
+    const HEAVY: bool = true;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

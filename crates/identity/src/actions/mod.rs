@@ -4,7 +4,7 @@ mod access_keys;
 mod account;
 mod attachments;
 mod boundaries;
-mod credential_report;
+pub(crate) mod credential_report;
 mod denied_requests;
 mod explain;
 mod extension;

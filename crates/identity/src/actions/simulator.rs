@@ -76,6 +76,7 @@ pub(crate) struct SimulateCustomPolicy;
 impl Action for SimulateCustomPolicy {
     type Shape = iam::SimulateCustomPolicy;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -105,6 +106,7 @@ pub(crate) struct SimulatePrincipalPolicy;
 impl Action for SimulatePrincipalPolicy {
     type Shape = iam::SimulatePrincipalPolicy;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(target(view, &input.policy_source_arn)))
@@ -144,6 +146,7 @@ pub(crate) struct GetContextKeysForCustomPolicy;
 impl Action for GetContextKeysForCustomPolicy {
     type Shape = iam::GetContextKeysForCustomPolicy;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -163,6 +166,7 @@ pub(crate) struct GetContextKeysForPrincipalPolicy;
 impl Action for GetContextKeysForPrincipalPolicy {
     type Shape = iam::GetContextKeysForPrincipalPolicy;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(target(view, &input.policy_source_arn)))

@@ -23,6 +23,7 @@ pub(crate) struct ValidatePolicy;
 impl Action for ValidatePolicy {
     type Shape = keywright::ValidatePolicy;
     const ACCESS: Access = Access::Read;
+    const HEAVY: bool = true;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

@@ -84,7 +84,7 @@ fn the_caller_says_by_whom_it_is_acted_for() {
         let lent = bench.lend("bob", mfa);
         let caller = bench.caller(&lent, Service::Iam, "").unwrap();
         let session = caller.session().unwrap();
-        let said = (session.mfa, session.console, session.service);
+        let said = (session.mfa, session.console.is_some(), session.service);
         assert_eq!(said, (mfa, false, Some(ROTATION_SERVICE)));
         assert!(session.may_call_iam());
         assert_eq!(OnBehalf::of(&caller).mfa, mfa);

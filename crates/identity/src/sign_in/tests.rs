@@ -1,6 +1,9 @@
 //! What signing in rests on: equal work for nobody, root's first password, memory only.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use argon2::password_hash::phc::PasswordHash;
 use keywright_base::Secret;
@@ -10,14 +13,17 @@ use crate::{
     password_rules,
     state::Settings,
     testing::{ACCOUNT, Bench, Seed},
+    work::WorkOwner,
 };
 
+const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PASSWORD: &str = "Correct-horse-7";
 
 #[test]
 fn nobodys_hash_costs_what_every_other_costs() {
     let bench = Bench::new();
-    let hashing = bench.identity().passwords.hash(Secret::new(String::new()));
+    let passwords = &bench.identity().passwords;
+    let hashing = passwords.hash(WorkOwner::Installation, Secret::new(String::new()));
     let made = bench.block_on(hashing).unwrap();
     let cost = |hash: &str| {
         let hash = PasswordHash::new(hash).unwrap();
@@ -71,6 +77,7 @@ fn a_password_for_root_is_made_once_and_kept_first() {
             user: None,
             password,
             code: None,
+            source: SOURCE,
         };
         bench.block_on(bench.identity().sign_in(claim))
     };
@@ -89,6 +96,7 @@ fn a_restart_signs_everyone_out() {
         user: Some("ann"),
         password: Secret::new(PASSWORD.to_owned()),
         code: None,
+        source: SOURCE,
     };
     let cookie = bench.block_on(bench.identity().sign_in(claim)).unwrap();
     assert!(bench.identity().signed_in(cookie.expose()).is_some());

@@ -62,12 +62,15 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
         user,
         password,
         code,
+        source: ask.peer.address,
     };
     let cookie = match identity.sign_in(claim).await {
         Ok(cookie) => cookie,
         Err(denied) => {
-            if denied == Denied::MfaRequired {
-                attempt.half_way(ask);
+            match denied {
+                Denied::MfaRequired => attempt.half_way(ask),
+                Denied::Failed(Fault::Throttled) => attempt.tried_nothing(ask),
+                _ => {}
             }
             return Err(refusal(denied));
         }
@@ -135,6 +138,13 @@ impl Attempt {
     fn half_way(self, ask: Ask<'_>) {
         let console = &ask.pipeline.console;
         console.sources.undo(self.source, ask.pipeline.clock.now());
+    }
+
+    /// Neither the password nor a code was looked at.
+    fn tried_nothing(self, ask: Ask<'_>) {
+        let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
+        console.names.undo(self.name, now);
+        console.sources.undo(self.source, now);
     }
 
     /// Of the name all is forgotten; of the address only this attempt, or one account would be

@@ -1,0 +1,297 @@
+//! The places for work that needs the processor: few of them, given in turn to those who wait.
+//!
+//! It protects three rules. However much is asked for, only so many threads compute at a time, none
+//! of which is one that answers requests. A principal that asks for much waits behind its own work,
+//! not others behind it: the places go round from principal to principal. And nobody waits without
+//! end: a full line and a wait that took too long are `Throttling`, which clients try again later,
+//! and a client that goes away leaves the line.
+
+use std::{
+    collections::VecDeque,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use keywright_base::{AccountId, UniqueId, limits};
+use tokio::sync::oneshot;
+
+use crate::{
+    caller::{Caller, Principal},
+    fault::Fault,
+};
+
+/// Who work is done for: each has a line of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkOwner {
+    /// The root user of an account.
+    Root(AccountId),
+    /// An IAM user, by whichever credentials.
+    User(UniqueId),
+    /// A network address that has proven nothing yet.
+    Address(IpAddr),
+    /// The server itself.
+    Installation,
+}
+
+impl WorkOwner {
+    /// Of a proven caller.
+    pub(crate) const fn of(caller: &Caller) -> Self {
+        match caller.principal() {
+            Principal::Root => Self::Root(caller.account()),
+            Principal::User { id, .. } => Self::User(*id),
+        }
+    }
+
+    /// Of an address; of IPv6 the network of 64 bits, which one client has whole.
+    pub(crate) fn address(address: IpAddr) -> Self {
+        Self::Address(match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+        })
+    }
+}
+
+/// How much may run and wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkLimits {
+    /// Works at the same time.
+    pub(crate) permits: usize,
+    /// Works of one owner that wait.
+    pub(crate) waiting_each: usize,
+    /// Works that wait altogether.
+    pub(crate) waiting: usize,
+    /// The longest wait.
+    pub(crate) wait: Duration,
+}
+
+impl WorkLimits {
+    /// For heavy actions: one processor stays free for everything else.
+    pub(crate) fn of_actions() -> Self {
+        Self {
+            permits: spare_processors(),
+            waiting_each: limits::HEAVY_WAITING_EACH,
+            waiting: limits::HEAVY_WAITING,
+            wait: Duration::from_secs(limits::WORK_WAIT_SECS),
+        }
+    }
+
+    /// For password hashes, which need memory too.
+    pub(crate) fn of_passwords() -> Self {
+        Self {
+            permits: spare_processors().min(limits::PASSWORD_HASHES),
+            waiting_each: limits::PASSWORDS_WAITING_EACH,
+            waiting: limits::PASSWORDS_WAITING,
+            wait: Duration::from_secs(limits::WORK_WAIT_SECS),
+        }
+    }
+}
+
+fn spare_processors() -> usize {
+    let all = thread::available_parallelism().map_or(1, usize::from);
+    all.saturating_sub(1).max(1)
+}
+
+/// The places and the lines before them.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkQueue {
+    limits: WorkLimits,
+    state: Arc<Mutex<Lines>>,
+}
+
+/// Everyone who waits. While a place is free nobody does.
+#[derive(Debug)]
+struct Lines {
+    free: usize,
+    waiting: usize,
+    next_ticket: u64,
+    /// The one whose turn it is stands first.
+    lines: VecDeque<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    owner: WorkOwner,
+    waiters: VecDeque<Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    place: oneshot::Sender<WorkPermit>,
+}
+
+/// A place; it is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct WorkPermit {
+    queue: WorkQueue,
+}
+
+impl WorkQueue {
+    pub(crate) fn new(limits: WorkLimits) -> Self {
+        let lines = Lines {
+            free: limits.permits,
+            waiting: 0,
+            next_ticket: 0,
+            lines: VecDeque::new(),
+        };
+        Self {
+            limits,
+            state: Arc::new(Mutex::new(lines)),
+        }
+    }
+
+    /// How much may run and wait.
+    #[cfg(test)]
+    pub(crate) const fn limits(&self) -> WorkLimits {
+        self.limits
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
+    pub(crate) async fn enter(&self, owner: WorkOwner) -> Result<WorkPermit, Fault> {
+        let (ticket, place) = {
+            let mut state = self.state();
+            if state.free > 0 {
+                state.free -= 1;
+                return Ok(self.permit());
+            }
+            state.join(owner, self.limits)?
+        };
+        let _waiting = Waiting {
+            queue: self,
+            owner,
+            ticket,
+        };
+        match tokio::time::timeout(self.limits.wait, place).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Fault::Throttled),
+        }
+    }
+
+    fn permit(&self) -> WorkPermit {
+        WorkPermit {
+            queue: self.clone(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, Lines> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a place that became free to whoever is next.
+    fn release(&self) {
+        let next = {
+            let mut state = self.state();
+            let next = state.take_next();
+            if next.is_none() {
+                state.free += 1;
+            }
+            next
+        };
+        if let Some(waiter) = next {
+            // Who went away meanwhile gives the place back by dropping it, which comes here again.
+            let _ = waiter.place.send(self.permit());
+        }
+    }
+}
+
+impl Lines {
+    fn join(
+        &mut self,
+        owner: WorkOwner,
+        limits: WorkLimits,
+    ) -> Result<(u64, oneshot::Receiver<WorkPermit>), Fault> {
+        if self.waiting >= limits.waiting {
+            return Err(Fault::Throttled);
+        }
+        let ticket = self.next_ticket;
+        let (place, receiver) = oneshot::channel();
+        let waiter = Waiter { ticket, place };
+        match self.lines.iter_mut().find(|line| line.owner == owner) {
+            Some(line) if line.waiters.len() >= limits.waiting_each => {
+                return Err(Fault::Throttled);
+            }
+            Some(line) => line.waiters.push_back(waiter),
+            None => self.lines.push_back(Line {
+                owner,
+                waiters: VecDeque::from([waiter]),
+            }),
+        }
+        self.next_ticket += 1;
+        self.waiting += 1;
+        Ok((ticket, receiver))
+    }
+
+    /// The first of the first line, which then is the last line.
+    fn take_next(&mut self) -> Option<Waiter> {
+        let mut line = self.lines.pop_front()?;
+        let waiter = line.waiters.pop_front()?;
+        self.waiting -= 1;
+        if !line.waiters.is_empty() {
+            self.lines.push_back(line);
+        }
+        Some(waiter)
+    }
+
+    /// Takes one out who no longer waits; nothing if its turn has come.
+    fn leave(&mut self, owner: WorkOwner, ticket: u64) {
+        let Some(at) = self.lines.iter().position(|line| line.owner == owner) else {
+            return;
+        };
+        let Some(line) = self.lines.get_mut(at) else {
+            return;
+        };
+        let before = line.waiters.len();
+        line.waiters.retain(|waiter| waiter.ticket != ticket);
+        self.waiting -= before - line.waiters.len();
+        if line.waiters.is_empty() {
+            self.lines.remove(at);
+        }
+    }
+}
+
+/// Someone in a line, until the place or the client's patience ends it.
+struct Waiting<'a> {
+    queue: &'a WorkQueue,
+    owner: WorkOwner,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.queue.state().leave(self.owner, self.ticket);
+    }
+}
+
+impl WorkPermit {
+    /// Computes off the async threads. The place stays taken until the work has ended, also when
+    /// nobody waits for its result any more.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] when the work panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let working = tokio::task::spawn_blocking(move || {
+            let _place = self;
+            work()
+        });
+        working
+            .await
+            .map_err(|_| Fault::Internal("heavy work was cut off".to_owned()))
+    }
+}
+
+impl Drop for WorkPermit {
+    fn drop(&mut self) {
+        self.queue.release();
+    }
+}
+
+#[cfg(test)]
+mod tests;
