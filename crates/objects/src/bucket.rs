@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use keywright_base::{AccountId, Timestamp, limits, region};
 use keywright_store::contract::{BucketRow, Failed, IndexWrite, Range, StoreError};
 
-use crate::{Named, Objects, fault::Fault, names, row, tags::Tags};
+use crate::{CommitError, Named, Objects, fault::Fault, names, row, tags::Tags};
 
 /// A bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Objects {
         let write = IndexWrite::CreateBucket(row::of_bucket(&bucket)?);
         match self.commit(name, vec![write], Named::Nothing, None).await {
             Ok(_) => Ok(bucket),
-            Err(StoreError::Precondition(Failed::BucketExists(found))) => {
+            Err(CommitError::Store(StoreError::Precondition(Failed::BucketExists(found)))) => {
                 taken(bucket, &row::bucket(&found)?)
             }
             Err(error) => Err(error.into()),
@@ -211,7 +211,7 @@ impl Objects {
         let write = IndexWrite::DeleteBucket(name.into());
         match self.commit(name, vec![write], Named::Nothing, None).await {
             Ok(_) => Ok(()),
-            Err(StoreError::Precondition(Failed::BucketNotEmpty)) => {
+            Err(CommitError::Store(StoreError::Precondition(Failed::BucketNotEmpty))) => {
                 Err(Fault::BucketNotEmpty(name.into()))
             }
             Err(error) => Err(missing(error, name)),
@@ -262,7 +262,7 @@ impl Objects {
             };
             match self.commit(name, vec![write], Named::Nothing, None).await {
                 Ok(_) => return Ok(()),
-                Err(StoreError::Precondition(Failed::BucketExists(_))) => {}
+                Err(CommitError::Store(StoreError::Precondition(Failed::BucketExists(_)))) => {}
                 Err(error) => return Err(missing(error, name)),
             }
         }
@@ -271,9 +271,9 @@ impl Objects {
 }
 
 /// What a batch's failure means where a missing bucket is the only precondition.
-pub(crate) fn missing(error: StoreError, bucket: &str) -> Fault {
+pub(crate) fn missing(error: CommitError, bucket: &str) -> Fault {
     match error {
-        StoreError::Precondition(Failed::NoSuchBucket) => Fault::NoSuchBucket(bucket.into()),
+        CommitError::Store(StoreError::Precondition(Failed::NoSuchBucket)) => Fault::NoSuchBucket(bucket.into()),
         other => other.into(),
     }
 }

@@ -35,6 +35,7 @@ use std::{
     collections::HashSet,
     hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
+    pin::Pin,
     sync::Arc,
 };
 
@@ -80,6 +81,33 @@ pub struct Objects {
     entropy: Arc<dyn Entropy>,
     locks: Arc<Vec<Arc<RwLock<()>>>>,
     room: Arc<Room>,
+    check: Option<Arc<dyn CommitCheck>>,
+}
+
+/// Says, immediately before a write is committed, whether it may be. What was permitted when a
+/// request came can be revoked by the time its body has arrived or its copy was made.
+pub trait CommitCheck: Send + Sync {
+    /// Whether to commit.
+    fn check(&self) -> Checking<'_>;
+}
+
+/// The outcome of a [`CommitCheck`] to come.
+pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+
+/// Why a batch was not written.
+enum CommitError {
+    /// The check said no.
+    Denied(Fault),
+    Store(StoreError),
+}
+
+impl From<CommitError> for Fault {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Denied(fault) => fault,
+            CommitError::Store(error) => error.into(),
+        }
+    }
 }
 
 /// Locks by hash: a write that only replaces shares one with others, a write that keeps the blobs
@@ -161,6 +189,7 @@ impl Objects {
             entropy,
             locks: Arc::new(locks),
             room: Arc::default(),
+            check: None,
         })
     }
 
@@ -183,6 +212,15 @@ impl Objects {
         self.room.admit(&self.index, bucket, announced).await
     }
 
+    /// The same objects; whatever is written through this handle is checked first.
+    #[must_use]
+    pub fn checked_by(&self, check: Arc<dyn CommitCheck>) -> Self {
+        Self {
+            check: Some(check),
+            ..self.clone()
+        }
+    }
+
     async fn shared(&self, name: &str) -> Option<Held> {
         Some(Held::Shared(
             Arc::clone(self.lock(name)?).read_owned().await,
@@ -202,29 +240,42 @@ impl Objects {
         self.locks.get(usize::try_from(slot).unwrap_or(0))
     }
 
-    /// Commits a batch that concerns one bucket, then frees what it displaced, except for what its
-    /// own rows refer to. When nothing was written, blobs made for it are freed; when the outcome
-    /// is unknown nothing is: the next start sweeps. It runs to its end even if the request that
-    /// asked for it goes away.
+    /// Asks the check, commits a batch that concerns one bucket, then frees what it displaced,
+    /// except for what its own rows refer to. When nothing was written, blobs made for it are
+    /// freed; when the outcome is unknown nothing is: the next start sweeps. It runs to its end
+    /// even if the request that asked for it goes away.
     async fn commit(
         &self,
         bucket: &str,
         batch: Vec<IndexWrite>,
         named: Named,
         held: Option<Held>,
-    ) -> Result<Displaced, StoreError> {
-        let count = self.room.begin_commit(bucket, &batch).await;
-        let pending = self.index.apply(batch);
-        let blobs = Arc::clone(&self.blobs);
+    ) -> Result<Displaced, CommitError> {
+        let (index, room) = (Arc::clone(&self.index), Arc::clone(&self.room));
+        let (blobs, check) = (Arc::clone(&self.blobs), self.check.clone());
+        let bucket = bucket.to_owned();
         let work = tokio::spawn(async move {
-            let result = pending.await;
-            if let Some(count) = count {
-                count.end(&result);
-            }
+            let checked = match &check {
+                Some(check) => check.check().await.map_err(CommitError::Denied),
+                None => Ok(()),
+            };
+            let result = match checked {
+                Ok(()) => {
+                    let count = room.begin_commit(&bucket, &batch).await;
+                    let result = index.apply(batch).await;
+                    if let Some(count) = count {
+                        count.end(&result);
+                    }
+                    result.map_err(CommitError::Store)
+                }
+                Err(denied) => Err(denied),
+            };
             let doomed = match &result {
                 Ok(displaced) => freed(displaced, named.blobs()),
-                Err(StoreError::Precondition(_)) => named.unwritten(),
-                Err(_) => Vec::new(),
+                Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {
+                    named.unwritten()
+                }
+                Err(CommitError::Store(_)) => Vec::new(),
             };
             drop((held, named));
             if doomed.iter().any(|ids| !ids.is_empty()) {
@@ -233,8 +284,9 @@ impl Objects {
             }
             result
         });
+        let unknown = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
         work.await
-            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+            .unwrap_or_else(|error| Err(CommitError::Store(unknown(error))))
     }
 }
 

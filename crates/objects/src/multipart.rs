@@ -8,7 +8,7 @@ use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{Failed, IndexWrite, Range, StoreError};
 
 use crate::{
-    Named, Objects,
+    CommitError, Named, Objects,
     bucket::missing,
     conditions::WriteIf,
     digest::{self, Algorithm, Checksum, Kind},
@@ -451,9 +451,9 @@ fn check_object_checksum(completion: &Completion, actual: &Checksum) -> Result<(
     }
 }
 
-fn ended(error: StoreError, upload: &Upload) -> Fault {
+fn ended(error: CommitError, upload: &Upload) -> Fault {
     match error {
-        StoreError::Precondition(Failed::NoSuchUpload) => Fault::NoSuchUpload(upload.id.clone()),
+        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => Fault::NoSuchUpload(upload.id.clone()),
         other => missing(other, &upload.bucket),
     }
 }

@@ -12,7 +12,7 @@ use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{Expect, Failed, IndexWrite, StoreError};
 
 use crate::{
-    Held, Named, Objects,
+    CommitError, Held, Named, Objects,
     blobs::BlobId,
     bucket::missing,
     conditions::WriteIf,
@@ -301,12 +301,12 @@ impl Objects {
     }
 }
 
-fn refused(error: StoreError, bucket: &str, key: &str, condition: &WriteIf) -> Fault {
+fn refused(error: CommitError, bucket: &str, key: &str, condition: &WriteIf) -> Fault {
     match error {
-        StoreError::Precondition(Failed::ObjectChanged(present)) => {
+        CommitError::Store(StoreError::Precondition(Failed::ObjectChanged(present))) => {
             condition.fault(key, present.is_some())
         }
-        StoreError::Precondition(Failed::NoSuchUpload) => Fault::NoSuchUpload(String::new()),
+        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => Fault::NoSuchUpload(String::new()),
         other => missing(other, bucket),
     }
 }

@@ -158,18 +158,23 @@ impl Pipeline {
         uuid(bytes)
     }
 
-    /// Counts an attempt with an inactive key; other refusals leave no trace.
+    /// [`note`]
     pub(crate) fn note(&self, refusal: &Refusal, action: &str, facts: &Facts) {
-        if let Some(key) = refusal.inactive {
-            let source_address = facts.source_address.to_string();
-            let user_agent = &facts.user_agent;
-            let attempt = AttemptFacts {
-                source_address: &source_address,
-                user_agent,
-                action,
-            };
-            self.identity.usage().note_attempt(key, attempt, facts.now);
-        }
+        note(&self.identity, refusal, action, facts);
+    }
+}
+
+/// Counts an attempt with an inactive key; other refusals leave no trace.
+pub(crate) fn note(identity: &Identity, refusal: &Refusal, action: &str, facts: &Facts) {
+    if let Some(key) = refusal.inactive {
+        let source_address = facts.source_address.to_string();
+        let user_agent = &facts.user_agent;
+        let attempt = AttemptFacts {
+            source_address: &source_address,
+            user_agent,
+            action,
+        };
+        identity.usage().note_attempt(key, attempt, facts.now);
     }
 }
 

@@ -30,7 +30,7 @@ use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, Rules};
 use crate::{
     Body,
     payload::{Checked, wire_error},
-    pipeline::{HOME_REGION, Peer, Pipeline, facts},
+    pipeline::{HOME_REGION, Peer, Pipeline, facts, note},
     s3::{self, Authorize, Denial, Ids, Resource, S3Context, WireError, error_response},
 };
 
@@ -48,6 +48,8 @@ struct Decider {
     facts: Facts,
     signature: Option<Signature>,
     noted: Arc<Noted>,
+    /// What the attempt is called in which the key turns out to be inactive by now.
+    operation: String,
 }
 
 /// What a request's decisions share: its id and connection, and its first refusal, which is
@@ -125,6 +127,7 @@ fn admit(
         facts,
         signature: Some(signature),
         noted: Arc::clone(noted),
+        operation: operation_shown(&parts),
     };
     parts.extensions.insert(s3::Caller {
         account: Some(account),
@@ -173,6 +176,7 @@ fn anonymous(
         facts,
         signature: None,
         noted: Arc::clone(noted),
+        operation: String::new(),
     };
     parts.extensions.insert(s3::Caller {
         account: None,
@@ -322,6 +326,24 @@ impl Conditions<'_> {
 }
 
 impl Authorize for Decider {
+    fn check_caller(&self) -> Result<(), WireError> {
+        let Some(caller) = &self.caller else {
+            return Ok(());
+        };
+        let cell = self.identity.ledger().account(caller.account());
+        let account = cell.map(|cell| cell.snapshot().clone());
+        let unknown = || Fault::UnknownKey {
+            access_key_id: caller.key().to_string(),
+        };
+        let account = account.ok_or_else(|| wire_error(&unknown()))?;
+        let authenticator = self.identity.authenticator();
+        let checked = authenticator.check_again(&account, caller, self.facts.now);
+        checked.map_err(|refusal| {
+            note(&self.identity, &refusal, &self.operation, &self.facts);
+            wire_error(&refusal.fault)
+        })
+    }
+
     fn check(
         &self,
         action: &str,

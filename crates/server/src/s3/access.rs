@@ -14,7 +14,9 @@ use s3s::{
 };
 
 use keywright_base::{AccountId, Arn, limits};
-use keywright_objects::{Bucket, Fault, Object, check_bucket_name, check_key};
+use keywright_objects::{
+    Bucket, Checking, CommitCheck, Fault, Object, check_bucket_name, check_key,
+};
 
 use super::{
     Service,
@@ -45,17 +47,59 @@ impl S3Access for Gate {
         let Some(call) = cx.extensions_mut().get::<Call>().cloned() else {
             return Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied));
         };
-        let permit = match seen(cx, &call) {
-            Ok(seen) => decide(&self.0, &call, &seen).await,
+        let permitted = match seen(cx, &call) {
+            Ok(seen) => decide(&self.0, &call, &seen, None)
+                .await
+                .map(|permit| Permitted {
+                    permit: Arc::new(permit),
+                    seen: Arc::new(seen),
+                }),
             Err(fault) => Err(fault),
         };
-        match permit {
-            Ok(permit) => {
-                cx.extensions_mut().insert(Arc::new(permit));
+        match permitted {
+            Ok(permitted) => {
+                if permitted.permit.bucket.is_none() {
+                    // CreateBucket reads of it what the protocol layer leaves out.
+                    call.body.begin();
+                }
+                cx.extensions_mut().insert(permitted);
                 Ok(())
             }
             Err(fault) => Err(call.cell.refuse(&fault)),
         }
+    }
+}
+
+/// What the access check leaves for the operation, as an extension of its request.
+#[derive(Clone)]
+pub(super) struct Permitted {
+    pub(super) permit: Arc<Permit>,
+    pub(super) seen: Arc<Seen>,
+}
+
+/// The whole access check once more, with what is in force by now: the key, the user, their
+/// policies, the bucket and its policy. Whatever is committed passes it first.
+pub(super) struct Again {
+    pub(super) service: Arc<Service>,
+    pub(super) call: Call,
+    pub(super) seen: Arc<Seen>,
+    /// The source of a copy, which may be gone after it was read.
+    pub(super) source: Option<Object>,
+}
+
+impl Again {
+    pub(super) async fn decide(&self) -> Result<Permit, Fault> {
+        if let Err(error) = self.call.caller.authorize.check_caller() {
+            self.call.cell.leave(error);
+            return Err(Fault::AccessDenied("Access Denied".into()));
+        }
+        decide(&self.service, &self.call, &self.seen, self.source.as_ref()).await
+    }
+}
+
+impl CommitCheck for Again {
+    fn check(&self) -> Checking<'_> {
+        Box::pin(async { self.decide().await.map(drop) })
     }
 }
 
@@ -74,7 +118,13 @@ fn seen(cx: &S3AccessContext<'_>, call: &Call) -> Result<Seen, Fault> {
     })
 }
 
-async fn decide(service: &Service, call: &Call, seen: &Seen) -> Result<Permit, Fault> {
+/// The decision. `source` is a copy's source that an earlier decision found.
+async fn decide(
+    service: &Service,
+    call: &Call,
+    seen: &Seen,
+    source: Option<&Object>,
+) -> Result<Permit, Fault> {
     let row = table::row(&seen.operation).ok_or_else(|| not_served(call, seen))?;
     check_headers(seen)?;
     check_length(seen)?;
@@ -90,18 +140,15 @@ async fn decide(service: &Service, call: &Call, seen: &Seen) -> Result<Permit, F
             permit.require(&action(row, seen), "*", &permit.context)?;
             Ok(permit)
         }
-        On::NewBucket => {
-            call.body.begin();
-            Ok(Permit::begin(&call.caller, None, None, seen.context(None)?))
-        }
-        _ => in_bucket(service, call, seen, row).await,
+        On::NewBucket => Ok(Permit::begin(&call.caller, None, None, seen.context(None)?)),
+        _ => in_bucket(service, call, (seen, source), row).await,
     }
 }
 
 async fn in_bucket(
     service: &Service,
     call: &Call,
-    seen: &Seen,
+    (seen, source): (&Seen, Option<&Object>),
     row: &Row,
 ) -> Result<Permit, Fault> {
     let name = seen.bucket.as_deref().unwrap_or_default();
@@ -138,7 +185,7 @@ async fn in_bucket(
         On::Everything | On::NewBucket | On::Keys => {}
     }
     if matches!(row.operation, "CopyObject" | "UploadPartCopy") {
-        permit.source = Some(source_permitted(service, call, seen, &permit).await?);
+        permit.source = Some(source_permitted(service, call, (seen, source), &permit).await?);
     }
     Ok(permit)
 }
@@ -199,7 +246,7 @@ fn object_permitted(
 async fn source_permitted(
     service: &Service,
     call: &Call,
-    seen: &Seen,
+    (seen, earlier): (&Seen, Option<&Object>),
     target: &Permit,
 ) -> Result<Object, Fault> {
     let header = text(&seen.headers, "x-amz-copy-source").unwrap_or_default();
@@ -210,6 +257,7 @@ async fn source_permitted(
     permit.context.keys.retain(|(key, _)| key != "s3:versionid");
     permit.context.add("s3:versionid", version.as_deref());
     let found = service.objects.find(&name, &key).await?;
+    let found = found.or_else(|| earlier.cloned());
     let action = if version.is_some() {
         "s3:GetObjectVersion"
     } else {

@@ -9,10 +9,17 @@ use http::HeaderMap;
 
 use keywright_base::AccountId;
 
-use super::policy::BucketPolicy;
+use super::{policy::BucketPolicy, render::WireError};
 
 /// Decides for one verified (or anonymous) caller.
 pub trait Authorize: Send + Sync {
+    /// Whether the caller, who was proven when the request came, would still be one: its key may
+    /// have been deactivated meanwhile, its user deleted.
+    ///
+    /// # Errors
+    /// The answer.
+    fn check_caller(&self) -> Result<(), WireError>;
+
     /// Whether the caller may do `action`, for example `s3:GetObject`, on the resource.
     ///
     /// # Errors

@@ -58,6 +58,14 @@ impl Seen {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Whether the protocol layer reads the body before the operation runs.
+    pub(super) fn waited_for_body(&self) -> bool {
+        let streamed = matches!(self.operation.as_str(), "PutObject" | "UploadPart");
+        let empty = text(&self.headers, "content-length").is_none_or(|length| length == "0");
+        let chunked = self.headers.contains_key(http::header::TRANSFER_ENCODING);
+        !streamed && (!empty || chunked)
+    }
+
     /// Whether what is authorized as PutObject makes an object, or only prepares one.
     fn creates_object(&self) -> Option<&'static str> {
         match self.operation.as_str() {

@@ -13,6 +13,8 @@ use keywright_base::{AccountId, Arn};
 use keywright_objects::{Bucket, Fault, Object};
 
 use super::{
+    Service,
+    access::{Again, Permitted},
     authorize::{Authorize, Caller, Resource, S3Context},
     body::Kept,
     policy::BucketPolicy,
@@ -88,14 +90,35 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Takes the call and its permit out of a request; without them the request is refused.
-    pub(super) fn take<T>(request: S3Request<T>) -> S3Result<(Self, T)> {
+    /// Takes the call and its permit out of a request, and gives the service through which whatever
+    /// is committed is permitted once more; without them the request is refused.
+    pub(super) async fn take<T>(
+        service: &Arc<Service>,
+        request: S3Request<T>,
+    ) -> S3Result<(Self, Service, T)> {
         let call = request.extensions.get::<Call>().cloned();
-        let permit = request.extensions.get::<Arc<Permit>>().cloned();
-        match (call, permit) {
-            (Some(call), Some(permit)) => Ok((Self { call, permit }, request.input)),
-            _ => Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied)),
-        }
+        let permitted = request.extensions.get::<Permitted>().cloned();
+        let (Some(call), Some(permitted)) = (call, permitted) else {
+            return Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied));
+        };
+        let again = Again {
+            service: Arc::clone(service),
+            call: call.clone(),
+            seen: permitted.seen,
+            source: permitted.permit.source.clone(),
+        };
+        // The protocol layer has read this body, which may have taken its time.
+        let permit = if again.seen.waited_for_body() {
+            let permit = again.decide().await;
+            Arc::new(permit.map_err(|fault| call.cell.refuse(&fault))?)
+        } else {
+            permitted.permit
+        };
+        let service = Service {
+            objects: service.objects.checked_by(Arc::new(again)),
+            policies: Arc::clone(&service.policies),
+        };
+        Ok((Self { call, permit }, service, request.input))
     }
 
     pub(super) fn cell(&self) -> Cell {

@@ -69,7 +69,7 @@ pub struct S3 {
 /// What operations work with.
 struct Service {
     objects: Objects,
-    policies: Policies<policy::Made>,
+    policies: Arc<Policies<policy::Made>>,
 }
 
 impl std::fmt::Debug for S3 {
@@ -83,7 +83,7 @@ impl S3 {
     pub fn new(objects: Objects) -> Self {
         let service = Arc::new(Service {
             objects,
-            policies: Policies::default(),
+            policies: Arc::default(),
         });
         let mut config = S3Config::default();
         config.xml_max_body_size = limits::S3_XML_BYTES;

@@ -75,6 +75,11 @@ impl Cell {
         s3s::S3Error::new(s3s::S3ErrorCode::InternalError)
     }
 
+    /// Leaves an answer, unless something was left before.
+    pub(super) fn leave(&self, error: WireError) {
+        let _ = self.0.set(error);
+    }
+
     /// Leaves the error of a body, if it says what to answer.
     pub(super) fn body_failed(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
         let known = error.downcast_ref::<WireError>().cloned();

@@ -1,6 +1,7 @@
 //! The protocol layer's trait, answered by one function an operation.
 //!
-//! The rule: every operation goes the same way: take the permit, run, leave a fault for the
+//! The rule: every operation goes the same way: take the permit, which is asked for again when anything is
+//! committed, run, leave a fault for the
 //! renderer. Operations that are not listed keep the protocol layer's answer, and the access check
 //! refuses them before.
 
@@ -24,9 +25,9 @@ macro_rules! operations {
                     &self,
                     request: S3Request<dto::$input>,
                 ) -> S3Result<S3Response<dto::$output>> {
-                    let (job, input) = Job::take(request)?;
+                    let (job, service, input) = Job::take(&self.0, request).await?;
                     let cell = job.cell();
-                    $run(&self.0, job, input).await.map_err(|fault| cell.refuse(&fault))
+                    $run(&service, job, input).await.map_err(|fault| cell.refuse(&fault))
                 }
             )*
         }

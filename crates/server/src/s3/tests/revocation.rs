@@ -1,0 +1,185 @@
+//! What is revoked while a request is under way is not committed by it, whatever the operation.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{Answer, Ask, Authorize, Denial, Front, Resource, S3Context, WireError, ask};
+
+/// What is revoked once the access check has let a request in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revoked {
+    Nothing,
+    Key,
+    Permission,
+}
+
+/// Lets everything in, and then holds to what was revoked.
+struct Revoking {
+    revoked: Revoked,
+    let_in: AtomicBool,
+}
+
+impl Authorize for Revoking {
+    fn check_caller(&self) -> Result<(), WireError> {
+        self.let_in.store(true, Ordering::SeqCst);
+        if self.revoked != Revoked::Key {
+            return Ok(());
+        }
+        Err(WireError {
+            status: 403,
+            code: "InvalidAccessKeyId".into(),
+            message: "gone".into(),
+            extra: Vec::new(),
+            headers: http::HeaderMap::new(),
+        })
+    }
+
+    fn check(&self, action: &str, _: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
+        if self.revoked == Revoked::Permission && self.let_in.load(Ordering::SeqCst) {
+            let message = format!("no {action}");
+            return Err(Denial { message });
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, _: &str, _: &Resource<'_>, why: &str) -> Denial {
+        let message = why.to_owned();
+        Denial { message }
+    }
+
+    fn kept(&self, principal: &str) -> Option<String> {
+        Some(principal.to_owned())
+    }
+
+    fn shown(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Front {
+    async fn while_revoking(&self, revoked: Revoked, ask: Ask) -> Answer {
+        let caller = super::Caller {
+            account: Some("111122223333".parse().unwrap()),
+            region: Some("us-east-1".into()),
+            authorize: Arc::new(Revoking {
+                revoked,
+                let_in: AtomicBool::new(false),
+            }),
+            trailers: None,
+        };
+        let mut request = super::request(ask);
+        request.extensions_mut().insert(caller);
+        self.send(request).await
+    }
+
+    /// Everything that the writes below could change.
+    async fn state(&self, upload: &str) -> Vec<String> {
+        let mut state = Vec::new();
+        let parts = format!("GET /bench/up?uploadId={upload}");
+        for line in [
+            "GET /",
+            "GET /bench",
+            "GET /bench?uploads",
+            "GET /bench?policy",
+            "GET /bench?tagging",
+            "GET /bench?publicAccessBlock",
+            "GET /bench/old?tagging",
+            "GET /bench/old",
+            parts.leak(),
+        ] {
+            let answer = self.root(ask(line)).await;
+            state.push(format!("{line} {} {}", answer.status, answer.text));
+        }
+        state
+    }
+}
+
+/// Every operation that writes.
+fn writes(upload: &str, etag: &str) -> Vec<Ask> {
+    let line = |text: String| -> &'static str { text.leak() };
+    let completion = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>\
+         </CompleteMultipartUpload>"
+    );
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    let policy = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*",
+        "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bench/*"}]}"#;
+    let block = "<PublicAccessBlockConfiguration><BlockPublicPolicy>true</BlockPublicPolicy>\
+        </PublicAccessBlockConfiguration>";
+    let deletion = "<Delete><Object><Key>old</Key></Object></Delete>";
+    let part = |number: u8| line(format!("PUT /bench/up?partNumber={number}&uploadId={upload}"));
+    let source = ("x-amz-copy-source", "bench/old");
+    vec![
+        ask("PUT /bench/new").body("small"),
+        ask("PUT /bench/new").body(vec![b'x'; 40_000]),
+        ask("PUT /bench/new").with(source.0, source.1),
+        ask("DELETE /bench/old"),
+        ask("POST /bench?delete").body(deletion),
+        ask("POST /bench/more?uploads"),
+        ask(part(2)).body("part"),
+        ask(part(2)).with(source.0, source.1),
+        ask(line(format!("POST /bench/up?uploadId={upload}"))).body(completion),
+        ask(line(format!("DELETE /bench/up?uploadId={upload}"))),
+        ask("PUT /bench/old?tagging").body(tags),
+        ask("DELETE /bench/old?tagging"),
+        ask("PUT /bench?policy").body(policy),
+        ask("DELETE /bench?policy"),
+        ask("PUT /bench?tagging").body(tags),
+        ask("DELETE /bench?tagging"),
+        ask("PUT /bench?publicAccessBlock").body(block),
+        ask("DELETE /bench?publicAccessBlock"),
+        ask("DELETE /empty"),
+        ask("PUT /another"),
+    ]
+}
+
+/// A bucket with everything that can be written over or deleted.
+async fn furnished() -> (Front, String, String) {
+    let front = Front::new().await;
+    assert_eq!(front.root(ask("PUT /empty")).await.status, 200);
+    let old = ask("PUT /bench/old").with("x-amz-tagging", "a=old");
+    assert_eq!(front.root(old.body("old")).await.status, 200);
+    let upload = front.root(ask("POST /bench/up?uploads")).await;
+    let upload = upload.element("UploadId").to_owned();
+    let line = format!("PUT /bench/up?partNumber=1&uploadId={upload}").leak();
+    let part = front.root(ask(line).body("part")).await;
+    let etag = part.header("etag").to_owned();
+    (front, upload, etag)
+}
+
+#[tokio::test]
+async fn nothing_is_committed_that_is_revoked_by_then() {
+    let (front, upload, etag) = furnished().await;
+    let before = front.state(&upload).await;
+    for (revoked, code) in [
+        (Revoked::Key, "InvalidAccessKeyId"),
+        (Revoked::Permission, "AccessDenied"),
+    ] {
+        for request in writes(&upload, &etag) {
+            // The bucket's creation is asked about only once, after its body was read.
+            if revoked == Revoked::Permission && request.line == "PUT /another" {
+                continue;
+            }
+            let line = request.line;
+            let answer = front.while_revoking(revoked, request).await;
+            // A deletion of many answers for each key.
+            let refused = answer.status == 403 || line == "POST /bench?delete";
+            assert!(refused && answer.text.contains(code), "{line} {answer:?}");
+            assert_eq!(front.state(&upload).await, before, "{line} {revoked:?}");
+        }
+    }
+}
+
+/// The same requests, of which each one writes: the test above tests something.
+#[tokio::test]
+async fn what_is_not_revoked_is_committed() {
+    for at in 0..20 {
+        let (front, upload, etag) = furnished().await;
+        let request = writes(&upload, &etag).remove(at);
+        let line = request.line;
+        let answer = front.while_revoking(Revoked::Nothing, request).await;
+        assert!((200..300).contains(&answer.status), "{line} {answer:?}");
+    }
+}
