@@ -46,9 +46,17 @@ pub const BUCKET_POLICY_BYTES: usize = 20 * 1024;
 /// Nesting of a policy document's JSON. The grammar itself needs 6.
 pub const POLICY_DEPTH: usize = 32;
 
+/// Steps of matching that one decision takes: about a byte of text compared with a pattern each. It
+/// is some thousand patterns with wildcards on the longest ARN. What needs more is denied.
+pub const DECISION_STEPS: u64 = 4_000_000;
 /// Statements that one page of a policy simulation looks at, each counted once for every pair of
 /// action and resource.
 pub const SIMULATED_STATEMENTS: usize = 100_000;
+/// Steps of matching (see [`DECISION_STEPS`]) of one page of a policy simulation, or of a list of
+/// authorized principals.
+pub const PAGE_STEPS: u64 = 100_000_000;
+/// Bytes of the results of one page of a policy simulation, about.
+pub const SIMULATED_BYTES: usize = 4 * 1024 * 1024;
 
 /// Heavy actions of one principal that wait for the processor.
 pub const HEAVY_WAITING_EACH: usize = 16;

@@ -65,7 +65,7 @@ impl Page {
             return (page, None);
         }
         page.truncate(self.items_max);
-        let marker = page.last().map(|last| self.wrap(&key(last)));
+        let marker = page.last().map(|last| self.marker(&key(last)));
         (page, marker)
     }
 
@@ -82,7 +82,8 @@ impl Page {
         self.take(rest.collect::<Vec<_>>(), &key)
     }
 
-    fn wrap(&self, last: &str) -> String {
+    /// The marker of the page after the item with this sort key.
+    pub fn marker(&self, last: &str) -> String {
         let mut bytes = self.binding.clone();
         bytes.extend_from_slice(last.as_bytes());
         BASE64_URL_SAFE_NO_PAD.encode(bytes)

@@ -9,7 +9,7 @@ use crate::{
     context::{Env, Values},
     document::{ConditionClause, Effect},
     literal::{Decimal, Network, address, date},
-    pattern::{Syntax, Template, Variable},
+    pattern::{Cost, Syntax, Template, Variable},
     resource::{ArnPattern, Target},
 };
 
@@ -155,6 +155,8 @@ pub(crate) struct Condition {
     /// Lower case.
     key: Box<str>,
     literals: Literals,
+    /// Of comparing a value with all literals.
+    cost: Cost,
 }
 
 /// The values of a policy, parsed for their operator.
@@ -217,6 +219,28 @@ impl Literals {
         }
     }
 
+    /// What comparing a value with all of them costs at most.
+    fn cost(&self) -> Cost {
+        let each = |count| Cost {
+            each: count,
+            per_byte: 0,
+        };
+        match self {
+            Self::Equals(all) | Self::Bool(all) => Cost::sum(all.iter().map(Template::cost)),
+            // Compared character by character, up to the first difference.
+            Self::EqualsIgnoreCase(all) => Cost::sum(all.iter().map(|template| Cost {
+                per_byte: 1,
+                ..template.cost()
+            })),
+            Self::Arn(all) => Cost::sum(all.iter().map(ArnPattern::cost)),
+            Self::Numeric(_, all) => each(all.len()),
+            Self::Date(_, all) => each(all.len()),
+            Self::Binary(all) => each(all.len()),
+            Self::Ip(all) => each(all.len()),
+            Self::Null(all) => each(all.len()),
+        }
+    }
+
     /// Compares a value of the request with each literal until one matches.
     fn compare(&self, value: &str, env: &Env<'_>) -> Comparison {
         let any = match self {
@@ -275,11 +299,13 @@ impl Condition {
     /// exist.
     pub(crate) fn new(clause: &ConditionClause, effect: Effect, variables: bool) -> Option<Self> {
         let operator = Operator::parse(&clause.operator)?;
+        let literals = Literals::new(operator.test, &clause.values, variables);
         Some(Self {
             operator,
             effect,
             key: clause.key.to_lowercase().into(),
-            literals: Literals::new(operator.test, &clause.values, variables),
+            cost: literals.cost(),
+            literals,
         })
     }
 
@@ -310,12 +336,23 @@ impl Condition {
 
     /// A positive operator wants some literal to match, a negated one wants none.
     fn accepts(&self, value: &str, env: &Env<'_>) -> bool {
+        if !env.steps.take(self.cost.of(value.len())) {
+            return self.effect == Effect::Deny;
+        }
         match self.literals.compare(value, env) {
             Comparison::Same => !self.operator.negated,
             Comparison::Different => self.operator.negated,
             Comparison::Foreign => false,
             Comparison::Unreadable => self.effect == Effect::Deny,
         }
+    }
+
+    /// Steps of testing it at most, with the values that the request has.
+    pub(crate) fn steps(&self, env: &Env<'_>) -> u64 {
+        let found = env.get(&self.key);
+        let values = found.as_slice().iter();
+        let steps = values.map(|value| self.cost.of(value.len()));
+        steps.fold(1, u64::saturating_add)
     }
 
     /// The key that is tested, in lower case.

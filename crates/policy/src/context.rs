@@ -3,7 +3,9 @@
 //! It protects one rule: an absent key, a single value and a list are three different things.
 //! Values are looked up when a policy asks for them; nothing is gathered in advance.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
+
+use keywright_base::limits;
 
 use crate::principal::PrincipalRef;
 
@@ -120,6 +122,32 @@ impl Context for ContextMap {
     }
 }
 
+/// What a decision may still cost. Where it is used up nothing more is compared, and the answer is
+/// no.
+pub(crate) struct Steps(Cell<u64>);
+
+impl Steps {
+    pub(crate) const fn new() -> Self {
+        Self::of(limits::DECISION_STEPS)
+    }
+
+    pub(crate) const fn of(steps: u64) -> Self {
+        Self(Cell::new(steps))
+    }
+
+    /// Takes steps before they are taken; `false` when there are not so many left.
+    pub(crate) fn take(&self, steps: u64) -> bool {
+        let left = self.0.get().saturating_sub(steps);
+        self.0.set(left);
+        left > 0
+    }
+
+    /// Whether something was not compared.
+    pub(crate) const fn are_used_up(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
 /// The keys of one evaluation: those that follow from the caller, then the request's own. A context
 /// can therefore never claim to be somebody else.
 #[derive(Clone, Copy)]
@@ -128,6 +156,7 @@ pub(crate) struct Env<'a> {
     /// `aws:userid`, put together once.
     pub(crate) user_id: &'a str,
     pub(crate) context: &'a dyn Context,
+    pub(crate) steps: &'a Steps,
 }
 
 impl<'a> Env<'a> {

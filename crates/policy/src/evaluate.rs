@@ -12,7 +12,7 @@ use keywright_base::AccountId;
 
 pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
 use crate::{
-    context::{Context, Env},
+    context::{Context, Env, Steps},
     implied::implied_arn,
     index::{Action, Reach},
     policy::{Policy, Query, Verdict},
@@ -221,9 +221,10 @@ impl<'a> Policies<'a> {
         let mut room = Room::new();
         let outcome = match query(self.principal, request, &mut room) {
             _ if self.principal.unreadable => Err(Cause::Unreadable),
-            Some(query) => {
-                gather(self, &query).and_then(|grants| conclude(self, &grants, &query, request))
-            }
+            Some(query) => match gather(self, &query) {
+                _ if query.env.steps.are_used_up() => Err(Cause::Unreadable),
+                grants => grants.and_then(|grants| conclude(self, &grants, &query, request)),
+            },
             None => Err(Cause::Unintelligible),
         };
         match outcome {
@@ -281,14 +282,21 @@ pub(crate) struct Room {
     user_id: UserId,
     /// Stays empty but for the few actions whose resource is implied.
     resource: String,
+    steps: Steps,
 }
 
 impl Room {
     pub(crate) const fn new() -> Self {
+        Self::with(Steps::new())
+    }
+
+    /// For another purpose than a decision.
+    pub(crate) const fn with(steps: Steps) -> Self {
         Self {
             action: [0; ACTION_BYTES],
             user_id: UserId::new(),
             resource: String::new(),
+            steps,
         }
     }
 }
@@ -318,6 +326,7 @@ pub(crate) fn query<'a>(
             principal: &request.principal,
             user_id: request.principal.user_id(&mut room.user_id),
             context: request.context,
+            steps: &room.steps,
         },
     })
 }

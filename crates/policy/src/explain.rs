@@ -8,13 +8,14 @@ mod text;
 
 use std::collections::BTreeSet;
 
+use keywright_base::limits;
+
 use crate::{
     Decision, Effect, Layer, Policies, Request, Source, Span, Statement, Values,
     condition::Condition,
-    context::Env,
+    context::{Env, Steps},
     document::ConditionClause,
-    evaluate::{Asked, Grants, Room, conclude, query, walk},
-    index::Builder,
+    evaluate::{Asked, Grants, Room, all, conclude, query, walk},
     pattern,
     policy::{Compiled, Query},
     principal::Grant,
@@ -157,10 +158,33 @@ pub enum Need {
     },
 }
 
-/// Decides a request and says why.
+/// Steps that [`explain`] and [`simulate`](crate::simulate) take at most for a request, counted
+/// without taking them; what they can be held to before they begin.
+pub fn explanation_steps(policies: &Policies<'_>, request: &Request<'_>) -> u64 {
+    let mut room = Room::new();
+    let Some(query) = query(policies.principal, request, &mut room) else {
+        return 0;
+    };
+    let each = all(policies).map(|policy| {
+        let statements = policy.statements();
+        let statements = statements.map(|(written, compiled)| {
+            // What is shown of it is copied.
+            let shown = written.span.end.saturating_sub(written.span.start) as u64;
+            compiled.steps(&query).saturating_add(shown)
+        });
+        let index = policy.index().steps(&query.action);
+        statements.fold(index, u64::saturating_add)
+    });
+    // Once to decide, once for what each statement lacks.
+    each.fold(0, u64::saturating_add).saturating_mul(2)
+}
+
+/// Decides a request and says why: nothing but the decision where that takes more steps than
+/// [`PAGE_STEPS`](limits::PAGE_STEPS).
 pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     let decision = policies.decide(request);
-    let mut room = Room::new();
+    let affordable = explanation_steps(policies, request) <= limits::PAGE_STEPS;
+    let mut room = Room::with(Steps::of(limits::PAGE_STEPS));
     let mut explanation = Explanation {
         action: request.action.to_owned(),
         resource: request.resource.to_owned(),
@@ -170,7 +194,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         needs: Vec::new(),
     };
     let query = match query(policies.principal, request, &mut room) {
-        Some(query) if !policies.principal.is_unreadable() => query,
+        Some(query) if affordable && !policies.principal.is_unreadable() => query,
         _ => return explanation,
     };
     let mut grants = Grants::new(&query);
@@ -178,8 +202,12 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     let mut needs = Vec::new();
     let walked = walk(policies, &query, |asked| {
         let mut best = Grant::None;
+        let selected = asked.policy.index().selected(&query.action);
         for (index, (written, compiled)) in asked.policy.statements().enumerate() {
-            let lacks = lacks(written, compiled, &query, asked.layer);
+            let mut lacks = lacks(written, compiled, &query, asked.layer);
+            if !selected.contains(&index) {
+                lacks.insert(0, Lack::Action);
+            }
             if lacks.is_empty() && written.effect == Effect::Allow {
                 best = best.max(compiled.granted_to(&query, asked.layer));
             }
@@ -294,14 +322,9 @@ fn nearest(statements: &[Examined], layer: Layer) -> Vec<Examined> {
         .collect()
 }
 
-/// What keeps a statement from applying.
+/// What keeps a statement from applying, beside its actions.
 fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Layer) -> Vec<Lack> {
     let mut lacks = Vec::new();
-    let mut index = Builder::default();
-    index.add(0, written.action.as_ref(), written.effect);
-    if !index.build().selects(&query.action) {
-        lacks.push(Lack::Action);
-    }
     let concerned = match written.effect {
         Effect::Allow => compiled.granted_to(query, layer) != Grant::None,
         Effect::Deny => compiled.aimed_at(query, layer),

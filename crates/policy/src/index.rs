@@ -15,7 +15,7 @@ use std::{
 use self::inner::Inner;
 use crate::{
     document::{Clause, Effect},
-    pattern::Glob,
+    pattern::{Cost, Glob},
     resource::cut,
 };
 
@@ -109,6 +109,8 @@ pub(crate) struct Index {
     always: Box<[Number]>,
     /// Statements that are tried one by one.
     others: Box<[Other]>,
+    /// Of trying one by one all patterns that are neither names nor prefixes.
+    cost: Cost,
 }
 
 /// The statements with actions of one service.
@@ -162,6 +164,11 @@ impl Index {
         }
     }
 
+    /// Steps of finding what an action selects, at most, beside looking up names and prefixes.
+    pub(crate) const fn steps(&self, action: &Action<'_>) -> u64 {
+        self.cost.of(action.whole.len())
+    }
+
     fn slot(&self, service: Hashed<'_>) -> Option<&Slot> {
         let find = |(word, _): &(Word, Slot)| word.compare(service);
         let at = self.services.binary_search_by(find).ok()?;
@@ -176,6 +183,16 @@ impl Index {
             false
         });
         found
+    }
+
+    /// The statements that the action selects.
+    pub(crate) fn selected(&self, action: &Action<'_>) -> BTreeSet<usize> {
+        let mut selected = BTreeSet::new();
+        self.each(action, |statement| {
+            selected.insert(statement);
+            true
+        });
+        selected
     }
 }
 
@@ -296,6 +313,10 @@ impl Builder {
     /// The index.
     pub(crate) fn build(mut self) -> Index {
         self.always.dedup();
+        let inner = self.services.values().flat_map(|draft| &draft.globs);
+        let inner = inner.map(|(glob, _)| glob.cost());
+        let others = self.others.iter().flat_map(|other| &other.patterns);
+        let cost = Cost::sum(inner.chain(others.map(Glob::cost)));
         let hashes = self.services.keys().map(|word| bit(word.hash));
         let mask = hashes.fold(0, |mask, bit| mask | bit);
         let slots = self.services.into_iter().map(|(w, d)| (w, d.build()));
@@ -304,6 +325,7 @@ impl Builder {
             services: slots.collect(),
             always: self.always.into(),
             others: self.others.into(),
+            cost,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Document, Policies, Policy, Request, Version, context::Env, evaluate::all, principal};
+use crate::{Document, Policies, Policy, Request, Version, context::{Env, Steps}, evaluate::all, principal};
 
 /// Keys that are lists, even of one value: only set operators match them.
 const LISTS: &[&str] = &[
@@ -58,7 +58,9 @@ pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> V
         });
     }
     let mut buffer = principal::UserId::new();
+    let steps = Steps::new();
     let env = Env {
+        steps: &steps,
         principal: &request.principal,
         user_id: request.principal.user_id(&mut buffer),
         context: request.context,

@@ -40,6 +40,7 @@ pub use document::{
 pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_trust};
 pub use explain::{
     About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,
+    explanation_steps,
 };
 pub use json::size_without_whitespace;
 pub use keys::{context_keys, is_list_key, is_of_principal, mentioned_keys, missing_context_keys};

@@ -101,6 +101,32 @@ impl Glob {
         }
     }
 
+    /// What matching a text costs at most.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            each: 1,
+            per_byte: self.steps_per_byte(),
+        }
+    }
+
+    /// Steps for each byte of a text that is matched, at most; 0 where the pattern's own length
+    /// bounds them.
+    fn steps_per_byte(&self) -> usize {
+        match self {
+            Self::Any | Self::Exact(_) | Self::Prefix(_) | Self::Whole(_) => 0,
+            // Each of the runs is looked for after the one before it.
+            Self::Split { middle, .. } => 2 + middle.iter().map(Run::words).max().unwrap_or(0),
+        }
+    }
+
+    /// Whether what a run between asterisks costs depends on the values of variables.
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Split { middle, .. } => middle.iter().any(Run::is_open),
+            _ => false,
+        }
+    }
+
     /// The texts that stand between wildcards and variables, some perhaps twice.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let (whole, runs): (Option<&str>, [&[Run]; 3]) = match self {
@@ -133,6 +159,31 @@ impl Glob {
         whole
             .into_iter()
             .chain(atoms.iter().filter_map(|atom| atom.text(values)))
+    }
+}
+
+/// What it costs to match a text with a pattern, or with several.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// Steps for any text.
+    pub(crate) each: usize,
+    /// Steps for each byte of the text.
+    pub(crate) per_byte: usize,
+}
+
+impl Cost {
+    /// Of all of them.
+    pub(crate) fn sum(costs: impl IntoIterator<Item = Self>) -> Self {
+        costs.into_iter().fold(Self::default(), |sum, cost| Self {
+            each: sum.each.saturating_add(cost.each),
+            per_byte: sum.per_byte.saturating_add(cost.per_byte),
+        })
+    }
+
+    /// For a text of so many bytes, which are looked at once in any case.
+    pub(crate) const fn of(self, bytes: usize) -> u64 {
+        let per_byte = self.per_byte.saturating_add(1);
+        (self.each as u64).saturating_add((per_byte as u64).saturating_mul(bytes as u64))
     }
 }
 
@@ -186,7 +237,18 @@ impl Template {
             return self.glob.matches(text);
         }
         let bound = self.bind(env);
-        bound.is_some_and(|bound| self.glob.matches_with(text, bound.values()))
+        bound.is_some_and(|bound| {
+            let affordable = !self.glob.is_open() || env.steps.take(bound.open_steps(text));
+            affordable && self.glob.matches_with(text, bound.values())
+        })
+    }
+
+    /// What matching a text costs at most, without what depends on the values of variables.
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            each: 1 + self.variables.len(),
+            per_byte: self.glob.steps_per_byte(),
+        }
     }
 
     /// Whether a template without wildcards is the text, whatever the case; `None` when a variable
@@ -244,6 +306,13 @@ impl<'a> Bound<'a> {
         self.all.push(value);
     }
 
+    /// What it costs to look for a run with these values in a text.
+    fn open_steps(&self, text: &str) -> u64 {
+        let values = self.values().iter().map(|value| value.len());
+        let words = values.sum::<usize>() / 64 + 1;
+        (text.len() as u64).saturating_mul(words as u64) + run::TRIED_UNITS as u64
+    }
+
     fn values(&self) -> &[Cow<'a, str>] {
         if self.all.is_empty() {
             &self.few
@@ -299,6 +368,10 @@ impl Late {
     /// variable has no value or there are fewer parts.
     pub(crate) fn parts(&self, count: usize, env: &Env<'_>) -> Option<Vec<Glob>> {
         let bound = self.template.bind(env)?;
+        let values = bound.values().iter().map(|value| value.len());
+        if !env.steps.take(values.sum::<usize>() as u64) {
+            return None;
+        }
         let mut values = bound.values().iter();
         let mut parts = vec![Vec::new()];
         for piece in &self.pieces {

@@ -6,6 +6,7 @@ use crate::{
     context::Env,
     document::{Document, Effect, Statement, Version},
     index::{self, Action, Index},
+    pattern::Cost,
     principal::{Grant, Principals},
     reason::Layer,
     resource::{ArnPattern, Target},
@@ -83,6 +84,10 @@ impl Policy {
     /// What the policy says, when it stands in `layer`.
     pub(crate) fn verdict(&self, query: &Query<'_>, layer: Layer) -> Verdict {
         let mut verdict = Verdict::Grant(Grant::None);
+        // Where they are used up the decision is no, whatever this says.
+        if !query.env.steps.take(self.index.steps(&query.action)) {
+            return verdict;
+        }
         self.index.each(&query.action, |number| {
             let Some(statement) = self.statements.get(number) else {
                 return true;
@@ -114,6 +119,8 @@ pub(crate) struct Compiled {
     effect: Effect,
     principals: Option<Principals>,
     resources: Resources,
+    /// Of comparing a target with all patterns of `resources`.
+    resources_cost: Cost,
     /// `None`: an operator could not be compiled.
     conditions: Option<Box<[Condition]>>,
 }
@@ -134,10 +141,12 @@ impl Compiled {
             .conditions
             .iter()
             .map(|c| Condition::new(c, statement.effect, variables));
+        let resources = Resources::new(statement, variables);
         Self {
+            resources_cost: Cost::sum(resources.patterns().iter().map(ArnPattern::cost)),
             effect: statement.effect,
             principals: statement.principal.as_ref().map(Principals::new),
-            resources: Resources::new(statement, variables),
+            resources,
             conditions: conditions.collect(),
         }
     }
@@ -187,7 +196,14 @@ impl Compiled {
     pub(crate) fn covers(&self, query: &Query<'_>, layer: Layer) -> bool {
         match (&self.resources, self.effect) {
             (Resources::Absent, Effect::Allow) => layer == Layer::Trust,
-            (resources, effect) => resources.contain(query, effect),
+            (resources, effect) => {
+                let cost = self.resources_cost.of(query.target.text().len());
+                if query.env.steps.take(cost) {
+                    resources.contain(query, effect)
+                } else {
+                    effect == Effect::Deny
+                }
+            }
         }
     }
 
@@ -211,10 +227,15 @@ impl Compiled {
 
     /// The patterns of `Resource` or `NotResource`.
     pub(crate) const fn patterns(&self) -> &[ArnPattern] {
-        match &self.resources {
-            Resources::Absent | Resources::Any => &[],
-            Resources::Only(patterns) | Resources::AllBut(patterns) => patterns,
-        }
+        self.resources.patterns()
+    }
+
+    /// Steps of testing the statement at most, whatever it lacks.
+    pub(crate) fn steps(&self, query: &Query<'_>) -> u64 {
+        let conditions = self.conditions().iter();
+        let steps = conditions.map(|condition| condition.steps(&query.env));
+        let resources = self.resources_cost.of(query.target.text().len());
+        steps.fold(resources, u64::saturating_add)
     }
 }
 
@@ -233,6 +254,13 @@ impl Resources {
             Self::Any
         } else {
             Self::Only(patterns)
+        }
+    }
+
+    const fn patterns(&self) -> &[ArnPattern] {
+        match self {
+            Self::Absent | Self::Any => &[],
+            Self::Only(patterns) | Self::AllBut(patterns) => patterns,
         }
     }
 

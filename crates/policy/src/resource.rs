@@ -3,7 +3,7 @@
 
 use crate::{
     context::Env,
-    pattern::{Glob, Late, Syntax, Template, Variable, variable},
+    pattern::{Cost, Glob, Late, Syntax, Template, Variable, variable},
 };
 
 /// A pattern for ARNs.
@@ -39,7 +39,7 @@ impl<'a> Target<'a> {
     }
 
     /// As it was asked for.
-    const fn text(&self) -> &'a str {
+    pub(crate) const fn text(&self) -> &'a str {
         match self {
             Self::Everything => "*",
             Self::Arn(text, _) => text,
@@ -167,6 +167,16 @@ impl ArnPattern {
             Self::Head(_, resource) => resource.unresolved(env),
             Self::Segments(templates) => templates.iter().any(|t| t.unresolved(env)),
             Self::Late(late) => late.template().unresolved(env),
+        }
+    }
+
+    /// What matching a target costs at most.
+    pub(crate) fn cost(&self) -> Cost {
+        match self {
+            Self::Any | Self::Never => Cost { each: 1, per_byte: 0 },
+            Self::Head(_, resource) => resource.cost(),
+            Self::Segments(all) => Cost::sum(all.iter().map(Template::cost)),
+            Self::Late(late) => late.template().cost(),
         }
     }
 

@@ -8,3 +8,4 @@ mod lint;
 mod managed;
 mod properties;
 mod shortcut;
+mod steps;

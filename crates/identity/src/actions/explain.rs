@@ -12,7 +12,7 @@ use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
     Decision, Effect, Examined, Explanation, Lack, Layer, Need as PolicyNeed,
     Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, StatementRef,
-    Tested, check_question, explain, is_free, is_of_principal,
+    Tested, check_question, explain, explanation_steps, is_free, is_of_principal,
 };
 use keywright_wire::keywright;
 
@@ -35,8 +35,8 @@ fn of_user(
     view: &View<'_>,
     user: &User,
     (action, resource): (&str, &str),
-    context: &Told<'_>,
-) -> Explanation {
+    (context, steps): (&Told<'_>, &mut StepsLeft),
+) -> Result<Explanation, Fault> {
     let set = policies_of(view.account, user);
     let arn = user.arn(view.id());
     let request = Request {
@@ -51,17 +51,46 @@ fn of_user(
         owner: Some(view.id()),
         context,
     };
-    let mut explanation = explained(view, &set, &request);
+    let mut explanation = explained(view, &set, &request, steps)?;
     Names::of(view.account, user).name(&mut explanation);
-    explanation
+    Ok(explanation)
+}
+
+/// The steps of matching that an answer may still take.
+struct StepsLeft(u64);
+
+impl StepsLeft {
+    const fn new() -> Self {
+        Self(limits::PAGE_STEPS)
+    }
+
+    fn take(&mut self, steps: u64) -> Result<(), Fault> {
+        let left = self.0.checked_sub(steps).ok_or_else(|| {
+            Fault::Validation(format!(
+                "The explanation is too large: {steps} steps of matching policies with the values \
+                 of the request, at most {}",
+                limits::PAGE_STEPS
+            ))
+        });
+        self.0 = left?;
+        Ok(())
+    }
 }
 
 /// Explains a request by the policies of the principal and of the resource.
-fn explained(view: &View<'_>, set: &PolicySet, request: &Request<'_>) -> Explanation {
-    match binding(policy(view), request) {
-        Some(policy) => explain(&Policies::new(set).with_resource(policy), request),
-        None => explain(&Policies::new(set), request),
-    }
+fn explained(
+    view: &View<'_>,
+    set: &PolicySet,
+    request: &Request<'_>,
+    steps: &mut StepsLeft,
+) -> Result<Explanation, Fault> {
+    let own = Policies::new(set);
+    let policies = match binding(policy(view), request) {
+        Some(policy) => own.with_resource(policy),
+        None => own,
+    };
+    steps.take(explanation_steps(&policies, request))?;
+    Ok(explain(&policies, request))
 }
 
 /// The policy of the resource that is asked about.
@@ -71,7 +100,11 @@ fn policy<'a>(view: &View<'a>) -> Option<&'a Arc<Policy>> {
 }
 
 /// Explains a request of the root user.
-fn of_root(view: &View<'_>, (action, resource): (&str, &str), context: &Told<'_>) -> Explanation {
+fn of_root(
+    view: &View<'_>,
+    (action, resource): (&str, &str),
+    (context, steps): (&Told<'_>, &mut StepsLeft),
+) -> Result<Explanation, Fault> {
     let set = PolicySet::default();
     let arn = Arn::iam(view.id(), "root");
     let request = Request {
@@ -84,7 +117,7 @@ fn of_root(view: &View<'_>, (action, resource): (&str, &str), context: &Told<'_>
         owner: Some(view.id()),
         context,
     };
-    explained(view, &set, &request)
+    explained(view, &set, &request, steps)
 }
 
 /// Why a free action is allowed.
@@ -201,9 +234,10 @@ impl Action for ExplainAuthorization {
             return Err(Fault::Validation(text));
         }
         let told = Told::new(view, user.map(|user| &**user), asked, entries);
+        let mut steps = StepsLeft::new();
         let explanation = match user {
-            Some(user) => of_user(view, user, asked, &told),
-            None => of_root(view, asked, &told),
+            Some(user) => of_user(view, user, asked, (&told, &mut steps))?,
+            None => of_root(view, asked, (&told, &mut steps))?,
         };
         let mut text = explanation.to_string();
         let open = not_given(&explanation, &told);
@@ -245,24 +279,39 @@ fn authorized(
     view: &View<'_>,
     user: Option<&User>,
     asked: (&str, &str),
-) -> Option<keywright::AuthorizedPrincipal> {
+    steps: &mut StepsLeft,
+) -> Result<Option<keywright::AuthorizedPrincipal>, Fault> {
     let root = || Arn::iam(view.id(), "root");
     let arn = user
         .map_or_else(root, |user| user.arn(view.id()))
         .to_string();
     if is_free(asked.0) {
-        return Some(keywright::AuthorizedPrincipal {
+        return Ok(Some(keywright::AuthorizedPrincipal {
             principal_arn: arn,
             through: FREE_WHY.to_owned(),
             condition: None,
-        });
+        }));
     }
     let told = Told::new(view, user, asked, &[]);
-    let open = |examined: &Examined| lacks_open_only(examined, &told);
     let explanation = match user {
-        Some(user) => of_user(view, user, asked, &told),
-        None => of_root(view, asked, &told),
+        Some(user) => of_user(view, user, asked, (&told, steps))?,
+        None => of_root(view, asked, (&told, steps))?,
     };
+    let through = authorized_through(view, user, (&explanation, &told));
+    Ok(through.map(|(through, conditions)| keywright::AuthorizedPrincipal {
+        principal_arn: arn,
+        through: through.join("; "),
+        condition: (!conditions.is_empty()).then(|| conditions.join("; ")),
+    }))
+}
+
+/// What lets someone do what an explanation is about, and under which conditions.
+fn authorized_through(
+    view: &View<'_>,
+    user: Option<&User>,
+    (explanation, told): (&Explanation, &Told<'_>),
+) -> Option<(Vec<String>, Vec<String>)> {
+    let open = |examined: &Examined| lacks_open_only(examined, told);
     let (mut through, mut conditions) = (Vec::new(), Vec::new());
     for need in &explanation.needs {
         match need {
@@ -277,7 +326,7 @@ fn authorized(
                 conditions.push(unless(statement, holding.iter()));
             }
             PolicyNeed::Allow { layer, .. } => {
-                let near = nearly(view, user?, (&explanation, &told), *layer)?;
+                let near = nearly(view, user?, (explanation, told), *layer)?;
                 through.push(near.statement.to_string());
                 conditions.extend(tests(near).map(Tested::asked));
             }
@@ -297,11 +346,7 @@ fn authorized(
     }
     let might_deny = statements.filter(|e| e.effect == Effect::Deny && !e.applies() && open(e));
     conditions.extend(might_deny.map(|examined| unless(&examined.statement, tests(examined))));
-    Some(keywright::AuthorizedPrincipal {
-        principal_arn: arn,
-        through: through.join("; "),
-        condition: (!conditions.is_empty()).then(|| conditions.join("; ")),
-    })
+    Some((through, conditions))
 }
 
 /// The Allow that could serve a silent layer if a request met its conditions: the one with fewest.
@@ -385,16 +430,25 @@ impl Action for ListAuthorizedPrincipals {
         });
         let users = view.account.users().range((from, Bound::Unbounded));
         let users = users.map(|(_, user)| user);
-        let (users, marker) = page.take(users, |user: &&Arc<User>| user.name.to_ascii_lowercase());
-        let mut principals = Vec::new();
+        let key = |user: &&Arc<User>| user.name.to_ascii_lowercase();
+        let (users, mut marker) = page.take(users, key);
+        let (mut principals, mut steps) = (Vec::new(), StepsLeft::new());
         if page.after().is_none() {
-            principals.extend(authorized(view, None, asked));
+            principals.extend(authorized(view, None, asked, &mut steps)?);
         }
-        principals.extend(
-            users
-                .into_iter()
-                .filter_map(|user| authorized(view, Some(user), asked)),
-        );
+        let mut last = None;
+        for user in users {
+            match (authorized(view, Some(user), asked, &mut steps), last) {
+                (Ok(found), _) => principals.extend(found),
+                (Err(fault), None) => return Err(fault),
+                // The page ends before whoever takes too many steps.
+                (Err(_), Some(last)) => {
+                    marker = Some(page.marker(&key(&last)));
+                    break;
+                }
+            }
+            last = Some(user);
+        }
         Ok(Done::answer(keywright::ListAuthorizedPrincipalsOutput {
             principals,
             is_truncated: marker.is_some(),

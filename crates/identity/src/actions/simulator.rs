@@ -43,26 +43,65 @@ fn page(asked: &Asked<'_>, supposed: &Supposed) -> Result<Paged, Fault> {
     let resources = asked
         .resources
         .filter(|list| !matches!(list, []) && *list != ["*"]);
-    let per_action = resources.map_or(1, <[String]>::len) * supposed.statements().max(1);
-    let affordable = limits::SIMULATED_STATEMENTS / per_action;
-    if affordable == 0 {
-        return Err(invalid(format!(
-            "The simulation is too large: {per_action} statements and resources to each action, \
-             at most {}.",
-            limits::SIMULATED_STATEMENTS
-        )));
-    }
-    let affordable = i32::try_from(affordable).unwrap_or(i32::MAX);
+    let affordable = affordable(asked.actions, resources, supposed)?;
     let items = asked.max_items.unwrap_or(PAGE).min(affordable);
     let page = Page::of(asked.operation, &[], asked.marker, Some(items));
     let page = page.map_err(|_| invalid("Invalid marker for pagination."))?;
     let numbered = asked.actions.iter().enumerate();
-    let (actions, marker) = page.cut(numbered, |(number, _)| format!("{number:05}"));
-    let results = actions.into_iter().map(|(_, action)| match resources {
-        Some(resources) => result::of_resources(supposed, action, resources),
-        None => result::of_everything(supposed, action),
-    });
-    Ok((results.collect(), marker))
+    let name = |(number, _): &(usize, &String)| format!("{number:05}");
+    let (actions, mut marker) = page.cut(numbered, name);
+    let (mut results, mut bytes) = (Vec::new(), 0);
+    let mut last = None;
+    for (number, action) in actions {
+        let result = match resources {
+            Some(resources) => result::of_resources(supposed, action, resources)?,
+            None => result::of_everything(supposed, action),
+        };
+        bytes += result::size(&result);
+        if bytes > limits::SIMULATED_BYTES
+            && let Some(last) = last
+        {
+            marker = Some(page.marker(&name(&last)));
+            break;
+        }
+        results.push(result);
+        last = Some((number, action));
+    }
+    Ok((results, marker))
+}
+
+/// How many actions one answer can take, by the work for each: the statements on all resources, and
+/// the patterns that all values of the context and all resources are matched with.
+fn affordable(
+    actions: &[String],
+    resources: Option<&[String]>,
+    supposed: &Supposed,
+) -> Result<i32, Fault> {
+    let count = resources.map_or(1, <[String]>::len);
+    let per_action = count * supposed.statements().max(1);
+    let by_statements = limits::SIMULATED_STATEMENTS / per_action;
+    // Patterns take time by the length of what they are matched with.
+    let longest = |texts: &[String]| texts.iter().max_by_key(|text| text.len()).cloned();
+    let action = longest(actions).unwrap_or_default();
+    let resource = resources.and_then(longest).unwrap_or_else(|| "*".to_owned());
+    let steps = supposed.steps(&action, &resource).max(1);
+    let steps = steps.saturating_mul(count as u64);
+    let by_steps = limits::PAGE_STEPS / steps;
+    match (by_statements, by_steps) {
+        (0, _) => Err(invalid(format!(
+            "The simulation is too large: {per_action} statements and resources to each action, \
+             at most {}.",
+            limits::SIMULATED_STATEMENTS
+        ))),
+        (_, 0) => Err(invalid(format!(
+            "The simulation is too large: {steps} steps of matching to each action, at most {}.",
+            limits::PAGE_STEPS
+        ))),
+        (statements, steps) => {
+            let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+            Ok(i32::try_from(statements.min(steps)).unwrap_or(i32::MAX))
+        }
+    }
 }
 
 /// Actions of a page when the request does not say.

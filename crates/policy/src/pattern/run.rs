@@ -102,7 +102,8 @@ impl Run {
         if self.atoms.iter().all(|atom| joined.add(atom.text(values))) {
             return rest.find(joined.text()?);
         }
-        if self.units(values).saturating_mul(rest.units()) <= TRIED_UNITS {
+        let room = rest.units();
+        if self.units(values, room)?.saturating_mul(room) <= TRIED_UNITS {
             return self.try_everywhere(rest, values);
         }
         Search::new(&self.atoms, values).find(rest)
@@ -118,21 +119,37 @@ impl Run {
         }
     }
 
-    /// How many units the run has.
-    fn units(&self, values: &[Cow<'_, str>]) -> usize {
-        let units = self.atoms.iter().map(|atom| match atom.text(values) {
-            Some(text) => text.encode_utf16().count(),
-            None => 1,
-        });
-        units.sum()
+    /// How many units the run has; `None` for more than there is room for. Values are counted no
+    /// farther.
+    fn units(&self, values: &[Cow<'_, str>], room: usize) -> Option<usize> {
+        self.atoms.iter().try_fold(0_usize, |sum, atom| {
+            let units = match atom.text(values) {
+                // A unit has at most three bytes.
+                Some(text) if text.len() / 3 > room => return None,
+                Some(text) => text.encode_utf16().count(),
+                None => 1,
+            };
+            Some(sum + units).filter(|sum| *sum <= room)
+        })
+    }
+
+    /// Words of the automaton that finds the run, as far as it is known before a request.
+    pub(super) fn words(&self) -> usize {
+        self.search.as_ref().map_or(1, |search| search.any.len())
+    }
+
+    /// Whether an automaton may have to be put together for a request.
+    pub(super) const fn is_open(&self) -> bool {
+        self.search.is_none() && self.atoms.len() > 1
     }
 
     /// Whether the run stands at the end.
     pub(super) fn ends(&self, mut rest: Rest<'_>, values: &[Cow<'_, str>]) -> bool {
-        let Some(before) = rest.units().checked_sub(self.units(values)) else {
+        let room = rest.units();
+        let Some(units) = self.units(values, room) else {
             return false;
         };
-        for _ in 0..before {
+        for _ in units..room {
             let Some(next) = rest.skip() else {
                 return false;
             };
@@ -144,7 +161,7 @@ impl Run {
 
 /// Units of a run with variables, times units of the text, up to which an automaton, which has to
 /// be put together for the request, does not pay.
-const TRIED_UNITS: usize = 16 * 1024;
+pub(super) const TRIED_UNITS: usize = 16 * 1024;
 
 /// Texts put together on the stack.
 struct Joined {
@@ -231,15 +248,41 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// A shift-and automaton over UTF-16 code units.
+/// A shift-and automaton over UTF-16 code units. Its size is proportional to the run's.
 #[derive(Debug, Clone)]
 struct Search {
-    /// For each unit of the run that is not `?`, ascending: where it stands, as bits.
-    masks: Box<[(u16, Box<[u64]>)]>,
+    /// For each unit of the run that is not `?`, ascending: where it stands.
+    masks: Box<[(u16, Mask)]>,
     /// Where `?` stands.
     any: Box<[u64]>,
     /// Units of the run.
     length: usize,
+}
+
+/// Where a unit stands in a run.
+#[derive(Debug, Clone)]
+enum Mask {
+    /// As bits, with those of `?`.
+    Bits(Box<[u64]>),
+    /// Where a long run has it at few places: these, ascending. With bits for each of many units
+    /// the memory would grow with the square of the run.
+    Places(Box<[u32]>),
+}
+
+/// Words of a run up to which bits are small whatever its units are.
+const FEW_WORDS: usize = 4;
+
+impl Mask {
+    fn new(places: Vec<u32>, any: &[u64]) -> Self {
+        if any.len() > FEW_WORDS && places.len() <= any.len() {
+            return Self::Places(places.into());
+        }
+        let mut bits: Box<[u64]> = any.into();
+        for place in places {
+            set(&mut bits, place as usize);
+        }
+        Self::Bits(bits)
+    }
 }
 
 impl Search {
@@ -256,14 +299,15 @@ impl Search {
         for (at, _) in units.iter().enumerate().filter(|(_, unit)| unit.is_none()) {
             set(&mut any, at);
         }
-        let mut masks = BTreeMap::new();
-        for (at, unit) in units.iter().enumerate() {
+        let mut places = BTreeMap::<u16, Vec<u32>>::new();
+        for (at, unit) in (0_u32..).zip(&units) {
             if let Some(unit) = unit {
-                set(masks.entry(*unit).or_insert_with(|| any.clone()), at);
+                places.entry(*unit).or_default().push(at);
             }
         }
+        let masks = places.into_iter();
         Self {
-            masks: masks.into_iter().map(|(u, m)| (u, m.into())).collect(),
+            masks: masks.map(|(u, p)| (u, Mask::new(p, &any))).collect(),
             any: any.into(),
             length: units.len(),
         }
@@ -308,9 +352,18 @@ impl Search {
     fn advance(&self, state: &mut [u64], unit: u16) -> bool {
         let found = self.masks.binary_search_by_key(&unit, |(unit, _)| *unit);
         let mask = found.ok().and_then(|at| self.masks.get(at));
-        let mask = mask.map_or(&*self.any, |(_, mask)| mask);
+        let (mask, places) = match mask {
+            Some((_, Mask::Bits(mask))) => (mask, &[][..]),
+            Some((_, Mask::Places(places))) => (&self.any, &**places),
+            None => (&self.any, &[][..]),
+        };
+        let mut places = places.iter().copied().peekable();
         let mut carry = 1;
-        for (word, mask) in state.iter_mut().zip(mask) {
+        for ((word, mask), number) in state.iter_mut().zip(mask).zip(0_u32..) {
+            let mut mask = *mask;
+            while let Some(place) = places.next_if(|place| place / 64 == number) {
+                mask |= 1 << (place % 64);
+            }
             let shifted = (*word << 1) | carry;
             carry = *word >> 63;
             *word = shifted & mask;
@@ -324,5 +377,41 @@ impl Search {
 fn set(bits: &mut [u64], at: usize) {
     if let Some(word) = bits.get_mut(at / 64) {
         *word |= 1 << (at % 64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Atom, Mask, Rest, Search};
+
+    /// A long run of many units once took memory by the square of its length.
+    #[test]
+    fn an_automaton_is_as_large_as_its_run() {
+        let text: String = ('\u{4e00}'..'\u{9e00}').collect();
+        let atoms = [Atom::Text(text.as_str().into()), Atom::One];
+        let search = Search::new(&atoms, &[]);
+        let words = search.masks.iter().map(|(_, mask)| match mask {
+            Mask::Bits(bits) => bits.len(),
+            Mask::Places(places) => places.len().div_ceil(2),
+        });
+        assert!(words.sum::<usize>() <= 2 * search.length);
+    }
+
+    /// Both forms of a mask say the same.
+    #[test]
+    fn long_runs_are_found_where_short_ones_are() {
+        let rare: String = ('a'..='z').cycle().take(400).collect();
+        let common = "ab".repeat(200);
+        for run in [rare, common] {
+            let (head, tail) = run.split_at(350);
+            let atoms = [Atom::Text(head.into()), Atom::One, Atom::Text(tail.into())];
+            let search = Search::new(&atoms, &[]);
+            let found = |text: &str| search.find(Rest::new(text)).map(|rest| rest.text.to_owned());
+            let whole = format!("x{head}?{tail}yz");
+            assert_eq!(found(&whole).as_deref(), Some("yz"));
+            assert_eq!(found(&whole.replacen(tail, "", 1)), None);
+            let near = format!("{head}{head}x{tail}!");
+            assert_eq!(found(&near).as_deref(), Some("!"));
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 use keywright_policy::{
-    ContextMap, Layer, Level, Literal, PolicySet, PrincipalRef, Request, Source, StatementRef,
-    Values,
+    ContextMap, Layer, Level, Literal, Policies, PolicySet, PrincipalRef, Request, Source,
+    StatementRef, Values, explanation_steps,
 };
 use keywright_wire::iam;
 
@@ -163,20 +163,10 @@ impl Supposed {
         Ok(())
     }
 
-    /// The principal's policies.
-    pub(super) const fn set(&self) -> &PolicySet {
-        &self.set
-    }
-
     /// The context without what the simulator makes up, which counts as missing: the caller's id,
     /// and the account when no caller is given.
     pub(super) const fn told(&self) -> &ContextMap {
         &self.told
-    }
-
-    /// The policy of the resource.
-    pub(super) const fn resource_policy(&self) -> Option<&Given> {
-        self.resource_policy.as_ref()
     }
 
     /// Statements of all policies together.
@@ -186,6 +176,20 @@ impl Supposed {
         let levels = self.set.service_control.iter().flatten();
         let all = given.chain(levels.map(|(_, policy)| policy));
         all.map(|policy| policy.document().statements.len()).sum()
+    }
+
+    /// Steps of simulating an action on a resource, at most.
+    pub(super) fn steps(&self, action: &str, resource: &str) -> u64 {
+        explanation_steps(&self.policies(), &self.request(action, resource))
+    }
+
+    /// Everything that has a say.
+    pub(super) fn policies(&self) -> Policies<'_> {
+        let policies = Policies::new(&self.set);
+        match &self.resource_policy {
+            Some(given) => policies.with_resource(&given.policy),
+            None => policies,
+        }
     }
 
     /// Where a statement comes from; `None` for those of an organization.

@@ -2,15 +2,17 @@
 //!
 //! It protects one rule: an action is shown as allowed only if it is on every resource asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use keywright_base::limits;
 use keywright_policy::{
-    Layer, Outcome, Policies, Request, Simulation, StatementRef, missing_context_keys, simulate,
+    Layer, Outcome, Request, Simulation, StatementRef, missing_context_keys, simulate,
     statement_positions,
 };
 use keywright_wire::iam;
 
-use super::{fit, input::Supposed};
+use super::{fit, input::Supposed, invalid};
+use crate::fault::Fault;
 
 /// An action without a resource: one plain result.
 pub(super) fn of_everything(supposed: &Supposed, action: &str) -> iam::EvaluationResult {
@@ -33,19 +35,21 @@ pub(super) fn of_resources(
     supposed: &Supposed,
     action: &str,
     resources: &[String],
-) -> iam::EvaluationResult {
-    let each = resources.iter();
-    let each: Vec<_> = each.map(|r| (r, decide(supposed, action, r))).collect();
-    let mut matched: Vec<StatementRef> = Vec::new();
-    let mut missing: Vec<String> = Vec::new();
-    for (_, one) in &each {
-        let new = one.matched.iter().filter(|s| !matched.contains(s));
-        let new: Vec<_> = new.cloned().collect();
-        matched.extend(new);
-        let new = one.missing.iter().filter(|key| !missing.contains(key));
-        let new: Vec<_> = new.cloned().collect();
-        missing.extend(new);
+) -> Result<iam::EvaluationResult, Fault> {
+    let (mut each, mut bytes) = (Vec::with_capacity(resources.len()), 0);
+    for resource in resources {
+        let one = decide(supposed, action, resource);
+        let missing: usize = one.missing.iter().map(String::len).sum();
+        bytes += RESULT_BYTES + resource.len() + one.matched.len() * STATEMENT_BYTES + missing;
+        if bytes > limits::SIMULATED_BYTES {
+            return Err(invalid(format!(
+                "The simulation is too large: the results for {action} take more than {} bytes.",
+                limits::SIMULATED_BYTES
+            )));
+        }
+        each.push((resource, one));
     }
+    let (matched, missing) = union(each.iter().map(|(_, one)| one));
     let all = |of: fn(&Simulation) -> Option<bool>| {
         let said: Vec<bool> = each.iter().filter_map(|(_, one)| of(one)).collect();
         (!said.is_empty()).then(|| said.iter().all(|yes| *yes))
@@ -59,7 +63,7 @@ pub(super) fn of_resources(
         [first, ..] => fit::template(action, first),
         [] => "*".to_owned(),
     };
-    iam::EvaluationResult {
+    Ok(iam::EvaluationResult {
         eval_action_name: action.to_owned(),
         eval_resource_name: Some(name),
         eval_decision: together(each.iter().map(|(_, one)| one.outcome)).to_owned(),
@@ -81,7 +85,45 @@ pub(super) fn of_resources(
                 .map(|(resource, one)| specific(supposed, resource, one))
                 .collect(),
         ),
+    })
+}
+
+/// Bytes of a result in an answer, about, beside its name and what it lists.
+const RESULT_BYTES: usize = 256;
+/// Bytes of a statement in an answer, about.
+const STATEMENT_BYTES: usize = 400;
+
+/// Bytes that a result takes in an answer, about.
+pub(super) fn size(result: &iam::EvaluationResult) -> usize {
+    let listed = |statements: &Option<Vec<iam::Statement>>, missing: &Option<Vec<String>>| {
+        let statements = statements.as_ref().map_or(0, Vec::len);
+        let missing = missing.iter().flatten().map(String::len);
+        statements * STATEMENT_BYTES + missing.sum::<usize>()
+    };
+    let specific = result.resource_specific_results.iter().flatten().map(|one| {
+        let listed = listed(&one.matched_statements, &one.missing_context_values);
+        RESULT_BYTES + one.eval_resource_name.len() + listed
+    });
+    let own = listed(&result.matched_statements, &result.missing_context_values);
+    RESULT_BYTES + result.eval_action_name.len() + own + specific.sum::<usize>()
+}
+
+/// The statements and the missing keys of all of them, each once, in their order.
+fn union<'a>(
+    all: impl Iterator<Item = &'a Simulation>,
+) -> (Vec<StatementRef>, Vec<String>) {
+    let (mut statements, mut keys) = (HashSet::new(), HashSet::new());
+    let (mut matched, mut missing) = (Vec::new(), Vec::new());
+    for one in all {
+        for statement in &one.matched {
+            let place = (statement.layer, statement.level, statement.policy, statement.index);
+            if statements.insert(place) {
+                matched.push(statement.clone());
+            }
+        }
+        missing.extend(one.missing.iter().filter(|key| keys.insert(*key)).cloned());
     }
+    (matched, missing)
 }
 
 /// The strictest of several outcomes.
@@ -115,10 +157,7 @@ fn specific(supposed: &Supposed, resource: &str, one: &Simulation) -> iam::Resou
 
 fn decide(supposed: &Supposed, action: &str, resource: &str) -> Simulation {
     let request = supposed.request(action, resource);
-    let mut policies = Policies::new(supposed.set());
-    if let Some(given) = supposed.resource_policy() {
-        policies = policies.with_resource(&given.policy);
-    }
+    let policies = supposed.policies();
     let mut simulation = simulate(&policies, &request);
     if fit::is_simulated(action, resource) {
         if simulation.outcome == Outcome::ImplicitDeny {

@@ -1,0 +1,122 @@
+//! A decision's work is bounded, whatever policies and requests are: what would take more is denied.
+
+use std::sync::Arc;
+
+use keywright_base::limits;
+
+use crate::{
+    Cause, ContextMap, Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
+    explain, explanation_steps, parse,
+};
+
+const KEY: &str = "arn:aws:s3:::bucket/key";
+
+fn set(statement: &str) -> PolicySet {
+    let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
+    let policy = Policy::compile(&parse(&text).unwrap());
+    PolicySet::new(vec![(Source::Inline, Arc::new(policy))])
+}
+
+fn request<'a>(resource: &'a str, context: &'a ContextMap) -> Request<'a> {
+    let principal = PrincipalRef::User {
+        account: "123456789012".parse().unwrap(),
+        arn: "arn:aws:iam::123456789012:user/ann",
+        id: "AIDACKCEVSQ6C2EXAMPLE",
+        name: "ann",
+    };
+    Request::new(principal, "s3:GetObject", resource, context)
+}
+
+/// A list of so many patterns, none of which matches anything that is asked.
+fn patterns(count: usize, pattern: &str) -> String {
+    let each = (0..count).map(|number| format!("\"{pattern}z{number}*\""));
+    each.collect::<Vec<_>>().join(",")
+}
+
+/// Each would take time by the product of the policy's length and the request's.
+#[test]
+fn what_takes_too_many_steps_is_denied() {
+    let likes = patterns(3000, "*a?b*");
+    let keys = patterns(3000, "arn:aws:s3:::*a?b*");
+    let fields = "${aws:UserAgent}".repeat(300);
+    let long = "aaaab".repeat(4000);
+    for (name, statement, agent) in [
+        (
+            "values",
+            format!(
+                r#"{{"Effect": "Allow", "Action": "*", "Resource": "*",
+                "Condition": {{"StringNotLike": {{"aws:UserAgent": [{likes}]}}}}}}"#
+            ),
+            &*long,
+        ),
+        (
+            "resources",
+            format!(r#"{{"Effect": "Allow", "Action": "*", "NotResource": [{keys}]}}"#),
+            "",
+        ),
+        (
+            "variables",
+            format!(
+                r#"{{"Effect": "Allow", "Action": "*", "Resource": "*",
+                "Condition": {{"StringNotLike": {{"aws:UserAgent": "*{fields}?{fields}*"}}}}}}"#
+            ),
+            &long,
+        ),
+        (
+            "late",
+            format!(r#"{{"Effect": "Allow", "Action": "*", "NotResource": "{fields}*"}}"#),
+            &long,
+        ),
+    ] {
+        let set = set(&statement);
+        let resource = format!("{KEY}{long}");
+        let context = ContextMap::default().with("aws:UserAgent", agent);
+        let asked = request(&resource, &context);
+        let Decision::Deny(reason) = Policies::new(&set).decide(&asked) else {
+            panic!("{name} was allowed");
+        };
+        assert_eq!(reason.cause, Cause::Unreadable, "{name}");
+        // The same policy decides what is shorter.
+        let context = ContextMap::default().with("aws:UserAgent", "cli");
+        let decided = Policies::new(&set).decide(&request(KEY, &context));
+        assert_ne!(decided, Decision::Deny(reason), "{name}");
+    }
+}
+
+#[test]
+fn an_explicit_deny_is_no_way_around() {
+    let likes = patterns(3000, "*a?b*");
+    let set = set(&format!(
+        r#"{{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+        {{"Effect": "Deny", "Action": "*", "Resource": "*",
+        "Condition": {{"StringLike": {{"aws:UserAgent": [{likes}]}}}}}}"#
+    ));
+    let agent = "aaaab".repeat(4000);
+    let context = ContextMap::default().with("aws:UserAgent", &agent);
+    assert!(!Policies::new(&set).decide(&request(KEY, &context)).is_allowed());
+    let context = ContextMap::default().with("aws:UserAgent", "cli");
+    assert!(Policies::new(&set).decide(&request(KEY, &context)).is_allowed());
+}
+
+#[test]
+fn an_explanation_is_counted_before_it_is_made() {
+    let steps = |count: usize, values: &str| {
+        let likes = patterns(count, "*a?b*");
+        let set = set(&format!(
+            r#"{{"Effect": "Allow", "Action": "*", "Resource": "*",
+            "Condition": {{"StringLike": {{"aws:UserAgent": [{likes}]}}}}}}"#
+        ));
+        let context = ContextMap::default().with("aws:UserAgent", values);
+        let asked = request(KEY, &context);
+        let steps = explanation_steps(&Policies::new(&set), &asked);
+        let statements = explain(&Policies::new(&set), &asked).statements.len();
+        assert_eq!(statements, usize::from(steps <= limits::PAGE_STEPS));
+        steps
+    };
+    let (few, short) = (100, "a".repeat(1000));
+    let base = steps(few, &short);
+    // By the product of both.
+    let more = steps(4 * few, &"a".repeat(4000));
+    assert!((12 * base..20 * base).contains(&more), "{base} {more}");
+    assert!(steps(4000, &"a".repeat(40_000)) > limits::PAGE_STEPS);
+}
