@@ -85,6 +85,11 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
+    def memory(self) -> int:
+        """The memory that the process has resident, in bytes."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
     def kill(self):
         """Ends it as a power cut would."""
         self._process.kill()

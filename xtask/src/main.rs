@@ -61,6 +61,9 @@ enum Chore {
     /// Rotate the keys of many users against the built server, and say what it takes
     #[command(disable_help_flag = true)]
     Fleet(measure::Args),
+    /// Measure how long root waits beside the most expensive requests of others
+    #[command(disable_help_flag = true)]
+    Hostile(measure::Args),
     /// Kill the built server under load and hold it to what it acknowledged
     #[command(disable_help_flag = true)]
     Crash(measure::Args),
@@ -91,6 +94,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Test => test::run(),
         Chore::Load(args) => measure::run("load", args),
         Chore::Fleet(args) => measure::run("fleet", args),
+        Chore::Hostile(args) => measure::run("hostile", args),
         Chore::Crash(args) => measure::run("crash", args),
     }
 }

@@ -273,7 +273,9 @@ impl Objects {
 /// What a batch's failure means where a missing bucket is the only precondition.
 pub(crate) fn missing(error: CommitError, bucket: &str) -> Fault {
     match error {
-        CommitError::Store(StoreError::Precondition(Failed::NoSuchBucket)) => Fault::NoSuchBucket(bucket.into()),
+        CommitError::Store(StoreError::Precondition(Failed::NoSuchBucket)) => {
+            Fault::NoSuchBucket(bucket.into())
+        }
         other => other.into(),
     }
 }

@@ -453,7 +453,9 @@ fn check_object_checksum(completion: &Completion, actual: &Checksum) -> Result<(
 
 fn ended(error: CommitError, upload: &Upload) -> Fault {
     match error {
-        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => Fault::NoSuchUpload(upload.id.clone()),
+        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => {
+            Fault::NoSuchUpload(upload.id.clone())
+        }
         other => missing(other, &upload.bucket),
     }
 }

@@ -306,7 +306,9 @@ fn refused(error: CommitError, bucket: &str, key: &str, condition: &WriteIf) -> 
         CommitError::Store(StoreError::Precondition(Failed::ObjectChanged(present))) => {
             condition.fault(key, present.is_some())
         }
-        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => Fault::NoSuchUpload(String::new()),
+        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => {
+            Fault::NoSuchUpload(String::new())
+        }
         other => missing(other, bucket),
     }
 }

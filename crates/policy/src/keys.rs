@@ -3,7 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Document, Policies, Policy, Request, Version, context::{Env, Steps}, evaluate::all, principal};
+use crate::{
+    Document, Policies, Policy, Request, Version,
+    context::{Env, Steps},
+    evaluate::all,
+    principal,
+};
 
 /// Keys that are lists, even of one value: only set operators match them.
 const LISTS: &[&str] = &[

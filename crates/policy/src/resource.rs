@@ -173,7 +173,10 @@ impl ArnPattern {
     /// What matching a target costs at most.
     pub(crate) fn cost(&self) -> Cost {
         match self {
-            Self::Any | Self::Never => Cost { each: 1, per_byte: 0 },
+            Self::Any | Self::Never => Cost {
+                each: 1,
+                per_byte: 0,
+            },
             Self::Head(_, resource) => resource.cost(),
             Self::Segments(all) => Cost::sum(all.iter().map(Template::cost)),
             Self::Late(late) => late.template().cost(),

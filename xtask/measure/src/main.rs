@@ -1,7 +1,7 @@
-//! Drives the built server: how fast it is, what a crash under load leaves behind, and what the
-//! rotation of a fleet takes.
+//! Drives the built server: how fast it is, what a crash under load leaves behind, what the
+//! rotation of a fleet takes, and what hostile requests cost everyone else.
 //!
-//! A table of contents. `cargo xtask load`, `crash` and `fleet` build this and the server for
+//! A table of contents. `cargo xtask load`, `crash`, `fleet` and `hostile` build this and the server for
 //! release and run it; it is a package of its own so that the other chores build without the
 //! server.
 
@@ -9,6 +9,7 @@ mod bare;
 mod client;
 mod crash;
 mod fleet;
+mod hostile;
 mod installation;
 mod load;
 mod requests;
@@ -31,6 +32,8 @@ enum Chore {
     Crash(crash::Args),
     /// Rotate the keys of many users, and say what it takes
     Fleet(fleet::Args),
+    /// Measure how long root waits beside the most expensive requests of others
+    Hostile(hostile::Args),
     /// Answer every request with the bytes of a file
     #[command(hide = true)]
     Bare(bare::Args),
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Load(args) => load::run(&args),
         Chore::Crash(args) => crash::run(&args),
         Chore::Fleet(args) => fleet::run(&args),
+        Chore::Hostile(args) => hostile::run(&args),
         Chore::Bare(args) => bare::run(&args),
     }
 }

@@ -51,7 +51,11 @@ impl Action for GenerateCredentialReport {
     fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
         let report = view.account.report();
         let fresh = report.is_some_and(|report| is_fresh(report, view.now()));
-        Ok(if fresh { Vec::new() } else { vec![Need::CredentialReport] })
+        Ok(if fresh {
+            Vec::new()
+        } else {
+            vec![Need::CredentialReport]
+        })
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
@@ -144,7 +148,11 @@ fn root_row<'a>(from: Sources<'a>) -> Vec<Cow<'a, str>> {
         format!("arn:aws:iam::{}:root", from.account.id()).into(),
         date(root.created),
     ];
-    row.extend(password(from, &from.account.id().to_string(), root.login.as_ref()));
+    row.extend(password(
+        from,
+        &from.account.id().to_string(),
+        root.login.as_ref(),
+    ));
     row.push(NOT_SUPPORTED.into());
     row.push(mfa_active(from, Bearer::Root));
     credentials(from, &root.keys, &mut row);
@@ -152,7 +160,11 @@ fn root_row<'a>(from: Sources<'a>) -> Vec<Cow<'a, str>> {
 }
 
 /// Whether there is a password, when it was last used and when it was last changed.
-fn password<'a>(from: Sources<'_>, subject: &str, login: Option<&LoginProfile>) -> [Cow<'a, str>; 3] {
+fn password<'a>(
+    from: Sources<'_>,
+    subject: &str,
+    login: Option<&LoginProfile>,
+) -> [Cow<'a, str>; 3] {
     let Some(login) = login else {
         return ["false".into(), NOT_APPLICABLE.into(), NOT_APPLICABLE.into()];
     };

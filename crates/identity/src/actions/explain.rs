@@ -298,11 +298,13 @@ fn authorized(
         None => of_root(view, asked, (&told, steps))?,
     };
     let through = authorized_through(view, user, (&explanation, &told));
-    Ok(through.map(|(through, conditions)| keywright::AuthorizedPrincipal {
-        principal_arn: arn,
-        through: through.join("; "),
-        condition: (!conditions.is_empty()).then(|| conditions.join("; ")),
-    }))
+    Ok(
+        through.map(|(through, conditions)| keywright::AuthorizedPrincipal {
+            principal_arn: arn,
+            through: through.join("; "),
+            condition: (!conditions.is_empty()).then(|| conditions.join("; ")),
+        }),
+    )
 }
 
 /// What lets someone do what an explanation is about, and under which conditions.

@@ -83,7 +83,9 @@ fn affordable(
     // Patterns take time by the length of what they are matched with.
     let longest = |texts: &[String]| texts.iter().max_by_key(|text| text.len()).cloned();
     let action = longest(actions).unwrap_or_default();
-    let resource = resources.and_then(longest).unwrap_or_else(|| "*".to_owned());
+    let resource = resources
+        .and_then(longest)
+        .unwrap_or_else(|| "*".to_owned());
     let steps = supposed.steps(&action, &resource).max(1);
     let steps = steps.saturating_mul(count as u64);
     let by_steps = limits::PAGE_STEPS / steps;

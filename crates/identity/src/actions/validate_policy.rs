@@ -4,7 +4,7 @@
 //! ask the policy crate. It reads no state: a policy that names what does not exist is fine here.
 
 use keywright_base::limits;
-use keywright_policy::{Finding, Kind, Position, Severity, lint};
+use keywright_policy::{Finding, Kind, Position, Severity, Span, lint, size_without_whitespace};
 use keywright_wire::keywright::{
     self,
     values::{policy_finding_type_type as finding_type, policy_kind_type as kind_type},
@@ -31,7 +31,14 @@ impl Action for ValidatePolicy {
 
     fn run(_: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let text = &input.policy_document;
-        let findings = lint(text, kind(input)?);
+        let kind = kind(input)?;
+        let size = size_without_whitespace(text);
+        if size > limits::BUCKET_POLICY_BYTES {
+            return Ok(Done::answer(keywright::ValidatePolicyOutput {
+                findings: vec![oversized(text, size)],
+            }));
+        }
+        let findings = lint(text, kind);
         let shown = findings.iter().take(limits::POLICY_FINDINGS);
         Ok(Done::answer(keywright::ValidatePolicyOutput {
             findings: shown.map(|finding| show(text, finding)).collect(),
@@ -60,6 +67,25 @@ fn kind(input: &Input<ValidatePolicy>) -> Result<Kind<'_>, Fault> {
         kind_type::TRUST => Ok(Kind::Trust),
         other => Err(Fault::Validation(format!("unknown PolicyType {other}"))),
     }
+}
+
+/// The one finding on a text that is longer than any policy may be, which is not looked into.
+fn oversized(text: &str, size: usize) -> keywright::PolicyFinding {
+    let finding = Finding {
+        severity: Severity::Error,
+        code: "refused",
+        message: format!("the policy has {size} characters, white space not counted"),
+        hint: format!(
+            "no policy may have more than {}",
+            limits::BUCKET_POLICY_BYTES
+        ),
+        statement: None,
+        span: Span {
+            start: 0,
+            end: text.len(),
+        },
+    };
+    show(text, &finding)
 }
 
 /// Access Analyzer's words for how bad a finding is.

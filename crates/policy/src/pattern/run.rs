@@ -406,7 +406,11 @@ mod tests {
             let (head, tail) = run.split_at(350);
             let atoms = [Atom::Text(head.into()), Atom::One, Atom::Text(tail.into())];
             let search = Search::new(&atoms, &[]);
-            let found = |text: &str| search.find(Rest::new(text)).map(|rest| rest.text.to_owned());
+            let found = |text: &str| {
+                search
+                    .find(Rest::new(text))
+                    .map(|rest| rest.text.to_owned())
+            };
             let whole = format!("x{head}?{tail}yz");
             assert_eq!(found(&whole).as_deref(), Some("yz"));
             assert_eq!(found(&whole.replacen(tail, "", 1)), None);

@@ -93,9 +93,17 @@ fn an_explicit_deny_is_no_way_around() {
     ));
     let agent = "aaaab".repeat(4000);
     let context = ContextMap::default().with("aws:UserAgent", &agent);
-    assert!(!Policies::new(&set).decide(&request(KEY, &context)).is_allowed());
+    assert!(
+        !Policies::new(&set)
+            .decide(&request(KEY, &context))
+            .is_allowed()
+    );
     let context = ContextMap::default().with("aws:UserAgent", "cli");
-    assert!(Policies::new(&set).decide(&request(KEY, &context)).is_allowed());
+    assert!(
+        Policies::new(&set)
+            .decide(&request(KEY, &context))
+            .is_allowed()
+    );
 }
 
 #[test]

@@ -100,23 +100,30 @@ pub(super) fn size(result: &iam::EvaluationResult) -> usize {
         let missing = missing.iter().flatten().map(String::len);
         statements * STATEMENT_BYTES + missing.sum::<usize>()
     };
-    let specific = result.resource_specific_results.iter().flatten().map(|one| {
-        let listed = listed(&one.matched_statements, &one.missing_context_values);
-        RESULT_BYTES + one.eval_resource_name.len() + listed
-    });
+    let specific = result
+        .resource_specific_results
+        .iter()
+        .flatten()
+        .map(|one| {
+            let listed = listed(&one.matched_statements, &one.missing_context_values);
+            RESULT_BYTES + one.eval_resource_name.len() + listed
+        });
     let own = listed(&result.matched_statements, &result.missing_context_values);
     RESULT_BYTES + result.eval_action_name.len() + own + specific.sum::<usize>()
 }
 
 /// The statements and the missing keys of all of them, each once, in their order.
-fn union<'a>(
-    all: impl Iterator<Item = &'a Simulation>,
-) -> (Vec<StatementRef>, Vec<String>) {
+fn union<'a>(all: impl Iterator<Item = &'a Simulation>) -> (Vec<StatementRef>, Vec<String>) {
     let (mut statements, mut keys) = (HashSet::new(), HashSet::new());
     let (mut matched, mut missing) = (Vec::new(), Vec::new());
     for one in all {
         for statement in &one.matched {
-            let place = (statement.layer, statement.level, statement.policy, statement.index);
+            let place = (
+                statement.layer,
+                statement.level,
+                statement.policy,
+                statement.index,
+            );
             if statements.insert(place) {
                 matched.push(statement.clone());
             }

@@ -61,3 +61,18 @@ fn kinds_that_are_none() {
     );
     assert_eq!(of("other").code(), Some("ValidationError"));
 }
+
+#[test]
+fn what_is_longer_than_any_policy_is_not_looked_into() {
+    let bench = Bench::new();
+    let most = keywright_base::limits::BUCKET_POLICY_BYTES;
+    let text = |size: usize| {
+        let begin = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b/"#;
+        let end = r#""}}"#;
+        let key = "k".repeat(size - begin.len() - end.len());
+        format!("{begin}{key}{end}")
+    };
+    let codes = |size: usize| ask(&bench, "managed", &text(size)).values("IssueCode");
+    assert!(!codes(most).contains(&"refused".to_owned()));
+    assert_eq!(codes(most + 1), ["refused"]);
+}

@@ -109,7 +109,11 @@ fn writes(upload: &str, etag: &str) -> Vec<Ask> {
     let block = "<PublicAccessBlockConfiguration><BlockPublicPolicy>true</BlockPublicPolicy>\
         </PublicAccessBlockConfiguration>";
     let deletion = "<Delete><Object><Key>old</Key></Object></Delete>";
-    let part = |number: u8| line(format!("PUT /bench/up?partNumber={number}&uploadId={upload}"));
+    let part = |number: u8| {
+        line(format!(
+            "PUT /bench/up?partNumber={number}&uploadId={upload}"
+        ))
+    };
     let source = ("x-amz-copy-source", "bench/old");
     vec![
         ask("PUT /bench/new").body("small"),

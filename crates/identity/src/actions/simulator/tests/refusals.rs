@@ -180,3 +180,88 @@ fn exclusions() {
         bench.root(&form).refused("ValidationError", &says);
     }
 }
+
+/// The work is the product of patterns, values, actions and resources; it is counted before it is
+/// done, and pages of many actions become smaller.
+#[test]
+fn work_is_counted_before_it_is_done() {
+    let bench = Bench::new();
+    let simulate = |patterns: usize, values: usize, more: &str| {
+        let likes: Vec<_> = (0..patterns).map(|at| format!("\"*a?b*{at}*\"")).collect();
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"*","Resource":"*",
+            "Condition":{{"ForAnyValue:StringLike":{{"aws:TagKeys":[{}]}}}}}}}}"#,
+            likes.join(",")
+        );
+        let entry = "ContextEntries.member.1.ContextKey";
+        let mut form = format!("&{entry}Name=aws:TagKeys&{entry}Type=stringList{more}");
+        for at in 1..=values {
+            form.push_str(&format!("&{entry}Values.member.{at}={}", "aab".repeat(30)));
+        }
+        bench.root(&format!(
+            "Action=SimulateCustomPolicy&PolicyInputList.member.1={policy}{form}"
+        ))
+    };
+    let actions = |count: usize| {
+        let each = (1..=count).map(|at| format!("&ActionNames.member.{at}=s3:GetObject"));
+        each.collect::<String>()
+    };
+    let small = simulate(10, 10, &actions(20));
+    assert_eq!(small.values("EvalActionName").len(), 20);
+    assert_eq!(small.value("IsTruncated"), "false");
+    let paged = simulate(100, 500, &actions(20));
+    let shown = paged.values("EvalActionName").len();
+    assert!((1..20).contains(&shown), "{shown}");
+    assert_eq!(paged.value("IsTruncated"), "true");
+    let next = format!("{}&Marker={}", actions(20), paged.value("Marker"));
+    assert!(simulate(100, 500, &next).is_success());
+    // Resources count as actions do.
+    let resources: String = (1..=20)
+        .map(|at| format!("&ResourceArns.member.{at}=arn:aws:s3:::b/{at}"))
+        .collect();
+    for (patterns, values, more) in [
+        (3000, 2000, actions(1)),
+        (100, 500, actions(1) + &resources),
+    ] {
+        let answer = simulate(patterns, values, &more);
+        let error = answer.error();
+        assert_eq!(error.code, "InvalidInput");
+        let text = error.message.as_deref().unwrap_or_default();
+        assert!(text.contains("steps of matching to each action"), "{text}");
+    }
+}
+
+/// An answer has an end: the page ends where its bytes do, and one action must fit.
+#[test]
+fn answers_are_bounded() {
+    let bench = Bench::new();
+    let statement = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+    let simulate = |statements: usize, actions: usize, resources: usize| {
+        let policy = vec![statement; statements].join(",");
+        let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{policy}]}}"#);
+        let mut form = format!("Action=SimulateCustomPolicy&PolicyInputList.member.1={policy}");
+        for at in 1..=actions {
+            form.push_str(&format!("&ActionNames.member.{at}=s3:GetObject"));
+        }
+        for at in 1..=resources {
+            form.push_str(&format!("&ResourceArns.member.{at}=arn:aws:s3:::b/{at}"));
+        }
+        bench.root(&form)
+    };
+    let whole = simulate(100, 3, 10);
+    assert_eq!(whole.value("IsTruncated"), "false");
+    let cut = simulate(400, 10, 10);
+    assert_eq!(cut.value("IsTruncated"), "true");
+    let most = keywright_base::limits::SIMULATED_BYTES;
+    assert!(
+        (most / 2..2 * most).contains(&cut.ok().len()),
+        "{}",
+        cut.ok().len()
+    );
+    let refused = simulate(400, 1, 40);
+    let text = refused.error().message.clone().unwrap_or_default();
+    assert!(
+        text.contains("results for s3:GetObject take more"),
+        "{text}"
+    );
+}
