@@ -6,8 +6,10 @@
 //! read ends the comparison and makes `NotIpAddress` false as well, and a resource's policy that
 //! names an account grants to its users by itself.
 
+use std::str::CharIndices;
+
 use crate::{
-    Decision, Effect, Explanation, Layer, Need, Policies, Position, Request, Span, StatementRef,
+    Decision, Effect, Explanation, Layer, Need, Policies, Policy, Position, Request, StatementRef,
     explain, missing_context_keys,
 };
 
@@ -146,20 +148,84 @@ fn said(explanation: &Explanation, layer: Layer) -> Outcome {
     }
 }
 
-/// Where AWS's parser stands when it begins and when it has ended a statement: just after the
+/// Where AWS's parser stands when it begins and when it has ended each statement: just after the
 /// bracket or the statement before it (after its own brace, if it stands alone), and just after its
-/// closing brace.
-pub fn statement_positions(text: &str, span: Span) -> (Position, Position) {
-    let before = text.get(..span.start).unwrap_or_default().trim_end();
-    let start = match before.strip_suffix(',') {
-        Some(earlier) => earlier.trim_end().len(),
-        None if before.ends_with('[') => before.len(),
-        None => span.start + 1,
-    };
-    (Position::of(text, start), Position::of(text, span.end))
+/// closing brace. The text is passed over once, however many statements it has.
+pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(Position, Position)> {
+    let mut reader = Reader::new(text);
+    let statements = policy.document().statements.iter();
+    let each = statements.map(|statement| {
+        let span = statement.span;
+        let before = text.get(..span.start).unwrap_or_default().trim_end();
+        let start = match before.strip_suffix(',') {
+            Some(earlier) => earlier.trim_end().len(),
+            None if before.ends_with('[') => before.len(),
+            None => span.start + 1,
+        };
+        (reader.position(start), reader.position(span.end))
+    });
+    each.collect()
+}
+
+/// Counts lines and columns on the way through a text, as [`Position::of`] does from its beginning.
+struct Reader<'a> {
+    rest: CharIndices<'a>,
+    at: Position,
+    after_return: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            rest: text.char_indices(),
+            at: Position { line: 1, column: 1 },
+            after_return: false,
+        }
+    }
+
+    /// The position of a byte that is not before the last one.
+    fn position(&mut self, byte: usize) -> Position {
+        while self.rest.offset() < byte
+            && let Some((_, character)) = self.rest.next()
+        {
+            match character {
+                // The second half of one end.
+                '\n' if self.after_return => {}
+                '\r' | '\n' => self.at.line += 1,
+                _ => self.at.column += 1,
+            }
+            if matches!(character, '\r' | '\n') {
+                self.at.column = 1;
+            }
+            self.after_return = character == '\r';
+        }
+        self.at
+    }
 }
 
 /// Whether a layer allows and does not deny.
 fn allows(explanation: &Explanation, layer: Layer) -> bool {
     said(explanation, layer) == Outcome::Allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Position, Reader};
+
+    #[test]
+    fn positions_on_the_way_are_those_from_the_beginning() {
+        for text in [
+            "",
+            "ab",
+            "a\nb\r\nc\rd\n\re",
+            "\u{e9}\n\u{1f600}x",
+            "\r\r\n\n\r\n",
+        ] {
+            let mut reader = Reader::new(text);
+            for byte in 0..text.len() + 2 {
+                let expected = Position::of(text, byte);
+                assert_eq!(reader.position(byte), expected, "{text:?} {byte}");
+            }
+        }
+    }
 }

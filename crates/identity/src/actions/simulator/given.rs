@@ -2,10 +2,10 @@
 //!
 //! It protects one rule: a statement is shown by the name and the very text that it was read from.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use keywright_base::Arn;
-use keywright_policy::{Policy, parse};
+use keywright_policy::{Policy, Position, parse, statement_positions};
 use keywright_wire::iam;
 
 use super::invalid;
@@ -32,13 +32,26 @@ pub(super) struct Given {
     pub(super) text: Arc<str>,
     /// Compiled.
     pub(super) policy: Arc<Policy>,
+    /// Where its statements stand, once one is shown.
+    positions: OnceLock<Vec<(Position, Position)>>,
 }
 
 impl Given {
     /// Reads a policy; `None` when it is not one.
     pub(super) fn read(id: String, text: Arc<str>) -> Option<Self> {
         let policy = Arc::new(Policy::compile(&parse(&text).ok()?));
-        Some(Self { id, text, policy })
+        Some(Self {
+            id,
+            text,
+            policy,
+            positions: OnceLock::new(),
+        })
+    }
+
+    /// Where each statement begins and ends.
+    pub(super) fn positions(&self) -> &[(Position, Position)] {
+        let positions = || statement_positions(&self.policy, &self.text);
+        self.positions.get_or_init(positions)
     }
 }
 

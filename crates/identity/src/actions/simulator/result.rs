@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashSet};
 use keywright_base::limits;
 use keywright_policy::{
     Layer, Outcome, Request, Simulation, StatementRef, missing_context_keys, simulate,
-    statement_positions,
 };
 use keywright_wire::iam;
 
@@ -216,7 +215,7 @@ const fn kind(layer: Layer) -> &'static str {
 fn shown(supposed: &Supposed, matched: &[StatementRef]) -> Vec<iam::Statement> {
     let shown = matched.iter().filter_map(|statement| {
         let given = supposed.source(statement)?;
-        let (start, end) = statement_positions(&given.text, statement.span);
+        let (start, end) = given.positions().get(statement.index).copied()?;
         Some(iam::Statement {
             source_policy_id: Some(given.id.clone()),
             source_policy_type: Some(kind(statement.layer).to_owned()),
