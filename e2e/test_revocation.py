@@ -20,9 +20,8 @@ class Upload:
     in, as the server's `100 Continue` says."""
 
     def __init__(self, server, key, path):
-        headers = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD", "Content-Length": str(SIZE)}
-        request = AWSRequest("PUT", f"{server.endpoint}{path}", headers)
-        request.context["payload_signing_enabled"] = False
+        headers = {"Content-Length": str(SIZE)}
+        request = AWSRequest("PUT", f"{server.endpoint}{path}", headers, BODY)
         wire.sign(request, key, "s3")
         self._http = http.client.HTTPConnection(server.host, timeout=wire.SECONDS)
         parts = urlsplit(request.url)
