@@ -73,8 +73,8 @@ pub enum Cause {
     Silent(Layer),
     /// The request itself could not be understood: its action or resource has no known form.
     Unintelligible,
-    /// A policy that should have been evaluated could not be read, or not within the steps that one
-    /// decision may take.
+    /// A policy that should have been evaluated could not be read, or not within the steps that
+    /// one decision may take.
     Unreadable,
 }
 

@@ -182,7 +182,8 @@ fn simulation(server: &Running, key: &Key, size: Size) -> anyhow::Result<Vec<u8>
     let patterns: Vec<_> = patterns.collect();
     let policy = format!(
         "{{\"Version\":\"2012-10-17\",\"Statement\":{{\"Effect\":\"Allow\",\"Action\":\"*\",\
-         \"Resource\":\"*\",\"Condition\":{{\"ForAnyValue:StringLike\":{{\"aws:TagKeys\":[{}]}}}}}}}}",
+         \"Resource\":\"*\",\"Condition\":{{\"ForAnyValue:StringLike\":{{\"aws:TagKeys\":[{}]\
+         }}}}}}}}",
         patterns.join(",")
     );
     let value = "aab".repeat(size.value_bytes / 3);

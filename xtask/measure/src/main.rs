@@ -1,9 +1,9 @@
 //! Drives the built server: how fast it is, what a crash under load leaves behind, what the
 //! rotation of a fleet takes, and what hostile requests cost everyone else.
 //!
-//! A table of contents. `cargo xtask load`, `crash`, `fleet` and `hostile` build this and the server for
-//! release and run it; it is a package of its own so that the other chores build without the
-//! server.
+//! A table of contents. `cargo xtask load`, `crash`, `fleet` and `hostile` build this and the
+//! server for release and run it; it is a package of its own so that the other chores build without
+//! the server.
 
 mod bare;
 mod client;

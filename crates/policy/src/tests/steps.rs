@@ -1,4 +1,5 @@
-//! A decision's work is bounded, whatever policies and requests are: what would take more is denied.
+//! A decision's work is bounded, whatever policies and requests are: what would take more is
+//! denied.
 
 use std::sync::Arc;
 

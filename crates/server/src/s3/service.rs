@@ -1,9 +1,8 @@
 //! The protocol layer's trait, answered by one function an operation.
 //!
-//! The rule: every operation goes the same way: take the permit, which is asked for again when anything is
-//! committed, run, leave a fault for the
-//! renderer. Operations that are not listed keep the protocol layer's answer, and the access check
-//! refuses them before.
+//! The rule: every operation goes the same way: take the permit, which is asked for again when
+//! anything is committed, run, leave a fault for the renderer. Operations that are not listed keep
+//! the protocol layer's answer, and the access check refuses them before.
 
 use std::sync::Arc;
 
