@@ -326,7 +326,7 @@ impl Conditions<'_> {
 }
 
 impl Authorize for Decider {
-    fn check_caller(&self) -> Result<(), WireError> {
+    fn check_caller(&self) -> Result<(), Box<WireError>> {
         let Some(caller) = &self.caller else {
             return Ok(());
         };
@@ -335,12 +335,12 @@ impl Authorize for Decider {
         let unknown = || Fault::UnknownKey {
             access_key_id: caller.key().to_string(),
         };
-        let account = account.ok_or_else(|| wire_error(&unknown()))?;
+        let account = account.ok_or_else(|| refused(&unknown()))?;
         let authenticator = self.identity.authenticator();
         let checked = authenticator.check_again(&account, caller, self.facts.now);
         checked.map_err(|refusal| {
             note(&self.identity, &refusal, &self.operation, &self.facts);
-            wire_error(&refusal.fault)
+            refused(&refusal.fault)
         })
     }
 

@@ -90,7 +90,7 @@ pub(super) struct Again {
 impl Again {
     pub(super) async fn decide(&self) -> Result<Permit, Fault> {
         if let Err(error) = self.call.caller.authorize.check_caller() {
-            self.call.cell.leave(error);
+            self.call.cell.leave(*error);
             return Err(Fault::AccessDenied("Access Denied".into()));
         }
         decide(&self.service, &self.call, &self.seen, self.source.as_ref()).await

@@ -18,7 +18,7 @@ pub trait Authorize: Send + Sync {
     ///
     /// # Errors
     /// The answer.
-    fn check_caller(&self) -> Result<(), WireError>;
+    fn check_caller(&self) -> Result<(), Box<WireError>>;
 
     /// Whether the caller may do `action`, for example `s3:GetObject`, on the resource.
     ///

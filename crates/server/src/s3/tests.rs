@@ -68,7 +68,7 @@ impl Authorize for Rules {
         })
     }
 
-    fn check_caller(&self) -> Result<(), WireError> {
+    fn check_caller(&self) -> Result<(), Box<WireError>> {
         Ok(())
     }
 
@@ -981,7 +981,7 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
             Ok(())
         }
 
-        fn check_caller(&self) -> Result<(), WireError> {
+        fn check_caller(&self) -> Result<(), Box<WireError>> {
             Ok(())
         }
 

@@ -22,18 +22,18 @@ struct Revoking {
 }
 
 impl Authorize for Revoking {
-    fn check_caller(&self) -> Result<(), WireError> {
+    fn check_caller(&self) -> Result<(), Box<WireError>> {
         self.let_in.store(true, Ordering::SeqCst);
         if self.revoked != Revoked::Key {
             return Ok(());
         }
-        Err(WireError {
+        Err(Box::new(WireError {
             status: 403,
             code: "InvalidAccessKeyId".into(),
             message: "gone".into(),
             extra: Vec::new(),
             headers: http::HeaderMap::new(),
-        })
+        }))
     }
 
     fn check(&self, action: &str, _: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
