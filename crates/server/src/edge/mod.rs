@@ -1,43 +1,28 @@
 //! Sockets: accept, TLS, HTTP/1.1, and a shutdown that lets requests under way finish.
 
+mod connection;
+mod tls;
+
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use keywright_base::limits;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
-};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::pipeline::{Peer, Pipeline};
 
+pub use tls::Tls;
+
 /// Seconds that requests under way get to finish after the signal to stop.
 const DRAIN_SECS: u64 = 30;
-/// Seconds in which a request's head must arrive.
-const HEAD_SECS: u64 = 30;
 /// Between a failure to accept and the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Certificate chain and private key, PEM files.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    /// The chain, leaf first.
-    pub certificate: PathBuf,
-    /// The key, PKCS #8, PKCS #1 or SEC 1.
-    pub key: PathBuf,
-}
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
@@ -109,7 +94,7 @@ impl Server {
         if config.tls.is_none() && !address.ip().is_loopback() && !config.allow_plain_http {
             return Err(ServerError::PlainHttp(address.ip()));
         }
-        let tls = config.tls.as_ref().map(acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| ServerError::Listen { address, error })?;
@@ -172,19 +157,19 @@ impl Server {
         };
         match self.tls.clone() {
             None => {
-                tokio::spawn(serve(stream, pipeline, peer, watcher));
+                tokio::spawn(connection::serve(stream, pipeline, peer, watcher));
             }
             Some(tls) => {
                 tokio::spawn(async move {
-                    let handshake = Duration::from_secs(HEAD_SECS);
+                    let handshake = Duration::from_secs(connection::HEAD_SECS);
                     match tokio::time::timeout(handshake, tls.accept(stream)).await {
                         Ok(Ok(stream)) => {
-                            let tls_version = tls_version(stream.get_ref().1);
+                            let tls_version = tls::tls_version(stream.get_ref().1);
                             let peer = Peer {
                                 tls_version,
                                 ..peer
                             };
-                            serve(stream, pipeline, peer, watcher).await;
+                            connection::serve(stream, pipeline, peer, watcher).await;
                         }
                         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                         Err(_) => tracing::debug!("a TLS handshake took too long"),
@@ -193,50 +178,4 @@ impl Server {
             }
         }
     }
-}
-
-/// The version of a connection, as policies write it.
-fn tls_version(connection: &rustls::ServerConnection) -> Option<&'static str> {
-    match connection.protocol_version()? {
-        rustls::ProtocolVersion::TLSv1_3 => Some("1.3"),
-        rustls::ProtocolVersion::TLSv1_2 => Some("1.2"),
-        _ => None,
-    }
-}
-
-async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    pipeline: Arc<Pipeline>,
-    peer: Peer,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    let service = service_fn(move |request| {
-        let pipeline = Arc::clone(&pipeline);
-        async move { Ok::<_, std::convert::Infallible>(pipeline.answer(request, peer).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_SECS))
-        .max_headers(limits::HEADERS)
-        .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
-    }
-}
-
-fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServerError> {
-    let bad = |path: &Path, why: &dyn std::fmt::Display| ServerError::Tls {
-        path: path.to_owned(),
-        why: why.to_string(),
-    };
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| bad(&tls.certificate, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| bad(&tls.key, &error))?;
-    let config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| bad(&tls.certificate, &error))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
