@@ -91,6 +91,39 @@ impl Authenticator {
         }
     }
 
+    /// Refuses what no signature could make authentic, in the words of
+    /// [`Authenticator::authenticate`]: a key that is unknown, a token that cannot be opened.
+    ///
+    /// # Errors
+    /// The [`Fault`] to render.
+    pub fn recognize(&self, presented: &Presented, now: Timestamp) -> Result<(), Fault> {
+        let id = presented.access_key_id();
+        let key = AccessKeyId::from_str(id).map_err(|_| unknown(id).fault)?;
+        let account = key
+            .account()
+            .and_then(|account| self.ledger.account(account));
+        match (key.is_temporary(), presented.session_token()) {
+            (false, None) => {
+                let account = account.ok_or_else(|| unknown(id).fault)?.snapshot().clone();
+                let known = account.key(key).map(|_| ());
+                known.ok_or_else(|| unknown(id).fault)
+            }
+            (true, Some(token)) => {
+                let token = token.clone();
+                match SessionToken::open(&self.vault, key, &token) {
+                    None => Err(Fault::TokenInvalid { token }),
+                    Some(session) if now >= session.expires() => Err(Fault::TokenExpired { token }),
+                    Some(_) => Ok(()),
+                }
+            }
+            (false, Some(token)) => {
+                let token = token.clone();
+                Err(Fault::TokenInvalid { token })
+            }
+            (true, None) => Err(unknown(id).fault),
+        }
+    }
+
     fn long_term(&self, id: AccessKeyId, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
         let unknown = || unknown(id.as_str());
         let cell = id
@@ -113,6 +146,10 @@ impl Authenticator {
         }
         let proof = verified.map_err(Fault::from)?;
         let scope = signed.presented.scope();
+        // Only now: whoever knows no more than the id must not push others out of the cache.
+        if key.material.cached(scope).is_none() {
+            key.material.remember(*scope, signing_key.clone());
+        }
         self.usage.note(
             id,
             &key.material,
@@ -171,9 +208,7 @@ impl Authenticator {
             return Ok(cached);
         }
         let secret = open_secret(&self.vault, key)?;
-        let derived = SigningKey::for_scope(&secret, scope);
-        key.material.remember(*scope, derived.clone());
-        Ok(derived)
+        Ok(SigningKey::for_scope(&secret, scope))
     }
 
     fn temporary(

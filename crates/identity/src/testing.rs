@@ -11,7 +11,7 @@ use std::sync::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Request, request::Parts as Head};
-use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_sigv4::{Credentials, Dialect, Payload, PayloadHash, Presented, Rules, Target, sign};
 use keywright_store::Sqlite;
 use keywright_wire::{Form, Service, operations};
@@ -203,8 +203,32 @@ impl Bench {
             now: self.now(),
         };
         let _entered = self.runtime.enter();
-        let authenticated = self.identity().authenticator().authenticate(signed)?;
-        Ok(authenticated.caller)
+        let authenticator = self.identity().authenticator();
+        let recognized = authenticator.recognize(&presented, self.now());
+        let cached = self.is_cached(&presented);
+        let authenticated = authenticator.authenticate(signed);
+        match &authenticated {
+            Ok(_) => assert_eq!(recognized, Ok(()), "what is authentic is recognized"),
+            Err(refusal) => {
+                let early = recognized.err();
+                let same = early.is_none_or(|fault| fault == refusal.fault);
+                assert!(same, "the refusal is the same before the body is read");
+                assert_eq!(self.is_cached(&presented), cached, "nothing is remembered");
+            }
+        }
+        Ok(authenticated?.caller)
+    }
+
+    /// Whether the signing key of a request is remembered.
+    fn is_cached(&self, presented: &Presented) -> bool {
+        let id = presented.access_key_id().parse::<AccessKeyId>().ok();
+        let account = id.and_then(|id| self.identity().ledger().account(id.account()?));
+        let (Some(id), Some(account)) = (id, account) else {
+            return false;
+        };
+        let account = account.snapshot().clone();
+        let key = account.key(id).map(|(_, key)| key);
+        key.is_some_and(|key| key.material.cached(presented.scope()).is_some())
     }
 
     fn signed_head(&self, keys: &Keys, service: Service, body: &str) -> Head {
