@@ -61,3 +61,22 @@ def test_the_story(server, name):
         {"step": "detach", "status": 200},
         {"step": "delete user", "status": 200},
     ]
+
+
+def test_a_denied_upload_is_an_access_denied(server, new_user, bucket):
+    """Not a broken pipe: the server reads on until the client has its answer."""
+    key = new_user()
+    credentials = {"accessKeyId": key.access_key, "secretAccessKey": key.secret_key}
+    wanted = {"endpoint": server.endpoint, "credentials": credentials, "bucket": bucket}
+    done = subprocess.run(
+        ["node", Path(__file__).with_name("denied_upload.mjs")],
+        input=json.dumps(wanted),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        env={**os.environ, "NODE_NO_WARNINGS": "1"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(outcomes) == 30
+    assert {(outcome["name"], outcome["status"]) for outcome in outcomes} == {("AccessDenied", 403)}

@@ -48,6 +48,7 @@ def test_tls(tmp_path):
     certificate = authority.issue_cert("127.0.0.1")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    (tmp_path / "key.pem").chmod(0o600)
     for blob in certificate.cert_chain_pems:
         blob.write_to_path(tmp_path / "cert.pem", append=True)
     tls = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))

@@ -8,6 +8,7 @@ credentials, which it tells people to read.
 import configparser
 import os
 import re
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -31,8 +32,15 @@ class Credentials(NamedTuple):
 class Server:
     """A running server; use it in a `with` block."""
 
-    def __init__(self, data_dir: Path, log: Path, *options: str, listen: str = "127.0.0.1:0"):
-        """Starts it, with more options if need be, and reads its greeting."""
+    def __init__(
+        self,
+        data_dir: Path,
+        log: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        open_files: int | None = None,
+    ):
+        """Starts it, with more options or fewer open files if need be, and reads its greeting."""
         self.data_dir = data_dir
         self._log = log.open("ab")
         self._process = subprocess.Popen(
@@ -50,6 +58,7 @@ class Server:
             stderr=self._log,
             cwd=data_dir.parent,
             text=True,
+            preexec_fn=open_files and (lambda: limit_open_files(open_files)),
         )
         self.greeting = []
         for line in self._process.stdout:
@@ -82,8 +91,20 @@ class Server:
 
     def memory_peak(self) -> int:
         """The most memory that the process has had resident, in bytes."""
+        return self._memory("VmHWM")
+
+    def memory(self) -> int:
+        """The memory that the process has resident, in bytes; its peak counts from here on."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+        return self._memory("VmRSS")
+
+    def open_files(self) -> int:
+        """How many files and sockets the process has open."""
+        return len(os.listdir(f"/proc/{self._process.pid}/fd"))
+
+    def _memory(self, kind: str) -> int:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+        return int(re.search(rf"{kind}:\s+(\d+) kB", status)[1]) * 1024
 
     def memory(self) -> int:
         """The memory that the process has resident, in bytes."""
@@ -97,9 +118,9 @@ class Server:
         self._process.stdout.close()
         self._log.close()
 
-    def signal(self):
-        """Asks it to stop, and goes on."""
-        self._process.send_signal(signal.SIGTERM)
+    def signal(self, which=signal.SIGTERM):
+        """Asks it to stop, or sends it another signal, and goes on."""
+        self._process.send_signal(which)
 
     def stop(self):
         """Asks it to stop; it must leave by itself and say that all is well."""
@@ -113,3 +134,8 @@ class Server:
             self._process.stdout.close()
             self._log.close()
         assert code == 0, f"the server exited with {code}"
+
+
+def limit_open_files(files: int):
+    """Sets both limits of open files, for a process that is about to start."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))

@@ -104,6 +104,56 @@ pub const HEAD_BYTES: usize = 64 * 1024;
 /// Headers of a request.
 pub const HEADERS: usize = 200;
 
+/// Connections at the same time, however many file descriptors there are: each costs some ten
+/// kilobytes here and as much again in the kernel.
+pub const CONNECTIONS: usize = 10_000;
+/// Connections at the same time of one address (of IPv6, one network of 64 bits) in every hundred
+/// that are possible: whoever has one address leaves half to all others. Loopback is exempt,
+/// because a proxy on the same machine brings everyone's.
+pub const CONNECTIONS_PER_SOURCE_PERCENT: usize = 50;
+/// File descriptors that a connection may need: its socket, and a file that it reads or writes.
+pub const FILES_PER_CONNECTION: usize = 2;
+/// File descriptors for everything else: databases, listeners, deliveries of rotations.
+pub const FILES_RESERVED: usize = 128;
+/// File descriptors that are wanted at the start, if the system's hard limit lets us.
+pub const FILES_WANTED: u64 = 65_536;
+/// Seconds between two log lines about connections that were turned away.
+pub const REFUSAL_LOG_SECS: u64 = 10;
+
+/// Seconds in which a request's head must arrive.
+pub const HEAD_SECS: u64 = 30;
+/// Seconds that a body may keep the server waiting without a byte; S3 gives about twenty.
+pub const BODY_IDLE_SECS: u64 = 20;
+/// Bytes that buy a slow body one more second. A body slower than this is ended after
+/// [`BODY_IDLE_SECS`]; a modem of the 1990s is faster.
+pub const BODY_BYTES_PER_SEC_MIN: u64 = 1024;
+/// Seconds for which a client may take nothing of an answer. Generous: where a kernel has buffered
+/// megabytes, a slow but honest reader leaves long gaps.
+pub const WRITE_IDLE_SECS: u64 = 60;
+/// Seconds after the signal to stop in which a connection must move
+/// [`BODY_BYTES_PER_SEC_MIN`] bytes for each, unless the server itself is at work for it.
+pub const STOP_IDLE_SECS: u64 = 5;
+/// Seconds that requests under way get to finish after the signal to stop.
+pub const STOP_SECS: u64 = 30;
+
+/// Bytes of an unwanted body that are read and thrown away after its request was answered. A
+/// client that still writes when the connection is closed loses the answer (`EPIPE`); so it gets
+/// room for the largest part that SDKs send by themselves.
+pub const DISCARDED_BODY_BYTES: u64 = 16 * 1024 * 1024;
+/// Seconds for which an unwanted body is read; by then every client has had its answer.
+pub const DISCARDED_BODY_SECS: u64 = 10;
+/// Bytes of bodies that are held in memory for all requests together, beyond
+/// [`BODY_BYTES_FREE`] of each: 32 forms or 16 XML documents of full length.
+pub const BODIES_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of every body that may always be held, so that full memory stops no everyday request; and
+/// of a form that is read before anything is known of its sender.
+pub const BODY_BYTES_FREE: usize = 16 * 1024;
+
+/// Seconds between two looks at the certificate's files.
+pub const CERTIFICATE_CHECK_SECS: u64 = 10;
+/// Bytes of a PEM file for TLS.
+pub const PEM_BYTES: u64 = 1024 * 1024;
+
 /// Bytes of a body that the console sends.
 pub const CONSOLE_BODY_BYTES: usize = 16 * 1024;
 /// Console sessions at the same time.

@@ -39,7 +39,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "KEYWRIGHT_ACCOUNT_ID", value_name = "ID")]
     account_id: Option<String>,
 
-    /// PEM file of the certificate chain; serves HTTPS
+    /// PEM file of the certificate chain; serves HTTPS. It and the key are read again when they
+    /// change and at SIGHUP
     #[arg(
         long,
         env = "KEYWRIGHT_TLS_CERT",
@@ -48,7 +49,7 @@ pub(crate) struct ServeArguments {
     )]
     tls_cert: Option<PathBuf>,
 
-    /// PEM file of the certificate's private key
+    /// PEM file of the certificate's private key, which only its owner may read
     #[arg(
         long,
         env = "KEYWRIGHT_TLS_KEY",

@@ -13,6 +13,7 @@ pub mod rotations;
 pub mod s3;
 mod storage;
 mod system;
+mod unsigned;
 
 pub use edge::{Listening, Server, ServerConfig, ServerError, Tls};
 pub use pipeline::Pipeline;

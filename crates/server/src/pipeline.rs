@@ -11,13 +11,11 @@ use std::{
 };
 
 use http::{
-    HeaderValue, Method, Request, Response,
-    header::{CONNECTION, CONTENT_TYPE, EXPECT},
+    HeaderMap, Method, Request, Response,
+    header::{CONTENT_TYPE, TRANSFER_ENCODING},
     request::Parts,
 };
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use keywright_base::{Clock, Entropy, limits};
+use keywright_base::{Clock, Entropy};
 use keywright_identity::{Identity, authenticate::Refusal, usage::AttemptFacts, view::Facts};
 use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
@@ -25,6 +23,7 @@ use keywright_wire::Service;
 use crate::{
     Body,
     console::{self, Console},
+    edge::{BodyBudget, ConnectionSlot, RequestBody, SharedAdmission},
     query,
     s3::S3,
     storage,
@@ -37,6 +36,9 @@ pub struct Pipeline {
     pub(crate) console: Console,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) bodies: BodyBudget,
+    /// Of all listeners together.
+    pub(crate) connections: SharedAdmission,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -47,7 +49,7 @@ impl std::fmt::Debug for Pipeline {
 
 /// What the edge knows of the connection.
 #[derive(Debug, Clone, Copy)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// The address of the other side.
     pub address: IpAddr,
     /// Whether it speaks TLS.
@@ -83,6 +85,8 @@ impl Pipeline {
         }));
         Self {
             identity,
+            bodies: s3.bodies().clone(),
+            connections: SharedAdmission::default(),
             s3,
             console,
             clock,
@@ -91,32 +95,15 @@ impl Pipeline {
     }
 
     /// Answers one request.
-    ///
-    /// A client that waits to be told to send its body does not send it after a refusal. If its
-    /// next request came before the connection had given up that body, it would be taken for it.
-    pub async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let waits = request.headers().contains_key(EXPECT);
-        let mut answer = self.answer_one(request, peer).await;
-        if waits && !answer.status().is_success() {
-            let close = HeaderValue::from_static("close");
-            answer.headers_mut().insert(CONNECTION, close);
+    pub(crate) async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
+        if let Err(unserved) = check_head(request.method(), request.headers()) {
+            return storage::unserved(self, unserved);
         }
-        answer
-    }
-
-    async fn answer_one(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let claimed = match route(&request) {
-            Route::Query(claimed) => claimed,
-            Route::Storage => return storage::answer(self, request, peer).await,
-            Route::Console => return console::answer(self, request, peer).await,
-        };
-        let (parts, body) = request.into_parts();
-        let limited = Limited::new(body, limits::QUERY_BODY_BYTES);
-        let Ok(body) = limited.collect().await else {
-            let service = claimed.unwrap_or(Service::Iam);
-            return query::too_large(service, &self.request_id());
-        };
-        self.query((claimed, peer), &parts, &body.to_bytes()).await
+        match route(&request) {
+            Route::Query(claimed) => query::receive(self, claimed, request, peer).await,
+            Route::Storage => storage::answer(self, request, peer).await,
+            Route::Console => console::answer(self, request, peer).await,
+        }
     }
 
     /// Answers a request of this process itself, for IAM, STS or the extension: what is not one of
@@ -148,7 +135,7 @@ impl Pipeline {
             peer,
             request_id: &request_id,
         };
-        query::answer(self, request).await
+        query::answer(self, None, request).await
     }
 
     /// A version 4 UUID.
@@ -175,6 +162,47 @@ pub(crate) fn note(identity: &Identity, refusal: &Refusal, action: &str, facts: 
             action,
         };
         identity.usage().note_attempt(key, attempt, facts.now);
+    }
+}
+
+/// What of HTTP is not served.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unserved {
+    /// The method.
+    Method,
+    /// The transfer coding.
+    TransferCoding,
+}
+
+/// Refuses what would be read in two ways or kept as a name: a method that HTTP does not define,
+/// which a stranger can make as long as a head, and any transfer coding but exactly `chunked`.
+fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Unserved> {
+    const METHODS: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    if !METHODS.contains(method) {
+        return Err(Unserved::Method);
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes() == b"chunked" => Ok(()),
+        _ => Err(Unserved::TransferCoding),
+    }
+}
+
+/// Marks the connection of a request whose signature held: it is closed for no other.
+pub(crate) fn protect(parts: &Parts) {
+    if let Some(slot) = parts.extensions.get::<Arc<ConnectionSlot>>() {
+        slot.protect();
     }
 }
 
@@ -253,10 +281,44 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{HeaderMap, Method, Request, header::TRANSFER_ENCODING};
     use keywright_wire::Service;
 
-    use super::{FORM, Route, route, uuid};
+    use super::{FORM, Route, Unserved, check_head, route, uuid};
+
+    #[test]
+    fn only_known_methods_and_chunked_bodies_are_served() {
+        let check = |method: &str, codings: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for coding in codings {
+                headers.append(TRANSFER_ENCODING, coding.parse().unwrap());
+            }
+            check_head(&method.parse::<Method>().unwrap(), &headers)
+        };
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+            assert_eq!(check(method, &[]), Ok(()), "{method}");
+        }
+        for method in ["get", "LOCK", "PROPFIND", &"M".repeat(50_000)] {
+            assert_eq!(check(method, &[]), Err(Unserved::Method));
+        }
+        assert_eq!(check("PUT", &["chunked"]), Ok(()));
+        for codings in [
+            &["gzip, chunked"][..],
+            &["Chunked"],
+            &["chunked "],
+            &["chunked,"],
+            &["identity"],
+            &[""],
+            &["chunked", "chunked"],
+            &["gzip", "chunked"],
+        ] {
+            assert_eq!(
+                check("PUT", codings),
+                Err(Unserved::TransferCoding),
+                "{codings:?}"
+            );
+        }
+    }
 
     #[test]
     fn request_ids_are_random_uuids() {

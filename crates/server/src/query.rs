@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use keywright_base::limits;
 use keywright_identity::{
     Fault, Identity, action::Call, authenticate::Signed, fault::WireError, view::Facts,
 };
@@ -10,8 +11,10 @@ use keywright_sigv4::{Dialect, PayloadHash, Presented, Rules};
 use keywright_wire::{ErrorKind, Form, Malformed, Service, error_answer};
 
 use crate::{
-    Body, full,
-    pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, Peer, Pipeline, facts},
+    Body,
+    edge::{BodyFault, GatherFault, RequestBody, gather},
+    full,
+    pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, Peer, Pipeline, facts, protect},
 };
 
 /// A request for one of the services that speak awsQuery.
@@ -24,26 +27,128 @@ pub(crate) struct QueryRequest<'a> {
     pub request_id: &'a str,
 }
 
-pub(crate) async fn answer(pipeline: &Pipeline, request: QueryRequest<'_>) -> Response<Body> {
+/// What a request's head claims, good as far as that can be known without its body.
+pub(crate) struct QueryHead {
+    service: Service,
+    facts: Facts,
+    presented: Presented,
+}
+
+impl QueryHead {
+    /// # Errors
+    /// What the client gets when no body could make the request authentic.
+    fn read(
+        pipeline: &Pipeline,
+        service: Service,
+        (parts, peer): (&Parts, Peer),
+    ) -> Result<Self, WireError> {
+        let facts = facts(pipeline, parts, peer);
+        let rules = Rules {
+            dialect: Dialect::Query,
+            service: service.scope_name(),
+            home_region: HOME_REGION,
+        };
+        let presented = Presented::parse(parts, facts.now, &rules).map_err(|f| refused(&f))?;
+        Ok(Self {
+            service,
+            facts,
+            presented,
+        })
+    }
+}
+
+/// Answers a client's request. One that cannot be authentic is refused before its body is read;
+/// but a small body may be read to learn which service is meant, where the head does not say it.
+pub(crate) async fn receive(
+    pipeline: &Pipeline,
+    claimed: Option<Service>,
+    request: Request<RequestBody>,
+    peer: Peer,
+) -> Response<Body> {
+    let id = pipeline.request_id();
+    let (parts, body) = request.into_parts();
+    let small = (body.announced()).is_some_and(|bytes| bytes <= limits::BODY_BYTES_FREE as u64);
+    let mut head = None;
+    if claimed.is_some() || !small {
+        let service = claimed.unwrap_or(Service::Iam);
+        let read = QueryHead::read(pipeline, service, (&parts, peer));
+        let known = read.and_then(|read| {
+            if !small {
+                recognize(pipeline, &read)?;
+            }
+            Ok(read)
+        });
+        match known {
+            Ok(known) => head = claimed.map(|_| known),
+            Err(error) => return error_response(service, &error, &id),
+        }
+    }
+    match gather(body, limits::QUERY_BODY_BYTES, &pipeline.bodies).await {
+        Ok(body) => {
+            let request = QueryRequest {
+                claimed,
+                parts: &parts,
+                body: &body.bytes,
+                peer,
+                request_id: &id,
+            };
+            answer(pipeline, head, request).await
+        }
+        Err(fault) => {
+            let service = claimed.unwrap_or(Service::Iam);
+            error_response(service, &not_gathered(&fault), &id)
+        }
+    }
+}
+
+/// Whether a key or token is known here at all: for others no large body is read.
+fn recognize(pipeline: &Pipeline, head: &QueryHead) -> Result<(), WireError> {
+    let authenticator = pipeline.identity.authenticator();
+    let recognized = authenticator.recognize(&head.presented, head.facts.now);
+    recognized.map_err(|fault| refused(&fault))
+}
+
+fn not_gathered(fault: &GatherFault) -> WireError {
+    match fault {
+        GatherFault::TooLarge => WireError::new(
+            413,
+            "RequestEntityTooLarge",
+            "The request body is too large",
+        ),
+        GatherFault::NoMemory => WireError::new(400, "Throttling", "Rate exceeded"),
+        GatherFault::Body(BodyFault::Slow) => WireError::new(
+            408,
+            "RequestTimeout",
+            "The request body did not arrive in time.",
+        ),
+        GatherFault::Body(BodyFault::Broken(_)) => WireError::new(
+            400,
+            "MalformedInput",
+            "The request body ended early or is not framed correctly.",
+        ),
+    }
+}
+
+/// Answers a request whose head may have been read before.
+pub(crate) async fn answer(
+    pipeline: &Pipeline,
+    head: Option<QueryHead>,
+    request: QueryRequest<'_>,
+) -> Response<Body> {
     let id = request.request_id;
     let form = match request.parts.method {
         Method::GET => Form::parse(request.parts.uri.query().unwrap_or_default().as_bytes()),
         _ => Form::parse(request.body),
     };
     let service = request.claimed.unwrap_or_else(|| service_of(&form));
-    match carry_out(pipeline, (service, form), request).await {
+    let outcome = match head {
+        Some(head) => run(pipeline, (head, form), request).await,
+        None => carry_out(pipeline, (service, form), request).await,
+    };
+    match outcome {
         Ok(xml) => xml_response(StatusCode::OK, xml, id),
         Err(error) => error_response(service, &error, id),
     }
-}
-
-pub(crate) fn too_large(service: Service, request_id: &str) -> Response<Body> {
-    let error = WireError::new(
-        413,
-        "RequestEntityTooLarge",
-        "The request body is too large",
-    );
-    error_response(service, &error, request_id)
 }
 
 /// Where the credential scope does not say it, the version of the API does.
@@ -64,13 +169,20 @@ pub(crate) async fn carry_out(
     (service, form): (Service, Result<Form, Malformed>),
     request: QueryRequest<'_>,
 ) -> Result<String, WireError> {
-    let mut facts = facts(pipeline, request.parts, request.peer);
-    let rules = Rules {
-        dialect: Dialect::Query,
-        service: service.scope_name(),
-        home_region: HOME_REGION,
-    };
-    let presented = Presented::parse(request.parts, facts.now, &rules).map_err(|f| refused(&f))?;
+    let head = QueryHead::read(pipeline, service, (request.parts, request.peer))?;
+    run(pipeline, (head, form), request).await
+}
+
+async fn run(
+    pipeline: &Pipeline,
+    (head, form): (QueryHead, Result<Form, Malformed>),
+    request: QueryRequest<'_>,
+) -> Result<String, WireError> {
+    let QueryHead {
+        service,
+        mut facts,
+        presented,
+    } = head;
     let signed = Signed {
         parts: request.parts,
         presented: &presented,
@@ -85,6 +197,7 @@ pub(crate) async fn carry_out(
         pipeline.note(&refusal, action.as_deref().unwrap_or("?"), &facts);
         refused(&refusal.fault)
     })?;
+    protect(request.parts);
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &Arc::new(authenticated.caller);

@@ -13,7 +13,6 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use keywright_base::{AccountId, Arn, Entropy, UniqueId};
 use keywright_identity::{
     Identity,
@@ -29,9 +28,11 @@ use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, Rules};
 
 use crate::{
     Body,
+    edge::{BodyFault, RequestBody},
     payload::{Checked, wire_error},
-    pipeline::{HOME_REGION, Peer, Pipeline, facts, note},
+    pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
     s3::{self, Authorize, Denial, Ids, Resource, S3Context, WireError, error_response},
+    unsigned::drop_unsigned,
 };
 
 /// What the bucket-policy keys of the signature come from.
@@ -68,7 +69,7 @@ fn refused(fault: &Fault) -> Refused {
 
 pub(crate) async fn answer(
     pipeline: &Pipeline,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     peer: Peer,
 ) -> Response<Body> {
     let ids = ids(&*pipeline.entropy);
@@ -94,10 +95,38 @@ pub(crate) async fn answer(
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
 }
 
+/// Answers a request that is not HTTP as it is served here, whatever service it was for.
+pub(crate) fn unserved(pipeline: &Pipeline, unserved: Unserved) -> Response<Body> {
+    let error = match unserved {
+        Unserved::TransferCoding => WireError::from(&keywright_objects::Fault::HeaderNotServed(
+            "Transfer-Encoding",
+        )),
+        Unserved::Method => {
+            let message = "The HTTP method of the request is not implemented.";
+            WireError::new(501, "NotImplemented", message)
+        }
+    };
+    let answer = error_response(&error, false, &ids(&*pipeline.entropy));
+    answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+}
+
+/// The answer that a body's early end becomes.
+fn body_error(fault: BodyFault) -> s3::BodyError {
+    match fault {
+        BodyFault::Slow => Box::new(WireError::new(
+            400,
+            "RequestTimeout",
+            "Your socket connection to the server was not read from or written to within the \
+             timeout period. Idle connections will be closed.",
+        )),
+        BodyFault::Broken(error) => error,
+    }
+}
+
 /// Proves the caller and makes the request that the S3 front takes.
 fn admit(
     pipeline: &Pipeline,
-    (mut parts, body): (Parts, Incoming),
+    (mut parts, body): (Parts, RequestBody),
     peer: Peer,
     noted: &Arc<Noted>,
 ) -> Result<Request<s3::Body>, Refused> {
@@ -113,11 +142,14 @@ fn admit(
         Err(fault) => return Err(refused(&fault)),
     };
     let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
+    protect(&parts);
+    drop_unsigned(&mut parts.headers, &presented);
     let signature = Signature::of(&presented, &facts, &parts.headers);
     let scope = presented.scope();
     scope.region().clone_into(&mut facts.region);
     let region = facts.region.clone();
     let proof = (authenticated.caller.proof(), &authenticated.signing_key);
+    let body = body.map_err(body_error);
     let checked = Checked::signed(body, proof, presented, &parts.headers);
     let (body, trailers) = checked.map_err(|fault| refused(&fault))?;
     let account = authenticated.caller.account();
@@ -161,7 +193,7 @@ fn authenticate(
 /// A request without credentials. Its body is not signed, so it must not claim to be.
 fn anonymous(
     pipeline: &Pipeline,
-    (mut parts, body): (Parts, Incoming),
+    (mut parts, body): (Parts, RequestBody),
     facts: Facts,
     noted: &Arc<Noted>,
 ) -> Result<Request<s3::Body>, Refused> {
@@ -185,7 +217,7 @@ fn anonymous(
         trailers: None,
     });
     path_style(&mut parts)?;
-    let body = Checked::unsigned(body).boxed_unsync();
+    let body = Checked::unsigned(body.map_err(body_error)).boxed_unsync();
     Ok(Request::from_parts(parts, body))
 }
 

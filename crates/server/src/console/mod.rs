@@ -16,7 +16,7 @@ mod tests;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use keywright_base::limits;
 
@@ -105,10 +105,15 @@ where
                     };
                     api::answer(ask, endpoint).await
                 }
-                Err(_) => json(Err(Refused::new(
+                Err(error) if error.is::<LengthLimitError>() => json(Err(Refused::new(
                     413,
                     "RequestEntityTooLarge",
                     "The request body is too large",
+                ))),
+                Err(_) => json(Err(Refused::new(
+                    408,
+                    "RequestTimeout",
+                    "The request body did not arrive in time.",
                 ))),
             }
         }

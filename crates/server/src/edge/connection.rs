@@ -1,34 +1,319 @@
-//! One connection: HTTP/1.1 over a stream, plain or TLS.
+//! One connection: HTTP/1.1 over a stream, plain or TLS, and its end.
+//!
+//! It protects two rules: an answer that was given before the request's body was read closes the
+//! connection, so that no body is taken for the next request; and after the signal to stop a
+//! connection lives on only while it makes progress.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use hyper::{server::conn::http1, service::service_fn};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keywright_base::limits;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+use tokio_rustls::TlsAcceptor;
 
-use crate::pipeline::{Peer, Pipeline};
+use super::{
+    admission::ConnectionSlot,
+    body::RequestBody,
+    stream::{ClientStream, Traffic},
+    tls,
+};
+use crate::{
+    Body,
+    pipeline::{Peer, Pipeline},
+};
 
-/// Seconds in which a request's head must arrive.
-pub(super) const HEAD_SECS: u64 = 30;
+const HEAD_TIME: Duration = Duration::from_secs(limits::HEAD_SECS);
 
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
+/// An accepted connection.
+pub(super) struct Connection {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) peer: Peer,
+    pub(super) slot: Arc<ConnectionSlot>,
+    /// Becomes true when the server stops.
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Connection {
+    /// Answers its requests until it ends, or must make room for another.
+    pub(super) async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let slot = Arc::clone(&self.slot);
+        tokio::select! {
+            () = self.serve_stream(stream, tls) => {}
+            () = slot.evicted() => tracing::debug!("a connection made room for another"),
+        }
+    }
+
+    async fn serve_stream(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
+        let traffic = Arc::new(Traffic::default());
+        let stream = ClientStream::new(stream, Arc::clone(&traffic));
+        let Some(tls) = tls else {
+            return self.serve_http(stream, traffic).await;
+        };
+        let handshake = tokio::time::timeout(HEAD_TIME, tls.accept(stream));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = stopped(&mut self.stop) => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => {
+                self.peer.tls_version = tls::tls_version(stream.get_ref().1);
+                self.serve_http(stream, traffic).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn serve_http<S>(self, stream: S, traffic: Arc<Traffic>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self {
+            pipeline,
+            peer,
+            slot,
+            mut stop,
+        } = self;
+        let moved = Arc::clone(&traffic);
+        let service = service_fn(move |request| {
+            let exchange = Exchange {
+                pipeline: Arc::clone(&pipeline),
+                peer,
+                slot: Arc::clone(&slot),
+                traffic: Arc::clone(&traffic),
+            };
+            // In a box, so that the connection can be taken apart at its end.
+            Box::pin(async move { Ok::<_, Infallible>(exchange.answer(request).await) })
+        });
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .max_headers(limits::HEADERS)
+            .max_buf_size(limits::HEAD_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        let ended = tokio::select! {
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
+            () = stopped(&mut stop) => {
+                Pin::new(&mut connection).graceful_shutdown();
+                tokio::select! {
+                    ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
+                    () = stalled(&moved) => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+            return;
+        }
+        let stream = connection.into_parts().io.into_inner();
+        tokio::select! {
+            _ = close(stream, moved.is_unread()) => {}
+            () = async { stopped(&mut stop).await; stalled(&moved).await } => {}
+        }
+    }
+}
+
+/// Closes a stream. Where the client may still be sending, what it sends is read for a while and
+/// thrown away: it would not see its answer if the system reset the connection.
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, unread: bool) -> u64 {
+    let mut left = limits::DISCARDED_BODY_BYTES;
+    let closing = async {
+        stream.shutdown().await?;
+        if !unread {
+            return Ok(());
+        }
+        let mut buffer = vec![0; 4096];
+        while left > 0 {
+            let bytes = stream.read(&mut buffer).await?;
+            if bytes == 0 {
+                break;
+            }
+            left = left.saturating_sub(bytes as u64);
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    let time = Duration::from_secs(limits::DISCARDED_BODY_SECS);
+    match tokio::time::timeout(time, closing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection was not closed in order"),
+        Err(_) => tracing::debug!("a client went on sending what nobody wants"),
+    }
+    limits::DISCARDED_BODY_BYTES - left
+}
+
+/// Done when the server stops.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Its other error, that the sender is gone, means the same.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Done when the client has let too much time pass without enough progress.
+async fn stalled(traffic: &Traffic) {
+    loop {
+        let before = traffic.bytes();
+        sleep_until(Instant::now() + Duration::from_secs(limits::STOP_IDLE_SECS)).await;
+        let enough = limits::BODY_BYTES_PER_SEC_MIN * limits::STOP_IDLE_SECS;
+        if !traffic.is_working() && traffic.bytes() - before < enough {
+            return;
+        }
+    }
+}
+
+/// One request and its answer.
+struct Exchange {
     pipeline: Arc<Pipeline>,
     peer: Peer,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    let service = service_fn(move |request| {
-        let pipeline = Arc::clone(&pipeline);
-        async move { Ok::<_, std::convert::Infallible>(pipeline.answer(request, peer).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HEAD_SECS))
-        .max_headers(limits::HEADERS)
-        .max_buf_size(limits::HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
+    slot: Arc<ConnectionSlot>,
+    traffic: Arc<Traffic>,
+}
+
+impl Exchange {
+    async fn answer(self, request: Request<Incoming>) -> Response<GuardedBody> {
+        let (mut parts, body) = request.into_parts();
+        let body = RequestBody::new(body, Arc::clone(&self.traffic));
+        let end = body.end();
+        parts.extensions.insert(Arc::clone(&self.slot));
+        self.traffic.set_answering(true);
+        let request = Request::from_parts(parts, body);
+        let mut answer = self.pipeline.answer(request, self.peer).await;
+        self.traffic.set_answering(false);
+        if !end.reached() {
+            self.traffic.set_unread();
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        let slot = self.slot;
+        answer.map(|body| GuardedBody { body, slot })
+    }
+}
+
+/// An answer's body; the connection is protected until it ends, if its request was verified.
+struct GuardedBody {
+    body: Body,
+    slot: Arc<ConnectionSlot>,
+}
+
+impl HttpBody for GuardedBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for GuardedBody {
+    fn drop(&mut self) {
+        self.slot.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use keywright_base::limits;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        time::{Instant, sleep_until},
+    };
+
+    use super::{ClientStream, Traffic, close, stalled};
+
+    #[tokio::test(start_paused = true)]
+    async fn only_progress_or_work_delays_a_stop() {
+        let (rate, secs) = (limits::BODY_BYTES_PER_SEC_MIN, limits::STOP_IDLE_SECS);
+        for (bytes_per_sec, working, ends) in [
+            (0, false, true),
+            (1, false, true),
+            (rate, false, false),
+            (0, true, false),
+        ] {
+            let traffic = Arc::new(Traffic::default());
+            traffic.set_answering(working);
+            let mut stream = ClientStream::new(tokio::io::sink(), Arc::clone(&traffic));
+            let client = tokio::spawn(async move {
+                loop {
+                    let bytes = vec![0; usize::try_from(bytes_per_sec).unwrap()];
+                    stream.write_all(&bytes).await.unwrap();
+                    sleep_until(Instant::now() + Duration::from_secs(1)).await;
+                }
+            });
+            let start = Instant::now();
+            let stop = Duration::from_secs(limits::STOP_SECS);
+            let ended = tokio::time::timeout(stop, stalled(&traffic)).await;
+            assert_eq!(ended.is_ok(), ends, "{bytes_per_sec} {working}");
+            let expected = if ends { secs } else { limits::STOP_SECS };
+            assert_eq!(start.elapsed().as_secs(), expected);
+            client.abort();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unwanted_body_is_read_within_bounds() {
+        // A client that stalls, one that ends, one that never does.
+        for (pieces, ends, secs) in [
+            (1, false, limits::DISCARDED_BODY_SECS),
+            (1, true, 0),
+            (u64::MAX, false, 0),
+        ] {
+            let (here, mut there) = tokio::io::duplex(1 << 20);
+            let client = tokio::spawn(async move {
+                let piece = vec![0; 1 << 20];
+                for _ in 0..pieces {
+                    if there.write_all(&piece).await.is_err() {
+                        return;
+                    }
+                }
+                if !ends {
+                    // Until the other side is gone.
+                    while there.read(&mut [0]).await.is_ok_and(|bytes| bytes > 0) {}
+                    sleep_until(Instant::now() + Duration::from_secs(3600)).await;
+                }
+            });
+            let start = Instant::now();
+            let read = close(here, true).await;
+            let expected = pieces
+                .saturating_mul(1 << 20)
+                .min(limits::DISCARDED_BODY_BYTES);
+            assert_eq!(read, expected, "{pieces} {ends}");
+            assert_eq!(start.elapsed().as_secs(), secs, "{pieces} {ends}");
+            client.abort();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_was_read_delays_no_end() {
+        let (here, _there) = tokio::io::duplex(8);
+        let start = Instant::now();
+        assert_eq!(close(here, false).await, 0);
+        assert_eq!(start.elapsed().as_secs(), 0);
     }
 }

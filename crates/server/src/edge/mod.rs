@@ -1,6 +1,13 @@
-//! Sockets: accept, TLS, HTTP/1.1, and a shutdown that lets requests under way finish.
+//! Sockets: accept, limits, TLS, HTTP/1.1, and a shutdown that lets requests under way finish.
+//!
+//! It protects one rule: what has proven nothing is bounded. Which connections there may be is in
+//! [`admission`], how long a body may take in [`body`], an answer in [`stream`].
 
+mod admission;
+mod body;
 mod connection;
+mod files;
+mod stream;
 mod tls;
 
 use std::{
@@ -11,16 +18,24 @@ use std::{
     time::Duration,
 };
 
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use keywright_base::limits;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal::unix::Signal,
+    sync::watch,
+};
 
 use crate::pipeline::{Peer, Pipeline};
+use admission::Admission;
+use connection::Connection;
+use tls::Certificate;
 
+pub(crate) use admission::{ConnectionSlot, SharedAdmission};
+pub(crate) use body::{
+    BodyBudget, BodyFault, GatherFault, HeldBytes, NoMemory, RequestBody, gather,
+};
 pub use tls::Tls;
 
-/// Seconds that requests under way get to finish after the signal to stop.
-const DRAIN_SECS: u64 = 30;
 /// Between a failure to accept and the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -65,8 +80,15 @@ pub enum ServerError {
 /// A listening server that does not answer yet.
 pub struct Server {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Renewed>,
+    admission: Arc<Admission>,
     pipeline: Arc<Pipeline>,
+}
+
+/// A certificate, and the signal to read it again.
+struct Renewed {
+    certificate: Arc<Certificate>,
+    hangup: Signal,
 }
 
 impl std::fmt::Debug for Server {
@@ -85,7 +107,7 @@ pub struct Listening {
 }
 
 impl Server {
-    /// Takes the address.
+    /// Takes the address, and as many file descriptors as the system gives.
     ///
     /// # Errors
     /// [`ServerError`].
@@ -94,13 +116,19 @@ impl Server {
         if config.tls.is_none() && !address.ip().is_loopback() && !config.allow_plain_http {
             return Err(ServerError::PlainHttp(address.ip()));
         }
-        let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| ServerError::Listen { address, error })?;
+        let failed = |error| ServerError::Listen { address, error };
+        let tls = match &config.tls {
+            None => None,
+            Some(files) => Some(Renewed {
+                certificate: Arc::new(Certificate::load(files)?),
+                hangup: tls::hangup().map_err(failed)?,
+            }),
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
         Ok(Self {
             listener,
             tls,
+            admission: pipeline.connections.get(),
             pipeline,
         })
     }
@@ -118,64 +146,96 @@ impl Server {
 
     /// Answers requests until `stop` is done, then lets those under way finish.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let graceful = GracefulShutdown::new();
+        let (stopping, _) = watch::channel(false);
+        let (certificate, renewal) = match self.tls {
+            None => (None, None),
+            Some(Renewed {
+                certificate,
+                hangup,
+            }) => {
+                let renewal = tokio::spawn(Arc::clone(&certificate).renew(hangup));
+                (Some(certificate), Some(renewal))
+            }
+        };
+        let listener = Listener {
+            socket: self.listener,
+            certificate,
+            admission: self.admission,
+            pipeline: self.pipeline,
+        };
         tokio::pin!(stop);
+        listener.accept(stop, &stopping).await;
+        drop(listener);
+        // A receiver for each connection: when all are gone, so are the connections.
+        stopping.send_replace(true);
+        let ended = tokio::time::timeout(Duration::from_secs(limits::STOP_SECS), stopping.closed());
+        if ended.await.is_err() {
+            tracing::warn!(
+                "requests were still under way after {} seconds",
+                limits::STOP_SECS
+            );
+        }
+        if let Some(renewal) = renewal {
+            renewal.abort();
+        }
+    }
+}
+
+/// A socket, and what its connections need.
+struct Listener {
+    socket: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+    admission: Arc<Admission>,
+    pipeline: Arc<Pipeline>,
+}
+
+impl Listener {
+    /// Takes connections until `stop` is done.
+    async fn accept(
+        &self,
+        mut stop: impl Future<Output = ()> + Unpin,
+        stopping: &watch::Sender<bool>,
+    ) {
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = &mut stop => break,
+                accepted = self.socket.accept() => accepted,
+                () = &mut stop => return,
             };
             match accepted {
-                Ok((stream, from)) => self.spawn(stream, from, &graceful),
+                Ok((stream, from)) => self.spawn(stream, from, stopping.subscribe()),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    self.admission.not_accepted(&error);
                     // Out of file descriptors, most likely; they come back as requests end.
                     if tokio::time::timeout(ACCEPT_PAUSE, &mut stop).await.is_ok() {
-                        break;
+                        return;
                     }
                 }
             }
         }
-        drop(self.listener);
-        let drained = tokio::time::timeout(Duration::from_secs(DRAIN_SECS), graceful.shutdown());
-        if drained.await.is_err() {
-            tracing::warn!("requests were still under way after {DRAIN_SECS} seconds");
-        }
     }
 
-    fn spawn(&self, stream: TcpStream, from: SocketAddr, graceful: &GracefulShutdown) {
+    fn spawn(&self, stream: TcpStream, from: SocketAddr, stop: watch::Receiver<bool>) {
+        let Some(slot) = self.admission.admit(from.ip()) else {
+            return;
+        };
         // Without it small answers wait for the client's delayed acknowledgement.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-        let pipeline = Arc::clone(&self.pipeline);
-        let watcher = graceful.watcher();
-        let peer = Peer {
-            address: from.ip().to_canonical(),
-            secure: self.tls.is_some(),
-            tls_version: None,
+        let connection = Connection {
+            pipeline: Arc::clone(&self.pipeline),
+            peer: Peer {
+                address: from.ip().to_canonical(),
+                secure: self.certificate.is_some(),
+                tls_version: None,
+            },
+            slot: Arc::new(slot),
+            stop,
         };
-        match self.tls.clone() {
-            None => {
-                tokio::spawn(connection::serve(stream, pipeline, peer, watcher));
-            }
-            Some(tls) => {
-                tokio::spawn(async move {
-                    let handshake = Duration::from_secs(connection::HEAD_SECS);
-                    match tokio::time::timeout(handshake, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => {
-                            let tls_version = tls::tls_version(stream.get_ref().1);
-                            let peer = Peer {
-                                tls_version,
-                                ..peer
-                            };
-                            connection::serve(stream, pipeline, peer, watcher).await;
-                        }
-                        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                        Err(_) => tracing::debug!("a TLS handshake took too long"),
-                    }
-                });
-            }
-        }
+        let tls = self
+            .certificate
+            .as_ref()
+            .map(|certificate| certificate.acceptor());
+        tokio::spawn(connection.run(stream, tls));
     }
 }

@@ -1,11 +1,25 @@
-//! TLS: the certificate that connections are answered with.
+//! TLS: the certificate that connections are answered with, and its renewal while they are.
+//!
+//! It protects one rule: a pair of files that cannot be used changes nothing. The one in use stays,
+//! and the log says why.
 
 use std::{
+    fs::File,
+    io::Read,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
+use arc_swap::ArcSwap;
+use keywright_base::{Secret, limits};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use sha2::{Digest, Sha256};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep_until},
+};
 use tokio_rustls::TlsAcceptor;
 
 use super::ServerError;
@@ -15,24 +29,156 @@ use super::ServerError;
 pub struct Tls {
     /// The chain, leaf first.
     pub certificate: PathBuf,
-    /// The key, PKCS #8, PKCS #1 or SEC 1.
+    /// The key, PKCS #8, PKCS #1 or SEC 1. Only its owner may be able to read it.
     pub key: PathBuf,
 }
 
-pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServerError> {
-    let bad = |path: &Path, why: &dyn std::fmt::Display| ServerError::Tls {
+/// The certificate in use, and the files that it comes from.
+pub(super) struct Certificate {
+    files: Tls,
+    current: ArcSwap<rustls::ServerConfig>,
+    /// What was last tried, good or bad: files that did not change are not tried again.
+    tried: Mutex<Option<Fingerprint>>,
+}
+
+type Fingerprint = [u8; 32];
+
+/// The two files, as they were read.
+struct PemPair {
+    chain: Vec<u8>,
+    key: Secret<Vec<u8>>,
+}
+
+/// What came of looking at the files.
+#[derive(Debug)]
+enum Reload {
+    Unchanged,
+    Replaced,
+    Rejected(ServerError),
+}
+
+impl Certificate {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// [`ServerError::Tls`].
+    pub(super) fn load(files: &Tls) -> Result<Self, ServerError> {
+        let pair = PemPair::read(files)?;
+        Ok(Self {
+            current: ArcSwap::from_pointee(pair.config(files)?),
+            tried: Mutex::new(Some(pair.fingerprint())),
+            files: files.clone(),
+        })
+    }
+
+    /// For a new connection.
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.current.load_full())
+    }
+
+    /// Looks at the files once in a while and at each signal, for ever.
+    pub(super) async fn renew(self: Arc<Self>, mut hangup: Signal) {
+        let pause = Duration::from_secs(limits::CERTIFICATE_CHECK_SECS);
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                () = sleep_until(Instant::now() + pause) => {}
+            }
+            let certificate = Arc::clone(&self);
+            match tokio::task::spawn_blocking(move || certificate.reload()).await {
+                Ok(Reload::Unchanged) => {}
+                Ok(Reload::Replaced) => tracing::info!("the TLS certificate was replaced"),
+                Ok(Reload::Rejected(error)) => {
+                    tracing::warn!(%error, "the TLS certificate was not replaced");
+                }
+                Err(error) => tracing::warn!(%error, "the TLS certificate was not looked at"),
+            }
+        }
+    }
+
+    fn reload(&self) -> Reload {
+        let pair = PemPair::read(&self.files);
+        let fingerprint = pair.as_ref().ok().map(PemPair::fingerprint);
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *tried, fingerprint) == fingerprint {
+            return Reload::Unchanged;
+        }
+        drop(tried);
+        match pair.and_then(|pair| pair.config(&self.files)) {
+            Ok(config) => {
+                self.current.store(Arc::new(config));
+                Reload::Replaced
+            }
+            Err(error) => Reload::Rejected(error),
+        }
+    }
+}
+
+/// The signal that asks for the files to be read again. Once it is taken, it ends the process no
+/// longer.
+///
+/// # Errors
+/// When the system does not give it.
+pub(super) fn hangup() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ServerError {
+    ServerError::Tls {
         path: path.to_owned(),
         why: why.to_string(),
-    };
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| bad(&tls.certificate, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| bad(&tls.key, &error))?;
-    let config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| bad(&tls.certificate, &error))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl PemPair {
+    fn read(files: &Tls) -> Result<Self, ServerError> {
+        let (chain, _) = read(&files.certificate)?;
+        let (key, mode) = read(&files.key)?;
+        let key = Secret::new(key);
+        if mode & 0o044 != 0 {
+            let path = files.key.display();
+            let why = format!(
+                "other users can read this private key (mode {:04o})\nhint: chmod 600 {path}",
+                mode & 0o7777
+            );
+            return Err(unusable(&files.key, &why));
+        }
+        Ok(Self { chain, key })
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        hash.update(self.chain.len().to_be_bytes());
+        hash.update(&self.chain);
+        hash.update(self.key.expose());
+        hash.finalize().into()
+    }
+
+    fn config(&self, files: &Tls) -> Result<rustls::ServerConfig, ServerError> {
+        let chain = CertificateDer::pem_slice_iter(&self.chain)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| unusable(&files.certificate, &error))?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.expose())
+            .map_err(|error| unusable(&files.key, &error))?;
+        rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|error| unusable(&files.certificate, &error))
+    }
+}
+
+/// The bytes of a file and its mode.
+fn read(path: &Path) -> Result<(Vec<u8>, u32), ServerError> {
+    let failed = |error: std::io::Error| unusable(path, &error);
+    let file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    let mut bytes = Vec::new();
+    let limited = file.take(limits::PEM_BYTES + 1).read_to_end(&mut bytes);
+    let length = limited.map_err(failed)? as u64;
+    if length > limits::PEM_BYTES {
+        return Err(unusable(path, &"the file is too large"));
+    }
+    Ok((bytes, mode))
 }
 
 /// The version of a connection, as policies write it.

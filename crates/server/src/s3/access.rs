@@ -58,6 +58,9 @@ impl S3Access for Gate {
         };
         match permitted {
             Ok(permitted) => {
+                if !streams(&permitted.seen) {
+                    call.body.charge(self.0.bodies.account());
+                }
                 if permitted.permit.bucket.is_none() {
                     // CreateBucket reads of it what the protocol layer leaves out.
                     call.body.begin();
@@ -139,6 +142,10 @@ async fn decide(
             let permit = Permit::begin(&call.caller, None, None, seen.context(None)?);
             permit.require(&action(row, seen), "*", &permit.context)?;
             Ok(permit)
+        }
+        // Nobody can own what is created, whatever its body says.
+        On::NewBucket if call.caller.account.is_none() => {
+            Err(Fault::AccessDenied("Access Denied".into()))
         }
         On::NewBucket => Ok(Permit::begin(&call.caller, None, None, seen.context(None)?)),
         _ => in_bucket(service, call, (seen, source), row).await,
@@ -376,12 +383,16 @@ const NOT_SERVED: [&str; 11] = [
     "x-amz-mfa",
 ];
 
+/// Whether the body is an object's, and goes to disk as it comes.
+fn streams(seen: &Seen) -> bool {
+    matches!(seen.operation.as_str(), "PutObject" | "UploadPart")
+}
+
 /// Bodies that are not an object's are gathered and parsed, and therefore bounded.
 fn check_length(seen: &Seen) -> Result<(), Fault> {
     let limit = limits::S3_XML_BYTES;
     let length = text(&seen.headers, "content-length").and_then(|length| length.parse().ok());
-    let stream = matches!(seen.operation.as_str(), "PutObject" | "UploadPart");
-    if !stream && length.is_some_and(|length: usize| length > limit) {
+    if !streams(seen) && length.is_some_and(|length: usize| length > limit) {
         return Err(Fault::MessageTooLong { limit });
     }
     Ok(())

@@ -6,37 +6,58 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::{Body, BodyError, render::Cell};
+use super::{Body, BodyError, WireError, render::Cell};
+use crate::edge::{HeldBytes, NoMemory};
 
-/// The bytes of a body, for the operation that asks for them before the body is read. The protocol
-/// layer's limit of parsed bodies bounds them.
+/// What is held of a body that is gathered: its share of the memory for bodies, and its bytes for
+/// the operation that asks for them before the body is read. The protocol layer's limit of parsed
+/// bodies bounds each of them.
 #[derive(Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Option<Vec<u8>>>>);
+pub(super) struct Kept(Arc<Mutex<Holding>>);
+
+#[derive(Default)]
+struct Holding {
+    /// `None` for a body that streams by.
+    share: Option<HeldBytes>,
+    bytes: Option<Vec<u8>>,
+}
 
 impl Kept {
+    /// Charges what passes from now on.
+    pub(super) fn charge(&self, share: HeldBytes) {
+        self.holding().share = Some(share);
+    }
+
     /// Keeps what passes from now on.
     pub(super) fn begin(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+        self.holding().bytes = Some(Vec::new());
     }
 
     /// What was kept.
     pub(super) fn take(&self) -> Vec<u8> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.take().unwrap_or_default()
+        self.holding().bytes.take().unwrap_or_default()
     }
 
-    fn pass(&self, piece: &Bytes) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept.as_mut() {
-            kept.extend_from_slice(piece);
+    fn pass(&self, piece: &Bytes) -> Result<(), NoMemory> {
+        let mut holding = self.holding();
+        if let Some(share) = &mut holding.share {
+            share.hold(piece.len())?;
         }
+        if let Some(bytes) = &mut holding.bytes {
+            bytes.extend_from_slice(piece);
+        }
+        Ok(())
+    }
+
+    fn holding(&self) -> MutexGuard<'_, Holding> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -61,11 +82,17 @@ impl http_body::Body for Tap {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Tapped>>> {
-        let frame = ready!(pin!(&mut self.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => frame.data_ref().into_iter().for_each(|p| self.kept.pass(p)),
-            Some(Err(error)) => self.cell.body_failed(error.as_ref()),
-            None => {}
+        let frame = ready!(pin!(&mut self.body).poll_frame(cx)).map(|frame| {
+            let frame = frame?;
+            let held = frame
+                .data_ref()
+                .map_or(Ok(()), |piece| self.kept.pass(piece));
+            held.map_err(|NoMemory| Box::new(WireError::slow_down()) as BodyError)?;
+            Ok(frame)
+        });
+        if let Some(Err(error)) = &frame {
+            let error: &BodyError = error;
+            self.cell.body_failed(error.as_ref());
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Tapped)))
     }

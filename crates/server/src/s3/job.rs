@@ -117,6 +117,7 @@ impl Job {
         let service = Service {
             objects: service.objects.checked_by(Arc::new(again)),
             policies: Arc::clone(&service.policies),
+            bodies: service.bodies.clone(),
         };
         Ok((Self { call, permit }, service, request.input))
     }

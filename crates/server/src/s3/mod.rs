@@ -41,6 +41,7 @@ pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
 pub use policy::BucketPolicy;
 pub use render::{Ids, WireError, error_response};
 
+use crate::edge::BodyBudget;
 use body::{Kept, Tap};
 use job::Call;
 use render::{Asked, Cell};
@@ -70,6 +71,7 @@ pub struct S3 {
 struct Service {
     objects: Objects,
     policies: Arc<Policies<policy::Made>>,
+    bodies: BodyBudget,
 }
 
 impl std::fmt::Debug for S3 {
@@ -84,6 +86,7 @@ impl S3 {
         let service = Arc::new(Service {
             objects,
             policies: Arc::default(),
+            bodies: BodyBudget::default(),
         });
         let mut config = S3Config::default();
         config.xml_max_body_size = limits::S3_XML_BYTES;
@@ -100,6 +103,11 @@ impl S3 {
             protocol: builder.build(),
             service,
         }
+    }
+
+    /// The memory for bodies that are gathered here, and in all of the server.
+    pub(crate) fn bodies(&self) -> &BodyBudget {
+        &self.service.bodies
     }
 
     /// Whose the bucket is that an ARN names, alone or with a key, what its policy says with the

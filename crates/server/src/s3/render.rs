@@ -43,6 +43,24 @@ pub struct WireError {
     pub headers: HeaderMap,
 }
 
+impl WireError {
+    /// With nothing beside code and message.
+    pub(crate) fn new(status: u16, code: &str, message: &str) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            extra: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// There is no room for the request now; clients try again, more slowly.
+    pub(crate) fn slow_down() -> Self {
+        Self::new(503, "SlowDown", "Please reduce your request rate.")
+    }
+}
+
 impl From<&Fault> for WireError {
     fn from(fault: &Fault) -> Self {
         let answer = wire::answer(fault);

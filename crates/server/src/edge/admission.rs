@@ -1,0 +1,428 @@
+//! Which connections there may be.
+//!
+//! It protects one rule: whoever has proven nothing can keep nobody out. Only a request whose
+//! signature held protects its connection; of all others the one that has waited longest makes
+//! room when there are too many, of one source or of all. So a client that sends its request gets
+//! its answer, however many others hold connections open and send nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use keywright_base::limits;
+use tokio::{sync::Notify, time::Instant};
+
+use super::files;
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConnectionLimits {
+    /// Of all sources together.
+    pub total: usize,
+    /// Of one source.
+    pub per_source: usize,
+}
+
+impl ConnectionLimits {
+    /// What these file descriptors are enough for.
+    pub(super) fn for_files(files: u64) -> Self {
+        let files = usize::try_from(files).unwrap_or(usize::MAX);
+        let spare = files.saturating_sub(limits::FILES_RESERVED) / limits::FILES_PER_CONNECTION;
+        let total = spare.clamp(1, limits::CONNECTIONS);
+        let per_source = (total * limits::CONNECTIONS_PER_SOURCE_PERCENT / 100).max(1);
+        Self { total, per_source }
+    }
+}
+
+/// Who is counted as one: an IPv4 address, or the 64 bits of IPv6 that one customer has whole.
+type Source = u64;
+
+/// The source of an address; `None` for those that many share.
+fn source(address: IpAddr) -> Option<Source> {
+    match address.to_canonical() {
+        address if address.is_loopback() => None,
+        IpAddr::V4(address) => Some(u64::from(u32::from(address))),
+        // The networks that are in use begin with bits that keep them apart from IPv4.
+        IpAddr::V6(address) => u64::try_from(u128::from(address) >> 64).ok(),
+    }
+}
+
+/// Fewer connections than a small installation may need.
+const FEW_CONNECTIONS: usize = 1000;
+
+/// The one admission of a process, which its listeners share; made by the first of them.
+#[derive(Debug, Default)]
+pub(crate) struct SharedAdmission(OnceLock<Arc<Admission>>);
+
+impl SharedAdmission {
+    /// For a listener. The first call takes as many file descriptors as the system gives.
+    pub(super) fn get(&self) -> Arc<Admission> {
+        Arc::clone(self.0.get_or_init(|| {
+            let limits = ConnectionLimits::for_files(files::raise_limit());
+            if limits.total < FEW_CONNECTIONS {
+                let connections = limits.total;
+                tracing::warn!(
+                    connections,
+                    "few connections: the hard limit of open files is low"
+                );
+            }
+            Admission::new(limits)
+        }))
+    }
+}
+
+/// All open connections.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    limits: ConnectionLimits,
+    table: Mutex<ConnectionTable>,
+    log: RefusalLog,
+}
+
+#[derive(Debug, Default)]
+struct ConnectionTable {
+    /// Numbers connections, and the order in which they wait.
+    next: u64,
+    open: HashMap<u64, OpenConnection>,
+    by_source: HashMap<Source, usize>,
+    /// Those that may be closed, longest waiting first: their turn and id.
+    waiting: BTreeMap<u64, u64>,
+    waiting_by_source: BTreeSet<(Source, u64)>,
+}
+
+#[derive(Debug)]
+struct OpenConnection {
+    source: Option<Source>,
+    /// Its turn to be closed; `None` while it is protected.
+    turn: Option<u64>,
+    evict: Arc<Notify>,
+}
+
+/// The right to one connection, for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct ConnectionSlot {
+    admission: Arc<Admission>,
+    id: u64,
+    evict: Arc<Notify>,
+}
+
+impl Admission {
+    pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            table: Mutex::default(),
+            log: RefusalLog::default(),
+        })
+    }
+
+    /// Lets a connection in; `None` when every other one is at work for a verified request.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
+        let source = source(address);
+        let mut table = self.table();
+        let of_source = source.and_then(|source| table.by_source.get(&source));
+        let source_full = of_source.is_some_and(|count| *count >= self.limits.per_source);
+        let full = table.open.len() >= self.limits.total;
+        if source_full || full {
+            let evicted = match source.filter(|_| source_full) {
+                Some(source) => table.evict_of(source),
+                None => table.evict_any(),
+            };
+            let open = table.open.len();
+            let line = if evicted { MADE_ROOM } else { TURNED_AWAY };
+            if !evicted {
+                drop(table);
+                self.log.note(line, open);
+                return None;
+            }
+            self.log.note(line, open);
+        }
+        let (id, evict) = table.add(source);
+        drop(table);
+        Some(ConnectionSlot {
+            admission: Arc::clone(self),
+            id,
+            evict,
+        })
+    }
+
+    /// Notes that the system gave no connection; for the log.
+    pub(super) fn not_accepted(&self, error: &std::io::Error) {
+        let open = self.table().open.len();
+        self.log
+            .note(&format!("the system gave none: {error}"), open);
+    }
+
+    fn table(&self) -> MutexGuard<'_, ConnectionTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const MADE_ROOM: &str = "there are too many; the one that waited longest was closed";
+const TURNED_AWAY: &str = "there are too many, all of them at work";
+
+impl ConnectionTable {
+    fn add(&mut self, source: Option<Source>) -> (u64, Arc<Notify>) {
+        let (id, evict) = (self.next(), Arc::new(Notify::new()));
+        let connection = OpenConnection {
+            source,
+            turn: None,
+            evict: Arc::clone(&evict),
+        };
+        self.open.insert(id, connection);
+        if let Some(source) = source {
+            *self.by_source.entry(source).or_default() += 1;
+        }
+        self.wait(id);
+        (id, evict)
+    }
+
+    const fn next(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Puts a connection at the end of those that may be closed, unless it is one of them: what
+    /// is not verified gains no time by repetition.
+    fn wait(&mut self, id: u64) {
+        let turn = self.next();
+        if let Some(connection) = self.open.get_mut(&id)
+            && connection.turn.is_none()
+        {
+            connection.turn = Some(turn);
+            self.waiting.insert(turn, id);
+            if let Some(source) = connection.source {
+                self.waiting_by_source.insert((source, turn));
+            }
+        }
+    }
+
+    /// Takes a connection out of those that may be closed.
+    fn protect(&mut self, id: u64) {
+        let Some(connection) = self.open.get_mut(&id) else {
+            return;
+        };
+        if let Some(turn) = connection.turn.take() {
+            self.waiting.remove(&turn);
+            if let Some(source) = connection.source {
+                self.waiting_by_source.remove(&(source, turn));
+            }
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<OpenConnection> {
+        self.protect(id);
+        let connection = self.open.remove(&id)?;
+        if let Some(source) = connection.source
+            && let Some(count) = self.by_source.get_mut(&source)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_source.remove(&source);
+            }
+        }
+        Some(connection)
+    }
+
+    fn evict_of(&mut self, source: Source) -> bool {
+        let turns = self
+            .waiting_by_source
+            .range((source, 0)..=(source, u64::MAX));
+        let first = turns.map(|(_, turn)| *turn).next();
+        first.is_some_and(|turn| self.evict(turn))
+    }
+
+    fn evict_any(&mut self) -> bool {
+        let first = self.waiting.first_key_value().map(|(turn, _)| *turn);
+        first.is_some_and(|turn| self.evict(turn))
+    }
+
+    /// It is counted no longer from here on, though its socket takes a moment to close.
+    fn evict(&mut self, turn: u64) -> bool {
+        let id = self.waiting.get(&turn).copied();
+        let connection = id.and_then(|id| self.remove(id));
+        connection.is_some_and(|connection| {
+            connection.evict.notify_one();
+            true
+        })
+    }
+}
+
+impl ConnectionSlot {
+    /// Keeps the connection: it carries a request whose signature held.
+    pub(crate) fn protect(&self) {
+        self.admission.table().protect(self.id);
+    }
+
+    /// Ends the protection, if there was any, with the request.
+    pub(super) fn release(&self) {
+        self.admission.table().wait(self.id);
+    }
+
+    /// Done when the connection must make room.
+    pub(super) async fn evicted(&self) {
+        self.evict.notified().await;
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.admission.table().remove(self.id);
+    }
+}
+
+/// A log of what a stranger can cause: one line in a while, with a count.
+#[derive(Debug, Default)]
+struct RefusalLog(Mutex<RefusalCount>);
+
+#[derive(Debug, Default)]
+struct RefusalCount {
+    since: Option<Instant>,
+    unsaid: u64,
+}
+
+impl RefusalLog {
+    fn note(&self, why: &str, open: usize) {
+        if let Some(count) = self.count(Instant::now()) {
+            tracing::warn!(count, open, "connections were refused or closed: {why}");
+        }
+    }
+
+    /// Counts one; gives the count when it is time for a line.
+    fn count(&self, now: Instant) -> Option<u64> {
+        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        log.unsaid += 1;
+        let pause = Duration::from_secs(limits::REFUSAL_LOG_SECS);
+        let due = log.since.is_none_or(|since| now >= since + pause);
+        due.then(|| {
+            log.since = Some(now);
+            std::mem::take(&mut log.unsaid)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, sync::Arc, time::Duration};
+
+    use futures_util::FutureExt;
+    use keywright_base::limits;
+    use tokio::time::Instant;
+
+    use super::{Admission, ConnectionLimits, ConnectionSlot, RefusalLog, source};
+
+    fn of(total: usize, per_source: usize) -> Arc<Admission> {
+        Admission::new(ConnectionLimits { total, per_source })
+    }
+
+    fn admit(admission: &Arc<Admission>, address: &str) -> Option<ConnectionSlot> {
+        admission.admit(address.parse().unwrap())
+    }
+
+    fn evicted(slot: &ConnectionSlot) -> bool {
+        slot.evicted().now_or_never().is_some()
+    }
+
+    #[test]
+    fn limits_follow_the_file_descriptors() {
+        for (files, total, per_source) in [
+            (0, 1, 1),
+            (1024, 448, 224),
+            (4096, 1984, 992),
+            (1 << 40, limits::CONNECTIONS, limits::CONNECTIONS / 2),
+        ] {
+            let expected = ConnectionLimits { total, per_source };
+            assert_eq!(ConnectionLimits::for_files(files), expected, "{files}");
+        }
+    }
+
+    #[test]
+    fn sources() {
+        let source = |text: &str| source(text.parse::<IpAddr>().unwrap());
+        assert_eq!(source("127.0.0.1"), None);
+        assert_eq!(source("::1"), None);
+        assert_eq!(source("::ffff:127.0.0.2"), None);
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        assert_eq!(source("2001:db8::1"), source("2001:db8::2:0:0:1"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn the_one_that_waited_longest_makes_room() {
+        let admission = of(2, 2);
+        let first = admit(&admission, "127.0.0.1").unwrap();
+        let second = admit(&admission, "127.0.0.1").unwrap();
+        first.protect();
+        first.release();
+        // It was not protected, so this is worth nothing.
+        second.release();
+        let third = admit(&admission, "192.0.2.1").unwrap();
+        assert!(evicted(&second) && !evicted(&first) && !evicted(&third));
+        drop((first, second));
+        // What was evicted is not counted twice.
+        let _fourth = admit(&admission, "192.0.2.1").unwrap();
+        assert!(!evicted(&third));
+        assert_eq!(admission.table().open.len(), 2);
+    }
+
+    #[test]
+    fn a_verified_request_is_never_closed_for_another() {
+        let admission = of(2, 2);
+        let slots = [
+            admit(&admission, "::1").unwrap(),
+            admit(&admission, "::1").unwrap(),
+        ];
+        slots.iter().for_each(ConnectionSlot::protect);
+        assert!(admit(&admission, "192.0.2.1").is_none());
+        slots[1].release();
+        let _new = admit(&admission, "192.0.2.1").unwrap();
+        assert!(evicted(&slots[1]) && !evicted(&slots[0]));
+    }
+
+    #[test]
+    fn one_source_makes_room_for_itself() {
+        let admission = of(10, 2);
+        let other = admit(&admission, "192.0.2.9").unwrap();
+        let first = admit(&admission, "192.0.2.1").unwrap();
+        let second = admit(&admission, "192.0.2.1").unwrap();
+        let third = admit(&admission, "192.0.2.1").unwrap();
+        assert!(evicted(&first) && !evicted(&other) && !evicted(&second));
+        second.protect();
+        third.protect();
+        assert!(
+            admit(&admission, "192.0.2.1").is_none(),
+            "all of it are at work"
+        );
+        assert!(admit(&admission, "192.0.2.2").is_some());
+        // Loopback has no limit of its own.
+        let local: Vec<_> = (0..5).map(|_| admit(&admission, "127.0.0.1")).collect();
+        assert!(local.iter().all(Option::is_some));
+    }
+
+    #[test]
+    fn nothing_is_left_of_closed_connections() {
+        let admission = of(50, 10);
+        for round in 0..1000 {
+            let slot = admit(&admission, &format!("192.0.2.{}", round % 200)).unwrap();
+            slot.protect();
+            if round % 3 == 0 {
+                slot.release();
+            }
+        }
+        let table = admission.table();
+        assert!(table.open.is_empty() && table.by_source.is_empty());
+        assert!(table.waiting.is_empty() && table.waiting_by_source.is_empty());
+    }
+
+    #[test]
+    fn refusals_are_logged_once_in_a_while() {
+        let (log, start) = (RefusalLog::default(), Instant::now());
+        assert_eq!(log.count(start), Some(1));
+        assert_eq!((0..99).filter_map(|_| log.count(start)).count(), 0);
+        let later = start + Duration::from_secs(limits::REFUSAL_LOG_SECS);
+        assert_eq!(log.count(later), Some(100));
+    }
+}

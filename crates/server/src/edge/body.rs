@@ -1,0 +1,306 @@
+//! A request's body: how long it may take and how much of it may be held.
+//!
+//! It protects one rule: a client holds the server's memory and connections only while it keeps
+//! sending. Time counts only while the server waits for the client, so that a slow disk here ends
+//! no upload.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use keywright_base::limits;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep},
+};
+
+use super::stream::Traffic;
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyFault {
+    /// It came too slowly.
+    #[error("the request body did not arrive in time")]
+    Slow,
+    /// The connection broke, or the framing is wrong.
+    #[error("the request body ended early: {0}")]
+    Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// How long a client may still keep the server waiting: waiting spends it, bytes earn it.
+#[derive(Debug)]
+struct Patience {
+    left: Duration,
+    waiting_since: Option<Instant>,
+}
+
+impl Patience {
+    const FULL: Duration = Duration::from_secs(limits::BODY_IDLE_SECS);
+
+    const fn new() -> Self {
+        Self {
+            left: Self::FULL,
+            waiting_since: None,
+        }
+    }
+
+    /// When it ends, if nothing more comes.
+    fn ends(&mut self) -> Instant {
+        *self.waiting_since.get_or_insert_with(Instant::now) + self.left
+    }
+
+    fn received(&mut self, bytes: usize) {
+        if let Some(since) = self.waiting_since.take() {
+            self.left = self.left.saturating_sub(since.elapsed());
+        }
+        let millis = (bytes as u64).saturating_mul(1000) / limits::BODY_BYTES_PER_SEC_MIN;
+        let earned = Duration::from_millis(millis);
+        self.left = self.left.saturating_add(earned).min(Self::FULL);
+    }
+}
+
+/// The body of a client's request.
+pub(crate) struct RequestBody<B: ClientBody = Incoming> {
+    /// `None` once it has ended or failed.
+    body: Option<B>,
+    patience: Patience,
+    timer: Option<Pin<Box<Sleep>>>,
+    traffic: Arc<Traffic>,
+    ended: Arc<AtomicBool>,
+}
+
+/// Whether a request's body was read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct BodyEnd(Arc<AtomicBool>);
+
+impl BodyEnd {
+    pub(super) fn reached(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What a body is before it is limited; hyper's, but for tests.
+pub(crate) trait ClientBody:
+    HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin
+{
+}
+
+impl<B> ClientBody for B where
+    B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Unpin
+{
+}
+
+impl<B: ClientBody> RequestBody<B> {
+    pub(super) fn new(body: B, traffic: Arc<Traffic>) -> Self {
+        let ended = Arc::new(AtomicBool::new(body.is_end_stream()));
+        Self {
+            body: Some(body),
+            patience: Patience::new(),
+            timer: None,
+            traffic,
+            ended,
+        }
+    }
+
+    pub(super) fn end(&self) -> BodyEnd {
+        BodyEnd(Arc::clone(&self.ended))
+    }
+
+    /// Its length, if the client has announced one.
+    pub(crate) fn announced(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
+
+    fn finish(&mut self) {
+        self.body = None;
+        self.ended.store(true, Ordering::Release);
+    }
+
+    fn received(&mut self, frame: &Frame<Bytes>) {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        self.patience.received(bytes);
+        if self.body.as_ref().is_some_and(HttpBody::is_end_stream) {
+            self.finish();
+        }
+    }
+
+    /// Waits for the client as long as there is patience.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ends = self.patience.ends();
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(ends)));
+        if timer.deadline() != ends {
+            timer.as_mut().reset(ends);
+        }
+        timer.as_mut().poll(cx)
+    }
+}
+
+impl<B: ClientBody> HttpBody for RequestBody<B> {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(body).poll_frame(cx);
+        this.traffic.set_waiting(polled.is_pending());
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.received(&frame);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.body = None;
+                Poll::Ready(Some(Err(BodyFault::Broken(Box::new(error)))))
+            }
+            Poll::Ready(None) => {
+                this.finish();
+                Poll::Ready(None)
+            }
+            Poll::Pending if this.wait(cx).is_ready() => {
+                this.traffic.set_waiting(false);
+                this.body = None;
+                Poll::Ready(Some(Err(BodyFault::Slow)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let none = || SizeHint::with_exact(0);
+        self.body.as_ref().map_or_else(none, HttpBody::size_hint)
+    }
+}
+
+impl<B: ClientBody> Drop for RequestBody<B> {
+    fn drop(&mut self) {
+        self.traffic.set_waiting(false);
+    }
+}
+
+/// The memory that all gathered bodies share.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyBudget(Arc<Semaphore>);
+
+impl Default for BodyBudget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(limits::BODIES_BYTES)))
+    }
+}
+
+impl BodyBudget {
+    /// The account of one body.
+    pub(crate) fn account(&self) -> HeldBytes {
+        HeldBytes {
+            budget: self.clone(),
+            free: limits::BODY_BYTES_FREE,
+            held: None,
+        }
+    }
+}
+
+/// The share that one body has of the memory for bodies, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct HeldBytes {
+    budget: BodyBudget,
+    free: usize,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+/// There is no memory for bodies left.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NoMemory;
+
+impl HeldBytes {
+    /// Holds more bytes.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), NoMemory> {
+        let charged = bytes.saturating_sub(self.free);
+        self.free = self.free.saturating_sub(bytes);
+        if charged == 0 {
+            return Ok(());
+        }
+        let charged = u32::try_from(charged).map_err(|_| NoMemory)?;
+        let semaphore = Arc::clone(&self.budget.0);
+        let more = semaphore.try_acquire_many_owned(charged);
+        let more = more.map_err(|_| NoMemory)?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// A body in memory, with its share of it.
+#[derive(Debug)]
+pub(crate) struct GatheredBody {
+    pub(crate) bytes: Vec<u8>,
+    _held: HeldBytes,
+}
+
+/// Why a body was not gathered.
+#[derive(Debug)]
+pub(crate) enum GatherFault {
+    /// It is longer than allowed.
+    TooLarge,
+    /// There is no memory for it now.
+    NoMemory,
+    /// It ended early.
+    Body(BodyFault),
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// [`GatherFault`]; a length that is too large is refused before anything is read.
+pub(crate) async fn gather<B: ClientBody>(
+    mut body: RequestBody<B>,
+    limit: usize,
+    budget: &BodyBudget,
+) -> Result<GatheredBody, GatherFault> {
+    let limit_reached = |bytes: u64| bytes > limit as u64;
+    if body.announced().is_some_and(limit_reached) {
+        return Err(GatherFault::TooLarge);
+    }
+    let (mut bytes, mut held) = (Vec::new(), budget.account());
+    while let Some(frame) = body.frame().await {
+        // The piece is copied: it may be a few bytes of a large buffer.
+        let Ok(piece) = frame.map_err(GatherFault::Body)?.into_data() else {
+            continue;
+        };
+        if limit_reached((bytes.len() + piece.len()) as u64) {
+            return Err(GatherFault::TooLarge);
+        }
+        held.hold(piece.len())
+            .map_err(|NoMemory| GatherFault::NoMemory)?;
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(GatheredBody { bytes, _held: held })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! The headers of a signed S3 request that count although its signature may not cover them.
+//!
+//! It protects one rule: nothing else is obeyed that is not signed. S3 lets a client leave out of
+//! its signature whatever does not begin with `x-amz-`; so these headers are the whole list of what
+//! anyone on the way, or anyone who has a presigned URL, can choose. All others are taken off the
+//! request before it is understood.
+
+use http::{HeaderMap, HeaderName};
+use keywright_sigv4::Presented;
+
+/// The list, as in ARCHITECTURE.md.
+const OBEYED: [&str; 19] = [
+    // How the body comes.
+    "content-length",
+    "transfer-encoding",
+    "expect",
+    "content-md5",
+    // What is stored with an object.
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+    // Which part of an object, and on what condition.
+    "range",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    // Condition keys, which policies may not rely on for the same reason.
+    "referer",
+    "user-agent",
+    // The date of a signature in the header, where it stands for `x-amz-date`; and the declared
+    // hash of a presigned request's body, which its signature covers by other means.
+    "date",
+    "x-amz-content-sha256",
+];
+
+/// Takes off what is neither signed nor in the list.
+pub(crate) fn drop_unsigned(headers: &mut HeaderMap, presented: &Presented) {
+    let signed = |name: &HeaderName| {
+        let mut names = presented.signed_headers().split(';');
+        names.any(|signed| signed == name.as_str())
+    };
+    let obeyed = |name: &HeaderName| OBEYED.contains(&name.as_str()) || signed(name);
+    let others: Vec<_> = headers
+        .keys()
+        .filter(|name| !obeyed(name))
+        .cloned()
+        .collect();
+    for name in others {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, header::HeaderValue};
+    use keywright_base::Timestamp;
+    use keywright_sigv4::{Dialect, Fault, Presented, Rules};
+
+    use super::{OBEYED, drop_unsigned};
+
+    const RULES: Rules = Rules {
+        dialect: Dialect::S3,
+        service: "s3",
+        home_region: "us-east-1",
+    };
+
+    /// A presigned URL that signs `host` and these, and headers beside it.
+    fn presented(signed: &str, sent: &[&str]) -> (http::request::Parts, Result<Presented, Fault>) {
+        let uri = format!(
+            "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261124%2Fus-east-1\
+             %2Fs3%2Faws4_request&X-Amz-Date=20261124T080000Z&X-Amz-Expires=60\
+             &X-Amz-SignedHeaders=host{signed}&X-Amz-Signature=0"
+        );
+        let mut request = Request::put(uri).header("host", "localhost");
+        for name in sent {
+            request = request.header(*name, HeaderValue::from_static("1"));
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let now = Timestamp::parse_amz_date("20261124T080001Z").unwrap();
+        let presented = Presented::parse(&parts, now, &RULES);
+        (parts, presented)
+    }
+
+    #[test]
+    fn what_is_not_signed_is_dropped_unless_it_is_in_the_list() {
+        let others = [
+            "origin",
+            "cookie",
+            "x-keywright-idempotency-token",
+            "x-forwarded-for",
+        ];
+        let plain = OBEYED.iter().filter(|name| !name.starts_with("x-amz-"));
+        let sent: Vec<&str> = plain.chain(&others).copied().collect();
+        let (mut parts, presented) = presented(";x-forwarded-for", &sent);
+        drop_unsigned(&mut parts.headers, &presented.unwrap());
+        for name in &sent {
+            let expected = !others.contains(name) || *name == "x-forwarded-for";
+            assert_eq!(parts.headers.contains_key(*name), expected, "{name}");
+        }
+        assert!(parts.headers.contains_key("host"));
+    }
+
+    #[test]
+    fn every_header_of_amazon_must_be_signed() {
+        for name in [
+            "x-amz-acl",
+            "x-amz-copy-source",
+            "x-amz-date",
+            "x-amz-decoded-content-length",
+            "x-amz-meta-a",
+            "x-amz-security-token",
+            "x-amz-tagging",
+            "x-amz-trailer",
+            "x-amz-unheard-of",
+        ] {
+            let (_, unsigned) = presented("", &[name]);
+            let expected = Fault::HeadersNotSigned(vec![name.to_owned()]);
+            assert_eq!(unsigned.unwrap_err(), expected);
+            assert!(
+                presented(&format!("%3B{name}"), &[name]).1.is_ok(),
+                "{name}"
+            );
+        }
+    }
+}
