@@ -57,11 +57,11 @@ async fn a_body_that_stalls_or_trickles_is_ended() {
         // Half the rate lasts twice as long and no more.
         (vec![(1, rate / 2); 1000], 2 * idle - 1),
     ] {
-        let (start, shown) = (Instant::now(), format!("{:?}", pieces.first()));
+        let (start, case) = (Instant::now(), format!("{:?}", pieces.first()));
         let outcome = outcome(stalling(pieces)).await;
         let slow = matches!(outcome, Err(GatherFault::Body(BodyFault::Slow)));
-        assert!(slow, "{shown} {outcome:?}");
-        assert_eq!(start.elapsed().as_secs(), ends_after, "{shown}");
+        assert!(slow, "{case} {outcome:?}");
+        assert_eq!(start.elapsed().as_secs(), ends_after, "{case}");
     }
 }
 
