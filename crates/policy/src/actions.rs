@@ -1,8 +1,10 @@
 //! What there is to be allowed: the actions of IAM, STS and S3 with their access levels, resource
-//! types, condition keys and dependent actions.
+//! types, condition keys and dependent actions; and those of Keywright's own service with the
+//! actions that each of them implies.
 //!
 //! It protects one rule: these facts are written once, in `data/actions.txt`, which also says where
-//! they come from. Evaluation does not use them: a policy may name actions that do not exist yet.
+//! they come from, and `data/extension.txt`. Evaluation does not use them: a policy may name
+//! actions that do not exist yet.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -49,6 +51,12 @@ pub struct Action {
     pub condition_keys: Vec<&'static str>,
     /// Actions that its request may need besides, for example to pass a role or to set tags.
     pub dependent: Vec<&'static str>,
+    /// Of an action of Keywright's own service: what it has the rotation service do, or look up, on
+    /// behalf of the caller, who must be allowed all of it on the same resources.
+    pub does: Vec<&'static str>,
+    /// Of an action of Keywright's own service: what it tells the caller, who must be allowed to
+    /// call these on the same resources.
+    pub reveals: Vec<&'static str>,
 }
 
 /// A resource type of an action.
@@ -84,7 +92,7 @@ pub struct ConditionKey {
     pub kind: &'static str,
 }
 
-/// All that is known of the three services.
+/// All that is known of the services.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     /// By whole name in lower case.
@@ -95,7 +103,8 @@ pub struct Catalogue {
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut catalogue = Catalogue::default();
-    for line in include_str!("../data/actions.txt").lines() {
+    let published = include_str!("../data/actions.txt").lines();
+    for line in published.chain(include_str!("../data/extension.txt").lines()) {
         catalogue.read(line);
     }
     catalogue
@@ -151,7 +160,8 @@ impl Catalogue {
         &self.keys
     }
 
-    /// Takes in a line; comments, and what is none of the four kinds, are passed over.
+    /// Takes in a line; comments, and what is none of the kinds that say something of an action,
+    /// are passed over.
     pub(crate) fn read(&mut self, line: &'static str) {
         let mut parts = line.split(" | ");
         let mut head = parts.next().unwrap_or_default().split(' ');
@@ -171,6 +181,8 @@ impl Catalogue {
                     resources,
                     condition_keys,
                     dependent: Vec::new(),
+                    does: Vec::new(),
+                    reveals: Vec::new(),
                 };
                 let whole = format!("{service}:{name}").to_ascii_lowercase();
                 self.actions.insert(whole, action);
@@ -186,9 +198,14 @@ impl Catalogue {
                 name,
                 kind: part(),
             }),
-            "depends" => {
+            "depends" | "does" | "reveals" => {
                 if let Some(action) = self.actions.get_mut(&service.to_ascii_lowercase()) {
-                    action.dependent.extend(words(part()));
+                    let list = match kind {
+                        "does" => &mut action.does,
+                        "reveals" => &mut action.reveals,
+                        _ => &mut action.dependent,
+                    };
+                    list.extend(words(part()));
                 }
             }
             _ => {}
@@ -197,6 +214,12 @@ impl Catalogue {
 }
 
 impl Action {
+    /// The actions that a caller must be allowed as well, always: see [`Action::does`] and
+    /// [`Action::reveals`].
+    pub fn implied(&self) -> impl Iterator<Item = &'static str> {
+        self.does.iter().chain(&self.reveals).copied()
+    }
+
     /// Whether it is done on resources of a type.
     pub fn is_on(&self, resource_type: &str) -> bool {
         self.resources.iter().any(|used| used.name == resource_type)

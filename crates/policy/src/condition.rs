@@ -360,6 +360,11 @@ impl Condition {
         &self.key
     }
 
+    /// Whether it asks for one of these keys, itself or in a variable.
+    pub(crate) fn turns_on(&self, open: &dyn Fn(&str) -> bool) -> bool {
+        open(&self.key) || self.variables().iter().any(|variable| open(&variable.key))
+    }
+
     /// The variables in the values.
     pub(crate) fn variables(&self) -> Vec<&Variable> {
         match &self.literals {

@@ -4,12 +4,14 @@
 //! It knows the order of AWS's layers and nothing else: which policies belong to a request, the
 //! caller knows (no service control policies for a management account, for example).
 
+mod every;
 mod weigh;
 
 use std::sync::Arc;
 
 use keywright_base::AccountId;
 
+pub use self::every::evaluate_every;
 pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
 use crate::{
     context::{Context, Env, Steps},

@@ -37,7 +37,9 @@ pub use document::{
     Clause, ConditionClause, Document, Effect, PrincipalClause, PrincipalType, Span, Statement,
     SyntaxError, Version, parse,
 };
-pub use evaluate::{Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_trust};
+pub use evaluate::{
+    Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_every, evaluate_trust,
+};
 pub use explain::{
     About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,
     explanation_steps,

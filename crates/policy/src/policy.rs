@@ -107,6 +107,20 @@ impl Policy {
         verdict
     }
 
+    /// Calls `visit` with the statements that the action selects, as written and as compiled, some
+    /// perhaps twice, until it returns `false`.
+    pub(crate) fn each(
+        &self,
+        query: &Query<'_>,
+        mut visit: impl FnMut(&Statement, &Compiled) -> bool,
+    ) {
+        self.index.each(&query.action, |number| {
+            let written = self.document.statements.get(number);
+            let both = written.zip(self.statements.get(number));
+            both.is_none_or(|(written, compiled)| visit(written, compiled))
+        });
+    }
+
     /// The statements as written and as compiled.
     pub(crate) fn statements(&self) -> impl Iterator<Item = (&Statement, &Compiled)> {
         self.document.statements.iter().zip(&self.statements)
@@ -218,6 +232,11 @@ impl Compiled {
     /// The conditions, in the order of the statement; empty when an operator does not exist.
     pub(crate) fn conditions(&self) -> &[Condition] {
         self.conditions.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is about all resources: `*`, or no such element.
+    pub(crate) const fn is_about_all(&self) -> bool {
+        matches!(self.resources, Resources::Absent | Resources::Any)
     }
 
     /// Whether an operator does not exist.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod corpus;
+mod every;
 mod explain;
 mod implied;
 mod lint;

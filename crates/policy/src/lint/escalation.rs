@@ -76,7 +76,24 @@ pub(crate) const ESCALATIONS: &[Way] = &[
     way("iam:UpdateUser", "takes the name or the path by which another user is given rights"),
     to_others("iam:UploadSSHPublicKey", "adds keys of other users"),
     to_others("iam:UploadSigningCertificate", "adds certificates of other users"),
+    to_others("keywright:ConfirmDelivery", "has the old keys of other users deactivated and deleted"),
+    way("keywright:DeleteRotationPolicy", "keeps leaked keys of other users in use"),
+    to_others("keywright:ExplainAuthorization", "reads what policies of other users say"),
+    to_others("keywright:ExplainDeniedRequest", "reads what policies of other users say"),
+    to_others("keywright:GetRotation", "learns of the keys of other users"),
+    to_others("keywright:HoldRotation", "keeps leaked keys of other users in use"),
+    to_others("keywright:ListAccessKeyAttempts", "learns who holds keys of other users"),
+    to_others("keywright:ListAccessKeySessions", "learns who holds keys of other users"),
+    way("keywright:ListAuthorizedPrincipals", "learns whose keys open more"),
+    to_others("keywright:ListDeniedRequests", "learns what other users may not do"),
+    to_others("keywright:ListRotationHistory", "learns of the keys of other users"),
+    way("keywright:ListRotationPolicies", "learns whose keys are not replaced"),
+    to_others("keywright:ListRotations", "learns of the keys of other users"),
+    way("keywright:PutRotationPolicy", "has keys of other users replaced, or keeps them from it"),
+    to_others("keywright:ReleaseRotation", "has keys of other users replaced"),
+    to_others("keywright:ResumeRotation", "has keys of other users replaced"),
     to_others("keywright:RetrieveRotationKey", "fetches new keys of other users"),
+    to_others("keywright:RollBackRotation", "brings back old keys of other users"),
     to_others("keywright:StartRotation", "has keys of other users replaced"),
     way("s3:DeleteBucketPolicy", "removes a bucket's policy that denies"),
     way("s3:PutBucketPolicy", "lets itself into a bucket"),
@@ -227,11 +244,8 @@ fn may_be_of(action: &str, resource: &str) -> bool {
 }
 
 /// The service and the beginnings of what an action of ours is done on: roles and users are IAM's,
-/// also for STS and the extension.
+/// also for STS and the extension. What knows no resources is asked on `*`.
 fn acted_on(action: &str) -> Option<(&'static str, Vec<&'static str>)> {
-    if action.starts_with("keywright:") {
-        return Some(("iam", vec!["user/"]));
-    }
     let catalogue = Catalogue::built_in();
     let known = catalogue.action(action)?;
     let types = catalogue.resource_types().iter();

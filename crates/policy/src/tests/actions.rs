@@ -1,28 +1,57 @@
 //! The catalogue of actions. It protects one rule: every line of the data is read, and the facts
 //! refer to each other.
 
-use crate::{AccessLevel, Catalogue};
+use crate::{AccessLevel, Action, Catalogue};
 
-const DATA: &str = include_str!("../../data/actions.txt");
+const DATA: &str = concat!(
+    include_str!("../../data/actions.txt"),
+    include_str!("../../data/extension.txt")
+);
 
 #[test]
 fn every_line_is_read() {
     let catalogue = Catalogue::built_in();
     let lines = |kind: &str| DATA.lines().filter(|l| l.starts_with(kind)).count();
-    let dependent = catalogue.actions().filter(|a| !a.dependent.is_empty());
+    let with = |of: fn(&Action) -> &Vec<&'static str>| {
+        let actions = catalogue.actions();
+        actions.filter(|action| !of(action).is_empty()).count()
+    };
     let read = [
         catalogue.actions().count(),
         catalogue.resource_types().len(),
         catalogue.condition_keys().len(),
-        dependent.count(),
+        with(|action| &action.dependent),
+        with(|action| &action.does),
+        with(|action| &action.reveals),
     ];
-    let written = ["action ", "type ", "key ", "depends "].map(lines);
-    assert_eq!(read, written);
-    assert_eq!(read[0], 190 + 16 + 180);
+    let kinds = [
+        "action ", "type ", "key ", "depends ", "does ", "reveals ",
+    ];
+    assert_eq!(read, kinds.map(lines));
+    assert_eq!(read[0], 190 + 16 + 180 + 21);
     let other = DATA
         .lines()
         .filter(|l| !l.is_empty() && !l.starts_with('#'));
-    assert_eq!(other.count(), written.iter().sum::<usize>());
+    let nothing = lines("nothing ");
+    assert_eq!(other.count(), read.iter().sum::<usize>() + nothing);
+}
+
+/// Whoever adds an action of ours says what a caller could do, or learn, of IAM by it.
+#[test]
+fn every_action_of_ours_implies_others_or_says_why_not() {
+    let catalogue = Catalogue::built_in();
+    for (_, action) in catalogue.of_service("keywright") {
+        let name = format!("keywright:{}", action.name);
+        let nothing = DATA.contains(&format!("nothing {name} | "));
+        assert_ne!(action.implied().next().is_some(), nothing, "{name}");
+        // Nothing is left to be followed further.
+        for inner in action.implied() {
+            let further = catalogue.action(inner).unwrap().implied();
+            for further in further {
+                assert!(action.implied().any(|one| one == further), "{name}: {further}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -43,7 +72,7 @@ fn the_facts_refer_to_each_other() {
             let mut own = known.filter(|t| t.service == action.service);
             assert!(own.any(|t| t.name == used.name), "{action:?}");
         }
-        for name in &action.dependent {
+        for name in action.dependent.iter().copied().chain(action.implied()) {
             assert!(catalogue.action(name).is_some(), "{action:?}");
         }
     }

@@ -330,6 +330,16 @@ fn every_escalation_is_an_action() {
     }
 }
 
+/// Whatever of ours takes IAM's permissions is one of them.
+#[test]
+fn every_action_of_ours_that_implies_others_is_an_escalation() {
+    for (_, action) in Catalogue::built_in().of_service("keywright") {
+        let name = format!("keywright:{}", action.name);
+        let listed = ESCALATIONS.iter().any(|way| way.action == name);
+        assert_eq!(listed, action.implied().next().is_some(), "{name}");
+    }
+}
+
 /// Many ways are counted, so that a finding stays readable.
 #[test]
 fn of_many_ways_some_are_named() {

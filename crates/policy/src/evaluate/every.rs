@@ -1,0 +1,152 @@
+//! Whether a request is allowed on every resource below a prefix, those included that do not exist
+//! yet. It protects one rule: what is not certain for all of them is denied. An Allow counts only
+//! where it covers them all by itself, whatever their tags; a Deny counts where it could meet one.
+
+use super::{Decision, Grants, PolicySet, Request, Room, conclude, query, walk};
+use crate::{
+    Effect, Policies, Statement,
+    condition::Condition,
+    document::Clause,
+    policy::{Compiled, Query},
+    principal::Grant,
+    reason::{Cause, Layer, Reason},
+    resource::{ArnPattern, Target},
+};
+
+/// A character that stands in no pattern, so that only a wildcard matches it.
+const UNWRITTEN: &str = "\u{1}";
+/// More question marks than any policy has room for.
+const LONG: usize = 16 * 1024;
+
+/// Decides a request on everything that begins with its resource, by the policies of the principal.
+/// `open` says of which condition keys, in lower case, nothing is known: those that follow from the
+/// resource.
+pub fn evaluate_every(
+    set: &PolicySet,
+    request: &Request<'_>,
+    open: &dyn Fn(&str) -> bool,
+) -> Decision {
+    match decide(set, request, open) {
+        Ok(()) => Decision::Allow,
+        Err(cause) => Decision::Deny(Reason {
+            cause,
+            cross_account: request.cross_account(),
+        }),
+    }
+}
+
+fn decide(
+    set: &PolicySet,
+    request: &Request<'_>,
+    open: &dyn Fn(&str) -> bool,
+) -> Result<(), Cause> {
+    if set.is_unreadable() {
+        return Err(Cause::Unreadable);
+    }
+    let prefix = request.resource;
+    let [short, long] = [1, LONG].map(|length| format!("{prefix}{}", UNWRITTEN.repeat(length)));
+    let targets = Target::parse(&short).zip(Target::parse(&long));
+    let mut room = Room::new();
+    let (Some((short, long)), Some(query)) = (targets, query(set, request, &mut room)) else {
+        return Err(Cause::Unintelligible);
+    };
+    let every = Every {
+        prefix,
+        ends: [short, long].map(|target| Query { target, ..query }),
+        open,
+    };
+    let policies = Policies::new(set);
+    let mut grants = Grants::new(&query);
+    walk(&policies, &query, |asked| {
+        let mut best = Grant::None;
+        let mut denied = false;
+        asked.policy.each(&query, |written, compiled| {
+            let granted = compiled.granted_to(&query, asked.layer);
+            let allows = written.effect == Effect::Allow;
+            if allows && best < granted && every.is_covered((written, compiled), asked.layer) {
+                best = granted;
+            }
+            denied = !allows
+                && compiled.aimed_at(&query, asked.layer)
+                && every.may_be_met(written, compiled);
+            !denied
+        });
+        if denied {
+            return Err(Cause::Explicit(asked.layer, asked.source.cloned()));
+        }
+        grants.add(asked, best);
+        Ok(())
+    })?;
+    conclude(&policies, &grants, &query, request)
+}
+
+/// Everything below a prefix.
+struct Every<'a> {
+    prefix: &'a str,
+    /// The shortest resource and one that is longer than any pattern's question marks. A pattern
+    /// that matches both has an asterisk behind its last letter, and so matches all.
+    ends: [Query<'a>; 2],
+    open: &'a dyn Fn(&str) -> bool,
+}
+
+impl Every<'_> {
+    /// Whether an Allow is about all of them, and its conditions hold for all.
+    fn is_covered(&self, (written, compiled): (&Statement, &Compiled), layer: Layer) -> bool {
+        let patterns = compiled.patterns();
+        let ends = self.ends.iter().all(|end| compiled.covers(end, layer));
+        let about = match &written.resource {
+            Some(Clause { negated: true, elements }) => {
+                let mut texts = elements.iter().flatten();
+                !texts.any(|text| self.may_match(text))
+            }
+            _ => compiled.is_about_all() || patterns.iter().any(|it| self.matches_all(it)),
+        };
+        let variables = patterns.iter().flat_map(ArnPattern::variables);
+        let certain = !variables.into_iter().any(|it| (self.open)(&it.key));
+        let mut conditions = compiled.conditions().iter();
+        about
+            && ends
+            && certain
+            && !compiled.is_unreadable()
+            && conditions.all(|it| !it.turns_on(self.open) && self.holds(it))
+    }
+
+    /// Whether a Deny could be about one of them.
+    fn may_be_met(&self, written: &Statement, compiled: &Compiled) -> bool {
+        let patterns = compiled.patterns();
+        let about = match &written.resource {
+            None => true,
+            Some(Clause { negated: true, .. }) => {
+                let open = |it: &&ArnPattern| it.variables().iter().any(|it| (self.open)(&it.key));
+                !patterns.iter().any(|it| self.matches_all(it) && !open(&it))
+            }
+            Some(Clause { elements, .. }) => {
+                let mut texts = elements.iter().flatten();
+                compiled.is_about_all() || texts.any(|text| self.may_match(text))
+            }
+        };
+        let mut conditions = compiled.conditions().iter();
+        about && conditions.all(|it| it.turns_on(self.open) || self.holds(it))
+    }
+
+    fn holds(&self, condition: &Condition) -> bool {
+        self.ends.iter().all(|end| condition.holds(&end.env))
+    }
+
+    fn matches_all(&self, pattern: &ArnPattern) -> bool {
+        let mut ends = self.ends.iter();
+        ends.all(|end| pattern.matches(&end.target, &end.env))
+    }
+
+    /// Whether an element as written could match one of them: by what stands before its first
+    /// wildcard or variable. IAM reads any first segment as `arn`.
+    fn may_match(&self, text: &str) -> bool {
+        let fixed = text.find(['*', '?', '$']).unwrap_or(text.len());
+        let fixed = text.get(..fixed).unwrap_or_default();
+        let tail = |text: &str| text.split_once(':').map(|(_, tail)| tail.to_owned());
+        let (Some(head), Some(prefix)) = (tail(fixed), tail(self.prefix)) else {
+            return true;
+        };
+        head.starts_with(&prefix) || prefix.starts_with(&head)
+    }
+}
