@@ -3,6 +3,8 @@
 //! It protects one rule: denied, unknown and error-while-deciding are the same, refused. The texts
 //! of refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
+mod implied;
+
 use std::{
     marker::PhantomData,
     sync::{Arc, OnceLock},
@@ -10,8 +12,9 @@ use std::{
 
 use keywright_base::AccountId;
 use keywright_policy::{Decision, Policy, PolicySet, PrincipalRef, Request, Source, evaluate};
-use keywright_wire::OperationShape;
+use keywright_wire::{OperationShape, Service};
 
+pub(crate) use self::implied::{every_denied, implied_by};
 use crate::{
     action::{Action, Input},
     caller::{Caller, Principal},
@@ -36,6 +39,13 @@ pub enum Required {
     Nothing,
     /// Every one of these; an empty list is refused.
     All(Vec<Target>),
+    /// For an action of the extension whose own targets are not what it is about.
+    On {
+        /// Every one of these; an empty list is refused.
+        own: Vec<Target>,
+        /// What the actions that it implies are asked on.
+        subjects: Vec<Target>,
+    },
 }
 
 impl Required {
@@ -52,6 +62,8 @@ pub struct Target {
     pub action: Option<&'static str>,
     /// The ARN that policies match, or `*`.
     pub resource: String,
+    /// Whether all are meant whose ARN begins with `resource`, also those that do not exist yet.
+    pub every: bool,
     /// How AWS writes the resource in a refusal, for example `user bob`.
     pub shown: String,
     /// Tags of the resource, for `aws:ResourceTag/…` and `iam:ResourceTag/…`.
@@ -70,6 +82,7 @@ impl Target {
         Self {
             action: None,
             resource: resource.into(),
+            every: false,
             shown: shown.into(),
             resource_tags: Vec::new(),
             request_tags: Vec::new(),
@@ -186,56 +199,79 @@ impl Target {
     }
 }
 
-/// Decides an action, and mints its permit if everything required is allowed.
+/// Decides an action, and mints its permit if everything required is allowed. An action of the
+/// extension also takes the permissions of what it does or reveals.
 ///
 /// # Errors
 /// [`Fault::AccessDenied`] with AWS's text, or what AWS reports before authorization.
 pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Permit<A>, Fault> {
-    let action = <A::Shape as OperationShape>::OPERATION.policy_action;
+    let operation = <A::Shape as OperationShape>::OPERATION;
+    let action = operation.policy_action;
     let targets = match A::required(view, input)? {
-        Required::Nothing => return Ok(Permit(PhantomData)),
-        Required::All(targets) if targets.is_empty() => {
-            return Err(Fault::Internal(format!(
-                "{action} has no target to be authorized on"
-            )));
+        Required::Nothing if operation.service != Service::Keywright => {
+            return Ok(Permit(PhantomData));
+        }
+        required if operation.service == Service::Keywright => {
+            implied::with_implied(view, action, required)
         }
         Required::All(targets) => targets,
+        Required::Nothing | Required::On { .. } => Vec::new(),
     };
+    if targets.is_empty() {
+        return Err(Fault::Internal(format!(
+            "{action} has no target to be authorized on"
+        )));
+    }
     let set = effective(view.account, view.caller);
-    let (arn, id) = (view.caller.arn(), view.caller.user_id());
     for target in &targets {
-        let action = target.action.unwrap_or(action);
-        let conditions = Conditions {
-            caller: view.caller,
-            account: view.account,
-            facts: view.facts,
-            target,
-        };
-        let request = Request {
-            principal: principal(view.caller, arn.as_str(), &id),
-            action,
-            resource: &target.resource,
-            owner: Some(view.id()),
-            context: &conditions,
-        };
-        if let Decision::Deny(reason) = evaluate(&set, None, &request) {
-            let shown = &target.shown;
-            let why = reason.sentence(action);
-            let text = format!(
-                "User: {arn} is not authorized to perform: {action} on resource: {shown} {why}"
-            );
-            // Between accounts AWS gives no reason.
-            let message = text.trim_end().to_owned();
-            remember(
-                view,
-                &message,
-                Evidence::keep(&request, &set, None, conditions.names())
-                    .map(|kept| kept.named(Names::of_caller(view.account, view.caller))),
-            );
-            return Err(Fault::AccessDenied(message));
-        }
+        check(view, &set, target.action.unwrap_or(action), target)?;
     }
     Ok(Permit(PhantomData))
+}
+
+/// Decides one action on one target.
+fn check(view: &View<'_>, set: &PolicySet, action: &str, target: &Target) -> Result<(), Fault> {
+    let (arn, id) = (view.caller.arn(), view.caller.user_id());
+    let conditions = Conditions {
+        caller: view.caller,
+        account: view.account,
+        facts: view.facts,
+        target,
+    };
+    let mut request = Request {
+        principal: principal(view.caller, arn.as_str(), &id),
+        action,
+        resource: &target.resource,
+        owner: Some(view.id()),
+        context: &conditions,
+    };
+    let decision = if target.every {
+        every_denied(set, &request, target).unwrap_or(Decision::Allow)
+    } else {
+        evaluate(set, None, &request)
+    };
+    let Decision::Deny(reason) = decision else {
+        return Ok(());
+    };
+    let shown = &target.shown;
+    let why = reason.sentence(action);
+    let text =
+        format!("User: {arn} is not authorized to perform: {action} on resource: {shown} {why}");
+    // Between accounts AWS gives no reason.
+    let message = text.trim_end().to_owned();
+    if target.every {
+        request.resource = shown;
+    }
+    // What is denied only because some user could be different has no story to tell of one request.
+    if !target.every || !evaluate(set, None, &request).is_allowed() {
+        remember(
+            view,
+            &message,
+            Evidence::keep(&request, set, None, conditions.names())
+                .map(|kept| kept.named(Names::of_caller(view.account, view.caller))),
+        );
+    }
+    Err(Fault::AccessDenied(message))
 }
 
 fn remember(view: &View<'_>, message: &str, evidence: Option<Evidence>) {

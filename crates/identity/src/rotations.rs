@@ -139,6 +139,10 @@ pub trait Rotations: Send + Sync {
 
     /// The rotation policies of an account have changed.
     fn policies_changed(&self);
+
+    /// What the operator calls a destination, however the caller spells it; `None`: there is none
+    /// such.
+    fn destination(&self, place: &str, user: Option<&str>) -> Option<String>;
 }
 
 impl Identity {

@@ -258,6 +258,7 @@ impl Identity {
             usage: &self.usage,
             vault: &self.vault,
             entropy: &*self.entropy,
+            rotations: self.rotations.get().map(|engine| &**engine),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     denials::Denials,
     fault::{Fault, Missing},
     mfa::Attempts,
-    rotations::{Asked, Told},
+    rotations::{Asked, Rotations, Told},
     state::{Account, Group, User},
     usage::Usage,
     vault::Vault,
@@ -125,6 +125,8 @@ pub struct View<'a> {
     pub vault: &'a Vault,
     /// Makes new ids and secrets.
     pub entropy: &'a dyn Entropy,
+    /// The engine of rotations, if there is one; it is asked for names only.
+    pub(crate) rotations: Option<&'a dyn Rotations>,
 }
 
 impl std::fmt::Debug for View<'_> {

@@ -5,7 +5,7 @@
 
 use keywright_base::Arn;
 
-use crate::{Catalogue, ResourceType};
+use crate::{Action, Catalogue, ResourceType};
 
 /// Why no request could ask this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +115,25 @@ impl Catalogue {
         types.any(|kind| {
             kind.service == known.service && known.is_on(kind.name) && is_of(kind, resource)
         })
+    }
+}
+
+impl Action {
+    /// The requests that one for this action implies, as far as its resource says what they are on:
+    /// on the same resource, or on `*` if they know none.
+    pub fn implied_on<'a>(&self, resource: &'a str) -> Vec<(&'static str, &'a str)> {
+        let catalogue = Catalogue::built_in();
+        let implied = self.implied().filter_map(|name| {
+            let known = catalogue.action(name)?;
+            // The keys of the root user are IAM's, though none of its types.
+            let root = known.is_on("user") && resource.ends_with(":root");
+            match known.resources.as_slice() {
+                [] => Some((name, "*")),
+                _ if root || catalogue.fits(name, resource) => Some((name, resource)),
+                _ => None,
+            }
+        });
+        implied.collect()
     }
 }
 

@@ -69,12 +69,14 @@ impl Action for ExplainDeniedRequest {
     const HEAVY: bool = true;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let denial = view.denials.find(view.id(), &input.request_id);
-        Ok(Required::one(
-            denial.map_or_else(Target::everything, |denial| {
-                Target::principal(view, denial.evidence.who.arn())
-            }),
-        ))
+        let Some(denial) = view.denials.find(view.id(), &input.request_id) else {
+            return Ok(Required::one(Target::everything()));
+        };
+        let (who, resource) = (denial.evidence.who.arn(), &denial.evidence.resource);
+        Ok(Required::On {
+            own: vec![Target::principal(view, who)],
+            subjects: Target::of_explanation(view, who, resource),
+        })
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {

@@ -4,6 +4,7 @@
 //! It protects two rules: an explanation asks the same compiled policies as a decision does, those
 //! of buckets included; and nobody learns here what a bucket's policy of another account says.
 
+mod implied;
 mod told;
 
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
@@ -16,26 +17,27 @@ use keywright_policy::{
 };
 use keywright_wire::keywright;
 
-use self::told::Told;
+use self::{implied::Implied, told::Told};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target, binding, policies_of},
     fault::{Fault, Missing},
     names::Names,
     pagination::Page,
-    state::User,
+    state::{Selector, User},
     view::{Need, View},
 };
 
 /// Users that one page of [`ListAuthorizedPrincipals`] looks at.
 const USERS_PER_PAGE: i32 = 500;
 
-/// Explains a request of a user.
+/// Explains a request of a user. One that another implies is denied also if it is not allowed for
+/// all that it is about.
 fn of_user(
     view: &View<'_>,
     user: &User,
     (action, resource): (&str, &str),
-    (context, steps): (&Told<'_>, &mut StepsLeft),
+    (context, implied, steps): (&Told<'_>, Option<&Implied>, &mut StepsLeft),
 ) -> Result<Explanation, Fault> {
     let set = policies_of(view.account, user);
     let arn = user.arn(view.id());
@@ -52,6 +54,13 @@ fn of_user(
         context,
     };
     let mut explanation = explained(view, &set, &request, steps)?;
+    if let Some(implied) = implied
+        && explanation.decision.is_allowed()
+        && let Some(denied) = implied.denied_for_some(view, user, &request)
+    {
+        explanation.decision = denied;
+        explanation.decided_by.clear();
+    }
     Names::of(view.account, user).name(&mut explanation);
     Ok(explanation)
 }
@@ -208,7 +217,11 @@ impl Action for ExplainAuthorization {
     const HEAVY: bool = true;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::principal(view, &input.principal_arn)))
+        let (principal, resource) = (&input.principal_arn, &input.resource_arn);
+        Ok(Required::On {
+            own: vec![Target::principal(view, principal)],
+            subjects: Target::of_explanation(view, principal, resource),
+        })
     }
 
     fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -233,17 +246,7 @@ impl Action for ExplainAuthorization {
             let text = format!("{key} follows from the principal and cannot be told");
             return Err(Fault::Validation(text));
         }
-        let told = Told::new(view, user.map(|user| &**user), asked, entries);
-        let mut steps = StepsLeft::new();
-        let explanation = match user {
-            Some(user) => of_user(view, user, asked, (&told, &mut steps))?,
-            None => of_root(view, asked, (&told, &mut steps))?,
-        };
-        let mut text = explanation.to_string();
-        let open = not_given(&explanation, &told);
-        if !open.is_empty() {
-            text.push_str(&format!("  not given: {}\n", open.join(", ")));
-        }
+        let (explanation, text) = in_words(view, user.map(|user| &**user), asked, entries)?;
         let (statements, is_truncated) = statements(&explanation);
         Ok(Done::answer(keywright::ExplainAuthorizationOutput {
             decision: word(&explanation.decision),
@@ -252,6 +255,44 @@ impl Action for ExplainAuthorization {
             is_truncated,
         }))
     }
+}
+
+/// An explanation and its text. What an action of the extension implies is asked after it; the
+/// first that is denied is the answer.
+fn in_words(
+    view: &View<'_>,
+    user: Option<&User>,
+    asked: (&str, &str),
+    entries: &[keywright::ContextEntry],
+) -> Result<(Explanation, String), Fault> {
+    let mut steps = StepsLeft::new();
+    let mut said = |asked: (&str, &str), entries: &[_], implied: Option<&Implied>| {
+        let told = Told::new(view, user, asked, entries);
+        let explanation = match user {
+            Some(user) => of_user(view, user, asked, (&told, implied, &mut steps))?,
+            None => of_root(view, asked, (&told, &mut steps))?,
+        };
+        let mut text = explanation.to_string();
+        let open = not_given(&explanation, &told);
+        if !open.is_empty() {
+            text.push_str(&format!("  not given: {}\n", open.join(", ")));
+        }
+        Ok::<_, Fault>((explanation, text))
+    };
+    let own = said(asked, entries, None)?;
+    if user.is_none() || !own.0.decision.is_allowed() {
+        return Ok(own);
+    }
+    for implied in implied::questions(view, asked, entries) {
+        let (explanation, mut text) = said(implied.asked(), &implied.entries, Some(&implied))?;
+        if !explanation.decision.is_allowed() {
+            let (action, resource) = implied.asked();
+            let line = format!("  {} also takes {action} on {resource}\n", asked.0);
+            text.push_str(&line);
+            return Ok((explanation, text));
+        }
+    }
+    Ok(own)
 }
 
 /// The user that an ARN names; nobody for the root user.
@@ -274,12 +315,36 @@ fn principal<'a>(view: &View<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, Fa
 /// `keywright:ListAuthorizedPrincipals`: who may, through what, and under which conditions.
 pub(crate) struct ListAuthorizedPrincipals;
 
-/// Whether a user, or the root user, may, or might if the conditions held.
+/// Whether a user, or the root user, may, or might if the conditions held; also all that an action
+/// of the extension implies.
 fn authorized(
     view: &View<'_>,
     user: Option<&User>,
     asked: (&str, &str),
     steps: &mut StepsLeft,
+) -> Result<Option<keywright::AuthorizedPrincipal>, Fault> {
+    let Some(mut found) = authorized_alone(view, user, asked, (None, steps))? else {
+        return Ok(None);
+    };
+    if user.is_some() {
+        for implied in implied::questions(view, asked, &[]) {
+            let also = authorized_alone(view, user, implied.asked(), (Some(&implied), steps))?;
+            let Some(also) = also else { return Ok(None) };
+            let both = found.condition.into_iter().chain(also.condition);
+            let mut conditions: Vec<String> = both.collect();
+            conditions.dedup();
+            found.condition = (!conditions.is_empty()).then(|| conditions.join("; "));
+        }
+    }
+    Ok(Some(found))
+}
+
+/// The same for one action, whatever it implies.
+fn authorized_alone(
+    view: &View<'_>,
+    user: Option<&User>,
+    asked: (&str, &str),
+    (implied, steps): (Option<&Implied>, &mut StepsLeft),
 ) -> Result<Option<keywright::AuthorizedPrincipal>, Fault> {
     let root = || Arn::iam(view.id(), "root");
     let arn = user
@@ -292,9 +357,10 @@ fn authorized(
             condition: None,
         }));
     }
-    let told = Told::new(view, user, asked, &[]);
+    let entries = implied.map_or(&[][..], |implied| &implied.entries);
+    let told = Told::new(view, user, asked, entries);
     let explanation = match user {
-        Some(user) => of_user(view, user, asked, (&told, steps))?,
+        Some(user) => of_user(view, user, asked, (&told, implied, steps))?,
         None => of_root(view, asked, (&told, steps))?,
     };
     let through = authorized_through(view, user, (&explanation, &told));
@@ -408,8 +474,13 @@ impl Action for ListAuthorizedPrincipals {
     const ACCESS: Access = Access::List;
     const HEAVY: bool = true;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let mut subjects = vec![Target::every_user(view, &Selector::Everyone)];
+        subjects.extend(Target::of_storage(&input.resource_arn));
+        Ok(Required::On {
+            own: vec![Target::everything()],
+            subjects,
+        })
     }
 
     fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {

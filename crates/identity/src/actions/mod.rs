@@ -26,6 +26,8 @@ mod users;
 mod validate_policy;
 
 #[cfg(test)]
+mod implied;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod sweeps;

@@ -1,14 +1,15 @@
 //! Rotation policies: whose keys are rotated by themselves, when, and where the new ones go.
 //!
 //! A user has the first policy that fits, in the order of names. What a policy begins is done for
-//! whoever put it last, so that nobody's rights are used by somebody else's words.
+//! whoever put it last, so that nobody's rights are used by somebody else's words; and who cannot
+//! rotate a user's keys can neither put a policy about it nor take another principal's away.
 
 use std::sync::Arc;
 
 use keywright_base::limits;
 use keywright_wire::keywright;
 
-use super::rotations::PERSON;
+use super::rotations::{places, to_each};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
@@ -96,7 +97,6 @@ fn policy(view: &View<'_>, input: &Input<PutRotationPolicy>) -> Result<RotationP
     if jitter_days > max_age_days {
         return Err(invalid("JitterDays is more than MaxAgeDays."));
     }
-    let places = input.places.clone();
     Ok(RotationPolicy {
         name: before.map_or_else(|| input.rotation_policy_name.clone(), |it| it.name.clone()),
         selector: selector(input)?,
@@ -104,7 +104,7 @@ fn policy(view: &View<'_>, input: &Input<PutRotationPolicy>) -> Result<RotationP
         jitter_days,
         observe_secs: input.observe_seconds.unwrap_or(OBSERVE_SECS),
         dwell_secs: input.dwell_seconds.unwrap_or(DWELL_SECS),
-        places: places.unwrap_or_else(|| vec![PERSON.to_owned()]),
+        places: places(input.places.as_ref()),
         by: OnBehalf::of(view.caller),
         by_arn: view.caller.arn().to_string(),
         created: before.map_or_else(|| view.now(), |before| before.created),
@@ -112,12 +112,29 @@ fn policy(view: &View<'_>, input: &Input<PutRotationPolicy>) -> Result<RotationP
     })
 }
 
+/// The users of a policy, if it acts for somebody else: what it does for them cannot be taken from
+/// them without the rights to do it.
+fn of_another(view: &View<'_>, policy: &RotationPolicy) -> Option<Target> {
+    let caller = OnBehalf::of(view.caller);
+    let own = (policy.by.account, policy.by.user) == (caller.account, caller.user);
+    (!own).then(|| Target::every_user(view, &policy.selector))
+}
+
 impl Action for PutRotationPolicy {
     type Shape = keywright::PutRotationPolicy;
     const ACCESS: Access = Access::Write;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        // Who selects nobody is told so after being let in.
+        let selected = selector(input).unwrap_or(Selector::Everyone);
+        let before = view.account.rotation_policy(&input.rotation_policy_name);
+        let mut subjects = vec![Target::every_user(view, &selected)];
+        subjects.extend(before.and_then(|before| of_another(view, before)));
+        let places = places(input.places.as_ref());
+        Ok(Required::On {
+            own: to_each(view, &Target::everything(), (&places, None)),
+            subjects,
+        })
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -183,8 +200,15 @@ impl Action for DeleteRotationPolicy {
     type Shape = keywright::DeleteRotationPolicy;
     const ACCESS: Access = Access::Write;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        let subject = match view.account.rotation_policy(&input.rotation_policy_name) {
+            Some(policy) => of_another(view, policy),
+            None => Some(Target::every_user(view, &Selector::Everyone)),
+        };
+        Ok(Required::On {
+            own: vec![Target::everything()],
+            subjects: subject.into_iter().collect(),
+        })
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {

@@ -1,50 +1,43 @@
 //! Rotations of users' access keys: begin, look, deliver by hand, hold, put back.
 //!
 //! The engine carries them out; it is asked between authorization and [`Action::run`]. It acts for
-//! whoever began a rotation, so beginning one takes every right that the rotation will need: what
-//! cannot end is refused at once. It protects one rule: a secret is told by RetrieveRotationKey
+//! whoever began a rotation, so beginning one takes every right that the rotation will need, and an
+//! order every right that it leads to (the policy crate's table says which): what cannot end is
+//! refused at once. It protects one rule: a secret is told by RetrieveRotationKey
 //! only, which is an action of its own.
 
-use keywright_base::ROTATION_MARK;
 use keywright_wire::keywright;
 
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid},
-    on_behalf::asked_by_service,
     pagination::Page,
     rotations::{Order, Start, What, Whose},
     view::{Need, View},
 };
 
-/// What a rotation does to the user, and asks about it.
-const NEEDED: [&str; 9] = [
-    "iam:GetUser",
-    "iam:ListAccessKeys",
-    "iam:TagUser",
-    "iam:UntagUser",
-    "iam:CreateAccessKey",
-    "iam:UpdateAccessKey",
-    "iam:DeleteAccessKey",
-    "iam:GetAccessKeyLastUsed",
-    "keywright:ListAccessKeyAttempts",
-];
-
 /// The place of whoever names none.
 pub(super) const PERSON: &str = "person";
 
-/// The operation on the user, and what the rotation will need.
-fn start_targets(view: &View<'_>, name: &str) -> Required {
-    let user = Target::user(view, name);
-    let later = NEEDED.into_iter().map(|action| {
-        let mut target = asked_by_service(user.clone()).as_action(action);
-        if matches!(action, "iam:TagUser" | "iam:UntagUser") {
-            target.tag_keys.push(ROTATION_MARK.to_owned());
-        }
-        target
+/// A target of the operation itself for each destination, so that a policy can limit them.
+pub(super) fn to_each(
+    view: &View<'_>,
+    target: &Target,
+    (places, user): (&[String], Option<&str>),
+) -> Vec<Target> {
+    let each = places.iter().map(|place| {
+        let engine = view.rotations;
+        let known = engine.and_then(|engine| engine.destination(place, user));
+        let name = known.unwrap_or_else(|| place.clone());
+        target.clone().with_key("keywright:Destination", name)
     });
-    Required::All(std::iter::once(user.clone()).chain(later).collect())
+    each.collect()
+}
+
+/// The places of a request that may leave them out.
+pub(super) fn places(given: Option<&Vec<String>>) -> Vec<String> {
+    given.cloned().unwrap_or_else(|| vec![PERSON.to_owned()])
 }
 
 fn user_target(view: &View<'_>, name: &str) -> Result<Required, Fault> {
@@ -68,7 +61,12 @@ impl Action for StartRotation {
     }
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(start_targets(view, &input.user_name))
+        let user = Target::user(view, &input.user_name);
+        let places = places(input.places.as_ref());
+        Ok(Required::On {
+            own: to_each(view, &user, (&places, Some(&input.user_name))),
+            subjects: vec![user],
+        })
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -77,11 +75,10 @@ impl Action for StartRotation {
             let text = "An incident does not wait for silence: leave ObserveSeconds out.";
             return Err(Invalid::Other(text.to_owned()).into());
         }
-        let places = input.places.clone();
         Ok(vec![view.asks(What::Start(Start {
             user: whose(view, &input.user_name)?,
             key: input.access_key_id.clone(),
-            places: places.unwrap_or_else(|| vec![PERSON.to_owned()]),
+            places: places(input.places.as_ref()),
             observe_secs: input.observe_seconds.map(i64::from),
             dwell_secs: input.dwell_seconds.map(i64::from),
             incident,

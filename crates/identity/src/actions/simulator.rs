@@ -77,7 +77,11 @@ fn affordable(
     resources: Option<&[String]>,
     supposed: &Supposed,
 ) -> Result<i32, Fault> {
-    let count = resources.map_or(1, <[String]>::len);
+    // An action of the extension is simulated with those that it implies.
+    let known = |action: &String| keywright_policy::Catalogue::built_in().action(action);
+    let implied = actions.iter().filter_map(known);
+    let implied = implied.map(|known| known.implied().count()).max();
+    let count = resources.map_or(1, <[String]>::len) * (1 + implied.unwrap_or(0));
     let per_action = count * supposed.statements().max(1);
     let by_statements = limits::SIMULATED_STATEMENTS / per_action;
     // Patterns take time by the length of what they are matched with.

@@ -95,7 +95,10 @@ impl Every<'_> {
         let patterns = compiled.patterns();
         let ends = self.ends.iter().all(|end| compiled.covers(end, layer));
         let about = match &written.resource {
-            Some(Clause { negated: true, elements }) => {
+            Some(Clause {
+                negated: true,
+                elements,
+            }) => {
                 let mut texts = elements.iter().flatten();
                 !texts.any(|text| self.may_match(text))
             }

@@ -24,9 +24,7 @@ fn every_line_is_read() {
         with(|action| &action.does),
         with(|action| &action.reveals),
     ];
-    let kinds = [
-        "action ", "type ", "key ", "depends ", "does ", "reveals ",
-    ];
+    let kinds = ["action ", "type ", "key ", "depends ", "does ", "reveals "];
     assert_eq!(read, kinds.map(lines));
     assert_eq!(read[0], 190 + 16 + 180 + 21);
     let other = DATA
@@ -48,7 +46,10 @@ fn every_action_of_ours_implies_others_or_says_why_not() {
         for inner in action.implied() {
             let further = catalogue.action(inner).unwrap().implied();
             for further in further {
-                assert!(action.implied().any(|one| one == further), "{name}: {further}");
+                assert!(
+                    action.implied().any(|one| one == further),
+                    "{name}: {further}"
+                );
             }
         }
     }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 
-use crate::{
-    ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate_every, parse,
-};
+use crate::{ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate_every, parse};
 
 const TEAM: &str = "arn:aws:iam::123456789012:user/team/";
 
@@ -80,7 +78,11 @@ fn an_allow_counts_if_it_covers_all() {
             false,
         ),
     ] {
-        assert_eq!(decides(&allow(resource, more)), expected, "{resource}{more}");
+        assert_eq!(
+            decides(&allow(resource, more)),
+            expected,
+            "{resource}{more}"
+        );
     }
     let two = [r#""Resource": "U/team/?""#, r#""Resource": "U/team/??*""#];
     let two = two.map(|resource| allow(resource, "")).join(",");

@@ -37,6 +37,10 @@ impl Rotations for Engine {
     fn policies_changed(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
+
+    fn destination(&self, place: &str, _: Option<&str>) -> Option<String> {
+        Some(place.to_owned())
+    }
 }
 
 fn bench() -> (Bench, Arc<Engine>) {
@@ -181,4 +185,92 @@ fn there_are_not_more_than_the_quota() {
     let page = bench.root("Action=ListRotationPolicies&MaxItems=30");
     assert_eq!(page.values("RotationPolicyName").len(), 30);
     assert_eq!(page.value("IsTruncated"), "true");
+}
+
+/// Lets a user do some actions on some users, and everything of the extension.
+fn let_rotate(bench: &Bench, user: &str, resource: &str, more: &str) {
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["keywright:*","iam:*CredentialReport"],"Resource":"*"}},{{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::{ACCOUNT}:user{resource}"{more}}}]}}"#
+    );
+    let put = format!("Action=PutUserPolicy&UserName={user}&PolicyName=p&PolicyDocument={policy}");
+    bench.root(&put).ok();
+}
+
+/// Nobody's keys are rotated, or kept from it, by a policy of somebody who could not do it by hand.
+#[test]
+fn a_policy_takes_the_rights_over_everybody_it_can_mean() {
+    let (bench, engine) = bench();
+    let keys = bench.user("maker", &[]);
+    for (resource, more, selector, allowed) in [
+        ("/jobs/*", "", "PathPrefix=/jobs/", true),
+        ("/jobs/*", "", "PathPrefix=/jobs/nightly/", true),
+        ("/jobs/*", "", "PathPrefix=/", false),
+        ("/jobs/*", "", "Everyone=true", false),
+        ("/jobs/*", "", TAG, false),
+        ("/jobs/bob", "", "PathPrefix=/jobs/", false),
+        ("/*", "", "Everyone=true", true),
+        (
+            "/*",
+            r#","Condition":{"StringEquals":{"iam:ResourceTag/team":"ops"}}"#,
+            TAG,
+            true,
+        ),
+        (
+            "/*",
+            r#","Condition":{"StringEquals":{"iam:ResourceTag/team":"dev"}}"#,
+            TAG,
+            false,
+        ),
+        (
+            "/*",
+            r#","Condition":{"StringNotEquals":{"iam:ResourceTag/tier":"gold"}}"#,
+            "Everyone=true",
+            false,
+        ),
+    ] {
+        let_rotate(&bench, "maker", resource, more);
+        let answer = bench.call(&keys, &put("p", selector));
+        let expected = (!allowed).then_some("AccessDenied");
+        assert_eq!(answer.code(), expected, "{resource}{more} {selector}");
+        if allowed {
+            let delete = "Action=DeleteRotationPolicy&RotationPolicyName=p";
+            bench.call(&keys, delete).ok();
+        }
+    }
+    let_rotate(&bench, "maker", "/*", "");
+    let deny = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Deny","Action":"iam:UpdateAccessKey","Resource":"arn:aws:iam::{ACCOUNT}:user/root-*"}}}}"#
+    );
+    let form = "Action=PutUserPolicy&UserName=maker&PolicyName=no&PolicyDocument=";
+    bench.root(&format!("{form}{deny}")).ok();
+    let refused = bench.call(&keys, &put("p", "Everyone=true"));
+    let says = refused.error().message.clone().unwrap();
+    let users = format!("iam:UpdateAccessKey on resource: arn:aws:iam::{ACCOUNT}:user/*");
+    assert!(says.contains(&users), "{says}");
+    bench.call(&keys, &put("p", "PathPrefix=/jobs/")).ok();
+    assert_eq!(engine.0.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn another_principals_policy_is_not_taken_away() {
+    let (bench, _) = bench();
+    let keys = bench.user("maker", &[]);
+    bench.root(&put("all", "Everyone=true")).ok();
+    let_rotate(&bench, "maker", "/jobs/*", "");
+    let overwrite = put("all", "PathPrefix=/jobs/");
+    let delete = "Action=DeleteRotationPolicy&RotationPolicyName=all";
+    for form in [&*overwrite, delete] {
+        assert_eq!(
+            bench.call(&keys, form).code(),
+            Some("AccessDenied"),
+            "{form}"
+        );
+    }
+    let listed = bench.root("Action=ListRotationPolicies");
+    assert_eq!(listed.values("Everyone"), ["true"]);
+    let_rotate(&bench, "maker", "/*", "");
+    bench.call(&keys, &overwrite).ok();
+    // One's own can be taken away without any rights over users.
+    let_rotate(&bench, "maker", "/nobody", "");
+    bench.call(&keys, delete).ok();
 }

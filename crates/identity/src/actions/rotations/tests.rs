@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use keywright_base::{Secret, Timestamp};
 use keywright_wire::keywright;
 
-use super::NEEDED;
 use crate::{
     fault::Fault,
     rotations::{Asked, Rotations, Told, What},
@@ -54,6 +53,22 @@ impl Rotations for Scribe {
     }
 
     fn policies_changed(&self) {}
+
+    fn destination(&self, place: &str, user: Option<&str>) -> Option<String> {
+        let own = user.map(|user| format!("dotenv:/x/{user}.env"));
+        let template = "dotenv:/x/{user}.env".to_owned();
+        (Some(place) == own.as_deref() || place == template).then_some(template)
+    }
+}
+
+/// What a rotation does, and asks about, on behalf of whoever began it.
+fn needed() -> Vec<&'static str> {
+    let catalogue = keywright_policy::Catalogue::built_in();
+    catalogue
+        .action("keywright:StartRotation")
+        .unwrap()
+        .does
+        .clone()
 }
 
 fn bench() -> (Bench, Arc<Scribe>) {
@@ -95,7 +110,7 @@ fn whoever_begins_a_rotation_needs_all_that_it_does() {
     let (bench, scribe) = bench();
     let keys = bench.user("admin", &[]);
     let own = "keywright:StartRotation";
-    let all: Vec<&str> = std::iter::once(own).chain(NEEDED).collect();
+    let all: Vec<&str> = std::iter::once(own).chain(needed()).collect();
     for missing in &all {
         let but_one: Vec<_> = all.iter().copied().filter(|one| one != missing).collect();
         allow(&bench, "admin", &but_one, "");
@@ -120,7 +135,7 @@ fn rights_may_be_given_to_the_service_only() {
     let (bench, _) = bench();
     let keys = bench.user("admin", &[]);
     let via = r#","Condition":{"Bool":{"aws:ViaAWSService":"true"}}"#;
-    allow(&bench, "admin", &NEEDED, via);
+    allow(&bench, "admin", &needed(), via);
     let own = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"keywright:*","Resource":"*"}}"#;
     let put = "Action=PutUserPolicy&UserName=admin&PolicyName=own&PolicyDocument=";
     bench.root(&format!("{put}{own}")).ok();
@@ -194,19 +209,125 @@ fn what_is_refused_before_the_engine() {
     assert_eq!(scribe.asked(), Vec::<String>::new());
 }
 
-/// To see a rotation is not to see its key.
+/// To see a rotation is not to see its key; and whoever fetches a key could have made one.
 #[test]
 fn a_secret_is_told_by_its_own_action_only() {
     let (bench, _) = bench();
     let keys = bench.user("reader", &[]);
+    let iam = [
+        "iam:GetUser",
+        "iam:ListAccessKeys",
+        "iam:GetAccessKeyLastUsed",
+    ];
     let reads = ["keywright:GetRotation", "keywright:ListRotationHistory"];
-    allow(&bench, "reader", &reads, "");
+    allow(&bench, "reader", &[&reads[..], &iam].concat(), "");
     let get = bench.call(&keys, "Action=GetRotation&UserName=bob");
     assert!(!get.ok().contains("SecretAccessKey"));
     let key = |keys: &Keys| bench.call(keys, "Action=RetrieveRotationKey&UserName=bob");
     assert_eq!(key(&keys).code(), Some("AccessDenied"));
     allow(&bench, "reader", &["keywright:RetrieveRotationKey"], "");
+    let refused = key(&keys).error().message.clone().unwrap();
+    assert!(
+        refused.contains("perform: iam:CreateAccessKey on resource: user bob"),
+        "{refused}"
+    );
+    let both = ["keywright:RetrieveRotationKey", "iam:CreateAccessKey"];
+    let via = r#","Condition":{"Bool":{"aws:ViaAWSService":"true"}}"#;
+    allow(&bench, "reader", &both[1..], via);
+    let own = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"keywright:*","Resource":"*"}}"#;
+    let put = "Action=PutUserPolicy&UserName=reader&PolicyName=own&PolicyDocument=";
+    bench.root(&format!("{put}{own}")).ok();
+    assert_eq!(
+        key(&keys).code(),
+        Some("AccessDenied"),
+        "the service's rights give no secret"
+    );
+    allow(&bench, "reader", &both, "");
     assert_eq!(key(&keys).value("SecretAccessKey"), "s");
+}
+
+/// An order takes the rights that it leads to, whoever began the rotation.
+#[test]
+fn whoever_gives_an_order_needs_what_it_does() {
+    let (bench, scribe) = bench();
+    let keys = bench.user("clerk", &[]);
+    let catalogue = keywright_policy::Catalogue::built_in();
+    for (order, changes) in [
+        (
+            "ConfirmDelivery",
+            &["iam:UpdateAccessKey", "iam:DeleteAccessKey"][..],
+        ),
+        ("HoldRotation", &["iam:UpdateAccessKey"]),
+        (
+            "ReleaseRotation",
+            &["iam:CreateAccessKey", "iam:UpdateAccessKey"],
+        ),
+        (
+            "ResumeRotation",
+            &["iam:CreateAccessKey", "iam:UpdateAccessKey"],
+        ),
+        (
+            "RollBackRotation",
+            &["iam:UpdateAccessKey", "iam:DeleteAccessKey"],
+        ),
+    ] {
+        let form = format!("Action={order}&UserName=bob&Reason=r");
+        let own = format!("keywright:{order}");
+        let does = &catalogue.action(&own).unwrap().does;
+        for missing in changes {
+            let rest = does.iter().copied().filter(|one| one != missing);
+            let rest: Vec<_> = std::iter::once(&*own).chain(rest).collect();
+            allow(&bench, "clerk", &rest, "");
+            let refused = bench.call(&keys, &form).error().message.clone().unwrap();
+            assert!(refused.contains(missing), "{order}: {refused}");
+            assert_eq!(scribe.asked(), Vec::<String>::new(), "{order}");
+        }
+        let all: Vec<_> = std::iter::once(&*own).chain(does.iter().copied()).collect();
+        allow(&bench, "clerk", &all, "");
+        bench.call(&keys, &form).ok();
+        assert_eq!(scribe.asked().len(), 1, "{order}");
+    }
+}
+
+/// A policy can limit where new keys go; the caller's spelling makes no difference.
+#[test]
+fn destinations_are_a_condition_key() {
+    let (bench, scribe) = bench();
+    let keys = bench.user("admin", &[]);
+    let rest: Vec<_> = needed();
+    let put = |name: &str, statement: &str| {
+        let policy = format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#);
+        let form = "Action=PutUserPolicy&UserName=admin";
+        let form = format!("{form}&PolicyName={name}&PolicyDocument={policy}");
+        bench.root(&form).ok();
+    };
+    allow(&bench, "admin", &rest, "");
+    put(
+        "own",
+        r#"{"Effect":"Allow","Action":"keywright:StartRotation","Resource":"*","Condition":{"StringEquals":{"keywright:Destination":["dotenv:/x/{user}.env","person"]}}}"#,
+    );
+    for (places, allowed) in [
+        ("", true),
+        ("&Places.member.1=person", true),
+        ("&Places.member.1=dotenv:/x/bob.env", true),
+        (
+            "&Places.member.1=dotenv:/x/{user}.env&Places.member.2=person",
+            true,
+        ),
+        ("&Places.member.1=command:sh", false),
+        ("&Places.member.1=person&Places.member.2=command:sh", false),
+    ] {
+        let answer = bench.call(&keys, &format!("{START}{places}"));
+        assert_eq!(answer.is_success(), allowed, "{places}");
+        assert_eq!(!scribe.asked().is_empty(), allowed, "{places}");
+    }
+    put(
+        "no",
+        r#"{"Effect":"Deny","Action":"keywright:*","Resource":"*","Condition":{"StringEquals":{"keywright:Destination":"dotenv:/x/{user}.env"}}}"#,
+    );
+    let spelt = bench.call(&keys, &format!("{START}&Places.member.1=dotenv:/x/bob.env"));
+    assert_eq!(spelt.code(), Some("AccessDenied"));
+    bench.call(&keys, START).ok();
 }
 
 #[test]

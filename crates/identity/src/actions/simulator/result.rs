@@ -2,11 +2,14 @@
 //!
 //! It protects one rule: an action is shown as allowed only if it is on every resource asked for.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Deref,
+};
 
 use keywright_base::limits;
 use keywright_policy::{
-    Layer, Outcome, Request, Simulation, StatementRef, missing_context_keys, simulate,
+    Catalogue, Layer, Outcome, Request, Simulation, StatementRef, missing_context_keys, simulate,
 };
 use keywright_wire::iam;
 
@@ -23,8 +26,8 @@ pub(super) fn of_everything(supposed: &Supposed, action: &str) -> iam::Evaluatio
         matched_statements: Some(shown(supposed, &simulation.matched)),
         organizations_decision_detail: organizations(&simulation),
         permissions_boundary_decision_detail: boundary(&simulation),
-        missing_context_values: Some(simulation.missing),
-        eval_decision_details: None,
+        missing_context_values: Some(simulation.missing.clone()),
+        eval_decision_details: Some(details(&simulation)).filter(|map| !map.is_empty()),
         resource_specific_results: None,
     }
 }
@@ -48,7 +51,7 @@ pub(super) fn of_resources(
         }
         each.push((resource, one));
     }
-    let (matched, missing) = union(each.iter().map(|(_, one)| one));
+    let (matched, missing) = union(each.iter().map(|(_, one)| &**one));
     let all = |of: fn(&Simulation) -> Option<bool>| {
         let said: Vec<bool> = each.iter().filter_map(|(_, one)| of(one)).collect();
         (!said.is_empty()).then(|| said.iter().all(|yes| *yes))
@@ -148,7 +151,7 @@ fn together(outcomes: impl Iterator<Item = Outcome> + Clone) -> &'static str {
 }
 
 /// The result for one resource; empty lists are left out here, as AWS does.
-fn specific(supposed: &Supposed, resource: &str, one: &Simulation) -> iam::ResourceSpecificResult {
+fn specific(supposed: &Supposed, resource: &str, one: &Decided) -> iam::ResourceSpecificResult {
     let matched = shown(supposed, &one.matched);
     let details = details(one);
     iam::ResourceSpecificResult {
@@ -161,7 +164,39 @@ fn specific(supposed: &Supposed, resource: &str, one: &Simulation) -> iam::Resou
     }
 }
 
-fn decide(supposed: &Supposed, action: &str, resource: &str) -> Simulation {
+/// Decides an action and, if it is allowed, what it implies; the first that is denied is the answer.
+fn decide(supposed: &Supposed, action: &str, resource: &str) -> Decided {
+    let mut decided = Decided {
+        simulation: decide_alone(supposed, action, resource),
+        implied: Vec::new(),
+    };
+    let known = Catalogue::built_in().action(action);
+    let implied = known.map(|known| known.implied_on(resource));
+    for (name, resource) in implied.unwrap_or_default() {
+        let one = decide_alone(supposed, name, resource);
+        decided.implied.push((name, one.outcome));
+        if decided.simulation.outcome == Outcome::Allowed && one.outcome != Outcome::Allowed {
+            decided.simulation = one;
+        }
+    }
+    decided
+}
+
+/// A simulation, and what became of the actions that an action of the extension implies.
+struct Decided {
+    simulation: Simulation,
+    implied: Vec<(&'static str, Outcome)>,
+}
+
+impl Deref for Decided {
+    type Target = Simulation;
+
+    fn deref(&self) -> &Simulation {
+        &self.simulation
+    }
+}
+
+fn decide_alone(supposed: &Supposed, action: &str, resource: &str) -> Simulation {
     let request = supposed.request(action, resource);
     let policies = supposed.policies();
     let mut simulation = simulate(&policies, &request);
@@ -195,9 +230,13 @@ fn boundary(one: &Simulation) -> Option<iam::PermissionsBoundaryDecisionDetail> 
     })
 }
 
-fn details(one: &Simulation) -> BTreeMap<String, String> {
+/// What each kind of policy says; of an action of the extension also what became of those that it
+/// implies, so that the missing one has a name.
+fn details(one: &Decided) -> BTreeMap<String, String> {
     let said = one.details.iter();
-    said.map(|(layer, outcome)| (kind(*layer).to_owned(), outcome.as_str().to_owned()))
+    let said = said.map(|(layer, outcome)| (kind(*layer), *outcome));
+    said.chain(one.implied.iter().copied())
+        .map(|(name, outcome)| (name.to_owned(), outcome.as_str().to_owned()))
         .collect()
 }
 

@@ -1,0 +1,80 @@
+//! What an action of the extension implies, asked after the action itself: an explanation and the
+//! list of who may say what the authorizer would, and name what is missing.
+
+use keywright_policy::Request;
+use keywright_wire::keywright;
+
+use crate::{
+    authorize::{Target, every_denied, implied_by, policies_of},
+    state::User,
+    view::View,
+};
+
+/// A question that follows from another.
+pub(super) struct Implied {
+    pub(super) action: &'static str,
+    target: Target,
+    /// What was told, and what the rotation service says where it asks.
+    pub(super) entries: Vec<keywright::ContextEntry>,
+}
+
+/// The questions that one implies.
+pub(super) fn questions(
+    view: &View<'_>,
+    (action, resource): (&str, &str),
+    told: &[keywright::ContextEntry],
+) -> Vec<Implied> {
+    let entry = |key: &str, value: &str| keywright::ContextEntry {
+        context_key_name: key.to_owned(),
+        context_key_value: value.to_owned(),
+    };
+    let implied = implied_by(view, action, resource).into_iter();
+    let questions = implied.filter_map(|target| {
+        let keys = target.keys.iter().map(|(key, value)| entry(key, value));
+        let tags = target.tag_keys.iter().map(|key| entry("aws:TagKeys", key));
+        let mut entries: Vec<_> = keys.chain(tags).collect();
+        let known = |name: &str| {
+            let mut keys = target.keys.iter();
+            keys.any(|(key, _)| key.eq_ignore_ascii_case(name))
+        };
+        let more = told.iter().filter(|entry| !known(&entry.context_key_name));
+        entries.extend(more.cloned());
+        Some(Implied {
+            action: target.action?,
+            target,
+            entries,
+        })
+    });
+    questions.collect()
+}
+
+impl Implied {
+    /// What is asked about: a resource, or how all users together are shown.
+    pub(super) fn asked(&self) -> (&str, &str) {
+        let resource = if self.target.every {
+            &self.target.shown
+        } else {
+            &self.target.resource
+        };
+        (self.action, resource)
+    }
+
+    /// Why it is not allowed for all that it is about, though it seems so for one of them.
+    pub(super) fn denied_for_some(
+        &self,
+        view: &View<'_>,
+        user: &User,
+        request: &Request<'_>,
+    ) -> Option<keywright_policy::Decision> {
+        let request = Request {
+            action: self.action,
+            resource: &self.target.resource,
+            ..*request
+        };
+        let set = policies_of(view.account, user);
+        self.target
+            .every
+            .then(|| every_denied(&set, &request, &self.target))
+            .flatten()
+    }
+}

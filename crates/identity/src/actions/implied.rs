@@ -1,0 +1,203 @@
+//! The extension is no way around IAM: all of AWS's managed policies against all of its operations.
+//!
+//! What each operation amounts to is written here by hand, so that the table in the policy crate is
+//! held against something else than itself.
+
+use std::collections::BTreeSet;
+
+use keywright_base::AccountId;
+use keywright_policy::{ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate};
+
+use super::{ACTIONS, sweeps::samples};
+use crate::{
+    catalogue::Catalogue,
+    testing::{ACCOUNT, Bench},
+};
+
+const KEYS: [&str; 3] = [
+    "iam:CreateAccessKey",
+    "iam:UpdateAccessKey",
+    "iam:DeleteAccessKey",
+];
+const LOOKS: [&str; 2] = ["iam:ListAccessKeys", "iam:GetAccessKeyLastUsed"];
+const POLICIES: [&str; 4] = [
+    "iam:SimulatePrincipalPolicy",
+    "iam:GetUserPolicy",
+    "iam:ListAttachedUserPolicies",
+    "iam:ListGroupsForUser",
+];
+
+/// An operation, and what somebody without it would call on a user to the same effect.
+fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
+    let both = |some: &[&'static str]| [&KEYS[..], some].concat();
+    vec![
+        ("ConfirmDelivery", KEYS[1..].to_vec()),
+        ("DeleteRotationPolicy", both(&LOOKS)),
+        ("ExplainAuthorization", POLICIES.to_vec()),
+        ("ExplainDeniedRequest", POLICIES.to_vec()),
+        ("GetRotation", LOOKS.to_vec()),
+        ("HoldRotation", vec!["iam:UpdateAccessKey"]),
+        ("ListAccessKeyAttempts", LOOKS.to_vec()),
+        ("ListAccessKeySessions", LOOKS.to_vec()),
+        (
+            "ListAuthorizedPrincipals",
+            vec!["iam:GetAccountAuthorizationDetails"],
+        ),
+        ("ListDeniedRequests", vec!["iam:SimulatePrincipalPolicy"]),
+        ("ListRotationHistory", LOOKS.to_vec()),
+        ("ListRotationPlaces", vec![]),
+        (
+            "ListRotationPolicies",
+            vec!["iam:ListUsers", "iam:ListAccessKeys"],
+        ),
+        ("ListRotations", LOOKS.to_vec()),
+        (
+            "PutRotationPolicy",
+            both(&["iam:TagUser", "iam:GetCredentialReport"]),
+        ),
+        ("ReleaseRotation", KEYS.to_vec()),
+        ("ResumeRotation", KEYS.to_vec()),
+        ("RetrieveRotationKey", vec!["iam:CreateAccessKey"]),
+        ("RollBackRotation", KEYS[1..].to_vec()),
+        ("StartRotation", both(&["iam:TagUser", "iam:UntagUser"])),
+        ("ValidatePolicy", vec![]),
+    ]
+}
+
+/// Whether a policy alone lets a user do something to another.
+fn allows(policy: &std::sync::Arc<Policy>, action: &str) -> bool {
+    let set = PolicySet::new(vec![(Source::Inline, std::sync::Arc::clone(policy))]);
+    let user = |name: &str| format!("arn:aws:iam::{ACCOUNT}:user/{name}");
+    let (caller, someone) = (user("caller"), user("someone"));
+    let context = ContextMap::default();
+    let account: AccountId = ACCOUNT.parse().unwrap();
+    let principal = PrincipalRef::User {
+        account,
+        arn: &caller,
+        id: "AIDAEXAMPLEEXAMPLEEXA",
+        name: "caller",
+    };
+    [&*someone, "*"].into_iter().any(|resource| {
+        let request = Request::new(principal, action, resource, &context);
+        evaluate(&set, None, &request).is_allowed()
+    })
+}
+
+#[test]
+fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
+    let bench = Bench::new();
+    let equivalents = equivalents();
+    let named: BTreeSet<_> = equivalents.iter().map(|(name, _)| *name).collect();
+    let ours = ACTIONS.iter().map(|row| row.operation);
+    let ours = ours.filter(|row| row.policy_action.starts_with("keywright:"));
+    assert_eq!(named, ours.map(|row| row.name).collect());
+    let samples = samples();
+    let (mut asked, mut allowed) = (BTreeSet::new(), BTreeSet::new());
+    bench.user("someone", &[]);
+    for (number, policy) in Catalogue::built_in().by_name().values().enumerate() {
+        let Some(compiled) = policy.compiled() else {
+            continue;
+        };
+        let own = |(name, _): &&(&str, _)| allows(compiled, &format!("keywright:{name}"));
+        let own: Vec<_> = equivalents.iter().filter(own).collect();
+        if own.is_empty() {
+            continue;
+        }
+        asked.insert(&*policy.name);
+        let user = format!("u{number}");
+        let keys = bench.user(&user, &[]);
+        let attach = format!(
+            "Action=AttachUserPolicy&UserName={user}&PolicyArn={}",
+            policy.arn
+        );
+        if !bench.root(&attach).is_success() {
+            continue;
+        }
+        for (name, amounts_to) in own {
+            let (_, more) = samples.iter().find(|(action, _)| action == name).unwrap();
+            let answer = bench.call(&keys, &format!("Action={name}&{more}"));
+            if answer.code() == Some("AccessDenied") {
+                continue;
+            }
+            allowed.insert((&*policy.name, *name));
+            for action in amounts_to {
+                assert!(
+                    allows(compiled, action),
+                    "{}: {name} without {action}",
+                    policy.name
+                );
+            }
+        }
+    }
+    assert!(asked.contains("PowerUserAccess"), "{asked:?}");
+    let power: Vec<_> = allowed
+        .iter()
+        .filter(|(name, _)| *name == "PowerUserAccess")
+        .collect();
+    let harmless = ["ListRotationPlaces", "ValidatePolicy"];
+    assert_eq!(
+        power,
+        harmless
+            .map(|name| ("PowerUserAccess", name))
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    let admin = allowed
+        .iter()
+        .filter(|(name, _)| *name == "AdministratorAccess");
+    assert_eq!(admin.count(), equivalents.len());
+}
+
+/// What is missing has a name wherever somebody looks for it.
+#[test]
+fn the_missing_permission_is_named_everywhere() {
+    let bench = Bench::new();
+    bench.user("bob", &[]);
+    let keys = bench.user("power", &["PowerUserAccess"]);
+    let denied = bench.call(&keys, "Action=RetrieveRotationKey&UserName=bob");
+    let says = denied.error().message.clone().unwrap();
+    assert!(
+        says.contains("perform: iam:CreateAccessKey on resource: user bob"),
+        "{says}"
+    );
+    let listed = bench.root("Action=ListDeniedRequests");
+    assert_eq!(listed.values("ActionName"), ["iam:CreateAccessKey"]);
+
+    let bob = format!("arn:aws:iam::{ACCOUNT}:user/bob");
+    let power = format!("arn:aws:iam::{ACCOUNT}:user/power");
+    let explain = |action: &str, resource: &str| {
+        bench.root(&format!(
+            "Action=ExplainAuthorization&PrincipalArn={power}&ActionName={action}\
+             &ResourceArn={resource}"
+        ))
+    };
+    let told = explain("keywright:RetrieveRotationKey", &bob);
+    assert_eq!(told.value("Decision"), "implicitDeny");
+    let text = told.value("Explanation");
+    let line = format!("keywright:RetrieveRotationKey also takes iam:CreateAccessKey on {bob}");
+    assert!(text.contains(&line), "{text}");
+    let told = explain("keywright:PutRotationPolicy", "*");
+    assert!(
+        told.value("Explanation").contains("also takes iam:"),
+        "{told:?}"
+    );
+    assert_eq!(
+        explain("keywright:ListRotationPlaces", "*").value("Decision"),
+        "allowed"
+    );
+
+    let simulated = bench.root(&format!(
+        "Action=SimulatePrincipalPolicy&PolicySourceArn={power}&ResourceArns.member.1={bob}\
+         &ActionNames.member.1=keywright:RetrieveRotationKey"
+    ));
+    assert_eq!(simulated.value("EvalDecision"), "implicitDeny");
+    let missing = "<key>iam:CreateAccessKey</key><value>implicitDeny</value>";
+    assert!(simulated.ok().contains(missing), "{simulated:?}");
+
+    let who = bench.root(&format!(
+        "Action=ListAuthorizedPrincipals&ActionName=keywright:RetrieveRotationKey\
+         &ResourceArn={bob}"
+    ));
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    assert_eq!(who.values("PrincipalArn"), [root]);
+}

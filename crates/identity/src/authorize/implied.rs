@@ -1,0 +1,186 @@
+//! What an action of the extension implies: the permissions of IAM for what it does or reveals.
+//!
+//! It protects one rule: the extension is no way around IAM. Whatever an action of ours has done on
+//! behalf of its caller, or tells it, the caller must be allowed to do or read itself, on the same
+//! resources. What that is stands in the policy crate's table; here it becomes targets.
+
+use keywright_base::ROTATION_MARK;
+use keywright_policy::{Action, Catalogue, Decision, PolicySet, Request, evaluate_every};
+
+use super::{Required, Target};
+use crate::{
+    on_behalf::asked_by_service,
+    state::{Account, Selector, User},
+    view::View,
+};
+
+/// Everything that an action of the extension is authorized on, its own permission first; nothing,
+/// which is refused, where it does not say what that is.
+pub(super) fn with_implied(view: &View<'_>, action: &str, required: Required) -> Vec<Target> {
+    let (mut own, subjects) = match required {
+        Required::Nothing => return Vec::new(),
+        Required::All(own) => {
+            let subjects = own.iter().map(|target| subject(view, target)).collect();
+            (own, subjects)
+        }
+        Required::On { own, subjects } => (own, subjects),
+    };
+    if own.is_empty() || Catalogue::built_in().action(action).is_none() {
+        return Vec::new();
+    }
+    own.extend(implied(action, &subjects));
+    own
+}
+
+/// What an action implies, asked on subjects.
+fn implied(action: &str, subjects: &[Target]) -> Vec<Target> {
+    let catalogue = Catalogue::built_in();
+    let Some(known) = catalogue.action(action) else {
+        return Vec::new();
+    };
+    let asked = |names: &'static [&'static str]| {
+        let names = names
+            .iter()
+            .filter_map(|name| Some((*name, catalogue.action(name)?)));
+        names.flat_map(|(name, implied)| on(name, implied, subjects))
+    };
+    let does = asked(&known.does).map(asked_by_service);
+    does.chain(asked(&known.reveals)).collect()
+}
+
+/// What a request for an action on a resource would imply, for an explanation.
+pub(crate) fn implied_by(view: &View<'_>, action: &str, resource: &str) -> Vec<Target> {
+    let subjects = match resource {
+        "*" => vec![Target::every_user(view, &Selector::Everyone)],
+        arn => Target::of_explanation(view, arn, "*"),
+    };
+    implied(action, &subjects)
+}
+
+/// Why a request is not allowed on everything that a target stands for; `None`: it is.
+pub(crate) fn every_denied(
+    set: &PolicySet,
+    request: &Request<'_>,
+    target: &Target,
+) -> Option<Decision> {
+    let decision = evaluate_every(set, request, &|key| target.leaves_open(key));
+    (!decision.is_allowed()).then_some(decision)
+}
+
+/// An implied action on each of the subjects that it is about.
+fn on(name: &'static str, implied: &Action, subjects: &[Target]) -> Vec<Target> {
+    let ask = |target: Target| {
+        let mut target = target.as_action(name);
+        if matches!(name, "iam:TagUser" | "iam:UntagUser") {
+            target.tag_keys.push(ROTATION_MARK.to_owned());
+        }
+        target
+    };
+    let Some(kind) = kind_of_action(implied) else {
+        return vec![ask(Target::everything())];
+    };
+    let about = subjects
+        .iter()
+        .filter(|subject| kind_of(&subject.resource) == kind);
+    about.cloned().map(ask).collect()
+}
+
+/// What kind of resource an implied action is asked on; `None`: it knows none.
+fn kind_of_action(action: &Action) -> Option<&'static str> {
+    let kinds = ["user", "group", "policy", "bucket", "object"];
+    let known = kinds.into_iter().find(|kind| action.is_on(kind));
+    known.or_else(|| action.resources.first().map(|used| used.name))
+}
+
+/// The kind of a subject. Whatever is not known counts as a user, so that it is asked about.
+fn kind_of(resource: &str) -> &'static str {
+    let mut parts = resource.splitn(6, ':').skip(2);
+    let (service, path) = (parts.next(), parts.nth(2).unwrap_or_default());
+    match (service, path) {
+        (Some("s3"), path) if path.contains('/') => "object",
+        (Some("s3"), _) => "bucket",
+        (_, path) if path.starts_with("group/") => "group",
+        (_, path) if path.starts_with("policy/") => "policy",
+        _ => "user",
+    }
+}
+
+/// What an action's own target is about: the user, or all of them.
+fn subject(view: &View<'_>, target: &Target) -> Target {
+    if target.resource == "*" {
+        return Target::every_user(view, &Selector::Everyone);
+    }
+    Target {
+        keys: Vec::new(),
+        action: None,
+        ..target.clone()
+    }
+}
+
+impl Target {
+    /// Every user that a selector can mean, now or later.
+    pub(crate) fn every_user(view: &View<'_>, selector: &Selector) -> Self {
+        let (path, tags) = match selector {
+            Selector::Path(path) => (path.as_str(), Vec::new()),
+            Selector::Tags(tags) => ("/", tags.clone()),
+            Selector::Everyone => ("/", Vec::new()),
+        };
+        let users = format!("arn:aws:iam::{}:user{path}", view.id());
+        let shown = format!("{users}*");
+        Self {
+            every: true,
+            resource_tags: tags,
+            ..Self::new(users, shown)
+        }
+    }
+
+    /// Those whose text an explanation of a principal's rights can quote: the principal, its groups
+    /// and managed policies, and the resource with its policy and tags.
+    pub(crate) fn of_explanation(view: &View<'_>, principal: &str, resource: &str) -> Vec<Self> {
+        let mut subjects = vec![Self::principal(view, principal)];
+        if let Some(user) = view.account.user_by_arn(principal) {
+            subjects.extend(sources(view, user));
+        }
+        subjects.extend(Self::of_storage(resource));
+        subjects
+    }
+
+    /// The bucket and the object that an ARN names: what is told may quote the bucket's policy and
+    /// the object's tags.
+    pub(crate) fn of_storage(resource: &str) -> Vec<Self> {
+        let Some(path) = resource.strip_prefix("arn:aws:s3:::") else {
+            return Vec::new();
+        };
+        let bucket = path.split('/').next().unwrap_or_default();
+        let bucket = format!("arn:aws:s3:::{bucket}");
+        let mut subjects = vec![Self::new(bucket.clone(), bucket)];
+        if path.contains('/') {
+            subjects.push(Self::new(resource, resource));
+        }
+        subjects
+    }
+
+    /// Whether nothing is known of a condition key for all that the target stands for.
+    fn leaves_open(&self, key: &str) -> bool {
+        let tag = ["aws:resourcetag/", "iam:resourcetag/"];
+        let tag = tag.into_iter().find_map(|prefix| key.strip_prefix(prefix));
+        let mut fixed = self.resource_tags.iter();
+        tag.is_some_and(|tag| !fixed.any(|known| known.key.eq_ignore_ascii_case(tag)))
+    }
+}
+
+/// The groups and the account's own managed policies that a user's rights come from. What AWS's
+/// managed policies say is known to everyone.
+fn sources<'a>(view: &'a View<'_>, user: &'a User) -> impl Iterator<Item = Target> + 'a {
+    let account: &Account = view.account;
+    let groups = user.groups.iter().filter_map(|id| account.group_by_id(*id));
+    let grants = std::iter::once(&user.grants).chain(groups.clone().map(|group| &group.grants));
+    let attached = grants
+        .flat_map(|grants| &grants.attached)
+        .chain(&user.boundary);
+    let own = attached.filter(|arn| view.catalogue().by_arn(arn).is_none());
+    let policies = own.map(|arn| Target::policy(view, arn));
+    groups
+        .map(|group| Target::group(view, &group.name))
+        .chain(policies)
+}
