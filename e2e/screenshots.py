@@ -94,10 +94,13 @@ def rotate(server: Server):
     rotations.until("over", lambda it: it["IsOver"] == "true")
     rotations.until("back", lambda it: it["IsOver"] == "true")
     key = key_of(root.iam.create_access_key(UserName="ann"))
-    own = allow("keywright:*", "*")
+    own = allow("*", "*")
     root.iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=document(own))
     put = Rotations(server, key)
     put("PutRotationPolicy", RotationPolicyName="builds", PathPrefix="/builds/")
+    # What is missing from now on is the policy's trouble.
+    own = allow("keywright:*", "*")
+    root.iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=document(own))
     rotations("PutRotationPolicy", RotationPolicyName="jobs", PathPrefix="/jobs/", JitterDays=10)
 
 

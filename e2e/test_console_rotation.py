@@ -62,7 +62,7 @@ def test_by_hand_to_the_end(own, tmp_path):
     assert (kept["Status"], kept["AccessKeyId"] == old.access_key) == ("Active", False)
     assert len(iam.list_access_keys(UserName="carl")["AccessKeyMetadata"]) == 2
     (policy,) = Rotations(own, own.root)("ListRotationPolicies")["RotationPolicies"]
-    assert "iam:GenerateCredentialReport" in policy["Trouble"]
+    assert "carl: it has two keys" in policy["Trouble"]
 
 
 def test_by_hand_back_and_by_policy(own):

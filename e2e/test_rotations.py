@@ -158,7 +158,9 @@ def test_it_acts_with_the_rights_of_whoever_began_it(server, root, new_user, nam
     maker("StartRotation", UserName=name, **QUICK)
     maker.until(name, lambda it: "WaitingFor" in it)
     may(root, f"{name}-maker", *[one for one in NEEDED if one != "iam:UpdateAccessKey"])
-    maker("ConfirmDelivery", UserName=name)
+    refused = maker.refused("ConfirmDelivery", UserName=name)
+    assert refused.code == "AccessDenied" and "iam:UpdateAccessKey" in refused.message
+    Rotations(server, server.root)("ConfirmDelivery", UserName=name)
     held = maker.until(name, lambda it: "HeldReason" in it)
     assert "iam:UpdateAccessKey" in held["HeldReason"] and held["Phase"] == "Deactivating", held
     may(root, f"{name}-maker", *NEEDED)
@@ -336,7 +338,7 @@ def test_a_user_who_is_renamed_or_deleted(own):
 
 def test_places_that_the_operator_allows(own, tmp_path):
     template = f"dotenv:{tmp_path}/{{user}}.env"
-    server = own("--rotation-place", template)
+    server = own("--rotation-place", f"[path=/] {template}")
     root = clients(server, server.root)
     root.iam.create_user(UserName="bob")
     old = key_of(root.iam.create_access_key(UserName="bob"))

@@ -83,7 +83,9 @@ enum Fit {
 }
 
 fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
-    let named = rule.users.is_empty() || rule.users.iter().any(|name| like(name, &row.user));
+    let name = row.user.to_ascii_lowercase();
+    let named = |pattern: &String| like(&pattern.to_ascii_lowercase(), &name);
+    let named = rule.users.is_empty() || rule.users.iter().any(named);
     let below = rule
         .path
         .as_deref()
@@ -108,9 +110,8 @@ fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
     }
 }
 
-/// Whether a text is as a pattern says, where `*` is anything; letters of any case.
+/// Whether a text is as a pattern says, where `*` is anything.
 fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;
@@ -297,6 +298,11 @@ mod tests {
         let tagged = ALL.replace("everyone = true", "tags = { team = 'sto*' }");
         let tags = [("team".to_owned(), "storage".to_owned())];
         assert_eq!(verdict(&tagged, &old, Some(&tags)), "due");
+        // AWS tells the values of tags apart by case, the names of users not.
+        let other = [("team".to_owned(), "Storage".to_owned())];
+        assert_eq!(verdict(&tagged, &old, Some(&other)), "no rule fits");
+        let named = ALL.replace("everyone = true", "users = ['BO*']");
+        assert_eq!(verdict(&named, &old, None), "due");
         assert_eq!(verdict(&tagged, &old, Some(&[])), "no rule fits");
     }
 
@@ -312,7 +318,7 @@ mod tests {
     #[test]
     fn patterns() {
         for (pattern, text, expected) in [
-            ("bob", "BOB", true),
+            ("bob", "BOB", false),
             ("bob", "bobby", false),
             ("*", "", true),
             ("a*b*c", "a-b-c", true),

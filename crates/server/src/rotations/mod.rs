@@ -156,7 +156,7 @@ impl Engine {
     }
 
     async fn start_one(self: &Arc<Self>, by: &OnBehalf, start: Start) -> Result<Told, Fault> {
-        let specs = self.places.fill(&start.places, &start.user.name)?;
+        let specs = self.specs(by, &start)?;
         let account = by.account.to_string();
         let open = self.driver.journal().open_of(&account, &start.user.id);
         if let Some(open) = open.await.map_err(unusable)? {
@@ -170,6 +170,16 @@ impl Engine {
         }
         self.take(&rotation.id).rested(0).await;
         self.told(&rotation.id).await
+    }
+
+    /// Where the new key goes, if the user's keys may go there.
+    fn specs(&self, by: &OnBehalf, start: &Start) -> Result<Vec<Spec>, Fault> {
+        let gone = || Fault::from(Missing::User(start.user.name.clone()));
+        let cell = self.ledger.account(by.account).ok_or_else(gone)?;
+        let account = cell.snapshot().clone();
+        let id = start.user.id.parse().ok();
+        let user = id.and_then(|id| account.user_by_id(id)).ok_or_else(gone)?;
+        self.places.fill(&start.places, (&**user).into())
     }
 
     async fn draft(&self, by: &OnBehalf, start: &Start, specs: &[Spec]) -> Result<Rotation, Fault> {
@@ -315,6 +325,10 @@ impl Rotations for Port {
 
     fn policies_changed(&self) {
         self.0.policies.notify_one();
+    }
+
+    fn destination(&self, place: &str, user: Option<&str>) -> Option<String> {
+        self.0.places.listed(place, user)
     }
 }
 

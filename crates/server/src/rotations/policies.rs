@@ -24,7 +24,7 @@ use keywright_identity::{
 };
 use keywright_rotation::model::RotationId;
 
-use super::{AT_ONCE, Engine, locked, settings};
+use super::{AT_ONCE, Engine, locked, places::not_for_text, settings};
 
 /// The rest between two rounds.
 const ROUND: Duration = Duration::from_secs(5 * 60);
@@ -121,7 +121,8 @@ impl Engine {
             accounts: Vec::new(),
             notify: Vec::new(),
         };
-        let survey = survey(&self.driver, &account).await?;
+        let mut survey = survey(&self.driver, &account).await?;
+        self.close_places(maker.account, &account.rules, &mut survey.choices);
         // In its turn: a person may give an order as soon as the rotation is in the journal.
         let carry = |id: RotationId| -> BoxFuture<'_, _> {
             Box::pin(async move { self.drive(&id, &self.take(&id)).await })
@@ -147,6 +148,31 @@ impl Engine {
             Some((Arc::clone(policy), text))
         });
         Ok(troubled.collect())
+    }
+}
+
+impl Engine {
+    /// Leaves a user to a person where a rule names a place that does not take its keys.
+    fn close_places(&self, account: AccountId, rules: &[Rule], choices: &mut [Choice]) {
+        let Some(cell) = self.ledger.account(account) else {
+            return;
+        };
+        let account = cell.snapshot().clone();
+        let due = choices
+            .iter_mut()
+            .filter(|choice| matches!(choice.verdict, Verdict::Due(_)));
+        for choice in due {
+            let rule = choice.rule.and_then(|number| rules.get(number));
+            let deliver = rule.map(|rule| &*rule.deliver).unwrap_or_default();
+            let closed = match account.user(&choice.user) {
+                Some(user) => self.places.closed_to((&**user).into(), deliver),
+                // Made or renamed since the report: the next round knows it.
+                None => deliver.first(),
+            };
+            if let Some(place) = closed {
+                choice.verdict = Verdict::Person(not_for_text(place, &choice.user));
+            }
+        }
     }
 }
 

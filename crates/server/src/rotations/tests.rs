@@ -49,6 +49,11 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With places that the operator allows.
+    async fn with(places: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_795_507_200_000)));
         let time = || Arc::clone(&clock) as Arc<dyn Clock>;
@@ -70,7 +75,7 @@ impl Bench {
         let pipeline = Arc::new(Pipeline::new(identity, front, time(), entropy()));
         let parts = Parts {
             journal: SqliteJournal::open(folder.path(), time(), entropy()).unwrap(),
-            places: Places::default(),
+            places: Places::new(places.iter().map(ToString::to_string).collect()).unwrap(),
             clock: time(),
             entropy: entropy(),
         };
@@ -244,6 +249,9 @@ async fn a_policy_tells_what_is_in_its_way() {
     };
     let put = "Action=PutRotationPolicy&RotationPolicyName=all&Everyone=true&MaxAgeDays=0";
     let account: AccountId = ACCOUNT.parse().unwrap();
+    bench.ok(&may(r#""keywright:*""#)).await;
+    let (status, body) = bench.ask_as((&id, &secret), put).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{body}");
     for (actions, trouble) in [
         (r#""keywright:*""#, "iam:GenerateCredentialReport"),
         (
@@ -251,7 +259,7 @@ async fn a_policy_tells_what_is_in_its_way() {
             "admin: not allowed to call iam:ListAccessKeys",
         ),
     ] {
-        bench.ok(&may(actions)).await;
+        bench.ok(&may(r#""*""#)).await;
         let (status, body) = bench.ask_as((&id, &secret), put).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         assert!(
@@ -260,6 +268,8 @@ async fn a_policy_tells_what_is_in_its_way() {
                 .await
                 .contains("<Trouble>")
         );
+        // Taken away later.
+        bench.ok(&may(actions)).await;
         bench.engine.look_at_account(account).await;
         let listed = bench.ok("Action=ListRotationPolicies").await;
         assert!(text(&listed, "Trouble").contains(trouble), "{listed}");
@@ -270,6 +280,26 @@ async fn a_policy_tells_what_is_in_its_way() {
     assert!(!listed.contains("<Trouble>"), "{listed}");
     let listed = bench.ok("Action=ListRotations").await;
     assert!(listed.contains("<UserName>bob<"), "{listed}");
+}
+
+/// Neither a caller nor a policy sends a key to a place that is for other users.
+#[tokio::test]
+async fn a_place_is_for_its_users_only() {
+    let bench = Bench::with(&["[path=/jobs/] json:/nowhere/{user}.json"]).await;
+    bench.engine.stop().await;
+    bench.user("bob").await;
+    let place = "Places.member.1=json:/nowhere/{user}.json";
+    let says = "does not allow the place json:/nowhere/{user}.json for user bob";
+    let (status, body) = bench.ask(&format!("{START}&{place}")).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body.contains(says), "{body}");
+    let put = "Action=PutRotationPolicy&RotationPolicyName=all&Everyone=true&MaxAgeDays=0";
+    bench.ok(&format!("{put}&{place}")).await;
+    bench.engine.look_at_account(ACCOUNT.parse().unwrap()).await;
+    let listed = bench.ok("Action=ListRotationPolicies").await;
+    assert!(text(&listed, "Trouble").contains(says), "{listed}");
+    let begun = bench.ok("Action=ListRotations").await;
+    assert!(!begun.contains("<UserName>"), "{begun}");
 }
 
 #[tokio::test]
