@@ -31,8 +31,9 @@ const ACCOUNT_MAX: u64 = 999_999_999_999;
 const SYMBOLS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 impl AccountId {
-    /// 000000000000, which no account has: records under it belong to the installation itself.
-    pub const INSTALLATION: Self = Self(0);
+    /// One more than twelve digits can say, so that no account has it: records under it belong to
+    /// the installation itself. (000000000000 is the default account of other tools.)
+    pub const INSTALLATION: Self = Self(ACCOUNT_MAX + 1);
 
     /// From a number.
     ///

@@ -88,7 +88,7 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Sessions(arguments) => (&SESSIONS, arguments),
     };
     let key = ("AccessKeyId".to_owned(), arguments.key.to_string());
-    let answer = arguments.remote.ask(listing.action, &[key])?;
+    let answer = whole(listing, arguments, key)?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
         serde_json::to_writer_pretty(&mut out, &to_json(listing, &answer))?;
@@ -100,6 +100,26 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// Every page of a list as one answer. A key has a few thousand sessions at most.
+fn whole(
+    listing: &Listing,
+    arguments: &KeyArguments,
+    key: (String, String),
+) -> anyhow::Result<Answer> {
+    let mut parameters = vec![key];
+    let mut answer = arguments.remote.ask(listing.action, &parameters)?;
+    while let Some(marker) = answer.fields.remove("Marker") {
+        parameters.truncate(1);
+        parameters.push(("Marker".to_owned(), marker));
+        let mut next = arguments.remote.ask(listing.action, &parameters)?;
+        answer.rows.append(&mut next.rows);
+        answer.fields = next.fields;
+    }
+    // Of pages nothing is left to tell.
+    answer.fields.remove("IsTruncated");
+    Ok(answer)
 }
 
 /// The members of the answer by their names in the model.

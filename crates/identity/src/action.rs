@@ -7,13 +7,13 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use keywright_store::contract::Session;
+use keywright_store::contract::{SESSIONS_PER_KEY, Session};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
 use crate::{
     authorize::{self, Permit, Required},
     caller::Caller,
-    fault::Fault,
+    fault::{Fault, Quota},
     ledger::AccountCell,
     service::Identity,
     state::{Account, Change},
@@ -190,7 +190,9 @@ async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<S
     let done = carry_out::<A>(identity, call, input).await?;
     if let Some(session) = done.session {
         let recorded = identity.store.record_session(session).await;
-        recorded.map_err(|error| Fault::Internal(error.to_string()))?;
+        if !recorded.map_err(|error| Fault::Internal(error.to_string()))? {
+            return Err(Quota::Named("SessionsPerAccessKey", SESSIONS_PER_KEY).into());
+        }
     }
     identity.usage.forget(done.forget);
     if done.policies_changed
@@ -223,9 +225,7 @@ async fn carry_out<A: Action>(
         none
     } else {
         let owner = WorkOwner::of(call.caller);
-        identity
-            .gather(needs, (owner, view.now()), &snapshot)
-            .await?
+        identity.gather(needs, owner, &snapshot).await?
     };
     if A::HEAVY {
         drop(permit);

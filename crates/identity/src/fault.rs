@@ -60,6 +60,8 @@ pub enum Fault {
     InvalidUserType(String),
     /// A code of an MFA device is wrong, was used before, or came after too many others.
     InvalidAuthenticationCode,
+    /// The caller tries too often.
+    Throttled,
     /// No credential report was ever made.
     ReportNotPresent,
     /// The last credential report is older than four hours.
@@ -256,6 +258,7 @@ impl Fault {
                 "MissingAction",
                 "Action parameter is required".to_owned(),
             ),
+            Self::Throttled => e(400, "Throttling", "Rate exceeded".to_owned()),
             Self::NotServed(operation) => {
                 let text = format!("The operation {operation} is not served by Keywright yet");
                 e(501, "NotImplemented", text)

@@ -21,6 +21,7 @@ mod mfa;
 mod names;
 pub mod on_behalf;
 pub mod pagination;
+mod password_attempts;
 mod password_rules;
 mod passwords;
 mod record;

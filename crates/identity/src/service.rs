@@ -7,9 +7,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret};
 use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
-use keywright_wire::{Form, Service, operation};
+use keywright_wire::{Form, Operation, Service, operation};
 
 use crate::{
     action::{Call, RequestHead},
@@ -20,6 +20,7 @@ use crate::{
     fault::Fault,
     ledger::{Ledger, LedgerError},
     mfa::Attempts,
+    password_attempts::PasswordAttempts,
     passwords::Passwords,
     rotations::Rotations,
     secrets,
@@ -47,6 +48,7 @@ pub struct Identity {
     pub(crate) alone: tokio::sync::Mutex<()>,
     denials: Denials,
     pub(crate) mfa_attempts: Attempts,
+    password_attempts: PasswordAttempts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
     /// Where heavy actions ([`crate::action::Action::HEAVY`]) get the processor.
@@ -144,6 +146,7 @@ impl Identity {
             alone: tokio::sync::Mutex::new(()),
             denials: Denials::default(),
             mfa_attempts: Attempts::default(),
+            password_attempts: PasswordAttempts::default(),
             clock: parts.clock,
             sessions,
             rotations: OnceLock::new(),
@@ -234,6 +237,20 @@ impl Identity {
         (served.handle)(self, call).await
     }
 
+    /// The operation that a form asks for, if the models say that it is called without a signature.
+    pub fn unsigned(service: Service, form: &Form) -> Option<&'static Operation> {
+        let version = form.version().unwrap_or_default();
+        operation(service, version, form.action()?).filter(|operation| operation.unsigned)
+    }
+
+    /// Carries out an operation that is called without a signature; none of them is served yet.
+    ///
+    /// # Errors
+    /// [`Fault::NotServed`].
+    pub fn call_unsigned(&self, operation: &'static Operation) -> Result<String, Fault> {
+        Err(Fault::NotServed(operation.name))
+    }
+
     /// The name of the action that a form asks for, for the record; unverified text is cut short.
     pub fn action_name(service: Service, form: &Form) -> String {
         let name: String = form.action().unwrap_or("?").chars().take(64).collect();
@@ -255,6 +272,7 @@ impl Identity {
             request_id: head.request_id,
             denials: &self.denials,
             mfa_attempts: &self.mfa_attempts,
+            password_attempts: &self.password_attempts,
             usage: &self.usage,
             vault: &self.vault,
             entropy: &*self.entropy,
@@ -265,7 +283,7 @@ impl Identity {
     pub(crate) async fn gather(
         &self,
         needs: Vec<Need>,
-        (owner, now): (WorkOwner, Timestamp),
+        owner: WorkOwner,
         account: &Arc<Account>,
     ) -> Result<Gathered, Fault> {
         let mut gathered = Gathered::default();
@@ -282,8 +300,8 @@ impl Identity {
                 Need::Attempts(key) => {
                     gathered.attempts = self.usage.attempts(key).await.map_err(failed)?;
                 }
-                Need::Sessions(key) => {
-                    gathered.sessions = self.store.sessions(key, now).await.map_err(failed)?;
+                Need::Sessions(page) => {
+                    gathered.sessions = self.store.sessions(page).await.map_err(failed)?;
                 }
                 Need::AliasHolder(alias) => {
                     gathered.alias_holder = self.ledger.alias_holder(&alias);

@@ -87,6 +87,11 @@ const START_SECS: i64 = 1_795_507_200;
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::of(ACCOUNT)
+    }
+
+    /// Of another account.
+    pub(crate) fn of(account: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_time()
@@ -94,7 +99,7 @@ impl Bench {
             .unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
         let folder = tempfile::tempdir().unwrap();
-        let account: AccountId = ACCOUNT.parse().unwrap();
+        let account: AccountId = account.parse().unwrap();
         let seed = Arc::new(Seed::default());
         let identity = open(&runtime, &folder, (&clock, &seed));
         let creating = identity.create_account(account, |_| Ok(()));

@@ -86,3 +86,17 @@ fn the_order_of_refusals() {
     assert_eq!(bench.call(&nobody, third).code(), Some("AccessDenied"));
     assert_eq!(bench.call(&admin, third).code(), Some("LimitExceeded"));
 }
+
+/// The default account of other tools is an account like any other: nothing of the installation's
+/// own is stored under it.
+#[test]
+fn an_account_of_zeros_works() {
+    let zeros = "000000000000";
+    let mut bench = crate::testing::Bench::of(zeros);
+    let keys = bench.user("bob", &["ReadOnlyAccess"]);
+    bench.reopen();
+    let who = bench.call(&keys, "Action=GetCallerIdentity");
+    assert_eq!(who.value("Arn"), format!("arn:aws:iam::{zeros}:user/bob"));
+    assert_eq!(bench.root("Action=ListUsers").values("UserName"), ["bob"]);
+    bench.call(&keys, "Action=GetUser&UserName=bob").ok();
+}

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use keywright_base::{AccountId, Entropy, Timestamp};
-use keywright_store::contract::{Attempt, Session};
+use keywright_store::contract::{Attempt, Session, SessionPage};
 
 use crate::{
     caller::{Caller, Principal},
@@ -11,6 +11,7 @@ use crate::{
     denials::Denials,
     fault::{Fault, Missing},
     mfa::Attempts,
+    password_attempts::PasswordAttempts,
     rotations::{Asked, Rotations, Told},
     state::{Account, Group, User},
     usage::Usage,
@@ -45,8 +46,8 @@ pub enum Need {
     Matches(keywright_base::Secret<String>, Vec<String>),
     /// The attempts with an inactive key.
     Attempts(keywright_base::AccessKeyId),
-    /// The sessions minted from a key.
-    Sessions(keywright_base::AccessKeyId),
+    /// A page of the sessions minted from a key.
+    Sessions(SessionPage),
     /// The account of the installation that has this alias.
     AliasHolder(String),
     /// The owner and the policy of a resource that another service keeps, by its ARN.
@@ -119,6 +120,8 @@ pub struct View<'a> {
     pub denials: &'a Denials,
     /// The codes of MFA devices that were tried.
     pub(crate) mfa_attempts: &'a Attempts,
+    /// The old passwords that were tried.
+    pub(crate) password_attempts: &'a PasswordAttempts,
     /// Last uses.
     pub usage: &'a Usage,
     /// Seals new secrets.

@@ -36,19 +36,19 @@ pub(crate) struct QueryHead {
 
 impl QueryHead {
     /// # Errors
-    /// What the client gets when no body could make the request authentic.
+    /// Why no body could make the request authentic.
     fn read(
         pipeline: &Pipeline,
         service: Service,
         (parts, peer): (&Parts, Peer),
-    ) -> Result<Self, WireError> {
+    ) -> Result<Self, keywright_sigv4::Fault> {
         let facts = facts(pipeline, parts, peer);
         let rules = Rules {
             dialect: Dialect::Query,
             service: service.scope_name(),
             home_region: HOME_REGION,
         };
-        let presented = Presented::parse(parts, facts.now, &rules).map_err(|f| refused(&f))?;
+        let presented = Presented::parse(parts, facts.now, &rules)?;
         Ok(Self {
             service,
             facts,
@@ -72,6 +72,7 @@ pub(crate) async fn receive(
     if claimed.is_some() || !small {
         let service = claimed.unwrap_or(Service::Iam);
         let read = QueryHead::read(pipeline, service, (&parts, peer));
+        let read = read.map_err(|fault| refused(&fault));
         let known = read.and_then(|read| {
             if !small {
                 recognize(pipeline, &read)?;
@@ -169,8 +170,14 @@ pub(crate) async fn carry_out(
     (service, form): (Service, Result<Form, Malformed>),
     request: QueryRequest<'_>,
 ) -> Result<String, WireError> {
-    let head = QueryHead::read(pipeline, service, (request.parts, request.peer))?;
-    run(pipeline, (head, form), request).await
+    let head = QueryHead::read(pipeline, service, (request.parts, request.peer));
+    match head {
+        Ok(head) => run(pipeline, (head, form), request).await,
+        Err(fault) => {
+            let facts = facts(pipeline, request.parts, request.peer);
+            unsigned(pipeline, (service, &form), &fault, &facts)
+        }
+    }
 }
 
 async fn run(
@@ -223,6 +230,25 @@ async fn run(
         .call(service, call)
         .await
         .map_err(|fault| failed(&fault, &facts))
+}
+
+/// A request that presents no proof at all: only the operations that the models mark as unsigned
+/// are carried out without one.
+fn unsigned(
+    pipeline: &Pipeline,
+    (service, form): (Service, &Result<Form, Malformed>),
+    fault: &keywright_sigv4::Fault,
+    facts: &Facts,
+) -> Result<String, WireError> {
+    let form = form.as_ref().ok();
+    let operation = form.and_then(|form| Identity::unsigned(service, form));
+    match (fault, operation) {
+        (keywright_sigv4::Fault::Missing, Some(operation)) => {
+            let answer = pipeline.identity.call_unsigned(operation);
+            answer.map_err(|fault| failed(&fault, facts))
+        }
+        _ => Err(refused(fault)),
+    }
 }
 
 /// The token, which must be signed: otherwise anyone on the way could swap it.

@@ -171,12 +171,25 @@ pub struct Session {
     pub expires: Timestamp,
 }
 
+/// A page of the sessions of a long-term key, the last to end first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The long-term key.
+    pub source: AccessKeyId,
+    /// They end after this.
+    pub now: Timestamp,
+    /// They come after the session that ends then and has this key.
+    pub after: Option<(Timestamp, AccessKeyId)>,
+    /// How many at most.
+    pub limit: usize,
+}
+
 /// Distinct (source address, user agent, action) rows kept for one inactive key; the oldest give
 /// way, and the total per key keeps counting.
 pub const ATTEMPT_ROWS_PER_KEY: usize = 64;
 
-/// Sessions in one answer of [`Journal::sessions`]; those that end last are the ones kept.
-pub const SESSIONS_LISTED: usize = 1000;
+/// Sessions of one long-term key at the same time; more are not recorded.
+pub const SESSIONS_PER_KEY: usize = 5000;
 
 /// The unbounded tables beside the ledger.
 pub trait Journal: Send + Sync {
@@ -199,16 +212,12 @@ pub trait Journal: Send + Sync {
     /// The attempts with one key, latest first, and the total that includes rows that gave way.
     fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>>;
 
-    /// Records an issued session; one with the same key is replaced.
-    fn record_session(&self, session: Session) -> Pending<Result<(), StoreError>>;
+    /// Records an issued session; one with the same key is replaced. False, and nothing recorded,
+    /// where [`SESSIONS_PER_KEY`] others of its long-term key end after it is issued.
+    fn record_session(&self, session: Session) -> Pending<Result<bool, StoreError>>;
 
-    /// The sessions minted from one long-term key that end after `now`, the last to end first, at
-    /// most [`SESSIONS_LISTED`].
-    fn sessions(
-        &self,
-        source: AccessKeyId,
-        now: Timestamp,
-    ) -> Pending<Result<Vec<Session>, StoreError>>;
+    /// A page of the sessions minted from one long-term key that have not ended.
+    fn sessions(&self, page: SessionPage) -> Pending<Result<Vec<Session>, StoreError>>;
 
     /// Removes sessions that ended before `now`; one that ends exactly then stays for the next
     /// purge.

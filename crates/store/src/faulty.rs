@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::contract::{
     Attempt, BucketRow, Commit, Displaced, IndexWrite, Journal, LastUse, Ledger, ObjectIndex,
-    ObjectRow, PartRow, Pending, Range, Record, Session, Store, StoreError, UploadRow,
+    ObjectRow, PartRow, Pending, Range, Record, Session, SessionPage, Store, StoreError, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
@@ -232,16 +232,12 @@ impl Journal for Faulty {
         self.read(|inner| inner.attempts(key))
     }
 
-    fn record_session(&self, session: Session) -> Pending<Result<(), StoreError>> {
+    fn record_session(&self, session: Session) -> Pending<Result<bool, StoreError>> {
         self.write(Part::Journal, |inner| inner.record_session(session))
     }
 
-    fn sessions(
-        &self,
-        source: AccessKeyId,
-        now: Timestamp,
-    ) -> Pending<Result<Vec<Session>, StoreError>> {
-        self.read(|inner| inner.sessions(source, now))
+    fn sessions(&self, page: SessionPage) -> Pending<Result<Vec<Session>, StoreError>> {
+        self.read(|inner| inner.sessions(page))
     }
 
     fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>> {

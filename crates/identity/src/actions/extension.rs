@@ -1,8 +1,8 @@
 //! What AWS cannot tell: who still tries an inactive key, and which sessions were minted from a
 //! key.
 
-use keywright_base::AccessKeyId;
-use keywright_store::contract::{Attempt, Session};
+use keywright_base::{AccessKeyId, Timestamp};
+use keywright_store::contract::{Attempt, Session, SessionPage};
 use keywright_wire::keywright;
 
 use super::access_keys::{owner, owner_target};
@@ -10,6 +10,7 @@ use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Missing},
+    pagination::Page,
     view::{Need, View},
 };
 
@@ -57,8 +58,26 @@ impl Action for ListAccessKeyAttempts {
     }
 }
 
-/// `keywright:ListAccessKeySessions`
+/// `keywright:ListAccessKeySessions`, the last to end first.
 pub(crate) struct ListAccessKeySessions;
+
+impl ListAccessKeySessions {
+    fn page(input: &Input<Self>) -> Result<Page, Fault> {
+        let (key, marker) = (input.access_key_id.as_str(), input.marker.as_deref());
+        Page::of("ListAccessKeySessions", &[key], marker, input.max_items)
+    }
+
+    /// Where a page ends: sessions may end together, so the key is part of it.
+    fn place(session: &Session) -> String {
+        format!("{}/{}", session.expires.millis(), session.key)
+    }
+
+    fn read_place(text: &str) -> Option<(Timestamp, AccessKeyId)> {
+        let (expires, key) = text.split_once('/')?;
+        let expires = Timestamp::from_millis(expires.parse().ok()?);
+        Some((expires, key.parse().ok()?))
+    }
+}
 
 impl Action for ListAccessKeySessions {
     type Shape = keywright::ListAccessKeySessions;
@@ -69,10 +88,18 @@ impl Action for ListAccessKeySessions {
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![Need::Sessions(own_key(view, &input.access_key_id)?)])
+        let page = Self::page(input)?;
+        Ok(vec![Need::Sessions(SessionPage {
+            source: own_key(view, &input.access_key_id)?,
+            now: view.now(),
+            after: page.after().and_then(Self::read_place),
+            limit: page.items_max() + 1,
+        })])
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let found = view.gathered.sessions.iter();
+        let (sessions, marker) = Self::page(input)?.take(found, |it| Self::place(it));
         let session = |session: &Session| keywright::AccessKeySession {
             access_key_id: session.key.to_string(),
             principal_arn: session.principal.clone(),
@@ -82,7 +109,9 @@ impl Action for ListAccessKeySessions {
         };
         Ok(Done::answer(keywright::ListAccessKeySessionsOutput {
             access_key_id: input.access_key_id.clone(),
-            sessions: view.gathered.sessions.iter().map(session).collect(),
+            sessions: sessions.into_iter().map(session).collect(),
+            is_truncated: marker.is_some(),
+            marker,
         }))
     }
 }

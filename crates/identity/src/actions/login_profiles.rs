@@ -177,7 +177,10 @@ impl Action for ChangePassword {
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        let (_, login) = Self::caller(view)?;
+        let (user, login) = Self::caller(view)?;
+        if !view.password_attempts.begin(user.id, view.facts.now) {
+            return Err(Fault::Throttled);
+        }
         let (old, new) = (input.old_password.clone(), input.new_password.clone());
         Ok(vec![
             Need::Matches(old, vec![login.hash.clone()]),
@@ -193,9 +196,11 @@ impl Action for ChangePassword {
                 "the old password was not checked".to_owned(),
             ));
         };
-        if !old.iter().any(|(hash, same)| *same && *hash == login.hash)
-            || input.old_password == input.new_password
-        {
+        let right = old.iter().any(|(hash, same)| *same && *hash == login.hash);
+        if right {
+            view.password_attempts.reset(user.id);
+        }
+        if !right || input.old_password == input.new_password {
             return Err(Fault::AccessDenied(OLD_PASSWORD.to_owned()));
         }
         obey_rules(view, &input.new_password)?;

@@ -197,11 +197,7 @@ impl Places {
     ///
     /// # Errors
     /// `InvalidInput`.
-    pub(super) fn fill(
-        &self,
-        places: &[String],
-        user: Recipient<'_>,
-    ) -> Result<Vec<Spec>, Fault> {
+    pub(super) fn fill(&self, places: &[String], user: Recipient<'_>) -> Result<Vec<Spec>, Fault> {
         let name = user.name;
         let mut filled = Vec::with_capacity(places.len());
         for place in places {
@@ -367,15 +363,43 @@ mod tests {
         let places = places();
         let (ops, dev) = (tag("ops"), tag("dev"));
         for (place, user, allowed) in [
-            ("dotenv:/etc/jobs/{user}.env", user("eve", "/jobs/", &[]), true),
+            (
+                "dotenv:/etc/jobs/{user}.env",
+                user("eve", "/jobs/", &[]),
+                true,
+            ),
             ("dotenv:/etc/jobs/{user}.env", user("eve", "/", &[]), false),
-            ("dotenv:/etc/jobs/{user}.env", user("eve", "/jobsX/", &[]), false),
+            (
+                "dotenv:/etc/jobs/{user}.env",
+                user("eve", "/jobsX/", &[]),
+                false,
+            ),
             ("dotenv:/etc/jobs/eve.env", user("eve", "/", &[]), false),
-            ("webhook:https://bob.example/keys", user("BOB", "/", &[]), true),
-            ("webhook:https://bob.example/keys", user("eve", "/", &[]), false),
-            ("webhook:https://ops.example/keys", user("eve", "/", &ops), true),
-            ("webhook:https://ops.example/keys", user("eve", "/", &dev), false),
-            ("webhook:https://ops.example/keys", user("eve", "/", &[]), false),
+            (
+                "webhook:https://bob.example/keys",
+                user("BOB", "/", &[]),
+                true,
+            ),
+            (
+                "webhook:https://bob.example/keys",
+                user("eve", "/", &[]),
+                false,
+            ),
+            (
+                "webhook:https://ops.example/keys",
+                user("eve", "/", &ops),
+                true,
+            ),
+            (
+                "webhook:https://ops.example/keys",
+                user("eve", "/", &dev),
+                false,
+            ),
+            (
+                "webhook:https://ops.example/keys",
+                user("eve", "/", &[]),
+                false,
+            ),
             ("json:/etc/all.json", user("eve", "/", &[]), true),
             ("csv:/etc/twice.csv", user("bob", "/", &[]), true),
             ("csv:/etc/twice.csv", user("eve", "/", &ops), true),
@@ -417,10 +441,16 @@ mod tests {
             ("[what=x] json:/etc/all.json", "say whose keys may go there"),
             ("[path=/jobs] json:/etc/all.json", "ends with a slash"),
             ("[tag=team] json:/etc/all.json", "[tag=KEY=VALUE]"),
-            ("[everyone json:/etc/all.json", "say whose keys may go there"),
+            (
+                "[everyone json:/etc/all.json",
+                "say whose keys may go there",
+            ),
         ] {
             let refused = Places::new(vec![bad.to_owned()]).unwrap_err().to_string();
-            assert!(refused.starts_with(bad) && refused.contains(says), "{refused}");
+            assert!(
+                refused.starts_with(bad) && refused.contains(says),
+                "{refused}"
+            );
         }
         let tag = "tag=a=b=c".parse::<Users>();
         assert_eq!(tag, Ok(Users::Tag("a".to_owned(), "b=c".to_owned())));

@@ -405,3 +405,35 @@ async fn nothing_unsigned_gets_in_from_within() {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{uri}");
     }
 }
+
+/// The models mark the operations that are called without a signature; every other is refused.
+#[tokio::test]
+async fn only_unsigned_operations_are_reached_without_a_signature() {
+    let bench = Bench::new().await;
+    bench.engine.stop().await;
+    let peer = Peer {
+        address: "192.0.2.7".parse().unwrap(),
+        secure: false,
+        tls_version: None,
+    };
+    let mut reached = Vec::new();
+    for operation in operations() {
+        let version = operation.service.version();
+        let form = format!("Action={}&Version={version}", operation.name);
+        let request =
+            Request::post("/").header("content-type", "application/x-www-form-urlencoded");
+        let answer = bench
+            .pipeline
+            .answer_within(request.body(form).unwrap(), peer);
+        let (parts, body) = answer.await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        if body.contains("<Code>MissingAuthenticationToken<") {
+            assert_eq!(parts.status, StatusCode::FORBIDDEN);
+            continue;
+        }
+        assert_eq!(parts.status, StatusCode::NOT_IMPLEMENTED, "{body}");
+        reached.push(operation.name);
+    }
+    assert_eq!(reached, ["AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"]);
+}

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Sqlite, corrupt};
 use crate::contract::{
-    ATTEMPT_ROWS_PER_KEY, Attempt, Journal, LastUse, Pending, SESSIONS_LISTED, Session, StoreError,
+    ATTEMPT_ROWS_PER_KEY, Attempt, Journal, LastUse, Pending, SESSIONS_PER_KEY, Session,
+    SessionPage, StoreError,
 };
 
 impl Journal for Sqlite {
@@ -49,16 +50,12 @@ impl Journal for Sqlite {
         })
     }
 
-    fn record_session(&self, session: Session) -> Pending<Result<(), StoreError>> {
+    fn record_session(&self, session: Session) -> Pending<Result<bool, StoreError>> {
         self.write(move |connection| put_session(connection, &session))
     }
 
-    fn sessions(
-        &self,
-        source: AccessKeyId,
-        now: Timestamp,
-    ) -> Pending<Result<Vec<Session>, StoreError>> {
-        self.read(move |connection| sessions(connection, source, now))
+    fn sessions(&self, page: SessionPage) -> Pending<Result<Vec<Session>, StoreError>> {
+        self.read(move |connection| sessions(connection, page))
     }
 
     fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>> {
@@ -154,12 +151,14 @@ fn total(connection: &Connection, key: AccessKeyId) -> Result<u64, StoreError> {
     Ok(total.unwrap_or(0))
 }
 
-fn put_session(connection: &Connection, it: &Session) -> Result<(), StoreError> {
+fn put_session(connection: &Connection, it: &Session) -> Result<bool, StoreError> {
     let (key, source) = (it.key.as_str(), it.source.as_str());
-    connection
+    let rows = connection
         .prepare_cached(
             "INSERT OR REPLACE INTO session (key, source, principal, action, issued, expires)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6
+             WHERE (SELECT count(*) FROM session
+                    WHERE source = ?2 AND expires > ?5 AND key <> ?1) < ?7",
         )?
         .execute((
             key,
@@ -168,20 +167,28 @@ fn put_session(connection: &Connection, it: &Session) -> Result<(), StoreError> 
             &it.action,
             it.issued.millis(),
             it.expires.millis(),
+            limit(SESSIONS_PER_KEY),
         ))?;
-    Ok(())
+    Ok(rows > 0)
 }
 
-fn sessions(
-    connection: &Connection,
-    source: AccessKeyId,
-    now: Timestamp,
-) -> Result<Vec<Session>, StoreError> {
+fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<Session>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT key, principal, action, issued, expires FROM session
-         WHERE source = ?1 AND expires > ?2 ORDER BY expires DESC LIMIT ?3",
+         WHERE source = ?1 AND expires > ?2
+           AND (?3 IS NULL OR expires < ?3 OR (expires = ?3 AND key > ?4))
+         ORDER BY expires DESC, key LIMIT ?5",
     )?;
-    let mut rows = statement.query((source.as_str(), now.millis(), limit(SESSIONS_LISTED)))?;
+    let source = page.source;
+    let after = page.after.map(|(expires, _)| expires.millis());
+    let key = page.after.map(|(_, key)| key.to_string());
+    let mut rows = statement.query((
+        source.as_str(),
+        page.now.millis(),
+        after,
+        key,
+        limit(page.limit),
+    ))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let key = row.get_ref(0)?.as_str().map_err(|_| corrupt("session"))?;

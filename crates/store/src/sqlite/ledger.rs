@@ -97,5 +97,8 @@ pub(super) fn column(account: AccountId) -> i64 {
 /// An account from a column.
 pub(super) fn account(column: i64) -> Result<AccountId, StoreError> {
     let number = u64::try_from(column).map_err(|_| corrupt("account id"))?;
+    if number == AccountId::INSTALLATION.number() {
+        return Ok(AccountId::INSTALLATION);
+    }
     AccountId::new(number).map_err(|_| corrupt("account id"))
 }

@@ -27,6 +27,10 @@ const STEPS: &[Step] = &[
         name: "objects",
         sql: include_str!("../../migrations/sqlite/0003_objects.sql"),
     },
+    Step {
+        name: "installation",
+        sql: include_str!("../../migrations/sqlite/0004_installation.sql"),
+    },
 ];
 
 /// Brings the schema to the newest step.
@@ -121,6 +125,36 @@ mod tests {
         }
     }
 
+    /// The installation's records move away from account 000000000000, once.
+    #[test]
+    fn the_installation_leaves_the_account_of_zeros() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for (number, step) in (1u32..).zip(STEPS).take(3) {
+            apply(&mut connection, number, step).unwrap();
+        }
+        let put = "INSERT INTO account VALUES (0, 1);
+             INSERT INTO record VALUES (0, 'keyring', '1', x'01'), (7, 'root', '1', x'02')";
+        connection.execute_batch(put).unwrap();
+        migrate(&mut connection).unwrap();
+        let accounts = |connection: &Connection| -> Vec<(i64, String)> {
+            let all = "SELECT account, kind FROM record ORDER BY account";
+            let mut all = connection.prepare(all).unwrap();
+            let rows = all.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        let moved = [
+            (7, "root".to_owned()),
+            (1_000_000_000_000, "keyring".to_owned()),
+        ];
+        assert_eq!(accounts(&connection), moved);
+        // An account of zeros stays what it is, should the step run again.
+        let put = "INSERT INTO account VALUES (0, 1);
+             INSERT INTO record VALUES (0, 'root', '1', x'03')";
+        connection.execute_batch(put).unwrap();
+        apply(&mut connection, 4, &STEPS[3]).unwrap();
+        assert_eq!(accounts(&connection)[0], (0, "root".to_owned()));
+    }
+
     #[test]
     fn tables_of_another_program_are_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -143,7 +177,7 @@ mod tests {
             refused,
             Err(StoreError::NewerSchema {
                 found: 900,
-                known: 3
+                known: 4
             })
         ));
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{account, at, done, key};
-use crate::contract::{ATTEMPT_ROWS_PER_KEY, Attempt, LastUse, SESSIONS_LISTED, Session, Store};
+use crate::contract::{
+    ATTEMPT_ROWS_PER_KEY, Attempt, LastUse, SESSIONS_PER_KEY, Session, SessionPage, Store,
+};
 
 pub(super) fn last_uses(store: Arc<dyn Store>) {
     let stored = || {
@@ -77,10 +79,10 @@ pub(super) fn sessions(store: Arc<dyn Store>) {
         session(2, 10, 300),
         session(3, 10, 200),
     ] {
-        done(store.record_session(session));
+        assert!(done(store.record_session(session)));
     }
-    done(store.record_session(session(4, 11, 250)));
-    let alive = |now| done(store.sessions(key(10), at(now)));
+    assert!(done(store.record_session(session(4, 11, 250))));
+    let alive = |now| done(store.sessions(page(10, now)));
     assert_eq!(
         alive(0),
         [
@@ -91,37 +93,92 @@ pub(super) fn sessions(store: Arc<dyn Store>) {
     );
     assert_eq!(alive(99).len(), 3);
     assert_eq!(alive(100), [session(2, 10, 300), session(3, 10, 200)]);
-    assert_eq!(done(store.sessions(key(11), at(0))), [session(4, 11, 250)]);
-    assert_eq!(done(store.sessions(key(12), at(0))), []);
+    assert_eq!(done(store.sessions(page(11, 0))), [session(4, 11, 250)]);
+    assert_eq!(done(store.sessions(page(12, 0))), []);
     done(store.purge_sessions(at(200)));
     assert_eq!(alive(0), [session(2, 10, 300), session(3, 10, 200)]);
     done(store.purge_sessions(at(301)));
     assert_eq!(alive(0), []);
-    assert_eq!(done(store.sessions(key(11), at(0))), []);
-    done(store.record_session(session(5, 10, 400)));
-    done(store.record_session(session(5, 10, 500)));
+    assert_eq!(done(store.sessions(page(11, 0))), []);
+    assert!(done(store.record_session(session(5, 10, 400))));
+    assert!(done(store.record_session(session(5, 10, 500))));
     assert_eq!(alive(0), [session(5, 10, 500)]);
 }
 
-pub(super) fn listed_sessions_are_capped(store: Arc<dyn Store>) {
-    let listed = u64::try_from(SESSIONS_LISTED).unwrap();
-    let queued: Vec<_> = (0..listed + 5)
-        .map(|n| store.record_session(session(100 + n, 10, i64::try_from(n).unwrap() + 1)))
+/// The first of a page of all sessions of a key.
+fn page(source: u64, now: i64) -> SessionPage {
+    SessionPage {
+        source: key(source),
+        now: at(now),
+        after: None,
+        limit: usize::MAX,
+    }
+}
+
+/// Those that have ended make room; one that is recorded again needs none.
+pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
+    let most = u64::try_from(SESSIONS_PER_KEY).unwrap();
+    let ends = |n: u64| i64::try_from(n / 2).unwrap() + 1;
+    let queued: Vec<_> = (0..most)
+        .map(|n| store.record_session(session(100 + n, 10, ends(n))))
         .collect();
-    queued.into_iter().for_each(done);
-    let found = done(store.sessions(key(10), at(0)));
-    assert_eq!(found.len(), SESSIONS_LISTED);
-    assert_eq!(found.last().map(|session| session.expires), Some(at(6)));
+    assert!(queued.into_iter().all(done));
+    assert!(!done(store.record_session(session(1, 10, 9))));
+    assert!(
+        done(store.record_session(session(1, 11, 9))),
+        "of another key"
+    );
+    assert!(done(store.record_session(session(100, 10, 1))), "again");
+    let late = Session {
+        issued: at(1),
+        ..session(2, 10, 90_000)
+    };
+    assert!(
+        done(store.record_session(late)),
+        "two ended when it is issued"
+    );
+    assert_eq!(
+        done(store.sessions(page(10, 0))).len(),
+        SESSIONS_PER_KEY + 1
+    );
+}
+
+/// Sessions that end together are told apart by their keys.
+pub(super) fn sessions_come_in_pages(store: Arc<dyn Store>) {
+    for n in 0..10 {
+        let expires = i64::try_from(n / 4).unwrap() + 1;
+        assert!(done(store.record_session(session(n, 10, expires))));
+    }
+    let all = done(store.sessions(page(10, 0)));
+    assert_eq!(all.len(), 10);
+    for limit in 1..11 {
+        let mut seen: Vec<Session> = Vec::new();
+        loop {
+            let after = seen.last().map(|last| (last.expires, last.key));
+            let next = SessionPage {
+                after,
+                limit,
+                ..page(10, 0)
+            };
+            let next = done(store.sessions(next));
+            if next.is_empty() {
+                break;
+            }
+            assert!(next.len() <= limit);
+            seen.extend(next);
+        }
+        assert_eq!(seen, all, "{limit}");
+    }
 }
 
 pub(super) fn reopened(store: &dyn Store, round: u64) {
     let rounds = usize::try_from(round).unwrap();
     assert_eq!(store.last_uses().unwrap().len(), rounds);
     assert_eq!(done(store.attempts(key(1))).1, round);
-    assert_eq!(done(store.sessions(key(10), at(0))).len(), rounds);
+    assert_eq!(done(store.sessions(page(10, 0))).len(), rounds);
     done(store.record_last_uses(vec![used(&round.to_string(), 1, "s3")]));
     done(store.record_attempts(vec![attempt(1, "10.0.0.1", 1, 1)]));
-    done(store.record_session(session(round, 10, 100)));
+    assert!(done(store.record_session(session(round, 10, 100))));
 }
 
 fn used(subject: &str, secs: i64, service: &str) -> LastUse {

@@ -1,8 +1,9 @@
 //! Attempts with inactive keys, and sessions that keys minted.
 
-use keywright_base::Secret;
+use keywright_base::{AccessKeyId, Secret};
+use keywright_store::contract::{SESSIONS_PER_KEY, Session};
 
-use crate::testing::{Bench, Keys};
+use crate::testing::{ACCOUNT, Bench, Keys};
 
 fn deactivate(bench: &Bench, user: &str, key: &Keys) {
     let form = format!(
@@ -60,4 +61,54 @@ fn keys_of_others_are_not_told_about() {
             assert_eq!(refused.is_success(), known, "{list} {id}");
         }
     }
+}
+
+#[test]
+fn sessions_come_in_pages_and_are_not_without_end() {
+    let bench = Bench::new();
+    let keys = bench.user("bob", &[]);
+    for _ in 0..5 {
+        bench.call(&keys, "Action=GetSessionToken").ok();
+    }
+    let list = format!(
+        "Action=ListAccessKeySessions&AccessKeyId={}&MaxItems=2",
+        keys.id
+    );
+    let (mut seen, mut marker) = (Vec::new(), String::new());
+    loop {
+        let page = bench.root(&format!("{list}{marker}"));
+        seen.extend(page.values("AccessKeyId").into_iter().skip(1));
+        if page.value("IsTruncated") == "false" {
+            break;
+        }
+        marker = format!("&Marker={}", page.value("Marker"));
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 5, "{seen:?}");
+    let now = bench.now();
+    let identity = bench.identity();
+    let (store, entropy) = (&identity.store, &*identity.entropy);
+    let fill = (5..SESSIONS_PER_KEY).map(|_| {
+        store.record_session(Session {
+            key: AccessKeyId::generate_temporary(ACCOUNT.parse().unwrap(), entropy),
+            source: keys.id.parse().unwrap(),
+            principal: "bob".to_owned(),
+            action: "sts:GetSessionToken".to_owned(),
+            issued: now,
+            expires: now.plus_secs(900),
+        })
+    });
+    let fill: Vec<_> = fill.collect();
+    for recorded in fill {
+        assert!(bench.block_on(recorded).unwrap());
+    }
+    let text = format!("Cannot exceed quota for SessionsPerAccessKey: {SESSIONS_PER_KEY}");
+    bench
+        .call(&keys, "Action=GetSessionToken")
+        .refused("LimitExceeded", &text);
+    // Another key of the same user has its own, and what ends makes room.
+    let other = bench.key("bob");
+    bench.call(&other, "Action=GetSessionToken").ok();
+    bench.pass(900);
+    bench.call(&keys, "Action=GetSessionToken").ok();
 }

@@ -304,3 +304,37 @@ fn the_last_sign_in_is_shown_and_survives_a_restart() {
         assert_eq!(bench.root(form).value("PasswordLastUsed"), second, "{form}");
     }
 }
+
+/// Whoever has a key of a user cannot find out the password by trying.
+#[test]
+fn an_old_password_cannot_be_guessed() {
+    let bench = Bench::new();
+    let keys = bench.user("bob", &["IAMUserChangePassword"]);
+    let other = bench.key("bob");
+    let create = "Action=CreateLoginProfile&UserName=bob&Password=Abcdefg1";
+    bench.root(create).ok();
+    let change = |keys, old: &str, new: &str| {
+        let form = format!("Action=ChangePassword&OldPassword={old}&NewPassword={new}");
+        bench.call(keys, &form).code()
+    };
+    // The right one takes back what came before.
+    for _ in 0..5 {
+        assert_eq!(change(&keys, "Wrong-1", "Abcdefg2"), Some("AccessDenied"));
+    }
+    assert_eq!(change(&keys, "Abcdefg1", "Abcdefg2"), None);
+    for _ in 0..6 {
+        assert_eq!(change(&keys, "Wrong-1", "Abcdefg3"), Some("AccessDenied"));
+    }
+    // Also the right one, by any key of the user, until the wait is over.
+    for keys in [&keys, &other] {
+        assert_eq!(change(keys, "Abcdefg2", "Abcdefg3"), Some("Throttling"));
+    }
+    for wait in [1, 2, 4, 8] {
+        bench.pass(wait);
+        assert_eq!(change(&keys, "Wrong-1", "Abcdefg3"), Some("AccessDenied"));
+        bench.pass(2 * wait - 1);
+        assert_eq!(change(&keys, "Abcdefg2", "Abcdefg3"), Some("Throttling"));
+    }
+    bench.pass(3600);
+    assert_eq!(change(&keys, "Abcdefg2", "Abcdefg3"), None);
+}

@@ -19,12 +19,18 @@ impl OperationShape for ListAccessKeySessions {
 pub struct ListAccessKeySessionsInput {
     /// `AccessKeyId`: string, 16 to 128 characters, pattern `[\w]+`.
     pub access_key_id: String,
+    /// `MaxItems`: integer, 1 to 1000.
+    pub max_items: Option<i32>,
+    /// `Marker`: string.
+    pub marker: Option<String>,
 }
 
 impl Read for ListAccessKeySessionsInput {
     fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             access_key_id: scope.required("AccessKeyId")?,
+            max_items: scope.optional("MaxItems")?,
+            marker: scope.optional("Marker")?,
         })
     }
 }
@@ -35,7 +41,11 @@ impl Decode for ListAccessKeySessionsInput {
 
 static INPUT: Constraints = Constraints {
     service: Service::Keywright,
-    members: &[required("AccessKeyId", &c::ACCESS_KEY_ID_TYPE)],
+    members: &[
+        required("AccessKeyId", &c::ACCESS_KEY_ID_TYPE),
+        optional("MaxItems", &c::MAX_ITEMS_TYPE),
+        optional("Marker", &c::STRING_TYPE),
+    ],
 };
 
 /// `ListAccessKeySessions` output.
@@ -45,12 +55,18 @@ pub struct ListAccessKeySessionsOutput {
     pub access_key_id: String,
     /// `Sessions`: list of [`AccessKeySession`].
     pub sessions: Vec<AccessKeySession>,
+    /// `IsTruncated`: boolean.
+    pub is_truncated: bool,
+    /// `Marker`: string.
+    pub marker: Option<String>,
 }
 
 impl Encode for ListAccessKeySessionsOutput {
     fn encode(&self, xml: &mut Xml) {
         self.access_key_id.write(xml, "AccessKeyId");
         self.sessions.write(xml, "Sessions");
+        self.is_truncated.write(xml, "IsTruncated");
+        self.marker.write(xml, "Marker");
     }
 }
 
