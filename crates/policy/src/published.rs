@@ -1,7 +1,7 @@
 //! What AWS publishes of all its services: the table that `policy lint` checks policies against.
 //!
-//! The data is `data/services.txt`, compressed by the build script, and `data/actions.txt` for the
-//! services that Keywright serves. It is read at the first use, which takes some 40 ms; evaluation
+//! The data is `data/services.txt`, compressed by the build script, and `data/actions.txt` and
+//! `data/extension.txt` for the services that Keywright serves. It is read at the first use, which takes some 40 ms; evaluation
 //! never needs it.
 
 use std::{
@@ -61,7 +61,8 @@ impl Published {
 
     fn read() -> Self {
         let mut catalogue = Catalogue::default();
-        for text in [include_str!("../data/actions.txt"), TEXT.as_str()] {
+        let ours = include_str!("../data/extension.txt");
+        for text in [include_str!("../data/actions.txt"), ours, TEXT.as_str()] {
             for line in text.lines() {
                 catalogue.read(line);
             }
