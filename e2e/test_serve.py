@@ -139,9 +139,13 @@ def test_everything_is_in_the_help(tmp_path):
     assert "keywright.toml" in help
 
 
-def test_an_account_id_can_be_chosen(tmp_path):
-    with Server(tmp_path / "data", tmp_path / "log", "--account-id", "123456789012") as server:
-        assert server.account == "123456789012"
+@pytest.mark.parametrize("account", ["123456789012", "000000000000"])
+def test_an_account_id_can_be_chosen(tmp_path, account):
+    for _ in range(2):
+        with Server(tmp_path / "data", tmp_path / "log", "--account-id", account) as server:
+            identity = client("sts", server.endpoint, server.root).get_caller_identity()
+            assert identity["Arn"] == f"arn:aws:iam::{account}:root"
+            client("iam", server.endpoint, server.root).list_users()
 
 
 @pytest.mark.parametrize(
@@ -149,6 +153,7 @@ def test_an_account_id_can_be_chosen(tmp_path):
     [
         (["--listen", "0.0.0.0:0"], 1, "plain HTTP"),
         (["--account-id", "12"], 1, "12 digits"),
+        (["--rotation-place", "dotenv:/x"], 1, "say whose keys may go there"),
         (["--listen", "nowhere"], 2, "invalid socket address"),
         (["--no-such-flag"], 2, "unexpected argument"),
         (["--tls-cert", "cert.pem"], 2, "--tls-key"),

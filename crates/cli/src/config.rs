@@ -71,8 +71,10 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "KEYWRIGHT_ACCOUNT_QUOTA", value_name = "BYTES")]
     account_quota: Option<u64>,
 
-    /// Place that rotations of the server's own may write new keys to, as in `rotate --deliver`;
-    /// `{user}` is the user's name; may be repeated, in the environment with a line each
+    /// Place that rotations of the server's own may write new keys to, as in `rotate --deliver`,
+    /// after the users whose keys it takes: [path=/jobs/], [tag=KEY=VALUE], [user=NAME] or
+    /// [everyone]; `{user}` is the user's name; may be repeated, in the environment with a line
+    /// each
     #[arg(long, env = "KEYWRIGHT_ROTATION_PLACE", value_name = "PLACE")]
     #[arg(value_delimiter = '\n')]
     #[serde(default)]

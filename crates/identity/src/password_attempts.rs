@@ -2,8 +2,8 @@
 //! tell its password by trying.
 //!
 //! It protects one rule: an attempt counts as failed from the moment it is let in, so that many at
-//! once are no way around it; the right password takes all of them back. As at the console's sign-in
-//! five are free, then the wait doubles up to a cap, and an hour without one forgets them.
+//! once are no way around it; the right password takes all of them back. As at the console's
+//! sign-in five are free, then the wait doubles up to a cap, and an hour without one forgets them.
 
 use std::{
     collections::HashMap,

@@ -1,8 +1,8 @@
 //! What AWS publishes of all its services: the table that `policy lint` checks policies against.
 //!
 //! The data is `data/services.txt`, compressed by the build script, and `data/actions.txt` and
-//! `data/extension.txt` for the services that Keywright serves. It is read at the first use, which takes some 40 ms; evaluation
-//! never needs it.
+//! `data/extension.txt` for the services that Keywright serves. It is read at the first use, which
+//! takes some 40 ms; evaluation never needs it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

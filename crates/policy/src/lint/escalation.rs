@@ -76,7 +76,7 @@ pub(crate) const ESCALATIONS: &[Way] = &[
     way("iam:UpdateUser", "takes the name or the path by which another user is given rights"),
     to_others("iam:UploadSSHPublicKey", "adds keys of other users"),
     to_others("iam:UploadSigningCertificate", "adds certificates of other users"),
-    to_others("keywright:ConfirmDelivery", "has the old keys of other users deactivated and deleted"),
+    to_others("keywright:ConfirmDelivery", "has old keys of other users deactivated"),
     way("keywright:DeleteRotationPolicy", "keeps leaked keys of other users in use"),
     to_others("keywright:ExplainAuthorization", "reads what policies of other users say"),
     to_others("keywright:ExplainDeniedRequest", "reads what policies of other users say"),

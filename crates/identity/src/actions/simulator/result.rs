@@ -164,7 +164,7 @@ fn specific(supposed: &Supposed, resource: &str, one: &Decided) -> iam::Resource
     }
 }
 
-/// Decides an action and, if it is allowed, what it implies; the first that is denied is the answer.
+/// Decides an action and, if it is allowed, what it implies. The first denied one is the answer.
 fn decide(supposed: &Supposed, action: &str, resource: &str) -> Decided {
     let mut decided = Decided {
         simulation: decide_alone(supposed, action, resource),
