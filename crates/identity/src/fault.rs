@@ -68,8 +68,6 @@ pub enum Fault {
     ReportExpired,
     /// The access key that signed the request, or its session, was revoked while it waited.
     Revoked,
-    /// Too much work waits already, of this caller or altogether.
-    Throttled,
     /// No such operation in this API version.
     InvalidAction {
         /// The `Action` parameter, as given.
@@ -258,7 +256,6 @@ impl Fault {
                 "MissingAction",
                 "Action parameter is required".to_owned(),
             ),
-            Self::Throttled => e(400, "Throttling", "Rate exceeded".to_owned()),
             Self::NotServed(operation) => {
                 let text = format!("The operation {operation} is not served by Keywright yet");
                 e(501, "NotImplemented", text)
