@@ -8,7 +8,7 @@ use keywright_base::Timestamp;
 
 use crate::{
     execute::{Executor, Order, Stopped, check_ours, pending},
-    model::{Hold, KeyId, Origin, Phase, Rotation, Secrets},
+    model::{Found, FoundState, Hold, KeyId, Origin, Phase, Rotation, Secrets},
     plan::{MARK, Seen, Step, plan},
     ports::SinkError,
 };
@@ -79,26 +79,37 @@ impl Executor<'_> {
         if let Step::Hold(hold) = step {
             return Err(Stopped::Refused(hold));
         }
-        self.look_at_sinks(&mut rotation).await?;
+        self.look_at_sinks(&mut rotation, order.create).await?;
         Ok(rotation)
     }
 
-    /// Whether each sink can be read and holds nothing foreign.
-    async fn look_at_sinks(&self, rotation: &mut Rotation) -> Result<(), Stopped> {
-        for sink in &self.sinks {
-            let held = sink.inspect().await;
-            let ours = held.and_then(|held| {
-                check_ours(rotation, &held)?;
-                rotation.note_old(&held);
-                Ok(())
+    /// Whether each sink can be read, is there or may be made, and holds nothing foreign.
+    async fn look_at_sinks(&self, rotation: &mut Rotation, create: bool) -> Result<(), Stopped> {
+        for (at, sink) in self.sinks.iter().enumerate() {
+            let inspected = sink.inspect(&rotation.old).await;
+            let inspected = inspected.and_then(|inspection| {
+                check_ours(rotation, &inspection.held)?;
+                Ok(inspection)
             });
-            let said = |why: &str| format!("{}: {why}", sink.name());
-            match ours {
-                Ok(()) => {}
+            let said = |why: &dyn std::fmt::Display| format!("{}: {why}", sink.name());
+            let inspection = match inspected {
+                Ok(inspection) => inspection,
                 Err(SinkError::Never(why)) => return Err(Stopped::Refused(Hold::Sink(said(&why)))),
                 Err(SinkError::Later(why) | SinkError::Person(why)) => {
                     return Err(Stopped::NotNow(said(&why)));
                 }
+            };
+            rotation.note_old(&inspection.held);
+            let state = FoundState::of(&inspection);
+            if !create && matches!(state, FoundState::Absent { .. }) {
+                return Err(Stopped::Absent(said(&state)));
+            }
+            if let Some(delivery) = rotation.deliveries.get_mut(at) {
+                delivery.found = Some(Found {
+                    state,
+                    also: inspection.also,
+                    warnings: inspection.warnings,
+                });
             }
         }
         Ok(())

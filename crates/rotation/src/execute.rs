@@ -14,12 +14,12 @@ use self::missing::Found;
 pub use self::missing::end_without_user;
 use crate::{
     model::{
-        Delivery, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId, Rules, Stage,
+        Delivery, FoundState, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId, Rules, Stage,
     },
     plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan, resting},
     ports::{
-        Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Sink,
-        SinkError, Usage, Verdict,
+        Backup, Held, Identity, Inspection, Issuer, IssuerError, Journal, JournalError, KeyStatus,
+        Pairs, Sink, SinkError, Usage, Verdict,
     },
 };
 
@@ -76,6 +76,9 @@ pub enum Stopped {
     /// The plan itself is refused; nothing was changed.
     #[error("refused: {0}")]
     Refused(Hold),
+    /// A sink, or its entry, is not there, and the order does not allow to make it.
+    #[error("{0}")]
+    Absent(String),
     /// A sink cannot be read now, so nothing was begun.
     #[error("nothing was begun: {0}")]
     NotNow(String),
@@ -121,6 +124,8 @@ pub struct Order {
     pub old: Option<KeyId>,
     /// How careful to be.
     pub rules: Rules,
+    /// Whether what is not there yet, a file, a profile, a field, may be made.
+    pub create: bool,
 }
 
 type Outcome = Result<Tick, Stopped>;
@@ -469,9 +474,10 @@ impl Executor<'_> {
         rotation: &mut Rotation,
         sink: &dyn Sink,
     ) -> Result<Backup, SinkError> {
-        let held = sink.inspect().await?;
-        check_ours(rotation, &held)?;
-        rotation.note_old(&held);
+        let inspection = sink.inspect(&rotation.old).await?;
+        check_ours(rotation, &inspection.held)?;
+        check_there(rotation, sink.name(), &inspection)?;
+        rotation.note_old(&inspection.held);
         sink.stage(&rotation.id).await
     }
 
@@ -490,7 +496,11 @@ impl Executor<'_> {
             let event = format!("{}: writing", sink.name());
             self.journal.advance(&rotation, &event).await?;
         }
-        match sink.commit(&rotation.id, &pair).await {
+        let Some(backup) = backup_of(&rotation, at) else {
+            let error = SinkError::Never(NO_BACKUP.to_owned());
+            return self.failed(rotation, at, &error, now).await;
+        };
+        match sink.commit(&rotation.id, &backup, &pair).await {
             Ok(()) => {
                 let event = format!("{}: written", sink.name());
                 self.went_on(rotation, at, Stage::Written, &event).await
@@ -528,13 +538,14 @@ impl Executor<'_> {
 
     async fn restore(&self, rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
         let sink = self.sink(&rotation, at)?;
-        let backup = rotation.secrets.backups.get(at).cloned().flatten();
-        let Some(backup) = backup else {
-            let error = SinkError::Never("there is no backup of it".to_owned());
+        let (Some(backup), Some(new)) = (backup_of(&rotation, at), rotation.pair()) else {
+            let error = SinkError::Never(NO_BACKUP.to_owned());
             return self.failed(rotation, at, &error, now).await;
         };
         let old = rotation.old_pair();
-        if let Err(error) = sink.restore(&rotation.id, &backup, old.as_ref()).await {
+        let (new, old) = (&new, old.as_ref());
+        let pairs = Pairs { new, old };
+        if let Err(error) = sink.restore(&rotation.id, &backup, pairs).await {
             return self.failed(rotation, at, &error, now).await;
         }
         match sink.read_back().await {
@@ -560,6 +571,7 @@ impl Executor<'_> {
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
             *delivery = Delivery {
                 stage,
+                found: delivery.found.take(),
                 ..pending(&delivery.sink)
             };
         }
@@ -655,6 +667,8 @@ impl Executor<'_> {
     }
 }
 
+/// What is said where nothing is known of what a sink held.
+const NO_BACKUP: &str = "there is no backup of it";
 /// Seconds between two tries to verify.
 const VERIFY_PAUSE_SECS: i64 = 3;
 /// The longest pause of a failing sink, in seconds.
@@ -685,6 +699,32 @@ pub(crate) fn pending(sink: &str) -> Delivery {
         trouble: None,
         stuck: false,
         person: Person::Nothing,
+        found: None,
+    }
+}
+
+fn backup_of(rotation: &Rotation, at: usize) -> Option<Backup> {
+    rotation.secrets.backups.get(at).cloned().flatten()
+}
+
+/// What was there when the rotation was drafted, and is gone now, is not made in another's place.
+fn check_there(
+    rotation: &Rotation,
+    sink: &str,
+    inspection: &Inspection,
+) -> Result<(), SinkError> {
+    let Some(absent) = &inspection.absent else {
+        return Ok(());
+    };
+    let mut deliveries = rotation.deliveries.iter();
+    let drafted = deliveries.find(|delivery| delivery.sink == sink);
+    match drafted.and_then(|delivery| delivery.found.as_ref()) {
+        None => Ok(()),
+        Some(found) if matches!(found.state, FoundState::Absent { .. }) => Ok(()),
+        Some(_) => {
+            let why = format!("{}, although it was there at first", absent.what);
+            Err(SinkError::Never(why))
+        }
     }
 }
 

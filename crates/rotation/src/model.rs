@@ -9,7 +9,7 @@ use std::fmt;
 use keywright_base::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{Backup, Held};
+use crate::ports::{Absence, Backup, Held, Inspection};
 
 /// The id of an access key, as the issuer wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -162,6 +162,69 @@ pub struct Delivery {
     /// What a person has to do with it.
     #[serde(default)]
     pub person: Person,
+    /// What was there when the rotation was drafted; of rotations that an older program began
+    /// nothing is known.
+    #[serde(default)]
+    pub found: Option<Found>,
+}
+
+/// What a sink held before a rotation, for a person to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// What it held.
+    pub state: FoundState,
+    /// Other entries of the same file or secret that held the old key, and are not written.
+    pub also: Vec<String>,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// What a sink held before a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FoundState {
+    /// The key to be replaced.
+    OldKey,
+    /// The sink was there and held no key.
+    Empty,
+    /// Something had to be made first.
+    Absent {
+        /// What was not there.
+        what: String,
+        /// What was there under almost that name.
+        similar: Vec<String>,
+    },
+    /// It cannot be read, by its nature.
+    Unreadable,
+}
+
+impl FoundState {
+    pub(crate) fn of(inspection: &Inspection) -> Self {
+        if let Some(Absence { what, similar }) = inspection.absent.clone() {
+            return Self::Absent { what, similar };
+        }
+        match inspection.held {
+            Held::Pair(_) | Held::Key(_) => Self::OldKey,
+            Held::Nothing => Self::Empty,
+            Held::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+impl fmt::Display for FoundState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OldKey => f.write_str("holds the key being replaced"),
+            Self::Empty => f.write_str("empty"),
+            Self::Unreadable => f.write_str("cannot be read, so what it holds is not known"),
+            Self::Absent { what, similar } => {
+                f.write_str(what)?;
+                match similar.as_slice() {
+                    [] => Ok(()),
+                    names => write!(f, ", did you mean {}?", names.join(", ")),
+                }
+            }
+        }
+    }
 }
 
 /// What a person has to do with a delivery.

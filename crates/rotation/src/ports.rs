@@ -245,8 +245,51 @@ pub enum Held {
     Unreadable,
 }
 
+/// Something that a sink would have to make before it can hold a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// What is not there, for example "there is no profile prdo".
+    pub what: String,
+    /// What is there and has almost that name.
+    pub similar: Vec<String>,
+}
+
+/// What a look at a sink came to, before a rotation begins or before anything is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// What it holds.
+    pub held: Held,
+    /// What would have to be made, where something would.
+    pub absent: Option<Absence>,
+    /// Other entries of the same file or secret that hold the key to be replaced.
+    pub also: Vec<String>,
+    /// What a person should know, for example that everyone can read the file.
+    pub warnings: Vec<String>,
+}
+
+impl From<Held> for Inspection {
+    fn from(held: Held) -> Self {
+        Self {
+            held,
+            absent: None,
+            also: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// What a sink needs to be put back as it was. Sealed in the journal before anything is written.
 pub type Backup = Secret<Vec<u8>>;
+
+/// The pairs of a rotation that is put back.
+#[derive(Debug, Clone, Copy)]
+pub struct Pairs<'a> {
+    /// What was written.
+    pub new: &'a Pair,
+    /// The old pair, where any of the rotation's sinks let its secret be read; a sink that can only
+    /// be written needs it.
+    pub old: Option<&'a Pair>,
+}
 
 /// A place that keeps a pair for its consumers.
 ///
@@ -259,27 +302,34 @@ pub trait Sink: Send + Sync {
 
     /// What is there before a rotation begins, or before anything is written. What can be found out
     /// without changing anything, for example that a file is read-only, is an error already now.
-    async fn inspect(&self) -> Result<Held, SinkError> {
-        self.read_back().await
+    /// `old` is the key to be replaced, for which its other entries are searched.
+    async fn inspect(&self, _old: &KeyId) -> Result<Inspection, SinkError> {
+        self.read_back().await.map(Inspection::from)
     }
 
     /// Checks that the sink can be written, without changing what consumers see, and returns what
     /// [`Sink::restore`] needs.
     async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError>;
 
-    /// Makes the pair what consumers see.
-    async fn commit(&self, rotation: &RotationId, pair: &Pair) -> Result<(), SinkError>;
+    /// Makes the new pair what consumers see, in the place of what [`Sink::stage`] found. Anything
+    /// else that it holds by now is another's: [`SinkError::Never`], and nothing is written.
+    async fn commit(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        new: &Pair,
+    ) -> Result<(), SinkError>;
 
     /// What consumers see now; [`SinkError::Later`] while some of them do not see it yet.
     async fn read_back(&self) -> Result<Held, SinkError>;
 
-    /// Puts back what [`Sink::stage`] found. `old` is the old pair, where any of the rotation's
-    /// sinks let its secret be read; a sink that can only be written needs it.
+    /// Puts back what [`Sink::stage`] found, in the place of the new pair. Anything else that it
+    /// holds by now is another's: [`SinkError::Never`], and nothing is written.
     async fn restore(
         &self,
         rotation: &RotationId,
         backup: &Backup,
-        old: Option<&Pair>,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError>;
 }
 

@@ -17,7 +17,7 @@ use crate::{
     model::{KeyId, Pair, Rotation, RotationId},
     ports::{
         Attempt, Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus,
-        LastUse, Listing, Owner, Sink, SinkError, Usage, User, Verdict,
+        LastUse, Listing, Owner, Pairs, Sink, SinkError, Usage, User, Verdict,
     },
 };
 
@@ -490,16 +490,25 @@ impl SimSink {
 
 impl SimSink {
     /// One write, or two where a sink takes two: the second makes consumers see the first.
-    async fn put(&self, (first, second): (&str, &str), pair: &Pair) -> Result<(), SinkError> {
+    /// What it holds must be one of `known`: anything else is another's.
+    async fn put(
+        &self,
+        (first, second): (&str, &str),
+        pair: &Pair,
+        known: [&Pair; 2],
+    ) -> Result<(), SinkError> {
         let whole = self.call(first, |store, _| {
+            if !known.contains(&&store.held) {
+                return Err(SinkError::Never(format!("it holds {}", store.held.id)));
+            }
             if store.two_writes {
                 store.half = Some(pair.secret.clone());
             } else {
                 store.held = pair.clone();
             }
-            !store.two_writes
+            Ok(!store.two_writes)
         });
-        if whole.await? {
+        if whole.await?? {
             return Ok(());
         }
         self.call(second, |store, violations| match store.half.take() {
@@ -528,12 +537,18 @@ impl Sink for SimSink {
         Ok(Secret::new(text.await?.into_bytes()))
     }
 
-    async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &Backup,
+        pair: &Pair,
+    ) -> Result<(), SinkError> {
         if !self.journal.keeps(pair) {
             let text = format!("{} was delivered and is in no journal", pair.id);
             self.shared.world().violations.push(text);
         }
-        self.put(("commit", "commit_id"), pair).await
+        let found = read_backup(backup)?;
+        self.put(("commit", "commit_id"), pair, [&found, pair]).await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
@@ -545,18 +560,23 @@ impl Sink for SimSink {
         &self,
         _: &RotationId,
         backup: &Backup,
-        _: Option<&Pair>,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let text = String::from_utf8_lossy(backup.expose()).into_owned();
-        let Some((id, secret)) = text.split_once(' ') else {
-            return Err(SinkError::Never("its backup cannot be read".to_owned()));
-        };
-        let pair = Pair {
-            id: KeyId(id.to_owned()),
-            secret: Secret::new(secret.to_owned()),
-        };
-        self.put(("restore", "restore_id"), &pair).await
+        let found = read_backup(backup)?;
+        self.put(("restore", "restore_id"), &found, [&found, pairs.new])
+            .await
     }
+}
+
+fn read_backup(backup: &Backup) -> Result<Pair, SinkError> {
+    let text = String::from_utf8_lossy(backup.expose()).into_owned();
+    let Some((id, secret)) = text.split_once(' ') else {
+        return Err(SinkError::Never("its backup cannot be read".to_owned()));
+    };
+    Ok(Pair {
+        id: KeyId(id.to_owned()),
+        secret: Secret::new(secret.to_owned()),
+    })
 }
 
 /// A journal in memory that survives its rotator.

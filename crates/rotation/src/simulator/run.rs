@@ -136,6 +136,7 @@ impl Rotator {
             user,
             old: None,
             rules,
+            create: false,
         };
         let executor = self.executor();
         let rotation = executor.draft(order).await?;

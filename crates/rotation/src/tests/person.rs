@@ -7,7 +7,7 @@ use keywright_base::Secret;
 use crate::{
     execute::{Executor, Order, Stopped, Tick},
     model::{Pair, Person, Phase, Rotation, RotationId, Rules, Stage},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Backup, Held, Pairs, Sink, SinkError},
     simulator::{Fault, Rotator, Shared, World, live},
 };
 
@@ -23,7 +23,7 @@ impl Sink for Somebody {
         Ok(Secret::new(Vec::new()))
     }
 
-    async fn commit(&self, _: &RotationId, _: &Pair) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, _: &Backup, _: &Pair) -> Result<(), SinkError> {
         Err(SinkError::Person("somebody must do it".to_owned()))
     }
 
@@ -31,7 +31,7 @@ impl Sink for Somebody {
         Ok(Held::Unreadable)
     }
 
-    async fn restore(&self, _: &RotationId, _: &Backup, _: Option<&Pair>) -> Result<(), SinkError> {
+    async fn restore(&self, _: &RotationId, _: &Backup, _: Pairs<'_>) -> Result<(), SinkError> {
         Ok(())
     }
 }
@@ -60,6 +60,7 @@ impl Scene {
                 dwell_secs: 0,
                 ..Rules::SAFE
             },
+            create: false,
         };
         let drafted = live(scene.executor().draft(order)).unwrap().unwrap();
         live(scene.executor().begin(&drafted)).unwrap().unwrap();
