@@ -14,7 +14,8 @@ use self::missing::Found;
 pub use self::missing::end_without_user;
 use crate::{
     model::{
-        Delivery, FoundState, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId, Rules, Stage,
+        Delivery, FoundState, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId,
+        Rules, Stage,
     },
     plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan, resting},
     ports::{
@@ -708,11 +709,7 @@ fn backup_of(rotation: &Rotation, at: usize) -> Option<Backup> {
 }
 
 /// What was there when the rotation was drafted, and is gone now, is not made in another's place.
-fn check_there(
-    rotation: &Rotation,
-    sink: &str,
-    inspection: &Inspection,
-) -> Result<(), SinkError> {
+fn check_there(rotation: &Rotation, sink: &str, inspection: &Inspection) -> Result<(), SinkError> {
     let Some(absent) = &inspection.absent else {
         return Ok(());
     };

@@ -84,6 +84,8 @@ pub struct Rule {
     pub dwell: Option<Duration>,
     /// The sinks; `{user}` and `{account}` are replaced.
     pub deliver: Vec<String>,
+    /// Whether what is not there yet, a file, a profile, a field, may be made.
+    pub create: bool,
     /// Not rotated: neither by this rule nor by a later one.
     pub skip: bool,
     /// What it is called, where rules have names: those of a server's own policies.

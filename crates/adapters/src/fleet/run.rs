@@ -308,6 +308,7 @@ async fn try_begin(
         user: choice.user.clone(),
         old: Some(old),
         rules: rule.map_or(keywright_rotation::model::Rules::SAFE, super::Rule::rules),
+        create: rule.is_some_and(|rule| rule.create),
     };
     let rotation = driver.draft(&account.access, &sinks, order).await?;
     match driver.begin(&rotation).await {

@@ -1,19 +1,31 @@
 //! A profile of AWS's shared credentials file.
 //!
-//! It protects one rule: nothing of the file changes but the two values of one profile. Comments,
-//! order, spaces, line ends and other profiles stay. A file that the AWS CLI would not read,
-//! or would read in another way, is refused.
+//! It protects two rules. The file is read as botocore reads it, which the AWS CLI and boto3 are
+//! made of: indentation decides what is a setting and what goes on with the one before; quotes and
+//! comments behind a value are part of it; a section or a setting that is there twice spoils the
+//! whole file. And nothing of it changes but the two values of one profile; a file in which that
+//! cannot be had is refused.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use keywright_base::Secret;
-use keywright_rotation::model::{KeyId, Pair};
+use keywright_rotation::{
+    model::{KeyId, Pair},
+    ports::Absence,
+};
 
-use super::document::Format;
+use super::{
+    document::{Format, Look},
+    text::{at_line, edited, is_id, line_end, lines, pair_of, similar, unmarked_text},
+};
 
 const ID: &str = "aws_access_key_id";
 const SECRET: &str = "aws_secret_access_key";
-const TOKEN: &str = "aws_session_token";
+/// Settings that make a pair a temporary one.
+const TOKENS: [&str; 2] = ["aws_session_token", "aws_security_token"];
+
+/// The section with settings for all others.
+const DEFAULT: &str = "DEFAULT";
 
 /// The name of a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +51,10 @@ pub(super) fn variable(name: &str) -> Option<String> {
     value.filter(|value| !value.is_empty())
 }
 
-/// Where the values of a profile stand, as ranges of the text.
-#[derive(Default)]
-struct Found {
-    /// The end of the line of its head.
-    head_end: Option<usize>,
-    id: Option<std::ops::Range<usize>>,
-    secret: Option<std::ops::Range<usize>>,
-    token: bool,
-}
-
 impl AwsProfile {
     pub(super) fn new(name: &str) -> Result<Self, String> {
-        let bad = |c: char| c.is_control() || matches!(c, '[' | ']' | '#' | ';');
-        if name.is_empty() || name.trim() != name || name.contains(bad) {
+        let bad = |c: char| c.is_control() || matches!(c, '[' | ']');
+        if name.is_empty() || name.trim() != name || name.contains(bad) || name == DEFAULT {
             return Err(format!("{name} is not the name of a profile"));
         }
         Ok(Self(name.to_owned()))
@@ -62,153 +64,268 @@ impl AwsProfile {
         &self.0
     }
 
-    fn scan(&self, text: &str) -> Result<Found, String> {
-        let mut found = Found::default();
-        let (mut at, mut inside, mut any) = (0, false, false);
-        for (number, whole) in (1..).zip(text.split_inclusive('\n')) {
-            let start = at;
-            at += whole.len();
-            let line = whole.trim();
-            if line.is_empty() || line.starts_with(['#', ';']) {
-                continue;
-            }
-            if let Some(head) = line.strip_prefix('[') {
-                let name = head.split_once(']');
-                let (name, _) = name.ok_or_else(|| format!("line {number}: no ] after ["))?;
-                (inside, any) = (name.trim() == self.0, true);
-                if inside && found.head_end.replace(at).is_some() {
-                    return Err(format!("line {number}: profile {} is there twice", self.0));
-                }
-                continue;
-            }
-            if whole.starts_with([' ', '\t']) {
-                // A nested setting, or a value that goes on.
-                continue;
-            }
-            let (name, value) = line
-                .split_once('=')
-                .filter(|_| any)
-                .ok_or_else(|| format!("line {number}: neither a profile nor a setting of one"))?;
-            if inside {
-                let place = place(whole, value, start);
-                found
-                    .take(name.trim(), place)
-                    .map_err(|why| format!("line {number}: {why}"))?;
-            }
-        }
-        if found.token {
-            return Err(format!("profile {} holds temporary credentials", self.0));
-        }
-        Ok(found)
+    fn absent(&self, sections: &[Section]) -> Option<Absence> {
+        let names = sections.iter().map(|section| section.name.as_str());
+        (!sections.is_empty()).then(|| Absence {
+            what: format!("there is no profile {}", self.0),
+            similar: similar(&self.0, names),
+        })
     }
 }
 
-/// The first word of a value in the text; an empty place before the line's end where there is none.
-fn place(line: &str, value: &str, start: usize) -> std::ops::Range<usize> {
-    let word = value.split_whitespace().next().unwrap_or_default();
-    let equals = line.find('=').map_or(line.len(), |at| at + 1);
-    let after = line.get(equals..).unwrap_or_default();
-    let skipped = after.len() - after.trim_start_matches([' ', '\t']).len();
-    let from = start + equals + skipped;
-    from..from + word.len()
+/// A section as botocore has it.
+struct Section {
+    name: String,
+    /// Where the line after its head begins.
+    head_end: usize,
+    /// Whether the head's line has an end.
+    head_ended: bool,
+    options: Vec<Setting>,
 }
 
-impl Found {
-    fn take(&mut self, name: &str, place: std::ops::Range<usize>) -> Result<(), String> {
-        let name = name.to_ascii_lowercase();
-        let slot = match name.as_str() {
-            ID => &mut self.id,
-            SECRET => &mut self.secret,
-            TOKEN => {
-                self.token = true;
-                return Ok(());
+/// A setting of a section.
+struct Setting {
+    /// In small letters.
+    name: String,
+    /// With what follows in further lines.
+    value: String,
+    /// The part of the value in the first line.
+    place: Range<usize>,
+    /// What stands before the name.
+    indent: String,
+}
+
+impl Section {
+    fn option(&self, name: &str) -> Option<&Setting> {
+        self.options.iter().find(|option| option.name == name)
+    }
+}
+
+/// Python's `configparser`, as botocore uses it, and botocore's own look at nested settings.
+fn parse(text: &str) -> Result<Vec<Section>, String> {
+    let mut sections: Vec<Section> = Vec::new();
+    let mut indent_before = 0;
+    let mut goes_on = false;
+    for line in lines(text) {
+        let whole = text.get(line.start..line.end).unwrap_or_default();
+        let value = whole.trim();
+        if value.starts_with(['#', ';']) {
+            continue;
+        }
+        let bad = |why: &str| at_line(text, line.start, why);
+        let option = sections.last_mut().and_then(|last| last.options.last_mut());
+        let option = option.filter(|_| goes_on);
+        if value.is_empty() {
+            if let Some(option) = option {
+                option.value.push('\n');
             }
-            _ => return Ok(()),
+            continue;
+        }
+        let space = whole.len() - whole.trim_start().len();
+        let indent = whole.chars().take_while(|c| c.is_whitespace()).count();
+        if let Some(option) = option
+            && indent > indent_before
+        {
+            option.value.push('\n');
+            option.value.push_str(value);
+            continue;
+        }
+        indent_before = indent;
+        if let Some(name) = head(value) {
+            if sections.iter().any(|section| section.name == name) {
+                let why = format!("section [{name}] is there twice");
+                return Err(bad(&why));
+            }
+            sections.push(Section {
+                name: name.to_owned(),
+                head_end: line.next,
+                head_ended: line.next > line.end,
+                options: Vec::new(),
+            });
+            goes_on = false;
+            continue;
+        }
+        let Some(section) = sections.last_mut() else {
+            return Err(bad("a setting before the first section"));
         };
-        match slot.replace(place) {
-            None => Ok(()),
-            Some(_) => Err(format!("{name} is there twice")),
+        let setting = setting(whole, line.start, space);
+        let setting = setting.ok_or_else(|| bad("neither a profile nor a setting of one"))?;
+        if section.option(&setting.name).is_some() {
+            return Err(bad(&format!("{} is there twice", setting.name)));
+        }
+        section.options.push(setting);
+        goes_on = true;
+    }
+    for option in sections.iter_mut().flat_map(|section| &mut section.options) {
+        option.value.truncate(option.value.trim_end().len());
+        let nested = option.value.strip_prefix('\n');
+        let mut nested = nested.into_iter().flat_map(str::lines);
+        if nested.any(|line| !line.trim().is_empty() && !line.contains('=')) {
+            let why = format!("what goes on with {} is no setting", option.name);
+            return Err(at_line(text, option.place.start, &why));
         }
     }
+    Ok(sections)
 }
 
-/// The text of a file; a byte-order mark is not of it.
-pub(super) fn text(content: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(content).map_err(|_| "it is not UTF-8 text".to_owned())
+/// The name in the head of a section.
+fn head(line: &str) -> Option<&str> {
+    let inner = line.strip_prefix('[')?;
+    let name = inner.get(..inner.rfind(']')?)?;
+    (!name.is_empty()).then_some(name)
 }
 
-impl Format for AwsProfile {
-    fn find(&self, content: &[u8]) -> Result<Option<Pair>, String> {
-        let text = text(content)?;
-        let (_, text) = split_mark(text);
-        let found = self.scan(text)?;
-        let value = |range: Option<std::ops::Range<usize>>| {
-            let value = range.and_then(|range| text.get(range))?;
-            (!value.is_empty()).then(|| value.to_owned())
+/// A setting; the first `=` or `:` ends its name.
+fn setting(line: &str, start: usize, space: usize) -> Option<Setting> {
+    let at = line.find(['=', ':'])?;
+    let name = line.get(space..at)?.trim_end();
+    let after = line.get(at + 1..)?;
+    let value = after.trim();
+    let from = if value.is_empty() {
+        line.len()
+    } else {
+        at + 1 + after.len() - after.trim_start().len()
+    };
+    (!name.is_empty()).then(|| Setting {
+        name: name.to_lowercase(),
+        value: value.to_owned(),
+        place: start + from..start + from + value.len(),
+        indent: line.get(..space).unwrap_or_default().to_owned(),
+    })
+}
+
+/// What a value must be so that it can be replaced and nothing else with it.
+fn check(text: &str, option: &Setting) -> Result<(), String> {
+    let why = if option.value.contains('\n') {
+        "goes on in the next line"
+    } else if option.value.starts_with(['"', '\'']) {
+        "is in quotes, which the AWS CLI takes for a part of it"
+    } else if option.value.contains(char::is_whitespace) {
+        "has a space in it; the AWS CLI knows no comments behind a value"
+    } else {
+        return Ok(());
+    };
+    let why = format!("{} {why}", option.name);
+    Err(at_line(text, option.place.start, &why))
+}
+
+impl AwsProfile {
+    fn find<'a>(
+        &self,
+        text: &str,
+        sections: &'a [Section],
+    ) -> Result<Option<&'a Section>, String> {
+        let everywhere = sections.iter().find(|section| section.name == DEFAULT);
+        let everywhere = everywhere.into_iter().flat_map(|section| &section.options);
+        let keys = [ID, SECRET, TOKENS[0], TOKENS[1]];
+        if let Some(option) = { everywhere }.find(|option| keys.contains(&option.name.as_str())) {
+            let why = format!("{} in [{DEFAULT}] is in force in every profile", option.name);
+            return Err(at_line(text, option.place.start, &why));
+        }
+        let Some(section) = sections.iter().find(|section| section.name == self.0) else {
+            return Ok(None);
         };
-        Ok(value(found.id)
-            .zip(value(found.secret).map(Secret::new))
-            .map(|(id, secret)| Pair {
-                id: KeyId(id),
-                secret,
-            }))
+        let token = TOKENS.into_iter().find_map(|name| section.option(name));
+        if let Some(token) = token {
+            let why = format!("profile {} holds temporary credentials", self.0);
+            return Err(at_line(text, token.place.start, &why));
+        }
+        for name in [ID, SECRET] {
+            if let Some(option) = section.option(name) {
+                check(text, option)?;
+            }
+        }
+        Ok(Some(section))
     }
 
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Vec<u8>, String> {
-        let (mark, old) = split_mark(text(content.unwrap_or_default())?);
-        let found = self.scan(old)?;
-        let end = if old.contains("\r\n") { "\r\n" } else { "\n" };
-        let secret = pair.secret.expose();
-        let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
+    fn edits(&self, text: &str, section: Option<&Section>, pair: &Pair) -> Vec<Edit> {
+        let end = section.map_or_else(|| line_end(text), |section| end_of_head(text, section));
+        let indent = section
+            .and_then(|section| section.options.first())
+            .map_or("", |option| option.indent.as_str());
+        let mut edits: Vec<Edit> = Vec::new();
         let mut added = String::new();
-        for (name, place, value) in [(ID, found.id, &pair.id.0), (SECRET, found.secret, secret)] {
-            match place {
-                Some(place) => edits.push((place, value.clone())),
-                None => added.push_str(&format!("{name} = {value}{end}")),
+        for (name, value) in [(ID, &pair.id.0), (SECRET, pair.secret.expose())] {
+            match section.and_then(|section| section.option(name)) {
+                Some(option) => edits.push((option.place.clone(), value.clone())),
+                None => added.push_str(&format!("{indent}{name} = {value}{end}")),
             }
         }
-        if !added.is_empty() {
-            let (at, before) = match found.head_end {
-                Some(at) => (
-                    at,
-                    if old.as_bytes().get(at.wrapping_sub(1)) == Some(&b'\n') {
-                        ""
-                    } else {
-                        end
-                    }
-                    .to_owned(),
-                ),
-                None => (old.len(), new_head(old, &self.0, end)),
-            };
-            edits.push((at..at, format!("{before}{added}")));
+        if added.is_empty() {
+            return edits;
         }
-        edits.sort_by_key(|(place, _)| place.start);
-        let mut new = mark.to_owned();
-        let mut from = 0;
-        for (place, text) in edits {
-            new.push_str(old.get(from..place.start).unwrap_or_default());
-            new.push_str(&text);
-            from = place.end;
-        }
-        new.push_str(old.get(from..).unwrap_or_default());
-        Ok(new.into_bytes())
+        let (at, before) = match section {
+            Some(section) if section.head_ended => (section.head_end, String::new()),
+            Some(section) => (section.head_end, end.to_owned()),
+            None => (text.len(), new_head(text, &self.0, end)),
+        };
+        edits.push((at..at, format!("{before}{added}")));
+        edits
     }
+}
+
+type Edit = (Range<usize>, String);
+
+fn end_of_head<'a>(text: &'a str, section: &Section) -> &'a str {
+    let before = text.get(..section.head_end).unwrap_or_default();
+    let ends = ["\r\n", "\n", "\r"];
+    let end = ends.into_iter().find(|end| before.ends_with(end));
+    end.unwrap_or_else(|| line_end(text))
 }
 
 /// The head of a profile at the end of a file.
-fn new_head(old: &str, name: &str, end: &str) -> String {
-    let gap = match old {
+fn new_head(text: &str, name: &str, end: &str) -> String {
+    let gap = match text {
         "" => "",
-        old if old.ends_with('\n') => end,
+        text if text.ends_with(['\r', '\n']) => end,
         _ => &format!("{end}{end}"),
     };
     format!("{gap}[{name}]{end}")
 }
 
-/// A byte-order mark, which some editors leave, and the rest.
-pub(super) fn split_mark(text: &str) -> (&str, &str) {
-    match text.strip_prefix('\u{feff}') {
-        Some(rest) => ("\u{feff}", rest),
-        None => ("", text),
+/// What stands in the file beside the pair of one profile.
+fn others<'a>(
+    sections: &'a [Section],
+    profile: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let all = sections.iter().flat_map(|section| {
+        let options = section.options.iter();
+        options.map(|option| (section.name.as_str(), option.name.as_str(), option.value.as_str()))
+    });
+    all.filter(move |(section, name, _)| *section != profile || (*name != ID && *name != SECRET))
+}
+
+impl Format for AwsProfile {
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+        let text = unmarked_text(content.unwrap_or_default())?;
+        let sections = parse(text)?;
+        let section = self.find(text, &sections)?;
+        let value = |name| Some(section?.option(name)?.value.as_str());
+        let pair = pair_of((ID, value(ID)), (SECRET, value(SECRET)))?;
+        let profiles = sections.iter().filter(|section| section.name != self.0);
+        let others = profiles.filter_map(|section| {
+            let id = &section.option(ID)?.value;
+            is_id(id).then(|| (format!("profile {}", section.name), KeyId(id.clone())))
+        });
+        Ok(Look {
+            pair,
+            absent: match section {
+                Some(_) => None,
+                None => self.absent(&sections),
+            },
+            others: others.collect(),
+        })
+    }
+
+    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+        let text = unmarked_text(content.unwrap_or_default())?;
+        let sections = parse(text)?;
+        let edits = self.edits(text, self.find(text, &sections)?, pair);
+        let new = edited(text, edits);
+        if !others(&parse(&new)?, &self.0).eq(others(&sections, &self.0)) {
+            let why = "no pair can be put there without a change of what else is read";
+            return Err(why.to_owned());
+        }
+        Ok(Secret::new(new.into_bytes()))
     }
 }

@@ -11,7 +11,7 @@ use keywright_rotation::ports::SinkError;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::document::{Content, Store, Version};
+use super::document::{Content, Store, Tag, Version};
 use crate::aws::{AccessError, JsonService, Settings};
 
 /// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
@@ -99,6 +99,9 @@ fn text(content: &Secret<Vec<u8>>) -> Result<&str, SinkError> {
     std::str::from_utf8(content.expose()).map_err(|error| SinkError::Never(error.to_string()))
 }
 
+/// The label of a version that is written and not current yet.
+const LABEL: &str = "KEYWRIGHT";
+
 #[async_trait]
 impl Store for SecretsManager {
     async fn get(&self) -> Result<Version, SinkError> {
@@ -112,13 +115,19 @@ impl Store for SecretsManager {
             )),
             _ => refused.error,
         })?;
+        let version = answer.get("VersionId").and_then(Value::as_str);
         Ok(Version {
             content: content(&answer, "/SecretString"),
-            number: 0,
+            tag: Tag {
+                version: version.map(str::to_owned),
+                kind: None,
+            },
         })
     }
 
-    async fn put(&self, content: Content, _: u64) -> Result<(), SinkError> {
+    /// The service replaces a value whatever it is. So the new one is written as a version that
+    /// nobody reads, and made current only if the one that was read is current still.
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
         let Self(service, id) = self;
         let Some(content) = content else {
             let why = "secretsmanager: a secret is not removed by a rotation".to_owned();
@@ -133,72 +142,117 @@ impl Store for SecretsManager {
             .take(16)
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        let told = json!({"SecretId": id, "SecretString": text, "ClientRequestToken": token});
+        let told = json!({
+            "SecretId": id, "SecretString": text, "ClientRequestToken": token,
+            "VersionStages": [LABEL],
+        });
         let done = service.call("PutSecretValue", &told).await;
-        done.map(drop).map_err(|refused| refused.error)?;
-        // A version that was current before, and is put again, must become current again.
-        self.make_current(&token).await
+        done.map_err(|refused| refused.error)?;
+        let told = json!({
+            "SecretId": id, "VersionStage": "AWSCURRENT", "MoveToVersionId": token,
+            "RemoveFromVersionId": was.version,
+        });
+        let done = service.call("UpdateSecretVersionStage", &told).await;
+        done.map_err(|refused| match refused.code.as_str() {
+            "InvalidParameterException" => {
+                SinkError::Later(format!("secretsmanager: {id} was written by another meanwhile"))
+            }
+            _ => refused.error,
+        })?;
+        let told = json!({
+            "SecretId": id, "VersionStage": LABEL, "RemoveFromVersionId": token,
+        });
+        // A label that stays does no harm: the next write moves it.
+        let _ = service.call("UpdateSecretVersionStage", &told).await;
+        Ok(())
+    }
+
+    fn own_name(&self) -> &str {
+        &self.1
     }
 }
 
-impl SecretsManager {
-    async fn make_current(&self, version: &str) -> Result<(), SinkError> {
-        let Self(service, id) = self;
-        let told = json!({"SecretId": id});
-        let listed = service.call("DescribeSecret", &told).await;
-        let listed = listed.map_err(|refused| refused.error)?;
-        let versions = listed.get("VersionIdsToStages").and_then(Value::as_object);
-        let current = versions.into_iter().flatten().find(|(_, stages)| {
-            let mut stages = stages.as_array().into_iter().flatten();
-            stages.any(|stage| stage == "AWSCURRENT")
-        });
-        let current = current.map(|(version, _)| version.as_str());
-        if current == Some(version) {
-            return Ok(());
+/// The type of a parameter that is made.
+const SECURE: &str = "SecureString";
+
+impl Ssm {
+    /// The value of a parameter, or of one of its versions by `NAME:NUMBER`.
+    async fn read(&self, name: &str) -> Result<Option<Version>, SinkError> {
+        let told = json!({"Name": name, "WithDecryption": true});
+        match self.0.call("GetParameter", &told).await {
+            Ok(answer) => {
+                let text = |name: &str| answer.pointer(name).and_then(Value::as_str);
+                let version = answer.pointer("/Parameter/Version").and_then(Value::as_u64);
+                Ok(Some(Version {
+                    content: content(&answer, "/Parameter/Value"),
+                    tag: Tag {
+                        version: version.map(|version| version.to_string()),
+                        kind: text("/Parameter/Type").map(str::to_owned),
+                    },
+                }))
+            }
+            Err(refused) if refused.code == "ParameterNotFound" => Ok(None),
+            Err(refused) => Err(refused.error),
         }
+    }
+
+    /// Writes a value over the one that is there, or where there is none; its version.
+    async fn write(&self, value: &str, was: &Tag) -> Result<Option<u64>, SinkError> {
+        let Self(service, id) = self;
         let told = json!({
-            "SecretId": id,
-            "VersionStage": "AWSCURRENT",
-            "MoveToVersionId": version,
-            "RemoveFromVersionId": current,
+            "Name": id, "Value": value, "Type": was.kind.as_deref().unwrap_or(SECURE),
+            "Overwrite": was.version.is_some(),
         });
-        let done = service.call("UpdateSecretVersionStage", &told).await;
-        done.map(drop).map_err(|refused| refused.error)
+        match service.call("PutParameter", &told).await {
+            Ok(answer) => Ok(answer.get("Version").and_then(Value::as_u64)),
+            Err(refused) if refused.code == "ParameterAlreadyExists" => {
+                Err(SinkError::Later(format!("ssm: {id} was made by another meanwhile")))
+            }
+            Err(refused) => Err(refused.error),
+        }
     }
 }
 
 #[async_trait]
 impl Store for Ssm {
     async fn get(&self) -> Result<Version, SinkError> {
-        let Self(service, id) = self;
-        let told = json!({"Name": id, "WithDecryption": true});
-        match service.call("GetParameter", &told).await {
-            Ok(answer) => Ok(Version {
-                content: content(&answer, "/Parameter/Value"),
-                number: 0,
-            }),
-            Err(refused) if refused.code == "ParameterNotFound" => Ok(Version {
-                content: None,
-                number: 0,
-            }),
-            Err(refused) => Err(refused.error),
-        }
+        let found = self.read(&self.1).await?;
+        Ok(found.unwrap_or_else(|| Version {
+            content: None,
+            tag: Tag::default(),
+        }))
     }
 
-    async fn put(&self, content: Content, _: u64) -> Result<(), SinkError> {
+    /// The service replaces a value whatever it is, and counts its versions. One that came between
+    /// shows by its number, and is put back.
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
         let Self(service, id) = self;
-        let (action, told) = match &content {
-            None => ("DeleteParameter", json!({"Name": id})),
-            Some(content) => {
-                let value = text(content)?;
-                let told = json!({
-                    "Name": id, "Value": value, "Type": "SecureString", "Overwrite": true,
-                });
-                ("PutParameter", told)
-            }
+        let Some(content) = content else {
+            let done = service.call("DeleteParameter", &json!({"Name": id})).await;
+            return done.map(drop).map_err(|refused| refused.error);
         };
-        let done = service.call(action, &told).await;
-        done.map(drop).map_err(|refused| refused.error)
+        let version = self.write(text(&content)?, was).await?;
+        let expected = was.version.as_deref().and_then(|was| was.parse::<u64>().ok());
+        let (Some(version), Some(expected)) = (version, expected) else {
+            return Ok(());
+        };
+        if version == expected + 1 {
+            return Ok(());
+        }
+        let between = self.read(&format!("{id}:{}", version.saturating_sub(1))).await?;
+        if let Some(Version {
+            content: Some(other),
+            tag,
+        }) = between
+        {
+            self.write(text(&other)?, &tag).await?;
+        }
+        let why = format!("ssm: {id} was written by another meanwhile, whose value was put back");
+        Err(SinkError::Later(why))
+    }
+
+    fn own_name(&self) -> &str {
+        &self.1
     }
 }
 

@@ -9,10 +9,12 @@ use async_trait::async_trait;
 use keywright_base::Secret;
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Backup, Held, Pairs, Sink, SinkError},
 };
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, process};
+
+use super::program::Answered;
 
 /// Seconds that a program gets.
 const LIMIT_SECS: u64 = 120;
@@ -106,13 +108,22 @@ impl Sink for Command {
 
     async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
         let told = json!({"Action": "stage", "RotationId": rotation.0});
-        self.run(&told, None).await.map(|_| Secret::new(Vec::new()))
+        self.run(&told, None).await?;
+        Answered::backup(&self.read_back().await?)
     }
 
-    async fn commit(&self, rotation: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+    async fn commit(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        pair: &Pair,
+    ) -> Result<(), SinkError> {
+        let before = Answered::read(backup);
+        before.check(&self.name, &self.read_back().await?, &pair.id)?;
         let told = json!({
             "Action": "commit",
             "RotationId": rotation.0,
+            "PreviousAccessKeyId": before.key(),
             "AccessKeyId": pair.id.0,
             "SecretAccessKey": pair.secret.expose(),
         });
@@ -134,10 +145,16 @@ impl Sink for Command {
     async fn restore(
         &self,
         rotation: &RotationId,
-        _: &Backup,
-        _: Option<&Pair>,
+        backup: &Backup,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let told = json!({"Action": "restore", "RotationId": rotation.0});
+        let before = Answered::read(backup);
+        before.check(&self.name, &self.read_back().await?, &pairs.new.id)?;
+        let told = json!({
+            "Action": "restore",
+            "RotationId": rotation.0,
+            "PreviousAccessKeyId": before.key(),
+        });
         self.run(&told, None).await.map(drop)
     }
 }

@@ -5,11 +5,11 @@
 
 use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use keywright_base::Secret;
-use keywright_rotation::model::{KeyId, Pair};
+use keywright_rotation::model::Pair;
 
 use super::{
-    aws_profile::{split_mark, text},
-    document::Format,
+    document::{Format, Look},
+    text::{edited, pair_of, split_mark, text},
 };
 
 /// The file itself says everything.
@@ -33,61 +33,89 @@ fn parse(content: &str) -> Result<Table, String> {
         let position = head
             .iter()
             .position(|cell| cell.trim().eq_ignore_ascii_case(name));
-        position.ok_or_else(|| format!("it has no column {name}"))
+        position.ok_or_else(|| format!("line 1: it has no column {name}"))
     };
     let (id, secret) = (column(ID)?, column(SECRET)?);
     let mut rows = reader.into_records();
     match (rows.next(), rows.next()) {
         (None, _) => Ok((head.clone(), head.iter().map(|_| "").collect(), id, secret)),
         (Some(row), None) => Ok((head, row.map_err(bad)?, id, secret)),
-        (Some(_), Some(_)) => Err("it has several rows".to_owned()),
+        (Some(_), Some(_)) => Err("line 3: it has several rows".to_owned()),
     }
 }
 
+fn pair(row: &StringRecord, id: usize, secret: usize) -> Result<Option<Pair>, String> {
+    let cell = |at| row.get(at).map(str::trim);
+    pair_of((ID, cell(id)), (SECRET, cell(secret)))
+}
+
+/// The text with other values in the place of those that stand in it once.
+fn replaced(content: &str, old: &Pair, new: &Pair) -> Result<String, String> {
+    let mut edits = Vec::new();
+    let values = [
+        (old.id.0.as_str(), new.id.0.as_str()),
+        (old.secret.expose(), new.secret.expose()),
+    ];
+    for (old, new) in values {
+        let mut places = content.match_indices(old);
+        let (Some((at, _)), None) = (places.next(), places.next()) else {
+            return Err("its values do not stand there once and as they are read".to_owned());
+        };
+        edits.push((at..at + old.len(), new.to_owned()));
+    }
+    Ok(edited(content, edits))
+}
+
+/// The head with a row in the place of an empty one.
+fn filled(content: &str, (head, row, id, secret): &Table, pair: &Pair) -> Result<String, String> {
+    let end = if content.contains("\r\n") {
+        Terminator::CRLF
+    } else {
+        Terminator::Any(b'\n')
+    };
+    let mut writer = WriterBuilder::new()
+        .terminator(end)
+        .from_writer(Vec::new());
+    let row = row.iter().enumerate().map(|(at, cell)| match at {
+        at if at == *id => pair.id.0.as_str(),
+        at if at == *secret => pair.secret.expose(),
+        _ => cell,
+    });
+    let bad = "it cannot be written";
+    let written = writer
+        .write_record(head)
+        .and_then(|()| writer.write_record(row));
+    written.map_err(|_| bad)?;
+    let new = writer.into_inner().map_err(|_| bad)?;
+    let mut new = String::from_utf8(new).map_err(|_| bad)?;
+    if !content.ends_with('\n') {
+        new.truncate(new.trim_end_matches(['\r', '\n']).len());
+    }
+    Ok(new)
+}
+
 impl Format for Csv {
-    fn find(&self, content: &[u8]) -> Result<Option<Pair>, String> {
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+        let Some(content) = content else {
+            return Ok(Look::default());
+        };
         let (_, content) = split_mark(text(content)?);
         let (_, row, id, secret) = parse(content)?;
-        let cell = |at| {
-            let cell = row.get(at).map(str::trim).unwrap_or_default();
-            (!cell.is_empty()).then(|| cell.to_owned())
-        };
-        Ok(cell(id).zip(cell(secret)).map(|(id, secret)| Pair {
-            id: KeyId(id),
-            secret: Secret::new(secret),
-        }))
+        Ok(Look {
+            pair: pair(&row, id, secret)?,
+            ..Look::default()
+        })
     }
 
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Vec<u8>, String> {
+    fn put(&self, content: Option<&[u8]>, new: &Pair) -> Result<Secret<Vec<u8>>, String> {
         let usual = format!("{ID},{SECRET}\n");
         let content = content.map(text).transpose()?.unwrap_or(&usual);
         let (mark, content) = split_mark(content);
-        let (head, row, id, secret) = parse(content)?;
-        let end = if content.contains("\r\n") {
-            Terminator::CRLF
-        } else {
-            Terminator::Any(b'\n')
+        let table = parse(content)?;
+        let text = match pair(&table.1, table.2, table.3)? {
+            Some(old) => replaced(content, &old, new)?,
+            None => filled(content, &table, new)?,
         };
-        let mut writer = WriterBuilder::new()
-            .terminator(end)
-            .from_writer(mark.as_bytes().to_vec());
-        let row = row.iter().enumerate().map(|(at, cell)| match at {
-            at if at == id => pair.id.0.as_str(),
-            at if at == secret => pair.secret.expose(),
-            _ => cell,
-        });
-        let written = writer
-            .write_record(&head)
-            .and_then(|()| writer.write_record(row));
-        written.map_err(|_| "it cannot be written".to_owned())?;
-        let mut new = writer
-            .into_inner()
-            .map_err(|_| "it cannot be written".to_owned())?;
-        if !content.ends_with('\n') {
-            while new.last().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
-                new.pop();
-            }
-        }
-        Ok(new)
+        Ok(Secret::new(format!("{mark}{text}").into_bytes()))
     }
 }

@@ -1,48 +1,101 @@
 //! A document that holds a pair: how it is put back, and stores that keep documents whole.
 //!
-//! It protects one rule: only the pair is changed. What else stands in the document, and what
-//! somebody adds to it while a rotation is under way, stays.
+//! It protects two rules. Only the pair is changed: what else stands in the document, and what
+//! others add to it while a rotation is under way, stays. And a pair is replaced only if it is the
+//! one that this rotation found or wrote.
 
 use async_trait::async_trait;
 use keywright_base::Secret;
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use super::json::Json;
+use super::{json::Json, text::shown_id};
 
 /// What is there; nothing where there is no document.
 pub(super) type Content = Option<Secret<Vec<u8>>>;
 
-/// How a document holds a pair. Errors are sentences without a secret; what cannot be understood is
-/// not touched.
+/// The bytes of a content.
+pub(super) fn bytes(content: &Content) -> Option<&[u8]> {
+    content.as_ref().map(|content| content.expose().as_slice())
+}
+
+/// What a document holds, as its readers see it.
+#[derive(Default)]
+pub(super) struct Look {
+    /// The pair; half a pair is an error.
+    pub(super) pair: Option<Pair>,
+    /// Why there is none, where an entry would have to be made.
+    pub(super) absent: Option<Absence>,
+    /// Other entries with the id of a key, by name.
+    pub(super) others: Vec<(String, KeyId)>,
+}
+
+impl Look {
+    /// For a person who decides whether the key is to be replaced there.
+    pub(super) fn inspection(self, old: &KeyId) -> Inspection {
+        let others = self.others.into_iter().filter(|(_, id)| id == old);
+        Inspection {
+            held: self.pair.map_or(Held::Nothing, Held::Pair),
+            absent: self.absent,
+            also: others.map(|(name, _)| name).collect(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// How a document holds a pair. Errors are sentences without a secret, with the line where there is
+/// one; what cannot be understood is not touched.
 pub(super) trait Format: Send + Sync + 'static {
-    /// The pair in a document, if there is one.
-    fn find(&self, content: &[u8]) -> Result<Option<Pair>, String>;
+    /// What a document holds.
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String>;
 
     /// The document with another pair.
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Vec<u8>, String>;
-
-    /// Looks whether the document is understood and a pair could be put into it; the pair in it.
-    fn inspect(&self, content: Option<&[u8]>) -> Result<Option<Pair>, String> {
-        let found = content.map(|content| self.find(content)).transpose()?;
-        let some = || Pair {
-            id: KeyId("x".to_owned()),
-            secret: Secret::new("x".to_owned()),
-        };
-        let found = found.flatten();
-        let put = self.put(content, &found.clone().unwrap_or_else(some))?;
-        drop(Secret::new(put));
-        Ok(found)
-    }
+    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String>;
 
     /// Whether two documents say the same; a store may keep one in its own spelling.
     fn same(&self, one: &[u8], other: &[u8]) -> bool {
         one == other
     }
+}
+
+/// A pair with every sign that a secret may have, to see whether one could be put somewhere.
+fn sample() -> Pair {
+    Pair {
+        id: KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()),
+        secret: Secret::new("abcdefghijklmnopqrstuvwxyz/+0123456789ABC".to_owned()),
+    }
+}
+
+/// The document with another pair, which its readers would see.
+pub(super) fn changed(
+    format: &dyn Format,
+    content: Option<&[u8]>,
+    pair: &Pair,
+) -> Result<Secret<Vec<u8>>, String> {
+    let new = format.put(content, pair)?;
+    let seen = format.look(Some(new.expose()))?.pair;
+    if seen.as_ref() == Some(pair) {
+        Ok(new)
+    } else {
+        Err("its readers would not see a pair that is put there".to_owned())
+    }
+}
+
+/// Looks at a document, and whether another pair could be put into it and the same one again.
+pub(super) fn inspect(format: &dyn Format, content: Option<&[u8]>) -> Result<Look, String> {
+    let look = format.look(content)?;
+    let other = changed(format, content, &sample())?;
+    if let (Some(content), Some(pair)) = (content, &look.pair) {
+        let again = changed(format, Some(other.expose()), pair)?;
+        if again.expose() != content {
+            return Err("it could not be put back as it is".to_owned());
+        }
+    }
+    Ok(look)
 }
 
 /// What [`Sink::restore`] needs.
@@ -81,45 +134,96 @@ impl Before {
             .map_err(|_| SinkError::Never("its backup cannot be read".to_owned()))
     }
 
-    /// The document as it was. What somebody else changed since is kept, where it can be told
-    /// apart.
+    fn pair(&self) -> Option<Pair> {
+        self.pair.as_ref().map(|(id, secret)| Pair {
+            id: KeyId(id.clone()),
+            secret: Secret::new(secret.clone()),
+        })
+    }
+
+    /// The document with the new pair, if it holds what was found, or the new pair already.
+    pub(super) fn committed(
+        &self,
+        content: Option<&[u8]>,
+        format: &dyn Format,
+        new: &Pair,
+    ) -> Result<Content, String> {
+        let (now, found) = (format.look(content)?.pair, self.pair());
+        if now.as_ref() == Some(new) {
+            return Ok(content.map(|content| Secret::new(content.to_vec())));
+        }
+        if now != found {
+            return Err(foreign(now.as_ref(), found.as_ref(), new));
+        }
+        changed(format, content, new).map(Some)
+    }
+
+    /// The document as it was, if it holds what was written, or what was found already. What others
+    /// changed since stays, where it can be told apart.
     pub(super) fn restored(
         &self,
         content: Option<&[u8]>,
         format: &dyn Format,
+        new: &Pair,
     ) -> Result<Content, String> {
-        let now = content
-            .map(|content| format.find(content))
-            .transpose()?
-            .flatten();
-        let ours = now.map(|now| format.put(self.content.as_deref(), &now));
-        if let Some(Ok(ours)) = &ours
-            && content.is_some_and(|content| format.same(ours, content))
-        {
+        let (now, found) = (format.look(content)?.pair, self.pair());
+        if now == found {
+            return Ok(content.map(|content| Secret::new(content.to_vec())));
+        }
+        if now.as_ref() != Some(new) {
+            return Err(foreign(now.as_ref(), found.as_ref(), new));
+        }
+        let ours = changed(format, self.content.as_deref(), new);
+        if ours.is_ok_and(|ours| content.is_some_and(|now| format.same(ours.expose(), now))) {
             // Nobody else changed anything.
             return Ok(self.content.clone().map(Secret::new));
         }
-        if let Some((id, secret)) = &self.pair {
-            let pair = Pair {
-                id: KeyId(id.clone()),
-                secret: Secret::new(secret.clone()),
-            };
-            return Ok(Some(Secret::new(format.put(content, &pair)?)));
+        match found {
+            Some(found) => changed(format, content, &found).map(Some),
+            None => {
+                let why = "it held no pair before, and was changed since; remove the pair by hand";
+                Err(why.to_owned())
+            }
         }
-        if ours.is_none() {
-            // It never got there, or is gone again.
-            return Ok(content.map(|content| Secret::new(content.to_vec())));
-        }
-        let why = "it held no pair before, and was changed since; remove the pair by hand";
-        Err(why.to_owned())
     }
+}
+
+/// What is there is neither what was found nor what was written, so it is another's.
+pub(super) fn foreign(now: Option<&Pair>, found: Option<&Pair>, new: &Pair) -> String {
+    let same_id = |pair: &&Pair| now.is_some_and(|now| now.id == pair.id);
+    if let Some(same) = found.into_iter().chain([new]).find(same_id) {
+        let id = shown_id(&same.id.0);
+        return format!("it holds {id} with another secret now; nothing was changed");
+    }
+    let id = |pair: Option<&Pair>| match pair {
+        Some(pair) => shown_id(&pair.id.0).to_owned(),
+        None => "no key".to_owned(),
+    };
+    foreign_key(&id(now), &id(found), &new.id)
+}
+
+/// The same in terms of ids.
+pub(super) fn foreign_key(now: &str, found: &str, new: &KeyId) -> String {
+    format!(
+        "it holds {now} now, neither {found}, which this rotation found there, nor {new}, which it \
+         writes; nothing was changed"
+    )
 }
 
 /// A document and which version of it that is.
 pub(super) struct Version {
     pub(super) content: Content,
-    /// What the store calls it, for a compare-and-swap where it knows one.
-    pub(super) number: u64,
+    /// What the store calls it; a write replaces this version and no other.
+    pub(super) tag: Tag,
+}
+
+/// What a store calls a version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tag {
+    /// Its number or id; nothing where there is no document.
+    pub(super) version: Option<String>,
+    /// What else a write must repeat, as the type of a parameter.
+    pub(super) kind: Option<String>,
 }
 
 /// A store that keeps documents whole.
@@ -128,8 +232,16 @@ pub(super) trait Store: Send + Sync {
     /// The document.
     async fn get(&self) -> Result<Version, SinkError>;
 
-    /// Replaces the document that [`Store::get`] gave; nothing removes it.
-    async fn put(&self, content: Content, was: u64) -> Result<(), SinkError>;
+    /// Replaces the version that [`Store::get`] gave, and no other; nothing removes it.
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError>;
+
+    /// Names of documents beside this one, for a suggestion.
+    async fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The last part of its own name.
+    fn own_name(&self) -> &str;
 }
 
 /// A JSON document in a store.
@@ -152,30 +264,23 @@ impl<S: Store> DocumentSink<S> {
         SinkError::Never(format!("{}: {why}", self.name))
     }
 
-    async fn held(&self) -> Result<(Version, Option<Pair>), SinkError> {
+    async fn held(&self) -> Result<(Version, Look), SinkError> {
         let version = self.store.get().await?;
-        let content = version.content.as_ref();
-        let pair = self
-            .format
-            .inspect(content.map(|content| content.expose().as_slice()));
-        let pair = pair.map_err(|why| self.refused(why))?;
-        Ok((version, pair))
+        let look = inspect(&self.format, bytes(&version.content));
+        let look = look.map_err(|why| self.refused(why))?;
+        Ok((version, look))
     }
 
     async fn change(
         &self,
         edit: impl Fn(Option<&[u8]>) -> Result<Content, String> + Send,
     ) -> Result<(), SinkError> {
-        let (version, _) = self.held().await?;
-        let old = version
-            .content
-            .as_ref()
-            .map(|content| content.expose().as_slice());
-        let new = edit(old).map_err(|why| self.refused(why))?;
+        let version = self.store.get().await?;
+        let new = edit(bytes(&version.content)).map_err(|why| self.refused(why))?;
         if new == version.content {
             return Ok(());
         }
-        self.store.put(new, version.number).await
+        self.store.put(new, &version.tag).await
     }
 }
 
@@ -185,29 +290,44 @@ impl<S: Store> Sink for DocumentSink<S> {
         &self.name
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
-        let (version, pair) = self.held().await?;
-        Before::backup(version.content, pair)
+    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+        let (version, look) = self.held().await?;
+        let mut inspection = look.inspection(old);
+        if version.content.is_none() {
+            let names = self.store.names().await;
+            let names = names.iter().map(String::as_str);
+            inspection.absent = Some(Absence {
+                what: "it does not exist".to_owned(),
+                similar: super::text::similar(self.store.own_name(), names),
+            });
+        }
+        Ok(inspection)
     }
 
-    async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
-        self.change(|content| Ok(Some(Secret::new(self.format.put(content, pair)?))))
+    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+        let (version, look) = self.held().await?;
+        Before::backup(version.content, look.pair)
+    }
+
+    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+        let before = Before::read(backup)?;
+        self.change(|content| before.committed(content, &self.format, new))
             .await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
-        let (_, pair) = self.held().await?;
-        Ok(pair.map_or(Held::Nothing, Held::Pair))
+        let (_, look) = self.held().await?;
+        Ok(look.pair.map_or(Held::Nothing, Held::Pair))
     }
 
     async fn restore(
         &self,
         _: &RotationId,
         backup: &Backup,
-        _: Option<&Pair>,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
         let before = Before::read(backup)?;
-        self.change(|content| before.restored(content, &self.format))
+        self.change(|content| before.restored(content, &self.format, pairs.new))
             .await
     }
 }

@@ -1,23 +1,27 @@
 //! A file as a sink, whatever its format.
 //!
-//! It protects one rule: only the pair is changed. What else stands in the file, and what somebody
-//! adds to it while a rotation is under way, stays.
+//! It protects one rule: only the pair is changed. What else stands in the file, and what others
+//! add to it while a rotation is under way, stays.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::{
-    document::{Before, Content, Format},
-    replace,
-};
 use async_trait::async_trait;
-use keywright_base::Secret;
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    model::{KeyId, Pair, RotationId},
+    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
+
+use super::{
+    document::{Before, Content, Format, Look, bytes, inspect},
+    replace,
+    text::similar,
+};
+
+/// Names in a folder that are compared with one that is not there.
+const NEIGHBOURS_MAX: usize = 1000;
 
 /// A file that holds a pair.
 pub(super) struct FileSink<F> {
@@ -47,15 +51,33 @@ impl<F: Format> FileSink<F> {
     }
 }
 
-fn held<F: Format>(path: &Path, format: &F) -> Result<(Content, Option<Pair>), SinkError> {
+fn held<F: Format>(path: &Path, format: &F) -> Result<(Content, Look), SinkError> {
     let content = replace::read(path).map_err(|error| replace::failed(path, &error))?;
-    let pair = format.inspect(content.as_ref().map(|content| content.expose().as_slice()));
-    let pair = pair.map_err(|why| refused(path, &why))?;
-    Ok((content, pair))
+    let look = inspect(format, bytes(&content)).map_err(|why| refused(path, &why))?;
+    Ok((content, look))
 }
 
+/// A sentence about a file, as compilers write it where it begins with a line.
 fn refused(path: &Path, why: &str) -> SinkError {
-    SinkError::Never(format!("{}: {why}", path.display()))
+    let path = path.display();
+    SinkError::Never(match why.strip_prefix("line ") {
+        Some(line) => format!("{path}:{line}"),
+        None => format!("{path}: {why}"),
+    })
+}
+
+/// What is not there, and what was perhaps meant.
+fn absence(path: &Path) -> Absence {
+    let folder = path.parent().and_then(|folder| folder.read_dir().ok());
+    let names = folder.into_iter().flatten().take(NEIGHBOURS_MAX);
+    let names: Vec<String> = names
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Absence {
+        what: "there is no such file".to_owned(),
+        similar: similar(&name, names.iter().map(String::as_str)),
+    }
 }
 
 #[async_trait]
@@ -64,53 +86,62 @@ impl<F: Format> Sink for FileSink<F> {
         &self.name
     }
 
-    async fn inspect(&self) -> Result<Held, SinkError> {
-        self.run(|path, format| {
-            let (_, pair) = held(path, format)?;
-            replace::check(path).map_err(|error| replace::failed(path, &error))?;
-            Ok(pair.map_or(Held::Nothing, Held::Pair))
+    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+        let old = old.clone();
+        self.run(move |path, format| {
+            let (content, look) = held(path, format)?;
+            let warnings = replace::check(path).map_err(|error| replace::failed(path, &error))?;
+            let mut inspection = Inspection {
+                warnings,
+                ..look.inspection(&old)
+            };
+            if content.is_none() {
+                inspection.absent = Some(absence(path));
+            }
+            Ok(inspection)
         })
         .await
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
         self.run(|path, format| {
-            let (content, pair) = held(path, format)?;
+            let (content, look) = held(path, format)?;
             replace::check(path).map_err(|error| replace::failed(path, &error))?;
-            Before::backup(content, pair)
+            Before::backup(content, look.pair)
         })
         .await
     }
 
-    async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
-        let pair = pair.clone();
+    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+        let (before, new) = (Before::read(backup)?, new.clone());
         self.run(move |path, format| {
             replace::replace(path, |content| {
-                let put = format.put(content, &pair);
-                let put = put.map_err(|why| refused(path, &why))?;
-                Ok(Some(Secret::new(put)))
+                let committed = before.committed(content, format, &new);
+                committed.map_err(|why| refused(path, &why))
             })
         })
         .await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
-        self.run(|path, format| Ok(held(path, format)?.1.map_or(Held::Nothing, Held::Pair)))
-            .await
+        self.run(|path, format| {
+            let (_, look) = held(path, format)?;
+            Ok(look.pair.map_or(Held::Nothing, Held::Pair))
+        })
+        .await
     }
 
     async fn restore(
         &self,
         _: &RotationId,
         backup: &Backup,
-        _: Option<&Pair>,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = Before::read(backup)?;
+        let (before, new) = (Before::read(backup)?, pairs.new.clone());
         self.run(move |path, format| {
             replace::replace(path, |content| {
-                before
-                    .restored(content, format)
-                    .map_err(|why| refused(path, &why))
+                let restored = before.restored(content, format, &new);
+                restored.map_err(|why| refused(path, &why))
             })
         })
         .await

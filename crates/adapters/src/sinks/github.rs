@@ -14,14 +14,14 @@ use crypto_box::{PublicKey, aead::OsRng};
 use keywright_base::{Secret, limits};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::aws_profile::variable;
+use super::{aws_profile::variable, text::similar};
 use crate::http;
 
 /// GitHub's own address; GitHub Enterprise Server has another one.
@@ -98,7 +98,11 @@ impl Place {
 
     /// What a person should know before the place is written.
     pub(super) fn caveats(&self, old_known: bool) -> Vec<String> {
-        let mut caveats = Vec::new();
+        let mut caveats = vec![
+            "GitHub shows no secret: that it holds the key being replaced cannot be checked, and \
+             what another user writes is known by its date only"
+                .to_owned(),
+        ];
         if let Names::Two { id, secret } = &self.names {
             caveats.push(format!(
                 "{id} and {secret} are two writes: a workflow that starts between them gets half \
@@ -208,6 +212,18 @@ impl Seen {
     /// Whether the variable was set, and no secret yet.
     fn is_about_to_be(&self, before: &Self) -> bool {
         self.written == before.written && self.key().is_none()
+    }
+
+    /// Whether this key was written, or is being written, and nothing after it: each secret has the
+    /// date that the variable gives it, or is gone. While no dates are given yet, nobody can tell.
+    fn is_of(&self, key: &KeyId) -> bool {
+        let mut words = self.marker.as_deref().unwrap_or_default().split(' ');
+        if words.next() != Some(&key.0) {
+            return false;
+        }
+        let dates: Vec<_> = words.collect();
+        let same = |(now, date): (&Option<String>, &str)| now.as_deref().is_none_or(|now| now == date);
+        dates.is_empty() || self.written.iter().zip(dates).all(same)
     }
 }
 
@@ -366,6 +382,32 @@ impl Github {
         self.ask(Method::DELETE, &path, None).await.map(drop)
     }
 
+    fn before(&self, backup: &Backup) -> Result<Seen, SinkError> {
+        let before = serde_json::from_slice(backup.expose());
+        before.map_err(|_| self.never(&"its backup cannot be read"))
+    }
+
+    /// The names of the secrets that are there; a suggestion needs no more than the first ones.
+    async fn names(&self) -> Vec<String> {
+        let path = format!("{}?per_page=100", self.place.folder("secrets"));
+        let listed = self.ask(Method::GET, &path, None).await.ok().flatten();
+        let listed = listed.unwrap_or_default();
+        let secrets = listed.get("secrets").and_then(Value::as_array);
+        let names = secrets.into_iter().flatten();
+        names
+            .filter_map(|secret| Some(secret.get("name")?.as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// A date or the variable is another one.
+    fn foreign(&self) -> SinkError {
+        let (secrets, marker) = (self.place.secrets().join(" and "), self.place.marker());
+        self.never(&format!(
+            "another user wrote {secrets}, or the variable {marker}, after this rotation; nothing \
+             was changed"
+        ))
+    }
+
     /// Nobody can read the old secret, so a person must write it, and says so by the variable.
     fn by_hand(&self) -> SinkError {
         let (secrets, marker) = (self.place.secrets().join(" and "), self.place.marker());
@@ -397,9 +439,23 @@ impl Sink for Github {
         &self.name
     }
 
-    async fn inspect(&self) -> Result<Held, SinkError> {
+    async fn inspect(&self, _: &KeyId) -> Result<Inspection, SinkError> {
         self.public_key().await?;
-        self.read_back().await
+        let seen = self.see().await?;
+        let mut inspection = Inspection::from(match seen.key() {
+            Some(key) => Held::Key(key),
+            None => Held::Unreadable,
+        });
+        if seen.written.iter().all(Option::is_none) {
+            let secrets = self.place.secrets();
+            let named = self.names().await;
+            let wanted = secrets.last().copied().unwrap_or_default();
+            inspection.absent = Some(Absence {
+                what: format!("there is no secret {}", secrets.join(" and no ")),
+                similar: similar(wanted, named.iter().map(String::as_str)),
+            });
+        }
+        Ok(inspection)
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
@@ -408,12 +464,16 @@ impl Sink for Github {
         bytes.map(Secret::new).map_err(|error| self.never(&error))
     }
 
-    async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+        let before = self.before(backup)?;
         let seen = self.see().await?;
-        if seen.key().as_ref() == Some(&pair.id) {
+        if seen.key().as_ref() == Some(&new.id) {
             return Ok(());
         }
-        self.write(&seen, pair).await
+        if seen != before && !seen.is_of(&new.id) {
+            return Err(self.foreign());
+        }
+        self.write(&seen, new).await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
@@ -425,28 +485,34 @@ impl Sink for Github {
         &self,
         _: &RotationId,
         backup: &Backup,
-        old: Option<&Pair>,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let before: Seen = serde_json::from_slice(backup.expose())
-            .map_err(|_| self.never(&"its backup cannot be read"))?;
+        let before = self.before(backup)?;
         let seen = self.see().await?;
-        let was_there = before.written.iter().any(Option::is_some);
-        match (old, &before.marker) {
-            _ if seen == before => {}
-            _ if !was_there => {
-                for secret in self.place.secrets() {
-                    self.remove(secret).await?;
-                }
-                self.unmark().await?;
+        // Without the variable a person has put it back, and said so; or it was put back, or not
+        // written at all.
+        if seen == before || seen.marker.is_none() {
+            return Ok(());
+        }
+        let is_old = pairs.old.is_some_and(|old| seen.is_of(&old.id));
+        if !seen.is_of(&pairs.new.id) && !is_old {
+            return Err(self.foreign());
+        }
+        if !before.written.iter().any(Option::is_some) {
+            for secret in self.place.secrets() {
+                self.remove(secret).await?;
             }
+            return self.unmark().await;
+        }
+        match (pairs.old, &before.marker) {
             (Some(old), marker) => {
-                self.write(&seen, old).await?;
+                if seen.key().as_ref() != Some(&old.id) {
+                    self.write(&seen, old).await?;
+                }
                 if marker.is_none() {
                     self.unmark().await?;
                 }
             }
-            // A person has put it back, and said so.
-            (None, _) if seen.marker.is_none() => {}
             // It was only about to be written.
             (None, Some(marker)) if seen.is_about_to_be(&before) => self.mark(true, marker).await?,
             (None, None) if seen.is_about_to_be(&before) => self.unmark().await?,

@@ -1,15 +1,28 @@
 //! A JSON document with the pair at two places in it.
 //!
-//! It protects one rule: other members and their order stay. Spaces do not: a document of several
-//! lines is written with two spaces an indent.
+//! It protects one rule: every byte but those of the two values stays. Numbers, order, members that
+//! are there twice and the layout are never read, only passed over.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, ops::Range};
 
 use keywright_base::Secret;
-use keywright_rotation::model::{KeyId, Pair};
-use serde_json::{Map, Value};
+use keywright_rotation::{
+    model::{KeyId, Pair},
+    ports::Absence,
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
-use super::document::Format;
+use super::{
+    document::{Format, Look},
+    text::{at_line, edited, is_id, line_end, pair_of, similar, unmarked_text},
+};
+
+/// How deep a document may be where other members are looked through.
+const DEPTH_MAX: usize = 64;
 
 /// JSON pointers to the two values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,77 +65,259 @@ impl Json {
     }
 }
 
-fn parse(content: &[u8]) -> Result<Value, String> {
-    let value: Value = serde_json::from_slice(content)
-        // The error quotes nothing of the document.
-        .map_err(|error| format!("line {}: it is not JSON", error.line()))?;
-    match value {
-        Value::Object(_) => Ok(value),
-        _ => Err("it is not a JSON object".to_owned()),
+/// A value as it stands in a document.
+#[derive(Clone, Copy)]
+struct Node<'a> {
+    text: &'a str,
+    raw: &'a str,
+}
+
+/// The members of an object, or the elements of an array under their numbers.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object or an array")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(Name(name)) = map.next_key()? {
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    members.push((Cow::Owned(members.len().to_string()), value));
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_any(All)
     }
 }
 
-/// Sets a value; the objects on the way are made where they are missing.
-fn set(root: &mut Value, pointer: &str, text: &str) -> Result<(), String> {
-    let mut at = root;
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Node<'a> {
+    /// A whole document, which must be an object.
+    fn root(text: &'a str) -> Result<Self, String> {
+        // The error quotes nothing of the document.
+        let raw: &RawValue = serde_json::from_str(text)
+            .map_err(|error| format!("line {}: it is not JSON", error.line()))?;
+        let raw = raw.get();
+        if raw.starts_with('{') {
+            Ok(Self { text, raw })
+        } else {
+            Err("it is not a JSON object".to_owned())
+        }
+    }
+
+    fn start(&self) -> usize {
+        // Both are parts of one text.
+        let (text, raw) = (self.text.as_ptr() as usize, self.raw.as_ptr() as usize);
+        raw.saturating_sub(text)
+    }
+
+    fn place(&self) -> Range<usize> {
+        let start = self.start();
+        start..start + self.raw.len()
+    }
+
+    fn members(&self) -> Vec<(Cow<'a, str>, Self)> {
+        let members: Option<Members<'a>> = serde_json::from_str(self.raw).ok();
+        let members = members.map(|members| members.0).into_iter().flatten();
+        let text = self.text;
+        members
+            .map(|(name, raw)| (name, Self { text, raw: raw.get() }))
+            .collect()
+    }
+
+    /// A member that must not be there twice: readers take the last one, or the first, or fail.
+    fn member(&self, name: &str) -> Result<Option<Self>, String> {
+        let mut found = self.members().into_iter().filter(|(own, _)| own == name);
+        match (found.next(), found.next()) {
+            (Some(_), Some((_, second))) => {
+                let why = format!("{name} is there twice");
+                Err(at_line(self.text, second.start(), &why))
+            }
+            (first, _) => Ok(first.map(|(_, node)| node)),
+        }
+    }
+
+    fn is_object(&self) -> bool {
+        self.raw.starts_with('{')
+    }
+
+    fn string(&self) -> Option<String> {
+        serde_json::from_str(self.raw).ok()
+    }
+}
+
+/// Where a pointer leads, or how far.
+enum Target<'a> {
+    /// To a value.
+    Value(Node<'a>),
+    /// To this object, in which a member of the first name is missing.
+    Missing(Node<'a>, Vec<String>),
+}
+
+fn names(pointer: &str) -> Vec<String> {
     let names = pointer.split('/').skip(1);
-    for name in names {
-        let name = name.replace("~1", "/").replace("~0", "~");
-        let Value::Object(members) = at else {
-            return Err(format!(
-                "{pointer} leads through something that is no object"
-            ));
+    names
+        .map(|name| name.replace("~1", "/").replace("~0", "~"))
+        .collect()
+}
+
+fn follow<'a>(root: Node<'a>, pointer: &str) -> Result<Target<'a>, String> {
+    let mut at = root;
+    let names = names(pointer);
+    for (depth, name) in names.iter().enumerate() {
+        if !at.is_object() {
+            let why = format!("{pointer} leads through something that is no object");
+            return Err(at_line(at.text, at.start(), &why));
+        }
+        match at.member(name)? {
+            Some(member) => at = member,
+            None => {
+                let missing = names.get(depth..).unwrap_or_default().to_vec();
+                return Ok(Target::Missing(at, missing));
+            }
+        }
+    }
+    Ok(Target::Value(at))
+}
+
+/// The text at a pointer; nothing where there is none yet.
+fn value(root: Node<'_>, pointer: &str) -> Result<Option<String>, String> {
+    let Target::Value(node) = follow(root, pointer)? else {
+        return Ok(None);
+    };
+    if node.raw == "null" {
+        return Ok(None);
+    }
+    let why = || {
+        let why = format!("{pointer} is not a string");
+        at_line(node.text, node.start(), &why)
+    };
+    node.string().map(Some).ok_or_else(why)
+}
+
+/// Sets a value; the objects on the way are made where they are missing.
+fn set(text: &str, pointer: &str, value: &str) -> Result<String, String> {
+    let value = quoted(value);
+    let (place, value) = match follow(Node::root(text)?, pointer)? {
+        Target::Value(node) => (node.place(), value),
+        Target::Missing(object, names) => {
+            let (first, rest) = names.split_first().ok_or("it names no member")?;
+            let inner = rest.iter().rev();
+            let value = inner.fold(value, |value, name| format!("{{{}: {value}}}", quoted(name)));
+            added(&object, &quoted(first), &value)
+        }
+    };
+    Ok(edited(text, vec![(place, value)]))
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}
+
+/// A member at the end of an object, laid out as the others are.
+fn added(object: &Node<'_>, name: &str, value: &str) -> (Range<usize>, String) {
+    let Some((_, last)) = object.members().pop() else {
+        let place = object.place();
+        let pretty = object.text.trim() == object.raw && object.text.trim() != object.text;
+        let end = line_end(object.text);
+        return match pretty {
+            true => (place, format!("{{{end}  {name}: {value}{end}}}")),
+            false => (place, format!("{{{name}: {value}}}")),
         };
-        at = members
-            .entry(name)
-            .or_insert_with(|| Value::Object(Map::new()));
+    };
+    let inner = object.raw.get(1..).unwrap_or_default();
+    let indent = inner.len() - inner.trim_start().len();
+    let indent = inner.get(..indent).unwrap_or_default();
+    let before = object.text.get(..last.start()).unwrap_or_default();
+    let colon = before.len() - before.trim_end().len();
+    let colon = before.get(before.len() - colon..).unwrap_or_default();
+    let at = last.place().end;
+    (at..at, format!(",{indent}{name}:{colon}{value}"))
+}
+
+/// Every string of a document that can be the id of a key, and its pointer.
+fn ids(node: &Node<'_>, pointer: &str, depth: usize, found: &mut Vec<(String, KeyId)>) {
+    for (name, member) in node.members() {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        let pointer = format!("{pointer}/{name}");
+        if let Some(text) = member.string().filter(|text| is_id(text)) {
+            found.push((pointer, KeyId(text)));
+        } else if depth < DEPTH_MAX {
+            ids(&member, &pointer, depth + 1, found);
+        }
     }
-    if !matches!(at, Value::String(_) | Value::Null) && *at != Value::Object(Map::new()) {
-        return Err(format!("{pointer} is something else than a text"));
-    }
-    *at = Value::String(text.to_owned());
-    Ok(())
+}
+
+fn is_missing(root: Node<'_>, pointer: &str) -> Result<bool, String> {
+    Ok(matches!(follow(root, pointer)?, Target::Missing(..)))
+}
+
+/// The names beside a member that is missing.
+fn siblings(root: Node<'_>, pointer: &str) -> Result<Vec<String>, String> {
+    Ok(match follow(root, pointer)? {
+        Target::Value(_) => Vec::new(),
+        Target::Missing(object, _) => {
+            let members = object.members().into_iter();
+            members.map(|(name, _)| name.into_owned()).collect()
+        }
+    })
 }
 
 impl Format for Json {
     fn same(&self, one: &[u8], other: &[u8]) -> bool {
-        matches!((parse(one), parse(other)), (Ok(one), Ok(other)) if one == other)
+        let value = |bytes| serde_json::from_slice::<serde_json::Value>(bytes);
+        matches!((value(one), value(other)), (Ok(one), Ok(other)) if one == other)
     }
 
-    fn find(&self, content: &[u8]) -> Result<Option<Pair>, String> {
-        let document = parse(content)?;
-        let text = |pointer: &str| Some(document.pointer(pointer)?.as_str()?.to_owned());
-        Ok(text(&self.id)
-            .zip(text(&self.secret))
-            .map(|(id, secret)| Pair {
-                id: KeyId(id),
-                secret: Secret::new(secret),
-            }))
-    }
-
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Vec<u8>, String> {
-        let mut document = match content {
-            Some(content) => parse(content)?,
-            None => Value::Object(Map::new()),
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+        let Some(content) = content else {
+            return Ok(Look::default());
         };
-        let before = document.clone();
-        set(&mut document, &self.id, &pair.id.0)?;
-        set(&mut document, &self.secret, pair.secret.expose())?;
-        if let Some(content) = content
-            && before == document
-        {
-            return Ok(content.to_vec());
-        }
-        let long = content.is_none_or(|content| content.trim_ascii().contains(&b'\n'));
-        let text = if long {
-            serde_json::to_vec_pretty(&document)
+        let root = Node::root(unmarked_text(content)?)?;
+        let (id, secret) = (value(root, &self.id)?, value(root, &self.secret)?);
+        let pair = pair_of((&self.id, id.as_deref()), (&self.secret, secret.as_deref()))?;
+        let missing = is_missing(root, &self.id)? && is_missing(root, &self.secret)?;
+        let absent = if missing && !root.members().is_empty() {
+            let wanted = names(&self.id).pop().unwrap_or_default();
+            let siblings = siblings(root, &self.id)?;
+            Some(Absence {
+                what: format!("there is no {} and no {}", self.id, self.secret),
+                similar: similar(&wanted, siblings.iter().map(String::as_str)),
+            })
         } else {
-            serde_json::to_vec(&document)
+            None
         };
-        let mut text = text.map_err(|error| error.to_string())?;
-        if content.is_none_or(|content| content.ends_with(b"\n")) {
-            text.push(b'\n');
-        }
-        Ok(text)
+        let mut others = Vec::new();
+        ids(&root, "", 0, &mut others);
+        others.retain(|(pointer, _)| *pointer != self.id && *pointer != self.secret);
+        Ok(Look {
+            pair,
+            absent,
+            others,
+        })
+    }
+
+    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+        let text = unmarked_text(content.unwrap_or(b"{}\n"))?;
+        let half = Secret::new(set(text, &self.id, &pair.id.0)?);
+        let whole = set(half.expose(), &self.secret, pair.secret.expose())?;
+        Ok(Secret::new(whole.into_bytes()))
     }
 }

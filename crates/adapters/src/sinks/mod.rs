@@ -16,11 +16,19 @@ mod github;
 mod json;
 mod kubernetes;
 mod person;
+mod program;
+mod quoted;
 mod replace;
+mod text;
 mod vault;
 mod webhook;
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 
 use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
@@ -40,6 +48,7 @@ use self::{
     json::Json,
     kubernetes::Kubernetes,
     person::Person,
+    quoted::Part,
     vault::Vault,
     webhook::Webhook,
 };
@@ -103,27 +112,28 @@ impl FromStr for Spec {
         }
         Ok(Self(match kind {
             "aws-profile" => {
-                let (profile, path) = match place.split_once('@') {
-                    Some((profile, path)) => (profile, absolute(path)?),
-                    None => (place, aws_profile::usual_file().ok_or_else(no_home)?),
+                let (profile, path) = quoted::split(place, '@').map_err(SpecError::Place)?;
+                let path = match path {
+                    Some(path) => absolute(&quoted::whole(path).map_err(SpecError::Place)?)?,
+                    None => aws_profile::usual_file().ok_or_else(no_home)?,
                 };
-                Kind::AwsProfile(AwsProfile::new(profile).map_err(SpecError::Place)?, path)
+                Kind::AwsProfile(AwsProfile::new(&profile).map_err(SpecError::Place)?, path)
             }
             "dotenv" => {
-                let (path, names) = fragment(place);
+                let (path, names) = quoted::split(place, '#').map_err(SpecError::Place)?;
                 Kind::Dotenv(
                     Dotenv::new(names).map_err(SpecError::Place)?,
-                    absolute(path)?,
+                    absolute(&path)?,
                 )
             }
             "json" => {
-                let (path, pointers) = fragment(place);
+                let (path, pointers) = quoted::split(place, '#').map_err(SpecError::Place)?;
                 Kind::Json(
                     Json::new(pointers).map_err(SpecError::Place)?,
-                    absolute(path)?,
+                    absolute(&path)?,
                 )
             }
-            "csv" => Kind::Csv(absolute(place)?),
+            "csv" => Kind::Csv(absolute(&quoted::whole(place).map_err(SpecError::Place)?)?),
             "command" => Kind::Command(Command::new(place).map_err(SpecError::Place)?),
             "webhook" => Kind::Webhook(http::address(place).map_err(SpecError::Place)?),
             "secretsmanager" | "ssm" => {
@@ -186,18 +196,33 @@ fn absolute(path: &str) -> Result<PathBuf, SpecError> {
         Some(rest) => aws_profile::home().ok_or_else(no_home)?.join(rest),
         None => PathBuf::from(path),
     };
-    std::path::absolute(&path).map_err(|error| SpecError::Place(error.to_string()))
+    let path = std::path::absolute(&path).map_err(|error| SpecError::Place(error.to_string()))?;
+    if path.to_str().is_none() {
+        let why = format!("{} is not UTF-8", path.display());
+        return Err(SpecError::Place(why));
+    }
+    Ok(path)
+}
+
+/// A path in a name; `end` is what would end it.
+fn shown(path: &Path, end: Option<char>) -> String {
+    let text = path.to_string_lossy();
+    Part { text: &text, end }.to_string()
 }
 
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::AwsProfile(profile, path) => {
-                write!(f, "aws-profile:{}@{}", profile.name(), path.display())
+                let profile = Part {
+                    text: profile.name(),
+                    end: Some('@'),
+                };
+                write!(f, "aws-profile:{profile}@{}", shown(path, None))
             }
-            Kind::Dotenv(names, path) => write!(f, "dotenv:{}{names}", path.display()),
-            Kind::Json(pointers, path) => write!(f, "json:{}{pointers}", path.display()),
-            Kind::Csv(path) => write!(f, "csv:{}", path.display()),
+            Kind::Dotenv(names, path) => write!(f, "dotenv:{}{names}", shown(path, Some('#'))),
+            Kind::Json(pointers, path) => write!(f, "json:{}{pointers}", shown(path, Some('#'))),
+            Kind::Csv(path) => write!(f, "csv:{}", shown(path, None)),
             Kind::Command(command) => write!(f, "command:{}", command.line()),
             Kind::Webhook(url) => write!(f, "webhook:{url}"),
             Kind::SecretsManager(pointers, place) => write!(f, "secretsmanager:{place}{pointers}"),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use keywright_base::Secret;
 use keywright_rotation::{
     model::{Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Backup, Held, Pairs, Sink, SinkError},
 };
 
 /// Whoever uses the key.
@@ -27,7 +27,7 @@ impl Sink for Person {
         Ok(Secret::new(Vec::new()))
     }
 
-    async fn commit(&self, _: &RotationId, _: &Pair) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, _: &Backup, _: &Pair) -> Result<(), SinkError> {
         Err(SinkError::Person(
             "somebody to fetch the new key, put it where it is used, and confirm that".to_owned(),
         ))
@@ -39,7 +39,7 @@ impl Sink for Person {
 
     /// The old key is active again, and whoever uses the new one has the time of the settling
     /// phase to go back to it.
-    async fn restore(&self, _: &RotationId, _: &Backup, _: Option<&Pair>) -> Result<(), SinkError> {
+    async fn restore(&self, _: &RotationId, _: &Backup, _: Pairs<'_>) -> Result<(), SinkError> {
         Ok(())
     }
 }

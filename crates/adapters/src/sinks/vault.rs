@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use keywright_base::{Secret, limits};
 use keywright_rotation::ports::SinkError;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     aws_profile::{home, variable},
-    document::{Content, Store, Version},
+    document::{Content, Store, Tag, Version},
 };
 use crate::http;
 
@@ -83,9 +84,20 @@ impl Vault {
         method: Method,
         part: &str,
         body: Option<Secret<Vec<u8>>>,
-    ) -> Result<Option<Value>, SinkError> {
+    ) -> Result<Option<Secret<Vec<u8>>>, SinkError> {
+        let path = format!("{part}/{}", self.path);
+        self.ask_at(method, &path, body).await
+    }
+
+    /// The same of another path of the engine.
+    async fn ask_at(
+        &self,
+        method: Method,
+        at: &str,
+        body: Option<Secret<Vec<u8>>>,
+    ) -> Result<Option<Secret<Vec<u8>>>, SinkError> {
         let (mount, path) = (&self.mount, &self.path);
-        let url = format!("{}/v1/{mount}/{part}/{path}", self.address);
+        let url = format!("{}/v1/{mount}/{at}", self.address);
         let mut request = self
             .http
             .request(method, url)
@@ -108,11 +120,8 @@ impl Vault {
         let bytes = http::body(response, limits::ANSWER_BYTES).await;
         let bytes = Secret::new(bytes.map_err(|why| later(&why))?);
         match status {
-            StatusCode::NO_CONTENT => Ok(Some(Value::Null)),
             StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => serde_json::from_slice(bytes.expose())
-                .map(Some)
-                .map_err(|_| later(&"the answer is not JSON")),
+            status if status.is_success() => Ok(Some(bytes)),
             status => {
                 let said = complaint(bytes.expose());
                 let conflict = said.contains("check-and-set");
@@ -135,6 +144,23 @@ fn complaint(body: &[u8]) -> String {
     texts.collect::<Vec<_>>().join("; ")
 }
 
+/// A secret as it is read: its data byte for byte.
+#[derive(Deserialize)]
+struct Read {
+    data: ReadData,
+}
+
+#[derive(Deserialize)]
+struct ReadData {
+    data: Option<Box<RawValue>>,
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    version: u64,
+}
+
 #[async_trait]
 impl Store for Vault {
     async fn get(&self) -> Result<Version, SinkError> {
@@ -142,27 +168,34 @@ impl Store for Vault {
         let Some(found) = found else {
             return Ok(Version {
                 content: None,
-                number: 0,
+                tag: Tag::default(),
             });
         };
-        let number = found
-            .pointer("/data/metadata/version")
-            .and_then(Value::as_u64);
-        let data = found.pointer("/data/data").filter(|data| data.is_object());
-        let content = data.map(|data| Secret::new(data.to_string().into_bytes()));
+        let read: Option<Read> = serde_json::from_slice(found.expose()).ok();
+        let Some(Read { data }) = read else {
+            let (mount, path) = (&self.mount, &self.path);
+            let why = format!("vault {mount}/{path}: the answer is not a secret's");
+            return Err(SinkError::Later(why));
+        };
+        let text = data.data.map(|data| Secret::new(data.get().to_owned()));
+        let object = text.filter(|text| text.expose().starts_with('{'));
         Ok(Version {
-            content,
-            number: number.unwrap_or(0),
+            content: object.map(|text| Secret::new(text.expose().as_bytes().to_vec())),
+            tag: Tag {
+                version: Some(data.metadata.version.to_string()),
+                kind: None,
+            },
         })
     }
 
-    async fn put(&self, content: Content, was: u64) -> Result<(), SinkError> {
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
         let Some(content) = content else {
             return self.ask(Method::DELETE, "metadata", None).await.map(drop);
         };
-        let data: Value = serde_json::from_slice(content.expose())
-            .map_err(|error| SinkError::Never(error.to_string()))?;
-        let body = json!({"options": {"cas": was}, "data": data}).to_string();
+        let data = std::str::from_utf8(content.expose());
+        let data = data.map_err(|error| SinkError::Never(error.to_string()))?;
+        let was = was.version.as_deref().unwrap_or("0");
+        let body = format!("{{\"options\":{{\"cas\":{was}}},\"data\":{data}}}");
         let done = self
             .ask(Method::POST, "data", Some(Secret::new(body.into_bytes())))
             .await?;
@@ -174,5 +207,23 @@ impl Store for Vault {
                 Err(SinkError::Never(why))
             }
         }
+    }
+
+    /// Whoever may not list them gets no suggestion.
+    async fn names(&self) -> Vec<String> {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let path = format!("metadata/{folder}?list=true");
+        let listed = self.ask_at(Method::GET, &path, None).await;
+        let listed = listed.ok().flatten();
+        let listed: Option<Value> =
+            listed.and_then(|listed| serde_json::from_slice(listed.expose()).ok());
+        let keys = listed.as_ref().and_then(|listed| listed.pointer("/data/keys"));
+        let keys = keys.and_then(Value::as_array).into_iter().flatten();
+        keys.filter_map(|key| key.as_str().map(str::to_owned))
+            .collect()
+    }
+
+    fn own_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 }

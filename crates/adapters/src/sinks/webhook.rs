@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use keywright_base::{Clock, Secret, limits};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Backup, Held, Pairs, Sink, SinkError},
 };
 use reqwest::{StatusCode, Url};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::aws_profile::variable;
+use super::{aws_profile::variable, program::Answered};
 use crate::http;
 
 /// The header with the time and the signature of time and body.
@@ -110,13 +110,22 @@ impl Sink for Webhook {
 
     async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
         let told = json!({"Action": "stage", "RotationId": rotation.0});
-        self.tell(&told).await.map(|_| Secret::new(Vec::new()))
+        self.tell(&told).await?;
+        Answered::backup(&self.read_back().await?)
     }
 
-    async fn commit(&self, rotation: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+    async fn commit(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        pair: &Pair,
+    ) -> Result<(), SinkError> {
+        let before = Answered::read(backup);
+        before.check(&self.name, &self.read_back().await?, &pair.id)?;
         let told = json!({
             "Action": "commit",
             "RotationId": rotation.0,
+            "PreviousAccessKeyId": before.key(),
             "AccessKeyId": pair.id.0,
             "SecretAccessKey": pair.secret.expose(),
         });
@@ -138,10 +147,16 @@ impl Sink for Webhook {
     async fn restore(
         &self,
         rotation: &RotationId,
-        _: &Backup,
-        _: Option<&Pair>,
+        backup: &Backup,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let told = json!({"Action": "restore", "RotationId": rotation.0});
+        let before = Answered::read(backup);
+        before.check(&self.name, &self.read_back().await?, &pairs.new.id)?;
+        let told = json!({
+            "Action": "restore",
+            "RotationId": rotation.0,
+            "PreviousAccessKeyId": before.key(),
+        });
         self.tell(&told).await.map(drop)
     }
 }

@@ -537,18 +537,14 @@ impl Sink for SimSink {
         Ok(Secret::new(text.await?.into_bytes()))
     }
 
-    async fn commit(
-        &self,
-        _: &RotationId,
-        backup: &Backup,
-        pair: &Pair,
-    ) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, backup: &Backup, pair: &Pair) -> Result<(), SinkError> {
         if !self.journal.keeps(pair) {
             let text = format!("{} was delivered and is in no journal", pair.id);
             self.shared.world().violations.push(text);
         }
         let found = read_backup(backup)?;
-        self.put(("commit", "commit_id"), pair, [&found, pair]).await
+        self.put(("commit", "commit_id"), pair, [&found, pair])
+            .await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {

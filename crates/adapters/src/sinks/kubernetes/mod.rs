@@ -16,7 +16,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Sink, SinkError},
+    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,10 @@ use self::{
     api::{Api, Asked, MERGE, Refusal},
     cluster::Cluster,
     workload::{Rollout, Workload},
+};
+use super::{
+    document::foreign_key,
+    text::{pair_of, shown_id, similar},
 };
 
 /// `NAMESPACE/NAME[?context=…&restart=KIND/NAME,…][#ID,SECRET]`.
@@ -41,6 +45,8 @@ pub(super) struct Place {
 }
 
 const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+
+const NO_BACKUP: &str = "its backup cannot be read";
 
 /// The most characters of a name.
 const NAME_MAX: usize = 253;
@@ -160,6 +166,22 @@ impl Drop for Before {
     }
 }
 
+impl Before {
+    fn read(backup: &Backup) -> Option<Self> {
+        serde_json::from_slice(backup.expose()).ok()
+    }
+}
+
+fn decoded(encoded: &str) -> Option<String> {
+    String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
+}
+
+/// Both fields as the cluster has them.
+fn encoded(pair: &Pair) -> (String, Secret<String>) {
+    let secret = STANDARD.encode(pair.secret.expose());
+    (STANDARD.encode(&pair.id.0), Secret::new(secret))
+}
+
 impl Kubernetes {
     /// As the kubeconfig says, or the pod's service account.
     pub(super) fn open(name: String, place: &Place, clock: Arc<dyn Clock>) -> Result<Self, String> {
@@ -214,15 +236,72 @@ impl Kubernetes {
         }))
     }
 
-    fn pair(&self, found: Option<&Found>) -> Option<Pair> {
-        let text = |field: &str| {
-            let encoded = found?.data.get(field)?.as_str()?;
-            String::from_utf8(STANDARD.decode(encoded).ok()?).ok()
+    /// The pair; half a pair is an error.
+    fn pair(&self, found: Option<&Found>) -> Result<Option<Pair>, SinkError> {
+        let text = |field: &str| decoded(found?.data.get(field)?.as_str()?);
+        let (id, secret) = (text(&self.place.id), text(&self.place.secret));
+        let pair = pair_of(
+            (&self.place.id, id.as_deref()),
+            (&self.place.secret, secret.as_deref()),
+        );
+        pair.map_err(|why| self.never(&why))
+    }
+
+    fn inspection(&self, found: Option<&Found>, old: &KeyId) -> Result<Inspection, SinkError> {
+        let pair = self.pair(found)?;
+        let Place {
+            name, id, secret, ..
+        } = &self.place;
+        let mut also = Vec::new();
+        let absent = match found {
+            None => Some(Absence {
+                what: format!("there is no Secret {name}"),
+                similar: Vec::new(),
+            }),
+            Some(found) => {
+                let others = found.data.iter();
+                let others = others.filter(|(field, _)| *field != id && *field != secret);
+                for (field, value) in others.clone() {
+                    if value.as_str().and_then(decoded).as_ref() == Some(&old.0) {
+                        also.push(field.clone());
+                    }
+                }
+                let there = found.data.contains_key(id) || found.data.contains_key(secret);
+                (!there && !found.data.is_empty()).then(|| Absence {
+                    what: format!("there is no {id} and no {secret}"),
+                    similar: similar(id, others.map(|(field, _)| field.as_str())),
+                })
+            }
         };
-        Some(Pair {
-            id: KeyId(text(&self.place.id)?),
-            secret: Secret::new(text(&self.place.secret)?),
+        Ok(Inspection {
+            held: pair.map_or(Held::Nothing, Held::Pair),
+            absent,
+            also,
+            warnings: Vec::new(),
         })
+    }
+
+    /// Whether the two fields are as they were found; anything but that and the new pair is
+    /// another's.
+    fn is_as_before(
+        &self,
+        found: Option<&Found>,
+        before: &Before,
+        new: &Pair,
+    ) -> Result<bool, SinkError> {
+        let field = |name: &str| found?.data.get(name)?.as_str();
+        let now = (field(&self.place.id), field(&self.place.secret));
+        let there = found.is_some() || !before.existed;
+        if there && now == (before.id.as_deref(), before.secret.as_deref()) {
+            return Ok(true);
+        }
+        let (id, secret) = encoded(new);
+        if now == (Some(id.as_str()), Some(secret.expose().as_str())) {
+            return Ok(false);
+        }
+        let shown = |id: Option<&str>| id.and_then(decoded).unwrap_or_else(|| "no key".to_owned());
+        let (now, before) = (shown(now.0), shown(before.id.as_deref()));
+        Err(self.never(&foreign_key(shown_id(&now), shown_id(&before), &new.id)))
     }
 
     async fn workload(&self, workload: &Workload) -> Result<Value, SinkError> {
@@ -337,13 +416,14 @@ impl Sink for Kubernetes {
         &self.name
     }
 
-    async fn inspect(&self) -> Result<Held, SinkError> {
+    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
         let found = self.check().await?;
-        Ok(self.pair(found.as_ref()).map_or(Held::Nothing, Held::Pair))
+        self.inspection(found.as_ref(), old)
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
         let found = self.check().await?;
+        self.pair(found.as_ref())?;
         let field = |name: &str| Some(found.as_ref()?.data.get(name)?.as_str()?.to_owned());
         let before = Before {
             existed: found.is_some(),
@@ -354,18 +434,20 @@ impl Sink for Kubernetes {
         Ok(Secret::new(bytes))
     }
 
-    async fn commit(&self, _: &RotationId, pair: &Pair) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+        let before = Before::read(backup).ok_or_else(|| self.never(&NO_BACKUP))?;
         let found = self.find().await?;
-        let secret = Secret::new(STANDARD.encode(pair.secret.expose()));
-        let id = STANDARD.encode(&pair.id.0);
-        self.put(found.as_ref(), Some(&id), Some(secret.expose()))
-            .await?;
-        self.restart(&pair.id.0).await
+        if self.is_as_before(found.as_ref(), &before, new)? {
+            let (id, secret) = encoded(new);
+            self.put(found.as_ref(), Some(&id), Some(secret.expose()))
+                .await?;
+        }
+        self.restart(&new.id.0).await
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
         let found = self.find().await?;
-        let Some(pair) = self.pair(found.as_ref()) else {
+        let Some(pair) = self.pair(found.as_ref())? else {
             return Ok(Held::Nothing);
         };
         for workload in &self.place.restart {
@@ -386,16 +468,17 @@ impl Sink for Kubernetes {
         &self,
         _: &RotationId,
         backup: &Backup,
-        _: Option<&Pair>,
+        pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let before: Before = serde_json::from_slice(backup.expose())
-            .map_err(|_| self.never(&"its backup cannot be read"))?;
-        match (self.find().await?, before.existed) {
-            (Some(found), false) => self.remove(&found).await?,
-            (None, false) => {}
-            (found, true) => {
-                let (id, secret) = (before.id.as_deref(), before.secret.as_deref());
-                self.put(found.as_ref(), id, secret).await?;
+        let before = Before::read(backup).ok_or_else(|| self.never(&NO_BACKUP))?;
+        let found = self.find().await?;
+        if !self.is_as_before(found.as_ref(), &before, pairs.new)? {
+            match &found {
+                Some(found) if !before.existed => self.remove(found).await?,
+                found => {
+                    let (id, secret) = (before.id.as_deref(), before.secret.as_deref());
+                    self.put(found.as_ref(), id, secret).await?;
+                }
             }
         }
         let id = before.id.as_deref().and_then(|id| STANDARD.decode(id).ok());

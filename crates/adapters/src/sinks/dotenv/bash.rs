@@ -1,0 +1,306 @@
+//! What bash sees of a file that is sourced, as far as that can be said without running it.
+//!
+//! It protects one rule: a command that could set a variable in a way that is not understood ends
+//! what is said, it is not passed over.
+
+use super::reading::{Assignment, Reading, Stop, Value};
+
+/// Reads as `source` of bash does.
+pub(super) fn read(text: &str) -> Reading {
+    let mut lexer = Lexer { text, at: 0 };
+    let mut assignments = Vec::new();
+    let mut stop = None;
+    while stop.is_none() && lexer.at < text.len() {
+        let at = lexer.at;
+        match lexer.command() {
+            Ok((words, Ends::Alone)) => stop = run(at, words, &mut assignments),
+            // In a shell of its own.
+            Ok((_, Ends::Beside)) => {}
+            Err(why) => stop = Some(why),
+        }
+    }
+    Reading { assignments, stop }
+}
+
+/// What follows a command.
+#[derive(PartialEq, Eq)]
+enum Ends {
+    Alone,
+    Beside,
+}
+
+/// A word of a command.
+struct Word {
+    at: usize,
+    /// Without quotes, where that can be said.
+    text: Option<String>,
+    /// What it assigns, if it is an assignment.
+    assigns: Option<Assignment>,
+}
+
+/// Commands that make variables of their arguments.
+const DECLARING: [&str; 4] = ["export", "declare", "typeset", "readonly"];
+/// Commands after which nothing can be said.
+const OPAQUE: [&str; 8] = [
+    ".", "source", "eval", "exec", "exit", "return", "read", "trap",
+];
+/// Words that begin or end a compound command.
+const RESERVED: [&str; 18] = [
+    "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac",
+    "function", "select", "{", "}", "!", "[[",
+];
+
+/// Notes what a command assigns.
+fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop> {
+    let name_at = words.iter().position(|word| word.assigns.is_none());
+    let Some(name_at) = name_at else {
+        found.extend(words.into_iter().filter_map(|word| word.assigns));
+        return None;
+    };
+    let name = words.get(name_at)?.text.clone();
+    let arguments = words.into_iter().skip(name_at + 1);
+    let Some(name) = name else {
+        return Some(Stop::unclear(at, "the name of a command is computed"));
+    };
+    if name_at == 0 && RESERVED.contains(&name.as_str()) {
+        return Some(Stop::unclear(at, "there is a compound command"));
+    }
+    if OPAQUE.contains(&name.as_str()) {
+        return Some(Stop::unclear(at, "there is a command that may set any variable"));
+    }
+    if name == "unset" {
+        found.extend(arguments.filter_map(|word| {
+            Some(Assignment {
+                name: word.text?,
+                at: word.at,
+                value: Value::Unknown,
+            })
+        }));
+        return None;
+    }
+    if !DECLARING.contains(&name.as_str()) {
+        return None;
+    }
+    for word in arguments {
+        match (word.assigns, word.text.as_deref()) {
+            (Some(assignment), _) => found.push(assignment),
+            (None, Some(option)) if option.starts_with(['-', '+']) => {
+                let plain = |c: char| matches!(c, '-' | 'x' | 'r' | 'g');
+                if !option.chars().all(plain) {
+                    return Some(Stop::unclear(word.at, "there is an option that is not understood"));
+                }
+            }
+            (None, Some(_)) => {}
+            (None, None) => return Some(Stop::unclear(word.at, "the name of a variable is computed")),
+        }
+    }
+    None
+}
+
+struct Lexer<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// What a word came to so far.
+#[derive(Default)]
+struct Draft {
+    text: String,
+    /// Whether a part of it is computed.
+    computed: bool,
+    /// Quotes, escapes: what stands there is not what is meant.
+    quoted: bool,
+    /// The inner range of a quote that is the whole value.
+    inner: Option<(usize, usize)>,
+    /// Where the name of an assignment ends, if it is one.
+    equals: Option<usize>,
+}
+
+impl<'a> Lexer<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn bump(&mut self) {
+        self.at += self.peek().map_or(0, char::len_utf8);
+    }
+
+    /// The words up to the next end of a command.
+    fn command(&mut self) -> Result<(Vec<Word>, Ends), Stop> {
+        let mut words = Vec::new();
+        let mut redirected = false;
+        loop {
+            let Some(c) = self.peek() else {
+                return Ok((words, Ends::Alone));
+            };
+            match c {
+                ' ' | '\t' => self.bump(),
+                '\\' if self.rest().starts_with("\\\n") => self.at += 2,
+                '\n' | ';' => {
+                    self.bump();
+                    return Ok((words, Ends::Alone));
+                }
+                '&' | '|' => {
+                    let doubled = self.rest().starts_with("&&") || self.rest().starts_with("||");
+                    self.at += if doubled { 2 } else { 1 };
+                    if doubled {
+                        // Whether the next one runs cannot be said.
+                        return Err(Stop::unclear(self.at, "one command depends on another"));
+                    }
+                    return Ok((words, Ends::Beside));
+                }
+                '#' => {
+                    let rest = self.rest();
+                    self.at += rest.find('\n').unwrap_or(rest.len());
+                }
+                '(' | ')' => return Err(Stop::failing(self.at, "there is a parenthesis")),
+                '<' | '>' => {
+                    if self.rest().starts_with("<<") {
+                        return Err(Stop::unclear(self.at, "there is a here-document"));
+                    }
+                    self.bump();
+                    redirected = true;
+                }
+                _ => {
+                    let word = self.word()?;
+                    if !std::mem::take(&mut redirected) {
+                        words.push(word);
+                    }
+                }
+            }
+        }
+    }
+
+    fn word(&mut self) -> Result<Word, Stop> {
+        let start = self.at;
+        let mut draft = Draft::default();
+        while let Some(c) = self.peek() {
+            match c {
+                ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
+                '\'' | '"' => self.quote(c, &mut draft)?,
+                '\\' => {
+                    draft.quoted = true;
+                    self.bump();
+                    let escaped = self.peek();
+                    self.bump();
+                    draft.text.extend(escaped.filter(|c| *c != '\n'));
+                }
+                '$' | '`' => self.computed(c, &mut draft)?,
+                c => {
+                    if c == '=' && draft.equals.is_none() && !draft.quoted && !draft.computed {
+                        draft.equals = is_name(&draft.text).then_some(self.at);
+                    }
+                    draft.text.push(c);
+                    self.bump();
+                }
+            }
+        }
+        Ok(self.finish(start, draft))
+    }
+
+    fn finish(&self, start: usize, draft: Draft) -> Word {
+        let assigns = draft.equals.map(|equals| {
+            let whole = self.text.get(start..equals).unwrap_or_default();
+            let raw = self.text.get(equals + 1..self.at).unwrap_or_default();
+            let meant = draft.text.get(whole.len() + 1..).unwrap_or_default();
+            let inner = draft
+                .inner
+                .filter(|(from, to)| *from == equals + 2 && to + 1 == self.at);
+            let value = match inner {
+                _ if draft.computed || whole.ends_with('+') => Value::Unknown,
+                Some((from, to)) if self.text.get(from..to) == Some(meant) => {
+                    Value::literal(meant, from)
+                }
+                None if raw == meant => Value::literal(meant, equals + 1),
+                _ => Value::Unknown,
+            };
+            Assignment {
+                name: whole.trim_end_matches('+').to_owned(),
+                at: start,
+                value,
+            }
+        });
+        Word {
+            at: start,
+            text: (!draft.computed).then_some(draft.text),
+            assigns,
+        }
+    }
+
+    fn quote(&mut self, quote: char, draft: &mut Draft) -> Result<(), Stop> {
+        let open = self.at;
+        draft.quoted = true;
+        self.bump();
+        let from = self.at;
+        loop {
+            let Some(c) = self.peek() else {
+                return Err(Stop::failing(open, "there is an open quote"));
+            };
+            match c {
+                c if c == quote => break,
+                '\\' if quote == '"' => {
+                    self.bump();
+                    let escaped = self.peek();
+                    self.bump();
+                    match escaped {
+                        Some('\n') => {}
+                        Some(c @ ('$' | '`' | '"' | '\\')) => draft.text.push(c),
+                        other => draft.text.extend(std::iter::once('\\').chain(other)),
+                    }
+                }
+                '$' | '`' if quote == '"' => self.computed(c, draft)?,
+                c => {
+                    draft.text.push(c);
+                    self.bump();
+                }
+            }
+        }
+        draft.inner = Some((from, self.at));
+        self.bump();
+        Ok(())
+    }
+
+    /// Something that bash computes; only where it ends matters.
+    fn computed(&mut self, sign: char, draft: &mut Draft) -> Result<(), Stop> {
+        let at = self.at;
+        draft.computed = true;
+        self.bump();
+        let (open, close) = match (sign, self.peek()) {
+            ('`', _) => (None, '`'),
+            (_, Some('(')) => (Some('('), ')'),
+            (_, Some('{')) => (Some('{'), '}'),
+            _ => return Ok(()),
+        };
+        let mut depth = usize::from(open.is_none());
+        loop {
+            let Some(c) = self.peek() else {
+                return Err(Stop::failing(at, "what is computed has no end"));
+            };
+            if matches!(c, '\'' | '"' | '\n') {
+                return Err(Stop::unclear(at, "what is computed is not understood"));
+            }
+            self.bump();
+            if Some(c) == open {
+                depth += 1;
+            } else if c == close {
+                depth -= 1;
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The name of a variable, also before `+=`.
+fn is_name(text: &str) -> bool {
+    let name = text.strip_suffix('+').unwrap_or(text);
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty()
+        && name.chars().all(good)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+}

@@ -1,0 +1,229 @@
+//! A file of environment variables.
+//!
+//! It protects two rules. The file is read as its readers read it, python-dotenv, Docker Compose and
+//! bash, which agree on little more than `NAME=value`: of those that get a pair all must get the
+//! same one, from the same place, before and after. And nothing of the file changes but two values.
+
+mod bash;
+mod compose;
+mod python;
+mod reading;
+
+use std::{fmt, ops::Range};
+
+use keywright_base::Secret;
+use keywright_rotation::{
+    model::{KeyId, Pair},
+    ports::Absence,
+};
+
+use self::reading::{Outcome, Reading, Sight, Value};
+use super::{
+    document::{Format, Look},
+    text::{at_line, edited, is_id, line_end, lines, similar, unmarked_text},
+};
+
+/// The two variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Dotenv {
+    id: String,
+    secret: String,
+}
+
+const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
+
+impl fmt::Display for Dotenv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if (self.id.as_str(), self.secret.as_str()) == USUAL {
+            return Ok(());
+        }
+        write!(f, "#{},{}", self.id, self.secret)
+    }
+}
+
+/// A reader and its name.
+type Reader = (&'static str, fn(&str) -> Reading);
+
+const READERS: [Reader; 3] = [
+    ("python-dotenv", python::read),
+    ("Docker Compose", compose::read),
+    ("bash", bash::read),
+];
+
+/// What the readers that get a pair agree on, or that none gets any.
+struct Agreement {
+    pair: Option<Pair>,
+    places: [Option<Range<usize>>; 2],
+}
+
+impl Dotenv {
+    pub(super) fn new(names: Option<&str>) -> Result<Self, String> {
+        let (id, secret) = match names {
+            None => USUAL,
+            Some(names) => names
+                .split_once(',')
+                .ok_or("after # come two names, ID,SECRET")?,
+        };
+        for name in [id, secret] {
+            let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty()
+                || !name.chars().all(good)
+                || name.starts_with(|c: char| c.is_ascii_digit())
+            {
+                return Err(format!("{name} is not the name of a variable"));
+            }
+        }
+        if id == secret {
+            return Err("the two names are the same".to_owned());
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        })
+    }
+
+    fn names(&self) -> [&str; 2] {
+        [&self.id, &self.secret]
+    }
+
+    fn sights(&self, text: &str) -> Vec<(&'static str, Sight)> {
+        let read = |(name, read): Reader| (name, read(text).sight(text, self.names()));
+        READERS.into_iter().map(read).collect()
+    }
+
+    fn agreement(&self, text: &str) -> Result<Agreement, String> {
+        for (name, read) in READERS {
+            if let Some(stop) = read(text).stop.filter(|stop| stop.unclear) {
+                let why = format!("{}, so it cannot be said what {name} reads", stop.why);
+                return Err(at_line(text, stop.at, &why));
+            }
+        }
+        let sights = self.sights(text);
+        let mut working = sights.iter().filter_map(|(name, sight)| match &sight.outcome {
+            Outcome::Pair(pair) => Some((name, sight, pair)),
+            _ => None,
+        });
+        let Some((first, sight, pair)) = working.next() else {
+            return nothing(&sights);
+        };
+        let other = working.find(|(_, other, found)| *found != pair || other.places != sight.places);
+        if let Some((other, ..)) = other {
+            return Err(format!("{first} and {other} read different pairs"));
+        }
+        Ok(Agreement {
+            pair: Some(pair.clone()),
+            places: sight.places.clone(),
+        })
+    }
+
+    /// Whether a change does to each reader what it should: those that got a pair get the new one,
+    /// and all else is read as before.
+    fn check(&self, before: &str, after: &str, pair: &Pair) -> Result<(), String> {
+        let mut got = 0;
+        for (name, read) in READERS {
+            let (old, new) = (read(before), read(after));
+            let (was, is) = (
+                old.sight(before, self.names()).outcome,
+                new.sight(after, self.names()).outcome,
+            );
+            let right = match (&was, &is) {
+                (_, Outcome::Pair(found)) => {
+                    got += 1;
+                    found == pair
+                }
+                (Outcome::Pair(_), _) => false,
+                (_, Outcome::Nothing | Outcome::Blind(_) | Outcome::Broken(_)) => true,
+            };
+            if !right || !old.others(self.names()).eq(new.others(self.names())) {
+                return Err(format!("{name} would not read what it should afterwards"));
+            }
+        }
+        if got == 0 {
+            return Err("no reader would get a pair that is put there".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// No reader gets a pair: where that is because there is none, one may be put there.
+fn nothing(sights: &[(&'static str, Sight)]) -> Result<Agreement, String> {
+    let broken = sights.iter().find_map(|(name, sight)| match &sight.outcome {
+        Outcome::Broken(why) => Some(format!("{why} ({name})")),
+        _ => None,
+    });
+    if let Some(why) = broken {
+        return Err(why);
+    }
+    let empty = sights
+        .iter()
+        .find(|(_, sight)| sight.outcome == Outcome::Nothing);
+    let Some((_, sight)) = empty else {
+        return Err("no reader gets anything from it".to_owned());
+    };
+    Ok(Agreement {
+        pair: None,
+        places: sight.places.clone(),
+    })
+}
+
+impl Format for Dotenv {
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+        let text = unmarked_text(content.unwrap_or_default())?;
+        let agreement = self.agreement(text)?;
+        let readings: Vec<Reading> = READERS.into_iter().map(|(_, read)| read(text)).collect();
+        let all = || readings.iter().flat_map(|reading| &reading.assignments);
+        let mut others: Vec<(String, KeyId)> = Vec::new();
+        let mut names: Vec<&str> = Vec::new();
+        for one in all().filter(|one| !self.names().contains(&one.name.as_str())) {
+            if names.contains(&one.name.as_str()) {
+                continue;
+            }
+            names.push(&one.name);
+            if let Value::Literal { text, .. } = &one.value
+                && is_id(text)
+            {
+                others.push((one.name.clone(), KeyId(text.clone())));
+            }
+        }
+        let there = agreement.places.iter().any(Option::is_some);
+        let absent = (!there && !names.is_empty()).then(|| Absence {
+            what: format!("there is no {} and no {}", self.id, self.secret),
+            similar: similar(&self.id, names.iter().copied()),
+        });
+        Ok(Look {
+            pair: agreement.pair,
+            absent,
+            others,
+        })
+    }
+
+    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+        let text = unmarked_text(content.unwrap_or_default())?;
+        let places = self.agreement(text)?.places;
+        let end = line_end(text);
+        let export = lines(text).any(|line| {
+            let line = text.get(line.start..line.end).unwrap_or_default();
+            line.starts_with("export ") || line.starts_with("declare -x ")
+        });
+        let mut edits = Vec::new();
+        let mut added = String::new();
+        let values = [&pair.id.0, pair.secret.expose()];
+        for ((name, place), value) in self.names().into_iter().zip(places).zip(values) {
+            match place {
+                Some(place) => edits.push((place, value.clone())),
+                None => {
+                    let export = if export { "export " } else { "" };
+                    added.push_str(&format!("{export}{name}={value}{end}"));
+                }
+            }
+        }
+        if !added.is_empty() {
+            let gap = text.is_empty() || text.ends_with(['\r', '\n']);
+            let gap = if gap { "" } else { end };
+            edits.push((text.len()..text.len(), format!("{gap}{added}")));
+        }
+        let new = edited(text, edits);
+        self.check(text, &new, pair)?;
+        Ok(Secret::new(new.into_bytes()))
+    }
+}

@@ -1,0 +1,173 @@
+//! What python-dotenv reads.
+//!
+//! After its `parser.py`: a line that it cannot read is skipped, values are interpolated in any
+//! quotes.
+
+use super::reading::{Assignment, Reading, Value};
+
+/// Reads as python-dotenv does.
+pub(super) fn read(text: &str) -> Reading {
+    let mut reader = Reader { text, at: 0 };
+    let mut assignments = Vec::new();
+    while reader.at < text.len() {
+        match reader.binding() {
+            Ok(found) => assignments.extend(found),
+            Err(Skipped) => {
+                reader.skip(|c| !matches!(c, '\r' | '\n'));
+                reader.line_end();
+            }
+        }
+    }
+    Reading {
+        assignments,
+        stop: None,
+    }
+}
+
+/// The rest of the line is.
+struct Skipped;
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// Space that ends no line.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() && !matches!(c, '\r' | '\n')
+}
+
+impl<'a> Reader<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn skip(&mut self, takes: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let length = rest.find(|c| !takes(c)).unwrap_or(rest.len());
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let taken = self.rest().starts_with(word);
+        self.at += if taken { word.len() } else { 0 };
+        taken
+    }
+
+    fn line_end(&mut self) -> bool {
+        self.take("\r\n") || self.take("\n") || self.take("\r") || self.rest().is_empty()
+    }
+
+    fn binding(&mut self) -> Result<Option<Assignment>, Skipped> {
+        self.skip(char::is_whitespace);
+        if self.rest().is_empty() {
+            return Ok(None);
+        }
+        if let Some(rest) = self.rest().strip_prefix("export")
+            && rest.starts_with(is_blank)
+        {
+            self.at += "export".len();
+            self.skip(is_blank);
+        }
+        let name_at = self.at;
+        let key = self.key()?;
+        self.skip(is_blank);
+        let value = if self.take("=") {
+            let before = self.at;
+            self.skip(is_blank);
+            let spaced = self.at > before;
+            Some(self.value(spaced)?)
+        } else {
+            None
+        };
+        let before = self.at;
+        self.skip(is_blank);
+        if self.rest().starts_with('#') {
+            self.skip(|c| !matches!(c, '\r' | '\n'));
+        } else {
+            self.at = before;
+        }
+        self.skip(is_blank);
+        if !self.line_end() {
+            return Err(Skipped);
+        }
+        Ok(key.map(|name| Assignment {
+            name: name.to_owned(),
+            at: name_at,
+            value: value.unwrap_or(Value::Unset),
+        }))
+    }
+
+    fn key(&mut self) -> Result<Option<&'a str>, Skipped> {
+        if self.rest().starts_with('#') {
+            return Ok(None);
+        }
+        if self.take("'") {
+            let name = self.skip(|c| c != '\'');
+            return if name.is_empty() || !self.take("'") {
+                Err(Skipped)
+            } else {
+                Ok(Some(name))
+            };
+        }
+        let name = self.skip(|c| !matches!(c, '=' | '#') && !c.is_whitespace());
+        if name.is_empty() {
+            return Err(Skipped);
+        }
+        Ok(Some(name))
+    }
+
+    fn value(&mut self, spaced: bool) -> Result<Value, Skipped> {
+        let rest = self.rest();
+        match rest.chars().next() {
+            Some(quote @ ('\'' | '"')) => {
+                let inner = rest.get(1..).unwrap_or_default();
+                let length = closing(inner, quote).ok_or(Skipped)?;
+                let from = self.at + 1;
+                self.at = from + length + 1;
+                let raw = inner.get(..length).unwrap_or_default();
+                Ok(interpolated(raw, !raw.contains('\\'), from))
+            }
+            None | Some('\r' | '\n') => Ok(Value::literal("", self.at)),
+            Some(_) => {
+                let from = self.at;
+                let part = self.skip(|c| !matches!(c, '\r' | '\n'));
+                // Its versions differ on a comment in the place of a value.
+                if spaced && part.starts_with('#') {
+                    return Ok(Value::Unknown);
+                }
+                let comment = part.char_indices().find(|(at, c)| {
+                    let after = part.get(*at..).unwrap_or_default().trim_start();
+                    c.is_whitespace() && after.starts_with('#')
+                });
+                let end = comment.map_or(part.len(), |(at, _)| at);
+                let value = part.get(..end).unwrap_or_default().trim_end();
+                Ok(interpolated(value, true, from))
+            }
+        }
+    }
+}
+
+fn interpolated(raw: &str, plain: bool, from: usize) -> Value {
+    if !plain || raw.contains("${") {
+        return Value::Unknown;
+    }
+    Value::literal(raw, from)
+}
+
+/// Where a quote ends; one behind a backslash does so only if no other does.
+fn closing(inner: &str, quote: char) -> Option<usize> {
+    let mut escaped = None;
+    let mut before = ' ';
+    for (at, c) in inner.char_indices() {
+        if c == quote {
+            if before != '\\' {
+                return Some(at);
+            }
+            escaped = Some(at);
+        }
+        before = c;
+    }
+    escaped
+}

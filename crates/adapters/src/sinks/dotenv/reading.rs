@@ -1,0 +1,175 @@
+//! What one reader sees of a file of environment variables, and whether it gets a pair from it.
+
+use std::ops::Range;
+
+use keywright_base::Secret;
+use keywright_rotation::model::{KeyId, Pair};
+
+use super::super::text::{at_line, is_id, is_secret, shown_id};
+
+/// What a reader sees.
+pub(super) struct Reading {
+    /// In the order in which they are made.
+    pub(super) assignments: Vec<Assignment>,
+    /// Where it sees nothing any more.
+    pub(super) stop: Option<Stop>,
+}
+
+/// Where a reader sees nothing any more, and why.
+pub(super) struct Stop {
+    pub(super) at: usize,
+    pub(super) why: &'static str,
+    /// Whether it may well see something, only that nobody can say what.
+    pub(super) unclear: bool,
+}
+
+impl Stop {
+    pub(super) const fn failing(at: usize, why: &'static str) -> Self {
+        let unclear = false;
+        Self { at, why, unclear }
+    }
+
+    pub(super) const fn unclear(at: usize, why: &'static str) -> Self {
+        let unclear = true;
+        Self { at, why, unclear }
+    }
+}
+
+/// One variable that is set.
+#[derive(PartialEq, Eq)]
+pub(super) struct Assignment {
+    pub(super) name: String,
+    /// Where the name stands.
+    pub(super) at: usize,
+    pub(super) value: Value,
+}
+
+/// What a variable is set to.
+#[derive(PartialEq, Eq)]
+pub(super) enum Value {
+    /// What stands there.
+    Literal {
+        text: String,
+        place: Range<usize>,
+    },
+    /// It is named, and set to nothing.
+    Unset,
+    /// It is computed, or written with escapes, or readers of different versions differ.
+    Unknown,
+}
+
+impl Value {
+    pub(super) fn literal(text: &str, from: usize) -> Self {
+        Self::Literal {
+            text: text.to_owned(),
+            place: from..from + text.len(),
+        }
+    }
+}
+
+/// What a reader gets from a file.
+#[derive(PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A pair.
+    Pair(Pair),
+    /// Neither value, or empty ones.
+    Nothing,
+    /// Neither value, because it does not come so far.
+    Blind(String),
+    /// Something that no program can use.
+    Broken(String),
+}
+
+/// Whether the two variables are there at all, where their values stand, and what they come to.
+pub(super) struct Sight {
+    pub(super) places: [Option<Range<usize>>; 2],
+    pub(super) outcome: Outcome,
+}
+
+impl Reading {
+    pub(super) fn sight(&self, text: &str, names: [&str; 2]) -> Sight {
+        let mut sight = Sight {
+            places: [None, None],
+            outcome: Outcome::Nothing,
+        };
+        let mut values: [Option<&str>; 2] = [None, None];
+        let slots = sight.places.iter_mut().zip(&mut values);
+        for (name, (place, value)) in names.into_iter().zip(slots) {
+            match self.one(text, name) {
+                Ok(None) => {}
+                Ok(Some((found, at))) => {
+                    *place = Some(at);
+                    *value = Some(found).filter(|found| !found.trim().is_empty());
+                }
+                Err(why) => {
+                    sight.outcome = Outcome::Broken(why);
+                    return sight;
+                }
+            }
+        }
+        sight.outcome = self.outcome(text, names, values);
+        sight
+    }
+
+    fn one(&self, text: &str, name: &str) -> Result<Option<(&str, Range<usize>)>, String> {
+        let mut found = self.assignments.iter().filter(|one| one.name == name);
+        let (Some(first), second) = (found.next(), found.next()) else {
+            return Ok(None);
+        };
+        if let Some(second) = second {
+            return Err(at_line(text, second.at, &format!("{name} is there twice")));
+        }
+        match &first.value {
+            Value::Literal { text, place } => Ok(Some((text, place.clone()))),
+            Value::Unset => Ok(None),
+            Value::Unknown => {
+                let why = format!("{name} is computed, or written with escapes");
+                Err(at_line(text, first.at, &why))
+            }
+        }
+    }
+
+    fn outcome(&self, text: &str, names: [&str; 2], values: [Option<&str>; 2]) -> Outcome {
+        let [id_name, secret_name] = names;
+        let broken = match values {
+            [None, None] => {
+                let stop = self.stop.as_ref();
+                return stop.map_or(Outcome::Nothing, |stop| {
+                    Outcome::Blind(at_line(text, stop.at, stop.why))
+                });
+            }
+            [Some(id), Some(secret)] if is_id(id) && is_secret(secret) => {
+                return Outcome::Pair(Pair {
+                    id: KeyId(id.to_owned()),
+                    secret: Secret::new(secret.to_owned()),
+                });
+            }
+            [Some(_), Some(_)] => {
+                format!("what {id_name} and {secret_name} hold is not read as a pair")
+            }
+            [Some(id), None] => format!(
+                "it holds {} in {id_name} and nothing in {secret_name}: half a pair is not \
+                 overwritten",
+                shown_id(id)
+            ),
+            [None, Some(_)] => format!(
+                "it holds a value in {secret_name} and nothing in {id_name}: half a pair is not \
+                 overwritten"
+            ),
+        };
+        Outcome::Broken(broken)
+    }
+
+    /// What is read beside the two variables.
+    pub(super) fn others<'a>(&'a self, names: [&'a str; 2]) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+        let others = self.assignments.iter();
+        let others = others.filter(move |one| !names.contains(&one.name.as_str()));
+        others.map(|one| {
+            let value = match &one.value {
+                Value::Literal { text, .. } => Some(text.as_str()),
+                Value::Unset | Value::Unknown => None,
+            };
+            (one.name.as_str(), value)
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! What a program or a webhook says that it holds, so that nothing else is replaced.
+//!
+//! It protects one rule: an answer is asked for before each order, and one that names another key
+//! ends it. Who gives no answer is given the key to be replaced, and can compare by itself.
+
+use keywright_base::Secret;
+use keywright_rotation::{
+    model::KeyId,
+    ports::{Backup, Held, SinkError},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::document::foreign_key;
+
+/// What was there before.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Answered {
+    /// Whether there was an answer.
+    readable: bool,
+    key: Option<String>,
+}
+
+impl Answered {
+    /// As a backup.
+    pub(super) fn backup(held: &Held) -> Result<Backup, SinkError> {
+        let answered = Self {
+            readable: *held != Held::Unreadable,
+            key: key(held),
+        };
+        let bytes = serde_json::to_vec(&answered);
+        let bytes = bytes.map_err(|error| SinkError::Never(error.to_string()))?;
+        Ok(Secret::new(bytes))
+    }
+
+    /// From a backup; earlier versions wrote none.
+    pub(super) fn read(backup: &Backup) -> Self {
+        serde_json::from_slice(backup.expose()).unwrap_or_default()
+    }
+
+    /// The key that was there, for whoever compares by itself.
+    pub(super) fn key(&self) -> Value {
+        self.key.clone().into()
+    }
+
+    /// Whether it is still that key, or the new one already.
+    pub(super) fn check(&self, name: &str, now: &Held, new: &KeyId) -> Result<(), SinkError> {
+        let now_key = key(now);
+        if !self.readable
+            || *now == Held::Unreadable
+            || now_key == self.key
+            || now_key.as_ref() == Some(&new.0)
+        {
+            return Ok(());
+        }
+        let shown = |key: Option<&String>| key.cloned().unwrap_or_else(|| "no key".to_owned());
+        let why = foreign_key(&shown(now_key.as_ref()), &shown(self.key.as_ref()), new);
+        Err(SinkError::Never(format!("{name}: {why}")))
+    }
+}
+
+fn key(held: &Held) -> Option<String> {
+    match held {
+        Held::Pair(pair) => Some(pair.id.0.clone()),
+        Held::Key(key) => Some(key.0.clone()),
+        Held::Nothing | Held::Unreadable => None,
+    }
+}

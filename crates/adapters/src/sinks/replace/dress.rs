@@ -1,0 +1,119 @@
+//! What belongs to a file beside its content: owner, mode, ACL, labels and other attributes.
+//!
+//! It protects one rule: a file that cannot be replaced with all of it is refused before anything
+//! is done.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File, Metadata},
+    io::{self, ErrorKind},
+    os::unix::fs::{MetadataExt, PermissionsExt, fchown},
+    path::Path,
+};
+
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+use xattr::FileExt;
+
+/// Bits of a mode that let others read.
+const OTHERS_READ: u32 = 0o044;
+
+/// What a file is to look like.
+pub(super) struct Dress {
+    there: Metadata,
+    attributes: BTreeMap<OsString, Vec<u8>>,
+}
+
+impl Dress {
+    /// Of the file at a path; nothing where there is none.
+    pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
+        let there = match fs::metadata(path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if !there.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        if there.permissions().readonly() {
+            let kind = ErrorKind::PermissionDenied;
+            return Err(io::Error::new(kind, "it is read-only"));
+        }
+        if there.nlink() > 1 {
+            let why = format!(
+                "it has {} names (hard links), and the others would go on with the old key",
+                there.nlink()
+            );
+            return Err(io::Error::other(why));
+        }
+        if is_mount(path) {
+            let why = "it is mounted by itself (a bind mount), and cannot be replaced; mount its \
+                       folder instead";
+            return Err(io::Error::other(why));
+        }
+        let attributes = attributes(&File::open(path)?)?;
+        Ok(Some(Self { there, attributes }))
+    }
+
+    /// Makes another file look so.
+    pub(super) fn put_on(&self, file: &File) -> io::Result<()> {
+        let (made, there) = (file.metadata()?, &self.there);
+        if (made.uid(), made.gid()) != (there.uid(), there.gid()) {
+            fchown(file, Some(there.uid()), Some(there.gid())).map_err(|error| {
+                let (user, group) = (there.uid(), there.gid());
+                let why = format!("its owner ({user}:{group}) cannot be kept: {error}");
+                io::Error::new(error.kind(), why)
+            })?;
+        }
+        let has = attributes(file)?;
+        let kept = |name: &OsString, done: io::Result<()>| {
+            done.map_err(|error| {
+                let why = format!("its attribute {} cannot be kept: {error}", name.display());
+                io::Error::new(error.kind(), why)
+            })
+        };
+        // What the folder gave it.
+        for name in has.keys().filter(|name| !self.attributes.contains_key(*name)) {
+            kept(name, file.remove_xattr(name))?;
+        }
+        for (name, value) in &self.attributes {
+            if has.get(name) != Some(value) {
+                kept(name, file.set_xattr(name, value))?;
+            }
+        }
+        // The last: an ACL is a part of the mode, and the other way round.
+        file.set_permissions(there.permissions())
+    }
+}
+
+fn attributes(file: &File) -> io::Result<BTreeMap<OsString, Vec<u8>>> {
+    let names = match file.list_xattr() {
+        Ok(names) => names,
+        Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = BTreeMap::new();
+    for name in names {
+        if let Some(value) = file.get_xattr(&name)? {
+            found.insert(name, value);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether something is mounted at this very path.
+pub(super) fn is_mount(path: &Path) -> bool {
+    let looked = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+    looked.is_ok_and(|looked| looked.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// What a person should know of a file.
+pub(super) fn warnings(dress: &Dress) -> Vec<String> {
+    let mode = dress.there.permissions().mode() & 0o7777;
+    if mode & OTHERS_READ == 0 {
+        return Vec::new();
+    }
+    vec![format!(
+        "others on this machine can read it (mode {mode:04o}); chmod 600 unless they must"
+    )]
+}

@@ -1,0 +1,173 @@
+//! Words that every text format needs: lines as their readers count them, edits that touch nothing
+//! else, names that were perhaps meant, and when two values are a pair.
+
+use std::ops::Range;
+
+use keywright_base::Secret;
+use keywright_rotation::model::{KeyId, Pair};
+
+/// How many names a suggestion lists.
+const SIMILAR_MAX: usize = 3;
+/// How alike two names must be, from 0 to 1.
+const SIMILAR_FROM: f64 = 0.6;
+
+/// The text of a file.
+pub(super) fn text(content: &[u8]) -> Result<&str, String> {
+    let text = std::str::from_utf8(content).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n');
+    match text.find(odd) {
+        Some(at) => Err(at_line(text, at, "there is a control character")),
+        None => Ok(text),
+    }
+}
+
+/// The same, for readers that do not take a byte-order mark for what it is.
+pub(super) fn unmarked_text(content: &[u8]) -> Result<&str, String> {
+    let text = text(content)?;
+    if text.starts_with('\u{feff}') {
+        let why = "it begins with a byte-order mark, which readers of this format take for a letter";
+        return Err(at_line(text, 0, why));
+    }
+    Ok(text)
+}
+
+/// A byte-order mark, which some editors leave, and the rest.
+pub(super) fn split_mark(text: &str) -> (&str, &str) {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => ("\u{feff}", rest),
+        None => ("", text),
+    }
+}
+
+/// A sentence about a place in a text.
+pub(super) fn at_line(text: &str, at: usize, why: &str) -> String {
+    format!("line {}: {why}", line_number(text, at))
+}
+
+/// The line of a place, from 1.
+pub(super) fn line_number(text: &str, at: usize) -> usize {
+    lines(text)
+        .take_while(|line| line.start <= at)
+        .count()
+        .max(1)
+}
+
+/// A line and its end, as ranges of the text.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) start: usize,
+    /// Where its end begins.
+    pub(super) end: usize,
+    /// Where the next one begins.
+    pub(super) next: usize,
+}
+
+/// The lines of a text; each of LF, CRLF and CR ends one.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let length = rest.find(['\r', '\n']).unwrap_or(rest.len());
+        let after = rest.get(length..).unwrap_or_default();
+        let terminator = match after {
+            after if after.starts_with("\r\n") => 2,
+            "" => 0,
+            _ => 1,
+        };
+        let line = Line {
+            start,
+            end: start + length,
+            next: start + length + terminator,
+        };
+        start = line.next;
+        Some(line)
+    })
+}
+
+/// How the lines of a text end: as the first one does.
+pub(super) fn line_end(text: &str) -> &str {
+    let first = lines(text).next();
+    let end = first.and_then(|line| text.get(line.end..line.next));
+    end.filter(|end| !end.is_empty()).unwrap_or("\n")
+}
+
+/// The text with other texts in these places.
+pub(super) fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
+    edits.sort_by_key(|(place, _)| place.start);
+    let mut new = String::with_capacity(text.len() + 128);
+    let mut from = 0;
+    for (place, value) in edits {
+        new.push_str(text.get(from..place.start).unwrap_or_default());
+        new.push_str(&value);
+        from = place.end;
+    }
+    new.push_str(text.get(from..).unwrap_or_default());
+    new
+}
+
+/// The names that may have been meant, the likeliest first.
+pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let wanted = name.to_lowercase();
+    let alike = |other: &str| {
+        let other = other.to_lowercase();
+        if other.contains(&wanted) || wanted.contains(&other) {
+            return 1.0;
+        }
+        strsim::normalized_damerau_levenshtein(&wanted, &other)
+    };
+    let mut found: Vec<_> = names
+        .filter(|other| !other.is_empty() && *other != name)
+        .map(|other| (alike(other), other))
+        .filter(|(alike, _)| *alike >= SIMILAR_FROM)
+        .collect();
+    found.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    let names = found.into_iter().take(SIMILAR_MAX);
+    names.map(|(_, name)| name.to_owned()).collect()
+}
+
+/// The pair that two values make. An empty value is none; one without the other is somebody's, and
+/// nothing that may be overwritten.
+pub(super) fn pair_of(
+    id: (&str, Option<&str>),
+    secret: (&str, Option<&str>),
+) -> Result<Option<Pair>, String> {
+    let there = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
+    match (there(id.1), there(secret.1)) {
+        (None, None) => Ok(None),
+        (Some(value), Some(secret)) => Ok(Some(Pair {
+            id: KeyId(value),
+            secret: Secret::new(secret),
+        })),
+        (Some(value), None) => Err(format!(
+            "it holds {} in {} and nothing in {}: half a pair is not overwritten",
+            shown_id(&value),
+            id.0,
+            secret.0
+        )),
+        (None, Some(_)) => Err(format!(
+            "it holds a value in {} and nothing in {}: half a pair is not overwritten",
+            secret.0, id.0
+        )),
+    }
+}
+
+/// The id of a key, for a sentence; what does not look like one may be a secret in the wrong place.
+pub(super) fn shown_id(id: &str) -> &str {
+    if is_id(id) && id.len() <= 32 {
+        id
+    } else {
+        "a value that is not the id of a key"
+    }
+}
+
+/// Whether a text can be the id of an access key.
+pub(super) fn is_id(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !text.is_empty() && text.len() <= 128 && text.chars().all(good)
+}
+
+/// Whether a text can be a secret access key that every reader takes as it stands.
+pub(super) fn is_secret(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '`' | '$' | '\\' | '#');
+    !text.is_empty() && text.chars().all(good)
+}
