@@ -38,6 +38,7 @@ max_age = "0s"
 observe = "0s"
 dwell = "0s"
 deliver = ["dotenv:{home}/{{user}}.env"]
+create = true
 """
 
 
@@ -251,6 +252,7 @@ access = {{ profile = "second", endpoint_url = "{server.endpoint}" }}
 path = "/many/"
 max_age = "0s"
 deliver = ["dotenv:{fleet.home}/{{user}}.env"]
+create = true
 """
             )
         done = fleet.keywright.run("rotate", "plan", str(fleet.file), "--json")
@@ -275,6 +277,7 @@ max_age = "0s"
 observe = "0s"
 dwell = "0s"
 deliver = ["dotenv:{place}/{{user}}.env"]
+create = true
 """
 
 

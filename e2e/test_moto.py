@@ -133,7 +133,7 @@ def test_a_key_of_aws_is_replaced_by_a_role_that_was_assumed(moto, tmp_path):
     file = keywright.home / "job.env"
     role = "arn:aws:iam::123456789012:role/rotator"
     done = keywright.run(
-        "rotate", name, "--assume-role", role, "--deliver", f"dotenv:{file}", *QUICK
+        "rotate", name, "--assume-role", role, "--deliver", f"dotenv:{file}", "--create", *QUICK
     )
     assert done.returncode == 0, done.stderr
     assert f"of {name} in 123456789012" in done.stderr

@@ -250,7 +250,7 @@ def test_the_command_and_the_server_stay_out_of_each_others_way(
     other = f"{name}-other"
     old = new_user(suffix="-other")
     command[1], command[3] = other, f"dotenv:{home}/{other}.env"
-    begun = keywright.run(*command, "--observe", "1h")
+    begun = keywright.run(*command, "--create", "--observe", "1h")
     assert begun.returncode == 0, begun.stderr
     keys = keys_of(root, other)
     refused = rotations.refused("StartRotation", UserName=other, AccessKeyId=old.access_key)

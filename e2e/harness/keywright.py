@@ -38,3 +38,15 @@ class Keywright:
             cwd=self.home,
             env=self.environment,
         )
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Starts it; whoever does must wait for its end."""
+        return subprocess.Popen(
+            [os.environ["KEYWRIGHT_BINARY"], *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.home,
+            env=self.environment,
+        )

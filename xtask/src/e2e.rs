@@ -2,8 +2,8 @@
 //!
 //! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
 //! clients from the public registries into `target/e2e`, once for each content of the pins, and
-//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, where it is
-//! missing and apt-get may install it.
+//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium and jq, where
+//! they are missing and apt-get may install them.
 
 use std::{
     fs,
@@ -65,10 +65,11 @@ impl Tools {
         }
         let folder = target.join("e2e");
         fs::create_dir_all(&folder)?;
+        debian(JQ, "jq")?;
         Ok(Self {
             python: python(&folder)?,
             node: node(&folder)?,
-            chromium: chromium()?,
+            chromium: debian(CHROMIUM, "chromium")?,
             target,
         })
     }
@@ -148,22 +149,24 @@ fn node(folder: &Path) -> anyhow::Result<PathBuf> {
 }
 
 const CHROMIUM: &str = "/usr/bin/chromium";
+/// One of the readers of JSON files.
+const JQ: &str = "/usr/bin/jq";
 
-/// Debian's Chromium; installs it if it may.
-fn chromium() -> anyhow::Result<&'static Path> {
-    let browser = Path::new(CHROMIUM);
-    if !browser.exists() {
+/// A program of Debian's; installs its package if it may.
+fn debian(program: &'static str, package: &str) -> anyhow::Result<&'static Path> {
+    let path = Path::new(program);
+    if !path.exists() {
         // What it says when it fails matters less than what to do then.
         let _ = Command::new("apt-get")
-            .args(["install", "--yes", "--quiet", "chromium"])
+            .args(["install", "--yes", "--quiet", package])
             .env("DEBIAN_FRONTEND", "noninteractive")
             .status();
     }
     ensure!(
-        browser.exists(),
-        "{CHROMIUM} is missing; the end-to-end tests need it; on Debian: apt install chromium"
+        path.exists(),
+        "{program} is missing; the end-to-end tests need it; on Debian: apt install {package}"
     );
-    Ok(browser)
+    Ok(path)
 }
 
 /// Installs into a folder unless it was installed from these very pins.

@@ -131,6 +131,7 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
         user: user.clone(),
         old: arguments.key.clone().map(KeyId),
         rules,
+        create: arguments.create,
     };
     let drafted = driver.draft(&settings, &sinks, order).await;
     let rotation = drafted.map_err(|error| refused(error, user, &access.identity().account))?;
@@ -154,8 +155,20 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
 /// What a person should know of the places before they are written.
 fn caveats(sinks: &[Spec], rotation: &Rotation) -> Vec<String> {
     let old_known = rotation.old_pair().is_some();
-    let all = sinks.iter().flat_map(|sink| sink.caveats(old_known));
-    all.collect()
+    let by_nature = sinks.iter().flat_map(|sink| sink.caveats(old_known));
+    let found = rotation.deliveries.iter().flat_map(|delivery| {
+        let found = delivery.found.iter();
+        found.flat_map(move |found| {
+            let warnings = found.warnings.iter().cloned();
+            let also = found
+                .also
+                .iter()
+                .map(|entry| format!("{entry} holds {} as well, and is not written", rotation.old));
+            let all = warnings.chain(also);
+            all.map(|said| format!("{}: {said}", delivery.sink))
+        })
+    });
+    by_nature.chain(found).collect()
 }
 
 async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<Option<Rotation>> {
@@ -203,6 +216,9 @@ fn refused(error: DriveError, user: &str, account: &str) -> anyhow::Error {
             };
             anyhow::anyhow!("{hold}{hint}")
         }
+        DriveError::Stopped(error @ Stopped::Absent(_)) => anyhow::anyhow!(
+            "{error}\nhint: if the name is right, --create makes it; nothing was changed"
+        ),
         DriveError::Stopped(Stopped::Issuer(IssuerError::Denied { action, message })) => {
             anyhow::anyhow!(
                 "{message}\nhint: {action} is missing; a policy with what a rotation of {user} \

@@ -210,16 +210,15 @@ fn check(text: &str, option: &Setting) -> Result<(), String> {
 }
 
 impl AwsProfile {
-    fn find<'a>(
-        &self,
-        text: &str,
-        sections: &'a [Section],
-    ) -> Result<Option<&'a Section>, String> {
+    fn find<'a>(&self, text: &str, sections: &'a [Section]) -> Result<Option<&'a Section>, String> {
         let everywhere = sections.iter().find(|section| section.name == DEFAULT);
         let everywhere = everywhere.into_iter().flat_map(|section| &section.options);
         let keys = [ID, SECRET, TOKENS[0], TOKENS[1]];
         if let Some(option) = { everywhere }.find(|option| keys.contains(&option.name.as_str())) {
-            let why = format!("{} in [{DEFAULT}] is in force in every profile", option.name);
+            let why = format!(
+                "{} in [{DEFAULT}] is in force in every profile",
+                option.name
+            );
             return Err(at_line(text, option.place.start, &why));
         }
         let Some(section) = sections.iter().find(|section| section.name == self.0) else {
@@ -290,7 +289,13 @@ fn others<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
     let all = sections.iter().flat_map(|section| {
         let options = section.options.iter();
-        options.map(|option| (section.name.as_str(), option.name.as_str(), option.value.as_str()))
+        options.map(|option| {
+            (
+                section.name.as_str(),
+                option.name.as_str(),
+                option.value.as_str(),
+            )
+        })
     });
     all.filter(move |(section, name, _)| *section != profile || (*name != ID && *name != SECRET))
 }

@@ -154,9 +154,9 @@ impl Store for SecretsManager {
         });
         let done = service.call("UpdateSecretVersionStage", &told).await;
         done.map_err(|refused| match refused.code.as_str() {
-            "InvalidParameterException" => {
-                SinkError::Later(format!("secretsmanager: {id} was written by another meanwhile"))
-            }
+            "InvalidParameterException" => SinkError::Later(format!(
+                "secretsmanager: {id} was written by another meanwhile"
+            )),
             _ => refused.error,
         })?;
         let told = json!({
@@ -205,9 +205,9 @@ impl Ssm {
         });
         match service.call("PutParameter", &told).await {
             Ok(answer) => Ok(answer.get("Version").and_then(Value::as_u64)),
-            Err(refused) if refused.code == "ParameterAlreadyExists" => {
-                Err(SinkError::Later(format!("ssm: {id} was made by another meanwhile")))
-            }
+            Err(refused) if refused.code == "ParameterAlreadyExists" => Err(SinkError::Later(
+                format!("ssm: {id} was made by another meanwhile"),
+            )),
             Err(refused) => Err(refused.error),
         }
     }
@@ -232,14 +232,19 @@ impl Store for Ssm {
             return done.map(drop).map_err(|refused| refused.error);
         };
         let version = self.write(text(&content)?, was).await?;
-        let expected = was.version.as_deref().and_then(|was| was.parse::<u64>().ok());
+        let expected = was
+            .version
+            .as_deref()
+            .and_then(|was| was.parse::<u64>().ok());
         let (Some(version), Some(expected)) = (version, expected) else {
             return Ok(());
         };
         if version == expected + 1 {
             return Ok(());
         }
-        let between = self.read(&format!("{id}:{}", version.saturating_sub(1))).await?;
+        let between = self
+            .read(&format!("{id}:{}", version.saturating_sub(1)))
+            .await?;
         if let Some(Version {
             content: Some(other),
             tag,

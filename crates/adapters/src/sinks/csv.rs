@@ -73,9 +73,7 @@ fn filled(content: &str, (head, row, id, secret): &Table, pair: &Pair) -> Result
     } else {
         Terminator::Any(b'\n')
     };
-    let mut writer = WriterBuilder::new()
-        .terminator(end)
-        .from_writer(Vec::new());
+    let mut writer = WriterBuilder::new().terminator(end).from_writer(Vec::new());
     let row = row.iter().enumerate().map(|(at, cell)| match at {
         at if at == *id => pair.id.0.as_str(),
         at if at == *secret => pair.secret.expose(),

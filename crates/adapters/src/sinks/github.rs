@@ -222,7 +222,8 @@ impl Seen {
             return false;
         }
         let dates: Vec<_> = words.collect();
-        let same = |(now, date): (&Option<String>, &str)| now.as_deref().is_none_or(|now| now == date);
+        let same =
+            |(now, date): (&Option<String>, &str)| now.as_deref().is_none_or(|now| now == date);
         dates.is_empty() || self.written.iter().zip(dates).all(same)
     }
 }

@@ -138,7 +138,15 @@ impl<'a> Node<'a> {
         let members = members.map(|members| members.0).into_iter().flatten();
         let text = self.text;
         members
-            .map(|(name, raw)| (name, Self { text, raw: raw.get() }))
+            .map(|(name, raw)| {
+                (
+                    name,
+                    Self {
+                        text,
+                        raw: raw.get(),
+                    },
+                )
+            })
             .collect()
     }
 
@@ -220,7 +228,9 @@ fn set(text: &str, pointer: &str, value: &str) -> Result<String, String> {
         Target::Missing(object, names) => {
             let (first, rest) = names.split_first().ok_or("it names no member")?;
             let inner = rest.iter().rev();
-            let value = inner.fold(value, |value, name| format!("{{{}: {value}}}", quoted(name)));
+            let value = inner.fold(value, |value, name| {
+                format!("{{{}: {value}}}", quoted(name))
+            });
             added(&object, &quoted(first), &value)
         }
     };

@@ -298,6 +298,8 @@ impl Spec {
 }
 
 #[cfg(test)]
+mod cases_tests;
+#[cfg(test)]
 mod remote_tests;
 #[cfg(test)]
 mod suite;

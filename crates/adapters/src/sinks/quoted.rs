@@ -46,7 +46,10 @@ impl fmt::Display for Part<'_> {
             return f.write_str(text);
         }
         // JSON leaves some control characters as they are.
-        for c in serde_json::Value::String((*text).to_owned()).to_string().chars() {
+        for c in serde_json::Value::String((*text).to_owned())
+            .to_string()
+            .chars()
+        {
             if c.is_control() {
                 write!(f, "\\u{:04x}", u32::from(c))?;
             } else {

@@ -14,7 +14,7 @@ use hyper::{Request, Response, body::Incoming, server::conn::http1, service::ser
 use hyper_util::rt::TokioIo;
 use keywright_base::{Clock, Secret, Timestamp};
 use keywright_rotation::{
-    model::RotationId,
+    model::{Pair, RotationId},
     ports::{Held, Sink, SinkError},
 };
 use ring::hmac;
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use super::{
     document::DocumentSink,
     json::Json,
-    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
     vault::Vault,
     webhook::Webhook,
 };
@@ -71,6 +71,7 @@ impl Cuts {
         Arc::new(Mutex::new(move |asked: &Asked| {
             let mut armed = armed.lock().unwrap();
             let reads = asked.line.starts_with("GET")
+                || asked.told()["Action"] == "read"
                 || asked.query.contains("dryRun")
                 || asked.target().starts_with("Get")
                 || asked.target().starts_with("Describe");
@@ -181,6 +182,8 @@ async fn a_webhook_keeps_the_contract_and_is_signed() {
     .await;
     let look = || held.lock().unwrap().0.clone().into_bytes();
     hold_to_contract(&sink, Reads::Key, &look).await;
+    let put = |pair: &Pair| held.lock().unwrap().0.clone_from(&pair.id.0);
+    hold_to_others(&sink, &look, &put).await;
 }
 
 #[tokio::test]
@@ -214,7 +217,7 @@ async fn what_a_webhook_answers() {
     ] {
         let answers = Arc::new(Mutex::new(move |_: &Asked| (status, body.to_owned())));
         let sink = webhook(answers).await;
-        let done = sink.commit(&rotation, &pair(2)).await;
+        let done = deliver(&sink, &pair(2)).await;
         let found = done
             .as_ref()
             .err()
@@ -240,6 +243,8 @@ fn fake_vault(versions: &mut Vec<Value>, asked: &Asked) -> (u16, String) {
     assert_eq!(asked.headers["x-vault-token"], "t");
     let number = versions.len();
     match asked.line.as_str() {
+        "GET /v1/kv/metadata/team" => (200, json!({"data": {"keys": ["job", "x/"]}}).to_string()),
+        "GET /v1/kv/data/team/jbo" => (404, json!({"errors": []}).to_string()),
         "GET /v1/kv/data/team/job" => match versions.last() {
             None => (404, json!({"errors": []}).to_string()),
             Some(data) => {
@@ -299,7 +304,34 @@ async fn vault_keeps_the_contract() {
         let sink = vault_sink(address, ("kv", "team/job"));
         hold_to_contract(&sink, Reads::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| {
+            let data = json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()});
+            versions.lock().unwrap().push(data);
+        };
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
     }
+}
+
+#[tokio::test]
+async fn vault_leaves_every_other_byte() {
+    let stored = Arc::new(Mutex::new(String::new()));
+    let there = Arc::clone(&stored);
+    let address = serve(Arc::new(Mutex::new(move |asked: &Asked| {
+        if asked.line.starts_with("GET") {
+            let data = r#"{"n": 1e2, "a": 1, "a": 2}"#;
+            let told = format!(r#"{{"data":{{"data":{data},"metadata":{{"version":3}}}}}}"#);
+            return (200, told);
+        }
+        *there.lock().unwrap() = String::from_utf8(asked.body.clone()).unwrap();
+        (200, "{}".to_owned())
+    })))
+    .await;
+    let sink = vault_sink(address, ("kv", "team/job"));
+    deliver(&sink, &pair(2)).await.unwrap();
+    let stored = stored.lock().unwrap();
+    let begins = r#"{"options":{"cas":3},"data":{"n": 1e2, "a": 1, "a": 2,"AccessKeyId": "#;
+    assert!(stored.starts_with(begins), "{stored}");
 }
 
 #[tokio::test]
@@ -316,12 +348,15 @@ async fn vault_does_not_overwrite_and_says_what_is_missing() {
     })))
     .await;
     let sink = vault_sink(address, ("kv", "team/job"));
-    let raced = sink.commit(&rotation, &pair(2)).await.unwrap_err();
+    let raced = deliver(&sink, &pair(2)).await.unwrap_err();
     assert!(
         matches!(&raced, SinkError::Later(why) if why.contains("check-and-set")),
         "{raced}"
     );
-    sink.commit(&rotation, &pair(2)).await.unwrap();
+    deliver(&sink, &pair(2)).await.unwrap();
+    let near = vault_sink(address, ("kv", "team/jbo"));
+    let absent = near.inspect(&pair(1).id).await.unwrap().absent.unwrap();
+    assert_eq!(absent.similar, ["job"]);
     let denied = vault_sink(address, ("other", "x"))
         .stage(&rotation)
         .await

@@ -15,7 +15,7 @@ use keywright_rotation::{
 
 use super::{
     Spec,
-    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
 };
 
 struct Noon;
@@ -27,11 +27,11 @@ impl Clock for Noon {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file of the test")]
-fn write(path: &Path, text: &str) {
+pub(super) fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-async fn open(text: &str) -> Box<dyn Sink> {
+pub(super) async fn open(text: &str) -> Box<dyn Sink> {
     let clock: Arc<dyn Clock> = Arc::new(Noon);
     text.parse::<Spec>().unwrap().open(&clock).await.unwrap()
 }
@@ -42,39 +42,17 @@ fn filled(text: &str) -> String {
         .replace("<SEC>", pair.secret.expose())
 }
 
-/// The place, and the file before.
+/// The place, and the file before. Those of the other formats are in `corpus/destinations`.
 const FILES: &[(&str, &str)] = &[
-    ("aws-profile:default@F", ""),
-    (
-        "aws-profile:default@F",
-        "# c\n[default]\naws_access_key_id=<ID>   ; inline\n aws_nested = x\nAWS_SECRET_ACCESS_KEY =\t<SEC>\r\nregion = x\n[other]\naws_access_key_id = y",
-    ),
-    ("aws-profile:a b@F", "\u{feff}[a b]\r\nregion = x\r\n"),
-    ("aws-profile:x@F", "[y]\naws_session_token = t\n[x]"),
-    ("aws-profile:x@F", "[x]\naws_access_key_id = <ID>\n"),
-    ("dotenv:F", ""),
-    (
-        "dotenv:F",
-        "A=1\nexport AWS_ACCESS_KEY_ID=\"<ID>\" # c\nAWS_SECRET_ACCESS_KEY='<SEC>'\nB=2",
-    ),
-    ("dotenv:F#KEY,SEC", "# KEY=x\r\nKEY=<ID>\r\nSEC=<SEC>\r\n"),
-    ("json:F", "{}"),
-    (
-        "json:F",
-        "{\n  \"z\": 1,\n  \"AccessKeyId\": \"<ID>\",\n  \"a\": true,\n  \"SecretAccessKey\": \"<SEC>\"\n}\n",
-    ),
-    (
-        "json:F#/s3/id,/s3/secret",
-        "{\"s3\":{\"secret\":\"<SEC>\",\"id\":\"<ID>\"},\"b\":null}",
-    ),
     (
         "csv:F",
         "\u{feff}Access key ID,Secret access key\r\n<ID>,<SEC>\r\n",
     ),
     (
         "csv:F",
-        "User Name,ACCESS KEY ID,Secret Access Key\nbob,<ID>,<SEC>",
+        "User Name,ACCESS KEY ID,Secret Access Key\n\"bob\",<ID>,\"<SEC>\"",
     ),
+    ("csv:F", "Access key ID,Secret access key\n"),
 ];
 
 #[tokio::test]
@@ -88,9 +66,7 @@ async fn row_16_files_keep_the_contract_and_everything_else_in_them() {
         let look = || fs::read(&path).unwrap();
         hold_to_contract(&*sink, Reads::Pair, &look).await;
 
-        sink.commit(&RotationId("r".into()), &pair(2))
-            .await
-            .unwrap();
+        deliver(&*sink, &pair(2)).await.unwrap();
         let (old, new) = (pair(1), pair(2));
         let after = String::from_utf8(look()).unwrap();
         let back = after
@@ -118,9 +94,7 @@ async fn a_file_that_was_not_there_is_private_and_goes_again() {
         let look = || fs::read(&path).unwrap_or_default();
         hold_to_contract(&*sink, Reads::Pair, &look).await;
         assert!(!path.exists(), "{kind}");
-        sink.commit(&RotationId("r".into()), &pair(2))
-            .await
-            .unwrap();
+        deliver(&*sink, &pair(2)).await.unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{kind}");
         fs::remove_file(&path).unwrap();
@@ -137,9 +111,7 @@ async fn row_16_a_symbolic_link_stays_one() {
     );
     symlink(&real, &link).unwrap();
     let sink = open(&format!("dotenv:{}", link.display())).await;
-    sink.commit(&RotationId("r".into()), &pair(2))
-        .await
-        .unwrap();
+    deliver(&*sink, &pair(2)).await.unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(fs::read_to_string(&real).unwrap().contains(&pair(2).id.0));
 }
@@ -165,8 +137,8 @@ async fn row_05_a_reader_never_sees_half_a_pair() {
         }
     });
     for _ in 0..50 {
-        sink.commit(&rotation, &pair(2)).await.unwrap();
-        sink.restore(&rotation, &backup, None).await.unwrap();
+        deliver(&*sink, &pair(2)).await.unwrap();
+        put_back(&*sink, &backup, None).await.unwrap();
     }
     over.store(true, std::sync::atomic::Ordering::Relaxed);
     let new = filled(text).replace(&pair(1).id.0, &pair(2).id.0);
@@ -186,26 +158,26 @@ async fn what_others_wrote_in_between_stays() {
     let sink = open(&format!("aws-profile:default@{}", path.display())).await;
     let rotation = RotationId("r".into());
     let backup = sink.stage(&rotation).await.unwrap();
-    sink.commit(&rotation, &pair(2)).await.unwrap();
+    deliver(&*sink, &pair(2)).await.unwrap();
     let more = format!(
         "{}[other]\nregion = x\n",
         fs::read_to_string(&path).unwrap()
     );
     write(&path, &more);
-    sink.restore(&rotation, &backup, None).await.unwrap();
+    put_back(&*sink, &backup, None).await.unwrap();
     let back = fs::read_to_string(&path).unwrap();
     assert_eq!(back, format!("{}[other]\nregion = x\n", filled(text)));
 
     let fresh = folder.path().join("fresh");
     let sink = open(&format!("aws-profile:default@{}", fresh.display())).await;
     let backup = sink.stage(&rotation).await.unwrap();
-    sink.commit(&rotation, &pair(2)).await.unwrap();
+    deliver(&*sink, &pair(2)).await.unwrap();
     let more = format!(
         "{}[other]\nregion = x\n",
         fs::read_to_string(&fresh).unwrap()
     );
     write(&fresh, &more);
-    let refused = sink.restore(&rotation, &backup, None).await.unwrap_err();
+    let refused = put_back(&*sink, &backup, None).await.unwrap_err();
     assert!(
         refused.to_string().contains("remove the pair by hand"),
         "{refused}"
@@ -215,58 +187,21 @@ async fn what_others_wrote_in_between_stays() {
 
 /// The place, the file, and what is said of it.
 const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
-    (
-        "aws-profile:default@F",
-        "[default\nx = 1\n",
-        "line 1: no ] after [",
-    ),
-    (
-        "aws-profile:default@F",
-        "x = 1\n",
-        "line 1: neither a profile",
-    ),
-    (
-        "aws-profile:default@F",
-        "[default]\nwords\n",
-        "line 2: neither a profile",
-    ),
-    (
-        "aws-profile:d@F",
-        "[d]\n[e]\n[d]\n",
-        "line 3: profile d is there twice",
-    ),
-    (
-        "aws-profile:d@F",
-        "[d]\naws_access_key_id=a\naws_access_key_id=b\n",
-        "line 3: aws_access_key_id is there twice",
-    ),
-    (
-        "aws-profile:d@F",
-        "[d]\naws_session_token = t\n",
-        "holds temporary credentials",
-    ),
-    (
-        "dotenv:F",
-        "AWS_ACCESS_KEY_ID=\"x\n",
-        "line 1: an open quote",
-    ),
-    (
-        "dotenv:F",
-        "AWS_ACCESS_KEY_ID=x\nAWS_ACCESS_KEY_ID=y\n",
-        "line 2: AWS_ACCESS_KEY_ID is",
-    ),
-    ("json:F", "{\"a\":1", "line 1: it is not JSON"),
-    ("json:F", "[]", "it is not a JSON object"),
-    (
-        "json:F",
-        "{\"AccessKeyId\":{\"a\":1}}",
-        "something else than a text",
-    ),
-    ("csv:F", "a,b\n1,2\n", "it has no column Access key ID"),
+    ("csv:F", "a,b\n1,2\n", ":1: it has no column Access key ID"),
     (
         "csv:F",
         "Access key ID,Secret access key\n1,2\n3,4\n",
-        "it has several rows",
+        ":3: it has several rows",
+    ),
+    (
+        "csv:F",
+        "Access key ID,Secret access key\nAKIAIOSFODNN7EXAMPLE,\n",
+        "half a pair is not overwritten",
+    ),
+    (
+        "csv:F",
+        "User name,Access key ID,Secret access key\nABC,ABC,x\n",
+        "do not stand there once",
     ),
 ];
 
@@ -279,13 +214,13 @@ async fn what_is_not_understood_is_left_alone() {
         let sink = open(&kind.replace('F', path.to_str().unwrap())).await;
         let rotation = RotationId("r".into());
         let staged = sink.stage(&rotation).await.map(drop);
-        let committed = sink.commit(&rotation, &pair(2)).await;
+        let committed = deliver(&*sink, &pair(2)).await;
         assert!(
             matches!(&committed, Err(SinkError::Never(why)) if why.contains(says)),
             "{kind} {text}: {committed:?}"
         );
         assert!(staged.is_err(), "{kind} {text}");
-        assert!(sink.inspect().await.is_err(), "{kind} {text}");
+        assert!(sink.inspect(&pair(1).id).await.is_err(), "{kind} {text}");
         assert_eq!(fs::read_to_string(&path).unwrap(), *text);
     }
 }
@@ -323,9 +258,9 @@ async fn a_file_that_somebody_has_locked_waits() {
     let locked = fs::File::open(&path).unwrap();
     locked.lock().unwrap();
     for refused in [
-        sink.inspect().await.map(drop),
+        sink.inspect(&pair(1).id).await.map(drop),
         sink.stage(&rotation).await.map(drop),
-        sink.commit(&rotation, &pair(2)).await,
+        deliver(&*sink, &pair(2)).await,
     ] {
         assert!(
             matches!(&refused, Err(SinkError::Later(why)) if why.ends_with("has locked it")),
@@ -337,7 +272,7 @@ async fn a_file_that_somebody_has_locked_waits() {
     // Whoever only reads it does not stand in the way.
     locked.unlock().unwrap();
     locked.lock_shared().unwrap();
-    sink.commit(&rotation, &pair(2)).await.unwrap();
+    deliver(&*sink, &pair(2)).await.unwrap();
 }
 
 #[tokio::test]
@@ -345,7 +280,7 @@ async fn a_file_or_folder_that_refuses_is_told_apart() {
     let rotation = RotationId("r".into());
     // A folder in which not even root may make a file.
     let sink = open("dotenv:/proc/keywright.env").await;
-    let error = sink.inspect().await.unwrap_err();
+    let error = sink.inspect(&pair(1).id).await.unwrap_err();
     assert!(
         matches!(&error, SinkError::Never(why) if why.contains("no file can be made beside it")),
         "{error}"
@@ -439,11 +374,9 @@ async fn a_command_keeps_the_contract_and_the_secret() {
         matches!(&busy, SinkError::Later(why) if why.contains("busy")),
         "{busy}"
     );
+    fs::remove_file(folder.path().join("down")).unwrap();
     write(&folder.path().join("loud"), "");
-    let error = sink
-        .commit(&RotationId("r".into()), &pair(2))
-        .await
-        .unwrap_err();
+    let error = deliver(&*sink, &pair(2)).await.unwrap_err();
     assert!(
         matches!(&error, SinkError::Never(why) if why.contains("[secret]")),
         "{error}"
@@ -476,6 +409,20 @@ fn names_of_places() {
             "aws-profile:a b@c",
             format!("aws-profile:a b@{}", here("c")),
         ),
+        (
+            "aws-profile:\"me@corp\"@/x@y#z",
+            "aws-profile:\"me@corp\"@/x@y#z".to_owned(),
+        ),
+        (
+            "aws-profile:d@\"/a\\nb\"",
+            "aws-profile:d@\"/a\\nb\"".to_owned(),
+        ),
+        (
+            "dotenv:\"/srv/a#b\"#A,B",
+            "dotenv:\"/srv/a#b\"#A,B".to_owned(),
+        ),
+        ("json:\"/plain\"#/a,/b", "json:/plain#/a,/b".to_owned()),
+        ("csv:\"/a\\u007f\"", "csv:\"/a\\u007f\"".to_owned()),
         ("dotenv:.env", format!("dotenv:{}", here(".env"))),
         ("dotenv:/e#A,B", "dotenv:/e#A,B".to_owned()),
         (
@@ -501,6 +448,10 @@ fn names_of_places() {
         ("aws-profile:[x]@/y", "not the name of a profile"),
         ("command:'", "quote"),
         ("dotenv:a\nb", "names no place"),
+        ("dotenv:\"/a", "not a JSON string"),
+        ("csv:\"/a\"x", "not a JSON string"),
+        ("dotenv:\"/a\"x", "x follows a quoted part"),
+        ("aws-profile:DEFAULT@/y", "not the name of a profile"),
     ] {
         let error = text.parse::<Spec>().unwrap_err().to_string();
         assert!(error.contains(says), "{text}: {error}");

@@ -25,7 +25,8 @@ pub(super) fn text(content: &[u8]) -> Result<&str, String> {
 pub(super) fn unmarked_text(content: &[u8]) -> Result<&str, String> {
     let text = text(content)?;
     if text.starts_with('\u{feff}') {
-        let why = "it begins with a byte-order mark, which readers of this format take for a letter";
+        let why =
+            "it begins with a byte-order mark, which readers of this format take for a letter";
         return Err(at_line(text, 0, why));
     }
     Ok(text)

@@ -217,7 +217,9 @@ impl Store for Vault {
         let listed = listed.ok().flatten();
         let listed: Option<Value> =
             listed.and_then(|listed| serde_json::from_slice(listed.expose()).ok());
-        let keys = listed.as_ref().and_then(|listed| listed.pointer("/data/keys"));
+        let keys = listed
+            .as_ref()
+            .and_then(|listed| listed.pointer("/data/keys"));
         let keys = keys.and_then(Value::as_array).into_iter().flatten();
         keys.filter_map(|key| key.as_str().map(str::to_owned))
             .collect()

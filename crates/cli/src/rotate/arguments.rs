@@ -44,6 +44,7 @@ const EXAMPLES: &str = "Places:
   vault:MOUNT/PATH[#/ID,/SECRET]     KV v2, of Vault or OpenBao
   kubernetes:NAMESPACE/NAME[?context=&restart=KIND/NAME,...][#ID,SECRET]
   github:OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]
+A NAME with @, a FILE with # or any other sign is written as a JSON string: dotenv:\"/srv/a#b\".
 docs/rotation.md says what each does.
 
 Examples:
@@ -84,6 +85,10 @@ pub(super) struct StartArguments {
     /// Where the new key goes, KIND:PLACE (listed below); may be repeated
     #[arg(long, value_name = "SINK")]
     deliver: Vec<String>,
+
+    /// Make a file, a profile, a variable or a field that is not there yet
+    #[arg(long)]
+    pub(super) create: bool,
 
     /// The key to replace [default: the user's only key]
     #[arg(long, value_name = "ACCESS-KEY-ID")]

@@ -11,7 +11,7 @@ use keywright_adapters::{
     journal::{Event, Head},
 };
 use keywright_base::Timestamp;
-use keywright_rotation::model::{Hold, Phase, Rotation};
+use keywright_rotation::model::{Found, FoundState, Hold, Phase, Rotation};
 use serde_json::{Value, json};
 
 use crate::remote::printable;
@@ -42,6 +42,9 @@ pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow
     writeln!(out, "  3. deliver it, and read it back:")?;
     for delivery in &rotation.deliveries {
         writeln!(out, "       {}", printable(&delivery.sink))?;
+        if let Some(found) = &delivery.found {
+            writeln!(out, "         {}", printable(&now_there(found)))?;
+        }
     }
     match rules.observe_secs {
         0 => writeln!(
@@ -76,6 +79,14 @@ pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow
         writeln!(out, "  CAUTION: {}", printable(caveat))?;
     }
     Ok(())
+}
+
+/// What is at a place before it is written.
+fn now_there(found: &Found) -> String {
+    match &found.state {
+        state @ FoundState::Absent { .. } => format!("{state}; it is made"),
+        state => state.to_string(),
+    }
 }
 
 /// Seconds as people say them.
@@ -163,6 +174,7 @@ fn to_json(rotation: &Rotation) -> Value {
             "Stage": format!("{:?}", delivery.stage),
             "Failures": delivery.failures,
             "Trouble": delivery.trouble,
+            "Found": delivery.found.as_ref().map(found_json),
         })
     });
     json!({
@@ -179,6 +191,22 @@ fn to_json(rotation: &Rotation) -> Value {
         "Deliveries": deliveries.collect::<Vec<_>>(),
         "ObserveSeconds": rotation.rules.observe_secs,
         "DwellSeconds": rotation.rules.dwell_secs,
+    })
+}
+
+fn found_json(found: &Found) -> Value {
+    let (state, missing, similar) = match &found.state {
+        FoundState::OldKey => ("OldKey", None, [].as_slice()),
+        FoundState::Empty => ("Empty", None, [].as_slice()),
+        FoundState::Unreadable => ("Unreadable", None, [].as_slice()),
+        FoundState::Absent { what, similar } => ("Absent", Some(what), similar.as_slice()),
+    };
+    json!({
+        "State": state,
+        "Missing": missing,
+        "Similar": similar,
+        "AlsoHeldBy": found.also,
+        "Warnings": found.warnings,
     })
 }
 

@@ -603,6 +603,38 @@ fn a_sink_with_somebody_elses_key_is_not_written() {
 }
 
 #[test]
+fn what_another_writes_during_a_rotation_is_never_overwritten() {
+    for (phase, back) in [
+        (Phase::Distributing, false),
+        (Phase::Observing, false),
+        (Phase::Confirming, false),
+        (Phase::Observing, true),
+        (Phase::Dwelling, true),
+    ] {
+        let mut scene = Scene::new(2);
+        scene.begin();
+        scene.until(phase);
+        let other = stranger();
+        {
+            let mut world = scene.shared.world();
+            world.foreign.push(other.clone());
+            world.sinks[1].held = other.clone();
+            world.consumers.pop();
+        }
+        if back {
+            let id = scene.rotator.id.clone();
+            let asked = scene.rotator.executor();
+            live(asked.roll_back(&id, "a test")).unwrap().unwrap();
+        }
+        let theirs = format!("it holds {}", other.id);
+        scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains(&theirs)));
+        let world = scene.shared.world();
+        assert_eq!(world.sinks[1].held, other, "{phase:?}");
+        assert_eq!(world.keys.len(), 2, "{phase:?}: nobody's key is gone");
+    }
+}
+
+#[test]
 fn sinks_are_looked_at_before_anything_is_created() {
     for what in ["refused", "somebody else's", "down"] {
         let scene = Scene::new(2);

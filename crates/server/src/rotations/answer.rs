@@ -114,7 +114,10 @@ pub(super) fn failed(error: DriveError, user: &Whose) -> Fault {
         DriveError::Stopped(Stopped::Refused(hold)) => refused(&hold, user),
         DriveError::Stopped(Stopped::Issuer(error)) => of_issuer(error, user),
         DriveError::Stopped(
-            error @ (Stopped::TooLate(_) | Stopped::NothingToConfirm | Stopped::Unresolved),
+            error @ (Stopped::TooLate(_)
+            | Stopped::NothingToConfirm
+            | Stopped::Unresolved
+            | Stopped::Absent(_)),
         ) => Invalid::Other(format!("Nothing was done: {error}.")).into(),
         DriveError::Stopped(Stopped::Unknown(_)) => Missing::Rotation(user.name.clone()).into(),
         DriveError::Sink(error) => Invalid::Other(error.to_string()).into(),

@@ -204,6 +204,8 @@ impl Engine {
                 dwell_secs: start.dwell_secs.unwrap_or(base.dwell_secs),
                 ..base
             },
+            // Its operator has named the place, and a user's own file is often made by this.
+            create: true,
         };
         let drafted = self.driver.draft(&settings, specs, order).await;
         drafted.map_err(|error| failed(error, &start.user))

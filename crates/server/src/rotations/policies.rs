@@ -209,6 +209,7 @@ fn trouble(number: usize, choices: &[Choice], did: &[Did]) -> Option<String> {
 fn rule(policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
     let secs = |secs: i64| Some(keywright_adapters::fleet::Duration(secs));
     let mut rule = Rule {
+        create: true,
         name: Some(policy.name.clone()),
         skip: policy.by != *maker,
         max_age: secs(i64::from(policy.max_age_days) * DAY_SECS),

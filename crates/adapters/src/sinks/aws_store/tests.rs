@@ -8,7 +8,7 @@ use std::{
 };
 
 use keywright_rotation::{
-    model::RotationId,
+    model::{Pair, RotationId},
     ports::{Sink, SinkError},
 };
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::{
         document::DocumentSink,
         json::Json,
         remote_tests::{Asked, Cuts, Noon, serve},
-        suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+        suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
     },
 };
 
@@ -90,6 +90,10 @@ impl Versions {
                 done(&json!({"VersionIdsToStages": stages}))
             }
             "UpdateSecretVersionStage" => {
+                if told["VersionStage"] == "KEYWRIGHT" {
+                    assert!(told.get("MoveToVersionId").is_none());
+                    return done(&json!({"Name": "job"}));
+                }
                 assert_eq!(told["VersionStage"], "AWSCURRENT");
                 let to = told["MoveToVersionId"].as_str().unwrap();
                 if told["RemoveFromVersionId"] != self.current.as_str() {
@@ -114,39 +118,65 @@ impl Versions {
             Some(there) if *there == text => {}
             Some(_) => return refused("ResourceExistsException"),
             None => {
+                assert_eq!(told["VersionStages"], json!(["KEYWRIGHT"]));
                 self.texts.insert(token.clone(), text);
-                self.move_current(&token);
             }
         }
         done(&json!({"VersionId": token}))
     }
 }
 
-/// One parameter.
-fn parameter(held: &mut Option<String>, asked: &Asked) -> Answer {
-    check_signed(asked, "ssm");
-    let told = asked.told();
-    assert_eq!(told["Name"], "/job");
-    match (asked.target(), &held) {
-        ("GetParameter", Some(value)) => {
-            assert_eq!(told["WithDecryption"], true);
-            let shown = json!({"Name": "/job", "Type": "SecureString", "Value": value});
-            done(&json!({"Parameter": shown}))
+/// One parameter: its type and its versions; one that is deleted has none.
+#[derive(Default)]
+struct Parameter {
+    kind: String,
+    values: Vec<String>,
+    /// What another writes before the next write.
+    between: Option<String>,
+}
+
+impl Parameter {
+    fn of(value: Option<String>) -> Self {
+        Self {
+            kind: "String".to_owned(),
+            values: value.into_iter().collect(),
+            between: None,
         }
-        ("GetParameter" | "DeleteParameter", None) => refused("ParameterNotFound"),
-        ("PutParameter", _) => {
-            assert_eq!(
-                (&told["Type"], &told["Overwrite"]),
-                (&json!("SecureString"), &json!(true))
-            );
-            *held = told["Value"].as_str().map(str::to_owned);
-            done(&json!({"Version": 1}))
+    }
+
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        check_signed(asked, "ssm");
+        let told = asked.told();
+        let name = told["Name"].as_str().unwrap();
+        let (name, version) = name.split_once(':').unwrap_or((name, ""));
+        assert_eq!(name, "/job");
+        let version = version.parse().unwrap_or(self.values.len());
+        match asked.target() {
+            "GetParameter" | "DeleteParameter" if self.values.is_empty() => {
+                refused("ParameterNotFound")
+            }
+            "GetParameter" => {
+                assert_eq!(told["WithDecryption"], true);
+                let value = &self.values[version - 1];
+                let shown = json!({"Type": self.kind, "Value": value, "Version": version});
+                done(&json!({"Parameter": shown}))
+            }
+            "PutParameter" => {
+                self.values.extend(self.between.take());
+                match (self.values.is_empty(), told["Overwrite"].as_bool().unwrap()) {
+                    (false, false) => return refused("ParameterAlreadyExists"),
+                    (true, _) => self.kind = told["Type"].as_str().unwrap().to_owned(),
+                    (false, true) => assert_eq!(told["Type"], self.kind.as_str()),
+                }
+                self.values.push(told["Value"].as_str().unwrap().to_owned());
+                done(&json!({"Version": self.values.len()}))
+            }
+            "DeleteParameter" => {
+                self.values.clear();
+                done(&json!({}))
+            }
+            other => panic!("{other}"),
         }
-        ("DeleteParameter", Some(_)) => {
-            *held = None;
-            done(&json!({}))
-        }
-        (other, _) => panic!("{other}"),
     }
 }
 
@@ -194,28 +224,72 @@ async fn secrets_manager_keeps_the_contract() {
         let sink = manager(at, "job");
         hold_to_contract(&sink, Reads::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| {
+            let mut secret = secret.lock().unwrap();
+            secret.texts.insert("a-persons".to_owned(), held_by(pair));
+            secret.move_current("a-persons");
+        };
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
     }
 }
 
 #[tokio::test]
 async fn parameter_store_keeps_the_contract() {
     for text in documents().into_iter().map(Some).chain([None]) {
-        let held = Arc::new(Mutex::new(text));
+        let held = Arc::new(Mutex::new(Parameter::of(text)));
         let there = Arc::clone(&held);
-        let answers = move |asked: &Asked| parameter(&mut there.lock().unwrap(), asked);
+        let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
         let cuts = Cuts::default();
         let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
         let look = || {
-            held.lock()
-                .unwrap()
-                .clone()
-                .unwrap_or_default()
-                .into_bytes()
+            let held = held.lock().unwrap();
+            held.values.last().cloned().unwrap_or_default().into_bytes()
         };
         let sink = ssm(at);
         hold_to_contract(&sink, Reads::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| held.lock().unwrap().values.push(held_by(pair));
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
     }
+}
+
+fn held_by(pair: &Pair) -> String {
+    json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()}).to_string()
+}
+
+/// Between the look and the write there is time for another's write.
+#[tokio::test]
+async fn what_another_writes_at_the_same_moment_stays() {
+    let rotation = RotationId("r".into());
+    let held = Arc::new(Mutex::new(Parameter::of(Some(held_by(&pair(1))))));
+    let there = Arc::clone(&held);
+    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let sink = ssm(serve(Arc::new(Mutex::new(answers))).await);
+    let backup = sink.stage(&rotation).await.unwrap();
+    held.lock().unwrap().between = Some(held_by(&pair(3)));
+    let late = sink.commit(&rotation, &backup, &pair(2)).await.unwrap_err();
+    assert!(matches!(late, SinkError::Later(_)), "{late}");
+    assert_eq!(held.lock().unwrap().values.last(), Some(&held_by(&pair(3))));
+    let held_now = sink.commit(&rotation, &backup, &pair(2)).await.unwrap_err();
+    assert!(matches!(held_now, SinkError::Never(_)), "{held_now}");
+
+    let secret = Arc::new(Mutex::new(Versions::of(&held_by(&pair(1)))));
+    let there = Arc::clone(&secret);
+    let answers = move |asked: &Asked| {
+        let mut secret = there.lock().unwrap();
+        if asked.target() == "PutSecretValue" {
+            secret.texts.insert("x".to_owned(), held_by(&pair(3)));
+            secret.move_current("x");
+        }
+        secret.answer(asked)
+    };
+    let sink = manager(serve(Arc::new(Mutex::new(answers))).await, "job");
+    let backup = sink.stage(&rotation).await.unwrap();
+    let late = sink.commit(&rotation, &backup, &pair(2)).await.unwrap_err();
+    assert!(matches!(late, SinkError::Later(_)), "{late}");
+    assert_eq!(secret.lock().unwrap().current, "x");
 }
 
 #[tokio::test]
@@ -229,12 +303,12 @@ async fn what_the_stores_answer() {
     ] {
         let at = serve(Arc::new(Mutex::new(move |asked: &Asked| {
             match asked.target() {
-                "GetParameter" => done(&json!({"Parameter": {"Value": "{}"}})),
+                "GetParameter" => done(&json!({"Parameter": {"Value": "{}", "Version": 1}})),
                 _ => (status, json!({"__type": format!("x#{code}")}).to_string()),
             }
         })))
         .await;
-        let error = ssm(at).commit(&rotation, &pair(2)).await.unwrap_err();
+        let error = deliver(&ssm(at), &pair(2)).await.unwrap_err();
         assert_eq!(
             matches!(error, SinkError::Later(_)),
             later,

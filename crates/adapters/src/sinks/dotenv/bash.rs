@@ -66,7 +66,10 @@ fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop>
         return Some(Stop::unclear(at, "there is a compound command"));
     }
     if OPAQUE.contains(&name.as_str()) {
-        return Some(Stop::unclear(at, "there is a command that may set any variable"));
+        return Some(Stop::unclear(
+            at,
+            "there is a command that may set any variable",
+        ));
     }
     if name == "unset" {
         found.extend(arguments.filter_map(|word| {
@@ -87,11 +90,16 @@ fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop>
             (None, Some(option)) if option.starts_with(['-', '+']) => {
                 let plain = |c: char| matches!(c, '-' | 'x' | 'r' | 'g');
                 if !option.chars().all(plain) {
-                    return Some(Stop::unclear(word.at, "there is an option that is not understood"));
+                    return Some(Stop::unclear(
+                        word.at,
+                        "there is an option that is not understood",
+                    ));
                 }
             }
             (None, Some(_)) => {}
-            (None, None) => return Some(Stop::unclear(word.at, "the name of a variable is computed")),
+            (None, None) => {
+                return Some(Stop::unclear(word.at, "the name of a variable is computed"));
+            }
         }
     }
     None
@@ -300,7 +308,5 @@ impl<'a> Lexer<'a> {
 fn is_name(text: &str) -> bool {
     let name = text.strip_suffix('+').unwrap_or(text);
     let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    !name.is_empty()
-        && name.chars().all(good)
-        && !name.starts_with(|c: char| c.is_ascii_digit())
+    !name.is_empty() && name.chars().all(good) && !name.starts_with(|c: char| c.is_ascii_digit())
 }

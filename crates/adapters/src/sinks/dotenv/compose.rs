@@ -62,9 +62,8 @@ fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)
         at += after;
     }
     let rest = text.get(at..).unwrap_or_default();
-    let odd = |c: char| {
-        !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']') || is_blank(c))
-    };
+    let odd =
+        |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']') || is_blank(c));
     let Some(end) = rest.find(odd) else {
         // A name and nothing else at the end of the file.
         return Ok(Some((None, text.len())));

@@ -86,6 +86,21 @@ impl Dotenv {
         [&self.id, &self.secret]
     }
 
+    /// Who gets this pair, by the names of the table of cases.
+    #[cfg(test)]
+    pub(super) fn readers(&self, text: &str, pair: &Pair) -> Vec<&'static str> {
+        let sights = self.sights(text).into_iter();
+        let getting = sights.filter(|(_, sight)| sight.outcome == Outcome::Pair(pair.clone()));
+        let mut names: Vec<_> = getting
+            .map(|(name, _)| match name {
+                "Docker Compose" => "compose",
+                name => name,
+            })
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
     fn sights(&self, text: &str) -> Vec<(&'static str, Sight)> {
         let read = |(name, read): Reader| (name, read(text).sight(text, self.names()));
         READERS.into_iter().map(read).collect()
@@ -99,14 +114,17 @@ impl Dotenv {
             }
         }
         let sights = self.sights(text);
-        let mut working = sights.iter().filter_map(|(name, sight)| match &sight.outcome {
-            Outcome::Pair(pair) => Some((name, sight, pair)),
-            _ => None,
-        });
+        let mut working = sights
+            .iter()
+            .filter_map(|(name, sight)| match &sight.outcome {
+                Outcome::Pair(pair) => Some((name, sight, pair)),
+                _ => None,
+            });
         let Some((first, sight, pair)) = working.next() else {
             return nothing(&sights);
         };
-        let other = working.find(|(_, other, found)| *found != pair || other.places != sight.places);
+        let other =
+            working.find(|(_, other, found)| *found != pair || other.places != sight.places);
         if let Some((other, ..)) = other {
             return Err(format!("{first} and {other} read different pairs"));
         }
@@ -147,10 +165,12 @@ impl Dotenv {
 
 /// No reader gets a pair: where that is because there is none, one may be put there.
 fn nothing(sights: &[(&'static str, Sight)]) -> Result<Agreement, String> {
-    let broken = sights.iter().find_map(|(name, sight)| match &sight.outcome {
-        Outcome::Broken(why) => Some(format!("{why} ({name})")),
-        _ => None,
-    });
+    let broken = sights
+        .iter()
+        .find_map(|(name, sight)| match &sight.outcome {
+            Outcome::Broken(why) => Some(format!("{why} ({name})")),
+            _ => None,
+        });
     if let Some(why) = broken {
         return Err(why);
     }

@@ -48,10 +48,7 @@ pub(super) struct Assignment {
 #[derive(PartialEq, Eq)]
 pub(super) enum Value {
     /// What stands there.
-    Literal {
-        text: String,
-        place: Range<usize>,
-    },
+    Literal { text: String, place: Range<usize> },
     /// It is named, and set to nothing.
     Unset,
     /// It is computed, or written with escapes, or readers of different versions differ.
@@ -161,7 +158,10 @@ impl Reading {
     }
 
     /// What is read beside the two variables.
-    pub(super) fn others<'a>(&'a self, names: [&'a str; 2]) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    pub(super) fn others<'a>(
+        &'a self,
+        names: [&'a str; 2],
+    ) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
         let others = self.assignments.iter();
         let others = others.filter(move |one| !names.contains(&one.name.as_str()));
         others.map(|one| {

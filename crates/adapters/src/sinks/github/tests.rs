@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{Github, Place};
 use crate::sinks::{
     remote_tests::{Asked, Cuts, serve},
-    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
 };
 
 /// What a repository, or one of its environments, has.
@@ -99,6 +99,11 @@ impl Fake {
             ("GET", ["secrets", "public-key"]) => {
                 let key = STANDARD.encode(self.key.public_key().as_bytes());
                 (200, json!({"key_id": "k1", "key": key}).to_string())
+            }
+            ("GET", ["secrets"]) => {
+                let names = self.secrets.keys().map(|name| json!({"name": name}));
+                let names: Vec<_> = names.collect();
+                (200, json!({"secrets": names}).to_string())
             }
             ("GET", ["secrets", name]) => match self.secrets.get(*name) {
                 None => said(404, "Not Found"),
@@ -222,7 +227,7 @@ async fn secrets_keep_the_contract() {
             fake.lock().unwrap().variables.is_empty(),
             "the variable goes, too"
         );
-        sink.commit(&rotation(), &pair(2)).await.unwrap();
+        deliver(&sink, &pair(2)).await.unwrap();
         let fake = fake.lock().unwrap();
         if place.contains('#') {
             assert_eq!(fake.secrets["AWS_KEY"].0, document(2));
@@ -244,7 +249,7 @@ async fn the_id_is_written_last() {
     let sink = sink(&fake, &cuts, "octo/repo").await;
     // The variable, then the first secret.
     cuts.at(2, false);
-    sink.commit(&rotation(), &pair(2)).await.unwrap_err();
+    deliver(&sink, &pair(2)).await.unwrap_err();
     let now = fake.lock().unwrap().secrets.clone();
     assert_eq!(now["AWS_ACCESS_KEY_ID"].0, pair(1).id.0);
     assert_eq!(&now["AWS_SECRET_ACCESS_KEY"].0, pair(2).secret.expose());
@@ -260,7 +265,7 @@ async fn what_somebody_else_wrote_is_not_taken_for_ours() {
     let fake = filled();
     let sink = sink(&fake, &Cuts::default(), "octo/repo").await;
     assert_eq!(sink.read_back().await, Ok(Held::Nothing));
-    sink.commit(&rotation(), &pair(2)).await.unwrap();
+    deliver(&sink, &pair(2)).await.unwrap();
     assert_eq!(sink.read_back().await, Ok(Held::Key(pair(2).id)));
     fake.lock()
         .unwrap()
@@ -269,13 +274,51 @@ async fn what_somebody_else_wrote_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
+async fn what_another_wrote_is_not_overwritten() {
+    let fake = filled();
+    let sink = sink(&fake, &Cuts::default(), "octo/repo").await;
+    let theirs = |fake: &Shared| {
+        let mut fake = fake.lock().unwrap();
+        fake.put("AWS_ACCESS_KEY_ID", &pair(3).id.0);
+        fake.put("AWS_SECRET_ACCESS_KEY", "theirs");
+        fake.look()
+    };
+    let backup = sink.stage(&rotation()).await.unwrap();
+    let before = theirs(&fake);
+    let error = sink.commit(&rotation(), &backup, &pair(2)).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("nothing was changed"), "{error}");
+    put_back(&sink, &backup, Some(&pair(1))).await.unwrap();
+    assert_eq!(fake.lock().unwrap().look(), before);
+
+    deliver(&sink, &pair(2)).await.unwrap();
+    let before = theirs(&fake);
+    sink.commit(&rotation(), &backup, &pair(2))
+        .await
+        .unwrap_err();
+    let error = put_back(&sink, &backup, Some(&pair(1))).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("another user wrote"), "{error}");
+    assert_eq!(fake.lock().unwrap().look(), before);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_is_said_to_be_made() {
+    let fake = filled();
+    let sink = sink(&fake, &Cuts::default(), "octo/repo#AWS_ACCES_KEY_ID").await;
+    let absent = sink.inspect(&pair(1).id).await.unwrap().absent.unwrap();
+    assert_eq!(absent.what, "there is no secret AWS_ACCES_KEY_ID");
+    assert_eq!(absent.similar[0], "AWS_ACCESS_KEY_ID");
+}
+
+#[tokio::test]
 async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
     let fake = filled();
     let sink = sink(&fake, &Cuts::default(), "octo/repo").await;
     let backup = sink.stage(&rotation()).await.unwrap();
-    sink.restore(&rotation(), &backup, None).await.unwrap();
-    sink.commit(&rotation(), &pair(2)).await.unwrap();
-    let error = sink.restore(&rotation(), &backup, None).await.unwrap_err();
+    put_back(&sink, &backup, None).await.unwrap();
+    deliver(&sink, &pair(2)).await.unwrap();
+    let error = put_back(&sink, &backup, None).await.unwrap_err();
     let says = "set AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID to the old key by hand, delete the \
                 variable KEYWRIGHT_AWS_SECRET_ACCESS_KEY";
     assert!(
@@ -289,19 +332,19 @@ async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
         }
     }
     assert!(
-        sink.restore(&rotation(), &backup, None).await.is_err(),
+        put_back(&sink, &backup, None).await.is_err(),
         "not said so yet"
     );
     fake.lock().unwrap().variables.clear();
-    sink.restore(&rotation(), &backup, None).await.unwrap();
+    put_back(&sink, &backup, None).await.unwrap();
     let known = Place::new("octo/repo", None).unwrap().caveats(true);
     let unknown = Place::new("octo/repo", Some("X")).unwrap().caveats(false);
     assert!(
-        known.len() == 1 && known[0].contains("two writes"),
+        known.len() == 2 && known[1].contains("two writes"),
         "{known:?}"
     );
     assert!(
-        unknown.len() == 1 && unknown[0].contains("a person must"),
+        unknown.len() == 2 && unknown[1].contains("a person must"),
         "{unknown:?}"
     );
 }
@@ -328,7 +371,7 @@ async fn answers_that_pass_and_that_do_not() {
         let place = Place::new("octo/repo", None).unwrap();
         let api = format!("http://{address}");
         let sink = Github::at("g".to_owned(), &place, &api, "t".to_owned()).unwrap();
-        let error = sink.commit(&rotation(), &pair(2)).await.unwrap_err();
+        let error = deliver(&sink, &pair(2)).await.unwrap_err();
         assert_eq!(
             matches!(error, SinkError::Later(_)),
             later,
@@ -338,7 +381,7 @@ async fn answers_that_pass_and_that_do_not() {
     }
     let fake = filled();
     let sink = sink(&fake, &Cuts::default(), "other/repo").await;
-    let error = sink.inspect().await.unwrap_err();
+    let error = sink.inspect(&pair(1).id).await.unwrap_err();
     assert!(error.to_string().contains("no such repository"), "{error}");
     let place = Place::new("octo/repo", None).unwrap();
     for api in [

@@ -11,7 +11,7 @@ use std::{
 
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::RotationId,
+    model::{Pair, RotationId},
     ports::{Held, Sink, SinkError},
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::sinks::{
     remote_tests::{Asked, Cuts, Noon, serve},
-    suite::{Reads, hold_to_contract, hold_to_crashes, pair},
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
 };
 
 const SECRET: &str = "/api/v1/namespaces/prod/secrets/job";
@@ -249,7 +249,43 @@ async fn a_secret_keeps_the_contract_with_its_other_fields() {
         };
         hold_to_contract(&sink, Reads::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| {
+            let data = json!({
+                "AWS_ACCESS_KEY_ID": encoded(&pair.id.0),
+                "AWS_SECRET_ACCESS_KEY": encoded(pair.secret.expose()),
+                "another": encoded(&pair.id.0),
+            });
+            let object = json!({"metadata": {"name": "job"}, "data": data});
+            fake.lock().unwrap().store(SECRET, object);
+        };
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
+        let also = sink.inspect(&pair(3).id).await.unwrap().also;
+        assert_eq!(also, ["another"]);
     }
+}
+
+#[tokio::test]
+async fn what_would_have_to_be_made_is_said() {
+    let names = json!({"AWS_ACCES_KEY_ID": encoded("x"), "OTHER": encoded("y")});
+    for (data, what) in [
+        (None, Some(("there is no Secret job", 0))),
+        (Some(names), Some(("there is no AWS_ACCESS_KEY_ID and", 1))),
+        (Some(json!({})), None),
+        (Some(filled()), None),
+    ] {
+        let sink = sink(&Fake::new(data), &Cuts::default(), "prod/job").await;
+        let absent = sink.inspect(&pair(1).id).await.unwrap().absent;
+        assert_eq!(absent.is_some(), what.is_some(), "{absent:?}");
+        if let (Some(absent), Some((what, similar))) = (absent, what) {
+            assert!(absent.what.starts_with(what), "{absent:?}");
+            assert_eq!(absent.similar.len(), similar, "{absent:?}");
+        }
+    }
+    let half = json!({"AWS_ACCESS_KEY_ID": encoded(&pair(1).id.0)});
+    let sink = sink(&Fake::new(Some(half)), &Cuts::default(), "prod/job").await;
+    let error = sink.inspect(&pair(1).id).await.unwrap_err();
+    assert!(error.to_string().contains("half a pair"), "{error}");
 }
 
 #[tokio::test]
@@ -257,13 +293,13 @@ async fn a_version_that_somebody_else_wrote_is_not_overwritten() {
     let fake = Fake::new(Some(filled()));
     let sink = sink(&fake, &Cuts::default(), "prod/job").await;
     fake.lock().unwrap().raced = true;
-    let raced = sink.commit(&rotation(), &pair(2)).await.unwrap_err();
+    let raced = deliver(&sink, &pair(2)).await.unwrap_err();
     assert!(
         matches!(&raced, SinkError::Later(why) if why.contains("409")),
         "{raced}"
     );
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
-    sink.commit(&rotation(), &pair(2)).await.unwrap();
+    deliver(&sink, &pair(2)).await.unwrap();
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
 }
 
@@ -279,7 +315,7 @@ async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
         "nothing was restarted yet"
     );
     for _ in 0..2 {
-        sink.commit(&rotation(), &pair(2)).await.unwrap();
+        deliver(&sink, &pair(2)).await.unwrap();
         let app = fake.lock().unwrap().objects[APP].clone();
         assert_eq!(app["metadata"]["generation"], 2, "once");
         let annotations = &app["spec"]["template"]["metadata"]["annotations"];
@@ -298,7 +334,7 @@ async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
     fake.lock().unwrap().roll();
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
     // Going back, they are started again, and waited for again.
-    sink.restore(&rotation(), &backup, None).await.unwrap();
+    put_back(&sink, &backup, None).await.unwrap();
     assert!(matches!(sink.read_back().await, Err(SinkError::Later(_))));
     fake.lock().unwrap().roll();
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
@@ -341,7 +377,7 @@ async fn what_cannot_be_done_is_known_before_anything_is_changed() {
         spoil(&mut fake.lock().unwrap());
         let before = fake.lock().unwrap().objects.clone();
         let sink = sink(&fake, &Cuts::default(), place).await;
-        let inspected = sink.inspect().await.unwrap_err();
+        let inspected = sink.inspect(&pair(1).id).await.unwrap_err();
         let staged = sink.stage(&rotation()).await.unwrap_err();
         assert_eq!(inspected, staged);
         assert!(
@@ -379,7 +415,7 @@ async fn answers_that_pass_and_that_do_not() {
         };
         let place = Place::new("prod/job", None).unwrap();
         let sink = Kubernetes::at("k".to_owned(), &place, cluster, Arc::new(Noon)).unwrap();
-        let error = sink.commit(&rotation(), &pair(2)).await.unwrap_err();
+        let error = deliver(&sink, &pair(2)).await.unwrap_err();
         assert_eq!(
             matches!(error, SinkError::Later(_)),
             later,

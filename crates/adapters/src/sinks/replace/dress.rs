@@ -73,7 +73,10 @@ impl Dress {
             })
         };
         // What the folder gave it.
-        for name in has.keys().filter(|name| !self.attributes.contains_key(*name)) {
+        for name in has
+            .keys()
+            .filter(|name| !self.attributes.contains_key(*name))
+        {
             kept(name, file.remove_xattr(name))?;
         }
         for (name, value) in &self.attributes {

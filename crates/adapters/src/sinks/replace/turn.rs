@@ -24,10 +24,7 @@ static FOLDERS: Mutex<Option<Folders>> = Mutex::new(None);
 
 /// Does something in a folder while no other process and no other thread does. `work` is given
 /// whether that is so: some file systems have no locks.
-pub(super) fn in_turn<T>(
-    folder: &Path,
-    work: impl FnOnce(bool) -> io::Result<T>,
-) -> io::Result<T> {
+pub(super) fn in_turn<T>(folder: &Path, work: impl FnOnce(bool) -> io::Result<T>) -> io::Result<T> {
     let opened = File::open(folder).map_err(|error| {
         let why = format!("its folder {} cannot be opened: {error}", folder.display());
         io::Error::new(error.kind(), why)
