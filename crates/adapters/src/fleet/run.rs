@@ -14,7 +14,7 @@ use futures_util::{
 use keywright_base::{Entropy, Timestamp, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
-    model::{Rotation, RotationId},
+    model::{Hold, Rotation, RotationId},
     ports::{Issuer, IssuerError, Journal, JournalError, KeyStatus},
 };
 
@@ -261,6 +261,7 @@ async fn begin(
             (Some(id), outcome)
         }
         Err(DriveError::Stopped(Stopped::Refused(hold))) => (None, Ok(Rest::Held(hold))),
+        Err(DriveError::Stopped(Stopped::Absent(why))) => (None, Ok(Rest::Held(Hold::Sink(why)))),
         Err(error) => (None, Err(error)),
     };
     Did {

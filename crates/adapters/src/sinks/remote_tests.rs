@@ -207,7 +207,6 @@ async fn a_webhook_whose_replies_are_lost() {
 
 #[tokio::test]
 async fn what_a_webhook_answers() {
-    let rotation = RotationId("r".into());
     for (status, body, later) in [
         (500, "x", Some(true)),
         (429, "x", Some(true)),

@@ -150,6 +150,7 @@ pub(super) async fn hold_to_crashes(sink: &dyn Sink, look: Look<'_>, cut: Cut<'_
                 let cut_off = sink.commit(&rotation, &backup, &new).await;
                 cut(usize::MAX, false);
                 let Err(error) = cut_off else {
+                    put_back(sink, &backup, old.as_ref()).await.unwrap();
                     break;
                 };
                 writes = nth + 1;

@@ -238,8 +238,15 @@ impl Kubernetes {
 
     /// The pair; half a pair is an error.
     fn pair(&self, found: Option<&Found>) -> Result<Option<Pair>, SinkError> {
-        let text = |field: &str| decoded(found?.data.get(field)?.as_str()?);
-        let (id, secret) = (text(&self.place.id), text(&self.place.secret));
+        let text = |field: &str| {
+            let Some(value) = found.and_then(|found| found.data.get(field)) else {
+                return Ok(None);
+            };
+            let text = value.as_str().and_then(decoded);
+            let bad = || self.never(&format!("{field} holds something that is not text"));
+            text.map(Some).ok_or_else(bad)
+        };
+        let (id, secret) = (text(&self.place.id)?, text(&self.place.secret)?);
         let pair = pair_of(
             (&self.place.id, id.as_deref()),
             (&self.place.secret, secret.as_deref()),

@@ -282,10 +282,15 @@ async fn what_would_have_to_be_made_is_said() {
             assert_eq!(absent.similar.len(), similar, "{absent:?}");
         }
     }
-    let half = json!({"AWS_ACCESS_KEY_ID": encoded(&pair(1).id.0)});
-    let sink = sink(&Fake::new(Some(half)), &Cuts::default(), "prod/job").await;
-    let error = sink.inspect(&pair(1).id).await.unwrap_err();
-    assert!(error.to_string().contains("half a pair"), "{error}");
+    for (value, says) in [
+        (encoded(&pair(1).id.0), "half a pair"),
+        ("//79".to_owned(), "is not text"),
+    ] {
+        let half = json!({"AWS_ACCESS_KEY_ID": value});
+        let sink = sink(&Fake::new(Some(half)), &Cuts::default(), "prod/job").await;
+        let error = sink.inspect(&pair(1).id).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -179,8 +179,8 @@ impl Draft {
             .permissions(Permissions::from_mode(MODE_PRIVATE))
             .tempdir_in(folder(real));
         let private = made.map_err(|error| {
-            let why = format!("no file can be made beside it: {error}");
-            io::Error::new(error.kind(), why)
+            let kind = error.kind();
+            io::Error::new(kind, format!("no file can be made beside it: {kind}"))
         })?;
         let path = private.path().join(name);
         let file = OpenOptions::new()
