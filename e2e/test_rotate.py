@@ -227,6 +227,8 @@ def test_killed_at_every_boundary(root, server, new_user, tmp_path, name, deadly
     for each in consumers:
         assert keys(root, each.name) == {each.works(): "Active"}
         assert each.key().access_key != each.old.access_key
+        left = [one.name for one in each.file.parent.iterdir() if "keywright-" in one.name]
+        assert left == [], "what was being written stays"
 
 
 @pytest.mark.parametrize(

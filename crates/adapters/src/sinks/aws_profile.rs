@@ -16,7 +16,7 @@ use keywright_rotation::{
 
 use super::{
     document::{Format, Look},
-    text::{at_line, edited, is_id, line_end, lines, pair_of, similar, unmarked_text},
+    text::{Line, at_line, edited, is_id, line_end, lines, pair_of, similar, unmarked_text},
 };
 
 const ID: &str = "aws_access_key_id";
@@ -103,69 +103,98 @@ impl Section {
 
 /// Python's `configparser`, as botocore uses it, and botocore's own look at nested settings.
 fn parse(text: &str) -> Result<Vec<Section>, String> {
-    let mut sections: Vec<Section> = Vec::new();
-    let mut indent_before = 0;
-    let mut goes_on = false;
+    let mut parser = Parser {
+        text,
+        sections: Vec::new(),
+        indent_before: 0,
+        goes_on: false,
+    };
     for line in lines(text) {
-        let whole = text.get(line.start..line.end).unwrap_or_default();
+        parser.line(&line)?;
+    }
+    for section in &mut parser.sections {
+        section.options.iter_mut().try_for_each(|option| {
+            option.value.truncate(option.value.trim_end().len());
+            check_nested(text, option)
+        })?;
+    }
+    Ok(parser.sections)
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    sections: Vec<Section>,
+    /// The indentation of the last line that did not go on with another.
+    indent_before: usize,
+    /// Whether a line may go on with the last setting.
+    goes_on: bool,
+}
+
+impl Parser<'_> {
+    fn line(&mut self, line: &Line) -> Result<(), String> {
+        let whole = self.text.get(line.start..line.end).unwrap_or_default();
         let value = whole.trim();
         if value.starts_with(['#', ';']) {
-            continue;
+            return Ok(());
         }
-        let bad = |why: &str| at_line(text, line.start, why);
-        let option = sections.last_mut().and_then(|last| last.options.last_mut());
-        let option = option.filter(|_| goes_on);
-        if value.is_empty() {
-            if let Some(option) = option {
-                option.value.push('\n');
-            }
-            continue;
-        }
-        let space = whole.len() - whole.trim_start().len();
         let indent = whole.chars().take_while(|c| c.is_whitespace()).count();
-        if let Some(option) = option
-            && indent > indent_before
-        {
-            option.value.push('\n');
-            option.value.push_str(value);
-            continue;
-        }
-        indent_before = indent;
-        if let Some(name) = head(value) {
-            if sections.iter().any(|section| section.name == name) {
-                let why = format!("section [{name}] is there twice");
-                return Err(bad(&why));
+        let last = self.sections.last_mut();
+        let option = last.and_then(|last| last.options.last_mut());
+        let option = option.filter(|_| self.goes_on);
+        match option {
+            Some(option) if value.is_empty() => option.value.push('\n'),
+            Some(option) if indent > self.indent_before => {
+                option.value.push('\n');
+                option.value.push_str(value);
             }
-            sections.push(Section {
+            _ if value.is_empty() => {}
+            _ => {
+                self.indent_before = indent;
+                return self.fresh(line, whole);
+            }
+        }
+        Ok(())
+    }
+
+    /// A line that goes on with no other.
+    fn fresh(&mut self, line: &Line, whole: &str) -> Result<(), String> {
+        let bad = |why: &str| at_line(self.text, line.start, why);
+        if let Some(name) = head(whole.trim()) {
+            if self.sections.iter().any(|section| section.name == name) {
+                return Err(bad(&format!("section [{name}] is there twice")));
+            }
+            self.sections.push(Section {
                 name: name.to_owned(),
                 head_end: line.next,
                 head_ended: line.next > line.end,
                 options: Vec::new(),
             });
-            goes_on = false;
-            continue;
+            self.goes_on = false;
+            return Ok(());
         }
-        let Some(section) = sections.last_mut() else {
+        let Some(section) = self.sections.last_mut() else {
             return Err(bad("a setting before the first section"));
         };
-        let setting = setting(whole, line.start, space);
+        let setting = setting(whole, line.start);
         let setting = setting.ok_or_else(|| bad("neither a profile nor a setting of one"))?;
         if section.option(&setting.name).is_some() {
             return Err(bad(&format!("{} is there twice", setting.name)));
         }
         section.options.push(setting);
-        goes_on = true;
+        self.goes_on = true;
+        Ok(())
     }
-    for option in sections.iter_mut().flat_map(|section| &mut section.options) {
-        option.value.truncate(option.value.trim_end().len());
-        let nested = option.value.strip_prefix('\n');
-        let mut nested = nested.into_iter().flat_map(str::lines);
-        if nested.any(|line| !line.trim().is_empty() && !line.contains('=')) {
-            let why = format!("what goes on with {} is no setting", option.name);
-            return Err(at_line(text, option.place.start, &why));
-        }
+}
+
+/// A value that begins with a line's end is nested settings, or botocore reads nothing of the file.
+fn check_nested(text: &str, option: &Setting) -> Result<(), String> {
+    let nested = option.value.strip_prefix('\n');
+    let mut nested = nested.into_iter().flat_map(str::lines);
+    if nested.any(|line| !line.trim().is_empty() && !line.contains('=')) {
+        let why = format!("what goes on with {} is no setting", option.name);
+        return Err(at_line(text, option.place.start, &why));
     }
-    Ok(sections)
+    Ok(())
 }
 
 /// The name in the head of a section.
@@ -176,7 +205,8 @@ fn head(line: &str) -> Option<&str> {
 }
 
 /// A setting; the first `=` or `:` ends its name.
-fn setting(line: &str, start: usize, space: usize) -> Option<Setting> {
+fn setting(line: &str, start: usize) -> Option<Setting> {
+    let space = line.len() - line.trim_start().len();
     let at = line.find(['=', ':'])?;
     let name = line.get(space..at)?.trim_end();
     let after = line.get(at + 1..)?;

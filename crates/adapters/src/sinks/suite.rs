@@ -33,8 +33,8 @@ pub(super) async fn put_back(
     sink.restore(&rotation, backup, Pairs { new, old }).await
 }
 
-/// Holds a sink that holds `pair(1)` to never touching another's pair, which `put` puts there: after
-/// staging, after committing, on the way back.
+/// Holds a sink that holds `pair(1)` to never touching another's pair, which `put` puts there:
+/// after staging, after committing, on the way back.
 pub(super) async fn hold_to_others(sink: &dyn Sink, look: Look<'_>, put: &dyn Fn(&Pair)) {
     let rotation = RotationId("r-1".to_owned());
     let (old, new, other) = (pair(1), pair(2), pair(3));

@@ -1,8 +1,9 @@
 //! A file of environment variables.
 //!
-//! It protects two rules. The file is read as its readers read it, python-dotenv, Docker Compose and
-//! bash, which agree on little more than `NAME=value`: of those that get a pair all must get the
-//! same one, from the same place, before and after. And nothing of the file changes but two values.
+//! It protects two rules. The file is read as its readers read it, python-dotenv, Docker Compose
+//! and bash, which agree on little more than `NAME=value`: of those that get a pair all must get
+//! the same one, from the same place, before and after. And nothing of the file changes but two
+//! values.
 
 mod bash;
 mod compose;

@@ -2,9 +2,9 @@
 //!
 //! It protects four rules. A reader finds the old content or the new one, whatever happens; mode,
 //! owner, ACL, other attributes and symbolic links stay. What another program wrote in between is
-//! never overwritten, nor a file that another has locked. Those who replace files in one folder take
-//! turns, whatever paths and processes they come by. And what is being written lies in a folder that
-//! nobody else can enter, and goes away after a crash with the next turn.
+//! never overwritten, nor a file that another has locked. Those who replace files in one folder
+//! take turns, whatever paths and processes they come by. And what is being written lies in a
+//! folder that nobody else can enter, and goes away after a crash with the next turn.
 
 mod dress;
 mod resolve;
@@ -163,8 +163,8 @@ fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or_else(|| Path::new("/"))
 }
 
-/// A file that is to take another's place. It has that one's mode from the beginning, and so lies in
-/// a folder of its own, which goes with it.
+/// A file that is to take another's place. It has that one's mode from the beginning, and so lies
+/// in a folder of its own, which goes with it.
 struct Draft {
     path: PathBuf,
     file: File,
