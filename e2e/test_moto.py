@@ -55,7 +55,9 @@ class Stored:
             answer = self.api.get_parameter(Name=self.name, WithDecryption=True)
             assert answer["Parameter"]["Type"] == "SecureString"
             return answer["Parameter"]["Value"]
-        return self.api.get_secret_value(SecretId=self.name)["SecretString"]
+        # Without the label moto answers with the version that it was made with.
+        current = {"SecretId": self.name, "VersionStage": "AWSCURRENT"}
+        return self.api.get_secret_value(**current)["SecretString"]
 
     def key(self) -> Credentials:
         """The pair in it."""

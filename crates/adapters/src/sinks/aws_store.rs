@@ -106,7 +106,7 @@ const LABEL: &str = "KEYWRIGHT";
 impl Store for SecretsManager {
     async fn get(&self) -> Result<Version, SinkError> {
         let Self(service, id) = self;
-        let told = json!({"SecretId": id});
+        let told = json!({"SecretId": id, "VersionStage": "AWSCURRENT"});
         let answer = service.call("GetSecretValue", &told).await;
         let answer = answer.map_err(|refused| match refused.code.as_str() {
             "ResourceNotFoundException" => SinkError::Never(format!(
