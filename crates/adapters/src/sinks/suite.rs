@@ -124,6 +124,7 @@ pub(super) type Cut<'a> = &'a dyn Fn(usize, bool);
 /// Holds a sink to the contract when its process dies at any write, or a reply is lost. Whoever
 /// looks then finds the old content or the new one, unless `torn` allows for two writes; going on,
 /// and going back, end as if nothing had happened. No error shows a secret.
+#[expect(clippy::cognitive_complexity, reason = "the contract, line by line")]
 pub(super) async fn hold_to_crashes(sink: &dyn Sink, look: Look<'_>, cut: Cut<'_>, torn: bool) {
     let rotation = RotationId("r-1".to_owned());
     let (old, new) = (pair(1), pair(2));
