@@ -166,7 +166,7 @@ def test_what_is_there_is_said(root, new_user, name, keywright, folder):
 
 @pytest.mark.timeout(300)
 def test_many_rotations_in_one_file(server, root, new_user, name, keywright, folder):
-    """Every user of a fleet has a profile in one file, and all are rotated at once."""
+    """Every user has a profile in one file, and all are rotated at once, by a process each."""
     users = 24
     file = folder / "credentials"
     old = [new_user(suffix=f"-{number}") for number in range(users)]
@@ -184,6 +184,7 @@ def test_many_rotations_in_one_file(server, root, new_user, name, keywright, fol
             f"{name}-{number}",
             *("--deliver", f"aws-profile:{name}-{number}@{file}"),
             *("--observe", "0s", "--dwell", "0s", "--wait"),
+            *("--journal", str(folder.parent / f"journal-{number}")),
         )
         for number in range(users)
     ]
