@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("base", 0),
     ("policy", 1),
     ("sigv4", 1),
+    ("vault", 1),
     ("wire", 1),
     ("store", 2),
     ("identity", 3),
@@ -28,7 +29,7 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// Crates that must stay without async, clock and I/O: what may not be in their manifests.
-const PURE: &[&str] = &["base", "policy", "sigv4", "wire"];
+const PURE: &[&str] = &["base", "policy", "sigv4", "vault", "wire"];
 const IMPURE: &[&str] = &["tokio", "hyper", "getrandom", "rusqlite"];
 
 /// Rows of the failure matrix of docs/rotation.md.

@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::{Context, ensure};
 use keywright_base::{Entropy, Secret};
-use keywright_identity::{service::RootCredentials, vault::KEY_BYTES};
+use keywright_identity::service::RootCredentials;
 use keywright_store::durable;
+use keywright_vault::KEY_BYTES;
 
 /// The folder and what lies in it.
 #[derive(Debug, Clone)]

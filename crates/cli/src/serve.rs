@@ -94,7 +94,8 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
     root_password(&identity, &data).await?;
     let parts = rotations::Parts {
-        journal: open_journal(&data, &clock, &entropy)?.on_disk_with(Arc::clone(&reserve)),
+        journal: open_journal(&data, &identity, &clock, &entropy)?
+            .on_disk_with(Arc::clone(&reserve)),
         places: config.rotation_places,
         clock,
         entropy,
@@ -143,10 +144,12 @@ fn open_store(data: &DataDir, reserve: Arc<DiskReserve>) -> anyhow::Result<Sqlit
 
 fn open_journal(
     data: &DataDir,
+    identity: &Identity,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> anyhow::Result<SqliteJournal> {
-    let opened = SqliteJournal::open(data.path(), Arc::clone(clock), Arc::clone(entropy));
+    let (vault, time) = (Arc::clone(identity.vault()), Arc::clone(clock));
+    let opened = SqliteJournal::open_sealed_by(vault, data.path(), time, Arc::clone(entropy));
     opened.context("cannot open the journal of rotations")
 }
 

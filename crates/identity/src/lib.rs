@@ -16,6 +16,7 @@ mod conditions;
 pub mod console;
 pub mod denials;
 pub mod fault;
+pub mod keyring;
 pub mod ledger;
 mod mfa;
 mod names;
@@ -31,7 +32,6 @@ pub mod service;
 pub mod sign_in;
 pub mod state;
 pub mod usage;
-pub mod vault;
 pub mod view;
 mod work;
 
@@ -41,4 +41,5 @@ mod testing;
 mod tests;
 
 pub use fault::Fault;
+pub use keywright_vault as vault;
 pub use service::Identity;

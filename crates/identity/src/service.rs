@@ -8,7 +8,7 @@ use std::{
 };
 
 use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret};
-use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
+use keywright_store::contract::{Store, StoreError};
 use keywright_wire::{Form, Operation, Service, operation};
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     console::Sessions,
     denials::Denials,
     fault::Fault,
+    keyring::{Keyring, KeyringError},
     ledger::{Ledger, LedgerError},
     mfa::Attempts,
     password_attempts::PasswordAttempts,
@@ -26,7 +27,7 @@ use crate::{
     secrets,
     state::{Account, Change, Root},
     usage::Usage,
-    vault::{Sealed, Vault},
+    vault::{MasterKey, OpenError, Vault},
     view::{Attached, Gathered, Need, View},
     work::{WorkLimits, WorkOwner, WorkQueue},
 };
@@ -43,6 +44,7 @@ pub struct Identity {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) usage: Arc<Usage>,
     pub(crate) vault: Arc<Vault>,
+    keyring: Keyring,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
     pub(crate) alone: tokio::sync::Mutex<()>,
@@ -98,9 +100,12 @@ pub enum OpenFault {
     /// Root's console password could not be hashed.
     #[error("cannot hash the console password of root")]
     Password,
-    /// The master key is not the one of this installation.
+    /// The data keys cannot be opened, or not with this master key.
     #[error("{0}")]
-    Vault(#[from] crate::vault::OpenError),
+    Keyring(#[from] KeyringError),
+    /// A secret cannot be sealed.
+    #[error("{0}")]
+    Vault(#[from] OpenError),
 }
 
 /// The root credentials of a new account, shown once.
@@ -121,7 +126,10 @@ impl Identity {
     /// [`OpenFault`].
     pub async fn open(parts: Parts) -> Result<Arc<Self>, OpenFault> {
         let store = Arc::clone(&parts.store);
-        let vault = Arc::new(open_vault(&parts).await?);
+        let master = MasterKey::new(parts.master_key)?;
+        let keyring = Keyring::open(Arc::clone(&store), &master, Arc::clone(&parts.entropy));
+        let keyring = keyring.await?;
+        let vault = Arc::clone(keyring.vault());
         let loading = tokio::task::spawn_blocking(move || {
             let ledger = Ledger::load(Arc::clone(&store))?;
             Ok::<_, OpenFault>((Arc::new(ledger), Arc::new(Usage::load(store)?)))
@@ -140,6 +148,7 @@ impl Identity {
             store: parts.store,
             usage,
             vault,
+            keyring,
             passwords: Passwords::new(Arc::clone(&parts.entropy)),
             heavy: WorkQueue::new(WorkLimits::of_actions()),
             entropy: parts.entropy,
@@ -183,6 +192,16 @@ impl Identity {
             .create(account, now, &[Change::PutRoot(Arc::new(root))])
             .await?;
         Ok(credentials)
+    }
+
+    /// What seals and opens this installation's secrets and objects.
+    pub const fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
+    /// Where its keys are stored.
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// The accounts.
@@ -324,43 +343,4 @@ impl Identity {
         }
         Ok(gathered)
     }
-}
-
-const KEYRING: &str = "keyring";
-
-/// The installation's data key, made and stored at the first start.
-async fn open_vault(parts: &Parts) -> Result<Vault, OpenFault> {
-    let mut stored = None;
-    if parts
-        .store
-        .accounts()?
-        .iter()
-        .any(|(id, _)| *id == AccountId::INSTALLATION)
-    {
-        parts.store.load(AccountId::INSTALLATION, &mut |record| {
-            if record.kind == KEYRING {
-                stored = Some(Sealed::from_bytes(&record.body));
-            }
-        })?;
-    }
-    if let Some(sealed) = stored {
-        return Ok(Vault::unlock(&parts.master_key, &sealed)?);
-    }
-    let (vault, sealed) = Vault::create(&parts.master_key, &*parts.entropy)?;
-    let body = sealed.as_bytes().to_vec();
-    let record = Record {
-        kind: KEYRING.to_owned(),
-        id: "1".to_owned(),
-        body,
-    };
-    let account = AccountId::INSTALLATION;
-    parts
-        .store
-        .commit(Commit {
-            account,
-            base: 0,
-            writes: vec![Write::Put(record)],
-        })
-        .await?;
-    Ok(vault)
 }

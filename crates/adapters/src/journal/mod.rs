@@ -19,6 +19,7 @@ use keywright_rotation::{
     ports::{Journal, JournalError},
 };
 use keywright_store::{durable, reserve::DiskReserve};
+use keywright_vault::Vault;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 
 pub use self::history::{Event, Head};
@@ -26,6 +27,7 @@ use self::seal::Seal;
 
 /// The version of the schema; a newer one is refused, untouched.
 const VERSION: i64 = 1;
+const FILE: &str = "rotations.db";
 
 /// The journal in a folder.
 #[derive(Clone)]
@@ -82,14 +84,18 @@ fn unavailable(why: &dyn std::fmt::Display) -> JournalError {
     JournalError::Unavailable(why.to_string())
 }
 
+fn at(folder: &Path, error: &std::io::Error) -> JournalError {
+    unavailable(&format!("{}: {error}", folder.display()))
+}
+
 /// What SQLite said, without the statement.
 fn failed(error: rusqlite::Error) -> JournalError {
     unavailable(&error)
 }
 
 impl SqliteJournal {
-    /// Opens the journal, making the folder (mode 0700), the database and the key that seals its
-    /// secrets (mode 0600) where they are not there yet. Blocking.
+    /// Opens the journal of a program without a server, making the folder (mode 0700), the database
+    /// and the key that seals its secrets (mode 0600) where they are not there yet. Blocking.
     ///
     /// # Errors
     /// [`JournalError::Unavailable`], also when the key of an existing journal is missing.
@@ -98,14 +104,42 @@ impl SqliteJournal {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, JournalError> {
-        let at = |error: std::io::Error| unavailable(&format!("{}: {error}", folder.display()));
-        durable::create_dir(folder).map_err(at)?;
-        let path = folder.join("rotations.db");
-        let key = seal::master_key(folder, path.exists(), &*entropy)?;
+        durable::create_dir(folder).map_err(|error| at(folder, &error))?;
+        let used = folder.join(FILE).exists();
+        let key = seal::master_key(folder, used, &*entropy)?;
+        Self::with(folder, clock, |transaction| {
+            Seal::open(transaction, &key, entropy)
+        })
+    }
+
+    /// Opens the journal of a server, in its data folder: the server's vault seals its secrets.
+    /// Blocking.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub fn open_sealed_by(
+        vault: Arc<Vault>,
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, JournalError> {
+        let opened = Self::with(folder, clock, |transaction| {
+            Seal::of_server(transaction, folder, vault, entropy)
+        })?;
+        seal::forget_key_file(folder)?;
+        Ok(opened)
+    }
+
+    fn with(
+        folder: &Path,
+        clock: Arc<dyn Clock>,
+        seal: impl FnOnce(&Transaction<'_>) -> Result<Seal, JournalError>,
+    ) -> Result<Self, JournalError> {
+        let path = folder.join(FILE);
         if !path.exists() {
             match durable::create_new(&path, b"") {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                other => other.map_err(at)?,
+                other => other.map_err(|error| at(folder, &error))?,
             }
         }
         let mut connection = Connection::open(&path).map_err(failed)?;
@@ -119,7 +153,7 @@ impl SqliteJournal {
                  PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 128;",
             )
             .map_err(failed)?;
-        let seal = prepare(&mut connection, &key, entropy)?;
+        let seal = prepare(&mut connection, seal)?;
         let inner = Inner {
             connection: Mutex::new(connection),
             seal,
@@ -138,6 +172,15 @@ impl SqliteJournal {
         // The first one stays; a journal lies on one disk.
         let _ = self.inner.reserve.set(reserve);
         self
+    }
+
+    /// Seals again, by the vault's newest key, the secrets that an older one sealed.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub async fn reseal(&self) -> Result<(), JournalError> {
+        self.run(|inner, transaction| inner.seal.renew(transaction))
+            .await
     }
 
     /// The rotations, newest first: of one user (account and name), or all; `limit` at most.
@@ -300,8 +343,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
 /// Makes or checks the schema, and opens the data key.
 fn prepare(
     connection: &mut Connection,
-    key: &keywright_base::Secret<Vec<u8>>,
-    entropy: Arc<dyn Entropy>,
+    seal: impl FnOnce(&Transaction<'_>) -> Result<Seal, JournalError>,
 ) -> Result<Seal, JournalError> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -319,7 +361,7 @@ fn prepare(
     transaction
         .execute_batch(&format!("PRAGMA user_version = {VERSION}"))
         .map_err(failed)?;
-    let seal = Seal::open(&transaction, key, entropy)?;
+    let seal = seal(&transaction)?;
     transaction.commit().map_err(failed)?;
     Ok(seal)
 }

@@ -1,18 +1,18 @@
-//! Secrets of rotations, sealed: under a data key in the database, which the key file beside it
-//! opens.
+//! Secrets of rotations, sealed: by the server's vault, or, where there is no server, under a data
+//! key in the database, which the key file beside it opens.
 //!
-//! It protects one rule: without the key file the database holds no secret that anyone can read,
-//! and sealed bytes open only for the rotation that they were written for.
+//! It protects one rule: without that key the database holds no secret that anyone can read, and
+//! sealed bytes open only for the rotation that they were written for.
 
 use std::{fs, io, path::Path, sync::Arc};
 
 use keywright_base::{Entropy, Secret};
-use keywright_identity::vault::{KEY_BYTES, Purpose, Sealed, Vault};
 use keywright_rotation::{
     model::{Rotation, Secrets},
     ports::JournalError,
 };
 use keywright_store::durable;
+use keywright_vault::{KEY_BYTES, MasterKey, Purpose, Sealed, Vault};
 use rusqlite::{OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
@@ -21,7 +21,7 @@ use super::{Columns, failed, unavailable};
 
 /// Seals and opens the secrets of rotations.
 pub(super) struct Seal {
-    vault: Vault,
+    vault: Arc<Vault>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -43,17 +43,20 @@ impl Drop for Plain {
     }
 }
 
+/// The key file beside a journal without a server.
+const KEY_FILE: &str = "rotations.key";
+
 /// The key beside the database; a new one only where there is no database that an older one may
 /// have sealed.
 pub(super) fn master_key(
     folder: &Path,
     used: bool,
     entropy: &dyn Entropy,
-) -> Result<Secret<Vec<u8>>, JournalError> {
-    let path = folder.join("rotations.key");
+) -> Result<MasterKey, JournalError> {
+    let path = folder.join(KEY_FILE);
     let at = |error: &dyn std::fmt::Display| unavailable(&format!("{}: {error}", path.display()));
     match fs::read(&path) {
-        Ok(bytes) if bytes.len() == KEY_BYTES => Ok(Secret::new(bytes)),
+        Ok(bytes) if bytes.len() == KEY_BYTES => master(bytes),
         Ok(_) => Err(at(&"it is not a key")),
         Err(error) if error.kind() == io::ErrorKind::NotFound && used => Err(at(
             &"it is missing, and without it no rotation of this journal can go on; \
@@ -64,10 +67,10 @@ pub(super) fn master_key(
             entropy.fill(&mut bytes);
             let made = Secret::new(bytes);
             match durable::create_new(&path, made.expose()) {
-                Ok(()) => Ok(made),
+                Ok(()) => master(made.expose().clone()),
                 // Another process was faster.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    fs::read(&path).map(Secret::new).map_err(|error| at(&error))
+                    fs::read(&path).map_err(|error| at(&error)).and_then(master)
                 }
                 Err(error) => Err(at(&error)),
             }
@@ -76,23 +79,41 @@ pub(super) fn master_key(
     }
 }
 
+fn master(bytes: Vec<u8>) -> Result<MasterKey, JournalError> {
+    MasterKey::new(Secret::new(bytes)).map_err(|error| unavailable(&error))
+}
+
+/// The data key of a journal without a server, as it is stored.
+fn stored_key(transaction: &Transaction<'_>) -> Result<Option<Sealed>, JournalError> {
+    let stored: Option<Vec<u8>> = transaction
+        .query_row(
+            "SELECT value FROM setting WHERE name = 'data-key'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(failed)?;
+    Ok(stored.map(|bytes| Sealed::from_bytes(&bytes)))
+}
+
+/// Removes the key file of a journal that the server's vault seals.
+pub(super) fn forget_key_file(folder: &Path) -> Result<(), JournalError> {
+    match fs::remove_file(folder.join(KEY_FILE)) {
+        Ok(()) => durable::sync_dir(folder).map_err(|error| unavailable(&error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
 impl Seal {
     /// Opens the data key, or makes the first one.
     pub(super) fn open(
         transaction: &Transaction<'_>,
-        master: &Secret<Vec<u8>>,
+        master: &MasterKey,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, JournalError> {
-        let stored: Option<Vec<u8>> = transaction
-            .query_row(
-                "SELECT value FROM setting WHERE name = 'data-key'",
-                [],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(failed)?;
-        let vault = match stored {
-            Some(bytes) => Vault::unlock(master, &Sealed::from_bytes(&bytes)),
+        let vault = match stored_key(transaction)? {
+            Some(sealed) => Vault::unlock(master, &[(1, sealed)]),
             None => {
                 let (vault, sealed) =
                     Vault::create(master, &*entropy).map_err(|error| unavailable(&error))?;
@@ -105,8 +126,66 @@ impl Seal {
                 Ok(vault)
             }
         };
-        let vault = vault.map_err(|error| unavailable(&error))?;
+        let vault = Arc::new(vault.map_err(|error| unavailable(&error))?);
         Ok(Self { vault, entropy })
+    }
+
+    /// Seals with the server's vault from now on. What a key file beside the database sealed, as
+    /// it was until version 0.1, is sealed again; the file itself goes after the transaction.
+    pub(super) fn of_server(
+        transaction: &Transaction<'_>,
+        folder: &Path,
+        vault: Arc<Vault>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, JournalError> {
+        let seal = Self { vault, entropy };
+        if let Some(sealed) = stored_key(transaction)? {
+            let master = master_key(folder, true, &*seal.entropy)?;
+            let old = Vault::unlock(&master, &[(1, sealed)]);
+            let old = old.map_err(|error| unavailable(&error))?;
+            seal.again(transaction, |_| true, &old)?;
+            transaction
+                .execute("DELETE FROM setting WHERE name = 'data-key'", [])
+                .map_err(failed)?;
+        }
+        Ok(seal)
+    }
+
+    /// Seals again, by the vault's newest key, what an older one sealed.
+    pub(super) fn renew(&self, transaction: &Transaction<'_>) -> Result<(), JournalError> {
+        let stale = |sealed: &Sealed| !self.vault.is_current(sealed);
+        self.again(transaction, stale, &self.vault)
+    }
+
+    fn again(
+        &self,
+        transaction: &Transaction<'_>,
+        stale: impl Fn(&Sealed) -> bool,
+        old: &Vault,
+    ) -> Result<(), JournalError> {
+        let mut statement = transaction
+            .prepare("SELECT id, secrets FROM rotation WHERE secrets IS NOT NULL")
+            .map_err(failed)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let rows: Result<Vec<(String, Vec<u8>)>, _> = rows.map_err(failed)?.collect();
+        for (id, bytes) in rows.map_err(failed)? {
+            let sealed = Sealed::from_bytes(&bytes);
+            if !stale(&sealed) {
+                continue;
+            }
+            let place = (Purpose::Rotation, id.as_str());
+            let plain = old.open(place, sealed.as_bytes());
+            let plain = plain.map_err(|error| unavailable(&error))?;
+            let sealed = self.vault.seal(place, plain.expose(), &*self.entropy);
+            let sealed = sealed.map_err(|error| unavailable(&error))?;
+            transaction
+                .execute(
+                    "UPDATE rotation SET secrets = ?2 WHERE id = ?1",
+                    (&id, sealed.as_bytes()),
+                )
+                .map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// A rotation as it is stored: everything but its secrets, and those sealed.

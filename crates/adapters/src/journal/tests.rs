@@ -8,6 +8,8 @@ use keywright_rotation::{
     ports::{Journal, JournalError},
 };
 
+use keywright_vault::{MasterKey, Vault};
+
 use super::{Past, SqliteJournal, Which};
 
 struct Noon;
@@ -168,6 +170,55 @@ async fn a_lost_key_is_not_replaced() {
     let error = open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("restore it from your backup"), "{error}");
     assert!(!key.exists());
+}
+
+fn vault() -> Arc<Vault> {
+    let master = MasterKey::new(Secret::new(vec![3; 32])).unwrap();
+    Arc::new(Vault::create(&master, &Counting).unwrap().0)
+}
+
+fn open_of_server(folder: &Path, vault: &Arc<Vault>) -> Result<SqliteJournal, JournalError> {
+    let vault = Arc::clone(vault);
+    SqliteJournal::open_sealed_by(vault, folder, Arc::new(Noon), Arc::new(Counting))
+}
+
+/// A server's journal used to have a key file of its own, in clear beside it.
+#[tokio::test]
+async fn a_servers_vault_takes_over_what_a_key_file_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("rotations.key");
+    open(folder.path())
+        .unwrap()
+        .begin(&rotation("r-1", "AIDA1"))
+        .await
+        .unwrap();
+    assert!(key.exists());
+
+    let vault = vault();
+    for _ in 0..2 {
+        let journal = open_of_server(folder.path(), &vault).unwrap();
+        let found = journal.rotation(&RotationId("r-1".to_owned())).await;
+        let secrets = found.unwrap().unwrap().secrets;
+        assert_eq!(secrets.new.unwrap().expose(), "the-new-secret");
+        assert!(!key.exists());
+    }
+    // Killed after the transaction, before the file was removed.
+    std::fs::write(&key, [0; 32]).unwrap();
+    drop(open_of_server(folder.path(), &vault).unwrap());
+    assert!(!key.exists());
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_again_by_a_new_data_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = vault();
+    let journal = open_of_server(folder.path(), &vault).unwrap();
+    journal.begin(&rotation("r-1", "AIDA1")).await.unwrap();
+    vault.add(vault.next_key(&Counting).unwrap());
+    journal.reseal().await.unwrap();
+    vault.remove(1);
+    let found = journal.rotation(&RotationId("r-1".to_owned())).await;
+    assert!(found.unwrap().unwrap().secrets.old.is_some());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     state::{Bearer, Enabled, MfaDevice},
     testing::Seed as Random,
-    vault::{KEY_BYTES, Vault},
+    vault::{KEY_BYTES, MasterKey, Vault},
 };
 
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/phone";
@@ -34,7 +34,7 @@ fn codes_are_those_of_the_rfc() {
 /// Which steps around the present a device takes that spent one and whose clock is ahead.
 fn taken(spent: i64, drift: i64) -> Vec<i64> {
     let seed = Secret::new(vec![7; 40]);
-    let master = Secret::new(vec![7; KEY_BYTES]);
+    let master = MasterKey::new(Secret::new(vec![7; KEY_BYTES])).unwrap();
     let (vault, _) = Vault::create(&master, &Random::default()).unwrap();
     let now = Timestamp::from_secs(1_795_507_215);
     let here = step(now);

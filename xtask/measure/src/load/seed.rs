@@ -18,7 +18,7 @@ use keywright_identity::{
     Identity,
     service::Parts,
     state::{AccessKey, Change, Grants, KeyMaterial, KeyStatus, Tag, User},
-    vault::{KEY_BYTES, Purpose, Sealed, Vault},
+    vault::{KEY_BYTES, Purpose, Vault},
 };
 use keywright_server::{SystemClock, SystemEntropy};
 use keywright_store::{contract::Store, durable, sqlite::Sqlite};
@@ -83,16 +83,14 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
     let mut master = vec![0; KEY_BYTES];
     SystemEntropy.fill(&mut master);
     durable::create_new(&folder.join("master.key"), &master)?;
-    let master_key = Secret::new(master);
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.join("keywright.db"))?);
     let identity = Identity::open(Parts {
         store: Arc::clone(&store),
-        master_key: master_key.clone(),
+        master_key: Secret::new(master),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
     });
     let identity = identity.await?;
-    let vault = unlock(&*store, &master_key)?;
     let mut lines = String::new();
     let mut first = 0;
     while first < users {
@@ -104,7 +102,7 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
         let cell = identity.ledger().account(account).context("no account")?;
         let mut changes = Vec::new();
         for number in first..end {
-            let (user, secret) = user(account, number, &vault)?;
+            let (user, secret) = user(account, number, identity.vault())?;
             let id = user.keys.first().context("no key")?.id;
             lines.push_str(&format!("{id} {}\n", secret.expose()));
             changes.push(Change::PutUser(Arc::new(user)));
@@ -116,15 +114,6 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
     }
     durable::create_new(&folder.join(KEYS), lines.as_bytes())?;
     Ok(())
-}
-
-/// The installation's vault, from its stored data key.
-fn unlock(store: &dyn Store, master_key: &Secret<Vec<u8>>) -> anyhow::Result<Vault> {
-    let mut sealed = None;
-    store.load(AccountId::INSTALLATION, &mut |record| {
-        sealed = Some(Sealed::from_bytes(&record.body));
-    })?;
-    Ok(Vault::unlock(master_key, &sealed.context("no data key")?)?)
 }
 
 fn user(

@@ -1,0 +1,189 @@
+//! One sealed value: who may open it is decided by its key, its purpose and its subject.
+//!
+//! The rule: a sealed value cannot be moved to another place, because purpose, key number and
+//! subject are associated data. Two formats are read. Format 1 used the key itself with a random
+//! nonce, which is sound for about 2^32 values of a key. Format 2, which is written, derives a key
+//! for each value from a random salt (HKDF-SHA-256), so that no number of objects comes near a
+//! repeated nonce.
+
+use keywright_base::{Entropy, Secret};
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hkdf::{HKDF_SHA256, Prk},
+};
+
+use crate::KEY_BYTES;
+
+const FORMAT_DIRECT: u8 = 1;
+const FORMAT_DERIVED: u8 = 2;
+const SALT_BYTES: usize = 16;
+const DERIVE_LABEL: &[u8] = b"keywright/sealed/2";
+
+/// A sealed value: format, key number, in format 2 a salt, nonce, ciphertext and tag.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(Box<[u8]>);
+
+impl Sealed {
+    /// From stored bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    /// For the store.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The number of the key that sealed it, not authenticated; nothing when it is cut short.
+    pub fn key_number(&self) -> Option<u32> {
+        let (_, rest) = self.0.split_first()?;
+        rest.first_chunk().map(|number| u32::from_be_bytes(*number))
+    }
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// What a sealed value is for; part of the associated data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A master key, sealed by the one that it replaces or is replaced by.
+    MasterKey,
+    /// A data key, sealed by the master key.
+    DataKey,
+    /// The secret of a long-term access key.
+    AccessKey,
+    /// A session token.
+    SessionToken,
+    /// The secrets of a rotation under way.
+    Rotation,
+    /// The seed of a virtual MFA device.
+    MfaSeed,
+    /// The content key of an object or part.
+    ObjectKey,
+}
+
+impl Purpose {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::MasterKey => "keywright/master-key",
+            Self::DataKey => "keywright/data-key",
+            Self::AccessKey => "keywright/access-key",
+            Self::SessionToken => "keywright/session-token",
+            Self::Rotation => "keywright/rotation",
+            Self::MfaSeed => "keywright/mfa-seed",
+            Self::ObjectKey => "keywright/object-key",
+        }
+    }
+}
+
+/// A sealed value could not be opened: another key, another place, or altered bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed value could not be opened: wrong master key or damaged data")]
+pub struct OpenError;
+
+/// One key with its number.
+pub(crate) struct Cipher {
+    pub(crate) number: u32,
+    bytes: Secret<Vec<u8>>,
+    direct: LessSafeKey,
+    derive: Prk,
+}
+
+impl Cipher {
+    pub(crate) fn new(number: u32, bytes: Secret<Vec<u8>>) -> Result<Self, OpenError> {
+        Ok(Self {
+            number,
+            direct: aes(bytes.expose())?,
+            derive: Prk::new_less_safe(HKDF_SHA256, bytes.expose()),
+            bytes,
+        })
+    }
+
+    pub(crate) const fn bytes(&self) -> &Secret<Vec<u8>> {
+        &self.bytes
+    }
+
+    pub(crate) fn seal(
+        &self,
+        place: (Purpose, &str),
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Sealed, OpenError> {
+        let mut random = [0; SALT_BYTES + NONCE_LEN];
+        entropy.fill(&mut random);
+        let (salt, nonce) = random.split_at(SALT_BYTES);
+        let mut bytes = vec![FORMAT_DERIVED];
+        bytes.extend_from_slice(&self.number.to_be_bytes());
+        bytes.extend_from_slice(&random);
+        let start = bytes.len();
+        bytes.extend_from_slice(plain);
+        let text = bytes.get_mut(start..).ok_or(OpenError)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
+        let aad = Aad::from(associated(place, self.number));
+        let tag = self
+            .derived(salt)?
+            .seal_in_place_separate_tag(nonce, aad, text)
+            .map_err(|_| OpenError)?;
+        bytes.extend_from_slice(tag.as_ref());
+        Ok(Sealed(bytes.into()))
+    }
+
+    pub(crate) fn open(
+        &self,
+        place: (Purpose, &str),
+        sealed: &[u8],
+    ) -> Result<Secret<Vec<u8>>, OpenError> {
+        let (format, rest) = sealed.split_first().ok_or(OpenError)?;
+        let (number, rest) = rest.split_first_chunk::<4>().ok_or(OpenError)?;
+        if *number != self.number.to_be_bytes() {
+            return Err(OpenError);
+        }
+        match *format {
+            FORMAT_DIRECT => open_with(&self.direct, associated(place, self.number), rest),
+            FORMAT_DERIVED => {
+                let (salt, rest) = rest.split_at_checked(SALT_BYTES).ok_or(OpenError)?;
+                open_with(&self.derived(salt)?, associated(place, self.number), rest)
+            }
+            _ => Err(OpenError),
+        }
+    }
+
+    fn derived(&self, salt: &[u8]) -> Result<LessSafeKey, OpenError> {
+        let info = [DERIVE_LABEL, salt];
+        let expanded = self.derive.expand(&info, &AES_256_GCM);
+        let key = expanded.map_err(|_| OpenError)?;
+        Ok(LessSafeKey::new(UnboundKey::from(key)))
+    }
+}
+
+/// An AES-256-GCM key of these bytes.
+pub(crate) fn aes(bytes: &[u8]) -> Result<LessSafeKey, OpenError> {
+    if bytes.len() != KEY_BYTES {
+        return Err(OpenError);
+    }
+    let unbound = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| OpenError)?;
+    Ok(LessSafeKey::new(unbound))
+}
+
+/// Opens nonce, ciphertext and tag.
+fn open_with(key: &LessSafeKey, aad: Vec<u8>, rest: &[u8]) -> Result<Secret<Vec<u8>>, OpenError> {
+    let (nonce, text) = rest.split_at_checked(NONCE_LEN).ok_or(OpenError)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenError)?;
+    let mut text = text.to_vec();
+    let plain = key.open_in_place(nonce, Aad::from(aad), &mut text);
+    let length = plain.map_err(|_| OpenError)?.len();
+    text.truncate(length);
+    Ok(Secret::new(text))
+}
+
+fn associated((purpose, subject): (Purpose, &str), number: u32) -> Vec<u8> {
+    let mut aad = purpose.label().as_bytes().to_vec();
+    aad.push(0);
+    aad.extend_from_slice(&number.to_be_bytes());
+    aad.extend_from_slice(subject.as_bytes());
+    aad
+}
