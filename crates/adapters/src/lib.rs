@@ -9,5 +9,6 @@ pub mod driver;
 pub mod fleet;
 pub mod http;
 pub mod journal;
+pub mod key_services;
 pub mod notify;
 pub mod sinks;

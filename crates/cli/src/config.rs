@@ -13,6 +13,8 @@ use keywright_objects::Quotas;
 use keywright_server::{ServerConfig, Tls, rotations::Places};
 use serde::Deserialize;
 
+use crate::master_key::KeySource;
+
 /// Where the file is looked for when none is named.
 const DEFAULT_FILE: &str = "keywright.toml";
 const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
@@ -30,6 +32,11 @@ pub(crate) struct ServeArguments {
     /// Folder of the database, the objects and the keys [default: keywright-data]
     #[arg(long, env = "KEYWRIGHT_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+
+    /// Where the master key is: folder, file:PATH, env:NAME, command:LINE, aws-kms:KEY or
+    /// vault-transit:MOUNT/KEY [default: folder, which is the file master.key in the data folder]
+    #[arg(long, env = "KEYWRIGHT_MASTER_KEY", value_name = "SOURCE")]
+    master_key: Option<String>,
 
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8787]
     #[arg(long, env = "KEYWRIGHT_LISTEN", value_name = "ADDR")]
@@ -85,6 +92,7 @@ pub(crate) struct ServeArguments {
 #[derive(Debug)]
 pub(crate) struct ServeConfig {
     pub data_dir: PathBuf,
+    pub master_key: KeySource,
     pub account_id: Option<AccountId>,
     pub rotation_places: Places,
     pub quotas: Quotas,
@@ -130,9 +138,10 @@ impl ServeArguments {
             account: self.account_quota.or(file.account_quota),
         };
         let data_dir = self.data_dir.or(file.data_dir);
-        let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+        let (data_dir, master_key) = installation(data_dir, self.master_key.or(file.master_key))?;
         Ok(ServeConfig {
             data_dir,
+            master_key,
             account_id,
             rotation_places: Places::new(places).context("--rotation-place")?,
             quotas,
@@ -150,6 +159,48 @@ impl ServeArguments {
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
     }
+}
+
+/// Which installation, for commands that work on its data folder.
+#[derive(Debug, Args)]
+pub(crate) struct InstallationArguments {
+    /// TOML file of serve [default: keywright.toml, if it is there]
+    #[arg(long, env = "KEYWRIGHT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Folder of the database, the objects and the keys [default: keywright-data]
+    #[arg(long, env = "KEYWRIGHT_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Where the master key is, as serve takes it [default: folder]
+    #[arg(long, env = "KEYWRIGHT_MASTER_KEY", value_name = "SOURCE")]
+    master_key: Option<String>,
+}
+
+impl InstallationArguments {
+    /// The data folder and where its master key is, as `serve` finds them.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a value is not of its form.
+    pub(crate) fn resolve(&self) -> anyhow::Result<(PathBuf, KeySource)> {
+        let named = ServeArguments {
+            config: self.config.clone(),
+            ..ServeArguments::default()
+        };
+        let file = named.file()?;
+        let data_dir = self.data_dir.clone().or(file.data_dir);
+        installation(data_dir, self.master_key.clone().or(file.master_key))
+    }
+}
+
+fn installation(
+    data_dir: Option<PathBuf>,
+    master_key: Option<String>,
+) -> anyhow::Result<(PathBuf, KeySource)> {
+    let source = master_key.map(|text| text.parse()).transpose();
+    let source: Option<KeySource> = source.map_err(anyhow::Error::msg).context("--master-key")?;
+    let data_dir = data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into());
+    Ok((data_dir, source.unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use keywright_identity::service::RootCredentials;
 use keywright_store::durable;
 use keywright_vault::KEY_BYTES;
 
+const MASTER_KEY: &str = "master.key";
+
 /// The folder and what lies in it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
@@ -48,24 +50,73 @@ impl DataDir {
         &self.0
     }
 
-    /// The master key; a new one only where there is no database that an older one may have sealed.
-    pub(crate) fn master_key(&self, entropy: &dyn Entropy) -> anyhow::Result<Secret<Vec<u8>>> {
-        let path = self.0.join("master.key");
+    /// The master key as a service encrypted it.
+    fn wrapped(&self) -> PathBuf {
+        self.0.join("master.key.wrapped")
+    }
+
+    /// The change of the master key that is under way.
+    fn change(&self) -> PathBuf {
+        self.0.join("master-key.change")
+    }
+
+    pub(crate) fn wrapped_key(&self) -> anyhow::Result<Option<String>> {
+        let bytes = read(&self.wrapped())?;
+        let text = bytes.map(String::from_utf8).transpose();
+        Ok(text.with_context(|| format!("{} is damaged", self.wrapped().display()))?)
+    }
+
+    pub(crate) fn write_wrapped_key(&self, wrapped: &str) -> anyhow::Result<()> {
+        replace(&self.wrapped(), wrapped.as_bytes())
+    }
+
+    pub(crate) fn remove_wrapped_key(&self) -> anyhow::Result<()> {
+        self.remove(&self.wrapped())
+    }
+
+    pub(crate) fn write_master_key(&self, key: &Secret<Vec<u8>>) -> anyhow::Result<()> {
+        replace(&self.0.join(MASTER_KEY), key.expose())
+    }
+
+    pub(crate) fn remove_master_key(&self) -> anyhow::Result<()> {
+        self.remove(&self.0.join(MASTER_KEY))
+    }
+
+    pub(crate) fn read_change(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        read(&self.change())
+    }
+
+    pub(crate) fn write_change(&self, change: &[u8]) -> anyhow::Result<()> {
+        replace(&self.change(), change)
+    }
+
+    pub(crate) fn remove_change(&self) -> anyhow::Result<()> {
+        self.remove(&self.change())
+    }
+
+    /// Removes a file of the folder, durably; one that is not there is fine.
+    pub(crate) fn remove(&self, path: &Path) -> anyhow::Result<()> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.with_context(|| format!("cannot remove {}", path.display()))?,
+        }
+        durable::sync_dir(&self.0).with_context(|| format!("cannot sync {}", self.0.display()))
+    }
+
+    /// The master key in the folder; a new one only where there is no database that an older one may have sealed.
+    pub(crate) fn master_key(
+        &self,
+        entropy: &dyn Entropy,
+    ) -> anyhow::Result<Option<Secret<Vec<u8>>>> {
+        let path = self.0.join(MASTER_KEY);
         match fs::read(&path) {
-            Ok(bytes) => {
-                ensure!(
-                    bytes.len() == KEY_BYTES,
-                    "{} is not a master key",
-                    path.display()
-                );
-                Ok(Secret::new(bytes))
-            }
+            Ok(bytes) => Ok((bytes.len() == KEY_BYTES).then(|| Secret::new(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let database = self.database();
                 ensure!(
                     !database.exists(),
                     "{} is missing, and without it the secrets in {} cannot be opened\n\
-                     hint: restore it from your backup",
+                     hint: restore it from your backup, or say with --master-key where it is",
                     path.display(),
                     database.display()
                 );
@@ -73,7 +124,7 @@ impl DataDir {
                 entropy.fill(&mut bytes);
                 durable::create_new(&path, &bytes)
                     .with_context(|| format!("cannot write {}", path.display()))?;
-                Ok(Secret::new(bytes))
+                Ok(Some(Secret::new(bytes)))
             }
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
@@ -95,4 +146,16 @@ impl DataDir {
         let text = Secret::new(format!("{}\n", password.expose()));
         durable::replace(&self.root_password(), text.expose().as_bytes())
     }
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    durable::replace(path, content).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -3,16 +3,21 @@
 mod bundle;
 mod config;
 mod data_dir;
+mod installation;
 mod keys;
 mod log;
+mod master_key;
 mod policy;
 mod remote;
+mod root;
 mod rotate;
 mod serve;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::{master_key::MasterKeyCommand, root::RootCommand};
 
 /// Your own AWS-compatible IAM: serves IAM, STS and S3.
 #[derive(Debug, Parser)]
@@ -26,6 +31,12 @@ struct Arguments {
 enum Command {
     /// Serve IAM, STS and S3 on one port
     Serve(config::ServeArguments),
+    /// The master key of an installation
+    #[command(subcommand)]
+    MasterKey(master_key::MasterKeyCommand),
+    /// The credentials of root that the first start left
+    #[command(subcommand)]
+    Root(root::RootCommand),
     /// Ask a running server who still uses an access key
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -41,6 +52,10 @@ fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
         Command::Serve(arguments) => serve::run(arguments).map(|()| true),
+        Command::MasterKey(MasterKeyCommand::Rotate(arguments)) => {
+            master_key::rotate(arguments).map(|()| true)
+        }
+        Command::Root(RootCommand::Forget(arguments)) => root::forget(arguments),
         Command::Keys(command) => keys::run(&command).map(|()| true),
         Command::Policy(command) => policy::run(&command),
         Command::Rotate(arguments) => rotate::run(&arguments),

@@ -8,13 +8,8 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
-use keywright_identity::{
-    Identity,
-    service::{Parts, RootCredentials},
-};
-use keywright_objects::Objects;
+use keywright_identity::{Identity, service::RootCredentials};
 use keywright_server::{
     Listening, Pipeline, Server, SystemClock, SystemEntropy,
     console::Console,
@@ -31,6 +26,7 @@ use crate::{
     bundle::bundle,
     config::{ServeArguments, ServeConfig},
     data_dir::DataDir,
+    installation::Installation,
     log::LogQueue,
 };
 
@@ -68,51 +64,38 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let data = DataDir::open(config.data_dir.clone())?;
-    // Before the database: only where there is none yet may a new master key be made.
-    let master_key = data.master_key(&*entropy)?;
-    let reserve = Arc::new(open_reserve(&data)?);
-    let store = Arc::new(open_store(&data, Arc::clone(&reserve))?);
-    let parts = Parts {
-        store: Arc::clone(&store) as _,
-        master_key,
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-    };
-    let identity = Identity::open(parts).await?;
-    let (folder, index) = (data.objects(), Arc::clone(&store) as _);
-    let (objects_clock, objects_entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
-    let objects = tokio::task::spawn_blocking(move || {
-        Objects::open(folder, index, objects_clock, objects_entropy)
-    });
-    let objects = objects.await?.context("cannot open the objects")?;
-    let limited = objects.with_limits(Arc::clone(&reserve), config.quotas);
-    let s3 = S3::new(limited.await.context("cannot count the objects")?);
+    let installation = Installation::open(data, &config.master_key, &clock, &entropy).await?;
+    let installation = installation.with_quotas(config.quotas).await?;
+    let (identity, data) = (Arc::clone(&installation.identity), &installation.data);
+    let s3 = S3::new(installation.objects.clone());
     let front = (s3, Console::new(bundle()));
     let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
     let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));
     let server = Server::bind(&config.server, Arc::clone(&pipeline)).await?;
-    let fresh = first_account(&identity, &data, config.account_id, &*entropy).await?;
-    root_password(&identity, &data).await?;
+    let fresh = first_account(&identity, data, config.account_id, &*entropy).await?;
+    root_password(&identity, data).await?;
     let parts = rotations::Parts {
-        journal: open_journal(&data, &identity, &clock, &entropy)?
-            .on_disk_with(Arc::clone(&reserve)),
+        journal: installation.journal.clone(),
         places: config.rotation_places,
         clock,
         entropy,
     };
     let rotations = Engine::start(&pipeline, parts).await;
     let rotations = rotations.context("cannot go on with the rotations")?;
-    if let Err(error) = greet(&identity, &data, server.listening()?, fresh) {
+    if let Err(error) = greet(&identity, data, server.listening()?, fresh) {
         tracing::warn!(%error, "the greeting could not be written to standard output");
     }
 
+    let (store, reserve) = (&installation.store, Arc::clone(&installation.reserve));
     let mut housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity), reserve));
+    let mut sealing = tokio::spawn(installation.clone().keep_sealed());
     tokio::select! {
         () = server.run(stop) => {}
-        death = first_death(&store, &mut housekeeping) => return Err(death),
+        death = first_death(store, &mut housekeeping, &mut sealing) => return Err(death),
     }
     rotations.stop().await;
     housekeeping.abort();
+    sealing.abort();
     identity
         .usage()
         .flush()
@@ -123,34 +106,16 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
 
 /// Waits for a part that died. It would not be missed until it is needed: a server without its
 /// writer still authenticates, and a leaked key stays active.
-async fn first_death(store: &Sqlite, housekeeping: &mut JoinHandle<()>) -> anyhow::Error {
+async fn first_death(
+    store: &Sqlite,
+    housekeeping: &mut JoinHandle<()>,
+    sealing: &mut JoinHandle<()>,
+) -> anyhow::Error {
     tokio::select! {
         thread = store.panicked() => anyhow!("thread {thread} {DIED}"),
         _ = housekeeping => anyhow!("the task for housekeeping {DIED}"),
+        _ = sealing => anyhow!("the task for sealing {DIED}"),
     }
-}
-
-fn open_reserve(data: &DataDir) -> anyhow::Result<DiskReserve> {
-    let folder = data.path();
-    let cannot = || format!("cannot keep a disk reserve in {}", folder.display());
-    DiskReserve::open(folder).with_context(cannot)
-}
-
-fn open_store(data: &DataDir, reserve: Arc<DiskReserve>) -> anyhow::Result<Sqlite> {
-    let database = data.database();
-    Sqlite::open_with(&database, Some(reserve))
-        .with_context(|| format!("cannot open {}", database.display()))
-}
-
-fn open_journal(
-    data: &DataDir,
-    identity: &Identity,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> anyhow::Result<SqliteJournal> {
-    let (vault, time) = (Arc::clone(identity.vault()), Arc::clone(clock));
-    let opened = SqliteJournal::open_sealed_by(vault, data.path(), time, Arc::clone(entropy));
-    opened.context("cannot open the journal of rotations")
 }
 
 /// Makes the account of the first start and leaves its credentials in the data folder.
@@ -298,14 +263,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Sqlite::open(&folder.path().join("db")).unwrap();
         let mut defect = tokio::spawn(async { panic!("a defect") });
-        let death = first_death(&store, &mut defect).await.to_string();
+        let mut well = tokio::spawn(std::future::pending());
+        let death = first_death(&store, &mut defect, &mut well).await.to_string();
         assert!(
             death.starts_with("the task for housekeeping has panicked"),
             "{death}"
         );
-        let mut well = tokio::spawn(std::future::pending());
+        let mut other = tokio::spawn(std::future::pending());
         store.panic_writer();
-        let death = first_death(&store, &mut well).await.to_string();
+        let death = first_death(&store, &mut well, &mut other).await.to_string();
         assert!(
             death.starts_with("thread store-write has panicked"),
             "{death}"

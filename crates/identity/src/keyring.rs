@@ -5,13 +5,19 @@
 
 use std::sync::Arc;
 
-use keywright_base::{AccountId, Entropy};
+use keywright_base::{AccountId, Entropy, Timestamp};
 use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
 
 use crate::vault::{KeyId, MasterKey, OpenError, Sealed, Vault};
 
 /// The kind of the records of data keys; the id is the key's number.
 const DATA_KEY: &str = "keyring";
+/// The kind of the records of when a data key was succeeded, in milliseconds; the id is its number.
+const SUCCEEDED: &str = "keyring-succeeded";
+
+/// Seconds for which a data key that was succeeded still opens: session tokens, which only clients
+/// have, are not sealed again, and live for 36 hours at most.
+const KEPT_SECS: i64 = 36 * 60 * 60 + 60 * 60;
 
 /// Why the ring could not be opened or changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,6 +51,7 @@ fn named(id: Option<KeyId>) -> String {
 struct Stored {
     version: u64,
     keys: Vec<(u32, Sealed)>,
+    succeeded: Vec<(u32, Timestamp)>,
 }
 
 /// The ring of an installation.
@@ -89,9 +96,94 @@ impl Keyring {
         })
     }
 
+    /// Seals the ring by another master key and adds a data key, which seals from now on, all in one
+    /// commit: after it the old master key opens nothing that is stored.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; when the store's outcome is unknown, this ring must not be used on.
+    pub async fn change_master(
+        &self,
+        master: &MasterKey,
+        now: Timestamp,
+    ) -> Result<(), KeyringError> {
+        let stored = load(&*self.store)?;
+        let newest = self.vault.newest();
+        let next = self.vault.next_key(&*self.entropy)?;
+        let keys = self.vault.sealed_by(master, &*self.entropy)?;
+        let mut writes: Vec<_> = keys.iter().map(|(number, key)| put(*number, key)).collect();
+        writes.push(put(next.number(), &next.seal(master, &*self.entropy)?));
+        writes.push(Write::Put(Record {
+            kind: SUCCEEDED.to_owned(),
+            id: newest.to_string(),
+            body: now.millis().to_string().into_bytes(),
+        }));
+        commit(&*self.store, stored.version, writes).await?;
+        self.vault.add(next);
+        Ok(())
+    }
+
+    /// The data keys that were succeeded so long ago that no session token can need them.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub fn expired(&self, now: Timestamp) -> Result<Vec<u32>, KeyringError> {
+        if self.vault.numbers().len() < 2 {
+            return Ok(Vec::new());
+        }
+        let succeeded = load(&*self.store)?.succeeded.into_iter();
+        let over = succeeded.filter(|(number, at)| {
+            *number != self.vault.newest() && now >= at.plus_secs(KEPT_SECS)
+        });
+        Ok(over.map(|(number, _)| number).collect())
+    }
+
+    /// Drops data keys. Nothing that is stored may be sealed by them any more.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub async fn forget(&self, numbers: &[u32]) -> Result<(), KeyringError> {
+        let stored = load(&*self.store)?;
+        let delete = |kind: &str, number: &u32| Write::Delete {
+            kind: kind.to_owned(),
+            id: number.to_string(),
+        };
+        let writes = numbers
+            .iter()
+            .flat_map(|number| [delete(DATA_KEY, number), delete(SUCCEEDED, number)]);
+        commit(&*self.store, stored.version, writes.collect()).await?;
+        numbers.iter().for_each(|number| self.vault.remove(*number));
+        Ok(())
+    }
+
     /// What seals and opens.
     pub const fn vault(&self) -> &Arc<Vault> {
         &self.vault
+    }
+}
+
+/// The stored data keys among the records of [`AccountId::INSTALLATION`]: whether a master key opens
+/// them. One opens a ring that has none.
+pub fn opens(records: &[Record], master: &MasterKey) -> bool {
+    let mut stored = Stored::default();
+    records.iter().for_each(|record| stored.take(record));
+    stored.keys.is_empty() || Vault::unlock(master, &stored.keys).is_ok()
+}
+
+impl Stored {
+    fn take(&mut self, record: &Record) {
+        let Ok(number) = record.id.parse() else {
+            return;
+        };
+        match record.kind.as_str() {
+            DATA_KEY => self.keys.push((number, Sealed::from_bytes(&record.body))),
+            SUCCEEDED => {
+                let text = std::str::from_utf8(&record.body).ok();
+                let millis = text.and_then(|text| text.parse().ok());
+                let at = millis.map(Timestamp::from_millis);
+                self.succeeded.extend(at.map(|at| (number, at)));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -105,15 +197,9 @@ fn load(store: &dyn Store) -> Result<Stored, StoreError> {
     };
     let mut stored = Stored {
         version: *version,
-        keys: Vec::new(),
+        ..Stored::default()
     };
-    store.load(*account, &mut |record| {
-        if record.kind == DATA_KEY
-            && let Ok(number) = record.id.parse()
-        {
-            stored.keys.push((number, Sealed::from_bytes(&record.body)));
-        }
-    })?;
+    store.load(*account, &mut |record| stored.take(&record))?;
     Ok(stored)
 }
 
@@ -134,3 +220,6 @@ async fn commit(store: &dyn Store, base: u64, writes: Vec<Write>) -> Result<(), 
     });
     written.await.map(drop)
 }
+
+#[cfg(test)]
+mod tests;

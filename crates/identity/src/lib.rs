@@ -26,6 +26,7 @@ mod password_attempts;
 mod password_rules;
 mod passwords;
 mod record;
+pub mod reseal;
 pub mod rotations;
 mod secrets;
 pub mod service;

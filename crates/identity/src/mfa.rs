@@ -177,7 +177,7 @@ impl Attempts {
 }
 
 /// Where the seed of a device is sealed to.
-const fn place(serial: &str) -> (Purpose, &str) {
+pub(crate) const fn place(serial: &str) -> (Purpose, &str) {
     (Purpose::MfaSeed, serial)
 }
 

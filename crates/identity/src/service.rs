@@ -194,6 +194,11 @@ impl Identity {
         Ok(credentials)
     }
 
+    /// The durable state.
+    pub const fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
     /// What seals and opens this installation's secrets and objects.
     pub const fn vault(&self) -> &Arc<Vault> {
         &self.vault

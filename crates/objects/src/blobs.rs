@@ -1,6 +1,6 @@
-//! The bytes of objects on local disk, one file a blob.
+//! The bytes of objects on local disk, one file a blob, encrypted as they are written.
 //!
-//! The rule: a blob has its final name only when all its bytes and its name are durable, and it is
+//! The rule: no clear text is written here; a blob has its final name only when all its bytes and its name are durable, and it is
 //! removed only when nothing refers to it. A crash leaves at worst files that nothing refers to;
 //! they are swept at the start. This file does not know what an object is, and everything in it
 //! blocks.
@@ -18,6 +18,7 @@ use std::{
 };
 
 use keywright_base::Entropy;
+use keywright_vault::{ContentKey, SegmentWriter};
 
 /// The name of a blob: random, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,7 +27,7 @@ pub(crate) struct BlobId(pub(crate) [u8; 16]);
 /// The folder of blobs.
 pub(crate) struct Blobs {
     root: PathBuf,
-    entropy: Arc<dyn Entropy>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pins: Mutex<HashMap<BlobId, Pinned>>,
 }
 
@@ -39,8 +40,15 @@ struct Pinned {
 /// A blob that is being written; dropped unfinished, it is gone.
 pub(crate) struct Draft {
     file: File,
-    path: PathBuf,
+    key: ContentKey,
+    writer: SegmentWriter,
     id: BlobId,
+    place: Unfinished,
+}
+
+/// A file that goes when it is dropped before it has its final name.
+struct Unfinished {
+    path: PathBuf,
     done: bool,
 }
 
@@ -96,24 +104,28 @@ impl Blobs {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
+        let key = ContentKey::generate(&*self.entropy);
         Ok(Draft {
             file,
-            path,
+            writer: key.writer().map_err(io::Error::other)?,
+            key,
             id,
-            done: false,
+            place: Unfinished { path, done: false },
         })
     }
 
-    /// Makes a draft durable under its final name.
-    pub(crate) fn finish(&self, mut draft: Draft) -> io::Result<BlobId> {
+    /// Makes a draft durable under its final name; the key that it is encrypted with.
+    pub(crate) fn finish(&self, mut draft: Draft) -> io::Result<(BlobId, ContentKey)> {
+        let rest = draft.writer.finish().map_err(io::Error::other)?;
+        draft.file.write_all(&rest)?;
         draft.file.sync_all()?;
         let path = self.path(draft.id);
-        fs::rename(&draft.path, &path)?;
-        draft.done = true;
+        fs::rename(&draft.place.path, &path)?;
+        draft.place.done = true;
         if let Some(shelf) = path.parent() {
             sync_folder(shelf)?;
         }
-        Ok(draft.id)
+        Ok((draft.id, draft.key))
     }
 
     /// Opens a blob for reading.
@@ -175,11 +187,13 @@ impl Blobs {
 
 impl Draft {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.writer.push(bytes).map_err(io::Error::other)?;
+        let file = &mut self.file;
+        self.writer.ready(|segments| file.write_all(segments))
     }
 }
 
-impl Drop for Draft {
+impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.done {
             let _ = fs::remove_file(&self.path);
@@ -239,8 +253,8 @@ mod tests {
         let blobs = open();
         let mut kept = blobs.draft().unwrap();
         kept.write(b"kept").unwrap();
-        let kept = blobs.finish(kept).unwrap();
-        let stray = blobs.finish(blobs.draft().unwrap()).unwrap();
+        let (kept, _) = blobs.finish(kept).unwrap();
+        let (stray, _) = blobs.finish(blobs.draft().unwrap()).unwrap();
         std::mem::forget(blobs.draft().unwrap());
         let blobs = open();
         assert_eq!(
@@ -251,9 +265,10 @@ mod tests {
         );
         assert_eq!(blobs.sweep(&HashSet::from([kept])).unwrap(), 1);
         assert!(blobs.read(stray).is_err());
-        let mut text = String::new();
-        blobs.read(kept).unwrap().read_to_string(&mut text).unwrap();
-        assert_eq!(text, "kept");
+        let mut stored = Vec::new();
+        blobs.read(kept).unwrap().read_to_end(&mut stored).unwrap();
+        assert_eq!(stored.len(), 4 + 16, "a text and its tag");
+        assert!(!stored.starts_with(b"kept"));
     }
 
     #[test]
@@ -261,7 +276,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(folder.path().into(), Arc::new(Seed::default())).unwrap();
         let blobs = Arc::new(blobs);
-        let [a, b] = [(), ()].map(|()| blobs.finish(blobs.draft().unwrap()).unwrap());
+        let [a, b] = [(), ()].map(|()| blobs.finish(blobs.draft().unwrap()).unwrap().0);
         let (one, _) = blobs.pin(a).unwrap();
         let (two, _) = blobs.pin(a).unwrap();
         blobs.remove(&[a, b]);

@@ -128,7 +128,7 @@ fn part_of(object: Object, source_if: &ReadIf, range: Option<&str>) -> Result<Vi
     })
 }
 
-fn body_of(reading: Reading) -> Body {
+pub(crate) fn body_of(reading: Reading) -> Body {
     reading
         .map_err(|error| -> BodyError { Box::new(error) })
         .boxed()

@@ -1,8 +1,9 @@
-//! Taking in a body: bytes to disk, digests on the way, claims checked at the end.
+//! Taking in a body: digests of its text, encryption, bytes to disk, claims checked at the end.
 //!
-//! The rule: what [`ingest`] returns is durable and has the digests that were claimed; when it
-//! fails, nothing is left. Memory is bounded: one batch is gathered while the batch before it is
-//! hashed and written off the async threads. It knows nothing of keys and buckets.
+//! The rule: what [`ingest`] returns is durable, encrypted, and has the digests that were claimed;
+//! when it fails, nothing is left. Memory is bounded: one batch is gathered while the batch before
+//! it is hashed, encrypted and written off the async threads. It knows nothing of keys and buckets,
+//! so the key that it encrypted with still has to be sealed for its object.
 
 use std::{mem, pin::Pin, sync::Arc};
 
@@ -14,9 +15,9 @@ use keywright_base::limits;
 
 use crate::{
     blobs::{Blobs, Draft},
+    content::TakenContent,
     digest::{self, Algorithm, Digests, Hasher},
     fault::{BodyError, ChecksumFault, Fault},
-    object::{Content, Piece},
 };
 
 /// A request's body. It ends with an error when the sender or the verifier of the request gave up.
@@ -73,7 +74,7 @@ impl std::fmt::Debug for ClaimedValue {
 
 /// A body that was taken in.
 pub(crate) struct Taken {
-    pub(crate) content: Content,
+    pub(crate) content: TakenContent,
     pub(crate) size: u64,
     pub(crate) digests: Digests,
 }
@@ -94,16 +95,16 @@ pub(crate) async fn ingest(
     }
     let algorithm = claims.algorithm.unwrap_or(Algorithm::Crc64Nvme);
     if inline && batch.size <= INLINE_BYTES {
-        return small(batch, algorithm, claims);
+        return small(blobs, batch, algorithm, claims);
     }
     let (draft, digests, size) = stream(blobs, body, batch, algorithm).await?;
     check(&digests, size, claims)?;
     let keeper = Arc::clone(blobs);
-    let blob = spawn_blocking(move || keeper.finish(draft))
+    let (blob, key) = spawn_blocking(move || keeper.finish(draft))
         .await
         .map_err(broken)??;
     Ok(Taken {
-        content: Content::Blobs(vec![Piece { blob, size }]),
+        content: TakenContent::Blob { blob, size, key },
         size,
         digests,
     })
@@ -122,7 +123,12 @@ impl Batch {
     }
 }
 
-fn small(batch: Batch, algorithm: Algorithm, claims: Claims) -> Result<Taken, Fault> {
+fn small(
+    blobs: &Blobs,
+    batch: Batch,
+    algorithm: Algorithm,
+    claims: Claims,
+) -> Result<Taken, Fault> {
     let mut hasher = Hasher::new(algorithm);
     let bytes = batch.chunks.concat();
     hasher.update(&bytes);
@@ -130,7 +136,7 @@ fn small(batch: Batch, algorithm: Algorithm, claims: Claims) -> Result<Taken, Fa
     let size = as_u64(bytes.len());
     check(&digests, size, claims)?;
     Ok(Taken {
-        content: Content::Inline(bytes.into()),
+        content: TakenContent::small(&bytes, &*blobs.entropy)?,
         size,
         digests,
     })

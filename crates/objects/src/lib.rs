@@ -1,7 +1,7 @@
 //! What S3 means: buckets, objects, listings, multipart uploads, tags and bucket policies.
 //!
 //! The rule: an answer is given only after the bytes and the index are durable, and nothing is ever
-//! half visible. Bytes are files under one folder (`blobs`), small ones lie in the index;
+//! half visible. Bytes are encrypted: files under one folder (`blobs`), small ones in the index;
 //! everything else is rows of [`keywright_store::contract::ObjectIndex`]. This crate does not know
 //! HTTP or XML, who the caller is, or what it may do: the server authorizes first and passes what
 //! it looked up.
@@ -9,6 +9,7 @@
 mod blobs;
 mod bucket;
 mod conditions;
+mod content;
 mod copy;
 mod digest;
 mod fault;
@@ -20,6 +21,7 @@ mod object;
 mod policies;
 mod range;
 mod read;
+mod reseal;
 mod room;
 mod row;
 mod tags;
@@ -49,6 +51,7 @@ use keywright_store::{
     contract::{Displaced, IndexWrite, ObjectIndex, StoreError},
     reserve::DiskReserve,
 };
+use keywright_vault::Vault;
 
 pub use bucket::{Bucket, BucketAsk, BucketPage, PublicAccessBlock, canonical_id};
 pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
@@ -78,10 +81,12 @@ pub struct Objects {
     index: Arc<dyn ObjectIndex>,
     blobs: Arc<Blobs>,
     clock: Arc<dyn Clock>,
+    vault: Arc<Vault>,
     entropy: Arc<dyn Entropy>,
     locks: Arc<Vec<Arc<RwLock<()>>>>,
     room: Arc<Room>,
     check: Option<Arc<dyn CommitCheck>>,
+    stale: bool,
 }
 
 /// Says, immediately before a write is committed, whether it may be. What was permitted when a
@@ -146,7 +151,7 @@ impl Named {
 
 enum Held {
     Shared(#[expect(dead_code, reason = "held, not read")] OwnedRwLockReadGuard<()>),
-    Alone(#[expect(dead_code, reason = "held, not read")] OwnedRwLockWriteGuard<()>),
+    Alone(#[expect(dead_code, reason = "held, not read")] Vec<OwnedRwLockWriteGuard<()>>),
 }
 
 impl std::fmt::Debug for Objects {
@@ -164,14 +169,18 @@ impl Objects {
     pub fn open(
         folder: PathBuf,
         index: Arc<dyn ObjectIndex>,
+        vault: Arc<Vault>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Fault> {
         let blobs = Blobs::open(folder, Arc::clone(&entropy))?;
         let mut used = HashSet::new();
-        let mut damage = None;
-        index.every_body(&mut |_, body| match row::blobs(body) {
-            Ok(ids) => used.extend(ids),
+        let (mut damage, mut stale) = (None, false);
+        index.every_body(&mut |_, body| match row::content(body) {
+            Ok(content) => {
+                stale |= content.protection(&vault) > content::Protection::Current;
+                used.extend(content.blobs());
+            }
             Err(fault) => damage = Some(fault),
         })?;
         if let Some(fault) = damage {
@@ -186,10 +195,12 @@ impl Objects {
             index,
             blobs: Arc::new(blobs),
             clock,
+            vault,
             entropy,
             locks: Arc::new(locks),
             room: Arc::default(),
             check: None,
+            stale,
         })
     }
 
@@ -228,16 +239,31 @@ impl Objects {
     }
 
     async fn alone(&self, name: &str) -> Option<Held> {
-        Some(Held::Alone(
-            Arc::clone(self.lock(name)?).write_owned().await,
-        ))
+        self.alone_all(&[name]).await
+    }
+
+    /// The locks of several names. Each has its turn in one order, so that two of these never wait
+    /// for each other; everyone else holds one lock at most.
+    async fn alone_all(&self, names: &[&str]) -> Option<Held> {
+        let mut slots: Vec<_> = names.iter().map(|name| self.slot(name)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let mut guards = Vec::with_capacity(slots.len());
+        for slot in slots {
+            guards.push(Arc::clone(self.locks.get(slot)?).write_owned().await);
+        }
+        Some(Held::Alone(guards))
     }
 
     fn lock(&self, name: &str) -> Option<&Arc<RwLock<()>>> {
+        self.locks.get(self.slot(name))
+    }
+
+    fn slot(&self, name: &str) -> usize {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
         let slot = hasher.finish() % u64::try_from(self.locks.len()).unwrap_or(1);
-        self.locks.get(usize::try_from(slot).unwrap_or(0))
+        usize::try_from(slot).unwrap_or(0)
     }
 
     /// Asks the check, commits a batch that concerns one bucket, then frees what it displaced,
@@ -297,7 +323,8 @@ fn freed(displaced: &Displaced, kept: &[BlobId]) -> Vec<Vec<BlobId>> {
     let parts = displaced.parts.iter().map(|row| row.body.as_slice());
     objects
         .chain(parts)
-        .filter_map(|body| row::blobs(body).ok())
+        .filter_map(|body| row::content(body).ok())
+        .map(|content| content.blobs())
         .map(|ids| ids.into_iter().filter(|id| !kept.contains(id)).collect())
         .collect()
 }

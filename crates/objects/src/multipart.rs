@@ -200,12 +200,15 @@ impl Objects {
         let taken = ingest(&self.blobs, charge.meter(body), claims, false)
             .await
             .map_err(|fault| charge.explain(fault))?;
-        let Content::Blobs(pieces) = &taken.content else {
+        // The parts' blobs become the object's, so their keys are already the object's.
+        let content = self.sealed(taken.content, &upload.bucket, &upload.key)?;
+        let Content::Blobs(pieces) = content else {
             return Err(Fault::Internal("a part stayed inline".into()));
         };
-        let Some(piece) = pieces.first().copied() else {
+        let Some(piece) = pieces.into_iter().next() else {
             return Err(Fault::Internal("a part without a blob".into()));
         };
+        let blob = piece.blob;
         let part = Part {
             number,
             etag: taken.digests.etag(),
@@ -215,7 +218,7 @@ impl Objects {
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &part)?);
         let held = self.shared(&upload.id).await;
-        let named = Named::Fresh(vec![piece.blob], charge);
+        let named = Named::Fresh(vec![blob], charge);
         match self.commit(&upload.bucket, vec![write], named, held).await {
             Ok(_) => Ok(part),
             Err(error) => Err(ended(error, upload)),
@@ -312,7 +315,8 @@ impl Objects {
         completion: &Completion,
     ) -> Result<Object, Fault> {
         check_order(upload, completion)?;
-        let held = self.alone(&upload.id).await;
+        // The key's too: who rewrites the row of the object that this replaces keeps its blobs.
+        let held = self.alone_all(&[&upload.id, &upload.key]).await;
         let parts = self.chosen(upload, completion).await?;
         let object = self.assemble(upload, completion, &parts)?;
         if completion.condition != WriteIf::Always {
@@ -390,7 +394,7 @@ impl Objects {
             meta: upload.meta.clone(),
             checksum,
             multipart: true,
-            content: Content::Blobs(parts.iter().map(|part| part.piece).collect()),
+            content: Content::Blobs(parts.iter().map(|part| part.piece.clone()).collect()),
         })
     }
 }

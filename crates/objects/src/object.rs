@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{Expect, Failed, IndexWrite, StoreError};
+use keywright_vault::Sealed;
 
 use crate::{
     CommitError, Held, Named, Objects,
@@ -89,15 +90,26 @@ pub struct Object {
 /// Where an object's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
-    Inline(Bytes),
+    Inline(Inline),
     Blobs(Vec<Piece>),
 }
 
+/// The bytes of a small object, as they lie in its row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Inline {
+    pub(crate) stored: Bytes,
+    /// The key that they are encrypted with; nothing for clear text of earlier versions.
+    pub(crate) key: Option<Sealed>,
+}
+
 /// A blob of an object, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) blob: BlobId,
+    /// Bytes of its text.
     pub(crate) size: u64,
+    /// The key that it is encrypted with; nothing for clear text of earlier versions.
+    pub(crate) key: Option<Sealed>,
 }
 
 /// What a put says beside bucket and key.
@@ -153,9 +165,15 @@ impl Object {
     }
 
     pub(crate) fn blobs(&self) -> Vec<BlobId> {
-        match &self.content {
-            Content::Inline(_) => Vec::new(),
-            Content::Blobs(pieces) => pieces.iter().map(|piece| piece.blob).collect(),
+        self.content.blobs()
+    }
+}
+
+impl Content {
+    pub(crate) fn blobs(&self) -> Vec<BlobId> {
+        match self {
+            Self::Inline(_) => Vec::new(),
+            Self::Blobs(pieces) => pieces.iter().map(|piece| piece.blob).collect(),
         }
     }
 }
@@ -184,6 +202,7 @@ impl Objects {
         let taken = ingest(&self.blobs, charge.meter(body), put.claims, true)
             .await
             .map_err(|fault| charge.explain(fault))?;
+        let content = self.sealed(taken.content, bucket, key)?;
         let object = Object {
             bucket: bucket.into(),
             key: key.into(),
@@ -193,7 +212,7 @@ impl Objects {
             meta: put.meta,
             checksum: taken.digests.checksum(),
             multipart: false,
-            content: taken.content,
+            content,
         };
         let row = row::of_object(&object)?;
         let write = IndexWrite::PutObject {

@@ -8,12 +8,14 @@ use std::{fs::File, io, os::unix::fs::FileExt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use keywright_vault::{OpenError, SEGMENT_BYTES, SegmentReader, Vault};
 use tokio::task::spawn_blocking;
 
 use crate::{
     Objects,
     blobs::{self, BlobId, Blobs},
     conditions::ReadIf,
+    content,
     fault::Fault,
     object::{Content, Object, Piece},
     range::{self, Span},
@@ -23,6 +25,8 @@ use crate::{
 pub type Reading = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + Sync>>;
 
 const CHUNK_BYTES: u64 = 256 * 1024;
+const CHUNK_SEGMENTS: u32 = 4;
+const _: () = assert!(CHUNK_SEGMENTS as u64 * SEGMENT_BYTES as u64 == CHUNK_BYTES);
 
 /// How often a read looks the object up anew because it was overwritten between lookup and opening.
 const ATTEMPTS: usize = 16;
@@ -137,9 +141,15 @@ impl Objects {
     }
 
     /// Opens a span of an object; nothing when its bytes were freed since it was looked up.
-    async fn open_span(&self, object: &Object, span: Span) -> Result<Option<Reading>, Fault> {
+    pub(crate) async fn open_span(
+        &self,
+        object: &Object,
+        span: Span,
+    ) -> Result<Option<Reading>, Fault> {
         let pieces = match &object.content {
-            Content::Inline(bytes) => return Ok(Some(inline(bytes, span))),
+            Content::Inline(small) => {
+                return Ok(Some(inline(&self.inline_text(object, small)?, span)));
+            }
             Content::Blobs(pieces) => pieces,
         };
         let Some(first) = pieces.first().map(|piece| piece.blob) else {
@@ -148,17 +158,15 @@ impl Objects {
         let blobs = Arc::clone(&self.blobs);
         let opened = spawn_blocking(move || blobs.pin(first)).await;
         match opened.map_err(|error| Fault::Internal(error.to_string()))? {
-            Ok((pin, file)) => {
-                let blobs = Arc::clone(&self.blobs);
-                let open = Some((first, file));
-                let slices = slices(pieces, span);
-                Ok(Some(stream_of(Cursor {
-                    blobs,
-                    slices,
-                    open,
-                    _pin: pin,
-                })))
-            }
+            Ok((pin, file)) => Ok(Some(stream_of(Cursor {
+                blobs: Arc::clone(&self.blobs),
+                vault: Arc::clone(&self.vault),
+                name: (object.bucket.clone(), object.key.clone()),
+                slices: slices(pieces, span),
+                first: Some((first, file)),
+                source: None,
+                _pin: pin,
+            }))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -177,9 +185,9 @@ fn inline(bytes: &Bytes, span: Span) -> Reading {
 }
 
 /// A stretch of one blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Slice {
-    blob: BlobId,
+    piece: Piece,
     at: u64,
     left: u64,
 }
@@ -193,7 +201,7 @@ fn slices(pieces: &[Piece], span: Span) -> Vec<Slice> {
         let (from, to) = (span.start.max(start), span.end.min(end));
         if from < to {
             slices.push(Slice {
-                blob: piece.blob,
+                piece: piece.clone(),
                 at: from - start,
                 left: to - from,
             });
@@ -206,31 +214,87 @@ fn slices(pieces: &[Piece], span: Span) -> Vec<Slice> {
 
 struct Cursor {
     blobs: Arc<Blobs>,
+    vault: Arc<Vault>,
+    /// Bucket and key, for which content keys are sealed.
+    name: (String, String),
     slices: Vec<Slice>,
-    open: Option<(BlobId, File)>,
+    /// The file that was opened to pin the object.
+    first: Option<(BlobId, File)>,
+    source: Option<Source>,
     _pin: blobs::Pin,
 }
 
 impl Cursor {
     /// The next chunk. Blocking.
     fn chunk(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(slice) = self.slices.last_mut() else {
+        let Some(mut slice) = self.slices.pop() else {
             return Ok(None);
         };
-        let file = match self.open.take() {
-            Some((blob, file)) if blob == slice.blob => file,
-            _ => self.blobs.read(slice.blob)?,
+        let source = match self.source.take() {
+            Some(source) if source.blob == slice.piece.blob => source,
+            _ => self.open(&slice.piece)?,
         };
-        let size = slice.left.min(CHUNK_BYTES);
-        let mut chunk = vec![0; usize::try_from(size).unwrap_or(0)];
-        file.read_exact_at(&mut chunk, slice.at)?;
+        let chunk = source.text(slice.at, slice.left)?;
+        let size = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         slice.at += size;
-        slice.left -= size;
-        self.open = Some((slice.blob, file));
-        if slice.left == 0 {
-            self.slices.pop();
+        slice.left = slice.left.saturating_sub(size);
+        if slice.left > 0 {
+            self.slices.push(slice);
+            self.source = Some(source);
         }
-        Ok(Some(chunk.into()))
+        Ok(Some(chunk))
+    }
+
+    fn open(&mut self, piece: &Piece) -> io::Result<Source> {
+        let file = match self.first.take() {
+            Some((blob, file)) if blob == piece.blob => file,
+            _ => self.blobs.read(piece.blob)?,
+        };
+        let (bucket, key) = (self.name.0.as_str(), self.name.1.as_str());
+        let reader = content::reader(&self.vault, piece, (bucket, key));
+        let reader = reader.map_err(io::Error::other)?;
+        let stored = reader
+            .as_ref()
+            .map_or(piece.size, SegmentReader::stored_size);
+        if file.metadata()?.len() != stored {
+            return Err(io::Error::other("a blob does not have its length"));
+        }
+        Ok(Source {
+            blob: piece.blob,
+            file,
+            reader,
+        })
+    }
+}
+
+/// A blob that is being read.
+struct Source {
+    blob: BlobId,
+    file: File,
+    /// Nothing for clear text of earlier versions.
+    reader: Option<SegmentReader>,
+}
+
+impl Source {
+    /// Text from `at` on, at least one byte and at most `left`, ending where a segment does.
+    fn text(&self, at: u64, left: u64) -> io::Result<Bytes> {
+        let Some(reader) = &self.reader else {
+            let mut chunk = vec![0; usize::try_from(left.min(CHUNK_BYTES)).unwrap_or(0)];
+            self.file.read_exact_at(&mut chunk, at)?;
+            return Ok(chunk.into());
+        };
+        let span = reader.span(at, at.saturating_add(left), CHUNK_SEGMENTS);
+        let mut bytes = vec![0; span.bytes];
+        self.file.read_exact_at(&mut bytes, span.at)?;
+        reader.decrypt(span, &mut bytes).map_err(io::Error::other)?;
+        let bytes = Bytes::from(bytes);
+        let skip = usize::try_from(at - span.text_at).unwrap_or(usize::MAX);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let end = skip.saturating_add(left).min(bytes.len());
+        if skip >= end {
+            return Err(io::Error::other(OpenError));
+        }
+        Ok(bytes.slice(skip..end))
     }
 }
 
@@ -251,10 +315,14 @@ mod tests {
     fn spans_are_cut_at_parts() {
         let id = |n| BlobId([n; 16]);
         let pieces: Vec<_> = [(1, 5), (2, 0), (3, 5)]
-            .map(|(n, size)| Piece { blob: id(n), size })
+            .map(|(n, size)| Piece {
+                blob: id(n),
+                size,
+                key: None,
+            })
             .into();
-        let slice = |n, at, left| Slice {
-            blob: id(n),
+        let slice = |n: u8, at, left| Slice {
+            piece: pieces[usize::from(n) - 1].clone(),
             at,
             left,
         };

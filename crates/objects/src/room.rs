@@ -145,6 +145,19 @@ impl Room {
         }))
     }
 
+    /// Begins to write again what is stored already, which quotas have counted.
+    pub(crate) fn admit_rewrite(self: &Arc<Self>, bytes: u64) -> Result<Arc<Charge>, Fault> {
+        if let Some(reserve) = &self.reserve {
+            reserve.admit(bytes).map_err(|_| Fault::DiskFull)?;
+        }
+        Ok(Arc::new(Charge {
+            room: Arc::clone(self),
+            target: None,
+            bytes: AtomicU64::new(0),
+            refused: Mutex::default(),
+        }))
+    }
+
     /// Begins a commit that concerns one bucket; [`CommitCount::end`] has to follow.
     pub(crate) async fn begin_commit(
         self: &Arc<Self>,

@@ -1,14 +1,17 @@
 //! How buckets, objects, uploads and parts are written into the index's opaque bodies.
 //!
 //! The rule: this is the only file that knows the encoding. A body is a version byte, the length of
-//! a JSON document, the document, the number of blobs, the blobs (16 bytes id, 8 bytes size), and
-//! whatever is inline. Unknown versions are refused. It does no I/O.
+//! a JSON document, the document, the number of blobs, the blobs (16 bytes id, 8 bytes size, sealed
+//! key), the sealed key of what is inline, and that. A sealed key is its length in two bytes and
+//! itself. Version 1 had no keys: what it describes is clear text. Unknown versions are refused. It
+//! does no I/O.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use keywright_base::Timestamp;
 use keywright_store::contract::{BucketRow, ObjectRow, PartRow, UploadRow};
+use keywright_vault::{Sealed, TAG_BYTES};
 
 use crate::{
     blobs::BlobId,
@@ -16,11 +19,12 @@ use crate::{
     digest::{Algorithm, Checksum, Kind},
     fault::Fault,
     multipart::{Part, Upload},
-    object::{Content, Headers, Meta, Object, Piece},
+    object::{Content, Headers, Inline, Meta, Object, Piece},
 };
 
-const VERSION: u8 = 1;
-const PIECE_BYTES: usize = 24;
+/// Without keys; read, no longer written.
+const CLEAR: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct BucketBody {
@@ -77,7 +81,7 @@ pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, Fault> {
     Ok(BucketRow {
         name: bucket.name.clone(),
         account: bucket.owner,
-        body: encode(&body, &[], &[])?,
+        body: encode(&body, &[], &Inline::default())?,
     })
 }
 
@@ -102,9 +106,10 @@ pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, Fault> {
         checksum: object.checksum.clone(),
         multipart: object.multipart,
     };
-    let (pieces, inline): (&[Piece], &[u8]) = match &object.content {
-        Content::Inline(bytes) => (&[], bytes),
-        Content::Blobs(pieces) => (pieces, &[]),
+    let none = Inline::default();
+    let (pieces, inline): (&[Piece], &Inline) = match &object.content {
+        Content::Inline(inline) => (&[], inline),
+        Content::Blobs(pieces) => (pieces, &none),
     };
     Ok(ObjectRow {
         bucket: object.bucket.clone(),
@@ -121,7 +126,7 @@ pub(crate) fn object(row: ObjectRow) -> Result<Object, Fault> {
         inline,
     } = decode::<ObjectBody>(&row.body)?;
     let content = if pieces.is_empty() {
-        Content::Inline(Bytes::copy_from_slice(inline))
+        Content::Inline(inline)
     } else {
         Content::Blobs(pieces)
     };
@@ -149,7 +154,7 @@ pub(crate) fn of_upload(upload: &Upload) -> Result<UploadRow, Fault> {
         bucket: upload.bucket.clone(),
         key: upload.key.clone(),
         upload: upload.id.clone(),
-        body: encode(&body, &[], &[])?,
+        body: encode(&body, &[], &Inline::default())?,
     })
 }
 
@@ -175,7 +180,7 @@ pub(crate) fn of_part(upload: &str, part: &Part) -> Result<PartRow, Fault> {
     Ok(PartRow {
         upload: upload.into(),
         number: part.number,
-        body: encode(&body, &[part.piece], &[])?,
+        body: encode(&body, std::slice::from_ref(&part.piece), &Inline::default())?,
     })
 }
 
@@ -184,8 +189,8 @@ pub(crate) fn part(row: &PartRow) -> Result<Part, Fault> {
         document, pieces, ..
     } = decode::<PartBody>(&row.body)?;
     let piece = pieces
-        .first()
-        .copied()
+        .into_iter()
+        .next()
         .ok_or_else(|| damaged("part without a blob"))?;
     Ok(Part {
         number: row.number,
@@ -196,20 +201,28 @@ pub(crate) fn part(row: &PartRow) -> Result<Part, Fault> {
     })
 }
 
-/// The blobs that an object's or a part's body refers to.
-pub(crate) fn blobs(body: &[u8]) -> Result<Vec<BlobId>, Fault> {
-    let (_, rest) = split(body)?;
-    let (pieces, _) = split_pieces(rest)?;
-    Ok(pieces.into_iter().map(|piece| piece.blob).collect())
+/// What an object's or a part's body says about its bytes.
+pub(crate) fn content(body: &[u8]) -> Result<Content, Fault> {
+    let (version, _, rest) = split(body)?;
+    let (pieces, inline) = split_pieces(version, rest)?;
+    Ok(if pieces.is_empty() {
+        Content::Inline(inline)
+    } else {
+        Content::Blobs(pieces)
+    })
 }
 
-/// The bytes that an object's or a part's body stands for.
+/// The bytes of text that an object's or a part's body stands for.
 pub(crate) fn bytes(body: &[u8]) -> Result<u64, Fault> {
-    let (_, rest) = split(body)?;
-    let (pieces, inline) = split_pieces(rest)?;
-    let inline = u64::try_from(inline.len()).unwrap_or(u64::MAX);
-    let sizes = pieces.into_iter().map(|piece| piece.size);
-    Ok(sizes.fold(inline, u64::saturating_add))
+    let inline = match content(body)? {
+        Content::Blobs(pieces) => {
+            let sizes = pieces.into_iter().map(|piece| piece.size);
+            return Ok(sizes.fold(0, u64::saturating_add));
+        }
+        Content::Inline(inline) => inline,
+    };
+    let tag = inline.key.map_or(0, |_| TAG_BYTES);
+    Ok(u64::try_from(inline.stored.len().saturating_sub(tag)).unwrap_or(u64::MAX))
 }
 
 fn of_meta(meta: &Meta) -> MetaBody {
@@ -228,25 +241,34 @@ fn meta(body: MetaBody) -> Meta {
     }
 }
 
-struct Decoded<'a, T> {
+struct Decoded<T> {
     document: T,
     pieces: Vec<Piece>,
-    inline: &'a [u8],
+    inline: Inline,
 }
 
-fn encode(document: &impl Serialize, pieces: &[Piece], inline: &[u8]) -> Result<Vec<u8>, Fault> {
+fn encode(document: &impl Serialize, pieces: &[Piece], inline: &Inline) -> Result<Vec<u8>, Fault> {
     let json = serde_json::to_vec(document).map_err(|error| Fault::Internal(error.to_string()))?;
-    let mut out = Vec::with_capacity(9 + json.len() + pieces.len() * PIECE_BYTES + inline.len());
-    out.push(VERSION);
+    let mut out = vec![VERSION];
     out.extend_from_slice(&length(json.len())?);
     out.extend_from_slice(&json);
     out.extend_from_slice(&length(pieces.len())?);
     for piece in pieces {
         out.extend_from_slice(&piece.blob.0);
         out.extend_from_slice(&piece.size.to_be_bytes());
+        put_key(&mut out, piece.key.as_ref())?;
     }
-    out.extend_from_slice(inline);
+    put_key(&mut out, inline.key.as_ref())?;
+    out.extend_from_slice(&inline.stored);
     Ok(out)
+}
+
+fn put_key(out: &mut Vec<u8>, key: Option<&Sealed>) -> Result<(), Fault> {
+    let bytes = key.map(Sealed::as_bytes).unwrap_or_default();
+    let length = u16::try_from(bytes.len()).map_err(|_| damaged("key too long"))?;
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
 }
 
 fn length(of: usize) -> Result<[u8; 4], Fault> {
@@ -255,11 +277,11 @@ fn length(of: usize) -> Result<[u8; 4], Fault> {
         .map_err(|_| damaged("row too large"))
 }
 
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Decoded<'_, T>, Fault> {
-    let (json, rest) = split(body)?;
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Decoded<T>, Fault> {
+    let (version, json, rest) = split(body)?;
     let document =
         serde_json::from_slice(json).map_err(|error| Fault::Internal(error.to_string()))?;
-    let (pieces, inline) = split_pieces(rest)?;
+    let (pieces, inline) = split_pieces(version, rest)?;
     Ok(Decoded {
         document,
         pieces,
@@ -267,31 +289,50 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Decoded<'_, T>, Fault> {
     })
 }
 
-fn split(body: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
-    let Some((&VERSION, rest)) = body.split_first() else {
+/// Version, document and the rest.
+fn split(body: &[u8]) -> Result<(u8, &[u8], &[u8]), Fault> {
+    let Some((version @ &(CLEAR | VERSION), rest)) = body.split_first() else {
         return Err(damaged("row of an unknown version"));
     };
     let (count, rest) = take_length(rest)?;
-    rest.split_at_checked(count)
-        .ok_or_else(|| damaged("row cut short"))
+    let parts = rest.split_at_checked(count);
+    let (json, rest) = parts.ok_or_else(|| damaged("row cut short"))?;
+    Ok((*version, json, rest))
 }
 
-fn split_pieces(rest: &[u8]) -> Result<(Vec<Piece>, &[u8]), Fault> {
-    let (count, rest) = take_length(rest)?;
-    let (list, inline) = count
-        .checked_mul(PIECE_BYTES)
-        .and_then(|bytes| rest.split_at_checked(bytes))
-        .ok_or_else(|| damaged("row cut short"))?;
-    let (chunks, _) = list.as_chunks::<PIECE_BYTES>();
-    Ok((chunks.iter().filter_map(piece).collect(), inline))
+fn split_pieces(version: u8, rest: &[u8]) -> Result<(Vec<Piece>, Inline), Fault> {
+    let (count, mut rest) = take_length(rest)?;
+    let mut pieces = Vec::new();
+    for _ in 0..count {
+        let piece;
+        (piece, rest) = take_piece(version, rest).ok_or_else(|| damaged("row cut short"))?;
+        pieces.push(piece);
+    }
+    let taken = take_key(version, rest);
+    let (key, stored) = taken.ok_or_else(|| damaged("row cut short"))?;
+    let stored = Bytes::copy_from_slice(stored);
+    Ok((pieces, Inline { stored, key }))
 }
 
-fn piece(chunk: &[u8; PIECE_BYTES]) -> Option<Piece> {
-    let (id, size) = chunk.split_first_chunk::<16>()?;
-    Some(Piece {
+fn take_piece(version: u8, bytes: &[u8]) -> Option<(Piece, &[u8])> {
+    let (id, rest) = bytes.split_first_chunk::<16>()?;
+    let (size, rest) = rest.split_first_chunk::<8>()?;
+    let (key, rest) = take_key(version, rest)?;
+    let piece = Piece {
         blob: BlobId(*id),
-        size: u64::from_be_bytes(size.try_into().ok()?),
-    })
+        size: u64::from_be_bytes(*size),
+        key,
+    };
+    Some((piece, rest))
+}
+
+fn take_key(version: u8, bytes: &[u8]) -> Option<(Option<Sealed>, &[u8])> {
+    if version == CLEAR {
+        return Some((None, bytes));
+    }
+    let (length, rest) = bytes.split_first_chunk::<2>()?;
+    let (key, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+    Some(((!key.is_empty()).then(|| Sealed::from_bytes(key)), rest))
 }
 
 fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), Fault> {

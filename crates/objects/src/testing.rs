@@ -8,15 +8,16 @@ use std::sync::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use keywright_base::{AccountId, Clock, Entropy, Timestamp};
+use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_store::contract::ObjectIndex;
+use keywright_vault::{MasterKey, Vault};
 
 use crate::{
     Body, Bucket, Objects,
     digest::{Algorithm, Checksum, Kind},
     fault::BodyError,
     memory::Memory,
-    object::{Content, Meta, Object},
+    object::{Content, Inline, Meta, Object},
 };
 
 /// Numbers that never repeat.
@@ -46,10 +47,20 @@ impl Clock for Ticks {
     }
 }
 
+/// Runs a test on two threads.
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
 /// Objects over an index in memory and a folder of their own.
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) index: Arc<Memory>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) objects: Objects,
 }
 
@@ -57,7 +68,8 @@ impl Bench {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let index = Arc::new(Memory::default());
-        let objects = open(&folder, &index);
+        let vault = vault();
+        let objects = open(&folder, &index, &vault);
         objects
             .create_bucket("bench", owner(), "us-east-1", None, &crate::Tags::new())
             .await
@@ -65,13 +77,14 @@ impl Bench {
         Self {
             folder,
             index,
+            vault,
             objects,
         }
     }
 
     /// As after a restart.
     pub(crate) fn reopen(&mut self) {
-        self.objects = open(&self.folder, &self.index);
+        self.objects = open(&self.folder, &self.index, &self.vault);
     }
 
     /// How many files there are.
@@ -83,10 +96,17 @@ impl Bench {
     }
 }
 
-fn open(folder: &tempfile::TempDir, index: &Arc<Memory>) -> Objects {
+fn open(folder: &tempfile::TempDir, index: &Arc<Memory>, vault: &Arc<Vault>) -> Objects {
     let index: Arc<dyn ObjectIndex> = Arc::clone(index) as _;
     let (clock, entropy) = (Arc::new(Ticks::default()), Arc::new(Seed::default()));
-    Objects::open(folder.path().into(), index, clock, entropy).unwrap()
+    let vault = Arc::clone(vault);
+    Objects::open(folder.path().into(), index, vault, clock, entropy).unwrap()
+}
+
+/// The same at each call.
+fn vault() -> Arc<Vault> {
+    let master = MasterKey::new(Secret::new(vec![7; 32])).unwrap();
+    Arc::new(Vault::create(&master, &Seed::default()).unwrap().0)
 }
 
 pub(crate) fn owner() -> AccountId {
@@ -131,6 +151,6 @@ pub(crate) fn object(key: &str, etag: &str, modified: i64) -> Object {
             kind: Kind::FullObject,
         },
         multipart: false,
-        content: Content::Inline(Bytes::new()),
+        content: Content::Inline(Inline::default()),
     }
 }

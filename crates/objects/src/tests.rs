@@ -1,5 +1,7 @@
 //! The crate as a whole, over an index in memory.
 
+mod at_rest;
+
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -8,18 +10,10 @@ use proptest::prelude::*;
 use crate::{
     Algorithm, ClaimedValue, Claims, Completion, Copied, Copy, EntityTags, Fault, INLINE_BYTES,
     Kind, ListAsk, Meta, NamedPart, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
-    testing::{Bench, body, bytes},
+    testing::{Bench, body, bytes, run},
 };
 
 const B: &str = "bench";
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .unwrap()
-        .block_on(work)
-}
 
 fn pattern(size: usize) -> Vec<u8> {
     (0..size)

@@ -24,6 +24,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use keywright_base::AccountId;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
@@ -32,7 +33,7 @@ use self::{
     writer::{Done, HeldLog, Job, Writer},
 };
 use crate::{
-    contract::{Pending, StoreError},
+    contract::{Pending, Record, StoreError},
     durable,
     reserve::DiskReserve,
 };
@@ -311,6 +312,27 @@ fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
     ))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
+}
+
+/// Whether a server has the database open. Opens nothing.
+pub fn is_served(path: &Path) -> bool {
+    let lock = File::open(beside(path, "-lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+/// The records of an account, beside a server that may have the database open; none where there is
+/// no database. Blocking.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn records(path: &Path, account: AccountId) -> Result<Vec<Record>, StoreError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let mut records = Vec::new();
+    let connection = connect(path, Access::Read)?;
+    ledger::load(&connection, account, &mut |record| records.push(record))?;
+    Ok(records)
 }
 
 /// Takes the lock that keeps a second server out; SQLite's own would also keep backups out.

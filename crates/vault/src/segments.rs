@@ -20,7 +20,8 @@ use crate::{
 /// Bytes of a segment's text.
 pub const SEGMENT_BYTES: usize = 64 * 1024;
 const SEGMENT: u64 = SEGMENT_BYTES as u64;
-const TAG_BYTES: usize = MAX_TAG_LEN;
+/// Bytes that each segment takes beside its text.
+pub const TAG_BYTES: usize = MAX_TAG_LEN;
 const STORED_BYTES: usize = SEGMENT_BYTES + TAG_BYTES;
 const STORED: u64 = STORED_BYTES as u64;
 

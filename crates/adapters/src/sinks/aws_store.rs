@@ -16,13 +16,13 @@ use crate::aws::{AccessError, JsonService, Settings};
 
 /// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     id: String,
     settings: Settings,
 }
 
 impl Place {
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let (id, query) = text.split_once('?').unwrap_or((text, ""));
         if id.is_empty() || id.contains(char::is_whitespace) {
             return Err(format!("{id} is not a name"));
@@ -42,6 +42,24 @@ impl Place {
             id: id.to_owned(),
             settings,
         })
+    }
+
+    /// In the region that its name says, where that is an ARN and no other was given.
+    pub(crate) fn in_region_of_arn(mut self) -> Self {
+        let mut words = self.id.split(':');
+        if words.next() == Some("arn") && self.settings.region.is_none() {
+            let region = words.nth(2).filter(|region| !region.is_empty());
+            self.settings.region = region.map(str::to_owned);
+        }
+        self
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
     }
 }
 

@@ -6,7 +6,7 @@
 //! secret.
 
 mod aws_profile;
-mod aws_store;
+pub(crate) mod aws_store;
 mod command;
 mod csv;
 mod document;
@@ -20,7 +20,7 @@ mod program;
 mod quoted;
 mod replace;
 mod text;
-mod vault;
+pub(crate) mod vault;
 mod webhook;
 
 use std::{

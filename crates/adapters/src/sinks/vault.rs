@@ -17,7 +17,7 @@ use super::{
 use crate::http;
 
 /// Where a secret is.
-pub(super) struct Vault {
+pub(crate) struct Vault {
     http: reqwest::Client,
     address: String,
     token: Secret<String>,
@@ -33,7 +33,7 @@ impl std::fmt::Debug for Vault {
 }
 
 /// Mount and path of a place.
-pub(super) fn place(text: &str) -> Result<(&str, &str), String> {
+pub(crate) fn place(text: &str) -> Result<(&str, &str), String> {
     let good = |part: &str| {
         let odd = |c: char| c.is_whitespace() || matches!(c, '?' | '#' | '%');
         !part.is_empty() && !part.contains(odd) && !part.split('/').any(|name| name == "..")
@@ -45,7 +45,7 @@ pub(super) fn place(text: &str) -> Result<(&str, &str), String> {
 
 impl Vault {
     /// With address and token of the environment, or the token that `vault login` left.
-    pub(super) fn open(mount: &str, path: &str) -> Result<Self, String> {
+    pub(crate) fn open(mount: &str, path: &str) -> Result<Self, String> {
         let either = |vault, bao| variable(vault).or_else(|| variable(bao));
         let address = either("VAULT_ADDR", "BAO_ADDR").ok_or("VAULT_ADDR is not set")?;
         let token = either("VAULT_TOKEN", "BAO_TOKEN").or_else(|| {
@@ -79,7 +79,7 @@ impl Vault {
     }
 
     /// Asks; a status other than good ones is an error, but for "not found".
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         method: Method,
         part: &str,

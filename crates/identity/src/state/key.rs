@@ -73,6 +73,15 @@ impl KeyMaterial {
         }
     }
 
+    /// The same secret sealed again.
+    pub(crate) fn resealed(&self, sealed: Sealed) -> Self {
+        let recorded = self.use_recorded.load(Ordering::Relaxed);
+        Self {
+            use_recorded: AtomicI64::new(recorded),
+            ..Self::new(sealed)
+        }
+    }
+
     /// The sealed secret, for the store.
     pub const fn sealed(&self) -> &Sealed {
         &self.sealed

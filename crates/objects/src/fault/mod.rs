@@ -413,6 +413,12 @@ impl From<StoreError> for Fault {
     }
 }
 
+impl From<keywright_vault::OpenError> for Fault {
+    fn from(error: keywright_vault::OpenError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
         if is_full(&error) {

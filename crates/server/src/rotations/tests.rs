@@ -69,7 +69,8 @@ impl Bench {
         let account: AccountId = ACCOUNT.parse().unwrap();
         let root = identity.create_account(account, |_| Ok(())).await.unwrap();
         let memory = Arc::new(Memory::default());
-        let objects = Objects::open(folder.path().join("objects"), memory, time(), entropy());
+        let (files, vault) = (folder.path().join("objects"), Arc::clone(identity.vault()));
+        let objects = Objects::open(files, memory, vault, time(), entropy());
         let console = Console::new(Bundle::new(Vec::new(), ""));
         let front = (S3::new(objects.unwrap()), console);
         let pipeline = Arc::new(Pipeline::new(identity, front, time(), entropy()));

@@ -11,7 +11,8 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 
-use keywright_base::{Clock, Entropy, Timestamp};
+use keywright_base::{Clock, Entropy, Secret, Timestamp};
+use keywright_identity::vault::{KEY_BYTES, MasterKey, Vault};
 use keywright_objects::{Objects, memory::Memory};
 
 use super::{
@@ -155,7 +156,9 @@ impl Front {
         let folder = tempfile::tempdir().unwrap();
         let (index, clock) = (Arc::new(Memory::default()), Arc::new(Now));
         let entropy = Arc::new(Seed::default());
-        let objects = Objects::open(folder.path().into(), index, clock, entropy).unwrap();
+        let master = MasterKey::new(Secret::new(vec![7; KEY_BYTES])).unwrap();
+        let vault = Arc::new(Vault::create(&master, &*entropy).unwrap().0);
+        let objects = Objects::open(folder.path().into(), index, vault, clock, entropy).unwrap();
         let front = Self {
             s3: S3::new(objects),
             _folder: folder,

@@ -22,23 +22,30 @@ impl Ledger for Sqlite {
     }
 
     fn load(&self, account: AccountId, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
-        let connection = self.reader()?;
-        let sql = "SELECT kind, id, body FROM record WHERE account = ?1";
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([column(account)])?;
-        while let Some(row) = rows.next()? {
-            each(Record {
-                kind: row.get(0)?,
-                id: row.get(1)?,
-                body: row.get(2)?,
-            });
-        }
-        Ok(())
+        load(&self.reader()?, account, each)
     }
 
     fn commit(&self, commit: Commit) -> Pending<Result<u64, StoreError>> {
         self.write(move |connection| write(connection, &commit))
     }
+}
+
+pub(super) fn load(
+    connection: &Connection,
+    account: AccountId,
+    each: &mut dyn FnMut(Record),
+) -> Result<(), StoreError> {
+    let sql = "SELECT kind, id, body FROM record WHERE account = ?1";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([column(account)])?;
+    while let Some(row) = rows.next()? {
+        each(Record {
+            kind: row.get(0)?,
+            id: row.get(1)?,
+            body: row.get(2)?,
+        });
+    }
+    Ok(())
 }
 
 fn write(connection: &Connection, commit: &Commit) -> Result<u64, StoreError> {

@@ -104,6 +104,7 @@ impl Bench {
         let objects = Objects::open(
             folder.path().join("objects"),
             Arc::new(Memory::default()),
+            Arc::clone(identity.vault()),
             Arc::clone(&time),
             Arc::clone(&entropy),
         );

@@ -1,0 +1,86 @@
+//! A change of the master key that is under way: a file in the data folder.
+//!
+//! The rule: the file holds each of the two master keys sealed by the other, so a server that has
+//! either has both; and it goes only when everything is sealed by the new one. A crash at any
+//! point is answered by reading the file and doing the rest. It holds no secret in clear.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use keywright_base::Entropy;
+use keywright_vault::{MasterKey, OpenError, Sealed};
+use serde::{Deserialize, Serialize};
+
+/// Where the new key is kept once the change is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Home {
+    /// `master.key` in the data folder.
+    Folder,
+    /// In the data folder, encrypted by a service; the encrypted key.
+    Wrapped(String),
+    /// Wherever the operator put it.
+    Elsewhere,
+}
+
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    from: String,
+    to: String,
+    to_sealed_by_from: String,
+    from_sealed_by_to: String,
+    home: Home,
+}
+
+/// A change, with both keys.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) from: MasterKey,
+    pub(crate) to: MasterKey,
+    pub(crate) home: Home,
+}
+
+impl Change {
+    /// As it is stored.
+    ///
+    /// # Errors
+    /// When the cipher or the encoding fails.
+    pub(crate) fn to_bytes(&self, entropy: &dyn Entropy) -> anyhow::Result<Vec<u8>> {
+        let Self { from, to, home } = self;
+        let sealed = |by: &MasterKey, other: &MasterKey| {
+            let sealed = by.seal_other(other, entropy)?;
+            Ok::<_, OpenError>(BASE64_STANDARD.encode(sealed.as_bytes()))
+        };
+        Ok(serde_json::to_vec(&Stored {
+            from: from.id().to_string(),
+            to: to.id().to_string(),
+            to_sealed_by_from: sealed(from, to)?,
+            from_sealed_by_to: sealed(to, from)?,
+            home: home.clone(),
+        })?)
+    }
+
+    /// From its stored form, with either of its keys; nothing when it is of two other keys.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub(crate) fn open(bytes: &[u8], given: MasterKey) -> anyhow::Result<Result<Self, MasterKey>> {
+        let stored: Stored = serde_json::from_slice(bytes)?;
+        let id = given.id().to_string();
+        let other = |id: &str, sealed: &str| {
+            let sealed = Sealed::from_bytes(&BASE64_STANDARD.decode(sealed)?);
+            anyhow::Ok(given.open_other(id, &sealed)?)
+        };
+        let (from, to) = if id == stored.from {
+            let to = other(&stored.to, &stored.to_sealed_by_from)?;
+            (given, to)
+        } else if id == stored.to {
+            let from = other(&stored.from, &stored.from_sealed_by_to)?;
+            (from, given)
+        } else {
+            return Ok(Err(given));
+        };
+        let home = stored.home;
+        Ok(Ok(Self { from, to, home }))
+    }
+}

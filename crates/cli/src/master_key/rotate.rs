@@ -1,0 +1,150 @@
+//! `keywright master-key rotate`: puts a new master key in force.
+//!
+//! It writes the change into the data folder. A server that runs over that folder finds it there
+//! within a second and makes the change while it answers; where none runs, this command makes it.
+//! There is no other way into a running server, and none is needed: who can write that folder can
+//! do anything to the installation already (docs/adr/0005-changing-the-master-key.md).
+
+use std::{io::Write, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Subcommand};
+use keywright_base::{AccountId, Clock, Entropy};
+use keywright_identity::keyring;
+use keywright_server::{SystemClock, SystemEntropy};
+use keywright_store::sqlite;
+
+use super::{Change, Home, KeySource, Seams};
+use crate::{config::InstallationArguments, data_dir::DataDir, installation::Installation};
+
+/// Milliseconds between two looks at whether a server has made the change.
+const LOOK_MILLIS: u64 = 200;
+
+/// What to do with the master key.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MasterKeyCommand {
+    /// Replace the master key: seal everything again, while a server runs or without one
+    ///
+    /// A running server goes on answering. If this is interrupted, at any point, run it again, or
+    /// start the server: the rest is done then. Backups of before need the old key.
+    Rotate(RotateKeyArguments),
+}
+
+/// From which key to which.
+#[derive(Debug, Args)]
+pub(crate) struct RotateKeyArguments {
+    #[command(flatten)]
+    installation: InstallationArguments,
+
+    /// Where the new master key is, in the forms of --master-key [default: a new key where the old
+    /// one is: in the data folder, or encrypted by the service]
+    #[arg(long, value_name = "SOURCE")]
+    to: Option<String>,
+}
+
+/// Makes the change.
+///
+/// # Errors
+/// With a sentence for a person.
+pub(crate) fn rotate(arguments: RotateKeyArguments) -> anyhow::Result<()> {
+    let (data_dir, source) = arguments.installation.resolve()?;
+    let to = match &arguments.to {
+        Some(text) => text.parse().map_err(anyhow::Error::msg).context("--to")?,
+        None => source.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(data_dir, &source, &to))
+}
+
+async fn run(data_dir: PathBuf, source: &KeySource, to: &KeySource) -> anyhow::Result<()> {
+    ensure!(
+        data_dir.join("keywright.db").exists(),
+        "there is no installation in {}\nhint: give --data-dir",
+        data_dir.display()
+    );
+    let data = DataDir::open(data_dir)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    if data.read_change()?.is_none() {
+        let seams = Seams {
+            data: &data,
+            clock: &clock,
+            entropy: &entropy,
+        };
+        begin(&seams, source, to).await?;
+    }
+    if sqlite::is_served(&data.database()) {
+        wait(&data).await?;
+    } else {
+        let installation = Installation::open(data.clone(), source, &clock, &entropy).await?;
+        installation.finish_change().await?;
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "The new master key is in force.")?;
+    if source != to {
+        writeln!(out, "From the next start on: --master-key {to}")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes the change down.
+async fn begin(seams: &Seams<'_>, source: &KeySource, to: &KeySource) -> anyhow::Result<()> {
+    let from = source.load(seams).await?;
+    let stored = sqlite::records(&seams.data.database(), AccountId::INSTALLATION)?;
+    ensure!(
+        keyring::opens(&stored, &from),
+        "{source} is not the master key of this installation\n\
+         hint: say where it is with --master-key"
+    );
+    let (new, home) = to.next(seams).await?;
+    if new.id() == from.id() {
+        bail!("{to} is already the master key\nhint: put a new one there, or say where with --to");
+    }
+    let change = Change {
+        from,
+        to: new,
+        home,
+    };
+    let bytes = change.to_bytes(&**seams.entropy)?;
+    seams.data.write_change(&bytes)
+}
+
+/// Waits until the server has made the change.
+async fn wait(data: &DataDir) -> anyhow::Result<()> {
+    while data.read_change()?.is_some() {
+        tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await;
+        if !sqlite::is_served(&data.database()) {
+            bail!(
+                "the server stopped before the change was made\n\
+                 hint: start it, or run this again; what is left is done then"
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Home {
+    /// Puts the new key where it stays, and removes the old one from the data folder.
+    ///
+    /// # Errors
+    /// From the disk.
+    pub(crate) fn settle(&self, data: &DataDir, change: &Change) -> anyhow::Result<()> {
+        match self {
+            Self::Folder => {
+                data.write_master_key(change.to.bytes())?;
+                data.remove_wrapped_key()
+            }
+            Self::Wrapped(wrapped) => {
+                data.write_wrapped_key(wrapped)?;
+                data.remove_master_key()
+            }
+            Self::Elsewhere => {
+                data.remove_master_key()?;
+                data.remove_wrapped_key()
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Forms of sources and keys, and the file of a change.
+
+use std::{fs, os::unix::fs::PermissionsExt, sync::Arc};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use keywright_base::{Clock, Entropy, Secret};
+use keywright_server::{SystemClock, SystemEntropy};
+use keywright_vault::MasterKey;
+
+use super::{Change, Home, KeySource, Seams};
+use crate::data_dir::DataDir;
+
+const KEY: [u8; 32] = [0xa5; 32];
+
+fn load(source: &str, folder: &std::path::Path) -> Result<Vec<u8>, String> {
+    let data = DataDir::open(folder.into()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let seams = Seams {
+        data: &data,
+        clock: &clock,
+        entropy: &entropy,
+    };
+    let source: KeySource = source.parse()?;
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_all().build().unwrap();
+    let loaded = runtime.block_on(source.load(&seams));
+    let key = loaded.map_err(|error| format!("{error:#}"))?;
+    Ok(key.bytes().expose().clone())
+}
+
+#[test]
+fn a_key_is_raw_hexadecimal_or_base64() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let source = format!("file:{}", file.display());
+    let (hex, base64) = (hex::encode(KEY), BASE64_STANDARD.encode(KEY));
+    for text in [&KEY[..], hex.as_bytes(), format!("{base64}\n").as_bytes()] {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(load(&source, folder.path()).unwrap(), KEY);
+        let command = format!("command:cat {}", file.display());
+        assert_eq!(load(&command, folder.path()).unwrap(), KEY);
+    }
+    for text in ["", "short", &hex[..62], &"a".repeat(5000)] {
+        fs::write(&file, text).unwrap();
+        let error = load(&source, folder.path()).unwrap_err();
+        assert!(error.contains("openssl rand"), "{error}");
+        assert!(text.is_empty() || !error.contains(text), "{error}");
+    }
+    fs::write(&file, KEY).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let error = load(&source, folder.path()).unwrap_err();
+    assert!(error.contains("others can read"), "{error}");
+}
+
+#[test]
+fn what_gives_no_key_says_why_and_nothing_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    for (source, words) in [
+        ("file:/nonexistent/key", "/nonexistent/key"),
+        (
+            "env:KEYWRIGHT_TEST_NO_SUCH_VARIABLE",
+            "KEYWRIGHT_TEST_NO_SUCH_VARIABLE",
+        ),
+        ("command:false", "false: exit status: 1"),
+        (
+            "command:/nonexistent/program",
+            "cannot run /nonexistent/program",
+        ),
+        ("command:", "names no program"),
+        ("env:", "not one of folder"),
+        ("a5a5a5a5a5a5a5a5", "not one of folder"),
+        ("vault-transit:key", "is not MOUNT/PATH"),
+    ] {
+        let error = load(source, folder.path()).unwrap_err();
+        assert!(error.contains(words), "{source}: {error}");
+        assert!(!error.contains("a5a5"), "{error}");
+    }
+}
+
+#[test]
+fn sources_are_written_as_they_are_read() {
+    for text in [
+        "folder",
+        "file:/etc/keywright/key",
+        "env:KEY",
+        "command:op read 'op://a b/c'",
+        "aws-kms:alias/keywright?region=eu-west-1",
+        "vault-transit:transit/keywright",
+    ] {
+        let source: KeySource = text.parse().unwrap();
+        assert_eq!(source.to_string(), text);
+    }
+    let arn = "aws-kms:arn:aws:kms:eu-west-1:111122223333:key/1234";
+    let source: KeySource = arn.parse().unwrap();
+    assert_eq!(source.to_string(), format!("{arn}?region=eu-west-1"));
+}
+
+#[test]
+fn a_change_opens_with_either_key_and_holds_neither_in_clear() {
+    let key = |byte: u8| MasterKey::new(Secret::new(vec![byte; 32])).unwrap();
+    let (from, to) = (key(1), key(2));
+    let change = Change {
+        from,
+        to,
+        home: Home::Folder,
+    };
+    let bytes = change.to_bytes(&SystemEntropy).unwrap();
+    for byte in [1, 2] {
+        let clear = BASE64_STANDARD.encode([byte; 32]);
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(!text.contains(clear.trim_end_matches('=')));
+        let opened = Change::open(&bytes, key(byte)).unwrap().unwrap();
+        assert_eq!(
+            (opened.from.id(), opened.to.id()),
+            (key(1).id(), key(2).id())
+        );
+        assert_eq!(opened.home, Home::Folder);
+    }
+    let other = Change::open(&bytes, key(3)).unwrap();
+    assert_eq!(other.unwrap_err().id(), key(3).id());
+    assert!(Change::open(&bytes[..bytes.len() - 1], key(1)).is_err());
+}

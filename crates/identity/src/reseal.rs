@@ -1,0 +1,138 @@
+//! Bringing the stored secrets of IAM under the vault's newest data key.
+//!
+//! The rule: a batch is an ordinary change of an account, computed from its newest state, so
+//! requests go on meanwhile and nothing that they change is undone. It may be interrupted anywhere
+//! and be begun again.
+
+use std::sync::Arc;
+
+use keywright_base::Entropy;
+
+use crate::{
+    ledger::LedgerError,
+    mfa,
+    service::Identity,
+    state::{AccessKey, Account, Change, MfaDevice, Root, User},
+    vault::{OpenError, Purpose, Sealed, Vault},
+};
+
+/// Users and devices in one commit: a few milliseconds in which the account's other writes wait.
+const BATCH: usize = 256;
+
+/// Why not everything was sealed again.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ResealError {
+    /// A change was not committed.
+    #[error("{0}")]
+    Ledger(#[from] LedgerError),
+    /// A stored secret does not open.
+    #[error("{0}")]
+    Sealed(#[from] OpenError),
+}
+
+impl Identity {
+    /// Whether a stored secret is sealed by another than the newest data key.
+    pub fn is_stale(&self) -> bool {
+        let accounts = self.ledger.ids().into_iter();
+        let mut cells = accounts.filter_map(|id| self.ledger.account(id));
+        cells.any(|cell| !stale(&cell.snapshot(), &self.vault, 1).is_empty())
+    }
+
+    /// Seals every stored secret that another than the newest data key sealed again by that one;
+    /// how many owners of secrets that were.
+    ///
+    /// # Errors
+    /// [`ResealError`]; what was done by then stays done.
+    pub async fn reseal(&self) -> Result<u64, ResealError> {
+        let mut total = 0;
+        for id in self.ledger.ids() {
+            let Some(cell) = self.ledger.account(id) else {
+                continue;
+            };
+            loop {
+                let compute = |account: &Account| {
+                    let changes = stale(account, &self.vault, BATCH).into_iter();
+                    let changes =
+                        changes.map(|old| old.renewed(account, &self.vault, &*self.entropy));
+                    let changes: Vec<Change> = changes.collect::<Result<_, _>>()?;
+                    Ok::<_, OpenError>((changes.len(), changes))
+                };
+                let count = self.ledger.write(&cell, compute).await??;
+                if count == 0 {
+                    break;
+                }
+                total += count as u64;
+            }
+        }
+        Ok(total)
+    }
+}
+
+/// What owns secrets.
+enum Owner {
+    Root(Arc<Root>),
+    User(Arc<User>),
+    Device(Arc<MfaDevice>),
+}
+
+/// Owners of secrets that another than the newest key sealed, at most `limit`.
+fn stale(account: &Account, vault: &Vault, limit: usize) -> Vec<Owner> {
+    let old = |sealed: &Sealed| !vault.is_current(sealed);
+    let keys = |keys: &[AccessKey]| keys.iter().any(|key| old(key.material.sealed()));
+    let root = keys(&account.root().keys).then(|| Owner::Root(Arc::clone(account.root())));
+    let users = account.users().values().filter(|user| keys(&user.keys));
+    let devices = account
+        .devices()
+        .values()
+        .filter(|device| old(&device.seed));
+    root.into_iter()
+        .chain(users.map(|user| Owner::User(Arc::clone(user))))
+        .chain(devices.map(|device| Owner::Device(Arc::clone(device))))
+        .take(limit)
+        .collect()
+}
+
+impl Owner {
+    fn renewed(
+        self,
+        account: &Account,
+        vault: &Vault,
+        entropy: &dyn Entropy,
+    ) -> Result<Change, OpenError> {
+        Ok(match self {
+            Self::Root(root) => Change::PutRoot(Arc::new(Root {
+                keys: renewed_keys(&root.keys, vault, entropy)?,
+                ..(*root).clone()
+            })),
+            Self::User(user) => {
+                let mut user = (*user).clone();
+                user.keys = renewed_keys(&user.keys, vault, entropy)?;
+                Change::PutUser(Arc::new(user))
+            }
+            Self::Device(device) => {
+                let serial = device.serial(account.id());
+                let place = mfa::place(serial.as_str());
+                Change::PutMfaDevice(Arc::new(MfaDevice {
+                    seed: vault.reseal(place, &device.seed, entropy)?,
+                    ..(*device).clone()
+                }))
+            }
+        })
+    }
+}
+
+fn renewed_keys(
+    keys: &[AccessKey],
+    vault: &Vault,
+    entropy: &dyn Entropy,
+) -> Result<Vec<AccessKey>, OpenError> {
+    let renew = |key: &AccessKey| {
+        let place = (Purpose::AccessKey, key.id.as_str());
+        let sealed = vault.reseal(place, key.material.sealed(), entropy)?;
+        Ok(AccessKey {
+            material: Arc::new(key.material.resealed(sealed)),
+            ..key.clone()
+        })
+    };
+    keys.iter().map(renew).collect()
+}

@@ -1,0 +1,153 @@
+//! The encryption of objects: each has a content key of its own, sealed by the vault for its bucket,
+//! key and blob.
+//!
+//! The rule: bytes that were stored for one object never come out as another's. Who can write to
+//! the disk or the index but has no key can destroy an object, not exchange it.
+
+use bytes::Bytes;
+
+use keywright_base::Entropy;
+use keywright_vault::{ContentKey, OpenError, Purpose, Sealed, SegmentReader, Vault};
+
+use crate::{
+    Objects,
+    blobs::BlobId,
+    fault::Fault,
+    object::{Content, Inline, Object, Piece},
+};
+
+/// A content that was taken in, with the key that it is encrypted with.
+pub(crate) enum TakenContent {
+    Inline {
+        stored: Bytes,
+        key: ContentKey,
+    },
+    Blob {
+        blob: BlobId,
+        size: u64,
+        key: ContentKey,
+    },
+}
+
+impl TakenContent {
+    /// Encrypts a small content.
+    pub(crate) fn small(text: &[u8], entropy: &dyn Entropy) -> Result<Self, OpenError> {
+        let key = ContentKey::generate(entropy);
+        let mut writer = key.writer()?;
+        writer.push(text)?;
+        let stored = writer.finish()?.into();
+        Ok(Self::Inline { stored, key })
+    }
+}
+
+/// What a content key is sealed for. A bucket's name has no slash and the first word none either.
+fn subject(blob: Option<BlobId>, (bucket, key): (&str, &str)) -> String {
+    let blob = blob.map_or_else(|| "inline".to_owned(), |blob| hex::encode(blob.0));
+    format!("{blob}/{bucket}/{key}")
+}
+
+/// Reads a piece of the object with this bucket and key; nothing for clear text of earlier versions.
+pub(crate) fn reader(
+    vault: &Vault,
+    piece: &Piece,
+    name: (&str, &str),
+) -> Result<Option<SegmentReader>, OpenError> {
+    let subject = subject(Some(piece.blob), name);
+    let open = |key| SegmentReader::open(vault, &subject, key, piece.size);
+    piece.key.as_ref().map(open).transpose()
+}
+
+impl Objects {
+    /// Seals the key of a content for the object that it belongs to.
+    pub(crate) fn sealed(
+        &self,
+        taken: TakenContent,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Content, Fault> {
+        let (blob, content_key) = match &taken {
+            TakenContent::Inline { key, .. } => (None, key),
+            TakenContent::Blob { blob, key, .. } => (Some(*blob), key),
+        };
+        let subject = subject(blob, (bucket, key));
+        let sealed = Some(content_key.seal(&self.vault, &subject, &*self.entropy)?);
+        Ok(match taken {
+            TakenContent::Inline { stored, .. } => Content::Inline(Inline {
+                stored,
+                key: sealed,
+            }),
+            TakenContent::Blob { blob, size, .. } => Content::Blobs(vec![Piece {
+                blob,
+                size,
+                key: sealed,
+            }]),
+        })
+    }
+
+    /// The text of a small object.
+    pub(crate) fn inline_text(&self, object: &Object, inline: &Inline) -> Result<Bytes, Fault> {
+        let Some(key) = &inline.key else {
+            return Ok(inline.stored.clone());
+        };
+        let subject = subject(None, (&object.bucket, &object.key));
+        let reader = SegmentReader::open(&self.vault, &subject, key, object.size)?;
+        let span = reader.span(0, object.size, 1);
+        let mut text = inline.stored.to_vec();
+        reader.decrypt(span, &mut text)?;
+        Ok(text.into())
+    }
+
+    /// The same content with its keys sealed again by the vault's newest key; it has to be
+    /// encrypted.
+    pub(crate) fn renewed(&self, content: &Content, name: (&str, &str)) -> Result<Content, Fault> {
+        let renew = |blob, key: &Option<Sealed>| {
+            let place = subject(blob, name);
+            let place = (Purpose::ObjectKey, place.as_str());
+            let key = key.as_ref().ok_or(OpenError)?;
+            self.vault.reseal(place, key, &*self.entropy).map(Some)
+        };
+        Ok(match content {
+            Content::Inline(inline) => Content::Inline(Inline {
+                key: renew(None, &inline.key)?,
+                stored: inline.stored.clone(),
+            }),
+            Content::Blobs(pieces) => {
+                let renewed = pieces.iter().map(|piece| {
+                    Ok::<_, OpenError>(Piece {
+                        key: renew(Some(piece.blob), &piece.key)?,
+                        ..piece.clone()
+                    })
+                });
+                Content::Blobs(renewed.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+}
+
+/// How a content stands to the vault's newest key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Protection {
+    /// Sealed by it.
+    Current,
+    /// Sealed by an older key.
+    Older,
+    /// Clear text of an earlier version.
+    Clear,
+}
+
+impl Content {
+    pub(crate) fn protection(&self, vault: &Vault) -> Protection {
+        let of = |key: &Option<Sealed>| match key {
+            None => Protection::Clear,
+            Some(key) if vault.is_current(key) => Protection::Current,
+            Some(_) => Protection::Older,
+        };
+        match self {
+            Self::Inline(inline) => of(&inline.key),
+            Self::Blobs(pieces) => {
+                let pieces = pieces.iter().map(|piece| of(&piece.key));
+                pieces.max().unwrap_or(Protection::Current)
+            }
+        }
+    }
+}
