@@ -231,3 +231,6 @@ async fn open_objects(
         tokio::task::spawn_blocking(move || Objects::open(folder, store, vault, clock, entropy));
     opening.await?.context("cannot open the objects")
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,10 +85,11 @@ fn at_rest(criterion: &mut Criterion) {
     let bucket = objects.create_bucket(B, owner, "us-east-1", None, &Tags::new());
     runtime.block_on(bucket).unwrap();
     for (name, size) in [("1 KiB", 1024_usize), ("1 GiB", 1 << 30)] {
-        let text = vec![7_u8; size];
+        let text = Bytes::from(vec![7_u8; size]);
         for form in ["encrypted", "clear"] {
-            let chunks: Vec<_> = text.chunks(CHUNK).map(Bytes::copy_from_slice).collect();
-            let body = stream::iter(chunks.into_iter().map(Ok)).boxed();
+            let shared = text.clone();
+            let chunk = move |at| Ok(shared.slice(at..size.min(at + CHUNK)));
+            let body = stream::iter((0..size).step_by(CHUNK).map(chunk)).boxed();
             let key = format!("{name} {form}");
             runtime.block_on(async {
                 let put = objects.put(B, &key, Put::default(), body);

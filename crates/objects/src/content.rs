@@ -2,7 +2,8 @@
 //! key and blob.
 //!
 //! The rule: bytes that were stored for one object never come out as another's. Who can write to
-//! the disk or the index but has no key can destroy an object, not exchange it.
+//! the folder of blobs but has no key can destroy an object, not change or exchange it. It does not
+//! protect the index: who can write that can make rows as versions before encryption did.
 
 use bytes::Bytes;
 
