@@ -264,7 +264,9 @@ mod tests {
         let store = Sqlite::open(&folder.path().join("db")).unwrap();
         let mut defect = tokio::spawn(async { panic!("a defect") });
         let mut well = tokio::spawn(std::future::pending());
-        let death = first_death(&store, &mut defect, &mut well).await.to_string();
+        let death = first_death(&store, &mut defect, &mut well)
+            .await
+            .to_string();
         assert!(
             death.starts_with("the task for housekeeping has panicked"),
             "{death}"

@@ -99,7 +99,9 @@ impl Objects {
     async fn reseal_object(&self, object: Object) -> Result<bool, Fault> {
         let clear = self.protection(&object.content) == Protection::Clear;
         // Encrypting takes as long as the object is large, so it is done before the lock.
-        let charge = self.room.admit_rewrite(if clear { object.size } else { 0 })?;
+        let charge = self
+            .room
+            .admit_rewrite(if clear { object.size } else { 0 })?;
         let encrypted = if clear {
             self.encrypted(&object, &charge).await?
         } else {
@@ -195,7 +197,9 @@ impl Objects {
             return Ok(true);
         }
         let clear = self.protection(&old) == Protection::Clear;
-        let charge = self.room.admit_rewrite(if clear { part.piece.size } else { 0 })?;
+        let charge = self
+            .room
+            .admit_rewrite(if clear { part.piece.size } else { 0 })?;
         let (content, fresh) = if clear {
             let object = self.assembled_of(upload, &part);
             let Some(content) = self.encrypted(&object, &charge).await? else {

@@ -17,7 +17,9 @@ mod segments;
 pub use keyring::{DataKey, Vault};
 pub use master::{KeyId, MasterKey};
 pub use sealed::{OpenError, Purpose, Sealed};
-pub use segments::{ContentKey, SEGMENT_BYTES, SegmentReader, SegmentWriter, StoredSpan, TAG_BYTES};
+pub use segments::{
+    ContentKey, SEGMENT_BYTES, SegmentReader, SegmentWriter, StoredSpan, TAG_BYTES,
+};
 
 /// Bytes of the master key, of every data key and of every content key.
 pub const KEY_BYTES: usize = 32;
