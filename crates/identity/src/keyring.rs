@@ -96,8 +96,8 @@ impl Keyring {
         })
     }
 
-    /// Seals the ring by another master key and adds a data key, which seals from now on, all in one
-    /// commit: after it the old master key opens nothing that is stored.
+    /// Seals the ring by another master key and adds a data key, which seals from now on, all in
+    /// one commit: after it the old master key opens nothing that is stored.
     ///
     /// # Errors
     /// [`KeyringError`]; when the store's outcome is unknown, this ring must not be used on.
@@ -161,8 +161,8 @@ impl Keyring {
     }
 }
 
-/// The stored data keys among the records of [`AccountId::INSTALLATION`]: whether a master key opens
-/// them. One opens a ring that has none.
+/// Whether a master key opens the data keys among these records, which are those of
+/// [`AccountId::INSTALLATION`]. Any key opens a ring that has none.
 pub fn opens(records: &[Record], master: &MasterKey) -> bool {
     let mut stored = Stored::default();
     records.iter().for_each(|record| stored.take(record));

@@ -1,5 +1,5 @@
-//! The encryption of objects: each has a content key of its own, sealed by the vault for its bucket,
-//! key and blob.
+//! The encryption of objects: each has a content key of its own, sealed by the vault for its
+//! bucket, key and blob.
 //!
 //! The rule: bytes that were stored for one object never come out as another's. Who can write to
 //! the folder of blobs but has no key can destroy an object, not change or exchange it. It does not
@@ -47,7 +47,8 @@ fn subject(blob: Option<BlobId>, (bucket, key): (&str, &str)) -> String {
     format!("{blob}/{bucket}/{key}")
 }
 
-/// Reads a piece of the object with this bucket and key; nothing for clear text of earlier versions.
+/// Reads a piece of the object with this bucket and key; nothing for clear text of earlier
+/// versions.
 pub(crate) fn reader(
     vault: &Vault,
     piece: &Piece,

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use keywright_base::{AccountId, limits};
-use keywright_store::contract::{Expect, Failed, IndexWrite, Range, StoreError};
+use keywright_store::contract::{Expect, IndexWrite, Range, StoreError};
 
 use crate::{
-    Named, Objects,
+    CommitError, Named, Objects,
     content::Protection,
     copy::body_of,
     fault::Fault,
@@ -134,15 +134,14 @@ impl Objects {
             }
             return Ok(true);
         }
-        let (key, etag) = (object.key.clone(), object.etag.clone());
         let object = Object { content, ..object };
         let write = IndexWrite::PutObject {
             row: row::of_object(&object)?,
-            expect: Expect::Etag(etag),
+            expect: Expect::Etag(object.etag.clone()),
         };
         match self.commit(&object.bucket, vec![write], named, held).await {
-            Ok(_) | Err(StoreError::Precondition(_)) => Ok(true),
-            Err(error) => Err(Fault::Internal(format!("{key}: {error}"))),
+            Ok(_) | Err(CommitError::Store(StoreError::Precondition(_))) => Ok(true),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -231,8 +230,8 @@ impl Objects {
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &Part { piece, ..part })?);
         match self.commit(&upload.bucket, vec![write], named, held).await {
-            Ok(_) | Err(StoreError::Precondition(Failed::NoSuchUpload)) => Ok(true),
-            Err(error) => Err(Fault::Internal(error.to_string())),
+            Ok(_) | Err(CommitError::Store(StoreError::Precondition(_))) => Ok(true),
+            Err(error) => Err(error.into()),
         }
     }
 
