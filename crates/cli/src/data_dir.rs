@@ -103,8 +103,8 @@ impl DataDir {
         durable::sync_dir(&self.0).with_context(|| format!("cannot sync {}", self.0.display()))
     }
 
-    /// The master key in the folder; a new one only where there is no database that an older one may
-    /// have sealed.
+    /// The master key in the folder; a new one only where there is no database that an older one
+    /// may have sealed.
     pub(crate) fn master_key(
         &self,
         entropy: &dyn Entropy,

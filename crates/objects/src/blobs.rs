@@ -2,8 +2,8 @@
 //!
 //! The rule: no clear text is written here; a blob has its final name only when all its bytes and
 //! its name are durable, and it is removed only when nothing refers to it. A crash leaves at worst
-//! files that nothing refers to; they are swept at the start. This file does not know what an object
-//! is, and everything in it blocks.
+//! files that nothing refers to; they are swept at the start. This file does not know what an
+//! object is, and everything in it blocks.
 //!
 //! A reader of several blobs pins them by the first: a removal of pinned blobs waits for the last
 //! pin.
