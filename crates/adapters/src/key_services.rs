@@ -154,5 +154,8 @@ async fn transit(mount: &str, key: &str, (part, body): (&str, Value)) -> Result<
     let body = Secret::new(body.to_string().into_bytes());
     let answer = engine.ask(Method::POST, part, Some(body)).await;
     let answer = answer.map_err(|error| error.to_string())?;
-    answer.ok_or_else(|| format!("vault {mount}/{key}: there is no such transit key"))
+    let answer =
+        answer.ok_or_else(|| format!("vault {mount}/{key}: there is no such transit key"))?;
+    let parsed = serde_json::from_slice(answer.expose());
+    parsed.map_err(|_| format!("vault {mount}/{key}: the answer is not JSON"))
 }
