@@ -8,6 +8,7 @@ mod model;
 mod names;
 mod reduce;
 mod render;
+mod routes;
 mod types;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use model::Model;
+use routes::Routes;
 
 /// The models, by file stem, in the order in which they are generated.
 const MODELS: [&str; 3] = ["iam", "sts", "keywright"];
@@ -29,7 +31,7 @@ pub(crate) struct Args {
     /// Change nothing; fail and list what is stale
     #[arg(long)]
     check: bool,
-    /// First rewrite models/iam.json and models/sts.json from this botocore/data folder
+    /// First rewrite models/iam.json, sts.json and s3.json from this botocore/data folder
     #[arg(long, value_name = "FOLDER", conflicts_with = "check")]
     reduce: Option<PathBuf>,
 }
@@ -48,6 +50,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             let text = reduce::reduce(data, service)?.to_json()?;
             write(&root.join(format!("models/{service}.json")), &text)?;
         }
+        let routes = Routes::reduce(data)?.to_json()?;
+        write(&root.join("models/s3.json"), &routes)?;
     }
     let scratch = root.join("target/xtask-codegen");
     let fresh = format(&scratch, generate(&root)?)?;
@@ -73,6 +77,9 @@ fn generate(root: &Path) -> anyhow::Result<Files> {
         let model = Model::parse(&text).with_context(|| path.display().to_string())?;
         render::service(&model, &mut files)?;
     }
+    let path = root.join("models/s3.json");
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    files.insert("s3.rs".into(), Routes::parse(&text)?.render()?);
     files.insert("letters.rs".into(), letters::render()?);
     files.insert("mod.rs".into(), render::root(&MODELS));
     Ok(files)

@@ -1,5 +1,5 @@
 //! awsQuery and XML for IAM and STS: shapes generated from the operation models, two hand-written
-//! codecs (the request decoder, the answer writer) and the error envelope.
+//! codecs (the request decoder, the answer writer) and the error envelope; and S3's routes.
 //!
 //! Floor 1. It protects the wire format: what AWS's clients match on is written once, here or in
 //! `generated/`. It is pure; it does not decide anything and keeps nothing.
@@ -11,6 +11,7 @@ mod generated;
 mod operation;
 mod pattern;
 mod read;
+mod route;
 mod xml;
 
 #[cfg(test)]
@@ -19,11 +20,12 @@ mod tests;
 pub use answer::{ErrorKind, answer, error_answer, percent_encode_document};
 pub use constraint::Constraints;
 pub use form::{Form, Malformed};
-pub use generated::{iam, keywright, sts};
+pub use generated::{iam, keywright, s3, sts};
 pub use operation::{
     ErrorShape, Operation, OperationShape, Pagination, Service, operation, operations,
 };
 pub use read::{Decode, DecodeFault};
+pub use route::{Level, Route};
 pub use xml::{Encode, Xml};
 
 /// What generated files use.

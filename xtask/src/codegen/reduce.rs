@@ -56,7 +56,7 @@ fn drop_unused(model: &mut Model) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn newest(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn newest(folder: &Path) -> anyhow::Result<PathBuf> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut versions = entries
         .map(|e| Ok(e?.path()))
@@ -67,7 +67,7 @@ fn newest(folder: &Path) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{} is empty", folder.display()))
 }
 
-fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
     let run = Command::new("gzip").arg("-dc").arg(path).output();
     let output = run.context("gzip could not be started")?;
     if !output.status.success() {
@@ -76,7 +76,7 @@ fn unpack(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-fn parse<T: DeserializeOwned>(text: &[u8]) -> anyhow::Result<T> {
+pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> anyhow::Result<T> {
     Ok(serde_json::from_slice(text)?)
 }
 

@@ -3,4 +3,5 @@
 pub mod iam;
 pub mod keywright;
 pub(crate) mod letters;
+pub mod s3;
 pub mod sts;
