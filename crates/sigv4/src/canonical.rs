@@ -72,21 +72,33 @@ fn push_path(out: &mut Vec<u8>, raw: &str, dialect: Dialect) {
         return;
     }
     match dialect {
-        Dialect::S3 => push_path_once(out, raw),
+        Dialect::S3 => push_path_once(out, raw, true),
         Dialect::Query => {
             let mut once = Vec::with_capacity(raw.len());
-            push_path_once(&mut once, raw);
+            push_path_once(&mut once, raw, false);
             push_path_twice(out, &once);
         }
     }
 }
 
-/// The path as sent, one encoding: an escaped slash stays escaped, nothing is resolved.
-fn push_path_once(out: &mut Vec<u8>, raw: &str) {
-    push_normal(out, raw.as_bytes(), |byte| match byte {
-        b'/' => Some(b"/"),
+/// The path as sent, one encoding, nothing resolved. An escaped slash stays escaped, but S3 makes
+/// it a slash (recorded 2026-02).
+fn push_path_once(out: &mut Vec<u8>, raw: &str, slashes: bool) {
+    let plain = |byte| match byte {
+        b'/' => Some(&b"/"[..]),
         _ => None,
-    });
+    };
+    let mut rest = raw;
+    while slashes
+        && let Some(at) = memmem::find_iter(rest.as_bytes(), b"%2")
+            .find(|at| matches!(rest.as_bytes().get(at + 2), Some(b'F' | b'f')))
+    {
+        let (before, after) = rest.split_at(at);
+        push_normal(out, before.as_bytes(), plain);
+        out.push(b'/');
+        rest = after.get(3..).unwrap_or_default();
+    }
+    push_normal(out, rest.as_bytes(), plain);
 }
 
 /// Resolves empty, `.` and `..` segments of an encoded path, and encodes it again.

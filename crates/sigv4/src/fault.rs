@@ -83,6 +83,17 @@ pub enum Fault {
     TwoMechanisms,
     /// Signature Version 2.
     SignatureV2,
+    /// A part of a URL that is signed with Version 2 is missing.
+    QueryV2Params,
+    /// The `Expires` of such a URL is no number of seconds; the text as given.
+    ExpiresV2Form(String),
+    /// The time of such a URL is over.
+    ExpiredV2 {
+        /// When it ran out.
+        expired_at: Timestamp,
+        /// The server's time.
+        now: Timestamp,
+    },
     /// Another algorithm than `AWS4-HMAC-SHA256`; the name as given.
     Algorithm {
         /// Where it was named.

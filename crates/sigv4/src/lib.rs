@@ -1,5 +1,5 @@
 //! AWS Signature Version 4: read what a request presents, verify it, sign, presign, and undo
-//! aws-chunked bodies.
+//! aws-chunked bodies; and Version 2 where S3 still takes it, in the query.
 //!
 //! Floor 1. It protects one rule: nobody holds a [`Verified`] unless a signature over the request
 //! was recomputed with the caller's signing key and compared in constant time.
@@ -27,6 +27,7 @@ mod key;
 mod presented;
 mod query;
 mod sign;
+mod v2;
 mod verify;
 mod wire;
 
@@ -38,6 +39,7 @@ pub use fault::{Escape, ExpiresFault, Fault, Form, MissingParams, ScopeFault};
 pub use key::{Scope, SigningKey};
 pub use presented::{Dialect, Mode, Payload, Presented, Rules, claimed_service};
 pub use sign::{Credentials, SignError, Target, presign, sign};
+pub use v2::PresentedV2;
 pub use verify::{Mismatch, PayloadHash, Verified};
 pub use wire::Wire;
 

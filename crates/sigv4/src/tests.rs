@@ -12,6 +12,7 @@ mod examples;
 mod order;
 mod round_trip;
 mod texts;
+mod v2;
 
 use http::request::Parts;
 use keywright_base::{Secret, Timestamp};

@@ -16,6 +16,13 @@ use crate::{
 #[must_use]
 pub struct Verified(());
 
+impl Verified {
+    /// For `v2.rs`, which compares another signature.
+    pub(crate) const fn by_v2() -> Self {
+        Self(())
+    }
+}
+
 /// What stands for the body in the canonical request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadHash {
@@ -42,7 +49,7 @@ pub struct Mismatch {
     pub signature_provided: String,
     /// The string to sign, as the server computed it.
     pub string_to_sign: Vec<u8>,
-    /// The canonical request, as the server computed it.
+    /// The canonical request, as the server computed it; empty for Version 2, which has none.
     pub canonical_request: Vec<u8>,
 }
 

@@ -101,6 +101,9 @@ fn query(fault: &Fault) -> Wire {
         Fault::Mismatch(_) => unmatched(MISMATCH_QUERY),
         // These arise from S3 requests alone; they are worded once.
         Fault::PresignExpired { .. }
+        | Fault::QueryV2Params
+        | Fault::ExpiresV2Form(_)
+        | Fault::ExpiredV2 { .. }
         | Fault::PresignEarly
         | Fault::Expires(_)
         | Fault::ContentSha256Missing
@@ -150,6 +153,16 @@ fn s3(fault: &Fault) -> Wire {
             .with("Expires", expired_at.iso8601())
             .with("ServerTime", now.iso8601()),
         Fault::PresignEarly => denied("Request is not valid yet"),
+        Fault::QueryV2Params => denied(
+            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId \
+             parameters",
+        ),
+        Fault::ExpiresV2Form(got) => denied(&format!(
+            "Invalid date (should be seconds since epoch): {got}"
+        )),
+        Fault::ExpiredV2 { expired_at, now } => denied("Request has expired")
+            .with("Expires", expired_at.iso8601())
+            .with("ServerTime", now.iso8601()),
         Fault::CredentialForm { form, .. } => credential(
             *form,
             "the Credential is mal-formed; expecting \
@@ -499,11 +512,15 @@ fn escape(escape: &Escape) -> String {
 
 fn mismatch_s3(mismatch: &Mismatch) -> Wire {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    wire("SignatureDoesNotMatch", 403, MISMATCH_S3)
+    let answer = wire("SignatureDoesNotMatch", 403, MISMATCH_S3)
         .with("AWSAccessKeyId", mismatch.access_key_id.clone())
         .with("StringToSign", text(&mismatch.string_to_sign))
         .with("SignatureProvided", mismatch.signature_provided.clone())
-        .with("StringToSignBytes", spaced_hex(&mismatch.string_to_sign))
+        .with("StringToSignBytes", spaced_hex(&mismatch.string_to_sign));
+    if mismatch.canonical_request.is_empty() {
+        return answer;
+    }
+    answer
         .with("CanonicalRequest", text(&mismatch.canonical_request))
         .with(
             "CanonicalRequestBytes",

@@ -1,0 +1,278 @@
+//! Signature Version 2 in the query, which S3 still takes: what a URL presents, and its check.
+//!
+//! The rule: only what this signature covers is in [`PresentedV2`]; whoever obeys another query
+//! parameter has to know that nobody signed it ([`PresentedV2::covers`]). Version 2 in the
+//! `Authorization` header is refused elsewhere. It does not find the key.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, request::Parts};
+use keywright_base::{Secret, Timestamp, limits};
+use ring::hmac;
+
+use crate::{Fault, Form, Mismatch, Verified, canonical, query::decode};
+
+/// The parameters that are part of the signed resource: those of the vendor's guide and of its
+/// SDKs.
+const RESOURCE: [&str; 35] = [
+    "accelerate",
+    "acl",
+    "analytics",
+    "cors",
+    "defaultObjectAcl",
+    "delete",
+    "inventory",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "partNumber",
+    "policy",
+    "replication",
+    "requestPayment",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "restore",
+    "select",
+    "select-type",
+    "storageClass",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+];
+
+/// What a URL presents: claims, none of them proven until [`PresentedV2::verify`].
+#[derive(Debug)]
+pub struct PresentedV2 {
+    access_key_id: String,
+    signature: String,
+    session_token: Option<Secret<String>>,
+    string_to_sign: Secret<Vec<u8>>,
+}
+
+impl PresentedV2 {
+    /// Reads what `parts` presents; nothing when it presents no such signature. `bucket` is the one
+    /// in the host, which is part of the signed resource.
+    ///
+    /// # Errors
+    /// [`Fault::TwoMechanisms`], bad escapes, what is missing or repeated, and what has expired.
+    pub fn parse(
+        parts: &Parts,
+        now: Timestamp,
+        bucket: Option<&str>,
+    ) -> Result<Option<Self>, Fault> {
+        let raw = parts.uri.query().unwrap_or_default();
+        let mut names = raw.split('&').map(|pair| pair.split('=').next());
+        if !names.any(|name| matches!(name, Some("AWSAccessKeyId" | "Signature"))) {
+            return Ok(None);
+        }
+        canonical::check_escapes(parts.uri.path()).map_err(Fault::PathEscape)?;
+        canonical::check_escapes(raw).map_err(Fault::QueryEscape)?;
+        let pairs = Pairs::read(raw)?;
+        let authorization = parts.headers.contains_key(http::header::AUTHORIZATION);
+        if authorization || pairs.one("X-Amz-Algorithm")?.is_some() {
+            return Err(Fault::TwoMechanisms);
+        }
+        let (Some(access_key_id), Some(signature), Some(expires)) = (
+            pairs.one("AWSAccessKeyId")?,
+            pairs.one("Signature")?,
+            pairs.one("Expires")?,
+        ) else {
+            return Err(Fault::QueryV2Params);
+        };
+        check_expiry(expires, now)?;
+        let amazon = amazon_headers(&parts.headers, &pairs)?;
+        let token = amazon
+            .iter()
+            .find(|(name, _)| name == "x-amz-security-token");
+        let token = token.map(|(_, value)| Secret::new(value.clone()));
+        let mut text = Vec::with_capacity(256);
+        push_line(&mut text, parts.method.as_str());
+        for name in ["content-md5", "content-type"] {
+            push_line(&mut text, &pairs.header(&parts.headers, name)?);
+        }
+        push_line(&mut text, expires);
+        for (name, value) in &amazon {
+            push_line(&mut text, &format!("{name}:{value}"));
+        }
+        if let Some(bucket) = bucket {
+            text.push(b'/');
+            text.extend_from_slice(bucket.as_bytes());
+        }
+        text.extend_from_slice(parts.uri.path().as_bytes());
+        pairs.push_resource(&mut text);
+        Ok(Some(Self {
+            access_key_id: access_key_id.to_owned(),
+            signature: signature.to_owned(),
+            session_token: token,
+            string_to_sign: Secret::new(text),
+        }))
+    }
+
+    /// Whether the signature covers a query parameter of that name.
+    pub fn covers(name: &str) -> bool {
+        RESOURCE.contains(&name)
+    }
+
+    /// The access key id as sent; not necessarily well-formed.
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// The session token, if there is one.
+    pub const fn session_token(&self) -> Option<&Secret<String>> {
+        self.session_token.as_ref()
+    }
+
+    /// Verifies the signature with the secret of [`PresentedV2::access_key_id`]. Constant time.
+    ///
+    /// # Errors
+    /// [`Mismatch`] when it does not hold.
+    pub fn verify(&self, secret: &Secret<String>) -> Result<Verified, Mismatch> {
+        let key = hmac::Key::new(
+            hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            secret.expose().as_bytes(),
+        );
+        let given = STANDARD.decode(&self.signature).unwrap_or_default();
+        if hmac::verify(&key, self.string_to_sign.expose(), &given).is_ok() {
+            return Ok(Verified::by_v2());
+        }
+        Err(Mismatch {
+            access_key_id: self.access_key_id.clone(),
+            signature_provided: self.signature.clone(),
+            string_to_sign: self.string_to_sign.expose().clone(),
+            canonical_request: Vec::new(),
+        })
+    }
+}
+
+/// The query, decoded, in the order in which it came.
+struct Pairs(Vec<(String, Option<String>)>);
+
+impl Pairs {
+    fn read(raw: &str) -> Result<Self, Fault> {
+        let pairs = raw.split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.take(limits::HEADERS + 1).map(|pair| {
+            let (name, value) = match pair.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (pair, None),
+            };
+            let value = value.map(decode).transpose();
+            Ok((decode(name)?, value?))
+        });
+        let pairs: Result<Vec<_>, _> = pairs.collect();
+        let pairs = pairs.map_err(Fault::QueryEscape)?;
+        if pairs.len() > limits::HEADERS {
+            return Err(Fault::QueryV2Params);
+        }
+        Ok(Self(pairs))
+    }
+
+    /// The value of a parameter that may be given once; nothing when it is empty.
+    fn one(&self, name: &str) -> Result<Option<&str>, Fault> {
+        self.only(name, |known| known == name)
+    }
+
+    fn only(&self, name: &str, is: impl Fn(&str) -> bool) -> Result<Option<&str>, Fault> {
+        let mut given = self.0.iter().filter(|(known, _)| is(known));
+        let (first, second) = (given.next(), given.next());
+        if second.is_some() {
+            return Err(Fault::Repeated {
+                form: Form::Query,
+                name: name.to_owned(),
+            });
+        }
+        let value = first.and_then(|(_, value)| value.as_deref());
+        Ok(value.filter(|value| !value.is_empty()))
+    }
+
+    /// A header, or the parameter that stands for it where the header was not sent.
+    fn header(&self, headers: &HeaderMap, name: &str) -> Result<String, Fault> {
+        match joined(headers, name) {
+            Some(value) => Ok(value),
+            None => {
+                let given = self.only(name, |known| known.eq_ignore_ascii_case(name))?;
+                Ok(given.unwrap_or_default().to_owned())
+            }
+        }
+    }
+
+    fn push_resource(&self, out: &mut Vec<u8>) {
+        let mut signed: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(name, _)| PresentedV2::covers(name))
+            .collect();
+        signed.sort_by(|a, b| a.0.cmp(&b.0));
+        for (at, (name, value)) in signed.into_iter().enumerate() {
+            out.push(if at == 0 { b'?' } else { b'&' });
+            out.extend_from_slice(name.as_bytes());
+            if let Some(value) = value {
+                out.push(b'=');
+                out.extend_from_slice(value.as_bytes());
+            }
+        }
+    }
+}
+
+/// The `x-amz-*` headers and the parameters that stand for such, by name.
+fn amazon_headers(headers: &HeaderMap, pairs: &Pairs) -> Result<Vec<(String, String)>, Fault> {
+    let names = headers.keys().map(|name| name.as_str().to_owned());
+    let mut found: Vec<_> = names
+        .filter(|name| name.starts_with("x-amz-"))
+        .map(|name| {
+            let value = joined(headers, &name).unwrap_or_default();
+            (name, value)
+        })
+        .collect();
+    for (name, value) in &pairs.0 {
+        let name = name.to_ascii_lowercase();
+        if !name.starts_with("x-amz-") {
+            continue;
+        }
+        if found.iter().any(|(known, _)| *known == name) {
+            let form = Form::Query;
+            return Err(Fault::Repeated { form, name });
+        }
+        found.push((name, value.clone().unwrap_or_default()));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The values of a header, with commas between them.
+fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values = headers.get_all(name).iter();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes().trim_ascii()).into_owned())
+        .collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+fn push_line(out: &mut Vec<u8>, line: &str) {
+    out.extend_from_slice(line.as_bytes());
+    out.push(b'\n');
+}
+
+fn check_expiry(expires: &str, now: Timestamp) -> Result<(), Fault> {
+    let digits = expires.len() <= 12 && expires.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = expires.parse().ok().filter(|_| digits);
+    let Some(seconds) = seconds else {
+        return Err(Fault::ExpiresV2Form(expires.to_owned()));
+    };
+    let expired_at = Timestamp::from_secs(seconds);
+    if now >= expired_at {
+        return Err(Fault::ExpiredV2 { expired_at, now });
+    }
+    Ok(())
+}
