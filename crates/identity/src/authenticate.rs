@@ -9,7 +9,7 @@ use std::{str::FromStr, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::request::Parts;
 use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
-use keywright_sigv4::{Fault, PayloadHash, Presented, SigningKey};
+use keywright_sigv4::{Fault, PayloadHash, Presented, PresentedV2, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,6 +54,36 @@ pub struct Signed<'a> {
     pub now: Timestamp,
 }
 
+/// The region of a signature of Version 2, which names none.
+const V2_REGION: &str = "us-east-1";
+
+/// A signature of either version.
+#[derive(Clone, Copy)]
+enum Signature<'a> {
+    V4(Signed<'a>),
+    V2(&'a PresentedV2, Timestamp),
+}
+
+impl<'a> Signature<'a> {
+    const fn now(self) -> Timestamp {
+        match self {
+            Self::V4(signed) => signed.now,
+            Self::V2(_, now) => now,
+        }
+    }
+
+    /// The service and region that it is for.
+    fn scope(self) -> (&'a str, &'a str) {
+        match self {
+            Self::V4(signed) => {
+                let scope = signed.presented.scope();
+                (scope.service(), scope.region())
+            }
+            Self::V2(..) => ("s3", V2_REGION),
+        }
+    }
+}
+
 /// Resolves keys and verifies signatures.
 #[derive(Debug)]
 pub struct Authenticator {
@@ -68,8 +98,8 @@ pub struct Authenticator {
 pub struct Authenticated {
     /// The proven caller.
     pub caller: Caller,
-    /// The key of the request's scope.
-    pub signing_key: SigningKey,
+    /// The key of the request's scope; nothing for Version 2, which has none.
+    pub signing_key: Option<SigningKey>,
 }
 
 impl Authenticator {
@@ -78,11 +108,33 @@ impl Authenticator {
     /// # Errors
     /// [`Refusal`] for an unknown or inactive key, a bad or expired token, a wrong signature.
     pub fn authenticate(&self, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
-        let id = signed.presented.access_key_id();
+        let presented = signed.presented;
+        let named = (presented.access_key_id(), presented.session_token());
+        self.prove(named, Signature::V4(signed))
+    }
+
+    /// Verifies a URL that is signed with Version 2 and says who made it.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    pub fn authenticate_v2(
+        &self,
+        presented: &PresentedV2,
+        now: Timestamp,
+    ) -> Result<Authenticated, Refusal> {
+        let named = (presented.access_key_id(), presented.session_token());
+        self.prove(named, Signature::V2(presented, now))
+    }
+
+    fn prove(
+        &self,
+        (id, token): (&str, Option<&Secret<String>>),
+        signature: Signature<'_>,
+    ) -> Result<Authenticated, Refusal> {
         let key = AccessKeyId::from_str(id).map_err(|_| unknown(id))?;
-        match (key.is_temporary(), signed.presented.session_token()) {
-            (false, None) => self.long_term(key, signed),
-            (true, Some(token)) => self.temporary(key, token, signed),
+        match (key.is_temporary(), token) {
+            (false, None) => self.long_term(key, signature),
+            (true, Some(token)) => self.temporary(key, token, signature),
             (false, Some(token)) => Err(Fault::TokenInvalid {
                 token: token.clone(),
             }
@@ -124,19 +176,30 @@ impl Authenticator {
         }
     }
 
-    fn long_term(&self, id: AccessKeyId, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
+    fn long_term(
+        &self,
+        id: AccessKeyId,
+        signature: Signature<'_>,
+    ) -> Result<Authenticated, Refusal> {
         let unknown = || unknown(id.as_str());
         let cell = id
             .account()
             .and_then(|account| self.ledger.account(account));
         let account = cell.ok_or_else(unknown)?.snapshot().clone();
         let (owner, key) = account.key(id).ok_or_else(unknown)?;
-        let signing_key = self
-            .signing_key(key, signed.presented)
-            .map_err(|_| unknown())?;
-        let verified = signed
-            .presented
-            .verify(signed.parts, &signing_key, signed.payload);
+        let (verified, signing_key) = match signature {
+            Signature::V4(signed) => {
+                let derived = self.signing_key(key, signed.presented);
+                let derived = derived.map_err(|_| unknown())?;
+                let presented = signed.presented;
+                let verified = presented.verify(signed.parts, &derived, signed.payload);
+                (verified, Some(derived))
+            }
+            Signature::V2(presented, _) => {
+                let secret = open_secret(&self.vault, key).map_err(|_| unknown())?;
+                (presented.verify(&secret), None)
+            }
+        };
         if key.status == KeyStatus::Inactive {
             let inactive = verified.is_ok().then_some(id);
             return Err(Refusal {
@@ -145,17 +208,15 @@ impl Authenticator {
             });
         }
         let proof = verified.map_err(Fault::from)?;
-        let scope = signed.presented.scope();
         // Only now: whoever knows no more than the id must not push others out of the cache.
-        if key.material.cached(scope).is_none() {
-            key.material.remember(*scope, signing_key.clone());
+        if let (Signature::V4(signed), Some(derived)) = (signature, &signing_key) {
+            let scope = signed.presented.scope();
+            if key.material.cached(scope).is_none() {
+                key.material.remember(*scope, derived.clone());
+            }
         }
-        self.usage.note(
-            id,
-            &key.material,
-            signed.now,
-            (scope.service(), scope.region()),
-        );
+        let scope = signature.scope();
+        self.usage.note(id, &key.material, signature.now(), scope);
         let principal = principal(&account, owner);
         let caller = Caller::new(account.id(), principal, id, None, proof);
         Ok(Authenticated {
@@ -215,15 +276,16 @@ impl Authenticator {
         &self,
         id: AccessKeyId,
         token: &Secret<String>,
-        signed: Signed<'_>,
+        signature: Signature<'_>,
     ) -> Result<Authenticated, Refusal> {
+        let now = signature.now();
         let invalid = || {
             Refusal::from(Fault::TokenInvalid {
                 token: token.clone(),
             })
         };
         let session = SessionToken::open(&self.vault, id, token).ok_or_else(invalid)?;
-        if signed.now >= session.expires() {
+        if now >= session.expires() {
             return Err(Fault::TokenExpired {
                 token: token.clone(),
             }
@@ -237,15 +299,20 @@ impl Authenticator {
         let console = session.console().map_err(|_| invalid())?;
         let service = session.service().map_err(|_| invalid())?;
         if let Some(id) = console {
-            let signed_in = self.sessions.find(id, &account, signed.now);
+            let signed_in = self.sessions.find(id, &account, now);
             signed_in.ok_or_else(invalid)?;
         }
         let secret = Secret::new(session.secret.clone());
-        let signing_key = SigningKey::for_scope(&secret, signed.presented.scope());
-        let proof = signed
-            .presented
-            .verify(signed.parts, &signing_key, signed.payload)
-            .map_err(Fault::from)?;
+        let (verified, signing_key) = match signature {
+            Signature::V4(signed) => {
+                let presented = signed.presented;
+                let derived = SigningKey::for_scope(&secret, presented.scope());
+                let verified = presented.verify(signed.parts, &derived, signed.payload);
+                (verified, Some(derived))
+            }
+            Signature::V2(presented, _) => (presented.verify(&secret), None),
+        };
+        let proof = verified.map_err(Fault::from)?;
         let facts = SessionFacts {
             issued: Timestamp::from_millis(session.issued),
             mfa: session.mfa_at.map(Timestamp::from_millis),
@@ -253,7 +320,7 @@ impl Authenticator {
             service,
         };
         if let Some(id) = console {
-            self.sessions.touch(id, signed.now);
+            self.sessions.touch(id, now);
         }
         let caller = Caller::new(account.id(), principal, id, Some(facts), proof);
         Ok(Authenticated {

@@ -99,6 +99,8 @@ pub fn canonical_id(account: AccountId) -> String {
 /// How often a change is computed anew when the bucket changed meanwhile.
 const ATTEMPTS: usize = 8;
 const HOME: &str = "us-east-1";
+/// What the location constraint `EU` means.
+const EU: &str = "eu-west-1";
 
 impl Objects {
     /// Creates a bucket with its tags. `endpoint` is the region that the request was signed for.
@@ -203,19 +205,44 @@ impl Objects {
         }
     }
 
-    /// Deletes an empty bucket.
+    /// Deletes a bucket without objects; its unfinished uploads go with it, parts included.
     ///
     /// # Errors
     /// [`Fault::BucketNotEmpty`], [`Fault::NoSuchBucket`].
     pub async fn delete_bucket(&self, name: &str) -> Result<(), Fault> {
-        let write = IndexWrite::DeleteBucket(name.into());
-        match self.commit(name, vec![write], Named::Nothing, None).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Store(StoreError::Precondition(Failed::BucketNotEmpty))) => {
-                Err(Fault::BucketNotEmpty(name.into()))
+        let range = Range {
+            limit: limits::S3_PAGE,
+            ..Range::default()
+        };
+        // Uploads come and go meanwhile; a bucket with more than a page of them takes more rounds.
+        let mut rounds = 0;
+        while rounds < ATTEMPTS {
+            let one = Range {
+                limit: 1,
+                ..Range::default()
+            };
+            if !self.index.objects(name, one).await?.is_empty() {
+                return Err(Fault::BucketNotEmpty(name.into()));
             }
-            Err(error) => Err(missing(error, name)),
+            let uploads = self.index.uploads(name, range.clone()).await?;
+            let all = uploads.len() < limits::S3_PAGE;
+            let ends = uploads
+                .into_iter()
+                .map(|row| IndexWrite::DeleteUpload(row.upload));
+            let bucket = all.then(|| IndexWrite::DeleteBucket(name.into()));
+            let batch = ends.chain(bucket).collect();
+            match self.commit(name, batch, Named::Nothing, None).await {
+                Ok(_) if all => return Ok(()),
+                Ok(_) => {}
+                Err(CommitError::Store(StoreError::Precondition(
+                    Failed::BucketNotEmpty | Failed::NoSuchUpload,
+                ))) => {
+                    rounds += 1;
+                }
+                Err(error) => return Err(missing(error, name)),
+            }
         }
+        Err(Fault::BucketNotEmpty(name.into()))
     }
 
     /// Replaces or removes a bucket's policy. The text was validated before.
@@ -299,13 +326,16 @@ fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, Fault> {
             region: HOME.into(),
         });
     }
-    match constraint.filter(|constraint| !constraint.is_empty()) {
+    let constraint = match constraint {
+        Some("EU") if matches!(endpoint, HOME | EU) => Some(EU),
+        other => other.filter(|constraint| !constraint.is_empty()),
+    };
+    match constraint {
         None if endpoint == HOME => Ok(HOME.into()),
         None => Err(Fault::IllegalLocation("unspecified".into())),
         Some(given) if endpoint != HOME && given != endpoint => {
             Err(Fault::IllegalLocation(given.into()))
         }
-        Some("EU") => Ok("eu-west-1".into()),
         Some(given) if given == HOME || region(given).is_none() => {
             Err(Fault::InvalidLocation(given.into()))
         }
@@ -324,6 +354,7 @@ mod tests {
             ("us-east-1", None, "us-east-1"),
             ("us-east-1", Some("eu-west-1"), "eu-west-1"),
             ("us-east-1", Some("EU"), "eu-west-1"),
+            ("eu-west-1", Some("EU"), "eu-west-1"),
             ("us-east-1", Some("us-east-1"), "InvalidLocation"),
             ("us-east-1", Some("bar"), "InvalidLocation"),
             ("ap-south-1", Some("ap-south-1"), "ap-south-1"),

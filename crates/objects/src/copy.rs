@@ -30,6 +30,8 @@ pub struct Copy {
     pub condition: WriteIf,
     /// New headers (`x-amz-metadata-directive: REPLACE`).
     pub headers: Option<Headers>,
+    /// `x-amz-website-redirect-location`, which is never copied.
+    pub redirect: Option<String>,
     /// New tags (`x-amz-tagging-directive: REPLACE`).
     pub tags: Option<Tags>,
     /// New storage class.
@@ -62,7 +64,8 @@ impl Objects {
         key: &str,
         copy: Copy,
     ) -> Result<Object, Fault> {
-        let changed = copy.headers.is_some() || copy.storage_class.is_some();
+        let changed =
+            copy.headers.is_some() || copy.storage_class.is_some() || copy.redirect.is_some();
         if source.bucket == bucket && source.key == key && !changed {
             return Err(Fault::CopyToItself);
         }
@@ -71,6 +74,7 @@ impl Objects {
             .await?;
         let mut meta = view.object.meta;
         meta.headers = copy.headers.unwrap_or(meta.headers);
+        meta.headers.redirect = copy.redirect;
         meta.tags = copy.tags.unwrap_or(meta.tags);
         // The class of a copy is that of the request, never the source's.
         meta.storage_class = copy.storage_class.unwrap_or_default();

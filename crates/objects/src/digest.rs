@@ -182,6 +182,9 @@ pub(crate) struct Hasher {
     md5: Md5,
     algorithm: Algorithm,
     sum: Sum,
+    /// CRC64NVME beside another algorithm: parts of an upload that named none may come with any,
+    /// and the object has this one. It costs little beside MD5.
+    crc64: Option<Box<crc_fast::Digest>>,
 }
 
 enum Sum {
@@ -199,6 +202,8 @@ pub(crate) struct Digests {
     pub(crate) algorithm: Algorithm,
     /// The checksum, raw.
     pub(crate) sum: Vec<u8>,
+    /// CRC64NVME, raw.
+    pub(crate) crc64: Vec<u8>,
 }
 
 impl Hasher {
@@ -212,6 +217,8 @@ impl Hasher {
             md5: Md5::new(),
             algorithm,
             sum,
+            crc64: (algorithm != Algorithm::Crc64Nvme)
+                .then(|| Box::new(crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme))),
         }
     }
 
@@ -222,6 +229,9 @@ impl Hasher {
             Sum::Sha1(sha) => sha.update(bytes),
             Sum::Sha256(sha) => sha.update(bytes),
         }
+        if let Some(crc64) = &mut self.crc64 {
+            crc64.update(bytes);
+        }
     }
 
     pub(crate) fn finish(self) -> Digests {
@@ -230,15 +240,24 @@ impl Hasher {
             Sum::Sha1(sha) => sha.finalize().to_vec(),
             Sum::Sha256(sha) => sha.finalize().to_vec(),
         };
+        let crc64 = self
+            .crc64
+            .map(|crc64| crc_bytes(Algorithm::Crc64Nvme, crc64.finalize()));
         Digests {
             md5: self.md5.finalize().into(),
             algorithm: self.algorithm,
+            crc64: crc64.unwrap_or_else(|| sum.clone()),
             sum,
         }
     }
 }
 
 impl Digests {
+    /// CRC64NVME in base64.
+    pub(crate) fn crc64(&self) -> String {
+        STANDARD.encode(&self.crc64)
+    }
+
     /// The entity tag of a single upload.
     pub(crate) fn etag(&self) -> String {
         hex::encode(self.md5)
@@ -389,6 +408,14 @@ mod tests {
                     "{algorithm:?} {cut}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn every_body_has_a_crc64_beside_its_checksum() {
+        for algorithm in Algorithm::ALL {
+            let got = digests(algorithm, b"123456789");
+            assert_eq!(got.crc64(), "rosUhgp5mIg=", "{algorithm:?}");
         }
     }
 

@@ -110,6 +110,17 @@ pub(crate) async fn ingest(
     })
 }
 
+/// Holds a body that is in memory to what the client says about it.
+///
+/// # Errors
+/// What a put would be refused for.
+pub fn check_document(bytes: &[u8], claims: Claims) -> Result<(), Fault> {
+    check_claims(&claims)?;
+    let mut hasher = Hasher::new(claims.algorithm.unwrap_or(Algorithm::Crc64Nvme));
+    hasher.update(bytes);
+    check(&hasher.finish(), as_u64(bytes.len()), claims)
+}
+
 #[derive(Default)]
 struct Batch {
     chunks: Vec<Bytes>,

@@ -46,7 +46,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use keywright_base::{Clock, Entropy};
+use keywright_base::{Clock, Entropy, Timestamp};
 use keywright_store::{
     contract::{Displaced, IndexWrite, ObjectIndex, StoreError},
     reserve::DiskReserve,
@@ -57,12 +57,14 @@ pub use bucket::{Bucket, BucketAsk, BucketPage, PublicAccessBlock, canonical_id}
 pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
 pub use copy::{Copied, Copy};
 pub use digest::{Algorithm, Checksum, Kind};
-pub use fault::{BodyError, ChecksumFault, Fault, TagFault, wire};
-pub use ingest::{Body, ClaimedValue, Claims, INLINE_BYTES};
+pub use fault::{BodyError, ChecksumFault, Fault, Setting, TagFault, Unknown, wire};
+pub use ingest::{Body, ClaimedValue, Claims, INLINE_BYTES, check_document};
 pub use listing::{Ask as ListAsk, Listing};
-pub use multipart::{Completion, NamedPart, Part, PartPage, Upload, UploadAsk, UploadPage};
+pub use multipart::{
+    Completion, NamedPart, NewUpload, Part, PartPage, Upload, UploadAsk, UploadPage,
+};
 pub use names::{check_bucket as check_bucket_name, check_class, check_key};
-pub use object::{Headers, Meta, Object, Put};
+pub use object::{Assembly, Headers, Meta, Object, Put};
 pub use policies::Policies;
 pub use range::Span;
 pub use read::{Ask as ReadAsk, Reading, View};
@@ -230,6 +232,11 @@ impl Objects {
             check: Some(check),
             ..self.clone()
         }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn shared(&self, name: &str) -> Option<Held> {

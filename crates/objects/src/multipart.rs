@@ -16,7 +16,7 @@ use crate::{
     ingest::{Body, ClaimedValue, Claims, ingest},
     listing::{Roller, Step},
     names,
-    object::{Content, Meta, Object, Piece},
+    object::{Assembly, Content, Meta, Object, Piece},
     row,
 };
 
@@ -37,6 +37,21 @@ pub struct Upload {
     pub algorithm: Option<Algorithm>,
     /// How the object's checksum will be made, if an algorithm was named.
     pub kind: Option<Kind>,
+    /// The ARN of who began it, if it is known.
+    pub initiator: Option<String>,
+}
+
+/// What an upload is begun with.
+#[derive(Debug, Clone, Default)]
+pub struct NewUpload {
+    /// What the object will have.
+    pub meta: Meta,
+    /// The checksum algorithm.
+    pub algorithm: Option<Algorithm>,
+    /// How the object's checksum is to be made.
+    pub kind: Option<Kind>,
+    /// The ARN of who begins it.
+    pub initiator: Option<String>,
 }
 
 /// An uploaded part.
@@ -50,6 +65,10 @@ pub struct Part {
     pub modified: Timestamp,
     /// Its checksum.
     pub checksum: Checksum,
+    /// Whether the checksum came with the request that uploaded it just now.
+    pub claimed: bool,
+    /// Its CRC64NVME; a part of an earlier version may lack it.
+    pub(crate) crc64: Option<String>,
     pub(crate) piece: Piece,
 }
 
@@ -97,12 +116,14 @@ pub struct UploadAsk {
 /// A page of uploads.
 #[derive(Debug, Clone, Default)]
 pub struct UploadPage {
-    /// By key, then by id.
+    /// By key, then by when they were begun.
     pub uploads: Vec<Upload>,
     /// Common prefixes.
     pub prefixes: Vec<String>,
-    /// The markers of the next page; nothing on the last.
-    pub next: Option<(String, String)>,
+    /// Whether there are more.
+    pub truncated: bool,
+    /// The markers of the last that is listed; empty when nothing is.
+    pub last: (String, String),
 }
 
 /// A page of parts.
@@ -131,26 +152,28 @@ impl Objects {
         &self,
         bucket: &str,
         key: &str,
-        meta: Meta,
-        checksum: (Option<Algorithm>, Option<Kind>),
+        new: NewUpload,
     ) -> Result<Upload, Fault> {
         names::check_key(key)?;
-        meta.check()?;
-        let (algorithm, kind) = match checksum {
+        new.meta.check()?;
+        let (algorithm, kind) = match (new.algorithm, new.kind) {
             (None, Some(_)) => return Err(ChecksumFault::KindAlone.into()),
             (None, None) => (None, None),
             (Some(algorithm), kind) => (Some(algorithm), Some(Kind::of(algorithm, kind)?)),
         };
-        let mut raw = [0; 32];
-        self.entropy.fill(&mut raw);
+        let mut random = [0; 24];
+        self.entropy.fill(&mut random);
+        let started = self.clock.now();
         let upload = Upload {
             bucket: bucket.into(),
             key: key.into(),
-            id: hex::encode(raw),
-            started: self.clock.now(),
-            meta,
+            // Ids of a key are listed in order, and uploads by when they were begun.
+            id: format!("{:016x}{}", started.millis().max(0), hex::encode(random)),
+            started,
+            meta: new.meta,
             algorithm,
             kind,
+            initiator: new.initiator,
         };
         self.room.admit_row()?;
         let write = IndexWrite::CreateUpload(row::of_upload(&upload)?);
@@ -214,6 +237,8 @@ impl Objects {
             etag: taken.digests.etag(),
             modified: self.clock.now(),
             checksum: taken.digests.checksum(),
+            claimed: claimed.is_some(),
+            crc64: Some(taken.digests.crc64()),
             piece,
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &part)?);
@@ -251,8 +276,18 @@ impl Objects {
     /// A page of a bucket's unfinished uploads.
     ///
     /// # Errors
-    /// [`Fault::Internal`].
+    /// [`Fault::InvalidArgument`] for the id of another key's upload.
     pub async fn list_uploads(&self, bucket: &str, ask: &UploadAsk) -> Result<UploadPage, Fault> {
+        if !ask.key_marker.is_empty() && !ask.id_marker.is_empty() {
+            let marked = self.index.upload(&ask.id_marker).await?;
+            if marked.is_some_and(|row| row.key != ask.key_marker || row.bucket != bucket) {
+                return Err(Fault::InvalidArgument {
+                    message: "Invalid uploadId marker".into(),
+                    name: "upload-id-marker",
+                    value: Some(ask.id_marker.clone()),
+                });
+            }
+        }
         let mut page = UploadPage::default();
         let mut roller = Roller::new(&ask.prefix, &ask.delimiter, &ask.key_marker, ask.limit);
         let mut cursor = (ask.limit > 0).then(|| (first_after(ask), false));
@@ -276,13 +311,15 @@ impl Objects {
                     Step::Emit => page.uploads.push(row::upload(row)?),
                     Step::Rolled => {}
                     Step::Full => {
-                        page.next = Some(markers(&roller.last, &page.uploads));
+                        page.truncated = true;
+                        page.last = markers(&roller.last, &page.uploads);
                         page.prefixes = roller.prefixes;
                         return Ok(page);
                     }
                 }
             }
         }
+        page.last = markers(&roller.last, &page.uploads);
         page.prefixes = roller.prefixes;
         Ok(page)
     }
@@ -303,31 +340,72 @@ impl Objects {
         }
     }
 
-    /// Makes the object of the named parts and ends the upload.
+    /// Makes the object of the named parts and ends the upload. A completion that is repeated,
+    /// because its answer was lost, gives the object that it made.
     ///
     /// # Errors
-    /// [`Fault::NoParts`], [`Fault::InvalidPartOrder`], [`Fault::InvalidPart`],
-    /// [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`], [`Fault::Checksum`], the condition's,
-    /// and [`Fault::NoSuchUpload`].
+    /// [`Fault::NoSuchUpload`], [`Fault::NoParts`], [`Fault::InvalidPartOrder`],
+    /// [`Fault::InvalidPart`], [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`],
+    /// [`Fault::Checksum`], the condition's, and [`Fault::Conflict`].
     pub async fn complete(
         &self,
-        upload: &Upload,
+        (bucket, key, id): (&str, &str, &str),
         completion: &Completion,
     ) -> Result<Object, Fault> {
-        check_order(upload, completion)?;
         // The key's too: who rewrites the row of the object that this replaces keeps its blobs.
-        let held = self.alone_all(&[&upload.id, &upload.key]).await;
-        let parts = self.chosen(upload, completion).await?;
-        let object = self.assemble(upload, completion, &parts)?;
-        if completion.condition != WriteIf::Always {
-            let present = self.find(&upload.bucket, &upload.key).await?;
-            let etag = present.as_ref().map(|object| object.etag.as_str());
-            completion.condition.check(&upload.key, etag)?;
-        }
+        let held = self.alone_all(&[id, key]).await;
+        let upload = match self.find_upload(bucket, key, id).await {
+            Err(Fault::NoSuchUpload(id)) => {
+                return self.completed((bucket, key), id, completion).await;
+            }
+            found => found?,
+        };
+        check_order(&upload, completion)?;
+        let parts = self.chosen(&upload, completion).await?;
+        let object = self.assemble(&upload, completion, &parts)?;
+        self.check_condition(&upload, &completion.condition).await?;
         let end = IndexWrite::DeleteUpload(upload.id.clone());
-        self.rewrite(&object, &completion.condition, vec![end], held)
-            .await?;
-        Ok(object)
+        let written = self.rewrite(&object, &completion.condition, vec![end], held);
+        match written.await {
+            // It held a moment ago.
+            Err(Fault::PreconditionFailed(condition)) => Err(conflict(condition, &upload)),
+            other => other.map(|()| object),
+        }
+    }
+
+    /// The object that a completion of an upload that is gone made.
+    async fn completed(
+        &self,
+        (bucket, key): (&str, &str),
+        id: String,
+        completion: &Completion,
+    ) -> Result<Object, Fault> {
+        let present = self.find(bucket, key).await?;
+        let made = present.filter(|object| {
+            let by = object.assembly.as_ref();
+            by.is_some_and(|by| by.upload == id)
+        });
+        let named = completion.parts.iter().map(|part| part.etag.as_str());
+        let same = digest::multipart_etag(named).ok();
+        made.filter(|object| same.as_ref() == Some(&object.etag))
+            .ok_or(Fault::NoSuchUpload(id))
+    }
+
+    /// Decides the condition early; the index decides again in the commit. A key that changed since
+    /// the upload was begun is a conflict, whatever it is now (recorded 2026-02).
+    async fn check_condition(&self, upload: &Upload, condition: &WriteIf) -> Result<(), Fault> {
+        if *condition == WriteIf::Always {
+            return Ok(());
+        }
+        let present = self.find(&upload.bucket, &upload.key).await?;
+        if present
+            .as_ref()
+            .is_some_and(|object| object.modified > upload.started)
+        {
+            return Err(conflict(condition.header(), upload));
+        }
+        let etag = present.as_ref().map(|object| object.etag.as_str());
+        condition.check(&upload.key, etag)
     }
 
     /// The stored parts that completion names, checked.
@@ -373,17 +451,7 @@ impl Objects {
                 computed: size,
             });
         }
-        let algorithm = common_algorithm(upload, parts)?;
-        let kind = match upload.kind {
-            Some(kind) => kind,
-            None if algorithm.crc().is_some() => Kind::FullObject,
-            None => Kind::Composite,
-        };
-        let sums: Vec<_> = parts
-            .iter()
-            .map(|part| (part.checksum.value.as_str(), part.piece.size))
-            .collect();
-        let checksum = digest::multipart_checksum(algorithm, kind, &sums)?;
+        let checksum = object_checksum(upload, parts)?;
         check_object_checksum(completion, &checksum)?;
         Ok(Object {
             bucket: upload.bucket.clone(),
@@ -394,12 +462,46 @@ impl Objects {
             meta: upload.meta.clone(),
             checksum,
             multipart: true,
+            assembly: Some(Assembly {
+                upload: upload.id.clone(),
+                sums: match upload.algorithm {
+                    Some(_) => parts
+                        .iter()
+                        .map(|part| part.checksum.value.clone())
+                        .collect(),
+                    None => Vec::new(),
+                },
+            }),
             content: Content::Blobs(parts.iter().map(|part| part.piece.clone()).collect()),
         })
     }
 }
 
-/// The upload's algorithm; if it named none, the one that all its parts came with.
+/// The checksum of the object: by the upload's algorithm, or CRC64NVME where it named none.
+fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, Fault> {
+    let crc64 = |part: &'_ Part| Some((part.crc64.clone()?, part.piece.size));
+    let sums: Option<Vec<_>> = parts.iter().map(crc64).collect();
+    if let (None, Some(sums)) = (upload.algorithm, sums) {
+        let sums: Vec<_> = sums
+            .iter()
+            .map(|(sum, size)| (sum.as_str(), *size))
+            .collect();
+        return digest::multipart_checksum(Algorithm::Crc64Nvme, Kind::FullObject, &sums);
+    }
+    let algorithm = common_algorithm(upload, parts)?;
+    let kind = match upload.kind {
+        Some(kind) => kind,
+        None if algorithm.crc().is_some() => Kind::FullObject,
+        None => Kind::Composite,
+    };
+    let sums: Vec<_> = parts
+        .iter()
+        .map(|part| (part.checksum.value.as_str(), part.piece.size))
+        .collect();
+    digest::multipart_checksum(algorithm, kind, &sums)
+}
+
+/// The upload's algorithm; for parts of an earlier version, the one that all of them came with.
 fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<Algorithm, Fault> {
     let first = parts.first().map(|part| part.checksum.algorithm);
     let expected = upload.algorithm.or(first).unwrap_or(Algorithm::Crc64Nvme);
@@ -407,6 +509,13 @@ fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<Algorithm, Fault>
     match actual.find(|actual| *actual != expected) {
         Some(actual) => Err(ChecksumFault::OtherAlgorithm { expected, actual }.into()),
         None => Ok(expected),
+    }
+}
+
+fn conflict(condition: &'static str, upload: &Upload) -> Fault {
+    Fault::Conflict {
+        condition,
+        key: upload.key.clone(),
     }
 }
 
@@ -429,11 +538,12 @@ fn check_part_checksum(upload: &Upload, named: &NamedPart, part: &Part) -> Resul
     match &named.checksum {
         Some((algorithm, value)) => {
             let same = part.checksum.algorithm == *algorithm && part.checksum.value == *value;
-            let fault = ChecksumFault::PartDiffers {
-                algorithm: *algorithm,
+            let fault = Fault::InvalidPart {
                 part: named.number,
+                etag: named.etag.clone(),
+                upload: upload.id.clone(),
             };
-            if same { Ok(()) } else { Err(fault.into()) }
+            if same { Ok(()) } else { Err(fault) }
         }
         None => match (upload.kind, upload.algorithm) {
             (Some(Kind::Composite), Some(algorithm)) => Err(ChecksumFault::PartMissing {

@@ -8,13 +8,15 @@ use crate::fault::Fault;
 
 /// Storage classes that are stored and repeated. Objects live on one disk whatever their class;
 /// classes that need a restore before reading are refused.
-const CLASSES: [&str; 6] = [
+const CLASSES: [&str; 8] = [
     "STANDARD",
     "REDUCED_REDUNDANCY",
     "STANDARD_IA",
     "ONEZONE_IA",
     "INTELLIGENT_TIERING",
     "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
 ];
 
 /// Checks a bucket's name: 3 to 63 of `a-z 0-9 . -`, not an IP address, no reserved prefix or

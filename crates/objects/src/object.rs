@@ -84,7 +84,19 @@ pub struct Object {
     pub checksum: Checksum,
     /// Whether it was assembled from parts.
     pub multipart: bool,
+    /// By which upload; an object of an earlier version may not know.
+    pub assembly: Option<Assembly>,
     pub(crate) content: Content,
+}
+
+/// What is remembered of the upload that an object was assembled by.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Assembly {
+    /// The upload's id, so that its completion may be repeated.
+    pub upload: String,
+    /// The parts' checksums in order, where the upload named an algorithm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sums: Vec<String>,
 }
 
 /// Where an object's bytes are.
@@ -212,6 +224,7 @@ impl Objects {
             meta: put.meta,
             checksum: taken.digests.checksum(),
             multipart: false,
+            assembly: None,
             content,
         };
         let row = row::of_object(&object)?;

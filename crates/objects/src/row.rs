@@ -19,7 +19,7 @@ use crate::{
     digest::{Algorithm, Checksum, Kind},
     fault::Fault,
     multipart::{Part, Upload},
-    object::{Content, Headers, Inline, Meta, Object, Piece},
+    object::{Assembly, Content, Headers, Inline, Meta, Object, Piece},
 };
 
 /// Without keys; read, no longer written.
@@ -53,6 +53,8 @@ struct ObjectBody {
     meta: MetaBody,
     checksum: Checksum,
     multipart: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    assembly: Option<Assembly>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +63,8 @@ struct UploadBody {
     meta: MetaBody,
     algorithm: Option<Algorithm>,
     kind: Option<Kind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    initiator: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +72,8 @@ struct PartBody {
     modified: i64,
     etag: String,
     checksum: Checksum,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crc64: Option<String>,
 }
 
 pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, Fault> {
@@ -105,6 +111,7 @@ pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, Fault> {
         meta: of_meta(&object.meta),
         checksum: object.checksum.clone(),
         multipart: object.multipart,
+        assembly: object.assembly.clone(),
     };
     let none = Inline::default();
     let (pieces, inline): (&[Piece], &Inline) = match &object.content {
@@ -139,6 +146,7 @@ pub(crate) fn object(row: ObjectRow) -> Result<Object, Fault> {
         meta: meta(document.meta),
         checksum: document.checksum,
         multipart: document.multipart,
+        assembly: document.assembly,
         content,
     })
 }
@@ -149,6 +157,7 @@ pub(crate) fn of_upload(upload: &Upload) -> Result<UploadRow, Fault> {
         meta: of_meta(&upload.meta),
         algorithm: upload.algorithm,
         kind: upload.kind,
+        initiator: upload.initiator.clone(),
     };
     Ok(UploadRow {
         bucket: upload.bucket.clone(),
@@ -168,6 +177,7 @@ pub(crate) fn upload(row: UploadRow) -> Result<Upload, Fault> {
         meta: meta(body.meta),
         algorithm: body.algorithm,
         kind: body.kind,
+        initiator: body.initiator,
     })
 }
 
@@ -176,6 +186,7 @@ pub(crate) fn of_part(upload: &str, part: &Part) -> Result<PartRow, Fault> {
         modified: part.modified.millis(),
         etag: part.etag.clone(),
         checksum: part.checksum.clone(),
+        crc64: part.crc64.clone(),
     };
     Ok(PartRow {
         upload: upload.into(),
@@ -197,6 +208,8 @@ pub(crate) fn part(row: &PartRow) -> Result<Part, Fault> {
         etag: document.etag,
         modified: Timestamp::from_millis(document.modified),
         checksum: document.checksum,
+        crc64: document.crc64,
+        claimed: false,
         piece,
     })
 }

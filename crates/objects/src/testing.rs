@@ -151,6 +151,7 @@ pub(crate) fn object(key: &str, etag: &str, modified: i64) -> Object {
             kind: Kind::FullObject,
         },
         multipart: false,
+        assembly: None,
         content: Content::Inline(Inline::default()),
     }
 }

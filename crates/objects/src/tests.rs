@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::{
     Algorithm, ClaimedValue, Claims, Completion, Copied, Copy, EntityTags, Fault, INLINE_BYTES,
-    Kind, ListAsk, Meta, NamedPart, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
+    Kind, ListAsk, Meta, NamedPart, NewUpload, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
     testing::{Bench, body, bytes, run},
 };
 
@@ -243,12 +243,12 @@ const MIB: usize = 1024 * 1024;
 
 async fn upload(bench: &Bench, kind: Option<Kind>, sizes: &[usize]) -> (crate::Upload, Completion) {
     let algorithm = kind.map(|_| Algorithm::Crc32);
-    let meta = Meta::default();
-    let upload = bench
-        .objects
-        .create_upload(B, "m", meta, (algorithm, kind))
-        .await
-        .unwrap();
+    let new = NewUpload {
+        algorithm,
+        kind,
+        ..NewUpload::default()
+    };
+    let upload = bench.objects.create_upload(B, "m", new).await.unwrap();
     let mut parts = Vec::new();
     for (number, size) in (1..).zip(sizes) {
         let content = bytes(pattern(*size));
@@ -281,7 +281,8 @@ fn uploads_complete_without_copying() {
             let sizes = [5 * MIB, 5 * MIB, 10];
             let (upload, completion) = upload(&bench, kind, &sizes).await;
             assert_eq!(bench.files(), 3);
-            let object = bench.objects.complete(&upload, &completion).await.unwrap();
+            let of = (B, "m", upload.id.as_str());
+            let object = bench.objects.complete(of, &completion).await.unwrap();
             assert!(object.etag.ends_with("-3"));
             assert_eq!(object.checksum.kind, kind.unwrap_or(Kind::FullObject));
             let expected = sizes.map(pattern).concat();
@@ -310,8 +311,13 @@ fn uploads_complete_without_copying() {
                 ..ReadAsk::default()
             };
             assert_eq!(get(&bench, "m", &part).await.unwrap(), pattern(10));
-            let again = bench.objects.complete(&upload, &completion).await;
-            assert!(again.is_err());
+            // Its answer may have been lost.
+            let again = bench.objects.complete(of, &completion).await.unwrap();
+            assert_eq!((again.etag, again.modified), (object.etag, object.modified));
+            let mut other = completion.clone();
+            other.parts.truncate(2);
+            let other = bench.objects.complete(of, &other).await;
+            assert!(matches!(other, Err(Fault::NoSuchUpload(_))));
             assert!(whole(&bench, "m").await.len() == 10 * MIB + 10);
             bench
                 .objects
@@ -347,7 +353,7 @@ fn what_completion_refuses() {
             (change(&|c| c.parts[0].checksum = None), "InvalidRequest"),
             (
                 change(&|c| c.parts[0].checksum = c.parts[1].checksum.clone()),
-                "BadDigest",
+                "InvalidPart",
             ),
             (change(&|c| c.size = Some(1)), "InvalidRequest"),
             (
@@ -364,7 +370,8 @@ fn what_completion_refuses() {
             ),
             (change(&|_| ()), "ok"),
         ] {
-            let got = match bench.objects.complete(&upload, &completion).await {
+            let of = (B, "m", upload.id.as_str());
+            let got = match bench.objects.complete(of, &completion).await {
                 Ok(_) => "ok",
                 Err(fault) => crate::wire::answer(&fault).code,
             };
@@ -619,14 +626,10 @@ fn uploads_are_listed_in_pages() {
     run(async {
         let bench = Bench::new().await;
         for key in ["a", "b/1", "b/2", "c", "c", "c"] {
-            let meta = Meta::default();
-            bench
-                .objects
-                .create_upload(B, key, meta, (None, None))
-                .await
-                .unwrap();
+            let new = NewUpload::default();
+            bench.objects.create_upload(B, key, new).await.unwrap();
         }
-        let mut seen = Vec::new();
+        let (mut seen, mut begun) = (Vec::new(), Vec::new());
         let mut ask = UploadAsk {
             delimiter: "/".into(),
             limit: 2,
@@ -635,12 +638,158 @@ fn uploads_are_listed_in_pages() {
         loop {
             let page = bench.objects.list_uploads(B, &ask).await.unwrap();
             seen.extend(page.prefixes);
-            seen.extend(page.uploads.iter().map(|upload| upload.key.clone()));
-            let Some((key, id)) = page.next else { break };
-            (ask.key_marker, ask.id_marker) = (key, id);
+            let listed = page.uploads.iter();
+            seen.extend(listed.map(|upload| upload.key.clone()));
+            begun.extend(page.uploads.iter().map(|upload| upload.started));
+            (ask.key_marker, ask.id_marker) = page.last;
+            if !page.truncated {
+                break;
+            }
         }
         seen.sort();
         assert_eq!(seen, ["a", "b/", "c", "c", "c"]);
+        // Those of one key in the order in which they were begun.
+        assert!(begun.is_sorted(), "{begun:?}");
+        assert_eq!(ask.key_marker, "c");
+        ask.key_marker = "a".into();
+        let other = bench.objects.list_uploads(B, &ask).await;
+        assert!(matches!(other, Err(Fault::InvalidArgument { .. })));
+    });
+}
+
+#[test]
+fn a_key_that_changed_since_the_upload_began_is_a_conflict() {
+    run(async {
+        for (before, after, condition, expected) in [
+            (false, "", WriteIf::Absent, "ok"),
+            (true, "", WriteIf::Absent, "PreconditionFailed"),
+            (false, "put", WriteIf::Absent, "ConditionalRequestConflict"),
+            (true, "put", WriteIf::Absent, "ConditionalRequestConflict"),
+            (true, "", WriteIf::Matches(String::new()), "ok"),
+            (true, "", WriteIf::Matches("x".into()), "PreconditionFailed"),
+            (
+                true,
+                "put",
+                WriteIf::Matches(String::new()),
+                "ConditionalRequestConflict",
+            ),
+            (true, "delete", WriteIf::Matches(String::new()), "NoSuchKey"),
+        ] {
+            let bench = Bench::new().await;
+            let mut etag = String::new();
+            if before {
+                etag = put(&bench, "m", b"before").await.etag;
+            }
+            let (upload, mut completion) = upload(&bench, None, &[10]).await;
+            match after {
+                "put" => drop(put(&bench, "m", b"before").await),
+                "delete" => bench.objects.delete_all(B, vec!["m".into()]).await.unwrap(),
+                _ => {}
+            }
+            completion.condition = match condition.clone() {
+                WriteIf::Matches(given) if given.is_empty() => WriteIf::Matches(etag),
+                other => other,
+            };
+            let of = (B, "m", upload.id.as_str());
+            let got = match bench.objects.complete(of, &completion).await {
+                Ok(_) => "ok",
+                Err(fault) => crate::wire::answer(&fault).code,
+            };
+            assert_eq!(got, expected, "{before} {after} {condition:?}");
+        }
+    });
+}
+
+#[test]
+fn parts_with_any_checksum_mix_where_the_upload_named_none() {
+    run(async {
+        let bench = Bench::new().await;
+        let new = NewUpload::default();
+        let upload = bench.objects.create_upload(B, "m", new).await.unwrap();
+        let first = pattern(5 * MIB);
+        let mut claims = Claims {
+            algorithm: Some(Algorithm::Sha1),
+            ..Claims::default()
+        };
+        claims.value = ClaimedValue::Known(
+            put_with(&bench, "s", &first, Algorithm::Sha1)
+                .await
+                .checksum
+                .value,
+        );
+        let put = bench
+            .objects
+            .put_part(&upload, 1, claims, bytes(first.clone()));
+        let one = put.await.unwrap();
+        assert!(one.claimed);
+        let source = put_with(&bench, "source", b"end", Algorithm::Crc32).await;
+        let copied = Copied {
+            source,
+            source_if: ReadIf::default(),
+            range: None,
+        };
+        let two = bench.objects.copy_part(&upload, 2, copied).await.unwrap();
+        let named = |part: &crate::Part| NamedPart {
+            number: part.number,
+            etag: part.etag.clone(),
+            checksum: None,
+        };
+        let completion = Completion {
+            parts: vec![named(&one), named(&two)],
+            ..Completion::default()
+        };
+        let of = (B, "m", upload.id.as_str());
+        let object = bench.objects.complete(of, &completion).await.unwrap();
+        let bytes = [first.as_slice(), b"end"].concat();
+        let single = put_with(&bench, "s", &bytes, Algorithm::Crc64Nvme).await;
+        assert_eq!(object.checksum, single.checksum);
+    });
+}
+
+async fn put_with(bench: &Bench, key: &str, content: &[u8], algorithm: Algorithm) -> Object {
+    let claims = Claims {
+        algorithm: Some(algorithm),
+        ..Claims::default()
+    };
+    let request = Put {
+        claims,
+        ..Put::default()
+    };
+    let put = bench.objects.put(B, key, request, bytes(content));
+    put.await.unwrap()
+}
+
+#[test]
+fn a_bucket_goes_with_its_uploads() {
+    run(async {
+        let bench = Bench::new().await;
+        upload(&bench, None, &[10, 10]).await;
+        put(&bench, "k", b"x").await;
+        let full = bench.objects.delete_bucket(B).await;
+        assert!(matches!(full, Err(Fault::BucketNotEmpty(_))));
+        let ask = UploadAsk {
+            limit: 10,
+            ..UploadAsk::default()
+        };
+        let page = bench.objects.list_uploads(B, &ask).await.unwrap();
+        assert_eq!((page.uploads.len(), bench.files()), (1, 2));
+        bench.objects.delete_all(B, vec!["k".into()]).await.unwrap();
+        bench.objects.delete_bucket(B).await.unwrap();
+        assert_eq!(bench.files(), 0);
+    });
+}
+
+#[test]
+fn a_bucket_goes_with_more_uploads_than_a_page() {
+    run(async {
+        let bench = Bench::new().await;
+        for key in 0..=keywright_base::limits::S3_PAGE {
+            let new = NewUpload::default();
+            let key = key.to_string();
+            bench.objects.create_upload(B, &key, new).await.unwrap();
+        }
+        bench.objects.delete_bucket(B).await.unwrap();
+        assert!(bench.objects.find_bucket(B).await.unwrap().is_none());
     });
 }
 
@@ -712,8 +861,8 @@ proptest! {
     ) {
         run(async {
             let bench = Bench::new().await;
-            let meta = Meta::default();
-            let upload = bench.objects.create_upload(B, "m", meta, (None, None)).await.unwrap();
+            let new = NewUpload::default();
+            let upload = bench.objects.create_upload(B, "m", new).await.unwrap();
             let mut parts = Vec::new();
             for (number, size) in (1..).zip(&sizes) {
                 let content = bytes(pattern(*size));

@@ -8,6 +8,7 @@ pub mod console;
 mod edge;
 mod payload;
 mod pipeline;
+mod presigned;
 mod query;
 pub mod rotations;
 pub mod s3;

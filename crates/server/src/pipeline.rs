@@ -11,7 +11,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, Method, Request, Response,
+    HeaderMap, Method, Request, Response, Uri,
     header::{CONTENT_TYPE, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -259,7 +259,7 @@ fn route<B>(request: &Request<B>) -> Route {
         Some("iam") => return Route::Query(Some(Service::Iam)),
         Some("sts") => return Route::Query(Some(Service::Sts)),
         Some("keywright") => return Route::Query(Some(Service::Keywright)),
-        None if console::claims(request) => return Route::Console,
+        None if !signed_v2(uri) && console::claims(request) => return Route::Console,
         _ => {}
     }
     let form = headers
@@ -275,6 +275,14 @@ fn route<B>(request: &Request<B>) -> Route {
     } else {
         Route::Storage
     }
+}
+
+/// Whether a URL claims to be signed with Version 2, which names no service.
+fn signed_v2(uri: &Uri) -> bool {
+    let query = uri.query().unwrap_or_default();
+    query
+        .split('&')
+        .any(|pair| pair.starts_with("AWSAccessKeyId="))
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -368,6 +376,13 @@ mod tests {
             ("GET /bucket?Action=GetUser", None, false, Route::Storage),
             ("GET /", None, false, Route::Storage),
             ("POST /bucket?delete", None, true, Route::Storage),
+            ("GET /console/a", None, false, Route::Console),
+            (
+                "GET /console/a?AWSAccessKeyId=a&Signature=b",
+                None,
+                false,
+                Route::Storage,
+            ),
         ] {
             let (method, uri) = line.split_once(' ').unwrap();
             let mut request = Request::builder().method(method).uri(uri);

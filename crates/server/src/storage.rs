@@ -24,19 +24,24 @@ use keywright_identity::{
     view::Facts,
 };
 use keywright_policy::{Values, is_list_key};
-use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, Rules};
+use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, PresentedV2, Rules};
 
 use crate::{
     Body,
     edge::{BodyFault, RequestBody},
     payload::{Checked, wire_error},
     pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
-    s3::{self, Authorize, Denial, Ids, Resource, S3Context, WireError, error_response},
+    presigned::{Version, unfold},
+    s3::{
+        self, Authorize, Control, Denial, Ids, Resource, S3Context, WireError, error_response,
+        is_control,
+    },
     unsigned::drop_unsigned,
 };
 
 /// What the bucket-policy keys of the signature come from.
 struct Signature {
+    version: &'static str,
     kind: &'static str,
     age_millis: Option<i64>,
     content: Option<String>,
@@ -131,6 +136,11 @@ fn admit(
     noted: &Arc<Noted>,
 ) -> Result<Request<s3::Body>, Refused> {
     let mut facts = facts(pipeline, &parts, peer);
+    let host = host_bucket(&parts.headers).map(str::to_owned);
+    let v2 = PresentedV2::parse(&parts, facts.now, host.as_deref());
+    if let Some(presented) = v2.map_err(|fault| refused(&fault))? {
+        return by_v2(pipeline, (parts, body), (&presented, facts), noted);
+    }
     let rules = Rules {
         dialect: Dialect::S3,
         service: "s3",
@@ -144,15 +154,24 @@ fn admit(
     let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
     protect(&parts);
     drop_unsigned(&mut parts.headers, &presented);
-    let signature = Signature::of(&presented, &facts, &parts.headers);
+    let signature = Signature::of(&presented, &facts, &parts);
     let scope = presented.scope();
     scope.region().clone_into(&mut facts.region);
     let region = facts.region.clone();
-    let proof = (authenticated.caller.proof(), &authenticated.signing_key);
+    if matches!(presented.mode(), Mode::Presigned { .. }) {
+        unfold(&mut parts, Version::V4)?;
+    }
     let body = body.map_err(body_error);
-    let checked = Checked::signed(body, proof, presented, &parts.headers);
-    let (body, trailers) = checked.map_err(|fault| refused(&fault))?;
+    let (body, trailers) = match &authenticated.signing_key {
+        Some(key) => {
+            let proof = (authenticated.caller.proof(), key);
+            let checked = Checked::signed(body, proof, presented, &parts.headers);
+            checked.map_err(|fault| refused(&fault))?
+        }
+        None => (Checked::unsigned(body), None),
+    };
     let account = authenticated.caller.account();
+    let identity = Some(authenticated.caller.arn().to_string());
     let decider = Decider {
         identity: Arc::clone(&pipeline.identity),
         caller: Some(authenticated.caller),
@@ -163,12 +182,71 @@ fn admit(
     };
     parts.extensions.insert(s3::Caller {
         account: Some(account),
+        identity,
         region: Some(region),
+        version2: false,
         authorize: Arc::new(decider),
         trailers,
     });
     path_style(&mut parts)?;
     Ok(Request::from_parts(parts, body.boxed_unsync()))
+}
+
+/// A URL that is signed with Version 2, which names no region and covers no body.
+fn by_v2(
+    pipeline: &Pipeline,
+    (mut parts, body): (Parts, RequestBody),
+    (presented, mut facts): (&PresentedV2, Facts),
+    noted: &Arc<Noted>,
+) -> Result<Request<s3::Body>, Refused> {
+    let proven = pipeline
+        .identity
+        .authenticator()
+        .authenticate_v2(presented, facts.now);
+    let authenticated = proven.map_err(|refusal| {
+        note(
+            &pipeline.identity,
+            &refusal,
+            &operation_shown(&parts),
+            &facts,
+        );
+        refused(&refusal.fault)
+    })?;
+    protect(&parts);
+    HOME_REGION.clone_into(&mut facts.region);
+    if parts
+        .headers
+        .get("x-amz-content-sha256")
+        .is_some_and(|hash| hash != UNSIGNED)
+    {
+        // A hash would be signed here, and yet nothing holds the body to it.
+        let fault = keywright_objects::Fault::HeaderNotServed("x-amz-content-sha256");
+        return Err(Box::new(WireError::from(&fault)));
+    }
+    unfold(&mut parts, Version::V2)?;
+    let account = authenticated.caller.account();
+    let identity = Some(authenticated.caller.arn().to_string());
+    let decider = Decider {
+        identity: Arc::clone(&pipeline.identity),
+        caller: Some(authenticated.caller),
+        facts,
+        signature: Some(Signature::of_v2()),
+        noted: Arc::clone(noted),
+        operation: operation_shown(&parts),
+    };
+    parts.extensions.insert(s3::Caller {
+        account: Some(account),
+        identity,
+        region: None,
+        version2: true,
+        authorize: Arc::new(decider),
+        trailers: None,
+    });
+    path_style(&mut parts)?;
+    Ok(Request::from_parts(
+        parts,
+        Checked::unsigned(body.map_err(body_error)).boxed_unsync(),
+    ))
 }
 
 fn authenticate(
@@ -190,6 +268,16 @@ fn authenticate(
     })
 }
 
+/// A body that no signature covers must not be framed as if one did.
+fn check_uncovered(headers: &HeaderMap) -> Result<(), Refused> {
+    let framed = headers.get("x-amz-content-sha256");
+    if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
+        let fault = keywright_objects::Fault::HeaderNotServed("x-amz-content-sha256");
+        return Err(Box::new(WireError::from(&fault)));
+    }
+    Ok(())
+}
+
 /// A request without credentials. Its body is not signed, so it must not claim to be.
 fn anonymous(
     pipeline: &Pipeline,
@@ -197,11 +285,7 @@ fn anonymous(
     facts: Facts,
     noted: &Arc<Noted>,
 ) -> Result<Request<s3::Body>, Refused> {
-    let framed = parts.headers.get("x-amz-content-sha256");
-    if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
-        let fault = keywright_objects::Fault::HeaderNotServed("x-amz-content-sha256");
-        return Err(Box::new(WireError::from(&fault)));
-    }
+    check_uncovered(&parts.headers)?;
     let decider = Decider {
         identity: Arc::clone(&pipeline.identity),
         caller: None,
@@ -212,7 +296,9 @@ fn anonymous(
     };
     parts.extensions.insert(s3::Caller {
         account: None,
+        identity: None,
         region: None,
+        version2: false,
         authorize: Arc::new(decider),
         trailers: None,
     });
@@ -232,14 +318,15 @@ fn operation_shown(parts: &Parts) -> String {
     format!("s3:REST.{}.{kind}", parts.method)
 }
 
-/// `BUCKET.localhost` names a bucket in the host, as clients do whose endpoint is a host name.
+/// `BUCKET.localhost` names a bucket in the host, as clients do whose endpoint is a host name, and
+/// `ACCOUNT.localhost` an account for S3 Control.
 fn path_style(parts: &mut Parts) -> Result<(), Refused> {
-    let host = parts
-        .headers
-        .get("host")
-        .and_then(|host| host.to_str().ok());
-    let host = host.map(|host| host.split_once(':').map_or(host, |(name, _)| name));
-    let Some(bucket) = host.and_then(|host| host.strip_suffix(".localhost")) else {
+    let bucket = host_bucket(&parts.headers);
+    if is_control(&parts.headers, parts.uri.path(), bucket) {
+        parts.extensions.insert(Control);
+        return Ok(());
+    }
+    let Some(bucket) = bucket else {
         return Ok(());
     };
     let (path, query) = (parts.uri.path(), parts.uri.query());
@@ -251,6 +338,13 @@ fn path_style(parts: &mut Parts) -> Result<(), Refused> {
     };
     parts.uri = moved.parse::<Uri>().map_err(unfit)?;
     Ok(())
+}
+
+/// The bucket in the host.
+fn host_bucket(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get("host")?.to_str().ok()?;
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    name.strip_suffix(".localhost")
 }
 
 /// The two ids of an S3 answer.
@@ -279,17 +373,31 @@ impl Signature {
         "s3:x-amz-content-sha256",
     ];
 
-    fn of(presented: &Presented, facts: &Facts, headers: &HeaderMap) -> Self {
-        let content = headers.get("x-amz-content-sha256");
+    /// Of a URL that is signed with Version 2: it has no age, and it covers no body.
+    const fn of_v2() -> Self {
+        Self {
+            version: "AWS",
+            kind: "REST-QUERY-STRING",
+            age_millis: None,
+            content: None,
+        }
+    }
+
+    fn of(presented: &Presented, facts: &Facts, parts: &Parts) -> Self {
+        let content = parts.headers.get("x-amz-content-sha256");
         let age = facts.now.millis() - presented.date().millis();
         let (kind, age_millis) = match presented.mode() {
             Mode::Header => ("REST-HEADER", None),
             Mode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
         };
-        let declared = content.and_then(|value| value.to_str().ok());
+        let mut query = parts.uri.query().unwrap_or_default().split('&');
+        let in_query = query.find_map(|pair| pair.strip_prefix("X-Amz-Content-Sha256="));
+        let in_query = in_query.filter(|_| age_millis.is_some());
+        let declared = content.and_then(|value| value.to_str().ok()).or(in_query);
         // A presigned request that declares no hash is signed as if it said that there is none.
         let content = declared.or(age_millis.map(|_| UNSIGNED));
         Self {
+            version: "AWS4-HMAC-SHA256",
             kind,
             age_millis,
             content: content.map(str::to_owned),
@@ -300,7 +408,7 @@ impl Signature {
         let one = |value: Cow<'static, str>| Values::One(value);
         match key {
             "s3:authtype" => one(self.kind.into()),
-            "s3:signatureversion" => one("AWS4-HMAC-SHA256".into()),
+            "s3:signatureversion" => one(self.version.into()),
             "s3:signatureage" => self
                 .age_millis
                 .map_or(Values::Absent, |age| one(age.to_string().into())),

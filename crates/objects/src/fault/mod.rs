@@ -250,6 +250,24 @@ pub enum Fault {
     /// Something about tags.
     #[error("tags: {0}")]
     Tag(#[from] TagFault),
+    /// A bucket does not have this setting.
+    #[error("bucket {1} has no {0:?}")]
+    NotConfigured(Setting, String),
+    /// A bucket was to be created with an ACL.
+    #[error("a new bucket with an ACL")]
+    BucketAclWithOwnership,
+    /// A header that the operation needs is missing.
+    #[error("header {0} is missing")]
+    MissingHeader(&'static str),
+    /// A body came with a request that says everything in headers.
+    #[error("a body that does not belong there")]
+    UnexpectedContent,
+    /// The name does not fit the namespace that the request names.
+    #[error("bucket {0} is not in its account's namespace")]
+    InvalidNamespace(String),
+    /// The request contradicts itself or lacks something; the text is the whole answer.
+    #[error("{0}")]
+    InvalidRequest(&'static str),
     /// A parameter has a value that S3 does not take.
     #[error("{name}={value:?}: {message}")]
     InvalidArgument {
@@ -277,6 +295,9 @@ pub enum Fault {
     /// A header asks for something that is not served.
     #[error("header {0} is not served")]
     HeaderNotServed(&'static str),
+    /// A part of the request is not understood, so nothing of it is done.
+    #[error("{0:?} {1} is not understood")]
+    NotUnderstood(Unknown, String),
     /// The operation exists in S3 and is not served here.
     #[error("operation {0} is not served")]
     OperationNotServed(String),
@@ -307,6 +328,30 @@ pub enum Fault {
     Internal(String),
 }
 
+/// What of a request is not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// A header.
+    Header,
+    /// A query parameter, or the sub-resource that it names.
+    Parameter,
+}
+
+/// A setting of buckets that nothing here can put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// Rules for other origins.
+    Cors,
+    /// Lifecycle rules.
+    Lifecycle,
+    /// A website.
+    Website,
+    /// Replication.
+    Replication,
+    /// Object lock.
+    ObjectLock,
+}
+
 /// What can be wrong with checksums.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChecksumFault {
@@ -322,14 +367,6 @@ pub enum ChecksumFault {
     /// The body has another checksum.
     #[error("{0:?} differs")]
     Differs(Algorithm),
-    /// A part of a completion is named with another checksum than it has.
-    #[error("{algorithm:?} of part {part} differs")]
-    PartDiffers {
-        /// The algorithm.
-        algorithm: Algorithm,
-        /// The part.
-        part: i32,
-    },
     /// The assembled object has another checksum than announced.
     #[error("{0:?} of the object differs")]
     ObjectDiffers(Algorithm),

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{ChecksumFault, Fault, TagFault};
+use super::{ChecksumFault, Fault, Setting, TagFault, Unknown};
 
 /// An error answer of S3, without request id and host id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -460,6 +460,30 @@ fn parameter(fault: &Fault) -> Answer {
                 None => answer,
             }
         }
+        Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
+        Fault::BucketAclWithOwnership => Answer::new(
+            BAD,
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ),
+        Fault::MissingHeader(header) => Answer::new(
+            BAD,
+            "MissingSecurityHeader",
+            "Your request was missing a required header",
+        )
+        .with("MissingHeaderName", header),
+        Fault::UnexpectedContent => Answer::new(
+            BAD,
+            "UnexpectedContent",
+            "This request does not support content",
+        ),
+        Fault::InvalidNamespace(bucket) => Answer::new(
+            BAD,
+            "InvalidNamespaceHeader",
+            "The bucket name does not belong to the namespace of the x-amz-bucket-namespace header",
+        )
+        .with("BucketName", bucket),
+        Fault::InvalidRequest(message) => Answer::new(BAD, "InvalidRequest", *message),
         Fault::MessageTooLong { limit } => {
             Answer::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
                 .with("MaxMessageLengthBytes", limit)
@@ -482,6 +506,15 @@ fn parameter(fault: &Fault) -> Answer {
         Fault::HeaderNotServed(header) => {
             Answer::new(501, "NotImplemented", NOT_SERVED).with("Header", header)
         }
+        Fault::NotUnderstood(Unknown::Header, name) => {
+            Answer::new(501, "NotImplemented", NOT_SERVED).with("Header", name)
+        }
+        Fault::NotUnderstood(Unknown::Parameter, name) => Answer::new(
+            501,
+            "NotImplemented",
+            "A parameter you provided implies functionality that is not implemented",
+        )
+        .with("ArgumentName", name),
         Fault::OperationNotServed(name) => Answer::new(
             501,
             "NotImplemented",
@@ -489,6 +522,32 @@ fn parameter(fault: &Fault) -> Answer {
         ),
         other => internal(other),
     }
+}
+
+fn not_configured(setting: Setting, bucket: &str) -> Answer {
+    let (code, message) = match setting {
+        Setting::Cors => (
+            "NoSuchCORSConfiguration",
+            "The CORS configuration does not exist",
+        ),
+        Setting::Lifecycle => (
+            "NoSuchLifecycleConfiguration",
+            "The lifecycle configuration does not exist",
+        ),
+        Setting::Website => (
+            "NoSuchWebsiteConfiguration",
+            "The specified bucket does not have a website configuration",
+        ),
+        Setting::Replication => (
+            "ReplicationConfigurationNotFoundError",
+            "The replication configuration was not found",
+        ),
+        Setting::ObjectLock => (
+            "ObjectLockConfigurationNotFoundError",
+            "Object Lock configuration does not exist for this bucket",
+        ),
+    };
+    Answer::new(MISSING, code, message).with("BucketName", bucket)
 }
 
 fn internal(_: &Fault) -> Answer {
@@ -534,14 +593,6 @@ fn checksum(fault: &ChecksumFault) -> Answer {
             "BadDigest",
             format!(
                 "The {} you specified did not match the calculated checksum.",
-                algorithm.lower()
-            ),
-        ),
-        ChecksumFault::PartDiffers { algorithm, part } => Answer::new(
-            BAD,
-            "BadDigest",
-            format!(
-                "The {} you specified for part {part} did not match what we received.",
                 algorithm.lower()
             ),
         ),

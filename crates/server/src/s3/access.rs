@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use s3s::{
     S3Result,
     access::{S3Access, S3AccessContext},
@@ -19,11 +20,11 @@ use keywright_objects::{
 };
 
 use super::{
-    Service,
-    context::{self, Seen},
+    Caller, S3Context, Service, acl,
+    context::Seen,
     convert::text,
     job::{Call, Permit},
-    public_access,
+    public_access, route,
     table::{self, On, Row},
 };
 
@@ -61,8 +62,10 @@ impl S3Access for Gate {
                 if !streams(&permitted.seen) {
                     call.body.charge(self.0.bodies.account());
                 }
-                if permitted.permit.bucket.is_none() {
-                    // CreateBucket reads of it what the protocol layer leaves out.
+                let document = route::has_document(call.routed.route);
+                if document || permitted.permit.bucket.is_none() {
+                    // It is held to its checksum; and CreateBucket reads of it what the protocol
+                    // layer leaves out.
                     call.body.begin();
                 }
                 cx.extensions_mut().insert(permitted);
@@ -112,11 +115,16 @@ fn seen(cx: &S3AccessContext<'_>, call: &Call) -> Result<Seen, Fault> {
         S3Path::Bucket { bucket } => (Some(bucket), None),
         S3Path::Object { bucket, key } => (Some(bucket), Some(key)),
     };
+    let operation = call.routed.route.operation;
+    if cx.s3_op().name() != operation {
+        // The protocol layer would carry it out as something else.
+        return Err(Fault::OperationNotServed(operation.into()));
+    }
     Ok(Seen {
-        operation: cx.s3_op().name().into(),
+        operation,
         bucket: bucket.map(|name| name.to_string()),
         key: key.map(|name| name.to_string()),
-        query: context::query(cx.uri())?,
+        query: call.routed.query.clone(),
         headers: (*call.headers).clone(),
     })
 }
@@ -128,7 +136,8 @@ async fn decide(
     seen: &Seen,
     source: Option<&Object>,
 ) -> Result<Permit, Fault> {
-    let row = table::row(&seen.operation).ok_or_else(|| not_served(call, seen))?;
+    let not_served = || Fault::OperationNotServed(seen.operation.into());
+    let row = table::row(seen.operation).ok_or_else(not_served)?;
     check_headers(seen)?;
     check_length(seen)?;
     if let Some(name) = &seen.bucket {
@@ -137,18 +146,55 @@ async fn decide(
     if let Some(key) = &seen.key {
         check_key(key)?;
     }
-    match row.on {
+    let permit = match row.on {
         On::Everything => {
             let permit = Permit::begin(&call.caller, None, None, seen.context(None)?);
             permit.require(&action(row, seen), "*", &permit.context)?;
-            Ok(permit)
+            permit
         }
         // Nobody can own what is created, whatever its body says.
         On::NewBucket if call.caller.account.is_none() => {
-            Err(Fault::AccessDenied("Access Denied".into()))
+            return Err(Fault::AccessDenied("Access Denied".into()));
         }
-        On::NewBucket => Ok(Permit::begin(&call.caller, None, None, seen.context(None)?)),
-        _ => in_bucket(service, call, (seen, source), row).await,
+        On::NewBucket => Permit::begin(&call.caller, None, None, seen.context(None)?),
+        _ => in_bucket(service, call, (seen, source), row).await?,
+    };
+    check_arguments(seen)?;
+    if seen.operation == "CompleteMultipartUpload" {
+        check_completion(service, seen).await?;
+    }
+    Ok(permit)
+}
+
+/// A completion without a body names no part, which the protocol layer would call malformed; but an
+/// upload that does not exist comes before (recorded 2026-02).
+async fn check_completion(service: &Service, seen: &Seen) -> Result<(), Fault> {
+    let length = text(&seen.headers, "content-length");
+    if !matches!(length, None | Some("0")) || seen.headers.contains_key("transfer-encoding") {
+        return Ok(());
+    }
+    let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
+    let of = (bucket.unwrap_or_default(), key.unwrap_or_default());
+    let id = seen.parameter("uploadId").unwrap_or_default();
+    service.objects.find_upload(of.0, of.1, id).await?;
+    Err(Fault::NoParts)
+}
+
+/// What is wrong with arguments is said only to who may do it at all.
+fn check_arguments(seen: &Seen) -> Result<(), Fault> {
+    route::check_integers(&seen.query)?;
+    let headers = &seen.headers;
+    if headers.contains_key("x-amz-bypass-governance-retention") {
+        let name = "x-amz-bypass-governance-retention";
+        return Err(Fault::InvalidArgument {
+            message: format!("{name} is only applicable to Object Lock enabled buckets."),
+            name,
+            value: None,
+        });
+    }
+    match seen.operation {
+        "PutObject" | "CopyObject" | "CreateMultipartUpload" => acl::of_object(headers),
+        _ => Ok(()),
     }
 }
 
@@ -160,7 +206,7 @@ async fn in_bucket(
 ) -> Result<Permit, Fault> {
     let name = seen.bucket.as_deref().unwrap_or_default();
     let bucket = find_bucket(service, name).await?;
-    check_region(call, &bucket, row)?;
+    check_region(&call.caller, &bucket, row.operation)?;
     check_owner(seen, "x-amz-expected-bucket-owner", &bucket)?;
     let mut permit = open(service, call, seen, bucket)?;
     match row.on {
@@ -176,11 +222,10 @@ async fn in_bucket(
             let action = (!later).then(|| action(row, seen));
             permit.object = Some(object_permitted(
                 &permit,
-                found,
+                (found, seen.parameter("versionId")),
                 (name, key),
                 action.as_deref(),
             )?);
-            check_version(seen.parameter("versionId"))?;
             if row.operation == "GetObjectAttributes" {
                 let tags = permit.object.as_ref().map(|object| &object.meta.tags);
                 let context = tags.map(|tags| permit.context.with_existing(tags));
@@ -195,6 +240,19 @@ async fn in_bucket(
         permit.source = Some(source_permitted(service, call, (seen, source), &permit).await?);
     }
     Ok(permit)
+}
+
+/// A permit for a request that names no condition keys of S3.
+pub(super) fn open_plain(
+    service: &Service,
+    caller: &Caller,
+    bucket: Bucket,
+) -> Result<Permit, Fault> {
+    let attached = public_access::attached(service, &bucket)?;
+    let policy = attached.policy_for(caller.account).cloned();
+    let mut context = S3Context::default();
+    context.add("s3:ResourceAccount", Some(&bucket.owner.to_string()));
+    Ok(Permit::begin(caller, Some(bucket), policy, context))
 }
 
 fn open(service: &Service, call: &Call, seen: &Seen, bucket: Bucket) -> Result<Permit, Fault> {
@@ -227,7 +285,7 @@ fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fault> {
 /// Asks for an action on an object. Who may not list the bucket is not told that a key is missing.
 fn object_permitted(
     permit: &Permit,
-    found: Option<Object>,
+    (found, version): (Option<Object>, Option<&str>),
     (bucket, key): (&str, &str),
     action: Option<&str>,
 ) -> Result<Object, Fault> {
@@ -239,6 +297,7 @@ fn object_permitted(
         );
         permit.require(action, Arn::s3_object(bucket, key).as_str(), &context)?;
     }
+    check_version(version)?;
     if let Some(object) = found {
         return Ok(object);
     }
@@ -270,8 +329,8 @@ async fn source_permitted(
     } else {
         "s3:GetObject"
     };
+    let found = (found, version.as_deref());
     let source = object_permitted(&permit, found, (&name, &key), Some(action))?;
-    check_version(version.as_deref())?;
     let replaces = text(&seen.headers, "x-amz-tagging-directive") == Some("REPLACE");
     if seen.operation == "CopyObject" && !replaces && !source.meta.tags.is_empty() {
         let existing = permit.context.with_existing(&source.meta.tags);
@@ -286,15 +345,20 @@ async fn source_permitted(
     Ok(source)
 }
 
-/// Bucket, key and version of a copy's source: `[/]bucket/key[?versionId=version]`,
-/// percent-encoded.
+/// Bucket, key and version of a copy's source: `[/]bucket/key[?versionId=version]`, encoded as in a
+/// form, or a URL with such a path (recorded 2026-02).
 fn parse_source(header: &str) -> Result<(String, String, Option<String>), Fault> {
     let wrong = || Fault::CopySourceForm(header.into());
     let (path, version) = match header.split_once("?versionId=") {
         Some((path, version)) => (path, Some(version.to_owned())),
         None => (header, None),
     };
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
+    let path = match path.split_once("://") {
+        Some(("http" | "https", url)) => url.split_once('/').ok_or_else(wrong)?.1,
+        _ => path,
+    };
+    let path = path.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&path).decode_utf8();
     let decoded = decoded.map_err(|_| wrong())?;
     let path = decoded.strip_prefix('/').unwrap_or(&decoded);
     let (bucket, key) = path.split_once('/').ok_or_else(wrong)?;
@@ -304,16 +368,35 @@ fn parse_source(header: &str) -> Result<(String, String, Option<String>), Fault>
     Ok((bucket.into(), key.into(), version))
 }
 
-async fn find_bucket(service: &Service, name: &str) -> Result<Bucket, Fault> {
+/// The regions that are old enough to take Signature Version 2.
+const V2_REGIONS: [&str; 9] = [
+    "ap-northeast-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "eu-west-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
+];
+
+pub(super) async fn find_bucket(service: &Service, name: &str) -> Result<Bucket, Fault> {
     let found = service.objects.find_bucket(name).await?;
     found.ok_or_else(|| Fault::NoSuchBucket(name.into()))
 }
 
 /// The request must be signed for the bucket's region. Where a bucket is may be asked from
 /// anywhere.
-fn check_region(call: &Call, bucket: &Bucket, row: &Row) -> Result<(), Fault> {
-    match &call.caller.region {
-        Some(signed) if *signed != bucket.region && row.operation != "GetBucketLocation" => {
+pub(super) fn check_region(caller: &Caller, bucket: &Bucket, operation: &str) -> Result<(), Fault> {
+    if caller.version2 && !V2_REGIONS.contains(&&*bucket.region) {
+        return Err(Fault::InvalidRequest(
+            "The authorization mechanism you have provided is not supported. Please use \
+             AWS4-HMAC-SHA256.",
+        ));
+    }
+    match &caller.region {
+        Some(signed) if *signed != bucket.region && operation != "GetBucketLocation" => {
             Err(Fault::WrongRegion {
                 signed: signed.clone(),
                 region: bucket.region.clone(),
@@ -361,31 +444,9 @@ fn action(row: &Row, seen: &Seen) -> String {
     }
 }
 
-fn not_served(call: &Call, seen: &Seen) -> Fault {
-    if call.caller.account.is_none() {
-        return Fault::AccessDenied("Access Denied".into());
-    }
-    Fault::OperationNotServed(seen.operation.clone())
-}
-
-/// Headers that ask for what is not served: refused, never ignored.
-const NOT_SERVED: [&str; 11] = [
-    "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-server-side-encryption-aws-kms-key-id",
-    "x-amz-copy-source-server-side-encryption-customer-algorithm",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-legal-hold",
-    "x-amz-object-lock-retain-until-date",
-    "x-amz-write-offset-bytes",
-    "x-amz-if-match-last-modified-time",
-    "x-amz-if-match-size",
-    "x-amz-rename-source",
-    "x-amz-mfa",
-];
-
 /// Whether the body is an object's, and goes to disk as it comes.
 fn streams(seen: &Seen) -> bool {
-    matches!(seen.operation.as_str(), "PutObject" | "UploadPart")
+    matches!(seen.operation, "PutObject" | "UploadPart")
 }
 
 /// Bodies that are not an object's are gathered and parsed, and therefore bounded.
@@ -398,13 +459,27 @@ fn check_length(seen: &Seen) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_headers(seen: &Seen) -> Result<(), Fault> {
-    if let Some(name) = NOT_SERVED
-        .iter()
-        .find(|name| seen.headers.contains_key(**name))
-    {
-        return Err(Fault::HeaderNotServed(name));
+/// Keys of customers are not served; one without an algorithm is a mistake.
+fn check_customer_key(headers: &HeaderMap) -> Result<(), Fault> {
+    let header = "x-amz-server-side-encryption-customer-algorithm";
+    if headers.contains_key(header) {
+        return Err(Fault::HeaderNotServed(header));
     }
+    let mut names = headers.keys().map(http::HeaderName::as_str);
+    if names.any(|name| name.starts_with("x-amz-server-side-encryption-customer-")) {
+        return Err(Fault::InvalidArgument {
+            message: "Requests specifying Server Side Encryption with Customer provided keys must \
+                      provide a valid encryption algorithm."
+                .into(),
+            name: header,
+            value: Some("null".into()),
+        });
+    }
+    Ok(())
+}
+
+fn check_headers(seen: &Seen) -> Result<(), Fault> {
+    check_customer_key(&seen.headers)?;
     if text(&seen.headers, "x-amz-server-side-encryption").is_some_and(|sse| sse != "AES256") {
         return Err(Fault::HeaderNotServed("x-amz-server-side-encryption"));
     }
@@ -413,17 +488,7 @@ fn check_headers(seen: &Seen) -> Result<(), Fault> {
     {
         return Err(Fault::HeaderNotServed("x-amz-bucket-object-lock-enabled"));
     }
-    let grants = seen
-        .headers
-        .keys()
-        .any(|name| name.as_str().starts_with("x-amz-grant-"));
-    let acl = text(&seen.headers, "x-amz-acl");
-    let harmless = matches!(acl, None | Some("private" | "bucket-owner-full-control"));
-    if grants || !harmless {
-        Err(Fault::AclsDisabled)
-    } else {
-        Ok(())
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -437,9 +502,14 @@ mod tests {
             ("/bucket/a/b", Some(("bucket", "a/b", None))),
             ("bucket%2Fa%20b", Some(("bucket", "a b", None))),
             (
-                "bucket/a+b?versionId=null",
-                Some(("bucket", "a+b", Some("null"))),
+                "bucket/a+b%2Bc?versionId=null",
+                Some(("bucket", "a b+c", Some("null"))),
             ),
+            (
+                "https://localhost:9000/bucket/a%20b",
+                Some(("bucket", "a b", None)),
+            ),
+            ("http://localhost", None),
             ("bucket", None),
             ("bucket/", None),
             ("B/key", None),

@@ -79,8 +79,13 @@ pub struct Trailers(pub Arc<OnceLock<HeaderMap>>);
 pub struct Caller {
     /// The caller's account; nothing for an anonymous request.
     pub account: Option<AccountId>,
-    /// The region of the credential scope; nothing for an anonymous request.
+    /// Its ARN; nothing for an anonymous request.
+    pub identity: Option<String>,
+    /// The region of the credential scope; nothing for an anonymous request and for Signature
+    /// Version 2.
     pub region: Option<String>,
+    /// Whether the request is signed with Version 2, which not every region takes.
+    pub version2: bool,
     /// Decides for this caller.
     pub authorize: Arc<dyn Authorize>,
     /// The trailing headers, if the request announced any.

@@ -40,6 +40,11 @@ impl Kept {
         self.holding().bytes = Some(Vec::new());
     }
 
+    /// What was kept, which stays.
+    pub(super) fn copy(&self) -> Vec<u8> {
+        self.holding().bytes.clone().unwrap_or_default()
+    }
+
     /// What was kept.
     pub(super) fn take(&self) -> Vec<u8> {
         self.holding().bytes.take().unwrap_or_default()

@@ -5,15 +5,16 @@
 
 use s3s::{S3Response, dto};
 
-use keywright_base::{Arn, limits, region};
-use keywright_objects::{BucketAsk, Fault, check_new_bucket_tags};
+use keywright_base::{AccountId, Arn, Timestamp, limits, region};
+use keywright_objects::{BucketAsk, Fault, canonical_id, check_new_bucket_tags};
 
 use super::{
-    Service,
+    Service, acl as acls,
     authorize::S3Context,
-    convert::{owner, parse_token, timestamp, token},
+    convert::{arn_header, owner, parse_token, text, token},
     job::Job,
     tagging,
+    xml::{self, Elements},
 };
 
 const HOME: &str = "us-east-1";
@@ -25,17 +26,29 @@ pub(super) async fn list(
 ) -> Result<S3Response<dto::ListBucketsOutput>, Fault> {
     let account = job.account()?;
     let page = service.objects.list_buckets(account, &ask(&input)?).await?;
-    let buckets = page.buckets.into_iter().map(|bucket| dto::Bucket {
-        bucket_region: Some(bucket.region),
-        creation_date: Some(timestamp(bucket.created)),
-        name: Some(bucket.name),
+    let mut elements = Elements::default();
+    elements.within("Owner", |inner| inner.text("ID", canonical_id(account)));
+    elements.within("Buckets", |list| {
+        for bucket in &page.buckets {
+            list.within("Bucket", |one| {
+                one.text("Name", &bucket.name);
+                one.text("CreationDate", date(bucket.created));
+                one.text("BucketRegion", &bucket.region);
+                one.text("BucketArn", Arn::s3_bucket(&bucket.name));
+            });
+        }
     });
-    Ok(S3Response::new(dto::ListBucketsOutput {
-        buckets: Some(buckets.collect()),
-        continuation_token: page.next.as_deref().map(token),
-        owner: Some(owner(account)),
-        prefix: input.prefix,
-    }))
+    elements.maybe("ContinuationToken", page.next.as_deref().map(token));
+    elements.maybe("Prefix", input.prefix);
+    let mut response = S3Response::new(dto::ListBucketsOutput::default());
+    let document = elements.document("ListAllMyBucketsResult", xml::S3);
+    response.extensions.insert(document);
+    Ok(response)
+}
+
+/// A date as documents have it.
+fn date(at: Timestamp) -> String {
+    at.truncate_to_secs().iso8601().replace('Z', ".000Z")
 }
 
 fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, Fault> {
@@ -100,17 +113,37 @@ pub(super) async fn create(
         job.permit()
             .require("s3:TagResource", arn.as_str(), &context)?;
     }
+    acls::of_new_bucket(job.headers())?;
     if let Some(ownership) = &input.object_ownership {
         check_ownership(ownership.as_str())?;
     }
     let endpoint = job.caller().region.as_deref().unwrap_or(HOME);
     let account = job.account()?;
+    let namespace = text(job.headers(), "x-amz-bucket-namespace");
+    check_namespace(namespace, &input.bucket, account)?;
     service
         .objects
         .create_bucket(&input.bucket, account, endpoint, constraint, &tags)
         .await?;
     let location = Some(format!("/{}", input.bucket));
-    Ok(S3Response::new(dto::CreateBucketOutput { location }))
+    let mut response = S3Response::new(dto::CreateBucketOutput { location });
+    response.headers.extend(arn_header(&input.bucket));
+    Ok(response)
+}
+
+/// A bucket of an account's own namespace ends in the account, its region and `-an`.
+fn check_namespace(namespace: Option<&str>, name: &str, account: AccountId) -> Result<(), Fault> {
+    let ours = || {
+        let (_, rest) = name
+            .strip_suffix("-an")?
+            .split_once(&format!("-{account}-"))?;
+        region(rest)
+    };
+    match namespace {
+        None | Some("global") => Ok(()),
+        Some("account-regional") if ours().is_some() => Ok(()),
+        Some(_) => Err(Fault::InvalidNamespace(name.to_owned())),
+    }
 }
 
 /// Buckets are owner-enforced; the other ownerships exist but are not served.
@@ -133,10 +166,13 @@ pub(super) async fn head(
     job: Job,
     _: dto::HeadBucketInput,
 ) -> Result<S3Response<dto::HeadBucketOutput>, Fault> {
-    Ok(S3Response::new(dto::HeadBucketOutput {
-        bucket_region: Some(job.bucket()?.region.clone()),
+    let bucket = job.bucket()?;
+    let mut response = S3Response::new(dto::HeadBucketOutput {
+        bucket_region: Some(bucket.region.clone()),
         ..dto::HeadBucketOutput::default()
-    }))
+    });
+    response.headers.extend(arn_header(&bucket.name));
+    Ok(response)
 }
 
 pub(super) async fn delete(
@@ -197,14 +233,11 @@ pub(super) fn owner_grants(owner: &dto::Owner) -> Vec<dto::Grant> {
     }]
 }
 
-/// An ACL may be put only as the canned one that says what holds anyway.
 pub(super) async fn put_acl(
     _: &Service,
-    _: Job,
+    job: Job,
     input: dto::PutBucketAclInput,
 ) -> Result<S3Response<dto::PutBucketAclOutput>, Fault> {
-    if input.acl.is_none() {
-        return Err(Fault::AclsDisabled);
-    }
-    Ok(S3Response::new(dto::PutBucketAclOutput::default()))
+    let body = input.access_control_policy.as_ref();
+    Err(acls::put_bucket(job.headers(), body))
 }

@@ -12,7 +12,7 @@ use super::{authorize::S3Context, convert::text};
 /// A request as the access check sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
-    pub(super) operation: String,
+    pub(super) operation: &'static str,
     pub(super) bucket: Option<String>,
     pub(super) key: Option<String>,
     pub(super) query: Vec<(String, String)>,
@@ -27,7 +27,8 @@ const QUERY: [(&str, &str); 3] = [
 ];
 
 /// Condition keys that are headers.
-const HEADERS: [(&str, &str); 14] = [
+const HEADERS: [(&str, &str); 15] = [
+    ("x-amz-bucket-namespace", "s3:x-amz-bucket-namespace"),
     ("x-amz-acl", "s3:x-amz-acl"),
     ("x-amz-grant-full-control", "s3:x-amz-grant-full-control"),
     ("x-amz-grant-read", "s3:x-amz-grant-read"),
@@ -68,7 +69,7 @@ impl Seen {
 
     /// Whether what is authorized as PutObject makes an object, or only prepares one.
     fn creates_object(&self) -> Option<&'static str> {
-        match self.operation.as_str() {
+        match self.operation {
             "PutObject" | "CopyObject" | "CompleteMultipartUpload" => Some("true"),
             "CreateMultipartUpload" | "UploadPart" | "UploadPartCopy" => Some("false"),
             _ => None,

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::dto;
 
 use keywright_base::{AccountId, Timestamp};
@@ -48,6 +48,20 @@ pub(super) fn etag(text: &str) -> dto::ETag {
     dto::ETag::Strong(text.into())
 }
 
+/// A page's header that says where the bucket is.
+pub(super) fn region_header(
+    bucket: &keywright_objects::Bucket,
+) -> Option<(HeaderName, HeaderValue)> {
+    let region = HeaderValue::from_str(&bucket.region).ok()?;
+    Some((HeaderName::from_static("x-amz-bucket-region"), region))
+}
+
+/// The header with a bucket's ARN.
+pub(super) fn arn_header(name: &str) -> Option<(HeaderName, HeaderValue)> {
+    let arn = HeaderValue::from_str(keywright_base::Arn::s3_bucket(name).as_str()).ok()?;
+    Some((HeaderName::from_static("x-amz-bucket-arn"), arn))
+}
+
 pub(super) fn owner(account: AccountId) -> dto::Owner {
     dto::Owner {
         id: Some(keywright_objects::canonical_id(account)),
@@ -71,9 +85,9 @@ pub(super) fn parse_token(token: &str) -> Option<String> {
     String::from_utf8(STANDARD.decode(token).ok()?).ok()
 }
 
-/// A header as text.
+/// A header as text, which may be outside ASCII.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
+    std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
 
 pub(super) fn kind(kind: Kind) -> dto::ChecksumType {

@@ -3,9 +3,9 @@
 //! The rule: headers are read from the request as it was signed, once, here. A value that S3
 //! ignores is ignored, one that it refuses is refused.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
-use keywright_base::limits;
+use keywright_base::{Timestamp, limits};
 use keywright_objects::{
     Algorithm, ChecksumFault, ClaimedValue, Claims, EntityTags, Fault, Headers, Meta, ReadIf,
     WriteIf, parse_tagging,
@@ -14,11 +14,18 @@ use keywright_objects::{
 use super::{
     authorize::Trailers,
     convert::{parse_http_date, text},
+    metadata,
 };
 
 /// Headers that the protocol layer parses more strictly than S3 does, or must not apply: they are
 /// taken off the request that it sees.
-pub(super) const OURS: [&str; 11] = [
+const OURS: [&str; 17] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "x-amz-website-redirect-location",
+    "x-amz-tagging",
     "range",
     "expires",
     "if-match",
@@ -32,24 +39,42 @@ pub(super) const OURS: [&str; 11] = [
     "x-amz-copy-source-if-unmodified-since",
 ];
 
-type User = Option<std::collections::HashMap<String, String>>;
+/// Takes off what the protocol layer must not see.
+pub(super) fn hide(headers: &mut HeaderMap) {
+    for name in OURS {
+        headers.remove(name);
+    }
+    let names = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-amz-meta-"));
+    for name in names.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+    // The source of a copy was looked up by then; its form is our own to judge.
+    if let Some(source) = headers.get_mut("x-amz-copy-source") {
+        *source = HeaderValue::from_static("source/key");
+    }
+}
 
 /// What to store with an object.
 ///
 /// # Errors
-/// [`Fault::Tag`].
-pub(super) fn meta(headers: &HeaderMap, user: User) -> Result<Meta, Fault> {
+/// [`Fault::Tag`], and what is wrong with metadata.
+pub(super) fn meta(headers: &HeaderMap) -> Result<Meta, Fault> {
     Ok(Meta {
-        headers: stored(headers, user),
+        headers: stored(headers)?,
         tags: text(headers, "x-amz-tagging").map_or(Ok(Vec::new()), parse_tagging)?,
         storage_class: owned(headers, "x-amz-storage-class").unwrap_or_default(),
     })
 }
 
 /// The headers that come back with an object.
-pub(super) fn stored(headers: &HeaderMap, user: User) -> Headers {
+///
+/// # Errors
+/// What is wrong with metadata.
+pub(super) fn stored(headers: &HeaderMap) -> Result<Headers, Fault> {
     let encoding = owned(headers, "content-encoding").map(|value| plain_encoding(&value));
-    Headers {
+    Ok(Headers {
         content_type: owned(headers, "content-type")
             .filter(|value| !value.is_empty())
             .or_else(|| Some("binary/octet-stream".into())),
@@ -59,8 +84,8 @@ pub(super) fn stored(headers: &HeaderMap, user: User) -> Headers {
         content_language: owned(headers, "content-language"),
         expires: owned(headers, "expires"),
         redirect: owned(headers, "x-amz-website-redirect-location"),
-        user: user.unwrap_or_default().into_iter().collect(),
-    }
+        user: metadata::read(headers)?,
+    })
 }
 
 /// A content encoding without `aws-chunked`.
@@ -130,14 +155,15 @@ fn later(algorithm: Algorithm, trailers: Option<&Trailers>) -> ClaimedValue {
     }))
 }
 
-/// The conditions of a read; `prefix` is empty, or `x-amz-copy-source-` for a copy's source.
-pub(super) fn read_if(headers: &HeaderMap, prefix: &str) -> ReadIf {
+/// The conditions of a read; `prefix` is empty, or `x-amz-copy-source-` for a copy's source. A date
+/// in the future is no condition that something was modified since.
+pub(super) fn read_if(headers: &HeaderMap, prefix: &str, now: Timestamp) -> ReadIf {
     let find = |name: &str| text(headers, &format!("{prefix}{name}"));
     let date = |name: &str| find(name).and_then(parse_http_date);
     ReadIf {
         matches: find("if-match").map(EntityTags::parse),
         none_match: find("if-none-match").map(EntityTags::parse),
-        modified_since: date("if-modified-since"),
+        modified_since: date("if-modified-since").filter(|since| *since <= now),
         unmodified_since: date("if-unmodified-since"),
     }
 }

@@ -10,15 +10,17 @@ use http::HeaderMap;
 use s3s::{S3Request, S3Result};
 
 use keywright_base::{AccountId, Arn};
-use keywright_objects::{Bucket, Fault, Object};
+use keywright_objects::{Bucket, ClaimedValue, Fault, Object, check_document};
 
 use super::{
     Service,
     access::{Again, Permitted},
     authorize::{Authorize, Caller, Resource, S3Context},
     body::Kept,
+    headers,
     policy::BucketPolicy,
     render::Cell,
+    route::{self, Routed},
 };
 
 /// One call of the front, as an extension of its request.
@@ -26,6 +28,8 @@ use super::{
 pub(super) struct Call {
     pub(super) caller: Caller,
     pub(super) cell: Cell,
+    /// The operation that was asked for, and how.
+    pub(super) routed: Arc<Routed>,
     /// The request's headers, with those that the protocol layer must not see or parse.
     pub(super) headers: Arc<HeaderMap>,
     /// The request's body, for an operation that needs of it what the protocol layer leaves out.
@@ -133,6 +137,25 @@ impl Job {
     /// The request's body, if it was kept; it ended well.
     pub(super) fn body(&self) -> Vec<u8> {
         self.call.body.take()
+    }
+
+    /// Holds a body that was parsed to its checksums.
+    ///
+    /// # Errors
+    /// As for a put; [`Fault::InvalidRequest`] for a deletion of many without any.
+    pub(super) fn check_document(&self) -> Result<(), Fault> {
+        let route = self.call.routed.route;
+        if !route::has_document(route) {
+            return Ok(());
+        }
+        let claims = headers::claims(&self.call.headers, self.call.caller.trailers.as_ref(), None)?;
+        let claimed = claims.md5.is_some() || !matches!(claims.value, ClaimedValue::None);
+        if !claimed && route.operation == "DeleteObjects" {
+            return Err(Fault::InvalidRequest(
+                "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+            ));
+        }
+        check_document(&self.call.body.copy(), claims)
     }
 
     pub(super) const fn caller(&self) -> &Caller {

@@ -8,7 +8,7 @@ use keywright_objects::{Fault, ListAsk, Listing};
 
 use super::{
     Service,
-    convert::{etag, kind, owner, parse_token, timestamp, token, url_encode},
+    convert::{etag, kind, owner, parse_token, region_header, timestamp, token, url_encode},
     headers,
     job::Job,
 };
@@ -75,7 +75,8 @@ pub(super) async fn v1(
         .next
         .as_deref()
         .filter(|_| !ask.delimiter.is_empty());
-    Ok(S3Response::new(dto::ListObjectsOutput {
+    let region = region_header(job.bucket()?);
+    let mut response = S3Response::new(dto::ListObjectsOutput {
         is_truncated: Some(listing.next.is_some()),
         next_marker: encoding.maybe(next),
         contents: contents(&job, &listing, encoding, true)?,
@@ -87,7 +88,9 @@ pub(super) async fn v1(
         delimiter: delimiter(&ask, encoding),
         encoding_type: encoding.shown(),
         request_charged: None,
-    }))
+    });
+    response.headers.extend(region);
+    Ok(response)
 }
 
 pub(super) async fn v2(
@@ -98,7 +101,10 @@ pub(super) async fn v2(
     let encoding = Encoding::of(input.encoding_type.as_ref())?;
     let limit = headers::page(input.max_keys, "maxKeys")?;
     let after = match &input.continuation_token {
-        Some(given) => parse_token(given).ok_or_else(wrong_token)?,
+        Some(given) => {
+            let known = parse_token(given).filter(|_| !given.is_empty());
+            known.ok_or_else(wrong_token)?
+        }
         None => input.start_after.clone().unwrap_or_default(),
     };
     let ask = ListAsk {
@@ -109,7 +115,11 @@ pub(super) async fn v2(
     };
     let listing = service.objects.list(&input.bucket, &ask).await?;
     let count = listing.objects.len() + listing.prefixes.len();
-    Ok(S3Response::new(dto::ListObjectsV2Output {
+    let region = region_header(job.bucket()?);
+    let start_after = input
+        .start_after
+        .filter(|_| input.continuation_token.is_none());
+    let mut response = S3Response::new(dto::ListObjectsV2Output {
         contents: contents(&job, &listing, encoding, input.fetch_owner == Some(true))?,
         common_prefixes: encoding.prefixes(&listing.prefixes),
         name: Some(input.bucket),
@@ -121,10 +131,83 @@ pub(super) async fn v2(
         next_continuation_token: listing.next.as_deref().map(token),
         delimiter: delimiter(&ask, encoding),
         encoding_type: encoding.shown(),
-        start_after: encoding.maybe(input.start_after.as_deref()),
+        start_after: encoding.maybe(start_after.as_deref()),
         request_charged: None,
-    }))
+    });
+    response.headers.extend(region);
+    Ok(response)
 }
+
+/// The versions of objects of a bucket that was never versioned: each object's only one, `null`.
+pub(super) async fn versions(
+    service: &Service,
+    job: Job,
+    input: dto::ListObjectVersionsInput,
+) -> Result<S3Response<dto::ListObjectVersionsOutput>, Fault> {
+    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+    let limit = headers::page(input.max_keys, "maxKeys")?;
+    let key_marker = input.key_marker.unwrap_or_default();
+    let version_marker = input.version_id_marker.unwrap_or_default();
+    if !version_marker.is_empty() && key_marker.is_empty() {
+        return Err(Fault::InvalidArgument {
+            message: "A version-id marker cannot be specified without a key marker.".into(),
+            name: "version-id-marker",
+            value: Some(version_marker),
+        });
+    }
+    let ask = ListAsk {
+        prefix: input.prefix.unwrap_or_default(),
+        delimiter: input.delimiter.unwrap_or_default(),
+        after: key_marker,
+        limit,
+    };
+    let listing = service.objects.list(&input.bucket, &ask).await?;
+    let account = job.bucket()?.owner;
+    let versions = listing.objects.iter().map(|object| dto::ObjectVersion {
+        checksum_algorithm: Some(vec![dto::ChecksumAlgorithm::from(
+            object.checksum.algorithm.name().to_owned(),
+        )]),
+        checksum_type: Some(kind(object.checksum.kind)),
+        e_tag: Some(etag(&object.etag)),
+        is_latest: Some(true),
+        key: Some(encoding.text(&object.key)),
+        last_modified: Some(timestamp(object.modified)),
+        owner: Some(owner(account)),
+        restore_status: None,
+        size: i64::try_from(object.size).ok(),
+        storage_class: Some(dto::ObjectVersionStorageClass::from(
+            object.meta.class().to_owned(),
+        )),
+        version_id: Some(NULL.to_owned()),
+    });
+    let next = listing.next.as_deref();
+    // A page that ends with a common prefix has no version to go on from.
+    let ends_with_key = listing
+        .objects
+        .last()
+        .is_some_and(|last| Some(&*last.key) == next);
+    let mut response = S3Response::new(dto::ListObjectVersionsOutput {
+        common_prefixes: encoding.prefixes(&listing.prefixes),
+        delete_markers: None,
+        delimiter: delimiter(&ask, encoding),
+        encoding_type: encoding.shown(),
+        is_truncated: Some(next.is_some()),
+        key_marker: Some(encoding.text(&ask.after)),
+        max_keys: i32::try_from(limit).ok(),
+        name: Some(input.bucket),
+        next_key_marker: encoding.maybe(next),
+        next_version_id_marker: next.filter(|_| ends_with_key).map(|_| NULL.to_owned()),
+        prefix: Some(encoding.text(&ask.prefix)),
+        request_charged: None,
+        version_id_marker: Some(version_marker),
+        versions: (!listing.objects.is_empty()).then(|| versions.collect()),
+    });
+    response.headers.extend(region_header(job.bucket()?));
+    Ok(response)
+}
+
+/// The id of the version of an object that was never versioned.
+const NULL: &str = "null";
 
 fn wrong_token() -> Fault {
     Fault::InvalidArgument {

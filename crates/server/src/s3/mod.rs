@@ -6,22 +6,28 @@
 //! only: the pipeline moves a bucket from the host name into the path.
 
 mod access;
+mod acl;
 mod authorize;
 mod body;
 mod buckets;
 mod context;
+mod control;
 mod convert;
 mod headers;
 mod job;
 mod listing;
+mod metadata;
 mod multipart;
 mod objects;
 mod policy;
 mod public_access;
 mod render;
+mod route;
 mod service;
+mod settings;
 mod table;
 mod tagging;
+mod xml;
 
 #[cfg(test)]
 mod tests;
@@ -29,13 +35,15 @@ mod tests;
 use std::{pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
 
 use keywright_base::limits;
 use keywright_identity::view::Attached;
 use keywright_objects::{Fault, Objects, Policies};
+
+pub(crate) use control::{Control, is_control};
 
 pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
 pub use policy::BucketPolicy;
@@ -147,13 +155,17 @@ impl S3 {
     /// The body is the payload itself: no chunk framing, and it ends with an error unless it is
     /// what was signed. Nothing is committed before it ended well.
     pub async fn call(&self, mut request: Request<Body>, ids: &Ids) -> Response<Body> {
+        if request.extensions().get::<Control>().is_some() {
+            let (parts, _) = request.into_parts();
+            return control::answer(self, parts, ids).await;
+        }
         let asked = Asked {
             method: request.method().to_string(),
             head: request.method() == Method::HEAD,
             resource: resource_type(request.uri().path()),
         };
         let (cell, kept) = (Cell::default(), Kept::default());
-        if let Err(fault) = prepare(&mut request, &cell, &kept) {
+        if let Err(fault) = prepare(&mut request, (&cell, &kept), asked.resource) {
             return error_response(&WireError::from(&fault), asked.head, ids);
         }
         let tap = |body| Tap {
@@ -200,7 +212,11 @@ fn resource_type(path: &str) -> &'static str {
 
 /// Takes off what the protocol layer must not see, and keeps it for the operations where it is
 /// theirs.
-fn prepare(request: &mut Request<Body>, cell: &Cell, kept: &Kept) -> Result<(), Fault> {
+fn prepare(
+    request: &mut Request<Body>,
+    (cell, kept): (&Cell, &Kept),
+    resource: &'static str,
+) -> Result<(), Fault> {
     let Some(caller) = request.extensions_mut().remove::<Caller>() else {
         return Err(Fault::AccessDenied("Access Denied".into()));
     };
@@ -212,7 +228,6 @@ fn prepare(request: &mut Request<Body>, cell: &Cell, kept: &Kept) -> Result<(), 
     if form && request.method() == Method::POST {
         return Err(Fault::OperationNotServed("PostObject".into()));
     }
-    *request.uri_mut() = without_credentials(request.uri())?;
     let headers = request.headers_mut();
     for name in [
         "authorization",
@@ -223,13 +238,20 @@ fn prepare(request: &mut Request<Body>, cell: &Cell, kept: &Kept) -> Result<(), 
         headers.remove(name);
     }
     plain_length(headers);
+    let routed = route::route(request, resource).map_err(|fault| match fault {
+        // Someone without credentials learns nothing of what is served.
+        Fault::OperationNotServed(_) if caller.account.is_none() => {
+            Fault::AccessDenied("Access Denied".into())
+        }
+        other => other,
+    })?;
+    let headers = request.headers_mut();
     let all = Arc::new(headers.clone());
-    for name in headers::OURS {
-        headers.remove(name);
-    }
+    headers::hide(headers);
     request.extensions_mut().insert(Call {
         caller,
         cell: cell.clone(),
+        routed: Arc::new(routed),
         headers: all,
         body: kept.clone(),
     });
@@ -251,22 +273,4 @@ fn plain_length(headers: &mut HeaderMap) {
         }
         None => {}
     }
-}
-
-/// The URI without parameters of query authentication.
-fn without_credentials(uri: &Uri) -> Result<Uri, Fault> {
-    let credential = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        let decoded = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
-        decoded.to_ascii_lowercase().starts_with("x-amz-")
-            || matches!(&*decoded, "Signature" | "AWSAccessKeyId" | "Expires")
-    };
-    let query = uri.query().unwrap_or_default();
-    if !query.split('&').any(|pair| credential(&pair)) {
-        return Ok(uri.clone());
-    }
-    let kept: Vec<_> = query.split('&').filter(|pair| !credential(pair)).collect();
-    format!("{}?{}", uri.path(), kept.join("&"))
-        .parse()
-        .map_err(|_| Fault::Internal("a URI without credentials is no URI".into()))
 }

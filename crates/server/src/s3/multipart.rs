@@ -5,9 +5,9 @@
 
 use s3s::{S3Response, dto};
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, Arn};
 use keywright_objects::{
-    Algorithm, Completion, Copied, Fault, Kind, NamedPart, Part, Upload, UploadAsk,
+    Algorithm, Completion, Copied, Fault, Kind, NamedPart, NewUpload, Part, Upload, UploadAsk,
 };
 
 use super::{
@@ -25,16 +25,22 @@ pub(super) async fn create(
     input: dto::CreateMultipartUploadInput,
 ) -> Result<S3Response<dto::CreateMultipartUploadOutput>, Fault> {
     let sent = job.headers();
-    let meta = headers::meta(sent, input.metadata)?;
+    let meta = headers::meta(sent)?;
     let algorithm = text(sent, "x-amz-checksum-algorithm")
         .map(Algorithm::parse)
         .transpose()?;
     let asked = text(sent, "x-amz-checksum-type")
         .map(Kind::parse)
         .transpose()?;
+    let new = NewUpload {
+        meta,
+        algorithm,
+        kind: asked,
+        initiator: job.caller().identity.clone(),
+    };
     let begun = service
         .objects
-        .create_upload(&input.bucket, &input.key, meta, (algorithm, asked));
+        .create_upload(&input.bucket, &input.key, new);
     let upload = begun.await?;
     Ok(S3Response::new(dto::CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
@@ -60,7 +66,11 @@ pub(super) async fn part(
         .objects
         .put_part(&upload, input.part_number, claims, body)
         .await?;
-    let sums = part_sums(&upload, &part);
+    let sums = if part.claimed {
+        Sums::of(Some(&part.checksum))
+    } else {
+        part_sums(&upload, &part)
+    };
     Ok(S3Response::new(with_sums!(dto::UploadPartOutput, sums, {
         e_tag: Some(etag(&part.etag)),
         server_side_encryption: sse(),
@@ -76,7 +86,7 @@ pub(super) async fn part_copy(
     let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
     let copied = Copied {
         source: job.source()?,
-        source_if: headers::read_if(job.headers(), "x-amz-copy-source-"),
+        source_if: headers::read_if(job.headers(), "x-amz-copy-source-", service.objects.now()),
         range: input.copy_source_range.as_deref(),
     };
     let part = service
@@ -100,7 +110,7 @@ pub(super) async fn complete(
     input: dto::CompleteMultipartUploadInput,
 ) -> Result<S3Response<dto::CompleteMultipartUploadOutput>, Fault> {
     let sent = job.headers();
-    let named = input.multipart_upload.ok_or(Fault::MalformedXml)?;
+    let named = input.multipart_upload.unwrap_or_default();
     let parts = named.parts.unwrap_or_default().into_iter().map(named_part);
     let completion = Completion {
         parts: parts.collect::<Result<_, _>>()?,
@@ -113,8 +123,8 @@ pub(super) async fn complete(
             .transpose()?,
         checksum: headers::checksum(sent)?,
     };
-    let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
-    let object = service.objects.complete(&upload, &completion).await?;
+    let of = (&*input.bucket, &*input.key, &*input.upload_id);
+    let object = service.objects.complete(of, &completion).await?;
     let host = text(sent, "host").unwrap_or_default();
     let location = format!("http://{host}/{}/{}", input.bucket, input.key);
     let sums = Sums::of(Some(&object.checksum));
@@ -189,7 +199,7 @@ pub(super) async fn list_parts(
         checksum_algorithm: upload.algorithm.map(algorithm_shown),
         checksum_type: upload.kind.map(kind),
         owner: Some(owner(account)),
-        initiator: Some(initiator(account)),
+        initiator: Some(initiator(&upload, account)),
         storage_class: Some(dto::StorageClass::from(upload.meta.class().to_owned())),
         ..dto::ListPartsOutput::default()
     }))
@@ -202,11 +212,13 @@ pub(super) async fn list_uploads(
 ) -> Result<S3Response<dto::ListMultipartUploadsOutput>, Fault> {
     let encoding = Encoding::of(input.encoding_type.as_ref())?;
     let limit = headers::page(input.max_uploads, "max-uploads")?;
+    let key_marker = input.key_marker.unwrap_or_default();
+    let id_marker = input.upload_id_marker.filter(|_| !key_marker.is_empty());
     let ask = UploadAsk {
-        prefix: input.prefix.unwrap_or_default(),
+        prefix: input.prefix.clone().unwrap_or_default(),
         delimiter: input.delimiter.unwrap_or_default(),
-        key_marker: input.key_marker.unwrap_or_default(),
-        id_marker: input.upload_id_marker.unwrap_or_default(),
+        key_marker,
+        id_marker: id_marker.unwrap_or_default(),
         limit,
     };
     let page = service.objects.list_uploads(&input.bucket, &ask).await?;
@@ -215,19 +227,19 @@ pub(super) async fn list_uploads(
         .uploads
         .iter()
         .map(|upload| upload_shown(upload, account, encoding));
-    let next = page.next.as_ref();
+    let (last_key, last_id) = &page.last;
     Ok(S3Response::new(dto::ListMultipartUploadsOutput {
         bucket: Some(input.bucket),
         common_prefixes: encoding.prefixes(&page.prefixes),
         delimiter: (!ask.delimiter.is_empty()).then(|| encoding.text(&ask.delimiter)),
         encoding_type: encoding.shown(),
-        is_truncated: Some(next.is_some()),
+        is_truncated: Some(page.truncated),
         key_marker: Some(encoding.text(&ask.key_marker)),
         upload_id_marker: Some(ask.id_marker),
         max_uploads: i32::try_from(limit).ok(),
-        next_key_marker: encoding.maybe(next.map(|(key, _)| key.as_str())),
-        next_upload_id_marker: next.map(|(_, id)| id.clone()),
-        prefix: Some(encoding.text(&ask.prefix)),
+        next_key_marker: Some(encoding.text(last_key)),
+        next_upload_id_marker: Some(last_id.clone()),
+        prefix: encoding.maybe(input.prefix.as_deref()),
         request_charged: None,
         uploads: (!page.uploads.is_empty()).then(|| uploads.collect()),
     }))
@@ -238,7 +250,7 @@ fn upload_shown(upload: &Upload, account: AccountId, encoding: Encoding) -> dto:
         checksum_algorithm: upload.algorithm.map(algorithm_shown),
         checksum_type: upload.kind.map(kind),
         initiated: Some(timestamp(upload.started)),
-        initiator: Some(initiator(account)),
+        initiator: Some(initiator(upload, account)),
         key: Some(encoding.text(&upload.key)),
         owner: Some(owner(account)),
         storage_class: Some(dto::StorageClass::from(upload.meta.class().to_owned())),
@@ -259,9 +271,28 @@ fn algorithm_shown(algorithm: Algorithm) -> dto::ChecksumAlgorithm {
     dto::ChecksumAlgorithm::from(algorithm.name().to_owned())
 }
 
-fn initiator(account: AccountId) -> dto::Initiator {
+/// Who began an upload: a user or a session by its ARN, an account by its canonical id.
+fn initiator(upload: &Upload, account: AccountId) -> dto::Initiator {
+    let arn = upload
+        .initiator
+        .as_deref()
+        .and_then(|arn| Arn::parse(arn).ok());
+    if let Some(arn) = arn.as_ref().filter(|arn| arn.resource() != "root") {
+        let (kind, name) = arn.resource().split_once('/').unwrap_or_default();
+        // A user's path is not part of its name.
+        let name = match kind {
+            "user" => name.rsplit('/').next().unwrap_or_default(),
+            _ => name,
+        };
+        return dto::Initiator {
+            display_name: Some(name.to_owned()),
+            id: Some(arn.to_string()),
+        };
+    }
+    let named = arn.and_then(|arn| arn.account().parse().ok());
+    let account = named.unwrap_or(account);
     dto::Initiator {
-        display_name: None,
+        display_name: Some(account.to_string()),
         id: owner(account).id,
     }
 }

@@ -9,15 +9,18 @@ use s3s::{S3Response, dto};
 
 use keywright_base::limits;
 use keywright_objects::{
-    Algorithm, Body, Copy, Fault, Headers, Put, ReadAsk, Tags, View, WriteIf, parse_tagging,
+    Algorithm, Body, Checksum, Copy, Fault, Headers, Object, Put, ReadAsk, Span, Tags, View,
+    WriteIf, parse_tagging,
 };
 
 use super::{
-    Service, buckets,
+    Service, acl as acls, buckets,
     convert::{Sums, etag, kind, owner, sse, text, timestamp, with_sums},
     headers,
     job::Job,
-    render::{Status, WireError},
+    metadata,
+    render::{ObjectBody, Status, WireError},
+    xml::{self, Elements},
 };
 
 pub(super) async fn put(
@@ -27,7 +30,7 @@ pub(super) async fn put(
 ) -> Result<S3Response<dto::PutObjectOutput>, Fault> {
     let sent = job.headers();
     let put = Put {
-        meta: headers::meta(sent, input.metadata)?,
+        meta: headers::meta(sent)?,
         claims: headers::claims(sent, job.caller().trailers.as_ref(), input.content_length)?,
         condition: headers::write_if(sent)?,
     };
@@ -75,7 +78,6 @@ macro_rules! described {
             content_type: stored.content_type.clone(),
             e_tag: Some(etag(&object.etag)),
             last_modified: Some(timestamp(object.modified)),
-            metadata: metadata(stored),
             parts_count: view.parts.and_then(|parts| i32::try_from(parts).ok()),
             server_side_encryption: sse(),
             storage_class: class(object.meta.class()),
@@ -93,16 +95,13 @@ pub(super) async fn get(
 ) -> Result<S3Response<dto::GetObjectOutput>, Fault> {
     let overrides = overridden(&input);
     if overrides && job.caller().account.is_none() {
-        return Err(Fault::InvalidArgument {
-            message: "Request specific response headers cannot be used for anonymous GET requests."
-                .into(),
-            name: "response-content-type",
-            value: None,
-        });
+        return Err(Fault::InvalidRequest(
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        ));
     }
-    let ask = ask(&job, input.part_number);
+    let ask = ask(service, &job, input.part_number);
     let (view, reading) = service.objects.read(job.object()?, &ask).await?;
-    let sums = sums(&view, input.checksum_mode.as_ref());
+    let sums = sums(&view, ask.part, input.checksum_mode.as_ref());
     let tag_count = tag_count(&job, &view);
     let output = described!(GetObjectOutput, &view, sums, {
         body: Some(dto::StreamingBlob::wrap(reading)),
@@ -110,6 +109,10 @@ pub(super) async fn get(
     });
     let mut response = S3Response::new(output);
     response.extensions.insert(status(&view));
+    response.extensions.insert(ObjectBody);
+    response
+        .headers
+        .extend(metadata::write(&view.object.meta.headers.user));
     if input.response_expires.is_none() {
         response.headers.extend(expires(&view.object.meta.headers));
     }
@@ -117,12 +120,12 @@ pub(super) async fn get(
 }
 
 pub(super) async fn head(
-    _: &Service,
+    service: &Service,
     job: Job,
     input: dto::HeadObjectInput,
 ) -> Result<S3Response<dto::HeadObjectOutput>, Fault> {
-    let view = ask(&job, input.part_number).view(job.object()?)?;
-    let sums = sums(&view, input.checksum_mode.as_ref());
+    let view = ask(service, &job, input.part_number).view(job.object()?)?;
+    let sums = sums(&view, input.part_number, input.checksum_mode.as_ref());
     let mut output = described!(HeadObjectOutput, &view, sums, {});
     let replace = |field: &mut Option<String>, value: Option<String>| {
         if value.is_some() {
@@ -145,7 +148,14 @@ pub(super) async fn head(
     );
     output.expires.clone_from(&input.response_expires);
     let mut response = S3Response::new(output);
+    if let Some(count) = tag_count(&job, &view) {
+        response.headers.insert("x-amz-tagging-count", count.into());
+    }
     response.extensions.insert(status(&view));
+    response.extensions.insert(ObjectBody);
+    response
+        .headers
+        .extend(metadata::write(&view.object.meta.headers.user));
     if input.response_expires.is_none() {
         response.headers.extend(expires(&view.object.meta.headers));
     }
@@ -161,18 +171,40 @@ fn overridden(input: &dto::GetObjectInput) -> bool {
         || input.response_expires.is_some()
 }
 
-fn ask(job: &Job, part: Option<i32>) -> ReadAsk {
+fn ask(service: &Service, job: &Job, part: Option<i32>) -> ReadAsk {
     ReadAsk {
-        conditions: headers::read_if(job.headers(), ""),
+        conditions: headers::read_if(job.headers(), "", service.objects.now()),
         range: text(job.headers(), "range").map(str::to_owned),
         part,
     }
 }
 
-/// The checksum, when it was asked for and is that of what is given.
-fn sums(view: &View, mode: Option<&dto::ChecksumMode>) -> Sums {
-    let asked = mode.is_some_and(|mode| mode.as_str() == dto::ChecksumMode::ENABLED);
-    Sums::of((asked && !view.partial).then_some(&view.object.checksum))
+/// The checksum, when it was asked for and is that of what is given: of the whole, also as a range
+/// or as the only part, or of a part.
+fn sums(view: &View, part: Option<i32>, mode: Option<&dto::ChecksumMode>) -> Sums {
+    let enabled = dto::ChecksumMode::ENABLED;
+    if !mode.is_some_and(|mode| mode.as_str().eq_ignore_ascii_case(enabled)) {
+        return Sums::default();
+    }
+    let object = &view.object;
+    if !object.multipart || part.is_none() {
+        let whole = view.span == Span::whole(object.size);
+        return Sums::of(whole.then_some(&object.checksum));
+    }
+    let value = part.and_then(|part| part_sums(object).get(usize::try_from(part - 1).ok()?));
+    let checksum = value.map(|value| Checksum {
+        value: value.clone(),
+        ..object.checksum.clone()
+    });
+    Sums::of(checksum.as_ref())
+}
+
+/// The checksums of an object's parts, where they are known.
+fn part_sums(object: &Object) -> &[String] {
+    object
+        .assembly
+        .as_ref()
+        .map_or(&[], |by| by.sums.as_slice())
 }
 
 /// The number of tags, for callers that may read them.
@@ -196,13 +228,8 @@ fn status(view: &View) -> Status {
 }
 
 fn expires(stored: &Headers) -> Option<(HeaderName, HeaderValue)> {
-    let value = HeaderValue::from_str(stored.expires.as_ref()?).ok()?;
+    let value = HeaderValue::from_bytes(stored.expires.as_ref()?.as_bytes()).ok()?;
     Some((http::header::EXPIRES, value))
-}
-
-fn metadata(stored: &Headers) -> Option<dto::Metadata> {
-    let user = &stored.user;
-    (!user.is_empty()).then(|| user.iter().map(|(k, v)| (k.clone(), v.clone())).collect())
 }
 
 fn class(class: &str) -> Option<dto::StorageClass> {
@@ -210,12 +237,12 @@ fn class(class: &str) -> Option<dto::StorageClass> {
 }
 
 pub(super) async fn attributes(
-    _: &Service,
+    service: &Service,
     job: Job,
     input: dto::GetObjectAttributesInput,
 ) -> Result<S3Response<dto::GetObjectAttributesOutput>, Fault> {
     let object = job.object()?;
-    headers::read_if(job.headers(), "").check(&object)?;
+    headers::read_if(job.headers(), "", service.objects.now()).check(&object)?;
     // The protocol layer does not split the header's list.
     let asked = |name: &str| {
         let mut lists = input
@@ -224,26 +251,75 @@ pub(super) async fn attributes(
             .map(dto::ObjectAttributes::as_str);
         lists.any(|list| list.split(',').any(|asked| asked.trim() == name))
     };
-    let parts = object.part_sizes().len();
-    let checksum = with_sums!(dto::Checksum, Sums::of(Some(&object.checksum)), {
-        checksum_type: Some(kind(object.checksum.kind)),
-    });
-    let parts = dto::GetObjectAttributesParts {
-        total_parts_count: i32::try_from(parts).ok(),
-        ..dto::GetObjectAttributesParts::default()
-    };
-    let class = dto::StorageClass::from(object.meta.class().to_owned());
-    Ok(S3Response::new(dto::GetObjectAttributesOutput {
-        checksum: asked("Checksum").then_some(checksum),
-        e_tag: asked("ETag").then(|| etag(&object.etag)),
+    let mut elements = Elements::default();
+    if asked("ETag") {
+        // Here without quotes (recorded 2026-02).
+        elements.text("ETag", &object.etag);
+    }
+    if asked("Checksum") {
+        elements.within("Checksum", |sum| {
+            let checksum = &object.checksum;
+            sum.text(&element(checksum.algorithm), bare(&checksum.value));
+            sum.text("ChecksumType", checksum.kind.name());
+        });
+    }
+    if asked("ObjectParts") && object.multipart {
+        let limit = headers::page(input.max_parts, "max-parts")?;
+        let after = input.part_number_marker.unwrap_or_default();
+        elements.within("ObjectParts", |parts| {
+            parts_shown(parts, &object, (after, limit))
+        });
+    }
+    if asked("StorageClass") {
+        elements.text("StorageClass", object.meta.class());
+    }
+    if asked("ObjectSize") {
+        elements.text("ObjectSize", object.size);
+    }
+    let mut response = S3Response::new(dto::GetObjectAttributesOutput {
         last_modified: Some(timestamp(object.modified)),
-        object_parts: (asked("ObjectParts") && object.multipart).then_some(parts),
-        object_size: i64::try_from(object.size)
-            .ok()
-            .filter(|_| asked("ObjectSize")),
-        storage_class: asked("StorageClass").then_some(class),
         ..dto::GetObjectAttributesOutput::default()
-    }))
+    });
+    let document = elements.document("GetObjectAttributesResponse", xml::S3);
+    response.extensions.insert(document);
+    Ok(response)
+}
+
+/// The element of a checksum, for example `ChecksumCRC32`.
+fn element(algorithm: Algorithm) -> String {
+    format!("Checksum{}", algorithm.name())
+}
+
+/// A checksum without the number of parts that a composite one ends in.
+fn bare(value: &str) -> &str {
+    value.split_once('-').map_or(value, |(value, _)| value)
+}
+
+/// A page of an object's parts; each is listed only where the upload named an algorithm.
+fn parts_shown(elements: &mut Elements, object: &Object, (after, limit): (i32, usize)) {
+    let sizes = object.part_sizes();
+    elements.text("PartsCount", sizes.len());
+    let sums = part_sums(object);
+    if sums.is_empty() {
+        return;
+    }
+    let parts = (1_i32..).zip(sizes.iter().zip(sums));
+    let mut parts = parts.filter(|(number, _)| *number > after);
+    let page: Vec<_> = parts.by_ref().take(limit).collect();
+    elements.text("PartNumberMarker", after);
+    elements.text(
+        "NextPartNumberMarker",
+        page.last().map_or(0, |(number, _)| *number),
+    );
+    elements.text("MaxParts", limit);
+    elements.text("IsTruncated", parts.next().is_some());
+    for (number, (size, sum)) in page {
+        elements.within("Part", |part| {
+            part.text("PartNumber", number);
+            part.text("Size", size);
+            part.text(&element(object.checksum.algorithm), sum);
+        });
+    }
 }
 
 pub(super) async fn acl(
@@ -261,12 +337,10 @@ pub(super) async fn acl(
 
 pub(super) async fn put_acl(
     _: &Service,
-    _: Job,
+    job: Job,
     input: dto::PutObjectAclInput,
 ) -> Result<S3Response<dto::PutObjectAclOutput>, Fault> {
-    if input.acl.is_none() {
-        return Err(Fault::AclsDisabled);
-    }
+    acls::put_object(job.headers(), input.access_control_policy.as_ref())?;
     Ok(S3Response::new(dto::PutObjectAclOutput::default()))
 }
 
@@ -277,14 +351,15 @@ pub(super) async fn copy(
 ) -> Result<S3Response<dto::CopyObjectOutput>, Fault> {
     let sent = job.headers();
     let directive = |name: &'static str| directive(text(sent, name), name);
-    let stored = headers::stored(sent, input.metadata);
+    let stored = headers::stored(sent)?;
     let tags = text(sent, "x-amz-tagging").map_or(Ok(Tags::new()), parse_tagging)?;
     let algorithm = text(sent, "x-amz-checksum-algorithm")
         .map(Algorithm::parse)
         .transpose()?;
     let copy = Copy {
-        source_if: headers::read_if(sent, "x-amz-copy-source-"),
+        source_if: headers::read_if(sent, "x-amz-copy-source-", service.objects.now()),
         condition: headers::write_if(sent)?,
+        redirect: stored.redirect.clone(),
         headers: directive("x-amz-metadata-directive")?.then_some(stored),
         tags: directive("x-amz-tagging-directive")?.then_some(tags),
         storage_class: text(sent, "x-amz-storage-class").map(str::to_owned),

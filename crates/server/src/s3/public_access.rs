@@ -85,6 +85,17 @@ pub(super) async fn put(
     input: dto::PutPublicAccessBlockInput,
 ) -> Result<S3Response<dto::PutPublicAccessBlockOutput>, Fault> {
     let asked = input.public_access_block_configuration;
+    let given = [
+        asked.block_public_acls,
+        asked.ignore_public_acls,
+        asked.block_public_policy,
+        asked.restrict_public_buckets,
+    ];
+    if given.iter().all(Option::is_none) {
+        return Err(Fault::InvalidRequest(
+            "Must specify at least one configuration.",
+        ));
+    }
     let block = PublicAccessBlock {
         block_public_acls: asked.block_public_acls.unwrap_or_default(),
         ignore_public_acls: asked.ignore_public_acls.unwrap_or_default(),

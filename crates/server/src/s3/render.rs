@@ -4,10 +4,7 @@
 //! error: the domain, the protocol layer, or the reader of the body. Codes and texts of the domain
 //! come from its own table; this file only knows the envelope and the protocol layer's own errors.
 
-use std::{
-    fmt::Write as _,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -15,7 +12,10 @@ use http_body_util::{BodyExt, Full};
 
 use keywright_objects::{Fault, wire};
 
-use super::Body;
+use super::{
+    Body,
+    xml::{DECLARATION, Document, Elements},
+};
 
 /// The ids of one answer.
 #[derive(Debug, Clone)]
@@ -123,7 +123,8 @@ pub(super) async fn finish(
 ) -> Response<Body> {
     let status = answer.status();
     if status.is_success() {
-        return with_ids(with_status(answer), ids);
+        let answer = with_document(with_status(answer)).await;
+        return with_ids(answer, ids);
     }
     let error = match cell.left() {
         Some(error) => error.clone(),
@@ -142,6 +143,44 @@ fn with_status(mut answer: Response<Body>) -> Response<Body> {
     }
     answer
 }
+
+/// An answer whose body the protocol layer wrote as a document: the operation's own in its place,
+/// and a new line after the declaration.
+async fn with_document(mut answer: Response<Body>) -> Response<Body> {
+    let own = answer.extensions_mut().remove::<Document>();
+    let object = answer.extensions_mut().remove::<ObjectBody>().is_some();
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    let written = !object && kind.is_some_and(|kind| kind.as_bytes() == b"application/xml");
+    if own.is_none() && !written {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let text = match own {
+        Some(Document(text)) => Bytes::from(text),
+        None => match body.collect().await {
+            Ok(body) => declared(body.to_bytes()),
+            // It is in memory.
+            Err(_) => Bytes::new(),
+        },
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = Full::new(text)
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    Response::from_parts(parts, body)
+}
+
+/// A document that the protocol layer wrote, with the declaration on a line of its own.
+fn declared(body: Bytes) -> Bytes {
+    match body.strip_prefix(DECLARATION.trim_end().as_bytes()) {
+        Some(rest) if !rest.starts_with(b"\n") => [DECLARATION.as_bytes(), rest].concat().into(),
+        _ => body,
+    }
+}
+
+/// An answer whose body is an object's, whatever its type says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectBody;
 
 /// What the renderer needs to know about a request.
 #[derive(Debug, Clone)]
@@ -174,26 +213,27 @@ pub fn error_response(error: &WireError, head: bool, ids: &Ids) -> Response<Body
 }
 
 fn error_text(error: &WireError, ids: &Ids) -> String {
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
-    element(&mut text, "Code", &error.code);
+    let mut elements = Elements::default();
+    elements.within("Error", |inner| {
+        error_elements(inner, error);
+        inner.text("RequestId", &ids.request_id);
+        inner.text("HostId", &ids.host_id);
+    });
+    format!("{DECLARATION}{elements}")
+}
+
+/// What an error says, without the ids of its answer.
+pub(super) fn error_elements(elements: &mut Elements, error: &WireError) {
+    elements.text("Code", &error.code);
     if !error.message.is_empty() {
-        element(&mut text, "Message", &error.message);
+        elements.text("Message", &error.message);
     }
     for (name, value) in &error.extra {
-        element(&mut text, name, value);
+        elements.text(name, value);
     }
-    element(&mut text, "RequestId", &ids.request_id);
-    element(&mut text, "HostId", &ids.host_id);
-    text.push_str("</Error>");
-    text
 }
 
-fn element(text: &mut String, name: &str, value: &str) {
-    let value = quick_xml::escape::escape(value);
-    let _ = write!(text, "<{name}>{value}</{name}>");
-}
-
-fn with_ids(mut response: Response<Body>, ids: &Ids) -> Response<Body> {
+pub(super) fn with_ids(mut response: Response<Body>, ids: &Ids) -> Response<Body> {
     for (name, value) in [
         ("x-amz-request-id", &ids.request_id),
         ("x-amz-id-2", &ids.host_id),

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    Service, buckets, job::Job, listing, multipart, objects, policy, public_access, tagging,
+    Service, buckets, job::Job, listing, multipart, objects, policy, public_access, settings,
+    tagging,
 };
 
 /// The operations.
@@ -26,6 +27,7 @@ macro_rules! operations {
                 ) -> S3Result<S3Response<dto::$output>> {
                     let (job, service, input) = Job::take(&self.0, request).await?;
                     let cell = job.cell();
+                    job.check_document().map_err(|fault| cell.refuse(&fault))?;
                     $run(&service, job, input).await.map_err(|fault| cell.refuse(&fault))
                 }
             )*
@@ -41,6 +43,33 @@ operations! {
     get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput = buckets::location;
     get_bucket_versioning: GetBucketVersioningInput => GetBucketVersioningOutput
         = buckets::versioning;
+    get_bucket_encryption: GetBucketEncryptionInput => GetBucketEncryptionOutput
+        = settings::encryption;
+    get_bucket_ownership_controls: GetBucketOwnershipControlsInput
+        => GetBucketOwnershipControlsOutput = settings::ownership;
+    get_bucket_logging: GetBucketLoggingInput => GetBucketLoggingOutput = settings::logging;
+    get_bucket_notification_configuration: GetBucketNotificationConfigurationInput
+        => GetBucketNotificationConfigurationOutput = settings::notification;
+    get_bucket_accelerate_configuration: GetBucketAccelerateConfigurationInput
+        => GetBucketAccelerateConfigurationOutput = settings::accelerate;
+    get_bucket_request_payment: GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput
+        = settings::request_payment;
+    get_bucket_cors: GetBucketCorsInput => GetBucketCorsOutput = settings::cors;
+    get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput
+        => GetBucketLifecycleConfigurationOutput = settings::lifecycle;
+    get_bucket_website: GetBucketWebsiteInput => GetBucketWebsiteOutput = settings::website;
+    get_bucket_replication: GetBucketReplicationInput => GetBucketReplicationOutput
+        = settings::replication;
+    get_object_lock_configuration: GetObjectLockConfigurationInput
+        => GetObjectLockConfigurationOutput = settings::object_lock;
+    list_bucket_analytics_configurations: ListBucketAnalyticsConfigurationsInput
+        => ListBucketAnalyticsConfigurationsOutput = settings::analytics;
+    list_bucket_intelligent_tiering_configurations: ListBucketIntelligentTieringConfigurationsInput
+        => ListBucketIntelligentTieringConfigurationsOutput = settings::intelligent_tiering;
+    list_bucket_inventory_configurations: ListBucketInventoryConfigurationsInput
+        => ListBucketInventoryConfigurationsOutput = settings::inventory;
+    list_bucket_metrics_configurations: ListBucketMetricsConfigurationsInput
+        => ListBucketMetricsConfigurationsOutput = settings::metrics;
     get_bucket_acl: GetBucketAclInput => GetBucketAclOutput = buckets::acl;
     put_bucket_acl: PutBucketAclInput => PutBucketAclOutput = buckets::put_acl;
     get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput = policy::get;
@@ -60,6 +89,8 @@ operations! {
         = tagging::delete_bucket;
     list_objects: ListObjectsInput => ListObjectsOutput = listing::v1;
     list_objects_v2: ListObjectsV2Input => ListObjectsV2Output = listing::v2;
+    list_object_versions: ListObjectVersionsInput => ListObjectVersionsOutput
+        = listing::versions;
     list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput
         = multipart::list_uploads;
     get_object: GetObjectInput => GetObjectOutput = objects::get;

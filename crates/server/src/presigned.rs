@@ -1,0 +1,232 @@
+//! The query of a URL that is signed: its credentials are taken off, and what stands for headers
+//! becomes headers.
+//!
+//! The rule: what was signed is obeyed as the header would be, and nothing is dropped. What is left
+//! in the query is S3's own, or not understood and refused there; of a URL that is signed with
+//! Version 2 only what that signature covers is left. Recorded: SDKs for JavaScript put metadata,
+//! tags, checksums and conditions there (2026-02).
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
+use keywright_objects::{Fault, Unknown};
+use keywright_sigv4::PresentedV2;
+
+use crate::s3::WireError;
+
+/// The parameters of Version 4, as they are read.
+const V4: [&str; 8] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
+
+/// Other headers that may stand in the query.
+const CONDITIONS: [&str; 4] = [
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+];
+
+/// How a URL is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    V2,
+    V4,
+}
+
+/// What becomes of a parameter.
+enum Fate {
+    Dropped,
+    Header,
+    Query,
+    /// Nobody signed it.
+    Refused,
+}
+
+/// Takes off the credentials and makes headers of what stands for them.
+///
+/// # Errors
+/// The answer to a header that is given twice, and to what the signature does not cover.
+pub(crate) fn unfold(parts: &mut Parts, version: Version) -> Result<(), Box<WireError>> {
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let mut rest = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decoded(name, version), decoded(value, version));
+        let name = String::from_utf8_lossy(&name);
+        match fate(&name, version) {
+            Fate::Dropped => {}
+            Fate::Header => insert(&mut parts.headers, &name, &value, version)?,
+            Fate::Query => rest.push(pair),
+            Fate::Refused => {
+                let fault = Fault::NotUnderstood(Unknown::Parameter, name.into_owned());
+                return Err(Box::new(WireError::from(&fault)));
+            }
+        }
+    }
+    let mark = if rest.is_empty() { "" } else { "?" };
+    let uri = format!("{}{mark}{}", parts.uri.path(), rest.join("&"));
+    let unfit = |_| {
+        let fault = Fault::Internal("a URI without credentials is no URI".into());
+        Box::new(WireError::from(&fault))
+    };
+    parts.uri = uri.parse::<Uri>().map_err(unfit)?;
+    Ok(())
+}
+
+fn fate(name: &str, version: Version) -> Fate {
+    let lower = name.to_ascii_lowercase();
+    let credential = V4.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match version {
+        Version::V4 if credential => {
+            if V4.contains(&name) {
+                Fate::Dropped
+            } else {
+                Fate::Query
+            }
+        }
+        Version::V2 if lower == "x-amz-security-token" => Fate::Dropped,
+        Version::V2 if matches!(name, "AWSAccessKeyId" | "Signature" | "Expires") => Fate::Dropped,
+        Version::V2 if matches!(&*lower, "content-type" | "content-md5") => Fate::Header,
+        _ if lower.starts_with("x-amz-") && !credential => Fate::Header,
+        Version::V4 if CONDITIONS.contains(&&*lower) => Fate::Header,
+        Version::V2 if !PresentedV2::covers(name) => Fate::Refused,
+        _ => Fate::Query,
+    }
+}
+
+/// A name or value; `+` is a space only in Version 4, which signs it as one.
+fn decoded(raw: &str, version: Version) -> Vec<u8> {
+    let spaced = match version {
+        Version::V2 => raw.to_owned(),
+        Version::V4 => raw.replace('+', " "),
+    };
+    percent_encoding::percent_decode_str(&spaced).collect()
+}
+
+fn insert(
+    headers: &mut HeaderMap,
+    name: &str,
+    value: &[u8],
+    version: Version,
+) -> Result<(), Box<WireError>> {
+    let unfit = || {
+        let fault = Fault::NotUnderstood(Unknown::Parameter, name.to_owned());
+        Box::new(WireError::from(&fault))
+    };
+    let key = HeaderName::try_from(name).map_err(|_| unfit())?;
+    let value = HeaderValue::from_bytes(value).map_err(|_| unfit())?;
+    let present = headers.get(&key);
+    // Version 2 signs the header where it was sent.
+    let sent = version == Version::V2 && matches!(key.as_str(), "content-type" | "content-md5");
+    match present {
+        None => {
+            headers.insert(key, value);
+            Ok(())
+        }
+        Some(present) if sent || *present == value => Ok(()),
+        Some(_) => Err(Box::new(WireError::from(&Fault::InvalidArgument {
+            message: "A header and a query parameter of one name have different values.".into(),
+            name: "query",
+            value: None,
+        }))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Request};
+
+    use super::{Version, unfold};
+
+    type Unfolded = Option<(String, Vec<(String, String)>)>;
+
+    fn of(version: Version, uri: &str, headers: &[(&str, &str)]) -> Unfolded {
+        let mut request = Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        unfold(&mut parts, version).ok()?;
+        let text = |headers: &HeaderMap| {
+            let pairs = headers.iter();
+            let pairs = pairs.map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned()));
+            pairs.collect()
+        };
+        Some((parts.uri.to_string(), text(&parts.headers)))
+    }
+
+    #[test]
+    fn parameters_that_stand_for_headers_become_headers() {
+        let v4 = "/b/k?X-Amz-Algorithm=a&X-Amz-Signature=s";
+        let v2 = "/b/k?AWSAccessKeyId=a&Signature=s&Expires=1";
+        let sent = |name: &'static str, value: &'static str| [(name, value)];
+        for (version, query, sent, uri, headers) in [
+            (Version::V4, "", &[][..], Some("/b/k"), &[][..]),
+            (
+                Version::V4,
+                "&x-amz-meta-a=b%20c+d&X-Amz-Tagging=a%3D1&x-id=PutObject&If-None-Match=*",
+                &[],
+                Some("/b/k?x-id=PutObject"),
+                &[
+                    ("x-amz-meta-a", "b c d"),
+                    ("x-amz-tagging", "a=1"),
+                    ("if-none-match", "*"),
+                ],
+            ),
+            // Read as no credential, so it is left to be refused.
+            (
+                Version::V4,
+                "&x-amz-date=1",
+                &[],
+                Some("/b/k?x-amz-date=1"),
+                &[],
+            ),
+            (Version::V4, "&Expires=1", &[], Some("/b/k?Expires=1"), &[]),
+            (Version::V4, "&x-amz-acl=a%0Ab", &[], None, &[]),
+            (Version::V4, "&x-amz-acl=a&x-amz-acl=b", &[], None, &[]),
+            (
+                Version::V4,
+                "&x-amz-acl=private",
+                &sent("x-amz-acl", "private"),
+                Some("/b/k"),
+                &[("x-amz-acl", "private")],
+            ),
+            (
+                Version::V4,
+                "&x-amz-acl=private",
+                &sent("x-amz-acl", "public-read"),
+                None,
+                &[],
+            ),
+            (
+                Version::V2,
+                "&x-amz-meta-a=b+c&content-type=text%2Fplain&versionId=null",
+                &[],
+                Some("/b/k?versionId=null"),
+                &[("x-amz-meta-a", "b+c"), ("content-type", "text/plain")],
+            ),
+            (
+                Version::V2,
+                "&x-amz-security-token=t",
+                &[],
+                Some("/b/k"),
+                &[],
+            ),
+            (Version::V2, "&encryption", &[], None, &[]),
+            (Version::V2, "&if-match=a", &[], None, &[]),
+            (Version::V2, "&list-type=2", &[], None, &[]),
+        ] {
+            let given = if version == Version::V4 { v4 } else { v2 };
+            let got = of(version, &format!("{given}{query}"), sent);
+            let owned = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
+            let expected = uri.map(|uri| (uri.to_owned(), headers.iter().map(owned).collect()));
+            assert_eq!(got, expected, "{query}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Arguments about ACLs, which buckets here do not have.
+//!
+//! The rule: what is wrong in itself is said first, what is right in itself is refused because ACLs
+//! are disabled, and only what changes nothing passes. Existence and authorization came before.
+
+use http::HeaderMap;
+use s3s::dto;
+
+use keywright_objects::Fault;
+
+use super::convert::text;
+
+const OBJECT: [&str; 7] = [
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+];
+const BUCKET: [&str; 4] = [
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+];
+const GROUPS: [&str; 3] = [
+    "http://acs.amazonaws.com/groups/global/AllUsers",
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
+    "http://acs.amazonaws.com/groups/s3/LogDelivery",
+];
+
+/// An ACL in headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent<'a> {
+    Nothing,
+    Canned(&'a str),
+    Grants,
+}
+
+/// Checks the ACL with which an object is written.
+///
+/// # Errors
+/// What is wrong with it, or [`Fault::AclsDisabled`].
+pub(super) fn of_object(headers: &HeaderMap) -> Result<(), Fault> {
+    match read(headers, &OBJECT)? {
+        Sent::Nothing | Sent::Canned("private" | "bucket-owner-full-control") => Ok(()),
+        Sent::Canned(_) | Sent::Grants => Err(Fault::AclsDisabled),
+    }
+}
+
+/// Checks the ACL with which a bucket is created.
+///
+/// # Errors
+/// What is wrong with it, or [`Fault::BucketAclWithOwnership`].
+pub(super) fn of_new_bucket(headers: &HeaderMap) -> Result<(), Fault> {
+    match read(headers, &BUCKET)? {
+        Sent::Nothing | Sent::Canned("private") => Ok(()),
+        Sent::Canned(_) | Sent::Grants => Err(Fault::BucketAclWithOwnership),
+    }
+}
+
+/// Refuses to put a bucket's ACL.
+pub(super) fn put_bucket(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> Fault {
+    match put(headers, &BUCKET, body) {
+        Ok(_) => Fault::AclsDisabled,
+        Err(fault) => fault,
+    }
+}
+
+/// Checks the ACL that is put on an object: as when it is written.
+///
+/// # Errors
+/// What is wrong with it, or [`Fault::AclsDisabled`].
+pub(super) fn put_object(
+    headers: &HeaderMap,
+    body: Option<&dto::AccessControlPolicy>,
+) -> Result<(), Fault> {
+    match put(headers, &OBJECT, body)? {
+        Sent::Canned("private" | "bucket-owner-full-control") => Ok(()),
+        _ => Err(Fault::AclsDisabled),
+    }
+}
+
+fn put<'a>(
+    headers: &'a HeaderMap,
+    canned: &[&str],
+    body: Option<&dto::AccessControlPolicy>,
+) -> Result<Sent<'a>, Fault> {
+    let sent = read(headers, canned)?;
+    match (sent, body) {
+        (Sent::Nothing, None) => Err(Fault::MissingHeader("x-amz-acl")),
+        (Sent::Nothing, Some(body)) => {
+            let grants = body.grants.iter().flatten();
+            let mut grantees = grants.filter_map(|grant| grant.grantee.as_ref());
+            grantees.try_for_each(check_grantee)?;
+            Ok(sent)
+        }
+        (_, Some(_)) => Err(Fault::UnexpectedContent),
+        (_, None) => Ok(sent),
+    }
+}
+
+fn check_grantee(grantee: &dto::Grantee) -> Result<(), Fault> {
+    if let Some(id) = &grantee.id {
+        check_id(id, "CanonicalUser/ID")?;
+    }
+    match &grantee.uri {
+        Some(uri) => check_group(uri, "Group/URI"),
+        None => Ok(()),
+    }
+}
+
+fn read<'a>(headers: &'a HeaderMap, known: &[&str]) -> Result<Sent<'a>, Fault> {
+    let mut grants = false;
+    for (name, value) in headers {
+        let Some(name) = GRANTS.iter().find(|known| **known == name.as_str()) else {
+            continue;
+        };
+        grants = true;
+        let list = String::from_utf8_lossy(value.as_bytes());
+        list.split(',').try_for_each(|one| check_grant(name, one))?;
+    }
+    match text(headers, "x-amz-acl") {
+        Some(_) if grants => Err(Fault::InvalidRequest(
+            "Specifying both Canned ACLs and Header Grants is not allowed",
+        )),
+        Some(canned) if known.contains(&canned) => Ok(Sent::Canned(canned)),
+        Some(other) => Err(invalid("", "x-amz-acl", other)),
+        None if grants => Ok(Sent::Grants),
+        None => Ok(Sent::Nothing),
+    }
+}
+
+const GRANTS: [&str; 5] = [
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+];
+
+fn check_grant(header: &'static str, one: &str) -> Result<(), Fault> {
+    let wrong = || invalid("Argument format not recognized", header, one);
+    let (kind, value) = one.trim().split_once('=').ok_or_else(wrong)?;
+    let value = value.trim().trim_matches('"');
+    match kind.trim() {
+        "id" => check_id(value, "id"),
+        "uri" => check_group(value, "uri"),
+        "emailAddress" => Ok(()),
+        _ => Err(wrong()),
+    }
+}
+
+fn check_id(id: &str, name: &'static str) -> Result<(), Fault> {
+    let right = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if right {
+        Ok(())
+    } else {
+        Err(invalid("Invalid id", name, id))
+    }
+}
+
+fn check_group(uri: &str, name: &'static str) -> Result<(), Fault> {
+    if GROUPS.contains(&uri) {
+        Ok(())
+    } else {
+        Err(invalid("Invalid group uri", name, uri))
+    }
+}
+
+fn invalid(message: &str, name: &'static str, value: &str) -> Fault {
+    Fault::InvalidArgument {
+        message: message.to_owned(),
+        name,
+        value: Some(value.to_owned()),
+    }
+}

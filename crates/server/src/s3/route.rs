@@ -1,0 +1,191 @@
+//! Closed routing: which operation a request is, decided before the protocol layer reads it.
+//!
+//! The rule: a sub-resource, a query parameter or an `x-amz-*` header that is not understood is
+//! `NotImplemented` and nothing happens. What belongs to an operation comes from S3's model; what
+//! of that is understood is listed here, so a newer model opens nothing by itself. Headers outside
+//! `x-amz-*` are ignored where they mean nothing, as S3 does.
+
+use http::{HeaderMap, Request, Uri};
+
+use keywright_objects::{Algorithm, Fault, Unknown};
+use keywright_wire::{Level, Route};
+
+use super::{context, table};
+
+/// Headers of S3's model that are obeyed, or refused by the operation that they are sent to.
+const UNDERSTOOD: [&str; 44] = [
+    "x-amz-acl",
+    "x-amz-bucket-namespace",
+    "x-amz-bucket-object-lock-enabled",
+    "x-amz-bypass-governance-retention",
+    "x-amz-checksum-algorithm",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-mode",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-type",
+    "x-amz-copy-source",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-copy-source-range",
+    "x-amz-expected-bucket-owner",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+    "x-amz-max-parts",
+    "x-amz-meta-",
+    "x-amz-metadata-directive",
+    "x-amz-mp-object-size",
+    "x-amz-object-attributes",
+    "x-amz-object-ownership",
+    "x-amz-optional-object-attributes",
+    "x-amz-part-number-marker",
+    "x-amz-request-payer",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-server-side-encryption-customer-key",
+    "x-amz-server-side-encryption-customer-key-md5",
+    "x-amz-source-expected-bucket-owner",
+    "x-amz-storage-class",
+    "x-amz-tagging",
+    "x-amz-tagging-directive",
+    "x-amz-website-redirect-location",
+];
+
+/// Headers that SDKs may send with every operation.
+const TRANSPORT: [&str; 3] = [
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-trailer",
+    "x-amz-user-agent",
+];
+
+/// A request's operation and its query, decoded.
+#[derive(Debug, Clone)]
+pub(super) struct Routed {
+    pub(super) route: &'static Route,
+    pub(super) query: Vec<(String, String)>,
+}
+
+/// The operation of a request that carries no credentials any more.
+///
+/// # Errors
+/// [`Fault::NotUnderstood`], [`Fault::OperationNotServed`], [`Fault::MethodNotAllowed`].
+pub(super) fn route<B>(request: &Request<B>, resource: &'static str) -> Result<Routed, Fault> {
+    let query = context::query(request.uri())?;
+    let headers = request.headers();
+    let place = (request.method().as_str(), level(request.uri()));
+    let found = Route::of(place, &query, |name| headers.contains_key(name));
+    let Some(route) = found else {
+        return Err(match query.iter().find(|(name, _)| name != OPERATION) {
+            Some((name, _)) => Fault::NotUnderstood(Unknown::Parameter, name.clone()),
+            None => Fault::MethodNotAllowed {
+                method: request.method().to_string(),
+                resource,
+            },
+        });
+    };
+    check_query(route, &query)?;
+    if table::row(route.operation).is_none() {
+        return Err(Fault::OperationNotServed(route.operation.to_owned()));
+    }
+    check_headers(route, headers)?;
+    Ok(Routed { route, query })
+}
+
+/// The parameter with which SDKs name the operation.
+const OPERATION: &str = "x-id";
+
+fn check_query(route: &Route, query: &[(String, String)]) -> Result<(), Fault> {
+    let unknown = query.iter().find(|(name, value)| match name.as_str() {
+        OPERATION => value != route.operation,
+        name => !route.has_parameter(name),
+    });
+    match unknown {
+        Some((name, _)) => Err(Fault::NotUnderstood(Unknown::Parameter, name.clone())),
+        None => Ok(()),
+    }
+}
+
+fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), Fault> {
+    let known = |name: &str| {
+        let own = UNDERSTOOD.contains(&name) || name.starts_with("x-amz-meta-");
+        TRANSPORT.contains(&name)
+            || own && route.has_header(name)
+            || checks_body(route) && Algorithm::ALL.iter().any(|sum| sum.header() == name)
+    };
+    let amazon = headers.keys().map(http::HeaderName::as_str);
+    let mut amazon = amazon.filter(|name| name.starts_with("x-amz-"));
+    match amazon.find(|name| !known(name)) {
+        Some(name) => Err(Fault::NotUnderstood(Unknown::Header, name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Whether an operation's body may come with a checksum of its own.
+fn checks_body(route: &Route) -> bool {
+    route.has_header("x-amz-sdk-checksum-algorithm")
+}
+
+/// Whether an operation's body is a document, which is parsed, and held to its checksum.
+pub(super) fn has_document(route: &Route) -> bool {
+    checks_body(route) && !matches!(route.operation, "PutObject" | "UploadPart")
+}
+
+/// Checks parameters that are integers of 32 bits; the protocol layer would say it otherwise.
+///
+/// # Errors
+/// [`Fault::InvalidArgument`].
+pub(super) fn check_integers(query: &[(String, String)]) -> Result<(), Fault> {
+    let mut wrong = query
+        .iter()
+        .filter(|(_, value)| value.parse::<i32>().is_err());
+    let found = wrong.find_map(|(name, value)| {
+        let name = *INTEGERS.iter().find(|known| *known == name)?;
+        Some((name, value))
+    });
+    let Some((name, value)) = found else {
+        return Ok(());
+    };
+    let message = match name {
+        "partNumber" => "Part number must be an integer between 1 and 10000, inclusive".to_owned(),
+        "part-number-marker" => {
+            format!("Argument {name} must be an integer between 0 and 2147483647")
+        }
+        "max-buckets" => format!("Argument {name} must be an integer between 1 and 10000"),
+        _ => format!("Provided {name} not an integer or within integer range"),
+    };
+    Err(Fault::InvalidArgument {
+        message,
+        name,
+        value: Some(value.clone()),
+    })
+}
+
+const INTEGERS: [&str; 6] = [
+    "max-buckets",
+    "max-keys",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "partNumber",
+];
+
+/// What a path names; as the protocol layer has it, decoded first.
+fn level(uri: &Uri) -> Level {
+    let path = percent_encoding::percent_decode_str(uri.path()).collect::<Vec<_>>();
+    let path = path.strip_prefix(b"/").unwrap_or(&path);
+    let mut parts = path.splitn(2, |byte| *byte == b'/');
+    match (parts.next(), parts.next()) {
+        (None | Some(b""), None) => Level::Service,
+        (_, None | Some(b"")) => Level::Bucket,
+        _ => Level::Object,
+    }
+}

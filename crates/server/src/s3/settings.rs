@@ -1,0 +1,127 @@
+//! Reads of settings that a bucket here has always or never: what S3 answers of a bucket where
+//! nobody changed them. Terraform, scanners and consoles read them all.
+//!
+//! The rule: none of them can be put, so none of these answers ever hides a setting.
+
+use s3s::{S3Response, dto};
+
+use keywright_objects::{Fault, Setting};
+
+use super::{Service, job::Job};
+
+/// An operation that answers with what its output is by default.
+macro_rules! empty {
+    ($($name:ident: $input:ident => $output:ident;)*) => {
+        $(
+            pub(super) async fn $name(
+                _: &Service,
+                _: Job,
+                _: dto::$input,
+            ) -> Result<S3Response<dto::$output>, Fault> {
+                Ok(S3Response::new(dto::$output::default()))
+            }
+        )*
+    };
+}
+
+empty! {
+    logging: GetBucketLoggingInput => GetBucketLoggingOutput;
+    notification: GetBucketNotificationConfigurationInput
+        => GetBucketNotificationConfigurationOutput;
+    accelerate: GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput;
+}
+
+/// A list of configurations that is empty.
+macro_rules! none_listed {
+    ($($name:ident: $input:ident => $output:ident;)*) => {
+        $(
+            pub(super) async fn $name(
+                _: &Service,
+                _: Job,
+                _: dto::$input,
+            ) -> Result<S3Response<dto::$output>, Fault> {
+                Ok(S3Response::new(dto::$output {
+                    is_truncated: Some(false),
+                    ..dto::$output::default()
+                }))
+            }
+        )*
+    };
+}
+
+none_listed! {
+    analytics: ListBucketAnalyticsConfigurationsInput => ListBucketAnalyticsConfigurationsOutput;
+    intelligent_tiering: ListBucketIntelligentTieringConfigurationsInput
+        => ListBucketIntelligentTieringConfigurationsOutput;
+    inventory: ListBucketInventoryConfigurationsInput => ListBucketInventoryConfigurationsOutput;
+    metrics: ListBucketMetricsConfigurationsInput => ListBucketMetricsConfigurationsOutput;
+}
+
+/// A setting that no bucket has.
+macro_rules! not_configured {
+    ($($name:ident: $input:ident => $output:ident = $setting:ident;)*) => {
+        $(
+            pub(super) async fn $name(
+                _: &Service,
+                job: Job,
+                _: dto::$input,
+            ) -> Result<S3Response<dto::$output>, Fault> {
+                Err(Fault::NotConfigured(Setting::$setting, job.bucket()?.name.clone()))
+            }
+        )*
+    };
+}
+
+not_configured! {
+    cors: GetBucketCorsInput => GetBucketCorsOutput = Cors;
+    lifecycle: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput
+        = Lifecycle;
+    website: GetBucketWebsiteInput => GetBucketWebsiteOutput = Website;
+    replication: GetBucketReplicationInput => GetBucketReplicationOutput = Replication;
+    object_lock: GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput = ObjectLock;
+}
+
+pub(super) async fn encryption(
+    _: &Service,
+    _: Job,
+    _: dto::GetBucketEncryptionInput,
+) -> Result<S3Response<dto::GetBucketEncryptionOutput>, Fault> {
+    let by_default = dto::ServerSideEncryptionByDefault {
+        kms_master_key_id: None,
+        sse_algorithm: dto::ServerSideEncryption::from_static(dto::ServerSideEncryption::AES256),
+    };
+    let rule = dto::ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default: Some(by_default),
+        bucket_key_enabled: Some(false),
+    };
+    Ok(S3Response::new(dto::GetBucketEncryptionOutput {
+        server_side_encryption_configuration: Some(dto::ServerSideEncryptionConfiguration {
+            rules: vec![rule],
+        }),
+    }))
+}
+
+pub(super) async fn ownership(
+    _: &Service,
+    _: Job,
+    _: dto::GetBucketOwnershipControlsInput,
+) -> Result<S3Response<dto::GetBucketOwnershipControlsOutput>, Fault> {
+    let enforced = dto::ObjectOwnership::BUCKET_OWNER_ENFORCED;
+    let rule = dto::OwnershipControlsRule {
+        object_ownership: dto::ObjectOwnership::from_static(enforced),
+    };
+    Ok(S3Response::new(dto::GetBucketOwnershipControlsOutput {
+        ownership_controls: Some(dto::OwnershipControls { rules: vec![rule] }),
+    }))
+}
+
+pub(super) async fn request_payment(
+    _: &Service,
+    _: Job,
+    _: dto::GetBucketRequestPaymentInput,
+) -> Result<S3Response<dto::GetBucketRequestPaymentOutput>, Fault> {
+    let payer = dto::Payer::from_static(dto::Payer::BUCKET_OWNER);
+    Ok(S3Response::new(dto::GetBucketRequestPaymentOutput {
+        payer: Some(payer),
+    }))
+}

@@ -1,0 +1,78 @@
+//! Documents that the protocol layer writes in another form than S3.
+//!
+//! The rule: text is always escaped, and only finished documents leave. Everything else is written
+//! by the protocol layer.
+
+use std::fmt::Write as _;
+
+/// What stands before every document; S3 begins a line after it (recorded 2026-02).
+pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
+/// A document, as an extension of the answer whose body it becomes.
+#[derive(Debug, Clone)]
+pub(super) struct Document(pub(super) String);
+
+/// Elements in order.
+#[derive(Debug, Default)]
+pub(super) struct Elements(String);
+
+impl std::fmt::Display for Elements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Elements {
+    /// Adds an element with text.
+    pub(super) fn text(&mut self, name: &str, value: impl std::fmt::Display) {
+        let value = value.to_string();
+        let value = quick_xml::escape::escape(&value);
+        let _ = write!(self.0, "<{name}>{value}</{name}>");
+    }
+
+    /// Adds an element with text, if there is one.
+    pub(super) fn maybe(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            self.text(name, value);
+        }
+    }
+
+    /// Adds an element with elements.
+    pub(super) fn within(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
+        let _ = write!(self.0, "<{name}>");
+        fill(self);
+        let _ = write!(self.0, "</{name}>");
+    }
+
+    /// The document of that root, in S3's namespace or another's.
+    pub(super) fn document(self, root: &str, namespace: &str) -> Document {
+        let Self(elements) = self;
+        Document(format!(
+            "{DECLARATION}<{root} xmlns=\"{namespace}\">{elements}</{root}>"
+        ))
+    }
+}
+
+/// The namespace of S3's documents.
+pub(super) const S3: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+/// The namespace of S3 Control's.
+pub(super) const CONTROL: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
+
+#[cfg(test)]
+mod tests {
+    use super::{Elements, S3};
+
+    #[test]
+    fn text_is_escaped() {
+        let mut elements = Elements::default();
+        elements.within("A", |a| a.text("B", "<&>"));
+        elements.maybe("C", None::<&str>);
+        assert_eq!(
+            elements.document("R", S3).0,
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R xmlns=\"{S3}\"><A>\
+                 <B>&lt;&amp;&gt;</B></A></R>"
+            )
+        );
+    }
+}
