@@ -1,5 +1,7 @@
 """What no well-behaved client sends: AWS's error, and the server goes on."""
 
+import base64
+import hashlib
 import http.client
 import socket
 
@@ -161,5 +163,7 @@ def test_s3_requests(server, root, name):
         ("PATCH", f"/{name}/k", b"", "MethodNotAllowed"),
     ]:
         request = AWSRequest(method, f"{server.endpoint}{path}", data=body)
+        digest = hashlib.md5(body).digest()
+        request.headers["Content-MD5"] = base64.b64encode(digest).decode()
         answer = send(server, sign(request, server.root, "s3"))
         assert answer.error("s3")[1] == code, (method, path, answer.body)
