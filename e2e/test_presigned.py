@@ -10,7 +10,7 @@ import botocore.auth
 import pytest
 from botocore.awsrequest import AWSRequest
 
-from harness.clients import client, key_of
+from harness.clients import client, download, key_of
 from harness.wire import presign, send
 
 BODY = b"0123456789"
@@ -107,6 +107,13 @@ def test_signature_version_2(server, root, bucket):
     late = s3.generate_presigned_url("get_object", both, ExpiresIn=-1)
     status, code, message = send(server, of(late)).error("s3")
     assert (status, code, message) == (403, "AccessDenied", "Request has expired")
+
+
+def test_the_aws_cli_presigns(server, bucket, aws, tmp_path):
+    """`aws s3 presign` as it is installed."""
+    aws.configure(download(server.root, tmp_path / "root.csv"))
+    url = aws("s3", "presign", f"s3://{bucket}/k").strip()
+    assert send(server, of(url)).body == BODY
 
 
 def test_signature_version_2_uploads(server, root, bucket):

@@ -460,29 +460,6 @@ fn parameter(fault: &Fault) -> Answer {
                 None => answer,
             }
         }
-        Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
-        Fault::BucketAclWithOwnership => Answer::new(
-            BAD,
-            "InvalidBucketAclWithObjectOwnership",
-            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-        ),
-        Fault::MissingHeader(header) => Answer::new(
-            BAD,
-            "MissingSecurityHeader",
-            "Your request was missing a required header",
-        )
-        .with("MissingHeaderName", header),
-        Fault::UnexpectedContent => Answer::new(
-            BAD,
-            "UnexpectedContent",
-            "This request does not support content",
-        ),
-        Fault::InvalidNamespace(bucket) => Answer::new(
-            BAD,
-            "InvalidNamespaceHeader",
-            "The bucket name does not belong to the namespace of the x-amz-bucket-namespace header",
-        )
-        .with("BucketName", bucket),
         Fault::InvalidRequest(message) => Answer::new(BAD, "InvalidRequest", *message),
         Fault::MessageTooLong { limit } => {
             Answer::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
@@ -520,6 +497,36 @@ fn parameter(fault: &Fault) -> Answer {
             "NotImplemented",
             format!("The operation {name} is not implemented."),
         ),
+        other => bucket_argument(other),
+    }
+}
+
+/// About the settings and ACLs of buckets.
+fn bucket_argument(fault: &Fault) -> Answer {
+    match fault {
+        Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
+        Fault::BucketAclWithOwnership => Answer::new(
+            BAD,
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        ),
+        Fault::MissingHeader(header) => Answer::new(
+            BAD,
+            "MissingSecurityHeader",
+            "Your request was missing a required header",
+        )
+        .with("MissingHeaderName", header),
+        Fault::UnexpectedContent => Answer::new(
+            BAD,
+            "UnexpectedContent",
+            "This request does not support content",
+        ),
+        Fault::InvalidNamespace(bucket) => Answer::new(
+            BAD,
+            "InvalidNamespaceHeader",
+            "The bucket name does not belong to the namespace of the x-amz-bucket-namespace header",
+        )
+        .with("BucketName", bucket),
         other => internal(other),
     }
 }

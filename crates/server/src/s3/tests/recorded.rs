@@ -1,5 +1,7 @@
 //! Answers as they were recorded from S3: reads of settings, documents, arguments in order.
 
+#![expect(clippy::too_many_lines, reason = "tables have a row for each case")]
+
 use super::{Ask, Front, ask};
 
 #[tokio::test]
