@@ -66,6 +66,12 @@ ROWS = [
         {"Bucket": "{b}-new", "ObjectOwnership": "BucketOwnerEnforced"},
     ),
     (
+        "s3:x-amz-bucket-namespace",
+        "global",
+        "create_bucket",
+        {"Bucket": "{b}-new", "BucketNamespace": "global"},
+    ),
+    (
         "s3:locationconstraint",
         "eu-west-1",
         "create_bucket",
