@@ -61,7 +61,7 @@ impl Seen {
 
     /// Whether the protocol layer reads the body before the operation runs.
     pub(super) fn waited_for_body(&self) -> bool {
-        let streamed = matches!(self.operation.as_str(), "PutObject" | "UploadPart");
+        let streamed = matches!(self.operation, "PutObject" | "UploadPart");
         let empty = text(&self.headers, "content-length").is_none_or(|length| length == "0");
         let chunked = self.headers.contains_key(http::header::TRANSFER_ENCODING);
         !streamed && (!empty || chunked)

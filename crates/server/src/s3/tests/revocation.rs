@@ -62,6 +62,8 @@ impl Front {
     async fn while_revoking(&self, revoked: Revoked, ask: Ask) -> Answer {
         let caller = super::Caller {
             account: Some("111122223333".parse().unwrap()),
+            identity: None,
+            version2: false,
             region: Some("us-east-1".into()),
             authorize: Arc::new(Revoking {
                 revoked,
