@@ -122,7 +122,7 @@ fn writes(upload: &str, etag: &str) -> Vec<Ask> {
         ask("PUT /bench/new").body(vec![b'x'; 40_000]),
         ask("PUT /bench/new").with(source.0, source.1),
         ask("DELETE /bench/old"),
-        ask("POST /bench?delete").body(deletion),
+        ask("POST /bench?delete").document(deletion),
         ask("POST /bench/more?uploads"),
         ask(part(2)).body("part"),
         ask(part(2)).with(source.0, source.1),
