@@ -82,7 +82,8 @@ fn at_rest(criterion: &mut Criterion) {
     let objects = Objects::open(folder.path().into(), shared, vault, Arc::new(Noon), entropy);
     let objects = objects.unwrap();
     let owner = "111122223333".parse().unwrap();
-    let bucket = objects.create_bucket(B, owner, "us-east-1", None, &Tags::new());
+    let tags = Tags::new();
+    let bucket = objects.create_bucket(B, owner, "us-east-1", None, &tags);
     runtime.block_on(bucket).unwrap();
     for (name, size) in [("1 KiB", 1024_usize), ("1 GiB", 1 << 30)] {
         let text = Bytes::from(vec![7_u8; size]);

@@ -246,6 +246,7 @@ impl Objects {
             meta: upload.meta.clone(),
             checksum: part.checksum.clone(),
             multipart: true,
+            assembly: None,
             content: Content::Blobs(vec![part.piece.clone()]),
         }
     }

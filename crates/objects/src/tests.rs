@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::{
     Algorithm, ClaimedValue, Claims, Completion, Copied, Copy, EntityTags, Fault, INLINE_BYTES,
-    Kind, ListAsk, Meta, NamedPart, NewUpload, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
+    Kind, ListAsk, NamedPart, NewUpload, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
     testing::{Bench, body, bytes, run},
 };
 

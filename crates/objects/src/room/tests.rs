@@ -6,7 +6,7 @@ use keywright_base::AccountId;
 
 use super::{Quotas, Room};
 use crate::{
-    Body, Claims, Completion, Copied, Copy, Fault, Headers, Kind, Meta, NamedPart, Put, ReadIf,
+    Body, Claims, Completion, Copied, Copy, Fault, Headers, NamedPart, NewUpload, Put, ReadIf,
     Tags, WriteIf,
     testing::{Bench, body, bytes, owner},
 };
@@ -151,8 +151,7 @@ fn every_kind_of_write_is_counted() {
         assert_eq!(stored(&bench).await.0, 100_100);
 
         let begin = async || {
-            let checksum = (None, None::<Kind>);
-            let begun = objects.create_upload(B, "multi", Meta::default(), checksum);
+            let begun = objects.create_upload(B, "multi", NewUpload::default());
             begun.await.unwrap()
         };
         let upload = begin().await;
@@ -179,7 +178,10 @@ fn every_kind_of_write_is_counted() {
             }],
             ..Completion::default()
         };
-        objects.complete(&upload, &completion).await.unwrap();
+        objects
+            .complete((&*upload.bucket, &*upload.key, &*upload.id), &completion)
+            .await
+            .unwrap();
         assert_eq!(stored(&bench).await.0, 101_100);
         let upload = begin().await;
         let body = bytes(vec![7; 77]);

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use keywright_store::contract::{Expect, IndexWrite, ObjectIndex, ObjectRow, PartRow};
 
 use crate::{
-    Claims, Completion, Fault, INLINE_BYTES, Meta, NamedPart, Object, Put, ReadAsk,
+    Claims, Completion, Fault, INLINE_BYTES, NamedPart, NewUpload, Object, Put, ReadAsk,
     object::Content,
     row,
     testing::{Bench, bytes, owner, run},
@@ -161,10 +161,7 @@ fn damage_to_a_file_is_an_error_and_never_other_bytes() {
 }
 
 async fn multipart(bench: &Bench, key: &str) -> Object {
-    let checksum = (None, None);
-    let upload = bench
-        .objects
-        .create_upload(B, key, Meta::default(), checksum);
+    let upload = bench.objects.create_upload(B, key, NewUpload::default());
     let upload = upload.await.unwrap();
     let mut parts = Vec::new();
     for (number, size) in [(1, 5 << 20), (3, 70_000)] {
@@ -182,7 +179,11 @@ async fn multipart(bench: &Bench, key: &str) -> Object {
         parts,
         ..Completion::default()
     };
-    bench.objects.complete(&upload, &completion).await.unwrap()
+    bench
+        .objects
+        .complete((&*upload.bucket, &*upload.key, &*upload.id), &completion)
+        .await
+        .unwrap()
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn a_new_data_key_takes_over_all_objects_and_the_old_one_can_go() {
         multipart(&bench, "parts").await;
         let begun = bench
             .objects
-            .create_upload(B, "begun", Meta::default(), (None, None));
+            .create_upload(B, "begun", NewUpload::default());
         let begun = begun.await.unwrap();
         let body = bytes(text(100_000));
         let part = bench.objects.put_part(&begun, 1, Claims::default(), body);
@@ -221,7 +222,11 @@ fn a_new_data_key_takes_over_all_objects_and_the_old_one_can_go() {
             }],
             ..Completion::default()
         };
-        bench.objects.complete(&begun, &completion).await.unwrap();
+        bench
+            .objects
+            .complete((&*begun.bucket, &*begun.key, &*begun.id), &completion)
+            .await
+            .unwrap();
         assert_eq!(get(&bench, "begun", None).await.unwrap(), text(100_000));
         assert_eq!(files(&bench).len(), before, "no bytes were copied");
         bench.reopen();
@@ -323,9 +328,7 @@ fn objects_of_before_encryption_are_read_and_then_encrypted() {
 fn a_part_of_before_encryption_is_encrypted() {
     run(async {
         let bench = Bench::new().await;
-        let begun = bench
-            .objects
-            .create_upload(B, "k", Meta::default(), (None, None));
+        let begun = bench.objects.create_upload(B, "k", NewUpload::default());
         let begun = begun.await.unwrap();
         let body = bytes(text(100_000));
         let part = bench.objects.put_part(&begun, 1, Claims::default(), body);
