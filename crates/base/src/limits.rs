@@ -166,8 +166,16 @@ pub const CONSOLE_CREDENTIALS_SECS: i64 = 15 * 60;
 pub const LENT_CREDENTIALS_SECS: i64 = 5 * 60;
 /// Rotation policies of an account.
 pub const ROTATION_POLICIES_PER_ACCOUNT: usize = 50;
-/// Names, and addresses, whose failed sign-ins are remembered.
+/// Entries of each table of failed sign-ins: by name and address, by name and browser, by address.
 pub const SIGN_INS_REMEMBERED: usize = 10_000;
+/// Users, root included, that a browser is known to have signed in as.
+pub const USERS_PER_BROWSER: usize = 8;
+/// Bytes of the cookie that says so.
+pub const BROWSER_COOKIE_BYTES: usize = 2048;
+/// Ports after the API's that are tried for the console.
+pub const CONSOLE_PORTS: u16 = 16;
+/// Proxies between a client and this server that are looked at.
+pub const PROXY_HOPS: usize = 32;
 
 /// Objects in one S3 listing page, deletions in one DeleteObjects.
 pub const S3_PAGE: usize = 1000;

@@ -10,6 +10,7 @@ pub mod action;
 pub mod actions;
 pub mod authenticate;
 pub mod authorize;
+pub mod browsers;
 pub mod caller;
 pub mod catalogue;
 mod conditions;

@@ -318,7 +318,7 @@ impl Identity {
         }
     }
 
-    fn session(&self, cookie: &str) -> Option<(SessionId, Session, Arc<Account>)> {
+    pub(crate) fn session(&self, cookie: &str) -> Option<(SessionId, Session, Arc<Account>)> {
         let (id, now) = (SessionId::of(cookie), self.clock.now());
         let account = self.sessions.account(id, now)?;
         let account = self.ledger.account(account)?.snapshot().clone();

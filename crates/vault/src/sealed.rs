@@ -64,6 +64,8 @@ pub enum Purpose {
     MfaSeed,
     /// The content key of an object or part.
     ObjectKey,
+    /// What a browser carries that has signed in to the console.
+    Browser,
 }
 
 impl Purpose {
@@ -76,6 +78,7 @@ impl Purpose {
             Self::Rotation => "keywright/rotation",
             Self::MfaSeed => "keywright/mfa-seed",
             Self::ObjectKey => "keywright/object-key",
+            Self::Browser => "keywright/browser",
         }
     }
 }

@@ -1,0 +1,130 @@
+//! Browsers that have signed in to the console before.
+//!
+//! The rule: a browser is known only for a user as whom it has signed in, with the password that
+//! the user still has. What makes it known is a note that only this installation can write or read
+//! and that the browser carries; the server remembers nothing. A known browser has sign-in attempts
+//! of its own, however many others fail elsewhere; it is never let in because it is known.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use keywright_base::{AccountId, Secret, limits};
+use ring::digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{Identity, console::login, state::LoginProfile, vault::Purpose};
+
+/// Seconds for which a browser is known after its last sign-in.
+pub const BROWSER_SECS: i64 = 180 * 24 * 60 * 60;
+/// Random bytes of a browser's id.
+const ID_BYTES: usize = 16;
+/// Bytes of a password's hash that a note holds.
+const MARK_BYTES: usize = 12;
+
+/// What a browser is known by.
+pub type BrowserId = [u8; ID_BYTES];
+
+/// What a browser carries, sealed.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    id: BrowserId,
+    /// As whom it has signed in, the latest last.
+    users: Vec<KnownUser>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KnownUser {
+    account: String,
+    /// The unique id; `None` for root.
+    user: Option<String>,
+    /// Of the password that it signed in with.
+    mark: String,
+    /// When, in milliseconds.
+    at: i64,
+}
+
+impl Identity {
+    /// The browser that carries a note, if it is known for this user, or for root without a name.
+    pub fn known_browser(
+        &self,
+        note: &str,
+        account: AccountId,
+        user: Option<&str>,
+    ) -> Option<BrowserId> {
+        let note = self.open_note(note)?;
+        let state = self.ledger.account(account)?.snapshot().clone();
+        let user = match user {
+            Some(name) => Some(state.user(name)?.id),
+            None => None,
+        };
+        let mark = mark(login(&state, user)?);
+        let (account, user) = (account.to_string(), user.map(|user| user.to_string()));
+        let known = note.users.iter().any(|known| {
+            known.is_of(&account, user.as_deref())
+                && known.mark == mark
+                && self.clock.now().millis() < known.at.saturating_add(BROWSER_SECS * 1000)
+        });
+        known.then_some(note.id)
+    }
+
+    /// The note for a browser that has just signed in and got this cookie; it goes on with the one
+    /// that it carried.
+    pub fn remember_browser(&self, before: Option<&str>, cookie: &str) -> Option<Secret<String>> {
+        let (_, session, _) = self.session(cookie)?;
+        let mut note = match before.and_then(|note| self.open_note(note)) {
+            Some(note) => note,
+            None => {
+                let mut id = [0; ID_BYTES];
+                self.entropy.fill(&mut id);
+                let users = Vec::new();
+                Note { id, users }
+            }
+        };
+        let account = session.account.to_string();
+        let user = session.user.map(|user| user.to_string());
+        let same = |known: &KnownUser| known.is_of(&account, user.as_deref());
+        note.users.retain(|known| !same(known));
+        let surplus = (note.users.len() + 1).saturating_sub(limits::USERS_PER_BROWSER);
+        note.users.drain(..surplus);
+        note.users.push(KnownUser {
+            account,
+            user,
+            mark: mark_of(&session.password),
+            at: self.clock.now().millis(),
+        });
+        let plain = serde_json::to_vec(&note).ok()?;
+        let sealed = self.vault.seal(PLACE, &plain, &*self.entropy).ok()?;
+        Some(Secret::new(
+            BASE64_URL_SAFE_NO_PAD.encode(sealed.as_bytes()),
+        ))
+    }
+
+    fn open_note(&self, text: &str) -> Option<Note> {
+        if text.len() > limits::BROWSER_COOKIE_BYTES {
+            return None;
+        }
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let plain = self.vault.open(PLACE, &sealed).ok()?;
+        serde_json::from_slice(plain.expose()).ok()
+    }
+}
+
+const PLACE: (Purpose, &str) = (Purpose::Browser, "console");
+
+impl KnownUser {
+    fn is_of(&self, account: &str, user: Option<&str>) -> bool {
+        self.account == account && self.user.as_deref() == user
+    }
+}
+
+fn mark(login: &LoginProfile) -> String {
+    mark_of(&login.hash)
+}
+
+/// Tells one password's hash from the next.
+fn mark_of(hash: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, hash.as_bytes());
+    let start = hash.as_ref().iter().take(MARK_BYTES).copied();
+    BASE64_URL_SAFE_NO_PAD.encode(start.collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests;
