@@ -30,7 +30,7 @@ const page = await context.newPage();
 const visit = { violations: [], elsewhere: [], errors: [] };
 page.on("request", (request) => {
   const url = request.url();
-  if (!url.startsWith(`${told.endpoint}/`) && !/^(data|blob):/.test(url)) visit.elsewhere.push(url);
+  if (!url.startsWith(`${told.console}/`) && !/^(data|blob):/.test(url)) visit.elsewhere.push(url);
 });
 page.on("pageerror", (error) => visit.errors.push(error.message));
 await page.addInitScript(() => {
@@ -56,7 +56,7 @@ function ask(method, endpoint, body) {
 
 const violations = () => page.evaluate(() => globalThis.violations);
 
-await page.goto(`${told.endpoint}/`, { waitUntil: "networkidle" });
+await page.goto(`${told.console}/`, { waitUntil: "networkidle" });
 say("opened", { url: page.url().split("?")[0] });
 const who = { account: told.account, userName: told.user };
 const wrong = await ask("POST", "sign-in", { ...who, password: "wrong" });
@@ -65,12 +65,12 @@ const right = await ask("POST", "sign-in", { ...who, password: told.password });
 say("signed in", { status: right.status, state: right.state });
 say("cookies that scripts see", { cookies: await page.evaluate(() => document.cookie) });
 visit.violations.push(...(await violations()));
-await page.goto(`${told.endpoint}/console/`, { waitUntil: "networkidle" });
+await page.goto(`${told.console}/console/`, { waitUntil: "networkidle" });
 say("after a reload", { state: (await ask("GET", "session")).state });
 const made = await ask("POST", "credentials", {});
 say("credentials", { status: made.status, prefix: made.accessKeyId.slice(0, 4) });
 say("signed out", { status: (await ask("POST", "sign-out", {})).status });
-const cookies = (await context.cookies()).length;
+const cookies = (await context.cookies()).map(({ name }) => name);
 say("after that", { state: (await ask("GET", "session")).state, cookies });
 visit.violations.push(...(await violations()));
 await page.evaluate(

@@ -8,7 +8,7 @@ const { browser, page, wrong } = await open();
 
 const button = (name) => page.getByRole("button", { name, exact: true }).last();
 const seen = (text) => page.getByText(text).first().waitFor();
-const go = (path) => page.goto(`${told.endpoint}/console${path}`);
+const go = (path) => page.goto(`${told.console}/console${path}`);
 
 /** An app that has a seed: it shows each code once, and never waits for the next one. */
 function app(base32) {

@@ -80,6 +80,7 @@ async function buckets() {
   await page.getByRole("menuitem", { name: "Share for an hour" }).click();
   await button("Copy Presigned URL").click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
+  if (!link.startsWith(`${told.endpoint}/`)) throw new Error(`${link} is not the API's`);
   if ((await (await fetch(link)).text()) !== "meow") throw new Error(`nothing at ${link}`);
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
 }

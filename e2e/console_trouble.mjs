@@ -141,7 +141,7 @@ async function manyUsers() {
   // What the page before still asks is not counted.
   await page.goto("about:blank");
   const asked = new Map();
-  await page.route(`${told.endpoint}/`, async (route) => {
+  await page.route(`${told.console}/`, async (route) => {
     const form = new URLSearchParams(route.request().postData() ?? "");
     asked.set(form.get("Action"), (asked.get(form.get("Action")) ?? 0) + 1);
     const body = answer(form);

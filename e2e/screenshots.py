@@ -125,6 +125,7 @@ def take(server: Server, folder: str, state: str):
     """Runs the browser through the pages."""
     told = {
         "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "console": server.console,
         "endpoint": server.endpoint,
         "account": server.account,
         "password": (server.data_dir / "root.password").read_text().strip(),

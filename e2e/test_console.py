@@ -126,13 +126,37 @@ def test_guessing_is_slowed_down(tmp_path):
         assert pages.sign_in("somebody", PASSWORD).status == 401
 
 
+def test_nobody_locks_another_person_out(tmp_path):
+    proxy = ("--trusted-proxy", "127.0.0.1")
+    with Server(tmp_path / "data", tmp_path / "log", *proxy) as alone:
+        password = (alone.data_dir / "root.password").read_text().strip()
+        known, attacker, stranger = Pages(alone), Pages(alone), Pages(alone)
+        assert known.sign_in(None, password).status == 200
+        for _ in range(8):
+            attacker.sign_in(None, "wrong", X_Forwarded_For="198.51.100.7")
+        refused = attacker.sign_in(None, password, X_Forwarded_For="198.51.100.7")
+        assert refused.code == "TooManyAttempts"
+        # Neither whoever is elsewhere nor, at the same address, who was there before.
+        assert stranger.sign_in(None, password, X_Forwarded_For="203.0.113.9").status == 200
+        assert known.sign_in(None, password, X_Forwarded_For="198.51.100.7").status == 200
+    with Server(tmp_path / "data", tmp_path / "log") as again:
+        known.move(again)
+        for _ in range(8):
+            Pages(again).sign_in(None, "wrong")
+        assert Pages(again).sign_in(None, password).code == "TooManyAttempts"
+        assert known.sign_in(None, password).status == 200, "a restart forgets no browser"
+
+
 @pytest.mark.parametrize("endpoint", ["sign-in", "password", "credentials", "sign-out"])
-def test_what_another_site_could_send_is_refused(pages, endpoint):
+def test_what_another_origin_could_send_is_refused(server, pages, endpoint):
     for headers in [
         {"X_Keywright_Console": None},
         {"Content_Type": "text/plain"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": None},
+        {"Origin": server.endpoint},
+        {"Sec_Fetch_Site": "same-site"},
     ]:
         told = pages.post(endpoint, {}, **headers)
         assert (told.status, told.code) == (403, "Forbidden"), headers
@@ -143,7 +167,7 @@ def test_what_another_site_could_send_is_refused(pages, endpoint):
 def test_nothing_for_who_is_not_signed_in(pages, endpoint):
     told = pages.post(endpoint, {"oldPassword": PASSWORD, "newPassword": OTHER})
     assert (told.status, told.code) == (401, "SignedOut")
-    pages.cookie = "keywright=AAAA"
+    pages.cookies = {"keywright": "AAAA"}
     assert pages.post(endpoint, {}).code == "SignedOut"
     assert pages.get("api/capabilities").code == "SignedOut"
 
@@ -162,7 +186,7 @@ def test_a_restart_signs_everyone_out(tmp_path):
         key = credentials(pages)
     with Server(data, log) as second:
         again = Pages(second)
-        again.cookie = pages.cookie
+        again.cookies = pages.cookies
         assert again.get("api/session").body == {"state": "signed-out"}
         with pytest.raises(botocore.exceptions.ClientError, match="InvalidClientTokenId"):
             clients(second, key).sts.get_caller_identity()
@@ -172,7 +196,7 @@ def test_a_restart_signs_everyone_out(tmp_path):
 def test_in_a_browser(server, person):
     told = {
         "browser": os.environ["KEYWRIGHT_CHROMIUM"],
-        "endpoint": server.endpoint,
+        "console": server.console,
         "account": server.account,
         "user": person,
         "password": PASSWORD,
@@ -187,14 +211,16 @@ def test_in_a_browser(server, person):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     steps = {step.pop("step"): step for step in map(json.loads, done.stdout.splitlines())}
-    assert steps["opened"] == {"url": f"{server.endpoint}/console/"}
+    assert steps["opened"] == {"url": f"{server.console}/console/"}
     assert steps["wrong password"] == {"status": 401, "code": "AuthenticationFailed"}
     assert steps["signed in"] == {"status": 200, "state": "signed-in"}
     assert steps["cookies that scripts see"] == {"cookies": ""}
     assert steps["after a reload"] == {"state": "signed-in"}
     assert steps["credentials"] == {"status": 200, "prefix": "ASIA"}
     assert steps["signed out"] == {"status": 204}
-    assert steps["after that"] == {"state": "signed-out", "cookies": 0}
+    # What is left is that the browser is known, and has sign-in attempts of its own.
+    left = ["keywright-browser"]
+    assert steps["after that"] == {"state": "signed-out", "cookies": left}
     assert steps["styles in the page are refused"] == {"violated": "style-src-elem"}
     assert steps["whole visit"] == {"violations": [], "elsewhere": [], "errors": []}
 

@@ -110,7 +110,7 @@ def test_a_second_step_at_sign_in(server, root, name, device):
     who = {"account": server.account, "userName": name, "password": PASSWORD}
     asked = pages.post("sign-in", who)
     assert (asked.status, asked.code) == (401, "MfaRequired")
-    assert pages.cookie is None
+    assert pages.cookies == {}
     code = device[1].code()
     told = pages.post("sign-in", {**who, "mfaCode": code})
     assert (told.status, told.body["mfa"]) == (200, True)

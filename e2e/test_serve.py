@@ -5,9 +5,12 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -53,7 +56,14 @@ def test_tls(tmp_path):
         blob.write_to_path(tmp_path / "cert.pem", append=True)
     tls = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     with Server(tmp_path / "data", tmp_path / "log", *tls) as server:
-        assert server.endpoint.startswith("https://")
+        assert server.endpoint.startswith("https://") and server.console.startswith("https://")
+        context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+        for url in (f"{server.endpoint}/", f"{server.console}/console/"):
+            try:
+                answer = urllib.request.urlopen(url, context=context, timeout=SECONDS)
+            except urllib.error.HTTPError as error:
+                answer = error
+            assert answer.headers["strict-transport-security"] == "max-age=63072000", url
         options = {
             "endpoint_url": server.endpoint,
             "region_name": "us-east-1",
@@ -133,7 +143,10 @@ def test_another_address_in_plain_http_must_be_allowed(tmp_path):
 
 def test_everything_is_in_the_help(tmp_path):
     help = serve(tmp_path, "--help").stdout
-    for name in ("config", "data-dir", "listen", "account-id", "tls-cert", "tls-key"):
+    for name in (
+        *("config", "data-dir", "listen", "console-listen", "api-url", "console-url"),
+        *("trusted-proxy", "account-id", "tls-cert", "tls-key"),
+    ):
         assert f"--{name} <" in help and f"KEYWRIGHT_{name.upper().replace('-', '_')}" in help
     assert "--allow-plain-http" in help and "KEYWRIGHT_ALLOW_PLAIN_HTTP" in help
     assert "keywright.toml" in help
@@ -158,6 +171,10 @@ def test_an_account_id_can_be_chosen(tmp_path, account):
         (["--no-such-flag"], 2, "unexpected argument"),
         (["--tls-cert", "cert.pem"], 2, "--tls-key"),
         (["--config", "missing.toml"], 1, "missing.toml"),
+        (["--console-listen", "0.0.0.0:0"], 1, "plain HTTP"),
+        (["--console-url", "console.example.com"], 1, "--console-url"),
+        (["--api-url", "https://a", "--console-url", "https://a"], 1, "two origins"),
+        (["--trusted-proxy", "0.0.0.0/0"], 1, "every address"),
     ],
 )
 def test_what_it_refuses_to_start_with(tmp_path, arguments, code, says):

@@ -1,7 +1,7 @@
 // A browser as a person has it, and what every walk through the console does in it.
 //
 // The one rule: a walk fails when the page throws, when the content security policy refuses
-// anything, or when anything is fetched from another origin.
+// anything, or when anything is fetched from another origin; only downloads come from the API's.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -28,7 +28,9 @@ export async function open(options = {}) {
   page.on("pageerror", (error) => wrong.push(error.message));
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(`${told.endpoint}/`) && !/^(data|blob):/.test(url)) wrong.push(url);
+    const download = request.isNavigationRequest() && url.startsWith(`${told.endpoint}/`);
+    const ours = url.startsWith(`${told.console}/`) || /^(data|blob):/.test(url);
+    if (!ours && !download) wrong.push(url);
   });
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>
@@ -44,7 +46,7 @@ function means(page) {
   const button = (name) => page.getByRole("button", { name, exact: true }).last();
   const seen = (text) => page.getByText(text).first().waitFor();
   const gone = (text) => page.getByText(text).first().waitFor({ state: "detached" });
-  const visit = (path) => page.goto(`${told.endpoint}/console${path}`);
+  const visit = (path) => page.goto(`${told.console}/console${path}`);
   /** Goes to another page without loading the console again, as a link does. */
   const go = (path) =>
     page.evaluate((path) => {

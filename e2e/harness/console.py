@@ -9,7 +9,11 @@ from typing import NamedTuple
 
 SECONDS = 30
 WALK_SECONDS = 460
-MARKS = {"Content-Type": "application/json", "X-Keywright-Console": "1"}
+MARKS = {
+    "Content-Type": "application/json",
+    "X-Keywright-Console": "1",
+    "Sec-Fetch-Site": "same-origin",
+}
 
 
 class Told(NamedTuple):
@@ -26,11 +30,11 @@ class Told(NamedTuple):
 
 
 class Pages:
-    """What one browser's pages would send: it keeps the cookie that it was given."""
+    """What one browser's pages would send: it keeps the cookies that it was given."""
 
     def __init__(self, server):
         self._server = server
-        self.cookie = None
+        self.cookies = {}
 
     def get(self, path: str, **headers: str) -> Told:
         """Asks for `/console/PATH`."""
@@ -38,28 +42,36 @@ class Pages:
 
     def post(self, endpoint: str, body: object, **headers: str | None) -> Told:
         """Asks an endpoint; a header that is None is left out."""
-        wanted = {**MARKS, **{name.replace("_", "-"): v for name, v in headers.items()}}
+        marks = {**MARKS, "Origin": self._server.console}
+        wanted = {**marks, **{name.replace("_", "-"): v for name, v in headers.items()}}
         headers = {name: value for name, value in wanted.items() if value is not None}
         return self._send("POST", f"api/{endpoint}", json.dumps(body).encode(), headers)
 
-    def sign_in(self, user: str | None, password: str) -> Told:
+    def sign_in(self, user: str | None, password: str, **headers: str | None) -> Told:
         """As a user, or as root for None."""
         who = {"userName": user} if user else {"root": True}
-        return self.post("sign-in", {"account": self._server.account, "password": password, **who})
+        who = {"account": self._server.account, "password": password, **who}
+        return self.post("sign-in", who, **headers)
+
+    def move(self, server):
+        """The same browser at a server that was started again."""
+        self._server = server
 
     def _send(self, method: str, path: str, body: bytes | None, headers: dict) -> Told:
-        if self.cookie:
-            headers = {**headers, "Cookie": self.cookie}
-        connection = http.client.HTTPConnection(self._server.host, timeout=SECONDS)
+        if self.cookies:
+            cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            headers = {**headers, "Cookie": cookies}
+        host = self._server.console.partition("://")[2]
+        connection = http.client.HTTPConnection(host, timeout=SECONDS)
         try:
             connection.request(method, f"/console/{path}", body, headers)
             response = connection.getresponse()
             content = response.read()
         finally:
             connection.close()
-        set_cookie = response.headers["set-cookie"]
-        if set_cookie:
-            self.cookie = set_cookie.partition(";")[0]
+        for line in response.headers.get_all("set-cookie") or []:
+            name, _, value = line.partition(";")[0].partition("=")
+            self.cookies[name] = value
         is_json = response.headers["content-type"] == "application/json"
         return Told(response.status, response.headers, json.loads(content) if is_json else None)
 
@@ -68,6 +80,7 @@ def walk(server, script: str, **told: object):
     """Walks through the console in Chromium as `e2e/SCRIPT` says; it must come to its end."""
     told = {
         "browser": os.environ["KEYWRIGHT_CHROMIUM"],
+        "console": server.console,
         "endpoint": server.endpoint,
         "account": server.account,
         "password": (server.data_dir / "root.password").read_text().strip(),

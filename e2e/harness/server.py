@@ -14,7 +14,10 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-LISTENS = re.compile(r"Keywright serves IAM, STS and S3 at (https?://[\d.]+:\d+)$")
+SERVES = re.compile(r"Keywright serves IAM, STS and S3 at (https?://[^/]+)$")
+CONSOLE = re.compile(r"Console: (https?://[^/]+)/console/ ")
+# Behind a proxy: the lines above name the proxy's addresses.
+BEHIND = re.compile(r"Listening at (\S+), the console at (\S+)$")
 ACCOUNT = re.compile(r"Account (\d{12}): (\d+) users, (\d+) access keys$")
 # The last line of a greeting, at the first start and at later ones.
 GREETED = re.compile(r"\s*aws sts get-caller-identity$|Data: ")
@@ -66,7 +69,10 @@ class Server:
             if GREETED.match(line):
                 break
         assert self.greeting, f"the server did not start: {log.read_text()}"
-        self.endpoint = LISTENS.match(self.greeting[0])[1]
+        self.endpoint = SERVES.match(self.greeting[0])[1]
+        self.console = CONSOLE.match(self.greeting[2])[1]
+        for behind in filter(None, map(BEHIND.match, self.greeting)):
+            self.endpoint, self.console = behind.groups()
         account, users, keys = ACCOUNT.match(self.greeting[1]).groups()
         self.account, self.users, self.keys = account, int(users), int(keys)
 

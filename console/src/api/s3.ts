@@ -1,6 +1,6 @@
 // S3 as the pages use it: buckets and objects, path-style, signed for the bucket's region.
 import { refusal, sign } from './client';
-import { send, Refusal } from './session';
+import { credentials, send, Refusal } from './session';
 import { Xml } from './xml';
 
 export interface Bucket {
@@ -21,13 +21,13 @@ export interface Listing {
 }
 
 /** A key as a path: everything but slashes and unreserved characters is escaped. */
-export function path(bucket: string, key = ''): string {
+export function path(bucket: string, key = '', origin = location.origin): string {
   const escaped = (part: string): string =>
     encodeURIComponent(part).replace(
       /[!'()*]/g,
       (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
     );
-  return `${location.origin}/${[bucket, ...key.split('/')].map(escaped).join('/')}`;
+  return `${origin}/${[bucket, ...key.split('/')].map(escaped).join('/')}`;
 }
 
 /** A bucket, and the region that its requests are signed for. */
@@ -177,7 +177,10 @@ export async function createFolder(
   await ask(path(bucket.name, key), { method: 'PUT', region: bucket.region, body: '' });
 }
 
-/** An address that works without credentials for so many seconds. */
+/**
+ * An address that works without credentials for so many seconds: the API's, since nothing that is
+ * not signed in a header is answered where the console is.
+ */
 export async function presign(
   bucket: Place,
   key: string,
@@ -191,7 +194,9 @@ export async function presign(
       'response-content-disposition',
       `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
     );
-  const url = `${path(bucket.name, key)}?${query.toString().replaceAll('+', '%20')}`;
+  const { endpointUrl } = await credentials();
+  const address = path(bucket.name, key, endpointUrl);
+  const url = `${address}?${query.toString().replaceAll('+', '%20')}`;
   const signed = await sign({
     url,
     method: 'GET',

@@ -94,6 +94,8 @@ export interface Capabilities {
 export const readCapabilities = (): Promise<Capabilities> => ask('capabilities');
 
 export interface Credentials {
+  /** Where clients reach IAM, STS and S3; another origin than the console's. */
+  endpointUrl: string;
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken: string;

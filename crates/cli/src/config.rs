@@ -10,7 +10,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use keywright_base::AccountId;
 use keywright_objects::Quotas;
-use keywright_server::{ServerConfig, Tls, rotations::Places};
+use keywright_server::{
+    PublicUrl, ServerConfig, Tls, TrustedProxies, TrustedProxy, console::PublicUrls,
+    rotations::Places,
+};
 use serde::Deserialize;
 
 use crate::master_key::KeySource;
@@ -38,9 +41,30 @@ pub(crate) struct ServeArguments {
     #[arg(long, env = "KEYWRIGHT_MASTER_KEY", value_name = "SOURCE")]
     master_key: Option<String>,
 
-    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8787]
+    /// Address of IAM, STS and S3; port 0 takes a free one [default: 127.0.0.1:8787]
     #[arg(long, env = "KEYWRIGHT_LISTEN", value_name = "ADDR")]
     listen: Option<SocketAddr>,
+
+    /// Address of the console, which nothing that users upload is served at [default: the next free
+    /// port]
+    #[arg(long, env = "KEYWRIGHT_CONSOLE_LISTEN", value_name = "ADDR")]
+    console_listen: Option<SocketAddr>,
+
+    /// Where clients reach IAM, STS and S3 behind a proxy: scheme, host and port
+    #[arg(long, env = "KEYWRIGHT_API_URL", value_name = "URL")]
+    api_url: Option<String>,
+
+    /// Where people reach the console behind a proxy; on another host or port than the API
+    #[arg(long, env = "KEYWRIGHT_CONSOLE_URL", value_name = "URL")]
+    console_url: Option<String>,
+
+    /// Address or network (CIDR) of proxies that are believed about the client's address and scheme
+    /// (Forwarded, X-Forwarded-For, X-Forwarded-Proto); may be repeated, in the environment with
+    /// commas
+    #[arg(long, env = "KEYWRIGHT_TRUSTED_PROXY", value_name = "CIDR")]
+    #[arg(value_delimiter = ',')]
+    #[serde(default)]
+    trusted_proxy: Vec<String>,
 
     /// Id of the account that the first start makes, 12 digits [default: random]
     #[arg(long, env = "KEYWRIGHT_ACCOUNT_ID", value_name = "ID")]
@@ -97,6 +121,9 @@ pub(crate) struct ServeConfig {
     pub rotation_places: Places,
     pub quotas: Quotas,
     pub server: ServerConfig,
+    pub console_listen: Option<SocketAddr>,
+    pub urls: PublicUrls,
+    pub proxies: TrustedProxies,
 }
 
 impl ServeArguments {
@@ -128,11 +155,18 @@ impl ServeArguments {
                 .or(file.allow_plain_http)
                 .unwrap_or(false),
         };
-        let places = if self.rotation_place.is_empty() {
-            file.rotation_place
-        } else {
-            self.rotation_place
+        let places = or(self.rotation_place, file.rotation_place);
+        let proxies = or(self.trusted_proxy, file.trusted_proxy);
+        let urls = PublicUrls {
+            api: url("--api-url", self.api_url.or(file.api_url))?,
+            console: url("--console-url", self.console_url.or(file.console_url))?,
         };
+        if urls.api.is_some() && urls.api == urls.console {
+            bail!(
+                "--api-url and --console-url must be two origins\n\
+                 hint: give the console a host name of its own, or another port"
+            );
+        }
         let quotas = Quotas {
             bucket: self.bucket_quota.or(file.bucket_quota),
             account: self.account_quota.or(file.account_quota),
@@ -146,6 +180,9 @@ impl ServeArguments {
             rotation_places: Places::new(places).context("--rotation-place")?,
             quotas,
             server,
+            console_listen: self.console_listen.or(file.console_listen),
+            urls,
+            proxies: trusted(proxies)?,
         })
     }
 
@@ -203,6 +240,24 @@ fn installation(
     Ok((data_dir, source.unwrap_or_default()))
 }
 
+/// The list that comes first and is not empty.
+fn or(first: Vec<String>, second: Vec<String>) -> Vec<String> {
+    if first.is_empty() { second } else { first }
+}
+
+fn url(flag: &'static str, text: Option<String>) -> anyhow::Result<Option<PublicUrl>> {
+    let parsed = text.map(|text| text.parse().context(flag));
+    parsed.transpose()
+}
+
+fn trusted(proxies: Vec<String>) -> anyhow::Result<TrustedProxies> {
+    let parsed = proxies
+        .iter()
+        .map(|text| text.trim().parse::<TrustedProxy>());
+    let parsed = parsed.collect::<Result<_, _>>();
+    Ok(TrustedProxies::new(parsed.context("--trusted-proxy")?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::ServeArguments;
@@ -220,6 +275,37 @@ mod tests {
             (Some(5), None)
         );
         assert!(toml::from_str::<ServeArguments>("lissten = \"x\"").is_err());
+    }
+
+    #[test]
+    fn proxies_and_addresses_are_checked_before_anything_is_opened() {
+        for (text, says) in [
+            ("trusted_proxy = [\"10.0.0.0/8\", \"192.0.2.1\"]", None),
+            ("trusted_proxy = [\"0.0.0.0/0\"]", Some("every address")),
+            ("trusted_proxy = [\"proxy\"]", Some("--trusted-proxy")),
+            ("console_url = \"https://console.example.com\"", None),
+            (
+                "console_url = \"console.example.com\"",
+                Some("--console-url: console.example.com is not"),
+            ),
+            (
+                "api_url = \"https://a/\"\nconsole_url = \"https://A:443\"",
+                Some("two origins"),
+            ),
+            (
+                "api_url = \"https://a\"\nconsole_url = \"https://a:8788\"",
+                None,
+            ),
+        ] {
+            let arguments: ServeArguments = toml::from_str(text).unwrap();
+            let error = arguments.resolve().err().map(|error| format!("{error:#}"));
+            let as_expected = match (&error, says) {
+                (None, None) => true,
+                (Some(error), Some(says)) => error.contains(says),
+                _ => false,
+            };
+            assert!(as_expected, "{text}: {error:?}");
+        }
     }
 
     #[test]

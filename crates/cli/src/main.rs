@@ -29,8 +29,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve IAM, STS and S3 on one port
-    Serve(config::ServeArguments),
+    /// Serve IAM, STS and S3 on one port, and the console on another
+    Serve(Box<config::ServeArguments>),
     /// The master key of an installation
     #[command(subcommand)]
     MasterKey(master_key::MasterKeyCommand),
@@ -51,7 +51,7 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
-        Command::Serve(arguments) => serve::run(arguments).map(|()| true),
+        Command::Serve(arguments) => serve::run(*arguments).map(|()| true),
         Command::MasterKey(MasterKeyCommand::Rotate(arguments)) => {
             master_key::rotate(arguments).map(|()| true)
         }

@@ -8,11 +8,13 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use futures_util::FutureExt;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{Identity, service::RootCredentials};
 use keywright_server::{
-    Listening, Pipeline, Server, SystemClock, SystemEntropy,
-    console::Console,
+    Front, Listening, Origin, Pipeline, PublicUrl, Server, SystemClock, SystemEntropy,
+    bind_console,
+    console::{Console, PublicUrls},
     rotations::{self, Engine},
     s3::S3,
 };
@@ -67,11 +69,14 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let installation = Installation::open(data, &config.master_key, &clock, &entropy).await?;
     let installation = installation.with_quotas(config.quotas).await?;
     let (identity, data) = (Arc::clone(&installation.identity), &installation.data);
-    let s3 = S3::new(installation.objects.clone());
-    let front = (s3, Console::new(bundle()));
+    let front = Front {
+        s3: S3::new(installation.objects.clone()),
+        console: Console::new(bundle(), config.urls.clone()),
+        proxies: config.proxies.clone(),
+    };
     let (time, random) = (Arc::clone(&clock), Arc::clone(&entropy));
     let pipeline = Arc::new(Pipeline::new(Arc::clone(&identity), front, time, random));
-    let server = Server::bind(&config.server, Arc::clone(&pipeline)).await?;
+    let (api, console) = listen(&config, &pipeline).await?;
     let fresh = first_account(&identity, data, config.account_id, &*entropy).await?;
     root_password(&identity, data).await?;
     let parts = rotations::Parts {
@@ -82,15 +87,25 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     };
     let rotations = Engine::start(&pipeline, parts).await;
     let rotations = rotations.context("cannot go on with the rotations")?;
-    if let Err(error) = greet(&identity, data, server.listening()?, fresh) {
+    let greeting = Greeting {
+        identity: &identity,
+        data,
+        urls: &config.urls,
+        api: api.listening()?,
+        console: console.listening()?,
+        fresh,
+    };
+    if let Err(error) = greeting.write() {
         tracing::warn!(%error, "the greeting could not be written to standard output");
     }
 
+    let stop = stop.shared();
+    let listeners = async { tokio::join!(api.run(stop.clone()), console.run(stop)) };
     let (store, reserve) = (&installation.store, Arc::clone(&installation.reserve));
     let mut housekeeping = tokio::spawn(housekeeping(Arc::clone(&identity), reserve));
     let mut sealing = tokio::spawn(installation.clone().keep_sealed());
     tokio::select! {
-        () = server.run(stop) => {}
+        _ = listeners => {}
         death = first_death(store, &mut housekeeping, &mut sealing) => return Err(death),
     }
     rotations.stop().await;
@@ -116,6 +131,17 @@ async fn first_death(
         _ = housekeeping => anyhow!("the task for housekeeping {DIED}"),
         _ = sealing => anyhow!("the task for sealing {DIED}"),
     }
+}
+
+/// Takes the addresses of the API and of the console.
+async fn listen(
+    config: &ServeConfig,
+    pipeline: &Arc<Pipeline>,
+) -> anyhow::Result<(Server, Server)> {
+    let api = Server::bind(&config.server, Origin::Api, Arc::clone(pipeline)).await?;
+    let bound = (&config.server, api.listening()?.address);
+    let console = bind_console(bound, config.console_listen, pipeline).await?;
+    Ok((api, console))
 }
 
 /// Makes the account of the first start and leaves its credentials in the data folder.
@@ -181,35 +207,73 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Says where it listens; at the first start also what to do next.
-fn greet(
-    identity: &Identity,
-    data: &DataDir,
-    listening: Listening,
+/// Where an origin is reached.
+fn reached(url: Option<&PublicUrl>, listening: Listening) -> String {
+    url.map_or_else(|| listening.to_string(), |url| url.as_str().to_owned())
+}
+
+/// Says where the origins are; at the first start also what to do next.
+struct Greeting<'a> {
+    identity: &'a Identity,
+    data: &'a DataDir,
+    urls: &'a PublicUrls,
+    api: Listening,
+    console: Listening,
     fresh: bool,
-) -> anyhow::Result<()> {
-    let scheme = if listening.secure { "https" } else { "http" };
-    let endpoint = format!("{scheme}://{}", listening.address);
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "Keywright serves IAM, STS and S3 at {endpoint}")?;
-    for id in identity.ledger().ids() {
-        let Some(cell) = identity.ledger().account(id) else {
-            continue;
-        };
-        let account = cell.snapshot();
-        let keys: usize = account.users().values().map(|user| user.keys.len()).sum();
-        let (users, keys) = (account.users().len(), keys + account.root().keys.len());
-        writeln!(out, "Account {id}: {users} users, {keys} access keys")?;
+}
+
+impl Greeting<'_> {
+    fn write(&self) -> io::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let api = reached(self.urls.api.as_ref(), self.api);
+        writeln!(out, "Keywright serves IAM, STS and S3 at {api}")?;
+        for id in self.identity.ledger().ids() {
+            let Some(cell) = self.identity.ledger().account(id) else {
+                continue;
+            };
+            let account = cell.snapshot();
+            let keys: usize = account.users().values().map(|user| user.keys.len()).sum();
+            let (users, keys) = (account.users().len(), keys + account.root().keys.len());
+            writeln!(out, "Account {id}: {users} users, {keys} access keys")?;
+        }
+        self.console(&mut out)?;
+        if self.urls.api.is_some() || self.urls.console.is_some() {
+            // For the proxy's configuration.
+            let (api, console) = (self.api, self.console);
+            writeln!(out, "Listening at {api}, the console at {console}")?;
+        }
+        if self.fresh {
+            self.next(&mut out, &api)?;
+        } else {
+            writeln!(out, "Data: {}", absolute(self.data.path()))?;
+        }
+        out.flush()
     }
-    console(&mut out, identity, data, &endpoint)?;
-    if fresh {
-        let credentials = absolute(&data.credentials());
+
+    /// Where the console is and how root gets in; the password's file may be gone since.
+    fn console(&self, out: &mut impl Write) -> io::Result<()> {
+        let path = self.data.root_password();
+        let password = if path.exists() {
+            format!(", root password in {}", absolute(&path))
+        } else {
+            String::new()
+        };
+        let account = self.identity.ledger().ids().first().copied();
+        let account = account
+            .map(|id| format!("account ID {id}"))
+            .unwrap_or_default();
+        let console = reached(self.urls.console.as_ref(), self.console);
+        writeln!(out, "Console: {console}/console/  ({account}{password})")
+    }
+
+    fn next(&self, out: &mut impl Write, api: &str) -> io::Result<()> {
+        let credentials = absolute(&self.data.credentials());
         writeln!(
             out,
             "Root credentials: {credentials} (profile keywright-root)"
         )?;
         writeln!(out, "\nNext, in another terminal:\n")?;
-        writeln!(out, "  export AWS_ENDPOINT_URL={endpoint}")?;
+        writeln!(out, "  export AWS_ENDPOINT_URL={api}")?;
         // In single quotes a shell reads everything but these as it stands.
         let quoted = credentials.replace('\'', r"'\''");
         writeln!(out, "  export AWS_SHARED_CREDENTIALS_FILE='{quoted}'")?;
@@ -217,32 +281,8 @@ fn greet(
             out,
             "  export AWS_PROFILE=keywright-root AWS_DEFAULT_REGION=us-east-1"
         )?;
-        writeln!(out, "  aws sts get-caller-identity")?;
-    } else {
-        writeln!(out, "Data: {}", absolute(data.path()))?;
+        writeln!(out, "  aws sts get-caller-identity")
     }
-    out.flush()?;
-    Ok(())
-}
-
-/// Where the console is and how root gets in; the password's file may be gone since.
-fn console(
-    out: &mut impl Write,
-    identity: &Identity,
-    data: &DataDir,
-    endpoint: &str,
-) -> io::Result<()> {
-    let path = data.root_password();
-    let password = if path.exists() {
-        format!(", root password in {}", absolute(&path))
-    } else {
-        String::new()
-    };
-    let account = identity.ledger().ids().first().copied();
-    let account = account
-        .map(|id| format!("account ID {id}"))
-        .unwrap_or_default();
-    writeln!(out, "Console: {endpoint}/console/  ({account}{password})")
 }
 
 fn absolute(path: &Path) -> String {

@@ -6,9 +6,11 @@
 
 pub mod console;
 mod edge;
+mod origin;
 mod payload;
 mod pipeline;
 mod presigned;
+mod proxies;
 mod query;
 pub mod rotations;
 pub mod s3;
@@ -17,7 +19,9 @@ mod system;
 mod unsigned;
 
 pub use edge::{Listening, Server, ServerConfig, ServerError, Tls};
-pub use pipeline::Pipeline;
+pub use origin::{InvalidUrl, Origin, PublicUrl, bind_console};
+pub use pipeline::{Front, Pipeline};
+pub use proxies::{InvalidProxy, TrustedProxies, TrustedProxy};
 pub use system::{SystemClock, SystemEntropy};
 
 /// The body of every answer.

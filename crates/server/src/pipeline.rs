@@ -1,9 +1,9 @@
 //! The one path of every request.
 //!
 //! The service comes from the credential scope; a request without one is a form for IAM or STS if
-//! it looks like one, the console if it is under its path, and otherwise S3, which may be called
-//! anonymously. An unverified request
-//! changes nothing.
+//! it looks like one, and otherwise S3, which may be called anonymously. On the console's origin
+//! what is not signed in a header is the console's, or refused. An unverified request changes
+//! nothing.
 
 use std::{
     net::IpAddr,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, Method, Request, Response, Uri,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{CONTENT_TYPE, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -24,6 +24,9 @@ use crate::{
     Body,
     console::{self, Console},
     edge::{BodyBudget, ConnectionSlot, RequestBody, SharedAdmission},
+    full,
+    origin::{self, Origin},
+    proxies::{Contradiction, TrustedProxies},
     query,
     s3::S3,
     storage,
@@ -34,6 +37,7 @@ pub struct Pipeline {
     pub(crate) identity: Arc<Identity>,
     pub(crate) s3: S3,
     pub(crate) console: Console,
+    pub(crate) proxies: TrustedProxies,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) bodies: BodyBudget,
@@ -47,7 +51,18 @@ impl std::fmt::Debug for Pipeline {
     }
 }
 
-/// What the edge knows of the connection.
+/// What is in front of the identities of an installation.
+#[derive(Debug)]
+pub struct Front {
+    /// S3.
+    pub s3: S3,
+    /// The console.
+    pub console: Console,
+    /// The proxies that are believed about the client.
+    pub proxies: TrustedProxies,
+}
+
+/// What is known of a client's connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
     /// The address of the other side.
@@ -68,10 +83,15 @@ impl Pipeline {
     /// Over an opened installation.
     pub fn new(
         identity: Arc<Identity>,
-        (s3, console): (S3, Console),
+        front: Front,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
+        let Front {
+            s3,
+            console,
+            proxies,
+        } = front;
         let buckets = s3.clone();
         // Identity keeps this, so it must not keep identity.
         let users = Arc::downgrade(&identity);
@@ -89,20 +109,67 @@ impl Pipeline {
             connections: SharedAdmission::default(),
             s3,
             console,
+            proxies,
             clock,
             entropy,
         }
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response<Body> {
-        if let Err(unserved) = check_head(request.method(), request.headers()) {
-            return storage::unserved(self, unserved);
+    pub(crate) async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        origin: Origin,
+        peer: Peer,
+    ) -> Response<Body> {
+        let mut answer = match self.proxies.client(peer, request.headers()) {
+            Ok(client) => self.answer_one(request, origin, client).await,
+            Err(Contradiction) => contradiction(peer),
+        };
+        if peer.secure {
+            origin::demand_tls(answer.headers_mut());
         }
+        answer
+    }
+
+    async fn answer_one(
+        &self,
+        request: Request<RequestBody>,
+        origin: Origin,
+        peer: Peer,
+    ) -> Response<Body> {
+        let mut answer = match check_head(request.method(), request.headers()) {
+            Err(unserved) => storage::unserved(self, unserved),
+            Ok(()) => {
+                let signed = origin::is_signed_in_header(&request);
+                if let Origin::Console { api_port } = origin
+                    && !signed
+                    && console::claims(&request)
+                {
+                    return console::answer(self, request, (peer, api_port)).await;
+                }
+                self.answer_api(request, signed || origin == Origin::Api, peer)
+                    .await
+            }
+        };
+        origin::defuse(answer.headers_mut());
+        answer
+    }
+
+    /// Answers a request for IAM, STS, the extension or S3, if it may be answered at this origin.
+    async fn answer_api(
+        &self,
+        request: Request<RequestBody>,
+        admitted: bool,
+        peer: Peer,
+    ) -> Response<Body> {
         match route(&request) {
+            Route::Query(claimed) if !admitted => {
+                query::not_admitted(claimed.unwrap_or(Service::Iam), &self.request_id())
+            }
+            Route::Storage if !admitted => storage::not_admitted(self, request.method()),
             Route::Query(claimed) => query::receive(self, claimed, request, peer).await,
             Route::Storage => storage::answer(self, request, peer).await,
-            Route::Console => console::answer(self, request, peer).await,
         }
     }
 
@@ -115,7 +182,7 @@ impl Pipeline {
     ) -> Response<Body> {
         let claimed = match route(&request) {
             Route::Query(claimed) => claimed,
-            Route::Storage | Route::Console => None,
+            Route::Storage => None,
         };
         let (parts, body) = request.into_parts();
         self.query((claimed, peer), &parts, body.as_bytes()).await
@@ -206,6 +273,18 @@ pub(crate) fn protect(parts: &Parts) {
     }
 }
 
+/// A request of which a trusted proxy says two things; nothing of it is looked at.
+fn contradiction(proxy: Peer) -> Response<Body> {
+    // Not louder: whoever is behind the proxy can cause it as often as they like.
+    tracing::debug!(proxy = %proxy.address, "{}", Contradiction::MESSAGE.trim_end());
+    let mut answer = Response::new(full(Contradiction::MESSAGE));
+    *answer.status_mut() = StatusCode::BAD_REQUEST;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, text);
+    origin::defuse(answer.headers_mut());
+    answer
+}
+
 /// A version 4 UUID of random bytes. Every answer has one, so it is written digit by digit: the
 /// formatting machinery took 4 % of a request.
 fn uuid(mut bytes: [u8; 16]) -> String {
@@ -247,8 +326,6 @@ enum Route {
     Query(Option<Service>),
     /// S3.
     Storage,
-    /// The console; only what is not signed.
-    Console,
 }
 
 /// By the service of the credential scope; if that is none of ours, by what the request looks like.
@@ -259,7 +336,6 @@ fn route<B>(request: &Request<B>) -> Route {
         Some("iam") => return Route::Query(Some(Service::Iam)),
         Some("sts") => return Route::Query(Some(Service::Sts)),
         Some("keywright") => return Route::Query(Some(Service::Keywright)),
-        None if !signed_v2(uri) && console::claims(request) => return Route::Console,
         _ => {}
     }
     let form = headers

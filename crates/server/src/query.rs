@@ -152,6 +152,15 @@ pub(crate) async fn answer(
     }
 }
 
+/// The answer where only what is signed in a header is looked at.
+pub(crate) fn not_admitted(service: Service, request_id: &str) -> Response<Body> {
+    error_response(
+        service,
+        &refused(&keywright_sigv4::Fault::Missing),
+        request_id,
+    )
+}
+
 /// Where the credential scope does not say it, the version of the API does.
 fn service_of(form: &Result<Form, Malformed>) -> Service {
     let version = form.as_ref().ok().and_then(Form::version);

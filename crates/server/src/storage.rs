@@ -128,6 +128,16 @@ fn body_error(fault: BodyFault) -> s3::BodyError {
     }
 }
 
+/// The answer where only what is signed in a header is looked at.
+pub(crate) fn not_admitted(pipeline: &Pipeline, method: &http::Method) -> Response<Body> {
+    let text = "This address serves the console; requests to it must be signed in their \
+                Authorization header. Presigned and anonymous ones belong to the API's address.";
+    let fault = keywright_objects::Fault::AccessDenied(text.into());
+    let head = method == http::Method::HEAD;
+    let answer = error_response(&WireError::from(&fault), head, &ids(&*pipeline.entropy));
+    answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+}
+
 /// Proves the caller and makes the request that the S3 front takes.
 fn admit(
     pipeline: &Pipeline,

@@ -1,18 +1,18 @@
 //! The endpoints under `/console/api/`: which there are, what a request needs to be heard, and what
 //! an answer is made of.
 //!
-//! It protects one rule: nothing that changes anything is done for a request that another site
-//! could have made a browser send. A POST must carry a header that only a script of this origin can
-//! set, say that it is JSON, and come from this origin where it says where it comes from.
+//! It protects one rule: nothing is answered that another origin could have made a browser ask for;
+//! [`super::sender`] tells.
 
-use http::{Method, Response, StatusCode, header, request::Parts};
+use http::{Method, Response, StatusCode, request::Parts};
 use keywright_identity::fault::WireError;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{session, sign_in};
+use super::{sender, session, sign_in};
 use crate::{
     Body,
+    origin::PublicUrl,
     pipeline::{Peer, Pipeline},
 };
 
@@ -23,21 +23,44 @@ pub(super) struct Ask<'a> {
     pub parts: &'a Parts,
     pub body: &'a [u8],
     pub peer: Peer,
+    /// The port of the API's listener.
+    pub api_port: u16,
+}
+
+impl Ask<'_> {
+    /// The console's own origin; `None` if the request does not say where it was sent.
+    pub(super) fn here(&self) -> Option<PublicUrl> {
+        let known = self.pipeline.console.urls.console.clone();
+        known.or_else(|| PublicUrl::of_request(&self.parts.headers, self.peer.secure))
+    }
+
+    /// The API's origin.
+    pub(super) fn api(&self) -> Option<PublicUrl> {
+        let known = self.pipeline.console.urls.api.clone();
+        let (headers, secure) = (&self.parts.headers, self.peer.secure);
+        known.or_else(|| PublicUrl::beside(headers, secure, self.api_port))
+    }
+
+    /// Whether the browser speaks TLS, to this server or to a proxy before it.
+    pub(super) fn is_secure(&self) -> bool {
+        let known = &self.pipeline.console.urls.console;
+        self.peer.secure || known.as_ref().is_some_and(PublicUrl::is_secure)
+    }
 }
 
 /// What an endpoint answers.
 pub(super) struct Reply {
     /// JSON; without it the status is 204.
     pub body: Option<Value>,
-    /// `Set-Cookie`.
-    pub cookie: Option<String>,
+    /// `Set-Cookie`, a line each.
+    pub cookies: Vec<String>,
 }
 
 impl Reply {
     pub(super) const fn json(body: Value) -> Self {
         Self {
             body: Some(body),
-            cookie: None,
+            cookies: Vec::new(),
         }
     }
 
@@ -114,9 +137,7 @@ pub(super) async fn answer(ask: Ask<'_>, endpoint: &str) -> Response<Body> {
 
 async fn carry_out(ask: Ask<'_>, endpoint: &str) -> Result<Reply, Refused> {
     let post = ask.parts.method == Method::POST;
-    if post {
-        same_origin(ask.parts)?;
-    }
+    sender::check(ask)?;
     match (endpoint, post) {
         ("session", false) => Ok(session::show(ask)),
         ("capabilities", false) => session::capabilities(ask),
@@ -129,38 +150,6 @@ async fn carry_out(ask: Ask<'_>, endpoint: &str) -> Result<Reply, Refused> {
             Err(Refused::new(405, "MethodNotAllowed", text))
         }
         _ => Err(Refused::new(404, "NotFound", "There is no such endpoint.")),
-    }
-}
-
-/// The header that only a script of this origin can send along.
-const MARK: &str = "x-keywright-console";
-
-fn same_origin(parts: &Parts) -> Result<(), Refused> {
-    let text = |name: &str| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
-    let kind = text(header::CONTENT_TYPE.as_str()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    let json = kind.eq_ignore_ascii_case("application/json");
-    let host = text(header::HOST.as_str());
-    let here = match parts.headers.get(header::ORIGIN) {
-        None => true,
-        Some(origin) => {
-            let origin = origin
-                .to_str()
-                .ok()
-                .and_then(|origin| origin.split_once("://"));
-            origin.is_some_and(|(_, from)| Some(from) == host)
-        }
-    };
-    if text(MARK) == Some("1") && json && here {
-        Ok(())
-    } else {
-        let text = "The request does not come from the console.";
-        Err(Refused::new(403, "Forbidden", text))
     }
 }
 

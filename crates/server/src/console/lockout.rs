@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 /// Seconds after which failures are forgotten.
 const MEMORY_SECS: i64 = 60 * 60;
 
-/// What is counted: the hash of a name, or an address.
-type Key = [u8; 32];
+/// What is counted: the hash of a name and where it is tried from, or of an address.
+pub(super) type Key = [u8; 32];
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
@@ -28,7 +28,7 @@ struct Failures {
     until: Timestamp,
 }
 
-/// Failed attempts by name or by address.
+/// Failed attempts by key.
 pub(super) struct Lockout {
     /// Failures without a wait.
     free: u32,
@@ -37,7 +37,7 @@ pub(super) struct Lockout {
     failures: Mutex<HashMap<Key, Failures>>,
 }
 
-/// For an account and user: five tries, then up to 15 minutes.
+/// For an account and user, from one place: five tries, then up to 15 minutes.
 pub(super) fn of_names() -> Lockout {
     Lockout::new(5, 15 * 60)
 }
@@ -54,6 +54,11 @@ pub(super) fn name(account: &str, user: Option<&str>) -> Key {
         |user| format!("u{}", user.to_lowercase()),
     );
     key(format!("{}\n{user}", account.to_lowercase()).as_bytes())
+}
+
+/// The key of a name tried from one address or browser.
+pub(super) fn name_from(name: Key, place: &[u8]) -> Key {
+    key(&[name.as_slice(), place].concat())
 }
 
 /// The key of an address; of IPv6 the network of 64 bits, which one person has whole.
@@ -163,7 +168,7 @@ fn make_room(all: &mut HashMap<Key, Failures>, key: Key, now: Timestamp) {
 mod tests {
     use keywright_base::{Timestamp, limits};
 
-    use super::{Lockout, name, source};
+    use super::{Lockout, name, name_from, source};
 
     #[test]
     fn the_wait_doubles_up_to_its_cap_and_is_forgotten_after_an_hour() {
@@ -230,5 +235,9 @@ mod tests {
         assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
         assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
+        let from = |user: &str, text: &str| name_from(name("acme", Some(user)), &address(text));
+        assert_eq!(from("ann", "2001:db8::1"), from("ANN", "2001:db8::2"));
+        assert_ne!(from("ann", "192.0.2.1"), from("ann", "192.0.2.2"));
+        assert_ne!(from("ann", "192.0.2.1"), from("bob", "192.0.2.1"));
     }
 }

@@ -3,11 +3,13 @@
 //! It protects one rule: the console has no private door. A browser signs in with a password and is
 //! given temporary credentials; everything else it does with them, through the same pipeline as
 //! any client. What is here is only what cannot be signed yet: sign-in, sign-out, whose session it
-//! is, and the change of a password that is due. Every answer carries the same strict headers.
+//! is, and the change of a password that is due. Every answer carries the same strict headers. Only
+//! the console's own listener leads here.
 
 mod api;
 mod files;
 mod lockout;
+mod sender;
 mod session;
 mod sign_in;
 
@@ -24,25 +26,42 @@ pub use files::{Asset, Bundle};
 
 use crate::{
     Body, full,
+    origin::PublicUrl,
     pipeline::{Peer, Pipeline},
 };
 use api::{Ask, Refused, Reply};
 use lockout::Lockout;
 
-/// The console's own state: its files and whose sign-ins failed.
+/// The console's own state: its files, and the sign-ins that failed.
 #[derive(Debug)]
 pub struct Console {
     bundle: Bundle,
+    urls: PublicUrls,
+    /// Attempts for a name, from one address each.
     names: Lockout,
+    /// Attempts for a name, from one browser each that has signed in to it before.
+    browsers: Lockout,
     sources: Lockout,
 }
 
+/// Where people and clients reach the two origins, as far as the operator says it. Otherwise the
+/// console is where a request was sent, and the API on the same host at its own port.
+#[derive(Debug, Clone, Default)]
+pub struct PublicUrls {
+    /// The console's.
+    pub console: Option<PublicUrl>,
+    /// The API's.
+    pub api: Option<PublicUrl>,
+}
+
 impl Console {
-    /// With these files.
-    pub fn new(bundle: Bundle) -> Self {
+    /// With these files, at these addresses.
+    pub fn new(bundle: Bundle, urls: PublicUrls) -> Self {
         Self {
             bundle,
+            urls,
             names: lockout::of_names(),
+            browsers: lockout::of_names(),
             sources: lockout::of_sources(),
         }
     }
@@ -50,19 +69,15 @@ impl Console {
 
 const ROOT: &str = "/console";
 
-/// Whether an unsigned request is the console's: what is under `/console`, and a browser that
-/// opens the server's address. A bucket in the host name goes first.
+/// Whether an unsigned request to the console's origin is for the console: what is under
+/// `/console`, and the origin's own address. A bucket in the host name is another origin.
 pub(crate) fn claims<B>(request: &Request<B>) -> bool {
-    let (headers, path) = (request.headers(), request.uri().path());
-    if in_bucket_host(headers) || headers.contains_key(header::AUTHORIZATION) {
+    let path = request.uri().path();
+    if in_bucket_host(request.headers()) {
         return false;
     }
     if path == "/" {
-        let accept = headers.get(header::ACCEPT);
-        let accept = accept.and_then(|accept| accept.to_str().ok());
-        return request.method() == Method::GET
-            && request.uri().query().is_none()
-            && accept.is_some_and(|accept| accept.contains("text/html"));
+        return request.method() == Method::GET && request.uri().query().is_none();
     }
     let rest = path.strip_prefix(ROOT);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -76,11 +91,11 @@ fn in_bucket_host(headers: &HeaderMap) -> bool {
     name.is_some_and(|name| name.ends_with(".localhost"))
 }
 
-/// Answers a request that [`claims`] is the console's.
+/// Answers a request that [`claims`] is the console's; the API listens on the port given.
 pub(crate) async fn answer<B>(
     pipeline: &Pipeline,
     request: Request<B>,
-    peer: Peer,
+    (peer, api_port): (Peer, u16),
 ) -> Response<Body>
 where
     B: HttpBody<Data = Bytes> + Send,
@@ -102,6 +117,7 @@ where
                         parts: &parts,
                         body: &body.to_bytes(),
                         peer,
+                        api_port,
                     };
                     api::answer(ask, endpoint).await
                 }
@@ -155,12 +171,12 @@ fn moved(status: StatusCode) -> Response<Body> {
 
 /// The answer of an endpoint. Nothing of it may be kept by anyone.
 fn json(outcome: Result<Reply, Refused>) -> Response<Body> {
-    let (status, body, cookie, retry) = match outcome {
-        Ok(reply) => (reply.status(), reply.body, reply.cookie, None),
+    let (status, body, cookies, retry) = match outcome {
+        Ok(reply) => (reply.status(), reply.body, reply.cookies, None),
         Err(refused) => (
             refused.status(),
             Some(refused.body()),
-            None,
+            Vec::new(),
             refused.retry_after_secs,
         ),
     };
@@ -176,9 +192,11 @@ fn json(outcome: Result<Reply, Refused>) -> Response<Body> {
     if let Some(secs) = retry {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
     }
-    if let Some(Ok(mut value)) = cookie.map(|cookie| HeaderValue::from_str(&cookie)) {
-        value.set_sensitive(true);
-        headers.insert(header::SET_COOKIE, value);
+    for cookie in cookies {
+        if let Ok(mut value) = HeaderValue::from_str(&cookie) {
+            value.set_sensitive(true);
+            headers.append(header::SET_COOKIE, value);
+        }
     }
     response
 }

@@ -1,12 +1,19 @@
 //! Sessions as a browser sees them: the cookie, whose session it is, temporary credentials, what
-//! this server can do, and the end.
+//! this server can do, and the end; and the second cookie, by which a browser is known again.
 //!
-//! It protects one rule: scripts never see the cookie, and nobody but this origin's pages makes a
-//! browser send it. What a session is, and when it ends, is in `keywright_identity::console`.
+//! It protects one rule: scripts never see the cookies, and nobody but this origin's pages makes a
+//! browser send them. Cookies do not know ports, so browsers send them to the API's as well;
+//! nothing there reads them. What a session is, and when it ends, is in
+//! `keywright_identity::console`.
 
-use http::{header, request::Parts};
-use keywright_base::Secret;
-use keywright_identity::{actions::ACTIONS, console::SESSION_SECS, sign_in::SignedIn};
+use http::header;
+use keywright_base::{AccountId, Secret};
+use keywright_identity::{
+    actions::ACTIONS,
+    browsers::{BROWSER_SECS, BrowserId},
+    console::SESSION_SECS,
+    sign_in::SignedIn,
+};
 use keywright_policy::Catalogue;
 use keywright_wire::Service;
 use serde_json::{Value, json};
@@ -14,10 +21,52 @@ use serde_json::{Value, json};
 use super::api::{Ask, Refused, Reply};
 use crate::s3;
 
-/// The cookie's name over TLS, where browsers hold it to this host and to TLS.
-const SECURE: &str = "__Host-keywright";
-/// Its name over plain HTTP.
-const PLAIN: &str = "keywright";
+/// A cookie of ours by its name.
+#[derive(Debug, Clone, Copy)]
+struct CookieKind {
+    /// Over TLS, where browsers hold it to this host and to TLS.
+    secure: &'static str,
+    /// Over plain HTTP.
+    plain: &'static str,
+}
+
+const SESSION: CookieKind = CookieKind {
+    secure: "__Host-keywright",
+    plain: "keywright",
+};
+const BROWSER: CookieKind = CookieKind {
+    secure: "__Host-keywright-browser",
+    plain: "keywright-browser",
+};
+
+impl CookieKind {
+    /// `Set-Cookie`.
+    fn set(self, ask: Ask<'_>, value: &str, secs: i64) -> String {
+        const FLAGS: &str = "HttpOnly; SameSite=Strict";
+        if ask.is_secure() {
+            let name = self.secure;
+            format!("{name}={value}; Path=/; Max-Age={secs}; Secure; {FLAGS}")
+        } else {
+            let name = self.plain;
+            format!("{name}={value}; Path=/console; Max-Age={secs}; {FLAGS}")
+        }
+    }
+
+    /// The values that a request brings. Over TLS only those that were set over TLS by this host:
+    /// others can be planted by anyone on the way.
+    fn values(self, ask: Ask<'_>) -> Vec<Secret<String>> {
+        let name = if ask.is_secure() {
+            self.secure
+        } else {
+            self.plain
+        };
+        let headers = ask.parts.headers.get_all(header::COOKIE).iter();
+        let texts = headers.filter_map(|value| value.to_str().ok());
+        let pairs = texts.flat_map(|text| text.split(';'));
+        let values = pairs.filter_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='));
+        values.map(|value| Secret::new(value.to_owned())).collect()
+    }
+}
 
 /// `GET session`
 pub(super) fn show(ask: Ask<'_>) -> Reply {
@@ -30,7 +79,12 @@ pub(super) fn credentials(ask: Ask<'_>) -> Result<Reply, Refused> {
     let (cookie, _) = signed_in(ask)?;
     let made = ask.pipeline.identity.console_credentials(cookie.expose());
     let made = made.ok_or_else(Refused::signed_out)?;
+    let api = ask.api().ok_or_else(|| {
+        let text = "The request does not say which host it was sent to.";
+        Refused::new(400, "ValidationError", text)
+    })?;
     Ok(Reply::json(json!({
+        "endpointUrl": api.as_str(),
         "accessKeyId": made.key.to_string(),
         "secretAccessKey": made.secret.expose(),
         "sessionToken": made.token.expose(),
@@ -38,20 +92,14 @@ pub(super) fn credentials(ask: Ask<'_>) -> Result<Reply, Refused> {
     })))
 }
 
-/// `POST sign-out`
+/// `POST sign-out`; the browser stays known.
 pub(super) fn sign_out(ask: Ask<'_>) -> Reply {
-    for cookie in cookies(ask.parts) {
+    for cookie in SESSION.values(ask) {
         ask.pipeline.identity.sign_out(cookie.expose());
     }
-    let gone = |name, path, secure| format!("{name}=; Path={path}; Max-Age=0{secure}{FLAGS}");
-    let cookie = if secure(ask) {
-        gone(SECURE, "/", "; Secure")
-    } else {
-        gone(PLAIN, "/console", "")
-    };
     Reply {
         body: None,
-        cookie: Some(cookie),
+        cookies: vec![SESSION.set(ask, "", 0)],
     }
 }
 
@@ -82,27 +130,37 @@ fn policy_actions() -> Vec<String> {
         .collect()
 }
 
-/// The answer to whoever just signed in or changed the password, with the new cookie.
+/// The answer to whoever just signed in or changed the password, with the new cookies.
 pub(super) fn begun(ask: Ask<'_>, cookie: &Secret<String>) -> Result<Reply, Refused> {
-    let session = ask.pipeline.identity.signed_in(cookie.expose());
+    let identity = &ask.pipeline.identity;
+    let session = identity.signed_in(cookie.expose());
     let session = session.ok_or_else(Refused::signed_out)?;
-    let value = cookie.expose();
-    let cookie = if secure(ask) {
-        format!("{SECURE}={value}; Path=/; Max-Age={SESSION_SECS}; Secure{FLAGS}")
-    } else {
-        format!("{PLAIN}={value}; Path=/console; Max-Age={SESSION_SECS}{FLAGS}")
-    };
+    let mut cookies = vec![SESSION.set(ask, cookie.expose(), SESSION_SECS)];
+    let before = BROWSER.values(ask).into_iter().next();
+    let before = before.as_ref().map(|note| note.expose().as_str());
+    if let Some(note) = identity.remember_browser(before, cookie.expose()) {
+        cookies.push(BROWSER.set(ask, note.expose(), BROWSER_SECS));
+    }
     Ok(Reply {
         body: Some(of(&session)),
-        cookie: Some(cookie),
+        cookies,
     })
 }
 
-const FLAGS: &str = "; HttpOnly; SameSite=Strict";
+/// The browser, if it has signed in before as this user, or as root without a name.
+pub(super) fn known_browser(
+    ask: Ask<'_>,
+    account: AccountId,
+    user: Option<&str>,
+) -> Option<BrowserId> {
+    let note = BROWSER.values(ask).into_iter().next()?;
+    let identity = &ask.pipeline.identity;
+    identity.known_browser(note.expose(), account, user)
+}
 
 /// The session of a request, whatever it may do.
 pub(super) fn current(ask: Ask<'_>) -> Option<(Secret<String>, SignedIn)> {
-    cookies(ask.parts).into_iter().find_map(|cookie| {
+    SESSION.values(ask).into_iter().find_map(|cookie| {
         let session = ask.pipeline.identity.signed_in(cookie.expose())?;
         Some((cookie, session))
     })
@@ -116,24 +174,6 @@ fn signed_in(ask: Ask<'_>) -> Result<(Secret<String>, SignedIn), Refused> {
         return Err(Refused::new(403, "PasswordChangeRequired", text));
     }
     Ok((cookie, session))
-}
-
-/// Whether the browser speaks TLS, to this server or to a proxy before it.
-fn secure(ask: Ask<'_>) -> bool {
-    let origin = ask.parts.headers.get(header::ORIGIN);
-    ask.peer.secure || origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
-}
-
-/// The values of our cookies, the one of TLS first.
-fn cookies(parts: &Parts) -> Vec<Secret<String>> {
-    let headers = parts.headers.get_all(header::COOKIE).iter();
-    let texts: Vec<_> = headers.filter_map(|value| value.to_str().ok()).collect();
-    let named = |name: &'static str| {
-        let pairs = texts.iter().flat_map(|text| text.split(';'));
-        pairs.filter_map(move |pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
-    };
-    let values = named(SECURE).chain(named(PLAIN));
-    values.map(|value| Secret::new(value.to_owned())).collect()
 }
 
 fn of(session: &SignedIn) -> Value {

@@ -9,6 +9,7 @@ use keywright_base::Secret;
 use keywright_identity::{
     Fault,
     authenticate::TemporaryCredentials,
+    browsers::BrowserId,
     sign_in::{Claim, Denied},
 };
 use keywright_sigv4::{Credentials, Payload, Target, sign};
@@ -56,7 +57,8 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
     let identity = &ask.pipeline.identity;
     let known = identity.account_named(account);
     let id = known.map(|id| id.to_string());
-    let attempt = attempt(ask, id.as_deref().unwrap_or(account), user)?;
+    let browser = known.and_then(|id| session::known_browser(ask, id, user));
+    let attempt = Attempt::begin(ask, (id.as_deref().unwrap_or(account), user), browser)?;
     let claim = Claim {
         account: known,
         user,
@@ -111,48 +113,79 @@ fn failed(fault: &Fault) -> Refused {
 }
 
 /// An attempt that was let in, and counts as failed until it succeeded.
+///
+/// Whoever fails at a name makes nobody wait but themselves: attempts count for one name from one
+/// address, or from one browser that has signed in with that name before.
 struct Attempt {
-    name: [u8; 32],
-    source: [u8; 32],
-}
-
-fn attempt(ask: Ask<'_>, account: &str, user: Option<&str>) -> Result<Attempt, Refused> {
-    let attempt = Attempt {
-        name: lockout::name(account, user),
-        source: lockout::source(ask.peer.address),
-    };
-    let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
-    let tried = console.sources.begin(attempt.source, now);
-    tried.map_err(Refused::too_many)?;
-    if let Err(secs) = console.names.begin(attempt.name, now) {
-        // It tried nothing.
-        console.sources.undo(attempt.source, now);
-        return Err(Refused::too_many(secs));
-    }
-    Ok(attempt)
+    name: lockout::Key,
+    /// `None` from a known browser: others at its address do not make it wait, and it can try no
+    /// name but those that it has signed in with.
+    source: Option<lockout::Key>,
 }
 
 impl Attempt {
+    fn begin(
+        ask: Ask<'_>,
+        (account, user): (&str, Option<&str>),
+        browser: Option<BrowserId>,
+    ) -> Result<Self, Refused> {
+        let name = lockout::name(account, user);
+        let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
+        if let Some(browser) = browser {
+            let name = lockout::name_from(name, &browser);
+            console
+                .browsers
+                .begin(name, now)
+                .map_err(Refused::too_many)?;
+            return Ok(Self { name, source: None });
+        }
+        let source = lockout::source(ask.peer.address);
+        let name = lockout::name_from(name, &source);
+        console
+            .sources
+            .begin(source, now)
+            .map_err(Refused::too_many)?;
+        if let Err(secs) = console.names.begin(name, now) {
+            // It tried nothing.
+            console.sources.undo(source, now);
+            return Err(Refused::too_many(secs));
+        }
+        let source = Some(source);
+        Ok(Self { name, source })
+    }
+
     /// The password was right. The name is not let off: it would be one of a name whose codes may
     /// be guessed for ever. The address is, since it has guessed nothing.
     fn half_way(self, ask: Ask<'_>) {
-        let console = &ask.pipeline.console;
-        console.sources.undo(self.source, ask.pipeline.clock.now());
+        if let Some(source) = self.source {
+            let console = &ask.pipeline.console;
+            console.sources.undo(source, ask.pipeline.clock.now());
+        }
     }
 
     /// Neither the password nor a code was looked at.
     fn tried_nothing(self, ask: Ask<'_>) {
         let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
-        console.names.undo(self.name, now);
-        console.sources.undo(self.source, now);
+        match self.source {
+            None => console.browsers.undo(self.name, now),
+            Some(source) => {
+                console.names.undo(self.name, now);
+                console.sources.undo(source, now);
+            }
+        }
     }
 
     /// Of the name all is forgotten; of the address only this attempt, or one account would be
     /// enough to try the passwords of all others.
     fn succeeded(self, ask: Ask<'_>) {
         let console = &ask.pipeline.console;
-        console.names.reset(self.name);
-        console.sources.undo(self.source, ask.pipeline.clock.now());
+        match self.source {
+            None => console.browsers.reset(self.name),
+            Some(source) => {
+                console.names.reset(self.name);
+                console.sources.undo(source, ask.pipeline.clock.now());
+            }
+        }
     }
 }
 
@@ -172,7 +205,9 @@ pub(super) async fn change_password(ask: Ask<'_>) -> Result<Reply, Refused> {
         Secret::new(wanted.new_password),
     );
     let identity = &ask.pipeline.identity;
-    let attempt = attempt(ask, &who.account.to_string(), who.user.as_deref())?;
+    let (account, user) = (who.account.to_string(), who.user.as_deref());
+    let browser = session::known_browser(ask, who.account, user);
+    let attempt = Attempt::begin(ask, (&account, user), browser)?;
     if who.user.is_none() {
         let changed = identity.change_root_password(who.account, old, new).await;
         changed.map_err(|fault| failed(&fault))?;

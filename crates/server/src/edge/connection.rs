@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     Body,
+    origin::Origin,
     pipeline::{Peer, Pipeline},
 };
 
@@ -43,6 +44,7 @@ const HEAD_TIME: Duration = Duration::from_secs(limits::HEAD_SECS);
 /// An accepted connection.
 pub(super) struct Connection {
     pub(super) pipeline: Arc<Pipeline>,
+    pub(super) origin: Origin,
     pub(super) peer: Peer,
     pub(super) slot: Arc<ConnectionSlot>,
     /// Becomes true when the server stops.
@@ -86,6 +88,7 @@ impl Connection {
     {
         let Self {
             pipeline,
+            origin,
             peer,
             slot,
             mut stop,
@@ -94,6 +97,7 @@ impl Connection {
         let service = service_fn(move |request| {
             let exchange = Exchange {
                 pipeline: Arc::clone(&pipeline),
+                origin,
                 peer,
                 slot: Arc::clone(&slot),
                 traffic: Arc::clone(&traffic),
@@ -178,6 +182,7 @@ async fn stalled(traffic: &Traffic) {
 /// One request and its answer.
 struct Exchange {
     pipeline: Arc<Pipeline>,
+    origin: Origin,
     peer: Peer,
     slot: Arc<ConnectionSlot>,
     traffic: Arc<Traffic>,
@@ -191,7 +196,8 @@ impl Exchange {
         parts.extensions.insert(Arc::clone(&self.slot));
         self.traffic.set_answering(true);
         let request = Request::from_parts(parts, body);
-        let mut answer = self.pipeline.answer(request, self.peer).await;
+        let answering = self.pipeline.answer(request, self.origin, self.peer);
+        let mut answer = answering.await;
         self.traffic.set_answering(false);
         if !end.reached() {
             self.traffic.set_unread();

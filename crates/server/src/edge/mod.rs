@@ -25,7 +25,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::pipeline::{Peer, Pipeline};
+use crate::{
+    origin::Origin,
+    pipeline::{Peer, Pipeline},
+};
 use admission::Admission;
 use connection::Connection;
 use tls::Certificate;
@@ -77,11 +80,12 @@ pub enum ServerError {
     },
 }
 
-/// A listening server that does not answer yet.
+/// A listener of one origin that does not answer yet.
 pub struct Server {
     listener: TcpListener,
     tls: Option<Renewed>,
     admission: Arc<Admission>,
+    origin: Origin,
     pipeline: Arc<Pipeline>,
 }
 
@@ -97,7 +101,7 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Where a server listens.
+/// Where a listener is.
 #[derive(Debug, Clone, Copy)]
 pub struct Listening {
     /// The address with the port taken.
@@ -106,12 +110,23 @@ pub struct Listening {
     pub secure: bool,
 }
 
+impl std::fmt::Display for Listening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.secure { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.address)
+    }
+}
+
 impl Server {
     /// Takes the address, and as many file descriptors as the system gives.
     ///
     /// # Errors
     /// [`ServerError`].
-    pub async fn bind(config: &ServerConfig, pipeline: Arc<Pipeline>) -> Result<Self, ServerError> {
+    pub async fn bind(
+        config: &ServerConfig,
+        origin: Origin,
+        pipeline: Arc<Pipeline>,
+    ) -> Result<Self, ServerError> {
         let address = config.listen;
         if config.tls.is_none() && !address.ip().is_loopback() && !config.allow_plain_http {
             return Err(ServerError::PlainHttp(address.ip()));
@@ -129,6 +144,7 @@ impl Server {
             listener,
             tls,
             admission: pipeline.connections.get(),
+            origin,
             pipeline,
         })
     }
@@ -161,6 +177,7 @@ impl Server {
             socket: self.listener,
             certificate,
             admission: self.admission,
+            origin: self.origin,
             pipeline: self.pipeline,
         };
         tokio::pin!(stop);
@@ -186,6 +203,7 @@ struct Listener {
     socket: TcpListener,
     certificate: Option<Arc<Certificate>>,
     admission: Arc<Admission>,
+    origin: Origin,
     pipeline: Arc<Pipeline>,
 }
 
@@ -224,6 +242,7 @@ impl Listener {
         }
         let connection = Connection {
             pipeline: Arc::clone(&self.pipeline),
+            origin: self.origin,
             peer: Peer {
                 address: from.ip().to_canonical(),
                 secure: self.certificate.is_some(),

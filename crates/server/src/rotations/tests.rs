@@ -22,8 +22,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Engine, Parts, Places};
 use crate::{
-    Pipeline, SystemEntropy,
-    console::{Bundle, Console},
+    Front, Pipeline, SystemEntropy, TrustedProxies,
+    console::{Bundle, Console, PublicUrls},
     pipeline::Peer,
     s3::S3,
 };
@@ -71,8 +71,12 @@ impl Bench {
         let memory = Arc::new(Memory::default());
         let (files, vault) = (folder.path().join("objects"), Arc::clone(identity.vault()));
         let objects = Objects::open(files, memory, vault, time(), entropy());
-        let console = Console::new(Bundle::new(Vec::new(), ""));
-        let front = (S3::new(objects.unwrap()), console);
+        let console = Console::new(Bundle::new(Vec::new(), ""), PublicUrls::default());
+        let front = Front {
+            s3: S3::new(objects.unwrap()),
+            console,
+            proxies: TrustedProxies::default(),
+        };
         let pipeline = Arc::new(Pipeline::new(identity, front, time(), entropy()));
         let parts = Parts {
             journal: SqliteJournal::open(folder.path(), time(), entropy()).unwrap(),

@@ -25,8 +25,9 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     SystemEntropy,
-    console::{Asset, Bundle, Console},
-    pipeline::{Peer, Pipeline},
+    console::{Asset, Bundle, Console, PublicUrls},
+    pipeline::{Front, Peer, Pipeline},
+    proxies::TrustedProxies,
     query::{self, QueryRequest},
     s3::S3,
 };
@@ -34,6 +35,8 @@ use crate::{
 /// The account of every bench.
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const HOUR_SECS: i64 = 60 * 60;
+/// Where its API would listen.
+const API_PORT: u16 = 8787;
 
 /// 2026-11-24T08:00:00Z.
 const START_SECS: i64 = 1_795_507_200;
@@ -78,7 +81,20 @@ impl Bench {
         Self::with(Bundle::new(ASSETS.to_vec(), "")).await
     }
 
+    /// Where the operator says where its origins are.
+    pub(super) async fn at(console: &str, api: &str) -> Self {
+        let urls = PublicUrls {
+            console: Some(console.parse().unwrap()),
+            api: Some(api.parse().unwrap()),
+        };
+        Self::open(Bundle::new(ASSETS.to_vec(), ""), urls).await
+    }
+
     pub(super) async fn with(bundle: Bundle) -> Self {
+        Self::open(bundle, PublicUrls::default()).await
+    }
+
+    async fn open(bundle: Bundle, urls: PublicUrls) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
         let (time, entropy) = (
@@ -108,7 +124,11 @@ impl Bench {
             Arc::clone(&time),
             Arc::clone(&entropy),
         );
-        let front = (S3::new(objects.unwrap()), Console::new(bundle));
+        let front = Front {
+            s3: S3::new(objects.unwrap()),
+            console: Console::new(bundle, urls),
+            proxies: TrustedProxies::default(),
+        };
         Self {
             pipeline: Pipeline::new(identity, front, time, entropy),
             root_password,
@@ -136,7 +156,7 @@ impl Bench {
             request = request.header(*name, value);
         }
         let request = request.body(Full::new(Bytes::from(ask.body))).unwrap();
-        let (parts, body) = super::super::answer(&self.pipeline, request, peer)
+        let (parts, body) = super::super::answer(&self.pipeline, request, (peer, API_PORT))
             .await
             .into_parts();
         Answer {
@@ -279,7 +299,7 @@ pub(super) struct Ask {
 pub(super) fn get(line: &str) -> Ask {
     Ask {
         line: line.to_owned(),
-        headers: vec![("host", "127.0.0.1:8787".to_owned())],
+        headers: vec![("host", "127.0.0.1:8788".to_owned())],
         body: String::new(),
         from: "192.0.2.7",
         secure: false,
@@ -289,6 +309,8 @@ pub(super) fn get(line: &str) -> Ask {
 /// What the console's own pages send.
 pub(super) fn post(endpoint: &str, body: &str) -> Ask {
     let mut ask = get(&format!("POST /console/api/{endpoint}"))
+        .with("origin", "http://127.0.0.1:8788")
+        .with("sec-fetch-site", "same-origin")
         .with("x-keywright-console", "1")
         .with("content-type", "application/json");
     body.clone_into(&mut ask.body);
@@ -323,8 +345,15 @@ impl Ask {
         self
     }
 
-    pub(super) const fn over_tls(mut self) -> Self {
+    /// Over TLS, which its origin says too.
+    pub(super) fn over_tls(mut self) -> Self {
         self.secure = true;
+        self.with("origin", "https://127.0.0.1:8788")
+    }
+
+    /// With one more header, whether or not there is one of this name.
+    pub(super) fn and(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
         self
     }
 }
@@ -347,10 +376,17 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The `Cookie` header that the browser sends from now on.
+    /// The cookie of the session that has begun.
     pub(super) fn cookie(&self) -> String {
         let set = self.header("set-cookie");
         set.split(';').next().unwrap().to_owned()
+    }
+
+    /// The `Cookie` header that the browser sends from now on, that of the session left out.
+    pub(super) fn browser(&self) -> String {
+        let sets = self.headers.get_all("set-cookie").iter().skip(1);
+        let pairs = sets.map(|set| set.to_str().unwrap().split(';').next().unwrap());
+        pairs.collect::<Vec<_>>().join("; ")
     }
 
     /// The code of a refusal.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::bench::{ACCOUNT, Bench, HOUR_SECS, get, post, who};
+use super::bench::{ACCOUNT, Ask, Bench, HOUR_SECS, get, post, who};
 
 const PASSWORD: &str = "Correct-horse-7";
 
@@ -168,24 +168,55 @@ async fn a_new_sign_in_ends_the_browsers_last_session() {
 async fn cookies_are_for_this_host_and_no_script() {
     let bench = Bench::new().await;
     bench.user("ann", PASSWORD, false, &[]).await;
-    let sign_in = || post("sign-in", &who(ACCOUNT, "ann", PASSWORD));
-    let plain = "Path=/console; Max-Age=43200; HttpOnly; SameSite=Strict";
-    let tls = "Path=/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict";
-    let proxied = sign_in().with("origin", "https://127.0.0.1:8787");
-    for (ask, name, flags) in [
-        (sign_in(), "keywright", plain),
-        (sign_in().over_tls(), "__Host-keywright", tls),
-        (proxied, "__Host-keywright", tls),
+    let flags = |path: &str, secs: i64, secure: &str| {
+        format!("Path={path}; Max-Age={secs};{secure} HttpOnly; SameSite=Strict")
+    };
+    for (secure, prefix, path) in [(false, "", "/console"), (true, "__Host-", "/")] {
+        let over = |ask: Ask| if secure { ask.over_tls() } else { ask };
+        let answer = bench
+            .ask(over(post("sign-in", &who(ACCOUNT, "ann", PASSWORD))))
+            .await;
+        let sets: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        let mark = if secure { " Secure;" } else { "" };
+        for (set, (name, secs)) in sets.iter().zip([
+            ("keywright", 12 * HOUR_SECS),
+            ("keywright-browser", 180 * 24 * HOUR_SECS),
+        ]) {
+            let (pair, got) = set.to_str().unwrap().split_once("; ").unwrap();
+            let (got_name, _) = pair.split_once('=').unwrap();
+            let expected = (format!("{prefix}{name}"), flags(path, secs, mark));
+            assert_eq!((got_name.to_owned(), got.to_owned()), expected);
+        }
+        assert_eq!(sets.len(), 2);
+        let pair = answer.cookie();
+        let state = async |cookie: String| {
+            let ask = over(get("GET /console/api/session")).with("cookie", &cookie);
+            bench.ask(ask).await.json()["state"].clone()
+        };
+        assert_eq!(state(format!("other=1; {pair}")).await, "signed-in");
+        assert_eq!(state(format!("{pair}x")).await, "signed-out");
+        assert_eq!(state(format!("x{pair}")).await, "signed-out");
+        // Anyone on the way of a plain connection can plant a cookie without the prefix.
+        let (_, value) = pair.split_once('=').unwrap();
+        let planted = if secure {
+            "keywright"
+        } else {
+            "__Host-keywright"
+        };
+        assert_eq!(state(format!("{planted}={value}")).await, "signed-out");
+    }
+}
+
+#[tokio::test]
+async fn presigned_links_are_the_apis() {
+    let known = Bench::at("http://127.0.0.1:8788", "https://s3.example.com").await;
+    for (bench, expected) in [
+        (&Bench::new().await, "http://127.0.0.1:8787"),
+        (&known, "https://s3.example.com"),
     ] {
-        let answer = bench.ask(ask).await;
-        let set = answer.header("set-cookie").to_owned();
-        let (pair, got) = set.split_once("; ").unwrap();
-        let (got_name, value) = pair.split_once('=').unwrap();
-        assert_eq!((got_name, got, value.len()), (name, flags, 43));
-        let sent = format!("other=1; {pair}");
-        assert_eq!(state(&bench, &sent).await, "signed-in");
-        assert_eq!(state(&bench, &format!("{pair}x")).await, "signed-out");
-        assert_eq!(state(&bench, &format!("x{pair}")).await, "signed-out");
+        let cookie = bench.sign_in("root", &bench.root_password).await;
+        let made = credentials(bench, &cookie).await;
+        assert_eq!(made["endpointUrl"], expected);
     }
 }
 

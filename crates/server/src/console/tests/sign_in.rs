@@ -70,7 +70,7 @@ async fn accounts_go_by_id_or_alias_and_users_in_any_case() {
 }
 
 #[tokio::test]
-async fn failures_make_a_name_and_an_address_wait() {
+async fn failures_make_a_name_wait_at_their_address() {
     let bench = Bench::new().await;
     bench.user("ann", PASSWORD, false, &[]).await;
     let wrong = || post("sign-in", &who(ACCOUNT, "ann", "wrong"));
@@ -78,11 +78,14 @@ async fn failures_make_a_name_and_an_address_wait() {
     for _ in 0..6 {
         assert_eq!(bench.ask(wrong()).await.status, 401);
     }
-    // From anywhere, and with the right password, too.
-    let waiting = bench.ask(right().from("198.51.100.9")).await;
+    // With the right password, too.
+    let waiting = bench.ask(right()).await;
     assert_eq!(waiting.code(), (429, "TooManyAttempts".to_owned()));
     assert_eq!(waiting.header("retry-after"), "1");
     assert_eq!(waiting.json()["retryAfterSecs"], 1);
+    // Nobody else is made to wait.
+    let elsewhere = bench.ask(right().from("198.51.100.9")).await;
+    assert_eq!(elsewhere.status, 200);
     bench.pass(1);
     assert_eq!(bench.ask(wrong()).await.status, 401);
     assert_eq!(bench.ask(right()).await.header("retry-after"), "2");
@@ -90,6 +93,78 @@ async fn failures_make_a_name_and_an_address_wait() {
     assert_eq!(bench.ask(right()).await.status, 200);
     assert_eq!(bench.ask(wrong()).await.status, 401);
     assert_eq!(bench.ask(right()).await.status, 200);
+}
+
+/// Also of an address that everyone shares, as behind a proxy that is not known to be one.
+#[tokio::test]
+async fn a_browser_that_has_signed_in_before_has_attempts_of_its_own() {
+    let bench = Bench::new().await;
+    for user in ["ann", "bob"] {
+        bench
+            .user(user, PASSWORD, false, &["IAMUserChangePassword"])
+            .await;
+    }
+    let ask = |user: &str, password: &str, browser: &str| {
+        let ask = post("sign-in", &who(ACCOUNT, user, password)).with("cookie", browser);
+        async { bench.ask(ask).await }
+    };
+    let first = ask("root", &bench.root_password, "").await.browser();
+    let both = ask("ann", PASSWORD, &first).await.browser();
+    for n in 0..40 {
+        for user in ["root", "ann", "bob", &format!("u{n}")] {
+            ask(user, "wrong", "").await;
+        }
+    }
+    assert_eq!(ask("ann", PASSWORD, "").await.status, 429);
+    // It is known as everyone who has signed in there, and for nobody else.
+    assert_eq!(ask("ann", PASSWORD, &both).await.status, 200);
+    assert_eq!(ask("root", &bench.root_password, &both).await.status, 200);
+    assert_eq!(ask("bob", PASSWORD, &both).await.status, 429);
+    assert_eq!(ask("ann", PASSWORD, &first).await.status, 429);
+    // Its attempts are counted as well, for each of them.
+    for _ in 0..6 {
+        assert_eq!(ask("ann", "wrong", &both).await.status, 401);
+    }
+    assert_eq!(ask("ann", PASSWORD, &both).await.status, 429);
+    assert_eq!(ask("root", &bench.root_password, &both).await.status, 200);
+    // Sign-outs, forgeries and others' cookies do not matter.
+    for made_up in [
+        "keywright-browser=",
+        "keywright-browser=AAAA",
+        &format!("{both}A"),
+    ] {
+        assert_eq!(ask("root", &bench.root_password, made_up).await.status, 429);
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_known_until_the_password_is_another() {
+    let bench = Bench::new().await;
+    bench
+        .user("ann", PASSWORD, false, &["IAMUserChangePassword"])
+        .await;
+    let other = "Battery-staple-8";
+    let sign_in = |password: &str, browser: &str| {
+        let ask = post("sign-in", &who(ACCOUNT, "ann", password)).with("cookie", browser);
+        async { bench.ask(ask).await }
+    };
+    let flood = async || {
+        for _ in 0..7 {
+            sign_in("wrong", "").await;
+        }
+    };
+    let begun = sign_in(PASSWORD, "").await;
+    let cookies = format!("{}; {}", begun.cookie(), begun.browser());
+    let changed = bench.ask(change(&cookies, PASSWORD, other)).await;
+    flood().await;
+    // The browser in which it was changed stays known; the note of before is worth nothing.
+    assert_eq!(sign_in(other, &begun.browser()).await.status, 429);
+    assert_eq!(sign_in(other, &changed.browser()).await.status, 200);
+    let reset = format!("Action=UpdateLoginProfile&UserName=ann&Password={PASSWORD}");
+    bench.root(&reset).await;
+    bench.pass(HOUR_SECS);
+    flood().await;
+    assert_eq!(sign_in(PASSWORD, &changed.browser()).await.status, 429);
 }
 
 #[tokio::test]
