@@ -11,7 +11,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_TYPE, TRANSFER_ENCODING},
     request::Parts,
 };
@@ -353,14 +353,6 @@ fn route<B>(request: &Request<B>) -> Route {
     }
 }
 
-/// Whether a URL claims to be signed with Version 2, which names no service.
-fn signed_v2(uri: &Uri) -> bool {
-    let query = uri.query().unwrap_or_default();
-    query
-        .split('&')
-        .any(|pair| pair.starts_with("AWSAccessKeyId="))
-}
-
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[cfg(test)]
@@ -452,7 +444,7 @@ mod tests {
             ("GET /bucket?Action=GetUser", None, false, Route::Storage),
             ("GET /", None, false, Route::Storage),
             ("POST /bucket?delete", None, true, Route::Storage),
-            ("GET /console/a", None, false, Route::Console),
+            ("GET /console/a", None, false, Route::Storage),
             (
                 "GET /console/a?AWSAccessKeyId=a&Signature=b",
                 None,

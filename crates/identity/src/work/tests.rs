@@ -1,3 +1,5 @@
+//! Turns, bounds and cancellation of heavy work, without a clock: what waits is let in by hand.
+
 use std::{
     pin::{Pin, pin},
     task::{Context, Poll, Waker},
