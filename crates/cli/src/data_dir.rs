@@ -63,7 +63,7 @@ impl DataDir {
     pub(crate) fn wrapped_key(&self) -> anyhow::Result<Option<String>> {
         let bytes = read(&self.wrapped())?;
         let text = bytes.map(String::from_utf8).transpose();
-        Ok(text.with_context(|| format!("{} is damaged", self.wrapped().display()))?)
+        text.with_context(|| format!("{} is damaged", self.wrapped().display()))
     }
 
     pub(crate) fn write_wrapped_key(&self, wrapped: &str) -> anyhow::Result<()> {

@@ -71,7 +71,7 @@ impl Installation {
         let store = Sqlite::open_with(&database, Some(Arc::clone(&reserve)));
         let store = store.with_context(|| format!("cannot open {}", database.display()))?;
         let store = Arc::new(store);
-        let master = in_force(&data, &*store, given)?;
+        let master = in_force(&data, &store, given)?;
         let identity = Identity::open(Parts {
             store: Arc::clone(&store) as _,
             master_key: master.bytes().clone(),
@@ -126,6 +126,10 @@ impl Installation {
                     AGAIN_SECS
                 }
             };
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the command that asks for a change may run on no signal but a file"
+            )]
             tokio::time::sleep(Duration::from_secs(pause)).await;
         }
     }

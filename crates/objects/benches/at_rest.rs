@@ -6,6 +6,14 @@
 //! cannot be compared so, because nothing is written in clear any more: its share is in
 //! `cargo bench -p keywright-vault`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "a measurement that cannot be set up has nothing to report"
+)]
+
 use std::{fs, path::Path, sync::Arc};
 
 use bytes::Bytes;

@@ -2,6 +2,11 @@
 //!
 //! `cargo bench -p keywright-vault --bench segments`; figures in docs/performance.md.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a measurement that cannot be set up has nothing to report"
+)]
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

@@ -203,7 +203,7 @@ async fn a_servers_vault_takes_over_what_a_key_file_sealed() {
         assert!(!key.exists());
     }
     // Killed after the transaction, before the file was removed.
-    std::fs::write(&key, [0; 32]).unwrap();
+    keywright_store::durable::create_new(&key, &[0; 32]).unwrap();
     drop(open_of_server(folder.path(), &vault).unwrap());
     assert!(!key.exists());
 }
