@@ -18,6 +18,9 @@ async function rotate(user, key) {
 }
 
 async function confirm() {
+  // A word alone is no evidence: somebody must have retrieved the key.
+  const retrieve = button("Retrieve the new key");
+  if (await retrieve.isVisible()) await retrieve.click();
   await button("It is in place").click();
   await seen("Is the new key in place?");
   await button("Yes, it is in place").click();
@@ -58,6 +61,9 @@ async function deliver() {
   await row(told.keys.ann).getByText("Active").waitFor();
   await good(world, "rotation");
   await confirm();
+  await button("Do not wait for a use").click();
+  await page.getByLabel("Reason").fill("the job comes back next month");
+  await button("Do not wait", { exact: true }).click();
   await seen("The key is rotated");
   await row(told.keys.ann).getByText("Deleted").waitFor();
   await button("History").click();

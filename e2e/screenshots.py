@@ -83,12 +83,12 @@ def rotate(server: Server):
         root.iam.create_user(UserName=name, Path="/jobs/")
         root.iam.create_access_key(UserName=name)
     rotations = Rotations(server, server.root)
-    quick = {"ObserveSeconds": 0, "DwellSeconds": 0}
+    quick = {"ObserveSeconds": 0, "DwellSeconds": 0, "OverrideUnused": "a picture"}
     for name, waits in [("waits", {}), ("watched", {}), ("held", {}), ("over", quick), ("back", quick)]:
         rotations("StartRotation", UserName=name, **waits)
         rotations.until(name, lambda it: "WaitingFor" in it)
     for name in ["watched", "over"]:
-        rotations("ConfirmDelivery", UserName=name)
+        rotations.deliver(name)
     rotations("HoldRotation", UserName="held", Reason="a freeze until Monday")
     rotations("RollBackRotation", UserName="back", Reason="the wrong key")
     rotations.until("over", lambda it: it["IsOver"] == "true")

@@ -37,6 +37,7 @@ tags = {{ team = "storage" }}
 max_age = "0s"
 observe = "0s"
 dwell = "0s"
+override_unused = "no program in a test"
 deliver = ["dotenv:{home}/{{user}}.env"]
 create = true
 """
@@ -276,6 +277,7 @@ everyone = true
 max_age = "0s"
 observe = "0s"
 dwell = "0s"
+override_unused = "no program in a test"
 deliver = ["dotenv:{place}/{{user}}.env"]
 create = true
 """

@@ -16,7 +16,8 @@ from harness.keywright import Keywright
 from harness.server import Credentials
 
 RUNNING = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
-QUICK = ("--observe", "0s", "--dwell", "0s", "--wait")
+UNUSED = ("--override-unused", "a test", "--accept-blind-window")
+QUICK = ("--observe", "0s", "--dwell", "0s", "--wait", *UNUSED)
 
 
 @pytest.fixture(scope="module")

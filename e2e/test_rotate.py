@@ -24,8 +24,9 @@ from harness.server import Credentials
 from harness.wire import form, send, sign
 
 SECRET = re.compile(r"[A-Za-z0-9/+=]{40}")
-QUICK = ("--observe", "1s", "--dwell", "1s", "--wait")
-AT_ONCE = ("--observe", "0s", "--dwell", "0s", "--wait")
+UNUSED = ("--override-unused", "no program in a test")
+QUICK = ("--observe", "1s", "--dwell", "1s", "--wait", *UNUSED)
+AT_ONCE = ("--observe", "0s", "--dwell", "0s", "--wait", *UNUSED)
 HEAD = "# mine, do not touch\n[other]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\n\n"
 
 
@@ -157,7 +158,7 @@ def test_roll_back(root, consumer, name, phase):
 
 
 def test_a_key_that_is_still_used_is_not_deactivated(root, consumer, name):
-    started = consumer.begin("--observe", "2s", "--dwell", "1s")
+    started = consumer.begin("--observe", "2s", "--dwell", "1s", *UNUSED)
     assert started.returncode == 0, started.stderr
     # An unknown program goes on with the old key while the command waits.
     command = [os.environ["KEYWRIGHT_BINARY"], "rotate", "resume", "--wait"]
@@ -274,11 +275,16 @@ def test_a_permission_that_is_missing_later_is_named_with_a_policy_to_paste(
     root, consumer, new_user, name
 ):
     rotator = new_user("IAMReadOnlyAccess", suffix="-rotator")
+    statement = {"Effect": "Allow", "Action": "keywright:GetAccessKeyUse", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    looks = {"UserName": f"{name}-rotator", "PolicyName": "looks"}
+    root.iam.put_user_policy(**looks, PolicyDocument=document)
     consumer.keywright.environment["AWS_ACCESS_KEY_ID"] = rotator.access_key
     consumer.keywright.environment["AWS_SECRET_ACCESS_KEY"] = rotator.secret_key
     done = consumer.begin()
     assert done.returncode == 1, done.stdout
     assert "not allowed to call iam:TagUser" in done.stdout, done.stdout
+    root.iam.delete_user_policy(**looks)
     policy = json.loads(done.stderr[done.stderr.index("{") :])
     assert "iam:TagUser" in policy["Statement"][0]["Action"]
     assert keys(root, name) == {consumer.old.access_key: "Active"}
@@ -295,7 +301,8 @@ def test_a_permission_that_is_taken_away_late_is_named_and_asked_for_again(
     denied = {"UserName": f"{name}-rotator", "PolicyName": "denied"}
     document = json.dumps({"Version": "2012-10-17", "Statement": statement})
     root.iam.put_user_policy(**denied, PolicyDocument=document)
-    attempts = {"Effect": "Allow", "Action": "keywright:ListAccessKeyAttempts", "Resource": "*"}
+    looks = ["keywright:ListAccessKeyAttempts", "keywright:GetAccessKeyUse"]
+    attempts = {"Effect": "Allow", "Action": looks, "Resource": "*"}
     allowed = {"UserName": f"{name}-rotator", "PolicyName": "attempts"}
     document = json.dumps({"Version": "2012-10-17", "Statement": attempts})
     root.iam.put_user_policy(**allowed, PolicyDocument=document)
@@ -389,7 +396,7 @@ def test_row_21_no_argument_and_no_environment_holds_a_secret(consumer):
 
 
 def test_row_14_the_journal_moves_to_another_machine(root, consumer, name, tmp_path):
-    started = consumer.begin("--observe", "0s", "--dwell", "2s")
+    started = consumer.begin("--observe", "0s", "--dwell", "2s", *UNUSED)
     assert started.returncode == 0, started.stderr
     there = tmp_path / "there"
     shutil.copytree(consumer.keywright.home / ".local/state/keywright", there)
@@ -397,6 +404,25 @@ def test_row_14_the_journal_moves_to_another_machine(root, consumer, name, tmp_p
     resumed = consumer.rotate("resume", "--wait", "--journal", str(there))
     assert resumed.returncode == 0, resumed.stderr
     assert keys(root, name) == {consumer.works(): "Active"}
+
+
+def test_an_open_rotation_is_shortened_and_abandoned(root, consumer, name):
+    started = consumer.begin("--observe", "24h")
+    assert started.returncode == 0, started.stderr
+    status = consumer.status()
+    assert status["WaitsUntil"] and "to stay quiet" in status["WaitsFor"], status
+    shortened = consumer.begin("--now")
+    assert shortened.returncode == 0, shortened.stderr
+    assert keys(root, name)[consumer.old.access_key] == "Inactive"
+    history = consumer.rotate("history", name).stdout
+    assert "changed: observe from 86400 s to 0 s" in history, history
+    same = consumer.rotate("change", name, "--now", "--why", "again")
+    assert same.returncode == 1 and "nothing would be different" in same.stderr, same.stderr
+    before = keys(root, name)
+    ended = consumer.rotate("abandon", name, "--why", "the job is gone")
+    assert ended.returncode == 0 and "ended as it was: the job is gone" in ended.stdout, ended
+    assert keys(root, name) == before and consumer.works()
+    assert root.iam.list_user_tags(UserName=name)["Tags"] == [], "the mark is gone"
 
 
 def test_an_endpoint_that_is_not_there(consumer):

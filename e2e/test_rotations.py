@@ -18,7 +18,7 @@ from harness.keywright import Keywright
 from harness.rotations import SECONDS, Rotations
 from harness.server import Credentials, Server
 
-QUICK = {"ObserveSeconds": 0, "DwellSeconds": 0}
+QUICK = {"ObserveSeconds": 0, "DwellSeconds": 0, "OverrideUnused": "no program in a test"}
 
 
 @pytest.fixture
@@ -44,6 +44,14 @@ def who(server, key):
         return client("sts", server.endpoint, key).get_caller_identity()["Arn"]
     except ClientError as refused:
         return refused.response["Error"]["Code"]
+
+
+def use(server, key):
+    """Uses a key as a program does; whether it may do that is not asked."""
+    try:
+        client("s3", server.endpoint, key).list_buckets()
+    except ClientError as refused:
+        assert refused.response["Error"]["Code"] == "AccessDenied"
 
 
 def may(root, user, *actions, resource="*"):
@@ -83,14 +91,14 @@ def test_a_person_takes_the_new_key(server, root, rotations, new_user, name):
     assert fetched(rotations("RetrieveRotationKey", UserName=name)) == new, "as often as needed"
     assert who(server, old) == who(server, new) == f"arn:aws:iam::{server.account}:user/{name}"
 
-    rotations("ConfirmDelivery", UserName=name)
+    rotations.deliver(name)
     rests = rotations.until(name, lambda it: it["Phase"] == "Dwelling" and "WaitingUntil" in it)
     assert keys_of(root, name) == {old.access_key: "Inactive", new.access_key: "Active"}
     assert (who(server, old), who(server, new)[-len(name) :]) == ("InvalidClientTokenId", name)
     tried = rotations("ListAccessKeyAttempts", AccessKeyId=old.access_key)
     assert (tried["Total"], tried["Attempts"][0]["Action"]) == ("1", "sts:GetCallerIdentity")
-    told = rotations.refused("RetrieveRotationKey", UserName=name)
-    assert told.code == "InvalidInput", "the key is told to nobody after it was confirmed"
+    again = fetched(rotations("RetrieveRotationKey", UserName=name))
+    assert again == new, "it can be retrieved until the old key is deleted"
     assert rotations.refused("ConfirmDelivery", UserName=name).code == "InvalidInput"
     assert rests["NewAccessKeyId"] == new.access_key
 
@@ -106,8 +114,7 @@ def test_it_ends_by_itself(server, root, rotations, new_user, name):
     old = new_user()
     rotations("StartRotation", UserName=name, AccessKeyId=old.access_key, **QUICK)
     rotations.until(name, lambda it: "WaitingFor" in it)
-    new = fetched(rotations("RetrieveRotationKey", UserName=name))
-    rotations("ConfirmDelivery", UserName=name)
+    new = fetched(rotations.deliver(name))
     done = rotations.until(name, lambda it: it["IsOver"] == "true")
     assert (done["Phase"], done["CanRollBack"], done["Incident"]) == ("Done", "false", "true")
     assert keys_of(root, name) == {new.access_key: "Active"}
@@ -117,13 +124,37 @@ def test_it_ends_by_itself(server, root, rotations, new_user, name):
     assert rotations("ListRotations", UserName=name, Open=True)["Rotations"] == ""
 
 
+def test_a_word_is_no_evidence(server, root, rotations, new_user, name):
+    """Nobody has the new key: neither the word of a person nor the checks of the server count."""
+    old = new_user()
+    quick = {"ObserveSeconds": 0, "DwellSeconds": 0}
+    rotations("StartRotation", UserName=name, **quick)
+    rotations.until(name, lambda it: "WaitingFor" in it)
+    new_id = rotations("GetRotation", UserName=name)["Rotation"]["NewAccessKeyId"]
+    refused = rotations.refused("ConfirmDelivery", UserName=name)
+    assert refused.code == "InvalidInput" and "nobody has retrieved" in refused.message, refused
+    used = root.iam.get_access_key_last_used(AccessKeyId=new_id)["AccessKeyLastUsed"]
+    assert used["ServiceName"] == "N/A", "the server verified it, which is nobody's use"
+
+    new = fetched(rotations.deliver(name))
+    waits = rotations.until(name, lambda it: "a consumer to use" in it.get("WaitingFor", ""))
+    assert (waits["Phase"], waits["CanRetrieveKey"]) == ("Dwelling", "true"), waits
+    assert who(server, new).endswith(name), "the person's own check"
+    rotations("ResumeRotation", UserName=name)
+    assert keys_of(root, name)[old.access_key] == "Inactive", "which counts for nothing"
+    use(server, new)
+    done = rotations.until(name, lambda it: it["Phase"] == "Done")
+    assert done["NewKeyFirstUsedService"] == "s3", done
+    assert keys_of(root, name) == {new.access_key: "Active"}
+
+
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_it_is_put_back(server, root, rotations, new_user, name, confirmed):
     old = new_user()
     rotations("StartRotation", UserName=name, ObserveSeconds=0, DwellSeconds=3600)
     rotations.until(name, lambda it: "WaitingFor" in it)
     if confirmed:
-        rotations("ConfirmDelivery", UserName=name)
+        rotations.deliver(name)
         rotations.until(name, lambda it: it["Phase"] == "Dwelling")
         assert keys_of(root, name)[old.access_key] == "Inactive"
     rotations("RollBackRotation", UserName=name, Reason="a test")
@@ -141,7 +172,7 @@ def test_hold_and_release(rotations, new_user, name):
     rotations.until(name, lambda it: "WaitingFor" in it)
     held = rotations("HoldRotation", UserName=name, Reason="a freeze")["Rotation"]
     assert (held["HeldReason"], held["HeldCode"]) == ("held: a freeze", "Asked"), held
-    rotations("ConfirmDelivery", UserName=name)
+    rotations.deliver(name)
     still = rotations("ResumeRotation", UserName=name)["Rotation"]
     assert (still["Phase"], still["HeldReason"]) == ("Distributing", "held: a freeze")
     rotations("ReleaseRotation", UserName=name)
@@ -160,7 +191,7 @@ def test_it_acts_with_the_rights_of_whoever_began_it(server, root, new_user, nam
     may(root, f"{name}-maker", *[one for one in NEEDED if one != "iam:UpdateAccessKey"])
     refused = maker.refused("ConfirmDelivery", UserName=name)
     assert refused.code == "AccessDenied" and "iam:UpdateAccessKey" in refused.message
-    Rotations(server, server.root)("ConfirmDelivery", UserName=name)
+    Rotations(server, server.root).deliver(name)
     held = maker.until(name, lambda it: "HeldReason" in it)
     assert "iam:UpdateAccessKey" in held["HeldReason"] and held["Phase"] == "Deactivating", held
     may(root, f"{name}-maker", *NEEDED)
@@ -184,6 +215,9 @@ def test_rights_may_be_the_services_only(server, root, new_user, name):
     maker = Rotations(server, key)
     maker("StartRotation", UserName=name, **QUICK)
     maker.until(name, lambda it: "WaitingFor" in it)
+    # Whoever retrieves the key acts as its user: that takes the right itself.
+    assert maker.refused("RetrieveRotationKey", UserName=name).code == "AccessDenied"
+    Rotations(server, server.root)("RetrieveRotationKey", UserName=name)
     maker("ConfirmDelivery", UserName=name)
     maker.until(name, lambda it: it["Phase"] == "Done")
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -200,6 +234,7 @@ def test_somebody_else_takes_over_from_who_was_deleted(server, root, rotations, 
     policy = "arn:aws:iam::aws:policy/AdministratorAccess"
     root.iam.detach_user_policy(UserName=maker_name, PolicyArn=policy)
     root.iam.delete_user(UserName=maker_name)
+    rotations("RetrieveRotationKey", UserName=name)
     shown = rotations("ConfirmDelivery", UserName=name)["Rotation"]
     assert shown["StartedBy"].endswith(maker_name), shown
     rotations.until(name, lambda it: it["Phase"] == "Done")
@@ -282,8 +317,7 @@ def test_a_killed_server_goes_on(own, tmp_path):
     rotations("StartRotation", UserName="bob", **QUICK)
     rotations.until("bob", lambda it: "WaitingFor" in it)
     new = fetched(rotations("RetrieveRotationKey", UserName="bob"))
-    for file in ("rotations.db", "rotations.key"):
-        assert stat.S_IMODE((tmp_path / "data" / file).stat().st_mode) == 0o600, file
+    assert stat.S_IMODE((tmp_path / "data/rotations.db").stat().st_mode) == 0o600
     stored = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("rotations.db*"))
     assert new.secret_key.encode() not in stored, "secrets are sealed"
     first.kill()
@@ -291,7 +325,7 @@ def test_a_killed_server_goes_on(own, tmp_path):
     second = own()
     rotations = Rotations(second, second.root)
     assert fetched(rotations("RetrieveRotationKey", UserName="bob")) == new
-    rotations("ConfirmDelivery", UserName="bob")
+    rotations.deliver("bob")
     second.kill()
 
     third = own()
@@ -325,8 +359,7 @@ def test_a_user_who_is_renamed_or_deleted(own):
     while len(open_now) != 1 and time.monotonic() < end:
         open_now = rotations("ListRotations", Open=True)["Rotations"]
     (bob,) = open_now
-    new = fetched(rotations("RetrieveRotationKey", UserName="robert"))
-    rotations("ConfirmDelivery", UserName="robert")
+    new = fetched(rotations.deliver("robert"))
     done = rotations.until("robert", lambda it: it["Phase"] == "Done")
     assert (done["RotationId"], done["UserName"]) == (bob["RotationId"], "robert")
     assert keys_of(root, "robert") == {new.access_key: "Active"}
@@ -349,7 +382,8 @@ def test_places_that_the_operator_allows(own, tmp_path):
     rotations = Rotations(server, server.root)
     assert rotations("ListRotationPlaces")["Places"] == ["person", template]
     places = [f"dotenv:{tmp_path}/bob.env"]
-    rotations("StartRotation", UserName="bob", Places=places, Incident=True, DwellSeconds=0)
+    quick = QUICK | {"Incident": True}
+    rotations("StartRotation", UserName="bob", Places=places, **quick)
     done = rotations.until("bob", lambda it: it["Phase"] == "Done")
     assert done["Deliveries"] == [{"Place": places[0], "Stage": "ReadBack", "Failures": "0"}]
     new = Credentials(*re.findall(r"=(.*)$", file.read_text(), re.M))
@@ -384,7 +418,8 @@ def test_a_policy_rotates_who_is_due(own):
     (begun,) = listed
     assert (begun["UserName"], begun["RotationPolicyName"]) == ("worker", "jobs"), begun
     rotations.until("worker", lambda it: "WaitingFor" in it)
-    rotations("ConfirmDelivery", UserName="worker")
+    new = fetched(rotations.deliver("worker"))
+    use(server, new)
     rotations.until("worker", lambda it: it["Phase"] == "Done")
     assert len(keys_of(root, "torn")) == 2
     assert rotations.refused("GetRotation", UserName="torn").code == "NoSuchEntity"

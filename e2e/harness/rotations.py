@@ -38,6 +38,12 @@ class Rotations:
         assert answer.status != 200, answer.body
         return Refused(*answer.error("keywright"))
 
+    def deliver(self, user: str) -> dict:
+        """Retrieves the new key, and says that it is where it is used."""
+        key = self("RetrieveRotationKey", UserName=user)
+        self("ConfirmDelivery", UserName=user)
+        return key
+
     def until(self, user: str, good) -> dict:
         """Lets the engine look again until the rotation is as it should be.
 

@@ -21,6 +21,7 @@ export const PHASES = [
   'Retiring',
   'RolledBack',
   'UserGone',
+  'Abandoned',
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
@@ -58,6 +59,11 @@ export interface Rotation {
   waitingFor?: string | undefined;
   waitingUntil?: string | undefined;
   trouble?: string | undefined;
+  /** Whether the new key can still be retrieved by a person. */
+  canRetrieve: boolean;
+  /** Whether the old key goes only when a consumer has used the new one, and none has yet. */
+  unused: boolean;
+  endedBecause?: string | undefined;
   deliveries: Delivery[];
 }
 export interface Attempt {
@@ -125,6 +131,11 @@ const rotation = (node: Xml): Rotation => ({
   waitingFor: node.text('WaitingFor'),
   waitingUntil: node.text('WaitingUntil'),
   trouble: node.text('Trouble'),
+  canRetrieve: yes(node, 'CanRetrieveKey'),
+  unused:
+    node.text('NewKeyFirstUsedDate') === undefined &&
+    node.text('OverrideUnusedReason') === undefined,
+  endedBecause: node.text('EndedBecause'),
   deliveries: node.list('Deliveries').map((delivery) => ({
     place: must(delivery, 'Place'),
     stage: must(delivery, 'Stage'),
@@ -190,6 +201,15 @@ export const holdRotation = (UserName: string, Reason: string) =>
   one('HoldRotation', { UserName, Reason });
 export const rollBackRotation = (UserName: string, Reason: string) =>
   one('RollBackRotation', { UserName, Reason });
+
+export const abandonRotation = (UserName: string, Reason: string) =>
+  one('AbandonRotation', { UserName, Reason });
+/** The old key has leaked: it is not waited until it is quiet. */
+export const hurryRotation = (UserName: string, Reason: string) =>
+  one('ChangeRotation', { UserName, Incident: true, Reason });
+/** The old key may be deleted although no consumer has used the new one. */
+export const overrideUnused = (UserName: string, Reason: string) =>
+  one('ChangeRotation', { UserName, OverrideUnused: Reason, Reason });
 
 /** The new key with its secret, for a person to deliver. */
 export async function retrieveKey(UserName: string): Promise<{ id: string; secret: string }> {

@@ -12,7 +12,7 @@ use std::{
 
 use keywright_base::{Clock, Timestamp};
 use keywright_rotation::{
-    execute::{Executor, Order, Stopped, Tick},
+    execute::{Change, Executor, Order, Outlook, Stopped, Tick, abandon_unseen, change},
     model::{Hold, Phase, Rotation, RotationId},
     ports::{IssuerError, Journal, JournalError, Sink},
 };
@@ -193,6 +193,11 @@ impl Driver {
         patience_secs: i64,
         told: Told<'_>,
     ) -> Result<Rest, DriveError> {
+        let phase = self.load(id).await?.phase;
+        if phase.is_over() {
+            // Whoever it acted for may be gone by now.
+            return Ok(Rest::Over(phase));
+        }
         let opened = self.opened(id).await?;
         let executor = opened.executor(self);
         let mut failures = 0;
@@ -231,6 +236,38 @@ impl Driver {
         let opened = self.opened(id).await?;
         opened.executor(self).roll_back(id, why).await?;
         Ok(())
+    }
+
+    /// Ends a rotation as it is, also where the service cannot be reached for it any more.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn abandon(&self, id: &RotationId, why: &str) -> Result<(), DriveError> {
+        match self.opened(id).await {
+            Ok(opened) => opened.executor(self).abandon(id, why).await?,
+            Err(error) => {
+                let because = error.to_string();
+                let why = (why, because.as_str());
+                abandon_unseen(&self.journal, id, why, self.clock.now()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes how careful a rotation is; whether anything was different.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn change(&self, id: &RotationId, to: Change, why: &str) -> Result<bool, DriveError> {
+        Ok(change(&self.journal, id, to, why).await?)
+    }
+
+    /// How things stand with an open rotation.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn outlook(&self, id: &RotationId) -> Result<Outlook, DriveError> {
+        Ok(self.opened(id).await?.executor(self).outlook(id).await?)
     }
 
     /// Stops a rotation until it is released.

@@ -23,15 +23,15 @@ use keywright_adapters::{
     sinks::Spec,
 };
 use keywright_rotation::{
-    execute::{Order, Stopped},
-    model::{Hold, KeyId, Rotation},
+    execute::{Change, Order, Stopped},
+    model::{Hold, KeyId, Phase, Rotation},
     ports::{IssuerError, Journal, JournalError},
 };
 use keywright_server::{SystemClock, SystemEntropy};
 
 use self::arguments::{
-    HistoryArguments, HoldArguments, OneArguments, ResumeArguments, RotateCommand, StartArguments,
-    StatusArguments,
+    AbandonArguments, ChangeArguments, HistoryArguments, HoldArguments, OneArguments,
+    ResumeArguments, RotateCommand, StartArguments, StatusArguments,
 };
 pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
 
@@ -57,6 +57,8 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
             (Some(RotateCommand::Rollback(arguments)), _) => roll_back(&driver, arguments).await,
             (Some(RotateCommand::Hold(arguments)), _) => hold(&driver, arguments).await,
             (Some(RotateCommand::Release(arguments)), _) => release(&driver, arguments).await,
+            (Some(RotateCommand::Change(arguments)), _) => change(&driver, arguments).await,
+            (Some(RotateCommand::Abandon(arguments)), _) => abandon(&driver, arguments).await,
             (Some(RotateCommand::History(arguments)), _) => history(&driver, arguments).await,
             (Some(RotateCommand::Plan(arguments)), _) => fleet::plan(&driver, arguments).await,
             (Some(RotateCommand::Apply(arguments)), _) => fleet::apply(&driver, arguments).await,
@@ -111,8 +113,12 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
     if let Some(open) = open_of(driver, &account, user).await? {
         check_same(&open, arguments, &sinks)?;
         if arguments.dry_run {
-            return show::status(std::slice::from_ref(&open), arguments.json).map(|()| true);
+            return status_of(driver, vec![open], arguments.json)
+                .await
+                .map(|()| true);
         }
+        let why = "the command was given again, with other times";
+        driver.change(&open.id, arguments.change(), why).await?;
         return go_on(driver, vec![open], arguments.patience(), arguments.json).await;
     }
     if sinks.is_empty() {
@@ -132,6 +138,8 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
         old: arguments.key.clone().map(KeyId),
         rules,
         create: arguments.create,
+        incident: arguments.now,
+        override_unused: arguments.override_unused.clone(),
     };
     let drafted = driver.draft(&settings, &sinks, order).await;
     let rotation = drafted.map_err(|error| refused(error, user, &access.identity().account))?;
@@ -219,6 +227,9 @@ fn refused(error: DriveError, user: &str, account: &str) -> anyhow::Error {
         DriveError::Stopped(error @ Stopped::Absent(_)) => anyhow::anyhow!(
             "{error}\nhint: if the name is right, --create makes it; nothing was changed"
         ),
+        DriveError::Stopped(Stopped::Blind(blind)) => anyhow::anyhow!(
+            "{blind}\nhint: give a longer one, or --accept-blind-window; nothing was changed"
+        ),
         DriveError::Stopped(Stopped::Issuer(IssuerError::Denied { action, message })) => {
             anyhow::anyhow!(
                 "{message}\nhint: {action} is missing; a policy with what a rotation of {user} \
@@ -270,8 +281,50 @@ async fn the_one(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<Ro
 async fn status(driver: &Driver, arguments: &StatusArguments) -> anyhow::Result<bool> {
     let open = arguments.name.is_none() && !arguments.all;
     let rotations = named(driver, arguments.name.as_ref(), open).await?;
-    show::status(&rotations, arguments.json)?;
-    Ok(rotations.iter().all(|rotation| rotation.held.is_none()))
+    let well = rotations.iter().all(|rotation| rotation.held.is_none());
+    status_of(driver, rotations, arguments.json).await?;
+    Ok(well)
+}
+
+/// Shows rotations, and of those that are open how things stand with the service just now.
+async fn status_of(driver: &Driver, rotations: Vec<Rotation>, json: bool) -> anyhow::Result<()> {
+    let mut standing = Vec::with_capacity(rotations.len());
+    for some in rotations.chunks(AT_ONCE) {
+        let looks = some.iter().map(|rotation| async move {
+            let open = !rotation.phase.is_over();
+            let outlook = async { driver.outlook(&rotation.id).await };
+            (
+                rotation.clone(),
+                if open { Some(outlook.await) } else { None },
+            )
+        });
+        standing.extend(futures_util::future::join_all(looks).await);
+    }
+    show::status(&standing, json)
+}
+
+async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<bool> {
+    let rotation = the_one(driver, &arguments.one).await?;
+    let to = Change {
+        observe_secs: arguments.observe,
+        dwell_secs: arguments.dwell,
+        incident: arguments.now,
+        accept_blind: arguments.accept_blind_window,
+        override_unused: arguments.override_unused.clone(),
+    };
+    if !driver.change(&rotation.id, to, &arguments.why).await? {
+        bail!(
+            "nothing would be different\nhint: give --observe, --dwell, --now or --override-unused"
+        );
+    }
+    let patience = arguments::patience(false);
+    go_on(driver, vec![rotation], patience, arguments.one.json).await
+}
+
+async fn abandon(driver: &Driver, arguments: &AbandonArguments) -> anyhow::Result<bool> {
+    let rotation = the_one(driver, &arguments.one).await?;
+    driver.abandon(&rotation.id, &arguments.why).await?;
+    show_again(driver, &rotation, arguments.one.json).await
 }
 
 async fn resume(driver: &Driver, arguments: &ResumeArguments) -> anyhow::Result<bool> {
@@ -312,7 +365,7 @@ async fn release(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<bo
 async fn show_again(driver: &Driver, rotation: &Rotation, json: bool) -> anyhow::Result<bool> {
     let now = driver.journal().rotation(&rotation.id).await?;
     let now = now.context("the rotation is gone from the journal")?;
-    show::status(&[now], json)?;
+    status_of(driver, vec![now], json).await?;
     Ok(true)
 }
 
@@ -359,7 +412,11 @@ async fn go_on(
             }
         });
         for (rotation, outcome) in futures_util::future::join_all(driven).await {
-            well &= matches!(outcome, Ok(Rest::Over(_) | Rest::Wait { .. }));
+            well &= match &outcome {
+                Ok(Rest::Over(phase)) => *phase != Phase::Abandoned,
+                Ok(Rest::Wait { .. }) => true,
+                Ok(Rest::Held(_)) | Err(_) => false,
+            };
             let now = driver.journal().rotation(&rotation.id).await?;
             rests.push((now.unwrap_or_else(|| rotation.clone()), outcome));
         }

@@ -52,6 +52,19 @@ pub struct Signed<'a> {
     pub payload: PayloadHash,
     /// The present time.
     pub now: Timestamp,
+    /// What its key is used for.
+    pub key_use: KeyUse,
+}
+
+/// What a key is used for, as far as the record of its uses is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Anything that anyone may ask for.
+    Work,
+    /// Somebody asks whose the key is, which shows no program that needs it.
+    Check,
+    /// The server's own rotation engine verifies the key: that is nobody's use.
+    Verification,
 }
 
 /// The region of a signature of Version 2, which names none.
@@ -69,6 +82,14 @@ impl<'a> Signature<'a> {
         match self {
             Self::V4(signed) => signed.now,
             Self::V2(_, now) => now,
+        }
+    }
+
+    const fn key_use(self) -> KeyUse {
+        match self {
+            Self::V4(signed) => signed.key_use,
+            // Only requests for objects are signed so.
+            Self::V2(..) => KeyUse::Work,
         }
     }
 
@@ -215,8 +236,9 @@ impl Authenticator {
                 key.material.remember(*scope, derived.clone());
             }
         }
-        let scope = signature.scope();
-        self.usage.note(id, &key.material, signature.now(), scope);
+        let (key_use, scope) = (signature.key_use(), signature.scope());
+        self.usage
+            .note((id, &key.material), key_use, signature.now(), scope);
         let principal = principal(&account, owner);
         let caller = Caller::new(account.id(), principal, id, None, proof);
         Ok(Authenticated {

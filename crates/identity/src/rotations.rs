@@ -56,7 +56,7 @@ pub enum What {
         /// How many.
         limit: usize,
     },
-    /// The new key of the open rotation, which a person delivers.
+    /// The new key of the open rotation, which a person delivers; who retrieves it is written down.
     Key(Whose),
     /// An order about the open rotation.
     Order(Whose, Order),
@@ -94,6 +94,8 @@ pub struct Start {
     pub dwell_secs: Option<i64>,
     /// Whether not to wait for silence.
     pub incident: bool,
+    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    pub override_unused: Option<String>,
 }
 
 /// An order about an open rotation.
@@ -109,6 +111,25 @@ pub enum Order {
     Release,
     /// Put everything back, for this reason.
     RollBack(String),
+    /// End it as it is, for this reason.
+    Abandon(String),
+    /// Be more or less careful.
+    Change(RotationChange),
+}
+
+/// What is to be different in an open rotation.
+#[derive(Debug)]
+pub struct RotationChange {
+    /// Seconds that the old key must be quiet.
+    pub observe_secs: Option<i64>,
+    /// Seconds that it stays inactive.
+    pub dwell_secs: Option<i64>,
+    /// Whether the key has leaked: then it is not waited until it is quiet.
+    pub incident: bool,
+    /// Why the old key may be deleted although no consumer has used the new one.
+    pub override_unused: Option<String>,
+    /// Why.
+    pub why: String,
 }
 
 /// What the engine answers.

@@ -20,7 +20,7 @@ use ring::digest;
 use crate::{
     Identity,
     action::Call,
-    authenticate::{Refusal, Signed},
+    authenticate::{KeyUse, Refusal, Signed},
     caller::Caller,
     fault::WireError,
     on_behalf::OnBehalf,
@@ -206,6 +206,7 @@ impl Bench {
             presented: &presented,
             payload: PayloadHash::of(body.as_bytes()),
             now: self.now(),
+            key_use: KeyUse::Work,
         };
         let _entered = self.runtime.enter();
         let authenticator = self.identity().authenticator();

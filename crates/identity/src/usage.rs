@@ -2,8 +2,10 @@
 //!
 //! It protects one rule: only a verified signature leaves a trace here. Last use follows AWS's
 //! granularity: the first use inside each 15-minute window is recorded, with its service and
-//! region. Attempts are counted in memory and written by [`Usage::flush`], which the server calls
-//! every second and before it answers a question about them.
+//! region. Beside that the last use of a key is known to the second, by anyone and by a consumer:
+//! whoever waits for a key to be quiet needs no window of a quarter of an hour. These and attempts
+//! are noted in memory and written by [`Usage::flush`], which the server calls every second and
+//! before it answers a question about attempts.
 
 use std::{
     collections::HashMap,
@@ -13,7 +15,7 @@ use std::{
 use keywright_base::{AccessKeyId, Timestamp};
 use keywright_store::contract::{Attempt, LastUse, Store, StoreError};
 
-use crate::{ledger::Ledger, state::KeyMaterial};
+use crate::{authenticate::KeyUse, ledger::Ledger, state::KeyMaterial};
 
 /// Seconds of a key's last-used window.
 const KEY_WINDOW_SECS: i64 = 15 * 60;
@@ -30,6 +32,7 @@ type AttemptKey = (AccessKeyId, String, String, String);
 pub struct Usage {
     store: Arc<dyn Store>,
     last: RwLock<HashMap<String, LastUse>>,
+    exact: Mutex<HashMap<String, LastUse>>,
     attempts: Mutex<HashMap<AttemptKey, (u64, Timestamp)>>,
 }
 
@@ -52,6 +55,7 @@ impl Usage {
         Ok(Self {
             last: RwLock::new(last.collect()),
             store,
+            exact: Mutex::new(HashMap::new()),
             attempts: Mutex::new(HashMap::new()),
         })
     }
@@ -79,14 +83,28 @@ impl Usage {
         }
     }
 
-    /// Notes a verified use of a key. Costs one atomic load unless it opens a new window.
+    /// The last use of a key to the second: by a consumer, or by anyone who is not the server's own
+    /// engine.
+    pub fn exact(&self, key: &str, consumer: bool) -> Option<LastUse> {
+        self.last(&exact_subject(key, consumer))
+    }
+
+    /// Notes a verified use of a key. Costs three atomic loads unless it opens a new window or
+    /// second. Uses to the second are written by [`Usage::flush`].
     pub fn note(
         &self,
-        key: AccessKeyId,
-        material: &KeyMaterial,
+        (key, material): (AccessKeyId, &KeyMaterial),
+        key_use: KeyUse,
         now: Timestamp,
         scope: (&str, &str),
     ) {
+        if key_use == KeyUse::Verification {
+            return;
+        }
+        self.note_second((key, material), false, now, scope);
+        if key_use == KeyUse::Work {
+            self.note_second((key, material), true, now, scope);
+        }
         if material.opens_window(now, KEY_WINDOW_SECS) {
             let (service, region) = scope;
             self.record(LastUse {
@@ -96,6 +114,29 @@ impl Usage {
                 region: region.to_owned(),
             });
         }
+    }
+
+    fn note_second(
+        &self,
+        (key, material): (AccessKeyId, &KeyMaterial),
+        consumer: bool,
+        now: Timestamp,
+        (service, region): (&str, &str),
+    ) {
+        if !material.opens_second(now, consumer) {
+            return;
+        }
+        let used = LastUse {
+            subject: exact_subject(key.as_str(), consumer),
+            at: now.truncate_to_secs(),
+            service: service.to_owned(),
+            region: region.to_owned(),
+        };
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        last.insert(used.subject.clone(), used.clone());
+        drop(last);
+        let mut exact = self.exact.lock().unwrap_or_else(PoisonError::into_inner);
+        exact.insert(used.subject.clone(), used);
     }
 
     /// Notes a sign-in with a password; `subject` is a user's unique id, or the account's id for
@@ -142,11 +183,20 @@ impl Usage {
         }
     }
 
-    /// Writes the attempts counted since the last call.
+    /// Writes the attempts counted, and the uses to the second noted, since the last call.
     ///
     /// # Errors
     /// [`StoreError`] when they could not be written; they are then lost, and the caller says so.
     pub async fn flush(&self) -> Result<(), StoreError> {
+        let exact = {
+            let mut exact = self.exact.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *exact)
+        };
+        if !exact.is_empty() {
+            self.store
+                .record_last_uses(exact.into_values().collect())
+                .await?;
+        }
         let taken = {
             let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *attempts)
@@ -184,6 +234,9 @@ impl Usage {
         if subjects.is_empty() {
             return;
         }
+        let both = |key: &String| [false, true].map(|consumer| exact_subject(key, consumer));
+        let exact: Vec<_> = subjects.iter().flat_map(both).collect();
+        let subjects = [subjects, exact].concat();
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         for subject in &subjects {
             last.remove(subject);
@@ -196,6 +249,12 @@ impl Usage {
             }
         });
     }
+}
+
+/// Under what a key's last use to the second is kept.
+fn exact_subject(key: &str, consumer: bool) -> String {
+    let whose = if consumer { "consumer" } else { "any" };
+    format!("{key}#{whose}")
 }
 
 /// What is kept of an attempt beside the key and the time.

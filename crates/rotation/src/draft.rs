@@ -8,10 +8,20 @@ use keywright_base::Timestamp;
 
 use crate::{
     execute::{Executor, Order, Stopped, check_ours, pending},
-    model::{Found, FoundState, Hold, KeyId, Origin, Phase, Rotation, Secrets},
+    model::{Found, FoundState, Hold, KeyId, NotedUse, Origin, Phase, Rotation, Secrets},
     plan::{MARK, Seen, Step, plan},
-    ports::SinkError,
+    ports::{ListedKey, SinkError},
 };
+
+/// The key to be replaced: the one that is named, or the user's only one.
+fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, Hold> {
+    match (named, keys) {
+        (Some(old), _) => Ok(old),
+        (None, [only]) => Ok(only.id.clone()),
+        (None, []) => Err(Hold::OldKeyGone(KeyId("?".into()))),
+        (None, [_, second, ..]) => Err(Hold::SecondKey(second.id.clone())),
+    }
+}
 
 impl Executor<'_> {
     /// The rotation that an order comes to, from what is there now. Nothing is changed or written.
@@ -22,14 +32,8 @@ impl Executor<'_> {
         let user = self.issuer.user(&order.user).await?;
         let listing = self.issuer.keys(&user.name).await?;
         self.check_clock(listing.at)?;
-        let old = match (order.old, listing.keys.as_slice()) {
-            (Some(old), _) => old,
-            (None, [only]) => only.id.clone(),
-            (None, []) => return Err(Stopped::Refused(Hold::OldKeyGone(KeyId("?".into())))),
-            (None, [_, second, ..]) => {
-                return Err(Stopped::Refused(Hold::SecondKey(second.id.clone())));
-            }
-        };
+        let old = old_key(order.old.clone(), &listing.keys).map_err(Stopped::Refused)?;
+        let blind_secs = self.check_windows(&order)?;
         let mut rotation = Rotation {
             id: order.id,
             generation: 1,
@@ -50,6 +54,13 @@ impl Executor<'_> {
             new: None,
             orphan: None,
             verified: false,
+            blind_secs,
+            used_before: None,
+            last_known: None,
+            checked: None,
+            retrieved: None,
+            adopted: None,
+            override_unused: order.override_unused,
             reactivated: false,
             deliveries: self.sinks.iter().map(|sink| pending(sink.name())).collect(),
             held: None,
@@ -67,6 +78,7 @@ impl Executor<'_> {
             keys: listing.keys,
             now: listing.at,
             used: None,
+            used_new: None,
             tried: None,
             repeats_create: self.issuer.repeats_create(),
         };
@@ -76,11 +88,22 @@ impl Executor<'_> {
             seen.user.tags.push((MARK.to_owned(), mark));
             step = plan(&rotation, &seen);
         }
-        if let Step::Hold(hold) = step {
+        if let Step::Hold(hold) | Step::Lose(hold) = step {
             return Err(Stopped::Refused(hold));
         }
+        let used = self.usage.last_use(&rotation.old).await?;
+        rotation.used_before = used.map(NotedUse::from);
         self.look_at_sinks(&mut rotation, order.create).await?;
         Ok(rotation)
+    }
+
+    /// For how long a use may not show; both windows must be longer, or accepted.
+    fn check_windows(&self, order: &Order) -> Result<i64, Stopped> {
+        let blind_secs = self.usage.blind_secs();
+        match order.rules.blind_window(blind_secs, order.incident) {
+            Some(blind) => Err(Stopped::Blind(blind)),
+            None => Ok(blind_secs),
+        }
     }
 
     /// Whether each sink can be read, is there or may be made, and holds nothing foreign.

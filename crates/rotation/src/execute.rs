@@ -5,19 +5,28 @@
 //! two processes one goes on and the other stops. And the new secret is sealed in the journal
 //! before anything else happens with it. It never waits: [`Tick::Wait`] says until when.
 
+mod abandon;
+mod delivery;
 mod missing;
 mod orders;
+mod outlook;
 
 use keywright_base::{Clock, Timestamp, limits};
 
 use self::missing::Found;
-pub use self::missing::end_without_user;
+pub use self::{
+    abandon::abandon_unseen,
+    delivery::retrieve,
+    missing::end_without_user,
+    orders::{Change, change},
+    outlook::Outlook,
+};
 use crate::{
     model::{
-        Delivery, FoundState, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation, RotationId,
-        Rules, Stage,
+        BlindWindow, Delivery, FoundState, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation,
+        RotationId, Rules, Stage,
     },
-    plan::{MARK, SETTLE_SECS, Seen, Step, evidence, plan, resting},
+    plan::{MARK, SETTLE_SECS, Seen, Step, plan},
     ports::{
         Backup, Held, Identity, Inspection, Issuer, IssuerError, Journal, JournalError, KeyStatus,
         Pairs, Sink, SinkError, Usage, Verdict,
@@ -65,12 +74,21 @@ pub enum Stopped {
     /// A sink of the rotation is not configured here.
     #[error("the sink {0} of this rotation is not given here")]
     NoSink(String),
-    /// It cannot be put back any more, or is being put back.
-    #[error("the rotation is {0:?}, too late to put anything back")]
+    /// It cannot be put back or changed any more, or is being put back.
+    #[error("the rotation is {0:?}, too late for that")]
     TooLate(Phase),
     /// No delivery waits for a person.
     #[error("no delivery waits for a person to confirm it")]
     NothingToConfirm,
+    /// Nothing shows that anyone but the engine has the new key.
+    #[error("nobody has retrieved {0}, and nobody has used it; retrieve it first")]
+    NotRetrieved(KeyId),
+    /// No new key is for a person to retrieve.
+    #[error(
+        "no new key can be retrieved: it is not created yet, it goes to other places, or the \
+         rotation is over"
+    )]
+    NothingToRetrieve,
     /// It is not known yet whether the new key was created.
     #[error("it is not known yet whether the new key was created; resume the rotation first")]
     Unresolved,
@@ -80,6 +98,9 @@ pub enum Stopped {
     /// A sink, or its entry, is not there, and the order does not allow to make it.
     #[error("{0}")]
     Absent(String),
+    /// A window is shorter than what the evidence can show.
+    #[error("{0}")]
+    Blind(BlindWindow),
     /// A sink cannot be read now, so nothing was begun.
     #[error("nothing was begun: {0}")]
     NotNow(String),
@@ -127,6 +148,10 @@ pub struct Order {
     pub rules: Rules,
     /// Whether what is not there yet, a file, a profile, a field, may be made.
     pub create: bool,
+    /// Whether the key has leaked: then it is not waited until it is quiet.
+    pub incident: bool,
+    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    pub override_unused: Option<String>,
 }
 
 type Outcome = Result<Tick, Stopped>;
@@ -151,6 +176,9 @@ impl Executor<'_> {
         }
         match rotation.held.clone() {
             Some(Hold::Refused(why)) => return self.ask_again(rotation, why).await,
+            Some(Hold::NewKeyUnused(_)) if self.adoption(&rotation).await.is_some() => {
+                rotation.held = None;
+            }
             Some(hold) => return self.look_while_held(rotation, hold).await,
             None => {}
         }
@@ -216,24 +244,7 @@ impl Executor<'_> {
         if rotation.missing.is_some() {
             return self.there_again(rotation.clone()).await;
         }
-        let listing = self.issuer.keys(&rotation.user).await?;
-        self.check_clock(listing.at)?;
-        let used = match evidence(rotation) {
-            Some(key) => self.usage.last_use(key).await?,
-            None => None,
-        };
-        let tried = match resting(rotation) {
-            Some(key) => self.usage.attempts(key).await?,
-            None => None,
-        };
-        let mut seen = Seen {
-            user,
-            keys: listing.keys,
-            now: listing.at,
-            used,
-            tried: tried.into_iter().flatten().max_by_key(|attempt| attempt.at),
-            repeats_create: self.issuer.repeats_create(),
-        };
+        let mut seen = self.look(rotation, user).await?;
         let mut step = plan(rotation, &seen);
         if let Step::Mark(mark) = step {
             self.issuer.tag(&rotation.user, MARK, &mark).await?;
@@ -286,9 +297,17 @@ impl Executor<'_> {
             Step::Held => Ok(rotation.held.map_or(Tick::Over, Tick::Held)),
             Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
             Step::Hold(hold) => self.hold(rotation, hold).await,
+            Step::Lose(hold) => self.lose(rotation, hold, seen).await,
             Step::Mark(_) => Ok(Tick::Went("marked the user".to_owned())),
             Step::Seek | Step::Miss | Step::Rename(_) => self.seek(rotation, None).await,
-            Step::Enter(phase) => self.enter(rotation, phase, seen.now).await,
+            Step::Enter(phase) => {
+                if phase == Phase::Deactivating && rotation.rules.observe_secs > 0 {
+                    let last = seen.used.as_ref().map(|used| used.at);
+                    rotation.last_known = Some(last.unwrap_or_default());
+                }
+                self.enter(rotation, phase, seen.now).await
+            }
+            Step::NoteAdoption(used) => self.note_adoption(rotation, used).await,
             Step::Create => self.create(rotation, seen).await,
             Step::CreateAgain => self.create_again(rotation).await,
             Step::Adopt(key) => {
@@ -372,6 +391,7 @@ impl Executor<'_> {
             Err(error @ IssuerError::Unknown(_)) => Err(error.into()),
             Err(error) => {
                 // Nothing was created: the plan is as good as before.
+                rotation.pre_image.clear();
                 rotation.enter(Phase::Planned, now);
                 if error == IssuerError::TwoKeys {
                     rotation.not_before = now.plus_secs(SETTLE_SECS);
@@ -423,6 +443,7 @@ impl Executor<'_> {
             }
         }
         rotation.verified = true;
+        rotation.checked = Some(now);
         let event = format!("{} was accepted, several times in a row", pair.id);
         self.advance(rotation, &event).await
     }
@@ -573,6 +594,7 @@ impl Executor<'_> {
             *delivery = Delivery {
                 stage,
                 found: delivery.found.take(),
+                person: delivery.person,
                 ..pending(&delivery.sink)
             };
         }

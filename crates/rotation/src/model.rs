@@ -9,7 +9,7 @@ use std::fmt;
 use keywright_base::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{Absence, Backup, Held, Inspection};
+use crate::ports::{Absence, Backup, Held, Inspection, LastUse};
 
 /// The id of an access key, as the issuer wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Rules {
     pub observe_secs: i64,
     /// How long the old key stays inactive before it is deleted.
     pub dwell_secs: i64,
+    /// Whether windows may be shorter than the time for which a use may not show.
+    #[serde(default)]
+    pub accept_blind: bool,
 }
 
 impl Rules {
@@ -60,6 +63,7 @@ impl Rules {
         verify_within_secs: 300,
         observe_secs: 24 * 3600,
         dwell_secs: 7 * 24 * 3600,
+        accept_blind: false,
     };
 
     /// For a key that has leaked: does not wait for it to be quiet. It is still verified, delivered
@@ -68,6 +72,48 @@ impl Rules {
         observe_secs: 0,
         ..Self::SAFE
     };
+
+    /// The first window that is shorter than the time for which a use may not show. One of no time
+    /// at all is none: that is said by whoever skips it.
+    pub fn blind_window(&self, blind_secs: i64, incident: bool) -> Option<BlindWindow> {
+        let windows = [("observe", self.observe_secs), ("dwell", self.dwell_secs)];
+        let skipped = |name: &str, secs: i64| incident && name == "observe" && secs == 0;
+        let blind = windows
+            .into_iter()
+            .find(|(name, secs)| *secs < blind_secs && !skipped(name, *secs));
+        let (name, secs) = blind.filter(|_| !self.accept_blind)?;
+        Some(BlindWindow {
+            name,
+            secs,
+            blind_secs,
+        })
+    }
+}
+
+/// A window that proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlindWindow {
+    /// Which one.
+    pub name: &'static str,
+    /// How long it is, in seconds.
+    pub secs: i64,
+    /// For how long a use may not show, in seconds.
+    pub blind_secs: i64,
+}
+
+impl fmt::Display for BlindWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            secs,
+            blind_secs,
+        } = self;
+        write!(
+            f,
+            "{name} is {secs} s, but a use of a key may not show for {blind_secs} s, so a shorter \
+             window proves nothing"
+        )
+    }
 }
 
 /// How far a rotation is. Each is durable before anything of the next is done.
@@ -103,12 +149,18 @@ pub enum Phase {
     RolledBack,
     /// The user is not there any more, and its keys went with it: there is nothing left to do.
     UserGone,
+    /// Ended as it was, by a person or because another rotation came first; the history says what
+    /// is left.
+    Abandoned,
 }
 
 impl Phase {
     /// Whether nothing is left to do.
     pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::RolledBack | Self::UserGone)
+        matches!(
+            self,
+            Self::Done | Self::RolledBack | Self::UserGone | Self::Abandoned
+        )
     }
 
     /// Whether a person may still ask for everything to be put back.
@@ -122,6 +174,7 @@ impl Phase {
                 | Self::Retiring
                 | Self::RolledBack
                 | Self::UserGone
+                | Self::Abandoned
         )
     }
 }
@@ -159,7 +212,7 @@ pub struct Delivery {
     pub trouble: Option<String>,
     /// Whether it said that it will go on failing until a person mends it.
     pub stuck: bool,
-    /// What a person has to do with it.
+    /// What a person has to do with it, or has done.
     #[serde(default)]
     pub person: Person,
     /// What was there when the rotation was drafted; of rotations that an older program began
@@ -259,6 +312,8 @@ pub enum Hold {
     NotVerified(String),
     /// The old key is still used, long after everything was delivered.
     StillUsed(String),
+    /// No consumer has used the new key, and the old one would be deleted now.
+    NewKeyUnused(KeyId),
     /// A sink cannot be written or read until someone mends it.
     Sink(String),
     /// The issuer refuses something that this rotation needs.
@@ -298,6 +353,10 @@ impl fmt::Display for Hold {
             ),
             Self::NotVerified(why) => write!(f, "the new key was not verified: {why}"),
             Self::StillUsed(why) => write!(f, "the old key is still needed by somebody: {why}"),
+            Self::NewKeyUnused(key) => write!(
+                f,
+                "no consumer has used the new key {key} yet, so the old one is not deleted"
+            ),
             Self::Sink(why) => write!(f, "a place cannot be written or read: {why}"),
             Self::Refused(why) => {
                 write!(f, "the service refuses what the rotation needs: {why}")
@@ -360,6 +419,28 @@ pub struct Rotation {
     pub orphan: Option<Orphan>,
     /// Whether the new key was accepted as often as the rules ask, in this phase.
     pub verified: bool,
+    /// For how long a use of a key may not show, in seconds, as it was when it was drafted.
+    #[serde(default)]
+    pub blind_secs: i64,
+    /// The last use of the old key that was known when it was drafted.
+    #[serde(default)]
+    pub used_before: Option<NotedUse>,
+    /// The last use of the old key that was known when it was deactivated, if it was to be quiet;
+    /// the beginning of time if there was none.
+    #[serde(default, with = "optional_millis")]
+    pub last_known: Option<Timestamp>,
+    /// When this engine itself used the new key last, to verify it: such uses are nobody's.
+    #[serde(default, with = "optional_millis")]
+    pub checked: Option<Timestamp>,
+    /// When a person retrieved the new key first.
+    #[serde(default, with = "optional_millis")]
+    pub retrieved: Option<Timestamp>,
+    /// The first use of the new key by a consumer that is known.
+    #[serde(default)]
+    pub adopted: Option<NotedUse>,
+    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    #[serde(default)]
+    pub override_unused: Option<String>,
     /// Whether the old key was activated again, in this phase.
     #[serde(default)]
     pub reactivated: bool,
@@ -370,7 +451,7 @@ pub struct Rotation {
     /// Not to be tried again before.
     #[serde(with = "millis")]
     pub not_before: Timestamp,
-    /// Why it is being put back.
+    /// Why it is being put back, or has ended before it was done.
     pub why_back: Option<String>,
     /// Since when its user is not found under its name.
     #[serde(default)]
@@ -378,6 +459,28 @@ pub struct Rotation {
     /// The secrets, which the journal seals.
     #[serde(skip)]
     pub secrets: Secrets,
+}
+
+/// A use of a key, as the journal remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotedUse {
+    /// When.
+    #[serde(with = "millis")]
+    pub at: Timestamp,
+    /// The service that was called.
+    pub service: String,
+    /// The region.
+    pub region: String,
+}
+
+impl From<LastUse> for NotedUse {
+    fn from(used: LastUse) -> Self {
+        Self {
+            at: used.at,
+            service: used.service,
+            region: used.region,
+        }
+    }
 }
 
 /// A user who is not found under its name, which may pass.
@@ -474,6 +577,27 @@ impl Rotation {
         let delivering = self.phase == Phase::Distributing;
         let at = self.deliveries.iter().position(awaited);
         at.filter(|_| delivering)
+    }
+
+    /// Whether it has asked for nothing yet, so that nothing is left if it ends now.
+    pub fn has_made_nothing(&self) -> bool {
+        self.phase == Phase::Planned && self.orphan.is_none() && self.pre_image.is_empty()
+    }
+
+    /// Whether the new pair is for a person to retrieve, and still there: the old key may be gone
+    /// after that.
+    pub fn is_retrievable(&self) -> bool {
+        let delivers = matches!(
+            self.phase,
+            Phase::Distributing
+                | Phase::Observing
+                | Phase::Confirming
+                | Phase::Deactivating
+                | Phase::Dwelling
+                | Phase::Deleting
+        );
+        let by_person = |delivery: &Delivery| delivery.person != Person::Nothing;
+        delivers && self.deliveries.iter().any(by_person)
     }
 
     /// Whether a consumer may have seen the new pair.

@@ -5,10 +5,12 @@
 //! the new one, the new one was verified again and the old one was quiet; it is deleted only after
 //! its dwell. It does nothing itself.
 
+mod adoption;
 pub mod missing;
 
 use keywright_base::Timestamp;
 
+pub use self::adoption::{awaited, is_consumers};
 use crate::{
     model::{Delivery, Hold, KeyId, Orphan, Phase, Rotation, Stage},
     ports::{Attempt, KeyStatus, LastUse, ListedKey, User},
@@ -40,6 +42,8 @@ pub struct Seen {
     pub now: Timestamp,
     /// The last use of the key that [`evidence`] asks for.
     pub used: Option<LastUse>,
+    /// The last use of the key that [`awaited`] asks for, if it is a consumer's.
+    pub used_new: Option<LastUse>,
     /// The latest attempt with the key that [`resting`] asks for, where the issuer records them.
     pub tried: Option<Attempt>,
     /// Whether the issuer knows idempotency tokens.
@@ -62,6 +66,8 @@ pub enum Step {
     },
     /// Ask a person.
     Hold(Hold),
+    /// End: another was first, for this reason, and nothing was changed.
+    Lose(Hold),
     /// Look by its keys for the user, who is not found under its name.
     Seek,
     /// Note that the user is not found.
@@ -72,6 +78,8 @@ pub enum Step {
     Mark(String),
     /// Go on to a phase.
     Enter(Phase),
+    /// Note that a consumer uses the new key.
+    NoteAdoption(LastUse),
     /// Note the pre-image, then ask for the new key.
     Create,
     /// Ask for the new key again with the same token.
@@ -102,7 +110,7 @@ pub enum Step {
 pub fn evidence(rotation: &Rotation) -> Option<&KeyId> {
     match (rotation.phase, &rotation.orphan) {
         (Phase::Planned, Some(orphan)) => Some(&orphan.key),
-        (Phase::Observing | Phase::Confirming, _) => Some(&rotation.old),
+        (Phase::Observing | Phase::Confirming | Phase::Dwelling, _) => Some(&rotation.old),
         (Phase::Settling, _) => rotation.new.as_ref(),
         _ => None,
     }
@@ -143,7 +151,7 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
         Phase::RollingBack => rolling_back(rotation, seen),
         Phase::Settling => settling(rotation, seen),
         Phase::Retiring => retiring(rotation, seen),
-        Phase::Done | Phase::RolledBack | Phase::UserGone => Step::Over,
+        Phase::Done | Phase::RolledBack | Phase::UserGone | Phase::Abandoned => Step::Over,
     }
 }
 
@@ -152,7 +160,8 @@ fn wait(until: Timestamp, why: impl Into<String>) -> Step {
     Step::Wait { until, why }
 }
 
-/// The mark is a fence: whoever finds another's stops before anything is done.
+/// The mark is a fence: whoever finds another's before anything was done has lost; a rotation that
+/// is under way waits until it is taken away or has expired.
 fn mark(rotation: &Rotation, seen: &Seen) -> Option<Step> {
     let marked = seen.user.tags.iter().find(|(key, _)| key == MARK);
     let (owner, left) = match marked.and_then(|(_, value)| value.split_once(' ')) {
@@ -161,7 +170,11 @@ fn mark(rotation: &Rotation, seen: &Seen) -> Option<Step> {
     };
     let ours = owner == rotation.id.0;
     if !ours && left > 0 {
-        return Some(Step::Hold(Hold::Marked(owner.to_owned())));
+        if rotation.has_made_nothing() {
+            return Some(Step::Lose(Hold::Marked(owner.to_owned())));
+        }
+        let why = format!("rotation {owner}, which has marked the user, to end");
+        return Some(wait(seen.now.plus_secs(left), why));
     }
     let fresh = ours && left > MARK_SECS / 2;
     let until = seen.now.secs() + MARK_SECS;
@@ -188,12 +201,16 @@ fn planned(rotation: &Rotation, seen: &Seen) -> Step {
     if let Some(orphan) = &rotation.orphan {
         return orphaned(orphan, seen);
     }
-    if status(seen, &rotation.old) != Some(KeyStatus::Active) {
-        return Step::Hold(Hold::OldKeyGone(rotation.old.clone()));
-    }
-    match seen.keys.iter().find(|key| key.id != rotation.old) {
-        Some(second) => Step::Hold(Hold::SecondKey(second.id.clone())),
+    let against = if status(seen, &rotation.old) == Some(KeyStatus::Active) {
+        let second = seen.keys.iter().find(|key| key.id != rotation.old);
+        second.map(|key| Hold::SecondKey(key.id.clone()))
+    } else {
+        Some(Hold::OldKeyGone(rotation.old.clone()))
+    };
+    match against {
         None => Step::Create,
+        Some(hold) if rotation.has_made_nothing() => Step::Lose(hold),
+        Some(hold) => Step::Hold(hold),
     }
 }
 
@@ -372,7 +389,7 @@ fn awake(since: Timestamp, seen: &Seen, key: &KeyId) -> Step {
 }
 
 fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
-    if let Some(step) = new_key_gone(rotation, seen) {
+    if let Some(step) = new_key_gone(rotation, seen).or_else(|| adoption::noted(rotation, seen)) {
         return step;
     }
     let old = &rotation.old;
@@ -385,7 +402,22 @@ fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
     if seen.now < due {
         return wait(due, format!("{old} to have been inactive long enough"));
     }
-    still_tried(rotation, seen, due).unwrap_or(Step::Enter(Phase::Deleting))
+    used_before(rotation, seen)
+        .or_else(|| still_tried(rotation, seen, due))
+        .or_else(|| adoption::missing(rotation, seen, due))
+        .unwrap_or(Step::Enter(Phase::Deleting))
+}
+
+/// A use in the quiet window that was published only afterwards: whoever it was is refused now.
+fn used_before(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+    let known = rotation.last_known?;
+    let used = seen.used.as_ref().filter(|used| used.at > known)?;
+    let (service, region) = (&used.service, &used.region);
+    Some(Step::Hold(Hold::StillUsed(format!(
+        "{} was used for {service} in {region} at {}, shortly before it was deactivated",
+        rotation.old,
+        used.at.iso8601()
+    ))))
 }
 
 /// Nothing can be put back after a deletion, so whoever still tries the key must be found first.
@@ -423,6 +455,9 @@ fn deleting(rotation: &Rotation, seen: &Seen) -> Step {
 }
 
 fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
+    if rotation.new.is_none() {
+        return Step::Enter(Phase::RolledBack);
+    }
     match status(seen, &rotation.old) {
         None => return Step::Hold(Hold::OldKeyGone(rotation.old.clone())),
         // A listing may lag behind the deactivation, so once it is done whatever the listing shows.

@@ -161,6 +161,10 @@ pub trait Issuer: Send + Sync {
     /// The key that signs this issuer's own calls, where it is a long-term one.
     fn signer(&self) -> Option<KeyId>;
 
+    /// Whether [`Issuer::signer`] is what [`Issuer::adopt`] was given, and not read from where the
+    /// rotator's own credentials are kept.
+    fn has_adopted(&self) -> bool;
+
     /// Signs with this pair from now on: the rotator's own key is being rotated.
     fn adopt(&self, pair: &Pair);
 
@@ -171,7 +175,7 @@ pub trait Issuer: Send + Sync {
 /// The last use of a key, as coarse as the service tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastUse {
-    /// When; a lower bound, since services publish late and round.
+    /// When; a lower bound, since services may publish late and round.
     pub at: Timestamp,
     /// The service that was called, for example `s3`.
     pub service: String,
@@ -213,6 +217,13 @@ pub trait Usage: Send + Sync {
 
     /// The last use; `None` only if the service says that there was none since it keeps count.
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
+
+    /// The last use of a key by anyone but this engine and those who only ask whose it is; nothing
+    /// where the service cannot tell these apart.
+    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError>;
+
+    /// For how long a use may not show, in seconds; 0 where each shows at once.
+    fn blind_secs(&self) -> i64;
 
     /// Attempts since the key is inactive; `None` where the service does not record them.
     async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError>;

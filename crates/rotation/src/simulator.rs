@@ -10,6 +10,6 @@ mod ports;
 mod run;
 mod world;
 
-pub use ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink};
+pub use ports::{BLIND_SECS, Fault, Faults, Shared, SimIssuer, SimJournal, SimSink};
 pub use run::{ACCOUNT, Dice, Rotator, held_as, live, run, stranger};
 pub use world::{Consumer, Hand, Key, Name, Store, USER, Uses, World};

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use keywright_base::limits;
 use keywright_identity::{
-    Fault, Identity, action::Call, authenticate::Signed, fault::WireError, view::Facts,
+    Fault, Identity,
+    action::Call,
+    authenticate::{KeyUse, Signed},
+    fault::WireError,
+    view::Facts,
 };
 use keywright_sigv4::{Dialect, PayloadHash, Presented, Rules};
 use keywright_wire::{ErrorKind, Form, Malformed, Service, error_answer};
@@ -204,6 +208,7 @@ async fn run(
         presented: &presented,
         payload: PayloadHash::of(request.body),
         now: facts.now,
+        key_use: key_use(request.parts, &form),
     };
     let authenticated = pipeline.identity.authenticator().authenticate(signed);
     let authenticated = authenticated.map_err(|refusal| {
@@ -257,6 +262,19 @@ fn unsigned(
             answer.map_err(|fault| failed(&fault, facts))
         }
         _ => Err(refused(fault)),
+    }
+}
+
+/// A request of the server's own rotation engine, marked where no request from a socket comes by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineRequest;
+
+fn key_use(parts: &Parts, form: &Result<Form, Malformed>) -> KeyUse {
+    let action = form.as_ref().ok().and_then(Form::action);
+    match parts.extensions.get::<EngineRequest>() {
+        Some(EngineRequest) => KeyUse::Verification,
+        None if action == Some("GetCallerIdentity") => KeyUse::Check,
+        None => KeyUse::Work,
     }
 }
 

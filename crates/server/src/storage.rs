@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use keywright_base::{AccountId, Arn, Entropy, UniqueId};
 use keywright_identity::{
     Identity,
-    authenticate::{Authenticated, Signed},
+    authenticate::{Authenticated, KeyUse, Signed},
     authorize::{self, ForeignResource},
     caller::Caller,
     denials::Denial as DeniedRequest,
@@ -270,6 +270,7 @@ fn authenticate(
         presented,
         payload: PayloadHash::Declared,
         now: facts.now,
+        key_use: KeyUse::Work,
     };
     let authenticated = pipeline.identity.authenticator().authenticate(signed);
     authenticated.map_err(|refusal| {

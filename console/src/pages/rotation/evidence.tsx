@@ -56,7 +56,7 @@ export function Evidence({ rotation }: { rotation: Rotation }) {
         header={
           <Header
             variant="h2"
-            description="The first use in each quarter of an hour is noted, and the checks of the rotation itself count too."
+            description="The first use in each quarter of an hour is noted. The checks of the rotation itself do not count."
           >
             Both keys
           </Header>

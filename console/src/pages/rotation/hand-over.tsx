@@ -13,6 +13,7 @@ import { confirmDelivery, retrieveKey, type Rotation } from '../../api/rotation'
 import { Confirm, Copy, Hidden } from '../../frame/parts';
 import { Problem } from '../../frame/problem';
 import { saveKey } from '../iam/create-key';
+import { awaitsPerson } from './phases';
 
 export interface HandOverProps {
   rotation: Rotation;
@@ -21,6 +22,7 @@ export interface HandOverProps {
 
 export function HandOver({ rotation, changed }: HandOverProps) {
   const { userName, oldKey } = rotation;
+  const awaited = awaitsPerson(rotation);
   const [key, setKey] = useState<{ id: string; secret: string }>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -43,23 +45,27 @@ export function HandOver({ rotation, changed }: HandOverProps) {
           Retrieve the new key
         </Button>
       )}
-      <Button {...(key ? { variant: 'primary' } : {})} onClick={() => setAsking(true)}>
-        It is in place
-      </Button>
+      {awaited && (
+        <Button {...(key ? { variant: 'primary' } : {})} onClick={() => setAsking(true)}>
+          It is in place
+        </Button>
+      )}
     </SpaceBetween>
   );
   return (
     <Container
       header={
         <Header variant="h2" actions={actions}>
-          Your turn: deliver the new key
+          {awaited ? 'Your turn: deliver the new key' : 'The new key'}
         </Header>
       }
     >
       <SpaceBetween size="m">
         <Box>
-          Put the new key wherever {oldKey} is used, then say that it is in place. There is no
-          hurry: both keys work until then. You can retrieve it again until you have confirmed.
+          {awaited &&
+            `Put the new key wherever ${oldKey} is used, then say that it is in place. There is no
+            hurry: both keys work until then. `}
+          You can retrieve it again until {oldKey} is deleted.
         </Box>
         {key && (
           <KeyValuePairs
@@ -83,8 +89,8 @@ export function HandOver({ rotation, changed }: HandOverProps) {
           act={async () => changed(await confirmDelivery(userName))}
           done={() => setAsking(false)}
         >
-          Say so when every program that used {oldKey} uses the new key. Its secret cannot be
-          retrieved afterwards.
+          Say so when every program that used {oldKey} uses the new key. It must have been retrieved,
+          or used, before.
         </Confirm>
       )}
     </Container>

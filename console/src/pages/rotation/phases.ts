@@ -66,6 +66,7 @@ const KNOWN: Record<Phase, { words: string; step?: StepId }> = {
   Retiring: { words: 'Put back, new key inactive', step: 'retire' },
   RolledBack: { words: 'Rolled back' },
   UserGone: { words: 'User deleted' },
+  Abandoned: { words: 'Ended as it was' },
 };
 
 const BACK_PHASES: readonly string[] = ['RollingBack', 'Settling', 'Retiring', 'RolledBack'];
@@ -94,8 +95,8 @@ function isSkipped(id: StepId, { observeSecs, dwellSecs }: Rotation): boolean {
 
 /** All steps of a rotation, and how far each is. */
 export function steps(rotation: Rotation): Step[] {
-  // Which of them were done before the user went is in the history.
-  if (rotation.phase === 'UserGone') return [];
+  // Which of them were done before it ended is in the history.
+  if (rotation.phase === 'UserGone' || rotation.phase === 'Abandoned') return [];
   const ids: readonly StepId[] = isBack(rotation) ? BACK : FORWARD;
   const phase = known(rotation.phase);
   const at = phase?.step ? ids.indexOf(phase.step) : phase ? ids.length : 0;
@@ -141,7 +142,8 @@ function text(id: StepId, state: StepState, rotation: Rotation): string {
       if (done) return `The dwell of ${oldKey} has ended.`;
       return `${oldKey} stays inactive for ${span(dwellSecs)}. Until then it can be brought back.`;
     case 'delete':
-      return done ? `${oldKey} was deleted.` : `${oldKey} is deleted. This cannot be undone.`;
+      if (done) return `${oldKey} was deleted.`;
+      return `${oldKey} is deleted once a program has used the new key. This cannot be undone.`;
     case 'restore':
       if (done) return `${oldKey} is active, and places are as they were.`;
       return `${oldKey} is made active, and every place gets back what it had.`;
@@ -191,7 +193,7 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   },
   OldKeyGone: {
     title: 'The key to replace is gone',
-    todo: 'If it was deactivated by mistake, activate it and release the rotation.',
+    todo: 'If it was deactivated by mistake, activate it and release the rotation. If it was deleted, end the rotation.',
   },
   NewKeyGone: {
     title: 'The new key is gone',
@@ -236,6 +238,10 @@ export const ADVICE: Readonly<Record<string, Advice>> = {
   Asked: {
     title: 'A person has held this rotation',
     todo: 'Nothing happens until it is released.',
+  },
+  NewKeyUnused: {
+    title: 'No program has used the new key',
+    todo: 'Bring it to whatever used the old one: the rotation then goes on by itself. If nothing does any more, delete the old key all the same.',
   },
 };
 

@@ -26,6 +26,8 @@ const rotation = (part: Partial<Rotation>): Rotation => ({
   dwellSecs: 7 * DAY,
   over: false,
   canRollBack: true,
+  canRetrieve: false,
+  unused: true,
   deliveries: [],
   ...part,
 });
@@ -81,6 +83,7 @@ const TABLE: Record<(typeof PHASES)[number], readonly [words: string, steps: str
   Retiring: ['Put back, new key inactive', 'restore:done settle:done retire:moving'],
   RolledBack: ['Rolled back', 'restore:done settle:done retire:done'],
   UserGone: ['User deleted', ''],
+  Abandoned: ['Ended as it was', ''],
 };
 
 describe('phases', () => {

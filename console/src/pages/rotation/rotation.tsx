@@ -96,7 +96,7 @@ export function RotationPage() {
         <LiveRegion hidden>{words(rotation.phase)}</LiveRegion>
         {read.error && <Problem error={read.error} retry={() => void read.refetch()} />}
         <Notice rotation={rotation} changed={changed} />
-        {awaitsPerson(rotation) && !rotation.held && (
+        {(awaitsPerson(rotation) ? !rotation.held : rotation.canRetrieve) && (
           <HandOver rotation={rotation} changed={changed} />
         )}
         <Container header={<Header variant="h2">Progress</Header>}>
@@ -177,7 +177,7 @@ interface ActsProps {
 
 /** What stands in the way, or how it ended. */
 function Notice({ rotation, changed }: ActsProps) {
-  const { held, trouble, phase, oldKey, newKey, userName } = rotation;
+  const { held, trouble, phase, oldKey, newKey, userName, endedBecause } = rotation;
   if (held !== undefined) {
     const { title, todo } = advice(held);
     const action = missingAction(held.text);
@@ -229,6 +229,13 @@ function Notice({ rotation, changed }: ActsProps) {
       </Alert>
     );
   }
+  if (phase === 'Abandoned') {
+    return (
+      <Alert type="info" header="The rotation has ended as it was">
+        {endedBecause ?? 'No reason was given.'}
+      </Alert>
+    );
+  }
   if (phase === 'UserGone') {
     return (
       <Alert type="info" header="The user is not there any more">
@@ -267,7 +274,7 @@ function Act({ rotation, ask, said, changed, children }: ActProps) {
 }
 
 function Actions({ rotation, changed }: ActsProps) {
-  const [asking, setAsking] = useState<'hold' | 'back'>();
+  const [asking, setAsking] = useState<'hold' | 'back' | 'end' | 'hurry' | 'unused'>();
   if (rotation.over) return null;
   const held = rotation.held !== undefined;
   const dismiss = (): void => setAsking(undefined);
@@ -290,6 +297,48 @@ function Actions({ rotation, changed }: ActsProps) {
       >
         Roll back
       </Button>
+      {rotation.phase === 'Observing' && rotation.observeSecs > 0 && (
+        <Button onClick={() => setAsking('hurry')}>Deactivate now</Button>
+      )}
+      {rotation.phase === 'Dwelling' && rotation.unused && (
+        <Button onClick={() => setAsking('unused')}>Do not wait for a use</Button>
+      )}
+      <Button onClick={() => setAsking('end')}>End as it is</Button>
+      {asking === 'end' && (
+        <WithReason
+          title="End this rotation as it is?"
+          verb="End"
+          ask={(why) => api.abandonRotation(rotation.userName, why)}
+          changed={changed}
+          dismiss={dismiss}
+        >
+          Keys and places stay as they are now; only a new key that nobody can have is deleted. The
+          history says what is left.
+        </WithReason>
+      )}
+      {asking === 'hurry' && (
+        <WithReason
+          title="Deactivate the old key now?"
+          verb="Deactivate now"
+          ask={(why) => api.hurryRotation(rotation.userName, why)}
+          changed={changed}
+          dismiss={dismiss}
+        >
+          For a key that has leaked. Whoever still uses {rotation.oldKey} is refused.
+        </WithReason>
+      )}
+      {asking === 'unused' && (
+        <WithReason
+          title="Delete the old key although no program uses the new one?"
+          verb="Do not wait"
+          ask={(why) => api.overrideUnused(rotation.userName, why)}
+          changed={changed}
+          dismiss={dismiss}
+        >
+          After the dwell {rotation.oldKey} is deleted, and the new key cannot be retrieved any
+          more.
+        </WithReason>
+      )}
       {asking === 'hold' && (
         <WithReason
           title="Hold this rotation?"

@@ -21,7 +21,7 @@ const address = ({ userName, id }: Rotation): string =>
   `/rotations/${encodeURIComponent(userName)}?id=${encodeURIComponent(id)}`;
 
 function icon(rotation: Rotation): StatusIndicatorProps.Type {
-  if (rotation.phase === 'RolledBack' || rotation.phase === 'UserGone') return 'stopped';
+  if (['RolledBack', 'UserGone', 'Abandoned'].includes(rotation.phase)) return 'stopped';
   if (rotation.over) return 'success';
   if (rotation.held !== undefined) return 'error';
   return rotation.trouble === undefined ? 'in-progress' : 'warning';

@@ -363,6 +363,10 @@ impl Access {
         keys.token.is_none().then_some(KeyId(keys.id))
     }
 
+    pub(crate) fn has_adopted(&self) -> bool {
+        held(&self.adopted).is_some()
+    }
+
     pub(crate) fn adopt(&self, pair: Option<&Pair>) {
         put(&self.adopted, pair.map(Keys::of_pair));
         if pair.is_none() {

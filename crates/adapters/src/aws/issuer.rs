@@ -28,6 +28,10 @@ const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
 /// servers within seconds, and nothing is lost by waiting for minutes.
 const AWS_LAGS_SECS: i64 = 240;
 
+/// For how long AWS may not show a use, in seconds: it publishes up to four hours late, and notes
+/// the first use in each quarter of an hour.
+const AWS_BLIND_SECS: i64 = 4 * 3600 + 15 * 60;
+
 /// The IAM of one account.
 #[derive(Debug, Clone)]
 pub struct Iam(pub Arc<Access>);
@@ -102,6 +106,19 @@ fn listed(row: &Row) -> Result<ListedKey, IssuerError> {
     })
 }
 
+/// A use in an answer of GetAccessKeyUse, where there is one.
+fn exact_use(fields: &Row, whose: &str) -> Result<Option<LastUse>, IssuerError> {
+    let name = |what: &str| format!("{whose}{what}");
+    if !fields.contains_key(&name("LastUsedDate")) {
+        return Ok(None);
+    }
+    Ok(Some(LastUse {
+        at: time(fields, &name("LastUsedDate"))?,
+        service: text(fields, &name("ServiceName"))?,
+        region: text(fields, &name("Region"))?,
+    }))
+}
+
 impl Iam {
     /// Whose a key is, and its last use.
     async fn key_last_used(&self, key: &KeyId) -> Result<Answer, IssuerError> {
@@ -109,6 +126,17 @@ impl Iam {
         let parameters = [("AccessKeyId", key.0.as_str())];
         let asked = self.0.read(Service::Iam, action, &parameters).await;
         asked.map_err(meant("iam:GetAccessKeyLastUsed", false))
+    }
+
+    /// Each use of a key to the second, which only Keywright tells.
+    async fn key_use(&self, key: &KeyId) -> Result<Answer, IssuerError> {
+        let parameters = [("AccessKeyId", key.0.as_str())];
+        let asked = self
+            .0
+            .read(Service::Keywright, "GetAccessKeyUse", &parameters);
+        asked
+            .await
+            .map_err(meant("keywright:GetAccessKeyUse", false))
     }
 
     async fn change(
@@ -277,6 +305,10 @@ impl Issuer for Iam {
         self.0.signer()
     }
 
+    fn has_adopted(&self) -> bool {
+        self.0.has_adopted()
+    }
+
     fn adopt(&self, pair: &Pair) {
         self.0.adopt(Some(pair));
     }
@@ -302,6 +334,9 @@ impl Usage for Iam {
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
+        if self.0.is_keywright() {
+            return exact_use(&self.key_use(key).await?.fields, "");
+        }
         let answer = self.key_last_used(key).await?;
         let fields = &answer.fields;
         if !fields.contains_key("LastUsedDate") {
@@ -316,6 +351,22 @@ impl Usage for Iam {
             service: text(fields, "ServiceName")?,
             region: text(fields, "Region")?,
         }))
+    }
+
+    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError> {
+        if !self.0.is_keywright() {
+            return Ok(None);
+        }
+        let fields = self.key_use(key).await?.fields;
+        exact_use(&fields, "Consumer").map(Some)
+    }
+
+    fn blind_secs(&self) -> i64 {
+        if self.0.is_keywright() {
+            0
+        } else {
+            AWS_BLIND_SECS
+        }
     }
 
     async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {

@@ -82,6 +82,10 @@ pub struct Rule {
     pub observe: Option<Duration>,
     /// How long it stays inactive before it is deleted.
     pub dwell: Option<Duration>,
+    /// Whether the two may be shorter than the time for which a use may not show.
+    pub accept_blind_window: bool,
+    /// Why the old key may be deleted although no consumer has used the new one, if it may.
+    pub override_unused: Option<String>,
     /// The sinks; `{user}` and `{account}` are replaced.
     pub deliver: Vec<String>,
     /// Whether what is not there yet, a file, a profile, a field, may be made.
@@ -229,6 +233,13 @@ impl Rule {
         {
             return Err("the window ends before it begins; hours are 0 to 24".to_owned());
         }
+        if self
+            .override_unused
+            .as_ref()
+            .is_some_and(|why| why.trim().is_empty())
+        {
+            return Err("override_unused must say why".to_owned());
+        }
         let age = self.max_age.unwrap_or(Duration(MAX_AGE_SECS));
         if self.jitter.is_some_and(|jitter| jitter > age) {
             return Err("the jitter is longer than max_age".to_owned());
@@ -270,6 +281,7 @@ impl Rule {
         Rules {
             observe_secs: secs(self.observe, Rules::SAFE.observe_secs),
             dwell_secs: secs(self.dwell, Rules::SAFE.dwell_secs),
+            accept_blind: self.accept_blind_window,
             ..Rules::SAFE
         }
     }

@@ -310,6 +310,8 @@ async fn try_begin(
         old: Some(old),
         rules: rule.map_or(keywright_rotation::model::Rules::SAFE, super::Rule::rules),
         create: rule.is_some_and(|rule| rule.create),
+        incident: false,
+        override_unused: rule.and_then(|rule| rule.override_unused.clone()),
     };
     let rotation = driver.draft(&account.access, &sinks, order).await?;
     match driver.begin(&rotation).await {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use keywright_adapters::{aws::Settings, fleet::Duration, sinks::Spec};
-use keywright_rotation::model::Rules;
+use keywright_rotation::{execute::Change, model::Rules};
 
 use super::fleet::{FleetArguments, ReportArguments};
 use crate::remote::RemoteArguments;
@@ -66,6 +66,10 @@ pub(super) enum RotateCommand {
     Hold(HoldArguments),
     /// Let a held rotation go on
     Release(OneArguments),
+    /// Change how long an open rotation waits
+    Change(ChangeArguments),
+    /// End a rotation as it is: keys and places stay, and the history says what is left
+    Abandon(AbandonArguments),
     /// Show what happened, or check that nobody changed it
     History(HistoryArguments),
     /// Show who of a fleet is due, and why the others are not
@@ -105,6 +109,14 @@ pub(super) struct StartArguments {
     /// For a key that has leaked: deactivate it without waiting until nobody uses it
     #[arg(long, conflicts_with = "observe")]
     pub(super) now: bool,
+
+    /// Allow windows shorter than the time for which a use may not show: they prove nothing
+    #[arg(long)]
+    pub(super) accept_blind_window: bool,
+
+    /// Delete the old key although no consumer has used the new one; why, for the history
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    pub(super) override_unused: Option<String>,
 
     /// Show the plan and change nothing
     #[arg(long)]
@@ -179,7 +191,19 @@ impl StartArguments {
         Rules {
             observe_secs: self.observe.unwrap_or(base.observe_secs),
             dwell_secs: self.dwell.unwrap_or(base.dwell_secs),
+            accept_blind: self.accept_blind_window,
             ..base
+        }
+    }
+
+    /// What the arguments say that is to be different in a rotation that is open already.
+    pub(super) fn change(&self) -> Change {
+        Change {
+            observe_secs: self.observe,
+            dwell_secs: self.dwell,
+            incident: self.now,
+            accept_blind: self.accept_blind_window,
+            override_unused: self.override_unused.clone(),
         }
     }
 
@@ -245,6 +269,46 @@ pub(super) struct HoldArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ChangeArguments {
+    #[command(flatten)]
+    pub(super) one: OneArguments,
+
+    /// How long the old key must be unused before it is deactivated
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(super) observe: Option<i64>,
+
+    /// How long it stays inactive before it is deleted
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(super) dwell: Option<i64>,
+
+    /// The key has leaked: deactivate it without waiting until nobody uses it
+    #[arg(long, conflicts_with = "observe")]
+    pub(super) now: bool,
+
+    /// Allow windows shorter than the time for which a use may not show: they prove nothing
+    #[arg(long)]
+    pub(super) accept_blind_window: bool,
+
+    /// Delete the old key although no consumer has used the new one; why, for the history
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    pub(super) override_unused: Option<String>,
+
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(super) why: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AbandonArguments {
+    #[command(flatten)]
+    pub(super) one: OneArguments,
+
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(super) why: String,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct HistoryArguments {
     /// User or rotation [default: all]
     #[arg(value_name = "NAME")]
@@ -261,6 +325,14 @@ pub(super) struct HistoryArguments {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// A reason for the history.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// A time such as `90s`, `15m`, `24h`, `7d` in seconds.

@@ -58,7 +58,7 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
     );
     describe_counter!(
         "keywright_rotations_ended_total",
-        "Rotations that are over, by how: Done, RolledBack, UserGone"
+        "Rotations that are over, by how: Done, RolledBack, UserGone, Abandoned"
     );
     Ok(taken)
 }

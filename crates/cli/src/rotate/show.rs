@@ -11,7 +11,11 @@ use keywright_adapters::{
     journal::{Event, Head},
 };
 use keywright_base::Timestamp;
-use keywright_rotation::model::{Found, FoundState, Hold, Phase, Rotation};
+use keywright_rotation::{
+    execute::Outlook,
+    model::{Found, FoundState, Hold, Phase, Rotation},
+    ports::LastUse,
+};
 use serde_json::{Value, json};
 
 use crate::remote::printable;
@@ -68,11 +72,28 @@ pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow
         "  6. wait {dwell}; until then this puts everything back:"
     )?;
     writeln!(out, "       keywright rotate rollback {user}")?;
-    writeln!(out, "  7. delete {old}")?;
+    match &rotation.override_unused {
+        None => writeln!(out, "  7. delete {old}, if a consumer has used the new key")?,
+        Some(why) => writeln!(
+            out,
+            "  7. delete {old}, also if no consumer has used the new key: {}",
+            printable(why)
+        )?,
+    }
     if now {
         writeln!(
             out,
             "  --now does not wait for silence, not even before the deletion"
+        )?;
+    }
+    writeln!(out, "  {old} was last used: {}", used_before(rotation))?;
+    if let Some(proposed) = proposed_secs(rotation).filter(|_| !now) {
+        writeln!(
+            out,
+            "  CAUTION: a program that uses {old} that seldom does not show within {}; \
+             --observe {} covers it",
+            duration(rules.observe_secs),
+            argument(proposed)
         )?;
     }
     for caveat in caveats {
@@ -87,6 +108,36 @@ fn now_there(found: &Found) -> String {
         state @ FoundState::Absent { .. } => format!("{state}; it is made"),
         state => state.to_string(),
     }
+}
+
+/// The last use of the old key in words.
+fn used_before(rotation: &Rotation) -> String {
+    rotation.used_before.as_ref().map_or_else(
+        || "never, as far as the service says".to_owned(),
+        |used| {
+            let (service, region) = (printable(&used.service), printable(&used.region));
+            let age = duration(age_secs(rotation, used.at) / 60 * 60);
+            format!("for {service} in {region}, {age} ago")
+        },
+    )
+}
+
+fn age_secs(rotation: &Rotation, at: Timestamp) -> i64 {
+    rotation.origin.at.secs_since(at).max(0)
+}
+
+/// A window that covers the time since the old key was last used, where the present one does not:
+/// whatever uses a key that seldom is seen only by waiting as long.
+fn proposed_secs(rotation: &Rotation) -> Option<i64> {
+    const DAY_SECS: i64 = 86_400;
+    let age = age_secs(rotation, rotation.used_before.as_ref()?.at);
+    let days = (age.saturating_add(rotation.blind_secs) + DAY_SECS - 1) / DAY_SECS + 1;
+    (age > rotation.rules.observe_secs).then_some(days * DAY_SECS)
+}
+
+/// Seconds as an argument.
+fn argument(secs: i64) -> String {
+    format!("{}d", secs / 86_400)
 }
 
 /// Seconds as people say them.
@@ -118,7 +169,10 @@ pub(super) fn needed_policy(account: &str, user: &str) -> String {
             {
                 "Sid": "SeeTheirUse",
                 "Effect": "Allow",
-                "Action": ["iam:GetAccessKeyLastUsed", "keywright:ListAccessKeyAttempts"],
+                "Action": [
+                    "iam:GetAccessKeyLastUsed", "keywright:GetAccessKeyUse",
+                    "keywright:ListAccessKeyAttempts",
+                ],
                 "Resource": "*",
             },
         ],
@@ -149,6 +203,13 @@ fn state(rotation: &Rotation) -> String {
             format!("everything is as it was: {why}")
         }
         Phase::UserGone => gone(rotation),
+        Phase::Abandoned => {
+            let why = rotation
+                .why_back
+                .as_deref()
+                .unwrap_or("no reason was given");
+            format!("ended as it was: {why}")
+        }
         _ => "goes on with: keywright rotate resume".to_owned(),
     }
 }
@@ -191,6 +252,12 @@ fn to_json(rotation: &Rotation) -> Value {
         "Deliveries": deliveries.collect::<Vec<_>>(),
         "ObserveSeconds": rotation.rules.observe_secs,
         "DwellSeconds": rotation.rules.dwell_secs,
+        "OldKeyLastUsedBefore": rotation.used_before.as_ref().map(|used| used.at.iso8601()),
+        "ProposedObserveSeconds": proposed_secs(rotation),
+        "NewKeyRetrieved": rotation.retrieved.map(Timestamp::iso8601),
+        "NewKeyFirstUsed": rotation.adopted.as_ref().map(|used| used.at.iso8601()),
+        "NewKeyFirstUsedFor": rotation.adopted.as_ref().map(|used| &used.service),
+        "OverrideUnused": rotation.override_unused,
     })
 }
 
@@ -218,19 +285,101 @@ pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rotations as they are in the journal.
-pub(super) fn status(rotations: &[Rotation], json: bool) -> anyhow::Result<()> {
+/// A rotation, and if it is open how things stand with the service.
+pub(super) type Standing = (Rotation, Option<Result<Outlook, DriveError>>);
+
+/// Rotations as they are in the journal and at the service.
+pub(super) fn status(rotations: &[Standing], json: bool) -> anyhow::Result<()> {
     if json {
-        return print_json(&Value::Array(rotations.iter().map(to_json).collect()));
+        let all = rotations.iter().map(standing_json);
+        return print_json(&Value::Array(all.collect()));
     }
     if rotations.is_empty() {
         writeln!(io::stderr(), "no rotation is open")?;
     }
     let mut out = io::stdout().lock();
-    for rotation in rotations {
+    for (rotation, outlook) in rotations {
         one(&mut out, rotation, &state(rotation))?;
+        match outlook {
+            None => {}
+            Some(Ok(outlook)) => stands(&mut out, rotation, outlook)?,
+            Some(Err(error)) => {
+                writeln!(
+                    out,
+                    "  cannot look at the service: {}",
+                    printable(&error.to_string())
+                )?;
+            }
+        }
     }
     Ok(())
+}
+
+fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &Outlook) -> io::Result<()> {
+    if let Some((why, until)) = &outlook.waits {
+        writeln!(
+            out,
+            "  waits until {} for {}",
+            until.iso8601(),
+            printable(why)
+        )?;
+    }
+    writeln!(
+        out,
+        "  {} was last used: {}",
+        rotation.old,
+        last_use(outlook.old_used.as_ref())
+    )?;
+    if let Some(new) = &rotation.new {
+        let used = last_use(outlook.new_used.as_ref());
+        writeln!(out, "  {new} was last used by a consumer: {used}")?;
+    }
+    Ok(())
+}
+
+/// A last use in words.
+fn last_use(used: Option<&LastUse>) -> String {
+    used.map_or_else(
+        || "never, as far as the service says".to_owned(),
+        |used| {
+            let (service, region) = (printable(&used.service), printable(&used.region));
+            format!("for {service} in {region} at {}", used.at.iso8601())
+        },
+    )
+}
+
+fn standing_json((rotation, outlook): &Standing) -> Value {
+    let mut shown = to_json(rotation);
+    let Value::Object(members) = &mut shown else {
+        return shown;
+    };
+    match outlook {
+        None => {}
+        Some(Ok(outlook)) => {
+            let waits = outlook.waits.as_ref();
+            let (old, new) = (outlook.old_used.as_ref(), outlook.new_used.as_ref());
+            members.extend([
+                ("WaitsFor".to_owned(), json!(waits.map(|(why, _)| why))),
+                (
+                    "WaitsUntil".to_owned(),
+                    json!(waits.map(|(_, until)| until.iso8601())),
+                ),
+                ("OldKeyLastUsed".to_owned(), json!(old.map(use_json))),
+                (
+                    "NewKeyLastUsedByConsumer".to_owned(),
+                    json!(new.map(use_json)),
+                ),
+            ]);
+        }
+        Some(Err(error)) => {
+            members.insert("CannotLook".to_owned(), json!(error.to_string()));
+        }
+    }
+    shown
+}
+
+fn use_json(used: &LastUse) -> Value {
+    json!({ "At": used.at.iso8601(), "Service": used.service, "Region": used.region })
 }
 
 fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io::Result<()> {
@@ -284,6 +433,16 @@ pub(super) fn rests(
             (Ok(Rest::Held(Hold::Refused(_))), _) => {
                 format!("HELD: {why}\n  when it is granted, go on with: keywright rotate resume")
             }
+            (Ok(Rest::Held(Hold::NewKeyUnused(_))), _) => format!(
+                "HELD: {why}\n  it goes on when a consumer has; to do without: keywright rotate \
+                 change {} --override-unused REASON --why TEXT",
+                rotation.user
+            ),
+            (Ok(Rest::Held(Hold::OldKeyGone(_) | Hold::NewKeyGone(_))), _) => format!(
+                "HELD: {why}\n  if it is to stay like that, end this with: keywright rotate \
+                 abandon {} --why TEXT",
+                rotation.user
+            ),
             (Ok(Rest::Held(_)), _) => format!(
                 "HELD: {why}\n  go on with: keywright rotate release {}",
                 rotation.user

@@ -58,6 +58,37 @@ impl Action for ListAccessKeyAttempts {
     }
 }
 
+/// `keywright:GetAccessKeyUse`
+pub(crate) struct GetAccessKeyUse;
+
+impl Action for GetAccessKeyUse {
+    type Shape = keywright::GetAccessKeyUse;
+    const ACCESS: Access = Access::Read;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(target(view, &input.access_key_id)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let key = own_key(view, &input.access_key_id)?;
+        let any = view.usage.exact(key.as_str(), false);
+        let consumer = view.usage.exact(key.as_str(), true);
+        // Of uses before the server knew them to the second, the coarse record is left.
+        let coarse = view.usage.last(key.as_str());
+        let any = any.or_else(|| coarse.clone());
+        let consumer = consumer.or(coarse.filter(|used| used.service != "sts"));
+        Ok(Done::answer(keywright::GetAccessKeyUseOutput {
+            access_key_id: input.access_key_id.clone(),
+            last_used_date: any.as_ref().map(|used| used.at),
+            service_name: any.as_ref().map(|used| used.service.clone()),
+            region: any.map(|used| used.region),
+            consumer_last_used_date: consumer.as_ref().map(|used| used.at),
+            consumer_service_name: consumer.as_ref().map(|used| used.service.clone()),
+            consumer_region: consumer.map(|used| used.region),
+        }))
+    }
+}
+
 /// `keywright:ListAccessKeySessions`, the last to end first.
 pub(crate) struct ListAccessKeySessions;
 

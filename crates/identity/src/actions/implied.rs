@@ -31,10 +31,13 @@ const POLICIES: [&str; 4] = [
 fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
     let both = |some: &[&'static str]| [&KEYS[..], some].concat();
     vec![
+        ("AbandonRotation", KEYS[1..].to_vec()),
+        ("ChangeRotation", KEYS[1..].to_vec()),
         ("ConfirmDelivery", KEYS[1..].to_vec()),
         ("DeleteRotationPolicy", both(&LOOKS)),
         ("ExplainAuthorization", POLICIES.to_vec()),
         ("ExplainDeniedRequest", POLICIES.to_vec()),
+        ("GetAccessKeyUse", LOOKS.to_vec()),
         ("GetRotation", LOOKS.to_vec()),
         ("HoldRotation", vec!["iam:UpdateAccessKey"]),
         ("ListAccessKeyAttempts", LOOKS.to_vec()),

@@ -13,7 +13,7 @@ use crate::{
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid},
     pagination::Page,
-    rotations::{Order, Start, What, Whose},
+    rotations::{Order, RotationChange, Start, What, Whose},
     view::{Need, View},
 };
 
@@ -48,6 +48,14 @@ fn whose(view: &View<'_>, name: &str) -> Result<Whose, Fault> {
     Ok(Whose::of(view.user(name)?))
 }
 
+fn check_incident(incident: bool, observe_secs: Option<i32>) -> Result<(), Fault> {
+    if incident && observe_secs.is_some_and(|secs| secs > 0) {
+        let text = "An incident does not wait for silence: leave ObserveSeconds out.";
+        return Err(Invalid::Other(text.to_owned()).into());
+    }
+    Ok(())
+}
+
 /// `keywright:StartRotation`
 pub(crate) struct StartRotation;
 
@@ -71,10 +79,7 @@ impl Action for StartRotation {
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
         let incident = input.incident.unwrap_or(false);
-        if incident && input.observe_seconds.is_some_and(|secs| secs > 0) {
-            let text = "An incident does not wait for silence: leave ObserveSeconds out.";
-            return Err(Invalid::Other(text.to_owned()).into());
-        }
+        check_incident(incident, input.observe_seconds)?;
         Ok(vec![view.asks(What::Start(Start {
             user: whose(view, &input.user_name)?,
             key: input.access_key_id.clone(),
@@ -82,6 +87,7 @@ impl Action for StartRotation {
             observe_secs: input.observe_seconds.map(i64::from),
             dwell_secs: input.dwell_seconds.map(i64::from),
             incident,
+            override_unused: input.override_unused.clone(),
         }))])
     }
 
@@ -207,9 +213,9 @@ macro_rules! orders {
             }
 
             fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-                let order: fn(&Input<Self>) -> Order = $order;
+                let order: fn(&Input<Self>) -> Result<Order, Fault> = $order;
                 let user = whose(view, &input.user_name)?;
-                Ok(vec![view.asks(What::Order(user, order(input)))])
+                Ok(vec![view.asks(What::Order(user, order(input)?))])
             }
 
             fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
@@ -221,11 +227,25 @@ macro_rules! orders {
 }
 
 orders! {
-    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Order::Confirm;
-    ResumeRotation -> ResumeRotationOutput: |_| Order::Resume;
-    HoldRotation -> HoldRotationOutput: |input| Order::Hold(input.reason.clone());
-    ReleaseRotation -> ReleaseRotationOutput: |_| Order::Release;
-    RollBackRotation -> RollBackRotationOutput: |input| Order::RollBack(input.reason.clone());
+    AbandonRotation -> AbandonRotationOutput: |input| Ok(Order::Abandon(input.reason.clone()));
+    ChangeRotation -> ChangeRotationOutput: |input| change(input).map(Order::Change);
+    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm);
+    ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume);
+    HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone()));
+    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release);
+    RollBackRotation -> RollBackRotationOutput: |input| Ok(Order::RollBack(input.reason.clone()));
+}
+
+fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, Fault> {
+    let incident = input.incident.unwrap_or(false);
+    check_incident(incident, input.observe_seconds)?;
+    Ok(RotationChange {
+        observe_secs: input.observe_seconds.map(i64::from),
+        dwell_secs: input.dwell_seconds.map(i64::from),
+        incident,
+        override_unused: input.override_unused.clone(),
+        why: input.reason.clone(),
+    })
 }
 
 /// `keywright:ListRotationHistory`

@@ -139,6 +139,7 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
         ("GetSessionToken", String::new()),
         ("GetAccessKeyInfo", key.to_owned()),
         ("ListAccessKeyAttempts", key.to_owned()),
+        ("GetAccessKeyUse", key.to_owned()),
         ("ListAccessKeySessions", key.to_owned()),
         (
             "ExplainAuthorization",
@@ -160,6 +161,8 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
         ("HoldRotation", and(&user, "Reason=r")),
         ("ReleaseRotation", user.clone()),
         ("RollBackRotation", and(&user, "Reason=r")),
+        ("AbandonRotation", and(&user, "Reason=r")),
+        ("ChangeRotation", and(&user, "Reason=r")),
         ("ListRotationHistory", user),
         ("ListRotationPlaces", String::new()),
         (

@@ -61,6 +61,7 @@ pub struct KeyMaterial {
     sealed: Sealed,
     derived: [ArcSwapOption<(Scope, SigningKey)>; 2],
     use_recorded: AtomicI64,
+    seconds_used: [AtomicI64; 2],
 }
 
 impl KeyMaterial {
@@ -70,6 +71,7 @@ impl KeyMaterial {
             sealed,
             derived: [ArcSwapOption::empty(), ArcSwapOption::empty()],
             use_recorded: AtomicI64::new(i64::MIN),
+            seconds_used: [const { AtomicI64::new(i64::MIN) }; 2],
         }
     }
 
@@ -112,6 +114,15 @@ impl KeyMaterial {
                 .use_recorded
                 .compare_exchange(recorded, now.millis(), Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
+    }
+
+    /// Whether this second is later than all in which the key was used, for anything or by a
+    /// consumer; if so it is taken as recorded.
+    pub(crate) fn opens_second(&self, now: Timestamp, consumer: bool) -> bool {
+        let [any, by_consumer] = &self.seconds_used;
+        let last = if consumer { by_consumer } else { any };
+        let secs = now.secs();
+        last.load(Ordering::Relaxed) < secs && last.fetch_max(secs, Ordering::Relaxed) < secs
     }
 
     /// Sets when the use was last recorded, when loading.

@@ -74,7 +74,15 @@ impl Executor<'_> {
 
     pub(super) async fn there_again(&self, mut rotation: Rotation) -> Outcome {
         rotation.missing = None;
+        self.note_check(&mut rotation);
         self.advance(rotation, "the user is there again").await
+    }
+
+    /// The new pair may have been asked who it is while its user was not found.
+    fn note_check(&self, rotation: &mut Rotation) {
+        if rotation.checked.is_some() {
+            rotation.checked = Some(self.clock.now());
+        }
     }
 
     /// Looks for the user by its keys, and does what the planner says of that.
@@ -87,6 +95,7 @@ impl Executor<'_> {
                 let event = format!("the user {} is called {name} now", rotation.user);
                 rotation.user = name;
                 rotation.missing = None;
+                self.note_check(&mut rotation);
                 self.advance(rotation, &event).await
             }
             Step::Miss => {

@@ -1,4 +1,4 @@
-//! What a person may order while a rotation is under way: hold, release, confirm, put back.
+//! What a person may order while a rotation is under way: hold, release, confirm, change, put back.
 //!
 //! It protects one rule: an order only notes what is to be; the ticks that follow carry it out, by
 //! the same steps as everything else.
@@ -6,7 +6,83 @@
 use keywright_base::Timestamp;
 
 use super::{Executor, Found, Outcome, Stopped};
-use crate::model::{Hold, Person, Phase, RotationId};
+use crate::{
+    model::{Hold, Person, Phase, RotationId},
+    ports::Journal,
+};
+
+/// What is to be different in an open rotation; nothing stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// How long the old key must have been quiet, in seconds.
+    pub observe_secs: Option<i64>,
+    /// How long it stays inactive, in seconds.
+    pub dwell_secs: Option<i64>,
+    /// Whether the key has leaked: then it is not waited until it is quiet.
+    pub incident: bool,
+    /// Whether windows may be shorter than the time for which a use may not show.
+    pub accept_blind: bool,
+    /// Why it may be deleted although no consumer has used the new one.
+    pub override_unused: Option<String>,
+}
+
+/// Changes how careful an open rotation is, and writes down why; whether anything was different.
+/// What it waits for is decided by the new times from then on.
+///
+/// # Errors
+/// [`Stopped::TooLate`] when it is over, [`Stopped::Blind`], [`Stopped::Unknown`],
+/// [`Stopped::Journal`].
+pub async fn change(
+    journal: &dyn Journal,
+    id: &RotationId,
+    change: Change,
+    why: &str,
+) -> Result<bool, Stopped> {
+    let found = journal.rotation(id).await?;
+    let mut rotation = found.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+    if rotation.phase.is_over() {
+        return Err(Stopped::TooLate(rotation.phase));
+    }
+    let mut said = Vec::new();
+    let rules = &mut rotation.rules;
+    let observe_secs = if change.incident {
+        Some(0)
+    } else {
+        change.observe_secs
+    };
+    let times = [
+        ("observe", &mut rules.observe_secs, observe_secs),
+        ("dwell", &mut rules.dwell_secs, change.dwell_secs),
+    ];
+    for (name, now, then) in times {
+        if let Some(then) = then.filter(|then| then != now) {
+            said.push(format!("{name} from {now} s to {then} s"));
+            *now = then;
+            if matches!(rotation.held, Some(Hold::StillUsed(_))) {
+                rotation.held = None;
+            }
+        }
+    }
+    if change.override_unused.is_some() && change.override_unused != rotation.override_unused {
+        said.push("the old key may be deleted although no consumer uses the new one".to_owned());
+        rotation.override_unused = change.override_unused;
+        if matches!(rotation.held, Some(Hold::NewKeyUnused(_))) {
+            rotation.held = None;
+        }
+    }
+    if said.is_empty() {
+        return Ok(false);
+    }
+    rotation.rules.accept_blind |= change.accept_blind;
+    let skipped = change.incident || observe_secs.is_none();
+    if let Some(blind) = rotation.rules.blind_window(rotation.blind_secs, skipped) {
+        return Err(Stopped::Blind(blind));
+    }
+    rotation.generation += 1;
+    let event = format!("changed: {}; {why}", said.join(", "));
+    journal.advance(&rotation, &event).await?;
+    Ok(true)
+}
 
 impl Executor<'_> {
     /// Stops a rotation until [`Executor::release`].
@@ -29,6 +105,7 @@ impl Executor<'_> {
             // Whoever used the old key was found: from now on it must be quiet.
             let now = self.issuer.keys(&rotation.user).await?.at;
             rotation.enter(Phase::Observing, now);
+            rotation.last_known = None;
         }
         for delivery in &mut rotation.deliveries {
             delivery.stuck = false;
@@ -38,19 +115,23 @@ impl Executor<'_> {
         self.advance(rotation, "released by a person").await
     }
 
-    /// Notes that a person has put the new pair where it is used.
+    /// Notes that a person has put the new pair where it is used. The word alone is not enough:
+    /// somebody must have retrieved the pair, or used it.
     ///
     /// # Errors
-    /// [`Stopped::NothingToConfirm`].
+    /// [`Stopped::NothingToConfirm`], [`Stopped::NotRetrieved`].
     pub async fn confirm(&self, id: &RotationId) -> Outcome {
         let mut rotation = self.load(id).await?;
-        let awaited = rotation.awaits_person();
-        let Some(delivery) = awaited.and_then(|at| rotation.deliveries.get_mut(at)) else {
+        let Some(awaited) = rotation.awaits_person() else {
+            return Err(Stopped::NothingToConfirm);
+        };
+        let proof = self.delivery_evidence(&rotation).await?;
+        let Some(delivery) = rotation.deliveries.get_mut(awaited) else {
             return Err(Stopped::NothingToConfirm);
         };
         delivery.person = Person::Confirmed;
         delivery.not_before = Timestamp::default();
-        let event = format!("{}: confirmed by a person", delivery.sink);
+        let event = format!("{}: confirmed by a person; {proof}", delivery.sink);
         self.advance(rotation, &event).await
     }
 

@@ -7,6 +7,7 @@ use super::{
     world::{Hand, World},
 };
 use crate::{
+    execute::{Change, change},
     model::{Pair, Phase},
     ports::KeyStatus,
     simulator::Rotator,
@@ -90,6 +91,37 @@ impl Cast {
         }
         self.trace
             .push(format!("a person asked to put back: {asked:?}"));
+    }
+
+    /// A person ends the first rotation as it is; nobody may be stranded by that.
+    pub(super) fn abandon(&mut self) {
+        let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
+            return;
+        };
+        let asked = live(rotator.executor().abandon(&rotator.id, "a person asked"));
+        if asked.is_none() {
+            rotator.revive(&self.shared);
+        }
+        rotator.ended = None;
+        self.trace.push(format!("a person abandoned it: {asked:?}"));
+    }
+
+    /// A person changes how long the rotations wait, to times that consumers can live with.
+    pub(super) fn change_rules(&mut self) {
+        let to = Change {
+            observe_secs: Some(12 * 3600 + self.dice.secs(36 * 3600)),
+            dwell_secs: Some(5 * 3600 + self.dice.secs(240 * 3600)),
+            ..Change::default()
+        };
+        for rotator in self.rotators.iter_mut().filter(|rotator| rotator.begun) {
+            let changed = change(&*rotator.journal, &rotator.id, to.clone(), "a person");
+            let changed = live(changed);
+            if changed.is_none() {
+                rotator.revive(&self.shared);
+            }
+            self.trace
+                .push(format!("a person changed {to:?}: {changed:?}"));
+        }
     }
 
     /// A person does something to the user, its keys or its sinks.

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret, Timestamp};
 
-use super::world::{Hand, Store, World};
+use super::world::{Hand, Key, Store, World};
 use crate::{
     model::{KeyId, Pair, Rotation, RotationId},
     ports::{
@@ -139,10 +139,14 @@ pub struct SimIssuer {
     pub skew: i64,
     /// How long it takes a user for possibly there who is not found.
     pub lags: i64,
+    /// Whether it tells each use of a key at once and to the second.
+    pub exact: bool,
     /// Whether it says of a key that is not there that it is not, or refuses to say anything.
     pub tells: bool,
 }
 
+/// For how long a use may not show in this world: it is published late, and rounded.
+pub const BLIND_SECS: i64 = 4 * 3600 + 900;
 /// Longer than anything lags in this world.
 const LAGS_SECS: i64 = 90;
 
@@ -157,6 +161,7 @@ impl SimIssuer {
             adopted: Mutex::new(None),
             skew: 0,
             lags: LAGS_SECS,
+            exact: false,
             tells: false,
         }
     }
@@ -177,6 +182,7 @@ impl SimIssuer {
         act: impl FnOnce(&mut World) -> Result<T, IssuerError> + Send,
     ) -> Result<T, IssuerError> {
         let signing = self.signing();
+        let own = !self.has_adopted();
         let acted = self.shared.call(name, move |world| {
             if let Some(pair) = &signing {
                 if !world.accepts(pair, 0) {
@@ -187,12 +193,40 @@ impl SimIssuer {
                 }
                 let (now, publication) = (world.now, world.publication);
                 if let Some(key) = world.key(&pair.id) {
-                    key.uses.note(now, publication);
+                    key.uses.note(now, publication, "iam");
+                    key.used[0] = Some(now);
+                    key.adopted |= own;
                 }
             }
             act(world)
         });
         acted.await.map_err(|fault| issuer_error(name, fault))?
+    }
+
+    async fn exact_use(&self, key: &KeyId, which: usize) -> Result<Option<LastUse>, IssuerError> {
+        self.call("last_use", |world| {
+            let used = world.key(key).and_then(|key| *key.used.get(which)?);
+            Ok(used.map(|at| LastUse {
+                at: Timestamp::from_secs(at),
+                service: "s3".to_owned(),
+                region: "ap-south-1".to_owned(),
+            }))
+        })
+        .await
+    }
+
+    /// A key that the rotator did not make is deleted only when a consumer has used its own.
+    fn check_adopted(&self, world: &mut World, id: &KeyId) {
+        let ours = |key: &Key| key.maker == Hand::Rotator(self.rotator);
+        let foreign = world
+            .keys
+            .iter()
+            .any(|key| key.pair.id == *id && !ours(key));
+        let mut made = world.keys.iter().chain(&world.gone);
+        if foreign && !world.overridden && !made.any(|key| ours(key) && key.adopted) {
+            let text = format!("{id} was deleted, and no consumer has used a new key");
+            world.violations.push(text);
+        }
     }
 
     /// Nobody but the maker, and whoever was told to replace it, may touch a key.
@@ -297,6 +331,7 @@ impl Issuer for SimIssuer {
         self.call("delete", |world| {
             check_user(world, &user)?;
             self.check_touch(world, key, "delete");
+            self.check_adopted(world, key);
             let at = world.keys.iter().position(|listed| listed.pair.id == *key);
             let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
             let mut gone = world.keys.remove(at);
@@ -340,7 +375,12 @@ impl Issuer for SimIssuer {
             if !world.accepts(pair, endpoint) {
                 return Verdict::NotKnown;
             }
-            let user_id = world.key(&pair.id).map(|key| key.user_id.clone());
+            let (now, publication) = (world.now, world.publication);
+            let user_id = world.key(&pair.id).map(|key| {
+                key.uses.note(now, publication, "sts");
+                key.used[0] = Some(now);
+                key.user_id.clone()
+            });
             let user_id = user_id.unwrap_or_default();
             let name = world.name_of(&user_id).unwrap_or_default();
             Verdict::Accepted(Identity {
@@ -358,6 +398,10 @@ impl Issuer for SimIssuer {
 
     fn signer(&self) -> Option<KeyId> {
         self.signing().map(|pair| pair.id)
+    }
+
+    fn has_adopted(&self) -> bool {
+        locked(&self.adopted).is_some()
     }
 
     fn adopt(&self, pair: &Pair) {
@@ -397,19 +441,33 @@ impl Usage for SimIssuer {
     }
 
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError> {
+        if self.exact {
+            return self.exact_use(key, 0).await;
+        }
         self.call("last_use", |world| {
             // Keywright tells at once, AWS when it has got round to it.
             let publication = if self.repeats { 0 } else { world.publication };
             let now = world.now;
             let used = world.key(key);
             let used = used.and_then(|key| key.uses.published(now, publication));
-            Ok(used.map(|at| LastUse {
+            Ok(used.map(|(at, service)| LastUse {
                 at: Timestamp::from_secs(at),
-                service: "s3".to_owned(),
+                service: service.to_owned(),
                 region: "ap-south-1".to_owned(),
             }))
         })
         .await
+    }
+
+    async fn consumer_use(&self, key: &KeyId) -> Result<Option<Option<LastUse>>, IssuerError> {
+        if !self.exact {
+            return Ok(None);
+        }
+        self.exact_use(key, 1).await.map(Some)
+    }
+
+    fn blind_secs(&self) -> i64 {
+        if self.exact { 0 } else { BLIND_SECS }
     }
 
     async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {

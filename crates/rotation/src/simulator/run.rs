@@ -81,6 +81,10 @@ pub struct Rotator {
     pub sinks: Vec<SimSink>,
     /// Its rotation's id.
     pub id: RotationId,
+    /// Why its rotation may end although no consumer uses the new key.
+    pub override_unused: Option<String>,
+    /// What it has drafted and not begun yet.
+    pub drafted: Option<Rotation>,
     /// Whether the rotation is in the journal.
     pub begun: bool,
     /// Whether it has nothing more to do, and why.
@@ -99,6 +103,8 @@ impl Rotator {
                 .collect(),
             journal,
             id: RotationId(format!("rotation-{number}")),
+            override_unused: None,
+            drafted: None,
             begun: false,
             ended: None,
         }
@@ -122,6 +128,11 @@ impl Rotator {
 
     /// Drafts and begins.
     pub async fn begin(&self, rules: Rules) -> Result<(), Stopped> {
+        let rotation = self.draft(rules).await?;
+        self.executor().begin(&rotation).await
+    }
+
+    async fn draft(&self, rules: Rules) -> Result<Rotation, Stopped> {
         let user = {
             let world = self.issuer.shared.world();
             let name = world.name_of(&world.user_id);
@@ -137,10 +148,18 @@ impl Rotator {
             old: None,
             rules,
             create: false,
+            incident: rules.observe_secs == 0,
+            override_unused: self.override_unused.clone(),
         };
-        let executor = self.executor();
-        let rotation = executor.draft(order).await?;
-        executor.begin(&rotation).await
+        self.executor().draft(order).await
+    }
+
+    /// Begins by a draft that may be older than what others did since.
+    async fn begin_drafted(&mut self, rules: Rules) -> Result<(), Stopped> {
+        match self.drafted.take() {
+            Some(rotation) => self.executor().begin(&rotation).await,
+            None => self.begin(rules).await,
+        }
     }
 
     /// Whether the user is gone whose key it rotates, or would.
@@ -175,6 +194,7 @@ impl Rotator {
         let held = shared.world().sinks.first().map(|sink| sink.held.clone());
         self.issuer = SimIssuer {
             repeats: self.issuer.repeats,
+            exact: self.issuer.exact,
             lags: self.issuer.lags,
             tells: self.issuer.tells,
             own: Mutex::new(own.and(held)),
@@ -192,6 +212,7 @@ pub(super) struct Cast {
     pub(super) rotators: Vec<Rotator>,
     meddling: u64,
     meddled: bool,
+    changes: u64,
     fate: Fate,
     outages: u64,
     stops: u32,
@@ -245,6 +266,7 @@ impl Cast {
         let consistent = dice.one_in(4);
         for rotator in &mut rotators {
             rotator.issuer.tells = dice.one_in(2);
+            rotator.issuer.exact = rotator.issuer.repeats && dice.one_in(2);
             if consistent {
                 rotator.issuer.lags = 0;
             }
@@ -262,13 +284,18 @@ impl Cast {
         };
         let meddling = if dice.one_in(3) { 1 + dice.below(2) } else { 0 };
         let outages = dice.below(4);
+        let dice_changes = dice.below(3);
         let faults = dice.below(40);
         shared.set_faults(faults_from(dice.clone(), faults));
+        if rotators.len() > 1 && dice.one_in(2) {
+            draft_together(&mut rotators);
+        }
         Self {
             dice,
             shared,
             rotators,
             meddling,
+            changes: dice_changes,
             meddled: meddling > 0 || matches!(fate, Fate::Deleted | Fate::MadeAnew),
             fate,
             outages,
@@ -288,10 +315,16 @@ impl Cast {
             if self.meddling > 0 && self.dice.one_in(12) {
                 if self.dice.one_in(3) {
                     self.ask_back();
+                } else if self.dice.one_in(6) {
+                    self.abandon();
                 } else {
                     self.meddle();
                 }
                 self.meddling -= 1;
+            }
+            if self.changes > 0 && self.dice.one_in(12) {
+                self.changes -= 1;
+                self.change_rules();
             }
             if self.fate != Fate::Stays && self.dice.one_in(25) {
                 let fate = std::mem::replace(&mut self.fate, Fate::Stays);
@@ -378,7 +411,18 @@ impl Cast {
         let Some(rotator) = self.rotators.get_mut(at) else {
             return (String::new(), 1);
         };
-        match live(rotator.begin(Rules::SAFE)) {
+        // A window that the evidence cannot cover is refused, whatever else there is.
+        let short = Rules {
+            observe_secs: 1 + self.dice.secs(14_000),
+            ..Rules::SAFE
+        };
+        if !rotator.issuer.exact
+            && let Some(Ok(_)) = live(rotator.draft(short))
+        {
+            let violations = &mut self.shared.world().violations;
+            violations.push(format!("a window of {} s was accepted", short.observe_secs));
+        }
+        match live(rotator.begin_drafted(Rules::SAFE)) {
             None => {
                 rotator.revive(&self.shared);
                 ("died while it began".to_owned(), 1)
@@ -451,6 +495,15 @@ impl Cast {
             if rotator.is_bereft() && open && !own {
                 return Err("its user is gone, and it is still open".to_owned());
             }
+            let lost = |hold: &Hold| {
+                matches!(
+                    hold,
+                    Hold::Marked(_) | Hold::SecondKey(_) | Hold::OldKeyGone(_)
+                )
+            };
+            if !self.meddled && held_as(rotator, lost) {
+                return Err("it lost to another rotation, and is still open".to_owned());
+            }
         }
         let world = self.shared.world();
         if calm {
@@ -463,6 +516,13 @@ impl Cast {
             }
         }
         Ok(phase)
+    }
+}
+
+/// All look before any has begun, and no journal knows of another.
+fn draft_together(rotators: &mut [Rotator]) {
+    for rotator in rotators {
+        rotator.drafted = live(rotator.draft(Rules::SAFE)).and_then(Result::ok);
     }
 }
 

@@ -26,27 +26,28 @@ pub enum Hand {
 
 /// When a key was used, as coarse as AWS keeps it: in which quarters of an hour.
 #[derive(Debug, Clone, Default)]
-pub struct Uses(VecDeque<i64>);
+pub struct Uses(VecDeque<(i64, &'static str)>);
 
 /// Seconds of a quarter of an hour.
 const QUARTER_SECS: i64 = 900;
 
 impl Uses {
-    /// Notes a use. What is older than what was published last is forgotten.
-    pub fn note(&mut self, now: i64, publication: i64) {
+    /// Notes a use of a service; of each quarter the first one counts. What is older than what was
+    /// published last is forgotten.
+    pub fn note(&mut self, now: i64, publication: i64, service: &'static str) {
         let quarter = now / QUARTER_SECS * QUARTER_SECS;
-        if self.0.back() != Some(&quarter) {
-            self.0.push_back(quarter);
+        if self.0.back().is_none_or(|(at, _)| *at != quarter) {
+            self.0.push_back((quarter, service));
         }
-        while self.0.get(1).is_some_and(|at| at + publication <= now) {
+        while self.0.get(1).is_some_and(|(at, _)| at + publication <= now) {
             self.0.pop_front();
         }
     }
 
     /// The last use that is published.
-    pub fn published(&self, now: i64, publication: i64) -> Option<i64> {
-        let published = self.0.iter().rev().find(|at| *at + publication <= now);
-        published.copied()
+    pub fn published(&self, now: i64, publication: i64) -> Option<(i64, &'static str)> {
+        let published = self.0.iter().rev();
+        published.copied().find(|(at, _)| *at + publication <= now)
     }
 }
 
@@ -88,6 +89,10 @@ pub struct Key {
     pub activated_by_person: bool,
     /// When it was used.
     pub uses: Uses,
+    /// Whether a consumer has used it.
+    pub adopted: bool,
+    /// When it was used last, and when by a consumer, to the second.
+    pub used: [Option<i64>; 2],
     /// Attempts while it was inactive.
     pub attempts: u64,
     /// The last of them.
@@ -153,6 +158,8 @@ pub struct World {
     pub propagation: i64,
     /// How long listings lag, in seconds.
     pub lag: i64,
+    /// Whether an old key may be deleted although no consumer has used a new one.
+    pub overridden: bool,
     /// What went wrong that must not.
     pub violations: Vec<String>,
     /// Keys made so far.
@@ -184,6 +191,7 @@ impl World {
             endpoints: 2,
             propagation: 0,
             lag: 0,
+            overridden: false,
             violations: Vec::new(),
             made: 0,
             tokens: BTreeMap::new(),
@@ -231,6 +239,8 @@ impl World {
             withdrawn_by_person: false,
             activated_by_person: false,
             uses: Uses::default(),
+            adopted: false,
+            used: [None; 2],
             attempts: 0,
             tried: None,
         });
@@ -401,7 +411,11 @@ impl World {
         let publication = self.publication;
         if let Some(key) = self.key(&consumer.holds.id) {
             match key.status {
-                KeyStatus::Active => key.uses.note(now, publication),
+                KeyStatus::Active => {
+                    key.uses.note(now, publication, "s3");
+                    key.adopted = true;
+                    key.used = [Some(now); 2];
+                }
                 KeyStatus::Inactive => {
                     key.attempts += 1;
                     key.tried = Some(now);

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 
 use crate::{
-    execute::{Stopped, Tick},
+    execute::{Change, Stopped, Tick, change},
     model::{Hold, Phase, Rotation, Rules, Stage},
     ports::{Issuer, IssuerError, KeyStatus},
-    simulator::{Consumer, Fault, Hand, Rotator, Shared, World, held_as, live, stranger},
+    simulator::{
+        BLIND_SECS, Consumer, Fault, Hand, Rotator, Shared, World, held_as, live, stranger,
+    },
 };
 
 /// A world, a rotator, and the rules it rotates by.
@@ -46,6 +48,11 @@ impl Scene {
             }
             Fault::None
         }));
+    }
+
+    fn override_unused(&mut self) {
+        self.rotator.override_unused = Some("a test".to_owned());
+        self.shared.world().overridden = true;
     }
 
     fn begin(&mut self) {
@@ -320,6 +327,31 @@ fn row_08_uses_that_are_published_hours_late_still_count() {
     assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
 }
 
+/// A sink that reads back well and that no consumer reads.
+#[test]
+fn a_new_key_that_no_consumer_uses_does_not_replace_the_old_one() {
+    let mut scene = Scene::new(1);
+    scene.shared.world().consumers.clear();
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    scene.assert_held(|hold| matches!(hold, Hold::NewKeyUnused(_)));
+    assert_eq!(scene.shared.world().keys.len(), 2, "both are there");
+    // It goes on by itself as soon as a consumer has come.
+    let held = scene.shared.world().sinks[0].held.clone();
+    scene.shared.world().consumers.push(Consumer {
+        reads: Some(0),
+        holds: held,
+        uses_every: 600,
+        reads_every: HOUR,
+    });
+    scene.shared.world().pass(2 * HOUR);
+    let _ = scene.tick();
+    assert_eq!(scene.rotation().held, None);
+    let adopted = scene.rotation().adopted.unwrap();
+    assert_eq!(adopted.service, "s3");
+    scene.assert_replaced();
+}
+
 #[test]
 fn row_09_a_person_made_the_second_key() {
     let scene = Scene::new(1);
@@ -344,8 +376,47 @@ fn row_10_two_rotators_at_once() {
     live(other.begin(Rules::SAFE)).unwrap().unwrap();
     let _ = scene.tick();
     let lost = live(other.executor().tick(&other.id)).unwrap().unwrap();
-    assert!(matches!(lost, Tick::Held(Hold::Marked(_))), "{lost:?}");
+    assert!(matches!(lost, Tick::Went(_)), "{lost:?}");
+    let lost = other.rotation().unwrap();
+    assert_eq!((lost.phase, lost.new), (Phase::Abandoned, None));
+    let why = lost.why_back.unwrap();
+    let winner = format!("another rotation has marked the user: {}", scene.rotator.id);
+    assert!(
+        why.contains(&winner) && why.contains("nothing was changed"),
+        "{why}"
+    );
     scene.assert_replaced();
+}
+
+/// Both look before either has marked the user, and then each takes its turn.
+#[test]
+fn row_10_two_machines_that_begin_at_the_same_moment_end() {
+    for first in [0, 1, 2, 3, 4, 5] {
+        let mut scene = Scene::new(1);
+        let other = Rotator::new(&scene.shared, 1);
+        scene.begin();
+        live(other.begin(Rules::SAFE)).unwrap().unwrap();
+        for _ in 0..first {
+            let _ = scene.tick();
+        }
+        // The mark of the first is lost, as when both were written at once.
+        scene.shared.world().tags.clear();
+        for _ in 0..2000 {
+            let _ = live(other.executor().tick(&other.id));
+            let _ = scene.tick();
+            scene.shared.world().pass(HOUR / 4);
+            let phases = [&scene.rotator, &other].map(|one| one.rotation().unwrap().phase);
+            if phases.iter().all(|phase| phase.is_over()) {
+                break;
+            }
+        }
+        let mut ends = [&scene.rotator, &other].map(|one| one.rotation().unwrap().phase);
+        ends.sort();
+        assert_eq!(ends, [Phase::Done, Phase::Abandoned], "{first}");
+        let world = scene.shared.world();
+        assert_eq!(world.made, 2, "{first}: the loser changed nothing");
+        assert!(world.tags.is_empty(), "{first}: {:?}", world.tags);
+    }
 }
 
 #[test]
@@ -360,6 +431,185 @@ fn row_10_two_processes_with_one_journal() {
     let conflict = conflict.unwrap();
     assert_eq!(conflict, Err(crate::ports::JournalError::Conflict));
     scene.assert_replaced();
+}
+
+/// From each phase, with the service there and gone: nobody is stranded, and the user is free.
+#[test]
+fn an_abandoned_rotation_ends_safely_from_every_phase() {
+    let phases = [
+        Phase::Planned,
+        Phase::Created,
+        Phase::Distributing,
+        Phase::Observing,
+        Phase::Confirming,
+        Phase::Deactivating,
+        Phase::Dwelling,
+        Phase::Deleting,
+    ];
+    for phase in phases {
+        for (back, reachable) in [(false, true), (false, false), (true, true), (true, false)] {
+            let mut scene = Scene::new(2);
+            scene.begin();
+            scene.until(phase);
+            let id = scene.rotator.id.clone();
+            if back
+                && live(scene.rotator.executor().roll_back(&id, "a test"))
+                    .unwrap()
+                    .is_ok()
+            {
+                let _ = scene.tick();
+            }
+            if scene.rotation().phase.is_over() {
+                continue;
+            }
+            if !reachable {
+                scene.shared.set_faults(Box::new(|name| match name {
+                    "advance" => Fault::None,
+                    _ => Fault::Fails,
+                }));
+            }
+            live(scene.rotator.executor().abandon(&id, "the job is gone"))
+                .unwrap()
+                .unwrap();
+            scene.shared.set_faults(Box::new(|_| Fault::None));
+            let ended = scene.rotation();
+            assert_eq!((ended.phase, ended.held), (Phase::Abandoned, None));
+            let why = ended.why_back.unwrap();
+            assert!(why.starts_with("the job is gone; "), "{why}");
+            assert_eq!(why.contains("unseen"), !reachable, "{why}");
+            scene.shared.world().pass(30 * DAY);
+            let world = scene.shared.world();
+            assert_eq!(world.violations, Vec::<String>::new(), "{phase:?}");
+            assert_eq!(world.stranded(), None, "{phase:?}");
+            if reachable {
+                assert!(world.tags.is_empty(), "{phase:?}: the mark is gone");
+                let lost = |key: &crate::simulator::Key| {
+                    key.maker != Hand::Person && !world.sinks.iter().any(|s| s.held == key.pair)
+                };
+                let early = phase <= Phase::Created && !back;
+                assert!(!early || !world.keys.iter().any(lost), "{phase:?}");
+            }
+        }
+    }
+}
+
+/// A person deletes the key that a rollback needs: it can still be ended.
+#[test]
+fn a_rollback_whose_old_key_is_gone_can_be_abandoned() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    let id = scene.rotator.id.clone();
+    live(scene.rotator.executor().roll_back(&id, "a test"))
+        .unwrap()
+        .unwrap();
+    scene.shared.world().keys.remove(0);
+    scene.assert_held(|hold| matches!(hold, Hold::OldKeyGone(_)));
+    live(scene.rotator.executor().abandon(&id, "it was deleted"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(scene.rotation().phase, Phase::Abandoned);
+    assert_eq!(scene.shared.world().stranded(), None);
+}
+
+/// The key leaked after the rotation was begun with a day's watch.
+#[test]
+fn an_open_rotation_is_shortened() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Observing);
+    let journal = Arc::clone(&scene.rotator.journal);
+    let id = scene.rotator.id.clone();
+    let now = || Change {
+        incident: true,
+        dwell_secs: Some(5 * HOUR),
+        ..Change::default()
+    };
+    scene.shared.world().pass(2 * HOUR);
+    let begun = scene.now();
+    assert!(
+        live(change(&*journal, &id, now(), "leaked"))
+            .unwrap()
+            .unwrap()
+    );
+    assert!(
+        !live(change(&*journal, &id, now(), "leaked"))
+            .unwrap()
+            .unwrap()
+    );
+    scene.until(Phase::Dwelling);
+    assert!(scene.now() - begun < 60, "it does not wait for silence");
+    let said = journal.events();
+    let said = said.iter().find(|event| event.starts_with("changed: "));
+    let says = "changed: observe from 86400 s to 0 s, dwell from 604800 s to 18000 s; leaked";
+    assert_eq!(said.map(String::as_str), Some(says));
+    scene.assert_replaced();
+    assert!(scene.now() - begun < 6 * HOUR);
+    let late = live(change(&*journal, &id, now(), "late")).unwrap();
+    assert!(matches!(late, Err(Stopped::TooLate(Phase::Done))));
+}
+
+/// The evidence is published hours late and rounded: what is shorter proves nothing.
+#[test]
+fn a_window_that_the_evidence_cannot_cover_is_refused() {
+    let mut scene = Scene::new(1);
+    let with = |observe_secs, dwell_secs, accept_blind| Rules {
+        observe_secs,
+        dwell_secs,
+        accept_blind,
+        ..Rules::SAFE
+    };
+    for short in [
+        with(20, DAY, false),
+        with(DAY, 20, false),
+        with(BLIND_SECS - 1, DAY, false),
+    ] {
+        let refused = live(scene.rotator.begin(short)).unwrap();
+        assert!(matches!(refused, Err(Stopped::Blind(_))), "{refused:?}");
+    }
+    scene.rules = with(BLIND_SECS, BLIND_SECS, false);
+    scene.begin();
+    let journal = Arc::clone(&scene.rotator.journal);
+    let id = scene.rotator.id.clone();
+    let short = Change {
+        observe_secs: Some(20),
+        ..Change::default()
+    };
+    let refused = live(change(&*journal, &id, short.clone(), "in a hurry")).unwrap();
+    assert!(matches!(refused, Err(Stopped::Blind(_))), "{refused:?}");
+    assert_eq!(scene.rotation().rules.observe_secs, BLIND_SECS);
+    let accepted = Change {
+        accept_blind: true,
+        ..short
+    };
+    assert!(
+        live(change(&*journal, &id, accepted, "a test"))
+            .unwrap()
+            .unwrap()
+    );
+
+    for (exact, rules) in [(false, with(20, 20, true)), (true, with(20, 20, false))] {
+        let scene = Scene::new(1);
+        let mut rotator = Rotator::new(&scene.shared, 0);
+        rotator.issuer.exact = exact;
+        live(rotator.begin(rules)).unwrap().unwrap();
+    }
+}
+
+/// It shows only after the key was deactivated.
+#[test]
+fn a_use_in_the_window_that_was_published_late_keeps_the_key() {
+    let mut scene = Scene::new(1);
+    scene.begin();
+    scene.until(Phase::Dwelling);
+    let since = scene.rotation().since.secs();
+    {
+        let mut world = scene.shared.world();
+        world.keys[0].uses.note(since - HOUR, 0, "s3");
+    }
+    scene
+        .assert_held(|hold| matches!(hold, Hold::StillUsed(why) if why.contains("shortly before")));
+    assert_eq!(scene.shared.world().keys.len(), 2);
 }
 
 #[test]
@@ -420,6 +670,8 @@ fn row_13_the_dwell_counts_from_the_journal() {
     let since = scene.rotation().since;
     scene.shared.world().pass(3 * DAY);
     scene.rotator.revive(&scene.shared);
+    let noted = scene.tick();
+    assert!(matches!(noted, Some(Ok(Tick::Went(_)))), "{noted:?}");
     let Some(Ok(Tick::Wait { until, .. })) = scene.tick() else {
         panic!("it does not wait");
     };
@@ -562,6 +814,7 @@ fn row_23_a_key_that_is_still_tried_is_not_deleted() {
     let tried = scene.now();
     scene.shared.world().keys[0].tried = Some(tried);
     scene.shared.world().pass(2 * HOUR);
+    let _ = scene.tick();
     let Some(Ok(Tick::Wait { until, why })) = scene.tick() else {
         panic!("it does not wait");
     };
@@ -578,6 +831,7 @@ fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
     scene.rules = Rules::INCIDENT;
     // Nobody waits for consumers now, so there are none to strand.
     scene.shared.world().consumers.clear();
+    scene.override_unused();
     scene.begin();
     scene.until(Phase::Dwelling);
     scene.shared.world().pass(7 * DAY - 1);

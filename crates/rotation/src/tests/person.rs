@@ -2,10 +2,10 @@
 //! person's word counts.
 
 use async_trait::async_trait;
-use keywright_base::Secret;
+use keywright_base::{Clock, Secret};
 
 use crate::{
-    execute::{Executor, Order, Stopped, Tick},
+    execute::{Executor, Order, Stopped, Tick, retrieve},
     model::{Pair, Person, Phase, Rotation, RotationId, Rules, Stage},
     ports::{Backup, Held, Pairs, Sink, SinkError},
     simulator::{Fault, Rotator, Shared, World, live},
@@ -44,9 +44,14 @@ struct Scene {
 impl Scene {
     /// A rotation into a person's hands and one other sink, as far as it goes by itself.
     fn waiting() -> Self {
+        Self::waiting_for(Some("a test without programs"))
+    }
+
+    fn waiting_for(why: Option<&str>) -> Self {
         let shared = Shared::new(World::new(1));
         let rotator = Rotator::new(&shared, 0);
         let scene = Self { shared, rotator };
+        scene.shared.world().overridden = why.is_some();
         let order = Order {
             id: scene.rotator.id.clone(),
             access: String::new(),
@@ -58,9 +63,12 @@ impl Scene {
             rules: Rules {
                 observe_secs: 0,
                 dwell_secs: 0,
+                accept_blind: true,
                 ..Rules::SAFE
             },
             create: false,
+            incident: true,
+            override_unused: why.map(str::to_owned),
         };
         let drafted = live(scene.executor().draft(order)).unwrap().unwrap();
         live(scene.executor().begin(&drafted)).unwrap().unwrap();
@@ -98,6 +106,17 @@ impl Scene {
     fn confirm(&self) -> Result<Tick, Stopped> {
         live(self.executor().confirm(&self.rotator.id)).unwrap()
     }
+
+    fn retrieve(&self) -> Result<Pair, Stopped> {
+        let (journal, id) = (&*self.rotator.journal, &self.rotator.id);
+        let now = self.rotator.issuer.now();
+        live(retrieve(journal, id, "arn:a", now)).unwrap()
+    }
+
+    fn retrieve_and_confirm(&self) {
+        self.retrieve().unwrap();
+        self.confirm().unwrap();
+    }
 }
 
 #[test]
@@ -119,11 +138,58 @@ fn others_go_on_while_a_person_is_waited_for() {
 #[test]
 fn a_persons_word_lets_it_go_on_at_once() {
     let scene = Scene::waiting();
-    scene.confirm().unwrap();
+    scene.retrieve_and_confirm();
     assert_eq!(scene.rotation().awaits_person(), None);
     scene.ticks(60);
     assert_eq!(scene.rotation().phase, Phase::Done);
     assert!(matches!(scene.confirm(), Err(Stopped::NothingToConfirm)));
+}
+
+/// The person's word alone would delete the old key, and nobody would have the new one.
+#[test]
+fn a_word_without_a_retrieval_is_no_evidence() {
+    let scene = Scene::waiting();
+    let refused = scene.confirm();
+    assert!(
+        matches!(refused, Err(Stopped::NotRetrieved(_))),
+        "{refused:?}"
+    );
+    assert_eq!(scene.rotation().awaits_person(), Some(0), "nothing changed");
+    scene.retrieve_and_confirm();
+    let events = scene.rotator.journal.events();
+    let said = |what: &str| events.iter().any(|event| event.contains(what));
+    assert!(said("was retrieved by arn:a"), "{events:?}");
+    assert!(
+        said("confirmed by a person; it was retrieved at"),
+        "{events:?}"
+    );
+}
+
+/// A consumer that has the new key from another place is evidence, too.
+#[test]
+fn a_word_is_believed_where_a_consumer_uses_the_key() {
+    let scene = Scene::waiting_for(None);
+    scene.shared.world().pass(2 * 3600);
+    scene.confirm().unwrap();
+    scene.ticks(60);
+    assert_eq!(scene.rotation().phase, Phase::Done);
+}
+
+#[test]
+fn the_new_key_can_be_retrieved_until_the_old_one_is_deleted() {
+    let scene = Scene::waiting_for(None);
+    scene.shared.world().consumers.clear();
+    scene.retrieve_and_confirm();
+    scene.ticks(60);
+    assert_eq!(scene.rotation().phase, Phase::Dwelling);
+    let pair = scene.retrieve().unwrap();
+    assert_eq!(Some(pair), scene.rotation().pair());
+    let id = &scene.rotator.id;
+    live(scene.executor().roll_back(id, "a test"))
+        .unwrap()
+        .unwrap();
+    let refused = scene.retrieve();
+    assert!(matches!(refused, Err(Stopped::NothingToRetrieve)));
 }
 
 #[test]
@@ -142,7 +208,7 @@ fn it_can_be_put_back_before_and_after_the_word() {
     for confirmed in [false, true] {
         let scene = Scene::waiting();
         if confirmed {
-            scene.confirm().unwrap();
+            scene.retrieve_and_confirm();
         }
         let id = &scene.rotator.id;
         live(scene.executor().roll_back(id, "a test"))
@@ -181,7 +247,7 @@ fn what_is_refused_late_is_named_and_goes_on_when_it_is_granted() {
     for refused in ["set_status", "delete", "untag", "last_use", "user", "keys"] {
         for back in [false, true] {
             let scene = Scene::waiting();
-            scene.confirm().unwrap();
+            scene.retrieve_and_confirm();
             let id = scene.rotator.id.clone();
             if back {
                 live(scene.executor().roll_back(&id, "a test"))

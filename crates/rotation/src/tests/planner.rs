@@ -56,6 +56,7 @@ fn at(phase: Phase) -> (Rotation, Seen) {
         },
         keys: vec![key(old(), status), key(new(), KeyStatus::Active)],
         now,
+        used_new: None,
         used: None,
         tried: None,
         repeats_create: false,

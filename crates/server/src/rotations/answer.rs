@@ -40,6 +40,15 @@ pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rota
         waiting_for,
         waiting_until,
         trouble: standing.trouble.clone(),
+        new_key_retrieved_date: rotation.retrieved,
+        new_key_first_used_date: rotation.adopted.as_ref().map(|used| used.at),
+        new_key_first_used_service: rotation.adopted.as_ref().map(|used| used.service.clone()),
+        override_unused_reason: rotation.override_unused.clone(),
+        can_retrieve_key: rotation.is_retrievable(),
+        ended_because: rotation
+            .why_back
+            .clone()
+            .filter(|_| rotation.phase.is_over()),
         deliveries: rotation.deliveries.iter().map(delivery).collect(),
     }
 }
@@ -55,6 +64,7 @@ fn code(hold: &Hold) -> &'static str {
         Hold::UserMissing(_) => "UserMissing",
         Hold::NotVerified(_) => "NotVerified",
         Hold::StillUsed(_) => "StillUsed",
+        Hold::NewKeyUnused(_) => "NewKeyUnused",
         Hold::Sink(_) => "PlaceFailed",
         Hold::Refused(_) => "PermissionMissing",
         Hold::Marked(_) => "OtherRotation",
@@ -116,6 +126,9 @@ pub(super) fn failed(error: DriveError, user: &Whose) -> Fault {
         DriveError::Stopped(
             error @ (Stopped::TooLate(_)
             | Stopped::NothingToConfirm
+            | Stopped::NotRetrieved(_)
+            | Stopped::NothingToRetrieve
+            | Stopped::Blind(_)
             | Stopped::Unresolved
             | Stopped::Absent(_)),
         ) => Invalid::Other(format!("Nothing was done: {error}.")).into(),

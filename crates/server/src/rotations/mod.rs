@@ -21,7 +21,7 @@ use std::{
 
 use keywright_adapters::{
     aws::{ActingFor, Settings},
-    driver::Driver,
+    driver::{DriveError, Driver},
     fleet::new_id,
     journal::{Past, SqliteJournal, Which},
     sinks::Spec,
@@ -32,7 +32,7 @@ use keywright_identity::{
     fault::{Invalid, Missing, Taken},
     ledger::Ledger,
     on_behalf::OnBehalf,
-    rotations::{Asked, Order, Rotations, Start, Told, What, Whose},
+    rotations::{Asked, Order, RotationChange, Rotations, Start, Told, What, Whose},
 };
 use keywright_rotation::{
     execute,
@@ -206,6 +206,8 @@ impl Engine {
             },
             // Its operator has named the place, and a user's own file is often made by this.
             create: true,
+            incident: start.incident,
+            override_unused: start.override_unused.clone(),
         };
         let drafted = self.driver.draft(&settings, specs, order).await;
         drafted.map_err(|error| failed(error, &start.user))
@@ -238,9 +240,12 @@ impl Engine {
         id: &RotationId,
         by: &OnBehalf,
         order: Order,
-    ) -> Result<Result<(), keywright_adapters::driver::DriveError>, Fault> {
+    ) -> Result<Result<(), DriveError>, Fault> {
         let driver = &self.driver;
-        if let Err(error) = driver.take_over(id, &settings(by)).await {
+        // The other two need nobody to act for.
+        if !matches!(order, Order::Abandon(_) | Order::Change(_))
+            && let Err(error) = driver.take_over(id, &settings(by)).await
+        {
             return Ok(Err(error));
         }
         if matches!(order, Order::Release) && self.load(id).await?.held.is_none() {
@@ -252,7 +257,20 @@ impl Engine {
             Order::Hold(why) => driver.hold(id, &why).await,
             Order::Release => driver.release(id).await,
             Order::RollBack(why) => driver.roll_back(id, &why).await,
+            Order::Abandon(why) => driver.abandon(id, &why).await,
+            Order::Change(to) => self.change(id, to).await,
         })
+    }
+
+    async fn change(&self, id: &RotationId, to: RotationChange) -> Result<(), DriveError> {
+        let change = execute::Change {
+            observe_secs: to.observe_secs,
+            dwell_secs: to.dwell_secs,
+            incident: to.incident,
+            accept_blind: false,
+            override_unused: to.override_unused,
+        };
+        self.driver.change(id, change, &to.why).await.map(drop)
     }
 
     async fn open_of(&self, account: &str, user: &Whose) -> Result<Rotation, Fault> {
@@ -296,16 +314,18 @@ impl Engine {
         Ok(Told::Rotation(Box::new(self.shown(newest))))
     }
 
-    /// The one way by which a secret leaves the journal other than into a sink.
-    async fn key(&self, account: &str, user: &Whose) -> Result<Told, Fault> {
-        let rotation = self.open_of(account, user).await?;
-        match (rotation.awaits_person(), rotation.pair()) {
-            (Some(_), Some(pair)) => Ok(Told::Key(pair.id.0, pair.secret)),
-            _ => Err(refused(
-                "No new key waits to be fetched: it is not created yet, its delivery was \
-                 confirmed, or it goes to other places.",
-            )),
-        }
+    /// The one way by which a secret leaves the journal other than into a sink. Who retrieves it is
+    /// written down first.
+    async fn key(self: &Arc<Self>, by: &OnBehalf, user: &Whose) -> Result<Told, Fault> {
+        let id = self.open_of(&by.account.to_string(), user).await?.id;
+        let access = self.driver.access(&settings(by)).await;
+        let access = access.map_err(|error| failed(error, user))?;
+        let work = self.take(&id);
+        let _turn = work.turn().await;
+        let (journal, arn) = (self.driver.journal(), &access.identity().arn);
+        let pair = execute::retrieve(journal, &id, arn, self.clock.now()).await;
+        let pair = pair.map_err(|error| failed(error.into(), user))?;
+        Ok(Told::Key(pair.id.0, pair.secret))
     }
 
     async fn history(&self, past: Past, limit: usize) -> Result<Told, Fault> {
@@ -341,7 +361,7 @@ impl Engine {
             What::Start(start) => self.start_one(&asked.by, start).await,
             What::Order(user, order) => self.order(&asked.by, &user, order).await,
             What::Show(user, id) => self.show(account, user, id).await,
-            What::Key(user) => self.key(&account, &user).await,
+            What::Key(user) => self.key(&asked.by, &user).await,
             What::List {
                 user,
                 open,

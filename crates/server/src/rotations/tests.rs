@@ -190,7 +190,8 @@ fn text(xml: &str, element: &str) -> String {
     rest.split('<').next().unwrap().to_owned()
 }
 
-const START: &str = "Action=StartRotation&UserName=bob&ObserveSeconds=0&DwellSeconds=0";
+const START: &str = "Action=StartRotation&UserName=bob&ObserveSeconds=0&DwellSeconds=0\
+                     &OverrideUnused=a+test";
 
 #[tokio::test]
 async fn a_rotation_goes_to_its_end() {
@@ -205,6 +206,96 @@ async fn a_rotation_goes_to_its_end() {
     assert!(!listed.contains(&old));
     assert_eq!(text(&listed, "AccessKeyId"), text(&key, "AccessKeyId"));
     bench.engine.stop().await;
+}
+
+/// Nobody has the new key: neither a person's word nor the engine's own calls are evidence, and the
+/// key stays retrievable until the old one is deleted.
+#[tokio::test]
+async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
+    let bench = Bench::new().await;
+    bench.user("bob").await;
+    bench.ok(START.split("&Override").next().unwrap()).await;
+    let (status, body) = bench.ask("Action=ConfirmDelivery&UserName=bob").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    assert!(body.contains("nobody has retrieved"), "{body}");
+    let key = bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
+    let (new, secret) = (text(&key, "AccessKeyId"), text(&key, "SecretAccessKey"));
+    let used = format!("Action=GetAccessKeyLastUsed&AccessKeyId={new}");
+    assert!(
+        bench.ok(&used).await.contains("<ServiceName>N/A<"),
+        "the engine verified it"
+    );
+    let waits = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
+    assert_eq!(text(&waits, "Phase"), "Dwelling");
+    let says = format!("a consumer to use {new}");
+    assert_eq!(text(&waits, "WaitingFor"), says);
+    assert_eq!(text(&waits, "CanRetrieveKey"), "true");
+    bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
+    let secret = Secret::new(secret);
+    // The person's own check is no program that needs the key.
+    bench
+        .ask_as((&new, &secret), "Action=GetCallerIdentity")
+        .await;
+    let still = bench.ok("Action=ResumeRotation&UserName=bob").await;
+    assert_eq!(text(&still, "WaitingFor"), says);
+    bench.ask_as((&new, &secret), "Action=ListUsers").await;
+    let done = bench.ok("Action=ResumeRotation&UserName=bob").await;
+    assert_eq!(text(&done, "Phase"), "Done", "{done}");
+    assert_eq!(text(&done, "NewKeyFirstUsedService"), "iam");
+}
+
+#[tokio::test]
+async fn an_open_rotation_is_shortened_and_abandoned() {
+    let bench = Bench::new().await;
+    let (old, _) = bench.user("bob").await;
+    bench.ok("Action=StartRotation&UserName=bob").await;
+    bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
+    let watched = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
+    assert_eq!(text(&watched, "Phase"), "Observing");
+    let change = "Action=ChangeRotation&UserName=bob&Incident=true&Reason=it+leaked";
+    let inactive = bench.ok(change).await;
+    assert_eq!(text(&inactive, "Phase"), "Dwelling", "{inactive}");
+    let listed = bench.ok("Action=ListAccessKeys&UserName=bob").await;
+    assert!(listed.contains("<Status>Inactive<"), "{listed}");
+    let ended = bench
+        .ok("Action=AbandonRotation&UserName=bob&Reason=enough")
+        .await;
+    assert_eq!(text(&ended, "Phase"), "Abandoned");
+    assert!(
+        text(&ended, "EndedBecause").starts_with("enough; left are"),
+        "{ended}"
+    );
+    let keys = bench.ok("Action=ListAccessKeys&UserName=bob").await;
+    assert!(keys.contains(&old), "nothing is deleted");
+    let told = bench.ok("Action=ListRotationHistory&UserName=bob").await;
+    assert!(
+        told.contains("observe from 86400 s to 0 s; it leaked"),
+        "{told}"
+    );
+    let (status, _) = bench
+        .ask("Action=AbandonRotation&UserName=bob&Reason=again")
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+/// Whoever it acted for is gone, and so is everything that could be asked.
+#[tokio::test]
+async fn what_acts_for_nobody_can_be_abandoned() {
+    let bench = Bench::new().await;
+    bench.user("bob").await;
+    let (id, secret) = bench.user("admin").await;
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let put = "Action=PutUserPolicy&UserName=admin&PolicyName=all&PolicyDocument=";
+    bench.ok(&format!("{put}{all}")).await;
+    let (status, begun) = bench.ask_as((&id, &secret), START).await;
+    assert_eq!(status, StatusCode::OK, "{begun}");
+    bench.delete_user("admin").await;
+    let ended = bench
+        .ok("Action=AbandonRotation&UserName=bob&Reason=enough")
+        .await;
+    assert_eq!(text(&ended, "Phase"), "Abandoned", "{ended}");
+    assert!(text(&ended, "EndedBecause").contains("unseen"), "{ended}");
 }
 
 /// What the engine is refused is remembered like everybody's, with the address it comes from.
@@ -229,6 +320,7 @@ async fn the_engines_own_requests_are_decided_like_all() {
     bench
         .ok(&format!("{put}&PolicyName=none&PolicyDocument={none}"))
         .await;
+    bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
     let held = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
     let why = text(&held, "HeldReason");
     assert!(why.contains("iam:UpdateAccessKey"), "{held}");
@@ -332,6 +424,10 @@ async fn a_restart_goes_on_from_the_journal() {
     let work = next.take(&open[0].id);
     work.rested(0).await;
     let before = work.rests();
+    let journal = next.driver.journal();
+    let now = bench.clock.now();
+    let retrieved = keywright_rotation::execute::retrieve(journal, &open[0].id, "a test", now);
+    retrieved.await.unwrap();
     next.driver.confirm(&open[0].id).await.unwrap();
     work.rouse();
     work.rested(before).await;
@@ -347,6 +443,7 @@ async fn a_user_who_is_renamed_is_followed() {
     bench
         .ok("Action=UpdateUser&UserName=bob&NewUserName=robert")
         .await;
+    bench.ok("Action=RetrieveRotationKey&UserName=robert").await;
     let done = bench.ok("Action=ConfirmDelivery&UserName=robert").await;
     let id = text(&done, "RotationId");
     let over = bench.look(&id).await;

@@ -16,7 +16,7 @@ use keywright_adapters::aws::{ActingFor, Lent, Within};
 use keywright_base::{Clock, Timestamp};
 use keywright_identity::on_behalf::OnBehalf;
 
-use crate::{Pipeline, pipeline::Peer};
+use crate::{Pipeline, pipeline::Peer, query::EngineRequest};
 
 /// What the engine calls itself.
 const USER_AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"), " rotation");
@@ -70,6 +70,7 @@ impl Within for Inside {
         };
         let agent = HeaderValue::from_static(USER_AGENT);
         request.headers_mut().insert(header::USER_AGENT, agent);
+        request.extensions_mut().insert(EngineRequest);
         let answer = pipeline.answer_within(request, PEER).await;
         let (mut parts, body) = answer.into_parts();
         // What the HTTP layer adds on a socket.

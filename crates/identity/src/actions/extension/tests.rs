@@ -46,12 +46,47 @@ fn sessions_are_listed_until_they_end() {
     bench.call(&long, "Action=GetCallerIdentity").ok();
 }
 
+/// AWS's record keeps the first use of a quarter of an hour; this one the last, also after a
+/// restart.
+#[test]
+fn the_last_use_is_known_to_the_second() {
+    let mut bench = Bench::new();
+    let keys = bench.user("bob", &[]);
+    let exact = format!("Action=GetAccessKeyUse&AccessKeyId={}", keys.id);
+    let coarse = format!("Action=GetAccessKeyLastUsed&AccessKeyId={}", keys.id);
+    let never = bench.root(&exact);
+    assert!(!never.ok().contains("LastUsedDate"), "{}", never.ok());
+    let first = bench.now().truncate_to_secs();
+    let _ = bench.call(&keys, "Action=ListUsers");
+    bench.pass(20);
+    let _ = bench.call(&keys, "Action=ListUsers");
+    let last = first.plus_secs(20);
+    for _ in 0..2 {
+        let known = bench.root(&exact);
+        assert_eq!(known.value("LastUsedDate"), last.iso8601());
+        assert_eq!(known.value("ConsumerLastUsedDate"), last.iso8601());
+        assert_eq!(known.value("ConsumerServiceName"), "iam");
+        assert_eq!(bench.root(&coarse).value("LastUsedDate"), first.iso8601());
+        bench.reopen();
+    }
+    let gone = format!(
+        "Action=DeleteAccessKey&UserName=bob&AccessKeyId={}",
+        keys.id
+    );
+    bench.root(&gone).ok();
+    assert!(!bench.root(&exact).is_success() || !bench.root(&exact).ok().contains("LastUsed"));
+}
+
 #[test]
 fn keys_of_others_are_not_told_about() {
     let bench = Bench::new();
     let keys = bench.user("bob", &[]);
     let foreign = "AKIARZPUZDIKGB2VALC4";
-    for list in ["ListAccessKeyAttempts", "ListAccessKeySessions"] {
+    for list in [
+        "ListAccessKeyAttempts",
+        "ListAccessKeySessions",
+        "GetAccessKeyUse",
+    ] {
         let own = format!("Action={list}&AccessKeyId={}", keys.id);
         assert_eq!(bench.call(&keys, &own).code(), Some("AccessDenied"));
         for id in ["AKIAIOSFODNN7EXAMPLE", foreign] {

@@ -2,12 +2,15 @@
 
 use crate::operation::Operation;
 
+mod abandon_rotation;
+mod change_rotation;
 mod confirm_delivery;
 mod constraints;
 mod delete_rotation_policy;
 pub mod errors;
 mod explain_authorization;
 mod explain_denied_request;
+mod get_access_key_use;
 mod get_rotation;
 mod hold_rotation;
 mod list_access_key_attempts;
@@ -28,6 +31,8 @@ mod start_rotation;
 mod validate_policy;
 pub mod values;
 
+pub use abandon_rotation::{AbandonRotation, AbandonRotationInput, AbandonRotationOutput};
+pub use change_rotation::{ChangeRotation, ChangeRotationInput, ChangeRotationOutput};
 pub use confirm_delivery::{ConfirmDelivery, ConfirmDeliveryInput, ConfirmDeliveryOutput};
 pub use delete_rotation_policy::{DeleteRotationPolicy, DeleteRotationPolicyInput};
 pub use explain_authorization::{
@@ -36,6 +41,7 @@ pub use explain_authorization::{
 pub use explain_denied_request::{
     ExplainDeniedRequest, ExplainDeniedRequestInput, ExplainDeniedRequestOutput,
 };
+pub use get_access_key_use::{GetAccessKeyUse, GetAccessKeyUseInput, GetAccessKeyUseOutput};
 pub use get_rotation::{GetRotation, GetRotationInput, GetRotationOutput};
 pub use hold_rotation::{HoldRotation, HoldRotationInput, HoldRotationOutput};
 pub use list_access_key_attempts::{
@@ -82,10 +88,13 @@ pub const XML_NAMESPACE: &str = "https://keywright.dev/doc/2026-11-24/";
 
 /// Every operation, by name.
 pub static OPERATIONS: &[&Operation] = &[
+    &abandon_rotation::OPERATION,
+    &change_rotation::OPERATION,
     &confirm_delivery::OPERATION,
     &delete_rotation_policy::OPERATION,
     &explain_authorization::OPERATION,
     &explain_denied_request::OPERATION,
+    &get_access_key_use::OPERATION,
     &get_rotation::OPERATION,
     &hold_rotation::OPERATION,
     &list_access_key_attempts::OPERATION,

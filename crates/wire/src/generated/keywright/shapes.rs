@@ -221,6 +221,18 @@ pub struct Rotation {
     pub is_over: bool,
     /// `CanRollBack`: boolean.
     pub can_roll_back: bool,
+    /// `CanRetrieveKey`: boolean.
+    pub can_retrieve_key: bool,
+    /// `NewKeyRetrievedDate`: timestamp.
+    pub new_key_retrieved_date: Option<Timestamp>,
+    /// `NewKeyFirstUsedDate`: timestamp.
+    pub new_key_first_used_date: Option<Timestamp>,
+    /// `NewKeyFirstUsedService`: string.
+    pub new_key_first_used_service: Option<String>,
+    /// `OverrideUnusedReason`: string.
+    pub override_unused_reason: Option<String>,
+    /// `EndedBecause`: string.
+    pub ended_because: Option<String>,
     /// `HeldReason`: string.
     pub held_reason: Option<String>,
     /// `HeldCode`: string,
@@ -253,6 +265,16 @@ impl Encode for Rotation {
         self.incident.write(xml, "Incident");
         self.is_over.write(xml, "IsOver");
         self.can_roll_back.write(xml, "CanRollBack");
+        self.can_retrieve_key.write(xml, "CanRetrieveKey");
+        self.new_key_retrieved_date
+            .write(xml, "NewKeyRetrievedDate");
+        self.new_key_first_used_date
+            .write(xml, "NewKeyFirstUsedDate");
+        self.new_key_first_used_service
+            .write(xml, "NewKeyFirstUsedService");
+        self.override_unused_reason
+            .write(xml, "OverrideUnusedReason");
+        self.ended_because.write(xml, "EndedBecause");
         self.held_reason.write(xml, "HeldReason");
         self.held_code.write(xml, "HeldCode");
         self.waiting_for.write(xml, "WaitingFor");

@@ -29,6 +29,8 @@ pub struct StartRotationInput {
     pub dwell_seconds: Option<i32>,
     /// `Incident`: boolean.
     pub incident: Option<bool>,
+    /// `OverrideUnused`: string, 1 to 256 characters.
+    pub override_unused: Option<String>,
 }
 
 impl Read for StartRotationInput {
@@ -40,6 +42,7 @@ impl Read for StartRotationInput {
             observe_seconds: scope.optional("ObserveSeconds")?,
             dwell_seconds: scope.optional("DwellSeconds")?,
             incident: scope.optional("Incident")?,
+            override_unused: scope.optional("OverrideUnused")?,
         })
     }
 }
@@ -57,6 +60,7 @@ static INPUT: Constraints = Constraints {
         required("UserName", &c::EXISTING_USER_NAME_TYPE),
         optional("DwellSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
         optional("Incident", &c::BOOLEAN_TYPE),
+        optional("OverrideUnused", &c::ROTATION_REASON_TYPE),
     ],
 };
 

@@ -54,6 +54,8 @@ pub mod rotation_hold_type {
     pub const NOT_OURS: &str = "NotOurs";
     /// `Asked`.
     pub const ASKED: &str = "Asked";
+    /// `NewKeyUnused`.
+    pub const NEW_KEY_UNUSED: &str = "NewKeyUnused";
 }
 
 /// Values of `RotationPhaseType`.
@@ -88,6 +90,8 @@ pub mod rotation_phase_type {
     pub const ROLLED_BACK: &str = "RolledBack";
     /// `UserGone`.
     pub const USER_GONE: &str = "UserGone";
+    /// `Abandoned`.
+    pub const ABANDONED: &str = "Abandoned";
 }
 
 /// Values of `RotationStageType`.

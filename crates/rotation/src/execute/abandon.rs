@@ -1,0 +1,188 @@
+//! The end of a rotation that is not to go on: abandoned by a person, or lost to another rotation.
+//!
+//! It protects two rules. No key that anybody may hold is touched: whatever works goes on working,
+//! and the history says what is left. And nothing can stand in the way: what cannot be looked at is
+//! named, and the rotation ends all the same, so that no user is blocked for good.
+
+use std::fmt::Write;
+
+use keywright_base::Timestamp;
+
+use super::{Executor, Found, Outcome, Stopped, Tick};
+use crate::{
+    model::{Hold, KeyId, Phase, Rotation, RotationId, Stage},
+    plan::{MARK, Seen},
+    ports::{IssuerError, Journal, JournalError, KeyStatus, ListedKey},
+};
+
+/// Ends a rotation whose service cannot be reached in the way that it was begun.
+///
+/// # Errors
+/// [`Stopped::Unknown`], [`Stopped::TooLate`], [`Stopped::Journal`].
+pub async fn abandon_unseen(
+    journal: &dyn Journal,
+    id: &RotationId,
+    (why, because): (&str, &str),
+    at: Timestamp,
+) -> Result<(), Stopped> {
+    let found = journal.rotation(id).await?;
+    let rotation = found.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+    check_open(&rotation)?;
+    let left = statement(&rotation, Err(because));
+    Ok(end(journal, rotation, (why, &left), at).await?)
+}
+
+impl Executor<'_> {
+    /// Ends a rotation as it is. A new key that nobody can have is deleted; every other key and
+    /// every sink stays as it is. What is left is said in the history.
+    ///
+    /// # Errors
+    /// [`Stopped::TooLate`] when it is over, [`Stopped::Journal`].
+    pub async fn abandon(&self, id: &RotationId, why: &str) -> Result<(), Stopped> {
+        let mut rotation = self.load(id).await?;
+        check_open(&rotation)?;
+        let now = self.clock.now();
+        let early = matches!(rotation.phase, Phase::Created | Phase::Distributing);
+        if early && is_in_nobodys_hands(&rotation) {
+            // Before its key goes: if this is cut off, nothing goes on, and whoever releases it has
+            // the key verified again before anyone gets it.
+            rotation.held = Some(Hold::Asked(format!("it is being ended: {why}")));
+            rotation.enter(Phase::Created, now);
+            rotation.generation += 1;
+            self.journal.advance(&rotation, "ending it").await?;
+        }
+        let left = match self.look_and_clean(&rotation).await {
+            Ok(keys) => statement(&rotation, Ok(&keys)),
+            Err(error) => statement(&rotation, Err(&error.to_string())),
+        };
+        end(self.journal, rotation, (why, &left), now).await?;
+        Ok(())
+    }
+
+    /// Puts away the new key if nobody can have it, takes the mark away, and lists what is left.
+    async fn look_and_clean(&self, rotation: &Rotation) -> Result<Vec<ListedKey>, IssuerError> {
+        let Found::User(user) = self.find(rotation).await? else {
+            return Err(IssuerError::NoSuchUser(rotation.user.clone()));
+        };
+        if let Some(new) = &rotation.new
+            && is_in_nobodys_hands(rotation)
+        {
+            let put_away = self.put_away(rotation, new).await;
+            if let Err(error) = put_away
+                && !matches!(error, IssuerError::NoSuchKey(_))
+            {
+                return Err(error);
+            }
+        }
+        let listing = self.issuer.keys(&rotation.user).await?;
+        if is_marked(rotation, &user.tags) {
+            self.issuer.untag(&rotation.user, MARK).await?;
+        }
+        Ok(listing.keys)
+    }
+
+    async fn put_away(&self, rotation: &Rotation, key: &KeyId) -> Result<(), IssuerError> {
+        let user = &rotation.user;
+        let inactive = KeyStatus::Inactive;
+        self.issuer.set_status(user, key, inactive).await?;
+        self.issuer.delete(user, key).await
+    }
+
+    /// Another was first, and nothing was done yet: ends, and says who won.
+    pub(super) async fn lose(&self, rotation: Rotation, hold: Hold, seen: &Seen) -> Outcome {
+        if is_marked(&rotation, &seen.user.tags) {
+            self.issuer.untag(&rotation.user, MARK).await?;
+        }
+        let left = "nothing was changed";
+        let why = hold.to_string();
+        end(self.journal, rotation, (&why, left), seen.now).await?;
+        Ok(Tick::Went(format!("ended: {why}; {left}")))
+    }
+}
+
+const fn check_open(rotation: &Rotation) -> Result<(), Stopped> {
+    if rotation.phase.is_over() {
+        return Err(Stopped::TooLate(rotation.phase));
+    }
+    Ok(())
+}
+
+fn is_marked(rotation: &Rotation, tags: &[(String, String)]) -> bool {
+    let ours = |value: &str| value.split(' ').next() == Some(rotation.id.0.as_str());
+    tags.iter().any(|(key, value)| key == MARK && ours(value))
+}
+
+/// Whether the new pair is in no sink, never was, and no person has retrieved it.
+fn is_in_nobodys_hands(rotation: &Rotation) -> bool {
+    let untouched = |stage: Stage| matches!(stage, Stage::Pending | Stage::Staged);
+    let mut deliveries = rotation.deliveries.iter();
+    rotation.retrieved.is_none() && deliveries.all(|delivery| untouched(delivery.stage))
+}
+
+async fn end(
+    journal: &dyn Journal,
+    mut rotation: Rotation,
+    (why, left): (&str, &str),
+    at: Timestamp,
+) -> Result<(), JournalError> {
+    rotation.held = None;
+    rotation.missing = None;
+    rotation.why_back = Some(format!("{why}; {left}"));
+    rotation.enter(Phase::Abandoned, at);
+    rotation.generation += 1;
+    journal
+        .advance(&rotation, &format!("ended: {why}; {left}"))
+        .await
+}
+
+/// What is left of a rotation, for whoever looks after it.
+fn statement(rotation: &Rotation, keys: Result<&[ListedKey], &str>) -> String {
+    let mut text = match keys {
+        Ok(keys) => {
+            let each = keys
+                .iter()
+                .map(|key| format!("{} {}", role(rotation, key), status(key)));
+            let each: Vec<_> = each.collect();
+            format!("left are {}", each.join(", "))
+        }
+        Err(why) => {
+            let new = rotation.new.as_ref().map(|key| format!(" and {key}"));
+            let new = new.unwrap_or_default();
+            format!("{}{new} are as they were, unseen ({why})", rotation.old)
+        }
+    };
+    if rotation.phase == Phase::Creating {
+        text.push_str("; whether a new key was created is not known");
+    }
+    for delivery in &rotation.deliveries {
+        let holds = match delivery.stage {
+            Stage::Pending | Stage::Staged | Stage::Restored => "not the new key",
+            Stage::Writing => "the old or the new key",
+            Stage::Written | Stage::ReadBack => "the new key",
+        };
+        // Writing to a string does not fail.
+        let _ = write!(text, "; {} has {holds}", delivery.sink);
+    }
+    text
+}
+
+fn role(rotation: &Rotation, key: &ListedKey) -> String {
+    let id = &key.id;
+    let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
+    let before = rotation.pre_image.contains(id);
+    match Some(id) {
+        found if *id == rotation.old || found == rotation.new.as_ref() => id.to_string(),
+        found if found == orphan => format!("{id}, whose secret was lost,"),
+        _ if rotation.phase == Phase::Creating && !before => {
+            format!("{id}, which this rotation may have created and whose secret nobody has,")
+        }
+        _ => format!("{id}, which is not of this rotation,"),
+    }
+}
+
+const fn status(key: &ListedKey) -> &'static str {
+    match key.status {
+        KeyStatus::Active => "active",
+        KeyStatus::Inactive => "inactive",
+    }
+}

@@ -1,0 +1,105 @@
+//! What shows that a delivery reached somebody: a retrieval of the new key, or a consumer's use.
+//!
+//! It protects one rule: a person's word is not evidence, and neither are the engine's own calls.
+
+use keywright_base::Timestamp;
+
+use super::{Executor, Outcome, Stopped};
+use crate::{
+    model::{Pair, Rotation, RotationId},
+    plan::is_consumers,
+    ports::{IssuerError, Journal, LastUse},
+};
+
+/// Hands out the new pair to a person, and writes that down first. It stays retrievable until the
+/// old key is deleted: what was retrieved may be lost.
+///
+/// # Errors
+/// [`Stopped::NothingToRetrieve`], [`Stopped::Unknown`], [`Stopped::Journal`].
+pub async fn retrieve(
+    journal: &dyn Journal,
+    id: &RotationId,
+    by: &str,
+    at: Timestamp,
+) -> Result<Pair, Stopped> {
+    let found = journal.rotation(id).await?;
+    let mut rotation = found.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+    let pair = rotation.pair().filter(|_| rotation.is_retrievable());
+    let pair = pair.ok_or(Stopped::NothingToRetrieve)?;
+    rotation.retrieved.get_or_insert(at);
+    rotation.generation += 1;
+    let event = format!("{} was retrieved by {by}", pair.id);
+    journal.advance(&rotation, &event).await?;
+    Ok(pair)
+}
+
+impl Executor<'_> {
+    /// What shows that somebody has the new key.
+    pub(super) async fn delivery_evidence(&self, rotation: &Rotation) -> Result<String, Stopped> {
+        if let Some(at) = rotation.retrieved {
+            return Ok(format!("it was retrieved at {}", at.iso8601()));
+        }
+        if let Some(used) = self.consumer_use(rotation).await? {
+            let (service, at) = (&used.service, used.at.iso8601());
+            return Ok(format!("it was used for {service} at {at}"));
+        }
+        let new = rotation.new.clone().ok_or(Stopped::NothingToConfirm)?;
+        Err(Stopped::NotRetrieved(new))
+    }
+
+    /// The last use of the new key, if it is a consumer's.
+    pub(super) async fn consumer_use(
+        &self,
+        rotation: &Rotation,
+    ) -> Result<Option<LastUse>, IssuerError> {
+        let Some(new) = &rotation.new else {
+            return Ok(None);
+        };
+        let signs = self.issuer.signer().as_ref() == Some(new);
+        if signs && self.reads_own(rotation).await {
+            // A rotator that reads the new key from where its own credentials are kept is a
+            // consumer of it.
+            return Ok(Some(LastUse {
+                at: self.clock.now(),
+                service: "the rotator itself".to_owned(),
+                region: "no region".to_owned(),
+            }));
+        }
+        if let Some(used) = self.usage.consumer_use(new).await? {
+            return Ok(used.filter(|used| used.service != "iam" || !signs));
+        }
+        let used = self.usage.last_use(new).await?;
+        Ok(used.filter(|used| is_consumers(rotation, used, signs)))
+    }
+
+    /// Whether the rotator's own credentials, read again from where they are kept, are the new key.
+    /// What it has adopted it has from the journal, which shows nothing of that place.
+    async fn reads_own(&self, rotation: &Rotation) -> bool {
+        if !self.issuer.has_adopted() {
+            return true;
+        }
+        self.issuer.revert();
+        let read = self.issuer.user(&rotation.user).await;
+        if read.is_ok() && self.issuer.signer() == rotation.new {
+            return true;
+        }
+        if let Some(pair) = rotation.pair() {
+            self.issuer.adopt(&pair);
+        }
+        false
+    }
+
+    /// The same, where an error says nothing.
+    pub(super) async fn adoption(&self, rotation: &Rotation) -> Option<LastUse> {
+        self.consumer_use(rotation).await.ok().flatten()
+    }
+
+    pub(super) async fn note_adoption(&self, mut rotation: Rotation, used: LastUse) -> Outcome {
+        let key = rotation.new.as_ref().map_or("?", |key| key.0.as_str());
+        let (at, service, region) = (used.at.iso8601(), &used.service, &used.region);
+        let event = format!("{key} is in use: {service} in {region} at {at}");
+        rotation.adopted = Some(used.into());
+        rotation.held = None;
+        self.advance(rotation, &event).await
+    }
+}

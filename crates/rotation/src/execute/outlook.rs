@@ -1,0 +1,79 @@
+//! How things stand with an open rotation: what it waits for, until when, and who used its keys.
+//!
+//! It protects one rule: a look changes nothing, neither in the service nor in the journal.
+
+use keywright_base::Timestamp;
+
+use super::{Executor, Found, Stopped};
+use crate::{
+    model::{Rotation, RotationId},
+    plan::{MARK, Seen, Step, awaited, evidence, plan, resting},
+    ports::{LastUse, User},
+};
+
+/// How things stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// What it waits for, and until when by the issuer's time; nothing if the next tick goes on.
+    pub waits: Option<(String, Timestamp)>,
+    /// The last use of the old key, where the service knows of one.
+    pub old_used: Option<LastUse>,
+    /// The last use of the new key by a consumer.
+    pub new_used: Option<LastUse>,
+}
+
+impl Executor<'_> {
+    /// Looks at an open rotation as the next tick will, and does nothing.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn outlook(&self, id: &RotationId) -> Result<Outlook, Stopped> {
+        let rotation = self.load(id).await?;
+        let mut outlook = Outlook {
+            old_used: self.usage.last_use(&rotation.old).await?,
+            new_used: self.consumer_use(&rotation).await?,
+            waits: None,
+        };
+        let Found::User(user) = self.find(&rotation).await? else {
+            return Ok(outlook);
+        };
+        let mut seen = self.look(&rotation, user).await?;
+        let mut step = plan(&rotation, &seen);
+        if let Step::Mark(mark) = step {
+            seen.user.tags.retain(|(key, _)| key != MARK);
+            seen.user.tags.push((MARK.to_owned(), mark));
+            step = plan(&rotation, &seen);
+        }
+        if let Step::Wait { until, why } = step {
+            outlook.waits = Some((why, until));
+        }
+        Ok(outlook)
+    }
+
+    /// Everything that the planner needs to know.
+    pub(super) async fn look(&self, rotation: &Rotation, user: User) -> Result<Seen, Stopped> {
+        let listing = self.issuer.keys(&rotation.user).await?;
+        self.check_clock(listing.at)?;
+        let used = match evidence(rotation) {
+            Some(key) => self.usage.last_use(key).await?,
+            None => None,
+        };
+        let tried = match resting(rotation) {
+            Some(key) => self.usage.attempts(key).await?,
+            None => None,
+        };
+        let used_new = match awaited(rotation) {
+            Some(_) => self.consumer_use(rotation).await?,
+            None => None,
+        };
+        Ok(Seen {
+            user,
+            keys: listing.keys,
+            now: listing.at,
+            used,
+            used_new,
+            tried: tried.into_iter().flatten().max_by_key(|attempt| attempt.at),
+            repeats_create: self.issuer.repeats_create(),
+        })
+    }
+}
