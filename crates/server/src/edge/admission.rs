@@ -38,10 +38,10 @@ impl ConnectionLimits {
 }
 
 /// Who is counted as one: an IPv4 address, or the 64 bits of IPv6 that one customer has whole.
-type Source = u64;
+pub(super) type Source = u64;
 
 /// The source of an address; `None` for those that many share.
-fn source(address: IpAddr) -> Option<Source> {
+pub(super) fn source(address: IpAddr) -> Option<Source> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         IpAddr::V4(address) => Some(u64::from(u32::from(address))),
@@ -118,9 +118,9 @@ impl Admission {
         })
     }
 
-    /// Lets a connection in; `None` when every other one is at work for a verified request.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
-        let source = source(address);
+    /// Lets a connection in; `None` when every other one is at work for a verified request. Without
+    /// a source only the limit of all connections counts.
+    pub(super) fn admit(self: &Arc<Self>, source: Option<Source>) -> Option<ConnectionSlot> {
         let mut table = self.table();
         let of_source = source.and_then(|source| table.by_source.get(&source));
         let source_full = of_source.is_some_and(|count| *count >= self.limits.per_source);
@@ -318,7 +318,7 @@ mod tests {
     }
 
     fn admit(admission: &Arc<Admission>, address: &str) -> Option<ConnectionSlot> {
-        admission.admit(address.parse().unwrap())
+        admission.admit(source(address.parse().unwrap()))
     }
 
     fn evicted(slot: &ConnectionSlot) -> bool {

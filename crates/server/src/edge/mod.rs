@@ -233,7 +233,10 @@ impl Listener {
     }
 
     fn spawn(&self, stream: TcpStream, from: SocketAddr, stop: watch::Receiver<bool>) {
-        let Some(slot) = self.admission.admit(from.ip()) else {
+        // Behind a trusted proxy is everyone; it has to limit them itself.
+        let is_proxy = self.pipeline.proxies.contains(from.ip().to_canonical());
+        let source = admission::source(from.ip()).filter(|_| !is_proxy);
+        let Some(slot) = self.admission.admit(source) else {
             return;
         };
         // Without it small answers wait for the client's delayed acknowledgement.
