@@ -17,9 +17,9 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use keywright_base::{AccountId, Arn, Clock};
 use keywright_policy::{
-    Context as _, ContextMap, Kind, Policies, Policy, PolicySet, Position, PrincipalRef, Request,
-    Severity, Source, Values, check_question, explain, is_free, is_list_key, is_of_principal, lint,
-    missing_context_keys, validate,
+    Context as _, ContextMap, Kind, Outcome, Policies, Policy, PolicySet, Position, PrincipalRef,
+    Request, Settled, Severity, Source, Values, check_question, explain, is_list_key,
+    is_of_principal, lint, missing_context_keys, settled, validate,
 };
 use keywright_server::SystemClock;
 use serde_json::{Value, json};
@@ -304,8 +304,8 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
         owner: Some(owner),
         context: &context,
     };
-    if is_free(&arguments.action) {
-        return free(arguments.json);
+    if let Some(settled) = settled(&arguments.action, &arguments.resource) {
+        return print_settled(settled, arguments.json);
     }
     let explanation = explain(&policies, &request);
     let missing: Vec<String> = missing_context_keys(&policies, &request)
@@ -330,17 +330,21 @@ fn run_simulate(arguments: &SimulateArguments) -> anyhow::Result<bool> {
 }
 
 /// Says that policies are not asked.
-fn free(json: bool) -> anyhow::Result<bool> {
+fn print_settled(settled: Settled, json: bool) -> anyhow::Result<bool> {
+    let outcome = Outcome::from(settled);
+    let allowed = outcome == Outcome::Allowed;
     let mut out = io::stdout().lock();
     if json {
-        let nothing =
-            json!({"Decision": "allowed", "DecidedBy": [], "Statements": [], "Needs": []});
+        let nothing = json!({
+            "Decision": outcome.as_str(), "DecidedBy": [], "Statements": [], "Needs": []
+        });
         serde_json::to_writer_pretty(&mut out, &nothing)?;
         writeln!(out)?;
     } else {
-        writeln!(out, "allowed\n  every caller may, whatever policies say")?;
+        let word = if allowed { "allowed" } else { "denied" };
+        writeln!(out, "{word}\n  {}", settled.why())?;
     }
-    Ok(true)
+    Ok(allowed)
 }
 
 /// The kind of a policy of this resource.

@@ -51,7 +51,7 @@ pub use literal::Literal;
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use public::is_public;
-pub use question::{Nonsense, check_question, is_free};
+pub use question::{Nonsense, Settled, check_question, settled};
 pub use reason::{Cause, Layer, Reason, Source};
 pub use rename::rename_principals;
 pub use simulate::{Outcome, Simulation, simulate, statement_positions};

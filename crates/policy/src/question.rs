@@ -5,7 +5,7 @@
 
 use keywright_base::Arn;
 
-use crate::{Action, Catalogue, ResourceType};
+use crate::{AccessLevel, Action, Catalogue, Outcome, ResourceType};
 
 /// Why no request could ask this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,9 +92,51 @@ const FREE: [&str; 3] = [
     "sts:GetSessionToken",
 ];
 
-/// Whether an action, in any case, is one that policies are not asked about.
-pub fn is_free(action: &str) -> bool {
-    FREE.iter().any(|free| free.eq_ignore_ascii_case(action))
+/// The answer that every request gets, whatever policies say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Every proven caller may; unsigned requests are not meant.
+    Allowed,
+    /// Nobody may change a managed policy of AWS. It is read and attached by everyone who may.
+    AwsPolicy,
+}
+
+impl Settled {
+    /// Why, for people.
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Allowed => "every caller may, whatever policies say",
+            Self::AwsPolicy => "nobody may change an AWS managed policy, whatever policies say",
+        }
+    }
+}
+
+/// A settled denial is an implicit one: there is no statement that denies.
+impl From<Settled> for Outcome {
+    fn from(settled: Settled) -> Self {
+        match settled {
+            Settled::Allowed => Self::Allowed,
+            Settled::AwsPolicy => Self::ImplicitDeny,
+        }
+    }
+}
+
+/// What is settled about an action, in any case, on a resource; `None`: policies decide.
+pub fn settled(action: &str, resource: &str) -> Option<Settled> {
+    if FREE.iter().any(|free| free.eq_ignore_ascii_case(action)) {
+        return Some(Settled::Allowed);
+    }
+    let known = Catalogue::built_in().action(action)?;
+    let reads = matches!(known.level, AccessLevel::List | AccessLevel::Read);
+    let changes = known.service == "iam" && known.is_on("policy") && !reads;
+    (changes && is_policy_of_aws(resource)).then_some(Settled::AwsPolicy)
+}
+
+/// `arn:PARTITION:iam::aws:policy/…`
+fn is_policy_of_aws(resource: &str) -> bool {
+    Arn::parse(resource).is_ok_and(|arn| {
+        arn.service() == "iam" && arn.account() == "aws" && arn.resource().starts_with("policy/")
+    })
 }
 
 impl Catalogue {

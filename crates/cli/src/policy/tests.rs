@@ -64,6 +64,22 @@ fn decisions() {
     assert_eq!(policy(free, &[GET]), Ok(true));
 }
 
+/// A change of AWS's policies is denied whatever policies say; reading and attaching are not.
+#[test]
+fn policies_of_aws() {
+    let aws = "--resource arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let user = "--resource arn:aws:iam::123456789012:user/bob";
+    for (words, allowed) in [
+        (format!("iam:DeletePolicy {aws}"), false),
+        (format!("iam:TagPolicy {aws} --json"), false),
+        (format!("iam:GetPolicy {aws}"), true),
+        (format!("iam:AttachUserPolicy {user}"), true),
+    ] {
+        let words = format!("simulate --policy {{0}} --action {words}");
+        assert_eq!(policy(&words, &[BOUNDARY]), Ok(allowed), "{words}");
+    }
+}
+
 #[test]
 fn advice() {
     let broken = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow"}}"#;

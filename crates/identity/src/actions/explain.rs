@@ -12,8 +12,8 @@ use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
     Decision, Effect, Examined, Explanation, Lack, Layer, Need as PolicyNeed,
-    Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, StatementRef,
-    Tested, check_question, explain, explanation_steps, is_free, is_of_principal,
+    Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, Settled,
+    StatementRef, Tested, check_question, explain, explanation_steps, is_of_principal, settled,
 };
 use keywright_wire::keywright;
 
@@ -129,9 +129,6 @@ fn of_root(
     explained(view, &set, &request, steps)
 }
 
-/// Why a free action is allowed.
-const FREE_WHY: &str = "every caller may, whatever policies say";
-
 /// Refuses what no request could ask, and a resource of another account, whose policy is not ours
 /// to tell.
 fn check(view: &View<'_>, action: &str, resource: &str) -> Result<(), Fault> {
@@ -232,13 +229,8 @@ impl Action for ExplainAuthorization {
         let asked = (&*input.action_name, &*input.resource_arn);
         check(view, asked.0, asked.1)?;
         let user = principal(view, &input.principal_arn)?;
-        if is_free(asked.0) {
-            return Ok(Done::answer(keywright::ExplainAuthorizationOutput {
-                decision: word(&Decision::Allow),
-                explanation: format!("allowed\n  {FREE_WHY}\n"),
-                statements: Vec::new(),
-                is_truncated: false,
-            }));
+        if let Some(settled) = settled(asked.0, asked.1) {
+            return Ok(Done::answer(settled_answer(settled)));
         }
         let entries = input.context_entries.as_deref().unwrap_or_default();
         let mut keys = entries.iter().map(|entry| &entry.context_key_name);
@@ -254,6 +246,21 @@ impl Action for ExplainAuthorization {
             statements,
             is_truncated,
         }))
+    }
+}
+
+/// The answer that no policy has a part in.
+fn settled_answer(settled: Settled) -> keywright::ExplainAuthorizationOutput {
+    let outcome = PolicyOutcome::from(settled);
+    let word = match outcome {
+        PolicyOutcome::Allowed => "allowed",
+        PolicyOutcome::ExplicitDeny | PolicyOutcome::ImplicitDeny => "denied",
+    };
+    keywright::ExplainAuthorizationOutput {
+        decision: outcome.as_str().to_owned(),
+        explanation: format!("{word}\n  {}\n", settled.why()),
+        statements: Vec::new(),
+        is_truncated: false,
     }
 }
 
@@ -350,10 +357,11 @@ fn authorized_alone(
     let arn = user
         .map_or_else(root, |user| user.arn(view.id()))
         .to_string();
-    if is_free(asked.0) {
-        return Ok(Some(keywright::AuthorizedPrincipal {
+    if let Some(settled) = settled(asked.0, asked.1) {
+        let allowed = settled == Settled::Allowed;
+        return Ok(allowed.then(|| keywright::AuthorizedPrincipal {
             principal_arn: arn,
-            through: FREE_WHY.to_owned(),
+            through: settled.why().to_owned(),
             condition: None,
         }));
     }

@@ -48,7 +48,8 @@ impl<'a> Managed<'a> {
             .ok_or_else(|| missing(arn.to_owned()).into())
     }
 
-    /// The account's own policy, to be changed.
+    /// The account's own policy, to be changed. Explanations and simulations say no as well, by
+    /// `keywright_policy::settled`.
     ///
     /// # Errors
     /// `AccessDenied` with `foreign` for a policy of AWS.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use keywright_policy::{AccessLevel, ResourceUse};
+use keywright_policy::{AccessLevel, ResourceUse, Settled, settled};
 use keywright_wire::operations;
 
 use super::{ACTIONS, not_served};
@@ -19,7 +19,7 @@ const COMMON: [&str; 3] = ["AccessDenied", "ValidationError", "MalformedInput"];
 
 /// Whether every verified caller may do an action, as explanations say too.
 fn for_everyone(action: &str) -> bool {
-    keywright_policy::is_free(&format!("sts:{action}"))
+    settled(&format!("sts:{action}"), "*") == Some(Settled::Allowed)
 }
 
 const POLICY: &str =

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keywright_policy::{Kind, Policy, validate};
+use keywright_policy::{AccessLevel, Catalogue, Kind, Policy, validate};
 
 use crate::{
     testing::{ACCOUNT, Bench},
@@ -110,6 +110,88 @@ fn who_can() {
         conditions[0].contains("aws:SecureTransport"),
         "{conditions:?}"
     );
+}
+
+/// What every answer but the real one says of an action of `admin`, and of root.
+fn said(bench: &Bench, action: &str, resource: &str) -> Vec<bool> {
+    let asked = format!("&ActionName={action}&ResourceArn={resource}");
+    let principal = |name: &str| {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:{name}");
+        let form = format!("Action=ExplainAuthorization&PrincipalArn={arn}{asked}");
+        bench.root(&form).value("Decision") == "allowed"
+    };
+    let simulated = |operation: &str| {
+        let names = format!("ActionNames.member.1={action}&ResourceArns.member.1={resource}");
+        let answer = bench.root(&format!("Action={operation}&{names}"));
+        let decisions = ["EvalDecision", "EvalResourceDecision"].map(|name| answer.value(name));
+        assert_eq!(decisions[0], decisions[1], "{operation} {action}");
+        decisions[0] == "allowed"
+    };
+    let all =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+    let who = bench.root(&format!("Action=ListAuthorizedPrincipals{asked}"));
+    let who = who.values("PrincipalArn");
+    let listed = |name: &str| who.contains(&format!("arn:aws:iam::{ACCOUNT}:{name}"));
+    vec![
+        principal("root"),
+        principal("user/admin"),
+        listed("root"),
+        listed("user/admin"),
+        simulated(&format!(
+            "SimulatePrincipalPolicy&PolicySourceArn=arn:aws:iam::{ACCOUNT}:user/admin"
+        )),
+        simulated(&format!(
+            "SimulateCustomPolicy&PolicyInputList.member.1={all}"
+        )),
+    ]
+}
+
+/// What really happens to a policy of AWS is what each answer says, action by action.
+#[test]
+fn policies_of_aws_are_read_and_attached_only() {
+    let bench = bench();
+    let admin = bench.key("admin");
+    let policy = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    let get = bench.root(&format!("Action=GetPolicy&PolicyArn={policy}"));
+    let version = get.value("DefaultVersionId");
+    let on_policies = Catalogue::built_in().actions();
+    let on_policies = on_policies.filter(|a| a.service == "iam" && a.is_on("policy"));
+    let mut writes = 0;
+    for action in on_policies {
+        // CreatePolicy names none that exists; the other is not served.
+        if ["CreatePolicy", "GenerateServiceLastAccessedDetails"].contains(&action.name) {
+            continue;
+        }
+        let form = format!(
+            "Action={}&PolicyArn={policy}&VersionId={version}&PolicyDocument={NO}\
+             &Tags.member.1.Key=a&Tags.member.1.Value=b&TagKeys.member.1=a",
+            action.name
+        );
+        let code = bench.call(&admin, &form).code();
+        let reads = matches!(action.level, AccessLevel::List | AccessLevel::Read);
+        assert_eq!(code.is_none(), reads, "{} {code:?}", action.name);
+        assert!(reads || code == Some("AccessDenied"), "{code:?}");
+        let name = format!("iam:{}", action.name);
+        assert_eq!(said(&bench, &name, policy), [reads; 6], "{name}");
+        writes += usize::from(!reads);
+        let own = format!("arn:aws:iam::{ACCOUNT}:policy/ReadOnlyAccess");
+        assert_eq!(
+            said(&bench, &name, &own),
+            [true; 6],
+            "{name} on the account's"
+        );
+    }
+    assert_eq!(writes, 6);
+    let user = format!("arn:aws:iam::{ACCOUNT}:user/admin");
+    assert_eq!(said(&bench, "iam:AttachUserPolicy", &user), [true; 6]);
+    let (form, why) = (
+        "iam:deletepolicy",
+        "nobody may change an AWS managed policy",
+    );
+    let form = format!("ActionName={form}&ResourceArn=arn:aws-cn:iam::aws:policy/none");
+    let root = format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root");
+    let answer = bench.root(&format!("Action=ExplainAuthorization&{root}&{form}"));
+    assert!(answer.value("Explanation").contains(why));
 }
 
 #[test]

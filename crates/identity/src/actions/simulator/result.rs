@@ -9,7 +9,8 @@ use std::{
 
 use keywright_base::limits;
 use keywright_policy::{
-    Catalogue, Layer, Outcome, Request, Simulation, StatementRef, missing_context_keys, simulate,
+    Catalogue, Layer, Outcome, Request, Settled, Simulation, StatementRef, missing_context_keys,
+    settled, simulate,
 };
 use keywright_wire::iam;
 
@@ -200,7 +201,10 @@ fn decide_alone(supposed: &Supposed, action: &str, resource: &str) -> Simulation
     let request = supposed.request(action, resource);
     let policies = supposed.policies();
     let mut simulation = simulate(&policies, &request);
-    if fit::is_simulated(action, resource) {
+    // A change of AWS's policies is denied in fact, which no policy says.
+    let refused = simulation.outcome == Outcome::Allowed
+        && settled(action, resource) == Some(Settled::AwsPolicy);
+    if fit::is_simulated(action, resource) && !refused {
         if simulation.outcome == Outcome::ImplicitDeny {
             let context = supposed.told();
             let request = Request { context, ..request };
