@@ -212,3 +212,37 @@ def test_list_all_my_buckets_on_its_arn_is_decided_alike_everywhere(
     )
     for answer in (custom, principal):
         assert answer["EvaluationResults"][0]["EvalDecision"] == decision
+
+
+def test_a_simulation_from_files_says_what_the_server_says(keywright, server, root, new_user, name):
+    new_user()
+    arn = f"arn:aws:iam::{server.account}:user/{name}"
+    statements = [
+        {"Effect": "Allow", "Action": ["keywright:*", "iam:*Policy"], "Resource": "*"},
+        {"Effect": "Allow", "Action": "iam:*", "Resource": f"{arn}*"},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    file = keywright.home / "policy.json"
+    file.write_text(policy)
+    root.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy)
+    for action, resource, allowed in [
+        ("keywright:StartRotation", arn, True),
+        ("keywright:StartRotation", f"arn:aws:iam::{server.account}:user/other", False),
+        ("keywright:ListRotations", "*", False),
+        ("iam:DeletePolicy", f"arn:aws:iam::{server.account}:policy/own", True),
+        ("iam:DeletePolicy", "arn:aws:iam::aws:policy/ReadOnlyAccess", False),
+        ("iam:GetPolicy", "arn:aws:iam::aws:policy/ReadOnlyAccess", True),
+    ]:
+        given = ["--policy", str(file), "--action", action, "--resource", resource]
+        offline = keywright.run("policy", "simulate", "--caller", arn, *given, "--json")
+        online = keywright.run("policy", "explain", arn, action, resource, "--json")
+        decisions = [json.loads(done.stdout)["Decision"] for done in (offline, online)]
+        expected = "allowed" if allowed else "implicitDeny"
+        assert decisions == [expected] * 2, (action, resource, offline.stderr, online.stderr)
+        codes = (offline.returncode, online.returncode)
+        assert codes == ((0, 0) if allowed else (1, 1)), (action, resource, codes)
+    role = f"arn:aws:sts::{server.account}:assumed-role/app/one"
+    given = ["--policy", str(file), "--action", "iam:GetUser", "--resource", arn]
+    assert keywright.run("policy", "simulate", "--caller", role, *given).returncode == 0
+    done = keywright.run("policy", "simulate", "--caller", "anonymous", *given)
+    assert done.returncode == 1 and "anonymous has no such policies" in done.stderr, done

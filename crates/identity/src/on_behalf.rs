@@ -66,15 +66,20 @@ impl Identity {
     }
 }
 
+/// The condition keys that tell a request of the service from one of the principal itself.
+pub const SERVICE_CONTEXT: [(&str, &str); 6] = [
+    ("aws:ViaAWSService", "true"),
+    ("aws:CalledVia", ROTATION_SERVICE),
+    ("aws:CalledViaFirst", ROTATION_SERVICE),
+    ("aws:CalledViaLast", ROTATION_SERVICE),
+    ("aws:SourceIp", "127.0.0.1"),
+    ("aws:SecureTransport", "true"),
+];
+
 /// A target as the service will ask for it later.
 pub(crate) fn asked_by_service(target: Target) -> Target {
-    target
-        .with_key("aws:ViaAWSService", "true")
-        .with_key("aws:CalledVia", ROTATION_SERVICE)
-        .with_key("aws:CalledViaFirst", ROTATION_SERVICE)
-        .with_key("aws:CalledViaLast", ROTATION_SERVICE)
-        .with_key("aws:SourceIp", "127.0.0.1")
-        .with_key("aws:SecureTransport", "true")
+    let keys = SERVICE_CONTEXT.into_iter();
+    keys.fold(target, |target, (key, value)| target.with_key(key, value))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use keywright_adapters::aws::{Answer, Row};
 use keywright_policy::Catalogue;
 use serde_json::{Map, Value, json};
 
-use super::key_and_value;
+use super::simulate::key_and_value;
 use crate::remote::{RemoteArguments, printable};
 
 /// Which request to explain.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Parser;
 
-use super::{PolicyCommand, context, kind, run};
+use super::{PolicyCommand, lint::kind, run, simulate::context};
 
 #[derive(Parser)]
 struct Line {
@@ -64,6 +64,159 @@ fn decisions() {
     assert_eq!(policy(free, &[GET]), Ok(true));
 }
 
+const S3: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
+const BUCKET: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/open/*"},
+    {"Effect":"Allow","Principal":{"Service":"logging.s3.amazonaws.com"},"Action":"s3:PutObject",
+     "Resource":"arn:aws:s3:::b/log/*","Condition":{"Bool":{"aws:PrincipalIsAWSService":"true"}}},
+    {"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/team/app"},
+     "Action":"s3:GetObject","Resource":"arn:aws:s3:::b/role/*"},
+    {"Effect":"Allow","Principal":{"AWS":"arn:aws:sts::123456789012:assumed-role/app/one"},
+     "Action":"s3:GetObject","Resource":"arn:aws:s3:::b/session/*"}]}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"},
+    {"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"},
+    {"Effect":"Allow","Principal":{"Federated":"accounts.google.com"},
+     "Action":"sts:AssumeRoleWithWebIdentity",
+     "Condition":{"StringEquals":{"accounts.google.com:aud":"app"}}}]}"#;
+const ASSUME: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}"#;
+const ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
+const RCP_ALL: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
+const RCP_TLS: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}}"#;
+
+/// Each kind of caller, and each kind of policy, has its say.
+#[test]
+#[expect(clippy::too_many_lines, reason = "one row a case")]
+fn callers_and_layers() {
+    let files = [S3, BUCKET, TRUST, ASSUME, ALL, BOUNDARY, RCP_ALL, RCP_TLS];
+    let get = "--action s3:GetObject --resource arn:aws:s3:::b";
+    let put = "--action s3:PutObject --resource arn:aws:s3:::b";
+    let assume = "--action sts:AssumeRole --resource arn:aws:iam::123456789012:role/r";
+    let web = "--action sts:AssumeRoleWithWebIdentity --resource arn:aws:iam::123456789012:role/r";
+    let role = "--caller arn:aws:iam::123456789012:role/team/app";
+    let session = "--caller arn:aws:sts::123456789012:assumed-role/app/one";
+    let federated = "--caller arn:aws:sts::123456789012:federated-user/eve";
+    let root = "--caller arn:aws:iam::123456789012:root";
+    let stranger = "--caller arn:aws:iam::999999999999:user/eve";
+    let scp = "--service-control-policy";
+    let rcp = "--resource-control-policy";
+    for (words, allowed) in [
+        (format!("{get}/k {root}"), true),
+        (format!("{get}/k {root} {scp} {{5}}"), false),
+        (format!("{get}/k --policy {{0}} {role}"), true),
+        (format!("{get}/role/k --resource-policy {{1}} {role}"), true),
+        (
+            format!("{get}/role/k --resource-policy {{1}} {session}"),
+            false,
+        ),
+        (
+            format!("{get}/session/k --resource-policy {{1}} {session}"),
+            true,
+        ),
+        (
+            format!("{get}/session/k --resource-policy {{1}} {role}"),
+            false,
+        ),
+        (
+            format!("{get}/role/k --resource-policy {{1}} {role} --session-policy {{5}}"),
+            false,
+        ),
+        (format!("{get}/k --policy {{0}} {federated}"), false),
+        (
+            format!("{get}/k --policy {{0}} {federated} --session-policy {{0}}"),
+            true,
+        ),
+        (
+            format!("{get}/open/k --resource-policy {{1}} --caller anonymous"),
+            true,
+        ),
+        (
+            format!("{get}/k --resource-policy {{1}} --caller anonymous"),
+            false,
+        ),
+        (format!("{get}/k --caller anonymous"), false),
+        (
+            format!("{put}/log/k --resource-policy {{1}} --caller logging.s3.amazonaws.com"),
+            true,
+        ),
+        (
+            format!("{put}/log/k --resource-policy {{1}} --caller ec2.amazonaws.com"),
+            false,
+        ),
+        (format!("{assume} --trust-policy {{2}}"), false),
+        (
+            format!("{assume} --trust-policy {{2}} --policy {{3}}"),
+            true,
+        ),
+        (
+            format!("{assume} --trust-policy {{2}} --policy {{3}} {stranger}"),
+            false,
+        ),
+        (format!("{assume} --policy {{3}} {stranger}"), false),
+        (
+            format!("{assume} --trust-policy {{2}} --caller ec2.amazonaws.com"),
+            true,
+        ),
+        (
+            format!("{assume} --trust-policy {{2}} --caller lambda.amazonaws.com"),
+            false,
+        ),
+        (
+            format!(
+                "{web} --trust-policy {{2}} --caller accounts.google.com \
+                 --context accounts.google.com:aud=app"
+            ),
+            true,
+        ),
+        (
+            format!("{web} --trust-policy {{2}} --caller accounts.google.com"),
+            false,
+        ),
+        (
+            format!("{web} --trust-policy {{2}} --caller graph.facebook.com"),
+            false,
+        ),
+        (
+            format!("{get}/k --policy {{0}} {scp} {{4}} {scp} {{0}}"),
+            true,
+        ),
+        (
+            format!("{get}/k --policy {{0}} {scp} {{4}} {scp} {{5}}"),
+            false,
+        ),
+        (
+            format!("{get}/k --policy {{0}} {scp} {{4}} {scp} {{5}},{{0}}"),
+            true,
+        ),
+        (format!("{get}/k --policy {{0}} {rcp} {{6}}"), true),
+        (format!("{get}/k --policy {{0}} {rcp} {{7}}"), false),
+        (
+            format!("{get}/k --policy {{0}} {rcp} {{6}},{{7}} --context aws:SecureTransport=true"),
+            true,
+        ),
+        (
+            format!("{get}/k --policy {{0}} {rcp} {{6}},{{7}} --context aws:SecureTransport=false"),
+            false,
+        ),
+        (
+            format!(
+                "{get}/open/k --resource-policy {{1}} --caller anonymous {rcp} {{6}},{{7}} \
+                 --context aws:SecureTransport=false"
+            ),
+            false,
+        ),
+        (
+            "--action sts:GetCallerIdentity --caller anonymous".to_owned(),
+            false,
+        ),
+    ] {
+        let words = format!("simulate {words}");
+        assert_eq!(policy(&words, &files), Ok(allowed), "{words}");
+    }
+}
+
 /// A change of AWS's policies is denied whatever policies say; reading and attaching are not.
 #[test]
 fn policies_of_aws() {
@@ -77,6 +230,62 @@ fn policies_of_aws() {
     ] {
         let words = format!("simulate --policy {{0}} --action {words}");
         assert_eq!(policy(&words, &[BOUNDARY]), Ok(allowed), "{words}");
+    }
+}
+
+/// What Keywright's own actions do and reveal has to be allowed, as on the server.
+#[test]
+fn what_an_action_implies() {
+    let statement = |action: &str, more: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{action}","Resource":{more}}}}}"#
+        )
+    };
+    let own = statement("keywright:*", r#""*""#);
+    let iam = statement("iam:*", r#""arn:aws:iam::123456789012:user/*""#);
+    let team = statement("iam:*", r#""arn:aws:iam::123456789012:user/team/*""#);
+    let via = r#""*","Condition":{"ForAnyValue:StringEquals":{
+        "aws:CalledVia":"rotation.keywright"}}"#;
+    let via = statement("iam:*", via);
+    let key = r#""*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":"x"},
+        "Null":{"aws:TagKeys":"false"}}"#;
+    let tags = statement("iam:*", key);
+    let start = "keywright:StartRotation --resource arn:aws:iam::123456789012:user/team/bob";
+    let reveal = "keywright:RetrieveRotationKey --resource arn:aws:iam::123456789012:user/bob";
+    let files = [own, iam, team, via, tags];
+    let files: Vec<&str> = files.iter().map(|text| &**text).collect();
+    for (words, allowed) in [
+        (format!("{start} --policy {{0}}"), false),
+        (format!("{start} --policy {{0}} --policy {{1}}"), true),
+        (
+            format!("{start} --policy {{0}} --policy {{2}} --json"),
+            true,
+        ),
+        (format!("{start} --policy {{0}} --policy {{3}}"), true),
+        (
+            format!("{start} --policy {{0}} --policy {{4}} --context aws:TagKeys=x"),
+            false,
+        ),
+        (format!("{reveal} --policy {{0}} --policy {{1}}"), true),
+        (
+            format!("{reveal} --policy {{0}} --policy {{3}} --json"),
+            false,
+        ),
+        (
+            "keywright:ListRotations --policy {0} --policy {1}".to_owned(),
+            true,
+        ),
+        (
+            "keywright:ListRotations --policy {0} --policy {2}".to_owned(),
+            false,
+        ),
+        (
+            "keywright:ListRotations --policy {0} --policy {3}".to_owned(),
+            true,
+        ),
+    ] {
+        let words = format!("simulate --action {words}");
+        assert_eq!(policy(&words, &files), Ok(allowed), "{words}");
     }
 }
 
@@ -94,6 +303,7 @@ fn advice() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one row a case")]
 fn what_cannot_be_read() {
     for (words, says) in [
         ("lint missing.json", "cannot read missing.json"),
@@ -105,6 +315,62 @@ fn what_cannot_be_read() {
         (
             "simulate --policy {0} --action a:b --caller me",
             "--caller me",
+        ),
+        (
+            "simulate --caller arn:aws:iam::123456789012:group/g --action s3:GetObject",
+            "hint: arn:aws:iam::ACCOUNT:user/NAME",
+        ),
+        (
+            "simulate --caller arn:aws:sts::123456789012:assumed-role/r --action s3:GetObject",
+            "nobody who can call",
+        ),
+        (
+            "simulate --caller arn:aws:iam::123456789012:user/ --action s3:GetObject",
+            "nobody who can call",
+        ),
+        (
+            "simulate --caller arn:aws:iam::aws:user/bob --action s3:GetObject",
+            "nobody who can call",
+        ),
+        (
+            "simulate --caller EC2.example.com --action s3:GetObject",
+            "nobody who can call",
+        ),
+        (
+            "simulate --caller anonymous --policy {0} --action s3:GetObject",
+            "--policy: anonymous has no such policies",
+        ),
+        (
+            "simulate --caller ec2.amazonaws.com --service-control-policy {0} --action s3:GetObject",
+            "--service-control-policy: ec2.amazonaws.com has no such policies",
+        ),
+        (
+            "simulate --caller arn:aws:iam::123456789012:root --boundary {0} --action s3:GetObject",
+            "hint: it is bound by service control policies",
+        ),
+        (
+            "simulate --trust-policy {0} --action s3:GetObject",
+            "no role's trust policy decides s3:GetObject",
+        ),
+        (
+            "simulate --trust-policy {0} --action sts:AssumeRole",
+            "Has prohibited field Resource",
+        ),
+        (
+            "simulate --trust-policy {0} --resource-policy {0} --action sts:AssumeRole",
+            "cannot be used with",
+        ),
+        (
+            "simulate --resource-control-policy {0} --action s3:GetObject",
+            "\"Principal\": \"*\"",
+        ),
+        (
+            "simulate --service-control-policy {0},,{0} --action s3:GetObject",
+            "a file has no name",
+        ),
+        (
+            "simulate --policy - --service-control-policy {0},- --action s3:GetObject",
+            "standard input",
         ),
         ("simulate --policy {0}", "--action"),
         ("simulate --policy {0} --action GetObject", "service:Action"),

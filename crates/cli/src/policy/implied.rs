@@ -1,0 +1,112 @@
+//! What an action of Keywright's own service also takes, decided after the action itself.
+//!
+//! It protects one rule: the server decides it so. What the rotation service does for the caller
+//! comes from the service, and a request about everybody is about every user of the account.
+
+use keywright_base::ROTATION_MARK;
+use keywright_identity::on_behalf::SERVICE_CONTEXT;
+use keywright_policy::{
+    Catalogue, ContextMap, Explanation, Policies, Request, Values, evaluate_every, explain,
+    is_list_key,
+};
+
+/// A request that follows from another.
+pub(super) struct ImpliedRequest {
+    pub(super) action: &'static str,
+    /// An ARN, or what those of all users begin with.
+    resource: String,
+    every: bool,
+    context: ContextMap,
+}
+
+impl ImpliedRequest {
+    /// Those that follow from a request, in order.
+    pub(super) fn all(request: &Request<'_>, context: &ContextMap) -> Vec<Self> {
+        let Some(known) = Catalogue::built_in().action(request.action) else {
+            return Vec::new();
+        };
+        let on: Vec<(&'static str, String, bool)> =
+            match (request.resource, request.principal.account()) {
+                ("*", Some(account)) => {
+                    let users = format!("arn:aws:iam::{account}:user/");
+                    let about = known.implied().filter_map(|name| {
+                        let implied = Catalogue::built_in().action(name)?;
+                        match implied.resources.as_slice() {
+                            [] => Some((name, "*".to_owned(), false)),
+                            _ => implied.is_on("user").then(|| (name, users.clone(), true)),
+                        }
+                    });
+                    about.collect()
+                }
+                (resource, _) => {
+                    let about = known.implied_on(resource).into_iter();
+                    about
+                        .map(|(name, on)| (name, on.to_owned(), false))
+                        .collect()
+                }
+            };
+        let requests = on.into_iter().map(|(action, resource, every)| Self {
+            action,
+            resource,
+            every,
+            context: if known.does.contains(&action) {
+                of_service(action, context)
+            } else {
+                context.clone()
+            },
+        });
+        requests.collect()
+    }
+
+    /// How the resource is called.
+    pub(super) fn about(&self) -> String {
+        let more = if self.every { "*" } else { "" };
+        format!("{}{more}", self.resource)
+    }
+
+    /// Decides it. What is allowed on one user, but not on every one, is denied.
+    pub(super) fn explain(&self, policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
+        let about = self.about();
+        let one = Request {
+            action: self.action,
+            resource: &about,
+            context: &self.context,
+            ..*request
+        };
+        let mut explanation = explain(policies, &one);
+        if self.every && explanation.decision.is_allowed() {
+            let every = Request {
+                resource: &self.resource,
+                ..one
+            };
+            let decision = evaluate_every(policies.principal, &every, &follows_from_resource);
+            if !decision.is_allowed() {
+                explanation.decision = decision;
+                explanation.decided_by.clear();
+            }
+        }
+        explanation
+    }
+}
+
+/// Whether a condition key differs from user to user.
+fn follows_from_resource(key: &str) -> bool {
+    key.starts_with("aws:resourcetag/") || key.starts_with("iam:resourcetag/")
+}
+
+/// The context of a request that the rotation service makes.
+fn of_service(action: &str, context: &ContextMap) -> ContextMap {
+    let mut context = context.clone();
+    for (key, value) in SERVICE_CONTEXT {
+        let values = if is_list_key(key) {
+            Values::many([value])
+        } else {
+            Values::one(value)
+        };
+        context.set(key, values);
+    }
+    if matches!(action, "iam:TagUser" | "iam:UntagUser") {
+        context.set("aws:TagKeys", Values::many([ROTATION_MARK.to_owned()]));
+    }
+    context
+}

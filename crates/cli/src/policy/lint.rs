@@ -1,0 +1,81 @@
+//! `keywright policy lint`: what is wrong with a policy, cannot work, or grants more than was
+//! meant.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anyhow::bail;
+use clap::Args;
+use keywright_policy::{Kind, Position, Severity, lint};
+
+use super::{read, shown};
+
+/// Which policy, and of what kind.
+#[derive(Debug, Args)]
+pub(crate) struct LintArguments {
+    /// File of the policy; - reads standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    file: PathBuf,
+
+    /// managed, inline, session, trust, or bucket:NAME
+    #[arg(long, default_value = "managed", value_name = "KIND")]
+    kind: String,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out. The value is false when findings are errors.
+///
+/// # Errors
+/// Files that cannot be read, kinds that do not exist.
+pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
+    let text = read(&arguments.file)?;
+    let findings = lint(&text, kind(&arguments.kind)?);
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let all: Vec<_> = findings.iter().map(|f| shown::finding(&text, f)).collect();
+        serde_json::to_writer_pretty(&mut out, &all)?;
+        writeln!(out)?;
+    } else {
+        let name = arguments.file.display();
+        for finding in &findings {
+            let at = Position::of(&text, finding.span.start);
+            let (severity, code) = (finding.severity.as_str(), finding.code);
+            let (line, column) = (at.line, at.column);
+            writeln!(
+                out,
+                "{name}:{line}:{column}: {severity}: {} [{code}]",
+                finding.message
+            )?;
+            if !finding.hint.is_empty() {
+                writeln!(out, "  hint: {}", finding.hint)?;
+            }
+        }
+        if findings.is_empty() {
+            writeln!(io::stderr(), "nothing to say about {name}")?;
+        }
+    }
+    Ok(!findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error))
+}
+
+pub(super) fn kind(text: &str) -> anyhow::Result<Kind<'_>> {
+    Ok(match text {
+        "managed" => Kind::Managed,
+        "inline" => Kind::Inline,
+        "session" => Kind::Session,
+        "trust" => Kind::Trust,
+        other => match other.strip_prefix("bucket:") {
+            Some(bucket) if !bucket.is_empty() => Kind::Bucket { bucket },
+            _ => bail!(
+                "--kind {text}: not a kind of policy\n\
+                 hint: managed, inline, session, trust or bucket:NAME"
+            ),
+        },
+    })
+}

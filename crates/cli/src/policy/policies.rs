@@ -1,0 +1,148 @@
+//! The policies of a simulation, from their files. It protects one rule: each is checked as where
+//! it would be stored, so that nothing is decided by what could not be in force.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, bail};
+use keywright_policy::{
+    Document, Kind, Layer, Level, Policies, Policy, PolicySet, Source, parse, validate,
+};
+use serde_json::Value;
+
+use super::{
+    read,
+    simulate::{ControlLevel, SimulateArguments},
+};
+
+/// Everything that has a say.
+pub(super) struct GivenPolicies {
+    set: PolicySet,
+    attached: Option<(Layer, Arc<Policy>)>,
+    resource_control: Vec<Level>,
+}
+
+impl GivenPolicies {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Files that cannot be read, and policies that could not be stored.
+    pub(super) fn read(arguments: &SimulateArguments) -> anyhow::Result<Self> {
+        let trust = arguments.trust_policy.as_deref();
+        let attached = match (&arguments.resource_policy, trust) {
+            (Some(path), _) => {
+                let policy = compiled(path, bucket_kind(&arguments.resource))?;
+                Some((Layer::Resource, policy))
+            }
+            (None, Some(path)) => Some((Layer::Trust, compiled(path, Kind::Trust)?)),
+            (None, None) => None,
+        };
+        let service_control = levels(&arguments.service_control_policy, |path| {
+            compiled(path, Kind::Managed)
+        })?;
+        Ok(Self {
+            set: of_caller(arguments)?.with_service_control(service_control),
+            attached,
+            resource_control: levels(&arguments.resource_control_policy, resource_control)?,
+        })
+    }
+
+    /// Ready to decide.
+    pub(super) fn policies(&self) -> Policies<'_> {
+        let attached = self.attached.as_ref();
+        Policies {
+            resource: attached.map(|(layer, policy)| (*layer, &**policy)),
+            resource_control: &self.resource_control,
+            ..Policies::new(&self.set)
+        }
+    }
+}
+
+/// The policies that follow the caller.
+fn of_caller(arguments: &SimulateArguments) -> anyhow::Result<PolicySet> {
+    let identity = arguments.policy.iter().map(|path| {
+        let policy = compiled(path, Kind::Inline)?;
+        Ok((Source::Inline, policy))
+    });
+    let mut set = PolicySet::new(identity.collect::<anyhow::Result<_>>()?);
+    if let Some(boundary) = &arguments.boundary {
+        set = set.with_boundary(compiled(boundary, Kind::Inline)?);
+    }
+    if !arguments.session_policy.is_empty() {
+        let policies = arguments.session_policy.iter();
+        let policies = policies.map(|path| compiled(path, Kind::Session));
+        set = set.with_session(policies.collect::<anyhow::Result<_>>()?);
+    }
+    Ok(set)
+}
+
+/// An organization's policies, level by level.
+fn levels(
+    given: &[ControlLevel],
+    read: impl Fn(&Path) -> anyhow::Result<Arc<Policy>>,
+) -> anyhow::Result<Vec<Level>> {
+    let level = |level: &ControlLevel| {
+        let policies = level.0.iter().map(|path| Ok((Source::Inline, read(path)?)));
+        policies.collect()
+    };
+    given.iter().map(level).collect()
+}
+
+fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
+    let document = valid(path, &read(path)?, kind)?;
+    Ok(named(path, &document))
+}
+
+fn valid(path: &Path, text: &str, kind: Kind<'_>) -> anyhow::Result<Document> {
+    let name = path.display();
+    validate(text, kind)
+        .map_err(|violation| anyhow::anyhow!("{name}: {violation}"))
+        .with_context(|| format!("cannot use {name}; keywright policy lint says more"))
+}
+
+fn named(path: &Path, document: &Document) -> Arc<Policy> {
+    let name = path.display().to_string();
+    Arc::new(Policy::compile(document).with_id(&name))
+}
+
+/// A resource control policy: as a managed policy, but that each statement is about everyone.
+fn resource_control(path: &Path) -> anyhow::Result<Arc<Policy>> {
+    let (name, text) = (path.display(), read(path)?);
+    let document = parse(&text).with_context(|| format!("cannot use {name}"))?;
+    let for_everyone = document.statements.iter().all(|statement| {
+        let principal = statement.principal.as_ref();
+        principal.is_some_and(|principal| {
+            let mut names = principal.elements.iter();
+            !principal.negated && names.len() == 1 && names.all(|(_, name)| name == "*")
+        })
+    });
+    if !for_everyone {
+        bail!(
+            "cannot use {name}: every statement of a resource control policy has \
+             \"Principal\": \"*\""
+        );
+    }
+    valid(path, &without_principals(&text)?, Kind::Managed)?;
+    Ok(named(path, &document))
+}
+
+/// A policy's text without its principals, to be checked as one that has none.
+fn without_principals(text: &str) -> anyhow::Result<String> {
+    let mut policy: Value = serde_json::from_str(text)?;
+    let statements = match policy.get_mut("Statement") {
+        Some(Value::Array(statements)) => statements.as_mut_slice(),
+        Some(statement) => std::slice::from_mut(statement),
+        None => &mut [],
+    };
+    for statement in statements.iter_mut().filter_map(Value::as_object_mut) {
+        statement.remove("Principal");
+    }
+    Ok(policy.to_string())
+}
+
+/// The kind of a policy of this resource.
+fn bucket_kind(resource: &str) -> Kind<'_> {
+    let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or_default();
+    Kind::Bucket {
+        bucket: name.split('/').next().unwrap_or_default(),
+    }
+}

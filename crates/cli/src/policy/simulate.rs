@@ -1,0 +1,345 @@
+//! `keywright policy simulate`: decides a request by policies in files, and says why.
+//!
+//! It protects one rule: the answer is what a server with these policies would decide, whatever
+//! follows from the action included.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::bail;
+use clap::Args;
+use keywright_base::{AccountId, Arn, Clock};
+use keywright_policy::{
+    Context as _, ContextMap, Explanation, Outcome, Policies, Request, Settled, Values,
+    check_question, explain, is_list_key, is_of_principal, missing_context_keys, settled,
+};
+use keywright_server::SystemClock;
+use serde_json::{Value, json};
+
+use super::{caller::SupposedCaller, implied::ImpliedRequest, policies::GivenPolicies, shown};
+
+/// Which policies, and which request.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArguments {
+    /// File of an identity policy of the caller, for a session those of its role or user; may be
+    /// repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Vec<PathBuf>,
+
+    /// File of the caller's permissions boundary
+    #[arg(long, value_name = "FILE")]
+    pub(super) boundary: Option<PathBuf>,
+
+    /// File of a policy passed when the caller's session was made; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) session_policy: Vec<PathBuf>,
+
+    /// File of the policy of the resource
+    #[arg(long, value_name = "FILE")]
+    pub(super) resource_policy: Option<PathBuf>,
+
+    /// File of the trust policy of the role that is the resource, for sts:AssumeRole and its kin
+    #[arg(long, value_name = "FILE", conflicts_with = "resource_policy")]
+    pub(super) trust_policy: Option<PathBuf>,
+
+    /// Files of the service control policies of one level of the caller's organization, with commas
+    /// between them; repeat it for each level, from the organization's root to the account. Every
+    /// level must allow. Give none for the management account
+    #[arg(long, value_name = "FILE[,FILE]", value_parser = control_level)]
+    pub(super) service_control_policy: Vec<ControlLevel>,
+
+    /// Files of the resource control policies of one level of the organization of the resource's
+    /// account, level by level as with --service-control-policy
+    #[arg(long, value_name = "FILE[,FILE]", value_parser = control_level)]
+    pub(super) resource_control_policy: Vec<ControlLevel>,
+
+    /// The action, for example s3:GetObject
+    #[arg(long, value_name = "ACTION")]
+    pub(super) action: String,
+
+    /// ARN of the resource, or *
+    #[arg(long, default_value = "*", value_name = "ARN")]
+    pub(super) resource: String,
+
+    /// Account of the resource [default: the one in its ARN, else the caller's]
+    #[arg(long, value_name = "ID")]
+    resource_owner: Option<AccountId>,
+
+    /// Who calls: ARN of a user, of a root user, of a role (a session of it), of an assumed-role or
+    /// federated-user session; a service such as ec2.amazonaws.com, an identity provider, or
+    /// anonymous. A role's path is known from its own ARN only
+    #[arg(
+        long,
+        default_value = "arn:aws:iam::123456789012:user/someone",
+        value_name = "CALLER"
+    )]
+    caller: String,
+
+    /// A condition key and its value, KEY=VALUE; repeat a key for a list
+    #[arg(long, value_name = "KEY=VALUE")]
+    context: Vec<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The files of one level of an organization.
+#[derive(Debug, Clone)]
+pub(super) struct ControlLevel(pub(super) Vec<PathBuf>);
+
+fn control_level(text: &str) -> Result<ControlLevel, String> {
+    let files: Vec<PathBuf> = text.split(',').map(PathBuf::from).collect();
+    if files.iter().any(|file| file.as_os_str().is_empty()) {
+        return Err("a file has no name".to_owned());
+    }
+    Ok(ControlLevel(files))
+}
+
+/// An explanation, and what goes with it.
+struct Answer {
+    explanation: Explanation,
+    /// The keys that were not given.
+    missing: Vec<String>,
+    /// What the action also takes, where that was denied: an action and its resource.
+    also_takes: Option<(&'static str, String)>,
+}
+
+/// Carries it out. The value is false when the answer is no.
+///
+/// # Errors
+/// Files that cannot be read, values that are not of their form.
+pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<bool> {
+    check_question(&arguments.action, &arguments.resource)?;
+    check_files(arguments)?;
+    check_trust(arguments)?;
+    let caller = SupposedCaller::parse(&arguments.caller)?;
+    check_caller(arguments, &caller)?;
+    let principal = caller.principal();
+    let given = GivenPolicies::read(arguments)?;
+    let owner = arguments.resource_owner;
+    let owner = owner
+        .or_else(|| account_of(&arguments.resource))
+        .or(principal.account());
+    let mut context = context(&arguments.context)?;
+    caller.say(&mut context);
+    let context = with_what_is_known(context, owner);
+    match settled(&arguments.action, &arguments.resource) {
+        // Unsigned requests are not proven, and services do not ask who they are.
+        Some(Settled::Allowed) if !caller.has_policies() => {}
+        Some(settled) => return print_settled(settled, arguments.json),
+        None => {}
+    }
+    let request = Request {
+        principal,
+        action: &arguments.action,
+        resource: &arguments.resource,
+        owner,
+        context: &context,
+    };
+    let answer = answer(&given.policies(), &request, &context);
+    print_answer(&answer, arguments)?;
+    Ok(answer.explanation.decision.is_allowed())
+}
+
+/// The request's answer; of an action that implies others, that of the first that is denied.
+fn answer(policies: &Policies<'_>, request: &Request<'_>, context: &ContextMap) -> Answer {
+    let explanation = explain(policies, request);
+    let missing = missing_context_keys(policies, request);
+    let own = Answer {
+        explanation,
+        missing,
+        also_takes: None,
+    };
+    if !own.explanation.decision.is_allowed() {
+        return own;
+    }
+    for implied in ImpliedRequest::all(request, context) {
+        let explanation = implied.explain(policies, request);
+        if !explanation.decision.is_allowed() {
+            return Answer {
+                explanation,
+                missing: own.missing,
+                also_takes: Some((implied.action, implied.about())),
+            };
+        }
+    }
+    own
+}
+
+fn print_answer(answer: &Answer, arguments: &SimulateArguments) -> anyhow::Result<()> {
+    let Answer {
+        explanation,
+        missing,
+        also_takes,
+    } = answer;
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        let mut shown = shown::explanation(explanation);
+        if let Value::Object(members) = &mut shown {
+            members.insert("MissingContextKeys".to_owned(), json!(missing));
+            if let Some((action, resource)) = also_takes {
+                let taken = json!({"ActionName": action, "ResourceArn": resource});
+                members.insert("AlsoTakes".to_owned(), taken);
+            }
+        }
+        serde_json::to_writer_pretty(&mut out, &shown)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    write!(out, "{explanation}")?;
+    if let Some((action, resource)) = also_takes {
+        let own = &arguments.action;
+        writeln!(out, "  {own} also takes {action} on {resource}")?;
+    }
+    if !missing.is_empty() {
+        writeln!(out, "  not given: {}", missing.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Prints an answer that no policy has a part in.
+fn print_settled(settled: Settled, json: bool) -> anyhow::Result<bool> {
+    let outcome = Outcome::from(settled);
+    let allowed = outcome == Outcome::Allowed;
+    let mut out = io::stdout().lock();
+    if json {
+        let nothing = json!({
+            "Decision": outcome.as_str(), "DecidedBy": [], "Statements": [], "Needs": []
+        });
+        serde_json::to_writer_pretty(&mut out, &nothing)?;
+        writeln!(out)?;
+    } else {
+        let word = if allowed { "allowed" } else { "denied" };
+        writeln!(out, "{word}\n  {}", settled.why())?;
+    }
+    Ok(allowed)
+}
+
+/// Refuses to read standard input twice.
+fn check_files(arguments: &SimulateArguments) -> anyhow::Result<()> {
+    let levels = arguments.service_control_policy.iter();
+    let levels = levels.chain(&arguments.resource_control_policy);
+    let lists = arguments.policy.iter().chain(&arguments.session_policy);
+    let single = arguments.boundary.iter().chain(&arguments.resource_policy);
+    let single = single.chain(&arguments.trust_policy);
+    let files = levels.flat_map(|level| &level.0).chain(lists).chain(single);
+    if files.filter(|file| *file == Path::new("-")).count() > 1 {
+        bail!("standard input (-) can be read for one policy only");
+    }
+    Ok(())
+}
+
+/// What a trust policy decides.
+const OF_TRUST: [&str; 6] = [
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "sts:SetContext",
+    "sts:SetSourceIdentity",
+    "sts:TagSession",
+];
+
+/// Refuses a trust policy for what none decides.
+fn check_trust(arguments: &SimulateArguments) -> anyhow::Result<()> {
+    let action = &arguments.action;
+    let decides = OF_TRUST.iter().any(|of| of.eq_ignore_ascii_case(action));
+    if arguments.trust_policy.is_some() && !decides {
+        bail!(
+            "--trust-policy: no role's trust policy decides {action}\nhint: it does {}",
+            OF_TRUST.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Refuses policies that the caller cannot have.
+fn check_caller(arguments: &SimulateArguments, caller: &SupposedCaller) -> anyhow::Result<()> {
+    let root = matches!(caller, SupposedCaller::Root { .. });
+    let given = [
+        ("--policy", !arguments.policy.is_empty()),
+        ("--boundary", arguments.boundary.is_some()),
+        ("--session-policy", !arguments.session_policy.is_empty()),
+        (
+            "--service-control-policy",
+            !arguments.service_control_policy.is_empty() && !root,
+        ),
+    ];
+    let given = given.into_iter().find(|(_, given)| *given);
+    let bound_by = if root {
+        "service control policies and the policy of the resource"
+    } else {
+        "the policy of the resource, a role's trust policy and resource control policies"
+    };
+    match given {
+        Some((flag, _)) if root || !caller.has_policies() => bail!(
+            "{flag}: {} has no such policies\nhint: it is bound by {bound_by}",
+            arguments.caller
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The account that an ARN names.
+fn account_of(resource: &str) -> Option<AccountId> {
+    Arn::parse(resource).ok()?.account().parse().ok()
+}
+
+/// One `--context`.
+pub(super) fn key_and_value(pair: &str) -> anyhow::Result<(&str, &str)> {
+    match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key, value)),
+        _ => bail!("--context {pair}: not of the form KEY=VALUE"),
+    }
+}
+
+pub(super) fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
+    let mut lists: Vec<(&str, Vec<String>)> = Vec::new();
+    for pair in pairs {
+        let (key, value) = key_and_value(pair)?;
+        if is_of_principal(key) {
+            bail!("--context {pair}: this follows from --caller");
+        }
+        match lists
+            .iter_mut()
+            .find(|(known, _)| known.eq_ignore_ascii_case(key))
+        {
+            Some((_, values)) => values.push(value.to_owned()),
+            None => lists.push((key, vec![value.to_owned()])),
+        }
+    }
+    let mut context = ContextMap::default();
+    for (key, values) in lists {
+        let single = values.len() == 1 && !is_list_key(key);
+        let mut values = values.into_iter();
+        let values = match values.next() {
+            Some(only) if single => Values::one(only),
+            first => Values::many(first.into_iter().chain(values)),
+        };
+        context.set(key, values);
+    }
+    Ok(context)
+}
+
+/// The context with what every request has, where nothing else was given.
+fn with_what_is_known(mut context: ContextMap, owner: Option<AccountId>) -> ContextMap {
+    let now = SystemClock.now();
+    let known = [
+        ("aws:currenttime", now.iso8601()),
+        ("aws:epochtime", now.secs().to_string()),
+        ("aws:principalisawsservice", "false".to_owned()),
+        ("aws:viaawsservice", "false".to_owned()),
+    ];
+    let owner = owner.map(|owner| owner.to_string());
+    let owned = owner.iter().flat_map(|owner| {
+        ["aws:resourceaccount", "s3:resourceaccount"].map(|key| (key, owner.clone()))
+    });
+    for (key, value) in known.into_iter().chain(owned) {
+        if context.get(key).as_slice().is_empty() {
+            context.set(key, Values::one(value));
+        }
+    }
+    context
+}
