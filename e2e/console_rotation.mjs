@@ -67,6 +67,8 @@ async function deliver() {
   await seen("The key is rotated");
   await row(told.keys.ann).getByText("Deleted").waitFor();
   await button("History").click();
+  // The newest events come first.
+  await page.getByRole("button", { name: "Next page" }).last().click();
   await row("planned").waitFor();
 }
 
@@ -150,6 +152,7 @@ async function missingPermission() {
 async function policyInTrouble() {
   await go("/rotation-policies/create");
   await page.getByLabel("Policy name").fill("evening");
+  await page.getByLabel("Path", { exact: true }).fill("/");
   await button("Create rotation policy").click();
   await flash("Rotation policy created");
   await row("evening").getByText("two keys").waitFor();

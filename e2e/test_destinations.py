@@ -184,6 +184,7 @@ def test_many_rotations_in_one_file(server, root, new_user, name, keywright, fol
             f"{name}-{number}",
             *("--deliver", f"aws-profile:{name}-{number}@{file}"),
             *("--observe", "0s", "--dwell", "0s", "--wait"),
+            *("--override-unused", "no program uses these keys"),
             *("--journal", str(folder.parent / f"journal-{number}")),
         )
         for number in range(users)

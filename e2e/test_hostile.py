@@ -16,9 +16,11 @@ def sign_in(server, number: int) -> int:
     """Signs in as nobody, from an address and with a name that no other one uses."""
     body = {"account": server.account, "userName": f"nobody-{number}", "password": "Password-1"}
     source = (f"127.0.1.{number + 1}", 0)
-    connection = http.client.HTTPConnection(server.host, timeout=120, source_address=source)
+    host = server.console.partition("://")[2]
+    connection = http.client.HTTPConnection(host, timeout=120, source_address=source)
+    marks = {**MARKS, "Origin": server.console}
     try:
-        connection.request("POST", "/console/api/sign-in", json.dumps(body).encode(), MARKS)
+        connection.request("POST", "/console/api/sign-in", json.dumps(body).encode(), marks)
         return connection.getresponse().status
     finally:
         connection.close()
