@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use keywright_base::Entropy;
+use keywright_base::{AccountId, Entropy};
 use keywright_objects::INLINE_BYTES;
 use keywright_server::SystemEntropy;
 use keywright_store::{contract::Ledger, sqlite::Sqlite};
@@ -183,8 +183,9 @@ fn version(data: &Path) -> anyhow::Result<u64> {
         }
     }
     let store = Sqlite::open(&copy.join("keywright.db"))?;
-    let accounts = store.accounts()?;
-    Ok(accounts.last().context("no account")?.1)
+    let mut accounts = store.accounts()?.into_iter();
+    let account = accounts.find(|(id, _)| *id != AccountId::INSTALLATION);
+    Ok(account.context("no account")?.1)
 }
 
 /// After a start no file is in the making, and there are as many files as large objects.
