@@ -140,14 +140,8 @@ impl Catalogue {
 
     /// The name of a service's action that is few edits away from a name.
     pub fn nearest(&self, service: &str, name: &str) -> Option<&'static str> {
-        if name.len() > NAME_BYTES {
-            return None;
-        }
         let known = self.of_service(service).map(|(_, action)| action.name);
-        let alike = known.filter(|known| known.len().abs_diff(name.len()) <= EDITS);
-        let measured = alike.map(|known| (distance(known, name), known));
-        let (edits, nearest) = measured.min()?;
-        (edits <= EDITS).then_some(nearest)
+        nearest(known, name, EDITS)
     }
 
     /// Every resource type.
@@ -255,10 +249,25 @@ fn level(word: &str) -> AccessLevel {
 const NAME_BYTES: usize = 80;
 
 /// Edits up to which one name may have been meant for another.
-const EDITS: usize = 3;
+pub(crate) const EDITS: usize = 3;
+
+/// The name that is the fewest edits away, if it is at most so many.
+pub(crate) fn nearest(
+    names: impl Iterator<Item = &'static str>,
+    wanted: &str,
+    edits_max: usize,
+) -> Option<&'static str> {
+    if wanted.len() > NAME_BYTES {
+        return None;
+    }
+    let alike = names.filter(|name| name.len().abs_diff(wanted.len()) <= edits_max);
+    let measured = alike.map(|name| (distance(name, wanted), name));
+    let (edits, name) = measured.min()?;
+    (edits <= edits_max).then_some(name)
+}
 
 /// The edits between two names, without regard to case: a row of the table at a time.
-pub(crate) fn distance(one: &str, other: &str) -> usize {
+fn distance(one: &str, other: &str) -> usize {
     let mut room = [0; NAME_BYTES + 1];
     let Some(row) = room.get_mut(..=other.len()) else {
         return usize::MAX;

@@ -290,7 +290,7 @@ fn readable<T>(values: &[String], parse: impl Fn(&str) -> Option<T>) -> Box<[T]>
 }
 
 /// `true` in any case is true, everything else is false.
-fn is_true(text: &str) -> bool {
+pub(crate) fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }
 

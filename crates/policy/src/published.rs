@@ -13,7 +13,7 @@ use std::{
 use flate2::read::GzDecoder;
 
 use crate::{
-    actions::{Action, Catalogue, distance},
+    actions::{Action, Catalogue, EDITS, nearest},
     pattern::{Glob, Outline},
 };
 
@@ -108,7 +108,7 @@ impl Published {
 
     /// The service that is written nearly so.
     pub(crate) fn nearest_service(&self, service: &str) -> Option<&'static str> {
-        nearest(self.services.iter().copied(), service)
+        nearest(self.services.iter().copied(), service, edits_max(service))
     }
 
     /// The actions of a service that a name, perhaps with wildcards, stands for.
@@ -144,7 +144,7 @@ impl Published {
         let prefix = key.split_once(':').map_or("", |(prefix, _)| prefix);
         let alike = self.keys.range(prefix.to_owned()..);
         let alike = alike.take_while(|(known, _)| known.starts_with(prefix));
-        nearest(alike.map(|(_, name)| *name), key)
+        nearest(alike.map(|(_, name)| *name), key, edits_max(key))
     }
 
     /// Whether requests of an action can have a key, in lower case, by themselves or by their
@@ -185,15 +185,10 @@ fn key_pattern(name: &str) -> Glob {
     Glob::new(&pattern.to_ascii_lowercase())
 }
 
-/// Edits up to which one name may have been meant for another.
-const EDITS: usize = 3;
-
-fn nearest(names: impl Iterator<Item = &'static str>, wanted: &str) -> Option<&'static str> {
-    let alike = names.filter(|name| name.len().abs_diff(wanted.len()) <= EDITS);
-    let measured = alike.map(|name| (distance(name, wanted), name));
-    let (edits, name) = measured.min()?;
-    // Short names are all alike: `s3` is two edits from `sts`.
-    (edits <= EDITS.min(wanted.len() / 3)).then_some(name)
+/// Edits that may be between a service or key and the one that was meant. Short names are all
+/// alike: `s3` is two edits from `sts`.
+fn edits_max(name: &str) -> usize {
+    EDITS.min(name.len() / 3)
 }
 
 #[cfg(test)]

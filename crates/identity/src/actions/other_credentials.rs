@@ -35,51 +35,35 @@ fn check_page<A: Action>(
     Page::of(operation.name, &[&user], marker, max_items).map(drop)
 }
 
-/// `iam:ListSSHPublicKeys`
-pub(crate) struct ListSSHPublicKeys;
+macro_rules! empty_list {
+    ($list:ident -> $listed:ident { $members:ident: $none:expr }) => {
+        #[doc = concat!("`iam:", stringify!($list), "`")]
+        pub(crate) struct $list;
 
-impl Action for ListSSHPublicKeys {
-    type Shape = iam::ListSSHPublicKeys;
-    const ACCESS: Access = Access::List;
+        impl Action for $list {
+            type Shape = iam::$list;
+            const ACCESS: Access = Access::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let subject = view.subject(input.user_name.as_deref());
-        Ok(Required::one(target_of(view, &subject)))
-    }
+            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+                let subject = view.subject(input.user_name.as_deref());
+                Ok(Required::one(target_of(view, &subject)))
+            }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let page = (input.marker.as_deref(), input.max_items);
-        check_page::<Self>(view, input.user_name.as_deref(), page)?;
-        Ok(Done::answer(iam::ListSSHPublicKeysOutput {
-            ssh_public_keys: Some(Vec::new()),
-            is_truncated: Some(false),
-            marker: None,
-        }))
-    }
+            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+                let page = (input.marker.as_deref(), input.max_items);
+                check_page::<Self>(view, input.user_name.as_deref(), page)?;
+                Ok(Done::answer(iam::$listed {
+                    $members: $none,
+                    is_truncated: Some(false),
+                    marker: None,
+                }))
+            }
+        }
+    };
 }
 
-/// `iam:ListSigningCertificates`
-pub(crate) struct ListSigningCertificates;
-
-impl Action for ListSigningCertificates {
-    type Shape = iam::ListSigningCertificates;
-    const ACCESS: Access = Access::List;
-
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let subject = view.subject(input.user_name.as_deref());
-        Ok(Required::one(target_of(view, &subject)))
-    }
-
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let page = (input.marker.as_deref(), input.max_items);
-        check_page::<Self>(view, input.user_name.as_deref(), page)?;
-        Ok(Done::answer(iam::ListSigningCertificatesOutput {
-            certificates: Vec::new(),
-            is_truncated: Some(false),
-            marker: None,
-        }))
-    }
-}
+empty_list!(ListSSHPublicKeys -> ListSSHPublicKeysOutput { ssh_public_keys: Some(Vec::new()) });
+empty_list!(ListSigningCertificates -> ListSigningCertificatesOutput { certificates: Vec::new() });
 
 /// `iam:ListServiceSpecificCredentials`
 pub(crate) struct ListServiceSpecificCredentials;

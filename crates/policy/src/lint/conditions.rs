@@ -8,7 +8,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use super::{Finding, Severity, Subject};
 use crate::{
     ConditionClause, Effect,
-    condition::{Operator, Order, Set, Test},
+    condition::{Operator, Order, Set, Test, is_true},
     literal::{Decimal, date},
 };
 
@@ -194,10 +194,6 @@ fn excludes(one: &KeyTest<'_>, other: &KeyTest<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-fn is_true(text: &str) -> bool {
-    text.eq_ignore_ascii_case("true")
 }
 
 /// Whether none of the values that one test wants passes the other.
