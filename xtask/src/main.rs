@@ -64,6 +64,9 @@ enum Chore {
     /// Measure how long root waits beside the most expensive requests of others
     #[command(disable_help_flag = true)]
     Hostile(measure::Args),
+    /// Kill rotations while programs use the keys, and hold them to it that no call is refused
+    #[command(disable_help_flag = true)]
+    Consumers(measure::Args),
     /// Kill the built server under load and hold it to what it acknowledged
     #[command(disable_help_flag = true)]
     Crash(measure::Args),
@@ -95,6 +98,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Load(args) => measure::run("load", args),
         Chore::Fleet(args) => measure::run("fleet", args),
         Chore::Hostile(args) => measure::run("hostile", args),
+        Chore::Consumers(args) => measure::run("consumers", args),
         Chore::Crash(args) => measure::run("crash", args),
     }
 }

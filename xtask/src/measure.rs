@@ -1,4 +1,4 @@
-//! `cargo xtask load`, `crash`, `fleet` and `hostile`: build the server and the measuring program
+//! `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile`: build the server and the measuring program
 //! for release, and hand over.
 //!
 //! The program is a package of its own (`xtask/measure`), so that the chores which generate and

@@ -57,6 +57,7 @@ const STEPS: &[&[&str]] = &[
     // Bounded here; at length by their own commands.
     &["cargo", "xtask", "fuzz", "--seconds", "60"],
     &["cargo", "xtask", "crash", "--built", "--rounds", "20"],
+    &["cargo", "xtask", "consumers", "--built", "--kills", "10"],
 ];
 
 #[expect(clippy::print_stdout, reason = "a chore's progress")]

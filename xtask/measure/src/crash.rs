@@ -5,7 +5,6 @@
 //! by itself. SIGKILL leaves the system's page cache in place, so this shows order and atomicity,
 //! not what a disk does when the power goes.
 
-mod chance;
 mod model;
 mod verify;
 mod worker;
@@ -19,13 +18,13 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use keywright_base::{AccountId, Entropy};
+use keywright_base::AccountId;
 use keywright_objects::INLINE_BYTES;
-use keywright_server::SystemEntropy;
 use keywright_store::{contract::Ledger, sqlite::Sqlite};
 
-use self::{chance::Chance, model::Model, verify::Reader, worker::BUCKET};
+use self::{model::Model, verify::Reader, worker::BUCKET};
 use crate::{
+    chance::{self, Chance},
     client::Connection,
     installation::{self, Running, fresh_folder},
     requests::{self, Key},
@@ -52,7 +51,7 @@ pub(crate) struct Args {
 /// # Errors
 /// The first violation, with its evidence; the data folder stays.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let seed = args.seed.unwrap_or_else(random);
+    let seed = args.seed.unwrap_or_else(chance::random);
     say(&format!("seed {seed}"))?;
     let mut experiment = Experiment::new(fresh_folder("crash")?.join("data"), seed)?;
     let mut commits = 0;
@@ -218,12 +217,6 @@ fn make_bucket(server: &Running, root: &Key) -> anyhow::Result<()> {
     let reply = connection.exchange(&request)?;
     ensure!(reply.status == 200, "no bucket: {}", reply.shown());
     Ok(())
-}
-
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    SystemEntropy.fill(&mut bytes);
-    u64::from_le_bytes(bytes)
 }
 
 fn say(line: &str) -> anyhow::Result<()> {

@@ -124,8 +124,18 @@ fn fleet(args: &Args, journal: &Path) -> anyhow::Result<Measured> {
     Ok(Measured { plan, apply, gaps })
 }
 
-/// Lets a user do everything; it has IAMFullAccess already.
-fn make_operator(server: &Running, key: &Key) -> anyhow::Result<()> {
+/// What `keywright rotate` needs to act as the operator.
+pub(crate) fn environment(server: &Running, operator: &Key) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL", format!("http://{}", server.address)),
+        ("AWS_ACCESS_KEY_ID", operator.id.clone()),
+        ("AWS_SECRET_ACCESS_KEY", operator.secret.expose().clone()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+    ]
+}
+
+/// Lets the first user do everything; it has IAMFullAccess already.
+pub(crate) fn make_operator(server: &Running, key: &Key) -> anyhow::Result<()> {
     let parameters = [
         ("UserName", OPERATOR),
         ("PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess"),
@@ -153,10 +163,7 @@ fn keywright(
         .args(["rotate", command])
         .arg(declared)
         .arg("--json")
-        .env("AWS_ENDPOINT_URL", format!("http://{}", server.address))
-        .env("AWS_ACCESS_KEY_ID", &operator.id)
-        .env("AWS_SECRET_ACCESS_KEY", operator.secret.expose())
-        .env("AWS_REGION", "us-east-1")
+        .envs(environment(server, operator))
         .env("KEYWRIGHT_JOURNAL", journal)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -5,6 +5,7 @@
 //! were signed before, in slices that alternate, and its ratio is the median of neighbouring
 //! slices. It judges nothing: a missed target is printed, not an error.
 
+mod at_rest;
 mod clients;
 mod drive;
 pub(crate) mod seed;
@@ -77,6 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     one_work(&few, each, "GetUser", &get_user, &mut report)?;
     one_work(&few, each, "S3 GET of 1 KiB", &get_object, &mut report)?;
     drop(few);
+    at_rest::at_rest(each, &mut report)?;
     durable(each, &mut report)?;
     report.print(args.json)
 }

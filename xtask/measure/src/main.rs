@@ -1,12 +1,15 @@
-//! Drives the built server: how fast it is, what a crash under load leaves behind, what the
-//! rotation of a fleet takes, and what hostile requests cost everyone else.
+//! Drives the built server: how fast it is, what a crash under load leaves behind, what killed
+//! rotations do to consumers, what the rotation of a fleet takes, and what hostile requests cost
+//! everyone else.
 //!
-//! A table of contents. `cargo xtask load`, `crash`, `fleet` and `hostile` build this and the
+//! A table of contents. `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile` build this and the
 //! server for release and run it; it is a package of its own so that the other chores build without
 //! the server.
 
 mod bare;
+mod chance;
 mod client;
+mod consumers;
 mod crash;
 mod fleet;
 mod hostile;
@@ -30,6 +33,8 @@ enum Chore {
     Load(load::Args),
     /// Kill the server under load, again and again, and hold it to what it acknowledged
     Crash(crash::Args),
+    /// Kill rotations, again and again, while programs use the keys
+    Consumers(consumers::Args),
     /// Rotate the keys of many users, and say what it takes
     Fleet(fleet::Args),
     /// Measure how long root waits beside the most expensive requests of others
@@ -43,6 +48,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Load(args) => load::run(&args),
         Chore::Crash(args) => crash::run(&args),
+        Chore::Consumers(args) => consumers::run(&args),
         Chore::Fleet(args) => fleet::run(&args),
         Chore::Hostile(args) => hostile::run(&args),
         Chore::Bare(args) => bare::run(&args),

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::chance::Chance;
+use crate::chance::Chance;
 use crate::requests::Key;
 
 /// Users of a client.

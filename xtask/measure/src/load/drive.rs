@@ -193,6 +193,15 @@ impl Driven {
         }
     }
 
+    /// A step that was a slice of its own.
+    pub(super) fn step(&mut self, took: Duration, processor: Duration) {
+        self.rates.push(1.0 / took.as_secs_f64());
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        self.micros.push(micros);
+        self.micros.sort_unstable();
+        self.processor += processor;
+    }
+
     fn add(&mut self, logs: Logs) {
         self.rates.resize(logs.len(), 0.0);
         for (rate, log) in self.rates.iter_mut().zip(logs) {
