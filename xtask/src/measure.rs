@@ -1,5 +1,5 @@
-//! `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile`: build the server and the measuring program
-//! for release, and hand over.
+//! `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile`: build the server and the
+//! measuring program for release, and hand over.
 //!
 //! The program is a package of its own (`xtask/measure`), so that the chores which generate and
 //! check the server's code do not need the server to compile.

@@ -2,9 +2,9 @@
 //! rotations do to consumers, what the rotation of a fleet takes, and what hostile requests cost
 //! everyone else.
 //!
-//! A table of contents. `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile` build this and the
-//! server for release and run it; it is a package of its own so that the other chores build without
-//! the server.
+//! A table of contents. `cargo xtask load`, `crash`, `consumers`, `fleet` and `hostile` build this
+//! and the server for release and run it; it is a package of its own so that the other chores build
+//! without the server.
 
 mod bare;
 mod chance;
