@@ -4,8 +4,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use keywright_base::Secret;
-use reqwest::{Certificate, Client, Identity, Response, Url, redirect::Policy};
+use reqwest::{Certificate, Client, Response, Url, redirect::Policy};
 
 /// Seconds to connect.
 const CONNECT_SECS: u64 = 10;
@@ -33,44 +32,29 @@ pub enum HttpError {
 /// # Errors
 /// [`HttpError`].
 pub fn client(authorities: Option<&Path>) -> Result<Client, HttpError> {
-    let Some(path) = authorities else {
-        return client_of(None, None);
-    };
-    let name = path.display().to_string();
-    match fs::read(path) {
-        Ok(pem) => client_of(Some((&name, &pem)), None),
-        Err(error) => Err(unusable(&name, &error)),
-    }
-}
-
-/// A client that trusts authorities in PEM, which have a name for errors, or else the system's; and
-/// that shows a certificate of its own, in PEM with its key, where there is one.
-///
-/// # Errors
-/// [`HttpError`].
-pub(crate) fn client_of(
-    authorities: Option<(&str, &[u8])>,
-    own: Option<&Secret<Vec<u8>>>,
-) -> Result<Client, HttpError> {
-    // One provider for the process; an error says that there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    install_provider();
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .connect_timeout(Duration::from_secs(CONNECT_SECS))
         .timeout(Duration::from_secs(REQUEST_SECS))
         .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")));
-    if let Some((name, pem)) = authorities {
-        let found = Certificate::from_pem_bundle(pem).map_err(|error| unusable(name, &error))?;
+    if let Some(path) = authorities {
+        let name = path.display().to_string();
+        let pem = fs::read(path).map_err(|error| unusable(&name, &error))?;
+        let found = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&name, &error))?;
         if found.is_empty() {
-            return Err(unusable(name, &"it holds no certificate"));
+            return Err(unusable(&name, &"it holds no certificate"));
         }
         builder = builder.tls_certs_only(found);
     }
     let tls = |error: reqwest::Error| HttpError::Tls(root_of(&error));
-    if let Some(own) = own {
-        builder = builder.identity(Identity::from_pem(own.expose()).map_err(tls)?);
-    }
     builder.build().map_err(tls)
+}
+
+/// Makes ring the provider of cryptography of the process, if there is none yet.
+pub(crate) fn install_provider() {
+    // An error says that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn unusable(name: &str, why: &dyn std::fmt::Display) -> HttpError {

@@ -105,10 +105,11 @@ impl Shared {
     }
 }
 
-/// What `RUST_LOG` asks for; by default warnings, but not the S3 protocol layer's, which calls
-/// every refusal an error.
+/// What `RUST_LOG` asks for; by default warnings, but not those of libraries that call every
+/// refusal an error: the S3 protocol layer, and the client of Kubernetes.
 fn log_filter() -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,s3s=off"))
+    EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,s3s=off,kube_client=off"))
 }
 
 impl<'a> MakeWriter<'a> for LogQueue {

@@ -3,7 +3,7 @@
 //! It protects two rules: a secret reaches the program by that way only, never by argument or
 //! environment; and what the program says is shown without it.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use keywright_base::Secret;
@@ -12,16 +12,17 @@ use keywright_rotation::{
     ports::{Backup, Held, Pairs, Sink, SinkError},
 };
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, process};
+use tokio::process;
 
-use super::program::Answered;
+use super::{
+    program::Answered,
+    running::{self, LATER, Limits},
+};
 
-/// Seconds that a program gets.
-const LIMIT_SECS: u64 = 120;
-/// The exit code for "try again later" (`EX_TEMPFAIL`).
-const LATER: i32 = 75;
-/// Characters of its complaint that are kept.
-const WORDS_MAX: usize = 500;
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(120),
+    output: 64 * 1024,
+};
 
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,45 +54,17 @@ impl Command {
         told: &Value,
         secret: Option<&Secret<String>>,
     ) -> Result<String, SinkError> {
-        let told = Secret::new(told.to_string());
+        let told = Secret::new(told.to_string().into_bytes());
         let (program, arguments) = self.words.split_first().unwrap_or((&self.name, &[]));
-        let started = process::Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        let mut child = started.map_err(|error| SinkError::Never(format!("{program}: {error}")))?;
-        let mut input = child.stdin.take();
-        let talk = async {
-            if let Some(input) = &mut input {
-                // A program that does not listen says so by its exit code.
-                let _ = input.write_all(told.expose().as_bytes()).await;
-            }
-            drop(input);
-            child.wait_with_output().await
-        };
-        let ended = tokio::time::timeout(Duration::from_secs(LIMIT_SECS), talk).await;
-        let ended = ended
-            .map_err(|_| SinkError::Later(format!("{program}: no end after {LIMIT_SECS} seconds")))?
-            .map_err(|error| SinkError::Later(format!("{program}: {error}")))?;
-        let shown = |bytes: &[u8]| {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            match secret {
-                Some(secret) => text.replace(secret.expose().as_str(), "[secret]"),
-                None => text,
-            }
-        };
+        let mut command = process::Command::new(program);
+        command.args(arguments);
+        let ended = running::run(command, &told, LIMITS).await;
+        let ended = ended.map_err(|failure| failure.about(program))?;
         if ended.status.success() {
-            return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
+            let said = ended.output.expose();
+            return Ok(String::from_utf8_lossy(said).into_owned());
         }
-        let words: String = shown(&ended.stderr)
-            .trim()
-            .chars()
-            .take(WORDS_MAX)
-            .collect();
-        let text = format!("{program}: {}: {words}", ended.status);
+        let text = format!("{program}: {}: {}", ended.status, ended.complaint(secret));
         if ended.status.code() == Some(LATER) {
             Err(SinkError::Later(text))
         } else {

@@ -19,6 +19,7 @@ mod person;
 mod program;
 mod quoted;
 mod replace;
+mod running;
 mod text;
 pub(crate) mod vault;
 mod webhook;

@@ -19,7 +19,10 @@ use keywright_rotation::{
 };
 use ring::hmac;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
 
 use super::{
     document::DocumentSink,
@@ -97,33 +100,43 @@ pub(super) async fn serve(answers: Answers) -> SocketAddr {
     tokio::spawn(async move {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
-            let answers = Arc::clone(&answers);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let answers = Arc::clone(&answers);
-                async move {
-                    let (parts, body) = request.into_parts();
-                    let asked = Asked {
-                        line: format!("{} {}", parts.method, parts.uri.path()),
-                        query: parts.uri.query().unwrap_or_default().to_owned(),
-                        headers: parts.headers,
-                        body: body.collect().await.unwrap().to_bytes().to_vec(),
-                    };
-                    let (status, body) = (answers.lock().unwrap())(&asked);
-                    if status == 0 {
-                        return Err(std::io::Error::other("cut off"));
-                    }
-                    let mut response = Response::builder().status(status);
-                    if status == 429 {
-                        response = response.header("retry-after", "1");
-                    }
-                    let body = Full::<hyper::body::Bytes>::from(body);
-                    response.body(body).map_err(std::io::Error::other)
-                }
-            });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(talk(stream, Arc::clone(&answers)));
         }
     });
     address
+}
+
+/// Answers on one connection.
+pub(super) async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    answers: Answers,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answers = Arc::clone(&answers);
+        async move {
+            let (parts, body) = request.into_parts();
+            let asked = Asked {
+                line: format!("{} {}", parts.method, parts.uri.path()),
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                headers: parts.headers,
+                body: body.collect().await.unwrap().to_bytes().to_vec(),
+            };
+            let (status, body) = (answers.lock().unwrap())(&asked);
+            if status == 0 {
+                return Err(std::io::Error::other("cut off"));
+            }
+            let mut response = Response::builder().status(status);
+            if status == 429 {
+                response = response.header("retry-after", "1");
+            }
+            let body = Full::<hyper::body::Bytes>::from(body);
+            response.body(body).map_err(std::io::Error::other)
+        }
+    });
+    // A connection that is cut off is what the test wants.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 pub(super) struct Noon;

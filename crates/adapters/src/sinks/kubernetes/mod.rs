@@ -5,8 +5,9 @@
 //! rollout is over, not before. The cluster's own checks are asked first (`dryRun`), so what is not
 //! allowed is known before anything is changed.
 
-mod api;
-mod cluster;
+mod client;
+mod exec;
+mod kubeconfig;
 mod workload;
 
 use std::{fmt, sync::Arc};
@@ -18,14 +19,17 @@ use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
     ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
-use reqwest::Method;
+use kube::{
+    api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
+    core::{Request, request},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroize;
 
 use self::{
-    api::{Api, Asked, MERGE, Refusal},
-    cluster::Cluster,
+    client::{Call, Connection, Refusal},
+    kubeconfig::Access,
     workload::{Rollout, Workload},
 };
 use super::{
@@ -108,12 +112,9 @@ impl Place {
         Ok(place)
     }
 
-    fn path(&self) -> String {
-        format!("{}/{}", self.folder(), self.name)
-    }
-
-    fn folder(&self) -> String {
-        format!("/api/v1/namespaces/{}/secrets", self.namespace)
+    /// The Secrets of its namespace.
+    fn secrets(&self) -> Request {
+        Request::new(format!("/api/v1/namespaces/{}/secrets", self.namespace))
     }
 }
 
@@ -140,7 +141,7 @@ impl fmt::Display for Place {
 pub(super) struct Kubernetes {
     name: String,
     place: Place,
-    api: Api,
+    api: Connection,
     clock: Arc<dyn Clock>,
 }
 
@@ -185,22 +186,18 @@ fn encoded(pair: &Pair) -> (String, Secret<String>) {
 impl Kubernetes {
     /// As the kubeconfig says, or the pod's service account.
     pub(super) fn open(name: String, place: &Place, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let cluster = Cluster::find(place.context.as_deref())?;
-        Self::at(name, place, cluster, clock)
+        let access = Access::find(place.context.as_deref())?;
+        access.read()?;
+        Ok(Self::at(name, place, access, clock))
     }
 
-    fn at(
-        name: String,
-        place: &Place,
-        cluster: Cluster,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, String> {
-        Ok(Self {
+    fn at(name: String, place: &Place, access: Access, clock: Arc<dyn Clock>) -> Self {
+        Self {
             name,
             place: place.clone(),
-            api: Api::open(cluster)?,
+            api: Connection::new(access),
             clock,
-        })
+        }
     }
 
     fn never(&self, why: &dyn fmt::Display) -> SinkError {
@@ -211,25 +208,37 @@ impl Kubernetes {
         SinkError::Later(format!("{}: {why}", self.name))
     }
 
-    async fn ask(&self, asked: Asked<'_>) -> Result<Option<Value>, SinkError> {
-        let answered = self.api.ask(&asked).await;
+    /// Sends a request; nothing where there is no such object.
+    async fn send(
+        &self,
+        request: Result<http::Request<Vec<u8>>, request::Error>,
+        secret: bool,
+    ) -> Result<Option<Value>, SinkError> {
+        let request = request.map_err(|error| self.never(&error))?;
+        let answered = self.api.send(&Call { request, secret }).await;
         answered.map_err(|refusal| match refusal {
             Refusal::Passing(why) => self.later(&why),
             Refusal::Lasting(why) => self.never(&why),
         })
     }
 
+    async fn get(&self, objects: &Request, name: &str) -> Result<Option<Value>, SinkError> {
+        let request = objects.get(name, &GetParams::default());
+        self.send(request, false).await
+    }
+
     async fn find(&self) -> Result<Option<Found>, SinkError> {
-        let Some(seen) = self.ask(Asked::get(&self.place.path())).await? else {
+        let secrets = self.place.secrets();
+        let Some(found) = self.get(&secrets, &self.place.name).await? else {
             return Ok(None);
         };
-        let version = seen.pointer("/metadata/resourceVersion");
+        let version = found.pointer("/metadata/resourceVersion");
         let version = version.and_then(Value::as_str);
         let version = version.ok_or_else(|| self.later(&"the answer has no resourceVersion"))?;
         Ok(Some(Found {
             version: version.to_owned(),
-            immutable: seen.get("immutable").and_then(Value::as_bool) == Some(true),
-            data: match seen.get("data") {
+            immutable: found.get("immutable").and_then(Value::as_bool) == Some(true),
+            data: match found.get("data") {
                 Some(Value::Object(data)) => data.clone(),
                 _ => Map::new(),
             },
@@ -312,9 +321,10 @@ impl Kubernetes {
     }
 
     async fn workload(&self, workload: &Workload) -> Result<Value, SinkError> {
-        let path = workload.path(&self.place.namespace);
+        let siblings = workload.siblings(&self.place.namespace);
         let none = || self.never(&format!("there is no {workload}"));
-        self.ask(Asked::get(&path)).await?.ok_or_else(none)
+        let found = self.get(&siblings, workload.name()).await?;
+        found.ok_or_else(none)
     }
 
     /// Everything that can be known to fail without a change.
@@ -322,45 +332,55 @@ impl Kubernetes {
         let found = self.find().await?;
         match &found {
             Some(found) if found.immutable => return Err(self.never(&"it is immutable")),
-            Some(_) => self.patch(&self.place.path(), &json!({}), true).await?,
+            Some(_) => {
+                let secrets = self.place.secrets();
+                self.patch(&secrets, &self.place.name, &json!({}), true)
+                    .await?;
+            }
             None => self.create(&json!({}), true).await?,
         }
         for workload in &self.place.restart {
             let seen = self.workload(workload).await?;
             workload.check(&seen).map_err(|why| self.never(&why))?;
-            let path = workload.path(&self.place.namespace);
-            self.patch(&path, &json!({}), true).await?;
+            let siblings = workload.siblings(&self.place.namespace);
+            self.patch(&siblings, workload.name(), &json!({}), true)
+                .await?;
         }
         Ok(found)
     }
 
-    async fn patch(&self, path: &str, patch: &Value, dry: bool) -> Result<(), SinkError> {
-        let asked = Asked {
-            method: Method::PATCH,
-            path,
-            dry,
-            body: Some((MERGE, patch)),
+    async fn patch(
+        &self,
+        objects: &Request,
+        name: &str,
+        patch: &Value,
+        dry_run: bool,
+    ) -> Result<(), SinkError> {
+        let parameters = PatchParams {
+            dry_run,
+            ..PatchParams::default()
         };
-        let done = self.ask(asked).await?;
+        let request = objects.patch(name, &parameters, &Patch::Merge(patch));
+        let done = self.send(request, patch.get("data").is_some()).await?;
         done.map(drop).ok_or_else(|| self.later(&"it is gone"))
     }
 
-    async fn create(&self, data: &Value, dry: bool) -> Result<(), SinkError> {
+    async fn create(&self, data: &Value, dry_run: bool) -> Result<(), SinkError> {
         let metadata = json!({"name": self.place.name});
         let made = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
             "metadata": metadata, "data": data,
         });
-        let folder = self.place.folder();
-        let asked = Asked {
-            method: Method::POST,
-            path: &folder,
-            dry,
-            body: Some(("application/json", &made)),
+        let parameters = PostParams {
+            dry_run,
+            ..PostParams::default()
         };
+        let body = made.to_string().into_bytes();
+        let request = self.place.secrets().create(&parameters, body);
         let namespace = &self.place.namespace;
         let none = || self.never(&format!("there is no namespace {namespace}"));
-        self.ask(asked).await?.map(drop).ok_or_else(none)
+        let made = self.send(request, true).await?;
+        made.map(drop).ok_or_else(none)
     }
 
     /// Sets or removes the two fields, if the Secret is still as it was found.
@@ -382,7 +402,8 @@ impl Kubernetes {
             Some(found) => {
                 let metadata = json!({"resourceVersion": found.version});
                 let patch = json!({"metadata": metadata, "data": data});
-                self.patch(&self.place.path(), &patch, false).await
+                let secrets = self.place.secrets();
+                self.patch(&secrets, &self.place.name, &patch, false).await
             }
         }
     }
@@ -393,8 +414,9 @@ impl Kubernetes {
             let seen = self.workload(workload).await?;
             if !Workload::is_started_for(&seen, key) {
                 let patch = Workload::restart(key, &self.clock.now().iso8601());
-                let path = workload.path(&self.place.namespace);
-                self.patch(&path, &patch, false).await?;
+                let siblings = workload.siblings(&self.place.namespace);
+                self.patch(&siblings, workload.name(), &patch, false)
+                    .await?;
             }
         }
         Ok(())
@@ -406,14 +428,12 @@ impl Kubernetes {
         if !found.data.keys().all(ours) {
             return self.put(Some(found), None, None).await;
         }
-        let options = json!({"preconditions": {"resourceVersion": found.version}});
-        let asked = Asked {
-            method: Method::DELETE,
-            path: &self.place.path(),
-            dry: false,
-            body: Some(("application/json", &options)),
-        };
-        self.ask(asked).await.map(drop)
+        let parameters = DeleteParams::default().preconditions(Preconditions {
+            resource_version: Some(found.version.clone()),
+            uid: None,
+        });
+        let request = self.place.secrets().delete(&self.place.name, &parameters);
+        self.send(request, false).await.map(drop)
     }
 }
 
@@ -494,5 +514,7 @@ impl Sink for Kubernetes {
     }
 }
 
+#[cfg(test)]
+mod access_tests;
 #[cfg(test)]
 mod tests;

@@ -3,26 +3,23 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    ops::Deref,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
-use keywright_base::Secret;
 use keywright_rotation::{
     model::{Pair, RotationId},
     ports::{Held, Sink, SinkError},
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::{
-    Kubernetes, Place,
-    cluster::{Cluster, Token},
-};
+use super::{Kubernetes, Place, kubeconfig::Access};
 use crate::sinks::{
-    remote_tests::{Asked, Cuts, Noon, serve},
+    remote_tests::{Answers, Asked, Cuts, Noon, serve},
     suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
+    tests::write,
 };
 
 const SECRET: &str = "/api/v1/namespaces/prod/secrets/job";
@@ -125,7 +122,7 @@ impl Fake {
             let why = format!("{path} is forbidden: User \"x\" cannot {method}");
             return status(403, "Forbidden", &why);
         }
-        let dry = asked.query == "dryRun=All";
+        let dry = asked.query.contains("dryRun=All");
         if self.raced && !dry {
             self.raced = false;
             let object = self.objects[SECRET].clone();
@@ -187,24 +184,49 @@ impl Fake {
     }
 }
 
-async fn cluster(fake: &Shared, cuts: &Cuts, token: Token) -> Cluster {
-    let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
-    let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
-    Cluster {
-        server: format!("http://{address}"),
-        authorities: None,
-        certificate: None,
-        token,
+/// A sink, and the folder with its kubeconfig.
+struct Opened {
+    sink: Kubernetes,
+    folder: TempDir,
+}
+
+impl Deref for Opened {
+    type Target = Kubernetes;
+
+    fn deref(&self) -> &Kubernetes {
+        &self.sink
     }
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> Kubernetes {
-    let token = Token::Fixed(Secret::new("t".to_owned()));
-    let cluster = cluster(fake, cuts, token).await;
+/// A kubeconfig with one cluster and one user.
+fn kubeconfig(folder: &Path, server: &str, user: &str) -> Access {
+    let path = folder.join("config");
+    let text = format!(
+        "current-context: x\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
+         contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\n\
+         users: [{{name: u, user: {{{user}}}}}]\n"
+    );
+    write(&path, &text);
+    Access::Files {
+        paths: vec![path],
+        context: None,
+    }
+}
+
+async fn open(answers: Answers, place: &str, user: &str) -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let server = format!("http://{}", serve(answers).await);
+    let access = kubeconfig(folder.path(), &server, user);
     let place = Place::new(place, None).unwrap();
     let name = format!("kubernetes:{place}");
-    Kubernetes::at(name, &place, cluster, Arc::new(Noon)).unwrap()
+    let sink = Kubernetes::at(name, &place, access, Arc::new(Noon));
+    Opened { sink, folder }
+}
+
+async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> Opened {
+    let there = Arc::clone(fake);
+    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    open(cuts.of(Arc::new(Mutex::new(answers))), place, "token: t").await
 }
 
 const RESTARTING: &str = "prod/job?restart=deployment/app";
@@ -247,8 +269,8 @@ async fn a_secret_keeps_the_contract_with_its_other_fields() {
                 .map(|object| object["data"].to_string());
             data.unwrap_or_default().into_bytes()
         };
-        hold_to_contract(&sink, Reads::Pair, &look).await;
-        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_crashes(&*sink, &look, &|nth, after| cuts.at(nth, after), false).await;
         let put = |pair: &Pair| {
             let data = json!({
                 "AWS_ACCESS_KEY_ID": encoded(&pair.id.0),
@@ -259,7 +281,7 @@ async fn a_secret_keeps_the_contract_with_its_other_fields() {
             fake.lock().unwrap().store(SECRET, object);
         };
         put(&pair(1));
-        hold_to_others(&sink, &look, &put).await;
+        hold_to_others(&*sink, &look, &put).await;
         let also = sink.inspect(&pair(3).id).await.unwrap().also;
         assert_eq!(also, ["another"]);
     }
@@ -298,13 +320,13 @@ async fn a_version_that_somebody_else_wrote_is_not_overwritten() {
     let fake = Fake::new(Some(filled()));
     let sink = sink(&fake, &Cuts::default(), "prod/job").await;
     fake.lock().unwrap().raced = true;
-    let raced = deliver(&sink, &pair(2)).await.unwrap_err();
+    let raced = deliver(&*sink, &pair(2)).await.unwrap_err();
     assert!(
         matches!(&raced, SinkError::Later(why) if why.contains("409")),
         "{raced}"
     );
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
-    deliver(&sink, &pair(2)).await.unwrap();
+    deliver(&*sink, &pair(2)).await.unwrap();
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
 }
 
@@ -320,7 +342,7 @@ async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
         "nothing was restarted yet"
     );
     for _ in 0..2 {
-        deliver(&sink, &pair(2)).await.unwrap();
+        deliver(&*sink, &pair(2)).await.unwrap();
         let app = fake.lock().unwrap().objects[APP].clone();
         assert_eq!(app["metadata"]["generation"], 2, "once");
         let annotations = &app["spec"]["template"]["metadata"]["annotations"];
@@ -339,7 +361,7 @@ async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
     fake.lock().unwrap().roll();
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
     // Going back, they are started again, and waited for again.
-    put_back(&sink, &backup, None).await.unwrap();
+    put_back(&*sink, &backup, None).await.unwrap();
     assert!(matches!(sink.read_back().await, Err(SinkError::Later(_))));
     fake.lock().unwrap().roll();
     assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
@@ -411,16 +433,8 @@ async fn answers_that_pass_and_that_do_not() {
             // Which quotes what was sent.
             true => status(code, "Refused", &String::from_utf8_lossy(&asked.body)),
         };
-        let address = serve(Arc::new(Mutex::new(answers))).await;
-        let cluster = Cluster {
-            server: format!("http://{address}"),
-            authorities: None,
-            certificate: None,
-            token: Token::None,
-        };
-        let place = Place::new("prod/job", None).unwrap();
-        let sink = Kubernetes::at("k".to_owned(), &place, cluster, Arc::new(Noon)).unwrap();
-        let error = deliver(&sink, &pair(2)).await.unwrap_err();
+        let sink = open(Arc::new(Mutex::new(answers)), "prod/job", "").await;
+        let error = deliver(&*sink, &pair(2)).await.unwrap_err();
         assert_eq!(
             matches!(error, SinkError::Later(_)),
             later,
@@ -431,108 +445,22 @@ async fn answers_that_pass_and_that_do_not() {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a file of the test")]
-fn write(path: &Path, text: &str) -> PathBuf {
-    fs::write(path, text).unwrap();
-    path.to_owned()
-}
-
-const CONFIG: &str = "
-apiVersion: v1
-kind: Config
-current-context: one
-clusters:
-- name: c
-  cluster: {server: 'https://10.0.0.1:6443/', certificate-authority-data: Y2E=}
-- name: lax
-  cluster: {server: 'https://10.0.0.1', insecure-skip-tls-verify: true}
-- name: proxied
-  cluster: {server: 'https://10.0.0.1', proxy-url: 'socks5://x'}
-contexts:
-- {name: one, context: {cluster: c, user: token, namespace: ignored}}
-- {name: file, context: {cluster: c, user: file}}
-- {name: cert, context: {cluster: c, user: cert}}
-- {name: keyless, context: {cluster: c, user: keyless}}
-- {name: password, context: {cluster: c, user: password}}
-- {name: exec, context: {cluster: c, user: exec}}
-- {name: lax, context: {cluster: lax, user: token}}
-- {name: proxied, context: {cluster: proxied, user: token}}
-- {name: lost, context: {cluster: gone, user: token}}
-users:
-- {name: token, user: {token: secret-token}}
-- {name: file, user: {tokenFile: token}}
-- {name: cert, user: {client-certificate-data: Y2VydA==, client-key-data: a2V5}}
-- {name: keyless, user: {client-certificate-data: Y2VydA==}}
-- {name: password, user: {username: me, password: secret-word}}
-- name: exec
-  user:
-    exec:
-      apiVersion: client.authentication.k8s.io/v1
-      command: ./login
-      args: [now]
-      env: [{name: WHO, value: me}]
-      interactiveMode: Never
-";
-
 #[tokio::test]
-async fn a_kubeconfig_is_understood_or_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(&folder.path().join("config"), CONFIG);
-    write(&folder.path().join("token"), "token-of-file\n");
-    let login = write(
-        &folder.path().join("login"),
-        "#!/bin/sh\nprintf '{\"status\":{\"token\":\"%s-%s-%s\"}}' $1 $WHO \\\n\
-         $(printf %s \"$KUBERNETES_EXEC_INFO\" | grep -c ExecCredential)\n",
-    );
-    fs::set_permissions(&login, fs::Permissions::from_mode(0o755)).unwrap();
-    let first = write(&folder.path().join("first"), "current-context: file\n");
-    let find = |paths: &[PathBuf], context: Option<&str>| Cluster::of_files(paths, context);
-    for (paths, context, token) in [
-        (vec![file.clone()], None, "secret-token"),
-        (vec![first, file.clone()], None, "token-of-file"),
-        (vec![file.clone()], Some("exec"), "now-me-1"),
-    ] {
-        let cluster = find(&paths, context).unwrap();
-        assert_eq!(cluster.server, "https://10.0.0.1:6443");
-        assert_eq!(cluster.authorities.as_deref(), Some(b"ca".as_slice()));
-        let found = cluster.token.fetch().await.unwrap().unwrap();
-        assert_eq!(found.expose(), token);
-    }
-    let cluster = find(std::slice::from_ref(&file), Some("cert")).unwrap();
-    assert_eq!(cluster.certificate.unwrap().expose(), b"cert\nkey");
-    for (context, says) in [
-        ("keyless", "without its key"),
-        ("password", "user has password, which is not supported"),
-        ("lax", "insecure-skip-tls-verify is refused"),
-        ("proxied", "cluster has proxy-url, which is not supported"),
-        ("lost", "no cluster gone"),
-        ("nobody", "no context nobody"),
-    ] {
-        let error = find(std::slice::from_ref(&file), Some(context))
-            .err()
-            .unwrap();
-        assert!(error.contains(says), "{context}: {error}");
-        assert!(!error.contains("secret-"), "{error}");
-    }
-    let broken = write(
-        &folder.path().join("broken"),
-        "users: [{token: secret-token}\n",
-    );
-    let error = find(&[broken], None).err().unwrap();
-    assert!(error.ends_with("it is not a kubeconfig"), "{error}");
-}
-
-#[tokio::test]
-async fn a_token_that_has_run_out_is_fetched_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = write(&folder.path().join("token"), "t\n");
+async fn credentials_that_have_run_out_are_read_again() {
     let fake = Fake::new(Some(filled()));
-    let cluster = cluster(&fake, &Cuts::default(), Token::File(path.clone())).await;
-    let place = Place::new("prod/job", None).unwrap();
-    let sink = Kubernetes::at("k".to_owned(), &place, cluster, Arc::new(Noon)).unwrap();
+    let there = Arc::clone(&fake);
+    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let sink = open(
+        Arc::new(Mutex::new(answers)),
+        "prod/job",
+        "tokenFile: token",
+    )
+    .await;
+    let token = sink.folder.path().join("token");
+    write(&token, "t\n");
     assert!(sink.read_back().await.is_ok());
     fake.lock().unwrap().token = "t2".to_owned();
     assert!(sink.read_back().await.is_err());
-    write(&path, "t2\n");
+    write(&token, "t2\n");
     assert!(sink.read_back().await.is_ok());
 }

@@ -6,6 +6,7 @@
 
 use std::{fmt, str::FromStr};
 
+use kube::core::Request;
 use serde_json::{Value, json};
 
 /// What `kubectl rollout restart` writes.
@@ -65,10 +66,14 @@ impl FromStr for Workload {
 }
 
 impl Workload {
-    /// Its path in the API.
-    pub(super) fn path(&self, namespace: &str) -> String {
-        let (plural, name) = (self.kind.words().1, &self.name);
-        format!("/apis/apps/v1/namespaces/{namespace}/{plural}/{name}")
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All of its kind in a namespace, among which it is.
+    pub(super) fn siblings(&self, namespace: &str) -> Request {
+        let plural = self.kind.words().1;
+        Request::new(format!("/apis/apps/v1/namespaces/{namespace}/{plural}"))
     }
 
     /// Whether it would start its pods anew when its template changes.

@@ -1,0 +1,99 @@
+//! Programs that do not end, say too much, or leave something running.
+
+use std::time::{Duration, Instant};
+
+use keywright_base::Secret;
+use tokio::process::Command;
+
+use super::{ERROR_BYTES, Ended, Failure, Limits, WORDS_MAX, run};
+
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(60),
+    output: 1000,
+};
+
+async fn shell(script: &str, input: &str, limits: Limits) -> Result<Ended, Failure> {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    let input = Secret::new(input.as_bytes().to_vec());
+    run(command, &input, limits).await
+}
+
+#[tokio::test]
+async fn input_output_and_complaints() {
+    let script = "cat; echo \"  not\n good $0\" >&2; exit 7";
+    let ended = shell(script, "text", LIMITS).await.ok().unwrap();
+    assert_eq!(ended.output.expose(), b"text");
+    assert_eq!(ended.status.code(), Some(7));
+    assert_eq!(ended.complaint(None), "not good sh");
+    let secret = Secret::new("good".to_owned());
+    assert_eq!(ended.complaint(Some(&secret)), "not [secret] sh");
+    // One that reads nothing of much, and one that is not there.
+    let much = "x".repeat(1_000_000);
+    assert!(shell("exit 0", &much, LIMITS).await.is_ok());
+    let none = run(Command::new("/no/such"), &Secret::new(Vec::new()), LIMITS).await;
+    assert!(matches!(none, Err(Failure::Start(_))));
+}
+
+#[tokio::test]
+async fn a_secret_is_not_cut_so_that_it_is_not_found() {
+    let secret = Secret::new("s3cret".repeat(7));
+    for before in [WORDS_MAX - 10, ERROR_BYTES - 10] {
+        let blank = if before > WORDS_MAX { " " } else { "x" };
+        let text = format!("{}{}", blank.repeat(before), secret.expose());
+        let ended = shell("cat >&2; exit 1", &text, LIMITS).await.ok().unwrap();
+        let said = ended.complaint(Some(&secret));
+        assert!(!said.contains("s3c"), "{said}");
+        assert!(said.chars().count() <= WORDS_MAX);
+    }
+}
+
+#[tokio::test]
+async fn limits_hold() {
+    let exact = shell("head -c 1000 /dev/zero", "", LIMITS)
+        .await
+        .ok()
+        .unwrap();
+    assert_eq!(exact.output.expose().len(), 1000);
+    let more = shell("head -c 1001 /dev/zero", "", LIMITS).await;
+    assert!(matches!(more, Err(Failure::Output(1000))));
+    let short = Limits {
+        time: Duration::from_millis(200),
+        ..LIMITS
+    };
+    // What it started goes with it.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("child");
+    let script = format!("sleep 600 & echo $! > {}; wait", file.display());
+    let begun = Instant::now();
+    assert!(matches!(
+        shell(&script, "", short).await,
+        Err(Failure::Time(_))
+    ));
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let child: u32 = std::fs::read_to_string(&file)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let state = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    while !state().is_empty() && !state().contains(") Z ") {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it goes on running"
+        );
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_holds_the_pipes_open_holds_nobody_up() {
+    let begun = Instant::now();
+    let ended = shell("echo started; sleep 30 & exit 0", "", LIMITS)
+        .await
+        .ok()
+        .unwrap();
+    assert!(ended.status.success());
+    assert_eq!(ended.output.expose(), b"started\n");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
