@@ -2,8 +2,8 @@
 //!
 //! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
 //! clients from the public registries into `target/e2e`, once for each content of the pins, and
-//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium and jq, where
-//! they are missing and apt-get may install them.
+//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, jq and ssh,
+//! where they are missing and apt-get may install them.
 
 use std::{
     fs,
@@ -51,6 +51,7 @@ pub(crate) struct Tools {
     python: PathBuf,
     node: PathBuf,
     chromium: &'static Path,
+    sshd: PathBuf,
 }
 
 impl Tools {
@@ -66,10 +67,12 @@ impl Tools {
         let folder = target.join("e2e");
         fs::create_dir_all(&folder)?;
         debian(JQ, "jq")?;
+        debian(SSH, "openssh-client")?;
         Ok(Self {
             python: python(&folder)?,
             node: node(&folder)?,
             chromium: debian(CHROMIUM, "chromium")?,
+            sshd: sshd(&folder)?,
             target,
         })
     }
@@ -91,6 +94,7 @@ impl Tools {
             .env("KEYWRIGHT_BINARY", self.target.join("debug/keywright"))
             .env("KEYWRIGHT_NODE_MODULES", &self.node)
             .env("KEYWRIGHT_CHROMIUM", self.chromium)
+            .env("KEYWRIGHT_SSHD", &self.sshd)
             .env("PYTHONDONTWRITEBYTECODE", "1")
     }
 }
@@ -151,6 +155,36 @@ fn node(folder: &Path) -> anyhow::Result<PathBuf> {
 const CHROMIUM: &str = "/usr/bin/chromium";
 /// One of the readers of JSON files.
 const JQ: &str = "/usr/bin/jq";
+const SSH: &str = "/usr/bin/ssh";
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// OpenSSH's server. Its package would have it listen, so it is unpacked and not installed.
+fn sshd(folder: &Path) -> anyhow::Result<PathBuf> {
+    let home = folder.join("sshd");
+    let unpacked = home.join("usr/sbin/sshd");
+    if Path::new(SSHD).exists() {
+        return Ok(PathBuf::from(SSHD));
+    }
+    if !unpacked.exists() {
+        fs::create_dir_all(&home)?;
+        // As above: what is missing then is said below.
+        let _ = Command::new("apt-get")
+            .args(["download", "--quiet", "openssh-server", "libwrap0"])
+            .current_dir(&home)
+            .status();
+        for entry in fs::read_dir(&home)? {
+            let package = entry?.path();
+            if package.extension().is_some_and(|kind| kind == "deb") {
+                execute(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&home))?;
+            }
+        }
+    }
+    ensure!(
+        unpacked.exists(),
+        "{SSHD} is missing, and apt-get cannot fetch openssh-server; the end-to-end tests need it"
+    );
+    Ok(unpacked)
+}
 
 /// A program of Debian's; installs its package if it may.
 fn debian(program: &'static str, package: &str) -> anyhow::Result<&'static Path> {

@@ -244,15 +244,15 @@ pub(super) trait Store: Send + Sync {
     fn own_name(&self) -> &str;
 }
 
-/// A JSON document in a store.
-pub(super) struct DocumentSink<S> {
+/// A document in a store.
+pub(super) struct DocumentSink<S, F = Json> {
     name: String,
-    format: Json,
+    format: F,
     store: S,
 }
 
-impl<S: Store> DocumentSink<S> {
-    pub(super) const fn new(name: String, format: Json, store: S) -> Self {
+impl<S: Store, F: Format> DocumentSink<S, F> {
+    pub(super) const fn new(name: String, format: F, store: S) -> Self {
         Self {
             name,
             format,
@@ -285,7 +285,7 @@ impl<S: Store> DocumentSink<S> {
 }
 
 #[async_trait]
-impl<S: Store> Sink for DocumentSink<S> {
+impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
     fn name(&self) -> &str {
         &self.name
     }

@@ -5,6 +5,7 @@
 //! the same wherever and whenever it is read, so paths in it are absolute; and a name holds no
 //! secret.
 
+mod after;
 mod aws_profile;
 pub(crate) mod aws_store;
 mod command;
@@ -12,6 +13,7 @@ mod csv;
 mod document;
 mod dotenv;
 mod file;
+mod file_name;
 mod github;
 mod json;
 mod kubernetes;
@@ -20,16 +22,12 @@ mod program;
 mod quoted;
 mod replace;
 mod running;
+mod ssh;
 mod text;
 pub(crate) mod vault;
 mod webhook;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-    sync::Arc,
-};
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
@@ -38,18 +36,17 @@ use reqwest::Url;
 use crate::http;
 
 use self::{
-    aws_profile::AwsProfile,
+    after::Followed,
     aws_store::{Place, SecretsManager, Ssm},
     command::Command,
-    csv::Csv,
     document::DocumentSink,
-    dotenv::Dotenv,
     file::FileSink,
+    file_name::FileName,
     github::Github,
     json::Json,
     kubernetes::Kubernetes,
     person::Person,
-    quoted::Part,
+    ssh::RemoteFile,
     vault::Vault,
     webhook::Webhook,
 };
@@ -65,7 +62,7 @@ pub enum SpecError {
     Place(String),
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "aws-profile",
     "dotenv",
     "json",
@@ -77,6 +74,7 @@ const KINDS: [&str; 11] = [
     "vault",
     "kubernetes",
     "github",
+    "ssh",
 ];
 
 /// The name of a place.
@@ -85,10 +83,8 @@ pub struct Spec(Kind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    AwsProfile(AwsProfile, PathBuf),
-    Dotenv(Dotenv, PathBuf),
-    Json(Json, PathBuf),
-    Csv(PathBuf),
+    File(FileName),
+    Ssh(ssh::Place),
     Command(Command),
     Webhook(Url),
     SecretsManager(Json, Place),
@@ -112,29 +108,14 @@ impl FromStr for Spec {
             return Err(SpecError::Place(format!("{kind}: names no place")));
         }
         Ok(Self(match kind {
-            "aws-profile" => {
-                let (profile, path) = quoted::split(place, '@').map_err(SpecError::Place)?;
-                let path = match path {
-                    Some(path) => absolute(&quoted::whole(path).map_err(SpecError::Place)?)?,
-                    None => aws_profile::usual_file().ok_or_else(no_home)?,
-                };
-                Kind::AwsProfile(AwsProfile::new(&profile).map_err(SpecError::Place)?, path)
+            kind if file_name::KINDS.contains(&kind) => {
+                let file = FileName::new(kind, place).map_err(SpecError::Place)?;
+                Kind::File(FileName {
+                    path: absolute(&file.path)?,
+                    ..file
+                })
             }
-            "dotenv" => {
-                let (path, names) = quoted::split(place, '#').map_err(SpecError::Place)?;
-                Kind::Dotenv(
-                    Dotenv::new(names).map_err(SpecError::Place)?,
-                    absolute(&path)?,
-                )
-            }
-            "json" => {
-                let (path, pointers) = quoted::split(place, '#').map_err(SpecError::Place)?;
-                Kind::Json(
-                    Json::new(pointers).map_err(SpecError::Place)?,
-                    absolute(&path)?,
-                )
-            }
-            "csv" => Kind::Csv(absolute(&quoted::whole(place).map_err(SpecError::Place)?)?),
+            "ssh" => Kind::Ssh(ssh::Place::new(place).map_err(SpecError::Place)?),
             "command" => Kind::Command(Command::new(place).map_err(SpecError::Place)?),
             "webhook" => Kind::Webhook(http::address(place).map_err(SpecError::Place)?),
             "secretsmanager" | "ssm" => {
@@ -188,8 +169,20 @@ fn no_home() -> SpecError {
     SpecError::Place("there is no home folder: HOME is not set".to_owned())
 }
 
+/// A file, and the program that runs after it was replaced, where there is one.
+fn followed(sink: Box<dyn Sink>, file: &FileName, machine: Option<&ssh::Machine>) -> Box<dyn Sink> {
+    match &file.after {
+        None => sink,
+        Some(after) => Box::new(Followed {
+            sink,
+            after: after.clone(),
+            machine: machine.cloned(),
+        }),
+    }
+}
+
 /// A path that means the same to a later command that runs elsewhere.
-fn absolute(path: &str) -> Result<PathBuf, SpecError> {
+fn absolute(path: &str) -> Result<String, SpecError> {
     if path.is_empty() {
         return Err(SpecError::Place("names no file".to_owned()));
     }
@@ -198,32 +191,15 @@ fn absolute(path: &str) -> Result<PathBuf, SpecError> {
         None => PathBuf::from(path),
     };
     let path = std::path::absolute(&path).map_err(|error| SpecError::Place(error.to_string()))?;
-    if path.to_str().is_none() {
-        let why = format!("{} is not UTF-8", path.display());
-        return Err(SpecError::Place(why));
-    }
-    Ok(path)
-}
-
-/// A path in a name; `end` is what would end it.
-fn shown(path: &Path, end: Option<char>) -> String {
-    let text = path.to_string_lossy();
-    Part { text: &text, end }.to_string()
+    let utf8 = path.into_os_string().into_string();
+    utf8.map_err(|path| SpecError::Place(format!("{} is not UTF-8", path.display())))
 }
 
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::AwsProfile(profile, path) => {
-                let profile = Part {
-                    text: profile.name(),
-                    end: Some('@'),
-                };
-                write!(f, "aws-profile:{profile}@{}", shown(path, None))
-            }
-            Kind::Dotenv(names, path) => write!(f, "dotenv:{}{names}", shown(path, Some('#'))),
-            Kind::Json(pointers, path) => write!(f, "json:{}{pointers}", shown(path, Some('#'))),
-            Kind::Csv(path) => write!(f, "csv:{}", shown(path, None)),
+            Kind::File(file) => write!(f, "{file}"),
+            Kind::Ssh(place) => write!(f, "{place}"),
             Kind::Command(command) => write!(f, "command:{}", command.line()),
             Kind::Webhook(url) => write!(f, "webhook:{url}"),
             Kind::SecretsManager(pointers, place) => write!(f, "secretsmanager:{place}{pointers}"),
@@ -255,14 +231,16 @@ impl Spec {
     pub async fn open(&self, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, SpecError> {
         let name = self.to_string();
         Ok(match &self.0 {
-            Kind::AwsProfile(format, path) => {
-                Box::new(FileSink::new(name, path.clone(), format.clone()))
+            Kind::File(file) => {
+                let path = PathBuf::from(&file.path);
+                let sink = FileSink::new(name, path, file.format.clone());
+                followed(Box::new(sink), file, None)
             }
-            Kind::Dotenv(format, path) => {
-                Box::new(FileSink::new(name, path.clone(), format.clone()))
+            Kind::Ssh(place) => {
+                let store = RemoteFile::new(place);
+                let sink = DocumentSink::new(name, place.file.format.clone(), store);
+                followed(Box::new(sink), &place.file, Some(&place.machine))
             }
-            Kind::Json(format, path) => Box::new(FileSink::new(name, path.clone(), format.clone())),
-            Kind::Csv(path) => Box::new(FileSink::new(name, path.clone(), Csv)),
             Kind::Command(command) => Box::new(command.clone()),
             Kind::Webhook(url) => {
                 let opened = Webhook::open(name, url.clone(), Arc::clone(clock));

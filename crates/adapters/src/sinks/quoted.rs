@@ -3,45 +3,41 @@
 
 use std::fmt;
 
-/// The first part of a text and what follows the sign that ends it.
-pub(super) fn split(text: &str, end: char) -> Result<(String, Option<&str>), String> {
+/// The first part of a text, and what follows: nothing, or one of the signs that end the part and
+/// the rest.
+pub(super) fn part<'a>(text: &'a str, ends: &[&str]) -> Result<(String, &'a str), String> {
     if !text.starts_with('"') {
-        return Ok(match text.split_once(end) {
-            Some((part, rest)) => (part.to_owned(), Some(rest)),
-            None => (text.to_owned(), None),
-        });
+        let at = ends.iter().filter_map(|end| text.find(end)).min();
+        let (part, rest) = text.split_at(at.unwrap_or(text.len()));
+        return Ok((part.to_owned(), rest));
     }
     let mut strings = serde_json::Deserializer::from_str(text).into_iter::<String>();
     let bad = || format!("{text} begins with a quote and is not a JSON string");
     let part = strings.next().and_then(Result::ok).ok_or_else(bad)?;
     let rest = text.get(strings.byte_offset()..).unwrap_or_default();
-    match rest.strip_prefix(end) {
-        Some(rest) => Ok((part, Some(rest))),
-        None if rest.is_empty() => Ok((part, None)),
-        None => Err(format!("{rest} follows a quoted part, and is not {end}")),
+    if rest.is_empty() || ends.iter().any(|end| rest.starts_with(end)) {
+        return Ok((part, rest));
     }
+    Err(match ends {
+        [] => format!("{rest} follows a quoted part"),
+        ends => format!(
+            "{rest} follows a quoted part, and is not {}",
+            ends.join(" or ")
+        ),
+    })
 }
 
-/// A text that is one part.
-pub(super) fn whole(text: &str) -> Result<String, String> {
-    if !text.starts_with('"') {
-        return Ok(text.to_owned());
-    }
-    serde_json::from_str(text)
-        .map_err(|_| format!("{text} begins with a quote and is not a JSON string"))
-}
-
-/// A part as [`split`] and [`whole`] read it.
+/// A part as [`part`] reads it.
 pub(super) struct Part<'a> {
     pub(super) text: &'a str,
-    /// The sign that would end it, where another part may follow.
-    pub(super) end: Option<char>,
+    /// The signs that would end it, where another part may follow.
+    pub(super) ends: &'a [&'a str],
 }
 
 impl fmt::Display for Part<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, end } = self;
-        let ends = end.is_some_and(|end| text.contains(end));
+        let Self { text, ends } = self;
+        let ends = ends.iter().any(|end| text.contains(end));
         if !ends && !text.starts_with('"') && !text.contains(char::is_control) {
             return f.write_str(text);
         }

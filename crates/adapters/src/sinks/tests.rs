@@ -432,6 +432,28 @@ fn names_of_places() {
         ("json:/e#/a/b,/c", "json:/e#/a/b,/c".to_owned()),
         ("csv:/e", "csv:/e".to_owned()),
         ("command:a 'b c'", "command:a 'b c'".to_owned()),
+        (
+            "dotenv:/e?after=systemctl reload app@1#A,B",
+            "dotenv:/e?after=systemctl reload app@1#A,B".to_owned(),
+        ),
+        (
+            "json:/e?after=\"sh -c 'echo #1'\"",
+            "json:/e?after=\"sh -c 'echo #1'\"".to_owned(),
+        ),
+        (
+            "dotenv:\"/a?after=b\"?after=\"true\"",
+            "dotenv:\"/a?after=b\"?after=true".to_owned(),
+        ),
+        ("csv:/e?after=true # x", "csv:/e?after=true # x".to_owned()),
+        (
+            "aws-profile:d@/x?after=run a@b",
+            "aws-profile:d@/x?after=run a@b".to_owned(),
+        ),
+        (
+            "aws-profile:\"a?after=b\"@/x",
+            "aws-profile:\"a?after=b\"@/x".to_owned(),
+        ),
+        ("dotenv:/what?", "dotenv:/what?".to_owned()),
     ] {
         let spec: Spec = text.parse().unwrap();
         assert_eq!(spec.to_string(), canonical);
@@ -449,7 +471,10 @@ fn names_of_places() {
         ("command:'", "quote"),
         ("dotenv:a\nb", "names no place"),
         ("dotenv:\"/a", "not a JSON string"),
-        ("csv:\"/a\"x", "not a JSON string"),
+        ("csv:\"/a\"x", "x follows a quoted part"),
+        ("dotenv:/x?after=", "names no program"),
+        ("dotenv:/x?after=./run", "write its whole path"),
+        ("csv:/x?after='", "quote"),
         ("dotenv:\"/a\"x", "x follows a quoted part"),
         ("aws-profile:DEFAULT@/y", "not the name of a profile"),
     ] {

@@ -44,6 +44,8 @@ const EXAMPLES: &str = "Places:
   vault:MOUNT/PATH[#/ID,/SECRET]     KV v2, of Vault or OpenBao
   kubernetes:NAMESPACE/NAME[?context=&restart=KIND/NAME,...][#ID,SECRET]
   github:OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]
+  ssh:[USER@]HOST[:PORT]/KIND:FILE   a file of another machine, one of the first four kinds
+FILE?after=PROGRAM ARGUMENTS runs a program after the file was replaced, to reload what reads it.
 A NAME with @, a FILE with # or any other sign is written as a JSON string: dotenv:\"/srv/a#b\".
 docs/rotation.md says what each does.
 

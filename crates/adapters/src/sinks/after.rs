@@ -1,0 +1,205 @@
+//! A program that runs after a file was replaced, so that its consumer reads it again.
+//!
+//! It protects three rules. The program gets no secret, neither by argument nor by environment nor
+//! by standard input. A file counts as written, or as put back, when the program has ended with
+//! exit code 0. And it runs after each delivery, also after one that was cut off behind the write,
+//! so what it does must be right to do twice; to restart or reload something is.
+
+use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+use async_trait::async_trait;
+use keywright_base::Secret;
+use keywright_rotation::{
+    model::{KeyId, Pair, RotationId},
+    ports::{Backup, Held, Inspection, Pairs, Sink, SinkError},
+};
+use tokio::process::Command;
+
+use super::{
+    aws_profile::variable,
+    running::{self, LATER, Limits},
+    ssh::Machine,
+};
+
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(120),
+    // It is not read.
+    output: 64 * 1024,
+};
+
+/// What the program has of the environment: others may be the rotation's own credentials.
+const VARIABLES: [&str; 14] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_HOST",
+    "KUBECONFIG",
+    "SSH_AUTH_SOCK",
+];
+
+/// A program with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct After {
+    line: String,
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl After {
+    pub(super) fn new(line: &str) -> Result<Self, String> {
+        let words = shell_words::split(line).map_err(|error| error.to_string())?;
+        let mut words = words.into_iter();
+        let program = words.next().filter(|program| !program.is_empty());
+        let program = program.ok_or("?after= names no program")?;
+        if program.contains('/') && !program.starts_with('/') {
+            return Err(format!(
+                "{program} would be another program in another folder; write its whole path"
+            ));
+        }
+        Ok(Self {
+            line: line.to_owned(),
+            program,
+            arguments: words.collect(),
+        })
+    }
+
+    /// As it was given.
+    pub(super) fn line(&self) -> &str {
+        &self.line
+    }
+}
+
+/// A sink, the program that runs after it, and the machine on which it does.
+pub(super) struct Followed {
+    pub(super) sink: Box<dyn Sink>,
+    pub(super) after: After,
+    /// Nothing for this one.
+    pub(super) machine: Option<Machine>,
+}
+
+impl Followed {
+    /// Whether there is such a program.
+    async fn check(&self) -> Result<(), SinkError> {
+        let program = &self.after.program;
+        let there = match &self.machine {
+            None => is_program(program),
+            Some(machine) => {
+                let line = shell_words::join(["command", "-v", program]);
+                let ended = machine.run(&line, &Secret::new(Vec::new()), LIMITS).await?;
+                ended.status.success()
+            }
+        };
+        if there {
+            return Ok(());
+        }
+        let name = self.sink.name();
+        Err(SinkError::Never(format!(
+            "{name}: there is no program {program}"
+        )))
+    }
+
+    async fn run(&self) -> Result<(), SinkError> {
+        let After {
+            program, arguments, ..
+        } = &self.after;
+        let nothing = Secret::new(Vec::new());
+        let ended = match &self.machine {
+            None => {
+                let mut command = Command::new(program);
+                command.args(arguments).env_clear();
+                let there = VARIABLES
+                    .iter()
+                    .filter_map(|name| Some((name, variable(name)?)));
+                command.envs(there);
+                let ended = running::run(command, &nothing, LIMITS).await;
+                ended.map_err(|failure| failure.about(program))?
+            }
+            Some(machine) => {
+                let words = [program].into_iter().chain(arguments);
+                let line = shell_words::join(words);
+                machine.run(&line, &nothing, LIMITS).await?
+            }
+        };
+        if ended.status.success() {
+            return Ok(());
+        }
+        let name = self.sink.name();
+        let why = format!(
+            "{name}: {program}: {}: {}",
+            ended.status,
+            ended.complaint(None)
+        );
+        Err(if ended.status.code() == Some(LATER) {
+            SinkError::Later(why)
+        } else {
+            SinkError::Never(why)
+        })
+    }
+}
+
+/// Whether a shell would find a program that may be run.
+fn is_program(program: &str) -> bool {
+    let may_run = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|there| there.is_file() && there.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return may_run(Path::new(program));
+    }
+    let folders = variable("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| may_run(&folder.join(program)))
+}
+
+#[async_trait]
+impl Sink for Followed {
+    fn name(&self) -> &str {
+        self.sink.name()
+    }
+
+    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+        let inspection = self.sink.inspect(old).await?;
+        self.check().await?;
+        Ok(inspection)
+    }
+
+    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
+        let backup = self.sink.stage(rotation).await?;
+        self.check().await?;
+        Ok(backup)
+    }
+
+    async fn commit(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        new: &Pair,
+    ) -> Result<(), SinkError> {
+        self.sink.commit(rotation, backup, new).await?;
+        self.run().await
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        self.sink.read_back().await
+    }
+
+    async fn restore(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        pairs: Pairs<'_>,
+    ) -> Result<(), SinkError> {
+        self.sink.restore(rotation, backup, pairs).await?;
+        self.run().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

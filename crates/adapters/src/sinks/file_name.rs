@@ -1,0 +1,141 @@
+//! A file by name: `KIND:FILE[?after=COMMAND][#FIELDS]`, one KIND for each format.
+
+use std::fmt;
+
+use keywright_base::Secret;
+use keywright_rotation::model::Pair;
+
+use super::{
+    after::After,
+    aws_profile::{self, AwsProfile},
+    csv::Csv,
+    document::{Format, Look},
+    dotenv::Dotenv,
+    json::Json,
+    quoted::{Part, part},
+};
+
+/// What begins the command.
+const AFTER: &str = "?after=";
+
+/// How a file holds a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileFormat {
+    AwsProfile(AwsProfile),
+    Dotenv(Dotenv),
+    Json(Json),
+    Csv,
+}
+
+impl FileFormat {
+    fn format(&self) -> &dyn Format {
+        match self {
+            Self::AwsProfile(format) => format,
+            Self::Dotenv(format) => format,
+            Self::Json(format) => format,
+            Self::Csv => &Csv,
+        }
+    }
+}
+
+impl Format for FileFormat {
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+        self.format().look(content)
+    }
+
+    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+        self.format().put(content, pair)
+    }
+
+    fn same(&self, one: &[u8], other: &[u8]) -> bool {
+        self.format().same(one, other)
+    }
+}
+
+/// A file, its format, and what runs after it was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FileName {
+    pub(super) format: FileFormat,
+    pub(super) path: String,
+    pub(super) after: Option<After>,
+}
+
+/// The kinds of files.
+pub(super) const KINDS: [&str; 4] = ["aws-profile", "dotenv", "json", "csv"];
+
+impl FileName {
+    /// Reads what stands behind `KIND:`; the path is as it was written.
+    pub(super) fn new(kind: &str, text: &str) -> Result<Self, String> {
+        let (name, text) = match kind {
+            "aws-profile" => {
+                let (name, rest) = part(text, &["@", AFTER])?;
+                (Some(name), rest)
+            }
+            _ => (None, text),
+        };
+        let (path, rest) = match (&name, text.strip_prefix('@')) {
+            (Some(_), None) => {
+                let usual = aws_profile::usual_file();
+                let usual = usual.ok_or("there is no home folder: HOME is not set")?;
+                (usual.to_string_lossy().into_owned(), text)
+            }
+            (Some(_), Some(text)) => part(text, &[AFTER])?,
+            (None, _) if kind == "csv" => part(text, &[AFTER])?,
+            (None, _) => part(text, &[AFTER, "#"])?,
+        };
+        let with_fields = matches!(kind, "dotenv" | "json");
+        let (after, rest) = match rest.strip_prefix(AFTER) {
+            Some(line) => {
+                let (line, rest) = part(line, if with_fields { &["#"] } else { &[] })?;
+                (Some(After::new(&line)?), rest)
+            }
+            None => (None, rest),
+        };
+        let fields = rest.strip_prefix('#');
+        let format = match name {
+            Some(name) => FileFormat::AwsProfile(AwsProfile::new(&name)?),
+            None if kind == "dotenv" => FileFormat::Dotenv(Dotenv::new(fields)?),
+            None if kind == "json" => FileFormat::Json(Json::new(fields)?),
+            None => FileFormat::Csv,
+        };
+        Ok(Self {
+            format,
+            path,
+            after,
+        })
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: &dyn fmt::Display = match &self.format {
+            FileFormat::AwsProfile(profile) => {
+                let (text, ends) = (profile.name(), &["@", AFTER][..]);
+                write!(f, "aws-profile:{}@", Part { text, ends })?;
+                &""
+            }
+            FileFormat::Dotenv(names) => {
+                f.write_str("dotenv:")?;
+                names
+            }
+            FileFormat::Json(pointers) => {
+                f.write_str("json:")?;
+                pointers
+            }
+            FileFormat::Csv => {
+                f.write_str("csv:")?;
+                &""
+            }
+        };
+        let with_fields = matches!(self.format, FileFormat::Dotenv(_) | FileFormat::Json(_));
+        let fields_end: &[&str] = if with_fields { &["#"] } else { &[] };
+        let ends: &[&str] = if with_fields { &[AFTER, "#"] } else { &[AFTER] };
+        let text = &self.path;
+        write!(f, "{}", Part { text, ends })?;
+        if let Some(after) = &self.after {
+            let (text, ends) = (after.line(), fields_end);
+            write!(f, "{AFTER}{}", Part { text, ends })?;
+        }
+        write!(f, "{fields}")
+    }
+}

@@ -1,0 +1,277 @@
+//! A file on another machine, by the system's `ssh`.
+//!
+//! It protects four rules. A secret goes through standard input only. The machine's key is always
+//! checked, whatever the configuration of `ssh` says, and no password is read. No part of
+//! a name is an option. And the file is replaced as one on this machine is (`replace.sh`): only if
+//! it is what was read, whole, with its owner and mode.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use keywright_base::{Secret, limits};
+use keywright_rotation::ports::SinkError;
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use super::{
+    document::{Content, Store, Tag, Version},
+    file_name::{FileName, KINDS},
+    running::{self, Ended, LATER, Limits},
+};
+
+/// What is run there.
+const SCRIPT: &str = include_str!("replace.sh");
+/// What it prints before the content of a file, and instead of it. Whatever the machine prints when
+/// one logs in would come before.
+const FILE: &[u8] = b"keywright-file\n";
+const NONE: &[u8] = b"keywright-none\n";
+
+/// The longest name of a machine or a user.
+const NAME_MAX: usize = 253;
+
+/// Options that hold whatever the user's configuration says; the rest of that applies, so a machine
+/// may have a short name, a key of its own, another machine to jump over.
+const OPTIONS: [&str; 11] = [
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "ConnectTimeout=10",
+    "ServerAliveInterval=15",
+    "ServerAliveCountMax=2",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "RequestTTY=no",
+];
+
+/// `[USER@]HOST[:PORT]/KIND:FILE…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) machine: Machine,
+    pub(super) file: FileName,
+}
+
+/// A machine, as whom, and by which program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Machine {
+    user: Option<String>,
+    host: String,
+    port: Option<u16>,
+    ssh: PathBuf,
+}
+
+fn is_name(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let first = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    first && text.len() <= NAME_MAX && text.chars().all(good)
+}
+
+impl Machine {
+    fn new(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text} is not [USER@]HOST[:PORT]");
+        let (user, rest) = match text.split_once('@') {
+            Some((user, rest)) => (Some(user), rest),
+            None => (None, text),
+        };
+        let (host, port) = match rest.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or_else(wrong)?;
+                let address: std::net::Ipv6Addr = host.parse().map_err(|_| wrong())?;
+                (address.to_string(), port)
+            }
+            None => {
+                let end = rest.find(':').unwrap_or(rest.len());
+                let (host, port) = rest.split_at(end);
+                if !is_name(host) {
+                    return Err(wrong());
+                }
+                (host.to_owned(), port)
+            }
+        };
+        let port = match port.strip_prefix(':') {
+            Some(port) => Some(
+                port.parse()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or_else(wrong)?,
+            ),
+            None if port.is_empty() => None,
+            None => return Err(wrong()),
+        };
+        if user.is_some_and(|user| !is_name(user)) {
+            return Err(wrong());
+        }
+        Ok(Self {
+            user: user.map(str::to_owned),
+            host,
+            port,
+            ssh: PathBuf::from("ssh"),
+        })
+    }
+
+    /// Runs a line of its shell. An error is the connection's; the line's own is in what ended.
+    pub(super) async fn run(
+        &self,
+        line: &str,
+        input: &Secret<Vec<u8>>,
+        limits: Limits,
+    ) -> Result<Ended, SinkError> {
+        let mut command = Command::new(&self.ssh);
+        for option in OPTIONS {
+            command.args(["-o", option]);
+        }
+        if let Some(user) = &self.user {
+            command.args(["-l", user]);
+        }
+        if let Some(port) = self.port {
+            command.args(["-p", &port.to_string()]);
+        }
+        command.args(["-T", "--", &self.host, line]);
+        let ended = running::run(command, input, limits).await;
+        let ended = ended.map_err(|failure| failure.about("ssh"))?;
+        match ended.status.code() {
+            // Its own errors, and a connection that broke.
+            None | Some(255) => Err(SinkError::Later(format!(
+                "ssh {self}: {}",
+                ended.complaint(None)
+            ))),
+            Some(_) => Ok(ended),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        match self.host.contains(':') {
+            true => write!(f, "[{}]", self.host)?,
+            false => f.write_str(&self.host)?,
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl Place {
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let kinds = || {
+            format!(
+                "after ssh:HOST/ comes KIND:FILE, with a kind of {}",
+                KINDS.join(", ")
+            )
+        };
+        let (machine, file) = text.split_once('/').ok_or_else(kinds)?;
+        let (kind, file) = file.split_once(':').ok_or_else(kinds)?;
+        if !KINDS.contains(&kind) {
+            return Err(kinds());
+        }
+        if kind == "aws-profile" && !file.contains('@') {
+            return Err("which file it is on the other machine must be said: NAME@FILE".to_owned());
+        }
+        let file = FileName::new(kind, file)?;
+        if !file.path.starts_with('/') || file.path.ends_with('/') {
+            return Err(format!("{} is not the whole path of a file", file.path));
+        }
+        let machine = Machine::new(machine)?;
+        Ok(Self { machine, file })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ssh:{}/{}", self.machine, self.file)
+    }
+}
+
+/// A file of another machine, as a store of one document.
+pub(super) struct RemoteFile {
+    machine: Machine,
+    path: String,
+}
+
+impl RemoteFile {
+    pub(super) fn new(place: &Place) -> Self {
+        Self {
+            machine: place.machine.clone(),
+            path: place.file.path.clone(),
+        }
+    }
+
+    async fn run(&self, what: &str, input: &Secret<Vec<u8>>) -> Result<Ended, SinkError> {
+        let most = limits::CREDENTIALS_FILE_BYTES;
+        let limits = Limits {
+            time: Duration::from_secs(60),
+            output: usize::try_from(most).unwrap_or(usize::MAX) + FILE.len(),
+        };
+        let most = most.to_string();
+        let line = shell_words::join(["sh", "-c", SCRIPT, "keywright", what, &self.path, &most]);
+        let ended = self.machine.run(&line, input, limits).await?;
+        if ended.status.success() {
+            return Ok(ended);
+        }
+        let (machine, path) = (&self.machine, &self.path);
+        let why = format!("{machine}:{path}: {}", ended.complaint(None));
+        Err(if ended.status.code() == Some(LATER) {
+            SinkError::Later(why)
+        } else {
+            SinkError::Never(why)
+        })
+    }
+}
+
+/// What a version is called: the SHA-256 of its content.
+fn tag(content: &[u8]) -> Tag {
+    let digest = Sha256::digest(content);
+    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
+    Tag {
+        version: Some(hex.collect()),
+        kind: None,
+    }
+}
+
+#[async_trait]
+impl Store for RemoteFile {
+    async fn get(&self) -> Result<Version, SinkError> {
+        let ended = self.run("get", &Secret::new(Vec::new())).await?;
+        let said = ended.output.expose();
+        if let Some(content) = said.strip_prefix(FILE) {
+            return Ok(Version {
+                tag: tag(content),
+                content: Some(Secret::new(content.to_vec())),
+            });
+        }
+        if said == NONE {
+            return Ok(Version {
+                content: None,
+                tag: Tag::default(),
+            });
+        }
+        Err(SinkError::Never(format!(
+            "{}: its shell prints more than the file, perhaps a greeting",
+            self.machine
+        )))
+    }
+
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+        let was = was.version.as_deref().unwrap_or("none");
+        let input = match &content {
+            Some(content) => {
+                let content = content.expose();
+                let mut input = format!("{was}\n{}\n", content.len()).into_bytes();
+                input.extend_from_slice(content);
+                input
+            }
+            None => format!("{was}\nnone\n").into_bytes(),
+        };
+        self.run("put", &Secret::new(input)).await.map(drop)
+    }
+
+    fn own_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

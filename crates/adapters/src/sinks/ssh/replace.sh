@@ -1,0 +1,91 @@
+# Reads or replaces a file on the machine on which it runs: get|put PATH BYTES-AT-MOST.
+#
+# get prints "keywright-file", a line feed and the content, or "keywright-none". put reads the SHA-256
+# of what is to be replaced, or "none", a line with the length of the new content, or "none", and that
+# content. Exit codes: 0 done, 75 try again later, 66 a person must look. No word of a file is printed
+# to standard error. There is no quotation mark of the single kind in it: it travels between two.
+set -eu
+umask 077
+LC_ALL=C
+export LC_ALL
+path=$2
+folder=$(dirname -- "$path")
+fail() {
+  echo "$2" >&2
+  exit "$1"
+}
+look() {
+  ls -ldn -- "$1"
+}
+digest() {
+  if command -v sha256sum >/dev/null 2>&1; then sum=$(sha256sum); else sum=$(shasum -a 256); fi
+  echo "${sum%% *}"
+}
+flush() {
+  sync -- "$1" 2>/dev/null || sync
+}
+check() {
+  [ -d "$folder" ] || fail 66 "there is no folder $folder"
+  [ -w "$folder" ] || fail 66 "its folder $folder cannot be written"
+  [ ! -L "$path" ] || fail 66 "it is a symbolic link; name the file itself"
+  if [ -e "$path" ]; then
+    [ -f "$path" ] || fail 66 "it is not a file"
+    [ -r "$path" ] && [ -w "$path" ] || fail 66 "it cannot be read and written"
+    case $(look "$path") in ??-*) fail 66 "it is read-only" ;; esac
+    set -- $(look "$path")
+    [ "$2" -eq 1 ] || fail 66 "it has $2 names (hard links), and the others would go on with the old key"
+    [ "$(wc -c <"$path")" -le "$most" ] || fail 66 "it is longer than $most bytes"
+  fi
+}
+most=$3
+if [ "$1" = get ]; then
+  check
+  if [ -e "$path" ]; then
+    echo keywright-file
+    cat -- "$path"
+  else
+    echo keywright-none
+  fi
+  exit 0
+fi
+IFS= read -r was
+IFS= read -r length
+alone=
+if [ -d "$folder" ] && command -v flock >/dev/null 2>&1; then
+  exec 9<"$folder"
+  flock -w 10 9 2>/dev/null || flock -n 9 || fail 75 "another program has locked its folder"
+  alone=yes
+fi
+check
+if [ -n "$alone" ]; then
+  # What connections that were cut off have left.
+  for left in "$folder"/.keywright-??????; do
+    if [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf -- "$left"; fi
+  done
+fi
+now=none
+if [ -e "$path" ]; then now=$(digest <"$path"); fi
+[ "$now" = "$was" ] || fail 75 "another program has changed it"
+if [ "$length" = none ]; then
+  rm -f -- "$path"
+  flush "$folder"
+  exit 0
+fi
+work=$(mktemp -d "$folder/.keywright-XXXXXX") || fail 66 "no file can be made beside it"
+trap "rm -rf -- \"\$work\"" EXIT
+trap "exit 75" HUP INT TERM
+new=$work/new
+if [ -e "$path" ]; then
+  cp --preserve=all -- "$path" "$new" 2>/dev/null || cp -p -- "$path" "$new"
+fi
+cat >"$new"
+[ "$(wc -c <"$new")" -eq "$length" ] || fail 75 "the connection was cut off"
+if [ -e "$path" ]; then
+  set -- $(look "$path")
+  before="$1 $3 $4"
+  set -- $(look "$new")
+  [ "$before" = "$1 $3 $4" ] || fail 66 "its mode or owner cannot be preserved"
+fi
+flush "$new"
+mv -f -- "$new" "$path"
+flush "$folder"
