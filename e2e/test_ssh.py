@@ -90,7 +90,7 @@ def test_a_program_that_fails_holds_the_rotation(root, new_user, name, keywright
     resumed = keywright.run("rotate", "resume", name)
     assert resumed.returncode == 0, (resumed.stdout, resumed.stderr)
     found = json.loads(keywright.run("rotate", "status", name, "--json").stdout)[0]
-    assert found["Rotation"]["Phase"] == "Observing", found
+    assert found["Phase"] == "Observing", found
 
 
 def keys(root, name) -> list:

@@ -44,7 +44,7 @@ impl Drop for Credential {
 }
 
 impl Credential {
-    /// Makes it the credentials of a user; its texts are PEM, and a kubeconfig's are base64 of that.
+    /// Makes it the credentials of a user; what it has in PEM, a kubeconfig has in base64.
     pub(super) fn put_into(&self, user: &mut AuthInfo) {
         if let Some(token) = &self.token {
             user.token = Some(token.clone().into());

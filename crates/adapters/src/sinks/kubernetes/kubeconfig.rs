@@ -1,11 +1,12 @@
 //! How a cluster is reached, and as whom: what a kubeconfig says, as `kubectl` understands it, or
 //! the service account of the pod.
 //!
-//! It protects two rules: no request goes out without a verified connection, but for an address on this
-//! machine; and no error quotes a kubeconfig. The files are read, and connections made, by `kube`.
-//! What is decided here is where `kubectl` and `kube` differ: files that are not there and values
-//! that are empty count as none, a file with a token comes before a token, `NO_PROXY` is about the
-//! cluster and not about its proxy, and programs that log in run within limits ([`super::exec`]).
+//! It protects two rules: no request goes out without a verified connection, but for an address on
+//! this machine; and no error quotes a kubeconfig. The files are read, and connections made, by
+//! `kube`. What is decided here is where `kubectl` and `kube` differ: files that are not there and
+//! values that are empty count as none, a file with a token comes before a token, `NO_PROXY` is
+//! about the cluster and not about its proxy, and programs that log in run within limits
+//! ([`super::exec`]).
 
 use std::{fs, path::PathBuf, time::Duration};
 
