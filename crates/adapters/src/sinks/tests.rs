@@ -432,28 +432,6 @@ fn names_of_places() {
         ("json:/e#/a/b,/c", "json:/e#/a/b,/c".to_owned()),
         ("csv:/e", "csv:/e".to_owned()),
         ("command:a 'b c'", "command:a 'b c'".to_owned()),
-        (
-            "dotenv:/e?after=systemctl reload app@1#A,B",
-            "dotenv:/e?after=systemctl reload app@1#A,B".to_owned(),
-        ),
-        (
-            "json:/e?after=\"sh -c 'echo #1'\"",
-            "json:/e?after=\"sh -c 'echo #1'\"".to_owned(),
-        ),
-        (
-            "dotenv:\"/a?after=b\"?after=\"true\"",
-            "dotenv:\"/a?after=b\"?after=true".to_owned(),
-        ),
-        ("csv:/e?after=true # x", "csv:/e?after=true # x".to_owned()),
-        (
-            "aws-profile:d@/x?after=run a@b",
-            "aws-profile:d@/x?after=run a@b".to_owned(),
-        ),
-        (
-            "aws-profile:\"a?after=b\"@/x",
-            "aws-profile:\"a?after=b\"@/x".to_owned(),
-        ),
-        ("dotenv:/what?", "dotenv:/what?".to_owned()),
     ] {
         let spec: Spec = text.parse().unwrap();
         assert_eq!(spec.to_string(), canonical);
@@ -472,9 +450,6 @@ fn names_of_places() {
         ("dotenv:a\nb", "names no place"),
         ("dotenv:\"/a", "not a JSON string"),
         ("csv:\"/a\"x", "x follows a quoted part"),
-        ("dotenv:/x?after=", "names no program"),
-        ("dotenv:/x?after=./run", "write its whole path"),
-        ("csv:/x?after='", "quote"),
         ("dotenv:\"/a\"x", "x follows a quoted part"),
         ("aws-profile:DEFAULT@/y", "not the name of a profile"),
     ] {
@@ -482,4 +457,44 @@ fn names_of_places() {
         assert!(error.contains(says), "{text}: {error}");
     }
     assert!(PathBuf::from(here("")).is_absolute());
+}
+
+#[test]
+fn names_of_files_with_a_program() {
+    for (text, canonical) in [
+        (
+            "dotenv:/e?after=systemctl reload app@1#A,B",
+            "dotenv:/e?after=systemctl reload app@1#A,B",
+        ),
+        (
+            "json:/e?after=\"sh -c 'echo #1'\"",
+            "json:/e?after=\"sh -c 'echo #1'\"",
+        ),
+        (
+            "dotenv:\"/a?after=b\"?after=\"true\"",
+            "dotenv:\"/a?after=b\"?after=true",
+        ),
+        ("csv:/e?after=true # x", "csv:/e?after=true # x"),
+        (
+            "aws-profile:d@/x?after=run a@b",
+            "aws-profile:d@/x?after=run a@b",
+        ),
+        (
+            "aws-profile:\"a?after=b\"@/x",
+            "aws-profile:\"a?after=b\"@/x",
+        ),
+        ("dotenv:/what?", "dotenv:/what?"),
+    ] {
+        let spec: Spec = text.parse().unwrap();
+        assert_eq!(spec.to_string(), canonical);
+        assert_eq!(canonical.parse::<Spec>(), Ok(spec), "{text}");
+    }
+    for (text, says) in [
+        ("dotenv:/x?after=", "names no program"),
+        ("dotenv:/x?after=./run", "write its whole path"),
+        ("csv:/x?after='", "quote"),
+    ] {
+        let error = text.parse::<Spec>().unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
 }

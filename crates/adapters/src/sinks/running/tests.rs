@@ -1,9 +1,9 @@
 //! Programs that do not end, say too much, or leave something running.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keywright_base::Secret;
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
 use super::{ERROR_BYTES, Ended, Failure, Limits, WORDS_MAX, run};
 
@@ -11,6 +11,9 @@ const LIMITS: Limits = Limits {
     time: Duration::from_secs(60),
     output: 1000,
 };
+
+/// For what takes no time, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 async fn shell(script: &str, input: &str, limits: Limits) -> Result<Ended, Failure> {
     let mut command = Command::new("sh");
@@ -65,35 +68,23 @@ async fn limits_hold() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("child");
     let script = format!("sleep 600 & echo $! > {}; wait", file.display());
-    let begun = Instant::now();
-    assert!(matches!(
-        shell(&script, "", short).await,
-        Err(Failure::Time(_))
-    ));
-    assert!(begun.elapsed() < Duration::from_secs(30));
-    let child: u32 = std::fs::read_to_string(&file)
-        .unwrap()
-        .trim()
-        .parse()
-        .unwrap();
-    let state = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-    while !state().is_empty() && !state().contains(") Z ") {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "it goes on running"
-        );
-        tokio::task::yield_now().await;
-    }
+    let ended = timeout(PATIENCE, shell(&script, "", short)).await.unwrap();
+    assert!(matches!(ended, Err(Failure::Time(_))));
+    let child = std::fs::read_to_string(&file).unwrap();
+    let status = format!("/proc/{}/stat", child.trim());
+    let gone = async {
+        // Killed, it may still wait for its parent to look.
+        while std::fs::read_to_string(&status).is_ok_and(|status| !status.contains(") Z ")) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_daemon_that_holds_the_pipes_open_holds_nobody_up() {
-    let begun = Instant::now();
-    let ended = shell("echo started; sleep 30 & exit 0", "", LIMITS)
-        .await
-        .ok()
-        .unwrap();
+    let daemon = shell("echo started; sleep 60 & exit 0", "", LIMITS);
+    let ended = timeout(PATIENCE, daemon).await.unwrap().ok().unwrap();
     assert!(ended.status.success());
     assert_eq!(ended.output.expose(), b"started\n");
-    assert!(begun.elapsed() < Duration::from_secs(20));
 }
