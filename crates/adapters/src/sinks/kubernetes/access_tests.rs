@@ -9,8 +9,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use ::http::Uri;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use hyper_util::client::proxy::matcher::Matcher;
 use keywright_rotation::ports::{Held, Sink};
+use kube::config::Cluster;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -24,7 +27,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Kubernetes, Place, kubeconfig::Access};
+use super::{
+    Kubernetes, Place,
+    kubeconfig::{Access, Environment, proxy},
+};
 use crate::{
     http::install_provider,
     sinks::{
@@ -276,7 +282,7 @@ async fn kubeconfig_files_of_gke_eks_and_aks() {
 }
 
 /// A proxy that leads everywhere to one address, by HTTP's CONNECT or by SOCKS 5; the names it was given.
-async fn proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+async fn start_proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let requests = Arc::new(Mutex::new(Vec::new()));
@@ -309,7 +315,7 @@ async fn proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 #[tokio::test]
 async fn proxies_and_names_of_certificates() {
     let server = Server::start().await;
-    let (proxy, requests) = proxy(server.address).await;
+    let (proxy_address, requests) = start_proxy(server.address).await;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write(&at("ca.pem"), &server.authority);
@@ -319,19 +325,19 @@ async fn proxies_and_names_of_certificates() {
     for (address, entry, good, through) in [
         (
             &far,
-            format!(", proxy-url: 'http://me:p%40ss@{proxy}'"),
+            format!(", proxy-url: 'http://me:p%40ss@{proxy_address}'"),
             true,
             "CONNECT ",
         ),
         (
             &far,
-            format!(", proxy-url: 'socks5://{proxy}'"),
+            format!(", proxy-url: 'socks5://{proxy_address}'"),
             true,
             "socks ",
         ),
         (
             &far,
-            format!(", proxy-url: 'socks5h://{proxy}'"),
+            format!(", proxy-url: 'socks5h://{proxy_address}'"),
             true,
             "socks ",
         ),
@@ -507,4 +513,33 @@ fn files_are_merged_and_those_that_are_not_there_left_out() {
     .unwrap();
     assert_eq!(config.cluster_url.to_string(), "https://first/");
     assert!(!config.default_retry && !config.accept_invalid_certs);
+}
+
+#[test]
+fn proxies_of_the_environment() {
+    // kube would hold NO_PROXY against the proxy, and reject a list that ends with a comma.
+    let environment = || Environment {
+        matcher: Matcher::builder()
+            .https("http://proxy.example.test:3128")
+            .no("10.0.0.0/8, .svc, direct.example.test,")
+            .build(),
+        https_proxy: Some("http://proxy.example.test:3128".to_owned()),
+    };
+    for (server, through) in [
+        ("https://cluster.example.test", true),
+        ("https://direct.example.test:6443", false),
+        ("https://kubernetes.default.svc", false),
+        ("https://10.1.2.3:6443", false),
+        ("https://127.0.0.1:6443", false),
+        ("https://localhost:6443", false),
+    ] {
+        let server: Uri = server.parse().unwrap();
+        let mut cluster = Cluster::default();
+        let found = proxy(&cluster, &server, environment()).unwrap();
+        assert_eq!(found.is_some(), through, "{server}");
+        // A cluster's own is for that cluster, whatever NO_PROXY says.
+        cluster.proxy_url = Some("socks5h://other.example.test".to_owned());
+        let found = proxy(&cluster, &server, environment()).unwrap().unwrap();
+        assert_eq!(found.to_string(), "socks5://other.example.test/");
+    }
 }

@@ -175,7 +175,7 @@ fn config_of(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
     let mut config = Config::new(url.clone());
     config.root_cert = authorities(cluster)?;
     config.tls_server_name.clone_from(&cluster.tls_server_name);
-    config.proxy_url = proxy(cluster, &url)?;
+    config.proxy_url = proxy(cluster, &url, Environment::read())?;
     config.auth_info = user;
     Ok(config)
 }
@@ -218,12 +218,32 @@ fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
     Ok(Some(found.iter().map(|one| one.to_vec()).collect()))
 }
 
+/// What the environment says of proxies.
+pub(super) struct Environment {
+    /// Knows `NO_PROXY`.
+    pub(super) matcher: Matcher,
+    pub(super) https_proxy: Option<String>,
+}
+
+impl Environment {
+    fn read() -> Self {
+        Self {
+            matcher: Matcher::from_env(),
+            https_proxy: variable("HTTPS_PROXY").or_else(|| variable("https_proxy")),
+        }
+    }
+}
+
 /// The proxy of the cluster, or the environment's.
-fn proxy(cluster: &Cluster, server: &Uri) -> Result<Option<Uri>, String> {
+pub(super) fn proxy(
+    cluster: &Cluster,
+    server: &Uri,
+    environment: Environment,
+) -> Result<Option<Uri>, String> {
     let set = match &cluster.proxy_url {
         Some(proxy) => Some(proxy.clone()),
-        None if is_local(server) || Matcher::from_env().intercept(server).is_none() => None,
-        None => variable("HTTPS_PROXY").or_else(|| variable("https_proxy")),
+        None if is_local(server) || environment.matcher.intercept(server).is_none() => None,
+        None => environment.https_proxy,
     };
     let Some(set) = set else {
         return Ok(None);
