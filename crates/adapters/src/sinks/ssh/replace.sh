@@ -34,6 +34,11 @@ check() {
     case $(look "$path") in ??-*) fail 66 "it is read-only" ;; esac
     set -- $(look "$path")
     [ "$2" -eq 1 ] || fail 66 "it has $2 names (hard links), and the others would go on with the old key"
+    me=$(id -u)
+    if [ "$me" -ne 0 ]; then
+      [ "$3" -eq "$me" ] || fail 66 "it is of another user (uid $3), and would be of uid $me"
+      case " $(id -G) " in *" $4 "*) ;; *) fail 66 "its group ($4) cannot be preserved" ;; esac
+    fi
     [ "$(wc -c <"$path")" -le "$most" ] || fail 66 "it is longer than $most bytes"
   fi
 }

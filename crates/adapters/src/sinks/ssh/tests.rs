@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::PathBuf,
 };
 
@@ -26,6 +26,7 @@ use crate::sinks::{
 const SSH: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 printf '%s\n' "$@" > "$here/arguments"
+PATH=$here/bin:$PATH
 for line; do :; done
 case $line in *" put "*)
   if [ -e "$here/cut" ]; then
@@ -257,6 +258,37 @@ async fn what_cannot_be_replaced_is_known_before() {
     let absent = far.sink(&format!("dotenv:{}", far.at("none").display()));
     let absent = absent.inspect(&pair(1).id).await.unwrap();
     assert!(absent.absent.is_some() && absent.held == Held::Nothing);
+}
+
+#[tokio::test]
+async fn an_owner_that_would_change_is_known_before() {
+    let far = Far::new();
+    let file = far.at("app.env");
+    write(&file, &env(&pair(1)));
+    if file.metadata().unwrap().uid() == 0 {
+        // Root may do anything, so it is about another user.
+        chown(&file, Some(4242), Some(4243)).unwrap();
+    }
+    let (user, group) = (
+        file.metadata().unwrap().uid(),
+        file.metadata().unwrap().gid(),
+    );
+    fs::create_dir(far.ssh.path().join("bin")).unwrap();
+    let id = far.ssh.path().join("bin/id");
+    let sink = far.sink(&format!("dotenv:{}#A_ID,A_SECRET", file.display()));
+    for (user, groups, says) in [
+        (user + 1, format!("7 {group}"), "it is of another user"),
+        (user, format!("7 1{group} {group}1"), "its group ("),
+        (user, format!("7 {group} 8"), ""),
+    ] {
+        let text = format!("#!/bin/sh\n[ $1 = -u ] && echo {user} || echo {groups}\n");
+        write(&id, &text);
+        fs::set_permissions(&id, fs::Permissions::from_mode(0o755)).unwrap();
+        let error = sink.stage(&rotation()).await.map(drop).err();
+        let text = error.map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(text.is_empty(), says.is_empty(), "{text}");
+        assert!(text.contains(says), "{text}");
+    }
 }
 
 #[tokio::test]
