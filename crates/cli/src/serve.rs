@@ -178,21 +178,23 @@ async fn housekeeping(identity: Arc<Identity>, reserve: Arc<DiskReserve>) {
     loop {
         tokio::select! {
             _ = flush.tick() => {
-                if let Err(error) = identity.usage().flush().await {
-                    tracing::warn!(%error, "counted attempts were not written");
-                }
+                let flushed = identity.usage().flush().await;
+                log_failure(flushed, "counted attempts were not written");
                 let reserve = Arc::clone(&reserve);
-                let refilled = tokio::task::spawn_blocking(move || reserve.refill());
-                if let Err(error) = refilled.await {
-                    tracing::warn!(%error, "the disk reserve was not looked at");
-                }
+                let refilled = tokio::task::spawn_blocking(move || reserve.refill()).await;
+                log_failure(refilled, "the disk reserve was not looked at");
             }
             _ = purge.tick() => {
-                if let Err(error) = identity.purge_sessions().await {
-                    tracing::warn!(%error, "ended sessions were not removed");
-                }
+                let purged = identity.purge_sessions().await;
+                log_failure(purged, "ended sessions were not removed");
             }
         }
+    }
+}
+
+fn log_failure<T>(done: Result<T, impl std::fmt::Display>, what: &str) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "{what}");
     }
 }
 

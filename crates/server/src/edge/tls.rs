@@ -57,6 +57,18 @@ enum Reload {
     Rejected(ServerError),
 }
 
+impl Reload {
+    fn log(&self) {
+        match self {
+            Self::Unchanged => {}
+            Self::Replaced => tracing::info!("the TLS certificate was replaced"),
+            Self::Rejected(error) => {
+                tracing::warn!(%error, "the TLS certificate was not replaced");
+            }
+        }
+    }
+}
+
 impl Certificate {
     /// Reads it.
     ///
@@ -86,11 +98,7 @@ impl Certificate {
             }
             let certificate = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || certificate.reload()).await {
-                Ok(Reload::Unchanged) => {}
-                Ok(Reload::Replaced) => tracing::info!("the TLS certificate was replaced"),
-                Ok(Reload::Rejected(error)) => {
-                    tracing::warn!(%error, "the TLS certificate was not replaced");
-                }
+                Ok(reload) => reload.log(),
                 Err(error) => tracing::warn!(%error, "the TLS certificate was not looked at"),
             }
         }
