@@ -83,8 +83,10 @@ async fn limits_hold() {
 
 #[tokio::test]
 async fn a_daemon_that_holds_the_pipes_open_holds_nobody_up() {
-    let daemon = shell("echo started; sleep 60 & exit 0", "", LIMITS);
+    let daemon = shell("sleep 60 & echo $!; exit 0", "", LIMITS);
     let ended = timeout(PATIENCE, daemon).await.unwrap().ok().unwrap();
     assert!(ended.status.success());
-    assert_eq!(ended.output.expose(), b"started\n");
+    let id = String::from_utf8(ended.output.expose().clone()).unwrap();
+    let killed = Command::new("kill").arg(id.trim()).status().await.unwrap();
+    assert!(killed.success(), "it was left running");
 }
