@@ -4,6 +4,7 @@ mod actions;
 mod corpus;
 mod every;
 mod explain;
+mod guides;
 mod implied;
 mod lint;
 mod managed;

@@ -122,7 +122,7 @@ fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option
                 "remove IfExists, so that requests without MFA are not allowed",
             ),
         ),
-        (Effect::Deny, false, false) => Some(
+        (Effect::Deny, false, false) if !denied_without_mfa(subject) => Some(
             finding(subject, test, (Severity::Warning, "mfa-not-required")).says(
                 format!(
                     "does not deny requests with a long-term access key, which have no {}",
@@ -132,6 +132,34 @@ fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option
             ),
         ),
         _ => None,
+    }
+}
+
+/// Whether another statement denies the same to requests without MFA, as S3's guide writes it.
+fn denied_without_mfa(subject: &Subject<'_>) -> bool {
+    let this = subject.statement;
+    let mut others = subject.document.statements.iter();
+    others.any(|other| {
+        other.effect == Effect::Deny
+            && other.principal == this.principal
+            && other.action == this.action
+            && other.resource == this.resource
+            && matches!(other.conditions.as_slice(), [only] if holds_without_mfa(only))
+    })
+}
+
+fn holds_without_mfa(clause: &ConditionClause) -> bool {
+    let Some(operator) = Operator::parse(&clause.operator) else {
+        return false;
+    };
+    let are = |wanted: &str| {
+        let mut values = clause.values.iter();
+        !clause.values.is_empty() && values.all(|value| value.eq_ignore_ascii_case(wanted))
+    };
+    match (clause.key.to_lowercase().as_str(), operator.test) {
+        (MFA_PRESENT | MFA_AGE, Test::Null) => are("true"),
+        (MFA_PRESENT, Test::Bool) => operator.if_exists && !operator.negated && are("false"),
+        _ => false,
     }
 }
 

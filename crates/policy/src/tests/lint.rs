@@ -538,3 +538,55 @@ fn what_has_no_effect_is_pointed_out() {
         assert_eq!(found(&statement(text), Kind::Managed), *expected, "{text}");
     }
 }
+
+#[test]
+fn a_second_statement_may_deny_requests_without_mfa() {
+    let old = r#"{"Effect": "Deny", "Action": "s3:*", "Resource": "*",
+        "Condition": {"NumericGreaterThan": {"aws:MultiFactorAuthAge": "3600"}}}"#;
+    for (effect, action, condition, covered) in [
+        (
+            "Deny",
+            "s3:*",
+            r#"{"Null": {"aws:MultiFactorAuthAge": true}}"#,
+            true,
+        ),
+        (
+            "Deny",
+            "s3:*",
+            r#"{"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}"#,
+            true,
+        ),
+        (
+            "Deny",
+            "s3:*",
+            r#"{"Null": {"aws:MultiFactorAuthAge": "false"}}"#,
+            false,
+        ),
+        (
+            "Deny",
+            "s3:*",
+            r#"{"Null": {"aws:MultiFactorAuthAge": "true", "s3:prefix": "true"}}"#,
+            false,
+        ),
+        (
+            "Deny",
+            "s3:Get*",
+            r#"{"Null": {"aws:MultiFactorAuthAge": "true"}}"#,
+            false,
+        ),
+        (
+            "Allow",
+            "s3:*",
+            r#"{"Null": {"aws:MultiFactorAuthAge": "true"}}"#,
+            false,
+        ),
+    ] {
+        let text = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{old}, {{"Effect": "{effect}",
+                "Action": "{action}", "Resource": "*", "Condition": {condition}}}]}}"#
+        );
+        let found = found(&text, Kind::Managed);
+        let flagged = found.iter().any(|f| f.starts_with("mfa-not-required"));
+        assert_eq!(flagged, !covered, "{text}: {found:?}");
+    }
+}
