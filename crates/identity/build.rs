@@ -5,11 +5,14 @@ use std::{env, fs, io, path::PathBuf};
 use flate2::{Compression, write::GzEncoder};
 
 fn main() -> io::Result<()> {
-    let source = "../../models/aws-managed-policies.jsonl";
-    println!("cargo::rerun-if-changed={source}");
     let folder = env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?;
-    let packed = fs::File::create(PathBuf::from(folder).join("aws-managed-policies.gz"))?;
-    let mut encoder = GzEncoder::new(packed, Compression::best());
-    io::copy(&mut fs::File::open(source)?, &mut encoder)?;
-    encoder.finish().map(drop)
+    for name in ["aws-managed-policies", "aws-managed-policy-versions"] {
+        let source = format!("../../models/{name}.jsonl");
+        println!("cargo::rerun-if-changed={source}");
+        let packed = fs::File::create(PathBuf::from(&folder).join(format!("{name}.gz")))?;
+        let mut encoder = GzEncoder::new(packed, Compression::best());
+        io::copy(&mut fs::File::open(source)?, &mut encoder)?;
+        encoder.finish()?;
+    }
+    Ok(())
 }

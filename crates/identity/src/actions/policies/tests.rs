@@ -194,6 +194,36 @@ fn there_are_five_versions_and_their_numbers_are_never_used_again() {
 }
 
 #[test]
+fn versions_of_aws_policies_are_listed_and_readable() {
+    let bench = bench();
+    let arn = "arn:aws:iam::aws:policy/PowerUserAccess";
+    let list = format!("Action=ListPolicyVersions&PolicyArn={arn}");
+    let all = bench.root(&list);
+    let ids = all.values("VersionId");
+    assert!(ids.len() > 5 && ids.last().unwrap() == "v1", "{ids:?}");
+    assert_eq!(all.values("IsDefaultVersion").first().unwrap(), "true");
+    let default = bench.root(&format!("Action=GetPolicy&PolicyArn={arn}"));
+    assert_eq!(default.value("DefaultVersionId"), ids[0]);
+    let first = bench.root(&format!("{list}&MaxItems=2"));
+    assert_eq!(first.values("VersionId"), ids[..2]);
+    let rest = bench.root(&format!("{list}&Marker={}", first.value("Marker")));
+    assert_eq!(rest.values("VersionId"), ids[2..]);
+    let get = format!("Action=GetPolicyVersion&PolicyArn={arn}&VersionId=");
+    let oldest = bench.root(&format!("{get}v1"));
+    assert_eq!(oldest.value("IsDefaultVersion"), "false");
+    assert_eq!(oldest.value("CreateDate"), "2015-02-06T18:39:47Z");
+    let document = oldest.value("Document");
+    assert!(
+        document.contains("NotAction%22%3A%22iam%3A%2A"),
+        "{document}"
+    );
+    assert_eq!(
+        bench.root(&format!("{get}v9999")).error().code,
+        "NoSuchEntity"
+    );
+}
+
+#[test]
 fn every_policy_is_listed_once_over_pages() {
     let bench = bench();
     // An own policy may have the name of one of AWS's.

@@ -1,0 +1,129 @@
+//! The versions of AWS managed policies before those in effect.
+//!
+//! The data is `models/aws-managed-policy-versions.jsonl`, one version a line, as differences from
+//! the document in effect. It is decompressed at the first question about a version; a document is
+//! put together when somebody asks for it.
+
+use std::{collections::BTreeMap, io::Read, sync::LazyLock};
+
+use flate2::read::GzDecoder;
+use keywright_base::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+static COMPRESSED: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/aws-managed-policy-versions.gz"));
+static TEXT: LazyLock<String> = LazyLock::new(|| {
+    // As for the catalogue: were the bytes unreadable, there would be no earlier versions.
+    let mut text = String::new();
+    let read = GzDecoder::new(COMPRESSED).read_to_string(&mut text);
+    read.map(|_| text).unwrap_or_default()
+});
+static VERSIONS: LazyLock<BTreeMap<String, Vec<EarlierVersion>>> = LazyLock::new(unpack);
+
+/// A version that is in effect no more.
+#[derive(Debug)]
+pub struct EarlierVersion {
+    /// For example `v1`.
+    pub id: String,
+    /// When AWS created it.
+    pub created: Timestamp,
+    differences: &'static str,
+}
+
+impl EarlierVersion {
+    /// Its document, from the one in effect; nothing where the two do not belong together.
+    pub(super) fn document(&self, in_effect: &str) -> Option<String> {
+        let pieces: Vec<Piece> = serde_json::from_str(self.differences).ok()?;
+        let tokens: Vec<&str> = in_effect.split_inclusive(',').collect();
+        let mut document = String::new();
+        for piece in pieces {
+            match piece {
+                Piece::Same(from, count) => {
+                    let run = tokens.get(from..from.checked_add(count)?)?;
+                    document.extend(run.iter().copied());
+                }
+                Piece::Text(text) => document.push_str(&text),
+            }
+        }
+        Some(document)
+    }
+}
+
+/// The versions of a policy before the one in effect, the newest first.
+pub(super) fn earlier_versions(name: &str) -> &'static [EarlierVersion] {
+    VERSIONS.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// A piece of a document.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Piece {
+    /// So many tokens of the document in effect, from that one on. A token ends with a comma.
+    Same(usize, usize),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+struct Line {
+    name: String,
+    version: String,
+    created: String,
+    #[serde(borrow)]
+    document: &'static RawValue,
+}
+
+fn unpack() -> BTreeMap<String, Vec<EarlierVersion>> {
+    let mut versions = BTreeMap::<String, Vec<EarlierVersion>>::new();
+    for line in TEXT.lines() {
+        let Ok(line) = serde_json::from_str::<Line>(line) else {
+            continue;
+        };
+        let Ok(created) = Timestamp::parse_iso8601(&line.created) else {
+            continue;
+        };
+        versions.entry(line.name).or_default().push(EarlierVersion {
+            id: line.version,
+            created,
+            differences: line.document.get(),
+        });
+    }
+    versions
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{super::Catalogue, TEXT};
+
+    #[test]
+    fn every_line_is_a_version_whose_document_compiles() {
+        let lines = include_str!("../../../../models/aws-managed-policy-versions.jsonl");
+        assert_eq!(TEXT.as_str(), lines);
+        let mut count = 0;
+        for policy in Catalogue::built_in().by_arn.values() {
+            let mut ids = BTreeSet::from([policy.version.clone()]);
+            let mut newer = policy.updated;
+            for version in policy.earlier_versions() {
+                count += 1;
+                let document = policy.document_of(&version.id).unwrap();
+                let parsed = keywright_policy::parse(&document);
+                assert!(parsed.is_ok(), "{} {}", policy.name, version.id);
+                assert!(ids.insert(version.id.clone()), "{}", policy.name);
+                assert!(version.created <= newer, "{} {}", policy.name, version.id);
+                newer = version.created;
+            }
+        }
+        assert_eq!(count, lines.lines().count());
+    }
+
+    #[test]
+    fn a_version_is_what_it_was() {
+        let power = Catalogue::built_in().by_arn("arn:aws:iam::aws:policy/PowerUserAccess");
+        let first = power.unwrap().document_of("v1");
+        let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}]}"#;
+        assert_eq!(first.as_deref(), Some(document));
+        assert_eq!(power.unwrap().document_of("v0"), None);
+    }
+}
