@@ -264,6 +264,26 @@ impl Objects {
             .await
     }
 
+    /// Adds tags to a bucket's, each in place of one with the same key, and removes others by key.
+    ///
+    /// # Errors
+    /// [`Fault::NoSuchBucket`], [`Fault::Tag`].
+    pub async fn change_bucket_tags(
+        &self,
+        bucket: &str,
+        set: &Tags,
+        removed: &[String],
+    ) -> Result<(), Fault> {
+        self.try_change(bucket, |bucket| {
+            let stays = |key: &String| !removed.contains(key) && set.iter().all(|(k, _)| k != key);
+            bucket.tags.retain(|(key, _)| stays(key));
+            bucket.tags.extend(set.iter().cloned());
+            crate::check_bucket_tags(&bucket.tags)?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Replaces or removes a bucket's settings of Block Public Access.
     ///
     /// # Errors
@@ -278,11 +298,23 @@ impl Objects {
     }
 
     async fn change(&self, name: &str, change: impl Fn(&mut Bucket)) -> Result<(), Fault> {
+        let change = |bucket: &mut Bucket| {
+            change(bucket);
+            Ok(())
+        };
+        self.try_change(name, change).await
+    }
+
+    async fn try_change(
+        &self,
+        name: &str,
+        change: impl Fn(&mut Bucket) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         for _ in 0..ATTEMPTS {
             let found = self.index.bucket(name).await?;
             let was: BucketRow = found.ok_or_else(|| Fault::NoSuchBucket(name.into()))?;
             let mut bucket = row::bucket(&was)?;
-            change(&mut bucket);
+            change(&mut bucket)?;
             let write = IndexWrite::UpdateBucket {
                 row: row::of_bucket(&bucket)?,
                 was: was.body,

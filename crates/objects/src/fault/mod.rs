@@ -278,6 +278,14 @@ pub enum Fault {
         /// Its value, when it is repeated to the caller.
         value: Option<String>,
     },
+    /// A parameter would replace a header of the answer that none may replace.
+    #[error("{parameter} overrides no header")]
+    NotOverridable {
+        /// The parameter, for example `response-etag`.
+        parameter: String,
+        /// Its value.
+        value: String,
+    },
     /// The expected bucket owner is not an account id.
     #[error("expected owner {0}")]
     InvalidExpectedOwner(String),

@@ -497,13 +497,24 @@ fn parameter(fault: &Fault) -> Answer {
             "NotImplemented",
             format!("The operation {name} is not implemented."),
         ),
-        other => bucket_argument(other),
+        other => other_argument(other),
     }
 }
 
 /// About the settings and ACLs of buckets.
-fn bucket_argument(fault: &Fault) -> Answer {
+fn other_argument(fault: &Fault) -> Answer {
     match fault {
+        // Recorded 2026-04.
+        Fault::NotOverridable { parameter, value } => Answer::new(
+            BAD,
+            "InvalidArgument",
+            format!(
+                "{parameter} is not in the set of overridable response headers. Please refer to \
+                 the S3 API documentation for a complete list of overridable response headers."
+            ),
+        )
+        .with("ArgumentName", parameter)
+        .with("ArgumentValue", value),
         Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
         Fault::BucketAclWithOwnership => Answer::new(
             BAD,

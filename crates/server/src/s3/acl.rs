@@ -63,42 +63,31 @@ pub(super) fn of_new_bucket(headers: &HeaderMap) -> Result<(), Fault> {
 
 /// Refuses to put a bucket's ACL.
 pub(super) fn put_bucket(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> Fault {
-    match put(headers, &BUCKET, body) {
-        Ok(_) => Fault::AclsDisabled,
-        Err(fault) => fault,
-    }
+    let checked = check_put(headers, &BUCKET, body);
+    checked.err().unwrap_or(Fault::AclsDisabled)
 }
 
-/// Checks the ACL that is put on an object: as when it is written.
-///
-/// # Errors
-/// What is wrong with it, or [`Fault::AclsDisabled`].
-pub(super) fn put_object(
+/// Refuses to put an object's ACL, also one that would change nothing: where ACLs are disabled, S3
+/// takes none after the object is written.
+pub(super) fn put_object(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> Fault {
+    let checked = check_put(headers, &OBJECT, body);
+    checked.err().unwrap_or(Fault::AclsDisabled)
+}
+
+fn check_put(
     headers: &HeaderMap,
-    body: Option<&dto::AccessControlPolicy>,
-) -> Result<(), Fault> {
-    match put(headers, &OBJECT, body)? {
-        Sent::Canned("private" | "bucket-owner-full-control") => Ok(()),
-        _ => Err(Fault::AclsDisabled),
-    }
-}
-
-fn put<'a>(
-    headers: &'a HeaderMap,
     canned: &[&str],
     body: Option<&dto::AccessControlPolicy>,
-) -> Result<Sent<'a>, Fault> {
-    let sent = read(headers, canned)?;
-    match (sent, body) {
+) -> Result<(), Fault> {
+    match (read(headers, canned)?, body) {
         (Sent::Nothing, None) => Err(Fault::MissingHeader("x-amz-acl")),
         (Sent::Nothing, Some(body)) => {
             let grants = body.grants.iter().flatten();
             let mut grantees = grants.filter_map(|grant| grant.grantee.as_ref());
-            grantees.try_for_each(check_grantee)?;
-            Ok(sent)
+            grantees.try_for_each(check_grantee)
         }
         (_, Some(_)) => Err(Fault::UnexpectedContent),
-        (_, None) => Ok(sent),
+        (_, None) => Ok(()),
     }
 }
 

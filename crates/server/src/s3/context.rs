@@ -117,6 +117,18 @@ impl S3Context {
         self.tags("aws:RequestTag", "aws:TagKeys", tags);
     }
 
+    /// Adds the keys of the tags that the request takes off a bucket.
+    pub(super) fn tag_keys(&mut self, keys: &[String]) {
+        self.keys.push(("aws:TagKeys".into(), keys.to_vec()));
+    }
+
+    /// The same with more keys.
+    pub(super) fn with(&self, mut more: Self) -> Self {
+        let mut context = self.clone();
+        context.keys.append(&mut more.keys);
+        context
+    }
+
     fn tags(&mut self, each: &str, all: &str, tags: &Tags) {
         for (key, value) in tags {
             self.add(&format!("{each}/{key}"), Some(value));
@@ -149,21 +161,27 @@ impl S3Context {
 /// # Errors
 /// [`Fault::InvalidArgument`] for a parameter that occurs twice or is not UTF-8.
 pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
-    let mut out: Vec<(String, String)> = Vec::new();
-    let pairs = uri
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty());
-    for pair in pairs {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (unescape(name)?, unescape(value)?);
-        if out.iter().any(|(known, _)| *known == name) {
-            return Err(bad_query());
-        }
-        out.push((name, value));
+    let pairs = pairs(uri)?;
+    let mut names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    if names.is_sorted_by(|a, b| a < b) {
+        Ok(pairs)
+    } else {
+        Err(bad_query())
     }
-    Ok(out)
+}
+
+/// The query's parameters, of which one may occur several times.
+///
+/// # Errors
+/// [`Fault::InvalidArgument`] for a parameter that is not UTF-8.
+pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let pairs = pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((unescape(name)?, unescape(value)?))
+    });
+    pairs.collect()
 }
 
 fn unescape(text: &str) -> Result<String, Fault> {

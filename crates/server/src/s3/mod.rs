@@ -156,8 +156,7 @@ impl S3 {
     /// what was signed. Nothing is committed before it ended well.
     pub async fn call(&self, mut request: Request<Body>, ids: &Ids) -> Response<Body> {
         if request.extensions().get::<Control>().is_some() {
-            let (parts, _) = request.into_parts();
-            return control::answer(self, parts, ids).await;
+            return control::answer(self, request, ids).await;
         }
         let asked = Asked {
             method: request.method().to_string(),

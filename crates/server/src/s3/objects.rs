@@ -340,8 +340,8 @@ pub(super) async fn put_acl(
     job: Job,
     input: dto::PutObjectAclInput,
 ) -> Result<S3Response<dto::PutObjectAclOutput>, Fault> {
-    acls::put_object(job.headers(), input.access_control_policy.as_ref())?;
-    Ok(S3Response::new(dto::PutObjectAclOutput::default()))
+    let body = input.access_control_policy.as_ref();
+    Err(acls::put_object(job.headers(), body))
 }
 
 pub(super) async fn copy(

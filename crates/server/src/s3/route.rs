@@ -60,12 +60,18 @@ const UNDERSTOOD: [&str; 44] = [
     "x-amz-website-redirect-location",
 ];
 
-/// Headers that SDKs may send with every operation.
-const TRANSPORT: [&str; 3] = [
+/// Headers that SDKs may send with every operation, and which ask for nothing that matters: the one
+/// for C++ sends the model's version, the one for Java offers to take an MD5 after the body.
+const TRANSPORT: [&str; 5] = [
+    "x-amz-api-version",
     "x-amz-sdk-checksum-algorithm",
+    "x-amz-te",
     "x-amz-trailer",
     "x-amz-user-agent",
 ];
+
+/// What may stand in `x-amz-api-version`.
+const API_VERSION: &str = "2006-03-01";
 
 /// A request's operation and its query, decoded.
 #[derive(Debug, Clone)]
@@ -77,7 +83,8 @@ pub(super) struct Routed {
 /// The operation of a request that carries no credentials any more.
 ///
 /// # Errors
-/// [`Fault::NotUnderstood`], [`Fault::OperationNotServed`], [`Fault::MethodNotAllowed`].
+/// [`Fault::NotUnderstood`], [`Fault::NotOverridable`], [`Fault::OperationNotServed`],
+/// [`Fault::MethodNotAllowed`].
 pub(super) fn route<B>(request: &Request<B>, resource: &'static str) -> Result<Routed, Fault> {
     let query = context::query(request.uri())?;
     let headers = request.headers();
@@ -109,9 +116,20 @@ fn check_query(route: &Route, query: &[(String, String)]) -> Result<(), Fault> {
         name => !route.has_parameter(name),
     });
     match unknown {
+        Some((name, value)) if name.starts_with("response-") && overrides(route) => {
+            Err(Fault::NotOverridable {
+                parameter: name.clone(),
+                value: value.clone(),
+            })
+        }
         Some((name, _)) => Err(Fault::NotUnderstood(Unknown::Parameter, name.clone())),
         None => Ok(()),
     }
+}
+
+/// Whether an operation's parameters may replace headers of its answer.
+fn overrides(route: &Route) -> bool {
+    route.has_parameter("response-content-type")
 }
 
 fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), Fault> {
@@ -121,9 +139,13 @@ fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), Fault> {
             || own && route.has_header(name)
             || checks_body(route) && Algorithm::ALL.iter().any(|sum| sum.header() == name)
     };
-    let amazon = headers.keys().map(http::HeaderName::as_str);
-    let mut amazon = amazon.filter(|name| name.starts_with("x-amz-"));
-    match amazon.find(|name| !known(name)) {
+    let amazon = headers.iter().filter_map(|(name, value)| {
+        let other = name == "x-amz-api-version" && value != API_VERSION;
+        let name = name.as_str();
+        name.starts_with("x-amz-").then_some((name, other))
+    });
+    let mut unknown = amazon.filter(|(name, other)| *other || !known(name));
+    match unknown.next().map(|(name, _)| name) {
         Some(name) => Err(Fault::NotUnderstood(Unknown::Header, name.to_owned())),
         None => Ok(()),
     }

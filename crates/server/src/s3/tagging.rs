@@ -107,9 +107,17 @@ pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, Fault> {
     if body.is_empty() {
         return Ok(Tags::new());
     }
+    within(body, "CreateBucketConfiguration")
+}
+
+/// The tags in the element `Tags` of a document with that root; none without such an element.
+///
+/// # Errors
+/// [`Fault::MalformedXml`].
+pub(super) fn within(body: &[u8], root: &str) -> Result<Tags, Fault> {
     let mut found: Option<dto::TagSet> = None;
     let mut xml = Deserializer::new(body);
-    let read = xml.named_element("CreateBucketConfiguration", |xml| {
+    let read = xml.named_element(root, |xml| {
         xml.for_each_element(|xml, name| {
             if name != b"Tags" {
                 return xml.list_content::<dto::Tag>(NOTHING).map(drop);

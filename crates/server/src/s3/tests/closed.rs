@@ -134,6 +134,7 @@ async fn unknown_headers_change_nothing() {
         ("DELETE /bench/k", "x-amz-if-match-size"),
         ("DELETE /bench", "x-amz-meta-a"),
         ("GET /bench/k", "x-amz-copy-source"),
+        ("GET /bench/k", "x-amz-api-version"),
     ] {
         let answer = front
             .root(ask(line).with(header, "1").body("content"))
@@ -178,6 +179,11 @@ async fn what_clients_send_is_understood() {
                 .with("amz-sdk-request", "a"),
             200,
         ),
+        (
+            ask("HEAD /bench").with("x-amz-api-version", "2006-03-01"),
+            200,
+        ),
+        (ask("GET /bench/k").with("x-amz-te", "append-md5"), 200),
         (
             ask("HEAD /bench/k?partNumber=1").with("x-amz-checksum-mode", "enabled"),
             206,

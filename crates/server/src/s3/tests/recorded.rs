@@ -264,6 +264,22 @@ async fn arguments() {
         ),
         (ask("PUT /bench?acl"), "MissingSecurityHeader"),
         (
+            ask("PUT /bench/a%20b?acl").with("x-amz-acl", "private"),
+            "AccessControlListNotSupported",
+        ),
+        (
+            ask("PUT /bench/a%20b?acl").with("x-amz-acl", "bucket-owner-full-control"),
+            "AccessControlListNotSupported",
+        ),
+        (
+            ask("PUT /bench/a%20b?acl").with("x-amz-acl", "other"),
+            "InvalidArgument x-amz-acl",
+        ),
+        (
+            ask("GET /bench/a%20b?response-etag=x"),
+            "InvalidArgument response-etag",
+        ),
+        (
             ask("PUT /bench?acl")
                 .with("x-amz-acl", "private")
                 .body(policy),
