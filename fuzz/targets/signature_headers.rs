@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{Request, request::Parts};
 use keywright_base::{Secret, Timestamp};
 use keywright_sigv4::{
-    ChunkDecoder, Credentials, Dialect, Payload, PayloadHash, Presented, Rules, SigningKey, Target,
-    claimed_service, sign,
+    ChunkDecoder, Credentials, Dialect, Payload, PayloadHash, Presented, PresentedV2, Rules,
+    SigningKey, Target, claimed_service, sign,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -63,6 +63,24 @@ fn presented(bytes: &[u8]) {
             }
             Err(fault) => {
                 let _ = fault.wire(dialect);
+            }
+        }
+    }
+    presented_v2(&parts);
+}
+
+/// Signature Version 2, which stands in the query only; a bucket in the host name is signed too.
+fn presented_v2(parts: &Parts) {
+    for bucket in [None, Some("bucket")] {
+        match PresentedV2::parse(parts, NOW, bucket) {
+            Ok(Some(presented)) => {
+                let _ = (presented.access_key_id(), presented.session_token());
+                let proof = presented.verify(&SECRET);
+                assert!(proof.is_err(), "an unsigned URL verified");
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                let _ = fault.wire(Dialect::S3);
             }
         }
     }
