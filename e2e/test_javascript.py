@@ -9,19 +9,24 @@ SECONDS = 100
 NO_SUCH_TOKEN = "The security token included in the request is invalid."
 
 
-def test_the_story(server, name):
-    root = {"accessKeyId": server.root.access_key, "secretAccessKey": server.root.secret_key}
-    told = {"endpoint": server.endpoint, "root": root, "user": name, "bucket": name}
+def run(script: str, wanted: dict) -> list[dict]:
+    """Runs a script beside this file, which must succeed: what it prints, a document a line."""
     done = subprocess.run(
-        ["node", Path(__file__).with_name("story.mjs")],
-        input=json.dumps(told),
+        ["node", Path(__file__).with_name(script)],
+        input=json.dumps(wanted),
         capture_output=True,
         text=True,
         timeout=SECONDS,
         env={**os.environ, "NODE_NO_WARNINGS": "1"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    steps = [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_story(server, name):
+    root = {"accessKeyId": server.root.access_key, "secretAccessKey": server.root.secret_key}
+    wanted = {"endpoint": server.endpoint, "root": root, "user": name, "bucket": name}
+    steps = run("story.mjs", wanted)
     denied = (
         f"User: arn:aws:iam::{server.account}:user/{name} is not authorized to perform: "
         f"iam:ListUsers on resource: arn:aws:iam::{server.account}:user/ because no "
@@ -68,15 +73,35 @@ def test_a_denied_upload_is_an_access_denied(server, new_user, bucket):
     key = new_user()
     credentials = {"accessKeyId": key.access_key, "secretAccessKey": key.secret_key}
     wanted = {"endpoint": server.endpoint, "credentials": credentials, "bucket": bucket}
-    done = subprocess.run(
-        ["node", Path(__file__).with_name("denied_upload.mjs")],
-        input=json.dumps(wanted),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        env={**os.environ, "NODE_NO_WARNINGS": "1"},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    outcomes = run("denied_upload.mjs", wanted)
     assert len(outcomes) == 30
     assert {(outcome["name"], outcome["status"]) for outcome in outcomes} == {("AccessDenied", 403)}
+
+
+def test_presigned_urls(server, root, new_user, bucket):
+    """What the SDK's presigner hoists into the query acts as headers would."""
+    key = new_user("AmazonS3FullAccess")
+    credentials = {"accessKeyId": key.access_key, "secretAccessKey": key.secret_key}
+    wanted = {"endpoint": server.endpoint, "credentials": credentials, "bucket": bucket}
+    steps = {step.pop("step"): step for step in run("presigned.mjs", wanted)}
+    outcomes = {name: (step["status"], step.get("code")) for name, step in steps.items()}
+    assert outcomes == {
+        "put": (200, None),
+        "get": (200, None),
+        "put once": (412, "PreconditionFailed"),
+        "put without its header": (403, "SignatureDoesNotMatch"),
+        "put with its header": (200, None),
+        "copy": (200, None),
+        "begin": (200, None),
+        "delete": (204, None),
+        "get deleted": (404, "NoSuchKey"),
+    }
+    assert set(steps["put"]["hoisted"]) >= {
+        "x-amz-meta-color",
+        "x-amz-meta-shape",
+        "x-amz-storage-class",
+        "x-amz-tagging",
+    }
+    copied = root.s3.get_object(Bucket=bucket, Key="copy")
+    assert copied["Body"].read() == b"hello"
+    assert copied["Metadata"] == {"color": "red"}

@@ -2,8 +2,8 @@
 //!
 //! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
 //! clients from the public registries into `target/e2e`, once for each content of the pins, and
-//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, jq and ssh,
-//! where they are missing and apt-get may install them.
+//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, jq, ssh, rclone
+//! and restic, where they are missing and apt-get may install them.
 
 use std::{
     fs,
@@ -35,10 +35,13 @@ pub(crate) struct Args {
 /// What is missing, or that tests failed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let tools = Tools::ready(args.built)?;
+    let storage = StorageTools::ready(&tools.target.join("e2e"))?;
     let mut pytest = Command::new(&tools.python);
     pytest
         .args(["-m", "pytest", "-q", "-n", "auto"])
-        .args(&args.pytest);
+        .args(&args.pytest)
+        .env("KEYWRIGHT_TOOLS", storage.programs)
+        .env("ANSIBLE_COLLECTIONS_PATH", storage.collections);
     if args.long {
         pytest.env("KEYWRIGHT_E2E_LONG", "1");
     }
@@ -69,7 +72,7 @@ impl Tools {
         debian(JQ, "jq")?;
         debian(SSH, "openssh-client")?;
         Ok(Self {
-            python: python(&folder)?,
+            python: python(&folder.join("python"), "e2e/requirements.txt")?,
             node: node(&folder)?,
             chromium: debian(CHROMIUM, "chromium")?,
             sshd: sshd(&folder)?,
@@ -99,33 +102,71 @@ impl Tools {
     }
 }
 
-/// A virtual environment with the pinned packages; its interpreter.
-fn python(folder: &Path) -> anyhow::Result<PathBuf> {
-    let home = folder.join("python");
+/// What people use beside the vendor's clients: Python's storage libraries, s3cmd, DuckDB, Ansible,
+/// rclone and restic.
+struct StorageTools {
+    /// The folder of the programs of an environment of their own: these want another botocore than
+    /// the AWS CLI does.
+    programs: PathBuf,
+    /// Where Ansible finds AWS's collection.
+    collections: PathBuf,
+}
+
+impl StorageTools {
+    fn ready(folder: &Path) -> anyhow::Result<Self> {
+        let home = folder.join("tools");
+        let interpreter = python(&home, "e2e/requirements-tools.txt")?;
+        debian("/usr/bin/rclone", "rclone")?;
+        debian("/usr/bin/restic", "restic")?;
+        Ok(Self {
+            programs: home.join("bin"),
+            collections: ansible_collections(folder, &interpreter)?,
+        })
+    }
+}
+
+/// AWS's collection alone, out of the package that has a hundred of them.
+fn ansible_collections(folder: &Path, interpreter: &Path) -> anyhow::Result<PathBuf> {
+    const UNPACK: &str = "\
+import pathlib, sys, zipfile
+[package] = pathlib.Path(sys.argv[1]).glob('*.whl')
+with zipfile.ZipFile(package) as wheel:
+    wanted = 'ansible_collections/amazon/aws/'
+    wheel.extractall(sys.argv[1], [name for name in wheel.namelist() if name.startswith(wanted)])
+package.unlink()";
+    let home = folder.join("ansible");
+    let pins = "e2e/requirements-ansible.txt";
+    installed(&home, &[pins], || {
+        let mut download = pip(interpreter, "download");
+        download.args(["--no-deps", "--requirement", pins, "--dest"]);
+        execute(download.arg(&home))?;
+        execute(Command::new(interpreter).args(["-c", UNPACK]).arg(&home))
+    })?;
+    Ok(home)
+}
+
+/// A virtual environment in `home` with the pinned packages; its interpreter.
+fn python(home: &Path, pins: &str) -> anyhow::Result<PathBuf> {
     let interpreter = home.join("bin/python");
-    installed(&home, &["e2e/requirements.txt"], || {
+    installed(home, &[pins], || {
         let made = Command::new("python3")
             .args(["-m", "venv"])
-            .arg(&home)
+            .arg(home)
             .status();
         match made {
             Ok(status) if status.success() => {}
             Ok(_) => bail!("python3 has no venv; on Debian: apt install python3-venv"),
             Err(_) => bail!("python3 is missing; the end-to-end tests need it"),
         }
-        execute(
-            Command::new(&interpreter)
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                ])
-                .args(["--requirement", "e2e/requirements.txt"]),
-        )
+        execute(pip(&interpreter, "install").args(["--requirement", pins]))
     })?;
     Ok(interpreter)
+}
+
+fn pip(interpreter: &Path, what: &str) -> Command {
+    let mut command = Command::new(interpreter);
+    command.args(["-m", "pip", what, "--quiet", "--disable-pip-version-check"]);
+    command
 }
 
 /// The pinned packages of the JavaScript SDK; their folder.
@@ -189,12 +230,21 @@ fn sshd(folder: &Path) -> anyhow::Result<PathBuf> {
 /// A program of Debian's; installs its package if it may.
 fn debian(program: &'static str, package: &str) -> anyhow::Result<&'static Path> {
     let path = Path::new(program);
-    if !path.exists() {
+    let apt_get = |words: &[&str]| {
         // What it says when it fails matters less than what to do then.
         let _ = Command::new("apt-get")
-            .args(["install", "--yes", "--quiet", package])
+            .args(words)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .status();
+    };
+    let install = ["install", "--yes", "--quiet", package];
+    if !path.exists() {
+        apt_get(&install);
+    }
+    if !path.exists() {
+        // A new machine has no list of packages, or an old one.
+        apt_get(&["update", "--quiet"]);
+        apt_get(&install);
     }
     ensure!(
         path.exists(),

@@ -40,7 +40,7 @@ enum Chore {
     Codegen(codegen::Args),
     /// Hold the dependencies to the rules of deny.toml
     Deny,
-    /// Test the built binary with the AWS CLI, boto3 and the JavaScript SDK
+    /// Test the built binary with the clients and tools that people have
     E2e(e2e::Args),
     /// Fuzz what reads untrusted bytes
     Fuzz(fuzz::Args),
