@@ -2,8 +2,8 @@
 //!
 //! It protects nothing by itself; the tests in `e2e/` do. It builds the binary, installs the pinned
 //! clients from the public registries into `target/e2e`, once for each content of the pins, and
-//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, jq, ssh, rclone
-//! and restic, where they are missing and apt-get may install them.
+//! runs pytest. Nothing is installed outside the target folder but Debian's Chromium, jq, ssh,
+//! rclone and restic, where they are missing and apt-get may install them.
 
 use std::{
     fs,
