@@ -19,6 +19,7 @@ use keywright_rotation::{
 
 use crate::{
     aws::{Access, AccessError, Iam, Settings, Within},
+    fleet::{ClosedUntil, RotationCalendar, closed},
     journal::SqliteJournal,
     sinks::{Spec, SpecError},
 };
@@ -43,6 +44,12 @@ pub enum DriveError {
     /// The journal says something that nobody wrote.
     #[error("the journal's words on how to reach the service cannot be read: {0}")]
     Settings(String),
+    /// A rule's destination is none for this user.
+    #[error("{0}")]
+    Destination(String),
+    /// The journal's calendar of a rotation cannot be read, so nobody knows when it may go on.
+    #[error("the journal's calendar of the rotation cannot be read: {0}")]
+    Calendar(String),
     /// The credentials are of another account than the rotation.
     #[error("these credentials are of account {here}, the rotation is of account {there}")]
     Account {
@@ -202,7 +209,13 @@ impl Driver {
         let executor = opened.executor(self);
         let mut failures = 0;
         loop {
-            match executor.tick(id).await {
+            let rotation = self.load(id).await?;
+            let tick = match (self.closed(&rotation)?, rotation.held) {
+                (Some(_), Some(hold)) => Ok(Tick::Held(hold)),
+                (Some(ClosedUntil { at, why }), None) => Ok(Tick::Wait { until: at, why }),
+                (None, _) => executor.tick(id).await,
+            };
+            match tick {
                 Ok(Tick::Went(what)) => {
                     failures = 0;
                     told(&self.load(id).await?, &what);
@@ -226,6 +239,54 @@ impl Driver {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Until when a rotation's calendar keeps it from its next step, if that deactivates or deletes
+    /// a key.
+    ///
+    /// # Errors
+    /// [`DriveError::Calendar`].
+    pub fn closed(&self, rotation: &Rotation) -> Result<Option<ClosedUntil>, DriveError> {
+        let Some(text) = &rotation.calendar else {
+            return Ok(None);
+        };
+        let calendar = RotationCalendar::from_text(text).map_err(DriveError::Calendar)?;
+        let (now, freezes) = (self.clock.now(), &calendar.freezes);
+        let dwelt = rotation.since.plus_secs(rotation.rules.dwell_secs);
+        Ok(match rotation.phase {
+            Phase::Confirming | Phase::Deactivating => {
+                closed(calendar.deactivation.as_ref(), freezes, now)
+            }
+            Phase::Dwelling if now >= dwelt => closed(None, freezes, now),
+            Phase::Deleting => closed(None, freezes, now),
+            _ => None,
+        })
+    }
+
+    /// Gives an open rotation of a fleet the windows and freezes that its file has now.
+    ///
+    /// # Errors
+    /// [`DriveError::Stopped`].
+    pub async fn set_calendar(
+        &self,
+        id: &RotationId,
+        calendar: &RotationCalendar,
+    ) -> Result<(), DriveError> {
+        let mut rotation = self.load(id).await?;
+        let text = calendar.to_text();
+        let had = rotation.calendar.as_ref();
+        if rotation.phase.is_over() || had.is_none_or(|had| *had == text) {
+            return Ok(());
+        }
+        rotation.calendar = Some(text);
+        rotation.generation += 1;
+        let event = "windows and freezes changed with the fleet file";
+        Ok(self.journal.advance(&rotation, event).await?)
+    }
+
+    /// This machine's time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Begins to put everything back; [`Driver::drive`] carries it out.
@@ -267,7 +328,11 @@ impl Driver {
     /// # Errors
     /// [`DriveError`].
     pub async fn outlook(&self, id: &RotationId) -> Result<Outlook, DriveError> {
-        Ok(self.opened(id).await?.executor(self).outlook(id).await?)
+        let mut outlook = self.opened(id).await?.executor(self).outlook(id).await?;
+        if let Some(ClosedUntil { at, why }) = self.closed(&self.load(id).await?)? {
+            outlook.waits = Some((why, at));
+        }
+        Ok(outlook)
     }
 
     /// Stops a rotation until it is released.

@@ -37,6 +37,28 @@ fn id<S: serde::Serializer>(id: &Option<&RotationId>, to: S) -> Result<S::Ok, S:
     id.map(|id| &id.0).serialize(to)
 }
 
+/// Whether a text names whom to tell.
+///
+/// # Errors
+/// A sentence.
+pub fn check_target(target: &str) -> Result<(), String> {
+    match target.split_once(':') {
+        Some(("command", line)) => {
+            let words = shell_words::split(line).map_err(|error| error.to_string())?;
+            words
+                .first()
+                .map(drop)
+                .ok_or_else(|| "it names no program".to_owned())
+        }
+        Some(("webhook", url)) => match reqwest::Url::parse(url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(()),
+            Ok(_) => Err("a webhook has an http or https address".to_owned()),
+            Err(error) => Err(format!("not an address: {error}")),
+        },
+        _ => Err("it is neither command:PROGRAM nor webhook:URL".to_owned()),
+    }
+}
+
 /// Tells `command:PROGRAM ARGUMENTS` on its standard input, or `webhook:URL` by POST; JSON.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ mod show;
 
 use std::{
     io::{IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -45,7 +45,8 @@ const AT_ONCE: usize = 8;
 /// # Errors
 /// With a sentence for a person, and nothing changed.
 pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
-    let driver = driver(arguments.journal.as_ref())?;
+    let journal = journal_folder(arguments.journal.as_ref())?;
+    let driver = driver(&journal)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -61,7 +62,9 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
             (Some(RotateCommand::Abandon(arguments)), _) => abandon(&driver, arguments).await,
             (Some(RotateCommand::History(arguments)), _) => history(&driver, arguments).await,
             (Some(RotateCommand::Plan(arguments)), _) => fleet::plan(&driver, arguments).await,
-            (Some(RotateCommand::Apply(arguments)), _) => fleet::apply(&driver, arguments).await,
+            (Some(RotateCommand::Apply(arguments)), _) => {
+                fleet::apply(&driver, arguments, &journal).await
+            }
             (Some(RotateCommand::Report(arguments)), _) => fleet::report(&driver, arguments).await,
             (None, start) => self::start(&driver, start).await,
         }
@@ -73,30 +76,31 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
 /// # Errors
 /// With a sentence for a person.
 pub(crate) fn run_agent(arguments: &AgentArguments) -> anyhow::Result<bool> {
-    let driver = driver(arguments.journal.as_ref())?;
+    let journal = journal_folder(arguments.journal.as_ref())?;
+    let driver = driver(&journal)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(fleet::agent(&driver, arguments))
+    runtime.block_on(fleet::agent(&driver, arguments, &journal))
 }
 
-/// A driver over the journal: in the folder told, or where systems keep the state of a user's
+/// The folder of the journal: the one that is given, or where systems keep the state of a user's
 /// programs.
-fn driver(told: Option<&PathBuf>) -> anyhow::Result<Driver> {
-    let folder = match told {
-        Some(folder) => folder.clone(),
-        None => {
-            let state = arguments::variable("XDG_STATE_HOME").map(PathBuf::from);
-            let home =
-                || arguments::variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-            let state = state.filter(|path| path.is_absolute()).or_else(home);
-            let state =
-                state.context("no place for the journal: HOME is not set\nhint: give --journal")?;
-            state.join("keywright")
-        }
-    };
-    let journal = SqliteJournal::open(&folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
+fn journal_folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = given {
+        return Ok(folder.clone());
+    }
+    let state = arguments::variable("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || arguments::variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    let state = state.filter(|path| path.is_absolute()).or_else(home);
+    let state = state.context("no place for the journal: HOME is not set\nhint: give --journal")?;
+    Ok(state.join("keywright"))
+}
+
+/// A driver over the journal in a folder.
+fn driver(folder: &Path) -> anyhow::Result<Driver> {
+    let journal = SqliteJournal::open(folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_context(|| format!("cannot open the journal in {}", folder.display()))?;
     Ok(Driver::new(journal, Arc::new(SystemClock)))
 }

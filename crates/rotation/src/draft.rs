@@ -48,6 +48,7 @@ impl Executor<'_> {
             user_id: user.id.clone(),
             old,
             rules: order.rules,
+            calendar: None,
             phase: Phase::Planned,
             since: listing.at,
             pre_image: Vec::new(),

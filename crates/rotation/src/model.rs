@@ -406,6 +406,10 @@ pub struct Rotation {
     pub old: KeyId,
     /// How careful it is.
     pub rules: Rules,
+    /// When it may deactivate and delete, in the words of whoever drives it; opaque here. Nothing
+    /// for one that a person began.
+    #[serde(default)]
+    pub calendar: Option<String>,
     /// How far it is.
     pub phase: Phase,
     /// Since when, by the issuer's time.

@@ -1,67 +1,58 @@
-//! The fleet as a person declares it, in TOML.
+//! The fleet as a person declares it.
 //!
-//! It protects one rule: what is not understood is refused, with its place in the file. A selector
-//! without any word selects nobody by accident: it must say `everyone = true`.
+//! It protects one rule: a selector without any word selects nobody by accident: it must say
+//! `everyone = true`. How a declaration is read and checked is next door, in `parse` and `check`.
 
 use std::collections::BTreeMap;
 
 use keywright_rotation::model::Rules;
-use serde::Deserialize;
 
+use super::{
+    calendar::{FreezePeriod, RotationCalendar, Window},
+    check::fill,
+    problem::FilePosition,
+};
 use crate::{
     aws::Settings,
     sinks::{Spec, fits_in_place},
 };
 
 /// The age at which a key is due when the rule does not say, in seconds: CIS's 90 days.
-const MAX_AGE_SECS: i64 = 90 * 86_400;
+pub(super) const MAX_AGE_SECS: i64 = 90 * 86_400;
 
 /// What a person declares.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Rotations that go on at the same time in one account.
-    #[serde(default = "at_once")]
     pub at_once: usize,
     /// Failures in a row after which an account is left alone until the next run.
-    #[serde(default = "stop_after_failures")]
     pub stop_after_failures: usize,
     /// The accounts.
-    #[serde(rename = "account")]
     pub accounts: Vec<Account>,
     /// Whom to tell.
-    #[serde(default)]
     pub notify: Vec<String>,
 }
 
-const fn at_once() -> usize {
-    8
-}
-
-const fn stop_after_failures() -> usize {
-    5
-}
-
 /// An account and the users in it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Account {
     /// What it is called in reports.
     pub name: String,
     /// Its number; credentials of another one are refused.
     pub id: Option<String>,
     /// How it is reached.
-    #[serde(default)]
     pub access: Settings,
     /// The rules; a user has the first that fits.
-    #[serde(rename = "rule")]
     pub rules: Vec<Rule>,
+    /// When nothing is begun, deactivated or deleted.
+    pub freezes: Vec<FreezePeriod>,
 }
 
 /// Who is rotated, when, and where to.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Default)]
 pub struct Rule {
+    /// Where it begins in its file.
+    pub position: FilePosition,
     /// Every user.
     pub everyone: bool,
     /// Names, with `*` for anything.
@@ -76,8 +67,10 @@ pub struct Rule {
     pub max_age: Option<Duration>,
     /// Spreads the users over this time before they are due, each by its own id.
     pub jitter: Option<Duration>,
-    /// When rotations may begin [default: always]; UTC.
+    /// When rotations may begin [default: always].
     pub window: Option<Window>,
+    /// When old keys may be deactivated [default: always].
+    pub deactivation_window: Option<Window>,
     /// How long the old key must be unused before it is deactivated.
     pub observe: Option<Duration>,
     /// How long it stays inactive before it is deleted.
@@ -93,7 +86,6 @@ pub struct Rule {
     /// Not rotated: neither by this rule nor by a later one.
     pub skip: bool,
     /// What it is called, where rules have names: those of a server's own policies.
-    #[serde(skip)]
     pub name: Option<String>,
 }
 
@@ -119,139 +111,17 @@ impl std::str::FromStr for Duration {
     }
 }
 
-impl<'a> Deserialize<'a> for Duration {
-    fn deserialize<D: serde::Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// Days of the week and hours of the day, UTC.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Window {
-    /// `mon` to `sun`; none means every day.
-    #[serde(default)]
-    pub days: Vec<Day>,
-    /// The first hour, 0 to 23.
-    #[serde(default)]
-    pub from_hour: u8,
-    /// The first hour after the last, 1 to 24.
-    #[serde(default = "midnight")]
-    pub to_hour: u8,
-}
-
-const fn midnight() -> u8 {
-    24
-}
-
-/// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Day {
-    /// Monday.
-    Mon,
-    /// Tuesday.
-    Tue,
-    /// Wednesday.
-    Wed,
-    /// Thursday.
-    Thu,
-    /// Friday.
-    Fri,
-    /// Saturday.
-    Sat,
-    /// Sunday.
-    Sun,
-}
-
-/// Why a declaration is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// It is not TOML, or has words that nobody knows.
-    #[error("{0}")]
-    Syntax(#[from] toml::de::Error),
-    /// A rule cannot be carried out.
-    #[error("account {account}, rule {number}: {why}")]
-    Rule {
-        /// The account's name.
-        account: String,
-        /// The rule's place, from 1.
-        number: usize,
-        /// What is wrong.
-        why: String,
-    },
-    /// The whole cannot be carried out.
-    #[error("{0}")]
-    Whole(&'static str),
-}
-
-impl Config {
-    /// Reads and checks a declaration.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)?;
-        if config.at_once == 0 || config.stop_after_failures == 0 {
-            return Err(ConfigError::Whole(
-                "at_once and stop_after_failures are at least 1",
-            ));
+impl Account {
+    /// What an open rotation by one of its rules waits for.
+    pub fn calendar(&self, rule: &Rule) -> RotationCalendar {
+        RotationCalendar {
+            deactivation: rule.deactivation_window.clone(),
+            freezes: self.freezes.clone(),
         }
-        if config.accounts.is_empty() {
-            return Err(ConfigError::Whole("there is no [[account]]"));
-        }
-        for account in &config.accounts {
-            for (number, rule) in (1..).zip(&account.rules) {
-                rule.check().map_err(|why| ConfigError::Rule {
-                    account: account.name.clone(),
-                    number,
-                    why,
-                })?;
-            }
-        }
-        Ok(config)
     }
 }
 
 impl Rule {
-    fn check(&self) -> Result<(), String> {
-        let selects = !self.users.is_empty() || self.path.is_some() || !self.tags.is_empty();
-        if self.everyone == selects {
-            return Err("say either everyone = true, or users, path or tags".to_owned());
-        }
-        if !self.skip && self.deliver.is_empty() {
-            return Err("say where the new keys go (deliver), or skip = true".to_owned());
-        }
-        if let Some(path) = &self.path
-            && !(path.starts_with('/') && path.ends_with('/'))
-        {
-            return Err(format!("the path {path} must begin and end with a slash"));
-        }
-        if let Some(window) = &self.window
-            && (window.from_hour >= window.to_hour || window.to_hour > 24)
-        {
-            return Err("the window ends before it begins; hours are 0 to 24".to_owned());
-        }
-        if self
-            .override_unused
-            .as_ref()
-            .is_some_and(|why| why.trim().is_empty())
-        {
-            return Err("override_unused must say why".to_owned());
-        }
-        let age = self.max_age.unwrap_or(Duration(MAX_AGE_SECS));
-        if self.jitter.is_some_and(|jitter| jitter > age) {
-            return Err("the jitter is longer than max_age".to_owned());
-        }
-        // With some user's name: a sink that cannot be understood is found now, not at night.
-        let sinks = self.sinks("someone", "123456789012")?;
-        if sinks.iter().any(Spec::is_person) {
-            return Err("person is a place of a server's own rotations".to_owned());
-        }
-        Ok(())
-    }
-
     /// The sinks for a user.
     ///
     /// # Errors
@@ -263,7 +133,7 @@ impl Rule {
             if strict && text.contains("{user}") && !fits_in_place(user) {
                 return Err(format!("{text}: the name {user} cannot be part of a place"));
             }
-            let text = text.replace("{user}", user).replace("{account}", account);
+            let text = fill(text, user, account);
             text.parse::<Spec>()
                 .map_err(|error| format!("{text}: {error}"))
         });

@@ -1,18 +1,30 @@
 //! A fleet: which users of which accounts are rotated when, by which rules, into which sinks.
 //!
-//! [`Config`] is what a person declares, [`credentials`] what an account's credential report says,
-//! [`choose`] the pure decision between the two, [`round`] carries it out, and [`cis`] is the
-//! report for an auditor. No key is changed but by the engine.
+//! [`Config`] is what a person declares, checked before anything is done; [`credentials`] what an
+//! account's credential report says; [`choose`] the pure decision between the two; [`survey`] looks
+//! at an account with both, [`round`] carries it out, and [`cis`] is the report for an auditor. No
+//! key is changed but by the engine.
 
+mod calendar;
+mod check;
 pub mod cis;
 mod config;
 mod credentials;
+mod matching;
+mod parse;
+mod problem;
+mod reader;
 mod run;
 mod select;
+mod survey;
 
 pub use self::{
-    config::{Account, Config, ConfigError, Duration, Rule},
+    calendar::{ClosedUntil, FreezePeriod, RotationCalendar, Window, Zone, closed},
+    config::{Account, Config, Duration, Rule},
     credentials::{CredentialRow, KeyRow, credentials},
-    run::{Carry, Did, Round, Survey, begin_due, new_id, round, survey},
-    select::{Choice, Due, Verdict, choose, is_open},
+    matching::{FleetSurvey, survey_fleet},
+    problem::{ConfigErrors, FilePosition, FileProblem},
+    run::{Carry, Did, Round, begin_due, draft, new_id, round},
+    select::{Choice, Due, SurveyTime, Verdict, choose},
+    survey::{Survey, survey},
 };

@@ -4,24 +4,24 @@
 //! listing before anything begins; the principal that signs comes last; and after some failures in
 //! a row nothing more is begun, since something else than a single user is wrong.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{
     StreamExt,
     future::BoxFuture,
     stream::{self, FuturesUnordered},
 };
-use keywright_base::{Entropy, Timestamp, limits};
+use keywright_base::{Entropy, limits};
 use keywright_rotation::{
     execute::{Order, Stopped},
-    model::{Hold, Rotation, RotationId},
+    model::{Hold, KeyId, Rotation, RotationId},
     ports::{Issuer, IssuerError, Journal, JournalError, KeyStatus},
 };
 
 use super::{
     config::{Account, Config},
-    credentials::{CredentialRow, credentials},
-    select::{Choice, Due, Verdict, choose},
+    select::{Choice, Due, Verdict},
+    survey::Survey,
 };
 use crate::{
     aws::Iam,
@@ -32,21 +32,6 @@ use crate::{
 const PATIENCE_SECS: i64 = 30;
 /// Bytes of randomness in a rotation's id.
 const ID_BYTES: usize = 8;
-
-/// What an account looks like.
-#[derive(Debug)]
-pub struct Survey {
-    /// Its number.
-    pub account: String,
-    /// When the report was made, by the service's clock.
-    pub at: Timestamp,
-    /// Everybody, in the report's order.
-    pub choices: Vec<Choice>,
-    /// The report.
-    pub rows: Vec<CredentialRow>,
-    /// How often the account was asked, by this process, until here.
-    pub calls: u64,
-}
 
 /// What a round did about one rotation or user.
 #[derive(Debug)]
@@ -84,70 +69,27 @@ pub fn new_id(entropy: &dyn Entropy) -> RotationId {
     RotationId(format!("r-{}", digits.collect::<String>()))
 }
 
-/// Looks at everybody. Two calls, and one for each user whose tags a rule asks for.
+/// Goes on with what is open, and begins what is due, if `begins` says so.
 ///
 /// # Errors
-/// [`DriveError`], also when the credentials are of another account.
-pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveError> {
-    let access = driver.access(&account.access).await?;
-    let here = access.identity().account.clone();
-    if let Some(there) = account.id.as_ref().filter(|id| **id != here) {
-        let there = there.clone();
-        return Err(DriveError::Account { here, there });
-    }
-    let failed = |error| DriveError::Access(crate::aws::AccessError::Call(error));
-    let (rows, at) = credentials(&access).await.map_err(failed)?;
-    let iam = Iam(Arc::clone(&access));
-    let open = open_in(driver, &here).await?;
-    let open: HashMap<&str, &RotationId> = open
-        .iter()
-        .map(|rotation| (rotation.user.as_str(), &rotation.id))
-        .collect();
-    let mut choices = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let mut choice = choose(account, row, None, at);
-        if let Some(id) = open.get(row.user.as_str()) {
-            // Two keys may be its own, and nothing else is begun.
-            choice.verdict = Verdict::Nothing(format!("rotation {id} of it is open"));
-        }
-        if choice.verdict == Verdict::AskTags {
-            choice = match iam.user(&row.user).await {
-                Ok(user) => choose(account, row, Some(&user.tags), at),
-                // Renamed or deleted since the report was made.
-                Err(IssuerError::NoSuchUser(_)) => Choice {
-                    verdict: Verdict::Nothing("it is not there any more".to_owned()),
-                    ..choice
-                },
-                Err(error) => Choice {
-                    verdict: Verdict::Person(format!("its tags cannot be read: {error}")),
-                    ..choice
-                },
-            };
-        }
-        choices.push(choice);
-    }
-    Ok(Survey {
-        account: here,
-        at,
-        choices,
-        rows,
-        calls: access.calls(),
-    })
-}
-
-/// Goes on with what is open, and begins what is due.
-///
-/// # Errors
-/// [`DriveError`] when the account cannot be looked at, or the journal cannot be read.
+/// [`DriveError`] when the account cannot be reached, or the journal cannot be read.
 pub async fn round(
     driver: &Driver,
-    config: &Config,
-    account: &Account,
+    (config, account): (&Config, &Account),
+    (survey, begins): (Survey, bool),
     entropy: &dyn Entropy,
     told: Told<'_>,
 ) -> Result<Round, DriveError> {
-    let survey = survey(driver, account).await?;
     let open = open_in(driver, &survey.account).await?;
+    for rotation in &open {
+        let chosen = survey.choices.iter();
+        let chosen = chosen.filter(|choice| choice.user == rotation.user);
+        let mut rules = chosen.filter_map(|choice| account.rules.get(choice.rule?));
+        if let Some(rule) = rules.next() {
+            let calendar = account.calendar(rule);
+            driver.set_calendar(&rotation.id, &calendar).await?;
+        }
+    }
     let carry = |id: RotationId| -> BoxFuture<'_, _> {
         Box::pin(async move { driver.drive(&id, PATIENCE_SECS, told).await })
     };
@@ -161,8 +103,13 @@ pub async fn round(
         }
     });
     let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
-    let (begun, broke) = begin_due(driver, (config, account), &survey, entropy, carry).await?;
-    did.extend(begun);
+    let mut broke = false;
+    if begins {
+        let whom = (config, account);
+        let (begun, stopped) = begin_due(driver, whom, &survey, entropy, carry).await?;
+        did.extend(begun);
+        broke = stopped;
+    }
     let calls = driver.access(&account.access).await?.calls();
     Ok(Round {
         survey,
@@ -187,7 +134,7 @@ pub async fn begin_due(
     let due = survey
         .choices
         .iter()
-        .filter_map(|choice| match choice.verdict {
+        .filter_map(|choice| match &choice.verdict {
             Verdict::Due(due) => Some((choice, due)),
             _ => None,
         });
@@ -231,7 +178,8 @@ pub async fn begin_due(
     Ok((did, broke))
 }
 
-async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {
+/// The open rotations of an account.
+pub(super) async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {
     let mut open = Vec::new();
     for id in driver.journal().open().await? {
         let rotation = driver.journal().rotation(&id).await?;
@@ -246,12 +194,16 @@ async fn begin(
     driver: &Driver,
     account: &Account,
     choice: &Choice,
-    due: Due,
+    due: &Due,
     (entropy, carry): (&dyn Entropy, Carry<'_>),
 ) -> Did {
     let begun = try_begin(driver, account, choice, due, entropy).await;
     let (rotation, outcome) = match begun {
-        Ok(None) => {
+        // Another rotator was faster, or the user is gone.
+        Ok(None)
+        | Err(DriveError::Stopped(
+            Stopped::Refused(Hold::OldKeyGone(_)) | Stopped::Issuer(IssuerError::NoSuchUser(_)),
+        )) => {
             let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
             let why = "a new credential report: this one is not true of it any more".to_owned();
             (None, Ok(Rest::Wait { until, why }))
@@ -275,30 +227,58 @@ async fn try_begin(
     driver: &Driver,
     account: &Account,
     choice: &Choice,
-    due: Due,
+    due: &Due,
     entropy: &dyn Entropy,
 ) -> Result<Option<RotationId>, DriveError> {
-    let access = driver.access(&account.access).await?;
-    let number = access.identity().account.clone();
-    let listing = match Iam(Arc::clone(&access)).keys(&choice.user).await {
+    let Some(rotation) = draft(driver, account, choice, due, entropy).await? else {
+        return Ok(None);
+    };
+    match driver.begin(&rotation).await {
+        Ok(()) => Ok(Some(rotation.id)),
+        Err(JournalError::Open(id)) => Ok(Some(id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The key that is due, by its id; nothing when it is not there any more.
+async fn old_key(iam: &Iam, user: &str, due: &Due) -> Result<Option<KeyId>, DriveError> {
+    if let Some(key) = &due.key {
+        return Ok(Some(key.clone()));
+    }
+    let listing = match iam.keys(user).await {
         Ok(listing) => listing,
         // Renamed or deleted since the report was made.
         Err(IssuerError::NoSuchUser(_)) => return Ok(None),
         Err(error) => return Err(Stopped::from(error).into()),
     };
-    let confirmed = listing
-        .keys
-        .iter()
+    let mut listed = listing.keys.into_iter();
+    let confirmed = listed
         .find(|key| key.created.secs() == due.created.secs() && key.status == KeyStatus::Active);
-    let Some(old) = confirmed.map(|key| key.id.clone()) else {
-        // The report may be hours old, and somebody was faster.
+    Ok(confirmed.map(|key| key.id))
+}
+
+/// The rotation that a user who is due would get, with its destinations looked at; nothing when the
+/// report is not true of it any more. Nothing is changed or written.
+///
+/// # Errors
+/// [`DriveError`], also with what stands against it.
+pub async fn draft(
+    driver: &Driver,
+    account: &Account,
+    choice: &Choice,
+    due: &Due,
+    entropy: &dyn Entropy,
+) -> Result<Option<Rotation>, DriveError> {
+    let access = driver.access(&account.access).await?;
+    let number = access.identity().account.clone();
+    let Some(old) = old_key(&Iam(Arc::clone(&access)), &choice.user, due).await? else {
         return Ok(None);
     };
     let rule = choice.rule.and_then(|number| account.rules.get(number));
     let sinks = rule.map(|rule| rule.sinks(&choice.user, &number));
     let sinks = sinks
         .transpose()
-        .map_err(DriveError::Settings)?
+        .map_err(DriveError::Destination)?
         .unwrap_or_default();
     let order = Order {
         id: new_id(entropy),
@@ -313,10 +293,9 @@ async fn try_begin(
         incident: false,
         override_unused: rule.and_then(|rule| rule.override_unused.clone()),
     };
-    let rotation = driver.draft(&account.access, &sinks, order).await?;
-    match driver.begin(&rotation).await {
-        Ok(()) => Ok(Some(rotation.id)),
-        Err(JournalError::Open(id)) => Ok(Some(id)),
-        Err(error) => Err(error.into()),
-    }
+    let mut rotation = driver.draft(&account.access, &sinks, order).await?;
+    // A server's own policies have neither windows nor freezes.
+    let declared = rule.filter(|rule| rule.name.is_none());
+    rotation.calendar = declared.map(|rule| account.calendar(rule).to_text());
+    Ok(Some(rotation))
 }

@@ -3,11 +3,13 @@
 //! It protects one rule: for every user there is a verdict with its reason, so that nobody is
 //! passed over in silence.
 
-use keywright_base::Timestamp;
+use keywright_base::{Timestamp, limits};
+use keywright_rotation::model::KeyId;
 use sha2::{Digest, Sha256};
 
 use super::{
-    config::{Account, Day, Rule, Window},
+    calendar::closed,
+    config::{Account, Rule},
     credentials::{CredentialRow, KeyRow},
 };
 
@@ -27,10 +29,12 @@ pub struct Choice {
 pub enum Verdict {
     /// Its key is rotated.
     Due(Due),
-    /// Its key is young enough.
+    /// Its key is young enough, or it is not the time.
     Later {
-        /// When it is due.
+        /// When it is rotated at the earliest.
         at: Timestamp,
+        /// What for it waits.
+        why: String,
     },
     /// Its tags must be read before anything can be said.
     AskTags,
@@ -41,8 +45,10 @@ pub enum Verdict {
 }
 
 /// A key that is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
+    /// Its id, once it was listed: a report names none.
+    pub key: Option<KeyId>,
     /// When the key was created: it is found by this in a listing, which has whole seconds too.
     pub created: Timestamp,
     /// Since when it is due.
@@ -51,11 +57,20 @@ pub struct Due {
     pub report: Timestamp,
 }
 
+/// The two times that a decision depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SurveyTime {
+    /// When the report was made: what it says of uses was true then.
+    pub report: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+}
+
 /// What a rule needs to know of a user beside the report.
-type Tags<'a> = Option<&'a [(String, String)]>;
+pub(super) type Tags<'a> = Option<&'a [(String, String)]>;
 
 /// Decides about a user by the first rule that fits.
-pub fn choose(account: &Account, row: &CredentialRow, tags: Tags<'_>, now: Timestamp) -> Choice {
+pub fn choose(account: &Account, row: &CredentialRow, tags: Tags<'_>, time: SurveyTime) -> Choice {
     let user = row.user.clone();
     let choice = |rule, verdict| Choice {
         user: user.clone(),
@@ -70,19 +85,24 @@ pub fn choose(account: &Account, row: &CredentialRow, tags: Tags<'_>, now: Times
         match fits(rule, row, tags) {
             Fit::No => {}
             Fit::AskTags => return choice(Some(number), Verdict::AskTags),
-            Fit::Yes => return choice(Some(number), by_rule(rule, row, now)),
+            Fit::Yes => {
+                let verdict = by_rule(account, rule, row, time);
+                return choice(Some(number), verdict);
+            }
         }
     }
     choice(None, Verdict::Nothing("no rule fits".to_owned()))
 }
 
-enum Fit {
+/// Whether a rule selects a user.
+pub(super) enum Fit {
     Yes,
     No,
     AskTags,
 }
 
-fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
+/// Whether a rule selects the user of a row.
+pub(super) fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
     let name = row.user.to_ascii_lowercase();
     let named = |pattern: &String| like(&pattern.to_ascii_lowercase(), &name);
     let named = rule.users.is_empty() || rule.users.iter().any(named);
@@ -111,7 +131,7 @@ fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
 }
 
 /// Whether a text is as a pattern says, where `*` is anything.
-fn like(pattern: &str, text: &str) -> bool {
+pub(super) fn like(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;
@@ -129,7 +149,7 @@ fn like(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn by_rule(rule: &Rule, row: &CredentialRow, now: Timestamp) -> Verdict {
+fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime) -> Verdict {
     if rule.skip {
         return Verdict::Nothing("a rule says to skip it".to_owned());
     }
@@ -155,7 +175,9 @@ fn by_rule(rule: &Rule, row: &CredentialRow, now: Timestamp) -> Verdict {
         }
     };
     if let Some(within) = rule.used_within
-        && key.used.is_none_or(|used| used.plus_secs(within.0) < now)
+        && key
+            .used
+            .is_none_or(|used| used.plus_secs(within.0) < time.report)
     {
         return Verdict::Nothing("its key was not used lately".to_owned());
     }
@@ -163,18 +185,32 @@ fn by_rule(rule: &Rule, row: &CredentialRow, now: Timestamp) -> Verdict {
     let age = rule.max_age_secs();
     let jitter = rule.jitter.map_or(0, |jitter| spread(&row.arn, jitter.0));
     let since = created.plus_secs(age - jitter);
-    let open = rule
-        .window
-        .as_ref()
-        .is_none_or(|window| is_open(window, now));
-    if now >= since && open {
-        return Verdict::Due(Due {
+    // A key that is newer than the report has just replaced another.
+    if created > time.report {
+        let next_report = limits::CREDENTIAL_REPORT_HOURS * 3600;
+        return Verdict::Later {
+            at: since.max(time.report.plus_secs(next_report)),
+            why: "its key is new".to_owned(),
+        };
+    }
+    if since > time.now {
+        return Verdict::Later {
+            at: since,
+            why: "its key is young enough".to_owned(),
+        };
+    }
+    match closed(rule.window.as_ref(), &account.freezes, time.now) {
+        Some(closed) => Verdict::Later {
+            at: closed.at,
+            why: format!("due since {since}, waits for {}", closed.why),
+        },
+        None => Verdict::Due(Due {
+            key: None,
             created,
             since,
-            report: now,
-        });
+            report: time.report,
+        }),
     }
-    Verdict::Later { at: since.max(now) }
 }
 
 /// A part of a span, by a user's own ARN: always the same, and different for each.
@@ -187,179 +223,6 @@ fn spread(arn: &str, span_secs: i64) -> i64 {
     number % (span_secs + 1)
 }
 
-/// Whether a time is inside a window.
-pub fn is_open(window: &Window, now: Timestamp) -> bool {
-    let days = [
-        Day::Thu,
-        Day::Fri,
-        Day::Sat,
-        Day::Sun,
-        Day::Mon,
-        Day::Tue,
-        Day::Wed,
-    ];
-    let day = usize::try_from(now.secs() / 86_400 % 7).unwrap_or(0);
-    let hour = u8::try_from(now.secs() / 3600 % 24).unwrap_or(0);
-    let today =
-        window.days.is_empty() || days.get(day).is_some_and(|day| window.days.contains(day));
-    today && (window.from_hour..window.to_hour).contains(&hour)
-}
-
 #[cfg(test)]
-mod tests {
-    use keywright_base::Timestamp;
-
-    use super::{Verdict, choose, like};
-    use crate::fleet::{Config, CredentialRow, KeyRow};
-
-    const DAY: i64 = 86_400;
-    /// A Tuesday, 10:39 UTC.
-    const NOW: i64 = 1_795_516_757;
-
-    fn row(user: &str, path: &str, ages: &[(i64, bool)]) -> CredentialRow {
-        let key = |(days, active): &(i64, bool)| KeyRow {
-            active: *active,
-            created: Some(Timestamp::from_secs(NOW - days * DAY)),
-            used: Some(Timestamp::from_secs(NOW - DAY)),
-        };
-        let mut keys = ages.iter().map(key);
-        CredentialRow {
-            user: user.to_owned(),
-            arn: format!("arn:aws:iam::123456789012:user{path}{user}"),
-            created: None,
-            password: false,
-            password_used: None,
-            password_set: None,
-            keys: [
-                keys.next().unwrap_or_default(),
-                keys.next().unwrap_or_default(),
-            ],
-        }
-    }
-
-    fn verdict(rules: &str, row: &CredentialRow, tags: Option<&[(String, String)]>) -> String {
-        let config = format!("[[account]]\nname = 'a'\n{rules}");
-        let config = Config::parse(&config).unwrap();
-        let now = Timestamp::from_secs(NOW);
-        match choose(&config.accounts[0], row, tags, now).verdict {
-            Verdict::Due(_) => "due".to_owned(),
-            Verdict::Later { at } => format!("in {} days", (at.secs() - NOW) / DAY),
-            Verdict::AskTags => "tags?".to_owned(),
-            Verdict::Person(why) | Verdict::Nothing(why) => why,
-        }
-    }
-
-    const ALL: &str = "[[account.rule]]\neveryone = true\ndeliver = ['dotenv:/x/{user}.env']\n";
-
-    #[test]
-    fn when_a_key_is_due() {
-        let old = [(91, true)];
-        for (words, ages, expected) in [
-            ("", &old[..], "due"),
-            ("", &[(80, true)], "in 10 days"),
-            ("", &[], "it has no access key"),
-            ("", &[(91, false)], "its key is inactive"),
-            ("max_age = '30d'", &[(31, true)], "due"),
-            ("used_within = '2h'", &old, "its key was not used lately"),
-            ("window = { days = ['mon'] }", &old, "in 0 days"),
-            ("window = { days = ['tue'] }", &old, "due"),
-            (
-                "window = { from_hour = 11, to_hour = 12 }",
-                &old,
-                "in 0 days",
-            ),
-            ("window = { from_hour = 10, to_hour = 11 }", &old, "due"),
-        ] {
-            let got = verdict(&format!("{ALL}{words}"), &row("bob", "/", ages), None);
-            assert_eq!(got, expected, "{words} {ages:?}");
-        }
-        let two = verdict(ALL, &row("bob", "/", &[(91, true), (3, true)]), None);
-        assert!(two.starts_with("it has two keys: one of 20"), "{two}");
-    }
-
-    #[test]
-    fn the_first_rule_that_fits_decides() {
-        let not_root = "the root user is not rotated by a fleet";
-        for (selector, user, path, expected) in [
-            ("users = ['a*', 'B*b']", "bob", "/", "due"),
-            ("users = ['a*']", "bob", "/", "no rule fits"),
-            ("path = '/service/'", "bob", "/", "no rule fits"),
-            ("path = '/service/'", "bob", "/service/jobs/", "due"),
-            ("tags = { team = 'storage' }", "bob", "/", "tags?"),
-            ("everyone = true", "<root_account>", "/", not_root),
-        ] {
-            let rules = ALL.replace("everyone = true", selector);
-            let got = verdict(&rules, &row(user, path, &[(91, true)]), None);
-            assert_eq!(got, expected, "{selector} {user}");
-        }
-        let old = row("bob", "/", &[(91, true)]);
-        let skipped = format!("[[account.rule]]\nusers = ['bob']\nskip = true\n{ALL}");
-        assert_eq!(verdict(&skipped, &old, None), "a rule says to skip it");
-        let tagged = ALL.replace("everyone = true", "tags = { team = 'sto*' }");
-        let tags = [("team".to_owned(), "storage".to_owned())];
-        assert_eq!(verdict(&tagged, &old, Some(&tags)), "due");
-        // AWS tells the values of tags apart by case, the names of users not.
-        let other = [("team".to_owned(), "Storage".to_owned())];
-        assert_eq!(verdict(&tagged, &old, Some(&other)), "no rule fits");
-        let named = ALL.replace("everyone = true", "users = ['BO*']");
-        assert_eq!(verdict(&named, &old, None), "due");
-        assert_eq!(verdict(&tagged, &old, Some(&[])), "no rule fits");
-    }
-
-    #[test]
-    fn jitter_spreads_and_stays() {
-        let rules = "[[account.rule]]\neveryone = true\njitter = '60d'\ndeliver = ['dotenv:/x']\n";
-        let when = |user: &str| verdict(rules, &row(user, "/", &[(0, true)]), None);
-        let days: std::collections::BTreeSet<_> = (0..50).map(|n| when(&format!("u{n}"))).collect();
-        assert!(days.len() > 20, "{days:?}");
-        assert_eq!(when("u1"), when("u1"));
-    }
-
-    #[test]
-    fn patterns() {
-        for (pattern, text, expected) in [
-            ("bob", "BOB", false),
-            ("bob", "bobby", false),
-            ("*", "", true),
-            ("a*b*c", "a-b-c", true),
-            ("a*b*c", "acb", false),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
-        }
-    }
-
-    #[test]
-    fn declarations_that_are_refused() {
-        let rule = |words: &str| format!("[[account]]\nname = 'a'\n[[account.rule]]\n{words}");
-        for (text, says) in [
-            (String::new(), "missing field `account`"),
-            ("account = []".to_owned(), "there is no [[account]]"),
-            (rule("deliver = ['dotenv:/x']"), "say either everyone"),
-            (rule("everyone = true"), "say where the new keys go"),
-            (rule("everyone = true\ndeliver = ['what:x']"), "what:x"),
-            (
-                rule("everyone = true\ndeliver = ['dotenv:/x']\nmaxage = '1d'"),
-                "maxage",
-            ),
-            (
-                rule("everyone = true\ndeliver = ['dotenv:/x']\nmax_age = '1'"),
-                "like 90s",
-            ),
-            (
-                rule("path = 'x'\ndeliver = ['dotenv:/x']"),
-                "must begin and end with a slash",
-            ),
-            (
-                rule(
-                    "everyone = true\ndeliver = ['dotenv:/x']\nwindow = { from_hour = 9, \
-                     to_hour = 9 }",
-                ),
-                "ends before it begins",
-            ),
-        ] {
-            let error = Config::parse(&text).unwrap_err().to_string();
-            assert!(error.contains(says), "{text}: {error}");
-        }
-    }
-}
+#[path = "select_tests.rs"]
+mod tests;

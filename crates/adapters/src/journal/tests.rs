@@ -45,6 +45,7 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         user_id: user_id.to_owned(),
         old: KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()),
         rules: Rules::SAFE,
+        calendar: None,
         phase: Phase::Planned,
         since: Noon.now(),
         pre_image: Vec::new(),

@@ -4,6 +4,9 @@
 //! It protects one rule: `plan` and `apply` look with the same eyes, and everybody who is passed
 //! over is listed with the reason.
 
+mod lock;
+mod plan;
+
 use std::{
     collections::HashMap,
     io::{self, Write},
@@ -11,11 +14,13 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use keywright_adapters::{
-    driver::{Driver, Rest},
-    fleet::{Account, Choice, Config, Round, Verdict, cis, round, survey},
+    driver::{DriveError, Driver, Rest},
+    fleet::{
+        Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
+    },
     notify::{self, News},
 };
 use keywright_rotation::{model::Rotation, ports::Journal};
@@ -23,6 +28,8 @@ use keywright_server::SystemEntropy;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::lock::RunLock;
+pub(super) use self::plan::plan;
 use super::{arguments, show};
 use crate::remote::{RemoteArguments, printable};
 
@@ -91,7 +98,7 @@ fn load(path: &Path) -> anyhow::Result<Config> {
     let size = std::fs::metadata(path).with_context(cannot)?.len();
     ensure!(size <= FILE_BYTES, "{} is too long", path.display());
     let text = std::fs::read_to_string(path).with_context(cannot)?;
-    Config::parse(&text).with_context(|| format!("{} is not a fleet", path.display()))
+    Config::parse(&text).map_err(|errors| anyhow!(errors.of_file(&path.to_string_lossy())))
 }
 
 fn verdict(choice: &Choice) -> (&'static str, String) {
@@ -100,7 +107,7 @@ fn verdict(choice: &Choice) -> (&'static str, String) {
             "due",
             format!("since {}, key of {}", due.since, due.created),
         ),
-        Verdict::Later { at } => ("later", format!("not before {at}")),
+        Verdict::Later { at, why } => ("later", format!("not before {at}: {why}")),
         Verdict::AskTags => ("unknown", "its tags are not known".to_owned()),
         Verdict::Person(why) => ("person", why.clone()),
         Verdict::Nothing(why) => ("nothing", why.clone()),
@@ -117,94 +124,139 @@ fn choice_json(choice: &Choice) -> Value {
     })
 }
 
-/// Looks, and changes nothing. False when a person must look at somebody.
-pub(super) async fn plan(driver: &Driver, arguments: &FleetArguments) -> anyhow::Result<bool> {
-    let config = load(&arguments.file)?;
-    let mut shown = Vec::new();
-    let mut well = true;
-    for account in &config.accounts {
-        let survey = survey(driver, account)
-            .await
-            .with_context(|| format!("account {}", account.name))?;
-        let persons = survey.choices.iter();
-        well &= !persons
-            .clone()
-            .any(|choice| matches!(choice.verdict, Verdict::Person(_)));
-        if arguments.json {
-            shown.push(json!({
-                "Name": account.name,
-                "Account": survey.account,
-                "ReportOf": survey.at.iso8601(),
-                "Calls": survey.calls,
-                "Users": persons.map(choice_json).collect::<Vec<_>>(),
-            }));
-            continue;
-        }
-        let mut out = io::stdout().lock();
-        let (name, number, at) = (&account.name, &survey.account, survey.at);
-        writeln!(out, "{name} ({number}), by the credential report of {at}")?;
-        for choice in &survey.choices {
-            let (verdict, why) = verdict(choice);
-            writeln!(
-                out,
-                "  {verdict:<8} {:<24} {}",
-                choice.user,
-                printable(&why)
-            )?;
-        }
+/// Accounts that could not be worked on, each with the reason.
+#[derive(Default)]
+struct FailedAccounts(Vec<String>, Vec<String>);
+
+impl FailedAccounts {
+    fn add(&mut self, account: &Account, error: &anyhow::Error) {
+        self.0.push(account.name.clone());
+        self.1.push(format!("  {}: {error:#}", account.name));
     }
-    if arguments.json {
-        show::print_json(&Value::Array(shown))?;
+
+    /// The last word of a run: what is wrong with the file, and which accounts failed.
+    ///
+    /// # Errors
+    /// With all of it, if there is anything.
+    fn conclude(
+        &self,
+        (file, config): (&Path, &Config),
+        problems: Option<&ConfigErrors>,
+    ) -> anyhow::Result<()> {
+        let mut text = Vec::new();
+        text.extend(problems.map(|problems| problems.of_file(&file.to_string_lossy())));
+        if !self.0.is_empty() {
+            let (failed, all) = (self.0.len(), config.accounts.len());
+            let names = self.0.join(", ");
+            text.push(format!("{failed} of {all} accounts failed: {names}"));
+            text.extend(self.1.iter().cloned());
+        }
+        ensure!(text.is_empty(), "{}", text.join("\n"));
+        Ok(())
     }
-    Ok(well)
 }
 
 /// Goes on with what is open, and begins what is due. False when something is held or failed.
-pub(super) async fn apply(driver: &Driver, arguments: &FleetArguments) -> anyhow::Result<bool> {
+pub(super) async fn apply(
+    driver: &Driver,
+    arguments: &FleetArguments,
+    journal: &Path,
+) -> anyhow::Result<bool> {
     let config = load(&arguments.file)?;
+    let Some(_lock) = RunLock::take(journal, &arguments.file).await? else {
+        let file = arguments.file.display();
+        writeln!(
+            io::stderr(),
+            "another run of {file} is at work; this one ends"
+        )?;
+        return Ok(true);
+    };
+    let fleet = survey_fleet(driver, &config).await;
+    let begins = fleet.problems.is_none();
     let mut shown = Vec::new();
     let mut well = true;
-    for account in &config.accounts {
-        let round = one_round(driver, &config, account, &mut Said::default()).await?;
-        well &= is_well(&round);
-        if arguments.json {
-            shown.push(round_json(account, &round));
-        } else {
-            print_round(account, &round)?;
+    let mut failed = FailedAccounts::default();
+    for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
+        let whom = (&config, account);
+        match one_round(driver, whom, (survey, begins), &mut Said::default()).await {
+            Ok(round) => {
+                well &= is_well(&round);
+                if arguments.json {
+                    shown.push(round_json(account, &round));
+                } else {
+                    print_round(account, &round)?;
+                }
+            }
+            Err(error) => {
+                shown.push(json!({ "Name": account.name, "Error": format!("{error:#}") }));
+                failed.add(account, &error);
+            }
         }
     }
     if arguments.json {
         show::print_json(&Value::Array(shown))?;
     }
+    failed.conclude((&arguments.file, &config), fleet.problems.as_ref())?;
     Ok(well)
 }
 
 /// What was said last of each rotation, or user, so that it is not said again and again.
 #[derive(Default)]
-struct Said(HashMap<String, &'static str>);
+struct Said {
+    of: HashMap<String, &'static str>,
+    problems: Option<String>,
+}
 
 impl Said {
+    /// Whether the file's problems are others than the last time.
+    fn is_other_problem(&mut self, problems: &str) -> bool {
+        let before = self.problems.replace(problems.to_owned());
+        before.as_deref() != Some(problems)
+    }
+
     /// Whether it is something else than the last time.
     fn is_new(&mut self, of: &str, outcome: &'static str) -> bool {
-        self.0.insert(of.to_owned(), outcome) != Some(outcome)
+        self.of.insert(of.to_owned(), outcome) != Some(outcome)
     }
 }
 
 async fn one_round(
     driver: &Driver,
-    config: &Config,
-    account: &Account,
+    (config, account): (&Config, &Account),
+    (survey, begins): (Result<Survey, DriveError>, bool),
     said: &mut Said,
 ) -> anyhow::Result<Round> {
     let progress = show::Progress::new(false);
     let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
-    let done = round(driver, config, account, &SystemEntropy, &told).await;
-    let done = done.with_context(|| format!("account {}", account.name))?;
+    let done = async {
+        let looked = (survey?, begins);
+        round(driver, (config, account), looked, &SystemEntropy, &told).await
+    };
+    let done = match done.await {
+        Ok(done) => done,
+        Err(error) => {
+            if said.is_new(&account.name, "failed") {
+                let news = News {
+                    account: account.id.as_ref().unwrap_or(&account.name),
+                    user: None,
+                    rotation: None,
+                    outcome: "failed",
+                    why: &format!("account {}: {error}", account.name),
+                };
+                tell_all(config, &news).await;
+            }
+            return Err(error.into());
+        }
+    };
+    said.is_new(&account.name, "well");
     for did in &done.did {
         let (mut outcome, why, until) = show::outcome(&did.outcome);
         if let (Some(until), Some(id)) = (until, &did.rotation) {
             let rotation = driver.journal().rotation(id).await?;
-            if rotation.is_some_and(|rotation| rotation.is_in_trouble(until)) {
+            if let Some(rotation) = rotation
+                && driver.closed(&rotation)?.is_none()
+                && rotation.is_in_trouble(until)
+            {
                 outcome = "warning";
             }
         }
@@ -359,10 +411,15 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
 }
 
 /// Rounds, until it is told to stop. A round that fails is said and tried again.
-pub(super) async fn agent(driver: &Driver, arguments: &AgentArguments) -> anyhow::Result<bool> {
+pub(super) async fn agent(
+    driver: &Driver,
+    arguments: &AgentArguments,
+    journal: &Path,
+) -> anyhow::Result<bool> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let config = load(&arguments.file)?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut config = load(&arguments.file)?;
     let rest = Duration::from_secs(u64::try_from(arguments.every).unwrap_or(0).max(1));
     if let Some(address) = arguments.metrics {
         let address = super::metrics::serve(address, rest * ROUNDS_SHOWN)?;
@@ -371,27 +428,88 @@ pub(super) async fn agent(driver: &Driver, arguments: &AgentArguments) -> anyhow
     let mut said = Said::default();
     let mut rounds = tokio::time::interval(rest);
     loop {
-        let work = async {
-            rounds.tick().await;
-            for account in &config.accounts {
-                match one_round(driver, &config, account, &mut said).await {
-                    Ok(round) => {
-                        // What cannot be said must not keep keys from being rotated.
-                        let _ = print_round(account, &round);
-                        super::metrics::publish(driver, account, &round).await?;
-                    }
-                    Err(error) => {
-                        let _ = writeln!(io::stderr(), "{error:#}");
-                    }
-                }
-            }
-            anyhow::Ok(())
-        };
-        // Whatever is cut off here goes on from the journal.
         tokio::select! {
-            done = work => done?,
+            biased;
             _ = terminate.recv() => return Ok(true),
             _ = interrupt.recv() => return Ok(true),
+            _ = hangup.recv() => {
+                config = reload(&arguments.file).unwrap_or(config);
+                continue;
+            }
+            _ = rounds.tick() => {}
+        }
+        // What a stop cuts off goes on from the journal; SIGHUP waits for the end of the round.
+        tokio::select! {
+            () = agent_round(driver, (&arguments.file, &config), journal, &mut said) => {}
+            _ = terminate.recv() => return Ok(true),
+            _ = interrupt.recv() => return Ok(true),
+        }
+    }
+}
+
+/// The file as it is now; nothing if it has errors.
+fn reload(file: &Path) -> Option<Config> {
+    let mut talk = io::stderr().lock();
+    match load(file) {
+        Ok(config) => {
+            let _ = writeln!(talk, "{} is in force as it is now", file.display());
+            Some(config)
+        }
+        Err(error) => {
+            let _ = writeln!(talk, "error: {error:#}");
+            let _ = writeln!(talk, "the fleet stays as it was read before");
+            None
+        }
+    }
+}
+
+/// One round over all accounts. What fails is said, counted, and tried again in the next.
+async fn agent_round(
+    driver: &Driver,
+    (file, config): (&Path, &Config),
+    journal: &Path,
+    said: &mut Said,
+) {
+    let _lock = match RunLock::take(journal, file).await {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            let file = file.display();
+            let _ = writeln!(
+                io::stderr(),
+                "another run of {file} is at work; this round is left out"
+            );
+            return;
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            return;
+        }
+    };
+    let fleet = survey_fleet(driver, config).await;
+    super::metrics::publish_problems(fleet.problems.as_ref());
+    let problems = fleet
+        .problems
+        .map(|problems| problems.of_file(&file.to_string_lossy()));
+    if let Some(problems) = &problems
+        && said.is_other_problem(problems)
+    {
+        let _ = writeln!(io::stderr(), "error: {problems}");
+    }
+    for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
+        let looked = (survey, problems.is_none());
+        let done = match one_round(driver, (config, account), looked, said).await {
+            Ok(round) => {
+                // What cannot be said must not keep keys from being rotated.
+                let _ = print_round(account, &round);
+                super::metrics::publish(driver, account, &round).await
+            }
+            Err(error) => {
+                super::metrics::count_failure(account);
+                Err(error)
+            }
+        };
+        if let Err(error) = done {
+            let _ = writeln!(io::stderr(), "error: account {}: {error:#}", account.name);
         }
     }
 }

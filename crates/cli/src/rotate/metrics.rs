@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use keywright_adapters::{
     driver::Driver,
-    fleet::{Account, Round},
+    fleet::{Account, ConfigErrors, Round},
 };
 use keywright_base::Clock;
 use keywright_rotation::ports::Journal;
@@ -60,7 +60,26 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
         "keywright_rotations_ended_total",
         "Rotations that are over, by how: Done, RolledBack, UserGone, Abandoned"
     );
+    describe_counter!(
+        "keywright_account_failures_total",
+        "Rounds in which an account could not be worked on"
+    );
+    describe_gauge!(
+        "keywright_fleet_file_problems",
+        "Errors of the fleet file that keep rotations from being begun"
+    );
     Ok(taken)
+}
+
+/// Counts a round in which an account could not be worked on.
+pub(super) fn count_failure(account: &Account) {
+    counter!("keywright_account_failures_total", "account" => account.name.clone()).increment(1);
+}
+
+/// Publishes what is wrong with the fleet's file.
+pub(super) fn publish_problems(problems: Option<&ConfigErrors>) {
+    let count = problems.map_or(0, |problems| problems.problems().len());
+    gauge!("keywright_fleet_file_problems").set(float(i64::try_from(count).unwrap_or(i64::MAX)));
 }
 
 #[expect(

@@ -103,7 +103,7 @@ pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow
 }
 
 /// What is at a place before it is written.
-fn now_there(found: &Found) -> String {
+pub(super) fn now_there(found: &Found) -> String {
     match &found.state {
         state @ FoundState::Absent { .. } => format!("{state}; it is made"),
         state => state.to_string(),
@@ -261,7 +261,7 @@ fn to_json(rotation: &Rotation) -> Value {
     })
 }
 
-fn found_json(found: &Found) -> Value {
+pub(super) fn found_json(found: &Found) -> Value {
     let (state, missing, similar) = match &found.state {
         FoundState::OldKey => ("OldKey", None, [].as_slice()),
         FoundState::Empty => ("Empty", None, [].as_slice()),

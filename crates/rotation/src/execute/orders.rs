@@ -70,6 +70,9 @@ pub async fn change(
             rotation.held = None;
         }
     }
+    if change.incident && rotation.calendar.take().is_some() {
+        said.push("windows and freezes do not hold it up".to_owned());
+    }
     if said.is_empty() {
         return Ok(false);
     }

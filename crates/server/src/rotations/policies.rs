@@ -114,6 +114,7 @@ impl Engine {
             id: Some(maker.account.to_string()),
             access: settings(maker),
             rules: policies.iter().map(|policy| rule(policy, maker)).collect(),
+            freezes: Vec::new(),
         };
         let config = Config {
             at_once: AT_ONCE,

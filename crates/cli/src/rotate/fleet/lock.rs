@@ -1,0 +1,66 @@
+//! One run of a fleet at a time for a journal: `flock` on a file beside it.
+//!
+//! The lock ends with the process, however that ends.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::Context;
+
+const FILE: &str = "fleet.lock";
+/// Bytes of the name of the fleet that is worked on.
+const NAME_BYTES: u64 = 16 * 1024;
+/// The rest between two looks at a lock that another fleet's run has.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The right to work on a fleet, until it is dropped.
+#[derive(Debug)]
+pub(super) struct RunLock {
+    /// Locked as long as it is open.
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock. Nothing if another run works on the same fleet: it does what is to be done.
+    /// A run of another fleet is waited for.
+    ///
+    /// # Errors
+    /// When the journal's folder cannot be used.
+    pub(super) async fn take(journal: &Path, fleet: &Path) -> anyhow::Result<Option<Self>> {
+        let path = journal.join(FILE);
+        let cannot = || format!("cannot lock {}", path.display());
+        let fleet = std::fs::canonicalize(fleet).with_context(cannot)?;
+        let name = fleet.as_os_str().as_encoded_bytes();
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).mode(0o600);
+        let mut file = options.open(&path).with_context(cannot)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(error).with_context(cannot),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let mut theirs = Vec::new();
+            file.rewind().with_context(cannot)?;
+            let mut reader = (&mut file).take(NAME_BYTES);
+            reader.read_to_end(&mut theirs).with_context(cannot)?;
+            if theirs == name {
+                return Ok(None);
+            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a lock says nothing when it is free"
+            )]
+            tokio::time::sleep(PAUSE).await;
+        }
+        file.set_len(0).with_context(cannot)?;
+        file.rewind().with_context(cannot)?;
+        file.write_all(name).with_context(cannot)?;
+        Ok(Some(Self { _file: file }))
+    }
+}
