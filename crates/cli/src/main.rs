@@ -44,7 +44,7 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     Rotate(Box<rotate::RotateArguments>),
-    /// Rotate a declared fleet again and again, until told to stop
+    /// Rotate a declared fleet again and again, until it is stopped; SIGHUP reads its file again
     Agent(rotate::AgentArguments),
 }
 

@@ -10,7 +10,7 @@ use keywright_rotation::model::Rules;
 use super::{
     calendar::{FreezePeriod, RotationCalendar, Window},
     check::fill,
-    problem::FilePosition,
+    problem::{FilePosition, FileProblem},
 };
 use crate::{
     aws::Settings,
@@ -112,6 +112,11 @@ impl std::str::FromStr for Duration {
 }
 
 impl Account {
+    /// Whether a problem of the file is about one of its rules.
+    pub fn has_problem(&self, problem: &FileProblem) -> bool {
+        self.rules.iter().any(|rule| rule.position == problem.at)
+    }
+
     /// What an open rotation by one of its rules waits for.
     pub fn calendar(&self, rule: &Rule) -> RotationCalendar {
         RotationCalendar {

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::join_all;
 use keywright_rotation::ports::{Issuer, IssuerError};
 
 use super::{
@@ -20,6 +21,8 @@ use crate::{
     driver::{DriveError, Driver},
 };
 
+/// Accounts that are looked at at the same time: one that hangs must not hold up the others.
+const AT_ONCE: usize = 8;
 /// Users of one page of a listing.
 const PAGE: &str = "1000";
 
@@ -37,16 +40,18 @@ pub struct FleetSurvey {
 pub async fn survey_fleet(driver: &Driver, config: &Config) -> FleetSurvey {
     let mut problems = Vec::new();
     let mut accounts = Vec::with_capacity(config.accounts.len());
-    for account in &config.accounts {
-        let looked = async {
+    for some in config.accounts.chunks(AT_ONCE) {
+        let looks = some.iter().map(|account| async move {
             let survey = survey(driver, account).await?;
             let found = rules_without_users(driver, account, &survey).await?;
             Ok::<_, DriveError>((survey, found))
-        };
-        accounts.push(looked.await.map(|(survey, found)| {
-            problems.extend(found);
-            survey
-        }));
+        });
+        for looked in join_all(looks).await {
+            accounts.push(looked.map(|(survey, found)| {
+                problems.extend(found);
+                survey
+            }));
+        }
     }
     let looked = config.accounts.iter().zip(&accounts);
     let looked = looked.filter_map(|(account, survey)| Some((account, survey.as_ref().ok()?)));

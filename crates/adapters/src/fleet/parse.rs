@@ -74,8 +74,8 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Config 
     let notifiers = table.strings("notify");
     for target in &notifiers {
         if let Err(why) = notify::check_target(&target.value) {
-            let message = format!("\"{}\" is no notifier: {why}", target.value);
-            problems.add(&target.span, message, None);
+            // Its text is not repeated: an address may be a secret.
+            problems.add(&target.span, format!("this is no notifier: {why}"), None);
         }
     }
     let freezes = freezes(table.tables("freeze", "[[freeze]]"), &zone, problems);
@@ -281,7 +281,9 @@ fn selector(table: &mut TableReader<'_, '_>, rule: &mut Rule, problems: &Problem
     if let Some(found) = table.table("tags", "tags = { team = \"storage\" }") {
         rule.tags = tags(&found, problems);
     }
-    let selects = !users.is_empty() || path.is_some() || table.has("tags");
+    let names_nobody = table.has_empty_list("users");
+    let has = |key| table.has(key);
+    let selects = has("users") && !names_nobody || has("path") || has("tags");
     let hint = "say either everyone = true, or users, path or tags";
     if !rule.everyone && !selects {
         problems.add(&table.span, "this rule selects no user", Some(hint));

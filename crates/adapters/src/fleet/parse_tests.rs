@@ -45,8 +45,8 @@ dwell = '7 days'
         problems(file),
         [
             "1:11 this is 0, and must be 1 to 100 | ",
-            "2:11 \"pager:me\" is no notifier: it is neither command:PROGRAM nor webhook:URL | ",
-            "2:23 \"webhook:ftp://x\" is no notifier: a webhook has an http or https address | ",
+            "2:11 this is no notifier: it is neither command:PROGRAM nor webhook:URL | ",
+            "2:23 this is no notifier: a webhook has an http or https address | ",
             "3:1 the file has no key freez | did you mean freeze?",
             "5:1 the freeze ends before it begins | exchange from and to",
             "8:8 there is no time zone Europe/Berlim | give an IANA name, for example Europe/Berlin",
@@ -94,6 +94,7 @@ fn selectors_and_destinations() {
             "deliver = ['dotenv:/x']",
             "3:1 this rule selects no user | say either everyone = true",
         ),
+        ("users = []\nskip = true", "3:1 this rule selects no user"),
         (
             "everyone = true\npath = '/a/'\nskip = true",
             "4:1 everyone = true does not go with users, path or tags",
@@ -135,6 +136,16 @@ fn selectors_and_destinations() {
             "users = ['bob']\ndeliver = ['dotenv:/{usr}']",
             "5:12 {usr} is no placeholder | did you mean {user}?",
         ),
+    ] {
+        let found = problems(&format!("{RULE}{words}"));
+        let is_said = found.len() == 1 && found[0].starts_with(says);
+        assert!(is_said, "{words}: {found:?}");
+    }
+}
+
+#[test]
+fn destinations_of_several_users() {
+    for (words, says) in [
         // Whatever can select more than one user.
         (
             "users = ['b*']\ndeliver = ['csv:/x']",

@@ -96,6 +96,15 @@ impl<'a, 'i> TableReader<'a, 'i> {
         self.table.contains_key(key)
     }
 
+    /// Whether a member is a list without anything in it.
+    pub(super) fn has_empty_list(&self, key: &str) -> bool {
+        let list = self
+            .table
+            .get(key)
+            .and_then(|found| found.get_ref().as_array());
+        list.is_some_and(|list| list.is_empty())
+    }
+
     /// Where a member's name stands, or the table if it is not there.
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
         let found = self.table.get_key_value(key);

@@ -153,8 +153,12 @@ impl CloserLook<'_> {
                 return Ok((choice, row.clone()));
             }
         };
-        let gone = self.removed_last(&row.user).await?;
-        keys.retain(|key| Some(&key.id) != gone.as_ref());
+        let of = Some((self.number, row.user.as_str()));
+        let last = self.driver.journal().rotations(of, 1).await?.pop();
+        if let Some(last) = last {
+            let gone = removed_key(last.phase, last.old, last.new);
+            keys.retain(|key| Some(&key.id) != gone.as_ref());
+        }
         let fresh = with_keys(row, &keys);
         let mut choice = choose(self.account, &fresh, tags, self.time);
         match (&mut choice.verdict, keys.as_slice()) {
@@ -164,16 +168,14 @@ impl CloserLook<'_> {
         }
         Ok((choice, fresh))
     }
+}
 
-    /// The key that this user's last rotation deleted: a listing may lag behind that.
-    async fn removed_last(&self, user: &str) -> Result<Option<KeyId>, DriveError> {
-        let of = Some((self.number, user));
-        let last = self.driver.journal().rotations(of, 1).await?.pop();
-        Ok(last.and_then(|rotation| match rotation.phase {
-            Phase::Done => Some(rotation.old),
-            Phase::RolledBack => rotation.new,
-            _ => None,
-        }))
+/// The key that a rotation has deleted: a listing may lag behind that.
+fn removed_key(phase: Phase, old: KeyId, new: Option<KeyId>) -> Option<KeyId> {
+    match phase {
+        Phase::Done => Some(old),
+        Phase::RolledBack => new,
+        _ => None,
     }
 }
 
@@ -209,3 +211,7 @@ fn two_keys(keys: &[ListedKey], row: &CredentialRow) -> String {
     });
     format!("it has two keys: {}", each.collect::<Vec<_>>().join("; "))
 }
+
+#[cfg(test)]
+#[path = "survey_tests.rs"]
+mod tests;

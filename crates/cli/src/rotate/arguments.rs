@@ -74,9 +74,9 @@ pub(super) enum RotateCommand {
     Abandon(AbandonArguments),
     /// Show what happened, or check that nobody changed it
     History(HistoryArguments),
-    /// Show who of a fleet is due, and why the others are not
+    /// Check a fleet file; show who is due, by which rule and where to, and why the others are not
     Plan(FleetArguments),
-    /// Rotate who is due, and go on with what is open; for cron and CI
+    /// Rotate who is due, and go on with what is open; for cron and CI, where a second run leaves
     Apply(FleetArguments),
     /// Hold an account's credentials against CIS's controls: unused, two active keys, too old
     Report(ReportArguments),

@@ -4,6 +4,7 @@
 //! It protects one rule: `plan` and `apply` look with the same eyes, and everybody who is passed
 //! over is listed with the reason.
 
+mod agent;
 mod lock;
 mod plan;
 
@@ -11,7 +12,6 @@ use std::{
     collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, anyhow, ensure};
@@ -26,18 +26,15 @@ use keywright_adapters::{
 use keywright_rotation::{model::Rotation, ports::Journal};
 use keywright_server::SystemEntropy;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 
+pub(crate) use self::agent::AgentArguments;
 use self::lock::RunLock;
-pub(super) use self::plan::plan;
-use super::{arguments, show};
+pub(super) use self::{agent::agent, plan::plan};
+use super::show;
 use crate::remote::{RemoteArguments, printable};
 
 /// The most a declaration may have, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
-
-/// Rounds for which a metric is shown that no round publishes any more.
-const ROUNDS_SHOWN: u32 = 3;
 
 /// Which fleet.
 #[derive(Debug, Args)]
@@ -49,26 +46,6 @@ pub(super) struct FleetArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-/// Which fleet, and how often.
-#[derive(Debug, Args)]
-pub(crate) struct AgentArguments {
-    /// The declaration, TOML (see docs/rotation.md)
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-
-    /// How long to rest between two rounds
-    #[arg(long, default_value = "15m", value_name = "TIME", value_parser = arguments::seconds)]
-    every: i64,
-
-    /// Address to serve Prometheus metrics at
-    #[arg(long, value_name = "ADDRESS")]
-    metrics: Option<std::net::SocketAddr>,
-
-    /// Folder of the journal [default: ~/.local/state/keywright]
-    #[arg(long, env = "KEYWRIGHT_JOURNAL", value_name = "DIR")]
-    pub(super) journal: Option<PathBuf>,
 }
 
 /// How a report looks.
@@ -172,13 +149,13 @@ pub(super) async fn apply(
         return Ok(true);
     };
     let fleet = survey_fleet(driver, &config).await;
-    let begins = fleet.problems.is_none();
     let mut shown = Vec::new();
     let mut well = true;
     let mut failed = FailedAccounts::default();
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
         let whom = (&config, account);
-        match one_round(driver, whom, (survey, begins), &mut Said::default()).await {
+        let looked = (survey, fleet.problems.as_ref());
+        match one_round(driver, whom, looked, &mut Said::default()).await {
             Ok(round) => {
                 well &= is_well(&round);
                 if arguments.json {
@@ -223,32 +200,58 @@ impl Said {
 async fn one_round(
     driver: &Driver,
     (config, account): (&Config, &Account),
-    (survey, begins): (Result<Survey, DriveError>, bool),
+    (survey, problems): (Result<Survey, DriveError>, Option<&ConfigErrors>),
     said: &mut Said,
 ) -> anyhow::Result<Round> {
     let progress = show::Progress::new(false);
     let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
     let done = async {
-        let looked = (survey?, begins);
+        let looked = (survey?, problems.is_none());
         round(driver, (config, account), looked, &SystemEntropy, &told).await
     };
-    let done = match done.await {
-        Ok(done) => done,
-        Err(error) => {
-            if said.is_new(&account.name, "failed") {
-                let news = News {
-                    account: account.id.as_ref().unwrap_or(&account.name),
-                    user: None,
-                    rotation: None,
-                    outcome: "failed",
-                    why: &format!("account {}: {error}", account.name),
-                };
-                tell_all(config, &news).await;
+    let (done, name) = (done.await, format!("account {}", account.name));
+    match done {
+        Ok(done) => {
+            said.is_new(&name, "well");
+            let problems = problems.map_or(&[][..], ConfigErrors::problems).iter();
+            for problem in problems.filter(|problem| account.has_problem(problem)) {
+                if said.is_new(&problem.message, "failed") {
+                    let (line, message) = (problem.at.line, &problem.message);
+                    let why = format!("nothing is begun: fleet file, line {line}: {message}");
+                    tell_account(config, &done.survey.account, ("failed", &why)).await;
+                }
             }
-            return Err(error.into());
+            tell_round(driver, config, &done, said).await?;
+            Ok(done)
         }
+        Err(error) => {
+            if said.is_new(&name, "failed") {
+                let number = account.id.as_ref().unwrap_or(&account.name);
+                tell_account(config, number, ("failed", &format!("{name}: {error}"))).await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Tells what is about an account, and not about one of its users.
+async fn tell_account(config: &Config, account: &str, (outcome, why): (&str, &str)) {
+    let news = News {
+        account,
+        user: None,
+        rotation: None,
+        outcome,
+        why,
     };
-    said.is_new(&account.name, "well");
+    tell_all(config, &news).await;
+}
+
+async fn tell_round(
+    driver: &Driver,
+    config: &Config,
+    done: &Round,
+    said: &mut Said,
+) -> anyhow::Result<()> {
     for did in &done.did {
         let (mut outcome, why, until) = show::outcome(&did.outcome);
         if let (Some(until), Some(id)) = (until, &did.rotation) {
@@ -291,16 +294,9 @@ async fn one_round(
             "after {} failures in a row nothing more was begun; the next round tries again",
             config.stop_after_failures
         );
-        let news = News {
-            account: &done.survey.account,
-            user: None,
-            rotation: None,
-            outcome: "stopped",
-            why: &why,
-        };
-        tell_all(config, &news).await;
+        tell_account(config, &done.survey.account, ("stopped", &why)).await;
     }
-    Ok(done)
+    Ok(())
 }
 
 async fn tell_all(config: &Config, news: &News<'_>) {
@@ -408,108 +404,4 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
         }
     }
     Ok(findings.is_empty())
-}
-
-/// Rounds, until it is told to stop. A round that fails is said and tried again.
-pub(super) async fn agent(
-    driver: &Driver,
-    arguments: &AgentArguments,
-    journal: &Path,
-) -> anyhow::Result<bool> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut config = load(&arguments.file)?;
-    let rest = Duration::from_secs(u64::try_from(arguments.every).unwrap_or(0).max(1));
-    if let Some(address) = arguments.metrics {
-        let address = super::metrics::serve(address, rest * ROUNDS_SHOWN)?;
-        let _ = writeln!(io::stderr(), "metrics at http://{address}/metrics");
-    }
-    let mut said = Said::default();
-    let mut rounds = tokio::time::interval(rest);
-    loop {
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => return Ok(true),
-            _ = interrupt.recv() => return Ok(true),
-            _ = hangup.recv() => {
-                config = reload(&arguments.file).unwrap_or(config);
-                continue;
-            }
-            _ = rounds.tick() => {}
-        }
-        // What a stop cuts off goes on from the journal; SIGHUP waits for the end of the round.
-        tokio::select! {
-            () = agent_round(driver, (&arguments.file, &config), journal, &mut said) => {}
-            _ = terminate.recv() => return Ok(true),
-            _ = interrupt.recv() => return Ok(true),
-        }
-    }
-}
-
-/// The file as it is now; nothing if it has errors.
-fn reload(file: &Path) -> Option<Config> {
-    let mut talk = io::stderr().lock();
-    match load(file) {
-        Ok(config) => {
-            let _ = writeln!(talk, "{} is in force as it is now", file.display());
-            Some(config)
-        }
-        Err(error) => {
-            let _ = writeln!(talk, "error: {error:#}");
-            let _ = writeln!(talk, "the fleet stays as it was read before");
-            None
-        }
-    }
-}
-
-/// One round over all accounts. What fails is said, counted, and tried again in the next.
-async fn agent_round(
-    driver: &Driver,
-    (file, config): (&Path, &Config),
-    journal: &Path,
-    said: &mut Said,
-) {
-    let _lock = match RunLock::take(journal, file).await {
-        Ok(Some(lock)) => lock,
-        Ok(None) => {
-            let file = file.display();
-            let _ = writeln!(
-                io::stderr(),
-                "another run of {file} is at work; this round is left out"
-            );
-            return;
-        }
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            return;
-        }
-    };
-    let fleet = survey_fleet(driver, config).await;
-    super::metrics::publish_problems(fleet.problems.as_ref());
-    let problems = fleet
-        .problems
-        .map(|problems| problems.of_file(&file.to_string_lossy()));
-    if let Some(problems) = &problems
-        && said.is_other_problem(problems)
-    {
-        let _ = writeln!(io::stderr(), "error: {problems}");
-    }
-    for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
-        let looked = (survey, problems.is_none());
-        let done = match one_round(driver, (config, account), looked, said).await {
-            Ok(round) => {
-                // What cannot be said must not keep keys from being rotated.
-                let _ = print_round(account, &round);
-                super::metrics::publish(driver, account, &round).await
-            }
-            Err(error) => {
-                super::metrics::count_failure(account);
-                Err(error)
-            }
-        };
-        if let Err(error) = done {
-            let _ = writeln!(io::stderr(), "error: account {}: {error:#}", account.name);
-        }
-    }
 }

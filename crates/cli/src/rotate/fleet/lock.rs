@@ -64,3 +64,41 @@ impl RunLock {
         Ok(Some(Self { _file: file }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, path::Path};
+
+    use futures_util::FutureExt;
+
+    use super::RunLock;
+
+    async fn take(folder: &Path, name: &str) -> Option<RunLock> {
+        RunLock::take(folder, &folder.join(name)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_same_fleet_ends_and_another_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.toml", "b.toml"] {
+            File::create(folder.path().join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink("a.toml", folder.path().join("link.toml")).unwrap();
+        let first = take(folder.path(), "a.toml").await;
+        assert!(first.is_some());
+        assert!(take(folder.path(), "a.toml").await.is_none());
+        assert!(
+            take(folder.path(), "link.toml").await.is_none(),
+            "the same file"
+        );
+        let mut other = std::pin::pin!(take(folder.path(), "b.toml"));
+        assert!(other.as_mut().now_or_never().is_none(), "it waits");
+        drop(first);
+        let other = other.await;
+        assert!(other.is_some());
+        drop(other);
+        assert!(take(folder.path(), "a.toml").await.is_some());
+        let missing = RunLock::take(folder.path(), Path::new("/no/such/fleet")).await;
+        assert!(missing.is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! `keywright agent`: rounds over a fleet, until it is stopped.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use keywright_adapters::{
+    driver::Driver,
+    fleet::{Config, survey_fleet},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Said, load, lock::RunLock, one_round, print_round};
+use crate::rotate::{arguments, metrics};
+
+/// Rounds for which a metric is shown that no round publishes any more.
+const ROUNDS_SHOWN: u32 = 3;
+
+/// Which fleet, and how often.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArguments {
+    /// The declaration, TOML (see docs/rotation.md)
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// How long to rest between two rounds
+    #[arg(long, default_value = "15m", value_name = "TIME", value_parser = arguments::seconds)]
+    every: i64,
+
+    /// Address to serve Prometheus metrics at
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<std::net::SocketAddr>,
+
+    /// Folder of the journal [default: ~/.local/state/keywright]
+    #[arg(long, env = "KEYWRIGHT_JOURNAL", value_name = "DIR")]
+    pub(in crate::rotate) journal: Option<PathBuf>,
+}
+
+/// Rounds, until it is told to stop. A round that fails is said and tried again.
+pub(in crate::rotate) async fn agent(
+    driver: &Driver,
+    arguments: &AgentArguments,
+    journal: &Path,
+) -> anyhow::Result<bool> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut config = load(&arguments.file)?;
+    let rest = Duration::from_secs(u64::try_from(arguments.every).unwrap_or(0).max(1));
+    if let Some(address) = arguments.metrics {
+        let address = metrics::serve(address, rest * ROUNDS_SHOWN)?;
+        let _ = writeln!(io::stderr(), "metrics at http://{address}/metrics");
+    }
+    let mut said = Said::default();
+    let mut rounds = tokio::time::interval(rest);
+    loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => return Ok(true),
+            _ = interrupt.recv() => return Ok(true),
+            _ = hangup.recv() => {
+                config = reload(&arguments.file).unwrap_or(config);
+                continue;
+            }
+            _ = rounds.tick() => {}
+        }
+        // What a stop cuts off goes on from the journal; SIGHUP waits for the end of the round.
+        tokio::select! {
+            () = agent_round(driver, (&arguments.file, &config), journal, &mut said) => {}
+            _ = terminate.recv() => return Ok(true),
+            _ = interrupt.recv() => return Ok(true),
+        }
+    }
+}
+
+/// The file as it is now; nothing if it has errors.
+fn reload(file: &Path) -> Option<Config> {
+    let mut talk = io::stderr().lock();
+    match load(file) {
+        Ok(config) => {
+            let _ = writeln!(talk, "{} is in force as it is now", file.display());
+            Some(config)
+        }
+        Err(error) => {
+            let _ = writeln!(talk, "error: {error:#}");
+            let _ = writeln!(talk, "the fleet stays as it was read before");
+            None
+        }
+    }
+}
+
+/// One round over all accounts. What fails is said, counted, and tried again in the next.
+async fn agent_round(
+    driver: &Driver,
+    (file, config): (&Path, &Config),
+    journal: &Path,
+    said: &mut Said,
+) {
+    let _lock = match RunLock::take(journal, file).await {
+        Ok(Some(lock)) => lock,
+        Ok(None) => {
+            let file = file.display();
+            let _ = writeln!(
+                io::stderr(),
+                "another run of {file} is at work; this round is left out"
+            );
+            return;
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            return;
+        }
+    };
+    let fleet = survey_fleet(driver, config).await;
+    metrics::publish_problems(fleet.problems.as_ref());
+    let problems = fleet.problems.as_ref();
+    if let Some(problems) = problems.map(|problems| problems.of_file(&file.to_string_lossy()))
+        && said.is_other_problem(&problems)
+    {
+        let _ = writeln!(io::stderr(), "error: {problems}");
+    }
+    for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
+        let looked = (survey, problems);
+        let done = match one_round(driver, (config, account), looked, said).await {
+            Ok(round) => {
+                // What cannot be said must not keep keys from being rotated.
+                let _ = print_round(account, &round);
+                metrics::publish(driver, account, &round).await
+            }
+            Err(error) => {
+                metrics::count_failure(account);
+                Err(error)
+            }
+        };
+        if let Err(error) = done {
+            let _ = writeln!(io::stderr(), "error: account {}: {error:#}", account.name);
+        }
+    }
+}
