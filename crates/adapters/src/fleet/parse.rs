@@ -209,6 +209,7 @@ fn rule(
     zone: &Zone,
     problems: &ProblemList<'_>,
 ) -> (Rule, Vec<FilePosition>) {
+    let skip: Option<bool> = table.plain("skip");
     let mut rule = Rule {
         position: problems.position(table.span.start),
         used_within: table.plain("used_within"),
@@ -216,7 +217,7 @@ fn rule(
         observe: table.plain("observe"),
         dwell: table.plain("dwell"),
         create: table.plain("create").unwrap_or_default(),
-        skip: table.plain("skip").unwrap_or_default(),
+        skip: skip.unwrap_or_default(),
         ..Rule::default()
     };
     selector(&mut table, &mut rule, problems);
@@ -240,7 +241,9 @@ fn rule(
     let found = table.table("deactivation_window", example);
     rule.deactivation_window = found.map(|found| window(found, zone, problems));
     let deliver = table.strings("deliver");
-    if !rule.skip && deliver.is_empty() {
+    // What has the wrong type is said already.
+    let has_none = !table.has("deliver") || table.has_empty_list("deliver");
+    if has_none && !rule.skip && !(table.has("skip") && skip.is_none()) {
         let hint = "say where the new keys go: deliver = [\"dotenv:/etc/jobs/{user}.env\"]; or \
                     skip = true";
         let span = table.key_span("deliver");

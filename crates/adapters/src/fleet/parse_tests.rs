@@ -168,6 +168,10 @@ fn destinations_of_several_users() {
             "5:22 line 5 delivers to \"csv:/x\" already",
         ),
         (
+            "users = ['bob']\ndeliver = 'csv:/x'",
+            "5:11 deliver must be a list of strings",
+        ),
+        (
             "users = ['bob']\nskip = 1",
             "5:8 skip must be true or false",
         ),
