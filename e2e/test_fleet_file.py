@@ -81,8 +81,8 @@ def test_a_rule_for_nobody_is_an_error_unless_the_user_is_new(fleet):  # noqa: F
         assert place in done.stderr, done.stderr
         assert "  hint: " in done.stderr
         assert keys_of(fleet, "worker") == [fleet.keys["worker"].access_key]
-    (told,) = [one for one in news(fleet) if one["Outcome"] == "failed"]
-    assert f"line {line}: this rule selects no user" in told["Why"], told
+    (notice,) = [one for one in news(fleet) if one["Outcome"] == "failed"]
+    assert f"line {line}: this rule selects no user" in notice["Why"], notice
     fleet.iam.create_user(UserName="newcomer")
     done = fleet.keywright.run("rotate", "apply", str(fleet.file))
     assert done.returncode == 0, done.stderr

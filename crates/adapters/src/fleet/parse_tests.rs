@@ -276,7 +276,7 @@ fn rules_that_never_apply() {
 }
 
 #[test]
-fn accounts_are_told_apart() {
+fn accounts_have_names_and_ids_of_their_own() {
     let account = |name: &str, id: &str, user: &str| {
         format!("[[account]]\nname = '{name}'\nid = '{id}'\n[[account.rule]]\nusers = ['{user}']\n")
     };

@@ -1,4 +1,4 @@
-//! Looks at an account: its credential report, and what must be asked for beside it.
+//! Looks at an account: its credential report, and what the report cannot say.
 //!
 //! It protects one rule: the report may be hours old, so nobody is called due, and no person is
 //! called for, before a fresh listing of that user's keys and the journal agree.
@@ -23,7 +23,7 @@ use crate::{
     driver::{DriveError, Driver},
 };
 
-/// Users that are asked about at the same time.
+/// Users whose tags and keys are read at the same time.
 const AT_ONCE: usize = 8;
 
 /// Renamed or deleted since the report was made.
@@ -40,7 +40,7 @@ pub struct Survey {
     pub choices: Vec<Choice>,
     /// The report; of users that were looked at more closely what was found instead.
     pub rows: Vec<CredentialRow>,
-    /// How often the account was asked, by this process, until here.
+    /// How many calls this process has made to the account until here.
     pub calls: u64,
 }
 

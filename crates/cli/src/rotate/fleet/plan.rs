@@ -55,7 +55,7 @@ pub(in crate::rotate) async fn plan(
 ) -> anyhow::Result<bool> {
     let config = load(&arguments.file)?;
     let fleet = survey_fleet(driver, &config).await;
-    let mut shown = Vec::new();
+    let mut documents = Vec::new();
     let mut total = Summary::default();
     let mut failed = FailedAccounts::default();
     let columns = columns();
@@ -63,7 +63,7 @@ pub(in crate::rotate) async fn plan(
         let survey = match survey {
             Ok(survey) => survey,
             Err(error) => {
-                shown.push(json!({ "Name": account.name, "Error": error.to_string() }));
+                documents.push(json!({ "Name": account.name, "Error": error.to_string() }));
                 failed.add(account, &error.into());
                 continue;
             }
@@ -72,13 +72,13 @@ pub(in crate::rotate) async fn plan(
         let summary = Summary::of(&users);
         total.add(&summary);
         if arguments.json {
-            shown.push(account_json(account, &survey, &users, &summary));
+            documents.push(account_json(account, &survey, &users, &summary));
         } else {
             print_account((account, &survey), &users, &summary, columns)?;
         }
     }
     if arguments.json {
-        show::print_json(&Value::Array(shown))?;
+        show::print_json(&Value::Array(documents))?;
     } else if config.accounts.len() > 1 {
         let accounts = config.accounts.len() - failed.0.len();
         writeln!(io::stdout(), "{accounts} accounts: {}", total.text())?;
@@ -184,7 +184,7 @@ fn account_json(
 }
 
 fn user_json(account: &Account, survey: &Survey, user: &PlannedUser<'_>) -> Value {
-    let mut shown = choice_json(user.choice);
+    let mut document = choice_json(user.choice);
     let rule = user
         .choice
         .rule
@@ -193,7 +193,7 @@ fn user_json(account: &Account, survey: &Survey, user: &PlannedUser<'_>) -> Valu
     let destinations = destinations
         .into_iter()
         .map(|(name, found)| json!({ "Sink": name, "Found": found.map(show::found_json) }));
-    if let Value::Object(members) = &mut shown {
+    if let Value::Object(members) = &mut document {
         members.extend([
             (
                 "RuleLine".to_owned(),
@@ -203,7 +203,7 @@ fn user_json(account: &Account, survey: &Survey, user: &PlannedUser<'_>) -> Valu
             ("Trouble".to_owned(), json!(user.trouble())),
         ]);
     }
-    shown
+    document
 }
 
 type Found = keywright_rotation::model::Found;
