@@ -19,7 +19,7 @@ use keywright_rotation::{
 
 use crate::{
     aws::{Access, AccessError, Iam, Settings, Within},
-    fleet::{ClosedUntil, RotationCalendar, closed},
+    fleet::{ClosedUntil, RotationCalendar},
     journal::SqliteJournal,
     sinks::{Spec, SpecError},
 };
@@ -251,16 +251,8 @@ impl Driver {
             return Ok(None);
         };
         let calendar = RotationCalendar::from_text(text).map_err(DriveError::Calendar)?;
-        let (now, freezes) = (self.clock.now(), &calendar.freezes);
         let dwelt = rotation.since.plus_secs(rotation.rules.dwell_secs);
-        Ok(match rotation.phase {
-            Phase::Confirming | Phase::Deactivating => {
-                closed(calendar.deactivation.as_ref(), freezes, now)
-            }
-            Phase::Dwelling if now >= dwelt => closed(None, freezes, now),
-            Phase::Deleting => closed(None, freezes, now),
-            _ => None,
-        })
+        Ok(calendar.closed(rotation.phase, dwelt, self.clock.now()))
     }
 
     /// Gives an open rotation of a fleet the windows and freezes that its file has now.

@@ -11,6 +11,7 @@ use jiff::{
     tz::TimeZone,
 };
 use keywright_base::Timestamp;
+use keywright_rotation::model::Phase;
 use serde::{Deserialize, Serialize};
 
 /// Days that are searched for the next opening: a week for the window's days, and a second one for
@@ -227,7 +228,7 @@ pub struct ClosedUntil {
 }
 
 /// Whether a window, or everything if there is none, is closed now.
-pub fn closed(
+pub(super) fn closed(
     window: Option<&Window>,
     freezes: &[FreezePeriod],
     now: Timestamp,
@@ -270,6 +271,20 @@ pub struct RotationCalendar {
 }
 
 impl RotationCalendar {
+    /// Until when the next step in a phase has to wait, if that deactivates or deletes a key;
+    /// `dwelt` is when a dwell is over.
+    pub fn closed(&self, phase: Phase, dwelt: Timestamp, now: Timestamp) -> Option<ClosedUntil> {
+        match phase {
+            Phase::Confirming | Phase::Deactivating => {
+                closed(self.deactivation.as_ref(), &self.freezes, now)
+            }
+            // Not entered in a freeze: until it is there, everything can be put back.
+            Phase::Dwelling if now >= dwelt => closed(None, &self.freezes, now),
+            Phase::Deleting => closed(None, &self.freezes, now),
+            _ => None,
+        }
+    }
+
     /// As text.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

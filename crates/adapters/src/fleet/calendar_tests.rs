@@ -1,8 +1,9 @@
 //! Windows and freezes at the times that are easy to get wrong.
 
 use keywright_base::Timestamp;
+use keywright_rotation::model::Phase;
 
-use super::{FreezePeriod, PeriodEnd, Window, closed, moment};
+use super::{FreezePeriod, PeriodEnd, RotationCalendar, Window, closed, moment};
 use crate::fleet::Config;
 
 fn at(text: &str) -> Timestamp {
@@ -137,4 +138,51 @@ fn dates_and_times_of_a_period() {
     for text in ["", "20.12.2026", "2026-13-01", "18:00", "tomorrow"] {
         assert_eq!(moment(text, &berlin, PeriodEnd::First), None, "{text}");
     }
+}
+
+/// What deactivates waits for the window and for freezes, what deletes for freezes, and nothing
+/// else waits: putting back least of all.
+#[test]
+fn which_steps_of_a_rotation_wait() {
+    let freeze = FreezePeriod {
+        from_secs: at("2026-12-18T00:00:00Z").secs(),
+        to_secs: at("2027-01-07T00:00:00Z").secs(),
+        why: None,
+    };
+    let calendar = RotationCalendar {
+        deactivation: Some(window("{ from = '22:00', to = '04:00' }")),
+        freezes: vec![freeze],
+    };
+    // As the journal keeps it.
+    let calendar = RotationCalendar::from_text(&calendar.to_text()).unwrap();
+    let (noon, night, frozen) = (
+        "2026-12-01T12:00:00Z",
+        "2026-12-01T23:00:00Z",
+        "2026-12-20T23:00:00Z",
+    );
+    let (opening, thaw) = (Some("2026-12-01T22:00:00Z"), Some("2027-01-07T00:00:00Z"));
+    for (phase, now, expected) in [
+        (Phase::Confirming, noon, opening),
+        (Phase::Deactivating, noon, opening),
+        (Phase::Confirming, night, None),
+        (Phase::Deactivating, frozen, thaw),
+        (Phase::Dwelling, noon, None),
+        (Phase::Dwelling, frozen, thaw),
+        (Phase::Deleting, noon, None),
+        (Phase::Deleting, frozen, thaw),
+        (Phase::Creating, frozen, None),
+        (Phase::Distributing, frozen, None),
+        (Phase::Observing, frozen, None),
+        (Phase::RollingBack, frozen, None),
+        (Phase::Settling, frozen, None),
+    ] {
+        let dwelt = at("2026-11-01T00:00:00Z");
+        let found = calendar
+            .closed(phase, dwelt, at(now))
+            .map(|it| it.at.iso8601());
+        assert_eq!(found.as_deref(), expected, "{phase:?} at {now}");
+    }
+    let dwells = calendar.closed(Phase::Dwelling, at("2027-02-01T00:00:00Z"), at(frozen));
+    assert_eq!(dwells, None, "its dwell is not over");
+    assert!(RotationCalendar::from_text("{\"deactivation\":1}").is_err());
 }

@@ -19,7 +19,7 @@ mod select;
 mod survey;
 
 pub use self::{
-    calendar::{ClosedUntil, FreezePeriod, RotationCalendar, Window, Zone, closed},
+    calendar::{ClosedUntil, FreezePeriod, RotationCalendar, Window, Zone},
     config::{Account, Config, Duration, Rule},
     credentials::{CredentialRow, KeyRow, credentials},
     matching::{FleetSurvey, survey_fleet},
