@@ -27,11 +27,11 @@ class Keywright:
             "AWS_REGION": "us-east-1",
         }
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess:
         """Runs it to its end."""
         return subprocess.run(
             [os.environ["KEYWRIGHT_BINARY"], *arguments],
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=SECONDS,

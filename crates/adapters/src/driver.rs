@@ -18,7 +18,7 @@ use keywright_rotation::{
 };
 
 use crate::{
-    aws::{Access, AccessError, Iam, Settings, Within},
+    aws::{Access, AccessError, Iam, KeyActivity, Settings, StandIn, Within, activity},
     fleet::{ClosedUntil, RotationCalendar},
     journal::SqliteJournal,
     sinks::{Spec, SpecError},
@@ -149,7 +149,20 @@ impl Driver {
     /// # Errors
     /// [`DriveError::Access`].
     pub async fn access(&self, settings: &Settings) -> Result<Arc<Access>, DriveError> {
-        let name = settings.to_text();
+        self.access_or(settings, None).await
+    }
+
+    /// As [`Driver::access`]; a pair that has replaced the key of the chain signs if that one is
+    /// refused by now.
+    async fn access_or(
+        &self,
+        settings: &Settings,
+        stand_in: Option<StandIn>,
+    ) -> Result<Arc<Access>, DriveError> {
+        let replaced = stand_in
+            .as_ref()
+            .map(|stand_in| stand_in.replaced.0.as_str());
+        let name = format!("{} {}", settings.to_text(), replaced.unwrap_or_default());
         let locked = || self.accesses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(access) = locked().get(&name) {
             return Ok(Arc::clone(access));
@@ -159,7 +172,7 @@ impl Driver {
             Some(server) if settings.on_behalf_of.is_some() => {
                 Access::open_within(settings, Arc::clone(server), clock).await?
             }
-            _ => Access::open(settings, clock).await?,
+            _ => Access::open_or(settings, clock, stand_in).await?,
         };
         let mut opened = locked();
         for other in opened.values() {
@@ -178,7 +191,7 @@ impl Driver {
         sinks: &[Spec],
         order: Order,
     ) -> Result<Rotation, DriveError> {
-        let opened = self.open(settings, sinks).await?;
+        let opened = self.open(settings, sinks, None).await?;
         Ok(opened.executor(self).draft(order).await?)
     }
 
@@ -327,6 +340,17 @@ impl Driver {
         Ok(outlook)
     }
 
+    /// What the old key of a rotation did, as far as the service tells it.
+    ///
+    /// # Errors
+    /// [`DriveError`].
+    pub async fn activity(&self, id: &RotationId) -> Result<KeyActivity, DriveError> {
+        let rotation = self.load(id).await?;
+        let settings = Settings::from_text(&rotation.access).map_err(DriveError::Settings)?;
+        let opened = self.open_for(&rotation, &settings, &[]).await?;
+        Ok(activity(&opened.iam, &rotation.old, &rotation.arn).await)
+    }
+
     /// Stops a rotation until it is released.
     ///
     /// # Errors
@@ -358,7 +382,7 @@ impl Driver {
             Err(error) => return Err(error),
             Ok(_) => return Ok(false),
         }
-        let opened = self.open(by, &[]).await?;
+        let opened = self.open(by, &[], None).await?;
         let to = opened.iam.0.identity().arn.clone();
         let executor = opened.executor(self);
         executor.hand_over(id, by.to_text(), &to).await?;
@@ -388,7 +412,7 @@ impl Driver {
         let specs: Vec<Spec> = specs
             .map(|delivery| delivery.sink.parse())
             .collect::<Result<_, SpecError>>()?;
-        let opened = self.open(&settings, &specs).await?;
+        let opened = self.open_for(&rotation, &settings, &specs).await?;
         let here = &opened.iam.0.identity().account;
         if *here != rotation.account {
             return Err(DriveError::Account {
@@ -399,7 +423,31 @@ impl Driver {
         Ok(opened)
     }
 
-    async fn open(&self, settings: &Settings, specs: &[Spec]) -> Result<Opened, DriveError> {
+    /// Opens what a rotation needs. It may have replaced the very key that signs: then the new pair
+    /// does, from the journal.
+    async fn open_for(
+        &self,
+        rotation: &Rotation,
+        settings: &Settings,
+        specs: &[Spec],
+    ) -> Result<Opened, DriveError> {
+        match self.open(settings, specs, None).await {
+            Err(DriveError::Access(error)) if error.is_about_credentials() => {
+                let pair = rotation.pair().ok_or(error)?;
+                let replaced = rotation.old.clone();
+                self.open(settings, specs, Some(StandIn { replaced, pair }))
+                    .await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open(
+        &self,
+        settings: &Settings,
+        specs: &[Spec],
+        stand_in: Option<StandIn>,
+    ) -> Result<Opened, DriveError> {
         if let (Some(server), Some(whom)) = (&self.server, &settings.on_behalf_of)
             && server.lend(whom).is_none()
         {
@@ -409,7 +457,7 @@ impl Driver {
             let why = "person: only a server's own rotations wait for a person's word";
             return Err(SpecError::Place(why.to_owned()).into());
         }
-        let iam = Iam(self.access(settings).await?);
+        let iam = Iam(self.access_or(settings, stand_in).await?);
         let mut sinks = Vec::with_capacity(specs.len());
         for spec in specs {
             sinks.push(spec.open(&self.clock).await?);

@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::JsonService,
+    aws::{JsonService, KMS},
     sinks::{aws_store::Place, vault},
 };
 
@@ -143,7 +143,7 @@ async fn kms(
     request: &Value,
     clock: Arc<dyn Clock>,
 ) -> Result<Value, String> {
-    let opened = JsonService::open(("kms", "TrentService"), place.settings(), clock).await;
+    let opened = JsonService::open((KMS, "TrentService"), place.settings(), clock).await;
     let service = opened.map_err(|error| error.to_string())?;
     let answer = service.call(action, request).await;
     answer.map_err(|refused| refused.error.to_string())

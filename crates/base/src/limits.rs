@@ -10,6 +10,10 @@ pub const POLICIES_PER_ACCOUNT: usize = 1500;
 pub const GROUPS_PER_USER: usize = 10;
 /// Access keys of a user or of the root user, inactive ones included.
 pub const ACCESS_KEYS_PER_USER: usize = 2;
+/// Seconds that credentials of GetSessionToken last at most.
+pub const SESSION_SECS: i64 = 129_600;
+/// Keys of an account whose sessions are ended and could otherwise still be used.
+pub const ENDED_SESSIONS_KEYS: usize = 10_000;
 /// Virtual MFA devices of an account, assigned or not: as many as users.
 pub const MFA_DEVICES_PER_ACCOUNT: usize = USERS_PER_ACCOUNT;
 /// MFA devices assigned to a user or to the root user.

@@ -4,9 +4,12 @@
 //! It protects one rule: what a person sees is what the engine decided. Plan, progress and status
 //! are read from the planner and the journal; nothing here touches a key or a sink.
 
+mod activity;
 mod arguments;
 mod fleet;
+mod list;
 mod metrics;
+mod permissions;
 mod show;
 
 use std::{
@@ -17,6 +20,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use keywright_adapters::{
+    aws::{self, Access, Iam, Settings},
     driver::{DriveError, Driver, Rest},
     fleet::new_id,
     journal::SqliteJournal,
@@ -28,11 +32,13 @@ use keywright_rotation::{
     ports::{IssuerError, Journal, JournalError},
 };
 use keywright_server::{SystemClock, SystemEntropy};
+use serde_json::Value;
 
 use self::arguments::{
     AbandonArguments, ChangeArguments, HistoryArguments, HoldArguments, OneArguments,
     ResumeArguments, RotateCommand, StartArguments, StatusArguments,
 };
+use self::permissions::NeededPolicy;
 pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
 
 /// Rotations that one command lists at most.
@@ -64,6 +70,9 @@ pub(crate) fn run(arguments: &RotateArguments) -> anyhow::Result<bool> {
             (Some(RotateCommand::Plan(arguments)), _) => fleet::plan(&driver, arguments).await,
             (Some(RotateCommand::Apply(arguments)), _) => {
                 fleet::apply(&driver, arguments, &journal).await
+            }
+            (Some(RotateCommand::Activity(arguments)), _) => {
+                activity::show(&driver, arguments).await
             }
             (Some(RotateCommand::Report(arguments)), _) => fleet::report(&driver, arguments).await,
             (None, start) => self::start(&driver, start).await,
@@ -107,61 +116,138 @@ fn driver(folder: &Path) -> anyhow::Result<Driver> {
 
 /// Plans a rotation, shows the plan, and carries it out; or goes on with the one that is open.
 async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bool> {
+    let settings = arguments.settings().await?;
+    if let Some(list) = &arguments.list {
+        return list::start(driver, arguments, (list, settings)).await;
+    }
     let Some(user) = &arguments.user else {
-        bail!("whose key?\nhint: keywright rotate USER --deliver aws-profile:default, or --help");
-    };
-    let settings = arguments.settings()?;
-    let sinks = arguments.sinks()?;
-    let access = driver.access(&settings).await?;
-    let account = access.identity().account.clone();
-    if let Some(open) = open_of(driver, &account, user).await? {
-        check_same(&open, arguments, &sinks)?;
-        if arguments.dry_run {
-            return status_of(driver, vec![open], arguments.json)
-                .await
-                .map(|()| true);
-        }
-        let why = "the command was given again, with other times";
-        driver.change(&open.id, arguments.change(), why).await?;
-        return go_on(driver, vec![open], arguments.patience(), arguments.json).await;
-    }
-    if sinks.is_empty() {
         bail!(
-            "nobody would get the new key\nhint: say where it is used, for example --deliver \
-             aws-profile:default; it may be repeated"
+            "no user given\nhint: keywright rotate USER --deliver aws-profile:default, or --help"
         );
-    }
-    let rules = arguments.rules();
-    let order = Order {
-        id: new_id(&SystemEntropy),
-        access: settings.to_text(),
-        by: access.identity().arn.clone(),
-        rule: None,
-        account,
-        user: user.clone(),
-        old: arguments.key.clone().map(KeyId),
-        rules,
-        create: arguments.create,
-        incident: arguments.now,
-        override_unused: arguments.override_unused.clone(),
     };
-    let drafted = driver.draft(&settings, &sinks, order).await;
-    let rotation = drafted.map_err(|error| refused(error, user, &access.identity().account))?;
+    let go_on_by = GoOn::of(arguments);
+    let access = match driver.access(&settings).await {
+        Ok(access) => access,
+        Err(error) => {
+            // The key that signs may be the one that is being replaced: the journal has the new one.
+            let open = named(driver, Some(user), true).await.unwrap_or_default();
+            let [_] = open.as_slice() else {
+                return Err(error.into());
+            };
+            return go_on(driver, open, go_on_by).await;
+        }
+    };
+    let sinks = arguments.sinks()?;
+    let order = Beginning {
+        arguments,
+        settings: &settings,
+        access: &access,
+    };
+    let rotation = match order
+        .prepare(driver, user, arguments.key.clone(), &sinks)
+        .await?
+    {
+        Prepared::Open(open) if arguments.dry_run => {
+            let shown = status_of(driver, vec![open], arguments.json).await;
+            return shown.map(|()| true);
+        }
+        Prepared::Open(open) => {
+            let why = "the command was given again, with other times";
+            driver.change(&open.id, arguments.change(), why).await?;
+            return go_on(driver, vec![open], go_on_by).await;
+        }
+        Prepared::Drafted(rotation) => rotation,
+    };
     let caveats = caveats(&sinks, &rotation);
+    let mut planned = show::Planned::new(&rotation, &caveats, access.is_keywright());
+    if arguments.activity {
+        let iam = Iam(Arc::clone(&access));
+        planned.activity = Some(aws::activity(&iam, &rotation.old, &rotation.arn).await);
+    }
     if arguments.json && arguments.dry_run {
-        show::plan_json(&rotation, &caveats)?;
+        planned.print_json()?;
     } else {
-        show::plan(&rotation, &caveats, arguments.now)?;
+        planned.print()?;
     }
     if arguments.dry_run {
         return Ok(true);
     }
-    match driver.begin(&rotation).await {
-        Ok(()) => {}
-        Err(JournalError::Open(id)) => bail!("rotation {id} of {user} was begun just now"),
-        Err(error) => return Err(error.into()),
+    begin(driver, &rotation).await?;
+    go_on(driver, vec![rotation], go_on_by).await
+}
+
+/// What rotations are begun with.
+struct Beginning<'a> {
+    arguments: &'a StartArguments,
+    settings: &'a Settings,
+    access: &'a Arc<Access>,
+}
+
+/// A rotation of a user: one that is open already, or what is to be begun.
+enum Prepared {
+    Open(Rotation),
+    Drafted(Rotation),
+}
+
+impl Beginning<'_> {
+    async fn prepare(
+        &self,
+        driver: &Driver,
+        user: &str,
+        key: Option<String>,
+        sinks: &[Spec],
+    ) -> anyhow::Result<Prepared> {
+        let (arguments, identity) = (self.arguments, self.access.identity());
+        if let Some(open) = open_of(driver, &identity.account, user).await? {
+            check_same(&open, key.as_ref(), sinks)?;
+            return Ok(Prepared::Open(open));
+        }
+        if sinks.is_empty() {
+            bail!(
+                "nobody would get the new key\nhint: say where it is used, for example --deliver \
+                 aws-profile:default; it may be repeated"
+            );
+        }
+        let order = Order {
+            id: new_id(&SystemEntropy),
+            access: self.settings.to_text(),
+            by: identity.arn.clone(),
+            rule: None,
+            account: identity.account.clone(),
+            user: user.to_owned(),
+            old: key.map(KeyId),
+            rules: arguments.rules(),
+            create: arguments.create,
+            incident: arguments.incident(),
+            override_unused: arguments.override_unused.clone(),
+        };
+        match driver.draft(self.settings, sinks, order).await {
+            Ok(rotation) => Ok(Prepared::Drafted(rotation)),
+            Err(error) => Err(self.refused(error, user).await),
+        }
     }
-    go_on(driver, vec![rotation], arguments.patience(), arguments.json).await
+
+    /// A refused plan in words, with what a person may do about it.
+    async fn refused(&self, error: DriveError, user: &str) -> anyhow::Error {
+        match error {
+            DriveError::Stopped(Stopped::Issuer(error @ IssuerError::Denied { .. })) => {
+                let mut needed = NeededPolicy::of_user(self.access, user).await;
+                needed.incident = self.arguments.now;
+                anyhow::anyhow!("{error}\nhint: {}", needed.hint(user))
+            }
+            other => refused(other),
+        }
+    }
+}
+
+async fn begin(driver: &Driver, rotation: &Rotation) -> anyhow::Result<()> {
+    match driver.begin(rotation).await {
+        Ok(()) => Ok(()),
+        Err(JournalError::Open(id)) => {
+            bail!("rotation {id} of {} was begun just now", rotation.user)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a person should know of the places before they are written.
@@ -194,10 +280,10 @@ async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<O
 }
 
 /// Running a command again goes on with what it began, and with nothing else.
-fn check_same(open: &Rotation, arguments: &StartArguments, sinks: &[Spec]) -> anyhow::Result<()> {
+fn check_same(open: &Rotation, key: Option<&String>, sinks: &[Spec]) -> anyhow::Result<()> {
     let theirs: Vec<_> = open.deliveries.iter().map(|d| d.sink.clone()).collect();
     let ours: Vec<_> = sinks.iter().map(ToString::to_string).collect();
-    let same_key = arguments.key.as_ref().is_none_or(|key| *key == open.old.0);
+    let same_key = key.is_none_or(|key| *key == open.old.0);
     if same_key && (ours.is_empty() || ours == theirs) {
         return Ok(());
     }
@@ -214,8 +300,8 @@ fn check_same(open: &Rotation, arguments: &StartArguments, sinks: &[Spec]) -> an
     )
 }
 
-/// A refused plan in words, with what a person may do about it.
-fn refused(error: DriveError, user: &str, account: &str) -> anyhow::Error {
+/// What stands against a plan in words, with what a person may do about it.
+fn refused(error: DriveError) -> anyhow::Error {
     match error {
         DriveError::Stopped(Stopped::Refused(hold)) => {
             let hint = match &hold {
@@ -234,13 +320,10 @@ fn refused(error: DriveError, user: &str, account: &str) -> anyhow::Error {
         DriveError::Stopped(Stopped::Blind(blind)) => anyhow::anyhow!(
             "{blind}\nhint: give a longer one, or --accept-blind-window; nothing was changed"
         ),
-        DriveError::Stopped(Stopped::Issuer(IssuerError::Denied { action, message })) => {
-            anyhow::anyhow!(
-                "{message}\nhint: {action} is missing; a policy with what a rotation of {user} \
-                 needs:\n{}",
-                show::needed_policy(account, user)
-            )
-        }
+        DriveError::Stopped(error @ Stopped::OwnKey(_)) => anyhow::anyhow!(
+            "{error}\nhint: sign with other credentials, or leave --deactivate-first out; nothing \
+             was changed"
+        ),
         other => other.into(),
     }
 }
@@ -313,6 +396,7 @@ async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<
         observe_secs: arguments.observe,
         dwell_secs: arguments.dwell,
         incident: arguments.now,
+        deactivate_first: arguments.deactivate_first,
         accept_blind: arguments.accept_blind_window,
         override_unused: arguments.override_unused.clone(),
     };
@@ -321,8 +405,11 @@ async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<
             "nothing would be different\nhint: give --observe, --dwell, --now or --override-unused"
         );
     }
-    let patience = arguments::patience(false);
-    go_on(driver, vec![rotation], patience, arguments.one.json).await
+    let by = GoOn {
+        report: arguments.now,
+        ..GoOn::patient(false, arguments.one.json)
+    };
+    go_on(driver, vec![rotation], by).await
 }
 
 async fn abandon(driver: &Driver, arguments: &AbandonArguments) -> anyhow::Result<bool> {
@@ -336,8 +423,8 @@ async fn resume(driver: &Driver, arguments: &ResumeArguments) -> anyhow::Result<
     if rotations.is_empty() {
         writeln!(std::io::stderr(), "no rotation is open")?;
     }
-    let patience = arguments::patience(arguments.wait);
-    go_on(driver, rotations, patience, arguments.json).await
+    let by = GoOn::patient(arguments.wait, arguments.json);
+    go_on(driver, rotations, by).await
 }
 
 async fn roll_back(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result<bool> {
@@ -347,8 +434,7 @@ async fn roll_back(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result
     go_on(
         driver,
         vec![rotation],
-        arguments::patience(false),
-        arguments.one.json,
+        GoOn::patient(false, arguments.one.json),
     )
     .await
 }
@@ -394,16 +480,58 @@ async fn history(driver: &Driver, arguments: &HistoryArguments) -> anyhow::Resul
     Ok(true)
 }
 
+/// How rotations go on.
+#[derive(Clone, Copy)]
+struct GoOn {
+    patience_secs: i64,
+    json: bool,
+    /// Whether to report what leaked keys did; of those that are over it is reported anyway.
+    report: bool,
+}
+
+impl GoOn {
+    const fn patient(wait: bool, json: bool) -> Self {
+        Self {
+            patience_secs: arguments::patience(wait),
+            json,
+            report: false,
+        }
+    }
+
+    fn of(arguments: &StartArguments) -> Self {
+        Self {
+            patience_secs: arguments.patience(),
+            json: arguments.json,
+            report: arguments.now,
+        }
+    }
+}
+
+/// A rotation and where it rests now.
+type Rested = (Rotation, Result<Rest, DriveError>);
+
+/// Goes on with rotations until each rests, shows them, and reports what leaked keys did.
+async fn go_on(driver: &Driver, rotations: Vec<Rotation>, by: GoOn) -> anyhow::Result<bool> {
+    let rests = drive(driver, rotations, by.patience_secs).await?;
+    let activities = activity::of_incidents(driver, &rests, by.report).await;
+    if by.json {
+        show::print_json(&Value::Array(show::rests_json(&rests, &activities)))?;
+    } else {
+        show::rests(&rests)?;
+        activity::print(&activities)?;
+    }
+    hint_at_permissions(&rests)?;
+    Ok(rests.iter().all(|(_, rest)| is_well(rest)))
+}
+
 /// Goes on with rotations, several at a time, until each rests.
-async fn go_on(
+async fn drive(
     driver: &Driver,
     rotations: Vec<Rotation>,
     patience_secs: i64,
-    json: bool,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Vec<Rested>> {
     let progress = show::Progress::new(std::io::stderr().is_terminal());
     let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
-    let mut well = true;
     let mut rests = Vec::with_capacity(rotations.len());
     for some in rotations.chunks(AT_ONCE) {
         let driven = some.iter().map(|rotation| {
@@ -416,26 +544,28 @@ async fn go_on(
             }
         });
         for (rotation, outcome) in futures_util::future::join_all(driven).await {
-            well &= match &outcome {
-                Ok(Rest::Over(phase)) => *phase != Phase::Abandoned,
-                Ok(Rest::Wait { .. }) => true,
-                Ok(Rest::Held(_)) | Err(_) => false,
-            };
             let now = driver.journal().rotation(&rotation.id).await?;
             rests.push((now.unwrap_or_else(|| rotation.clone()), outcome));
         }
     }
     progress.end();
-    show::rests(&rests, json)?;
-    if let Some((denied, _)) = rests.iter().find(|(_, outcome)| is_denied(outcome)) {
-        let (user, policy) = (
-            &denied.user,
-            show::needed_policy(&denied.account, &denied.user),
-        );
-        let text = format!("hint: a policy with what a rotation of {user} needs:\n{policy}");
-        writeln!(std::io::stderr(), "{text}")?;
+    Ok(rests)
+}
+
+fn is_well(rest: &Result<Rest, DriveError>) -> bool {
+    match rest {
+        Ok(Rest::Over(phase)) => *phase != Phase::Abandoned,
+        Ok(Rest::Wait { .. }) => true,
+        Ok(Rest::Held(_)) | Err(_) => false,
     }
-    Ok(well)
+}
+
+fn hint_at_permissions(rests: &[Rested]) -> anyhow::Result<()> {
+    if let Some((denied, _)) = rests.iter().find(|(_, outcome)| is_denied(outcome)) {
+        let hint = NeededPolicy::of_rotation(denied).hint(&denied.user);
+        writeln!(std::io::stderr(), "hint: {hint}")?;
+    }
+    Ok(())
 }
 
 /// Whether a permission is missing.

@@ -281,6 +281,7 @@ impl Authenticator {
                 let signed_in = self.sessions.find(console, account, came);
                 signed_in.map(drop).ok_or_else(gone)
             }
+            None if session.are_ended(account) => Err(gone()),
             None => Ok(()),
         }
     }
@@ -324,6 +325,16 @@ impl Authenticator {
             let signed_in = self.sessions.find(id, &account, now);
             signed_in.ok_or_else(invalid)?;
         }
+        let facts = SessionFacts {
+            issued: Timestamp::from_millis(session.issued),
+            mfa: session.mfa_at.map(Timestamp::from_millis),
+            console,
+            source: session.source().map_err(|_| invalid())?,
+            service,
+        };
+        if facts.are_ended(&account) {
+            return Err(invalid());
+        }
         let secret = Secret::new(session.secret.clone());
         let (verified, signing_key) = match signature {
             Signature::V4(signed) => {
@@ -335,12 +346,6 @@ impl Authenticator {
             Signature::V2(presented, _) => (presented.verify(&secret), None),
         };
         let proof = verified.map_err(Fault::from)?;
-        let facts = SessionFacts {
-            issued: Timestamp::from_millis(session.issued),
-            mfa: session.mfa_at.map(Timestamp::from_millis),
-            console,
-            service,
-        };
         if let Some(id) = console {
             self.sessions.touch(id, now);
         }
@@ -395,6 +400,9 @@ pub(crate) struct SessionToken {
     /// The console session that it ends with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     console: Option<String>,
+    /// The long-term key that minted it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     /// The service that uses it on behalf of the principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     service: Option<String>,
@@ -432,6 +440,7 @@ impl SessionToken {
             expires: validity.expires.millis(),
             mfa_at: None,
             console: None,
+            source: None,
             service: None,
         }
     }
@@ -449,6 +458,18 @@ impl SessionToken {
             Some(ROTATION_SERVICE) => Ok(Some(ROTATION_SERVICE)),
             Some(_) => Err(()),
         }
+    }
+
+    /// The token of a session that a long-term key has minted.
+    pub(crate) fn minted_by(mut self, key: AccessKeyId) -> Self {
+        self.source = Some(key.to_string());
+        self
+    }
+
+    /// The key that minted it; an error if what it says cannot be read.
+    fn source(&self) -> Result<Option<AccessKeyId>, ()> {
+        let id = |text: &String| text.parse().map_err(drop);
+        self.source.as_ref().map(id).transpose()
     }
 
     /// The token of a console session.

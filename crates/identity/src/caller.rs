@@ -3,7 +3,10 @@
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
 use keywright_sigv4::Verified;
 
-use crate::{console::SessionId, state::Bearer};
+use crate::{
+    console::SessionId,
+    state::{Account, Bearer},
+};
 
 /// A proven principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,11 +42,21 @@ pub struct SessionFacts {
     pub mfa: Option<Timestamp>,
     /// The console session that they end with, for someone who signed in with a password.
     pub(crate) console: Option<SessionId>,
+    /// The long-term key that minted them; earlier versions did not write it down.
+    pub(crate) source: Option<AccessKeyId>,
     /// The service that uses them on behalf of the principal, if it is not the principal itself.
     pub service: Option<&'static str>,
 }
 
 impl SessionFacts {
+    /// Whether they were minted from a key whose sessions are ended. Those of a console session and
+    /// of a service come from none.
+    pub(crate) fn are_ended(&self, account: &Account) -> bool {
+        self.console.is_none()
+            && self.service.is_none()
+            && account.settings().has_ended(self.source, self.issued)
+    }
+
     /// AWS: credentials of GetSessionToken cannot call IAM unless a multi-factor code was given.
     /// The console's and those of a service are none of these.
     pub const fn may_call_iam(&self) -> bool {

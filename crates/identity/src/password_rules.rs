@@ -72,7 +72,7 @@ mod tests {
     fn without_a_policy_the_default_rules_hold() {
         let settings = Settings {
             alias: Some("acme-prod-1".to_owned()),
-            password_policy: None,
+            ..Settings::default()
         };
         for (password, accepted) in [
             ("Abcdef1!", true),
@@ -121,6 +121,7 @@ mod tests {
             let settings = Settings {
                 alias: Some("aaaaaa".to_owned()),
                 password_policy: Some(policy),
+                ..Settings::default()
             };
             assert_eq!(
                 accepts(&settings, password),

@@ -99,7 +99,9 @@ pub(crate) fn decode(record: &Record, arns: &mut Arns) -> Result<Change, RecordE
         "policy" => Change::PutPolicy(Arc::new(read::<PolicyRecord>(record)?.restore(record)?)),
         "mfa" => Change::PutMfaDevice(Arc::new(read::<MfaRecord>(record)?.restore(record)?)),
         "root" => Change::PutRoot(Arc::new(read::<RootRecord>(record)?.restore(record)?)),
-        "settings" => Change::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore())),
+        "settings" => {
+            Change::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore(record)?))
+        }
         "report" => Change::PutReport(Arc::new(read::<ReportRecord>(record)?.restore())),
         ROTATION_POLICY => Change::PutRotationPolicy(Arc::new(
             read::<RotationPolicyRecord>(record)?.restore(record)?,
@@ -556,6 +558,9 @@ struct PasswordPolicyRecord {
 struct SettingsRecord {
     alias: Option<String>,
     password_policy: Option<PasswordPolicyRecord>,
+    /// Ids of keys, and until when the sessions that they have minted are ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ended_sessions: Vec<(String, i64)>,
 }
 
 impl From<&Settings> for SettingsRecord {
@@ -577,12 +582,17 @@ impl From<&Settings> for SettingsRecord {
         Self {
             alias: settings.alias.clone(),
             password_policy: policy,
+            ended_sessions: settings
+                .ended_sessions
+                .iter()
+                .map(|(key, until)| (key.to_string(), until.millis()))
+                .collect(),
         }
     }
 }
 
 impl SettingsRecord {
-    fn restore(self) -> Settings {
+    fn restore(self, record: &Record) -> Result<Settings, RecordError> {
         let policy = self.password_policy.map(|policy| PasswordPolicy {
             minimum_length: policy.minimum_length,
             require_symbols: policy.require_symbols,
@@ -594,10 +604,14 @@ impl SettingsRecord {
             reuse_prevention: policy.reuse_prevention,
             hard_expiry: policy.hard_expiry,
         });
-        Settings {
+        let ended = self.ended_sessions.into_iter();
+        Ok(Settings {
             alias: self.alias,
             password_policy: policy,
-        }
+            ended_sessions: ended
+                .map(|(key, until)| Ok((id(record, &key)?, at(until))))
+                .collect::<Result<_, _>>()?,
+        })
     }
 }
 

@@ -92,8 +92,10 @@ pub struct Start {
     pub observe_secs: Option<i64>,
     /// Seconds that it stays inactive, if not the usual.
     pub dwell_secs: Option<i64>,
-    /// Whether not to wait for silence.
+    /// Whether the key has leaked: it is not waited for silence, and its sessions end.
     pub incident: bool,
+    /// Whether it is deactivated before there is a new one.
+    pub deactivate_first: bool,
     /// Why the old key may be deleted although no consumer has used the new one, if it may.
     pub override_unused: Option<String>,
 }
@@ -124,8 +126,10 @@ pub struct RotationChange {
     pub observe_secs: Option<i64>,
     /// Seconds that it stays inactive.
     pub dwell_secs: Option<i64>,
-    /// Whether the key has leaked: then it is not waited until it is quiet.
+    /// Whether the key has leaked: then it is not waited until it is quiet, and its sessions end.
     pub incident: bool,
+    /// Whether it is deactivated now, before its consumers have the new one.
+    pub deactivate_first: bool,
     /// Why the old key may be deleted although no consumer has used the new one.
     pub override_unused: Option<String>,
     /// Why.

@@ -34,6 +34,10 @@ impl Executor<'_> {
         self.check_clock(listing.at)?;
         let old = old_key(order.old.clone(), &listing.keys).map_err(Stopped::Refused)?;
         let blind_secs = self.check_windows(&order)?;
+        let first = order.incident.is_some_and(|it| it.deactivate_first);
+        if first && self.issuer.signer().as_ref() == Some(&old) {
+            return Err(Stopped::OwnKey(old));
+        }
         let mut rotation = Rotation {
             id: order.id,
             generation: 1,
@@ -46,9 +50,11 @@ impl Executor<'_> {
             account: order.account,
             user: user.name.clone(),
             user_id: user.id.clone(),
+            arn: user.arn.clone(),
             old,
             rules: order.rules,
             calendar: None,
+            incident: order.incident,
             phase: Phase::Planned,
             since: listing.at,
             pre_image: Vec::new(),
@@ -82,6 +88,7 @@ impl Executor<'_> {
             used_new: None,
             tried: None,
             repeats_create: self.issuer.repeats_create(),
+            lags: self.issuer.lags_secs() > 0,
         };
         let mut step = plan(&rotation, &seen);
         if let Step::Mark(mark) = step {
@@ -101,7 +108,10 @@ impl Executor<'_> {
     /// For how long a use may not show; both windows must be longer, or accepted.
     fn check_windows(&self, order: &Order) -> Result<i64, Stopped> {
         let blind_secs = self.usage.blind_secs();
-        match order.rules.blind_window(blind_secs, order.incident) {
+        match order
+            .rules
+            .blind_window(blind_secs, order.incident.is_some())
+        {
             Some(blind) => Err(Stopped::Blind(blind)),
             None => Ok(blind_secs),
         }

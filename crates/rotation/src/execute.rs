@@ -7,6 +7,7 @@
 
 mod abandon;
 mod delivery;
+mod incident;
 mod missing;
 mod orders;
 mod outlook;
@@ -23,8 +24,8 @@ pub use self::{
 };
 use crate::{
     model::{
-        BlindWindow, Delivery, FoundState, Hold, KeyId, Orphan, Pair, Person, Phase, Rotation,
-        RotationId, Rules, Stage,
+        BlindWindow, Delivery, FoundState, Hold, Incident, KeyId, Orphan, Pair, Person, Phase,
+        Rotation, RotationId, Rules, Stage,
     },
     plan::{MARK, SETTLE_SECS, Seen, Step, plan},
     ports::{
@@ -101,6 +102,9 @@ pub enum Stopped {
     /// A window is shorter than what the evidence can show.
     #[error("{0}")]
     Blind(BlindWindow),
+    /// Whoever deactivates the key that signs its own calls can do nothing more.
+    #[error("{0} signs the calls of this rotation, so it cannot be deactivated first")]
+    OwnKey(KeyId),
     /// A sink cannot be read now, so nothing was begun.
     #[error("nothing was begun: {0}")]
     NotNow(String),
@@ -148,8 +152,8 @@ pub struct Order {
     pub rules: Rules,
     /// Whether what is not there yet, a file, a profile, a field, may be made.
     pub create: bool,
-    /// Whether the key has leaked: then it is not waited until it is quiet.
-    pub incident: bool,
+    /// What is done because the key has leaked, if it has: then it is not waited until it is quiet.
+    pub incident: Option<Incident>,
     /// Why the old key may be deleted although no consumer has used the new one, if it may.
     pub override_unused: Option<String>,
 }
@@ -330,6 +334,7 @@ impl Executor<'_> {
             Step::ReadBack(at) => self.read_back(rotation, at, seen.now).await,
             Step::Restore(at) => self.restore(rotation, at, seen.now).await,
             Step::SetStatus(key, status) => self.set_status(rotation, &key, status, seen.now).await,
+            Step::EndSessions => self.end_sessions(rotation, seen.now).await,
             Step::Delete(key) => self.delete(rotation, &key, seen.now).await,
         }
     }
@@ -461,10 +466,13 @@ impl Executor<'_> {
         Ok(Tick::Wait { until, why })
     }
 
-    /// Before anyone has the new key it is simply put away; later a person must look.
+    /// Before anyone has the new key it is simply put away; later a person must look. So must one
+    /// where the old key is inactive already: only a person makes a leaked key active again.
     async fn not_verified(&self, rotation: Rotation, why: String, now: Timestamp) -> Outcome {
         match rotation.phase {
-            Phase::Created => self.give_up(rotation, why, now).await,
+            Phase::Created if rotation.inactive_first().is_none() => {
+                self.give_up(rotation, why, now).await
+            }
             _ => self.hold(rotation, Hold::NotVerified(why)).await,
         }
     }
@@ -643,6 +651,10 @@ impl Executor<'_> {
         status: KeyStatus,
         now: Timestamp,
     ) -> Outcome {
+        let first = rotation.phase < Phase::Deactivating && *key == rotation.old;
+        if first && self.issuer.signer().as_ref() == Some(key) {
+            return self.not_first(rotation).await;
+        }
         if rotation.new.as_ref() == Some(key) {
             // Before the key that may be signing is taken away.
             self.issuer.revert();
@@ -657,6 +669,7 @@ impl Executor<'_> {
             return self.orphan_rests(rotation, now).await;
         }
         match status {
+            KeyStatus::Inactive if first => return self.inactive_first(rotation, now).await,
             KeyStatus::Inactive if *key == rotation.old => rotation.enter(Phase::Dwelling, now),
             KeyStatus::Inactive => rotation.enter(Phase::Retiring, now),
             KeyStatus::Active => {

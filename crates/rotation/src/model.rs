@@ -402,6 +402,9 @@ pub struct Rotation {
     pub user: String,
     /// The user's unique id.
     pub user_id: String,
+    /// The user's ARN when it was drafted; empty in rotations that an older program began.
+    #[serde(default)]
+    pub arn: String,
     /// The key to be replaced; named by the plan, never guessed.
     pub old: KeyId,
     /// How careful it is.
@@ -410,6 +413,9 @@ pub struct Rotation {
     /// for one that a person began.
     #[serde(default)]
     pub calendar: Option<String>,
+    /// What is done beside it because the old key has leaked, if it has.
+    #[serde(default)]
+    pub incident: Option<Incident>,
     /// How far it is.
     pub phase: Phase,
     /// Since when, by the issuer's time.
@@ -463,6 +469,21 @@ pub struct Rotation {
     /// The secrets, which the journal seals.
     #[serde(skip)]
     pub secrets: Secrets,
+}
+
+/// What is done beside a rotation because the old key has leaked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Incident {
+    /// Whether the old key is deactivated before anything else is done: its consumers are refused
+    /// until they have the new one.
+    pub deactivate_first: bool,
+    /// Since when it is inactive, if that came first.
+    #[serde(with = "optional_millis")]
+    pub inactive_since: Option<Timestamp>,
+    /// When the sessions that were minted from it ended last.
+    #[serde(with = "optional_millis")]
+    pub sessions_ended: Option<Timestamp>,
 }
 
 /// A use of a key, as the journal remembers it.
@@ -561,7 +582,8 @@ impl Rotation {
     /// somebody should have a look before a person must decide.
     pub fn is_in_trouble(&self, until: Timestamp) -> bool {
         let asked = match self.phase {
-            Phase::Observing | Phase::Settling => self.rules.observe_secs,
+            Phase::Observing => self.rules.observe_secs,
+            Phase::Settling => self.settle_secs(),
             Phase::Dwelling => self.rules.dwell_secs,
             _ => {
                 return self
@@ -571,6 +593,14 @@ impl Rotation {
             }
         };
         until > self.since.plus_secs(asked)
+    }
+
+    /// How long the new key must have been quiet before it is withdrawn, when everything is put back.
+    /// It has not leaked, so an incident is no reason to refuse those that have it.
+    pub fn settle_secs(&self) -> i64 {
+        let asked = self.rules.observe_secs;
+        self.incident
+            .map_or(asked, |_| asked.max(Rules::SAFE.observe_secs))
     }
 
     /// The place of the delivery that a person is waited for, in the order of delivery.
@@ -585,7 +615,15 @@ impl Rotation {
 
     /// Whether it has asked for nothing yet, so that nothing is left if it ends now.
     pub fn has_made_nothing(&self) -> bool {
-        self.phase == Phase::Planned && self.orphan.is_none() && self.pre_image.is_empty()
+        self.phase == Phase::Planned
+            && self.orphan.is_none()
+            && self.pre_image.is_empty()
+            && self.inactive_first().is_none()
+    }
+
+    /// Since when the old key is inactive, where that came before everything else.
+    pub fn inactive_first(&self) -> Option<Timestamp> {
+        self.incident?.inactive_since
     }
 
     /// Whether the new pair is for a person to retrieve, and still there: the old key may be gone

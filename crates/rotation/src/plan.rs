@@ -6,6 +6,7 @@
 //! its dwell. It does nothing itself.
 
 mod adoption;
+mod incident;
 pub mod missing;
 
 use keywright_base::Timestamp;
@@ -48,6 +49,8 @@ pub struct Seen {
     pub tried: Option<Attempt>,
     /// Whether the issuer knows idempotency tokens.
     pub repeats_create: bool,
+    /// Whether what was done may reach some of the issuer's servers later than others.
+    pub lags: bool,
 }
 
 /// The one thing to do next.
@@ -102,6 +105,8 @@ pub enum Step {
     Restore(usize),
     /// Activate or deactivate a key.
     SetStatus(KeyId, KeyStatus),
+    /// End the sessions that were minted from the old key.
+    EndSessions,
     /// Delete a key.
     Delete(KeyId),
 }
@@ -137,6 +142,9 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
     }
     if seen.now < rotation.not_before {
         return wait(rotation.not_before, "the issuer to settle");
+    }
+    if let Some(step) = incident::under_way(rotation, seen) {
+        return step;
     }
     match rotation.phase {
         Phase::Planned => planned(rotation, seen),
@@ -201,14 +209,19 @@ fn planned(rotation: &Rotation, seen: &Seen) -> Step {
     if let Some(orphan) = &rotation.orphan {
         return orphaned(orphan, seen);
     }
-    let against = if status(seen, &rotation.old) == Some(KeyStatus::Active) {
+    let there = match status(seen, &rotation.old) {
+        Some(KeyStatus::Active) => true,
+        Some(KeyStatus::Inactive) => rotation.incident.is_some_and(|it| it.deactivate_first),
+        None => false,
+    };
+    let against = if there {
         let second = seen.keys.iter().find(|key| key.id != rotation.old);
         second.map(|key| Hold::SecondKey(key.id.clone()))
     } else {
         Some(Hold::OldKeyGone(rotation.old.clone()))
     };
     match against {
-        None => Step::Create,
+        None => incident::first(rotation, seen).unwrap_or(Step::Create),
         Some(hold) if rotation.has_made_nothing() => Step::Lose(hold),
         Some(hold) => Step::Hold(hold),
     }
@@ -323,7 +336,7 @@ fn observing(rotation: &Rotation, seen: &Seen) -> Step {
         return step;
     }
     match status(seen, &rotation.old) {
-        None => return Step::Enter(Phase::Done),
+        None => return gone(rotation),
         Some(KeyStatus::Inactive) => return Step::Enter(Phase::Dwelling),
         Some(KeyStatus::Active) => {}
     }
@@ -373,10 +386,15 @@ fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
         return step;
     }
     match status(seen, &rotation.old) {
-        None => Step::Enter(Phase::Done),
+        None => gone(rotation),
         Some(KeyStatus::Inactive) => Step::Enter(Phase::Dwelling),
         Some(KeyStatus::Active) => Step::SetStatus(rotation.old.clone(), KeyStatus::Inactive),
     }
+}
+
+/// What is left to do when somebody else has deleted the old key.
+fn gone(rotation: &Rotation) -> Step {
+    incident::unended(rotation).unwrap_or(Step::Enter(Phase::Done))
 }
 
 /// Why a key that should rest does not: a listing that lags, or somebody who activated it.
@@ -389,14 +407,20 @@ fn awake(since: Timestamp, seen: &Seen, key: &KeyId) -> Step {
 }
 
 fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
-    if let Some(step) = new_key_gone(rotation, seen).or_else(|| adoption::noted(rotation, seen)) {
+    let step = incident::unended(rotation)
+        .or_else(|| new_key_gone(rotation, seen))
+        .or_else(|| adoption::noted(rotation, seen));
+    if let Some(step) = step {
         return step;
     }
     let old = &rotation.old;
     match status(seen, old) {
-        None => return Step::Enter(Phase::Done),
+        None => return gone(rotation),
         Some(KeyStatus::Active) => return awake(rotation.since, seen, old),
         Some(KeyStatus::Inactive) => {}
+    }
+    if let Some(step) = incident::sessions(rotation, seen, rotation.since) {
+        return step;
     }
     let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
     if seen.now < due {
@@ -455,7 +479,7 @@ fn deleting(rotation: &Rotation, seen: &Seen) -> Step {
 }
 
 fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
-    if rotation.new.is_none() {
+    if rotation.new.is_none() && rotation.inactive_first().is_none() {
         return Step::Enter(Phase::RolledBack);
     }
     match status(seen, &rotation.old) {
@@ -465,6 +489,9 @@ fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
             return Step::SetStatus(rotation.old.clone(), KeyStatus::Active);
         }
         Some(_) => {}
+    }
+    if rotation.new.is_none() {
+        return Step::Enter(Phase::RolledBack);
     }
     let next = |delivery: &Delivery, at| match delivery.stage {
         Stage::Writing | Stage::Written | Stage::ReadBack => Some(Step::Restore(at)),
@@ -501,7 +528,7 @@ fn settling(rotation: &Rotation, seen: &Seen) -> Step {
         Some(KeyStatus::Active) => {}
     }
     let (since, _) = quiet_since(rotation, seen);
-    let due = since.plus_secs(rotation.rules.observe_secs);
+    let due = since.plus_secs(rotation.settle_secs());
     if seen.now < due {
         return wait(due, format!("{new} to be used no more"));
     }

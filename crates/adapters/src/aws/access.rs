@@ -5,34 +5,27 @@
 //! pause. Which account answers, and whether it is Keywright, is asked once, when it is opened.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, UNIX_EPOCH},
+    time::Duration,
 };
 
-use aws_config::{
-    AppName, BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
-    provider_config::ProviderConfig, sts::AssumeRoleProvider,
-};
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use keywright_base::{Clock, Secret, Timestamp};
+use keywright_base::Clock;
 use keywright_rotation::{
     model::{KeyId, Pair},
     ports::Identity,
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     answer::Answer,
     call::{Answered, CallError, Query, Service, Way, call},
-    endpoint::{Endpoint, known, of_aws, second_sts},
+    credentials::{Keys, StandIn, borrow, fetch},
+    endpoint::{Endpoint, IAM, STS, second_sts},
     pace::Pace,
-    within::{ActingFor, Within},
+    settings::{Settings, region, sdk, variant},
+    within::Within,
 };
 use crate::http::{self, HttpError};
 
@@ -45,48 +38,6 @@ const TRIES: u32 = 6;
 const PAUSE_MILLIS: u64 = 200;
 /// Credentials are fetched anew when they end sooner than this, in seconds.
 const EXPIRES_SOON_SECS: i64 = 300;
-
-/// What the user said about whom to ask, and as whom. Everything has AWS's own default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// A profile; it goes before credentials in the environment.
-    pub profile: Option<String>,
-    /// The address of all services.
-    pub endpoint_url: Option<String>,
-    /// The region.
-    pub region: Option<String>,
-    /// A PEM file of the authorities to trust.
-    pub ca_bundle: Option<PathBuf>,
-    /// The ARN of a role to assume with those credentials.
-    pub assume_role: Option<String>,
-    /// Whom the server that this process is acts for; nothing else is said then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_behalf_of: Option<ActingFor>,
-}
-
-impl Settings {
-    /// To reach the server that this process is, on behalf of someone.
-    pub fn acting_for(whom: ActingFor) -> Self {
-        Self {
-            on_behalf_of: Some(whom),
-            ..Self::default()
-        }
-    }
-
-    /// As text, to be kept with a rotation. There is no secret in it.
-    pub fn to_text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// From [`Settings::to_text`].
-    ///
-    /// # Errors
-    /// A sentence.
-    pub fn from_text(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
-    }
-}
 
 /// Why there is no access.
 #[derive(Debug, thiserror::Error)]
@@ -123,22 +74,13 @@ pub enum AccessError {
     Call(#[from] CallError),
 }
 
-/// An access key to sign with.
-#[derive(Debug, Clone)]
-pub(crate) struct Keys {
-    pub(crate) id: String,
-    pub(crate) secret: Secret<String>,
-    pub(crate) token: Option<Secret<String>>,
-    expires: Option<Timestamp>,
-}
-
-impl Keys {
-    pub(crate) fn of_pair(pair: &Pair) -> Self {
-        Self {
-            id: pair.id.0.clone(),
-            secret: pair.secret.clone(),
-            token: None,
-            expires: None,
+impl AccessError {
+    /// Whether other credentials may be accepted.
+    pub fn is_about_credentials(&self) -> bool {
+        match self {
+            Self::Credentials(_) => true,
+            Self::Call(error) => error.is_unknown_key(),
+            _ => false,
         }
     }
 }
@@ -154,6 +96,8 @@ pub struct Access {
     identity: Identity,
     pace: Arc<Pace>,
     calls: AtomicU64,
+    /// What signs when the service refuses the key of the chain.
+    stand_in: Option<StandIn>,
     /// Credentials of the chain, as long as they are good.
     own: RwLock<Option<Keys>>,
     /// Signs instead of them.
@@ -172,35 +116,42 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+        Self::open_or(settings, clock, None).await
+    }
+
+    /// As [`Access::open`]. Where the key of the chain is the one that was replaced, and is refused by
+    /// now, the pair that has replaced it signs.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub(crate) async fn open_or(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        stand_in: Option<StandIn>,
+    ) -> Result<Self, AccessError> {
         if settings.on_behalf_of.is_some() {
             return Err(AccessError::NoServer);
         }
-        let sdk = sdk(&settings).await;
-        let http = http::client(settings.ca_bundle.as_deref())?;
-        let region = match sdk.region() {
-            None => "us-east-1",
-            Some(region) => known(region.as_ref())
-                .ok_or_else(|| AccessError::Region(region.as_ref().to_owned()))?,
+        let sdk = sdk(&settings, None).await;
+        let way = Way::Network(http::client(settings.ca_bundle.as_deref())?);
+        let (iam, custom) = settings.endpoint(IAM, &sdk)?;
+        let sts = match settings.endpoint(STS, &sdk)? {
+            (there, true) => vec![there],
+            (first, false) => vec![first, second_sts(region(&sdk)?, variant(&sdk))],
         };
-        let custom = sdk.endpoint_url().map(address).transpose()?;
-        let (iam, sts) = match custom {
-            Some(url) => {
-                let there = Endpoint {
-                    url: url.to_owned(),
-                    region: "us-east-1",
-                };
-                (there.clone(), vec![there])
-            }
-            None => (
-                of_aws(Service::Iam, region),
-                vec![of_aws(Service::Sts, region), second_sts(region)],
-            ),
-        };
-        let own = fetch(&settings, &sdk).await?;
+        let own = fetch(&settings, &sdk, stand_in.as_ref()).await?;
         let first = sts.first().unwrap_or(&iam);
-        let way = Way::Network(http);
-        let answered = call(&way, first, &own, &WHO, &*clock).await?;
-        let gap = if custom.is_some() { 0 } else { AWS_GAP_MILLIS };
+        let mut adopted = None;
+        let mut asked = call(&way, first, &own, &WHO, &*clock).await;
+        if let (Err(error), Some(StandIn { replaced, pair })) = (&asked, &stand_in)
+            && error.is_unknown_key()
+            && own.id == replaced.0
+        {
+            let keys = adopted.insert(Keys::of_pair(pair));
+            asked = call(&way, first, keys, &WHO, &*clock).await;
+        }
+        let answered = asked?;
+        let gap = if custom { 0 } else { AWS_GAP_MILLIS };
         Ok(Self {
             identity: identity(&answered.answer),
             keywright: answered.keywright,
@@ -211,8 +162,9 @@ impl Access {
             sts,
             pace: Arc::new(Pace::new(Duration::from_millis(gap))),
             calls: AtomicU64::new(1),
+            stand_in,
             own: RwLock::new(Some(own)),
-            adopted: RwLock::new(None),
+            adopted: RwLock::new(adopted),
         })
     }
 
@@ -242,6 +194,7 @@ impl Access {
             iam: here,
             pace: Arc::new(Pace::new(Duration::ZERO)),
             calls: AtomicU64::new(1),
+            stand_in: None,
             own: RwLock::new(None),
             adopted: RwLock::new(None),
         })
@@ -255,7 +208,10 @@ impl Access {
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AccessError> {
-        if sdk(&settings).await.endpoint_url().is_none() {
+        if settings
+            .configured(IAM, &sdk(&settings, None).await)
+            .is_none()
+        {
             return Err(AccessError::NoEndpoint);
         }
         let access = Self::open(settings, clock).await?;
@@ -352,6 +308,14 @@ impl Access {
         Ok(identity(&answered.answer))
     }
 
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     pub(crate) const fn sts_endpoints(&self) -> usize {
         self.sts.len()
     }
@@ -375,7 +339,7 @@ impl Access {
         }
     }
 
-    async fn keys(&self) -> Result<Keys, CallError> {
+    pub(super) async fn keys(&self) -> Result<Keys, CallError> {
         let impossible = |error: AccessError| CallError::Impossible(error.to_string());
         if let Way::Within(server) = &self.way {
             // Lent anew each time: who was deleted is acted for no more.
@@ -387,7 +351,8 @@ impl Access {
                 return Ok(keys);
             }
         }
-        let fetched = fetch(&self.settings, &sdk(&self.settings).await).await;
+        let sdk = sdk(&self.settings, None).await;
+        let fetched = fetch(&self.settings, &sdk, self.stand_in.as_ref()).await;
         let keys = fetched.map_err(impossible)?;
         put(&self.own, Some(keys.clone()));
         Ok(keys)
@@ -416,112 +381,4 @@ fn held(place: &RwLock<Option<Keys>>) -> Option<Keys> {
 
 fn put(place: &RwLock<Option<Keys>>, keys: Option<Keys>) {
     *place.write().unwrap_or_else(PoisonError::into_inner) = keys;
-}
-
-pub(super) fn address(url: &str) -> Result<&str, AccessError> {
-    let plain = url.trim_end_matches('/');
-    let authority = plain.split_once("://").filter(|(scheme, authority)| {
-        matches!(*scheme, "http" | "https")
-            && !authority.is_empty()
-            && !authority.contains(['/', '@'])
-    });
-    match authority {
-        Some(_) => Ok(plain),
-        None => Err(AccessError::Address(url.to_owned())),
-    }
-}
-
-/// AWS's own settings: environment, `~/.aws/config`, profile.
-pub(super) async fn sdk(settings: &Settings) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    if let Ok(name) = AppName::new("keywright") {
-        loader = loader.app_name(name);
-    }
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    if let Some(url) = &settings.endpoint_url {
-        loader = loader.endpoint_url(url);
-    }
-    loader.load().await
-}
-
-/// Credentials that the server lends to act for somebody.
-fn borrow(settings: &Settings, server: &dyn Within) -> Result<Keys, AccessError> {
-    let whom = settings
-        .on_behalf_of
-        .as_ref()
-        .ok_or(AccessError::NoServer)?;
-    let lent = server.lend(whom).ok_or(AccessError::Gone)?;
-    Ok(Keys {
-        id: lent.id,
-        secret: lent.secret,
-        token: Some(lent.token),
-        expires: None,
-    })
-}
-
-/// Credentials of the chain, or of the role that they may assume.
-pub(super) async fn fetch(settings: &Settings, sdk: &SdkConfig) -> Result<Keys, AccessError> {
-    let none = || AccessError::Credentials("the chain is empty".to_owned());
-    let mut provider = match &settings.profile {
-        // A profile that was named goes before the environment, as with the AWS CLI.
-        Some(name) => {
-            let mut config = ProviderConfig::default();
-            if let Some(http) = sdk.http_client() {
-                config = config.with_http_client(http);
-            }
-            config = config.with_region(sdk.region().cloned());
-            let builder = ProfileFileCredentialsProvider::builder().configure(&config);
-            SharedCredentialsProvider::new(builder.profile_name(name).build())
-        }
-        None => sdk.credentials_provider().ok_or_else(none)?,
-    };
-    if let Some(role) = &settings.assume_role {
-        let builder = AssumeRoleProvider::builder(role).session_name("keywright");
-        let assumed = builder.configure(sdk).build_from_provider(provider).await;
-        provider = SharedCredentialsProvider::new(assumed);
-    }
-    let found = provider.provide_credentials().await;
-    let found = found.map_err(|error| AccessError::Credentials(http::root_of(&error)))?;
-    let expires = found.expiry().map(|at| {
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
-    });
-    Ok(Keys {
-        id: found.access_key_id().to_owned(),
-        secret: Secret::new(found.secret_access_key().to_owned()),
-        token: found
-            .session_token()
-            .map(|token| Secret::new(token.to_owned())),
-        expires,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::address;
-
-    #[test]
-    fn addresses() {
-        for (url, good) in [
-            ("http://127.0.0.1:8787", true),
-            ("http://127.0.0.1:8787/", true),
-            ("https://iam.example.org", true),
-            ("http://[::1]:8787", true),
-            ("127.0.0.1:8787", false),
-            ("ftp://127.0.0.1", false),
-            ("http://127.0.0.1/path", false),
-            ("http://user@127.0.0.1", false),
-            ("", false),
-        ] {
-            assert_eq!(address(url).is_ok(), good, "{url}");
-        }
-    }
 }

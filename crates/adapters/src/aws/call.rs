@@ -12,8 +12,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::{
-    access::Keys,
     answer::{self, Row},
+    credentials::Keys,
     endpoint::Endpoint,
     within::Within,
 };
@@ -116,6 +116,12 @@ impl CallError {
         ];
         matches!(self, Self::Refused { code, status, .. }
             if *status == 429 || CODES.contains(&code.as_str()))
+    }
+
+    /// Whether the key that signed is none that is accepted.
+    pub(crate) fn is_unknown_key(&self) -> bool {
+        matches!(self, Self::Refused { code, .. }
+            if code == "InvalidClientTokenId" || code == "InvalidAccessKeyId")
     }
 
     /// Whether a call that only reads may be repeated.

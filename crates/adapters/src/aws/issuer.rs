@@ -15,6 +15,7 @@ use keywright_rotation::{
         Verdict,
     },
 };
+use serde_json::json;
 
 use super::{
     Access,
@@ -24,6 +25,9 @@ use super::{
 
 /// The signed header that makes CreateAccessKey repeatable, on Keywright.
 const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
+/// The inline policy that denies everything to older sessions of a user. The name is Keywright's own,
+/// so that no policy of anyone else is replaced.
+pub const SESSIONS_POLICY: &str = "KeywrightRevokeOlderSessions";
 /// How long AWS may not find a user who is there, in seconds: changes of IAM reach all of its
 /// servers within seconds, and nothing is lost by waiting for minutes.
 const AWS_LAGS_SECS: i64 = 240;
@@ -137,6 +141,34 @@ impl Iam {
         asked
             .await
             .map_err(meant("keywright:GetAccessKeyUse", false))
+    }
+
+    /// AWS ends no session. As its console does for roles, a policy denies everything to those that
+    /// were issued before; it does not concern long-term keys. It stays there: a day and a half later
+    /// the last of them has expired, and it means nothing any more.
+    async fn deny_sessions(&self, user: &str, before: Timestamp) -> Result<String, IssuerError> {
+        let before = before.iso8601();
+        let document = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Deny",
+                "Action": ["*"],
+                "Resource": ["*"],
+                "Condition": {"DateLessThan": {"aws:TokenIssueTime": before}},
+            }],
+        });
+        let parameters = [
+            ("UserName", user),
+            ("PolicyName", SESSIONS_POLICY),
+            ("PolicyDocument", &document.to_string()),
+        ];
+        let name = ("iam:PutUserPolicy", "PutUserPolicy");
+        let done = self.change(name, &parameters).await;
+        done.map_err(|error| about_user(error, user))?;
+        Ok(format!(
+            "sessions of {user} that were issued before {before} are denied everything, by its \
+             inline policy {SESSIONS_POLICY}"
+        ))
     }
 
     async fn change(
@@ -267,6 +299,26 @@ impl Issuer for Iam {
         done.map(drop).map_err(|error| about_key(error, user, key))
     }
 
+    async fn end_sessions(
+        &self,
+        user: &str,
+        key: &KeyId,
+        before: Timestamp,
+    ) -> Result<String, IssuerError> {
+        if !self.0.is_keywright() {
+            return self.deny_sessions(user, before).await;
+        }
+        let query = Query {
+            service: Service::Keywright,
+            action: "EndAccessKeySessions",
+            parameters: &[("AccessKeyId", &key.0)],
+            header: None,
+        };
+        let done = self.0.once(&query).await;
+        done.map_err(meant("keywright:EndAccessKeySessions", true))?;
+        Ok(format!("the sessions that {key} has minted are ended"))
+    }
+
     async fn tag(&self, user: &str, key: &str, value: &str) -> Result<(), IssuerError> {
         let parameters = [
             ("UserName", user),
@@ -288,11 +340,7 @@ impl Issuer for Iam {
     async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError> {
         match self.0.who_is(pair, endpoint).await {
             Ok(identity) => Ok(Verdict::Accepted(identity)),
-            Err(CallError::Refused { code, .. })
-                if code == "InvalidClientTokenId" || code == "InvalidAccessKeyId" =>
-            {
-                Ok(Verdict::NotKnown)
-            }
+            Err(error) if error.is_unknown_key() => Ok(Verdict::NotKnown),
             Err(error) => Err(meant("sts:GetCallerIdentity", false)(error)),
         }
     }

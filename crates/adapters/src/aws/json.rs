@@ -13,8 +13,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    access::{self, AccessError, Keys, Settings},
-    endpoint::known,
+    access::{Access, AccessError},
+    credentials::{Keys, fetch},
+    endpoint::{Endpoint, ServiceName},
+    settings::{Settings, sdk},
 };
 use crate::http::{body, client, root_of};
 
@@ -45,29 +47,52 @@ impl JsonService {
     /// # Errors
     /// [`AccessError`].
     pub(crate) async fn open(
-        (name, prefix): (&'static str, &'static str),
+        (name, prefix): (ServiceName, &'static str),
         settings: &Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AccessError> {
-        let sdk = access::sdk(settings).await;
-        let region = sdk.region().map_or("us-east-1", AsRef::as_ref);
-        let region = known(region).ok_or_else(|| AccessError::Region(region.to_owned()))?;
-        let url = match &settings.endpoint_url {
-            Some(url) => access::address(url)?.to_owned(),
-            None if region.starts_with("cn-") => {
-                format!("https://{name}.{region}.amazonaws.com.cn")
-            }
-            None => format!("https://{name}.{region}.amazonaws.com"),
-        };
+        let sdk = sdk(settings, None).await;
+        let (endpoint, _) = settings.endpoint(name, &sdk)?;
+        let keys = fetch(settings, &sdk, None).await?;
+        Self::with((name, prefix), endpoint, keys, (settings, clock))
+    }
+
+    /// With the credentials of an access, in a region of its choice or in the one that is given.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub(crate) async fn beside(
+        (name, prefix): (ServiceName, &'static str),
+        access: &Access,
+        region: Option<&str>,
+    ) -> Result<Self, AccessError> {
+        let mut settings = access.settings().clone();
+        settings.region = region.map(str::to_owned).or(settings.region);
+        let (endpoint, _) = settings.endpoint(name, &sdk(&settings, None).await)?;
+        let keys = access.keys().await?;
+        Self::with((name, prefix), endpoint, keys, (&settings, access.clock()))
+    }
+
+    fn with(
+        (name, prefix): (ServiceName, &'static str),
+        Endpoint { url, region }: Endpoint,
+        keys: Keys,
+        (settings, clock): (&Settings, Arc<dyn Clock>),
+    ) -> Result<Self, AccessError> {
         Ok(Self {
             http: client(settings.ca_bundle.as_deref())?,
             clock,
-            keys: access::fetch(settings, &sdk).await?,
+            keys,
             url,
             region,
-            name,
+            name: name.host,
             prefix,
         })
+    }
+
+    /// The region that it is asked in.
+    pub(crate) const fn region(&self) -> &'static str {
+        self.region
     }
 
     /// A service on this machine, for tests.
@@ -113,7 +138,10 @@ impl JsonService {
             return Err(self.refused("", false, "the request cannot be signed"));
         };
         let sent = self.http.execute(request).await;
-        let response = sent.map_err(|error| self.refused("", true, &root_of(&error)))?;
+        let response = sent.map_err(|error| {
+            let why = format!("cannot reach {}: {}", self.url, root_of(&error));
+            self.refused("", true, &why)
+        })?;
         let status = response.status();
         let bytes = body(response, limits::ANSWER_BYTES).await;
         let bytes = Secret::new(bytes.map_err(|why| self.refused("", true, &why))?);

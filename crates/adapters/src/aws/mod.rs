@@ -6,19 +6,28 @@
 //! service's `Date`, a signed header of our own, and the certainty that nothing was sent twice.
 
 mod access;
+mod activity;
 mod answer;
 mod call;
+mod credentials;
 mod endpoint;
 mod issuer;
 mod json;
 mod pace;
+mod settings;
 mod within;
 
-pub(crate) use self::json::JsonService;
 pub use self::{
-    access::{Access, AccessError, Settings},
+    access::{Access, AccessError},
+    activity::{CallOutcome, KeyActivity, KeyCall, activity},
     answer::{Answer, Row},
     call::{CallError, Service},
-    issuer::Iam,
+    issuer::{Iam, SESSIONS_POLICY},
+    settings::Settings,
     within::{ActingFor, Lent, Within},
+};
+pub(crate) use self::{
+    credentials::StandIn,
+    endpoint::{KMS, SECRETS_MANAGER, SSM},
+    json::JsonService,
 };

@@ -15,6 +15,9 @@ const UNUSED_DAYS: i64 = 45;
 const AGE_DAYS: i64 = 90;
 const DAY_SECS: i64 = 86_400;
 
+/// The benchmark, by its own name.
+pub const BENCHMARK: &str = "CIS Amazon Web Services Foundations Benchmark";
+
 /// A control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Control {
@@ -40,6 +43,25 @@ impl Control {
             Self::OneActiveKey => "a user has one active access key at most",
             Self::Rotated => "access keys are replaced every 90 days or less",
         }
+    }
+
+    /// Its number in versions of the benchmark that are in use, the newest first. Version 7.0.0 does
+    /// not have the control of the one active key.
+    pub const fn numbers(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Unused => &[("7.0.0", "2.11"), ("5.0.0", "1.11"), ("3.0.0", "1.12")],
+            Self::OneActiveKey => &[("5.0.0", "1.12"), ("3.0.0", "1.13")],
+            Self::Rotated => &[("7.0.0", "2.12"), ("5.0.0", "1.13"), ("3.0.0", "1.14")],
+        }
+    }
+
+    /// The same in words.
+    pub fn numbers_text(self) -> String {
+        let each = self.numbers().iter();
+        let each: Vec<_> = each
+            .map(|(version, number)| format!("v{version}: {number}"))
+            .collect();
+        each.join(", ")
     }
 }
 

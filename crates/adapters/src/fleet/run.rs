@@ -290,7 +290,7 @@ pub async fn draft(
         old: Some(old),
         rules: rule.map_or(keywright_rotation::model::Rules::SAFE, super::Rule::rules),
         create: rule.is_some_and(|rule| rule.create),
-        incident: false,
+        incident: None,
         override_unused: rule.and_then(|rule| rule.override_unused.clone()),
     };
     let mut rotation = driver.draft(&account.access, &sinks, order).await?;

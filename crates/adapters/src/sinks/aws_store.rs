@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::document::{Content, Store, Tag, Version};
-use crate::aws::{AccessError, JsonService, Settings};
+use crate::aws::{AccessError, JsonService, SECRETS_MANAGER, SSM, Settings};
 
 /// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ pub(super) struct Ssm(JsonService, String);
 
 impl SecretsManager {
     pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
-        let names = ("secretsmanager", "secretsmanager");
+        let names = (SECRETS_MANAGER, "secretsmanager");
         let service = JsonService::open(names, &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
     }
@@ -103,7 +103,7 @@ impl SecretsManager {
 
 impl Ssm {
     pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
-        let service = JsonService::open(("ssm", "AmazonSSM"), &place.settings, clock).await?;
+        let service = JsonService::open((SSM, "AmazonSSM"), &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use keywright_adapters::{aws::Settings, fleet::Duration, sinks::Spec};
-use keywright_rotation::{execute::Change, model::Rules};
+use keywright_rotation::{
+    execute::Change,
+    model::{Incident, Rules},
+};
 
 use super::fleet::{FleetArguments, ReportArguments};
 use crate::remote::RemoteArguments;
@@ -52,6 +55,7 @@ docs/rotation.md says what each does.
 Examples:
   keywright rotate RotateKeyUser --profile admin --deliver aws-profile:default
   keywright rotate resume          # from cron, until all is done
+  keywright rotate --now --list leaked.txt --deliver 'dotenv:/etc/jobs/{user}.env'
   keywright rotate rollback RotateKeyUser
 
 A user whose name is one of the commands is rotated with: keywright rotate -- NAME";
@@ -78,6 +82,8 @@ pub(super) enum RotateCommand {
     Plan(FleetArguments),
     /// Rotate who is due, and go on with what is open; for cron and CI, where a second run leaves
     Apply(FleetArguments),
+    /// Show what the replaced key of a rotation did, as far as the service tells it
+    Activity(OneArguments),
     /// Hold an account's credentials against CIS's controls: unused, two active keys, too old
     Report(ReportArguments),
 }
@@ -87,6 +93,11 @@ pub(super) struct StartArguments {
     /// Name of the user
     #[arg(value_name = "USER")]
     pub(super) user: Option<String>,
+
+    /// Many users or key ids, one a line, from a file or - for standard input; # begins a comment.
+    /// Places need {user} then
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "key"])]
+    pub(super) list: Option<PathBuf>,
 
     /// Where the new key goes, KIND:PLACE (listed below); may be repeated
     #[arg(long, value_name = "SINK")]
@@ -108,9 +119,18 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     dwell: Option<i64>,
 
-    /// For a key that has leaked: deactivate it without waiting until nobody uses it
+    /// For a key that has leaked: deactivate it without waiting until nobody uses it, end the sessions
+    /// that it has minted, and report what it did
     #[arg(long, conflicts_with = "observe")]
     pub(super) now: bool,
+
+    /// Deactivate it even before there is a new key: whoever uses it is refused until then
+    #[arg(long, requires = "now")]
+    deactivate_first: bool,
+
+    /// Show what the key did, as far as the service tells it (on AWS by CloudTrail), before it begins
+    #[arg(long)]
+    pub(super) activity: bool,
 
     /// Allow windows shorter than the time for which a use may not show: they prove nothing
     #[arg(long)]
@@ -149,16 +169,13 @@ impl StartArguments {
     ///
     /// # Errors
     /// When a relative path cannot be made absolute: a later command may run elsewhere.
-    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
+    pub(super) async fn settings(&self) -> anyhow::Result<Settings> {
         let mut settings = Settings {
             assume_role: self.assume_role.clone(),
             region: self.region.clone(),
             ..self.remote.settings()
         };
         // A later command may run where this environment is not.
-        if settings.endpoint_url.is_none() {
-            settings.endpoint_url = variable("AWS_ENDPOINT_URL");
-        }
         if settings.profile.is_none() && variable("AWS_ACCESS_KEY_ID").is_none() {
             settings.profile = variable("AWS_PROFILE");
         }
@@ -167,7 +184,7 @@ impl StartArguments {
             .map(std::path::absolute)
             .transpose()
             .context("--ca-bundle")?;
-        Ok(settings)
+        Ok(settings.with_environment().await)
     }
 
     /// The sinks in the order of delivery.
@@ -175,13 +192,30 @@ impl StartArguments {
     /// # Errors
     /// A sentence about the first that is none.
     pub(super) fn sinks(&self) -> anyhow::Result<Vec<Spec>> {
-        let specs = self.deliver.iter();
-        specs
-            .map(|text| {
-                text.parse::<Spec>()
-                    .with_context(|| format!("--deliver {text}"))
-            })
-            .collect()
+        self.deliver.iter().map(|text| sink(text)).collect()
+    }
+
+    /// The sinks for one user of many.
+    ///
+    /// # Errors
+    /// When one place would be every user's, or is none.
+    pub(super) fn sinks_of(&self, user: &str, account: &str) -> anyhow::Result<Vec<Spec>> {
+        let each = self.deliver.iter().map(|text| {
+            ensure!(
+                text.contains("{user}"),
+                "--deliver {text} would be the place of every user\nhint: put {{user}} into it"
+            );
+            sink(&text.replace("{user}", user).replace("{account}", account))
+        });
+        each.collect()
+    }
+
+    /// What is done because the key has leaked, if it has.
+    pub(super) fn incident(&self) -> Option<Incident> {
+        self.now.then(|| Incident {
+            deactivate_first: self.deactivate_first,
+            ..Incident::default()
+        })
     }
 
     pub(super) fn rules(&self) -> Rules {
@@ -204,6 +238,7 @@ impl StartArguments {
             observe_secs: self.observe,
             dwell_secs: self.dwell,
             incident: self.now,
+            deactivate_first: self.deactivate_first,
             accept_blind: self.accept_blind_window,
             override_unused: self.override_unused.clone(),
         }
@@ -212,6 +247,11 @@ impl StartArguments {
     pub(super) fn patience(&self) -> i64 {
         patience(self.wait)
     }
+}
+
+fn sink(text: &str) -> anyhow::Result<Spec> {
+    let parsed = text.parse::<Spec>();
+    parsed.with_context(|| format!("--deliver {text}"))
 }
 
 /// How long to wait before saying that there is nothing to do for now.
@@ -283,9 +323,14 @@ pub(super) struct ChangeArguments {
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(super) dwell: Option<i64>,
 
-    /// The key has leaked: deactivate it without waiting until nobody uses it
+    /// The key has leaked: deactivate it without waiting until nobody uses it, and end the sessions
+    /// that it has minted
     #[arg(long, conflicts_with = "observe")]
     pub(super) now: bool,
+
+    /// Deactivate it at once, before its consumers have the new key
+    #[arg(long, requires = "now")]
+    pub(super) deactivate_first: bool,
 
     /// Allow windows shorter than the time for which a use may not show: they prove nothing
     #[arg(long)]

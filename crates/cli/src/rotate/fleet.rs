@@ -17,6 +17,7 @@ use std::{
 use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use keywright_adapters::{
+    aws::Settings,
     driver::{DriveError, Driver, Rest},
     fleet::{
         Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
@@ -66,8 +67,26 @@ pub(super) struct ReportArguments {
     #[arg(long, default_value = "text", value_name = "FORM")]
     format: Form,
 
+    /// ARN of a role to assume first
+    #[arg(long, value_name = "ARN")]
+    assume_role: Option<String>,
+
+    /// Region [default: AWS_REGION, or the profile's]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
     #[command(flatten)]
     remote: RemoteArguments,
+}
+
+impl ReportArguments {
+    fn settings(&self) -> Settings {
+        Settings {
+            assume_role: self.assume_role.clone(),
+            region: self.region.clone(),
+            ..self.remote.settings()
+        }
+    }
 }
 
 fn load(path: &Path) -> anyhow::Result<Config> {
@@ -358,7 +377,7 @@ fn print_round(account: &Account, round: &Round) -> anyhow::Result<()> {
 
 /// The account's findings by CIS's controls. False when there are any.
 pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyhow::Result<bool> {
-    let access = driver.access(&arguments.remote.settings()).await?;
+    let access = driver.access(&arguments.settings()).await?;
     let (rows, at) = keywright_adapters::fleet::credentials(&access).await?;
     let findings = cis::findings(&rows, at);
     let mut out = io::stdout().lock();
@@ -369,16 +388,20 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
                 "Account": access.identity().account,
                 "ReportOf": at.iso8601(),
                 "Users": rows.len(),
+                "Benchmark": cis::BENCHMARK,
+                "Controls": cis::Control::ALL.map(control_json),
                 "Findings": serde_json::to_value(&findings)?,
             }))?;
         }
         Form::Csv => {
             let mut table = csv::Writer::from_writer(&mut out);
-            table.write_record(["control", "user", "arn", "detail"])?;
+            table.write_record(["control", "user", "arn", "detail", "cis"])?;
             for finding in &findings {
                 let control = serde_json::to_value(finding.control)?;
                 let control = control.as_str().unwrap_or_default();
-                table.write_record([control, &finding.user_name, &finding.arn, &finding.detail])?;
+                let (user, arn, detail) = (&finding.user_name, &finding.arn, &finding.detail);
+                let numbers = finding.control.numbers_text();
+                table.write_record([control, user, arn, detail, &numbers])?;
             }
             table.flush()?;
         }
@@ -386,12 +409,14 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
             let (account, users) = (&access.identity().account, rows.len());
             writeln!(
                 out,
-                "Account {account}, {users} users, by the credential report of {at}"
+                "Account {account}, {users} users, by the credential report of {at}\n{}",
+                cis::BENCHMARK
             )?;
             for control in cis::Control::ALL {
                 let of_it: Vec<_> = findings.iter().filter(|f| f.control == control).collect();
                 let state = if of_it.is_empty() { "met" } else { "NOT MET" };
-                writeln!(out, "\n{state}: {}", control.text())?;
+                let (text, numbers) = (control.text(), control.numbers_text());
+                writeln!(out, "\n{state}: {text} ({numbers})")?;
                 for finding in of_it {
                     writeln!(
                         out,
@@ -404,4 +429,16 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
         }
     }
     Ok(findings.is_empty())
+}
+
+fn control_json(control: cis::Control) -> Value {
+    let numbers = control
+        .numbers()
+        .iter()
+        .map(|(version, number)| json!({"Version": version, "Number": number}));
+    json!({
+        "Control": control,
+        "Text": control.text(),
+        "Numbers": numbers.collect::<Vec<_>>(),
+    })
 }

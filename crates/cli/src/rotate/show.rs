@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use keywright_adapters::{
+    aws::{KeyActivity, SESSIONS_POLICY},
     driver::{DriveError, Rest},
     journal::{Event, Head},
 };
@@ -18,19 +19,89 @@ use keywright_rotation::{
 };
 use serde_json::{Value, json};
 
+use super::{
+    Rested,
+    activity::{self, Activity},
+};
 use crate::remote::printable;
 
-/// The plan for machines.
-pub(super) fn plan_json(rotation: &Rotation, caveats: &[String]) -> anyhow::Result<()> {
-    let mut plan = to_json(rotation);
-    if let Value::Object(members) = &mut plan {
-        members.insert("Caveats".to_owned(), json!(caveats));
+/// A plan, and what belongs to it.
+pub(super) struct Planned<'a> {
+    rotation: &'a Rotation,
+    caveats: &'a [String],
+    keywright: bool,
+    /// What the old key did, where that was asked for.
+    pub(super) activity: Option<KeyActivity>,
+}
+
+impl<'a> Planned<'a> {
+    pub(super) const fn new(
+        rotation: &'a Rotation,
+        caveats: &'a [String],
+        keywright: bool,
+    ) -> Self {
+        Self {
+            rotation,
+            caveats,
+            keywright,
+            activity: None,
+        }
     }
-    print_json(&plan)
+
+    /// The plan for machines.
+    pub(super) fn print_json(&self) -> anyhow::Result<()> {
+        let mut plan = to_json(self.rotation);
+        if let Value::Object(members) = &mut plan {
+            members.insert("Caveats".to_owned(), json!(self.caveats));
+            members.insert("OldKeyActivity".to_owned(), json!(self.activity));
+        }
+        print_json(&plan)
+    }
+
+    /// The plan for people.
+    pub(super) fn print(&self) -> anyhow::Result<()> {
+        plan(self.rotation, self.caveats, self.keywright)?;
+        let mut err = io::stderr().lock();
+        if let Some(activity) = &self.activity {
+            activity::text(&mut err, activity)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an incident adds to a plan.
+fn incident(out: &mut impl Write, rotation: &Rotation, keywright: bool) -> io::Result<()> {
+    let Rotation { old, user, .. } = rotation;
+    let Some(incident) = &rotation.incident else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "  --now does not wait for silence, not even before the deletion"
+    )?;
+    if incident.deactivate_first {
+        writeln!(
+            out,
+            "  FIRST, before step 1: deactivate {old}; whoever uses it is refused until it has the \
+             new key"
+        )?;
+    }
+    if keywright {
+        return writeln!(
+            out,
+            "  when {old} is inactive, the sessions that it has minted end"
+        );
+    }
+    writeln!(
+        out,
+        "  when {old} is inactive, every session of {user} that was issued before, also by another \
+         key of it, is denied everything by the inline policy {SESSIONS_POLICY}, which stays; \
+         sessions of roles that were assumed with it go on"
+    )
 }
 
 /// The plan, in the order in which it is carried out.
-pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow::Result<()> {
+fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Result<()> {
     let Rotation {
         old, user, rules, ..
     } = rotation;
@@ -80,14 +151,9 @@ pub(super) fn plan(rotation: &Rotation, caveats: &[String], now: bool) -> anyhow
             printable(why)
         )?,
     }
-    if now {
-        writeln!(
-            out,
-            "  --now does not wait for silence, not even before the deletion"
-        )?;
-    }
+    incident(&mut out, rotation, keywright)?;
     writeln!(out, "  {old} was last used: {}", used_before(rotation))?;
-    if let Some(proposed) = proposed_secs(rotation).filter(|_| !now) {
+    if let Some(proposed) = proposed_secs(rotation).filter(|_| rotation.incident.is_none()) {
         writeln!(
             out,
             "  CAUTION: a program that uses {old} that seldom does not show within {}; \
@@ -150,34 +216,6 @@ fn duration(secs: i64) -> String {
         || format!("{secs} s"),
         |(unit, name)| format!("{} {name}", secs / unit),
     )
-}
-
-/// What a rotation needs to be allowed, for pasting.
-pub(super) fn needed_policy(account: &str, user: &str) -> String {
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "RotateKeys",
-                "Effect": "Allow",
-                "Action": [
-                    "iam:GetUser", "iam:TagUser", "iam:UntagUser", "iam:ListAccessKeys",
-                    "iam:CreateAccessKey", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
-                ],
-                "Resource": format!("arn:aws:iam::{account}:user/{user}"),
-            },
-            {
-                "Sid": "SeeTheirUse",
-                "Effect": "Allow",
-                "Action": [
-                    "iam:GetAccessKeyLastUsed", "keywright:GetAccessKeyUse",
-                    "keywright:ListAccessKeyAttempts",
-                ],
-                "Resource": "*",
-            },
-        ],
-    });
-    serde_json::to_string_pretty(&policy).unwrap_or_default()
 }
 
 fn state(rotation: &Rotation) -> String {
@@ -258,7 +296,14 @@ fn to_json(rotation: &Rotation) -> Value {
         "NewKeyFirstUsed": rotation.adopted.as_ref().map(|used| used.at.iso8601()),
         "NewKeyFirstUsedFor": rotation.adopted.as_ref().map(|used| &used.service),
         "OverrideUnused": rotation.override_unused,
+        "Incident": rotation.incident.is_some(),
+        "OldKeyInactiveFirst": rotation.inactive_first().map(Timestamp::iso8601),
+        "SessionsEnded": sessions_ended(rotation).map(Timestamp::iso8601),
     })
+}
+
+fn sessions_ended(rotation: &Rotation) -> Option<Timestamp> {
+    rotation.incident.as_ref()?.sessions_ended
 }
 
 pub(super) fn found_json(found: &Found) -> Value {
@@ -404,23 +449,24 @@ fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io::Result<()>
     Ok(())
 }
 
+/// Where each rotation rests now, and what leaked keys did.
+pub(super) fn rests_json(rests: &[Rested], activities: &[Activity]) -> Vec<Value> {
+    let all = rests.iter().map(|(rotation, rest)| {
+        let (outcome, why, until) = outcome(rest);
+        let activity = activities.iter().find(|one| one.rotation == rotation.id);
+        json!({
+            "Rotation": to_json(rotation),
+            "Outcome": outcome,
+            "Why": why,
+            "Until": until.map(Timestamp::iso8601),
+            "OldKeyActivity": activity.map(Activity::to_json),
+        })
+    });
+    all.collect()
+}
+
 /// Where each rotation rests now.
-pub(super) fn rests(
-    rests: &[(Rotation, Result<Rest, DriveError>)],
-    json: bool,
-) -> anyhow::Result<()> {
-    if json {
-        let all = rests.iter().map(|(rotation, rest)| {
-            let (outcome, why, until) = outcome(rest);
-            json!({
-                "Rotation": to_json(rotation),
-                "Outcome": outcome,
-                "Why": why,
-                "Until": until.map(Timestamp::iso8601),
-            })
-        });
-        return print_json(&Value::Array(all.collect()));
-    }
+pub(super) fn rests(rests: &[Rested]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     for (rotation, rest) in rests {
         let (_, why, until) = outcome(rest);

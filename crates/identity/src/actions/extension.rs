@@ -1,7 +1,9 @@
-//! What AWS cannot tell: who still tries an inactive key, and which sessions were minted from a
-//! key.
+//! What AWS cannot tell or do: who still tries an inactive key, and which sessions were minted from a
+//! key, and how they end.
 
-use keywright_base::{AccessKeyId, Timestamp};
+use std::sync::Arc;
+
+use keywright_base::{AccessKeyId, Timestamp, limits};
 use keywright_store::contract::{Attempt, Session, SessionPage};
 use keywright_wire::keywright;
 
@@ -9,8 +11,9 @@ use super::access_keys::{owner, owner_target};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
-    fault::{Fault, Missing},
+    fault::{Fault, Missing, Quota},
     pagination::Page,
+    state::Change,
     view::{Need, View},
 };
 
@@ -131,6 +134,8 @@ impl Action for ListAccessKeySessions {
     fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
         let found = view.gathered.sessions.iter();
         let (sessions, marker) = Self::page(input)?.take(found, |it| Self::place(it));
+        let settings = view.account.settings();
+        let lasts = |session: &&Session| !settings.has_ended(Some(session.source), session.issued);
         let session = |session: &Session| keywright::AccessKeySession {
             access_key_id: session.key.to_string(),
             principal_arn: session.principal.clone(),
@@ -140,10 +145,38 @@ impl Action for ListAccessKeySessions {
         };
         Ok(Done::answer(keywright::ListAccessKeySessionsOutput {
             access_key_id: input.access_key_id.clone(),
-            sessions: sessions.into_iter().map(session).collect(),
+            sessions: sessions.into_iter().filter(lasts).map(session).collect(),
             is_truncated: marker.is_some(),
             marker,
         }))
+    }
+}
+
+/// `keywright:EndAccessKeySessions`: whatever a key has minted until now is refused from now on. The
+/// key itself stays what it is; a deleted one's sessions end as well.
+pub(crate) struct EndAccessKeySessions;
+
+impl Action for EndAccessKeySessions {
+    type Shape = keywright::EndAccessKeySessions;
+    const ACCESS: Access = Access::Write;
+
+    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+        Ok(Required::one(target(view, &input.access_key_id)))
+    }
+
+    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+        let (key, now) = (own_key(view, &input.access_key_id)?, view.now());
+        let ended = view.account.settings().with_ended_sessions(key, now);
+        let quota = Quota::Named("EndedAccessKeySessions", limits::ENDED_SESSIONS_KEYS);
+        let settings = ended.ok_or(quota)?;
+        let output = keywright::EndAccessKeySessionsOutput {
+            access_key_id: input.access_key_id.clone(),
+            issued_before: now,
+        };
+        Ok(Done::change(
+            output,
+            Change::PutSettings(Arc::new(settings)),
+        ))
     }
 }
 

@@ -35,6 +35,7 @@ fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
         ("ChangeRotation", KEYS[1..].to_vec()),
         ("ConfirmDelivery", KEYS[1..].to_vec()),
         ("DeleteRotationPolicy", both(&LOOKS)),
+        ("EndAccessKeySessions", vec!["iam:UpdateAccessKey"]),
         ("ExplainAuthorization", POLICIES.to_vec()),
         ("ExplainDeniedRequest", POLICIES.to_vec()),
         ("GetAccessKeyUse", LOOKS.to_vec()),

@@ -125,6 +125,7 @@ pub static ACTIONS: &[Served] = &[
     served::<sts::GetAccessKeyInfo>(),
     served::<extension::ListAccessKeyAttempts>(),
     served::<extension::ListAccessKeySessions>(),
+    served::<extension::EndAccessKeySessions>(),
     served::<explain::ExplainAuthorization>(),
     served::<explain::ListAuthorizedPrincipals>(),
     served::<validate_policy::ValidatePolicy>(),

@@ -12,6 +12,7 @@ use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid},
+    on_behalf::asked_by_service,
     pagination::Page,
     rotations::{Order, RotationChange, Start, What, Whose},
     view::{Need, View},
@@ -48,12 +49,21 @@ fn whose(view: &View<'_>, name: &str) -> Result<Whose, Fault> {
     Ok(Whose::of(view.user(name)?))
 }
 
-fn check_incident(incident: bool, observe_secs: Option<i32>) -> Result<(), Fault> {
-    if incident && observe_secs.is_some_and(|secs| secs > 0) {
-        let text = "An incident does not wait for silence: leave ObserveSeconds out.";
-        return Err(Invalid::Other(text.to_owned()).into());
-    }
-    Ok(())
+fn check_incident(incident: bool, first: bool, observe_secs: Option<i32>) -> Result<(), Fault> {
+    let text = if incident && observe_secs.is_some_and(|secs| secs > 0) {
+        "An incident does not wait for silence: leave ObserveSeconds out."
+    } else if first && !incident {
+        "Only the key of an incident is deactivated first: say Incident as well."
+    } else {
+        return Ok(());
+    };
+    Err(Invalid::Other(text.to_owned()).into())
+}
+
+/// What an incident takes beside the rights of every rotation: the engine ends the key's sessions.
+fn ends_sessions(user: &Target, incident: Option<bool>) -> Option<Target> {
+    let target = user.clone().as_action("keywright:EndAccessKeySessions");
+    incident.unwrap_or(false).then(|| asked_by_service(target))
 }
 
 /// `keywright:StartRotation`
@@ -71,15 +81,18 @@ impl Action for StartRotation {
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let user = Target::user(view, &input.user_name);
         let places = places(input.places.as_ref());
+        let mut own = to_each(view, &user, (&places, Some(&input.user_name)));
+        own.extend(ends_sessions(&user, input.incident));
         Ok(Required::On {
-            own: to_each(view, &user, (&places, Some(&input.user_name))),
+            own,
             subjects: vec![user],
         })
     }
 
     fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
         let incident = input.incident.unwrap_or(false);
-        check_incident(incident, input.observe_seconds)?;
+        let deactivate_first = input.deactivate_first.unwrap_or(false);
+        check_incident(incident, deactivate_first, input.observe_seconds)?;
         Ok(vec![view.asks(What::Start(Start {
             user: whose(view, &input.user_name)?,
             key: input.access_key_id.clone(),
@@ -87,6 +100,7 @@ impl Action for StartRotation {
             observe_secs: input.observe_seconds.map(i64::from),
             dwell_secs: input.dwell_seconds.map(i64::from),
             incident,
+            deactivate_first,
             override_unused: input.override_unused.clone(),
         }))])
     }
@@ -196,7 +210,7 @@ impl Action for RetrieveRotationKey {
 
 /// The actions that give a user's open rotation an order.
 macro_rules! orders {
-    ($($action:ident -> $answer:ident: $order:expr;)*) => {$(
+    ($($action:ident -> $answer:ident: $order:expr, $required:expr;)*) => {$(
         #[doc = concat!("`keywright:", stringify!($action), "`")]
         pub(crate) struct $action;
 
@@ -209,7 +223,12 @@ macro_rules! orders {
             }
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                user_target(view, &input.user_name)
+                let user = Target::user(view, &input.user_name);
+                let more: fn(&Target, &Input<Self>) -> Option<Target> = $required;
+                Ok(Required::On {
+                    own: [Some(user.clone()), more(&user, input)].into_iter().flatten().collect(),
+                    subjects: vec![user],
+                })
             }
 
             fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
@@ -227,22 +246,30 @@ macro_rules! orders {
 }
 
 orders! {
-    AbandonRotation -> AbandonRotationOutput: |input| Ok(Order::Abandon(input.reason.clone()));
-    ChangeRotation -> ChangeRotationOutput: |input| change(input).map(Order::Change);
-    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm);
-    ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume);
-    HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone()));
-    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release);
-    RollBackRotation -> RollBackRotationOutput: |input| Ok(Order::RollBack(input.reason.clone()));
+    AbandonRotation -> AbandonRotationOutput: |input| Ok(Order::Abandon(input.reason.clone())), no_more;
+    ChangeRotation -> ChangeRotationOutput: |input| change(input).map(Order::Change),
+        |user, input| ends_sessions(user, input.incident);
+    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm), no_more;
+    ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume), no_more;
+    HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone())), no_more;
+    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release), no_more;
+    RollBackRotation -> RollBackRotationOutput: |input| Ok(Order::RollBack(input.reason.clone())), no_more;
+}
+
+/// For an order that takes the rights of every rotation only.
+const fn no_more<I>(_: &Target, _: &I) -> Option<Target> {
+    None
 }
 
 fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, Fault> {
     let incident = input.incident.unwrap_or(false);
-    check_incident(incident, input.observe_seconds)?;
+    let deactivate_first = input.deactivate_first.unwrap_or(false);
+    check_incident(incident, deactivate_first, input.observe_seconds)?;
     Ok(RotationChange {
         observe_secs: input.observe_seconds.map(i64::from),
         dwell_secs: input.dwell_seconds.map(i64::from),
         incident,
+        deactivate_first,
         override_unused: input.override_unused.clone(),
         why: input.reason.clone(),
     })

@@ -161,6 +161,7 @@ fn issue(
 ) -> Result<(Session, sts::Credentials), Fault> {
     let issued = SessionToken::new(view.caller.principal(), validity, view.entropy)
         .with_mfa(mfa.then_some(validity.issued))
+        .minted_by(view.caller.key())
         .issue(view.id(), view.vault, view.entropy)
         .ok_or_else(|| Fault::Internal("a session token could not be sealed".to_owned()))?;
     let session = Session {

@@ -141,6 +141,7 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
         ("ListAccessKeyAttempts", key.to_owned()),
         ("GetAccessKeyUse", key.to_owned()),
         ("ListAccessKeySessions", key.to_owned()),
+        ("EndAccessKeySessions", key.to_owned()),
         (
             "ExplainAuthorization",
             format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{asked}"),

@@ -1,8 +1,8 @@
 //! What an account has once: its root user, alias, password policy and credential report.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use keywright_base::{AccessKeyId, Timestamp};
+use keywright_base::{AccessKeyId, Timestamp, limits};
 
 use super::{AccessKey, LoginProfile};
 
@@ -31,6 +31,31 @@ pub struct Settings {
     pub alias: Option<String>,
     /// The custom password policy; without one AWS's default rules hold.
     pub password_policy: Option<PasswordPolicy>,
+    /// Sessions that one of these keys has minted until then are ended. A key may be gone by now.
+    pub ended_sessions: BTreeMap<AccessKeyId, Timestamp>,
+}
+
+impl Settings {
+    /// The same, with every session ended that a key has minted until now. What has expired by
+    /// itself is forgotten. Nothing if there are [`limits::ENDED_SESSIONS_KEYS`] other keys.
+    #[must_use]
+    pub fn with_ended_sessions(&self, key: AccessKeyId, now: Timestamp) -> Option<Self> {
+        let mut settings = self.clone();
+        let expired = now.plus_secs(-limits::SESSION_SECS);
+        settings.ended_sessions.retain(|_, until| *until >= expired);
+        settings.ended_sessions.insert(key, now);
+        (settings.ended_sessions.len() <= limits::ENDED_SESSIONS_KEYS).then_some(settings)
+    }
+
+    /// Whether a session that this key has minted then is ended. Earlier versions did not write down
+    /// which key it was: such a session is ended if it may be one of them.
+    pub fn has_ended(&self, source: Option<AccessKeyId>, issued: Timestamp) -> bool {
+        let ended = |until: &Timestamp| issued <= *until;
+        match source {
+            Some(key) => self.ended_sessions.get(&key).is_some_and(ended),
+            None => self.ended_sessions.values().any(ended),
+        }
+    }
 }
 
 /// A custom password policy. Absent options are rules that are off.

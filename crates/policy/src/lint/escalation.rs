@@ -80,6 +80,7 @@ pub(crate) const ESCALATIONS: &[Way] = &[
     to_others("keywright:ChangeRotation", "has old keys of other users deactivated early"),
     to_others("keywright:ConfirmDelivery", "has old keys of other users deactivated"),
     way("keywright:DeleteRotationPolicy", "keeps leaked keys of other users in use"),
+    to_others("keywright:EndAccessKeySessions", "ends sessions of other users"),
     to_others("keywright:ExplainAuthorization", "reads what policies of other users say"),
     to_others("keywright:ExplainDeniedRequest", "reads what policies of other users say"),
     to_others("keywright:GetAccessKeyUse", "learns who holds keys of other users"),

@@ -7,7 +7,7 @@ use keywright_base::Timestamp;
 
 use super::{Executor, Found, Outcome, Stopped};
 use crate::{
-    model::{Hold, Person, Phase, RotationId},
+    model::{Hold, Person, Phase, Rotation, RotationId},
     ports::Journal,
 };
 
@@ -18,8 +18,10 @@ pub struct Change {
     pub observe_secs: Option<i64>,
     /// How long it stays inactive, in seconds.
     pub dwell_secs: Option<i64>,
-    /// Whether the key has leaked: then it is not waited until it is quiet.
+    /// Whether the key has leaked: then it is not waited until it is quiet, and its sessions end.
     pub incident: bool,
+    /// Whether it is deactivated now, before its consumers have the new one.
+    pub deactivate_first: bool,
     /// Whether windows may be shorter than the time for which a use may not show.
     pub accept_blind: bool,
     /// Why it may be deleted although no consumer has used the new one.
@@ -63,6 +65,7 @@ pub async fn change(
             }
         }
     }
+    said.extend(leaked(&mut rotation, &change));
     if change.override_unused.is_some() && change.override_unused != rotation.override_unused {
         said.push("the old key may be deleted although no consumer uses the new one".to_owned());
         rotation.override_unused = change.override_unused;
@@ -85,6 +88,23 @@ pub async fn change(
     let event = format!("changed: {}; {why}", said.join(", "));
     journal.advance(&rotation, &event).await?;
     Ok(true)
+}
+
+/// Notes that a key has leaked; what is different by that.
+fn leaked(rotation: &mut Rotation, change: &Change) -> Vec<String> {
+    let mut said = Vec::new();
+    if !change.incident {
+        return said;
+    }
+    if rotation.incident.is_none() {
+        said.push("the sessions that were minted from the old key end".to_owned());
+    }
+    let incident = rotation.incident.get_or_insert_default();
+    if change.deactivate_first && !incident.deactivate_first {
+        incident.deactivate_first = true;
+        said.push("the old key is deactivated before its consumers have the new one".to_owned());
+    }
+    said
 }
 
 impl Executor<'_> {

@@ -74,6 +74,7 @@ impl Executor<'_> {
             used_new,
             tried: tried.into_iter().flatten().max_by_key(|attempt| attempt.at),
             repeats_create: self.issuer.repeats_create(),
+            lags: self.issuer.lags_secs() > 0,
         })
     }
 }

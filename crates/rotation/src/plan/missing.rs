@@ -75,7 +75,7 @@ pub fn missing(
 /// and has not seen it yet may, whatever became of the old key.
 fn is_gone(rotation: &Rotation, traces: &[Trace]) -> bool {
     match rotation.phase {
-        Phase::Planned if rotation.orphan.is_none() => true,
+        Phase::Planned if rotation.orphan.is_none() && rotation.inactive_first().is_none() => true,
         Phase::Creating => false,
         _ => traces.contains(&Trace::Refused) || traces.iter().all(|trace| *trace == Trace::NoKey),
     }
@@ -98,9 +98,11 @@ pub fn new_is_active(rotation: &Rotation) -> bool {
 
 /// Whether the old pair should be accepted now, whatever else is.
 pub fn old_is_active(rotation: &Rotation) -> bool {
+    let first = rotation.inactive_first().is_some();
     match rotation.phase {
         Phase::Deactivating | Phase::Dwelling | Phase::Deleting => false,
-        Phase::RollingBack => rotation.reactivated || rotation.new.is_none(),
-        phase => !phase.is_over(),
+        Phase::RollingBack => rotation.reactivated || (rotation.new.is_none() && !first),
+        Phase::Settling | Phase::Retiring => true,
+        phase => !phase.is_over() && !first,
     }
 }

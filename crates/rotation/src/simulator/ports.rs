@@ -143,6 +143,8 @@ pub struct SimIssuer {
     pub exact: bool,
     /// Whether it says of a key that is not there that it is not, or refuses to say anything.
     pub tells: bool,
+    /// Whether its own credentials are in its environment, and stay what they are.
+    pub fixed: bool,
 }
 
 /// For how long a use may not show in this world: it is published late, and rounded.
@@ -163,6 +165,7 @@ impl SimIssuer {
             lags: LAGS_SECS,
             exact: false,
             tells: false,
+            fixed: false,
         }
     }
 
@@ -290,6 +293,13 @@ impl Issuer for SimIssuer {
             if world.keys.len() >= 2 {
                 return Err(IssuerError::TwoKeys);
             }
+            let leaked = world.leaked.clone().filter(|_| world.first);
+            let leaked = leaked.and_then(|leaked| world.key(&leaked).cloned());
+            if leaked.is_some_and(|key| key.status == KeyStatus::Active && !key.activated_by_person)
+            {
+                let text = "a new key was made while the leaked one was active".to_owned();
+                world.violations.push(text);
+            }
             let pair = world.make(maker);
             world.tokens.insert(token, pair.id.clone());
             Ok((pair, Timestamp::from_secs(world.now)))
@@ -315,6 +325,9 @@ impl Issuer for SimIssuer {
         self.call("set_status", |world| {
             check_user(world, &user)?;
             self.check_touch(world, key, "set status");
+            if status == KeyStatus::Inactive {
+                world.withdraw_leaked(key);
+            }
             let until = world.now + world.lag;
             let found = world.key(key);
             let found = found.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
@@ -326,12 +339,30 @@ impl Issuer for SimIssuer {
         .await
     }
 
+    async fn end_sessions(
+        &self,
+        user: &str,
+        _: &KeyId,
+        before: Timestamp,
+    ) -> Result<String, IssuerError> {
+        let user = user.to_owned();
+        self.call("end_sessions", |world| {
+            check_user(world, &user)?;
+            Ok(world.end_sessions(before.secs()))
+        })
+        .await
+    }
+
     async fn delete(&self, user: &str, key: &KeyId) -> Result<(), IssuerError> {
         let user = user.to_owned();
         self.call("delete", |world| {
             check_user(world, &user)?;
             self.check_touch(world, key, "delete");
             self.check_adopted(world, key);
+            if world.leaked.as_ref() == Some(key) && world.sessions.iter().any(|one| !one.ended) {
+                let text = format!("a session that {key} has minted outlives it");
+                world.violations.push(text);
+            }
             let at = world.keys.iter().position(|listed| listed.pair.id == *key);
             let at = at.ok_or_else(|| IssuerError::NoSuchKey(key.clone()))?;
             let mut gone = world.keys.remove(at);
@@ -418,7 +449,7 @@ impl Issuer for SimIssuer {
             .first()
             .map(|sink| sink.held.clone());
         let mut own = locked(&self.own);
-        if own.is_some() {
+        if own.is_some() && !self.fixed {
             *own = held;
         }
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     execute::{Executor, Order, Stopped, Tick},
-    model::{Hold, Pair, Phase, Rotation, RotationId, Rules},
+    model::{Hold, Incident, Pair, Phase, Rotation, RotationId, Rules},
     ports::{Issuer, IssuerError, Sink},
 };
 
@@ -83,6 +83,8 @@ pub struct Rotator {
     pub id: RotationId,
     /// Why its rotation may end although no consumer uses the new key.
     pub override_unused: Option<String>,
+    /// Whether the key has leaked, and what is done about that.
+    pub incident: Option<Incident>,
     /// What it has drafted and not begun yet.
     pub drafted: Option<Rotation>,
     /// Whether the rotation is in the journal.
@@ -104,6 +106,7 @@ impl Rotator {
             journal,
             id: RotationId(format!("rotation-{number}")),
             override_unused: None,
+            incident: None,
             drafted: None,
             begun: false,
             ended: None,
@@ -148,7 +151,7 @@ impl Rotator {
             old: None,
             rules,
             create: false,
-            incident: rules.observe_secs == 0,
+            incident: self.incident,
             override_unused: self.override_unused.clone(),
         };
         self.executor().draft(order).await
@@ -197,7 +200,12 @@ impl Rotator {
             exact: self.issuer.exact,
             lags: self.issuer.lags,
             tells: self.issuer.tells,
-            own: Mutex::new(own.and(held)),
+            fixed: self.issuer.fixed,
+            own: Mutex::new(if self.issuer.fixed {
+                own
+            } else {
+                own.and(held)
+            }),
             ..fresh
         };
         self.begun = self.rotation().is_some();
@@ -217,6 +225,7 @@ pub(super) struct Cast {
     outages: u64,
     stops: u32,
     unknown: bool,
+    rules: Rules,
     pub(super) trace: Vec<String>,
 }
 
@@ -226,6 +235,7 @@ pub(super) struct Cast {
 /// What must not happen, and the trace of the run.
 pub fn run(seed: u64) -> Result<Phase, String> {
     let mut cast = Cast::throw(seed);
+    cast.leak(seed);
     let outcome = cast.play();
     outcome.map_err(|what| {
         let tail = cast.trace.len().saturating_sub(60);
@@ -301,12 +311,51 @@ impl Cast {
             outages,
             stops: 0,
             unknown,
+            rules: Rules::SAFE,
             trace: vec![format!("{sinks} sinks, {count} rotators, {faults} faults")],
         }
     }
 
+    /// In some runs the key has leaked, or the rotator's own credentials are in its environment.
+    /// Thrown apart, so that the other runs stay what they were.
+    fn leak(&mut self, seed: u64) {
+        let mut dice = Dice::new(seed ^ 0x1eaf_1eaf);
+        for rotator in &mut self.rotators {
+            rotator.issuer.fixed = dice.one_in(2);
+        }
+        let drafted = self
+            .rotators
+            .iter()
+            .any(|rotator| rotator.drafted.is_some());
+        if drafted || self.rotators.len() > 1 || !dice.one_in(4) {
+            return;
+        }
+        let own = self
+            .rotators
+            .iter()
+            .any(|one| one.issuer.signer().is_some());
+        let first = dice.one_in(2) && !own;
+        self.rules = Rules::INCIDENT;
+        // Nobody makes a rotation slower whose key has leaked.
+        self.changes = 0;
+        for rotator in &mut self.rotators {
+            rotator.incident = Some(Incident {
+                deactivate_first: first,
+                ..Incident::default()
+            });
+        }
+        let mut world = self.shared.world();
+        world.leaked = world.keys.first().map(|key| key.pair.id.clone());
+        world.first = first;
+        self.trace
+            .push(format!("the key has leaked, first: {first}"));
+    }
+
     fn play(&mut self) -> Result<Phase, String> {
-        let calm = !self.meddled && self.rotators.len() == 1 && !self.unknown;
+        // A rotator that signs with the new key hides, where evidence is coarse, that others use it.
+        let hides = |one: &Rotator| one.issuer.fixed && one.issuer.signer().is_some();
+        let hidden = self.rotators.iter().any(hides);
+        let calm = !self.meddled && self.rotators.len() == 1 && !self.unknown && !hidden;
         for _ in 0..STEPS_MAX {
             let count = u64::try_from(self.rotators.len()).unwrap_or(1);
             let turn = usize::try_from(self.dice.below(count)).unwrap_or(0);
@@ -422,7 +471,7 @@ impl Cast {
             let violations = &mut self.shared.world().violations;
             violations.push(format!("a window of {} s was accepted", short.observe_secs));
         }
-        match live(rotator.begin_drafted(Rules::SAFE)) {
+        match live(rotator.begin_drafted(self.rules)) {
             None => {
                 rotator.revive(&self.shared);
                 ("died while it began".to_owned(), 1)

@@ -99,6 +99,15 @@ pub struct Key {
     pub tried: Option<i64>,
 }
 
+/// Temporary credentials that were minted from a key, and outlive it.
+#[derive(Debug, Clone, Copy)]
+pub struct Session {
+    /// When it was issued.
+    pub issued: i64,
+    /// Whether it was ended.
+    pub ended: bool,
+}
+
 /// A place that keeps a pair.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -160,6 +169,12 @@ pub struct World {
     pub lag: i64,
     /// Whether an old key may be deleted although no consumer has used a new one.
     pub overridden: bool,
+    /// The key that has leaked, if one has.
+    pub leaked: Option<KeyId>,
+    /// Whether it is to be deactivated before there is a new key.
+    pub first: bool,
+    /// What whoever found it has minted with it.
+    pub sessions: Vec<Session>,
     /// What went wrong that must not.
     pub violations: Vec<String>,
     /// Keys made so far.
@@ -192,6 +207,9 @@ impl World {
             propagation: 0,
             lag: 0,
             overridden: false,
+            leaked: None,
+            first: false,
+            sessions: Vec::new(),
             violations: Vec::new(),
             made: 0,
             tokens: BTreeMap::new(),
@@ -382,7 +400,57 @@ impl World {
             for at in 0..self.consumers.len() {
                 self.consume(at);
             }
+            self.mint(self.now);
         }
+    }
+
+    /// Whoever found the leaked key gets a session, if it is accepted.
+    fn mint(&mut self, issued: i64) {
+        let leaked = self
+            .leaked
+            .clone()
+            .and_then(|leaked| self.key(&leaked).cloned());
+        if leaked.is_some_and(|key| key.status == KeyStatus::Active) {
+            self.sessions.push(Session {
+                issued,
+                ended: false,
+            });
+        }
+    }
+
+    /// The leaked key is about to be deactivated: its consumers are refused by choice, and whoever
+    /// found it gets a last session where that has not reached every server yet.
+    pub fn withdraw_leaked(&mut self, id: &KeyId) {
+        if self.leaked.as_ref() != Some(id) {
+            return;
+        }
+        self.mint(self.now + if self.lag > 0 { self.propagation } else { 0 });
+        if let Some(key) = self.key(id) {
+            key.withdrawn_by_person = true;
+        }
+    }
+
+    /// Sessions that were issued before then end; the sentence that says so.
+    pub fn end_sessions(&mut self, before: i64) -> String {
+        let leaked = self
+            .leaked
+            .clone()
+            .and_then(|leaked| self.key(&leaked).cloned());
+        let mints = leaked.is_some_and(|key| key.status == KeyStatus::Active);
+        if mints && !self.activated_since() {
+            let text = "sessions were ended while their key could mint more".to_owned();
+            self.violations.push(text);
+        }
+        let exact = self.lag == 0;
+        for session in &mut self.sessions {
+            session.ended |= session.issued < before || (exact && session.issued == before);
+        }
+        format!("sessions before {before} are ended")
+    }
+
+    /// Whether somebody has activated the leaked key again.
+    fn activated_since(&self) -> bool {
+        self.keys.iter().any(|key| key.activated_by_person)
     }
 
     fn consume(&mut self, at: usize) {

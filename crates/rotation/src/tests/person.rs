@@ -67,7 +67,7 @@ impl Scene {
                 ..Rules::SAFE
             },
             create: false,
-            incident: true,
+            incident: None,
             override_unused: why.map(str::to_owned),
         };
         let drafted = live(scene.executor().draft(order)).unwrap().unwrap();

@@ -60,6 +60,7 @@ fn at(phase: Phase) -> (Rotation, Seen) {
         used: None,
         tried: None,
         repeats_create: false,
+        lags: true,
     };
     (rotation, seen)
 }

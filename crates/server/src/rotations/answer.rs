@@ -32,7 +32,8 @@ pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rota
         rotation_policy_name: rotation.origin.rule.clone(),
         observe_seconds: rotation.rules.observe_secs,
         dwell_seconds: rotation.rules.dwell_secs,
-        incident: rotation.rules.observe_secs == 0,
+        incident: rotation.incident.is_some() || rotation.rules.observe_secs == 0,
+        sessions_ended_date: rotation.incident.and_then(|it| it.sessions_ended),
         is_over: rotation.phase.is_over(),
         can_roll_back: rotation.phase.can_roll_back() && rotation.orphan.is_none(),
         held_reason: rotation.held.as_ref().map(ToString::to_string),
@@ -130,6 +131,7 @@ pub(super) fn failed(error: DriveError, user: &Whose) -> Fault {
             | Stopped::NothingToRetrieve
             | Stopped::Blind(_)
             | Stopped::Unresolved
+            | Stopped::OwnKey(_)
             | Stopped::Absent(_)),
         ) => Invalid::Other(format!("Nothing was done: {error}.")).into(),
         DriveError::Stopped(Stopped::Unknown(_)) => Missing::Rotation(user.name.clone()).into(),

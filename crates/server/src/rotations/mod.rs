@@ -36,7 +36,7 @@ use keywright_identity::{
 };
 use keywright_rotation::{
     execute,
-    model::{KeyId, Rotation, RotationId, Rules},
+    model::{Incident, KeyId, Rotation, RotationId, Rules},
     ports::{Journal, JournalError},
 };
 use tokio::{
@@ -206,7 +206,10 @@ impl Engine {
             },
             // Its operator has named the place, and a user's own file is often made by this.
             create: true,
-            incident: start.incident,
+            incident: start.incident.then(|| Incident {
+                deactivate_first: start.deactivate_first,
+                ..Incident::default()
+            }),
             override_unused: start.override_unused.clone(),
         };
         let drafted = self.driver.draft(&settings, specs, order).await;
@@ -267,6 +270,7 @@ impl Engine {
             observe_secs: to.observe_secs,
             dwell_secs: to.dwell_secs,
             incident: to.incident,
+            deactivate_first: to.deactivate_first,
             accept_blind: false,
             override_unused: to.override_unused,
         };

@@ -1,9 +1,12 @@
 //! Attempts with inactive keys, and sessions that keys minted.
 
-use keywright_base::{AccessKeyId, Secret};
+use keywright_base::{AccessKeyId, Secret, limits};
 use keywright_store::contract::{SESSIONS_PER_KEY, Session};
 
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::{
+    state::Settings,
+    testing::{ACCOUNT, Bench, Keys},
+};
 
 fn deactivate(bench: &Bench, user: &str, key: &Keys) {
     let form = format!(
@@ -13,20 +16,21 @@ fn deactivate(bench: &Bench, user: &str, key: &Keys) {
     bench.root(&form).ok();
 }
 
+fn mint(bench: &Bench, keys: &Keys, secs: u32) -> Keys {
+    let form = format!("Action=GetSessionToken&DurationSeconds={secs}");
+    let answer = bench.call(keys, &form);
+    Keys {
+        id: answer.value("AccessKeyId"),
+        secret: Secret::new(answer.value("SecretAccessKey")),
+        token: Some(Secret::new(answer.value("SessionToken"))),
+    }
+}
+
 #[test]
 fn sessions_are_listed_until_they_end() {
     let mut bench = Bench::new();
     let keys = bench.user("bob", &[]);
-    let mint = |secs: u32| {
-        let form = format!("Action=GetSessionToken&DurationSeconds={secs}");
-        let answer = bench.call(&keys, &form);
-        Keys {
-            id: answer.value("AccessKeyId"),
-            secret: Secret::new(answer.value("SecretAccessKey")),
-            token: Some(Secret::new(answer.value("SessionToken"))),
-        }
-    };
-    let (short, long) = (mint(900), mint(3600));
+    let (short, long) = (mint(&bench, &keys, 900), mint(&bench, &keys, 3600));
     deactivate(&bench, "bob", &keys);
     bench.reopen();
     let list = format!("Action=ListAccessKeySessions&AccessKeyId={}", keys.id);
@@ -44,6 +48,64 @@ fn sessions_are_listed_until_they_end() {
     let ended = bench.call(&short, "Action=GetCallerIdentity");
     assert_eq!(ended.code(), Some("ExpiredToken"));
     bench.call(&long, "Action=GetCallerIdentity").ok();
+}
+
+#[test]
+fn sessions_end_by_the_key_that_minted_them() {
+    let mut bench = Bench::new();
+    let keys = bench.user("bob", &[]);
+    let other = bench.key("bob");
+    let (leaked, theirs) = (mint(&bench, &keys, 3600), mint(&bench, &other, 3600));
+    let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", keys.id);
+    assert_eq!(bench.call(&keys, &end).code(), Some("AccessDenied"));
+    let works = |bench: &Bench, keys| bench.call(keys, "Action=GetCallerIdentity").is_success();
+    assert!(works(&bench, &leaked));
+    bench.root(&end).ok();
+    for _ in 0..2 {
+        let refused = bench.call(&leaked, "Action=GetCallerIdentity");
+        assert_eq!(refused.code(), Some("InvalidClientTokenId"));
+        assert!(works(&bench, &theirs) && works(&bench, &keys));
+        let list = format!("Action=ListAccessKeySessions&AccessKeyId={}", keys.id);
+        assert_eq!(bench.root(&list).values("AccessKeyId").len(), 1);
+        bench.reopen();
+    }
+    bench.pass(1);
+    let later = mint(&bench, &keys, 3600);
+    assert!(
+        works(&bench, &later),
+        "what is minted later is none of them"
+    );
+
+    // A deleted key's sessions end as well.
+    let delete = "Action=DeleteAccessKey&UserName=bob&AccessKeyId=";
+    bench.root(&format!("{delete}{}", keys.id)).ok();
+    assert!(works(&bench, &later), "here as on AWS");
+    bench.root(&end).ok();
+    assert!(!works(&bench, &later));
+}
+
+#[test]
+fn ended_sessions_are_remembered_as_long_as_they_could_last() {
+    let bench = Bench::new();
+    let identity = bench.identity();
+    let (now, entropy) = (bench.now(), &*identity.entropy);
+    let key = || AccessKeyId::generate_temporary(ACCOUNT.parse().unwrap(), entropy);
+    let mut settings = Settings::default();
+    for _ in 0..limits::ENDED_SESSIONS_KEYS {
+        settings.ended_sessions.insert(key(), now);
+    }
+    let another = key();
+    assert!(settings.with_ended_sessions(another, now).is_none());
+    let last = now.plus_secs(limits::SESSION_SECS);
+    assert!(settings.with_ended_sessions(another, last).is_none());
+    let over = settings
+        .with_ended_sessions(another, last.plus_secs(1))
+        .unwrap();
+    assert_eq!(over.ended_sessions.len(), 1);
+
+    // Sessions of earlier versions do not say which key minted them.
+    assert!(settings.has_ended(None, now) && !settings.has_ended(None, now.plus_secs(1)));
+    assert!(!settings.has_ended(Some(another), now));
 }
 
 /// AWS's record keeps the first use of a quarter of an hour; this one the last, also after a
@@ -85,6 +147,7 @@ fn keys_of_others_are_not_told_about() {
     for list in [
         "ListAccessKeyAttempts",
         "ListAccessKeySessions",
+        "EndAccessKeySessions",
         "GetAccessKeyUse",
     ] {
         let own = format!("Action={list}&AccessKeyId={}", keys.id);

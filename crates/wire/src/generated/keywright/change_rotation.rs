@@ -25,6 +25,8 @@ pub struct ChangeRotationInput {
     pub dwell_seconds: Option<i32>,
     /// `Incident`: boolean.
     pub incident: Option<bool>,
+    /// `DeactivateFirst`: boolean.
+    pub deactivate_first: Option<bool>,
     /// `OverrideUnused`: string, 1 to 256 characters.
     pub override_unused: Option<String>,
     /// `Reason`: string, 1 to 256 characters.
@@ -38,6 +40,7 @@ impl Read for ChangeRotationInput {
             observe_seconds: scope.optional("ObserveSeconds")?,
             dwell_seconds: scope.optional("DwellSeconds")?,
             incident: scope.optional("Incident")?,
+            deactivate_first: scope.optional("DeactivateFirst")?,
             override_unused: scope.optional("OverrideUnused")?,
             reason: scope.required("Reason")?,
         })
@@ -53,6 +56,7 @@ static INPUT: Constraints = Constraints {
     members: &[
         required("Reason", &c::ROTATION_REASON_TYPE),
         optional("ObserveSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
+        optional("DeactivateFirst", &c::BOOLEAN_TYPE),
         required("UserName", &c::EXISTING_USER_NAME_TYPE),
         optional("DwellSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
         optional("Incident", &c::BOOLEAN_TYPE),

@@ -7,6 +7,7 @@ mod change_rotation;
 mod confirm_delivery;
 mod constraints;
 mod delete_rotation_policy;
+mod end_access_key_sessions;
 pub mod errors;
 mod explain_authorization;
 mod explain_denied_request;
@@ -35,6 +36,9 @@ pub use abandon_rotation::{AbandonRotation, AbandonRotationInput, AbandonRotatio
 pub use change_rotation::{ChangeRotation, ChangeRotationInput, ChangeRotationOutput};
 pub use confirm_delivery::{ConfirmDelivery, ConfirmDeliveryInput, ConfirmDeliveryOutput};
 pub use delete_rotation_policy::{DeleteRotationPolicy, DeleteRotationPolicyInput};
+pub use end_access_key_sessions::{
+    EndAccessKeySessions, EndAccessKeySessionsInput, EndAccessKeySessionsOutput,
+};
 pub use explain_authorization::{
     ExplainAuthorization, ExplainAuthorizationInput, ExplainAuthorizationOutput,
 };
@@ -92,6 +96,7 @@ pub static OPERATIONS: &[&Operation] = &[
     &change_rotation::OPERATION,
     &confirm_delivery::OPERATION,
     &delete_rotation_policy::OPERATION,
+    &end_access_key_sessions::OPERATION,
     &explain_authorization::OPERATION,
     &explain_denied_request::OPERATION,
     &get_access_key_use::OPERATION,

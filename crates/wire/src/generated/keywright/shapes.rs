@@ -217,6 +217,8 @@ pub struct Rotation {
     pub dwell_seconds: i64,
     /// `Incident`: boolean.
     pub incident: bool,
+    /// `SessionsEndedDate`: timestamp.
+    pub sessions_ended_date: Option<Timestamp>,
     /// `IsOver`: boolean.
     pub is_over: bool,
     /// `CanRollBack`: boolean.
@@ -263,6 +265,7 @@ impl Encode for Rotation {
         self.observe_seconds.write(xml, "ObserveSeconds");
         self.dwell_seconds.write(xml, "DwellSeconds");
         self.incident.write(xml, "Incident");
+        self.sessions_ended_date.write(xml, "SessionsEndedDate");
         self.is_over.write(xml, "IsOver");
         self.can_roll_back.write(xml, "CanRollBack");
         self.can_retrieve_key.write(xml, "CanRetrieveKey");

@@ -29,6 +29,8 @@ pub struct StartRotationInput {
     pub dwell_seconds: Option<i32>,
     /// `Incident`: boolean.
     pub incident: Option<bool>,
+    /// `DeactivateFirst`: boolean.
+    pub deactivate_first: Option<bool>,
     /// `OverrideUnused`: string, 1 to 256 characters.
     pub override_unused: Option<String>,
 }
@@ -42,6 +44,7 @@ impl Read for StartRotationInput {
             observe_seconds: scope.optional("ObserveSeconds")?,
             dwell_seconds: scope.optional("DwellSeconds")?,
             incident: scope.optional("Incident")?,
+            deactivate_first: scope.optional("DeactivateFirst")?,
             override_unused: scope.optional("OverrideUnused")?,
         })
     }
@@ -57,6 +60,7 @@ static INPUT: Constraints = Constraints {
         optional("AccessKeyId", &c::ACCESS_KEY_ID_TYPE),
         optional("Places", &c::ROTATION_PLACE_LIST_TYPE),
         optional("ObserveSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
+        optional("DeactivateFirst", &c::BOOLEAN_TYPE),
         required("UserName", &c::EXISTING_USER_NAME_TYPE),
         optional("DwellSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
         optional("Incident", &c::BOOLEAN_TYPE),

@@ -1,0 +1,123 @@
+//! What leaked keys did, at the end of their rotations and again whenever it is asked for.
+
+use std::io::{self, Write};
+
+use keywright_adapters::{
+    aws::{CallOutcome, KeyActivity},
+    driver::{DriveError, Driver, Rest},
+};
+use keywright_rotation::model::RotationId;
+use serde_json::{Value, json};
+
+use super::{AT_ONCE, Rested, arguments::OneArguments, named, show};
+use crate::remote::printable;
+
+/// What the old key of a rotation did, or why that is not known.
+pub(super) struct Activity {
+    pub(super) rotation: RotationId,
+    found: Result<KeyActivity, DriveError>,
+}
+
+impl Activity {
+    pub(super) fn to_json(&self) -> Value {
+        match &self.found {
+            Ok(activity) => json!(activity),
+            Err(error) => json!({"Notes": [format!("nothing was read: {error}")]}),
+        }
+    }
+}
+
+/// `rotate activity NAME`: of one rotation, the newest if there are several.
+pub(super) async fn show(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<bool> {
+    let rotations = named(driver, Some(&arguments.name), false).await?;
+    let Some(rotation) = rotations.last() else {
+        return Ok(false);
+    };
+    let activity = driver.activity(&rotation.id).await?;
+    if arguments.json {
+        show::print_json(&json!(activity))?;
+    } else {
+        text(&mut io::stdout().lock(), &activity)?;
+    }
+    Ok(true)
+}
+
+/// Of rotations of leaked keys: all of them, or those that are over.
+pub(super) async fn of_incidents(driver: &Driver, rests: &[Rested], all: bool) -> Vec<Activity> {
+    let wanted = rests.iter().filter(|(rotation, rest)| {
+        rotation.incident.is_some() && (all || matches!(rest, Ok(Rest::Over(_))))
+    });
+    let wanted: Vec<_> = wanted.map(|(rotation, _)| rotation.id.clone()).collect();
+    let mut activities = Vec::with_capacity(wanted.len());
+    for some in wanted.chunks(AT_ONCE) {
+        let each = some.iter().map(|id| async move {
+            Activity {
+                rotation: id.clone(),
+                found: driver.activity(id).await,
+            }
+        });
+        activities.extend(futures_util::future::join_all(each).await);
+    }
+    activities
+}
+
+/// What leaked keys did, for people.
+pub(super) fn print(activities: &[Activity]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    for activity in activities {
+        match &activity.found {
+            Ok(found) => text(&mut out, found)?,
+            Err(error) => {
+                let why = printable(&error.to_string());
+                writeln!(
+                    out,
+                    "What {} was about is not known: {why}",
+                    activity.rotation
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a key did, for people.
+pub(super) fn text(out: &mut impl Write, activity: &KeyActivity) -> io::Result<()> {
+    let (key, used) = (&activity.access_key_id, printable(&activity.last_used));
+    writeln!(out, "What {key} did: last used {used}")?;
+    for call in &activity.calls {
+        let outcome = match call.outcome {
+            CallOutcome::Changed => "CHANGED",
+            CallOutcome::Read => "read",
+            CallOutcome::Refused => "refused",
+            CallOutcome::Inactive => "inactive",
+            CallOutcome::Session => "SESSION",
+        };
+        let more = [
+            call.about.as_deref(),
+            call.error_code.as_deref(),
+            call.source_address.as_deref(),
+            call.region.as_deref(),
+            call.user_agent.as_deref(),
+        ];
+        let more: Vec<_> = more.into_iter().flatten().map(printable).collect();
+        writeln!(
+            out,
+            "  {}  {outcome:<8} {}x {}  {}",
+            call.last,
+            call.count,
+            printable(&call.action),
+            more.join("  ")
+        )?;
+    }
+    for role in activity.assumed_roles() {
+        let role = printable(role);
+        writeln!(
+            out,
+            "  CAUTION: {role} was assumed with it, and sessions of a role go on: revoke them there"
+        )?;
+    }
+    for note in &activity.notes {
+        writeln!(out, "  {}", printable(note))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,381 @@
+//! Many users or key ids, from a file or standard input: `rotate --list`.
+//!
+//! It protects two rules: every line that cannot be used is named before anything starts, and then
+//! nothing does; and what fails for one user stops no other.
+
+use std::{
+    collections::HashMap,
+    io::{self, Read, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context, bail, ensure};
+use futures_util::future::join_all;
+use keywright_adapters::{
+    aws::{Access, Iam, Settings},
+    driver::{Driver, Rest},
+    sinks::fits_in_place,
+};
+use keywright_rotation::{
+    model::{KeyId, Rotation},
+    ports::{Issuer, IssuerError, Owner, Usage},
+};
+use serde_json::json;
+
+use super::{
+    AT_ONCE, Beginning, Prepared, Rested, activity, arguments::StartArguments, begin, caveats,
+    drive, hint_at_permissions, is_well, show,
+};
+use crate::remote::printable;
+
+/// The most a list may have, in bytes.
+const LIST_BYTES: u64 = 1024 * 1024;
+/// The most users it may have: as many as an account has.
+const USERS_MAX: usize = keywright_base::limits::USERS_PER_ACCOUNT;
+/// Seconds that one waits before the next ones begin; all that wait longer do so together later.
+const FIRST_PATIENCE_SECS: i64 = 15;
+
+/// A line that names somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    number: usize,
+    name: Name,
+}
+
+/// Who is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    User(String),
+    Key(KeyId),
+}
+
+/// A user of the list, and the key where it was named.
+struct Listed {
+    number: usize,
+    user: String,
+    key: Option<String>,
+}
+
+/// Rotates everyone of a list.
+pub(super) async fn start(
+    driver: &Driver,
+    arguments: &StartArguments,
+    (path, settings): (&Path, Settings),
+) -> anyhow::Result<bool> {
+    let (lines, mut bad) = parse(&read(path)?)?;
+    let access = driver.access(&settings).await?;
+    let listed = resolve(&access, lines, &mut bad).await?;
+    if !bad.is_empty() {
+        bad.sort_by_key(|(number, _)| *number);
+        let mut err = io::stderr().lock();
+        for (number, why) in &bad {
+            writeln!(err, "{}:{number}: {}", path.display(), printable(why))?;
+        }
+        bail!(
+            "{} of the lines cannot be used, and nothing was started",
+            bad.len()
+        );
+    }
+    ensure!(!listed.is_empty(), "{} names nobody", path.display());
+    for one in &listed {
+        // What is wrong with the arguments is wrong for everyone.
+        arguments.sinks_of(&one.user, &access.identity().account)?;
+    }
+    let order = Beginning {
+        arguments,
+        settings: &settings,
+        access: &access,
+    };
+    let mut failed = Vec::new();
+    let mut rests = Vec::with_capacity(listed.len());
+    for some in listed.chunks(AT_ONCE) {
+        let begun = some.iter().map(|one| begin_one(driver, &order, one));
+        let mut rotations = Vec::new();
+        for (one, begun) in some.iter().zip(join_all(begun).await) {
+            match begun {
+                Ok(rotation) => rotations.extend(rotation),
+                Err(error) => failed.push((one, format!("{error:#}"))),
+            }
+        }
+        rests.extend(drive(driver, rotations, FIRST_PATIENCE_SECS).await?);
+    }
+    let rests = wait_together(driver, rests, arguments.patience()).await?;
+    report(driver, arguments, (&rests, &failed)).await?;
+    Ok(failed.is_empty() && rests.iter().all(|(_, rest)| is_well(rest)))
+}
+
+/// Begins the rotation of one user, or takes up the one that is open; nothing where only the plan is
+/// wanted.
+async fn begin_one(
+    driver: &Driver,
+    order: &Beginning<'_>,
+    one: &Listed,
+) -> anyhow::Result<Option<Rotation>> {
+    let arguments = order.arguments;
+    let sinks = arguments.sinks_of(&one.user, &order.access.identity().account)?;
+    let prepared = order
+        .prepare(driver, &one.user, one.key.clone(), &sinks)
+        .await?;
+    match prepared {
+        Prepared::Open(_) if arguments.dry_run => Ok(None),
+        Prepared::Open(open) => {
+            let why = "the command was given again, with other times";
+            driver.change(&open.id, arguments.change(), why).await?;
+            Ok(Some(open))
+        }
+        Prepared::Drafted(rotation) => {
+            let caveats = caveats(&sinks, &rotation);
+            show::Planned::new(&rotation, &caveats, order.access.is_keywright()).print()?;
+            if arguments.dry_run {
+                return Ok(None);
+            }
+            begin(driver, &rotation).await?;
+            Ok(Some(rotation))
+        }
+    }
+}
+
+/// Those that wait go on once more, with all the patience there is.
+async fn wait_together(
+    driver: &Driver,
+    rests: Vec<Rested>,
+    patience_secs: i64,
+) -> anyhow::Result<Vec<Rested>> {
+    let waits = |(_, rest): &Rested| matches!(rest, Ok(Rest::Wait { .. }));
+    let (waiting, mut rested): (Vec<_>, Vec<_>) = rests.into_iter().partition(waits);
+    let waiting = waiting.into_iter().map(|(rotation, _)| rotation);
+    rested.extend(drive(driver, waiting.collect(), patience_secs).await?);
+    Ok(rested)
+}
+
+async fn report(
+    driver: &Driver,
+    arguments: &StartArguments,
+    (rests, failed): (&[Rested], &[(&Listed, String)]),
+) -> anyhow::Result<()> {
+    if arguments.dry_run {
+        for (one, why) in failed {
+            writeln!(
+                io::stderr(),
+                "line {}, {}: {}",
+                one.number,
+                one.user,
+                printable(why)
+            )?;
+        }
+        return Ok(());
+    }
+    let activities = activity::of_incidents(driver, rests, arguments.now).await;
+    let mut counts = HashMap::from([("failed", failed.len())]);
+    for (_, rest) in rests {
+        *counts.entry(show::outcome(rest).0).or_default() += 1;
+    }
+    let count = |outcome| counts.get(outcome).copied().unwrap_or(0);
+    let counts = ["over", "waiting", "held", "failed"].map(|outcome| (outcome, count(outcome)));
+    if arguments.json {
+        let failed = failed.iter().map(|(one, why)| {
+            json!({"Line": one.number, "UserName": one.user, "AccessKeyId": one.key, "Why": why})
+        });
+        let counted = counts
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), json!(count)));
+        return show::print_json(&json!({
+            "Rotations": show::rests_json(rests, &activities),
+            "Failed": failed.collect::<Vec<_>>(),
+            "Summary": serde_json::Value::Object(counted.collect()),
+        }));
+    }
+    show::rests(rests)?;
+    activity::print(&activities)?;
+    let mut out = io::stdout().lock();
+    for (one, why) in failed {
+        writeln!(
+            out,
+            "failed: line {}, {}: {}",
+            one.number,
+            one.user,
+            printable(why)
+        )?;
+    }
+    let counts = counts.map(|(name, count)| format!("{count} {name}"));
+    writeln!(out, "{}", counts.join(", "))?;
+    drop(out);
+    hint_at_permissions(rests)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin()
+            .lock()
+            .take(LIST_BYTES + 1)
+            .read_to_string(&mut text)
+    } else {
+        let file = std::fs::File::open(path).with_context(cannot)?;
+        file.take(LIST_BYTES + 1).read_to_string(&mut text)
+    };
+    let bytes = u64::try_from(read.with_context(cannot)?).unwrap_or(u64::MAX);
+    ensure!(
+        bytes <= LIST_BYTES,
+        "{} is longer than {LIST_BYTES} bytes",
+        path.display()
+    );
+    Ok(text)
+}
+
+/// Numbers of lines, and what is wrong with them.
+type BadLines = Vec<(usize, String)>;
+
+/// The lines that name somebody, and those that are nothing.
+fn parse(text: &str) -> anyhow::Result<(Vec<Line>, BadLines)> {
+    let (mut lines, mut bad) = (Vec::new(), Vec::new());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match name(line) {
+            Ok(name) => lines.push(Line { number, name }),
+            Err(why) => bad.push((number, why)),
+        }
+        ensure!(
+            lines.len() <= USERS_MAX,
+            "the list has more than {USERS_MAX} users"
+        );
+    }
+    Ok((lines, bad))
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    const PREFIX: usize = 4;
+    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    if text.len() >= 16 && text.chars().all(upper) {
+        match text.get(..PREFIX) {
+            Some("AKIA") => return Ok(Name::Key(KeyId(text.to_owned()))),
+            Some("ASIA") => {
+                return Err(format!(
+                    "{text} is the id of temporary credentials, not of a key"
+                ));
+            }
+            _ => {}
+        }
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if text.len() > 64 || !text.chars().all(allowed) {
+        return Err(format!(
+            "{text:?} is neither the name of a user nor the id of a key"
+        ));
+    }
+    if !is_plain(text) {
+        return Err(format!("the name {text} cannot be part of a place"));
+    }
+    Ok(Name::User(text.to_owned()))
+}
+
+/// Whether a name can stand in a place; IAM's names may have a few signs more than words.
+fn is_plain(name: &str) -> bool {
+    fits_in_place(&name.replace(['@', '+', '=', ','], "_"))
+}
+
+/// Who the lines mean, by the service. What it does not know is a bad line.
+async fn resolve(
+    access: &Arc<Access>,
+    lines: Vec<Line>,
+    bad: &mut BadLines,
+) -> anyhow::Result<Vec<Listed>> {
+    let iam = Iam(Arc::clone(access));
+    let mut listed: Vec<Listed> = Vec::with_capacity(lines.len());
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for some in lines.chunks(AT_ONCE) {
+        let each = some.iter().map(|line| owner(&iam, &line.name));
+        for (Line { number, name }, owner) in some.iter().zip(join_all(each).await) {
+            let user = match owner? {
+                Ok(user) => user,
+                Err(why) => {
+                    bad.push((*number, why));
+                    continue;
+                }
+            };
+            if let Some(first) = known.insert(user.to_lowercase(), *number) {
+                bad.push((*number, format!("{user} is in line {first} already")));
+                continue;
+            }
+            let key = match name {
+                Name::Key(key) => Some(key.0.clone()),
+                Name::User(_) => None,
+            };
+            listed.push(Listed {
+                number: *number,
+                user,
+                key,
+            });
+        }
+    }
+    Ok(listed)
+}
+
+/// The user's name as the service spells it, or why there is none.
+async fn owner(iam: &Iam, name: &Name) -> Result<Result<String, String>, IssuerError> {
+    let user = match name {
+        Name::User(user) => user.clone(),
+        Name::Key(key) => match iam.owner(key).await? {
+            Owner::User(user) if is_plain(&user) => user,
+            Owner::User(user) => {
+                return Ok(Err(format!("the name {user} cannot be part of a place")));
+            }
+            Owner::Nobody => return Ok(Err(format!("there is no key {key}"))),
+            Owner::NotTold => {
+                return Ok(Err(format!(
+                    "there is no key {key} here, or it may not be looked up"
+                )));
+            }
+        },
+    };
+    match iam.user(&user).await {
+        Ok(user) => Ok(Ok(user.name)),
+        Err(IssuerError::NoSuchUser(_)) => Ok(Err(format!("there is no user {user}"))),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_rotation::model::KeyId;
+
+    use super::{Line, Name, USERS_MAX, parse};
+
+    #[test]
+    fn lines_comments_and_what_is_neither() {
+        let text = "\u{feff}# leaked\n\n  bob@corp \r\nAKIAIOSFODNN7EXAMPLE\n\n two words\nASIAIOSFODNN7EXAMPLE\n\
+                    ../x\n..\n";
+        let (lines, bad) = parse(text).unwrap();
+        let user = |number, name: &str| Line {
+            number,
+            name: Name::User(name.to_owned()),
+        };
+        let key = Name::Key(KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()));
+        assert_eq!(
+            lines,
+            [
+                user(3, "bob@corp"),
+                Line {
+                    number: 4,
+                    name: key
+                }
+            ]
+        );
+        let numbers: Vec<_> = bad.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [6, 7, 8, 9], "{bad:?}");
+    }
+
+    #[test]
+    fn a_list_has_as_many_users_as_an_account() {
+        let most = (0..USERS_MAX).map(|n| format!("user{n}\n"));
+        let most: String = most.collect();
+        assert_eq!(parse(&most).unwrap().0.len(), USERS_MAX);
+        assert!(parse(&format!("{most}one-more\n")).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! What is done because a key has leaked: its deactivation before everything else, and the end of the
+//! sessions that it has minted.
+//!
+//! It protects one rule: each is in the history, as the choice that it was.
+
+use keywright_base::Timestamp;
+
+use super::{Executor, Outcome};
+use crate::{
+    model::{Hold, Rotation},
+    ports::IssuerError,
+};
+
+impl Executor<'_> {
+    /// Notes that the old key was deactivated before anything else.
+    pub(super) async fn inactive_first(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+        rotation.incident.get_or_insert_default().inactive_since = Some(now);
+        let event = format!(
+            "{} is Inactive, before anyone has a new key: as was asked for, since it has leaked",
+            rotation.old
+        );
+        self.advance(rotation, &event).await
+    }
+
+    /// Whoever deactivates the key that signs could not go on: it comes last, as ever.
+    pub(super) async fn not_first(&self, mut rotation: Rotation) -> Outcome {
+        rotation.incident.get_or_insert_default().deactivate_first = false;
+        let event = format!(
+            "{} signs these calls, so it is not deactivated first",
+            rotation.old
+        );
+        self.advance(rotation, &event).await
+    }
+
+    /// Ends the sessions that the old key has minted. What the service refuses a person must see: the
+    /// sessions go on, and the rotation does not.
+    pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+        let (user, old) = (&rotation.user, &rotation.old);
+        let how = match self.issuer.end_sessions(user, old, now).await {
+            Ok(how) => how,
+            Err(IssuerError::Refused { code, message }) => {
+                let why = format!("sessions minted from {old} go on: {code}: {message}");
+                return self.hold(rotation, Hold::Refused(why)).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        rotation.incident.get_or_insert_default().sessions_ended = Some(now);
+        self.advance(rotation, &how).await
+    }
+}
