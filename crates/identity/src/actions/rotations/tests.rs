@@ -129,6 +129,30 @@ fn whoever_begins_a_rotation_needs_all_that_it_does() {
     assert_eq!(scribe.asked().len(), 1);
 }
 
+/// The engine ends sessions for an incident, and for nothing else.
+#[test]
+fn an_incident_also_takes_the_right_to_end_sessions() {
+    let (bench, _) = bench();
+    let keys = bench.user("admin", &[]);
+    let own = ["keywright:StartRotation", "keywright:ChangeRotation"];
+    let ends = "keywright:EndAccessKeySessions";
+    let but_that: Vec<&str> = own.into_iter().chain(needed()).collect();
+    let all: Vec<&str> = but_that.iter().copied().chain([ends]).collect();
+    for form in [START, "Action=ChangeRotation&UserName=bob&Reason=why"] {
+        let incident = format!("{form}&Incident=true&DeactivateFirst=true");
+        allow(&bench, "admin", &but_that, "");
+        bench.call(&keys, form).ok();
+        let refused = bench.call(&keys, &incident);
+        assert_eq!(refused.code(), Some("AccessDenied"), "{form}");
+        let says = refused.error().message.clone().unwrap();
+        assert!(says.contains(ends), "{says}");
+        allow(&bench, "admin", &all, "");
+        bench.call(&keys, &incident).ok();
+        let alone = bench.call(&keys, &format!("{form}&DeactivateFirst=true"));
+        assert_eq!(alone.code(), Some("InvalidInput"), "{form}");
+    }
+}
+
 /// A grant may be for the service only: nobody then makes keys by hand.
 #[test]
 fn rights_may_be_given_to_the_service_only() {
