@@ -1,5 +1,5 @@
-"""Keys that have leaked: their sessions end, some are deactivated first, many come as a list, and in
-the end there is a report of what they did. On Keywright itself; AWS as moto serves it is in
+"""Keys that have leaked: their sessions end, some are deactivated first, many come as a list, and
+in the end there is a report of what they did. On Keywright itself; AWS as moto serves it is in
 `test_moto.py`.
 """
 
@@ -36,7 +36,8 @@ class Leaked:
 
     def rotate(self, *arguments: str):
         """Runs `keywright rotate NAME --deliver FILE …`."""
-        return self.keywright.run("rotate", self.name, "--deliver", f"dotenv:{self.file}", *arguments)
+        place = f"dotenv:{self.file}"
+        return self.keywright.run("rotate", self.name, "--deliver", place, *arguments)
 
     def status(self) -> dict:
         """What the journal says of the newest rotation."""
@@ -165,7 +166,8 @@ def test_a_key_that_was_deactivated_by_hand_is_replaced(root, leaked):
 
 
 def test_a_list_of_users_and_keys(root, server, new_user, keywright, name):
-    users = [Leaked(server, keywright, name + end, new_user(suffix=end)) for end in ("-a", "-b", "-c")]
+    ends = ("-a", "-b", "-c")
+    users = [Leaked(server, keywright, name + end, new_user(suffix=end)) for end in ends]
     first, second, both = users
     root.iam.create_access_key(UserName=both.name)
     listed = keywright.home / "leaked.txt"
@@ -302,7 +304,9 @@ def test_the_printed_policy_is_about_the_user_with_its_path(root, server, keywri
     assert anywhere in policy["Statement"][0]["Resource"], unread.stderr
 
 
-def test_a_rotator_whose_own_key_is_in_its_environment_goes_on(server, root, new_user, keywright, name):
+def test_a_rotator_whose_own_key_is_in_its_environment_goes_on(
+    server, root, new_user, keywright, name
+):
     old = new_user("AdministratorAccess")
     leaked = Leaked(server, keywright, name, old)
     keywright.environment["AWS_ACCESS_KEY_ID"] = old.access_key

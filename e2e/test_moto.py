@@ -140,7 +140,7 @@ def iam(moto):
 
 @pytest.fixture
 def rotator(moto, tmp_path):
-    """The command with credentials that moto takes for anybody's, and no address of all services."""
+    """The command with credentials of anyone, and no address of all services."""
     keywright = Keywright(tmp_path / "home", moto, Credentials("x", "x"))
     del keywright.environment["AWS_ENDPOINT_URL"]
     # Whatever would leave this machine fails at once, and names where it would have gone.

@@ -129,7 +129,8 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
     let access = match driver.access(&settings).await {
         Ok(access) => access,
         Err(error) => {
-            // The key that signs may be the one that is being replaced: the journal has the new one.
+            // The key that signs may be the one that is being replaced: the journal has the new
+            // one.
             let open = named(driver, Some(user), true).await.unwrap_or_default();
             let [_] = open.as_slice() else {
                 return Err(error.into());

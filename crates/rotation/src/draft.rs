@@ -9,7 +9,7 @@ use keywright_base::Timestamp;
 use crate::{
     execute::{Executor, Order, Stopped, check_ours, pending},
     model::{Found, FoundState, Hold, KeyId, NotedUse, Origin, Phase, Rotation, Secrets},
-    plan::{MARK, Seen, Step, plan},
+    plan::{Seen, Step, plan_marked},
     ports::{ListedKey, SinkError},
 };
 
@@ -34,10 +34,7 @@ impl Executor<'_> {
         self.check_clock(listing.at)?;
         let old = old_key(order.old.clone(), &listing.keys).map_err(Stopped::Refused)?;
         let blind_secs = self.check_windows(&order)?;
-        let first = order.incident.is_some_and(|it| it.deactivate_first);
-        if first && self.issuer.signer().as_ref() == Some(&old) {
-            return Err(Stopped::OwnKey(old));
-        }
+        self.check_own_key(&order, &old)?;
         let mut rotation = Rotation {
             id: order.id,
             generation: 1,
@@ -90,12 +87,7 @@ impl Executor<'_> {
             repeats_create: self.issuer.repeats_create(),
             lags: self.issuer.lags_secs() > 0,
         };
-        let mut step = plan(&rotation, &seen);
-        if let Step::Mark(mark) = step {
-            seen.user.tags.retain(|(key, _)| key != MARK);
-            seen.user.tags.push((MARK.to_owned(), mark));
-            step = plan(&rotation, &seen);
-        }
+        let step = plan_marked(&rotation, &mut seen);
         if let Step::Hold(hold) | Step::Lose(hold) = step {
             return Err(Stopped::Refused(hold));
         }
@@ -115,6 +107,15 @@ impl Executor<'_> {
             Some(blind) => Err(Stopped::Blind(blind)),
             None => Ok(blind_secs),
         }
+    }
+
+    /// Whoever deactivates the key that signs first can do nothing more.
+    fn check_own_key(&self, order: &Order, old: &KeyId) -> Result<(), Stopped> {
+        let first = order.incident.is_some_and(|it| it.deactivate_first);
+        if first && self.issuer.signer().as_ref() == Some(old) {
+            return Err(Stopped::OwnKey(old.clone()));
+        }
+        Ok(())
     }
 
     /// Whether each sink can be read, is there or may be made, and holds nothing foreign.

@@ -595,8 +595,8 @@ impl Rotation {
         until > self.since.plus_secs(asked)
     }
 
-    /// How long the new key must have been quiet before it is withdrawn, when everything is put back.
-    /// It has not leaked, so an incident is no reason to refuse those that have it.
+    /// How long the new key must have been quiet before it is withdrawn, when everything is put
+    /// back. It has not leaked, so an incident is no reason to refuse those that have it.
     pub fn settle_secs(&self) -> i64 {
         let asked = self.rules.observe_secs;
         self.incident

@@ -163,6 +163,17 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
     }
 }
 
+/// What to do next, once the user is marked.
+pub(crate) fn plan_marked(rotation: &Rotation, seen: &mut Seen) -> Step {
+    let step = plan(rotation, seen);
+    let Step::Mark(mark) = step else {
+        return step;
+    };
+    seen.user.tags.retain(|(key, _)| key != MARK);
+    seen.user.tags.push((MARK.to_owned(), mark));
+    plan(rotation, seen)
+}
+
 fn wait(until: Timestamp, why: impl Into<String>) -> Step {
     let why = why.into();
     Step::Wait { until, why }
@@ -392,7 +403,7 @@ fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
     }
 }
 
-/// What is left to do when somebody else has deleted the old key.
+/// What is left to do when the old key was deleted by another user.
 fn gone(rotation: &Rotation) -> Step {
     incident::unended(rotation).unwrap_or(Step::Enter(Phase::Done))
 }

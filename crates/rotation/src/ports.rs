@@ -142,8 +142,9 @@ pub trait Issuer: Send + Sync {
         status: KeyStatus,
     ) -> Result<(), IssuerError>;
 
-    /// Ends the sessions that were minted from a key before this time of the service, or denies them
-    /// everything; says which and how, for the history. An error if none of them could be ended.
+    /// Ends the sessions that were minted from a key before this time of the service, or denies
+    /// them everything; says which and how, for the history. An error if none of them could be
+    /// ended.
     async fn end_sessions(
         &self,
         user: &str,

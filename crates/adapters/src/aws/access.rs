@@ -119,8 +119,8 @@ impl Access {
         Self::open_or(settings, clock, None).await
     }
 
-    /// As [`Access::open`]. Where the key of the chain is the one that was replaced, and is refused by
-    /// now, the pair that has replaced it signs.
+    /// As [`Access::open`]. Where the key of the chain is the one that was replaced, and is refused
+    /// by now, the pair that has replaced it signs.
     ///
     /// # Errors
     /// [`AccessError`].

@@ -1,8 +1,8 @@
 //! What a key did, as far as the service tells it: on Keywright what the server knows, on AWS what
 //! `CloudTrail` has of the last 90 days.
 //!
-//! It protects one rule: what could not be read is said. No source is read as "nothing happened", and
-//! what a source does not have is named beside what it has.
+//! It protects one rule: what could not be read is said. No source is read as "nothing happened",
+//! and what a source does not have is named beside what it has.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -28,7 +28,7 @@ const PAGES_MAX: usize = 40;
 const LIST_PAGES_MAX: usize = 50;
 /// Different calls that are listed at most; the latest stay.
 const CALLS_MAX: usize = 500;
-/// How often `CloudTrail` is asked again that is asked too fast: it allows two requests a second.
+/// How often a throttled call of `CloudTrail` is repeated: it allows two requests a second.
 const TRIES: u32 = 5;
 /// The first pause before that; it doubles.
 const PAUSE: Duration = Duration::from_millis(600);
@@ -231,8 +231,8 @@ impl Found {
             }
         }
         self.notes.push(format!(
-            "CloudTrail was asked in {}: it has management events of 90 days, up to 15 minutes late; \
-             reads and writes of objects and other data events are not among them",
+            "CloudTrail was read in {}: it has management events of 90 days, up to 15 minutes \
+             late; reads and writes of objects and other data events are not among them",
             regions.join(", ")
         ));
     }
@@ -261,7 +261,7 @@ impl Found {
     }
 }
 
-/// One page, asked for again while the service asks to slow down.
+/// One page; a throttled call is repeated.
 async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
     let mut pause = PAUSE;
     for left in (0..TRIES).rev() {

@@ -1,5 +1,5 @@
-//! Credentials to sign with: of the chain that every AWS client uses, of a role, lent by the server,
-//! or of the journal, where a rotation has replaced those of the chain.
+//! Credentials to sign with: of the chain that every AWS client uses, of a role, lent by the
+//! server, or of the journal, where a rotation has replaced those of the chain.
 
 use std::time::UNIX_EPOCH;
 

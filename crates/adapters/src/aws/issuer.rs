@@ -25,8 +25,8 @@ use super::{
 
 /// The signed header that makes CreateAccessKey repeatable, on Keywright.
 const IDEMPOTENCY_HEADER: &str = "x-keywright-idempotency-token";
-/// The inline policy that denies everything to older sessions of a user. The name is Keywright's own,
-/// so that no policy of anyone else is replaced.
+/// The inline policy that denies everything to older sessions of a user. The name is Keywright's
+/// own, so that no policy of anyone else is replaced.
 pub const SESSIONS_POLICY: &str = "KeywrightRevokeOlderSessions";
 /// How long AWS may not find a user who is there, in seconds: changes of IAM reach all of its
 /// servers within seconds, and nothing is lost by waiting for minutes.
@@ -144,8 +144,8 @@ impl Iam {
     }
 
     /// AWS ends no session. As its console does for roles, a policy denies everything to those that
-    /// were issued before; it does not concern long-term keys. It stays there: a day and a half later
-    /// the last of them has expired, and it means nothing any more.
+    /// were issued before; it does not concern long-term keys. It stays there: a day and a half
+    /// later the last of them has expired, and it means nothing any more.
     async fn deny_sessions(&self, user: &str, before: Timestamp) -> Result<String, IssuerError> {
         let before = before.iso8601();
         let document = json!({

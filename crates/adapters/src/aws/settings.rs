@@ -1,9 +1,10 @@
-//! What a user says about whom to ask and as whom, in arguments, the environment and AWS's own files.
+//! What a user says about whom to ask and as whom, in arguments, the environment and AWS's own
+//! files.
 //!
 //! It protects one rule: an address is found as every AWS client finds it. One that was given in an
-//! argument comes first, then one for the service and then one for all, in the environment, then the
-//! profile's `services` section, then the profile. What a later process could not know any more is
-//! written down with the rotation.
+//! argument comes first, then one for the service and then one for all, in the environment, then
+//! the profile's `services` section, then the profile. What a later process could not know any more
+//! is written down with the rotation.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -58,7 +59,7 @@ impl Settings {
         }
     }
 
-    /// As text, to be kept with a rotation. There is no secret in it.
+    /// As text, to be stored with a rotation. There is no secret in it.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -93,7 +94,7 @@ impl Settings {
         self
     }
 
-    /// The address of a service that somebody has configured.
+    /// The address of a service, if one is configured.
     pub(super) fn configured(&self, service: ServiceName, sdk: &SdkConfig) -> Option<String> {
         let given = self.endpoint_url.as_ref();
         let given = given.or_else(|| self.endpoints.get(service.id)).cloned();
@@ -109,7 +110,7 @@ impl Settings {
         by_service.or_else(|| sdk.endpoint_url().map(str::to_owned))
     }
 
-    /// Where a service is; and whether somebody has said so.
+    /// Where a service is, and whether that is configured.
     ///
     /// # Errors
     /// [`AccessError::Region`], [`AccessError::Address`].

@@ -45,8 +45,8 @@ impl Control {
         }
     }
 
-    /// Its number in versions of the benchmark that are in use, the newest first. Version 7.0.0 does
-    /// not have the control of the one active key.
+    /// Its number in versions of the benchmark that are in use, the newest first. Version 7.0.0
+    /// does not have the control of the one active key.
     pub const fn numbers(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Unused => &[("7.0.0", "2.11"), ("5.0.0", "1.11"), ("3.0.0", "1.12")],

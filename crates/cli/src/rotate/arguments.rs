@@ -119,8 +119,8 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     dwell: Option<i64>,
 
-    /// For a key that has leaked: deactivate it without waiting until nobody uses it, end the sessions
-    /// that it has minted, and report what it did
+    /// For a key that has leaked: deactivate it without waiting until nobody uses it, end the
+    /// sessions that it has minted, and report what it did
     #[arg(long, conflicts_with = "observe")]
     pub(super) now: bool,
 
@@ -128,7 +128,8 @@ pub(super) struct StartArguments {
     #[arg(long, requires = "now")]
     deactivate_first: bool,
 
-    /// Show what the key did, as far as the service tells it (on AWS by CloudTrail), before it begins
+    /// Show what the key did, as far as the service tells it (on AWS by CloudTrail), before it
+    /// begins
     #[arg(long)]
     pub(super) activity: bool,
 

@@ -36,7 +36,7 @@ const USERS_MAX: usize = keywright_base::limits::USERS_PER_ACCOUNT;
 /// Seconds that one waits before the next ones begin; all that wait longer do so together later.
 const FIRST_PATIENCE_SECS: i64 = 15;
 
-/// A line that names somebody.
+/// A line that names a user or a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     number: usize,
@@ -105,8 +105,8 @@ pub(super) async fn start(
     Ok(failed.is_empty() && rests.iter().all(|(_, rest)| is_well(rest)))
 }
 
-/// Begins the rotation of one user, or takes up the one that is open; nothing where only the plan is
-/// wanted.
+/// Begins the rotation of one user, or takes up the one that is open; nothing where only the plan
+/// is wanted.
 async fn begin_one(
     driver: &Driver,
     order: &Beginning<'_>,
@@ -228,7 +228,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 /// Numbers of lines, and what is wrong with them.
 type BadLines = Vec<(usize, String)>;
 
-/// The lines that name somebody, and those that are nothing.
+/// The lines that name a user or a key, and those that do neither.
 fn parse(text: &str) -> anyhow::Result<(Vec<Line>, BadLines)> {
     let (mut lines, mut bad) = (Vec::new(), Vec::new());
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -349,7 +349,8 @@ mod tests {
 
     #[test]
     fn lines_comments_and_what_is_neither() {
-        let text = "\u{feff}# leaked\n\n  bob@corp \r\nAKIAIOSFODNN7EXAMPLE\n\n two words\nASIAIOSFODNN7EXAMPLE\n\
+        let text = "\u{feff}# leaked\n\n  bob@corp \r\nAKIAIOSFODNN7EXAMPLE\n\n two words\n\
+                    ASIAIOSFODNN7EXAMPLE\n\
                     ../x\n..\n";
         let (lines, bad) = parse(text).unwrap();
         let user = |number, name: &str| Line {

@@ -1,7 +1,7 @@
 //! What a rotation needs to be allowed, as a policy to paste.
 //!
-//! It protects one rule: the policy is about the very user, by the ARN with its path and partition, and
-//! grants what this rotation calls and nothing else.
+//! It protects one rule: the policy is about the very user, by the ARN with its path and partition,
+//! and grants what this rotation calls and nothing else.
 
 use keywright_adapters::aws::{Access, Iam};
 use keywright_rotation::{model::Rotation, ports::Issuer};

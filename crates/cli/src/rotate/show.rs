@@ -30,7 +30,7 @@ pub(super) struct Planned<'a> {
     rotation: &'a Rotation,
     caveats: &'a [String],
     keywright: bool,
-    /// What the old key did, where that was asked for.
+    /// What the old key did, if it was looked up.
     pub(super) activity: Option<KeyActivity>,
 }
 

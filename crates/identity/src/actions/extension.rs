@@ -1,5 +1,5 @@
-//! What AWS cannot tell or do: who still tries an inactive key, and which sessions were minted from a
-//! key, and how they end.
+//! What AWS cannot tell or do: who still tries an inactive key, and which sessions were minted from
+//! a key, and how they end.
 
 use std::sync::Arc;
 
@@ -152,8 +152,8 @@ impl Action for ListAccessKeySessions {
     }
 }
 
-/// `keywright:EndAccessKeySessions`: whatever a key has minted until now is refused from now on. The
-/// key itself stays what it is; a deleted one's sessions end as well.
+/// `keywright:EndAccessKeySessions`: whatever a key has minted until now is refused from now on.
+/// The key itself stays what it is; a deleted one's sessions end as well.
 pub(crate) struct EndAccessKeySessions;
 
 impl Action for EndAccessKeySessions {

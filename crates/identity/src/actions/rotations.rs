@@ -246,14 +246,16 @@ macro_rules! orders {
 }
 
 orders! {
-    AbandonRotation -> AbandonRotationOutput: |input| Ok(Order::Abandon(input.reason.clone())), no_more;
+    AbandonRotation -> AbandonRotationOutput:
+        |input| Ok(Order::Abandon(input.reason.clone())), no_more;
     ChangeRotation -> ChangeRotationOutput: |input| change(input).map(Order::Change),
         |user, input| ends_sessions(user, input.incident);
     ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm), no_more;
     ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume), no_more;
     HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone())), no_more;
     ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release), no_more;
-    RollBackRotation -> RollBackRotationOutput: |input| Ok(Order::RollBack(input.reason.clone())), no_more;
+    RollBackRotation -> RollBackRotationOutput:
+        |input| Ok(Order::RollBack(input.reason.clone())), no_more;
 }
 
 /// For an order that takes the rights of every rotation only.

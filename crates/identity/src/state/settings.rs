@@ -47,8 +47,8 @@ impl Settings {
         (settings.ended_sessions.len() <= limits::ENDED_SESSIONS_KEYS).then_some(settings)
     }
 
-    /// Whether a session that this key has minted then is ended. Earlier versions did not write down
-    /// which key it was: such a session is ended if it may be one of them.
+    /// Whether a session that this key has minted then is ended. Earlier versions did not write
+    /// down which key it was: such a session is ended if it may be one of them.
     pub fn has_ended(&self, source: Option<AccessKeyId>, issued: Timestamp) -> bool {
         let ended = |until: &Timestamp| issued <= *until;
         match source {

@@ -1,5 +1,5 @@
-//! What is done because a key has leaked: its deactivation before everything else, and the end of the
-//! sessions that it has minted.
+//! What is done because a key has leaked: its deactivation before everything else, and the end of
+//! the sessions that it has minted.
 //!
 //! It protects one rule: each is in the history, as the choice that it was.
 
@@ -16,7 +16,7 @@ impl Executor<'_> {
     pub(super) async fn inactive_first(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
         rotation.incident.get_or_insert_default().inactive_since = Some(now);
         let event = format!(
-            "{} is Inactive, before anyone has a new key: as was asked for, since it has leaked",
+            "{} is Inactive, before anyone has a new key: that was chosen, since it has leaked",
             rotation.old
         );
         self.advance(rotation, &event).await
@@ -32,8 +32,8 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    /// Ends the sessions that the old key has minted. What the service refuses a person must see: the
-    /// sessions go on, and the rotation does not.
+    /// Ends the sessions that the old key has minted. What the service refuses a person must see:
+    /// the sessions go on, and the rotation does not.
     pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
         let (user, old) = (&rotation.user, &rotation.old);
         let how = match self.issuer.end_sessions(user, old, now).await {

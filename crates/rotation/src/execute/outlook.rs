@@ -7,7 +7,7 @@ use keywright_base::Timestamp;
 use super::{Executor, Found, Stopped};
 use crate::{
     model::{Rotation, RotationId},
-    plan::{MARK, Seen, Step, awaited, evidence, plan, resting},
+    plan::{Seen, Step, awaited, evidence, plan_marked, resting},
     ports::{LastUse, User},
 };
 
@@ -38,12 +38,7 @@ impl Executor<'_> {
             return Ok(outlook);
         };
         let mut seen = self.look(&rotation, user).await?;
-        let mut step = plan(&rotation, &seen);
-        if let Step::Mark(mark) = step {
-            seen.user.tags.retain(|(key, _)| key != MARK);
-            seen.user.tags.push((MARK.to_owned(), mark));
-            step = plan(&rotation, &seen);
-        }
+        let step = plan_marked(&rotation, &mut seen);
         if let Step::Wait { until, why } = step {
             outlook.waits = Some((why, until));
         }

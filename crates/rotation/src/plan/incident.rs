@@ -1,8 +1,8 @@
-//! What is done beside a rotation because the old key has leaked: its sessions end, and where nobody
-//! must go on using it, it is deactivated before anything else.
+//! What is done beside a rotation because the old key has leaked: its sessions end, and where
+//! nobody must go on using it, it is deactivated before anything else.
 //!
-//! It protects two rules. Sessions end only once the key is inactive, since until then it mints more.
-//! And a key that was deactivated first is made active again by a person's rollback only.
+//! It protects two rules. Sessions end only once the key is inactive, since until then it mints
+//! more. And a key that was deactivated first is made active again by a person's rollback only.
 
 use keywright_base::Timestamp;
 
@@ -50,8 +50,8 @@ pub(super) fn first(rotation: &Rotation, seen: &Seen) -> Option<Step> {
     (sessions_ended.is_none() || again).then_some(Step::EndSessions)
 }
 
-/// The end of sessions that have not been ended at all. The key itself may be gone by now: a session
-/// outlives it.
+/// The end of sessions that have not been ended at all. The key itself may be gone by now: a
+/// session outlives it.
 pub(super) fn unended(rotation: &Rotation) -> Option<Step> {
     let incident = rotation.incident?;
     incident

@@ -352,7 +352,8 @@ impl Cast {
     }
 
     fn play(&mut self) -> Result<Phase, String> {
-        // A rotator that signs with the new key hides, where evidence is coarse, that others use it.
+        // A rotator that signs with the new key hides, where evidence is coarse, that others use
+        // it.
         let hides = |one: &Rotator| one.issuer.fixed && one.issuer.signer().is_some();
         let hidden = self.rotators.iter().any(hides);
         let calm = !self.meddled && self.rotators.len() == 1 && !self.unknown && !hidden;

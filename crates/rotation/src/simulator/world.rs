@@ -448,7 +448,7 @@ impl World {
         format!("sessions before {before} are ended")
     }
 
-    /// Whether somebody has activated the leaked key again.
+    /// Whether a person has activated a key again.
     fn activated_since(&self) -> bool {
         self.keys.iter().any(|key| key.activated_by_person)
     }

@@ -1,6 +1,6 @@
 //! The failure matrix, row by row, as far as it is the engine's. Rows 5 and 16 are the sinks', 14
-//! and 21 stand in `e2e/test_rotate.py`, 20 in `e2e/test_fleet.py`; `cargo xtask tidy` looks whether
-//! each row has a test of its name.
+//! and 21 stand in `e2e/test_rotate.py`, 20 in `e2e/test_fleet.py`; `cargo xtask tidy` looks
+//! whether each row has a test of its name.
 //!
 //! After each row nobody is stranded: no consumer was refused, unless a person withdrew its key.
 
