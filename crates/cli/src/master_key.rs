@@ -48,7 +48,7 @@ pub(crate) enum KeySource {
     Env(String),
     Command(String),
     /// In the data folder, encrypted by a service.
-    Service(KeyService),
+    Service(Box<KeyService>),
 }
 
 impl FromStr for KeySource {
@@ -56,6 +56,7 @@ impl FromStr for KeySource {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        let service = |service: KeyService| Self::Service(Box::new(service));
         match (kind, rest) {
             ("folder", "") => Ok(Self::Folder),
             ("file", path) if !path.is_empty() => Ok(Self::File(path.into())),
@@ -65,8 +66,8 @@ impl FromStr for KeySource {
                 Ok(_) => Err("command: names no program".to_owned()),
                 Err(error) => Err(format!("command: {error}")),
             },
-            ("aws-kms", key) => KeyService::kms(key).map(Self::Service),
-            ("vault-transit", key) => KeyService::transit(key).map(Self::Service),
+            ("aws-kms", key) => KeyService::kms(key).map(service),
+            ("vault-transit", key) => KeyService::transit(key).map(service),
             // The text may be the key itself, by mistake.
             _ => Err(
                 "not one of folder, file:PATH, env:NAME, command:LINE, aws-kms:KEY, \
