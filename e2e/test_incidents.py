@@ -249,7 +249,7 @@ def test_the_report_says_what_the_key_did(root, server, leaked):
     assert again.returncode == 0, again.stderr
     shown = json.loads(again.stdout)
     tried = [call for call in shown["Calls"] if call["Outcome"] == "Inactive"]
-    assert [call["Action"] for call in tried] == ["s3:ListAllMyBuckets"]
+    assert [call["Action"] for call in tried] == ["s3:REST.GET.SERVICE"]
     assert tried[0]["SourceAddress"] == "127.0.0.1" and "Boto3" in tried[0]["UserAgent"]
     planned = leaked.rotate("--activity", "--dry-run", "--json")
     assert planned.returncode == 0, planned.stderr
