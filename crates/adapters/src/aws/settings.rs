@@ -51,6 +51,9 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The services that a rotation asks.
+    pub(crate) const SERVICES: [ServiceName; 3] = [IAM, STS, CLOUDTRAIL];
+
     /// To reach the server that this process is, on behalf of someone.
     pub fn acting_for(whom: ActingFor) -> Self {
         Self {
@@ -81,7 +84,7 @@ impl Settings {
         if self.endpoint_url.is_some() {
             return self;
         }
-        for service in [IAM, STS, CLOUDTRAIL] {
+        for service in Self::SERVICES {
             let Some(url) = in_environment(service) else {
                 continue;
             };

@@ -136,7 +136,8 @@ fn account(
     }
     let id_at = id.as_ref().map(|id| problems.position(id.span.start));
     let access = table.table("access", "access = { profile = \"…\" }");
-    let access = access.map(settings).unwrap_or_default();
+    let access = access.map(|table| settings(table, problems));
+    let access = access.unwrap_or_default();
     let mut frozen = freezes_of_all.to_vec();
     frozen.extend(freezes(
         table.tables("freeze", "[[account.freeze]]"),
@@ -179,17 +180,45 @@ fn account(
     }
 }
 
-fn settings(mut table: TableReader<'_, '_>) -> Settings {
+fn settings(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Settings {
+    let endpoints = table.table("endpoints", "endpoints = { IAM = \"https://…\" }");
+    let endpoints = endpoints.map(|table| endpoints_of(&table, problems));
     let settings = Settings {
         profile: table.plain("profile"),
         endpoint_url: table.plain("endpoint_url"),
         region: table.plain("region"),
         ca_bundle: table.plain::<String>("ca_bundle").map(PathBuf::from),
+        endpoints: endpoints.unwrap_or_default(),
+        ignore_configured_endpoint_urls: table
+            .plain("ignore_configured_endpoint_urls")
+            .unwrap_or_default(),
+        use_fips_endpoint: table.plain("use_fips_endpoint").unwrap_or_default(),
+        use_dualstack_endpoint: table.plain("use_dualstack_endpoint").unwrap_or_default(),
         assume_role: table.plain("assume_role"),
         on_behalf_of: None,
     };
     table.finish();
     settings
+}
+
+/// Addresses of single services.
+fn endpoints_of(
+    table: &TableReader<'_, '_>,
+    problems: &ProblemList<'_>,
+) -> BTreeMap<String, String> {
+    let members = table.members().into_iter();
+    let each = members.filter_map(|(service, url)| {
+        let known = Settings::SERVICES.map(|service| service.id);
+        if !known.contains(&&*service.value) {
+            let message = format!("there is no service \"{}\" here", service.value);
+            problems.add(&service.span, message, Some(&known.join(", ")));
+        } else if url.is_none() {
+            let message = format!("the address of {} must be a string", service.value);
+            problems.add(&service.span, message, None);
+        }
+        Some((service.value, url?))
+    });
+    each.collect()
 }
 
 /// A time zone that a table names, or the usual one.
