@@ -120,6 +120,9 @@ def test_a_store_that_cannot_be_used_is_known_before_anything_is_changed(
         ("github:octo/repo", "GITHUB_TOKEN is not set"),
         ("kubernetes:prod/job", "there is no kubeconfig"),
         ("vault:kv/job", "VAULT_ADDR is not set"),
+        ("gitlab:octo/site", "GITLAB_TOKEN is not set"),
+        ("1password:Prod/Job", "OP_CONNECT_HOST is not set"),
+        ("circleci:gh/octo/prod", "CIRCLECI_CLI_TOKEN is not set"),
     ]:
         done = keywright.run("rotate", name, "--deliver", place)
         assert (done.returncode, done.stdout) == (1, ""), done.stderr

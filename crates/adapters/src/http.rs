@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use reqwest::{Certificate, Client, Response, Url, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Response, Url, redirect::Policy};
 
 /// Seconds to connect.
 const CONNECT_SECS: u64 = 10;
@@ -32,12 +32,7 @@ pub enum HttpError {
 /// # Errors
 /// [`HttpError`].
 pub fn client(authorities: Option<&Path>) -> Result<Client, HttpError> {
-    install_provider();
-    let mut builder = Client::builder()
-        .redirect(Policy::none())
-        .connect_timeout(Duration::from_secs(CONNECT_SECS))
-        .timeout(Duration::from_secs(REQUEST_SECS))
-        .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")));
+    let mut builder = builder();
     if let Some(path) = authorities {
         let name = path.display().to_string();
         let pem = fs::read(path).map_err(|error| unusable(&name, &error))?;
@@ -49,6 +44,24 @@ pub fn client(authorities: Option<&Path>) -> Result<Client, HttpError> {
     }
     let tls = |error: reqwest::Error| HttpError::Tls(root_of(&error));
     builder.build().map_err(tls)
+}
+
+/// A client that uses no proxy, for what a cloud answers to its own machines only.
+///
+/// # Errors
+/// [`HttpError`].
+pub(crate) fn direct_client() -> Result<Client, HttpError> {
+    let built = builder().no_proxy().build();
+    built.map_err(|error| HttpError::Tls(root_of(&error)))
+}
+
+fn builder() -> ClientBuilder {
+    install_provider();
+    Client::builder()
+        .redirect(Policy::none())
+        .connect_timeout(Duration::from_secs(CONNECT_SECS))
+        .timeout(Duration::from_secs(REQUEST_SECS))
+        .user_agent(concat!("keywright/", env!("CARGO_PKG_VERSION")))
 }
 
 /// Makes ring the provider of cryptography of the process, if there is none yet.

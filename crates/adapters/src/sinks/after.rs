@@ -17,6 +17,7 @@ use tokio::process::Command;
 
 use super::{
     aws_profile::variable,
+    file_name::FileName,
     running::{self, LATER, Limits},
     ssh::Machine,
 };
@@ -198,6 +199,22 @@ impl Sink for Followed {
     ) -> Result<(), SinkError> {
         self.sink.restore(rotation, backup, pairs).await?;
         self.run().await
+    }
+}
+
+/// A file, and the program that runs after it was replaced, where there is one.
+pub(super) fn followed(
+    sink: Box<dyn Sink>,
+    file: &FileName,
+    machine: Option<&Machine>,
+) -> Box<dyn Sink> {
+    match &file.after {
+        None => sink,
+        Some(after) => Box::new(Followed {
+            sink,
+            after: after.clone(),
+            machine: machine.cloned(),
+        }),
     }
 }
 

@@ -11,8 +11,25 @@ use keywright_rotation::ports::SinkError;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::document::{Content, Store, Tag, Version};
-use crate::aws::{AccessError, JsonService, SECRETS_MANAGER, SSM, Settings};
+use super::{
+    SinkKind,
+    document::{self, Content, Store, StorePlace, Tag, Version},
+};
+use crate::aws::{self, AccessError, JsonService, Settings};
+
+pub(super) const SECRETS_MANAGER: SinkKind = SinkKind {
+    prefix: "secretsmanager",
+    syntax: "NAME[?region=&profile=&endpoint=][#/ID,/SECRET]",
+    writes: "two members of the JSON in a secret of AWS Secrets Manager that exists",
+    parse: document::parse::<SecretPlace>,
+};
+
+pub(super) const SSM: SinkKind = SinkKind {
+    prefix: "ssm",
+    syntax: "NAME[?region=&profile=&endpoint=][#/ID,/SECRET]",
+    writes: "the same in a parameter of AWS Systems Manager, which keeps its type",
+    parse: document::parse::<ParameterPlace>,
+};
 
 /// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +104,54 @@ impl fmt::Display for Place {
     }
 }
 
+/// A secret, by its name.
+#[derive(Debug)]
+struct SecretPlace(Place);
+
+/// A parameter, by its name.
+#[derive(Debug)]
+struct ParameterPlace(Place);
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ParameterPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[async_trait]
+impl StorePlace for SecretPlace {
+    type Store = SecretsManager;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Place::new(text).map(Self)
+    }
+
+    async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<SecretsManager, String> {
+        let opened = SecretsManager::open(&self.0, Arc::clone(clock)).await;
+        opened.map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl StorePlace for ParameterPlace {
+    type Store = Ssm;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Place::new(text).map(Self)
+    }
+
+    async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<Ssm, String> {
+        let opened = Ssm::open(&self.0, Arc::clone(clock)).await;
+        opened.map_err(|error| error.to_string())
+    }
+}
+
 /// A secret of Secrets Manager.
 pub(super) struct SecretsManager(JsonService, String);
 
@@ -95,7 +160,7 @@ pub(super) struct Ssm(JsonService, String);
 
 impl SecretsManager {
     pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
-        let names = (SECRETS_MANAGER, "secretsmanager");
+        let names = (aws::SECRETS_MANAGER, "secretsmanager");
         let service = JsonService::open(names, &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
     }
@@ -103,7 +168,7 @@ impl SecretsManager {
 
 impl Ssm {
     pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
-        let service = JsonService::open((SSM, "AmazonSSM"), &place.settings, clock).await?;
+        let service = JsonService::open((aws::SSM, "AmazonSSM"), &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
     }
 }

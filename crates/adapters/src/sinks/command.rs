@@ -3,10 +3,10 @@
 //! It protects two rules: a secret reaches the program by that way only, never by argument or
 //! environment; and what the program says is shown without it.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use keywright_base::Secret;
+use keywright_base::{Clock, Secret};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
     ports::{Backup, Held, Pairs, Sink, SinkError},
@@ -15,8 +15,16 @@ use serde_json::{Value, json};
 use tokio::process;
 
 use super::{
+    Destination, SinkKind,
     program::Answered,
     running::{self, LATER, Limits},
+};
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "command",
+    syntax: "PROGRAM ARGUMENTS",
+    writes: "whatever the program does with JSON on its standard input",
+    parse: |text| Ok(Box::new(Command::new(text)?)),
 };
 
 const LIMITS: Limits = Limits {
@@ -43,11 +51,6 @@ impl Command {
         })
     }
 
-    /// As it was given.
-    pub(super) fn line(&self) -> &str {
-        self.name.trim_start_matches("command:")
-    }
-
     /// Runs the program; what it says on its standard output.
     async fn run(
         &self,
@@ -70,6 +73,19 @@ impl Command {
         } else {
             Err(SinkError::Never(text))
         }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name.trim_start_matches("command:"))
+    }
+}
+
+#[async_trait]
+impl Destination for Command {
+    async fn open(&self, _: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        Ok(Box::new(self.clone()))
     }
 }
 

@@ -4,8 +4,10 @@
 //! others add to it while a rotation is under way, stays. And a pair is replaced only if it is the
 //! one that this rotation found or wrote.
 
+use std::{fmt, sync::Arc};
+
 use async_trait::async_trait;
-use keywright_base::Secret;
+use keywright_base::{Clock, Secret};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
     ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
@@ -13,7 +15,7 @@ use keywright_rotation::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use super::{json::Json, text::shown_id};
+use super::{Destination, fragment, json::Json, text::shown_id};
 
 /// What is there; nothing where there is no document.
 pub(super) type Content = Option<Secret<Vec<u8>>>;
@@ -235,6 +237,19 @@ pub(super) trait Store: Send + Sync {
     /// Replaces the version that [`Store::get`] gave, and no other; nothing removes it.
     async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError>;
 
+    /// What is done about a version that a rotation made and a restore replaced.
+    async fn retire(&self, _replaced: &Tag) {}
+
+    /// What is said where there is no document.
+    fn absence(&self, _: &Tag) -> String {
+        "it does not exist".to_owned()
+    }
+
+    /// What can be known beforehand to fail, and what a person should know before a write.
+    async fn check(&self) -> Result<Vec<String>, SinkError> {
+        Ok(Vec::new())
+    }
+
     /// Names of documents beside this one, for a suggestion.
     async fn names(&self) -> Vec<String> {
         Vec::new()
@@ -242,6 +257,63 @@ pub(super) trait Store: Send + Sync {
 
     /// The last part of its own name.
     fn own_name(&self) -> &str;
+}
+
+/// Where a store keeps a document. `Display` writes what [`StorePlace::parse`] reads.
+#[async_trait]
+pub(super) trait StorePlace:
+    fmt::Debug + fmt::Display + Send + Sync + Sized + 'static
+{
+    type Store: Store + 'static;
+
+    /// From what stands before a `#`.
+    fn parse(text: &str) -> Result<Self, String>;
+
+    /// Opens the store; nothing is read or written yet. `name` is for errors.
+    async fn open(&self, name: &str, clock: &Arc<dyn Clock>) -> Result<Self::Store, String>;
+
+    /// As [`Destination::caveats`].
+    fn caveats(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A JSON document in a store, as its name describes it: `PLACE[#/ID,/SECRET]`.
+#[derive(Debug)]
+struct DocumentDestination<P> {
+    place: P,
+    format: Json,
+}
+
+/// Reads the name of a JSON document in a store.
+pub(super) fn parse<P: StorePlace>(text: &str) -> Result<Box<dyn Destination>, String> {
+    let (place, pointers) = fragment(text);
+    Ok(Box::new(DocumentDestination {
+        format: Json::new(pointers)?,
+        place: P::parse(place)?,
+    }))
+}
+
+impl<P: fmt::Display> fmt::Display for DocumentDestination<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.place, self.format)
+    }
+}
+
+#[async_trait]
+impl<P: StorePlace> Destination for DocumentDestination<P> {
+    fn caveats(&self, _: bool) -> Vec<String> {
+        self.place.caveats()
+    }
+
+    async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let store = self.place.open(&name, clock).await?;
+        Ok(Box::new(DocumentSink::new(
+            name,
+            self.format.clone(),
+            store,
+        )))
+    }
 }
 
 /// A document in a store.
@@ -271,16 +343,18 @@ impl<S: Store, F: Format> DocumentSink<S, F> {
         Ok((version, look))
     }
 
+    /// The version that was replaced and what replaced it, if anything was.
     async fn change(
         &self,
         edit: impl Fn(Option<&[u8]>) -> Result<Content, String> + Send,
-    ) -> Result<(), SinkError> {
+    ) -> Result<Option<(Tag, Content)>, SinkError> {
         let version = self.store.get().await?;
         let new = edit(bytes(&version.content)).map_err(|why| self.refused(why))?;
         if new == version.content {
-            return Ok(());
+            return Ok(None);
         }
-        self.store.put(new, &version.tag).await
+        self.store.put(new.clone(), &version.tag).await?;
+        Ok(Some((version.tag, new)))
     }
 }
 
@@ -293,11 +367,12 @@ impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
     async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
         let (version, look) = self.held().await?;
         let mut inspection = look.inspection(old);
+        inspection.warnings = self.store.check().await?;
         if version.content.is_none() {
             let names = self.store.names().await;
             let names = names.iter().map(String::as_str);
             inspection.absent = Some(Absence {
-                what: "it does not exist".to_owned(),
+                what: self.store.absence(&version.tag),
                 similar: super::text::similar(self.store.own_name(), names),
             });
         }
@@ -311,8 +386,8 @@ impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
 
     async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
         let before = Before::read(backup)?;
-        self.change(|content| before.committed(content, &self.format, new))
-            .await
+        let done = self.change(|content| before.committed(content, &self.format, new));
+        done.await.map(drop)
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
@@ -327,7 +402,13 @@ impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
         pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
         let before = Before::read(backup)?;
-        self.change(|content| before.restored(content, &self.format, pairs.new))
-            .await
+        let done = self.change(|content| before.restored(content, &self.format, pairs.new));
+        if let Some((replaced, now)) = done.await?
+            && bytes(&now) == before.content.as_deref()
+        {
+            // Nobody else changed it, so this rotation made it.
+            self.store.retire(&replaced).await;
+        }
+        Ok(())
     }
 }

@@ -1,19 +1,78 @@
 //! A file by name: `KIND:FILE[?after=COMMAND][#FIELDS]`, one KIND for each format.
 
-use std::fmt;
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use keywright_base::Secret;
-use keywright_rotation::model::Pair;
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret};
+use keywright_rotation::{model::Pair, ports::Sink};
 
 use super::{
-    after::After,
+    Destination, SinkKind, absolute,
+    after::{After, followed},
     aws_profile::{self, AwsProfile},
     csv::Csv,
     document::{Format, Look},
     dotenv::Dotenv,
+    file::FileSink,
     json::Json,
     quoted::{Part, part},
 };
+
+pub(super) const AWS_PROFILE: SinkKind = SinkKind {
+    prefix: "aws-profile",
+    syntax: "NAME[@FILE]",
+    writes: "two values of a profile in AWS's shared credentials file",
+    parse: |text| LocalFile::parse("aws-profile", text),
+};
+
+pub(super) const DOTENV: SinkKind = SinkKind {
+    prefix: "dotenv",
+    syntax: "FILE[#ID,SECRET]",
+    writes: "two environment variables",
+    parse: |text| LocalFile::parse("dotenv", text),
+};
+
+pub(super) const JSON: SinkKind = SinkKind {
+    prefix: "json",
+    syntax: "FILE[#/ID,/SECRET]",
+    writes: "two members of a JSON document, by JSON pointers",
+    parse: |text| LocalFile::parse("json", text),
+};
+
+pub(super) const CSV: SinkKind = SinkKind {
+    prefix: "csv",
+    syntax: "FILE",
+    writes: "the one row of a .csv as the console lets people download it",
+    parse: |text| LocalFile::parse("csv", text),
+};
+
+/// A file of this machine.
+#[derive(Debug)]
+struct LocalFile(FileName);
+
+impl LocalFile {
+    fn parse(kind: &str, text: &str) -> Result<Box<dyn Destination>, String> {
+        let file = FileName::new(kind, text)?;
+        let path = absolute(&file.path)?;
+        Ok(Box::new(Self(FileName { path, ..file })))
+    }
+}
+
+impl fmt::Display for LocalFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.0.to_string();
+        f.write_str(name.split_once(':').map_or("", |(_, rest)| rest))
+    }
+}
+
+#[async_trait]
+impl Destination for LocalFile {
+    async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let path = PathBuf::from(&self.0.path);
+        let sink = FileSink::new(name, path, self.0.format.clone());
+        Ok(followed(Box::new(sink), &self.0, None))
+    }
+}
 
 /// What begins the command.
 const AFTER: &str = "?after=";

@@ -6,12 +6,12 @@
 //! and nothing is known. The variable is written before the secrets, too, so that half a write
 //! shows.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crypto_box::{PublicKey, aead::OsRng};
-use keywright_base::{Secret, limits};
+use keywright_base::{Clock, Secret, limits};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
     ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
@@ -21,8 +21,18 @@ use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{aws_profile::variable, text::similar};
+use super::{Destination, SinkKind, aws_profile::variable, fragment, names::Names, text::similar};
 use crate::http;
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "github",
+    syntax: "OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]",
+    writes: "two secrets of GitHub Actions, or one with both as JSON",
+    parse: |text| {
+        let (place, names) = fragment(text);
+        Ok(Box::new(Place::new(place, names)?))
+    },
+};
 
 /// GitHub's own address; GitHub Enterprise Server has another one.
 const API: &str = "https://api.github.com";
@@ -40,14 +50,6 @@ pub(super) struct Place {
     environment: Option<String>,
     names: Names,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Names {
-    Two { id: String, secret: String },
-    Document(String),
-}
-
-const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
 
 /// The name of a secret, in GitHub's spelling.
 fn name(text: &str) -> Result<String, String> {
@@ -81,67 +83,17 @@ impl Place {
         if environment == Some("") {
             return Err("names no environment after @".to_owned());
         }
-        let names = match names {
-            None => two(USUAL)?,
-            Some(names) => match names.split_once(',') {
-                Some(both) => two(both)?,
-                None => Names::Document(name(names)?),
-            },
-        };
         Ok(Self {
             owner: owner.to_owned(),
             repository: repository.to_owned(),
             environment: environment.map(str::to_owned),
-            names,
+            names: Names::new(names, name)?,
         })
-    }
-
-    /// What a person should know before the place is written.
-    pub(super) fn caveats(&self, old_known: bool) -> Vec<String> {
-        let mut caveats = vec![
-            "GitHub shows no secret: that it holds the key being replaced cannot be checked, and \
-             what another user writes is known by its date only"
-                .to_owned(),
-        ];
-        if let Names::Two { id, secret } = &self.names {
-            caveats.push(format!(
-                "{id} and {secret} are two writes: a workflow that starts between them gets half \
-                 a pair; #NAME keeps both in one secret, as JSON"
-            ));
-        }
-        if !old_known {
-            caveats.push(
-                "GitHub shows no secret, and no other place here holds the old key's: a rollback \
-                 cannot put the old key back there, a person must"
-                    .to_owned(),
-            );
-        }
-        caveats
-    }
-
-    /// The secrets in the order of their writing; the id comes last.
-    fn secrets(&self) -> Vec<&str> {
-        match &self.names {
-            Names::Two { id, secret } => vec![secret, id],
-            Names::Document(name) => vec![name],
-        }
-    }
-
-    /// What they are to hold, in the same order.
-    fn values(&self, pair: &Pair) -> Vec<Secret<String>> {
-        match &self.names {
-            Names::Two { .. } => vec![pair.secret.clone(), Secret::new(pair.id.0.clone())],
-            Names::Document(_) => {
-                let id = &pair.id.0;
-                let both = json!({"AccessKeyId": id, "SecretAccessKey": pair.secret.expose()});
-                vec![Secret::new(both.to_string())]
-            }
-        }
     }
 
     /// The variable that says what was written.
     fn marker(&self) -> String {
-        let first = self.secrets();
+        let first = self.names.all();
         format!("KEYWRIGHT_{}", first.first().copied().unwrap_or_default())
     }
 
@@ -160,12 +112,28 @@ impl Place {
     }
 }
 
-fn two((id, secret): (&str, &str)) -> Result<Names, String> {
-    let (id, secret) = (name(id)?, name(secret)?);
-    if id == secret {
-        return Err("the two secrets are the same".to_owned());
+#[async_trait]
+impl Destination for Place {
+    fn caveats(&self, old_known: bool) -> Vec<String> {
+        let mut caveats = vec![
+            "GitHub shows no secret: that it holds the key being replaced cannot be checked, and \
+             what another user writes is known by its date only"
+                .to_owned(),
+        ];
+        caveats.extend(self.names.caveat("workflow"));
+        if !old_known {
+            caveats.push(
+                "GitHub shows no secret, and no other place here holds the old key's: a rollback \
+                 cannot put the old key back there, a person must"
+                    .to_owned(),
+            );
+        }
+        caveats
     }
-    Ok(Names::Two { id, secret })
+
+    async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        Ok(Box::new(Github::open(name, self)?))
+    }
 }
 
 impl fmt::Display for Place {
@@ -174,11 +142,7 @@ impl fmt::Display for Place {
         if let Some(environment) = &self.environment {
             write!(f, "@{environment}")?;
         }
-        match &self.names {
-            Names::Two { id, secret } if (id.as_str(), secret.as_str()) == USUAL => Ok(()),
-            Names::Two { id, secret } => write!(f, "#{id},{secret}"),
-            Names::Document(name) => write!(f, "#{name}"),
-        }
+        self.names.fmt(f)
     }
 }
 
@@ -327,7 +291,7 @@ impl Github {
 
     async fn see(&self) -> Result<Seen, SinkError> {
         let mut written = Vec::new();
-        for secret in self.place.secrets() {
+        for secret in self.place.names.all() {
             written.push(self.written(secret).await?);
         }
         let path = format!("{}/{}", self.place.folder("variables"), self.place.marker());
@@ -360,8 +324,8 @@ impl Github {
         let (key_id, key) = self.public_key().await?;
         self.mark(seen.marker.is_some(), &pair.id.0).await?;
         let mut marker = pair.id.0.clone();
-        let values = self.place.values(pair);
-        for (secret, value) in self.place.secrets().into_iter().zip(values) {
+        let values = self.place.names.values(pair);
+        for (secret, value) in self.place.names.all().into_iter().zip(values) {
             let sealed = key.seal(&mut OsRng, value.expose().as_bytes());
             let sealed = sealed.map_err(|_| self.never(&"the secret cannot be sealed"))?;
             let body = json!({"encrypted_value": STANDARD.encode(sealed), "key_id": key_id});
@@ -402,7 +366,7 @@ impl Github {
 
     /// A date or the variable is another one.
     fn foreign(&self) -> SinkError {
-        let (secrets, marker) = (self.place.secrets().join(" and "), self.place.marker());
+        let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
         self.never(&format!(
             "another user wrote {secrets}, or the variable {marker}, after this rotation; nothing \
              was changed"
@@ -411,7 +375,7 @@ impl Github {
 
     /// Nobody can read the old secret, so a person must write it, and says so by the variable.
     fn by_hand(&self) -> SinkError {
-        let (secrets, marker) = (self.place.secrets().join(" and "), self.place.marker());
+        let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
         self.never(&format!(
             "the old secret is not known here: set {secrets} to the old key by hand, delete the \
              variable {marker}, and release the rotation"
@@ -448,7 +412,7 @@ impl Sink for Github {
             None => Held::Unreadable,
         });
         if seen.written.iter().all(Option::is_none) {
-            let secrets = self.place.secrets();
+            let secrets = self.place.names.all();
             let named = self.names().await;
             let wanted = secrets.last().copied().unwrap_or_default();
             inspection.absent = Some(Absence {
@@ -500,7 +464,7 @@ impl Sink for Github {
             return Err(self.foreign());
         }
         if !before.written.iter().any(Option::is_some) {
-            for secret in self.place.secrets() {
+            for secret in self.place.names.all() {
                 self.remove(secret).await?;
             }
             return self.unmark().await;

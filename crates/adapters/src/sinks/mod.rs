@@ -3,11 +3,15 @@
 //! A place is named by text, `KIND:PLACE`, on the command line, in a fleet file and in the journal;
 //! [`Spec`] reads it and [`Spec::open`] makes the sink. It protects two rules: what a name says is
 //! the same wherever and whenever it is read, so paths in it are absolute; and a name holds no
-//! secret.
+//! secret. [`KINDS`] is the one list of them: the help text and the table in `docs/rotation.md` are
+//! made of it.
 
 mod after;
 mod aws_profile;
 pub(crate) mod aws_store;
+mod azure;
+mod bearer;
+mod circleci;
 mod command;
 mod csv;
 mod document;
@@ -15,137 +19,149 @@ mod dotenv;
 mod file;
 mod file_name;
 mod github;
+mod gitlab;
+mod google;
 mod json;
 mod kubernetes;
+mod names;
+mod onepassword;
 mod person;
 mod program;
 mod quoted;
 mod replace;
+mod rest;
 mod running;
 mod ssh;
 mod text;
 pub(crate) mod vault;
 mod webhook;
 
-use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    fmt::{self, Write},
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+};
 
+use async_trait::async_trait;
 use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
-use reqwest::Url;
 
-use crate::http;
+/// Every kind of place, in the order in which a person reads them.
+const KINDS: &[&SinkKind] = &[
+    &file_name::AWS_PROFILE,
+    &file_name::DOTENV,
+    &file_name::JSON,
+    &file_name::CSV,
+    &ssh::KIND,
+    &command::KIND,
+    &webhook::KIND,
+    &aws_store::SECRETS_MANAGER,
+    &aws_store::SSM,
+    &vault::KIND,
+    &google::KIND,
+    &azure::KIND,
+    &onepassword::KIND,
+    &kubernetes::KIND,
+    &github::KIND,
+    &gitlab::KIND,
+    &circleci::KIND,
+];
 
-use self::{
-    after::Followed,
-    aws_store::{Place, SecretsManager, Ssm},
-    command::Command,
-    document::DocumentSink,
-    file::FileSink,
-    file_name::FileName,
-    github::Github,
-    json::Json,
-    kubernetes::Kubernetes,
-    person::Person,
-    ssh::RemoteFile,
-    vault::Vault,
-    webhook::Webhook,
-};
+/// A kind of place: all that is known of it outside its own file.
+struct SinkKind {
+    /// What stands before the colon of a name.
+    prefix: &'static str,
+    /// What follows it, for the help text.
+    syntax: &'static str,
+    /// What is written there, in a few words.
+    writes: &'static str,
+    /// Reads what follows the colon; never empty, and without control characters.
+    parse: fn(&str) -> Result<Box<dyn Destination>, String>,
+}
+
+/// A place as its name describes it. `Display` writes what [`SinkKind::parse`] reads.
+#[async_trait]
+trait Destination: fmt::Debug + fmt::Display + Send + Sync {
+    /// What a person should know before it is written. `old_known` says whether another place of
+    /// the rotation holds the old pair where it can be read.
+    fn caveats(&self, _old_known: bool) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Opens it under its full name; nothing is read or written yet.
+    async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String>;
+}
 
 /// Why a text names no place, or the place cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// There is no such kind.
-    #[error("{0} is not KIND:PLACE with one of the kinds {all}", all = KINDS.join(", "))]
+    #[error("{0} is not KIND:PLACE with one of the kinds {all}", all = prefixes())]
     Kind(String),
     /// The place is not written as its kind wants it.
     #[error("{0}")]
     Place(String),
 }
 
-const KINDS: [&str; 12] = [
-    "aws-profile",
-    "dotenv",
-    "json",
-    "csv",
-    "command",
-    "webhook",
-    "secretsmanager",
-    "ssm",
-    "vault",
-    "kubernetes",
-    "github",
-    "ssh",
-];
+fn prefixes() -> String {
+    let prefixes: Vec<_> = KINDS.iter().map(|kind| kind.prefix).collect();
+    prefixes.join(", ")
+}
+
+/// Columns of a name in the help text, where what is written there stands beside it.
+const HELP_COLUMNS: usize = 37;
+
+/// How every place is named, and what is written there, for a help text.
+pub fn help() -> String {
+    let mut help = String::new();
+    for kind in KINDS {
+        let name = format!("  {}:{}", kind.prefix, kind.syntax);
+        let _ = match name.len() < HELP_COLUMNS {
+            true => writeln!(help, "{name:HELP_COLUMNS$}{}", kind.writes),
+            false => writeln!(help, "{name}\n      {}", kind.writes),
+        };
+    }
+    help
+}
 
 /// The name of a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spec(Kind);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    File(FileName),
-    Ssh(ssh::Place),
-    Command(Command),
-    Webhook(Url),
-    SecretsManager(Json, Place),
-    Ssm(Json, Place),
-    Vault(Json, String),
-    Kubernetes(kubernetes::Place),
-    Github(github::Place),
-    Person,
+#[derive(Debug, Clone)]
+pub struct Spec {
+    kind: &'static str,
+    destination: Arc<dyn Destination>,
 }
+
+impl PartialEq for Spec {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Spec {}
 
 impl FromStr for Spec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         if text == person::NAME {
-            return Ok(Self(Kind::Person));
+            return Ok(Self {
+                kind: person::NAME,
+                destination: Arc::new(person::Person),
+            });
         }
         let unknown = || SpecError::Kind(text.to_owned());
-        let (kind, place) = text.split_once(':').ok_or_else(unknown)?;
+        let (prefix, place) = text.split_once(':').ok_or_else(unknown)?;
         if place.is_empty() || place.chars().any(char::is_control) {
-            return Err(SpecError::Place(format!("{kind}: names no place")));
+            return Err(SpecError::Place(format!("{prefix}: names no place")));
         }
-        Ok(Self(match kind {
-            kind if file_name::KINDS.contains(&kind) => {
-                let file = FileName::new(kind, place).map_err(SpecError::Place)?;
-                Kind::File(FileName {
-                    path: absolute(&file.path)?,
-                    ..file
-                })
-            }
-            "ssh" => Kind::Ssh(ssh::Place::new(place).map_err(SpecError::Place)?),
-            "command" => Kind::Command(Command::new(place).map_err(SpecError::Place)?),
-            "webhook" => Kind::Webhook(http::address(place).map_err(SpecError::Place)?),
-            "secretsmanager" | "ssm" => {
-                let (place, pointers) = fragment(place);
-                let format = Json::new(pointers).map_err(SpecError::Place)?;
-                let place = Place::new(place).map_err(SpecError::Place)?;
-                match kind {
-                    "ssm" => Kind::Ssm(format, place),
-                    _ => Kind::SecretsManager(format, place),
-                }
-            }
-            "vault" => {
-                let (place, pointers) = fragment(place);
-                vault::place(place).map_err(SpecError::Place)?;
-                Kind::Vault(
-                    Json::new(pointers).map_err(SpecError::Place)?,
-                    place.to_owned(),
-                )
-            }
-            "kubernetes" => {
-                let (place, fields) = fragment(place);
-                let place = kubernetes::Place::new(place, fields);
-                Kind::Kubernetes(place.map_err(SpecError::Place)?)
-            }
-            "github" => {
-                let (place, names) = fragment(place);
-                Kind::Github(github::Place::new(place, names).map_err(SpecError::Place)?)
-            }
-            _ => return Err(unknown()),
-        }))
+        let kind = KINDS.iter().find(|kind| kind.prefix == prefix);
+        let kind = kind.ok_or_else(unknown)?;
+        let destination = (kind.parse)(place).map_err(SpecError::Place)?;
+        Ok(Self {
+            kind: kind.prefix,
+            destination: Arc::from(destination),
+        })
     }
 }
 
@@ -165,50 +181,30 @@ fn fragment(place: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn no_home() -> SpecError {
-    SpecError::Place("there is no home folder: HOME is not set".to_owned())
-}
-
-/// A file, and the program that runs after it was replaced, where there is one.
-fn followed(sink: Box<dyn Sink>, file: &FileName, machine: Option<&ssh::Machine>) -> Box<dyn Sink> {
-    match &file.after {
-        None => sink,
-        Some(after) => Box::new(Followed {
-            sink,
-            after: after.clone(),
-            machine: machine.cloned(),
-        }),
-    }
+fn no_home() -> String {
+    "there is no home folder: HOME is not set".to_owned()
 }
 
 /// A path that means the same to a later command that runs elsewhere.
-fn absolute(path: &str) -> Result<String, SpecError> {
+fn absolute(path: &str) -> Result<String, String> {
     if path.is_empty() {
-        return Err(SpecError::Place("names no file".to_owned()));
+        return Err("names no file".to_owned());
     }
     let path = match path.strip_prefix("~/") {
         Some(rest) => aws_profile::home().ok_or_else(no_home)?.join(rest),
         None => PathBuf::from(path),
     };
-    let path = std::path::absolute(&path).map_err(|error| SpecError::Place(error.to_string()))?;
+    let path = std::path::absolute(&path).map_err(|error| error.to_string())?;
     let utf8 = path.into_os_string().into_string();
-    utf8.map_err(|path| SpecError::Place(format!("{} is not UTF-8", path.display())))
+    utf8.map_err(|path| format!("{} is not UTF-8", path.display()))
 }
 
 impl fmt::Display for Spec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Kind::File(file) => write!(f, "{file}"),
-            Kind::Ssh(place) => write!(f, "{place}"),
-            Kind::Command(command) => write!(f, "command:{}", command.line()),
-            Kind::Webhook(url) => write!(f, "webhook:{url}"),
-            Kind::SecretsManager(pointers, place) => write!(f, "secretsmanager:{place}{pointers}"),
-            Kind::Ssm(pointers, place) => write!(f, "ssm:{place}{pointers}"),
-            Kind::Vault(pointers, place) => write!(f, "vault:{place}{pointers}"),
-            Kind::Kubernetes(place) => write!(f, "kubernetes:{place}"),
-            Kind::Github(place) => write!(f, "github:{place}"),
-            Kind::Person => f.write_str(person::NAME),
+        if self.is_person() {
+            return f.write_str(person::NAME);
         }
+        write!(f, "{}:{}", self.kind, self.destination)
     }
 }
 
@@ -216,11 +212,7 @@ impl Spec {
     /// What a person should know of the place before it is written. `old_known` says whether
     /// another place of the rotation holds the old pair where it can be read.
     pub fn caveats(&self, old_known: bool) -> Vec<String> {
-        let caveats = match &self.0 {
-            Kind::Github(place) => place.caveats(old_known),
-            _ => Vec::new(),
-        };
-        let said = caveats.into_iter();
+        let said = self.destination.caveats(old_known).into_iter();
         said.map(|caveat| format!("{self}: {caveat}")).collect()
     }
 
@@ -229,50 +221,13 @@ impl Spec {
     /// # Errors
     /// [`SpecError`].
     pub async fn open(&self, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, SpecError> {
-        let name = self.to_string();
-        Ok(match &self.0 {
-            Kind::File(file) => {
-                let path = PathBuf::from(&file.path);
-                let sink = FileSink::new(name, path, file.format.clone());
-                followed(Box::new(sink), file, None)
-            }
-            Kind::Ssh(place) => {
-                let store = RemoteFile::new(place);
-                let sink = DocumentSink::new(name, place.file.format.clone(), store);
-                followed(Box::new(sink), &place.file, Some(&place.machine))
-            }
-            Kind::Command(command) => Box::new(command.clone()),
-            Kind::Webhook(url) => {
-                let opened = Webhook::open(name, url.clone(), Arc::clone(clock));
-                Box::new(opened.map_err(SpecError::Place)?)
-            }
-            Kind::SecretsManager(format, place) => {
-                let store = SecretsManager::open(place, Arc::clone(clock)).await;
-                let store = store.map_err(|error| SpecError::Place(error.to_string()))?;
-                Box::new(DocumentSink::new(name, format.clone(), store))
-            }
-            Kind::Ssm(format, place) => {
-                let store = Ssm::open(place, Arc::clone(clock)).await;
-                let store = store.map_err(|error| SpecError::Place(error.to_string()))?;
-                Box::new(DocumentSink::new(name, format.clone(), store))
-            }
-            Kind::Vault(format, place) => {
-                let (mount, path) = vault::place(place).map_err(SpecError::Place)?;
-                let store = Vault::open(mount, path).map_err(SpecError::Place)?;
-                Box::new(DocumentSink::new(name, format.clone(), store))
-            }
-            Kind::Kubernetes(place) => {
-                let opened = Kubernetes::open(name, place, Arc::clone(clock));
-                Box::new(opened.map_err(SpecError::Place)?)
-            }
-            Kind::Github(place) => Box::new(Github::open(name, place).map_err(SpecError::Place)?),
-            Kind::Person => Box::new(Person),
-        })
+        let opened = self.destination.open(self.to_string(), clock).await;
+        opened.map_err(SpecError::Place)
     }
 
     /// Whether it is a person, who must be asked.
     pub fn is_person(&self) -> bool {
-        self.0 == Kind::Person
+        self.kind == person::NAME
     }
 }
 

@@ -4,18 +4,36 @@
 //! It protects one rule: nothing but the person's word counts as delivery. The word is kept with
 //! the rotation ([`Person`](keywright_rotation::model::Person)), not here.
 
+use std::{fmt, sync::Arc};
+
 use async_trait::async_trait;
-use keywright_base::Secret;
+use keywright_base::{Clock, Secret};
 use keywright_rotation::{
     model::{Pair, RotationId},
     ports::{Backup, Held, Pairs, Sink, SinkError},
 };
 
+use super::Destination;
+
 /// Whoever uses the key.
+#[derive(Debug)]
 pub(super) struct Person;
 
 /// What it is called.
 pub(super) const NAME: &str = "person";
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAME)
+    }
+}
+
+#[async_trait]
+impl Destination for Person {
+    async fn open(&self, _: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        Ok(Box::new(Self))
+    }
+}
 
 #[async_trait]
 impl Sink for Person {

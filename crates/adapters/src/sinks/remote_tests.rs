@@ -396,12 +396,24 @@ fn what_is_kept_is_told_apart() {
         "github:octo/repo",
         "github:octo/repo@live site#AWS_KEY",
         "github:octo/repo#ID,SECRET",
+        "gitlab:shop/site/api",
+        "gitlab:shop@review/*#AWS_KEY",
+        "gitlab:shop/42#ID,SECRET",
+        "google-secret:p-1/job",
+        "google-secret:example.org:p-1/job?location=europe-west6#/id,/secret",
+        "azure-keyvault:prod/job#/id,/secret",
+        "azure-keyvault:prod.vault.azure.cn/job",
+        "1password:Prod/Job key#/Keys/id,/Keys/secret",
+        "circleci:gh/acme/prod keys",
+        "circleci:circleci/4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2/prod#AWS_KEY",
+        "circleci:4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2#ID,SECRET",
+        "1password:ionaiwtdvgclrixbt6ztpqcxnq/p7eflcy7f5mk7vg6zrzf5rjjyu",
     ] {
         let spec: super::Spec = text.parse().unwrap();
         assert_eq!(spec.to_string(), text);
         names.insert(spec.to_string(), ());
     }
-    assert_eq!(names.len(), 10);
+    assert_eq!(names.len(), 22);
     for (text, says) in [
         ("secretsmanager:x?zone=y", "none of region"),
         ("ssm:a b", "is not a name"),
@@ -420,6 +432,28 @@ fn what_is_kept_is_told_apart() {
         ("github:a/b#1X", "not the name of a secret"),
         ("github:a/b#GITHUB_X", "not the name of a secret"),
         ("github:a/b#X,x", "the same"),
+        ("google-secret:job", "is not PROJECT/SECRET"),
+        ("google-secret:p/a/b", "is not PROJECT/SECRET"),
+        ("google-secret:p/job?region=x", "is not location=REGION"),
+        ("google-secret:p/job?location=a.b/c", "names no region"),
+        ("azure-keyvault:prod.example.org/job", "is not VAULT/SECRET"),
+        ("1password:Prod", "is not VAULT/ITEM"),
+        ("1password:Prod/a/b", "is not VAULT/ITEM"),
+        ("1password:Prod/a\"b", "is not VAULT/ITEM"),
+        ("circleci:acme/prod", "is not VCS/ORG/CONTEXT"),
+        ("circleci:gh/acme/prod#1X", "not the name of a variable"),
+        (
+            "circleci:gh/acme/prod#KEYWRIGHT_X",
+            "not the name of a variable",
+        ),
+        ("circleci:gh/acme/prod#X,X", "the same"),
+        ("gitlab:42", "is a number"),
+        ("gitlab:a//b", "not the path of a group or a project"),
+        ("gitlab:a/../b", "not the path of a group or a project"),
+        ("gitlab:a/b@", "not the scope of a variable"),
+        ("gitlab:a/b@x?y", "not the scope of a variable"),
+        ("gitlab:a/b#A-B", "not the name of a variable"),
+        ("gitlab:a/b#A,A", "the same"),
     ] {
         let error = text.parse::<super::Spec>().unwrap_err().to_string();
         assert!(error.contains(says), "{text}: {error}");

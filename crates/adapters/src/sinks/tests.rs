@@ -14,7 +14,7 @@ use keywright_rotation::{
 };
 
 use super::{
-    Spec,
+    KINDS, Spec, SpecError, help,
     suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
 };
 
@@ -54,6 +54,33 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("csv:F", "Access key ID,Secret access key\n"),
 ];
+
+/// The table in the documentation is made of the same list as the help text.
+#[test]
+fn every_kind_is_listed_wherever_kinds_are_listed() {
+    let mut table = "| `--deliver` | what is written |\n| --- | --- |\n".to_owned();
+    for kind in KINDS {
+        let syntax = kind.syntax.replace('|', "\\|");
+        let row = format!("| `{}:{syntax}` | {} |\n", kind.prefix, kind.writes);
+        table.push_str(&row);
+    }
+    let documented = include_str!("../../../../docs/rotation.md");
+    assert!(
+        documented.contains(&format!("\n{table}\n")),
+        "docs/rotation.md must have this table:\n{table}"
+    );
+    let SpecError::Kind(_) = "none:x".parse::<Spec>().unwrap_err() else {
+        panic!("none is no kind");
+    };
+    let unknown = "none:x".parse::<Spec>().unwrap_err().to_string();
+    for kind in KINDS {
+        assert!(help().contains(&format!("  {}:{}", kind.prefix, kind.syntax)));
+        assert!(unknown.contains(kind.prefix), "{unknown}");
+        let twice = KINDS.iter().filter(|other| other.prefix == kind.prefix);
+        assert_eq!(twice.count(), 1, "{}", kind.prefix);
+    }
+    assert!(help().lines().all(|line| line.chars().count() <= 100));
+}
 
 #[tokio::test]
 async fn row_16_files_keep_the_contract_and_everything_else_in_them() {

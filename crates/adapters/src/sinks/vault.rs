@@ -3,18 +3,53 @@
 //! It protects one rule: a version that somebody else wrote in between is not overwritten
 //! (check-and-set). Address, token and namespace come from where `vault` and `bao` find them.
 
+use std::{fmt, sync::Arc};
+
 use async_trait::async_trait;
-use keywright_base::{Secret, limits};
+use keywright_base::{Clock, Secret, limits};
 use keywright_rotation::ports::SinkError;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
+    SinkKind,
     aws_profile::{home, variable},
-    document::{Content, Store, Tag, Version},
+    document::{self, Content, Store, StorePlace, Tag, Version},
 };
 use crate::http;
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "vault",
+    syntax: "MOUNT/PATH[#/ID,/SECRET]",
+    writes: "two fields of a KV v2 secret, of Vault or OpenBao",
+    parse: document::parse::<VaultPlace>,
+};
+
+/// Mount and path.
+#[derive(Debug)]
+struct VaultPlace(String);
+
+impl fmt::Display for VaultPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[async_trait]
+impl StorePlace for VaultPlace {
+    type Store = Vault;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        place(text)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    async fn open(&self, _: &str, _: &Arc<dyn Clock>) -> Result<Vault, String> {
+        let (mount, path) = place(&self.0)?;
+        Vault::open(mount, path)
+    }
+}
 
 /// Where a secret is.
 pub(crate) struct Vault {

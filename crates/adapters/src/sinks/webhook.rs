@@ -15,8 +15,23 @@ use reqwest::{StatusCode, Url};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::{aws_profile::variable, program::Answered};
+use super::{Destination, SinkKind, aws_profile::variable, program::Answered};
 use crate::http;
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "webhook",
+    syntax: "URL",
+    writes: "the same JSON, signed, by POST; https, or http to this machine",
+    parse: |text| Ok(Box::new(http::address(text)?)),
+};
+
+#[async_trait]
+impl Destination for Url {
+    async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let webhook = Webhook::open(name, self.clone(), Arc::clone(clock))?;
+        Ok(Box::new(webhook))
+    }
+}
 
 /// The header with the time and the signature of time and body.
 const SIGNATURE: &str = "x-keywright-signature";

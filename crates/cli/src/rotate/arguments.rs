@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
-use keywright_adapters::{aws::Settings, fleet::Duration, sinks::Spec};
+use keywright_adapters::{
+    aws::Settings,
+    fleet::Duration,
+    sinks::{self, Spec},
+};
 use keywright_rotation::{
     execute::Change,
     model::{Incident, Rules},
@@ -22,7 +26,7 @@ const PATIENCE_SECS: i64 = 90;
 /// back, waits until nobody uses the old key, deactivates that, and deletes it after a dwell. Every
 /// step is in the journal first: interrupt it whenever you like, and run it again to go on.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true, after_help = places_and_examples())]
 pub(crate) struct RotateArguments {
     #[command(subcommand)]
     pub(super) command: Option<RotateCommand>,
@@ -35,19 +39,11 @@ pub(crate) struct RotateArguments {
     pub(super) journal: Option<PathBuf>,
 }
 
-const EXAMPLES: &str = "Places:
-  aws-profile:NAME[@FILE]            a profile in AWS's credentials file
-  dotenv:FILE[#ID,SECRET]            two variables
-  json:FILE[#/ID,/SECRET]            two members
-  csv:FILE                           a .csv as the console gives it
-  command:PROGRAM ARGUMENTS          told in JSON on its standard input
-  webhook:URL                        told in signed JSON
-  secretsmanager:NAME[?region=&profile=&endpoint=][#/ID,/SECRET]
-  ssm:NAME[?region=&profile=&endpoint=][#/ID,/SECRET]
-  vault:MOUNT/PATH[#/ID,/SECRET]     KV v2, of Vault or OpenBao
-  kubernetes:NAMESPACE/NAME[?context=&restart=KIND/NAME,...][#ID,SECRET]
-  github:OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]
-  ssh:[USER@]HOST[:PORT]/KIND:FILE   a file of another machine, one of the first four kinds
+fn places_and_examples() -> String {
+    format!("Places:\n{}{EXAMPLES}", sinks::help())
+}
+
+const EXAMPLES: &str = "\
 FILE?after=PROGRAM ARGUMENTS runs a program after the file was replaced, to reload what reads it.
 A NAME with @, a FILE with # or any other sign is written as a JSON string: dotenv:\"/srv/a#b\".
 docs/rotation.md says what each does.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Github, Place};
 use crate::sinks::{
+    Destination,
     remote_tests::{Asked, Cuts, serve},
     suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
 };

@@ -33,9 +33,29 @@ use self::{
     workload::{Rollout, Workload},
 };
 use super::{
+    Destination, SinkKind,
     document::foreign_key,
+    fragment,
     text::{pair_of, shown_id, similar},
 };
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "kubernetes",
+    syntax: "NAMESPACE/NAME[?context=&restart=KIND/NAME,...][#ID,SECRET]",
+    writes: "two fields of a Secret's data",
+    parse: |text| {
+        let (place, fields) = fragment(text);
+        Ok(Box::new(Place::new(place, fields)?))
+    },
+};
+
+#[async_trait]
+impl Destination for Place {
+    async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let secret = Kubernetes::open(name, self, Arc::clone(clock))?;
+        Ok(Box::new(secret))
+    }
+}
 
 /// `NAMESPACE/NAME[?context=…&restart=KIND/NAME,…][#ID,SECRET]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,19 +5,37 @@
 //! a name is an option. And the file is replaced as one on this machine is (`replace.sh`): only if
 //! it is what was read, whole, with its owner and mode.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use keywright_base::{Secret, limits};
-use keywright_rotation::ports::SinkError;
+use keywright_base::{Clock, Secret, limits};
+use keywright_rotation::ports::{Sink, SinkError};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{
-    document::{Content, Store, Tag, Version},
+    Destination, SinkKind,
+    after::followed,
+    document::{Content, DocumentSink, Store, Tag, Version},
     file_name::{FileName, KINDS},
     running::{self, Ended, LATER, Limits},
 };
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "ssh",
+    syntax: "[USER@]HOST[:PORT]/KIND:FILE",
+    writes: "a file of another machine, of one of the first four kinds",
+    parse: |text| Ok(Box::new(Place::new(text)?)),
+};
+
+#[async_trait]
+impl Destination for Place {
+    async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let store = RemoteFile::new(self);
+        let sink = DocumentSink::new(name, self.file.format.clone(), store);
+        Ok(followed(Box::new(sink), &self.file, Some(&self.machine)))
+    }
+}
 
 /// What is run there.
 const SCRIPT: &str = include_str!("replace.sh");
@@ -181,7 +199,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ssh:{}/{}", self.machine, self.file)
+        write!(f, "{}/{}", self.machine, self.file)
     }
 }
 

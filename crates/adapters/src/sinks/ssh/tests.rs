@@ -15,9 +15,9 @@ use tempfile::TempDir;
 
 use super::{OPTIONS, Place, RemoteFile};
 use crate::sinks::{
-    Kind, Spec,
+    Spec,
+    after::followed,
     document::DocumentSink,
-    followed,
     suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
     tests::write,
 };
@@ -83,7 +83,7 @@ impl Far {
     /// The sink of a file there.
     fn sink(&self, file: &str) -> Box<dyn Sink> {
         let name = format!("ssh:app@web-1:2222/{file}");
-        let Spec(Kind::Ssh(mut place)) = name.parse().unwrap() else {
+        let Ok(mut place) = Place::new(name.strip_prefix("ssh:").unwrap()) else {
             panic!("{name}");
         };
         place.machine.ssh = self.ssh.path().join("ssh");

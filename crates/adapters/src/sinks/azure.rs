@@ -1,0 +1,458 @@
+//! Secrets of Azure Key Vault: a JSON document, a version of it for each write.
+//!
+//! It protects two rules. Content type, tags, expiry and the other attributes of a secret are
+//! repeated with each version, since the service takes what is not repeated for removed. And
+//! nothing is deleted, because a deleted name is reserved: where there was no secret before, the
+//! version that a rotation made is disabled.
+//!
+//! Setting a secret knows no condition. Afterwards the versions are listed; one that another user
+//! made in between is made the current one again.
+
+mod credentials;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret};
+use keywright_rotation::ports::SinkError;
+use reqwest::{Method, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroize;
+
+use self::credentials::Credentials;
+use super::{
+    SinkKind,
+    aws_profile::variable,
+    document::{self, Content, Store, StorePlace, Tag, Version},
+    rest::{Answer, Rest, secret},
+};
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "azure-keyvault",
+    syntax: "VAULT/SECRET[#/ID,/SECRET]",
+    writes: "two members of the JSON in a secret of Azure Key Vault",
+    parse: document::parse::<Place>,
+};
+
+const API_VERSION: &str = "api-version=7.4";
+/// The most characters of the name of a secret.
+const NAME_MAX: usize = 127;
+/// Pages of a listing that are looked through; one has 25 entries.
+const PAGES_MAX: usize = 40;
+
+/// A cloud of Azure: what the names of its vaults end with, and who hands out tokens.
+struct Cloud {
+    suffix: &'static str,
+    authority: &'static str,
+}
+
+const CLOUDS: [Cloud; 3] = [
+    Cloud {
+        suffix: "vault.azure.net",
+        authority: "https://login.microsoftonline.com",
+    },
+    Cloud {
+        suffix: "vault.usgovcloudapi.net",
+        authority: "https://login.microsoftonline.us",
+    },
+    Cloud {
+        suffix: "vault.azure.cn",
+        authority: "https://login.chinacloudapi.cn",
+    },
+];
+
+/// `VAULT/SECRET`; the vault by its name, or outside the public cloud by its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    vault: String,
+    secret: String,
+}
+
+impl Place {
+    fn cloud(&self) -> Option<&'static Cloud> {
+        match self.vault.split_once('.') {
+            None => CLOUDS.first(),
+            Some((_, suffix)) => CLOUDS.iter().find(|cloud| cloud.suffix == suffix),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.vault, self.secret)
+    }
+}
+
+#[async_trait]
+impl StorePlace for Place {
+    type Store = KeyVault;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let plain = |text: &str| {
+            let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            !text.is_empty() && text.len() <= NAME_MAX && text.chars().all(good)
+        };
+        let wrong = || format!("{text} is not VAULT/SECRET");
+        let (vault, secret) = text.split_once('/').ok_or_else(wrong)?;
+        let host = vault.split_once('.').map_or(vault, |(host, _)| host);
+        let place = Self {
+            vault: vault.to_owned(),
+            secret: secret.to_owned(),
+        };
+        match plain(host) && plain(secret) && place.cloud().is_some() {
+            true => Ok(place),
+            false => Err(wrong()),
+        }
+    }
+
+    async fn open(&self, name: &str, clock: &Arc<dyn Clock>) -> Result<KeyVault, String> {
+        let cloud = self.cloud().ok_or("it is in no cloud that is known")?;
+        let host = match self.vault.contains('.') {
+            true => self.vault.clone(),
+            false => format!("{}.{}", self.vault, cloud.suffix),
+        };
+        let resource = format!("https://{}", cloud.suffix);
+        let credentials = Credentials::find(&variable, cloud.authority, &resource, clock)?;
+        KeyVault::at(name, &self.secret, &format!("https://{host}"), credentials)
+    }
+}
+
+/// One secret of a vault.
+struct KeyVault {
+    rest: Rest,
+    credentials: Credentials,
+    url: String,
+    secret: String,
+}
+
+/// A secret as the service answers with it, in a listing without its value.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bundle {
+    id: String,
+    #[serde(default, deserialize_with = "secret")]
+    value: Option<Secret<String>>,
+    content_type: Option<String>,
+    #[serde(default)]
+    attributes: Map<String, Value>,
+    tags: Option<Value>,
+    /// Whether it belongs to a certificate.
+    #[serde(default)]
+    managed: bool,
+}
+
+impl Bundle {
+    /// The part of its id after `/secrets/NAME/`.
+    fn version(&self) -> Option<String> {
+        let mut words = self.id.rsplit('/');
+        let version = words.next().filter(|version| !version.is_empty())?;
+        let is_one = words.next().is_some() && words.next() == Some("secrets");
+        let plain = version.chars().all(|c| c.is_ascii_alphanumeric());
+        (is_one && plain).then(|| version.to_owned())
+    }
+
+    fn created(&self) -> i64 {
+        let created = self.attributes.get("created").and_then(Value::as_i64);
+        created.unwrap_or_default()
+    }
+
+    /// What a write must repeat.
+    fn properties(&self) -> Map<String, Value> {
+        let mut attributes = Map::new();
+        for name in ["enabled", "exp", "nbf"] {
+            if let Some(value) = self.attributes.get(name) {
+                attributes.insert(name.to_owned(), value.clone());
+            }
+        }
+        let mut properties = Map::new();
+        properties.insert("attributes".to_owned(), Value::Object(attributes));
+        if let Some(content_type) = &self.content_type {
+            properties.insert("contentType".to_owned(), json!(content_type));
+        }
+        if let Some(tags) = &self.tags {
+            properties.insert("tags".to_owned(), tags.clone());
+        }
+        properties
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    value: Vec<Bundle>,
+    next_link: Option<String>,
+}
+
+/// What a write must repeat, and since when the version is there; in [`Tag::kind`].
+#[derive(serde::Serialize, Deserialize)]
+struct Known {
+    properties: Map<String, Value>,
+    created: i64,
+}
+
+impl KeyVault {
+    fn at(name: &str, secret: &str, url: &str, credentials: Credentials) -> Result<Self, String> {
+        Ok(Self {
+            rest: Rest::new(name)?,
+            credentials,
+            url: url.to_owned(),
+            secret: secret.to_owned(),
+        })
+    }
+
+    fn path(&self) -> String {
+        format!("/secrets/{}", self.secret)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        sent: &[&str],
+    ) -> Result<Answer, SinkError> {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let url = format!("{}{path}{sign}{API_VERSION}", self.url);
+        self.send_to(method, &url, body, sent).await
+    }
+
+    async fn send_to(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<&Value>,
+        sent: &[&str],
+    ) -> Result<Answer, SinkError> {
+        let token = self.credentials.token(&self.rest).await?;
+        let request = self.rest.http.request(method, url);
+        let mut request = request.bearer_auth(token.expose());
+        if let Some(body) = body {
+            let json = "application/json";
+            request = request.header("content-type", json).body(body.to_string());
+        }
+        let sent: Vec<&str> = [token.expose().as_str()]
+            .iter()
+            .chain(sent)
+            .copied()
+            .collect();
+        self.rest.send(request, &sent).await
+    }
+
+    /// The current version, or one by its name; nothing where there is none, or a disabled one.
+    async fn bundle(&self, version: Option<&str>) -> Result<Found, SinkError> {
+        let mut path = self.path();
+        if let Some(version) = version {
+            path = format!("{path}/{version}");
+        }
+        let answer = self.send(Method::GET, &path, None, &[]).await?;
+        let inner = answer.code("/error/innererror/code");
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(Found::Nothing),
+            StatusCode::FORBIDDEN if inner.as_deref() == Some("SecretDisabled") => {
+                Ok(Found::Disabled)
+            }
+            _ => {
+                let found = self.rest.read(&format!("GET {path}"), &answer)?;
+                Ok(Found::Bundle(Box::new(found)))
+            }
+        }
+    }
+
+    /// Sets the secret; the new version's name.
+    async fn set(
+        &self,
+        value: &str,
+        properties: &Map<String, Value>,
+    ) -> Result<Option<String>, SinkError> {
+        let mut body = properties.clone();
+        body.insert("value".to_owned(), json!(value));
+        let mut body = Value::Object(body);
+        let path = self.path();
+        let answer = self.send(Method::PUT, &path, Some(&body), &[value]).await;
+        if let Some(Value::String(value)) = body.get_mut("value") {
+            value.zeroize();
+        }
+        let answer = answer?;
+        if answer.status == StatusCode::CONFLICT {
+            return Err(self.rest.never(&RESERVED));
+        }
+        let set: Bundle = self.rest.read(&format!("PUT {path}"), &answer)?;
+        Ok(set.version())
+    }
+
+    async fn disable(&self, version: &str) -> Result<(), SinkError> {
+        let path = format!("{}/{version}", self.path());
+        let body = json!({"attributes": {"enabled": false}});
+        let answer = self.send(Method::PATCH, &path, Some(&body), &[]).await?;
+        let call = format!("PATCH {path}");
+        self.rest.read::<Bundle>(&call, &answer).map(drop)
+    }
+
+    /// Entries of a listing, page by page; without its end it proves nothing. A link elsewhere is
+    /// not followed: it would be sent the token.
+    async fn list(&self, path: &str) -> Result<Vec<Bundle>, SinkError> {
+        let mut all = Vec::new();
+        let mut url = format!("{}{path}?{API_VERSION}", self.url);
+        for _ in 0..PAGES_MAX {
+            let answer = self.send_to(Method::GET, &url, None, &[]).await?;
+            let page: Page = self.rest.read(&format!("GET {path}"), &answer)?;
+            all.extend(page.value);
+            let Some(next) = page.next_link.filter(|next| !next.is_empty()) else {
+                return Ok(all);
+            };
+            let (ours, theirs) = (Url::parse(&self.url), Url::parse(&next));
+            match (ours, theirs) {
+                (Ok(ours), Ok(theirs)) if ours.origin() == theirs.origin() => url = next,
+                _ => return Err(self.rest.never(&"a listing goes on at another address")),
+            }
+        }
+        let why = format!("GET {path}: the listing has more than {PAGES_MAX} pages");
+        Err(self.rest.later(&why))
+    }
+
+    /// A version that another user made after the one that was replaced.
+    async fn between(
+        &self,
+        ours: &str,
+        was: Option<&str>,
+        since: i64,
+    ) -> Result<Option<String>, SinkError> {
+        let versions = self.list(&format!("{}/versions", self.path())).await?;
+        let theirs = versions.into_iter().filter(|it| {
+            let version = it.version();
+            it.created() > since && version.as_deref() != Some(ours) && version.as_deref() != was
+        });
+        let last = theirs.max_by_key(Bundle::created);
+        Ok(last.and_then(|last| last.version()))
+    }
+}
+
+enum Found {
+    Bundle(Box<Bundle>),
+    Disabled,
+    Nothing,
+}
+
+#[async_trait]
+impl Store for KeyVault {
+    async fn get(&self) -> Result<Version, SinkError> {
+        let nothing = |kind: Option<&str>| Version {
+            content: None,
+            tag: Tag {
+                version: None,
+                kind: kind.map(str::to_owned),
+            },
+        };
+        let found = match self.bundle(None).await? {
+            Found::Bundle(found) => found,
+            Found::Disabled => return Ok(nothing(Some(DISABLED))),
+            Found::Nothing => return Ok(nothing(None)),
+        };
+        if found.managed {
+            return Err(self.rest.never(&"it belongs to a certificate"));
+        }
+        let unclear = || self.rest.later(&"the secret has no version");
+        let version = found.version().ok_or_else(unclear)?;
+        let known = Known {
+            properties: found.properties(),
+            created: found.created(),
+        };
+        let known = serde_json::to_string(&known);
+        let value = found.value.unwrap_or_else(|| Secret::new(String::new()));
+        Ok(Version {
+            content: Some(Secret::new(value.expose().as_bytes().to_vec())),
+            tag: Tag {
+                version: Some(version),
+                kind: Some(known.map_err(|error| self.rest.never(&error))?),
+            },
+        })
+    }
+
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+        let Some(content) = content else {
+            return match &was.version {
+                Some(version) => self.disable(version).await,
+                None => Ok(()),
+            };
+        };
+        let text = std::str::from_utf8(content.expose());
+        let text = text.map_err(|error| self.rest.never(&error))?;
+        // The narrower the time between a look and a write, the better.
+        let now = match self.bundle(None).await? {
+            Found::Bundle(now) => now.version(),
+            Found::Disabled | Found::Nothing => None,
+        };
+        let meanwhile = "another user set the secret meanwhile";
+        if now != was.version {
+            return Err(self.rest.later(&meanwhile));
+        }
+        let known = was.kind.as_deref().map(serde_json::from_str::<Known>);
+        let Some(Ok(known)) = known else {
+            let mut made = Map::new();
+            made.insert("contentType".to_owned(), json!("application/json"));
+            return self.set(text, &made).await.map(drop);
+        };
+        let set = self.set(text, &known.properties).await?;
+        let ours = set.ok_or_else(|| self.rest.later(&"the new version has no name"))?;
+        let theirs = self
+            .between(&ours, was.version.as_deref(), known.created)
+            .await?;
+        let Some(theirs) = theirs else {
+            return Ok(());
+        };
+        if let Found::Bundle(found) = self.bundle(Some(&theirs)).await?
+            && let Some(value) = &found.value
+        {
+            self.set(value.expose(), &found.properties()).await?;
+        }
+        let why = format!("{meanwhile}, and theirs was made the current version again");
+        Err(self.rest.later(&why))
+    }
+
+    async fn retire(&self, replaced: &Tag) {
+        if let Some(version) = &replaced.version {
+            // If it stays, it is a key that is deleted.
+            let _ = self.disable(version).await;
+        }
+    }
+
+    /// A deleted secret can only be found where the caller may see those.
+    async fn check(&self) -> Result<Vec<String>, SinkError> {
+        if let Found::Nothing = self.bundle(None).await? {
+            let path = format!("/deletedsecrets/{}", self.secret);
+            let answer = self.send(Method::GET, &path, None, &[]).await?;
+            if answer.status.is_success() {
+                return Err(self.rest.never(&RESERVED));
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn absence(&self, tag: &Tag) -> String {
+        match tag.kind.as_deref() {
+            Some(DISABLED) => "its current version is disabled".to_owned(),
+            _ => "it does not exist".to_owned(),
+        }
+    }
+
+    async fn names(&self) -> Vec<String> {
+        let all = self.list("/secrets").await.unwrap_or_default();
+        let names = all.into_iter().map(|it| it.id);
+        let names = names.filter_map(|id| Some(id.rsplit_once('/')?.1.to_owned()));
+        names.collect()
+    }
+
+    fn own_name(&self) -> &str {
+        &self.secret
+    }
+}
+
+/// What is said where a name cannot be taken.
+const RESERVED: &str = "its name is that of a deleted secret: recover or purge that first";
+/// The kind of a [`Tag`] where the current version is disabled.
+const DISABLED: &str = "disabled";
+
+#[cfg(test)]
+mod tests;

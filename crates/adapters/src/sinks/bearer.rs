@@ -1,0 +1,114 @@
+//! Access tokens that a service hands out for some time.
+//!
+//! It protects one rule: a token is asked for again before it expires, by the clock of the process,
+//! and is never part of an error.
+
+use std::sync::Arc;
+
+use keywright_base::{Clock, Secret};
+use keywright_rotation::ports::SinkError;
+use serde::{Deserialize, Deserializer, de::Error};
+use tokio::sync::Mutex;
+
+use super::rest::segment;
+
+/// Seconds before its end at which a token is no longer used.
+const MARGIN_SECS: i64 = 120;
+/// The longest time for which an answer is believed, in seconds.
+const LIFE_SECS_MAX: i64 = 24 * 3600;
+
+/// A token as OAuth 2 servers, metadata servers and IMDS answer with it.
+#[derive(Deserialize)]
+pub(super) struct TokenAnswer {
+    #[serde(deserialize_with = "token")]
+    access_token: Secret<String>,
+    /// A number, or one in a string.
+    #[serde(deserialize_with = "secs")]
+    expires_in: i64,
+}
+
+pub(super) fn token<'de, D: Deserializer<'de>>(from: D) -> Result<Secret<String>, D::Error> {
+    let token = Secret::new(String::deserialize(from)?);
+    // It becomes a header.
+    match token.expose().is_empty() || token.expose().contains(|c: char| !c.is_ascii_graphic()) {
+        true => Err(D::Error::custom("not a token")),
+        false => Ok(token),
+    }
+}
+
+impl TokenAnswer {
+    pub(super) const fn new(access_token: Secret<String>, expires_in: i64) -> Self {
+        Self {
+            access_token,
+            expires_in,
+        }
+    }
+
+    pub(super) const fn token(&self) -> &Secret<String> {
+        &self.access_token
+    }
+}
+
+fn secs<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Plain(i64),
+        Text(String),
+    }
+    let secs = match Number::deserialize(from)? {
+        Number::Plain(secs) => secs,
+        Number::Text(text) => text.parse().map_err(D::Error::custom)?,
+    };
+    Ok(secs.clamp(0, LIFE_SECS_MAX))
+}
+
+/// The last token.
+pub(super) struct Bearer {
+    clock: Arc<dyn Clock>,
+    current: Mutex<Option<(Secret<String>, i64)>>,
+}
+
+impl Bearer {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            current: Mutex::new(None),
+        }
+    }
+
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.clock.now().secs()
+    }
+
+    /// The token, asked for where there is none or where it ends soon.
+    pub(super) async fn token(
+        &self,
+        ask: impl Future<Output = Result<TokenAnswer, SinkError>> + Send,
+    ) -> Result<Secret<String>, SinkError> {
+        let mut current = self.current.lock().await;
+        let now = self.now();
+        if let Some((token, _)) = current.as_ref().filter(|(_, until)| now < *until) {
+            return Ok(token.clone());
+        }
+        let answer = ask.await?;
+        let until = now + answer.expires_in - MARGIN_SECS;
+        *current = Some((answer.access_token.clone(), until));
+        Ok(answer.access_token)
+    }
+}
+
+/// Fields as a form is sent.
+pub(super) fn form(fields: &[(&str, &str)]) -> Secret<String> {
+    let mut form = String::new();
+    for (name, value) in fields {
+        if !form.is_empty() {
+            form.push('&');
+        }
+        form.push_str(name);
+        form.push('=');
+        form.extend(segment(value));
+    }
+    Secret::new(form)
+}
