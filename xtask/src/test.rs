@@ -55,7 +55,7 @@ const STEPS: &[&[&str]] = &[
     &["npm", "--prefix", "console", "run", "--silent", "size"],
     &["cargo", "xtask", "e2e", "--built"],
     // Bounded here; at length by their own commands.
-    &["cargo", "xtask", "fuzz", "--seconds", "60"],
+    &["cargo", "xtask", "fuzz", "--seconds", "30"],
     &["cargo", "xtask", "crash", "--built", "--rounds", "20"],
     &["cargo", "xtask", "consumers", "--built", "--kills", "10"],
 ];
