@@ -20,10 +20,18 @@ pub const MFA_DEVICES_PER_ACCOUNT: usize = USERS_PER_ACCOUNT;
 pub const MFA_DEVICES_PER_USER: usize = 8;
 /// Characters of an MFA device's serial number.
 pub const MFA_SERIAL_CHARS: usize = 256;
-/// Codes of an MFA device that may be tried in one window of [`MFA_WINDOW_SECS`].
+/// Codes of an MFA device that may be tried at the console in one window of [`MFA_WINDOW_SECS`],
+/// and with one access key before it waits.
 pub const MFA_ATTEMPTS: u32 = 9;
-/// Seconds of the window in which attempts at an MFA device are counted; it begins on the hour.
+/// Seconds of the window in which attempts at the console are counted, which begins on the hour;
+/// and the first wait of an access key.
 pub const MFA_WINDOW_SECS: i64 = 3 * 60;
+/// Seconds of the longest wait of an access key: three attempts a day, of which one in 200 000 hits.
+pub const MFA_WAIT_SECS_MAX: i64 = 8 * 60 * 60;
+/// Seconds without an attempt after which wrong codes of an access key are forgotten.
+pub const MFA_MEMORY_SECS: i64 = 7 * 24 * 60 * 60;
+/// MFA devices whose wrong codes by the API are remembered.
+pub const MFA_DEVICES_REMEMBERED: usize = 10_000;
 /// Managed policies attached to one user.
 pub const ATTACHED_POLICIES_PER_USER: usize = 10;
 /// Managed policies attached to one group.

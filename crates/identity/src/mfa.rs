@@ -1,25 +1,24 @@
-//! The codes of virtual MFA devices: six digits that a seed and the time make (RFC 6238), how often
-//! they may be tried, and the seed itself, made, shown as a QR code and sealed.
+//! The codes of virtual MFA devices: six digits that a seed and the time make (RFC 6238), and the
+//! seed itself, made, shown as a QR code and sealed.
 //!
 //! It protects three rules: no code is accepted twice, since a device remembers the newest step
-//! that was; codes cannot be guessed, since each device is asked so often in a window of time and
-//! no more; and a seed is in clear only while it is made or a code is checked.
+//! that was; codes cannot be guessed, since [`attempts`] limits how often they are tried; and a
+//! seed is in clear only while it is made or a code is checked.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+mod attempts;
 
 use data_encoding::BASE32;
-use keywright_base::{Entropy, Secret, Timestamp, limits};
+use keywright_base::{Entropy, Secret, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use png::{BitDepth, ColorType, Encoder};
 use qrcode::{Color, QrCode};
 use ring::hmac;
 
+use self::attempts::DeviceAssignment;
+pub(crate) use self::attempts::{Attempts, CodeOrigin};
 use crate::{
     fault::Fault,
-    state::{Enabled, MfaDevice},
+    state::{Account, Enabled, MfaDevice},
     vault::{OpenError, Purpose, Sealed, Vault},
     view::View,
 };
@@ -70,6 +69,8 @@ fn accepted(
 pub(crate) struct Trial<'a> {
     pub vault: &'a Vault,
     pub attempts: &'a Attempts,
+    pub account: &'a Account,
+    pub origin: CodeOrigin,
     pub now: Timestamp,
 }
 
@@ -98,17 +99,33 @@ impl Trial<'_> {
         let Some(enabled) = &device.enabled else {
             return Ok(Tried::Refused);
         };
-        if !self.attempts.begin(serial, self.now) {
+        if !self.begin(serial, enabled) {
             return Ok(Tried::Refused);
         }
         let seed = self.vault.open(place(serial), device.seed.as_bytes())?;
         let step = accepted(device, enabled, (&seed, given), self.now);
+        if step.is_some() {
+            self.succeeded(serial, enabled);
+        }
         Ok(step.map_or(Tried::Wrong, |spent| {
             Tried::Right(MfaDevice {
                 spent,
                 ..device.clone()
             })
         }))
+    }
+
+    /// Counts an attempt at an assigned device, unless there were too many.
+    pub(crate) fn begin(self, serial: &str, enabled: &Enabled) -> bool {
+        let device = DeviceAssignment::new(serial, enabled.since);
+        let exists = |key| self.account.key(key).is_some();
+        self.attempts.begin(device, self.origin, exists, self.now)
+    }
+
+    /// A right code was given for an attempt that was counted.
+    pub(crate) fn succeeded(self, serial: &str, enabled: &Enabled) {
+        let device = DeviceAssignment::new(serial, enabled.since);
+        self.attempts.succeeded(&device, self.origin);
     }
 
     /// By how many steps the device's clock is ahead, and the newest step that is spent now, if
@@ -122,9 +139,6 @@ impl Trial<'_> {
         serial: &str,
         [first, second]: [&str; 2],
     ) -> Result<(i64, i64), Fault> {
-        if !self.attempts.begin(serial, self.now) {
-            return Err(Fault::InvalidAuthenticationCode);
-        }
         let seed = self.vault.open(place(serial), device.seed.as_bytes());
         let seed = seed.map_err(|error| Fault::Internal(error.to_string()))?;
         let (first, second) = (
@@ -151,28 +165,10 @@ impl<'a> From<&View<'a>> for Trial<'a> {
         Self {
             vault: view.vault,
             attempts: view.mfa_attempts,
+            account: view.account,
+            origin: CodeOrigin::Api(view.caller.session().is_none().then(|| view.caller.key())),
             now: view.facts.now,
         }
-    }
-}
-
-/// How often codes were tried at each device in the present window; whether they were right does
-/// not matter. Memory only, and of devices that exist.
-#[derive(Debug, Default)]
-pub(crate) struct Attempts(Mutex<(i64, HashMap<String, u32>)>);
-
-impl Attempts {
-    /// Counts an attempt, unless there were too many.
-    fn begin(&self, serial: &str, now: Timestamp) -> bool {
-        let window = now.secs().div_euclid(limits::MFA_WINDOW_SECS);
-        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if counted.0 != window {
-            *counted = (window, HashMap::new());
-        }
-        let count = counted.1.entry(serial.to_lowercase()).or_default();
-        let room = *count < limits::MFA_ATTEMPTS;
-        *count += u32::from(room);
-        room
     }
 }
 

@@ -14,10 +14,11 @@ use keywright_base::{AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limit
 use crate::{
     Fault, Identity,
     authenticate::{SessionToken, TemporaryCredentials, Validity},
+    browsers::BrowserId,
     caller::Principal,
     console::{Session, SessionId, login},
     ledger::AccountCell,
-    mfa::{Trial, Tried},
+    mfa::{CodeOrigin, Trial, Tried},
     password_rules,
     service::OpenFault,
     state::{Account, Bearer, Change, LoginProfile, Root, Settings},
@@ -72,6 +73,8 @@ pub struct Claim<'a> {
     pub code: Option<Secret<String>>,
     /// Where the request comes from.
     pub source: IpAddr,
+    /// The browser, if it is known for this user.
+    pub browser: Option<BrowserId>,
 }
 
 impl Identity {
@@ -108,7 +111,8 @@ impl Identity {
         let mfa = account.devices_of(bearer).next().is_some();
         if mfa {
             let code = claim.code.ok_or(Denied::MfaRequired)?;
-            self.spend_code(&cell, bearer, &code, now).await?;
+            let origin = CodeOrigin::Console(claim.browser);
+            self.spend_code(&cell, bearer, (&code, origin)).await?;
         }
         let expiry = Expiry::of(account.settings(), login, user, now);
         if expiry == Expiry::Hard {
@@ -133,15 +137,17 @@ impl Identity {
         &self,
         cell: &Arc<AccountCell>,
         bearer: Bearer,
-        code: &Secret<String>,
-        now: Timestamp,
+        (code, origin): (&Secret<String>, CodeOrigin),
     ) -> Result<(), Denied> {
-        let trial = Trial {
-            vault: &self.vault,
-            attempts: &self.mfa_attempts,
-            now,
-        };
+        let now = self.clock.now();
         let compute = |account: &Account| {
+            let trial = Trial {
+                vault: &self.vault,
+                attempts: &self.mfa_attempts,
+                account,
+                origin,
+                now,
+            };
             for device in account.devices_of(bearer) {
                 let serial = device.serial(account.id());
                 let tried = trial.code(device, serial.as_str(), code);

@@ -191,6 +191,7 @@ impl Action for EnableMFADevice {
         }
         let codes = [&*input.authentication_code1, &input.authentication_code2];
         let serial = device.serial(view.id());
+        // Not counted: an unassigned device opens nothing that a guess would be worth.
         let (drift, spent) = Trial::from(view).synchronise(device, serial.as_str(), codes)?;
         let enabled = Enabled {
             bearer,
@@ -222,7 +223,12 @@ impl Action for ResyncMFADevice {
         let (device, enabled) = device_of(view, &input.serial_number, bearer)?;
         let codes = [&*input.authentication_code1, &input.authentication_code2];
         let serial = device.serial(view.id());
-        let (drift, spent) = Trial::from(view).synchronise(device, serial.as_str(), codes)?;
+        let trial = Trial::from(view);
+        if !trial.begin(serial.as_str(), enabled) {
+            return Err(Fault::InvalidAuthenticationCode);
+        }
+        let (drift, spent) = trial.synchronise(device, serial.as_str(), codes)?;
+        trial.succeeded(serial.as_str(), enabled);
         let device = MfaDevice {
             spent,
             enabled: Some(Enabled {

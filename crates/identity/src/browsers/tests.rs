@@ -31,6 +31,7 @@ fn signed_in(bench: &Bench, user: &str, before: Option<&str>) -> String {
         password: Secret::new(PASSWORD.to_owned()),
         code: None,
         source: Ipv4Addr::LOCALHOST.into(),
+        browser: None,
     };
     let identity = bench.identity();
     let cookie = bench.block_on(identity.sign_in(claim)).unwrap();

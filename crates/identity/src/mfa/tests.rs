@@ -5,10 +5,11 @@ use keywright_base::{Secret, Timestamp, limits};
 use qrcode::QrCode;
 
 use super::{
-    Attempts, MODULE_PIXELS, QUIET_MODULES, Trial, Tried, base32, code, qr_code, seal, step,
+    Attempts, CodeOrigin, MODULE_PIXELS, QUIET_MODULES, Trial, Tried, base32, code, qr_code, seal,
+    step,
 };
 use crate::{
-    state::{Bearer, Enabled, MfaDevice},
+    state::{Account, Bearer, Enabled, MfaDevice},
     testing::Seed as Random,
     vault::{KEY_BYTES, MasterKey, Vault},
 };
@@ -50,11 +51,14 @@ fn taken(spent: i64, drift: i64) -> Vec<i64> {
             drift,
         }),
     };
+    let account = Account::empty("123456789012".parse().unwrap(), now);
     let right = |offset: &i64| {
         let attempts = Attempts::default();
         let trial = Trial {
             vault: &vault,
             attempts: &attempts,
+            account: &account,
+            origin: CodeOrigin::Console(None),
             now,
         };
         let given = code(&seed, here + offset);
@@ -82,24 +86,6 @@ fn a_code_is_taken_near_its_time_and_never_after_a_newer_one() {
         (-100, -20, vec![-22, -21, -20, -19, -18]),
     ] {
         assert_eq!(taken(spent, drift), expected, "{spent} {drift}");
-    }
-}
-
-#[test]
-fn attempts_are_counted_by_device_and_window() {
-    let attempts = Attempts::default();
-    let at = |secs| Timestamp::from_secs(limits::MFA_WINDOW_SECS * 1000 + secs);
-    for n in 0..limits::MFA_ATTEMPTS {
-        assert!(attempts.begin(SERIAL, at(i64::from(n))), "{n}");
-    }
-    for (serial, secs, room) in [
-        (SERIAL, 100, false),
-        ("arn:aws:iam::123456789012:mfa/PHONE", 100, false),
-        ("arn:aws:iam::123456789012:mfa/other", 100, true),
-        (SERIAL, limits::MFA_WINDOW_SECS - 1, false),
-        (SERIAL, limits::MFA_WINDOW_SECS, true),
-    ] {
-        assert_eq!(attempts.begin(serial, at(secs)), room, "{serial} {secs}");
     }
 }
 

@@ -78,6 +78,7 @@ fn a_password_for_root_is_made_once_and_kept_first() {
             password,
             code: None,
             source: SOURCE,
+            browser: None,
         };
         bench.block_on(bench.identity().sign_in(claim))
     };
@@ -97,6 +98,7 @@ fn a_restart_signs_everyone_out() {
         password: Secret::new(PASSWORD.to_owned()),
         code: None,
         source: SOURCE,
+        browser: None,
     };
     let cookie = bench.block_on(bench.identity().sign_in(claim)).unwrap();
     assert!(bench.identity().signed_in(cookie.expose()).is_some());

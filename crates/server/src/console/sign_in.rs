@@ -65,6 +65,7 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
         password,
         code,
         source: ask.peer.address,
+        browser,
     };
     let cookie = match identity.sign_in(claim).await {
         Ok(cookie) => cookie,

@@ -280,21 +280,51 @@ fn a_code_works_once_and_only_for_its_owner() {
 }
 
 #[test]
-fn too_many_codes_are_refused_until_the_next_window() {
+fn an_access_key_waits_longer_and_longer_and_others_do_not() {
     let (bench, ann, phone) = with_device();
+    let other = bench.key("ann");
     bench.pass(limits::MFA_WINDOW_SECS);
+    let right = |keys: &Keys| bench.call(keys, &session(&phone, &phone.code(&bench, 0)));
     let wrong = phone.code(&bench, 50);
     for _ in 0..limits::MFA_ATTEMPTS {
         let answer = bench.call(&ann, &session(&phone, &wrong));
         answer.refused("AccessDenied", WRONG);
     }
-    let right = |bench: &Bench| bench.call(&ann, &session(&phone, &phone.code(bench, 0)));
-    right(&bench).refused("AccessDenied", UNABLE);
-    bench
-        .root(&phone.resync(&bench, "ann", [0, 1]))
-        .refused("InvalidAuthenticationCode", NOT_VALID);
+    right(&ann).refused("AccessDenied", UNABLE);
+    right(&other).ok();
     bench.pass(limits::MFA_WINDOW_SECS);
-    right(&bench).ok();
+    let answer = bench.call(&ann, &session(&phone, &wrong));
+    answer.refused("AccessDenied", WRONG);
+    bench.pass(limits::MFA_WINDOW_SECS);
+    right(&ann).refused("AccessDenied", UNABLE);
+    bench.root(&phone.resync(&bench, "ann", [0, 1])).ok();
+    bench.pass(limits::MFA_WINDOW_SECS);
+    right(&ann).ok();
+}
+
+#[test]
+fn a_device_of_the_same_name_has_no_attempts_behind_it() {
+    let (bench, ann, phone) = with_device();
+    let wrong = phone.code(&bench, 50);
+    for _ in 0..=limits::MFA_ATTEMPTS {
+        assert!(!bench.call(&ann, &session(&phone, &wrong)).is_success());
+    }
+    let serial = &phone.serial;
+    for form in [
+        format!("Action=DeactivateMFADevice&UserName=ann&SerialNumber={serial}"),
+        format!("Action=DeleteVirtualMFADevice&SerialNumber={serial}"),
+    ] {
+        bench.root(&form).ok();
+    }
+    bench.pass(1);
+    let phone = bench.device("phone");
+    for _ in 0..=limits::MFA_ATTEMPTS {
+        let answer = bench.root(&phone.enable(&bench, "ann", [40, 41]));
+        answer.refused("InvalidAuthenticationCode", NOT_VALID);
+    }
+    bench.root(&phone.enable(&bench, "ann", [-1, 0])).ok();
+    let answer = bench.call(&ann, &session(&phone, &phone.code(&bench, 1)));
+    answer.ok();
 }
 
 #[test]

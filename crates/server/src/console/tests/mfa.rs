@@ -132,6 +132,35 @@ async fn a_device_is_asked_nine_times_in_three_minutes() {
 }
 
 #[tokio::test]
+async fn codes_tried_by_a_leaked_key_or_elsewhere_lock_no_known_browser_out() {
+    let (bench, code) = with_device().await;
+    let answer = bench.ask(sign_in("ann", PASSWORD, Some(&code(0)))).await;
+    let browser = answer.browser();
+    let key = bench.root("Action=CreateAccessKey&UserName=ann").await;
+    bench.pass(180);
+    let wrong = wrong(&code);
+    let guess =
+        format!("Action=GetSessionToken&SerialNumber=arn:aws:iam::{ACCOUNT}:mfa/phone&TokenCode=");
+    for _ in 0..12 {
+        let guess = format!("{guess}{wrong}");
+        assert!(bench.with_key(&key, &guess).await.is_err());
+    }
+    // The console of any browser counts apart from the API.
+    let right = sign_in("ann", PASSWORD, Some(&code(0)));
+    assert_eq!(bench.ask(right).await.status, 200);
+    for n in 0..9 {
+        let address = ["127.0.0.2", "127.0.0.3"][n % 2];
+        let wrong = sign_in("ann", PASSWORD, Some(&wrong)).from(address);
+        assert_eq!(bench.ask(wrong).await.code().1, "AuthenticationFailed");
+    }
+    let right = || sign_in("ann", PASSWORD, Some(&code(1)));
+    let elsewhere = bench.ask(right().from("127.0.0.4")).await;
+    assert_eq!(elsewhere.code().1, "AuthenticationFailed");
+    let known = bench.ask(right().with("cookie", &browser)).await;
+    assert_eq!(known.status, 200);
+}
+
+#[tokio::test]
 async fn the_sessions_credentials_say_that_a_code_was_given() {
     let (bench, code) = with_device().await;
     let rule = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*",

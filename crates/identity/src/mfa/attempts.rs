@@ -1,0 +1,177 @@
+//! How often codes of a device may be tried.
+//!
+//! It protects two rules. Codes cannot be guessed: an attempt counts from the moment it begins, in
+//! the console by windows of time, by the API with a wait that doubles. And who tries by one way
+//! uses up nothing of another: the console counts apart from the API, each browser that is known
+//! apart from the others, and of the API each access key. A leaked access key, which may call
+//! GetSessionToken without any permission, locks only itself out.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use keywright_base::{AccessKeyId, Timestamp, limits};
+
+use crate::browsers::BrowserId;
+
+/// Who gives a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum CodeOrigin {
+    /// Someone with the right password, from this browser if it is a known one.
+    Console(Option<BrowserId>),
+    /// A request that this access key signed; `None` for temporary credentials.
+    Api(Option<AccessKeyId>),
+}
+
+/// A device for as long as it is assigned: assigned again, it has no attempts behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct DeviceAssignment {
+    serial: String,
+    since: Timestamp,
+}
+
+impl DeviceAssignment {
+    pub(super) fn new(serial: &str, since: Timestamp) -> Self {
+        let serial = serial.to_lowercase();
+        Self { serial, since }
+    }
+}
+
+/// Attempts at each device. Memory only, and of devices that exist.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    console: Mutex<ConsoleWindow>,
+    api: Mutex<HashMap<DeviceAssignment, Vec<ApiFailures>>>,
+}
+
+/// The attempts of the present window, right ones included.
+#[derive(Debug, Default)]
+struct ConsoleWindow {
+    number: i64,
+    counts: HashMap<(DeviceAssignment, Option<BrowserId>), u32>,
+}
+
+/// The attempts of one access key since its last right code.
+#[derive(Debug, Clone, Copy)]
+struct ApiFailures {
+    key: Option<AccessKeyId>,
+    count: u32,
+    last: Timestamp,
+}
+
+impl ApiFailures {
+    /// The first instant at which the next attempt is let in.
+    fn until(self) -> Timestamp {
+        let Some(doublings) = self.count.checked_sub(limits::MFA_ATTEMPTS) else {
+            return self.last;
+        };
+        let wait = limits::MFA_WINDOW_SECS.saturating_mul(1 << doublings.min(32));
+        self.last.plus_secs(wait.min(limits::MFA_WAIT_SECS_MAX))
+    }
+
+    fn forgotten(self, now: Timestamp) -> bool {
+        now >= self.last.plus_secs(limits::MFA_MEMORY_SECS)
+    }
+}
+
+impl Attempts {
+    /// Counts an attempt, unless there were too many. `exists` says which access keys do.
+    pub(super) fn begin(
+        &self,
+        device: DeviceAssignment,
+        origin: CodeOrigin,
+        exists: impl Fn(AccessKeyId) -> bool,
+        now: Timestamp,
+    ) -> bool {
+        match origin {
+            CodeOrigin::Console(browser) => self.begin_console(device, browser, now),
+            CodeOrigin::Api(key) => self.begin_api(device, key, exists, now),
+        }
+    }
+
+    /// A right code was given.
+    pub(super) fn succeeded(&self, device: &DeviceAssignment, origin: CodeOrigin) {
+        // Of the console the window counts right codes too.
+        if let CodeOrigin::Api(key) = origin {
+            let mut devices = self.api.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(keys) = devices.get_mut(device) {
+                keys.retain(|failures| failures.key != key);
+                if keys.is_empty() {
+                    devices.remove(device);
+                }
+            }
+        }
+    }
+
+    fn begin_console(
+        &self,
+        device: DeviceAssignment,
+        browser: Option<BrowserId>,
+        now: Timestamp,
+    ) -> bool {
+        let number = now.secs().div_euclid(limits::MFA_WINDOW_SECS);
+        let mut window = self.console.lock().unwrap_or_else(PoisonError::into_inner);
+        if window.number != number {
+            *window = ConsoleWindow {
+                number,
+                counts: HashMap::new(),
+            };
+        }
+        let count = window.counts.entry((device, browser)).or_default();
+        let room = *count < limits::MFA_ATTEMPTS;
+        *count += u32::from(room);
+        room
+    }
+
+    fn begin_api(
+        &self,
+        device: DeviceAssignment,
+        key: Option<AccessKeyId>,
+        exists: impl Fn(AccessKeyId) -> bool,
+        now: Timestamp,
+    ) -> bool {
+        let mut devices = self.api.lock().unwrap_or_else(PoisonError::into_inner);
+        make_room(&mut devices, &device, now);
+        let keys = devices.entry(device).or_default();
+        keys.retain(|failures| !failures.forgotten(now));
+        let same = keys.iter().position(|failures| failures.key == key);
+        // A new key takes over what a deleted one has tried: to make keys is no way to guess on.
+        let before = same.or_else(|| {
+            let deleted = |failures: &ApiFailures| failures.key.is_some_and(|key| !exists(key));
+            let deleted = keys.iter().enumerate().filter(|(_, f)| deleted(f));
+            let most = deleted.max_by_key(|(_, failures)| failures.count);
+            most.map(|(place, _)| place)
+        });
+        let before = before.map(|place| keys.swap_remove(place));
+        let room = before.is_none_or(|failures| now >= failures.until());
+        let (count, last) = before.map_or((0, now), |failures| (failures.count, failures.last));
+        let (count, last) = match room {
+            true => (count.saturating_add(1), now),
+            false => (count, last),
+        };
+        keys.push(ApiFailures { key, count, last });
+        room
+    }
+}
+
+fn make_room(
+    devices: &mut HashMap<DeviceAssignment, Vec<ApiFailures>>,
+    device: &DeviceAssignment,
+    now: Timestamp,
+) {
+    if devices.len() < limits::MFA_DEVICES_REMEMBERED || devices.contains_key(device) {
+        return;
+    }
+    devices.retain(|_, keys| keys.iter().any(|failures| !failures.forgotten(now)));
+    if devices.len() >= limits::MFA_DEVICES_REMEMBERED {
+        let last = |keys: &[ApiFailures]| keys.iter().map(|failures| failures.last).max();
+        let oldest = devices.iter().min_by_key(|(_, keys)| last(keys));
+        if let Some(device) = oldest.map(|(device, _)| device.clone()) {
+            devices.remove(&device);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
