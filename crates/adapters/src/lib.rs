@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod driver;
+pub mod environment;
 pub mod fleet;
 pub mod http;
 pub mod journal;

@@ -3,16 +3,22 @@
 //! It protects one rule: news hold names and reasons, never a secret; there is none in them to
 //! begin with.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
+use keywright_base::Secret;
 use keywright_rotation::model::RotationId;
 use serde::Serialize;
-use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::http;
+use crate::{
+    environment, http,
+    sinks::running::{self, Limits},
+};
 
-/// Seconds that a program gets.
-const LIMIT_SECS: u64 = 60;
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(60),
+    // It is not read.
+    output: 64 * 1024,
+};
 
 /// What happened to one user's rotation, or in an account.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -75,24 +81,15 @@ pub async fn tell(target: &str, news: &News<'_>) -> Result<(), String> {
 async fn run(line: &str, text: &str) -> Result<(), String> {
     let words = shell_words::split(line).map_err(|error| error.to_string())?;
     let (program, arguments) = words.split_first().ok_or("it names no program")?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    if let Some(mut input) = child.stdin.take() {
-        // A program that does not listen says so by its exit code.
-        let _ = input.write_all(text.as_bytes()).await;
-    }
-    let ended = tokio::time::timeout(Duration::from_secs(LIMIT_SECS), child.wait()).await;
-    match ended {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(status.to_string()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no end after {LIMIT_SECS} seconds")),
+    let mut command = environment::program(program);
+    command.args(arguments);
+    let input = Secret::new(text.as_bytes().to_vec());
+    let ended = running::run(command, &input, LIMITS).await;
+    let ended = ended.map_err(|failure| failure.to_string())?;
+    if ended.status.success() {
+        Ok(())
+    } else {
+        Err(ended.status.to_string())
     }
 }
 
@@ -109,5 +106,36 @@ async fn post(url: &str, text: String) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("it answered {}", response.status()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{News, tell};
+    use crate::environment::tests::holds_no_more;
+
+    #[tokio::test]
+    async fn a_program_gets_the_news_and_no_secret_of_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let script = format!(
+            "cat > {}; env > {}",
+            at("news").display(),
+            at("environment").display()
+        );
+        let target = format!("command:sh -c {}", shell_words::quote(&script));
+        let news = News {
+            account: "123456789012",
+            user: None,
+            rotation: None,
+            outcome: "stopped",
+            why: "x",
+        };
+        tell(&target, &news).await.unwrap();
+        let read = |name| std::fs::read_to_string(at(name)).unwrap();
+        assert!(read("news").contains("123456789012"));
+        holds_no_more(&read("environment"));
+        let failed = tell("command:false", &news).await;
+        assert_eq!(failed, Err("exit status: 1".to_owned()));
     }
 }

@@ -22,10 +22,10 @@ use std::{
 
 use anyhow::{Context, anyhow, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use keywright_adapters::key_services::KeyService;
+use keywright_adapters::{environment, key_services::KeyService};
 use keywright_base::{Clock, Entropy, Secret};
 use keywright_vault::{KEY_BYTES, MasterKey};
-use tokio::{io::AsyncReadExt, process};
+use tokio::io::AsyncReadExt;
 
 pub(crate) use self::{
     change::{Change, Home},
@@ -204,7 +204,7 @@ fn variable(name: &str) -> anyhow::Result<Secret<Vec<u8>>> {
 async fn output_of(line: &str) -> anyhow::Result<Secret<Vec<u8>>> {
     let words = shell_words::split(line)?;
     let (program, arguments) = words.split_first().context("command: names no program")?;
-    let mut child = process::Command::new(program)
+    let mut child = environment::program(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

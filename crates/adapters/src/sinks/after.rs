@@ -13,7 +13,6 @@ use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
     ports::{Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
-use tokio::process::Command;
 
 use super::{
     aws_profile::variable,
@@ -21,30 +20,13 @@ use super::{
     running::{self, LATER, Limits},
     ssh::Machine,
 };
+use crate::environment;
 
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(120),
     // It is not read.
     output: 64 * 1024,
 };
-
-/// What the program has of the environment: others may be the rotation's own credentials.
-const VARIABLES: [&str; 14] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "DOCKER_HOST",
-    "KUBECONFIG",
-    "SSH_AUTH_SOCK",
-];
 
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,12 +96,8 @@ impl Followed {
         let nothing = Secret::new(Vec::new());
         let ended = match &self.machine {
             None => {
-                let mut command = Command::new(program);
-                command.args(arguments).env_clear();
-                let there = VARIABLES
-                    .iter()
-                    .filter_map(|name| Some((name, variable(name)?)));
-                command.envs(there);
+                let mut command = environment::program(program);
+                command.args(arguments);
                 let ended = running::run(command, &nothing, LIMITS).await;
                 ended.map_err(|failure| failure.about(program))?
             }

@@ -1,7 +1,7 @@
 //! Any program as a sink: it is told what to do in JSON on its standard input.
 //!
 //! It protects two rules: a secret reaches the program by that way only, never by argument or
-//! environment; and what the program says is shown without it.
+//! environment (which is that of [`environment`]); and what the program says is shown without it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,13 +12,13 @@ use keywright_rotation::{
     ports::{Backup, Held, Pairs, Sink, SinkError},
 };
 use serde_json::{Value, json};
-use tokio::process;
 
 use super::{
     Destination, SinkKind,
     program::Answered,
     running::{self, LATER, Limits},
 };
+use crate::environment;
 
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "command",
@@ -59,7 +59,7 @@ impl Command {
     ) -> Result<String, SinkError> {
         let told = Secret::new(told.to_string().into_bytes());
         let (program, arguments) = self.words.split_first().unwrap_or((&self.name, &[]));
-        let mut command = process::Command::new(program);
+        let mut command = environment::program(program);
         command.args(arguments);
         let ended = running::run(command, &told, LIMITS).await;
         let ended = ended.map_err(|failure| failure.about(program))?;

@@ -30,7 +30,7 @@ mod program;
 mod quoted;
 mod replace;
 mod rest;
-mod running;
+pub(crate) mod running;
 mod ssh;
 mod text;
 pub(crate) mod vault;

@@ -29,16 +29,16 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 
 /// Limits of a program.
 #[derive(Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) time: Duration,
+pub(crate) struct Limits {
+    pub(crate) time: Duration,
     /// Bytes of standard output; more is an error.
-    pub(super) output: usize,
+    pub(crate) output: usize,
 }
 
 /// How a program ended.
-pub(super) struct Ended {
-    pub(super) status: ExitStatus,
-    pub(super) output: Secret<Vec<u8>>,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: Secret<Vec<u8>>,
     errors: Vec<u8>,
 }
 
@@ -61,7 +61,7 @@ impl Ended {
 }
 
 /// Why there is no end to report; a sentence about the program.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It cannot be started.
     Start(io::Error),
     /// It ran too long, and was killed.
@@ -94,7 +94,7 @@ impl Failure {
 }
 
 /// Runs a program to its end. It gets `input` and then the end of its standard input.
-pub(super) async fn run(
+pub(crate) async fn run(
     mut command: Command,
     input: &Secret<Vec<u8>>,
     limits: Limits,

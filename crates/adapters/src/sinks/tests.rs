@@ -17,6 +17,7 @@ use super::{
     KINDS, Spec, SpecError, help,
     suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
 };
+use crate::environment::tests::holds_no_more;
 
 struct Noon;
 
@@ -331,6 +332,16 @@ async fn a_file_or_folder_that_refuses_is_told_apart() {
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     super::replace::check(&path).unwrap();
+}
+
+#[tokio::test]
+async fn a_program_has_no_secret_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("environment");
+    let script = format!("cat > /dev/null; env > '{}'", file.display());
+    let sink = open(&format!("command:sh -c {}", shell_words::quote(&script))).await;
+    assert_eq!(sink.read_back().await, Ok(Held::Unreadable));
+    holds_no_more(&fs::read_to_string(&file).unwrap());
 }
 
 /// A program that keeps a pair in a folder, and its old one for a restore. Each write is one rename;

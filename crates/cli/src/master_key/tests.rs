@@ -59,6 +59,16 @@ fn a_key_is_raw_hexadecimal_or_base64() {
     assert!(error.contains("others can read"), "{error}");
 }
 
+/// `cargo test` itself sets `CARGO_MANIFEST_DIR`, which stands for a secret here.
+#[test]
+fn a_command_has_no_secret_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = hex::encode(KEY);
+    let script = format!("test -n \"$PATH\" -a -z \"$CARGO_MANIFEST_DIR\" && echo {key}");
+    let source = format!("command:sh -c '{script}'");
+    assert_eq!(load(&source, folder.path()).unwrap(), KEY);
+}
+
 #[test]
 fn what_gives_no_key_says_why_and_nothing_secret() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,10 +11,10 @@ use keywright_base::Secret;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::process::Command;
 use zeroize::Zeroize;
 
 use super::super::running::{self, Limits};
+use crate::environment;
 
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(60),
@@ -84,7 +84,7 @@ pub(super) async fn run(program: &ExecConfig) -> Result<Credential, String> {
         "kind": "ExecCredential",
         "spec": spec,
     });
-    let mut command = Command::new(name);
+    let mut command = environment::cluster_login(name);
     command.args(program.args.iter().flatten());
     for variable in program.env.iter().flatten() {
         if let (Some(name), Some(value)) = (variable.get("name"), variable.get("value")) {

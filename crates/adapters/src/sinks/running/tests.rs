@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use keywright_base::Secret;
-use tokio::{process::Command, time::timeout};
+use tokio::time::timeout;
 
 use super::{ERROR_BYTES, Ended, Failure, Limits, WORDS_MAX, run};
+use crate::environment::program;
 
 const LIMITS: Limits = Limits {
     time: Duration::from_secs(60),
@@ -16,7 +17,7 @@ const LIMITS: Limits = Limits {
 const PATIENCE: Duration = Duration::from_secs(40);
 
 async fn shell(script: &str, input: &str, limits: Limits) -> Result<Ended, Failure> {
-    let mut command = Command::new("sh");
+    let mut command = program("sh");
     command.args(["-c", script]);
     let input = Secret::new(input.as_bytes().to_vec());
     run(command, &input, limits).await
@@ -34,7 +35,7 @@ async fn input_output_and_complaints() {
     // One that reads nothing of much, and one that is not there.
     let much = "x".repeat(1_000_000);
     assert!(shell("exit 0", &much, LIMITS).await.is_ok());
-    let none = run(Command::new("/no/such"), &Secret::new(Vec::new()), LIMITS).await;
+    let none = run(program("/no/such"), &Secret::new(Vec::new()), LIMITS).await;
     assert!(matches!(none, Err(Failure::Start(_))));
 }
 
@@ -87,6 +88,6 @@ async fn a_daemon_that_holds_the_pipes_open_holds_nobody_up() {
     let ended = timeout(PATIENCE, daemon).await.unwrap().ok().unwrap();
     assert!(ended.status.success());
     let id = String::from_utf8(ended.output.expose().clone()).unwrap();
-    let killed = Command::new("kill").arg(id.trim()).status().await.unwrap();
+    let killed = program("kill").arg(id.trim()).status().await.unwrap();
     assert!(killed.success(), "it was left running");
 }

@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use keywright_base::{Clock, Secret, limits};
 use keywright_rotation::ports::{Sink, SinkError};
 use sha2::{Digest, Sha256};
-use tokio::process::Command;
 
 use super::{
     Destination, SinkKind,
@@ -20,6 +19,7 @@ use super::{
     file_name::{FileName, KINDS},
     running::{self, Ended, LATER, Limits},
 };
+use crate::environment;
 
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "ssh",
@@ -135,7 +135,7 @@ impl Machine {
         input: &Secret<Vec<u8>>,
         limits: Limits,
     ) -> Result<Ended, SinkError> {
-        let mut command = Command::new(&self.ssh);
+        let mut command = environment::program(&self.ssh);
         for option in OPTIONS {
             command.args(["-o", option]);
         }
