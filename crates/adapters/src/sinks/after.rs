@@ -17,6 +17,7 @@ use keywright_rotation::{
 use super::{
     aws_profile::variable,
     file_name::FileName,
+    public_name::without_arguments,
     running::{self, LATER, Limits},
     ssh::Machine,
 };
@@ -57,6 +58,16 @@ impl After {
     /// As it was given.
     pub(super) fn line(&self) -> &str {
         &self.line
+    }
+
+    /// The same, called without arguments.
+    pub(super) fn public(&self) -> Self {
+        let program = std::iter::once(&self.program);
+        let words: Vec<_> = program.chain(&self.arguments).cloned().collect();
+        Self {
+            line: without_arguments(&words),
+            ..self.clone()
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::{
     Destination, SinkKind,
     program::Answered,
+    public_name::without_arguments,
     running::{self, LATER, Limits},
 };
 use crate::environment;
@@ -84,6 +85,10 @@ impl fmt::Display for Command {
 
 #[async_trait]
 impl Destination for Command {
+    fn public(&self) -> String {
+        without_arguments(&self.words)
+    }
+
     async fn open(&self, _: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         Ok(Box::new(self.clone()))
     }

@@ -67,6 +67,10 @@ impl fmt::Display for LocalFile {
 
 #[async_trait]
 impl Destination for LocalFile {
+    fn public(&self) -> String {
+        Self(self.0.public()).to_string()
+    }
+
     async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         let path = PathBuf::from(&self.0.path);
         let sink = FileSink::new(name, path, self.0.format.clone());
@@ -123,6 +127,15 @@ pub(super) struct FileName {
 pub(super) const KINDS: [&str; 4] = ["aws-profile", "dotenv", "json", "csv"];
 
 impl FileName {
+    /// Without the arguments of the command.
+    pub(super) fn public(&self) -> Self {
+        let after = self.after.as_ref().map(After::public);
+        Self {
+            after,
+            ..self.clone()
+        }
+    }
+
     /// Reads what stands behind `KIND:`; the path is as it was written.
     pub(super) fn new(kind: &str, text: &str) -> Result<Self, String> {
         let (name, text) = match kind {

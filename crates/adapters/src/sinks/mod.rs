@@ -27,6 +27,7 @@ mod names;
 mod onepassword;
 mod person;
 mod program;
+mod public_name;
 mod quoted;
 mod replace;
 mod rest;
@@ -46,6 +47,8 @@ use std::{
 use async_trait::async_trait;
 use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
+
+pub use self::public_name::public_name;
 
 /// Every kind of place, in the order in which a person reads them.
 const KINDS: &[&SinkKind] = &[
@@ -87,6 +90,12 @@ trait Destination: fmt::Debug + fmt::Display + Send + Sync {
     /// the rotation holds the old pair where it can be read.
     fn caveats(&self, _old_known: bool) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What callers of a server may know of it: without arguments of programs and queries of
+    /// addresses, where operators put what is not for others. A name of a store has neither.
+    fn public(&self) -> String {
+        self.to_string()
     }
 
     /// Opens it under its full name; nothing is read or written yet.

@@ -15,7 +15,9 @@ use reqwest::{StatusCode, Url};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::{Destination, SinkKind, aws_profile::variable, program::Answered};
+use super::{
+    Destination, SinkKind, aws_profile::variable, program::Answered, public_name::without_query,
+};
 use crate::http;
 
 pub(super) const KIND: SinkKind = SinkKind {
@@ -27,6 +29,10 @@ pub(super) const KIND: SinkKind = SinkKind {
 
 #[async_trait]
 impl Destination for Url {
+    fn public(&self) -> String {
+        without_query(self)
+    }
+
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         let webhook = Webhook::open(name, self.clone(), Arc::clone(clock))?;
         Ok(Box::new(webhook))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use keywright_base::limits;
 use keywright_wire::keywright;
 
-use super::rotations::{places, to_each};
+use super::rotations::{destination, places, to_each};
 use crate::{
     action::{Access, Action, Done, Input, Outcome},
     authorize::{Permit, Required, Target},
@@ -32,7 +32,7 @@ fn invalid(text: &str) -> Fault {
     Invalid::Other(text.to_owned()).into()
 }
 
-fn shown(policy: &RotationPolicy) -> keywright::RotationPolicy {
+fn shown(view: &View<'_>, policy: &RotationPolicy) -> keywright::RotationPolicy {
     let tag = |tag: &Tag| keywright::Tag {
         key: tag.key.clone(),
         value: tag.value.clone(),
@@ -42,6 +42,9 @@ fn shown(policy: &RotationPolicy) -> keywright::RotationPolicy {
         Selector::Tags(tags) => (None, Some(tags.iter().map(tag).collect()), None),
         Selector::Everyone => (None, None, Some(true)),
     };
+    // Policies of earlier versions have names that callers do not see any more.
+    let places = policy.places.iter();
+    let places = places.map(|place| destination(view, place, None));
     keywright::RotationPolicy {
         rotation_policy_name: policy.name.clone(),
         path_prefix,
@@ -51,7 +54,7 @@ fn shown(policy: &RotationPolicy) -> keywright::RotationPolicy {
         jitter_days: policy.jitter_days,
         observe_seconds: i64::from(policy.observe_secs),
         dwell_seconds: i64::from(policy.dwell_secs),
-        places: policy.places.clone(),
+        places: places.collect(),
         created_by: policy.by_arn.clone(),
         create_date: policy.created,
         update_date: policy.updated,
@@ -150,7 +153,7 @@ impl Action for PutRotationPolicy {
             return Err(Quota::Named("RotationPoliciesPerAccount", most).into());
         }
         let output = keywright::PutRotationPolicyOutput {
-            rotation_policy: shown(&policy),
+            rotation_policy: shown(view, &policy),
         };
         let mut done = Done::change(output, Change::PutRotationPolicy(Arc::new(policy)));
         done.policies_changed = true;
@@ -183,7 +186,7 @@ impl Action for ListRotationPolicies {
             .iter()
             .map(|(_, policy)| keywright::RotationPolicy {
                 trouble: troubles.get(&policy.name).cloned(),
-                ..shown(policy)
+                ..shown(view, policy)
             });
         Ok(Done::answer(keywright::ListRotationPoliciesOutput {
             rotation_policies: shown.collect(),

@@ -28,12 +28,17 @@ pub(super) fn to_each(
     (places, user): (&[String], Option<&str>),
 ) -> Vec<Target> {
     let each = places.iter().map(|place| {
-        let engine = view.rotations;
-        let known = engine.and_then(|engine| engine.destination(place, user));
-        let name = known.unwrap_or_else(|| place.clone());
+        let name = destination(view, place, user);
         target.clone().with_key("keywright:Destination", name)
     });
     each.collect()
+}
+
+/// What the operator calls a destination to callers.
+pub(super) fn destination(view: &View<'_>, place: &str, user: Option<&str>) -> String {
+    let engine = view.rotations;
+    let known = engine.and_then(|engine| engine.destination(place, user));
+    known.unwrap_or_else(|| place.to_owned())
 }
 
 /// The places of a request that may leave them out.

@@ -1,6 +1,9 @@
-//! Rotations and what stands against them, in the words of the API.
+//! Rotations and what stands against them, in the words of the API: callers get the public names
+//! of destinations, also inside of texts.
 
-use keywright_adapters::{aws::AccessError, driver::DriveError, journal::Event};
+use keywright_adapters::{
+    aws::AccessError, driver::DriveError, journal::Event, sinks::public_name,
+};
 use keywright_base::{Timestamp, limits};
 use keywright_identity::{
     Fault,
@@ -14,11 +17,12 @@ use keywright_rotation::{
 };
 use keywright_wire::keywright;
 
-use super::work::Standing;
+use super::{places::redact, work::Standing};
 
 /// A rotation as it is answered.
 pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rotation {
     let (waiting_for, waiting_until) = waiting(rotation, standing);
+    let plain = |text: &str| redact(text, destinations(rotation));
     keywright::Rotation {
         rotation_id: rotation.id.0.clone(),
         user_name: rotation.user.clone(),
@@ -36,11 +40,11 @@ pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rota
         sessions_ended_date: rotation.incident.and_then(|it| it.sessions_ended),
         is_over: rotation.phase.is_over(),
         can_roll_back: rotation.phase.can_roll_back() && rotation.orphan.is_none(),
-        held_reason: rotation.held.as_ref().map(ToString::to_string),
+        held_reason: rotation.held.as_ref().map(|hold| plain(&hold.to_string())),
         held_code: rotation.held.as_ref().map(|hold| code(hold).to_owned()),
-        waiting_for,
+        waiting_for: waiting_for.as_deref().map(plain),
         waiting_until,
-        trouble: standing.trouble.clone(),
+        trouble: standing.trouble.as_deref().map(plain),
         new_key_retrieved_date: rotation.retrieved,
         new_key_first_used_date: rotation.adopted.as_ref().map(|used| used.at),
         new_key_first_used_service: rotation.adopted.as_ref().map(|used| used.service.clone()),
@@ -48,8 +52,9 @@ pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rota
         can_retrieve_key: rotation.is_retrievable(),
         ended_because: rotation
             .why_back
-            .clone()
-            .filter(|_| rotation.phase.is_over()),
+            .as_deref()
+            .filter(|_| rotation.phase.is_over())
+            .map(plain),
         deliveries: rotation.deliveries.iter().map(delivery).collect(),
     }
 }
@@ -90,9 +95,10 @@ fn waiting(rotation: &Rotation, standing: &Standing) -> (Option<String>, Option<
 }
 
 fn delivery(delivery: &Delivery) -> keywright::RotationDelivery {
-    let trouble = delivery.trouble.clone();
+    let trouble = delivery.trouble.as_deref();
+    let trouble = trouble.map(|text| redact(text, [delivery.sink.clone()]));
     keywright::RotationDelivery {
-        place: delivery.sink.clone(),
+        place: public_name(&delivery.sink),
         stage: format!("{:?}", delivery.stage),
         failures: i32::try_from(delivery.failures).unwrap_or(i32::MAX),
         trouble: trouble.filter(|_| delivery.person == Person::Nothing),
@@ -100,11 +106,11 @@ fn delivery(delivery: &Delivery) -> keywright::RotationDelivery {
 }
 
 /// An event with its number.
-pub(super) fn event(event: Event) -> (i64, keywright::RotationEvent) {
+pub(super) fn event(event: Event, names: Vec<String>) -> (i64, keywright::RotationEvent) {
     let shown = keywright::RotationEvent {
         event_time: Timestamp::from_millis(event.at),
         rotation_id: event.rotation,
-        event: event.text,
+        event: redact(&event.text, names),
         hash: event.hash,
     };
     (event.number, shown)
@@ -172,5 +178,19 @@ fn of_issuer(error: IssuerError, user: &Whose) -> Fault {
         ))
         .into(),
         error => Fault::Internal(error.to_string()),
+    }
+}
+
+/// The whole names of a rotation's destinations.
+pub(super) fn destinations(rotation: &Rotation) -> Vec<String> {
+    let deliveries = rotation.deliveries.iter();
+    deliveries.map(|delivery| delivery.sink.clone()).collect()
+}
+
+/// An error without what is in these names and not public.
+pub(super) fn redacted(fault: Fault, names: impl IntoIterator<Item = String>) -> Fault {
+    match fault {
+        Fault::InvalidInput(Invalid::Other(text)) => Invalid::Other(redact(&text, names)).into(),
+        fault => fault,
     }
 }

@@ -162,7 +162,9 @@ impl Engine {
         if let Some(open) = open.await.map_err(unusable)? {
             return Err(taken(&open.id, &start.user));
         }
-        let rotation = self.draft(by, &start, &specs).await?;
+        let names = || specs.iter().map(ToString::to_string);
+        let rotation = self.draft(by, &start, &specs).await;
+        let rotation = rotation.map_err(|fault| answer::redacted(fault, names()))?;
         match self.driver.begin(&rotation).await {
             Ok(()) => {}
             Err(JournalError::Open(id)) => return Err(taken(&id, &start.user)),
@@ -225,12 +227,14 @@ impl Engine {
         order: Order,
     ) -> Result<Told, Fault> {
         let account = by.account.to_string();
-        let id = self.open_of(&account, user).await?.id;
+        let rotation = self.open_of(&account, user).await?;
+        let names = answer::destinations(&rotation);
+        let id = rotation.id;
         let work = self.take(&id);
         let before = {
             let _turn = work.turn().await;
             let done = self.obey(&id, by, order).await?;
-            done.map_err(|error| failed(error, user))?;
+            done.map_err(|error| answer::redacted(failed(error, user), names))?;
             work.rests()
         };
         work.rouse();
@@ -335,8 +339,22 @@ impl Engine {
     async fn history(&self, past: Past, limit: usize) -> Result<Told, Fault> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let events = self.driver.journal().events(past, limit).await;
-        let events = events.map_err(unusable)?.into_iter();
-        Ok(Told::Events(events.map(answer::event).collect()))
+        let mut destinations: HashMap<String, Vec<String>> = HashMap::new();
+        let mut shown = Vec::new();
+        for event in events.map_err(unusable)? {
+            let known = destinations.get(&event.rotation).cloned();
+            let names = match known {
+                Some(names) => names,
+                None => {
+                    let rotation = self.load(&RotationId(event.rotation.clone())).await?;
+                    let names = answer::destinations(&rotation);
+                    destinations.insert(event.rotation.clone(), names.clone());
+                    names
+                }
+            };
+            shown.push(answer::event(event, names));
+        }
+        Ok(Told::Events(shown))
     }
 }
 
@@ -354,7 +372,7 @@ impl Rotations for Port {
     }
 
     fn destination(&self, place: &str, user: Option<&str>) -> Option<String> {
-        self.0.places.listed(place, user)
+        Some(self.0.places.public(place, user))
     }
 }
 

@@ -1,13 +1,14 @@
 //! The places on the server's machine, or reached from it, that new keys may be written to, and the
 //! users whose keys may go to each.
 //!
-//! It protects two rules: a caller of the API names no file and no program, the operator lists the
-//! places and a caller chooses among them; and a place takes the keys of those users only whom the
-//! operator names with it. A person is always one, for everyone.
+//! It protects three rules: a caller of the API names no file and no program, the operator lists the
+//! places and a caller chooses among them; a place takes the keys of those users only whom the
+//! operator names with it; and callers know a place by its public name, which holds no argument of a
+//! program and no query of an address. A person is always a place, for everyone.
 
 use std::str::FromStr;
 
-use keywright_adapters::sinks::{Spec, fits_in_place};
+use keywright_adapters::sinks::{Spec, fits_in_place, public_name};
 use keywright_identity::{
     Fault,
     fault::Invalid,
@@ -19,6 +20,9 @@ const PERSON: &str = "person";
 /// What a user's name stands for in a place.
 const USER: &str = "{user}";
 
+/// A name in the place of a user's, to read a place before there is one.
+const SOMEONE: &str = "someone-0-keywright";
+
 /// What the operator allows.
 #[derive(Debug, Clone, Default)]
 pub struct Places(Vec<Place>);
@@ -26,7 +30,10 @@ pub struct Places(Vec<Place>);
 /// One place, and for whom it is.
 #[derive(Debug, Clone)]
 struct Place {
+    /// Whole, as the operator wrote it.
     name: String,
+    /// As callers know it: the name itself, or what is left without arguments and queries.
+    public: String,
     users: Users,
 }
 
@@ -105,6 +112,10 @@ impl FromStr for Users {
     }
 }
 
+/// Why two places cannot stand side by side.
+const SAME: &str = "callers, to whom arguments and queries are not shown, could not tell it from \
+                    another place\nhint: give each a program or an address of its own";
+
 /// What the operator has to say of each place.
 const WHOSE: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], [user=NAME] \
                      or [everyone] before it";
@@ -116,11 +127,17 @@ impl FromStr for Place {
         let parts = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
         let (users, name) = parts.ok_or(WHOSE)?;
         let name = name.trim_start();
-        let parsed = name.replace(USER, "someone").parse::<Spec>();
-        parsed.map_err(|error| error.to_string())?;
+        let parsed = name.replace(USER, SOMEONE).parse::<Spec>();
+        let spec = parsed.map_err(|error| error.to_string())?;
+        // Only where something is left out: a name is otherwise as it was written.
+        let public = match spec.public_name() {
+            public if public == spec.to_string() => name.to_owned(),
+            public => public.replace(SOMEONE, USER),
+        };
         Ok(Self {
             users: users.parse::<Users>()?,
             name: name.to_owned(),
+            public,
         })
     }
 }
@@ -136,21 +153,32 @@ impl Places {
     /// Checks a list, each place with its users in brackets before it.
     ///
     /// # Errors
-    /// [`PlacesError`] for what is no place, or is for nobody in particular.
+    /// [`PlacesError`] for what is no place, is for nobody in particular, or could be taken for
+    /// another.
     pub fn new(list: Vec<String>) -> Result<Self, PlacesError> {
         let places = list.into_iter().map(|place| {
             let parsed = place.parse();
             parsed.map_err(|why| PlacesError { place, why })
         });
-        Ok(Self(places.collect::<Result<_, _>>()?))
+        let places: Vec<Place> = places.collect::<Result<_, _>>()?;
+        for (at, place) in places.iter().enumerate() {
+            let mut before = places.iter().take(at);
+            if before.any(|other| other.public == place.public && other.name != place.name) {
+                return Err(PlacesError {
+                    place: place.public.clone(),
+                    why: SAME.to_owned(),
+                });
+            }
+        }
+        Ok(Self(places))
     }
 
     /// Everything that is allowed, a person first.
     pub(super) fn all(&self) -> Vec<String> {
         let mut all = vec![PERSON.to_owned()];
         for place in &self.0 {
-            if !all.contains(&place.name) {
-                all.push(place.name.clone());
+            if !all.contains(&place.public) {
+                all.push(place.public.clone());
             }
         }
         all
@@ -158,11 +186,41 @@ impl Places {
 
     /// What a place is called in the list, given with `{user}` or with the name.
     pub(super) fn listed(&self, place: &str, user: Option<&str>) -> Option<String> {
-        let called = |listed: &String| {
-            let filled = user.map(|user| listed.replace(USER, user) == place.replace(USER, user));
-            filled.unwrap_or(listed == place)
-        };
-        self.all().into_iter().find(called)
+        let all = self.all();
+        if all.iter().any(|listed| listed == place) {
+            return Some(place.to_owned());
+        }
+        let user = user?;
+        let mut all = all.into_iter();
+        all.find(|listed| listed.replace(USER, user) == place.replace(USER, user))
+    }
+
+    /// What callers know a place by that a rotation policy names; policies of earlier versions have
+    /// whole names.
+    pub(super) fn public(&self, place: &str, user: Option<&str>) -> String {
+        self.listed(place, user).unwrap_or_else(|| {
+            let known = self.0.iter().find(|one| one.name == place);
+            known.map_or_else(|| public_template(place), |one| one.public.clone())
+        })
+    }
+
+    /// The whole name, with `{user}`, of a place that a rotation policy names.
+    pub(super) fn whole(&self, place: &str) -> String {
+        let named = self.0.iter().find(|one| one.public == place);
+        named.map_or_else(|| place.to_owned(), |one| one.name.clone())
+    }
+
+    /// A text about a user's rotation with whole names made public ones.
+    pub(super) fn redacted(&self, text: &str, user: &str) -> String {
+        let hidden = self.0.iter().filter(|one| one.name != one.public);
+        let names = hidden.flat_map(|one| {
+            let filled = one.of(user);
+            // As the place calls itself in what it complains about.
+            let spec = filled.parse::<Spec>().ok();
+            let own = spec.map(|spec| spec.to_string());
+            [one.name.clone(), filled].into_iter().chain(own)
+        });
+        redact(text, names)
     }
 
     /// Whether all of these are allowed to some user, as they stand.
@@ -180,7 +238,7 @@ impl Places {
         Ok(())
     }
 
-    /// The first of these, as listed, that a user's keys may not go to.
+    /// The first of these whole names that a user's keys may not go to.
     pub(super) fn closed_to<'p>(
         &self,
         user: Recipient<'_>,
@@ -201,22 +259,23 @@ impl Places {
         let name = user.name;
         let mut filled = Vec::with_capacity(places.len());
         for place in places {
-            let text = place.replace(USER, name);
-            let known = self.0.iter().filter(|one| one.of(name) == text);
-            let template = known.clone().find(|one| one.users.include(user));
-            match template {
+            let listed = self.listed(place, Some(name));
+            let listed = listed.ok_or_else(|| not_allowed(place))?;
+            let mut known = self.0.iter().filter(|one| one.public == listed);
+            let text = match known.find(|one| one.users.include(user)) {
                 Some(one) if one.name.contains(USER) && !fits_in_place(name) => {
                     return Err(invalid(format!(
                         "The name of user {name} cannot be part of a place: only letters, digits, \
                          hyphens, underscores and single dots can."
                     )));
                 }
-                Some(_) => {}
-                None if text == PERSON => {}
-                None if known.count() > 0 => return Err(not_for(place, name)),
-                None => return Err(not_allowed(place)),
+                Some(one) => one.of(name),
+                None if listed == PERSON => listed,
+                None => return Err(not_for(place, name)),
+            };
+            if filled.contains(&text) {
+                return Err(twice(place));
             }
-            once(&filled, filled.len(), &text)?;
             filled.push(text);
         }
         let specs = filled.iter().map(|text| {
@@ -239,9 +298,42 @@ fn not_for(place: &str, user: &str) -> Fault {
 /// A place that was named before.
 fn once(places: &[String], at: usize, place: &String) -> Result<(), Fault> {
     if places.iter().take(at).any(|before| before == place) {
-        return Err(invalid(format!("The place {place} is named twice.")));
+        return Err(twice(place));
     }
     Ok(())
+}
+
+fn twice(place: &str) -> Fault {
+    invalid(format!("The place {place} is named twice."))
+}
+
+/// A name with `{user}` in it, made public.
+fn public_template(place: &str) -> String {
+    let filled = place.replace(USER, SOMEONE);
+    match public_name(&filled) {
+        public
+            if filled
+                .parse::<Spec>()
+                .is_ok_and(|spec| spec.to_string() == public) =>
+        {
+            place.to_owned()
+        }
+        public => public.replace(SOMEONE, USER),
+    }
+}
+
+/// A text with each of these names made public.
+pub(super) fn redact(text: &str, names: impl IntoIterator<Item = String>) -> String {
+    let mut names: Vec<_> = names.into_iter().collect();
+    // One name may begin as another does.
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let mut redacted = text.to_owned();
+    for name in names {
+        if redacted.contains(&name) {
+            redacted = redacted.replace(&name, &public_template(&name));
+        }
+    }
+    redacted
 }
 
 fn not_allowed(place: &str) -> Fault {
@@ -316,6 +408,21 @@ mod tests {
                 &["command:deliver --to eve"],
                 Err("does not allow the place"),
             ),
+            (
+                "bob",
+                &["command:deliver --to {user}"],
+                Err("does not allow the place"),
+            ),
+            (
+                "bob",
+                &["command:deliver ..."],
+                Ok("command:deliver --to bob"),
+            ),
+            (
+                "bob",
+                &["command:deliver ...", "command:deliver ..."],
+                Err("is named twice"),
+            ),
             ("bob", &["command:sh"], Err("does not allow the place")),
             ("bob", &["what"], Err("does not allow the place")),
             ("bob", &["person", "person"], Err("is named twice")),
@@ -331,7 +438,7 @@ mod tests {
             ),
             (
                 "-x",
-                &["command:deliver --to {user}"],
+                &["command:deliver ..."],
                 Err("cannot be part of a place"),
             ),
             (
@@ -410,9 +517,66 @@ mod tests {
             let filled = places.fill(&given, user);
             assert_eq!(filled.is_ok(), allowed, "{place} {user:?}: {filled:?}");
             let listed = places.listed(place, Some(user.name)).unwrap();
-            let closed = places.closed_to(user, std::slice::from_ref(&listed));
+            let whole = [places.whole(&listed)];
+            let closed = places.closed_to(user, &whole);
             assert_eq!(closed.is_none(), allowed, "{place} {user:?}");
         }
+    }
+
+    /// What the operator wrote for a program or a webhook only is not for callers.
+    #[test]
+    fn callers_see_no_argument_and_no_query() {
+        let whole = [
+            "command:/x.sh --token SECRET --for {user}",
+            "webhook:https://h/{user}?token=SECRET",
+            "dotenv:~/{user}.env",
+            "dotenv:/y?after=reload SECRET",
+        ];
+        let list = whole.map(|place| format!("[everyone] {place}")).to_vec();
+        let places = Places::new(list).unwrap();
+        let public = [
+            "command:/x.sh ...",
+            "webhook:https://h/{user}?...",
+            "dotenv:~/{user}.env",
+            "dotenv:/y?after=reload ...",
+        ];
+        assert_eq!(places.all()[1..], public);
+        for (whole, public) in whole.into_iter().zip(public) {
+            assert_eq!(places.whole(public), whole);
+            assert_eq!(places.public(whole, None), public);
+            let text = places.redacted(
+                &format!("{}: exit 1", whole.replace("{user}", "bob")),
+                "bob",
+            );
+            assert!(!text.contains("SECRET"), "{text}");
+            let filled = places
+                .fill(&[public.to_owned()], user("bob", "/", &[]))
+                .unwrap();
+            assert_eq!(filled.len(), 1);
+            assert_eq!(
+                filled[0].to_string().contains("SECRET"),
+                whole.contains("SECRET")
+            );
+        }
+        assert_eq!(
+            places.public("command:gone SECRET", None),
+            "command:gone ..."
+        );
+        // Nothing is to be guessed by asking for the whole name.
+        for guess in [whole[0], "command:/x.sh --token SECRET --for bob"] {
+            let filled = places.fill(&[guess.to_owned()], user("bob", "/", &[]));
+            assert!(filled.is_err(), "{guess}");
+        }
+        let twins = [
+            "[everyone] command:/x.sh SECRET",
+            "[user=bob] command:/x.sh b",
+        ];
+        let refused = Places::new(twins.map(str::to_owned).to_vec()).unwrap_err();
+        let refused = refused.to_string();
+        assert!(
+            refused.starts_with("command:/x.sh ... cannot be"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -24,7 +24,11 @@ use keywright_identity::{
 };
 use keywright_rotation::model::RotationId;
 
-use super::{AT_ONCE, Engine, locked, places::not_for_text, settings};
+use super::{
+    AT_ONCE, Engine, locked,
+    places::{Places, not_for_text},
+    settings,
+};
 
 /// The rest between two rounds.
 const ROUND: Duration = Duration::from_secs(5 * 60);
@@ -113,7 +117,7 @@ impl Engine {
             name: maker.account.to_string(),
             id: Some(maker.account.to_string()),
             access: settings(maker),
-            rules: policies.iter().map(|policy| rule(policy, maker)).collect(),
+            rules: policies.iter().map(|it| self.rule(it, maker)).collect(),
             freezes: Vec::new(),
         };
         let config = Config {
@@ -145,7 +149,7 @@ impl Engine {
         let each = policies.iter().enumerate();
         let own = each.filter(|(_, policy)| policy.by == *maker);
         let troubled = own.filter_map(|(number, policy)| {
-            let text = trouble(number, &survey.choices, &did)?;
+            let text = trouble(&self.places, number, (&survey.choices, &did))?;
             Some((Arc::clone(policy), text))
         });
         Ok(troubled.collect())
@@ -171,14 +175,15 @@ impl Engine {
                 None => deliver.first(),
             };
             if let Some(place) = closed {
-                choice.verdict = Verdict::Person(not_for_text(place, &choice.user));
+                let place = self.places.public(place, None);
+                choice.verdict = Verdict::Person(not_for_text(&place, &choice.user));
             }
         }
     }
 }
 
 /// Why users of a rule have no rotation that they should have; a rotation tells its own troubles.
-fn trouble(number: usize, choices: &[Choice], did: &[Did]) -> Option<String> {
+fn trouble(places: &Places, number: usize, (choices, did): (&[Choice], &[Did])) -> Option<String> {
     let why = |choice: &Choice| match &choice.verdict {
         Verdict::Person(why) => Some(why.clone()),
         Verdict::Due(_) => match did.iter().find(|did| did.user == choice.user) {
@@ -200,35 +205,42 @@ fn trouble(number: usize, choices: &[Choice], did: &[Did]) -> Option<String> {
     let of_rule = choices.iter().filter(|choice| choice.rule == Some(number));
     let mut all = of_rule.filter_map(|choice| Some((&choice.user, why(choice)?)));
     let (user, why) = all.next()?;
+    let why = places.redacted(&why, user);
     Some(match all.count() {
         0 => format!("{user}: {why}"),
         more => format!("{user}: {why}; and {more} more"),
     })
 }
 
-/// A policy as a fleet's rule; one of another principal only says whom to leave alone.
-fn rule(policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
-    let secs = |secs: i64| Some(keywright_adapters::fleet::Duration(secs));
-    let mut rule = Rule {
-        create: true,
-        name: Some(policy.name.clone()),
-        skip: policy.by != *maker,
-        max_age: secs(i64::from(policy.max_age_days) * DAY_SECS),
-        jitter: secs(i64::from(policy.jitter_days) * DAY_SECS),
-        observe: secs(i64::from(policy.observe_secs)),
-        dwell: secs(i64::from(policy.dwell_secs)),
-        deliver: policy.places.clone(),
-        ..Rule::default()
-    };
-    match &policy.selector {
-        Selector::Path(path) => rule.path = Some(path.clone()),
-        Selector::Tags(tags) => {
-            let tags = tags.iter();
-            rule.tags = tags
-                .map(|tag| (tag.key.clone(), tag.value.clone()))
-                .collect();
+impl Engine {
+    /// A policy as a fleet's rule; one of another principal only says whom to leave alone.
+    fn rule(&self, policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
+        let secs = |secs: i64| Some(keywright_adapters::fleet::Duration(secs));
+        let mut rule = Rule {
+            create: true,
+            name: Some(policy.name.clone()),
+            skip: policy.by != *maker,
+            max_age: secs(i64::from(policy.max_age_days) * DAY_SECS),
+            jitter: secs(i64::from(policy.jitter_days) * DAY_SECS),
+            observe: secs(i64::from(policy.observe_secs)),
+            dwell: secs(i64::from(policy.dwell_secs)),
+            deliver: policy
+                .places
+                .iter()
+                .map(|it| self.places.whole(it))
+                .collect(),
+            ..Rule::default()
+        };
+        match &policy.selector {
+            Selector::Path(path) => rule.path = Some(path.clone()),
+            Selector::Tags(tags) => {
+                let tags = tags.iter();
+                rule.tags = tags
+                    .map(|tag| (tag.key.clone(), tag.value.clone()))
+                    .collect();
+            }
+            Selector::Everyone => rule.everyone = true,
         }
-        Selector::Everyone => rule.everyone = true,
+        rule
     }
-    rule
 }

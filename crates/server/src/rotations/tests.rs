@@ -18,6 +18,7 @@ use keywright_rotation::{
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_store::sqlite::Sqlite;
 use keywright_wire::operations;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::{Engine, Parts, Places};
@@ -397,6 +398,47 @@ async fn a_place_is_for_its_users_only() {
     assert!(text(&listed, "Trouble").contains(says), "{listed}");
     let begun = bench.ok("Action=ListRotations").await;
     assert!(!begun.contains("<UserName>"), "{begun}");
+}
+
+/// A caller who may rotate a key sees no token that the operator gave a program.
+#[tokio::test]
+async fn rotations_show_public_names_only() {
+    let bench = Bench::with(&[
+        "[everyone] command:true --token=SECRET {user}",
+        "[everyone] webhook:http://127.0.0.1:1/hook?token=SECRET",
+    ])
+    .await;
+    let mut answers = vec![bench.ok("Action=ListRotationPlaces").await];
+    assert!(answers[0].contains("command:true ..."), "{}", answers[0]);
+    for (user, place) in [
+        ("bob", "command:true ..."),
+        ("eve", "webhook:http://127.0.0.1:1/hook?..."),
+    ] {
+        bench.user(user).await;
+        let place = utf8_percent_encode(place, NON_ALPHANUMERIC);
+        let start = format!("Action=StartRotation&UserName={user}&Places.member.1={place}");
+        answers.push(bench.ask(&start).await.1);
+        let get = format!("Action=GetRotation&UserName={user}");
+        let got = bench.ask(&get).await.1;
+        let history = format!("Action=ListRotationHistory&UserName={user}");
+        answers.extend([got, bench.ask(&history).await.1]);
+        let hold = format!("Action=HoldRotation&Reason=x&UserName={user}");
+        answers.push(bench.ask(&hold).await.1);
+        let whole = utf8_percent_encode("command:true --token=SECRET {user}", NON_ALPHANUMERIC);
+        let put = "Action=PutRotationPolicy&RotationPolicyName=all&Everyone=true&MaxAgeDays=0";
+        let (status, _) = bench.ask(&format!("{put}&Places.member.1={whole}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        answers.push(bench.ok(&format!("{put}&Places.member.1={place}")).await);
+        bench.engine.look_at_account(ACCOUNT.parse().unwrap()).await;
+        answers.push(bench.ok("Action=ListRotationPolicies").await);
+        answers.push(bench.ok("Action=ListRotations").await);
+    }
+    for answer in &answers {
+        assert!(!answer.contains("SECRET"), "{answer}");
+    }
+    let all = answers.concat();
+    assert!(all.contains("<Place>command:true ...</Place>"), "{all}");
+    bench.engine.stop().await;
 }
 
 #[tokio::test]

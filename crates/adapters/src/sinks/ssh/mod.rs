@@ -30,6 +30,12 @@ pub(super) const KIND: SinkKind = SinkKind {
 
 #[async_trait]
 impl Destination for Place {
+    fn public(&self) -> String {
+        let mut place = self.clone();
+        place.file = self.file.public();
+        place.to_string()
+    }
+
     async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         let store = RemoteFile::new(self);
         let sink = DocumentSink::new(name, self.file.format.clone(), store);

@@ -1,0 +1,102 @@
+//! The name of a place for callers of a server: without what its operator wrote for a program or a
+//! webhook only.
+//!
+//! It protects one rule: of a command there is its program, of an address no query. Arguments and
+//! queries are where operators put tokens. The operator's own command line and journal have the
+//! whole name.
+
+use reqwest::Url;
+
+use super::{Spec, person};
+
+/// What stands for what is left out.
+const REST: &str = "...";
+
+impl Spec {
+    /// The name without arguments and queries.
+    pub fn public_name(&self) -> String {
+        match self.is_person() {
+            true => person::NAME.to_owned(),
+            false => format!("{}:{}", self.kind, self.destination.public()),
+        }
+    }
+}
+
+/// The public form of a name that was written down; of one that is not understood its kind.
+pub fn public_name(name: &str) -> String {
+    match name.parse::<Spec>() {
+        Ok(spec) => spec.public_name(),
+        Err(_) => {
+            let kind = name.split(':').next().unwrap_or_default();
+            format!("{kind}:{REST}")
+        }
+    }
+}
+
+/// A command line of the program alone.
+pub(super) fn without_arguments(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [program] => shell_words::quote(program).into_owned(),
+        [program, ..] => format!("{} {REST}", shell_words::quote(program)),
+    }
+}
+
+/// An address without query and fragment.
+pub(super) fn without_query(url: &Url) -> String {
+    if url.query().is_none() && url.fragment().is_none() {
+        return url.to_string();
+    }
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    format!("{url}?{REST}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public_name;
+
+    #[test]
+    fn arguments_and_queries_are_left_out() {
+        for (name, public) in [
+            ("person", "person"),
+            ("command:/x.sh", "command:/x.sh"),
+            ("command:/x.sh --token SECRET", "command:/x.sh ..."),
+            ("command:'/my x.sh' SECRET", "command:'/my x.sh' ..."),
+            ("webhook:https://h/hook", "webhook:https://h/hook"),
+            (
+                "webhook:https://h/hook?token=SECRET",
+                "webhook:https://h/hook?...",
+            ),
+            (
+                "webhook:https://h/hook#SECRET",
+                "webhook:https://h/hook?...",
+            ),
+            ("webhook:https://me:SECRET@h/hook", "webhook:..."),
+            ("what:SECRET", "what:..."),
+            (
+                "dotenv:/x.env?after=reload --token SECRET#A,B",
+                "dotenv:/x.env?after=reload ...#A,B",
+            ),
+            (
+                "dotenv:/x.env?after=reload#A,B",
+                "dotenv:/x.env?after=reload#A,B",
+            ),
+            (
+                "csv:/x.csv?after=reload SECRET",
+                "csv:/x.csv?after=reload ...",
+            ),
+            (
+                "ssh:h/dotenv:/x.env?after=reload SECRET#A,B",
+                "ssh:h/dotenv:/x.env?after=reload ...#A,B",
+            ),
+        ] {
+            assert_eq!(public_name(name), public, "{name}");
+            // What is public stays as it is.
+            if !public.ends_with(":...") {
+                assert_eq!(public_name(public), public);
+            }
+        }
+    }
+}
