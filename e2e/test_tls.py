@@ -71,13 +71,18 @@ def test_a_renewed_certificate_is_used_and_a_bad_one_is_not(tmp_path):
         assert "PRIVATE KEY" not in log.read_text()
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
-def test_a_private_key_that_others_can_read_is_refused(tmp_path, mode):
+@pytest.mark.parametrize("file", ["key", "both"])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o622, 0o602])
+def test_a_private_key_that_others_can_read_or_write_is_refused(tmp_path, file, mode):
     pair = Pair(tmp_path)
     pair.write()
-    pair.key.chmod(mode)
+    opened = pair.key
+    if file == "both":
+        opened = pair.cert
+        opened.write_text(opened.read_text() + pair.key.read_text())
+    opened.chmod(mode)
     data = ("--data-dir", str(tmp_path / "data"), "--listen", "127.0.0.1:0")
     done = serve(tmp_path, *data, *pair.options)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"other users can read this private key (mode {mode:04o})" in done.stderr
-    assert f"hint: chmod 600 {pair.key}" in done.stderr
+    assert f"other users can read or write this private key (mode {mode:04o})" in done.stderr
+    assert f"hint: chmod 600 {opened}" in done.stderr

@@ -2,7 +2,9 @@
 //! of the first start.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -13,23 +15,58 @@ use keywright_store::durable;
 use keywright_vault::KEY_BYTES;
 
 const MASTER_KEY: &str = "master.key";
+const DATABASE: &str = "keywright.db";
+const CREDENTIALS: &str = "root.credentials";
+const ROOT_PASSWORD: &str = "root.password";
+
+/// What only its owner may read, where it is there.
+const PRIVATE: [&str; 5] = [
+    MASTER_KEY,
+    DATABASE,
+    "rotations.db",
+    CREDENTIALS,
+    ROOT_PASSWORD,
+];
+/// Bytes of a file with a key that are read; a key in any form is shorter.
+const KEY_FILE_BYTES: u64 = 4096;
 
 /// The folder and what lies in it.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
 
 impl DataDir {
-    /// Opens the folder, and makes it if it is not there.
+    /// Opens the folder, and makes it if it is not there. One in which others can write, or read
+    /// what is secret, is not used: it may be read or exchanged already, which no chmod of ours
+    /// would undo.
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         if !path.is_dir() {
             durable::create_dir(&path)
                 .with_context(|| format!("cannot make the data folder {}", path.display()))?;
         }
+        let metadata = path.metadata();
+        let metadata = metadata.with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(
+            metadata.mode() & 0o022 == 0,
+            "others can write in the data folder {} (mode {:04o})\n\
+             hint: chmod 700 {}, or use a folder in it, which is made where it is not there",
+            path.display(),
+            metadata.mode() & 0o7777,
+            path.display()
+        );
+        for file in PRIVATE.map(|name| path.join(name)) {
+            match file.metadata() {
+                Ok(metadata) => check_private(&file, &metadata)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot read {}", file.display()));
+                }
+            }
+        }
         Ok(Self(path))
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.0.join("keywright.db")
+        self.0.join(DATABASE)
     }
 
     /// The folder of the objects' bytes.
@@ -38,12 +75,12 @@ impl DataDir {
     }
 
     pub(crate) fn credentials(&self) -> PathBuf {
-        self.0.join("root.credentials")
+        self.0.join(CREDENTIALS)
     }
 
     /// The console password that was made for root.
     pub(crate) fn root_password(&self) -> PathBuf {
-        self.0.join("root.password")
+        self.0.join(ROOT_PASSWORD)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -149,6 +186,33 @@ impl DataDir {
     }
 }
 
+/// Refuses a file that others than its owner can read or write.
+fn check_private(path: &Path, metadata: &fs::Metadata) -> anyhow::Result<()> {
+    ensure!(
+        metadata.mode() & 0o077 == 0,
+        "others can read or write {} (mode {:04o}), which is secret\nhint: chmod 600 {}",
+        path.display(),
+        metadata.mode() & 0o7777,
+        path.display()
+    );
+    Ok(())
+}
+
+/// Reads a short file that only its owner can read.
+///
+/// # Errors
+/// With a sentence for a person.
+pub(crate) fn read_private(path: &Path) -> anyhow::Result<Secret<Vec<u8>>> {
+    let at = || format!("cannot read {}", path.display());
+    let file = File::open(path).with_context(at)?;
+    check_private(path, &file.metadata().with_context(at)?)?;
+    let mut bytes = Vec::new();
+    file.take(KEY_FILE_BYTES)
+        .read_to_end(&mut bytes)
+        .with_context(at)?;
+    Ok(Secret::new(bytes))
+}
+
 fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -159,4 +223,67 @@ fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
 
 fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     durable::replace(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::PermissionsExt,
+        path::Path,
+    };
+
+    use keywright_store::durable;
+
+    use super::{DataDir, PRIVATE};
+
+    fn opened(path: &Path) -> Result<(), String> {
+        let data = DataDir::open(path.to_owned());
+        data.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn set(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_in_which_others_can_write_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (mode, good) in [
+            (0o700, true),
+            (0o755, true),
+            (0o770, false),
+            (0o777, false),
+            (0o1777, false),
+        ] {
+            set(folder.path(), mode);
+            match opened(folder.path()) {
+                Ok(()) => assert!(good, "{mode:o}"),
+                Err(error) => {
+                    assert!(!good, "{error}");
+                    let hint = format!("hint: chmod 700 {}", folder.path().display());
+                    assert!(error.contains(&hint), "{error}");
+                }
+            }
+        }
+        let made = folder.path().join("data");
+        opened(&made).unwrap();
+        assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_secret_file_that_others_can_read_or_write_is_refused() {
+        for name in PRIVATE {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(name);
+            durable::replace(&file, &[7; 32]).unwrap();
+            opened(folder.path()).unwrap();
+            for mode in [0o640, 0o604, 0o620] {
+                set(&file, mode);
+                let error = opened(folder.path()).unwrap_err();
+                let hint = format!("hint: chmod 600 {}", file.display());
+                assert!(error.contains(&hint), "{error}");
+            }
+        }
+    }
 }

@@ -9,16 +9,7 @@ mod rotate;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt, fs,
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-    path::PathBuf,
-    process::Stdio,
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, io, path::PathBuf, process::Stdio, str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -31,7 +22,7 @@ pub(crate) use self::{
     change::{Change, Home},
     rotate::{MasterKeyCommand, rotate},
 };
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, read_private};
 
 /// Bytes that a file or command may give; a key in any form is shorter.
 const TEXT_BYTES: u64 = 4096;
@@ -172,23 +163,6 @@ fn parse(text: Secret<Vec<u8>>) -> Option<Secret<Vec<u8>>> {
     };
     let decoded = Secret::new(decoded);
     (decoded.expose().len() == KEY_BYTES).then_some(decoded)
-}
-
-fn read_private(path: &PathBuf) -> anyhow::Result<Secret<Vec<u8>>> {
-    let at = || format!("cannot read the master key {}", path.display());
-    let file = fs::File::open(path).with_context(at)?;
-    let mode = file.metadata().with_context(at)?.mode();
-    ensure!(
-        mode & 0o077 == 0,
-        "others can read the master key {}\nhint: chmod 600 {}",
-        path.display(),
-        path.display()
-    );
-    let mut bytes = Vec::new();
-    file.take(TEXT_BYTES)
-        .read_to_end(&mut bytes)
-        .with_context(at)?;
-    Ok(Secret::new(bytes))
 }
 
 fn variable(name: &str) -> anyhow::Result<Secret<Vec<u8>>> {

@@ -140,16 +140,13 @@ fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ServerError {
 
 impl PemPair {
     fn read(files: &Tls) -> Result<Self, ServerError> {
-        let (chain, _) = read(&files.certificate)?;
-        let (key, mode) = read(&files.key)?;
+        let (chain, chain_mode) = read(&files.certificate)?;
+        let (key, key_mode) = read(&files.key)?;
         let key = Secret::new(key);
-        if mode & 0o044 != 0 {
-            let path = files.key.display();
-            let why = format!(
-                "other users can read this private key (mode {:04o})\nhint: chmod 600 {path}",
-                mode & 0o7777
-            );
-            return Err(unusable(&files.key, &why));
+        check_private(&files.key, key_mode)?;
+        // Some tools write both into one file.
+        if PrivateKeyDer::from_pem_slice(&chain).is_ok() {
+            check_private(&files.certificate, chain_mode)?;
         }
         Ok(Self { chain, key })
     }
@@ -173,6 +170,19 @@ impl PemPair {
             .with_single_cert(chain, key)
             .map_err(|error| unusable(&files.certificate, &error))
     }
+}
+
+/// Refuses a file with a private key that others than its owner can read or write.
+fn check_private(path: &Path, mode: u32) -> Result<(), ServerError> {
+    if mode & 0o066 == 0 {
+        return Ok(());
+    }
+    let why = format!(
+        "other users can read or write this private key (mode {:04o})\nhint: chmod 600 {}",
+        mode & 0o7777,
+        path.display()
+    );
+    Err(unusable(path, &why))
 }
 
 /// The bytes of a file and its mode.
