@@ -4,7 +4,10 @@
 //! error: the domain, the protocol layer, or the reader of the body. Codes and texts of the domain
 //! come from its own table; this file only knows the envelope and the protocol layer's own errors.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -14,7 +17,7 @@ use keywright_objects::{Fault, wire};
 
 use super::{
     Body,
-    xml::{DECLARATION, Document, Elements},
+    xml::{DECLARATION, Document, Elements, well_formed},
 };
 
 /// The ids of one answer.
@@ -170,8 +173,13 @@ async fn with_document(mut answer: Response<Body>) -> Response<Body> {
     Response::from_parts(parts, body)
 }
 
-/// A document that the protocol layer wrote, with the declaration on a line of its own.
+/// A document that the protocol layer wrote, with the declaration on a line of its own, and without
+/// characters that XML cannot carry.
 fn declared(body: Bytes) -> Bytes {
+    let body = match std::str::from_utf8(&body).map(well_formed) {
+        Ok(Cow::Owned(text)) => Bytes::from(text),
+        _ => body,
+    };
     match body.strip_prefix(DECLARATION.trim_end().as_bytes()) {
         Some(rest) if !rest.starts_with(b"\n") => [DECLARATION.as_bytes(), rest].concat().into(),
         _ => body,

@@ -1034,3 +1034,39 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
     let expected: Vec<bool> = expected.chain(again(1, false)).collect();
     assert_eq!(noted, expected);
 }
+
+/// XML 1.0 cannot carry most control characters; one key must not make a whole listing unreadable.
+#[tokio::test]
+async fn documents_are_well_formed_whatever_keys_hold() {
+    let front = Front::new().await;
+    for key in ["a%01b", "%1B%5B31m", "c%0Dd", "%EF%BF%BF"] {
+        let put = format!("PUT /bench/{key}").leak();
+        assert_eq!(front.root(ask(put)).await.status, 200, "{key}");
+    }
+    for line in [
+        "GET /bench",
+        "GET /bench?list-type=2",
+        "GET /bench?prefix=a%01",
+        "GET /bench?list-type=2&delimiter=%01",
+        "GET /bench/%01missing%0D",
+        "GET /bench?uploads&prefix=%02",
+    ] {
+        let answer = front.root(ask(line)).await;
+        let bad = |c: char| c < ' ' && c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}');
+        assert!(answer.text.starts_with("<?xml"), "{line}: {}", answer.text);
+        assert!(!answer.text.contains(bad), "{line}: {:?}", answer.text);
+    }
+    let listed = front.root(ask("GET /bench")).await.text;
+    for key in ["a\u{fffd}b", "\u{fffd}[31m", "c&#13;d", "\u{fffd}"] {
+        let hex = key.replace("&#13;", "&#xD;");
+        let found = [key, &hex].map(|key| format!("<Key>{key}</Key>"));
+        assert!(
+            found.iter().any(|key| listed.contains(key)),
+            "{key}: {listed}"
+        );
+    }
+    let whole = front
+        .root(ask("GET /bench?encoding-type=url&prefix=a"))
+        .await;
+    assert_eq!(whole.element("Key"), "a%01b");
+}

@@ -3,7 +3,7 @@
 //! The rule: text is always escaped, and only finished documents leave. Everything else is written
 //! by the protocol layer.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// What stands before every document; S3 begins a line after it (recorded 2026-02).
 pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
@@ -27,6 +27,7 @@ impl Elements {
     pub(super) fn text(&mut self, name: &str, value: impl std::fmt::Display) {
         let value = value.to_string();
         let value = quick_xml::escape::escape(&value);
+        let value = well_formed(&value);
         let _ = write!(self.0, "<{name}>{value}</{name}>");
     }
 
@@ -51,6 +52,27 @@ impl Elements {
             "{DECLARATION}<{root} xmlns=\"{namespace}\">{elements}</{root}>"
         ))
     }
+}
+
+/// Text of a document as XML 1.0 can carry it: of a key with control characters these become U+FFFD
+/// as in IAM's answers. AWS writes references (`&#x1;`), which parsers refuse as well; with
+/// `encoding-type=url` the whole key comes.
+pub(super) fn well_formed(text: &str) -> Cow<'_, str> {
+    let fits =
+        |c: char| c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}') || matches!(c, '\t' | '\n');
+    if text.chars().all(fits) {
+        return text.into();
+    }
+    let mut fitting = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            // A parser would read a line end.
+            '\r' => fitting.push_str("&#xD;"),
+            c if fits(c) => fitting.push(c),
+            _ => fitting.push('\u{fffd}'),
+        }
+    }
+    fitting.into()
 }
 
 /// The namespace of S3's documents.
