@@ -132,10 +132,18 @@ impl Rule {
     /// # Errors
     /// A sentence.
     pub fn sinks(&self, user: &str, account: &str) -> Result<Vec<Spec>, String> {
-        // A server's policy is filled with names that its callers choose.
-        let strict = self.name.is_some();
+        // A server's policy is filled with names that its callers choose; and a program would take
+        // a name that begins with a hyphen for an option, wherever it comes from.
+        let server = self.name.is_some();
         let filled = self.deliver.iter().map(|text| {
-            if strict && text.contains("{user}") && !fits_in_place(user) {
+            let program = text.starts_with("command:") || text.contains("?after=");
+            let strict = server || program || text.starts_with("ssh:");
+            let fits = match strict {
+                true => fits_in_place(user),
+                // Nor does it lead to another folder.
+                false => user != "." && !user.contains(".."),
+            };
+            if text.contains("{user}") && !fits {
                 return Err(format!("{text}: the name {user} cannot be part of a place"));
             }
             let text = fill(text, user, account);
@@ -158,6 +166,32 @@ impl Rule {
             dwell_secs: secs(self.dwell, Rules::SAFE.dwell_secs),
             accept_blind: self.accept_blind_window,
             ..Rules::SAFE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+
+    #[test]
+    fn a_name_is_no_option_of_a_program_and_no_step_to_another_folder() {
+        for (place, user, good) in [
+            ("command:deliver {user}", "ann", true),
+            ("command:deliver {user}", "-x", false),
+            ("command:deliver {user}", "a@b", false),
+            ("command:deliver", "-x", true),
+            ("dotenv:/etc/app.env?after=reload {user}", "-x", false),
+            ("ssh:host/dotenv:/srv/{user}.env", "-x", false),
+            ("dotenv:/etc/{user}.env", "a@b", true),
+            ("dotenv:/etc/{user}/env", "..", false),
+        ] {
+            let rule = Rule {
+                deliver: vec![place.to_owned()],
+                ..Rule::default()
+            };
+            let sinks = rule.sinks(user, "123456789012");
+            assert_eq!(sinks.is_ok(), good, "{place} {user}: {sinks:?}");
         }
     }
 }
