@@ -26,7 +26,8 @@ pub const MFA_ATTEMPTS: u32 = 9;
 /// Seconds of the window in which attempts at the console are counted, which begins on the hour;
 /// and the first wait of an access key.
 pub const MFA_WINDOW_SECS: i64 = 3 * 60;
-/// Seconds of the longest wait of an access key: three attempts a day, of which one in 200 000 hits.
+/// Seconds of the longest wait of an access key: three attempts a day, of which one in 200 000
+/// hits.
 pub const MFA_WAIT_SECS_MAX: i64 = 8 * 60 * 60;
 /// Seconds without an attempt after which wrong codes of an access key are forgotten.
 pub const MFA_MEMORY_SECS: i64 = 7 * 24 * 60 * 60;

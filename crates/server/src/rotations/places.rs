@@ -1,10 +1,10 @@
 //! The places on the server's machine, or reached from it, that new keys may be written to, and the
 //! users whose keys may go to each.
 //!
-//! It protects three rules: a caller of the API names no file and no program, the operator lists the
-//! places and a caller chooses among them; a place takes the keys of those users only whom the
-//! operator names with it; and callers know a place by its public name, which holds no argument of a
-//! program and no query of an address. A person is always a place, for everyone.
+//! It protects three rules: a caller of the API names no file and no program, the operator lists
+//! the places and a caller chooses among them; a place takes the keys of those users only whom the
+//! operator names with it; and callers know a place by its public name, which holds no argument of
+//! a program and no query of an address. A person is always a place, for everyone.
 
 use std::str::FromStr;
 
