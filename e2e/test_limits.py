@@ -32,9 +32,13 @@ def many_sockets():
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def address(host: str) -> tuple[str, int]:
+    name, port = host.split(":")
+    return name, int(port)
+
+
 def connect(server) -> socket.socket:
-    host, port = server.host.split(":")
-    return socket.create_connection((host, int(port)), timeout=SECONDS)
+    return socket.create_connection(address(server.host), timeout=SECONDS)
 
 
 @contextmanager
@@ -108,6 +112,37 @@ def test_idle_connections_keep_nobody_out(tmp_path):
         assert min(took) < 1
     refused = (tmp_path / "log").read_text().count("connections were refused or closed")
     assert 1 <= refused < 10, "one line stands for many"
+
+
+def test_slow_readers_of_one_link_keep_nobody_out(tmp_path):
+    """Whoever has a presigned link has it for as many connections as they like."""
+    with Server(tmp_path / "data", tmp_path / "log", open_files=1024) as server:
+        root = clients(server, server.root)
+        root.s3.create_bucket(Bucket="slow")
+        root.s3.put_object(Bucket="slow", Key="large", Body=b"a" * (12 * MIB))
+        get = presign(AWSRequest("GET", f"{server.endpoint}/slow/large"), server.root, 300)
+        target = get.url.removeprefix(server.endpoint)
+        console = server.console.removeprefix("http://").rstrip("/")
+        with ExitStack() as stack:
+            for number in range(600):
+                reader = stack.enter_context(socket.socket())
+                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                reader.settimeout(SECONDS)
+                reader.connect(address(server.host))
+                reader.sendall(head(server, f"GET {target} HTTP/1.1", {}))
+                assert reader.recv(9) == b"HTTP/1.1 ", f"{number}: and it reads no more"
+            took = []
+            for _ in range(5):
+                began = time.monotonic()
+                user = sign(form(server, "iam", "GetUser"), server.root, "iam")
+                assert send(server, user).status == 200
+                page = http.client.HTTPConnection(console, timeout=SECONDS)
+                page.request("GET", "/console/")
+                assert page.getresponse().status == 200
+                page.close()
+                took.append(time.monotonic() - began)
+    print(f"GetUser and console beside 600 slow readers: {[f'{secs:.3f}' for secs in took]}")
+    assert min(took) < 1
 
 
 def test_method_names_leave_nothing(own, name):

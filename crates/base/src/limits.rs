@@ -124,6 +124,12 @@ pub const CONNECTIONS: usize = 10_000;
 /// that are possible: whoever has one address leaves half to all others. Loopback is exempt,
 /// because a proxy on the same machine brings everyone's.
 pub const CONNECTIONS_PER_SOURCE_PERCENT: usize = 50;
+/// Connections in every hundred that are possible which verified S3 requests may keep: the others
+/// stay for IAM, STS and the console.
+pub const TRANSFERS_PERCENT: usize = 75;
+/// Connections in every hundred that are possible which the verified requests of one principal may
+/// keep, those for S3 and those for everything else each.
+pub const CONNECTIONS_PER_PRINCIPAL_PERCENT: usize = 25;
 /// File descriptors that a connection may need: its socket, and a file that it reads or writes.
 pub const FILES_PER_CONNECTION: usize = 2;
 /// File descriptors for everything else: databases, listeners, deliveries of rotations.
@@ -141,8 +147,13 @@ pub const BODY_IDLE_SECS: u64 = 20;
 /// [`BODY_IDLE_SECS`]; a modem of the 1990s is faster.
 pub const BODY_BYTES_PER_SEC_MIN: u64 = 1024;
 /// Seconds for which a client may take nothing of an answer. Generous: where a kernel has buffered
-/// megabytes, a slow but honest reader leaves long gaps.
+/// megabytes, a slow but honest reader leaves long gaps. What a client takes earns it a second for
+/// every [`READ_BYTES_PER_SEC_MIN`], never more than these.
 pub const WRITE_IDLE_SECS: u64 = 60;
+/// Of those, the seconds after which a slow reader's connection may be closed for another.
+pub const WRITE_PROTECTED_SECS: u64 = 20;
+/// Bytes that a client must take of an answer in a second, on average.
+pub const READ_BYTES_PER_SEC_MIN: u64 = BODY_BYTES_PER_SEC_MIN;
 /// Seconds after the signal to stop in which a connection must move
 /// [`BODY_BYTES_PER_SEC_MIN`] bytes for each, unless the server itself is at work for it.
 pub const STOP_IDLE_SECS: u64 = 5;
@@ -208,6 +219,14 @@ pub const S3_BUCKETS: usize = 10_000;
 pub const S3_OBJECT_TAGS: usize = 10;
 /// Bytes of all user metadata (`x-amz-meta-*`) of an object.
 pub const S3_METADATA_BYTES: usize = 2048;
+/// Bytes of all headers that are stored with an object, user metadata included, names and values.
+pub const S3_STORED_HEADER_BYTES: usize = 8 * 1024;
+/// Bytes that a quota counts for the row of an object or a part, beside what is stored with it.
+pub const S3_ROW_BYTES: u64 = 512;
+/// Bytes of the listing answers that all clients together have not read yet.
+pub const ANSWERS_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of the listing answers that the clients of one principal have not read yet.
+pub const ANSWERS_BYTES_EACH: usize = 8 * 1024 * 1024;
 /// Bytes of the line before a chunk's data in an aws-chunked body.
 pub const CHUNK_HEAD_BYTES: usize = 256;
 /// Bytes of all trailers of an aws-chunked body.

@@ -16,14 +16,16 @@ use http::{
     request::Parts,
 };
 use keywright_base::{Clock, Entropy};
-use keywright_identity::{Identity, authenticate::Refusal, usage::AttemptFacts, view::Facts};
+use keywright_identity::{
+    Identity, authenticate::Refusal, caller::Caller, usage::AttemptFacts, view::Facts,
+};
 use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
 
 use crate::{
     Body,
     console::{self, Console},
-    edge::{BodyBudget, ConnectionSlot, RequestBody, SharedAdmission},
+    edge::{BodyBudget, ConnectionSlot, RequestBody, SharedAdmission, Work},
     full,
     origin::{self, Origin},
     proxies::{Contradiction, TrustedProxies},
@@ -266,10 +268,11 @@ fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Unserved> {
     }
 }
 
-/// Marks the connection of a request whose signature held: it is closed for no other.
-pub(crate) fn protect(parts: &Parts) {
+/// Marks the connection of a request whose signature held: it is closed for no other, within the
+/// share of its principal.
+pub(crate) fn protect(parts: &Parts, caller: &Caller, work: Work) {
     if let Some(slot) = parts.extensions.get::<Arc<ConnectionSlot>>() {
-        slot.protect();
+        slot.protect(caller.into(), work);
     }
 }
 

@@ -16,7 +16,7 @@ use keywright_wire::{ErrorKind, Form, Malformed, Service, error_answer};
 
 use crate::{
     Body,
-    edge::{BodyFault, GatherFault, RequestBody, gather},
+    edge::{BodyFault, GatherFault, RequestBody, Work, gather},
     full,
     pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, Peer, Pipeline, facts, protect},
 };
@@ -218,7 +218,7 @@ async fn run(
         pipeline.note(&refusal, action.as_deref().unwrap_or("?"), &facts);
         refused(&refusal.fault)
     })?;
-    protect(request.parts);
+    protect(request.parts, &authenticated.caller, Work::Call);
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &Arc::new(authenticated.caller);

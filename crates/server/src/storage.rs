@@ -28,7 +28,7 @@ use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, PresentedV2,
 
 use crate::{
     Body,
-    edge::{BodyFault, RequestBody},
+    edge::{BodyFault, RequestBody, Work},
     payload::{Checked, wire_error},
     pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
     presigned::{Version, unfold},
@@ -162,7 +162,7 @@ fn admit(
         Err(fault) => return Err(refused(&fault)),
     };
     let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
-    protect(&parts);
+    protect(&parts, &authenticated.caller, Work::Transfer);
     drop_unsigned(&mut parts.headers, &presented);
     let signature = Signature::of(&presented, &facts, &parts);
     let scope = presented.scope();
@@ -222,7 +222,7 @@ fn by_v2(
         );
         refused(&refusal.fault)
     })?;
-    protect(&parts);
+    protect(&parts, &authenticated.caller, Work::Transfer);
     HOME_REGION.clone_into(&mut facts.region);
     if parts
         .headers

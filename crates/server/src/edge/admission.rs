@@ -1,9 +1,11 @@
 //! Which connections there may be.
 //!
-//! It protects one rule: whoever has proven nothing can keep nobody out. Only a request whose
-//! signature held protects its connection; of all others the one that has waited longest makes
-//! room when there are too many, of one source or of all. So a client that sends its request gets
-//! its answer, however many others hold connections open and send nothing.
+//! It protects one rule: neither strangers nor one principal can keep anyone out. Only a request
+//! whose signature held protects its connection, and only within bounds: a share for each
+//! principal, because one presigned link has as many readers as it likes, and never all of them
+//! for S3, because whoever deactivates a key must get in. Of all others the one that has waited
+//! longest makes room when there are too many, of one source or of all. So a client that sends its
+//! request gets its answer, however many others hold connections open and send or read nothing.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use keywright_base::limits;
+use keywright_base::{AccountId, limits};
+use keywright_identity::{caller::Caller, state::Bearer};
 use tokio::{sync::Notify, time::Instant};
 
 use super::files;
@@ -24,6 +27,10 @@ pub(super) struct ConnectionLimits {
     pub total: usize,
     /// Of one source.
     pub per_source: usize,
+    /// Protected ones that carry S3 requests.
+    pub transfers: usize,
+    /// Protected ones of one principal, for each [`Work`].
+    pub per_holder: usize,
 }
 
 impl ConnectionLimits {
@@ -32,9 +39,50 @@ impl ConnectionLimits {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
         let spare = files.saturating_sub(limits::FILES_RESERVED) / limits::FILES_PER_CONNECTION;
         let total = spare.clamp(1, limits::CONNECTIONS);
-        let per_source = (total * limits::CONNECTIONS_PER_SOURCE_PERCENT / 100).max(1);
-        Self { total, per_source }
+        let percent = |percent: usize| total * percent / 100;
+        Self {
+            total,
+            per_source: percent(limits::CONNECTIONS_PER_SOURCE_PERCENT).max(1),
+            transfers: percent(limits::TRANSFERS_PERCENT),
+            per_holder: percent(limits::CONNECTIONS_PER_PRINCIPAL_PERCENT).max(1),
+        }
     }
+}
+
+/// The principal that protected connections are counted for, whichever of its keys or links sent
+/// the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Holder {
+    account: AccountId,
+    bearer: Bearer,
+}
+
+impl From<&Caller> for Holder {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            account: caller.account(),
+            bearer: caller.principal().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Holder {
+    /// The root user of one of many accounts.
+    pub(super) fn test(number: u64) -> Self {
+        let account = AccountId::new(number).unwrap();
+        let bearer = Bearer::Root;
+        Self { account, bearer }
+    }
+}
+
+/// What a verified request needs its connection for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Work {
+    /// IAM, STS and the extension: protected until the answer is made.
+    Call,
+    /// S3: protected until the answer is read, as long as the client keeps up the lowest rate.
+    Transfer,
 }
 
 /// Who is counted as one: an IPv4 address, or the 64 bits of IPv6 that one customer has whole.
@@ -91,6 +139,9 @@ struct ConnectionTable {
     /// Those that may be closed, longest waiting first: their turn and id.
     waiting: BTreeMap<u64, u64>,
     waiting_by_source: BTreeSet<(Source, u64)>,
+    /// Protected ones that carry S3 requests.
+    transfers: usize,
+    by_holder: HashMap<(Holder, Work), usize>,
 }
 
 #[derive(Debug)]
@@ -98,6 +149,8 @@ struct OpenConnection {
     source: Option<Source>,
     /// Its turn to be closed; `None` while it is protected.
     turn: Option<u64>,
+    /// Whose protection it has.
+    protection: Option<(Holder, Work)>,
     evict: Arc<Notify>,
 }
 
@@ -118,8 +171,8 @@ impl Admission {
         })
     }
 
-    /// Lets a connection in; `None` when every other one is at work for a verified request. Without
-    /// a source only the limit of all connections counts.
+    /// Lets a connection in; `None` when every other one is protected. Without a source only the
+    /// limit of all connections counts.
     pub(super) fn admit(self: &Arc<Self>, source: Option<Source>) -> Option<ConnectionSlot> {
         let mut table = self.table();
         let of_source = source.and_then(|source| table.by_source.get(&source));
@@ -169,6 +222,7 @@ impl ConnectionTable {
         let connection = OpenConnection {
             source,
             turn: None,
+            protection: None,
             evict: Arc::clone(&evict),
         };
         self.open.insert(id, connection);
@@ -199,8 +253,28 @@ impl ConnectionTable {
         }
     }
 
-    /// Takes a connection out of those that may be closed.
-    fn protect(&mut self, id: u64) {
+    /// Takes a connection out of those that may be closed, if its principal and S3 have a place
+    /// left; otherwise it is the last of them.
+    fn protect(&mut self, id: u64, (holder, work): (Holder, Work), limits: ConnectionLimits) {
+        self.end_turn(id);
+        let count = self.by_holder.entry((holder, work)).or_default();
+        let full = *count >= limits.per_holder
+            || work == Work::Transfer && self.transfers >= limits.transfers;
+        let connection = self.open.get_mut(&id);
+        if let Some(connection) = connection.filter(|_| !full) {
+            *count += 1;
+            self.transfers += usize::from(work == Work::Transfer);
+            connection.protection = Some((holder, work));
+        } else {
+            if *count == 0 {
+                self.by_holder.remove(&(holder, work));
+            }
+            self.wait(id);
+        }
+    }
+
+    /// Ends a connection's turn or its protection, whichever it has.
+    fn end_turn(&mut self, id: u64) {
         let Some(connection) = self.open.get_mut(&id) else {
             return;
         };
@@ -210,10 +284,29 @@ impl ConnectionTable {
                 self.waiting_by_source.remove(&(source, turn));
             }
         }
+        if let Some(protection) = connection.protection.take() {
+            self.transfers -= usize::from(protection.1 == Work::Transfer);
+            if let Some(count) = self.by_holder.get_mut(&protection) {
+                *count -= 1;
+                if *count == 0 {
+                    self.by_holder.remove(&protection);
+                }
+            }
+        }
+    }
+
+    /// Ends a connection's protection, if it has any: it is the last of those that may be closed.
+    fn release(&mut self, id: u64, ended: impl Fn(Work) -> bool) {
+        let connection = self.open.get(&id);
+        let protection = connection.and_then(|connection| connection.protection);
+        if protection.is_some_and(|(_, work)| ended(work)) {
+            self.end_turn(id);
+            self.wait(id);
+        }
     }
 
     fn remove(&mut self, id: u64) -> Option<OpenConnection> {
-        self.protect(id);
+        self.end_turn(id);
         let connection = self.open.remove(&id)?;
         if let Some(source) = connection.source
             && let Some(count) = self.by_source.get_mut(&source)
@@ -252,13 +345,23 @@ impl ConnectionTable {
 
 impl ConnectionSlot {
     /// Keeps the connection: it carries a request whose signature held.
-    pub(crate) fn protect(&self) {
-        self.admission.table().protect(self.id);
+    pub(crate) fn protect(&self, holder: Holder, work: Work) {
+        let limits = self.admission.limits;
+        self.admission
+            .table()
+            .protect(self.id, (holder, work), limits);
     }
 
-    /// Ends the protection, if there was any, with the request.
+    /// Ends the protection of what needs its connection only until the answer is made.
+    pub(super) fn answered(&self) {
+        self.admission
+            .table()
+            .release(self.id, |work| work == Work::Call);
+    }
+
+    /// Ends the protection, if there was any: with the request, or because the client is too slow.
     pub(super) fn release(&self) {
-        self.admission.table().wait(self.id);
+        self.admission.table().release(self.id, |_| true);
     }
 
     /// Done when the connection must make room.
@@ -311,10 +414,22 @@ mod tests {
     use keywright_base::limits;
     use tokio::time::Instant;
 
-    use super::{Admission, ConnectionLimits, ConnectionSlot, RefusalLog, source};
+    use super::{
+        Admission, ConnectionLimits, ConnectionSlot, Holder, RefusalLog, Work, source,
+    };
 
     fn of(total: usize, per_source: usize) -> Arc<Admission> {
-        Admission::new(ConnectionLimits { total, per_source })
+        Admission::new(ConnectionLimits {
+            total,
+            per_source,
+            transfers: total,
+            per_holder: total,
+        })
+    }
+
+
+    fn protect(slot: &ConnectionSlot) {
+        slot.protect(Holder::test(1), Work::Transfer);
     }
 
     fn admit(admission: &Arc<Admission>, address: &str) -> Option<ConnectionSlot> {
@@ -327,13 +442,18 @@ mod tests {
 
     #[test]
     fn limits_follow_the_file_descriptors() {
-        for (files, total, per_source) in [
-            (0, 1, 1),
-            (1024, 448, 224),
-            (4096, 1984, 992),
-            (1 << 40, limits::CONNECTIONS, limits::CONNECTIONS / 2),
+        for (files, total, per_source, transfers, per_holder) in [
+            (0, 1, 1, 0, 1),
+            (1024, 448, 224, 336, 112),
+            (4096, 1984, 992, 1488, 496),
+            (1 << 40, limits::CONNECTIONS, 5000, 7500, 2500),
         ] {
-            let expected = ConnectionLimits { total, per_source };
+            let expected = ConnectionLimits {
+                total,
+                per_source,
+                transfers,
+                per_holder,
+            };
             assert_eq!(ConnectionLimits::for_files(files), expected, "{files}");
         }
     }
@@ -355,7 +475,7 @@ mod tests {
         let admission = of(2, 2);
         let first = admit(&admission, "127.0.0.1").unwrap();
         let second = admit(&admission, "127.0.0.1").unwrap();
-        first.protect();
+        protect(&first);
         first.release();
         // It was not protected, so this is worth nothing.
         second.release();
@@ -375,11 +495,50 @@ mod tests {
             admit(&admission, "::1").unwrap(),
             admit(&admission, "::1").unwrap(),
         ];
-        slots.iter().for_each(ConnectionSlot::protect);
+        slots.iter().for_each(protect);
         assert!(admit(&admission, "192.0.2.1").is_none());
         slots[1].release();
         let _new = admit(&admission, "192.0.2.1").unwrap();
         assert!(evicted(&slots[1]) && !evicted(&slots[0]));
+    }
+
+    #[test]
+    fn a_principal_protects_its_share_and_s3_never_all() {
+        let limits = ConnectionLimits {
+            total: 4,
+            per_source: 4,
+            transfers: 3,
+            per_holder: 2,
+        };
+        let admission = Admission::new(limits);
+        let slots: Vec<_> = (0..4)
+            .map(|_| admit(&admission, "::1").unwrap())
+            .collect();
+        // Four readers of one link, and then one of another principal, which has its own share.
+        slots.iter().for_each(protect);
+        let fifth = admit(&admission, "::1").unwrap();
+        assert!(evicted(&slots[2]) && !evicted(&slots[3]));
+        fifth.protect(Holder::test(2), Work::Transfer);
+        // All places of S3 are taken: a third principal is answered, but not protected.
+        let sixth = admit(&admission, "::1").unwrap();
+        assert!(evicted(&slots[3]));
+        sixth.protect(Holder::test(3), Work::Transfer);
+        let seventh = admit(&admission, "::1").unwrap();
+        assert!(evicted(&sixth));
+        // A call has places of its own, also for whoever has used up those for S3.
+        seventh.protect(Holder::test(1), Work::Call);
+        assert!(admit(&admission, "::1").is_none());
+        seventh.answered();
+        let _eighth = admit(&admission, "::1").unwrap();
+        assert!(evicted(&seventh));
+        // An answer that is made ends no transfer; its end does, and makes a place free.
+        slots[0].answered();
+        slots[0].release();
+        let _ninth = admit(&admission, "::1").unwrap();
+        assert!(!evicted(&slots[0]) && !evicted(&fifth));
+        drop((slots, fifth, sixth, seventh));
+        assert_eq!(admission.table().transfers, 0);
+        assert!(admission.table().by_holder.is_empty());
     }
 
     #[test]
@@ -390,8 +549,8 @@ mod tests {
         let second = admit(&admission, "192.0.2.1").unwrap();
         let third = admit(&admission, "192.0.2.1").unwrap();
         assert!(evicted(&first) && !evicted(&other) && !evicted(&second));
-        second.protect();
-        third.protect();
+        protect(&second);
+        protect(&third);
         assert!(
             admit(&admission, "192.0.2.1").is_none(),
             "all of it are at work"
@@ -407,7 +566,7 @@ mod tests {
         let admission = of(50, 10);
         for round in 0..1000 {
             let slot = admit(&admission, &format!("192.0.2.{}", round % 200)).unwrap();
-            slot.protect();
+            protect(&slot);
             if round % 3 == 0 {
                 slot.release();
             }
@@ -415,6 +574,7 @@ mod tests {
         let table = admission.table();
         assert!(table.open.is_empty() && table.by_source.is_empty());
         assert!(table.waiting.is_empty() && table.waiting_by_source.is_empty());
+        assert!(table.by_holder.is_empty() && table.transfers == 0);
     }
 
     #[test]

@@ -21,10 +21,13 @@ use hyper::body::Incoming;
 use keywright_base::limits;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep},
+    time::Sleep,
 };
 
-use super::stream::Traffic;
+use super::{patience::Patience, stream::Traffic};
+
+/// How long a client may keep the server waiting for a body.
+const IDLE: Duration = Duration::from_secs(limits::BODY_IDLE_SECS);
 
 /// Why a body ended early.
 #[derive(Debug, thiserror::Error)]
@@ -35,38 +38,6 @@ pub(crate) enum BodyFault {
     /// The connection broke, or the framing is wrong.
     #[error("the request body ended early: {0}")]
     Broken(Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// How long a client may still keep the server waiting: waiting spends it, bytes earn it.
-#[derive(Debug)]
-struct Patience {
-    left: Duration,
-    waiting_since: Option<Instant>,
-}
-
-impl Patience {
-    const FULL: Duration = Duration::from_secs(limits::BODY_IDLE_SECS);
-
-    const fn new() -> Self {
-        Self {
-            left: Self::FULL,
-            waiting_since: None,
-        }
-    }
-
-    /// When it ends, if nothing more comes.
-    fn ends(&mut self) -> Instant {
-        *self.waiting_since.get_or_insert_with(Instant::now) + self.left
-    }
-
-    fn received(&mut self, bytes: usize) {
-        if let Some(since) = self.waiting_since.take() {
-            self.left = self.left.saturating_sub(since.elapsed());
-        }
-        let millis = (bytes as u64).saturating_mul(1000) / limits::BODY_BYTES_PER_SEC_MIN;
-        let earned = Duration::from_millis(millis);
-        self.left = self.left.saturating_add(earned).min(Self::FULL);
-    }
 }
 
 /// The body of a client's request.
@@ -105,7 +76,7 @@ impl<B: ClientBody> RequestBody<B> {
         let ended = Arc::new(AtomicBool::new(body.is_end_stream()));
         Self {
             body: Some(body),
-            patience: Patience::new(),
+            patience: Patience::new(IDLE, limits::BODY_BYTES_PER_SEC_MIN),
             timer: None,
             traffic,
             ended,
@@ -128,7 +99,7 @@ impl<B: ClientBody> RequestBody<B> {
 
     fn received(&mut self, frame: &Frame<Bytes>) {
         let bytes = frame.data_ref().map_or(0, Bytes::len);
-        self.patience.received(bytes);
+        self.patience.moved(bytes);
         if self.body.as_ref().is_some_and(HttpBody::is_end_stream) {
             self.finish();
         }

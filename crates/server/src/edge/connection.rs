@@ -63,7 +63,7 @@ impl Connection {
 
     async fn serve_stream(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let traffic = Arc::new(Traffic::default());
-        let stream = ClientStream::new(stream, Arc::clone(&traffic));
+        let stream = ClientStream::new(stream, Arc::clone(&traffic), Some(Arc::clone(&self.slot)));
         let Some(tls) = tls else {
             return self.serve_http(stream, traffic).await;
         };
@@ -199,6 +199,7 @@ impl Exchange {
         let answering = self.pipeline.answer(request, self.origin, self.peer);
         let mut answer = answering.await;
         self.traffic.set_answering(false);
+        self.slot.answered();
         if !end.reached() {
             self.traffic.set_unread();
             let close = HeaderValue::from_static("close");
@@ -209,7 +210,7 @@ impl Exchange {
     }
 }
 
-/// An answer's body; the connection is protected until it ends, if its request was verified.
+/// An answer's body; the connection of a verified S3 request is protected until it ends.
 struct GuardedBody {
     body: Body,
     slot: Arc<ConnectionSlot>,
@@ -264,7 +265,7 @@ mod tests {
         ] {
             let traffic = Arc::new(Traffic::default());
             traffic.set_answering(working);
-            let mut stream = ClientStream::new(tokio::io::sink(), Arc::clone(&traffic));
+            let mut stream = ClientStream::new(tokio::io::sink(), Arc::clone(&traffic), None);
             let client = tokio::spawn(async move {
                 loop {
                     let bytes = vec![0; usize::try_from(bytes_per_sec).unwrap()];

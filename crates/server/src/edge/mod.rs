@@ -7,6 +7,7 @@ mod admission;
 mod body;
 mod connection;
 mod files;
+mod patience;
 mod stream;
 mod tls;
 
@@ -33,7 +34,7 @@ use admission::Admission;
 use connection::Connection;
 use tls::Certificate;
 
-pub(crate) use admission::{ConnectionSlot, SharedAdmission};
+pub(crate) use admission::{ConnectionSlot, SharedAdmission, Work};
 pub(crate) use body::{
     BodyBudget, BodyFault, GatherFault, HeldBytes, NoMemory, RequestBody, gather,
 };

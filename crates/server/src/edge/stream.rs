@@ -17,6 +17,8 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
+use super::{admission::ConnectionSlot, patience::Patience};
+
 /// What moves on one connection, for those who decide whether it has stalled.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
@@ -62,44 +64,77 @@ impl Traffic {
     }
 }
 
-/// A stream to a client that fails when the client takes nothing for a long time.
+/// A stream to a client that fails when the client takes too little for a long time, and is
+/// protected no longer before that.
 #[derive(Debug)]
 pub(super) struct ClientStream<S> {
     stream: S,
     traffic: Arc<Traffic>,
+    slot: Option<Arc<ConnectionSlot>>,
+    patience: Patience,
     /// Runs while the client takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
+const IDLE: Duration = Duration::from_secs(limits::WRITE_IDLE_SECS);
+/// Less than this left, and the connection may be closed for another.
+const UNPROTECTED: Duration =
+    Duration::from_secs(limits::WRITE_IDLE_SECS - limits::WRITE_PROTECTED_SECS);
+
 impl<S> ClientStream<S> {
-    pub(super) const fn new(stream: S, traffic: Arc<Traffic>) -> Self {
+    pub(super) const fn new(
+        stream: S,
+        traffic: Arc<Traffic>,
+        slot: Option<Arc<ConnectionSlot>>,
+    ) -> Self {
         Self {
             stream,
             traffic,
-            stalled: None,
+            slot,
+            patience: Patience::new(IDLE, limits::READ_BYTES_PER_SEC_MIN),
+            timer: None,
         }
     }
 
-    /// The outcome of a write, unless it has been pending for too long.
+    /// The outcome of a write, unless the client has taken too little for too long.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(outcome) = outcome {
-            self.stalled = None;
-            self.traffic
-                .count(outcome.as_ref().map_or(0, |bytes| *bytes));
+            let bytes = outcome.as_ref().map_or(0, |bytes| *bytes);
+            self.patience.moved(bytes);
+            self.traffic.count(bytes);
             return Poll::Ready(outcome);
         }
-        let time = Duration::from_secs(limits::WRITE_IDLE_SECS);
-        let wait = || Box::pin(sleep_until(Instant::now() + time));
-        let stalled = self.stalled.get_or_insert_with(wait);
-        ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client does not read",
-        )))
+        let ends = self.patience.ends();
+        let protected = ends.checked_sub(UNPROTECTED).unwrap_or(ends);
+        loop {
+            let now = Instant::now();
+            if now >= ends {
+                let slow = io::Error::new(io::ErrorKind::TimedOut, "the client does not read");
+                return Poll::Ready(Err(slow));
+            }
+            if now < protected {
+                ready!(self.wait(cx, protected));
+            } else {
+                if let Some(slot) = &self.slot {
+                    slot.release();
+                }
+                ready!(self.wait(cx, ends));
+            }
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(cx)
     }
 }
 
@@ -159,28 +194,70 @@ mod tests {
     };
 
     use super::{ClientStream, Traffic};
+    use crate::edge::admission::{Admission, ConnectionLimits, Holder, Work};
+
+    /// Writes to a client that takes `piece` bytes every `pause` seconds; for how long, and what
+    /// came of it.
+    async fn write_to(piece: usize, pause: u64, pieces: usize) -> (u64, Result<(), ErrorKind>) {
+        let (here, mut there) = tokio::io::duplex(piece);
+        let traffic = Arc::new(Traffic::default());
+        let mut stream = ClientStream::new(here, Arc::clone(&traffic), None);
+        let reader = tokio::spawn(async move {
+            let mut bytes = vec![0; piece];
+            for _ in 0..pieces {
+                sleep_until(Instant::now() + Duration::from_secs(pause)).await;
+                if there.read_exact(&mut bytes).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let start = Instant::now();
+        let written = stream.write_all(&vec![1; piece * pieces]).await;
+        if written.is_ok() {
+            assert_eq!(traffic.bytes(), (piece * pieces) as u64);
+        }
+        let took = start.elapsed().as_secs();
+        drop(stream);
+        reader.await.unwrap();
+        (took, written.map_err(|error| error.kind()))
+    }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_does_not_read_is_given_up() {
-        let (here, mut there) = tokio::io::duplex(8);
-        let traffic = Arc::new(Traffic::default());
-        let mut stream = ClientStream::new(here, Arc::clone(&traffic));
-        let patience = Duration::from_secs(limits::WRITE_IDLE_SECS);
-        // Slow, but it reads.
-        let reader = tokio::spawn(async move {
-            let mut bytes = [0; 8];
-            for _ in 0..4 {
-                sleep_until(Instant::now() + patience * 9 / 10).await;
-                there.read_exact(&mut bytes).await.unwrap();
-            }
-            there
-        });
-        stream.write_all(&[1; 40]).await.unwrap();
-        assert_eq!(traffic.bytes(), 40);
-        let _there = reader.await.unwrap();
-        let stalled = Instant::now();
-        let error = stream.write_all(&[1; 40]).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert_eq!(stalled.elapsed().as_secs(), limits::WRITE_IDLE_SECS);
+    async fn a_client_that_takes_too_little_is_given_up() {
+        const RATE: usize = limits::READ_BYTES_PER_SEC_MIN as usize;
+        let idle = limits::WRITE_IDLE_SECS;
+        let gone = Err(ErrorKind::TimedOut);
+        // Slow, but it reads: evenly, or with gaps that a full buffer leaves.
+        assert_eq!(write_to(RATE, 1, 1000).await, (999, Ok(())));
+        assert_eq!(write_to(64 * RATE, idle - 2, 10).await, (9 * (idle - 2), Ok(())));
+        // Nothing for a while, and a trickle that never pauses for long.
+        assert_eq!(write_to(64 * RATE, idle + 2, 2).await, (idle, gone));
+        let (took, written) = write_to(RATE / 4, 1, 1000).await;
+        assert_eq!(written, gone);
+        assert!((idle..idle * 3 / 2).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_reader_is_protected_for_a_while() {
+        let one = ConnectionLimits {
+            total: 1,
+            per_source: 1,
+            transfers: 1,
+            per_holder: 1,
+        };
+        let admission = Admission::new(one);
+        let slot = Arc::new(admission.admit(None).unwrap());
+        slot.protect(Holder::test(1), Work::Transfer);
+        let (here, _there) = tokio::io::duplex(8);
+        let traffic = Arc::default();
+        let mut stream = ClientStream::new(here, traffic, Some(Arc::clone(&slot)));
+        let writer = tokio::spawn(async move { stream.write_all(&[1; 40]).await });
+        let protected = Duration::from_secs(limits::WRITE_PROTECTED_SECS);
+        sleep_until(Instant::now() + protected * 9 / 10).await;
+        assert!(admission.admit(None).is_none());
+        sleep_until(Instant::now() + protected / 5).await;
+        let _new = admission.admit(None).unwrap();
+        slot.evicted().await;
+        writer.abort();
     }
 }

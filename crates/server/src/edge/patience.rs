@@ -1,0 +1,44 @@
+//! How long a client may keep the server waiting, for its bytes or to take ours.
+//!
+//! It protects one rule: what is too slow on average ends, however evenly it trickles. Time counts
+//! only while the server waits for the client.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What is left of the time that a client has: waiting spends it, bytes earn it.
+#[derive(Debug)]
+pub(super) struct Patience {
+    full: Duration,
+    bytes_per_sec: u64,
+    left: Duration,
+    waiting_since: Option<Instant>,
+}
+
+impl Patience {
+    /// The whole of it, which is also the most that bytes can earn.
+    pub(super) const fn new(full: Duration, bytes_per_sec: u64) -> Self {
+        Self {
+            full,
+            bytes_per_sec,
+            left: full,
+            waiting_since: None,
+        }
+    }
+
+    /// When it ends, if nothing more moves. The server waits from here on.
+    pub(super) fn ends(&mut self) -> Instant {
+        *self.waiting_since.get_or_insert_with(Instant::now) + self.left
+    }
+
+    /// Ends the waiting.
+    pub(super) fn moved(&mut self, bytes: usize) {
+        if let Some(since) = self.waiting_since.take() {
+            self.left = self.left.saturating_sub(since.elapsed());
+        }
+        let micros = (bytes as u64).saturating_mul(1_000_000) / self.bytes_per_sec;
+        let earned = Duration::from_micros(micros);
+        self.left = self.left.saturating_add(earned).min(self.full);
+    }
+}
