@@ -31,6 +31,17 @@ pub struct Bucket {
     pub public_access_block: Option<PublicAccessBlock>,
 }
 
+/// A bucket, as much of it as listings show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedBucket {
+    /// Its name.
+    pub name: String,
+    /// Its region.
+    pub region: String,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
 /// The settings of Block Public Access. Those about ACLs change nothing, since there are no ACLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PublicAccessBlock {
@@ -85,7 +96,7 @@ pub struct BucketAsk {
 #[derive(Debug, Clone, Default)]
 pub struct BucketPage {
     /// By name.
-    pub buckets: Vec<Bucket>,
+    pub buckets: Vec<ListedBucket>,
     /// Where the next page begins, as `after`; nothing on the last.
     pub next: Option<String>,
 }
@@ -130,6 +141,7 @@ impl Objects {
         };
         let range = Range {
             limit: limits::S3_BUCKETS,
+            bodies: row::NAMES,
             ..Range::default()
         };
         if self.index.buckets(owner, range).await?.len() >= limits::S3_BUCKETS
@@ -180,11 +192,12 @@ impl Objects {
                 after: after.clone().into_bytes(),
                 inclusive: false,
                 limit: limits::S3_PAGE,
+                bodies: row::BUCKET_HEADS,
             };
             let rows = self.index.buckets(owner, range).await?;
             let last = rows.len() < limits::S3_PAGE;
             for row in rows {
-                let bucket = row::bucket(&row)?;
+                let bucket = row::listed_bucket(row)?;
                 after.clone_from(&bucket.name);
                 if ask
                     .region
@@ -212,6 +225,7 @@ impl Objects {
     pub async fn delete_bucket(&self, name: &str) -> Result<(), Fault> {
         let range = Range {
             limit: limits::S3_PAGE,
+            bodies: row::NAMES,
             ..Range::default()
         };
         // Uploads come and go meanwhile; a bucket with more than a page of them takes more rounds.
@@ -219,6 +233,7 @@ impl Objects {
         while rounds < ATTEMPTS {
             let one = Range {
                 limit: 1,
+                bodies: row::NAMES,
                 ..Range::default()
             };
             if !self.index.objects(name, one).await?.is_empty() {

@@ -53,15 +53,15 @@ use keywright_store::{
 };
 use keywright_vault::Vault;
 
-pub use bucket::{Bucket, BucketAsk, BucketPage, PublicAccessBlock, canonical_id};
+pub use bucket::{Bucket, BucketAsk, BucketPage, ListedBucket, PublicAccessBlock, canonical_id};
 pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
 pub use copy::{Copied, Copy};
 pub use digest::{Algorithm, Checksum, Kind};
 pub use fault::{BodyError, ChecksumFault, Fault, Setting, TagFault, Unknown, wire};
 pub use ingest::{Body, ClaimedValue, Claims, INLINE_BYTES, check_document};
-pub use listing::{Ask as ListAsk, Listing};
+pub use listing::{Ask as ListAsk, ListedObject, Listing};
 pub use multipart::{
-    Completion, NamedPart, NewUpload, Part, PartPage, Upload, UploadAsk, UploadPage,
+    Completion, ListedUpload, NamedPart, NewUpload, Part, PartPage, Upload, UploadAsk, UploadPage,
 };
 pub use names::{check_bucket as check_bucket_name, check_class, check_key};
 pub use object::{Assembly, Headers, Meta, Object, Put};

@@ -3,10 +3,10 @@
 //! The rule: pages put end to end are the whole listing, each key and each common prefix once, in
 //! byte order. A common prefix costs one lookup however many keys it hides.
 
-use keywright_base::limits;
+use keywright_base::{Timestamp, limits};
 use keywright_store::contract::Range;
 
-use crate::{Objects, fault::Fault, object::Object, row};
+use crate::{Objects, digest::Checksum, fault::Fault, object::class_shown, row};
 
 /// Which objects to list.
 #[derive(Debug, Clone, Default)]
@@ -21,18 +21,41 @@ pub struct Ask {
     pub limit: usize,
 }
 
+/// An object, as much of it as listings show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its key.
+    pub key: String,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was written.
+    pub modified: Timestamp,
+    /// Its checksum.
+    pub checksum: Checksum,
+    pub(crate) storage_class: String,
+}
+
+impl ListedObject {
+    /// The storage class.
+    pub fn class(&self) -> &str {
+        class_shown(&self.storage_class)
+    }
+}
+
 /// A page of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct Listing {
     /// Objects by key.
-    pub objects: Vec<Object>,
+    pub objects: Vec<ListedObject>,
     /// Common prefixes.
     pub prefixes: Vec<String>,
     /// Where the next page begins, as `after`; nothing on the last.
     pub next: Option<String>,
 }
 
-/// Rows fetched at once; a row holds up to 16 KiB of inline bytes, so this bounds the memory.
+/// Rows fetched at once, so that a page with a delimiter does not fetch a thousand for each prefix.
 const BATCH: usize = 200;
 
 impl Objects {
@@ -51,6 +74,7 @@ impl Objects {
                 after,
                 inclusive,
                 limit,
+                bodies: row::OBJECT_HEADS,
             };
             if ask.limit == 0 {
                 break;
@@ -61,7 +85,7 @@ impl Objects {
             }
             for row in rows {
                 match roller.offer(&row.key) {
-                    Step::Emit => listing.objects.push(row::object(row)?),
+                    Step::Emit => listing.objects.push(row::listed_object(row)?),
                     Step::Rolled => {}
                     Step::Full => {
                         listing.next = Some(roller.last);

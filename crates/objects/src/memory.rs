@@ -151,7 +151,11 @@ impl ObjectIndex for Memory {
             .buckets
             .values()
             .filter(|row| row.account == account && within(row.name.as_bytes(), &row.name, &range));
-        ready(rows.take(range.limit).cloned().collect())
+        let cut = |row: &BucketRow| BucketRow {
+            body: range.bodies.of(&row.body),
+            ..row.clone()
+        };
+        ready(rows.take(range.limit).map(cut).collect())
     }
 
     fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
@@ -165,7 +169,11 @@ impl ObjectIndex for Memory {
             .objects
             .values()
             .filter(|row| row.bucket == bucket && within(row.key.as_bytes(), &row.key, &range));
-        ready(rows.take(range.limit).cloned().collect())
+        let cut = |row: &ObjectRow| ObjectRow {
+            body: range.bodies.of(&row.body),
+            ..row.clone()
+        };
+        ready(rows.take(range.limit).map(cut).collect())
     }
 
     fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
@@ -181,7 +189,10 @@ impl ObjectIndex for Memory {
                 let name = [row.key.as_bytes(), b"\0", row.upload.as_bytes()].concat();
                 row.bucket == bucket && within(&name, &row.key, &range)
             })
-            .cloned()
+            .map(|row| UploadRow {
+                body: range.bodies.of(&row.body),
+                ..row.clone()
+            })
             .collect();
         rows.sort_by_key(|row| (row.key.clone(), row.upload.clone()));
         rows.truncate(range.limit);

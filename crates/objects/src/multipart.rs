@@ -16,7 +16,7 @@ use crate::{
     ingest::{Body, ClaimedValue, Claims, ingest},
     listing::{Roller, Step},
     names,
-    object::{Assembly, Content, Meta, Object, Piece},
+    object::{Assembly, Content, Meta, Object, Piece, class_shown},
     row,
 };
 
@@ -39,6 +39,31 @@ pub struct Upload {
     pub kind: Option<Kind>,
     /// The ARN of who began it, if it is known.
     pub initiator: Option<String>,
+}
+
+/// An unfinished upload, as much of it as listings show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedUpload {
+    /// The key that completion will write.
+    pub key: String,
+    /// The upload's id.
+    pub id: String,
+    /// When it was begun.
+    pub started: Timestamp,
+    /// The checksum algorithm, if one was named.
+    pub algorithm: Option<Algorithm>,
+    /// How the object's checksum is to be made.
+    pub kind: Option<Kind>,
+    /// The ARN of who began it, if it is known.
+    pub initiator: Option<String>,
+    pub(crate) storage_class: String,
+}
+
+impl ListedUpload {
+    /// The storage class.
+    pub fn class(&self) -> &str {
+        class_shown(&self.storage_class)
+    }
 }
 
 /// What an upload is begun with.
@@ -117,7 +142,7 @@ pub struct UploadAsk {
 #[derive(Debug, Clone, Default)]
 pub struct UploadPage {
     /// By key, then by when they were begun.
-    pub uploads: Vec<Upload>,
+    pub uploads: Vec<ListedUpload>,
     /// Common prefixes.
     pub prefixes: Vec<String>,
     /// Whether there are more.
@@ -298,6 +323,7 @@ impl Objects {
                 after,
                 inclusive,
                 limit,
+                bodies: row::UPLOAD_HEADS,
             };
             let rows = self.index.uploads(bucket, range).await?;
             if rows.len() == limit {
@@ -308,7 +334,7 @@ impl Objects {
             }
             for row in rows {
                 match roller.offer(&row.key) {
-                    Step::Emit => page.uploads.push(row::upload(row)?),
+                    Step::Emit => page.uploads.push(row::listed_upload(row)?),
                     Step::Rolled => {}
                     Step::Full => {
                         page.truncated = true;
@@ -587,7 +613,7 @@ fn after_upload(key: &str, id: &str) -> Vec<u8> {
     [key.as_bytes(), b"\0", id.as_bytes()].concat()
 }
 
-fn markers(last: &str, uploads: &[Upload]) -> (String, String) {
+fn markers(last: &str, uploads: &[ListedUpload]) -> (String, String) {
     match uploads.last() {
         Some(upload) if upload.key == last => (upload.key.clone(), upload.id.clone()),
         _ => (last.into(), String::new()),

@@ -159,12 +159,13 @@ impl Meta {
 
     /// The storage class.
     pub fn class(&self) -> &str {
-        if self.storage_class.is_empty() {
-            "STANDARD"
-        } else {
-            &self.storage_class
-        }
+        class_shown(&self.storage_class)
     }
+}
+
+/// How a stored storage class is written.
+pub(crate) fn class_shown(stored: &str) -> &str {
+    if stored.is_empty() { "STANDARD" } else { stored }
 }
 
 impl Object {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use keywright_base::{AccountId, limits};
-use keywright_store::contract::{Expect, IndexWrite, Range, StoreError};
+use keywright_store::contract::{Bodies, Expect, IndexWrite, Range, StoreError};
 
 use crate::{
     CommitError, Named, Objects,
@@ -252,11 +252,15 @@ impl Objects {
     }
 }
 
+/// Rows at once: they are looked at whole, with inline bytes and stored headers.
+const PAGE: usize = 100;
+
 const fn page(after: Vec<u8>) -> Range {
     Range {
         prefix: String::new(),
         after,
         inclusive: false,
-        limit: limits::S3_PAGE,
+        limit: PAGE,
+        bodies: Bodies::Whole,
     }
 }

@@ -10,15 +10,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use keywright_base::Timestamp;
-use keywright_store::contract::{BucketRow, ObjectRow, PartRow, UploadRow};
+use keywright_store::contract::{Bodies, BucketRow, ObjectRow, PartRow, UploadRow};
 use keywright_vault::{Sealed, TAG_BYTES};
 
 use crate::{
     blobs::BlobId,
-    bucket::{Bucket, PublicAccessBlock},
+    bucket::{Bucket, ListedBucket, PublicAccessBlock},
     digest::{Algorithm, Checksum, Kind},
     fault::Fault,
-    multipart::{Part, Upload},
+    listing::ListedObject,
+    multipart::{ListedUpload, Part, Upload},
     object::{Assembly, Content, Headers, Inline, Meta, Object, Piece},
 };
 
@@ -74,6 +75,94 @@ struct PartBody {
     checksum: Checksum,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     crc64: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClassHead {
+    class: String,
+}
+
+/// What a listing needs of a [`BucketBody`].
+#[derive(Serialize, Deserialize)]
+struct BucketHead {
+    region: String,
+    created: i64,
+}
+
+/// What a listing needs of an [`ObjectBody`].
+#[derive(Serialize, Deserialize)]
+struct ObjectHead {
+    size: u64,
+    modified: i64,
+    meta: ClassHead,
+    checksum: Checksum,
+}
+
+/// What a listing needs of an [`UploadBody`].
+#[derive(Serialize, Deserialize)]
+struct UploadHead {
+    started: i64,
+    meta: ClassHead,
+    algorithm: Option<Algorithm>,
+    kind: Option<Kind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    initiator: Option<String>,
+}
+
+/// Nothing of the bodies, for whoever wants names or their number.
+pub(crate) const NAMES: Bodies = Bodies::Cut(|_| Vec::new());
+/// What [`listed_bucket`] takes.
+pub(crate) const BUCKET_HEADS: Bodies = Bodies::Cut(head::<BucketHead>);
+/// What [`listed_object`] takes.
+pub(crate) const OBJECT_HEADS: Bodies = Bodies::Cut(head::<ObjectHead>);
+/// What [`listed_upload`] takes.
+pub(crate) const UPLOAD_HEADS: Bodies = Bodies::Cut(head::<UploadHead>);
+
+/// The fields of a body's document that `T` has, without stored headers, blobs and inline bytes;
+/// nothing of one that is damaged, which is found when it is read.
+fn head<T: Serialize + DeserializeOwned>(body: &[u8]) -> Vec<u8> {
+    let json = split(body).ok().map(|(_, json, _)| json);
+    let head = json.and_then(|json| serde_json::from_slice::<T>(json).ok());
+    head.and_then(|head| serde_json::to_vec(&head).ok())
+        .unwrap_or_default()
+}
+
+fn read_head<T: DeserializeOwned>(head: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(head).map_err(|error| Fault::Internal(error.to_string()))
+}
+
+pub(crate) fn listed_bucket(row: BucketRow) -> Result<ListedBucket, Fault> {
+    let head: BucketHead = read_head(&row.body)?;
+    Ok(ListedBucket {
+        name: row.name,
+        region: head.region,
+        created: Timestamp::from_millis(head.created),
+    })
+}
+
+pub(crate) fn listed_object(row: ObjectRow) -> Result<ListedObject, Fault> {
+    let head: ObjectHead = read_head(&row.body)?;
+    Ok(ListedObject {
+        key: row.key,
+        etag: row.etag,
+        size: head.size,
+        modified: Timestamp::from_millis(head.modified),
+        storage_class: head.meta.class,
+        checksum: head.checksum,
+    })
+}
+
+pub(crate) fn listed_upload(row: UploadRow) -> Result<ListedUpload, Fault> {
+    let head: UploadHead = read_head(&row.body)?;
+    Ok(ListedUpload {
+        key: row.key,
+        id: row.upload,
+        started: Timestamp::from_millis(head.started),
+        storage_class: head.meta.class,
+        algorithm: head.algorithm,
+        kind: head.kind,
+        initiator: head.initiator,
+    })
 }
 
 pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, Fault> {

@@ -351,6 +351,29 @@ pub struct Range {
     pub inclusive: bool,
     /// At most this many rows.
     pub limit: usize,
+    /// What of their bodies to give.
+    pub bodies: Bodies,
+}
+
+/// How much of the bodies of rows a listing gives. Rows are as long as their owners made them, and
+/// a page has a thousand: what is not looked at is not to be held.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Bodies {
+    /// All of them.
+    #[default]
+    Whole,
+    /// What this makes of each, taken while the row is read.
+    Cut(fn(&[u8]) -> Vec<u8>),
+}
+
+impl Bodies {
+    /// What to give of a body.
+    pub fn of(self, body: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Whole => body.to_vec(),
+            Self::Cut(cut) => cut(body),
+        }
+    }
 }
 
 /// What S3 knows, beside the bytes.

@@ -52,6 +52,7 @@ pub fn run_all(make: impl Fn() -> Arc<dyn Store>) {
         index::a_batch_is_all_or_nothing,
         index::a_refused_batch_fails_alone,
         index::every_body,
+        index::listings_cut_bodies,
         ranges::of_objects,
         ranges::of_buckets,
         ranges::of_uploads,

@@ -176,7 +176,7 @@ pub(super) async fn versions(
         restore_status: None,
         size: i64::try_from(object.size).ok(),
         storage_class: Some(dto::ObjectVersionStorageClass::from(
-            object.meta.class().to_owned(),
+            object.class().to_owned(),
         )),
         version_id: Some(NULL.to_owned()),
     });
@@ -240,7 +240,7 @@ fn contents(
         restore_status: None,
         size: i64::try_from(object.size).ok(),
         storage_class: Some(dto::ObjectStorageClass::from(
-            object.meta.class().to_owned(),
+            object.class().to_owned(),
         )),
     });
     Ok((!listing.objects.is_empty()).then(|| list.collect()))

@@ -7,7 +7,8 @@ use s3s::{S3Response, dto};
 
 use keywright_base::{AccountId, Arn};
 use keywright_objects::{
-    Algorithm, Completion, Copied, Fault, Kind, NamedPart, NewUpload, Part, Upload, UploadAsk,
+    Algorithm, Completion, Copied, Fault, Kind, ListedUpload, NamedPart, NewUpload, Part, Upload,
+    UploadAsk,
 };
 
 use super::{
@@ -199,7 +200,7 @@ pub(super) async fn list_parts(
         checksum_algorithm: upload.algorithm.map(algorithm_shown),
         checksum_type: upload.kind.map(kind),
         owner: Some(owner(account)),
-        initiator: Some(initiator(&upload, account)),
+        initiator: Some(initiator(upload.initiator.as_deref(), account)),
         storage_class: Some(dto::StorageClass::from(upload.meta.class().to_owned())),
         ..dto::ListPartsOutput::default()
     }))
@@ -245,15 +246,15 @@ pub(super) async fn list_uploads(
     }))
 }
 
-fn upload_shown(upload: &Upload, account: AccountId, encoding: Encoding) -> dto::MultipartUpload {
+fn upload_shown(upload: &ListedUpload, account: AccountId, encoding: Encoding) -> dto::MultipartUpload {
     dto::MultipartUpload {
         checksum_algorithm: upload.algorithm.map(algorithm_shown),
         checksum_type: upload.kind.map(kind),
         initiated: Some(timestamp(upload.started)),
-        initiator: Some(initiator(upload, account)),
+        initiator: Some(initiator(upload.initiator.as_deref(), account)),
         key: Some(encoding.text(&upload.key)),
         owner: Some(owner(account)),
-        storage_class: Some(dto::StorageClass::from(upload.meta.class().to_owned())),
+        storage_class: Some(dto::StorageClass::from(upload.class().to_owned())),
         upload_id: Some(upload.id.clone()),
     }
 }
@@ -272,11 +273,8 @@ fn algorithm_shown(algorithm: Algorithm) -> dto::ChecksumAlgorithm {
 }
 
 /// Who began an upload: a user or a session by its ARN, an account by its canonical id.
-fn initiator(upload: &Upload, account: AccountId) -> dto::Initiator {
-    let arn = upload
-        .initiator
-        .as_deref()
-        .and_then(|arn| Arn::parse(arn).ok());
+fn initiator(arn: Option<&str>, account: AccountId) -> dto::Initiator {
+    let arn = arn.and_then(|arn| Arn::parse(arn).ok());
     if let Some(arn) = arn.as_ref().filter(|arn| arn.resource() != "root") {
         let (kind, name) = arn.resource().split_once('/').unwrap_or_default();
         // A user's path is not part of its name.

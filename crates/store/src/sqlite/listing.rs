@@ -12,7 +12,7 @@ use super::{
     ledger::{account, column},
 };
 use crate::contract::{
-    BucketRow, Displaced, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending, Range, StoreError,
+    Bodies, BucketRow, Displaced, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending, Range, StoreError,
     UploadRow,
 };
 
@@ -89,7 +89,8 @@ pub(super) fn bucket(connection: &Connection, name: &str) -> Result<Option<Bucke
     let mut statement =
         connection.prepare_cached("SELECT name, account, body FROM bucket WHERE name = ?1")?;
     let mut rows = statement.query([name.as_bytes()])?;
-    rows.next()?.map(bucket_row).transpose()
+    let row = rows.next()?;
+    row.map(|row| bucket_row(row, Bodies::Whole)).transpose()
 }
 
 fn buckets(
@@ -105,16 +106,16 @@ fn buckets(
     let mut rows = statement.query((column(account), from, to, limit(range.limit)))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(bucket_row(row)?);
+        found.push(bucket_row(row, range.bodies)?);
     }
     Ok(found)
 }
 
-fn bucket_row(row: &Row<'_>) -> Result<BucketRow, StoreError> {
+fn bucket_row(row: &Row<'_>, bodies: Bodies) -> Result<BucketRow, StoreError> {
     Ok(BucketRow {
         name: text(row, 0)?,
         account: account(row.get(1)?)?,
-        body: row.get(2)?,
+        body: body(row, 2, bodies)?,
     })
 }
 
@@ -150,7 +151,8 @@ fn objects(
     let mut rows = statement.query((bucket.as_bytes(), from, to, limit(range.limit)))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (key, etag, body) = (text(row, 0)?, row.get(1)?, row.get(2)?);
+        let (key, etag) = (text(row, 0)?, row.get(1)?);
+        let body = body(row, 2, range.bodies)?;
         found.push(ObjectRow {
             bucket: bucket.to_owned(),
             key,
@@ -165,7 +167,8 @@ fn upload_by_id(connection: &Connection, id: &str) -> Result<Option<UploadRow>, 
     let mut statement =
         connection.prepare_cached("SELECT id, bucket, key, body FROM upload WHERE id = ?1")?;
     let mut rows = statement.query([id.as_bytes()])?;
-    rows.next()?.map(upload_row).transpose()
+    let row = rows.next()?;
+    row.map(|row| upload_row(row, Bodies::Whole)).transpose()
 }
 
 fn uploads(
@@ -182,17 +185,17 @@ fn uploads(
     let mut rows = statement.query((bucket.as_bytes(), key, id, to, limit(range.limit)))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(upload_row(row)?);
+        found.push(upload_row(row, range.bodies)?);
     }
     Ok(found)
 }
 
-fn upload_row(row: &Row<'_>) -> Result<UploadRow, StoreError> {
+fn upload_row(row: &Row<'_>, bodies: Bodies) -> Result<UploadRow, StoreError> {
     Ok(UploadRow {
         upload: text(row, 0)?,
         bucket: text(row, 1)?,
         key: text(row, 2)?,
-        body: row.get(3)?,
+        body: body(row, 3, bodies)?,
     })
 }
 
@@ -251,6 +254,14 @@ fn successor(prefix: &[u8]) -> Vec<u8> {
         None => end.push(0xff),
     }
     end
+}
+
+/// What is wanted of a body; SQLite lends its bytes only until the next row.
+fn body(row: &Row<'_>, column: usize, bodies: Bodies) -> Result<Vec<u8>, StoreError> {
+    let whole = row.get_ref(column)?.as_blob();
+    whole
+        .map(|body| bodies.of(body))
+        .map_err(|_| corrupt("body"))
 }
 
 fn text(row: &Row<'_>, column: usize) -> Result<String, StoreError> {

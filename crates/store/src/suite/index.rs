@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{account, done, refused, wait};
 use crate::contract::{
-    BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, Range, Store, UploadRow,
+    Bodies, BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, Range, Store, UploadRow,
 };
 
 pub(super) fn buckets(store: Arc<dyn Store>) {
@@ -275,6 +275,27 @@ pub(super) fn every_body(store: Arc<dyn Store>) {
     bodies.sort();
     let expected = ["b: body of 1", "b: part 1", "b: part 2", "c: body of 2"];
     assert_eq!(bodies, expected);
+}
+
+pub(super) fn listings_cut_bodies(store: Arc<dyn Store>) {
+    let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
+    done(store.apply(vec![create("b"), put("b", "k", "1"), started]));
+    let cut = Range {
+        limit: 9,
+        bodies: Bodies::Cut(|body| body[..1].to_vec()),
+        ..Range::default()
+    };
+    let first = |body: &[u8]| body[..1].to_vec();
+    let bucket = done(store.bucket("b")).unwrap();
+    let listed = done(store.buckets(account(1), cut.clone()));
+    assert_eq!(listed[0].body, first(&bucket.body));
+    let object = done(store.object("b", "k")).unwrap();
+    let listed = done(store.objects("b", cut.clone()));
+    assert_eq!(listed[0].body, first(&object.body));
+    assert_eq!((&listed[0].key, &listed[0].etag), (&object.key, &object.etag));
+    let upload = done(store.upload("u")).unwrap();
+    let listed = done(store.uploads("b", cut));
+    assert_eq!(listed[0].body, first(&upload.body));
 }
 
 pub(super) fn reopened(store: &dyn Store, round: u64) {

@@ -6,7 +6,7 @@ use super::{
     account, done,
     index::{add, bucket, create, put, upload},
 };
-use crate::contract::{IndexWrite, Range, Store};
+use crate::contract::{Bodies, IndexWrite, Range, Store};
 
 /// Sorted by UTF-8 bytes they are not sorted by UTF-16 units, nor as a person would sort them.
 const NAMES: &[&str] = &[
@@ -121,6 +121,7 @@ pub(super) fn of_uploads(store: Arc<dyn Store>) {
                 after: after.clone(),
                 inclusive,
                 limit,
+                bodies: Bodies::Whole,
             };
             let place = |key: &str, id: &str| pair(key.as_bytes(), id.as_bytes()).cmp(&start);
             let expected: Vec<_> = sorted
@@ -171,6 +172,7 @@ fn every_range(list: impl Fn(Range) -> Vec<String>) {
                 after: after.clone(),
                 inclusive,
                 limit,
+                bodies: Bodies::Whole,
             };
             let expected: Vec<_> = sorted
                 .iter()
