@@ -310,7 +310,10 @@ def taken_port(address: str) -> int:
 
 def test_quotas(tmp_path):
     data, log = tmp_path / "data", tmp_path / "log"
-    quotas = ("--bucket-quota", str(6 * MIB), "--account-quota", str(8 * MIB))
+    # Beside the bytes count a row for each object and part, and at least a block for each part.
+    row, block, more = 512, 4096, 8192
+    quota = 6 * MIB + 2 * row + block
+    quotas = ("--bucket-quota", str(quota), "--account-quota", str(quota + 2 * MIB))
     with Server(data, log, *quotas) as server:
         s3 = client("s3", server.endpoint, server.root)
         for name in ("one", "two"):
@@ -320,12 +323,12 @@ def test_quotas(tmp_path):
         )
         assert put("one", "large", 3 * MIB) == "ok"
         try:
-            s3.put_object(Bucket="one", Key="larger", Body=bytes(3 * MIB + 1))
+            s3.put_object(Bucket="one", Key="larger", Body=bytes(3 * MIB + more))
         except ClientError as error:
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
             assert error.response["Error"] == {
                 "Code": "QuotaExceeded",
-                "Message": f"The bucket may store at most {6 * MIB} bytes",
+                "Message": f"The bucket may store at most {quota} bytes",
                 "BucketName": "one",
             }
         upload = s3.create_multipart_upload(Bucket="one", Key="multi")["UploadId"]
@@ -338,11 +341,11 @@ def test_quotas(tmp_path):
         assert put("two", "small", 2 * MIB) == "ok"
     with Server(data, log, *quotas) as server:
         s3 = client("s3", server.endpoint, server.root)
-        assert put("one", "more", 1) == "QuotaExceeded"
-        assert put("two", "more", 1) == "QuotaExceeded"
+        assert put("one", "more", more) == "QuotaExceeded"
+        assert put("two", "more", more) == "QuotaExceeded"
         s3.abort_multipart_upload(**part)
         assert put("two", "more", 3 * MIB) == "ok"
-        assert put("one", "more", 1) == "QuotaExceeded"
+        assert put("one", "more", more) == "QuotaExceeded"
         s3.delete_object(Bucket="two", Key="more")
         assert put("one", "more", 3 * MIB) == "ok"
     assert log.read_text() == ""

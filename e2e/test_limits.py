@@ -41,6 +41,15 @@ def connect(server) -> socket.socket:
     return socket.create_connection(address(server.host), timeout=SECONDS)
 
 
+def slow_reader(server) -> socket.socket:
+    """A connection of which the system takes little until it is read."""
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.settimeout(SECONDS)
+    reader.connect(address(server.host))
+    return reader
+
+
 @contextmanager
 def connections(server, count: int):
     """That many open connections."""
@@ -125,10 +134,7 @@ def test_slow_readers_of_one_link_keep_nobody_out(tmp_path):
         console = server.console.removeprefix("http://").rstrip("/")
         with ExitStack() as stack:
             for number in range(600):
-                reader = stack.enter_context(socket.socket())
-                reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                reader.settimeout(SECONDS)
-                reader.connect(address(server.host))
+                reader = stack.enter_context(slow_reader(server))
                 reader.sendall(head(server, f"GET {target} HTTP/1.1", {}))
                 assert reader.recv(9) == b"HTTP/1.1 ", f"{number}: and it reads no more"
             took = []
@@ -143,6 +149,31 @@ def test_slow_readers_of_one_link_keep_nobody_out(tmp_path):
                 took.append(time.monotonic() - began)
     print(f"GetUser and console beside 600 slow readers: {[f'{secs:.3f}' for secs in took]}")
     assert min(took) < 1
+
+
+def test_listings_hold_little_for_those_who_do_not_read(own):
+    """A page shows nothing of the bytes and headers of its objects, so it holds nothing of them."""
+    root = clients(own, own.root)
+    root.s3.create_bucket(Bucket="listed")
+    with Connection(own) as connection:
+        for number in range(1000):
+            headers = {"Content-Disposition": "a" * 7000}
+            url = f"{own.endpoint}/listed/{'k' * 200}{number}"
+            put = AWSRequest("PUT", url, headers, b"a" * 16_000)
+            assert connection.send(sign(put, own.root, "s3")).status == 200
+    get = presign(AWSRequest("GET", f"{own.endpoint}/listed?list-type=2"), own.root, 300)
+    target = get.url.removeprefix(own.endpoint)
+    before = own.memory()
+    with ExitStack() as stack:
+        readers = [stack.enter_context(slow_reader(own)) for _ in range(60)]
+        for reader in readers:
+            reader.sendall(head(own, f"GET {target} HTTP/1.1", {}))
+        status = [reader.recv(12)[9:] for reader in readers]
+        root.iam.get_user()
+        added = own.memory_peak() - before
+    print(f"60 unread listings: +{added / MIB:.1f} MiB, {status.count(b'503')} of them refused")
+    assert set(status) == {b"200", b"503"}, "what is beyond the memory for answers is SlowDown"
+    assert added <= 96 * MIB
 
 
 def test_method_names_leave_nothing(own, name):

@@ -245,6 +245,7 @@ impl Objects {
             (None, claimed) => claims.algorithm = claimed,
         }
         let charge = self.admit(&upload.bucket, claims.length).await?;
+        charge.take(row::PART_BYTES)?;
         let taken = ingest(&self.blobs, charge.meter(body), claims, false)
             .await
             .map_err(|fault| charge.explain(fault))?;

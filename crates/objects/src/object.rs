@@ -135,26 +135,59 @@ pub struct Put {
     pub condition: WriteIf,
 }
 
+impl Headers {
+    /// Checks the size of the user metadata and of all of them.
+    fn check(&self) -> Result<(), Fault> {
+        let (size, limit) = (self.user_bytes(), limits::S3_METADATA_BYTES);
+        if size > limit {
+            return Err(Fault::MetadataTooLarge { size, limit });
+        }
+        let limit = limits::S3_STORED_HEADER_BYTES;
+        if self.stored_bytes() > limit {
+            return Err(Fault::HeadersTooLarge { limit });
+        }
+        Ok(())
+    }
+
+    fn user_bytes(&self) -> usize {
+        let user = self.user.iter();
+        user.map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// Their bytes, names and values.
+    fn stored_bytes(&self) -> usize {
+        let system = [
+            ("content-type", &self.content_type),
+            ("cache-control", &self.cache_control),
+            ("content-disposition", &self.content_disposition),
+            ("content-encoding", &self.content_encoding),
+            ("content-language", &self.content_language),
+            ("expires", &self.expires),
+            ("x-amz-website-redirect-location", &self.redirect),
+        ];
+        let sizes = system
+            .into_iter()
+            .filter_map(|(name, value)| Some(name.len() + value.as_ref()?.len()));
+        sizes.fold(self.user_bytes(), usize::saturating_add)
+    }
+}
+
 impl Meta {
     /// Checks storage class, tags and the size of the metadata.
     ///
     /// # Errors
-    /// [`Fault::InvalidStorageClass`], [`Fault::Tag`], [`Fault::MetadataTooLarge`].
+    /// [`Fault::InvalidStorageClass`], [`Fault::Tag`], [`Fault::MetadataTooLarge`],
+    /// [`Fault::HeadersTooLarge`].
     pub fn check(&self) -> Result<(), Fault> {
         names::check_class(self.class())?;
         crate::check_object_tags(&self.tags)?;
-        let size = self
-            .headers
-            .user
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        let limit = limits::S3_METADATA_BYTES;
-        if size > limit {
-            Err(Fault::MetadataTooLarge { size, limit })
-        } else {
-            Ok(())
-        }
+        self.headers.check()
+    }
+
+    /// The bytes of headers and tags in its row.
+    pub(crate) fn stored_bytes(&self) -> usize {
+        let tags = self.tags.iter().map(|(name, value)| name.len() + value.len());
+        tags.fold(self.headers.stored_bytes(), usize::saturating_add)
     }
 
     /// The storage class.
@@ -212,6 +245,7 @@ impl Objects {
                 .check(key, present.as_ref().map(|object| object.etag.as_str()))?;
         }
         let charge = self.admit(bucket, put.claims.length).await?;
+        charge.take(row::row_bytes(&put.meta))?;
         let taken = ingest(&self.blobs, charge.meter(body), put.claims, true)
             .await
             .map_err(|fault| charge.explain(fault))?;

@@ -3,7 +3,8 @@
 //! The rule: bytes are charged as they come in and stay charged until they are stored or given up,
 //! so stored and incoming bytes together never exceed a quota. What is stored is counted from the
 //! index at the start and then moved by what each commit wrote and displaced; after a commit whose
-//! outcome is unknown it is counted again. Without quotas nothing is counted. It does not know what
+//! outcome is unknown it is counted again. A row and what is stored with it count as well, so that
+//! empty objects and parts are not free. Without quotas nothing is counted. It does not know what
 //! is uploaded.
 
 use std::{
@@ -254,7 +255,8 @@ impl Charge {
         self.refused().take().unwrap_or(fault)
     }
 
-    fn take(&self, bytes: u64) -> Result<(), Fault> {
+    /// Charges bytes of a row or a body.
+    pub(crate) fn take(&self, bytes: u64) -> Result<(), Fault> {
         if let Some(reserve) = &self.room.reserve {
             reserve.charge(bytes).map_err(|_| Fault::DiskFull)?;
         }

@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use keywright_base::Timestamp;
+use keywright_base::{Timestamp, limits};
 use keywright_store::contract::{Bodies, BucketRow, ObjectRow, PartRow, UploadRow};
 use keywright_vault::{Sealed, TAG_BYTES};
 
@@ -314,17 +314,41 @@ pub(crate) fn content(body: &[u8]) -> Result<Content, Fault> {
     })
 }
 
-/// The bytes of text that an object's or a part's body stands for.
+/// What a quota counts for an object's row beside its bytes.
+pub(crate) fn row_bytes(meta: &Meta) -> u64 {
+    let stored = u64::try_from(meta.stored_bytes()).unwrap_or(u64::MAX);
+    limits::S3_ROW_BYTES.saturating_add(stored)
+}
+
+/// The block that a small file takes on the disk.
+const FILE_BYTES_MIN: u64 = 4096;
+
+/// What a quota counts for a part, however small.
+pub(crate) const PART_BYTES: u64 = limits::S3_ROW_BYTES + FILE_BYTES_MIN;
+
+/// The metadata of an object's document; a part's has none.
+#[derive(Deserialize)]
+struct StoredMeta {
+    meta: Option<MetaBody>,
+}
+
+/// The bytes that a quota counts for an object's or a part's body: those of the text that it stands
+/// for, in files that take a block each, and those of the row.
 pub(crate) fn bytes(body: &[u8]) -> Result<u64, Fault> {
-    let inline = match content(body)? {
+    let text = match content(body)? {
         Content::Blobs(pieces) => {
-            let sizes = pieces.into_iter().map(|piece| piece.size);
-            return Ok(sizes.fold(0, u64::saturating_add));
+            let sizes = pieces.into_iter();
+            let sizes = sizes.map(|piece| piece.size.max(FILE_BYTES_MIN));
+            sizes.fold(0, u64::saturating_add)
         }
-        Content::Inline(inline) => inline,
+        Content::Inline(inline) => {
+            let tag = inline.key.map_or(0, |_| TAG_BYTES);
+            u64::try_from(inline.stored.len().saturating_sub(tag)).unwrap_or(u64::MAX)
+        }
     };
-    let tag = inline.key.map_or(0, |_| TAG_BYTES);
-    Ok(u64::try_from(inline.stored.len().saturating_sub(tag)).unwrap_or(u64::MAX))
+    let stored: StoredMeta = decode(body)?.document;
+    let row = row_bytes(&stored.meta.map(meta).unwrap_or_default());
+    Ok(text.saturating_add(row))
 }
 
 fn of_meta(meta: &Meta) -> MetaBody {

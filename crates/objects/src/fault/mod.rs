@@ -118,6 +118,12 @@ pub enum Fault {
         /// The most bytes of user metadata.
         limit: usize,
     },
+    /// The headers that are stored with an object have too many bytes.
+    #[error("more than {limit} bytes of headers to store")]
+    HeadersTooLarge {
+        /// The most bytes of all of them, names and values.
+        limit: usize,
+    },
     /// There is no such storage class, or it is not served.
     #[error("storage class {0}")]
     InvalidStorageClass(String),

@@ -95,6 +95,10 @@ fn objects() {
             "416 InvalidRange: The requested range is not satisfiable RangeRequested=bytes=1024-4096 ActualObjectSize=8",
         ),
         (
+            F::HeadersTooLarge { limit: 8192 },
+            "400 RequestHeaderSectionTooLarge: Your request header section exceeds the maximum allowed size. MaxSizeAllowed=8192",
+        ),
+        (
             F::PreconditionFailed("If-Match"),
             "412 PreconditionFailed: At least one of the pre-conditions you specified did not hold Condition=If-Match",
         ),

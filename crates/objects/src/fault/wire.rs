@@ -397,6 +397,12 @@ fn general(fault: &Fault) -> Answer {
         )
         .with("Size", size)
         .with("MaxSizeAllowed", limit),
+        Fault::HeadersTooLarge { limit } => Answer::new(
+            BAD,
+            "RequestHeaderSectionTooLarge",
+            "Your request header section exceeds the maximum allowed size.",
+        )
+        .with("MaxSizeAllowed", limit),
         Fault::InvalidStorageClass(class) => Answer::new(
             BAD,
             "InvalidStorageClass",

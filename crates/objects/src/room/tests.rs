@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, sync::atomic::Ordering};
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, limits};
 
 use super::{Quotas, Room};
 use crate::{
@@ -13,6 +13,9 @@ use crate::{
 
 const B: &str = "bench";
 const MIB: usize = 1024 * 1024;
+const ROW: u64 = limits::S3_ROW_BYTES;
+/// What a file counts at least.
+const FILE: u64 = 4096;
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,14 +68,15 @@ fn exceeded(result: Result<(), Fault>) -> bool {
 #[test]
 fn the_last_byte_fits_and_the_next_does_not() {
     run(async {
-        for (bucket, account) in [(Some(100_000), None), (None, Some(100_000))] {
+        let quota = 100_000 + 2 * ROW;
+        for (bucket, account) in [(Some(quota), None), (None, Some(quota))] {
             let bench = limited(bucket, account).await;
             put(&bench, "a", 99_999).await.unwrap();
             assert!(exceeded(put(&bench, "b", 2).await));
             put(&bench, "b", 1).await.unwrap();
             assert!(exceeded(put(&bench, "c", 1).await));
-            put(&bench, "empty", 0).await.unwrap();
-            assert_eq!(stored(&bench).await, (100_000, 100_000));
+            assert!(exceeded(put(&bench, "empty", 0).await), "its row counts");
+            assert_eq!(stored(&bench).await, (quota, quota));
             bench
                 .objects
                 .delete(B, "a", &WriteIf::Always)
@@ -105,7 +109,7 @@ fn what_is_announced_is_refused_before_it_is_read() {
 #[test]
 fn uploads_at_the_same_time_share_the_quota() {
     run(async {
-        let bench = Arc::new(limited(Some(5 * MIB as u64), None).await);
+        let bench = Arc::new(limited(Some(5 * (MIB as u64 + ROW)), None).await);
         let uploads = (0..8).map(|n| {
             let bench = Arc::clone(&bench);
             tokio::spawn(async move {
@@ -122,7 +126,7 @@ fn uploads_at_the_same_time_share_the_quota() {
             }
         }
         assert!((1..=5).contains(&fitted), "{fitted}");
-        assert_eq!(stored(&bench).await.0, fitted * MIB as u64);
+        assert_eq!(stored(&bench).await.0, fitted * (MIB as u64 + ROW));
     });
 }
 
@@ -134,12 +138,12 @@ fn every_kind_of_write_is_counted() {
         put(&bench, "small", 100).await.unwrap();
         put(&bench, "large", 100_000).await.unwrap();
         put(&bench, "large", 50_000).await.unwrap();
-        assert_eq!(stored(&bench).await.0, 50_100);
+        assert_eq!(stored(&bench).await.0, 50_100 + 2 * ROW);
         let broken = body(vec![Ok(vec![7; MIB]), Err("gone".into())]);
         assert!(put_body(&bench, B, "broken", broken).await.is_err());
         let tags: Tags = vec![("k".into(), "v".into())];
         objects.set_tags(B, "large", &tags).await.unwrap();
-        assert_eq!(stored(&bench).await.0, 50_100);
+        assert_eq!(stored(&bench).await.0, 50_102 + 2 * ROW);
 
         let found = async |key| objects.find(B, key).await.unwrap().unwrap();
         let copy = Copy {
@@ -148,7 +152,7 @@ fn every_kind_of_write_is_counted() {
         };
         let copied = objects.copy(found("large").await, B, "copy", copy);
         copied.await.unwrap();
-        assert_eq!(stored(&bench).await.0, 100_100);
+        assert_eq!(stored(&bench).await.0, 100_104 + 3 * ROW);
 
         let begin = async || {
             let begun = objects.create_upload(B, "multi", NewUpload::default());
@@ -169,7 +173,8 @@ fn every_kind_of_write_is_counted() {
             range: None,
         };
         objects.copy_part(&upload, 3, copied).await.unwrap();
-        assert_eq!(stored(&bench).await.0, 111_200);
+        let parts = 10_000 + 2 * FILE;
+        assert_eq!(stored(&bench).await.0, 100_104 + parts + 6 * ROW);
         let completion = Completion {
             parts: vec![NamedPart {
                 number: 1,
@@ -182,13 +187,13 @@ fn every_kind_of_write_is_counted() {
             .complete((&*upload.bucket, &*upload.key, &*upload.id), &completion)
             .await
             .unwrap();
-        assert_eq!(stored(&bench).await.0, 101_100);
+        assert_eq!(stored(&bench).await.0, 100_104 + FILE + 4 * ROW);
         let upload = begin().await;
         let body = bytes(vec![7; 77]);
         let part = objects.put_part(&upload, 1, Claims::default(), body);
         part.await.unwrap();
         objects.abort(&upload).await.unwrap();
-        assert_eq!(stored(&bench).await.0, 101_100);
+        assert_eq!(stored(&bench).await.0, 100_104 + FILE + 4 * ROW);
 
         let keys = ["small", "large", "copy", "multi", "none"].map(String::from);
         objects.delete_all(B, keys.into()).await.unwrap();
@@ -200,7 +205,7 @@ fn every_kind_of_write_is_counted() {
 #[test]
 fn an_account_has_one_quota_over_its_buckets_and_no_other_accounts() {
     run(async {
-        let bench = limited(None, Some(10)).await;
+        let bench = limited(None, Some(10 + 2 * ROW)).await;
         let untagged = Tags::new();
         let other: AccountId = "444455556666".parse().unwrap();
         for (name, account) in [("second", owner()), ("other", other)] {
@@ -226,14 +231,14 @@ fn an_account_has_one_quota_over_its_buckets_and_no_other_accounts() {
             .create_bucket("second", other, "us-east-1", None, &untagged);
         again.await.unwrap();
         assert!(exceeded(into("second", 1).await));
-        assert_eq!(stored(&bench).await, (6, 6));
+        assert_eq!(stored(&bench).await, (6 + ROW, 6 + ROW));
     });
 }
 
 #[test]
 fn an_unknown_outcome_is_counted_again() {
     run(async {
-        let bench = limited(Some(100), None).await;
+        let bench = limited(Some(100 + 2 * ROW), None).await;
         put(&bench, "k", 60).await.unwrap();
         let room = &bench.objects.room;
         room.counts().move_stored(B, 1_000, 0);
@@ -241,6 +246,60 @@ fn an_unknown_outcome_is_counted_again() {
         room.stale.store(true, Ordering::Release);
         put(&bench, "l", 40).await.unwrap();
         assert!(exceeded(put(&bench, "m", 1).await));
-        assert_eq!(stored(&bench).await, (100, 100));
+        assert_eq!(stored(&bench).await.0, 100 + 2 * ROW);
+    });
+}
+
+#[test]
+fn what_has_no_bytes_is_not_free() {
+    run(async {
+        let bench = limited(Some(10 * (ROW + FILE)), None).await;
+        let begun = bench
+            .objects
+            .create_upload(B, "multi", NewUpload::default())
+            .await
+            .unwrap();
+        let part = async |number| {
+            let empty = bytes(Vec::new());
+            let part = bench.objects.put_part(&begun, number, Claims::default(), empty);
+            part.await.map(drop)
+        };
+        for number in 1..=10 {
+            part(number).await.unwrap();
+        }
+        assert!(exceeded(part(11).await));
+        bench.objects.abort(&begun).await.unwrap();
+        let mut request = Put::default();
+        request.meta.headers.content_disposition = Some("a".repeat(5_000));
+        request.meta.tags = vec![("name".into(), "value".into())];
+        let object = bench.objects.put(B, "k", request, bytes(Vec::new()));
+        object.await.unwrap();
+        let headers = 5_000 + "content-disposition".len() as u64;
+        assert_eq!(stored(&bench).await.0, ROW + headers + 9);
+    });
+}
+
+#[test]
+fn stored_headers_have_a_limit() {
+    run(async {
+        let bench = Bench::new().await;
+        let most = limits::S3_STORED_HEADER_BYTES - "expires".len() - "content-type".len() - 4;
+        for (size, fits) in [(most, true), (most + 1, false)] {
+            let mut request = Put::default();
+            request.meta.headers.expires = Some("a".repeat(size));
+            request.meta.headers.content_type = Some("text".into());
+            let new = NewUpload {
+                meta: request.meta.clone(),
+                ..NewUpload::default()
+            };
+            let put = bench.objects.put(B, "k", request, bytes("x")).await;
+            let begun = bench.objects.create_upload(B, "k", new).await;
+            for result in [put.map(drop), begun.map(drop)] {
+                match result {
+                    Ok(()) => assert!(fits),
+                    Err(fault) => assert!(!fits && matches!(fault, Fault::HeadersTooLarge { .. })),
+                }
+            }
+        }
     });
 }
