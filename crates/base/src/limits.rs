@@ -81,7 +81,11 @@ pub const PASSWORD_HASHES: usize = 4;
 pub const PASSWORDS_WAITING_EACH: usize = 128;
 /// Password hashes that wait altogether.
 pub const PASSWORDS_WAITING: usize = 512;
-/// Seconds that a heavy action or a password hash may wait for its turn.
+/// S3 listings of one principal, or of one address without any, that wait.
+pub const LISTINGS_WAITING_EACH: usize = 128;
+/// S3 listings that wait altogether.
+pub const LISTINGS_WAITING: usize = 1024;
+/// Seconds that a heavy action, a password hash or a listing may wait for its turn.
 pub const WORK_WAIT_SECS: u64 = 20;
 
 /// Findings that one answer on a policy lists.

@@ -35,7 +35,7 @@ pub mod sign_in;
 pub mod state;
 pub mod usage;
 pub mod view;
-mod work;
+pub mod work;
 
 #[cfg(test)]
 mod testing;

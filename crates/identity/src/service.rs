@@ -29,7 +29,7 @@ use crate::{
     usage::Usage,
     vault::{MasterKey, OpenError, Vault},
     view::{Attached, Gathered, Need, View},
-    work::{WorkLimits, WorkOwner, WorkQueue},
+    work::{WorkLimits, WorkOwner, WorkPermit, WorkQueue},
 };
 
 /// Tells whose a resource of another service is and what its policy says, by its ARN; an error when
@@ -55,6 +55,8 @@ pub struct Identity {
     pub(crate) passwords: Passwords,
     /// Where heavy actions ([`crate::action::Action::HEAVY`]) get the processor.
     pub(crate) heavy: WorkQueue,
+    /// Where S3 listings get their turn.
+    listings: WorkQueue,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) rotations: OnceLock<Arc<dyn Rotations>>,
     authenticator: Authenticator,
@@ -120,6 +122,14 @@ pub struct RootCredentials {
 }
 
 impl Identity {
+    /// A place to make a listing in, which principals take in turn.
+    ///
+    /// # Errors
+    /// [`Fault::Throttled`] when too many wait, or the wait takes too long.
+    pub async fn listing_place(&self, owner: WorkOwner) -> Result<WorkPermit, Fault> {
+        self.listings.enter(owner).await
+    }
+
     /// Opens an installation; makes its data key if it is new. Loads everything.
     ///
     /// # Errors
@@ -151,6 +161,7 @@ impl Identity {
             keyring,
             passwords: Passwords::new(Arc::clone(&parts.entropy)),
             heavy: WorkQueue::new(WorkLimits::of_actions()),
+            listings: WorkQueue::new(WorkLimits::of_listings()),
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
             denials: Denials::default(),

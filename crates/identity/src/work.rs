@@ -23,8 +23,8 @@ use crate::{
 };
 
 /// Who work is done for: each has a line of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WorkOwner {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WorkOwner {
     /// The root user of an account.
     Root(AccountId),
     /// An IAM user, by whichever credentials.
@@ -37,7 +37,7 @@ pub(crate) enum WorkOwner {
 
 impl WorkOwner {
     /// Of a proven caller.
-    pub(crate) const fn of(caller: &Caller) -> Self {
+    pub const fn of(caller: &Caller) -> Self {
         match caller.principal() {
             Principal::Root => Self::Root(caller.account()),
             Principal::User { id, .. } => Self::User(*id),
@@ -45,7 +45,7 @@ impl WorkOwner {
     }
 
     /// Of an address; of IPv6 the network of 64 bits, which one client has whole.
-    pub(crate) fn address(address: IpAddr) -> Self {
+    pub fn address(address: IpAddr) -> Self {
         Self::Address(match address {
             IpAddr::V4(_) => address,
             IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
@@ -73,6 +73,16 @@ impl WorkLimits {
             permits: spare_processors(),
             waiting_each: limits::HEAVY_WAITING_EACH,
             waiting: limits::HEAVY_WAITING,
+            wait: Duration::from_secs(limits::WORK_WAIT_SECS),
+        }
+    }
+
+    /// For listings, which read many rows: one reader of the index stays free for single ones.
+    pub(crate) fn of_listings() -> Self {
+        Self {
+            permits: spare_processors(),
+            waiting_each: limits::LISTINGS_WAITING_EACH,
+            waiting: limits::LISTINGS_WAITING,
             wait: Duration::from_secs(limits::WORK_WAIT_SECS),
         }
     }
@@ -124,7 +134,7 @@ struct Waiter {
 
 /// A place; it is free again when this is dropped.
 #[derive(Debug)]
-pub(crate) struct WorkPermit {
+pub struct WorkPermit {
     queue: WorkQueue,
 }
 

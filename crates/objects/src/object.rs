@@ -186,7 +186,10 @@ impl Meta {
 
     /// The bytes of headers and tags in its row.
     pub(crate) fn stored_bytes(&self) -> usize {
-        let tags = self.tags.iter().map(|(name, value)| name.len() + value.len());
+        let tags = self
+            .tags
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
         tags.fold(self.headers.stored_bytes(), usize::saturating_add)
     }
 
@@ -198,7 +201,11 @@ impl Meta {
 
 /// How a stored storage class is written.
 pub(crate) fn class_shown(stored: &str) -> &str {
-    if stored.is_empty() { "STANDARD" } else { stored }
+    if stored.is_empty() {
+        "STANDARD"
+    } else {
+        stored
+    }
 }
 
 impl Object {

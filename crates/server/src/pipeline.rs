@@ -18,6 +18,7 @@ use http::{
 use keywright_base::{Clock, Entropy};
 use keywright_identity::{
     Identity, authenticate::Refusal, caller::Caller, usage::AttemptFacts, view::Facts,
+    work::WorkOwner,
 };
 use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
@@ -25,7 +26,7 @@ use keywright_wire::Service;
 use crate::{
     Body,
     console::{self, Console},
-    edge::{BodyBudget, ConnectionSlot, RequestBody, SharedAdmission, Work},
+    edge::{AnswerBudget, BodyBudget, ConnectionSlot, RequestBody, SharedAdmission, Work},
     full,
     origin::{self, Origin},
     proxies::{Contradiction, TrustedProxies},
@@ -43,6 +44,7 @@ pub struct Pipeline {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) bodies: BodyBudget,
+    pub(crate) answers: AnswerBudget,
     /// Of all listeners together.
     pub(crate) connections: SharedAdmission,
 }
@@ -108,6 +110,7 @@ impl Pipeline {
         Self {
             identity,
             bodies: s3.bodies().clone(),
+            answers: AnswerBudget::default(),
             connections: SharedAdmission::default(),
             s3,
             console,
@@ -272,7 +275,7 @@ fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Unserved> {
 /// share of its principal.
 pub(crate) fn protect(parts: &Parts, caller: &Caller, work: Work) {
     if let Some(slot) = parts.extensions.get::<Arc<ConnectionSlot>>() {
-        slot.protect(caller.into(), work);
+        slot.protect(WorkOwner::of(caller), work);
     }
 }
 

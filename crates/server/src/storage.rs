@@ -22,13 +22,15 @@ use keywright_identity::{
     denials::Denial as DeniedRequest,
     state::User,
     view::Facts,
+    work::WorkOwner,
 };
 use keywright_policy::{Values, is_list_key};
 use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, PresentedV2, Rules};
 
 use crate::{
     Body,
-    edge::{BodyFault, RequestBody, Work},
+    edge::{BodyFault, NoMemory, RequestBody, Work},
+    full,
     payload::{Checked, wire_error},
     pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
     presigned::{Version, unfold},
@@ -67,6 +69,8 @@ struct Noted {
 }
 
 type Refused = Box<WireError>;
+/// A request that the S3 front takes, and whose turn and memory it needs.
+type Admitted = (Request<s3::Body>, WorkOwner);
 
 fn refused(fault: &Fault) -> Refused {
     Box::new(wire_error(fault))
@@ -87,7 +91,7 @@ pub(crate) async fn answer(
         denial: OnceLock::new(),
     });
     let answer = match admit(pipeline, (parts, body), peer, &noted) {
-        Ok(request) => pipeline.s3.call(request, &ids).await,
+        Ok((request, owner)) => serve(pipeline, request, owner, &ids).await,
         Err(error) => error_response(&error, head, &ids),
     };
     // Some questions only shape an answer (may tags be counted?); a deletion of many names what it
@@ -98,6 +102,48 @@ pub(crate) async fn answer(
         pipeline.identity.denials().record(denial.clone());
     }
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
+}
+
+/// Has a request carried out: a listing in the turn of whom it is for, and its document within the
+/// memory for answers.
+async fn serve(
+    pipeline: &Pipeline,
+    request: Request<s3::Body>,
+    owner: WorkOwner,
+    ids: &Ids,
+) -> Response<s3::Body> {
+    let refused = || error_response(&WireError::slow_down(), false, ids);
+    let _place = if is_listing(request.method(), request.uri()) {
+        match pipeline.identity.listing_place(owner).await {
+            Ok(place) => Some(place),
+            Err(_) => return refused(),
+        }
+    } else {
+        None
+    };
+    let mut answer = pipeline.s3.call(request, ids).await;
+    if answer.extensions_mut().remove::<s3::InMemory>().is_none() {
+        return answer;
+    }
+    let (parts, body) = answer.into_parts();
+    let Ok(document) = body.collect().await else {
+        return refused();
+    };
+    match pipeline.answers.hold(owner, document.to_bytes()) {
+        Ok(document) => {
+            let body = full(document).map_err(Into::into).boxed_unsync();
+            Response::from_parts(parts, body)
+        }
+        Err(NoMemory) => refused(),
+    }
+}
+
+/// Whether it may read many rows of the index: those of an account, a bucket or an upload.
+fn is_listing(method: &http::Method, uri: &Uri) -> bool {
+    let path = uri.path().trim_start_matches('/');
+    let has_key = path.split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    let mut query = uri.query().unwrap_or_default().split('&');
+    method == http::Method::GET && (!has_key || query.any(|pair| pair.starts_with("uploadId=")))
 }
 
 /// Answers a request that is not HTTP as it is served here, whatever service it was for.
@@ -144,7 +190,7 @@ fn admit(
     (mut parts, body): (Parts, RequestBody),
     peer: Peer,
     noted: &Arc<Noted>,
-) -> Result<Request<s3::Body>, Refused> {
+) -> Result<Admitted, Refused> {
     let mut facts = facts(pipeline, &parts, peer);
     let host = host_bucket(&parts.headers).map(str::to_owned);
     let v2 = PresentedV2::parse(&parts, facts.now, host.as_deref());
@@ -180,6 +226,7 @@ fn admit(
         }
         None => (Checked::unsigned(body), None),
     };
+    let owner = WorkOwner::of(&authenticated.caller);
     let account = authenticated.caller.account();
     let identity = Some(authenticated.caller.arn().to_string());
     let decider = Decider {
@@ -199,7 +246,7 @@ fn admit(
         trailers,
     });
     path_style(&mut parts)?;
-    Ok(Request::from_parts(parts, body.boxed_unsync()))
+    Ok((Request::from_parts(parts, body.boxed_unsync()), owner))
 }
 
 /// A URL that is signed with Version 2, which names no region and covers no body.
@@ -208,7 +255,7 @@ fn by_v2(
     (mut parts, body): (Parts, RequestBody),
     (presented, mut facts): (&PresentedV2, Facts),
     noted: &Arc<Noted>,
-) -> Result<Request<s3::Body>, Refused> {
+) -> Result<Admitted, Refused> {
     let proven = pipeline
         .identity
         .authenticator()
@@ -234,6 +281,7 @@ fn by_v2(
         return Err(Box::new(WireError::from(&fault)));
     }
     unfold(&mut parts, Version::V2)?;
+    let owner = WorkOwner::of(&authenticated.caller);
     let account = authenticated.caller.account();
     let identity = Some(authenticated.caller.arn().to_string());
     let decider = Decider {
@@ -253,10 +301,8 @@ fn by_v2(
         trailers: None,
     });
     path_style(&mut parts)?;
-    Ok(Request::from_parts(
-        parts,
-        Checked::unsigned(body.map_err(body_error)).boxed_unsync(),
-    ))
+    let body = Checked::unsigned(body.map_err(body_error)).boxed_unsync();
+    Ok((Request::from_parts(parts, body), owner))
 }
 
 fn authenticate(
@@ -295,8 +341,9 @@ fn anonymous(
     (mut parts, body): (Parts, RequestBody),
     facts: Facts,
     noted: &Arc<Noted>,
-) -> Result<Request<s3::Body>, Refused> {
+) -> Result<Admitted, Refused> {
     check_uncovered(&parts.headers)?;
+    let owner = WorkOwner::address(facts.source_address);
     let decider = Decider {
         identity: Arc::clone(&pipeline.identity),
         caller: None,
@@ -315,7 +362,7 @@ fn anonymous(
     });
     path_style(&mut parts)?;
     let body = Checked::unsigned(body.map_err(body_error)).boxed_unsync();
-    Ok(Request::from_parts(parts, body))
+    Ok((Request::from_parts(parts, body), owner))
 }
 
 /// What S3's access log calls the operation, as far as it shows before the request is parsed.
@@ -626,7 +673,25 @@ fn denial(caller: &Caller, action: &str, resource: &str, why: &str) -> Denial {
 mod tests {
     use http::Request;
 
-    use super::{operation_shown, path_style};
+    use super::{is_listing, operation_shown, path_style};
+
+    #[test]
+    fn what_reads_many_rows_takes_turns() {
+        for (line, expected) in [
+            ("GET /", true),
+            ("GET /bucket", true),
+            ("GET /bucket/?list-type=2&delimiter=/", true),
+            ("GET /bucket?uploads", true),
+            ("GET /bucket/key?max-parts=9&uploadId=x", true),
+            ("GET /bucket/key", false),
+            ("HEAD /bucket", false),
+            ("PUT /bucket/key?partNumber=1&uploadId=x", false),
+        ] {
+            let (method, uri) = line.split_once(' ').unwrap();
+            let listing = is_listing(&method.parse().unwrap(), &uri.parse().unwrap());
+            assert_eq!(listing, expected, "{line}");
+        }
+    }
 
     #[test]
     fn a_bucket_in_the_host_moves_into_the_path() {

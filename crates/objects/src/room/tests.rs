@@ -261,7 +261,9 @@ fn what_has_no_bytes_is_not_free() {
             .unwrap();
         let part = async |number| {
             let empty = bytes(Vec::new());
-            let part = bench.objects.put_part(&begun, number, Claims::default(), empty);
+            let part = bench
+                .objects
+                .put_part(&begun, number, Claims::default(), empty);
             part.await.map(drop)
         };
         for number in 1..=10 {

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use keywright_base::{AccountId, limits};
-use keywright_identity::{caller::Caller, state::Bearer};
+use keywright_base::limits;
+use keywright_identity::work::WorkOwner;
 use tokio::{sync::Notify, time::Instant};
 
 use super::files;
@@ -46,33 +46,6 @@ impl ConnectionLimits {
             transfers: percent(limits::TRANSFERS_PERCENT),
             per_holder: percent(limits::CONNECTIONS_PER_PRINCIPAL_PERCENT).max(1),
         }
-    }
-}
-
-/// The principal that protected connections are counted for, whichever of its keys or links sent
-/// the requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Holder {
-    account: AccountId,
-    bearer: Bearer,
-}
-
-impl From<&Caller> for Holder {
-    fn from(caller: &Caller) -> Self {
-        Self {
-            account: caller.account(),
-            bearer: caller.principal().into(),
-        }
-    }
-}
-
-#[cfg(test)]
-impl Holder {
-    /// The root user of one of many accounts.
-    pub(super) fn test(number: u64) -> Self {
-        let account = AccountId::new(number).unwrap();
-        let bearer = Bearer::Root;
-        Self { account, bearer }
     }
 }
 
@@ -141,7 +114,7 @@ struct ConnectionTable {
     waiting_by_source: BTreeSet<(Source, u64)>,
     /// Protected ones that carry S3 requests.
     transfers: usize,
-    by_holder: HashMap<(Holder, Work), usize>,
+    by_holder: HashMap<(WorkOwner, Work), usize>,
 }
 
 #[derive(Debug)]
@@ -150,7 +123,7 @@ struct OpenConnection {
     /// Its turn to be closed; `None` while it is protected.
     turn: Option<u64>,
     /// Whose protection it has.
-    protection: Option<(Holder, Work)>,
+    protection: Option<(WorkOwner, Work)>,
     evict: Arc<Notify>,
 }
 
@@ -255,7 +228,7 @@ impl ConnectionTable {
 
     /// Takes a connection out of those that may be closed, if its principal and S3 have a place
     /// left; otherwise it is the last of them.
-    fn protect(&mut self, id: u64, (holder, work): (Holder, Work), limits: ConnectionLimits) {
+    fn protect(&mut self, id: u64, (holder, work): (WorkOwner, Work), limits: ConnectionLimits) {
         self.end_turn(id);
         let count = self.by_holder.entry((holder, work)).or_default();
         let full = *count >= limits.per_holder
@@ -345,7 +318,7 @@ impl ConnectionTable {
 
 impl ConnectionSlot {
     /// Keeps the connection: it carries a request whose signature held.
-    pub(crate) fn protect(&self, holder: Holder, work: Work) {
+    pub(crate) fn protect(&self, holder: WorkOwner, work: Work) {
         let limits = self.admission.limits;
         self.admission
             .table()
@@ -411,12 +384,11 @@ mod tests {
     use std::{net::IpAddr, sync::Arc, time::Duration};
 
     use futures_util::FutureExt;
-    use keywright_base::limits;
+    use keywright_base::{AccountId, limits};
+    use keywright_identity::work::WorkOwner;
     use tokio::time::Instant;
 
-    use super::{
-        Admission, ConnectionLimits, ConnectionSlot, Holder, RefusalLog, Work, source,
-    };
+    use super::{Admission, ConnectionLimits, ConnectionSlot, RefusalLog, Work, source};
 
     fn of(total: usize, per_source: usize) -> Arc<Admission> {
         Admission::new(ConnectionLimits {
@@ -427,9 +399,12 @@ mod tests {
         })
     }
 
+    fn owner(number: u64) -> WorkOwner {
+        WorkOwner::Root(AccountId::new(number).unwrap())
+    }
 
     fn protect(slot: &ConnectionSlot) {
-        slot.protect(Holder::test(1), Work::Transfer);
+        slot.protect(owner(1), Work::Transfer);
     }
 
     fn admit(admission: &Arc<Admission>, address: &str) -> Option<ConnectionSlot> {
@@ -511,22 +486,20 @@ mod tests {
             per_holder: 2,
         };
         let admission = Admission::new(limits);
-        let slots: Vec<_> = (0..4)
-            .map(|_| admit(&admission, "::1").unwrap())
-            .collect();
+        let slots: Vec<_> = (0..4).map(|_| admit(&admission, "::1").unwrap()).collect();
         // Four readers of one link, and then one of another principal, which has its own share.
         slots.iter().for_each(protect);
         let fifth = admit(&admission, "::1").unwrap();
         assert!(evicted(&slots[2]) && !evicted(&slots[3]));
-        fifth.protect(Holder::test(2), Work::Transfer);
+        fifth.protect(owner(2), Work::Transfer);
         // All places of S3 are taken: a third principal is answered, but not protected.
         let sixth = admit(&admission, "::1").unwrap();
         assert!(evicted(&slots[3]));
-        sixth.protect(Holder::test(3), Work::Transfer);
+        sixth.protect(owner(3), Work::Transfer);
         let seventh = admit(&admission, "::1").unwrap();
         assert!(evicted(&sixth));
         // A call has places of its own, also for whoever has used up those for S3.
-        seventh.protect(Holder::test(1), Work::Call);
+        seventh.protect(owner(1), Work::Call);
         assert!(admit(&admission, "::1").is_none());
         seventh.answered();
         let _eighth = admit(&admission, "::1").unwrap();

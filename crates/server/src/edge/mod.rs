@@ -4,6 +4,7 @@
 //! [`admission`], how long a body may take in [`body`], an answer in [`stream`].
 
 mod admission;
+mod answers;
 mod body;
 mod connection;
 mod files;
@@ -35,6 +36,7 @@ use connection::Connection;
 use tls::Certificate;
 
 pub(crate) use admission::{ConnectionSlot, SharedAdmission, Work};
+pub(crate) use answers::AnswerBudget;
 pub(crate) use body::{
     BodyBudget, BodyFault, GatherFault, HeldBytes, NoMemory, RequestBody, gather,
 };

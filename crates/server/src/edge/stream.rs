@@ -188,13 +188,14 @@ mod tests {
     use std::{io::ErrorKind, sync::Arc, time::Duration};
 
     use keywright_base::limits;
+    use keywright_identity::work::WorkOwner;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         time::{Instant, sleep_until},
     };
 
     use super::{ClientStream, Traffic};
-    use crate::edge::admission::{Admission, ConnectionLimits, Holder, Work};
+    use crate::edge::admission::{Admission, ConnectionLimits, Work};
 
     /// Writes to a client that takes `piece` bytes every `pause` seconds; for how long, and what
     /// came of it.
@@ -229,7 +230,10 @@ mod tests {
         let gone = Err(ErrorKind::TimedOut);
         // Slow, but it reads: evenly, or with gaps that a full buffer leaves.
         assert_eq!(write_to(RATE, 1, 1000).await, (999, Ok(())));
-        assert_eq!(write_to(64 * RATE, idle - 2, 10).await, (9 * (idle - 2), Ok(())));
+        assert_eq!(
+            write_to(64 * RATE, idle - 2, 10).await,
+            (9 * (idle - 2), Ok(()))
+        );
         // Nothing for a while, and a trickle that never pauses for long.
         assert_eq!(write_to(64 * RATE, idle + 2, 2).await, (idle, gone));
         let (took, written) = write_to(RATE / 4, 1, 1000).await;
@@ -247,7 +251,7 @@ mod tests {
         };
         let admission = Admission::new(one);
         let slot = Arc::new(admission.admit(None).unwrap());
-        slot.protect(Holder::test(1), Work::Transfer);
+        slot.protect(WorkOwner::Installation, Work::Transfer);
         let (here, _there) = tokio::io::duplex(8);
         let traffic = Arc::default();
         let mut stream = ClientStream::new(here, traffic, Some(Arc::clone(&slot)));

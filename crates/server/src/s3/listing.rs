@@ -239,9 +239,7 @@ fn contents(
         owner: with_owner.then(|| owner(account)),
         restore_status: None,
         size: i64::try_from(object.size).ok(),
-        storage_class: Some(dto::ObjectStorageClass::from(
-            object.class().to_owned(),
-        )),
+        storage_class: Some(dto::ObjectStorageClass::from(object.class().to_owned())),
     });
     Ok((!listing.objects.is_empty()).then(|| list.collect()))
 }

@@ -47,6 +47,7 @@ pub(crate) use control::{Control, is_control};
 
 pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
 pub use policy::BucketPolicy;
+pub(crate) use render::InMemory;
 pub use render::{Ids, WireError, error_response};
 
 use crate::edge::BodyBudget;

@@ -246,7 +246,11 @@ pub(super) async fn list_uploads(
     }))
 }
 
-fn upload_shown(upload: &ListedUpload, account: AccountId, encoding: Encoding) -> dto::MultipartUpload {
+fn upload_shown(
+    upload: &ListedUpload,
+    account: AccountId,
+    encoding: Encoding,
+) -> dto::MultipartUpload {
     dto::MultipartUpload {
         checksum_algorithm: upload.algorithm.map(algorithm_shown),
         checksum_type: upload.kind.map(kind),

@@ -167,6 +167,7 @@ async fn with_document(mut answer: Response<Body>) -> Response<Body> {
         },
     };
     parts.headers.remove(header::CONTENT_LENGTH);
+    parts.extensions.insert(InMemory);
     let body = Full::new(text)
         .map_err(|never| match never {})
         .boxed_unsync();
@@ -185,6 +186,10 @@ fn declared(body: Bytes) -> Bytes {
         _ => body,
     }
 }
+
+/// An answer whose body is a document, all of it in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InMemory;
 
 /// An answer whose body is an object's, whatever its type says.
 #[derive(Debug, Clone, Copy)]

@@ -12,8 +12,8 @@ use super::{
     ledger::{account, column},
 };
 use crate::contract::{
-    Bodies, BucketRow, Displaced, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending, Range, StoreError,
-    UploadRow,
+    Bodies, BucketRow, Displaced, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending, Range,
+    StoreError, UploadRow,
 };
 
 impl ObjectIndex for Sqlite {

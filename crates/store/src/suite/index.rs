@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{account, done, refused, wait};
 use crate::contract::{
-    Bodies, BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, Range, Store, UploadRow,
+    Bodies, BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, Range, Store,
+    UploadRow,
 };
 
 pub(super) fn buckets(store: Arc<dyn Store>) {
@@ -292,7 +293,10 @@ pub(super) fn listings_cut_bodies(store: Arc<dyn Store>) {
     let object = done(store.object("b", "k")).unwrap();
     let listed = done(store.objects("b", cut.clone()));
     assert_eq!(listed[0].body, first(&object.body));
-    assert_eq!((&listed[0].key, &listed[0].etag), (&object.key, &object.etag));
+    assert_eq!(
+        (&listed[0].key, &listed[0].etag),
+        (&object.key, &object.etag)
+    );
     let upload = done(store.upload("u")).unwrap();
     let listed = done(store.uploads("b", cut));
     assert_eq!(listed[0].body, first(&upload.body));

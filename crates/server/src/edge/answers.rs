@@ -1,0 +1,128 @@
+//! The memory of answers that clients have not read yet.
+//!
+//! It protects one rule: who does not read holds little, and no principal holds all there is. An
+//! answer that finds no room is refused once it is made, so whoever makes long ones bounds how many
+//! are made at a time.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use keywright_base::limits;
+use keywright_identity::work::WorkOwner;
+
+use super::NoMemory;
+
+/// The memory that all answers share.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AnswerBudget(Arc<Mutex<UnreadBytes>>);
+
+#[derive(Debug, Default)]
+struct UnreadBytes {
+    total: usize,
+    by_owner: HashMap<WorkOwner, usize>,
+}
+
+/// An answer, counted until the connection has let go of its last byte.
+struct HeldAnswer {
+    bytes: Bytes,
+    owner: WorkOwner,
+    budget: AnswerBudget,
+}
+
+impl AnswerBudget {
+    /// The same bytes, counted for as long as any of them are held; few are always free.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub(crate) fn hold(&self, owner: WorkOwner, bytes: Bytes) -> Result<Bytes, NoMemory> {
+        let length = bytes.len();
+        if length <= limits::BODY_BYTES_FREE {
+            return Ok(bytes);
+        }
+        let mut unread = self.unread();
+        let of_owner = unread.by_owner.get(&owner).copied().unwrap_or(0);
+        let fits = unread.total.saturating_add(length) <= limits::ANSWERS_BYTES
+            && of_owner.saturating_add(length) <= limits::ANSWERS_BYTES_EACH;
+        if !fits {
+            return Err(NoMemory);
+        }
+        unread.total += length;
+        unread.by_owner.insert(owner, of_owner + length);
+        drop(unread);
+        let budget = self.clone();
+        Ok(Bytes::from_owner(HeldAnswer {
+            bytes,
+            owner,
+            budget,
+        }))
+    }
+
+    fn unread(&self) -> MutexGuard<'_, UnreadBytes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for HeldAnswer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for HeldAnswer {
+    fn drop(&mut self) {
+        let mut unread = self.budget.unread();
+        let length = self.bytes.len();
+        unread.total = unread.total.saturating_sub(length);
+        if let Some(of_owner) = unread.by_owner.get_mut(&self.owner) {
+            *of_owner = of_owner.saturating_sub(length);
+            if *of_owner == 0 {
+                unread.by_owner.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use keywright_base::{AccountId, limits};
+    use keywright_identity::work::WorkOwner;
+
+    use super::{AnswerBudget, NoMemory};
+
+    const MIB: usize = 1024 * 1024;
+
+    fn owner(number: u64) -> WorkOwner {
+        WorkOwner::Root(AccountId::new(number).unwrap())
+    }
+
+    #[test]
+    fn unread_answers_have_a_share_for_each_and_a_limit_for_all() {
+        let budget = AnswerBudget::default();
+        let hold = |number, bytes| budget.hold(owner(number), Bytes::from(vec![7; bytes]));
+        let each = limits::ANSWERS_BYTES_EACH / MIB;
+        let shares = limits::ANSWERS_BYTES / limits::ANSWERS_BYTES_EACH;
+        let mut held: Vec<Bytes> = (0..each).map(|_| hold(0, MIB).unwrap()).collect();
+        assert_eq!(hold(0, MIB), Err(NoMemory));
+        // What is free is free for everyone, whatever else is held.
+        let small = hold(0, limits::BODY_BYTES_FREE).unwrap();
+        assert_eq!(hold(0, limits::BODY_BYTES_FREE + 1), Err(NoMemory));
+        for number in 1..shares as u64 {
+            held.extend((0..each).map(|_| hold(number, MIB).unwrap()));
+        }
+        assert_eq!(hold(9, MIB), Err(NoMemory));
+        // A slice keeps the whole.
+        let rest = held[0].slice(MIB - 1..);
+        held.swap_remove(0);
+        assert_eq!(hold(9, MIB), Err(NoMemory));
+        drop(rest);
+        let last = hold(9, MIB).unwrap();
+        assert_eq!(last[..], vec![7; MIB][..]);
+        drop((held, small, last));
+        let unread = budget.unread();
+        assert!(unread.total == 0 && unread.by_owner.is_empty());
+    }
+}
