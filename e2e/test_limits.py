@@ -172,7 +172,8 @@ def test_listings_hold_little_for_those_who_do_not_read(own):
         root.iam.get_user()
         added = own.memory_peak() - before
     print(f"60 unread listings: +{added / MIB:.1f} MiB, {status.count(b'503')} of them refused")
-    assert set(status) == {b"200", b"503"}, "what is beyond the memory for answers is SlowDown"
+    # The system itself takes much of what is not read; beyond the memory for the rest is SlowDown.
+    assert b"200" in status and set(status) <= {b"200", b"503"}
     assert added <= 96 * MIB
 
 

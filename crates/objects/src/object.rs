@@ -200,7 +200,7 @@ impl Meta {
 }
 
 /// How a stored storage class is written.
-pub(crate) fn class_shown(stored: &str) -> &str {
+pub(crate) const fn class_shown(stored: &str) -> &str {
     if stored.is_empty() {
         "STANDARD"
     } else {

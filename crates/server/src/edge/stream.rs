@@ -225,18 +225,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_too_little_is_given_up() {
-        const RATE: usize = limits::READ_BYTES_PER_SEC_MIN as usize;
+        let rate = usize::try_from(limits::READ_BYTES_PER_SEC_MIN).unwrap();
         let idle = limits::WRITE_IDLE_SECS;
         let gone = Err(ErrorKind::TimedOut);
         // Slow, but it reads: evenly, or with gaps that a full buffer leaves.
-        assert_eq!(write_to(RATE, 1, 1000).await, (999, Ok(())));
+        assert_eq!(write_to(rate, 1, 1000).await, (999, Ok(())));
         assert_eq!(
-            write_to(64 * RATE, idle - 2, 10).await,
+            write_to(64 * rate, idle - 2, 10).await,
             (9 * (idle - 2), Ok(()))
         );
         // Nothing for a while, and a trickle that never pauses for long.
-        assert_eq!(write_to(64 * RATE, idle + 2, 2).await, (idle, gone));
-        let (took, written) = write_to(RATE / 4, 1, 1000).await;
+        assert_eq!(write_to(64 * rate, idle + 2, 2).await, (idle, gone));
+        let (took, written) = write_to(rate / 4, 1, 1000).await;
         assert_eq!(written, gone);
         assert!((idle..idle * 3 / 2).contains(&took), "{took}");
     }
