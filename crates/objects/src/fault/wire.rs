@@ -89,6 +89,7 @@ pub fn answer(fault: &Fault) -> Answer {
         | Fault::CopyToItself
         | Fault::CopySourceTooLarge { .. } => copy(fault),
         Fault::DiskFull | Fault::QuotaExceeded { .. } => room(fault),
+        Fault::MetadataTooLarge { .. } | Fault::HeadersTooLarge { .. } => stored_headers(fault),
         _ => general(fault),
     }
 }
@@ -369,6 +370,25 @@ fn room(fault: &Fault) -> Answer {
     }
 }
 
+fn stored_headers(fault: &Fault) -> Answer {
+    match fault {
+        Fault::MetadataTooLarge { size, limit } => Answer::new(
+            BAD,
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+        )
+        .with("Size", size)
+        .with("MaxSizeAllowed", limit),
+        Fault::HeadersTooLarge { limit } => Answer::new(
+            BAD,
+            "RequestHeaderSectionTooLarge",
+            "Your request header section exceeds the maximum allowed size.",
+        )
+        .with("MaxSizeAllowed", limit),
+        other => internal(other),
+    }
+}
+
 fn general(fault: &Fault) -> Answer {
     match fault {
         Fault::NoSuchKey(key) => {
@@ -390,19 +410,6 @@ fn general(fault: &Fault) -> Answer {
             "The XML you provided was not well-formed or did not validate against our published \
              schema",
         ),
-        Fault::MetadataTooLarge { size, limit } => Answer::new(
-            BAD,
-            "MetadataTooLarge",
-            "Your metadata headers exceed the maximum allowed metadata size",
-        )
-        .with("Size", size)
-        .with("MaxSizeAllowed", limit),
-        Fault::HeadersTooLarge { limit } => Answer::new(
-            BAD,
-            "RequestHeaderSectionTooLarge",
-            "Your request header section exceeds the maximum allowed size.",
-        )
-        .with("MaxSizeAllowed", limit),
         Fault::InvalidStorageClass(class) => Answer::new(
             BAD,
             "InvalidStorageClass",
