@@ -232,6 +232,25 @@ def test_killed_at_every_boundary(root, server, new_user, tmp_path, name, deadly
         assert left == [], "what was being written stays"
 
 
+def test_status_is_a_table_with_filters(root, consumer, name):
+    begun = consumer.begin("--observe", "24h")
+    assert begun.returncode == 0, begun.stderr
+    table = consumer.rotate("status").stdout.splitlines()
+    assert table[0].split() == ["USER", "ACCOUNT", "PHASE", "SINCE", "ROTATION", "STATE"]
+    [line] = [line for line in table[1:] if line.startswith(name)]
+    assert "Observing" in line and "waits until " in line, line
+    assert consumer.rotate("status", "--phase", "observing").stdout.splitlines() == table
+    assert "\x1b" not in consumer.rotate("status").stdout
+    for nothing in (["--held"], ["--phase", "Dwelling"], ["--account", "999999999999"]):
+        assert consumer.rotate("status", *nothing).stdout == "", nothing
+    wrong = consumer.rotate("status", "--phase", "Sleeping")
+    assert wrong.returncode == 2 and "the phases are Planned, " in wrong.stderr, wrong.stderr
+    held = consumer.rotate("hold", name, "--why", "to look at it")
+    assert held.returncode == 0, held.stderr
+    [_, line] = consumer.rotate("status", "--held").stdout.splitlines()
+    assert line.startswith(name) and "HELD: " in line, line
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -82,8 +82,22 @@ pub enum Rest {
     },
 }
 
-/// What is told while a rotation goes on.
-pub type Told<'a> = &'a (dyn Fn(&Rotation, &str) + Send + Sync);
+/// What happens while a rotation goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum DriveEvent<'a> {
+    /// A step was done.
+    Step(&'a str),
+    /// It waits, and goes on by itself.
+    Waiting {
+        /// Until when.
+        until: Timestamp,
+        /// For what.
+        why: &'a str,
+    },
+}
+
+/// Observes a rotation while it goes on.
+pub type Observer<'a> = &'a (dyn Fn(&Rotation, DriveEvent<'_>) + Send + Sync);
 
 /// Drives the rotations of one journal.
 pub struct Driver {
@@ -211,7 +225,7 @@ impl Driver {
         &self,
         id: &RotationId,
         patience_secs: i64,
-        told: Told<'_>,
+        observer: Observer<'_>,
     ) -> Result<Rest, DriveError> {
         let phase = self.load(id).await?.phase;
         if phase.is_over() {
@@ -231,13 +245,15 @@ impl Driver {
             match tick {
                 Ok(Tick::Went(what)) => {
                     failures = 0;
-                    told(&self.load(id).await?, &what);
+                    observer(&self.load(id).await?, DriveEvent::Step(&what));
                 }
                 Ok(Tick::Wait { until, why }) => {
                     let pause = until.secs_since(self.clock.now());
                     if pause > patience_secs {
                         return Ok(Rest::Wait { until, why });
                     }
+                    let waiting = DriveEvent::Waiting { until, why: &why };
+                    observer(&self.load(id).await?, waiting);
                     pause_for(Duration::from_secs(
                         u64::try_from(pause).unwrap_or(0).max(1),
                     ))

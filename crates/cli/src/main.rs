@@ -12,12 +12,13 @@ mod remote;
 mod root;
 mod rotate;
 mod serve;
+mod style;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{master_key::MasterKeyCommand, root::RootCommand};
+use crate::{master_key::MasterKeyCommand, root::RootCommand, style::styled};
 
 /// Your own AWS-compatible IAM: serves IAM, STS and S3.
 #[derive(Debug, Parser)]
@@ -82,5 +83,13 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// The last word of a failing command; that it cannot be said is no second failure.
 fn complain(error: &anyhow::Error) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let mut out = anstream::stderr().lock();
+    let _ = write!(out, "{}", styled(style::HELD, "error"));
+    let text = format!(": {error:#}");
+    for line in text.lines() {
+        let _ = match line.strip_prefix("hint:") {
+            Some(hint) => writeln!(out, "{}{hint}", styled(style::HINT, "hint:")),
+            None => writeln!(out, "{line}"),
+        };
+    }
 }

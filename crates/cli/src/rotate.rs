@@ -10,7 +10,9 @@ mod fleet;
 mod list;
 mod metrics;
 mod permissions;
+mod progress;
 mod show;
+mod status;
 
 use std::{
     io::{IsTerminal, Write},
@@ -21,7 +23,7 @@ use std::{
 use anyhow::{Context, bail};
 use keywright_adapters::{
     aws::{self, Access, Iam, Settings},
-    driver::{DriveError, Driver, Rest},
+    driver::{DriveError, DriveEvent, Driver, Rest},
     fleet::new_id,
     journal::SqliteJournal,
     sinks::Spec,
@@ -38,8 +40,8 @@ use self::arguments::{
     AbandonArguments, ChangeArguments, HistoryArguments, HoldArguments, OneArguments,
     ResumeArguments, RotateCommand, StartArguments, StatusArguments,
 };
-use self::permissions::NeededPolicy;
 pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
+use self::{permissions::NeededPolicy, progress::Progress};
 
 /// Rotations that one command lists at most.
 const LISTED: u32 = 10_000;
@@ -368,14 +370,32 @@ async fn the_one(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<Ro
 
 async fn status(driver: &Driver, arguments: &StatusArguments) -> anyhow::Result<bool> {
     let open = arguments.name.is_none() && !arguments.all;
-    let rotations = named(driver, arguments.name.as_ref(), open).await?;
+    let mut rotations = named(driver, arguments.name.as_ref(), open).await?;
+    rotations.retain(|rotation| arguments.selects(rotation));
     let well = rotations.iter().all(|rotation| rotation.held.is_none());
-    status_of(driver, rotations, arguments.json).await?;
+    let standing = standing(driver, rotations).await;
+    if arguments.json {
+        status::status_json(&standing)?;
+    } else if standing.is_empty() {
+        writeln!(std::io::stderr(), "no such rotation is open")?;
+    } else if arguments.name.is_some() {
+        status::details(&standing)?;
+    } else {
+        status::table(&standing)?;
+    }
     Ok(well)
 }
 
 /// Shows rotations, and of those that are open how things stand with the service just now.
 async fn status_of(driver: &Driver, rotations: Vec<Rotation>, json: bool) -> anyhow::Result<()> {
+    let standing = standing(driver, rotations).await;
+    match json {
+        true => status::status_json(&standing),
+        false => status::details(&standing),
+    }
+}
+
+async fn standing(driver: &Driver, rotations: Vec<Rotation>) -> Vec<status::Standing> {
     let mut standing = Vec::with_capacity(rotations.len());
     for some in rotations.chunks(AT_ONCE) {
         let looks = some.iter().map(|rotation| async move {
@@ -388,7 +408,7 @@ async fn status_of(driver: &Driver, rotations: Vec<Rotation>, json: bool) -> any
         });
         standing.extend(futures_util::future::join_all(looks).await);
     }
-    show::status(&standing, json)
+    standing
 }
 
 async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<bool> {
@@ -531,16 +551,16 @@ async fn drive(
     rotations: Vec<Rotation>,
     patience_secs: i64,
 ) -> anyhow::Result<Vec<Rested>> {
-    let progress = show::Progress::new(std::io::stderr().is_terminal());
-    let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
+    let progress = Progress::new(std::io::stderr().is_terminal());
+    let observer = |rotation: &Rotation, event: DriveEvent<'_>| progress.note(rotation, event);
     let mut rests = Vec::with_capacity(rotations.len());
     for some in rotations.chunks(AT_ONCE) {
         let driven = some.iter().map(|rotation| {
-            let told = &told;
+            let observer = &observer;
             async move {
                 (
                     rotation,
-                    driver.drive(&rotation.id, patience_secs, told).await,
+                    driver.drive(&rotation.id, patience_secs, observer).await,
                 )
             }
         });

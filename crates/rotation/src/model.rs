@@ -155,6 +155,26 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order of a rotation.
+    pub const ALL: [Self; 16] = [
+        Self::Planned,
+        Self::Creating,
+        Self::Created,
+        Self::Distributing,
+        Self::Observing,
+        Self::Confirming,
+        Self::Deactivating,
+        Self::Dwelling,
+        Self::Deleting,
+        Self::Done,
+        Self::RollingBack,
+        Self::Settling,
+        Self::Retiring,
+        Self::RolledBack,
+        Self::UserGone,
+        Self::Abandoned,
+    ];
+
     /// Whether nothing is left to do.
     pub const fn is_over(self) -> bool {
         matches!(

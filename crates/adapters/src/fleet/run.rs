@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     aws::Iam,
-    driver::{DriveError, Driver, Rest, Told},
+    driver::{DriveError, Driver, Observer, Rest},
 };
 
 /// Seconds that a round waits for one rotation; the next round goes on with it.
@@ -78,7 +78,7 @@ pub async fn round(
     (config, account): (&Config, &Account),
     (survey, begins): (Survey, bool),
     entropy: &dyn Entropy,
-    told: Told<'_>,
+    observer: Observer<'_>,
 ) -> Result<Round, DriveError> {
     let open = open_in(driver, &survey.account).await?;
     for rotation in &open {
@@ -91,7 +91,7 @@ pub async fn round(
         }
     }
     let carry = |id: RotationId| -> BoxFuture<'_, _> {
-        Box::pin(async move { driver.drive(&id, PATIENCE_SECS, told).await })
+        Box::pin(async move { driver.drive(&id, PATIENCE_SECS, observer).await })
     };
     let carry = &carry;
     let going = stream::iter(open).map(|rotation| async move {

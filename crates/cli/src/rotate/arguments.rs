@@ -11,7 +11,7 @@ use keywright_adapters::{
 };
 use keywright_rotation::{
     execute::Change,
-    model::{Incident, Rules},
+    model::{Incident, Phase, Rules},
 };
 
 use super::fleet::{FleetArguments, ReportArguments};
@@ -266,6 +266,18 @@ pub(super) struct StatusArguments {
     #[arg(long)]
     pub(super) all: bool,
 
+    /// Only those that are held, and wait for a person
+    #[arg(long)]
+    pub(super) held: bool,
+
+    /// Only those in this phase, for example Observing
+    #[arg(long, value_name = "PHASE", value_parser = phase)]
+    pub(super) phase: Option<Phase>,
+
+    /// Only those in this account
+    #[arg(long, value_name = "ACCOUNT-ID")]
+    pub(super) account: Option<String>,
+
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -369,6 +381,17 @@ pub(super) struct HistoryArguments {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// A phase by its name.
+fn phase(text: &str) -> Result<Phase, String> {
+    let name = |phase: &Phase| format!("{phase:?}");
+    let all = Phase::ALL.iter();
+    let found = all.clone().find(|one| name(one).eq_ignore_ascii_case(text));
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = all.map(name).collect();
+        format!("the phases are {}", names.join(", "))
+    })
 }
 
 /// A reason for the history.

@@ -18,7 +18,7 @@ use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
 use keywright_adapters::{
     aws::Settings,
-    driver::{DriveError, Driver, Rest},
+    driver::{DriveError, DriveEvent, Driver, Rest},
     fleet::{
         Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
     },
@@ -30,8 +30,11 @@ use serde_json::{Value, json};
 
 pub(crate) use self::agent::AgentArguments;
 use self::lock::RunLock;
-pub(super) use self::{agent::agent, plan::plan};
-use super::show;
+pub(super) use self::{
+    agent::agent,
+    plan::{columns, plan},
+};
+use super::{progress::Progress, show};
 use crate::remote::{RemoteArguments, printable};
 
 /// The most a declaration may have, in bytes.
@@ -222,11 +225,11 @@ async fn one_round(
     (survey, problems): (Result<Survey, DriveError>, Option<&ConfigErrors>),
     said: &mut Said,
 ) -> anyhow::Result<Round> {
-    let progress = show::Progress::new(false);
-    let told = |rotation: &Rotation, what: &str| progress.say(rotation, what);
+    let progress = Progress::new(false);
+    let observer = |rotation: &Rotation, event: DriveEvent<'_>| progress.note(rotation, event);
     let done = async {
         let looked = (survey?, problems.is_none());
-        round(driver, (config, account), looked, &SystemEntropy, &told).await
+        round(driver, (config, account), looked, &SystemEntropy, &observer).await
     };
     let (done, name) = (done.await, format!("account {}", account.name));
     match done {

@@ -1,29 +1,28 @@
-//! How rotations look: plan, progress, status, history; as text for people and JSON for machines.
+//! How rotations look: plan, outcome, history; as text for people and JSON for machines.
 //!
 //! Data goes to standard output, talk to standard error. There is no secret in a rotation's own
 //! fields; its secrets are apart from them and never come here.
 
 use std::io::{self, Write};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use keywright_adapters::{
     aws::{KeyActivity, SESSIONS_POLICY},
     driver::{DriveError, Rest},
     journal::{Event, Head},
 };
 use keywright_base::Timestamp;
-use keywright_rotation::{
-    execute::Outlook,
-    model::{Found, FoundState, Hold, Phase, Rotation},
-    ports::LastUse,
-};
+use keywright_rotation::model::{Found, FoundState, Hold, Phase, Rotation};
 use serde_json::{Value, json};
 
 use super::{
     Rested,
     activity::{self, Activity},
+    status::one,
 };
-use crate::remote::printable;
+use crate::{
+    remote::printable,
+    style::{self, styled},
+};
 
 /// A plan, and what belongs to it.
 pub(super) struct Planned<'a> {
@@ -105,13 +104,10 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     let Rotation {
         old, user, rules, ..
     } = rotation;
-    let mut out = io::stderr().lock();
+    let mut out = anstream::stderr().lock();
     let (account, times) = (&rotation.account, rules.verify_in_a_row);
-    writeln!(
-        out,
-        "Plan {}: replace {old} of {user} in {account}",
-        rotation.id
-    )?;
+    let heading = format!("Plan {}: replace {old} of {user} in {account}", rotation.id);
+    writeln!(out, "{}", styled(style::HEADING, heading))?;
     writeln!(out, "  1. create a second key and seal it in the journal")?;
     writeln!(out, "  2. verify it {times} times in a row as {user}")?;
     writeln!(out, "  3. deliver it, and read it back:")?;
@@ -124,8 +120,9 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     match rules.observe_secs {
         0 => writeln!(
             out,
-            "  4. SKIPPED: wait until nobody uses {old}; whoever has not read the new key by then \
-             is refused"
+            "  4. {skipped}: wait until nobody uses {old}; whoever has not read the new key by \
+             then is refused",
+            skipped = styled(style::CAUTION, "SKIPPED")
         )?,
         secs => writeln!(
             out,
@@ -153,17 +150,18 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     }
     incident(&mut out, rotation, keywright)?;
     writeln!(out, "  {old} was last used: {}", used_before(rotation))?;
+    let caution = styled(style::CAUTION, "CAUTION:");
     if let Some(proposed) = proposed_secs(rotation).filter(|_| rotation.incident.is_none()) {
         writeln!(
             out,
-            "  CAUTION: a program that uses {old} that seldom does not show within {}; \
+            "  {caution} a program that uses {old} that seldom does not show within {}; \
              --observe {} covers it",
             duration(rules.observe_secs),
             argument(proposed)
         )?;
     }
     for caveat in caveats {
-        writeln!(out, "  CAUTION: {}", printable(caveat))?;
+        writeln!(out, "  {caution} {}", printable(caveat))?;
     }
     Ok(())
 }
@@ -207,7 +205,7 @@ fn argument(secs: i64) -> String {
 }
 
 /// Seconds as people say them.
-fn duration(secs: i64) -> String {
+pub(super) fn duration(secs: i64) -> String {
     let units = [(86_400, "d"), (3600, "h"), (60, "min")];
     let fit = units
         .into_iter()
@@ -218,7 +216,7 @@ fn duration(secs: i64) -> String {
     )
 }
 
-fn state(rotation: &Rotation) -> String {
+pub(super) fn state(rotation: &Rotation) -> String {
     if let Some(held) = &rotation.held {
         return format!("HELD: {held}");
     }
@@ -266,7 +264,7 @@ fn gone(rotation: &Rotation) -> String {
     )
 }
 
-fn to_json(rotation: &Rotation) -> Value {
+pub(super) fn to_json(rotation: &Rotation) -> Value {
     let deliveries = rotation.deliveries.iter().map(|delivery| {
         json!({
             "Sink": delivery.sink,
@@ -330,125 +328,6 @@ pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A rotation, and if it is open how things stand with the service.
-pub(super) type Standing = (Rotation, Option<Result<Outlook, DriveError>>);
-
-/// Rotations as they are in the journal and at the service.
-pub(super) fn status(rotations: &[Standing], json: bool) -> anyhow::Result<()> {
-    if json {
-        let all = rotations.iter().map(standing_json);
-        return print_json(&Value::Array(all.collect()));
-    }
-    if rotations.is_empty() {
-        writeln!(io::stderr(), "no rotation is open")?;
-    }
-    let mut out = io::stdout().lock();
-    for (rotation, outlook) in rotations {
-        one(&mut out, rotation, &state(rotation))?;
-        match outlook {
-            None => {}
-            Some(Ok(outlook)) => stands(&mut out, rotation, outlook)?,
-            Some(Err(error)) => {
-                writeln!(
-                    out,
-                    "  cannot look at the service: {}",
-                    printable(&error.to_string())
-                )?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &Outlook) -> io::Result<()> {
-    if let Some((why, until)) = &outlook.waits {
-        writeln!(
-            out,
-            "  waits until {} for {}",
-            until.iso8601(),
-            printable(why)
-        )?;
-    }
-    writeln!(
-        out,
-        "  {} was last used: {}",
-        rotation.old,
-        last_use(outlook.old_used.as_ref())
-    )?;
-    if let Some(new) = &rotation.new {
-        let used = last_use(outlook.new_used.as_ref());
-        writeln!(out, "  {new} was last used by a consumer: {used}")?;
-    }
-    Ok(())
-}
-
-/// A last use in words.
-fn last_use(used: Option<&LastUse>) -> String {
-    used.map_or_else(
-        || "never, as far as the service says".to_owned(),
-        |used| {
-            let (service, region) = (printable(&used.service), printable(&used.region));
-            format!("for {service} in {region} at {}", used.at.iso8601())
-        },
-    )
-}
-
-fn standing_json((rotation, outlook): &Standing) -> Value {
-    let mut shown = to_json(rotation);
-    let Value::Object(members) = &mut shown else {
-        return shown;
-    };
-    match outlook {
-        None => {}
-        Some(Ok(outlook)) => {
-            let waits = outlook.waits.as_ref();
-            let (old, new) = (outlook.old_used.as_ref(), outlook.new_used.as_ref());
-            members.extend([
-                ("WaitsFor".to_owned(), json!(waits.map(|(why, _)| why))),
-                (
-                    "WaitsUntil".to_owned(),
-                    json!(waits.map(|(_, until)| until.iso8601())),
-                ),
-                ("OldKeyLastUsed".to_owned(), json!(old.map(use_json))),
-                (
-                    "NewKeyLastUsedByConsumer".to_owned(),
-                    json!(new.map(use_json)),
-                ),
-            ]);
-        }
-        Some(Err(error)) => {
-            members.insert("CannotLook".to_owned(), json!(error.to_string()));
-        }
-    }
-    shown
-}
-
-fn use_json(used: &LastUse) -> Value {
-    json!({ "At": used.at.iso8601(), "Service": used.service, "Region": used.region })
-}
-
-fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io::Result<()> {
-    let new = rotation
-        .new
-        .as_ref()
-        .map_or("(not yet)", |key| key.0.as_str());
-    writeln!(
-        out,
-        "{}  {} in {}: {:?} since {}\n  {} -> {new}\n  {}",
-        rotation.id,
-        rotation.user,
-        rotation.account,
-        rotation.phase,
-        rotation.since.iso8601(),
-        rotation.old,
-        printable(state)
-    )?;
-    for delivery in &rotation.deliveries {
-        writeln!(out, "  {}: {:?}", printable(&delivery.sink), delivery.stage)?;
-    }
-    Ok(())
-}
-
 /// Where each rotation rests now, and what leaked keys did.
 pub(super) fn rests_json(rests: &[Rested], activities: &[Activity]) -> Vec<Value> {
     let all = rests.iter().map(|(rotation, rest)| {
@@ -467,7 +346,7 @@ pub(super) fn rests_json(rests: &[Rested], activities: &[Activity]) -> Vec<Value
 
 /// Where each rotation rests now.
 pub(super) fn rests(rests: &[Rested]) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     for (rotation, rest) in rests {
         let (_, why, until) = outcome(rest);
         let state = match (rest, until) {
@@ -501,8 +380,8 @@ pub(super) fn rests(rests: &[Rested]) -> anyhow::Result<()> {
         };
         let mut lines = state.lines();
         one(&mut out, rotation, lines.next().unwrap_or_default())?;
-        for line in lines {
-            writeln!(out, "{line}")?;
+        for next in lines {
+            writeln!(out, "{}", styled(style::HINT, next))?;
         }
     }
     Ok(())
@@ -545,43 +424,4 @@ pub(super) fn head(head: &Head, json: bool) -> anyhow::Result<()> {
         "{events} events, unchanged; the last hash is {hash}"
     )?;
     Ok(())
-}
-
-/// Steps as they are done: a line each, and on a terminal a moving one below them.
-pub(super) struct Progress {
-    bar: Option<ProgressBar>,
-}
-
-impl Progress {
-    pub(super) fn new(terminal: bool) -> Self {
-        let bar = terminal.then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
-            bar
-        });
-        Self { bar }
-    }
-
-    pub(super) fn say(&self, rotation: &Rotation, what: &str) {
-        let line = format!("{}: {}", rotation.user, printable(what));
-        match &self.bar {
-            Some(bar) => {
-                bar.println(line);
-                bar.set_message(format!("{}: {:?}", rotation.user, rotation.phase));
-            }
-            None => {
-                // Talk that nobody reads any more is no reason to stop.
-                let _ = writeln!(io::stderr(), "{line}");
-            }
-        }
-    }
-
-    pub(super) fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use keywright_adapters::driver::{DriveError, Rest};
+use keywright_adapters::driver::{DriveError, DriveEvent, Rest};
 use keywright_base::{AccountId, Timestamp, UniqueId};
 use keywright_rotation::{
     execute::end_without_user,
@@ -119,11 +119,13 @@ impl Engine {
     pub(super) async fn drive(&self, id: &RotationId, work: &Work) -> Result<Rest, DriveError> {
         let _permit = self.turns.acquire().await;
         let _turn = work.turn().await;
-        let told = |rotation: &Rotation, what: &str| {
+        let observer = |rotation: &Rotation, event: DriveEvent<'_>| {
             let (id, user) = (&rotation.id, &rotation.user);
-            tracing::info!(rotation = %id, %user, what, "a rotation went on");
+            if let DriveEvent::Step(what) = event {
+                tracing::info!(rotation = %id, %user, what, "a rotation went on");
+            }
         };
-        let rest = self.driver.drive(id, 0, &told).await;
+        let rest = self.driver.drive(id, 0, &observer).await;
         let rest = match rest {
             Ok(Rest::Held(_)) | Err(_) if self.ends_without_user(id).await => {
                 Ok(Rest::Over(Phase::UserGone))

@@ -273,7 +273,7 @@ fn print_account(
 }
 
 /// The columns of the terminal; without one lines are as long as they are.
-fn columns() -> usize {
+pub(in crate::rotate) fn columns() -> usize {
     let terminal = terminal_size::terminal_size_of(io::stdout());
     terminal.map_or(usize::MAX, |(width, _)| {
         usize::from(width.0).max(COLUMNS_MIN)

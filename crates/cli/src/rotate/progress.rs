@@ -1,0 +1,127 @@
+//! How a rotation that goes on looks meanwhile.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use keywright_adapters::driver::DriveEvent;
+use keywright_base::{Clock, Timestamp};
+use keywright_rotation::model::Rotation;
+use keywright_server::SystemClock;
+
+use crate::remote::printable;
+
+/// Steps as they are done: a line each, and on a terminal a moving one below them with the phase,
+/// what is waited for, and how long yet.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    /// Until when the rotation of the moving line waits.
+    until: Arc<Mutex<Option<Timestamp>>>,
+}
+
+impl Progress {
+    pub(super) fn new(terminal: bool) -> Self {
+        let until = Arc::new(Mutex::new(None));
+        let bar = terminal.then(|| {
+            let bar = ProgressBar::new_spinner();
+            let template = "{spinner} {elapsed} {msg}{left}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                let until = Arc::clone(&until);
+                let left = move |_: &ProgressState, out: &mut dyn fmt::Write| {
+                    let _ = out.write_str(&left(*locked(&until)));
+                };
+                bar.set_style(style.with_key("left", left));
+            }
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        Self { bar, until }
+    }
+
+    pub(super) fn note(&self, rotation: &Rotation, event: DriveEvent<'_>) {
+        match event {
+            DriveEvent::Step(what) => self.say(rotation, what),
+            DriveEvent::Waiting { until, why } => self.wait(rotation, until, why),
+        }
+    }
+
+    fn say(&self, rotation: &Rotation, what: &str) {
+        let line = format!("{}: {}", rotation.user, printable(what));
+        match &self.bar {
+            Some(bar) => {
+                bar.println(line);
+                *locked(&self.until) = None;
+                bar.set_message(format!("{}: {:?}", rotation.user, rotation.phase));
+            }
+            None => {
+                // Talk that nobody reads any more is no reason to stop.
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
+    }
+
+    /// Only where a line can be taken back: it would be said again and again.
+    fn wait(&self, rotation: &Rotation, until: Timestamp, why: &str) {
+        if let Some(bar) = &self.bar {
+            *locked(&self.until) = Some(until);
+            let (user, phase, why) = (&rotation.user, rotation.phase, printable(why));
+            bar.set_message(format!("{user}: {phase:?}, waiting for {why}"));
+        }
+    }
+
+    pub(super) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How long until a time, in words.
+fn left(until: Option<Timestamp>) -> String {
+    let secs = until.map(|until| until.secs_since(SystemClock.now()));
+    match secs {
+        Some(secs) if secs > 0 => format!(", {} left", spoken(secs)),
+        _ => String::new(),
+    }
+}
+
+/// Seconds in the two largest units that they have.
+fn spoken(secs: i64) -> String {
+    let (days, hours, minutes) = (secs / 86_400, secs / 3600 % 24, secs / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{secs} s"),
+        (0, 0, _) => format!("{minutes} min {} s", secs % 60),
+        (0, ..) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    }
+}
+
+/// The value, also if a thread that had it panicked.
+fn locked<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoken;
+
+    #[test]
+    fn times_in_words() {
+        for (secs, expected) in [
+            (1, "1 s"),
+            (59, "59 s"),
+            (60, "1 min 0 s"),
+            (3599, "59 min 59 s"),
+            (3600, "1 h 0 min"),
+            (86_399, "23 h 59 min"),
+            (86_400, "1 d 0 h"),
+            (7 * 86_400 + 3 * 3600, "7 d 3 h"),
+        ] {
+            assert_eq!(spoken(secs), expected);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! `rotate status`: a table of rotations, or all that is known of those that are named.
+//!
+//! It protects one rule: nothing is only in a colour. What is held says so, and comes first.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use keywright_adapters::driver::DriveError;
+use keywright_rotation::{
+    execute::Outlook,
+    model::{Phase, Rotation},
+    ports::LastUse,
+};
+use serde_json::{Value, json};
+
+use super::{
+    arguments::StatusArguments,
+    fleet::columns,
+    show::{print_json, state, to_json},
+};
+use crate::{
+    remote::printable,
+    style::{self, styled},
+};
+
+/// Columns that the last one has at least, however narrow the terminal is.
+const STATE_COLUMNS_MIN: usize = 24;
+
+/// A rotation, and if it is open how things stand with the service.
+pub(super) type Standing = (Rotation, Option<Result<Outlook, DriveError>>);
+
+/// All that is known of rotations, by the journal and the service.
+pub(super) fn details(rotations: &[Standing]) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    for (rotation, outlook) in rotations {
+        one(&mut out, rotation, &state(rotation))?;
+        match outlook {
+            None => {}
+            Some(Ok(outlook)) => stands(&mut out, rotation, outlook)?,
+            Some(Err(error)) => {
+                writeln!(
+                    out,
+                    "  cannot look at the service: {}",
+                    printable(&error.to_string())
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &Outlook) -> io::Result<()> {
+    if let Some((why, until)) = &outlook.waits {
+        writeln!(
+            out,
+            "  waits until {} for {}",
+            until.iso8601(),
+            printable(why)
+        )?;
+    }
+    writeln!(
+        out,
+        "  {} was last used: {}",
+        rotation.old,
+        last_use(outlook.old_used.as_ref())
+    )?;
+    if let Some(new) = &rotation.new {
+        let used = last_use(outlook.new_used.as_ref());
+        writeln!(out, "  {new} was last used by a consumer: {used}")?;
+    }
+    Ok(())
+}
+
+/// A last use in words.
+fn last_use(used: Option<&LastUse>) -> String {
+    used.map_or_else(
+        || "never, as far as the service says".to_owned(),
+        |used| {
+            let (service, region) = (printable(&used.service), printable(&used.region));
+            format!("for {service} in {region} at {}", used.at.iso8601())
+        },
+    )
+}
+
+fn standing_json((rotation, outlook): &Standing) -> Value {
+    let mut shown = to_json(rotation);
+    let Value::Object(members) = &mut shown else {
+        return shown;
+    };
+    match outlook {
+        None => {}
+        Some(Ok(outlook)) => {
+            let waits = outlook.waits.as_ref();
+            let (old, new) = (outlook.old_used.as_ref(), outlook.new_used.as_ref());
+            members.extend([
+                ("WaitsFor".to_owned(), json!(waits.map(|(why, _)| why))),
+                (
+                    "WaitsUntil".to_owned(),
+                    json!(waits.map(|(_, until)| until.iso8601())),
+                ),
+                ("OldKeyLastUsed".to_owned(), json!(old.map(use_json))),
+                (
+                    "NewKeyLastUsedByConsumer".to_owned(),
+                    json!(new.map(use_json)),
+                ),
+            ]);
+        }
+        Some(Err(error)) => {
+            members.insert("CannotLook".to_owned(), json!(error.to_string()));
+        }
+    }
+    shown
+}
+
+fn use_json(used: &LastUse) -> Value {
+    json!({ "At": used.at.iso8601(), "Service": used.service, "Region": used.region })
+}
+
+/// A rotation by the journal.
+pub(super) fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io::Result<()> {
+    let new = rotation
+        .new
+        .as_ref()
+        .map_or("(not yet)", |key| key.0.as_str());
+    let heading = format!(
+        "{}  {} in {}: {:?} since {}",
+        rotation.id,
+        rotation.user,
+        rotation.account,
+        rotation.phase,
+        rotation.since.iso8601()
+    );
+    writeln!(
+        out,
+        "{}\n  {} -> {new}\n  {}",
+        styled(style::HEADING, heading),
+        rotation.old,
+        styled(style_of(rotation), printable(state))
+    )?;
+    for delivery in &rotation.deliveries {
+        writeln!(out, "  {}: {:?}", printable(&delivery.sink), delivery.stage)?;
+    }
+    Ok(())
+}
+
+/// How the state of a rotation stands out.
+fn style_of(rotation: &Rotation) -> Style {
+    let troubled = rotation.deliveries.iter().any(|one| one.trouble.is_some());
+    match rotation.phase {
+        _ if rotation.held.is_some() => style::HELD,
+        Phase::Done => style::DONE,
+        _ if troubled && !rotation.phase.is_over() => style::CAUTION,
+        _ => Style::new(),
+    }
+}
+
+impl StatusArguments {
+    /// Whether the filters let a rotation through.
+    pub(super) fn selects(&self, rotation: &Rotation) -> bool {
+        let account = self.account.as_ref();
+        let phase = self.phase;
+        account.is_none_or(|account| *account == rotation.account)
+            && phase.is_none_or(|phase| phase == rotation.phase)
+            && (!self.held || rotation.held.is_some())
+    }
+}
+
+/// Rotations for machines.
+pub(super) fn status_json(rotations: &[Standing]) -> anyhow::Result<()> {
+    print_json(&Value::Array(rotations.iter().map(standing_json).collect()))
+}
+
+/// A line for each rotation; those that are held come first.
+pub(super) fn table(rotations: &[Standing]) -> anyhow::Result<()> {
+    let mut rows: Vec<_> = rotations.iter().collect();
+    rows.sort_by_key(|(rotation, _)| rotation.held.is_none());
+    let cells: Vec<_> = rows.iter().map(|(rotation, _)| cells(rotation)).collect();
+    let heads = ["USER", "ACCOUNT", "PHASE", "SINCE", "ROTATION"];
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|at| {
+            let in_column = cells.iter().map(|row| row.get(at).map_or(0, |c| width(c)));
+            let head = heads.get(at).map_or(0, |head| width(head));
+            in_column.chain([head]).max().unwrap_or_default()
+        })
+        .collect();
+    let before: usize = widths.iter().map(|columns| columns + 2).sum();
+    let room = match columns() {
+        usize::MAX => None,
+        all => Some(all.saturating_sub(before).max(STATE_COLUMNS_MIN)),
+    };
+    let line = |row: &[String]| -> String {
+        let padded = row.iter().zip(&widths).map(|(cell, columns)| {
+            let gap = columns.saturating_sub(width(cell)) + 2;
+            format!("{cell}{}", " ".repeat(gap))
+        });
+        padded.collect()
+    };
+    let mut out = anstream::stdout().lock();
+    let head = format!("{}STATE", line(&heads.map(str::to_owned)));
+    writeln!(out, "{}", styled(style::HEADING, head))?;
+    for ((rotation, outlook), row) in rows.into_iter().zip(&cells) {
+        let state = printable(&summary(rotation, outlook.as_ref()));
+        let lines = match room {
+            Some(room) => textwrap::wrap(&state, room),
+            None => vec![state.as_str().into()],
+        };
+        let mut start = line(row);
+        for part in lines {
+            writeln!(out, "{start}{}", styled(style_of(rotation), part))?;
+            start = " ".repeat(before);
+        }
+    }
+    Ok(())
+}
+
+fn cells(rotation: &Rotation) -> Vec<String> {
+    vec![
+        printable(&rotation.user),
+        rotation.account.clone(),
+        format!("{:?}", rotation.phase),
+        rotation.since.iso8601(),
+        rotation.id.0.clone(),
+    ]
+}
+
+fn width(text: &str) -> usize {
+    textwrap::core::display_width(text)
+}
+
+/// What a rotation waits for, or why it does not go on, in a sentence.
+fn summary(rotation: &Rotation, outlook: Option<&Result<Outlook, DriveError>>) -> String {
+    let waits = match outlook {
+        Some(Ok(outlook)) if rotation.held.is_none() => outlook.waits.as_ref(),
+        _ => None,
+    };
+    waits.map_or_else(
+        || state(rotation),
+        |(why, until)| format!("waits until {} for {why}", until.iso8601()),
+    )
+}
