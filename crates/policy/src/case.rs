@@ -4,6 +4,9 @@
 //! A sigma at the end of a word becomes `ς`, so `ΟΣ` is `ος` and not `οσ`; characters outside the
 //! basic plane stay as they are.
 
+/// Steps for each byte of a text that is put into lower case.
+pub(crate) const FOLD_STEPS: usize = 16;
+
 /// Whether the fragments of a text, put together, are the other text in lower case. It allocates if
 /// either has a capital sigma, whose lower case depends on its neighbours.
 pub(crate) fn same<'a>(fragments: impl Iterator<Item = &'a str> + Clone, text: &str) -> bool {

@@ -6,10 +6,11 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
+    case,
     context::{Env, Values},
     document::{ConditionClause, Effect},
     literal::{Decimal, Network, address, date},
-    pattern::{Cost, Syntax, Template, Variable},
+    pattern::{Cost, LOOKUP_STEPS, Syntax, Template, Variable},
     resource::{ArnPattern, Target},
 };
 
@@ -226,16 +227,15 @@ impl Literals {
             per_byte: 0,
         };
         match self {
-            Self::Equals(all) | Self::Bool(all) => Cost::sum(all.iter().map(Template::cost)),
-            // Compared character by character, up to the first difference.
-            Self::EqualsIgnoreCase(all) => Cost::sum(all.iter().map(|template| Cost {
-                per_byte: 1,
-                ..template.cost()
-            })),
+            Self::Equals(all) => Cost::sum(all.iter().map(Template::cost)),
+            Self::EqualsIgnoreCase(all) | Self::Bool(all) => {
+                Cost::sum(all.iter().map(Template::spelling_cost))
+            }
             Self::Arn(all) => Cost::sum(all.iter().map(ArnPattern::cost)),
-            Self::Numeric(_, all) => each(all.len()),
+            // Their digits are scaled to each other.
+            Self::Numeric(_, all) => each(all.len().saturating_mul(LOOKUP_STEPS)),
             Self::Date(_, all) => each(all.len()),
-            Self::Binary(all) => each(all.len()),
+            Self::Binary(all) => each(all.iter().map(|literal| 1 + literal.len()).sum()),
             Self::Ip(all) => each(all.len()),
             Self::Null(all) => each(all.len()),
         }
@@ -311,9 +311,13 @@ impl Condition {
 
     /// Whether the condition holds.
     pub(crate) fn holds(&self, env: &Env<'_>) -> bool {
+        if !env.steps.take(LOOKUP_STEPS as u64) {
+            return self.effect == Effect::Deny;
+        }
         let found = env.get(&self.key);
         if let Literals::Null(wanted) = &self.literals {
-            return wanted.contains(&matches!(found, Values::Absent));
+            return env.steps.take(wanted.len() as u64)
+                && wanted.contains(&matches!(found, Values::Absent));
         }
         let Operator {
             set,
@@ -336,7 +340,7 @@ impl Condition {
 
     /// A positive operator wants some literal to match, a negated one wants none.
     fn accepts(&self, value: &str, env: &Env<'_>) -> bool {
-        if !env.steps.take(self.cost.of(value.len())) {
+        if !env.steps.take(self.value_steps(value)) {
             return self.effect == Effect::Deny;
         }
         match self.literals.compare(value, env) {
@@ -347,12 +351,20 @@ impl Condition {
         }
     }
 
+    /// Steps of comparing a value with all literals at most. A text in lower case may have to be
+    /// made of it for each.
+    fn value_steps(&self, value: &str) -> u64 {
+        let folded = matches!(self.literals, Literals::EqualsIgnoreCase(_)) && !value.is_ascii();
+        let each = if folded { case::FOLD_STEPS } else { 1 };
+        self.cost.of(value.len().saturating_mul(each))
+    }
+
     /// Steps of testing it at most, with the values that the request has.
     pub(crate) fn steps(&self, env: &Env<'_>) -> u64 {
         let found = env.get(&self.key);
         let values = found.as_slice().iter();
-        let steps = values.map(|value| self.cost.of(value.len()));
-        steps.fold(1, u64::saturating_add)
+        let steps = values.map(|value| self.value_steps(value));
+        steps.fold(LOOKUP_STEPS as u64, u64::saturating_add)
     }
 
     /// The key that is tested, in lower case.

@@ -142,6 +142,11 @@ impl Steps {
         left > 0
     }
 
+    /// How many are left.
+    pub(crate) const fn left(&self) -> u64 {
+        self.0.get()
+    }
+
     /// Whether something was not compared.
     pub(crate) const fn are_used_up(&self) -> bool {
         self.0.get() == 0

@@ -229,6 +229,11 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         Ok(())
     });
     debug_assert!(walked.is_ok(), "the closure never ends the walk");
+    if query.env.steps.are_used_up() {
+        // What was not compared explains nothing.
+        explanation.statements.clear();
+        return explanation;
+    }
     let effect = match &explanation.decision {
         Decision::Allow => Some(Effect::Allow),
         Decision::Deny(reason) => reason.is_explicit().then_some(Effect::Deny),

@@ -101,29 +101,30 @@ impl Glob {
         }
     }
 
-    /// What matching a text costs at most.
+    /// What matching a text costs at most: by the pattern's own length where that bounds it, by
+    /// the text's where the pattern has asterisks.
     pub(crate) fn cost(&self) -> Cost {
-        Cost {
-            each: 1,
-            per_byte: self.steps_per_byte(),
-        }
-    }
-
-    /// Steps for each byte of a text that is matched, at most; 0 where the pattern's own length
-    /// bounds them.
-    fn steps_per_byte(&self) -> usize {
-        match self {
-            Self::Any | Self::Exact(_) | Self::Prefix(_) | Self::Whole(_) => 0,
+        let (each, per_byte) = match self {
+            Self::Any => (1, 0),
+            // The processor compares many bytes at once.
+            Self::Exact(text) | Self::Prefix(text) => (1 + text.len() / BYTES_AT_ONCE, 0),
+            Self::Whole(run) => (1 + run.len(), 0),
             // Each of the runs is looked for after the one before it.
-            Self::Split { middle, .. } => 2 + middle.iter().map(Run::words).max().unwrap_or(0),
-        }
+            Self::Split { middle, .. } => (1, 2 + middle.iter().map(Run::words).max().unwrap_or(0)),
+        };
+        Cost { each, per_byte }
     }
 
-    /// Whether what a run between asterisks costs depends on the values of variables.
-    fn is_open(&self) -> bool {
-        match self {
-            Self::Split { middle, .. } => middle.iter().any(Run::is_open),
-            _ => false,
+    /// The runs between asterisks that are put together for each request.
+    fn open_runs(&self) -> OpenRuns {
+        let middle = match self {
+            Self::Split { middle, .. } => &**middle,
+            _ => &[],
+        };
+        let open = middle.iter().filter(|run| run.is_open());
+        OpenRuns {
+            count: open.clone().count(),
+            atoms_max: open.map(|run| run.atoms().len()).max().unwrap_or(0),
         }
     }
 
@@ -162,6 +163,35 @@ impl Glob {
     }
 }
 
+/// Bytes of two texts that are compared in one step.
+const BYTES_AT_ONCE: usize = 32;
+/// Steps of looking up a variable or a condition key.
+pub(crate) const LOOKUP_STEPS: usize = 16;
+/// Steps for each byte of a pattern that is put together for a request.
+const REBUILD_STEPS: usize = 32;
+
+/// How many runs of a pattern depend on variables, and the most atoms of one.
+#[derive(Debug, Clone, Copy)]
+struct OpenRuns {
+    count: usize,
+    atoms_max: usize,
+}
+
+impl OpenRuns {
+    /// What it costs to look for them in a text: they are put together, as long as they fit into
+    /// it, and tried at each place.
+    fn steps(self, text: &str, values: &[Cow<'_, str>]) -> u64 {
+        let bytes: usize = values.iter().map(|value| value.len()).sum();
+        let each = self.count.saturating_mul(REBUILD_STEPS);
+        let per_byte = each
+            .saturating_add(self.atoms_max)
+            .saturating_add(bytes / 64 + 1);
+        (text.len() as u64)
+            .saturating_mul(per_byte as u64)
+            .saturating_add(run::TRIED_UNITS as u64)
+    }
+}
+
 /// What it costs to match a text with a pattern, or with several.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
@@ -180,10 +210,12 @@ impl Cost {
         })
     }
 
-    /// For a text of so many bytes, which are looked at once in any case.
+    /// For a text of so many bytes, which are looked at once in any case; an automaton is made
+    /// ready for an empty one too.
     pub(crate) const fn of(self, bytes: usize) -> u64 {
-        let per_byte = self.per_byte.saturating_add(1);
-        (self.each as u64).saturating_add((per_byte as u64).saturating_mul(bytes as u64))
+        let per_byte = self.per_byte.saturating_add(1) as u64;
+        let bytes = (bytes as u64).saturating_add(1);
+        (self.each as u64).saturating_add(per_byte.saturating_mul(bytes))
     }
 }
 
@@ -216,6 +248,7 @@ impl Variable {
 pub(crate) struct Template {
     glob: Glob,
     variables: Box<[Variable]>,
+    open: OpenRuns,
 }
 
 impl Template {
@@ -227,8 +260,11 @@ impl Template {
     fn of(pieces: &[Piece]) -> Self {
         let mut variables = Vec::new();
         let glob = Glob::of(pieces, &mut variables);
-        let variables = variables.into();
-        Self { glob, variables }
+        Self {
+            open: glob.open_runs(),
+            glob,
+            variables: variables.into(),
+        }
     }
 
     /// Whether a text matches; a variable without value matches nothing.
@@ -238,16 +274,36 @@ impl Template {
         }
         let bound = self.bind(env);
         bound.is_some_and(|bound| {
-            let affordable = !self.glob.is_open() || env.steps.take(bound.open_steps(text));
+            let open = self.open.count > 0;
+            let affordable = !open || env.steps.take(self.open.steps(text, bound.values()));
             affordable && self.glob.matches_with(text, bound.values())
         })
     }
 
     /// What matching a text costs at most, without what depends on the values of variables.
     pub(crate) fn cost(&self) -> Cost {
+        let cost = self.glob.cost();
+        let lookups = self.variables.len().saturating_mul(LOOKUP_STEPS);
         Cost {
-            each: 1 + self.variables.len(),
-            per_byte: self.glob.steps_per_byte(),
+            each: cost.each.saturating_add(lookups),
+            ..cost
+        }
+    }
+
+    /// What [`Template::spells`] costs at most, without the values of variables: all of the
+    /// template is looked at, and a text in lower case may have to be made of it.
+    pub(crate) fn spelling_cost(&self) -> Cost {
+        let texts = || self.glob.texts();
+        let each = if texts().all(str::is_ascii) {
+            1
+        } else {
+            case::FOLD_STEPS
+        };
+        let bytes: usize = texts().map(|text| text.len() + 1).sum();
+        let cost = self.cost();
+        Cost {
+            each: cost.each.saturating_add(bytes.saturating_mul(each)),
+            per_byte: 1,
         }
     }
 
@@ -255,6 +311,9 @@ impl Template {
     /// has no value.
     pub(crate) fn spells(&self, text: &str, env: &Env<'_>) -> Option<bool> {
         let bound = self.bind(env)?;
+        if !self.variables.is_empty() && !env.steps.take(bound.bytes() * case::FOLD_STEPS as u64) {
+            return None;
+        }
         Some(case::same(self.glob.fragments(bound.values()), text))
     }
 
@@ -306,11 +365,10 @@ impl<'a> Bound<'a> {
         self.all.push(value);
     }
 
-    /// What it costs to look for a run with these values in a text.
-    fn open_steps(&self, text: &str) -> u64 {
-        let values = self.values().iter().map(|value| value.len());
-        let words = values.sum::<usize>() / 64 + 1;
-        (text.len() as u64).saturating_mul(words as u64) + run::TRIED_UNITS as u64
+    /// Bytes of all values.
+    fn bytes(&self) -> u64 {
+        let values = self.values().iter().map(|value| value.len() as u64);
+        values.sum()
     }
 
     fn values(&self) -> &[Cow<'a, str>] {
@@ -328,15 +386,21 @@ impl<'a> Bound<'a> {
 pub(crate) struct Late {
     pieces: Box<[Piece]>,
     template: Template,
+    /// Bytes as written.
+    length: usize,
+    /// Whether it has no wildcards.
+    plain: bool,
 }
 
 impl Late {
     pub(crate) fn new(text: &str, syntax: Syntax) -> Self {
         let pieces = scan(text, syntax);
-        let template = Template::of(&pieces);
+        let wild = |piece: &Piece| matches!(piece, Piece::One | Piece::Many);
         Self {
+            template: Template::of(&pieces),
+            length: text.len(),
+            plain: !pieces.iter().any(wild),
             pieces: pieces.into(),
-            template,
         }
     }
 
@@ -346,17 +410,30 @@ impl Late {
     }
 
     /// Whether it has no wildcards: then it need not be put together.
-    pub(crate) fn is_plain(&self) -> bool {
-        let wild = |piece: &Piece| matches!(piece, Piece::One | Piece::Many);
-        !self.pieces.iter().any(wild)
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
-    /// Whether a pattern without wildcards is a text; `None` when it has not the form of an ARN. A
-    /// variable without value makes it none.
+    /// What comparing a text costs at most, without the values of variables: all of the pattern is
+    /// looked at, or put together again.
+    pub(crate) fn cost(&self) -> Cost {
+        let each = if self.plain { 2 } else { REBUILD_STEPS };
+        let cost = self.template.cost();
+        Cost {
+            each: cost.each.saturating_add(self.length.saturating_mul(each)),
+            ..cost
+        }
+    }
+
+    /// Whether a pattern without wildcards is a text; `None` when it has not the form of an ARN, or
+    /// that is not looked at for lack of steps. A variable without value makes it none.
     pub(crate) fn compare(&self, text: &str, env: &Env<'_>) -> Option<bool> {
         let Some(bound) = self.template.bind(env) else {
             return Some(false);
         };
+        if !env.steps.take(bound.bytes().saturating_mul(2)) {
+            return None;
+        }
         let glob = &self.template.glob;
         let characters = glob.fragments(bound.values()).flat_map(str::chars);
         let colons = characters.clone().filter(|character| *character == ':');
@@ -368,8 +445,7 @@ impl Late {
     /// variable has no value or there are fewer parts.
     pub(crate) fn parts(&self, count: usize, env: &Env<'_>) -> Option<Vec<Glob>> {
         let bound = self.template.bind(env)?;
-        let values = bound.values().iter().map(|value| value.len());
-        if !env.steps.take(values.sum::<usize>() as u64) {
+        if !env.steps.take(bound.bytes() * REBUILD_STEPS as u64) {
             return None;
         }
         let mut values = bound.values().iter();

@@ -183,6 +183,9 @@ impl Compiled {
     pub(crate) fn granted_to(&self, query: &Query<'_>, layer: Layer) -> Grant {
         match (&self.principals, layer.names_principals()) {
             (Some(principals), true) if !principals.negated() => {
+                if !query.env.steps.take(principals.steps()) {
+                    return Grant::None;
+                }
                 principals.grant(query.env.principal)
             }
             (None, false) => Grant::Direct,
@@ -196,6 +199,9 @@ impl Compiled {
         match &self.principals {
             Some(principals) if layer.names_principals() => {
                 let caller = query.env.principal;
+                if !query.env.steps.take(principals.steps()) {
+                    return true;
+                }
                 if principals.negated() {
                     query.bounded || !principals.spares(caller)
                 } else {

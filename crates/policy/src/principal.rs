@@ -267,6 +267,11 @@ impl Principals {
         self.names.iter().any(|name| matches!(name, Name::Unknown))
     }
 
+    /// Steps of comparing the caller with all names at most.
+    pub(crate) const fn steps(&self) -> u64 {
+        1 + self.names.len() as u64
+    }
+
     pub(crate) const fn negated(&self) -> bool {
         self.negated
     }

@@ -146,6 +146,11 @@ impl ArnPattern {
                 let Target::Arn(_, segments) = target else {
                     return Some(false);
                 };
+                let costs = globs.iter().zip(segments);
+                let costs = costs.map(|(glob, segment)| glob.cost().of(segment.len()));
+                if !env.steps.take(costs.fold(0, u64::saturating_add)) {
+                    return None;
+                }
                 let mut each = globs.iter().zip(segments);
                 each.all(|(glob, segment)| glob.matches(segment))
             }
@@ -179,7 +184,7 @@ impl ArnPattern {
             },
             Self::Head(_, resource) => resource.cost(),
             Self::Segments(all) => Cost::sum(all.iter().map(Template::cost)),
-            Self::Late(late) => late.template().cost(),
+            Self::Late(late) => late.cost(),
         }
     }
 

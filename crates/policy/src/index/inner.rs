@@ -74,7 +74,16 @@ impl Inner {
         }
         for Filed { texts, patterns } in &self.filed {
             let mut state = OverlappingState::start();
+            // A text may stand at many places of a name; its patterns are tried once.
+            let mut tried = [0_u64; TOGETHER.div_ceil(64)];
             while let Some(found) = next(texts, name, &mut state) {
+                if let Some(word) = tried.get_mut(found / 64) {
+                    let bit = 1 << (found % 64);
+                    if *word & bit != 0 {
+                        continue;
+                    }
+                    *word |= bit;
+                }
                 if !patterns.get(found).is_none_or(|these| matching(these)) {
                     return false;
                 }

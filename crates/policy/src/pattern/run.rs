@@ -74,6 +74,12 @@ impl Run {
         self.atoms.is_empty()
     }
 
+    /// Bytes of its texts, and one for each other atom.
+    pub(super) fn len(&self) -> usize {
+        let atoms = self.atoms.iter();
+        atoms.map(|atom| atom.literal().map_or(1, str::len)).sum()
+    }
+
     pub(super) const fn atoms(&self) -> &[Atom] {
         &self.atoms
     }
@@ -242,6 +248,10 @@ impl<'a> Rest<'a> {
             return Some(self);
         }
         let rest = if self.half { self.skip()? } else { self };
+        if text.len() > rest.text.len() {
+            // The search would look at all of what it searches for first.
+            return None;
+        }
         rest.text
             .split_once(text)
             .map(|(_, after)| Self::new(after))

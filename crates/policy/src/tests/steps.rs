@@ -7,8 +7,99 @@ use keywright_base::limits;
 
 use crate::{
     Cause, ContextMap, Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
+    context::Steps,
+    evaluate::{Room, query},
     explain, explanation_steps, parse,
 };
+
+/// What comparing a value with the patterns of an `ArnLike` or of another operator charges.
+fn charged(operator: &str, patterns: &[&str], values: usize) -> u64 {
+    let policy = set(&format!(
+        r#"{{"Effect": "Allow", "Action": "*", "Resource": "*",
+        "Condition": {{"ForAnyValue:{operator}": {{"aws:TagKeys": {patterns:?}}}}}}}"#
+    ));
+    let values: Vec<_> = (0..values)
+        .map(|n| format!("arn:aws:iam:::bx{n}"))
+        .collect();
+    let values: Vec<_> = values.iter().map(String::as_str).collect();
+    let context = ContextMap::default()
+        .with("aws:UserAgent", ":::b")
+        .with_list("aws:TagKeys", &values);
+    let asked = request(KEY, &context);
+    let mut room = Room::with(Steps::of(u64::MAX));
+    let query = query(&policy, &asked, &mut room).unwrap();
+    let (_, policy) = policy.identity().first().unwrap();
+    let _ = policy.verdict(&query, crate::Layer::Identity);
+    u64::MAX - query.env.steps.left()
+}
+
+/// What looks at a whole pattern, or puts it together again, for each value costs by the product.
+#[test]
+fn the_length_of_a_pattern_is_charged_for_each_value() {
+    let (values, length) = (50, 3000);
+    for (operator, pattern) in [
+        // Put together again.
+        (
+            "ArnLike",
+            format!("arn:aws:iam${{aws:UserAgent}}{}", "*?a".repeat(length / 3)),
+        ),
+        (
+            "ArnLike",
+            format!("arn:aws:iam${{aws:UserAgent}}{}", "?".repeat(length)),
+        ),
+        // Without wildcards: its colons are counted.
+        (
+            "ArnLike",
+            format!("arn:aws:iam${{aws:UserAgent}}{}", "a".repeat(length)),
+        ),
+        ("StringEqualsIgnoreCase", "a".repeat(length)),
+        ("StringEqualsIgnoreCase", "é".repeat(length)),
+        ("StringLike", "?".repeat(length)),
+        ("BinaryEquals", "AAAA".repeat(length / 4)),
+    ] {
+        let steps = charged(operator, &[&pattern], values);
+        assert!(steps >= (values * length) as u64, "{operator} {steps}");
+    }
+    let variables = "${aws:UserAgent}".repeat(length / 16);
+    let steps = charged("StringLike", &[&variables], values);
+    assert!(steps >= (values * length) as u64, "variables {steps}");
+}
+
+/// Each run between asterisks that holds a variable is looked for by itself.
+#[test]
+fn every_run_with_a_variable_is_charged() {
+    let run = "*${aws:UserAgent}?";
+    let one = charged("StringLike", &[run], 1);
+    let many = charged("StringLike", &[&run.repeat(101)], 1);
+    let text = "arn:aws:iam:::bx0".len() as u64;
+    assert!(many - one >= 100 * text, "{one} {many}");
+}
+
+/// A statement is tried once for each of its actions that matches.
+#[test]
+fn lookups_and_principals_are_charged() {
+    let steps = |count: usize| {
+        let actions: Vec<_> = (0..count)
+            .map(|n| format!("s3:{}*", &"GetObject"[..n % 9]))
+            .collect();
+        let conditions: Vec<_> = (0..count)
+            .map(|n| format!("\"aws:k{n}\": \"true\""))
+            .collect();
+        let policy = set(&format!(
+            r#"{{"Effect": "Deny", "Action": {actions:?}, "Resource": "*",
+            "Condition": {{"Null": {{{}}}}}}}"#,
+            conditions.join(",")
+        ));
+        let context = ContextMap::default();
+        let asked = request(KEY, &context);
+        let mut room = Room::with(Steps::of(u64::MAX));
+        let query = query(&policy, &asked, &mut room).unwrap();
+        let (_, policy) = policy.identity().first().unwrap();
+        let _ = policy.verdict(&query, crate::Layer::Identity);
+        u64::MAX - query.env.steps.left()
+    };
+    assert!(steps(9) >= 9 * 9, "{}", steps(9));
+}
 
 const KEY: &str = "arn:aws:s3:::bucket/key";
 
