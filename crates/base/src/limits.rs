@@ -62,6 +62,15 @@ pub const POLICY_DEPTH: usize = 32;
 /// Steps of matching that one decision takes: about a byte of text compared with a pattern each. It
 /// is some thousand patterns with wildcards on the longest ARN. What needs more is denied.
 pub const DECISION_STEPS: u64 = 4_000_000;
+/// Steps of matching (see [`DECISION_STEPS`]) of a decision that a thread takes which answers other
+/// requests, too: less than a millisecond. What needs more is decided beside those threads.
+pub const SHORT_DECISION_STEPS: u64 = 100_000;
+/// Steps of all decisions of one S3 request that such threads take.
+pub const SHORT_REQUEST_STEPS: u64 = 500_000;
+/// Steps of all decisions of one S3 request. What needs more is denied.
+pub const REQUEST_STEPS: u64 = 100_000_000;
+/// Decisions after which a request that needs many lets others go first.
+pub const DECISIONS_IN_A_ROW: usize = 4;
 /// Statements that one page of a policy simulation looks at, each counted once for every pair of
 /// action and resource.
 pub const SIMULATED_STATEMENTS: usize = 100_000;

@@ -11,7 +11,9 @@ use std::{
 };
 
 use keywright_base::AccountId;
-use keywright_policy::{Decision, Policy, PolicySet, PrincipalRef, Request, Source, evaluate};
+use keywright_policy::{
+    Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source, evaluate,
+};
 use keywright_wire::{OperationShape, Service};
 
 pub(crate) use self::implied::{every_denied, implied_by};
@@ -319,20 +321,30 @@ pub struct Denied {
     pub evidence: Option<Box<Evidence>>,
 }
 
-/// Decides an action of a service that keeps its own resources. `account` is the caller's; an
-/// anonymous caller has none and can only be allowed by the resource's policy.
+/// The outcome of [`decide`], and what it took.
+#[derive(Debug)]
+pub struct Decided {
+    /// Whether the action may go ahead.
+    pub outcome: Result<(), Denied>,
+    /// Steps of matching.
+    pub steps: u64,
+    /// Whether it is denied because there were not enough steps.
+    pub cut_short: bool,
+}
+
+/// Decides an action of a service that keeps its own resources, in so many steps at most. `account`
+/// is the caller's; an anonymous caller has none and can only be allowed by the resource's policy.
 ///
-/// `names` tells, for a denial, the service's own keys that the context may have.
-///
-/// # Errors
-/// [`Denied`].
+/// `names` tells, for a denial, the service's own keys that the context may have; without it no
+/// evidence is gathered.
 pub fn decide(
     caller: Option<(&Caller, &Account)>,
     action: &str,
     resource: &ForeignResource<'_>,
     context: &dyn keywright_policy::Context,
-    names: impl FnOnce() -> Vec<String>,
-) -> Result<(), Denied> {
+    steps_max: u64,
+    names: Option<impl FnOnce() -> Vec<String>>,
+) -> Decided {
     let set = caller.map_or_else(PolicySet::default, |(caller, account)| {
         effective(account, caller)
     });
@@ -349,12 +361,20 @@ pub fn decide(
         context,
     };
     let policy = binding(resource.policy, &request);
-    match evaluate(&set, policy.map(AsRef::as_ref), &request) {
+    let policies = Policies::new(&set);
+    let policies = match policy {
+        Some(policy) => policies.with_resource(policy),
+        None => policies,
+    };
+    let measured = policies.decide_within(&request, steps_max);
+    let outcome = match measured.decision {
         Decision::Allow => Ok(()),
         Decision::Deny(reason) => {
-            let mut names = names();
-            names.extend(crate::conditions::common_names(caller));
-            let evidence = Evidence::keep(&request, &set, policy, names);
+            let evidence = names.and_then(|names| {
+                let mut names = names();
+                names.extend(crate::conditions::common_names(caller));
+                Evidence::keep(&request, &set, policy, names)
+            });
             let evidence = evidence.map(|kept| match caller {
                 Some((caller, account)) => kept.named(Names::of_caller(account, caller)),
                 None => kept,
@@ -364,6 +384,11 @@ pub fn decide(
                 evidence: evidence.map(Box::new),
             })
         }
+    };
+    Decided {
+        outcome,
+        steps: measured.steps,
+        cut_short: measured.cut_short,
     }
 }
 

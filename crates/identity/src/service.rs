@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, OnceLock},
 };
@@ -15,6 +16,7 @@ use crate::{
     action::{Call, RequestHead},
     actions::{ACTIONS, credential_report},
     authenticate::Authenticator,
+    caller::Caller,
     console::Sessions,
     denials::Denials,
     fault::Fault,
@@ -128,6 +130,21 @@ impl Identity {
     /// [`Fault::Throttled`] when too many wait, or the wait takes too long.
     pub async fn listing_place(&self, owner: WorkOwner) -> Result<WorkPermit, Fault> {
         self.listings.enter(owner).await
+    }
+
+    /// Computes for a caller, or for an address that has proven nothing, beside the threads that
+    /// answer requests, once its turn has come.
+    ///
+    /// # Errors
+    /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
+    pub async fn run_beside<T: Send + 'static>(
+        &self,
+        caller: Option<&Caller>,
+        address: IpAddr,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let owner = caller.map_or_else(|| WorkOwner::address(address), WorkOwner::of);
+        self.heavy.enter(owner).await?.run(work).await
     }
 
     /// Opens an installation; makes its data key if it is new. Loads everything.

@@ -9,7 +9,7 @@ mod weigh;
 
 use std::sync::Arc;
 
-use keywright_base::AccountId;
+use keywright_base::{AccountId, limits};
 
 pub use self::every::evaluate_every;
 pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
@@ -171,6 +171,18 @@ impl Decision {
     }
 }
 
+/// A decision, and what it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct MeasuredDecision {
+    /// The answer.
+    pub decision: Decision,
+    /// Steps of matching.
+    pub steps: u64,
+    /// Whether it is a denial because there were not enough steps.
+    pub cut_short: bool,
+}
+
 /// Every policy that has a say in a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Policies<'a> {
@@ -214,14 +226,34 @@ impl<'a> Policies<'a> {
 
     /// Decides a request.
     pub fn decide(&self, request: &Request<'_>) -> Decision {
+        self.decide_within(request, limits::DECISION_STEPS).decision
+    }
+
+    /// Decides a request in so many steps at most; what needs more is denied.
+    pub fn decide_within(&self, request: &Request<'_>, steps_max: u64) -> MeasuredDecision {
         if self.concerns_nobody(request) {
-            return Decision::Deny(Reason {
+            let reason = Reason {
                 cause: Cause::Silent(Layer::Identity),
                 cross_account: false,
-            });
+            };
+            return MeasuredDecision {
+                decision: Decision::Deny(reason),
+                steps: 1,
+                cut_short: false,
+            };
         }
-        let mut room = Room::new();
-        let outcome = match query(self.principal, request, &mut room) {
+        let mut room = Room::with(Steps::of(steps_max));
+        let decision = self.decide_in(&mut room, request);
+        let left = room.steps.left();
+        MeasuredDecision {
+            decision,
+            steps: steps_max.saturating_sub(left),
+            cut_short: left == 0,
+        }
+    }
+
+    fn decide_in(&self, room: &mut Room, request: &Request<'_>) -> Decision {
+        let outcome = match query(self.principal, request, room) {
             _ if self.principal.unreadable => Err(Cause::Unreadable),
             Some(query) => match gather(self, &query) {
                 _ if query.env.steps.are_used_up() => Err(Cause::Unreadable),

@@ -38,7 +38,8 @@ pub use document::{
     SyntaxError, Version, parse,
 };
 pub use evaluate::{
-    Decision, Level, Policies, PolicySet, Request, evaluate, evaluate_every, evaluate_trust,
+    Decision, Level, MeasuredDecision, Policies, PolicySet, Request, evaluate, evaluate_every,
+    evaluate_trust,
 };
 pub use explain::{
     About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,

@@ -7,20 +7,23 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, Request, Response, Uri, request::Parts};
 use http_body_util::BodyExt;
-use keywright_base::{AccountId, Arn, Entropy, UniqueId};
+use keywright_base::{AccountId, Arn, Entropy, UniqueId, limits};
 use keywright_identity::{
     Identity,
     authenticate::{Authenticated, KeyUse, Signed},
-    authorize::{self, ForeignResource},
+    authorize::{self, Decided, ForeignResource},
     caller::Caller,
     denials::Denial as DeniedRequest,
-    state::User,
+    state::{Account, User},
     view::Facts,
     work::WorkOwner,
 };
@@ -35,8 +38,8 @@ use crate::{
     pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
     presigned::{Version, unfold},
     s3::{
-        self, Authorize, Control, Denial, Ids, Resource, S3Context, WireError, error_response,
-        is_control,
+        self, Authorize, Busy, Control, Denial, Ids, Resource, S3Context, WireError,
+        error_response, is_control,
     },
     unsigned::drop_unsigned,
 };
@@ -58,6 +61,81 @@ struct Decider {
     noted: Arc<Noted>,
     /// What the attempt is called in which the key turns out to be inactive by now.
     operation: String,
+    budget: StepBudget,
+}
+
+/// Steps that the decisions of a request may still take.
+struct StepBudget {
+    all: AtomicU64,
+    /// Of those that are decided where other requests are answered.
+    short: AtomicU64,
+    /// What was decided at length and allowed. Before a write is committed the same is asked once
+    /// more, when others wait for its bucket.
+    allowed: Mutex<Vec<LongDecision>>,
+}
+
+/// Everything that a decision follows from, beside the request.
+struct LongDecision {
+    account: Option<Arc<Account>>,
+    policy: Option<Arc<s3::BucketPolicy>>,
+    action: String,
+    arn: String,
+    owner: Option<AccountId>,
+    context: S3Context,
+}
+
+/// Long decisions of a request that are remembered.
+const LONG_DECISIONS: usize = 8;
+
+impl Default for StepBudget {
+    fn default() -> Self {
+        Self {
+            all: AtomicU64::new(limits::REQUEST_STEPS),
+            short: AtomicU64::new(limits::SHORT_REQUEST_STEPS),
+            allowed: Mutex::default(),
+        }
+    }
+}
+
+impl StepBudget {
+    fn allowed(&self) -> MutexGuard<'_, Vec<LongDecision>> {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(from: &AtomicU64, steps: u64) {
+        let take = |left: u64| Some(left.saturating_sub(steps));
+        let _ = from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+    }
+}
+
+impl LongDecision {
+    /// Whether it is the same decision on the same state.
+    fn is(&self, account: Option<&Arc<Account>>, question: &Question<'_>) -> bool {
+        let same_account = match (&self.account, account) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        let same_policy = match (&self.policy, question.resource.policy) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        same_account
+            && same_policy
+            && self.action == question.action
+            && self.arn == question.resource.arn
+            && self.owner == question.resource.owner
+            && self.context == *question.context
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    action: &'a str,
+    resource: &'a Resource<'a>,
+    context: &'a S3Context,
 }
 
 /// What a request's decisions share: its id and connection, and its first refusal, which is
@@ -236,6 +314,7 @@ fn admit(
         signature: Some(signature),
         noted: Arc::clone(noted),
         operation: operation_shown(&parts),
+        budget: StepBudget::default(),
     };
     parts.extensions.insert(s3::Caller {
         account: Some(account),
@@ -291,6 +370,7 @@ fn by_v2(
         signature: Some(Signature::of_v2()),
         noted: Arc::clone(noted),
         operation: operation_shown(&parts),
+        budget: StepBudget::default(),
     };
     parts.extensions.insert(s3::Caller {
         account: Some(account),
@@ -351,6 +431,7 @@ fn anonymous(
         signature: None,
         noted: Arc::clone(noted),
         operation: String::new(),
+        budget: StepBudget::default(),
     };
     parts.extensions.insert(s3::Caller {
         account: None,
@@ -548,37 +629,68 @@ impl Authorize for Decider {
         resource: &Resource<'_>,
         context: &S3Context,
     ) -> Result<(), Denial> {
-        let cell = match &self.caller {
-            Some(caller) => {
-                let cell = self.identity.ledger().account(caller.account());
-                Some(cell.ok_or_else(plain)?)
-            }
-            None => None,
-        };
-        let account = cell.map(|cell| cell.snapshot().clone());
-        let conditions = Conditions {
-            decider: self,
-            account: account.as_deref(),
+        let question = Question {
+            action,
             resource,
-            s3: context,
+            context,
         };
-        let foreign = ForeignResource {
-            arn: resource.arn,
-            owner: resource.owner,
-            policy: resource.policy,
+        let account = self.account()?;
+        let left = self.budget.all.load(Ordering::Relaxed);
+        let decided = self.decide(account.as_deref(), question, left);
+        if decided.outcome.is_ok() && decided.steps > limits::SHORT_DECISION_STEPS {
+            let mut allowed = self.budget.allowed();
+            if allowed.len() < LONG_DECISIONS {
+                allowed.push(LongDecision {
+                    account,
+                    policy: resource.policy.cloned(),
+                    action: action.to_owned(),
+                    arn: resource.arn.to_owned(),
+                    owner: resource.owner,
+                    context: context.clone(),
+                });
+            }
+        }
+        self.with_message(question, decided.outcome)
+    }
+
+    fn check_shortly(
+        &self,
+        action: &str,
+        resource: &Resource<'_>,
+        context: &S3Context,
+    ) -> Option<Result<(), Denial>> {
+        let question = Question {
+            action,
+            resource,
+            context,
         };
-        let caller = self.caller.as_ref().zip(account.as_deref());
-        let names = || conditions.names();
-        let decided = authorize::decide(caller, action, &foreign, &conditions, names);
-        decided.map_err(|denied| {
-            let denial = match &self.caller {
-                Some(caller) if !denied.why.is_empty() => {
-                    denial(caller, action, resource.arn, &denied.why)
-                }
-                _ => plain(),
-            };
-            self.note(denied, &denial.message);
-            denial
+        let account = match self.account() {
+            Ok(account) => account,
+            Err(denial) => return Some(Err(denial)),
+        };
+        let allowed = self.budget.allowed();
+        if allowed
+            .iter()
+            .any(|long| long.is(account.as_ref(), &question))
+        {
+            return Some(Ok(()));
+        }
+        drop(allowed);
+        let left = self.budget.short.load(Ordering::Relaxed);
+        let steps_max = left.min(limits::SHORT_DECISION_STEPS);
+        if steps_max == 0 {
+            return None;
+        }
+        let decided = self.decide(account.as_deref(), question, steps_max);
+        StepBudget::take(&self.budget.short, decided.steps);
+        (!decided.cut_short).then(|| self.with_message(question, decided.outcome))
+    }
+
+    fn run_beside(&self, work: s3::Work) -> s3::Working<'_> {
+        let (caller, address) = (self.caller.as_ref(), self.facts.source_address);
+        Box::pin(async move {
+            let done = self.identity.run_beside(caller, address, work).await;
+            done.map_err(|_| Busy)
         })
     }
 
@@ -643,6 +755,61 @@ fn user_of(identity: &Identity, id: UniqueId) -> Option<(Arc<User>, AccountId)> 
 }
 
 impl Decider {
+    /// The caller's account as it is now.
+    fn account(&self) -> Result<Option<Arc<Account>>, Denial> {
+        let Some(caller) = &self.caller else {
+            return Ok(None);
+        };
+        let cell = self.identity.ledger().account(caller.account());
+        Ok(Some(cell.ok_or_else(plain)?.snapshot().clone()))
+    }
+
+    /// Decides in so many steps at most, which the request has less of then.
+    fn decide(&self, account: Option<&Account>, question: Question<'_>, left: u64) -> Decided {
+        let Question {
+            action,
+            resource,
+            context,
+        } = question;
+        let conditions = Conditions {
+            decider: self,
+            account,
+            resource,
+            s3: context,
+        };
+        let foreign = ForeignResource {
+            arn: resource.arn,
+            owner: resource.owner,
+            policy: resource.policy,
+        };
+        let caller = self.caller.as_ref().zip(account);
+        // Of several refusals the first is remembered.
+        let first = self.noted.denial.get().is_none();
+        let names = first.then_some(|| conditions.names());
+        let steps_max = left.min(limits::DECISION_STEPS);
+        let decided = authorize::decide(caller, action, &foreign, &conditions, steps_max, names);
+        StepBudget::take(&self.budget.all, decided.steps);
+        decided
+    }
+
+    /// The outcome as S3 says it.
+    fn with_message(
+        &self,
+        question: Question<'_>,
+        outcome: Result<(), authorize::Denied>,
+    ) -> Result<(), Denial> {
+        outcome.map_err(|denied| {
+            let denial = match &self.caller {
+                Some(caller) if !denied.why.is_empty() => {
+                    denial(caller, question.action, question.resource.arn, &denied.why)
+                }
+                _ => plain(),
+            };
+            self.note(denied, &denial.message);
+            denial
+        })
+    }
+
     /// Notes the first refusal.
     fn note(&self, denied: authorize::Denied, message: &str) {
         if let Some(evidence) = denied.evidence {

@@ -326,6 +326,9 @@ pub enum Fault {
     /// The disk is full up to its reserve.
     #[error("the disk is full")]
     DiskFull,
+    /// Too much of the caller waits for the processor already.
+    #[error("too much waits for the processor")]
+    Throttled,
     /// The body would exceed a quota.
     #[error("quota of {limit} bytes exceeded")]
     QuotaExceeded {

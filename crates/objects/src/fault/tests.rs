@@ -239,6 +239,10 @@ fn lack_of_room() {
             "503 SlowDown: Please reduce your request rate.",
         ),
         (
+            F::Throttled,
+            "503 SlowDown: Please reduce your request rate.",
+        ),
+        (
             std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
             "503 SlowDown: Please reduce your request rate.",
         ),

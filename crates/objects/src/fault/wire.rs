@@ -88,7 +88,7 @@ pub fn answer(fault: &Fault) -> Answer {
         | Fault::CopySourceForm(_)
         | Fault::CopyToItself
         | Fault::CopySourceTooLarge { .. } => copy(fault),
-        Fault::DiskFull | Fault::QuotaExceeded { .. } => room(fault),
+        Fault::DiskFull | Fault::Throttled | Fault::QuotaExceeded { .. } => room(fault),
         Fault::MetadataTooLarge { .. } | Fault::HeadersTooLarge { .. } => stored_headers(fault),
         _ => general(fault),
     }
@@ -351,7 +351,9 @@ fn copy(fault: &Fault) -> Answer {
 
 fn room(fault: &Fault) -> Answer {
     match fault {
-        Fault::DiskFull => Answer::new(503, "SlowDown", "Please reduce your request rate."),
+        Fault::DiskFull | Fault::Throttled => {
+            Answer::new(503, "SlowDown", "Please reduce your request rate.")
+        }
         // S3 has no quotas; code and status are those of Ceph's object gateway.
         Fault::QuotaExceeded { bucket, limit } => {
             let owner = if bucket.is_some() {

@@ -80,7 +80,12 @@ fn every_run_with_a_variable_is_charged() {
 fn lookups_and_principals_are_charged() {
     let steps = |count: usize| {
         let actions: Vec<_> = (0..count)
-            .map(|n| format!("s3:{}*", &"GetObject"[..n % 9]))
+            .map(|n| {
+                format!(
+                    "s3:{}*",
+                    "GetObject".chars().take(n % 9).collect::<String>()
+                )
+            })
             .collect();
         let conditions: Vec<_> = (0..count)
             .map(|n| format!("\"aws:k{n}\": \"true\""))
@@ -219,4 +224,28 @@ fn an_explanation_is_counted_before_it_is_made() {
     let more = steps(4 * few, &"a".repeat(4000));
     assert!((12 * base..20 * base).contains(&more), "{base} {more}");
     assert!(steps(4000, &"a".repeat(40_000)) > limits::PAGE_STEPS);
+}
+
+/// What is decided among other requests ends soon, and says that it did not get to its end.
+#[test]
+fn a_decision_keeps_to_its_steps() {
+    let names: Vec<_> = ('a'..='y')
+        .flat_map(|a| ('a'..='y').map(move |b| format!("\"arn:aws:s3:::bucket/*?{a}{b}*\"")))
+        .collect();
+    let set = set(&format!(
+        r#"{{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+        {{"Effect": "Deny", "Action": "*", "Resource": [{}]}}"#,
+        names.join(",")
+    ));
+    let context = ContextMap::default();
+    let long = format!("{KEY}{}", "0".repeat(1000));
+    let decide = |resource: &str, steps| {
+        let measured = Policies::new(&set).decide_within(&request(resource, &context), steps);
+        assert!(measured.steps <= steps);
+        (measured.decision.is_allowed(), measured.cut_short)
+    };
+    assert_eq!(decide(&long, limits::DECISION_STEPS), (true, false));
+    assert_eq!(decide(&long, limits::SHORT_DECISION_STEPS), (false, true));
+    assert_eq!(decide(KEY, limits::SHORT_DECISION_STEPS), (true, false));
+    assert_eq!(decide(KEY, 0), (false, true));
 }

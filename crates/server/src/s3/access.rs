@@ -149,7 +149,9 @@ async fn decide(
     let permit = match row.on {
         On::Everything => {
             let permit = Permit::begin(&call.caller, None, None, seen.context(None)?);
-            permit.require(&action(row, seen), "*", &permit.context)?;
+            permit
+                .require(&action(row, seen), "*", &permit.context)
+                .await?;
             permit
         }
         // Nobody can own what is created, whatever its body says.
@@ -212,26 +214,33 @@ async fn in_bucket(
     match row.on {
         On::Bucket => {
             let arn = Arn::s3_bucket(name);
-            permit.require(&action(row, seen), arn.as_str(), &permit.context)?;
+            permit
+                .require(&action(row, seen), arn.as_str(), &permit.context)
+                .await?;
         }
-        On::Key => key_permitted(&permit, seen, row)?,
+        On::Key => key_permitted(&permit, seen, row).await?,
         On::Object | On::ObjectLater => {
             let key = seen.key.as_deref().unwrap_or_default();
             let later = row.on == On::ObjectLater;
             let found = service.objects.find(name, key).await?;
             let action = (!later).then(|| action(row, seen));
-            permit.object = Some(object_permitted(
-                &permit,
-                (found, seen.parameter("versionId")),
-                (name, key),
-                action.as_deref(),
-            )?);
+            permit.object = Some(
+                object_permitted(
+                    &permit,
+                    (found, seen.parameter("versionId")),
+                    (name, key),
+                    action.as_deref(),
+                )
+                .await?,
+            );
             if row.operation == "GetObjectAttributes" {
                 let tags = permit.object.as_ref().map(|object| &object.meta.tags);
                 let context = tags.map(|tags| permit.context.with_existing(tags));
                 let context = context.as_ref().unwrap_or(&permit.context);
                 let arn = Arn::s3_object(name, key);
-                permit.require("s3:GetObjectAttributes", arn.as_str(), context)?;
+                permit
+                    .require("s3:GetObjectAttributes", arn.as_str(), context)
+                    .await?;
             }
         }
         On::Everything | On::NewBucket | On::Keys => {}
@@ -263,10 +272,12 @@ fn open(service: &Service, call: &Call, seen: &Seen, bucket: Bucket) -> Result<P
 }
 
 /// Asks for an action on a key, and for tagging it when the request sets tags.
-fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fault> {
+async fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fault> {
     let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
     let arn = Arn::s3_object(bucket.unwrap_or_default(), key.unwrap_or_default());
-    permit.require(&action(row, seen), arn.as_str(), &permit.context)?;
+    permit
+        .require(&action(row, seen), arn.as_str(), &permit.context)
+        .await?;
     let tags = text(&seen.headers, "x-amz-tagging").is_some_and(|tags| !tags.is_empty());
     if tags
         && matches!(
@@ -274,7 +285,9 @@ fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fault> {
             "PutObject" | "CopyObject" | "CreateMultipartUpload"
         )
     {
-        permit.require("s3:PutObjectTagging", arn.as_str(), &permit.context)?;
+        permit
+            .require("s3:PutObjectTagging", arn.as_str(), &permit.context)
+            .await?;
     }
     if row.operation == "DeleteObject" {
         check_version(seen.parameter("versionId"))?;
@@ -283,7 +296,7 @@ fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fault> {
 }
 
 /// Asks for an action on an object. Who may not list the bucket is not told that a key is missing.
-fn object_permitted(
+async fn object_permitted(
     permit: &Permit,
     (found, version): (Option<Object>, Option<&str>),
     (bucket, key): (&str, &str),
@@ -295,17 +308,21 @@ fn object_permitted(
             || permit.context.clone(),
             |tags| permit.context.with_existing(tags),
         );
-        permit.require(action, Arn::s3_object(bucket, key).as_str(), &context)?;
+        permit
+            .require(action, Arn::s3_object(bucket, key).as_str(), &context)
+            .await?;
     }
     check_version(version)?;
     if let Some(object) = found {
         return Ok(object);
     }
-    permit.require(
-        "s3:ListBucket",
-        Arn::s3_bucket(bucket).as_str(),
-        &permit.context.of_bucket(),
-    )?;
+    permit
+        .require(
+            "s3:ListBucket",
+            Arn::s3_bucket(bucket).as_str(),
+            &permit.context.of_bucket(),
+        )
+        .await?;
     Err(Fault::NoSuchKey(key.into()))
 }
 
@@ -330,17 +347,21 @@ async fn source_permitted(
         "s3:GetObject"
     };
     let found = (found, version.as_deref());
-    let source = object_permitted(&permit, found, (&name, &key), Some(action))?;
+    let source = object_permitted(&permit, found, (&name, &key), Some(action)).await?;
     let replaces = text(&seen.headers, "x-amz-tagging-directive") == Some("REPLACE");
     if seen.operation == "CopyObject" && !replaces && !source.meta.tags.is_empty() {
         let existing = permit.context.with_existing(&source.meta.tags);
         let arn = Arn::s3_object(&name, &key);
-        permit.require("s3:GetObjectTagging", arn.as_str(), &existing)?;
+        permit
+            .require("s3:GetObjectTagging", arn.as_str(), &existing)
+            .await?;
         let mut requested = target.context.clone();
         requested.request_tags(&source.meta.tags);
         let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
         let arn = Arn::s3_object(bucket.unwrap_or_default(), key.unwrap_or_default());
-        target.require("s3:PutObjectTagging", arn.as_str(), &requested)?;
+        target
+            .require("s3:PutObjectTagging", arn.as_str(), &requested)
+            .await?;
     }
     Ok(source)
 }

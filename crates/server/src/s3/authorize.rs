@@ -3,13 +3,25 @@
 //! The rule: this module never decides and never renders a denial; it only says precisely what is
 //! asked. The implementation knows the caller and its policies, and is held per request.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
 use http::HeaderMap;
 
 use keywright_base::AccountId;
 
 use super::{policy::BucketPolicy, render::WireError};
+
+/// Work that is done beside the threads that answer requests.
+pub type Work = Box<dyn FnOnce() + Send>;
+/// The end of such work; [`Busy`] when it was not done.
+pub type Working<'a> = Pin<Box<dyn Future<Output = Result<(), Busy>> + Send + 'a>>;
+
+/// Too much of the caller waits for the processor already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
 
 /// Decides for one verified (or anonymous) caller.
 pub trait Authorize: Send + Sync {
@@ -30,6 +42,18 @@ pub trait Authorize: Send + Sync {
         resource: &Resource<'_>,
         context: &S3Context,
     ) -> Result<(), Denial>;
+
+    /// The same where it takes little time; `None` where it does not: then [`Authorize::check`] is
+    /// for [`Authorize::run_beside`].
+    fn check_shortly(
+        &self,
+        action: &str,
+        resource: &Resource<'_>,
+        context: &S3Context,
+    ) -> Option<Result<(), Denial>>;
+
+    /// Does work for the caller beside the threads that answer requests, once its turn has come.
+    fn run_beside(&self, work: Work) -> Working<'_>;
 
     /// The denial of an action for a reason beside all policies.
     fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial;

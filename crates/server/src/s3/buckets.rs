@@ -106,12 +106,14 @@ pub(super) async fn create(
     context.add("s3:locationconstraint", constraint);
     context.bucket_tags(&tags);
     job.permit()
-        .require("s3:CreateBucket", arn.as_str(), &context)?;
+        .require("s3:CreateBucket", arn.as_str(), &context)
+        .await?;
     if !tags.is_empty() {
         let mut context = S3Context::default();
         context.bucket_tags(&tags);
         job.permit()
-            .require("s3:TagResource", arn.as_str(), &context)?;
+            .require("s3:TagResource", arn.as_str(), &context)
+            .await?;
     }
     acls::of_new_bucket(job.headers())?;
     if let Some(ownership) = &input.object_ownership {

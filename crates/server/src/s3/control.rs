@@ -219,7 +219,8 @@ impl TagRequest {
         }
         let permit = access::open_plain(service, &self.caller, bucket.clone())?;
         let context = permit.context.with(keys);
-        permit.require(action, Arn::s3_bucket(&bucket.name).as_str(), &context)?;
+        let arn = Arn::s3_bucket(&bucket.name);
+        permit.require(action, arn.as_str(), &context).await?;
         Ok(bucket)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use s3s::{S3Request, S3Result};
+use tokio::sync::oneshot;
 
 use keywright_base::{AccountId, Arn};
 use keywright_objects::{Bucket, ClaimedValue, Fault, Object, check_document};
@@ -15,7 +16,7 @@ use keywright_objects::{Bucket, ClaimedValue, Fault, Object, check_document};
 use super::{
     Service,
     access::{Again, Permitted},
-    authorize::{Authorize, Caller, Resource, S3Context},
+    authorize::{Authorize, Busy, Caller, Denial, Resource, S3Context},
     body::Kept,
     headers,
     policy::BucketPolicy,
@@ -65,26 +66,108 @@ impl Permit {
         }
     }
 
-    /// Asks whether the caller may do an action on a resource of the permit's bucket.
+    /// Asks whether the caller may do an action on a resource of the permit's bucket, here if that
+    /// takes little time, or else beside the threads that answer requests.
     ///
     /// # Errors
-    /// [`Fault::AccessDenied`].
-    pub(super) fn require(
+    /// [`Fault::AccessDenied`], [`Fault::Throttled`].
+    pub(super) async fn require(
         &self,
         action: &str,
         arn: &str,
         context: &S3Context,
     ) -> Result<(), Fault> {
-        let owner = self.bucket.as_ref().map(|bucket| bucket.owner);
-        let resource = Resource {
+        if let Some(decided) = self.require_shortly(action, arn, context) {
+            return decided;
+        }
+        let question = Question {
+            authorize: Arc::clone(&self.authorize),
+            policy: self.policy.clone(),
+            owner: self.owner(),
+            action: action.to_owned(),
+            arn: arn.to_owned(),
+            context: context.clone(),
+        };
+        beside(&self.authorize, move || question.check()).await?
+    }
+
+    /// The same; `None` where it takes too long to be decided here.
+    pub(super) fn require_shortly(
+        &self,
+        action: &str,
+        arn: &str,
+        context: &S3Context,
+    ) -> Option<Result<(), Fault>> {
+        let decided = self
+            .authorize
+            .check_shortly(action, &self.resource(arn), context)?;
+        Some(decided.map_err(denied))
+    }
+
+    /// The same however long it takes. Not for threads that answer requests.
+    pub(super) fn require_beside(
+        &self,
+        action: &str,
+        arn: &str,
+        context: &S3Context,
+    ) -> Result<(), Fault> {
+        let decided = self.authorize.check(action, &self.resource(arn), context);
+        decided.map_err(denied)
+    }
+
+    fn resource<'a>(&'a self, arn: &'a str) -> Resource<'a> {
+        Resource {
             arn,
-            owner,
+            owner: self.owner(),
+            policy: self.policy.as_ref(),
+        }
+    }
+
+    fn owner(&self) -> Option<AccountId> {
+        self.bucket.as_ref().map(|bucket| bucket.owner)
+    }
+}
+
+/// A question with all that it takes to decide it elsewhere.
+struct Question {
+    authorize: Arc<dyn Authorize>,
+    policy: Option<Arc<BucketPolicy>>,
+    owner: Option<AccountId>,
+    action: String,
+    arn: String,
+    context: S3Context,
+}
+
+impl Question {
+    fn check(&self) -> Result<(), Fault> {
+        let resource = Resource {
+            arn: &self.arn,
+            owner: self.owner,
             policy: self.policy.as_ref(),
         };
-        self.authorize
-            .check(action, &resource, context)
-            .map_err(|denial| Fault::AccessDenied(denial.message))
+        let decided = self.authorize.check(&self.action, &resource, &self.context);
+        decided.map_err(denied)
     }
+}
+
+fn denied(denial: Denial) -> Fault {
+    Fault::AccessDenied(denial.message)
+}
+
+/// Computes for a caller beside the threads that answer requests.
+///
+/// # Errors
+/// [`Fault::Throttled`].
+pub(super) async fn beside<T: Send + 'static>(
+    authorize: &Arc<dyn Authorize>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let (sender, result) = oneshot::channel();
+    let work = move || drop(sender.send(work()));
+    let done = authorize.run_beside(Box::new(work)).await;
+    done.map_err(|Busy| Fault::Throttled)?;
+    let cut_off = |_| Fault::Internal("work beside the request was cut off".into());
+    result.await.map_err(cut_off)
 }
 
 /// A call with its permit.
@@ -162,6 +245,11 @@ impl Job {
         &self.call.caller
     }
 
+    /// The permit, for work elsewhere.
+    pub(super) fn shared_permit(&self) -> Arc<Permit> {
+        Arc::clone(&self.permit)
+    }
+
     pub(super) fn permit(&self) -> &Permit {
         &self.permit
     }
@@ -207,14 +295,22 @@ impl Job {
         source.ok_or_else(|| Fault::Internal("no source permitted".into()))
     }
 
+    /// Computes for the caller beside the threads that answer requests.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        beside(&self.call.caller.authorize, work).await
+    }
+
     /// Asks about a key of the bucket.
-    pub(super) fn require_key(
+    pub(super) async fn require_key(
         &self,
         action: &str,
         key: &str,
         context: &S3Context,
     ) -> Result<(), Fault> {
         let arn = Arn::s3_object(&self.bucket()?.name, key);
-        self.permit.require(action, arn.as_str(), context)
+        self.permit.require(action, arn.as_str(), context).await
     }
 }

@@ -45,7 +45,9 @@ use keywright_objects::{Fault, Objects, Policies};
 
 pub(crate) use control::{Control, is_control};
 
-pub use authorize::{Authorize, Caller, Denial, Resource, S3Context, Trailers};
+pub use authorize::{
+    Authorize, Busy, Caller, Denial, Resource, S3Context, Trailers, Work, Working,
+};
 pub use policy::BucketPolicy;
 pub(crate) use render::InMemory;
 pub use render::{Ids, WireError, error_response};

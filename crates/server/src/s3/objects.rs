@@ -7,17 +7,17 @@ use futures_util::StreamExt;
 use http::{HeaderName, HeaderValue, StatusCode};
 use s3s::{S3Response, dto};
 
-use keywright_base::limits;
+use keywright_base::{Arn, limits};
 use keywright_objects::{
     Algorithm, Body, Checksum, Copy, Fault, Headers, Object, Put, ReadAsk, Span, Tags, View,
     WriteIf, parse_tagging,
 };
 
 use super::{
-    Service, acl as acls, buckets,
+    S3Context, Service, acl as acls, buckets,
     convert::{Sums, etag, kind, owner, sse, text, timestamp, with_sums},
     headers,
-    job::Job,
+    job::{Job, Permit},
     metadata,
     render::{ObjectBody, Status, WireError},
     xml::{self, Elements},
@@ -102,7 +102,7 @@ pub(super) async fn get(
     let ask = ask(service, &job, input.part_number);
     let (view, reading) = service.objects.read(job.object()?, &ask).await?;
     let sums = sums(&view, ask.part, input.checksum_mode.as_ref());
-    let tag_count = tag_count(&job, &view);
+    let tag_count = tag_count(&job, &view).await;
     let output = described!(GetObjectOutput, &view, sums, {
         body: Some(dto::StreamingBlob::wrap(reading)),
         tag_count,
@@ -148,7 +148,7 @@ pub(super) async fn head(
     );
     output.expires.clone_from(&input.response_expires);
     let mut response = S3Response::new(output);
-    if let Some(count) = tag_count(&job, &view) {
+    if let Some(count) = tag_count(&job, &view).await {
         response.headers.insert("x-amz-tagging-count", count.into());
     }
     response.extensions.insert(status(&view));
@@ -208,13 +208,14 @@ fn part_sums(object: &Object) -> &[String] {
 }
 
 /// The number of tags, for callers that may read them.
-fn tag_count(job: &Job, view: &View) -> Option<i32> {
+async fn tag_count(job: &Job, view: &View) -> Option<i32> {
     let tags = &view.object.meta.tags;
     if tags.is_empty() {
         return None;
     }
     let context = job.permit().context.with_existing(tags);
     job.require_key("s3:GetObjectTagging", &view.object.key, &context)
+        .await
         .ok()?;
     i32::try_from(tags.len()).ok()
 }
@@ -426,9 +427,9 @@ pub(super) async fn delete_many(
     }
     let mut errors = Vec::new();
     let mut keys = Vec::new();
-    for entry in named {
+    for (entry, permitted) in permit_deletions(&job, named).await? {
         let condition = entry.e_tag.as_ref().map(dto::ETag::value);
-        let result = match deletable(&job, &entry) {
+        let result = match permitted {
             Ok(()) if condition.is_some() => {
                 let condition = delete_if(condition);
                 service
@@ -464,22 +465,68 @@ pub(super) async fn delete_many(
     }))
 }
 
-fn deletable(job: &Job, entry: &dto::ObjectIdentifier) -> Result<(), Fault> {
-    keywright_objects::check_key(&entry.key)?;
-    let mut context = job.permit().context.clone();
+/// An entry of a deletion of many, and whether it may be deleted.
+type Deletion = (dto::ObjectIdentifier, Result<(), Fault>);
+
+/// Decides on each entry: here as long as all together take little time, the rest beside the
+/// threads that answer requests.
+async fn permit_deletions(
+    job: &Job,
+    entries: Vec<dto::ObjectIdentifier>,
+) -> Result<Vec<Deletion>, Fault> {
+    let mut decided = Vec::with_capacity(entries.len());
+    let mut entries = entries.into_iter();
+    while let Some(entry) = entries.as_slice().first() {
+        let Some(permitted) = deletable(job.permit(), entry, Permit::require_shortly) else {
+            let permit = job.shared_permit();
+            let rest: Vec<_> = entries.collect();
+            decided.extend(job.beside(move || decide_all(&permit, rest)).await?);
+            break;
+        };
+        decided.extend(entries.next().map(|entry| (entry, permitted)));
+        if decided.len() % limits::DECISIONS_IN_A_ROW == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(decided)
+}
+
+fn decide_all(permit: &Permit, entries: Vec<dto::ObjectIdentifier>) -> Vec<Deletion> {
+    let decide = |entry| {
+        let ask = |permit: &Permit, action: &str, arn: &str, context: &S3Context| {
+            Some(permit.require_beside(action, arn, context))
+        };
+        let permitted = deletable(permit, &entry, ask).unwrap_or(Err(Fault::Throttled));
+        (entry, permitted)
+    };
+    entries.into_iter().map(decide).collect()
+}
+
+/// Whether an entry may be deleted; `None` where `ask` does not decide that here.
+fn deletable(
+    permit: &Permit,
+    entry: &dto::ObjectIdentifier,
+    ask: impl FnOnce(&Permit, &str, &str, &S3Context) -> Option<Result<(), Fault>>,
+) -> Option<Result<(), Fault>> {
+    if let Err(fault) = keywright_objects::check_key(&entry.key) {
+        return Some(Err(fault));
+    }
+    let mut context = permit.context.clone();
     context.add("s3:versionid", entry.version_id.as_deref());
     let action = match entry.version_id {
         None => "s3:DeleteObject",
         Some(_) => "s3:DeleteObjectVersion",
     };
-    job.require_key(action, &entry.key, &context)?;
-    match entry.version_id.as_deref() {
+    let bucket = permit.bucket.as_ref().map_or("", |bucket| &bucket.name);
+    let arn = Arn::s3_object(bucket, &entry.key);
+    let permitted = ask(permit, action, arn.as_str(), &context)?;
+    Some(permitted.and_then(|()| match entry.version_id.as_deref() {
         None | Some("null") => Ok(()),
         Some(other) => Err(Fault::NoSuchVersion {
             key: entry.key.clone(),
             version: other.into(),
         }),
-    }
+    }))
 }
 
 fn entry_error(entry: dto::ObjectIdentifier, fault: &Fault) -> dto::Error {

@@ -36,7 +36,7 @@ pub(super) async fn put(
         None => "s3:PutObjectTagging",
         Some(_) => "s3:PutObjectVersionTagging",
     };
-    job.require_key(action, &input.key, &context)?;
+    job.require_key(action, &input.key, &context).await?;
     service
         .objects
         .set_tags(&input.bucket, &input.key, &tags)

@@ -22,6 +22,8 @@ struct Revoking {
 }
 
 impl Authorize for Revoking {
+    decides_shortly!();
+
     fn check_caller(&self) -> Result<(), Box<WireError>> {
         self.let_in.store(true, Ordering::SeqCst);
         if self.revoked != Revoked::Key {
