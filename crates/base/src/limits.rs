@@ -226,6 +226,13 @@ pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 pub const S3_PUT_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// Bytes of an XML body that S3 parses (CompleteMultipartUpload with 10,000 parts is the largest).
 pub const S3_XML_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of an XML body of S3 that lists neither keys nor parts: 50 tags of which every character
+/// is escaped fit.
+pub const S3_SHORT_XML_BYTES: usize = 128 * 1024;
+/// Opening and closing marks (`<`) of such a body.
+pub const S3_SHORT_XML_MARKS: usize = 2048;
+/// Of each key or part in a body that lists them: itself and its fields, opened and closed.
+pub const S3_ENTRY_MARKS: usize = 12;
 /// Buckets of an account.
 pub const S3_BUCKETS: usize = 10_000;
 /// Tags of one object.

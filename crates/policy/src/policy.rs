@@ -7,7 +7,7 @@ use crate::{
     document::{Document, Effect, Statement, Version},
     index::{self, Action, Index},
     pattern::Cost,
-    principal::{Grant, Principals},
+    principal::{Grant, PrincipalRef, Principals},
     reason::Layer,
     resource::{ArnPattern, Target},
 };
@@ -74,6 +74,15 @@ impl Policy {
     /// The document it was compiled from.
     pub const fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// Whether some Allow could be for a request without credentials.
+    pub fn may_allow_anonymous(&self) -> bool {
+        self.statements.iter().any(|statement| {
+            let named = statement.principals.as_ref();
+            statement.effect == Effect::Allow
+                && named.is_some_and(|named| named.grant(&PrincipalRef::Anonymous) != Grant::None)
+        })
     }
 
     /// Its statements by their actions.

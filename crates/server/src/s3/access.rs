@@ -14,13 +14,14 @@ use s3s::{
     path::S3Path,
 };
 
-use keywright_base::{AccountId, Arn, limits};
+use keywright_base::{AccountId, Arn};
 use keywright_objects::{
     Bucket, Checking, CommitCheck, Fault, Object, check_bucket_name, check_key,
 };
 
 use super::{
     Caller, S3Context, Service, acl,
+    body::Document,
     context::Seen,
     convert::text,
     job::{Call, Permit},
@@ -61,6 +62,7 @@ impl S3Access for Gate {
             Ok(permitted) => {
                 if !streams(&permitted.seen) {
                     call.body.charge(self.0.bodies.account());
+                    call.body.limit(Document::of(permitted.seen.operation));
                 }
                 let document = route::has_document(call.routed.route);
                 if document || permitted.permit.bucket.is_none() {
@@ -211,6 +213,10 @@ async fn in_bucket(
     check_region(&call.caller, &bucket, row.operation)?;
     check_owner(seen, "x-amz-expected-bucket-owner", &bucket)?;
     let mut permit = open(service, call, seen, bucket)?;
+    if matches!(row.on, On::Keys | On::ObjectLater) && permit.denies_strangers(&call.caller) {
+        // What these are done on is decided after their body, which nobody need send in vain.
+        return Err(Fault::AccessDenied("Access Denied".into()));
+    }
     match row.on {
         On::Bucket => {
             let arn = Arn::s3_bucket(name);
@@ -472,7 +478,7 @@ fn streams(seen: &Seen) -> bool {
 
 /// Bodies that are not an object's are gathered and parsed, and therefore bounded.
 fn check_length(seen: &Seen) -> Result<(), Fault> {
-    let limit = limits::S3_XML_BYTES;
+    let limit = Document::of(seen.operation).bytes_max();
     let length = text(&seen.headers, "content-length").and_then(|length| length.parse().ok());
     if !streams(seen) && length.is_some_and(|length: usize| length > limit) {
         return Err(Fault::MessageTooLong { limit });

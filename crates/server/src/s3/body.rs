@@ -13,6 +13,9 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use keywright_base::limits;
+use keywright_objects::Fault;
+
 use super::{Body, BodyError, WireError, render::Cell};
 use crate::edge::{HeldBytes, NoMemory};
 
@@ -27,12 +30,72 @@ struct Holding {
     /// `None` for a body that streams by.
     share: Option<HeldBytes>,
     bytes: Option<Vec<u8>>,
+    /// Of a body that is parsed.
+    document: Option<Document>,
+}
+
+/// How large a document may be that is parsed, and how much of it has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Document {
+    /// Bytes.
+    bytes_max: usize,
+    bytes: usize,
+    /// `<`, with which every element begins and ends; time to parse grows with them.
+    marks_max: usize,
+    marks: usize,
+}
+
+impl Document {
+    /// As an operation takes it.
+    pub(super) const fn of(operation: &str) -> Self {
+        let (bytes_max, entries) = match operation.as_bytes() {
+            b"DeleteObjects" => (limits::S3_XML_BYTES, limits::S3_PAGE),
+            b"CompleteMultipartUpload" => (
+                limits::S3_XML_BYTES,
+                limits::S3_PARTS.unsigned_abs() as usize,
+            ),
+            _ => (limits::S3_SHORT_XML_BYTES, 0),
+        };
+        Self {
+            bytes_max,
+            bytes: 0,
+            marks_max: limits::S3_SHORT_XML_MARKS + entries * limits::S3_ENTRY_MARKS,
+            marks: 0,
+        }
+    }
+
+    /// Bytes at most.
+    pub(super) const fn bytes_max(self) -> usize {
+        self.bytes_max
+    }
+
+    /// Takes in what comes next of it.
+    ///
+    /// # Errors
+    /// [`Fault::MessageTooLong`], [`Fault::MalformedXml`].
+    pub(super) fn pass(&mut self, piece: &[u8]) -> Result<(), Fault> {
+        self.bytes = self.bytes.saturating_add(piece.len());
+        if self.bytes > self.bytes_max {
+            let limit = self.bytes_max;
+            return Err(Fault::MessageTooLong { limit });
+        }
+        self.marks += piece.iter().filter(|byte| **byte == b'<').count();
+        if self.marks > self.marks_max {
+            return Err(Fault::MalformedXml);
+        }
+        Ok(())
+    }
 }
 
 impl Kept {
     /// Charges what passes from now on.
     pub(super) fn charge(&self, share: HeldBytes) {
         self.holding().share = Some(share);
+    }
+
+    /// Holds a document that passes from now on to its limits.
+    pub(super) fn limit(&self, document: Document) {
+        self.holding().document = Some(document);
     }
 
     /// Keeps what passes from now on.
@@ -50,10 +113,16 @@ impl Kept {
         self.holding().bytes.take().unwrap_or_default()
     }
 
-    fn pass(&self, piece: &Bytes) -> Result<(), NoMemory> {
+    fn pass(&self, piece: &Bytes) -> Result<(), WireError> {
         let mut holding = self.holding();
+        if let Some(document) = &mut holding.document {
+            document
+                .pass(piece)
+                .map_err(|fault| WireError::from(&fault))?;
+        }
         if let Some(share) = &mut holding.share {
-            share.hold(piece.len())?;
+            let held = share.hold(piece.len());
+            held.map_err(|NoMemory| WireError::slow_down())?;
         }
         if let Some(bytes) = &mut holding.bytes {
             bytes.extend_from_slice(piece);
@@ -92,7 +161,7 @@ impl http_body::Body for Tap {
             let held = frame
                 .data_ref()
                 .map_or(Ok(()), |piece| self.kept.pass(piece));
-            held.map_err(|NoMemory| Box::new(WireError::slow_down()) as BodyError)?;
+            held.map_err(|error| Box::new(error) as BodyError)?;
             Ok(frame)
         });
         if let Some(Err(error)) = &frame {

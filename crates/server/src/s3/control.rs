@@ -20,7 +20,7 @@ use keywright_objects::{
 };
 
 use super::{
-    Body, Caller, Ids, S3, S3Context, Service, WireError, access, context,
+    Body, Caller, Ids, S3, S3Context, Service, WireError, access, body, context,
     convert::text,
     headers,
     render::{error_elements, with_ids},
@@ -96,6 +96,7 @@ async fn run(
 async fn gather(service: &Service, mut body: Body) -> Result<Vec<u8>, Box<WireError>> {
     let wire = |fault: Fault| Box::new(WireError::from(&fault));
     let (mut bytes, mut held) = (Vec::new(), service.bodies.account());
+    let mut document = body::Document::of("TagResource");
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error.downcast::<WireError>() {
             Ok(error) => error,
@@ -107,10 +108,7 @@ async fn gather(service: &Service, mut body: Body) -> Result<Vec<u8>, Box<WireEr
         let Ok(piece) = frame.into_data() else {
             continue;
         };
-        let limit = limits::S3_XML_BYTES;
-        if bytes.len().saturating_add(piece.len()) > limit {
-            return Err(wire(Fault::MessageTooLong { limit }));
-        }
+        document.pass(&piece).map_err(wire)?;
         if held.hold(piece.len()).is_err() {
             return Err(Box::new(WireError::slow_down()));
         }

@@ -115,6 +115,12 @@ impl Permit {
         decided.map_err(denied)
     }
 
+    /// Whether a caller without credentials can be allowed nothing here.
+    pub(super) fn denies_strangers(&self, caller: &Caller) -> bool {
+        let policy = self.policy.as_ref();
+        caller.account.is_none() && !policy.is_some_and(|policy| policy.may_allow_anonymous())
+    }
+
     fn resource<'a>(&'a self, arn: &'a str) -> Resource<'a> {
         Resource {
             arn,

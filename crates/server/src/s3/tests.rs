@@ -35,7 +35,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use sha2::{Digest, Sha256};
 
-use keywright_base::{Clock, Entropy, Secret, Timestamp};
+use keywright_base::{Clock, Entropy, Secret, Timestamp, limits};
 use keywright_identity::vault::{KEY_BYTES, MasterKey, Vault};
 use keywright_objects::{Objects, memory::Memory};
 use keywright_wire::{Level, s3::ROUTES};
@@ -229,6 +229,24 @@ impl Front {
             version2: false,
             authorize: rules,
             trailers: ask.trailers.clone(),
+        };
+        let mut request = request(ask);
+        request.extensions_mut().insert(caller);
+        self.send(request).await
+    }
+
+    /// Without credentials, by rules that would allow everything.
+    async fn anonymous(&self, ask: Ask) -> Answer {
+        let caller = Caller {
+            account: None,
+            identity: None,
+            region: None,
+            version2: false,
+            authorize: Arc::new(Rules {
+                allowed: vec!["s3:".into()],
+                ..Rules::default()
+            }),
+            trailers: None,
         };
         let mut request = request(ask);
         request.extensions_mut().insert(caller);
@@ -979,12 +997,76 @@ async fn tags_and_copies() {
 #[tokio::test]
 async fn bodies_are_limited() {
     let front = Front::new().await;
-    let body = vec![b' '; keywright_base::limits::S3_XML_BYTES + 1];
-    let answer = front.root(ask("POST /bench?delete").document(body)).await;
-    assert_eq!(
-        (answer.status, answer.element("Code")),
-        (400, "MaxMessageLengthExceeded")
-    );
+    let short = limits::S3_SHORT_XML_BYTES;
+    for (line, limit, marks) in [
+        ("POST /bench?delete", limits::S3_XML_BYTES, 14_048),
+        ("POST /bench/k?uploadId=u", limits::S3_XML_BYTES, 122_048),
+        ("PUT /bench?tagging", short, 2048),
+        ("PUT /bench/k?tagging", short, 2048),
+        ("PUT /bench?acl", short, 2048),
+        ("PUT /fresh", short, 2048),
+    ] {
+        let put = front.root(ask("PUT /bench/k").body("x")).await;
+        assert_eq!(put.status, 200);
+        for (body, code) in [
+            (vec![b' '; limit + 1], "MaxMessageLengthExceeded"),
+            (b"<a/>".repeat(marks + 1), "MalformedXML"),
+        ] {
+            let answer = front.root(ask(line).document(body)).await;
+            let found = (answer.status, answer.element("Code"));
+            assert_eq!(found, (400, code), "{line}");
+        }
+    }
+}
+
+/// As many elements as a request may have are not too many.
+#[test]
+fn documents_of_full_size_pass() {
+    let entry = "<Object><Key>k</Key><VersionId/><ETag/><Size/><LastModifiedTime/></Object>";
+    let entries = format!("<Delete><Quiet/>{}</Delete>", entry.repeat(limits::S3_PAGE));
+    let part =
+        "<Part><ETag>e</ETag><PartNumber>1</PartNumber><ChecksumCRC32>c</ChecksumCRC32></Part>";
+    let parts = part.repeat(limits::S3_PARTS.unsigned_abs() as usize);
+    let tag = format!("<Tag><Key>{}</Key><Value/></Tag>", "&quot;".repeat(384));
+    for (operation, body) in [
+        ("DeleteObjects", entries),
+        ("CompleteMultipartUpload", parts),
+        ("PutBucketTagging", tag.repeat(50)),
+    ] {
+        let mut document = super::body::Document::of(operation);
+        for piece in body.as_bytes().chunks(1000) {
+            assert_eq!(document.pass(piece), Ok(()), "{operation}");
+        }
+    }
+}
+
+/// Whoever can be allowed nothing need not send a body; it is not even read.
+#[tokio::test]
+async fn strangers_are_denied_before_their_body() {
+    let front = Front::new().await;
+    front.root(ask("PUT /bench/k").body("x")).await;
+    front.root(ask("DELETE /bench?publicAccessBlock")).await;
+    let policy = |principal: &str| {
+        format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": {principal},
+            "Action": "s3:*", "Resource": "arn:aws:s3:::bench/*"}}]}}"#
+        )
+    };
+    let one = policy(r#"{"AWS": "arn:aws:iam::444455556666:root"}"#);
+    for (policy, code) in [
+        (None, "AccessDenied"),
+        (Some(one), "AccessDenied"),
+        (Some(policy("\"*\"")), "MalformedXML"),
+    ] {
+        if let Some(policy) = policy {
+            let put = front.root(ask("PUT /bench?policy").body(policy)).await;
+            assert_eq!(put.status, 204, "{put:?}");
+        }
+        for line in ["POST /bench?delete", "PUT /bench/k?tagging"] {
+            let answer = front.anonymous(ask(line).document("nonsense")).await;
+            assert_eq!(answer.element("Code"), code, "{line}");
+        }
+    }
 }
 
 #[tokio::test]
