@@ -5,12 +5,11 @@
 //! policies at the moment it is asked for. A request without any credential is anonymous, and only
 //! a bucket policy can allow it something. Nothing here parses what S3 means.
 
+mod budget;
+
 use std::{
     borrow::Cow,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -30,6 +29,7 @@ use keywright_identity::{
 use keywright_policy::{Values, is_list_key};
 use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, PresentedV2, Rules};
 
+use self::budget::{Question, StepBudget};
 use crate::{
     Body,
     edge::{BodyFault, NoMemory, RequestBody, Work},
@@ -62,80 +62,6 @@ struct Decider {
     /// What the attempt is called in which the key turns out to be inactive by now.
     operation: String,
     budget: StepBudget,
-}
-
-/// Steps that the decisions of a request may still take.
-struct StepBudget {
-    all: AtomicU64,
-    /// Of those that are decided where other requests are answered.
-    short: AtomicU64,
-    /// What was decided at length and allowed. Before a write is committed the same is asked once
-    /// more, when others wait for its bucket.
-    allowed: Mutex<Vec<LongDecision>>,
-}
-
-/// Everything that a decision follows from, beside the request.
-struct LongDecision {
-    account: Option<Arc<Account>>,
-    policy: Option<Arc<s3::BucketPolicy>>,
-    action: String,
-    arn: String,
-    owner: Option<AccountId>,
-    context: S3Context,
-}
-
-/// Long decisions of a request that are remembered.
-const LONG_DECISIONS: usize = 8;
-
-impl Default for StepBudget {
-    fn default() -> Self {
-        Self {
-            all: AtomicU64::new(limits::REQUEST_STEPS),
-            short: AtomicU64::new(limits::SHORT_REQUEST_STEPS),
-            allowed: Mutex::default(),
-        }
-    }
-}
-
-impl StepBudget {
-    fn allowed(&self) -> MutexGuard<'_, Vec<LongDecision>> {
-        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(from: &AtomicU64, steps: u64) {
-        let take = |left: u64| Some(left.saturating_sub(steps));
-        let _ = from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-    }
-}
-
-impl LongDecision {
-    /// Whether it is the same decision on the same state.
-    fn is(&self, account: Option<&Arc<Account>>, question: &Question<'_>) -> bool {
-        let same_account = match (&self.account, account) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        let same_policy = match (&self.policy, question.resource.policy) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        same_account
-            && same_policy
-            && self.action == question.action
-            && self.arn == question.resource.arn
-            && self.owner == question.resource.owner
-            && self.context == *question.context
-    }
-}
-
-/// What is asked.
-#[derive(Clone, Copy)]
-struct Question<'a> {
-    action: &'a str,
-    resource: &'a Resource<'a>,
-    context: &'a S3Context,
 }
 
 /// What a request's decisions share: its id and connection, and its first refusal, which is
@@ -635,20 +561,10 @@ impl Authorize for Decider {
             context,
         };
         let account = self.account()?;
-        let left = self.budget.all.load(Ordering::Relaxed);
+        let left = self.budget.left();
         let decided = self.decide(account.as_deref(), question, left);
-        if decided.outcome.is_ok() && decided.steps > limits::SHORT_DECISION_STEPS {
-            let mut allowed = self.budget.allowed();
-            if allowed.len() < LONG_DECISIONS {
-                allowed.push(LongDecision {
-                    account,
-                    policy: resource.policy.cloned(),
-                    action: action.to_owned(),
-                    arn: resource.arn.to_owned(),
-                    owner: resource.owner,
-                    context: context.clone(),
-                });
-            }
+        if decided.outcome.is_ok() {
+            self.budget.remember(account, question, decided.steps);
         }
         self.with_message(question, decided.outcome)
     }
@@ -668,21 +584,15 @@ impl Authorize for Decider {
             Ok(account) => account,
             Err(denial) => return Some(Err(denial)),
         };
-        let allowed = self.budget.allowed();
-        if allowed
-            .iter()
-            .any(|long| long.is(account.as_ref(), &question))
-        {
+        if self.budget.has_allowed(account.as_ref(), question) {
             return Some(Ok(()));
         }
-        drop(allowed);
-        let left = self.budget.short.load(Ordering::Relaxed);
-        let steps_max = left.min(limits::SHORT_DECISION_STEPS);
+        let steps_max = self.budget.left_shortly();
         if steps_max == 0 {
             return None;
         }
         let decided = self.decide(account.as_deref(), question, steps_max);
-        StepBudget::take(&self.budget.short, decided.steps);
+        self.budget.take_shortly(decided.steps);
         (!decided.cut_short).then(|| self.with_message(question, decided.outcome))
     }
 
@@ -788,7 +698,7 @@ impl Decider {
         let names = first.then_some(|| conditions.names());
         let steps_max = left.min(limits::DECISION_STEPS);
         let decided = authorize::decide(caller, action, &foreign, &conditions, steps_max, names);
-        StepBudget::take(&self.budget.all, decided.steps);
+        self.budget.take(decided.steps);
         decided
     }
 

@@ -1004,7 +1004,6 @@ async fn bodies_are_limited() {
         ("PUT /bench?tagging", short, 2048),
         ("PUT /bench/k?tagging", short, 2048),
         ("PUT /bench?acl", short, 2048),
-        ("PUT /fresh", short, 2048),
     ] {
         let put = front.root(ask("PUT /bench/k").body("x")).await;
         assert_eq!(put.status, 200);
@@ -1035,7 +1034,7 @@ fn documents_of_full_size_pass() {
     ] {
         let mut document = super::body::Document::of(operation);
         for piece in body.as_bytes().chunks(1000) {
-            assert_eq!(document.pass(piece), Ok(()), "{operation}");
+            assert!(document.pass(piece).is_ok(), "{operation}");
         }
     }
 }

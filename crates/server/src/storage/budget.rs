@@ -1,0 +1,215 @@
+//! What the decisions of one request may cost, and which long ones need not be made twice.
+//!
+//! It protects two rules: however many decisions a request needs, their steps are bounded together;
+//! and a decision is used again only where everything that it follows from is the same.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use keywright_base::{AccountId, limits};
+use keywright_identity::state::Account;
+
+use crate::s3::{BucketPolicy, Resource, S3Context};
+
+/// Steps that the decisions of a request may still take.
+pub(super) struct StepBudget {
+    all: AtomicU64,
+    /// Of those that are decided where other requests are answered.
+    short: AtomicU64,
+    /// What was decided at length and allowed. Before a write is committed the same is asked once
+    /// more, when others wait for its bucket.
+    allowed: Mutex<Vec<LongDecision>>,
+}
+
+/// Everything that a decision follows from, beside the request.
+struct LongDecision {
+    account: Option<Arc<Account>>,
+    policy: Option<Arc<BucketPolicy>>,
+    action: String,
+    arn: String,
+    owner: Option<AccountId>,
+    context: S3Context,
+}
+
+/// Long decisions of a request that are remembered.
+const LONG_DECISIONS: usize = 8;
+
+impl Default for StepBudget {
+    fn default() -> Self {
+        Self {
+            all: AtomicU64::new(limits::REQUEST_STEPS),
+            short: AtomicU64::new(limits::SHORT_REQUEST_STEPS),
+            allowed: Mutex::default(),
+        }
+    }
+}
+
+impl StepBudget {
+    /// Steps that the request may still take.
+    pub(super) fn left(&self) -> u64 {
+        self.all.load(Ordering::Relaxed)
+    }
+
+    /// Steps that a decision may take where other requests are answered.
+    pub(super) fn left_shortly(&self) -> u64 {
+        let left = self.short.load(Ordering::Relaxed);
+        left.min(limits::SHORT_DECISION_STEPS)
+    }
+
+    pub(super) fn take(&self, steps: u64) {
+        take(&self.all, steps);
+    }
+
+    pub(super) fn take_shortly(&self, steps: u64) {
+        take(&self.short, steps);
+    }
+
+    /// Remembers what was allowed, if it took long.
+    pub(super) fn remember(
+        &self,
+        account: Option<Arc<Account>>,
+        question: Question<'_>,
+        steps: u64,
+    ) {
+        let mut allowed = self.allowed();
+        if steps <= limits::SHORT_DECISION_STEPS || allowed.len() >= LONG_DECISIONS {
+            return;
+        }
+        allowed.push(LongDecision {
+            account,
+            policy: question.resource.policy.cloned(),
+            action: question.action.to_owned(),
+            arn: question.resource.arn.to_owned(),
+            owner: question.resource.owner,
+            context: question.context.clone(),
+        });
+    }
+
+    /// Whether the same was allowed before, on the same state.
+    pub(super) fn has_allowed(
+        &self,
+        account: Option<&Arc<Account>>,
+        question: Question<'_>,
+    ) -> bool {
+        self.allowed().iter().any(|long| long.is(account, question))
+    }
+
+    fn allowed(&self) -> MutexGuard<'_, Vec<LongDecision>> {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take(from: &AtomicU64, steps: u64) {
+    let take = |left: u64| Some(left.saturating_sub(steps));
+    let _ = from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+}
+
+impl LongDecision {
+    /// Whether it is the same decision on the same state.
+    fn is(&self, account: Option<&Arc<Account>>, question: Question<'_>) -> bool {
+        let same_account = match (&self.account, account) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        let same_policy = match (&self.policy, question.resource.policy) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (None, None) => true,
+            _ => false,
+        };
+        same_account
+            && same_policy
+            && self.action == question.action
+            && self.arn == question.resource.arn
+            && self.owner == question.resource.owner
+            && self.context == *question.context
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) action: &'a str,
+    pub(super) resource: &'a Resource<'a>,
+    pub(super) context: &'a S3Context,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> Arc<BucketPolicy> {
+        let text = r#"{"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": "*"}]}"#;
+        Arc::new(BucketPolicy::compile(
+            &keywright_policy::parse(text).unwrap(),
+        ))
+    }
+
+    #[test]
+    fn a_long_decision_stands_for_the_same_state_only() {
+        let (now, later) = (policy(), policy());
+        let (none, mut other) = (S3Context::default(), S3Context::default());
+        other.keys.push(("s3:prefix".into(), vec!["a".into()]));
+        let owner = Some("111122223333".parse().unwrap());
+        let resource = |arn, policy, owner| Resource { arn, owner, policy };
+        let asked = resource("arn:aws:s3:::b/k", Some(&now), owner);
+        let budget = StepBudget::default();
+        let put = Question {
+            action: "s3:PutObject",
+            resource: &asked,
+            context: &none,
+        };
+        budget.remember(None, put, limits::SHORT_DECISION_STEPS);
+        assert!(!budget.has_allowed(None, put), "it was short");
+        budget.remember(None, put, limits::SHORT_DECISION_STEPS + 1);
+        assert!(budget.has_allowed(None, put));
+        for (action, resource, context) in [
+            ("s3:GetObject", asked, &none),
+            (
+                "s3:PutObject",
+                resource("arn:aws:s3:::b/l", Some(&now), owner),
+                &none,
+            ),
+            (
+                "s3:PutObject",
+                resource("arn:aws:s3:::b/k", Some(&later), owner),
+                &none,
+            ),
+            (
+                "s3:PutObject",
+                resource("arn:aws:s3:::b/k", None, owner),
+                &none,
+            ),
+            (
+                "s3:PutObject",
+                resource("arn:aws:s3:::b/k", Some(&now), None),
+                &none,
+            ),
+            ("s3:PutObject", asked, &other),
+        ] {
+            let question = Question {
+                action,
+                resource: &resource,
+                context,
+            };
+            assert!(!budget.has_allowed(None, question));
+        }
+    }
+
+    #[test]
+    fn all_decisions_share_one_budget() {
+        let budget = StepBudget::default();
+        assert_eq!(budget.left_shortly(), limits::SHORT_DECISION_STEPS);
+        for _ in 0..limits::SHORT_REQUEST_STEPS / limits::SHORT_DECISION_STEPS {
+            budget.take_shortly(limits::SHORT_DECISION_STEPS);
+        }
+        assert_eq!(budget.left_shortly(), 0);
+        budget.take(limits::REQUEST_STEPS - 1);
+        assert_eq!(budget.left(), 1);
+        budget.take(limits::DECISION_STEPS);
+        assert_eq!(budget.left(), 0);
+    }
+}
