@@ -231,6 +231,8 @@ pub const S3_XML_BYTES: usize = 2 * 1024 * 1024;
 pub const S3_SHORT_XML_BYTES: usize = 128 * 1024;
 /// Opening and closing marks (`<`) of such a body.
 pub const S3_SHORT_XML_MARKS: usize = 2048;
+/// Bytes of an XML body of S3 up to which it is parsed among other requests.
+pub const S3_XML_BYTES_SHORTLY: usize = 32 * 1024;
 /// Of each key or part in a body that lists them: itself and its fields, opened and closed.
 pub const S3_ENTRY_MARKS: usize = 12;
 /// Buckets of an account.

@@ -32,6 +32,16 @@ struct Holding {
     bytes: Option<Vec<u8>>,
     /// Of a body that is parsed.
     document: Option<Document>,
+    turn: Turn,
+}
+
+/// Whether a large document may be parsed yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    Unasked,
+    Waiting,
+    Given,
 }
 
 /// How large a document may be that is parsed, and how much of it has passed.
@@ -98,6 +108,28 @@ impl Kept {
         self.holding().document = Some(document);
     }
 
+    /// Whether a large document has come, which waits to be parsed beside the request.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.holding().turn == Turn::Waiting
+    }
+
+    /// Lets it be parsed by whoever polls next.
+    pub(super) fn give_turn(&self) {
+        self.holding().turn = Turn::Given;
+    }
+
+    /// Whether the end may be passed on now, upon which the protocol layer parses what came.
+    fn may_end(&self) -> bool {
+        let mut holding = self.holding();
+        let large = holding
+            .document
+            .is_some_and(|document| document.bytes > limits::S3_XML_BYTES_SHORTLY);
+        if large && holding.turn == Turn::Unasked {
+            holding.turn = Turn::Waiting;
+        }
+        holding.turn != Turn::Waiting
+    }
+
     /// Keeps what passes from now on.
     pub(super) fn begin(&self) {
         self.holding().bytes = Some(Vec::new());
@@ -141,6 +173,8 @@ pub(super) struct Tap {
     pub(super) body: Body,
     pub(super) cell: Cell,
     pub(super) kept: Kept,
+    /// Whether the body has ended, and is not asked again.
+    pub(super) ended: bool,
 }
 
 /// A body's failure whose reason was left already.
@@ -156,7 +190,16 @@ impl http_body::Body for Tap {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Tapped>>> {
-        let frame = ready!(pin!(&mut self.body).poll_frame(cx)).map(|frame| {
+        let polled = match self.ended {
+            false => ready!(pin!(&mut self.body).poll_frame(cx)),
+            true => None,
+        };
+        self.ended = polled.is_none();
+        if self.ended && !self.kept.may_end() {
+            // Whoever gives the turn polls again.
+            return Poll::Pending;
+        }
+        let frame = polled.map(|frame| {
             let frame = frame?;
             let held = frame
                 .data_ref()

@@ -32,7 +32,12 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -170,15 +175,26 @@ impl S3 {
         if let Err(fault) = prepare(&mut request, (&cell, &kept), asked.resource) {
             return error_response(&WireError::from(&fault), asked.head, ids);
         }
+        let caller = request.extensions().get::<Call>().map(|call| &call.caller);
+        let authorize = caller.map(|caller| Arc::clone(&caller.authorize));
         let tap = |body| Tap {
             body,
             cell: cell.clone(),
-            kept,
+            kept: kept.clone(),
+            ended: false,
         };
         let request = request.map(|body| s3s::Body::http_body_unsync(tap(body)));
         let protocol = self.protocol.clone();
         let answering: Answering = Box::pin(async move { protocol.call(request).await });
-        match answering.await {
+        let answered = match authorize {
+            Some(authorize) => parsed_beside(answering, &kept, &authorize).await,
+            None => Ok(answering.await),
+        };
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(fault) => return error_response(&WireError::from(&fault), asked.head, ids),
+        };
+        match answered {
             Ok(answer) => {
                 let answer = answer.map(UnsyncBoxBody::new);
                 render::finish(answer, &cell, &asked, ids).await
@@ -193,7 +209,40 @@ impl S3 {
 
 /// The protocol layer's answer to come. Erased, because the compiler cannot see through its future
 /// that it may move between threads.
-type Answering = Pin<Box<dyn Future<Output = Result<s3s::HttpResponse, s3s::HttpError>> + Send>>;
+type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
+type Answered = Result<s3s::HttpResponse, s3s::HttpError>;
+
+/// Lets the protocol layer answer. Once a large document has come, it is polled beside the threads
+/// that answer requests, as parsing is the first that it does then.
+///
+/// # Errors
+/// [`Fault::Throttled`].
+async fn parsed_beside(
+    mut answering: Answering,
+    kept: &Kept,
+    authorize: &Arc<dyn Authorize>,
+) -> Result<Answered, Fault> {
+    let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
+        Poll::Ready(answered) => Poll::Ready(Some(answered)),
+        Poll::Pending if kept.is_waiting() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    if let Some(answered) = answered.await {
+        return Ok(answered);
+    }
+    kept.give_turn();
+    let parse = move || {
+        // What it then waits for is waited for below, where it is polled again.
+        let polled = answering
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        (answering, polled)
+    };
+    match job::beside(authorize, parse).await? {
+        (_, Poll::Ready(answered)) => Ok(answered),
+        (answering, Poll::Pending) => Ok(answering.await),
+    }
+}
 
 /// Names are checked by the access check, which knows S3's answer.
 struct AnyName;

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use keywright_base::limits;
+
 use super::{Answer, Ask, Authorize, Denial, Front, Resource, S3Context, WireError, ask};
 use crate::s3::{Busy, Work, Working};
 
@@ -120,14 +122,38 @@ async fn a_long_decision_is_made_beside_the_request() {
 #[tokio::test]
 async fn of_many_deletions_the_long_rest_is_decided_together() {
     let front = Front::new().await;
-    let entries = (0..1000).map(|n| format!("<Object><Key>k{n}</Key></Object>"));
+    let entries = (0..900).map(|n| format!("<Object><Key>{n:x}</Key></Object>"));
     let body = format!("<Delete>{}</Delete>", entries.collect::<String>());
+    assert!(body.len() <= limits::S3_XML_BYTES_SHORTLY);
     for (shortly, works) in [(usize::MAX, 0), (10, 1), (0, 1)] {
         let slow = Slow::new(shortly, false);
         let request = ask("POST /bench?delete").document(body.clone());
         let answer = front.with(&slow, request).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        assert_eq!(answer.text.matches("<Deleted>").count(), 1000);
+        assert_eq!(answer.text.matches("<Deleted>").count(), 900);
         assert_eq!(slow.works.load(Ordering::SeqCst), works);
+    }
+}
+
+#[tokio::test]
+async fn a_large_document_is_parsed_beside_the_request() {
+    let front = Front::new().await;
+    let entry = "<Object><Key>k</Key></Object>";
+    let space = " ".repeat(limits::S3_XML_BYTES_SHORTLY);
+    for (body, works) in [
+        (format!("<Delete>{entry}</Delete>"), 0),
+        (format!("<Delete>{entry}{space}</Delete>"), 1),
+    ] {
+        let request = || ask("POST /bench?delete").document(body.clone());
+        let quick = Slow::new(usize::MAX, false);
+        let answer = front.with(&quick, request()).await;
+        assert_eq!(
+            (answer.status, answer.element("Key")),
+            (200, "k"),
+            "{answer:?}"
+        );
+        assert_eq!(quick.works.load(Ordering::SeqCst), works);
+        let busy = front.with(&Slow::new(usize::MAX, true), request()).await;
+        assert_eq!(busy.status, if works == 0 { 200 } else { 503 });
     }
 }
