@@ -145,16 +145,16 @@ impl Kept {
         self.holding().bytes.take().unwrap_or_default()
     }
 
-    fn pass(&self, piece: &Bytes) -> Result<(), WireError> {
+    fn pass(&self, piece: &Bytes) -> Result<(), Box<WireError>> {
         let mut holding = self.holding();
         if let Some(document) = &mut holding.document {
             document
                 .pass(piece)
-                .map_err(|fault| WireError::from(&fault))?;
+                .map_err(|fault| Box::new(WireError::from(&fault)))?;
         }
         if let Some(share) = &mut holding.share {
             let held = share.hold(piece.len());
-            held.map_err(|NoMemory| WireError::slow_down())?;
+            held.map_err(|NoMemory| Box::new(WireError::slow_down()))?;
         }
         if let Some(bytes) = &mut holding.bytes {
             bytes.extend_from_slice(piece);
@@ -204,7 +204,7 @@ impl http_body::Body for Tap {
             let held = frame
                 .data_ref()
                 .map_or(Ok(()), |piece| self.kept.pass(piece));
-            held.map_err(|error| Box::new(error) as BodyError)?;
+            held.map_err(|error| error as BodyError)?;
             Ok(frame)
         });
         if let Some(Err(error)) = &frame {
