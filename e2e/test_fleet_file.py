@@ -130,7 +130,7 @@ def test_a_broken_account_stops_no_other(fleet):  # noqa: F811
     assert "1 of 2 accounts failed: broken\n  broken: " in done.stderr, done.stderr
     failed = [one for one in news(fleet) if one["Outcome"] == "failed"]
     assert len(failed) == 1 and failed[0]["UserName"] is None, failed
-    assert "broken" in failed[0]["Why"] + str(failed[0]["Account"]), failed
+    assert failed[0]["AccountName"] == "broken", failed
 
     command = ["agent", str(fleet.file), "--every", "1s", "--metrics", "127.0.0.1:0"]
     with fleet.keywright.start(*command) as agent:

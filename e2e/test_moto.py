@@ -1,4 +1,4 @@
-"""AWS as moto serves it: its two stores as places for Keywright's keys, and its IAM as the issuer.
+"""AWS as moto serves it: its two stores as places, its IAM as the issuer, a topic that is notified.
 
 moto is one more opinion of what AWS answers, beside the published API that ours was written from.
 """
@@ -368,3 +368,52 @@ def test_what_a_key_did_is_told_by_its_trail(moto, iam, trail, rotator):
     denied = rotator.run(*rotate)
     assert denied.returncode == 0, denied.stderr
     assert "were not read: not allowed to call cloudtrail:LookupEvents" in denied.stderr
+
+
+def test_a_topic_of_sns_is_notified_with_the_accounts_credentials(moto, tmp_path):
+    anyone = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-west-1"}
+    iam, sns, sqs = (
+        boto3.client(name, endpoint_url=moto, **anyone) for name in ("iam", "sns", "sqs")
+    )
+    iam.create_user(UserName="two-keys", Tags=[{"Key": "owner", "Value": "storage"}])
+    for _ in range(2):
+        iam.create_access_key(UserName="two-keys")
+    topic = sns.create_topic(Name="rotation")["TopicArn"]
+    queue = sqs.create_queue(QueueName="rotation")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+    keywright = Keywright(tmp_path / "home", moto, Credentials("x", "x"))
+    file = keywright.home / "fleet.toml"
+    file.write_text(
+        f"""
+notify = ["sns:{topic}?endpoint={moto}"]
+owner_tag = "owner"
+
+[[account]]
+name = "moto"
+
+[[account.rule]]
+users = ["two-*"]
+deliver = ["dotenv:{keywright.home}/{{user}}.env"]
+"""
+    )
+
+    def published() -> dict:
+        """What two rounds have published: one message."""
+        for _ in range(2):
+            done = keywright.run("rotate", "apply", str(file))
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        (got,) = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=got["ReceiptHandle"])
+        return json.loads(got["Body"])
+
+    # Its own address goes before one that is configured for the service, that before one for all.
+    nowhere = "http://127.0.0.1:9"
+    keywright.environment["AWS_ENDPOINT_URL_SNS"] = nowhere
+    first = published()
+    assert first["Subject"] == "Action needed: two-keys cannot be rotated"
+    assert "Account: moto (123456789012)\nUser: two-keys\nOwner: storage\n" in first["Message"]
+    addresses = {"": nowhere, "_IAM": moto, "_STS": moto, "_SNS": moto}
+    keywright.environment |= {f"AWS_ENDPOINT_URL{of}": url for of, url in addresses.items()}
+    file.write_text(file.read_text().replace(f"?endpoint={moto}", ""))
+    assert published()["Subject"] == first["Subject"], "a notifier that is added hears what is so"

@@ -9,6 +9,7 @@ mod arguments;
 mod fleet;
 mod list;
 mod metrics;
+mod notices;
 mod permissions;
 mod progress;
 mod show;

@@ -286,7 +286,7 @@ impl Access {
         let keys = self.keys().await?;
         let endpoint = match query.service {
             Service::Sts => self.sts.first().unwrap_or(&self.iam),
-            Service::Iam | Service::Keywright => &self.iam,
+            Service::Iam | Service::Keywright | Service::Sns => &self.iam,
         };
         self.pace.turn().await;
         self.calls.fetch_add(1, Ordering::Relaxed);

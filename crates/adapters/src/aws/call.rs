@@ -28,6 +28,8 @@ pub enum Service {
     Sts,
     /// Keywright's extension.
     Keywright,
+    /// SNS.
+    Sns,
 }
 
 impl Service {
@@ -37,6 +39,7 @@ impl Service {
             Self::Iam => "iam",
             Self::Sts => "sts",
             Self::Keywright => "keywright",
+            Self::Sns => "sns",
         }
     }
 
@@ -45,6 +48,7 @@ impl Service {
             Self::Iam => "2010-05-08",
             Self::Sts => "2011-06-15",
             Self::Keywright => "2026-11-24",
+            Self::Sns => "2010-03-31",
         }
     }
 }

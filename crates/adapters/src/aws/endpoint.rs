@@ -31,6 +31,8 @@ pub(crate) const SSM: ServiceName = name("ssm", "SSM");
 pub(crate) const SECRETS_MANAGER: ServiceName = name("secretsmanager", "Secrets Manager");
 /// KMS.
 pub(crate) const KMS: ServiceName = name("kms", "KMS");
+/// SNS.
+pub(crate) const SNS: ServiceName = name("sns", "SNS");
 /// `CloudTrail`.
 pub(crate) const CLOUDTRAIL: ServiceName = name("cloudtrail", "CloudTrail");
 
@@ -154,7 +156,7 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLOUDTRAIL, Endpoint, IAM, SECRETS_MANAGER, SSM, STS, Variant, of_aws, second_sts,
+        CLOUDTRAIL, Endpoint, IAM, SECRETS_MANAGER, SNS, SSM, STS, Variant, of_aws, second_sts,
     };
 
     fn shown(endpoint: &Endpoint) -> String {
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn endpoints_are_those_of_botocore() {
         let rows = include_str!("endpoints_of_botocore.txt");
-        let services = [IAM, STS, SSM, SECRETS_MANAGER, CLOUDTRAIL];
+        let services = [IAM, STS, SSM, SECRETS_MANAGER, CLOUDTRAIL, SNS];
         let mut checked = 0;
         for row in rows.lines().filter(|row| !row.starts_with('#')) {
             let mut words = row.split(" | ");
@@ -185,7 +187,7 @@ mod tests {
                 checked += 1;
             }
         }
-        assert_eq!(checked, 120);
+        assert_eq!(checked, 144);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod issuer;
 mod json;
 mod pace;
 mod settings;
+mod sns;
 mod within;
 
 pub use self::{
@@ -28,6 +29,7 @@ pub use self::{
 };
 pub(crate) use self::{
     credentials::StandIn,
-    endpoint::{KMS, SECRETS_MANAGER, SSM},
+    endpoint::{KMS, SECRETS_MANAGER, SNS, SSM},
     json::JsonService,
+    sns::publish,
 };

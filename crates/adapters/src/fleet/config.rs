@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     aws::Settings,
+    notify::{Digest, Notifier},
     sinks::{Spec, fits_in_place},
 };
 
@@ -29,8 +30,14 @@ pub struct Config {
     pub stop_after_failures: usize,
     /// The accounts.
     pub accounts: Vec<Account>,
-    /// Whom to tell.
-    pub notify: Vec<String>,
+    /// Whom to notify.
+    pub notify: Vec<Notifier>,
+    /// How notices are put together [default: one message for each].
+    pub digest: Option<Digest>,
+    /// The tag of a user that names its owner.
+    pub owner_tag: Option<String>,
+    /// How long before a key is due a notice says so.
+    pub remind: Vec<Duration>,
 }
 
 /// An account and the users in it.

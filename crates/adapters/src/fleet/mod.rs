@@ -11,6 +11,7 @@ pub mod cis;
 mod config;
 mod credentials;
 mod matching;
+mod notices;
 mod parse;
 mod problem;
 mod reader;
@@ -23,6 +24,7 @@ pub use self::{
     config::{Account, Config, Duration, Rule},
     credentials::{CredentialRow, KeyRow, credentials},
     matching::{FleetSurvey, survey_fleet},
+    notices::{announce, announce_failure},
     problem::{ConfigErrors, FilePosition, FileProblem},
     run::{Carry, Did, Round, begin_due, draft, new_id, round},
     select::{Choice, Due, SurveyTime, Verdict, choose},

@@ -17,7 +17,10 @@ use super::{
     problem::{ConfigErrors, FilePosition, ProblemList},
     reader::{Placed, TableReader},
 };
-use crate::{aws::Settings, notify};
+use crate::{
+    aws::{SNS, Settings},
+    notify::Notifier,
+};
 
 /// Rotations at the same time when the file does not say.
 const AT_ONCE: usize = 8;
@@ -33,6 +36,12 @@ const ACCOUNTS_MAX: usize = 1000;
 const RULES_MAX: usize = 500;
 /// Freeze periods that concern an account.
 const FREEZES_MAX: usize = 100;
+/// Notifiers of a file.
+const NOTIFIERS_MAX: usize = 20;
+/// Reminders of a key.
+const REMINDERS_MAX: usize = 10;
+/// Characters of a tag's key, by AWS.
+const TAG_CHARS: usize = 128;
 
 const RULE: &str = "[[account.rule]]";
 
@@ -71,13 +80,10 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Config 
     let failures = table.get("stop_after_failures");
     let stop_after_failures = number(failures, STOP_AFTER_FAILURES, FAILURES_MAX);
     let zone = zone(&mut table, &Zone::UTC, problems);
-    let notifiers = table.strings("notify");
-    for target in &notifiers {
-        if let Err(why) = notify::check_target(&target.value) {
-            // Its text is not repeated: an address may be a secret.
-            problems.add(&target.span, format!("this is no notifier: {why}"), None);
-        }
-    }
+    let notify = notifiers(&mut table, problems);
+    let digest = table.plain("digest");
+    let owner_tag = owner_tag(&mut table, problems);
+    let remind = reminders(&mut table, problems);
     let freezes = freezes(table.tables("freeze", "[[freeze]]"), &zone, problems);
     let mut accounts = Vec::new();
     for (number, account_table) in (1..).zip(table.tables("account", "[[account]]")) {
@@ -101,8 +107,54 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Config 
         at_once,
         stop_after_failures,
         accounts,
-        notify: notifiers.into_iter().map(|target| target.value).collect(),
+        notify,
+        digest,
+        owner_tag,
+        remind,
     }
+}
+
+fn notifiers(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec<Notifier> {
+    let named = table.strings("notify");
+    if let Some(first) = named.get(NOTIFIERS_MAX) {
+        let message = format!("a file has {NOTIFIERS_MAX} notifiers at most");
+        problems.add(&first.span, message, None);
+    }
+    let parsed = named.into_iter().filter_map(|target| {
+        let parsed = target.value.parse::<Notifier>();
+        // Its text is not repeated: an address may be a secret.
+        let refused = |why| problems.add(&target.span, format!("this is no notifier: {why}"), None);
+        parsed.map_err(refused).ok()
+    });
+    parsed.collect()
+}
+
+fn owner_tag(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Option<String> {
+    let tag = table.get::<String>("owner_tag")?;
+    if !(1..=TAG_CHARS).contains(&tag.value.chars().count()) {
+        let message = format!("a tag's key has 1 to {TAG_CHARS} characters");
+        problems.add(&tag.span, message, None);
+    }
+    Some(tag.value)
+}
+
+fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec<Duration> {
+    let named = table.strings("remind");
+    if let Some(first) = named.get(REMINDERS_MAX) {
+        let message = format!("there are {REMINDERS_MAX} reminders of a key at most");
+        problems.add(&first.span, message, None);
+    }
+    let parsed = named.into_iter().filter_map(|before| {
+        let parsed = before.value.parse::<Duration>().and_then(|parsed| {
+            let is_before = parsed.0 > 0;
+            is_before
+                .then_some(parsed)
+                .ok_or_else(|| "a reminder comes before the key is due".to_owned())
+        });
+        let refused = |why: String| problems.add(&before.span, why, Some("remind = [\"7d\"]"));
+        parsed.map_err(refused).ok()
+    });
+    parsed.collect()
 }
 
 /// An account with the places that are needed to compare it with others.
@@ -208,7 +260,8 @@ fn endpoints_of(
 ) -> BTreeMap<String, String> {
     let members = table.members().into_iter();
     let each = members.filter_map(|(service, url)| {
-        let known = Settings::SERVICES.map(|service| service.id);
+        let known = Settings::SERVICES.iter().chain([&SNS]);
+        let known: Vec<_> = known.map(|service| service.id).collect();
         if !known.contains(&&*service.value) {
             let message = format!("there is no service \"{}\" here", service.value);
             problems.add(&service.span, message, Some(&known.join(", ")));

@@ -1,6 +1,8 @@
 //! Fleet files that are refused: what is said, where, and what to do.
 
-use super::{ACCOUNTS_MAX, AT_ONCE_MAX, FREEZES_MAX, RULES_MAX};
+use super::{
+    ACCOUNTS_MAX, AT_ONCE_MAX, FREEZES_MAX, NOTIFIERS_MAX, REMINDERS_MAX, RULES_MAX, TAG_CHARS,
+};
 use crate::fleet::{Config, ConfigErrors};
 
 /// The problems of a file, a line each.
@@ -45,8 +47,9 @@ dwell = '7 days'
         problems(file),
         [
             "1:11 this is 0, and must be 1 to 100 | ",
-            "2:11 this is no notifier: it is neither command:PROGRAM nor webhook:URL | ",
-            "2:23 this is no notifier: a webhook has an http or https address | ",
+            "2:11 this is no notifier: a notifier begins with one of command, webhook, slack, \
+             teams, smtp, smtps, sns and a colon | ",
+            "2:23 this is no notifier: webhook: a secret goes out only by https, or to this machine | ",
             "3:1 the file has no key freez | did you mean freeze?",
             "5:1 the freeze ends before it begins | exchange from and to",
             "8:8 there is no time zone Europe/Berlim | give an IANA name, for example Europe/Berlin",
@@ -324,6 +327,29 @@ fn what_is_missing() {
 }
 
 #[test]
+fn notifiers_and_reminders() {
+    for (words, says) in [
+        (
+            "notify = ['slack:https://x/T0B0']",
+            "1:11 this is no notifier: slack:",
+        ),
+        ("notify = 'slack:env:X'", "1:10 notify must be a list"),
+        ("remind = ['0s']", "1:11 a reminder comes before"),
+        ("remind = ['soon']", "1:11 give a number and a unit"),
+        ("owner_tag = ''", "1:13 a tag's key has 1 to 128"),
+        (
+            "digest = 'hour'",
+            "1:10 digest must be \"round\" or \"day\"",
+        ),
+    ] {
+        let found = problems(&format!("{words}\n{RULE}{USER}"));
+        let is_said = found.len() == 1 && found[0].starts_with(says);
+        assert!(is_said, "{words}: {found:?}");
+        assert!(!found[0].contains("T0B0"), "{found:?}");
+    }
+}
+
+#[test]
 fn limits() {
     let rule = |number: usize| format!("[[account.rule]]\nusers = ['u{number}']\nskip = true\n");
     let rules = |count| (0..count).map(rule).collect::<String>();
@@ -334,6 +360,11 @@ fn limits() {
         each.collect::<String>()
     };
     let at_once = |count| format!("at_once = {count}\n{}", account(1));
+    let listed = |key: &str, text: &str, count: usize| {
+        let all = format!("'{text}',").repeat(count);
+        format!("{key} = [{all}]\n{}", account(1))
+    };
+    let tag = |chars: usize| format!("owner_tag = '{}'\n{}", "ä".repeat(chars), account(1));
     for (at_limit, above, says) in [
         (
             account(RULES_MAX),
@@ -355,6 +386,17 @@ fn limits() {
             at_once(AT_ONCE_MAX + 1),
             "must be 1 to 100",
         ),
+        (
+            listed("notify", "slack:env:X", NOTIFIERS_MAX),
+            listed("notify", "slack:env:X", NOTIFIERS_MAX + 1),
+            "20 notifiers at most",
+        ),
+        (
+            listed("remind", "1d", REMINDERS_MAX),
+            listed("remind", "1d", REMINDERS_MAX + 1),
+            "10 reminders of a key at most",
+        ),
+        (tag(TAG_CHARS), tag(TAG_CHARS + 1), "1 to 128 characters"),
     ] {
         assert_eq!(problems(&at_limit), [""; 0]);
         let found = problems(&above);

@@ -14,6 +14,7 @@ use super::{
     config::Duration,
     problem::{ProblemList, closest},
 };
+use crate::notify::Digest;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -56,6 +57,16 @@ impl FromToml for Duration {
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         let text = value.as_str().ok_or("must be a string such as \"24h\"")?;
         text.parse().map_err(|why| format!("is \"{text}\"; {why}"))
+    }
+}
+
+impl FromToml for Digest {
+    fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
+        match value.as_str() {
+            Some("round") => Ok(Self::Round),
+            Some("day") => Ok(Self::Day),
+            _ => Err("must be \"round\" or \"day\"".to_owned()),
+        }
     }
 }
 

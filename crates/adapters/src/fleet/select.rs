@@ -33,6 +33,9 @@ pub enum Verdict {
     Later {
         /// When it is rotated at the earliest.
         at: Timestamp,
+        /// When its key is due, or since when it is; nothing where it is due by its age already, but
+        /// newer than the report.
+        since: Option<Timestamp>,
         /// What for it waits.
         why: String,
     },
@@ -190,18 +193,21 @@ fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime
         let next_report = limits::CREDENTIAL_REPORT_HOURS * 3600;
         return Verdict::Later {
             at: since.max(time.report.plus_secs(next_report)),
+            since: Some(since).filter(|since| *since > time.now),
             why: "its key is new".to_owned(),
         };
     }
     if since > time.now {
         return Verdict::Later {
             at: since,
+            since: Some(since),
             why: "its key is young enough".to_owned(),
         };
     }
     match closed(rule.window.as_ref(), &account.freezes, time.now) {
         Some(closed) => Verdict::Later {
             at: closed.at,
+            since: Some(since),
             why: format!("due since {since}, waits for {}", closed.why),
         },
         None => Verdict::Due(Due {

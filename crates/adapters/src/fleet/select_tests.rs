@@ -164,7 +164,7 @@ fn nothing_is_due_in_a_freeze() {
         choose(&config.accounts[0], &row, None, time).verdict
     };
     let verdict = frozen("[[freeze]]\nfrom = 2026-11-20\nto = 2026-11-25\nwhy = 'Black Friday'");
-    let Verdict::Later { at, why } = verdict else {
+    let Verdict::Later { at, why, .. } = verdict else {
         panic!("{verdict:?}");
     };
     assert_eq!(at.iso8601(), "2026-11-26T00:00:00Z");

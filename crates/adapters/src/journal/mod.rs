@@ -1,10 +1,12 @@
-//! The journal of rotations: one SQLite file, secrets sealed, history chained by hashes.
+//! The journal of rotations: one SQLite file, secrets sealed, history chained by hashes. Beside it,
+//! what was said of them, and the notices that are not delivered yet.
 //!
 //! It protects three rules: what is acknowledged is on disk; of two processes with the same
 //! generation one goes on; and a secret leaves the file when its rotation is over. Several
 //! processes may have it open at once. It does not decide what a rotation does.
 
 mod history;
+mod notices;
 mod seal;
 
 use std::{
@@ -23,6 +25,7 @@ use keywright_vault::Vault;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 
 pub use self::history::{Event, Head};
+pub(crate) use self::notices::{NewNotice, Queued, Settled};
 use self::seal::Seal;
 
 /// The version of the schema; a newer one is refused, untouched.

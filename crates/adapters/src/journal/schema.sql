@@ -1,4 +1,4 @@
--- The journal of rotations. Nothing here is ever removed but secrets, when their rotation is over.
+-- The journal of rotations. Nothing of it is ever removed but secrets, when their rotation is over.
 CREATE TABLE IF NOT EXISTS setting (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL
@@ -36,3 +36,26 @@ BEGIN SELECT RAISE(ABORT, 'history is only appended to'); END;
 
 CREATE TRIGGER IF NOT EXISTS event_is_final BEFORE UPDATE ON event
 BEGIN SELECT RAISE(ABORT, 'history is only appended to'); END;
+
+-- What each notifier heard last of a rotation, a user or an account, so that it does not hear it again.
+CREATE TABLE IF NOT EXISTS notice_memory (
+    notifier TEXT    NOT NULL,
+    account  TEXT    NOT NULL,
+    subject  TEXT    NOT NULL,
+    state    TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    PRIMARY KEY (notifier, account, subject)
+) STRICT, WITHOUT ROWID;
+
+-- Notices that are not delivered yet. They go when they are, or when they were tried for long enough.
+CREATE TABLE IF NOT EXISTS notice_outbox (
+    number     INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    notifier   TEXT    NOT NULL,
+    recipient  TEXT,
+    body       TEXT    NOT NULL,
+    made       INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS notice_outbox_notifier ON notice_outbox (notifier, not_before);

@@ -35,7 +35,7 @@ pub(crate) mod running;
 mod ssh;
 mod text;
 pub(crate) mod vault;
-mod webhook;
+pub(crate) mod webhook;
 
 use std::{
     fmt::{self, Write},
@@ -48,6 +48,7 @@ use async_trait::async_trait;
 use keywright_base::Clock;
 use keywright_rotation::ports::Sink;
 
+pub(crate) use self::aws_profile::variable;
 pub use self::public_name::public_name;
 
 /// Every kind of place, in the order in which a person reads them.
@@ -243,7 +244,7 @@ impl Spec {
 #[cfg(test)]
 mod cases_tests;
 #[cfg(test)]
-mod remote_tests;
+pub(crate) mod remote_tests;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

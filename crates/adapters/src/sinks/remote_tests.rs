@@ -34,16 +34,16 @@ use super::{
 use crate::http::address;
 
 /// A request, whole: method and path, query, headers, body.
-pub(super) struct Asked {
-    pub(super) line: String,
-    pub(super) query: String,
-    pub(super) headers: hyper::HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Asked {
+    pub(crate) line: String,
+    pub(crate) query: String,
+    pub(crate) headers: hyper::HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
     /// The body as JSON.
-    pub(super) fn told(&self) -> Value {
+    pub(crate) fn told(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
@@ -57,7 +57,7 @@ impl Asked {
 }
 
 /// A status and a body; status 0 closes the connection without a reply.
-pub(super) type Answers = Arc<Mutex<dyn FnMut(&Asked) -> (u16, String) + Send>>;
+pub(crate) type Answers = Arc<Mutex<dyn FnMut(&Asked) -> (u16, String) + Send>>;
 
 /// Which write is cut off, counted from 0, and whether it takes effect.
 #[derive(Clone, Default)]
@@ -94,7 +94,7 @@ impl Cuts {
 }
 
 /// Answers on a free port until the test's runtime ends.
-pub(super) async fn serve(answers: Answers) -> SocketAddr {
+pub(crate) async fn serve(answers: Answers) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

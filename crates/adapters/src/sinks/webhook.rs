@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keywright_base::{Clock, Secret, limits};
+use keywright_base::{Clock, Secret, Timestamp, limits};
 use keywright_rotation::{
     model::{KeyId, Pair, RotationId},
     ports::{Backup, Held, Pairs, Sink, SinkError},
@@ -40,9 +40,22 @@ impl Destination for Url {
 }
 
 /// The header with the time and the signature of time and body.
-const SIGNATURE: &str = "x-keywright-signature";
+pub(crate) const SIGNATURE: &str = "x-keywright-signature";
 /// The variable with the key that signs.
-const KEY: &str = "KEYWRIGHT_WEBHOOK_KEY";
+pub(crate) const KEY: &str = "KEYWRIGHT_WEBHOOK_KEY";
+
+/// The key that signs, as HMAC takes it.
+pub(crate) fn hmac_key(key: &Secret<String>) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes())
+}
+
+/// What the header says of a body that is sent now.
+pub(crate) fn signature(key: &hmac::Key, now: Timestamp, body: &str) -> String {
+    let at = now.secs();
+    let tag = hmac::sign(key, format!("{at}.{body}").as_bytes());
+    let tag = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    format!("t={at},v1={}", tag.collect::<String>())
+}
 
 /// An address.
 pub(super) struct Webhook {
@@ -78,25 +91,21 @@ impl Webhook {
             name,
             url,
             http: http::client(None).map_err(|error| error.to_string())?,
-            key: hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()),
+            key: hmac_key(key),
             clock,
         })
     }
 
     async fn tell(&self, told: &Value) -> Result<Vec<u8>, SinkError> {
         let body = Secret::new(told.to_string());
-        let at = self.clock.now().secs();
-        let tag = hmac::sign(&self.key, format!("{at}.{}", body.expose()).as_bytes());
-        let tag: String = tag
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         let sent = self
             .http
             .post(self.url.clone())
             .header("content-type", "application/json")
-            .header(SIGNATURE, format!("t={at},v1={tag}"))
+            .header(
+                SIGNATURE,
+                signature(&self.key, self.clock.now(), body.expose()),
+            )
             .body(body.expose().clone())
             .send()
             .await;

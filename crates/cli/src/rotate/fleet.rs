@@ -9,7 +9,6 @@ mod lock;
 mod plan;
 
 use std::{
-    collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -22,9 +21,8 @@ use keywright_adapters::{
     fleet::{
         Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
     },
-    notify::{self, News},
 };
-use keywright_rotation::{model::Rotation, ports::Journal};
+use keywright_rotation::model::Rotation;
 use keywright_server::SystemEntropy;
 use serde_json::{Value, json};
 
@@ -34,7 +32,7 @@ pub(super) use self::{
     agent::agent,
     plan::{columns, plan},
 };
-use super::{progress::Progress, show};
+use super::{notices, progress::Progress, show};
 use crate::remote::{RemoteArguments, printable};
 
 /// The most a declaration may have, in bytes.
@@ -97,7 +95,10 @@ fn load(path: &Path) -> anyhow::Result<Config> {
     let size = std::fs::metadata(path).with_context(cannot)?.len();
     ensure!(size <= FILE_BYTES, "{} is too long", path.display());
     let text = std::fs::read_to_string(path).with_context(cannot)?;
-    Config::parse(&text).map_err(|errors| anyhow!(errors.of_file(&path.to_string_lossy())))
+    let config = Config::parse(&text);
+    let config = config.map_err(|errors| anyhow!(errors.of_file(&path.to_string_lossy())))?;
+    notices::check(&config);
+    Ok(config)
 }
 
 fn verdict(choice: &Choice) -> (&'static str, String) {
@@ -106,7 +107,7 @@ fn verdict(choice: &Choice) -> (&'static str, String) {
             "due",
             format!("since {}, key of {}", due.since, due.created),
         ),
-        Verdict::Later { at, why } => ("later", format!("not before {at}: {why}")),
+        Verdict::Later { at, why, .. } => ("later", format!("not before {at}: {why}")),
         Verdict::AskTags => ("unknown", "its tags are not known".to_owned()),
         Verdict::Person(why) => ("person", why.clone()),
         Verdict::Nothing(why) => ("nothing", why.clone()),
@@ -177,7 +178,7 @@ pub(super) async fn apply(
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
         let whom = (&config, account);
         let looked = (survey, fleet.problems.as_ref());
-        match one_round(driver, whom, looked, &mut Said::default()).await {
+        match one_round(driver, whom, looked).await {
             Ok(round) => {
                 well &= is_well(&round);
                 if arguments.json {
@@ -192,6 +193,9 @@ pub(super) async fn apply(
             }
         }
     }
+    if config.digest.is_some() {
+        notices::deliver(driver, &config).await;
+    }
     if arguments.json {
         show::print_json(&Value::Array(shown))?;
     }
@@ -199,31 +203,11 @@ pub(super) async fn apply(
     Ok(well)
 }
 
-/// What was said last of each rotation, or user, so that it is not said again and again.
-#[derive(Default)]
-struct Said {
-    of: HashMap<String, &'static str>,
-    problems: Option<String>,
-}
-
-impl Said {
-    /// Whether the file's problems are others than the last time.
-    fn is_other_problem(&mut self, problems: &str) -> bool {
-        let before = self.problems.replace(problems.to_owned());
-        before.as_deref() != Some(problems)
-    }
-
-    /// Whether it is something else than the last time.
-    fn is_new(&mut self, of: &str, outcome: &'static str) -> bool {
-        self.of.insert(of.to_owned(), outcome) != Some(outcome)
-    }
-}
-
+/// One round over an account, and the notices of what there is to say about it.
 async fn one_round(
     driver: &Driver,
     (config, account): (&Config, &Account),
     (survey, problems): (Result<Survey, DriveError>, Option<&ConfigErrors>),
-    said: &mut Said,
 ) -> anyhow::Result<Round> {
     let progress = Progress::new(false);
     let observer = |rotation: &Rotation, event: DriveEvent<'_>| progress.note(rotation, event);
@@ -231,102 +215,12 @@ async fn one_round(
         let looked = (survey?, problems.is_none());
         round(driver, (config, account), looked, &SystemEntropy, &observer).await
     };
-    let (done, name) = (done.await, format!("account {}", account.name));
-    match done {
-        Ok(done) => {
-            said.is_new(&name, "well");
-            let problems = problems.map_or(&[][..], ConfigErrors::problems).iter();
-            for problem in problems.filter(|problem| account.has_problem(problem)) {
-                if said.is_new(&problem.message, "failed") {
-                    let (line, message) = (problem.at.line, &problem.message);
-                    let why = format!("nothing is begun: fleet file, line {line}: {message}");
-                    tell_account(config, &done.survey.account, ("failed", &why)).await;
-                }
-            }
-            tell_round(driver, config, &done, said).await?;
-            Ok(done)
-        }
-        Err(error) => {
-            if said.is_new(&name, "failed") {
-                let number = account.id.as_ref().unwrap_or(&account.name);
-                tell_account(config, number, ("failed", &format!("{name}: {error}"))).await;
-            }
-            Err(error.into())
-        }
+    let done = done.await.map_err(anyhow::Error::from);
+    notices::queue(driver, (config, account), (&done, problems)).await;
+    if config.digest.is_none() {
+        notices::deliver(driver, config).await;
     }
-}
-
-/// Tells what is about an account, and not about one of its users.
-async fn tell_account(config: &Config, account: &str, (outcome, why): (&str, &str)) {
-    let news = News {
-        account,
-        user: None,
-        rotation: None,
-        outcome,
-        why,
-    };
-    tell_all(config, &news).await;
-}
-
-async fn tell_round(
-    driver: &Driver,
-    config: &Config,
-    done: &Round,
-    said: &mut Said,
-) -> anyhow::Result<()> {
-    for did in &done.did {
-        let (mut outcome, why, until) = show::outcome(&did.outcome);
-        if let (Some(until), Some(id)) = (until, &did.rotation) {
-            let rotation = driver.journal().rotation(id).await?;
-            if let Some(rotation) = rotation
-                && driver.closed(&rotation)?.is_none()
-                && rotation.is_in_trouble(until)
-            {
-                outcome = "warning";
-            }
-        }
-        let news = News {
-            account: &done.survey.account,
-            user: Some(&did.user),
-            rotation: did.rotation.as_ref(),
-            outcome,
-            why: &why,
-        };
-        let of = did.rotation.as_ref().map_or(&did.user, |id| &id.0);
-        if said.is_new(of, outcome) && outcome != "waiting" {
-            tell_all(config, &news).await;
-        }
-    }
-    for choice in &done.survey.choices {
-        if let Verdict::Person(why) = &choice.verdict
-            && said.is_new(&choice.user, "warning")
-        {
-            let news = News {
-                account: &done.survey.account,
-                user: Some(&choice.user),
-                rotation: None,
-                outcome: "warning",
-                why,
-            };
-            tell_all(config, &news).await;
-        }
-    }
-    if done.broke {
-        let why = format!(
-            "after {} failures in a row nothing more was begun; the next round tries again",
-            config.stop_after_failures
-        );
-        tell_account(config, &done.survey.account, ("stopped", &why)).await;
-    }
-    Ok(())
-}
-
-async fn tell_all(config: &Config, news: &News<'_>) {
-    for target in &config.notify {
-        if let Err(error) = notify::tell(target, news).await {
-            let _ = writeln!(io::stderr(), "{target} was not told: {error}");
-        }
-    }
+    done
 }
 
 fn is_well(round: &Round) -> bool {

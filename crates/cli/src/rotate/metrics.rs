@@ -9,6 +9,7 @@ use anyhow::Context;
 use keywright_adapters::{
     driver::Driver,
     fleet::{Account, ConfigErrors, Round},
+    notify::Sent,
 };
 use keywright_base::Clock;
 use keywright_rotation::ports::Journal;
@@ -68,6 +69,10 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
         "keywright_fleet_file_problems",
         "Errors of the fleet file that keep rotations from being begun"
     );
+    describe_counter!(
+        "keywright_notifications_total",
+        "Messages to notifiers, by outcome: delivered, failed, given_up"
+    );
     Ok(taken)
 }
 
@@ -80,6 +85,19 @@ pub(super) fn count_failure(account: &Account) {
 pub(super) fn publish_problems(problems: Option<&ConfigErrors>) {
     let count = problems.map_or(0, |problems| problems.problems().len());
     gauge!("keywright_fleet_file_problems").set(float(i64::try_from(count).unwrap_or(i64::MAX)));
+}
+
+/// Counts what became of a notifier's messages.
+pub(super) fn notified(sent: &Sent) {
+    for (outcome, count) in [
+        ("delivered", sent.delivered),
+        ("failed", sent.failed),
+        ("given_up", sent.given_up),
+    ] {
+        let notifier = sent.notifier.clone();
+        counter!("keywright_notifications_total", "notifier" => notifier, "outcome" => outcome)
+            .increment(count);
+    }
 }
 
 #[expect(

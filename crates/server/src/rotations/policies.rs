@@ -125,6 +125,9 @@ impl Engine {
             stop_after_failures: STOP_AFTER_FAILURES,
             accounts: Vec::new(),
             notify: Vec::new(),
+            digest: None,
+            owner_tag: None,
+            remind: Vec::new(),
         };
         let mut survey = survey(&self.driver, &account).await?;
         self.close_places(maker.account, &account.rules, &mut survey.choices);

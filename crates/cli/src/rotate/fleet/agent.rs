@@ -13,8 +13,8 @@ use keywright_adapters::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Said, load, lock::RunLock, one_round, print_round};
-use crate::rotate::{arguments, metrics};
+use super::{load, lock::RunLock, one_round, print_round};
+use crate::rotate::{arguments, metrics, notices};
 
 /// Rounds for which a metric is shown that no round publishes any more.
 const ROUNDS_SHOWN: u32 = 3;
@@ -54,7 +54,7 @@ pub(in crate::rotate) async fn agent(
         let address = metrics::serve(address, rest * ROUNDS_SHOWN)?;
         let _ = writeln!(io::stderr(), "metrics at http://{address}/metrics");
     }
-    let mut said = Said::default();
+    let mut said = String::new();
     let mut rounds = tokio::time::interval(rest);
     loop {
         tokio::select! {
@@ -92,12 +92,13 @@ fn reload(file: &Path) -> Option<Config> {
     }
 }
 
-/// One round over all accounts. What fails is said, counted, and tried again in the next.
+/// One round over all accounts. What fails is said, counted, and tried again in the next; `said` is
+/// what was wrong with the file, which is not said again.
 async fn agent_round(
     driver: &Driver,
     (file, config): (&Path, &Config),
     journal: &Path,
-    said: &mut Said,
+    said: &mut String,
 ) {
     let _lock = match RunLock::take(journal, file).await {
         Ok(Some(lock)) => lock,
@@ -117,14 +118,15 @@ async fn agent_round(
     let fleet = survey_fleet(driver, config).await;
     metrics::publish_problems(fleet.problems.as_ref());
     let problems = fleet.problems.as_ref();
-    if let Some(problems) = problems.map(|problems| problems.of_file(&file.to_string_lossy()))
-        && said.is_other_problem(&problems)
-    {
-        let _ = writeln!(io::stderr(), "error: {problems}");
+    let text = problems.map(|problems| problems.of_file(&file.to_string_lossy()));
+    let text = text.unwrap_or_default();
+    if !text.is_empty() && *said != text {
+        let _ = writeln!(io::stderr(), "error: {text}");
     }
+    *said = text;
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
         let looked = (survey, problems);
-        let done = match one_round(driver, (config, account), looked, said).await {
+        let done = match one_round(driver, (config, account), looked).await {
             Ok(round) => {
                 // What cannot be said must not keep keys from being rotated.
                 let _ = print_round(account, &round);
@@ -138,5 +140,8 @@ async fn agent_round(
         if let Err(error) = done {
             let _ = writeln!(io::stderr(), "error: account {}: {error:#}", account.name);
         }
+    }
+    if config.digest.is_some() {
+        notices::deliver(driver, config).await;
     }
 }

@@ -1,0 +1,102 @@
+//! One message: a notice, or a digest of several, as text for people and JSON for programs.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::notice::{Notice, Outcome};
+
+/// Notices of one message at most.
+const NOTICES_MAX: usize = 20;
+/// Bytes of one message's text at most, unless one notice alone has more. Teams takes 28 KB, markup
+/// included.
+const TEXT_BYTES: usize = 6 * 1024;
+
+/// What is sent at a time.
+pub(super) struct Message<'a> {
+    /// At least one.
+    pub(super) notices: &'a [Notice],
+    /// Whether it is a digest, also of one notice.
+    pub(super) digest: bool,
+}
+
+/// Part of a message: a title and its lines.
+pub(super) struct Paragraph {
+    pub(super) title: String,
+    pub(super) lines: Vec<String>,
+}
+
+impl Message<'_> {
+    /// What it is about, in one line.
+    pub(super) fn title(&self) -> String {
+        match self.notices {
+            [one] => one.title(),
+            all => {
+                let waits = |notice: &&Notice| {
+                    notice.outcome.is_urgent() || notice.outcome == Outcome::Warning
+                };
+                let (all, urgent) = (all.len(), all.iter().filter(waits).count());
+                match urgent {
+                    0 => format!("{all} notices about access keys"),
+                    urgent => format!("{all} notices about access keys, {urgent} need attention"),
+                }
+            }
+        }
+    }
+
+    /// What it says of each notice.
+    pub(super) fn paragraphs(&self) -> Vec<Paragraph> {
+        let each = self.notices.iter();
+        each.map(|notice| Paragraph {
+            title: notice.title(),
+            lines: notice.lines(),
+        })
+        .collect()
+    }
+
+    /// All of it as plain text.
+    pub(super) fn text(&self) -> String {
+        let paragraphs = self.paragraphs().into_iter();
+        let paragraphs = paragraphs.map(|paragraph| {
+            let lines = std::iter::once(paragraph.title).chain(paragraph.lines);
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        paragraphs.collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// All of it for programs.
+    pub(super) fn json(&self) -> Value {
+        match self.notices {
+            [one] if !self.digest => json!(one),
+            all => json!({ "Notices": all }),
+        }
+    }
+
+    /// The same for a message that is sent again, so that a mailbox can tell.
+    pub(super) fn id(&self, recipient: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update(recipient)
+            .chain_update(self.json().to_string())
+            .finalize();
+        digest
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// How many of the first notices go into one message.
+pub(super) fn first_message(notices: &[Notice]) -> usize {
+    let mut bytes = 0;
+    let fits = |notice: &&Notice| {
+        let one = std::slice::from_ref(*notice);
+        let message = Message {
+            notices: one,
+            digest: true,
+        };
+        bytes += message.text().len() + 2;
+        bytes <= TEXT_BYTES
+    };
+    let fitting = notices.iter().take(NOTICES_MAX).take_while(fits).count();
+    fitting.max(1).min(notices.len())
+}

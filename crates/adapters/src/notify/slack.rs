@@ -1,0 +1,76 @@
+//! `slack:env:NAME` or `slack:file:/PATH`: an incoming webhook of Slack, whose URL is a secret.
+//!
+//! Names and reasons come from others, so the text is escaped as Slack asks for: what would be a
+//! mention (`<!channel>`), a link or markup appears as it is written.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::{
+    Channel, Dispatch, Message,
+    post::{Address, post},
+};
+
+/// Characters of a reason that Slack gives as a code, for example `no_service`.
+const CODE_CHARS: usize = 60;
+
+/// An incoming webhook.
+struct Slack(Address);
+
+pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
+    Ok(Arc::new(Slack(Address::parse_secret(text)?)))
+}
+
+/// As `<`, `>` and `&` are written in a message.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// The body that is posted.
+fn payload(message: &Message<'_>) -> String {
+    let text = match message.notices {
+        [_] => message.text(),
+        _ => format!("{}\n\n{}", message.title(), message.text()),
+    };
+    let payload = json!({
+        "text": escape(&text),
+        "mrkdwn": false,
+        "parse": "none",
+        "link_names": false,
+        "unfurl_links": false,
+        "unfurl_media": false,
+    });
+    payload.to_string()
+}
+
+#[async_trait]
+impl Channel for Slack {
+    fn label(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.0.url().map(drop)
+    }
+
+    async fn send(&self, message: &Message<'_>, _: &Dispatch<'_>) -> Result<(), String> {
+        let refused = post(self.0.url()?, &[], payload(message)).await?;
+        refused.map_err(|refusal| {
+            let code = std::str::from_utf8(&refusal.answer).unwrap_or_default();
+            let is_code = code.len() <= CODE_CHARS
+                && !code.is_empty()
+                && code
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            if is_code {
+                format!("{refusal}: {code}")
+            } else {
+                refusal.to_string()
+            }
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! Notices of a fleet's rounds: queued in the journal, then delivered.
+//!
+//! It protects one rule: whatever goes wrong here is a line and a metric, and no reason to stop
+//! rotating.
+
+use std::io::{self, Write};
+
+use keywright_adapters::{
+    driver::Driver,
+    fleet::{Account, Config, ConfigErrors, Round, announce, announce_failure},
+    notify::Outbox,
+};
+use keywright_server::SystemClock;
+
+use super::metrics;
+use crate::remote::printable;
+
+/// Queues what a round has to say, or that there could be none.
+pub(super) async fn queue(
+    driver: &Driver,
+    whom: (&Config, &Account),
+    (round, problems): (&anyhow::Result<Round>, Option<&ConfigErrors>),
+) {
+    let queued = match round {
+        Ok(round) => announce(driver, whom, (round, problems), &SystemClock).await,
+        Err(error) => {
+            let why = format!("{error:#}");
+            announce_failure(driver, whom, &why, &SystemClock).await
+        }
+    };
+    match queued {
+        Ok(0) => {}
+        Ok(count) => say(&format!(
+            "{count} notices were dropped: too many wait for delivery"
+        )),
+        Err(error) => say(&format!(
+            "notices of {} are not queued: {error}",
+            whom.1.name
+        )),
+    }
+}
+
+/// Delivers what waits.
+pub(super) async fn deliver(driver: &Driver, config: &Config) {
+    let outbox = Outbox {
+        journal: driver.journal(),
+        notifiers: &config.notify,
+        digest: config.digest,
+        accounts: config
+            .accounts
+            .iter()
+            .map(|a| (a.name.as_str(), &a.access))
+            .collect(),
+    };
+    let sent = match outbox.deliver(&SystemClock).await {
+        Ok(sent) => sent,
+        Err(error) => return say(&format!("notices cannot be delivered: {error}")),
+    };
+    for one in sent {
+        metrics::notified(&one);
+        if let Some(why) = &one.why {
+            say(&format!(
+                "{}: not notified, tried again later: {why}",
+                one.notifier
+            ));
+        }
+        if one.given_up > 0 {
+            say(&format!(
+                "{}: {} notices are given up",
+                one.notifier, one.given_up
+            ));
+        }
+    }
+}
+
+/// Says which notifiers cannot read what they need.
+pub(super) fn check(config: &Config) {
+    for notifier in &config.notify {
+        if let Err(why) = notifier.check() {
+            let label = notifier.label();
+            say(&format!(
+                "{label}: cannot notify yet: {why}; its notices wait in the journal"
+            ));
+        }
+    }
+}
+
+fn say(line: &str) {
+    // What cannot be said must not keep keys from being rotated.
+    let _ = writeln!(io::stderr(), "{}", printable(line));
+}
