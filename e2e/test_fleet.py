@@ -328,7 +328,8 @@ def test_report(fleet, form):
         assert (finding["Control"], finding["UserName"]) == ("one-active-key", "torn")
     elif form == "csv":
         head, row = done.stdout.splitlines()
-        assert head == "control,user,arn,detail" and row.startswith("one-active-key,torn,arn:aws:")
+        assert head == "control,user,arn,detail,cis"
+        assert row.startswith("one-active-key,torn,arn:aws:")
     else:
         assert "NOT MET: a user has one active access key at most" in done.stdout
         assert "\nmet: access keys are replaced" in done.stdout

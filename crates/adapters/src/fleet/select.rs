@@ -33,8 +33,8 @@ pub enum Verdict {
     Later {
         /// When it is rotated at the earliest.
         at: Timestamp,
-        /// When its key is due, or since when it is; nothing where it is due by its age already, but
-        /// newer than the report.
+        /// When its key is due, or since when it is; nothing where it is due by its age already,
+        /// but newer than the report.
         since: Option<Timestamp>,
         /// What for it waits.
         why: String,
