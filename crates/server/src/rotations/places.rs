@@ -378,76 +378,84 @@ mod tests {
         Places::new(ALLOWED.map(str::to_owned).to_vec()).unwrap()
     }
 
+    /// Of a user's name and what is chosen for it, the places, or why they are refused.
+    type Choice = (
+        &'static str,
+        &'static [&'static str],
+        Result<&'static str, &'static str>,
+    );
+    const CHOICES: &[Choice] = &[
+        ("bob", &["person"], Ok("person")),
+        (
+            "bob",
+            &["dotenv:/etc/jobs/{user}.env"],
+            Ok("dotenv:/etc/jobs/bob.env"),
+        ),
+        (
+            "bob",
+            &["dotenv:/etc/jobs/bob.env"],
+            Ok("dotenv:/etc/jobs/bob.env"),
+        ),
+        (
+            "bob",
+            &["dotenv:/etc/jobs/eve.env"],
+            Err("does not allow the place"),
+        ),
+        (
+            "bob",
+            &["dotenv:/etc/jobs/../x.env"],
+            Err("does not allow the place"),
+        ),
+        (
+            "bob",
+            &["command:deliver --to eve"],
+            Err("does not allow the place"),
+        ),
+        (
+            "bob",
+            &["command:deliver --to {user}"],
+            Err("does not allow the place"),
+        ),
+        (
+            "bob",
+            &["command:deliver ..."],
+            Ok("command:deliver --to bob"),
+        ),
+        (
+            "bob",
+            &["command:deliver ...", "command:deliver ..."],
+            Err("is named twice"),
+        ),
+        ("bob", &["command:sh"], Err("does not allow the place")),
+        ("bob", &["what"], Err("does not allow the place")),
+        ("bob", &["person", "person"], Err("is named twice")),
+        (
+            "bob",
+            &["json:/etc/all.json", "person"],
+            Ok("json:/etc/all.json person"),
+        ),
+        (
+            "..",
+            &["dotenv:/etc/jobs/{user}.env"],
+            Err("cannot be part of a place"),
+        ),
+        (
+            "-x",
+            &["command:deliver ..."],
+            Err("cannot be part of a place"),
+        ),
+        (
+            "a@b",
+            &["dotenv:/etc/jobs/{user}.env"],
+            Err("cannot be part of a place"),
+        ),
+        ("a@b", &["json:/etc/all.json"], Ok("json:/etc/all.json")),
+    ];
+
     #[test]
     fn what_a_caller_may_choose() {
         let places = places();
-        for (user, given, expected) in [
-            ("bob", &["person"][..], Ok("person")),
-            (
-                "bob",
-                &["dotenv:/etc/jobs/{user}.env"],
-                Ok("dotenv:/etc/jobs/bob.env"),
-            ),
-            (
-                "bob",
-                &["dotenv:/etc/jobs/bob.env"],
-                Ok("dotenv:/etc/jobs/bob.env"),
-            ),
-            (
-                "bob",
-                &["dotenv:/etc/jobs/eve.env"],
-                Err("does not allow the place"),
-            ),
-            (
-                "bob",
-                &["dotenv:/etc/jobs/../x.env"],
-                Err("does not allow the place"),
-            ),
-            (
-                "bob",
-                &["command:deliver --to eve"],
-                Err("does not allow the place"),
-            ),
-            (
-                "bob",
-                &["command:deliver --to {user}"],
-                Err("does not allow the place"),
-            ),
-            (
-                "bob",
-                &["command:deliver ..."],
-                Ok("command:deliver --to bob"),
-            ),
-            (
-                "bob",
-                &["command:deliver ...", "command:deliver ..."],
-                Err("is named twice"),
-            ),
-            ("bob", &["command:sh"], Err("does not allow the place")),
-            ("bob", &["what"], Err("does not allow the place")),
-            ("bob", &["person", "person"], Err("is named twice")),
-            (
-                "bob",
-                &["json:/etc/all.json", "person"],
-                Ok("json:/etc/all.json person"),
-            ),
-            (
-                "..",
-                &["dotenv:/etc/jobs/{user}.env"],
-                Err("cannot be part of a place"),
-            ),
-            (
-                "-x",
-                &["command:deliver ..."],
-                Err("cannot be part of a place"),
-            ),
-            (
-                "a@b",
-                &["dotenv:/etc/jobs/{user}.env"],
-                Err("cannot be part of a place"),
-            ),
-            ("a@b", &["json:/etc/all.json"], Ok("json:/etc/all.json")),
-        ] {
+        for &(user, given, expected) in CHOICES {
             let given: Vec<_> = given.iter().map(|&place| place.to_owned()).collect();
             let filled = places.fill(&given, self::user(user, "/jobs/nightly/", &[]));
             match (filled, expected) {
