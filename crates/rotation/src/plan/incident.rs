@@ -60,19 +60,19 @@ pub(super) fn unended(rotation: &Rotation) -> Option<Step> {
         .then_some(Step::EndSessions)
 }
 
-/// The end of the sessions of an inactive key: at once, and again when its deactivation has reached
-/// the whole service, since it may have minted more until then.
+/// The end of the sessions of a key that is inactive since then: at once, and again when its
+/// deactivation has reached the whole service, since it may have minted more until then. What was
+/// ended when the key was deactivated first does not count: it may have been active in between.
 pub(super) fn sessions(
     rotation: &Rotation,
     seen: &Seen,
     inactive_since: Timestamp,
 ) -> Option<Step> {
     let incident = rotation.incident?;
-    let since = incident.inactive_since.unwrap_or(inactive_since);
-    let settled = since.plus_secs(if seen.lags { SETTLE_SECS } else { 0 });
+    let settled = inactive_since.plus_secs(if seen.lags { SETTLE_SECS } else { 0 });
     match incident.sessions_ended {
         Some(ended) if ended >= settled => None,
-        Some(ended) if ended >= since && seen.now < settled => {
+        Some(ended) if ended >= inactive_since && seen.now < settled => {
             let why = format!("the deactivation of {} to reach everywhere", rotation.old);
             Some(wait(settled, why))
         }

@@ -123,7 +123,9 @@ fn a_key_that_is_inactive_already_is_replaced_as_well() {
     }
     scene.begin();
     scene.assert_replaced();
-    assert_eq!(said(&scene, "sessions before"), 2);
+    // At first, and twice when the old key is found inactive in the end: it may have been active in
+    // between.
+    assert_eq!(said(&scene, "sessions before"), 3);
 }
 
 #[test]

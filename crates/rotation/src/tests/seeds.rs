@@ -6,7 +6,7 @@ use crate::simulator::run;
 const SEEDS: u64 = 2_500;
 
 /// Seeds that once failed, beyond those.
-const ONCE_FAILED: [u64; 3] = [12_419, 16_708, 43_213];
+const ONCE_FAILED: [u64; 4] = [12_419, 16_708, 28_994, 43_213];
 
 #[test]
 fn no_seed_that_once_failed_does_so_again() {
