@@ -27,6 +27,7 @@ use crate::{
     installation::{Running, binaries, fresh_folder},
     load::seed,
     requests::{self, Key},
+    say,
 };
 
 /// The one file that holds the pairs of every second consumer.
@@ -365,9 +366,4 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 )]
 fn pause(duration: Duration) {
     thread::sleep(duration);
-}
-
-fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    Ok(writeln!(out, "{line}")?)
 }

@@ -11,7 +11,6 @@ mod worker;
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -25,9 +24,9 @@ use keywright_store::{contract::Ledger, sqlite::Sqlite};
 use self::{model::Model, verify::Reader, worker::BUCKET};
 use crate::{
     chance::{self, Chance},
-    client::Connection,
     installation::{self, Running, fresh_folder},
-    requests::{self, Key},
+    requests::Key,
+    say,
 };
 
 /// Clients that write at the same time.
@@ -85,7 +84,7 @@ impl Experiment {
     fn new(data: PathBuf, seed: u64) -> anyhow::Result<Self> {
         let mut server = Running::serve(&data)?;
         let root = installation::root(&data)?;
-        make_bucket(&server, &root)?;
+        server.put(&root, &format!("/{BUCKET}"), b"")?;
         server.kill()?;
         let version = version(&data)?;
         let mut chance = Chance::new(seed);
@@ -209,17 +208,4 @@ fn check_files(data: &Path, models: &[Model]) -> anyhow::Result<()> {
         "{blobs} files for {large} objects that have one"
     );
     Ok(())
-}
-
-fn make_bucket(server: &Running, root: &Key) -> anyhow::Result<()> {
-    let request = requests::s3(server.address, root, ("PUT", &format!("/{BUCKET}")), b"")?;
-    let mut connection = Connection::open(server.address)?;
-    let reply = connection.exchange(&request)?;
-    ensure!(reply.status == 200, "no bucket: {}", reply.shown());
-    Ok(())
-}
-
-fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    Ok(writeln!(out, "{line}")?)
 }

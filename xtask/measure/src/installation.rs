@@ -10,10 +10,13 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use keywright_base::Secret;
 
-use crate::{client::instant, requests::Key};
+use crate::{
+    client::{Connection, instant},
+    requests::{self, Key},
+};
 
 /// A process that printed where it listens.
 pub(crate) struct Running {
@@ -102,6 +105,18 @@ impl Running {
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+
+    /// Puts a bucket or an object.
+    ///
+    /// # Errors
+    /// When the server refuses it.
+    pub(crate) fn put(&self, key: &Key, path: &str, body: &[u8]) -> anyhow::Result<()> {
+        let request = requests::s3(self.address, key, ("PUT", path), body)?;
+        let mut connection = Connection::open(self.address)?;
+        let reply = connection.exchange(&request)?;
+        ensure!(reply.status == 200, "not put: {}", reply.shown());
         Ok(())
     }
 

@@ -17,6 +17,8 @@ mod installation;
 mod load;
 mod requests;
 
+use std::io::Write;
+
 use clap::{Parser, Subcommand};
 
 /// Measures the built server.
@@ -42,6 +44,12 @@ enum Chore {
     /// Answer every request with the bytes of a file
     #[command(hide = true)]
     Bare(bare::Args),
+}
+
+/// A line for whoever runs a chore.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    Ok(writeln!(out, "{line}")?)
 }
 
 fn main() -> anyhow::Result<()> {

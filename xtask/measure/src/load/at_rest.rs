@@ -111,16 +111,10 @@ fn twins(bytes: usize) -> anyhow::Result<Installed> {
     let Seeded { data, keys } = seed::folder(super::FEW)?;
     let mut server = Running::serve(&data)?;
     let key = keys.first().context("no keys")?;
-    let mut connection = Connection::open(server.address)?;
     let text = vec![b'o'; bytes];
-    for (path, body) in [
-        (format!("/{BUCKET}"), &[][..]),
-        (format!("/{BUCKET}/{ENCRYPTED}"), &text),
-        (format!("/{BUCKET}/{CLEAR}"), &text),
-    ] {
-        let request = requests::s3(server.address, key, ("PUT", &path), body)?;
-        let reply = connection.exchange(&request)?;
-        ensure!(reply.status == 200, "not put: {}", reply.shown());
+    server.put(key, &format!("/{BUCKET}"), b"")?;
+    for object in [ENCRYPTED, CLEAR] {
+        server.put(key, &format!("/{BUCKET}/{object}"), &text)?;
     }
     server.kill()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -151,7 +145,7 @@ async fn make_clear(data: &Path, text: &[u8]) -> anyhow::Result<()> {
     } else {
         let (name, _) = rest.split_first_chunk::<16>().context(malformed)?;
         body.extend_from_slice(rest.get(..24).context(malformed)?);
-        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex::encode(name);
         let shelf = name.get(..2).context(malformed)?;
         let path = data.join("objects").join(shelf).join(&name);
         ensure!(path.exists(), "{} is not there", path.display());
