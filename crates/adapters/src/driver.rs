@@ -237,8 +237,8 @@ impl Driver {
         let mut failures = 0;
         loop {
             let rotation = self.load(id).await?;
-            let tick = match (self.closed(&rotation)?, rotation.held) {
-                (Some(_), Some(hold)) => Ok(Tick::Held(hold)),
+            let tick = match (self.closed(&rotation)?, &rotation.held) {
+                (Some(_), Some(hold)) => Ok(Tick::Held(hold.clone())),
                 (Some(ClosedUntil { at, why }), None) => Ok(Tick::Wait { until: at, why }),
                 (None, _) => executor.tick(id).await,
             };
@@ -253,7 +253,7 @@ impl Driver {
                         return Ok(Rest::Wait { until, why });
                     }
                     let waiting = DriveEvent::Waiting { until, why: &why };
-                    observer(&self.load(id).await?, waiting);
+                    observer(&rotation, waiting);
                     pause_for(Duration::from_secs(
                         u64::try_from(pause).unwrap_or(0).max(1),
                     ))

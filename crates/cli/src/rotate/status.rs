@@ -83,9 +83,9 @@ fn last_use(used: Option<&LastUse>) -> String {
 }
 
 fn standing_json((rotation, outlook): &Standing) -> Value {
-    let mut shown = to_json(rotation);
-    let Value::Object(members) = &mut shown else {
-        return shown;
+    let mut document = to_json(rotation);
+    let Value::Object(members) = &mut document else {
+        return document;
     };
     match outlook {
         None => {}
@@ -109,7 +109,7 @@ fn standing_json((rotation, outlook): &Standing) -> Value {
             members.insert("CannotLook".to_owned(), json!(error.to_string()));
         }
     }
-    shown
+    document
 }
 
 fn use_json(used: &LastUse) -> Value {
@@ -184,10 +184,7 @@ pub(super) fn table(rotations: &[Standing]) -> anyhow::Result<()> {
         })
         .collect();
     let before: usize = widths.iter().map(|columns| columns + 2).sum();
-    let room = match columns() {
-        usize::MAX => None,
-        all => Some(all.saturating_sub(before).max(STATE_COLUMNS_MIN)),
-    };
+    let room = columns().saturating_sub(before).max(STATE_COLUMNS_MIN);
     let line = |row: &[String]| -> String {
         let padded = row.iter().zip(&widths).map(|(cell, columns)| {
             let gap = columns.saturating_sub(width(cell)) + 2;
@@ -200,12 +197,8 @@ pub(super) fn table(rotations: &[Standing]) -> anyhow::Result<()> {
     writeln!(out, "{}", styled(style::HEADING, head))?;
     for ((rotation, outlook), row) in rows.into_iter().zip(&cells) {
         let state = printable(&summary(rotation, outlook.as_ref()));
-        let lines = match room {
-            Some(room) => textwrap::wrap(&state, room),
-            None => vec![state.as_str().into()],
-        };
         let mut start = line(row);
-        for part in lines {
+        for part in textwrap::wrap(&state, room) {
             writeln!(out, "{start}{}", styled(style_of(rotation), part))?;
             start = " ".repeat(before);
         }

@@ -106,21 +106,20 @@ fn take(from: &AtomicU64, steps: u64) {
     let _ = from.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
 }
 
+/// Whether both are the same allocation, or none.
+fn is_same<T>(before: Option<&Arc<T>>, now: Option<&Arc<T>>) -> bool {
+    match (before, now) {
+        (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 impl LongDecision {
     /// Whether it is the same decision on the same state.
     fn is(&self, account: Option<&Arc<Account>>, question: Question<'_>) -> bool {
-        let same_account = match (&self.account, account) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        let same_policy = match (&self.policy, question.resource.policy) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            _ => false,
-        };
-        same_account
-            && same_policy
+        is_same(self.account.as_ref(), account)
+            && is_same(self.policy.as_ref(), question.resource.policy)
             && self.action == question.action
             && self.arn == question.resource.arn
             && self.owner == question.resource.owner
