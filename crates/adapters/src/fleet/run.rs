@@ -65,8 +65,7 @@ pub type Carry<'a> =
 pub fn new_id(entropy: &dyn Entropy) -> RotationId {
     let mut bytes = [0; ID_BYTES];
     entropy.fill(&mut bytes);
-    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-    RotationId(format!("r-{}", digits.collect::<String>()))
+    RotationId(format!("r-{}", hex::encode(bytes)))
 }
 
 /// Goes on with what is open, and begins what is due, if `begins` says so.

@@ -68,10 +68,6 @@ fn hash(before: &[u8], event: &Event) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Adds what a rotation came to.
 pub(super) fn append(
     transaction: &Transaction<'_>,
@@ -125,7 +121,7 @@ fn event(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Event, Vec<u8>)> {
         at: row.get(3)?,
         phase: row.get(4)?,
         text: row.get(5)?,
-        hash: hex(&bytes),
+        hash: hex::encode(&bytes),
     };
     Ok((event, bytes))
 }
@@ -215,6 +211,6 @@ pub(super) fn check(transaction: &Transaction<'_>) -> Result<Head, JournalError>
     }
     Ok(Head {
         events: number,
-        hash: hex(&before),
+        hash: hex::encode(&before),
     })
 }

@@ -77,11 +77,7 @@ impl Message<'_> {
             .chain_update(recipient)
             .chain_update(self.json().to_string())
             .finalize();
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex::encode(digest).chars().take(32).collect()
     }
 }
 

@@ -219,12 +219,8 @@ impl Store for SecretsManager {
         let text = text(&content)?;
         // The same content is the same version, however often it is sent; it must not be guessed
         // from the token what it is, so the service's name for the secret is hashed with it.
-        let digest: [u8; 32] = Sha256::digest(format!("{id}\n{text}")).into();
-        let token: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = hex::encode(Sha256::digest(format!("{id}\n{text}")));
+        let token: String = digest.chars().take(32).collect();
         let told = json!({
             "SecretId": id, "SecretString": text, "ClientRequestToken": token,
             "VersionStages": [LABEL],

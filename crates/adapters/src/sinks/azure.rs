@@ -227,17 +227,8 @@ impl KeyVault {
     ) -> Result<Answer, SinkError> {
         let token = self.credentials.token(&self.rest).await?;
         let request = self.rest.http.request(method, url);
-        let mut request = request.bearer_auth(token.expose());
-        if let Some(body) = body {
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-        }
-        let sent: Vec<&str> = [token.expose().as_str()]
-            .iter()
-            .chain(sent)
-            .copied()
-            .collect();
-        self.rest.send(request, &sent).await
+        let request = request.bearer_auth(token.expose());
+        self.rest.send_json(request, body, &token, sent).await
     }
 
     /// The current version, or one by its name; nothing where there is none, or a disabled one.

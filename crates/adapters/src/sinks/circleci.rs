@@ -26,7 +26,7 @@ use super::{
     fragment,
     names::Names,
     rest::{Answer, Rest, segment},
-    text::similar,
+    text::{did_you_mean, similar},
 };
 use crate::http;
 
@@ -211,8 +211,7 @@ struct Dates {
 /// A digest of dates, as a part of a name.
 fn digest<'a>(dates: impl Iterator<Item = &'a str>) -> String {
     let dates = dates.collect::<Vec<_>>().join(" ");
-    let digest = Sha256::digest(dates);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(Sha256::digest(dates));
     hex.chars().take(DIGEST_LENGTH).collect()
 }
 
@@ -266,18 +265,20 @@ impl CircleCi {
             .rest
             .http
             .request(method, format!("{}{path}", self.url));
-        let mut request = request.header("circle-token", self.token.expose());
-        let mut sent = vec![self.token.expose().as_str()];
-        if let Some(value) = value {
-            let mut body = json!({ "value": value });
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-            if let Some(Value::String(value)) = body.get_mut("value") {
-                value.zeroize();
-            }
-            sent.push(value);
+        let request = request.header("circle-token", self.token.expose());
+        let Some(value) = value else {
+            return self.rest.send_json(request, None, &self.token, &[]).await;
+        };
+        let mut body = json!({ "value": value });
+        let sent = [value];
+        let sending = self
+            .rest
+            .send_json(request, Some(&body), &self.token, &sent);
+        let answer = sending.await;
+        if let Some(Value::String(value)) = body.get_mut("value") {
+            value.zeroize();
         }
-        self.rest.send(request, &sent).await
+        answer
     }
 
     /// All entries of a listing; one that has no end is an error, since a missing entry would be
@@ -321,11 +322,7 @@ impl CircleCi {
                 false => Err(self.rest.later(&"the id of the context is not one")),
             };
         }
-        let near = similar(name, all.iter().map(|it| it.name.as_str()));
-        let near = match near.is_empty() {
-            true => String::new(),
-            false => format!("; did you mean {}?", near.join(", ")),
-        };
+        let near = did_you_mean(name, all.iter().map(|it| it.name.as_str()));
         let why = format!("there is no context {name}, or the token may not see it{near}");
         Err(self.rest.never(&why))
     }
@@ -440,11 +437,6 @@ impl CircleCi {
         self.unmark(&marks, Some(&done)).await
     }
 
-    fn before(&self, backup: &Backup) -> Result<Dates, SinkError> {
-        let before = serde_json::from_slice(backup.expose());
-        before.map_err(|_| self.rest.never(&"its backup cannot be read"))
-    }
-
     /// A date is another one, or a mark.
     fn foreign(&self) -> SinkError {
         let (variables, mark) = (self.place.names.all().join(" and "), self.place.mark());
@@ -489,14 +481,11 @@ impl Sink for CircleCi {
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
-        let bytes = serde_json::to_vec(&self.look().await?);
-        bytes
-            .map(Secret::new)
-            .map_err(|error| self.rest.never(&error))
+        self.rest.backup(&self.look().await?)
     }
 
     async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let before = self.before(backup)?;
+        let before: Dates = self.rest.read_backup(backup)?;
         let current = self.look().await?;
         if current.key().as_ref() == Some(&new.id) {
             let done = current
@@ -522,7 +511,7 @@ impl Sink for CircleCi {
         backup: &Backup,
         pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = self.before(backup)?;
+        let before: Dates = self.rest.read_backup(backup)?;
         let current = self.look().await?;
         // Without a mark a person has put it back, and said so; or it was put back, or not written
         // at all.

@@ -272,11 +272,6 @@ impl TwoVariables {
         };
         self.api.rest.never(&why)
     }
-
-    fn before(&self, backup: &Backup) -> Result<Values, SinkError> {
-        let before = serde_json::from_slice(backup.expose());
-        before.map_err(|_| self.api.rest.never(&"its backup cannot be read"))
-    }
 }
 
 #[async_trait]
@@ -316,14 +311,12 @@ impl Sink for TwoVariables {
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
         let values = self.both().await?.values();
         self.held(&values)?;
-        let bytes = serde_json::to_vec(&values);
-        bytes
-            .map(Secret::new)
-            .map_err(|error| self.api.rest.never(&error))
+        self.api.rest.backup(&values)
     }
 
     async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let (before, wanted) = (self.before(backup)?, Values::of(new));
+        let before: Values = self.api.rest.read_backup(backup)?;
+        let wanted = Values::of(new);
         let now = self.both().await?;
         if !now.values().is_between(&before, &wanted) {
             return Err(self.foreign(&now.values(), &before, new));
@@ -344,7 +337,7 @@ impl Sink for TwoVariables {
         backup: &Backup,
         pairs: Pairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = self.before(backup)?;
+        let before: Values = self.api.rest.read_backup(backup)?;
         let now = self.both().await?;
         if !now.values().is_between(&before, &Values::of(pairs.new)) {
             return Err(self.foreign(&now.values(), &before, pairs.new));
@@ -364,8 +357,7 @@ struct OneVariable {
 
 /// What identifies a value; GitLab counts no versions.
 fn digest(value: &str) -> String {
-    let digest = Sha256::digest(value);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(value))
 }
 
 #[async_trait]

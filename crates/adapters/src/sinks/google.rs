@@ -27,7 +27,7 @@ use super::{
     SinkKind,
     document::{self, Content, Store, StorePlace, Tag, Version},
     rest::{Answer, Rest, secret},
-    text::similar,
+    text::did_you_mean,
 };
 
 pub(super) const KIND: SinkKind = SinkKind {
@@ -199,16 +199,7 @@ impl SecretManager {
         if let Some(project) = &self.credentials.quota_project {
             request = request.header("x-goog-user-project", project);
         }
-        if let Some(body) = body {
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-        }
-        let sent: Vec<&str> = [token.expose().as_str()]
-            .iter()
-            .chain(sent)
-            .copied()
-            .collect();
-        self.rest.send(request, &sent).await
+        self.rest.send_json(request, body, &token, sent).await
     }
 
     /// The version that was added last, enabled or not.
@@ -230,11 +221,7 @@ impl SecretManager {
     /// Only a person can say who may read a secret and where it is stored.
     async fn missing(&self) -> SinkError {
         let (path, names) = (self.path(), self.names().await);
-        let near = similar(&self.place.secret, names.iter().map(String::as_str));
-        let near = match near.is_empty() {
-            true => String::new(),
-            false => format!("; did you mean {}?", near.join(", ")),
-        };
+        let near = did_you_mean(&self.place.secret, names.iter().map(String::as_str));
         self.rest.never(&format!(
             "there is no {path}, or the caller may not see it{near} Create it first, for example \
              with gcloud secrets create"

@@ -23,7 +23,7 @@ use super::{
     aws_profile::variable,
     document::{self, Content, Store, StorePlace, Tag, Version},
     rest::{Answer, Rest, secret, segment},
-    text::similar,
+    text::did_you_mean,
 };
 use crate::http;
 
@@ -288,14 +288,8 @@ impl Connect {
             .rest
             .http
             .request(method, format!("{}{path}", self.url));
-        let mut request = request.bearer_auth(self.token.expose());
-        if let Some(body) = body {
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-        }
-        let token = [self.token.expose().as_str()];
-        let sent: Vec<&str> = token.iter().chain(sent).copied().collect();
-        self.rest.send(request, &sent).await
+        let request = request.bearer_auth(self.token.expose());
+        self.rest.send_json(request, body, &self.token, sent).await
     }
 
     async fn list(&self, path: &str) -> Result<Vec<Listed>, SinkError> {
@@ -319,11 +313,7 @@ impl Connect {
             [_] => Err(self.rest.later(&format!("the id of the {what} is not one"))),
             [] => {
                 let all = self.list(folder).await?;
-                let near = similar(name, all.iter().map(|it| it.name.as_str()));
-                let near = match near.is_empty() {
-                    true => String::new(),
-                    false => format!("; did you mean {}?", near.join(", ")),
-                };
+                let near = did_you_mean(name, all.iter().map(|it| it.name.as_str()));
                 let why = format!("there is no {what} {name}, or the token may not see it{near}");
                 Err(self.rest.never(&why))
             }

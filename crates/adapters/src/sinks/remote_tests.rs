@@ -163,12 +163,7 @@ fn signature(body: &[u8]) -> String {
     let mut signed = b"1800000000.".to_vec();
     signed.extend_from_slice(body);
     let tag = hmac::sign(&key, &signed);
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("t=1800000000,v1={hex}")
+    format!("t=1800000000,v1={}", hex::encode(tag))
 }
 
 #[tokio::test]

@@ -6,10 +6,13 @@
 use std::fmt::Display;
 
 use keywright_base::{Secret, limits};
-use keywright_rotation::ports::SinkError;
+use keywright_rotation::ports::{Backup, SinkError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{Client, RequestBuilder, StatusCode};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::{
+    Serialize,
+    de::{Deserialize, DeserializeOwned, Deserializer},
+};
 use serde_json::Value;
 
 use crate::http;
@@ -81,6 +84,41 @@ impl Rest {
             body,
             sentence,
         })
+    }
+
+    /// Sends a request with a JSON body, if it has one. Neither the token nor what else was `sent`
+    /// is repeated of a refusal.
+    pub(super) async fn send_json(
+        &self,
+        request: RequestBuilder,
+        body: Option<&Value>,
+        token: &Secret<String>,
+        sent: &[&str],
+    ) -> Result<Answer, SinkError> {
+        let request = match body {
+            Some(body) => {
+                let json = "application/json";
+                request.header("content-type", json).body(body.to_string())
+            }
+            None => request,
+        };
+        let all: Vec<&str> = [token.expose().as_str()]
+            .into_iter()
+            .chain(sent.iter().copied())
+            .collect();
+        self.send(request, &all).await
+    }
+
+    /// A backup of what was found.
+    pub(super) fn backup<T: Serialize>(&self, found: &T) -> Result<Backup, SinkError> {
+        let bytes = serde_json::to_vec(found);
+        bytes.map(Secret::new).map_err(|error| self.never(&error))
+    }
+
+    /// What [`Rest::backup`] was made of.
+    pub(super) fn read_backup<T: DeserializeOwned>(&self, backup: &Backup) -> Result<T, SinkError> {
+        let read = serde_json::from_slice(backup.expose());
+        read.map_err(|_| self.never(&"its backup cannot be read"))
     }
 
     /// A refusal: whether it passes, the call, and the service's own sentence.

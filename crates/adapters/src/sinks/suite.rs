@@ -33,6 +33,30 @@ pub(super) async fn put_back(
     sink.restore(&rotation, backup, Pairs { new, old }).await
 }
 
+/// Holds a sink of a service that refuses the write of `pair(2)` with a status, and with "no: " and
+/// what was sent, to trying again where the status passes, and to never repeating the secret.
+/// `refusing` makes the sink for a status.
+pub(super) async fn hold_to_refusals<F: Future<Output = Box<dyn Sink>>>(
+    refusing: impl Fn(u16) -> F,
+) {
+    for (status, later) in [
+        (400, false),
+        (401, false),
+        (403, false),
+        (429, true),
+        (502, true),
+        (503, true),
+    ] {
+        let sink = refusing(status).await;
+        let error = deliver(&*sink, &pair(2)).await.unwrap_err();
+        let passes = matches!(error, SinkError::Later(_));
+        assert_eq!(passes, later, "{status}: {error}");
+        let text = format!("{error:?}");
+        let repeats = text.contains(pair(2).secret.expose().as_str());
+        assert!(text.contains("no: ") && !repeats, "{text}");
+    }
+}
+
 /// Holds a sink that holds `pair(1)` to never touching another's pair, which `put` puts there:
 /// after staging, after committing, on the way back.
 pub(super) async fn hold_to_others(sink: &dyn Sink, look: Look<'_>, put: &dyn Fn(&Pair)) {

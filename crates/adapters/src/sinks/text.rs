@@ -126,6 +126,14 @@ pub(super) fn similar<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> V
     names.map(|(_, name)| name.to_owned()).collect()
 }
 
+/// The end of a sentence about a name that is not there.
+pub(super) fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    match similar(name, names).join(", ") {
+        near if near.is_empty() => near,
+        near => format!("; did you mean {near}?"),
+    }
+}
+
 /// The pair that two values make. An empty value is none; one without the other is somebody's, and
 /// nothing that may be overwritten.
 pub(super) fn pair_of(

@@ -53,8 +53,7 @@ pub(crate) fn hmac_key(key: &Secret<String>) -> hmac::Key {
 pub(crate) fn signature(key: &hmac::Key, now: Timestamp, body: &str) -> String {
     let at = now.secs();
     let tag = hmac::sign(key, format!("{at}.{body}").as_bytes());
-    let tag = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
-    format!("t={at},v1={}", tag.collect::<String>())
+    format!("t={at},v1={}", hex::encode(tag))
 }
 
 /// An address.

@@ -20,7 +20,10 @@ use crate::sinks::{
     json::Json,
     remote_tests::{Asked, Cuts, Noon, serve},
     rest::Rest,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
+    suite::{
+        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
+        put_back,
+    },
 };
 
 const RESOURCE: &str = "https://vault.azure.net";
@@ -368,13 +371,7 @@ async fn what_is_there_is_said() {
 
 #[tokio::test]
 async fn answers_that_pass_and_that_do_not() {
-    for (status, later) in [
-        (400, false),
-        (401, false),
-        (403, false),
-        (429, true),
-        (503, true),
-    ] {
+    hold_to_refusals(|status| async move {
         let fake = Fake::shared(Some(&document(&pair(1))));
         let answers = with_token(move |asked: &Asked| match asked.line.starts_with("PUT") {
             // Whatever it quotes is not repeated.
@@ -385,18 +382,9 @@ async fn answers_that_pass_and_that_do_not() {
             false => fake.lock().unwrap().answer(asked),
         });
         let (sink, _) = sink_of(answers, "job").await;
-        let error = deliver(&sink, &pair(2)).await.unwrap_err();
-        assert_eq!(
-            matches!(error, SinkError::Later(_)),
-            later,
-            "{status}: {error}"
-        );
-        let text = format!("{error:?}");
-        assert!(
-            text.contains("no: ") && !text.contains(pair(2).secret.expose().as_str()),
-            "{text}"
-        );
-    }
+        Box::new(sink) as Box<dyn Sink>
+    })
+    .await;
 }
 
 /// The fields of a form or a query.

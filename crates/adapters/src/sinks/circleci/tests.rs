@@ -17,7 +17,7 @@ use super::{CircleCi, MARK, Place};
 use crate::sinks::{
     Destination,
     remote_tests::{Asked, Cuts, serve},
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_refusals, pair, put_back},
 };
 
 const ID: &str = "4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2";
@@ -329,13 +329,7 @@ async fn a_listing_without_an_end_is_an_error() {
 
 #[tokio::test]
 async fn answers_that_pass_and_that_do_not() {
-    for (status, later) in [
-        (400, false),
-        (401, false),
-        (403, false),
-        (429, true),
-        (503, true),
-    ] {
+    hold_to_refusals(|status| async move {
         let fake = filled();
         let answers = move |asked: &Asked| match asked.line.starts_with("PUT") {
             // Whatever it quotes is not repeated.
@@ -346,14 +340,9 @@ async fn answers_that_pass_and_that_do_not() {
         let place = Place::new(ID, None).unwrap();
         let host = format!("http://{address}");
         let sink = CircleCi::at("c".to_owned(), &place, &host, "t".to_owned()).unwrap();
-        let error = deliver(&sink, &pair(2)).await.unwrap_err();
-        assert_eq!(
-            matches!(error, SinkError::Later(_)),
-            later,
-            "{status}: {error}"
-        );
-        assert!(!format!("{error:?}").contains(pair(2).secret.expose().as_str()));
-    }
+        Box::new(sink) as Box<dyn Sink>
+    })
+    .await;
     let place = Place::new(ID, None).unwrap();
     for host in [
         "http://circleci.example.org",

@@ -97,15 +97,13 @@ impl Api {
     ) -> Result<Answer, SinkError> {
         let url = Url::parse(&format!("{}{path}", self.url));
         let url = url.map_err(|error| self.rest.never(&error))?;
-        let mut request = self.rest.http.request(method, url);
-        request = request.bearer_auth(self.token.expose());
-        let mut sent = vec![self.token.expose().as_str()];
-        if let Some((body, value)) = body {
-            let json = "application/json";
-            request = request.header("content-type", json).body(body.to_string());
-            sent.push(value);
-        }
-        self.rest.send(request, &sent).await
+        let request = self.rest.http.request(method, url);
+        let request = request.bearer_auth(self.token.expose());
+        let (body, sent): (Option<&Value>, &[&str]) = match &body {
+            Some((body, value)) => (Some(body), &[value]),
+            None => (None, &[]),
+        };
+        self.rest.send_json(request, body, &self.token, sent).await
     }
 
     /// Whether the path is a project's or a group's: the two share their names.

@@ -25,7 +25,10 @@ use crate::sinks::{
     json::Json,
     remote_tests::{Asked, Cuts, Noon, serve},
     rest::Rest,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
+    suite::{
+        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
+        put_back,
+    },
 };
 
 const FOLDER: &str = "/v1/projects/p-1/secrets";
@@ -310,13 +313,7 @@ async fn what_is_there_is_said() {
 
 #[tokio::test]
 async fn answers_that_pass_and_that_do_not() {
-    for (status, later) in [
-        (400, false),
-        (401, false),
-        (403, false),
-        (429, true),
-        (503, true),
-    ] {
+    hold_to_refusals(|status| async move {
         let fake = Fake::shared(&[&document(&pair(1))]);
         let answers = move |asked: &Asked| match asked.line.starts_with("POST") {
             // Whatever it quotes is not repeated.
@@ -332,18 +329,9 @@ async fn answers_that_pass_and_that_do_not() {
         let credentials = Credentials::token_for_test("t", &noon());
         let store = SecretManager::at("g", &place, &format!("http://{address}"), credentials);
         let sink = DocumentSink::new("g".to_owned(), Json::new(None).unwrap(), store.unwrap());
-        let error = deliver(&sink, &pair(2)).await.unwrap_err();
-        assert_eq!(
-            matches!(error, SinkError::Later(_)),
-            later,
-            "{status}: {error}"
-        );
-        let text = format!("{error:?}");
-        assert!(
-            text.contains("no: ") && !text.contains(pair(2).secret.expose().as_str()),
-            "{text}"
-        );
-    }
+        Box::new(sink) as Box<dyn Sink>
+    })
+    .await;
 }
 
 /// A key for this test only.

@@ -187,12 +187,11 @@ mod tests {
 
     use super::{Rollout, Workload};
 
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "one row a status")]
-    fn when_a_rollout_is_over() {
+    /// A workload, its state, and how the sentence begins that says what it waits for.
+    fn rollouts() -> [(&'static str, Value, &'static str); 10] {
         let deployment = |status: Value| json!({"spec": {"replicas": 2}, "status": status});
         let stateful = |status: Value| json!({"spec": {"replicas": 2}, "status": status});
-        let rows = [
+        [
             (
                 "deployment/x",
                 deployment(json!({})),
@@ -252,8 +251,12 @@ mod tests {
                 }}),
                 "",
             ),
-        ];
-        for (name, mut seen, says) in rows {
+        ]
+    }
+
+    #[test]
+    fn when_a_rollout_is_over() {
+        for (name, mut seen, says) in rollouts() {
             let workload: Workload = name.parse().unwrap();
             seen["metadata"] = json!({"generation": 4});
             seen["status"]["observedGeneration"] = json!(3);

@@ -14,7 +14,9 @@ use crate::sinks::{
     document::{DocumentSink, StorePlace},
     json::Json,
     remote_tests::{Asked, Cuts, serve},
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
+    suite::{
+        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
+    },
 };
 
 const VAULT: &str = "ionaiwtdvgclrixbt6ztpqcxnq";
@@ -316,13 +318,7 @@ async fn a_version_that_another_user_saved_is_not_overwritten() {
 
 #[tokio::test]
 async fn answers_that_pass_and_that_do_not() {
-    for (status, later) in [
-        (400, false),
-        (401, false),
-        (403, false),
-        (429, true),
-        (503, true),
-    ] {
+    hold_to_refusals(|status| async move {
         let fake = Fake::shared(&fields(Some(&pair(1)), None));
         let answers = move |asked: &Asked| match asked.line.starts_with("PATCH") {
             // Whatever it quotes is not repeated.
@@ -333,18 +329,9 @@ async fn answers_that_pass_and_that_do_not() {
         let place = Place::parse("Prod/Job key").unwrap();
         let connect = Connect::at("o", &place, &format!("http://{address}"), "t".to_owned());
         let sink = DocumentSink::new("o".to_owned(), Json::new(None).unwrap(), connect.unwrap());
-        let error = deliver(&sink, &pair(2)).await.unwrap_err();
-        assert_eq!(
-            matches!(error, SinkError::Later(_)),
-            later,
-            "{status}: {error}"
-        );
-        let text = format!("{error:?}");
-        assert!(
-            text.contains("no: ") && !text.contains(pair(2).secret.expose().as_str()),
-            "{text}"
-        );
-    }
+        Box::new(sink) as Box<dyn Sink>
+    })
+    .await;
     let place = Place::parse("a/b").unwrap();
     for host in [
         "http://connect.example.org:8080",

@@ -247,10 +247,8 @@ impl RemoteFile {
 
 /// What a version is called: the SHA-256 of its content.
 fn tag(content: &[u8]) -> Tag {
-    let digest = Sha256::digest(content);
-    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
     Tag {
-        version: Some(hex.collect()),
+        version: Some(hex::encode(Sha256::digest(content))),
         kind: None,
     }
 }
