@@ -1,0 +1,55 @@
+//! Decides requests by a policy, in a program of its own: no server, no I/O, no account.
+//!
+//! `cargo run -p keywright-policy --example decide`
+
+use std::{error::Error, io::Write, sync::Arc};
+
+use keywright_policy::{
+    ContextMap, Decision, Kind, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, lint,
+    validate,
+};
+
+/// Every user may read below a prefix of their own name, over TLS only.
+const POLICY: &str = r#"{
+    "Version": "2012-10-17",
+    "Statement": {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::reports/${aws:username}/*",
+        "Condition": {"Bool": {"aws:SecureTransport": "true"}}
+    }
+}"#;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+
+    // Once for each document. `validate` says what AWS says when it stores one; `lint` advises.
+    let document = validate(POLICY, Kind::Inline)?;
+    writeln!(out, "{} findings", lint(POLICY, Kind::Inline).len())?;
+    let policy = Arc::new(Policy::compile(&document));
+    let policies = PolicySet::new(vec![(Source::Inline, policy)]);
+
+    // For each request.
+    let bob = PrincipalRef::User {
+        account: "123456789012".parse()?,
+        arn: "arn:aws:iam::123456789012:user/bob",
+        id: "AIDACKCEVSQ6C2EXAMPLE",
+        name: "bob",
+    };
+    for (secure, resource) in [
+        ("true", "arn:aws:s3:::reports/bob/q3.csv"),
+        ("false", "arn:aws:s3:::reports/bob/q3.csv"),
+        ("true", "arn:aws:s3:::reports/ann/q3.csv"),
+    ] {
+        let context = ContextMap::default().with("aws:SecureTransport", secure);
+        let request = Request::new(bob, "s3:GetObject", resource, &context);
+        match evaluate(&policies, None, &request) {
+            Decision::Allow => writeln!(out, "allowed: {resource}, TLS {secure}")?,
+            Decision::Deny(reason) => {
+                let why = reason.sentence("s3:GetObject");
+                writeln!(out, "denied:  {resource}, TLS {secure}, {why}")?;
+            }
+        }
+    }
+    Ok(())
+}
