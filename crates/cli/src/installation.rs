@@ -11,8 +11,8 @@ use std::{
 };
 
 use anyhow::Context;
-use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
+use keywright_fleet::journal::SqliteJournal;
 use keywright_identity::{Identity, keyring, service::Parts};
 use keywright_objects::{Objects, Quotas};
 use keywright_store::{

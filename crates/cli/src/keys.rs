@@ -9,7 +9,7 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use keywright_adapters::aws::{Answer, Row};
+use keywright_aws::{Answer, Row};
 use keywright_base::AccessKeyId;
 use serde_json::{Map, Value, json};
 

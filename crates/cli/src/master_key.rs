@@ -13,8 +13,9 @@ use std::{fmt, io, path::PathBuf, process::Stdio, str::FromStr, sync::Arc, time:
 
 use anyhow::{Context, anyhow, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use keywright_adapters::{environment, key_services::KeyService};
 use keywright_base::{Clock, Entropy, Secret};
+use keywright_sinks::environment;
+use keywright_sinks::key_services::KeyService;
 use keywright_vault::{KEY_BYTES, MasterKey};
 use tokio::io::AsyncReadExt;
 

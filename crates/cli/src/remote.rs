@@ -6,7 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use keywright_adapters::aws::{Access, Answer, Service, Settings};
+use keywright_aws::{Access, Answer, Service, Settings};
 use keywright_server::SystemClock;
 
 /// Whom to ask, as whom. Credentials, region and address come from where every AWS client looks.

@@ -22,19 +22,17 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use keywright_adapters::{
-    aws::{self, Access, Iam, Settings},
-    driver::{DriveError, DriveEvent, Driver, Rest},
-    fleet::new_id,
-    journal::SqliteJournal,
-    sinks::Spec,
-};
+use keywright_aws::{Access, Iam, Settings};
+use keywright_fleet::driver::{DriveError, DriveEvent, Driver, Rest};
+use keywright_fleet::journal::SqliteJournal;
+use keywright_fleet::new_id;
 use keywright_rotation::{
     execute::{Change, Order, Stopped},
     model::{Hold, KeyId, Phase, Rotation},
     ports::{IssuerError, Journal, JournalError},
 };
 use keywright_server::{SystemClock, SystemEntropy};
+use keywright_sinks::Spec;
 use serde_json::Value;
 
 use self::arguments::{
@@ -166,7 +164,7 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
     let mut planned = show::Planned::new(&rotation, &caveats, access.is_keywright());
     if arguments.activity {
         let iam = Iam(Arc::clone(&access));
-        planned.activity = Some(aws::activity(&iam, &rotation.old, &rotation.arn).await);
+        planned.activity = Some(keywright_aws::activity(&iam, &rotation.old, &rotation.arn).await);
     }
     if arguments.json && arguments.dry_run {
         planned.print_json()?;

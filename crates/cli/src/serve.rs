@@ -11,12 +11,12 @@ use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{Identity, service::RootCredentials};
+use keywright_s3::S3;
 use keywright_server::{
     Front, Listening, Origin, Pipeline, PublicUrl, Server, SystemClock, SystemEntropy,
     bind_console,
     console::{Console, PublicUrls},
     rotations::{self, Engine},
-    s3::S3,
 };
 use keywright_store::{reserve::DiskReserve, sqlite::Sqlite};
 use tokio::{

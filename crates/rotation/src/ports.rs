@@ -3,7 +3,7 @@
 //!
 //! It protects one rule: every answer says what is known and what is not. An error is never read
 //! as "no" or "never", and an outcome that nobody knows has a variant of its own. Implementations
-//! live with the adapters; nothing here does I/O.
+//! live in `aws`, `sinks` and `fleet`; nothing here does I/O.
 
 use async_trait::async_trait;
 use keywright_base::{Secret, Timestamp};

@@ -13,7 +13,6 @@ mod presigned;
 mod proxies;
 mod query;
 pub mod rotations;
-pub mod s3;
 mod storage;
 mod system;
 mod unsigned;

@@ -15,7 +15,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use keywright_sigv4::{ChunkDecoder, ChunkFault, Dialect, Fault, Payload, Presented, SigningKey};
 use sha2::{Digest, Sha256};
 
-use crate::s3::{BodyError, Trailers, WireError};
+use keywright_s3::{BodyError, Trailers, WireError};
 
 /// A body that is checked while it is read.
 pub(crate) struct Checked<B> {

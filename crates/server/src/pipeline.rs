@@ -20,19 +20,18 @@ use keywright_identity::{
     Identity, authenticate::Refusal, caller::Caller, usage::AttemptFacts, view::Facts,
     work::WorkOwner,
 };
+use keywright_s3::{BodyBudget, S3};
 use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
 
 use crate::{
     Body,
     console::{self, Console},
-    edge::{AnswerBudget, BodyBudget, ConnectionSlot, RequestBody, SharedAdmission, Work},
+    edge::{AnswerBudget, ConnectionSlot, RequestBody, SharedAdmission, Work},
     full,
     origin::{self, Origin},
     proxies::{Contradiction, TrustedProxies},
-    query,
-    s3::S3,
-    storage,
+    query, storage,
 };
 
 /// Carries out requests.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
 use keywright_objects::{Fault, Unknown};
 use keywright_sigv4::PresentedV2;
 
-use crate::s3::WireError;
+use keywright_s3::WireError;
 
 /// The parameters of Version 4, as they are read.
 const V4: [&str; 8] = [

@@ -27,20 +27,20 @@ use keywright_identity::{
     work::WorkOwner,
 };
 use keywright_policy::{Values, is_list_key};
+use keywright_s3::{
+    self as s3, Authorize, Busy, Control, Denial, Ids, NoMemory, Resource, S3Context, WireError,
+    error_response, is_control,
+};
 use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, PresentedV2, Rules};
 
 use self::budget::{Question, StepBudget};
 use crate::{
     Body,
-    edge::{BodyFault, NoMemory, RequestBody, Work},
+    edge::{BodyFault, RequestBody, Work},
     full,
     payload::{Checked, wire_error},
     pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
     presigned::{Version, unfold},
-    s3::{
-        self, Authorize, Busy, Control, Denial, Ids, Resource, S3Context, WireError,
-        error_response, is_control,
-    },
     unsigned::drop_unsigned,
 };
 

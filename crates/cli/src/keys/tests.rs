@@ -1,6 +1,6 @@
 //! How an answer is shown.
 
-use keywright_adapters::aws::{Answer, Row};
+use keywright_aws::{Answer, Row};
 
 use super::{ATTEMPTS, SESSIONS, table, to_json};
 

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use clap::Args;
-use keywright_adapters::aws::{Answer, Row};
+use keywright_aws::{Answer, Row};
 use keywright_policy::Catalogue;
 use serde_json::{Map, Value, json};
 

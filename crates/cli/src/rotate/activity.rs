@@ -2,10 +2,8 @@
 
 use std::io::{self, Write};
 
-use keywright_adapters::{
-    aws::{CallOutcome, KeyActivity},
-    driver::{DriveError, Driver, Rest},
-};
+use keywright_aws::{CallOutcome, KeyActivity};
+use keywright_fleet::driver::{DriveError, Driver, Rest};
 use keywright_rotation::model::RotationId;
 use serde_json::{Value, json};
 

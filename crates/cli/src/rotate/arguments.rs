@@ -4,15 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
-use keywright_adapters::{
-    aws::Settings,
-    fleet::Duration,
-    sinks::{self, Spec},
-};
+use keywright_aws::Settings;
+use keywright_fleet::Duration;
 use keywright_rotation::{
     execute::Change,
     model::{Incident, Phase, Rules},
 };
+use keywright_sinks::Spec;
 
 use super::fleet::{FleetArguments, ReportArguments};
 use crate::remote::RemoteArguments;
@@ -40,7 +38,7 @@ pub(crate) struct RotateArguments {
 }
 
 fn places_and_examples() -> String {
-    format!("Places:\n{}{EXAMPLES}", sinks::help())
+    format!("Places:\n{}{EXAMPLES}", keywright_sinks::help())
 }
 
 const EXAMPLES: &str = "\

@@ -15,12 +15,10 @@ use std::{
 
 use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
-use keywright_adapters::{
-    aws::Settings,
-    driver::{DriveError, DriveEvent, Driver, Rest},
-    fleet::{
-        Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
-    },
+use keywright_aws::Settings;
+use keywright_fleet::driver::{DriveError, DriveEvent, Driver, Rest};
+use keywright_fleet::{
+    Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
 };
 use keywright_rotation::model::Rotation;
 use keywright_server::SystemEntropy;
@@ -275,7 +273,7 @@ fn print_round(account: &Account, round: &Round) -> anyhow::Result<()> {
 /// The account's findings by CIS's controls. False when there are any.
 pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyhow::Result<bool> {
     let access = driver.access(&arguments.settings()).await?;
-    let (rows, at) = keywright_adapters::fleet::credentials(&access).await?;
+    let (rows, at) = keywright_fleet::credentials(&access).await?;
     let findings = cis::findings(&rows, at);
     let mut out = io::stdout().lock();
     match arguments.format {

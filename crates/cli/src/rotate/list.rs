@@ -12,15 +12,13 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use futures_util::future::join_all;
-use keywright_adapters::{
-    aws::{Access, Iam, Settings},
-    driver::{Driver, Rest},
-    sinks::fits_in_place,
-};
+use keywright_aws::{Access, Iam, Settings};
+use keywright_fleet::driver::{Driver, Rest};
 use keywright_rotation::{
     model::{KeyId, Rotation},
     ports::{Issuer, IssuerError, Owner, Usage},
 };
+use keywright_sinks::fits_in_place;
 use serde_json::json;
 
 use super::{

@@ -6,12 +6,10 @@ use std::{
 };
 
 use anyhow::Context;
-use keywright_adapters::{
-    driver::Driver,
-    fleet::{Account, ConfigErrors, Round},
-    notify::Sent,
-};
 use keywright_base::Clock;
+use keywright_fleet::driver::Driver;
+use keywright_fleet::notify::Sent;
+use keywright_fleet::{Account, ConfigErrors, Round};
 use keywright_rotation::ports::Journal;
 use keywright_server::SystemClock;
 use metrics::{counter, describe_counter, describe_gauge, gauge};

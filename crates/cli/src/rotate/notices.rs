@@ -5,11 +5,9 @@
 
 use std::io::{self, Write};
 
-use keywright_adapters::{
-    driver::Driver,
-    fleet::{Account, Config, ConfigErrors, Round, announce, announce_failure},
-    notify::Outbox,
-};
+use keywright_fleet::driver::Driver;
+use keywright_fleet::notify::Outbox;
+use keywright_fleet::{Account, Config, ConfigErrors, Round, announce, announce_failure};
 use keywright_server::SystemClock;
 
 use super::metrics;

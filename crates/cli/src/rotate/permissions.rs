@@ -3,7 +3,7 @@
 //! It protects one rule: the policy is about the very user, by the ARN with its path and partition,
 //! and grants what this rotation calls and nothing else.
 
-use keywright_adapters::aws::{Access, Iam};
+use keywright_aws::{Access, Iam};
 use keywright_rotation::{model::Rotation, ports::Issuer};
 use serde_json::json;
 

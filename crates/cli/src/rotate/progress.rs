@@ -8,8 +8,8 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use keywright_adapters::driver::DriveEvent;
 use keywright_base::{Clock, Timestamp};
+use keywright_fleet::driver::DriveEvent;
 use keywright_rotation::model::Rotation;
 use keywright_server::SystemClock;
 

@@ -5,12 +5,10 @@
 
 use std::io::{self, Write};
 
-use keywright_adapters::{
-    aws::{KeyActivity, SESSIONS_POLICY},
-    driver::{DriveError, Rest},
-    journal::{Event, Head},
-};
+use keywright_aws::{KeyActivity, SESSIONS_POLICY};
 use keywright_base::Timestamp;
+use keywright_fleet::driver::{DriveError, Rest};
+use keywright_fleet::journal::{Event, Head};
 use keywright_rotation::model::{Found, FoundState, Hold, Phase, Rotation};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use keywright_adapters::driver::DriveError;
+use keywright_fleet::driver::DriveError;
 use keywright_rotation::{
     execute::Outlook,
     model::{Phase, Rotation},

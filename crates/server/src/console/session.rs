@@ -19,7 +19,6 @@ use keywright_wire::Service;
 use serde_json::{Value, json};
 
 use super::api::{Ask, Refused, Reply};
-use crate::s3;
 
 /// A cookie of ours by its name.
 #[derive(Debug, Clone, Copy)]
@@ -119,7 +118,7 @@ pub(super) fn capabilities(ask: Ask<'_>) -> Result<Reply, Refused> {
         "iam": of(Service::Iam),
         "sts": of(Service::Sts),
         "keywright": of(Service::Keywright),
-        "s3": s3::operations(),
+        "s3": keywright_s3::operations(),
         "actions": policy_actions(),
     })))
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use keywright_base::limits;
 use keywright_identity::work::WorkOwner;
 
-use super::NoMemory;
+use keywright_s3::NoMemory;
 
 /// The memory that all answers share.
 #[derive(Debug, Clone, Default)]

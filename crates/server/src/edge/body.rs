@@ -19,10 +19,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use keywright_base::limits;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Sleep,
-};
+use keywright_s3::{BodyBudget, HeldBytes, NoMemory};
+use tokio::time::Sleep;
 
 use super::{patience::Patience, stream::Traffic};
 
@@ -167,62 +165,6 @@ impl<B: ClientBody> HttpBody for RequestBody<B> {
 impl<B: ClientBody> Drop for RequestBody<B> {
     fn drop(&mut self) {
         self.traffic.set_waiting(false);
-    }
-}
-
-/// The memory that all gathered bodies share.
-#[derive(Debug, Clone)]
-pub(crate) struct BodyBudget(Arc<Semaphore>);
-
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(limits::BODIES_BYTES)))
-    }
-}
-
-impl BodyBudget {
-    /// The account of one body.
-    pub(crate) fn account(&self) -> HeldBytes {
-        HeldBytes {
-            budget: self.clone(),
-            free: limits::BODY_BYTES_FREE,
-            held: None,
-        }
-    }
-}
-
-/// The share that one body has of the memory for bodies, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct HeldBytes {
-    budget: BodyBudget,
-    free: usize,
-    held: Option<OwnedSemaphorePermit>,
-}
-
-/// There is no memory for bodies left.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NoMemory;
-
-impl HeldBytes {
-    /// Holds more bytes.
-    ///
-    /// # Errors
-    /// [`NoMemory`].
-    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), NoMemory> {
-        let charged = bytes.saturating_sub(self.free);
-        self.free = self.free.saturating_sub(bytes);
-        if charged == 0 {
-            return Ok(());
-        }
-        let charged = u32::try_from(charged).map_err(|_| NoMemory)?;
-        let semaphore = Arc::clone(&self.budget.0);
-        let more = semaphore.try_acquire_many_owned(charged);
-        let more = more.map_err(|_| NoMemory)?;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
-        }
-        Ok(())
     }
 }
 

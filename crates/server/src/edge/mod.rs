@@ -37,9 +37,7 @@ use tls::Certificate;
 
 pub(crate) use admission::{ConnectionSlot, SharedAdmission, Work};
 pub(crate) use answers::AnswerBudget;
-pub(crate) use body::{
-    BodyBudget, BodyFault, GatherFault, HeldBytes, NoMemory, RequestBody, gather,
-};
+pub(crate) use body::{BodyFault, GatherFault, RequestBody, gather};
 pub use tls::Tls;
 
 /// Between a failure to accept and the next try.

@@ -12,7 +12,7 @@ use keywright_sigv4::{
 use sha2::{Digest, Sha256};
 
 use super::Checked;
-use crate::s3::{BodyError, Trailers, WireError};
+use keywright_s3::{BodyError, Trailers, WireError};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_507_200);
 

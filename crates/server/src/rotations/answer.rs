@@ -1,10 +1,10 @@
 //! Rotations and what stands against them, in the words of the API: callers get the public names
 //! of destinations, also inside of texts.
 
-use keywright_adapters::{
-    aws::AccessError, driver::DriveError, journal::Event, sinks::public_name,
-};
+use keywright_aws::AccessError;
 use keywright_base::{Timestamp, limits};
+use keywright_fleet::driver::DriveError;
+use keywright_fleet::journal::Event;
 use keywright_identity::{
     Fault,
     fault::{Invalid, Missing, Quota, Taken},
@@ -15,6 +15,7 @@ use keywright_rotation::{
     model::{Delivery, Hold, Person, Rotation},
     ports::{IssuerError, JournalError},
 };
+use keywright_sinks::public_name;
 use keywright_wire::keywright;
 
 use super::{places::redact, work::Standing};

@@ -5,7 +5,7 @@
 //! for the rotation, on the path of every request ([`within`]). Of a rotation's own doing and a
 //! person's order one waits for the other. And what is asked for is in the journal before it is
 //! answered, so that a restart goes on. What is to be done is decided by `rotation`, which users
-//! are due by `adapters::fleet`; here is only when.
+//! are due by `fleet`; here is only when.
 
 mod answer;
 mod places;
@@ -19,14 +19,11 @@ use std::{
     time::Duration,
 };
 
-use keywright_adapters::{
-    aws::{ActingFor, Settings},
-    driver::{DriveError, Driver},
-    fleet::new_id,
-    journal::{Past, SqliteJournal, Which},
-    sinks::Spec,
-};
+use keywright_aws::{ActingFor, Settings};
 use keywright_base::{Clock, Entropy, Timestamp};
+use keywright_fleet::driver::{DriveError, Driver};
+use keywright_fleet::journal::{Past, SqliteJournal, Which};
+use keywright_fleet::new_id;
 use keywright_identity::{
     Fault,
     fault::{Invalid, Missing, Taken},
@@ -39,6 +36,7 @@ use keywright_rotation::{
     model::{Incident, KeyId, Rotation, RotationId, Rules},
     ports::{Journal, JournalError},
 };
+use keywright_sinks::Spec;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::JoinSet,

@@ -8,12 +8,12 @@
 
 use std::str::FromStr;
 
-use keywright_adapters::sinks::{Spec, fits_in_place, public_name};
 use keywright_identity::{
     Fault,
     fault::Invalid,
     state::{Tag, User},
 };
+use keywright_sinks::{Spec, fits_in_place, public_name};
 
 /// The place that is always allowed.
 const PERSON: &str = "person";

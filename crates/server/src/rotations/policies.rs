@@ -13,11 +13,9 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use keywright_adapters::{
-    driver::{DriveError, Rest},
-    fleet::{Account, Choice, Config, Did, Rule, Verdict, begin_due, survey},
-};
 use keywright_base::AccountId;
+use keywright_fleet::driver::{DriveError, Rest};
+use keywright_fleet::{Account, Choice, Config, Did, Rule, Verdict, begin_due, survey};
 use keywright_identity::{
     on_behalf::OnBehalf,
     state::{RotationPolicy, Selector},
@@ -218,7 +216,7 @@ fn trouble(places: &Places, number: usize, (choices, did): (&[Choice], &[Did])) 
 impl Engine {
     /// A policy as a fleet's rule; one of another principal only says whom to leave alone.
     fn rule(&self, policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
-        let secs = |secs: i64| Some(keywright_adapters::fleet::Duration(secs));
+        let secs = |secs: i64| Some(keywright_fleet::Duration(secs));
         let mut rule = Rule {
             create: true,
             name: Some(policy.name.clone()),

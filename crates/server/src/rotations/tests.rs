@@ -7,14 +7,15 @@ use std::sync::{
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use keywright_adapters::journal::SqliteJournal;
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
+use keywright_fleet::journal::SqliteJournal;
 use keywright_identity::{Identity, service, vault::KEY_BYTES};
 use keywright_objects::{Objects, memory::Memory};
 use keywright_rotation::{
     model::{Phase, Rotation, RotationId},
     ports::Journal,
 };
+use keywright_s3::S3;
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_store::sqlite::Sqlite;
 use keywright_wire::operations;
@@ -26,7 +27,6 @@ use crate::{
     Front, Pipeline, SystemEntropy, TrustedProxies,
     console::{Bundle, Console, PublicUrls},
     pipeline::Peer,
-    s3::S3,
 };
 
 const ACCOUNT: &str = "123456789012";
@@ -457,7 +457,7 @@ async fn a_restart_goes_on_from_the_journal() {
     let next = Engine::start(&bench.pipeline, parts).await.unwrap();
     let open = next.driver.journal().page(Default::default(), 10).await;
     assert_eq!(open.unwrap(), []);
-    let which = keywright_adapters::journal::Which {
+    let which = keywright_fleet::journal::Which {
         account: ACCOUNT.to_owned(),
         open: true,
         ..Default::default()

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use keywright_adapters::aws::{ActingFor, Lent, Within};
+use keywright_aws::{ActingFor, Lent, Within};
 use keywright_base::{Clock, Timestamp};
 use keywright_identity::on_behalf::OnBehalf;
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use keywright_adapters::driver::{DriveError, DriveEvent, Rest};
 use keywright_base::{AccountId, Timestamp, UniqueId};
+use keywright_fleet::driver::{DriveError, DriveEvent, Rest};
 use keywright_rotation::{
     execute::end_without_user,
     model::{Phase, Rotation, RotationId},

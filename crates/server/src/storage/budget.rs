@@ -11,7 +11,7 @@ use std::sync::{
 use keywright_base::{AccountId, limits};
 use keywright_identity::state::Account;
 
-use crate::s3::{BucketPolicy, Resource, S3Context};
+use keywright_s3::{BucketPolicy, Resource, S3Context};
 
 /// Steps that the decisions of a request may still take.
 pub(super) struct StepBudget {

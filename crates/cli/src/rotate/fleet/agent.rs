@@ -7,10 +7,8 @@ use std::{
 };
 
 use clap::Args;
-use keywright_adapters::{
-    driver::Driver,
-    fleet::{Config, survey_fleet},
-};
+use keywright_fleet::driver::Driver;
+use keywright_fleet::{Config, survey_fleet};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{load, lock::RunLock, one_round, print_round};

@@ -6,10 +6,8 @@
 use std::io::{self, Write};
 
 use futures_util::future::join_all;
-use keywright_adapters::{
-    driver::{DriveError, Driver},
-    fleet::{Account, Choice, Survey, Verdict, draft, survey_fleet},
-};
+use keywright_fleet::driver::{DriveError, Driver};
+use keywright_fleet::{Account, Choice, Survey, Verdict, draft, survey_fleet};
 use keywright_rotation::model::Rotation;
 use keywright_server::SystemEntropy;
 use serde_json::{Value, json};

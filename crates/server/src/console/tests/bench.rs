@@ -17,6 +17,7 @@ use keywright_identity::{
     vault::KEY_BYTES,
 };
 use keywright_objects::{Objects, memory::Memory};
+use keywright_s3::S3;
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_store::Sqlite;
 use keywright_wire::{Form, Service};
@@ -29,7 +30,6 @@ use crate::{
     pipeline::{Front, Peer, Pipeline},
     proxies::TrustedProxies,
     query::{self, QueryRequest},
-    s3::S3,
 };
 
 /// The account of every bench.

@@ -1,0 +1,146 @@
+//! Credentials to sign with: of the chain that every AWS client uses, of a role, lent by the
+//! server, or of the journal, where a rotation has replaced those of the chain.
+
+use std::time::UNIX_EPOCH;
+
+use aws_config::{
+    SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    sts::AssumeRoleProvider,
+};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider},
+};
+use keywright_base::{Secret, Timestamp};
+use keywright_rotation::model::{KeyId, Pair};
+
+use super::{
+    access::AccessError,
+    endpoint::STS,
+    settings::{Settings, sdk},
+    within::Within,
+};
+use crate::http;
+
+/// The pair that has replaced the key of the chain. It signs once the service refuses that key, so
+/// that a rotation of one's own key comes to its end wherever the key is kept.
+#[derive(Debug, Clone)]
+pub struct StandIn {
+    /// The key that was replaced.
+    pub replaced: KeyId,
+    /// What has replaced it.
+    pub pair: Pair,
+}
+
+/// An access key to sign with.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: Secret<String>,
+    pub(crate) token: Option<Secret<String>>,
+    pub(super) expires: Option<Timestamp>,
+}
+
+impl Keys {
+    pub(crate) fn of_pair(pair: &Pair) -> Self {
+        Self {
+            id: pair.id.0.clone(),
+            secret: pair.secret.clone(),
+            token: None,
+            expires: None,
+        }
+    }
+}
+
+/// Credentials that the server lends to act for somebody.
+pub(super) fn borrow(settings: &Settings, server: &dyn Within) -> Result<Keys, AccessError> {
+    let whom = settings
+        .on_behalf_of
+        .as_ref()
+        .ok_or(AccessError::NoServer)?;
+    let lent = server.lend(whom).ok_or(AccessError::Gone)?;
+    Ok(Keys {
+        id: lent.id,
+        secret: lent.secret,
+        token: Some(lent.token),
+        expires: None,
+    })
+}
+
+/// Credentials of the chain, or of the role that they may assume.
+///
+/// # Errors
+/// [`AccessError::Credentials`].
+pub(super) async fn fetch(
+    settings: &Settings,
+    sdk: &SdkConfig,
+    stand_in: Option<&StandIn>,
+) -> Result<Keys, AccessError> {
+    let provider = chain(settings, sdk)?;
+    let Some(role) = &settings.assume_role else {
+        return provided(&provider).await;
+    };
+    let assumed = assume(settings, sdk, role, provider.clone()).await;
+    let Some(StandIn { replaced, pair }) = stand_in.filter(|_| assumed.is_err()) else {
+        return assumed;
+    };
+    if provided(&provider).await?.id != replaced.0 {
+        return assumed;
+    }
+    let (id, secret) = (pair.id.0.clone(), pair.secret.expose().clone());
+    let pair = Credentials::new(id, secret, None, None, "keywright");
+    assume(settings, sdk, role, SharedCredentialsProvider::new(pair)).await
+}
+
+/// Where every AWS client looks.
+fn chain(settings: &Settings, sdk: &SdkConfig) -> Result<SharedCredentialsProvider, AccessError> {
+    let Some(name) = &settings.profile else {
+        let none = || AccessError::Credentials("the chain is empty".to_owned());
+        return sdk.credentials_provider().ok_or_else(none);
+    };
+    // A profile that was named goes before the environment, as with the AWS CLI.
+    let mut config = ProviderConfig::default();
+    if let Some(http) = sdk.http_client() {
+        config = config.with_http_client(http);
+    }
+    config = config.with_region(sdk.region().cloned());
+    let builder = ProfileFileCredentialsProvider::builder().configure(&config);
+    let provider = builder.profile_name(name).build();
+    Ok(SharedCredentialsProvider::new(provider))
+}
+
+/// Credentials of a role, from where the settings say that STS is.
+async fn assume(
+    settings: &Settings,
+    sdk: &SdkConfig,
+    role: &str,
+    provider: SharedCredentialsProvider,
+) -> Result<Keys, AccessError> {
+    let there = match settings.configured(STS, sdk) {
+        Some(url) => self::sdk(settings, Some(&url)).await,
+        None => sdk.clone(),
+    };
+    let builder = AssumeRoleProvider::builder(role).session_name("keywright");
+    let assumed = builder
+        .configure(&there)
+        .build_from_provider(provider)
+        .await;
+    provided(&SharedCredentialsProvider::new(assumed)).await
+}
+
+async fn provided(provider: &SharedCredentialsProvider) -> Result<Keys, AccessError> {
+    let found = provider.provide_credentials().await;
+    let found = found.map_err(|error| AccessError::Credentials(http::root_of(&error)))?;
+    let expires = found.expiry().map(|at| {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    });
+    Ok(Keys {
+        id: found.access_key_id().to_owned(),
+        secret: Secret::new(found.secret_access_key().to_owned()),
+        token: found
+            .session_token()
+            .map(|token| Secret::new(token.to_owned())),
+        expires,
+    })
+}

@@ -1,0 +1,34 @@
+//! IAM and STS, of AWS or of Keywright, under one person's credentials.
+//!
+//! [`Access`] finds credentials where every AWS client finds them, [`Access::call`] signs one
+//! request and sends it once, and [`Iam`] is the rotation's issuer and evidence on top of both. It
+//! speaks awsQuery itself rather than through an SDK, because a rotation needs what SDKs hide: the
+//! service's `Date`, a signed header of our own, and the certainty that nothing was sent twice.
+
+mod access;
+mod activity;
+mod answer;
+mod call;
+mod credentials;
+mod endpoint;
+pub mod http;
+mod issuer;
+mod json;
+mod pace;
+mod settings;
+mod sns;
+mod within;
+
+pub use self::{
+    access::{Access, AccessError},
+    activity::{CallOutcome, KeyActivity, KeyCall, activity},
+    answer::{Answer, Row},
+    call::{CallError, Service},
+    credentials::StandIn,
+    endpoint::{KMS, SECRETS_MANAGER, SNS, SSM, ServiceName},
+    issuer::{Iam, SESSIONS_POLICY},
+    json::{JsonService, Refused},
+    settings::Settings,
+    sns::publish,
+    within::{ActingFor, Lent, Within},
+};

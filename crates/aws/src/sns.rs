@@ -1,0 +1,42 @@
+//! Publishing to a topic of Amazon SNS: one signed request, sent once.
+
+use keywright_base::Clock;
+
+use super::{
+    access::AccessError,
+    call::{Query, Service, Way, call},
+    credentials::fetch,
+    endpoint::SNS,
+    settings::{Settings, sdk},
+};
+use crate::http;
+
+/// Publishes with the credentials that one of the settings finds, in the region and at the address
+/// of the other, which goes before all that is configured for SNS.
+///
+/// # Errors
+/// [`AccessError`].
+pub async fn publish(
+    credentials: &Settings,
+    topic: &Settings,
+    parameters: &[(&str, &str)],
+    clock: &dyn Clock,
+) -> Result<(), AccessError> {
+    let own = topic.endpoint_url.clone();
+    let there = Settings {
+        region: topic.region.clone(),
+        endpoint_url: own.or_else(|| credentials.endpoint_url.clone()),
+        ..credentials.clone()
+    };
+    let (endpoint, _) = there.endpoint(SNS, &sdk(&there, None).await)?;
+    let keys = fetch(credentials, &sdk(credentials, None).await, None).await?;
+    let way = Way::Network(http::client(credentials.ca_bundle.as_deref())?);
+    let query = Query {
+        service: Service::Sns,
+        action: "Publish",
+        parameters,
+        header: None,
+    };
+    call(&way, &endpoint, &keys, &query, clock).await?;
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! What a fleet file must not say although each word of it is understood.
+//!
+//! It protects one rule: no two users ever have the same destination, since the second key would
+//! replace the first one there.
+
+use std::collections::HashMap;
+
+use super::{
+    config::Rule,
+    parse::PlacedAccount,
+    problem::{ProblemList, closest},
+    reader::Placed,
+    select::like,
+};
+use keywright_sinks::Spec;
+
+/// What is replaced in a destination.
+const PLACEHOLDERS: [&str; 2] = ["user", "account"];
+
+/// Each destination of a rule must be one, and another one for each user.
+pub(super) fn destinations(rule: &Rule, deliver: &[Placed<String>], problems: &ProblemList<'_>) {
+    for text in deliver {
+        let unknown = unknown_placeholders(&text.value);
+        for word in &unknown {
+            let hint = closest(word, &PLACEHOLDERS).map_or_else(
+                || "there are {user} and {account}".to_owned(),
+                |like| format!("did you mean {{{like}}}?"),
+            );
+            let message = format!("{{{word}}} is no placeholder");
+            problems.add(&text.span, message, Some(&hint));
+        }
+        if !unknown.is_empty() {
+            continue;
+        }
+        // With some user's name: a destination that cannot be understood is found now.
+        let filled = fill(&text.value, "someone", "123456789012");
+        match filled.parse::<Spec>() {
+            Err(error) => {
+                let message = format!("\"{}\" is no destination", text.value);
+                problems.add(&text.span, message, Some(&error.to_string()));
+            }
+            Ok(spec) if spec.is_person() => {
+                let message = "person is a destination of a server's own rotations";
+                problems.add(&text.span, message, None);
+            }
+            Ok(_) if selects_many(rule) && !text.value.contains("{user}") => {
+                let message = format!(
+                    "\"{}\" is the same for all users of this rule, so each new key would replace \
+                     another user's",
+                    text.value
+                );
+                let hint = "name it by {user}, or write a rule for each user";
+                problems.add(&text.span, message, Some(hint));
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+/// Whether more than one user may fit.
+fn selects_many(rule: &Rule) -> bool {
+    match rule.users.as_slice() {
+        [] => rule.everyone || rule.path.is_some() || !rule.tags.is_empty(),
+        [only] => only.contains('*'),
+        _ => true,
+    }
+}
+
+/// A destination of a user.
+pub(super) fn fill(text: &str, user: &str, account: &str) -> String {
+    text.replace("{user}", user).replace("{account}", account)
+}
+
+/// Words in braces that nobody replaces. A shell's `${…}` is the program's own.
+fn unknown_placeholders(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut pieces = text.split('{');
+    let mut before = pieces.next().unwrap_or_default();
+    for piece in pieces {
+        let word = piece.split_once('}').map(|(word, _)| word);
+        let named = |word: &&str| {
+            !word.is_empty()
+                && word
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        };
+        if let Some(word) = word.filter(named)
+            && !before.ends_with('$')
+            && !PLACEHOLDERS.contains(&word)
+        {
+            found.push(word.to_owned());
+        }
+        before = piece;
+    }
+    found
+}
+
+/// Rules that never apply, since an earlier one takes every user that they could select.
+pub(super) fn shadowed(rules: &[Rule], problems: &ProblemList<'_>) {
+    for (number, rule) in rules.iter().enumerate() {
+        let mut earlier = rules.iter().take(number);
+        if let Some(first) = earlier.find(|first| covers(first, rule)) {
+            let message = format!(
+                "this rule never applies: the rule in line {} comes first and selects the same \
+                 users",
+                first.position.line
+            );
+            let hint = "move it up, before the rule that selects more; or remove it";
+            problems.add_at(rule.position, message, Some(hint));
+        }
+    }
+}
+
+/// Whether every user that fits the one fits the other too, as far as their words tell.
+fn covers(wide: &Rule, narrow: &Rule) -> bool {
+    // A star in the narrow pattern is matched by nothing but a star.
+    let within = |pattern: &String, wide: &String| {
+        like(&wide.to_ascii_lowercase(), &pattern.to_ascii_lowercase())
+    };
+    let anyone = |pattern: &String| pattern.chars().all(|c| c == '*');
+    let users = wide.users.is_empty()
+        || wide.users.iter().any(anyone)
+        || !narrow.users.is_empty()
+            && narrow
+                .users
+                .iter()
+                .all(|pattern| wide.users.iter().any(|wide| within(pattern, wide)));
+    let path = wide.path.as_ref().is_none_or(|wide| {
+        let path = narrow.path.as_ref();
+        path.is_some_and(|path| path.starts_with(wide.as_str())) || wide == "/"
+    });
+    let tags = wide.tags.iter().all(|(key, value)| {
+        let narrow = narrow.tags.get(key);
+        narrow.is_some_and(|narrow| like(value, narrow))
+    });
+    users && path && tags
+}
+
+/// Accounts need names and numbers of their own: reports and metrics tell them apart by these.
+pub(super) fn names(accounts: &[PlacedAccount], problems: &ProblemList<'_>) {
+    let mut names = HashMap::new();
+    let mut ids = HashMap::new();
+    for placed in accounts {
+        let account = &placed.account;
+        if let Some(first) = names.insert(&account.name, placed.name_at)
+            && !account.name.is_empty()
+        {
+            let message = format!("the account in line {} has this name too", first.line);
+            problems.add_at(placed.name_at, message, None);
+        }
+        if let (Some(id), Some(at)) = (&account.id, placed.id_at)
+            && let Some(first) = ids.insert(id, at)
+        {
+            let message = format!("the account in line {} has this id too", first.line);
+            let hint = "write all rules of an account below one [[account]]";
+            problems.add_at(at, message, Some(hint));
+        }
+    }
+}
+
+/// Destinations without a user's name that are in the file twice.
+pub(super) fn fixed_destinations(accounts: &[PlacedAccount], problems: &ProblemList<'_>) {
+    let mut first_at = HashMap::new();
+    for placed in accounts {
+        let account = &placed.account;
+        let id = account.id.as_deref().unwrap_or(&account.name);
+        for (rule, positions) in account.rules.iter().zip(&placed.deliver_at) {
+            for (text, at) in rule.deliver.iter().zip(positions) {
+                if text.contains("{user}") || rule.skip || selects_many(rule) {
+                    continue;
+                }
+                let Ok(spec) = fill(text, "", id).parse::<Spec>() else {
+                    continue;
+                };
+                if let Some(first) = first_at.insert(spec.to_string(), *at) {
+                    let message = format!("line {} delivers to \"{text}\" already", first.line);
+                    let hint = "give each user a destination of its own";
+                    problems.add_at(*at, message, Some(hint));
+                }
+            }
+        }
+    }
+}

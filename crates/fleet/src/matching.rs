@@ -1,0 +1,193 @@
+//! What is wrong with a fleet file shows only when it is held against the users of its accounts:
+//! rules for nobody, and destinations that two users share.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures_util::future::join_all;
+use keywright_rotation::ports::{Issuer, IssuerError};
+
+use super::{
+    config::{Account, Config, Rule},
+    credentials::{CredentialRow, KeyRow},
+    problem::{ConfigErrors, FileProblem},
+    select::{Fit, Verdict, fits},
+    survey::{Survey, survey},
+};
+use crate::driver::{DriveError, Driver};
+use keywright_aws::{Iam, Service};
+
+/// Accounts that are looked at at the same time: one that hangs must not hold up the others.
+const AT_ONCE: usize = 8;
+/// Users of one page of a listing.
+const PAGE: &str = "1000";
+
+/// All accounts of a fleet as they are now.
+#[derive(Debug)]
+pub struct FleetSurvey {
+    /// What each account looks like, in the file's order, or why it cannot be looked at.
+    pub accounts: Vec<Result<Survey, DriveError>>,
+    /// What is wrong with the file, as far as only the accounts show it.
+    pub problems: Option<ConfigErrors>,
+}
+
+/// Looks at all accounts, and at the file again with what is found. An account that cannot be
+/// looked at keeps no other from it.
+pub async fn survey_fleet(driver: &Driver, config: &Config) -> FleetSurvey {
+    let mut problems = Vec::new();
+    let mut accounts = Vec::with_capacity(config.accounts.len());
+    for some in config.accounts.chunks(AT_ONCE) {
+        let looks = some.iter().map(|account| async move {
+            let survey = survey(driver, account).await?;
+            let found = rules_without_users(driver, account, &survey).await?;
+            Ok::<_, DriveError>((survey, found))
+        });
+        for looked in join_all(looks).await {
+            accounts.push(looked.map(|(survey, found)| {
+                problems.extend(found);
+                survey
+            }));
+        }
+    }
+    let looked = config.accounts.iter().zip(&accounts);
+    let looked = looked.filter_map(|(account, survey)| Some((account, survey.as_ref().ok()?)));
+    problems.extend(shared_destinations(looked));
+    FleetSurvey {
+        accounts,
+        problems: ConfigErrors::check(problems).err(),
+    }
+}
+
+/// The rules that select no user of their account. The report may be hours old: before a rule is
+/// blamed, users that are newer than it are listed.
+///
+/// # Errors
+/// [`DriveError`] when the account cannot be reached.
+async fn rules_without_users(
+    driver: &Driver,
+    account: &Account,
+    survey: &Survey,
+) -> Result<Vec<FileProblem>, DriveError> {
+    let iam = Iam(driver.access(&account.access).await?);
+    let mut newer = None;
+    let mut problems = Vec::new();
+    for (number, rule) in account.rules.iter().enumerate() {
+        let chosen = survey.choices.iter();
+        let is_used = chosen
+            .map(|choice| choice.rule)
+            .any(|rule| rule == Some(number));
+        if rule.everyone || is_used || selects_any(&iam, rule, &survey.rows).await {
+            continue;
+        }
+        if newer.is_none() {
+            newer = Some(newer_users(&iam, &survey.rows).await);
+        }
+        if selects_any(&iam, rule, newer.as_deref().unwrap_or_default()).await {
+            continue;
+        }
+        problems.push(FileProblem {
+            at: rule.position,
+            message: format!(
+                "this rule selects no user of account {} ({})",
+                account.name, survey.account
+            ),
+            hint: Some("correct its users, path or tags, or remove it".to_owned()),
+        });
+    }
+    Ok(problems)
+}
+
+/// Whether a rule selects at least one user. What cannot be read is not taken for a no.
+async fn selects_any(iam: &Iam, rule: &Rule, rows: &[CredentialRow]) -> bool {
+    for row in rows.iter().filter(|row| !row.is_root()) {
+        match fits(rule, row, None) {
+            Fit::Yes => return true,
+            Fit::No => {}
+            Fit::AskTags => match iam.user(&row.user).await {
+                Ok(user) if matches!(fits(rule, row, Some(&user.tags)), Fit::Yes) => return true,
+                Ok(_) | Err(IssuerError::NoSuchUser(_)) => {}
+                Err(_) => return true,
+            },
+        }
+    }
+    false
+}
+
+/// Users that the report does not know yet; none where they must not be listed.
+async fn newer_users(iam: &Iam, known: &[CredentialRow]) -> Vec<CredentialRow> {
+    let known: HashSet<&str> = known.iter().map(|row| row.arn.as_str()).collect();
+    let mut found = Vec::new();
+    let mut marker: Option<String> = None;
+    loop {
+        let mut parameters = vec![("MaxItems", PAGE)];
+        parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
+        let access = Arc::clone(&iam.0);
+        let Ok(mut page) = access.read(Service::Iam, "ListUsers", &parameters).await else {
+            return found;
+        };
+        for row in &mut page.rows {
+            let (Some(user), Some(arn)) = (row.remove("UserName"), row.remove("Arn")) else {
+                continue;
+            };
+            if !known.contains(arn.as_str()) {
+                found.push(CredentialRow {
+                    user,
+                    arn,
+                    created: None,
+                    password: false,
+                    password_used: None,
+                    password_set: None,
+                    keys: [KeyRow::default(); 2],
+                });
+            }
+        }
+        marker = page.fields.remove("Marker");
+        if marker.is_none() {
+            return found;
+        }
+    }
+}
+
+/// Destinations that two users with keys share, in one account or in several.
+fn shared_destinations<'a>(
+    surveys: impl Iterator<Item = (&'a Account, &'a Survey)>,
+) -> Vec<FileProblem> {
+    let mut owners: HashMap<String, (&'a str, &'a str)> = HashMap::new();
+    let mut problems = Vec::new();
+    for (account, survey) in surveys {
+        for (choice, row) in survey.choices.iter().zip(&survey.rows) {
+            let rule = choice.rule.and_then(|number| account.rules.get(number));
+            let Some(rule) = rule.filter(|rule| !rule.skip && choice.verdict != Verdict::AskTags)
+            else {
+                continue;
+            };
+            if row.keys.iter().all(|key| key.created.is_none()) {
+                continue;
+            }
+            // One that is none is said when its user is due.
+            let sinks = rule.sinks(&choice.user, &survey.account);
+            for sink in sinks.unwrap_or_default() {
+                let owner = (account.name.as_str(), choice.user.as_str());
+                let name = sink.to_string();
+                let message = match owners.get(&name) {
+                    Some(first) => format!(
+                        "{} of {} and {} of {} have the same destination {name}",
+                        first.1, first.0, owner.1, owner.0
+                    ),
+                    None => {
+                        owners.insert(name, owner);
+                        continue;
+                    }
+                };
+                problems.push(FileProblem {
+                    at: rule.position,
+                    message,
+                    hint: Some("name it by {user}, and in several accounts by {account}".into()),
+                });
+            }
+        }
+    }
+    problems
+}

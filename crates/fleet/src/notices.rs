@@ -1,0 +1,511 @@
+//! What a round over an account has to say, and to whom.
+//!
+//! It protects one rule: each notifier hears of a state once, until it has changed. The journal
+//! remembers what was said, so a restart repeats nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use keywright_base::{Clock, Timestamp};
+use keywright_rotation::{
+    model::{Hold, Phase, Rotation},
+    ports::{Issuer, Journal, JournalError},
+};
+
+use super::{
+    config::{Account, Config},
+    credentials::CredentialRow,
+    problem::{ConfigErrors, FileProblem},
+    run::{Did, Round},
+    select::{Choice, Verdict},
+};
+use crate::driver::{DriveError, Driver, Rest};
+use crate::journal::NewNotice;
+use crate::notify::{Digest, Notice, Outcome};
+use keywright_aws::Iam;
+
+/// Characters of a tag's value at most, by AWS.
+const OWNER_CHARS: usize = 256;
+/// The hour of the day, UTC, after which a daily digest goes out.
+const DIGEST_HOUR: i64 = 8;
+const DAY_SECS: i64 = 86_400;
+const HOUR_SECS: i64 = 3600;
+
+/// What there is to say of something: its name and state, which are remembered, and the words.
+struct Standing {
+    subject: String,
+    state: String,
+    notice: Notice,
+}
+
+/// Queues what a round has to say, and what is wrong with the account's rules, for each notifier
+/// what it has not heard yet. How many older notices were crowded out.
+///
+/// # Errors
+/// [`DriveError`].
+pub async fn announce(
+    driver: &Driver,
+    (config, account): (&Config, &Account),
+    (round, problems): (&Round, Option<&ConfigErrors>),
+    clock: &dyn Clock,
+) -> Result<u64, DriveError> {
+    if config.notify.is_empty() {
+        return Ok(0);
+    }
+    let mut standings = Vec::new();
+    let now = clock.now();
+    let about = About {
+        number: &round.survey.account,
+        name: &account.name,
+        now,
+    };
+    for did in &round.did {
+        let rotation = match &did.rotation {
+            Some(id) => driver.journal().rotation(id).await?,
+            None => None,
+        };
+        // A rotation that its calendar stops waits as it should.
+        let closed = |rotation| driver.closed(rotation).is_ok_and(|closed| closed.is_some());
+        let stops = rotation.as_ref().is_some_and(closed);
+        standings.extend(about.rotation(did, rotation.as_ref(), stops));
+    }
+    standings.extend(about.problems(account, problems));
+    for (choice, row) in round.survey.choices.iter().zip(&round.survey.rows) {
+        standings.extend(about.user(choice));
+        standings.extend(about.reminder(choice, row, config));
+    }
+    if round.broke {
+        standings.push(about.stopped(config.stop_after_failures));
+    }
+    queue(driver, (config, account), standings, (now, true)).await
+}
+
+/// Queues that an account could not be looked at, as [`announce`].
+///
+/// # Errors
+/// [`DriveError`].
+pub async fn announce_failure(
+    driver: &Driver,
+    (config, account): (&Config, &Account),
+    why: &str,
+    clock: &dyn Clock,
+) -> Result<u64, DriveError> {
+    let now = clock.now();
+    let mut notice = Notice::of_account(&account.name, Outcome::Failed, why, now);
+    notice.account = account.id.clone().unwrap_or_default();
+    notice.next_step = Some("Look at its credentials; the next round tries again".to_owned());
+    let standing = Standing {
+        subject: ACCOUNT.to_owned(),
+        state: "failed".to_owned(),
+        notice,
+    };
+    // What else was so may still be so.
+    queue(driver, (config, account), vec![standing], (now, false)).await
+}
+
+const ACCOUNT: &str = "account";
+
+/// What all notices of a round have in common.
+struct About<'a> {
+    number: &'a str,
+    name: &'a str,
+    now: Timestamp,
+}
+
+impl About<'_> {
+    fn notice(&self, user: Option<&str>, outcome: Outcome, why: String) -> Notice {
+        let mut notice = Notice::of_account(self.name, outcome, &why, self.now);
+        notice.account = self.number.to_owned();
+        notice.user_name = user.map(str::to_owned);
+        notice
+    }
+
+    /// Where a rotation rests; nothing while it waits as it should.
+    fn rotation(&self, did: &Did, rotation: Option<&Rotation>, stops: bool) -> Option<Standing> {
+        let (outcome, why, state) = match &did.outcome {
+            Ok(Rest::Over(phase)) => (
+                Outcome::Over,
+                format!("{phase:?}"),
+                format!("{OVER}{phase:?}"),
+            ),
+            Ok(Rest::Held(hold)) => (
+                Outcome::Held,
+                hold.to_string(),
+                format!("held:{}", hold_name(hold)),
+            ),
+            Ok(Rest::Wait { until, why }) => {
+                let troubled = rotation.is_some_and(|rotation| rotation.is_in_trouble(*until));
+                if stops || !troubled {
+                    return None;
+                }
+                (Outcome::Warning, why.clone(), "warning".to_owned())
+            }
+            Err(error) => (Outcome::Failed, error.to_string(), "failed".to_owned()),
+        };
+        let mut notice = self.notice(Some(&did.user), outcome, why);
+        let id = did.rotation.as_ref().map(|id| id.0.as_str());
+        notice.next_step = next_step(&did.outcome, id);
+        notice.rotation_id = id.map(str::to_owned);
+        notice.old_access_key_id = rotation.map(|rotation| rotation.old.0.clone());
+        notice.new_access_key_id = rotation.and_then(|rotation| Some(rotation.new.clone()?.0));
+        Some(Standing {
+            subject: match id {
+                Some(id) => format!("rotation:{id}"),
+                None => format!("user:{}", did.user),
+            },
+            state,
+            notice,
+        })
+    }
+
+    /// Why nothing is begun by the account's rules, each once.
+    fn problems(&self, account: &Account, problems: Option<&ConfigErrors>) -> Vec<Standing> {
+        let problems = problems.map_or(&[][..], ConfigErrors::problems).iter();
+        let of_rules = problems.filter(|problem| account.has_problem(problem));
+        let by_message: BTreeMap<_, _> = of_rules
+            .map(|problem| (problem.message.as_str(), problem))
+            .collect();
+        let standing = |(message, problem): (&str, &FileProblem)| {
+            let line = problem.at.line;
+            let why = format!("nothing is begun: fleet file, line {line}: {message}");
+            let mut notice = self.notice(None, Outcome::Failed, why);
+            notice.next_step = Some("Correct the file: keywright rotate plan FILE".to_owned());
+            Standing {
+                subject: format!("file:{message}"),
+                state: "failed".to_owned(),
+                notice,
+            }
+        };
+        by_message.into_iter().map(standing).collect()
+    }
+
+    /// What a person must look at before a user can be rotated.
+    fn user(&self, choice: &Choice) -> Option<Standing> {
+        let Verdict::Person(why) = &choice.verdict else {
+            return None;
+        };
+        let mut notice = self.notice(Some(&choice.user), Outcome::Warning, why.clone());
+        notice.next_step = Some("Resolve this; the next round looks again".to_owned());
+        Some(Standing {
+            subject: format!("user:{}", choice.user),
+            state: "warning".to_owned(),
+            notice,
+        })
+    }
+
+    /// That a key is due soon.
+    fn reminder(&self, choice: &Choice, row: &CredentialRow, config: &Config) -> Option<Standing> {
+        let Verdict::Later { at, since, why } = &choice.verdict else {
+            return None;
+        };
+        let left = (*since)?.secs_since(self.now);
+        let reached = config.remind.iter().filter(|before| left <= before.0);
+        let before = reached.min()?.0;
+        let keys = row.keys.iter().filter(|key| key.active);
+        let created = keys.filter_map(|key| key.created).min()?;
+        let mut notice = self.notice(Some(&choice.user), Outcome::Due, due(left, why));
+        notice.due_at = Some(at.iso8601());
+        notice.next_step = Some(
+            "Nothing, if its consumers read the key from where it is delivered; it is rotated \
+             automatically"
+                .to_owned(),
+        );
+        Some(Standing {
+            subject: format!("{DUE}{}", choice.user),
+            state: format!("{}/{before}", created.secs()),
+            notice,
+        })
+    }
+
+    /// That nothing more was begun.
+    fn stopped(&self, failures: usize) -> Standing {
+        let why = format!(
+            "after {failures} failures in a row nothing more was begun; the next round tries again"
+        );
+        let mut notice = self.notice(None, Outcome::Stopped, why);
+        notice.next_step = Some("See what failed: keywright rotate status".to_owned());
+        Standing {
+            subject: "round".to_owned(),
+            state: "stopped".to_owned(),
+            notice,
+        }
+    }
+}
+
+/// The beginning of the state of a rotation that is over.
+const OVER: &str = "over:";
+/// The beginning of the name of what is said about a key that is due.
+const DUE: &str = "due:";
+
+/// How long until a key is due, or since when it is and what it waits for, in words.
+fn due(left_secs: i64, why: &str) -> String {
+    if left_secs <= 0 {
+        return format!("is {why}");
+    }
+    let (secs, unit) = if left_secs < DAY_SECS {
+        (HOUR_SECS, "hour")
+    } else {
+        (DAY_SECS, "day")
+    };
+    let number = (left_secs + secs - 1) / secs;
+    let plural = if number == 1 { "" } else { "s" };
+    format!("is due in {number} {unit}{plural}")
+}
+
+/// What a hold is called, without what it holds: that may differ from round to round.
+fn hold_name(hold: &Hold) -> String {
+    let text = format!("{hold:?}");
+    text.chars()
+        .take_while(char::is_ascii_alphanumeric)
+        .collect()
+}
+
+/// What a person must do about it. Rotations are named by id, which is a plain word.
+fn next_step(outcome: &Result<Rest, DriveError>, id: Option<&str>) -> Option<String> {
+    let Some(id) = id else {
+        let nothing = "Nothing was changed. Resolve this; the next round tries again";
+        return matches!(outcome, Ok(Rest::Held(_))).then(|| nothing.to_owned());
+    };
+    let step = match outcome {
+        Ok(Rest::Over(Phase::Done)) | Err(_) => return None,
+        Ok(Rest::Over(Phase::UserGone)) => {
+            format!("Remove the key from what may still hold it: keywright rotate status {id}")
+        }
+        Ok(Rest::Over(_)) => format!("See which keys are left: keywright rotate status {id}"),
+        Ok(Rest::Wait { .. }) => format!("See what it waits for: keywright rotate status {id}"),
+        Ok(Rest::Held(Hold::UserMissing(_) | Hold::AnotherUser(_))) => {
+            format!("If the user was deleted, end it: keywright rotate rollback {id}")
+        }
+        Ok(Rest::Held(Hold::Refused(_))) => {
+            "Grant what is missing; the next round continues".to_owned()
+        }
+        Ok(Rest::Held(Hold::NewKeyUnused(_))) => format!(
+            "Let its consumers read the new key; the rotation continues when one has used it. To \
+             do without: keywright rotate change {id} --override-unused REASON --why TEXT"
+        ),
+        Ok(Rest::Held(Hold::OldKeyGone(_) | Hold::NewKeyGone(_))) => {
+            format!("If it is to stay like that, end it: keywright rotate abandon {id} --why TEXT")
+        }
+        Ok(Rest::Held(_)) => format!(
+            "Resolve this, then continue: keywright rotate release {id}; or put everything back: \
+             keywright rotate rollback {id}"
+        ),
+    };
+    Some(step)
+}
+
+/// When a notice goes out at the earliest.
+fn not_before(config: &Config, outcome: Outcome, now: Timestamp) -> Timestamp {
+    if config.digest != Some(Digest::Day) || outcome.is_urgent() {
+        return now;
+    }
+    let midnight = now.secs().div_euclid(DAY_SECS) * DAY_SECS;
+    let today = Timestamp::from_secs(midnight + DIGEST_HOUR * HOUR_SECS);
+    if today > now {
+        today
+    } else {
+        today.plus_secs(DAY_SECS)
+    }
+}
+
+/// Queues what notifiers have not heard. Where the standings are all that there is to say, what is
+/// not among them is not so any more, and is forgotten.
+async fn queue(
+    driver: &Driver,
+    (config, account): (&Config, &Account),
+    standings: Vec<Standing>,
+    (now, are_all): (Timestamp, bool),
+) -> Result<u64, DriveError> {
+    let mut heard = Vec::with_capacity(config.notify.len());
+    for notifier in &config.notify {
+        heard.push(
+            driver
+                .journal()
+                .said(notifier.text(), &account.name)
+                .await?,
+        );
+    }
+    let is_new = |said: &BTreeMap<String, String>, standing: &Standing| {
+        said.get(&standing.subject) != Some(&standing.state)
+    };
+    let current: BTreeSet<&str> = standings.iter().map(|one| one.subject.as_str()).collect();
+    let (mut new, mut forget) = (Vec::new(), Vec::new());
+    let fresh = standings
+        .iter()
+        .filter(|one| heard.iter().any(|said| is_new(said, one)));
+    let users = fresh.filter_map(|one| one.notice.user_name.as_deref());
+    let owners = owners(driver, config, account, users.collect()).await;
+    for (notifier, said) in config.notify.iter().zip(&heard) {
+        for standing in standings.iter().filter(|one| is_new(said, one)) {
+            let mut notice = standing.notice.clone();
+            let user = notice.user_name.as_deref();
+            notice.owner = user.and_then(|user| owners.get(user).cloned());
+            new.push(NewNotice {
+                notifier: notifier.text().to_owned(),
+                account: account.name.clone(),
+                subject: standing.subject.clone(),
+                state: standing.state.clone(),
+                recipients: notifier.recipients(&notice),
+                body: serde_json::to_string(&notice).map_err(unwritable)?,
+                not_before: not_before(config, notice.outcome, now),
+            });
+        }
+        let passed = said.iter().filter(|(subject, state)| {
+            let once = subject.starts_with(DUE) || state.starts_with(OVER);
+            are_all && !once && !current.contains(subject.as_str())
+        });
+        let of = |(subject, _): (&String, &String)| {
+            (
+                notifier.text().to_owned(),
+                account.name.clone(),
+                subject.clone(),
+            )
+        };
+        forget.extend(passed.map(of));
+    }
+    if new.is_empty() && forget.is_empty() {
+        return Ok(0);
+    }
+    Ok(driver.journal().queue_notices(new, forget).await?)
+}
+
+fn unwritable(error: serde_json::Error) -> JournalError {
+    JournalError::Unavailable(error.to_string())
+}
+
+/// The owners of users, as far as they can be found out: a notice without an owner is better than
+/// none.
+async fn owners(
+    driver: &Driver,
+    config: &Config,
+    account: &Account,
+    users: BTreeSet<&str>,
+) -> BTreeMap<String, String> {
+    let Some(tag) = config.owner_tag.as_ref().filter(|_| !users.is_empty()) else {
+        return BTreeMap::new();
+    };
+    let Ok(access) = driver.access(&account.access).await else {
+        return BTreeMap::new();
+    };
+    let iam = &Iam(access);
+    let found = stream::iter(users).map(|user| async move {
+        let tags = iam.user(user).await.ok()?.tags;
+        let (_, owner) = tags.into_iter().find(|(key, _)| key == tag)?;
+        Some((user.to_owned(), owner))
+    });
+    let found: Vec<_> = found.buffer_unordered(config.at_once).collect().await;
+    found
+        .into_iter()
+        .flatten()
+        .filter(|(_, owner)| !owner.trim().is_empty() && owner.chars().count() <= OWNER_CHARS)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use keywright_base::Timestamp;
+    use keywright_rotation::model::{Hold, KeyId};
+
+    use super::{About, due, hold_name, not_before};
+    use crate::notify::Outcome;
+    use crate::{Choice, Config, CredentialRow, KeyRow, Verdict};
+
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+    /// 2027-01-15, 08:00 UTC.
+    const NOW: i64 = 1_800_000_000;
+
+    fn config(words: &str) -> Config {
+        let rule = "[[account]]\nname = 'a'\n[[account.rule]]\neveryone = true\n\
+                    deliver = ['dotenv:/x/{user}.env']\n";
+        Config::parse(&format!("{words}\n{rule}")).unwrap()
+    }
+
+    #[test]
+    fn times_in_words() {
+        for (secs, words) in [
+            (-5, "is due since today, waits for its window"),
+            (0, "is due since today, waits for its window"),
+            (1, "is due in 1 hour"),
+            (HOUR + 1, "is due in 2 hours"),
+            (DAY, "is due in 1 day"),
+            (DAY + 1, "is due in 2 days"),
+            (14 * DAY, "is due in 14 days"),
+        ] {
+            assert_eq!(
+                due(secs, "due since today, waits for its window"),
+                words,
+                "{secs}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_reminder_once_for_each_key() {
+        let config = config("remind = ['14d', '7d', '1d']");
+        let state = |created: i64, left: i64| {
+            let choice = Choice {
+                user: "bob".to_owned(),
+                rule: Some(0),
+                verdict: Verdict::Later {
+                    at: Timestamp::from_secs(NOW + left.max(3 * DAY)),
+                    since: Some(Timestamp::from_secs(NOW + left)),
+                    why: "due since then, waits for the window".to_owned(),
+                },
+            };
+            let key = KeyRow {
+                active: true,
+                created: Some(Timestamp::from_secs(created)),
+                used: None,
+            };
+            let row = CredentialRow {
+                user: "bob".to_owned(),
+                arn: String::new(),
+                created: None,
+                password: false,
+                password_used: None,
+                password_set: None,
+                keys: [key, KeyRow::default()],
+            };
+            let about = About {
+                number: "123456789012",
+                name: "a",
+                now: Timestamp::from_secs(NOW),
+            };
+            let standing = about.reminder(&choice, &row, &config)?;
+            assert_eq!(standing.notice.outcome, Outcome::Due);
+            Some((standing.subject, standing.state))
+        };
+        assert_eq!(state(1, 14 * DAY + 1), None, "too early");
+        let first = state(1, 14 * DAY);
+        assert!(first.is_some());
+        assert_eq!(state(1, 7 * DAY + 1), first, "said already");
+        assert_ne!(state(1, 7 * DAY), first);
+        assert_eq!(state(1, DAY), state(1, -DAY), "waits for its window");
+        assert_ne!(state(1, 14 * DAY), state(2, 14 * DAY), "another key");
+    }
+
+    #[test]
+    fn a_daily_digest_goes_out_in_the_morning() {
+        let day = config("digest = 'day'");
+        let at =
+            |secs: i64, outcome| not_before(&day, outcome, Timestamp::from_secs(secs)).secs() - NOW;
+        assert_eq!(at(NOW - 1, Outcome::Over), 0);
+        assert_eq!(at(NOW, Outcome::Over), DAY);
+        assert_eq!(at(NOW, Outcome::Due), DAY);
+        assert_eq!(at(NOW, Outcome::Held), 0, "urgent");
+        let round = config("digest = 'round'");
+        let now = Timestamp::from_secs(NOW);
+        assert_eq!(not_before(&round, Outcome::Over, now), now);
+    }
+
+    #[test]
+    fn a_hold_is_the_same_whatever_it_quotes() {
+        let used = |text: &str| hold_name(&Hold::StillUsed(text.to_owned()));
+        assert_eq!(used("at 10:00"), used("at 11:00"));
+        assert_ne!(
+            used("x"),
+            hold_name(&Hold::NewKeyUnused(KeyId("x".to_owned())))
+        );
+    }
+}

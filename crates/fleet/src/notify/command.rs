@@ -1,0 +1,53 @@
+//! `command:PROGRAM ARGUMENTS`: a program that gets the notice in JSON on its standard input.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use keywright_base::Secret;
+
+use super::{Channel, Dispatch, Message};
+use keywright_sinks::environment;
+use keywright_sinks::running::{self, Limits};
+
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(30),
+    // It is not read.
+    output: 64 * 1024,
+};
+
+/// A program with its arguments.
+struct Command {
+    program: String,
+    arguments: Vec<String>,
+}
+
+pub(super) fn parse(line: &str) -> Result<Arc<dyn Channel>, String> {
+    let mut words = shell_words::split(line)
+        .map_err(|error| error.to_string())?
+        .into_iter();
+    let program = words.next().ok_or("it names no program")?;
+    Ok(Arc::new(Command {
+        program,
+        arguments: words.collect(),
+    }))
+}
+
+#[async_trait]
+impl Channel for Command {
+    fn label(&self) -> String {
+        self.program.clone()
+    }
+
+    async fn send(&self, message: &Message<'_>, _: &Dispatch<'_>) -> Result<(), String> {
+        let input = Secret::new(message.json().to_string().into_bytes());
+        let mut command = environment::program(&self.program);
+        command.args(&self.arguments);
+        let ended = running::run(command, &input, LIMITS).await;
+        let ended = ended.map_err(|failure| failure.to_string())?;
+        if ended.status.success() {
+            Ok(())
+        } else {
+            Err(ended.status.to_string())
+        }
+    }
+}

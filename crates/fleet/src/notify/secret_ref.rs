@@ -1,0 +1,82 @@
+//! Where a notifier's own secret is: `env:NAME` or `file:/PATH`.
+//!
+//! More people read a fleet file than may know the secrets, and every process sees arguments; so
+//! neither holds them. They are read when something is sent: a changed file counts from then on.
+
+use std::{fmt, fs::File, io::Read, path::PathBuf};
+
+use keywright_base::Secret;
+
+use keywright_sinks::variable;
+
+/// Bytes of a file with a secret at most.
+const FILE_BYTES: u64 = 4096;
+
+/// The name of a variable, or of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SecretRef {
+    Env(String),
+    File(PathBuf),
+}
+
+impl SecretRef {
+    /// Nothing where it is neither `env:` nor `file:`.
+    ///
+    /// # Errors
+    /// A sentence, which does not quote the text: it may be the secret itself.
+    pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
+        if let Some(name) = text.strip_prefix("env:") {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            if !begins || !name.chars().all(plain) {
+                return Err("env: needs the name of a variable, like env:SLACK_URL".to_owned());
+            }
+            return Ok(Some(Self::Env(name.to_owned())));
+        }
+        let Some(path) = text.strip_prefix("file:") else {
+            return Ok(None);
+        };
+        let path = PathBuf::from(path);
+        if !path.is_absolute() {
+            return Err("file: needs a path that begins with a slash".to_owned());
+        }
+        Ok(Some(Self::File(path)))
+    }
+
+    /// The secret, without the end of its line.
+    ///
+    /// # Errors
+    /// A sentence that names the variable or the file.
+    pub(super) fn read(&self) -> Result<Secret<String>, String> {
+        let text = match self {
+            Self::Env(name) => variable(name).ok_or_else(|| format!("{name} is not set"))?,
+            Self::File(path) => {
+                let cannot =
+                    |why: &dyn fmt::Display| format!("cannot read {}: {why}", path.display());
+                let mut text = String::new();
+                let file = File::open(path).map_err(|error| cannot(&error))?;
+                let read = file.take(FILE_BYTES + 1).read_to_string(&mut text);
+                let read = read.map_err(|error| cannot(&error))?;
+                if u64::try_from(read).unwrap_or(u64::MAX) > FILE_BYTES {
+                    return Err(cannot(&format!("it has more than {FILE_BYTES} bytes")));
+                }
+                text
+            }
+        };
+        let text = Secret::new(text);
+        let line = text.expose().trim();
+        if line.is_empty() {
+            return Err(format!("{self} is empty"));
+        }
+        Ok(Secret::new(line.to_owned()))
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `sns:TOPIC-ARN[?region=&profile=&endpoint=]`: a topic of Amazon SNS.
+//!
+//! Signed with the credentials of the account that the notice is about, or with those of the named
+//! profile. Subscribers get the text that people read.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Channel, Dispatch, Message};
+use keywright_aws::{Settings, publish};
+use keywright_sinks::aws_store::Place;
+
+/// Characters of a subject, by SNS.
+const SUBJECT_CHARS: usize = 100;
+
+/// A topic.
+struct Topic(Place);
+
+pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
+    let place = Place::new(text)?.in_region_of_arn();
+    let parts: Vec<&str> = place.id().split(':').collect();
+    let is_topic = matches!(parts.as_slice(), ["arn", partition, "sns", region, account, name]
+        if partition.starts_with("aws")
+            && !region.is_empty()
+            && account.len() == 12
+            && account.bytes().all(|byte| byte.is_ascii_digit())
+            && !name.is_empty());
+    if !is_topic {
+        return Err(
+            "write the topic's ARN, like arn:aws:sns:eu-west-1:123456789012:keys".to_owned(),
+        );
+    }
+    Ok(Arc::new(Topic(place)))
+}
+
+/// SNS takes ASCII only, without line ends, up to 100 characters.
+fn subject(title: &str) -> String {
+    let ascii = |c: char| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    };
+    title.chars().map(ascii).take(SUBJECT_CHARS).collect()
+}
+
+#[async_trait]
+impl Channel for Topic {
+    fn label(&self) -> String {
+        self.0.id().to_owned()
+    }
+
+    fn by_account(&self) -> bool {
+        self.0.settings().profile.is_none()
+    }
+
+    async fn send(&self, message: &Message<'_>, dispatch: &Dispatch<'_>) -> Result<(), String> {
+        let own = self.0.settings();
+        let credentials = match (&own.profile, dispatch.account) {
+            (Some(_), _) => Settings {
+                profile: own.profile.clone(),
+                ..Settings::default()
+            },
+            (None, Some(account)) => account.clone(),
+            (None, None) => return Err("the account is not in the fleet file any more".to_owned()),
+        };
+        let (topic, text, subject) = (self.0.id(), message.text(), subject(&message.title()));
+        let id = message.id("");
+        let mut parameters = vec![
+            ("TopicArn", topic),
+            ("Subject", subject.as_str()),
+            ("Message", text.as_str()),
+        ];
+        if topic.ends_with(".fifo") {
+            parameters.extend([
+                ("MessageGroupId", "keywright"),
+                ("MessageDeduplicationId", &id),
+            ]);
+        }
+        let published = publish(&credentials, own, &parameters, dispatch.clock).await;
+        published.map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,298 @@
+//! One round over an account: look at everybody, go on with what is open, begin what is due.
+//!
+//! It protects three rules: a key is named by its creation date in the report and confirmed by a
+//! listing before anything begins; the principal that signs comes last; and after some failures in
+//! a row nothing more is begun, since something else than a single user is wrong.
+
+use std::sync::Arc;
+
+use futures_util::{
+    StreamExt,
+    future::BoxFuture,
+    stream::{self, FuturesUnordered},
+};
+use keywright_base::{Entropy, limits};
+use keywright_rotation::{
+    execute::{Order, Stopped},
+    model::{Hold, KeyId, Rotation, RotationId},
+    ports::{Issuer, IssuerError, Journal, JournalError, KeyStatus},
+};
+
+use super::{
+    config::{Account, Config},
+    select::{Choice, Due, Verdict},
+    survey::Survey,
+};
+use crate::driver::{DriveError, Driver, Observer, Rest};
+use keywright_aws::Iam;
+
+/// Seconds that a round waits for one rotation; the next round goes on with it.
+const PATIENCE_SECS: i64 = 30;
+/// Bytes of randomness in a rotation's id.
+const ID_BYTES: usize = 8;
+
+/// What a round did about one rotation or user.
+#[derive(Debug)]
+pub struct Did {
+    /// The user.
+    pub user: String,
+    /// The rotation, if there is one.
+    pub rotation: Option<RotationId>,
+    /// Where it rests, or why nothing was begun.
+    pub outcome: Result<Rest, DriveError>,
+}
+
+/// A round.
+#[derive(Debug)]
+pub struct Round {
+    /// What it looked at.
+    pub survey: Survey,
+    /// What it did, in the order in which it ended.
+    pub did: Vec<Did>,
+    /// Whether it stopped beginning rotations after failures in a row.
+    pub broke: bool,
+    /// How often the account was asked, by this process, until here.
+    pub calls: u64,
+}
+
+/// Carries on with a rotation that was begun, until it rests.
+pub type Carry<'a> =
+    &'a (dyn Fn(RotationId) -> BoxFuture<'a, Result<Rest, DriveError>> + Send + Sync);
+
+/// A random id, which is the rotation's idempotency token too.
+pub fn new_id(entropy: &dyn Entropy) -> RotationId {
+    let mut bytes = [0; ID_BYTES];
+    entropy.fill(&mut bytes);
+    RotationId(format!("r-{}", hex::encode(bytes)))
+}
+
+/// Goes on with what is open, and begins what is due, if `begins` says so.
+///
+/// # Errors
+/// [`DriveError`] when the account cannot be reached, or the journal cannot be read.
+pub async fn round(
+    driver: &Driver,
+    (config, account): (&Config, &Account),
+    (survey, begins): (Survey, bool),
+    entropy: &dyn Entropy,
+    observer: Observer<'_>,
+) -> Result<Round, DriveError> {
+    let open = open_in(driver, &survey.account).await?;
+    for rotation in &open {
+        let chosen = survey.choices.iter();
+        let chosen = chosen.filter(|choice| choice.user == rotation.user);
+        let mut rules = chosen.filter_map(|choice| account.rules.get(choice.rule?));
+        if let Some(rule) = rules.next() {
+            let calendar = account.calendar(rule);
+            driver.set_calendar(&rotation.id, &calendar).await?;
+        }
+    }
+    let carry = |id: RotationId| -> BoxFuture<'_, _> {
+        Box::pin(async move { driver.drive(&id, PATIENCE_SECS, observer).await })
+    };
+    let carry = &carry;
+    let going = stream::iter(open).map(|rotation| async move {
+        let outcome = carry(rotation.id.clone()).await;
+        Did {
+            user: rotation.user,
+            rotation: Some(rotation.id),
+            outcome,
+        }
+    });
+    let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
+    let mut broke = false;
+    if begins {
+        let whom = (config, account);
+        let (begun, stopped) = begin_due(driver, whom, &survey, entropy, carry).await?;
+        did.extend(begun);
+        broke = stopped;
+    }
+    let calls = driver.access(&account.access).await?.calls();
+    Ok(Round {
+        survey,
+        did,
+        broke,
+        calls,
+    })
+}
+
+/// Begins what is due, and has it carried on until it rests; the principal that signs comes last.
+/// Says also whether it stopped after failures in a row.
+///
+/// # Errors
+/// [`DriveError`] when the account cannot be reached.
+pub async fn begin_due(
+    driver: &Driver,
+    (config, account): (&Config, &Account),
+    survey: &Survey,
+    entropy: &dyn Entropy,
+    carry: Carry<'_>,
+) -> Result<(Vec<Did>, bool), DriveError> {
+    let due = survey
+        .choices
+        .iter()
+        .filter_map(|choice| match &choice.verdict {
+            Verdict::Due(due) => Some((choice, due)),
+            _ => None,
+        });
+    let mut due: Vec<_> = due.collect();
+    let signer = driver.access(&account.access).await?.identity().arn.clone();
+    let arn_ends = |choice: &Choice| signer.ends_with(&format!("/{}", choice.user));
+    due.sort_by_key(|(choice, _)| arn_ends(choice));
+    let last = due.last().is_some_and(|(choice, _)| arn_ends(choice));
+    let own = if last { due.pop() } else { None };
+    let mut waiting = due.into_iter();
+    let mut going: FuturesUnordered<BoxFuture<'_, Did>> = FuturesUnordered::new();
+    let (mut did, mut failures) = (Vec::new(), 0);
+    loop {
+        while failures < config.stop_after_failures
+            && going.len() < config.at_once
+            && let Some((choice, due)) = waiting.next()
+        {
+            going.push(Box::pin(begin(
+                driver,
+                account,
+                choice,
+                due,
+                (entropy, carry),
+            )));
+        }
+        let Some(one) = going.next().await else { break };
+        failures = match one.outcome {
+            Ok(Rest::Over(_) | Rest::Wait { .. }) => 0,
+            Ok(Rest::Held(_)) | Err(_) => failures + 1,
+        };
+        did.push(one);
+    }
+    let mut broke = waiting.next().is_some();
+    if let Some((choice, due)) = own {
+        if failures >= config.stop_after_failures {
+            broke = true;
+        } else {
+            did.push(begin(driver, account, choice, due, (entropy, carry)).await);
+        }
+    }
+    Ok((did, broke))
+}
+
+/// The open rotations of an account.
+pub(super) async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {
+    let mut open = Vec::new();
+    for id in driver.journal().open().await? {
+        let rotation = driver.journal().rotation(&id).await?;
+        open.extend(rotation.filter(|rotation| rotation.account == account));
+    }
+    Ok(open)
+}
+
+/// Begins the rotation of one user, if the listing confirms what the report says; otherwise the
+/// next report will tell.
+async fn begin(
+    driver: &Driver,
+    account: &Account,
+    choice: &Choice,
+    due: &Due,
+    (entropy, carry): (&dyn Entropy, Carry<'_>),
+) -> Did {
+    let begun = try_begin(driver, account, choice, due, entropy).await;
+    let (rotation, outcome) = match begun {
+        // Another rotator was faster, or the user is gone.
+        Ok(None)
+        | Err(DriveError::Stopped(
+            Stopped::Refused(Hold::OldKeyGone(_)) | Stopped::Issuer(IssuerError::NoSuchUser(_)),
+        )) => {
+            let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
+            let why = "a new credential report: this one is not true of it any more".to_owned();
+            (None, Ok(Rest::Wait { until, why }))
+        }
+        Ok(Some(id)) => {
+            let outcome = carry(id.clone()).await;
+            (Some(id), outcome)
+        }
+        Err(DriveError::Stopped(Stopped::Refused(hold))) => (None, Ok(Rest::Held(hold))),
+        Err(DriveError::Stopped(Stopped::Absent(why))) => (None, Ok(Rest::Held(Hold::Sink(why)))),
+        Err(error) => (None, Err(error)),
+    };
+    Did {
+        user: choice.user.clone(),
+        rotation,
+        outcome,
+    }
+}
+
+async fn try_begin(
+    driver: &Driver,
+    account: &Account,
+    choice: &Choice,
+    due: &Due,
+    entropy: &dyn Entropy,
+) -> Result<Option<RotationId>, DriveError> {
+    let Some(rotation) = draft(driver, account, choice, due, entropy).await? else {
+        return Ok(None);
+    };
+    match driver.begin(&rotation).await {
+        Ok(()) => Ok(Some(rotation.id)),
+        Err(JournalError::Open(id)) => Ok(Some(id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The key that is due, by its id; nothing when it is not there any more.
+async fn old_key(iam: &Iam, user: &str, due: &Due) -> Result<Option<KeyId>, DriveError> {
+    if let Some(key) = &due.key {
+        return Ok(Some(key.clone()));
+    }
+    let listing = match iam.keys(user).await {
+        Ok(listing) => listing,
+        // Renamed or deleted since the report was made.
+        Err(IssuerError::NoSuchUser(_)) => return Ok(None),
+        Err(error) => return Err(Stopped::from(error).into()),
+    };
+    let mut listed = listing.keys.into_iter();
+    let confirmed = listed
+        .find(|key| key.created.secs() == due.created.secs() && key.status == KeyStatus::Active);
+    Ok(confirmed.map(|key| key.id))
+}
+
+/// The rotation that a user who is due would get, with its destinations looked at; nothing when the
+/// report is not true of it any more. Nothing is changed or written.
+///
+/// # Errors
+/// [`DriveError`], also with what stands against it.
+pub async fn draft(
+    driver: &Driver,
+    account: &Account,
+    choice: &Choice,
+    due: &Due,
+    entropy: &dyn Entropy,
+) -> Result<Option<Rotation>, DriveError> {
+    let access = driver.access(&account.access).await?;
+    let number = access.identity().account.clone();
+    let Some(old) = old_key(&Iam(Arc::clone(&access)), &choice.user, due).await? else {
+        return Ok(None);
+    };
+    let rule = choice.rule.and_then(|number| account.rules.get(number));
+    let sinks = rule.map(|rule| rule.sinks(&choice.user, &number));
+    let sinks = sinks
+        .transpose()
+        .map_err(DriveError::Destination)?
+        .unwrap_or_default();
+    let order = Order {
+        id: new_id(entropy),
+        access: account.access.to_text(),
+        by: access.identity().arn.clone(),
+        rule: rule.and_then(|rule| rule.name.clone()),
+        account: number,
+        user: choice.user.clone(),
+        old: Some(old),
+        rules: rule.map_or(keywright_rotation::model::Rules::SAFE, super::Rule::rules),
+        create: rule.is_some_and(|rule| rule.create),
+        incident: None,
+        override_unused: rule.and_then(|rule| rule.override_unused.clone()),
+    };
+    let mut rotation = driver.draft(&account.access, &sinks, order).await?;
+    // A server's own policies have neither windows nor freezes.
+    let declared = rule.filter(|rule| rule.name.is_none());
+    rotation.calendar = declared.map(|rule| account.calendar(rule).to_text());
+    Ok(Some(rotation))
+}

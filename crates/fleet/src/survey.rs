@@ -1,0 +1,215 @@
+//! Looks at an account: its credential report, and what the report cannot say.
+//!
+//! It protects one rule: the report may be hours old, so nobody is called due, and no person is
+//! called for, before a fresh listing of that user's keys and the journal agree.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::future::join_all;
+use keywright_base::Timestamp;
+use keywright_rotation::{
+    model::{KeyId, Phase, RotationId},
+    ports::{Issuer, IssuerError, KeyStatus, ListedKey},
+};
+
+use super::{
+    config::Account,
+    credentials::{CredentialRow, KeyRow, credentials},
+    run::open_in,
+    select::{Choice, SurveyTime, Tags, Verdict, choose},
+};
+use crate::driver::{DriveError, Driver};
+use keywright_aws::{AccessError, Iam};
+
+/// Users whose tags and keys are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// Renamed or deleted since the report was made.
+const GONE: &str = "it is not there any more";
+
+/// What an account looks like.
+#[derive(Debug)]
+pub struct Survey {
+    /// Its number.
+    pub account: String,
+    /// When the report was made, by the service's clock.
+    pub at: Timestamp,
+    /// Everybody, in the report's order.
+    pub choices: Vec<Choice>,
+    /// The report; of users that were looked at more closely what was found instead.
+    pub rows: Vec<CredentialRow>,
+    /// How many calls this process has made to the account until here.
+    pub calls: u64,
+}
+
+/// Looks at everybody. Two calls, one for each user whose tags a rule asks for, and one for each
+/// who seems to be due or to have two keys.
+///
+/// # Errors
+/// [`DriveError`], also when the credentials are of another account.
+pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveError> {
+    let access = driver.access(&account.access).await?;
+    let here = access.identity().account.clone();
+    if let Some(there) = account.id.as_ref().filter(|id| **id != here) {
+        let there = there.clone();
+        return Err(DriveError::Account { here, there });
+    }
+    let failed = |error| DriveError::Access(AccessError::Call(error));
+    let (rows, at) = credentials(&access).await.map_err(failed)?;
+    let open = open_in(driver, &here).await?.into_iter();
+    let closer = CloserLook {
+        driver,
+        account,
+        number: &here,
+        iam: Iam(Arc::clone(&access)),
+        open: open.map(|rotation| (rotation.user, rotation.id)).collect(),
+        time: SurveyTime {
+            report: at,
+            now: driver.now(),
+        },
+    };
+    let mut choices = Vec::with_capacity(rows.len());
+    let mut found = Vec::with_capacity(rows.len());
+    for some in rows.chunks(AT_ONCE) {
+        for looked in join_all(some.iter().map(|row| closer.at(row))).await {
+            let (choice, row) = looked?;
+            choices.push(choice);
+            found.push(row);
+        }
+    }
+    Ok(Survey {
+        account: here,
+        at,
+        choices,
+        rows: found,
+        calls: access.calls(),
+    })
+}
+
+/// What is needed to look at one user.
+struct CloserLook<'a> {
+    driver: &'a Driver,
+    account: &'a Account,
+    number: &'a str,
+    iam: Iam,
+    /// Open rotations by their users' names.
+    open: HashMap<String, RotationId>,
+    time: SurveyTime,
+}
+
+impl CloserLook<'_> {
+    async fn at(&self, row: &CredentialRow) -> Result<(Choice, CredentialRow), DriveError> {
+        let mut choice = choose(self.account, row, None, self.time);
+        let mut tags = None;
+        if choice.verdict == Verdict::AskTags {
+            match self.iam.user(&row.user).await {
+                Ok(user) => {
+                    choice = choose(self.account, row, Some(&user.tags), self.time);
+                    tags = Some(user.tags);
+                }
+                Err(IssuerError::NoSuchUser(_)) => {
+                    choice.verdict = Verdict::Nothing(GONE.to_owned());
+                }
+                Err(error) => {
+                    choice.verdict = Verdict::Person(format!("its tags cannot be read: {error}"));
+                    if !self.open.contains_key(&row.user) {
+                        return Ok((choice, row.clone()));
+                    }
+                }
+            }
+        }
+        if let Some(id) = self.open.get(&row.user) {
+            // Two keys may be its own, and nothing else is begun.
+            choice.verdict = Verdict::Nothing(format!("rotation {id} of it is open"));
+        }
+        let two = row.keys.iter().all(|key| key.created.is_some());
+        match &choice.verdict {
+            Verdict::Due(_) => self.confirmed(row, choice, tags.as_deref()).await,
+            Verdict::Person(_) if two => self.confirmed(row, choice, tags.as_deref()).await,
+            _ => Ok((choice, row.clone())),
+        }
+    }
+
+    /// What is to be done about a user by the keys that there are now.
+    async fn confirmed(
+        &self,
+        row: &CredentialRow,
+        mut choice: Choice,
+        tags: Tags<'_>,
+    ) -> Result<(Choice, CredentialRow), DriveError> {
+        let mut keys = match self.iam.keys(&row.user).await {
+            Ok(listing) => listing.keys,
+            Err(IssuerError::NoSuchUser(_)) => {
+                choice.verdict = Verdict::Nothing(GONE.to_owned());
+                return Ok((choice, row.clone()));
+            }
+            Err(error) => {
+                // One that is due fails with the same error when it is begun.
+                if let Verdict::Person(why) = &mut choice.verdict {
+                    *why = format!("it may have two keys, which cannot be listed: {error}");
+                }
+                return Ok((choice, row.clone()));
+            }
+        };
+        let of = Some((self.number, row.user.as_str()));
+        let last = self.driver.journal().rotations(of, 1).await?.pop();
+        if let Some(last) = last {
+            let gone = removed_key(last.phase, last.old, last.new);
+            keys.retain(|key| Some(&key.id) != gone.as_ref());
+        }
+        let fresh = with_keys(row, &keys);
+        let mut choice = choose(self.account, &fresh, tags, self.time);
+        match (&mut choice.verdict, keys.as_slice()) {
+            (Verdict::Person(why), [_, _]) => *why = two_keys(&keys, &fresh),
+            (Verdict::Due(due), [only]) => due.key = Some(only.id.clone()),
+            _ => {}
+        }
+        Ok((choice, fresh))
+    }
+}
+
+/// The key that a rotation has deleted: a listing may lag behind that.
+fn removed_key(phase: Phase, old: KeyId, new: Option<KeyId>) -> Option<KeyId> {
+    match phase {
+        Phase::Done => Some(old),
+        Phase::RolledBack => new,
+        _ => None,
+    }
+}
+
+/// A row with the keys that there are now. What is known of their use is from the report.
+fn with_keys(row: &CredentialRow, keys: &[ListedKey]) -> CredentialRow {
+    let mut fresh = keys.iter().map(|key| {
+        let mut known = row.keys.iter();
+        let known =
+            known.find(|known| known.created.map(Timestamp::secs) == Some(key.created.secs()));
+        KeyRow {
+            active: key.status == KeyStatus::Active,
+            created: Some(key.created),
+            used: known.and_then(|known| known.used),
+        }
+    });
+    CredentialRow {
+        keys: [
+            fresh.next().unwrap_or_default(),
+            fresh.next().unwrap_or_default(),
+        ],
+        ..row.clone()
+    }
+}
+
+fn two_keys(keys: &[ListedKey], row: &CredentialRow) -> String {
+    let each = keys.iter().zip(row.keys).map(|(key, known)| {
+        let used = known.used.map_or_else(
+            || "no use is known".to_owned(),
+            |at| format!("used {}", at.iso8601()),
+        );
+        let status = if known.active { "active" } else { "inactive" };
+        format!("{} of {}, {status}, {used}", key.id, key.created.iso8601())
+    });
+    format!("it has two keys: {}", each.collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(test)]
+#[path = "survey_tests.rs"]
+mod tests;

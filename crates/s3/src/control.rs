@@ -1,0 +1,301 @@
+//! S3 Control: its requests are recognised, so that none is taken for one of S3.
+//!
+//! The rule: of its operations only those on the tags of buckets are answered, which Terraform
+//! tries there first. A change is decided with the tags of the request, and again when it is
+//! committed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header,
+    request::Parts,
+};
+use http_body_util::{BodyExt, Full};
+
+use keywright_base::{AccountId, Arn, limits};
+use keywright_objects::{
+    Algorithm, Bucket, Checking, CommitCheck, Fault, Tags, Unknown, check_bucket_name,
+    check_bucket_tags, check_document,
+};
+
+use super::{
+    Body, Caller, Ids, S3, S3Context, Service, WireError, access, body, context,
+    convert::text,
+    headers,
+    render::{error_elements, with_ids},
+    tagging,
+    xml::{CONTROL, Document, Elements},
+};
+
+/// A request of S3 Control, as an extension of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Control;
+
+/// The version that begins every path of it.
+const VERSION: &str = "v20180820";
+const ACCOUNT: &str = "x-amz-account-id";
+
+/// Whether a request is for S3 Control. Its clients put the account before the host's name and into
+/// a header; in paths the version's name is no bucket's.
+pub fn is_control(headers: &HeaderMap, path: &str, host_bucket: Option<&str>) -> bool {
+    let ours = path.trim_start_matches('/').split('/').next() == Some(VERSION);
+    let account = |label: &str| label.parse::<AccountId>().is_ok();
+    headers.contains_key(ACCOUNT) || ours && host_bucket.is_none_or(account)
+}
+
+/// Answers a request.
+pub(super) async fn answer(s3: &S3, request: Request<Body>, ids: &Ids) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let (status, text) = match run(&s3.service, &parts, body).await {
+        Ok(Some(Document(text))) => (StatusCode::OK, text),
+        Ok(None) => (StatusCode::NO_CONTENT, String::new()),
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status);
+            (
+                status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                wrapped(&error, ids),
+            )
+        }
+    };
+    let written = !text.is_empty();
+    let body = Full::new(Bytes::from(text));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    if written {
+        let xml = HeaderValue::from_static("application/xml");
+        response.headers_mut().insert(header::CONTENT_TYPE, xml);
+    }
+    with_ids(response, ids)
+}
+
+/// S3 Control's errors lie within another element.
+fn wrapped(error: &WireError, ids: &Ids) -> String {
+    let mut elements = Elements::default();
+    elements.within("Error", |inner| error_elements(inner, error));
+    elements.text("RequestId", &ids.request_id);
+    elements.text("HostId", &ids.host_id);
+    elements.document("ErrorResponse", CONTROL).0
+}
+
+async fn run(
+    service: &Arc<Service>,
+    request: &Parts,
+    body: Body,
+) -> Result<Option<Document>, Box<WireError>> {
+    let wire = |fault: Fault| Box::new(WireError::from(&fault));
+    let mut request = TagRequest::read(request).map_err(wire)?;
+    if let TagOperation::Set(_) = request.operation {
+        let body = gather(service, body).await?;
+        request.operation = TagOperation::Set(request.read_tags(&body).map_err(wire)?);
+    }
+    request.run(service).await.map_err(wire)
+}
+
+/// Reads a body to its end, which is the verdict on what was signed.
+async fn gather(service: &Service, mut body: Body) -> Result<Vec<u8>, Box<WireError>> {
+    let wire = |fault: Fault| Box::new(WireError::from(&fault));
+    let (mut bytes, mut held) = (Vec::new(), service.bodies.account());
+    let mut document = body::Document::of("TagResource");
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.downcast::<WireError>() {
+            Ok(error) => error,
+            Err(_) => wire(Fault::IncompleteBody {
+                announced: 0,
+                seen: 0,
+            }),
+        })?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        document.pass(&piece).map_err(wire)?;
+        if held.hold(piece.len()).is_err() {
+            return Err(Box::new(WireError::slow_down()));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// What is done with a bucket's tags.
+#[derive(Debug, Clone)]
+enum TagOperation {
+    List,
+    /// Adds tags and replaces those with the same keys.
+    Set(Tags),
+    Remove(Vec<String>),
+}
+
+/// A request for the tags of a bucket.
+#[derive(Clone)]
+struct TagRequest {
+    caller: Caller,
+    headers: HeaderMap,
+    bucket: String,
+    operation: TagOperation,
+}
+
+impl TagRequest {
+    fn read(request: &Parts) -> Result<Self, Fault> {
+        let denied = || Fault::AccessDenied("Access Denied".into());
+        let caller = request.extensions.get::<Caller>().ok_or_else(denied)?;
+        caller.account.ok_or_else(denied)?;
+        let path = percent_encoding::percent_decode_str(request.uri.path()).decode_utf8_lossy();
+        let not_served = || Fault::OperationNotServed(format!("{} {path}", request.method));
+        let resource = path.strip_prefix('/').and_then(|path| {
+            let path = path.strip_prefix(VERSION)?;
+            path.strip_prefix("/tags/")
+        });
+        let resource = resource.ok_or_else(not_served)?;
+        let (name, operation) = match request.method {
+            Method::GET => ("ListTagsForResource", TagOperation::List),
+            Method::POST => ("TagResource", TagOperation::Set(Tags::new())),
+            Method::DELETE => ("UntagResource", TagOperation::Remove(Vec::new())),
+            _ => return Err(not_served()),
+        };
+        let operation = with_query(request, name, operation)?;
+        check_headers(&request.headers)?;
+        let bucket = resource.strip_prefix("arn:aws:s3:::");
+        let bucket = bucket.ok_or_else(not_served)?;
+        check_bucket_name(bucket)?;
+        Ok(Self {
+            caller: caller.clone(),
+            headers: request.headers.clone(),
+            bucket: bucket.to_owned(),
+            operation,
+        })
+    }
+
+    fn read_tags(&self, body: &[u8]) -> Result<Tags, Fault> {
+        let claims = headers::claims(&self.headers, self.caller.trailers.as_ref(), None)?;
+        check_document(body, claims)?;
+        let tags = tagging::within(body, "TagResourceRequest")?;
+        if tags.is_empty() {
+            return Err(Fault::MalformedXml);
+        }
+        check_bucket_tags(&tags)?;
+        Ok(tags)
+    }
+
+    async fn run(self, service: &Arc<Service>) -> Result<Option<Document>, Fault> {
+        let bucket = self.permitted(service).await?;
+        let change = match &self.operation {
+            TagOperation::List => return Ok(Some(listed(&bucket.tags))),
+            TagOperation::Set(tags) => (tags.clone(), Vec::new()),
+            TagOperation::Remove(keys) => (Tags::new(), keys.clone()),
+        };
+        let objects = service.objects.checked_by(Arc::new(Again {
+            service: Arc::clone(service),
+            request: self,
+        }));
+        objects
+            .change_bucket_tags(&bucket.name, &change.0, &change.1)
+            .await?;
+        Ok(None)
+    }
+
+    /// The bucket, where the caller may do this to its tags.
+    async fn permitted(&self, service: &Service) -> Result<Bucket, Fault> {
+        let bucket = access::find_bucket(service, &self.bucket).await?;
+        let mut keys = S3Context::default();
+        let (operation, action) = match &self.operation {
+            TagOperation::List => ("ListTagsForResource", "s3:ListTagsForResource"),
+            TagOperation::Set(tags) => {
+                keys.bucket_tags(tags);
+                ("TagResource", "s3:TagResource")
+            }
+            TagOperation::Remove(removed) => {
+                keys.tag_keys(removed);
+                ("UntagResource", "s3:UntagResource")
+            }
+        };
+        access::check_region(&self.caller, &bucket, operation)?;
+        let named = text(&self.headers, ACCOUNT).and_then(|id| id.parse::<AccountId>().ok());
+        let foreign = named.is_some_and(|named| named != bucket.owner);
+        if foreign || self.caller.account != Some(bucket.owner) {
+            return Err(Fault::AccessDenied("Access Denied".into()));
+        }
+        let permit = access::open_plain(service, &self.caller, bucket.clone())?;
+        let context = permit.context.with(keys);
+        let arn = Arn::s3_bucket(&bucket.name);
+        permit.require(action, arn.as_str(), &context).await?;
+        Ok(bucket)
+    }
+}
+
+/// The same decision with what is in force when the change is committed.
+struct Again {
+    service: Arc<Service>,
+    request: TagRequest,
+}
+
+impl CommitCheck for Again {
+    fn check(&self) -> Checking<'_> {
+        Box::pin(async {
+            if self.request.caller.authorize.check_caller().is_err() {
+                return Err(Fault::AccessDenied("Access Denied".into()));
+            }
+            self.request.permitted(&self.service).await.map(drop)
+        })
+    }
+}
+
+/// The operation with what stands in its query; another parameter is not understood.
+fn with_query(
+    request: &Parts,
+    name: &str,
+    mut operation: TagOperation,
+) -> Result<TagOperation, Fault> {
+    for (parameter, value) in context::pairs(&request.uri)? {
+        match (&mut operation, parameter.as_str()) {
+            (_, "x-id") if value == name => {}
+            (TagOperation::Remove(keys), "tagKeys") if keys.len() < limits::HEADERS => {
+                keys.push(value);
+            }
+            _ => return Err(Fault::NotUnderstood(Unknown::Parameter, parameter)),
+        }
+    }
+    match operation {
+        TagOperation::Remove(keys) if keys.is_empty() => Err(Fault::InvalidRequest(
+            "At least one tag key must be specified.",
+        )),
+        operation => Ok(operation),
+    }
+}
+
+/// The headers of S3 Control's requests for tags.
+const UNDERSTOOD: [&str; 9] = [
+    ACCOUNT,
+    "x-amz-api-version",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-security-token",
+    "x-amz-trailer",
+    "x-amz-user-agent",
+];
+
+fn check_headers(headers: &HeaderMap) -> Result<(), Fault> {
+    let names = headers.keys().map(HeaderName::as_str);
+    let mut amazon = names.filter(|name| name.starts_with("x-amz-"));
+    let sums = |name: &str| Algorithm::ALL.iter().any(|sum| sum.header() == name);
+    let known = |name: &&str| UNDERSTOOD.contains(name) || sums(name);
+    match amazon.find(|name| !known(name)) {
+        Some(name) => Err(Fault::NotUnderstood(Unknown::Header, name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn listed(tags: &Tags) -> Document {
+    let mut elements = Elements::default();
+    elements.within("Tags", |list| {
+        for (key, value) in tags {
+            list.within("Tag", |tag| {
+                tag.text("Key", key);
+                tag.text("Value", value);
+            });
+        }
+    });
+    elements.document("ListTagsForResourceResult", CONTROL)
+}

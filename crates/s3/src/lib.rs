@@ -1,0 +1,326 @@
+//! The S3 front: one call takes a request that the pipeline verified, and gives S3's answer.
+//!
+//! The rule: what reaches [`S3::call`] is already authenticated, de-chunked and free of
+//! credentials; here it is authorized, before anything of it is parsed, and answered. The protocol
+//! layer routes, reads and writes shapes; it has no keys and makes no decision. Path-style requests
+//! only: the pipeline moves a bucket from the host name into the path.
+
+mod access;
+mod acl;
+mod authorize;
+mod body;
+mod body_budget;
+mod buckets;
+mod context;
+mod control;
+mod convert;
+mod headers;
+mod job;
+mod listing;
+mod metadata;
+mod multipart;
+mod objects;
+mod policy;
+mod public_access;
+mod render;
+mod route;
+mod service;
+mod settings;
+mod table;
+mod tagging;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
+
+use keywright_base::limits;
+use keywright_identity::view::Attached;
+use keywright_objects::{Fault, Objects, Policies};
+
+pub use authorize::{
+    Authorize, Busy, Caller, Denial, Resource, S3Context, Trailers, Work, Working,
+};
+pub use body_budget::{BodyBudget, HeldBytes, NoMemory};
+pub use control::{Control, is_control};
+pub use policy::BucketPolicy;
+pub use render::{Ids, InMemory, WireError, error_response};
+
+use body::{Kept, Tap};
+use job::Call;
+use render::{Asked, Cell};
+
+/// The body of requests and answers. A request's body ends with an error when it is not what was
+/// signed; a [`WireError`] there becomes the answer.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// The error of a body.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The names of the operations that are served, in order.
+pub fn operations() -> Vec<&'static str> {
+    let mut names: Vec<_> = table::TABLE.iter().map(|row| row.operation).collect();
+    names.sort_unstable();
+    names
+}
+
+/// S3. Cheap to clone.
+#[derive(Clone)]
+pub struct S3 {
+    protocol: s3s::service::S3Service,
+    service: Arc<Service>,
+}
+
+/// What operations work with.
+struct Service {
+    objects: Objects,
+    policies: Arc<Policies<policy::Made>>,
+    bodies: BodyBudget,
+}
+
+impl std::fmt::Debug for S3 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("S3").finish_non_exhaustive()
+    }
+}
+
+impl S3 {
+    /// S3 over these objects.
+    pub fn new(objects: Objects) -> Self {
+        let service = Arc::new(Service {
+            objects,
+            policies: Arc::default(),
+            bodies: BodyBudget::default(),
+        });
+        let mut config = S3Config::default();
+        config.xml_max_body_size = limits::S3_XML_BYTES;
+        config.post_object_max_file_size = 0;
+        config.form_max_fields_size = 0;
+        let mut builder = S3ServiceBuilder::new(service::Operations(Arc::clone(&service)));
+        builder.set_config(Arc::new(s3s::config::StaticConfigProvider::new(Arc::new(
+            config,
+        ))));
+        builder.set_auth(access::NoKeys);
+        builder.set_access(access::Gate(Arc::clone(&service)));
+        builder.set_validation(AnyName);
+        Self {
+            protocol: builder.build(),
+            service,
+        }
+    }
+
+    /// The memory for bodies that are gathered here, and in all of the server.
+    pub fn bodies(&self) -> &BodyBudget {
+        &self.service.bodies
+    }
+
+    /// Whose the bucket is that an ARN names, alone or with a key, what its policy says with the
+    /// principals called as they are `shown`, and the tags of the object.
+    ///
+    /// # Errors
+    /// When the index or the policy cannot be read.
+    pub async fn attached(
+        &self,
+        arn: &str,
+        shown: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Attached>, Fault> {
+        let Some(name) = arn.strip_prefix("arn:aws:s3:::") else {
+            return Ok(None);
+        };
+        let (name, key) = match name.split_once('/') {
+            Some((name, key)) => (name, Some(key)),
+            None => (name, None),
+        };
+        let Some(bucket) = self.service.objects.find_bucket(name).await? else {
+            return Ok(None);
+        };
+        let object = match key {
+            Some(key) => self.service.objects.find(name, key).await?,
+            None => None,
+        };
+        let attached = public_access::attached(&self.service, &bucket)?;
+        Ok(Some(Attached {
+            policy: policy::shown(&bucket, shown)?,
+            tags: object.map(|object| object.meta.tags),
+            ..attached
+        }))
+    }
+
+    /// Answers a request. Its extensions hold the [`Caller`]; without one it is refused.
+    ///
+    /// The body is the payload itself: no chunk framing, and it ends with an error unless it is
+    /// what was signed. Nothing is committed before it ended well.
+    pub async fn call(&self, mut request: Request<Body>, ids: &Ids) -> Response<Body> {
+        if request.extensions().get::<Control>().is_some() {
+            return control::answer(self, request, ids).await;
+        }
+        let asked = Asked {
+            method: request.method().to_string(),
+            head: request.method() == Method::HEAD,
+            resource: resource_type(request.uri().path()),
+        };
+        let (cell, kept) = (Cell::default(), Kept::default());
+        if let Err(fault) = prepare(&mut request, (&cell, &kept), asked.resource) {
+            return error_response(&WireError::from(&fault), asked.head, ids);
+        }
+        let caller = request.extensions().get::<Call>().map(|call| &call.caller);
+        let authorize = caller.map(|caller| Arc::clone(&caller.authorize));
+        let tap = |body| Tap {
+            body,
+            cell: cell.clone(),
+            kept: kept.clone(),
+            ended: false,
+        };
+        let request = request.map(|body| s3s::Body::http_body_unsync(tap(body)));
+        let protocol = self.protocol.clone();
+        let answering: Answering = Box::pin(async move { protocol.call(request).await });
+        let answered = match authorize {
+            Some(authorize) => parsed_beside(answering, &kept, &authorize).await,
+            None => Ok(answering.await),
+        };
+        let answered = match answered {
+            Ok(answered) => answered,
+            Err(fault) => return error_response(&WireError::from(&fault), asked.head, ids),
+        };
+        match answered {
+            Ok(answer) => {
+                let answer = answer.map(UnsyncBoxBody::new);
+                render::finish(answer, &cell, &asked, ids).await
+            }
+            Err(_) => {
+                let fault = Fault::Internal("the protocol layer failed".into());
+                error_response(&WireError::from(&fault), asked.head, ids)
+            }
+        }
+    }
+}
+
+/// The protocol layer's answer to come. Erased, because the compiler cannot see through its future
+/// that it may move between threads.
+type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
+type Answered = Result<s3s::HttpResponse, s3s::HttpError>;
+
+/// Lets the protocol layer answer. Once a large document has come, it is polled beside the threads
+/// that answer requests, as parsing is the first that it does then.
+///
+/// # Errors
+/// [`Fault::Throttled`].
+async fn parsed_beside(
+    mut answering: Answering,
+    kept: &Kept,
+    authorize: &Arc<dyn Authorize>,
+) -> Result<Answered, Fault> {
+    let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
+        Poll::Ready(answered) => Poll::Ready(Some(answered)),
+        Poll::Pending if kept.is_waiting() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    if let Some(answered) = answered.await {
+        return Ok(answered);
+    }
+    kept.give_turn();
+    let parse = move || {
+        // What it then waits for is waited for below, where it is polled again.
+        let polled = answering
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        (answering, polled)
+    };
+    match job::beside(authorize, parse).await? {
+        (_, Poll::Ready(answered)) => Ok(answered),
+        (answering, Poll::Pending) => Ok(answering.await),
+    }
+}
+
+/// Names are checked by the access check, which knows S3's answer.
+struct AnyName;
+
+impl NameValidation for AnyName {
+    fn validate_bucket_name(&self, _: &str) -> bool {
+        true
+    }
+}
+
+fn resource_type(path: &str) -> &'static str {
+    match path.trim_start_matches('/').split_once('/') {
+        None if path.len() <= 1 => "SERVICE",
+        None | Some((_, "")) => "BUCKET",
+        Some(_) => "OBJECT",
+    }
+}
+
+/// Takes off what the protocol layer must not see, and keeps it for the operations where it is
+/// theirs.
+fn prepare(
+    request: &mut Request<Body>,
+    (cell, kept): (&Cell, &Kept),
+    resource: &'static str,
+) -> Result<(), Fault> {
+    let Some(caller) = request.extensions_mut().remove::<Caller>() else {
+        return Err(Fault::AccessDenied("Access Denied".into()));
+    };
+    let form = convert::text(request.headers(), "content-type").is_some_and(|mime| {
+        mime.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("multipart/")
+    });
+    if form && request.method() == Method::POST {
+        return Err(Fault::OperationNotServed("PostObject".into()));
+    }
+    let headers = request.headers_mut();
+    for name in [
+        "authorization",
+        "x-amz-security-token",
+        "x-amz-content-sha256",
+        "x-amz-date",
+    ] {
+        headers.remove(name);
+    }
+    plain_length(headers);
+    let routed = route::route(request, resource).map_err(|fault| match fault {
+        // Someone without credentials learns nothing of what is served.
+        Fault::OperationNotServed(_) if caller.account.is_none() => {
+            Fault::AccessDenied("Access Denied".into())
+        }
+        other => other,
+    })?;
+    let headers = request.headers_mut();
+    let all = Arc::new(headers.clone());
+    headers::hide(headers);
+    request.extensions_mut().insert(Call {
+        caller,
+        cell: cell.clone(),
+        routed: Arc::new(routed),
+        headers: all,
+        body: kept.clone(),
+    });
+    Ok(())
+}
+
+/// The length and encoding of the payload instead of those of its framing.
+fn plain_length(headers: &mut HeaderMap) {
+    if let Some(length) = headers.remove("x-amz-decoded-content-length") {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+    let encoding = convert::text(headers, "content-encoding").map(headers::plain_encoding);
+    match encoding.map(|encoding| HeaderValue::from_str(&encoding)) {
+        Some(Ok(encoding)) if !encoding.is_empty() => {
+            headers.insert(header::CONTENT_ENCODING, encoding);
+        }
+        Some(_) => {
+            headers.remove(header::CONTENT_ENCODING);
+        }
+        None => {}
+    }
+}

@@ -1,0 +1,352 @@
+//! Error answers as S3 writes them, and the headers that every answer has.
+//!
+//! The rule: every answer outside 2xx that leaves this module was written here, whoever found the
+//! error: the domain, the protocol layer, or the reader of the body. Codes and texts of the domain
+//! come from its own table; this file only knows the envelope and the protocol layer's own errors.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+
+use keywright_objects::{Fault, wire};
+
+use super::{
+    Body,
+    xml::{DECLARATION, Document, Elements, well_formed},
+};
+
+/// The ids of one answer.
+#[derive(Debug, Clone)]
+pub struct Ids {
+    /// `x-amz-request-id`: 16 upper-case letters and digits.
+    pub request_id: String,
+    /// `x-amz-id-2`: base64.
+    pub host_id: String,
+}
+
+/// An error on the wire. As the error of a request's body it becomes the answer as it stands; that
+/// is how the pipeline reports a signature that turned out wrong at the end of a body.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct WireError {
+    /// The status.
+    pub status: u16,
+    /// The code.
+    pub code: String,
+    /// The message; empty leaves the element out.
+    pub message: String,
+    /// Elements between message and request id.
+    pub extra: Vec<(String, String)>,
+    /// Headers of the answer.
+    pub headers: HeaderMap,
+}
+
+impl WireError {
+    /// With nothing beside code and message.
+    pub fn new(status: u16, code: &str, message: &str) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            extra: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// There is no room for the request now; clients try again, more slowly.
+    pub fn slow_down() -> Self {
+        Self::new(503, "SlowDown", "Please reduce your request rate.")
+    }
+}
+
+impl From<&Fault> for WireError {
+    fn from(fault: &Fault) -> Self {
+        let answer = wire::answer(fault);
+        let extra = answer
+            .extra
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect();
+        Self {
+            status: answer.status,
+            code: answer.code.into(),
+            message: answer.message.into_owned(),
+            extra,
+            headers: headers_of(fault),
+        }
+    }
+}
+
+/// The place where whoever refuses a request first leaves the reason.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cell(Arc<OnceLock<WireError>>);
+
+impl Cell {
+    /// Leaves a fault, unless something was left before, and gives the protocol layer an error.
+    pub(super) fn refuse(&self, fault: &Fault) -> s3s::S3Error {
+        if let Fault::Internal(text) = fault {
+            tracing::error!(%text, "S3 request failed");
+        }
+        let _ = self.0.set(WireError::from(fault));
+        s3s::S3Error::new(s3s::S3ErrorCode::InternalError)
+    }
+
+    /// Leaves an answer, unless something was left before.
+    pub(super) fn leave(&self, error: WireError) {
+        let _ = self.0.set(error);
+    }
+
+    /// Leaves the error of a body, if it says what to answer.
+    pub(super) fn body_failed(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
+        let known = error.downcast_ref::<WireError>().cloned();
+        let _ = self.0.set(known.unwrap_or_else(|| {
+            WireError::from(&Fault::IncompleteBody {
+                announced: 0,
+                seen: 0,
+            })
+        }));
+    }
+
+    fn left(&self) -> Option<&WireError> {
+        self.0.get()
+    }
+}
+
+/// Completes an answer of the protocol layer: the ids, and the error in S3's own form.
+pub(super) async fn finish(
+    answer: Response<Body>,
+    cell: &Cell,
+    request: &Asked,
+    ids: &Ids,
+) -> Response<Body> {
+    let status = answer.status();
+    if status.is_success() {
+        let answer = with_document(with_status(answer)).await;
+        return with_ids(answer, ids);
+    }
+    let error = match cell.left() {
+        Some(error) => error.clone(),
+        None => protocol_error(answer, request).await,
+    };
+    error_response(&error, request.head, ids)
+}
+
+/// A status that an operation wants instead of the protocol layer's, as an extension of its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Status(pub(super) StatusCode);
+
+fn with_status(mut answer: Response<Body>) -> Response<Body> {
+    if let Some(Status(status)) = answer.extensions_mut().remove() {
+        *answer.status_mut() = status;
+    }
+    answer
+}
+
+/// An answer whose body the protocol layer wrote as a document: the operation's own in its place,
+/// and a new line after the declaration.
+async fn with_document(mut answer: Response<Body>) -> Response<Body> {
+    let own = answer.extensions_mut().remove::<Document>();
+    let object = answer.extensions_mut().remove::<ObjectBody>().is_some();
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    let written = !object && kind.is_some_and(|kind| kind.as_bytes() == b"application/xml");
+    if own.is_none() && !written {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let text = match own {
+        Some(Document(text)) => Bytes::from(text),
+        None => match body.collect().await {
+            Ok(body) => declared(body.to_bytes()),
+            // It is in memory.
+            Err(_) => Bytes::new(),
+        },
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.extensions.insert(InMemory);
+    let body = Full::new(text)
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    Response::from_parts(parts, body)
+}
+
+/// A document that the protocol layer wrote, with the declaration on a line of its own, and without
+/// characters that XML cannot carry.
+fn declared(body: Bytes) -> Bytes {
+    let body = match std::str::from_utf8(&body).map(well_formed) {
+        Ok(Cow::Owned(text)) => Bytes::from(text),
+        _ => body,
+    };
+    match body.strip_prefix(DECLARATION.trim_end().as_bytes()) {
+        Some(rest) if !rest.starts_with(b"\n") => [DECLARATION.as_bytes(), rest].concat().into(),
+        _ => body,
+    }
+}
+
+/// An answer whose body is a document, all of it in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct InMemory;
+
+/// An answer whose body is an object's, whatever its type says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObjectBody;
+
+/// What the renderer needs to know about a request.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) head: bool,
+    pub(super) resource: &'static str,
+}
+
+/// An error answer. `head` leaves out the body.
+pub fn error_response(error: &WireError, head: bool, ids: &Ids) -> Response<Body> {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let bare = head || status == StatusCode::NOT_MODIFIED;
+    let text = if bare {
+        String::new()
+    } else {
+        error_text(error, ids)
+    };
+    let body = Full::new(Bytes::from(text))
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().extend(error.headers.clone());
+    if status != StatusCode::NOT_MODIFIED {
+        let xml = HeaderValue::from_static("application/xml");
+        response.headers_mut().insert(header::CONTENT_TYPE, xml);
+    }
+    with_ids(response, ids)
+}
+
+fn error_text(error: &WireError, ids: &Ids) -> String {
+    let mut elements = Elements::default();
+    elements.within("Error", |inner| {
+        error_elements(inner, error);
+        inner.text("RequestId", &ids.request_id);
+        inner.text("HostId", &ids.host_id);
+    });
+    format!("{DECLARATION}{elements}")
+}
+
+/// What an error says, without the ids of its answer.
+pub(super) fn error_elements(elements: &mut Elements, error: &WireError) {
+    elements.text("Code", &error.code);
+    if !error.message.is_empty() {
+        elements.text("Message", &error.message);
+    }
+    for (name, value) in &error.extra {
+        elements.text(name, value);
+    }
+}
+
+pub(super) fn with_ids(mut response: Response<Body>, ids: &Ids) -> Response<Body> {
+    for (name, value) in [
+        ("x-amz-request-id", &ids.request_id),
+        ("x-amz-id-2", &ids.host_id),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// What the protocol layer found wrong, with S3's text where it uses its own. It made the body in
+/// memory.
+async fn protocol_error(answer: Response<Body>, request: &Asked) -> WireError {
+    let status = answer.status().as_u16();
+    let body = answer
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
+    let body = body.unwrap_or_default();
+    let text = std::str::from_utf8(&body).unwrap_or_default();
+    let code = between(text, "Code").unwrap_or("InternalError");
+    let message = between(text, "Message").unwrap_or_default();
+    let fault = match (code, message) {
+        ("NotImplemented", "Unknown operation") | ("MethodNotAllowed", _) => {
+            Fault::MethodNotAllowed {
+                method: request.method.clone(),
+                resource: request.resource,
+            }
+        }
+        ("MalformedXML" | "MissingRequestBodyError", _) => Fault::MalformedXml,
+        ("IncompleteBody", _) => Fault::IncompleteBody {
+            announced: 0,
+            seen: 0,
+        },
+        ("MaxMessageLengthExceeded", _) => Fault::MessageTooLong {
+            limit: keywright_base::limits::S3_XML_BYTES,
+        },
+        ("AccessDenied", _) => Fault::AccessDenied("Access Denied".into()),
+        ("KeyTooLongError", _) => {
+            let limit = keywright_base::limits::S3_KEY_BYTES;
+            Fault::KeyTooLong {
+                size: limit.saturating_add(1),
+                limit,
+            }
+        }
+        (code, message) => return plain(status, code, message),
+    };
+    WireError::from(&fault)
+}
+
+fn plain(status: u16, code: &str, message: &str) -> WireError {
+    let known = match code {
+        "InvalidURI" => Some("Couldn't parse the specified URI."),
+        "MissingContentLength" => Some("You must provide the Content-Length HTTP header."),
+        "InternalError" => Some("We encountered an internal error. Please try again."),
+        _ => None,
+    };
+    let status = if code == "MaxMessageLengthExceeded" {
+        400
+    } else {
+        status
+    };
+    let message = quick_xml::escape::unescape(message).unwrap_or_default();
+    WireError {
+        status,
+        code: code.into(),
+        message: known.unwrap_or(&message).into(),
+        extra: Vec::new(),
+        headers: HeaderMap::new(),
+    }
+}
+
+fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    rest.split_once(&format!("</{name}>"))
+        .map(|(value, _)| value)
+}
+
+/// Headers that go with a fault: where the bucket is, and what a client's copy can be checked with.
+fn headers_of(fault: &Fault) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let mut insert = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    match fault {
+        Fault::WrongRegion { region, .. } | Fault::Moved { region, .. } => {
+            insert("x-amz-bucket-region", region);
+        }
+        Fault::NotModified(object) => {
+            insert("etag", &format!("\"{}\"", object.etag));
+            insert("last-modified", &super::convert::http_date(object.modified));
+        }
+        Fault::InvalidRange { size, .. } => insert("content-range", &format!("bytes */{size}")),
+        _ => {}
+    }
+    headers
+}

@@ -1,0 +1,159 @@
+//! What takes long is decided beside the threads that answer requests, and nothing else is.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use keywright_base::limits;
+
+use super::{Answer, Ask, Authorize, Denial, Front, Resource, S3Context, WireError, ask};
+use crate::{Busy, Work, Working};
+
+/// Decides shortly until so many questions were asked; the rest it allows beside.
+struct Slow {
+    shortly: usize,
+    asked: AtomicUsize,
+    busy: bool,
+    beside: AtomicBool,
+    works: AtomicUsize,
+}
+
+impl Slow {
+    fn new(shortly: usize, busy: bool) -> Arc<Self> {
+        Arc::new(Self {
+            shortly,
+            asked: AtomicUsize::new(0),
+            busy,
+            beside: AtomicBool::new(false),
+            works: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Authorize for Slow {
+    fn check_caller(&self) -> Result<(), Box<WireError>> {
+        Ok(())
+    }
+
+    fn check(&self, _: &str, _: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
+        assert!(
+            self.beside.load(Ordering::SeqCst),
+            "decided where others wait"
+        );
+        Ok(())
+    }
+
+    fn check_shortly(
+        &self,
+        _: &str,
+        _: &Resource<'_>,
+        _: &S3Context,
+    ) -> Option<Result<(), Denial>> {
+        let before = self.asked.fetch_add(1, Ordering::SeqCst);
+        (before < self.shortly).then_some(Ok(()))
+    }
+
+    fn run_beside(&self, work: Work) -> Working<'_> {
+        Box::pin(async move {
+            if self.busy {
+                return Err(Busy);
+            }
+            self.works.fetch_add(1, Ordering::SeqCst);
+            self.beside.store(true, Ordering::SeqCst);
+            work();
+            self.beside.store(false, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+
+    fn refuse(&self, _: &str, _: &Resource<'_>, why: &str) -> Denial {
+        let message = why.to_owned();
+        Denial { message }
+    }
+
+    fn kept(&self, principal: &str) -> Option<String> {
+        Some(principal.to_owned())
+    }
+
+    fn shown(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+impl Front {
+    async fn with(&self, authorize: &Arc<Slow>, ask: Ask) -> Answer {
+        let caller = super::Caller {
+            account: Some("111122223333".parse().unwrap()),
+            identity: None,
+            version2: false,
+            region: Some("us-east-1".into()),
+            authorize: Arc::clone(authorize) as _,
+            trailers: None,
+        };
+        let mut request = super::request(ask);
+        request.extensions_mut().insert(caller);
+        self.send(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_long_decision_is_made_beside_the_request() {
+    let front = Front::new().await;
+    let quick = Slow::new(usize::MAX, false);
+    assert_eq!(
+        front
+            .with(&quick, ask("PUT /bench/k").body("x"))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(quick.works.load(Ordering::SeqCst), 0);
+    for line in ["GET /bench/k", "HEAD /bench", "GET /", "DELETE /bench/k"] {
+        let slow = Slow::new(0, false);
+        let answer = front.with(&slow, ask(line)).await;
+        assert!(answer.status < 300, "{line} {answer:?}");
+        assert!(slow.works.load(Ordering::SeqCst) >= 1, "{line}");
+        let busy = front.with(&Slow::new(0, true), ask(line)).await;
+        assert_eq!(busy.status, 503, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_deletions_the_long_rest_is_decided_together() {
+    let front = Front::new().await;
+    let entries = (0..900).map(|n| format!("<Object><Key>{n:x}</Key></Object>"));
+    let body = format!("<Delete>{}</Delete>", entries.collect::<String>());
+    assert!(body.len() <= limits::S3_XML_BYTES_SHORTLY);
+    for (shortly, works) in [(usize::MAX, 0), (10, 1), (0, 1)] {
+        let slow = Slow::new(shortly, false);
+        let request = ask("POST /bench?delete").document(body.clone());
+        let answer = front.with(&slow, request).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.text.matches("<Deleted>").count(), 900);
+        assert_eq!(slow.works.load(Ordering::SeqCst), works);
+    }
+}
+
+#[tokio::test]
+async fn a_large_document_is_parsed_beside_the_request() {
+    let front = Front::new().await;
+    let entry = "<Object><Key>k</Key></Object>";
+    let space = " ".repeat(limits::S3_XML_BYTES_SHORTLY);
+    for (body, works) in [
+        (format!("<Delete>{entry}</Delete>"), 0),
+        (format!("<Delete>{entry}{space}</Delete>"), 1),
+    ] {
+        let request = || ask("POST /bench?delete").document(body.clone());
+        let quick = Slow::new(usize::MAX, false);
+        let answer = front.with(&quick, request()).await;
+        assert_eq!(
+            (answer.status, answer.element("Key")),
+            (200, "k"),
+            "{answer:?}"
+        );
+        assert_eq!(quick.works.load(Ordering::SeqCst), works);
+        let busy = front.with(&Slow::new(usize::MAX, true), request()).await;
+        assert_eq!(busy.status, if works == 0 { 200 } else { 503 });
+    }
+}

@@ -1,0 +1,367 @@
+//! A profile of AWS's shared credentials file.
+//!
+//! It protects two rules. The file is read as botocore reads it, which the AWS CLI and boto3 are
+//! made of: indentation decides what is a setting and what goes on with the one before; quotes and
+//! comments behind a value are part of it; a section or a setting that is there twice spoils the
+//! whole file. And nothing of it changes but the two values of one profile; a file in which that
+//! cannot be had is refused.
+
+use std::{ops::Range, path::PathBuf};
+
+use keywright_base::Secret;
+use keywright_rotation::{
+    model::{KeyId, Pair},
+    ports::Absence,
+};
+
+use super::{
+    document::{Format, Look},
+    text::{Line, at_line, edited, is_id, line_end, lines, pair_of, similar, unmarked_text},
+};
+
+const ID: &str = "aws_access_key_id";
+const SECRET: &str = "aws_secret_access_key";
+/// Settings that make a pair a temporary one.
+const TOKENS: [&str; 2] = ["aws_session_token", "aws_security_token"];
+
+/// The section with settings for all others.
+const DEFAULT: &str = "DEFAULT";
+
+/// The name of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AwsProfile(String);
+
+/// Where the AWS CLI looks.
+pub(super) fn usual_file() -> Option<PathBuf> {
+    let told = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
+    let told = told.and_then(|path| std::path::absolute(path).ok());
+    told.or_else(|| Some(home()?.join(".aws/credentials")))
+}
+
+pub(super) fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
+}
+
+/// An environment variable of the system or of AWS; `None` where it is empty or not UTF-8.
+pub fn variable(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "AWS's and the system's variables, read where every AWS client reads them"
+    )]
+    let value = std::env::var(name).ok();
+    value.filter(|value| !value.is_empty())
+}
+
+impl AwsProfile {
+    pub(super) fn new(name: &str) -> Result<Self, String> {
+        let bad = |c: char| c.is_control() || matches!(c, '[' | ']');
+        if name.is_empty() || name.trim() != name || name.contains(bad) || name == DEFAULT {
+            return Err(format!("{name} is not the name of a profile"));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+
+    fn absent(&self, sections: &[Section]) -> Option<Absence> {
+        let names = sections.iter().map(|section| section.name.as_str());
+        (!sections.is_empty()).then(|| Absence {
+            what: format!("there is no profile {}", self.0),
+            similar: similar(&self.0, names),
+        })
+    }
+}
+
+/// A section as botocore has it.
+struct Section {
+    name: String,
+    /// Where the line after its head begins.
+    head_end: usize,
+    /// Whether the head's line has an end.
+    head_ended: bool,
+    options: Vec<Setting>,
+}
+
+/// A setting of a section.
+struct Setting {
+    /// In small letters.
+    name: String,
+    /// With what follows in further lines.
+    value: String,
+    /// The part of the value in the first line.
+    place: Range<usize>,
+    /// What stands before the name.
+    indent: String,
+}
+
+impl Section {
+    fn option(&self, name: &str) -> Option<&Setting> {
+        self.options.iter().find(|option| option.name == name)
+    }
+}
+
+/// Python's `configparser`, as botocore uses it, and botocore's own look at nested settings.
+fn parse(text: &str) -> Result<Vec<Section>, String> {
+    let mut parser = Parser {
+        text,
+        sections: Vec::new(),
+        indent_before: 0,
+        goes_on: false,
+    };
+    for line in lines(text) {
+        parser.line(&line)?;
+    }
+    for section in &mut parser.sections {
+        section.options.iter_mut().try_for_each(|option| {
+            option.value.truncate(option.value.trim_end().len());
+            check_nested(text, option)
+        })?;
+    }
+    Ok(parser.sections)
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    sections: Vec<Section>,
+    /// The indentation of the last line that did not go on with another.
+    indent_before: usize,
+    /// Whether a line may go on with the last setting.
+    goes_on: bool,
+}
+
+impl Parser<'_> {
+    fn line(&mut self, line: &Line) -> Result<(), String> {
+        let whole = self.text.get(line.start..line.end).unwrap_or_default();
+        let value = whole.trim();
+        if value.starts_with(['#', ';']) {
+            return Ok(());
+        }
+        let indent = whole.chars().take_while(|c| c.is_whitespace()).count();
+        let last = self.sections.last_mut();
+        let option = last.and_then(|last| last.options.last_mut());
+        let option = option.filter(|_| self.goes_on);
+        match option {
+            Some(option) if value.is_empty() => option.value.push('\n'),
+            Some(option) if indent > self.indent_before => {
+                option.value.push('\n');
+                option.value.push_str(value);
+            }
+            _ if value.is_empty() => {}
+            _ => {
+                self.indent_before = indent;
+                return self.fresh(line, whole);
+            }
+        }
+        Ok(())
+    }
+
+    /// A line that goes on with no other.
+    fn fresh(&mut self, line: &Line, whole: &str) -> Result<(), String> {
+        let bad = |why: &str| at_line(self.text, line.start, why);
+        if let Some(name) = head(whole.trim()) {
+            if self.sections.iter().any(|section| section.name == name) {
+                return Err(bad(&format!("section [{name}] is there twice")));
+            }
+            self.sections.push(Section {
+                name: name.to_owned(),
+                head_end: line.next,
+                head_ended: line.next > line.end,
+                options: Vec::new(),
+            });
+            self.goes_on = false;
+            return Ok(());
+        }
+        let Some(section) = self.sections.last_mut() else {
+            return Err(bad("a setting before the first section"));
+        };
+        let setting = setting(whole, line.start);
+        let setting = setting.ok_or_else(|| bad("neither a profile nor a setting of one"))?;
+        if section.option(&setting.name).is_some() {
+            return Err(bad(&format!("{} is there twice", setting.name)));
+        }
+        section.options.push(setting);
+        self.goes_on = true;
+        Ok(())
+    }
+}
+
+/// A value that begins with a line's end is nested settings, or botocore reads nothing of the file.
+fn check_nested(text: &str, option: &Setting) -> Result<(), String> {
+    let nested = option.value.strip_prefix('\n');
+    let mut nested = nested.into_iter().flat_map(str::lines);
+    if nested.any(|line| !line.trim().is_empty() && !line.contains('=')) {
+        let why = format!("what goes on with {} is no setting", option.name);
+        return Err(at_line(text, option.place.start, &why));
+    }
+    Ok(())
+}
+
+/// The name in the head of a section.
+fn head(line: &str) -> Option<&str> {
+    let inner = line.strip_prefix('[')?;
+    let name = inner.get(..inner.rfind(']')?)?;
+    (!name.is_empty()).then_some(name)
+}
+
+/// A setting; the first `=` or `:` ends its name.
+fn setting(line: &str, start: usize) -> Option<Setting> {
+    let space = line.len() - line.trim_start().len();
+    let at = line.find(['=', ':'])?;
+    let name = line.get(space..at)?.trim_end();
+    let after = line.get(at + 1..)?;
+    let value = after.trim();
+    let from = if value.is_empty() {
+        line.len()
+    } else {
+        at + 1 + after.len() - after.trim_start().len()
+    };
+    (!name.is_empty()).then(|| Setting {
+        name: name.to_lowercase(),
+        value: value.to_owned(),
+        place: start + from..start + from + value.len(),
+        indent: line.get(..space).unwrap_or_default().to_owned(),
+    })
+}
+
+/// What a value must be so that it can be replaced and nothing else with it.
+fn check(text: &str, option: &Setting) -> Result<(), String> {
+    let why = if option.value.contains('\n') {
+        "goes on in the next line"
+    } else if option.value.starts_with(['"', '\'']) {
+        "is in quotes, which the AWS CLI takes for a part of it"
+    } else if option.value.contains(char::is_whitespace) {
+        "has a space in it; the AWS CLI knows no comments behind a value"
+    } else {
+        return Ok(());
+    };
+    let why = format!("{} {why}", option.name);
+    Err(at_line(text, option.place.start, &why))
+}
+
+impl AwsProfile {
+    fn find<'a>(&self, text: &str, sections: &'a [Section]) -> Result<Option<&'a Section>, String> {
+        let everywhere = sections.iter().find(|section| section.name == DEFAULT);
+        let everywhere = everywhere.into_iter().flat_map(|section| &section.options);
+        let keys = [ID, SECRET, TOKENS[0], TOKENS[1]];
+        if let Some(option) = { everywhere }.find(|option| keys.contains(&option.name.as_str())) {
+            let why = format!(
+                "{} in [{DEFAULT}] is in force in every profile",
+                option.name
+            );
+            return Err(at_line(text, option.place.start, &why));
+        }
+        let Some(section) = sections.iter().find(|section| section.name == self.0) else {
+            return Ok(None);
+        };
+        let token = TOKENS.into_iter().find_map(|name| section.option(name));
+        if let Some(token) = token {
+            let why = format!("profile {} holds temporary credentials", self.0);
+            return Err(at_line(text, token.place.start, &why));
+        }
+        for name in [ID, SECRET] {
+            if let Some(option) = section.option(name) {
+                check(text, option)?;
+            }
+        }
+        Ok(Some(section))
+    }
+
+    fn edits(&self, text: &str, section: Option<&Section>, pair: &Pair) -> Vec<Edit> {
+        let end = section.map_or_else(|| line_end(text), |section| end_of_head(text, section));
+        let indent = section
+            .and_then(|section| section.options.first())
+            .map_or("", |option| option.indent.as_str());
+        let mut edits: Vec<Edit> = Vec::new();
+        let mut added = String::new();
+        for (name, value) in [(ID, &pair.id.0), (SECRET, pair.secret.expose())] {
+            match section.and_then(|section| section.option(name)) {
+                Some(option) => edits.push((option.place.clone(), value.clone())),
+                None => added.push_str(&format!("{indent}{name} = {value}{end}")),
+            }
+        }
+        if added.is_empty() {
+            return edits;
+        }
+        let (at, before) = match section {
+            Some(section) if section.head_ended => (section.head_end, String::new()),
+            Some(section) => (section.head_end, end.to_owned()),
+            None => (text.len(), new_head(text, &self.0, end)),
+        };
+        edits.push((at..at, format!("{before}{added}")));
+        edits
+    }
+}
+
+type Edit = (Range<usize>, String);
+
+fn end_of_head<'a>(text: &'a str, section: &Section) -> &'a str {
+    let before = text.get(..section.head_end).unwrap_or_default();
+    let ends = ["\r\n", "\n", "\r"];
+    let end = ends.into_iter().find(|end| before.ends_with(end));
+    end.unwrap_or_else(|| line_end(text))
+}
+
+/// The head of a profile at the end of a file.
+fn new_head(text: &str, name: &str, end: &str) -> String {
+    let gap = match text {
+        "" => "",
+        text if text.ends_with(['\r', '\n']) => end,
+        _ => &format!("{end}{end}"),
+    };
+    format!("{gap}[{name}]{end}")
+}
+
+/// What stands in the file beside the pair of one profile.
+fn others<'a>(
+    sections: &'a [Section],
+    profile: &'a str,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let all = sections.iter().flat_map(|section| {
+        let options = section.options.iter();
+        options.map(|option| {
+            (
+                section.name.as_str(),
+                option.name.as_str(),
+                option.value.as_str(),
+            )
+        })
+    });
+    all.filter(move |(section, name, _)| *section != profile || (*name != ID && *name != SECRET))
+}
+
+impl Format for AwsProfile {
+    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+        let text = unmarked_text(content.unwrap_or_default())?;
+        let sections = parse(text)?;
+        let section = self.find(text, &sections)?;
+        let value = |name| Some(section?.option(name)?.value.as_str());
+        let pair = pair_of((ID, value(ID)), (SECRET, value(SECRET)))?;
+        let profiles = sections.iter().filter(|section| section.name != self.0);
+        let others = profiles.filter_map(|section| {
+            let id = &section.option(ID)?.value;
+            is_id(id).then(|| (format!("profile {}", section.name), KeyId(id.clone())))
+        });
+        Ok(Look {
+            pair,
+            absent: match section {
+                Some(_) => None,
+                None => self.absent(&sections),
+            },
+            others: others.collect(),
+        })
+    }
+
+    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+        let text = unmarked_text(content.unwrap_or_default())?;
+        let sections = parse(text)?;
+        let edits = self.edits(text, self.find(text, &sections)?, pair);
+        let new = edited(text, edits);
+        if !others(&parse(&new)?, &self.0).eq(others(&sections, &self.0)) {
+            let why = "no pair can be put there without a change of what else is read";
+            return Err(why.to_owned());
+        }
+        Ok(Secret::new(new.into_bytes()))
+    }
+}

@@ -1,0 +1,351 @@
+//! AWS Secrets Manager and SSM Parameter Store: one JSON document each.
+//!
+//! It protects one rule: id and secret are one document and one version, so nobody reads a pair of
+//! two halves. A secret must exist already, since only a person can say who may read it.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret};
+use keywright_rotation::ports::SinkError;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{
+    SinkKind,
+    document::{self, Content, Store, StorePlace, Tag, Version},
+};
+use keywright_aws::{AccessError, JsonService, Settings};
+
+pub(super) const SECRETS_MANAGER: SinkKind = SinkKind {
+    prefix: "secretsmanager",
+    syntax: "NAME[?region=&profile=&endpoint=][#/ID,/SECRET]",
+    writes: "two members of the JSON in a secret of AWS Secrets Manager that exists",
+    parse: document::parse::<SecretPlace>,
+};
+
+pub(super) const SSM: SinkKind = SinkKind {
+    prefix: "ssm",
+    syntax: "NAME[?region=&profile=&endpoint=][#/ID,/SECRET]",
+    writes: "the same in a parameter of AWS Systems Manager, which keeps its type",
+    parse: document::parse::<ParameterPlace>,
+};
+
+/// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    id: String,
+    settings: Settings,
+}
+
+impl Place {
+    /// Reads `NAME[?region=…&profile=…&endpoint=…]`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let (id, query) = text.split_once('?').unwrap_or((text, ""));
+        if id.is_empty() || id.contains(char::is_whitespace) {
+            return Err(format!("{id} is not a name"));
+        }
+        let mut settings = Settings::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = Some(value.to_owned()).filter(|value| !value.is_empty());
+            match name {
+                "region" => settings.region = value,
+                "profile" => settings.profile = value,
+                "endpoint" => settings.endpoint_url = value,
+                _ => return Err(format!("{name} is none of region, profile, endpoint")),
+            }
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            settings,
+        })
+    }
+
+    /// In the region that its name says, where that is an ARN and no other was given.
+    pub fn in_region_of_arn(mut self) -> Self {
+        let mut words = self.id.split(':');
+        if words.next() == Some("arn") && self.settings.region.is_none() {
+            let region = words.nth(2).filter(|region| !region.is_empty());
+            self.settings.region = region.map(str::to_owned);
+        }
+        self
+    }
+
+    /// The name or ARN.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How its service is reached.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        let Settings {
+            region,
+            profile,
+            endpoint_url,
+            ..
+        } = &self.settings;
+        let mut sign = '?';
+        for (name, value) in [
+            ("region", region),
+            ("profile", profile),
+            ("endpoint", endpoint_url),
+        ] {
+            if let Some(value) = value {
+                write!(f, "{sign}{name}={value}")?;
+                sign = '&';
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A secret, by its name.
+#[derive(Debug)]
+struct SecretPlace(Place);
+
+/// A parameter, by its name.
+#[derive(Debug)]
+struct ParameterPlace(Place);
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ParameterPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[async_trait]
+impl StorePlace for SecretPlace {
+    type Store = SecretsManager;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Place::new(text).map(Self)
+    }
+
+    async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<SecretsManager, String> {
+        let opened = SecretsManager::open(&self.0, Arc::clone(clock)).await;
+        opened.map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl StorePlace for ParameterPlace {
+    type Store = Ssm;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Place::new(text).map(Self)
+    }
+
+    async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<Ssm, String> {
+        let opened = Ssm::open(&self.0, Arc::clone(clock)).await;
+        opened.map_err(|error| error.to_string())
+    }
+}
+
+/// A secret of Secrets Manager.
+pub(super) struct SecretsManager(JsonService, String);
+
+/// A parameter of SSM.
+pub(super) struct Ssm(JsonService, String);
+
+impl SecretsManager {
+    pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+        let names = (keywright_aws::SECRETS_MANAGER, "secretsmanager");
+        let service = JsonService::open(names, &place.settings, clock).await?;
+        Ok(Self(service, place.id.clone()))
+    }
+}
+
+impl Ssm {
+    pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+        let service =
+            JsonService::open((keywright_aws::SSM, "AmazonSSM"), &place.settings, clock).await?;
+        Ok(Self(service, place.id.clone()))
+    }
+}
+
+fn content(answer: &Value, pointer: &str) -> Content {
+    let text = answer.pointer(pointer).and_then(Value::as_str)?;
+    Some(Secret::new(text.as_bytes().to_vec()))
+}
+
+fn text(content: &Secret<Vec<u8>>) -> Result<&str, SinkError> {
+    std::str::from_utf8(content.expose()).map_err(|error| SinkError::Never(error.to_string()))
+}
+
+/// The label of a version that is written and not current yet.
+const LABEL: &str = "KEYWRIGHT";
+
+#[async_trait]
+impl Store for SecretsManager {
+    async fn get(&self) -> Result<Version, SinkError> {
+        let Self(service, id) = self;
+        let told = json!({"SecretId": id, "VersionStage": "AWSCURRENT"});
+        let answer = service.call("GetSecretValue", &told).await;
+        let answer = answer.map_err(|refused| match refused.code.as_str() {
+            "ResourceNotFoundException" => SinkError::Never(format!(
+                "secretsmanager: there is no secret {id} with a value; create it first, for \
+                 example with the value {{}}"
+            )),
+            _ => refused.error,
+        })?;
+        let version = answer.get("VersionId").and_then(Value::as_str);
+        Ok(Version {
+            content: content(&answer, "/SecretString"),
+            tag: Tag {
+                version: version.map(str::to_owned),
+                kind: None,
+            },
+        })
+    }
+
+    /// The service replaces a value whatever it is. So the new one is written as a version that
+    /// nobody reads, and made current only if the one that was read is current still.
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+        let Self(service, id) = self;
+        let Some(content) = content else {
+            let why = "secretsmanager: a secret is not removed by a rotation".to_owned();
+            return Err(SinkError::Never(why));
+        };
+        let text = text(&content)?;
+        // The same content is the same version, however often it is sent; it must not be guessed
+        // from the token what it is, so the service's name for the secret is hashed with it.
+        let digest = hex::encode(Sha256::digest(format!("{id}\n{text}")));
+        let token: String = digest.chars().take(32).collect();
+        let told = json!({
+            "SecretId": id, "SecretString": text, "ClientRequestToken": token,
+            "VersionStages": [LABEL],
+        });
+        let done = service.call("PutSecretValue", &told).await;
+        done.map_err(|refused| refused.error)?;
+        let told = json!({
+            "SecretId": id, "VersionStage": "AWSCURRENT", "MoveToVersionId": token,
+            "RemoveFromVersionId": was.version,
+        });
+        let done = service.call("UpdateSecretVersionStage", &told).await;
+        done.map_err(|refused| match refused.code.as_str() {
+            "InvalidParameterException" => SinkError::Later(format!(
+                "secretsmanager: {id} was written by another meanwhile"
+            )),
+            _ => refused.error,
+        })?;
+        let told = json!({
+            "SecretId": id, "VersionStage": LABEL, "RemoveFromVersionId": token,
+        });
+        // A label that stays does no harm: the next write moves it.
+        let _ = service.call("UpdateSecretVersionStage", &told).await;
+        Ok(())
+    }
+
+    fn own_name(&self) -> &str {
+        &self.1
+    }
+}
+
+/// The type of a parameter that is made.
+const SECURE: &str = "SecureString";
+
+impl Ssm {
+    /// The value of a parameter, or of one of its versions by `NAME:NUMBER`.
+    async fn read(&self, name: &str) -> Result<Option<Version>, SinkError> {
+        let told = json!({"Name": name, "WithDecryption": true});
+        match self.0.call("GetParameter", &told).await {
+            Ok(answer) => {
+                let text = |name: &str| answer.pointer(name).and_then(Value::as_str);
+                let version = answer.pointer("/Parameter/Version").and_then(Value::as_u64);
+                Ok(Some(Version {
+                    content: content(&answer, "/Parameter/Value"),
+                    tag: Tag {
+                        version: version.map(|version| version.to_string()),
+                        kind: text("/Parameter/Type").map(str::to_owned),
+                    },
+                }))
+            }
+            Err(refused) if refused.code == "ParameterNotFound" => Ok(None),
+            Err(refused) => Err(refused.error),
+        }
+    }
+
+    /// Writes a value over the one that is there, or where there is none; its version.
+    async fn write(&self, value: &str, was: &Tag) -> Result<Option<u64>, SinkError> {
+        let Self(service, id) = self;
+        let told = json!({
+            "Name": id, "Value": value, "Type": was.kind.as_deref().unwrap_or(SECURE),
+            "Overwrite": was.version.is_some(),
+        });
+        match service.call("PutParameter", &told).await {
+            Ok(answer) => Ok(answer.get("Version").and_then(Value::as_u64)),
+            Err(refused) if refused.code == "ParameterAlreadyExists" => Err(SinkError::Later(
+                format!("ssm: {id} was made by another meanwhile"),
+            )),
+            Err(refused) => Err(refused.error),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Ssm {
+    async fn get(&self) -> Result<Version, SinkError> {
+        let found = self.read(&self.1).await?;
+        Ok(found.unwrap_or_else(|| Version {
+            content: None,
+            tag: Tag::default(),
+        }))
+    }
+
+    /// The service replaces a value whatever it is, and counts its versions. One that came between
+    /// shows by its number, and is put back.
+    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+        let Self(service, id) = self;
+        let Some(content) = content else {
+            let done = service.call("DeleteParameter", &json!({"Name": id})).await;
+            return done.map(drop).map_err(|refused| refused.error);
+        };
+        let version = self.write(text(&content)?, was).await?;
+        let expected = was
+            .version
+            .as_deref()
+            .and_then(|was| was.parse::<u64>().ok());
+        let (Some(version), Some(expected)) = (version, expected) else {
+            return Ok(());
+        };
+        if version == expected + 1 {
+            return Ok(());
+        }
+        let between = self
+            .read(&format!("{id}:{}", version.saturating_sub(1)))
+            .await?;
+        if let Some(Version {
+            content: Some(other),
+            tag,
+        }) = between
+        {
+            self.write(text(&other)?, &tag).await?;
+        }
+        let why = format!("ssm: {id} was written by another meanwhile, whose value was put back");
+        Err(SinkError::Later(why))
+    }
+
+    fn own_name(&self) -> &str {
+        &self.1
+    }
+}
+
+#[cfg(test)]
+mod tests;

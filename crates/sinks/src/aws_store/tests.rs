@@ -1,0 +1,326 @@
+//! The two stores of AWS against fakes of their published API, as far as the sinks use it: versions
+//! and their labels, tokens, encrypted parameters. `e2e/test_moto.py` asks moto's server too.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use keywright_rotation::{
+    model::{Pair, RotationId},
+    ports::{Sink, SinkError},
+};
+use serde_json::{Value, json};
+
+use super::{SecretsManager, Ssm};
+use crate::{
+    document::DocumentSink,
+    json::Json,
+    remote_tests::{Cuts, Noon},
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
+    testing::{Asked, serve},
+};
+use keywright_aws::JsonService;
+
+type Answer = (u16, String);
+
+fn refused(code: &str) -> Answer {
+    (400, json!({"__type": code, "message": "no"}).to_string())
+}
+
+fn done(answer: &Value) -> Answer {
+    (200, answer.to_string())
+}
+
+/// Whoever asks signs for the service, and says what for.
+fn check_signed(asked: &Asked, service: &str) {
+    let authorization = asked.headers["authorization"].to_str().unwrap();
+    let scope = format!("/eu-west-1/{service}/aws4_request, SignedHeaders=");
+    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential="));
+    assert!(authorization.contains(&scope), "{authorization}");
+    assert!(authorization.contains("x-amz-target"), "{authorization}");
+    assert_eq!(asked.headers["content-type"], "application/x-amz-json-1.1");
+}
+
+/// One secret: its versions, and which of them has the label AWSCURRENT.
+#[derive(Default)]
+struct Versions {
+    texts: BTreeMap<String, String>,
+    current: String,
+    previous: String,
+}
+
+impl Versions {
+    fn of(text: &str) -> Self {
+        Self {
+            texts: BTreeMap::from([("made-by-a-person".to_owned(), text.to_owned())]),
+            current: "made-by-a-person".to_owned(),
+            previous: String::new(),
+        }
+    }
+
+    fn move_current(&mut self, to: &str) {
+        self.previous = std::mem::replace(&mut self.current, to.to_owned());
+    }
+
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        check_signed(asked, "secretsmanager");
+        let told = asked.told();
+        if told["SecretId"] != "job" {
+            return refused("ResourceNotFoundException");
+        }
+        match asked.target() {
+            "GetSecretValue" => match self.texts.get(&self.current) {
+                Some(text) => done(&json!({"SecretString": text, "VersionId": self.current})),
+                None => refused("ResourceNotFoundException"),
+            },
+            "PutSecretValue" => self.put(&told),
+            "DescribeSecret" => {
+                let mut stages = serde_json::Map::new();
+                for (version, label) in [
+                    (&self.previous, "AWSPREVIOUS"),
+                    (&self.current, "AWSCURRENT"),
+                ] {
+                    if !version.is_empty() {
+                        stages.insert(version.clone(), json!([label]));
+                    }
+                }
+                done(&json!({"VersionIdsToStages": stages}))
+            }
+            "UpdateSecretVersionStage" => {
+                if told["VersionStage"] == "KEYWRIGHT" {
+                    assert!(told.get("MoveToVersionId").is_none());
+                    return done(&json!({"Name": "job"}));
+                }
+                assert_eq!(told["VersionStage"], "AWSCURRENT");
+                let to = told["MoveToVersionId"].as_str().unwrap();
+                if told["RemoveFromVersionId"] != self.current.as_str() {
+                    return refused("InvalidParameterException");
+                }
+                if !self.texts.contains_key(to) {
+                    return refused("ResourceNotFoundException");
+                }
+                self.move_current(to);
+                done(&json!({"Name": "job"}))
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    /// A token that is known is no new version, and its content cannot change.
+    fn put(&mut self, told: &Value) -> Answer {
+        let token = told["ClientRequestToken"].as_str().unwrap().to_owned();
+        assert!((32..=64).contains(&token.len()), "{token}");
+        let text = told["SecretString"].as_str().unwrap().to_owned();
+        match self.texts.get(&token) {
+            Some(there) if *there == text => {}
+            Some(_) => return refused("ResourceExistsException"),
+            None => {
+                assert_eq!(told["VersionStages"], json!(["KEYWRIGHT"]));
+                self.texts.insert(token.clone(), text);
+            }
+        }
+        done(&json!({"VersionId": token}))
+    }
+}
+
+/// One parameter: its type and its versions; one that is deleted has none.
+#[derive(Default)]
+struct Parameter {
+    kind: String,
+    values: Vec<String>,
+    /// What another writes before the next write.
+    between: Option<String>,
+}
+
+impl Parameter {
+    fn of(value: Option<String>) -> Self {
+        Self {
+            kind: "String".to_owned(),
+            values: value.into_iter().collect(),
+            between: None,
+        }
+    }
+
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        check_signed(asked, "ssm");
+        let told = asked.told();
+        let name = told["Name"].as_str().unwrap();
+        let (name, version) = name.split_once(':').unwrap_or((name, ""));
+        assert_eq!(name, "/job");
+        let version = version.parse().unwrap_or(self.values.len());
+        match asked.target() {
+            "GetParameter" | "DeleteParameter" if self.values.is_empty() => {
+                refused("ParameterNotFound")
+            }
+            "GetParameter" => {
+                assert_eq!(told["WithDecryption"], true);
+                let value = &self.values[version - 1];
+                let shown = json!({"Type": self.kind, "Value": value, "Version": version});
+                done(&json!({"Parameter": shown}))
+            }
+            "PutParameter" => {
+                self.values.extend(self.between.take());
+                match (self.values.is_empty(), told["Overwrite"].as_bool().unwrap()) {
+                    (false, false) => return refused("ParameterAlreadyExists"),
+                    (true, _) => self.kind = told["Type"].as_str().unwrap().to_owned(),
+                    (false, true) => assert_eq!(told["Type"], self.kind.as_str()),
+                }
+                self.values.push(told["Value"].as_str().unwrap().to_owned());
+                done(&json!({"Version": self.values.len()}))
+            }
+            "DeleteParameter" => {
+                self.values.clear();
+                done(&json!({}))
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+fn service(names: (&'static str, &'static str), at: SocketAddr) -> JsonService {
+    JsonService::at(names, format!("http://{at}"), &pair(9), Arc::new(Noon)).unwrap()
+}
+
+fn manager(at: SocketAddr, name: &str) -> DocumentSink<SecretsManager> {
+    let service = service(("secretsmanager", "secretsmanager"), at);
+    let store = SecretsManager(service, name.to_owned());
+    DocumentSink::new(
+        format!("secretsmanager:{name}"),
+        Json::new(None).unwrap(),
+        store,
+    )
+}
+
+fn ssm(at: SocketAddr) -> DocumentSink<Ssm> {
+    let store = Ssm(service(("ssm", "AmazonSSM"), at), "/job".to_owned());
+    DocumentSink::new("ssm:/job".to_owned(), Json::new(None).unwrap(), store)
+}
+
+/// What may be in a store before: the pair and more, or only something else.
+fn documents() -> [String; 2] {
+    let one = pair(1);
+    let (id, secret) = (&one.id.0, one.secret.expose());
+    [
+        json!({"AccessKeyId": id, "SecretAccessKey": secret, "host": "db"}).to_string(),
+        json!({"host": "db"}).to_string(),
+    ]
+}
+
+#[tokio::test]
+async fn secrets_manager_keeps_the_contract() {
+    for text in documents() {
+        let secret = Arc::new(Mutex::new(Versions::of(&text)));
+        let there = Arc::clone(&secret);
+        let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+        let cuts = Cuts::default();
+        let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
+        let look = || {
+            let secret = secret.lock().unwrap();
+            secret.texts[&secret.current].clone().into_bytes()
+        };
+        let sink = manager(at, "job");
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| {
+            let mut secret = secret.lock().unwrap();
+            secret.texts.insert("a-persons".to_owned(), held_by(pair));
+            secret.move_current("a-persons");
+        };
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
+    }
+}
+
+#[tokio::test]
+async fn parameter_store_keeps_the_contract() {
+    for text in documents().into_iter().map(Some).chain([None]) {
+        let held = Arc::new(Mutex::new(Parameter::of(text)));
+        let there = Arc::clone(&held);
+        let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+        let cuts = Cuts::default();
+        let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
+        let look = || {
+            let held = held.lock().unwrap();
+            held.values.last().cloned().unwrap_or_default().into_bytes()
+        };
+        let sink = ssm(at);
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| held.lock().unwrap().values.push(held_by(pair));
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
+    }
+}
+
+fn held_by(pair: &Pair) -> String {
+    json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()}).to_string()
+}
+
+/// Between the look and the write there is time for another's write.
+#[tokio::test]
+async fn what_another_writes_at_the_same_moment_stays() {
+    let rotation = RotationId("r".into());
+    let held = Arc::new(Mutex::new(Parameter::of(Some(held_by(&pair(1))))));
+    let there = Arc::clone(&held);
+    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let sink = ssm(serve(Arc::new(Mutex::new(answers))).await);
+    let backup = sink.stage(&rotation).await.unwrap();
+    held.lock().unwrap().between = Some(held_by(&pair(3)));
+    let late = sink.commit(&rotation, &backup, &pair(2)).await.unwrap_err();
+    assert!(matches!(late, SinkError::Later(_)), "{late}");
+    assert_eq!(held.lock().unwrap().values.last(), Some(&held_by(&pair(3))));
+    let held_now = sink.commit(&rotation, &backup, &pair(2)).await.unwrap_err();
+    assert!(matches!(held_now, SinkError::Never(_)), "{held_now}");
+
+    let secret = Arc::new(Mutex::new(Versions::of(&held_by(&pair(1)))));
+    let there = Arc::clone(&secret);
+    let answers = move |asked: &Asked| {
+        let mut secret = there.lock().unwrap();
+        if asked.target() == "PutSecretValue" {
+            secret.texts.insert("x".to_owned(), held_by(&pair(3)));
+            secret.move_current("x");
+        }
+        secret.answer(asked)
+    };
+    let sink = manager(serve(Arc::new(Mutex::new(answers))).await, "job");
+    let backup = sink.stage(&rotation).await.unwrap();
+    let late = sink.commit(&rotation, &backup, &pair(2)).await.unwrap_err();
+    assert!(matches!(late, SinkError::Later(_)), "{late}");
+    assert_eq!(secret.lock().unwrap().current, "x");
+}
+
+#[tokio::test]
+async fn what_the_stores_answer() {
+    let rotation = RotationId("r".into());
+    for (status, code, later) in [
+        (500, "InternalServiceError", true),
+        (400, "ThrottlingException", true),
+        (400, "AccessDeniedException", false),
+        (400, "ParameterNotFound", false),
+    ] {
+        let at = serve(Arc::new(Mutex::new(move |asked: &Asked| {
+            match asked.target() {
+                "GetParameter" => done(&json!({"Parameter": {"Value": "{}", "Version": 1}})),
+                _ => (status, json!({"__type": format!("x#{code}")}).to_string()),
+            }
+        })))
+        .await;
+        let error = deliver(&ssm(at), &pair(2)).await.unwrap_err();
+        assert_eq!(
+            matches!(error, SinkError::Later(_)),
+            later,
+            "{code}: {error}"
+        );
+        assert!(error.to_string().contains(code), "{error}");
+        assert!(!format!("{error:?}").contains(pair(2).secret.expose().as_str()));
+    }
+    let answers = |asked: &Asked| Versions::of("{}").answer(asked);
+    let at = serve(Arc::new(Mutex::new(answers))).await;
+    let none = manager(at, "none").stage(&rotation).await.err().unwrap();
+    assert!(
+        none.to_string().contains("there is no secret none"),
+        "{none}"
+    );
+}

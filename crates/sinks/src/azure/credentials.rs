@@ -1,0 +1,179 @@
+//! Tokens of Microsoft Entra ID for a key vault: a client's secret, a workload's federated token,
+//! or the managed identity of the machine.
+//!
+//! In the order of Azure's own libraries, by their variables. This is done here since those
+//! libraries bring an HTTP client of their own, without our limits.
+
+use std::{path::PathBuf, sync::Arc};
+
+use keywright_base::{Clock, Secret};
+use keywright_rotation::ports::SinkError;
+
+use crate::{
+    bearer::{Bearer, TokenAnswer, form},
+    rest::{Rest, segment},
+};
+use keywright_aws::http;
+
+/// Where a machine of Azure asks for its identity.
+const IMDS: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
+const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+enum Source {
+    /// A client of a tenant with its secret.
+    ClientSecret(Secret<String>),
+    /// The same with a token of another issuer, which a file holds and something renews.
+    FederatedToken(PathBuf),
+    /// The identity of the machine.
+    Imds { url: String },
+    /// The identity of an app service or a function.
+    AppService { url: String, header: Secret<String> },
+}
+
+/// Who calls the vault.
+pub(super) struct Credentials {
+    source: Source,
+    /// Where the tenant hands out tokens.
+    token_url: String,
+    client_id: Option<String>,
+    /// What a token is for, for example `https://vault.azure.net`.
+    resource: String,
+    bearer: Bearer,
+}
+
+/// A variable by its name, empty ones left out.
+pub(super) type Variables<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+impl Credentials {
+    /// From the environment. `authority` answers for the cloud of the vault.
+    pub(super) fn find(
+        variable: Variables<'_>,
+        authority: &str,
+        resource: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let authority = variable("AZURE_AUTHORITY_HOST").unwrap_or_else(|| authority.to_owned());
+        http::address(&authority).map_err(|why| format!("AZURE_AUTHORITY_HOST: {why}"))?;
+        let client_id = variable("AZURE_CLIENT_ID");
+        let tenant = variable("AZURE_TENANT_ID");
+        let client = client_id.is_some() && tenant.is_some();
+        let source = match (
+            variable("AZURE_CLIENT_SECRET"),
+            variable("AZURE_FEDERATED_TOKEN_FILE"),
+        ) {
+            (Some(secret), _) if client => Source::ClientSecret(Secret::new(secret)),
+            (_, Some(file)) if client => Source::FederatedToken(PathBuf::from(file)),
+            (None, None) => managed_identity(variable),
+            _ => {
+                let why = "AZURE_CLIENT_SECRET and AZURE_FEDERATED_TOKEN_FILE take AZURE_TENANT_ID \
+                           and AZURE_CLIENT_ID";
+                return Err(why.to_owned());
+            }
+        };
+        let tenant = tenant.unwrap_or_default();
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+        if !tenant.chars().all(good) {
+            return Err(format!("AZURE_TENANT_ID: {tenant} is not a tenant"));
+        }
+        let authority = authority.trim_end_matches('/');
+        Ok(Self {
+            source,
+            token_url: format!("{authority}/{tenant}/oauth2/v2.0/token"),
+            client_id,
+            resource: resource.to_owned(),
+            bearer: Bearer::new(Arc::clone(clock)),
+        })
+    }
+
+    /// A token that is good for a while.
+    pub(super) async fn token(&self, rest: &Rest) -> Result<Secret<String>, SinkError> {
+        self.bearer.token(self.ask(rest)).await
+    }
+
+    async fn ask(&self, rest: &Rest) -> Result<TokenAnswer, SinkError> {
+        match &self.source {
+            Source::ClientSecret(secret) => {
+                self.ask_tenant(rest, &[("client_secret", secret.expose())])
+                    .await
+            }
+            Source::FederatedToken(path) => {
+                let token = tokio::fs::read_to_string(path).await.map(Secret::new);
+                let unreadable = |error| rest.never(&format!("{}: {error}", path.display()));
+                let token = token.map_err(unreadable)?;
+                let fields = [
+                    ("client_assertion_type", ASSERTION),
+                    ("client_assertion", token.expose().trim()),
+                ];
+                self.ask_tenant(rest, &fields).await
+            }
+            Source::Imds { url } => {
+                let url = format!("{url}?api-version=2018-02-01{}", self.identity());
+                let request = rest.direct.get(url).header("metadata", "true");
+                let answer = rest.send(request, &[]).await.map_err(|error| {
+                    rest.later(&format!(
+                        "there are no Azure credentials in AZURE_CLIENT_SECRET or \
+                         AZURE_FEDERATED_TOKEN_FILE, and no managed identity: {error}"
+                    ))
+                })?;
+                rest.read("a token of the managed identity", &answer)
+            }
+            Source::AppService { url, header } => {
+                let url = format!("{url}?api-version=2019-08-01{}", self.identity());
+                let request = rest.direct.get(url);
+                let request = request.header("x-identity-header", header.expose());
+                let answer = rest.send(request, &[header.expose()]).await?;
+                rest.read("a token of the managed identity", &answer)
+            }
+        }
+    }
+
+    /// What a token is for and, where the machine has several identities, which one it is.
+    fn identity(&self) -> String {
+        let resource = segment(&self.resource);
+        match &self.client_id {
+            Some(id) => format!("&resource={resource}&client_id={}", segment(id)),
+            None => format!("&resource={resource}"),
+        }
+    }
+
+    async fn ask_tenant(
+        &self,
+        rest: &Rest,
+        proof: &[(&str, &str)],
+    ) -> Result<TokenAnswer, SinkError> {
+        let scope = format!("{}/.default", self.resource);
+        let mut fields = vec![
+            ("client_id", self.client_id.as_deref().unwrap_or_default()),
+            ("scope", &scope),
+            ("grant_type", "client_credentials"),
+        ];
+        fields.extend(proof);
+        let request = rest.http.post(&self.token_url);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(form(&fields).expose().clone());
+        let sent: Vec<&str> = proof.iter().map(|(_, value)| *value).collect();
+        let answer = rest.send(request, &sent).await?;
+        rest.read("a token of Microsoft Entra ID", &answer)
+    }
+
+    /// With the machine's identity at another address.
+    #[cfg(test)]
+    pub(super) fn imds_at(mut self, address: &str) -> Self {
+        if let Source::Imds { url } = &mut self.source {
+            address.clone_into(url);
+        }
+        self
+    }
+}
+
+fn managed_identity(variable: Variables<'_>) -> Source {
+    match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")) {
+        (Some(url), Some(header)) => Source::AppService {
+            url,
+            header: Secret::new(header),
+        },
+        _ => Source::Imds {
+            url: IMDS.to_owned(),
+        },
+    }
+}

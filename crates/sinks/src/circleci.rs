@@ -1,0 +1,556 @@
+//! Environment variables of a CircleCI context: two of them, or one with both values as JSON.
+//!
+//! It protects one rule: what nobody can read back is not claimed. CircleCI shows of a variable its
+//! name and when it was written, so other variables beside them say by their *names* which key is
+//! being written, and which was written and when. Once a date is another one, another user wrote,
+//! and nothing is known.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret};
+use keywright_rotation::{
+    model::{KeyId, Pair, RotationId},
+    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+};
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use zeroize::Zeroize;
+
+use super::{
+    Destination, SinkKind,
+    aws_profile::variable,
+    fragment,
+    names::Names,
+    rest::{Answer, Rest, segment},
+    text::{did_you_mean, similar},
+};
+use keywright_aws::http;
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "circleci",
+    syntax: "VCS/ORG/CONTEXT[#ID,SECRET | #NAME]",
+    writes: "two variables of a CircleCI context, or one with both as JSON",
+    parse: |text| {
+        let (place, names) = fragment(text);
+        Ok(Box::new(Place::new(place, names)?))
+    },
+};
+
+const HOST: &str = "https://circleci.com";
+/// The most characters of a name.
+const NAME_MAX: usize = 200;
+/// How many pages of a listing are looked through.
+const PAGES_MAX: usize = 50;
+/// What the names of our own variables begin with.
+const MARK: &str = "KEYWRIGHT_";
+/// Characters of the digest in a name.
+const DIGEST_LENGTH: usize = 16;
+
+/// `VCS/ORG/CONTEXT[#ID,SECRET]`, or `#NAME` for one variable with both; the context may be given
+/// by its id alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    context: Context,
+    names: Names,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Context {
+    Id(String),
+    Named { owner: String, name: String },
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let bad = text.is_empty()
+        || text.len() > NAME_MAX
+        || !text.chars().all(good)
+        || text.starts_with(|c: char| c.is_ascii_digit())
+        || text.starts_with(MARK);
+    match bad {
+        true => Err(format!("{text} is not the name of a variable")),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Whether a text is the id of a context.
+fn is_uuid(text: &str) -> bool {
+    let dash = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    let good = |(at, c): (usize, char)| {
+        if dash(at) {
+            c == '-'
+        } else {
+            c.is_ascii_hexdigit()
+        }
+    };
+    text.len() == 36 && text.chars().enumerate().all(good)
+}
+
+impl Place {
+    fn new(text: &str, names: Option<&str>) -> Result<Self, String> {
+        let plain = |text: &str| {
+            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            !text.is_empty() && !text.starts_with('.') && text.chars().all(good)
+        };
+        let parts: Vec<&str> = text.split('/').collect();
+        let context = match parts.as_slice() {
+            [id] if is_uuid(id) => Context::Id((*id).to_owned()),
+            [vcs, owner, name]
+                if plain(vcs) && plain(owner) && !name.is_empty() && name.len() <= NAME_MAX =>
+            {
+                Context::Named {
+                    owner: format!("{vcs}/{owner}"),
+                    name: (*name).to_owned(),
+                }
+            }
+            _ => {
+                return Err(format!(
+                    "{text} is not VCS/ORG/CONTEXT, and no context's id"
+                ));
+            }
+        };
+        Ok(Self {
+            context,
+            names: Names::new(names, name)?,
+        })
+    }
+
+    /// What the names of the marks of these variables begin with.
+    fn mark(&self) -> String {
+        let variables = self.names.all();
+        format!("{MARK}{}_", variables.first().copied().unwrap_or_default())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.context {
+            Context::Id(id) => f.write_str(id)?,
+            Context::Named { owner, name } => write!(f, "{owner}/{name}")?,
+        }
+        self.names.fmt(f)
+    }
+}
+
+#[async_trait]
+impl Destination for Place {
+    fn caveats(&self, old_known: bool) -> Vec<String> {
+        let mut caveats = vec![
+            "CircleCI shows no value: that it holds the key being replaced cannot be checked, and \
+             what another user writes is known by its date only"
+                .to_owned(),
+        ];
+        caveats.extend(self.names.caveat("job"));
+        if !old_known {
+            caveats.push(
+                "CircleCI shows no value, and no other place here holds the old key's: a rollback \
+                 cannot put the old key back there, a person must"
+                    .to_owned(),
+            );
+        }
+        caveats
+    }
+
+    async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let token = variable("CIRCLECI_CLI_TOKEN").or_else(|| variable("CIRCLE_TOKEN"));
+        let token = token.ok_or("CIRCLECI_CLI_TOKEN is not set")?;
+        let host = variable("CIRCLECI_CLI_HOST").unwrap_or_else(|| HOST.to_owned());
+        Ok(Box::new(CircleCi::at(name, self, &host, token)?))
+    }
+}
+
+/// Variables of a context.
+struct CircleCi {
+    name: String,
+    place: Place,
+    rest: Rest,
+    url: String,
+    token: Secret<String>,
+    /// The path of the context, once its id is known.
+    folder: OnceCell<String>,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    #[serde(default = "Vec::new")]
+    items: Vec<T>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    variable: String,
+    updated_at: String,
+}
+
+/// A variable of ours, by its name: which key is being written, or was, with a digest of the dates
+/// that CircleCI gave the writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    key: String,
+    dates: Option<String>,
+}
+
+/// What can be known: when each variable was written last, and the marks.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Dates {
+    written: Vec<Option<String>>,
+    marks: Vec<Mark>,
+}
+
+/// A digest of dates, as a part of a name.
+fn digest<'a>(dates: impl Iterator<Item = &'a str>) -> String {
+    let dates = dates.collect::<Vec<_>>().join(" ");
+    let hex = hex::encode(Sha256::digest(dates));
+    hex.chars().take(DIGEST_LENGTH).collect()
+}
+
+impl Dates {
+    fn digest(&self) -> Option<String> {
+        let all: Option<Vec<&str>> = self.written.iter().map(Option::as_deref).collect();
+        all.map(|all| digest(all.into_iter()))
+    }
+
+    /// The key in the variables, if nobody else has written since the mark says so.
+    fn key(&self) -> Option<KeyId> {
+        let now = self.digest()?;
+        let mark = self
+            .marks
+            .iter()
+            .find(|mark| mark.dates.as_ref() == Some(&now));
+        mark.map(|mark| KeyId(mark.key.clone()))
+    }
+
+    /// Whether this key was written and nothing after it, or is being written; of the latter nobody
+    /// can tell how far it is.
+    fn is_of(&self, key: &KeyId) -> bool {
+        let begun = Mark {
+            key: key.0.clone(),
+            dates: None,
+        };
+        self.key().as_ref() == Some(key) || self.marks.contains(&begun)
+    }
+}
+
+impl CircleCi {
+    fn at(name: String, place: &Place, host: &str, token: String) -> Result<Self, String> {
+        http::address(host).map_err(|why| format!("CIRCLECI_CLI_HOST: {why}"))?;
+        Ok(Self {
+            rest: Rest::new(&name)?,
+            name,
+            place: place.clone(),
+            url: format!("{}/api/v2", host.trim_end_matches('/')),
+            token: Secret::new(token),
+            folder: OnceCell::new(),
+        })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        value: Option<&str>,
+    ) -> Result<Answer, SinkError> {
+        let request = self
+            .rest
+            .http
+            .request(method, format!("{}{path}", self.url));
+        let request = request.header("circle-token", self.token.expose());
+        let Some(value) = value else {
+            return self.rest.send_json(request, None, &self.token, &[]).await;
+        };
+        let mut body = json!({ "value": value });
+        let sent = [value];
+        let sending = self
+            .rest
+            .send_json(request, Some(&body), &self.token, &sent);
+        let answer = sending.await;
+        if let Some(Value::String(value)) = body.get_mut("value") {
+            value.zeroize();
+        }
+        answer
+    }
+
+    /// All entries of a listing; one that has no end is an error, since a missing entry would be
+    /// taken for one that is not there.
+    async fn list<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, SinkError> {
+        let mut all = Vec::new();
+        let mut at = path.to_owned();
+        for _ in 0..PAGES_MAX {
+            let answer = self.send(Method::GET, &at, None).await?;
+            let page: Page<T> = self.rest.read(&format!("GET {path}"), &answer)?;
+            all.extend(page.items);
+            let Some(next) = page.next_page_token.filter(|next| !next.is_empty()) else {
+                return Ok(all);
+            };
+            let sign = if path.contains('?') { '&' } else { '?' };
+            at = format!("{path}{sign}page-token={}", segment(&next));
+        }
+        let why = format!("GET {path}: the listing has more than {PAGES_MAX} pages");
+        Err(self.rest.never(&why))
+    }
+
+    /// The path of the context's variables.
+    async fn folder(&self) -> Result<&str, SinkError> {
+        let found = self.folder.get_or_try_init(|| async {
+            let id = match &self.place.context {
+                Context::Id(id) => id.clone(),
+                Context::Named { owner, name } => self.id_of(owner, name).await?,
+            };
+            Ok(format!("/context/{id}/environment-variable"))
+        });
+        found.await.map(String::as_str)
+    }
+
+    async fn id_of(&self, owner: &str, name: &str) -> Result<String, SinkError> {
+        let all: Vec<Named> = self
+            .list(&format!("/context?owner-slug={}", segment(owner)))
+            .await?;
+        if let Some(found) = all.iter().find(|it| it.name == name) {
+            return match is_uuid(&found.id) {
+                true => Ok(found.id.clone()),
+                false => Err(self.rest.later(&"the id of the context is not one")),
+            };
+        }
+        let near = did_you_mean(name, all.iter().map(|it| it.name.as_str()));
+        let why = format!("there is no context {name}, or the token may not see it{near}");
+        Err(self.rest.never(&why))
+    }
+
+    async fn variables(&self) -> Result<Vec<Listed>, SinkError> {
+        self.list(self.folder().await?).await
+    }
+
+    fn dates(&self, all: &[Listed]) -> Dates {
+        let date = |name: &&str| {
+            let found = all.iter().find(|it| it.variable == **name);
+            found.map(|found| found.updated_at.clone())
+        };
+        let begin = self.place.mark();
+        let marks = all.iter().filter_map(|it| {
+            let rest = it.variable.strip_prefix(&begin)?;
+            let (key, dates) = match rest.split_once("__") {
+                Some((key, dates)) => (key, Some(dates.to_owned())),
+                None => (rest, None),
+            };
+            // With a `_` it is the mark of a variable with a longer name that begins like this one.
+            let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+            is_key.then(|| Mark {
+                key: key.to_owned(),
+                dates,
+            })
+        });
+        let mut marks: Vec<Mark> = marks.collect();
+        marks.sort_by(|one, other| (&one.key, &one.dates).cmp(&(&other.key, &other.dates)));
+        Dates {
+            written: self.place.names.all().iter().map(date).collect(),
+            marks,
+        }
+    }
+
+    async fn look(&self) -> Result<Dates, SinkError> {
+        Ok(self.dates(&self.variables().await?))
+    }
+
+    async fn put(&self, name: &str, value: &str) -> Result<(), SinkError> {
+        let path = format!("{}/{name}", self.folder().await?);
+        let answer = self.send(Method::PUT, &path, Some(value)).await?;
+        let call = format!("PUT {path}");
+        self.rest.read::<Value>(&call, &answer).map(drop)
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), SinkError> {
+        let path = format!("{}/{name}", self.folder().await?);
+        let answer = self.send(Method::DELETE, &path, None).await?;
+        match answer.status.is_success() || answer.status == StatusCode::NOT_FOUND {
+            true => Ok(()),
+            false => Err(self.rest.refused(&format!("DELETE {path}"), &answer)),
+        }
+    }
+
+    fn mark_name(&self, mark: &Mark) -> String {
+        let begin = self.place.mark();
+        match &mark.dates {
+            None => format!("{begin}{}", mark.key),
+            Some(dates) => format!("{begin}{}__{dates}", mark.key),
+        }
+    }
+
+    /// Says that a key is being written, or removed.
+    async fn begin(&self, key: &KeyId) -> Result<(), SinkError> {
+        let mark = Mark {
+            key: key.0.clone(),
+            dates: None,
+        };
+        // A value is required; the name says everything.
+        self.put(&self.mark_name(&mark), "see the name of this variable")
+            .await
+    }
+
+    /// Removes marks, but for one.
+    async fn unmark(&self, marks: &[Mark], but: Option<&Mark>) -> Result<(), SinkError> {
+        // The last word is what was finished, so that comes last.
+        let (finished, begun): (Vec<_>, Vec<_>) =
+            marks.iter().partition(|mark| mark.dates.is_some());
+        for mark in finished
+            .into_iter()
+            .chain(begun)
+            .filter(|mark| Some(*mark) != but)
+        {
+            self.delete(&self.mark_name(mark)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a pair: first that it is being written, then the variables, then when that was.
+    async fn write(&self, pair: &Pair) -> Result<(), SinkError> {
+        self.begin(&pair.id).await?;
+        let mut dates = Vec::new();
+        let names = &self.place.names;
+        for (variable, value) in names.all().into_iter().zip(names.values(pair)) {
+            self.put(variable, value.expose()).await?;
+            let all = self.variables().await?;
+            let date = all.into_iter().find(|it| it.variable == variable);
+            let date = date.map(|it| it.updated_at);
+            dates.push(date.ok_or_else(|| {
+                self.rest
+                    .later(&"a variable is gone just after its writing")
+            })?);
+        }
+        let done = Mark {
+            key: pair.id.0.clone(),
+            dates: Some(digest(dates.iter().map(String::as_str))),
+        };
+        self.put(&self.mark_name(&done), "see the name of this variable")
+            .await?;
+        let marks = self.look().await?.marks;
+        self.unmark(&marks, Some(&done)).await
+    }
+
+    /// A date is another one, or a mark.
+    fn foreign(&self) -> SinkError {
+        let (variables, mark) = (self.place.names.all().join(" and "), self.place.mark());
+        self.rest.never(&format!(
+            "another user wrote {variables}, or a variable {mark}..., after this rotation; nothing \
+             was changed"
+        ))
+    }
+
+    /// Nobody can read the old secret, so a person must write it, and says so by the marks.
+    fn by_hand(&self) -> SinkError {
+        let (variables, mark) = (self.place.names.all().join(" and "), self.place.mark());
+        self.rest.never(&format!(
+            "the old secret is not known here: set {variables} to the old key by hand, delete the \
+             variables {mark}..., and release the rotation"
+        ))
+    }
+}
+
+#[async_trait]
+impl Sink for CircleCi {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn inspect(&self, _: &KeyId) -> Result<Inspection, SinkError> {
+        let all = self.variables().await?;
+        let dates = self.dates(&all);
+        let mut inspection = Inspection::from(match dates.key() {
+            Some(key) => Held::Key(key),
+            None => Held::Unreadable,
+        });
+        if dates.written.iter().all(Option::is_none) {
+            let wanted = self.place.names.all();
+            let names = all.iter().map(|it| it.variable.as_str());
+            inspection.absent = Some(Absence {
+                what: format!("there is no variable {}", wanted.join(" and no ")),
+                similar: similar(wanted.last().copied().unwrap_or_default(), names),
+            });
+        }
+        Ok(inspection)
+    }
+
+    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+        self.rest.backup(&self.look().await?)
+    }
+
+    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+        let before: Dates = self.rest.read_backup(backup)?;
+        let current = self.look().await?;
+        if current.key().as_ref() == Some(&new.id) {
+            let done = current
+                .marks
+                .iter()
+                .find(|mark| mark.dates == current.digest());
+            return self.unmark(&current.marks, done).await;
+        }
+        if current != before && !current.is_of(&new.id) {
+            return Err(self.foreign());
+        }
+        self.write(new).await
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        let current = self.look().await?;
+        Ok(current.key().map_or(Held::Nothing, Held::Key))
+    }
+
+    async fn restore(
+        &self,
+        _: &RotationId,
+        backup: &Backup,
+        pairs: Pairs<'_>,
+    ) -> Result<(), SinkError> {
+        let before: Dates = self.rest.read_backup(backup)?;
+        let current = self.look().await?;
+        // Without a mark a person has put it back, and said so; or it was put back, or not written
+        // at all.
+        if current == before || current.marks.is_empty() {
+            return Ok(());
+        }
+        let is_old = pairs.old.is_some_and(|old| current.is_of(&old.id));
+        if !current.is_of(&pairs.new.id) && !is_old {
+            return Err(self.foreign());
+        }
+        if !before.written.iter().any(Option::is_some) {
+            self.begin(&pairs.new.id).await?;
+            for variable in self.place.names.all() {
+                self.delete(variable).await?;
+            }
+            let marks = self.look().await?.marks;
+            return self.unmark(&marks, None).await;
+        }
+        match pairs.old {
+            Some(old) => {
+                if current.key().as_ref() != Some(&old.id) {
+                    self.write(old).await?;
+                }
+                if before.marks.is_empty() {
+                    let marks = self.look().await?.marks;
+                    self.unmark(&marks, None).await?;
+                }
+                Ok(())
+            }
+            // It was only about to be written.
+            None if current.written == before.written => {
+                let added = current.marks.into_iter();
+                let added: Vec<_> = added.filter(|mark| !before.marks.contains(mark)).collect();
+                self.unmark(&added, None).await
+            }
+            None => Err(self.by_hand()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

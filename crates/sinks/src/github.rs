@@ -1,0 +1,491 @@
+//! Secrets of GitHub Actions: two of them, or one with both values as JSON.
+//!
+//! It protects two rules. A secret leaves here only sealed to the repository's public key. And what
+//! nobody can read back is not claimed: beside the secrets stands a variable that says which key
+//! was written and when GitHub dates each write; once a date is another one, somebody else wrote,
+//! and nothing is known. The variable is written before the secrets, too, so that half a write
+//! shows.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use crypto_box::{PublicKey, aead::OsRng};
+use keywright_base::{Clock, Secret, limits};
+use keywright_rotation::{
+    model::{KeyId, Pair, RotationId},
+    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, Response, StatusCode, header::HeaderMap};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Destination, SinkKind, aws_profile::variable, fragment, names::Names, text::similar};
+use keywright_aws::http;
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "github",
+    syntax: "OWNER/REPO[@ENVIRONMENT][#ID,SECRET | #NAME]",
+    writes: "two secrets of GitHub Actions, or one with both as JSON",
+    parse: |text| {
+        let (place, names) = fragment(text);
+        Ok(Box::new(Place::new(place, names)?))
+    },
+};
+
+/// GitHub's own address; GitHub Enterprise Server has another one.
+const API: &str = "https://api.github.com";
+const VERSION: &str = "2022-11-28";
+/// What one segment of a path may not hold as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+/// The most characters of a name.
+const NAME_MAX: usize = 200;
+
+/// `OWNER/REPO[@ENVIRONMENT][#ID,SECRET]`, or `#NAME` for one secret with both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    owner: String,
+    repository: String,
+    environment: Option<String>,
+    names: Names,
+}
+
+/// The name of a secret, in GitHub's spelling.
+fn name(text: &str) -> Result<String, String> {
+    let name = text.to_ascii_uppercase();
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let bad = name.is_empty()
+        || name.len() > NAME_MAX
+        || !name.chars().all(good)
+        || name.starts_with(|c: char| c.is_ascii_digit())
+        || name.starts_with("GITHUB_");
+    if bad {
+        return Err(format!("{text} is not the name of a secret"));
+    }
+    Ok(name)
+}
+
+impl Place {
+    pub(super) fn new(text: &str, names: Option<&str>) -> Result<Self, String> {
+        let (path, environment) = match text.split_once('@') {
+            Some((path, environment)) => (path, Some(environment)),
+            None => (text, None),
+        };
+        let good = |part: &str| {
+            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(good)
+        };
+        let (owner, repository) = path
+            .split_once('/')
+            .filter(|(owner, repository)| good(owner) && good(repository))
+            .ok_or_else(|| format!("{path} is not OWNER/REPO"))?;
+        if environment == Some("") {
+            return Err("names no environment after @".to_owned());
+        }
+        Ok(Self {
+            owner: owner.to_owned(),
+            repository: repository.to_owned(),
+            environment: environment.map(str::to_owned),
+            names: Names::new(names, name)?,
+        })
+    }
+
+    /// The variable that says what was written.
+    fn marker(&self) -> String {
+        let first = self.names.all();
+        format!("KEYWRIGHT_{}", first.first().copied().unwrap_or_default())
+    }
+
+    /// The folder of its secrets or its variables in the API.
+    fn folder(&self, what: &str) -> String {
+        let Self {
+            owner, repository, ..
+        } = self;
+        match &self.environment {
+            None => format!("/repos/{owner}/{repository}/actions/{what}"),
+            Some(environment) => {
+                let environment = utf8_percent_encode(environment, SEGMENT);
+                format!("/repos/{owner}/{repository}/environments/{environment}/{what}")
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Destination for Place {
+    fn caveats(&self, old_known: bool) -> Vec<String> {
+        let mut caveats = vec![
+            "GitHub shows no secret: that it holds the key being replaced cannot be checked, and \
+             what another user writes is known by its date only"
+                .to_owned(),
+        ];
+        caveats.extend(self.names.caveat("workflow"));
+        if !old_known {
+            caveats.push(
+                "GitHub shows no secret, and no other place here holds the old key's: a rollback \
+                 cannot put the old key back there, a person must"
+                    .to_owned(),
+            );
+        }
+        caveats
+    }
+
+    async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        Ok(Box::new(Github::open(name, self)?))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.repository)?;
+        if let Some(environment) = &self.environment {
+            write!(f, "@{environment}")?;
+        }
+        self.names.fmt(f)
+    }
+}
+
+/// Secrets of a repository or of one of its environments.
+pub(super) struct Github {
+    name: String,
+    place: Place,
+    http: reqwest::Client,
+    api: String,
+    token: Secret<String>,
+}
+
+/// What can be seen: when each secret was written last, and the variable.
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+struct Seen {
+    written: Vec<Option<String>>,
+    marker: Option<String>,
+}
+
+impl Seen {
+    /// The key in the secrets, if nobody else has written since the variable says so.
+    fn key(&self) -> Option<KeyId> {
+        let mut words = self.marker.as_deref()?.split(' ');
+        let key = words.next()?;
+        let dates: Vec<_> = words.collect();
+        let now: Vec<_> = self.written.iter().map(Option::as_deref).collect();
+        let same = now.iter().copied().eq(dates.into_iter().map(Some));
+        same.then(|| KeyId(key.to_owned()))
+    }
+
+    /// Whether the variable was set, and no secret yet.
+    fn is_about_to_be(&self, before: &Self) -> bool {
+        self.written == before.written && self.key().is_none()
+    }
+
+    /// Whether this key was written, or is being written, and nothing after it: each secret has the
+    /// date that the variable gives it, or is gone. While no dates are given yet, nobody can tell.
+    fn is_of(&self, key: &KeyId) -> bool {
+        let mut words = self.marker.as_deref().unwrap_or_default().split(' ');
+        if words.next() != Some(&key.0) {
+            return false;
+        }
+        let dates: Vec<_> = words.collect();
+        let same =
+            |(now, date): (&Option<String>, &str)| now.as_deref().is_none_or(|now| now == date);
+        dates.is_empty() || self.written.iter().zip(dates).all(same)
+    }
+}
+
+impl Github {
+    /// With the token and the address of the environment.
+    pub(super) fn open(name: String, place: &Place) -> Result<Self, String> {
+        let token = variable("GITHUB_TOKEN").or_else(|| variable("GH_TOKEN"));
+        let token = token.ok_or("GITHUB_TOKEN is not set")?;
+        let api = variable("GITHUB_API_URL").unwrap_or_else(|| API.to_owned());
+        Self::at(name, place, &api, token)
+    }
+
+    fn at(name: String, place: &Place, api: &str, token: String) -> Result<Self, String> {
+        http::address(api).map_err(|why| format!("GITHUB_API_URL: {why}"))?;
+        Ok(Self {
+            name,
+            place: place.clone(),
+            http: http::client(None).map_err(|error| error.to_string())?,
+            api: api.trim_end_matches('/').to_owned(),
+            token: Secret::new(token),
+        })
+    }
+
+    fn never(&self, why: &dyn fmt::Display) -> SinkError {
+        SinkError::Never(format!("{}: {why}", self.name))
+    }
+
+    fn later(&self, why: &dyn fmt::Display) -> SinkError {
+        SinkError::Later(format!("{}: {why}", self.name))
+    }
+
+    /// Asks; nothing where there is no such thing.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Option<Value>, SinkError> {
+        let mut request = self
+            .http
+            .request(method.clone(), format!("{}{path}", self.api))
+            .header("accept", "application/vnd.github+json")
+            .header("x-github-api-version", VERSION)
+            .bearer_auth(self.token.expose());
+        if let Some(body) = body {
+            let json = "application/json";
+            request = request.header("content-type", json).body(body.to_string());
+        }
+        let sent = request.send().await;
+        let response = sent.map_err(|error| self.later(&http::root_of(&error)))?;
+        let status = response.status();
+        let passing = is_passing(&response);
+        let bytes = http::body(response, limits::ANSWER_BYTES).await;
+        let bytes = bytes.map_err(|why| self.later(&why))?;
+        let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
+        if status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        if status.is_success() {
+            return Ok(Some(answer.unwrap_or_default()));
+        }
+        let said = answer.as_ref().and_then(|answer| answer.get("message"));
+        let said = said.and_then(Value::as_str).unwrap_or_default();
+        let why = format!("{method} {path}: {status} {said}");
+        Err(if passing {
+            self.later(&why)
+        } else {
+            self.never(&why)
+        })
+    }
+
+    /// The repository's key, to which secrets are sealed.
+    async fn public_key(&self) -> Result<(String, PublicKey), SinkError> {
+        let path = format!("{}/public-key", self.place.folder("secrets"));
+        let answer = self.ask(Method::GET, &path, None).await?;
+        let none = "there is no such repository or environment, or the token may not see its \
+                    secrets";
+        let answer = answer.ok_or_else(|| self.never(&none))?;
+        let text = |name: &str| answer.get(name).and_then(Value::as_str);
+        let key = text("key").and_then(|key| STANDARD.decode(key).ok());
+        let key = key.and_then(|key| <[u8; 32]>::try_from(key).ok());
+        let (Some(id), Some(key)) = (text("key_id"), key) else {
+            return Err(self.later(&"its public key cannot be understood"));
+        };
+        Ok((id.to_owned(), PublicKey::from(key)))
+    }
+
+    async fn written(&self, secret: &str) -> Result<Option<String>, SinkError> {
+        let path = format!("{}/{secret}", self.place.folder("secrets"));
+        let answer = self.ask(Method::GET, &path, None).await?;
+        let at = answer
+            .as_ref()
+            .and_then(|answer| answer.get("updated_at")?.as_str());
+        match (&answer, at) {
+            (None, _) => Ok(None),
+            (Some(_), Some(at)) => Ok(Some(at.to_owned())),
+            (Some(_), None) => Err(self.later(&"a secret has no date")),
+        }
+    }
+
+    async fn see(&self) -> Result<Seen, SinkError> {
+        let mut written = Vec::new();
+        for secret in self.place.names.all() {
+            written.push(self.written(secret).await?);
+        }
+        let path = format!("{}/{}", self.place.folder("variables"), self.place.marker());
+        let marker = self.ask(Method::GET, &path, None).await?;
+        let marker = marker.and_then(|marker| Some(marker.get("value")?.as_str()?.to_owned()));
+        Ok(Seen { written, marker })
+    }
+
+    /// Sets the variable; `there` says whether it is there.
+    async fn mark(&self, there: bool, value: &str) -> Result<(), SinkError> {
+        let (folder, name) = (self.place.folder("variables"), self.place.marker());
+        let body = json!({"name": name, "value": value});
+        let done = if there {
+            let path = format!("{folder}/{name}");
+            self.ask(Method::PATCH, &path, Some(body)).await?
+        } else {
+            self.ask(Method::POST, &folder, Some(body)).await?
+        };
+        let none = || self.never(&format!("the token may not write the variable {name}"));
+        done.map(drop).ok_or_else(none)
+    }
+
+    async fn unmark(&self) -> Result<(), SinkError> {
+        let path = format!("{}/{}", self.place.folder("variables"), self.place.marker());
+        self.ask(Method::DELETE, &path, None).await.map(drop)
+    }
+
+    /// Writes a pair: first that it is being written, then the secrets, then when that was.
+    async fn write(&self, seen: &Seen, pair: &Pair) -> Result<(), SinkError> {
+        let (key_id, key) = self.public_key().await?;
+        self.mark(seen.marker.is_some(), &pair.id.0).await?;
+        let mut marker = pair.id.0.clone();
+        let values = self.place.names.values(pair);
+        for (secret, value) in self.place.names.all().into_iter().zip(values) {
+            let sealed = key.seal(&mut OsRng, value.expose().as_bytes());
+            let sealed = sealed.map_err(|_| self.never(&"the secret cannot be sealed"))?;
+            let body = json!({"encrypted_value": STANDARD.encode(sealed), "key_id": key_id});
+            let path = format!("{}/{secret}", self.place.folder("secrets"));
+            let none = || self.never(&"there is no such repository or environment any more");
+            self.ask(Method::PUT, &path, Some(body))
+                .await?
+                .ok_or_else(none)?;
+            let at = self.written(secret).await?;
+            let at = at.ok_or_else(|| self.later(&"a secret is gone just after its writing"))?;
+            marker.push(' ');
+            marker.push_str(&at);
+        }
+        self.mark(true, &marker).await
+    }
+
+    async fn remove(&self, secret: &str) -> Result<(), SinkError> {
+        let path = format!("{}/{secret}", self.place.folder("secrets"));
+        self.ask(Method::DELETE, &path, None).await.map(drop)
+    }
+
+    fn before(&self, backup: &Backup) -> Result<Seen, SinkError> {
+        let before = serde_json::from_slice(backup.expose());
+        before.map_err(|_| self.never(&"its backup cannot be read"))
+    }
+
+    /// The names of the secrets that are there; a suggestion needs no more than the first ones.
+    async fn names(&self) -> Vec<String> {
+        let path = format!("{}?per_page=100", self.place.folder("secrets"));
+        let listed = self.ask(Method::GET, &path, None).await.ok().flatten();
+        let listed = listed.unwrap_or_default();
+        let secrets = listed.get("secrets").and_then(Value::as_array);
+        let names = secrets.into_iter().flatten();
+        names
+            .filter_map(|secret| Some(secret.get("name")?.as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// A date or the variable is another one.
+    fn foreign(&self) -> SinkError {
+        let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
+        self.never(&format!(
+            "another user wrote {secrets}, or the variable {marker}, after this rotation; nothing \
+             was changed"
+        ))
+    }
+
+    /// Nobody can read the old secret, so a person must write it, and says so by the variable.
+    fn by_hand(&self) -> SinkError {
+        let (secrets, marker) = (self.place.names.all().join(" and "), self.place.marker());
+        self.never(&format!(
+            "the old secret is not known here: set {secrets} to the old key by hand, delete the \
+             variable {marker}, and release the rotation"
+        ))
+    }
+}
+
+/// Whether a refusal will pass. GitHub says 403 for its rate limits, too.
+fn is_passing(response: &Response) -> bool {
+    let status = response.status();
+    let limited = |headers: &HeaderMap| {
+        let left = headers.get("x-ratelimit-remaining");
+        headers.contains_key("retry-after") || left.is_some_and(|left| left == "0")
+    };
+    status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT
+        )
+        || status == StatusCode::FORBIDDEN && limited(response.headers())
+}
+
+#[async_trait]
+impl Sink for Github {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn inspect(&self, _: &KeyId) -> Result<Inspection, SinkError> {
+        self.public_key().await?;
+        let seen = self.see().await?;
+        let mut inspection = Inspection::from(match seen.key() {
+            Some(key) => Held::Key(key),
+            None => Held::Unreadable,
+        });
+        if seen.written.iter().all(Option::is_none) {
+            let secrets = self.place.names.all();
+            let named = self.names().await;
+            let wanted = secrets.last().copied().unwrap_or_default();
+            inspection.absent = Some(Absence {
+                what: format!("there is no secret {}", secrets.join(" and no ")),
+                similar: similar(wanted, named.iter().map(String::as_str)),
+            });
+        }
+        Ok(inspection)
+    }
+
+    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+        self.public_key().await?;
+        let bytes = serde_json::to_vec(&self.see().await?);
+        bytes.map(Secret::new).map_err(|error| self.never(&error))
+    }
+
+    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+        let before = self.before(backup)?;
+        let seen = self.see().await?;
+        if seen.key().as_ref() == Some(&new.id) {
+            return Ok(());
+        }
+        if seen != before && !seen.is_of(&new.id) {
+            return Err(self.foreign());
+        }
+        self.write(&seen, new).await
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        let seen = self.see().await?;
+        Ok(seen.key().map_or(Held::Nothing, Held::Key))
+    }
+
+    async fn restore(
+        &self,
+        _: &RotationId,
+        backup: &Backup,
+        pairs: Pairs<'_>,
+    ) -> Result<(), SinkError> {
+        let before = self.before(backup)?;
+        let seen = self.see().await?;
+        // Without the variable a person has put it back, and said so; or it was put back, or not
+        // written at all.
+        if seen == before || seen.marker.is_none() {
+            return Ok(());
+        }
+        let is_old = pairs.old.is_some_and(|old| seen.is_of(&old.id));
+        if !seen.is_of(&pairs.new.id) && !is_old {
+            return Err(self.foreign());
+        }
+        if !before.written.iter().any(Option::is_some) {
+            for secret in self.place.names.all() {
+                self.remove(secret).await?;
+            }
+            return self.unmark().await;
+        }
+        match (pairs.old, &before.marker) {
+            (Some(old), marker) => {
+                if seen.key().as_ref() != Some(&old.id) {
+                    self.write(&seen, old).await?;
+                }
+                if marker.is_none() {
+                    self.unmark().await?;
+                }
+            }
+            // It was only about to be written.
+            (None, Some(marker)) if seen.is_about_to_be(&before) => self.mark(true, marker).await?,
+            (None, None) if seen.is_about_to_be(&before) => self.unmark().await?,
+            (None, _) => return Err(self.by_hand()),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! One request to a cluster's API by the `kube` crate, and what its answer means for a sink.
+//!
+//! It protects three rules. What the cluster says is passed on only where it quotes nothing of what
+//! was sent. No answer is read without a limit: `kube::Api` reads whole answers, and logs one that
+//! it cannot parse, so requests are sent as they are. And credentials that have run out are fetched
+//! again, once.
+
+use std::time::Duration;
+
+use http::{Request, StatusCode, header::ACCEPT};
+use http_body_util::{BodyExt, Limited};
+use keywright_base::{Secret, limits};
+use kube::{Client, client::Body};
+use serde_json::Value;
+use tokio::{sync::Mutex, time::timeout};
+
+use super::kubeconfig::Access;
+use keywright_aws::http::root_of;
+
+/// How long a request may take as a whole.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// A request.
+pub(super) struct Call {
+    pub(super) request: Request<Vec<u8>>,
+    /// Whether it holds a secret, which an answer may quote.
+    pub(super) secret: bool,
+}
+
+/// Why the cluster did not do it; no secret is quoted.
+pub(super) enum Refusal {
+    Passing(String),
+    Lasting(String),
+}
+
+/// A cluster's API, and the connection of the moment.
+pub(super) struct Connection {
+    access: Access,
+    client: Mutex<Option<Client>>,
+}
+
+impl Connection {
+    pub(super) fn new(access: Access) -> Self {
+        Self {
+            access,
+            client: Mutex::new(None),
+        }
+    }
+
+    /// Sends a request; nothing where there is no such object.
+    pub(super) async fn send(&self, call: &Call) -> Result<Option<Value>, Refusal> {
+        let (status, answer) = self.once(call).await?;
+        if status != StatusCode::UNAUTHORIZED {
+            return understood(call, status, answer);
+        }
+        // Whatever the credentials are, a token, a file, a certificate or a program's, they are
+        // read again.
+        self.client.lock().await.take();
+        let (status, answer) = self.once(call).await?;
+        understood(call, status, answer)
+    }
+
+    async fn once(&self, call: &Call) -> Result<(StatusCode, Option<Value>), Refusal> {
+        let client = self.client().await?;
+        let mut request = call.request.clone().map(Body::from);
+        let json = http::HeaderValue::from_static("application/json");
+        request.headers_mut().insert(ACCEPT, json);
+        let passing = |why: String| Refusal::Passing(why);
+        let talk = async {
+            let sent = client.send(request).await;
+            let answer = sent.map_err(|error| passing(root_of(&error)))?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), limits::ANSWER_BYTES);
+            let body = body.collect().await;
+            let body = body.map_err(|error| passing(root_of(error.as_ref())))?;
+            let bytes = Secret::new(body.to_bytes().to_vec());
+            Ok((status, serde_json::from_slice(bytes.expose()).ok()))
+        };
+        let late = |_| passing(format!("timed out after {} s", REQUEST.as_secs()));
+        timeout(REQUEST, talk).await.map_err(late)?
+    }
+
+    async fn client(&self) -> Result<Client, Refusal> {
+        let mut client = self.client.lock().await;
+        if let Some(client) = &*client {
+            return Ok(client.clone());
+        }
+        let made = self.access.log_in().await.map_err(Refusal::Lasting)?;
+        *client = Some(made.clone());
+        Ok(made)
+    }
+}
+
+fn understood(
+    call: &Call,
+    status: StatusCode,
+    answer: Option<Value>,
+) -> Result<Option<Value>, Refusal> {
+    if status.is_success() {
+        let none = || Refusal::Passing("the answer is not JSON".to_owned());
+        return answer.map(Some).ok_or_else(none);
+    }
+    if status == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    let answer = answer.unwrap_or_default();
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    // Whatever rejects an object, an admission webhook for example, may quote it.
+    let said = text(if call.secret { "reason" } else { "message" });
+    let (method, path) = (call.request.method(), call.request.uri().path());
+    let why = format!("{method} {path}: {status} {said}");
+    let passing = status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+        );
+    Err(if passing {
+        Refusal::Passing(why)
+    } else {
+        Refusal::Lasting(why)
+    })
+}

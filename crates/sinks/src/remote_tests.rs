@@ -1,0 +1,378 @@
+//! The sinks that are reached over HTTP, against servers on this machine.
+//!
+//! The webhook's other side is a real server. Vault is a fake of the published API, as far as the
+//! sink uses it.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use keywright_base::{Clock, Secret, Timestamp};
+use keywright_rotation::{
+    model::{Pair, RotationId},
+    ports::{Held, Sink, SinkError},
+};
+use ring::hmac;
+use serde_json::{Value, json};
+
+use super::{
+    document::DocumentSink,
+    json::Json,
+    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
+    vault::Vault,
+    webhook::Webhook,
+};
+use crate::testing::{Answers, Asked, serve};
+use keywright_aws::http::address;
+
+/// Which write is cut off, counted from 0, and whether it takes effect.
+#[derive(Clone, Default)]
+pub(super) struct Cuts(Arc<Mutex<Option<(usize, bool)>>>);
+
+impl Cuts {
+    pub(super) fn at(&self, nth: usize, takes_effect: bool) {
+        *self.0.lock().unwrap() = Some((nth, takes_effect));
+    }
+
+    /// The same answers, but for the write that is cut off.
+    pub(super) fn of(&self, answers: Answers) -> Answers {
+        let armed = Arc::clone(&self.0);
+        Arc::new(Mutex::new(move |asked: &Asked| {
+            let mut armed = armed.lock().unwrap();
+            let reads = asked.line.starts_with("GET")
+                || asked.told()["Action"] == "read"
+                || asked.query.contains("dryRun")
+                || asked.target().starts_with("Get")
+                || asked.target().starts_with("Describe");
+            if !reads && let Some((left, takes_effect)) = armed.take() {
+                if left > 0 {
+                    *armed = Some((left - 1, takes_effect));
+                } else {
+                    if takes_effect {
+                        let _ = (answers.lock().unwrap())(asked);
+                    }
+                    return (0, String::new());
+                }
+            }
+            (answers.lock().unwrap())(asked)
+        }))
+    }
+}
+
+pub(super) struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_secs(1_800_000_000)
+    }
+}
+
+fn key() -> Secret<String> {
+    Secret::new("a shared key".to_owned())
+}
+
+async fn webhook(answers: Answers) -> Webhook {
+    let url = format!("http://{}/hook", serve(answers).await);
+    let name = format!("webhook:{url}");
+    Webhook::with_key(name, address(&url).unwrap(), &key(), Arc::new(Noon)).unwrap()
+}
+
+/// What the header of a signed body must be.
+fn signature(body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key().expose().as_bytes());
+    let mut signed = b"1800000000.".to_vec();
+    signed.extend_from_slice(body);
+    let tag = hmac::sign(&key, &signed);
+    format!("t=1800000000,v1={}", hex::encode(tag))
+}
+
+#[tokio::test]
+async fn a_webhook_keeps_the_contract_and_is_signed() {
+    let held = Arc::new(Mutex::new((pair(1).id.0, pair(1).id.0)));
+    let there = Arc::clone(&held);
+    let sink = webhook(Arc::new(Mutex::new(move |asked: &Asked| {
+        assert_eq!(
+            asked.headers["x-keywright-signature"],
+            signature(&asked.body).as_str()
+        );
+        let told: Value = serde_json::from_slice(&asked.body).unwrap();
+        let (now, before) = &mut *there.lock().unwrap();
+        match told["Action"].as_str().unwrap() {
+            "commit" => {
+                assert_eq!(told["SecretAccessKey"], pair(2).secret.expose().as_str());
+                *now = told["AccessKeyId"].as_str().unwrap().to_owned();
+            }
+            "restore" => now.clone_from(before),
+            _ => {}
+        }
+        (200, json!({"AccessKeyId": now}).to_string())
+    })))
+    .await;
+    let look = || held.lock().unwrap().0.clone().into_bytes();
+    hold_to_contract(&sink, Reads::Key, &look).await;
+    let put = |pair: &Pair| held.lock().unwrap().0.clone_from(&pair.id.0);
+    hold_to_others(&sink, &look, &put).await;
+}
+
+#[tokio::test]
+async fn a_webhook_whose_replies_are_lost() {
+    let held = Arc::new(Mutex::new(pair(1).id.0));
+    let there = Arc::clone(&held);
+    let cuts = Cuts::default();
+    let answers = Arc::new(Mutex::new(move |asked: &Asked| {
+        let (told, mut now) = (asked.told(), there.lock().unwrap());
+        match told["Action"].as_str().unwrap() {
+            "commit" => *now = told["AccessKeyId"].as_str().unwrap().to_owned(),
+            "restore" => *now = pair(1).id.0,
+            _ => {}
+        }
+        (200, json!({"AccessKeyId": *now}).to_string())
+    }));
+    let sink = webhook(cuts.of(answers)).await;
+    let look = || held.lock().unwrap().clone().into_bytes();
+    hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+}
+
+#[tokio::test]
+async fn what_a_webhook_answers() {
+    for (status, body, later) in [
+        (500, "x", Some(true)),
+        (429, "x", Some(true)),
+        (403, "x", Some(false)),
+        (302, "x", Some(false)),
+        (204, "", None),
+    ] {
+        let answers = Arc::new(Mutex::new(move |_: &Asked| (status, body.to_owned())));
+        let sink = webhook(answers).await;
+        let done = deliver(&sink, &pair(2)).await;
+        let found = done
+            .as_ref()
+            .err()
+            .map(|error| matches!(error, SinkError::Later(_)));
+        assert_eq!(found, later, "{status}: {done:?}");
+        assert!(!format!("{done:?} {sink:?}").contains(pair(2).secret.expose().as_str()));
+    }
+    let silent = webhook(Arc::new(Mutex::new(|_: &Asked| (200, String::new())))).await;
+    assert_eq!(silent.read_back().await, Ok(Held::Unreadable));
+    for (url, good) in [
+        ("https://example.org/x", true),
+        ("http://127.0.0.1:1/x", true),
+        ("http://example.org/x", false),
+        ("https://user:word@example.org/", false),
+        ("ftp://127.0.0.1/", false),
+    ] {
+        assert_eq!(address(url).is_ok(), good, "{url}");
+    }
+}
+
+/// The versions of one secret.
+fn fake_vault(versions: &mut Vec<Value>, asked: &Asked) -> (u16, String) {
+    assert_eq!(asked.headers["x-vault-token"], "t");
+    let number = versions.len();
+    match asked.line.as_str() {
+        "GET /v1/kv/metadata/team" => (200, json!({"data": {"keys": ["job", "x/"]}}).to_string()),
+        "GET /v1/kv/data/team/jbo" => (404, json!({"errors": []}).to_string()),
+        "GET /v1/kv/data/team/job" => match versions.last() {
+            None => (404, json!({"errors": []}).to_string()),
+            Some(data) => {
+                let metadata = json!({"version": number});
+                (
+                    200,
+                    json!({"data": {"data": data, "metadata": metadata}}).to_string(),
+                )
+            }
+        },
+        "POST /v1/kv/data/team/job" => {
+            let told: Value = serde_json::from_slice(&asked.body).unwrap();
+            if told["options"]["cas"] != number {
+                let error = "check-and-set parameter did not match the current version";
+                return (400, json!({"errors": [error]}).to_string());
+            }
+            versions.push(told["data"].clone());
+            (200, json!({"data": {"version": number + 1}}).to_string())
+        }
+        "DELETE /v1/kv/metadata/team/job" => {
+            versions.clear();
+            (204, String::new())
+        }
+        other => (
+            403,
+            json!({"errors": [format!("denied: {other}")]}).to_string(),
+        ),
+    }
+}
+
+fn vault_sink(address: SocketAddr, place: (&str, &str)) -> DocumentSink<Vault> {
+    let url = format!("http://{address}/");
+    let vault = Vault::at(&url, "t".to_owned(), None, place).unwrap();
+    DocumentSink::new(
+        "vault:kv/team/job".to_owned(),
+        Json::new(None).unwrap(),
+        vault,
+    )
+}
+
+#[tokio::test]
+async fn vault_keeps_the_contract() {
+    let (one, all) = (pair(1), json!({"other": "x"}));
+    let mut full = all.clone();
+    full["AccessKeyId"] = json!(one.id.0);
+    full["SecretAccessKey"] = json!(one.secret.expose());
+    for first in [None, Some(all), Some(full)] {
+        let versions = Arc::new(Mutex::new(first.into_iter().collect::<Vec<_>>()));
+        let there = Arc::clone(&versions);
+        let answers = move |asked: &Asked| fake_vault(&mut there.lock().unwrap(), asked);
+        let cuts = Cuts::default();
+        let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
+        let look = || match versions.lock().unwrap().last() {
+            Some(data) => data.to_string().into_bytes(),
+            None => Vec::new(),
+        };
+        let sink = vault_sink(address, ("kv", "team/job"));
+        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
+        let put = |pair: &Pair| {
+            let data = json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()});
+            versions.lock().unwrap().push(data);
+        };
+        put(&pair(1));
+        hold_to_others(&sink, &look, &put).await;
+    }
+}
+
+#[tokio::test]
+async fn vault_leaves_every_other_byte() {
+    let stored = Arc::new(Mutex::new(String::new()));
+    let there = Arc::clone(&stored);
+    let address = serve(Arc::new(Mutex::new(move |asked: &Asked| {
+        if asked.line.starts_with("GET") {
+            let data = r#"{"n": 1e2, "a": 1, "a": 2}"#;
+            let told = format!(r#"{{"data":{{"data":{data},"metadata":{{"version":3}}}}}}"#);
+            return (200, told);
+        }
+        *there.lock().unwrap() = String::from_utf8(asked.body.clone()).unwrap();
+        (200, "{}".to_owned())
+    })))
+    .await;
+    let sink = vault_sink(address, ("kv", "team/job"));
+    deliver(&sink, &pair(2)).await.unwrap();
+    let stored = stored.lock().unwrap();
+    let begins = r#"{"options":{"cas":3},"data":{"n": 1e2, "a": 1, "a": 2,"AccessKeyId": "#;
+    assert!(stored.starts_with(begins), "{stored}");
+}
+
+#[tokio::test]
+async fn vault_does_not_overwrite_and_says_what_is_missing() {
+    let rotation = RotationId("r".into());
+    let mut versions = vec![json!({})];
+    let mut raced = false;
+    let address = serve(Arc::new(Mutex::new(move |asked: &Asked| {
+        if asked.line.starts_with("POST") && !raced {
+            raced = true;
+            versions.push(json!({"somebody": "else"}));
+        }
+        fake_vault(&mut versions, asked)
+    })))
+    .await;
+    let sink = vault_sink(address, ("kv", "team/job"));
+    let raced = deliver(&sink, &pair(2)).await.unwrap_err();
+    assert!(
+        matches!(&raced, SinkError::Later(why) if why.contains("check-and-set")),
+        "{raced}"
+    );
+    deliver(&sink, &pair(2)).await.unwrap();
+    let near = vault_sink(address, ("kv", "team/jbo"));
+    let absent = near.inspect(&pair(1).id).await.unwrap().absent.unwrap();
+    assert_eq!(absent.similar, ["job"]);
+    let denied = vault_sink(address, ("other", "x"))
+        .stage(&rotation)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        matches!(&denied, SinkError::Never(why) if why.contains("denied: GET")),
+        "{denied}"
+    );
+    let all = format!("{raced:?} {denied:?}");
+    assert!(!all.contains(pair(2).secret.expose().as_str()));
+}
+
+#[test]
+fn what_is_kept_is_told_apart() {
+    let mut names = BTreeMap::new();
+    for text in [
+        "secretsmanager:prod/job",
+        "secretsmanager:prod/job?region=eu-west-1",
+        "ssm:/prod/job?profile=p&endpoint=http://127.0.0.1:1#/id,/secret",
+        "vault:kv/team/job",
+        "webhook:https://example.org/hook",
+        "kubernetes:prod/job",
+        "kubernetes:prod/job?context=a/b&restart=deployment/x,daemonset/y.z#id,secret.key",
+        "github:octo/repo",
+        "github:octo/repo@live site#AWS_KEY",
+        "github:octo/repo#ID,SECRET",
+        "gitlab:shop/site/api",
+        "gitlab:shop@review/*#AWS_KEY",
+        "gitlab:shop/42#ID,SECRET",
+        "google-secret:p-1/job",
+        "google-secret:example.org:p-1/job?location=europe-west6#/id,/secret",
+        "azure-keyvault:prod/job#/id,/secret",
+        "azure-keyvault:prod.vault.azure.cn/job",
+        "1password:Prod/Job key#/Keys/id,/Keys/secret",
+        "circleci:gh/acme/prod keys",
+        "circleci:circleci/4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2/prod#AWS_KEY",
+        "circleci:4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2#ID,SECRET",
+        "1password:ionaiwtdvgclrixbt6ztpqcxnq/p7eflcy7f5mk7vg6zrzf5rjjyu",
+    ] {
+        let spec: super::Spec = text.parse().unwrap();
+        assert_eq!(spec.to_string(), text);
+        names.insert(spec.to_string(), ());
+    }
+    assert_eq!(names.len(), 22);
+    for (text, says) in [
+        ("secretsmanager:x?zone=y", "none of region"),
+        ("ssm:a b", "is not a name"),
+        ("vault:kv", "is not MOUNT/PATH"),
+        ("vault:kv/../x", "is not MOUNT/PATH"),
+        ("webhook:http://example.org", "only by https"),
+        ("kubernetes:prod", "is not NAMESPACE/NAME"),
+        ("kubernetes:Prod/x", "is not NAMESPACE/NAME"),
+        ("kubernetes:a/b?restart=pod/x", "none of deployment/x"),
+        ("kubernetes:a/b?token=x", "neither context=… nor restart=…"),
+        ("kubernetes:a/b#x", "two names of fields"),
+        ("kubernetes:a/b#x,x", "the same"),
+        ("kubernetes:a/b#x,y/z", "not the name of a field"),
+        ("github:repo", "is not OWNER/REPO"),
+        ("github:a/b@", "no environment"),
+        ("github:a/b#1X", "not the name of a secret"),
+        ("github:a/b#GITHUB_X", "not the name of a secret"),
+        ("github:a/b#X,x", "the same"),
+        ("google-secret:job", "is not PROJECT/SECRET"),
+        ("google-secret:p/a/b", "is not PROJECT/SECRET"),
+        ("google-secret:p/job?region=x", "is not location=REGION"),
+        ("google-secret:p/job?location=a.b/c", "names no region"),
+        ("azure-keyvault:prod.example.org/job", "is not VAULT/SECRET"),
+        ("1password:Prod", "is not VAULT/ITEM"),
+        ("1password:Prod/a/b", "is not VAULT/ITEM"),
+        ("1password:Prod/a\"b", "is not VAULT/ITEM"),
+        ("circleci:acme/prod", "is not VCS/ORG/CONTEXT"),
+        ("circleci:gh/acme/prod#1X", "not the name of a variable"),
+        (
+            "circleci:gh/acme/prod#KEYWRIGHT_X",
+            "not the name of a variable",
+        ),
+        ("circleci:gh/acme/prod#X,X", "the same"),
+        ("gitlab:42", "is a number"),
+        ("gitlab:a//b", "not the path of a group or a project"),
+        ("gitlab:a/../b", "not the path of a group or a project"),
+        ("gitlab:a/b@", "not the scope of a variable"),
+        ("gitlab:a/b@x?y", "not the scope of a variable"),
+        ("gitlab:a/b#A-B", "not the name of a variable"),
+        ("gitlab:a/b#A,A", "the same"),
+    ] {
+        let error = text.parse::<super::Spec>().unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}

@@ -1,0 +1,191 @@
+//! Any HTTPS address as a sink: it is told what to do in signed JSON.
+//!
+//! It protects two rules: a secret goes out only over TLS (or to this machine), and the other side
+//! can tell that it was us, and when. What the other side answers is not shown.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use keywright_base::{Clock, Secret, Timestamp, limits};
+use keywright_rotation::{
+    model::{KeyId, Pair, RotationId},
+    ports::{Backup, Held, Pairs, Sink, SinkError},
+};
+use reqwest::{StatusCode, Url};
+use ring::hmac;
+use serde_json::{Value, json};
+
+use super::{
+    Destination, SinkKind, aws_profile::variable, program::Answered, public_name::without_query,
+};
+use keywright_aws::http;
+
+pub(super) const KIND: SinkKind = SinkKind {
+    prefix: "webhook",
+    syntax: "URL",
+    writes: "the same JSON, signed, by POST; https, or http to this machine",
+    parse: |text| Ok(Box::new(http::address(text)?)),
+};
+
+#[async_trait]
+impl Destination for Url {
+    fn public(&self) -> String {
+        without_query(self)
+    }
+
+    async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
+        let webhook = Webhook::open(name, self.clone(), Arc::clone(clock))?;
+        Ok(Box::new(webhook))
+    }
+}
+
+/// The header with the time and the signature of time and body.
+pub const SIGNATURE: &str = "x-keywright-signature";
+/// The variable with the key that signs.
+pub const KEY: &str = "KEYWRIGHT_WEBHOOK_KEY";
+
+/// The key that signs, as HMAC takes it.
+pub fn hmac_key(key: &Secret<String>) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes())
+}
+
+/// What the header says of a body that is sent now.
+pub fn signature(key: &hmac::Key, now: Timestamp, body: &str) -> String {
+    let at = now.secs();
+    let tag = hmac::sign(key, format!("{at}.{body}").as_bytes());
+    format!("t={at},v1={}", hex::encode(tag))
+}
+
+/// An address.
+pub(super) struct Webhook {
+    name: String,
+    url: Url,
+    http: reqwest::Client,
+    key: hmac::Key,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Webhook {
+    /// With the key of the environment.
+    pub(super) fn open(name: String, url: Url, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let key = variable(KEY).map(Secret::new);
+        let key = key.ok_or_else(|| format!("{KEY} is not set; it signs what is sent"))?;
+        Self::with_key(name, url, &key, clock)
+    }
+
+    /// With a key.
+    pub(super) fn with_key(
+        name: String,
+        url: Url,
+        key: &Secret<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            name,
+            url,
+            http: http::client(None).map_err(|error| error.to_string())?,
+            key: hmac_key(key),
+            clock,
+        })
+    }
+
+    async fn tell(&self, told: &Value) -> Result<Vec<u8>, SinkError> {
+        let body = Secret::new(told.to_string());
+        let sent = self
+            .http
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header(
+                SIGNATURE,
+                signature(&self.key, self.clock.now(), body.expose()),
+            )
+            .body(body.expose().clone())
+            .send()
+            .await;
+        let later = |why: String| SinkError::Later(format!("{}: {why}", self.name));
+        let response = sent.map_err(|error| later(http::root_of(&error)))?;
+        let status = response.status();
+        let answer = http::body(response, limits::ANSWER_BYTES)
+            .await
+            .map_err(later)?;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let passing = status.is_server_error()
+            || matches!(
+                status,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+            );
+        let why = format!("{}: it answered {status}", self.name);
+        Err(if passing {
+            SinkError::Later(why)
+        } else {
+            SinkError::Never(why)
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for Webhook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
+        let told = json!({"Action": "stage", "RotationId": rotation.0});
+        self.tell(&told).await?;
+        Answered::backup(&self.read_back().await?)
+    }
+
+    async fn commit(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        pair: &Pair,
+    ) -> Result<(), SinkError> {
+        let before = Answered::read(backup);
+        before.check(&self.name, &self.read_back().await?, &pair.id)?;
+        let told = json!({
+            "Action": "commit",
+            "RotationId": rotation.0,
+            "PreviousAccessKeyId": before.key(),
+            "AccessKeyId": pair.id.0,
+            "SecretAccessKey": pair.secret.expose(),
+        });
+        self.tell(&told).await.map(drop)
+    }
+
+    async fn read_back(&self) -> Result<Held, SinkError> {
+        let said = self.tell(&json!({"Action": "read"})).await?;
+        if said.trim_ascii().is_empty() {
+            return Ok(Held::Unreadable);
+        }
+        let said: Value = serde_json::from_slice(&said).map_err(|_| {
+            SinkError::Never(format!("{}: its answer to read is not JSON", self.name))
+        })?;
+        let id = said.get("AccessKeyId").and_then(Value::as_str);
+        Ok(id.map_or(Held::Nothing, |id| Held::Key(KeyId(id.to_owned()))))
+    }
+
+    async fn restore(
+        &self,
+        rotation: &RotationId,
+        backup: &Backup,
+        pairs: Pairs<'_>,
+    ) -> Result<(), SinkError> {
+        let before = Answered::read(backup);
+        before.check(&self.name, &self.read_back().await?, &pairs.new.id)?;
+        let told = json!({
+            "Action": "restore",
+            "RotationId": rotation.0,
+            "PreviousAccessKeyId": before.key(),
+        });
+        self.tell(&told).await.map(drop)
+    }
+}
