@@ -63,11 +63,12 @@ pub const POLICY_DEPTH: usize = 32;
 /// is some thousand patterns with wildcards on the longest ARN. What needs more is denied.
 pub const DECISION_STEPS: u64 = 4_000_000;
 /// Steps of matching (see [`DECISION_STEPS`]) of a decision that a thread takes which answers other
-/// requests, too: less than a millisecond. What needs more is decided beside those threads.
+/// requests, too: less than a millisecond. What needs more is decided beside those threads. Of IAM
+/// and STS they are for all decisions of a request together.
 pub const SHORT_DECISION_STEPS: u64 = 100_000;
 /// Steps of all decisions of one S3 request that such threads take.
 pub const SHORT_REQUEST_STEPS: u64 = 500_000;
-/// Steps of all decisions of one S3 request. What needs more is denied.
+/// Steps of all decisions of one request. What needs more is denied.
 pub const REQUEST_STEPS: u64 = 100_000_000;
 /// Decisions after which a request that needs many lets others go first.
 pub const DECISIONS_IN_A_ROW: usize = 4;
@@ -84,6 +85,12 @@ pub const SIMULATED_BYTES: usize = 4 * 1024 * 1024;
 pub const HEAVY_WAITING_EACH: usize = 16;
 /// Heavy actions that wait for the processor altogether; each holds the input of its request.
 pub const HEAVY_WAITING: usize = 64;
+/// Pages and other large answers of one principal that wait for the processor.
+pub const PAGES_WAITING_EACH: usize = 64;
+/// Pages and other large answers that wait for the processor altogether.
+pub const PAGES_WAITING: usize = 512;
+/// Times that a request is decided at length because what it is decided by keeps changing.
+pub const LONG_DECISIONS_EACH: usize = 4;
 /// Password hashes at the same time, whatever the number of processors: 19 MiB each.
 pub const PASSWORD_HASHES: usize = 4;
 /// Password hashes of one principal or address that wait.
@@ -245,9 +252,10 @@ pub const S3_METADATA_BYTES: usize = 2048;
 pub const S3_STORED_HEADER_BYTES: usize = 8 * 1024;
 /// Bytes that a quota counts for the row of an object or a part, beside what is stored with it.
 pub const S3_ROW_BYTES: u64 = 512;
-/// Bytes of the listing answers that all clients together have not read yet.
+/// Bytes of the documents that all clients together have not read yet.
 pub const ANSWERS_BYTES: usize = 32 * 1024 * 1024;
-/// Bytes of the listing answers that the clients of one principal have not read yet.
+/// Bytes of the documents that the clients of one principal have not read yet, if there is more
+/// than one.
 pub const ANSWERS_BYTES_EACH: usize = 8 * 1024 * 1024;
 /// Bytes of the line before a chunk's data in an aws-chunked body.
 pub const CHUNK_HEAD_BYTES: usize = 256;

@@ -5,20 +5,20 @@
 //! is declared once, in `actions/`; routing, its policy action name and the list of what is not
 //! served are derived from [`ACTIONS`](crate::actions::ACTIONS).
 
+mod run;
+
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use keywright_store::contract::{SESSIONS_PER_KEY, Session};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
 use crate::{
-    authorize::{self, Permit, Required},
+    authorize::{Permit, Required},
     caller::Caller,
     fault::{Fault, Quota},
-    ledger::AccountCell,
     service::Identity,
-    state::{Account, Change},
-    view::{Facts, Gathered, Need, View},
-    work::WorkOwner,
+    state::Change,
+    view::{Facts, Need, View},
 };
 
 /// The input of an action.
@@ -45,6 +45,30 @@ impl Access {
     /// Whether actions of this level change state, unless they say otherwise.
     pub const fn changes_state(self) -> bool {
         !matches!(self, Self::List | Self::Read)
+    }
+}
+
+/// How much an action computes, and so where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Little, and its answer is short, whatever an account holds: where requests are answered.
+    Small,
+    /// A page of many items, or as much text: on other threads, of which there are few, when it is
+    /// the caller's turn.
+    Page,
+    /// For longer: likewise, but apart from pages, so that nobody waits for it who wants one.
+    Long,
+}
+
+impl Effort {
+    /// What lists is taken for a page, unless it says otherwise.
+    pub const fn of(access: Access) -> Self {
+        match access {
+            Access::List => Self::Page,
+            Access::Read | Access::Write | Access::PermissionsManagement | Access::Tagging => {
+                Self::Small
+            }
+        }
     }
 }
 
@@ -92,9 +116,8 @@ pub trait Action: Sized + Send + Sync + 'static {
     const ACCESS: Access;
     /// Whether it must run alone in the whole installation, because it looks at other accounts.
     const ALONE: bool = false;
-    /// Whether it computes for longer than the threads that answer requests can spare. Then it runs
-    /// on others, of which there are few, when it is the caller's turn. It must not change state.
-    const HEAVY: bool = false;
+    /// How much it computes. What is not [`Effort::Small`] must not change state.
+    const EFFORT: Effort = Effort::of(Self::ACCESS);
 
     /// What the caller must be allowed: each action on each resource with its condition keys.
     ///
@@ -156,7 +179,16 @@ impl<'a> From<Call<'a>> for RequestHead<'a> {
     }
 }
 
-type Handling<'a> = Pin<Box<dyn Future<Output = Result<String, Fault>> + Send + 'a>>;
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its whole XML body.
+    pub xml: String,
+    /// Whether the request may have changed something, so that it must be answered.
+    pub changed: bool,
+}
+
+type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
 
 /// A row of the action table.
 pub struct Served {
@@ -164,8 +196,8 @@ pub struct Served {
     pub operation: &'static Operation,
     /// Its access level.
     pub access: Access,
-    /// Whether it runs beside the threads that answer requests.
-    pub heavy: bool,
+    /// How much it computes, and so where.
+    pub effort: Effort,
     pub(crate) handle: for<'a> fn(&'a Arc<Identity>, Call<'a>) -> Handling<'a>,
 }
 
@@ -180,14 +212,15 @@ pub const fn served<A: Action>() -> Served {
     Served {
         operation: <A::Shape as OperationShape>::OPERATION,
         access: A::ACCESS,
-        heavy: A::HEAVY,
+        effort: A::EFFORT,
         handle: |identity, call| Box::pin(handle::<A>(identity, call)),
     }
 }
 
-async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<String, Fault> {
+async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<Answer, Fault> {
     let input = Input::<A>::decode(call.form).map_err(decode_fault)?;
-    let done = carry_out::<A>(identity, call, input).await?;
+    let changed = A::ACCESS.changes_state() || A::writes(&input);
+    let done = run::carry_out::<A>(identity, call, input).await?;
     if let Some(session) = done.session {
         let recorded = identity.store.record_session(session).await;
         if !recorded.map_err(|error| Fault::Internal(error.to_string()))? {
@@ -200,99 +233,8 @@ async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<S
     {
         engine.policies_changed();
     }
-    Ok(done.output)
-}
-
-/// Authorizes and runs an action; gives its answer as XML.
-async fn carry_out<A: Action>(
-    identity: &Arc<Identity>,
-    call: Call<'_>,
-    input: Input<A>,
-) -> Result<Done<String>, Fault> {
-    let cell = identity.ledger.account(call.caller.account());
-    let cell = cell.ok_or_else(|| Fault::Internal("the caller's account is gone".to_owned()))?;
-    let none = Gathered::default();
-    let snapshot = cell.snapshot().clone();
-    let view = identity.view(&snapshot, call, &none);
-    let permit = authorize::permit::<A>(&view, &input)?;
-    let _alone = if A::ALONE {
-        Some(identity.alone.lock().await)
-    } else {
-        None
-    };
-    let needs = A::needs(&view, &input)?;
-    let gathered = if needs.is_empty() {
-        none
-    } else {
-        let owner = WorkOwner::of(call.caller);
-        identity.gather(needs, owner, &snapshot).await?
-    };
-    if A::HEAVY {
-        drop(permit);
-        return run_heavy::<A>(identity, call, (cell, input, gathered)).await;
-    }
-    if !A::writes(&input) {
-        let done = A::run(&identity.view(&snapshot, call, &gathered), permit, &input)?;
-        return Ok(encoded::<A>(done, call.request_id));
-    }
-    // Decided again on the newest state, under the account's order of writes: what was revoked by a
-    // change that is still being flushed no longer permits.
-    drop(permit);
-    let outcome = identity.ledger.write(&cell, |account| {
-        let view = identity.view(account, call, &gathered);
-        let mut done = run_again::<A>(identity, &view, &input)?;
-        let changes = std::mem::take(&mut done.changes);
-        Ok::<_, Fault>((done, changes))
-    });
-    let done = outcome
-        .await
-        .map_err(|error| Fault::Internal(error.to_string()))??;
-    Ok(encoded::<A>(done, call.request_id))
-}
-
-/// Waits for the caller's turn, then computes and encodes on a thread that answers no requests.
-async fn run_heavy<A: Action>(
-    identity: &Arc<Identity>,
-    call: Call<'_>,
-    (cell, input, gathered): (Arc<AccountCell>, Input<A>, Gathered),
-) -> Result<Done<String>, Fault> {
-    let place = identity.heavy.enter(WorkOwner::of(call.caller)).await?;
-    let (identity, caller) = (Arc::clone(identity), Arc::clone(call.caller));
-    let (facts, request_id) = (call.facts.clone(), call.request_id.to_owned());
-    // The state after the wait; it holds no lock.
-    let snapshot: Arc<Account> = cell.snapshot().clone();
-    let work = move || {
-        let head = RequestHead {
-            caller: &caller,
-            facts: &facts,
-            request_id: &request_id,
-        };
-        let view = identity.view(&snapshot, head, &gathered);
-        let done = run_again::<A>(&identity, &view, &input)?;
-        Ok(encoded::<A>(done, &request_id))
-    };
-    place.run(work).await?
-}
-
-/// Runs an action that has waited: its caller must still be one, and still be allowed.
-fn run_again<A: Action>(identity: &Identity, view: &View<'_>, input: &Input<A>) -> Outcome<A> {
-    let revoked = identity
-        .authenticator()
-        .check_again(view.account, view.caller, view.facts.now);
-    revoked.map_err(|_| Fault::Revoked)?;
-    let permit = authorize::permit::<A>(view, input)?;
-    A::run(view, permit, input)
-}
-
-fn encoded<A: Action>(done: Done<Output<A>>, request_id: &str) -> Done<String> {
-    let operation = <A::Shape as OperationShape>::OPERATION;
-    Done {
-        output: keywright_wire::answer(operation, &done.output, request_id),
-        changes: done.changes,
-        session: done.session,
-        forget: done.forget,
-        policies_changed: done.policies_changed,
-    }
+    let xml = done.output;
+    Ok(Answer { xml, changed })
 }
 
 fn decode_fault(fault: DecodeFault) -> Fault {

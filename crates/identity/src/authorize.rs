@@ -4,6 +4,7 @@
 //! of refusals are AWS's (`User: … is not authorized to perform: … on resource: … because …`).
 
 mod implied;
+mod permit;
 
 use std::{
     marker::PhantomData,
@@ -11,19 +12,16 @@ use std::{
 };
 
 use keywright_base::AccountId;
-use keywright_policy::{
-    Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source, evaluate,
-};
-use keywright_wire::{OperationShape, Service};
+use keywright_policy::{Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source};
 
-pub(crate) use self::implied::{every_denied, implied_by};
+pub(crate) use self::{
+    implied::{decide_on_every, implied_by},
+    permit::{LongDecision, permit_at_length, permit_shortly, would_permit},
+};
 use crate::{
-    action::{Action, Input},
     caller::{Caller, Principal},
     catalogue::Catalogue,
-    conditions::Conditions,
-    denials::{Denial, Evidence},
-    fault::Fault,
+    denials::Evidence,
     names::Names,
     state::{Account, Grants, Tag, User},
     view::{Facts, View},
@@ -58,7 +56,7 @@ impl Required {
 }
 
 /// One resource that an action is authorized on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The policy action if it is not the operation's own (`iam:TagUser` for CreateUser with tags).
     pub action: Option<&'static str>,
@@ -198,93 +196,6 @@ impl Target {
     pub const fn as_action(mut self, action: &'static str) -> Self {
         self.action = Some(action);
         self
-    }
-}
-
-/// Decides an action, and mints its permit if everything required is allowed. An action of the
-/// extension also takes the permissions of what it does or reveals.
-///
-/// # Errors
-/// [`Fault::AccessDenied`] with AWS's text, or what AWS reports before authorization.
-pub(crate) fn permit<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Permit<A>, Fault> {
-    let operation = <A::Shape as OperationShape>::OPERATION;
-    let action = operation.policy_action;
-    let targets = match A::required(view, input)? {
-        Required::Nothing if operation.service != Service::Keywright => {
-            return Ok(Permit(PhantomData));
-        }
-        required if operation.service == Service::Keywright => {
-            implied::with_implied(view, action, required)
-        }
-        Required::All(targets) => targets,
-        Required::Nothing | Required::On { .. } => Vec::new(),
-    };
-    if targets.is_empty() {
-        return Err(Fault::Internal(format!(
-            "{action} has no target to be authorized on"
-        )));
-    }
-    let set = effective(view.account, view.caller);
-    for target in &targets {
-        check(view, &set, target.action.unwrap_or(action), target)?;
-    }
-    Ok(Permit(PhantomData))
-}
-
-/// Decides one action on one target.
-fn check(view: &View<'_>, set: &PolicySet, action: &str, target: &Target) -> Result<(), Fault> {
-    let (arn, id) = (view.caller.arn(), view.caller.user_id());
-    let conditions = Conditions {
-        caller: view.caller,
-        account: view.account,
-        facts: view.facts,
-        target,
-    };
-    let mut request = Request {
-        principal: principal(view.caller, arn.as_str(), &id),
-        action,
-        resource: &target.resource,
-        owner: Some(view.id()),
-        context: &conditions,
-    };
-    let decision = if target.every {
-        every_denied(set, &request, target).unwrap_or(Decision::Allow)
-    } else {
-        evaluate(set, None, &request)
-    };
-    let Decision::Deny(reason) = decision else {
-        return Ok(());
-    };
-    let shown = &target.shown;
-    let why = reason.sentence(action);
-    let text =
-        format!("User: {arn} is not authorized to perform: {action} on resource: {shown} {why}");
-    // Between accounts AWS gives no reason.
-    let message = text.trim_end().to_owned();
-    if target.every {
-        request.resource = shown;
-    }
-    // What is denied only because some user could be different has no story to tell of one request.
-    if !target.every || !evaluate(set, None, &request).is_allowed() {
-        remember(
-            view,
-            &message,
-            Evidence::keep(&request, set, None, conditions.names())
-                .map(|kept| kept.named(Names::of_caller(view.account, view.caller))),
-        );
-    }
-    Err(Fault::AccessDenied(message))
-}
-
-fn remember(view: &View<'_>, message: &str, evidence: Option<Evidence>) {
-    if let Some(evidence) = evidence {
-        view.denials.record(Denial {
-            request_id: view.request_id.to_owned(),
-            at: view.facts.now,
-            source_address: view.facts.source_address,
-            message: message.to_owned(),
-            evidence,
-        });
     }
 }
 

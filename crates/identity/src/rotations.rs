@@ -168,6 +168,9 @@ pub trait Rotations: Send + Sync {
     /// What the operator calls a destination, however the caller spells it; `None`: there is none
     /// such.
     fn destination(&self, place: &str, user: Option<&str>) -> Option<String>;
+
+    /// Whether the operator lets a user's keys go to a destination of that name.
+    fn accepts(&self, place: &str, user: &User) -> bool;
 }
 
 impl Identity {

@@ -13,7 +13,7 @@ use keywright_store::contract::{Store, StoreError};
 use keywright_wire::{Form, Operation, Service, operation};
 
 use crate::{
-    action::{Call, RequestHead},
+    action::{Answer, Call, RequestHead},
     actions::{ACTIONS, credential_report},
     authenticate::Authenticator,
     caller::Caller,
@@ -55,8 +55,11 @@ pub struct Identity {
     password_attempts: PasswordAttempts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
-    /// Where heavy actions ([`crate::action::Action::HEAVY`]) get the processor.
+    /// Where long actions ([`crate::action::Effort::Long`]) and long decisions get the processor.
     pub(crate) heavy: WorkQueue,
+    /// Where pages ([`crate::action::Effort::Page`]) get the processor: whoever waits for one does
+    /// not wait for what takes long.
+    pub(crate) pages: WorkQueue,
     /// Where S3 listings get their turn.
     listings: WorkQueue,
     pub(crate) sessions: Arc<Sessions>,
@@ -178,6 +181,7 @@ impl Identity {
             keyring,
             passwords: Passwords::new(Arc::clone(&parts.entropy)),
             heavy: WorkQueue::new(WorkLimits::of_actions()),
+            pages: WorkQueue::new(WorkLimits::of_pages()),
             listings: WorkQueue::new(WorkLimits::of_listings()),
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
@@ -271,11 +275,11 @@ impl Identity {
         self.store.purge_sessions(self.clock.now()).await
     }
 
-    /// Carries out a request; the answer is its whole XML body.
+    /// Carries out a request.
     ///
     /// # Errors
     /// [`Fault`], to be rendered with [`Fault::wire`].
-    pub async fn call(self: &Arc<Self>, service: Service, call: Call<'_>) -> Result<String, Fault> {
+    pub async fn call(self: &Arc<Self>, service: Service, call: Call<'_>) -> Result<Answer, Fault> {
         let action = call.form.action().ok_or(Fault::MissingAction)?;
         let version = call.form.version().unwrap_or_default();
         let Some(operation) = operation(service, version, action) else {

@@ -177,7 +177,9 @@ impl Bench {
             self.block_on(self.identity().call(service, call))
         });
         let result = match result {
-            Ok(outcome) => outcome.map_err(|fault| fault.wire()),
+            Ok(outcome) => outcome
+                .map(|answer| answer.xml)
+                .map_err(|fault| fault.wire()),
             Err(refusal) => {
                 let wire = refusal.fault.wire(Dialect::Query);
                 Err(WireError::new(wire.status, wire.code, wire.message))
@@ -276,6 +278,25 @@ impl Bench {
             let form = format!("Action=AttachUserPolicy&UserName={name}&PolicyArn={arn}");
             self.root(&form).ok();
         }
+        self.key(name)
+    }
+
+    /// A new user who may do everything in IAM, by a policy that takes some hundred thousand steps.
+    pub(crate) fn wide_user(&self, name: &str) -> Keys {
+        let path = format!("/{}/", "ab".repeat(250));
+        let create = format!("Action=CreateUser&UserName={name}&Path={path}");
+        self.root(&create).ok();
+        let spared = (0..100).map(|number| format!("\"arn:aws:iam::*:user/*a?c*z{number}*\""));
+        let spared: Vec<_> = spared.chain(["\"*\"".to_owned()]).collect();
+        let statement = r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"}"#;
+        let document = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{statement},{{"Effect":"Deny","Action":"iam:*","NotResource":[{}]}}]}}"#,
+            spared.join(",")
+        );
+        let create = format!("Action=CreatePolicy&PolicyName={name}&PolicyDocument={document}");
+        let arn = self.root(&create).value("Arn");
+        let attach = format!("Action=AttachUserPolicy&UserName={name}&PolicyArn={arn}");
+        self.root(&attach).ok();
         self.key(name)
     }
 

@@ -77,7 +77,17 @@ impl WorkLimits {
         }
     }
 
-    /// For listings, which read many rows: one reader of the index stays free for single ones.
+    /// For pages of IAM: one processor stays free for everything else.
+    pub(crate) fn of_pages() -> Self {
+        Self {
+            permits: spare_processors(),
+            waiting_each: limits::PAGES_WAITING_EACH,
+            waiting: limits::PAGES_WAITING,
+            wait: Duration::from_secs(limits::WORK_WAIT_SECS),
+        }
+    }
+
+    /// For listings of S3, which read many rows: one reader of the index stays free for single ones.
     pub(crate) fn of_listings() -> Self {
         Self {
             permits: spare_processors(),

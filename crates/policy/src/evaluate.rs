@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use keywright_base::{AccountId, limits};
 
-pub use self::every::evaluate_every;
+pub use self::every::{evaluate_every, evaluate_every_within};
 pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
 use crate::{
     context::{Context, Env, Steps},

@@ -39,7 +39,7 @@ pub use document::{
 };
 pub use evaluate::{
     Decision, Level, MeasuredDecision, Policies, PolicySet, Request, evaluate, evaluate_every,
-    evaluate_trust,
+    evaluate_every_within, evaluate_trust,
 };
 pub use explain::{
     About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use keywright_base::limits;
 use keywright_identity::{
     Fault, Identity,
-    action::Call,
+    action::{Answer, Call},
     authenticate::{KeyUse, Signed},
     fault::WireError,
     view::Facts,
+    work::WorkOwner,
 };
+use keywright_s3::NoMemory;
 use keywright_sigv4::{Dialect, PayloadHash, Presented, Rules};
 use keywright_wire::{ErrorKind, Form, Malformed, Service, error_answer};
 
@@ -120,7 +123,7 @@ fn not_gathered(fault: &GatherFault) -> WireError {
             "RequestEntityTooLarge",
             "The request body is too large",
         ),
-        GatherFault::NoMemory => WireError::new(400, "Throttling", "Rate exceeded"),
+        GatherFault::NoMemory => throttled(),
         GatherFault::Body(BodyFault::Slow) => WireError::new(
             408,
             "RequestTimeout",
@@ -132,6 +135,10 @@ fn not_gathered(fault: &GatherFault) -> WireError {
             "The request body ended early or is not framed correctly.",
         ),
     }
+}
+
+fn throttled() -> WireError {
+    WireError::new(400, "Throttling", "Rate exceeded")
 }
 
 /// Answers a request whose head may have been read before.
@@ -182,7 +189,7 @@ pub(crate) async fn carry_out(
     pipeline: &Pipeline,
     (service, form): (Service, Result<Form, Malformed>),
     request: QueryRequest<'_>,
-) -> Result<String, WireError> {
+) -> Result<Bytes, WireError> {
     let head = QueryHead::read(pipeline, service, (request.parts, request.peer));
     match head {
         Ok(head) => run(pipeline, (head, form), request).await,
@@ -197,7 +204,7 @@ async fn run(
     pipeline: &Pipeline,
     (head, form): (QueryHead, Result<Form, Malformed>),
     request: QueryRequest<'_>,
-) -> Result<String, WireError> {
+) -> Result<Bytes, WireError> {
     let QueryHead {
         service,
         mut facts,
@@ -239,11 +246,19 @@ async fn run(
         form: &form,
         request_id: request.request_id,
     };
-    pipeline
-        .identity
-        .call(service, call)
-        .await
-        .map_err(|fault| failed(&fault, &facts))
+    let answer = pipeline.identity.call(service, call).await;
+    let answer = answer.map_err(|fault| failed(&fault, &facts))?;
+    held(pipeline, WorkOwner::of(caller), answer)
+}
+
+/// The answer within the memory for answers that are not read yet.
+fn held(pipeline: &Pipeline, owner: WorkOwner, answer: Answer) -> Result<Bytes, WireError> {
+    let Answer { xml, changed } = answer;
+    if changed {
+        return Ok(pipeline.answers.hold_always(owner, xml.into()));
+    }
+    let held = pipeline.answers.hold(owner, xml.into());
+    held.map_err(|NoMemory| throttled())
 }
 
 /// A request that presents no proof at all: only the operations that the models mark as unsigned
@@ -253,13 +268,14 @@ fn unsigned(
     (service, form): (Service, &Result<Form, Malformed>),
     fault: &keywright_sigv4::Fault,
     facts: &Facts,
-) -> Result<String, WireError> {
+) -> Result<Bytes, WireError> {
     let form = form.as_ref().ok();
     let operation = form.and_then(|form| Identity::unsigned(service, form));
     match (fault, operation) {
         (keywright_sigv4::Fault::Missing, Some(operation)) => {
             let answer = pipeline.identity.call_unsigned(operation);
-            answer.map_err(|fault| failed(&fault, facts))
+            let answer = answer.map_err(|fault| failed(&fault, facts))?;
+            Ok(answer.into())
         }
         _ => Err(refused(fault)),
     }
@@ -323,10 +339,10 @@ fn error_response(service: Service, error: &WireError, request_id: &str) -> Resp
         request_id,
     );
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    xml_response(status, xml, request_id)
+    xml_response(status, xml.into(), request_id)
 }
 
-fn xml_response(status: StatusCode, xml: String, request_id: &str) -> Response<Body> {
+fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<Body> {
     let mut response = Response::new(full(xml));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -8,53 +8,151 @@ use std::{
 
 use keywright_wire::{Form, Service};
 
-use super::Call;
+use super::{Call, Effort};
 use crate::{
-    actions::ACTIONS,
+    Identity,
+    actions::{ACTIONS, samples},
     fault::Fault,
-    testing::{Bench, Keys},
-    work::{WorkOwner, WorkPermit},
+    state::{Change, Tag, User},
+    testing::{ACCOUNT, Bench, Keys},
+    work::{WorkOwner, WorkPermit, WorkQueue},
 };
 
 const SIMULATE: &str = "Action=SimulateCustomPolicy&ActionNames.member.1=s3:GetObject\
      &PolicyInputList.member.1={\"Version\":\"2012-10-17\",\"Statement\":[]}";
 
-/// The operations whose declaration says that they are heavy.
+/// The operations that have their turn beside the threads that answer requests.
 #[test]
-fn heavy_actions() {
-    let heavy = ACTIONS.iter().filter(|row| row.heavy);
-    let mut names: Vec<_> = heavy.clone().map(|row| row.operation.name).collect();
-    names.sort_unstable();
-    let expected = [
+fn efforts() {
+    let of = |effort| {
+        let rows = ACTIONS.iter().filter(|row| row.effort == effort);
+        let mut names: Vec<_> = rows.map(|row| row.operation.name).collect();
+        names.sort_unstable();
+        names
+    };
+    let pages = [
+        "GetGroup",
+        "GetGroupPolicy",
+        "GetPolicyVersion",
+        "GetUserPolicy",
+        "ListAccessKeyAttempts",
+        "ListAccessKeySessions",
+        "ListDeniedRequests",
+        "ListEntitiesForPolicy",
+        "ListGroups",
+        "ListPolicies",
+        "ListRotationHistory",
+        "ListRotationPolicies",
+        "ListRotations",
+        "ListUsers",
+        "ListVirtualMFADevices",
+    ];
+    assert_eq!(of(Effort::Page), pages);
+    let long = [
         "ExplainAuthorization",
         "ExplainDeniedRequest",
         "GetContextKeysForCustomPolicy",
         "GetContextKeysForPrincipalPolicy",
         "GetCredentialReport",
         "ListAuthorizedPrincipals",
+        "ListRotationPlaces",
         "SimulateCustomPolicy",
         "SimulatePrincipalPolicy",
         "ValidatePolicy",
     ];
-    assert_eq!(names, expected);
-    for row in heavy {
+    assert_eq!(of(Effort::Long), long);
+    for row in ACTIONS.iter().filter(|row| row.effort != Effort::Small) {
         assert!(!row.access.changes_state(), "{row:?}");
     }
 }
 
-/// Takes every place for heavy work.
-fn occupy(bench: &Bench) -> Vec<WorkPermit> {
-    let heavy = &bench.identity().heavy;
-    let free = heavy.limits().permits;
-    let enter = |_| bench.block_on(heavy.enter(WorkOwner::Installation));
+/// Bytes of the longest answer that may be made where requests are answered: about those of a user
+/// with fifty of the longest tags.
+const SHORT_ANSWER_BYTES: usize = 64 * 1024;
+
+/// An account with more users than a page has, all of them in a group, with a policy and a tag.
+fn crowded(bench: &Bench) {
+    bench.user("someone", &["AmazonS3FullAccess"]);
+    bench.root("Action=CreateGroup&GroupName=some").ok();
+    let add = "Action=AddUserToGroup&GroupName=some&UserName=someone";
+    bench.root(add).ok();
+    let ledger = bench.identity().ledger();
+    let cell = ledger.account(ACCOUNT.parse().unwrap()).unwrap();
+    let tag = |number: usize| Tag {
+        key: format!("{number:0>128}"),
+        value: "v".repeat(256),
+    };
+    let writing = ledger.write(&cell, |account| {
+        let someone = account.user("someone").unwrap();
+        let users = (0..1100).map(|number| User {
+            id: keywright_base::UniqueId::generate(
+                keywright_base::IdKind::User,
+                account.id(),
+                &*bench.identity().entropy,
+            ),
+            name: format!("user{number}"),
+            keys: Vec::new(),
+            ..User::clone(someone)
+        });
+        let tagged = User {
+            tags: (0..50).map(tag).collect(),
+            ..User::clone(someone)
+        };
+        let changes = users
+            .chain([tagged])
+            .map(|user| Change::PutUser(user.into()));
+        Ok::<_, Fault>(((), changes.collect()))
+    });
+    bench.block_on(writing).unwrap().unwrap();
+}
+
+/// What an action declares is so: whatever is not a page answers shortly.
+#[test]
+fn what_is_made_where_requests_are_answered_is_short() {
+    let bench = Bench::new();
+    crowded(&bench);
+    let samples = samples();
+    let (mut long, mut short) = (Vec::new(), 0);
+    for row in ACTIONS.iter().filter(|row| !row.access.changes_state()) {
+        let name = row.operation.name;
+        let (_, more) = samples.iter().find(|(action, _)| *action == name).unwrap();
+        let answer = bench.root(&format!("Action={name}&{more}&MaxItems=1000"));
+        if !answer.is_success() || row.effort == Effort::Long {
+            continue;
+        }
+        if answer.ok().len() > SHORT_ANSWER_BYTES {
+            assert_eq!(row.effort, Effort::Page, "{name}: {}", answer.ok().len());
+            long.push(name);
+        } else if row.effort == Effort::Small {
+            short += 1;
+        }
+    }
+    long.sort_unstable();
+    let expected = [
+        "GetGroup",
+        "ListEntitiesForPolicy",
+        "ListPolicies",
+        "ListUsers",
+    ];
+    assert_eq!(long, expected);
+    assert!(short >= 10, "{short}");
+}
+
+/// Takes every place of a queue.
+fn occupy(bench: &Bench, queue: &WorkQueue) -> Vec<WorkPermit> {
+    let free = queue.limits().permits;
+    let enter = |_| bench.block_on(queue.enter(WorkOwner::Installation));
     (0..free).map(enter).collect::<Result<_, _>>().unwrap()
 }
 
-/// Sends a request while every place is taken; `meanwhile` runs once it waits.
+const HEAVY: fn(&Identity) -> &WorkQueue = |identity| &identity.heavy;
+const PAGES: fn(&Identity) -> &WorkQueue = |identity| &identity.pages;
+
+/// Sends a request while every place of a queue is taken; `meanwhile` runs once it waits.
 fn wait_for_place(
     bench: &Bench,
-    keys: &Keys,
-    form: &str,
+    queue: fn(&Identity) -> &WorkQueue,
+    (keys, form): (&Keys, &str),
     meanwhile: impl FnOnce(),
 ) -> Result<String, Fault> {
     let body = format!("{form}&Version={}", Service::Iam.version());
@@ -66,7 +164,7 @@ fn wait_for_place(
         form: &form,
         request_id: "11111111-2222-4333-8444-555555555555",
     };
-    let places = occupy(bench);
+    let places = occupy(bench, queue(bench.identity()));
     let mut answering = Box::pin(bench.identity().call(Service::Iam, call));
     bench.block_on(async {
         let mut context = Context::from_waker(Waker::noop());
@@ -74,18 +172,63 @@ fn wait_for_place(
     });
     meanwhile();
     drop(places);
-    bench.block_on(answering)
+    bench.block_on(answering).map(|answer| answer.xml)
 }
 
 #[test]
 fn what_is_light_does_not_wait_for_what_is_heavy() {
     let bench = Bench::new();
     let keys = bench.user("ann", &["ReadOnlyAccess"]);
-    let answer = wait_for_place(&bench, &keys, SIMULATE, || {
+    let answer = wait_for_place(&bench, HEAVY, (&keys, SIMULATE), || {
         bench.root("Action=GetUser&UserName=ann").ok();
         bench.root("Action=CreateUser&UserName=bob").ok();
+        bench.root("Action=ListUsers").ok();
     });
     assert!(answer.unwrap_err().wire().code == "InvalidInput");
+    let page = "Action=ListPolicies&MaxItems=1000";
+    let answer = wait_for_place(&bench, PAGES, (&keys, page), || {
+        bench.root("Action=GetUser&UserName=ann").ok();
+    });
+    assert!(answer.unwrap().contains("AdministratorAccess"));
+}
+
+#[test]
+fn a_long_decision_is_made_when_it_is_the_callers_turn() {
+    let bench = Bench::new();
+    let keys = bench.wide_user("wide");
+    let other = bench.user("ann", &["ReadOnlyAccess"]);
+    for form in [
+        "Action=GetUser&UserName=wide",
+        "Action=TagUser&UserName=wide&Tags.member.1.Key=k&Tags.member.1.Value=v",
+        "Action=ListUserTags&UserName=wide",
+        "Action=ListPolicies&MaxItems=1",
+    ] {
+        // On `*` there is little to compare.
+        if form.contains("UserName") {
+            let answer = wait_for_place(&bench, HEAVY, (&keys, form), || {
+                bench.root("Action=GetUser&UserName=wide").ok();
+                bench.call(&other, "Action=GetUser&UserName=wide").ok();
+                bench.call(&other, "Action=ListUsers").ok();
+            });
+            answer.unwrap();
+        }
+        bench.call(&keys, form).ok();
+    }
+    assert!(
+        bench
+            .root("Action=ListUserTags&UserName=wide")
+            .ok()
+            .contains("<Key>k</Key>")
+    );
+    // What was revoked while it waited is.
+    let detach = format!(
+        "Action=DetachUserPolicy&UserName=wide&PolicyArn=arn:aws:iam::{ACCOUNT}:policy/wide"
+    );
+    let untag = "Action=UntagUser&UserName=wide&TagKeys.member.1=k";
+    let answer = wait_for_place(&bench, HEAVY, (&keys, untag), || {
+        bench.root(&detach).ok();
+    });
+    assert_eq!(answer.unwrap_err().wire().code, "AccessDenied");
 }
 
 #[test]
@@ -96,7 +239,7 @@ fn what_waited_is_authenticated_and_authorized_again() {
     let status = |status| format!("Action=UpdateAccessKey&UserName=ann&AccessKeyId={id}&{status}");
     let policy = "PolicyArn=arn:aws:iam::aws:policy/ReadOnlyAccess";
     let code = |meanwhile: &str| {
-        let answer = wait_for_place(&bench, &keys, SIMULATE, || {
+        let answer = wait_for_place(&bench, HEAVY, (&keys, SIMULATE), || {
             bench.root(meanwhile).ok();
         });
         answer.map_err(|fault| fault.wire().code)
@@ -112,7 +255,8 @@ fn what_waited_is_authenticated_and_authorized_again() {
 fn a_report_is_made_when_it_is_the_callers_turn() {
     let bench = Bench::new();
     let root = bench.root.clone();
-    let answer = wait_for_place(&bench, &root, "Action=GenerateCredentialReport", || {
+    let make = "Action=GenerateCredentialReport";
+    let answer = wait_for_place(&bench, HEAVY, (&root, make), || {
         bench.root("Action=GetUser").ok();
     });
     answer.unwrap();

@@ -11,7 +11,7 @@ use ring::digest::{SHA256, digest};
 
 use super::users::subject_target;
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authenticate::open_secret,
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid, Missing, Quota},
@@ -152,6 +152,7 @@ pub(crate) struct ListAccessKeys;
 impl Action for ListAccessKeys {
     type Shape = iam::ListAccessKeys;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(subject_target(view, input.user_name.as_deref()))

@@ -9,7 +9,7 @@ use keywright_base::limits;
 use keywright_wire::iam::{self, values::summary_key_type as key};
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Missing, Taken},
     pagination::Page,
@@ -77,6 +77,7 @@ pub(crate) struct ListAccountAliases;
 impl Action for ListAccountAliases {
     type Shape = iam::ListAccountAliases;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -101,6 +102,7 @@ pub(crate) struct GetAccountSummary;
 impl Action for GetAccountSummary {
     type Shape = iam::GetAccountSummary;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

@@ -9,7 +9,7 @@ use keywright_wire::iam::{self, values::entity_type, values::policy_usage_type};
 
 use super::{owner::Owner, policies::policy_target};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required},
     fault::{Fault, Missing, Quota},
     pagination::Page,
@@ -152,6 +152,7 @@ macro_rules! attachments_of {
         impl Action for $list {
             type Shape = iam::$list;
             const ACCESS: Access = Access::List;
+            const EFFORT: Effort = Effort::Small;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
                 Ok(Required::one(<$owner>::target(view, &input.$name)))

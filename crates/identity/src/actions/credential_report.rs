@@ -10,7 +10,7 @@ use keywright_base::{Timestamp, limits};
 use keywright_wire::iam::{self, values::report_format_type, values::report_state_type};
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::Fault,
     state::{AccessKey, Account, Bearer, Change, CredentialReport, KeyStatus, LoginProfile},
@@ -86,7 +86,7 @@ pub(crate) struct GetCredentialReport;
 impl Action for GetCredentialReport {
     type Shape = iam::GetCredentialReport;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

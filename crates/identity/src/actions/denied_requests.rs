@@ -8,7 +8,7 @@ use keywright_wire::keywright;
 
 use super::explain::{statements, word};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target, policies_of},
     denials::{Denial, Evidence, Who},
     fault::{Fault, Missing},
@@ -66,7 +66,7 @@ pub(crate) struct ExplainDeniedRequest;
 impl Action for ExplainDeniedRequest {
     type Shape = keywright::ExplainDeniedRequest;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let Some(denial) = view.denials.find(view.id(), &input.request_id) else {

@@ -19,7 +19,7 @@ use keywright_wire::keywright;
 
 use self::{implied::Implied, told::Told};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target, binding, policies_of},
     fault::{Fault, Missing},
     names::Names,
@@ -211,7 +211,7 @@ pub(crate) struct ExplainAuthorization;
 impl Action for ExplainAuthorization {
     type Shape = keywright::ExplainAuthorization;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let (principal, resource) = (&input.principal_arn, &input.resource_arn);
@@ -480,7 +480,7 @@ fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a Tested>) -> S
 impl Action for ListAuthorizedPrincipals {
     type Shape = keywright::ListAuthorizedPrincipals;
     const ACCESS: Access = Access::List;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         let mut subjects = vec![Target::every_user(view, &Selector::Everyone)];

@@ -10,7 +10,7 @@ use keywright_wire::iam;
 
 use super::users;
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Dependant, Fault, Quota, Taken},
     pagination::Page,
@@ -58,6 +58,7 @@ pub(crate) struct GetGroup;
 impl Action for GetGroup {
     type Shape = iam::GetGroup;
     const ACCESS: Access = Access::Read;
+    const EFFORT: Effort = Effort::Page;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::group(view, &input.group_name)))
@@ -235,6 +236,7 @@ pub(crate) struct ListGroupsForUser;
 impl Action for ListGroupsForUser {
     type Shape = iam::ListGroupsForUser;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::user(view, &input.user_name)))

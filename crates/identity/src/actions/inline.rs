@@ -8,7 +8,7 @@ use keywright_wire::{iam, percent_encode_document};
 
 use super::owner::Owner;
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required},
     fault::{Fault, Quota},
     pagination::Page,
@@ -19,6 +19,14 @@ use crate::{
 fn put<O: Owner>(view: &View<'_>, name: &str, policy: (&str, &str)) -> Result<Change, Fault> {
     let (policy, document) = policy;
     let mut owner = O::find(view, name)?.clone();
+    let too_large = |owner: &O| {
+        let name = owner.name().to_owned();
+        Fault::from(Quota::InlinePolicies(O::INLINE_SIZE, O::KIND, name))
+    };
+    // First: what no policy may be would take long to validate, while other changes wait.
+    if size_without_whitespace(document) > O::INLINE_SIZE {
+        return Err(too_large(&owner));
+    }
     validate(document, Kind::Inline)
         .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
     owner.grants_mut().put_inline(policy, document.into());
@@ -27,8 +35,7 @@ fn put<O: Owner>(view: &View<'_>, name: &str, policy: (&str, &str)) -> Result<Ch
         .map(|inline| size_without_whitespace(inline.text()))
         .sum();
     if size > O::INLINE_SIZE {
-        let name = owner.name().to_owned();
-        return Err(Quota::InlinePolicies(O::INLINE_SIZE, O::KIND, name).into());
+        return Err(too_large(&owner));
     }
     Ok(owner.put())
 }
@@ -99,6 +106,7 @@ macro_rules! inline_of {
         impl Action for $get {
             type Shape = iam::$get;
             const ACCESS: Access = Access::Read;
+            const EFFORT: Effort = Effort::Page;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
                 Ok(Required::one(<$owner>::target(view, &input.$name)))
@@ -121,6 +129,7 @@ macro_rules! inline_of {
         impl Action for $list {
             type Shape = iam::$list;
             const ACCESS: Access = Access::List;
+            const EFFORT: Effort = Effort::Small;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
                 Ok(Required::one(<$owner>::target(view, &input.$name)))

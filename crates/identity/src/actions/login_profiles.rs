@@ -12,7 +12,7 @@ use keywright_wire::iam;
 
 use super::users::subject_target;
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     caller::Principal,
     fault::{Fault, Missing, Taken},
@@ -77,6 +77,7 @@ pub(crate) struct GetLoginProfile;
 impl Action for GetLoginProfile {
     type Shape = iam::GetLoginProfile;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(subject_target(view, input.user_name.as_deref()))

@@ -15,7 +15,7 @@ use super::{
     users::{brief, root, target_of},
 };
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     caller::Principal,
     fault::{Dependant, Fault, Missing, Quota, Taken},
@@ -290,6 +290,7 @@ pub(crate) struct ListMFADevices;
 impl Action for ListMFADevices {
     type Shape = iam::ListMFADevices;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(target(view, input.user_name.as_deref()))

@@ -31,6 +31,8 @@ mod implied;
 mod recorded;
 #[cfg(test)]
 mod sweeps;
+#[cfg(test)]
+pub(crate) use {sweeps::samples, tags::TagUser};
 
 use keywright_wire::{Operation, operations};
 

@@ -9,7 +9,7 @@ use keywright_wire::iam;
 
 use super::users::target_of;
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::Fault,
     pagination::Page,
@@ -43,6 +43,7 @@ macro_rules! empty_list {
         impl Action for $list {
             type Shape = iam::$list;
             const ACCESS: Access = Access::List;
+            const EFFORT: Effort = Effort::Small;
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
                 let subject = view.subject(input.user_name.as_deref());
@@ -71,6 +72,7 @@ pub(crate) struct ListServiceSpecificCredentials;
 impl Action for ListServiceSpecificCredentials {
     type Shape = iam::ListServiceSpecificCredentials;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         if input.all_users == Some(true) {

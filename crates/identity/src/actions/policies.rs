@@ -154,11 +154,12 @@ pub(super) fn policy_target(view: &View<'_>, arn: &str) -> Result<Required, Faul
 /// # Errors
 /// `MalformedPolicyDocument`, `LimitExceeded`.
 pub(super) fn checked_document(document: &str) -> Result<Arc<str>, Fault> {
-    validate(document, Kind::Managed)
-        .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
+    // First: what no policy may be would take long to validate, while other changes wait.
     if size_without_whitespace(document) > limits::POLICY_SIZE {
         return Err(Quota::Named("PolicySize", limits::POLICY_SIZE).into());
     }
+    validate(document, Kind::Managed)
+        .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
     Ok(document.into())
 }
 

@@ -10,7 +10,7 @@ use keywright_wire::{iam, percent_encode_document};
 
 use super::policies::{Managed, checked_document, policy_target};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required},
     catalogue::AwsPolicy,
     fault::{Dependant, Fault, Missing, Quota},
@@ -105,6 +105,7 @@ pub(crate) struct GetPolicyVersion;
 impl Action for GetPolicyVersion {
     type Shape = iam::GetPolicyVersion;
     const ACCESS: Access = Access::Read;
+    const EFFORT: Effort = Effort::Page;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         policy_target(view, &input.policy_arn)
@@ -139,6 +140,7 @@ pub(crate) struct ListPolicyVersions;
 impl Action for ListPolicyVersions {
     type Shape = iam::ListPolicyVersions;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         policy_target(view, &input.policy_arn)

@@ -6,15 +6,17 @@
 //! refused at once. It protects one rule: a secret is told by RetrieveRotationKey
 //! only, which is an action of its own.
 
+use keywright_base::limits;
 use keywright_wire::keywright;
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
+    action::{Access, Action, Done, Effort, Input, Outcome},
+    authorize::{Permit, Required, Target, would_permit},
     fault::{Fault, Invalid},
     on_behalf::asked_by_service,
     pagination::Page,
     rotations::{Order, RotationChange, Start, What, Whose},
+    state::{Selector, User},
     view::{Need, View},
 };
 
@@ -324,12 +326,14 @@ impl Action for ListRotationHistory {
     }
 }
 
-/// `keywright:ListRotationPlaces`
+/// `keywright:ListRotationPlaces`: the destinations of users whom the caller may rotate.
 pub(crate) struct ListRotationPlaces;
 
 impl Action for ListRotationPlaces {
     type Shape = keywright::ListRotationPlaces;
     const ACCESS: Access = Access::List;
+    // It decides about every user that a destination is for.
+    const EFFORT: Effort = Effort::Long;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -340,10 +344,34 @@ impl Action for ListRotationPlaces {
     }
 
     fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+        let mut steps_left = limits::PAGE_STEPS;
+        let offered = view.told_places()?.iter();
+        let usable =
+            offered.filter(|place| *place == PERSON || is_usable(view, place, &mut steps_left));
         Ok(Done::answer(keywright::ListRotationPlacesOutput {
-            places: view.told_places()?.to_vec(),
+            places: usable.cloned().collect(),
         }))
     }
+}
+
+/// Whether the caller may start a rotation to a destination: of every user, those of the future
+/// included, or of one whose keys may go there.
+fn is_usable(view: &View<'_>, place: &str, steps_left: &mut u64) -> bool {
+    let mut may_start = |user: Target| {
+        let own = user.clone().with_key("keywright:Destination", place);
+        let required = Required::On {
+            own: vec![own],
+            subjects: vec![user],
+        };
+        would_permit(view, ("keywright:StartRotation", required), steps_left)
+    };
+    if may_start(Target::every_user(view, &Selector::Everyone)) {
+        return true;
+    }
+    let engine = view.rotations;
+    let accepts = |user: &User| engine.is_some_and(|engine| engine.accepts(place, user));
+    let mut users = view.account.users().values();
+    users.any(|user| accepts(user) && may_start(Target::user(view, &user.name)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use self::{
     input::Supposed,
 };
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid},
     pagination::Page,
@@ -121,7 +121,7 @@ pub(crate) struct SimulateCustomPolicy;
 impl Action for SimulateCustomPolicy {
     type Shape = iam::SimulateCustomPolicy;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -151,7 +151,7 @@ pub(crate) struct SimulatePrincipalPolicy;
 impl Action for SimulatePrincipalPolicy {
     type Shape = iam::SimulatePrincipalPolicy;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(target(view, &input.policy_source_arn)))
@@ -191,7 +191,7 @@ pub(crate) struct GetContextKeysForCustomPolicy;
 impl Action for GetContextKeysForCustomPolicy {
     type Shape = iam::GetContextKeysForCustomPolicy;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))
@@ -211,7 +211,7 @@ pub(crate) struct GetContextKeysForPrincipalPolicy;
 impl Action for GetContextKeysForPrincipalPolicy {
     type Shape = iam::GetContextKeysForPrincipalPolicy;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(target(view, &input.policy_source_arn)))

@@ -27,7 +27,7 @@ const POLICY: &str =
 
 /// A valid form of every served action.
 #[expect(clippy::too_many_lines, reason = "one row an action")]
-pub(super) fn samples() -> Vec<(&'static str, String)> {
+pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let someone = "UserName=someone";
     let user = someone.to_owned();
     let group = "GroupName=some".to_owned();

@@ -14,7 +14,7 @@ use super::{
     policies::{Managed, policy_target},
 };
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::{Fault, Invalid, Missing, Quota},
     pagination::Page,
@@ -156,6 +156,7 @@ pub(crate) struct ListUserTags;
 impl Action for ListUserTags {
     type Shape = iam::ListUserTags;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::user(view, &input.user_name)))
@@ -235,6 +236,7 @@ pub(crate) struct ListPolicyTags;
 impl Action for ListPolicyTags {
     type Shape = iam::ListPolicyTags;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         policy_target(view, &input.policy_arn)
@@ -315,6 +317,7 @@ pub(crate) struct ListMFADeviceTags;
 impl Action for ListMFADeviceTags {
     type Shape = iam::ListMFADeviceTags;
     const ACCESS: Access = Access::List;
+    const EFFORT: Effort = Effort::Small;
 
     fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::mfa(view, &input.serial_number)))

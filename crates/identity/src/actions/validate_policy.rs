@@ -11,7 +11,7 @@ use keywright_wire::keywright::{
 };
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
+    action::{Access, Action, Done, Effort, Input, Outcome},
     authorize::{Permit, Required, Target},
     fault::Fault,
     view::View,
@@ -23,7 +23,7 @@ pub(crate) struct ValidatePolicy;
 impl Action for ValidatePolicy {
     type Shape = keywright::ValidatePolicy;
     const ACCESS: Access = Access::Read;
-    const HEAVY: bool = true;
+    const EFFORT: Effort = Effort::Long;
 
     fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
         Ok(Required::one(Target::everything()))

@@ -5,7 +5,9 @@
 //! resources. What that is stands in the policy crate's table; here it becomes targets.
 
 use keywright_base::ROTATION_MARK;
-use keywright_policy::{Action, Catalogue, Decision, PolicySet, Request, evaluate_every};
+use keywright_policy::{
+    Action, Catalogue, MeasuredDecision, PolicySet, Request, evaluate_every_within,
+};
 
 use super::{Required, Target};
 use crate::{
@@ -57,14 +59,14 @@ pub(crate) fn implied_by(view: &View<'_>, action: &str, resource: &str) -> Vec<T
     implied(action, &subjects)
 }
 
-/// Why a request is not allowed on everything that a target stands for; `None`: it is.
-pub(crate) fn every_denied(
+/// Decides a request on everything that a target stands for, in so many steps at most.
+pub(crate) fn decide_on_every(
     set: &PolicySet,
     request: &Request<'_>,
     target: &Target,
-) -> Option<Decision> {
-    let decision = evaluate_every(set, request, &|key| target.leaves_open(key));
-    (!decision.is_allowed()).then_some(decision)
+    steps_max: u64,
+) -> MeasuredDecision {
+    evaluate_every_within(set, request, &|key| target.leaves_open(key), steps_max)
 }
 
 /// An implied action on each of the subjects that it is about.

@@ -2,10 +2,13 @@
 //! yet. It protects one rule: what is not certain for all of them is denied. An Allow counts only
 //! where it covers them all by itself, whatever their tags; a Deny counts where it could meet one.
 
-use super::{Decision, Grants, PolicySet, Request, Room, conclude, query, walk};
+use keywright_base::limits;
+
+use super::{Decision, Grants, MeasuredDecision, PolicySet, Request, Room, conclude, query, walk};
 use crate::{
     Effect, Policies, Statement,
     condition::Condition,
+    context::Steps,
     document::Clause,
     policy::{Compiled, Query},
     principal::Grant,
@@ -26,12 +29,34 @@ pub fn evaluate_every(
     request: &Request<'_>,
     open: &dyn Fn(&str) -> bool,
 ) -> Decision {
-    match decide(set, request, open) {
+    evaluate_every_within(set, request, open, limits::DECISION_STEPS).decision
+}
+
+/// The same in so many steps at most; what needs more is denied.
+pub fn evaluate_every_within(
+    set: &PolicySet,
+    request: &Request<'_>,
+    open: &dyn Fn(&str) -> bool,
+    steps_max: u64,
+) -> MeasuredDecision {
+    let mut room = Room::with(Steps::of(steps_max));
+    let decided = decide(set, request, open, &mut room);
+    let left = room.steps.left();
+    let outcome = match decided {
+        Ok(()) if left == 0 => Err(Cause::Unreadable),
+        decided => decided,
+    };
+    let decision = match outcome {
         Ok(()) => Decision::Allow,
         Err(cause) => Decision::Deny(Reason {
             cause,
             cross_account: request.cross_account(),
         }),
+    };
+    MeasuredDecision {
+        decision,
+        steps: steps_max.saturating_sub(left),
+        cut_short: left == 0,
     }
 }
 
@@ -39,6 +64,7 @@ fn decide(
     set: &PolicySet,
     request: &Request<'_>,
     open: &dyn Fn(&str) -> bool,
+    room: &mut Room,
 ) -> Result<(), Cause> {
     if set.is_unreadable() {
         return Err(Cause::Unreadable);
@@ -46,8 +72,7 @@ fn decide(
     let prefix = request.resource;
     let [short, long] = [1, LONG].map(|length| format!("{prefix}{}", UNWRITTEN.repeat(length)));
     let targets = Target::parse(&short).zip(Target::parse(&long));
-    let mut room = Room::new();
-    let (Some((short, long)), Some(query)) = (targets, query(set, request, &mut room)) else {
+    let (Some((short, long)), Some(query)) = (targets, query(set, request, room)) else {
         return Err(Cause::Unintelligible);
     };
     let every = Every {
@@ -60,6 +85,13 @@ fn decide(
     walk(&policies, &query, |asked| {
         let mut best = Grant::None;
         let mut denied = false;
+        if !query
+            .env
+            .steps
+            .take(asked.policy.index().steps(&query.action))
+        {
+            return Err(Cause::Unreadable);
+        }
         asked.policy.each(&query, |written, compiled| {
             let granted = compiled.granted_to(&query, asked.layer);
             let allows = written.effect == Effect::Allow;
@@ -137,8 +169,12 @@ impl Every<'_> {
     }
 
     fn matches_all(&self, pattern: &ArnPattern) -> bool {
+        let cost = pattern.cost();
         let mut ends = self.ends.iter();
-        ends.all(|end| pattern.matches(&end.target, &end.env))
+        ends.all(|end| {
+            let cost = cost.of(end.target.text().len());
+            end.env.steps.take(cost) && pattern.matches(&end.target, &end.env)
+        })
     }
 
     /// Whether an element as written could match one of them: by what stands before its first

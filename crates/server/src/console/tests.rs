@@ -1,5 +1,6 @@
 //! The console as a browser meets it, over a whole pipeline, with a clock that is moved by hand.
 
+mod answers;
 mod bench;
 mod files;
 mod mfa;

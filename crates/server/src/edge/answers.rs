@@ -2,7 +2,8 @@
 //!
 //! It protects one rule: who does not read holds little, and no principal holds all there is. An
 //! answer that finds no room is refused once it is made, so whoever makes long ones bounds how many
-//! are made at a time.
+//! are made at a time. The answer to a change is never refused, because the change was made; those
+//! are short.
 
 use std::{
     collections::HashMap,
@@ -33,31 +34,41 @@ struct HeldAnswer {
 }
 
 impl AnswerBudget {
-    /// The same bytes, counted for as long as any of them are held; few are always free.
+    /// The same bytes, counted for as long as any of them are held; few are always free, and so is
+    /// the only answer of a principal, however long.
     ///
     /// # Errors
     /// [`NoMemory`].
     pub(crate) fn hold(&self, owner: WorkOwner, bytes: Bytes) -> Result<Bytes, NoMemory> {
         let length = bytes.len();
+        if length > limits::BODY_BYTES_FREE {
+            let unread = self.unread();
+            let of_owner = unread.by_owner.get(&owner).copied().unwrap_or(0);
+            let of_owner_fits =
+                of_owner == 0 || of_owner.saturating_add(length) <= limits::ANSWERS_BYTES_EACH;
+            if !of_owner_fits || unread.total.saturating_add(length) > limits::ANSWERS_BYTES {
+                return Err(NoMemory);
+            }
+        }
+        Ok(self.hold_always(owner, bytes))
+    }
+
+    /// The same for an answer that must be given.
+    pub(crate) fn hold_always(&self, owner: WorkOwner, bytes: Bytes) -> Bytes {
+        let length = bytes.len();
         if length <= limits::BODY_BYTES_FREE {
-            return Ok(bytes);
+            return bytes;
         }
         let mut unread = self.unread();
-        let of_owner = unread.by_owner.get(&owner).copied().unwrap_or(0);
-        let fits = unread.total.saturating_add(length) <= limits::ANSWERS_BYTES
-            && of_owner.saturating_add(length) <= limits::ANSWERS_BYTES_EACH;
-        if !fits {
-            return Err(NoMemory);
-        }
-        unread.total += length;
-        unread.by_owner.insert(owner, of_owner + length);
+        unread.total = unread.total.saturating_add(length);
+        *unread.by_owner.entry(owner).or_default() += length;
         drop(unread);
         let budget = self.clone();
-        Ok(Bytes::from_owner(HeldAnswer {
+        Bytes::from_owner(HeldAnswer {
             bytes,
             owner,
             budget,
-        }))
+        })
     }
 
     fn unread(&self) -> MutexGuard<'_, UnreadBytes> {
@@ -97,6 +108,19 @@ mod tests {
 
     fn owner(number: u64) -> WorkOwner {
         WorkOwner::Root(AccountId::new(number).unwrap())
+    }
+
+    #[test]
+    fn the_only_answer_and_that_to_a_change_are_given() {
+        let budget = AnswerBudget::default();
+        let large = || Bytes::from(vec![7; limits::ANSWERS_BYTES_EACH + 1]);
+        let only = budget.hold(owner(0), large()).unwrap();
+        assert_eq!(budget.hold(owner(0), large()), Err(NoMemory));
+        let changed = budget.hold_always(owner(0), large());
+        drop(only);
+        assert_eq!(budget.hold(owner(0), large()), Err(NoMemory), "it counts");
+        drop(changed);
+        assert!(budget.hold(owner(0), large()).is_ok());
     }
 
     #[test]

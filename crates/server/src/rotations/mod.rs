@@ -30,6 +30,7 @@ use keywright_identity::{
     ledger::Ledger,
     on_behalf::OnBehalf,
     rotations::{Asked, Order, RotationChange, Rotations, Start, Told, What, Whose},
+    state::User,
 };
 use keywright_rotation::{
     execute,
@@ -39,7 +40,7 @@ use keywright_rotation::{
 use keywright_sinks::Spec;
 use tokio::{
     sync::{Notify, Semaphore, watch},
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
 };
 
 pub use self::places::{Places, PlacesError};
@@ -372,6 +373,10 @@ impl Rotations for Port {
     fn destination(&self, place: &str, user: Option<&str>) -> Option<String> {
         Some(self.0.places.public(place, user))
     }
+
+    fn accepts(&self, place: &str, user: &User) -> bool {
+        self.0.places.accepts(place, user.into())
+    }
 }
 
 impl Engine {
@@ -396,8 +401,13 @@ impl Engine {
                     ..Which::default()
                 };
                 let found = self.list(which, limit).await?;
-                let shown = found.iter().map(|rotation| self.shown(rotation));
-                Ok(Told::Rotations(shown.collect()))
+                let engine = Arc::clone(self);
+                // A page of them is too much for a thread that answers requests.
+                let show = move || found.iter().map(|one| engine.shown(one)).collect();
+                let shown = spawn_blocking(show).await;
+                shown
+                    .map(Told::Rotations)
+                    .map_err(|error| Fault::Internal(error.to_string()))
             }
             What::History {
                 user,

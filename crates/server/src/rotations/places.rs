@@ -238,6 +238,12 @@ impl Places {
         Ok(())
     }
 
+    /// Whether a user's keys may go to what callers know by this name.
+    pub(super) fn accepts(&self, place: &str, user: Recipient<'_>) -> bool {
+        let mut listed = self.0.iter();
+        place == PERSON || listed.any(|it| it.public == place && it.users.include(user))
+    }
+
     /// The first of these whole names that a user's keys may not go to.
     pub(super) fn closed_to<'p>(
         &self,
@@ -525,6 +531,7 @@ mod tests {
             let filled = places.fill(&given, user);
             assert_eq!(filled.is_ok(), allowed, "{place} {user:?}: {filled:?}");
             let listed = places.listed(place, Some(user.name)).unwrap();
+            assert_eq!(places.accepts(&listed, user), allowed, "{place} {user:?}");
             let whole = [places.whole(&listed)];
             let closed = places.closed_to(user, &whole);
             assert_eq!(closed.is_none(), allowed, "{place} {user:?}");

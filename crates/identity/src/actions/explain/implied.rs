@@ -1,11 +1,12 @@
 //! What an action of the extension implies, asked after the action itself: an explanation and the
 //! list of who may say what the authorizer would, and name what is missing.
 
+use keywright_base::limits;
 use keywright_policy::Request;
 use keywright_wire::keywright;
 
 use crate::{
-    authorize::{Target, every_denied, implied_by, policies_of},
+    authorize::{Target, decide_on_every, implied_by, policies_of},
     state::User,
     view::View,
 };
@@ -72,9 +73,11 @@ impl Implied {
             ..*request
         };
         let set = policies_of(view.account, user);
-        self.target
-            .every
-            .then(|| every_denied(&set, &request, &self.target))
-            .flatten()
+        if !self.target.every {
+            return None;
+        }
+        let steps_max = limits::DECISION_STEPS;
+        let decision = decide_on_every(&set, &request, &self.target, steps_max).decision;
+        (!decision.is_allowed()).then_some(decision)
     }
 }

@@ -8,8 +8,12 @@ use keywright_wire::keywright;
 use crate::{
     fault::Fault,
     rotations::{Asked, Rotations, Told, What},
+    state::User,
     testing::{ACCOUNT, Bench, Keys},
 };
+
+/// What the operator allows; `json:/ops` for the user of that name.
+const PLACES: [&str; 3] = ["person", "dotenv:/x/{user}.env", "json:/ops"];
 
 /// An engine that writes down what it is asked, and answers something that fits.
 #[derive(Default)]
@@ -46,7 +50,7 @@ impl Rotations for Scribe {
             What::History { after, limit, .. } => {
                 Told::Events((after + 1..6).take(limit).map(event).collect())
             }
-            What::Places => Told::Places(vec!["person".to_owned()]),
+            What::Places => Told::Places(PLACES.map(str::to_owned).to_vec()),
             What::Check(places) => Told::Places(places),
             What::Troubles => Told::Troubles([].into()),
         })
@@ -58,6 +62,10 @@ impl Rotations for Scribe {
         let own = user.map(|user| format!("dotenv:/x/{user}.env"));
         let template = "dotenv:/x/{user}.env".to_owned();
         (Some(place) == own.as_deref() || place == template).then_some(template)
+    }
+
+    fn accepts(&self, place: &str, user: &User) -> bool {
+        place != "json:/ops" || user.name == "ops"
     }
 }
 
@@ -369,4 +377,41 @@ fn history_comes_in_pages() {
     }
     let expected: Vec<_> = (1..6).map(|number| format!("event {number}")).collect();
     assert_eq!(seen, expected);
+}
+
+/// A place of users whom the caller may not rotate is none of the caller's business.
+#[test]
+fn the_places_of_users_whom_the_caller_may_rotate_are_listed() {
+    let (bench, _) = bench();
+    bench.user("ops", &[]);
+    let keys = bench.user("admin", &[]);
+    let listed = |keys: &Keys| {
+        let answer = bench.call(keys, "Action=ListRotationPlaces");
+        PLACES.map(|place| answer.ok().contains(place))
+    };
+    assert_eq!(listed(&bench.root), [true; 3]);
+    let own = "keywright:StartRotation";
+    let rotate: Vec<&str> = std::iter::once(own).chain(needed()).collect();
+    let list = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"keywright:ListRotationPlaces","Resource":"*"}}}}"#
+    );
+    let put = format!("Action=PutUserPolicy&UserName=admin&PolicyName=l&PolicyDocument={list}");
+    bench.root(&put).ok();
+    assert_eq!(listed(&keys), [true, false, false], "of nobody");
+    allow(&bench, "admin", &rotate, "");
+    assert_eq!(listed(&keys), [true, true, false], "of bob");
+    allow(&bench, "admin", &rotate[..rotate.len() - 1], "");
+    assert_eq!(listed(&keys), [true, false, false], "one permission short");
+    let here = r#","Condition":{"StringLike":{"keywright:Destination":["person"]}}"#;
+    allow(&bench, "admin", &[own], here);
+    assert_eq!(
+        listed(&keys),
+        [true, false, false],
+        "to no such destination"
+    );
+    let denied = bench.root("Action=ListDeniedRequests");
+    assert!(
+        denied.values("ActionName").is_empty(),
+        "nobody asked for a rotation"
+    );
 }

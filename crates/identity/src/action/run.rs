@@ -1,0 +1,217 @@
+//! Carries out one action: authorizes it, gathers what it needs, and runs it where its declaration
+//! says.
+//!
+//! It protects two rules. The threads that answer requests never compute for long: decisions that
+//! take long, pages and long actions have their turn elsewhere. And what has waited for its turn is
+//! authenticated and authorized again, on the state of then.
+
+use std::sync::Arc;
+
+use keywright_base::limits;
+use keywright_wire::OperationShape;
+
+use super::{Action, Call, Done, Effort, Input, Output, RequestHead};
+use crate::{
+    authorize::{LongDecision, Permit, permit_at_length, permit_shortly},
+    fault::Fault,
+    ledger::AccountCell,
+    service::Identity,
+    state::Account,
+    view::{Gathered, View},
+    work::{WorkOwner, WorkPermit, WorkQueue},
+};
+
+/// Authorizes and runs an action; gives its answer as XML.
+pub(super) async fn carry_out<A: Action>(
+    identity: &Arc<Identity>,
+    call: Call<'_>,
+    input: Input<A>,
+) -> Result<Done<String>, Fault> {
+    let cell = identity.ledger.account(call.caller.account());
+    let cell = cell.ok_or_else(|| Fault::Internal("the caller's account is gone".to_owned()))?;
+    let mut run = Run::<A> {
+        identity,
+        call,
+        cell,
+        input: Arc::new(input),
+        long: None,
+    };
+    let (snapshot, permit) = run.authorize().await?;
+    let _alone = if A::ALONE {
+        Some(identity.alone.lock().await)
+    } else {
+        None
+    };
+    match A::EFFORT {
+        Effort::Page => run.page(&snapshot).await,
+        Effort::Long => run.at_length(&snapshot).await,
+        Effort::Small => {
+            let gathered = run.gather(&snapshot).await?;
+            if A::writes(&run.input) {
+                return run.write(&gathered).await;
+            }
+            let view = identity.view(&snapshot, call, &gathered);
+            let done = A::run(&view, permit, &run.input)?;
+            Ok(encoded::<A>(done, call.request_id))
+        }
+    }
+}
+
+/// A request on its way.
+struct Run<'a, A: Action> {
+    identity: &'a Arc<Identity>,
+    call: Call<'a>,
+    cell: Arc<AccountCell>,
+    input: Arc<Input<A>>,
+    /// What it was last permitted by, if that took long to decide.
+    long: Option<Arc<LongDecision<A>>>,
+}
+
+/// Why nothing was written.
+enum Unwritten {
+    Fault(Fault),
+    /// It takes too long to decide under the account's order of writes.
+    Undecided,
+}
+
+impl<A: Action> Run<'_, A> {
+    /// The permit, and the state by which it was decided.
+    async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), Fault> {
+        let snapshot = self.cell.snapshot().clone();
+        let none = Gathered::default();
+        let view = self.identity.view(&snapshot, self.call, &none);
+        match permit_shortly::<A>(&view, &self.input, None) {
+            Some(permit) => Ok((snapshot, permit?)),
+            None => self.authorize_beside().await,
+        }
+    }
+
+    /// The same beside the threads that answer requests, when it is the caller's turn.
+    async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), Fault> {
+        let place = self.enter(&self.identity.heavy).await?;
+        let snapshot = self.cell.snapshot().clone();
+        let decide = |view: &View<'_>, input: &Input<A>| permit_at_length::<A>(view, input);
+        let none = Arc::new(Gathered::default());
+        let deciding = self.compute(place, (&snapshot, none), decide);
+        let (permit, long) = deciding.await?;
+        self.long = long.map(Arc::new);
+        Ok((snapshot, permit))
+    }
+
+    async fn gather(&self, snapshot: &Arc<Account>) -> Result<Gathered, Fault> {
+        let none = Gathered::default();
+        let view = self.identity.view(snapshot, self.call, &none);
+        let needs = A::needs(&view, &self.input)?;
+        if needs.is_empty() {
+            return Ok(Gathered::default());
+        }
+        let owner = WorkOwner::of(self.call.caller);
+        self.identity.gather(needs, owner, snapshot).await
+    }
+
+    /// Runs a page when it is the caller's turn.
+    async fn page(&mut self, snapshot: &Arc<Account>) -> Result<Done<String>, Fault> {
+        let mut place = self.enter(&self.identity.pages).await?;
+        let gathered = Arc::new(self.gather(snapshot).await?);
+        for _ in 0..limits::LONG_DECISIONS_EACH {
+            let snapshot = self.cell.snapshot().clone();
+            let (long, gathered) = (self.long.clone(), Arc::clone(&gathered));
+            let page = move |view: &View<'_>, input: &Input<A>| {
+                let Some(permit) = permit_shortly::<A>(view, input, long.as_deref()) else {
+                    return Ok(None);
+                };
+                let done = A::run(view, permit?, input)?;
+                Ok(Some(encoded::<A>(done, view.request_id)))
+            };
+            if let Some(done) = self.compute(place, (&snapshot, gathered), page).await? {
+                return Ok(done);
+            }
+            drop(self.authorize_beside().await?);
+            place = self.enter(&self.identity.pages).await?;
+        }
+        Err(Fault::Throttled)
+    }
+
+    /// Runs what takes long when it is the caller's turn.
+    async fn at_length(&self, snapshot: &Arc<Account>) -> Result<Done<String>, Fault> {
+        let gathered = Arc::new(self.gather(snapshot).await?);
+        let place = self.enter(&self.identity.heavy).await?;
+        let snapshot = self.cell.snapshot().clone();
+        let run = |view: &View<'_>, input: &Input<A>| {
+            let (permit, _) = permit_at_length::<A>(view, input)?;
+            let done = A::run(view, permit, input)?;
+            Ok(encoded::<A>(done, view.request_id))
+        };
+        self.compute(place, (&snapshot, gathered), run).await
+    }
+
+    /// Runs and commits a change. It is decided again on the newest state, under the account's
+    /// order of writes: what was revoked by a change that is still being flushed no longer permits.
+    async fn write(&mut self, gathered: &Gathered) -> Result<Done<String>, Fault> {
+        for _ in 0..limits::LONG_DECISIONS_EACH {
+            let (identity, call, input) = (self.identity, self.call, &self.input);
+            let long = self.long.as_deref();
+            let outcome = identity.ledger.write(&self.cell, |account| {
+                let view = identity.view(account, call, gathered);
+                check_caller(identity, &view).map_err(Unwritten::Fault)?;
+                let permit = permit_shortly::<A>(&view, input, long);
+                let permit = permit.ok_or(Unwritten::Undecided)?;
+                let done = permit.and_then(|permit| A::run(&view, permit, input));
+                let mut done = done.map_err(Unwritten::Fault)?;
+                let changes = std::mem::take(&mut done.changes);
+                Ok((done, changes))
+            });
+            let outcome = outcome.await;
+            match outcome.map_err(|error| Fault::Internal(error.to_string()))? {
+                Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
+                Err(Unwritten::Fault(fault)) => return Err(fault),
+                Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),
+            }
+        }
+        Err(Fault::Throttled)
+    }
+
+    async fn enter(&self, queue: &WorkQueue) -> Result<WorkPermit, Fault> {
+        queue.enter(WorkOwner::of(self.call.caller)).await
+    }
+
+    /// Computes on a thread that answers no requests. The caller has waited: it must still be one.
+    async fn compute<T: Send + 'static>(
+        &self,
+        place: WorkPermit,
+        (snapshot, gathered): (&Arc<Account>, Arc<Gathered>),
+        work: impl FnOnce(&View<'_>, &Input<A>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (identity, caller) = (Arc::clone(self.identity), Arc::clone(self.call.caller));
+        let (facts, request_id) = (self.call.facts.clone(), self.call.request_id.to_owned());
+        let (snapshot, input) = (Arc::clone(snapshot), Arc::clone(&self.input));
+        let work = move || {
+            let head = RequestHead {
+                caller: &caller,
+                facts: &facts,
+                request_id: &request_id,
+            };
+            let view = identity.view(&snapshot, head, &gathered);
+            check_caller(&identity, &view)?;
+            work(&view, &input)
+        };
+        place.run(work).await?
+    }
+}
+
+fn check_caller(identity: &Identity, view: &View<'_>) -> Result<(), Fault> {
+    let authenticator = identity.authenticator();
+    let checked = authenticator.check_again(view.account, view.caller, view.facts.now);
+    checked.map_err(|_| Fault::Revoked)
+}
+
+fn encoded<A: Action>(done: Done<Output<A>>, request_id: &str) -> Done<String> {
+    let operation = <A::Shape as OperationShape>::OPERATION;
+    Done {
+        output: keywright_wire::answer(operation, &done.output, request_id),
+        changes: done.changes,
+        session: done.session,
+        forget: done.forget,
+        policies_changed: done.policies_changed,
+    }
+}

@@ -1,0 +1,302 @@
+//! Mints permits: decides an action on everything that it takes, in a bounded number of steps.
+//!
+//! It protects two rules. A thread that answers requests decides for a moment only: what takes
+//! longer is decided beside those threads. And a decision that took long stands in for a later one
+//! only where everything that it follows from is the same.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use keywright_base::{Arn, limits};
+use keywright_policy::{Decision, MeasuredDecision, Policies, PolicySet, Request};
+use keywright_wire::{OperationShape, Service};
+
+use super::{
+    Permit, Required, Target, effective,
+    implied::{decide_on_every, with_implied},
+    principal,
+};
+use crate::{
+    action::{Action, Input},
+    caller::Principal,
+    conditions::Conditions,
+    denials::{Denial, Evidence},
+    fault::Fault,
+    names::Names,
+    state::User,
+    view::View,
+};
+
+/// A permission that took long to decide, of one request.
+#[derive(Debug)]
+pub(crate) struct LongDecision<A> {
+    /// With its tags, groups and policies; held, so that no other is found in its place.
+    user: Arc<User>,
+    grants_version: u64,
+    targets: Vec<Target>,
+    action: PhantomData<A>,
+}
+
+impl<A> LongDecision<A> {
+    /// Of a user; root has no policies that could take long.
+    fn of(view: &View<'_>, targets: Vec<Target>) -> Option<Self> {
+        Some(Self {
+            user: Arc::clone(user(view)?),
+            grants_version: view.account.grants_version(),
+            targets,
+            action: PhantomData,
+        })
+    }
+
+    /// Whether the request would be decided by the same policies, tags and targets.
+    fn is_of(&self, view: &View<'_>, targets: &[Target]) -> bool {
+        user(view).is_some_and(|user| Arc::ptr_eq(user, &self.user))
+            && self.grants_version == view.account.grants_version()
+            && self.targets == targets
+    }
+}
+
+fn user<'a>(view: &View<'a>) -> Option<&'a Arc<User>> {
+    match view.caller.principal() {
+        Principal::Root => None,
+        Principal::User { id, .. } => view.account.user_by_id(*id),
+    }
+}
+
+/// Steps that the decisions of a request may still take.
+struct StepsLeft {
+    left: u64,
+    /// Whether a decision that needs more is left to be made elsewhere, not denied.
+    may_be_long: bool,
+}
+
+impl StepsLeft {
+    /// Where other requests are answered.
+    const SHORT: Self = Self {
+        left: limits::SHORT_DECISION_STEPS,
+        may_be_long: true,
+    };
+    /// Beside those threads.
+    const LONG: Self = Self {
+        left: limits::REQUEST_STEPS,
+        may_be_long: false,
+    };
+
+    fn decide(
+        &mut self,
+        decide: impl FnOnce(u64) -> MeasuredDecision,
+    ) -> Result<Decision, Refusal> {
+        let measured = decide(self.left.min(limits::DECISION_STEPS));
+        self.left = self.left.saturating_sub(measured.steps);
+        if measured.cut_short && self.may_be_long {
+            return Err(Refusal::CutShort);
+        }
+        Ok(measured.decision)
+    }
+}
+
+/// Why there is no permit.
+enum Refusal {
+    Denied(Fault),
+    /// It takes too long to be decided here.
+    CutShort,
+}
+
+/// Decides an action, and mints its permit if everything required is allowed. An action of the
+/// extension also takes the permissions of what it does or reveals. `None`: that takes too long for
+/// a thread that answers requests.
+pub(crate) fn permit_shortly<A: Action>(
+    view: &View<'_>,
+    input: &Input<A>,
+    before: Option<&LongDecision<A>>,
+) -> Option<Result<Permit<A>, Fault>> {
+    let targets = match targets::<A>(view, input) {
+        Ok(targets) => targets,
+        Err(fault) => return Some(Err(fault)),
+    };
+    if before.is_some_and(|before| before.is_of(view, &targets)) {
+        return Some(Ok(Permit(PhantomData)));
+    }
+    let mut steps = StepsLeft::SHORT;
+    match decide_all::<A>(view, &targets, &mut steps) {
+        Ok(()) => Some(Ok(Permit(PhantomData))),
+        Err(Refusal::Denied(fault)) => Some(Err(fault)),
+        Err(Refusal::CutShort) => None,
+    }
+}
+
+/// The same however long it takes, and the decision if it took long. Not for threads that answer
+/// requests.
+///
+/// # Errors
+/// [`Fault::AccessDenied`] with AWS's text, or what AWS reports before authorization.
+pub(crate) fn permit_at_length<A: Action>(
+    view: &View<'_>,
+    input: &Input<A>,
+) -> Result<(Permit<A>, Option<LongDecision<A>>), Fault> {
+    let targets = targets::<A>(view, input)?;
+    let mut steps = StepsLeft::LONG;
+    match decide_all::<A>(view, &targets, &mut steps) {
+        Ok(()) => {}
+        Err(Refusal::Denied(fault)) => return Err(fault),
+        Err(Refusal::CutShort) => return Err(Fault::Internal("a decision was cut".to_owned())),
+    }
+    let taken = limits::REQUEST_STEPS - steps.left;
+    let long = (taken >= limits::SHORT_DECISION_STEPS).then(|| LongDecision::of(view, targets));
+    Ok((Permit(PhantomData), long.flatten()))
+}
+
+/// Whether the caller would be permitted an action of the extension that takes all this, in so many
+/// steps at most, which are fewer then. It is no request: a denial is not remembered.
+pub(crate) fn would_permit(
+    view: &View<'_>,
+    (action, required): (&str, Required),
+    steps_left: &mut u64,
+) -> bool {
+    let set = effective(view.account, view.caller);
+    let mut allowed = |target: &Target| {
+        let steps_max = (*steps_left).min(limits::DECISION_STEPS);
+        let question = Question::new(view, action, target);
+        let measured = question.ask(|request| decide(&set, request, target, steps_max));
+        *steps_left = steps_left.saturating_sub(measured.steps);
+        measured.decision.is_allowed()
+    };
+    // Most that is denied is denied here, before anything is made of what it implies.
+    let own = match &required {
+        Required::Nothing => return false,
+        Required::All(own) | Required::On { own, .. } => own.iter().all(&mut allowed),
+    };
+    let all = own.then(|| with_implied(view, action, required));
+    all.is_some_and(|all| !all.is_empty() && all.iter().all(allowed))
+}
+
+/// Everything that an action is authorized on; nothing where every verified caller may do it.
+fn targets<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Vec<Target>, Fault> {
+    let operation = <A::Shape as OperationShape>::OPERATION;
+    let action = operation.policy_action;
+    let targets = match A::required(view, input)? {
+        Required::Nothing if operation.service != Service::Keywright => return Ok(Vec::new()),
+        required if operation.service == Service::Keywright => with_implied(view, action, required),
+        Required::All(targets) => targets,
+        Required::Nothing | Required::On { .. } => Vec::new(),
+    };
+    if targets.is_empty() {
+        return Err(Fault::Internal(format!(
+            "{action} has no target to be authorized on"
+        )));
+    }
+    Ok(targets)
+}
+
+fn decide_all<A: Action>(
+    view: &View<'_>,
+    targets: &[Target],
+    steps: &mut StepsLeft,
+) -> Result<(), Refusal> {
+    let action = <A::Shape as OperationShape>::OPERATION.policy_action;
+    let set = effective(view.account, view.caller);
+    for target in targets {
+        check(view, &set, Question::new(view, action, target), steps)?;
+    }
+    Ok(())
+}
+
+/// One action on one target, with what its request borrows.
+struct Question<'a> {
+    action: &'a str,
+    target: &'a Target,
+    conditions: Conditions<'a>,
+    arn: Arn,
+    id: String,
+}
+
+impl<'a> Question<'a> {
+    fn new(view: &View<'a>, action: &'a str, target: &'a Target) -> Self {
+        Self {
+            action: target.action.unwrap_or(action),
+            target,
+            conditions: Conditions {
+                caller: view.caller,
+                account: view.account,
+                facts: view.facts,
+                target,
+            },
+            arn: view.caller.arn(),
+            id: view.caller.user_id(),
+        }
+    }
+
+    fn ask<T>(&self, ask: impl FnOnce(&Request<'_>) -> T) -> T {
+        ask(&Request {
+            principal: principal(self.conditions.caller, self.arn.as_str(), &self.id),
+            action: self.action,
+            resource: &self.target.resource,
+            owner: Some(self.conditions.account.id()),
+            context: &self.conditions,
+        })
+    }
+}
+
+fn decide(
+    set: &PolicySet,
+    request: &Request<'_>,
+    target: &Target,
+    steps_max: u64,
+) -> MeasuredDecision {
+    if target.every {
+        decide_on_every(set, request, target, steps_max)
+    } else {
+        Policies::new(set).decide_within(request, steps_max)
+    }
+}
+
+/// Decides one action on one target, and remembers a denial.
+fn check(
+    view: &View<'_>,
+    set: &PolicySet,
+    question: Question<'_>,
+    steps: &mut StepsLeft,
+) -> Result<(), Refusal> {
+    let Question { action, target, .. } = question;
+    let decision =
+        question.ask(|request| steps.decide(|most| decide(set, request, target, most)))?;
+    let Decision::Deny(reason) = decision else {
+        return Ok(());
+    };
+    let (arn, shown) = (&question.arn, &target.shown);
+    let why = reason.sentence(action);
+    let text =
+        format!("User: {arn} is not authorized to perform: {action} on resource: {shown} {why}");
+    // Between accounts AWS gives no reason.
+    let message = text.trim_end().to_owned();
+    let evidence = question.ask(|request| {
+        let mut request = *request;
+        if target.every {
+            request.resource = shown;
+            // What is denied only because some user could be different has no story to tell of one
+            // request.
+            let one = |most| Policies::new(set).decide_within(&request, most);
+            if steps.decide(one)?.is_allowed() {
+                return Ok(None);
+            }
+        }
+        let kept = Evidence::keep(&request, set, None, question.conditions.names());
+        Ok(kept.map(|kept| kept.named(Names::of_caller(view.account, view.caller))))
+    })?;
+    remember(view, &message, evidence);
+    Err(Refusal::Denied(Fault::AccessDenied(message)))
+}
+
+fn remember(view: &View<'_>, message: &str, evidence: Option<Evidence>) {
+    if let Some(evidence) = evidence {
+        view.denials.record(Denial {
+            request_id: view.request_id.to_owned(),
+            at: view.facts.now,
+            source_address: view.facts.source_address,
+            message: message.to_owned(),
+            evidence,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

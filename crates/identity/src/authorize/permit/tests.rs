@@ -1,0 +1,89 @@
+//! How long a decision takes, and for what a long one stands.
+
+use std::sync::Arc;
+
+use keywright_base::limits;
+use keywright_policy::{Decision, MeasuredDecision};
+use keywright_wire::{Decode, Form, Service};
+
+use super::{StepsLeft, permit_at_length, permit_shortly};
+use crate::{
+    action::{Call, Input},
+    actions::TagUser,
+    testing::{ACCOUNT, Bench},
+    view::Gathered,
+};
+
+const TAG: &str = "Action=TagUser&UserName=wide&Tags.member.1.Key=k&Tags.member.1.Value=v";
+
+#[test]
+fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
+    let bench = Bench::new();
+    let keys = bench.wide_user("wide");
+    bench.user("other", &[]);
+    let form = Form::parse(TAG.as_bytes()).unwrap();
+    let caller = bench.caller(&keys, Service::Iam, TAG).unwrap();
+    let (caller, facts, none) = (Arc::new(caller), bench.facts(), Gathered::default());
+    let call = Call {
+        caller: &caller,
+        facts: &facts,
+        form: &form,
+        request_id: "11111111-2222-4333-8444-555555555555",
+    };
+    let tag = Input::<TagUser>::decode(&form).ok().unwrap();
+    let cell = bench.identity().ledger().account(ACCOUNT.parse().unwrap());
+    let snapshot = || cell.as_ref().unwrap().snapshot().clone();
+    let before = snapshot();
+    let view = bench.identity().view(&before, call, &none);
+    assert!(permit_shortly::<TagUser>(&view, &tag, None).is_none());
+    let (_, long) = permit_at_length::<TagUser>(&view, &tag).unwrap();
+    assert!(long.is_some());
+    let again = |input| {
+        let now = snapshot();
+        let view = bench.identity().view(&now, call, &none);
+        permit_shortly::<TagUser>(&view, input, long.as_ref()).map(|permit| permit.is_ok())
+    };
+    assert_eq!(again(&tag), Some(true));
+    // What is of others changes nothing.
+    bench.root("Action=CreateAccessKey&UserName=other").ok();
+    assert_eq!(again(&tag), Some(true));
+    let mut longer = tag.clone();
+    longer.tags.push(longer.tags[0].clone());
+    assert_eq!(again(&longer), None, "another target");
+    bench.root("Action=CreateGroup&GroupName=g").ok();
+    assert_eq!(again(&tag), None, "other grants");
+    let now = snapshot();
+    let view = bench.identity().view(&now, call, &none);
+    let (_, long) = permit_at_length::<TagUser>(&view, &tag).unwrap();
+    bench.root(&TAG.replace("=k", "=l")).ok();
+    let now = snapshot();
+    let view = bench.identity().view(&now, call, &none);
+    let other_tags = permit_shortly::<TagUser>(&view, &tag, long.as_ref());
+    assert!(other_tags.is_none(), "the caller has other tags");
+}
+
+#[test]
+fn the_decisions_of_a_request_share_its_steps() {
+    let decided = |steps, cut_short| MeasuredDecision {
+        decision: Decision::Allow,
+        steps,
+        cut_short,
+    };
+    let mut left = StepsLeft::SHORT;
+    let mut offered = Vec::new();
+    for _ in 0..3 {
+        let outcome = left.decide(|most| {
+            offered.push(most);
+            decided(most.min(60_000), most < 60_000)
+        });
+        assert_eq!(outcome.is_ok(), offered.len() == 1);
+    }
+    assert_eq!(offered, [100_000, 40_000, 0]);
+    let mut left = StepsLeft::LONG;
+    let one = |most| decided(most, true);
+    assert!(
+        left.decide(one).is_ok(),
+        "denied by what was decided, not left undecided"
+    );
+    assert_eq!(left.left, limits::REQUEST_STEPS - limits::DECISION_STEPS);
+}
