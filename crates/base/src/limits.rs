@@ -54,6 +54,9 @@ pub const POLICY_SIZE: usize = 6144;
 pub const USER_POLICY_SIZE: usize = 2048;
 /// Characters of all inline policies of a group, white space not counted.
 pub const GROUP_POLICY_SIZE: usize = 5120;
+/// Bytes of all inline policies of a user or a group, white space included: the longest document
+/// that a request may bring. Every change of their owner writes them again.
+pub const INLINE_POLICIES_BYTES: usize = 128 * 1024;
 /// Bytes of a bucket policy, white space included.
 pub const BUCKET_POLICY_BYTES: usize = 20 * 1024;
 /// Nesting of a policy document's JSON. The grammar itself needs 6.
@@ -227,6 +230,8 @@ pub const S3_PAGE: usize = 1000;
 pub const S3_KEY_BYTES: usize = 1024;
 /// Parts of a multipart upload.
 pub const S3_PARTS: i32 = 10_000;
+/// Parts of an upload that are read and put together among other requests.
+pub const S3_PARTS_SHORTLY: usize = 100;
 /// Bytes of every part but the last.
 pub const S3_PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 /// Bytes of one PUT or one part.
@@ -250,7 +255,8 @@ pub const S3_OBJECT_TAGS: usize = 10;
 pub const S3_METADATA_BYTES: usize = 2048;
 /// Bytes of all headers that are stored with an object, user metadata included, names and values.
 pub const S3_STORED_HEADER_BYTES: usize = 8 * 1024;
-/// Bytes that a quota counts for the row of an object or a part, beside what is stored with it.
+/// Bytes that a quota counts for the row of an object, a part or an unfinished upload, beside what
+/// is stored with it.
 pub const S3_ROW_BYTES: u64 = 512;
 /// Bytes of the documents that all clients together have not read yet.
 pub const ANSWERS_BYTES: usize = 32 * 1024 * 1024;

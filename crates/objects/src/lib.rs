@@ -42,11 +42,11 @@ use std::{
 };
 
 use tokio::{
-    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, oneshot},
     task::spawn_blocking,
 };
 
-use keywright_base::{Clock, Entropy, Timestamp};
+use keywright_base::{Clock, Entropy, Timestamp, limits};
 use keywright_store::{
     contract::{Displaced, IndexWrite, ObjectIndex, StoreError},
     reserve::DiskReserve,
@@ -75,7 +75,7 @@ pub use tags::{
 };
 
 use blobs::{BlobId, Blobs};
-use room::{Charge, Room};
+use room::{Charge, CommitCount, Room};
 
 /// The objects of an installation. Cheap to clone.
 #[derive(Clone)]
@@ -96,6 +96,10 @@ pub struct Objects {
 pub trait CommitCheck: Send + Sync {
     /// Whether to commit.
     fn check(&self) -> Checking<'_>;
+
+    /// Does work that takes long beside the threads that answer requests, once it is the turn of
+    /// whoever the check is about.
+    fn run_beside(&self, work: Box<dyn FnOnce() + Send>) -> Checking<'_>;
 }
 
 /// The outcome of a [`CommitCheck`] to come.
@@ -262,6 +266,31 @@ impl Objects {
         Some(Held::Alone(guards))
     }
 
+    /// The same if nobody has to be waited for.
+    fn try_alone_all(&self, names: &[&str]) -> Option<Held> {
+        let mut slots: Vec<_> = names.iter().map(|name| self.slot(name)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        let locks = slots.into_iter().map(|slot| self.locks.get(slot));
+        let guards = locks.map(|lock| Arc::clone(lock?).try_write_owned().ok());
+        Some(Held::Alone(guards.collect::<Option<_>>()?))
+    }
+
+    /// Computes beside the threads that answer requests, in the turn of whoever writes.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let cut_off = || Fault::Internal("work beside the request was cut off".into());
+        let (sender, result) = oneshot::channel();
+        let work = move || drop(sender.send(work()));
+        match &self.check {
+            Some(check) => check.run_beside(Box::new(work)).await?,
+            None => spawn_blocking(work).await.map_err(|_| cut_off())?,
+        }
+        result.await.map_err(|_| cut_off())
+    }
+
     fn lock(&self, name: &str) -> Option<&Arc<RwLock<()>>> {
         self.locks.get(self.slot(name))
     }
@@ -292,34 +321,69 @@ impl Objects {
                 Some(check) => check.check().await.map_err(CommitError::Denied),
                 None => Ok(()),
             };
-            let result = match checked {
+            let (result, count) = match checked {
                 Ok(()) => {
                     let count = room.begin_commit(&bucket, &batch).await;
                     let result = index.apply(batch).await;
-                    if let Some(count) = count {
-                        count.end(&result);
-                    }
-                    result.map_err(CommitError::Store)
+                    (result.map_err(CommitError::Store), count)
                 }
-                Err(denied) => Err(denied),
+                Err(denied) => (Err(denied), None),
             };
-            let doomed = match &result {
-                Ok(displaced) => freed(displaced, named.blobs()),
-                Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {
-                    named.unwritten()
-                }
-                Err(CommitError::Store(_)) => Vec::new(),
+            let settled = Settled {
+                result,
+                count,
+                named,
             };
-            drop((held, named));
+            // To look at many rows takes too long for a thread that answers requests.
+            let (result, doomed) = if settled.is_long() {
+                let settling = spawn_blocking(move || settled.end()).await;
+                settling.map_err(|error| CommitError::Store(unknown(&error)))?
+            } else {
+                settled.end()
+            };
+            drop(held);
             if doomed.iter().any(|ids| !ids.is_empty()) {
                 let free = move || doomed.iter().for_each(|ids| blobs.remove(ids));
                 let _ = spawn_blocking(free).await;
             }
             result
         });
-        let unknown = |error: tokio::task::JoinError| StoreError::Unavailable(error.to_string());
         work.await
-            .unwrap_or_else(|error| Err(CommitError::Store(unknown(error))))
+            .unwrap_or_else(|error| Err(CommitError::Store(unknown(&error))))
+    }
+}
+
+fn unknown(error: &tokio::task::JoinError) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// A commit that has an outcome.
+struct Settled {
+    result: Result<Displaced, CommitError>,
+    count: Option<CommitCount>,
+    named: Named,
+}
+
+impl Settled {
+    /// Whether it displaced many rows.
+    fn is_long(&self) -> bool {
+        let displaced = self.result.as_ref().ok();
+        displaced.is_some_and(|rows| rows.parts.len() > limits::S3_PARTS_SHORTLY)
+    }
+
+    /// Moves the counts; gives the blobs that nothing refers to any more.
+    fn end(self) -> (Result<Displaced, CommitError>, Vec<Vec<BlobId>>) {
+        let doomed = match &self.result {
+            Ok(displaced) => freed(displaced, self.named.blobs()),
+            Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {
+                self.named.unwritten()
+            }
+            Err(CommitError::Store(_)) => Vec::new(),
+        };
+        if let Some(count) = self.count {
+            count.end(&self.result);
+        }
+        (self.result, doomed)
     }
 }
 

@@ -81,7 +81,8 @@ impl State {
                     .extend(self.parts.insert((row.upload.clone(), row.number), row));
             }
             IndexWrite::DeleteUpload(id) => {
-                self.uploads.remove(&id).ok_or(Failed::NoSuchUpload)?;
+                let ended = self.uploads.remove(&id).ok_or(Failed::NoSuchUpload)?;
+                out.uploads.push(ended);
                 let (gone, kept) = std::mem::take(&mut self.parts)
                     .into_iter()
                     .partition(|(at, _)| at.0 == id);
@@ -222,6 +223,13 @@ impl ObjectIndex for Memory {
                 each(&upload.bucket, &part.body);
             }
         }
+        Ok(())
+    }
+
+    fn every_upload(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
+        let state = self.state();
+        let uploads = state.uploads.values();
+        uploads.for_each(|row| each(&row.bucket, &row.body));
         Ok(())
     }
 }

@@ -4,11 +4,14 @@
 //! that ends the upload, so there is never both or neither. A part's blob is freed only when its
 //! row went without an object that names it.
 
+use std::sync::Arc;
+
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{Failed, IndexWrite, Range, StoreError};
+use keywright_store::contract::{Failed, IndexWrite, PartRow, Range, StoreError};
+use tokio::runtime::Handle;
 
 use crate::{
-    CommitError, Named, Objects,
+    CommitError, Held, Named, Objects,
     bucket::missing,
     conditions::WriteIf,
     digest::{self, Algorithm, Checksum, Kind},
@@ -19,6 +22,9 @@ use crate::{
     object::{Assembly, Content, Meta, Object, Piece, class_shown},
     row,
 };
+
+/// Times that a completion tries to have its locks in its turn, while others hold them.
+const LOCK_ATTEMPTS: usize = 8;
 
 /// An unfinished upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +178,7 @@ impl Objects {
     ///
     /// # Errors
     /// What can be wrong with key and metadata; [`Fault::Checksum`] when kind and algorithm do not
-    /// go together; [`Fault::NoSuchBucket`].
+    /// go together; [`Fault::NoSuchBucket`], [`Fault::QuotaExceeded`].
     pub async fn create_upload(
         &self,
         bucket: &str,
@@ -200,9 +206,11 @@ impl Objects {
             kind,
             initiator: new.initiator,
         };
-        self.room.admit_row()?;
+        let charge = self.admit(bucket, None).await?;
+        charge.take(row::row_bytes(&upload.meta))?;
         let write = IndexWrite::CreateUpload(row::of_upload(&upload)?);
-        match self.commit(bucket, vec![write], Named::Nothing, None).await {
+        let named = Named::Fresh(Vec::new(), charge);
+        match self.commit(bucket, vec![write], named, None).await {
             Ok(_) => Ok(upload),
             Err(error) => Err(missing(error, bucket)),
         }
@@ -373,14 +381,14 @@ impl Objects {
     /// # Errors
     /// [`Fault::NoSuchUpload`], [`Fault::NoParts`], [`Fault::InvalidPartOrder`],
     /// [`Fault::InvalidPart`], [`Fault::EntityTooSmall`], [`Fault::SizeMismatch`],
-    /// [`Fault::Checksum`], the condition's, and [`Fault::Conflict`].
+    /// [`Fault::Checksum`], the condition's, [`Fault::Conflict`], and [`Fault::Throttled`].
     pub async fn complete(
         &self,
         (bucket, key, id): (&str, &str, &str),
         completion: &Completion,
     ) -> Result<Object, Fault> {
         // The key's too: who rewrites the row of the object that this replaces keeps its blobs.
-        let held = self.alone_all(&[id, key]).await;
+        let mut held = self.alone_all(&[id, key]).await;
         let upload = match self.find_upload(bucket, key, id).await {
             Err(Fault::NoSuchUpload(id)) => {
                 return self.completed((bucket, key), id, completion).await;
@@ -388,8 +396,19 @@ impl Objects {
             found => found?,
         };
         check_order(&upload, completion)?;
-        let parts = self.chosen(&upload, completion).await?;
-        let object = self.assemble(&upload, completion, &parts)?;
+        let object = match self.stored_shortly(&upload, completion).await? {
+            Some(stored) => self.assemble(&upload, completion, &stored)?,
+            None => {
+                drop(held);
+                let assembled = self.assemble_beside(&upload, completion).await;
+                if let Err(Fault::NoSuchUpload(id)) = assembled {
+                    return self.completed((bucket, key), id, completion).await;
+                }
+                let object;
+                (object, held) = assembled?;
+                object
+            }
+        };
         self.check_condition(&upload, &completion.condition).await?;
         let end = IndexWrite::DeleteUpload(upload.id.clone());
         let written = self.rewrite(&object, &completion.condition, vec![end], held);
@@ -398,6 +417,55 @@ impl Objects {
             Err(Fault::PreconditionFailed(condition)) => Err(conflict(condition, &upload)),
             other => other.map(|()| object),
         }
+    }
+
+    /// The stored parts up to the last that completion names; `None` where they are many.
+    async fn stored_shortly(
+        &self,
+        upload: &Upload,
+        completion: &Completion,
+    ) -> Result<Option<Vec<PartRow>>, Fault> {
+        let limit = limits::S3_PARTS_SHORTLY;
+        if completion.parts.len() > limit {
+            return Ok(None);
+        }
+        let stored = self.index.parts(&upload.id, 0, limit).await?;
+        let last = completion.parts.last().map(|part| part.number);
+        let all = stored.len() < limit || stored.last().map(|part| part.number) >= last;
+        Ok(all.then_some(stored))
+    }
+
+    /// Puts many parts together in the caller's turn, and holds the locks then. Nobody waits for a
+    /// lock in a turn, nor for a turn under a lock.
+    async fn assemble_beside(
+        &self,
+        upload: &Upload,
+        completion: &Completion,
+    ) -> Result<(Object, Option<Held>), Fault> {
+        let names = [upload.id.clone(), upload.key.clone()];
+        let (upload, completion) = (Arc::new(upload.clone()), Arc::new(completion.clone()));
+        for _ in 0..LOCK_ATTEMPTS {
+            let (objects, runtime) = (self.clone(), Handle::current());
+            let (upload, completion) = (Arc::clone(&upload), Arc::clone(&completion));
+            let work = move || {
+                let Some(held) = objects.try_alone_all(&[&upload.id, &upload.key]) else {
+                    return Ok(None);
+                };
+                // It may have ended before the locks were held.
+                let still = runtime.block_on(objects.index.upload(&upload.id))?;
+                still.ok_or_else(|| Fault::NoSuchUpload(upload.id.clone()))?;
+                let limit = usize::try_from(limits::S3_PARTS).unwrap_or(usize::MAX);
+                let stored = runtime.block_on(objects.index.parts(&upload.id, 0, limit))?;
+                let object = objects.assemble(&upload, &completion, &stored)?;
+                Ok::<_, Fault>(Some((object, Some(held))))
+            };
+            if let Some(assembled) = self.beside(work).await?? {
+                return Ok(assembled);
+            }
+            let [id, key] = &names;
+            drop(self.alone_all(&[id, key]).await);
+        }
+        Err(Fault::Throttled)
     }
 
     /// The object that a completion of an upload that is gone made.
@@ -435,37 +503,17 @@ impl Objects {
         condition.check(&upload.key, etag)
     }
 
-    /// The stored parts that completion names, checked.
-    async fn chosen(&self, upload: &Upload, completion: &Completion) -> Result<Vec<Part>, Fault> {
-        let limit = usize::try_from(limits::S3_PARTS).unwrap_or(usize::MAX);
-        let mut stored = self.list_parts(upload, 0, limit).await?.parts.into_iter();
-        let last = completion.parts.len().saturating_sub(1);
-        let mut chosen = Vec::with_capacity(completion.parts.len());
-        for (index, named) in completion.parts.iter().enumerate() {
-            // Both ascend, so what was passed over is not named later.
-            let part = stored
-                .find(|part| part.number >= named.number)
-                .filter(|part| part.number == named.number && part.etag == named.etag)
-                .ok_or_else(|| Fault::InvalidPart {
-                    part: named.number,
-                    etag: named.etag.clone(),
-                    upload: upload.id.clone(),
-                })?;
-            check_part_checksum(upload, named, &part)?;
-            if index < last && part.piece.size < limits::S3_PART_BYTES_MIN {
-                return Err(Fault::EntityTooSmall {
-                    part: part.number,
-                    etag: part.etag,
-                    size: part.piece.size,
-                    limit: limits::S3_PART_BYTES_MIN,
-                });
-            }
-            chosen.push(part);
-        }
-        Ok(chosen)
+    /// The object of the stored parts that completion names.
+    fn assemble(
+        &self,
+        upload: &Upload,
+        completion: &Completion,
+        stored: &[PartRow],
+    ) -> Result<Object, Fault> {
+        self.joined(upload, completion, &chosen(upload, completion, stored)?)
     }
 
-    fn assemble(
+    fn joined(
         &self,
         upload: &Upload,
         completion: &Completion,
@@ -502,6 +550,42 @@ impl Objects {
             content: Content::Blobs(parts.iter().map(|part| part.piece.clone()).collect()),
         })
     }
+}
+
+/// The stored parts that completion names, checked.
+fn chosen(
+    upload: &Upload,
+    completion: &Completion,
+    stored: &[PartRow],
+) -> Result<Vec<Part>, Fault> {
+    let mut stored = stored.iter();
+    let last = completion.parts.len().saturating_sub(1);
+    let mut chosen = Vec::with_capacity(completion.parts.len());
+    for (index, named) in completion.parts.iter().enumerate() {
+        let invalid = || Fault::InvalidPart {
+            part: named.number,
+            etag: named.etag.clone(),
+            upload: upload.id.clone(),
+        };
+        // Both ascend, so what was passed over is not named later.
+        let part = stored.find(|part| part.number >= named.number);
+        let part = part.filter(|part| part.number == named.number);
+        let part = row::part(part.ok_or_else(invalid)?)?;
+        if part.etag != named.etag {
+            return Err(invalid());
+        }
+        check_part_checksum(upload, named, &part)?;
+        if index < last && part.piece.size < limits::S3_PART_BYTES_MIN {
+            return Err(Fault::EntityTooSmall {
+                part: part.number,
+                etag: part.etag,
+                size: part.piece.size,
+                limit: limits::S3_PART_BYTES_MIN,
+            });
+        }
+        chosen.push(part);
+    }
+    Ok(chosen)
 }
 
 /// The checksum of the object: by the upload's algorithm, or CRC64NVME where it named none.
@@ -625,7 +709,6 @@ fn markers(last: &str, uploads: &[ListedUpload]) -> (String, String) {
 impl Objects {
     /// The object of these parts, whatever their sizes.
     pub(crate) fn assembled(&self, upload: &Upload, parts: &[Part]) -> Object {
-        self.assemble(upload, &Completion::default(), parts)
-            .unwrap()
+        self.joined(upload, &Completion::default(), parts).unwrap()
     }
 }

@@ -4,8 +4,8 @@
 //! so stored and incoming bytes together never exceed a quota. What is stored is counted from the
 //! index at the start and then moved by what each commit wrote and displaced; after a commit whose
 //! outcome is unknown it is counted again. A row and what is stored with it count as well, so that
-//! empty objects and parts are not free. Without quotas nothing is counted. It does not know what
-//! is uploaded.
+//! empty objects, parts and unfinished uploads are not free. Without quotas nothing is counted. It
+//! does not know what is uploaded.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::{fault::Fault, ingest::Body, row};
+use crate::{CommitError, fault::Fault, ingest::Body, row};
 
 /// The most bytes that may be stored, unfinished uploads included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -171,6 +171,7 @@ impl Room {
         let bodies = batch.iter().filter_map(|write| match write {
             IndexWrite::PutObject { row, .. } => Some(row.body.as_slice()),
             IndexWrite::PutPart(row) => Some(row.body.as_slice()),
+            IndexWrite::CreateUpload(row) => Some(row.body.as_slice()),
             _ => None,
         });
         Some(CommitCount {
@@ -284,20 +285,21 @@ impl Drop for Charge {
 
 impl CommitCount {
     /// Moves the counts by what the commit did.
-    pub(crate) fn end(self, result: &Result<Displaced, StoreError>) {
+    pub(crate) fn end(self, result: &Result<Displaced, CommitError>) {
         match result {
             Ok(displaced) => {
                 let objects = displaced.objects.iter().map(|row| row.body.as_slice());
                 let parts = displaced.parts.iter().map(|row| row.body.as_slice());
-                let removed = bytes_of(objects.chain(parts));
+                let uploads = displaced.uploads.iter().map(|row| row.body.as_slice());
+                let removed = bytes_of(objects.chain(parts).chain(uploads));
                 let mut counts = self.room.counts();
                 counts.move_stored(&self.bucket, self.added, removed);
                 if self.deletes_bucket {
                     counts.buckets.remove(&self.bucket);
                 }
             }
-            Err(StoreError::Precondition(_)) => {}
-            Err(_) => self.room.stale.store(true, Ordering::Release),
+            Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {}
+            Err(CommitError::Store(_)) => self.room.stale.store(true, Ordering::Release),
         }
     }
 }
@@ -396,13 +398,15 @@ impl ByteCount {
 
 fn stored_by_bucket(index: &dyn ObjectIndex) -> Result<HashMap<String, u64>, Fault> {
     let mut stored: HashMap<String, u64> = HashMap::new();
-    index.every_body(&mut |bucket, body| {
+    let mut count = |bucket: &str, body: &[u8]| {
         let bytes = bytes_of([body]);
         match stored.get_mut(bucket) {
             Some(sum) => *sum = sum.saturating_add(bytes),
             None => drop(stored.insert(bucket.to_owned(), bytes)),
         }
-    })?;
+    };
+    index.every_body(&mut count)?;
+    index.every_upload(&mut count)?;
     Ok(stored)
 }
 

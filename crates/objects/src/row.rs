@@ -314,7 +314,7 @@ pub(crate) fn content(body: &[u8]) -> Result<Content, Fault> {
     })
 }
 
-/// What a quota counts for an object's row beside its bytes.
+/// What a quota counts for the row of an object or an upload, beside an object's bytes.
 pub(crate) fn row_bytes(meta: &Meta) -> u64 {
     let stored = u64::try_from(meta.stored_bytes()).unwrap_or(u64::MAX);
     limits::S3_ROW_BYTES.saturating_add(stored)
@@ -332,8 +332,8 @@ struct StoredMeta {
     meta: Option<MetaBody>,
 }
 
-/// The bytes that a quota counts for an object's or a part's body: those of the text that it stands
-/// for, in files that take a block each, and those of the row.
+/// The bytes that a quota counts for the body of an object, a part or an upload: those of the text
+/// that it stands for, in files that take a block each, and those of the row.
 pub(crate) fn bytes(body: &[u8]) -> Result<u64, Fault> {
     let text = match content(body)? {
         Content::Blobs(pieces) => {

@@ -21,10 +21,11 @@ use keywright_objects::{
 
 use super::{
     Caller, S3Context, Service, acl,
+    authorize::Work,
     body::Document,
     context::Seen,
     convert::text,
-    job::{Call, Permit},
+    job::{Call, Permit, beside},
     public_access, route,
     table::{self, On, Row},
 };
@@ -108,6 +109,10 @@ impl Again {
 impl CommitCheck for Again {
     fn check(&self) -> Checking<'_> {
         Box::pin(async { self.decide().await.map(drop) })
+    }
+
+    fn run_beside(&self, work: Work) -> Checking<'_> {
+        Box::pin(beside(&self.call.caller.authorize, work))
     }
 }
 

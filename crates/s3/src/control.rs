@@ -20,9 +20,12 @@ use keywright_objects::{
 };
 
 use super::{
-    Body, Caller, Ids, S3, S3Context, Service, WireError, access, body, context,
+    Body, Caller, Ids, S3, S3Context, Service, WireError, access,
+    authorize::Work,
+    body, context,
     convert::text,
     headers,
+    job::beside,
     render::{error_elements, with_ids},
     tagging,
     xml::{CONTROL, Document, Elements},
@@ -237,6 +240,10 @@ impl CommitCheck for Again {
             }
             self.request.permitted(&self.service).await.map(drop)
         })
+    }
+
+    fn run_beside(&self, work: Work) -> Checking<'_> {
+        Box::pin(beside(&self.request.caller.authorize, work))
     }
 }
 

@@ -337,6 +337,8 @@ pub struct Displaced {
     pub objects: Vec<ObjectRow>,
     /// Parts that were replaced, or removed with their upload.
     pub parts: Vec<PartRow>,
+    /// Uploads that ended.
+    pub uploads: Vec<UploadRow>,
 }
 
 /// A range of a listing: names that start with `prefix` and are greater than `after` (or, with
@@ -420,6 +422,13 @@ pub trait ObjectIndex: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError>;
+
+    /// Calls `each` with the bucket and the body of every unfinished upload's row, so that they can
+    /// be counted. Blocking.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn every_upload(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError>;
 }
 
 /// An engine: all three parts over one durable medium.

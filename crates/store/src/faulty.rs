@@ -290,6 +290,10 @@ impl ObjectIndex for Faulty {
     fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
         self.up()?.every_body(each)
     }
+
+    fn every_upload(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
+        self.up()?.every_upload(each)
+    }
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ fn every_kind_of_write_is_counted() {
         };
         objects.copy_part(&upload, 3, copied).await.unwrap();
         let parts = 10_000 + 2 * FILE;
-        assert_eq!(stored(&bench).await.0, 100_104 + parts + 6 * ROW);
+        assert_eq!(stored(&bench).await.0, 100_104 + parts + 7 * ROW);
         let completion = Completion {
             parts: vec![NamedPart {
                 number: 1,
@@ -253,7 +253,7 @@ fn an_unknown_outcome_is_counted_again() {
 #[test]
 fn what_has_no_bytes_is_not_free() {
     run(async {
-        let bench = limited(Some(10 * (ROW + FILE)), None).await;
+        let bench = limited(Some(10 * (ROW + FILE) + ROW), None).await;
         let begun = bench
             .objects
             .create_upload(B, "multi", NewUpload::default())
@@ -278,6 +278,44 @@ fn what_has_no_bytes_is_not_free() {
         object.await.unwrap();
         let headers = 5_000 + "content-disposition".len() as u64;
         assert_eq!(stored(&bench).await.0, ROW + headers + 9);
+    });
+}
+
+#[test]
+fn unfinished_uploads_have_a_limit() {
+    run(async {
+        let quota = 5 * ROW + 7 + "content-type".len() as u64;
+        for (bucket, account) in [(Some(quota), None), (None, Some(quota))] {
+            let bench = limited(bucket, account).await;
+            let begin = async |content_type: &str| {
+                let mut new = NewUpload::default();
+                new.meta.headers.content_type = Some(content_type.into());
+                bench.objects.create_upload(B, "k", new).await
+            };
+            let first = begin("1234567").await.unwrap();
+            let plain = async || {
+                let begun = bench.objects.create_upload(B, "k", NewUpload::default());
+                begun.await
+            };
+            for _ in 0..3 {
+                plain().await.unwrap();
+            }
+            assert!(
+                exceeded(begin("1").await.map(drop)),
+                "what it stores counts"
+            );
+            let last = plain().await.unwrap();
+            assert!(exceeded(plain().await.map(drop)));
+            assert_eq!(stored(&bench).await, (quota, quota));
+            // Ended, they make room again.
+            bench.objects.abort(&last).await.unwrap();
+            plain().await.unwrap();
+            bench.objects.abort(&first).await.unwrap();
+            assert_eq!(stored(&bench).await.0, 4 * ROW);
+            bench.objects.delete_bucket(B).await.unwrap();
+            let other = bench.objects.room.counts().accounts.get(&owner()).copied();
+            assert_eq!(other.unwrap_or_default().stored, 0);
+        }
     });
 }
 

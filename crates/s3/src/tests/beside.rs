@@ -61,7 +61,7 @@ impl Authorize for Slow {
             }
             self.works.fetch_add(1, Ordering::SeqCst);
             self.beside.store(true, Ordering::SeqCst);
-            work();
+            tokio::task::spawn_blocking(work).await.unwrap();
             self.beside.store(false, Ordering::SeqCst);
             Ok(())
         })
@@ -155,5 +155,38 @@ async fn a_large_document_is_parsed_beside_the_request() {
         assert_eq!(quick.works.load(Ordering::SeqCst), works);
         let busy = front.with(&Slow::new(usize::MAX, true), request()).await;
         assert_eq!(busy.status, if works == 0 { 200 } else { 503 });
+    }
+}
+
+#[tokio::test]
+async fn many_parts_are_put_together_beside_the_request() {
+    let front = Front::new().await;
+    let most = limits::S3_PARTS_SHORTLY;
+    let quick = Slow::new(usize::MAX, false);
+    for (parts, works) in [(most, 0), (most + 1, 1)] {
+        let begun = front.with(&quick, ask("POST /bench/many?uploads")).await;
+        let id = begun.element("UploadId").to_owned();
+        let mut last = String::new();
+        for number in 1..=parts {
+            let line = format!("PUT /bench/many?partNumber={number}&uploadId={id}");
+            let put = front.with(&quick, ask(line.leak()).body("x")).await;
+            last = put.header("etag").to_owned();
+        }
+        // All but the last would have to be large.
+        let named = format!("<Part><PartNumber>{parts}</PartNumber><ETag>{last}</ETag></Part>");
+        let body = format!("<CompleteMultipartUpload>{named}</CompleteMultipartUpload>");
+        let line: &str = format!("POST /bench/many?uploadId={id}").leak();
+        let complete = || ask(line).body(body.clone());
+        if works > 0 {
+            let busy = front.with(&Slow::new(usize::MAX, true), complete()).await;
+            assert_eq!(busy.status, 503);
+        }
+        let slow = Slow::new(usize::MAX, false);
+        let completed = front.with(&slow, complete()).await;
+        assert_eq!(completed.status, 200, "{completed:?}");
+        assert_eq!(slow.works.load(Ordering::SeqCst), works, "{parts} parts");
+        // A completion that is repeated finds what it made.
+        assert_eq!(front.with(&quick, complete()).await.status, 200);
+        assert_eq!(front.with(&quick, ask("GET /bench/many")).await.text, "x");
     }
 }

@@ -45,7 +45,9 @@ pub(super) fn apply(
             }
             IndexWrite::PutPart(row) => displaced.parts.extend(put_part(connection, &row)?),
             IndexWrite::DeleteUpload(upload) => {
-                displaced.parts.extend(delete_upload(connection, &upload)?);
+                let (ended, parts) = delete_upload(connection, &upload)?;
+                displaced.uploads.push(ended);
+                displaced.parts.extend(parts);
             }
         }
     }
@@ -182,20 +184,23 @@ fn put_part(connection: &Connection, row: &PartRow) -> Result<Option<PartRow>, S
 }
 
 /// Removes an upload; the result is the parts that went with it.
-fn delete_upload(connection: &Connection, upload: &str) -> Result<Vec<PartRow>, StoreError> {
-    let id = upload.as_bytes();
-    if connection
-        .prepare_cached("DELETE FROM upload WHERE id = ?1")?
-        .execute([id])?
-        == 0
-    {
+fn delete_upload(
+    connection: &Connection,
+    upload: &str,
+) -> Result<(UploadRow, Vec<PartRow>), StoreError> {
+    let Some(ended) = listing::upload_by_id(connection, upload)? else {
         return refuse(Failed::NoSuchUpload);
-    }
+    };
     let removed = listing::parts(connection, upload, i32::MIN, usize::MAX)?;
-    connection
-        .prepare_cached("DELETE FROM part WHERE upload = ?1")?
-        .execute([id])?;
-    Ok(removed)
+    for sql in [
+        "DELETE FROM upload WHERE id = ?1",
+        "DELETE FROM part WHERE upload = ?1",
+    ] {
+        connection
+            .prepare_cached(sql)?
+            .execute([upload.as_bytes()])?;
+    }
+    Ok((ended, removed))
 }
 
 fn refuse<T>(failed: Failed) -> Result<T, StoreError> {

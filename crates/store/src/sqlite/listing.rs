@@ -65,24 +65,35 @@ impl ObjectIndex for Sqlite {
     }
 
     fn every_body(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
-        let connection = self.reader()?;
         // One statement is one snapshot: a completed upload is seen as parts or as an object.
-        let mut statement = connection.prepare(
-            "SELECT bucket, body FROM object
+        let sql = "SELECT bucket, body FROM object
              UNION ALL
-             SELECT upload.bucket, part.body FROM part JOIN upload ON upload.id = part.upload",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let bucket = row.get_ref(0)?.as_blob().map_err(|_| corrupt("name"))?;
-            let bucket = str::from_utf8(bucket).map_err(|_| corrupt("name"))?;
-            each(
-                bucket,
-                row.get_ref(1)?.as_blob().map_err(|_| corrupt("body"))?,
-            );
-        }
-        Ok(())
+             SELECT upload.bucket, part.body FROM part JOIN upload ON upload.id = part.upload";
+        every(&self.reader()?, sql, each)
     }
+
+    fn every_upload(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StoreError> {
+        every(&self.reader()?, "SELECT bucket, body FROM upload", each)
+    }
+}
+
+/// Every row of buckets and bodies.
+fn every(
+    connection: &Connection,
+    sql: &str,
+    each: &mut dyn FnMut(&str, &[u8]),
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let bucket = row.get_ref(0)?.as_blob().map_err(|_| corrupt("name"))?;
+        let bucket = str::from_utf8(bucket).map_err(|_| corrupt("name"))?;
+        each(
+            bucket,
+            row.get_ref(1)?.as_blob().map_err(|_| corrupt("body"))?,
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn bucket(connection: &Connection, name: &str) -> Result<Option<BucketRow>, StoreError> {
@@ -163,7 +174,10 @@ fn objects(
     Ok(found)
 }
 
-fn upload_by_id(connection: &Connection, id: &str) -> Result<Option<UploadRow>, StoreError> {
+pub(super) fn upload_by_id(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<UploadRow>, StoreError> {
     let mut statement =
         connection.prepare_cached("SELECT id, bucket, key, body FROM upload WHERE id = ?1")?;
     let mut rows = statement.query([id.as_bytes()])?;

@@ -70,7 +70,7 @@ pub(super) fn objects(store: Arc<dyn Store>) {
     done(store.apply(vec![create("b"), create("bb")]));
     let replaced = |rows: Vec<ObjectRow>| Displaced {
         objects: rows,
-        parts: Vec::new(),
+        ..Displaced::default()
     };
     assert_eq!(
         done(store.apply(vec![put("b", "k", "1")])),
@@ -169,8 +169,8 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
     assert_eq!(
         displaced,
         Displaced {
-            objects: Vec::new(),
-            parts: vec![part("u1", 2, "two")]
+            parts: vec![part("u1", 2, "two")],
+            ..Displaced::default()
         }
     );
     let stored = vec![part("u1", 1, "one"), part("u1", 2, "again")];
@@ -182,8 +182,9 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
     assert_eq!(
         displaced,
         Displaced {
-            objects: Vec::new(),
-            parts: stored
+            parts: stored,
+            uploads: vec![upload("b", "k", "u1")],
+            ..Displaced::default()
         }
     );
     assert_eq!(done(store.upload("u1")), None);
@@ -276,6 +277,10 @@ pub(super) fn every_body(store: Arc<dyn Store>) {
     bodies.sort();
     let expected = ["b: body of 1", "b: part 1", "b: part 2", "c: body of 2"];
     assert_eq!(bodies, expected);
+    let mut uploads = Vec::new();
+    let mut each = |bucket: &str, body: &[u8]| uploads.push((bucket.to_owned(), body.to_vec()));
+    store.every_upload(&mut each).unwrap();
+    assert_eq!(uploads, [("b".to_owned(), upload("b", "k", "u").body)]);
 }
 
 pub(super) fn listings_cut_bodies(store: Arc<dyn Store>) {
