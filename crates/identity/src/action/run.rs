@@ -165,6 +165,8 @@ impl<A: Action> Run<'_, A> {
             match outcome.map_err(|error| Fault::Internal(error.to_string()))? {
                 Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
                 Err(Unwritten::Fault(fault)) => return Err(fault),
+                // Whoever is alone keeps others waiting.
+                Err(Unwritten::Undecided) if A::ALONE => break,
                 Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),
             }
         }

@@ -3,6 +3,7 @@
 //! Each behaviour is written once over [`Owner`]. Documents are kept byte for byte as they were
 //! put, and are answered percent-encoded.
 
+use keywright_base::limits;
 use keywright_policy::{Kind, size_without_whitespace, validate};
 use keywright_wire::{iam, percent_encode_document};
 
@@ -30,11 +31,10 @@ fn put<O: Owner>(view: &View<'_>, name: &str, policy: (&str, &str)) -> Result<Ch
     validate(document, Kind::Inline)
         .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
     owner.grants_mut().put_inline(policy, document.into());
-    let sizes = owner.grants().inline.iter();
-    let size: usize = sizes
-        .map(|inline| size_without_whitespace(inline.text()))
-        .sum();
-    if size > O::INLINE_SIZE {
+    let texts = || owner.grants().inline.iter().map(InlinePolicy::text);
+    let size: usize = texts().map(|text| size_without_whitespace(text)).sum();
+    let bytes: usize = texts().map(|text| text.len()).sum();
+    if size > O::INLINE_SIZE || bytes > limits::INLINE_POLICIES_BYTES {
         return Err(too_large(&owner));
     }
     Ok(owner.put())
@@ -176,3 +176,33 @@ inline_of!(
     PutGroupPolicy, GetGroupPolicy -> GetGroupPolicyOutput,
     ListGroupPolicies -> ListGroupPoliciesOutput, DeleteGroupPolicy
 );
+
+#[cfg(test)]
+mod tests {
+    use keywright_base::limits;
+
+    use crate::testing::Bench;
+
+    /// White space is not in AWS's quota, but it is stored.
+    #[test]
+    fn all_that_is_stored_of_inline_policies_has_a_limit() {
+        let bench = Bench::new();
+        bench.user("ann", &[]);
+        let put = |name: &str, bytes: usize| {
+            let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+            let space = "%20".repeat(bytes - text.len());
+            let document = text.replace(":{", &format!(":{space}{{"));
+            bench.root(&format!(
+                "Action=PutUserPolicy&UserName=ann&PolicyName={name}&PolicyDocument={document}"
+            ))
+        };
+        let half = limits::INLINE_POLICIES_BYTES / 2;
+        put("a", half).ok();
+        put("b", half).ok();
+        let full = "Maximum policy size of 2048 bytes exceeded for user ann";
+        put("c", 100).refused("LimitExceeded", full);
+        put("b", half + 1).refused("LimitExceeded", full);
+        put("b", half - 100).ok();
+        put("c", 100).ok();
+    }
+}
