@@ -23,7 +23,7 @@ pub(crate) struct Key {
     pub(crate) secret: Secret<String>,
 }
 
-/// A request of IAM or STS: the action and its parameters.
+/// A request of IAM, STS or the extension: the action and its parameters.
 ///
 /// # Errors
 /// When the request cannot be made.
@@ -35,6 +35,7 @@ pub(crate) fn query(
 ) -> anyhow::Result<Vec<u8>> {
     let version = match service {
         "sts" => "2011-06-15",
+        "keywright" => "2026-11-24",
         _ => "2010-05-08",
     };
     let mut body = format!("Action={action}&Version={version}");

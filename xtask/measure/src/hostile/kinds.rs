@@ -1,0 +1,244 @@
+//! The kinds of hostile requests, and the account that makes them expensive: many users, a policy
+//! that is mostly white space, denials, and a user whose every decision takes long.
+
+use anyhow::{Context, ensure};
+
+use crate::{
+    client::{Connection, Reply},
+    installation::Running,
+    requests::{self, Key},
+};
+
+/// Users of the account: as many as the longest page has.
+const USERS: usize = 1000;
+/// Denied requests that are remembered.
+const DENIALS: usize = 1000;
+/// Characters of the longest policy document, white space included.
+const DOCUMENT_CHARS: usize = 131_072;
+/// Patterns of each managed policy of the user whose decisions take long, and such policies.
+const WIDE: (usize, usize) = (80, 10);
+/// Patterns and values of a simulation that is refused: 197 kB, as it was found.
+const REFUSED: Size = Size {
+    patterns: 5000,
+    values: 2000,
+    value_bytes: 10,
+};
+/// Of one that is carried out, with about as many steps as a page may take.
+const CARRIED_OUT: Size = Size {
+    patterns: 400,
+    values: 400,
+    value_bytes: 90,
+};
+
+/// How large a simulation is.
+#[derive(Clone, Copy)]
+struct Size {
+    patterns: usize,
+    values: usize,
+    value_bytes: usize,
+}
+
+/// A kind of request, and the request.
+type Kind = (&'static str, Vec<u8>);
+
+/// Fills the account and makes a request of each kind.
+///
+/// # Errors
+/// When the server refuses what root does.
+pub(super) fn prepare(server: &Running, root: &Key) -> anyhow::Result<Vec<Kind>> {
+    let mut account = Account {
+        server,
+        root,
+        connection: Connection::open(server.address)?,
+    };
+    let blank = account.fill()?;
+    let reader = account.user("reader", "/", &["ReadOnlyAccess"])?;
+    let admin = account.user("admin", "/", &["AdministratorAccess"])?;
+    let wide = account.wide()?;
+    account.deny(&reader)?;
+    let page = ("MaxItems", "1000");
+    let s3 = ("PolicyArn", "arn:aws:iam::aws:policy/AmazonS3FullAccess");
+    let iam = |key: &Key, action: &str, parameters: &[(&str, &str)]| {
+        requests::query(server.address, key, ("iam", action), parameters)
+    };
+    let denials = ("keywright", "ListDeniedRequests");
+    let too_long = format!("{{\"Version\":\"{}\"}}", "x".repeat(DOCUMENT_CHARS - 20));
+    let tags = [
+        ("UserName", "wide"),
+        ("Tags.member.1.Key", "k"),
+        ("Tags.member.1.Value", "v"),
+    ];
+    Ok(vec![
+        (
+            "simulations that are too large",
+            simulation(server, &reader, REFUSED)?,
+        ),
+        (
+            "the largest simulations",
+            simulation(server, &reader, CARRIED_OUT)?,
+        ),
+        ("ListPolicies", iam(&reader, "ListPolicies", &[page])?),
+        ("ListUsers", iam(&reader, "ListUsers", &[page])?),
+        (
+            "ListEntitiesForPolicy",
+            iam(&reader, "ListEntitiesForPolicy", &[s3, page])?,
+        ),
+        (
+            "GetGroup",
+            iam(&reader, "GetGroup", &[("GroupName", "all"), page])?,
+        ),
+        (
+            "GetCredentialReport",
+            iam(&reader, "GetCredentialReport", &[])?,
+        ),
+        (
+            "GetPolicyVersion of 128 KiB",
+            iam(
+                &reader,
+                "GetPolicyVersion",
+                &[("PolicyArn", &blank), ("VersionId", "v1")],
+            )?,
+        ),
+        (
+            "ListDeniedRequests",
+            requests::query(server.address, &admin, denials, &[page])?,
+        ),
+        (
+            "CreatePolicy of 128 KiB",
+            iam(
+                &admin,
+                "CreatePolicy",
+                &[("PolicyName", "p"), ("PolicyDocument", &too_long)],
+            )?,
+        ),
+        (
+            "the longest decisions",
+            iam(&wide, "GetUser", &[("UserName", "wide")])?,
+        ),
+        (
+            "the longest decisions of changes",
+            iam(&wide, "TagUser", &tags)?,
+        ),
+    ])
+}
+
+/// An account that root fills.
+struct Account<'a> {
+    server: &'a Running,
+    root: &'a Key,
+    connection: Connection,
+}
+
+impl Account<'_> {
+    /// Makes what lists are long of; gives the ARN of a policy that is mostly white space.
+    fn fill(&mut self) -> anyhow::Result<String> {
+        let policy = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
+        self.ask("CreateGroup", &[("GroupName", "all")])?;
+        for number in 0..USERS {
+            let user = format!("user{number}");
+            let user = ("UserName", &*user);
+            self.ask("CreateUser", &[user])?;
+            self.ask("AddUserToGroup", &[user, ("GroupName", "all")])?;
+            self.ask("AttachUserPolicy", &[user, ("PolicyArn", policy)])?;
+        }
+        self.ask("GenerateCredentialReport", &[])?;
+        let text = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\
+                    \"Resource\":\"*\"}}";
+        let document = text.replace(":{", &format!(":{}{{", " ".repeat(DOCUMENT_CHARS - 200)));
+        self.policy("blank", &document)
+    }
+
+    /// A user with a key.
+    fn user(&mut self, name: &str, path: &str, policies: &[&str]) -> anyhow::Result<Key> {
+        let user = ("UserName", name);
+        self.ask("CreateUser", &[user, ("Path", path)])?;
+        for policy in policies {
+            let arn = format!("arn:aws:iam::aws:policy/{policy}");
+            self.ask("AttachUserPolicy", &[user, ("PolicyArn", &arn)])?;
+        }
+        let reply = self.ask("CreateAccessKey", &[user])?;
+        let id = reply.element("AccessKeyId").context("no access key")?;
+        let secret = reply.element("SecretAccessKey").context("no secret")?;
+        Ok(Key {
+            id: id.to_owned(),
+            secret: keywright_base::Secret::new(secret.to_owned()),
+        })
+    }
+
+    /// A user whose policies compare its long ARN with patterns that nearly match everywhere.
+    fn wide(&mut self) -> anyhow::Result<Key> {
+        let path = format!("/{}/", "ab".repeat(250));
+        let key = self.user("wide", &path, &[])?;
+        let (patterns, policies) = WIDE;
+        for policy in 0..policies {
+            let spared =
+                (0..patterns).map(|n| format!("\"arn:aws:iam::*:user/*a?b*a?b*z{policy}{n}*\""));
+            let spared: Vec<_> = spared.chain(["\"*\"".to_owned()]).collect();
+            let document = format!(
+                "{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\"Action\":\
+                 \"iam:*\",\"Resource\":\"*\"}},{{\"Effect\":\"Deny\",\"Action\":\"iam:*\",\
+                 \"NotResource\":[{}]}}]}}",
+                spared.join(",")
+            );
+            let name = format!("wide{policy}");
+            let arn = self.policy(&name, &document)?;
+            self.ask(
+                "AttachUserPolicy",
+                &[("UserName", "wide"), ("PolicyArn", &arn)],
+            )?;
+        }
+        Ok(key)
+    }
+
+    /// A managed policy, by its ARN.
+    fn policy(&mut self, name: &str, document: &str) -> anyhow::Result<String> {
+        let parameters = [("PolicyName", name), ("PolicyDocument", document)];
+        let reply = self.ask("CreatePolicy", &parameters)?;
+        reply.element("Arn").map(str::to_owned).context("no ARN")
+    }
+
+    /// Has requests of a user denied.
+    fn deny(&mut self, key: &Key) -> anyhow::Result<()> {
+        let user = [("UserName", "user0")];
+        let request = requests::query(self.server.address, key, ("iam", "DeleteUser"), &user)?;
+        for _ in 0..DENIALS {
+            let reply = self.connection.exchange(&request)?;
+            ensure!(reply.status == 403, "not denied: {}", reply.shown());
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, action: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Reply<'_>> {
+        let action = ("iam", action);
+        let request = requests::query(self.server.address, self.root, action, parameters)?;
+        let reply = self.connection.exchange(&request)?;
+        ensure!(reply.status == 200, "not answered: {}", reply.shown());
+        Ok(reply)
+    }
+}
+
+/// A simulation in which every value is compared with every pattern.
+fn simulation(server: &Running, key: &Key, size: Size) -> anyhow::Result<Vec<u8>> {
+    let patterns = (0..size.patterns).map(|number| format!("\"*a?b*z{number}*\""));
+    let patterns: Vec<_> = patterns.collect();
+    let policy = format!(
+        "{{\"Version\":\"2012-10-17\",\"Statement\":{{\"Effect\":\"Allow\",\"Action\":\"*\",\
+         \"Resource\":\"*\",\"Condition\":{{\"ForAnyValue:StringLike\":{{\"aws:TagKeys\":[{}]\
+         }}}}}}}}",
+        patterns.join(",")
+    );
+    let value = "aab".repeat(size.value_bytes / 3);
+    let entry = "ContextEntries.member.1.ContextKey";
+    let values = (1..=size.values).map(|at| format!("{entry}Values.member.{at}"));
+    let values: Vec<_> = values.collect();
+    let (name, kind) = (format!("{entry}Name"), format!("{entry}Type"));
+    let mut parameters = vec![
+        ("PolicyInputList.member.1", &*policy),
+        ("ActionNames.member.1", "s3:GetObject"),
+        (&*name, "aws:TagKeys"),
+        (&*kind, "stringList"),
+    ];
+    parameters.extend(values.iter().map(|name| (&**name, &*value)));
+    let action = ("iam", "SimulateCustomPolicy");
+    requests::query(server.address, key, action, &parameters)
+}
