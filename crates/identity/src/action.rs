@@ -9,6 +9,7 @@ mod run;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use keywright_base::limits;
 use keywright_store::contract::{SESSIONS_PER_KEY, Session};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
@@ -19,6 +20,7 @@ use crate::{
     service::Identity,
     state::Change,
     view::{Facts, Need, View},
+    work::WorkOwner,
 };
 
 /// The input of an action.
@@ -218,7 +220,7 @@ pub const fn served<A: Action>() -> Served {
 }
 
 async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<Answer, Fault> {
-    let input = Input::<A>::decode(call.form).map_err(decode_fault)?;
+    let input = decode::<A>(identity, call).await?;
     let changed = A::ACCESS.changes_state() || A::writes(&input);
     let done = run::carry_out::<A>(identity, call, input).await?;
     if let Some(session) = done.session {
@@ -235,6 +237,18 @@ async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<A
     }
     let xml = done.output;
     Ok(Answer { xml, changed })
+}
+
+/// Decodes and validates the input; a long one when it is the caller's turn.
+async fn decode<A: Action>(identity: &Identity, call: Call<'_>) -> Result<Input<A>, Fault> {
+    let decoded = if call.form.bytes() <= limits::BODY_BYTES_FREE {
+        Input::<A>::decode(call.form)
+    } else {
+        let place = identity.pages.enter(WorkOwner::of(call.caller)).await?;
+        let form = call.form.clone();
+        place.run(move || Input::<A>::decode(&form)).await?
+    };
+    decoded.map_err(decode_fault)
 }
 
 fn decode_fault(fault: DecodeFault) -> Fault {

@@ -150,6 +150,23 @@ impl Identity {
         self.heavy.enter(owner).await?.run(work).await
     }
 
+    /// Reads a long text that a request brought from an address, beside the threads that answer
+    /// requests, once it is the turn of that address among pages.
+    ///
+    /// # Errors
+    /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
+    pub async fn read_beside<T: Send + 'static>(
+        &self,
+        address: IpAddr,
+        text: &[u8],
+        read: impl FnOnce(&[u8]) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let place = self.pages.enter(WorkOwner::address(address)).await?;
+        // There are as many copies as places.
+        let text = text.to_vec();
+        place.run(move || read(&text)).await
+    }
+
     /// Opens an installation; makes its data key if it is new. Loads everything.
     ///
     /// # Errors

@@ -141,6 +141,35 @@ fn throttled() -> WireError {
     WireError::new(400, "Throttling", "Rate exceeded")
 }
 
+/// A form, and what stands for its text in the signature.
+pub(crate) struct ReadForm {
+    form: Result<Form, Malformed>,
+    payload: PayloadHash,
+}
+
+impl ReadForm {
+    fn of(method: &Method, query: &[u8], body: &[u8]) -> Self {
+        Self {
+            form: Form::parse(if *method == Method::GET { query } else { body }),
+            payload: PayloadHash::of(body),
+        }
+    }
+
+    /// Of a request; of a long one when it is its client's turn.
+    async fn read(pipeline: &Pipeline, request: &QueryRequest<'_>) -> Result<Self, WireError> {
+        let QueryRequest { parts, body, .. } = request;
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        if body.len() <= limits::BODY_BYTES_FREE {
+            return Ok(Self::of(&parts.method, query, body));
+        }
+        let (method, query) = (parts.method.clone(), query.to_vec());
+        let read = move |body: &[u8]| Self::of(&method, &query, body);
+        let address = request.peer.address;
+        let reading = pipeline.identity.read_beside(address, body, read);
+        reading.await.map_err(|fault| fault.wire())
+    }
+}
+
 /// Answers a request whose head may have been read before.
 pub(crate) async fn answer(
     pipeline: &Pipeline,
@@ -148,14 +177,16 @@ pub(crate) async fn answer(
     request: QueryRequest<'_>,
 ) -> Response<Body> {
     let id = request.request_id;
-    let form = match request.parts.method {
-        Method::GET => Form::parse(request.parts.uri.query().unwrap_or_default().as_bytes()),
-        _ => Form::parse(request.body),
+    let read = match ReadForm::read(pipeline, &request).await {
+        Ok(read) => read,
+        Err(error) => {
+            return error_response(request.claimed.unwrap_or(Service::Iam), &error, id);
+        }
     };
-    let service = request.claimed.unwrap_or_else(|| service_of(&form));
+    let service = request.claimed.unwrap_or_else(|| service_of(&read.form));
     let outcome = match head {
-        Some(head) => run(pipeline, (head, form), request).await,
-        None => carry_out(pipeline, (service, form), request).await,
+        Some(head) => run(pipeline, (head, read), request).await,
+        None => run_unread(pipeline, (service, read), request).await,
     };
     match outcome {
         Ok(xml) => xml_response(StatusCode::OK, xml, id),
@@ -181,30 +212,41 @@ fn service_of(form: &Result<Form, Malformed>) -> Service {
     }
 }
 
-/// Carries out a request; gives the XML of its answer.
+/// Carries out a request of this process; gives the XML of its answer.
 ///
 /// # Errors
 /// What the client is told.
 pub(crate) async fn carry_out(
     pipeline: &Pipeline,
-    (service, form): (Service, Result<Form, Malformed>),
+    service: Service,
+    request: QueryRequest<'_>,
+) -> Result<Bytes, WireError> {
+    let read = ReadForm::read(pipeline, &request).await?;
+    run_unread(pipeline, (service, read), request).await
+}
+
+/// Carries out a request whose head was not read yet.
+async fn run_unread(
+    pipeline: &Pipeline,
+    (service, read): (Service, ReadForm),
     request: QueryRequest<'_>,
 ) -> Result<Bytes, WireError> {
     let head = QueryHead::read(pipeline, service, (request.parts, request.peer));
     match head {
-        Ok(head) => run(pipeline, (head, form), request).await,
+        Ok(head) => run(pipeline, (head, read), request).await,
         Err(fault) => {
             let facts = facts(pipeline, request.parts, request.peer);
-            unsigned(pipeline, (service, &form), &fault, &facts)
+            unsigned(pipeline, (service, &read.form), &fault, &facts)
         }
     }
 }
 
 async fn run(
     pipeline: &Pipeline,
-    (head, form): (QueryHead, Result<Form, Malformed>),
+    (head, read): (QueryHead, ReadForm),
     request: QueryRequest<'_>,
 ) -> Result<Bytes, WireError> {
+    let ReadForm { form, payload } = read;
     let QueryHead {
         service,
         mut facts,
@@ -213,7 +255,7 @@ async fn run(
     let signed = Signed {
         parts: request.parts,
         presented: &presented,
-        payload: PayloadHash::of(request.body),
+        payload,
         now: facts.now,
         key_use: key_use(request.parts, &form),
     };

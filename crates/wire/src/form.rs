@@ -73,6 +73,14 @@ impl Form {
         }
     }
 
+    /// The bytes of all names and values.
+    pub fn bytes(&self) -> usize {
+        let parameters = self.parameters.iter();
+        parameters
+            .map(|(name, value)| name.len() + value.len())
+            .sum()
+    }
+
     /// The `Action` parameter.
     pub fn action(&self) -> Option<&str> {
         self.value("Action")

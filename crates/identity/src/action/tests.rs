@@ -6,6 +6,7 @@ use std::{
     task::{Context, Waker},
 };
 
+use keywright_base::limits;
 use keywright_wire::{Form, Service};
 
 use super::{Call, Effort};
@@ -190,6 +191,29 @@ fn what_is_light_does_not_wait_for_what_is_heavy() {
         bench.root("Action=GetUser&UserName=ann").ok();
     });
     assert!(answer.unwrap().contains("AdministratorAccess"));
+}
+
+#[test]
+fn a_long_form_is_read_when_it_is_the_callers_turn() {
+    let bench = Bench::new();
+    let root = bench.root.clone();
+    let document = "x".repeat(limits::BODY_BYTES_FREE);
+    let long = format!("Action=CreatePolicy&PolicyName=p&PolicyDocument={document}");
+    let answer = wait_for_place(&bench, PAGES, (&root, &long), || {
+        let short = "Action=CreatePolicy&PolicyName=q&PolicyDocument=x";
+        assert_eq!(bench.root(short).code(), Some("MalformedPolicyDocument"));
+    });
+    assert_eq!(answer.unwrap_err().wire().code, "LimitExceeded");
+    let places = occupy(&bench, PAGES(bench.identity()));
+    let identity = bench.identity();
+    let reading = identity.read_beside([192, 0, 2, 7].into(), b"text", <[u8]>::len);
+    let mut reading = Box::pin(reading);
+    bench.block_on(async {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(reading.as_mut().poll(&mut context).is_pending());
+    });
+    drop(places);
+    assert_eq!(bench.block_on(reading), Ok(4));
 }
 
 #[test]

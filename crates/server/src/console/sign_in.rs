@@ -13,7 +13,7 @@ use keywright_identity::{
     sign_in::{Claim, Denied},
 };
 use keywright_sigv4::{Credentials, Payload, Target, sign};
-use keywright_wire::{Form, Service};
+use keywright_wire::Service;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -246,8 +246,7 @@ async fn change_own(
         peer: ask.peer,
         request_id: &request_id,
     };
-    let form = Form::parse(body.expose().as_bytes());
-    query::carry_out(ask.pipeline, (Service::Iam, form), request).await?;
+    query::carry_out(ask.pipeline, Service::Iam, request).await?;
     Ok(())
 }
 

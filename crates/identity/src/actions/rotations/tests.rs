@@ -392,9 +392,7 @@ fn the_places_of_users_whom_the_caller_may_rotate_are_listed() {
     assert_eq!(listed(&bench.root), [true; 3]);
     let own = "keywright:StartRotation";
     let rotate: Vec<&str> = std::iter::once(own).chain(needed()).collect();
-    let list = format!(
-        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"keywright:ListRotationPlaces","Resource":"*"}}}}"#
-    );
+    let list = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"keywright:ListRotationPlaces","Resource":"*"}}"#;
     let put = format!("Action=PutUserPolicy&UserName=admin&PolicyName=l&PolicyDocument={list}");
     bench.root(&put).ok();
     assert_eq!(listed(&keys), [true, false, false], "of nobody");

@@ -20,7 +20,7 @@ use keywright_objects::{Objects, memory::Memory};
 use keywright_s3::S3;
 use keywright_sigv4::{Credentials, Payload, Target, sign};
 use keywright_store::Sqlite;
-use keywright_wire::{Form, Service};
+use keywright_wire::Service;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -281,8 +281,7 @@ impl Bench {
             },
             request_id: "11111111-2222-4333-8444-555555555555",
         };
-        let form = Form::parse(body.as_bytes());
-        let answer = query::carry_out(&self.pipeline, (service, form), request).await;
+        let answer = query::carry_out(&self.pipeline, service, request).await;
         answer.map(|xml| String::from_utf8(xml.to_vec()).unwrap())
     }
 }
