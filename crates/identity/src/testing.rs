@@ -289,8 +289,9 @@ impl Bench {
         let spared = (0..100).map(|number| format!("\"arn:aws:iam::*:user/*a?c*z{number}*\""));
         let spared: Vec<_> = spared.chain(["\"*\"".to_owned()]).collect();
         let statement = r#"{"Effect":"Allow","Action":"iam:*","Resource":"*"}"#;
+        let deny = r#"{"Effect":"Deny","Action":"iam:*""#;
         let document = format!(
-            r#"{{"Version":"2012-10-17","Statement":[{statement},{{"Effect":"Deny","Action":"iam:*","NotResource":[{}]}}]}}"#,
+            r#"{{"Version":"2012-10-17","Statement":[{statement},{deny},"NotResource":[{}]}}]}}"#,
             spared.join(",")
         );
         let create = format!("Action=CreatePolicy&PolicyName={name}&PolicyDocument={document}");

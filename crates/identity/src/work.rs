@@ -87,7 +87,7 @@ impl WorkLimits {
         }
     }
 
-    /// For listings of S3, which read many rows: one reader of the index stays free for single ones.
+    /// For listings of S3, which read many rows: one reader of the index stays free for others.
     pub(crate) fn of_listings() -> Self {
         Self {
             permits: spare_processors(),

@@ -1,5 +1,5 @@
-//! `cargo xtask hostile`: how long root waits for GetUser while another user asks for the most work,
-//! or for the longest answers, that one request can ask for, from many connections at the same time.
+//! `cargo xtask hostile`: how long root waits for GetUser while another user asks for the most
+//! work, or for the longest answers, that one request can ask for, on many connections at a time.
 //!
 //! It judges nothing: a missed target is printed, not an error.
 

@@ -189,7 +189,8 @@ mod tests {
         let bench = Bench::new();
         bench.user("ann", &[]);
         let put = |name: &str, bytes: usize| {
-            let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#;
+            let statement = r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#;
+            let text = format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#);
             let space = "%20".repeat(bytes - text.len());
             let document = text.replace(":{", &format!(":{space}{{"));
             bench.root(&format!(

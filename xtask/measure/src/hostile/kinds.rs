@@ -142,8 +142,8 @@ impl Account<'_> {
             self.ask("AttachUserPolicy", &[user, ("PolicyArn", policy)])?;
         }
         self.ask("GenerateCredentialReport", &[])?;
-        let text = "{\"Version\":\"2012-10-17\",\"Statement\":{\"Effect\":\"Allow\",\"Action\":\"*\",\
-                    \"Resource\":\"*\"}}";
+        let statement = "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"}";
+        let text = format!("{{\"Version\":\"2012-10-17\",\"Statement\":{statement}}}");
         let document = text.replace(":{", &format!(":{}{{", " ".repeat(DOCUMENT_CHARS - 200)));
         self.policy("blank", &document)
     }
