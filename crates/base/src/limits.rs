@@ -117,6 +117,9 @@ pub const DENIAL_BYTES_PER_ACCOUNT: usize = 4 * 1024 * 1024;
 /// Statements that the explanation of one decision lists.
 pub const EXAMINED_STATEMENTS: usize = 500;
 
+/// Destinations of one rotation, those among them that were removed while it was open.
+pub const ROTATION_DESTINATIONS: usize = 100;
+
 /// Minutes by which a request's date may differ from the server's clock.
 pub const CLOCK_SKEW_MINUTES: i64 = 15;
 /// Seconds that a presigned URL may be valid: 7 days.

@@ -419,6 +419,7 @@ async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<
         deactivate_first: arguments.deactivate_first,
         accept_blind: arguments.accept_blind_window,
         override_unused: arguments.override_unused.clone(),
+        ..Change::default()
     };
     if !driver.change(&rotation.id, to, &arguments.why).await? {
         bail!(

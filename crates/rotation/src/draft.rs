@@ -7,10 +7,10 @@
 use keywright_base::Timestamp;
 
 use crate::{
-    execute::{Executor, Order, Stopped, check_ours, pending},
-    model::{Found, FoundState, Hold, KeyId, NotedUse, Origin, Phase, Rotation, Secrets},
+    execute::{Executor, Order, Stopped, check_count, look},
+    model::{Delivery, Hold, KeyId, NotedUse, Origin, Phase, Rotation, Secrets},
     plan::{Seen, Step, plan_marked},
-    ports::{ListedKey, SinkError},
+    ports::ListedKey,
 };
 
 /// The key to be replaced: the one that is named, or the user's only one.
@@ -35,6 +35,7 @@ impl Executor<'_> {
         let old = old_key(order.old.clone(), &listing.keys).map_err(Stopped::Refused)?;
         let blind_secs = self.check_windows(&order)?;
         self.check_own_key(&order, &old)?;
+        let names = self.sinks.iter().map(|sink| sink.name());
         let mut rotation = Rotation {
             id: order.id,
             generation: 1,
@@ -66,7 +67,7 @@ impl Executor<'_> {
             adopted: None,
             override_unused: order.override_unused,
             reactivated: false,
-            deliveries: self.sinks.iter().map(|sink| pending(sink.name())).collect(),
+            deliveries: names.map(Delivery::pending).collect(),
             held: None,
             not_before: Timestamp::default(),
             why_back: None,
@@ -120,31 +121,12 @@ impl Executor<'_> {
 
     /// Whether each sink can be read, is there or may be made, and holds nothing foreign.
     async fn look_at_sinks(&self, rotation: &mut Rotation, create: bool) -> Result<(), Stopped> {
+        check_count(self.sinks.len())?;
         for (at, sink) in self.sinks.iter().enumerate() {
-            let inspected = sink.inspect(&rotation.old).await;
-            let inspected = inspected.and_then(|inspection| {
-                check_ours(rotation, &inspection.held)?;
-                Ok(inspection)
-            });
-            let said = |why: &dyn std::fmt::Display| format!("{}: {why}", sink.name());
-            let inspection = match inspected {
-                Ok(inspection) => inspection,
-                Err(SinkError::Never(why)) => return Err(Stopped::Refused(Hold::Sink(said(&why)))),
-                Err(SinkError::Later(why) | SinkError::Person(why)) => {
-                    return Err(Stopped::NotNow(said(&why)));
-                }
-            };
-            rotation.note_old(&inspection.held);
-            let state = FoundState::of(&inspection);
-            if !create && matches!(state, FoundState::Absent { .. }) {
-                return Err(Stopped::Absent(said(&state)));
-            }
+            let (found, held) = look(rotation, *sink, create).await?;
+            rotation.note_old(&held);
             if let Some(delivery) = rotation.deliveries.get_mut(at) {
-                delivery.found = Some(Found {
-                    state,
-                    also: inspection.also,
-                    warnings: inspection.warnings,
-                });
+                delivery.found = Some(found);
             }
         }
         Ok(())

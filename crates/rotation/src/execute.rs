@@ -7,6 +7,7 @@
 
 mod abandon;
 mod delivery;
+mod destinations;
 mod incident;
 mod missing;
 mod orders;
@@ -14,23 +15,28 @@ mod outlook;
 
 use keywright_base::{Clock, Timestamp, limits};
 
-use self::missing::Found;
+pub(crate) use self::destinations::{check_count, look};
 pub use self::{
     abandon::abandon_unseen,
     delivery::retrieve,
+    destinations::look_at_added,
     missing::end_without_user,
     orders::{Change, change},
     outlook::Outlook,
 };
+use self::{
+    destinations::{check_ours, check_there},
+    missing::Found,
+};
 use crate::{
     model::{
-        BlindWindow, Delivery, FoundState, Hold, Incident, KeyId, Orphan, Pair, Person, Phase,
-        Rotation, RotationId, Rules, Stage,
+        BlindWindow, Delivery, Hold, Incident, KeyId, Orphan, Pair, Person, Phase, Rotation,
+        RotationId, Rules, Stage,
     },
     plan::{MARK, SETTLE_SECS, Seen, Step, plan},
     ports::{
-        Backup, Held, Identity, Inspection, Issuer, IssuerError, Journal, JournalError, KeyStatus,
-        Pairs, Sink, SinkError, Usage, Verdict,
+        Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Pairs, Sink,
+        SinkError, Usage, Verdict,
     },
 };
 
@@ -108,6 +114,9 @@ pub enum Stopped {
     /// A sink cannot be read now, so nothing was begun.
     #[error("nothing was begun: {0}")]
     NotNow(String),
+    /// The destinations cannot be changed like that.
+    #[error("{0}")]
+    Destinations(String),
 }
 
 /// What a rotation is carried out with.
@@ -360,7 +369,9 @@ impl Executor<'_> {
 
     async fn enter(&self, mut rotation: Rotation, phase: Phase, now: Timestamp) -> Outcome {
         if phase == Phase::Confirming {
-            for delivery in &mut rotation.deliveries {
+            let read =
+                |delivery: &&mut Delivery| delivery.stage == Stage::ReadBack && !delivery.removed;
+            for delivery in rotation.deliveries.iter_mut().filter(read) {
                 delivery.stage = Stage::Written;
             }
         }
@@ -603,7 +614,8 @@ impl Executor<'_> {
                 stage,
                 found: delivery.found.take(),
                 person: delivery.person,
-                ..pending(&delivery.sink)
+                removed: delivery.removed,
+                ..Delivery::pending(&delivery.sink)
             };
         }
         self.advance(rotation, event).await
@@ -712,52 +724,8 @@ const PAUSE_SECS_MAX: i64 = 3600;
 /// Seconds after which the history says once more that a person is waited for.
 const PERSON_PAUSE_SECS: i64 = 24 * 3600;
 
-/// A sink that holds a key which is none of this rotation's is somebody else's.
-pub(crate) fn check_ours(rotation: &Rotation, held: &Held) -> Result<(), SinkError> {
-    let found = match held {
-        Held::Pair(pair) => &pair.id,
-        Held::Key(key) => key,
-        Held::Nothing | Held::Unreadable => return Ok(()),
-    };
-    if *found == rotation.old || Some(found) == rotation.new.as_ref() {
-        return Ok(());
-    }
-    let why = format!("it holds {found}, which this rotation does not replace");
-    Err(SinkError::Never(why))
-}
-
-pub(crate) fn pending(sink: &str) -> Delivery {
-    Delivery {
-        sink: sink.to_owned(),
-        stage: Stage::Pending,
-        failures: 0,
-        not_before: Timestamp::default(),
-        trouble: None,
-        stuck: false,
-        person: Person::Nothing,
-        found: None,
-    }
-}
-
 fn backup_of(rotation: &Rotation, at: usize) -> Option<Backup> {
     rotation.secrets.backups.get(at).cloned().flatten()
-}
-
-/// What was there when the rotation was drafted, and is gone now, is not made in another's place.
-fn check_there(rotation: &Rotation, sink: &str, inspection: &Inspection) -> Result<(), SinkError> {
-    let Some(absent) = &inspection.absent else {
-        return Ok(());
-    };
-    let mut deliveries = rotation.deliveries.iter();
-    let drafted = deliveries.find(|delivery| delivery.sink == sink);
-    match drafted.and_then(|delivery| delivery.found.as_ref()) {
-        None => Ok(()),
-        Some(found) if matches!(found.state, FoundState::Absent { .. }) => Ok(()),
-        Some(_) => {
-            let why = format!("{}, although it was there at first", absent.what);
-            Err(SinkError::Never(why))
-        }
-    }
 }
 
 fn sink_of(rotation: &Rotation, at: usize) -> &str {

@@ -239,6 +239,40 @@ pub struct Delivery {
     /// nothing is known.
     #[serde(default)]
     pub found: Option<Found>,
+    /// Whether a person has removed it: it is not written or read any more. What may have the new
+    /// key all the same is put back with the others.
+    #[serde(default)]
+    pub removed: bool,
+}
+
+impl Delivery {
+    /// One that nothing is done for yet.
+    pub(crate) fn pending(sink: &str) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            stage: Stage::Pending,
+            failures: 0,
+            not_before: Timestamp::default(),
+            trouble: None,
+            stuck: false,
+            person: Person::Nothing,
+            found: None,
+            removed: false,
+        }
+    }
+
+    /// Whether a consumer may have got the new pair from it.
+    pub const fn may_hold_new(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Writing | Stage::Written | Stage::ReadBack
+        )
+    }
+
+    /// Whether the new pair is still to be written there.
+    pub const fn is_undelivered(&self) -> bool {
+        !self.removed && !matches!(self.stage, Stage::Written | Stage::ReadBack)
+    }
 }
 
 /// What a sink held before a rotation, for a person to read.
@@ -626,9 +660,11 @@ impl Rotation {
     /// The place of the delivery that a person is waited for, in the order of delivery.
     pub fn awaits_person(&self) -> Option<usize> {
         let awaited = |delivery: &Delivery| {
-            delivery.stage == Stage::Writing && delivery.person == Person::Awaited
+            let writing = delivery.stage == Stage::Writing && !delivery.removed;
+            writing && delivery.person == Person::Awaited
         };
-        let delivering = self.phase == Phase::Distributing;
+        // What is added once the old key is inactive is delivered while it dwells.
+        let delivering = matches!(self.phase, Phase::Distributing | Phase::Dwelling);
         let at = self.deliveries.iter().position(awaited);
         at.filter(|_| delivering)
     }
@@ -658,19 +694,25 @@ impl Rotation {
                 | Phase::Dwelling
                 | Phase::Deleting
         );
-        let by_person = |delivery: &Delivery| delivery.person != Person::Nothing;
+        let by_person =
+            |delivery: &Delivery| delivery.person != Person::Nothing && !delivery.removed;
         delivers && self.deliveries.iter().any(by_person)
     }
 
     /// Whether a consumer may have seen the new pair.
     pub fn may_be_delivered(&self) -> bool {
-        let seen = |delivery: &Delivery| {
-            matches!(
-                delivery.stage,
-                Stage::Writing | Stage::Written | Stage::ReadBack
-            )
-        };
-        self.deliveries.iter().any(seen)
+        self.deliveries.iter().any(Delivery::may_hold_new)
+    }
+
+    /// Whether a destination has yet to get the new pair: one was added after the others had it.
+    pub fn is_incomplete(&self) -> bool {
+        self.deliveries.iter().any(Delivery::is_undelivered)
+    }
+
+    /// The names of the destinations that were not removed.
+    pub fn destinations(&self) -> Vec<&str> {
+        let left = self.deliveries.iter().filter(|delivery| !delivery.removed);
+        left.map(|delivery| delivery.sink.as_str()).collect()
     }
 }
 

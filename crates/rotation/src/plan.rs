@@ -6,6 +6,7 @@
 //! its dwell. It does nothing itself.
 
 mod adoption;
+mod delivery;
 mod incident;
 pub mod missing;
 
@@ -150,7 +151,7 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
         Phase::Planned => planned(rotation, seen),
         Phase::Creating => creating(rotation, seen),
         Phase::Created => created(rotation, seen),
-        Phase::Distributing => distributing(rotation, seen),
+        Phase::Distributing => delivery::distributing(rotation, seen),
         Phase::Observing => observing(rotation, seen),
         Phase::Confirming => confirming(rotation, seen),
         Phase::Deactivating => deactivating(rotation, seen),
@@ -290,50 +291,6 @@ fn created(rotation: &Rotation, seen: &Seen) -> Step {
     Step::Verify
 }
 
-fn distributing(rotation: &Rotation, seen: &Seen) -> Step {
-    if let Some(step) = new_key_gone(rotation, seen) {
-        return step;
-    }
-    let next = |delivery: &Delivery, at| match delivery.stage {
-        Stage::Pending | Stage::Restored => Some(Step::Stage(at)),
-        Stage::Staged | Stage::Writing => Some(Step::Write(at)),
-        Stage::Written => Some(Step::ReadBack(at)),
-        Stage::ReadBack => None,
-    };
-    each(rotation, seen, next).unwrap_or(Step::Enter(Phase::Observing))
-}
-
-/// The first sink that has something to do and need not wait; those that must wait hold up nobody
-/// else.
-fn each(
-    rotation: &Rotation,
-    seen: &Seen,
-    next: impl Fn(&Delivery, usize) -> Option<Step>,
-) -> Option<Step> {
-    let todo = rotation.deliveries.iter().enumerate();
-    let todo: Vec<_> = todo
-        .filter_map(|(at, delivery)| Some((delivery, next(delivery, at)?)))
-        .collect();
-    let ready = todo
-        .iter()
-        .find(|(delivery, _)| delivery.not_before <= seen.now);
-    if let Some((_, step)) = ready {
-        return Some(step.clone());
-    }
-    let first = todo
-        .iter()
-        .min_by_key(|(delivery, _)| delivery.not_before)?
-        .0;
-    let said = |delivery: &Delivery| {
-        let trouble = delivery.trouble.as_deref().unwrap_or("it failed");
-        format!("{}: {trouble}", delivery.sink)
-    };
-    if let Some((stuck, _)) = todo.iter().find(|(delivery, _)| delivery.stuck) {
-        return Some(Step::Hold(Hold::Sink(said(stuck))));
-    }
-    Some(wait(first.not_before, said(first)))
-}
-
 /// From when on the old key has been quiet, and who broke the silence.
 fn quiet_since<'a>(rotation: &Rotation, seen: &'a Seen) -> (Timestamp, Option<&'a LastUse>) {
     match &seen.used {
@@ -349,6 +306,9 @@ fn observing(rotation: &Rotation, seen: &Seen) -> Step {
     match status(seen, &rotation.old) {
         None => return gone(rotation),
         Some(KeyStatus::Inactive) => return Step::Enter(Phase::Dwelling),
+        Some(KeyStatus::Active) if rotation.is_incomplete() => {
+            return Step::Enter(Phase::Distributing);
+        }
         Some(KeyStatus::Active) => {}
     }
     let window = rotation.rules.observe_secs;
@@ -377,6 +337,9 @@ fn confirming(rotation: &Rotation, seen: &Seen) -> Step {
     if let Some(step) = new_key_gone(rotation, seen) {
         return step;
     }
+    if rotation.is_incomplete() {
+        return Step::Enter(Phase::Distributing);
+    }
     let window = rotation.rules.observe_secs;
     let recent = |used: &LastUse| window > 0 && seen.now < used.at.plus_secs(window);
     if seen.used.as_ref().is_some_and(recent) {
@@ -387,9 +350,10 @@ fn confirming(rotation: &Rotation, seen: &Seen) -> Step {
     }
     let next = |delivery: &Delivery, at| match delivery.stage {
         Stage::ReadBack => None,
+        _ if delivery.removed => None,
         _ => Some(Step::ReadBack(at)),
     };
-    each(rotation, seen, next).unwrap_or(Step::Enter(Phase::Deactivating))
+    delivery::each(rotation, seen, next).unwrap_or(Step::Enter(Phase::Deactivating))
 }
 
 fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
@@ -399,12 +363,31 @@ fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
     match status(seen, &rotation.old) {
         None => gone(rotation),
         Some(KeyStatus::Inactive) => Step::Enter(Phase::Dwelling),
+        Some(KeyStatus::Active) if rotation.is_incomplete() => not_yet(rotation, seen),
         Some(KeyStatus::Active) => Step::SetStatus(rotation.old.clone(), KeyStatus::Inactive),
     }
 }
 
-/// What is left to do when the old key was deleted by another user.
+/// A destination was added when the old key was about to be deactivated. That may have been done
+/// already, and a listing lag behind: then nothing needs to wait until it is quiet.
+fn not_yet(rotation: &Rotation, seen: &Seen) -> Step {
+    let settled = rotation.since.plus_secs(SETTLE_SECS);
+    if seen.lags && seen.now < settled {
+        let old = &rotation.old;
+        return wait(
+            settled,
+            format!("listings to show whether {old} is inactive"),
+        );
+    }
+    Step::Enter(Phase::Distributing)
+}
+
+/// What is left to do when the old key was deleted by another user. A destination that was added
+/// since gets the new key first.
 fn gone(rotation: &Rotation) -> Step {
+    if rotation.is_incomplete() && rotation.phase != Phase::Dwelling {
+        return Step::Enter(Phase::Dwelling);
+    }
     incident::unended(rotation).unwrap_or(Step::Enter(Phase::Done))
 }
 
@@ -425,13 +408,19 @@ fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
         return step;
     }
     let old = &rotation.old;
-    match status(seen, old) {
-        None => return gone(rotation),
+    let there = match status(seen, old) {
+        None => false,
         Some(KeyStatus::Active) => return awake(rotation.since, seen, old),
-        Some(KeyStatus::Inactive) => {}
-    }
-    if let Some(step) = incident::sessions(rotation, seen, rotation.since) {
+        Some(KeyStatus::Inactive) => true,
+    };
+    let sessions = || incident::sessions(rotation, seen, rotation.since);
+    let step = there.then(sessions).flatten();
+    // What was added while the old key is inactive: nothing is deleted before it has the new one.
+    if let Some(step) = step.or_else(|| delivery::undelivered(rotation, seen)) {
         return step;
+    }
+    if !there {
+        return gone(rotation);
     }
     let due = rotation.since.plus_secs(rotation.rules.dwell_secs);
     if seen.now < due {
@@ -508,7 +497,7 @@ fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
         Stage::Writing | Stage::Written | Stage::ReadBack => Some(Step::Restore(at)),
         Stage::Pending | Stage::Staged | Stage::Restored => None,
     };
-    if let Some(step) = each(rotation, seen, next) {
+    if let Some(step) = delivery::each(rotation, seen, next) {
         return step;
     }
     if was_delivered(rotation) {

@@ -3,8 +3,9 @@
 //! It protects the safety property by trying to break it: with virtual time, dying processes, lost
 //! replies, lagging listings, evidence that is published late, slow propagation, throttling,
 //! failing sinks, a second rotator, a person who meddles, users who are renamed or deleted and
-//! consumers nobody knows of. A seed replays its run.
+//! consumers nobody knows of, and destinations that come and go. A seed replays its run.
 
+mod destinations;
 mod person;
 mod ports;
 mod run;

@@ -236,6 +236,7 @@ impl StartArguments {
             deactivate_first: self.deactivate_first,
             accept_blind: self.accept_blind_window,
             override_unused: self.override_unused.clone(),
+            ..Change::default()
         }
     }
 

@@ -5,9 +5,9 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Found, Outcome, Stopped};
+use super::{Executor, Found, Outcome, Stopped, destinations::change_destinations};
 use crate::{
-    model::{Hold, Person, Phase, Rotation, RotationId},
+    model::{Delivery, Hold, Person, Phase, Rotation, RotationId},
     ports::Journal,
 };
 
@@ -26,14 +26,19 @@ pub struct Change {
     pub accept_blind: bool,
     /// Why it may be deleted although no consumer has used the new one.
     pub override_unused: Option<String>,
+    /// Destinations that are added, as [`super::look_at_added`] found them.
+    pub added: Vec<Delivery>,
+    /// Names of destinations that are removed. Nothing is deleted there.
+    pub removed: Vec<String>,
 }
 
-/// Changes how careful an open rotation is, and writes down why; whether anything was different.
-/// What it waits for is decided by the new times from then on.
+/// Changes how careful an open rotation is, and where the new key goes, and writes down why;
+/// whether anything was different. What it waits for is decided by the new times from then on, and
+/// what was added gets the new key before anything else is done.
 ///
 /// # Errors
-/// [`Stopped::TooLate`] when it is over, [`Stopped::Blind`], [`Stopped::Unknown`],
-/// [`Stopped::Journal`].
+/// [`Stopped::TooLate`] when it is over, or for destinations when they would come too late;
+/// [`Stopped::Destinations`], [`Stopped::Blind`], [`Stopped::Unknown`], [`Stopped::Journal`].
 pub async fn change(
     journal: &dyn Journal,
     id: &RotationId,
@@ -45,7 +50,7 @@ pub async fn change(
     if rotation.phase.is_over() {
         return Err(Stopped::TooLate(rotation.phase));
     }
-    let mut said = Vec::new();
+    let mut said = change_destinations(&mut rotation, &change)?;
     let rules = &mut rotation.rules;
     let observe_secs = if change.incident {
         Some(0)

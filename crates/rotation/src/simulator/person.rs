@@ -162,7 +162,9 @@ impl Cast {
                 "activated every key"
             }
             4 => {
-                let late = phases.iter().any(|phase| *phase >= Phase::Confirming);
+                // Nor is a sink looked at that was removed.
+                let late = phases.iter().any(|phase| *phase >= Phase::Confirming)
+                    || world.sinks.first().is_some_and(|sink| sink.removed);
                 overwrite(&mut world, late);
                 "put the first key into a sink"
             }

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret, Timestamp};
 
-use super::world::{Hand, Key, Store, World};
+use super::world::{Hand, Key, Store, World, nothing};
 use crate::{
     model::{KeyId, Pair, Rotation, RotationId},
     ports::{
@@ -637,8 +637,13 @@ impl Sink for SimSink {
     }
 
     async fn read_back(&self) -> Result<Held, SinkError> {
-        self.call("read_back", |store, _| Held::Pair(store.held.clone()))
-            .await
+        self.call("read_back", |store, _| {
+            if store.held == nothing() {
+                return Held::Nothing;
+            }
+            Held::Pair(store.held.clone())
+        })
+        .await
     }
 
     async fn restore(

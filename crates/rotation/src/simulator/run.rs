@@ -14,6 +14,7 @@ use std::{
 use keywright_base::{Secret, Timestamp};
 
 use super::{
+    destinations::Moves,
     person::Fate,
     ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink},
     world::{Consumer, Hand, Key, USER, World},
@@ -221,6 +222,7 @@ pub(super) struct Cast {
     meddling: u64,
     meddled: bool,
     changes: u64,
+    pub(super) moves: Moves,
     fate: Fate,
     outages: u64,
     stops: u32,
@@ -236,6 +238,7 @@ pub(super) struct Cast {
 pub fn run(seed: u64) -> Result<Phase, String> {
     let mut cast = Cast::throw(seed);
     cast.leak(seed);
+    cast.moves = Moves::throw(seed);
     let outcome = cast.play();
     outcome.map_err(|what| {
         let tail = cast.trace.len().saturating_sub(60);
@@ -306,6 +309,7 @@ impl Cast {
             rotators,
             meddling,
             changes: dice_changes,
+            moves: Moves::none(),
             meddled: meddling > 0 || matches!(fate, Fate::Deleted | Fate::MadeAnew),
             fate,
             outages,
@@ -376,6 +380,7 @@ impl Cast {
                 self.changes -= 1;
                 self.change_rules();
             }
+            self.change_destinations();
             if self.fate != Fate::Stays && self.dice.one_in(25) {
                 let fate = std::mem::replace(&mut self.fate, Fate::Stays);
                 self.meets(fate);
@@ -557,9 +562,14 @@ impl Cast {
         }
         let world = self.shared.world();
         if calm {
-            let held = rotation.and_then(|rotation| rotation.held);
+            let held = rotation
+                .as_ref()
+                .and_then(|rotation| rotation.held.as_ref());
             if held.is_some() || phase != Phase::Done {
                 return Err(format!("calm, and yet {phase:?}, {held:?}"));
+            }
+            if let Some(without) = rotation.iter().find_map(|one| world.lacks_new(one)) {
+                return Err(format!("done, and yet {without} does not have the new key"));
             }
             if world.keys.len() != 1 {
                 return Err(format!("calm, and yet {} keys are left", world.keys.len()));

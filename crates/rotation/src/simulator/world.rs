@@ -108,10 +108,18 @@ pub struct Session {
     pub ended: bool,
 }
 
+/// What a sink holds that holds nothing.
+pub(super) fn nothing() -> Pair {
+    Pair {
+        id: KeyId(String::new()),
+        secret: Secret::new(String::new()),
+    }
+}
+
 /// A place that keeps a pair.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// The pair in it.
+    /// The pair in it, or [`nothing`].
     pub held: Pair,
     /// Whether it takes two writes, the secret and then the id, which makes consumers see both.
     pub two_writes: bool,
@@ -121,6 +129,11 @@ pub struct Store {
     pub down_until: i64,
     /// It fails until a person mends it.
     pub refused: bool,
+    /// A person has removed it from a rotation: what is put there from then on is theirs to answer
+    /// for.
+    pub removed: bool,
+    /// Nobody reads it any more.
+    pub retired: bool,
 }
 
 /// A program that uses a key.
@@ -215,22 +228,39 @@ impl World {
             tokens: BTreeMap::new(),
         };
         let old = world.make(Hand::Person);
-        for reads in 0..sinks {
-            world.sinks.push(Store {
-                held: old.clone(),
-                two_writes: reads % 2 == 1,
-                half: None,
-                down_until: 0,
-                refused: false,
-            });
-            world.consumers.push(Consumer {
-                reads: Some(reads),
-                holds: old.clone(),
-                uses_every: 600,
-                reads_every: 3600,
-            });
+        for _ in 0..sinks {
+            world.add_sink(old.clone());
         }
         world
+    }
+
+    /// A sink that holds this, and its consumer; the sink's number.
+    pub fn add_sink(&mut self, held: Pair) -> usize {
+        let number = self.sinks.len();
+        self.sinks.push(Store {
+            held: held.clone(),
+            two_writes: number % 2 == 1,
+            half: None,
+            down_until: 0,
+            refused: false,
+            removed: false,
+            retired: false,
+        });
+        self.consumers.push(Consumer {
+            reads: Some(number),
+            holds: held,
+            uses_every: 600,
+            reads_every: 3600,
+        });
+        number
+    }
+
+    /// A person takes the consumers of a sink away.
+    pub fn retire(&mut self, number: usize) {
+        self.consumers.retain(|one| one.reads != Some(number));
+        if let Some(sink) = self.sinks.get_mut(number) {
+            sink.retired = true;
+        }
     }
 
     /// Makes a key.
@@ -284,6 +314,7 @@ impl World {
     /// Whoever is without a key that works: a consumer, or a sink that one may read any moment.
     pub fn stranded(&self) -> Option<String> {
         let sinks = self.sinks.iter().enumerate();
+        let sinks = sinks.filter(|(_, sink)| !sink.retired);
         let sinks = sinks.map(|(at, sink)| (format!("sink {at}"), &sink.held));
         let consumers = self.consumers.iter().enumerate();
         let consumers = consumers.map(|(at, who)| (format!("consumer {at}"), &who.holds));
@@ -293,10 +324,12 @@ impl World {
     }
 
     /// Whether a pair is accepted everywhere, or a person saw to it that it is not, or is another
-    /// user's.
+    /// user's, or none.
     fn works(&self, pair: &Pair) -> bool {
         let mut known = self.gone.iter().chain(&self.keys);
-        (0..self.endpoints).all(|at| self.accepts(pair, at))
+        let nothing = pair.id.0.is_empty();
+        nothing
+            || (0..self.endpoints).all(|at| self.accepts(pair, at))
             || self.foreign.contains(pair)
             || known.any(|key| key.pair == *pair && key.withdrawn_by_person)
     }

@@ -276,6 +276,7 @@ impl Engine {
             deactivate_first: to.deactivate_first,
             accept_blind: false,
             override_unused: to.override_unused,
+            ..execute::Change::default()
         };
         self.driver.change(id, change, &to.why).await.map(drop)
     }

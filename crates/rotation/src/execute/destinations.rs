@@ -1,0 +1,221 @@
+//! What is at a destination before it is written, and how those of an open rotation are changed.
+//!
+//! It protects two rules. A destination that holds another's key, or that would have to be made
+//! without an order to do so, is refused before anything is written. And removing one deletes
+//! nothing there: what may have the new key keeps it, and is put back by a rollback like the rest.
+
+use keywright_base::limits;
+
+use super::{Change, Stopped};
+use crate::{
+    model::{Delivery, Found, FoundState, Hold, Rotation, Stage},
+    ports::{Held, Inspection, Sink, SinkError},
+};
+
+/// Looks at destinations that are to be added to an open rotation. Nothing is changed or written;
+/// [`super::change`] adds them.
+///
+/// # Errors
+/// [`Stopped::Destinations`], [`Stopped::Absent`].
+pub async fn look_at_added(
+    rotation: &Rotation,
+    sinks: &[&dyn Sink],
+    create: bool,
+) -> Result<Vec<Delivery>, Stopped> {
+    let mut added = Vec::with_capacity(sinks.len());
+    for sink in sinks {
+        let mut delivery = Delivery::pending(sink.name());
+        let mut known = rotation.deliveries.iter();
+        let known = known.find(|one| one.sink == delivery.sink);
+        if known.is_none_or(|known| known.removed) {
+            let looked = look(rotation, *sink, create).await;
+            let (found, held) = looked.map_err(not_added)?;
+            if !known.is_some_and(Delivery::may_hold_new) {
+                check_no_new_key(rotation, sink.name(), &held)?;
+            }
+            delivery.found = Some(found);
+        }
+        added.push(delivery);
+    }
+    Ok(added)
+}
+
+fn not_added(error: Stopped) -> Stopped {
+    match error {
+        Stopped::Refused(Hold::Sink(why)) | Stopped::NotNow(why) => Stopped::Destinations(why),
+        error => error,
+    }
+}
+
+/// What was there before the new key came is what a rollback puts back, and here nobody knows it.
+/// Two names of one destination show like this as well.
+fn check_no_new_key(rotation: &Rotation, name: &str, held: &Held) -> Result<(), Stopped> {
+    let found = match held {
+        Held::Pair(pair) => &pair.id,
+        Held::Key(key) => key,
+        Held::Nothing | Held::Unreadable => return Ok(()),
+    };
+    if Some(found) != rotation.new.as_ref() {
+        return Ok(());
+    }
+    Err(Stopped::Destinations(format!(
+        "{name} holds the new key {found} already, and what was there before is not known; it may \
+         be another name of a destination that this rotation has"
+    )))
+}
+
+/// What a destination holds. It must be there or may be made, and hold nothing foreign.
+pub(crate) async fn look(
+    rotation: &Rotation,
+    sink: &dyn Sink,
+    create: bool,
+) -> Result<(Found, Held), Stopped> {
+    let inspected = sink.inspect(&rotation.old).await;
+    let inspected = inspected.and_then(|inspection| {
+        check_ours(rotation, &inspection.held)?;
+        Ok(inspection)
+    });
+    let said = |why: &dyn std::fmt::Display| format!("{}: {why}", sink.name());
+    let inspection = match inspected {
+        Ok(inspection) => inspection,
+        Err(SinkError::Never(why)) => return Err(Stopped::Refused(Hold::Sink(said(&why)))),
+        Err(SinkError::Later(why) | SinkError::Person(why)) => {
+            return Err(Stopped::NotNow(said(&why)));
+        }
+    };
+    let state = FoundState::of(&inspection);
+    if !create && matches!(state, FoundState::Absent { .. }) {
+        return Err(Stopped::Absent(said(&state)));
+    }
+    let found = Found {
+        state,
+        also: inspection.also,
+        warnings: inspection.warnings,
+    };
+    Ok((found, inspection.held))
+}
+
+/// A sink that holds a key which is none of this rotation's is somebody else's.
+pub(super) fn check_ours(rotation: &Rotation, held: &Held) -> Result<(), SinkError> {
+    let found = match held {
+        Held::Pair(pair) => &pair.id,
+        Held::Key(key) => key,
+        Held::Nothing | Held::Unreadable => return Ok(()),
+    };
+    if *found == rotation.old || Some(found) == rotation.new.as_ref() {
+        return Ok(());
+    }
+    let why = format!("it holds {found}, which this rotation does not replace");
+    Err(SinkError::Never(why))
+}
+
+/// What was there when the rotation was drafted, and is gone now, is not made in another's place.
+pub(super) fn check_there(
+    rotation: &Rotation,
+    sink: &str,
+    inspection: &Inspection,
+) -> Result<(), SinkError> {
+    let Some(absent) = &inspection.absent else {
+        return Ok(());
+    };
+    let mut deliveries = rotation.deliveries.iter();
+    let drafted = deliveries.find(|delivery| delivery.sink == sink);
+    match drafted.and_then(|delivery| delivery.found.as_ref()) {
+        None => Ok(()),
+        Some(found) if matches!(found.state, FoundState::Absent { .. }) => Ok(()),
+        Some(_) => {
+            let why = format!("{}, although it was there at first", absent.what);
+            Err(SinkError::Never(why))
+        }
+    }
+}
+
+/// Whether a rotation has too many destinations, removed ones among them.
+pub(crate) fn check_count(count: usize) -> Result<(), Stopped> {
+    const MAX: usize = limits::ROTATION_DESTINATIONS;
+    if count <= MAX {
+        return Ok(());
+    }
+    let text = format!("a rotation has {MAX} destinations at most, removed ones among them");
+    Err(Stopped::Destinations(text))
+}
+
+/// Adds and removes destinations; what is different by that.
+pub(super) fn change_destinations(
+    rotation: &mut Rotation,
+    change: &Change,
+) -> Result<Vec<String>, Stopped> {
+    if change.added.is_empty() && change.removed.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !rotation.phase.can_roll_back() {
+        return Err(Stopped::TooLate(rotation.phase));
+    }
+    let mut said = Vec::new();
+    for name in &change.removed {
+        if change.added.iter().any(|added| added.sink == *name) {
+            let text = format!("{name} is both added and removed");
+            return Err(Stopped::Destinations(text));
+        }
+        said.extend(remove(rotation, name)?);
+    }
+    for added in &change.added {
+        said.extend(add(rotation, added));
+    }
+    check_count(rotation.deliveries.len())?;
+    if rotation.destinations().is_empty() {
+        let text = "no destination would be left, and nobody would get the new key";
+        return Err(Stopped::Destinations(text.to_owned()));
+    }
+    if !said.is_empty() && matches!(rotation.held, Some(Hold::Sink(_))) {
+        // If it is another one that a person must mend, the next look says so again.
+        rotation.held = None;
+    }
+    Ok(said)
+}
+
+fn add(rotation: &mut Rotation, added: &Delivery) -> Option<String> {
+    let name = &added.sink;
+    let mut all = rotation.deliveries.iter_mut();
+    let Some(known) = all.find(|delivery| delivery.sink == *name) else {
+        rotation.deliveries.push(added.clone());
+        rotation.secrets.backups.push(None);
+        return Some(format!("{name} is added"));
+    };
+    if !known.removed {
+        return None;
+    }
+    known.removed = false;
+    match known.stage {
+        // Whatever was done there since, it is written and read back again.
+        Stage::Written | Stage::ReadBack => known.stage = Stage::Writing,
+        Stage::Writing => {}
+        Stage::Pending | Stage::Staged | Stage::Restored => *known = added.clone(),
+    }
+    Some(format!("{name} is added again"))
+}
+
+fn remove(rotation: &mut Rotation, name: &str) -> Result<Option<String>, Stopped> {
+    let left = rotation.destinations().join(", ");
+    let mut all = rotation.deliveries.iter_mut();
+    let Some(known) = all.find(|delivery| delivery.sink == name) else {
+        let text = format!("{name} is no destination of this rotation: it has {left}");
+        return Err(Stopped::Destinations(text));
+    };
+    if known.removed {
+        return Ok(None);
+    }
+    *known = Delivery {
+        removed: true,
+        stage: known.stage,
+        person: known.person,
+        found: known.found.take(),
+        ..Delivery::pending(name)
+    };
+    let left = match known.stage {
+        Stage::Pending | Stage::Staged | Stage::Restored => "it does not get the new key",
+        Stage::Writing => "it may have the old or the new key, and is left as it is",
+        Stage::Written | Stage::ReadBack => "it has the new key and keeps it",
+    };
+    Ok(Some(format!("{name} is removed: {left}")))
+}
