@@ -444,6 +444,76 @@ def test_an_open_rotation_is_shortened_and_abandoned(root, consumer, name):
     assert root.iam.list_user_tags(UserName=name)["Tags"] == [], "the mark is gone"
 
 
+def env_key(file: Path) -> str:
+    """The id of the key in a file of variables."""
+    return dict(line.split("=", 1) for line in file.read_text().split())["AWS_ACCESS_KEY_ID"]
+
+
+def test_places_of_an_open_rotation_are_changed(root, consumer, name, tmp_path):
+    old, file, made = consumer.old, tmp_path / "job.env", tmp_path / "made.env"
+    pair = "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}\n"
+    file.write_text(pair.format("AKIAIOSFODNN7FOREIGN", "x"))
+    job, new = f"dotenv:{file}", f"dotenv:{made}"
+    started = consumer.begin("--observe", "24h", *UNUSED)
+    assert started.returncode == 0, started.stderr
+    change = ("change", name, "--why", "found another job")
+    for more, says in [
+        (("--deliver", job), "it holds AKIAIOSFODNN7FOREIGN"),
+        (("--deliver", new), "--create makes it"),
+        (("--remove", job), "is no destination of this rotation"),
+        (("--remove", consumer.sink), "no destination would be left"),
+    ]:
+        refused = consumer.rotate(*change, *more)
+        assert refused.returncode == 1 and says in refused.stderr, refused.stderr
+        assert "nothing was changed" in refused.stderr, refused.stderr
+    file.write_text(pair.format(old.access_key, old.secret_key))
+    assert len(consumer.status()["Deliveries"]) == 1 and not made.exists()
+
+    added = consumer.rotate(*change, "--deliver", job)
+    assert added.returncode == 0, added.stderr
+    assert f"{job}\n         holds the key being replaced" in added.stderr, added.stderr
+    fresh = consumer.works()
+    assert env_key(file) == fresh != old.access_key
+    assert consumer.status()["Phase"] == "Observing"
+    history = consumer.rotate("history", name).stdout
+    assert f"changed: {job} is added; found another job" in history, history
+
+    fewer = consumer.begin("--deliver", new, "--create")
+    assert fewer.returncode == 1 and f"also delivers to {job}" in fewer.stderr, fewer.stderr
+    looked = consumer.begin("--deliver", job, "--deliver", new, "--create", "--dry-run")
+    assert looked.returncode == 0 and new in looked.stderr and not made.exists(), looked
+    again = consumer.begin("--deliver", job, "--deliver", new, "--create")
+    assert again.returncode == 0 and env_key(made) == fresh, again.stderr
+
+    removed = consumer.rotate(*change, "--remove", job)
+    assert removed.returncode == 0 and f"{job}: ReadBack, removed" in removed.stdout, removed
+    file.chmod(0o400)
+    shorter = consumer.rotate(*change, "--observe", "0s", "--dwell", "1h")
+    assert shorter.returncode == 0, shorter.stderr
+    assert consumer.status()["Phase"] == "Dwelling", "a removed place is not looked at"
+    assert env_key(file) == fresh, "and keeps what it has"
+    file.chmod(0o600)
+    back = consumer.rotate("rollback", name)
+    assert back.returncode == 0, back.stderr
+    assert (consumer.works(), env_key(file), made.exists()) == (old.access_key,) * 2 + (False,)
+    late = consumer.rotate(*change, "--remove", new)
+    assert late.returncode == 1 and "too late for that" in late.stderr, late.stderr
+
+
+def test_a_place_is_added_while_the_old_key_is_inactive(root, consumer, name, tmp_path):
+    started = consumer.begin("--observe", "0s", "--dwell", "1h", *UNUSED)
+    assert started.returncode == 0, started.stderr
+    assert keys(root, name)[consumer.old.access_key] == "Inactive"
+    file = tmp_path / "late.env"
+    late = f"dotenv:{file}"
+    more = ("--deliver", late, "--create", "--dwell", "0s", "--why", "late")
+    done = consumer.rotate("change", name, *more)
+    assert done.returncode == 0, done.stderr
+    assert consumer.status()["Phase"] == "Done"
+    assert keys(root, name) == {consumer.works(): "Active"}
+    assert env_key(file) == consumer.works(), "before the old key was deleted"
+
+
 def test_an_endpoint_that_is_not_there(consumer):
     consumer.keywright.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
     done = consumer.begin()

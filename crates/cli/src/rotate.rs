@@ -28,7 +28,7 @@ use keywright_fleet::journal::SqliteJournal;
 use keywright_fleet::new_id;
 use keywright_rotation::{
     execute::{Change, Order, Stopped},
-    model::{Hold, KeyId, Phase, Rotation},
+    model::{Delivery, Hold, KeyId, Phase, Rotation},
     ports::{IssuerError, Journal, JournalError},
 };
 use keywright_server::{SystemClock, SystemEntropy};
@@ -150,17 +150,17 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
         .await?
     {
         Prepared::Open(open) if arguments.dry_run => {
+            look_at_added(driver, &open, (&sinks, arguments.create)).await?;
             let shown = status_of(driver, vec![open], arguments.json).await;
             return shown.map(|()| true);
         }
         Prepared::Open(open) => {
-            let why = "the command was given again, with other times";
-            driver.change(&open.id, arguments.change(), why).await?;
+            order.take_up(driver, &open, &sinks).await?;
             return go_on(driver, vec![open], go_on_by).await;
         }
         Prepared::Drafted(rotation) => rotation,
     };
-    let caveats = caveats(&sinks, &rotation);
+    let caveats = caveats(&sinks, &rotation, &rotation.deliveries);
     let mut planned = show::Planned::new(&rotation, &caveats, access.is_keywright());
     if arguments.activity {
         let iam = Iam(Arc::clone(&access));
@@ -229,6 +229,20 @@ impl Beginning<'_> {
         }
     }
 
+    /// Changes a rotation that is open already to what the command says now.
+    async fn take_up(
+        &self,
+        driver: &Driver,
+        open: &Rotation,
+        sinks: &[Spec],
+    ) -> anyhow::Result<()> {
+        let mut to = self.arguments.change();
+        to.added = look_at_added(driver, open, (sinks, self.arguments.create)).await?;
+        let why = "the command was given again, with other arguments";
+        driver.change(&open.id, to, why).await.map_err(refused)?;
+        Ok(())
+    }
+
     /// A refused plan in words, with what a person may do about it.
     async fn refused(&self, error: DriveError, user: &str) -> anyhow::Error {
         match error {
@@ -253,10 +267,10 @@ async fn begin(driver: &Driver, rotation: &Rotation) -> anyhow::Result<()> {
 }
 
 /// What a person should know of the places before they are written.
-fn caveats(sinks: &[Spec], rotation: &Rotation) -> Vec<String> {
+fn caveats(sinks: &[Spec], rotation: &Rotation, deliveries: &[Delivery]) -> Vec<String> {
     let old_known = rotation.old_pair().is_some();
     let by_nature = sinks.iter().flat_map(|sink| sink.caveats(old_known));
-    let found = rotation.deliveries.iter().flat_map(|delivery| {
+    let found = deliveries.iter().flat_map(|delivery| {
         let found = delivery.found.iter();
         found.flat_map(move |found| {
             let warnings = found.warnings.iter().cloned();
@@ -281,25 +295,44 @@ async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<O
         .find(|rotation| !rotation.phase.is_over()))
 }
 
-/// Running a command again goes on with what it began, and with nothing else.
+/// Running a command again goes on with what it began; what is new among its destinations is added,
+/// and none is removed by leaving it out.
 fn check_same(open: &Rotation, key: Option<&String>, sinks: &[Spec]) -> anyhow::Result<()> {
-    let theirs: Vec<_> = open.deliveries.iter().map(|d| d.sink.clone()).collect();
-    let ours: Vec<_> = sinks.iter().map(ToString::to_string).collect();
-    let same_key = key.is_none_or(|key| *key == open.old.0);
-    if same_key && (ours.is_empty() || ours == theirs) {
-        return Ok(());
+    let Rotation { id, user, old, .. } = open;
+    if key.is_some_and(|key| *key != old.0) {
+        bail!(
+            "rotation {id} of {user} is open and replaces {old}\n\
+             hint: go on with it (keywright rotate resume {user}), or put it back (keywright \
+             rotate rollback {user}) first"
+        );
     }
-    bail!(
-        "rotation {} of {} is open and replaces {} in {}\n\
-         hint: go on with it (keywright rotate resume {}), or put it back (keywright rotate \
-         rollback {}) first",
-        open.id,
-        open.user,
-        open.old,
-        theirs.join(", "),
-        open.user,
-        open.user
-    )
+    let given: Vec<_> = sinks.iter().map(ToString::to_string).collect();
+    let mut theirs = open.destinations().into_iter();
+    match theirs.find(|sink| !given.is_empty() && !given.iter().any(|one| one == sink)) {
+        None => Ok(()),
+        Some(missing) => bail!(
+            "rotation {id} of {user} is open and also delivers to {missing}\n\
+             hint: name it as well, or remove it (keywright rotate change {user} --remove \
+             '{missing}' --why TEXT) first"
+        ),
+    }
+}
+
+/// Looks at destinations that an open rotation does not have yet, and says what is there and what a
+/// person should know of them.
+async fn look_at_added(
+    driver: &Driver,
+    rotation: &Rotation,
+    (sinks, create): (&[Spec], bool),
+) -> anyhow::Result<Vec<Delivery>> {
+    let theirs = rotation.destinations();
+    let new = |sink: &&Spec| !theirs.contains(&sink.to_string().as_str());
+    let new: Vec<_> = sinks.iter().filter(new).cloned().collect();
+    let added = driver.look_at_added(&rotation.id, &new, create).await;
+    let added = added.map_err(refused)?;
+    let caveats = caveats(&new, rotation, &added);
+    show::added(&added, &caveats)?;
+    Ok(added)
 }
 
 /// What stands against a plan in words, with what a person may do about it.
@@ -315,6 +348,9 @@ fn refused(error: DriveError) -> anyhow::Error {
                 _ => "\nhint: nothing was changed",
             };
             anyhow::anyhow!("{hold}{hint}")
+        }
+        DriveError::Stopped(error @ (Stopped::Destinations(_) | Stopped::TooLate(_))) => {
+            anyhow::anyhow!("{error}\nhint: nothing was changed")
         }
         DriveError::Stopped(error @ Stopped::Absent(_)) => anyhow::anyhow!(
             "{error}\nhint: if the name is right, --create makes it; nothing was changed"
@@ -412,6 +448,7 @@ async fn standing(driver: &Driver, rotations: Vec<Rotation>) -> Vec<status::Stan
 
 async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
+    let sinks = arguments.added()?;
     let to = Change {
         observe_secs: arguments.observe,
         dwell_secs: arguments.dwell,
@@ -419,11 +456,14 @@ async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<
         deactivate_first: arguments.deactivate_first,
         accept_blind: arguments.accept_blind_window,
         override_unused: arguments.override_unused.clone(),
-        ..Change::default()
+        added: look_at_added(driver, &rotation, (&sinks, arguments.create)).await?,
+        removed: arguments.removed(),
     };
-    if !driver.change(&rotation.id, to, &arguments.why).await? {
+    let changed = driver.change(&rotation.id, to, &arguments.why).await;
+    if !changed.map_err(refused)? {
         bail!(
-            "nothing would be different\nhint: give --observe, --dwell, --now or --override-unused"
+            "nothing would be different\nhint: give --deliver, --remove, --observe, --dwell, --now \
+             or --override-unused"
         );
     }
     let by = GoOn {

@@ -12,8 +12,10 @@ use std::{
 
 use keywright_base::{Clock, Timestamp};
 use keywright_rotation::{
-    execute::{Change, Executor, Order, Outlook, Stopped, Tick, abandon_unseen, change},
-    model::{Hold, Phase, Rotation, RotationId},
+    execute::{
+        Change, Executor, Order, Outlook, Stopped, Tick, abandon_unseen, change, look_at_added,
+    },
+    model::{Delivery, Hold, Phase, Rotation, RotationId},
     ports::{IssuerError, Journal, JournalError, Sink},
 };
 
@@ -230,15 +232,14 @@ impl Driver {
             // Whoever it acted for may be gone by now.
             return Ok(Rest::Over(phase));
         }
-        let opened = self.opened(id).await?;
-        let executor = opened.executor(self);
+        let mut opened = self.opened(id).await?;
         let mut failures = 0;
         loop {
             let rotation = self.load(id).await?;
             let tick = match (self.closed(&rotation)?, &rotation.held) {
                 (Some(_), Some(hold)) => Ok(Tick::Held(hold.clone())),
                 (Some(ClosedUntil { at, why }), None) => Ok(Tick::Wait { until: at, why }),
-                (None, _) => executor.tick(id).await,
+                (None, _) => opened.executor(self).tick(id).await,
             };
             match tick {
                 Ok(Tick::Went(what)) => {
@@ -261,6 +262,11 @@ impl Driver {
                 Ok(Tick::Over) => return Ok(Rest::Over(self.load(id).await?.phase)),
                 Err(error) if is_passing(&error) && failures < FAILURES => {
                     pause_for(Duration::from_millis(PAUSE_MILLIS << failures)).await;
+                    failures += 1;
+                }
+                // Another process has added it since.
+                Err(Stopped::NoSink(_)) if failures < FAILURES => {
+                    opened = self.opened(id).await?;
                     failures += 1;
                 }
                 Err(error) => return Err(error.into()),
@@ -334,7 +340,24 @@ impl Driver {
         Ok(())
     }
 
-    /// Changes how careful a rotation is; whether anything was different.
+    /// Looks at destinations for an open rotation; [`Driver::change`] adds them.
+    ///
+    /// # Errors
+    /// [`DriveError`], [`Stopped::Destinations`] among them.
+    pub async fn look_at_added(
+        &self,
+        id: &RotationId,
+        specs: &[Spec],
+        create: bool,
+    ) -> Result<Vec<Delivery>, DriveError> {
+        let rotation = self.load(id).await?;
+        let sinks = self.open_sinks(specs).await?;
+        let sinks: Vec<_> = sinks.iter().map(|sink| &**sink).collect();
+        Ok(look_at_added(&rotation, &sinks, create).await?)
+    }
+
+    /// Changes how careful a rotation is, and where the new key goes; whether anything was
+    /// different.
     ///
     /// # Errors
     /// [`DriveError`].
@@ -422,7 +445,10 @@ impl Driver {
     async fn opened(&self, id: &RotationId) -> Result<Opened, DriveError> {
         let rotation = self.load(id).await?;
         let settings = Settings::from_text(&rotation.access).map_err(DriveError::Settings)?;
-        let specs = rotation.deliveries.iter();
+        // What was removed may not be there any more: only a rollback looks for it.
+        let back = rotation.phase == Phase::RollingBack;
+        let needed = |delivery: &&Delivery| !delivery.removed || (back && delivery.may_hold_new());
+        let specs = rotation.deliveries.iter().filter(needed);
         let specs: Vec<Spec> = specs
             .map(|delivery| delivery.sink.parse())
             .collect::<Result<_, SpecError>>()?;
@@ -467,16 +493,21 @@ impl Driver {
         {
             return Err(AccessError::Gone.into());
         }
+        let iam = Iam(self.access_or(settings, stand_in).await?);
+        let sinks = self.open_sinks(specs).await?;
+        Ok(Opened { iam, sinks })
+    }
+
+    async fn open_sinks(&self, specs: &[Spec]) -> Result<Vec<Box<dyn Sink>>, SpecError> {
         if self.server.is_none() && specs.iter().any(Spec::is_person) {
             let why = "person: only a server's own rotations wait for a person's word";
-            return Err(SpecError::Place(why.to_owned()).into());
+            return Err(SpecError::Place(why.to_owned()));
         }
-        let iam = Iam(self.access_or(settings, stand_in).await?);
         let mut sinks = Vec::with_capacity(specs.len());
         for spec in specs {
             sinks.push(spec.open(&self.clock).await?);
         }
-        Ok(Opened { iam, sinks })
+        Ok(sinks)
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) enum RotateCommand {
     Hold(HoldArguments),
     /// Let a held rotation go on
     Release(OneArguments),
-    /// Change how long an open rotation waits
+    /// Change where the new key of an open rotation goes, and how long it waits
     Change(ChangeArguments),
     /// End a rotation as it is: keys and places stay, and the history says what is left
     Abandon(AbandonArguments),
@@ -93,7 +93,8 @@ pub(super) struct StartArguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["user", "key"])]
     pub(super) list: Option<PathBuf>,
 
-    /// Where the new key goes, KIND:PLACE (listed below); may be repeated
+    /// Where the new key goes, KIND:PLACE (listed below); may be repeated. An open rotation
+    /// gets the ones that it does not have
     #[arg(long, value_name = "SINK")]
     deliver: Vec<String>,
 
@@ -323,6 +324,19 @@ pub(super) struct ChangeArguments {
     #[command(flatten)]
     pub(super) one: OneArguments,
 
+    /// One more destination of the new key, KIND:PLACE as in rotate --help; may be repeated
+    #[arg(long, value_name = "SINK")]
+    deliver: Vec<String>,
+
+    /// Make its file, profile, variable or field, if that is not there yet
+    #[arg(long, requires = "deliver")]
+    pub(super) create: bool,
+
+    /// A destination that is no longer written or waited for; may be repeated. Nothing is deleted
+    /// there: if it has the new key it keeps it, and a rollback still puts it back
+    #[arg(long, value_name = "SINK")]
+    remove: Vec<String>,
+
     /// How long the old key must be unused before it is deactivated
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(super) observe: Option<i64>,
@@ -351,6 +365,26 @@ pub(super) struct ChangeArguments {
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) why: String,
+}
+
+impl ChangeArguments {
+    /// The sinks that are added.
+    ///
+    /// # Errors
+    /// A sentence about the first that is none.
+    pub(super) fn added(&self) -> anyhow::Result<Vec<Spec>> {
+        self.deliver.iter().map(|text| sink(text)).collect()
+    }
+
+    /// The names of those that are removed, as a rotation has them. A name that this version cannot
+    /// read can be removed as well, as `status` shows it.
+    pub(super) fn removed(&self) -> Vec<String> {
+        let name = |text: &String| {
+            text.parse::<Spec>()
+                .map_or(text.clone(), |it| it.to_string())
+        };
+        self.remove.iter().map(name).collect()
+    }
 }
 
 #[derive(Debug, Args)]

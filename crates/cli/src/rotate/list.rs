@@ -118,12 +118,11 @@ async fn begin_one(
     match prepared {
         Prepared::Open(_) if arguments.dry_run => Ok(None),
         Prepared::Open(open) => {
-            let why = "the command was given again, with other times";
-            driver.change(&open.id, arguments.change(), why).await?;
+            order.take_up(driver, &open, &sinks).await?;
             Ok(Some(open))
         }
         Prepared::Drafted(rotation) => {
-            let caveats = caveats(&sinks, &rotation);
+            let caveats = caveats(&sinks, &rotation, &rotation.deliveries);
             show::Planned::new(&rotation, &caveats, order.access.is_keywright()).print()?;
             if arguments.dry_run {
                 return Ok(None);

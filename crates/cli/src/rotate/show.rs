@@ -9,7 +9,7 @@ use keywright_aws::{KeyActivity, SESSIONS_POLICY};
 use keywright_base::Timestamp;
 use keywright_fleet::driver::{DriveError, Rest};
 use keywright_fleet::journal::{Event, Head};
-use keywright_rotation::model::{Found, FoundState, Hold, Phase, Rotation};
+use keywright_rotation::model::{Delivery, Found, FoundState, Hold, Phase, Rotation};
 use serde_json::{Value, json};
 
 use super::{
@@ -109,12 +109,7 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
     writeln!(out, "  1. create a second key and seal it in the journal")?;
     writeln!(out, "  2. verify it {times} times in a row as {user}")?;
     writeln!(out, "  3. deliver it, and read it back:")?;
-    for delivery in &rotation.deliveries {
-        writeln!(out, "       {}", printable(&delivery.sink))?;
-        if let Some(found) = &delivery.found {
-            writeln!(out, "         {}", printable(&now_there(found)))?;
-        }
-    }
+    places(&mut out, &rotation.deliveries)?;
     match rules.observe_secs {
         0 => writeln!(
             out,
@@ -158,6 +153,34 @@ fn plan(rotation: &Rotation, caveats: &[String], keywright: bool) -> anyhow::Res
             argument(proposed)
         )?;
     }
+    self::caveats(&mut out, caveats)?;
+    Ok(())
+}
+
+/// Places, and what is there.
+fn places(out: &mut impl Write, deliveries: &[Delivery]) -> io::Result<()> {
+    for delivery in deliveries {
+        writeln!(out, "       {}", printable(&delivery.sink))?;
+        if let Some(found) = &delivery.found {
+            writeln!(out, "         {}", printable(&now_there(found)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Places that an open rotation is to have as well.
+pub(super) fn added(deliveries: &[Delivery], caveats: &[String]) -> io::Result<()> {
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let mut out = anstream::stderr().lock();
+    writeln!(out, "  the new key also goes to:")?;
+    places(&mut out, deliveries)?;
+    self::caveats(&mut out, caveats)
+}
+
+fn caveats(out: &mut impl Write, caveats: &[String]) -> io::Result<()> {
+    let caution = styled(style::CAUTION, "CAUTION:");
     for caveat in caveats {
         writeln!(out, "  {caution} {}", printable(caveat))?;
     }
@@ -269,6 +292,7 @@ pub(super) fn to_json(rotation: &Rotation) -> Value {
             "Stage": format!("{:?}", delivery.stage),
             "Failures": delivery.failures,
             "Trouble": delivery.trouble,
+            "Removed": delivery.removed,
             "Found": delivery.found.as_ref().map(found_json),
         })
     });

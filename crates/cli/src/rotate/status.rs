@@ -138,7 +138,9 @@ pub(super) fn one(out: &mut impl Write, rotation: &Rotation, state: &str) -> io:
         styled(style_of(rotation), printable(state))
     )?;
     for delivery in &rotation.deliveries {
-        writeln!(out, "  {}: {:?}", printable(&delivery.sink), delivery.stage)?;
+        let removed = if delivery.removed { ", removed" } else { "" };
+        let sink = printable(&delivery.sink);
+        writeln!(out, "  {sink}: {:?}{removed}", delivery.stage)?;
     }
     Ok(())
 }
