@@ -33,6 +33,8 @@ export interface Delivery {
   stage: string;
   failures: number;
   trouble?: string | undefined;
+  /** A person has removed it: it is left as it is. */
+  removed?: boolean | undefined;
 }
 /** Why nothing goes on until somebody decides. */
 export interface Hold {
@@ -141,6 +143,7 @@ const rotation = (node: Xml): Rotation => ({
     stage: must(delivery, 'Stage'),
     failures: number(delivery, 'Failures'),
     trouble: delivery.text('Trouble'),
+    removed: yes(delivery, 'Removed'),
   })),
 });
 

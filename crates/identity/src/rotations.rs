@@ -115,7 +115,7 @@ pub enum Order {
     RollBack(String),
     /// End it as it is, for this reason.
     Abandon(String),
-    /// Be more or less careful.
+    /// Be more or less careful, or deliver to other places.
     Change(RotationChange),
 }
 
@@ -132,6 +132,10 @@ pub struct RotationChange {
     pub deactivate_first: bool,
     /// Why the old key may be deleted although no consumer has used the new one.
     pub override_unused: Option<String>,
+    /// Where the new key goes as well.
+    pub add_places: Vec<String>,
+    /// Where it does not go any more; nothing is deleted there.
+    pub remove_places: Vec<String>,
     /// Why.
     pub why: String,
 }

@@ -82,8 +82,10 @@ export const isBack = ({ phase }: Rotation): boolean => BACK_PHASES.includes(pha
 
 /** Whether the server waits for somebody to deliver the new key and say so. */
 export const awaitsPerson = ({ phase, deliveries }: Rotation): boolean =>
-  phase === 'Distributing' &&
-  deliveries.some(({ place, stage }) => place === PERSON && stage === 'Writing');
+  (phase === 'Distributing' || phase === 'Dwelling') &&
+  deliveries.some(
+    ({ place, stage, removed }) => place === PERSON && stage === 'Writing' && !removed,
+  );
 
 /** A principal of this account without what is the same for all. */
 export const principal = (arn: string): string => arn.split(':').slice(5).join(':') || arn;
@@ -174,8 +176,8 @@ const STAGES_OF_PERSON: Record<string, string> = {
 };
 
 /** How far a delivery is, in words. */
-export const stage = ({ place, stage: name }: Delivery): string =>
-  (place === PERSON ? STAGES_OF_PERSON : STAGES)[name] ?? name;
+export const stage = ({ place, stage: name, removed }: Delivery): string =>
+  removed ? 'Removed' : ((place === PERSON ? STAGES_OF_PERSON : STAGES)[name] ?? name);
 
 /** A place in words. */
 export const placeName = (place: string): string => (place === PERSON ? 'By hand (person)' : place);

@@ -137,6 +137,8 @@ describe('deliveries', () => {
     ['Distributing', at('person', 'Written'), false],
     ['Distributing', at('dotenv:/x', 'Writing'), false],
     ['RollingBack', at('person', 'Writing'), false],
+    ['Dwelling', at('person', 'Writing'), true],
+    ['Distributing', { ...at('person', 'Writing'), removed: true }, false],
   ])('%s %j', (phase, delivery, waits) => {
     expect(awaitsPerson(rotation({ phase, deliveries: [delivery] }))).toBe(waits);
   });
@@ -147,6 +149,8 @@ describe('deliveries', () => {
     ['person', 'Restored', 'To be put back by hand'],
     ['person', 'Lost', 'Lost'],
   ])('%s %s', (place, name, said) => expect(stage(at(place, name))).toBe(said));
+  it('one that was removed says so', () =>
+    expect(stage({ ...at('dotenv:/x', 'Writing'), removed: true })).toBe('Removed'));
 });
 
 describe('reasons to hold', () => {

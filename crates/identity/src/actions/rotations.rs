@@ -217,7 +217,7 @@ impl Action for RetrieveRotationKey {
 
 /// The actions that give a user's open rotation an order.
 macro_rules! orders {
-    ($($action:ident -> $answer:ident: $order:expr, $required:expr;)*) => {$(
+    ($($action:ident -> $answer:ident: $order:expr, $own:expr;)*) => {$(
         #[doc = concat!("`keywright:", stringify!($action), "`")]
         pub(crate) struct $action;
 
@@ -231,9 +231,9 @@ macro_rules! orders {
 
             fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
                 let user = Target::user(view, &input.user_name);
-                let more: fn(&Target, &Input<Self>) -> Option<Target> = $required;
+                let own: fn(&View<'_>, &Target, &Input<Self>) -> Vec<Target> = $own;
                 Ok(Required::On {
-                    own: [Some(user.clone()), more(&user, input)].into_iter().flatten().collect(),
+                    own: own(view, &user, input),
                     subjects: vec![user],
                 })
             }
@@ -254,20 +254,35 @@ macro_rules! orders {
 
 orders! {
     AbandonRotation -> AbandonRotationOutput:
-        |input| Ok(Order::Abandon(input.reason.clone())), no_more;
+        |input| Ok(Order::Abandon(input.reason.clone())), on_the_user;
     ChangeRotation -> ChangeRotationOutput: |input| change(input).map(Order::Change),
-        |user, input| ends_sessions(user, input.incident);
-    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm), no_more;
-    ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume), no_more;
-    HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone())), no_more;
-    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release), no_more;
+        change_targets;
+    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm), on_the_user;
+    ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume), on_the_user;
+    HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone())), on_the_user;
+    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release), on_the_user;
     RollBackRotation -> RollBackRotationOutput:
-        |input| Ok(Order::RollBack(input.reason.clone())), no_more;
+        |input| Ok(Order::RollBack(input.reason.clone())), on_the_user;
 }
 
 /// For an order that takes the rights of every rotation only.
-const fn no_more<I>(_: &Target, _: &I) -> Option<Target> {
-    None
+fn on_the_user<I>(_: &View<'_>, user: &Target, _: &I) -> Vec<Target> {
+    vec![user.clone()]
+}
+
+/// A change of destinations is authorized once for each, as the beginning is; where another one
+/// gets the new key, whoever orders that could as well make a key of the user.
+fn change_targets(view: &View<'_>, user: &Target, input: &Input<ChangeRotation>) -> Vec<Target> {
+    let (added, removed) = (&input.add_places, &input.remove_places);
+    let places: Vec<String> = added.iter().chain(removed).flatten().cloned().collect();
+    let mut own = match places.is_empty() {
+        true => vec![user.clone()],
+        false => to_each(view, user, (&places, Some(&input.user_name))),
+    };
+    own.extend(ends_sessions(user, input.incident));
+    let creates = || asked_by_service(user.clone().as_action("iam:CreateAccessKey"));
+    own.extend(added.is_some().then(creates));
+    own
 }
 
 fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, Fault> {
@@ -280,6 +295,8 @@ fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, Fault> {
         incident,
         deactivate_first,
         override_unused: input.override_unused.clone(),
+        add_places: input.add_places.clone().unwrap_or_default(),
+        remove_places: input.remove_places.clone().unwrap_or_default(),
         why: input.reason.clone(),
     })
 }

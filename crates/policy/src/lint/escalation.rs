@@ -77,7 +77,7 @@ pub(crate) const ESCALATIONS: &[Way] = &[
     to_others("iam:UploadSSHPublicKey", "adds keys of other users"),
     to_others("iam:UploadSigningCertificate", "adds certificates of other users"),
     to_others("keywright:AbandonRotation", "keeps leaked keys of other users in use"),
-    to_others("keywright:ChangeRotation", "has old keys of other users deactivated early"),
+    to_others("keywright:ChangeRotation", "says where new keys of other users go"),
     to_others("keywright:ConfirmDelivery", "has old keys of other users deactivated"),
     way("keywright:DeleteRotationPolicy", "keeps leaked keys of other users in use"),
     to_others("keywright:EndAccessKeySessions", "ends sessions of other users"),

@@ -102,6 +102,7 @@ fn delivery(delivery: &Delivery) -> keywright::RotationDelivery {
         place: public_name(&delivery.sink),
         stage: format!("{:?}", delivery.stage),
         failures: i32::try_from(delivery.failures).unwrap_or(i32::MAX),
+        removed: delivery.removed,
         trouble: trouble.filter(|_| delivery.person == Person::Nothing),
     }
 }
@@ -139,6 +140,7 @@ pub(super) fn failed(error: DriveError, user: &Whose) -> Fault {
             | Stopped::Blind(_)
             | Stopped::Unresolved
             | Stopped::OwnKey(_)
+            | Stopped::Destinations(_)
             | Stopped::Absent(_)),
         ) => Invalid::Other(format!("Nothing was done: {error}.")).into(),
         DriveError::Stopped(Stopped::Unknown(_)) => Missing::Rotation(user.name.clone()).into(),

@@ -155,7 +155,7 @@ impl Engine {
     }
 
     async fn start_one(self: &Arc<Self>, by: &OnBehalf, start: Start) -> Result<Told, Fault> {
-        let specs = self.specs(by, &start)?;
+        let specs = self.specs(by, &start.user, &start.places)?;
         let account = by.account.to_string();
         let open = self.driver.journal().open_of(&account, &start.user.id);
         if let Some(open) = open.await.map_err(unusable)? {
@@ -174,13 +174,13 @@ impl Engine {
     }
 
     /// Where the new key goes, if the user's keys may go there.
-    fn specs(&self, by: &OnBehalf, start: &Start) -> Result<Vec<Spec>, Fault> {
-        let gone = || Fault::from(Missing::User(start.user.name.clone()));
+    fn specs(&self, by: &OnBehalf, user: &Whose, places: &[String]) -> Result<Vec<Spec>, Fault> {
+        let gone = || Fault::from(Missing::User(user.name.clone()));
         let cell = self.ledger.account(by.account).ok_or_else(gone)?;
         let account = cell.snapshot().clone();
-        let id = start.user.id.parse().ok();
+        let id = user.id.parse().ok();
         let user = id.and_then(|id| account.user_by_id(id)).ok_or_else(gone)?;
-        self.places.fill(&start.places, (&**user).into())
+        self.places.fill(places, (&**user).into())
     }
 
     async fn draft(&self, by: &OnBehalf, start: &Start, specs: &[Spec]) -> Result<Rotation, Fault> {
@@ -232,7 +232,7 @@ impl Engine {
         let work = self.take(&id);
         let before = {
             let _turn = work.turn().await;
-            let done = self.obey(&id, by, order).await?;
+            let done = self.obey(&id, (by, user), order).await?;
             done.map_err(|error| answer::redacted(failed(error, user), names))?;
             work.rests()
         };
@@ -244,7 +244,7 @@ impl Engine {
     async fn obey(
         &self,
         id: &RotationId,
-        by: &OnBehalf,
+        (by, user): (&OnBehalf, &Whose),
         order: Order,
     ) -> Result<Result<(), DriveError>, Fault> {
         let driver = &self.driver;
@@ -264,21 +264,57 @@ impl Engine {
             Order::Release => driver.release(id).await,
             Order::RollBack(why) => driver.roll_back(id, &why).await,
             Order::Abandon(why) => driver.abandon(id, &why).await,
-            Order::Change(to) => self.change(id, to).await,
+            Order::Change(to) => return self.change(id, (by, user), to).await.map(Ok),
         })
     }
 
-    async fn change(&self, id: &RotationId, to: RotationChange) -> Result<(), DriveError> {
-        let change = execute::Change {
+    async fn change(
+        &self,
+        id: &RotationId,
+        (by, user): (&OnBehalf, &Whose),
+        to: RotationChange,
+    ) -> Result<(), Fault> {
+        let specs = self.specs(by, user, &to.add_places)?;
+        let rotation = self.load(id).await?;
+        let mut change = execute::Change {
             observe_secs: to.observe_secs,
             dwell_secs: to.dwell_secs,
             incident: to.incident,
             deactivate_first: to.deactivate_first,
             accept_blind: false,
             override_unused: to.override_unused,
-            ..execute::Change::default()
+            added: Vec::new(),
+            removed: self.meant(&rotation, user, &to.remove_places)?,
         };
-        self.driver.change(id, change, &to.why).await.map(drop)
+        let changed = async {
+            // As when one is begun: its operator has named the place.
+            change.added = self.driver.look_at_added(id, &specs, true).await?;
+            self.driver.change(id, change, &to.why).await
+        };
+        let mut names = answer::destinations(&rotation);
+        names.extend(specs.iter().map(ToString::to_string));
+        let changed = changed.await.map(drop);
+        changed.map_err(|error| answer::redacted(failed(error, user), names))
+    }
+
+    /// The whole names of the destinations that a caller names.
+    fn meant(
+        &self,
+        rotation: &Rotation,
+        user: &Whose,
+        places: &[String],
+    ) -> Result<Vec<String>, Fault> {
+        let each = places.iter().map(|place| {
+            let names = answer::destinations(rotation);
+            let mut names = names.into_iter();
+            let meant = names.find(|sink| self.places.means(place, &user.name, sink));
+            meant.ok_or_else(|| {
+                let user = &user.name;
+                let text = format!("The rotation of user {user} has no destination {place}.");
+                Invalid::Other(text).into()
+            })
+        });
+        each.collect()
     }
 
     async fn open_of(&self, account: &str, user: &Whose) -> Result<Rotation, Fault> {

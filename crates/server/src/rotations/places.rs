@@ -204,6 +204,19 @@ impl Places {
         })
     }
 
+    /// Whether a caller who names this place means a user's destination of this whole name. Where
+    /// the operator lists the destination, only as it is listed: policies know it by that name.
+    pub(super) fn means(&self, place: &str, user: &str, sink: &str) -> bool {
+        let is_it = |one: &&Place| {
+            let spec = one.of(user).parse::<Spec>();
+            spec.is_ok_and(|spec| spec.to_string() == sink)
+        };
+        match self.0.iter().find(is_it) {
+            Some(one) => self.listed(place, Some(user)).as_ref() == Some(&one.public),
+            None => public_name(sink) == place.replace(USER, user),
+        }
+    }
+
     /// The whole name, with `{user}`, of a place that a rotation policy names.
     pub(super) fn whole(&self, place: &str) -> String {
         let named = self.0.iter().find(|one| one.public == place);
@@ -357,7 +370,7 @@ fn invalid(text: String) -> Fault {
 mod tests {
     use keywright_identity::state::Tag;
 
-    use super::{Places, Recipient, Users};
+    use super::{Places, Recipient, Spec, Users};
 
     const ALLOWED: [&str; 7] = [
         "[path=/jobs/] dotenv:/etc/jobs/{user}.env",
@@ -592,6 +605,32 @@ mod tests {
             refused.starts_with("command:/x.sh ... cannot be"),
             "{refused}"
         );
+    }
+
+    /// A policy that denies a destination knows it by its listed name, so no other one leads to it.
+    #[test]
+    fn a_destination_is_named_as_it_is_listed() {
+        let listed = "[everyone] dotenv:/etc/../etc/jobs/{user}.env";
+        let places = Places::new(vec![listed.to_owned()]).unwrap();
+        let sink = "dotenv:/etc/../etc/jobs/bob.env".parse::<Spec>().unwrap();
+        let sink = sink.to_string();
+        for (place, sink, meant) in [
+            ("dotenv:/etc/../etc/jobs/{user}.env", sink.as_str(), true),
+            ("dotenv:/etc/../etc/jobs/bob.env", &sink, true),
+            ("dotenv:/etc/../etc/jobs/eve.env", &sink, false),
+            ("person", "person", true),
+            ("person", &sink, false),
+            // No longer listed: by its public name.
+            ("command:/x.sh ...", "command:/x.sh --for bob", true),
+            ("command:/x.sh --for bob", "command:/x.sh --for bob", false),
+            ("csv:/{user}.csv", "csv:/bob.csv", true),
+        ] {
+            assert_eq!(places.means(place, "bob", sink), meant, "{place} {sink}");
+        }
+        let tilde = Places::new(vec!["[everyone] dotenv:~/{user}.env".to_owned()]).unwrap();
+        let sink = "dotenv:~/bob.env".parse::<Spec>().unwrap().to_string();
+        assert!(tilde.means("dotenv:~/{user}.env", "bob", &sink));
+        assert!(!tilde.means(&sink, "bob", &sink), "a second spelling");
     }
 
     #[test]

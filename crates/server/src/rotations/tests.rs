@@ -1,8 +1,11 @@
 //! The engine in the server: what it does is signed, verified and authorized like everything else.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use http::{Request, StatusCode};
@@ -146,6 +149,14 @@ impl Bench {
         body
     }
 
+    /// Sends a form that is rejected for this reason.
+    async fn rejected(&self, form: &str, says: &str) -> String {
+        let (status, body) = self.ask(form).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{form}: {body}");
+        assert!(body.contains(says), "{form}: {body}");
+        body
+    }
+
     /// Deletes a user, and before that its keys and its policy.
     async fn delete_user(&self, name: &str) {
         let listed = self
@@ -277,6 +288,87 @@ async fn an_open_rotation_is_shortened_and_abandoned() {
         .ask("Action=AbandonRotation&UserName=bob&Reason=again")
         .await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+const CHANGE: &str = "Action=ChangeRotation&UserName=bob&Reason=it+moved";
+
+/// What is added is delivered and read back before anything goes on; what is removed is not waited
+/// for, and stays as it is. Callers see public names only.
+#[tokio::test]
+async fn destinations_of_an_open_rotation_are_changed() {
+    let files = tempfile::tempdir().unwrap();
+    let folder = files.path().display().to_string();
+    let jobs = format!("[everyone] dotenv:{folder}/{{user}}.env?after=/bin/true SECRET");
+    let other = format!("[user=eve] dotenv:{folder}/eve.env");
+    let bench = Bench::with(&[&jobs, &other]).await;
+    bench.user("bob").await;
+    let begun = bench.ok(START).await;
+    assert_eq!(text(&begun, "Phase"), "Distributing");
+    let public = format!("dotenv:{folder}/bob.env?after=/bin/true ...");
+    let add = format!("{CHANGE}&AddPlaces.member.1={}", encoded(&public));
+
+    let for_eve = format!("dotenv:{folder}/eve.env");
+    let unknown = format!("dotenv:{folder}/who.env");
+    for (form, says) in [
+        (
+            format!("{CHANGE}&AddPlaces.member.1={}", encoded(&for_eve)),
+            "for user bob",
+        ),
+        (
+            format!("{CHANGE}&AddPlaces.member.1={}", encoded(&unknown)),
+            "does not allow the place",
+        ),
+        (
+            format!("{CHANGE}&RemovePlaces.member.1={}", encoded(&public)),
+            "has no destination",
+        ),
+        (
+            format!("{CHANGE}&RemovePlaces.member.1=person"),
+            "no destination would be left",
+        ),
+    ] {
+        bench.rejected(&form, says).await;
+    }
+    let file = files.path().join("bob.env");
+    let foreign = "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7FOREIGN\nAWS_SECRET_ACCESS_KEY=s\n";
+    let mut written = std::fs::File::create(&file).unwrap();
+    written.write_all(foreign.as_bytes()).unwrap();
+    let refused = bench.rejected(&add, "it holds AKIAIOSFODNN7FOREIGN").await;
+    assert!(!refused.contains("SECRET"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), foreign);
+
+    std::fs::remove_file(&file).unwrap();
+    let added = bench.ok(&add).await;
+    let new = text(&added, "NewAccessKeyId");
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&new));
+    assert!(added.contains("<Stage>ReadBack</Stage>"), "{added}");
+    assert_eq!(
+        text(&added, "Phase"),
+        "Distributing",
+        "a person is waited for"
+    );
+
+    let remove = format!("{CHANGE}&RemovePlaces.member.1=person");
+    let done = bench.ok(&remove).await;
+    assert_eq!(text(&done, "Phase"), "Done", "{done}");
+    assert!(done.contains("<Removed>true</Removed>"), "{done}");
+    let (status, _) = bench.ask("Action=RetrieveRotationKey&UserName=bob").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let told = bench.ok("Action=ListRotationHistory&UserName=bob").await;
+    assert!(
+        told.contains(&format!("changed: {public} is added; it moved")),
+        "{told}"
+    );
+    assert!(
+        told.contains("changed: person is removed: it may have the old or the new key"),
+        "{told}"
+    );
+    assert!(!told.contains("SECRET"), "{told}");
+}
+
+/// A value of a form.
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// Whoever it acted for is gone, and so is everything that could be asked.

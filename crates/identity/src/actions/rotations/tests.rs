@@ -161,6 +161,31 @@ fn an_incident_also_takes_the_right_to_end_sessions() {
     }
 }
 
+/// Whoever says where a new key goes can have it; whoever takes a destination away cannot.
+#[test]
+fn another_destination_also_takes_the_right_to_create_keys() {
+    let (bench, scribe) = bench();
+    let keys = bench.user("admin", &[]);
+    let creates = "iam:CreateAccessKey";
+    let own = ["keywright:ChangeRotation"];
+    let all: Vec<&str> = own.into_iter().chain(needed()).collect();
+    let but_that: Vec<&str> = all.iter().copied().filter(|one| *one != creates).collect();
+    let change = "Action=ChangeRotation&UserName=bob&Reason=why";
+    let add = format!("{change}&AddPlaces.member.1=person");
+    allow(&bench, "admin", &but_that, "");
+    bench.call(&keys, change).ok();
+    let remove = format!("{change}&RemovePlaces.member.1=person");
+    bench.call(&keys, &remove).ok();
+    assert_eq!(scribe.asked().len(), 2);
+    let refused = bench.call(&keys, &add);
+    assert_eq!(refused.code(), Some("AccessDenied"));
+    let says = refused.error().message.clone().unwrap();
+    assert!(says.contains(creates), "{says}");
+    assert_eq!(scribe.asked(), Vec::<String>::new());
+    allow(&bench, "admin", &all, "");
+    bench.call(&keys, &add).ok();
+}
+
 /// A grant may be for the service only: nobody then makes keys by hand.
 #[test]
 fn rights_may_be_given_to_the_service_only() {
@@ -207,6 +232,14 @@ fn each_question_reaches_the_engine_as_it_was_asked() {
             "Action=RollBackRotation&UserName=bob&Reason=why",
             "RollBack(\"why\")",
         ),
+        (
+            "Action=ChangeRotation&UserName=bob&Reason=why&AddPlaces.member.1=dotenv:/x",
+            "add_places: [\"dotenv:/x\"]",
+        ),
+        (
+            "Action=ChangeRotation&UserName=bob&Reason=why&RemovePlaces.member.1=person",
+            "remove_places: [\"person\"]",
+        ),
         ("Action=ListRotationPlaces", "Places"),
     ] {
         bench.root(form).ok();
@@ -235,6 +268,10 @@ fn what_is_refused_before_the_engine() {
             "ValidationError",
         ),
         ("Action=HoldRotation&UserName=bob", "ValidationError"),
+        (
+            "Action=ChangeRotation&UserName=bob&AddPlaces.member.1=person",
+            "ValidationError",
+        ),
     ] {
         assert_eq!(bench.root(form).code(), Some(code), "{form}");
     }
@@ -360,6 +397,28 @@ fn destinations_are_a_condition_key() {
     let spelt = bench.call(&keys, &format!("{START}&Places.member.1=dotenv:/x/bob.env"));
     assert_eq!(spelt.code(), Some("AccessDenied"));
     bench.call(&keys, START).ok();
+    put(
+        "own",
+        r#"{"Effect":"Allow","Action":"keywright:ChangeRotation","Resource":"*","Condition":{"StringEquals":{"keywright:Destination":["dotenv:/x/{user}.env","person"]}}}"#,
+    );
+    scribe.asked();
+    for (places, allowed) in [
+        ("AddPlaces.member.1=person", true),
+        ("RemovePlaces.member.1=person", true),
+        ("AddPlaces.member.1=dotenv:/x/bob.env", false),
+        ("RemovePlaces.member.1=dotenv:/x/bob.env", false),
+        ("AddPlaces.member.1=command:sh", false),
+        ("RemovePlaces.member.1=command:sh", false),
+        (
+            "AddPlaces.member.1=person&RemovePlaces.member.1=command:sh",
+            false,
+        ),
+    ] {
+        let form = format!("Action=ChangeRotation&UserName=bob&Reason=why&{places}");
+        let answer = bench.call(&keys, &form);
+        assert_eq!(answer.is_success(), allowed, "{places}");
+        assert_eq!(!scribe.asked().is_empty(), allowed, "{places}");
+    }
 }
 
 #[test]

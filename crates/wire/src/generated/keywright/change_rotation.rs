@@ -29,6 +29,10 @@ pub struct ChangeRotationInput {
     pub deactivate_first: Option<bool>,
     /// `OverrideUnused`: string, 1 to 256 characters.
     pub override_unused: Option<String>,
+    /// `AddPlaces`: list of strings, 1 to 20 elements.
+    pub add_places: Option<Vec<String>>,
+    /// `RemovePlaces`: list of strings, 1 to 20 elements.
+    pub remove_places: Option<Vec<String>>,
     /// `Reason`: string, 1 to 256 characters.
     pub reason: String,
 }
@@ -42,6 +46,8 @@ impl Read for ChangeRotationInput {
             incident: scope.optional("Incident")?,
             deactivate_first: scope.optional("DeactivateFirst")?,
             override_unused: scope.optional("OverrideUnused")?,
+            add_places: scope.optional("AddPlaces")?,
+            remove_places: scope.optional("RemovePlaces")?,
             reason: scope.required("Reason")?,
         })
     }
@@ -57,6 +63,8 @@ static INPUT: Constraints = Constraints {
         required("Reason", &c::ROTATION_REASON_TYPE),
         optional("ObserveSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
         optional("DeactivateFirst", &c::BOOLEAN_TYPE),
+        optional("AddPlaces", &c::ROTATION_PLACE_LIST_TYPE),
+        optional("RemovePlaces", &c::ROTATION_PLACE_LIST_TYPE),
         required("UserName", &c::EXISTING_USER_NAME_TYPE),
         optional("DwellSeconds", &c::ROTATION_WAIT_SECONDS_TYPE),
         optional("Incident", &c::BOOLEAN_TYPE),

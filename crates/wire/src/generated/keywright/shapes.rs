@@ -297,6 +297,8 @@ pub struct RotationDelivery {
     pub stage: String,
     /// `Failures`: integer.
     pub failures: i32,
+    /// `Removed`: boolean.
+    pub removed: bool,
     /// `Trouble`: string.
     pub trouble: Option<String>,
 }
@@ -306,6 +308,7 @@ impl Encode for RotationDelivery {
         self.place.write(xml, "Place");
         self.stage.write(xml, "Stage");
         self.failures.write(xml, "Failures");
+        self.removed.write(xml, "Removed");
         self.trouble.write(xml, "Trouble");
     }
 }
