@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     SinkKind,
     document::{self, Content, Store, StorePlace, Tag, Version},
+    text::{did_you_mean, similar},
 };
 use keywright_aws::{AccessError, JsonService, Settings};
 
@@ -172,12 +173,53 @@ impl SecretsManager {
     }
 }
 
+impl SecretsManager {
+    async fn missing(&self) -> SinkError {
+        let Self(service, id) = self;
+        let told = json!({"MaxResults": SECRETS_IN_PAGE});
+        let names = listed(service, "ListSecrets", &told, "SecretList").await;
+        // An ARN ends with the name and six characters of the service's.
+        let name = id.rsplit(':').next().unwrap_or(id);
+        let near = did_you_mean(name, names.iter().map(String::as_str));
+        SinkError::Never(format!(
+            "secretsmanager: there is no secret {id} with a value; create it first, for example \
+             with the value {{}}{near}"
+        ))
+    }
+}
+
 impl Ssm {
     pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
         let service =
             JsonService::open((keywright_aws::SSM, "AmazonSSM"), &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
     }
+}
+
+/// Pages of a listing that are read for a suggestion.
+const PAGES_MAX: usize = 5;
+/// Names in a page, as many as the service gives.
+const SECRETS_IN_PAGE: usize = 100;
+const PARAMETERS_IN_PAGE: usize = 50;
+
+/// Names for a suggestion, as many as a few pages hold. Whoever may not list them gets none.
+async fn listed(service: &JsonService, action: &str, told: &Value, list: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut told = told.clone();
+    for _ in 0..PAGES_MAX {
+        let Ok(answer) = service.call(action, &told).await else {
+            break;
+        };
+        let page = answer.get(list).and_then(Value::as_array);
+        let name = |one: &Value| Some(one.get("Name")?.as_str()?.to_owned());
+        names.extend(page.into_iter().flatten().filter_map(name));
+        let next = answer.get("NextToken").and_then(Value::as_str);
+        let (Some(next), Value::Object(members)) = (next, &mut told) else {
+            break;
+        };
+        members.insert("NextToken".to_owned(), json!(next));
+    }
+    names
 }
 
 fn content(answer: &Value, pointer: &str) -> Content {
@@ -197,14 +239,13 @@ impl Store for SecretsManager {
     async fn get(&self) -> Result<Version, SinkError> {
         let Self(service, id) = self;
         let told = json!({"SecretId": id, "VersionStage": "AWSCURRENT"});
-        let answer = service.call("GetSecretValue", &told).await;
-        let answer = answer.map_err(|refused| match refused.code.as_str() {
-            "ResourceNotFoundException" => SinkError::Never(format!(
-                "secretsmanager: there is no secret {id} with a value; create it first, for \
-                 example with the value {{}}"
-            )),
-            _ => refused.error,
-        })?;
+        let answer = match service.call("GetSecretValue", &told).await {
+            Ok(answer) => answer,
+            Err(refused) if refused.code == "ResourceNotFoundException" => {
+                return Err(self.missing().await);
+            }
+            Err(refused) => return Err(refused.error),
+        };
         let version = answer.get("VersionId").and_then(Value::as_str);
         Ok(Version {
             content: content(&answer, "/SecretString"),
@@ -282,6 +323,12 @@ impl Ssm {
         }
     }
 
+    /// Names of the parameters that pass these filters.
+    async fn described(&self, filters: &Value) -> Vec<String> {
+        let told = json!({"ParameterFilters": filters, "MaxResults": PARAMETERS_IN_PAGE});
+        listed(&self.0, "DescribeParameters", &told, "Parameters").await
+    }
+
     /// Writes a value over the one that is there, or where there is none; its version.
     async fn write(&self, value: &str, was: &Tag) -> Result<Option<u64>, SinkError> {
         let Self(service, id) = self;
@@ -342,8 +389,32 @@ impl Store for Ssm {
         Err(SinkError::Later(why))
     }
 
+    /// Of the same folder first, by the last parts of their names; elsewhere by the whole ones.
+    async fn similar(&self) -> Vec<String> {
+        let name = self.own_name();
+        let (folder, own) = name.rsplit_once('/').unwrap_or(("", name));
+        if !folder.is_empty() {
+            let beside = json!([{"Key": "Path", "Option": "OneLevel", "Values": [folder]}]);
+            let beside = self.described(&beside).await;
+            let last = |name: &'_ String| Some(name.rsplit_once('/')?.1.to_owned());
+            let last: Vec<_> = beside.iter().filter_map(last).collect();
+            let found = similar(own, last.iter().map(String::as_str));
+            if !found.is_empty() {
+                let whole = found.iter().map(|last| format!("{folder}/{last}"));
+                return whole.collect();
+            }
+        }
+        let all = self.described(&json!([])).await;
+        similar(name, all.iter().map(String::as_str))
+    }
+
+    /// Without what stands before it in an ARN.
     fn own_name(&self) -> &str {
-        &self.1
+        let whole = self.1.split_once(":parameter/");
+        whole.map_or(self.1.as_str(), |(before, _)| {
+            let name = before.len() + ":parameter".len();
+            self.1.get(name..).unwrap_or_default()
+        })
     }
 }
 

@@ -15,7 +15,11 @@ use keywright_rotation::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use super::{Destination, fragment, json::Json, text::shown_id};
+use super::{
+    Destination, fragment,
+    json::Json,
+    text::{shown_id, similar},
+};
 
 /// What is there; nothing where there is no document.
 pub(super) type Content = Option<Secret<Vec<u8>>>;
@@ -257,6 +261,12 @@ pub(super) trait Store: Send + Sync {
 
     /// The last part of its own name.
     fn own_name(&self) -> &str;
+
+    /// The names that may have been meant instead of its own, where there is no document.
+    async fn similar(&self) -> Vec<String> {
+        let names = self.names().await;
+        similar(self.own_name(), names.iter().map(String::as_str))
+    }
 }
 
 /// Where a store keeps a document. `Display` writes what [`StorePlace::parse`] reads.
@@ -369,11 +379,9 @@ impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
         let mut inspection = look.inspection(old);
         inspection.warnings = self.store.check().await?;
         if version.content.is_none() {
-            let names = self.store.names().await;
-            let names = names.iter().map(String::as_str);
             inspection.absent = Some(Absence {
                 what: self.store.absence(&version.tag),
-                similar: super::text::similar(self.store.own_name(), names),
+                similar: self.store.similar().await,
             });
         }
         Ok(inspection)

@@ -223,8 +223,8 @@ impl SecretManager {
         let (path, names) = (self.path(), self.names().await);
         let near = did_you_mean(&self.place.secret, names.iter().map(String::as_str));
         self.rest.never(&format!(
-            "there is no {path}, or the caller may not see it{near} Create it first, for example \
-             with gcloud secrets create"
+            "there is no {path}, or the caller may not see it; create it first, for example with \
+             gcloud secrets create{near}"
         ))
     }
 

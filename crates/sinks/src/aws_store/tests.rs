@@ -67,6 +67,10 @@ impl Versions {
     fn answer(&mut self, asked: &Asked) -> Answer {
         check_signed(asked, "secretsmanager");
         let told = asked.told();
+        if asked.target() == "ListSecrets" {
+            let names = ["other", "job"].map(|name| json!({"Name": name}));
+            return done(&json!({"SecretList": names}));
+        }
         if told["SecretId"] != "job" {
             return refused("ResourceNotFoundException");
         }
@@ -146,6 +150,9 @@ impl Parameter {
     fn answer(&mut self, asked: &Asked) -> Answer {
         check_signed(asked, "ssm");
         let told = asked.told();
+        if asked.target() == "DescribeParameters" {
+            return done(&json!({"Parameters": []}));
+        }
         let name = told["Name"].as_str().unwrap();
         let (name, version) = name.split_once(':').unwrap_or((name, ""));
         assert_eq!(name, "/job");
@@ -323,4 +330,60 @@ async fn what_the_stores_answer() {
         none.to_string().contains("there is no secret none"),
         "{none}"
     );
+    let near = manager(at, "jbo").stage(&rotation).await.err().unwrap();
+    let near = near.to_string();
+    assert!(
+        near.ends_with("with the value {}; did you mean job?"),
+        "{near}"
+    );
+}
+
+/// Of parameters in the same folder the last part counts, elsewhere the whole name; and a listing
+/// ends after a few pages, or where it is not allowed.
+#[tokio::test]
+async fn parameters_that_were_perhaps_meant() {
+    const ALL: [&str; 3] = ["/app/prod/key", "/app/prod/other", "flat"];
+    let pages = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&pages);
+    let answers = move |asked: &Asked| {
+        check_signed(asked, "ssm");
+        let told = asked.told();
+        if asked.target() == "GetParameter" {
+            return refused("ParameterNotFound");
+        }
+        assert_eq!(
+            (asked.target(), &told["MaxResults"]),
+            ("DescribeParameters", &json!(50))
+        );
+        *counted.lock().unwrap() += 1;
+        let folder = told.pointer("/ParameterFilters/0/Values/0");
+        let folder = folder.map(|folder| folder.as_str().unwrap());
+        if folder == Some("/secret") {
+            return refused("AccessDeniedException");
+        }
+        let beside = |name: &&&str| name.rsplit_once('/').map(|(folder, _)| folder) == folder;
+        let names = ALL.iter().filter(|name| folder.is_none() || beside(name));
+        let names: Vec<_> = names.map(|name| json!({"Name": name})).collect();
+        done(&json!({"Parameters": names, "NextToken": "more"}))
+    };
+    let at = serve(Arc::new(Mutex::new(answers))).await;
+    for (name, similar, pages_read) in [
+        ("/app/prod/kye", vec!["/app/prod/key"], 5),
+        (
+            "arn:aws:ssm:eu-west-1:1:parameter/app/prod/kye",
+            vec!["/app/prod/key"],
+            5,
+        ),
+        ("/ap/prod/other", vec!["/app/prod/other"], 10),
+        ("falt", vec!["flat"], 5),
+        ("/secret/zzzzzzzz", vec![], 6),
+    ] {
+        *pages.lock().unwrap() = 0;
+        let store = Ssm(service(("ssm", "AmazonSSM"), at), name.to_owned());
+        let sink = DocumentSink::new(format!("ssm:{name}"), Json::new(None).unwrap(), store);
+        let absent = sink.inspect(&pair(1).id).await.unwrap().absent.unwrap();
+        let first = absent.similar.iter().map(String::as_str).take(1);
+        assert_eq!(first.collect::<Vec<_>>(), similar, "{name}");
+        assert_eq!(*pages.lock().unwrap(), pages_read, "{name}");
+    }
 }

@@ -64,7 +64,8 @@ impl Connection {
         let client = self.client().await?;
         let mut request = call.request.clone().map(Body::from);
         let json = http::HeaderValue::from_static("application/json");
-        request.headers_mut().insert(ACCEPT, json);
+        // A listing of names has a form of its own.
+        request.headers_mut().entry(ACCEPT).or_insert(json);
         let passing = |why: String| Refusal::Passing(why);
         let talk = async {
             let sent = client.send(request).await;

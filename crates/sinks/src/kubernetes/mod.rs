@@ -20,7 +20,7 @@ use keywright_rotation::{
     ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
 };
 use kube::{
-    api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
+    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
     core::{Request, request},
 };
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,11 @@ use super::{
     Destination, SinkKind,
     document::foreign_key,
     fragment,
-    text::{pair_of, shown_id, similar},
+    text::{did_you_mean, pair_of, shown_id, similar},
 };
+
+/// Names of objects that are looked at for a suggestion.
+const NAMES_MAX: u32 = 500;
 
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "kubernetes",
@@ -283,6 +286,24 @@ impl Kubernetes {
         pair.map_err(|why| self.never(&why))
     }
 
+    /// Names of objects beside one that is not there, for a suggestion: without their content, and
+    /// none where the caller may not list them.
+    async fn names(&self, objects: &Request) -> Vec<String> {
+        let listed = objects.list_metadata(&ListParams::default().limit(NAMES_MAX));
+        let listed = self.send(listed, false).await.ok().flatten();
+        let items = listed.as_ref().and_then(|listed| listed.get("items"));
+        let items = items.and_then(Value::as_array).into_iter().flatten();
+        let name = |item: &Value| Some(item.pointer("/metadata/name")?.as_str()?.to_owned());
+        items.filter_map(name).collect()
+    }
+
+    /// Why nothing can be done with an object that is not there, and what was perhaps meant.
+    async fn none(&self, what: &str, objects: &Request, name: &str) -> SinkError {
+        let names = self.names(objects).await;
+        let near = did_you_mean(name, names.iter().map(String::as_str));
+        self.never(&format!("there is no {what}{near}"))
+    }
+
     fn inspection(&self, found: Option<&Found>, old: &KeyId) -> Result<Inspection, SinkError> {
         let pair = self.pair(found)?;
         let Place {
@@ -342,9 +363,13 @@ impl Kubernetes {
 
     async fn workload(&self, workload: &Workload) -> Result<Value, SinkError> {
         let siblings = workload.siblings(&self.place.namespace);
-        let none = || self.never(&format!("there is no {workload}"));
-        let found = self.get(&siblings, workload.name()).await?;
-        found.ok_or_else(none)
+        match self.get(&siblings, workload.name()).await? {
+            Some(found) => Ok(found),
+            None => {
+                let what = workload.to_string();
+                Err(self.none(&what, &siblings, workload.name()).await)
+            }
+        }
     }
 
     /// Everything that can be known to fail without a change.
@@ -397,10 +422,11 @@ impl Kubernetes {
         };
         let body = made.to_string().into_bytes();
         let request = self.place.secrets().create(&parameters, body);
-        let namespace = &self.place.namespace;
-        let none = || self.never(&format!("there is no namespace {namespace}"));
-        let made = self.send(request, true).await?;
-        made.map(drop).ok_or_else(none)
+        if self.send(request, true).await?.is_some() {
+            return Ok(());
+        }
+        let (name, all) = (&self.place.namespace, Request::new("/api/v1/namespaces"));
+        Err(self.none(&format!("namespace {name}"), &all, name).await)
     }
 
     /// Sets or removes the two fields, if the Secret is still as it was found.
@@ -465,7 +491,12 @@ impl Sink for Kubernetes {
 
     async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
         let found = self.check().await?;
-        self.inspection(found.as_ref(), old)
+        let mut inspection = self.inspection(found.as_ref(), old)?;
+        if let (None, Some(absent)) = (&found, &mut inspection.absent) {
+            let names = self.names(&self.place.secrets()).await;
+            absent.similar = similar(&self.place.name, names.iter().map(String::as_str));
+        }
+        Ok(inspection)
     }
 
     async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {

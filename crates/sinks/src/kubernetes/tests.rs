@@ -26,6 +26,9 @@ use crate::{
 const SECRET: &str = "/api/v1/namespaces/prod/secrets/job";
 const APP: &str = "/apis/apps/v1/namespaces/prod/deployments/app";
 
+/// How the paths of listings end.
+const KINDS: [&str; 3] = ["/secrets", "/deployments", "/namespaces"];
+
 /// What a cluster has.
 struct Fake {
     objects: BTreeMap<String, Value>,
@@ -116,6 +119,7 @@ impl Fake {
         if method == "GET" {
             return match self.objects.get(path) {
                 Some(object) => (200, object.to_string()),
+                None if KINDS.iter().any(|kind| path.ends_with(kind)) => self.list(path, asked),
                 None => status(404, "NotFound", "not found"),
             };
         }
@@ -130,6 +134,26 @@ impl Fake {
             self.store(SECRET, object);
         }
         self.change(method, path, asked, dry)
+    }
+
+    /// The names of a kind, and nothing else of what is there.
+    fn list(&self, path: &str, asked: &Asked) -> (u16, String) {
+        let accept = asked.headers["accept"].to_str().unwrap();
+        assert!(accept.contains("as=PartialObjectMetadataList"), "{accept}");
+        assert_eq!(asked.query.trim_start_matches('&'), "limit=500");
+        if self.forbidden.contains(&"list") {
+            return status(403, "Forbidden", "cannot list");
+        }
+        let folder = format!("{path}/");
+        let names = self
+            .objects
+            .keys()
+            .filter_map(|it| it.strip_prefix(&folder));
+        let names = names.filter(|name| !name.contains('/'));
+        let items: Vec<_> = names
+            .map(|name| json!({"metadata": {"name": name}}))
+            .collect();
+        (200, json!({"items": items}).to_string())
     }
 
     fn change(&mut self, method: &str, path: &str, asked: &Asked, dry: bool) -> (u16, String) {
@@ -314,6 +338,39 @@ async fn what_would_have_to_be_made_is_said() {
         let error = sink.inspect(&pair(1).id).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
+}
+
+/// The name may be misspelt: of the Secret, of the workload or of the namespace.
+#[tokio::test]
+async fn what_was_perhaps_meant_is_named() {
+    let fake = Fake::new(Some(filled()));
+    fake.lock().unwrap().store(
+        "/api/v1/namespaces/prod",
+        json!({"metadata": {"name": "prod"}}),
+    );
+    let look = async |place: &str| {
+        let sink = sink(&fake, &Cuts::default(), place).await;
+        sink.inspect(&pair(1).id).await
+    };
+    let absent = look("prod/jobs").await.unwrap().absent.unwrap();
+    assert_eq!(absent.what, "there is no Secret jobs");
+    assert_eq!(absent.similar, ["job"]);
+    for (place, says) in [
+        (
+            "prod/job?restart=deployment/apps",
+            "there is no deployment/apps; did you mean app?",
+        ),
+        ("prud/job", "there is no namespace prud; did you mean prod?"),
+    ] {
+        let error = look(place).await.unwrap_err().to_string();
+        assert!(error.ends_with(says), "{error}");
+    }
+    fake.lock().unwrap().forbidden.push("list");
+    let absent = look("prod/jobs").await.unwrap().absent.unwrap();
+    assert!(
+        absent.similar.is_empty(),
+        "whoever may not list them gets none"
+    );
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ const SCRIPT: &str = include_str!("replace.sh");
 /// one logs in would come before.
 const FILE: &[u8] = b"keywright-file\n";
 const NONE: &[u8] = b"keywright-none\n";
+const NAMES: &[u8] = b"keywright-names\n";
 
 /// The longest name of a machine or a user.
 const NAME_MAX: usize = 253;
@@ -288,6 +289,15 @@ impl Store for RemoteFile {
             None => format!("{was}\nnone\n").into_bytes(),
         };
         self.run("put", &Secret::new(input)).await.map(drop)
+    }
+
+    async fn names(&self) -> Vec<String> {
+        let Ok(ended) = self.run("names", &Secret::new(Vec::new())).await else {
+            return Vec::new();
+        };
+        let names = ended.output.expose().strip_prefix(NAMES);
+        let names = String::from_utf8_lossy(names.unwrap_or_default());
+        names.lines().map(str::to_owned).collect()
     }
 
     fn own_name(&self) -> &str {

@@ -1,6 +1,7 @@
-# Reads or replaces a file on the machine on which it runs: get|put PATH BYTES-AT-MOST.
+# Reads or replaces a file on the machine on which it runs: get|names|put PATH BYTES-AT-MOST.
 #
-# get prints "keywright-file", a line feed and the content, or "keywright-none". put reads the SHA-256
+# get prints "keywright-file", a line feed and the content, or "keywright-none"; names prints
+# "keywright-names" and the names of files beside it, a line each. put reads the SHA-256
 # of what is to be replaced, or "none", a line with the length of the new content, or "none", and that
 # content. Exit codes: 0 done, 75 try again later, 66 a person must look. No word of a file is printed
 # to standard error. There is no quotation mark of the single kind in it: it travels between two.
@@ -51,6 +52,11 @@ if [ "$1" = get ]; then
   else
     echo keywright-none
   fi
+  exit 0
+fi
+if [ "$1" = names ]; then
+  echo keywright-names
+  ls -1A -- "$folder" | head -n 1000
   exit 0
 fi
 IFS= read -r was

@@ -258,6 +258,10 @@ async fn what_cannot_be_replaced_is_known_before() {
     let absent = far.sink(&format!("dotenv:{}", far.at("none").display()));
     let absent = absent.inspect(&pair(1).id).await.unwrap();
     assert!(absent.absent.is_some() && absent.held == Held::Nothing);
+    write(&far.at("app.env"), "X=1\n");
+    let near = far.sink(&format!("dotenv:{}", far.at("ap.env").display()));
+    let near = near.inspect(&pair(1).id).await.unwrap().absent.unwrap();
+    assert_eq!(near.similar, ["app.env"]);
 }
 
 #[tokio::test]
