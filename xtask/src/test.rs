@@ -58,6 +58,9 @@ const STEPS: &[&[&str]] = &[
     &["cargo", "xtask", "fuzz", "--seconds", "30"],
     &["cargo", "xtask", "crash", "--built", "--rounds", "20"],
     &["cargo", "xtask", "consumers", "--built", "--kills", "10"],
+    &[
+        "cargo", "xtask", "fleet", "--built", "--users", "8", "--keys", "3",
+    ],
 ];
 
 #[expect(clippy::print_stdout, reason = "a chore's progress")]

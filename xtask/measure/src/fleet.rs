@@ -99,7 +99,8 @@ fn fleet(args: &Args, journal: &Path) -> anyhow::Result<Measured> {
     let text = format!(
         "at_once = {}\n[[account]]\nname = 'measured'\n[[account.rule]]\nusers = ['{OPERATOR}']\n\
          skip = true\n[[account.rule]]\neveryone = true\nmax_age = '0s'\nobserve = '0s'\n\
-         dwell = '0s'\ndeliver = ['dotenv:{}/{{user}}.env']\n",
+         dwell = '0s'\ncreate = true\noverride_unused = 'nobody uses these keys'\n\
+         deliver = ['dotenv:{}/{{user}}.env']\n",
         args.at_once,
         files.display()
     );
@@ -109,12 +110,16 @@ fn fleet(args: &Args, journal: &Path) -> anyhow::Result<Measured> {
     let plan = keywright(&server, operator, journal, ("plan", &declared))?;
     let apply = keywright(&server, operator, journal, ("apply", &declared))?;
     let rotated = args.users - 1;
-    let over = apply.answer.pointer("/0/Did").and_then(Value::as_array);
-    let over = over.context("no answer")?.iter();
-    let over = over
-        .filter(|did| did.get("Why").is_some_and(|why| why == "Done"))
-        .count();
-    ensure!(over == rotated, "{over} of {rotated} rotations are over");
+    let did = apply.answer.pointer("/0/Did").and_then(Value::as_array);
+    let did = did.context("no answer")?;
+    let is_done = |did: &&Value| did.get("Why").is_some_and(|why| why == "Done");
+    let other = did.iter().find(|did| !is_done(did));
+    let done = did.iter().filter(is_done).count();
+    ensure!(
+        done == rotated,
+        "{done} of {rotated} rotations are done; another: {}",
+        other.map_or_else(String::new, Value::to_string)
+    );
     let delivered = fs::read_dir(&files)?.count() - 1;
     ensure!(
         delivered == rotated,
