@@ -102,9 +102,9 @@ fn run(command: &mut Command, folder: &Path) -> Outcome<()> {
     if done.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&done.stderr);
-    let said: String = said.trim().chars().take(400).collect();
-    Err(format!("{program} failed ({}): {said}", done.status).into())
+    let message = String::from_utf8_lossy(&done.stderr);
+    let message: String = message.trim().chars().take(400).collect();
+    Err(format!("{program} failed ({}): {message}", done.status).into())
 }
 
 /// Lays a compressed twin beside each file that becomes shorter by it.

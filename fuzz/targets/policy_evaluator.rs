@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 use keywright_policy::{
-    ContextMap, Policies, Policy, PolicySet, PrincipalRef, Request, Source, Values, explain, parse,
+    ContextMap, Policies, Policy, PolicySet, PrincipalRef, Request, Source, ContextValues, explain, parse,
     simulate,
 };
 use libfuzzer_sys::fuzz_target;
@@ -117,8 +117,8 @@ impl<'a> Fields<'a> {
         let mut context = ContextMap::default();
         let found: Vec<String> = self.found.iter().map(|&text| text.to_owned()).collect();
         context.set(self.key, match found.as_slice() {
-            [one] => Values::one(one.clone()),
-            _ => Values::many(found),
+            [one] => ContextValues::one(one.clone()),
+            _ => ContextValues::many(found),
         });
         context
     }

@@ -14,18 +14,18 @@ use std::{
 
 use keywright_base::Clock;
 use keywright_rotation::{
-    model::{KeyId, Pair},
-    ports::Identity,
+    model::{KeyId, KeyPair},
+    ports::KeyIdentity,
 };
 
 use super::{
-    answer::Answer,
-    call::{Answered, CallError, Query, Service, Way, call},
-    credentials::{Keys, StandIn, borrow, fetch},
-    endpoint::{Endpoint, IAM, STS, second_sts},
-    pace::Pace,
-    settings::{Settings, region, sdk, variant},
-    within::Within,
+    answer::QueryResponse,
+    call::{CallError, CallResponse, QueryCall, QueryService, Transport, call},
+    credentials::{SigningKeys, StandIn, borrow, fetch},
+    endpoint::{IAM, STS, ServiceEndpoint, second_sts},
+    pace::RateLimiter,
+    settings::{ClientSettings, region, sdk, variant},
+    within::InProcessTransport,
 };
 use crate::http::{self, HttpError};
 
@@ -86,36 +86,39 @@ impl AccessError {
 }
 
 /// Access to the IAM and STS of one account.
-pub struct Access {
-    settings: Settings,
-    way: Way,
+pub struct AccountClient {
+    settings: ClientSettings,
+    way: Transport,
     clock: Arc<dyn Clock>,
-    iam: Endpoint,
-    sts: Vec<Endpoint>,
+    iam: ServiceEndpoint,
+    sts: Vec<ServiceEndpoint>,
     keywright: bool,
-    identity: Identity,
-    pace: Arc<Pace>,
+    identity: KeyIdentity,
+    pace: Arc<RateLimiter>,
     calls: AtomicU64,
     /// What signs when the service refuses the key of the chain.
     stand_in: Option<StandIn>,
     /// Credentials of the chain, as long as they are good.
-    own: RwLock<Option<Keys>>,
+    own: RwLock<Option<SigningKeys>>,
     /// Signs instead of them.
-    adopted: RwLock<Option<Keys>>,
+    adopted: RwLock<Option<SigningKeys>>,
 }
 
-impl std::fmt::Debug for Access {
+impl std::fmt::Debug for AccountClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Access({} at {})", self.identity.arn, self.iam.url)
     }
 }
 
-impl Access {
+impl AccountClient {
     /// Finds credentials and asks who they are.
     ///
     /// # Errors
     /// [`AccessError`].
-    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+    pub async fn open(
+        settings: ClientSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessError> {
         Self::open_or(settings, clock, None).await
     }
 
@@ -125,7 +128,7 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn open_or(
-        settings: Settings,
+        settings: ClientSettings,
         clock: Arc<dyn Clock>,
         stand_in: Option<StandIn>,
     ) -> Result<Self, AccessError> {
@@ -133,7 +136,7 @@ impl Access {
             return Err(AccessError::NoServer);
         }
         let sdk = sdk(&settings, None).await;
-        let way = Way::Network(http::client(settings.ca_bundle.as_deref())?);
+        let way = Transport::Network(http::client(settings.ca_bundle.as_deref())?);
         let (iam, custom) = settings.endpoint(IAM, &sdk)?;
         let sts = match settings.endpoint(STS, &sdk)? {
             (there, true) => vec![there],
@@ -142,15 +145,15 @@ impl Access {
         let own = fetch(&settings, &sdk, stand_in.as_ref()).await?;
         let first = sts.first().unwrap_or(&iam);
         let mut adopted = None;
-        let mut asked = call(&way, first, &own, &WHO, &*clock).await;
-        if let (Err(error), Some(StandIn { replaced, pair })) = (&asked, &stand_in)
+        let mut response = call(&way, first, &own, &WHO, &*clock).await;
+        if let (Err(error), Some(StandIn { replaced, pair })) = (&response, &stand_in)
             && error.is_unknown_key()
             && own.id == replaced.0
         {
-            let keys = adopted.insert(Keys::of_pair(pair));
-            asked = call(&way, first, keys, &WHO, &*clock).await;
+            let keys = adopted.insert(SigningKeys::of_pair(pair));
+            response = call(&way, first, keys, &WHO, &*clock).await;
         }
-        let answered = asked?;
+        let answered = response?;
         let gap = if custom { 0 } else { AWS_GAP_MILLIS };
         Ok(Self {
             identity: identity(&answered.answer),
@@ -160,7 +163,7 @@ impl Access {
             clock,
             iam,
             sts,
-            pace: Arc::new(Pace::new(Duration::from_millis(gap))),
+            pace: Arc::new(RateLimiter::new(Duration::from_millis(gap))),
             calls: AtomicU64::new(1),
             stand_in,
             own: RwLock::new(Some(own)),
@@ -173,13 +176,13 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn open_within(
-        settings: Settings,
-        server: Arc<dyn Within>,
+        settings: ClientSettings,
+        server: Arc<dyn InProcessTransport>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AccessError> {
         let own = borrow(&settings, &*server)?;
-        let way = Way::Within(server);
-        let here = Endpoint {
+        let way = Transport::Within(server);
+        let here = ServiceEndpoint {
             url: "http://127.0.0.1".to_owned(),
             region: "us-east-1",
         };
@@ -192,7 +195,7 @@ impl Access {
             clock,
             sts: vec![here.clone()],
             iam: here,
-            pace: Arc::new(Pace::new(Duration::ZERO)),
+            pace: Arc::new(RateLimiter::new(Duration::ZERO)),
             calls: AtomicU64::new(1),
             stand_in: None,
             own: RwLock::new(None),
@@ -205,7 +208,7 @@ impl Access {
     /// # Errors
     /// [`AccessError`].
     pub async fn open_keywright(
-        settings: Settings,
+        settings: ClientSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AccessError> {
         if settings
@@ -231,7 +234,7 @@ impl Access {
     }
 
     /// Who asks.
-    pub const fn identity(&self) -> &Identity {
+    pub const fn identity(&self) -> &KeyIdentity {
         &self.identity
     }
 
@@ -251,11 +254,11 @@ impl Access {
     /// [`CallError`], after some tries where another may help.
     pub async fn read(
         &self,
-        service: Service,
+        service: QueryService,
         action: &'static str,
         parameters: &[(&str, &str)],
-    ) -> Result<Answer, CallError> {
-        let query = Query {
+    ) -> Result<QueryResponse, CallError> {
+        let query = QueryCall {
             service,
             action,
             parameters,
@@ -265,7 +268,7 @@ impl Access {
     }
 
     /// As [`Access::read`], with what the head of the answer said.
-    pub(crate) async fn read_at(&self, query: &Query<'_>) -> Result<Answered, CallError> {
+    pub(crate) async fn read_at(&self, query: &QueryCall<'_>) -> Result<CallResponse, CallError> {
         let mut pause = Duration::from_millis(PAUSE_MILLIS);
         let mut tries = 1;
         loop {
@@ -282,11 +285,11 @@ impl Access {
     }
 
     /// Sends a query, once.
-    pub(crate) async fn once(&self, query: &Query<'_>) -> Result<Answered, CallError> {
+    pub(crate) async fn once(&self, query: &QueryCall<'_>) -> Result<CallResponse, CallError> {
         let keys = self.keys().await?;
         let endpoint = match query.service {
-            Service::Sts => self.sts.first().unwrap_or(&self.iam),
-            Service::Iam | Service::Keywright | Service::Sns => &self.iam,
+            QueryService::Sts => self.sts.first().unwrap_or(&self.iam),
+            QueryService::Iam | QueryService::Keywright | QueryService::Sns => &self.iam,
         };
         self.pace.turn().await;
         self.calls.fetch_add(1, Ordering::Relaxed);
@@ -300,15 +303,19 @@ impl Access {
     }
 
     /// Asks one of the STS endpoints who a pair is.
-    pub(crate) async fn who_is(&self, pair: &Pair, endpoint: usize) -> Result<Identity, CallError> {
+    pub(crate) async fn who_is(
+        &self,
+        pair: &KeyPair,
+        endpoint: usize,
+    ) -> Result<KeyIdentity, CallError> {
         let endpoint = self.sts.get(endpoint).unwrap_or(&self.iam);
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let keys = Keys::of_pair(pair);
+        let keys = SigningKeys::of_pair(pair);
         let answered = call(&self.way, endpoint, &keys, &WHO, &*self.clock).await?;
         Ok(identity(&answered.answer))
     }
 
-    pub(super) const fn settings(&self) -> &Settings {
+    pub(super) const fn settings(&self) -> &ClientSettings {
         &self.settings
     }
 
@@ -331,17 +338,17 @@ impl Access {
         held(&self.adopted).is_some()
     }
 
-    pub(crate) fn adopt(&self, pair: Option<&Pair>) {
-        put(&self.adopted, pair.map(Keys::of_pair));
+    pub(crate) fn adopt(&self, pair: Option<&KeyPair>) {
+        put(&self.adopted, pair.map(SigningKeys::of_pair));
         if pair.is_none() {
             // Read anew: what is kept there may have been put back.
             put(&self.own, None);
         }
     }
 
-    pub(super) async fn keys(&self) -> Result<Keys, CallError> {
+    pub(super) async fn keys(&self) -> Result<SigningKeys, CallError> {
         let impossible = |error: AccessError| CallError::Impossible(error.to_string());
-        if let Way::Within(server) = &self.way {
+        if let Transport::Within(server) = &self.way {
             // Lent anew each time: who was deleted is acted for no more.
             return borrow(&self.settings, &**server).map_err(impossible);
         }
@@ -359,26 +366,26 @@ impl Access {
     }
 }
 
-const WHO: Query<'_> = Query {
-    service: Service::Sts,
+const WHO: QueryCall<'_> = QueryCall {
+    service: QueryService::Sts,
     action: "GetCallerIdentity",
     parameters: &[],
     header: None,
 };
 
-fn identity(answer: &Answer) -> Identity {
+fn identity(answer: &QueryResponse) -> KeyIdentity {
     let field = |name: &str| answer.fields.get(name).cloned().unwrap_or_default();
-    Identity {
+    KeyIdentity {
         account: field("Account"),
         user_id: field("UserId"),
         arn: field("Arn"),
     }
 }
 
-fn held(place: &RwLock<Option<Keys>>) -> Option<Keys> {
+fn held(place: &RwLock<Option<SigningKeys>>) -> Option<SigningKeys> {
     place.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-fn put(place: &RwLock<Option<Keys>>, keys: Option<Keys>) {
+fn put(place: &RwLock<Option<SigningKeys>>, keys: Option<SigningKeys>) {
     *place.write().unwrap_or_else(PoisonError::into_inner) = keys;
 }

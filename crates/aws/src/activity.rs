@@ -9,17 +9,17 @@ use std::{collections::BTreeMap, time::Duration};
 use keywright_base::Timestamp;
 use keywright_rotation::{
     model::KeyId,
-    ports::{LastUse, SinkError, Usage},
+    ports::{LastUse, SinkError, UsageEvidence},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Access, Iam, Service,
-    answer::Row,
+    AccountClient, IamIssuer, QueryService,
+    answer::ResponseRow,
     call::CallError,
     endpoint::{CLOUDTRAIL, home, known},
-    json::{JsonService, Refused},
+    json::{JsonCallError, JsonService},
 };
 
 /// Pages of events that are read in a region at most, of 50 events each.
@@ -91,8 +91,8 @@ pub enum CallOutcome {
 }
 
 /// Everything that the service tells of what a key of a user did.
-pub async fn activity(iam: &Iam, key: &KeyId, user_arn: &str) -> KeyActivity {
-    let mut found = Found::default();
+pub async fn activity(iam: &IamIssuer, key: &KeyId, user_arn: &str) -> KeyActivity {
+    let mut found = CollectedCalls::default();
     let last_used = match iam.last_use(key).await {
         Ok(Some(used)) => {
             let at = used.at.iso8601();
@@ -129,13 +129,13 @@ pub async fn activity(iam: &Iam, key: &KeyId, user_arn: &str) -> KeyActivity {
 type CallKey = (CallOutcome, [Option<String>; 6]);
 
 #[derive(Default)]
-struct Found {
+struct CollectedCalls {
     calls: BTreeMap<CallKey, KeyCall>,
     last: Option<LastUse>,
     notes: Vec<String>,
 }
 
-impl Found {
+impl CollectedCalls {
     fn add(&mut self, call: KeyCall) {
         let KeyCall {
             action,
@@ -164,7 +164,7 @@ impl Found {
             .or_insert(call);
     }
 
-    async fn of_keywright(&mut self, iam: &Iam, key: &KeyId, user_arn: &str) {
+    async fn of_keywright(&mut self, iam: &IamIssuer, key: &KeyId, user_arn: &str) {
         match iam.attempts(key).await {
             Ok(attempts) => {
                 for attempt in attempts.into_iter().flatten() {
@@ -207,7 +207,7 @@ impl Found {
     }
 
     /// The trail has an event in the region of the call, and what is global in one for all.
-    async fn of_cloudtrail(&mut self, access: &Access, key: &KeyId) {
+    async fn of_cloudtrail(&mut self, access: &AccountClient, key: &KeyId) {
         let opened = JsonService::beside((CLOUDTRAIL, PREFIX), access, None).await;
         let own = match opened {
             Ok(trail) => trail.region(),
@@ -267,7 +267,7 @@ async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
     for left in (0..TRIES).rev() {
         match trail.call("LookupEvents", ask).await {
             Ok(page) => return Ok(page),
-            Err(Refused {
+            Err(JsonCallError {
                 error: SinkError::Later(_),
                 ..
             }) if left > 0 => {
@@ -275,12 +275,12 @@ async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            Err(Refused { code, error }) if code.starts_with("AccessDenied") => {
+            Err(JsonCallError { code, error }) if code.starts_with("AccessDenied") => {
                 return Err(format!(
                     "not allowed to call cloudtrail:LookupEvents ({error})"
                 ));
             }
-            Err(Refused { error, .. }) => return Err(error.to_string()),
+            Err(JsonCallError { error, .. }) => return Err(error.to_string()),
         }
     }
     Err("the service asks to slow down".to_owned())
@@ -288,16 +288,16 @@ async fn patiently(trail: &JsonService, ask: &Value) -> Result<Value, String> {
 
 /// Every page of one of Keywright's lists.
 async fn whole_list(
-    access: &Access,
+    access: &AccountClient,
     action: &'static str,
     filter: (&str, &str),
-) -> Result<Vec<Row>, CallError> {
+) -> Result<Vec<ResponseRow>, CallError> {
     let (mut rows, mut marker) = (Vec::new(), None::<String>);
     for _ in 0..LIST_PAGES_MAX {
         let mut parameters = vec![filter];
         parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
-        let asked = access.read(Service::Keywright, action, &parameters);
-        let mut answer = asked.await?;
+        let response = access.read(QueryService::Keywright, action, &parameters);
+        let mut answer = response.await?;
         rows.append(&mut answer.rows);
         marker = answer.fields.remove("Marker");
         if marker.is_none() {
@@ -322,7 +322,7 @@ fn call(outcome: CallOutcome, action: String, at: &str) -> KeyCall {
     }
 }
 
-fn session(row: &Row) -> KeyCall {
+fn session(row: &ResponseRow) -> KeyCall {
     let text = |name: &str| row.get(name).cloned().unwrap_or_default();
     KeyCall {
         about: Some(format!(
@@ -334,7 +334,7 @@ fn session(row: &Row) -> KeyCall {
     }
 }
 
-fn denied(row: &Row) -> KeyCall {
+fn denied(row: &ResponseRow) -> KeyCall {
     let text = |name: &str| row.get(name).cloned().unwrap_or_default();
     KeyCall {
         about: row.get("ResourceArn").cloned(),

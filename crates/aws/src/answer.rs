@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
 
 /// Members of a structure by name.
-pub type Row = BTreeMap<String, String>;
+pub type ResponseRow = BTreeMap<String, String>;
 
 /// An answer.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct QueryResponse {
     /// Members that are no list.
-    pub fields: Row,
+    pub fields: ResponseRow,
     /// The structures of the list.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ResponseRow>,
 }
 
 /// Elements deeper than this are no answer of ours.
@@ -25,9 +25,9 @@ const DEPTH: usize = 16;
 ///
 /// # Errors
 /// When it is not such XML.
-pub(crate) fn read(body: &str) -> Result<Answer, String> {
+pub(crate) fn read(body: &str) -> Result<QueryResponse, String> {
     let mut reader = Reader::from_str(body);
-    let mut answer = Answer::default();
+    let mut answer = QueryResponse::default();
     let mut open: Vec<String> = Vec::new();
     let mut text: Option<String> = None;
     loop {
@@ -35,7 +35,7 @@ pub(crate) fn read(body: &str) -> Result<Answer, String> {
             Event::Start(start) => {
                 let name = start.local_name().as_ref().to_owned();
                 if name == "member" {
-                    answer.rows.push(Row::new());
+                    answer.rows.push(ResponseRow::new());
                 }
                 open.push(name);
                 text = Some(String::new());
@@ -79,7 +79,7 @@ fn entity(name: &str) -> Result<&'static str, String> {
 }
 
 /// Keeps a leaf where it belongs.
-fn keep(answer: &mut Answer, open: &[String], name: String, text: String) {
+fn keep(answer: &mut QueryResponse, open: &[String], name: String, text: String) {
     let listed = open.last().is_some_and(|parent| parent == "member");
     match answer.rows.last_mut() {
         Some(row) if listed => {

@@ -7,21 +7,21 @@ use std::{fmt::Write, sync::Arc};
 
 use http::{HeaderMap, Request, StatusCode, header};
 use keywright_base::{Clock, Secret, Timestamp, limits};
-use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use super::{
-    answer::{self, Row},
-    credentials::Keys,
-    endpoint::Endpoint,
-    within::Within,
+    answer::{self, ResponseRow},
+    credentials::SigningKeys,
+    endpoint::ServiceEndpoint,
+    within::InProcessTransport,
 };
 use crate::http::{body, root_of};
 
 /// A service that speaks awsQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
+pub enum QueryService {
     /// IAM.
     Iam,
     /// STS.
@@ -32,7 +32,7 @@ pub enum Service {
     Sns,
 }
 
-impl Service {
+impl QueryService {
     /// In the credential scope.
     pub(crate) const fn scope_name(self) -> &'static str {
         match self {
@@ -55,8 +55,8 @@ impl Service {
 
 /// What to ask.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Query<'a> {
-    pub(crate) service: Service,
+pub(crate) struct QueryCall<'a> {
+    pub(crate) service: QueryService,
     pub(crate) action: &'static str,
     pub(crate) parameters: &'a [(&'a str, &'a str)],
     /// A header to be signed with the rest.
@@ -65,8 +65,8 @@ pub(crate) struct Query<'a> {
 
 /// An answer, and what its head said.
 #[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) answer: answer::Answer,
+pub(crate) struct CallResponse {
+    pub(crate) answer: answer::QueryResponse,
     /// The service's clock.
     pub(crate) at: Timestamp,
     /// Whether Keywright answered.
@@ -140,27 +140,27 @@ impl CallError {
 
 /// How a signed request gets there.
 #[derive(Clone)]
-pub(crate) enum Way {
+pub(crate) enum Transport {
     /// By HTTP.
     Network(reqwest::Client),
     /// To the server that this process is.
-    Within(Arc<dyn Within>),
+    Within(Arc<dyn InProcessTransport>),
 }
 
 /// What came back.
-struct Back {
+struct RawResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
-impl Way {
-    async fn send(&self, request: Request<String>, at: &str) -> Result<Back, CallError> {
+impl Transport {
+    async fn send(&self, request: Request<String>, at: &str) -> Result<RawResponse, CallError> {
         let http = match self {
             Self::Network(http) => http,
             Self::Within(server) => {
                 let (parts, body) = server.send(request).await.into_parts();
-                return Ok(Back {
+                return Ok(RawResponse {
                     status: parts.status,
                     headers: parts.headers,
                     body,
@@ -180,7 +180,7 @@ impl Way {
         })?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = body(response, limits::ANSWER_BYTES).await;
-        Ok(Back {
+        Ok(RawResponse {
             status,
             headers,
             body: body.map_err(|why| CallError::Unknown { at: at(), why })?,
@@ -193,15 +193,15 @@ impl Way {
 /// # Errors
 /// [`CallError`].
 pub(crate) async fn call(
-    way: &Way,
-    endpoint: &Endpoint,
-    keys: &Keys,
-    query: &Query<'_>,
+    way: &Transport,
+    endpoint: &ServiceEndpoint,
+    keys: &SigningKeys,
+    query: &QueryCall<'_>,
     clock: &dyn Clock,
-) -> Result<Answered, CallError> {
+) -> Result<CallResponse, CallError> {
     let request = signed(endpoint, keys, query, clock)
         .ok_or_else(|| CallError::Impossible("the request cannot be signed".to_owned()))?;
-    let Back {
+    let RawResponse {
         status,
         headers,
         body,
@@ -218,7 +218,7 @@ pub(crate) async fn call(
         return Err(refusal(status, answer.map(|answer| answer.fields)));
     }
     let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Ok(Answered {
+    Ok(CallResponse {
         answer: answer.map_err(lost)?,
         at: named("date")
             .and_then(|date| Timestamp::parse_http_date(date).ok())
@@ -229,7 +229,7 @@ pub(crate) async fn call(
 
 /// What a service said instead of doing it. An answer without a code says nothing, and a failure of
 /// the service leaves open what was done.
-fn refusal(status: StatusCode, fields: Result<Row, String>) -> CallError {
+fn refusal(status: StatusCode, fields: Result<ResponseRow, String>) -> CallError {
     let mut fields = fields.unwrap_or_default();
     let code = fields.remove("Code");
     CallError::Refused {
@@ -240,9 +240,9 @@ fn refusal(status: StatusCode, fields: Result<Row, String>) -> CallError {
 }
 
 fn signed(
-    endpoint: &Endpoint,
-    keys: &Keys,
-    query: &Query<'_>,
+    endpoint: &ServiceEndpoint,
+    keys: &SigningKeys,
+    query: &QueryCall<'_>,
     clock: &dyn Clock,
 ) -> Option<Request<String>> {
     let mut form = format!(
@@ -262,16 +262,16 @@ fn signed(
         request = request.header(name, value);
     }
     let (mut parts, ()) = request.body(()).ok()?.into_parts();
-    let credentials = Credentials {
+    let credentials = SigningCredentials {
         access_key_id: &keys.id,
         secret: &keys.secret,
         session_token: keys.token.as_ref(),
     };
-    let target = Target {
+    let target = SigningTarget {
         region: endpoint.region,
         service: query.service.scope_name(),
     };
-    let payload = Payload::Sha256(Sha256::digest(&form).into());
+    let payload = PayloadClaim::Sha256(Sha256::digest(&form).into());
     sign(&mut parts, &credentials, &target, payload, clock.now()).ok()?;
     Some(Request::from_parts(parts, form))
 }

@@ -12,13 +12,13 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider},
 };
 use keywright_base::{Secret, Timestamp};
-use keywright_rotation::model::{KeyId, Pair};
+use keywright_rotation::model::{KeyId, KeyPair};
 
 use super::{
     access::AccessError,
     endpoint::STS,
-    settings::{Settings, sdk},
-    within::Within,
+    settings::{ClientSettings, sdk},
+    within::InProcessTransport,
 };
 use crate::http;
 
@@ -29,20 +29,20 @@ pub struct StandIn {
     /// The key that was replaced.
     pub replaced: KeyId,
     /// What has replaced it.
-    pub pair: Pair,
+    pub pair: KeyPair,
 }
 
 /// An access key to sign with.
 #[derive(Debug, Clone)]
-pub(crate) struct Keys {
+pub(crate) struct SigningKeys {
     pub(crate) id: String,
     pub(crate) secret: Secret<String>,
     pub(crate) token: Option<Secret<String>>,
     pub(super) expires: Option<Timestamp>,
 }
 
-impl Keys {
-    pub(crate) fn of_pair(pair: &Pair) -> Self {
+impl SigningKeys {
+    pub(crate) fn of_pair(pair: &KeyPair) -> Self {
         Self {
             id: pair.id.0.clone(),
             secret: pair.secret.clone(),
@@ -53,16 +53,21 @@ impl Keys {
 }
 
 /// Credentials that the server lends to act for somebody.
-pub(super) fn borrow(settings: &Settings, server: &dyn Within) -> Result<Keys, AccessError> {
-    let whom = settings
+pub(super) fn borrow(
+    settings: &ClientSettings,
+    server: &dyn InProcessTransport,
+) -> Result<SigningKeys, AccessError> {
+    let principal = settings
         .on_behalf_of
         .as_ref()
         .ok_or(AccessError::NoServer)?;
-    let lent = server.lend(whom).ok_or(AccessError::Gone)?;
-    Ok(Keys {
-        id: lent.id,
-        secret: lent.secret,
-        token: Some(lent.token),
+    let session = server
+        .issue_forward_access_session(principal)
+        .ok_or(AccessError::Gone)?;
+    Ok(SigningKeys {
+        id: session.id,
+        secret: session.secret,
+        token: Some(session.token),
         expires: None,
     })
 }
@@ -72,10 +77,10 @@ pub(super) fn borrow(settings: &Settings, server: &dyn Within) -> Result<Keys, A
 /// # Errors
 /// [`AccessError::Credentials`].
 pub(super) async fn fetch(
-    settings: &Settings,
+    settings: &ClientSettings,
     sdk: &SdkConfig,
     stand_in: Option<&StandIn>,
-) -> Result<Keys, AccessError> {
+) -> Result<SigningKeys, AccessError> {
     let provider = chain(settings, sdk)?;
     let Some(role) = &settings.assume_role else {
         return provided(&provider).await;
@@ -93,7 +98,10 @@ pub(super) async fn fetch(
 }
 
 /// Where every AWS client looks.
-fn chain(settings: &Settings, sdk: &SdkConfig) -> Result<SharedCredentialsProvider, AccessError> {
+fn chain(
+    settings: &ClientSettings,
+    sdk: &SdkConfig,
+) -> Result<SharedCredentialsProvider, AccessError> {
     let Some(name) = &settings.profile else {
         let none = || AccessError::Credentials("the chain is empty".to_owned());
         return sdk.credentials_provider().ok_or_else(none);
@@ -111,11 +119,11 @@ fn chain(settings: &Settings, sdk: &SdkConfig) -> Result<SharedCredentialsProvid
 
 /// Credentials of a role, from where the settings say that STS is.
 async fn assume(
-    settings: &Settings,
+    settings: &ClientSettings,
     sdk: &SdkConfig,
     role: &str,
     provider: SharedCredentialsProvider,
-) -> Result<Keys, AccessError> {
+) -> Result<SigningKeys, AccessError> {
     let there = match settings.configured(STS, sdk) {
         Some(url) => self::sdk(settings, Some(&url)).await,
         None => sdk.clone(),
@@ -128,14 +136,14 @@ async fn assume(
     provided(&SharedCredentialsProvider::new(assumed)).await
 }
 
-async fn provided(provider: &SharedCredentialsProvider) -> Result<Keys, AccessError> {
+async fn provided(provider: &SharedCredentialsProvider) -> Result<SigningKeys, AccessError> {
     let found = provider.provide_credentials().await;
     let found = found.map_err(|error| AccessError::Credentials(http::root_of(&error)))?;
     let expires = found.expiry().map(|at| {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
     });
-    Ok(Keys {
+    Ok(SigningKeys {
         id: found.access_key_id().to_owned(),
         secret: Secret::new(found.secret_access_key().to_owned()),
         token: found

@@ -5,7 +5,7 @@
 
 /// Where a service is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint {
+pub(crate) struct ServiceEndpoint {
     /// Scheme and authority, without a slash at the end.
     pub(crate) url: String,
     /// The region of the signature.
@@ -42,7 +42,7 @@ const fn name(host: &'static str, id: &'static str) -> ServiceName {
 
 /// Which of the endpoints of a service are meant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Variant {
+pub(crate) struct EndpointVariant {
     /// Those with validated cryptography.
     pub(crate) fips: bool,
     /// Those that answer by IPv6 as well.
@@ -50,10 +50,14 @@ pub(crate) struct Variant {
 }
 
 /// AWS's own endpoint of a service as it is reached from a region.
-pub(crate) fn of_aws(service: ServiceName, region: &'static str, variant: Variant) -> Endpoint {
-    let partition = Partition::of(region);
+pub(crate) fn of_aws(
+    service: ServiceName,
+    region: &'static str,
+    variant: EndpointVariant,
+) -> ServiceEndpoint {
+    let partition = AwsPartition::of(region);
     if service == IAM {
-        return Endpoint {
+        return ServiceEndpoint {
             url: format!("https://{}", partition.iam(variant)),
             region: partition.home,
         };
@@ -65,15 +69,15 @@ pub(crate) fn of_aws(service: ServiceName, region: &'static str, variant: Varian
     let plain = partition.name == "gov" && service != SECRETS_MANAGER && !dual_stack;
     let fips = if variant.fips && !plain { "-fips" } else { "" };
     let suffix = partition.suffix(dual_stack);
-    Endpoint {
+    ServiceEndpoint {
         url: format!("https://{}{fips}.{region}.{suffix}", service.host),
         region,
     }
 }
 
 /// A second STS, far from the first: a new key must be known to both.
-pub(crate) fn second_sts(region: &'static str, variant: Variant) -> Endpoint {
-    let other = match (Partition::of(region).home, region) {
+pub(crate) fn second_sts(region: &'static str, variant: EndpointVariant) -> ServiceEndpoint {
+    let other = match (AwsPartition::of(region).home, region) {
         ("us-east-1", "us-east-1") => "us-west-2",
         ("cn-north-1", "cn-north-1") => "cn-northwest-1",
         ("us-gov-west-1", "us-gov-west-1") => "us-gov-east-1",
@@ -84,7 +88,7 @@ pub(crate) fn second_sts(region: &'static str, variant: Variant) -> Endpoint {
 
 /// The region that IAM is signed for, and whose trail has what it does.
 pub(crate) fn home(region: &str) -> &'static str {
-    Partition::of(region).home
+    AwsPartition::of(region).home
 }
 
 /// The code of a region of any partition.
@@ -101,7 +105,7 @@ pub(crate) fn known(code: &str) -> Option<&'static str> {
 }
 
 /// A part of AWS that has accounts and addresses of its own.
-struct Partition {
+struct AwsPartition {
     name: &'static str,
     plain: &'static str,
     dual_stack: &'static str,
@@ -109,7 +113,7 @@ struct Partition {
     home: &'static str,
 }
 
-impl Partition {
+impl AwsPartition {
     fn of(region: &str) -> Self {
         let (name, plain, dual_stack, home) = if region.starts_with("cn-") {
             let dual_stack = "api.amazonwebservices.com.cn";
@@ -139,7 +143,7 @@ impl Partition {
     }
 
     /// The host of IAM, which a partition has once.
-    fn iam(&self, variant: Variant) -> String {
+    fn iam(&self, variant: EndpointVariant) -> String {
         let suffix = self.suffix(variant.dual_stack);
         let fips = if variant.fips { "-fips" } else { "" };
         match (self.name, variant.dual_stack) {
@@ -156,10 +160,11 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLOUDTRAIL, Endpoint, IAM, SECRETS_MANAGER, SNS, SSM, STS, Variant, of_aws, second_sts,
+        CLOUDTRAIL, EndpointVariant, IAM, SECRETS_MANAGER, SNS, SSM, STS, ServiceEndpoint, of_aws,
+        second_sts,
     };
 
-    fn shown(endpoint: &Endpoint) -> String {
+    fn display(endpoint: &ServiceEndpoint) -> String {
         format!(
             "{} {}",
             endpoint.url.replace("https://", ""),
@@ -181,8 +186,8 @@ mod tests {
             let region = super::known(region).unwrap();
             for (fips, dual_stack) in [(false, false), (true, false), (false, true), (true, true)] {
                 let expected = words.next().unwrap();
-                let variant = Variant { fips, dual_stack };
-                let ours = shown(&of_aws(*service, region, variant));
+                let variant = EndpointVariant { fips, dual_stack };
+                let ours = display(&of_aws(*service, region, variant));
                 assert_eq!(ours, expected, "{place} {variant:?}");
                 checked += 1;
             }
@@ -204,7 +209,10 @@ mod tests {
                 "sts.us-gov-west-1.amazonaws.com us-gov-west-1",
             ),
         ] {
-            assert_eq!(shown(&second_sts(region, Variant::default())), second);
+            assert_eq!(
+                display(&second_sts(region, EndpointVariant::default())),
+                second
+            );
         }
     }
 }

@@ -9,18 +9,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use keywright_base::{Secret, Timestamp};
 use keywright_rotation::{
-    model::{KeyId, Pair},
+    model::{KeyId, KeyPair},
     ports::{
-        Attempt, Issuer, IssuerError, KeyStatus, LastUse, ListedKey, Listing, Owner, Usage, User,
-        Verdict,
+        InactiveKeyAttempt, Issuer, IssuerError, IssuerUser, KeyCheck, KeyListing, KeyOwnership,
+        KeyStatus, LastUse, ListedKey, UsageEvidence,
     },
 };
 use serde_json::json;
 
 use super::{
-    Access,
-    answer::{Answer, Row},
-    call::{CallError, Query, Service},
+    AccountClient,
+    answer::{QueryResponse, ResponseRow},
+    call::{CallError, QueryCall, QueryService},
 };
 
 /// The signed header that makes CreateAccessKey repeatable, on Keywright.
@@ -38,7 +38,7 @@ const AWS_BLIND_SECS: i64 = 4 * 3600 + 15 * 60;
 
 /// The IAM of one account.
 #[derive(Debug, Clone)]
-pub struct Iam(pub Arc<Access>);
+pub struct IamIssuer(pub Arc<AccountClient>);
 
 /// What a failed call means to a rotation.
 fn meant(action: &'static str, changes: bool) -> impl Fn(CallError) -> IssuerError {
@@ -89,16 +89,16 @@ fn unreadable(what: &str) -> IssuerError {
     IssuerError::Unreachable(format!("the answer has no {what} that can be read"))
 }
 
-fn time(row: &Row, name: &str) -> Result<Timestamp, IssuerError> {
+fn time(row: &ResponseRow, name: &str) -> Result<Timestamp, IssuerError> {
     let text = row.get(name).ok_or_else(|| unreadable(name))?;
     Timestamp::parse_iso8601(text).map_err(|_| unreadable(name))
 }
 
-fn text(row: &Row, name: &str) -> Result<String, IssuerError> {
+fn text(row: &ResponseRow, name: &str) -> Result<String, IssuerError> {
     row.get(name).cloned().ok_or_else(|| unreadable(name))
 }
 
-fn listed(row: &Row) -> Result<ListedKey, IssuerError> {
+fn listed(row: &ResponseRow) -> Result<ListedKey, IssuerError> {
     Ok(ListedKey {
         id: KeyId(text(row, "AccessKeyId")?),
         status: match row.get("Status").map(String::as_str) {
@@ -111,8 +111,8 @@ fn listed(row: &Row) -> Result<ListedKey, IssuerError> {
 }
 
 /// A use in an answer of GetAccessKeyUse, where there is one.
-fn exact_use(fields: &Row, whose: &str) -> Result<Option<LastUse>, IssuerError> {
-    let name = |what: &str| format!("{whose}{what}");
+fn exact_use(fields: &ResponseRow, audience: &str) -> Result<Option<LastUse>, IssuerError> {
+    let name = |what: &str| format!("{audience}{what}");
     if !fields.contains_key(&name("LastUsedDate")) {
         return Ok(None);
     }
@@ -123,22 +123,22 @@ fn exact_use(fields: &Row, whose: &str) -> Result<Option<LastUse>, IssuerError> 
     }))
 }
 
-impl Iam {
+impl IamIssuer {
     /// Whose a key is, and its last use.
-    async fn key_last_used(&self, key: &KeyId) -> Result<Answer, IssuerError> {
+    async fn key_last_used(&self, key: &KeyId) -> Result<QueryResponse, IssuerError> {
         let action = "GetAccessKeyLastUsed";
         let parameters = [("AccessKeyId", key.0.as_str())];
-        let asked = self.0.read(Service::Iam, action, &parameters).await;
-        asked.map_err(meant("iam:GetAccessKeyLastUsed", false))
+        let response = self.0.read(QueryService::Iam, action, &parameters).await;
+        response.map_err(meant("iam:GetAccessKeyLastUsed", false))
     }
 
     /// Each use of a key to the second, which only Keywright tells.
-    async fn key_use(&self, key: &KeyId) -> Result<Answer, IssuerError> {
+    async fn key_use(&self, key: &KeyId) -> Result<QueryResponse, IssuerError> {
         let parameters = [("AccessKeyId", key.0.as_str())];
-        let asked = self
+        let response = self
             .0
-            .read(Service::Keywright, "GetAccessKeyUse", &parameters);
-        asked
+            .read(QueryService::Keywright, "GetAccessKeyUse", &parameters);
+        response
             .await
             .map_err(meant("keywright:GetAccessKeyUse", false))
     }
@@ -175,9 +175,9 @@ impl Iam {
         &self,
         (policy_action, action): (&'static str, &'static str),
         parameters: &[(&str, &str)],
-    ) -> Result<Answer, IssuerError> {
-        let query = Query {
-            service: Service::Iam,
+    ) -> Result<QueryResponse, IssuerError> {
+        let query = QueryCall {
+            service: QueryService::Iam,
             action,
             parameters,
             header: None,
@@ -188,11 +188,11 @@ impl Iam {
 }
 
 #[async_trait]
-impl Issuer for Iam {
-    async fn user(&self, name: &str) -> Result<User, IssuerError> {
+impl Issuer for IamIssuer {
+    async fn user(&self, name: &str) -> Result<IssuerUser, IssuerError> {
         let parameters = [("UserName", name)];
-        let asked = self.0.read(Service::Iam, "GetUser", &parameters);
-        let answer = asked.await.map_err(meant("iam:GetUser", false));
+        let response = self.0.read(QueryService::Iam, "GetUser", &parameters);
+        let answer = response.await.map_err(meant("iam:GetUser", false));
         let answer = answer.map_err(|error| about_user(error, name))?;
         let tags = answer.rows.iter();
         let tags = tags.map(|tag| {
@@ -201,7 +201,7 @@ impl Issuer for Iam {
                 tag.get("Value").cloned().unwrap_or_default(),
             ))
         });
-        Ok(User {
+        Ok(IssuerUser {
             id: text(&answer.fields, "UserId")?,
             arn: text(&answer.fields, "Arn")?,
             name: text(&answer.fields, "UserName")?,
@@ -209,38 +209,38 @@ impl Issuer for Iam {
         })
     }
 
-    async fn keys(&self, user: &str) -> Result<Listing, IssuerError> {
+    async fn keys(&self, user: &str) -> Result<KeyListing, IssuerError> {
         let parameters = [("UserName", user)];
-        let query = Query {
-            service: Service::Iam,
+        let query = QueryCall {
+            service: QueryService::Iam,
             action: "ListAccessKeys",
             parameters: &parameters,
             header: None,
         };
-        let asked = self.0.read_at(&query).await;
-        let asked = asked.map_err(meant("iam:ListAccessKeys", false));
-        let answered = asked.map_err(|error| about_user(error, user))?;
+        let response = self.0.read_at(&query).await;
+        let response = response.map_err(meant("iam:ListAccessKeys", false));
+        let answered = response.map_err(|error| about_user(error, user))?;
         let keys = answered.answer.rows.iter().map(listed);
-        Ok(Listing {
+        Ok(KeyListing {
             keys: keys.collect::<Result<_, _>>()?,
             at: answered.at,
         })
     }
 
-    async fn create(&self, user: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError> {
+    async fn create(&self, user: &str, token: &str) -> Result<(KeyPair, Timestamp), IssuerError> {
         let parameters = [("UserName", user)];
-        let query = Query {
-            service: Service::Iam,
+        let query = QueryCall {
+            service: QueryService::Iam,
             action: "CreateAccessKey",
             parameters: &parameters,
             header: self.repeats_create().then_some((IDEMPOTENCY_HEADER, token)),
         };
-        let asked = self
+        let response = self
             .0
             .once(&query)
             .await
             .map_err(meant("iam:CreateAccessKey", true));
-        let mut answered = asked.map_err(|error| match error {
+        let mut answered = response.map_err(|error| match error {
             IssuerError::Refused { code, .. } if code == "LimitExceeded" => IssuerError::TwoKeys,
             other => about_user(other, user),
         })?;
@@ -248,7 +248,7 @@ impl Issuer for Iam {
         // What follows was done: an answer that cannot be read leaves the key behind.
         let lost = |what| IssuerError::Unknown(format!("the answer has no {what}"));
         let secret = fields.remove("SecretAccessKey").map(Secret::new);
-        let pair = Pair {
+        let pair = KeyPair {
             id: KeyId(
                 fields
                     .remove("AccessKeyId")
@@ -308,8 +308,8 @@ impl Issuer for Iam {
         if !self.0.is_keywright() {
             return self.deny_sessions(user, before).await;
         }
-        let query = Query {
-            service: Service::Keywright,
+        let query = QueryCall {
+            service: QueryService::Keywright,
             action: "EndAccessKeySessions",
             parameters: &[("AccessKeyId", &key.0)],
             header: None,
@@ -337,10 +337,10 @@ impl Issuer for Iam {
         done.map(drop).map_err(|error| about_user(error, user))
     }
 
-    async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError> {
+    async fn verify(&self, pair: &KeyPair, endpoint: usize) -> Result<KeyCheck, IssuerError> {
         match self.0.who_is(pair, endpoint).await {
-            Ok(identity) => Ok(Verdict::Accepted(identity)),
-            Err(error) if error.is_unknown_key() => Ok(Verdict::NotKnown),
+            Ok(identity) => Ok(KeyCheck::Accepted(identity)),
+            Err(error) if error.is_unknown_key() => Ok(KeyCheck::NotKnown),
             Err(error) => Err(meant("sts:GetCallerIdentity", false)(error)),
         }
     }
@@ -357,7 +357,7 @@ impl Issuer for Iam {
         self.0.has_adopted()
     }
 
-    fn adopt(&self, pair: &Pair) {
+    fn adopt(&self, pair: &KeyPair) {
         self.0.adopt(Some(pair));
     }
 
@@ -367,16 +367,18 @@ impl Issuer for Iam {
 }
 
 #[async_trait]
-impl Usage for Iam {
-    async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError> {
+impl UsageEvidence for IamIssuer {
+    async fn owner(&self, key: &KeyId) -> Result<KeyOwnership, IssuerError> {
         match self.key_last_used(key).await {
             Ok(answer) => {
                 let name = answer.fields.get("UserName").cloned();
-                Ok(name.map_or(Owner::NotTold, Owner::User))
+                Ok(name.map_or(KeyOwnership::NotTold, KeyOwnership::User))
             }
-            Err(IssuerError::Refused { code, .. }) if code == "NoSuchEntity" => Ok(Owner::Nobody),
+            Err(IssuerError::Refused { code, .. }) if code == "NoSuchEntity" => {
+                Ok(KeyOwnership::Nobody)
+            }
             // So it answers about keys that it does not know, even to administrators.
-            Err(IssuerError::Denied { .. }) => Ok(Owner::NotTold),
+            Err(IssuerError::Denied { .. }) => Ok(KeyOwnership::NotTold),
             Err(error) => Err(error),
         }
     }
@@ -417,19 +419,21 @@ impl Usage for Iam {
         }
     }
 
-    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {
+    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<InactiveKeyAttempt>>, IssuerError> {
         if !self.0.is_keywright() {
             return Ok(None);
         }
         let parameters = [("AccessKeyId", key.0.as_str())];
-        let asked = self
-            .0
-            .read(Service::Keywright, "ListAccessKeyAttempts", &parameters);
-        let answer = asked
+        let response = self.0.read(
+            QueryService::Keywright,
+            "ListAccessKeyAttempts",
+            &parameters,
+        );
+        let answer = response
             .await
             .map_err(meant("keywright:ListAccessKeyAttempts", false))?;
         let attempts = answer.rows.iter().map(|row| {
-            Ok(Attempt {
+            Ok(InactiveKeyAttempt {
                 at: time(row, "LastAttempt")?,
                 count: text(row, "Count")?
                     .parse()

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use http::{Request, header};
 use keywright_base::{Clock, Secret, limits};
 use keywright_rotation::ports::SinkError;
-use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    access::{Access, AccessError},
-    credentials::{Keys, fetch},
-    endpoint::{Endpoint, ServiceName},
-    settings::{Settings, sdk},
+    access::{AccessError, AccountClient},
+    credentials::{SigningKeys, fetch},
+    endpoint::{ServiceEndpoint, ServiceName},
+    settings::{ClientSettings, sdk},
 };
 use crate::http::{body, client, root_of};
 
@@ -24,7 +24,7 @@ use crate::http::{body, client, root_of};
 pub struct JsonService {
     http: reqwest::Client,
     clock: Arc<dyn Clock>,
-    keys: Keys,
+    keys: SigningKeys,
     url: String,
     region: &'static str,
     /// The name in the credential scope.
@@ -41,7 +41,7 @@ impl std::fmt::Debug for JsonService {
 
 /// Why a request was refused.
 #[derive(Debug)]
-pub struct Refused {
+pub struct JsonCallError {
     /// The service's code, without its namespace.
     pub code: String,
     /// As an error of a sink.
@@ -55,7 +55,7 @@ impl JsonService {
     /// [`AccessError`].
     pub async fn open(
         (name, prefix): (ServiceName, &'static str),
-        settings: &Settings,
+        settings: &ClientSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AccessError> {
         let sdk = sdk(settings, None).await;
@@ -70,7 +70,7 @@ impl JsonService {
     /// [`AccessError`].
     pub async fn beside(
         (name, prefix): (ServiceName, &'static str),
-        access: &Access,
+        access: &AccountClient,
         region: Option<&str>,
     ) -> Result<Self, AccessError> {
         let mut settings = access.settings().clone();
@@ -82,9 +82,9 @@ impl JsonService {
 
     fn with(
         (name, prefix): (ServiceName, &'static str),
-        Endpoint { url, region }: Endpoint,
-        keys: Keys,
-        (settings, clock): (&Settings, Arc<dyn Clock>),
+        ServiceEndpoint { url, region }: ServiceEndpoint,
+        keys: SigningKeys,
+        (settings, clock): (&ClientSettings, Arc<dyn Clock>),
     ) -> Result<Self, AccessError> {
         Ok(Self {
             http: client(settings.ca_bundle.as_deref())?,
@@ -110,13 +110,13 @@ impl JsonService {
     pub fn at(
         (name, prefix): (&'static str, &'static str),
         url: String,
-        pair: &keywright_rotation::model::Pair,
+        pair: &keywright_rotation::model::KeyPair,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, AccessError> {
         Ok(Self {
             http: client(None)?,
             clock,
-            keys: Keys::of_pair(pair),
+            keys: SigningKeys::of_pair(pair),
             url,
             region: "eu-west-1",
             name,
@@ -124,9 +124,9 @@ impl JsonService {
         })
     }
 
-    fn refused(&self, code: &str, passing: bool, why: &str) -> Refused {
+    fn refused(&self, code: &str, passing: bool, why: &str) -> JsonCallError {
         let text = format!("{}: {why}", self.name);
-        Refused {
+        JsonCallError {
             code: code.to_owned(),
             error: if passing {
                 SinkError::Later(text)
@@ -140,8 +140,8 @@ impl JsonService {
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn call(&self, action: &str, told: &Value) -> Result<Value, Refused> {
-        let form = Secret::new(told.to_string());
+    pub async fn call(&self, action: &str, supplied: &Value) -> Result<Value, JsonCallError> {
+        let form = Secret::new(supplied.to_string());
         let request = self.signed(action, &form);
         let request = request.and_then(|request| reqwest::Request::try_from(request).ok());
         let Some(request) = request else {
@@ -184,16 +184,16 @@ impl JsonService {
             .header("x-amz-target", format!("{}.{action}", self.prefix))
             .body(());
         let (mut parts, ()) = request.ok()?.into_parts();
-        let credentials = Credentials {
+        let credentials = SigningCredentials {
             access_key_id: &self.keys.id,
             secret: &self.keys.secret,
             session_token: self.keys.token.as_ref(),
         };
-        let target = Target {
+        let target = SigningTarget {
             region: self.region,
             service: self.name,
         };
-        let payload = Payload::Sha256(Sha256::digest(form.expose()).into());
+        let payload = PayloadClaim::Sha256(Sha256::digest(form.expose()).into());
         sign(&mut parts, &credentials, &target, payload, self.clock.now()).ok()?;
         Some(Request::from_parts(parts, form.expose().clone()))
     }

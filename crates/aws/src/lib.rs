@@ -20,15 +20,15 @@ mod sns;
 mod within;
 
 pub use self::{
-    access::{Access, AccessError},
+    access::{AccessError, AccountClient},
     activity::{CallOutcome, KeyActivity, KeyCall, activity},
-    answer::{Answer, Row},
-    call::{CallError, Service},
+    answer::{QueryResponse, ResponseRow},
+    call::{CallError, QueryService},
     credentials::StandIn,
     endpoint::{KMS, SECRETS_MANAGER, SNS, SSM, ServiceName},
-    issuer::{Iam, SESSIONS_POLICY},
-    json::{JsonService, Refused},
-    settings::Settings,
+    issuer::{IamIssuer, SESSIONS_POLICY},
+    json::{JsonCallError, JsonService},
+    settings::ClientSettings,
     sns::publish,
-    within::{ActingFor, Lent, Within},
+    within::{ActingFor, InProcessTransport, SessionCredentials},
 };

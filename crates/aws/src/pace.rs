@@ -12,24 +12,24 @@ const GAP_FIRST: Duration = Duration::from_millis(200);
 
 /// A rate that everybody who asks the same account shares.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     /// The pause when all is well.
     least: Duration,
-    state: Mutex<State>,
+    state: Mutex<RateState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct RateState {
     next: Instant,
     gap: Duration,
 }
 
-impl Pace {
+impl RateLimiter {
     /// With this pause between two calls when all is well.
     pub(crate) fn new(least: Duration) -> Self {
         Self {
             least,
-            state: Mutex::new(State {
+            state: Mutex::new(RateState {
                 next: Instant::now(),
                 gap: least,
             }),
@@ -67,11 +67,11 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::Pace;
+    use super::RateLimiter;
 
     #[tokio::test(start_paused = true)]
     async fn row_20_a_request_to_slow_down_slows_everybody_and_is_forgotten() {
-        let pace = Pace::new(Duration::from_millis(10));
+        let pace = RateLimiter::new(Duration::from_millis(10));
         let began = Instant::now();
         pace.turn().await;
         pace.turn().await;

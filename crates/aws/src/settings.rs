@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     access::AccessError,
-    endpoint::{CLOUDTRAIL, Endpoint, IAM, STS, ServiceName, Variant, home, known, of_aws},
+    endpoint::{
+        CLOUDTRAIL, EndpointVariant, IAM, STS, ServiceEndpoint, ServiceName, home, known, of_aws,
+    },
     within::ActingFor,
 };
 
 /// What the user said about whom to ask, and as whom. Everything has AWS's own default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub struct ClientSettings {
     /// A profile; it goes before credentials in the environment.
     pub profile: Option<String>,
     /// The address of all services.
@@ -50,14 +52,14 @@ pub struct Settings {
     pub on_behalf_of: Option<ActingFor>,
 }
 
-impl Settings {
+impl ClientSettings {
     /// The services that a rotation asks.
     pub const SERVICES: [ServiceName; 3] = [IAM, STS, CLOUDTRAIL];
 
     /// To reach the server that this process is, on behalf of someone.
-    pub fn acting_for(whom: ActingFor) -> Self {
+    pub fn acting_for(principal: ActingFor) -> Self {
         Self {
-            on_behalf_of: Some(whom),
+            on_behalf_of: Some(principal),
             ..Self::default()
         }
     }
@@ -121,12 +123,12 @@ impl Settings {
         &self,
         service: ServiceName,
         sdk: &SdkConfig,
-    ) -> Result<(Endpoint, bool), AccessError> {
+    ) -> Result<(ServiceEndpoint, bool), AccessError> {
         let region = region(sdk)?;
         let Some(url) = self.configured(service, sdk) else {
             return Ok((of_aws(service, region, variant(sdk)), false));
         };
-        let endpoint = Endpoint {
+        let endpoint = ServiceEndpoint {
             url: address(&url)?.to_owned(),
             region: if service == IAM { home(region) } else { region },
         };
@@ -167,8 +169,8 @@ pub(super) fn region(sdk: &SdkConfig) -> Result<&'static str, AccessError> {
 }
 
 /// Which endpoints of AWS are wanted.
-pub(super) fn variant(sdk: &SdkConfig) -> Variant {
-    Variant {
+pub(super) fn variant(sdk: &SdkConfig) -> EndpointVariant {
+    EndpointVariant {
         fips: sdk.use_fips() == Some(true),
         dual_stack: sdk.use_dual_stack() == Some(true),
     }
@@ -189,7 +191,7 @@ pub(super) fn address(url: &str) -> Result<&str, AccessError> {
 
 /// AWS's own settings: environment, `~/.aws/config`, profile. `url` is the address of all services
 /// that its own clients ask, where it is not the settings'.
-pub(super) async fn sdk(settings: &Settings, url: Option<&str>) -> SdkConfig {
+pub(super) async fn sdk(settings: &ClientSettings, url: Option<&str>) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();

@@ -4,10 +4,10 @@ use keywright_base::Clock;
 
 use super::{
     access::AccessError,
-    call::{Query, Service, Way, call},
+    call::{QueryCall, QueryService, Transport, call},
     credentials::fetch,
     endpoint::SNS,
-    settings::{Settings, sdk},
+    settings::{ClientSettings, sdk},
 };
 use crate::http;
 
@@ -17,22 +17,22 @@ use crate::http;
 /// # Errors
 /// [`AccessError`].
 pub async fn publish(
-    credentials: &Settings,
-    topic: &Settings,
+    credentials: &ClientSettings,
+    topic: &ClientSettings,
     parameters: &[(&str, &str)],
     clock: &dyn Clock,
 ) -> Result<(), AccessError> {
     let own = topic.endpoint_url.clone();
-    let there = Settings {
+    let there = ClientSettings {
         region: topic.region.clone(),
         endpoint_url: own.or_else(|| credentials.endpoint_url.clone()),
         ..credentials.clone()
     };
     let (endpoint, _) = there.endpoint(SNS, &sdk(&there, None).await)?;
     let keys = fetch(credentials, &sdk(credentials, None).await, None).await?;
-    let way = Way::Network(http::client(credentials.ca_bundle.as_deref())?);
-    let query = Query {
-        service: Service::Sns,
+    let way = Transport::Network(http::client(credentials.ca_bundle.as_deref())?);
+    let query = QueryCall {
+        service: QueryService::Sns,
         action: "Publish",
         parameters,
         header: None,

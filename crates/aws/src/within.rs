@@ -23,7 +23,7 @@ pub struct ActingFor {
 
 /// Temporary credentials of whom is acted for.
 #[derive(Debug, Clone)]
-pub struct Lent {
+pub struct SessionCredentials {
     /// The id of the key.
     pub id: String,
     /// Its secret.
@@ -34,9 +34,9 @@ pub struct Lent {
 
 /// The server inside this process.
 #[async_trait]
-pub trait Within: Send + Sync {
+pub trait InProcessTransport: Send + Sync {
     /// Fresh credentials; `None` if there is no such principal any more.
-    fn lend(&self, to: &ActingFor) -> Option<Lent>;
+    fn issue_forward_access_session(&self, to: &ActingFor) -> Option<SessionCredentials>;
 
     /// Answers a signed request.
     async fn send(&self, request: Request<String>) -> Response<Vec<u8>>;

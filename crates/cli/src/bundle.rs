@@ -2,24 +2,24 @@
 //! `.gz` is served compressed to whoever accepts that.
 
 use include_dir::{Dir, include_dir};
-use keywright_server::console::{Asset, Bundle};
+use keywright_server::console::{ConsoleAsset, ConsoleBundle};
 
 static FILES: Dir<'_> = include_dir!("$OUT_DIR/console");
 
 /// Every file that is embedded.
-pub(crate) fn bundle() -> Bundle {
+pub(crate) fn bundle() -> ConsoleBundle {
     let mut assets = Vec::new();
     collect(&FILES, &mut assets);
-    Bundle::new(assets, env!("KEYWRIGHT_CONSOLE_ABSENT"))
+    ConsoleBundle::new(assets, env!("KEYWRIGHT_CONSOLE_ABSENT"))
 }
 
-fn collect(folder: &'static Dir<'static>, assets: &mut Vec<Asset>) {
+fn collect(folder: &'static Dir<'static>, assets: &mut Vec<ConsoleAsset>) {
     for file in folder.files() {
         let Some(path) = file.path().to_str().filter(|path| !path.ends_with(".gz")) else {
             continue;
         };
         let gzip = FILES.get_file(format!("{path}.gz"));
-        assets.push(Asset {
+        assets.push(ConsoleAsset {
             path,
             bytes: file.contents(),
             gzip: gzip.map(include_dir::File::contents),

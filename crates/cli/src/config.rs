@@ -9,10 +9,10 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 use keywright_base::AccountId;
-use keywright_objects::Quotas;
+use keywright_objects::StorageQuotas;
 use keywright_server::{
-    PublicUrl, ServerConfig, Tls, TrustedProxies, TrustedProxy, console::PublicUrls,
-    rotations::Places,
+    PublicUrl, ServerConfig, TlsFiles, TrustedProxies, TrustedProxy, console::PublicUrls,
+    rotations::AllowedDestinations,
 };
 use serde::Deserialize;
 
@@ -118,8 +118,8 @@ pub(crate) struct ServeConfig {
     pub data_dir: PathBuf,
     pub master_key: KeySource,
     pub account_id: Option<AccountId>,
-    pub rotation_places: Places,
-    pub quotas: Quotas,
+    pub rotation_places: AllowedDestinations,
+    pub quotas: StorageQuotas,
     pub server: ServerConfig,
     pub console_listen: Option<SocketAddr>,
     pub urls: PublicUrls,
@@ -140,7 +140,7 @@ impl ServeArguments {
             .transpose()?;
         let certificate = self.tls_cert.or(file.tls_cert);
         let tls = match (certificate, self.tls_key.or(file.tls_key)) {
-            (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
             _ => bail!("tls_cert and tls_key go together"),
         };
@@ -167,7 +167,7 @@ impl ServeArguments {
                  hint: give the console a host name of its own, or another port"
             );
         }
-        let quotas = Quotas {
+        let quotas = StorageQuotas {
             bucket: self.bucket_quota.or(file.bucket_quota),
             account: self.account_quota.or(file.account_quota),
         };
@@ -177,7 +177,7 @@ impl ServeArguments {
             data_dir,
             master_key,
             account_id,
-            rotation_places: Places::new(places).context("--rotation-place")?,
+            rotation_places: AllowedDestinations::new(places).context("--rotation-place")?,
             quotas,
             server,
             console_listen: self.console_listen.or(file.console_listen),
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn proxies_and_addresses_are_checked_before_anything_is_opened() {
-        for (text, says) in [
+        for (text, expected) in [
             ("trusted_proxy = [\"10.0.0.0/8\", \"192.0.2.1\"]", None),
             ("trusted_proxy = [\"0.0.0.0/0\"]", Some("every address")),
             ("trusted_proxy = [\"proxy\"]", Some("--trusted-proxy")),
@@ -299,9 +299,9 @@ mod tests {
         ] {
             let arguments: ServeArguments = toml::from_str(text).unwrap();
             let error = arguments.resolve().err().map(|error| format!("{error:#}"));
-            let as_expected = match (&error, says) {
+            let as_expected = match (&error, expected) {
                 (None, None) => true,
-                (Some(error), Some(says)) => error.contains(says),
+                (Some(error), Some(expected)) => error.contains(expected),
                 _ => false,
             };
             assert!(as_expected, "{text}: {error:?}");

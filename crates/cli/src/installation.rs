@@ -13,18 +13,18 @@ use std::{
 use anyhow::Context;
 use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_fleet::journal::SqliteJournal;
-use keywright_identity::{Identity, keyring, service::Parts};
-use keywright_objects::{Objects, Quotas};
+use keywright_identity::{Identity, keyring, service::IdentityParts};
+use keywright_objects::{Objects, StorageQuotas};
 use keywright_store::{
-    contract::{Ledger, Record},
+    contract::{LedgerStore, StateRecord},
     reserve::DiskReserve,
-    sqlite::Sqlite,
+    sqlite::SqliteStore,
 };
 use keywright_vault::MasterKey;
 
 use crate::{
     data_dir::DataDir,
-    master_key::{Change, KeySource, Seams},
+    master_key::{KeyChange, KeySource, SourceContext},
 };
 
 /// Seconds between two looks for a change of the master key.
@@ -41,7 +41,7 @@ pub(crate) struct Installation {
     pub(crate) identity: Arc<Identity>,
     pub(crate) objects: Objects,
     pub(crate) journal: SqliteJournal,
-    pub(crate) store: Arc<Sqlite>,
+    pub(crate) store: Arc<SqliteStore>,
     pub(crate) reserve: Arc<DiskReserve>,
     clock: Arc<dyn Clock>,
     /// The master key in force, with which a change is read.
@@ -60,7 +60,7 @@ impl Installation {
         entropy: &Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         // Before the database: only where there is none yet may a new master key be made.
-        let seams = Seams {
+        let seams = SourceContext {
             data: &data,
             clock,
             entropy,
@@ -68,11 +68,11 @@ impl Installation {
         let given = source.load(&seams).await?;
         let database = data.database();
         let reserve = open_reserve(&data)?;
-        let store = Sqlite::open_with(&database, Some(Arc::clone(&reserve)));
+        let store = SqliteStore::open_with(&database, Some(Arc::clone(&reserve)));
         let store = store.with_context(|| format!("cannot open {}", database.display()))?;
         let store = Arc::new(store);
         let master = in_force(&data, &store, given)?;
-        let identity = Identity::open(Parts {
+        let identity = Identity::open(IdentityParts {
             store: Arc::clone(&store) as _,
             master_key: master.bytes().clone(),
             clock: Arc::clone(clock),
@@ -100,7 +100,7 @@ impl Installation {
     ///
     /// # Errors
     /// When what is stored cannot be counted.
-    pub(crate) async fn with_quotas(mut self, quotas: Quotas) -> anyhow::Result<Self> {
+    pub(crate) async fn with_quotas(mut self, quotas: StorageQuotas) -> anyhow::Result<Self> {
         let limited = self.objects.with_limits(Arc::clone(&self.reserve), quotas);
         self.objects = limited.await.context("cannot count the objects")?;
         Ok(self)
@@ -157,7 +157,7 @@ impl Installation {
             return Ok(false);
         };
         let given = MasterKey::new(self.master_key().clone())?;
-        let change = Change::open(&bytes, given)?.map_err(|given| {
+        let change = KeyChange::open(&bytes, given)?.map_err(|given| {
             anyhow::anyhow!("the change of the master key is not from {}", given.id())
         })?;
         let records = sealed_records(&**self.identity.store())?;
@@ -206,18 +206,18 @@ fn open_reserve(data: &DataDir) -> anyhow::Result<Arc<DiskReserve>> {
 
 /// Of the given master key and, while it is being changed, the other one: the one that opens what
 /// is stored.
-fn in_force(data: &DataDir, store: &Sqlite, given: MasterKey) -> anyhow::Result<MasterKey> {
+fn in_force(data: &DataDir, store: &SqliteStore, given: MasterKey) -> anyhow::Result<MasterKey> {
     let Some(bytes) = data.read_change()? else {
         return Ok(given);
     };
-    match Change::open(&bytes, given)? {
+    match KeyChange::open(&bytes, given)? {
         Ok(change) if keyring::opens(&sealed_records(store)?, &change.to) => Ok(change.to),
         Ok(change) => Ok(change.from),
         Err(given) => Ok(given),
     }
 }
 
-fn sealed_records(store: &(impl Ledger + ?Sized)) -> anyhow::Result<Vec<Record>> {
+fn sealed_records(store: &(impl LedgerStore + ?Sized)) -> anyhow::Result<Vec<StateRecord>> {
     let mut records = Vec::new();
     store.load(AccountId::INSTALLATION, &mut |record| records.push(record))?;
     Ok(records)
@@ -225,7 +225,7 @@ fn sealed_records(store: &(impl Ledger + ?Sized)) -> anyhow::Result<Vec<Record>>
 
 async fn open_objects(
     data: &DataDir,
-    store: Arc<Sqlite>,
+    store: Arc<SqliteStore>,
     identity: &Identity,
     (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
 ) -> anyhow::Result<Objects> {

@@ -9,7 +9,7 @@
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use keywright_aws::{Answer, Row};
+use keywright_aws::{QueryResponse, ResponseRow};
 use keywright_base::AccessKeyId;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,7 @@ pub(crate) struct KeyArguments {
 }
 
 /// An operation and how its answer is shown.
-struct Listing {
+struct ListCommand {
     action: &'static str,
     list: &'static str,
     /// Title and element of each column.
@@ -50,7 +50,7 @@ struct Listing {
     nothing: &'static str,
 }
 
-const ATTEMPTS: Listing = Listing {
+const ATTEMPTS: ListCommand = ListCommand {
     action: "ListAccessKeyAttempts",
     list: "Attempts",
     columns: &[
@@ -64,7 +64,7 @@ const ATTEMPTS: Listing = Listing {
     nothing: "nobody tried this key while it was inactive",
 };
 
-const SESSIONS: Listing = Listing {
+const SESSIONS: ListCommand = ListCommand {
     action: "ListAccessKeySessions",
     list: "Sessions",
     columns: &[
@@ -104,10 +104,10 @@ pub(crate) fn run(command: &KeysCommand) -> anyhow::Result<()> {
 
 /// Every page of a list as one answer. A key has a few thousand sessions at most.
 fn whole(
-    listing: &Listing,
+    listing: &ListCommand,
     arguments: &KeyArguments,
     key: (String, String),
-) -> anyhow::Result<Answer> {
+) -> anyhow::Result<QueryResponse> {
     let mut parameters = vec![key];
     let mut answer = arguments.remote.ask(listing.action, &parameters)?;
     while let Some(marker) = answer.fields.remove("Marker") {
@@ -123,8 +123,8 @@ fn whole(
 }
 
 /// The members of the answer by their names in the model.
-fn to_json(listing: &Listing, answer: &Answer) -> Value {
-    let object = |row: &Row| -> Map<String, Value> {
+fn to_json(listing: &ListCommand, answer: &QueryResponse) -> Value {
+    let object = |row: &ResponseRow| -> Map<String, Value> {
         let members = row.iter().map(|(name, text)| {
             let number = listing.numbers.contains(&name.as_str());
             let number = number.then(|| text.parse::<i64>().ok()).flatten();
@@ -142,9 +142,9 @@ fn to_json(listing: &Listing, answer: &Answer) -> Value {
 }
 
 /// Columns two spaces apart, as wide as their widest cell.
-fn table(listing: &Listing, rows: &[Row]) -> String {
+fn table(listing: &ListCommand, rows: &[ResponseRow]) -> String {
     let titles = listing.columns.iter().map(|(title, _)| (*title).to_owned());
-    let cells = |row: &Row| -> Vec<String> {
+    let cells = |row: &ResponseRow| -> Vec<String> {
         let cell = |(_, name): &(_, &str)| row.get(*name).map_or("-".to_owned(), |t| printable(t));
         listing.columns.iter().map(cell).collect()
     };

@@ -21,17 +21,17 @@ const FLUSH: Duration = Duration::from_secs(1);
 
 /// The way to the thread that writes. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LogQueue(Arc<Shared>);
+pub(crate) struct LogQueue(Arc<LogState>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct LogState {
+    waiting: Mutex<PendingLines>,
     filled: Condvar,
     drained: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingLines {
     lines: VecDeque<Vec<u8>>,
     /// Lines that found the queue full.
     dropped: u64,
@@ -72,13 +72,13 @@ impl LogQueue {
 
     /// Waits until what was logged before is written, but not for long.
     pub(crate) fn flush(&self) {
-        let busy = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
+        let busy = |waiting: &mut PendingLines| waiting.writing || !waiting.lines.is_empty();
         let waiting = self.0.lock();
         let _ = self.0.drained.wait_timeout_while(waiting, FLUSH, busy);
     }
 }
 
-impl Shared {
+impl LogState {
     /// The next line, and how many were lost before it; waits for one.
     fn next(&self) -> (Vec<u8>, u64) {
         let mut waiting = self.lock();
@@ -100,7 +100,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, PendingLines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,13 +23,13 @@ use crate::{master_key::MasterKeyCommand, root::RootCommand, style::styled};
 /// Your own AWS-compatible IAM: serves IAM, STS and S3.
 #[derive(Debug, Parser)]
 #[command(name = "keywright", version, about, max_term_width = 100)]
-struct Arguments {
+struct CliArguments {
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Serve IAM, STS and S3 on one port, and the console on another
     Serve(Box<config::ServeArguments>),
     /// The master key of an installation
@@ -50,17 +50,17 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
+    let CliArguments { command } = CliArguments::parse();
     let done = match command {
-        Command::Serve(arguments) => serve::run(*arguments).map(|()| true),
-        Command::MasterKey(MasterKeyCommand::Rotate(arguments)) => {
+        CliCommand::Serve(arguments) => serve::run(*arguments).map(|()| true),
+        CliCommand::MasterKey(MasterKeyCommand::Rotate(arguments)) => {
             master_key::rotate(arguments).map(|()| true)
         }
-        Command::Root(RootCommand::Forget(arguments)) => root::forget(arguments),
-        Command::Keys(command) => keys::run(&command).map(|()| true),
-        Command::Policy(command) => policy::run(&command),
-        Command::Rotate(arguments) => rotate::run(&arguments),
-        Command::Agent(arguments) => rotate::run_agent(&arguments),
+        CliCommand::Root(RootCommand::Forget(arguments)) => root::forget(arguments),
+        CliCommand::Keys(command) => keys::run(&command).map(|()| true),
+        CliCommand::Policy(command) => policy::run(&command),
+        CliCommand::Rotate(arguments) => rotate::run(&arguments),
+        CliCommand::Agent(arguments) => rotate::run_agent(&arguments),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -20,7 +20,7 @@ use keywright_vault::{KEY_BYTES, MasterKey};
 use tokio::io::AsyncReadExt;
 
 pub(crate) use self::{
-    change::{Change, Home},
+    change::{KeyChange, KeyLocation},
     rotate::{MasterKeyCommand, rotate},
 };
 use crate::data_dir::{DataDir, read_private};
@@ -83,7 +83,7 @@ impl fmt::Display for KeySource {
 }
 
 /// The seams that a source needs.
-pub(crate) struct Seams<'a> {
+pub(crate) struct SourceContext<'a> {
     pub(crate) data: &'a DataDir,
     pub(crate) clock: &'a Arc<dyn Clock>,
     pub(crate) entropy: &'a Arc<dyn Entropy>,
@@ -94,7 +94,7 @@ impl KeySource {
     ///
     /// # Errors
     /// With a sentence for a person.
-    pub(crate) async fn load(&self, seams: &Seams<'_>) -> anyhow::Result<MasterKey> {
+    pub(crate) async fn load(&self, seams: &SourceContext<'_>) -> anyhow::Result<MasterKey> {
         let bytes = match self {
             Self::Folder => seams.data.master_key(&**seams.entropy)?,
             Self::Service(service) => self.opened_by(service, seams).await?,
@@ -116,16 +116,22 @@ impl KeySource {
     ///
     /// # Errors
     /// With a sentence for a person.
-    pub(crate) async fn next(&self, seams: &Seams<'_>) -> anyhow::Result<(MasterKey, Home)> {
+    pub(crate) async fn next(
+        &self,
+        seams: &SourceContext<'_>,
+    ) -> anyhow::Result<(MasterKey, KeyLocation)> {
         match self {
-            Self::Folder => Ok((MasterKey::generate(&**seams.entropy)?, Home::Folder)),
+            Self::Folder => Ok((MasterKey::generate(&**seams.entropy)?, KeyLocation::Folder)),
             Self::Service(service) => {
                 let made = service.generate(Arc::clone(seams.clock)).await;
                 let made = made.map_err(anyhow::Error::msg)?;
-                Ok((MasterKey::new(made.plain)?, Home::Wrapped(made.wrapped)))
+                Ok((
+                    MasterKey::new(made.plain)?,
+                    KeyLocation::Wrapped(made.wrapped),
+                ))
             }
             Self::File(_) | Self::Env(_) | Self::Command(_) => {
-                Ok((self.load(seams).await?, Home::Elsewhere))
+                Ok((self.load(seams).await?, KeyLocation::Elsewhere))
             }
         }
     }
@@ -133,7 +139,7 @@ impl KeySource {
     async fn opened_by(
         &self,
         service: &KeyService,
-        seams: &Seams<'_>,
+        seams: &SourceContext<'_>,
     ) -> anyhow::Result<Option<Secret<Vec<u8>>>> {
         let clock = Arc::clone(seams.clock);
         if let Some(wrapped) = seams.data.wrapped_key()? {

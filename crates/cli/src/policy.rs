@@ -3,12 +3,12 @@
 //!
 //! It protects one rule: what it says is what the server would decide; both ask the same crate.
 
-mod asked;
 mod caller;
 mod implied;
 mod lint;
+mod output;
 mod policies;
-mod shown;
+mod remote;
 mod simulate;
 
 use std::{
@@ -21,8 +21,8 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use self::{
-    asked::{DenialsArguments, ExplainArguments, WhoCanArguments},
     lint::LintArguments,
+    remote::{DenialsArguments, ExplainArguments, WhoCanArguments},
     simulate::SimulateArguments,
 };
 
@@ -49,9 +49,9 @@ pub(crate) fn run(command: &PolicyCommand) -> anyhow::Result<bool> {
     match command {
         PolicyCommand::Lint(arguments) => lint::run(arguments),
         PolicyCommand::Simulate(arguments) => simulate::run(arguments),
-        PolicyCommand::Explain(arguments) => asked::explain(arguments),
-        PolicyCommand::Denials(arguments) => asked::denials(arguments),
-        PolicyCommand::WhoCan(arguments) => asked::who_can(arguments),
+        PolicyCommand::Explain(arguments) => remote::explain(arguments),
+        PolicyCommand::Denials(arguments) => remote::denials(arguments),
+        PolicyCommand::WhoCan(arguments) => remote::who_can(arguments),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use keywright_aws::{Access, Answer, Service, Settings};
+use keywright_aws::{AccountClient, ClientSettings, QueryResponse, QueryService};
 use keywright_server::SystemClock;
 
 /// Whom to ask, as whom. Credentials, region and address come from where every AWS client looks.
@@ -27,12 +27,12 @@ pub(crate) struct RemoteArguments {
 
 impl RemoteArguments {
     /// For an [`Access`].
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
+    pub(crate) fn settings(&self) -> ClientSettings {
+        ClientSettings {
             profile: self.profile.clone(),
             endpoint_url: self.endpoint_url.clone(),
             ca_bundle: self.ca_bundle.clone(),
-            ..Settings::default()
+            ..ClientSettings::default()
         }
     }
 
@@ -44,20 +44,23 @@ impl RemoteArguments {
         &self,
         action: &'static str,
         parameters: &[(String, String)],
-    ) -> anyhow::Result<Answer> {
+    ) -> anyhow::Result<QueryResponse> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let parameters: Vec<_> = parameters.iter().map(|(n, v)| (&**n, &**v)).collect();
         runtime.block_on(async {
-            let access = Access::open_keywright(self.settings(), Arc::new(SystemClock)).await?;
-            Ok(access.read(Service::Keywright, action, &parameters).await?)
+            let access =
+                AccountClient::open_keywright(self.settings(), Arc::new(SystemClock)).await?;
+            Ok(access
+                .read(QueryService::Keywright, action, &parameters)
+                .await?)
         })
     }
 }
 
 /// Without control characters: what strangers wrote must not reach a terminal as it is.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(shown).collect()
+    let listed = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(listed).collect()
 }

@@ -22,17 +22,17 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use keywright_aws::{Access, Iam, Settings};
-use keywright_fleet::driver::{DriveError, DriveEvent, Driver, Rest};
+use keywright_aws::{AccountClient, ClientSettings, IamIssuer};
+use keywright_fleet::driver::{DriveError, DriveEvent, DriveOutcome, RotationDriver};
 use keywright_fleet::journal::SqliteJournal;
 use keywright_fleet::new_id;
 use keywright_rotation::{
-    execute::{Change, Order, Stopped},
-    model::{Delivery, Hold, KeyId, Phase, Rotation},
-    ports::{IssuerError, Journal, JournalError},
+    execute::{NewRotation, RotationEdit, TickError},
+    model::{Delivery, HoldReason, KeyId, Phase, Rotation},
+    ports::{IssuerError, JournalError, RotationJournal},
 };
 use keywright_server::{SystemClock, SystemEntropy};
-use keywright_sinks::Spec;
+use keywright_sinks::SinkSpec;
 use serde_json::Value;
 
 use self::arguments::{
@@ -40,7 +40,7 @@ use self::arguments::{
     ResumeArguments, RotateCommand, StartArguments, StatusArguments,
 };
 pub(crate) use self::{arguments::RotateArguments, fleet::AgentArguments};
-use self::{permissions::NeededPolicy, progress::Progress};
+use self::{permissions::NeededPolicy, progress::ProgressDisplay};
 
 /// Rotations that one command lists at most.
 const LISTED: u32 = 10_000;
@@ -109,14 +109,14 @@ fn journal_folder(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
 }
 
 /// A driver over the journal in a folder.
-fn driver(folder: &Path) -> anyhow::Result<Driver> {
+fn driver(folder: &Path) -> anyhow::Result<RotationDriver> {
     let journal = SqliteJournal::open(folder, Arc::new(SystemClock), Arc::new(SystemEntropy))
         .with_context(|| format!("cannot open the journal in {}", folder.display()))?;
-    Ok(Driver::new(journal, Arc::new(SystemClock)))
+    Ok(RotationDriver::new(journal, Arc::new(SystemClock)))
 }
 
 /// Plans a rotation, shows the plan, and carries it out; or goes on with the one that is open.
-async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bool> {
+async fn start(driver: &RotationDriver, arguments: &StartArguments) -> anyhow::Result<bool> {
     let settings = arguments.settings().await?;
     if let Some(list) = &arguments.list {
         return list::start(driver, arguments, (list, settings)).await;
@@ -140,7 +140,7 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
         }
     };
     let sinks = arguments.sinks()?;
-    let order = Beginning {
+    let order = StartContext {
         arguments,
         settings: &settings,
         access: &access,
@@ -149,21 +149,21 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
         .prepare(driver, user, arguments.key.clone(), &sinks)
         .await?
     {
-        Prepared::Open(open) if arguments.dry_run => {
+        RotationDraft::Open(open) if arguments.dry_run => {
             look_at_added(driver, &open, (&sinks, arguments.create)).await?;
             let shown = status_of(driver, vec![open], arguments.json).await;
             return shown.map(|()| true);
         }
-        Prepared::Open(open) => {
+        RotationDraft::Open(open) => {
             order.take_up(driver, &open, &sinks).await?;
             return go_on(driver, vec![open], go_on_by).await;
         }
-        Prepared::Drafted(rotation) => rotation,
+        RotationDraft::Drafted(rotation) => rotation,
     };
     let caveats = caveats(&sinks, &rotation, &rotation.deliveries);
-    let mut planned = show::Planned::new(&rotation, &caveats, access.is_keywright());
+    let mut planned = show::PlanView::new(&rotation, &caveats, access.is_keywright());
     if arguments.activity {
-        let iam = Iam(Arc::clone(&access));
+        let iam = IamIssuer(Arc::clone(&access));
         planned.activity = Some(keywright_aws::activity(&iam, &rotation.old, &rotation.arn).await);
     }
     if arguments.json && arguments.dry_run {
@@ -179,30 +179,30 @@ async fn start(driver: &Driver, arguments: &StartArguments) -> anyhow::Result<bo
 }
 
 /// What rotations are begun with.
-struct Beginning<'a> {
+struct StartContext<'a> {
     arguments: &'a StartArguments,
-    settings: &'a Settings,
-    access: &'a Arc<Access>,
+    settings: &'a ClientSettings,
+    access: &'a Arc<AccountClient>,
 }
 
 /// A rotation of a user: one that is open already, or what is to be begun.
-enum Prepared {
+enum RotationDraft {
     Open(Rotation),
     Drafted(Rotation),
 }
 
-impl Beginning<'_> {
+impl StartContext<'_> {
     async fn prepare(
         &self,
-        driver: &Driver,
+        driver: &RotationDriver,
         user: &str,
         key: Option<String>,
-        sinks: &[Spec],
-    ) -> anyhow::Result<Prepared> {
+        sinks: &[SinkSpec],
+    ) -> anyhow::Result<RotationDraft> {
         let (arguments, identity) = (self.arguments, self.access.identity());
         if let Some(open) = open_of(driver, &identity.account, user).await? {
             check_same(&open, key.as_ref(), sinks)?;
-            return Ok(Prepared::Open(open));
+            return Ok(RotationDraft::Open(open));
         }
         if sinks.is_empty() {
             bail!(
@@ -210,7 +210,7 @@ impl Beginning<'_> {
                  aws-profile:default; it may be repeated"
             );
         }
-        let order = Order {
+        let order = NewRotation {
             id: new_id(&SystemEntropy),
             access: self.settings.to_text(),
             by: identity.arn.clone(),
@@ -224,7 +224,7 @@ impl Beginning<'_> {
             override_unused: arguments.override_unused.clone(),
         };
         match driver.draft(self.settings, sinks, order).await {
-            Ok(rotation) => Ok(Prepared::Drafted(rotation)),
+            Ok(rotation) => Ok(RotationDraft::Drafted(rotation)),
             Err(error) => Err(self.refused(error, user).await),
         }
     }
@@ -232,9 +232,9 @@ impl Beginning<'_> {
     /// Changes a rotation that is open already to what the command says now.
     async fn take_up(
         &self,
-        driver: &Driver,
+        driver: &RotationDriver,
         open: &Rotation,
-        sinks: &[Spec],
+        sinks: &[SinkSpec],
     ) -> anyhow::Result<()> {
         let mut to = self.arguments.change();
         to.added = look_at_added(driver, open, (sinks, self.arguments.create)).await?;
@@ -246,7 +246,7 @@ impl Beginning<'_> {
     /// A refused plan in words, with what a person may do about it.
     async fn refused(&self, error: DriveError, user: &str) -> anyhow::Error {
         match error {
-            DriveError::Stopped(Stopped::Issuer(error @ IssuerError::Denied { .. })) => {
+            DriveError::Stopped(TickError::Issuer(error @ IssuerError::Denied { .. })) => {
                 let mut needed = NeededPolicy::of_user(self.access, user).await;
                 needed.incident = self.arguments.now;
                 anyhow::anyhow!("{error}\nhint: {}", needed.hint(user))
@@ -256,7 +256,7 @@ impl Beginning<'_> {
     }
 }
 
-async fn begin(driver: &Driver, rotation: &Rotation) -> anyhow::Result<()> {
+async fn begin(driver: &RotationDriver, rotation: &Rotation) -> anyhow::Result<()> {
     match driver.begin(rotation).await {
         Ok(()) => Ok(()),
         Err(JournalError::Open(id)) => {
@@ -267,7 +267,7 @@ async fn begin(driver: &Driver, rotation: &Rotation) -> anyhow::Result<()> {
 }
 
 /// What a person should know of the places before they are written.
-fn caveats(sinks: &[Spec], rotation: &Rotation, deliveries: &[Delivery]) -> Vec<String> {
+fn caveats(sinks: &[SinkSpec], rotation: &Rotation, deliveries: &[Delivery]) -> Vec<String> {
     let old_known = rotation.old_pair().is_some();
     let by_nature = sinks.iter().flat_map(|sink| sink.caveats(old_known));
     let found = deliveries.iter().flat_map(|delivery| {
@@ -279,13 +279,17 @@ fn caveats(sinks: &[Spec], rotation: &Rotation, deliveries: &[Delivery]) -> Vec<
                 .iter()
                 .map(|entry| format!("{entry} holds {} as well, and is not written", rotation.old));
             let all = warnings.chain(also);
-            all.map(|said| format!("{}: {said}", delivery.sink))
+            all.map(|message| format!("{}: {message}", delivery.sink))
         })
     });
     by_nature.chain(found).collect()
 }
 
-async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<Option<Rotation>> {
+async fn open_of(
+    driver: &RotationDriver,
+    account: &str,
+    user: &str,
+) -> anyhow::Result<Option<Rotation>> {
     let of_user = driver
         .journal()
         .rotations(Some((account, user)), LISTED)
@@ -297,7 +301,7 @@ async fn open_of(driver: &Driver, account: &str, user: &str) -> anyhow::Result<O
 
 /// Running a command again goes on with what it began; what is new among its destinations is added,
 /// and none is removed by leaving it out.
-fn check_same(open: &Rotation, key: Option<&String>, sinks: &[Spec]) -> anyhow::Result<()> {
+fn check_same(open: &Rotation, key: Option<&String>, sinks: &[SinkSpec]) -> anyhow::Result<()> {
     let Rotation { id, user, old, .. } = open;
     if key.is_some_and(|key| *key != old.0) {
         bail!(
@@ -321,12 +325,12 @@ fn check_same(open: &Rotation, key: Option<&String>, sinks: &[Spec]) -> anyhow::
 /// Looks at destinations that an open rotation does not have yet, and says what is there and what a
 /// person should know of them.
 async fn look_at_added(
-    driver: &Driver,
+    driver: &RotationDriver,
     rotation: &Rotation,
-    (sinks, create): (&[Spec], bool),
+    (sinks, create): (&[SinkSpec], bool),
 ) -> anyhow::Result<Vec<Delivery>> {
     let theirs = rotation.destinations();
-    let new = |sink: &&Spec| !theirs.contains(&sink.to_string().as_str());
+    let new = |sink: &&SinkSpec| !theirs.contains(&sink.to_string().as_str());
     let new: Vec<_> = sinks.iter().filter(new).cloned().collect();
     let added = driver.look_at_added(&rotation.id, &new, create).await;
     let added = added.map_err(refused)?;
@@ -338,9 +342,9 @@ async fn look_at_added(
 /// What stands against a plan in words, with what a person may do about it.
 fn refused(error: DriveError) -> anyhow::Error {
     match error {
-        DriveError::Stopped(Stopped::Refused(hold)) => {
+        DriveError::Stopped(TickError::Refused(hold)) => {
             let hint = match &hold {
-                Hold::SecondKey(_) => {
+                HoldReason::SecondKey(_) => {
                     "\nhint: a user can have two keys, so one must go first: see whether it is \
                      used (aws iam get-access-key-last-used), then deactivate and delete it; \
                      nothing was changed"
@@ -349,16 +353,16 @@ fn refused(error: DriveError) -> anyhow::Error {
             };
             anyhow::anyhow!("{hold}{hint}")
         }
-        DriveError::Stopped(error @ (Stopped::Destinations(_) | Stopped::TooLate(_))) => {
+        DriveError::Stopped(error @ (TickError::Destinations(_) | TickError::TooLate(_))) => {
             anyhow::anyhow!("{error}\nhint: nothing was changed")
         }
-        DriveError::Stopped(error @ Stopped::Absent(_)) => anyhow::anyhow!(
+        DriveError::Stopped(error @ TickError::Absent(_)) => anyhow::anyhow!(
             "{error}\nhint: if the name is right, --create makes it; nothing was changed"
         ),
-        DriveError::Stopped(Stopped::Blind(blind)) => anyhow::anyhow!(
+        DriveError::Stopped(TickError::Blind(blind)) => anyhow::anyhow!(
             "{blind}\nhint: give a longer one, or --accept-blind-window; nothing was changed"
         ),
-        DriveError::Stopped(error @ Stopped::OwnKey(_)) => anyhow::anyhow!(
+        DriveError::Stopped(error @ TickError::OwnKey(_)) => anyhow::anyhow!(
             "{error}\nhint: sign with other credentials, or leave --deactivate-first out; nothing \
              was changed"
         ),
@@ -368,7 +372,7 @@ fn refused(error: DriveError) -> anyhow::Error {
 
 /// Rotations that a person names by user or id; without a name those that are open.
 async fn named(
-    driver: &Driver,
+    driver: &RotationDriver,
     name: Option<&String>,
     open: bool,
 ) -> anyhow::Result<Vec<Rotation>> {
@@ -391,7 +395,7 @@ async fn named(
 }
 
 /// The one open rotation that a person names.
-async fn the_one(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<Rotation> {
+async fn the_one(driver: &RotationDriver, arguments: &OneArguments) -> anyhow::Result<Rotation> {
     let mut found = named(driver, Some(&arguments.name), true).await?;
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
@@ -403,7 +407,7 @@ async fn the_one(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<Ro
     }
 }
 
-async fn status(driver: &Driver, arguments: &StatusArguments) -> anyhow::Result<bool> {
+async fn status(driver: &RotationDriver, arguments: &StatusArguments) -> anyhow::Result<bool> {
     let open = arguments.name.is_none() && !arguments.all;
     let mut rotations = named(driver, arguments.name.as_ref(), open).await?;
     rotations.retain(|rotation| arguments.selects(rotation));
@@ -422,7 +426,11 @@ async fn status(driver: &Driver, arguments: &StatusArguments) -> anyhow::Result<
 }
 
 /// Shows rotations, and of those that are open how things stand with the service just now.
-async fn status_of(driver: &Driver, rotations: Vec<Rotation>, json: bool) -> anyhow::Result<()> {
+async fn status_of(
+    driver: &RotationDriver,
+    rotations: Vec<Rotation>,
+    json: bool,
+) -> anyhow::Result<()> {
     let standing = standing(driver, rotations).await;
     match json {
         true => status::status_json(&standing),
@@ -430,7 +438,10 @@ async fn status_of(driver: &Driver, rotations: Vec<Rotation>, json: bool) -> any
     }
 }
 
-async fn standing(driver: &Driver, rotations: Vec<Rotation>) -> Vec<status::Standing> {
+async fn standing(
+    driver: &RotationDriver,
+    rotations: Vec<Rotation>,
+) -> Vec<status::RotationStatus> {
     let mut standing = Vec::with_capacity(rotations.len());
     for some in rotations.chunks(AT_ONCE) {
         let looks = some.iter().map(|rotation| async move {
@@ -446,10 +457,10 @@ async fn standing(driver: &Driver, rotations: Vec<Rotation>) -> Vec<status::Stan
     standing
 }
 
-async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<bool> {
+async fn change(driver: &RotationDriver, arguments: &ChangeArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
     let sinks = arguments.added()?;
-    let to = Change {
+    let to = RotationEdit {
         observe_secs: arguments.observe,
         dwell_secs: arguments.dwell,
         incident: arguments.now,
@@ -473,13 +484,13 @@ async fn change(driver: &Driver, arguments: &ChangeArguments) -> anyhow::Result<
     go_on(driver, vec![rotation], by).await
 }
 
-async fn abandon(driver: &Driver, arguments: &AbandonArguments) -> anyhow::Result<bool> {
+async fn abandon(driver: &RotationDriver, arguments: &AbandonArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
     driver.abandon(&rotation.id, &arguments.why).await?;
     show_again(driver, &rotation, arguments.one.json).await
 }
 
-async fn resume(driver: &Driver, arguments: &ResumeArguments) -> anyhow::Result<bool> {
+async fn resume(driver: &RotationDriver, arguments: &ResumeArguments) -> anyhow::Result<bool> {
     let rotations = named(driver, arguments.name.as_ref(), true).await?;
     if rotations.is_empty() {
         writeln!(std::io::stderr(), "no rotation is open")?;
@@ -488,7 +499,7 @@ async fn resume(driver: &Driver, arguments: &ResumeArguments) -> anyhow::Result<
     go_on(driver, rotations, by).await
 }
 
-async fn roll_back(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result<bool> {
+async fn roll_back(driver: &RotationDriver, arguments: &HoldArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
     let why = arguments.why.as_deref().unwrap_or("a person asked for it");
     driver.roll_back(&rotation.id, why).await?;
@@ -500,27 +511,31 @@ async fn roll_back(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result
     .await
 }
 
-async fn hold(driver: &Driver, arguments: &HoldArguments) -> anyhow::Result<bool> {
+async fn hold(driver: &RotationDriver, arguments: &HoldArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, &arguments.one).await?;
     let why = arguments.why.as_deref().unwrap_or("a person asked for it");
     driver.hold(&rotation.id, why).await?;
     show_again(driver, &rotation, arguments.one.json).await
 }
 
-async fn release(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<bool> {
+async fn release(driver: &RotationDriver, arguments: &OneArguments) -> anyhow::Result<bool> {
     let rotation = the_one(driver, arguments).await?;
     driver.release(&rotation.id).await?;
     show_again(driver, &rotation, arguments.json).await
 }
 
-async fn show_again(driver: &Driver, rotation: &Rotation, json: bool) -> anyhow::Result<bool> {
+async fn show_again(
+    driver: &RotationDriver,
+    rotation: &Rotation,
+    json: bool,
+) -> anyhow::Result<bool> {
     let now = driver.journal().rotation(&rotation.id).await?;
     let now = now.context("the rotation is gone from the journal")?;
     status_of(driver, vec![now], json).await?;
     Ok(true)
 }
 
-async fn history(driver: &Driver, arguments: &HistoryArguments) -> anyhow::Result<bool> {
+async fn history(driver: &RotationDriver, arguments: &HistoryArguments) -> anyhow::Result<bool> {
     if arguments.check {
         let head = driver.journal().check_history().await?;
         show::head(&head, arguments.json)?;
@@ -569,31 +584,35 @@ impl GoOn {
 }
 
 /// A rotation and where it rests now.
-type Rested = (Rotation, Result<Rest, DriveError>);
+type DrivenRotation = (Rotation, Result<DriveOutcome, DriveError>);
 
 /// Goes on with rotations until each rests, shows them, and reports what leaked keys did.
-async fn go_on(driver: &Driver, rotations: Vec<Rotation>, by: GoOn) -> anyhow::Result<bool> {
-    let rests = drive(driver, rotations, by.patience_secs).await?;
-    let activities = activity::of_incidents(driver, &rests, by.report).await;
+async fn go_on(
+    driver: &RotationDriver,
+    rotations: Vec<Rotation>,
+    by: GoOn,
+) -> anyhow::Result<bool> {
+    let results = drive(driver, rotations, by.patience_secs).await?;
+    let activities = activity::of_incidents(driver, &results, by.report).await;
     if by.json {
-        show::print_json(&Value::Array(show::rests_json(&rests, &activities)))?;
+        show::print_json(&Value::Array(show::rests_json(&results, &activities)))?;
     } else {
-        show::rests(&rests)?;
+        show::outcomes(&results)?;
         activity::print(&activities)?;
     }
-    hint_at_permissions(&rests)?;
-    Ok(rests.iter().all(|(_, rest)| is_well(rest)))
+    hint_at_permissions(&results)?;
+    Ok(results.iter().all(|(_, rest)| is_well(rest)))
 }
 
 /// Goes on with rotations, several at a time, until each rests.
 async fn drive(
-    driver: &Driver,
+    driver: &RotationDriver,
     rotations: Vec<Rotation>,
     patience_secs: i64,
-) -> anyhow::Result<Vec<Rested>> {
-    let progress = Progress::new(std::io::stderr().is_terminal());
+) -> anyhow::Result<Vec<DrivenRotation>> {
+    let progress = ProgressDisplay::new(std::io::stderr().is_terminal());
     let observer = |rotation: &Rotation, event: DriveEvent<'_>| progress.note(rotation, event);
-    let mut rests = Vec::with_capacity(rotations.len());
+    let mut results = Vec::with_capacity(rotations.len());
     for some in rotations.chunks(AT_ONCE) {
         let driven = some.iter().map(|rotation| {
             let observer = &observer;
@@ -606,23 +625,23 @@ async fn drive(
         });
         for (rotation, outcome) in futures_util::future::join_all(driven).await {
             let now = driver.journal().rotation(&rotation.id).await?;
-            rests.push((now.unwrap_or_else(|| rotation.clone()), outcome));
+            results.push((now.unwrap_or_else(|| rotation.clone()), outcome));
         }
     }
     progress.end();
-    Ok(rests)
+    Ok(results)
 }
 
-fn is_well(rest: &Result<Rest, DriveError>) -> bool {
+fn is_well(rest: &Result<DriveOutcome, DriveError>) -> bool {
     match rest {
-        Ok(Rest::Over(phase)) => *phase != Phase::Abandoned,
-        Ok(Rest::Wait { .. }) => true,
-        Ok(Rest::Held(_)) | Err(_) => false,
+        Ok(DriveOutcome::Over(phase)) => *phase != Phase::Abandoned,
+        Ok(DriveOutcome::Wait { .. }) => true,
+        Ok(DriveOutcome::Held(_)) | Err(_) => false,
     }
 }
 
-fn hint_at_permissions(rests: &[Rested]) -> anyhow::Result<()> {
-    if let Some((denied, _)) = rests.iter().find(|(_, outcome)| is_denied(outcome)) {
+fn hint_at_permissions(results: &[DrivenRotation]) -> anyhow::Result<()> {
+    if let Some((denied, _)) = results.iter().find(|(_, outcome)| is_denied(outcome)) {
         let hint = NeededPolicy::of_rotation(denied).hint(&denied.user);
         writeln!(std::io::stderr(), "hint: {hint}")?;
     }
@@ -630,11 +649,11 @@ fn hint_at_permissions(rests: &[Rested]) -> anyhow::Result<()> {
 }
 
 /// Whether a permission is missing.
-const fn is_denied(outcome: &Result<Rest, DriveError>) -> bool {
+const fn is_denied(outcome: &Result<DriveOutcome, DriveError>) -> bool {
     matches!(
         outcome,
-        Ok(Rest::Held(Hold::Refused(_)))
-            | Err(DriveError::Stopped(Stopped::Issuer(
+        Ok(DriveOutcome::Held(HoldReason::Refused(_)))
+            | Err(DriveError::Stopped(TickError::Issuer(
                 IssuerError::Denied { .. }
             )))
     )

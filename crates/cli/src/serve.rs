@@ -13,12 +13,12 @@ use keywright_base::{AccountId, Clock, Entropy, Secret};
 use keywright_identity::{Identity, service::RootCredentials};
 use keywright_s3::S3;
 use keywright_server::{
-    Front, Listening, Origin, Pipeline, PublicUrl, Server, SystemClock, SystemEntropy,
-    bind_console,
+    ListenAddress, ListenerOrigin, Pipeline, PublicUrl, Server, ServerParts, SystemClock,
+    SystemEntropy, bind_console,
     console::{Console, PublicUrls},
-    rotations::{self, Engine},
+    rotations::{self, ServerRotations},
 };
-use keywright_store::{reserve::DiskReserve, sqlite::Sqlite};
+use keywright_store::{reserve::DiskReserve, sqlite::SqliteStore};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -69,7 +69,7 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let installation = Installation::open(data, &config.master_key, &clock, &entropy).await?;
     let installation = installation.with_quotas(config.quotas).await?;
     let (identity, data) = (Arc::clone(&installation.identity), &installation.data);
-    let front = Front {
+    let front = ServerParts {
         s3: S3::new(installation.objects.clone()),
         console: Console::new(bundle(), config.urls.clone()),
         proxies: config.proxies.clone(),
@@ -79,15 +79,15 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
     let (api, console) = listen(&config, &pipeline).await?;
     let fresh = first_account(&identity, data, config.account_id, &*entropy).await?;
     root_password(&identity, data).await?;
-    let parts = rotations::Parts {
+    let parts = rotations::EngineParts {
         journal: installation.journal.clone(),
         places: config.rotation_places,
         clock,
         entropy,
     };
-    let rotations = Engine::start(&pipeline, parts).await;
+    let rotations = ServerRotations::start(&pipeline, parts).await;
     let rotations = rotations.context("cannot go on with the rotations")?;
-    let greeting = Greeting {
+    let greeting = StartupMessage {
         identity: &identity,
         data,
         urls: &config.urls,
@@ -122,7 +122,7 @@ async fn serve(config: ServeConfig) -> anyhow::Result<()> {
 /// Waits for a part that died. It would not be missed until it is needed: a server without its
 /// writer still authenticates, and a leaked key stays active.
 async fn first_death(
-    store: &Sqlite,
+    store: &SqliteStore,
     housekeeping: &mut JoinHandle<()>,
     sealing: &mut JoinHandle<()>,
 ) -> anyhow::Error {
@@ -138,7 +138,7 @@ async fn listen(
     config: &ServeConfig,
     pipeline: &Arc<Pipeline>,
 ) -> anyhow::Result<(Server, Server)> {
-    let api = Server::bind(&config.server, Origin::Api, Arc::clone(pipeline)).await?;
+    let api = Server::bind(&config.server, ListenerOrigin::Api, Arc::clone(pipeline)).await?;
     let bound = (&config.server, api.listening()?.address);
     let console = bind_console(bound, config.console_listen, pipeline).await?;
     Ok((api, console))
@@ -210,21 +210,21 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 }
 
 /// Where an origin is reached.
-fn reached(url: Option<&PublicUrl>, listening: Listening) -> String {
+fn reached(url: Option<&PublicUrl>, listening: ListenAddress) -> String {
     url.map_or_else(|| listening.to_string(), |url| url.as_str().to_owned())
 }
 
 /// Says where the origins are; at the first start also what to do next.
-struct Greeting<'a> {
+struct StartupMessage<'a> {
     identity: &'a Identity,
     data: &'a DataDir,
     urls: &'a PublicUrls,
-    api: Listening,
-    console: Listening,
+    api: ListenAddress,
+    console: ListenAddress,
     fresh: bool,
 }
 
-impl Greeting<'_> {
+impl StartupMessage<'_> {
     fn write(&self) -> io::Result<()> {
         let mut out = std::io::stdout().lock();
         let api = reached(self.urls.api.as_ref(), self.api);
@@ -296,14 +296,14 @@ fn absolute(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use keywright_store::sqlite::Sqlite;
+    use keywright_store::sqlite::SqliteStore;
 
     use super::first_death;
 
     #[tokio::test]
     async fn a_part_that_died_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("db")).unwrap();
+        let store = SqliteStore::open(&folder.path().join("db")).unwrap();
         let mut defect = tokio::spawn(async { panic!("a defect") });
         let mut well = tokio::spawn(std::future::pending());
         let death = first_death(&store, &mut defect, &mut well)

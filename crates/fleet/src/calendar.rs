@@ -21,14 +21,14 @@ const SEARCH_DAYS: u8 = 15;
 /// A time zone by its IANA name.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Zone(TimeZone);
+pub struct TimeZoneName(TimeZone);
 
-impl Zone {
+impl TimeZoneName {
     /// The usual one.
     pub const UTC: Self = Self(TimeZone::UTC);
 }
 
-impl TryFrom<String> for Zone {
+impl TryFrom<String> for TimeZoneName {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
@@ -41,19 +41,19 @@ impl TryFrom<String> for Zone {
     }
 }
 
-impl From<Zone> for String {
-    fn from(zone: Zone) -> Self {
+impl From<TimeZoneName> for String {
+    fn from(zone: TimeZoneName) -> Self {
         zone.to_string()
     }
 }
 
-impl fmt::Display for Zone {
+impl fmt::Display for TimeZoneName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.iana_name().unwrap_or("UTC"))
     }
 }
 
-impl fmt::Debug for Zone {
+impl fmt::Debug for TimeZoneName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
@@ -62,7 +62,7 @@ impl fmt::Debug for Zone {
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Day {
+pub enum DayOfWeek {
     /// Monday.
     Mon,
     /// Tuesday.
@@ -79,7 +79,7 @@ pub enum Day {
     Sun,
 }
 
-impl Day {
+impl DayOfWeek {
     /// All of them with their names, from Monday.
     pub const ALL: [(&'static str, Self); 7] = [
         ("mon", Self::Mon),
@@ -111,19 +111,19 @@ impl Day {
 
 /// Days of the week and a time of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct TimeWindow {
     /// The days on which it begins; none means every day.
-    pub days: Vec<Day>,
+    pub days: Vec<DayOfWeek>,
     /// When it begins, in minutes after midnight.
     pub from_minute: u16,
     /// When it ends, in minutes after midnight, 1440 at most. What is not after the beginning is
     /// of the next day.
     pub to_minute: u16,
     /// Where the clock stands.
-    pub zone: Zone,
+    pub zone: TimeZoneName,
 }
 
-impl fmt::Display for Window {
+impl fmt::Display for TimeWindow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days: Vec<_> = self.days.iter().map(|day| day.name()).collect();
         if !days.is_empty() {
@@ -135,7 +135,7 @@ impl fmt::Display for Window {
     }
 }
 
-impl Window {
+impl TimeWindow {
     /// The first time from `now` on at which it is open: `now` itself if it is.
     fn next_opening(&self, now: Timestamp) -> Option<Timestamp> {
         let moment = jiff::Timestamp::from_second(now.secs()).ok()?;
@@ -143,7 +143,7 @@ impl Window {
         // One that began yesterday may still be open.
         let mut date = today.yesterday().ok()?;
         for _ in 0..SEARCH_DAYS {
-            let begins = self.days.is_empty() || self.days.contains(&Day::of(date.weekday()));
+            let begins = self.days.is_empty() || self.days.contains(&DayOfWeek::of(date.weekday()));
             if let Some((from, to)) = self.of_date(date).filter(|_| begins)
                 && now < to
                 && from < to
@@ -176,7 +176,7 @@ impl Window {
 }
 
 /// A local time in a zone.
-fn instant(local: DateTime, zone: &Zone) -> Option<Timestamp> {
+fn instant(local: DateTime, zone: &TimeZoneName) -> Option<Timestamp> {
     let zoned = local.to_zoned(zone.0.clone()).ok()?;
     Some(Timestamp::from_secs(zoned.timestamp().as_second()))
 }
@@ -202,7 +202,7 @@ pub(super) enum PeriodEnd {
 }
 
 /// Reads a date, a local time, or a time with its own offset.
-pub(super) fn moment(text: &str, zone: &Zone, end: PeriodEnd) -> Option<Timestamp> {
+pub(super) fn moment(text: &str, zone: &TimeZoneName, end: PeriodEnd) -> Option<Timestamp> {
     if let Ok(absolute) = text.parse::<jiff::Timestamp>() {
         return Some(Timestamp::from_secs(absolute.as_second()));
     }
@@ -229,7 +229,7 @@ pub struct ClosedUntil {
 
 /// Whether a window, or everything if there is none, is closed now.
 pub(super) fn closed(
-    window: Option<&Window>,
+    window: Option<&TimeWindow>,
     freezes: &[FreezePeriod],
     now: Timestamp,
 ) -> Option<ClosedUntil> {
@@ -265,7 +265,7 @@ pub(super) fn closed(
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotationCalendar {
     /// When the old key may be deactivated; nothing means always.
-    pub deactivation: Option<Window>,
+    pub deactivation: Option<TimeWindow>,
     /// When no old key is deactivated or deleted.
     pub freezes: Vec<FreezePeriod>,
 }

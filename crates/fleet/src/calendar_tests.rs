@@ -3,24 +3,24 @@
 use keywright_base::Timestamp;
 use keywright_rotation::model::Phase;
 
-use super::{FreezePeriod, PeriodEnd, RotationCalendar, Window, closed, moment};
-use crate::Config;
+use super::{FreezePeriod, PeriodEnd, RotationCalendar, TimeWindow, closed, moment};
+use crate::FleetConfig;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::parse_iso8601(text).unwrap()
 }
 
 /// A window as a person writes it.
-fn window(text: &str) -> Window {
+fn window(text: &str) -> TimeWindow {
     let file = format!(
         "[[account]]\nname = 'a'\n[[account.rule]]\neveryone = true\nskip = true\nwindow = {text}"
     );
-    let mut config = Config::parse(&file).unwrap();
+    let mut config = FleetConfig::parse(&file).unwrap();
     config.accounts[0].rules[0].window.take().unwrap()
 }
 
 /// When it opens next; nothing if it is open.
-fn opens(window: &Window, now: &str) -> String {
+fn opens(window: &TimeWindow, now: &str) -> String {
     closed(Some(window), &[], at(now)).map_or("open".to_owned(), |closed| closed.at.iso8601())
 }
 

@@ -6,19 +6,23 @@
 use std::collections::HashMap;
 
 use super::{
-    config::Rule,
+    config::FleetRule,
     parse::PlacedAccount,
     problem::{ProblemList, closest},
-    reader::Placed,
+    reader::Located,
     select::like,
 };
-use keywright_sinks::Spec;
+use keywright_sinks::SinkSpec;
 
 /// What is replaced in a destination.
 const PLACEHOLDERS: [&str; 2] = ["user", "account"];
 
 /// Each destination of a rule must be one, and another one for each user.
-pub(super) fn destinations(rule: &Rule, deliver: &[Placed<String>], problems: &ProblemList<'_>) {
+pub(super) fn destinations(
+    rule: &FleetRule,
+    deliver: &[Located<String>],
+    problems: &ProblemList<'_>,
+) {
     for text in deliver {
         let unknown = unknown_placeholders(&text.value);
         for word in &unknown {
@@ -34,7 +38,7 @@ pub(super) fn destinations(rule: &Rule, deliver: &[Placed<String>], problems: &P
         }
         // With some user's name: a destination that cannot be understood is found now.
         let filled = fill(&text.value, "someone", "123456789012");
-        match filled.parse::<Spec>() {
+        match filled.parse::<SinkSpec>() {
             Err(error) => {
                 let message = format!("\"{}\" is no destination", text.value);
                 problems.add(&text.span, message, Some(&error.to_string()));
@@ -58,7 +62,7 @@ pub(super) fn destinations(rule: &Rule, deliver: &[Placed<String>], problems: &P
 }
 
 /// Whether more than one user may fit.
-fn selects_many(rule: &Rule) -> bool {
+fn selects_many(rule: &FleetRule) -> bool {
     match rule.users.as_slice() {
         [] => rule.everyone || rule.path.is_some() || !rule.tags.is_empty(),
         [only] => only.contains('*'),
@@ -96,7 +100,7 @@ fn unknown_placeholders(text: &str) -> Vec<String> {
 }
 
 /// Rules that never apply, since an earlier one takes every user that they could select.
-pub(super) fn shadowed(rules: &[Rule], problems: &ProblemList<'_>) {
+pub(super) fn shadowed(rules: &[FleetRule], problems: &ProblemList<'_>) {
     for (number, rule) in rules.iter().enumerate() {
         let mut earlier = rules.iter().take(number);
         if let Some(first) = earlier.find(|first| covers(first, rule)) {
@@ -112,7 +116,7 @@ pub(super) fn shadowed(rules: &[Rule], problems: &ProblemList<'_>) {
 }
 
 /// Whether every user that fits the one fits the other too, as far as their words tell.
-fn covers(wide: &Rule, narrow: &Rule) -> bool {
+fn covers(wide: &FleetRule, narrow: &FleetRule) -> bool {
     // A star in the narrow pattern is matched by nothing but a star.
     let within = |pattern: &String, wide: &String| {
         like(&wide.to_ascii_lowercase(), &pattern.to_ascii_lowercase())
@@ -169,7 +173,7 @@ pub(super) fn fixed_destinations(accounts: &[PlacedAccount], problems: &ProblemL
                 if text.contains("{user}") || rule.skip || selects_many(rule) {
                     continue;
                 }
-                let Ok(spec) = fill(text, "", id).parse::<Spec>() else {
+                let Ok(spec) = fill(text, "", id).parse::<SinkSpec>() else {
                     continue;
                 };
                 if let Some(first) = first_at.insert(spec.to_string(), *at) {

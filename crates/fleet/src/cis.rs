@@ -20,7 +20,7 @@ pub const BENCHMARK: &str = "CIS Amazon Web Services Foundations Benchmark";
 
 /// A control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Control {
+pub enum CisControl {
     /// Credentials unused for 45 days or more are disabled.
     #[serde(rename = "unused-45-days")]
     Unused,
@@ -32,7 +32,7 @@ pub enum Control {
     Rotated,
 }
 
-impl Control {
+impl CisControl {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Unused, Self::OneActiveKey, Self::Rotated];
 
@@ -68,9 +68,9 @@ impl Control {
 /// A user who does not meet a control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Finding {
+pub struct CisFinding {
     /// The control.
-    pub control: Control,
+    pub control: CisControl,
     /// The user.
     pub user_name: String,
     /// The ARN.
@@ -80,15 +80,15 @@ pub struct Finding {
 }
 
 /// Every finding, by control and in the report's order.
-pub fn findings(rows: &[CredentialRow], now: Timestamp) -> Vec<Finding> {
-    let of = |control: Control| {
+pub fn findings(rows: &[CredentialRow], now: Timestamp) -> Vec<CisFinding> {
+    let of = |control: CisControl| {
         rows.iter().flat_map(move |row| {
             let details = match control {
-                Control::Unused => unused(row, now),
-                Control::OneActiveKey => two_active(row),
-                Control::Rotated => old(row, now),
+                CisControl::Unused => unused(row, now),
+                CisControl::OneActiveKey => two_active(row),
+                CisControl::Rotated => old(row, now),
             };
-            details.into_iter().map(move |detail| Finding {
+            details.into_iter().map(move |detail| CisFinding {
                 control,
                 user_name: row.user.clone(),
                 arn: row.arn.clone(),
@@ -96,7 +96,7 @@ pub fn findings(rows: &[CredentialRow], now: Timestamp) -> Vec<Finding> {
             })
         })
     };
-    Control::ALL.into_iter().flat_map(of).collect()
+    CisControl::ALL.into_iter().flat_map(of).collect()
 }
 
 fn is_older(at: Timestamp, days: i64, now: Timestamp) -> bool {
@@ -181,12 +181,12 @@ mod tests {
             row("old", None, [key(91, Some(1)), none]),
         ];
         let found = findings(&rows, now);
-        let shown: Vec<_> = found
+        let listed: Vec<_> = found
             .iter()
             .map(|f| format!("{:?} {} {}", f.control, f.user_name, f.detail))
             .collect();
         assert_eq!(
-            shown,
+            listed,
             [
                 "Unused idle console password, used 2026-10-10T10:39:17Z",
                 "Unused idle access key 1, never used",

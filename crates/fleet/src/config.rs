@@ -5,57 +5,57 @@
 
 use std::collections::BTreeMap;
 
-use keywright_rotation::model::Rules;
+use keywright_rotation::model::RotationRules;
 
 use super::{
-    calendar::{FreezePeriod, RotationCalendar, Window},
+    calendar::{FreezePeriod, RotationCalendar, TimeWindow},
     check::fill,
     problem::{FilePosition, FileProblem},
 };
-use crate::notify::{Digest, Notifier};
-use keywright_aws::Settings;
-use keywright_sinks::{Spec, fits_in_place};
+use crate::notify::{DigestPeriod, Notifier};
+use keywright_aws::ClientSettings;
+use keywright_sinks::{SinkSpec, fits_in_place};
 
 /// The age at which a key is due when the rule does not say, in seconds: CIS's 90 days.
 pub(super) const MAX_AGE_SECS: i64 = 90 * 86_400;
 
 /// What a person declares.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct FleetConfig {
     /// Rotations that go on at the same time in one account.
     pub at_once: usize,
     /// Failures in a row after which an account is left alone until the next run.
     pub stop_after_failures: usize,
     /// The accounts.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<FleetAccount>,
     /// Whom to notify.
     pub notify: Vec<Notifier>,
     /// How notices are put together [default: one message for each].
-    pub digest: Option<Digest>,
+    pub digest: Option<DigestPeriod>,
     /// The tag of a user that names its owner.
     pub owner_tag: Option<String>,
     /// How long before a key is due a notice says so.
-    pub remind: Vec<Duration>,
+    pub remind: Vec<ConfigDuration>,
 }
 
 /// An account and the users in it.
 #[derive(Debug, Clone)]
-pub struct Account {
+pub struct FleetAccount {
     /// What it is called in reports.
     pub name: String,
     /// Its number; credentials of another one are refused.
     pub id: Option<String>,
     /// How it is reached.
-    pub access: Settings,
+    pub access: ClientSettings,
     /// The rules; a user has the first that fits.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<FleetRule>,
     /// When nothing is begun, deactivated or deleted.
     pub freezes: Vec<FreezePeriod>,
 }
 
 /// Who is rotated, when, and where to.
 #[derive(Debug, Clone, Default)]
-pub struct Rule {
+pub struct FleetRule {
     /// Where it begins in its file.
     pub position: FilePosition,
     /// Every user.
@@ -67,19 +67,19 @@ pub struct Rule {
     /// Tags with their values, all of them; `*` for any value.
     pub tags: BTreeMap<String, String>,
     /// Only keys that were used within this time.
-    pub used_within: Option<Duration>,
+    pub used_within: Option<ConfigDuration>,
     /// The age at which a key is due [default: 90d].
-    pub max_age: Option<Duration>,
+    pub max_age: Option<ConfigDuration>,
     /// Spreads the users over this time before they are due, each by its own id.
-    pub jitter: Option<Duration>,
+    pub jitter: Option<ConfigDuration>,
     /// When rotations may begin [default: always].
-    pub window: Option<Window>,
+    pub window: Option<TimeWindow>,
     /// When old keys may be deactivated [default: always].
-    pub deactivation_window: Option<Window>,
+    pub deactivation_window: Option<TimeWindow>,
     /// How long the old key must be unused before it is deactivated.
-    pub observe: Option<Duration>,
+    pub observe: Option<ConfigDuration>,
     /// How long it stays inactive before it is deleted.
-    pub dwell: Option<Duration>,
+    pub dwell: Option<ConfigDuration>,
     /// Whether the two may be shorter than the time for which a use may not show.
     pub accept_blind_window: bool,
     /// Why the old key may be deleted although no consumer has used the new one, if it may.
@@ -96,9 +96,9 @@ pub struct Rule {
 
 /// Seconds, written as `90s`, `15m`, `24h` or `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Duration(pub i64);
+pub struct ConfigDuration(pub i64);
 
-impl std::str::FromStr for Duration {
+impl std::str::FromStr for ConfigDuration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -116,14 +116,14 @@ impl std::str::FromStr for Duration {
     }
 }
 
-impl Account {
+impl FleetAccount {
     /// Whether a problem of the file is about one of its rules.
     pub fn has_problem(&self, problem: &FileProblem) -> bool {
         self.rules.iter().any(|rule| rule.position == problem.at)
     }
 
     /// What an open rotation by one of its rules waits for.
-    pub fn calendar(&self, rule: &Rule) -> RotationCalendar {
+    pub fn calendar(&self, rule: &FleetRule) -> RotationCalendar {
         RotationCalendar {
             deactivation: rule.deactivation_window.clone(),
             freezes: self.freezes.clone(),
@@ -131,12 +131,12 @@ impl Account {
     }
 }
 
-impl Rule {
+impl FleetRule {
     /// The sinks for a user.
     ///
     /// # Errors
     /// A sentence.
-    pub fn sinks(&self, user: &str, account: &str) -> Result<Vec<Spec>, String> {
+    pub fn sinks(&self, user: &str, account: &str) -> Result<Vec<SinkSpec>, String> {
         // A server's policy is filled with names that its callers choose; and a program would take
         // a name that begins with a hyphen for an option, wherever it comes from.
         let server = self.name.is_some();
@@ -152,7 +152,7 @@ impl Rule {
                 return Err(format!("{text}: the name {user} cannot be part of a place"));
             }
             let text = fill(text, user, account);
-            text.parse::<Spec>()
+            text.parse::<SinkSpec>()
                 .map_err(|error| format!("{text}: {error}"))
         });
         filled.collect()
@@ -164,20 +164,21 @@ impl Rule {
     }
 
     /// How careful its rotations are.
-    pub fn rules(&self) -> Rules {
-        let secs = |told: Option<Duration>, usual| told.map_or(usual, |duration| duration.0);
-        Rules {
-            observe_secs: secs(self.observe, Rules::SAFE.observe_secs),
-            dwell_secs: secs(self.dwell, Rules::SAFE.dwell_secs),
+    pub fn rules(&self) -> RotationRules {
+        let secs =
+            |payload: Option<ConfigDuration>, usual| payload.map_or(usual, |duration| duration.0);
+        RotationRules {
+            observe_secs: secs(self.observe, RotationRules::SAFE.observe_secs),
+            dwell_secs: secs(self.dwell, RotationRules::SAFE.dwell_secs),
             accept_blind: self.accept_blind_window,
-            ..Rules::SAFE
+            ..RotationRules::SAFE
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Rule;
+    use super::FleetRule;
 
     #[test]
     fn a_name_is_no_option_of_a_program_and_no_step_to_another_folder() {
@@ -191,9 +192,9 @@ mod tests {
             ("dotenv:/etc/{user}.env", "a@b", true),
             ("dotenv:/etc/{user}/env", "..", false),
         ] {
-            let rule = Rule {
+            let rule = FleetRule {
                 deliver: vec![place.to_owned()],
-                ..Rule::default()
+                ..FleetRule::default()
             };
             let sinks = rule.sinks(user, "123456789012");
             assert_eq!(sinks.is_ok(), good, "{place} {user}: {sinks:?}");

@@ -6,7 +6,7 @@
 use keywright_base::Timestamp;
 use serde::Deserialize;
 
-use keywright_aws::{Access, CallError, Service};
+use keywright_aws::{AccountClient, CallError, QueryService};
 
 /// How often the report is asked for until it is there.
 const POLLS: u32 = 60;
@@ -63,7 +63,7 @@ impl CredentialRow {
 
 /// The columns that are read, by AWS's names.
 #[derive(Deserialize)]
-struct Columns {
+struct ReportColumns {
     user: String,
     arn: String,
     user_creation_time: String,
@@ -83,8 +83,8 @@ fn time(text: &str) -> Option<Timestamp> {
     Timestamp::parse_iso8601(text).ok()
 }
 
-impl From<Columns> for CredentialRow {
-    fn from(columns: Columns) -> Self {
+impl From<ReportColumns> for CredentialRow {
+    fn from(columns: ReportColumns) -> Self {
         let key = |active: &str, created: &str, used: &str| KeyRow {
             active: active == "true",
             created: time(created),
@@ -117,11 +117,13 @@ impl From<Columns> for CredentialRow {
 ///
 /// # Errors
 /// [`CallError`]; also when it is not there in time, or cannot be read.
-pub async fn credentials(access: &Access) -> Result<(Vec<CredentialRow>, Timestamp), CallError> {
+pub async fn credentials(
+    access: &AccountClient,
+) -> Result<(Vec<CredentialRow>, Timestamp), CallError> {
     let unreadable = |why: String| CallError::Impossible(format!("the credential report: {why}"));
     for _ in 0..POLLS {
         let made = access
-            .read(Service::Iam, "GenerateCredentialReport", &[])
+            .read(QueryService::Iam, "GenerateCredentialReport", &[])
             .await?;
         if made
             .fields
@@ -129,7 +131,7 @@ pub async fn credentials(access: &Access) -> Result<(Vec<CredentialRow>, Timesta
             .is_some_and(|state| state == "COMPLETE")
         {
             let mut got = access
-                .read(Service::Iam, "GetCredentialReport", &[])
+                .read(QueryService::Iam, "GetCredentialReport", &[])
                 .await?;
             let content = got.fields.remove("Content").unwrap_or_default();
             let at = got.fields.get("GeneratedTime").and_then(|text| time(text));
@@ -153,7 +155,7 @@ fn parse(content: &str) -> Result<Vec<CredentialRow>, String> {
         .decode(content)
         .map_err(|error| error.to_string())?;
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let rows = reader.deserialize::<Columns>();
+    let rows = reader.deserialize::<ReportColumns>();
     let rows = rows.map(|row| Ok(row.map_err(|error| error.to_string())?.into()));
     rows.collect()
 }

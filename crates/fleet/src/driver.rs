@@ -13,16 +13,20 @@ use std::{
 use keywright_base::{Clock, Timestamp};
 use keywright_rotation::{
     execute::{
-        Change, Executor, Order, Outlook, Stopped, Tick, abandon_unseen, change, look_at_added,
+        Executor, NewRotation, RotationEdit, RotationOutlook, TickError, TickOutcome,
+        abandon_unseen, change, look_at_added,
     },
-    model::{Delivery, Hold, Phase, Rotation, RotationId},
-    ports::{IssuerError, Journal, JournalError, Sink},
+    model::{Delivery, HoldReason, Phase, Rotation, RotationId},
+    ports::{IssuerError, JournalError, RotationJournal, Sink},
 };
 
 use crate::journal::SqliteJournal;
 use crate::{ClosedUntil, RotationCalendar};
-use keywright_aws::{Access, AccessError, Iam, KeyActivity, Settings, StandIn, Within, activity};
-use keywright_sinks::{Spec, SpecError};
+use keywright_aws::{
+    AccessError, AccountClient, ClientSettings, IamIssuer, InProcessTransport, KeyActivity,
+    StandIn, activity,
+};
+use keywright_sinks::{SinkSpec, SpecError};
 
 /// How often in a row a passing failure is tried again before the drive ends.
 const FAILURES: u32 = 5;
@@ -40,7 +44,7 @@ pub enum DriveError {
     Sink(#[from] SpecError),
     /// A tick failed.
     #[error(transparent)]
-    Stopped(#[from] Stopped),
+    Stopped(#[from] TickError),
     /// The journal says something that nobody wrote.
     #[error("the journal's words on how to reach the service cannot be read: {0}")]
     Settings(String),
@@ -68,11 +72,11 @@ impl From<JournalError> for DriveError {
 
 /// Where a rotation rests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rest {
+pub enum DriveOutcome {
     /// It is over: done, or put back.
     Over(Phase),
     /// A person must decide.
-    Held(Hold),
+    Held(HoldReason),
     /// Nothing to do before this time of the issuer.
     Wait {
         /// The issuer's time.
@@ -97,32 +101,32 @@ pub enum DriveEvent<'a> {
 }
 
 /// Observes a rotation while it goes on.
-pub type Observer<'a> = &'a (dyn Fn(&Rotation, DriveEvent<'_>) + Send + Sync);
+pub type DriveObserver<'a> = &'a (dyn Fn(&Rotation, DriveEvent<'_>) + Send + Sync);
 
 /// Drives the rotations of one journal.
-pub struct Driver {
+pub struct RotationDriver {
     journal: SqliteJournal,
     clock: Arc<dyn Clock>,
     /// The server that this process is, if it is one.
-    server: Option<Arc<dyn Within>>,
+    server: Option<Arc<dyn InProcessTransport>>,
     /// One access for each way to reach an issuer; ways to the same account share their pace.
-    accesses: Mutex<HashMap<String, Arc<Access>>>,
+    accesses: Mutex<HashMap<String, Arc<AccountClient>>>,
 }
 
-impl std::fmt::Debug for Driver {
+impl std::fmt::Debug for RotationDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Driver")
     }
 }
 
 /// An opened rotation: its issuer and its sinks.
-struct Opened {
-    iam: Iam,
+struct OpenedRotation {
+    iam: IamIssuer,
     sinks: Vec<Box<dyn Sink>>,
 }
 
-impl Opened {
-    fn executor<'a>(&'a self, driver: &'a Driver) -> Executor<'a> {
+impl OpenedRotation {
+    fn executor<'a>(&'a self, driver: &'a RotationDriver) -> Executor<'a> {
         Executor {
             issuer: &self.iam,
             usage: &self.iam,
@@ -133,7 +137,7 @@ impl Opened {
     }
 }
 
-impl Driver {
+impl RotationDriver {
     /// Over a journal.
     pub fn new(journal: SqliteJournal, clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -146,7 +150,7 @@ impl Driver {
 
     /// For the server that this process is: it acts on behalf of those who ask it to.
     #[must_use]
-    pub fn of_server(self, server: Arc<dyn Within>) -> Self {
+    pub fn of_server(self, server: Arc<dyn InProcessTransport>) -> Self {
         Self {
             server: Some(server),
             ..self
@@ -162,7 +166,10 @@ impl Driver {
     ///
     /// # Errors
     /// [`DriveError::Access`].
-    pub async fn access(&self, settings: &Settings) -> Result<Arc<Access>, DriveError> {
+    pub async fn access(
+        &self,
+        settings: &ClientSettings,
+    ) -> Result<Arc<AccountClient>, DriveError> {
         self.access_or(settings, None).await
     }
 
@@ -170,9 +177,9 @@ impl Driver {
     /// refused by now.
     async fn access_or(
         &self,
-        settings: &Settings,
+        settings: &ClientSettings,
         stand_in: Option<StandIn>,
-    ) -> Result<Arc<Access>, DriveError> {
+    ) -> Result<Arc<AccountClient>, DriveError> {
         let replaced = stand_in
             .as_ref()
             .map(|stand_in| stand_in.replaced.0.as_str());
@@ -184,9 +191,9 @@ impl Driver {
         let (settings, clock) = (settings.clone(), Arc::clone(&self.clock));
         let mut access = match &self.server {
             Some(server) if settings.on_behalf_of.is_some() => {
-                Access::open_within(settings, Arc::clone(server), clock).await?
+                AccountClient::open_within(settings, Arc::clone(server), clock).await?
             }
-            _ => Access::open_or(settings, clock, stand_in).await?,
+            _ => AccountClient::open_or(settings, clock, stand_in).await?,
         };
         let mut opened = locked();
         for other in opened.values() {
@@ -201,9 +208,9 @@ impl Driver {
     /// [`DriveError`].
     pub async fn draft(
         &self,
-        settings: &Settings,
-        sinks: &[Spec],
-        order: Order,
+        settings: &ClientSettings,
+        sinks: &[SinkSpec],
+        order: NewRotation,
     ) -> Result<Rotation, DriveError> {
         let opened = self.open(settings, sinks, None).await?;
         Ok(opened.executor(self).draft(order).await?)
@@ -225,31 +232,31 @@ impl Driver {
         &self,
         id: &RotationId,
         patience_secs: i64,
-        observer: Observer<'_>,
-    ) -> Result<Rest, DriveError> {
+        observer: DriveObserver<'_>,
+    ) -> Result<DriveOutcome, DriveError> {
         let phase = self.load(id).await?.phase;
         if phase.is_over() {
             // Whoever it acted for may be gone by now.
-            return Ok(Rest::Over(phase));
+            return Ok(DriveOutcome::Over(phase));
         }
         let mut opened = self.opened(id).await?;
         let mut failures = 0;
         loop {
             let rotation = self.load(id).await?;
             let tick = match (self.closed(&rotation)?, &rotation.held) {
-                (Some(_), Some(hold)) => Ok(Tick::Held(hold.clone())),
-                (Some(ClosedUntil { at, why }), None) => Ok(Tick::Wait { until: at, why }),
+                (Some(_), Some(hold)) => Ok(TickOutcome::Held(hold.clone())),
+                (Some(ClosedUntil { at, why }), None) => Ok(TickOutcome::Wait { until: at, why }),
                 (None, _) => opened.executor(self).tick(id).await,
             };
             match tick {
-                Ok(Tick::Went(what)) => {
+                Ok(TickOutcome::Progressed(what)) => {
                     failures = 0;
                     observer(&self.load(id).await?, DriveEvent::Step(&what));
                 }
-                Ok(Tick::Wait { until, why }) => {
+                Ok(TickOutcome::Wait { until, why }) => {
                     let pause = until.secs_since(self.clock.now());
                     if pause > patience_secs {
-                        return Ok(Rest::Wait { until, why });
+                        return Ok(DriveOutcome::Wait { until, why });
                     }
                     let waiting = DriveEvent::Waiting { until, why: &why };
                     observer(&rotation, waiting);
@@ -258,14 +265,14 @@ impl Driver {
                     ))
                     .await;
                 }
-                Ok(Tick::Held(hold)) => return Ok(Rest::Held(hold)),
-                Ok(Tick::Over) => return Ok(Rest::Over(self.load(id).await?.phase)),
+                Ok(TickOutcome::Held(hold)) => return Ok(DriveOutcome::Held(hold)),
+                Ok(TickOutcome::Over) => return Ok(DriveOutcome::Over(self.load(id).await?.phase)),
                 Err(error) if is_passing(&error) && failures < FAILURES => {
                     pause_for(Duration::from_millis(PAUSE_MILLIS << failures)).await;
                     failures += 1;
                 }
                 // Another process has added it since.
-                Err(Stopped::NoSink(_)) if failures < FAILURES => {
+                Err(TickError::NoSink(_)) if failures < FAILURES => {
                     opened = self.opened(id).await?;
                     failures += 1;
                 }
@@ -347,7 +354,7 @@ impl Driver {
     pub async fn look_at_added(
         &self,
         id: &RotationId,
-        specs: &[Spec],
+        specs: &[SinkSpec],
         create: bool,
     ) -> Result<Vec<Delivery>, DriveError> {
         let rotation = self.load(id).await?;
@@ -361,7 +368,12 @@ impl Driver {
     ///
     /// # Errors
     /// [`DriveError`].
-    pub async fn change(&self, id: &RotationId, to: Change, why: &str) -> Result<bool, DriveError> {
+    pub async fn change(
+        &self,
+        id: &RotationId,
+        to: RotationEdit,
+        why: &str,
+    ) -> Result<bool, DriveError> {
         Ok(change(&self.journal, id, to, why).await?)
     }
 
@@ -369,7 +381,7 @@ impl Driver {
     ///
     /// # Errors
     /// [`DriveError`].
-    pub async fn outlook(&self, id: &RotationId) -> Result<Outlook, DriveError> {
+    pub async fn outlook(&self, id: &RotationId) -> Result<RotationOutlook, DriveError> {
         let mut outlook = self.opened(id).await?.executor(self).outlook(id).await?;
         if let Some(ClosedUntil { at, why }) = self.closed(&self.load(id).await?)? {
             outlook.waits = Some((why, at));
@@ -383,7 +395,7 @@ impl Driver {
     /// [`DriveError`].
     pub async fn activity(&self, id: &RotationId) -> Result<KeyActivity, DriveError> {
         let rotation = self.load(id).await?;
-        let settings = Settings::from_text(&rotation.access).map_err(DriveError::Settings)?;
+        let settings = ClientSettings::from_text(&rotation.access).map_err(DriveError::Settings)?;
         let opened = self.open_for(&rotation, &settings, &[]).await?;
         Ok(activity(&opened.iam, &rotation.old, &rotation.arn).await)
     }
@@ -413,7 +425,11 @@ impl Driver {
     ///
     /// # Errors
     /// [`DriveError`].
-    pub async fn take_over(&self, id: &RotationId, by: &Settings) -> Result<bool, DriveError> {
+    pub async fn take_over(
+        &self,
+        id: &RotationId,
+        by: &ClientSettings,
+    ) -> Result<bool, DriveError> {
         match self.opened(id).await {
             Err(DriveError::Access(AccessError::Gone)) => {}
             Err(error) => return Err(error),
@@ -438,18 +454,18 @@ impl Driver {
 
     async fn load(&self, id: &RotationId) -> Result<Rotation, DriveError> {
         let found = self.journal.rotation(id).await?;
-        Ok(found.ok_or_else(|| Stopped::Unknown(id.clone()))?)
+        Ok(found.ok_or_else(|| TickError::Unknown(id.clone()))?)
     }
 
     /// Opens what a rotation needs, by what the journal says of it.
-    async fn opened(&self, id: &RotationId) -> Result<Opened, DriveError> {
+    async fn opened(&self, id: &RotationId) -> Result<OpenedRotation, DriveError> {
         let rotation = self.load(id).await?;
-        let settings = Settings::from_text(&rotation.access).map_err(DriveError::Settings)?;
+        let settings = ClientSettings::from_text(&rotation.access).map_err(DriveError::Settings)?;
         // What was removed may not be there any more: only a rollback looks for it.
         let back = rotation.phase == Phase::RollingBack;
         let needed = |delivery: &&Delivery| !delivery.removed || (back && delivery.may_hold_new());
         let specs = rotation.deliveries.iter().filter(needed);
-        let specs: Vec<Spec> = specs
+        let specs: Vec<SinkSpec> = specs
             .map(|delivery| delivery.sink.parse())
             .collect::<Result<_, SpecError>>()?;
         let opened = self.open_for(&rotation, &settings, &specs).await?;
@@ -468,9 +484,9 @@ impl Driver {
     async fn open_for(
         &self,
         rotation: &Rotation,
-        settings: &Settings,
-        specs: &[Spec],
-    ) -> Result<Opened, DriveError> {
+        settings: &ClientSettings,
+        specs: &[SinkSpec],
+    ) -> Result<OpenedRotation, DriveError> {
         match self.open(settings, specs, None).await {
             Err(DriveError::Access(error)) if error.is_about_credentials() => {
                 let pair = rotation.pair().ok_or(error)?;
@@ -484,22 +500,22 @@ impl Driver {
 
     async fn open(
         &self,
-        settings: &Settings,
-        specs: &[Spec],
+        settings: &ClientSettings,
+        specs: &[SinkSpec],
         stand_in: Option<StandIn>,
-    ) -> Result<Opened, DriveError> {
-        if let (Some(server), Some(whom)) = (&self.server, &settings.on_behalf_of)
-            && server.lend(whom).is_none()
+    ) -> Result<OpenedRotation, DriveError> {
+        if let (Some(server), Some(principal)) = (&self.server, &settings.on_behalf_of)
+            && server.issue_forward_access_session(principal).is_none()
         {
             return Err(AccessError::Gone.into());
         }
-        let iam = Iam(self.access_or(settings, stand_in).await?);
+        let iam = IamIssuer(self.access_or(settings, stand_in).await?);
         let sinks = self.open_sinks(specs).await?;
-        Ok(Opened { iam, sinks })
+        Ok(OpenedRotation { iam, sinks })
     }
 
-    async fn open_sinks(&self, specs: &[Spec]) -> Result<Vec<Box<dyn Sink>>, SpecError> {
-        if self.server.is_none() && specs.iter().any(Spec::is_person) {
+    async fn open_sinks(&self, specs: &[SinkSpec]) -> Result<Vec<Box<dyn Sink>>, SpecError> {
+        if self.server.is_none() && specs.iter().any(SinkSpec::is_person) {
             let why = "person: only a server's own rotations wait for a person's word";
             return Err(SpecError::Place(why.to_owned()));
         }
@@ -512,10 +528,10 @@ impl Driver {
 }
 
 /// Whether another tick may get further.
-const fn is_passing(error: &Stopped) -> bool {
+const fn is_passing(error: &TickError) -> bool {
     matches!(
         error,
-        Stopped::Issuer(
+        TickError::Issuer(
             IssuerError::Throttled | IssuerError::Unknown(_) | IssuerError::Unreachable(_)
         )
     )

@@ -23,13 +23,13 @@ mod select;
 mod survey;
 
 pub use self::{
-    calendar::{ClosedUntil, FreezePeriod, RotationCalendar, Window, Zone},
-    config::{Account, Config, Duration, Rule},
+    calendar::{ClosedUntil, FreezePeriod, RotationCalendar, TimeWindow, TimeZoneName},
+    config::{ConfigDuration, FleetAccount, FleetConfig, FleetRule},
     credentials::{CredentialRow, KeyRow, credentials},
     matching::{FleetSurvey, survey_fleet},
     notices::{announce, announce_failure},
     problem::{ConfigErrors, FilePosition, FileProblem},
-    run::{Carry, Did, Round, begin_due, draft, new_id, round},
-    select::{Choice, Due, SurveyTime, Verdict, choose},
-    survey::{Survey, survey},
+    run::{DriveReport, DriveRotation, FleetRound, begin_due, draft, new_id, round},
+    select::{DueKey, RotationNeed, SurveyTime, UserSelection, choose},
+    survey::{AccountSurvey, survey},
 };

@@ -10,14 +10,14 @@ use futures_util::future::join_all;
 use keywright_rotation::ports::{Issuer, IssuerError};
 
 use super::{
-    config::{Account, Config, Rule},
+    config::{FleetAccount, FleetConfig, FleetRule},
     credentials::{CredentialRow, KeyRow},
     problem::{ConfigErrors, FileProblem},
-    select::{Fit, Verdict, fits},
-    survey::{Survey, survey},
+    select::{RotationNeed, RuleMatch, fits},
+    survey::{AccountSurvey, survey},
 };
-use crate::driver::{DriveError, Driver};
-use keywright_aws::{Iam, Service};
+use crate::driver::{DriveError, RotationDriver};
+use keywright_aws::{IamIssuer, QueryService};
 
 /// Accounts that are looked at at the same time: one that hangs must not hold up the others.
 const AT_ONCE: usize = 8;
@@ -28,14 +28,14 @@ const PAGE: &str = "1000";
 #[derive(Debug)]
 pub struct FleetSurvey {
     /// What each account looks like, in the file's order, or why it cannot be looked at.
-    pub accounts: Vec<Result<Survey, DriveError>>,
+    pub accounts: Vec<Result<AccountSurvey, DriveError>>,
     /// What is wrong with the file, as far as only the accounts show it.
     pub problems: Option<ConfigErrors>,
 }
 
 /// Looks at all accounts, and at the file again with what is found. An account that cannot be
 /// looked at keeps no other from it.
-pub async fn survey_fleet(driver: &Driver, config: &Config) -> FleetSurvey {
+pub async fn survey_fleet(driver: &RotationDriver, config: &FleetConfig) -> FleetSurvey {
     let mut problems = Vec::new();
     let mut accounts = Vec::with_capacity(config.accounts.len());
     for some in config.accounts.chunks(AT_ONCE) {
@@ -66,11 +66,11 @@ pub async fn survey_fleet(driver: &Driver, config: &Config) -> FleetSurvey {
 /// # Errors
 /// [`DriveError`] when the account cannot be reached.
 async fn rules_without_users(
-    driver: &Driver,
-    account: &Account,
-    survey: &Survey,
+    driver: &RotationDriver,
+    account: &FleetAccount,
+    survey: &AccountSurvey,
 ) -> Result<Vec<FileProblem>, DriveError> {
-    let iam = Iam(driver.access(&account.access).await?);
+    let iam = IamIssuer(driver.access(&account.access).await?);
     let mut newer = None;
     let mut problems = Vec::new();
     for (number, rule) in account.rules.iter().enumerate() {
@@ -100,13 +100,15 @@ async fn rules_without_users(
 }
 
 /// Whether a rule selects at least one user. What cannot be read is not taken for a no.
-async fn selects_any(iam: &Iam, rule: &Rule, rows: &[CredentialRow]) -> bool {
+async fn selects_any(iam: &IamIssuer, rule: &FleetRule, rows: &[CredentialRow]) -> bool {
     for row in rows.iter().filter(|row| !row.is_root()) {
         match fits(rule, row, None) {
-            Fit::Yes => return true,
-            Fit::No => {}
-            Fit::AskTags => match iam.user(&row.user).await {
-                Ok(user) if matches!(fits(rule, row, Some(&user.tags)), Fit::Yes) => return true,
+            RuleMatch::Yes => return true,
+            RuleMatch::No => {}
+            RuleMatch::AskTags => match iam.user(&row.user).await {
+                Ok(user) if matches!(fits(rule, row, Some(&user.tags)), RuleMatch::Yes) => {
+                    return true;
+                }
                 Ok(_) | Err(IssuerError::NoSuchUser(_)) => {}
                 Err(_) => return true,
             },
@@ -116,7 +118,7 @@ async fn selects_any(iam: &Iam, rule: &Rule, rows: &[CredentialRow]) -> bool {
 }
 
 /// Users that the report does not know yet; none where they must not be listed.
-async fn newer_users(iam: &Iam, known: &[CredentialRow]) -> Vec<CredentialRow> {
+async fn newer_users(iam: &IamIssuer, known: &[CredentialRow]) -> Vec<CredentialRow> {
     let known: HashSet<&str> = known.iter().map(|row| row.arn.as_str()).collect();
     let mut found = Vec::new();
     let mut marker: Option<String> = None;
@@ -124,7 +126,10 @@ async fn newer_users(iam: &Iam, known: &[CredentialRow]) -> Vec<CredentialRow> {
         let mut parameters = vec![("MaxItems", PAGE)];
         parameters.extend(marker.as_deref().map(|marker| ("Marker", marker)));
         let access = Arc::clone(&iam.0);
-        let Ok(mut page) = access.read(Service::Iam, "ListUsers", &parameters).await else {
+        let Ok(mut page) = access
+            .read(QueryService::Iam, "ListUsers", &parameters)
+            .await
+        else {
             return found;
         };
         for row in &mut page.rows {
@@ -152,14 +157,15 @@ async fn newer_users(iam: &Iam, known: &[CredentialRow]) -> Vec<CredentialRow> {
 
 /// Destinations that two users with keys share, in one account or in several.
 fn shared_destinations<'a>(
-    surveys: impl Iterator<Item = (&'a Account, &'a Survey)>,
+    surveys: impl Iterator<Item = (&'a FleetAccount, &'a AccountSurvey)>,
 ) -> Vec<FileProblem> {
     let mut owners: HashMap<String, (&'a str, &'a str)> = HashMap::new();
     let mut problems = Vec::new();
     for (account, survey) in surveys {
         for (choice, row) in survey.choices.iter().zip(&survey.rows) {
             let rule = choice.rule.and_then(|number| account.rules.get(number));
-            let Some(rule) = rule.filter(|rule| !rule.skip && choice.verdict != Verdict::AskTags)
+            let Some(rule) =
+                rule.filter(|rule| !rule.skip && choice.verdict != RotationNeed::AskTags)
             else {
                 continue;
             };

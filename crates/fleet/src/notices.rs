@@ -8,21 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt, stream};
 use keywright_base::{Clock, Timestamp};
 use keywright_rotation::{
-    model::{Hold, Phase, Rotation},
-    ports::{Issuer, Journal, JournalError},
+    model::{HoldReason, Phase, Rotation},
+    ports::{Issuer, JournalError, RotationJournal},
 };
 
 use super::{
-    config::{Account, Config},
+    config::{FleetAccount, FleetConfig},
     credentials::CredentialRow,
     problem::{ConfigErrors, FileProblem},
-    run::{Did, Round},
-    select::{Choice, Verdict},
+    run::{DriveReport, FleetRound},
+    select::{RotationNeed, UserSelection},
 };
-use crate::driver::{DriveError, Driver, Rest};
+use crate::driver::{DriveError, DriveOutcome, RotationDriver};
 use crate::journal::NewNotice;
-use crate::notify::{Digest, Notice, Outcome};
-use keywright_aws::Iam;
+use crate::notify::{DigestPeriod, Notice, NoticeKind};
+use keywright_aws::IamIssuer;
 
 /// Characters of a tag's value at most, by AWS.
 const OWNER_CHARS: usize = 256;
@@ -32,7 +32,7 @@ const DAY_SECS: i64 = 86_400;
 const HOUR_SECS: i64 = 3600;
 
 /// What there is to say of something: its name and state, which are remembered, and the words.
-struct Standing {
+struct SubjectState {
     subject: String,
     state: String,
     notice: Notice,
@@ -44,9 +44,9 @@ struct Standing {
 /// # Errors
 /// [`DriveError`].
 pub async fn announce(
-    driver: &Driver,
-    (config, account): (&Config, &Account),
-    (round, problems): (&Round, Option<&ConfigErrors>),
+    driver: &RotationDriver,
+    (config, account): (&FleetConfig, &FleetAccount),
+    (round, problems): (&FleetRound, Option<&ConfigErrors>),
     clock: &dyn Clock,
 ) -> Result<u64, DriveError> {
     if config.notify.is_empty() {
@@ -54,12 +54,12 @@ pub async fn announce(
     }
     let mut standings = Vec::new();
     let now = clock.now();
-    let about = About {
+    let about = RoundContext {
         number: &round.survey.account,
         name: &account.name,
         now,
     };
-    for did in &round.did {
+    for did in &round.drives {
         let rotation = match &did.rotation {
             Some(id) => driver.journal().rotation(id).await?,
             None => None,
@@ -85,16 +85,16 @@ pub async fn announce(
 /// # Errors
 /// [`DriveError`].
 pub async fn announce_failure(
-    driver: &Driver,
-    (config, account): (&Config, &Account),
+    driver: &RotationDriver,
+    (config, account): (&FleetConfig, &FleetAccount),
     why: &str,
     clock: &dyn Clock,
 ) -> Result<u64, DriveError> {
     let now = clock.now();
-    let mut notice = Notice::of_account(&account.name, Outcome::Failed, why, now);
+    let mut notice = Notice::of_account(&account.name, NoticeKind::Failed, why, now);
     notice.account = account.id.clone().unwrap_or_default();
     notice.next_step = Some("Look at its credentials; the next round tries again".to_owned());
-    let standing = Standing {
+    let standing = SubjectState {
         subject: ACCOUNT.to_owned(),
         state: "failed".to_owned(),
         notice,
@@ -106,14 +106,14 @@ pub async fn announce_failure(
 const ACCOUNT: &str = "account";
 
 /// What all notices of a round have in common.
-struct About<'a> {
+struct RoundContext<'a> {
     number: &'a str,
     name: &'a str,
     now: Timestamp,
 }
 
-impl About<'_> {
-    fn notice(&self, user: Option<&str>, outcome: Outcome, why: String) -> Notice {
+impl RoundContext<'_> {
+    fn notice(&self, user: Option<&str>, outcome: NoticeKind, why: String) -> Notice {
         let mut notice = Notice::of_account(self.name, outcome, &why, self.now);
         notice.account = self.number.to_owned();
         notice.user_name = user.map(str::to_owned);
@@ -121,26 +121,31 @@ impl About<'_> {
     }
 
     /// Where a rotation rests; nothing while it waits as it should.
-    fn rotation(&self, did: &Did, rotation: Option<&Rotation>, stops: bool) -> Option<Standing> {
+    fn rotation(
+        &self,
+        did: &DriveReport,
+        rotation: Option<&Rotation>,
+        stops: bool,
+    ) -> Option<SubjectState> {
         let (outcome, why, state) = match &did.outcome {
-            Ok(Rest::Over(phase)) => (
-                Outcome::Over,
+            Ok(DriveOutcome::Over(phase)) => (
+                NoticeKind::Over,
                 format!("{phase:?}"),
                 format!("{OVER}{phase:?}"),
             ),
-            Ok(Rest::Held(hold)) => (
-                Outcome::Held,
+            Ok(DriveOutcome::Held(hold)) => (
+                NoticeKind::Held,
                 hold.to_string(),
                 format!("held:{}", hold_name(hold)),
             ),
-            Ok(Rest::Wait { until, why }) => {
+            Ok(DriveOutcome::Wait { until, why }) => {
                 let troubled = rotation.is_some_and(|rotation| rotation.is_in_trouble(*until));
                 if stops || !troubled {
                     return None;
                 }
-                (Outcome::Warning, why.clone(), "warning".to_owned())
+                (NoticeKind::Warning, why.clone(), "warning".to_owned())
             }
-            Err(error) => (Outcome::Failed, error.to_string(), "failed".to_owned()),
+            Err(error) => (NoticeKind::Failed, error.to_string(), "failed".to_owned()),
         };
         let mut notice = self.notice(Some(&did.user), outcome, why);
         let id = did.rotation.as_ref().map(|id| id.0.as_str());
@@ -148,7 +153,7 @@ impl About<'_> {
         notice.rotation_id = id.map(str::to_owned);
         notice.old_access_key_id = rotation.map(|rotation| rotation.old.0.clone());
         notice.new_access_key_id = rotation.and_then(|rotation| Some(rotation.new.clone()?.0));
-        Some(Standing {
+        Some(SubjectState {
             subject: match id {
                 Some(id) => format!("rotation:{id}"),
                 None => format!("user:{}", did.user),
@@ -159,7 +164,11 @@ impl About<'_> {
     }
 
     /// Why nothing is begun by the account's rules, each once.
-    fn problems(&self, account: &Account, problems: Option<&ConfigErrors>) -> Vec<Standing> {
+    fn problems(
+        &self,
+        account: &FleetAccount,
+        problems: Option<&ConfigErrors>,
+    ) -> Vec<SubjectState> {
         let problems = problems.map_or(&[][..], ConfigErrors::problems).iter();
         let of_rules = problems.filter(|problem| account.has_problem(problem));
         let by_message: BTreeMap<_, _> = of_rules
@@ -168,9 +177,9 @@ impl About<'_> {
         let standing = |(message, problem): (&str, &FileProblem)| {
             let line = problem.at.line;
             let why = format!("nothing is begun: fleet file, line {line}: {message}");
-            let mut notice = self.notice(None, Outcome::Failed, why);
+            let mut notice = self.notice(None, NoticeKind::Failed, why);
             notice.next_step = Some("Correct the file: keywright rotate plan FILE".to_owned());
-            Standing {
+            SubjectState {
                 subject: format!("file:{message}"),
                 state: "failed".to_owned(),
                 notice,
@@ -180,13 +189,13 @@ impl About<'_> {
     }
 
     /// What a person must look at before a user can be rotated.
-    fn user(&self, choice: &Choice) -> Option<Standing> {
-        let Verdict::Person(why) = &choice.verdict else {
+    fn user(&self, choice: &UserSelection) -> Option<SubjectState> {
+        let RotationNeed::Person(why) = &choice.verdict else {
             return None;
         };
-        let mut notice = self.notice(Some(&choice.user), Outcome::Warning, why.clone());
+        let mut notice = self.notice(Some(&choice.user), NoticeKind::Warning, why.clone());
         notice.next_step = Some("Resolve this; the next round looks again".to_owned());
-        Some(Standing {
+        Some(SubjectState {
             subject: format!("user:{}", choice.user),
             state: "warning".to_owned(),
             notice,
@@ -194,8 +203,13 @@ impl About<'_> {
     }
 
     /// That a key is due soon.
-    fn reminder(&self, choice: &Choice, row: &CredentialRow, config: &Config) -> Option<Standing> {
-        let Verdict::Later { at, since, why } = &choice.verdict else {
+    fn reminder(
+        &self,
+        choice: &UserSelection,
+        row: &CredentialRow,
+        config: &FleetConfig,
+    ) -> Option<SubjectState> {
+        let RotationNeed::Later { at, since, why } = &choice.verdict else {
             return None;
         };
         let left = (*since)?.secs_since(self.now);
@@ -203,14 +217,14 @@ impl About<'_> {
         let before = reached.min()?.0;
         let keys = row.keys.iter().filter(|key| key.active);
         let created = keys.filter_map(|key| key.created).min()?;
-        let mut notice = self.notice(Some(&choice.user), Outcome::Due, due(left, why));
+        let mut notice = self.notice(Some(&choice.user), NoticeKind::Due, due(left, why));
         notice.due_at = Some(at.iso8601());
         notice.next_step = Some(
             "Nothing, if its consumers read the key from where it is delivered; it is rotated \
              automatically"
                 .to_owned(),
         );
-        Some(Standing {
+        Some(SubjectState {
             subject: format!("{DUE}{}", choice.user),
             state: format!("{}/{before}", created.secs()),
             notice,
@@ -218,13 +232,13 @@ impl About<'_> {
     }
 
     /// That nothing more was begun.
-    fn stopped(&self, failures: usize) -> Standing {
+    fn stopped(&self, failures: usize) -> SubjectState {
         let why = format!(
             "after {failures} failures in a row nothing more was begun; the next round tries again"
         );
-        let mut notice = self.notice(None, Outcome::Stopped, why);
+        let mut notice = self.notice(None, NoticeKind::Stopped, why);
         notice.next_step = Some("See what failed: keywright rotate status".to_owned());
-        Standing {
+        SubjectState {
             subject: "round".to_owned(),
             state: "stopped".to_owned(),
             notice,
@@ -253,7 +267,7 @@ fn due(left_secs: i64, why: &str) -> String {
 }
 
 /// What a hold is called, without what it holds: that may differ from round to round.
-fn hold_name(hold: &Hold) -> String {
+fn hold_name(hold: &HoldReason) -> String {
     let text = format!("{hold:?}");
     text.chars()
         .take_while(char::is_ascii_alphanumeric)
@@ -261,32 +275,36 @@ fn hold_name(hold: &Hold) -> String {
 }
 
 /// What a person must do about it. Rotations are named by id, which is a plain word.
-fn next_step(outcome: &Result<Rest, DriveError>, id: Option<&str>) -> Option<String> {
+fn next_step(outcome: &Result<DriveOutcome, DriveError>, id: Option<&str>) -> Option<String> {
     let Some(id) = id else {
         let nothing = "Nothing was changed. Resolve this; the next round tries again";
-        return matches!(outcome, Ok(Rest::Held(_))).then(|| nothing.to_owned());
+        return matches!(outcome, Ok(DriveOutcome::Held(_))).then(|| nothing.to_owned());
     };
     let step = match outcome {
-        Ok(Rest::Over(Phase::Done)) | Err(_) => return None,
-        Ok(Rest::Over(Phase::UserGone)) => {
+        Ok(DriveOutcome::Over(Phase::Done)) | Err(_) => return None,
+        Ok(DriveOutcome::Over(Phase::UserGone)) => {
             format!("Remove the key from what may still hold it: keywright rotate status {id}")
         }
-        Ok(Rest::Over(_)) => format!("See which keys are left: keywright rotate status {id}"),
-        Ok(Rest::Wait { .. }) => format!("See what it waits for: keywright rotate status {id}"),
-        Ok(Rest::Held(Hold::UserMissing(_) | Hold::AnotherUser(_))) => {
+        Ok(DriveOutcome::Over(_)) => {
+            format!("See which keys are left: keywright rotate status {id}")
+        }
+        Ok(DriveOutcome::Wait { .. }) => {
+            format!("See what it waits for: keywright rotate status {id}")
+        }
+        Ok(DriveOutcome::Held(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_))) => {
             format!("If the user was deleted, end it: keywright rotate rollback {id}")
         }
-        Ok(Rest::Held(Hold::Refused(_))) => {
+        Ok(DriveOutcome::Held(HoldReason::Refused(_))) => {
             "Grant what is missing; the next round continues".to_owned()
         }
-        Ok(Rest::Held(Hold::NewKeyUnused(_))) => format!(
+        Ok(DriveOutcome::Held(HoldReason::NewKeyUnused(_))) => format!(
             "Let its consumers read the new key; the rotation continues when one has used it. To \
              do without: keywright rotate change {id} --override-unused REASON --why TEXT"
         ),
-        Ok(Rest::Held(Hold::OldKeyGone(_) | Hold::NewKeyGone(_))) => {
+        Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))) => {
             format!("If it is to stay like that, end it: keywright rotate abandon {id} --why TEXT")
         }
-        Ok(Rest::Held(_)) => format!(
+        Ok(DriveOutcome::Held(_)) => format!(
             "Resolve this, then continue: keywright rotate release {id}; or put everything back: \
              keywright rotate rollback {id}"
         ),
@@ -295,8 +313,8 @@ fn next_step(outcome: &Result<Rest, DriveError>, id: Option<&str>) -> Option<Str
 }
 
 /// When a notice goes out at the earliest.
-fn not_before(config: &Config, outcome: Outcome, now: Timestamp) -> Timestamp {
-    if config.digest != Some(Digest::Day) || outcome.is_urgent() {
+fn not_before(config: &FleetConfig, outcome: NoticeKind, now: Timestamp) -> Timestamp {
+    if config.digest != Some(DigestPeriod::Day) || outcome.is_urgent() {
         return now;
     }
     let midnight = now.secs().div_euclid(DAY_SECS) * DAY_SECS;
@@ -311,9 +329,9 @@ fn not_before(config: &Config, outcome: Outcome, now: Timestamp) -> Timestamp {
 /// Queues what notifiers have not heard. Where the standings are all that there is to say, what is
 /// not among them is not so any more, and is forgotten.
 async fn queue(
-    driver: &Driver,
-    (config, account): (&Config, &Account),
-    standings: Vec<Standing>,
+    driver: &RotationDriver,
+    (config, account): (&FleetConfig, &FleetAccount),
+    standings: Vec<SubjectState>,
     (now, are_all): (Timestamp, bool),
 ) -> Result<u64, DriveError> {
     let mut heard = Vec::with_capacity(config.notify.len());
@@ -321,22 +339,22 @@ async fn queue(
         heard.push(
             driver
                 .journal()
-                .said(notifier.text(), &account.name)
+                .announced(notifier.text(), &account.name)
                 .await?,
         );
     }
-    let is_new = |said: &BTreeMap<String, String>, standing: &Standing| {
-        said.get(&standing.subject) != Some(&standing.state)
+    let is_new = |reported: &BTreeMap<String, String>, standing: &SubjectState| {
+        reported.get(&standing.subject) != Some(&standing.state)
     };
     let current: BTreeSet<&str> = standings.iter().map(|one| one.subject.as_str()).collect();
     let (mut new, mut forget) = (Vec::new(), Vec::new());
     let fresh = standings
         .iter()
-        .filter(|one| heard.iter().any(|said| is_new(said, one)));
+        .filter(|one| heard.iter().any(|reported| is_new(reported, one)));
     let users = fresh.filter_map(|one| one.notice.user_name.as_deref());
     let owners = owners(driver, config, account, users.collect()).await;
-    for (notifier, said) in config.notify.iter().zip(&heard) {
-        for standing in standings.iter().filter(|one| is_new(said, one)) {
+    for (notifier, reported) in config.notify.iter().zip(&heard) {
+        for standing in standings.iter().filter(|one| is_new(reported, one)) {
             let mut notice = standing.notice.clone();
             let user = notice.user_name.as_deref();
             notice.owner = user.and_then(|user| owners.get(user).cloned());
@@ -350,7 +368,7 @@ async fn queue(
                 not_before: not_before(config, notice.outcome, now),
             });
         }
-        let passed = said.iter().filter(|(subject, state)| {
+        let passed = reported.iter().filter(|(subject, state)| {
             let once = subject.starts_with(DUE) || state.starts_with(OVER);
             are_all && !once && !current.contains(subject.as_str())
         });
@@ -376,9 +394,9 @@ fn unwritable(error: serde_json::Error) -> JournalError {
 /// The owners of users, as far as they can be found out: a notice without an owner is better than
 /// none.
 async fn owners(
-    driver: &Driver,
-    config: &Config,
-    account: &Account,
+    driver: &RotationDriver,
+    config: &FleetConfig,
+    account: &FleetAccount,
     users: BTreeSet<&str>,
 ) -> BTreeMap<String, String> {
     let Some(tag) = config.owner_tag.as_ref().filter(|_| !users.is_empty()) else {
@@ -387,7 +405,7 @@ async fn owners(
     let Ok(access) = driver.access(&account.access).await else {
         return BTreeMap::new();
     };
-    let iam = &Iam(access);
+    let iam = &IamIssuer(access);
     let found = stream::iter(users).map(|user| async move {
         let tags = iam.user(user).await.ok()?.tags;
         let (_, owner) = tags.into_iter().find(|(key, _)| key == tag)?;
@@ -404,21 +422,21 @@ async fn owners(
 #[cfg(test)]
 mod tests {
     use keywright_base::Timestamp;
-    use keywright_rotation::model::{Hold, KeyId};
+    use keywright_rotation::model::{HoldReason, KeyId};
 
-    use super::{About, due, hold_name, not_before};
-    use crate::notify::Outcome;
-    use crate::{Choice, Config, CredentialRow, KeyRow, Verdict};
+    use super::{RoundContext, due, hold_name, not_before};
+    use crate::notify::NoticeKind;
+    use crate::{CredentialRow, FleetConfig, KeyRow, RotationNeed, UserSelection};
 
     const HOUR: i64 = 3600;
     const DAY: i64 = 24 * HOUR;
     /// 2027-01-15, 08:00 UTC.
     const NOW: i64 = 1_800_000_000;
 
-    fn config(words: &str) -> Config {
+    fn config(words: &str) -> FleetConfig {
         let rule = "[[account]]\nname = 'a'\n[[account.rule]]\neveryone = true\n\
                     deliver = ['dotenv:/x/{user}.env']\n";
-        Config::parse(&format!("{words}\n{rule}")).unwrap()
+        FleetConfig::parse(&format!("{words}\n{rule}")).unwrap()
     }
 
     #[test]
@@ -444,10 +462,10 @@ mod tests {
     fn each_reminder_once_for_each_key() {
         let config = config("remind = ['14d', '7d', '1d']");
         let state = |created: i64, left: i64| {
-            let choice = Choice {
+            let choice = UserSelection {
                 user: "bob".to_owned(),
                 rule: Some(0),
-                verdict: Verdict::Later {
+                verdict: RotationNeed::Later {
                     at: Timestamp::from_secs(NOW + left.max(3 * DAY)),
                     since: Some(Timestamp::from_secs(NOW + left)),
                     why: "due since then, waits for the window".to_owned(),
@@ -467,13 +485,13 @@ mod tests {
                 password_set: None,
                 keys: [key, KeyRow::default()],
             };
-            let about = About {
+            let about = RoundContext {
                 number: "123456789012",
                 name: "a",
                 now: Timestamp::from_secs(NOW),
             };
             let standing = about.reminder(&choice, &row, &config)?;
-            assert_eq!(standing.notice.outcome, Outcome::Due);
+            assert_eq!(standing.notice.outcome, NoticeKind::Due);
             Some((standing.subject, standing.state))
         };
         assert_eq!(state(1, 14 * DAY + 1), None, "too early");
@@ -490,22 +508,22 @@ mod tests {
         let day = config("digest = 'day'");
         let at =
             |secs: i64, outcome| not_before(&day, outcome, Timestamp::from_secs(secs)).secs() - NOW;
-        assert_eq!(at(NOW - 1, Outcome::Over), 0);
-        assert_eq!(at(NOW, Outcome::Over), DAY);
-        assert_eq!(at(NOW, Outcome::Due), DAY);
-        assert_eq!(at(NOW, Outcome::Held), 0, "urgent");
+        assert_eq!(at(NOW - 1, NoticeKind::Over), 0);
+        assert_eq!(at(NOW, NoticeKind::Over), DAY);
+        assert_eq!(at(NOW, NoticeKind::Due), DAY);
+        assert_eq!(at(NOW, NoticeKind::Held), 0, "urgent");
         let round = config("digest = 'round'");
         let now = Timestamp::from_secs(NOW);
-        assert_eq!(not_before(&round, Outcome::Over, now), now);
+        assert_eq!(not_before(&round, NoticeKind::Over, now), now);
     }
 
     #[test]
     fn a_hold_is_the_same_whatever_it_quotes() {
-        let used = |text: &str| hold_name(&Hold::StillUsed(text.to_owned()));
+        let used = |text: &str| hold_name(&HoldReason::StillUsed(text.to_owned()));
         assert_eq!(used("at 10:00"), used("at 11:00"));
         assert_ne!(
             used("x"),
-            hold_name(&Hold::NewKeyUnused(KeyId("x".to_owned())))
+            hold_name(&HoldReason::NewKeyUnused(KeyId("x".to_owned())))
         );
     }
 }

@@ -11,14 +11,14 @@ use toml::{
 };
 
 use super::{
-    calendar::{Day, FreezePeriod, PeriodEnd, Window, Zone, moment},
+    calendar::{DayOfWeek, FreezePeriod, PeriodEnd, TimeWindow, TimeZoneName, moment},
     check,
-    config::{Account, Config, Duration, MAX_AGE_SECS, Rule},
+    config::{ConfigDuration, FleetAccount, FleetConfig, FleetRule, MAX_AGE_SECS},
     problem::{ConfigErrors, FilePosition, ProblemList},
-    reader::{Placed, TableReader},
+    reader::{Located, TableReader},
 };
 use crate::notify::Notifier;
-use keywright_aws::{SNS, Settings};
+use keywright_aws::{ClientSettings, SNS};
 
 /// Rotations at the same time when the file does not say.
 const AT_ONCE: usize = 8;
@@ -43,7 +43,7 @@ const TAG_CHARS: usize = 128;
 
 const RULE: &str = "[[account.rule]]";
 
-impl Config {
+impl FleetConfig {
     /// Reads and checks a declaration.
     ///
     /// # Errors
@@ -65,8 +65,8 @@ impl Config {
     }
 }
 
-fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Config {
-    let number = |found: Option<Placed<usize>>, usual, most| {
+fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> FleetConfig {
+    let number = |found: Option<Located<usize>>, usual, most| {
         let Some(found) = found else { return usual };
         if found.value == 0 || found.value > most {
             let message = format!("this is {}, and must be 1 to {most}", found.value);
@@ -77,7 +77,7 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Config 
     let at_once = number(table.get("at_once"), AT_ONCE, AT_ONCE_MAX);
     let failures = table.get("stop_after_failures");
     let stop_after_failures = number(failures, STOP_AFTER_FAILURES, FAILURES_MAX);
-    let zone = zone(&mut table, &Zone::UTC, problems);
+    let zone = zone(&mut table, &TimeZoneName::UTC, problems);
     let notify = notifiers(&mut table, problems);
     let digest = table.plain("digest");
     let owner_tag = owner_tag(&mut table, problems);
@@ -101,7 +101,7 @@ fn config(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Config 
     check::names(&accounts, problems);
     check::fixed_destinations(&accounts, problems);
     let accounts = accounts.into_iter().map(|placed| placed.account).collect();
-    Config {
+    FleetConfig {
         at_once,
         stop_after_failures,
         accounts,
@@ -136,14 +136,14 @@ fn owner_tag(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Opt
     Some(tag.value)
 }
 
-fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec<Duration> {
+fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec<ConfigDuration> {
     let named = table.strings("remind");
     if let Some(first) = named.get(REMINDERS_MAX) {
         let message = format!("there are {REMINDERS_MAX} reminders of a key at most");
         problems.add(&first.span, message, None);
     }
     let parsed = named.into_iter().filter_map(|before| {
-        let parsed = before.value.parse::<Duration>().and_then(|parsed| {
+        let parsed = before.value.parse::<ConfigDuration>().and_then(|parsed| {
             let is_before = parsed.0 > 0;
             is_before
                 .then_some(parsed)
@@ -157,7 +157,7 @@ fn reminders(table: &mut TableReader<'_, '_>, problems: &ProblemList<'_>) -> Vec
 
 /// An account with the places that are needed to compare it with others.
 pub(super) struct PlacedAccount {
-    pub(super) account: Account,
+    pub(super) account: FleetAccount,
     /// Where its name stands.
     pub(super) name_at: FilePosition,
     /// Where its number stands, if it has one.
@@ -168,17 +168,17 @@ pub(super) struct PlacedAccount {
 
 fn account(
     mut table: TableReader<'_, '_>,
-    (zone, freezes_of_all): (&Zone, &[FreezePeriod]),
+    (zone, freezes_of_all): (&TimeZoneName, &[FreezePeriod]),
     problems: &ProblemList<'_>,
 ) -> PlacedAccount {
-    let name: Option<Placed<String>> = table.get("name");
+    let name: Option<Located<String>> = table.get("name");
     let name_span = name.as_ref().map_or(&table.span, |name| &name.span);
     let name_at = problems.position(name_span.start);
     if !table.has("name") {
         let hint = "give it a name for reports: name = \"production\"";
         problems.add(&table.span, "[[account]] has no name", Some(hint));
     }
-    let id: Option<Placed<String>> = table.get("id");
+    let id: Option<Located<String>> = table.get("id");
     if let Some(id) = &id
         && (id.value.len() != 12 || !id.value.bytes().all(|digit| digit.is_ascii_digit()))
     {
@@ -217,7 +217,7 @@ fn account(
     }
     table.finish();
     PlacedAccount {
-        account: Account {
+        account: FleetAccount {
             name: name.map(|name| name.value).unwrap_or_default(),
             id: id.map(|id| id.value),
             access,
@@ -230,10 +230,10 @@ fn account(
     }
 }
 
-fn settings(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> Settings {
+fn settings(mut table: TableReader<'_, '_>, problems: &ProblemList<'_>) -> ClientSettings {
     let endpoints = table.table("endpoints", "endpoints = { IAM = \"https://…\" }");
     let endpoints = endpoints.map(|table| endpoints_of(&table, problems));
-    let settings = Settings {
+    let settings = ClientSettings {
         profile: table.plain("profile"),
         endpoint_url: table.plain("endpoint_url"),
         region: table.plain("region"),
@@ -258,7 +258,7 @@ fn endpoints_of(
 ) -> BTreeMap<String, String> {
     let members = table.members().into_iter();
     let each = members.filter_map(|(service, url)| {
-        let known = Settings::SERVICES.iter().chain([&SNS]);
+        let known = ClientSettings::SERVICES.iter().chain([&SNS]);
         let known: Vec<_> = known.map(|service| service.id).collect();
         if !known.contains(&&*service.value) {
             let message = format!("there is no service \"{}\" here", service.value);
@@ -273,11 +273,15 @@ fn endpoints_of(
 }
 
 /// A time zone that a table names, or the usual one.
-fn zone(table: &mut TableReader<'_, '_>, usual: &Zone, problems: &ProblemList<'_>) -> Zone {
+fn zone(
+    table: &mut TableReader<'_, '_>,
+    usual: &TimeZoneName,
+    problems: &ProblemList<'_>,
+) -> TimeZoneName {
     let Some(name) = table.get::<String>("zone") else {
         return usual.clone();
     };
-    Zone::try_from(name.value).unwrap_or_else(|why| {
+    TimeZoneName::try_from(name.value).unwrap_or_else(|why| {
         let hint = "give an IANA name, for example Europe/Berlin";
         problems.add(&name.span, why, Some(hint));
         usual.clone()
@@ -286,11 +290,11 @@ fn zone(table: &mut TableReader<'_, '_>, usual: &Zone, problems: &ProblemList<'_
 
 fn rule(
     mut table: TableReader<'_, '_>,
-    zone: &Zone,
+    zone: &TimeZoneName,
     problems: &ProblemList<'_>,
-) -> (Rule, Vec<FilePosition>) {
+) -> (FleetRule, Vec<FilePosition>) {
     let skip: Option<bool> = table.plain("skip");
-    let mut rule = Rule {
+    let mut rule = FleetRule {
         position: problems.position(table.span.start),
         used_within: table.plain("used_within"),
         accept_blind_window: table.plain("accept_blind_window").unwrap_or_default(),
@@ -298,12 +302,12 @@ fn rule(
         dwell: table.plain("dwell"),
         create: table.plain("create").unwrap_or_default(),
         skip: skip.unwrap_or_default(),
-        ..Rule::default()
+        ..FleetRule::default()
     };
     selector(&mut table, &mut rule, problems);
     rule.max_age = table.plain("max_age");
-    if let Some(jitter) = table.get::<Duration>("jitter") {
-        if jitter.value > rule.max_age.unwrap_or(Duration(MAX_AGE_SECS)) {
+    if let Some(jitter) = table.get::<ConfigDuration>("jitter") {
+        if jitter.value > rule.max_age.unwrap_or(ConfigDuration(MAX_AGE_SECS)) {
             problems.add(&jitter.span, "the jitter is longer than max_age", None);
         }
         rule.jitter = Some(jitter.value);
@@ -339,7 +343,7 @@ fn rule(
     (rule, positions)
 }
 
-fn selector(table: &mut TableReader<'_, '_>, rule: &mut Rule, problems: &ProblemList<'_>) {
+fn selector(table: &mut TableReader<'_, '_>, rule: &mut FleetRule, problems: &ProblemList<'_>) {
     rule.everyone = table.plain("everyone").unwrap_or_default();
     let users = table.strings("users");
     for pattern in &users {
@@ -394,10 +398,16 @@ fn tags(table: &TableReader<'_, '_>, problems: &ProblemList<'_>) -> BTreeMap<Str
     each.collect()
 }
 
-fn window(mut table: TableReader<'_, '_>, zone: &Zone, problems: &ProblemList<'_>) -> Window {
+fn window(
+    mut table: TableReader<'_, '_>,
+    zone: &TimeZoneName,
+    problems: &ProblemList<'_>,
+) -> TimeWindow {
     let days = table.strings("days");
     let days = days.into_iter().filter_map(|name| {
-        let found = Day::ALL.into_iter().find(|(known, _)| *known == name.value);
+        let found = DayOfWeek::ALL
+            .into_iter()
+            .find(|(known, _)| *known == name.value);
         if found.is_none() {
             let message = format!("there is no day \"{}\"", name.value);
             let hint = "mon, tue, wed, thu, fri, sat, sun";
@@ -423,7 +433,7 @@ fn window(mut table: TableReader<'_, '_>, zone: &Zone, problems: &ProblemList<'_
                     it is the whole day";
         problems.add(&span, "the window ends when it begins", Some(hint));
     }
-    let window = Window {
+    let window = TimeWindow {
         days,
         from_minute,
         to_minute,
@@ -461,7 +471,7 @@ fn text_of(value: &Spanned<DeValue<'_>>) -> Option<String> {
 
 fn freezes(
     tables: Vec<TableReader<'_, '_>>,
-    zone: &Zone,
+    zone: &TimeZoneName,
     problems: &ProblemList<'_>,
 ) -> Vec<FreezePeriod> {
     let each = tables.into_iter().filter_map(|mut table| {

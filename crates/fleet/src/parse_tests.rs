@@ -3,11 +3,11 @@
 use super::{
     ACCOUNTS_MAX, AT_ONCE_MAX, FREEZES_MAX, NOTIFIERS_MAX, REMINDERS_MAX, RULES_MAX, TAG_CHARS,
 };
-use crate::{Config, ConfigErrors};
+use crate::{ConfigErrors, FleetConfig};
 
 /// The problems of a file, a line each.
 fn problems(text: &str) -> Vec<String> {
-    let errors = Config::parse(text).err();
+    let errors = FleetConfig::parse(text).err();
     let found = errors.iter().flat_map(ConfigErrors::problems);
     let lines = found.map(|problem| {
         let hint = problem.hint.as_deref().unwrap_or("");
@@ -92,7 +92,7 @@ fn broken_syntax_is_said_alone() {
 
 #[test]
 fn selectors_and_destinations() {
-    for (words, says) in [
+    for (words, expected) in [
         (
             "deliver = ['dotenv:/x']",
             "3:1 this rule selects no user | say either everyone = true",
@@ -141,14 +141,14 @@ fn selectors_and_destinations() {
         ),
     ] {
         let found = problems(&format!("{RULE}{words}"));
-        let is_said = found.len() == 1 && found[0].starts_with(says);
-        assert!(is_said, "{words}: {found:?}");
+        let is_reported = found.len() == 1 && found[0].starts_with(expected);
+        assert!(is_reported, "{words}: {found:?}");
     }
 }
 
 #[test]
 fn destinations_of_several_users() {
-    for (words, says) in [
+    for (words, expected) in [
         // Whatever can select more than one user.
         (
             "users = ['b*']\ndeliver = ['csv:/x']",
@@ -197,7 +197,7 @@ fn destinations_of_several_users() {
     ] {
         let found = problems(&format!("{RULE}{words}"));
         assert!(
-            found.len() == 1 && found[0].starts_with(says),
+            found.len() == 1 && found[0].starts_with(expected),
             "{words}: {found:?}"
         );
     }
@@ -214,7 +214,7 @@ fn destinations_of_several_users() {
 
 #[test]
 fn windows_that_are_none() {
-    for (window, says) in [
+    for (window, expected) in [
         (
             "{ from = '09:00', to = '09:00' }",
             "6:10 the window ends when it begins",
@@ -234,7 +234,7 @@ fn windows_that_are_none() {
             "{RULE}users = ['bob']\nskip = true\nwindow = {window}"
         ));
         assert!(
-            found.len() == 1 && found[0].starts_with(says),
+            found.len() == 1 && found[0].starts_with(expected),
             "{window}: {found:?}"
         );
     }
@@ -268,11 +268,11 @@ fn rules_that_never_apply() {
         ),
     ] {
         let found = problems(&file(first, second));
-        let says = "6:1 this rule never applies: the rule in line 3 comes first";
-        let is_said = found.iter().any(|text| text.starts_with(says));
+        let expected = "6:1 this rule never applies: the rule in line 3 comes first";
+        let is_reported = found.iter().any(|text| text.starts_with(expected));
         let lines = first.lines().count() == 1;
         assert!(
-            !lines || (is_said == shadowed && found.len() <= 1),
+            !lines || (is_reported == shadowed && found.len() <= 1),
             "{first} {second}: {found:?}"
         );
     }
@@ -295,8 +295,11 @@ fn accounts_have_names_and_ids_of_their_own() {
     );
     let other = account("b", "222222222222", "eve");
     let found = problems(&(first.clone() + &other + "deliver = ['dotenv:/x']\n"));
-    let says = "12:12 line 6 delivers to \"dotenv:/x\" already";
-    assert!(found.len() == 1 && found[0].starts_with(says), "{found:?}");
+    let expected = "12:12 line 6 delivers to \"dotenv:/x\" already";
+    assert!(
+        found.len() == 1 && found[0].starts_with(expected),
+        "{found:?}"
+    );
     let filled = "deliver = ['dotenv:/x/{account}']\n";
     let found = problems(&(account("a", "111111111111", "bob") + filled + &other + filled));
     assert_eq!(found, [""; 0]);
@@ -304,7 +307,7 @@ fn accounts_have_names_and_ids_of_their_own() {
 
 #[test]
 fn what_is_missing() {
-    for (file, says) in [
+    for (file, expected) in [
         ("", "1:1 there is no [[account]]"),
         ("account = []", "1:1 there is no [[account]]"),
         (
@@ -320,7 +323,7 @@ fn what_is_missing() {
     ] {
         let found = problems(file);
         assert!(
-            found.iter().any(|text| text.starts_with(says)),
+            found.iter().any(|text| text.starts_with(expected)),
             "{file}: {found:?}"
         );
     }
@@ -328,7 +331,7 @@ fn what_is_missing() {
 
 #[test]
 fn notifiers_and_reminders() {
-    for (words, says) in [
+    for (words, expected) in [
         (
             "notify = ['slack:https://x/T0B0']",
             "1:11 this is no notifier: slack:",
@@ -343,8 +346,8 @@ fn notifiers_and_reminders() {
         ),
     ] {
         let found = problems(&format!("{words}\n{RULE}{USER}"));
-        let is_said = found.len() == 1 && found[0].starts_with(says);
-        assert!(is_said, "{words}: {found:?}");
+        let is_reported = found.len() == 1 && found[0].starts_with(expected);
+        assert!(is_reported, "{words}: {found:?}");
         assert!(!found[0].contains("T0B0"), "{found:?}");
     }
 }
@@ -365,7 +368,7 @@ fn limits() {
         format!("{key} = [{all}]\n{}", account(1))
     };
     let tag = |chars: usize| format!("owner_tag = '{}'\n{}", "ä".repeat(chars), account(1));
-    for (at_limit, above, says) in [
+    for (at_limit, above, expected) in [
         (
             account(RULES_MAX),
             account(RULES_MAX + 1),
@@ -400,7 +403,7 @@ fn limits() {
     ] {
         assert_eq!(problems(&at_limit), [""; 0]);
         let found = problems(&above);
-        assert!(found[0].contains(says), "{found:?}");
+        assert!(found[0].contains(expected), "{found:?}");
     }
     // The list of problems has an end too.
     let many = format!(
@@ -408,7 +411,7 @@ fn limits() {
         account(1),
         "x = 1\n".replace('x', "[[account.rule]]\ny")
     );
-    let errors = Config::parse(&many.repeat(60))
+    let errors = FleetConfig::parse(&many.repeat(60))
         .unwrap_err()
         .of_file("fleet.toml");
     assert!(

@@ -11,14 +11,14 @@ use toml::{
 };
 
 use super::{
-    config::Duration,
+    config::ConfigDuration,
     problem::{ProblemList, closest},
 };
-use crate::notify::Digest;
+use crate::notify::DigestPeriod;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
-pub(super) struct Placed<T> {
+pub(super) struct Located<T> {
     pub(super) value: T,
     pub(super) span: Range<usize>,
 }
@@ -53,14 +53,14 @@ impl FromToml for usize {
     }
 }
 
-impl FromToml for Duration {
+impl FromToml for ConfigDuration {
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         let text = value.as_str().ok_or("must be a string such as \"24h\"")?;
         text.parse().map_err(|why| format!("is \"{text}\"; {why}"))
     }
 }
 
-impl FromToml for Digest {
+impl FromToml for DigestPeriod {
     fn from_toml(value: &DeValue<'_>) -> Result<Self, String> {
         match value.as_str() {
             Some("round") => Ok(Self::Round),
@@ -123,10 +123,10 @@ impl<'a, 'i> TableReader<'a, 'i> {
     }
 
     /// A member of one type.
-    pub(super) fn get<T: FromToml>(&mut self, key: &'static str) -> Option<Placed<T>> {
+    pub(super) fn get<T: FromToml>(&mut self, key: &'static str) -> Option<Located<T>> {
         let found = self.value(key)?;
         match T::from_toml(found.get_ref()) {
-            Ok(value) => Some(Placed {
+            Ok(value) => Some(Located {
                 value,
                 span: found.span(),
             }),
@@ -144,7 +144,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
     }
 
     /// A list of strings; nothing where there is none.
-    pub(super) fn strings(&mut self, key: &'static str) -> Vec<Placed<String>> {
+    pub(super) fn strings(&mut self, key: &'static str) -> Vec<Located<String>> {
         let Some(found) = self.value(key) else {
             return Vec::new();
         };
@@ -163,7 +163,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
                 let message = format!("{key} must be a list of strings");
                 self.problems.add(&item.span(), message, None);
             }
-            Some(Placed {
+            Some(Located {
                 value: text?.to_owned(),
                 span: item.span(),
             })
@@ -216,9 +216,9 @@ impl<'a, 'i> TableReader<'a, 'i> {
     }
 
     /// All members, for a table with names of a person's own.
-    pub(super) fn members(&self) -> Vec<(Placed<String>, Option<String>)> {
+    pub(super) fn members(&self) -> Vec<(Located<String>, Option<String>)> {
         let each = self.table.iter().map(|(key, value)| {
-            let key = Placed {
+            let key = Located {
                 value: key.get_ref().to_string(),
                 span: key.span(),
             };

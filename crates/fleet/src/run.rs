@@ -13,18 +13,18 @@ use futures_util::{
 };
 use keywright_base::{Entropy, limits};
 use keywright_rotation::{
-    execute::{Order, Stopped},
-    model::{Hold, KeyId, Rotation, RotationId},
-    ports::{Issuer, IssuerError, Journal, JournalError, KeyStatus},
+    execute::{NewRotation, TickError},
+    model::{HoldReason, KeyId, Rotation, RotationId},
+    ports::{Issuer, IssuerError, JournalError, KeyStatus, RotationJournal},
 };
 
 use super::{
-    config::{Account, Config},
-    select::{Choice, Due, Verdict},
-    survey::Survey,
+    config::{FleetAccount, FleetConfig},
+    select::{DueKey, RotationNeed, UserSelection},
+    survey::AccountSurvey,
 };
-use crate::driver::{DriveError, Driver, Observer, Rest};
-use keywright_aws::Iam;
+use crate::driver::{DriveError, DriveObserver, DriveOutcome, RotationDriver};
+use keywright_aws::IamIssuer;
 
 /// Seconds that a round waits for one rotation; the next round goes on with it.
 const PATIENCE_SECS: i64 = 30;
@@ -33,22 +33,22 @@ const ID_BYTES: usize = 8;
 
 /// What a round did about one rotation or user.
 #[derive(Debug)]
-pub struct Did {
+pub struct DriveReport {
     /// The user.
     pub user: String,
     /// The rotation, if there is one.
     pub rotation: Option<RotationId>,
     /// Where it rests, or why nothing was begun.
-    pub outcome: Result<Rest, DriveError>,
+    pub outcome: Result<DriveOutcome, DriveError>,
 }
 
 /// A round.
 #[derive(Debug)]
-pub struct Round {
+pub struct FleetRound {
     /// What it looked at.
-    pub survey: Survey,
+    pub survey: AccountSurvey,
     /// What it did, in the order in which it ended.
-    pub did: Vec<Did>,
+    pub drives: Vec<DriveReport>,
     /// Whether it stopped beginning rotations after failures in a row.
     pub broke: bool,
     /// How often the account was asked, by this process, until here.
@@ -56,8 +56,8 @@ pub struct Round {
 }
 
 /// Carries on with a rotation that was begun, until it rests.
-pub type Carry<'a> =
-    &'a (dyn Fn(RotationId) -> BoxFuture<'a, Result<Rest, DriveError>> + Send + Sync);
+pub type DriveRotation<'a> =
+    &'a (dyn Fn(RotationId) -> BoxFuture<'a, Result<DriveOutcome, DriveError>> + Send + Sync);
 
 /// A random id, which is the rotation's idempotency token too.
 pub fn new_id(entropy: &dyn Entropy) -> RotationId {
@@ -71,12 +71,12 @@ pub fn new_id(entropy: &dyn Entropy) -> RotationId {
 /// # Errors
 /// [`DriveError`] when the account cannot be reached, or the journal cannot be read.
 pub async fn round(
-    driver: &Driver,
-    (config, account): (&Config, &Account),
-    (survey, begins): (Survey, bool),
+    driver: &RotationDriver,
+    (config, account): (&FleetConfig, &FleetAccount),
+    (survey, begins): (AccountSurvey, bool),
     entropy: &dyn Entropy,
-    observer: Observer<'_>,
-) -> Result<Round, DriveError> {
+    observer: DriveObserver<'_>,
+) -> Result<FleetRound, DriveError> {
     let open = open_in(driver, &survey.account).await?;
     for rotation in &open {
         let chosen = survey.choices.iter();
@@ -87,30 +87,30 @@ pub async fn round(
             driver.set_calendar(&rotation.id, &calendar).await?;
         }
     }
-    let carry = |id: RotationId| -> BoxFuture<'_, _> {
+    let drive_one = |id: RotationId| -> BoxFuture<'_, _> {
         Box::pin(async move { driver.drive(&id, PATIENCE_SECS, observer).await })
     };
-    let carry = &carry;
+    let drive_one = &drive_one;
     let going = stream::iter(open).map(|rotation| async move {
-        let outcome = carry(rotation.id.clone()).await;
-        Did {
+        let outcome = drive_one(rotation.id.clone()).await;
+        DriveReport {
             user: rotation.user,
             rotation: Some(rotation.id),
             outcome,
         }
     });
-    let mut did: Vec<Did> = going.buffer_unordered(config.at_once).collect().await;
+    let mut did: Vec<DriveReport> = going.buffer_unordered(config.at_once).collect().await;
     let mut broke = false;
     if begins {
-        let whom = (config, account);
-        let (begun, stopped) = begin_due(driver, whom, &survey, entropy, carry).await?;
+        let principal = (config, account);
+        let (begun, stopped) = begin_due(driver, principal, &survey, entropy, drive_one).await?;
         did.extend(begun);
         broke = stopped;
     }
     let calls = driver.access(&account.access).await?.calls();
-    Ok(Round {
+    Ok(FleetRound {
         survey,
-        did,
+        drives: did,
         broke,
         calls,
     })
@@ -122,27 +122,27 @@ pub async fn round(
 /// # Errors
 /// [`DriveError`] when the account cannot be reached.
 pub async fn begin_due(
-    driver: &Driver,
-    (config, account): (&Config, &Account),
-    survey: &Survey,
+    driver: &RotationDriver,
+    (config, account): (&FleetConfig, &FleetAccount),
+    survey: &AccountSurvey,
     entropy: &dyn Entropy,
-    carry: Carry<'_>,
-) -> Result<(Vec<Did>, bool), DriveError> {
+    drive_one: DriveRotation<'_>,
+) -> Result<(Vec<DriveReport>, bool), DriveError> {
     let due = survey
         .choices
         .iter()
         .filter_map(|choice| match &choice.verdict {
-            Verdict::Due(due) => Some((choice, due)),
+            RotationNeed::Due(due) => Some((choice, due)),
             _ => None,
         });
     let mut due: Vec<_> = due.collect();
     let signer = driver.access(&account.access).await?.identity().arn.clone();
-    let arn_ends = |choice: &Choice| signer.ends_with(&format!("/{}", choice.user));
+    let arn_ends = |choice: &UserSelection| signer.ends_with(&format!("/{}", choice.user));
     due.sort_by_key(|(choice, _)| arn_ends(choice));
     let last = due.last().is_some_and(|(choice, _)| arn_ends(choice));
     let own = if last { due.pop() } else { None };
     let mut waiting = due.into_iter();
-    let mut going: FuturesUnordered<BoxFuture<'_, Did>> = FuturesUnordered::new();
+    let mut going: FuturesUnordered<BoxFuture<'_, DriveReport>> = FuturesUnordered::new();
     let (mut did, mut failures) = (Vec::new(), 0);
     loop {
         while failures < config.stop_after_failures
@@ -154,13 +154,13 @@ pub async fn begin_due(
                 account,
                 choice,
                 due,
-                (entropy, carry),
+                (entropy, drive_one),
             )));
         }
         let Some(one) = going.next().await else { break };
         failures = match one.outcome {
-            Ok(Rest::Over(_) | Rest::Wait { .. }) => 0,
-            Ok(Rest::Held(_)) | Err(_) => failures + 1,
+            Ok(DriveOutcome::Over(_) | DriveOutcome::Wait { .. }) => 0,
+            Ok(DriveOutcome::Held(_)) | Err(_) => failures + 1,
         };
         did.push(one);
     }
@@ -169,14 +169,17 @@ pub async fn begin_due(
         if failures >= config.stop_after_failures {
             broke = true;
         } else {
-            did.push(begin(driver, account, choice, due, (entropy, carry)).await);
+            did.push(begin(driver, account, choice, due, (entropy, drive_one)).await);
         }
     }
     Ok((did, broke))
 }
 
 /// The open rotations of an account.
-pub(super) async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotation>, DriveError> {
+pub(super) async fn open_in(
+    driver: &RotationDriver,
+    account: &str,
+) -> Result<Vec<Rotation>, DriveError> {
     let mut open = Vec::new();
     for id in driver.journal().open().await? {
         let rotation = driver.journal().rotation(&id).await?;
@@ -188,32 +191,35 @@ pub(super) async fn open_in(driver: &Driver, account: &str) -> Result<Vec<Rotati
 /// Begins the rotation of one user, if the listing confirms what the report says; otherwise the
 /// next report will tell.
 async fn begin(
-    driver: &Driver,
-    account: &Account,
-    choice: &Choice,
-    due: &Due,
-    (entropy, carry): (&dyn Entropy, Carry<'_>),
-) -> Did {
+    driver: &RotationDriver,
+    account: &FleetAccount,
+    choice: &UserSelection,
+    due: &DueKey,
+    (entropy, drive_one): (&dyn Entropy, DriveRotation<'_>),
+) -> DriveReport {
     let begun = try_begin(driver, account, choice, due, entropy).await;
     let (rotation, outcome) = match begun {
         // Another rotator was faster, or the user is gone.
         Ok(None)
         | Err(DriveError::Stopped(
-            Stopped::Refused(Hold::OldKeyGone(_)) | Stopped::Issuer(IssuerError::NoSuchUser(_)),
+            TickError::Refused(HoldReason::OldKeyGone(_))
+            | TickError::Issuer(IssuerError::NoSuchUser(_)),
         )) => {
             let until = due.report.plus_secs(limits::CREDENTIAL_REPORT_HOURS * 3600);
             let why = "a new credential report: this one is not true of it any more".to_owned();
-            (None, Ok(Rest::Wait { until, why }))
+            (None, Ok(DriveOutcome::Wait { until, why }))
         }
         Ok(Some(id)) => {
-            let outcome = carry(id.clone()).await;
+            let outcome = drive_one(id.clone()).await;
             (Some(id), outcome)
         }
-        Err(DriveError::Stopped(Stopped::Refused(hold))) => (None, Ok(Rest::Held(hold))),
-        Err(DriveError::Stopped(Stopped::Absent(why))) => (None, Ok(Rest::Held(Hold::Sink(why)))),
+        Err(DriveError::Stopped(TickError::Refused(hold))) => (None, Ok(DriveOutcome::Held(hold))),
+        Err(DriveError::Stopped(TickError::Absent(why))) => {
+            (None, Ok(DriveOutcome::Held(HoldReason::Sink(why))))
+        }
         Err(error) => (None, Err(error)),
     };
-    Did {
+    DriveReport {
         user: choice.user.clone(),
         rotation,
         outcome,
@@ -221,10 +227,10 @@ async fn begin(
 }
 
 async fn try_begin(
-    driver: &Driver,
-    account: &Account,
-    choice: &Choice,
-    due: &Due,
+    driver: &RotationDriver,
+    account: &FleetAccount,
+    choice: &UserSelection,
+    due: &DueKey,
     entropy: &dyn Entropy,
 ) -> Result<Option<RotationId>, DriveError> {
     let Some(rotation) = draft(driver, account, choice, due, entropy).await? else {
@@ -238,7 +244,7 @@ async fn try_begin(
 }
 
 /// The key that is due, by its id; nothing when it is not there any more.
-async fn old_key(iam: &Iam, user: &str, due: &Due) -> Result<Option<KeyId>, DriveError> {
+async fn old_key(iam: &IamIssuer, user: &str, due: &DueKey) -> Result<Option<KeyId>, DriveError> {
     if let Some(key) = &due.key {
         return Ok(Some(key.clone()));
     }
@@ -246,7 +252,7 @@ async fn old_key(iam: &Iam, user: &str, due: &Due) -> Result<Option<KeyId>, Driv
         Ok(listing) => listing,
         // Renamed or deleted since the report was made.
         Err(IssuerError::NoSuchUser(_)) => return Ok(None),
-        Err(error) => return Err(Stopped::from(error).into()),
+        Err(error) => return Err(TickError::from(error).into()),
     };
     let mut listed = listing.keys.into_iter();
     let confirmed = listed
@@ -260,15 +266,15 @@ async fn old_key(iam: &Iam, user: &str, due: &Due) -> Result<Option<KeyId>, Driv
 /// # Errors
 /// [`DriveError`], also with what stands against it.
 pub async fn draft(
-    driver: &Driver,
-    account: &Account,
-    choice: &Choice,
-    due: &Due,
+    driver: &RotationDriver,
+    account: &FleetAccount,
+    choice: &UserSelection,
+    due: &DueKey,
     entropy: &dyn Entropy,
 ) -> Result<Option<Rotation>, DriveError> {
     let access = driver.access(&account.access).await?;
     let number = access.identity().account.clone();
-    let Some(old) = old_key(&Iam(Arc::clone(&access)), &choice.user, due).await? else {
+    let Some(old) = old_key(&IamIssuer(Arc::clone(&access)), &choice.user, due).await? else {
         return Ok(None);
     };
     let rule = choice.rule.and_then(|number| account.rules.get(number));
@@ -277,7 +283,7 @@ pub async fn draft(
         .transpose()
         .map_err(DriveError::Destination)?
         .unwrap_or_default();
-    let order = Order {
+    let order = NewRotation {
         id: new_id(entropy),
         access: account.access.to_text(),
         by: access.identity().arn.clone(),
@@ -285,7 +291,10 @@ pub async fn draft(
         account: number,
         user: choice.user.clone(),
         old: Some(old),
-        rules: rule.map_or(keywright_rotation::model::Rules::SAFE, super::Rule::rules),
+        rules: rule.map_or(
+            keywright_rotation::model::RotationRules::SAFE,
+            super::FleetRule::rules,
+        ),
         create: rule.is_some_and(|rule| rule.create),
         incident: None,
         override_unused: rule.and_then(|rule| rule.override_unused.clone()),

@@ -9,26 +9,26 @@ use sha2::{Digest, Sha256};
 
 use super::{
     calendar::closed,
-    config::{Account, Rule},
+    config::{FleetAccount, FleetRule},
     credentials::{CredentialRow, KeyRow},
 };
 
 /// A user and what is to be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct UserSelection {
     /// The name.
     pub user: String,
     /// The rule's place in the account, from 0; nothing where none fits.
     pub rule: Option<usize>,
     /// What is to be done.
-    pub verdict: Verdict,
+    pub verdict: RotationNeed,
 }
 
 /// What is to be done about a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RotationNeed {
     /// Its key is rotated.
-    Due(Due),
+    Due(DueKey),
     /// Its key is young enough, or it is not the time.
     Later {
         /// When it is rotated at the earliest.
@@ -49,7 +49,7 @@ pub enum Verdict {
 
 /// A key that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
+pub struct DueKey {
     /// Its id, once it was listed: a report names none.
     pub key: Option<KeyId>,
     /// When the key was created: it is found by this in a listing, which has whole seconds too.
@@ -70,42 +70,47 @@ pub struct SurveyTime {
 }
 
 /// What a rule needs to know of a user beside the report.
-pub(super) type Tags<'a> = Option<&'a [(String, String)]>;
+pub(super) type KnownTags<'a> = Option<&'a [(String, String)]>;
 
 /// Decides about a user by the first rule that fits.
-pub fn choose(account: &Account, row: &CredentialRow, tags: Tags<'_>, time: SurveyTime) -> Choice {
+pub fn choose(
+    account: &FleetAccount,
+    row: &CredentialRow,
+    tags: KnownTags<'_>,
+    time: SurveyTime,
+) -> UserSelection {
     let user = row.user.clone();
-    let choice = |rule, verdict| Choice {
+    let choice = |rule, verdict| UserSelection {
         user: user.clone(),
         rule,
         verdict,
     };
     if row.is_root() {
         let why = "the root user is not rotated by a fleet".to_owned();
-        return choice(None, Verdict::Nothing(why));
+        return choice(None, RotationNeed::Nothing(why));
     }
     for (number, rule) in account.rules.iter().enumerate() {
         match fits(rule, row, tags) {
-            Fit::No => {}
-            Fit::AskTags => return choice(Some(number), Verdict::AskTags),
-            Fit::Yes => {
+            RuleMatch::No => {}
+            RuleMatch::AskTags => return choice(Some(number), RotationNeed::AskTags),
+            RuleMatch::Yes => {
                 let verdict = by_rule(account, rule, row, time);
                 return choice(Some(number), verdict);
             }
         }
     }
-    choice(None, Verdict::Nothing("no rule fits".to_owned()))
+    choice(None, RotationNeed::Nothing("no rule fits".to_owned()))
 }
 
 /// Whether a rule selects a user.
-pub(super) enum Fit {
+pub(super) enum RuleMatch {
     Yes,
     No,
     AskTags,
 }
 
 /// Whether a rule selects the user of a row.
-pub(super) fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
+pub(super) fn fits(rule: &FleetRule, row: &CredentialRow, tags: KnownTags<'_>) -> RuleMatch {
     let name = row.user.to_ascii_lowercase();
     let named = |pattern: &String| like(&pattern.to_ascii_lowercase(), &name);
     let named = rule.users.is_empty() || rule.users.iter().any(named);
@@ -114,22 +119,22 @@ pub(super) fn fits(rule: &Rule, row: &CredentialRow, tags: Tags<'_>) -> Fit {
         .as_deref()
         .is_none_or(|path| row.path().starts_with(path));
     if !named || !below {
-        return Fit::No;
+        return RuleMatch::No;
     }
     if rule.tags.is_empty() {
-        return Fit::Yes;
+        return RuleMatch::Yes;
     }
     let Some(tags) = tags else {
-        return Fit::AskTags;
+        return RuleMatch::AskTags;
     };
     let has = |(key, wanted): (&String, &String)| {
         tags.iter()
             .any(|(name, value)| name == key && like(wanted, value))
     };
     if rule.tags.iter().all(has) {
-        Fit::Yes
+        RuleMatch::Yes
     } else {
-        Fit::No
+        RuleMatch::No
     }
 }
 
@@ -152,9 +157,14 @@ pub(super) fn like(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime) -> Verdict {
+fn by_rule(
+    account: &FleetAccount,
+    rule: &FleetRule,
+    row: &CredentialRow,
+    time: SurveyTime,
+) -> RotationNeed {
     if rule.skip {
-        return Verdict::Nothing("a rule says to skip it".to_owned());
+        return RotationNeed::Nothing("a rule says to skip it".to_owned());
     }
     let present: Vec<&KeyRow> = row
         .keys
@@ -162,8 +172,8 @@ fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime
         .filter(|key| key.created.is_some())
         .collect();
     let key = match present.as_slice() {
-        [] => return Verdict::Nothing("it has no access key".to_owned()),
-        [key] if !key.active => return Verdict::Nothing("its key is inactive".to_owned()),
+        [] => return RotationNeed::Nothing("it has no access key".to_owned()),
+        [key] if !key.active => return RotationNeed::Nothing("its key is inactive".to_owned()),
         [key] => *key,
         _ => {
             let ages = present.iter().map(|key| {
@@ -174,7 +184,7 @@ fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime
                 format!("one of {created}, {used}")
             });
             let ages: Vec<_> = ages.collect();
-            return Verdict::Person(format!("it has two keys: {}", ages.join("; ")));
+            return RotationNeed::Person(format!("it has two keys: {}", ages.join("; ")));
         }
     };
     if let Some(within) = rule.used_within
@@ -182,7 +192,7 @@ fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime
             .used
             .is_none_or(|used| used.plus_secs(within.0) < time.report)
     {
-        return Verdict::Nothing("its key was not used lately".to_owned());
+        return RotationNeed::Nothing("its key was not used lately".to_owned());
     }
     let created = key.created.unwrap_or_default();
     let age = rule.max_age_secs();
@@ -191,26 +201,26 @@ fn by_rule(account: &Account, rule: &Rule, row: &CredentialRow, time: SurveyTime
     // A key that is newer than the report has just replaced another.
     if created > time.report {
         let next_report = limits::CREDENTIAL_REPORT_HOURS * 3600;
-        return Verdict::Later {
+        return RotationNeed::Later {
             at: since.max(time.report.plus_secs(next_report)),
             since: Some(since).filter(|since| *since > time.now),
             why: "its key is new".to_owned(),
         };
     }
     if since > time.now {
-        return Verdict::Later {
+        return RotationNeed::Later {
             at: since,
             since: Some(since),
             why: "its key is young enough".to_owned(),
         };
     }
     match closed(rule.window.as_ref(), &account.freezes, time.now) {
-        Some(closed) => Verdict::Later {
+        Some(closed) => RotationNeed::Later {
             at: closed.at,
             since: Some(since),
             why: format!("due since {since}, waits for {}", closed.why),
         },
-        None => Verdict::Due(Due {
+        None => RotationNeed::Due(DueKey {
             key: None,
             created,
             since,

@@ -2,8 +2,8 @@
 
 use keywright_base::Timestamp;
 
-use super::{SurveyTime, Verdict, choose, like};
-use crate::{Config, CredentialRow, KeyRow};
+use super::{RotationNeed, SurveyTime, choose, like};
+use crate::{CredentialRow, FleetConfig, KeyRow};
 
 const DAY: i64 = 86_400;
 /// A Tuesday, 10:39 UTC.
@@ -32,14 +32,14 @@ fn row(user: &str, path: &str, ages: &[(i64, bool)]) -> CredentialRow {
 
 fn verdict(rules: &str, row: &CredentialRow, tags: Option<&[(String, String)]>) -> String {
     let config = format!("[[account]]\nname = 'a'\n{rules}");
-    let config = Config::parse(&config).unwrap();
+    let config = FleetConfig::parse(&config).unwrap();
     let now = Timestamp::from_secs(NOW);
     let time = SurveyTime { report: now, now };
     match choose(&config.accounts[0], row, tags, time).verdict {
-        Verdict::Due(_) => "due".to_owned(),
-        Verdict::Later { at, .. } => format!("in {} days", (at.secs() - NOW) / DAY),
-        Verdict::AskTags => "tags?".to_owned(),
-        Verdict::Person(why) | Verdict::Nothing(why) => why,
+        RotationNeed::Due(_) => "due".to_owned(),
+        RotationNeed::Later { at, .. } => format!("in {} days", (at.secs() - NOW) / DAY),
+        RotationNeed::AskTags => "tags?".to_owned(),
+        RotationNeed::Person(why) | RotationNeed::Nothing(why) => why,
     }
 }
 
@@ -129,7 +129,7 @@ fn patterns() {
 #[test]
 fn a_report_is_older_than_now() {
     let window = format!("{ALL}max_age = '0s'\nwindow = {{ from = '08:00', to = '11:00' }}");
-    let config = Config::parse(&format!("[[account]]\nname = 'a'\n{window}")).unwrap();
+    let config = FleetConfig::parse(&format!("[[account]]\nname = 'a'\n{window}")).unwrap();
     let verdict = |row: &CredentialRow, report: i64, now: i64| {
         let time = SurveyTime {
             report: Timestamp::from_secs(report),
@@ -138,8 +138,8 @@ fn a_report_is_older_than_now() {
         choose(&config.accounts[0], row, None, time).verdict
     };
     let old = row("bob", "/", &[(1, true)]);
-    assert!(matches!(verdict(&old, NOW, NOW), Verdict::Due(_)));
-    let Verdict::Later { why, .. } = verdict(&old, NOW, NOW + 3600) else {
+    assert!(matches!(verdict(&old, NOW, NOW), RotationNeed::Due(_)));
+    let RotationNeed::Later { why, .. } = verdict(&old, NOW, NOW + 3600) else {
         panic!("the window is over by now, whatever it was when the report was made");
     };
     assert!(
@@ -147,7 +147,7 @@ fn a_report_is_older_than_now() {
         "{why}"
     );
     let new = row("bob", "/", &[(0, true)]);
-    let Verdict::Later { why, .. } = verdict(&new, NOW - 3600, NOW) else {
+    let RotationNeed::Later { why, .. } = verdict(&new, NOW - 3600, NOW) else {
         panic!("a key that is newer than the report has just replaced another");
     };
     assert_eq!(why, "its key is new");
@@ -157,14 +157,14 @@ fn a_report_is_older_than_now() {
 fn nothing_is_due_in_a_freeze() {
     let frozen = |freeze: &str| {
         let config = format!("{freeze}\n[[account]]\nname = 'a'\n{ALL}");
-        let config = Config::parse(&config).unwrap();
+        let config = FleetConfig::parse(&config).unwrap();
         let now = Timestamp::from_secs(NOW);
         let time = SurveyTime { report: now, now };
         let row = row("bob", "/", &[(91, true)]);
         choose(&config.accounts[0], &row, None, time).verdict
     };
     let verdict = frozen("[[freeze]]\nfrom = 2026-11-20\nto = 2026-11-25\nwhy = 'Black Friday'");
-    let Verdict::Later { at, why, .. } = verdict else {
+    let RotationNeed::Later { at, why, .. } = verdict else {
         panic!("{verdict:?}");
     };
     assert_eq!(at.iso8601(), "2026-11-26T00:00:00Z");
@@ -173,5 +173,5 @@ fn nothing_is_due_in_a_freeze() {
         "{why}"
     );
     let over = frozen("[[freeze]]\nfrom = 2026-11-20\nto = 2026-11-23");
-    assert!(matches!(over, Verdict::Due(_)), "{over:?}");
+    assert!(matches!(over, RotationNeed::Due(_)), "{over:?}");
 }

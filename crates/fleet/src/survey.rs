@@ -13,13 +13,13 @@ use keywright_rotation::{
 };
 
 use super::{
-    config::Account,
+    config::FleetAccount,
     credentials::{CredentialRow, KeyRow, credentials},
     run::open_in,
-    select::{Choice, SurveyTime, Tags, Verdict, choose},
+    select::{KnownTags, RotationNeed, SurveyTime, UserSelection, choose},
 };
-use crate::driver::{DriveError, Driver};
-use keywright_aws::{AccessError, Iam};
+use crate::driver::{DriveError, RotationDriver};
+use keywright_aws::{AccessError, IamIssuer};
 
 /// Users whose tags and keys are read at the same time.
 const AT_ONCE: usize = 8;
@@ -29,13 +29,13 @@ const GONE: &str = "it is not there any more";
 
 /// What an account looks like.
 #[derive(Debug)]
-pub struct Survey {
+pub struct AccountSurvey {
     /// Its number.
     pub account: String,
     /// When the report was made, by the service's clock.
     pub at: Timestamp,
     /// Everybody, in the report's order.
-    pub choices: Vec<Choice>,
+    pub choices: Vec<UserSelection>,
     /// The report; of users that were looked at more closely what was found instead.
     pub rows: Vec<CredentialRow>,
     /// How many calls this process has made to the account until here.
@@ -47,7 +47,10 @@ pub struct Survey {
 ///
 /// # Errors
 /// [`DriveError`], also when the credentials are of another account.
-pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveError> {
+pub async fn survey(
+    driver: &RotationDriver,
+    account: &FleetAccount,
+) -> Result<AccountSurvey, DriveError> {
     let access = driver.access(&account.access).await?;
     let here = access.identity().account.clone();
     if let Some(there) = account.id.as_ref().filter(|id| **id != here) {
@@ -61,7 +64,7 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
         driver,
         account,
         number: &here,
-        iam: Iam(Arc::clone(&access)),
+        iam: IamIssuer(Arc::clone(&access)),
         open: open.map(|rotation| (rotation.user, rotation.id)).collect(),
         time: SurveyTime {
             report: at,
@@ -77,7 +80,7 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
             found.push(row);
         }
     }
-    Ok(Survey {
+    Ok(AccountSurvey {
         account: here,
         at,
         choices,
@@ -88,30 +91,31 @@ pub async fn survey(driver: &Driver, account: &Account) -> Result<Survey, DriveE
 
 /// What is needed to look at one user.
 struct CloserLook<'a> {
-    driver: &'a Driver,
-    account: &'a Account,
+    driver: &'a RotationDriver,
+    account: &'a FleetAccount,
     number: &'a str,
-    iam: Iam,
+    iam: IamIssuer,
     /// Open rotations by their users' names.
     open: HashMap<String, RotationId>,
     time: SurveyTime,
 }
 
 impl CloserLook<'_> {
-    async fn at(&self, row: &CredentialRow) -> Result<(Choice, CredentialRow), DriveError> {
+    async fn at(&self, row: &CredentialRow) -> Result<(UserSelection, CredentialRow), DriveError> {
         let mut choice = choose(self.account, row, None, self.time);
         let mut tags = None;
-        if choice.verdict == Verdict::AskTags {
+        if choice.verdict == RotationNeed::AskTags {
             match self.iam.user(&row.user).await {
                 Ok(user) => {
                     choice = choose(self.account, row, Some(&user.tags), self.time);
                     tags = Some(user.tags);
                 }
                 Err(IssuerError::NoSuchUser(_)) => {
-                    choice.verdict = Verdict::Nothing(GONE.to_owned());
+                    choice.verdict = RotationNeed::Nothing(GONE.to_owned());
                 }
                 Err(error) => {
-                    choice.verdict = Verdict::Person(format!("its tags cannot be read: {error}"));
+                    choice.verdict =
+                        RotationNeed::Person(format!("its tags cannot be read: {error}"));
                     if !self.open.contains_key(&row.user) {
                         return Ok((choice, row.clone()));
                     }
@@ -120,12 +124,12 @@ impl CloserLook<'_> {
         }
         if let Some(id) = self.open.get(&row.user) {
             // Two keys may be its own, and nothing else is begun.
-            choice.verdict = Verdict::Nothing(format!("rotation {id} of it is open"));
+            choice.verdict = RotationNeed::Nothing(format!("rotation {id} of it is open"));
         }
         let two = row.keys.iter().all(|key| key.created.is_some());
         match &choice.verdict {
-            Verdict::Due(_) => self.confirmed(row, choice, tags.as_deref()).await,
-            Verdict::Person(_) if two => self.confirmed(row, choice, tags.as_deref()).await,
+            RotationNeed::Due(_) => self.confirmed(row, choice, tags.as_deref()).await,
+            RotationNeed::Person(_) if two => self.confirmed(row, choice, tags.as_deref()).await,
             _ => Ok((choice, row.clone())),
         }
     }
@@ -134,18 +138,18 @@ impl CloserLook<'_> {
     async fn confirmed(
         &self,
         row: &CredentialRow,
-        mut choice: Choice,
-        tags: Tags<'_>,
-    ) -> Result<(Choice, CredentialRow), DriveError> {
+        mut choice: UserSelection,
+        tags: KnownTags<'_>,
+    ) -> Result<(UserSelection, CredentialRow), DriveError> {
         let mut keys = match self.iam.keys(&row.user).await {
             Ok(listing) => listing.keys,
             Err(IssuerError::NoSuchUser(_)) => {
-                choice.verdict = Verdict::Nothing(GONE.to_owned());
+                choice.verdict = RotationNeed::Nothing(GONE.to_owned());
                 return Ok((choice, row.clone()));
             }
             Err(error) => {
                 // One that is due fails with the same error when it is begun.
-                if let Verdict::Person(why) = &mut choice.verdict {
+                if let RotationNeed::Person(why) = &mut choice.verdict {
                     *why = format!("it may have two keys, which cannot be listed: {error}");
                 }
                 return Ok((choice, row.clone()));
@@ -160,8 +164,8 @@ impl CloserLook<'_> {
         let fresh = with_keys(row, &keys);
         let mut choice = choose(self.account, &fresh, tags, self.time);
         match (&mut choice.verdict, keys.as_slice()) {
-            (Verdict::Person(why), [_, _]) => *why = two_keys(&keys, &fresh),
-            (Verdict::Due(due), [only]) => due.key = Some(only.id.clone()),
+            (RotationNeed::Person(why), [_, _]) => *why = two_keys(&keys, &fresh),
+            (RotationNeed::Due(due), [only]) => due.key = Some(only.id.clone()),
             _ => {}
         }
         Ok((choice, fresh))

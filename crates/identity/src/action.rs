@@ -10,16 +10,16 @@ mod run;
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use keywright_base::limits;
-use keywright_store::contract::{SESSIONS_PER_KEY, Session};
+use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
 use keywright_wire::{Decode, DecodeFault, Form, Operation, OperationShape};
 
 use crate::{
-    authorize::{Permit, Required},
+    authorize::{Permit, Requirement},
     caller::Caller,
-    fault::{Fault, Quota},
+    fault::{IamFault, ReachedQuota},
     service::Identity,
-    state::Change,
-    view::{Facts, Need, View},
+    state::StateChange,
+    view::{Prefetch, RequestContext, StateView},
     work::WorkOwner,
 };
 
@@ -30,7 +30,7 @@ pub type Output<A> = <<A as Action>::Shape as OperationShape>::Output;
 
 /// AWS's access levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum ActionLevel {
     /// Lists resources.
     List,
     /// Reads without listing.
@@ -43,7 +43,7 @@ pub enum Access {
     Tagging,
 }
 
-impl Access {
+impl ActionLevel {
     /// Whether actions of this level change state, unless they say otherwise.
     pub const fn changes_state(self) -> bool {
         !matches!(self, Self::List | Self::Read)
@@ -64,32 +64,33 @@ pub enum Effort {
 
 impl Effort {
     /// What lists is taken for a page, unless it says otherwise.
-    pub const fn of(access: Access) -> Self {
+    pub const fn of(access: ActionLevel) -> Self {
         match access {
-            Access::List => Self::Page,
-            Access::Read | Access::Write | Access::PermissionsManagement | Access::Tagging => {
-                Self::Small
-            }
+            ActionLevel::List => Self::Page,
+            ActionLevel::Read
+            | ActionLevel::Write
+            | ActionLevel::PermissionsManagement
+            | ActionLevel::Tagging => Self::Small,
         }
     }
 }
 
 /// What an action leads to.
 #[derive(Debug)]
-pub struct Done<O> {
+pub struct ActionResult<O> {
     /// The answer.
     pub output: O,
     /// What changes in the account.
-    pub changes: Vec<Change>,
+    pub changes: Vec<StateChange>,
     /// The session it issued, to be recorded before the answer.
-    pub session: Option<Session>,
+    pub session: Option<IssuedSession>,
     /// Keys and users whose last use is to be forgotten.
     pub forget: Vec<String>,
     /// Whether rotation policies changed, so that the engine looks at them.
     pub policies_changed: bool,
 }
 
-impl<O> Done<O> {
+impl<O> ActionResult<O> {
     /// An answer that changes nothing.
     pub const fn answer(output: O) -> Self {
         Self {
@@ -102,7 +103,7 @@ impl<O> Done<O> {
     }
 
     /// An answer with one change.
-    pub fn change(output: O, change: Change) -> Self {
+    pub fn change(output: O, change: StateChange) -> Self {
         Self {
             changes: vec![change],
             ..Self::answer(output)
@@ -115,7 +116,7 @@ pub trait Action: Sized + Send + Sync + 'static {
     /// Its operation in the model.
     type Shape: OperationShape<Input: Send + Sync + 'static, Output: Send>;
     /// AWS's access level.
-    const ACCESS: Access;
+    const ACCESS: ActionLevel;
     /// Whether it must run alone in the whole installation, because it looks at other accounts.
     const ALONE: bool = false;
     /// How much it computes. What is not [`Effort::Small`] must not change state.
@@ -125,7 +126,7 @@ pub trait Action: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// Only what AWS reports before authorization.
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault>;
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault>;
 
     /// Whether it may change state, and so runs alone for its account.
     fn writes(_input: &Input<Self>) -> bool {
@@ -136,7 +137,7 @@ pub trait Action: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Action::run`].
-    fn needs(_view: &View<'_>, _input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(_view: &StateView<'_>, _input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         Ok(Vec::new())
     }
 
@@ -144,19 +145,19 @@ pub trait Action: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// What AWS reports after authorization.
-    fn run(view: &View<'_>, permit: Permit<Self>, input: &Input<Self>) -> Outcome<Self>;
+    fn run(view: &StateView<'_>, permit: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self>;
 }
 
 /// The result of [`Action::run`].
-pub type Outcome<A> = Result<Done<Output<A>>, Fault>;
+pub type ActionOutcome<A> = Result<ActionResult<Output<A>>, IamFault>;
 
 /// A request for an action, decoded as far as its parameters.
 #[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+pub struct ActionCall<'a> {
     /// Who calls.
     pub caller: &'a Arc<Caller>,
     /// The request's head.
-    pub facts: &'a Facts,
+    pub facts: &'a RequestContext,
     /// The parameters.
     pub form: &'a Form,
     /// The id of the request, for the answer.
@@ -167,12 +168,12 @@ pub struct Call<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestHead<'a> {
     pub(crate) caller: &'a Caller,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: &'a RequestContext,
     pub(crate) request_id: &'a str,
 }
 
-impl<'a> From<Call<'a>> for RequestHead<'a> {
-    fn from(call: Call<'a>) -> Self {
+impl<'a> From<ActionCall<'a>> for RequestHead<'a> {
+    fn from(call: ActionCall<'a>) -> Self {
         Self {
             caller: call.caller,
             facts: call.facts,
@@ -190,28 +191,28 @@ pub struct Answer {
     pub changed: bool,
 }
 
-type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send + 'a>>;
+type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, IamFault>> + Send + 'a>>;
 
 /// A row of the action table.
-pub struct Served {
+pub struct ActionEntry {
     /// Its operation.
     pub operation: &'static Operation,
     /// Its access level.
-    pub access: Access,
+    pub access: ActionLevel,
     /// How much it computes, and so where.
     pub effort: Effort,
-    pub(crate) handle: for<'a> fn(&'a Arc<Identity>, Call<'a>) -> Handling<'a>,
+    pub(crate) handle: for<'a> fn(&'a Arc<Identity>, ActionCall<'a>) -> Handling<'a>,
 }
 
-impl std::fmt::Debug for Served {
+impl std::fmt::Debug for ActionEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Served({})", self.operation.policy_action)
     }
 }
 
 /// The row of an action.
-pub const fn served<A: Action>() -> Served {
-    Served {
+pub const fn served<A: Action>() -> ActionEntry {
+    ActionEntry {
         operation: <A::Shape as OperationShape>::OPERATION,
         access: A::ACCESS,
         effort: A::EFFORT,
@@ -219,14 +220,17 @@ pub const fn served<A: Action>() -> Served {
     }
 }
 
-async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<Answer, Fault> {
+async fn handle<A: Action>(
+    identity: &Arc<Identity>,
+    call: ActionCall<'_>,
+) -> Result<Answer, IamFault> {
     let input = decode::<A>(identity, call).await?;
     let changed = A::ACCESS.changes_state() || A::writes(&input);
     let done = run::carry_out::<A>(identity, call, input).await?;
     if let Some(session) = done.session {
         let recorded = identity.store.record_session(session).await;
-        if !recorded.map_err(|error| Fault::Internal(error.to_string()))? {
-            return Err(Quota::Named("SessionsPerAccessKey", SESSIONS_PER_KEY).into());
+        if !recorded.map_err(|error| IamFault::Internal(error.to_string()))? {
+            return Err(ReachedQuota::Named("SessionsPerAccessKey", SESSIONS_PER_KEY).into());
         }
     }
     identity.usage.forget(done.forget);
@@ -240,7 +244,10 @@ async fn handle<A: Action>(identity: &Arc<Identity>, call: Call<'_>) -> Result<A
 }
 
 /// Decodes and validates the input; a long one when it is the caller's turn.
-async fn decode<A: Action>(identity: &Identity, call: Call<'_>) -> Result<Input<A>, Fault> {
+async fn decode<A: Action>(
+    identity: &Identity,
+    call: ActionCall<'_>,
+) -> Result<Input<A>, IamFault> {
     let decoded = if call.form.bytes() <= limits::BODY_BYTES_FREE {
         Input::<A>::decode(call.form)
     } else {
@@ -251,10 +258,10 @@ async fn decode<A: Action>(identity: &Identity, call: Call<'_>) -> Result<Input<
     decoded.map_err(decode_fault)
 }
 
-fn decode_fault(fault: DecodeFault) -> Fault {
+fn decode_fault(fault: DecodeFault) -> IamFault {
     match fault {
-        DecodeFault::Malformed(text) => Fault::MalformedInput(text.to_string()),
-        DecodeFault::Validation(text) => Fault::Validation(text),
+        DecodeFault::Malformed(text) => IamFault::MalformedInput(text.to_string()),
+        DecodeFault::Validation(text) => IamFault::Validation(text),
     }
 }
 

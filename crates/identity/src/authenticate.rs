@@ -9,31 +9,31 @@ use std::{str::FromStr, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::request::Parts;
 use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp, UniqueId};
-use keywright_sigv4::{Fault, PayloadHash, Presented, PresentedV2, SigningKey};
+use keywright_sigv4::{PayloadHash, PresentedSignature, PresentedV2, SignatureFault, SigningKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::{Caller, Principal, SessionFacts},
-    console::{SessionId, Sessions},
-    ledger::Ledger,
+    console::{ConsoleSessions, SessionId},
+    ledger::IamLedger,
     on_behalf::ROTATION_SERVICE,
     secrets,
     state::{AccessKey, Account, KeyOwner, KeyStatus},
-    usage::Usage,
-    vault::{OpenError, Purpose, Vault},
+    usage::KeyUsage,
+    vault::{DataVault, OpenError, SealPurpose},
 };
 
 /// A refused request.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct AuthFailure {
     /// What the client is told.
-    pub fault: Fault,
+    pub fault: SignatureFault,
     /// The inactive key whose signature was right; the one case that leaves a trace.
     pub inactive: Option<AccessKeyId>,
 }
 
-impl From<Fault> for Refusal {
-    fn from(fault: Fault) -> Self {
+impl From<SignatureFault> for AuthFailure {
+    fn from(fault: SignatureFault) -> Self {
         Self {
             fault,
             inactive: None,
@@ -43,11 +43,11 @@ impl From<Fault> for Refusal {
 
 /// A request whose signature is to be verified.
 #[derive(Debug, Clone, Copy)]
-pub struct Signed<'a> {
+pub struct SignedRequest<'a> {
     /// Its head, as it came.
     pub parts: &'a Parts,
     /// What it presents.
-    pub presented: &'a Presented,
+    pub presented: &'a PresentedSignature,
     /// What stands for its body.
     pub payload: PayloadHash,
     /// The present time.
@@ -72,12 +72,12 @@ const V2_REGION: &str = "us-east-1";
 
 /// A signature of either version.
 #[derive(Clone, Copy)]
-enum Signature<'a> {
-    V4(Signed<'a>),
+enum SignatureVersion<'a> {
+    V4(SignedRequest<'a>),
     V2(&'a PresentedV2, Timestamp),
 }
 
-impl<'a> Signature<'a> {
+impl<'a> SignatureVersion<'a> {
     const fn now(self) -> Timestamp {
         match self {
             Self::V4(signed) => signed.now,
@@ -108,15 +108,15 @@ impl<'a> Signature<'a> {
 /// Resolves keys and verifies signatures.
 #[derive(Debug)]
 pub struct Authenticator {
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) vault: Arc<Vault>,
-    pub(crate) usage: Arc<Usage>,
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) ledger: Arc<IamLedger>,
+    pub(crate) vault: Arc<DataVault>,
+    pub(crate) usage: Arc<KeyUsage>,
+    pub(crate) sessions: Arc<ConsoleSessions>,
 }
 
 /// A caller and the signing key, which aws-chunked bodies need further on.
 #[derive(Debug)]
-pub struct Authenticated {
+pub struct AuthenticatedCaller {
     /// The proven caller.
     pub caller: Caller,
     /// The key of the request's scope; nothing for Version 2, which has none.
@@ -128,10 +128,13 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`Refusal`] for an unknown or inactive key, a bad or expired token, a wrong signature.
-    pub fn authenticate(&self, signed: Signed<'_>) -> Result<Authenticated, Refusal> {
+    pub fn authenticate(
+        &self,
+        signed: SignedRequest<'_>,
+    ) -> Result<AuthenticatedCaller, AuthFailure> {
         let presented = signed.presented;
         let named = (presented.access_key_id(), presented.session_token());
-        self.prove(named, Signature::V4(signed))
+        self.prove(named, SignatureVersion::V4(signed))
     }
 
     /// Verifies a URL that is signed with Version 2 and says who made it.
@@ -142,21 +145,21 @@ impl Authenticator {
         &self,
         presented: &PresentedV2,
         now: Timestamp,
-    ) -> Result<Authenticated, Refusal> {
+    ) -> Result<AuthenticatedCaller, AuthFailure> {
         let named = (presented.access_key_id(), presented.session_token());
-        self.prove(named, Signature::V2(presented, now))
+        self.prove(named, SignatureVersion::V2(presented, now))
     }
 
     fn prove(
         &self,
         (id, token): (&str, Option<&Secret<String>>),
-        signature: Signature<'_>,
-    ) -> Result<Authenticated, Refusal> {
+        signature: SignatureVersion<'_>,
+    ) -> Result<AuthenticatedCaller, AuthFailure> {
         let key = AccessKeyId::from_str(id).map_err(|_| unknown(id))?;
         match (key.is_temporary(), token) {
             (false, None) => self.long_term(key, signature),
             (true, Some(token)) => self.temporary(key, token, signature),
-            (false, Some(token)) => Err(Fault::TokenInvalid {
+            (false, Some(token)) => Err(SignatureFault::TokenInvalid {
                 token: token.clone(),
             }
             .into()),
@@ -169,7 +172,11 @@ impl Authenticator {
     ///
     /// # Errors
     /// The [`Fault`] to render.
-    pub fn recognize(&self, presented: &Presented, now: Timestamp) -> Result<(), Fault> {
+    pub fn recognize(
+        &self,
+        presented: &PresentedSignature,
+        now: Timestamp,
+    ) -> Result<(), SignatureFault> {
         let id = presented.access_key_id();
         let key = AccessKeyId::from_str(id).map_err(|_| unknown(id).fault)?;
         let account = key
@@ -184,14 +191,16 @@ impl Authenticator {
             (true, Some(token)) => {
                 let token = token.clone();
                 match SessionToken::open(&self.vault, key, &token) {
-                    None => Err(Fault::TokenInvalid { token }),
-                    Some(session) if now >= session.expires() => Err(Fault::TokenExpired { token }),
+                    None => Err(SignatureFault::TokenInvalid { token }),
+                    Some(session) if now >= session.expires() => {
+                        Err(SignatureFault::TokenExpired { token })
+                    }
                     Some(_) => Ok(()),
                 }
             }
             (false, Some(token)) => {
                 let token = token.clone();
-                Err(Fault::TokenInvalid { token })
+                Err(SignatureFault::TokenInvalid { token })
             }
             (true, None) => Err(unknown(id).fault),
         }
@@ -200,8 +209,8 @@ impl Authenticator {
     fn long_term(
         &self,
         id: AccessKeyId,
-        signature: Signature<'_>,
-    ) -> Result<Authenticated, Refusal> {
+        signature: SignatureVersion<'_>,
+    ) -> Result<AuthenticatedCaller, AuthFailure> {
         let unknown = || unknown(id.as_str());
         let cell = id
             .account()
@@ -209,28 +218,28 @@ impl Authenticator {
         let account = cell.ok_or_else(unknown)?.snapshot().clone();
         let (owner, key) = account.key(id).ok_or_else(unknown)?;
         let (verified, signing_key) = match signature {
-            Signature::V4(signed) => {
+            SignatureVersion::V4(signed) => {
                 let derived = self.signing_key(key, signed.presented);
                 let derived = derived.map_err(|_| unknown())?;
                 let presented = signed.presented;
                 let verified = presented.verify(signed.parts, &derived, signed.payload);
                 (verified, Some(derived))
             }
-            Signature::V2(presented, _) => {
+            SignatureVersion::V2(presented, _) => {
                 let secret = open_secret(&self.vault, key).map_err(|_| unknown())?;
                 (presented.verify(&secret), None)
             }
         };
         if key.status == KeyStatus::Inactive {
             let inactive = verified.is_ok().then_some(id);
-            return Err(Refusal {
+            return Err(AuthFailure {
                 inactive,
                 ..unknown()
             });
         }
-        let proof = verified.map_err(Fault::from)?;
+        let proof = verified.map_err(SignatureFault::from)?;
         // Only now: whoever knows no more than the id must not push others out of the cache.
-        if let (Signature::V4(signed), Some(derived)) = (signature, &signing_key) {
+        if let (SignatureVersion::V4(signed), Some(derived)) = (signature, &signing_key) {
             let scope = signed.presented.scope();
             if key.material.cached(scope).is_none() {
                 key.material.remember(*scope, derived.clone());
@@ -241,7 +250,7 @@ impl Authenticator {
             .note((id, &key.material), key_use, signature.now(), scope);
         let principal = principal(&account, owner);
         let caller = Caller::new(account.id(), principal, id, None, proof);
-        Ok(Authenticated {
+        Ok(AuthenticatedCaller {
             caller,
             signing_key,
         })
@@ -258,7 +267,7 @@ impl Authenticator {
         account: &Account,
         caller: &Caller,
         came: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AuthFailure> {
         let id = caller.key();
         let gone = || unknown(id.as_str());
         let here = match caller.principal() {
@@ -274,7 +283,7 @@ impl Authenticator {
                 return Ok(());
             }
             let inactive = Some(id);
-            return Err(Refusal { inactive, ..gone() });
+            return Err(AuthFailure { inactive, ..gone() });
         };
         match session.console {
             Some(console) => {
@@ -286,7 +295,11 @@ impl Authenticator {
         }
     }
 
-    fn signing_key(&self, key: &AccessKey, presented: &Presented) -> Result<SigningKey, OpenError> {
+    fn signing_key(
+        &self,
+        key: &AccessKey,
+        presented: &PresentedSignature,
+    ) -> Result<SigningKey, OpenError> {
         let scope = presented.scope();
         if let Some(cached) = key.material.cached(scope) {
             return Ok(cached);
@@ -299,17 +312,17 @@ impl Authenticator {
         &self,
         id: AccessKeyId,
         token: &Secret<String>,
-        signature: Signature<'_>,
-    ) -> Result<Authenticated, Refusal> {
+        signature: SignatureVersion<'_>,
+    ) -> Result<AuthenticatedCaller, AuthFailure> {
         let now = signature.now();
         let invalid = || {
-            Refusal::from(Fault::TokenInvalid {
+            AuthFailure::from(SignatureFault::TokenInvalid {
                 token: token.clone(),
             })
         };
         let session = SessionToken::open(&self.vault, id, token).ok_or_else(invalid)?;
         if now >= session.expires() {
-            return Err(Fault::TokenExpired {
+            return Err(SignatureFault::TokenExpired {
                 token: token.clone(),
             }
             .into());
@@ -337,28 +350,28 @@ impl Authenticator {
         }
         let secret = Secret::new(session.secret.clone());
         let (verified, signing_key) = match signature {
-            Signature::V4(signed) => {
+            SignatureVersion::V4(signed) => {
                 let presented = signed.presented;
                 let derived = SigningKey::for_scope(&secret, presented.scope());
                 let verified = presented.verify(signed.parts, &derived, signed.payload);
                 (verified, Some(derived))
             }
-            Signature::V2(presented, _) => (presented.verify(&secret), None),
+            SignatureVersion::V2(presented, _) => (presented.verify(&secret), None),
         };
-        let proof = verified.map_err(Fault::from)?;
+        let proof = verified.map_err(SignatureFault::from)?;
         if let Some(id) = console {
             self.sessions.touch(id, now);
         }
         let caller = Caller::new(account.id(), principal, id, Some(facts), proof);
-        Ok(Authenticated {
+        Ok(AuthenticatedCaller {
             caller,
             signing_key,
         })
     }
 }
 
-fn unknown(access_key_id: &str) -> Refusal {
-    Fault::UnknownKey {
+fn unknown(access_key_id: &str) -> AuthFailure {
+    SignatureFault::UnknownKey {
         access_key_id: access_key_id.to_owned(),
     }
     .into()
@@ -368,8 +381,8 @@ fn unknown(access_key_id: &str) -> Refusal {
 ///
 /// # Errors
 /// [`OpenError`] under another data key than it was sealed with.
-pub(crate) fn open_secret(vault: &Vault, key: &AccessKey) -> Result<Secret<String>, OpenError> {
-    let place = (Purpose::AccessKey, key.id.as_str());
+pub(crate) fn open_secret(vault: &DataVault, key: &AccessKey) -> Result<Secret<String>, OpenError> {
+    let place = (SealPurpose::AccessKey, key.id.as_str());
     let bytes = vault.open(place, key.material.sealed().as_bytes())?;
     let text = String::from_utf8(bytes.expose().clone()).map_err(|_| OpenError)?;
     Ok(Secret::new(text))
@@ -429,7 +442,11 @@ pub struct TemporaryCredentials {
 
 impl SessionToken {
     /// With a new secret.
-    pub(crate) fn new(principal: &Principal, validity: Validity, entropy: &dyn Entropy) -> Self {
+    pub(crate) fn new(
+        principal: &Principal,
+        validity: ValidityPeriod,
+        entropy: &dyn Entropy,
+    ) -> Self {
         Self {
             secret: secrets::new_secret(entropy).expose().clone(),
             user: match principal {
@@ -494,12 +511,12 @@ impl SessionToken {
     pub(crate) fn issue(
         self,
         account: AccountId,
-        vault: &Vault,
+        vault: &DataVault,
         entropy: &dyn Entropy,
     ) -> Option<TemporaryCredentials> {
         let key = AccessKeyId::generate_temporary(account, entropy);
         let plain = Secret::new(serde_json::to_vec(&self).ok()?);
-        let place = (Purpose::SessionToken, key.as_str());
+        let place = (SealPurpose::SessionToken, key.as_str());
         let sealed = vault.seal(place, plain.expose(), entropy).ok()?;
         Some(TemporaryCredentials {
             key,
@@ -509,10 +526,10 @@ impl SessionToken {
         })
     }
 
-    fn open(vault: &Vault, key: AccessKeyId, token: &Secret<String>) -> Option<Self> {
+    fn open(vault: &DataVault, key: AccessKeyId, token: &Secret<String>) -> Option<Self> {
         let sealed = BASE64_STANDARD.decode(token.expose()).ok()?;
         let plain = vault
-            .open((Purpose::SessionToken, key.as_str()), &sealed)
+            .open((SealPurpose::SessionToken, key.as_str()), &sealed)
             .ok()?;
         serde_json::from_slice(plain.expose()).ok()
     }
@@ -533,7 +550,7 @@ impl SessionToken {
 
 /// From when to when.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Validity {
+pub(crate) struct ValidityPeriod {
     /// The first instant.
     pub issued: Timestamp,
     /// The first instant after the last.

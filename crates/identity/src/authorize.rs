@@ -12,7 +12,9 @@ use std::{
 };
 
 use keywright_base::AccountId;
-use keywright_policy::{Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source};
+use keywright_policy::{
+    AccessRequest, Decision, PoliciesInForce, Policy, PolicySet, PolicySource, PrincipalRef,
+};
 
 pub(crate) use self::{
     implied::{decide_on_every, implied_by},
@@ -20,11 +22,11 @@ pub(crate) use self::{
 };
 use crate::{
     caller::{Caller, Principal},
-    catalogue::Catalogue,
-    denials::Evidence,
-    names::Names,
-    state::{Account, Grants, Tag, User},
-    view::{Facts, View},
+    catalogue::PolicyCatalogue,
+    denials::DenialEvidence,
+    names::PolicyNames,
+    state::{Account, DirectGrants, Tag, User},
+    view::{RequestContext, StateView},
 };
 
 /// Leave to carry out one action, once. Not `Clone`; only this module makes one.
@@ -34,30 +36,30 @@ pub struct Permit<A>(PhantomData<A>);
 
 /// What a caller must be allowed for an action.
 #[derive(Debug)]
-pub enum Required {
+pub enum Requirement {
     /// Nothing: AWS lets every verified caller do this.
     Nothing,
     /// Every one of these; an empty list is refused.
-    All(Vec<Target>),
+    All(Vec<AuthTarget>),
     /// For an action of the extension whose own targets are not what it is about.
     On {
         /// Every one of these; an empty list is refused.
-        own: Vec<Target>,
+        own: Vec<AuthTarget>,
         /// What the actions that it implies are asked on.
-        subjects: Vec<Target>,
+        subjects: Vec<AuthTarget>,
     },
 }
 
-impl Required {
+impl Requirement {
     /// One target.
-    pub fn one(target: Target) -> Self {
+    pub fn one(target: AuthTarget) -> Self {
         Self::All(vec![target])
     }
 }
 
 /// One resource that an action is authorized on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub struct AuthTarget {
     /// The policy action if it is not the operation's own (`iam:TagUser` for CreateUser with tags).
     pub action: Option<&'static str>,
     /// The ARN that policies match, or `*`.
@@ -65,7 +67,7 @@ pub struct Target {
     /// Whether all are meant whose ARN begins with `resource`, also those that do not exist yet.
     pub every: bool,
     /// How AWS writes the resource in a refusal, for example `user bob`.
-    pub shown: String,
+    pub display: String,
     /// Tags of the resource, for `aws:ResourceTag/…` and `iam:ResourceTag/…`.
     pub resource_tags: Vec<Tag>,
     /// Tags in the request, for `aws:RequestTag/…` and `aws:TagKeys`.
@@ -76,14 +78,14 @@ pub struct Target {
     pub keys: Vec<(&'static str, String)>,
 }
 
-impl Target {
+impl AuthTarget {
     /// A resource by ARN, and how it is shown.
-    pub fn new(resource: impl Into<String>, shown: impl Into<String>) -> Self {
+    pub fn new(resource: impl Into<String>, listed: impl Into<String>) -> Self {
         Self {
             action: None,
             resource: resource.into(),
             every: false,
-            shown: shown.into(),
+            display: listed.into(),
             resource_tags: Vec::new(),
             request_tags: Vec::new(),
             tag_keys: Vec::new(),
@@ -97,19 +99,19 @@ impl Target {
     }
 
     /// A user by name, with the stored path, case and tags when it exists.
-    pub fn user(view: &View<'_>, name: &str) -> Self {
-        let shown = format!("user {name}");
+    pub fn user(view: &StateView<'_>, name: &str) -> Self {
+        let listed = format!("user {name}");
         match view.account.user(name) {
             Some(user) => Self {
                 resource_tags: user.tags.clone(),
-                ..Self::new(user.arn(view.id()).to_string(), shown)
+                ..Self::new(user.arn(view.id()).to_string(), listed)
             },
-            None => Self::new(format!("arn:aws:iam::{}:user/{name}", view.id()), shown),
+            None => Self::new(format!("arn:aws:iam::{}:user/{name}", view.id()), listed),
         }
     }
 
     /// A user by name, with the boundary that it has for `iam:PermissionsBoundary`.
-    pub fn bounded_user(view: &View<'_>, name: &str) -> Self {
+    pub fn bounded_user(view: &StateView<'_>, name: &str) -> Self {
         let target = Self::user(view, name);
         let user = view.account.user(name);
         match user.and_then(|user| user.boundary.as_deref()) {
@@ -119,16 +121,16 @@ impl Target {
     }
 
     /// A group by name, with the stored path and case when it exists.
-    pub fn group(view: &View<'_>, name: &str) -> Self {
-        let shown = format!("group {name}");
+    pub fn group(view: &StateView<'_>, name: &str) -> Self {
+        let listed = format!("group {name}");
         match view.account.group(name) {
-            Some(group) => Self::new(group.arn(view.id()).to_string(), shown),
-            None => Self::new(format!("arn:aws:iam::{}:group/{name}", view.id()), shown),
+            Some(group) => Self::new(group.arn(view.id()).to_string(), listed),
+            None => Self::new(format!("arn:aws:iam::{}:group/{name}", view.id()), listed),
         }
     }
 
     /// A managed policy by ARN.
-    pub fn policy(view: &View<'_>, arn: &str) -> Self {
+    pub fn policy(view: &StateView<'_>, arn: &str) -> Self {
         let parsed = keywright_base::Arn::parse(arn).ok();
         let stored = parsed.and_then(|arn| view.account.policy_by_arn(&arn));
         let target = Self::new(arn, format!("policy {arn}"));
@@ -143,7 +145,7 @@ impl Target {
     }
 
     /// A virtual MFA device by serial number.
-    pub fn mfa(view: &View<'_>, serial: &str) -> Self {
+    pub fn mfa(view: &StateView<'_>, serial: &str) -> Self {
         match view.account.device(serial) {
             Some(device) => Self {
                 resource_tags: device.tags.clone(),
@@ -154,7 +156,7 @@ impl Target {
     }
 
     /// What an ARN of the account names, if it exists: a user, group, managed policy or MFA device.
-    pub fn existing(view: &View<'_>, arn: &str) -> Option<Self> {
+    pub fn existing(view: &StateView<'_>, arn: &str) -> Option<Self> {
         let parsed = keywright_base::Arn::parse(arn).ok()?;
         let (kind, path) = parsed.resource().split_once('/')?;
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -169,10 +171,10 @@ impl Target {
     }
 
     /// Whoever an ARN names, shown by the ARN: a user with its tags, or what is not known to exist.
-    pub fn principal(view: &View<'_>, arn: &str) -> Self {
+    pub fn principal(view: &StateView<'_>, arn: &str) -> Self {
         let existing = Self::existing(view, arn);
         Self {
-            shown: arn.to_owned(),
+            display: arn.to_owned(),
             ..existing.unwrap_or_else(|| Self::new(arn, arn))
         }
     }
@@ -225,18 +227,18 @@ pub struct ForeignResource<'a> {
 
 /// A refusal of [`decide`].
 #[derive(Debug)]
-pub struct Denied {
+pub struct AccessDenied {
     /// The end of AWS's sentence: `because no identity-based policy allows the … action`.
     pub why: String,
     /// What decided; `None` for an anonymous caller.
-    pub evidence: Option<Box<Evidence>>,
+    pub evidence: Option<Box<DenialEvidence>>,
 }
 
 /// The outcome of [`decide`], and what it took.
 #[derive(Debug)]
-pub struct Decided {
+pub struct MeasuredOutcome {
     /// Whether the action may go ahead.
-    pub outcome: Result<(), Denied>,
+    pub outcome: Result<(), AccessDenied>,
     /// Steps of matching.
     pub steps: u64,
     /// Whether it is denied because there were not enough steps.
@@ -252,10 +254,10 @@ pub fn decide(
     caller: Option<(&Caller, &Account)>,
     action: &str,
     resource: &ForeignResource<'_>,
-    context: &dyn keywright_policy::Context,
+    context: &dyn keywright_policy::ContextLookup,
     steps_max: u64,
     names: Option<impl FnOnce() -> Vec<String>>,
-) -> Decided {
+) -> MeasuredOutcome {
     let set = caller.map_or_else(PolicySet::default, |(caller, account)| {
         effective(account, caller)
     });
@@ -264,7 +266,7 @@ pub fn decide(
         Some((caller, arn, id)) => principal(caller, arn.as_str(), id),
         None => PrincipalRef::Anonymous,
     };
-    let request = Request {
+    let request = AccessRequest {
         principal,
         action,
         resource: resource.arn,
@@ -272,7 +274,7 @@ pub fn decide(
         context,
     };
     let policy = binding(resource.policy, &request);
-    let policies = Policies::new(&set);
+    let policies = PoliciesInForce::new(&set);
     let policies = match policy {
         Some(policy) => policies.with_resource(policy),
         None => policies,
@@ -284,19 +286,19 @@ pub fn decide(
             let evidence = names.and_then(|names| {
                 let mut names = names();
                 names.extend(crate::conditions::common_names(caller));
-                Evidence::keep(&request, &set, policy, names)
+                DenialEvidence::keep(&request, &set, policy, names)
             });
-            let evidence = evidence.map(|kept| match caller {
-                Some((caller, account)) => kept.named(Names::of_caller(account, caller)),
-                None => kept,
+            let evidence = evidence.map(|retained| match caller {
+                Some((caller, account)) => retained.named(PolicyNames::of_caller(account, caller)),
+                None => retained,
             });
-            Err(Denied {
+            Err(AccessDenied {
                 why: reason.sentence(action),
                 evidence: evidence.map(Box::new),
             })
         }
     };
-    Decided {
+    MeasuredOutcome {
         outcome,
         steps: measured.steps,
         cut_short: measured.cut_short,
@@ -308,7 +310,7 @@ pub fn decide(
 /// would stand for ever.
 pub(crate) fn binding<'a>(
     policy: Option<&'a Arc<Policy>>,
-    request: &Request<'_>,
+    request: &AccessRequest<'_>,
 ) -> Option<&'a Arc<Policy>> {
     let owner = matches!(request.principal, PrincipalRef::Root { account, .. }
         if request.owner == Some(account));
@@ -353,7 +355,7 @@ fn collect(account: &Account, user: &User) -> Option<PolicySet> {
     }
     let rules = account.settings().password_policy.as_ref();
     if rules.is_some_and(|rules| rules.allow_users_to_change) {
-        policies.push((Source::Inline, own_password()?));
+        policies.push((PolicySource::Inline, own_password()?));
     }
     let set = PolicySet::new(policies);
     match &user.boundary {
@@ -378,20 +380,23 @@ fn own_password() -> Option<Arc<Policy>> {
 
 fn add(
     account: &Account,
-    grants: &Grants,
-    policies: &mut Vec<(Source, Arc<Policy>)>,
+    grants: &DirectGrants,
+    policies: &mut Vec<(PolicySource, Arc<Policy>)>,
 ) -> Option<()> {
     for arn in &grants.attached {
-        policies.push((Source::Managed(Arc::clone(arn)), managed(account, arn)?));
+        policies.push((
+            PolicySource::Managed(Arc::clone(arn)),
+            managed(account, arn)?,
+        ));
     }
     for inline in &grants.inline {
-        policies.push((Source::Inline, Arc::clone(inline.compiled()?)));
+        policies.push((PolicySource::Inline, Arc::clone(inline.compiled()?)));
     }
     Some(())
 }
 
 fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
-    if let Some(policy) = Catalogue::built_in().by_arn(arn) {
+    if let Some(policy) = PolicyCatalogue::built_in().by_arn(arn) {
         return policy.compiled().map(Arc::clone);
     }
     let arn = keywright_base::Arn::parse(arn).ok()?;
@@ -406,8 +411,8 @@ fn managed(account: &Account, arn: &str) -> Option<Arc<Policy>> {
 #[must_use]
 pub fn common<'a>(
     caller: Option<(&'a Caller, &'a Account)>,
-    facts: &'a Facts,
+    facts: &'a RequestContext,
     key: &str,
-) -> keywright_policy::Values<'a> {
+) -> keywright_policy::ContextValues<'a> {
     crate::conditions::common(caller, facts, key)
 }

@@ -10,7 +10,7 @@ use keywright_base::{AccountId, Secret, limits};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Identity, console::login, state::LoginProfile, vault::Purpose};
+use crate::{Identity, console::login, state::LoginProfile, vault::SealPurpose};
 
 /// Seconds for which a browser is known after its last sign-in.
 pub const BROWSER_SECS: i64 = 180 * 24 * 60 * 60;
@@ -24,7 +24,7 @@ pub type BrowserId = [u8; ID_BYTES];
 
 /// What a browser carries, sealed.
 #[derive(Serialize, Deserialize)]
-struct Note {
+struct DeviceCookie {
     id: BrowserId,
     /// As whom it has signed in, the latest last.
     users: Vec<KnownUser>,
@@ -75,7 +75,7 @@ impl Identity {
                 let mut id = [0; ID_BYTES];
                 self.entropy.fill(&mut id);
                 let users = Vec::new();
-                Note { id, users }
+                DeviceCookie { id, users }
             }
         };
         let account = session.account.to_string();
@@ -97,7 +97,7 @@ impl Identity {
         ))
     }
 
-    fn open_note(&self, text: &str) -> Option<Note> {
+    fn open_note(&self, text: &str) -> Option<DeviceCookie> {
         if text.len() > limits::BROWSER_COOKIE_BYTES {
             return None;
         }
@@ -107,7 +107,7 @@ impl Identity {
     }
 }
 
-const PLACE: (Purpose, &str) = (Purpose::Browser, "console");
+const PLACE: (SealPurpose, &str) = (SealPurpose::Browser, "console");
 
 impl KnownUser {
     fn is_of(&self, account: &str, user: Option<&str>) -> bool {

@@ -5,7 +5,7 @@ use keywright_sigv4::Verified;
 
 use crate::{
     console::SessionId,
-    state::{Account, Bearer},
+    state::{Account, MfaOwner},
 };
 
 /// A proven principal.
@@ -24,7 +24,7 @@ pub enum Principal {
     },
 }
 
-impl From<&Principal> for Bearer {
+impl From<&Principal> for MfaOwner {
     fn from(principal: &Principal) -> Self {
         match principal {
             Principal::Root => Self::Root,

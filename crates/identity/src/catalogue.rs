@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use self::history::EarlierVersion;
 
 static COMPRESSED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/aws-managed-policies.gz"));
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::unpack);
+static CATALOGUE: LazyLock<PolicyCatalogue> = LazyLock::new(PolicyCatalogue::unpack);
 
 /// One AWS managed policy.
 #[derive(Debug)]
@@ -79,12 +79,12 @@ impl AwsPolicy {
 
 /// All AWS managed policies.
 #[derive(Debug)]
-pub struct Catalogue {
+pub struct PolicyCatalogue {
     by_arn: BTreeMap<Arc<str>, Arc<AwsPolicy>>,
     by_name: BTreeMap<FoldedName, Arc<AwsPolicy>>,
 }
 
-impl Catalogue {
+impl PolicyCatalogue {
     /// The catalogue that is in the binary.
     pub fn built_in() -> &'static Self {
         &CATALOGUE
@@ -123,7 +123,7 @@ impl Catalogue {
 }
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct CatalogueLine<'a> {
     name: String,
     path: String,
     created: String,
@@ -134,7 +134,7 @@ struct Line<'a> {
 }
 
 fn read_line(line: &[u8]) -> Option<AwsPolicy> {
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    let line: CatalogueLine<'_> = serde_json::from_slice(line).ok()?;
     Some(AwsPolicy {
         id: policy_id(&line.name),
         arn: format!("arn:aws:iam::aws:policy{}{}", line.path, line.name).into(),
@@ -171,14 +171,14 @@ fn policy_id(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Catalogue;
+    use super::PolicyCatalogue;
 
     #[test]
     fn every_line_is_there_and_every_document_compiles() {
         let lines = include_str!("../../../models/aws-managed-policies.jsonl")
             .lines()
             .count();
-        let catalogue = Catalogue::built_in();
+        let catalogue = PolicyCatalogue::built_in();
         assert_eq!(catalogue.by_arn.len(), lines);
         for policy in catalogue.by_arn.values() {
             assert!(policy.compiled().is_some(), "{}", policy.name);
@@ -193,7 +193,7 @@ mod tests {
             "AdministratorAccess",
         ] {
             let arn = format!("arn:aws:iam::aws:policy/{name}");
-            assert_eq!(Catalogue::built_in().by_arn(&arn).unwrap().name, name);
+            assert_eq!(PolicyCatalogue::built_in().by_arn(&arn).unwrap().name, name);
         }
     }
 }

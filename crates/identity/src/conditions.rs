@@ -4,26 +4,26 @@
 
 use std::borrow::Cow;
 
-use keywright_policy::{Context, Values};
+use keywright_policy::{ContextLookup, ContextValues};
 
 use crate::{
-    authorize::Target,
+    authorize::AuthTarget,
     caller::{Caller, Principal},
     state::{Account, Tag},
-    view::Facts,
+    view::RequestContext,
 };
 
 /// The keys of one target of an IAM or STS action.
 #[derive(Debug)]
-pub(crate) struct Conditions<'a> {
+pub(crate) struct RequestConditions<'a> {
     pub caller: &'a Caller,
     pub account: &'a Account,
-    pub facts: &'a Facts,
-    pub target: &'a Target,
+    pub facts: &'a RequestContext,
+    pub target: &'a AuthTarget,
 }
 
-impl Context for Conditions<'_> {
-    fn get(&self, key: &str) -> Values<'_> {
+impl ContextLookup for RequestConditions<'_> {
+    fn get(&self, key: &str) -> ContextValues<'_> {
         let target = self.target;
         if let Some((_, value)) = target
             .keys
@@ -50,7 +50,7 @@ impl Context for Conditions<'_> {
     }
 }
 
-impl Conditions<'_> {
+impl RequestConditions<'_> {
     /// Every key that may have a value, for a record of the request.
     pub(crate) fn names(&self) -> Vec<String> {
         let target = self.target;
@@ -83,9 +83,9 @@ pub(crate) fn common_names(caller: Option<(&Caller, &Account)>) -> Vec<String> {
 /// The global keys, but for those that follow from who calls: they are the evaluator's own.
 pub(crate) fn common<'a>(
     caller: Option<(&'a Caller, &'a Account)>,
-    facts: &'a Facts,
+    facts: &'a RequestContext,
     key: &str,
-) -> Values<'a> {
+) -> ContextValues<'a> {
     let (name, suffix) = split(key);
     match (name, suffix) {
         ("aws:currenttime", None) => one(facts.now.iso8601()),
@@ -105,7 +105,7 @@ pub(crate) fn common<'a>(
         ("aws:calledviafirst" | "aws:calledvialast", None) => optional(via(caller)),
         _ => match caller {
             Some((caller, account)) => of_caller((caller, account), facts, name, suffix),
-            None => Values::Absent,
+            None => ContextValues::Absent,
         },
     }
 }
@@ -117,31 +117,31 @@ fn via(caller: Option<(&Caller, &Account)>) -> Option<&'static str> {
 
 fn of_caller<'a>(
     (caller, account): (&'a Caller, &'a Account),
-    facts: &Facts,
+    facts: &RequestContext,
     name: &str,
     suffix: Option<&str>,
-) -> Values<'a> {
+) -> ContextValues<'a> {
     let session = caller.session();
     match (name, suffix) {
         ("aws:principaltag", Some(tag)) => match caller.principal() {
-            Principal::Root => Values::Absent,
+            Principal::Root => ContextValues::Absent,
             Principal::User { id, .. } => account
                 .user_by_id(*id)
-                .map_or(Values::Absent, |user| tag_value(&user.tags, tag)),
+                .map_or(ContextValues::Absent, |user| tag_value(&user.tags, tag)),
         },
-        ("aws:tokenissuetime", None) => {
-            session.map_or(Values::Absent, |session| one(session.issued.iso8601()))
-        }
-        ("aws:multifactorauthpresent", None) => session.map_or(Values::Absent, |s| {
+        ("aws:tokenissuetime", None) => session.map_or(ContextValues::Absent, |session| {
+            one(session.issued.iso8601())
+        }),
+        ("aws:multifactorauthpresent", None) => session.map_or(ContextValues::Absent, |s| {
             one(if s.mfa.is_some() { "true" } else { "false" })
         }),
         ("aws:multifactorauthage", None) => {
             let given = session.and_then(|session| session.mfa);
-            given.map_or(Values::Absent, |at| {
+            given.map_or(ContextValues::Absent, |at| {
                 one(facts.now.secs_since(at).to_string())
             })
         }
-        _ => Values::Absent,
+        _ => ContextValues::Absent,
     }
 }
 
@@ -179,23 +179,23 @@ const KNOWN: &[&str] = &[
     "aws:resourceaccount",
 ];
 
-fn one<'a>(value: impl Into<Cow<'a, str>>) -> Values<'a> {
-    Values::One(value.into())
+fn one<'a>(value: impl Into<Cow<'a, str>>) -> ContextValues<'a> {
+    ContextValues::One(value.into())
 }
 
-fn many(values: Vec<Cow<'_, str>>) -> Values<'_> {
+fn many(values: Vec<Cow<'_, str>>) -> ContextValues<'_> {
     if values.is_empty() {
-        Values::Absent
+        ContextValues::Absent
     } else {
-        Values::Many(values)
+        ContextValues::Many(values)
     }
 }
 
-fn optional(value: Option<&str>) -> Values<'_> {
-    value.map_or(Values::Absent, one)
+fn optional(value: Option<&str>) -> ContextValues<'_> {
+    value.map_or(ContextValues::Absent, one)
 }
 
-fn tag_value<'a>(tags: &'a [Tag], key: &str) -> Values<'a> {
+fn tag_value<'a>(tags: &'a [Tag], key: &str) -> ContextValues<'a> {
     let tag = tags.iter().find(|tag| tag.key.eq_ignore_ascii_case(key));
     optional(tag.map(|tag| tag.value.as_str()))
 }

@@ -51,7 +51,7 @@ impl SessionId {
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Session {
+pub(crate) struct ConsoleSession {
     pub account: AccountId,
     /// `None` for root.
     pub user: Option<UniqueId>,
@@ -65,7 +65,7 @@ pub(crate) struct Session {
     pub used: Timestamp,
 }
 
-impl Session {
+impl ConsoleSession {
     /// The first instant at which it is over, however much it is used.
     pub(crate) const fn expires(&self) -> Timestamp {
         self.began.plus_secs(SESSION_SECS)
@@ -91,25 +91,26 @@ pub(crate) fn login(account: &Account, user: Option<UniqueId>) -> Option<&LoginP
 
 /// Every session.
 #[derive(Default)]
-pub(crate) struct Sessions(Mutex<HashMap<SessionId, Session>>);
+pub(crate) struct ConsoleSessions(Mutex<HashMap<SessionId, ConsoleSession>>);
 
-impl std::fmt::Debug for Sessions {
+impl std::fmt::Debug for ConsoleSessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sessions({})", self.all().len())
     }
 }
 
-impl Sessions {
+impl ConsoleSessions {
     /// Begins a session; gives the cookie, which is nowhere else. Makes room where there is none:
     /// of the same principal's sessions, or else of all, the one unused for longest goes.
-    pub(crate) fn begin(&self, session: Session, entropy: &dyn Entropy) -> Secret<String> {
+    pub(crate) fn begin(&self, session: ConsoleSession, entropy: &dyn Entropy) -> Secret<String> {
         let mut bytes = [0; COOKIE_BYTES];
         entropy.fill(&mut bytes);
         let bytes = Secret::new(bytes);
         let cookie = Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.expose()));
         let mut all = self.all();
         all.retain(|_, other| !other.over(session.used));
-        let same = |other: &Session| (other.account, other.user) == (session.account, session.user);
+        let same =
+            |other: &ConsoleSession| (other.account, other.user) == (session.account, session.user);
         if all.values().filter(|other| same(other)).count() >= limits::CONSOLE_SESSIONS_EACH {
             drop_oldest(&mut all, same);
         }
@@ -128,7 +129,12 @@ impl Sessions {
     }
 
     /// A session that is not over and whose password still is the one it began with.
-    pub(crate) fn find(&self, id: SessionId, account: &Account, now: Timestamp) -> Option<Session> {
+    pub(crate) fn find(
+        &self,
+        id: SessionId,
+        account: &Account,
+        now: Timestamp,
+    ) -> Option<ConsoleSession> {
         let mut all = self.all();
         let session = all.get(&id)?;
         if session.account != account.id() {
@@ -149,16 +155,19 @@ impl Sessions {
     }
 
     /// Ends a session.
-    pub(crate) fn end(&self, id: SessionId) -> Option<Session> {
+    pub(crate) fn end(&self, id: SessionId) -> Option<ConsoleSession> {
         self.all().remove(&id)
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Session>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, ConsoleSession>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn drop_oldest(all: &mut HashMap<SessionId, Session>, which: impl Fn(&Session) -> bool) {
+fn drop_oldest(
+    all: &mut HashMap<SessionId, ConsoleSession>,
+    which: impl Fn(&ConsoleSession) -> bool,
+) {
     let among = all.iter().filter(|(_, session)| which(session));
     let oldest = among.min_by_key(|(_, session)| session.used);
     if let Some(id) = oldest.map(|(id, _)| *id) {

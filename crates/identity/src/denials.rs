@@ -13,15 +13,15 @@ use std::{
 
 use keywright_base::{AccountId, Timestamp, limits};
 use keywright_policy::{
-    ContextMap, Decision, Explanation, Layer, Need, Policies, Policy, PolicySet, PrincipalRef,
-    Request, StatementRef, Values, explain, mentioned_keys,
+    AccessRequest, ContextMap, ContextValues, Decision, Explanation, MissingAllow, PoliciesInForce,
+    Policy, PolicyLayer, PolicySet, PrincipalRef, StatementRef, explain, mentioned_keys,
 };
 
-use crate::{authorize::binding, names::Names, view::Attached};
+use crate::{authorize::binding, names::PolicyNames, view::ResourcePolicy};
 
 /// Who was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
+pub enum DeniedPrincipal {
     /// The root user.
     Root {
         /// Its account.
@@ -42,7 +42,7 @@ pub enum Who {
     },
 }
 
-impl Who {
+impl DeniedPrincipal {
     /// `None` for whom nobody has proven to be.
     fn of(principal: &PrincipalRef<'_>) -> Option<Self> {
         match *principal {
@@ -101,9 +101,9 @@ impl Who {
 
 /// What a denial was decided from.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct DenialEvidence {
     /// Who asked.
-    pub who: Who,
+    pub who: DeniedPrincipal,
     /// The action.
     pub action: String,
     /// The ARN of the resource, or `*`.
@@ -111,30 +111,32 @@ pub struct Evidence {
     owner: Option<AccountId>,
     context: ContextMap,
     set: PolicySet,
-    names: Names,
+    names: PolicyNames,
     resource_policy: Option<Arc<Policy>>,
 }
 
-impl Evidence {
+impl DenialEvidence {
     /// Keeps what decided a request: its policies as they are, and of its context every key that
     /// they ask for or that `names` lists. `None` when nobody has proven to be the caller.
     pub(crate) fn keep(
-        request: &Request<'_>,
+        request: &AccessRequest<'_>,
         set: &PolicySet,
         resource_policy: Option<&Arc<Policy>>,
         names: impl IntoIterator<Item = String>,
     ) -> Option<Self> {
-        let who = Who::of(&request.principal)?;
-        let asked = mentioned_keys(&policies(set, resource_policy));
+        let who = DeniedPrincipal::of(&request.principal)?;
+        let requested = mentioned_keys(&policies(set, resource_policy));
         let mut context = ContextMap::default();
-        for name in asked.into_iter().chain(names) {
+        for name in requested.into_iter().chain(names) {
             let name = name.to_lowercase();
             match request.context.get(&name) {
-                Values::Absent => {}
-                Values::One(value) => context.set(&name, Values::one(value.into_owned())),
+                ContextValues::Absent => {}
+                ContextValues::One(value) => {
+                    context.set(&name, ContextValues::one(value.into_owned()))
+                }
                 list => {
                     let values = list.as_slice().iter().map(|value| value.to_string());
-                    context.set(&name, Values::many(values));
+                    context.set(&name, ContextValues::many(values));
                 }
             }
         }
@@ -145,13 +147,13 @@ impl Evidence {
             owner: request.owner,
             context,
             set: set.clone(),
-            names: Names::default(),
+            names: PolicyNames::default(),
             resource_policy: resource_policy.cloned(),
         })
     }
 
     /// With what the caller's policies are called.
-    pub(crate) fn named(self, names: Names) -> Self {
+    pub(crate) fn named(self, names: PolicyNames) -> Self {
         Self { names, ..self }
     }
 
@@ -162,12 +164,12 @@ impl Evidence {
         let mut explanation = explain(&policies, &self.request());
         self.names.name(&mut explanation);
         if self.owner.is_some_and(|owner| owner != self.who.account()) {
-            let own = |statement: &StatementRef| statement.layer != Layer::Resource;
+            let own = |statement: &StatementRef| statement.layer != PolicyLayer::Resource;
             explanation.statements.retain(|e| own(&e.statement));
             explanation.decided_by.retain(own);
             explanation.needs.retain_mut(|need| match need {
-                Need::WithoutDeny { statement, .. } => own(statement),
-                Need::Allow { nearest, .. } => {
+                MissingAllow::WithoutDeny { statement, .. } => own(statement),
+                MissingAllow::Allow { nearest, .. } => {
                     nearest.retain(|near| own(&near.statement));
                     true
                 }
@@ -178,7 +180,7 @@ impl Evidence {
 
     /// What would be decided by other policies, all else being as it was. `attached` is the
     /// resource as it is now; `None`: its policy is taken to be the one of then.
-    pub fn decide_by(&self, set: &PolicySet, attached: Option<&Attached>) -> Decision {
+    pub fn decide_by(&self, set: &PolicySet, attached: Option<&ResourcePolicy>) -> Decision {
         let then = self.resource_policy.as_ref();
         let request = self.request();
         let caller = request.principal.account();
@@ -191,8 +193,8 @@ impl Evidence {
         &self.context
     }
 
-    fn request(&self) -> Request<'_> {
-        Request {
+    fn request(&self) -> AccessRequest<'_> {
+        AccessRequest {
             principal: self.who.principal(),
             action: &self.action,
             resource: &self.resource,
@@ -210,16 +212,19 @@ impl Evidence {
     }
 }
 
-fn policies<'a>(set: &'a PolicySet, resource_policy: Option<&'a Arc<Policy>>) -> Policies<'a> {
+fn policies<'a>(
+    set: &'a PolicySet,
+    resource_policy: Option<&'a Arc<Policy>>,
+) -> PoliciesInForce<'a> {
     match resource_policy {
-        Some(policy) => Policies::new(set).with_resource(policy),
-        None => Policies::new(set),
+        Some(policy) => PoliciesInForce::new(set).with_resource(policy),
+        None => PoliciesInForce::new(set),
     }
 }
 
 /// A denied request.
 #[derive(Debug, Clone)]
-pub struct Denial {
+pub struct DeniedRequest {
     /// The id that its answer carried.
     pub request_id: String,
     /// When.
@@ -229,27 +234,27 @@ pub struct Denial {
     /// The message of its answer.
     pub message: String,
     /// What decided.
-    pub evidence: Evidence,
+    pub evidence: DenialEvidence,
 }
 
 /// The last denials of each account, newest last.
 #[derive(Debug, Default)]
-pub struct Denials {
-    accounts: Mutex<HashMap<AccountId, Ring>>,
+pub struct DeniedRequests {
+    accounts: Mutex<HashMap<AccountId, DenialRing>>,
 }
 
 #[derive(Debug, Default)]
-struct Ring {
+struct DenialRing {
     /// The number of the next denial.
     next: u64,
     bytes: usize,
-    denials: VecDeque<(u64, Arc<Denial>)>,
+    denials: VecDeque<(u64, Arc<DeniedRequest>)>,
 }
 
-impl Denials {
+impl DeniedRequests {
     /// Remembers a denial, and forgets the oldest ones beyond
     /// [`limits::DENIALS_PER_ACCOUNT`] and [`limits::DENIAL_BYTES_PER_ACCOUNT`].
-    pub fn record(&self, denial: Denial) {
+    pub fn record(&self, denial: DeniedRequest) {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let ring = accounts.entry(denial.evidence.who.account()).or_default();
         ring.bytes += denial.evidence.bytes() + denial.message.len();
@@ -273,7 +278,7 @@ impl Denials {
         before: Option<u64>,
         principal: Option<&str>,
         most: usize,
-    ) -> Vec<(u64, Arc<Denial>)> {
+    ) -> Vec<(u64, Arc<DeniedRequest>)> {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let denials = accounts.get(&account).map(|ring| &ring.denials);
         let newest_first = denials.into_iter().flat_map(|all| all.iter().rev());
@@ -284,7 +289,7 @@ impl Denials {
     }
 
     /// The denial with this request id.
-    pub fn find(&self, account: AccountId, request_id: &str) -> Option<Arc<Denial>> {
+    pub fn find(&self, account: AccountId, request_id: &str) -> Option<Arc<DeniedRequest>> {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let denials = &accounts.get(&account)?.denials;
         let mut newest_first = denials.iter().rev();

@@ -31,17 +31,17 @@ impl WireError {
 
 /// Why an action was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum IamFault {
     /// Something named does not exist.
-    NoSuchEntity(Missing),
+    NoSuchEntity(MissingEntity),
     /// A name is taken.
-    EntityAlreadyExists(Taken),
+    EntityAlreadyExists(ExistingEntity),
     /// A quota is reached.
-    LimitExceeded(Quota),
+    LimitExceeded(ReachedQuota),
     /// Something still depends on what should be deleted.
-    DeleteConflict(Dependant),
+    DeleteConflict(DeleteBlocker),
     /// A value that AWS refuses after authorization.
-    InvalidInput(Invalid),
+    InvalidInput(InvalidInput),
     /// `ValidationError` with its whole text.
     Validation(String),
     /// `MalformedInput`: a scalar or list index of the request that cannot be read.
@@ -85,7 +85,7 @@ pub enum Fault {
 
 /// What does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Missing {
+pub enum MissingEntity {
     /// A user, by the name given.
     User(String),
     /// A group, by the name given.
@@ -129,7 +129,7 @@ pub enum Missing {
 
 /// What exists already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum ExistingEntity {
     /// A user name.
     User(String),
     /// A group name.
@@ -150,7 +150,7 @@ pub enum Taken {
 
 /// Which quota is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Quota {
+pub enum ReachedQuota {
     /// A quota that AWS names, with its value, for example `AccessKeysPerUser` and 2.
     Named(&'static str, usize),
     /// Versions of a managed policy.
@@ -165,7 +165,7 @@ pub enum Quota {
 
 /// What keeps something from being deleted. The order is AWS's order of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dependant {
+pub enum DeleteBlocker {
     /// Attached managed policies.
     AttachedPolicies,
     /// Inline policies.
@@ -190,7 +190,7 @@ pub enum Dependant {
 
 /// A refused value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Invalid {
+pub enum InvalidInput {
     /// Tag keys that differ in case only, or not at all (users).
     DuplicateTagKeysAnyCase,
     /// The same tag key twice (policies).
@@ -205,7 +205,7 @@ pub enum Invalid {
     Other(String),
 }
 
-impl Fault {
+impl IamFault {
     /// Status, code and message as AWS sends them.
     pub fn wire(&self) -> WireError {
         let e = |status, code, text: String| WireError::new(status, code, text);
@@ -276,7 +276,7 @@ const fn silent(status: u16, code: &'static str) -> WireError {
     }
 }
 
-impl Missing {
+impl MissingEntity {
     fn text(&self) -> String {
         match self {
             Self::User(name) => format!("The user with name {name} cannot be found."),
@@ -322,7 +322,7 @@ impl Missing {
     }
 }
 
-impl Taken {
+impl ExistingEntity {
     fn text(&self) -> String {
         match self {
             Self::User(name) => format!("User with name {name} already exists."),
@@ -341,7 +341,7 @@ impl Taken {
     }
 }
 
-impl Quota {
+impl ReachedQuota {
     fn text(&self) -> String {
         match self {
             Self::Named(name, value) => format!("Cannot exceed quota for {name}: {value}"),
@@ -359,7 +359,7 @@ impl Quota {
     }
 }
 
-impl Dependant {
+impl DeleteBlocker {
     const fn text(self) -> &'static str {
         match self {
             Self::AttachedPolicies => "Cannot delete entity, must detach all policies first.",
@@ -379,7 +379,7 @@ impl Dependant {
     }
 }
 
-impl Invalid {
+impl InvalidInput {
     fn text(&self) -> String {
         match self {
             Self::DuplicateTagKeysAnyCase => {
@@ -397,32 +397,32 @@ impl Invalid {
     }
 }
 
-impl From<Missing> for Fault {
-    fn from(missing: Missing) -> Self {
+impl From<MissingEntity> for IamFault {
+    fn from(missing: MissingEntity) -> Self {
         Self::NoSuchEntity(missing)
     }
 }
 
-impl From<Taken> for Fault {
-    fn from(taken: Taken) -> Self {
+impl From<ExistingEntity> for IamFault {
+    fn from(taken: ExistingEntity) -> Self {
         Self::EntityAlreadyExists(taken)
     }
 }
 
-impl From<Quota> for Fault {
-    fn from(quota: Quota) -> Self {
+impl From<ReachedQuota> for IamFault {
+    fn from(quota: ReachedQuota) -> Self {
         Self::LimitExceeded(quota)
     }
 }
 
-impl From<Dependant> for Fault {
-    fn from(dependant: Dependant) -> Self {
+impl From<DeleteBlocker> for IamFault {
+    fn from(dependant: DeleteBlocker) -> Self {
         Self::DeleteConflict(dependant)
     }
 }
 
-impl From<Invalid> for Fault {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidInput> for IamFault {
+    fn from(invalid: InvalidInput) -> Self {
         Self::InvalidInput(invalid)
     }
 }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use keywright_base::{AccountId, Entropy, Timestamp};
-use keywright_store::contract::{Commit, Record, Store, StoreError, Write};
+use keywright_store::contract::{LedgerCommit, RecordWrite, StateRecord, Store, StoreError};
 
-use crate::vault::{KeyId, MasterKey, OpenError, Sealed, Vault};
+use crate::vault::{DataVault, KeyId, MasterKey, OpenError, SealedValue};
 
 /// The kind of the records of data keys; the id is the key's number.
 const DATA_KEY: &str = "keyring";
@@ -48,16 +48,16 @@ fn named(id: Option<KeyId>) -> String {
 
 /// What is stored of the ring.
 #[derive(Default)]
-struct Stored {
+struct StoredKeyring {
     version: u64,
-    keys: Vec<(u32, Sealed)>,
+    keys: Vec<(u32, SealedValue)>,
     succeeded: Vec<(u32, Timestamp)>,
 }
 
 /// The ring of an installation.
 pub struct Keyring {
     store: Arc<dyn Store>,
-    vault: Arc<Vault>,
+    vault: Arc<DataVault>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -79,12 +79,12 @@ impl Keyring {
     ) -> Result<Self, KeyringError> {
         let stored = load(&*store)?;
         let vault = if stored.keys.is_empty() {
-            let (vault, first) = Vault::create(master, &*entropy)?;
+            let (vault, first) = DataVault::create(master, &*entropy)?;
             commit(&*store, stored.version, vec![put(1, &first)]).await?;
             vault
         } else {
             let needed = stored.keys.iter().find_map(|(_, key)| KeyId::of(key));
-            Vault::unlock(master, &stored.keys).map_err(|_| KeyringError::WrongMasterKey {
+            DataVault::unlock(master, &stored.keys).map_err(|_| KeyringError::WrongMasterKey {
                 needed,
                 given: master.id(),
             })?
@@ -112,7 +112,7 @@ impl Keyring {
         let keys = self.vault.sealed_by(master, &*self.entropy)?;
         let mut writes: Vec<_> = keys.iter().map(|(number, key)| put(*number, key)).collect();
         writes.push(put(next.number(), &next.seal(master, &*self.entropy)?));
-        writes.push(Write::Put(Record {
+        writes.push(RecordWrite::Put(StateRecord {
             kind: SUCCEEDED.to_owned(),
             id: newest.to_string(),
             body: now.millis().to_string().into_bytes(),
@@ -143,7 +143,7 @@ impl Keyring {
     /// [`KeyringError`].
     pub async fn forget(&self, numbers: &[u32]) -> Result<(), KeyringError> {
         let stored = load(&*self.store)?;
-        let delete = |kind: &str, number: &u32| Write::Delete {
+        let delete = |kind: &str, number: &u32| RecordWrite::Delete {
             kind: kind.to_owned(),
             id: number.to_string(),
         };
@@ -156,26 +156,28 @@ impl Keyring {
     }
 
     /// What seals and opens.
-    pub const fn vault(&self) -> &Arc<Vault> {
+    pub const fn vault(&self) -> &Arc<DataVault> {
         &self.vault
     }
 }
 
 /// Whether a master key opens the data keys among these records, which are those of
 /// [`AccountId::INSTALLATION`]. Any key opens a ring that has none.
-pub fn opens(records: &[Record], master: &MasterKey) -> bool {
-    let mut stored = Stored::default();
+pub fn opens(records: &[StateRecord], master: &MasterKey) -> bool {
+    let mut stored = StoredKeyring::default();
     records.iter().for_each(|record| stored.take(record));
-    stored.keys.is_empty() || Vault::unlock(master, &stored.keys).is_ok()
+    stored.keys.is_empty() || DataVault::unlock(master, &stored.keys).is_ok()
 }
 
-impl Stored {
-    fn take(&mut self, record: &Record) {
+impl StoredKeyring {
+    fn take(&mut self, record: &StateRecord) {
         let Ok(number) = record.id.parse() else {
             return;
         };
         match record.kind.as_str() {
-            DATA_KEY => self.keys.push((number, Sealed::from_bytes(&record.body))),
+            DATA_KEY => self
+                .keys
+                .push((number, SealedValue::from_bytes(&record.body))),
             SUCCEEDED => {
                 let text = std::str::from_utf8(&record.body).ok();
                 let millis = text.and_then(|text| text.parse().ok());
@@ -187,33 +189,33 @@ impl Stored {
     }
 }
 
-fn load(store: &dyn Store) -> Result<Stored, StoreError> {
+fn load(store: &dyn Store) -> Result<StoredKeyring, StoreError> {
     let accounts = store.accounts()?;
     let found = accounts
         .iter()
         .find(|(id, _)| *id == AccountId::INSTALLATION);
     let Some((account, version)) = found else {
-        return Ok(Stored::default());
+        return Ok(StoredKeyring::default());
     };
-    let mut stored = Stored {
+    let mut stored = StoredKeyring {
         version: *version,
-        ..Stored::default()
+        ..StoredKeyring::default()
     };
     store.load(*account, &mut |record| stored.take(&record))?;
     Ok(stored)
 }
 
-fn put(number: u32, sealed: &Sealed) -> Write {
-    Write::Put(Record {
+fn put(number: u32, sealed: &SealedValue) -> RecordWrite {
+    RecordWrite::Put(StateRecord {
         kind: DATA_KEY.to_owned(),
         id: number.to_string(),
         body: sealed.as_bytes().to_vec(),
     })
 }
 
-async fn commit(store: &dyn Store, base: u64, writes: Vec<Write>) -> Result<(), StoreError> {
+async fn commit(store: &dyn Store, base: u64, writes: Vec<RecordWrite>) -> Result<(), StoreError> {
     let account = AccountId::INSTALLATION;
-    let written = store.commit(Commit {
+    let written = store.commit(LedgerCommit {
         account,
         base,
         writes,

@@ -14,12 +14,12 @@ use std::{
 
 use arc_swap::ArcSwap;
 use keywright_base::{AccountId, Timestamp};
-use keywright_store::contract::{Commit, Store, StoreError};
+use keywright_store::contract::{LedgerCommit, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::{
     record::{self, RecordError},
-    state::{Account, Change},
+    state::{Account, StateChange},
 };
 
 /// Why the ledger could not answer.
@@ -37,18 +37,18 @@ pub enum LedgerError {
 }
 
 /// Every account of the installation.
-pub struct Ledger {
+pub struct IamLedger {
     store: Arc<dyn Store>,
     accounts: ArcSwap<HashMap<AccountId, Arc<AccountCell>>>,
 }
 
-impl std::fmt::Debug for Ledger {
+impl std::fmt::Debug for IamLedger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Ledger({} accounts)", self.accounts.load().len())
     }
 }
 
-impl Ledger {
+impl IamLedger {
     /// Loads every account, several at a time. Blocking; for the start.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Ledger {
         &self,
         id: AccountId,
         now: Timestamp,
-        changes: &[Change],
+        changes: &[StateChange],
     ) -> Result<(), LedgerError> {
         let account = Account::empty(id, now).apply(changes);
         self.store.commit(commit(id, 0, changes)?).await?;
@@ -120,7 +120,7 @@ impl Ledger {
     pub async fn write<T, E>(
         &self,
         cell: &Arc<AccountCell>,
-        compute: impl FnOnce(&Account) -> Result<(T, Vec<Change>), E>,
+        compute: impl FnOnce(&Account) -> Result<(T, Vec<StateChange>), E>,
     ) -> Result<Result<T, E>, LedgerError> {
         if cell.head().failed {
             cell.recover(&self.store).await?;
@@ -132,27 +132,27 @@ impl Ledger {
                 Err(refusal) => (Err(refusal), Vec::new()),
             };
             let waiting = if changes.is_empty() {
-                Waiting::For(head.account.version(), head.generation)
+                CommitWait::For(head.account.version(), head.generation)
             } else {
-                Waiting::Flush(cell.flush(&mut head, &self.store, &changes)?)
+                CommitWait::Flush(cell.flush(&mut head, &self.store, &changes)?)
             };
             (answer, waiting)
         };
         match waiting {
-            Waiting::For(version, generation) => cell.durable(version, generation).await?,
-            Waiting::Flush(task) => task.await.map_err(|_| LedgerError::Superseded)??,
+            CommitWait::For(version, generation) => cell.durable(version, generation).await?,
+            CommitWait::Flush(task) => task.await.map_err(|_| LedgerError::Superseded)??,
         }
         Ok(answer)
     }
 }
 
-enum Waiting {
+enum CommitWait {
     For(u64, u64),
     Flush(tokio::task::JoinHandle<Result<(), LedgerError>>),
 }
 
 /// The newest computed state, possibly not durable yet.
-struct Head {
+struct ComputedHead {
     account: Arc<Account>,
     /// Counts recoveries, so that a waiter knows that what it waits for will never come.
     generation: u64,
@@ -161,7 +161,7 @@ struct Head {
 
 /// How far the account is durable.
 #[derive(Debug, Clone, Copy)]
-struct Durable {
+struct DurablePoint {
     version: u64,
     generation: u64,
 }
@@ -169,8 +169,8 @@ struct Durable {
 /// One account: the durable snapshot for readers, the head for writers.
 pub struct AccountCell {
     snapshot: ArcSwap<Account>,
-    head: Mutex<Head>,
-    durable: watch::Sender<Durable>,
+    head: Mutex<ComputedHead>,
+    durable: watch::Sender<DurablePoint>,
     recovering: tokio::sync::Mutex<()>,
 }
 
@@ -189,13 +189,13 @@ impl std::fmt::Debug for AccountCell {
 impl AccountCell {
     fn new(account: Account) -> Self {
         let account = Arc::new(account);
-        let durable = Durable {
+        let durable = DurablePoint {
             version: account.version(),
             generation: 0,
         };
         Self {
             snapshot: ArcSwap::from(Arc::clone(&account)),
-            head: Mutex::new(Head {
+            head: Mutex::new(ComputedHead {
                 account,
                 generation: 0,
                 failed: false,
@@ -210,7 +210,7 @@ impl AccountCell {
         self.snapshot.load()
     }
 
-    fn head(&self) -> MutexGuard<'_, Head> {
+    fn head(&self) -> MutexGuard<'_, ComputedHead> {
         // A panic inside `compute` leaves the head as it was before: it is replaced only
         // afterwards.
         self.head.lock().unwrap_or_else(PoisonError::into_inner)
@@ -220,9 +220,9 @@ impl AccountCell {
     /// that goes away does not keep a durable change from becoming visible.
     fn flush(
         self: &Arc<Self>,
-        head: &mut Head,
+        head: &mut ComputedHead,
         store: &Arc<dyn Store>,
-        changes: &[Change],
+        changes: &[StateChange],
     ) -> Result<tokio::task::JoinHandle<Result<(), LedgerError>>, LedgerError> {
         let commit = commit(head.account.id(), head.account.version(), changes)?;
         let next = Arc::new(head.account.apply(changes));
@@ -341,7 +341,7 @@ fn load_accounts(
 
 fn load_account(store: &dyn Store, id: AccountId, version: u64) -> Result<Account, LedgerError> {
     let mut account = Account::empty(id, Timestamp::default());
-    let (mut failure, mut arns) = (None, record::Arns::new());
+    let (mut failure, mut arns) = (None, record::ArnInterner::new());
     store.load(id, &mut |record| match record::decode(&record, &mut arns) {
         Ok(change) => account.load(std::slice::from_ref(&change), version),
         Err(error) => failure = Some(error),
@@ -353,12 +353,16 @@ fn load_account(store: &dyn Store, id: AccountId, version: u64) -> Result<Accoun
     }
 }
 
-fn commit(account: AccountId, base: u64, changes: &[Change]) -> Result<Commit, LedgerError> {
+fn commit(
+    account: AccountId,
+    base: u64,
+    changes: &[StateChange],
+) -> Result<LedgerCommit, LedgerError> {
     let writes = changes
         .iter()
         .map(record::encode)
         .collect::<Result<_, _>>()?;
-    Ok(Commit {
+    Ok(LedgerCommit {
         account,
         base,
         writes,

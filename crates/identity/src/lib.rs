@@ -42,6 +42,6 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use fault::Fault;
+pub use fault::IamFault;
 pub use keywright_vault as vault;
 pub use service::Identity;

@@ -15,12 +15,12 @@ use qrcode::{Color, QrCode};
 use ring::hmac;
 
 use self::attempts::DeviceAssignment;
-pub(crate) use self::attempts::{Attempts, CodeOrigin};
+pub(crate) use self::attempts::{CodeOrigin, MfaAttempts};
 use crate::{
-    fault::Fault,
-    state::{Account, Enabled, MfaDevice},
-    vault::{OpenError, Purpose, Sealed, Vault},
-    view::View,
+    fault::IamFault,
+    state::{Account, MfaAssignment, MfaDevice},
+    vault::{DataVault, OpenError, SealPurpose, SealedValue},
+    view::StateView,
 };
 
 /// Seconds that a code is shown.
@@ -35,14 +35,14 @@ const DRIFT_STEPS_MAX: i64 = 20;
 const SEED_BYTES: usize = 40;
 
 /// A seed in clear.
-pub(crate) type Seed = Secret<Vec<u8>>;
+pub(crate) type TotpSeed = Secret<Vec<u8>>;
 
 fn step(now: Timestamp) -> i64 {
     now.secs().div_euclid(STEP_SECS)
 }
 
 /// The code of a step.
-fn code(seed: &Seed, step: i64) -> Secret<String> {
+fn code(seed: &TotpSeed, step: i64) -> Secret<String> {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, seed.expose());
     let tag = hmac::sign(&key, &step.to_be_bytes());
     let tag = tag.as_ref();
@@ -55,20 +55,20 @@ fn code(seed: &Seed, step: i64) -> Secret<String> {
 /// The step whose code this is, if it is near enough and newer than every one before.
 fn accepted(
     device: &MfaDevice,
-    enabled: &Enabled,
-    (seed, given): (&Seed, &Secret<String>),
+    enabled: &MfaAssignment,
+    (seed, given): (&TotpSeed, &Secret<String>),
     now: Timestamp,
 ) -> Option<i64> {
     let here = step(now) + enabled.drift;
     (here - TOLERANCE_STEPS..=here + TOLERANCE_STEPS)
-        .find(|step| *step > device.spent && code(seed, *step) == *given)
+        .find(|step| *step > device.last_used_step && code(seed, *step) == *given)
 }
 
 /// A code in hand, to be tried at one device after another.
 #[derive(Clone, Copy)]
-pub(crate) struct Trial<'a> {
-    pub vault: &'a Vault,
-    pub attempts: &'a Attempts,
+pub(crate) struct CodeCheck<'a> {
+    pub vault: &'a DataVault,
+    pub attempts: &'a MfaAttempts,
     pub account: &'a Account,
     pub origin: CodeOrigin,
     pub now: Timestamp,
@@ -76,7 +76,7 @@ pub(crate) struct Trial<'a> {
 
 /// What came of a try.
 #[derive(Debug)]
-pub(crate) enum Tried {
+pub(crate) enum CodeOutcome {
     /// The code is right; the device as it is from now on.
     Right(MfaDevice),
     /// The code is wrong or was used before.
@@ -85,7 +85,7 @@ pub(crate) enum Tried {
     Refused,
 }
 
-impl Trial<'_> {
+impl CodeCheck<'_> {
     /// Tries a code at the device with this serial number.
     ///
     /// # Errors
@@ -95,35 +95,35 @@ impl Trial<'_> {
         device: &MfaDevice,
         serial: &str,
         given: &Secret<String>,
-    ) -> Result<Tried, OpenError> {
+    ) -> Result<CodeOutcome, OpenError> {
         let Some(enabled) = &device.enabled else {
-            return Ok(Tried::Refused);
+            return Ok(CodeOutcome::Refused);
         };
         if !self.begin(serial, enabled) {
-            return Ok(Tried::Refused);
+            return Ok(CodeOutcome::Refused);
         }
         let seed = self.vault.open(place(serial), device.seed.as_bytes())?;
         let step = accepted(device, enabled, (&seed, given), self.now);
         if step.is_some() {
             self.succeeded(serial, enabled);
         }
-        Ok(step.map_or(Tried::Wrong, |spent| {
-            Tried::Right(MfaDevice {
-                spent,
+        Ok(step.map_or(CodeOutcome::Wrong, |spent| {
+            CodeOutcome::Right(MfaDevice {
+                last_used_step: spent,
                 ..device.clone()
             })
         }))
     }
 
     /// Counts an attempt at an assigned device, unless there were too many.
-    pub(crate) fn begin(self, serial: &str, enabled: &Enabled) -> bool {
+    pub(crate) fn begin(self, serial: &str, enabled: &MfaAssignment) -> bool {
         let device = DeviceAssignment::new(serial, enabled.since);
         let exists = |key| self.account.key(key).is_some();
         self.attempts.begin(device, self.origin, exists, self.now)
     }
 
     /// A right code was given for an attempt that was counted.
-    pub(crate) fn succeeded(self, serial: &str, enabled: &Enabled) {
+    pub(crate) fn succeeded(self, serial: &str, enabled: &MfaAssignment) {
         let device = DeviceAssignment::new(serial, enabled.since);
         self.attempts.succeeded(&device, self.origin);
     }
@@ -138,18 +138,20 @@ impl Trial<'_> {
         device: &MfaDevice,
         serial: &str,
         [first, second]: [&str; 2],
-    ) -> Result<(i64, i64), Fault> {
+    ) -> Result<(i64, i64), IamFault> {
         let seed = self.vault.open(place(serial), device.seed.as_bytes());
-        let seed = seed.map_err(|error| Fault::Internal(error.to_string()))?;
+        let seed = seed.map_err(|error| IamFault::Internal(error.to_string()))?;
         let (first, second) = (
             Secret::new(first.to_owned()),
             Secret::new(second.to_owned()),
         );
         let here = step(self.now);
         let found = (here - DRIFT_STEPS_MAX..=here + DRIFT_STEPS_MAX).find(|step| {
-            *step > device.spent && code(&seed, *step) == first && code(&seed, step + 1) == second
+            *step > device.last_used_step
+                && code(&seed, *step) == first
+                && code(&seed, step + 1) == second
         });
-        let newest = found.ok_or(Fault::InvalidAuthenticationCode)? + 1;
+        let newest = found.ok_or(IamFault::InvalidAuthenticationCode)? + 1;
         let drift = newest - here;
         let drift = if drift.abs() <= TOLERANCE_STEPS {
             0
@@ -160,25 +162,25 @@ impl Trial<'_> {
     }
 }
 
-impl<'a> From<&View<'a>> for Trial<'a> {
-    fn from(view: &View<'a>) -> Self {
+impl<'a> From<&StateView<'a>> for CodeCheck<'a> {
+    fn from(view: &StateView<'a>) -> Self {
         Self {
             vault: view.vault,
             attempts: view.mfa_attempts,
             account: view.account,
             origin: CodeOrigin::Api(view.caller.session().is_none().then(|| view.caller.key())),
-            now: view.facts.now,
+            now: view.context.now,
         }
     }
 }
 
 /// Where the seed of a device is sealed to.
-pub(crate) const fn place(serial: &str) -> (Purpose, &str) {
-    (Purpose::MfaSeed, serial)
+pub(crate) const fn place(serial: &str) -> (SealPurpose, &str) {
+    (SealPurpose::MfaSeed, serial)
 }
 
 /// A new seed.
-pub(crate) fn new_seed(entropy: &dyn Entropy) -> Seed {
+pub(crate) fn new_seed(entropy: &dyn Entropy) -> TotpSeed {
     let mut seed = vec![0; SEED_BYTES];
     entropy.fill(&mut seed);
     Secret::new(seed)
@@ -189,16 +191,16 @@ pub(crate) fn new_seed(entropy: &dyn Entropy) -> Seed {
 /// # Errors
 /// [`OpenError`] when the cipher refuses.
 pub(crate) fn seal(
-    vault: &Vault,
+    vault: &DataVault,
     serial: &str,
-    seed: &Seed,
+    seed: &TotpSeed,
     entropy: &dyn Entropy,
-) -> Result<Sealed, OpenError> {
+) -> Result<SealedValue, OpenError> {
     vault.seal(place(serial), seed.expose(), entropy)
 }
 
 /// A seed as people type it into an authenticator app.
-pub(crate) fn base32(seed: &Seed) -> Secret<Vec<u8>> {
+pub(crate) fn base32(seed: &TotpSeed) -> Secret<Vec<u8>> {
     Secret::new(BASE32.encode(seed.expose()).into_bytes())
 }
 
@@ -215,18 +217,18 @@ pub(crate) fn qr_code(
     base32: &Secret<Vec<u8>>,
     name: &str,
     account: &str,
-) -> Result<Secret<Vec<u8>>, Fault> {
+) -> Result<Secret<Vec<u8>>, IamFault> {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let secret = String::from_utf8_lossy(base32.expose());
     let uri = Secret::new(format!(
         "otpauth://totp/Keywright:{}?secret={secret}&issuer=Keywright",
         encoded(&format!("{name}@{account}"))
     ));
-    let failed = |_| Fault::Internal("a QR code could not be made".to_owned());
+    let failed = |_| IamFault::Internal("a QR code could not be made".to_owned());
     let code = QrCode::new(uri.expose().as_bytes()).map_err(failed)?;
     draw(&code).map(Secret::new).ok_or_else(|| {
         let text = "a QR code could not be drawn";
-        Fault::Internal(text.to_owned())
+        IamFault::Internal(text.to_owned())
     })
 }
 

@@ -5,21 +5,21 @@
 
 use std::sync::Arc;
 
-use keywright_policy::{Explanation, Layer};
+use keywright_policy::{Explanation, PolicyLayer};
 
 use crate::{
     caller::{Caller, Principal},
-    state::{Account, Grants, User},
+    state::{Account, DirectGrants, User},
 };
 
 /// The names of a user's policies.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Names {
+pub(crate) struct PolicyNames {
     identity: Vec<String>,
     boundary: Option<Arc<str>>,
 }
 
-impl Names {
+impl PolicyNames {
     /// Of a user: its own policies, its groups', its boundary.
     pub(crate) fn of(account: &Account, user: &User) -> Self {
         let mut names = Self {
@@ -45,7 +45,7 @@ impl Names {
         user.map_or_else(Self::default, |user| Self::of(account, user))
     }
 
-    fn add(&mut self, grants: &Grants, owner: &str) {
+    fn add(&mut self, grants: &DirectGrants, owner: &str) {
         let attached = grants.attached.iter().map(|arn| &**arn);
         let inline = grants.inline.iter().map(|inline| inline.name.as_str());
         let named = attached
@@ -57,8 +57,8 @@ impl Names {
     /// Calls the policies of an explanation so.
     pub(crate) fn name(&self, explanation: &mut Explanation) {
         explanation.name_policies(|layer, place| match layer {
-            Layer::Identity => self.identity.get(place).cloned(),
-            Layer::Boundary => self.boundary.as_deref().map(str::to_owned),
+            PolicyLayer::Identity => self.identity.get(place).cloned(),
+            PolicyLayer::Boundary => self.boundary.as_deref().map(str::to_owned),
             _ => None,
         });
     }

@@ -11,8 +11,8 @@ use keywright_base::{AccountId, Timestamp, UniqueId, limits};
 
 use crate::{
     Identity,
-    authenticate::{SessionToken, TemporaryCredentials, Validity, principal},
-    authorize::Target,
+    authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod, principal},
+    authorize::AuthTarget,
     caller::{Caller, Principal},
     state::KeyOwner,
 };
@@ -48,14 +48,14 @@ impl OnBehalf {
 impl Identity {
     /// Lends the rotation service credentials of a principal; `None` if there is none such any
     /// more.
-    pub fn lend(&self, to: &OnBehalf) -> Option<TemporaryCredentials> {
+    pub fn issue_forward_access_session(&self, to: &OnBehalf) -> Option<TemporaryCredentials> {
         let account = self.ledger.account(to.account)?.snapshot().clone();
         let owner = match to.user {
             Some(user) => KeyOwner::User(Arc::clone(account.user_by_id(user)?)),
             None => KeyOwner::Root,
         };
         let issued = self.clock.now().truncate_to_secs();
-        let validity = Validity {
+        let validity = ValidityPeriod {
             issued,
             expires: issued.plus_secs(limits::LENT_CREDENTIALS_SECS),
         };
@@ -77,7 +77,7 @@ pub const SERVICE_CONTEXT: [(&str, &str); 6] = [
 ];
 
 /// A target as the service will ask for it later.
-pub(crate) fn asked_by_service(target: Target) -> Target {
+pub(crate) fn requested_by_service(target: AuthTarget) -> AuthTarget {
     let keys = SERVICE_CONTEXT.into_iter();
     keys.fold(target, |target, (key, value)| target.with_key(key, value))
 }

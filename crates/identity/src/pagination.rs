@@ -6,7 +6,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-use crate::fault::Fault;
+use crate::fault::IamFault;
 
 /// Items of a page when the request does not say.
 const DEFAULT_ITEMS: i32 = 100;
@@ -15,13 +15,13 @@ const BINDING_BYTES: usize = 8;
 
 /// Which page is asked for.
 #[derive(Debug)]
-pub struct Page {
+pub struct PageRequest {
     binding: Vec<u8>,
     after: Option<String>,
     items_max: usize,
 }
 
-impl Page {
+impl PageRequest {
     /// From a request's `Marker` and `MaxItems`. `filter` is whatever else selects the items.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Page {
         filter: &[&str],
         marker: Option<&str>,
         max_items: Option<i32>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, IamFault> {
         let binding = binding(operation, filter);
         let after = marker.map(|marker| unwrap(marker, &binding)).transpose()?;
         let items_max = usize::try_from(max_items.unwrap_or(DEFAULT_ITEMS)).unwrap_or(1);
@@ -103,8 +103,8 @@ fn binding(operation: &str, filter: &[&str]) -> Vec<u8> {
         .collect()
 }
 
-fn unwrap(marker: &str, binding: &[u8]) -> Result<String, Fault> {
-    let invalid = || Fault::Validation("Invalid Marker.".to_owned());
+fn unwrap(marker: &str, binding: &[u8]) -> Result<String, IamFault> {
+    let invalid = || IamFault::Validation("Invalid Marker.".to_owned());
     let bytes = BASE64_URL_SAFE_NO_PAD
         .decode(marker)
         .map_err(|_| invalid())?;
@@ -114,31 +114,31 @@ fn unwrap(marker: &str, binding: &[u8]) -> Result<String, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::Page;
-    use crate::fault::Fault;
+    use super::PageRequest;
+    use crate::fault::IamFault;
 
     #[test]
     fn pages_follow_each_other_and_survive_writes_in_between() {
         let mut names = vec!["a", "b", "c", "d"];
-        let first = Page::of("ListUsers", &["/"], None, Some(2)).unwrap();
+        let first = PageRequest::of("ListUsers", &["/"], None, Some(2)).unwrap();
         let (page, marker) = first.cut(names.clone(), |name| (*name).to_owned());
         assert_eq!(page, ["a", "b"]);
         names.retain(|name| *name != "b");
         let marker = marker.unwrap();
-        let second = Page::of("ListUsers", &["/"], Some(&marker), Some(5)).unwrap();
+        let second = PageRequest::of("ListUsers", &["/"], Some(&marker), Some(5)).unwrap();
         let (page, marker) = second.cut(names, |name| (*name).to_owned());
         assert_eq!((page, marker), (vec!["c", "d"], None));
     }
 
     #[test]
     fn a_marker_belongs_to_its_operation_and_filter() {
-        let first = Page::of("ListUsers", &["/"], None, Some(1)).unwrap();
+        let first = PageRequest::of("ListUsers", &["/"], None, Some(1)).unwrap();
         let (_, marker) = first.cut(["a", "b"], |name| (*name).to_owned());
         let marker = marker.unwrap();
         for (operation, filter) in [("ListGroups", "/"), ("ListUsers", "/team/")] {
-            let page = Page::of(operation, &[filter], Some(&marker), None);
-            assert!(matches!(page, Err(Fault::Validation(text)) if text == "Invalid Marker."));
+            let page = PageRequest::of(operation, &[filter], Some(&marker), None);
+            assert!(matches!(page, Err(IamFault::Validation(text)) if text == "Invalid Marker."));
         }
-        assert!(Page::of("ListUsers", &["/"], Some("not a marker"), None).is_err());
+        assert!(PageRequest::of("ListUsers", &["/"], Some("not a marker"), None).is_err());
     }
 }

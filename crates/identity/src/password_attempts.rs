@@ -20,7 +20,7 @@ const WAIT_SECS_MAX: i64 = 15 * 60;
 const MEMORY_SECS: i64 = 60 * 60;
 
 #[derive(Debug, Clone, Copy)]
-struct Failures {
+struct FailureCount {
     count: u32,
     last: Timestamp,
     /// The first instant at which the next attempt is let in.
@@ -29,13 +29,13 @@ struct Failures {
 
 /// Failed attempts by user. Memory only, and of users that exist.
 #[derive(Debug, Default)]
-pub(crate) struct PasswordAttempts(Mutex<HashMap<UniqueId, Failures>>);
+pub(crate) struct PasswordAttempts(Mutex<HashMap<UniqueId, FailureCount>>);
 
 impl PasswordAttempts {
     /// Lets an attempt in and counts it as failed, unless it comes too early.
     pub(crate) fn begin(&self, user: UniqueId, now: Timestamp) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = |failures: &Failures| now < failures.last.plus_secs(MEMORY_SECS);
+        let remembered = |failures: &FailureCount| now < failures.last.plus_secs(MEMORY_SECS);
         if all.len() >= limits::SIGN_INS_REMEMBERED {
             all.retain(|_, failures| remembered(failures));
         }
@@ -50,7 +50,7 @@ impl PasswordAttempts {
             None | Some(0) => 0,
             Some(over) => 1_i64 << (over - 1).min(32),
         };
-        let failures = Failures {
+        let failures = FailureCount {
             count,
             last: now,
             until: now.plus_secs(wait.min(WAIT_SECS_MAX)),

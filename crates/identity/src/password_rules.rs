@@ -4,7 +4,7 @@
 //! It protects one rule: every way to set a password goes through [`accepts`]. It knows nothing of
 //! hashes; that a password does not come back is checked where the hashes are.
 
-use crate::state::{PasswordPolicy, Settings};
+use crate::state::{AccountSettings, PasswordPolicy};
 
 /// Characters of a password under the default rules.
 const DEFAULT_LENGTH: usize = 8;
@@ -14,8 +14,8 @@ const DEFAULT_CLASSES: usize = 3;
 const SYMBOLS: &str = "!@#$%^&*()_+-=[]{}|'";
 
 /// Whether the account's rules accept a new password.
-pub(crate) fn accepts(settings: &Settings, password: &str) -> bool {
-    let classes = Classes::of(password);
+pub(crate) fn accepts(settings: &AccountSettings, password: &str) -> bool {
+    let classes = CharacterClasses::of(password);
     let length = password.chars().count();
     match &settings.password_policy {
         Some(policy) => {
@@ -32,14 +32,14 @@ pub(crate) fn accepts(settings: &Settings, password: &str) -> bool {
 }
 
 /// Which classes of characters a password has.
-struct Classes {
+struct CharacterClasses {
     upper: bool,
     lower: bool,
     digit: bool,
     symbol: bool,
 }
 
-impl Classes {
+impl CharacterClasses {
     fn of(password: &str) -> Self {
         let any = |class: fn(char) -> bool| password.chars().any(class);
         Self {
@@ -66,13 +66,13 @@ impl Classes {
 #[cfg(test)]
 mod tests {
     use super::accepts;
-    use crate::state::{PasswordPolicy, Settings};
+    use crate::state::{AccountSettings, PasswordPolicy};
 
     #[test]
     fn without_a_policy_the_default_rules_hold() {
-        let settings = Settings {
+        let settings = AccountSettings {
             alias: Some("acme-prod-1".to_owned()),
-            ..Settings::default()
+            ..AccountSettings::default()
         };
         for (password, accepted) in [
             ("Abcdef1!", true),
@@ -118,10 +118,10 @@ mod tests {
                 ..PasswordPolicy::default()
             };
             rule(&mut policy);
-            let settings = Settings {
+            let settings = AccountSettings {
                 alias: Some("aaaaaa".to_owned()),
                 password_policy: Some(policy),
-                ..Settings::default()
+                ..AccountSettings::default()
             };
             assert_eq!(
                 accepts(&settings, password),

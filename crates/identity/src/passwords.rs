@@ -13,7 +13,7 @@ use argon2::{
 use keywright_base::{Entropy, Secret};
 
 use crate::{
-    fault::Fault,
+    fault::IamFault,
     work::{WorkLimits, WorkOwner, WorkQueue},
 };
 
@@ -25,13 +25,13 @@ const SALT_BYTES: usize = 16;
 const MAPPED_BLOCKS: usize = 33 * 1024;
 
 /// Hashes and checks passwords.
-pub(crate) struct Passwords {
+pub(crate) struct PasswordHasher {
     entropy: Arc<dyn Entropy>,
     queue: WorkQueue,
     memory: Arc<HashMemory>,
 }
 
-impl Passwords {
+impl PasswordHasher {
     pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
         Self {
             entropy,
@@ -45,13 +45,13 @@ impl Passwords {
         &self,
         owner: WorkOwner,
         password: Secret<String>,
-    ) -> Result<String, Fault> {
+    ) -> Result<String, IamFault> {
         let mut salt = [0; SALT_BYTES];
         self.entropy.fill(&mut salt);
         self.aside(owner, move |blocks| {
             let hash = hashed(&password, &salt, blocks);
             hash.map(|hash| hash.to_string())
-                .map_err(|error| Fault::Internal(error.to_string()))
+                .map_err(|error| IamFault::Internal(error.to_string()))
         })
         .await?
     }
@@ -62,7 +62,7 @@ impl Passwords {
         owner: WorkOwner,
         password: Secret<String>,
         hashes: Vec<String>,
-    ) -> Result<Vec<(String, bool)>, Fault> {
+    ) -> Result<Vec<(String, bool)>, IamFault> {
         self.aside(owner, move |blocks| {
             let matches = |hash: String| {
                 let same = PasswordHash::new(&hash)
@@ -78,7 +78,7 @@ impl Passwords {
         &self,
         owner: WorkOwner,
         work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, IamFault> {
         let place = self.queue.enter(owner).await?;
         let memory = Arc::clone(&self.memory);
         place.run(move || memory.lend_to(work)).await

@@ -9,7 +9,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::{FoldedName, Timestamp};
-use keywright_store::contract::{Record, Write};
+use keywright_store::contract::{RecordWrite, StateRecord};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 mod rotation;
@@ -17,11 +17,11 @@ mod rotation;
 use self::rotation::RotationPolicyRecord;
 use crate::{
     state::{
-        AccessKey, Bearer, Change, CredentialReport, CustomerPolicy, Enabled, Grants, Group,
-        InlinePolicy, KeyMaterial, KeyStatus, LoginProfile, MfaDevice, PasswordPolicy,
-        PolicyVersion, Replay, Root, Settings, Tag, User,
+        AccessKey, AccountSettings, CredentialReport, CustomerPolicy, DirectGrants, Group,
+        IdempotencyRecord, InlinePolicy, KeyMaterial, KeyStatus, LoginProfile, MfaAssignment,
+        MfaDevice, MfaOwner, PasswordPolicy, PolicyVersion, RootUser, StateChange, Tag, User,
     },
-    vault::Sealed,
+    vault::SealedValue,
 };
 
 /// A stored record that this program cannot read.
@@ -45,39 +45,43 @@ const ROTATION_POLICY: &str = "rotation-policy";
 ///
 /// # Errors
 /// [`RecordError`] if the state cannot be encoded.
-pub(crate) fn encode(change: &Change) -> Result<Write, RecordError> {
+pub(crate) fn encode(change: &StateChange) -> Result<RecordWrite, RecordError> {
     match change {
-        Change::PutUser(user) => put("user", user.id.as_str(), &UserRecord::from(&**user)),
-        Change::DeleteUser(id) => Ok(delete("user", id.as_str())),
-        Change::PutGroup(group) => put("group", group.id.as_str(), &GroupRecord::from(&**group)),
-        Change::DeleteGroup(id) => Ok(delete("group", id.as_str())),
-        Change::PutPolicy(policy) => {
+        StateChange::PutUser(user) => put("user", user.id.as_str(), &UserRecord::from(&**user)),
+        StateChange::DeleteUser(id) => Ok(delete("user", id.as_str())),
+        StateChange::PutGroup(group) => {
+            put("group", group.id.as_str(), &GroupRecord::from(&**group))
+        }
+        StateChange::DeleteGroup(id) => Ok(delete("group", id.as_str())),
+        StateChange::PutPolicy(policy) => {
             put("policy", policy.id.as_str(), &PolicyRecord::from(&**policy))
         }
-        Change::DeletePolicy(id) => Ok(delete("policy", id.as_str())),
-        Change::PutMfaDevice(device) => {
+        StateChange::DeletePolicy(id) => Ok(delete("policy", id.as_str())),
+        StateChange::PutMfaDevice(device) => {
             let place = device.place();
             put("mfa", place.as_str(), &MfaRecord::from(&**device))
         }
-        Change::DeleteMfaDevice(place) => Ok(delete("mfa", place.as_str())),
-        Change::PutRoot(root) => put("root", ONLY, &RootRecord::from(&**root)),
-        Change::PutSettings(settings) => put("settings", ONLY, &SettingsRecord::from(&**settings)),
-        Change::PutReport(report) => put("report", ONLY, &ReportRecord::from(&**report)),
-        Change::PutRotationPolicy(policy) => put(
+        StateChange::DeleteMfaDevice(place) => Ok(delete("mfa", place.as_str())),
+        StateChange::PutRoot(root) => put("root", ONLY, &RootRecord::from(&**root)),
+        StateChange::PutSettings(settings) => {
+            put("settings", ONLY, &SettingsRecord::from(&**settings))
+        }
+        StateChange::PutReport(report) => put("report", ONLY, &ReportRecord::from(&**report)),
+        StateChange::PutRotationPolicy(policy) => put(
             ROTATION_POLICY,
             FoldedName::new(&policy.name).as_str(),
             &RotationPolicyRecord::from(&**policy),
         ),
-        Change::DeleteRotationPolicy(name) => {
+        StateChange::DeleteRotationPolicy(name) => {
             Ok(delete(ROTATION_POLICY, FoldedName::new(name).as_str()))
         }
     }
 }
 
 /// The ARNs that were read, each held once: many users have the same policies.
-pub(crate) type Arns = HashSet<Arc<str>>;
+pub(crate) type ArnInterner = HashSet<Arc<str>>;
 
-fn shared(arns: &mut Arns, arn: &str) -> Arc<str> {
+fn shared(arns: &mut ArnInterner, arn: &str) -> Arc<str> {
     if let Some(known) = arns.get(arn) {
         return Arc::clone(known);
     }
@@ -90,47 +94,54 @@ fn shared(arns: &mut Arns, arn: &str) -> Arc<str> {
 ///
 /// # Errors
 /// [`RecordError`] for an unknown kind or a body that does not parse.
-pub(crate) fn decode(record: &Record, arns: &mut Arns) -> Result<Change, RecordError> {
+pub(crate) fn decode(
+    record: &StateRecord,
+    arns: &mut ArnInterner,
+) -> Result<StateChange, RecordError> {
     Ok(match record.kind.as_str() {
-        "user" => Change::PutUser(Arc::new(read::<UserRecord>(record)?.restore(record, arns)?)),
-        "group" => Change::PutGroup(Arc::new(
+        "user" => {
+            StateChange::PutUser(Arc::new(read::<UserRecord>(record)?.restore(record, arns)?))
+        }
+        "group" => StateChange::PutGroup(Arc::new(
             read::<GroupRecord>(record)?.restore(record, arns)?,
         )),
-        "policy" => Change::PutPolicy(Arc::new(read::<PolicyRecord>(record)?.restore(record)?)),
-        "mfa" => Change::PutMfaDevice(Arc::new(read::<MfaRecord>(record)?.restore(record)?)),
-        "root" => Change::PutRoot(Arc::new(read::<RootRecord>(record)?.restore(record)?)),
-        "settings" => {
-            Change::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore(record)?))
+        "policy" => {
+            StateChange::PutPolicy(Arc::new(read::<PolicyRecord>(record)?.restore(record)?))
         }
-        "report" => Change::PutReport(Arc::new(read::<ReportRecord>(record)?.restore())),
-        ROTATION_POLICY => Change::PutRotationPolicy(Arc::new(
+        "mfa" => StateChange::PutMfaDevice(Arc::new(read::<MfaRecord>(record)?.restore(record)?)),
+        "root" => StateChange::PutRoot(Arc::new(read::<RootRecord>(record)?.restore(record)?)),
+        "settings" => {
+            StateChange::PutSettings(Arc::new(read::<SettingsRecord>(record)?.restore(record)?))
+        }
+        "report" => StateChange::PutReport(Arc::new(read::<ReportRecord>(record)?.restore())),
+        ROTATION_POLICY => StateChange::PutRotationPolicy(Arc::new(
             read::<RotationPolicyRecord>(record)?.restore(record)?,
         )),
         _ => return Err(bad(record, "unknown kind")),
     })
 }
 
-fn put(kind: &str, id: &str, body: &impl Serialize) -> Result<Write, RecordError> {
+fn put(kind: &str, id: &str, body: &impl Serialize) -> Result<RecordWrite, RecordError> {
     let body = serde_json::to_vec(body).map_err(|error| RecordError {
         kind: kind.to_owned(),
         id: id.to_owned(),
         why: error.to_string(),
     })?;
-    Ok(Write::Put(Record {
+    Ok(RecordWrite::Put(StateRecord {
         kind: kind.to_owned(),
         id: id.to_owned(),
         body,
     }))
 }
 
-fn delete(kind: &str, id: &str) -> Write {
-    Write::Delete {
+fn delete(kind: &str, id: &str) -> RecordWrite {
+    RecordWrite::Delete {
         kind: kind.to_owned(),
         id: id.to_owned(),
     }
 }
 
-fn read<T: DeserializeOwned>(record: &Record) -> Result<T, RecordError> {
+fn read<T: DeserializeOwned>(record: &StateRecord) -> Result<T, RecordError> {
     serde_json::from_slice(&record.body).map_err(|error| {
         // The category and place only: the message could quote the content.
         bad(
@@ -140,7 +151,7 @@ fn read<T: DeserializeOwned>(record: &Record) -> Result<T, RecordError> {
     })
 }
 
-fn bad(record: &Record, why: &str) -> RecordError {
+fn bad(record: &StateRecord, why: &str) -> RecordError {
     RecordError {
         kind: record.kind.clone(),
         id: record.id.clone(),
@@ -148,15 +159,15 @@ fn bad(record: &Record, why: &str) -> RecordError {
     }
 }
 
-fn id<T: std::str::FromStr>(record: &Record, text: &str) -> Result<T, RecordError> {
+fn id<T: std::str::FromStr>(record: &StateRecord, text: &str) -> Result<T, RecordError> {
     text.parse()
         .map_err(|_| bad(record, "an id does not parse"))
 }
 
-fn sealed(record: &Record, text: &str) -> Result<Sealed, RecordError> {
+fn sealed(record: &StateRecord, text: &str) -> Result<SealedValue, RecordError> {
     let bytes = BASE64_STANDARD.decode(text);
     let bytes = bytes.map_err(|_| bad(record, "a sealed secret is not base64"))?;
-    Ok(Sealed::from_bytes(&bytes))
+    Ok(SealedValue::from_bytes(&bytes))
 }
 
 const fn at(millis: i64) -> Timestamp {
@@ -204,7 +215,7 @@ impl From<&AccessKey> for KeyRecord {
 }
 
 impl KeyRecord {
-    fn restore(self, record: &Record) -> Result<AccessKey, RecordError> {
+    fn restore(self, record: &StateRecord) -> Result<AccessKey, RecordError> {
         let sealed = sealed(record, &self.secret)?;
         Ok(AccessKey {
             id: id(record, &self.id)?,
@@ -214,7 +225,7 @@ impl KeyRecord {
                 KeyStatus::Inactive
             },
             created: at(self.created),
-            replay: self.replay.map(|(token_digest, caller)| Replay {
+            replay: self.replay.map(|(token_digest, caller)| IdempotencyRecord {
                 token_digest,
                 caller,
             }),
@@ -223,7 +234,7 @@ impl KeyRecord {
     }
 }
 
-fn restore_keys(keys: Vec<KeyRecord>, record: &Record) -> Result<Vec<AccessKey>, RecordError> {
+fn restore_keys(keys: Vec<KeyRecord>, record: &StateRecord) -> Result<Vec<AccessKey>, RecordError> {
     keys.into_iter().map(|key| key.restore(record)).collect()
 }
 
@@ -269,8 +280,8 @@ struct GrantsRecord {
     attached: Vec<String>,
 }
 
-impl From<&Grants> for GrantsRecord {
-    fn from(grants: &Grants) -> Self {
+impl From<&DirectGrants> for GrantsRecord {
+    fn from(grants: &DirectGrants) -> Self {
         let inline = grants
             .inline
             .iter()
@@ -283,12 +294,12 @@ impl From<&Grants> for GrantsRecord {
 }
 
 impl GrantsRecord {
-    fn restore(self, arns: &mut Arns) -> Grants {
+    fn restore(self, arns: &mut ArnInterner) -> DirectGrants {
         let inline = self
             .inline
             .into_iter()
             .map(|(name, text)| InlinePolicy::new(name, text.into()));
-        Grants {
+        DirectGrants {
             inline: inline.collect(),
             attached: self.attached.iter().map(|arn| shared(arns, arn)).collect(),
         }
@@ -333,7 +344,7 @@ impl From<&User> for UserRecord {
 }
 
 impl UserRecord {
-    fn restore(self, record: &Record, arns: &mut Arns) -> Result<User, RecordError> {
+    fn restore(self, record: &StateRecord, arns: &mut ArnInterner) -> Result<User, RecordError> {
         Ok(User {
             id: id(record, &self.id)?,
             path: self.path,
@@ -377,7 +388,7 @@ impl From<&Group> for GroupRecord {
 }
 
 impl GroupRecord {
-    fn restore(self, record: &Record, arns: &mut Arns) -> Result<Group, RecordError> {
+    fn restore(self, record: &StateRecord, arns: &mut ArnInterner) -> Result<Group, RecordError> {
         Ok(Group {
             id: id(record, &self.id)?,
             path: self.path,
@@ -423,7 +434,7 @@ impl From<&CustomerPolicy> for PolicyRecord {
 }
 
 impl PolicyRecord {
-    fn restore(self, record: &Record) -> Result<CustomerPolicy, RecordError> {
+    fn restore(self, record: &StateRecord) -> Result<CustomerPolicy, RecordError> {
         let version = |(number, created, text): (u32, i64, String)| {
             PolicyVersion::new(number, at(created), text.into())
         };
@@ -470,11 +481,11 @@ impl From<&MfaDevice> for MfaRecord {
             name: device.name.clone(),
             tags: tags(&device.tags),
             seed: BASE64_STANDARD.encode(device.seed.as_bytes()),
-            spent: device.spent,
+            spent: device.last_used_step,
             enabled: device.enabled.as_ref().map(|enabled| EnabledRecord {
-                user: match enabled.bearer {
-                    Bearer::Root => None,
-                    Bearer::User(id) => Some(id.to_string()),
+                user: match enabled.owner {
+                    MfaOwner::Root => None,
+                    MfaOwner::User(id) => Some(id.to_string()),
                 },
                 since: enabled.since.millis(),
                 drift: enabled.drift,
@@ -484,13 +495,13 @@ impl From<&MfaDevice> for MfaRecord {
 }
 
 impl MfaRecord {
-    fn restore(self, record: &Record) -> Result<MfaDevice, RecordError> {
+    fn restore(self, record: &StateRecord) -> Result<MfaDevice, RecordError> {
         Ok(MfaDevice {
             path: self.path,
             name: self.name,
             tags: restore_tags(self.tags),
             seed: sealed(record, &self.seed)?,
-            spent: self.spent,
+            last_used_step: self.spent,
             enabled: self
                 .enabled
                 .map(|enabled| enabled.restore(record))
@@ -500,11 +511,11 @@ impl MfaRecord {
 }
 
 impl EnabledRecord {
-    fn restore(self, record: &Record) -> Result<Enabled, RecordError> {
-        Ok(Enabled {
-            bearer: match self.user {
-                None => Bearer::Root,
-                Some(user) => Bearer::User(id(record, &user)?),
+    fn restore(self, record: &StateRecord) -> Result<MfaAssignment, RecordError> {
+        Ok(MfaAssignment {
+            owner: match self.user {
+                None => MfaOwner::Root,
+                Some(user) => MfaOwner::User(id(record, &user)?),
             },
             since: at(self.since),
             drift: self.drift,
@@ -521,8 +532,8 @@ struct RootRecord {
     login: Option<LoginRecord>,
 }
 
-impl From<&Root> for RootRecord {
-    fn from(root: &Root) -> Self {
+impl From<&RootUser> for RootRecord {
+    fn from(root: &RootUser) -> Self {
         Self {
             created: root.created.millis(),
             keys: root.keys.iter().map(KeyRecord::from).collect(),
@@ -532,8 +543,8 @@ impl From<&Root> for RootRecord {
 }
 
 impl RootRecord {
-    fn restore(self, record: &Record) -> Result<Root, RecordError> {
-        Ok(Root {
+    fn restore(self, record: &StateRecord) -> Result<RootUser, RecordError> {
+        Ok(RootUser {
             created: at(self.created),
             keys: restore_keys(self.keys, record)?,
             login: self.login.map(LoginRecord::restore),
@@ -563,8 +574,8 @@ struct SettingsRecord {
     ended_sessions: Vec<(String, i64)>,
 }
 
-impl From<&Settings> for SettingsRecord {
-    fn from(settings: &Settings) -> Self {
+impl From<&AccountSettings> for SettingsRecord {
+    fn from(settings: &AccountSettings) -> Self {
         let policy = settings
             .password_policy
             .as_ref()
@@ -592,7 +603,7 @@ impl From<&Settings> for SettingsRecord {
 }
 
 impl SettingsRecord {
-    fn restore(self, record: &Record) -> Result<Settings, RecordError> {
+    fn restore(self, record: &StateRecord) -> Result<AccountSettings, RecordError> {
         let policy = self.password_policy.map(|policy| PasswordPolicy {
             minimum_length: policy.minimum_length,
             require_symbols: policy.require_symbols,
@@ -605,7 +616,7 @@ impl SettingsRecord {
             hard_expiry: policy.hard_expiry,
         });
         let ended = self.ended_sessions.into_iter();
-        Ok(Settings {
+        Ok(AccountSettings {
             alias: self.alias,
             password_policy: policy,
             ended_sessions: ended

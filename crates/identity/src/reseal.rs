@@ -12,8 +12,8 @@ use crate::{
     ledger::LedgerError,
     mfa,
     service::Identity,
-    state::{AccessKey, Account, Change, MfaDevice, Root, User},
-    vault::{OpenError, Purpose, Sealed, Vault},
+    state::{AccessKey, Account, MfaDevice, RootUser, StateChange, User},
+    vault::{DataVault, OpenError, SealPurpose, SealedValue},
 };
 
 /// Users and devices in one commit: a few milliseconds in which the account's other writes wait.
@@ -54,7 +54,7 @@ impl Identity {
                     let changes = stale(account, &self.vault, BATCH).into_iter();
                     let changes =
                         changes.map(|old| old.renewed(account, &self.vault, &*self.entropy));
-                    let changes: Vec<Change> = changes.collect::<Result<_, _>>()?;
+                    let changes: Vec<StateChange> = changes.collect::<Result<_, _>>()?;
                     Ok::<_, OpenError>((changes.len(), changes))
                 };
                 let count = self.ledger.write(&cell, compute).await??;
@@ -69,50 +69,50 @@ impl Identity {
 }
 
 /// What owns secrets.
-enum Owner {
-    Root(Arc<Root>),
+enum SecretOwner {
+    Root(Arc<RootUser>),
     User(Arc<User>),
     Device(Arc<MfaDevice>),
 }
 
 /// Owners of secrets that another than the newest key sealed, at most `limit`.
-fn stale(account: &Account, vault: &Vault, limit: usize) -> Vec<Owner> {
-    let old = |sealed: &Sealed| !vault.is_current(sealed);
+fn stale(account: &Account, vault: &DataVault, limit: usize) -> Vec<SecretOwner> {
+    let old = |sealed: &SealedValue| !vault.is_current(sealed);
     let keys = |keys: &[AccessKey]| keys.iter().any(|key| old(key.material.sealed()));
-    let root = keys(&account.root().keys).then(|| Owner::Root(Arc::clone(account.root())));
+    let root = keys(&account.root().keys).then(|| SecretOwner::Root(Arc::clone(account.root())));
     let users = account.users().values().filter(|user| keys(&user.keys));
     let devices = account
         .devices()
         .values()
         .filter(|device| old(&device.seed));
     root.into_iter()
-        .chain(users.map(|user| Owner::User(Arc::clone(user))))
-        .chain(devices.map(|device| Owner::Device(Arc::clone(device))))
+        .chain(users.map(|user| SecretOwner::User(Arc::clone(user))))
+        .chain(devices.map(|device| SecretOwner::Device(Arc::clone(device))))
         .take(limit)
         .collect()
 }
 
-impl Owner {
+impl SecretOwner {
     fn renewed(
         self,
         account: &Account,
-        vault: &Vault,
+        vault: &DataVault,
         entropy: &dyn Entropy,
-    ) -> Result<Change, OpenError> {
+    ) -> Result<StateChange, OpenError> {
         Ok(match self {
-            Self::Root(root) => Change::PutRoot(Arc::new(Root {
+            Self::Root(root) => StateChange::PutRoot(Arc::new(RootUser {
                 keys: renewed_keys(&root.keys, vault, entropy)?,
                 ..(*root).clone()
             })),
             Self::User(user) => {
                 let mut user = (*user).clone();
                 user.keys = renewed_keys(&user.keys, vault, entropy)?;
-                Change::PutUser(Arc::new(user))
+                StateChange::PutUser(Arc::new(user))
             }
             Self::Device(device) => {
                 let serial = device.serial(account.id());
                 let place = mfa::place(serial.as_str());
-                Change::PutMfaDevice(Arc::new(MfaDevice {
+                StateChange::PutMfaDevice(Arc::new(MfaDevice {
                     seed: vault.reseal(place, &device.seed, entropy)?,
                     ..(*device).clone()
                 }))
@@ -123,11 +123,11 @@ impl Owner {
 
 fn renewed_keys(
     keys: &[AccessKey],
-    vault: &Vault,
+    vault: &DataVault,
     entropy: &dyn Entropy,
 ) -> Result<Vec<AccessKey>, OpenError> {
     let renew = |key: &AccessKey| {
-        let place = (Purpose::AccessKey, key.id.as_str());
+        let place = (SealPurpose::AccessKey, key.id.as_str());
         let sealed = vault.reseal(place, key.material.sealed(), entropy)?;
         Ok(AccessKey {
             material: Arc::new(key.material.resealed(sealed)),

@@ -9,18 +9,18 @@ use std::collections::HashMap;
 use keywright_base::Secret;
 use keywright_wire::keywright;
 
-use crate::{Identity, fault::Fault, on_behalf::OnBehalf, state::User, view::View};
+use crate::{Identity, fault::IamFault, on_behalf::OnBehalf, state::User, view::StateView};
 
 /// A user whose rotations are meant.
 #[derive(Debug, Clone)]
-pub struct Whose {
+pub struct UserRef {
     /// The name, for sentences.
     pub name: String,
     /// The unique id.
     pub id: String,
 }
 
-impl Whose {
+impl UserRef {
     pub(crate) fn of(user: &User) -> Self {
         Self {
             name: user.name.clone(),
@@ -31,24 +31,24 @@ impl Whose {
 
 /// What is asked of the engine.
 #[derive(Debug)]
-pub struct Asked {
+pub struct RotationRequest {
     /// Who asks, and is acted for.
     pub by: OnBehalf,
     /// What.
-    pub what: What,
+    pub command: RotationCommand,
 }
 
 /// A question or an order.
 #[derive(Debug)]
-pub enum What {
+pub enum RotationCommand {
     /// Begin a rotation.
-    Start(Start),
+    Start(RotationStart),
     /// One rotation of a user: this one, or the newest.
-    Show(Whose, Option<String>),
+    Show(UserRef, Option<String>),
     /// A page of rotations, newest first.
     List {
         /// Of one user.
-        user: Option<Whose>,
+        user: Option<UserRef>,
         /// Only those that are not over.
         open: bool,
         /// Those begun before this one.
@@ -57,13 +57,13 @@ pub enum What {
         limit: usize,
     },
     /// The new key of the open rotation, which a person delivers; who retrieves it is written down.
-    Key(Whose),
+    Key(UserRef),
     /// An order about the open rotation.
-    Order(Whose, Order),
+    Order(UserRef, RotationOrder),
     /// A page of what happened, oldest first.
     History {
         /// In whose rotations.
-        user: Whose,
+        user: UserRef,
         /// In this one only.
         id: Option<String>,
         /// What came after the event of this number.
@@ -81,9 +81,9 @@ pub enum What {
 
 /// What a rotation is to do.
 #[derive(Debug)]
-pub struct Start {
+pub struct RotationStart {
     /// Whose key.
-    pub user: Whose,
+    pub user: UserRef,
     /// The key; nothing where the user has but one.
     pub key: Option<String>,
     /// Where the new key goes.
@@ -102,7 +102,7 @@ pub struct Start {
 
 /// An order about an open rotation.
 #[derive(Debug)]
-pub enum Order {
+pub enum RotationOrder {
     /// The new key is where it is used.
     Confirm,
     /// Look again now.
@@ -142,7 +142,7 @@ pub struct RotationChange {
 
 /// What the engine answers.
 #[derive(Debug)]
-pub enum Told {
+pub enum RotationReply {
     /// One rotation.
     Rotation(Box<keywright::Rotation>),
     /// Rotations.
@@ -152,19 +152,19 @@ pub enum Told {
     /// Events with their numbers.
     Events(Vec<(i64, keywright::RotationEvent)>),
     /// Places.
-    Places(Vec<String>),
+    Destinations(Vec<String>),
     /// Troubles by the names of rotation policies.
-    Troubles(HashMap<String, String>),
+    PolicyFailures(HashMap<String, String>),
 }
 
 /// The engine.
 #[async_trait::async_trait]
-pub trait Rotations: Send + Sync {
+pub trait RotationEngine: Send + Sync {
     /// Answers a question or carries out an order. The caller was authorized for it.
     ///
     /// # Errors
     /// [`Fault`].
-    async fn ask(&self, asked: Asked) -> Result<Told, Fault>;
+    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault>;
 
     /// The rotation policies of an account have changed.
     fn policies_changed(&self);
@@ -179,69 +179,72 @@ pub trait Rotations: Send + Sync {
 
 impl Identity {
     /// Says who carries rotations out; the first one stays.
-    pub fn set_rotations(&self, engine: std::sync::Arc<dyn Rotations>) {
+    pub fn set_rotations(&self, engine: std::sync::Arc<dyn RotationEngine>) {
         // A second one is refused: there is one journal.
         let _ = self.rotations.set(engine);
     }
 
-    pub(crate) async fn ask_rotations(&self, asked: Asked) -> Result<Told, Fault> {
+    pub(crate) async fn call_rotation_engine(
+        &self,
+        requested: RotationRequest,
+    ) -> Result<RotationReply, IamFault> {
         match self.rotations.get() {
-            Some(engine) => engine.ask(asked).await,
-            None => Err(Fault::Internal("there is no rotation engine".to_owned())),
+            Some(engine) => engine.ask(requested).await,
+            None => Err(IamFault::Internal("there is no rotation engine".to_owned())),
         }
     }
 }
 
 /// What was told is not what was asked for.
-fn astray() -> Fault {
-    Fault::Internal("the rotation engine answered something else".to_owned())
+fn unexpected_reply() -> IamFault {
+    IamFault::Internal("the rotation engine answered something else".to_owned())
 }
 
-impl View<'_> {
-    pub(crate) fn asks(&self, what: What) -> crate::view::Need {
+impl StateView<'_> {
+    pub(crate) fn request_rotation(&self, what: RotationCommand) -> crate::view::Prefetch {
         let by = OnBehalf::of(self.caller);
-        crate::view::Need::Rotation(Box::new(Asked { by, what }))
+        crate::view::Prefetch::Rotation(Box::new(RotationRequest { by, command: what }))
     }
 
-    pub(crate) fn told_rotation(&self) -> Result<keywright::Rotation, Fault> {
-        match &self.gathered.rotation {
-            Some(Told::Rotation(rotation)) => Ok(keywright::Rotation::clone(rotation)),
-            _ => Err(astray()),
+    pub(crate) fn replied_rotation(&self) -> Result<keywright::Rotation, IamFault> {
+        match &self.prefetched.rotation {
+            Some(RotationReply::Rotation(rotation)) => Ok(keywright::Rotation::clone(rotation)),
+            _ => Err(unexpected_reply()),
         }
     }
 
-    pub(crate) fn told_rotations(&self) -> Result<&[keywright::Rotation], Fault> {
-        match &self.gathered.rotation {
-            Some(Told::Rotations(rotations)) => Ok(rotations),
-            _ => Err(astray()),
+    pub(crate) fn replied_rotations(&self) -> Result<&[keywright::Rotation], IamFault> {
+        match &self.prefetched.rotation {
+            Some(RotationReply::Rotations(rotations)) => Ok(rotations),
+            _ => Err(unexpected_reply()),
         }
     }
 
-    pub(crate) fn told_key(&self) -> Result<(&str, &Secret<String>), Fault> {
-        match &self.gathered.rotation {
-            Some(Told::Key(id, secret)) => Ok((id, secret)),
-            _ => Err(astray()),
+    pub(crate) fn replied_key(&self) -> Result<(&str, &Secret<String>), IamFault> {
+        match &self.prefetched.rotation {
+            Some(RotationReply::Key(id, secret)) => Ok((id, secret)),
+            _ => Err(unexpected_reply()),
         }
     }
 
-    pub(crate) fn told_events(&self) -> Result<&[(i64, keywright::RotationEvent)], Fault> {
-        match &self.gathered.rotation {
-            Some(Told::Events(events)) => Ok(events),
-            _ => Err(astray()),
+    pub(crate) fn replied_events(&self) -> Result<&[(i64, keywright::RotationEvent)], IamFault> {
+        match &self.prefetched.rotation {
+            Some(RotationReply::Events(events)) => Ok(events),
+            _ => Err(unexpected_reply()),
         }
     }
 
-    pub(crate) fn told_troubles(&self) -> Result<&HashMap<String, String>, Fault> {
-        match &self.gathered.rotation {
-            Some(Told::Troubles(troubles)) => Ok(troubles),
-            _ => Err(astray()),
+    pub(crate) fn replied_failures(&self) -> Result<&HashMap<String, String>, IamFault> {
+        match &self.prefetched.rotation {
+            Some(RotationReply::PolicyFailures(troubles)) => Ok(troubles),
+            _ => Err(unexpected_reply()),
         }
     }
 
-    pub(crate) fn told_places(&self) -> Result<&[String], Fault> {
-        match &self.gathered.rotation {
-            Some(Told::Places(places)) => Ok(places),
-            _ => Err(astray()),
+    pub(crate) fn replied_destinations(&self) -> Result<&[String], IamFault> {
+        match &self.prefetched.rotation {
+            Some(RotationReply::Destinations(places)) => Ok(places),
+            _ => Err(unexpected_reply()),
         }
     }
 }

@@ -8,7 +8,7 @@ use keywright_base::{AccessKeyId, AccountId, Entropy, Secret, Timestamp};
 
 use crate::{
     state::{AccessKey, KeyMaterial, KeyStatus},
-    vault::{OpenError, Purpose, Vault},
+    vault::{DataVault, OpenError, SealPurpose},
 };
 
 /// Random bytes of a secret access key: 30 make exactly 40 base64 characters.
@@ -26,12 +26,12 @@ pub(crate) fn new_secret(entropy: &dyn Entropy) -> Secret<String> {
 pub(crate) fn new_key(
     account: AccountId,
     now: Timestamp,
-    vault: &Vault,
+    vault: &DataVault,
     entropy: &dyn Entropy,
 ) -> Result<(AccessKey, Secret<String>), OpenError> {
     let id = AccessKeyId::generate(account, entropy);
     let secret = new_secret(entropy);
-    let place = (Purpose::AccessKey, id.as_str());
+    let place = (SealPurpose::AccessKey, id.as_str());
     let sealed = vault.seal(place, secret.expose().as_bytes(), entropy)?;
     let material = Arc::new(KeyMaterial::new(sealed));
     let key = AccessKey {

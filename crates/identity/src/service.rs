@@ -13,48 +13,48 @@ use keywright_store::contract::{Store, StoreError};
 use keywright_wire::{Form, Operation, Service, operation};
 
 use crate::{
-    action::{Answer, Call, RequestHead},
+    action::{ActionCall, Answer, RequestHead},
     actions::{ACTIONS, credential_report},
     authenticate::Authenticator,
     caller::Caller,
-    console::Sessions,
-    denials::Denials,
-    fault::Fault,
+    console::ConsoleSessions,
+    denials::DeniedRequests,
+    fault::IamFault,
     keyring::{Keyring, KeyringError},
-    ledger::{Ledger, LedgerError},
-    mfa::Attempts,
+    ledger::{IamLedger, LedgerError},
+    mfa::MfaAttempts,
     password_attempts::PasswordAttempts,
-    passwords::Passwords,
-    rotations::Rotations,
+    passwords::PasswordHasher,
+    rotations::RotationEngine,
     secrets,
-    state::{Account, Change, Root},
-    usage::Usage,
-    vault::{MasterKey, OpenError, Vault},
-    view::{Attached, Gathered, Need, View},
+    state::{Account, RootUser, StateChange},
+    usage::KeyUsage,
+    vault::{DataVault, MasterKey, OpenError},
+    view::{Prefetch, Prefetched, ResourcePolicy, StateView},
     work::{WorkLimits, WorkOwner, WorkPermit, WorkQueue},
 };
 
 /// Tells whose a resource of another service is and what its policy says, by its ARN; an error when
 /// that cannot be known.
-pub type Resources = Box<dyn Fn(String) -> Looking + Send + Sync>;
+pub type ResourceLookup = Box<dyn Fn(String) -> LookupFuture + Send + Sync>;
 
-type Looking = Pin<Box<dyn Future<Output = Result<Option<Attached>, String>> + Send>>;
+type LookupFuture = Pin<Box<dyn Future<Output = Result<Option<ResourcePolicy>, String>> + Send>>;
 
 /// IAM, STS and Keywright's extension over one store.
 pub struct Identity {
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<IamLedger>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) usage: Arc<Usage>,
-    pub(crate) vault: Arc<Vault>,
+    pub(crate) usage: Arc<KeyUsage>,
+    pub(crate) vault: Arc<DataVault>,
     keyring: Keyring,
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Held by actions that must be alone in the installation ([`crate::action::Action::ALONE`]).
     pub(crate) alone: tokio::sync::Mutex<()>,
-    denials: Denials,
-    pub(crate) mfa_attempts: Attempts,
+    denials: DeniedRequests,
+    pub(crate) mfa_attempts: MfaAttempts,
     password_attempts: PasswordAttempts,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) passwords: Passwords,
+    pub(crate) passwords: PasswordHasher,
     /// Where long actions ([`crate::action::Effort::Long`]) and long decisions get the processor.
     pub(crate) heavy: WorkQueue,
     /// Where pages ([`crate::action::Effort::Page`]) get the processor: whoever waits for one does
@@ -62,10 +62,10 @@ pub struct Identity {
     pub(crate) pages: WorkQueue,
     /// Where S3 listings get their turn.
     listings: WorkQueue,
-    pub(crate) sessions: Arc<Sessions>,
-    pub(crate) rotations: OnceLock<Arc<dyn Rotations>>,
+    pub(crate) sessions: Arc<ConsoleSessions>,
+    pub(crate) rotations: OnceLock<Arc<dyn RotationEngine>>,
     authenticator: Authenticator,
-    resources: OnceLock<Resources>,
+    resources: OnceLock<ResourceLookup>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Identity {
 }
 
 /// What an installation is opened with.
-pub struct Parts {
+pub struct IdentityParts {
     /// The durable state.
     pub store: Arc<dyn Store>,
     /// The master key, [`crate::vault::KEY_BYTES`] bytes.
@@ -86,7 +86,7 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for IdentityParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Parts")
     }
@@ -131,7 +131,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Fault::Throttled`] when too many wait, or the wait takes too long.
-    pub async fn listing_place(&self, owner: WorkOwner) -> Result<WorkPermit, Fault> {
+    pub async fn listing_place(&self, owner: WorkOwner) -> Result<WorkPermit, IamFault> {
         self.listings.enter(owner).await
     }
 
@@ -145,7 +145,7 @@ impl Identity {
         caller: Option<&Caller>,
         address: IpAddr,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, IamFault> {
         let owner = caller.map_or_else(|| WorkOwner::address(address), WorkOwner::of);
         self.heavy.enter(owner).await?.run(work).await
     }
@@ -160,7 +160,7 @@ impl Identity {
         address: IpAddr,
         text: &[u8],
         read: impl FnOnce(&[u8]) -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, IamFault> {
         let place = self.pages.enter(WorkOwner::address(address)).await?;
         // There are as many copies as places.
         let text = text.to_vec();
@@ -171,19 +171,19 @@ impl Identity {
     ///
     /// # Errors
     /// [`OpenFault`].
-    pub async fn open(parts: Parts) -> Result<Arc<Self>, OpenFault> {
+    pub async fn open(parts: IdentityParts) -> Result<Arc<Self>, OpenFault> {
         let store = Arc::clone(&parts.store);
         let master = MasterKey::new(parts.master_key)?;
         let keyring = Keyring::open(Arc::clone(&store), &master, Arc::clone(&parts.entropy));
         let keyring = keyring.await?;
         let vault = Arc::clone(keyring.vault());
         let loading = tokio::task::spawn_blocking(move || {
-            let ledger = Ledger::load(Arc::clone(&store))?;
-            Ok::<_, OpenFault>((Arc::new(ledger), Arc::new(Usage::load(store)?)))
+            let ledger = IamLedger::load(Arc::clone(&store))?;
+            Ok::<_, OpenFault>((Arc::new(ledger), Arc::new(KeyUsage::load(store)?)))
         });
         let (ledger, usage) = loading.await.map_err(|_| LedgerError::Superseded)??;
         usage.restore_windows(&ledger);
-        let sessions = Arc::new(Sessions::default());
+        let sessions = Arc::new(ConsoleSessions::default());
         let authenticator = Authenticator {
             ledger: Arc::clone(&ledger),
             vault: Arc::clone(&vault),
@@ -196,14 +196,14 @@ impl Identity {
             usage,
             vault,
             keyring,
-            passwords: Passwords::new(Arc::clone(&parts.entropy)),
+            passwords: PasswordHasher::new(Arc::clone(&parts.entropy)),
             heavy: WorkQueue::new(WorkLimits::of_actions()),
             pages: WorkQueue::new(WorkLimits::of_pages()),
             listings: WorkQueue::new(WorkLimits::of_listings()),
             entropy: parts.entropy,
             alone: tokio::sync::Mutex::new(()),
-            denials: Denials::default(),
-            mfa_attempts: Attempts::default(),
+            denials: DeniedRequests::default(),
+            mfa_attempts: MfaAttempts::default(),
             password_attempts: PasswordAttempts::default(),
             clock: parts.clock,
             sessions,
@@ -226,7 +226,7 @@ impl Identity {
         let now = self.clock.now().truncate_to_secs();
         let (key, secret) = secrets::new_key(account, now, &self.vault, &*self.entropy)?;
         let id = key.id;
-        let root = Root {
+        let root = RootUser {
             created: now,
             keys: vec![key],
             login: None,
@@ -238,7 +238,7 @@ impl Identity {
         };
         keep(&credentials).map_err(OpenFault::Credentials)?;
         self.ledger
-            .create(account, now, &[Change::PutRoot(Arc::new(root))])
+            .create(account, now, &[StateChange::PutRoot(Arc::new(root))])
             .await?;
         Ok(credentials)
     }
@@ -249,7 +249,7 @@ impl Identity {
     }
 
     /// What seals and opens this installation's secrets and objects.
-    pub const fn vault(&self) -> &Arc<Vault> {
+    pub const fn vault(&self) -> &Arc<DataVault> {
         &self.vault
     }
 
@@ -259,7 +259,7 @@ impl Identity {
     }
 
     /// The accounts.
-    pub const fn ledger(&self) -> &Arc<Ledger> {
+    pub const fn ledger(&self) -> &Arc<IamLedger> {
         &self.ledger
     }
 
@@ -269,17 +269,17 @@ impl Identity {
     }
 
     /// Last uses and attempts.
-    pub const fn usage(&self) -> &Arc<Usage> {
+    pub const fn usage(&self) -> &Arc<KeyUsage> {
         &self.usage
     }
 
     /// What was denied.
-    pub const fn denials(&self) -> &Denials {
+    pub const fn denials(&self) -> &DeniedRequests {
         &self.denials
     }
 
     /// Says, once, who knows the resources of other services: explanations ask their policies too.
-    pub fn know_resources(&self, resources: Resources) {
+    pub fn know_resources(&self, resources: ResourceLookup) {
         // Whoever comes second knows no more.
         let _ = self.resources.set(resources);
     }
@@ -296,17 +296,21 @@ impl Identity {
     ///
     /// # Errors
     /// [`Fault`], to be rendered with [`Fault::wire`].
-    pub async fn call(self: &Arc<Self>, service: Service, call: Call<'_>) -> Result<Answer, Fault> {
-        let action = call.form.action().ok_or(Fault::MissingAction)?;
+    pub async fn call(
+        self: &Arc<Self>,
+        service: Service,
+        call: ActionCall<'_>,
+    ) -> Result<Answer, IamFault> {
+        let action = call.form.action().ok_or(IamFault::MissingAction)?;
         let version = call.form.version().unwrap_or_default();
         let Some(operation) = operation(service, version, action) else {
             let (action, version) = (action.to_owned(), version.to_owned());
-            return Err(Fault::InvalidAction { action, version });
+            return Err(IamFault::InvalidAction { action, version });
         };
         let served = ACTIONS
             .iter()
             .find(|row| std::ptr::eq(row.operation, operation));
-        let served = served.ok_or(Fault::NotServed(operation.name))?;
+        let served = served.ok_or(IamFault::NotServed(operation.name))?;
         (served.handle)(self, call).await
     }
 
@@ -320,8 +324,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`Fault::NotServed`].
-    pub fn call_unsigned(&self, operation: &'static Operation) -> Result<String, Fault> {
-        Err(Fault::NotServed(operation.name))
+    pub fn call_unsigned(&self, operation: &'static Operation) -> Result<String, IamFault> {
+        Err(IamFault::NotServed(operation.name))
     }
 
     /// The name of the action that a form asks for, for the record; unverified text is cut short.
@@ -334,14 +338,14 @@ impl Identity {
         &'a self,
         account: &'a Account,
         head: impl Into<RequestHead<'a>>,
-        gathered: &'a Gathered,
-    ) -> View<'a> {
+        gathered: &'a Prefetched,
+    ) -> StateView<'a> {
         let head = head.into();
-        View {
+        StateView {
             account,
             caller: head.caller,
-            facts: head.facts,
-            gathered,
+            context: head.facts,
+            prefetched: gathered,
             request_id: head.request_id,
             denials: &self.denials,
             mfa_attempts: &self.mfa_attempts,
@@ -355,43 +359,43 @@ impl Identity {
 
     pub(crate) async fn gather(
         &self,
-        needs: Vec<Need>,
+        needs: Vec<Prefetch>,
         owner: WorkOwner,
         account: &Arc<Account>,
-    ) -> Result<Gathered, Fault> {
-        let mut gathered = Gathered::default();
-        let failed = |error: StoreError| Fault::Internal(error.to_string());
+    ) -> Result<Prefetched, IamFault> {
+        let mut gathered = Prefetched::default();
+        let failed = |error: StoreError| IamFault::Internal(error.to_string());
         for need in needs {
             match need {
-                Need::Hash(password) => {
+                Prefetch::Hash(password) => {
                     gathered.hash = Some(self.passwords.hash(owner, password).await?);
                 }
-                Need::Matches(password, hashes) => {
+                Prefetch::Matches(password, hashes) => {
                     let matches = self.passwords.matches(owner, password, hashes);
                     gathered.matches.push(matches.await?);
                 }
-                Need::Attempts(key) => {
+                Prefetch::Attempts(key) => {
                     gathered.attempts = self.usage.attempts(key).await.map_err(failed)?;
                 }
-                Need::Sessions(page) => {
+                Prefetch::Sessions(page) => {
                     gathered.sessions = self.store.sessions(page).await.map_err(failed)?;
                 }
-                Need::AliasHolder(alias) => {
+                Prefetch::AliasHolder(alias) => {
                     gathered.alias_holder = self.ledger.alias_holder(&alias);
                 }
-                Need::Attached(arn) => {
+                Prefetch::Attached(arn) => {
                     if let Some(resources) = self.resources.get() {
-                        gathered.attached = resources(arn).await.map_err(Fault::Internal)?;
+                        gathered.attached = resources(arn).await.map_err(IamFault::Internal)?;
                     }
                 }
-                Need::CredentialReport => {
+                Prefetch::CredentialReport => {
                     let (account, usage) = (Arc::clone(account), Arc::clone(&self.usage));
                     let making = move || credential_report::content(&account, &usage).into();
                     let place = self.heavy.enter(owner).await?;
                     gathered.credential_report = Some(place.run(making).await?);
                 }
-                Need::Rotation(asked) => {
-                    gathered.rotation = Some(self.ask_rotations(*asked).await?);
+                Prefetch::Rotation(requested) => {
+                    gathered.rotation = Some(self.call_rotation_engine(*requested).await?);
                 }
             }
         }

@@ -12,16 +12,16 @@ use std::{net::IpAddr, sync::Arc};
 use keywright_base::{AccountId, Arn, Entropy, Secret, Timestamp, UniqueId, limits};
 
 use crate::{
-    Fault, Identity,
-    authenticate::{SessionToken, TemporaryCredentials, Validity},
+    IamFault, Identity,
+    authenticate::{SessionToken, TemporaryCredentials, ValidityPeriod},
     browsers::BrowserId,
     caller::Principal,
-    console::{Session, SessionId, login},
+    console::{ConsoleSession, SessionId, login},
     ledger::AccountCell,
-    mfa::{CodeOrigin, Trial, Tried},
+    mfa::{CodeCheck, CodeOrigin, CodeOutcome},
     password_rules,
     service::OpenFault,
-    state::{Account, Bearer, Change, LoginProfile, Root, Settings},
+    state::{Account, AccountSettings, LoginProfile, MfaOwner, RootUser, StateChange},
     work::WorkOwner,
 };
 
@@ -30,7 +30,7 @@ const ROOT_PASSWORD_CHARS: usize = 24;
 
 /// Why nobody was signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denied {
+pub enum SignInError {
     /// Something given is wrong; nobody is told what.
     Wrong,
     /// The password is right, and a code of an MFA device is needed too.
@@ -38,7 +38,7 @@ pub enum Denied {
     /// The password was right, and expired so that only an administrator can set a new one.
     Expired,
     /// Our own failure.
-    Failed(Fault),
+    Failed(IamFault),
 }
 
 /// A session as its owner may see it.
@@ -62,7 +62,7 @@ pub struct SignedIn {
 
 /// What someone gives who wants in.
 #[derive(Debug)]
-pub struct Claim<'a> {
+pub struct SignInRequest<'a> {
     /// The account; `None` for one that does not exist.
     pub account: Option<AccountId>,
     /// The user's name; `None` for root.
@@ -89,7 +89,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Denied`].
-    pub async fn sign_in(&self, claim: Claim<'_>) -> Result<Secret<String>, Denied> {
+    pub async fn sign_in(&self, claim: SignInRequest<'_>) -> Result<Secret<String>, SignInError> {
         let cell = claim
             .account
             .and_then(|account| self.ledger.account(account));
@@ -100,31 +100,31 @@ impl Identity {
         let matches = self
             .passwords
             .matches(owner, claim.password, vec![hash.to_owned()]);
-        let matches = matches.await.map_err(Denied::Failed)?;
+        let matches = matches.await.map_err(SignInError::Failed)?;
         let right = matches.iter().any(|(_, same)| *same);
         let (Some(cell), Some(account), Some((user, login)), true) = (cell, &account, known, right)
         else {
-            return Err(Denied::Wrong);
+            return Err(SignInError::Wrong);
         };
         let now = self.clock.now();
-        let bearer = user.map_or(Bearer::Root, Bearer::User);
+        let bearer = user.map_or(MfaOwner::Root, MfaOwner::User);
         let mfa = account.devices_of(bearer).next().is_some();
         if mfa {
-            let code = claim.code.ok_or(Denied::MfaRequired)?;
+            let code = claim.code.ok_or(SignInError::MfaRequired)?;
             let origin = CodeOrigin::Console(claim.browser);
             self.spend_code(&cell, bearer, (&code, origin)).await?;
         }
-        let expiry = Expiry::of(account.settings(), login, user, now);
-        if expiry == Expiry::Hard {
-            return Err(Denied::Expired);
+        let expiry = PasswordExpiry::of(account.settings(), login, user, now);
+        if expiry == PasswordExpiry::Hard {
+            return Err(SignInError::Expired);
         }
         let subject = user.map_or_else(|| account.id().to_string(), |user| user.to_string());
         self.usage.note_password(&subject, now);
-        let session = Session {
+        let session = ConsoleSession {
             account: account.id(),
             user,
             password: login.hash.clone(),
-            must_change: login.reset_required || expiry == Expiry::Soft,
+            must_change: login.reset_required || expiry == PasswordExpiry::Soft,
             mfa,
             began: now,
             used: now,
@@ -136,12 +136,12 @@ impl Identity {
     async fn spend_code(
         &self,
         cell: &Arc<AccountCell>,
-        bearer: Bearer,
+        bearer: MfaOwner,
         (code, origin): (&Secret<String>, CodeOrigin),
-    ) -> Result<(), Denied> {
+    ) -> Result<(), SignInError> {
         let now = self.clock.now();
         let compute = |account: &Account| {
-            let trial = Trial {
+            let trial = CodeCheck {
                 vault: &self.vault,
                 attempts: &self.mfa_attempts,
                 account,
@@ -151,15 +151,16 @@ impl Identity {
             for device in account.devices_of(bearer) {
                 let serial = device.serial(account.id());
                 let tried = trial.code(device, serial.as_str(), code);
-                let tried = tried.map_err(|e| Denied::Failed(Fault::Internal(e.to_string())))?;
-                if let Tried::Right(device) = tried {
-                    return Ok(((), vec![Change::PutMfaDevice(Arc::new(device))]));
+                let tried =
+                    tried.map_err(|e| SignInError::Failed(IamFault::Internal(e.to_string())))?;
+                if let CodeOutcome::Right(device) = tried {
+                    return Ok(((), vec![StateChange::PutMfaDevice(Arc::new(device))]));
                 }
             }
-            Err(Denied::Wrong)
+            Err(SignInError::Wrong)
         };
         let written = self.ledger.write(cell, compute).await;
-        written.map_err(|error| Denied::Failed(Fault::Internal(error.to_string())))?
+        written.map_err(|error| SignInError::Failed(IamFault::Internal(error.to_string())))?
     }
 
     /// Who is signed in with a cookie.
@@ -207,7 +208,7 @@ impl Identity {
             }
             None => Principal::Root,
         };
-        let validity = Validity {
+        let validity = ValidityPeriod {
             issued: now.truncate_to_secs(),
             expires: now
                 .truncate_to_secs()
@@ -227,7 +228,7 @@ impl Identity {
         let session = self.sessions.end(SessionId::of(cookie))?;
         let account = self.ledger.account(session.account)?.snapshot().clone();
         let login = login(&account, session.user)?;
-        let session = Session {
+        let session = ConsoleSession {
             password: login.hash.clone(),
             must_change: false,
             used: self.clock.now(),
@@ -246,8 +247,8 @@ impl Identity {
         account: AccountId,
         old: Secret<String>,
         new: Secret<String>,
-    ) -> Result<(), Fault> {
-        let gone = || Fault::Internal("the account is gone".to_owned());
+    ) -> Result<(), IamFault> {
+        let gone = || IamFault::Internal("the account is gone".to_owned());
         let cell = self.ledger.account(account).ok_or_else(gone)?;
         let before = cell.snapshot().root().login.clone().ok_or_else(gone)?;
         let same = old == new;
@@ -256,10 +257,10 @@ impl Identity {
             .passwords
             .matches(owner, old, vec![before.hash.clone()]);
         if same || !checked.await?.iter().any(|(_, same)| *same) {
-            return Err(Fault::AccessDenied(OLD_PASSWORD.to_owned()));
+            return Err(IamFault::AccessDenied(OLD_PASSWORD.to_owned()));
         }
-        if !password_rules::accepts(&Settings::default(), new.expose()) {
-            return Err(Fault::PasswordPolicyViolation(VIOLATION.to_owned()));
+        if !password_rules::accepts(&AccountSettings::default(), new.expose()) {
+            return Err(IamFault::PasswordPolicyViolation(VIOLATION.to_owned()));
         }
         let hash = self.passwords.hash(owner, new).await?;
         let changed = self.clock.now().truncate_to_secs();
@@ -269,18 +270,18 @@ impl Identity {
                 .login
                 .as_ref()
                 .filter(|login| login.hash == before.hash);
-            let now = now.ok_or_else(|| Fault::AccessDenied(OLD_PASSWORD.to_owned()))?;
+            let now = now.ok_or_else(|| IamFault::AccessDenied(OLD_PASSWORD.to_owned()))?;
             let login = LoginProfile {
                 changed,
                 reset_required: false,
                 hash,
                 ..now.clone()
             };
-            Ok::<_, Fault>(((), vec![with_login(root, login)]))
+            Ok::<_, IamFault>(((), vec![with_login(root, login)]))
         });
         written
             .await
-            .map_err(|error| Fault::Internal(error.to_string()))?
+            .map_err(|error| IamFault::Internal(error.to_string()))?
     }
 
     /// Gives root a console password if it has none. `keep` puts it where it stays; it runs before
@@ -324,7 +325,10 @@ impl Identity {
         }
     }
 
-    pub(crate) fn session(&self, cookie: &str) -> Option<(SessionId, Session, Arc<Account>)> {
+    pub(crate) fn session(
+        &self,
+        cookie: &str,
+    ) -> Option<(SessionId, ConsoleSession, Arc<Account>)> {
         let (id, now) = (SessionId::of(cookie), self.clock.now());
         let account = self.sessions.account(id, now)?;
         let account = self.ledger.account(account)?.snapshot().clone();
@@ -357,7 +361,7 @@ fn known<'a>(
 
 /// How far a password is expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Expiry {
+enum PasswordExpiry {
     /// It is not.
     Not,
     /// It must be changed.
@@ -366,10 +370,10 @@ enum Expiry {
     Hard,
 }
 
-impl Expiry {
+impl PasswordExpiry {
     /// By the account's password policy, which is not about root.
     fn of(
-        settings: &Settings,
+        settings: &AccountSettings,
         login: &LoginProfile,
         user: Option<UniqueId>,
         now: Timestamp,
@@ -389,8 +393,8 @@ impl Expiry {
     }
 }
 
-fn with_login(root: &Root, login: LoginProfile) -> Change {
-    Change::PutRoot(Arc::new(Root {
+fn with_login(root: &RootUser, login: LoginProfile) -> StateChange {
+    StateChange::PutRoot(Arc::new(RootUser {
         login: Some(login),
         ..root.clone()
     }))

@@ -12,28 +12,31 @@ use std::sync::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{Request, request::Parts as Head};
 use keywright_base::{AccessKeyId, AccountId, Clock, Entropy, Secret, Timestamp};
-use keywright_sigv4::{Credentials, Dialect, Payload, PayloadHash, Presented, Rules, Target, sign};
-use keywright_store::Sqlite;
+use keywright_sigv4::{
+    PayloadClaim, PayloadHash, PresentedSignature, ServiceRules, SigningCredentials,
+    SigningDialect, SigningTarget, sign,
+};
+use keywright_store::SqliteStore;
 use keywright_wire::{Form, Service, operations};
 use ring::digest;
 
 use crate::{
     Identity,
-    action::Call,
-    authenticate::{KeyUse, Refusal, Signed},
+    action::ActionCall,
+    authenticate::{AuthFailure, KeyUse, SignedRequest},
     caller::Caller,
     fault::WireError,
     on_behalf::OnBehalf,
-    service::Parts,
+    service::IdentityParts,
     vault::KEY_BYTES,
-    view::Facts,
+    view::RequestContext,
 };
 
 /// Numbers that never repeat.
 #[derive(Default)]
-pub(crate) struct Seed(AtomicU64);
+pub(crate) struct TestEntropy(AtomicU64);
 
-impl Entropy for Seed {
+impl Entropy for TestEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         let seed = self.0.fetch_add(1, Ordering::Relaxed);
         for (chunk, n) in buffer.chunks_mut(32).zip(0_u64..) {
@@ -46,9 +49,9 @@ impl Entropy for Seed {
 }
 
 /// A clock that stands still until it is moved.
-pub(crate) struct Hands(AtomicI64);
+pub(crate) struct ManualClock(AtomicI64);
 
-impl Clock for Hands {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
     }
@@ -56,25 +59,25 @@ impl Clock for Hands {
 
 /// Long-term or temporary credentials.
 #[derive(Clone)]
-pub(crate) struct Keys {
+pub(crate) struct TestKeys {
     pub(crate) id: String,
     pub(crate) secret: Secret<String>,
     pub(crate) token: Option<Secret<String>>,
 }
 
 /// An installation with one account.
-pub(crate) struct Bench {
+pub(crate) struct TestInstallation {
     identity: Option<Arc<Identity>>,
-    pub(crate) root: Keys,
-    clock: Arc<Hands>,
-    seed: Arc<Seed>,
+    pub(crate) root: TestKeys,
+    clock: Arc<ManualClock>,
+    seed: Arc<TestEntropy>,
     runtime: tokio::runtime::Runtime,
     folder: tempfile::TempDir,
 }
 
 /// The answer to a request.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     request: String,
     result: Result<String, WireError>,
 }
@@ -85,7 +88,7 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 /// 2026-11-24T08:00:00Z.
 const START_SECS: i64 = 1_795_507_200;
 
-impl Bench {
+impl TestInstallation {
     pub(crate) fn new() -> Self {
         Self::of(ACCOUNT)
     }
@@ -97,14 +100,14 @@ impl Bench {
             .enable_time()
             .build()
             .unwrap();
-        let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
+        let clock = Arc::new(ManualClock(AtomicI64::new(START_SECS * 1000)));
         let folder = tempfile::tempdir().unwrap();
         let account: AccountId = account.parse().unwrap();
-        let seed = Arc::new(Seed::default());
+        let seed = Arc::new(TestEntropy::default());
         let identity = open(&runtime, &folder, (&clock, &seed));
         let creating = identity.create_account(account, |_| Ok(()));
         let root = runtime.block_on(creating).unwrap();
-        let root = Keys {
+        let root = TestKeys {
             id: root.key.to_string(),
             secret: root.secret,
             token: None,
@@ -145,22 +148,22 @@ impl Bench {
     }
 
     /// As [`Bench::call`], as root.
-    pub(crate) fn root(&self, form: &str) -> Answer {
+    pub(crate) fn root(&self, form: &str) -> TestResponse {
         self.call(&self.root, form)
     }
 
     /// Sends `Action=…&…` (no `Version`) to the service that has the action (IAM if none).
-    pub(crate) fn call(&self, keys: &Keys, form: &str) -> Answer {
+    pub(crate) fn call(&self, keys: &TestKeys, form: &str) -> TestResponse {
         self.call_with(keys, form, |_| {})
     }
 
     /// As [`Bench::call`], with other facts of the request's head.
     pub(crate) fn call_with(
         &self,
-        keys: &Keys,
+        keys: &TestKeys,
         form: &str,
-        change: impl FnOnce(&mut Facts),
-    ) -> Answer {
+        change: impl FnOnce(&mut RequestContext),
+    ) -> TestResponse {
         let service = service_of(form);
         let body = format!("{form}&Version={}", service.version());
         let result = self.caller(keys, service, &body).map(|caller| {
@@ -168,7 +171,7 @@ impl Bench {
             let mut facts = self.facts();
             change(&mut facts);
             let parsed = Form::parse(body.as_bytes()).unwrap();
-            let call = Call {
+            let call = ActionCall {
                 caller: &caller,
                 facts: &facts,
                 form: &parsed,
@@ -181,29 +184,29 @@ impl Bench {
                 .map(|answer| answer.xml)
                 .map_err(|fault| fault.wire()),
             Err(refusal) => {
-                let wire = refusal.fault.wire(Dialect::Query);
+                let wire = refusal.fault.wire(SigningDialect::Query);
                 Err(WireError::new(wire.status, wire.code, wire.message))
             }
         };
         let request = form.to_owned();
-        Answer { request, result }
+        TestResponse { request, result }
     }
 
     /// Signs and verifies a request.
     pub(crate) fn caller(
         &self,
-        keys: &Keys,
+        keys: &TestKeys,
         service: Service,
         body: &str,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Caller, AuthFailure> {
         let head = self.signed_head(keys, service, body);
-        let rules = Rules {
-            dialect: Dialect::Query,
+        let rules = ServiceRules {
+            dialect: SigningDialect::Query,
             service: service.scope_name(),
             home_region: "us-east-1",
         };
-        let presented = Presented::parse(&head, self.now(), &rules)?;
-        let signed = Signed {
+        let presented = PresentedSignature::parse(&head, self.now(), &rules)?;
+        let signed = SignedRequest {
             parts: &head,
             presented: &presented,
             payload: PayloadHash::of(body.as_bytes()),
@@ -228,7 +231,7 @@ impl Bench {
     }
 
     /// Whether the signing key of a request is remembered.
-    fn is_cached(&self, presented: &Presented) -> bool {
+    fn is_cached(&self, presented: &PresentedSignature) -> bool {
         let id = presented.access_key_id().parse::<AccessKeyId>().ok();
         let account = id.and_then(|id| self.identity().ledger().account(id.account()?));
         let (Some(id), Some(account)) = (id, account) else {
@@ -239,26 +242,26 @@ impl Bench {
         key.is_some_and(|key| key.material.cached(presented.scope()).is_some())
     }
 
-    fn signed_head(&self, keys: &Keys, service: Service, body: &str) -> Head {
+    fn signed_head(&self, keys: &TestKeys, service: Service, body: &str) -> Head {
         let request = Request::post("/").header("host", "127.0.0.1:8787").body(());
         let (mut head, ()) = request.unwrap().into_parts();
-        let credentials = Credentials {
+        let credentials = SigningCredentials {
             access_key_id: &keys.id,
             secret: &keys.secret,
             session_token: keys.token.as_ref(),
         };
-        let target = Target {
+        let target = SigningTarget {
             region: "us-east-1",
             service: service.scope_name(),
         };
         let hash = digest::digest(&digest::SHA256, body.as_bytes());
-        let payload = Payload::Sha256(hash.as_ref().try_into().unwrap());
+        let payload = PayloadClaim::Sha256(hash.as_ref().try_into().unwrap());
         sign(&mut head, &credentials, &target, payload, self.now()).unwrap();
         head
     }
 
-    pub(crate) fn facts(&self) -> Facts {
-        Facts {
+    pub(crate) fn facts(&self) -> RequestContext {
+        RequestContext {
             now: self.now(),
             source_address: "192.0.2.7".parse().unwrap(),
             user_agent: "aws-cli/1.45".to_owned(),
@@ -270,7 +273,7 @@ impl Bench {
     }
 
     /// A new user with one key and, if given, one inline policy's worth of permissions attached.
-    pub(crate) fn user(&self, name: &str, managed_policies: &[&str]) -> Keys {
+    pub(crate) fn user(&self, name: &str, managed_policies: &[&str]) -> TestKeys {
         self.root(&format!("Action=CreateUser&UserName={name}"))
             .ok();
         for policy in managed_policies {
@@ -282,7 +285,7 @@ impl Bench {
     }
 
     /// A new user who may do everything in IAM, by a policy that takes some hundred thousand steps.
-    pub(crate) fn wide_user(&self, name: &str) -> Keys {
+    pub(crate) fn wide_user(&self, name: &str) -> TestKeys {
         let path = format!("/{}/", "ab".repeat(250));
         let create = format!("Action=CreateUser&UserName={name}&Path={path}");
         self.root(&create).ok();
@@ -302,29 +305,31 @@ impl Bench {
     }
 
     /// A new virtual MFA device.
-    pub(crate) fn device(&self, name: &str) -> Authenticator {
+    pub(crate) fn device(&self, name: &str) -> TestAuthenticator {
         let form = format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}");
-        Authenticator::of(&self.root(&form))
+        TestAuthenticator::of(&self.root(&form))
     }
 
     /// What the rotation service would sign with on behalf of a user.
-    pub(crate) fn lend(&self, user: &str, mfa: Option<Timestamp>) -> Keys {
+    pub(crate) fn forward_access_session(&self, user: &str, mfa: Option<Timestamp>) -> TestKeys {
         let account = ACCOUNT.parse().unwrap();
         let cell = self.identity().ledger().account(account).unwrap();
         let user = cell.snapshot().user(user).map(|user| user.id);
-        let lent = self.identity().lend(&OnBehalf { account, user, mfa });
-        let lent = lent.unwrap();
-        Keys {
-            id: lent.key.to_string(),
-            secret: lent.secret,
-            token: Some(lent.token),
+        let session =
+            self.identity()
+                .issue_forward_access_session(&OnBehalf { account, user, mfa });
+        let session = session.unwrap();
+        TestKeys {
+            id: session.key.to_string(),
+            secret: session.secret,
+            token: Some(session.token),
         }
     }
 
     /// A new key of a user.
-    pub(crate) fn key(&self, user: &str) -> Keys {
+    pub(crate) fn key(&self, user: &str) -> TestKeys {
         let answer = self.root(&format!("Action=CreateAccessKey&UserName={user}"));
-        Keys {
+        TestKeys {
             id: answer.value("AccessKeyId"),
             secret: Secret::new(answer.value("SecretAccessKey")),
             token: None,
@@ -332,10 +337,10 @@ impl Bench {
     }
 }
 
-impl Keys {
+impl TestKeys {
     /// Temporary credentials, from the answer that has them.
     #[track_caller]
-    pub(crate) fn of(answer: &Answer) -> Self {
+    pub(crate) fn of(answer: &TestResponse) -> Self {
         Self {
             id: answer.value("AccessKeyId"),
             secret: Secret::new(answer.value("SecretAccessKey")),
@@ -345,12 +350,12 @@ impl Keys {
 }
 
 /// What a person has an app for: it knows the seed of a device. Its codes are not ours.
-pub(crate) struct Authenticator {
+pub(crate) struct TestAuthenticator {
     pub(crate) serial: String,
     seed: Vec<u8>,
 }
 
-impl Authenticator {
+impl TestAuthenticator {
     pub(crate) fn new(name: &str, seed: &[u8]) -> Self {
         Self {
             serial: format!("arn:aws:iam::{ACCOUNT}:mfa/{name}"),
@@ -360,7 +365,7 @@ impl Authenticator {
 
     /// From the answer to CreateVirtualMFADevice.
     #[track_caller]
-    pub(crate) fn of(answer: &Answer) -> Self {
+    pub(crate) fn of(answer: &TestResponse) -> Self {
         let text = BASE64_STANDARD.decode(answer.value("Base32StringSeed"));
         let text = text.unwrap();
         assert_eq!(text.len(), 64);
@@ -371,7 +376,7 @@ impl Authenticator {
     }
 
     /// The code of so many steps after the present one.
-    pub(crate) fn code(&self, bench: &Bench, steps: i64) -> String {
+    pub(crate) fn code(&self, bench: &TestInstallation, steps: i64) -> String {
         let made = totp_rs::Builder::new()
             .with_algorithm(totp_rs::Algorithm::SHA1)
             .with_secret(self.seed.clone())
@@ -382,16 +387,22 @@ impl Authenticator {
     }
 
     /// EnableMFADevice with two codes, by their steps.
-    pub(crate) fn enable(&self, bench: &Bench, user: &str, steps: [i64; 2]) -> String {
+    pub(crate) fn enable(&self, bench: &TestInstallation, user: &str, steps: [i64; 2]) -> String {
         self.with_codes("EnableMFADevice", bench, user, steps)
     }
 
     /// ResyncMFADevice with two codes, by their steps.
-    pub(crate) fn resync(&self, bench: &Bench, user: &str, steps: [i64; 2]) -> String {
+    pub(crate) fn resync(&self, bench: &TestInstallation, user: &str, steps: [i64; 2]) -> String {
         self.with_codes("ResyncMFADevice", bench, user, steps)
     }
 
-    fn with_codes(&self, action: &str, bench: &Bench, user: &str, steps: [i64; 2]) -> String {
+    fn with_codes(
+        &self,
+        action: &str,
+        bench: &TestInstallation,
+        user: &str,
+        steps: [i64; 2],
+    ) -> String {
         let [first, second] = steps.map(|steps| self.code(bench, steps));
         let serial = &self.serial;
         format!(
@@ -401,7 +412,7 @@ impl Authenticator {
     }
 }
 
-impl Answer {
+impl TestResponse {
     /// The body of a success.
     #[track_caller]
     pub(crate) fn ok(&self) -> &str {
@@ -460,10 +471,10 @@ impl Answer {
 fn open(
     runtime: &tokio::runtime::Runtime,
     folder: &tempfile::TempDir,
-    (clock, seed): (&Arc<Hands>, &Arc<Seed>),
+    (clock, seed): (&Arc<ManualClock>, &Arc<TestEntropy>),
 ) -> Arc<Identity> {
-    let store = Sqlite::open(&folder.path().join("state.db")).unwrap();
-    let parts = Parts {
+    let store = SqliteStore::open(&folder.path().join("state.db")).unwrap();
+    let parts = IdentityParts {
         store: Arc::new(store),
         master_key: Secret::new(vec![7; KEY_BYTES]),
         clock: Arc::clone(clock) as Arc<dyn Clock>,

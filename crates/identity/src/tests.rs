@@ -2,11 +2,11 @@
 
 use keywright_base::Secret;
 
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
 #[test]
 fn what_is_acknowledged_is_there_after_a_restart() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let keys = bench.user("RotateKeyUser", &["AmazonS3FullAccess"]);
     bench.reopen();
     let identity = bench.call(&keys, "Action=GetCallerIdentity");
@@ -18,7 +18,7 @@ fn what_is_acknowledged_is_there_after_a_restart() {
 
 #[test]
 fn a_deactivated_key_is_refused_on_the_next_request() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("RotateKeyUser", &[]);
     bench.call(&keys, "Action=GetCallerIdentity").ok();
     let update = format!(
@@ -34,10 +34,10 @@ fn a_deactivated_key_is_refused_on_the_next_request() {
 
 #[test]
 fn temporary_credentials_end_on_time() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("RotateKeyUser", &[]);
     let answer = bench.call(&keys, "Action=GetSessionToken&DurationSeconds=900");
-    let session = Keys::of(&answer);
+    let session = TestKeys::of(&answer);
     bench.pass(899);
     bench.call(&session, "Action=GetCallerIdentity").ok();
     bench.pass(1);
@@ -50,14 +50,14 @@ fn temporary_credentials_end_on_time() {
 /// Each row mends one more thing than the row above it, so it shows what is looked at first.
 #[test]
 fn the_order_of_refusals() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let nobody = bench.user("nobody", &[]);
     let admin = bench.user("admin", &["AdministratorAccess"]);
-    let wrong = Keys {
+    let wrong = TestKeys {
         secret: Secret::new("not the secret".to_owned()),
         ..admin.clone()
     };
-    let unknown = Keys {
+    let unknown = TestKeys {
         id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
         ..wrong.clone()
     };
@@ -92,7 +92,7 @@ fn the_order_of_refusals() {
 #[test]
 fn an_account_of_zeros_works() {
     let zeros = "000000000000";
-    let mut bench = crate::testing::Bench::of(zeros);
+    let mut bench = crate::testing::TestInstallation::of(zeros);
     let keys = bench.user("bob", &["ReadOnlyAccess"]);
     bench.reopen();
     let who = bench.call(&keys, "Action=GetCallerIdentity");

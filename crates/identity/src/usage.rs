@@ -13,9 +13,9 @@ use std::{
 };
 
 use keywright_base::{AccessKeyId, Timestamp};
-use keywright_store::contract::{Attempt, LastUse, Store, StoreError};
+use keywright_store::contract::{KeyAttempt, LastUse, Store, StoreError};
 
-use crate::{authenticate::KeyUse, ledger::Ledger, state::KeyMaterial};
+use crate::{authenticate::KeyUse, ledger::IamLedger, state::KeyMaterial};
 
 /// Seconds of a key's last-used window.
 const KEY_WINDOW_SECS: i64 = 15 * 60;
@@ -29,20 +29,20 @@ const USER_AGENT_CHARS: usize = 256;
 type AttemptKey = (AccessKeyId, String, String, String);
 
 /// The record of uses.
-pub struct Usage {
+pub struct KeyUsage {
     store: Arc<dyn Store>,
     last: RwLock<HashMap<String, LastUse>>,
     exact: Mutex<HashMap<String, LastUse>>,
     attempts: Mutex<HashMap<AttemptKey, (u64, Timestamp)>>,
 }
 
-impl std::fmt::Debug for Usage {
+impl std::fmt::Debug for KeyUsage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Usage")
     }
 }
 
-impl Usage {
+impl KeyUsage {
     /// Loads what was recorded. Blocking; for the start.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Usage {
     }
 
     /// Opens the keys' windows where they were when the server stopped.
-    pub(crate) fn restore_windows(&self, ledger: &Ledger) {
+    pub(crate) fn restore_windows(&self, ledger: &IamLedger) {
         let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
         for used in last.values() {
             let key = used.subject.parse::<AccessKeyId>().ok();
@@ -206,7 +206,7 @@ impl Usage {
         }
         let attempt = |(id, (count, at)): (AttemptKey, (u64, Timestamp))| {
             let (key, source_address, user_agent, action) = id;
-            Attempt {
+            KeyAttempt {
                 key,
                 source_address,
                 user_agent,
@@ -224,7 +224,7 @@ impl Usage {
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read or written.
-    pub async fn attempts(&self, key: AccessKeyId) -> Result<(Vec<Attempt>, u64), StoreError> {
+    pub async fn attempts(&self, key: AccessKeyId) -> Result<(Vec<KeyAttempt>, u64), StoreError> {
         self.flush().await?;
         self.store.attempts(key).await
     }
@@ -253,8 +253,8 @@ impl Usage {
 
 /// Under what a key's last use to the second is kept.
 fn exact_subject(key: &str, consumer: bool) -> String {
-    let whose = if consumer { "consumer" } else { "any" };
-    format!("{key}#{whose}")
+    let owner = if consumer { "consumer" } else { "any" };
+    format!("{key}#{owner}")
 }
 
 /// What is kept of an attempt beside the key and the time.

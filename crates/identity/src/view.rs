@@ -3,24 +3,24 @@
 use std::{net::IpAddr, sync::Arc};
 
 use keywright_base::{AccountId, Entropy, Timestamp};
-use keywright_store::contract::{Attempt, Session, SessionPage};
+use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 
 use crate::{
     caller::{Caller, Principal},
-    catalogue::Catalogue,
-    denials::Denials,
-    fault::{Fault, Missing},
-    mfa::Attempts,
+    catalogue::PolicyCatalogue,
+    denials::DeniedRequests,
+    fault::{IamFault, MissingEntity},
+    mfa::MfaAttempts,
     password_attempts::PasswordAttempts,
-    rotations::{Asked, Rotations, Told},
+    rotations::{RotationEngine, RotationReply, RotationRequest},
     state::{Account, Group, User},
-    usage::Usage,
-    vault::Vault,
+    usage::KeyUsage,
+    vault::DataVault,
 };
 
 /// What the request's head says, beside the action's own input.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct RequestContext {
     /// When it is.
     pub now: Timestamp,
     /// The peer's address.
@@ -39,7 +39,7 @@ pub struct Facts {
 
 /// What an action needs before it can run and cannot compute quickly.
 #[derive(Debug)]
-pub enum Need {
+pub enum Prefetch {
     /// An Argon2id hash of a new password.
     Hash(keywright_base::Secret<String>),
     /// Whether a password is the one of any of these hashes, in order.
@@ -55,12 +55,12 @@ pub enum Need {
     /// The text of a new credential report.
     CredentialReport,
     /// The engine's answer; it may have carried out an order.
-    Rotation(Box<Asked>),
+    Rotation(Box<RotationRequest>),
 }
 
 /// Whose a resource of another service is, and what its policy says.
 #[derive(Debug, Clone)]
-pub struct Attached {
+pub struct ResourcePolicy {
     /// The account that owns it.
     pub owner: AccountId,
     /// Its policy, if it has one.
@@ -71,7 +71,7 @@ pub struct Attached {
     pub restricted: bool,
 }
 
-impl Attached {
+impl ResourcePolicy {
     /// The policy as far as it counts for a caller of an account.
     pub fn policy_for(&self, caller: Option<AccountId>) -> Option<&Arc<keywright_policy::Policy>> {
         let foreign = caller != Some(self.owner);
@@ -83,7 +83,7 @@ impl Attached {
 
 /// What was gathered for an action's [`Need`]s.
 #[derive(Debug, Default)]
-pub struct Gathered {
+pub struct Prefetched {
     /// For [`Need::Hash`].
     pub hash: Option<String>,
     /// For each [`Need::Matches`], every hash with the answer for it: the state may have moved on
@@ -92,53 +92,53 @@ pub struct Gathered {
     /// For [`Need::AliasHolder`].
     pub alias_holder: Option<AccountId>,
     /// For [`Need::Attached`]; `None`: there is no such resource.
-    pub attached: Option<Attached>,
+    pub attached: Option<ResourcePolicy>,
     /// For [`Need::Attempts`]: latest first, and the total.
-    pub attempts: (Vec<Attempt>, u64),
+    pub attempts: (Vec<KeyAttempt>, u64),
     /// For [`Need::Sessions`]: latest first.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<IssuedSession>,
     /// For [`Need::CredentialReport`].
     pub credential_report: Option<Arc<str>>,
     /// For [`Need::Rotation`].
-    pub rotation: Option<Told>,
+    pub rotation: Option<RotationReply>,
 }
 
 /// Everything an action may look at.
 #[derive(Clone, Copy)]
-pub struct View<'a> {
+pub struct StateView<'a> {
     /// The account's state.
     pub account: &'a Account,
     /// Who calls.
     pub caller: &'a Caller,
     /// The request's head.
-    pub facts: &'a Facts,
+    pub context: &'a RequestContext,
     /// What was gathered.
-    pub gathered: &'a Gathered,
+    pub prefetched: &'a Prefetched,
     /// The id of the request.
     pub request_id: &'a str,
     /// What was denied before.
-    pub denials: &'a Denials,
+    pub denials: &'a DeniedRequests,
     /// The codes of MFA devices that were tried.
-    pub(crate) mfa_attempts: &'a Attempts,
+    pub(crate) mfa_attempts: &'a MfaAttempts,
     /// The old passwords that were tried.
     pub(crate) password_attempts: &'a PasswordAttempts,
     /// Last uses.
-    pub usage: &'a Usage,
+    pub usage: &'a KeyUsage,
     /// Seals new secrets.
-    pub vault: &'a Vault,
+    pub vault: &'a DataVault,
     /// Makes new ids and secrets.
     pub entropy: &'a dyn Entropy,
     /// The engine of rotations, if there is one; it is asked for names only.
-    pub(crate) rotations: Option<&'a dyn Rotations>,
+    pub(crate) rotations: Option<&'a dyn RotationEngine>,
 }
 
-impl std::fmt::Debug for View<'_> {
+impl std::fmt::Debug for StateView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "View({:?})", self.account.id())
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> StateView<'a> {
     /// The account's id.
     pub const fn id(&self) -> AccountId {
         self.account.id()
@@ -146,49 +146,49 @@ impl<'a> View<'a> {
 
     /// The present time in whole seconds, as IAM stores times.
     pub const fn now(&self) -> Timestamp {
-        self.facts.now.truncate_to_secs()
+        self.context.now.truncate_to_secs()
     }
 
     /// The AWS managed policies.
-    pub fn catalogue(&self) -> &'static Catalogue {
-        Catalogue::built_in()
+    pub fn catalogue(&self) -> &'static PolicyCatalogue {
+        PolicyCatalogue::built_in()
     }
 
     /// A user by name in any case.
     ///
     /// # Errors
     /// `NoSuchEntity`.
-    pub fn user(&self, name: &str) -> Result<&'a Arc<User>, Fault> {
+    pub fn user(&self, name: &str) -> Result<&'a Arc<User>, IamFault> {
         self.account
             .user(name)
-            .ok_or_else(|| Missing::User(name.to_owned()).into())
+            .ok_or_else(|| MissingEntity::User(name.to_owned()).into())
     }
 
     /// A group by name in any case.
     ///
     /// # Errors
     /// `NoSuchEntity`.
-    pub fn group(&self, name: &str) -> Result<&'a Arc<Group>, Fault> {
+    pub fn group(&self, name: &str) -> Result<&'a Arc<Group>, IamFault> {
         self.account
             .group(name)
-            .ok_or_else(|| Missing::Group(name.to_owned()).into())
+            .ok_or_else(|| MissingEntity::Group(name.to_owned()).into())
     }
 
     /// The user that an action with an optional `UserName` is about: the named one, or the caller.
     ///
     /// Temporary credentials are the user's, too: there are no roles whose sessions are nobody's.
-    pub fn subject(&self, name: Option<&str>) -> Subject {
+    pub fn subject(&self, name: Option<&str>) -> CredentialSubject {
         match (name, self.caller.principal()) {
-            (Some(name), _) => Subject::User(name.to_owned()),
-            (None, Principal::Root) => Subject::Root,
-            (None, Principal::User { name, .. }) => Subject::User(name.clone()),
+            (Some(name), _) => CredentialSubject::User(name.to_owned()),
+            (None, Principal::Root) => CredentialSubject::Root,
+            (None, Principal::User { name, .. }) => CredentialSubject::User(name.clone()),
         }
     }
 }
 
 /// Whom an action on credentials is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subject {
+pub enum CredentialSubject {
     /// The root user.
     Root,
     /// The user of this name, which need not exist.

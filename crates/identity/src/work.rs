@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     caller::{Caller, Principal},
-    fault::Fault,
+    fault::IamFault,
 };
 
 /// Who work is done for: each has a line of its own.
@@ -117,21 +117,21 @@ fn spare_processors() -> usize {
 #[derive(Debug, Clone)]
 pub(crate) struct WorkQueue {
     limits: WorkLimits,
-    state: Arc<Mutex<Lines>>,
+    state: Arc<Mutex<WaitingLines>>,
 }
 
 /// Everyone who waits. While a place is free nobody does.
 #[derive(Debug)]
-struct Lines {
+struct WaitingLines {
     free: usize,
     waiting: usize,
     next_ticket: u64,
     /// The one whose turn it is stands first.
-    lines: VecDeque<Line>,
+    lines: VecDeque<OwnerLine>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct OwnerLine {
     owner: WorkOwner,
     waiters: VecDeque<Waiter>,
 }
@@ -150,7 +150,7 @@ pub struct WorkPermit {
 
 impl WorkQueue {
     pub(crate) fn new(limits: WorkLimits) -> Self {
-        let lines = Lines {
+        let lines = WaitingLines {
             free: limits.permits,
             waiting: 0,
             next_ticket: 0,
@@ -172,7 +172,7 @@ impl WorkQueue {
     ///
     /// # Errors
     /// [`Fault::Throttled`] when too much waits already, or the wait takes too long.
-    pub(crate) async fn enter(&self, owner: WorkOwner) -> Result<WorkPermit, Fault> {
+    pub(crate) async fn enter(&self, owner: WorkOwner) -> Result<WorkPermit, IamFault> {
         let (ticket, place) = {
             let mut state = self.state();
             if state.free > 0 {
@@ -181,14 +181,14 @@ impl WorkQueue {
             }
             state.join(owner, self.limits)?
         };
-        let _waiting = Waiting {
+        let _waiting = QueuedWork {
             queue: self,
             owner,
             ticket,
         };
         match tokio::time::timeout(self.limits.wait, place).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Fault::Throttled),
+            Ok(Err(_)) | Err(_) => Err(IamFault::Throttled),
         }
     }
 
@@ -198,7 +198,7 @@ impl WorkQueue {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Lines> {
+    fn state(&self) -> MutexGuard<'_, WaitingLines> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -219,24 +219,24 @@ impl WorkQueue {
     }
 }
 
-impl Lines {
+impl WaitingLines {
     fn join(
         &mut self,
         owner: WorkOwner,
         limits: WorkLimits,
-    ) -> Result<(u64, oneshot::Receiver<WorkPermit>), Fault> {
+    ) -> Result<(u64, oneshot::Receiver<WorkPermit>), IamFault> {
         if self.waiting >= limits.waiting {
-            return Err(Fault::Throttled);
+            return Err(IamFault::Throttled);
         }
         let ticket = self.next_ticket;
         let (place, receiver) = oneshot::channel();
         let waiter = Waiter { ticket, place };
         match self.lines.iter_mut().find(|line| line.owner == owner) {
             Some(line) if line.waiters.len() >= limits.waiting_each => {
-                return Err(Fault::Throttled);
+                return Err(IamFault::Throttled);
             }
             Some(line) => line.waiters.push_back(waiter),
-            None => self.lines.push_back(Line {
+            None => self.lines.push_back(OwnerLine {
                 owner,
                 waiters: VecDeque::from([waiter]),
             }),
@@ -275,13 +275,13 @@ impl Lines {
 }
 
 /// Someone in a line, until the place or the client's patience ends it.
-struct Waiting<'a> {
+struct QueuedWork<'a> {
     queue: &'a WorkQueue,
     owner: WorkOwner,
     ticket: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for QueuedWork<'_> {
     fn drop(&mut self) {
         self.queue.state().leave(self.owner, self.ticket);
     }
@@ -296,14 +296,14 @@ impl WorkPermit {
     pub(crate) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, IamFault> {
         let working = tokio::task::spawn_blocking(move || {
             let _place = self;
             work()
         });
         working
             .await
-            .map_err(|_| Fault::Internal("heavy work was cut off".to_owned()))
+            .map_err(|_| IamFault::Internal("heavy work was cut off".to_owned()))
     }
 }
 

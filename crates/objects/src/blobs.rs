@@ -25,40 +25,40 @@ use keywright_vault::{ContentKey, SegmentWriter};
 pub(crate) struct BlobId(pub(crate) [u8; 16]);
 
 /// The folder of blobs.
-pub(crate) struct Blobs {
+pub(crate) struct BlobFolder {
     root: PathBuf,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pins: Mutex<HashMap<BlobId, Pinned>>,
+    pins: Mutex<HashMap<BlobId, PinnedBlob>>,
 }
 
 #[derive(Default)]
-struct Pinned {
+struct PinnedBlob {
     readers: usize,
-    doomed: Vec<BlobId>,
+    pending_delete: Vec<BlobId>,
 }
 
 /// A blob that is being written; dropped unfinished, it is gone.
-pub(crate) struct Draft {
+pub(crate) struct BlobDraft {
     file: File,
     key: ContentKey,
     writer: SegmentWriter,
     id: BlobId,
-    place: Unfinished,
+    place: UnfinishedFile,
 }
 
 /// A file that goes when it is dropped before it has its final name.
-struct Unfinished {
+struct UnfinishedFile {
     path: PathBuf,
     done: bool,
 }
 
 /// Keeps the blobs of an object readable until it is dropped.
-pub(crate) struct Pin {
-    blobs: Arc<Blobs>,
+pub(crate) struct BlobPin {
+    blobs: Arc<BlobFolder>,
     first: BlobId,
 }
 
-impl Blobs {
+impl BlobFolder {
     /// Opens the folder, makes its layout, and removes what a crash left in the making.
     pub(crate) fn open(root: PathBuf, entropy: Arc<dyn Entropy>) -> io::Result<Self> {
         make_folder(&root)?;
@@ -67,8 +67,8 @@ impl Blobs {
         for entry in fs::read_dir(&drafts)? {
             fs::remove_file(entry?.path())?;
         }
-        for shelf in 0..=u8::MAX {
-            make_folder(&root.join(hex::encode([shelf])))?;
+        for shard in 0..=u8::MAX {
+            make_folder(&root.join(hex::encode([shard])))?;
         }
         sync_folder(&root)?;
         Ok(Self {
@@ -81,8 +81,8 @@ impl Blobs {
     /// Removes every blob that is not among `used`; how many they were.
     pub(crate) fn sweep(&self, used: &HashSet<BlobId>) -> io::Result<usize> {
         let mut swept = 0;
-        for shelf in 0..=u8::MAX {
-            for entry in fs::read_dir(self.root.join(hex::encode([shelf])))? {
+        for shard in 0..=u8::MAX {
+            for entry in fs::read_dir(self.root.join(hex::encode([shard])))? {
                 let path = entry?.path();
                 if !blob_of(&path).is_some_and(|id| used.contains(&id)) {
                     fs::remove_file(path)?;
@@ -94,7 +94,7 @@ impl Blobs {
     }
 
     /// Begins a blob.
-    pub(crate) fn draft(&self) -> io::Result<Draft> {
+    pub(crate) fn draft(&self) -> io::Result<BlobDraft> {
         let mut raw = [0; 16];
         self.entropy.fill(&mut raw);
         let id = BlobId(raw);
@@ -105,25 +105,25 @@ impl Blobs {
             .mode(0o600)
             .open(&path)?;
         let key = ContentKey::generate(&*self.entropy);
-        Ok(Draft {
+        Ok(BlobDraft {
             file,
             writer: key.writer().map_err(io::Error::other)?,
             key,
             id,
-            place: Unfinished { path, done: false },
+            place: UnfinishedFile { path, done: false },
         })
     }
 
     /// Makes a draft durable under its final name; the key that it is encrypted with.
-    pub(crate) fn finish(&self, mut draft: Draft) -> io::Result<(BlobId, ContentKey)> {
+    pub(crate) fn finish(&self, mut draft: BlobDraft) -> io::Result<(BlobId, ContentKey)> {
         let rest = draft.writer.finish().map_err(io::Error::other)?;
         draft.file.write_all(&rest)?;
         draft.file.sync_all()?;
         let path = self.path(draft.id);
         fs::rename(&draft.place.path, &path)?;
         draft.place.done = true;
-        if let Some(shelf) = path.parent() {
-            sync_folder(shelf)?;
+        if let Some(shard) = path.parent() {
+            sync_folder(shard)?;
         }
         Ok((draft.id, draft.key))
     }
@@ -135,9 +135,9 @@ impl Blobs {
 
     /// Pins the blobs of one object and opens the first of them. `NotFound` says that they were
     /// removed before: the object has to be looked up again.
-    pub(crate) fn pin(self: &Arc<Self>, first: BlobId) -> io::Result<(Pin, File)> {
+    pub(crate) fn pin(self: &Arc<Self>, first: BlobId) -> io::Result<(BlobPin, File)> {
         self.pins().entry(first).or_default().readers += 1;
-        let pin = Pin {
+        let pin = BlobPin {
             blobs: Arc::clone(self),
             first,
         };
@@ -154,7 +154,7 @@ impl Blobs {
         {
             let mut pins = self.pins();
             if let Some(pinned) = pins.get_mut(first) {
-                pinned.doomed.extend_from_slice(ids);
+                pinned.pending_delete.extend_from_slice(ids);
                 return;
             }
             // Under the lock, so that a reader either pinned before or does not find the first.
@@ -176,16 +176,16 @@ impl Blobs {
 
     fn path(&self, id: BlobId) -> PathBuf {
         let name = hex::encode(id.0);
-        let shelf = name.get(..2).unwrap_or_default();
-        self.root.join(shelf).join(&name)
+        let shard = name.get(..2).unwrap_or_default();
+        self.root.join(shard).join(&name)
     }
 
-    fn pins(&self) -> MutexGuard<'_, HashMap<BlobId, Pinned>> {
+    fn pins(&self) -> MutexGuard<'_, HashMap<BlobId, PinnedBlob>> {
         self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Draft {
+impl BlobDraft {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.push(bytes).map_err(io::Error::other)?;
         let file = &mut self.file;
@@ -193,7 +193,7 @@ impl Draft {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for UnfinishedFile {
     fn drop(&mut self) {
         if !self.done {
             let _ = fs::remove_file(&self.path);
@@ -201,9 +201,9 @@ impl Drop for Unfinished {
     }
 }
 
-impl Drop for Pin {
+impl Drop for BlobPin {
     fn drop(&mut self) {
-        let doomed = {
+        let pending_delete = {
             let mut pins = self.blobs.pins();
             let Some(pinned) = pins.get_mut(&self.first) else {
                 return;
@@ -213,10 +213,10 @@ impl Drop for Pin {
                 return;
             }
             pins.remove(&self.first)
-                .map(|pinned| pinned.doomed)
+                .map(|pinned| pinned.pending_delete)
                 .unwrap_or_default()
         };
-        for id in doomed {
+        for id in pending_delete {
             self.blobs.unlink(id);
         }
     }
@@ -243,17 +243,18 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 mod tests {
     use std::{collections::HashSet, io::Read, sync::Arc};
 
-    use super::Blobs;
-    use crate::testing::Seed;
+    use super::BlobFolder;
+    use crate::testing::SeededEntropy;
 
     #[test]
     fn only_finished_blobs_exist_and_only_used_ones_survive_a_start() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Blobs::open(folder.path().into(), Arc::new(Seed::default())).unwrap();
+        let open =
+            || BlobFolder::open(folder.path().into(), Arc::new(SeededEntropy::default())).unwrap();
         let blobs = open();
-        let mut kept = blobs.draft().unwrap();
-        kept.write(b"kept").unwrap();
-        let (kept, _) = blobs.finish(kept).unwrap();
+        let mut retained = blobs.draft().unwrap();
+        retained.write(b"kept").unwrap();
+        let (retained, _) = blobs.finish(retained).unwrap();
         let (stray, _) = blobs.finish(blobs.draft().unwrap()).unwrap();
         std::mem::forget(blobs.draft().unwrap());
         let blobs = open();
@@ -263,10 +264,14 @@ mod tests {
                 .count(),
             0
         );
-        assert_eq!(blobs.sweep(&HashSet::from([kept])).unwrap(), 1);
+        assert_eq!(blobs.sweep(&HashSet::from([retained])).unwrap(), 1);
         assert!(blobs.read(stray).is_err());
         let mut stored = Vec::new();
-        blobs.read(kept).unwrap().read_to_end(&mut stored).unwrap();
+        blobs
+            .read(retained)
+            .unwrap()
+            .read_to_end(&mut stored)
+            .unwrap();
         assert_eq!(stored.len(), 4 + 16, "a text and its tag");
         assert!(!stored.starts_with(b"kept"));
     }
@@ -274,7 +279,8 @@ mod tests {
     #[test]
     fn a_removal_waits_for_the_last_pin() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(folder.path().into(), Arc::new(Seed::default())).unwrap();
+        let blobs =
+            BlobFolder::open(folder.path().into(), Arc::new(SeededEntropy::default())).unwrap();
         let blobs = Arc::new(blobs);
         let [a, b] = [(), ()].map(|()| blobs.finish(blobs.draft().unwrap()).unwrap().0);
         let (one, _) = blobs.pin(a).unwrap();

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use keywright_base::{AccountId, Timestamp, limits, region};
-use keywright_store::contract::{BucketRow, Failed, IndexWrite, Range, StoreError};
+use keywright_store::contract::{BucketRow, FailedPrecondition, IndexWrite, ListRange, StoreError};
 
-use crate::{CommitError, Named, Objects, fault::Fault, names, row, tags::Tags};
+use crate::{BlobRefs, CommitError, Objects, fault::S3Fault, names, row, tags::Tags};
 
 /// A bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Objects {
         endpoint: &str,
         constraint: Option<&str>,
         tags: &Tags,
-    ) -> Result<Bucket, Fault> {
+    ) -> Result<Bucket, S3Fault> {
         names::check_bucket(name)?;
         crate::check_new_bucket_tags(tags)?;
         let bucket = Bucket {
@@ -139,25 +139,28 @@ impl Objects {
             tags: tags.clone(),
             public_access_block: Some(PublicAccessBlock::ALL),
         };
-        let range = Range {
+        let range = ListRange {
             limit: limits::S3_BUCKETS,
             bodies: row::NAMES,
-            ..Range::default()
+            ..ListRange::default()
         };
         if self.index.buckets(owner, range).await?.len() >= limits::S3_BUCKETS
             && self.find_bucket(name).await?.is_none()
         {
-            return Err(Fault::TooManyBuckets {
+            return Err(S3Fault::TooManyBuckets {
                 limit: limits::S3_BUCKETS,
             });
         }
         self.room.admit_row()?;
         let write = IndexWrite::CreateBucket(row::of_bucket(&bucket)?);
-        match self.commit(name, vec![write], Named::Nothing, None).await {
+        match self
+            .commit(name, vec![write], BlobRefs::Nothing, None)
+            .await
+        {
             Ok(_) => Ok(bucket),
-            Err(CommitError::Store(StoreError::Precondition(Failed::BucketExists(found)))) => {
-                taken(bucket, &row::bucket(&found)?)
-            }
+            Err(CommitError::Store(StoreError::Precondition(
+                FailedPrecondition::BucketExists(found),
+            ))) => taken(bucket, &row::bucket(&found)?),
             Err(error) => Err(error.into()),
         }
     }
@@ -166,7 +169,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::Internal`].
-    pub async fn find_bucket(&self, name: &str) -> Result<Option<Bucket>, Fault> {
+    pub async fn find_bucket(&self, name: &str) -> Result<Option<Bucket>, S3Fault> {
         self.index
             .bucket(name)
             .await?
@@ -183,11 +186,11 @@ impl Objects {
         &self,
         owner: AccountId,
         ask: &BucketAsk,
-    ) -> Result<BucketPage, Fault> {
+    ) -> Result<BucketPage, S3Fault> {
         let mut page = BucketPage::default();
         let mut after = ask.after.clone();
         loop {
-            let range = Range {
+            let range = ListRange {
                 prefix: ask.prefix.clone(),
                 after: after.clone().into_bytes(),
                 inclusive: false,
@@ -222,22 +225,22 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::BucketNotEmpty`], [`Fault::NoSuchBucket`].
-    pub async fn delete_bucket(&self, name: &str) -> Result<(), Fault> {
-        let range = Range {
+    pub async fn delete_bucket(&self, name: &str) -> Result<(), S3Fault> {
+        let range = ListRange {
             limit: limits::S3_PAGE,
             bodies: row::NAMES,
-            ..Range::default()
+            ..ListRange::default()
         };
         // Uploads come and go meanwhile; a bucket with more than a page of them takes more rounds.
         let mut rounds = 0;
         while rounds < ATTEMPTS {
-            let one = Range {
+            let one = ListRange {
                 limit: 1,
                 bodies: row::NAMES,
-                ..Range::default()
+                ..ListRange::default()
             };
             if !self.index.objects(name, one).await?.is_empty() {
-                return Err(Fault::BucketNotEmpty(name.into()));
+                return Err(S3Fault::BucketNotEmpty(name.into()));
             }
             let uploads = self.index.uploads(name, range.clone()).await?;
             let all = uploads.len() < limits::S3_PAGE;
@@ -246,25 +249,25 @@ impl Objects {
                 .map(|row| IndexWrite::DeleteUpload(row.upload));
             let bucket = all.then(|| IndexWrite::DeleteBucket(name.into()));
             let batch = ends.chain(bucket).collect();
-            match self.commit(name, batch, Named::Nothing, None).await {
+            match self.commit(name, batch, BlobRefs::Nothing, None).await {
                 Ok(_) if all => return Ok(()),
                 Ok(_) => {}
                 Err(CommitError::Store(StoreError::Precondition(
-                    Failed::BucketNotEmpty | Failed::NoSuchUpload,
+                    FailedPrecondition::BucketNotEmpty | FailedPrecondition::NoSuchUpload,
                 ))) => {
                     rounds += 1;
                 }
                 Err(error) => return Err(missing(error, name)),
             }
         }
-        Err(Fault::BucketNotEmpty(name.into()))
+        Err(S3Fault::BucketNotEmpty(name.into()))
     }
 
     /// Replaces or removes a bucket's policy. The text was validated before.
     ///
     /// # Errors
     /// [`Fault::NoSuchBucket`].
-    pub async fn set_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), Fault> {
+    pub async fn set_policy(&self, bucket: &str, policy: Option<&str>) -> Result<(), S3Fault> {
         self.change(bucket, |bucket| bucket.policy = policy.map(Arc::from))
             .await
     }
@@ -273,7 +276,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::NoSuchBucket`], [`Fault::Tag`].
-    pub async fn set_bucket_tags(&self, bucket: &str, tags: &Tags) -> Result<(), Fault> {
+    pub async fn set_bucket_tags(&self, bucket: &str, tags: &Tags) -> Result<(), S3Fault> {
         crate::check_bucket_tags(tags)?;
         self.change(bucket, |bucket| bucket.tags.clone_from(tags))
             .await
@@ -288,7 +291,7 @@ impl Objects {
         bucket: &str,
         set: &Tags,
         removed: &[String],
-    ) -> Result<(), Fault> {
+    ) -> Result<(), S3Fault> {
         self.try_change(bucket, |bucket| {
             let stays = |key: &String| !removed.contains(key) && set.iter().all(|(k, _)| k != key);
             bucket.tags.retain(|(key, _)| stays(key));
@@ -307,12 +310,12 @@ impl Objects {
         &self,
         bucket: &str,
         block: Option<PublicAccessBlock>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), S3Fault> {
         self.change(bucket, |bucket| bucket.public_access_block = block)
             .await
     }
 
-    async fn change(&self, name: &str, change: impl Fn(&mut Bucket)) -> Result<(), Fault> {
+    async fn change(&self, name: &str, change: impl Fn(&mut Bucket)) -> Result<(), S3Fault> {
         let change = |bucket: &mut Bucket| {
             change(bucket);
             Ok(())
@@ -323,52 +326,57 @@ impl Objects {
     async fn try_change(
         &self,
         name: &str,
-        change: impl Fn(&mut Bucket) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        change: impl Fn(&mut Bucket) -> Result<(), S3Fault>,
+    ) -> Result<(), S3Fault> {
         for _ in 0..ATTEMPTS {
             let found = self.index.bucket(name).await?;
-            let was: BucketRow = found.ok_or_else(|| Fault::NoSuchBucket(name.into()))?;
+            let was: BucketRow = found.ok_or_else(|| S3Fault::NoSuchBucket(name.into()))?;
             let mut bucket = row::bucket(&was)?;
             change(&mut bucket)?;
             let write = IndexWrite::UpdateBucket {
                 row: row::of_bucket(&bucket)?,
                 was: was.body,
             };
-            match self.commit(name, vec![write], Named::Nothing, None).await {
+            match self
+                .commit(name, vec![write], BlobRefs::Nothing, None)
+                .await
+            {
                 Ok(_) => return Ok(()),
-                Err(CommitError::Store(StoreError::Precondition(Failed::BucketExists(_)))) => {}
+                Err(CommitError::Store(StoreError::Precondition(
+                    FailedPrecondition::BucketExists(_),
+                ))) => {}
                 Err(error) => return Err(missing(error, name)),
             }
         }
-        Err(Fault::Internal(format!("bucket {name} kept changing")))
+        Err(S3Fault::Internal(format!("bucket {name} kept changing")))
     }
 }
 
 /// What a batch's failure means where a missing bucket is the only precondition.
-pub(crate) fn missing(error: CommitError, bucket: &str) -> Fault {
+pub(crate) fn missing(error: CommitError, bucket: &str) -> S3Fault {
     match error {
-        CommitError::Store(StoreError::Precondition(Failed::NoSuchBucket)) => {
-            Fault::NoSuchBucket(bucket.into())
+        CommitError::Store(StoreError::Precondition(FailedPrecondition::NoSuchBucket)) => {
+            S3Fault::NoSuchBucket(bucket.into())
         }
         other => other.into(),
     }
 }
 
-fn taken(wanted: Bucket, found: &Bucket) -> Result<Bucket, Fault> {
+fn taken(wanted: Bucket, found: &Bucket) -> Result<Bucket, S3Fault> {
     if found.owner != wanted.owner {
-        Err(Fault::BucketExists(wanted.name))
+        Err(S3Fault::BucketExists(wanted.name))
     } else if found.region == HOME && wanted.region == HOME && wanted.tags.is_empty() {
         Ok(found.clone())
     } else {
-        Err(Fault::BucketOwnedByYou(wanted.name))
+        Err(S3Fault::BucketOwnedByYou(wanted.name))
     }
 }
 
 /// The region of a new bucket. The endpoint of us-east-1 is the global one and creates everywhere;
 /// every other endpoint creates in its own region and wants to be told so.
-fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, Fault> {
+fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, S3Fault> {
     if region(endpoint).is_none() {
-        return Err(Fault::WrongRegion {
+        return Err(S3Fault::WrongRegion {
             signed: endpoint.into(),
             region: HOME.into(),
         });
@@ -379,12 +387,12 @@ fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, Fault> {
     };
     match constraint {
         None if endpoint == HOME => Ok(HOME.into()),
-        None => Err(Fault::IllegalLocation("unspecified".into())),
+        None => Err(S3Fault::IllegalLocation("unspecified".into())),
         Some(given) if endpoint != HOME && given != endpoint => {
-            Err(Fault::IllegalLocation(given.into()))
+            Err(S3Fault::IllegalLocation(given.into()))
         }
         Some(given) if given == HOME || region(given).is_none() => {
-            Err(Fault::InvalidLocation(given.into()))
+            Err(S3Fault::InvalidLocation(given.into()))
         }
         Some(given) => Ok(given.into()),
     }
@@ -393,7 +401,7 @@ fn location(endpoint: &str, constraint: Option<&str>) -> Result<String, Fault> {
 #[cfg(test)]
 mod tests {
     use super::location;
-    use crate::fault::Fault;
+    use crate::fault::S3Fault;
 
     #[test]
     fn locations() {
@@ -413,8 +421,8 @@ mod tests {
         ] {
             let got = match location(endpoint, constraint) {
                 Ok(region) => region,
-                Err(Fault::IllegalLocation(given)) => format!("IllegalLocation {given}"),
-                Err(Fault::InvalidLocation(_)) => "InvalidLocation".into(),
+                Err(S3Fault::IllegalLocation(given)) => format!("IllegalLocation {given}"),
+                Err(S3Fault::InvalidLocation(_)) => "InvalidLocation".into(),
                 Err(_) => "WrongRegion".into(),
             };
             assert_eq!(got, expected, "{endpoint} {constraint:?}");

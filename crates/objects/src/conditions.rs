@@ -4,20 +4,20 @@
 //! handed to the index to be decided in the commit. Pure.
 
 use keywright_base::Timestamp;
-use keywright_store::contract::Expect;
+use keywright_store::contract::ObjectCondition;
 
-use crate::{fault::Fault, object::Object};
+use crate::{fault::S3Fault, object::Object};
 
 /// An entity-tag condition: any version, or one of some entity tags (without quotes).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tags {
+pub enum EntityTags {
     /// `*`.
     Any,
     /// A list.
     OneOf(Vec<String>),
 }
 
-impl Tags {
+impl EntityTags {
     /// Parses a header's value; quotes and a weak prefix are dropped.
     pub fn parse(header: &str) -> Self {
         if header.trim() == "*" {
@@ -45,9 +45,9 @@ impl Tags {
 #[derive(Debug, Clone, Default)]
 pub struct ReadIf {
     /// `If-Match`.
-    pub matches: Option<Tags>,
+    pub matches: Option<EntityTags>,
     /// `If-None-Match`.
-    pub none_match: Option<Tags>,
+    pub none_match: Option<EntityTags>,
     /// `If-Modified-Since`, whole seconds.
     pub modified_since: Option<Timestamp>,
     /// `If-Unmodified-Since`, whole seconds.
@@ -60,14 +60,14 @@ impl ReadIf {
     ///
     /// # Errors
     /// [`Fault::PreconditionFailed`], [`Fault::NotModified`].
-    pub fn check(&self, object: &Object) -> Result<(), Fault> {
+    pub fn check(&self, object: &Object) -> Result<(), S3Fault> {
         let modified = object.modified.truncate_to_secs();
         match (&self.matches, self.unmodified_since) {
             (Some(tags), _) if !tags.matches(&object.etag) => {
-                return Err(Fault::PreconditionFailed("If-Match"));
+                return Err(S3Fault::PreconditionFailed("If-Match"));
             }
             (None, Some(since)) if modified > since => {
-                return Err(Fault::PreconditionFailed("If-Unmodified-Since"));
+                return Err(S3Fault::PreconditionFailed("If-Unmodified-Since"));
             }
             _ => {}
         }
@@ -77,7 +77,7 @@ impl ReadIf {
             (None, None) => false,
         };
         if current {
-            Err(Fault::NotModified(Box::new(object.clone())))
+            Err(S3Fault::NotModified(Box::new(object.clone())))
         } else {
             Ok(())
         }
@@ -88,18 +88,18 @@ impl ReadIf {
     ///
     /// # Errors
     /// [`Fault::PreconditionFailed`].
-    pub fn check_source(&self, object: &Object) -> Result<(), Fault> {
+    pub fn check_source(&self, object: &Object) -> Result<(), S3Fault> {
         self.check(object).map_err(|fault| match fault {
-            Fault::PreconditionFailed("If-Match") => {
-                Fault::PreconditionFailed("x-amz-copy-source-If-Match")
+            S3Fault::PreconditionFailed("If-Match") => {
+                S3Fault::PreconditionFailed("x-amz-copy-source-If-Match")
             }
-            Fault::PreconditionFailed(_) => {
-                Fault::PreconditionFailed("x-amz-copy-source-If-Unmodified-Since")
+            S3Fault::PreconditionFailed(_) => {
+                S3Fault::PreconditionFailed("x-amz-copy-source-If-Unmodified-Since")
             }
-            Fault::NotModified(_) if self.none_match.is_some() => {
-                Fault::PreconditionFailed("x-amz-copy-source-If-None-Match")
+            S3Fault::NotModified(_) if self.none_match.is_some() => {
+                S3Fault::PreconditionFailed("x-amz-copy-source-If-None-Match")
             }
-            _ => Fault::PreconditionFailed("x-amz-copy-source-If-Modified-Since"),
+            _ => S3Fault::PreconditionFailed("x-amz-copy-source-If-Modified-Since"),
         })
     }
 }
@@ -123,22 +123,22 @@ impl WriteIf {
     ///
     /// # Errors
     /// [`Fault::ConditionNotServed`] for the values that S3 does not serve.
-    pub fn parse(matches: Option<&str>, none_match: Option<&str>) -> Result<Self, Fault> {
+    pub fn parse(matches: Option<&str>, none_match: Option<&str>) -> Result<Self, S3Fault> {
         match (matches, none_match) {
             (None, None) => Ok(Self::Always),
             (None, Some("*")) => Ok(Self::Absent),
-            (_, Some(_)) => Err(Fault::ConditionNotServed("If-None-Match")),
-            (Some("*"), None) => Err(Fault::ConditionNotServed("If-Match")),
+            (_, Some(_)) => Err(S3Fault::ConditionNotServed("If-None-Match")),
+            (Some("*"), None) => Err(S3Fault::ConditionNotServed("If-Match")),
             (Some(tag), None) => Ok(Self::Matches(tag.trim().trim_matches('"').to_owned())),
         }
     }
 
     /// What the index has to expect.
-    pub(crate) fn expect(&self) -> Expect {
+    pub(crate) fn expect(&self) -> ObjectCondition {
         match self {
-            Self::Always | Self::Present => Expect::Any,
-            Self::Absent => Expect::Absent,
-            Self::Matches(etag) => Expect::Etag(etag.clone()),
+            Self::Always | Self::Present => ObjectCondition::Any,
+            Self::Absent => ObjectCondition::Absent,
+            Self::Matches(etag) => ObjectCondition::Etag(etag.clone()),
         }
     }
 
@@ -151,10 +151,10 @@ impl WriteIf {
     }
 
     /// What a write gets whose condition does not hold for the present version.
-    pub(crate) fn fault(&self, key: &str, present: bool) -> Fault {
+    pub(crate) fn fault(&self, key: &str, present: bool) -> S3Fault {
         match self {
-            Self::Matches(_) | Self::Present if !present => Fault::NoSuchKey(key.into()),
-            other => Fault::PreconditionFailed(other.header()),
+            Self::Matches(_) | Self::Present if !present => S3Fault::NoSuchKey(key.into()),
+            other => S3Fault::PreconditionFailed(other.header()),
         }
     }
 
@@ -163,7 +163,7 @@ impl WriteIf {
     ///
     /// # Errors
     /// As [`WriteIf::fault`].
-    pub(crate) fn check(&self, key: &str, present: Option<&str>) -> Result<(), Fault> {
+    pub(crate) fn check(&self, key: &str, present: Option<&str>) -> Result<(), S3Fault> {
         let holds = match self {
             Self::Always => true,
             Self::Absent => present.is_none(),
@@ -182,14 +182,14 @@ impl WriteIf {
 mod tests {
     use keywright_base::Timestamp;
 
-    use super::{ReadIf, Tags, WriteIf};
-    use crate::{fault::Fault, testing};
+    use super::{EntityTags, ReadIf, WriteIf};
+    use crate::{fault::S3Fault, testing};
 
     #[test]
     fn reads() {
         let object = testing::object("k", "aa", 1_000_500);
         let at = |secs| Some(Timestamp::from_secs(secs));
-        let tags = |text: &str| Some(Tags::parse(text));
+        let tags = |text: &str| Some(EntityTags::parse(text));
         for (matches, none_match, since, until, expected) in [
             (None, None, None, None, "ok"),
             (tags("\"aa\""), None, None, None, "ok"),
@@ -215,7 +215,7 @@ mod tests {
             };
             let got = match conditions.check(&object) {
                 Ok(()) => "ok",
-                Err(Fault::PreconditionFailed(header)) => header,
+                Err(S3Fault::PreconditionFailed(header)) => header,
                 Err(_) => "304",
             };
             assert_eq!(got, expected, "{conditions:?}");

@@ -8,13 +8,13 @@
 use bytes::Bytes;
 
 use keywright_base::Entropy;
-use keywright_vault::{ContentKey, OpenError, Purpose, Sealed, SegmentReader, Vault};
+use keywright_vault::{ContentKey, DataVault, OpenError, SealPurpose, SealedValue, SegmentReader};
 
 use crate::{
     Objects,
     blobs::BlobId,
-    fault::Fault,
-    object::{Content, Inline, Object, Piece},
+    fault::S3Fault,
+    object::{BlobPiece, InlineBytes, Object, ObjectContent},
 };
 
 /// A content that was taken in, with the key that it is encrypted with.
@@ -50,8 +50,8 @@ fn subject(blob: Option<BlobId>, (bucket, key): (&str, &str)) -> String {
 /// Reads a piece of the object with this bucket and key; nothing for clear text of earlier
 /// versions.
 pub(crate) fn reader(
-    vault: &Vault,
-    piece: &Piece,
+    vault: &DataVault,
+    piece: &BlobPiece,
     name: (&str, &str),
 ) -> Result<Option<SegmentReader>, OpenError> {
     let subject = subject(Some(piece.blob), name);
@@ -66,7 +66,7 @@ impl Objects {
         taken: TakenContent,
         bucket: &str,
         key: &str,
-    ) -> Result<Content, Fault> {
+    ) -> Result<ObjectContent, S3Fault> {
         let (blob, content_key) = match &taken {
             TakenContent::Inline { key, .. } => (None, key),
             TakenContent::Blob { blob, key, .. } => (Some(*blob), key),
@@ -74,11 +74,11 @@ impl Objects {
         let subject = subject(blob, (bucket, key));
         let sealed = Some(content_key.seal(&self.vault, &subject, &*self.entropy)?);
         Ok(match taken {
-            TakenContent::Inline { stored, .. } => Content::Inline(Inline {
+            TakenContent::Inline { stored, .. } => ObjectContent::Inline(InlineBytes {
                 stored,
                 key: sealed,
             }),
-            TakenContent::Blob { blob, size, .. } => Content::Blobs(vec![Piece {
+            TakenContent::Blob { blob, size, .. } => ObjectContent::Blobs(vec![BlobPiece {
                 blob,
                 size,
                 key: sealed,
@@ -87,7 +87,11 @@ impl Objects {
     }
 
     /// The text of a small object.
-    pub(crate) fn inline_text(&self, object: &Object, inline: &Inline) -> Result<Bytes, Fault> {
+    pub(crate) fn inline_text(
+        &self,
+        object: &Object,
+        inline: &InlineBytes,
+    ) -> Result<Bytes, S3Fault> {
         let Some(key) = &inline.key else {
             return Ok(inline.stored.clone());
         };
@@ -101,26 +105,30 @@ impl Objects {
 
     /// The same content with its keys sealed again by the vault's newest key; it has to be
     /// encrypted.
-    pub(crate) fn renewed(&self, content: &Content, name: (&str, &str)) -> Result<Content, Fault> {
-        let renew = |blob, key: &Option<Sealed>| {
+    pub(crate) fn renewed(
+        &self,
+        content: &ObjectContent,
+        name: (&str, &str),
+    ) -> Result<ObjectContent, S3Fault> {
+        let renew = |blob, key: &Option<SealedValue>| {
             let place = subject(blob, name);
-            let place = (Purpose::ObjectKey, place.as_str());
+            let place = (SealPurpose::ObjectKey, place.as_str());
             let key = key.as_ref().ok_or(OpenError)?;
             self.vault.reseal(place, key, &*self.entropy).map(Some)
         };
         Ok(match content {
-            Content::Inline(inline) => Content::Inline(Inline {
+            ObjectContent::Inline(inline) => ObjectContent::Inline(InlineBytes {
                 key: renew(None, &inline.key)?,
                 stored: inline.stored.clone(),
             }),
-            Content::Blobs(pieces) => {
+            ObjectContent::Blobs(pieces) => {
                 let renewed = pieces.iter().map(|piece| {
-                    Ok::<_, OpenError>(Piece {
+                    Ok::<_, OpenError>(BlobPiece {
                         key: renew(Some(piece.blob), &piece.key)?,
                         ..piece.clone()
                     })
                 });
-                Content::Blobs(renewed.collect::<Result<_, _>>()?)
+                ObjectContent::Blobs(renewed.collect::<Result<_, _>>()?)
             }
         })
     }
@@ -128,7 +136,7 @@ impl Objects {
 
 /// How a content stands to the vault's newest key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Protection {
+pub(crate) enum ContentProtection {
     /// Sealed by it.
     Current,
     /// Sealed by an older key.
@@ -137,18 +145,18 @@ pub(crate) enum Protection {
     Clear,
 }
 
-impl Content {
-    pub(crate) fn protection(&self, vault: &Vault) -> Protection {
-        let of = |key: &Option<Sealed>| match key {
-            None => Protection::Clear,
-            Some(key) if vault.is_current(key) => Protection::Current,
-            Some(_) => Protection::Older,
+impl ObjectContent {
+    pub(crate) fn protection(&self, vault: &DataVault) -> ContentProtection {
+        let of = |key: &Option<SealedValue>| match key {
+            None => ContentProtection::Clear,
+            Some(key) if vault.is_current(key) => ContentProtection::Current,
+            Some(_) => ContentProtection::Older,
         };
         match self {
             Self::Inline(inline) => of(&inline.key),
             Self::Blobs(pieces) => {
                 let pieces = pieces.iter().map(|piece| of(&piece.key));
-                pieces.max().unwrap_or(Protection::Current)
+                pieces.max().unwrap_or(ContentProtection::Current)
             }
         }
     }

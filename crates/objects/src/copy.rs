@@ -11,25 +11,25 @@ use keywright_base::limits;
 use crate::{
     Objects,
     conditions::{ReadIf, WriteIf},
-    digest::Algorithm,
-    fault::{BodyError, Fault},
-    ingest::{Body, Claims},
+    digest::ChecksumAlgorithm,
+    fault::{BodyError, S3Fault},
+    ingest::{ClaimedBody, ObjectStream},
     multipart::{Part, Upload},
-    object::{Headers, Object, Put},
-    range::{self, Span},
-    read::{Reading, View},
+    object::{Object, PutRequest, StoredHeaders},
+    range::{self, ByteSpan},
+    read::{ByteStream, ObjectView},
     tags::Tags,
 };
 
 /// What a copy changes. What is not replaced comes from the source.
 #[derive(Debug, Clone, Default)]
-pub struct Copy {
+pub struct CopyRequest {
     /// Conditions on the source.
     pub source_if: ReadIf,
     /// The condition on the target.
     pub condition: WriteIf,
     /// New headers (`x-amz-metadata-directive: REPLACE`).
-    pub headers: Option<Headers>,
+    pub headers: Option<StoredHeaders>,
     /// `x-amz-website-redirect-location`, which is never copied.
     pub redirect: Option<String>,
     /// New tags (`x-amz-tagging-directive: REPLACE`).
@@ -37,12 +37,12 @@ pub struct Copy {
     /// New storage class.
     pub storage_class: Option<String>,
     /// Another checksum algorithm than the source's.
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<ChecksumAlgorithm>,
 }
 
 /// The source of a part copy.
 #[derive(Debug)]
-pub struct Copied<'a> {
+pub struct PartCopySource<'a> {
     /// The object.
     pub source: Object,
     /// Conditions on it.
@@ -62,12 +62,12 @@ impl Objects {
         source: Object,
         bucket: &str,
         key: &str,
-        copy: Copy,
-    ) -> Result<Object, Fault> {
+        copy: CopyRequest,
+    ) -> Result<Object, S3Fault> {
         let changed =
             copy.headers.is_some() || copy.storage_class.is_some() || copy.redirect.is_some();
         if source.bucket == bucket && source.key == key && !changed {
-            return Err(Fault::CopyToItself);
+            return Err(S3Fault::CopyToItself);
         }
         let (view, reading) = self
             .read_as(source, |object| part_of(object, &copy.source_if, None))
@@ -79,11 +79,11 @@ impl Objects {
         // The class of a copy is that of the request, never the source's.
         meta.storage_class = copy.storage_class.unwrap_or_default();
         let algorithm = copy.algorithm.unwrap_or(view.object.checksum.algorithm);
-        let claims = Claims {
+        let claims = ClaimedBody {
             algorithm: Some(algorithm),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
-        let put = Put {
+        let put = PutRequest {
             meta,
             claims,
             condition: copy.condition,
@@ -100,9 +100,9 @@ impl Objects {
         &self,
         upload: &Upload,
         number: i32,
-        copied: Copied<'_>,
-    ) -> Result<Part, Fault> {
-        let Copied {
+        copied: PartCopySource<'_>,
+    ) -> Result<Part, S3Fault> {
+        let PartCopySource {
             source,
             source_if,
             range,
@@ -110,21 +110,21 @@ impl Objects {
         let (_, reading) = self
             .read_as(source, |object| part_of(object, &source_if, range))
             .await?;
-        self.put_part(upload, number, Claims::default(), body_of(reading))
+        self.put_part(upload, number, ClaimedBody::default(), body_of(reading))
             .await
     }
 }
 
-fn part_of(object: Object, source_if: &ReadIf, range: Option<&str>) -> Result<View, Fault> {
+fn part_of(object: Object, source_if: &ReadIf, range: Option<&str>) -> Result<ObjectView, S3Fault> {
     source_if.check_source(&object)?;
     let size = object.size;
-    let whole = Span::whole(size);
+    let whole = ByteSpan::whole(size);
     let span = range.map_or(Ok(whole), |header| range::parse_copy(header, size))?;
     let limit = limits::S3_PUT_BYTES_MAX;
     if span.len() > limit {
-        return Err(Fault::CopySourceTooLarge { limit });
+        return Err(S3Fault::CopySourceTooLarge { limit });
     }
-    Ok(View {
+    Ok(ObjectView {
         object,
         span,
         partial: range.is_some(),
@@ -132,7 +132,7 @@ fn part_of(object: Object, source_if: &ReadIf, range: Option<&str>) -> Result<Vi
     })
 }
 
-pub(crate) fn body_of(reading: Reading) -> Body {
+pub(crate) fn body_of(reading: ByteStream) -> ObjectStream {
     reading
         .map_err(|error| -> BodyError { Box::new(error) })
         .boxed()

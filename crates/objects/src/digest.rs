@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::fault::{ChecksumFault, Fault};
+use crate::fault::{ChecksumFault, S3Fault};
 
 /// A checksum algorithm of S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Algorithm {
+pub enum ChecksumAlgorithm {
     /// CRC-32 as in zip and Ethernet.
     Crc32,
     /// CRC-32C (Castagnoli).
@@ -29,7 +29,7 @@ pub enum Algorithm {
 
 /// How a multipart object's checksum is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum ChecksumType {
     /// Of the object's bytes.
     FullObject,
     /// Of the parts' checksums, followed by `-` and their number.
@@ -40,14 +40,14 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checksum {
     /// The algorithm.
-    pub algorithm: Algorithm,
+    pub algorithm: ChecksumAlgorithm,
     /// Base64; composite checksums end in `-` and the number of parts.
     pub value: String,
     /// How it was made.
-    pub kind: Kind,
+    pub kind: ChecksumType,
 }
 
-impl Algorithm {
+impl ChecksumAlgorithm {
     /// All of them, in the order in which S3 names them.
     pub const ALL: [Self; 5] = [
         Self::Crc32,
@@ -131,7 +131,7 @@ impl Algorithm {
     }
 }
 
-impl Kind {
+impl ChecksumType {
     /// S3's name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -144,11 +144,11 @@ impl Kind {
     ///
     /// # Errors
     /// [`Fault::InvalidArgument`].
-    pub fn parse(name: &str) -> Result<Self, Fault> {
+    pub fn parse(name: &str) -> Result<Self, S3Fault> {
         match name {
             "FULL_OBJECT" => Ok(Self::FullObject),
             "COMPOSITE" => Ok(Self::Composite),
-            _ => Err(Fault::InvalidArgument {
+            _ => Err(S3Fault::InvalidArgument {
                 message: "Value for x-amz-checksum-type header is invalid.".into(),
                 name: "x-amz-checksum-type",
                 value: Some(name.into()),
@@ -160,17 +160,22 @@ impl Kind {
     ///
     /// # Errors
     /// [`ChecksumFault::Incompatible`].
-    pub fn of(algorithm: Algorithm, asked: Option<Self>) -> Result<Self, ChecksumFault> {
+    pub fn of(
+        algorithm: ChecksumAlgorithm,
+        requested: Option<Self>,
+    ) -> Result<Self, ChecksumFault> {
         let allowed: &[Self] = match algorithm {
-            Algorithm::Crc64Nvme => &[Self::FullObject],
-            Algorithm::Crc32 | Algorithm::Crc32c => &[Self::Composite, Self::FullObject],
-            Algorithm::Sha1 | Algorithm::Sha256 => &[Self::Composite],
+            ChecksumAlgorithm::Crc64Nvme => &[Self::FullObject],
+            ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c => {
+                &[Self::Composite, Self::FullObject]
+            }
+            ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => &[Self::Composite],
         };
-        match (asked, allowed.first()) {
+        match (requested, allowed.first()) {
             (Some(kind), _) if allowed.contains(&kind) => Ok(kind),
             (None, Some(kind)) => Ok(*kind),
-            (asked, _) => Err(ChecksumFault::Incompatible {
-                kind: asked.unwrap_or(Self::FullObject),
+            (requested, _) => Err(ChecksumFault::Incompatible {
+                kind: requested.unwrap_or(Self::FullObject),
                 algorithm,
             }),
         }
@@ -178,16 +183,16 @@ impl Kind {
 }
 
 /// A digest in progress: MD5 and one checksum.
-pub(crate) struct Hasher {
+pub(crate) struct BodyHasher {
     md5: Md5,
-    algorithm: Algorithm,
-    sum: Sum,
+    algorithm: ChecksumAlgorithm,
+    sum: RunningChecksum,
     /// CRC64NVME beside another algorithm: parts of an upload that named none may come with any,
     /// and the object has this one. It costs little beside MD5.
     crc64: Option<Box<crc_fast::Digest>>,
 }
 
-enum Sum {
+enum RunningChecksum {
     Crc(Box<crc_fast::Digest>),
     Sha1(Sha1),
     Sha256(Sha256),
@@ -195,29 +200,29 @@ enum Sum {
 
 /// A finished digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Digests {
+pub(crate) struct BodyDigests {
     /// MD5 of the bytes.
     pub(crate) md5: [u8; 16],
     /// The checksum algorithm.
-    pub(crate) algorithm: Algorithm,
+    pub(crate) algorithm: ChecksumAlgorithm,
     /// The checksum, raw.
     pub(crate) sum: Vec<u8>,
     /// CRC64NVME, raw.
     pub(crate) crc64: Vec<u8>,
 }
 
-impl Hasher {
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
+impl BodyHasher {
+    pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Self {
         let sum = match (algorithm, algorithm.crc()) {
-            (_, Some(crc)) => Sum::Crc(Box::new(crc_fast::Digest::new(crc))),
-            (Algorithm::Sha1, None) => Sum::Sha1(Sha1::new()),
-            (_, None) => Sum::Sha256(Sha256::new()),
+            (_, Some(crc)) => RunningChecksum::Crc(Box::new(crc_fast::Digest::new(crc))),
+            (ChecksumAlgorithm::Sha1, None) => RunningChecksum::Sha1(Sha1::new()),
+            (_, None) => RunningChecksum::Sha256(Sha256::new()),
         };
         Self {
             md5: Md5::new(),
             algorithm,
             sum,
-            crc64: (algorithm != Algorithm::Crc64Nvme)
+            crc64: (algorithm != ChecksumAlgorithm::Crc64Nvme)
                 .then(|| Box::new(crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme))),
         }
     }
@@ -225,25 +230,25 @@ impl Hasher {
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.md5.update(bytes);
         match &mut self.sum {
-            Sum::Crc(crc) => crc.update(bytes),
-            Sum::Sha1(sha) => sha.update(bytes),
-            Sum::Sha256(sha) => sha.update(bytes),
+            RunningChecksum::Crc(crc) => crc.update(bytes),
+            RunningChecksum::Sha1(sha) => sha.update(bytes),
+            RunningChecksum::Sha256(sha) => sha.update(bytes),
         }
         if let Some(crc64) = &mut self.crc64 {
             crc64.update(bytes);
         }
     }
 
-    pub(crate) fn finish(self) -> Digests {
+    pub(crate) fn finish(self) -> BodyDigests {
         let sum = match self.sum {
-            Sum::Crc(crc) => crc_bytes(self.algorithm, crc.finalize()),
-            Sum::Sha1(sha) => sha.finalize().to_vec(),
-            Sum::Sha256(sha) => sha.finalize().to_vec(),
+            RunningChecksum::Crc(crc) => crc_bytes(self.algorithm, crc.finalize()),
+            RunningChecksum::Sha1(sha) => sha.finalize().to_vec(),
+            RunningChecksum::Sha256(sha) => sha.finalize().to_vec(),
         };
         let crc64 = self
             .crc64
-            .map(|crc64| crc_bytes(Algorithm::Crc64Nvme, crc64.finalize()));
-        Digests {
+            .map(|crc64| crc_bytes(ChecksumAlgorithm::Crc64Nvme, crc64.finalize()));
+        BodyDigests {
             md5: self.md5.finalize().into(),
             algorithm: self.algorithm,
             crc64: crc64.unwrap_or_else(|| sum.clone()),
@@ -252,7 +257,7 @@ impl Hasher {
     }
 }
 
-impl Digests {
+impl BodyDigests {
     /// CRC64NVME in base64.
     pub(crate) fn crc64(&self) -> String {
         STANDARD.encode(&self.crc64)
@@ -268,17 +273,17 @@ impl Digests {
         Checksum {
             algorithm: self.algorithm,
             value: STANDARD.encode(&self.sum),
-            kind: Kind::FullObject,
+            kind: ChecksumType::FullObject,
         }
     }
 }
 
 /// The entity tag of an object made of parts with these entity tags.
-pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a str>) -> Result<String, Fault> {
+pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a str>) -> Result<String, S3Fault> {
     let mut md5 = Md5::new();
     let mut count = 0_usize;
     for etag in parts {
-        let raw = hex::decode(etag).map_err(|_| Fault::Internal(format!("part etag {etag}")))?;
+        let raw = hex::decode(etag).map_err(|_| S3Fault::Internal(format!("part etag {etag}")))?;
         md5.update(&raw);
         count = count.saturating_add(1);
     }
@@ -287,17 +292,17 @@ pub(crate) fn multipart_etag<'a>(parts: impl Iterator<Item = &'a str>) -> Result
 
 /// The checksum of an object made of parts with these checksums (base64) and sizes.
 pub(crate) fn multipart_checksum(
-    algorithm: Algorithm,
-    kind: Kind,
+    algorithm: ChecksumAlgorithm,
+    kind: ChecksumType,
     parts: &[(&str, u64)],
-) -> Result<Checksum, Fault> {
+) -> Result<Checksum, S3Fault> {
     let decoded: Result<Vec<_>, _> = parts
         .iter()
         .map(|(value, size)| STANDARD.decode(value).map(|raw| (raw, *size)))
         .collect();
-    let decoded = decoded.map_err(|_| Fault::Internal("part checksum".into()))?;
+    let decoded = decoded.map_err(|_| S3Fault::Internal("part checksum".into()))?;
     let value = match (kind, algorithm.crc()) {
-        (Kind::FullObject, Some(crc)) => STANDARD.encode(combine(algorithm, crc, &decoded)),
+        (ChecksumType::FullObject, Some(crc)) => STANDARD.encode(combine(algorithm, crc, &decoded)),
         _ => composite(algorithm, &decoded),
     };
     Ok(Checksum {
@@ -307,7 +312,7 @@ pub(crate) fn multipart_checksum(
     })
 }
 
-fn combine(algorithm: Algorithm, crc: CrcAlgorithm, parts: &[(Vec<u8>, u64)]) -> Vec<u8> {
+fn combine(algorithm: ChecksumAlgorithm, crc: CrcAlgorithm, parts: &[(Vec<u8>, u64)]) -> Vec<u8> {
     let number = |raw: &[u8]| {
         raw.iter()
             .fold(0_u64, |acc, byte| (acc << 8) | u64::from(*byte))
@@ -320,15 +325,15 @@ fn combine(algorithm: Algorithm, crc: CrcAlgorithm, parts: &[(Vec<u8>, u64)]) ->
     crc_bytes(algorithm, whole)
 }
 
-fn composite(algorithm: Algorithm, parts: &[(Vec<u8>, u64)]) -> String {
-    let mut hasher = Hasher::new(algorithm);
+fn composite(algorithm: ChecksumAlgorithm, parts: &[(Vec<u8>, u64)]) -> String {
+    let mut hasher = BodyHasher::new(algorithm);
     for (raw, _) in parts {
         hasher.update(raw);
     }
     format!("{}-{}", STANDARD.encode(hasher.finish().sum), parts.len())
 }
 
-fn crc_bytes(algorithm: Algorithm, crc: u64) -> Vec<u8> {
+fn crc_bytes(algorithm: ChecksumAlgorithm, crc: u64) -> Vec<u8> {
     let bytes = crc.to_be_bytes();
     bytes
         .into_iter()
@@ -340,12 +345,12 @@ fn crc_bytes(algorithm: Algorithm, crc: u64) -> Vec<u8> {
 ///
 /// # Errors
 /// [`Fault::InvalidMd5`].
-pub(crate) fn parse_md5(header: &str) -> Result<[u8; 16], Fault> {
+pub(crate) fn parse_md5(header: &str) -> Result<[u8; 16], S3Fault> {
     STANDARD
         .decode(header)
         .ok()
         .and_then(|raw| raw.try_into().ok())
-        .ok_or_else(|| Fault::InvalidMd5(header.into()))
+        .ok_or_else(|| S3Fault::InvalidMd5(header.into()))
 }
 
 /// The base64 of an MD5, as `BadDigest` shows it.
@@ -355,10 +360,10 @@ pub(crate) fn base64(raw: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Algorithm, Hasher, Kind, multipart_checksum, multipart_etag};
+    use super::{BodyHasher, ChecksumAlgorithm, ChecksumType, multipart_checksum, multipart_etag};
 
-    fn digests(algorithm: Algorithm, bytes: &[u8]) -> super::Digests {
-        let mut hasher = Hasher::new(algorithm);
+    fn digests(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> super::BodyDigests {
+        let mut hasher = BodyHasher::new(algorithm);
         hasher.update(bytes);
         hasher.finish()
     }
@@ -366,12 +371,12 @@ mod tests {
     #[test]
     fn known_values() {
         for (algorithm, expected) in [
-            (Algorithm::Crc32, "y/Q5Jg=="),
-            (Algorithm::Crc32c, "4waSgw=="),
-            (Algorithm::Crc64Nvme, "rosUhgp5mIg="),
-            (Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
+            (ChecksumAlgorithm::Crc32, "y/Q5Jg=="),
+            (ChecksumAlgorithm::Crc32c, "4waSgw=="),
+            (ChecksumAlgorithm::Crc64Nvme, "rosUhgp5mIg="),
+            (ChecksumAlgorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
             (
-                Algorithm::Sha256,
+                ChecksumAlgorithm::Sha256,
                 "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
             ),
         ] {
@@ -380,7 +385,7 @@ mod tests {
             assert!(algorithm.check_form(&got.value).is_ok());
         }
         assert_eq!(
-            digests(Algorithm::Crc32, b"").etag(),
+            digests(ChecksumAlgorithm::Crc32, b"").etag(),
             "d41d8cd98f00b204e9800998ecf8427e"
         );
     }
@@ -390,7 +395,11 @@ mod tests {
         let bytes: Vec<u8> = (0..100_000_u32)
             .map(|n| u8::try_from(n % 251).unwrap())
             .collect();
-        for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+        for algorithm in [
+            ChecksumAlgorithm::Crc32,
+            ChecksumAlgorithm::Crc32c,
+            ChecksumAlgorithm::Crc64Nvme,
+        ] {
             for cut in [0, 1, 17, 50_000, 100_000] {
                 let (a, b) = bytes.split_at(cut);
                 let (x, y) = (
@@ -401,7 +410,8 @@ mod tests {
                     (x.value.as_str(), a.len() as u64),
                     (&y.value, b.len() as u64),
                 ];
-                let whole = multipart_checksum(algorithm, Kind::FullObject, &parts).unwrap();
+                let whole =
+                    multipart_checksum(algorithm, ChecksumType::FullObject, &parts).unwrap();
                 assert_eq!(
                     whole,
                     digests(algorithm, &bytes).checksum(),
@@ -413,7 +423,7 @@ mod tests {
 
     #[test]
     fn every_body_has_a_crc64_beside_its_checksum() {
-        for algorithm in Algorithm::ALL {
+        for algorithm in ChecksumAlgorithm::ALL {
             let got = digests(algorithm, b"123456789");
             assert_eq!(got.crc64(), "rosUhgp5mIg=", "{algorithm:?}");
         }
@@ -421,9 +431,10 @@ mod tests {
 
     #[test]
     fn composite_values_count_their_parts() {
-        let part = digests(Algorithm::Sha256, b"x").checksum();
+        let part = digests(ChecksumAlgorithm::Sha256, b"x").checksum();
         let parts = [(part.value.as_str(), 1), (part.value.as_str(), 1)];
-        let whole = multipart_checksum(Algorithm::Sha256, Kind::Composite, &parts).unwrap();
+        let whole =
+            multipart_checksum(ChecksumAlgorithm::Sha256, ChecksumType::Composite, &parts).unwrap();
         assert!(whole.value.ends_with("-2"));
         let etag = multipart_etag(["d41d8cd98f00b204e9800998ecf8427e"].into_iter()).unwrap();
         assert_eq!(etag, "59adb24ef3cdbe0297f05b395827453f-1");
@@ -431,9 +442,9 @@ mod tests {
 
     #[test]
     fn kinds_and_algorithms() {
-        use Algorithm::{Crc32, Crc64Nvme, Sha1};
-        use Kind::{Composite, FullObject};
-        for (algorithm, asked, kind) in [
+        use ChecksumAlgorithm::{Crc32, Crc64Nvme, Sha1};
+        use ChecksumType::{Composite, FullObject};
+        for (algorithm, requested, kind) in [
             (Crc32, None, Some(Composite)),
             (Crc32, Some(FullObject), Some(FullObject)),
             (Crc64Nvme, None, Some(FullObject)),
@@ -442,9 +453,9 @@ mod tests {
             (Sha1, Some(FullObject), None),
         ] {
             assert_eq!(
-                Kind::of(algorithm, asked).ok(),
+                ChecksumType::of(algorithm, requested).ok(),
                 kind,
-                "{algorithm:?} {asked:?}"
+                "{algorithm:?} {requested:?}"
             );
         }
     }

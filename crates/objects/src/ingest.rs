@@ -14,14 +14,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use keywright_base::limits;
 
 use crate::{
-    blobs::{Blobs, Draft},
+    blobs::{BlobDraft, BlobFolder},
     content::TakenContent,
-    digest::{self, Algorithm, Digests, Hasher},
-    fault::{BodyError, ChecksumFault, Fault},
+    digest::{self, BodyDigests, BodyHasher, ChecksumAlgorithm},
+    fault::{BodyError, ChecksumFault, S3Fault},
 };
 
 /// A request's body. It ends with an error when the sender or the verifier of the request gave up.
-pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
+pub type ObjectStream = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send>>;
 
 /// A body of at most so many bytes is kept in the index instead of a blob of its own.
 pub const INLINE_BYTES: usize = 16 * 1024;
@@ -31,13 +31,13 @@ const BATCH_BYTES: usize = 1024 * 1024;
 
 /// What the client says about a body.
 #[derive(Default)]
-pub struct Claims {
+pub struct ClaimedBody {
     /// `Content-MD5`, base64.
     pub md5: Option<String>,
     /// The length of the body, when it was announced.
     pub length: Option<u64>,
     /// The checksum algorithm; the default is CRC64NVME.
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<ChecksumAlgorithm>,
     /// The checksum's value in base64.
     pub value: ClaimedValue,
 }
@@ -54,7 +54,7 @@ pub enum ClaimedValue {
     Trailing(Box<dyn FnOnce() -> Option<String> + Send>),
 }
 
-impl std::fmt::Debug for Claims {
+impl std::fmt::Debug for ClaimedBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Claims")
             .field("algorithm", &self.algorithm)
@@ -73,27 +73,27 @@ impl std::fmt::Debug for ClaimedValue {
 }
 
 /// A body that was taken in.
-pub(crate) struct Taken {
+pub(crate) struct Ingested {
     pub(crate) content: TakenContent,
     pub(crate) size: u64,
-    pub(crate) digests: Digests,
+    pub(crate) digests: BodyDigests,
 }
 
 /// Takes in a body. `inline` allows a small one to stay in memory, for the index.
 pub(crate) async fn ingest(
-    blobs: &Arc<Blobs>,
-    mut body: Body,
-    claims: Claims,
+    blobs: &Arc<BlobFolder>,
+    mut body: ObjectStream,
+    claims: ClaimedBody,
     inline: bool,
-) -> Result<Taken, Fault> {
+) -> Result<Ingested, S3Fault> {
     check_claims(&claims)?;
-    let mut batch = Batch::default();
+    let mut batch = ChunkBatch::default();
     while batch.size <= INLINE_BYTES
         && let Some(bytes) = body.next().await
     {
-        batch.push(bytes.map_err(Fault::Body)?);
+        batch.push(bytes.map_err(S3Fault::Body)?);
     }
-    let algorithm = claims.algorithm.unwrap_or(Algorithm::Crc64Nvme);
+    let algorithm = claims.algorithm.unwrap_or(ChecksumAlgorithm::Crc64Nvme);
     if inline && batch.size <= INLINE_BYTES {
         return small(blobs, batch, algorithm, claims);
     }
@@ -103,7 +103,7 @@ pub(crate) async fn ingest(
     let (blob, key) = spawn_blocking(move || keeper.finish(draft))
         .await
         .map_err(broken)??;
-    Ok(Taken {
+    Ok(Ingested {
         content: TakenContent::Blob { blob, size, key },
         size,
         digests,
@@ -114,20 +114,20 @@ pub(crate) async fn ingest(
 ///
 /// # Errors
 /// What a put would be refused for.
-pub fn check_document(bytes: &[u8], claims: Claims) -> Result<(), Fault> {
+pub fn check_document(bytes: &[u8], claims: ClaimedBody) -> Result<(), S3Fault> {
     check_claims(&claims)?;
-    let mut hasher = Hasher::new(claims.algorithm.unwrap_or(Algorithm::Crc64Nvme));
+    let mut hasher = BodyHasher::new(claims.algorithm.unwrap_or(ChecksumAlgorithm::Crc64Nvme));
     hasher.update(bytes);
     check(&hasher.finish(), as_u64(bytes.len()), claims)
 }
 
 #[derive(Default)]
-struct Batch {
+struct ChunkBatch {
     chunks: Vec<Bytes>,
     size: usize,
 }
 
-impl Batch {
+impl ChunkBatch {
     fn push(&mut self, bytes: Bytes) {
         self.size = self.size.saturating_add(bytes.len());
         self.chunks.push(bytes);
@@ -135,38 +135,38 @@ impl Batch {
 }
 
 fn small(
-    blobs: &Blobs,
-    batch: Batch,
-    algorithm: Algorithm,
-    claims: Claims,
-) -> Result<Taken, Fault> {
-    let mut hasher = Hasher::new(algorithm);
+    blobs: &BlobFolder,
+    batch: ChunkBatch,
+    algorithm: ChecksumAlgorithm,
+    claims: ClaimedBody,
+) -> Result<Ingested, S3Fault> {
+    let mut hasher = BodyHasher::new(algorithm);
     let bytes = batch.chunks.concat();
     hasher.update(&bytes);
     let digests = hasher.finish();
     let size = as_u64(bytes.len());
     check(&digests, size, claims)?;
-    Ok(Taken {
+    Ok(Ingested {
         content: TakenContent::small(&bytes, &*blobs.entropy)?,
         size,
         digests,
     })
 }
 
-type Writer = (Draft, Hasher);
+type BlobWriter = (BlobDraft, BodyHasher);
 
 async fn stream(
-    blobs: &Arc<Blobs>,
-    mut body: Body,
-    mut batch: Batch,
-    algorithm: Algorithm,
-) -> Result<(Draft, Digests, u64), Fault> {
+    blobs: &Arc<BlobFolder>,
+    mut body: ObjectStream,
+    mut batch: ChunkBatch,
+    algorithm: ChecksumAlgorithm,
+) -> Result<(BlobDraft, BodyDigests, u64), S3Fault> {
     let maker = Arc::clone(blobs);
-    let mut job: JoinHandle<std::io::Result<Writer>> =
-        spawn_blocking(move || Ok((maker.draft()?, Hasher::new(algorithm))));
+    let mut job: JoinHandle<std::io::Result<BlobWriter>> =
+        spawn_blocking(move || Ok((maker.draft()?, BodyHasher::new(algorithm))));
     let mut size = as_u64(batch.size);
     while let Some(bytes) = body.next().await {
-        let bytes = bytes.map_err(Fault::Body)?;
+        let bytes = bytes.map_err(S3Fault::Body)?;
         size = size.saturating_add(as_u64(bytes.len()));
         if size > limits::S3_PUT_BYTES_MAX {
             return Err(too_large(size));
@@ -182,7 +182,10 @@ async fn stream(
     Ok((draft, hasher.finish(), size))
 }
 
-fn write((mut draft, mut hasher): Writer, batch: Batch) -> JoinHandle<std::io::Result<Writer>> {
+fn write(
+    (mut draft, mut hasher): BlobWriter,
+    batch: ChunkBatch,
+) -> JoinHandle<std::io::Result<BlobWriter>> {
     spawn_blocking(move || {
         for chunk in &batch.chunks {
             hasher.update(chunk);
@@ -193,7 +196,7 @@ fn write((mut draft, mut hasher): Writer, batch: Batch) -> JoinHandle<std::io::R
 }
 
 /// What can be refused before the first byte is read.
-fn check_claims(claims: &Claims) -> Result<(), Fault> {
+fn check_claims(claims: &ClaimedBody) -> Result<(), S3Fault> {
     if let Some(md5) = &claims.md5 {
         digest::parse_md5(md5)?;
     }
@@ -206,11 +209,11 @@ fn check_claims(claims: &Claims) -> Result<(), Fault> {
     }
 }
 
-fn check(digests: &Digests, size: u64, claims: Claims) -> Result<(), Fault> {
+fn check(digests: &BodyDigests, size: u64, claims: ClaimedBody) -> Result<(), S3Fault> {
     if let Some(announced) = claims.length
         && announced != size
     {
-        return Err(Fault::IncompleteBody {
+        return Err(S3Fault::IncompleteBody {
             announced,
             seen: size,
         });
@@ -220,7 +223,7 @@ fn check(digests: &Digests, size: u64, claims: Claims) -> Result<(), Fault> {
     {
         let calculated = digest::base64(&digests.md5);
         let expected = hex::encode(digest::parse_md5(&md5)?);
-        return Err(Fault::BadMd5 {
+        return Err(S3Fault::BadMd5 {
             expected,
             calculated,
         });
@@ -239,8 +242,8 @@ fn check(digests: &Digests, size: u64, claims: Claims) -> Result<(), Fault> {
     }
 }
 
-fn too_large(proposed: u64) -> Fault {
-    Fault::EntityTooLarge {
+fn too_large(proposed: u64) -> S3Fault {
+    S3Fault::EntityTooLarge {
         proposed,
         limit: limits::S3_PUT_BYTES_MAX,
     }
@@ -250,6 +253,6 @@ fn as_u64(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)
 }
 
-fn broken(error: tokio::task::JoinError) -> Fault {
-    Fault::Internal(error.to_string())
+fn broken(error: tokio::task::JoinError) -> S3Fault {
+    S3Fault::Internal(error.to_string())
 }

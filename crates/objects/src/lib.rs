@@ -48,45 +48,46 @@ use tokio::{
 
 use keywright_base::{Clock, Entropy, Timestamp, limits};
 use keywright_store::{
-    contract::{Displaced, IndexWrite, ObjectIndex, StoreError},
+    contract::{DisplacedRows, IndexWrite, ObjectIndex, StoreError},
     reserve::DiskReserve,
 };
-use keywright_vault::Vault;
+use keywright_vault::DataVault;
 
 pub use bucket::{Bucket, BucketAsk, BucketPage, ListedBucket, PublicAccessBlock, canonical_id};
-pub use conditions::{ReadIf, Tags as EntityTags, WriteIf};
-pub use copy::{Copied, Copy};
-pub use digest::{Algorithm, Checksum, Kind};
-pub use fault::{BodyError, ChecksumFault, Fault, Setting, TagFault, Unknown, wire};
-pub use ingest::{Body, ClaimedValue, Claims, INLINE_BYTES, check_document};
-pub use listing::{Ask as ListAsk, ListedObject, Listing};
+pub use conditions::{EntityTags, ReadIf, WriteIf};
+pub use copy::{CopyRequest, PartCopySource};
+pub use digest::{Checksum, ChecksumAlgorithm, ChecksumType};
+pub use fault::{BodyError, BucketSetting, ChecksumFault, S3Fault, TagFault, UnknownElement, wire};
+pub use ingest::{ClaimedBody, ClaimedValue, INLINE_BYTES, ObjectStream, check_document};
+pub use listing::{ListPage, ListRequest as ListAsk, ListedObject};
 pub use multipart::{
-    Completion, ListedUpload, NamedPart, NewUpload, Part, PartPage, Upload, UploadAsk, UploadPage,
+    CompleteRequest, ListedUpload, NamedPart, NewUpload, Part, PartPage, Upload, UploadAsk,
+    UploadPage,
 };
 pub use names::{check_bucket as check_bucket_name, check_class, check_key};
-pub use object::{Assembly, Headers, Meta, Object, Put};
-pub use policies::Policies;
-pub use range::Span;
-pub use read::{Ask as ReadAsk, Reading, View};
-pub use room::Quotas;
+pub use object::{MultipartOrigin, Object, ObjectMeta, PutRequest, StoredHeaders};
+pub use policies::PolicyCache;
+pub use range::ByteSpan;
+pub use read::{ByteStream, ObjectView, ReadRequest as ReadAsk};
+pub use room::StorageQuotas;
 pub use tags::{
     Tags, check_bucket as check_bucket_tags, check_new_bucket as check_new_bucket_tags,
     check_object as check_object_tags, parse_header as parse_tagging,
 };
 
-use blobs::{BlobId, Blobs};
-use room::{Charge, CommitCount, Room};
+use blobs::{BlobFolder, BlobId};
+use room::{CommitCount, StorageCharge, StorageRoom};
 
 /// The objects of an installation. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
     index: Arc<dyn ObjectIndex>,
-    blobs: Arc<Blobs>,
+    blobs: Arc<BlobFolder>,
     clock: Arc<dyn Clock>,
-    vault: Arc<Vault>,
+    vault: Arc<DataVault>,
     entropy: Arc<dyn Entropy>,
     locks: Arc<Vec<Arc<RwLock<()>>>>,
-    room: Arc<Room>,
+    room: Arc<StorageRoom>,
     check: Option<Arc<dyn CommitCheck>>,
     stale: bool,
 }
@@ -95,24 +96,24 @@ pub struct Objects {
 /// request came can be revoked by the time its body has arrived or its copy was made.
 pub trait CommitCheck: Send + Sync {
     /// Whether to commit.
-    fn check(&self) -> Checking<'_>;
+    fn check(&self) -> CheckFuture<'_>;
 
     /// Does work that takes long beside the threads that answer requests, once it is the turn of
     /// whoever the check is about.
-    fn run_beside(&self, work: Box<dyn FnOnce() + Send>) -> Checking<'_>;
+    fn run_beside(&self, work: Box<dyn FnOnce() + Send>) -> CheckFuture<'_>;
 }
 
 /// The outcome of a [`CommitCheck`] to come.
-pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+pub type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<(), S3Fault>> + Send + 'a>>;
 
 /// Why a batch was not written.
 enum CommitError {
     /// The check said no.
-    Denied(Fault),
+    Denied(S3Fault),
     Store(StoreError),
 }
 
-impl From<CommitError> for Fault {
+impl From<CommitError> for S3Fault {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Denied(fault) => fault,
@@ -126,19 +127,19 @@ impl From<CommitError> for Fault {
 const LOCKS: usize = 64;
 
 /// The blobs that the rows of a batch refer to.
-enum Named {
+enum BlobRefs {
     /// None.
     Nothing,
     /// Blobs made for this batch, and what they were charged to.
     Fresh(
         Vec<BlobId>,
-        #[expect(dead_code, reason = "held, not read")] Arc<Charge>,
+        #[expect(dead_code, reason = "held, not read")] Arc<StorageCharge>,
     ),
     /// Blobs that other rows refer to already.
     Kept(Vec<BlobId>),
 }
 
-impl Named {
+impl BlobRefs {
     fn blobs(&self) -> &[BlobId] {
         match self {
             Self::Nothing => &[],
@@ -155,7 +156,7 @@ impl Named {
     }
 }
 
-enum Held {
+enum LockedKey {
     Shared(#[expect(dead_code, reason = "held, not read")] OwnedRwLockReadGuard<()>),
     Alone(#[expect(dead_code, reason = "held, not read")] Vec<OwnedRwLockWriteGuard<()>>),
 }
@@ -175,16 +176,16 @@ impl Objects {
     pub fn open(
         folder: PathBuf,
         index: Arc<dyn ObjectIndex>,
-        vault: Arc<Vault>,
+        vault: Arc<DataVault>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, Fault> {
-        let blobs = Blobs::open(folder, Arc::clone(&entropy))?;
+    ) -> Result<Self, S3Fault> {
+        let blobs = BlobFolder::open(folder, Arc::clone(&entropy))?;
         let mut used = HashSet::new();
         let (mut damage, mut stale) = (None, false);
         index.every_body(&mut |_, body| match row::content(body) {
             Ok(content) => {
-                stale |= content.protection(&vault) > content::Protection::Current;
+                stale |= content.protection(&vault) > content::ContentProtection::Current;
                 used.extend(content.blobs());
             }
             Err(fault) => damage = Some(fault),
@@ -218,14 +219,18 @@ impl Objects {
     pub async fn with_limits(
         self,
         reserve: Arc<DiskReserve>,
-        quotas: Quotas,
-    ) -> Result<Self, Fault> {
-        let room = Room::open(Some(reserve), quotas, &self.index).await?;
+        quotas: StorageQuotas,
+    ) -> Result<Self, S3Fault> {
+        let room = StorageRoom::open(Some(reserve), quotas, &self.index).await?;
         Ok(Self { room, ..self })
     }
 
     /// Begins an upload into a bucket; nothing of it is read before.
-    async fn admit(&self, bucket: &str, announced: Option<u64>) -> Result<Arc<Charge>, Fault> {
+    async fn admit(
+        &self,
+        bucket: &str,
+        announced: Option<u64>,
+    ) -> Result<Arc<StorageCharge>, S3Fault> {
         self.room.admit(&self.index, bucket, announced).await
     }
 
@@ -243,19 +248,19 @@ impl Objects {
         self.clock.now()
     }
 
-    async fn shared(&self, name: &str) -> Option<Held> {
-        Some(Held::Shared(
+    async fn shared(&self, name: &str) -> Option<LockedKey> {
+        Some(LockedKey::Shared(
             Arc::clone(self.lock(name)?).read_owned().await,
         ))
     }
 
-    async fn alone(&self, name: &str) -> Option<Held> {
+    async fn alone(&self, name: &str) -> Option<LockedKey> {
         self.alone_all(&[name]).await
     }
 
     /// The locks of several names. Each has its turn in one order, so that two of these never wait
     /// for each other; everyone else holds one lock at most.
-    async fn alone_all(&self, names: &[&str]) -> Option<Held> {
+    async fn alone_all(&self, names: &[&str]) -> Option<LockedKey> {
         let mut slots: Vec<_> = names.iter().map(|name| self.slot(name)).collect();
         slots.sort_unstable();
         slots.dedup();
@@ -263,25 +268,25 @@ impl Objects {
         for slot in slots {
             guards.push(Arc::clone(self.locks.get(slot)?).write_owned().await);
         }
-        Some(Held::Alone(guards))
+        Some(LockedKey::Alone(guards))
     }
 
     /// The same if nobody has to be waited for.
-    fn try_alone_all(&self, names: &[&str]) -> Option<Held> {
+    fn try_alone_all(&self, names: &[&str]) -> Option<LockedKey> {
         let mut slots: Vec<_> = names.iter().map(|name| self.slot(name)).collect();
         slots.sort_unstable();
         slots.dedup();
         let locks = slots.into_iter().map(|slot| self.locks.get(slot));
         let guards = locks.map(|lock| Arc::clone(lock?).try_write_owned().ok());
-        Some(Held::Alone(guards.collect::<Option<_>>()?))
+        Some(LockedKey::Alone(guards.collect::<Option<_>>()?))
     }
 
     /// Computes beside the threads that answer requests, in the turn of whoever writes.
     async fn beside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
-        let cut_off = || Fault::Internal("work beside the request was cut off".into());
+    ) -> Result<T, S3Fault> {
+        let cut_off = || S3Fault::Internal("work beside the request was cut off".into());
         let (sender, result) = oneshot::channel();
         let work = move || drop(sender.send(work()));
         match &self.check {
@@ -310,9 +315,9 @@ impl Objects {
         &self,
         bucket: &str,
         batch: Vec<IndexWrite>,
-        named: Named,
-        held: Option<Held>,
-    ) -> Result<Displaced, CommitError> {
+        named: BlobRefs,
+        held: Option<LockedKey>,
+    ) -> Result<DisplacedRows, CommitError> {
         let (index, room) = (Arc::clone(&self.index), Arc::clone(&self.room));
         let (blobs, check) = (Arc::clone(&self.blobs), self.check.clone());
         let bucket = bucket.to_owned();
@@ -359,9 +364,9 @@ fn unknown(error: &tokio::task::JoinError) -> StoreError {
 
 /// A commit that has an outcome.
 struct Settled {
-    result: Result<Displaced, CommitError>,
+    result: Result<DisplacedRows, CommitError>,
     count: Option<CommitCount>,
-    named: Named,
+    named: BlobRefs,
 }
 
 impl Settled {
@@ -372,7 +377,7 @@ impl Settled {
     }
 
     /// Moves the counts; gives the blobs that nothing refers to any more.
-    fn end(self) -> (Result<Displaced, CommitError>, Vec<Vec<BlobId>>) {
+    fn end(self) -> (Result<DisplacedRows, CommitError>, Vec<Vec<BlobId>>) {
         let doomed = match &self.result {
             Ok(displaced) => freed(displaced, self.named.blobs()),
             Err(CommitError::Denied(_) | CommitError::Store(StoreError::Precondition(_))) => {
@@ -388,14 +393,18 @@ impl Settled {
 }
 
 /// The blobs behind displaced rows, object by object, without those that are still referred to.
-fn freed(displaced: &Displaced, kept: &[BlobId]) -> Vec<Vec<BlobId>> {
-    let kept: HashSet<_> = kept.iter().copied().collect();
+fn freed(displaced: &DisplacedRows, retained: &[BlobId]) -> Vec<Vec<BlobId>> {
+    let retained: HashSet<_> = retained.iter().copied().collect();
     let objects = displaced.objects.iter().map(|row| row.body.as_slice());
     let parts = displaced.parts.iter().map(|row| row.body.as_slice());
     objects
         .chain(parts)
         .filter_map(|body| row::content(body).ok())
         .map(|content| content.blobs())
-        .map(|ids| ids.into_iter().filter(|id| !kept.contains(id)).collect())
+        .map(|ids| {
+            ids.into_iter()
+                .filter(|id| !retained.contains(id))
+                .collect()
+        })
         .collect()
 }

@@ -4,13 +4,13 @@
 //! byte order. A common prefix costs one lookup however many keys it hides.
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::Range;
+use keywright_store::contract::ListRange;
 
-use crate::{Objects, digest::Checksum, fault::Fault, object::class_shown, row};
+use crate::{Objects, digest::Checksum, fault::S3Fault, object::displayed_class, row};
 
 /// Which objects to list.
 #[derive(Debug, Clone, Default)]
-pub struct Ask {
+pub struct ListRequest {
     /// Only keys that begin with this.
     pub prefix: String,
     /// Roll up keys at the first of these after the prefix; empty rolls up nothing.
@@ -40,13 +40,13 @@ pub struct ListedObject {
 impl ListedObject {
     /// The storage class.
     pub fn class(&self) -> &str {
-        class_shown(&self.storage_class)
+        displayed_class(&self.storage_class)
     }
 }
 
 /// A page of a listing.
 #[derive(Debug, Clone, Default)]
-pub struct Listing {
+pub struct ListPage {
     /// Objects by key.
     pub objects: Vec<ListedObject>,
     /// Common prefixes.
@@ -63,13 +63,13 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::Internal`].
-    pub async fn list(&self, bucket: &str, ask: &Ask) -> Result<Listing, Fault> {
-        let mut listing = Listing::default();
-        let mut roller = Roller::new(&ask.prefix, &ask.delimiter, &ask.after, ask.limit);
+    pub async fn list(&self, bucket: &str, ask: &ListRequest) -> Result<ListPage, S3Fault> {
+        let mut listing = ListPage::default();
+        let mut roller = PrefixRoller::new(&ask.prefix, &ask.delimiter, &ask.after, ask.limit);
         let mut cursor = Some((ask.after.clone().into_bytes(), false));
         while let Some((after, inclusive)) = cursor.take() {
             let limit = ask.limit.saturating_add(1).min(BATCH);
-            let range = Range {
+            let range = ListRange {
                 prefix: ask.prefix.clone(),
                 after,
                 inclusive,
@@ -85,9 +85,9 @@ impl Objects {
             }
             for row in rows {
                 match roller.offer(&row.key) {
-                    Step::Emit => listing.objects.push(row::listed_object(row)?),
-                    Step::Rolled => {}
-                    Step::Full => {
+                    RollStep::Emit => listing.objects.push(row::listed_object(row)?),
+                    RollStep::Rolled => {}
+                    RollStep::Full => {
                         listing.next = Some(roller.last);
                         listing.prefixes = roller.prefixes;
                         return Ok(listing);
@@ -101,7 +101,7 @@ impl Objects {
 }
 
 /// Takes names in ascending order and decides what becomes of each.
-pub(crate) struct Roller<'a> {
+pub(crate) struct PrefixRoller<'a> {
     prefix: &'a str,
     delimiter: &'a str,
     after: &'a str,
@@ -111,7 +111,7 @@ pub(crate) struct Roller<'a> {
     pub(crate) last: String,
 }
 
-pub(crate) enum Step {
+pub(crate) enum RollStep {
     /// The name is listed.
     Emit,
     /// The name is part of a common prefix.
@@ -120,7 +120,7 @@ pub(crate) enum Step {
     Full,
 }
 
-impl<'a> Roller<'a> {
+impl<'a> PrefixRoller<'a> {
     pub(crate) fn new(prefix: &'a str, delimiter: &'a str, after: &'a str, limit: usize) -> Self {
         let limit = limit.min(limits::S3_PAGE);
         let (prefixes, last) = (Vec::new(), String::new());
@@ -135,25 +135,25 @@ impl<'a> Roller<'a> {
         }
     }
 
-    pub(crate) fn offer(&mut self, name: &str) -> Step {
+    pub(crate) fn offer(&mut self, name: &str) -> RollStep {
         let common = self.common(name);
         if let Some(common) = common
             && (self.prefixes.last().is_some_and(|last| last == common)
                 || self.after.starts_with(common))
         {
-            return Step::Rolled;
+            return RollStep::Rolled;
         }
         if self.count >= self.limit {
-            return Step::Full;
+            return RollStep::Full;
         }
         self.count += 1;
         if let Some(common) = common {
             self.prefixes.push(common.into());
             self.last = common.into();
-            return Step::Rolled;
+            return RollStep::Rolled;
         }
         self.last = name.into();
-        Step::Emit
+        RollStep::Emit
     }
 
     /// Where to go on after a batch that ended with this name: past its common prefix, if it has

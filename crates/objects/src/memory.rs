@@ -9,41 +9,48 @@ use std::{
 
 use keywright_base::AccountId;
 use keywright_store::contract::{
-    BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending,
-    Range, StoreError, UploadRow,
+    BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, ListRange, ObjectCondition,
+    ObjectIndex, ObjectRow, PartRow, StoreError, StoreFuture, UploadRow,
 };
 
 /// An index in memory.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<State>);
+pub struct MemoryIndex(Mutex<IndexState>);
 
-impl Memory {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl MemoryIndex {
+    fn state(&self) -> MutexGuard<'_, IndexState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[derive(Debug, Default, Clone)]
-struct State {
+struct IndexState {
     buckets: BTreeMap<String, BucketRow>,
     objects: BTreeMap<(String, String), ObjectRow>,
     uploads: BTreeMap<String, UploadRow>,
     parts: BTreeMap<(String, i32), PartRow>,
 }
 
-impl State {
-    fn apply(&mut self, write: IndexWrite, out: &mut Displaced) -> Result<(), Failed> {
+impl IndexState {
+    fn apply(
+        &mut self,
+        write: IndexWrite,
+        out: &mut DisplacedRows,
+    ) -> Result<(), FailedPrecondition> {
         match write {
             IndexWrite::CreateBucket(row) => {
                 if let Some(found) = self.buckets.get(&row.name) {
-                    return Err(Failed::BucketExists(Box::new(found.clone())));
+                    return Err(FailedPrecondition::BucketExists(Box::new(found.clone())));
                 }
                 self.buckets.insert(row.name.clone(), row);
             }
             IndexWrite::UpdateBucket { row, was } => {
-                let found = self.buckets.get(&row.name).ok_or(Failed::NoSuchBucket)?;
+                let found = self
+                    .buckets
+                    .get(&row.name)
+                    .ok_or(FailedPrecondition::NoSuchBucket)?;
                 if found.body != was {
-                    return Err(Failed::BucketExists(Box::new(found.clone())));
+                    return Err(FailedPrecondition::BucketExists(Box::new(found.clone())));
                 }
                 self.buckets.insert(row.name.clone(), row);
             }
@@ -52,7 +59,7 @@ impl State {
                 if self.objects.keys().any(|(bucket, _)| *bucket == name)
                     || self.uploads.values().any(|upload| upload.bucket == name)
                 {
-                    return Err(Failed::BucketNotEmpty);
+                    return Err(FailedPrecondition::BucketNotEmpty);
                 }
                 self.buckets.remove(&name);
             }
@@ -76,17 +83,22 @@ impl State {
                 self.uploads.insert(row.upload.clone(), row);
             }
             IndexWrite::PutPart(row) => {
-                self.uploads.get(&row.upload).ok_or(Failed::NoSuchUpload)?;
+                self.uploads
+                    .get(&row.upload)
+                    .ok_or(FailedPrecondition::NoSuchUpload)?;
                 out.parts
                     .extend(self.parts.insert((row.upload.clone(), row.number), row));
             }
             IndexWrite::DeleteUpload(id) => {
-                let ended = self.uploads.remove(&id).ok_or(Failed::NoSuchUpload)?;
+                let ended = self
+                    .uploads
+                    .remove(&id)
+                    .ok_or(FailedPrecondition::NoSuchUpload)?;
                 out.uploads.push(ended);
-                let (gone, kept) = std::mem::take(&mut self.parts)
+                let (gone, retained) = std::mem::take(&mut self.parts)
                     .into_iter()
                     .partition(|(at, _)| at.0 == id);
-                self.parts = kept;
+                self.parts = retained;
                 let gone: BTreeMap<_, _> = gone;
                 out.parts.extend(gone.into_values());
             }
@@ -94,41 +106,47 @@ impl State {
         Ok(())
     }
 
-    fn need(&self, bucket: &str) -> Result<(), Failed> {
+    fn need(&self, bucket: &str) -> Result<(), FailedPrecondition> {
         self.buckets
             .get(bucket)
             .map(|_| ())
-            .ok_or(Failed::NoSuchBucket)
+            .ok_or(FailedPrecondition::NoSuchBucket)
     }
 
-    fn expect(&self, at: &(String, String), expect: &Expect) -> Result<(), Failed> {
+    fn expect(
+        &self,
+        at: &(String, String),
+        expect: &ObjectCondition,
+    ) -> Result<(), FailedPrecondition> {
         let found = self.objects.get(at);
         let holds = match expect {
-            Expect::Any => true,
-            Expect::Absent => found.is_none(),
-            Expect::Etag(etag) => found.is_some_and(|row| row.etag == *etag),
+            ObjectCondition::Any => true,
+            ObjectCondition::Absent => found.is_none(),
+            ObjectCondition::Etag(etag) => found.is_some_and(|row| row.etag == *etag),
         };
         if holds {
             Ok(())
         } else {
-            Err(Failed::ObjectChanged(found.cloned().map(Box::new)))
+            Err(FailedPrecondition::ObjectChanged(
+                found.cloned().map(Box::new),
+            ))
         }
     }
 }
 
-fn within(name: &[u8], prefix_of: &str, range: &Range) -> bool {
+fn within(name: &[u8], prefix_of: &str, range: &ListRange) -> bool {
     prefix_of.starts_with(&range.prefix)
         && (name > range.after.as_slice() || range.inclusive && name == range.after.as_slice())
 }
 
-fn ready<T: Send + 'static>(value: T) -> Pending<Result<T, StoreError>> {
+fn ready<T: Send + 'static>(value: T) -> StoreFuture<Result<T, StoreError>> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
-impl ObjectIndex for Memory {
-    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>> {
+impl ObjectIndex for MemoryIndex {
+    fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>> {
         let mut state = self.state();
-        let (mut next, mut out) = (state.clone(), Displaced::default());
+        let (mut next, mut out) = (state.clone(), DisplacedRows::default());
         for write in batch {
             if let Err(failed) = next.apply(write, &mut out) {
                 return Box::pin(std::future::ready(Err(StoreError::Precondition(failed))));
@@ -138,15 +156,15 @@ impl ObjectIndex for Memory {
         ready(out)
     }
 
-    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>> {
+    fn bucket(&self, name: &str) -> StoreFuture<Result<Option<BucketRow>, StoreError>> {
         ready(self.state().buckets.get(name).cloned())
     }
 
     fn buckets(
         &self,
         account: AccountId,
-        range: Range,
-    ) -> Pending<Result<Vec<BucketRow>, StoreError>> {
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<BucketRow>, StoreError>> {
         let state = self.state();
         let rows = state
             .buckets
@@ -159,12 +177,20 @@ impl ObjectIndex for Memory {
         ready(rows.take(range.limit).map(cut).collect())
     }
 
-    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
+    fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> StoreFuture<Result<Option<ObjectRow>, StoreError>> {
         let at = (bucket.to_owned(), key.to_owned());
         ready(self.state().objects.get(&at).cloned())
     }
 
-    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>> {
+    fn objects(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<ObjectRow>, StoreError>> {
         let state = self.state();
         let rows = state
             .objects
@@ -177,11 +203,15 @@ impl ObjectIndex for Memory {
         ready(rows.take(range.limit).map(cut).collect())
     }
 
-    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
+    fn upload(&self, upload: &str) -> StoreFuture<Result<Option<UploadRow>, StoreError>> {
         ready(self.state().uploads.get(upload).cloned())
     }
 
-    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>> {
+    fn uploads(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<UploadRow>, StoreError>> {
         let state = self.state();
         let mut rows: Vec<_> = state
             .uploads
@@ -205,7 +235,7 @@ impl ObjectIndex for Memory {
         upload: &str,
         after: i32,
         limit: usize,
-    ) -> Pending<Result<Vec<PartRow>, StoreError>> {
+    ) -> StoreFuture<Result<Vec<PartRow>, StoreError>> {
         let state = self.state();
         let rows = state
             .parts

@@ -7,19 +7,19 @@
 use std::sync::Arc;
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{Failed, IndexWrite, PartRow, Range, StoreError};
+use keywright_store::contract::{FailedPrecondition, IndexWrite, ListRange, PartRow, StoreError};
 use tokio::runtime::Handle;
 
 use crate::{
-    CommitError, Held, Named, Objects,
+    BlobRefs, CommitError, LockedKey, Objects,
     bucket::missing,
     conditions::WriteIf,
-    digest::{self, Algorithm, Checksum, Kind},
-    fault::{ChecksumFault, Fault},
-    ingest::{Body, ClaimedValue, Claims, ingest},
-    listing::{Roller, Step},
+    digest::{self, Checksum, ChecksumAlgorithm, ChecksumType},
+    fault::{ChecksumFault, S3Fault},
+    ingest::{ClaimedBody, ClaimedValue, ObjectStream, ingest},
+    listing::{PrefixRoller, RollStep},
     names,
-    object::{Assembly, Content, Meta, Object, Piece, class_shown},
+    object::{BlobPiece, MultipartOrigin, Object, ObjectContent, ObjectMeta, displayed_class},
     row,
 };
 
@@ -38,11 +38,11 @@ pub struct Upload {
     /// When it was begun.
     pub started: Timestamp,
     /// What the object will have.
-    pub meta: Meta,
+    pub meta: ObjectMeta,
     /// The checksum algorithm, if one was named.
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum will be made, if an algorithm was named.
-    pub kind: Option<Kind>,
+    pub kind: Option<ChecksumType>,
     /// The ARN of who began it, if it is known.
     pub initiator: Option<String>,
 }
@@ -57,9 +57,9 @@ pub struct ListedUpload {
     /// When it was begun.
     pub started: Timestamp,
     /// The checksum algorithm, if one was named.
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum is to be made.
-    pub kind: Option<Kind>,
+    pub kind: Option<ChecksumType>,
     /// The ARN of who began it, if it is known.
     pub initiator: Option<String>,
     pub(crate) storage_class: String,
@@ -68,7 +68,7 @@ pub struct ListedUpload {
 impl ListedUpload {
     /// The storage class.
     pub fn class(&self) -> &str {
-        class_shown(&self.storage_class)
+        displayed_class(&self.storage_class)
     }
 }
 
@@ -76,11 +76,11 @@ impl ListedUpload {
 #[derive(Debug, Clone, Default)]
 pub struct NewUpload {
     /// What the object will have.
-    pub meta: Meta,
+    pub meta: ObjectMeta,
     /// The checksum algorithm.
-    pub algorithm: Option<Algorithm>,
+    pub algorithm: Option<ChecksumAlgorithm>,
     /// How the object's checksum is to be made.
-    pub kind: Option<Kind>,
+    pub kind: Option<ChecksumType>,
     /// The ARN of who begins it.
     pub initiator: Option<String>,
 }
@@ -100,7 +100,7 @@ pub struct Part {
     pub claimed: bool,
     /// Its CRC64NVME; a part of an earlier version may lack it.
     pub(crate) crc64: Option<String>,
-    pub(crate) piece: Piece,
+    pub(crate) piece: BlobPiece,
 }
 
 /// A part as completion names it.
@@ -111,12 +111,12 @@ pub struct NamedPart {
     /// Its entity tag, without quotes.
     pub etag: String,
     /// Its checksum, if it is repeated.
-    pub checksum: Option<(Algorithm, String)>,
+    pub checksum: Option<(ChecksumAlgorithm, String)>,
 }
 
 /// What completion says.
 #[derive(Debug, Clone, Default)]
-pub struct Completion {
+pub struct CompleteRequest {
     /// The parts in order.
     pub parts: Vec<NamedPart>,
     /// The condition on the object.
@@ -124,9 +124,9 @@ pub struct Completion {
     /// The object's size as announced.
     pub size: Option<u64>,
     /// The kind of checksum as announced.
-    pub kind: Option<Kind>,
+    pub kind: Option<ChecksumType>,
     /// The object's checksum as announced.
-    pub checksum: Option<(Algorithm, String)>,
+    pub checksum: Option<(ChecksumAlgorithm, String)>,
 }
 
 /// Which uploads of a bucket to list.
@@ -184,13 +184,13 @@ impl Objects {
         bucket: &str,
         key: &str,
         new: NewUpload,
-    ) -> Result<Upload, Fault> {
+    ) -> Result<Upload, S3Fault> {
         names::check_key(key)?;
         new.meta.check()?;
         let (algorithm, kind) = match (new.algorithm, new.kind) {
             (None, Some(_)) => return Err(ChecksumFault::KindAlone.into()),
             (None, None) => (None, None),
-            (Some(algorithm), kind) => (Some(algorithm), Some(Kind::of(algorithm, kind)?)),
+            (Some(algorithm), kind) => (Some(algorithm), Some(ChecksumType::of(algorithm, kind)?)),
         };
         let mut random = [0; 24];
         self.entropy.fill(&mut random);
@@ -209,7 +209,7 @@ impl Objects {
         let charge = self.admit(bucket, None).await?;
         charge.take(row::row_bytes(&upload.meta))?;
         let write = IndexWrite::CreateUpload(row::of_upload(&upload)?);
-        let named = Named::Fresh(Vec::new(), charge);
+        let named = BlobRefs::Fresh(Vec::new(), charge);
         match self.commit(bucket, vec![write], named, None).await {
             Ok(_) => Ok(upload),
             Err(error) => Err(missing(error, bucket)),
@@ -220,11 +220,11 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::NoSuchUpload`].
-    pub async fn find_upload(&self, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
+    pub async fn find_upload(&self, bucket: &str, key: &str, id: &str) -> Result<Upload, S3Fault> {
         let found = self.index.upload(id).await?.map(row::upload).transpose()?;
         found
             .filter(|upload| upload.bucket == bucket && upload.key == key)
-            .ok_or_else(|| Fault::NoSuchUpload(id.into()))
+            .ok_or_else(|| S3Fault::NoSuchUpload(id.into()))
     }
 
     /// Takes in a part, replacing an earlier one of the same number.
@@ -236,11 +236,11 @@ impl Objects {
         &self,
         upload: &Upload,
         number: i32,
-        mut claims: Claims,
-        body: Body,
-    ) -> Result<Part, Fault> {
+        mut claims: ClaimedBody,
+        body: ObjectStream,
+    ) -> Result<Part, S3Fault> {
         if !(1..=limits::S3_PARTS).contains(&number) {
-            return Err(Fault::PartNumberOutside(number));
+            return Err(S3Fault::PartNumberOutside(number));
         }
         let claimed = !matches!(claims.value, ClaimedValue::None);
         let claimed = claims.algorithm.filter(|_| claimed);
@@ -259,11 +259,11 @@ impl Objects {
             .map_err(|fault| charge.explain(fault))?;
         // The parts' blobs become the object's, so their keys are already the object's.
         let content = self.sealed(taken.content, &upload.bucket, &upload.key)?;
-        let Content::Blobs(pieces) = content else {
-            return Err(Fault::Internal("a part stayed inline".into()));
+        let ObjectContent::Blobs(pieces) = content else {
+            return Err(S3Fault::Internal("a part stayed inline".into()));
         };
         let Some(piece) = pieces.into_iter().next() else {
-            return Err(Fault::Internal("a part without a blob".into()));
+            return Err(S3Fault::Internal("a part without a blob".into()));
         };
         let blob = piece.blob;
         let part = Part {
@@ -277,7 +277,7 @@ impl Objects {
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &part)?);
         let held = self.shared(&upload.id).await;
-        let named = Named::Fresh(vec![blob], charge);
+        let named = BlobRefs::Fresh(vec![blob], charge);
         match self.commit(&upload.bucket, vec![write], named, held).await {
             Ok(_) => Ok(part),
             Err(error) => Err(ended(error, upload)),
@@ -293,7 +293,7 @@ impl Objects {
         upload: &Upload,
         after: i32,
         limit: usize,
-    ) -> Result<PartPage, Fault> {
+    ) -> Result<PartPage, S3Fault> {
         let rows = self
             .index
             .parts(&upload.id, after, limit.saturating_add(1))
@@ -311,11 +311,11 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::InvalidArgument`] for the id of another key's upload.
-    pub async fn list_uploads(&self, bucket: &str, ask: &UploadAsk) -> Result<UploadPage, Fault> {
+    pub async fn list_uploads(&self, bucket: &str, ask: &UploadAsk) -> Result<UploadPage, S3Fault> {
         if !ask.key_marker.is_empty() && !ask.id_marker.is_empty() {
             let marked = self.index.upload(&ask.id_marker).await?;
             if marked.is_some_and(|row| row.key != ask.key_marker || row.bucket != bucket) {
-                return Err(Fault::InvalidArgument {
+                return Err(S3Fault::InvalidArgument {
                     message: "Invalid uploadId marker".into(),
                     name: "upload-id-marker",
                     value: Some(ask.id_marker.clone()),
@@ -323,11 +323,11 @@ impl Objects {
             }
         }
         let mut page = UploadPage::default();
-        let mut roller = Roller::new(&ask.prefix, &ask.delimiter, &ask.key_marker, ask.limit);
+        let mut roller = PrefixRoller::new(&ask.prefix, &ask.delimiter, &ask.key_marker, ask.limit);
         let mut cursor = (ask.limit > 0).then(|| (first_after(ask), false));
         while let Some((after, inclusive)) = cursor.take() {
             let limit = ask.limit.saturating_add(1).min(limits::S3_PAGE);
-            let range = Range {
+            let range = ListRange {
                 prefix: ask.prefix.clone(),
                 after,
                 inclusive,
@@ -343,9 +343,9 @@ impl Objects {
             }
             for row in rows {
                 match roller.offer(&row.key) {
-                    Step::Emit => page.uploads.push(row::listed_upload(row)?),
-                    Step::Rolled => {}
-                    Step::Full => {
+                    RollStep::Emit => page.uploads.push(row::listed_upload(row)?),
+                    RollStep::Rolled => {}
+                    RollStep::Full => {
                         page.truncated = true;
                         page.last = markers(&roller.last, &page.uploads);
                         page.prefixes = roller.prefixes;
@@ -363,11 +363,11 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::NoSuchUpload`].
-    pub async fn abort(&self, upload: &Upload) -> Result<(), Fault> {
+    pub async fn abort(&self, upload: &Upload) -> Result<(), S3Fault> {
         let held = self.alone(&upload.id).await;
         let write = IndexWrite::DeleteUpload(upload.id.clone());
         match self
-            .commit(&upload.bucket, vec![write], Named::Nothing, held)
+            .commit(&upload.bucket, vec![write], BlobRefs::Nothing, held)
             .await
         {
             Ok(_) => Ok(()),
@@ -385,12 +385,12 @@ impl Objects {
     pub async fn complete(
         &self,
         (bucket, key, id): (&str, &str, &str),
-        completion: &Completion,
-    ) -> Result<Object, Fault> {
+        completion: &CompleteRequest,
+    ) -> Result<Object, S3Fault> {
         // The key's too: who rewrites the row of the object that this replaces keeps its blobs.
         let mut held = self.alone_all(&[id, key]).await;
         let upload = match self.find_upload(bucket, key, id).await {
-            Err(Fault::NoSuchUpload(id)) => {
+            Err(S3Fault::NoSuchUpload(id)) => {
                 return self.completed((bucket, key), id, completion).await;
             }
             found => found?,
@@ -401,7 +401,7 @@ impl Objects {
             None => {
                 drop(held);
                 let assembled = self.assemble_beside(&upload, completion).await;
-                if let Err(Fault::NoSuchUpload(id)) = assembled {
+                if let Err(S3Fault::NoSuchUpload(id)) = assembled {
                     return self.completed((bucket, key), id, completion).await;
                 }
                 let object;
@@ -414,7 +414,7 @@ impl Objects {
         let written = self.rewrite(&object, &completion.condition, vec![end], held);
         match written.await {
             // It held a moment ago.
-            Err(Fault::PreconditionFailed(condition)) => Err(conflict(condition, &upload)),
+            Err(S3Fault::PreconditionFailed(condition)) => Err(conflict(condition, &upload)),
             other => other.map(|()| object),
         }
     }
@@ -423,8 +423,8 @@ impl Objects {
     async fn stored_shortly(
         &self,
         upload: &Upload,
-        completion: &Completion,
-    ) -> Result<Option<Vec<PartRow>>, Fault> {
+        completion: &CompleteRequest,
+    ) -> Result<Option<Vec<PartRow>>, S3Fault> {
         let limit = limits::S3_PARTS_SHORTLY;
         if completion.parts.len() > limit {
             return Ok(None);
@@ -440,8 +440,8 @@ impl Objects {
     async fn assemble_beside(
         &self,
         upload: &Upload,
-        completion: &Completion,
-    ) -> Result<(Object, Option<Held>), Fault> {
+        completion: &CompleteRequest,
+    ) -> Result<(Object, Option<LockedKey>), S3Fault> {
         let names = [upload.id.clone(), upload.key.clone()];
         let (upload, completion) = (Arc::new(upload.clone()), Arc::new(completion.clone()));
         for _ in 0..LOCK_ATTEMPTS {
@@ -453,11 +453,11 @@ impl Objects {
                 };
                 // It may have ended before the locks were held.
                 let still = runtime.block_on(objects.index.upload(&upload.id))?;
-                still.ok_or_else(|| Fault::NoSuchUpload(upload.id.clone()))?;
+                still.ok_or_else(|| S3Fault::NoSuchUpload(upload.id.clone()))?;
                 let limit = usize::try_from(limits::S3_PARTS).unwrap_or(usize::MAX);
                 let stored = runtime.block_on(objects.index.parts(&upload.id, 0, limit))?;
                 let object = objects.assemble(&upload, &completion, &stored)?;
-                Ok::<_, Fault>(Some((object, Some(held))))
+                Ok::<_, S3Fault>(Some((object, Some(held))))
             };
             if let Some(assembled) = self.beside(work).await?? {
                 return Ok(assembled);
@@ -465,7 +465,7 @@ impl Objects {
             let [id, key] = &names;
             drop(self.alone_all(&[id, key]).await);
         }
-        Err(Fault::Throttled)
+        Err(S3Fault::Throttled)
     }
 
     /// The object that a completion of an upload that is gone made.
@@ -473,8 +473,8 @@ impl Objects {
         &self,
         (bucket, key): (&str, &str),
         id: String,
-        completion: &Completion,
-    ) -> Result<Object, Fault> {
+        completion: &CompleteRequest,
+    ) -> Result<Object, S3Fault> {
         let present = self.find(bucket, key).await?;
         let made = present.filter(|object| {
             let by = object.assembly.as_ref();
@@ -483,12 +483,12 @@ impl Objects {
         let named = completion.parts.iter().map(|part| part.etag.as_str());
         let same = digest::multipart_etag(named).ok();
         made.filter(|object| same.as_ref() == Some(&object.etag))
-            .ok_or(Fault::NoSuchUpload(id))
+            .ok_or(S3Fault::NoSuchUpload(id))
     }
 
     /// Decides the condition early; the index decides again in the commit. A key that changed since
     /// the upload was begun is a conflict, whatever it is now (recorded 2026-02).
-    async fn check_condition(&self, upload: &Upload, condition: &WriteIf) -> Result<(), Fault> {
+    async fn check_condition(&self, upload: &Upload, condition: &WriteIf) -> Result<(), S3Fault> {
         if *condition == WriteIf::Always {
             return Ok(());
         }
@@ -507,21 +507,21 @@ impl Objects {
     fn assemble(
         &self,
         upload: &Upload,
-        completion: &Completion,
+        completion: &CompleteRequest,
         stored: &[PartRow],
-    ) -> Result<Object, Fault> {
+    ) -> Result<Object, S3Fault> {
         self.joined(upload, completion, &chosen(upload, completion, stored)?)
     }
 
     fn joined(
         &self,
         upload: &Upload,
-        completion: &Completion,
+        completion: &CompleteRequest,
         parts: &[Part],
-    ) -> Result<Object, Fault> {
+    ) -> Result<Object, S3Fault> {
         let size = parts.iter().map(|part| part.piece.size).sum();
         if let Some(given) = completion.size.filter(|given| *given != size) {
-            return Err(Fault::SizeMismatch {
+            return Err(S3Fault::SizeMismatch {
                 given,
                 computed: size,
             });
@@ -537,7 +537,7 @@ impl Objects {
             meta: upload.meta.clone(),
             checksum,
             multipart: true,
-            assembly: Some(Assembly {
+            assembly: Some(MultipartOrigin {
                 upload: upload.id.clone(),
                 sums: match upload.algorithm {
                     Some(_) => parts
@@ -547,7 +547,7 @@ impl Objects {
                     None => Vec::new(),
                 },
             }),
-            content: Content::Blobs(parts.iter().map(|part| part.piece.clone()).collect()),
+            content: ObjectContent::Blobs(parts.iter().map(|part| part.piece.clone()).collect()),
         })
     }
 }
@@ -555,14 +555,14 @@ impl Objects {
 /// The stored parts that completion names, checked.
 fn chosen(
     upload: &Upload,
-    completion: &Completion,
+    completion: &CompleteRequest,
     stored: &[PartRow],
-) -> Result<Vec<Part>, Fault> {
+) -> Result<Vec<Part>, S3Fault> {
     let mut stored = stored.iter();
     let last = completion.parts.len().saturating_sub(1);
     let mut chosen = Vec::with_capacity(completion.parts.len());
     for (index, named) in completion.parts.iter().enumerate() {
-        let invalid = || Fault::InvalidPart {
+        let invalid = || S3Fault::InvalidPart {
             part: named.number,
             etag: named.etag.clone(),
             upload: upload.id.clone(),
@@ -576,7 +576,7 @@ fn chosen(
         }
         check_part_checksum(upload, named, &part)?;
         if index < last && part.piece.size < limits::S3_PART_BYTES_MIN {
-            return Err(Fault::EntityTooSmall {
+            return Err(S3Fault::EntityTooSmall {
                 part: part.number,
                 etag: part.etag,
                 size: part.piece.size,
@@ -589,7 +589,7 @@ fn chosen(
 }
 
 /// The checksum of the object: by the upload's algorithm, or CRC64NVME where it named none.
-fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, Fault> {
+fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, S3Fault> {
     let crc64 = |part: &'_ Part| Some((part.crc64.clone()?, part.piece.size));
     let sums: Option<Vec<_>> = parts.iter().map(crc64).collect();
     if let (None, Some(sums)) = (upload.algorithm, sums) {
@@ -597,13 +597,17 @@ fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, Fault> {
             .iter()
             .map(|(sum, size)| (sum.as_str(), *size))
             .collect();
-        return digest::multipart_checksum(Algorithm::Crc64Nvme, Kind::FullObject, &sums);
+        return digest::multipart_checksum(
+            ChecksumAlgorithm::Crc64Nvme,
+            ChecksumType::FullObject,
+            &sums,
+        );
     }
     let algorithm = common_algorithm(upload, parts)?;
     let kind = match upload.kind {
         Some(kind) => kind,
-        None if algorithm.crc().is_some() => Kind::FullObject,
-        None => Kind::Composite,
+        None if algorithm.crc().is_some() => ChecksumType::FullObject,
+        None => ChecksumType::Composite,
     };
     let sums: Vec<_> = parts
         .iter()
@@ -613,9 +617,12 @@ fn object_checksum(upload: &Upload, parts: &[Part]) -> Result<Checksum, Fault> {
 }
 
 /// The upload's algorithm; for parts of an earlier version, the one that all of them came with.
-fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<Algorithm, Fault> {
+fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<ChecksumAlgorithm, S3Fault> {
     let first = parts.first().map(|part| part.checksum.algorithm);
-    let expected = upload.algorithm.or(first).unwrap_or(Algorithm::Crc64Nvme);
+    let expected = upload
+        .algorithm
+        .or(first)
+        .unwrap_or(ChecksumAlgorithm::Crc64Nvme);
     let mut actual = parts.iter().map(|part| part.checksum.algorithm);
     match actual.find(|actual| *actual != expected) {
         Some(actual) => Err(ChecksumFault::OtherAlgorithm { expected, actual }.into()),
@@ -623,33 +630,33 @@ fn common_algorithm(upload: &Upload, parts: &[Part]) -> Result<Algorithm, Fault>
     }
 }
 
-fn conflict(condition: &'static str, upload: &Upload) -> Fault {
-    Fault::Conflict {
+fn conflict(condition: &'static str, upload: &Upload) -> S3Fault {
+    S3Fault::Conflict {
         condition,
         key: upload.key.clone(),
     }
 }
 
-fn check_order(upload: &Upload, completion: &Completion) -> Result<(), Fault> {
+fn check_order(upload: &Upload, completion: &CompleteRequest) -> Result<(), S3Fault> {
     if completion.parts.is_empty() {
-        return Err(Fault::NoParts);
+        return Err(S3Fault::NoParts);
     }
-    if let Some(asked) = completion.kind
-        && upload.kind != Some(asked)
+    if let Some(requested) = completion.kind
+        && upload.kind != Some(requested)
     {
         return Err(ChecksumFault::OtherKind(upload.kind).into());
     }
     if !completion.parts.is_sorted_by(|a, b| a.number < b.number) {
-        return Err(Fault::InvalidPartOrder(upload.id.clone()));
+        return Err(S3Fault::InvalidPartOrder(upload.id.clone()));
     }
     Ok(())
 }
 
-fn check_part_checksum(upload: &Upload, named: &NamedPart, part: &Part) -> Result<(), Fault> {
+fn check_part_checksum(upload: &Upload, named: &NamedPart, part: &Part) -> Result<(), S3Fault> {
     match &named.checksum {
         Some((algorithm, value)) => {
             let same = part.checksum.algorithm == *algorithm && part.checksum.value == *value;
-            let fault = Fault::InvalidPart {
+            let fault = S3Fault::InvalidPart {
                 part: named.number,
                 etag: named.etag.clone(),
                 upload: upload.id.clone(),
@@ -657,7 +664,7 @@ fn check_part_checksum(upload: &Upload, named: &NamedPart, part: &Part) -> Resul
             if same { Ok(()) } else { Err(fault) }
         }
         None => match (upload.kind, upload.algorithm) {
-            (Some(Kind::Composite), Some(algorithm)) => Err(ChecksumFault::PartMissing {
+            (Some(ChecksumType::Composite), Some(algorithm)) => Err(ChecksumFault::PartMissing {
                 algorithm,
                 part: named.number,
             }
@@ -667,7 +674,7 @@ fn check_part_checksum(upload: &Upload, named: &NamedPart, part: &Part) -> Resul
     }
 }
 
-fn check_object_checksum(completion: &Completion, actual: &Checksum) -> Result<(), Fault> {
+fn check_object_checksum(completion: &CompleteRequest, actual: &Checksum) -> Result<(), S3Fault> {
     match &completion.checksum {
         Some((algorithm, value)) if actual.algorithm != *algorithm || actual.value != *value => {
             Err(ChecksumFault::ObjectDiffers(*algorithm).into())
@@ -676,10 +683,10 @@ fn check_object_checksum(completion: &Completion, actual: &Checksum) -> Result<(
     }
 }
 
-fn ended(error: CommitError, upload: &Upload) -> Fault {
+fn ended(error: CommitError, upload: &Upload) -> S3Fault {
     match error {
-        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => {
-            Fault::NoSuchUpload(upload.id.clone())
+        CommitError::Store(StoreError::Precondition(FailedPrecondition::NoSuchUpload)) => {
+            S3Fault::NoSuchUpload(upload.id.clone())
         }
         other => missing(other, &upload.bucket),
     }
@@ -709,6 +716,7 @@ fn markers(last: &str, uploads: &[ListedUpload]) -> (String, String) {
 impl Objects {
     /// The object of these parts, whatever their sizes.
     pub(crate) fn assembled(&self, upload: &Upload, parts: &[Part]) -> Object {
-        self.joined(upload, &Completion::default(), parts).unwrap()
+        self.joined(upload, &CompleteRequest::default(), parts)
+            .unwrap()
     }
 }

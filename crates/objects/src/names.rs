@@ -4,7 +4,7 @@
 
 use keywright_base::limits;
 
-use crate::fault::Fault;
+use crate::fault::S3Fault;
 
 /// Storage classes that are stored and repeated. Objects live on one disk whatever their class;
 /// classes that need a restore before reading are refused.
@@ -24,7 +24,7 @@ const CLASSES: [&str; 8] = [
 ///
 /// # Errors
 /// [`Fault::InvalidBucketName`].
-pub fn check_bucket(name: &str) -> Result<(), Fault> {
+pub fn check_bucket(name: &str) -> Result<(), S3Fault> {
     let edge =
         |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = name.as_bytes();
@@ -45,7 +45,7 @@ pub fn check_bucket(name: &str) -> Result<(), Fault> {
     if fits {
         Ok(())
     } else {
-        Err(Fault::InvalidBucketName(name.into()))
+        Err(S3Fault::InvalidBucketName(name.into()))
     }
 }
 
@@ -53,10 +53,10 @@ pub fn check_bucket(name: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// [`Fault::KeyTooLong`].
-pub fn check_key(key: &str) -> Result<(), Fault> {
+pub fn check_key(key: &str) -> Result<(), S3Fault> {
     let size = key.len();
     if size > limits::S3_KEY_BYTES {
-        return Err(Fault::KeyTooLong {
+        return Err(S3Fault::KeyTooLong {
             size,
             limit: limits::S3_KEY_BYTES,
         });
@@ -68,11 +68,11 @@ pub fn check_key(key: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// [`Fault::InvalidStorageClass`].
-pub fn check_class(class: &str) -> Result<(), Fault> {
+pub fn check_class(class: &str) -> Result<(), S3Fault> {
     if CLASSES.contains(&class) {
         Ok(())
     } else {
-        Err(Fault::InvalidStorageClass(class.into()))
+        Err(S3Fault::InvalidStorageClass(class.into()))
     }
 }
 

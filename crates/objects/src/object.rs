@@ -9,17 +9,17 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{Expect, Failed, IndexWrite, StoreError};
-use keywright_vault::Sealed;
+use keywright_store::contract::{FailedPrecondition, IndexWrite, ObjectCondition, StoreError};
+use keywright_vault::SealedValue;
 
 use crate::{
-    CommitError, Held, Named, Objects,
+    BlobRefs, CommitError, LockedKey, Objects,
     blobs::BlobId,
     bucket::missing,
     conditions::WriteIf,
     digest::Checksum,
-    fault::Fault,
-    ingest::{Body, Claims, ingest},
+    fault::S3Fault,
+    ingest::{ClaimedBody, ObjectStream, ingest},
     names, row,
     tags::Tags,
 };
@@ -27,7 +27,7 @@ use crate::{
 /// The headers that are stored with an object and come back with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Headers {
+pub struct StoredHeaders {
     /// `Content-Type`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
@@ -56,9 +56,9 @@ pub struct Headers {
 
 /// What is stored about an object beside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Meta {
+pub struct ObjectMeta {
     /// Headers.
-    pub headers: Headers,
+    pub headers: StoredHeaders,
     /// Tags.
     pub tags: Tags,
     /// Storage class; empty means `STANDARD`.
@@ -79,19 +79,19 @@ pub struct Object {
     /// When it was written.
     pub modified: Timestamp,
     /// Headers, tags, storage class.
-    pub meta: Meta,
+    pub meta: ObjectMeta,
     /// Its checksum.
     pub checksum: Checksum,
     /// Whether it was assembled from parts.
     pub multipart: bool,
     /// By which upload; an object of an earlier version may not know.
-    pub assembly: Option<Assembly>,
-    pub(crate) content: Content,
+    pub assembly: Option<MultipartOrigin>,
+    pub(crate) content: ObjectContent,
 }
 
 /// What is remembered of the upload that an object was assembled by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Assembly {
+pub struct MultipartOrigin {
     /// The upload's id, so that its completion may be repeated.
     pub upload: String,
     /// The parts' checksums in order, where the upload named an algorithm.
@@ -101,50 +101,50 @@ pub struct Assembly {
 
 /// Where an object's bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Content {
-    Inline(Inline),
-    Blobs(Vec<Piece>),
+pub(crate) enum ObjectContent {
+    Inline(InlineBytes),
+    Blobs(Vec<BlobPiece>),
 }
 
 /// The bytes of a small object, as they lie in its row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Inline {
+pub(crate) struct InlineBytes {
     pub(crate) stored: Bytes,
     /// The key that they are encrypted with; nothing for clear text of earlier versions.
-    pub(crate) key: Option<Sealed>,
+    pub(crate) key: Option<SealedValue>,
 }
 
 /// A blob of an object, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct BlobPiece {
     pub(crate) blob: BlobId,
     /// Bytes of its text.
     pub(crate) size: u64,
     /// The key that it is encrypted with; nothing for clear text of earlier versions.
-    pub(crate) key: Option<Sealed>,
+    pub(crate) key: Option<SealedValue>,
 }
 
 /// What a put says beside bucket and key.
 #[derive(Debug, Default)]
-pub struct Put {
+pub struct PutRequest {
     /// What to store.
-    pub meta: Meta,
+    pub meta: ObjectMeta,
     /// What the client claims about the body.
-    pub claims: Claims,
+    pub claims: ClaimedBody,
     /// The condition.
     pub condition: WriteIf,
 }
 
-impl Headers {
+impl StoredHeaders {
     /// Checks the size of the user metadata and of all of them.
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&self) -> Result<(), S3Fault> {
         let (size, limit) = (self.user_bytes(), limits::S3_METADATA_BYTES);
         if size > limit {
-            return Err(Fault::MetadataTooLarge { size, limit });
+            return Err(S3Fault::MetadataTooLarge { size, limit });
         }
         let limit = limits::S3_STORED_HEADER_BYTES;
         if self.stored_bytes() > limit {
-            return Err(Fault::HeadersTooLarge { limit });
+            return Err(S3Fault::HeadersTooLarge { limit });
         }
         Ok(())
     }
@@ -172,13 +172,13 @@ impl Headers {
     }
 }
 
-impl Meta {
+impl ObjectMeta {
     /// Checks storage class, tags and the size of the metadata.
     ///
     /// # Errors
     /// [`Fault::InvalidStorageClass`], [`Fault::Tag`], [`Fault::MetadataTooLarge`],
     /// [`Fault::HeadersTooLarge`].
-    pub fn check(&self) -> Result<(), Fault> {
+    pub fn check(&self) -> Result<(), S3Fault> {
         names::check_class(self.class())?;
         crate::check_object_tags(&self.tags)?;
         self.headers.check()
@@ -195,12 +195,12 @@ impl Meta {
 
     /// The storage class.
     pub fn class(&self) -> &str {
-        class_shown(&self.storage_class)
+        displayed_class(&self.storage_class)
     }
 }
 
 /// How a stored storage class is written.
-pub(crate) const fn class_shown(stored: &str) -> &str {
+pub(crate) const fn displayed_class(stored: &str) -> &str {
     if stored.is_empty() {
         "STANDARD"
     } else {
@@ -212,8 +212,8 @@ impl Object {
     /// The sizes of its parts; one for an object that was not assembled.
     pub fn part_sizes(&self) -> Vec<u64> {
         match &self.content {
-            Content::Inline(_) => vec![self.size],
-            Content::Blobs(pieces) => pieces.iter().map(|piece| piece.size).collect(),
+            ObjectContent::Inline(_) => vec![self.size],
+            ObjectContent::Blobs(pieces) => pieces.iter().map(|piece| piece.size).collect(),
         }
     }
 
@@ -222,7 +222,7 @@ impl Object {
     }
 }
 
-impl Content {
+impl ObjectContent {
     pub(crate) fn blobs(&self) -> Vec<BlobId> {
         match self {
             Self::Inline(_) => Vec::new(),
@@ -241,9 +241,9 @@ impl Objects {
         &self,
         bucket: &str,
         key: &str,
-        put: Put,
-        body: Body,
-    ) -> Result<Object, Fault> {
+        put: PutRequest,
+        body: ObjectStream,
+    ) -> Result<Object, S3Fault> {
         names::check_key(key)?;
         put.meta.check()?;
         if put.condition != WriteIf::Always {
@@ -275,7 +275,7 @@ impl Objects {
             expect: put.condition.expect(),
         };
         let held = self.shared(key).await;
-        let named = Named::Fresh(object.blobs(), charge);
+        let named = BlobRefs::Fresh(object.blobs(), charge);
         match self.commit(bucket, vec![write], named, held).await {
             Ok(_) => Ok(object),
             Err(error) => Err(refused(error, bucket, key, &put.condition)),
@@ -286,7 +286,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::Internal`].
-    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<Object>, Fault> {
+    pub async fn find(&self, bucket: &str, key: &str) -> Result<Option<Object>, S3Fault> {
         self.index
             .object(bucket, key)
             .await?
@@ -298,14 +298,14 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::NoSuchKey`], [`Fault::Tag`].
-    pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), Fault> {
+    pub async fn set_tags(&self, bucket: &str, key: &str, tags: &Tags) -> Result<(), S3Fault> {
         crate::check_object_tags(tags)?;
         if !tags.is_empty() {
             self.room.admit_row()?;
         }
         let held = self.alone(key).await;
         let found = self.find(bucket, key).await?;
-        let mut object = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
+        let mut object = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
         object.meta.tags.clone_from(tags);
         let condition = WriteIf::Matches(object.etag.clone());
         self.rewrite(&object, &condition, Vec::new(), held).await
@@ -315,19 +315,27 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::PreconditionFailed`], [`Fault::NoSuchKey`].
-    pub async fn delete(&self, bucket: &str, key: &str, condition: &WriteIf) -> Result<(), Fault> {
+    pub async fn delete(
+        &self,
+        bucket: &str,
+        key: &str,
+        condition: &WriteIf,
+    ) -> Result<(), S3Fault> {
         let mut expect = condition.expect();
         if *condition == WriteIf::Present {
             let found = self.find(bucket, key).await?;
-            let object = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
-            expect = Expect::Etag(object.etag);
+            let object = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
+            expect = ObjectCondition::Etag(object.etag);
         }
         let write = IndexWrite::DeleteObject {
             bucket: bucket.into(),
             key: key.into(),
             expect,
         };
-        match self.commit(bucket, vec![write], Named::Nothing, None).await {
+        match self
+            .commit(bucket, vec![write], BlobRefs::Nothing, None)
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) => Err(refused(error, bucket, key, condition)),
         }
@@ -337,14 +345,14 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::NoSuchBucket`].
-    pub async fn delete_all(&self, bucket: &str, keys: Vec<String>) -> Result<(), Fault> {
+    pub async fn delete_all(&self, bucket: &str, keys: Vec<String>) -> Result<(), S3Fault> {
         let batch = keys.into_iter().map(|key| IndexWrite::DeleteObject {
             bucket: bucket.into(),
             key,
-            expect: Expect::Any,
+            expect: ObjectCondition::Any,
         });
         match self
-            .commit(bucket, batch.collect(), Named::Nothing, None)
+            .commit(bucket, batch.collect(), BlobRefs::Nothing, None)
             .await
         {
             Ok(_) => Ok(()),
@@ -359,15 +367,15 @@ impl Objects {
         object: &Object,
         condition: &WriteIf,
         others: Vec<IndexWrite>,
-        held: Option<Held>,
-    ) -> Result<(), Fault> {
+        held: Option<LockedKey>,
+    ) -> Result<(), S3Fault> {
         let row = row::of_object(object)?;
         let mut batch = vec![IndexWrite::PutObject {
             row,
             expect: condition.expect(),
         }];
         batch.extend(others);
-        let named = Named::Kept(object.blobs());
+        let named = BlobRefs::Kept(object.blobs());
         match self.commit(&object.bucket, batch, named, held).await {
             Ok(_) => Ok(()),
             Err(error) => Err(refused(error, &object.bucket, &object.key, condition)),
@@ -375,13 +383,13 @@ impl Objects {
     }
 }
 
-fn refused(error: CommitError, bucket: &str, key: &str, condition: &WriteIf) -> Fault {
+fn refused(error: CommitError, bucket: &str, key: &str, condition: &WriteIf) -> S3Fault {
     match error {
-        CommitError::Store(StoreError::Precondition(Failed::ObjectChanged(present))) => {
-            condition.fault(key, present.is_some())
-        }
-        CommitError::Store(StoreError::Precondition(Failed::NoSuchUpload)) => {
-            Fault::NoSuchUpload(String::new())
+        CommitError::Store(StoreError::Precondition(FailedPrecondition::ObjectChanged(
+            present,
+        ))) => condition.fault(key, present.is_some()),
+        CommitError::Store(StoreError::Precondition(FailedPrecondition::NoSuchUpload)) => {
+            S3Fault::NoSuchUpload(String::new())
         }
         other => missing(other, bucket),
     }

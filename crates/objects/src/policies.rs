@@ -13,17 +13,17 @@ use crate::bucket::Bucket;
 
 /// A cache of compiled policies, by bucket.
 #[derive(Debug)]
-pub struct Policies<P> {
-    compiled: RwLock<HashMap<String, Compiled<P>>>,
+pub struct PolicyCache<P> {
+    compiled: RwLock<HashMap<String, CachedPolicy<P>>>,
 }
 
 /// A text and what it was compiled to.
-type Compiled<P> = (Arc<str>, Arc<P>);
+type CachedPolicy<P> = (Arc<str>, Arc<P>);
 
 /// Policies kept; a full cache is emptied.
 const LIMIT: usize = 1024;
 
-impl<P> Default for Policies<P> {
+impl<P> Default for PolicyCache<P> {
     fn default() -> Self {
         Self {
             compiled: RwLock::default(),
@@ -31,7 +31,7 @@ impl<P> Default for Policies<P> {
     }
 }
 
-impl<P> Policies<P> {
+impl<P> PolicyCache<P> {
     /// The compiled policy of a bucket; nothing when it has none.
     ///
     /// # Errors
@@ -66,12 +66,12 @@ impl<P> Policies<P> {
 
 #[cfg(test)]
 mod tests {
-    use super::Policies;
+    use super::PolicyCache;
     use crate::testing;
 
     #[test]
     fn a_text_is_compiled_once_and_a_change_at_once() {
-        let policies = Policies::default();
+        let policies = PolicyCache::default();
         let mut count = 0;
         for (text, expected) in [
             (Some("a"), 1),

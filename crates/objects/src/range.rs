@@ -3,18 +3,18 @@
 //! The rule: a range that comes out of here lies inside the object. A header that is not one single
 //! byte range is ignored, as S3 does. Pure.
 
-use crate::fault::Fault;
+use crate::fault::S3Fault;
 
 /// Bytes of an object: `start` included, `end` not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct ByteSpan {
     /// First byte.
     pub start: u64,
     /// One past the last byte.
     pub end: u64,
 }
 
-impl Span {
+impl ByteSpan {
     /// The whole of an object.
     pub const fn whole(size: u64) -> Self {
         Self {
@@ -43,9 +43,9 @@ impl Span {
 ///
 /// # Errors
 /// [`Fault::InvalidRange`] when it has no byte in common with the object.
-pub(crate) fn parse(header: &str, size: u64) -> Result<Option<Span>, Fault> {
-    let outside = || Fault::InvalidRange {
-        asked: header.into(),
+pub(crate) fn parse(header: &str, size: u64) -> Result<Option<ByteSpan>, S3Fault> {
+    let outside = || S3Fault::InvalidRange {
+        requested: header.into(),
         size,
     };
     let Some((first, last)) = split(header) else {
@@ -53,11 +53,11 @@ pub(crate) fn parse(header: &str, size: u64) -> Result<Option<Span>, Fault> {
     };
     let span = match (first, last) {
         (Some(first), Some(last)) if first > last => return Ok(None),
-        (Some(first), last) => Span {
+        (Some(first), last) => ByteSpan {
             start: first,
             end: last.map_or(size, |last| last.saturating_add(1).min(size)),
         },
-        (None, Some(suffix)) => Span {
+        (None, Some(suffix)) => ByteSpan {
             start: size.saturating_sub(suffix),
             end: size,
         },
@@ -74,31 +74,31 @@ pub(crate) fn parse(header: &str, size: u64) -> Result<Option<Span>, Fault> {
 ///
 /// # Errors
 /// [`Fault::CopyRangeForm`], [`Fault::CopyRangeOutside`], [`Fault::CopyRangeBeyond`].
-pub(crate) fn parse_copy(header: &str, size: u64) -> Result<Span, Fault> {
+pub(crate) fn parse_copy(header: &str, size: u64) -> Result<ByteSpan, S3Fault> {
     let Some((Some(first), Some(last))) = split(header) else {
-        return Err(Fault::CopyRangeForm(header.into()));
+        return Err(S3Fault::CopyRangeForm(header.into()));
     };
     if first > last {
-        return Err(Fault::CopyRangeForm(header.into()));
+        return Err(S3Fault::CopyRangeForm(header.into()));
     }
     if first >= size {
-        return Err(Fault::CopyRangeBeyond);
+        return Err(S3Fault::CopyRangeBeyond);
     }
     if last >= size {
-        return Err(Fault::CopyRangeOutside {
-            asked: header.into(),
+        return Err(S3Fault::CopyRangeOutside {
+            requested: header.into(),
             size,
         });
     }
-    Ok(Span {
+    Ok(ByteSpan {
         start: first,
         end: last.saturating_add(1),
     })
 }
 
-type Ends = (Option<u64>, Option<u64>);
+type RangeBounds = (Option<u64>, Option<u64>);
 
-fn split(header: &str) -> Option<Ends> {
+fn split(header: &str) -> Option<RangeBounds> {
     let (first, last) = header.trim().strip_prefix("bytes=")?.split_once('-')?;
     Some((number(first)?, number(last)?))
 }
@@ -119,11 +119,11 @@ fn number(text: &str) -> Option<Option<u64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Span, parse, parse_copy};
+    use super::{ByteSpan, parse, parse_copy};
 
     #[test]
     fn headers() {
-        let span = |start, end| Some(Some(Span { start, end }));
+        let span = |start, end| Some(Some(ByteSpan { start, end }));
         for (header, size, expected) in [
             ("bytes=0-4", 10, span(0, 5)),
             ("bytes=5-", 10, span(5, 10)),
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn copy_ranges() {
         for (header, expected) in [
-            ("bytes=0-9", Some(Span { start: 0, end: 10 })),
+            ("bytes=0-9", Some(ByteSpan { start: 0, end: 10 })),
             ("bytes=0-10", None),
             ("bytes=5-", None),
             ("0-8", None),

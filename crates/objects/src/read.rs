@@ -8,21 +8,21 @@ use std::{fs::File, io, os::unix::fs::FileExt, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use keywright_vault::{OpenError, SEGMENT_BYTES, SegmentReader, Vault};
+use keywright_vault::{DataVault, OpenError, SEGMENT_BYTES, SegmentReader};
 use tokio::task::spawn_blocking;
 
 use crate::{
     Objects,
-    blobs::{self, BlobId, Blobs},
+    blobs::{self, BlobFolder, BlobId},
     conditions::ReadIf,
     content,
-    fault::Fault,
-    object::{Content, Object, Piece},
-    range::{self, Span},
+    fault::S3Fault,
+    object::{BlobPiece, Object, ObjectContent},
+    range::{self, ByteSpan},
 };
 
 /// An object's bytes in order, in chunks of at most 256 KiB.
-pub type Reading = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + Sync>>;
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + Sync>>;
 
 const CHUNK_BYTES: u64 = 256 * 1024;
 const CHUNK_SEGMENTS: u32 = 4;
@@ -33,7 +33,7 @@ const ATTEMPTS: usize = 16;
 
 /// What a reader wants.
 #[derive(Debug, Clone, Default)]
-pub struct Ask {
+pub struct ReadRequest {
     /// The conditions.
     pub conditions: ReadIf,
     /// The `Range` header as it was sent.
@@ -44,61 +44,61 @@ pub struct Ask {
 
 /// What a reader gets, beside the bytes.
 #[derive(Debug, Clone)]
-pub struct View {
+pub struct ObjectView {
     /// The object.
     pub object: Object,
     /// The bytes that are given.
-    pub span: Span,
+    pub span: ByteSpan,
     /// Whether less than the whole was asked for.
     pub partial: bool,
     /// How many parts the object has, when a part was asked for and it was assembled.
     pub parts: Option<usize>,
 }
 
-impl Ask {
+impl ReadRequest {
     /// Decides what of an object is given.
     ///
     /// # Errors
     /// The conditions' faults, [`Fault::InvalidRange`], [`Fault::NoSuchPart`],
     /// [`Fault::RangeAndPart`], [`Fault::PartNumberOutside`].
-    pub fn view(&self, object: Object) -> Result<View, Fault> {
+    pub fn view(&self, object: Object) -> Result<ObjectView, S3Fault> {
         self.conditions.check(&object)?;
         let size = object.size;
         if let Some(part) = self.part {
             return self.part(object, part);
         }
-        let asked = self.range.as_deref().map(|range| range::parse(range, size));
-        let span = asked.transpose()?.flatten();
-        Ok(View {
+        let question = self.range.as_deref().map(|range| range::parse(range, size));
+        let span = question.transpose()?.flatten();
+        Ok(ObjectView {
             object,
-            span: span.unwrap_or(Span::whole(size)),
+            span: span.unwrap_or(ByteSpan::whole(size)),
             partial: span.is_some(),
             parts: None,
         })
     }
 
-    fn part(&self, object: Object, asked: i32) -> Result<View, Fault> {
+    fn part(&self, object: Object, question: i32) -> Result<ObjectView, S3Fault> {
         if self.range.is_some() {
-            return Err(Fault::RangeAndPart);
+            return Err(S3Fault::RangeAndPart);
         }
-        if !(1..=keywright_base::limits::S3_PARTS).contains(&asked) {
-            return Err(Fault::PartNumberOutside(asked));
+        if !(1..=keywright_base::limits::S3_PARTS).contains(&question) {
+            return Err(S3Fault::PartNumberOutside(question));
         }
         let sizes = object.part_sizes();
-        let before = usize::try_from(asked - 1).unwrap_or(usize::MAX);
+        let before = usize::try_from(question - 1).unwrap_or(usize::MAX);
         let Some(size) = sizes.get(before) else {
-            return Err(Fault::NoSuchPart {
-                asked,
+            return Err(S3Fault::NoSuchPart {
+                requested: question,
                 count: sizes.len(),
             });
         };
         let start = sizes.iter().take(before).sum::<u64>();
         let parts = object.multipart.then_some(sizes.len());
-        let span = Span {
+        let span = ByteSpan {
             start,
             end: start.saturating_add(*size),
         };
-        Ok(View {
+        Ok(ObjectView {
             object,
             span,
             partial: true,
@@ -113,7 +113,11 @@ impl Objects {
     ///
     /// # Errors
     /// As [`Ask::view`]; [`Fault::NoSuchKey`] when it was deleted meanwhile.
-    pub async fn read(&self, found: Object, ask: &Ask) -> Result<(View, Reading), Fault> {
+    pub async fn read(
+        &self,
+        found: Object,
+        ask: &ReadRequest,
+    ) -> Result<(ObjectView, ByteStream), S3Fault> {
         self.read_as(found, |object| ask.view(object)).await
     }
 
@@ -121,8 +125,8 @@ impl Objects {
     pub(crate) async fn read_as(
         &self,
         found: Object,
-        decide: impl Fn(Object) -> Result<View, Fault>,
-    ) -> Result<(View, Reading), Fault> {
+        decide: impl Fn(Object) -> Result<ObjectView, S3Fault>,
+    ) -> Result<(ObjectView, ByteStream), S3Fault> {
         let mut object = found;
         for _ in 0..ATTEMPTS {
             let (bucket, key) = (object.bucket.clone(), object.key.clone());
@@ -133,9 +137,9 @@ impl Objects {
             object = self
                 .find(&bucket, &key)
                 .await?
-                .ok_or(Fault::NoSuchKey(key))?;
+                .ok_or(S3Fault::NoSuchKey(key))?;
         }
-        Err(Fault::Internal(
+        Err(S3Fault::Internal(
             "an object kept changing, or its bytes are lost".into(),
         ))
     }
@@ -144,21 +148,21 @@ impl Objects {
     pub(crate) async fn open_span(
         &self,
         object: &Object,
-        span: Span,
-    ) -> Result<Option<Reading>, Fault> {
+        span: ByteSpan,
+    ) -> Result<Option<ByteStream>, S3Fault> {
         let pieces = match &object.content {
-            Content::Inline(small) => {
+            ObjectContent::Inline(small) => {
                 return Ok(Some(inline(&self.inline_text(object, small)?, span)));
             }
-            Content::Blobs(pieces) => pieces,
+            ObjectContent::Blobs(pieces) => pieces,
         };
         let Some(first) = pieces.first().map(|piece| piece.blob) else {
             return Ok(Some(inline(&Bytes::new(), span)));
         };
         let blobs = Arc::clone(&self.blobs);
         let opened = spawn_blocking(move || blobs.pin(first)).await;
-        match opened.map_err(|error| Fault::Internal(error.to_string()))? {
-            Ok((pin, file)) => Ok(Some(stream_of(Cursor {
+        match opened.map_err(|error| S3Fault::Internal(error.to_string()))? {
+            Ok((pin, file)) => Ok(Some(stream_of(ReadCursor {
                 blobs: Arc::clone(&self.blobs),
                 vault: Arc::clone(&self.vault),
                 name: (object.bucket.clone(), object.key.clone()),
@@ -173,7 +177,7 @@ impl Objects {
     }
 }
 
-fn inline(bytes: &Bytes, span: Span) -> Reading {
+fn inline(bytes: &Bytes, span: ByteSpan) -> ByteStream {
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
     let (start, end) = (index(span.start), index(span.end));
     let slice = if start < end {
@@ -186,21 +190,21 @@ fn inline(bytes: &Bytes, span: Span) -> Reading {
 
 /// A stretch of one blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Slice {
-    piece: Piece,
+struct BlobSlice {
+    piece: BlobPiece,
     at: u64,
     left: u64,
 }
 
 /// The stretches that make up a span, last first.
-fn slices(pieces: &[Piece], span: Span) -> Vec<Slice> {
+fn slices(pieces: &[BlobPiece], span: ByteSpan) -> Vec<BlobSlice> {
     let mut slices = Vec::new();
     let mut start = 0_u64;
     for piece in pieces {
         let end = start.saturating_add(piece.size);
         let (from, to) = (span.start.max(start), span.end.min(end));
         if from < to {
-            slices.push(Slice {
+            slices.push(BlobSlice {
                 piece: piece.clone(),
                 at: from - start,
                 left: to - from,
@@ -212,19 +216,19 @@ fn slices(pieces: &[Piece], span: Span) -> Vec<Slice> {
     slices
 }
 
-struct Cursor {
-    blobs: Arc<Blobs>,
-    vault: Arc<Vault>,
+struct ReadCursor {
+    blobs: Arc<BlobFolder>,
+    vault: Arc<DataVault>,
     /// Bucket and key, for which content keys are sealed.
     name: (String, String),
-    slices: Vec<Slice>,
+    slices: Vec<BlobSlice>,
     /// The file that was opened to pin the object.
     first: Option<(BlobId, File)>,
-    source: Option<Source>,
-    _pin: blobs::Pin,
+    source: Option<BlobSource>,
+    _pin: blobs::BlobPin,
 }
 
-impl Cursor {
+impl ReadCursor {
     /// The next chunk. Blocking.
     fn chunk(&mut self) -> io::Result<Option<Bytes>> {
         let Some(mut slice) = self.slices.pop() else {
@@ -245,7 +249,7 @@ impl Cursor {
         Ok(Some(chunk))
     }
 
-    fn open(&mut self, piece: &Piece) -> io::Result<Source> {
+    fn open(&mut self, piece: &BlobPiece) -> io::Result<BlobSource> {
         let file = match self.first.take() {
             Some((blob, file)) if blob == piece.blob => file,
             _ => self.blobs.read(piece.blob)?,
@@ -259,7 +263,7 @@ impl Cursor {
         if file.metadata()?.len() != stored {
             return Err(io::Error::other("a blob does not have its length"));
         }
-        Ok(Source {
+        Ok(BlobSource {
             blob: piece.blob,
             file,
             reader,
@@ -268,14 +272,14 @@ impl Cursor {
 }
 
 /// A blob that is being read.
-struct Source {
+struct BlobSource {
     blob: BlobId,
     file: File,
     /// Nothing for clear text of earlier versions.
     reader: Option<SegmentReader>,
 }
 
-impl Source {
+impl BlobSource {
     /// Text from `at` on, at least one byte and at most `left`, ending where a segment does.
     fn text(&self, at: u64, left: u64) -> io::Result<Bytes> {
         let Some(reader) = &self.reader else {
@@ -298,7 +302,7 @@ impl Source {
     }
 }
 
-fn stream_of(cursor: Cursor) -> Reading {
+fn stream_of(cursor: ReadCursor) -> ByteStream {
     Box::pin(stream::try_unfold(cursor, |mut cursor| async move {
         let job = spawn_blocking(move || cursor.chunk().map(|chunk| (chunk, cursor)));
         let (chunk, cursor) = job.await.map_err(io::Error::other)??;
@@ -308,20 +312,20 @@ fn stream_of(cursor: Cursor) -> Reading {
 
 #[cfg(test)]
 mod tests {
-    use super::{Slice, slices};
-    use crate::{blobs::BlobId, object::Piece, range::Span};
+    use super::{BlobSlice, slices};
+    use crate::{blobs::BlobId, object::BlobPiece, range::ByteSpan};
 
     #[test]
     fn spans_are_cut_at_parts() {
         let id = |n| BlobId([n; 16]);
         let pieces: Vec<_> = [(1, 5), (2, 0), (3, 5)]
-            .map(|(n, size)| Piece {
+            .map(|(n, size)| BlobPiece {
                 blob: id(n),
                 size,
                 key: None,
             })
             .into();
-        let slice = |n: u8, at, left| Slice {
+        let slice = |n: u8, at, left| BlobSlice {
             piece: pieces[usize::from(n) - 1].clone(),
             at,
             left,
@@ -335,7 +339,7 @@ mod tests {
             (5, 5, vec![]),
         ] {
             assert_eq!(
-                slices(&pieces, Span { start, end }),
+                slices(&pieces, ByteSpan { start, end }),
                 expected,
                 "{start}..{end}"
             );

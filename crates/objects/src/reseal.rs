@@ -10,18 +10,18 @@ use std::sync::Arc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use keywright_base::{AccountId, limits};
-use keywright_store::contract::{Bodies, Expect, IndexWrite, Range, StoreError};
+use keywright_store::contract::{IndexWrite, ListRange, ObjectCondition, RowBodies, StoreError};
 
 use crate::{
-    CommitError, Named, Objects,
-    content::Protection,
+    BlobRefs, CommitError, Objects,
+    content::ContentProtection,
     copy::body_of,
-    fault::Fault,
-    ingest::{Claims, ingest},
+    fault::S3Fault,
+    ingest::{ClaimedBody, ingest},
     multipart::{Part, Upload},
-    object::{Content, Object},
-    range::Span,
-    room::Charge,
+    object::{Object, ObjectContent},
+    range::ByteSpan,
+    room::StorageCharge,
     row,
 };
 
@@ -39,7 +39,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`Fault::Internal`]; what was done by then stays done.
-    pub async fn reseal(&self, accounts: &[AccountId]) -> Result<u64, Fault> {
+    pub async fn reseal(&self, accounts: &[AccountId]) -> Result<u64, S3Fault> {
         let mut changed = 0;
         for account in accounts {
             let mut after = Some(String::new());
@@ -58,7 +58,7 @@ impl Objects {
         Ok(changed)
     }
 
-    async fn reseal_bucket(&self, bucket: &str) -> Result<u64, Fault> {
+    async fn reseal_bucket(&self, bucket: &str) -> Result<u64, S3Fault> {
         let (mut changed, mut after) = (0, Some(String::new()));
         while let Some(last) = after.take() {
             let rows = self.index.objects(bucket, page(last.into_bytes())).await?;
@@ -69,7 +69,7 @@ impl Objects {
                 .collect::<Result<_, _>>()?;
             let stale = objects
                 .into_iter()
-                .filter(|object| self.protection(&object.content) > Protection::Current);
+                .filter(|object| self.protection(&object.content) > ContentProtection::Current);
             let work = stream::iter(stale.map(|object| self.reseal_object(object)));
             let done: Vec<bool> = work.buffer_unordered(AT_A_TIME).try_collect().await?;
             changed += done.into_iter().map(u64::from).sum::<u64>();
@@ -77,7 +77,7 @@ impl Objects {
         Ok(changed)
     }
 
-    async fn reseal_uploads(&self, bucket: &str) -> Result<u64, Fault> {
+    async fn reseal_uploads(&self, bucket: &str) -> Result<u64, S3Fault> {
         let (mut changed, mut after) = (0, Some(Vec::new()));
         while let Some(last) = after.take() {
             let rows = self.index.uploads(bucket, page(last)).await?;
@@ -91,13 +91,13 @@ impl Objects {
         Ok(changed)
     }
 
-    fn protection(&self, content: &Content) -> Protection {
+    fn protection(&self, content: &ObjectContent) -> ContentProtection {
         content.protection(&self.vault)
     }
 
     /// Whether there was something to do, which the next pass looks at again.
-    async fn reseal_object(&self, object: Object) -> Result<bool, Fault> {
-        let clear = self.protection(&object.content) == Protection::Clear;
+    async fn reseal_object(&self, object: Object) -> Result<bool, S3Fault> {
+        let clear = self.protection(&object.content) == ContentProtection::Clear;
         // Encrypting takes as long as the object is large, so it is done before the lock.
         let charge = self
             .room
@@ -113,7 +113,7 @@ impl Objects {
         let (content, named) = match encrypted {
             Some(content) => {
                 let blobs = content.blobs();
-                (content, Named::Fresh(blobs, charge))
+                (content, BlobRefs::Fresh(blobs, charge))
             }
             None if clear => return Ok(false),
             None => {
@@ -123,7 +123,7 @@ impl Objects {
                     return Ok(false);
                 };
                 let blobs = content.blobs();
-                (content, Named::Kept(blobs))
+                (content, BlobRefs::Kept(blobs))
             }
         };
         if found.as_ref() != Some(&object) {
@@ -137,7 +137,7 @@ impl Objects {
         let object = Object { content, ..object };
         let write = IndexWrite::PutObject {
             row: row::of_object(&object)?,
-            expect: Expect::Etag(object.etag.clone()),
+            expect: ObjectCondition::Etag(object.etag.clone()),
         };
         match self.commit(&object.bucket, vec![write], named, held).await {
             Ok(_) | Err(CommitError::Store(StoreError::Precondition(_))) => Ok(true),
@@ -149,12 +149,12 @@ impl Objects {
     async fn encrypted(
         &self,
         object: &Object,
-        charge: &Arc<Charge>,
-    ) -> Result<Option<Content>, Fault> {
+        charge: &Arc<StorageCharge>,
+    ) -> Result<Option<ObjectContent>, S3Fault> {
         let mut pieces = Vec::new();
         let mut start = 0_u64;
         for size in object.part_sizes() {
-            let span = Span {
+            let span = ByteSpan {
                 start,
                 end: start.saturating_add(size),
             };
@@ -162,40 +162,40 @@ impl Objects {
             let Some(reading) = self.open_span(object, span).await? else {
                 return Ok(None);
             };
-            let inline = matches!(object.content, Content::Inline(_));
+            let inline = matches!(object.content, ObjectContent::Inline(_));
             let body = charge.meter(body_of(reading));
-            let taken = ingest(&self.blobs, body, Claims::default(), inline).await;
+            let taken = ingest(&self.blobs, body, ClaimedBody::default(), inline).await;
             let taken = taken.map_err(|fault| charge.explain(fault))?;
             match self.sealed(taken.content, &object.bucket, &object.key)? {
-                Content::Blobs(piece) => pieces.extend(piece),
-                small @ Content::Inline(_) => return Ok(Some(small)),
+                ObjectContent::Blobs(piece) => pieces.extend(piece),
+                small @ ObjectContent::Inline(_) => return Ok(Some(small)),
             }
         }
-        Ok(Some(Content::Blobs(pieces)))
+        Ok(Some(ObjectContent::Blobs(pieces)))
     }
 
-    async fn reseal_parts(&self, upload: Upload) -> Result<u64, Fault> {
+    async fn reseal_parts(&self, upload: Upload) -> Result<u64, S3Fault> {
         let limit = usize::try_from(limits::S3_PARTS).unwrap_or(usize::MAX);
         let mut changed = 0;
         for part in self.list_parts(&upload, 0, limit).await?.parts {
-            let content = Content::Blobs(vec![part.piece.clone()]);
-            if self.protection(&content) > Protection::Current {
+            let content = ObjectContent::Blobs(vec![part.piece.clone()]);
+            if self.protection(&content) > ContentProtection::Current {
                 changed += u64::from(self.reseal_part(&upload, part).await?);
             }
         }
         Ok(changed)
     }
 
-    async fn reseal_part(&self, upload: &Upload, part: Part) -> Result<bool, Fault> {
+    async fn reseal_part(&self, upload: &Upload, part: Part) -> Result<bool, S3Fault> {
         let name = (upload.bucket.as_str(), upload.key.as_str());
-        let old = Content::Blobs(vec![part.piece.clone()]);
+        let old = ObjectContent::Blobs(vec![part.piece.clone()]);
         // Parts in clear are rare and at most 5 GiB; the lock is only this upload's.
         let held = self.alone(&upload.id).await;
         let now = self.list_parts(upload, part.number - 1, 1).await?;
         if now.parts.first() != Some(&part) {
             return Ok(true);
         }
-        let clear = self.protection(&old) == Protection::Clear;
+        let clear = self.protection(&old) == ContentProtection::Clear;
         let charge = self
             .room
             .admit_rewrite(if clear { part.piece.size } else { 0 })?;
@@ -217,16 +217,16 @@ impl Objects {
             (content, false)
         };
         let blobs = content.blobs();
-        let Content::Blobs(pieces) = content else {
+        let ObjectContent::Blobs(pieces) = content else {
             return Ok(false);
         };
         let Some(piece) = pieces.into_iter().next() else {
             return Ok(false);
         };
         let named = if fresh {
-            Named::Fresh(blobs, charge)
+            BlobRefs::Fresh(blobs, charge)
         } else {
-            Named::Kept(blobs)
+            BlobRefs::Kept(blobs)
         };
         let write = IndexWrite::PutPart(row::of_part(&upload.id, &Part { piece, ..part })?);
         match self.commit(&upload.bucket, vec![write], named, held).await {
@@ -247,7 +247,7 @@ impl Objects {
             checksum: part.checksum.clone(),
             multipart: true,
             assembly: None,
-            content: Content::Blobs(vec![part.piece.clone()]),
+            content: ObjectContent::Blobs(vec![part.piece.clone()]),
         }
     }
 }
@@ -255,12 +255,12 @@ impl Objects {
 /// Rows at once: they are looked at whole, with inline bytes and stored headers.
 const PAGE: usize = 100;
 
-const fn page(after: Vec<u8>) -> Range {
-    Range {
+const fn page(after: Vec<u8>) -> ListRange {
+    ListRange {
         prefix: String::new(),
         after,
         inclusive: false,
         limit: PAGE,
-        bodies: Bodies::Whole,
+        bodies: RowBodies::Whole,
     }
 }

@@ -18,7 +18,7 @@ use std::{
 use futures_util::StreamExt;
 use keywright_base::{AccountId, limits};
 use keywright_store::{
-    contract::{Displaced, IndexWrite, ObjectIndex, StoreError},
+    contract::{DisplacedRows, IndexWrite, ObjectIndex, StoreError},
     reserve::DiskReserve,
 };
 use tokio::{
@@ -26,11 +26,11 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::{CommitError, fault::Fault, ingest::Body, row};
+use crate::{CommitError, fault::S3Fault, ingest::ObjectStream, row};
 
 /// The most bytes that may be stored, unfinished uploads included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Quotas {
+pub struct StorageQuotas {
     /// In one bucket.
     pub bucket: Option<u64>,
     /// In all buckets of one account.
@@ -39,10 +39,10 @@ pub struct Quotas {
 
 /// The room of an installation.
 #[derive(Default)]
-pub(crate) struct Room {
+pub(crate) struct StorageRoom {
     reserve: Option<Arc<DiskReserve>>,
-    quotas: Quotas,
-    counts: Mutex<Counts>,
+    quotas: StorageQuotas,
+    counts: Mutex<StorageCounts>,
     /// Shared by commits under way, alone by whoever counts.
     counting: Arc<RwLock<()>>,
     /// Whether a commit had an unknown outcome since the last count.
@@ -50,7 +50,7 @@ pub(crate) struct Room {
 }
 
 #[derive(Default)]
-struct Counts {
+struct StorageCounts {
     buckets: HashMap<String, BucketCount>,
     accounts: HashMap<AccountId, ByteCount>,
     next_serial: u64,
@@ -70,12 +70,12 @@ struct ByteCount {
 }
 
 /// What one upload has charged; dropped, it is given back.
-pub(crate) struct Charge {
-    room: Arc<Room>,
+pub(crate) struct StorageCharge {
+    room: Arc<StorageRoom>,
     /// Where quotas are counted; `None` without any.
     target: Option<ChargeTarget>,
     bytes: AtomicU64,
-    refused: Mutex<Option<Fault>>,
+    refused: Mutex<Option<S3Fault>>,
 }
 
 struct ChargeTarget {
@@ -86,20 +86,20 @@ struct ChargeTarget {
 
 /// A commit under way, as far as it moves stored bytes.
 pub(crate) struct CommitCount {
-    room: Arc<Room>,
+    room: Arc<StorageRoom>,
     bucket: String,
     added: u64,
     deletes_bucket: bool,
     _counting: OwnedRwLockReadGuard<()>,
 }
 
-impl Room {
+impl StorageRoom {
     /// Counts what is stored, where there are quotas.
     pub(crate) async fn open(
         reserve: Option<Arc<DiskReserve>>,
-        quotas: Quotas,
+        quotas: StorageQuotas,
         index: &Arc<dyn ObjectIndex>,
-    ) -> Result<Arc<Self>, Fault> {
+    ) -> Result<Arc<Self>, S3Fault> {
         let room = Arc::new(Self {
             reserve,
             quotas,
@@ -111,9 +111,9 @@ impl Room {
     }
 
     /// Whether a row may be added that holds no body.
-    pub(crate) fn admit_row(&self) -> Result<(), Fault> {
+    pub(crate) fn admit_row(&self) -> Result<(), S3Fault> {
         match &self.reserve {
-            Some(reserve) => reserve.admit(0).map_err(|_| Fault::DiskFull),
+            Some(reserve) => reserve.admit(0).map_err(|_| S3Fault::DiskFull),
             None => Ok(()),
         }
     }
@@ -124,12 +124,12 @@ impl Room {
         index: &Arc<dyn ObjectIndex>,
         bucket: &str,
         announced: Option<u64>,
-    ) -> Result<Arc<Charge>, Fault> {
+    ) -> Result<Arc<StorageCharge>, S3Fault> {
         // What no upload may have is refused for that.
         let announced = announced.filter(|bytes| *bytes <= limits::S3_PUT_BYTES_MAX);
         let announced = announced.unwrap_or(0);
         if let Some(reserve) = &self.reserve {
-            reserve.admit(announced).map_err(|_| Fault::DiskFull)?;
+            reserve.admit(announced).map_err(|_| S3Fault::DiskFull)?;
         }
         self.count_if_stale(index).await?;
         let target = self.target(index, bucket).await?;
@@ -138,7 +138,7 @@ impl Room {
             counts.charge(&self.quotas, target, announced)?;
             counts.give_back(target, announced);
         }
-        Ok(Arc::new(Charge {
+        Ok(Arc::new(StorageCharge {
             room: Arc::clone(self),
             target,
             bytes: AtomicU64::new(0),
@@ -147,11 +147,14 @@ impl Room {
     }
 
     /// Begins to write again what is stored already, which quotas have counted.
-    pub(crate) fn admit_rewrite(self: &Arc<Self>, bytes: u64) -> Result<Arc<Charge>, Fault> {
+    pub(crate) fn admit_rewrite(
+        self: &Arc<Self>,
+        bytes: u64,
+    ) -> Result<Arc<StorageCharge>, S3Fault> {
         if let Some(reserve) = &self.reserve {
-            reserve.admit(bytes).map_err(|_| Fault::DiskFull)?;
+            reserve.admit(bytes).map_err(|_| S3Fault::DiskFull)?;
         }
-        Ok(Arc::new(Charge {
+        Ok(Arc::new(StorageCharge {
             room: Arc::clone(self),
             target: None,
             bytes: AtomicU64::new(0),
@@ -184,14 +187,14 @@ impl Room {
     }
 
     fn counts_bytes(&self) -> bool {
-        self.quotas != Quotas::default()
+        self.quotas != StorageQuotas::default()
     }
 
     async fn target(
         &self,
         index: &Arc<dyn ObjectIndex>,
         bucket: &str,
-    ) -> Result<Option<ChargeTarget>, Fault> {
+    ) -> Result<Option<ChargeTarget>, S3Fault> {
         if !self.counts_bytes() {
             return Ok(None);
         }
@@ -207,7 +210,7 @@ impl Room {
         Ok(counts.target(bucket))
     }
 
-    async fn count_if_stale(&self, index: &Arc<dyn ObjectIndex>) -> Result<(), Fault> {
+    async fn count_if_stale(&self, index: &Arc<dyn ObjectIndex>) -> Result<(), S3Fault> {
         if !self.counts_bytes() || !self.stale.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -217,7 +220,7 @@ impl Room {
         }
         let bodies = Arc::clone(index);
         let counted = spawn_blocking(move || stored_by_bucket(&*bodies)).await;
-        let stored = counted.map_err(|error| Fault::Internal(error.to_string()))??;
+        let stored = counted.map_err(|error| S3Fault::Internal(error.to_string()))??;
         let mut owners = HashMap::new();
         for name in stored.keys() {
             if let Some(row) = index.bucket(name).await? {
@@ -229,14 +232,14 @@ impl Room {
         Ok(())
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
+    fn counts(&self) -> MutexGuard<'_, StorageCounts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Charge {
+impl StorageCharge {
     /// The body, charged chunk by chunk; it ends with an error when there is no more room.
-    pub(crate) fn meter(self: &Arc<Self>, body: Body) -> Body {
+    pub(crate) fn meter(self: &Arc<Self>, body: ObjectStream) -> ObjectStream {
         let charge = Arc::clone(self);
         body.map(move |chunk| {
             let chunk = chunk?;
@@ -252,14 +255,14 @@ impl Charge {
     }
 
     /// Why taking in the body failed: for lack of room, or as it says.
-    pub(crate) fn explain(&self, fault: Fault) -> Fault {
+    pub(crate) fn explain(&self, fault: S3Fault) -> S3Fault {
         self.refused().take().unwrap_or(fault)
     }
 
     /// Charges bytes of a row or a body.
-    pub(crate) fn take(&self, bytes: u64) -> Result<(), Fault> {
+    pub(crate) fn take(&self, bytes: u64) -> Result<(), S3Fault> {
         if let Some(reserve) = &self.room.reserve {
-            reserve.charge(bytes).map_err(|_| Fault::DiskFull)?;
+            reserve.charge(bytes).map_err(|_| S3Fault::DiskFull)?;
         }
         if let Some(target) = &self.target {
             let quotas = &self.room.quotas;
@@ -269,12 +272,12 @@ impl Charge {
         Ok(())
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<Fault>> {
+    fn refused(&self) -> MutexGuard<'_, Option<S3Fault>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Charge {
+impl Drop for StorageCharge {
     fn drop(&mut self) {
         if let Some(target) = &self.target {
             let bytes = self.bytes.load(Ordering::Relaxed);
@@ -285,7 +288,7 @@ impl Drop for Charge {
 
 impl CommitCount {
     /// Moves the counts by what the commit did.
-    pub(crate) fn end(self, result: &Result<Displaced, CommitError>) {
+    pub(crate) fn end(self, result: &Result<DisplacedRows, CommitError>) {
         match result {
             Ok(displaced) => {
                 let objects = displaced.objects.iter().map(|row| row.body.as_slice());
@@ -304,7 +307,7 @@ impl CommitCount {
     }
 }
 
-impl Counts {
+impl StorageCounts {
     fn target(&self, bucket: &str) -> Option<ChargeTarget> {
         let found = self.buckets.get(bucket)?;
         Some(ChargeTarget {
@@ -325,7 +328,12 @@ impl Counts {
         self.buckets.entry(bucket.to_owned()).or_insert_with(new)
     }
 
-    fn charge(&mut self, quotas: &Quotas, target: &ChargeTarget, bytes: u64) -> Result<(), Fault> {
+    fn charge(
+        &mut self,
+        quotas: &StorageQuotas,
+        target: &ChargeTarget,
+        bytes: u64,
+    ) -> Result<(), S3Fault> {
         let account = self.accounts.entry(target.account).or_default();
         let bucket = self.buckets.get_mut(&target.bucket);
         let bucket = bucket.filter(|bucket| bucket.serial == target.serial);
@@ -333,13 +341,13 @@ impl Counts {
             && bucket.bytes.with(bytes) > limit
         {
             let bucket = Some(target.bucket.clone());
-            return Err(Fault::QuotaExceeded { bucket, limit });
+            return Err(S3Fault::QuotaExceeded { bucket, limit });
         }
         if let Some(limit) = quotas.account
             && account.with(bytes) > limit
         {
             let bucket = None;
-            return Err(Fault::QuotaExceeded { bucket, limit });
+            return Err(S3Fault::QuotaExceeded { bucket, limit });
         }
         account.incoming = account.incoming.saturating_add(bytes);
         if let Some(bucket) = bucket {
@@ -396,7 +404,7 @@ impl ByteCount {
     }
 }
 
-fn stored_by_bucket(index: &dyn ObjectIndex) -> Result<HashMap<String, u64>, Fault> {
+fn stored_by_bucket(index: &dyn ObjectIndex) -> Result<HashMap<String, u64>, S3Fault> {
     let mut stored: HashMap<String, u64> = HashMap::new();
     let mut count = |bucket: &str, body: &[u8]| {
         let bytes = bytes_of([body]);

@@ -10,17 +10,19 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use keywright_base::{Timestamp, limits};
-use keywright_store::contract::{Bodies, BucketRow, ObjectRow, PartRow, UploadRow};
-use keywright_vault::{Sealed, TAG_BYTES};
+use keywright_store::contract::{BucketRow, ObjectRow, PartRow, RowBodies, UploadRow};
+use keywright_vault::{SealedValue, TAG_BYTES};
 
 use crate::{
     blobs::BlobId,
     bucket::{Bucket, ListedBucket, PublicAccessBlock},
-    digest::{Algorithm, Checksum, Kind},
-    fault::Fault,
+    digest::{Checksum, ChecksumAlgorithm, ChecksumType},
+    fault::S3Fault,
     listing::ListedObject,
     multipart::{ListedUpload, Part, Upload},
-    object::{Assembly, Content, Headers, Inline, Meta, Object, Piece},
+    object::{
+        BlobPiece, InlineBytes, MultipartOrigin, Object, ObjectContent, ObjectMeta, StoredHeaders,
+    },
 };
 
 /// Without keys; read, no longer written.
@@ -41,7 +43,7 @@ struct BucketBody {
 
 #[derive(Serialize, Deserialize)]
 struct MetaBody {
-    headers: Headers,
+    headers: StoredHeaders,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<(String, String)>,
     class: String,
@@ -55,15 +57,15 @@ struct ObjectBody {
     checksum: Checksum,
     multipart: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    assembly: Option<Assembly>,
+    assembly: Option<MultipartOrigin>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct UploadBody {
     started: i64,
     meta: MetaBody,
-    algorithm: Option<Algorithm>,
-    kind: Option<Kind>,
+    algorithm: Option<ChecksumAlgorithm>,
+    kind: Option<ChecksumType>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     initiator: Option<String>,
 }
@@ -103,20 +105,20 @@ struct ObjectHead {
 struct UploadHead {
     started: i64,
     meta: ClassHead,
-    algorithm: Option<Algorithm>,
-    kind: Option<Kind>,
+    algorithm: Option<ChecksumAlgorithm>,
+    kind: Option<ChecksumType>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     initiator: Option<String>,
 }
 
 /// Nothing of the bodies, for whoever wants names or their number.
-pub(crate) const NAMES: Bodies = Bodies::Cut(|_| Vec::new());
+pub(crate) const NAMES: RowBodies = RowBodies::Cut(|_| Vec::new());
 /// What [`listed_bucket`] takes.
-pub(crate) const BUCKET_HEADS: Bodies = Bodies::Cut(head::<BucketHead>);
+pub(crate) const BUCKET_HEADS: RowBodies = RowBodies::Cut(head::<BucketHead>);
 /// What [`listed_object`] takes.
-pub(crate) const OBJECT_HEADS: Bodies = Bodies::Cut(head::<ObjectHead>);
+pub(crate) const OBJECT_HEADS: RowBodies = RowBodies::Cut(head::<ObjectHead>);
 /// What [`listed_upload`] takes.
-pub(crate) const UPLOAD_HEADS: Bodies = Bodies::Cut(head::<UploadHead>);
+pub(crate) const UPLOAD_HEADS: RowBodies = RowBodies::Cut(head::<UploadHead>);
 
 /// The fields of a body's document that `T` has, without stored headers, blobs and inline bytes;
 /// nothing of one that is damaged, which is found when it is read.
@@ -127,11 +129,11 @@ fn head<T: Serialize + DeserializeOwned>(body: &[u8]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-fn read_head<T: DeserializeOwned>(head: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(head).map_err(|error| Fault::Internal(error.to_string()))
+fn read_head<T: DeserializeOwned>(head: &[u8]) -> Result<T, S3Fault> {
+    serde_json::from_slice(head).map_err(|error| S3Fault::Internal(error.to_string()))
 }
 
-pub(crate) fn listed_bucket(row: BucketRow) -> Result<ListedBucket, Fault> {
+pub(crate) fn listed_bucket(row: BucketRow) -> Result<ListedBucket, S3Fault> {
     let head: BucketHead = read_head(&row.body)?;
     Ok(ListedBucket {
         name: row.name,
@@ -140,7 +142,7 @@ pub(crate) fn listed_bucket(row: BucketRow) -> Result<ListedBucket, Fault> {
     })
 }
 
-pub(crate) fn listed_object(row: ObjectRow) -> Result<ListedObject, Fault> {
+pub(crate) fn listed_object(row: ObjectRow) -> Result<ListedObject, S3Fault> {
     let head: ObjectHead = read_head(&row.body)?;
     Ok(ListedObject {
         key: row.key,
@@ -152,7 +154,7 @@ pub(crate) fn listed_object(row: ObjectRow) -> Result<ListedObject, Fault> {
     })
 }
 
-pub(crate) fn listed_upload(row: UploadRow) -> Result<ListedUpload, Fault> {
+pub(crate) fn listed_upload(row: UploadRow) -> Result<ListedUpload, S3Fault> {
     let head: UploadHead = read_head(&row.body)?;
     Ok(ListedUpload {
         key: row.key,
@@ -165,7 +167,7 @@ pub(crate) fn listed_upload(row: UploadRow) -> Result<ListedUpload, Fault> {
     })
 }
 
-pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, Fault> {
+pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, S3Fault> {
     let body = BucketBody {
         region: bucket.region.clone(),
         created: bucket.created.millis(),
@@ -176,11 +178,11 @@ pub(crate) fn of_bucket(bucket: &Bucket) -> Result<BucketRow, Fault> {
     Ok(BucketRow {
         name: bucket.name.clone(),
         account: bucket.owner,
-        body: encode(&body, &[], &Inline::default())?,
+        body: encode(&body, &[], &InlineBytes::default())?,
     })
 }
 
-pub(crate) fn bucket(row: &BucketRow) -> Result<Bucket, Fault> {
+pub(crate) fn bucket(row: &BucketRow) -> Result<Bucket, S3Fault> {
     let body: BucketBody = decode(&row.body)?.document;
     Ok(Bucket {
         name: row.name.clone(),
@@ -193,7 +195,7 @@ pub(crate) fn bucket(row: &BucketRow) -> Result<Bucket, Fault> {
     })
 }
 
-pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, Fault> {
+pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, S3Fault> {
     let body = ObjectBody {
         size: object.size,
         modified: object.modified.millis(),
@@ -202,10 +204,10 @@ pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, Fault> {
         multipart: object.multipart,
         assembly: object.assembly.clone(),
     };
-    let none = Inline::default();
-    let (pieces, inline): (&[Piece], &Inline) = match &object.content {
-        Content::Inline(inline) => (&[], inline),
-        Content::Blobs(pieces) => (pieces, &none),
+    let none = InlineBytes::default();
+    let (pieces, inline): (&[BlobPiece], &InlineBytes) = match &object.content {
+        ObjectContent::Inline(inline) => (&[], inline),
+        ObjectContent::Blobs(pieces) => (pieces, &none),
     };
     Ok(ObjectRow {
         bucket: object.bucket.clone(),
@@ -215,16 +217,16 @@ pub(crate) fn of_object(object: &Object) -> Result<ObjectRow, Fault> {
     })
 }
 
-pub(crate) fn object(row: ObjectRow) -> Result<Object, Fault> {
-    let Decoded {
+pub(crate) fn object(row: ObjectRow) -> Result<Object, S3Fault> {
+    let DecodedRow {
         document,
         pieces,
         inline,
     } = decode::<ObjectBody>(&row.body)?;
     let content = if pieces.is_empty() {
-        Content::Inline(inline)
+        ObjectContent::Inline(inline)
     } else {
-        Content::Blobs(pieces)
+        ObjectContent::Blobs(pieces)
     };
     Ok(Object {
         bucket: row.bucket,
@@ -240,7 +242,7 @@ pub(crate) fn object(row: ObjectRow) -> Result<Object, Fault> {
     })
 }
 
-pub(crate) fn of_upload(upload: &Upload) -> Result<UploadRow, Fault> {
+pub(crate) fn of_upload(upload: &Upload) -> Result<UploadRow, S3Fault> {
     let body = UploadBody {
         started: upload.started.millis(),
         meta: of_meta(&upload.meta),
@@ -252,11 +254,11 @@ pub(crate) fn of_upload(upload: &Upload) -> Result<UploadRow, Fault> {
         bucket: upload.bucket.clone(),
         key: upload.key.clone(),
         upload: upload.id.clone(),
-        body: encode(&body, &[], &Inline::default())?,
+        body: encode(&body, &[], &InlineBytes::default())?,
     })
 }
 
-pub(crate) fn upload(row: UploadRow) -> Result<Upload, Fault> {
+pub(crate) fn upload(row: UploadRow) -> Result<Upload, S3Fault> {
     let body: UploadBody = decode(&row.body)?.document;
     Ok(Upload {
         bucket: row.bucket,
@@ -270,7 +272,7 @@ pub(crate) fn upload(row: UploadRow) -> Result<Upload, Fault> {
     })
 }
 
-pub(crate) fn of_part(upload: &str, part: &Part) -> Result<PartRow, Fault> {
+pub(crate) fn of_part(upload: &str, part: &Part) -> Result<PartRow, S3Fault> {
     let body = PartBody {
         modified: part.modified.millis(),
         etag: part.etag.clone(),
@@ -280,12 +282,16 @@ pub(crate) fn of_part(upload: &str, part: &Part) -> Result<PartRow, Fault> {
     Ok(PartRow {
         upload: upload.into(),
         number: part.number,
-        body: encode(&body, std::slice::from_ref(&part.piece), &Inline::default())?,
+        body: encode(
+            &body,
+            std::slice::from_ref(&part.piece),
+            &InlineBytes::default(),
+        )?,
     })
 }
 
-pub(crate) fn part(row: &PartRow) -> Result<Part, Fault> {
-    let Decoded {
+pub(crate) fn part(row: &PartRow) -> Result<Part, S3Fault> {
+    let DecodedRow {
         document, pieces, ..
     } = decode::<PartBody>(&row.body)?;
     let piece = pieces
@@ -304,18 +310,18 @@ pub(crate) fn part(row: &PartRow) -> Result<Part, Fault> {
 }
 
 /// What an object's or a part's body says about its bytes.
-pub(crate) fn content(body: &[u8]) -> Result<Content, Fault> {
+pub(crate) fn content(body: &[u8]) -> Result<ObjectContent, S3Fault> {
     let (version, _, rest) = split(body)?;
     let (pieces, inline) = split_pieces(version, rest)?;
     Ok(if pieces.is_empty() {
-        Content::Inline(inline)
+        ObjectContent::Inline(inline)
     } else {
-        Content::Blobs(pieces)
+        ObjectContent::Blobs(pieces)
     })
 }
 
 /// What a quota counts for the row of an object or an upload, beside an object's bytes.
-pub(crate) fn row_bytes(meta: &Meta) -> u64 {
+pub(crate) fn row_bytes(meta: &ObjectMeta) -> u64 {
     let stored = u64::try_from(meta.stored_bytes()).unwrap_or(u64::MAX);
     limits::S3_ROW_BYTES.saturating_add(stored)
 }
@@ -334,14 +340,14 @@ struct StoredMeta {
 
 /// The bytes that a quota counts for the body of an object, a part or an upload: those of the text
 /// that it stands for, in files that take a block each, and those of the row.
-pub(crate) fn bytes(body: &[u8]) -> Result<u64, Fault> {
+pub(crate) fn bytes(body: &[u8]) -> Result<u64, S3Fault> {
     let text = match content(body)? {
-        Content::Blobs(pieces) => {
+        ObjectContent::Blobs(pieces) => {
             let sizes = pieces.into_iter();
             let sizes = sizes.map(|piece| piece.size.max(FILE_BYTES_MIN));
             sizes.fold(0, u64::saturating_add)
         }
-        Content::Inline(inline) => {
+        ObjectContent::Inline(inline) => {
             let tag = inline.key.map_or(0, |_| TAG_BYTES);
             u64::try_from(inline.stored.len().saturating_sub(tag)).unwrap_or(u64::MAX)
         }
@@ -351,7 +357,7 @@ pub(crate) fn bytes(body: &[u8]) -> Result<u64, Fault> {
     Ok(text.saturating_add(row))
 }
 
-fn of_meta(meta: &Meta) -> MetaBody {
+fn of_meta(meta: &ObjectMeta) -> MetaBody {
     MetaBody {
         headers: meta.headers.clone(),
         tags: meta.tags.clone(),
@@ -359,22 +365,27 @@ fn of_meta(meta: &Meta) -> MetaBody {
     }
 }
 
-fn meta(body: MetaBody) -> Meta {
-    Meta {
+fn meta(body: MetaBody) -> ObjectMeta {
+    ObjectMeta {
         headers: body.headers,
         tags: body.tags,
         storage_class: body.class,
     }
 }
 
-struct Decoded<T> {
+struct DecodedRow<T> {
     document: T,
-    pieces: Vec<Piece>,
-    inline: Inline,
+    pieces: Vec<BlobPiece>,
+    inline: InlineBytes,
 }
 
-fn encode(document: &impl Serialize, pieces: &[Piece], inline: &Inline) -> Result<Vec<u8>, Fault> {
-    let json = serde_json::to_vec(document).map_err(|error| Fault::Internal(error.to_string()))?;
+fn encode(
+    document: &impl Serialize,
+    pieces: &[BlobPiece],
+    inline: &InlineBytes,
+) -> Result<Vec<u8>, S3Fault> {
+    let json =
+        serde_json::to_vec(document).map_err(|error| S3Fault::Internal(error.to_string()))?;
     let mut out = vec![VERSION];
     out.extend_from_slice(&length(json.len())?);
     out.extend_from_slice(&json);
@@ -389,26 +400,26 @@ fn encode(document: &impl Serialize, pieces: &[Piece], inline: &Inline) -> Resul
     Ok(out)
 }
 
-fn put_key(out: &mut Vec<u8>, key: Option<&Sealed>) -> Result<(), Fault> {
-    let bytes = key.map(Sealed::as_bytes).unwrap_or_default();
+fn put_key(out: &mut Vec<u8>, key: Option<&SealedValue>) -> Result<(), S3Fault> {
+    let bytes = key.map(SealedValue::as_bytes).unwrap_or_default();
     let length = u16::try_from(bytes.len()).map_err(|_| damaged("key too long"))?;
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(bytes);
     Ok(())
 }
 
-fn length(of: usize) -> Result<[u8; 4], Fault> {
+fn length(of: usize) -> Result<[u8; 4], S3Fault> {
     u32::try_from(of)
         .map(u32::to_be_bytes)
         .map_err(|_| damaged("row too large"))
 }
 
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Decoded<T>, Fault> {
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<DecodedRow<T>, S3Fault> {
     let (version, json, rest) = split(body)?;
     let document =
-        serde_json::from_slice(json).map_err(|error| Fault::Internal(error.to_string()))?;
+        serde_json::from_slice(json).map_err(|error| S3Fault::Internal(error.to_string()))?;
     let (pieces, inline) = split_pieces(version, rest)?;
-    Ok(Decoded {
+    Ok(DecodedRow {
         document,
         pieces,
         inline,
@@ -416,7 +427,7 @@ fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<Decoded<T>, Fault> {
 }
 
 /// Version, document and the rest.
-fn split(body: &[u8]) -> Result<(u8, &[u8], &[u8]), Fault> {
+fn split(body: &[u8]) -> Result<(u8, &[u8], &[u8]), S3Fault> {
     let Some((version @ &(CLEAR | VERSION), rest)) = body.split_first() else {
         return Err(damaged("row of an unknown version"));
     };
@@ -426,7 +437,7 @@ fn split(body: &[u8]) -> Result<(u8, &[u8], &[u8]), Fault> {
     Ok((*version, json, rest))
 }
 
-fn split_pieces(version: u8, rest: &[u8]) -> Result<(Vec<Piece>, Inline), Fault> {
+fn split_pieces(version: u8, rest: &[u8]) -> Result<(Vec<BlobPiece>, InlineBytes), S3Fault> {
     let (count, mut rest) = take_length(rest)?;
     let mut pieces = Vec::new();
     for _ in 0..count {
@@ -437,14 +448,14 @@ fn split_pieces(version: u8, rest: &[u8]) -> Result<(Vec<Piece>, Inline), Fault>
     let taken = take_key(version, rest);
     let (key, stored) = taken.ok_or_else(|| damaged("row cut short"))?;
     let stored = Bytes::copy_from_slice(stored);
-    Ok((pieces, Inline { stored, key }))
+    Ok((pieces, InlineBytes { stored, key }))
 }
 
-fn take_piece(version: u8, bytes: &[u8]) -> Option<(Piece, &[u8])> {
+fn take_piece(version: u8, bytes: &[u8]) -> Option<(BlobPiece, &[u8])> {
     let (id, rest) = bytes.split_first_chunk::<16>()?;
     let (size, rest) = rest.split_first_chunk::<8>()?;
     let (key, rest) = take_key(version, rest)?;
-    let piece = Piece {
+    let piece = BlobPiece {
         blob: BlobId(*id),
         size: u64::from_be_bytes(*size),
         key,
@@ -452,16 +463,19 @@ fn take_piece(version: u8, bytes: &[u8]) -> Option<(Piece, &[u8])> {
     Some((piece, rest))
 }
 
-fn take_key(version: u8, bytes: &[u8]) -> Option<(Option<Sealed>, &[u8])> {
+fn take_key(version: u8, bytes: &[u8]) -> Option<(Option<SealedValue>, &[u8])> {
     if version == CLEAR {
         return Some((None, bytes));
     }
     let (length, rest) = bytes.split_first_chunk::<2>()?;
     let (key, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-    Some(((!key.is_empty()).then(|| Sealed::from_bytes(key)), rest))
+    Some((
+        (!key.is_empty()).then(|| SealedValue::from_bytes(key)),
+        rest,
+    ))
 }
 
-fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), Fault> {
+fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), S3Fault> {
     let (head, rest) = bytes
         .split_first_chunk::<4>()
         .ok_or_else(|| damaged("row cut short"))?;
@@ -470,6 +484,6 @@ fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), Fault> {
         .map_err(|_| damaged("row too large"))
 }
 
-fn damaged(what: &str) -> Fault {
-    Fault::Internal(what.into())
+fn damaged(what: &str) -> S3Fault {
+    S3Fault::Internal(what.into())
 }

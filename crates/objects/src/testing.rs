@@ -10,21 +10,21 @@ use futures_util::{StreamExt, stream};
 
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_store::contract::ObjectIndex;
-use keywright_vault::{MasterKey, Vault};
+use keywright_vault::{DataVault, MasterKey};
 
 use crate::{
-    Body, Bucket, Objects,
-    digest::{Algorithm, Checksum, Kind},
+    Bucket, ObjectStream, Objects,
+    digest::{Checksum, ChecksumAlgorithm, ChecksumType},
     fault::BodyError,
-    memory::Memory,
-    object::{Content, Inline, Meta, Object},
+    memory::MemoryIndex,
+    object::{InlineBytes, Object, ObjectContent, ObjectMeta},
 };
 
 /// Numbers that never repeat.
 #[derive(Default)]
-pub(crate) struct Seed(AtomicU64);
+pub(crate) struct SeededEntropy(AtomicU64);
 
-impl Entropy for Seed {
+impl Entropy for SeededEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         let next = self.0.fetch_add(1, Ordering::Relaxed);
         let mut state = next.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -39,9 +39,9 @@ impl Entropy for Seed {
 
 /// A clock that goes on a second at each look.
 #[derive(Default)]
-pub(crate) struct Ticks(AtomicI64);
+pub(crate) struct TickingClock(AtomicI64);
 
-impl Clock for Ticks {
+impl Clock for TickingClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_secs(1_789_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
     }
@@ -57,17 +57,17 @@ pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Objects over an index in memory and a folder of their own.
-pub(crate) struct Bench {
+pub(crate) struct TestObjects {
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) index: Arc<Memory>,
-    pub(crate) vault: Arc<Vault>,
+    pub(crate) index: Arc<MemoryIndex>,
+    pub(crate) vault: Arc<DataVault>,
     pub(crate) objects: Objects,
 }
 
-impl Bench {
+impl TestObjects {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let index = Arc::new(Memory::default());
+        let index = Arc::new(MemoryIndex::default());
         let vault = vault();
         let objects = open(&folder, &index, &vault);
         objects
@@ -91,22 +91,29 @@ impl Bench {
     pub(crate) fn files(&self) -> usize {
         let shelves = std::fs::read_dir(self.folder.path()).unwrap();
         shelves
-            .map(|shelf| std::fs::read_dir(shelf.unwrap().path()).unwrap().count())
+            .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
             .sum()
     }
 }
 
-fn open(folder: &tempfile::TempDir, index: &Arc<Memory>, vault: &Arc<Vault>) -> Objects {
+fn open(folder: &tempfile::TempDir, index: &Arc<MemoryIndex>, vault: &Arc<DataVault>) -> Objects {
     let index: Arc<dyn ObjectIndex> = Arc::clone(index) as _;
-    let (clock, entropy) = (Arc::new(Ticks::default()), Arc::new(Seed::default()));
+    let (clock, entropy) = (
+        Arc::new(TickingClock::default()),
+        Arc::new(SeededEntropy::default()),
+    );
     let vault = Arc::clone(vault);
     Objects::open(folder.path().into(), index, vault, clock, entropy).unwrap()
 }
 
 /// The same at each call.
-fn vault() -> Arc<Vault> {
+fn vault() -> Arc<DataVault> {
     let master = MasterKey::new(Secret::new(vec![7; 32])).unwrap();
-    Arc::new(Vault::create(&master, &Seed::default()).unwrap().0)
+    Arc::new(
+        DataVault::create(&master, &SeededEntropy::default())
+            .unwrap()
+            .0,
+    )
 }
 
 pub(crate) fn owner() -> AccountId {
@@ -114,12 +121,12 @@ pub(crate) fn owner() -> AccountId {
 }
 
 /// A body of these chunks.
-pub(crate) fn body(chunks: Vec<Result<Vec<u8>, BodyError>>) -> Body {
+pub(crate) fn body(chunks: Vec<Result<Vec<u8>, BodyError>>) -> ObjectStream {
     stream::iter(chunks.into_iter().map(|chunk| chunk.map(Bytes::from))).boxed()
 }
 
 /// A body of these bytes.
-pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> Body {
+pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> ObjectStream {
     body(vec![Ok(bytes.into())])
 }
 
@@ -144,14 +151,14 @@ pub(crate) fn object(key: &str, etag: &str, modified: i64) -> Object {
         etag: etag.into(),
         size: 0,
         modified: Timestamp::from_millis(modified),
-        meta: Meta::default(),
+        meta: ObjectMeta::default(),
         checksum: Checksum {
-            algorithm: Algorithm::Crc32,
+            algorithm: ChecksumAlgorithm::Crc32,
             value: "AAAAAA==".into(),
-            kind: Kind::FullObject,
+            kind: ChecksumType::FullObject,
         },
         multipart: false,
         assembly: None,
-        content: Content::Inline(Inline::default()),
+        content: ObjectContent::Inline(InlineBytes::default()),
     }
 }

@@ -8,9 +8,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 
 use crate::{
-    Algorithm, ClaimedValue, Claims, Completion, Copied, Copy, EntityTags, Fault, INLINE_BYTES,
-    Kind, ListAsk, NamedPart, NewUpload, Object, Put, ReadAsk, ReadIf, UploadAsk, WriteIf,
-    testing::{Bench, body, bytes, run},
+    ChecksumAlgorithm, ChecksumType, ClaimedBody, ClaimedValue, CompleteRequest, CopyRequest,
+    EntityTags, INLINE_BYTES, ListAsk, NamedPart, NewUpload, Object, PartCopySource, PutRequest,
+    ReadAsk, ReadIf, S3Fault, UploadAsk, WriteIf,
+    testing::{TestObjects, body, bytes, run},
 };
 
 const B: &str = "bench";
@@ -21,29 +22,29 @@ fn pattern(size: usize) -> Vec<u8> {
         .collect()
 }
 
-async fn put(bench: &Bench, key: &str, content: &[u8]) -> Object {
+async fn put(bench: &TestObjects, key: &str, content: &[u8]) -> Object {
     bench
         .objects
-        .put(B, key, Put::default(), bytes(content))
+        .put(B, key, PutRequest::default(), bytes(content))
         .await
         .unwrap()
 }
 
-async fn get(bench: &Bench, key: &str, ask: &ReadAsk) -> Result<Vec<u8>, Fault> {
+async fn get(bench: &TestObjects, key: &str, ask: &ReadAsk) -> Result<Vec<u8>, S3Fault> {
     let found = bench.objects.find(B, key).await?;
-    let found = found.ok_or_else(|| Fault::NoSuchKey(key.into()))?;
+    let found = found.ok_or_else(|| S3Fault::NoSuchKey(key.into()))?;
     let (_, reading) = bench.objects.read(found, ask).await?;
     Ok(reading.map_ok(|chunk| chunk.to_vec()).try_concat().await?)
 }
 
-async fn whole(bench: &Bench, key: &str) -> Vec<u8> {
+async fn whole(bench: &TestObjects, key: &str) -> Vec<u8> {
     get(bench, key, &ReadAsk::default()).await.unwrap()
 }
 
 #[test]
 fn what_was_put_is_got_also_after_a_restart() {
     run(async {
-        let mut bench = Bench::new().await;
+        let mut bench = TestObjects::new().await;
         let sizes = [0, 1, INLINE_BYTES, INLINE_BYTES + 1, 300_000, 3_000_000];
         for (size, files) in sizes.into_iter().zip([0, 0, 0, 1, 2, 3]) {
             let object = put(&bench, &size.to_string(), &pattern(size)).await;
@@ -64,15 +65,19 @@ fn what_was_put_is_got_also_after_a_restart() {
 #[test]
 fn an_interrupted_put_leaves_nothing() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         put(&bench, "k", b"before").await;
         for size in [0, 100, 2_000_000] {
             let broken = body(vec![Ok(pattern(size)), Err("signature".into())]);
-            let result = bench.objects.put(B, "k", Put::default(), broken).await;
-            assert!(matches!(result, Err(Fault::Body(_))), "{size}");
             let result = bench
                 .objects
-                .put(B, "new", Put::default(), body(vec![Err("x".into())]));
+                .put(B, "k", PutRequest::default(), broken)
+                .await;
+            assert!(matches!(result, Err(S3Fault::Body(_))), "{size}");
+            let result =
+                bench
+                    .objects
+                    .put(B, "new", PutRequest::default(), body(vec![Err("x".into())]));
             assert!(result.await.is_err());
         }
         assert_eq!(whole(&bench, "k").await, b"before");
@@ -84,32 +89,38 @@ fn an_interrupted_put_leaves_nothing() {
 #[test]
 fn claims_are_checked() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let content = b"123456789";
-        let known = |algorithm, value: &str| Claims {
+        let known = |algorithm, value: &str| ClaimedBody {
             algorithm: Some(algorithm),
             value: ClaimedValue::Known(value.into()),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
-        let trailing = |value: Option<&'static str>| Claims {
-            algorithm: Some(Algorithm::Crc32),
+        let trailing = |value: Option<&'static str>| ClaimedBody {
+            algorithm: Some(ChecksumAlgorithm::Crc32),
             value: ClaimedValue::Trailing(Box::new(move || value.map(str::to_owned))),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
-        let md5 = |text: &str| Claims {
+        let md5 = |text: &str| ClaimedBody {
             md5: Some(text.into()),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
-        let length = |length| Claims {
+        let length = |length| ClaimedBody {
             length: Some(length),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
         for (claims, code) in [
-            (Claims::default(), "ok"),
-            (known(Algorithm::Crc32, "y/Q5Jg=="), "ok"),
-            (known(Algorithm::Crc32, "y/Q5Jw=="), "BadDigest"),
-            (known(Algorithm::Crc32, "nonsense"), "InvalidRequest"),
-            (known(Algorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="), "ok"),
+            (ClaimedBody::default(), "ok"),
+            (known(ChecksumAlgorithm::Crc32, "y/Q5Jg=="), "ok"),
+            (known(ChecksumAlgorithm::Crc32, "y/Q5Jw=="), "BadDigest"),
+            (
+                known(ChecksumAlgorithm::Crc32, "nonsense"),
+                "InvalidRequest",
+            ),
+            (
+                known(ChecksumAlgorithm::Sha1, "98O8HYCOBHMq32eZZczDTKeuNEE="),
+                "ok",
+            ),
             (trailing(Some("y/Q5Jg==")), "ok"),
             (trailing(Some("y/Q5Jw==")), "BadDigest"),
             (trailing(None), "InvalidRequest"),
@@ -121,9 +132,9 @@ fn claims_are_checked() {
             (length(u64::MAX), "EntityTooLarge"),
         ] {
             let what = format!("{claims:?}");
-            let request = Put {
+            let request = PutRequest {
                 claims,
-                ..Put::default()
+                ..PutRequest::default()
             };
             let got = match bench.objects.put(B, "k", request, bytes(content)).await {
                 Ok(_) => "ok",
@@ -137,7 +148,7 @@ fn claims_are_checked() {
 #[test]
 fn overwriting_frees_the_old_bytes_but_not_under_a_reader() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let old = pattern(700_000);
         put(&bench, "k", &old).await;
         let found = bench.objects.find(B, "k").await.unwrap().unwrap();
@@ -175,7 +186,7 @@ fn overwriting_frees_the_old_bytes_but_not_under_a_reader() {
 #[test]
 fn conditional_writes() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let etag = put(&bench, "k", b"x").await.etag;
         for (key, condition, code) in [
             ("k", WriteIf::Absent, "PreconditionFailed"),
@@ -185,9 +196,9 @@ fn conditional_writes() {
             ("none", WriteIf::Absent, "ok"),
         ] {
             let what = format!("{key} {condition:?}");
-            let request = Put {
+            let request = PutRequest {
                 condition,
-                ..Put::default()
+                ..PutRequest::default()
             };
             let got = match bench.objects.put(B, key, request, bytes("y")).await {
                 Ok(_) => "ok",
@@ -197,20 +208,20 @@ fn conditional_writes() {
         }
         let result = bench
             .objects
-            .put("nowhere", "k", Put::default(), bytes("y"))
+            .put("nowhere", "k", PutRequest::default(), bytes("y"))
             .await;
-        assert!(matches!(result, Err(Fault::NoSuchBucket(_))));
+        assert!(matches!(result, Err(S3Fault::NoSuchBucket(_))));
     });
 }
 
 #[test]
 fn only_one_of_many_creations_succeeds() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let tries = (0..16).map(|n| {
-            let request = Put {
+            let request = PutRequest {
                 condition: WriteIf::Absent,
-                ..Put::default()
+                ..PutRequest::default()
             };
             bench
                 .objects
@@ -225,7 +236,7 @@ fn only_one_of_many_creations_succeeds() {
 #[test]
 fn tags_change_without_the_bytes() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         put(&bench, "k", &pattern(100_000)).await;
         let tags = vec![("a".to_owned(), "1".to_owned())];
         bench.objects.set_tags(B, "k", &tags).await.unwrap();
@@ -235,14 +246,18 @@ fn tags_change_without_the_bytes() {
         );
         assert_eq!(whole(&bench, "k").await, pattern(100_000));
         let missing = bench.objects.set_tags(B, "none", &tags).await;
-        assert!(matches!(missing, Err(Fault::NoSuchKey(_))));
+        assert!(matches!(missing, Err(S3Fault::NoSuchKey(_))));
     });
 }
 
 const MIB: usize = 1024 * 1024;
 
-async fn upload(bench: &Bench, kind: Option<Kind>, sizes: &[usize]) -> (crate::Upload, Completion) {
-    let algorithm = kind.map(|_| Algorithm::Crc32);
+async fn upload(
+    bench: &TestObjects,
+    kind: Option<ChecksumType>,
+    sizes: &[usize],
+) -> (crate::Upload, CompleteRequest) {
+    let algorithm = kind.map(|_| ChecksumAlgorithm::Crc32);
     let new = NewUpload {
         algorithm,
         kind,
@@ -254,9 +269,9 @@ async fn upload(bench: &Bench, kind: Option<Kind>, sizes: &[usize]) -> (crate::U
         let content = bytes(pattern(*size));
         let part = bench
             .objects
-            .put_part(&upload, number, Claims::default(), content);
+            .put_part(&upload, number, ClaimedBody::default(), content);
         let part = part.await.unwrap();
-        let checksum = (kind == Some(Kind::Composite))
+        let checksum = (kind == Some(ChecksumType::Composite))
             .then_some((part.checksum.algorithm, part.checksum.value));
         parts.push(NamedPart {
             number,
@@ -266,9 +281,9 @@ async fn upload(bench: &Bench, kind: Option<Kind>, sizes: &[usize]) -> (crate::U
     }
     (
         upload,
-        Completion {
+        CompleteRequest {
             parts,
-            ..Completion::default()
+            ..CompleteRequest::default()
         },
     )
 }
@@ -276,28 +291,35 @@ async fn upload(bench: &Bench, kind: Option<Kind>, sizes: &[usize]) -> (crate::U
 #[test]
 fn uploads_complete_without_copying() {
     run(async {
-        for kind in [None, Some(Kind::FullObject), Some(Kind::Composite)] {
-            let mut bench = Bench::new().await;
+        for kind in [
+            None,
+            Some(ChecksumType::FullObject),
+            Some(ChecksumType::Composite),
+        ] {
+            let mut bench = TestObjects::new().await;
             let sizes = [5 * MIB, 5 * MIB, 10];
             let (upload, completion) = upload(&bench, kind, &sizes).await;
             assert_eq!(bench.files(), 3);
             let of = (B, "m", upload.id.as_str());
             let object = bench.objects.complete(of, &completion).await.unwrap();
             assert!(object.etag.ends_with("-3"));
-            assert_eq!(object.checksum.kind, kind.unwrap_or(Kind::FullObject));
+            assert_eq!(
+                object.checksum.kind,
+                kind.unwrap_or(ChecksumType::FullObject)
+            );
             let expected = sizes.map(pattern).concat();
             bench.reopen();
             assert_eq!(bench.files(), 3);
             assert!(whole(&bench, "m").await == expected);
-            if kind != Some(Kind::Composite) {
+            if kind != Some(ChecksumType::Composite) {
                 let algorithm = Some(object.checksum.algorithm);
-                let claims = Claims {
+                let claims = ClaimedBody {
                     algorithm,
-                    ..Claims::default()
+                    ..ClaimedBody::default()
                 };
-                let request = Put {
+                let request = PutRequest {
                     claims,
-                    ..Put::default()
+                    ..PutRequest::default()
                 };
                 let single = bench
                     .objects
@@ -317,7 +339,7 @@ fn uploads_complete_without_copying() {
             let mut other = completion.clone();
             other.parts.truncate(2);
             let other = bench.objects.complete(of, &other).await;
-            assert!(matches!(other, Err(Fault::NoSuchUpload(_))));
+            assert!(matches!(other, Err(S3Fault::NoSuchUpload(_))));
             assert!(whole(&bench, "m").await.len() == 10 * MIB + 10);
             bench
                 .objects
@@ -332,9 +354,9 @@ fn uploads_complete_without_copying() {
 #[test]
 fn what_completion_refuses() {
     run(async {
-        let bench = Bench::new().await;
-        let (upload, good) = upload(&bench, Some(Kind::Composite), &[5 * MIB, 4, 4]).await;
-        let change = |change: &dyn Fn(&mut Completion)| {
+        let bench = TestObjects::new().await;
+        let (upload, good) = upload(&bench, Some(ChecksumType::Composite), &[5 * MIB, 4, 4]).await;
+        let change = |change: &dyn Fn(&mut CompleteRequest)| {
             let mut completion = good.clone();
             completion.parts.truncate(2);
             change(&mut completion);
@@ -357,11 +379,11 @@ fn what_completion_refuses() {
             ),
             (change(&|c| c.size = Some(1)), "InvalidRequest"),
             (
-                change(&|c| c.kind = Some(Kind::FullObject)),
+                change(&|c| c.kind = Some(ChecksumType::FullObject)),
                 "InvalidRequest",
             ),
             (
-                change(&|c| c.checksum = Some((Algorithm::Crc32, "x".into()))),
+                change(&|c| c.checksum = Some((ChecksumAlgorithm::Crc32, "x".into()))),
                 "BadDigest",
             ),
             (
@@ -385,16 +407,16 @@ fn what_completion_refuses() {
 #[test]
 fn parts_are_replaced_copied_listed_and_aborted() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let (upload, _) = upload(&bench, None, &[100, 200]).await;
-        let claims = Claims::default();
+        let claims = ClaimedBody::default();
         bench
             .objects
             .put_part(&upload, 1, claims, bytes(pattern(50)))
             .await
             .unwrap();
         let source = put(&bench, "source", &pattern(100_000)).await;
-        let copied = Copied {
+        let copied = PartCopySource {
             source,
             source_if: ReadIf::default(),
             range: Some("bytes=10-19"),
@@ -407,14 +429,14 @@ fn parts_are_replaced_copied_listed_and_aborted() {
         let page = bench.objects.list_parts(&upload, 2, 2).await.unwrap();
         assert_eq!((page.parts.len(), page.truncated), (1, false));
         let found = bench.objects.find_upload(B, "other", &upload.id).await;
-        assert!(matches!(found, Err(Fault::NoSuchUpload(_))));
+        assert!(matches!(found, Err(S3Fault::NoSuchUpload(_))));
         bench.objects.abort(&upload).await.unwrap();
         assert_eq!(bench.files(), 1);
         let late = bench
             .objects
-            .put_part(&upload, 3, Claims::default(), bytes("x"))
+            .put_part(&upload, 3, ClaimedBody::default(), bytes("x"))
             .await;
-        assert!(matches!(late, Err(Fault::NoSuchUpload(_))));
+        assert!(matches!(late, Err(S3Fault::NoSuchUpload(_))));
         assert_eq!(bench.files(), 1);
     });
 }
@@ -422,20 +444,20 @@ fn parts_are_replaced_copied_listed_and_aborted() {
 #[test]
 fn a_part_needs_the_uploads_algorithm() {
     run(async {
-        let bench = Bench::new().await;
-        let (upload, _) = upload(&bench, Some(Kind::Composite), &[]).await;
-        let claims = |algorithm, value: &str| Claims {
+        let bench = TestObjects::new().await;
+        let (upload, _) = upload(&bench, Some(ChecksumType::Composite), &[]).await;
+        let claims = |algorithm, value: &str| ClaimedBody {
             algorithm: Some(algorithm),
             value: ClaimedValue::Known(value.into()),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
-        let wrong = claims(Algorithm::Crc32c, "4waSgw==");
+        let wrong = claims(ChecksumAlgorithm::Crc32c, "4waSgw==");
         let wrong = bench
             .objects
             .put_part(&upload, 1, wrong, bytes("123456789"))
             .await;
-        assert!(matches!(wrong, Err(Fault::Checksum(_))));
-        let right = claims(Algorithm::Crc32, "y/Q5Jg==");
+        assert!(matches!(wrong, Err(S3Fault::Checksum(_))));
+        let right = claims(ChecksumAlgorithm::Crc32, "y/Q5Jg==");
         bench
             .objects
             .put_part(&upload, 1, right, bytes("123456789"))
@@ -447,21 +469,22 @@ fn a_part_needs_the_uploads_algorithm() {
 #[test]
 fn copies() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let source = put(&bench, "k", &pattern(50_000)).await;
-        let copy = |copy: Copy, key: &'static str| bench.objects.copy(source.clone(), B, key, copy);
-        let copied = copy(Copy::default(), "copy").await.unwrap();
+        let copy =
+            |copy: CopyRequest, key: &'static str| bench.objects.copy(source.clone(), B, key, copy);
+        let copied = copy(CopyRequest::default(), "copy").await.unwrap();
         assert_eq!(
             (copied.etag.as_str(), copied.size),
             (source.etag.as_str(), 50_000)
         );
         assert!(matches!(
-            copy(Copy::default(), "k").await,
-            Err(Fault::CopyToItself)
+            copy(CopyRequest::default(), "k").await,
+            Err(S3Fault::CopyToItself)
         ));
-        let changed = Copy {
-            headers: Some(crate::Headers::default()),
-            ..Copy::default()
+        let changed = CopyRequest {
+            headers: Some(crate::StoredHeaders::default()),
+            ..CopyRequest::default()
         };
         copy(changed, "k").await.unwrap();
         assert_eq!(whole(&bench, "k").await, pattern(50_000));
@@ -470,20 +493,20 @@ fn copies() {
             none_match,
             ..ReadIf::default()
         };
-        let refused = Copy {
+        let refused = CopyRequest {
             source_if: conditions,
-            ..Copy::default()
+            ..CopyRequest::default()
         };
         assert!(matches!(
             copy(refused, "copy").await,
-            Err(Fault::PreconditionFailed(_))
+            Err(S3Fault::PreconditionFailed(_))
         ));
-        let algorithm = Copy {
-            algorithm: Some(Algorithm::Sha256),
-            ..Copy::default()
+        let algorithm = CopyRequest {
+            algorithm: Some(ChecksumAlgorithm::Sha256),
+            ..CopyRequest::default()
         };
         let copied = copy(algorithm, "copy").await.unwrap();
-        assert_eq!(copied.checksum.algorithm, Algorithm::Sha256);
+        assert_eq!(copied.checksum.algorithm, ChecksumAlgorithm::Sha256);
         assert_eq!(bench.files(), 2);
     });
 }
@@ -491,7 +514,7 @@ fn copies() {
 #[test]
 fn buckets_are_unique_and_deleted_only_when_empty() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let other = "444455556666".parse().unwrap();
         let none = crate::Tags::new();
         let create = |name: &'static str, owner, region: &'static str| {
@@ -507,15 +530,15 @@ fn buckets_are_unique_and_deleted_only_when_empty() {
         assert!(create(B, me, "us-east-1").await.is_ok());
         assert!(matches!(
             create(B, other, "us-east-1").await,
-            Err(Fault::BucketExists(_))
+            Err(S3Fault::BucketExists(_))
         ));
         create("west", me, "eu-west-1").await.unwrap();
         let again = create("west", me, "eu-west-1").await;
-        assert!(matches!(again, Err(Fault::BucketOwnedByYou(_))));
+        assert!(matches!(again, Err(S3Fault::BucketOwnedByYou(_))));
         put(&bench, "k", b"").await;
         assert!(matches!(
             bench.objects.delete_bucket(B).await,
-            Err(Fault::BucketNotEmpty(_))
+            Err(S3Fault::BucketNotEmpty(_))
         ));
         bench
             .objects
@@ -528,7 +551,7 @@ fn buckets_are_unique_and_deleted_only_when_empty() {
         bench.objects.delete_bucket(B).await.unwrap();
         assert!(matches!(
             bench.objects.delete_bucket(B).await,
-            Err(Fault::NoSuchBucket(_))
+            Err(S3Fault::NoSuchBucket(_))
         ));
     });
 }
@@ -536,7 +559,7 @@ fn buckets_are_unique_and_deleted_only_when_empty() {
 #[test]
 fn buckets_are_created_with_their_tags_or_not_at_all() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let me = crate::testing::owner();
         let set = |pairs: &[(&str, &str)]| -> crate::Tags {
             let pairs = pairs.iter();
@@ -553,7 +576,7 @@ fn buckets_are_created_with_their_tags_or_not_at_all() {
         create("tagged", tags.clone()).await.unwrap();
         assert_eq!(stored("tagged").await.unwrap().tags, tags);
         let again = create("tagged", set(&[("team", "dev")])).await;
-        assert!(matches!(again, Err(Fault::BucketOwnedByYou(_))));
+        assert!(matches!(again, Err(S3Fault::BucketOwnedByYou(_))));
         assert_eq!(create("tagged", set(&[])).await.unwrap().tags, tags);
         assert_eq!(stored("tagged").await.unwrap().tags, tags);
         let many = |count| -> crate::Tags {
@@ -569,7 +592,7 @@ fn buckets_are_created_with_their_tags_or_not_at_all() {
             many(51),
         ] {
             let refused = create("wrong", wrong).await;
-            assert!(matches!(refused, Err(Fault::Tag(_))), "{refused:?}");
+            assert!(matches!(refused, Err(S3Fault::Tag(_))), "{refused:?}");
         }
         assert_eq!(stored("wrong").await, None);
         assert!(create("full", many(50)).await.is_ok());
@@ -579,7 +602,7 @@ fn buckets_are_created_with_their_tags_or_not_at_all() {
 #[test]
 fn buckets_are_listed_in_pages() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let me = crate::testing::owner();
         for n in 0..5 {
             let region = ["eu-west-1", "eu-west-2"][n % 2];
@@ -624,7 +647,7 @@ fn buckets_are_listed_in_pages() {
 #[test]
 fn uploads_are_listed_in_pages() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         for key in ["a", "b/1", "b/2", "c", "c", "c"] {
             let new = NewUpload::default();
             bench.objects.create_upload(B, key, new).await.unwrap();
@@ -653,7 +676,7 @@ fn uploads_are_listed_in_pages() {
         assert_eq!(ask.key_marker, "c");
         ask.key_marker = "a".into();
         let other = bench.objects.list_uploads(B, &ask).await;
-        assert!(matches!(other, Err(Fault::InvalidArgument { .. })));
+        assert!(matches!(other, Err(S3Fault::InvalidArgument { .. })));
     });
 }
 
@@ -675,7 +698,7 @@ fn a_key_that_changed_since_the_upload_began_is_a_conflict() {
             ),
             (true, "delete", WriteIf::Matches(String::new()), "NoSuchKey"),
         ] {
-            let bench = Bench::new().await;
+            let bench = TestObjects::new().await;
             let mut etag = String::new();
             if before {
                 etag = put(&bench, "m", b"before").await.etag;
@@ -703,16 +726,16 @@ fn a_key_that_changed_since_the_upload_began_is_a_conflict() {
 #[test]
 fn parts_with_any_checksum_mix_where_the_upload_named_none() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let new = NewUpload::default();
         let upload = bench.objects.create_upload(B, "m", new).await.unwrap();
         let first = pattern(5 * MIB);
-        let mut claims = Claims {
-            algorithm: Some(Algorithm::Sha1),
-            ..Claims::default()
+        let mut claims = ClaimedBody {
+            algorithm: Some(ChecksumAlgorithm::Sha1),
+            ..ClaimedBody::default()
         };
         claims.value = ClaimedValue::Known(
-            put_with(&bench, "s", &first, Algorithm::Sha1)
+            put_with(&bench, "s", &first, ChecksumAlgorithm::Sha1)
                 .await
                 .checksum
                 .value,
@@ -722,8 +745,8 @@ fn parts_with_any_checksum_mix_where_the_upload_named_none() {
             .put_part(&upload, 1, claims, bytes(first.clone()));
         let one = put.await.unwrap();
         assert!(one.claimed);
-        let source = put_with(&bench, "source", b"end", Algorithm::Crc32).await;
-        let copied = Copied {
+        let source = put_with(&bench, "source", b"end", ChecksumAlgorithm::Crc32).await;
+        let copied = PartCopySource {
             source,
             source_if: ReadIf::default(),
             range: None,
@@ -734,26 +757,31 @@ fn parts_with_any_checksum_mix_where_the_upload_named_none() {
             etag: part.etag.clone(),
             checksum: None,
         };
-        let completion = Completion {
+        let completion = CompleteRequest {
             parts: vec![named(&one), named(&two)],
-            ..Completion::default()
+            ..CompleteRequest::default()
         };
         let of = (B, "m", upload.id.as_str());
         let object = bench.objects.complete(of, &completion).await.unwrap();
         let bytes = [first.as_slice(), b"end"].concat();
-        let single = put_with(&bench, "s", &bytes, Algorithm::Crc64Nvme).await;
+        let single = put_with(&bench, "s", &bytes, ChecksumAlgorithm::Crc64Nvme).await;
         assert_eq!(object.checksum, single.checksum);
     });
 }
 
-async fn put_with(bench: &Bench, key: &str, content: &[u8], algorithm: Algorithm) -> Object {
-    let claims = Claims {
+async fn put_with(
+    bench: &TestObjects,
+    key: &str,
+    content: &[u8],
+    algorithm: ChecksumAlgorithm,
+) -> Object {
+    let claims = ClaimedBody {
         algorithm: Some(algorithm),
-        ..Claims::default()
+        ..ClaimedBody::default()
     };
-    let request = Put {
+    let request = PutRequest {
         claims,
-        ..Put::default()
+        ..PutRequest::default()
     };
     let put = bench.objects.put(B, key, request, bytes(content));
     put.await.unwrap()
@@ -762,11 +790,11 @@ async fn put_with(bench: &Bench, key: &str, content: &[u8], algorithm: Algorithm
 #[test]
 fn a_bucket_goes_with_its_uploads() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         upload(&bench, None, &[10, 10]).await;
         put(&bench, "k", b"x").await;
         let full = bench.objects.delete_bucket(B).await;
-        assert!(matches!(full, Err(Fault::BucketNotEmpty(_))));
+        assert!(matches!(full, Err(S3Fault::BucketNotEmpty(_))));
         let ask = UploadAsk {
             limit: 10,
             ..UploadAsk::default()
@@ -782,7 +810,7 @@ fn a_bucket_goes_with_its_uploads() {
 #[test]
 fn a_bucket_goes_with_more_uploads_than_a_page() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         for key in 0..=keywright_base::limits::S3_PAGE {
             let new = NewUpload::default();
             let key = key.to_string();
@@ -831,7 +859,7 @@ proptest! {
         limit in 1_usize..6,
     ) {
         run(async {
-            let bench = Bench::new().await;
+            let bench = TestObjects::new().await;
             for key in &keys {
                 put(&bench, key, b"").await;
             }
@@ -860,13 +888,13 @@ proptest! {
         length in 1_usize..100_000,
     ) {
         run(async {
-            let bench = Bench::new().await;
+            let bench = TestObjects::new().await;
             let new = NewUpload::default();
             let upload = bench.objects.create_upload(B, "m", new).await.unwrap();
             let mut parts = Vec::new();
             for (number, size) in (1..).zip(&sizes) {
                 let content = bytes(pattern(*size));
-                let put = bench.objects.put_part(&upload, number, Claims::default(), content);
+                let put = bench.objects.put_part(&upload, number, ClaimedBody::default(), content);
                 parts.push(put.await.unwrap());
             }
             let content = sizes.iter().map(|size| pattern(*size)).collect::<Vec<_>>().concat();
@@ -883,7 +911,7 @@ proptest! {
                     prop_assert_eq!(Some(got.as_slice()), expected);
                 }
                 Err(fault) => {
-                    let outside = matches!(fault, Fault::InvalidRange { .. });
+                    let outside = matches!(fault, S3Fault::InvalidRange { .. });
                     prop_assert!(outside);
                     prop_assert!(start >= content.len());
                 }

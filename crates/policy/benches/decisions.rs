@@ -8,14 +8,16 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use keywright_policy::{
-    ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, parse,
+    AccessRequest, ContextMap, Policy, PolicySet, PolicySource, PrincipalRef, evaluate, parse,
 };
 use serde_json::json;
 
 #[expect(clippy::unwrap_used, reason = "the fixture's documents are policies")]
 fn set(documents: &[String]) -> PolicySet {
     let compile = |text: &String| Arc::new(Policy::compile(&parse(text).unwrap()));
-    let sourced = documents.iter().map(|text| (Source::Inline, compile(text)));
+    let sourced = documents
+        .iter()
+        .map(|text| (PolicySource::Inline, compile(text)));
     PolicySet::new(sourced.collect())
 }
 
@@ -41,7 +43,7 @@ fn user(criterion: &mut Criterion) {
     let context = context();
     let mut group = criterion.benchmark_group("user with 10 managed policies and 2 groups");
     for (name, action, resource, allowed) in fixture::REQUESTS {
-        let request = Request::new(bob(), action, resource, &context);
+        let request = AccessRequest::new(bob(), action, resource, &context);
         assert_eq!(
             evaluate(&set, None, &request).is_allowed(),
             allowed,
@@ -61,7 +63,7 @@ fn growth(criterion: &mut Criterion) {
         for count in [10, 100, 1000] {
             let set = set(&[fixture::many(count, name).to_string()]);
             let (action, resource) = fixture::OF_MANY;
-            let request = Request::new(bob(), action, resource, &context);
+            let request = AccessRequest::new(bob(), action, resource, &context);
             assert!(evaluate(&set, None, &request).is_allowed());
             group.bench_function(BenchmarkId::new(shape, count), |b| {
                 b.iter(|| evaluate(&set, None, black_box(&request)));
@@ -85,7 +87,7 @@ fn patterns(criterion: &mut Criterion) {
         let set = set(&[document.to_string()]);
         for length in [1_000, 2_000, 4_000, 8_000] {
             let context = ContextMap::default().with("k", &"a".repeat(length));
-            let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &context);
+            let request = AccessRequest::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &context);
             assert!(!evaluate(&set, None, &request).is_allowed());
             group.bench_function(BenchmarkId::new(name, length), |b| {
                 b.iter(|| evaluate(&set, None, black_box(&request)));

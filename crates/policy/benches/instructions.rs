@@ -8,7 +8,7 @@ mod fixture;
 use std::{hint::black_box, io::Write, sync::Arc};
 
 use keywright_policy::{
-    ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, parse,
+    AccessRequest, ContextMap, Policy, PolicySet, PolicySource, PrincipalRef, evaluate, parse,
 };
 
 /// One policy of so many statements, of which the request's action selects one.
@@ -39,7 +39,9 @@ fn main() {
         Some(count) => vec![fixture::many(count, fixture::SHAPES[0].1).to_string()],
         None => fixture::documents(),
     };
-    let sourced = texts.iter().map(|text| (Source::Inline, compile(text)));
+    let sourced = texts
+        .iter()
+        .map(|text| (PolicySource::Inline, compile(text)));
     let set = PolicySet::new(sourced.collect());
     let keys = fixture::KEYS.iter();
     let context = keys.fold(ContextMap::default(), |map, (key, value)| {
@@ -59,7 +61,7 @@ fn main() {
             (row.1, row.2, row.3)
         }
     };
-    let request = Request::new(principal, action, resource, &context);
+    let request = AccessRequest::new(principal, action, resource, &context);
     for _ in 0..times {
         let decision = evaluate(&set, None, black_box(&request));
         assert_eq!(decision.is_allowed(), allowed);

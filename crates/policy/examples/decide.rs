@@ -5,8 +5,8 @@
 use std::{error::Error, io::Write, sync::Arc};
 
 use keywright_policy::{
-    ContextMap, Decision, Kind, Policy, PolicySet, PrincipalRef, Request, Source, evaluate, lint,
-    validate,
+    AccessRequest, ContextMap, Decision, DocumentKind, Policy, PolicySet, PolicySource,
+    PrincipalRef, evaluate, lint, validate,
 };
 
 /// Every user may read below a prefix of their own name, over TLS only.
@@ -24,10 +24,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
 
     // Once for each document. `validate` says what AWS says when it stores one; `lint` advises.
-    let document = validate(POLICY, Kind::Inline)?;
-    writeln!(out, "{} findings", lint(POLICY, Kind::Inline).len())?;
+    let document = validate(POLICY, DocumentKind::Inline)?;
+    writeln!(out, "{} findings", lint(POLICY, DocumentKind::Inline).len())?;
     let policy = Arc::new(Policy::compile(&document));
-    let policies = PolicySet::new(vec![(Source::Inline, policy)]);
+    let policies = PolicySet::new(vec![(PolicySource::Inline, policy)]);
 
     // For each request.
     let bob = PrincipalRef::User {
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("true", "arn:aws:s3:::reports/ann/q3.csv"),
     ] {
         let context = ContextMap::default().with("aws:SecureTransport", secure);
-        let request = Request::new(bob, "s3:GetObject", resource, &context);
+        let request = AccessRequest::new(bob, "s3:GetObject", resource, &context);
         match evaluate(&policies, None, &request) {
             Decision::Allow => writeln!(out, "allowed: {resource}, TLS {secure}")?,
             Decision::Deny(reason) => {

@@ -38,7 +38,7 @@ impl AccessLevel {
 
 /// An action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Action {
+pub struct ServiceAction {
     /// The service prefix, for example `iam`.
     pub service: &'static str,
     /// The name, for example `CreateUser`.
@@ -94,15 +94,15 @@ pub struct ConditionKey {
 
 /// All that is known of the services.
 #[derive(Debug, Default)]
-pub struct Catalogue {
+pub struct ActionCatalogue {
     /// By whole name in lower case.
-    actions: BTreeMap<String, Action>,
+    actions: BTreeMap<String, ServiceAction>,
     types: Vec<ResourceType>,
     keys: Vec<ConditionKey>,
 }
 
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    let mut catalogue = Catalogue::default();
+static CATALOGUE: LazyLock<ActionCatalogue> = LazyLock::new(|| {
+    let mut catalogue = ActionCatalogue::default();
     let published = include_str!("../data/actions.txt").lines();
     for line in published.chain(include_str!("../data/extension.txt").lines()) {
         catalogue.read(line);
@@ -110,24 +110,24 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     catalogue
 });
 
-impl Catalogue {
+impl ActionCatalogue {
     /// The catalogue in the crate, read at the first use.
     pub fn built_in() -> &'static Self {
         &CATALOGUE
     }
 
     /// Every action, ordered by service and name.
-    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+    pub fn actions(&self) -> impl Iterator<Item = &ServiceAction> {
         self.actions.values()
     }
 
     /// An action by whole name in any case, for example `iam:CreateUser`.
-    pub fn action(&self, name: &str) -> Option<&Action> {
+    pub fn action(&self, name: &str) -> Option<&ServiceAction> {
         self.actions.get(&name.to_ascii_lowercase())
     }
 
     /// The actions of a service in any case, each with its name in lower case.
-    pub(crate) fn of_service(&self, service: &str) -> impl Iterator<Item = (&str, &Action)> {
+    pub(crate) fn of_service(&self, service: &str) -> impl Iterator<Item = (&str, &ServiceAction)> {
         let prefix = format!("{}:", service.to_ascii_lowercase());
         let from = self.actions.range(prefix.clone()..);
         from.map_while(move |(name, action)| Some((name.strip_prefix(&*prefix)?, action)))
@@ -168,7 +168,7 @@ impl Catalogue {
                 let level = level(part());
                 let resources = words(part()).map(ResourceUse::read).collect();
                 let condition_keys = words(part()).collect();
-                let action = Action {
+                let action = ServiceAction {
                     service,
                     name,
                     level,
@@ -207,7 +207,7 @@ impl Catalogue {
     }
 }
 
-impl Action {
+impl ServiceAction {
     /// The actions that a caller must be allowed as well, always: see [`Action::does`] and
     /// [`Action::reveals`].
     pub fn implied(&self) -> impl Iterator<Item = &'static str> {

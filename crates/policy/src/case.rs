@@ -56,8 +56,8 @@ fn lower(text: &str) -> String {
 /// A character that is no capital sigma in lower case.
 fn of_character(character: char) -> impl Iterator<Item = char> {
     let lowered = is_basic(character).then(|| character.to_lowercase());
-    let kept = lowered.is_none().then_some(character);
-    lowered.into_iter().flatten().chain(kept)
+    let retained = lowered.is_none().then_some(character);
+    lowered.into_iter().flatten().chain(retained)
 }
 
 const fn is_basic(character: char) -> bool {

@@ -7,16 +7,16 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
     case,
-    context::{Env, Values},
+    context::{ContextValues, EvaluationEnv},
     document::{ConditionClause, Effect},
-    literal::{Decimal, Network, address, date},
-    pattern::{Cost, LOOKUP_STEPS, Syntax, Template, Variable},
-    resource::{ArnPattern, Target},
+    literal::{Decimal, IpNetwork, address, date},
+    pattern::{LOOKUP_STEPS, MatchCost, PatternSyntax, PatternTemplate, PatternVariable},
+    resource::{ArnPattern, RequestResource},
 };
 
 /// How a list of values is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Set {
+pub(crate) enum SetPrefix {
     /// No prefix: the key has one value.
     Scalar,
     /// `ForAllValues:`
@@ -27,12 +27,12 @@ pub(crate) enum Set {
 
 /// What an operator compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Test {
+pub(crate) enum OperatorTest {
     Equals,
     EqualsIgnoreCase,
     Like,
-    Numeric(Order),
-    Date(Order),
+    Numeric(ValueOrder),
+    Date(ValueOrder),
     Bool,
     Binary,
     Ip,
@@ -42,7 +42,7 @@ pub(crate) enum Test {
 
 /// How two ordered values must stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum ValueOrder {
     Equal,
     Less,
     LessOrEqual,
@@ -50,7 +50,7 @@ pub(crate) enum Order {
     GreaterOrEqual,
 }
 
-impl Order {
+impl ValueOrder {
     fn holds<T: Ord>(self, value: &T, literal: &T) -> bool {
         match self {
             Self::Equal => value == literal,
@@ -64,71 +64,106 @@ impl Order {
 
 /// An operator with its prefix and suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Operator {
-    pub(crate) set: Set,
-    pub(crate) test: Test,
+pub(crate) struct ConditionOperator {
+    pub(crate) set: SetPrefix,
+    pub(crate) test: OperatorTest,
     pub(crate) negated: bool,
     pub(crate) if_exists: bool,
 }
 
 /// Every operator in lower case, what it tests, and whether it is negated.
-const OPERATORS: [(&str, Test, bool); 27] = [
-    ("stringequals", Test::Equals, false),
-    ("stringnotequals", Test::Equals, true),
-    ("stringequalsignorecase", Test::EqualsIgnoreCase, false),
-    ("stringnotequalsignorecase", Test::EqualsIgnoreCase, true),
-    ("stringlike", Test::Like, false),
-    ("stringnotlike", Test::Like, true),
-    ("numericequals", Test::Numeric(Order::Equal), false),
-    ("numericnotequals", Test::Numeric(Order::Equal), true),
-    ("numericlessthan", Test::Numeric(Order::Less), false),
+const OPERATORS: [(&str, OperatorTest, bool); 27] = [
+    ("stringequals", OperatorTest::Equals, false),
+    ("stringnotequals", OperatorTest::Equals, true),
+    (
+        "stringequalsignorecase",
+        OperatorTest::EqualsIgnoreCase,
+        false,
+    ),
+    (
+        "stringnotequalsignorecase",
+        OperatorTest::EqualsIgnoreCase,
+        true,
+    ),
+    ("stringlike", OperatorTest::Like, false),
+    ("stringnotlike", OperatorTest::Like, true),
+    (
+        "numericequals",
+        OperatorTest::Numeric(ValueOrder::Equal),
+        false,
+    ),
+    (
+        "numericnotequals",
+        OperatorTest::Numeric(ValueOrder::Equal),
+        true,
+    ),
+    (
+        "numericlessthan",
+        OperatorTest::Numeric(ValueOrder::Less),
+        false,
+    ),
     (
         "numericlessthanequals",
-        Test::Numeric(Order::LessOrEqual),
+        OperatorTest::Numeric(ValueOrder::LessOrEqual),
         false,
     ),
-    ("numericgreaterthan", Test::Numeric(Order::Greater), false),
+    (
+        "numericgreaterthan",
+        OperatorTest::Numeric(ValueOrder::Greater),
+        false,
+    ),
     (
         "numericgreaterthanequals",
-        Test::Numeric(Order::GreaterOrEqual),
+        OperatorTest::Numeric(ValueOrder::GreaterOrEqual),
         false,
     ),
-    ("dateequals", Test::Date(Order::Equal), false),
-    ("datenotequals", Test::Date(Order::Equal), true),
-    ("datelessthan", Test::Date(Order::Less), false),
-    ("datelessthanequals", Test::Date(Order::LessOrEqual), false),
-    ("dategreaterthan", Test::Date(Order::Greater), false),
+    ("dateequals", OperatorTest::Date(ValueOrder::Equal), false),
+    ("datenotequals", OperatorTest::Date(ValueOrder::Equal), true),
+    ("datelessthan", OperatorTest::Date(ValueOrder::Less), false),
+    (
+        "datelessthanequals",
+        OperatorTest::Date(ValueOrder::LessOrEqual),
+        false,
+    ),
+    (
+        "dategreaterthan",
+        OperatorTest::Date(ValueOrder::Greater),
+        false,
+    ),
     (
         "dategreaterthanequals",
-        Test::Date(Order::GreaterOrEqual),
+        OperatorTest::Date(ValueOrder::GreaterOrEqual),
         false,
     ),
-    ("bool", Test::Bool, false),
-    ("binaryequals", Test::Binary, false),
-    ("ipaddress", Test::Ip, false),
-    ("notipaddress", Test::Ip, true),
-    ("arnequals", Test::Arn, false),
-    ("arnlike", Test::Arn, false),
-    ("arnnotequals", Test::Arn, true),
-    ("arnnotlike", Test::Arn, true),
-    ("null", Test::Null, false),
+    ("bool", OperatorTest::Bool, false),
+    ("binaryequals", OperatorTest::Binary, false),
+    ("ipaddress", OperatorTest::Ip, false),
+    ("notipaddress", OperatorTest::Ip, true),
+    ("arnequals", OperatorTest::Arn, false),
+    ("arnlike", OperatorTest::Arn, false),
+    ("arnnotequals", OperatorTest::Arn, true),
+    ("arnnotlike", OperatorTest::Arn, true),
+    ("null", OperatorTest::Null, false),
 ];
 
-impl Operator {
+impl ConditionOperator {
     /// Reads an operator's name, whatever its case.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
-        let prefixes = [("forallvalues:", Set::All), ("foranyvalue:", Set::Any)];
+        let prefixes = [
+            ("forallvalues:", SetPrefix::All),
+            ("foranyvalue:", SetPrefix::Any),
+        ];
         let prefixed = prefixes
             .iter()
             .find_map(|(p, set)| Some((*set, name.strip_prefix(p)?)));
-        let (set, rest) = prefixed.unwrap_or((Set::Scalar, &name));
+        let (set, rest) = prefixed.unwrap_or((SetPrefix::Scalar, &name));
         let (bare, if_exists) = match rest.strip_suffix("ifexists") {
             Some(bare) => (bare, true),
             None => (rest, false),
         };
         let (_, test, negated) = OPERATORS.into_iter().find(|(name, ..)| *name == bare)?;
-        if test == Test::Null && if_exists {
+        if test == OperatorTest::Null && if_exists {
             return None;
         }
         Some(Self {
@@ -140,37 +175,37 @@ impl Operator {
     }
 }
 
-impl Operator {
+impl ConditionOperator {
     /// Whether it is `Null`.
     pub(crate) fn is_null(self) -> bool {
-        self.test == Test::Null
+        self.test == OperatorTest::Null
     }
 }
 
 /// One operator on one key, ready to be tested.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
-    operator: Operator,
+    operator: ConditionOperator,
     /// Its statement's: what cannot be compared holds for a Deny only.
     effect: Effect,
     /// Lower case.
     key: Box<str>,
-    literals: Literals,
+    literals: ParsedLiterals,
     /// Of comparing a value with all literals.
-    cost: Cost,
+    cost: MatchCost,
 }
 
 /// The values of a policy, parsed for their operator.
 #[derive(Debug, Clone)]
-enum Literals {
-    Equals(Box<[Template]>),
-    EqualsIgnoreCase(Box<[Template]>),
-    Numeric(Order, Box<[Decimal]>),
-    Date(Order, Box<[i64]>),
-    Bool(Box<[Template]>),
+enum ParsedLiterals {
+    Equals(Box<[PatternTemplate]>),
+    EqualsIgnoreCase(Box<[PatternTemplate]>),
+    Numeric(ValueOrder, Box<[Decimal]>),
+    Date(ValueOrder, Box<[i64]>),
+    Bool(Box<[PatternTemplate]>),
     /// Base64 of the one form that the decoder takes, so that equal bytes are equal texts.
     Binary(Box<[Box<str>]>),
-    Ip(Box<[Network]>),
+    Ip(Box<[IpNetwork]>),
     Arn(Box<[ArnPattern]>),
     /// For each value, whether it asks for absence.
     Null(Box<[bool]>),
@@ -178,7 +213,7 @@ enum Literals {
 
 /// How a value of the request compares with the literals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+enum LiteralComparison {
     /// A literal matches.
     Same,
     /// None does.
@@ -189,49 +224,49 @@ enum Comparison {
     Unreadable,
 }
 
-impl Literals {
-    fn new(test: Test, values: &[String], variables: bool) -> Self {
+impl ParsedLiterals {
+    fn new(test: OperatorTest, values: &[String], variables: bool) -> Self {
         let templates = |wildcards| {
-            let syntax = Syntax {
+            let syntax = PatternSyntax {
                 wildcards,
                 variables,
             };
             values
                 .iter()
-                .map(|text| Template::new(text, syntax))
+                .map(|text| PatternTemplate::new(text, syntax))
                 .collect()
         };
         match test {
-            Test::Equals => Self::Equals(templates(false)),
-            Test::EqualsIgnoreCase => Self::EqualsIgnoreCase(templates(false)),
-            Test::Like => Self::Equals(templates(true)),
-            Test::Bool => Self::Bool(templates(false)),
-            Test::Numeric(order) => Self::Numeric(order, readable(values, Decimal::parse)),
-            Test::Date(order) => Self::Date(order, readable(values, date)),
-            Test::Binary => Self::Binary(readable(values, |v| {
+            OperatorTest::Equals => Self::Equals(templates(false)),
+            OperatorTest::EqualsIgnoreCase => Self::EqualsIgnoreCase(templates(false)),
+            OperatorTest::Like => Self::Equals(templates(true)),
+            OperatorTest::Bool => Self::Bool(templates(false)),
+            OperatorTest::Numeric(order) => Self::Numeric(order, readable(values, Decimal::parse)),
+            OperatorTest::Date(order) => Self::Date(order, readable(values, date)),
+            OperatorTest::Binary => Self::Binary(readable(values, |v| {
                 STANDARD.decode(v).ok().map(|_| v.into())
             })),
-            Test::Ip => Self::Ip(readable(values, Network::parse)),
-            Test::Arn => {
+            OperatorTest::Ip => Self::Ip(readable(values, IpNetwork::parse)),
+            OperatorTest::Arn => {
                 let patterns = values.iter().map(|v| ArnPattern::condition(v, variables));
                 Self::Arn(patterns.collect())
             }
-            Test::Null => Self::Null(values.iter().map(|v| is_true(v)).collect()),
+            OperatorTest::Null => Self::Null(values.iter().map(|v| is_true(v)).collect()),
         }
     }
 
     /// What comparing a value with all of them costs at most.
-    fn cost(&self) -> Cost {
-        let each = |count| Cost {
+    fn cost(&self) -> MatchCost {
+        let each = |count| MatchCost {
             each: count,
             per_byte: 0,
         };
         match self {
-            Self::Equals(all) => Cost::sum(all.iter().map(Template::cost)),
+            Self::Equals(all) => MatchCost::sum(all.iter().map(PatternTemplate::cost)),
             Self::EqualsIgnoreCase(all) | Self::Bool(all) => {
-                Cost::sum(all.iter().map(Template::spelling_cost))
+                MatchCost::sum(all.iter().map(PatternTemplate::spelling_cost))
             }
-            Self::Arn(all) => Cost::sum(all.iter().map(ArnPattern::cost)),
+            Self::Arn(all) => MatchCost::sum(all.iter().map(ArnPattern::cost)),
             // Their digits are scaled to each other.
             Self::Numeric(_, all) => each(all.len().saturating_mul(LOOKUP_STEPS)),
             Self::Date(_, all) => each(all.len()),
@@ -242,7 +277,7 @@ impl Literals {
     }
 
     /// Compares a value of the request with each literal until one matches.
-    fn compare(&self, value: &str, env: &Env<'_>) -> Comparison {
+    fn compare(&self, value: &str, env: &EvaluationEnv<'_>) -> LiteralComparison {
         let any = match self {
             Self::Equals(all) => all.iter().any(|t| t.matches(value, env)),
             Self::EqualsIgnoreCase(all) => all.iter().any(|t| t.spells(value, env) == Some(true)),
@@ -261,26 +296,26 @@ impl Literals {
             Self::Binary(all) => all.iter().any(|literal| **literal == *value),
             Self::Ip(all) => {
                 let Some(address) = address(value) else {
-                    return Comparison::Foreign;
+                    return LiteralComparison::Foreign;
                 };
                 all.iter().any(|network| network.contains(address))
             }
             Self::Arn(all) => {
-                let Some(target @ Target::Arn(..)) = Target::parse(value) else {
-                    return Comparison::Foreign;
+                let Some(target @ RequestResource::Arn(..)) = RequestResource::parse(value) else {
+                    return LiteralComparison::Foreign;
                 };
                 let mut compared = all.iter().map(|pattern| pattern.compare(&target, env));
                 match compared.find(|one| *one != Some(false)) {
-                    Some(None) => return Comparison::Unreadable,
+                    Some(None) => return LiteralComparison::Unreadable,
                     found => found.is_some(),
                 }
             }
-            Self::Null(_) => return Comparison::Foreign,
+            Self::Null(_) => return LiteralComparison::Foreign,
         };
         if any {
-            Comparison::Same
+            LiteralComparison::Same
         } else {
-            Comparison::Different
+            LiteralComparison::Different
         }
     }
 }
@@ -298,8 +333,8 @@ impl Condition {
     /// Compiles a clause of a statement with this effect; `None` for an operator that does not
     /// exist.
     pub(crate) fn new(clause: &ConditionClause, effect: Effect, variables: bool) -> Option<Self> {
-        let operator = Operator::parse(&clause.operator)?;
-        let literals = Literals::new(operator.test, &clause.values, variables);
+        let operator = ConditionOperator::parse(&clause.operator)?;
+        let literals = ParsedLiterals::new(operator.test, &clause.values, variables);
         Some(Self {
             operator,
             effect,
@@ -310,16 +345,16 @@ impl Condition {
     }
 
     /// Whether the condition holds.
-    pub(crate) fn holds(&self, env: &Env<'_>) -> bool {
+    pub(crate) fn holds(&self, env: &EvaluationEnv<'_>) -> bool {
         if !env.steps.take(LOOKUP_STEPS as u64) {
             return self.effect == Effect::Deny;
         }
         let found = env.get(&self.key);
-        if let Literals::Null(wanted) = &self.literals {
+        if let ParsedLiterals::Null(wanted) = &self.literals {
             return env.steps.take(wanted.len() as u64)
-                && wanted.contains(&matches!(found, Values::Absent));
+                && wanted.contains(&matches!(found, ContextValues::Absent));
         }
-        let Operator {
+        let ConditionOperator {
             set,
             negated,
             if_exists,
@@ -327,40 +362,41 @@ impl Condition {
         } = self.operator;
         let mut values = found.as_slice().iter();
         match (&found, set) {
-            (Values::Absent, Set::Scalar) => if_exists || negated,
-            (Values::Absent, Set::All) => true,
-            (Values::Absent, Set::Any) => if_exists,
-            (Values::One(value), Set::Scalar) => self.accepts(value, env),
+            (ContextValues::Absent, SetPrefix::Scalar) => if_exists || negated,
+            (ContextValues::Absent, SetPrefix::All) => true,
+            (ContextValues::Absent, SetPrefix::Any) => if_exists,
+            (ContextValues::One(value), SetPrefix::Scalar) => self.accepts(value, env),
             // A list never satisfies an operator for one value.
-            (Values::Many(_) | Values::Slice(_), Set::Scalar) => false,
-            (_, Set::All) => values.all(|value| self.accepts(value, env)),
-            (_, Set::Any) => values.any(|value| self.accepts(value, env)),
+            (ContextValues::Many(_) | ContextValues::Slice(_), SetPrefix::Scalar) => false,
+            (_, SetPrefix::All) => values.all(|value| self.accepts(value, env)),
+            (_, SetPrefix::Any) => values.any(|value| self.accepts(value, env)),
         }
     }
 
     /// A positive operator wants some literal to match, a negated one wants none.
-    fn accepts(&self, value: &str, env: &Env<'_>) -> bool {
+    fn accepts(&self, value: &str, env: &EvaluationEnv<'_>) -> bool {
         if !env.steps.take(self.value_steps(value)) {
             return self.effect == Effect::Deny;
         }
         match self.literals.compare(value, env) {
-            Comparison::Same => !self.operator.negated,
-            Comparison::Different => self.operator.negated,
-            Comparison::Foreign => false,
-            Comparison::Unreadable => self.effect == Effect::Deny,
+            LiteralComparison::Same => !self.operator.negated,
+            LiteralComparison::Different => self.operator.negated,
+            LiteralComparison::Foreign => false,
+            LiteralComparison::Unreadable => self.effect == Effect::Deny,
         }
     }
 
     /// Steps of comparing a value with all literals at most. A text in lower case may have to be
     /// made of it for each.
     fn value_steps(&self, value: &str) -> u64 {
-        let folded = matches!(self.literals, Literals::EqualsIgnoreCase(_)) && !value.is_ascii();
+        let folded =
+            matches!(self.literals, ParsedLiterals::EqualsIgnoreCase(_)) && !value.is_ascii();
         let each = if folded { case::FOLD_STEPS } else { 1 };
         self.cost.of(value.len().saturating_mul(each))
     }
 
     /// Steps of testing it at most, with the values that the request has.
-    pub(crate) fn steps(&self, env: &Env<'_>) -> u64 {
+    pub(crate) fn steps(&self, env: &EvaluationEnv<'_>) -> u64 {
         let found = env.get(&self.key);
         let values = found.as_slice().iter();
         let steps = values.map(|value| self.value_steps(value));
@@ -378,12 +414,14 @@ impl Condition {
     }
 
     /// The variables in the values.
-    pub(crate) fn variables(&self) -> Vec<&Variable> {
+    pub(crate) fn variables(&self) -> Vec<&PatternVariable> {
         match &self.literals {
-            Literals::Equals(all) | Literals::EqualsIgnoreCase(all) | Literals::Bool(all) => {
-                all.iter().flat_map(Template::variables).collect()
+            ParsedLiterals::Equals(all)
+            | ParsedLiterals::EqualsIgnoreCase(all)
+            | ParsedLiterals::Bool(all) => {
+                all.iter().flat_map(PatternTemplate::variables).collect()
             }
-            Literals::Arn(all) => all.iter().flat_map(ArnPattern::variables).collect(),
+            ParsedLiterals::Arn(all) => all.iter().flat_map(ArnPattern::variables).collect(),
             _ => Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! What a request says about itself: condition keys and their values.
 //!
 //! It protects one rule: an absent key, a single value and a list are three different things.
-//! Values are looked up when a policy asks for them; nothing is gathered in advance.
+//! ContextValues are looked up when a policy asks for them; nothing is gathered in advance.
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeMap};
 
@@ -11,7 +11,7 @@ use crate::principal::PrincipalRef;
 
 /// The value of a condition key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Values<'a> {
+pub enum ContextValues<'a> {
     /// The request does not have the key.
     Absent,
     /// A single-valued key.
@@ -23,7 +23,7 @@ pub enum Values<'a> {
     Slice(&'a [Cow<'a, str>]),
 }
 
-impl<'a> Values<'a> {
+impl<'a> ContextValues<'a> {
     /// A single value.
     pub fn one(value: impl Into<Cow<'a, str>>) -> Self {
         Self::One(value.into())
@@ -60,73 +60,76 @@ impl<'a> Values<'a> {
 }
 
 /// Where condition keys are looked up.
-pub trait Context {
+pub trait ContextLookup {
     /// The value of `key`, which arrives in lower case (`aws:requesttag/team`). A tag key after the
     /// `/` is lower case too: compare it so.
-    fn get(&self, key: &str) -> Values<'_>;
+    fn get(&self, key: &str) -> ContextValues<'_>;
 }
 
-impl<C: Context + ?Sized> Context for &C {
-    fn get(&self, key: &str) -> Values<'_> {
+impl<C: ContextLookup + ?Sized> ContextLookup for &C {
+    fn get(&self, key: &str) -> ContextValues<'_> {
         (**self).get(key)
     }
 }
 
 /// No keys at all.
-impl Context for () {
-    fn get(&self, _: &str) -> Values<'_> {
-        Values::Absent
+impl ContextLookup for () {
+    fn get(&self, _: &str) -> ContextValues<'_> {
+        ContextValues::Absent
     }
 }
 
 /// Condition keys held in a map, for contexts that are small or that come from outside.
 #[derive(Debug, Clone, Default)]
 pub struct ContextMap {
-    keys: BTreeMap<String, Values<'static>>,
+    keys: BTreeMap<String, ContextValues<'static>>,
 }
 
 impl ContextMap {
     /// Sets a key, whatever its case; a later value replaces an earlier one.
-    pub fn set(&mut self, key: &str, values: Values<'static>) {
+    pub fn set(&mut self, key: &str, values: ContextValues<'static>) {
         self.keys.insert(key.to_lowercase(), values);
     }
 
     /// The keys in lower case with their values, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Values<'static>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ContextValues<'static>)> {
         self.keys.iter().map(|(key, values)| (&**key, values))
     }
 
     /// The map with one more single-valued key.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
-        self.set(key, Values::one(value.to_owned()));
+        self.set(key, ContextValues::one(value.to_owned()));
         self
     }
 
     /// The map with one more multivalued key.
     #[must_use]
     pub fn with_list(mut self, key: &str, values: &[&str]) -> Self {
-        self.set(key, Values::many(values.iter().map(|&v| v.to_owned())));
+        self.set(
+            key,
+            ContextValues::many(values.iter().map(|&v| v.to_owned())),
+        );
         self
     }
 }
 
-impl Context for ContextMap {
-    fn get(&self, key: &str) -> Values<'_> {
+impl ContextLookup for ContextMap {
+    fn get(&self, key: &str) -> ContextValues<'_> {
         match self.keys.get(key) {
-            None | Some(Values::Absent) => Values::Absent,
-            Some(Values::One(value)) => Values::one(&**value),
-            Some(Values::Many(values)) => Values::Slice(values),
-            Some(Values::Slice(values)) => Values::Slice(values),
+            None | Some(ContextValues::Absent) => ContextValues::Absent,
+            Some(ContextValues::One(value)) => ContextValues::one(&**value),
+            Some(ContextValues::Many(values)) => ContextValues::Slice(values),
+            Some(ContextValues::Slice(values)) => ContextValues::Slice(values),
         }
     }
 }
 
 /// What a decision may still cost. Where it is used up nothing more is compared, and the answer is
 /// no.
-pub(crate) struct Steps(Cell<u64>);
+pub(crate) struct StepCounter(Cell<u64>);
 
-impl Steps {
+impl StepCounter {
     pub(crate) const fn new() -> Self {
         Self::of(limits::DECISION_STEPS)
     }
@@ -156,17 +159,17 @@ impl Steps {
 /// The keys of one evaluation: those that follow from the caller, then the request's own. A context
 /// can therefore never claim to be somebody else.
 #[derive(Clone, Copy)]
-pub(crate) struct Env<'a> {
+pub(crate) struct EvaluationEnv<'a> {
     pub(crate) principal: &'a PrincipalRef<'a>,
     /// `aws:userid`, put together once.
     pub(crate) user_id: &'a str,
-    pub(crate) context: &'a dyn Context,
-    pub(crate) steps: &'a Steps,
+    pub(crate) context: &'a dyn ContextLookup,
+    pub(crate) steps: &'a StepCounter,
 }
 
-impl<'a> Env<'a> {
+impl<'a> EvaluationEnv<'a> {
     /// The values of a key given in lower case.
-    pub(crate) fn get(&self, key: &str) -> Values<'a> {
+    pub(crate) fn get(&self, key: &str) -> ContextValues<'a> {
         let own = self.principal.key(key, self.user_id);
         own.unwrap_or_else(|| self.context.get(key)).normal()
     }

@@ -5,13 +5,13 @@
 //! actions or literals; that is [`crate::validate`]'s work.
 
 use crate::{
-    condition::Operator,
-    json::{self, Node, Value},
+    condition::ConditionOperator,
+    json::{self, PolicyNode, PolicyValue},
 };
 
 /// A range of bytes of the policy's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub struct TextSpan {
     /// The first byte.
     pub start: usize,
     /// One past the last byte.
@@ -37,7 +37,7 @@ impl SyntaxError {
 
 /// The version of the policy language. Variables exist from 2012-10-17 on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub enum LanguageVersion {
     /// `2008-10-17`, also the meaning of an absent version.
     V2008,
     /// `2012-10-17`.
@@ -55,9 +55,9 @@ pub enum Effect {
 
 /// A policy document.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Document {
+pub struct PolicyDocument {
     /// `Version`; absent means 2008-10-17.
-    pub version: Option<Version>,
+    pub version: Option<LanguageVersion>,
     /// `Id`.
     pub id: Option<String>,
     /// `Statement`, in order.
@@ -74,18 +74,18 @@ pub struct Statement {
     /// `Principal` or `NotPrincipal`.
     pub principal: Option<PrincipalClause>,
     /// `Action` or `NotAction`.
-    pub action: Option<Clause>,
+    pub action: Option<ElementClause>,
     /// `Resource` or `NotResource`.
-    pub resource: Option<Clause>,
+    pub resource: Option<ElementClause>,
     /// `Condition`: every operator with every key it tests.
     pub conditions: Vec<ConditionClause>,
     /// Where the statement's object stands in the text.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// `Action`, `Resource` and their negated forms.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Clause {
+pub struct ElementClause {
     /// Whether the name starts with `Not`.
     pub negated: bool,
     /// The elements as written. `None` is a JSON null, which AWS stores in a list of resources and
@@ -160,8 +160,8 @@ pub struct ConditionClause {
 }
 
 /// A document and what the grammar lets pass but IAM's older parser does not.
-pub(crate) struct Parsed {
-    pub(crate) document: Document,
+pub(crate) struct ParsedDocument {
+    pub(crate) document: PolicyDocument,
     /// An `Effect` in the wrong case.
     pub(crate) misspelt_effect: Option<SyntaxError>,
 }
@@ -172,7 +172,7 @@ pub(crate) struct Parsed {
 /// [`SyntaxError`] for text that is not JSON, repeats a key, nests deeper than
 /// [`POLICY_DEPTH`](keywright_base::limits::POLICY_DEPTH), or leaves the grammar. A document that
 /// parses may still be refused by [`crate::validate`].
-pub fn parse(text: &str) -> Result<Document, SyntaxError> {
+pub fn parse(text: &str) -> Result<PolicyDocument, SyntaxError> {
     let parsed = document(json::read(text)?)?;
     match parsed.misspelt_effect {
         Some(fault) => Err(fault),
@@ -181,10 +181,10 @@ pub fn parse(text: &str) -> Result<Document, SyntaxError> {
 }
 
 /// Gives a JSON value the form of a policy.
-pub(crate) fn document(node: Node) -> Result<Parsed, SyntaxError> {
+pub(crate) fn document(node: PolicyNode) -> Result<ParsedDocument, SyntaxError> {
     let at = node.span.start;
-    let mut out = Parsed {
-        document: Document {
+    let mut out = ParsedDocument {
+        document: PolicyDocument {
             version: None,
             id: None,
             statements: Vec::new(),
@@ -205,11 +205,11 @@ pub(crate) fn document(node: Node) -> Result<Parsed, SyntaxError> {
     Ok(out)
 }
 
-fn version(node: Node) -> Result<Version, SyntaxError> {
+fn version(node: PolicyNode) -> Result<LanguageVersion, SyntaxError> {
     let at = node.span.start;
     match string(node, "Version is a string")?.as_str() {
-        "2008-10-17" => Ok(Version::V2008),
-        "2012-10-17" => Ok(Version::V2012),
+        "2008-10-17" => Ok(LanguageVersion::V2008),
+        "2012-10-17" => Ok(LanguageVersion::V2012),
         _ => Err(SyntaxError::new(
             at,
             "Version is neither 2008-10-17 nor 2012-10-17",
@@ -217,9 +217,9 @@ fn version(node: Node) -> Result<Version, SyntaxError> {
     }
 }
 
-fn statements(node: Node, out: &mut Parsed) -> Result<(), SyntaxError> {
+fn statements(node: PolicyNode, out: &mut ParsedDocument) -> Result<(), SyntaxError> {
     let nodes = match node.value {
-        Value::List(nodes) => nodes,
+        PolicyValue::List(nodes) => nodes,
         _ => vec![node],
     };
     for node in nodes {
@@ -230,7 +230,7 @@ fn statements(node: Node, out: &mut Parsed) -> Result<(), SyntaxError> {
     Ok(())
 }
 
-fn statement(node: Node) -> Result<(Statement, Option<SyntaxError>), SyntaxError> {
+fn statement(node: PolicyNode) -> Result<(Statement, Option<SyntaxError>), SyntaxError> {
     let span = node.span;
     let mut sid = None;
     let mut effect = None;
@@ -269,7 +269,7 @@ fn statement(node: Node) -> Result<(Statement, Option<SyntaxError>), SyntaxError
     Ok((statement, misspelt))
 }
 
-fn effect(node: Node) -> Result<(Effect, Option<SyntaxError>), SyntaxError> {
+fn effect(node: PolicyNode) -> Result<(Effect, Option<SyntaxError>), SyntaxError> {
     let at = node.span.start;
     let text = string(node, "Effect is a string")?;
     for (word, effect) in [("Allow", Effect::Allow), ("Deny", Effect::Deny)] {
@@ -287,7 +287,7 @@ fn effect(node: Node) -> Result<(Effect, Option<SyntaxError>), SyntaxError> {
 }
 
 /// Fills a slot that two element names share.
-fn once<T>(slot: &mut Option<T>, span: Span, value: T) -> Result<(), SyntaxError> {
+fn once<T>(slot: &mut Option<T>, span: TextSpan, value: T) -> Result<(), SyntaxError> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(SyntaxError::new(
@@ -297,23 +297,23 @@ fn once<T>(slot: &mut Option<T>, span: Span, value: T) -> Result<(), SyntaxError
     }
 }
 
-fn clause(node: Node, negated: bool, nulls: bool) -> Result<Clause, SyntaxError> {
+fn clause(node: PolicyNode, negated: bool, nulls: bool) -> Result<ElementClause, SyntaxError> {
     let nodes = match node.value {
-        Value::List(nodes) => nodes,
-        Value::Null => return Err(SyntaxError::new(node.span.start, "expected a string")),
+        PolicyValue::List(nodes) => nodes,
+        PolicyValue::Null => return Err(SyntaxError::new(node.span.start, "expected a string")),
         _ => vec![node],
     };
     let elements = nodes.into_iter().map(|node| match node.value {
-        Value::Null if nulls => Ok(None),
+        PolicyValue::Null if nulls => Ok(None),
         _ => string(node, "expected a string").map(Some),
     });
     let elements = elements.collect::<Result<_, _>>()?;
-    Ok(Clause { negated, elements })
+    Ok(ElementClause { negated, elements })
 }
 
-fn principals(node: Node, negated: bool) -> Result<PrincipalClause, SyntaxError> {
+fn principals(node: PolicyNode, negated: bool) -> Result<PrincipalClause, SyntaxError> {
     let mut elements = Vec::new();
-    if let Value::Text(text) = &node.value {
+    if let PolicyValue::Text(text) = &node.value {
         if text != "*" {
             return Err(SyntaxError::new(
                 node.span.start,
@@ -334,9 +334,9 @@ fn principals(node: Node, negated: bool) -> Result<PrincipalClause, SyntaxError>
     Ok(PrincipalClause { negated, elements })
 }
 
-fn strings(node: Node) -> Result<Vec<String>, SyntaxError> {
+fn strings(node: PolicyNode) -> Result<Vec<String>, SyntaxError> {
     match node.value {
-        Value::List(nodes) => nodes
+        PolicyValue::List(nodes) => nodes
             .into_iter()
             .map(|n| string(n, "expected a string"))
             .collect(),
@@ -344,12 +344,12 @@ fn strings(node: Node) -> Result<Vec<String>, SyntaxError> {
     }
 }
 
-fn conditions(node: Node) -> Result<Vec<ConditionClause>, SyntaxError> {
+fn conditions(node: PolicyNode) -> Result<Vec<ConditionClause>, SyntaxError> {
     let mut out = Vec::new();
     for (operator, node) in members(node, "Condition is an object")? {
         let at = node.span.start;
         for (key, node) in members(node, "an operator's value is an object")? {
-            if Operator::parse(&operator).is_none() {
+            if ConditionOperator::parse(&operator).is_none() {
                 let what = format!("no condition operator is called {operator}");
                 return Err(SyntaxError::new(at, what));
             }
@@ -364,14 +364,14 @@ fn conditions(node: Node) -> Result<Vec<ConditionClause>, SyntaxError> {
     Ok(out)
 }
 
-fn scalars(node: Node) -> Result<Vec<String>, SyntaxError> {
+fn scalars(node: PolicyNode) -> Result<Vec<String>, SyntaxError> {
     let nodes = match node.value {
-        Value::List(nodes) => nodes,
+        PolicyValue::List(nodes) => nodes,
         _ => vec![node],
     };
-    let scalar = |node: Node| match node.value {
-        Value::Text(text) | Value::Number(text) => Ok(text),
-        Value::Bool(flag) => Ok(flag.to_string()),
+    let scalar = |node: PolicyNode| match node.value {
+        PolicyValue::Text(text) | PolicyValue::Number(text) => Ok(text),
+        PolicyValue::Bool(flag) => Ok(flag.to_string()),
         _ => Err(SyntaxError::new(
             node.span.start,
             "a condition's value is a scalar",
@@ -380,20 +380,20 @@ fn scalars(node: Node) -> Result<Vec<String>, SyntaxError> {
     nodes.into_iter().map(scalar).collect()
 }
 
-fn members(node: Node, what: &'static str) -> Result<Vec<(String, Node)>, SyntaxError> {
+fn members(node: PolicyNode, what: &'static str) -> Result<Vec<(String, PolicyNode)>, SyntaxError> {
     match node.value {
-        Value::Map(members) => Ok(members),
+        PolicyValue::Map(members) => Ok(members),
         _ => Err(SyntaxError::new(node.span.start, what)),
     }
 }
 
-fn string(node: Node, what: &'static str) -> Result<String, SyntaxError> {
+fn string(node: PolicyNode, what: &'static str) -> Result<String, SyntaxError> {
     match node.value {
-        Value::Text(text) => Ok(text),
+        PolicyValue::Text(text) => Ok(text),
         _ => Err(SyntaxError::new(node.span.start, what)),
     }
 }
 
-fn unknown(node: &Node, name: &str) -> SyntaxError {
+fn unknown(node: &PolicyNode, name: &str) -> SyntaxError {
     SyntaxError::new(node.span.start, format!("no element is called {name}"))
 }

@@ -12,28 +12,28 @@ use std::sync::Arc;
 use keywright_base::{AccountId, limits};
 
 pub use self::every::{evaluate_every, evaluate_every_within};
-pub(crate) use self::weigh::{Asked, Grants, all, conclude, walk};
+pub(crate) use self::weigh::{ConsultedPolicy, LayerGrants, all, conclude, walk};
 use crate::{
-    context::{Context, Env, Steps},
+    context::{ContextLookup, EvaluationEnv, StepCounter},
     implied::implied_arn,
-    index::{Action, Reach},
-    policy::{Policy, Query, Verdict},
+    index::{RequestAction, ServiceReach},
+    policy::{Policy, PolicyQuery, PolicyVerdict},
     principal::{PrincipalRef, UserId},
-    reason::{Cause, Layer, Reason, Source},
-    resource::Target,
+    reason::{DenialCause, DenialReason, PolicyLayer, PolicySource},
+    resource::RequestResource,
 };
 
 /// The policies of one level of an organization, with where each comes from.
-pub type Level = Vec<(Source, Arc<Policy>)>;
+pub type PolicyLevel = Vec<(PolicySource, Arc<Policy>)>;
 
 /// The policies that follow the principal.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
     /// The principal's own policies, inline and attached, and those of its groups. For a session of
     /// a federated user, those of the IAM user who made it.
-    identity: Vec<(Source, Arc<Policy>)>,
+    identity: Vec<(PolicySource, Arc<Policy>)>,
     /// What those are about.
-    reach: Reach,
+    reach: ServiceReach,
     /// The permissions boundary.
     pub boundary: Option<Arc<Policy>>,
     /// The policies passed when the session was made, whose union limits it. `None`: none were
@@ -42,15 +42,15 @@ pub struct PolicySet {
     /// The service control policies of the principal's account, level by level from the
     /// organization's root to the account. Every level must allow. They bind the root user and
     /// spare service-linked roles; give none for a management account.
-    pub service_control: Vec<Level>,
+    pub service_control: Vec<PolicyLevel>,
     unreadable: bool,
 }
 
 impl PolicySet {
     /// Identity policies without boundary and session policies.
-    pub fn new(identity: Vec<(Source, Arc<Policy>)>) -> Self {
+    pub fn new(identity: Vec<(PolicySource, Arc<Policy>)>) -> Self {
         Self {
-            reach: Reach::of(identity.iter().map(|(_, policy)| policy.index())),
+            reach: ServiceReach::of(identity.iter().map(|(_, policy)| policy.index())),
             identity,
             boundary: None,
             session: None,
@@ -87,7 +87,7 @@ impl PolicySet {
 
     /// The set under the service control policies of an organization.
     #[must_use]
-    pub fn with_service_control(self, levels: Vec<Level>) -> Self {
+    pub fn with_service_control(self, levels: Vec<PolicyLevel>) -> Self {
         Self {
             service_control: levels,
             ..self
@@ -95,7 +95,7 @@ impl PolicySet {
     }
 
     /// The identity policies.
-    pub fn identity(&self) -> &[(Source, Arc<Policy>)] {
+    pub fn identity(&self) -> &[(PolicySource, Arc<Policy>)] {
         &self.identity
     }
 
@@ -107,7 +107,7 @@ impl PolicySet {
 
 /// What is asked.
 #[derive(Clone, Copy)]
-pub struct Request<'a> {
+pub struct AccessRequest<'a> {
     /// Who asks.
     pub principal: PrincipalRef<'a>,
     /// For example `s3:PutObject`, in any case.
@@ -117,16 +117,16 @@ pub struct Request<'a> {
     /// The account that owns the resource; `None`: the principal's own.
     pub owner: Option<AccountId>,
     /// The condition keys, except those that follow from the principal.
-    pub context: &'a dyn Context,
+    pub context: &'a dyn ContextLookup,
 }
 
-impl<'a> Request<'a> {
+impl<'a> AccessRequest<'a> {
     /// A request on a resource of the principal's own account.
     pub const fn new(
         principal: PrincipalRef<'a>,
         action: &'a str,
         resource: &'a str,
-        context: &'a dyn Context,
+        context: &'a dyn ContextLookup,
     ) -> Self {
         Self {
             principal,
@@ -143,7 +143,7 @@ impl<'a> Request<'a> {
     }
 }
 
-impl std::fmt::Debug for Request<'_> {
+impl std::fmt::Debug for AccessRequest<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Request")
             .field("principal", &self.principal)
@@ -161,7 +161,7 @@ pub enum Decision {
     /// Go ahead.
     Allow,
     /// Refused.
-    Deny(Reason),
+    Deny(DenialReason),
 }
 
 impl Decision {
@@ -185,18 +185,18 @@ pub struct MeasuredDecision {
 
 /// Every policy that has a say in a request.
 #[derive(Debug, Clone, Copy)]
-pub struct Policies<'a> {
+pub struct PoliciesInForce<'a> {
     /// Those that follow the principal.
     pub principal: &'a PolicySet,
     /// The resource's own: [`Layer::Resource`], or [`Layer::Trust`] for a role that is assumed,
     /// which must allow even in the same account.
-    pub resource: Option<(Layer, &'a Policy)>,
+    pub resource: Option<(PolicyLayer, &'a Policy)>,
     /// The resource control policies of the account that owns the resource, level by level. They
     /// count only for services that know them, and not for service-linked roles.
-    pub resource_control: &'a [Level],
+    pub resource_control: &'a [PolicyLevel],
 }
 
-impl<'a> Policies<'a> {
+impl<'a> PoliciesInForce<'a> {
     /// The principal's policies alone.
     pub const fn new(principal: &'a PolicySet) -> Self {
         Self {
@@ -210,7 +210,7 @@ impl<'a> Policies<'a> {
     #[must_use]
     pub const fn with_resource(self, policy: &'a Policy) -> Self {
         Self {
-            resource: Some((Layer::Resource, policy)),
+            resource: Some((PolicyLayer::Resource, policy)),
             ..self
         }
     }
@@ -219,21 +219,21 @@ impl<'a> Policies<'a> {
     #[must_use]
     pub const fn with_trust(self, policy: &'a Policy) -> Self {
         Self {
-            resource: Some((Layer::Trust, policy)),
+            resource: Some((PolicyLayer::Trust, policy)),
             ..self
         }
     }
 
     /// Decides a request.
-    pub fn decide(&self, request: &Request<'_>) -> Decision {
+    pub fn decide(&self, request: &AccessRequest<'_>) -> Decision {
         self.decide_within(request, limits::DECISION_STEPS).decision
     }
 
     /// Decides a request in so many steps at most; what needs more is denied.
-    pub fn decide_within(&self, request: &Request<'_>, steps_max: u64) -> MeasuredDecision {
+    pub fn decide_within(&self, request: &AccessRequest<'_>, steps_max: u64) -> MeasuredDecision {
         if self.concerns_nobody(request) {
-            let reason = Reason {
-                cause: Cause::Silent(Layer::Identity),
+            let reason = DenialReason {
+                cause: DenialCause::Silent(PolicyLayer::Identity),
                 cross_account: false,
             };
             return MeasuredDecision {
@@ -242,7 +242,7 @@ impl<'a> Policies<'a> {
                 cut_short: false,
             };
         }
-        let mut room = Room::with(Steps::of(steps_max));
+        let mut room = EvaluationBuffers::with(StepCounter::of(steps_max));
         let decision = self.decide_in(&mut room, request);
         let left = room.steps.left();
         MeasuredDecision {
@@ -252,18 +252,18 @@ impl<'a> Policies<'a> {
         }
     }
 
-    fn decide_in(&self, room: &mut Room, request: &Request<'_>) -> Decision {
+    fn decide_in(&self, room: &mut EvaluationBuffers, request: &AccessRequest<'_>) -> Decision {
         let outcome = match query(self.principal, request, room) {
-            _ if self.principal.unreadable => Err(Cause::Unreadable),
+            _ if self.principal.unreadable => Err(DenialCause::Unreadable),
             Some(query) => match gather(self, &query) {
-                _ if query.env.steps.are_used_up() => Err(Cause::Unreadable),
+                _ if query.env.steps.are_used_up() => Err(DenialCause::Unreadable),
                 grants => grants.and_then(|grants| conclude(self, &grants, &query, request)),
             },
-            None => Err(Cause::Unintelligible),
+            None => Err(DenialCause::Unintelligible),
         };
         match outcome {
             Ok(()) => Decision::Allow,
-            Err(cause) => Decision::Deny(Reason {
+            Err(cause) => Decision::Deny(DenialReason {
                 cause,
                 cross_account: request.cross_account(),
             }),
@@ -271,10 +271,10 @@ impl<'a> Policies<'a> {
     }
 }
 
-impl Policies<'_> {
+impl PoliciesInForce<'_> {
     /// Whether there are identity policies only and none of them speaks of the action's service:
     /// then nothing need be asked. What could not be read is left to the long way.
-    fn concerns_nobody(&self, request: &Request<'_>) -> bool {
+    fn concerns_nobody(&self, request: &AccessRequest<'_>) -> bool {
         let set = self.principal;
         let others = self.resource.is_some()
             || set.boundary.is_some()
@@ -286,7 +286,7 @@ impl Policies<'_> {
             && !request.cross_account()
             && set.reach.excludes(request.action)
             && request.action.len() <= ACTION_BYTES
-            && Target::is_readable(request.resource)
+            && RequestResource::is_readable(request.resource)
     }
 }
 
@@ -294,38 +294,38 @@ impl Policies<'_> {
 pub fn evaluate(
     set: &PolicySet,
     resource_policy: Option<&Policy>,
-    request: &Request<'_>,
+    request: &AccessRequest<'_>,
 ) -> Decision {
-    let policies = Policies {
-        resource: resource_policy.map(|policy| (Layer::Resource, policy)),
-        ..Policies::new(set)
+    let policies = PoliciesInForce {
+        resource: resource_policy.map(|policy| (PolicyLayer::Resource, policy)),
+        ..PoliciesInForce::new(set)
     };
     policies.decide(request)
 }
 
 /// Decides whether a role may be assumed (or its sessions tagged): the trust policy must allow, and
 /// where it names only the account or comes from another one, the principal's policies must too.
-pub fn evaluate_trust(set: &PolicySet, trust: &Policy, request: &Request<'_>) -> Decision {
-    Policies::new(set).with_trust(trust).decide(request)
+pub fn evaluate_trust(set: &PolicySet, trust: &Policy, request: &AccessRequest<'_>) -> Decision {
+    PoliciesInForce::new(set).with_trust(trust).decide(request)
 }
 
 /// What a request is taken apart into: memory of the caller's stack, so that deciding allocates
 /// nothing.
-pub(crate) struct Room {
+pub(crate) struct EvaluationBuffers {
     action: [u8; ACTION_BYTES],
     user_id: UserId,
     /// Stays empty but for the few actions whose resource is implied.
     resource: String,
-    steps: Steps,
+    steps: StepCounter,
 }
 
-impl Room {
+impl EvaluationBuffers {
     pub(crate) const fn new() -> Self {
-        Self::with(Steps::new())
+        Self::with(StepCounter::new())
     }
 
     /// For another purpose than a decision.
-    pub(crate) const fn with(steps: Steps) -> Self {
+    pub(crate) const fn with(steps: StepCounter) -> Self {
         Self {
             action: [0; ACTION_BYTES],
             user_id: UserId::new(),
@@ -341,9 +341,9 @@ const ACTION_BYTES: usize = 128;
 /// Takes a request apart; `None` when its action or resource has no known form.
 pub(crate) fn query<'a>(
     set: &PolicySet,
-    request: &'a Request<'_>,
-    room: &'a mut Room,
-) -> Option<Query<'a>> {
+    request: &'a AccessRequest<'_>,
+    room: &'a mut EvaluationBuffers,
+) -> Option<PolicyQuery<'a>> {
     let lower = room.action.get_mut(..request.action.len())?;
     lower.copy_from_slice(request.action.as_bytes());
     lower.make_ascii_lowercase();
@@ -352,11 +352,11 @@ pub(crate) fn query<'a>(
         "*" => implied_arn(lower, request.principal.account(), &mut room.resource),
         _ => None,
     };
-    Some(Query {
-        action: Action::new(lower)?,
-        target: Target::parse(resource.unwrap_or(request.resource))?,
+    Some(PolicyQuery {
+        action: RequestAction::new(lower)?,
+        target: RequestResource::parse(resource.unwrap_or(request.resource))?,
         bounded: set.boundary.is_some() && request.principal.is_entity(),
-        env: Env {
+        env: EvaluationEnv {
             principal: &request.principal,
             user_id: request.principal.user_id(&mut room.user_id),
             context: request.context,
@@ -366,13 +366,19 @@ pub(crate) fn query<'a>(
 }
 
 /// Asks every policy; the first explicit deny ends it.
-fn gather(policies: &Policies<'_>, query: &Query<'_>) -> Result<Grants, Cause> {
-    let mut grants = Grants::new(query);
-    walk(policies, query, |asked| {
-        match asked.policy.verdict(query, asked.layer) {
-            Verdict::Deny => Err(Cause::Explicit(asked.layer, asked.source.cloned())),
-            Verdict::Grant(grant) => {
-                grants.add(asked, grant);
+fn gather(
+    policies: &PoliciesInForce<'_>,
+    query: &PolicyQuery<'_>,
+) -> Result<LayerGrants, DenialCause> {
+    let mut grants = LayerGrants::new(query);
+    walk(policies, query, |requested| {
+        match requested.policy.verdict(query, requested.layer) {
+            PolicyVerdict::Deny => Err(DenialCause::Explicit(
+                requested.layer,
+                requested.source.cloned(),
+            )),
+            PolicyVerdict::Grant(grant) => {
+                grants.add(requested, grant);
                 Ok(())
             }
         }

@@ -11,15 +11,16 @@ use std::collections::BTreeSet;
 use keywright_base::limits;
 
 use crate::{
-    Decision, Effect, Layer, Policies, Request, Source, Span, Statement, Values,
+    AccessRequest, ContextValues, Decision, Effect, PoliciesInForce, PolicyLayer, PolicySource,
+    Statement, TextSpan,
     condition::Condition,
-    context::{Env, Steps},
+    context::{EvaluationEnv, StepCounter},
     document::ConditionClause,
-    evaluate::{Asked, Grants, Room, all, conclude, query, walk},
+    evaluate::{ConsultedPolicy, EvaluationBuffers, LayerGrants, all, conclude, query, walk},
     pattern,
-    policy::{Compiled, Query},
-    principal::Grant,
-    reason::Cause,
+    policy::{CompiledStatement, PolicyQuery},
+    principal::GrantStrength,
+    reason::DenialCause,
 };
 
 /// A decision and everything that led to it.
@@ -36,17 +37,17 @@ pub struct Explanation {
     /// policy has to allow.
     pub decided_by: Vec<StatementRef>,
     /// Every statement of every policy that had a say, in the order in which they were asked.
-    pub statements: Vec<Examined>,
+    pub statements: Vec<StatementTrace>,
     /// What would have allowed a denied request, all of it together. Empty when allowed, and when
     /// the request or a policy could not be read.
-    pub needs: Vec<Need>,
+    pub needs: Vec<MissingAllow>,
 }
 
 /// A statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementRef {
     /// Where its policy stands.
-    pub layer: Layer,
+    pub layer: PolicyLayer,
     /// The organization's level, from the root; 0 outside organization policies.
     pub level: usize,
     /// The policy's place in its layer or level.
@@ -59,43 +60,43 @@ pub struct StatementRef {
     /// Its `Sid`, unless empty.
     pub sid: Option<String>,
     /// Where it stands in the policy's text.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// A statement and why it does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Examined {
+pub struct StatementTrace {
     /// The statement.
     pub statement: StatementRef,
     /// Its effect.
     pub effect: Effect,
     /// What it lacked. Empty: it applies.
-    pub lacks: Vec<Lack>,
+    pub mismatches: Vec<StatementMismatch>,
 }
 
 /// What kept a statement from applying.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lack {
+pub enum StatementMismatch {
     /// It is about other actions.
     Action,
     /// It is about other principals.
-    Principal(About),
+    Principal(ElementValues),
     /// It is about other resources.
     Resource {
         /// Which, as written.
-        about: About,
+        about: ElementValues,
         /// The values of the variables in them.
-        variables: Vec<Variable>,
+        variables: Vec<VariableTrace>,
     },
     /// A condition does not hold.
-    Condition(Tested),
+    Condition(ConditionTrace),
     /// An operator does not exist, so the statement grants nothing.
     Unreadable,
 }
 
 /// What an element of a statement lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
+pub struct ElementValues {
     /// Whether it means all but those (`NotResource`, `NotPrincipal`).
     pub negated: bool,
     /// The texts as written.
@@ -104,7 +105,7 @@ pub struct About {
 
 /// A variable and its value in the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub struct VariableTrace {
     /// The condition key, in lower case.
     pub key: String,
     /// Its value or default; `None`: there is none.
@@ -113,7 +114,7 @@ pub struct Variable {
 
 /// One key of a condition: what is asked of it, and what the request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tested {
+pub struct ConditionTrace {
     /// The operator as written.
     pub operator: String,
     /// The key as written.
@@ -121,14 +122,14 @@ pub struct Tested {
     /// The policy's values as written.
     pub wanted: Vec<String>,
     /// The values of the variables in them.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<VariableTrace>,
     /// What the request says.
-    pub found: Found,
+    pub found: FoundValue,
 }
 
 /// The value of a condition key in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundValue {
     /// The request does not have the key.
     Absent,
     /// A single value.
@@ -139,29 +140,29 @@ pub enum Found {
 
 /// One of the things that would have allowed a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Need {
+pub enum MissingAllow {
     /// The Deny would have to go, or not apply.
     WithoutDeny {
         /// The statement.
         statement: StatementRef,
         /// Its conditions, all of which hold. One that does not would be enough.
-        conditions: Vec<Tested>,
+        conditions: Vec<ConditionTrace>,
         /// The only principals that it spares, if it denies all but some.
         spares: Vec<String>,
     },
     /// The layer would have to allow.
     Allow {
         /// The layer.
-        layer: Layer,
+        layer: PolicyLayer,
         /// Its Allow statements that come nearest: those with the fewest lacks.
-        nearest: Vec<Examined>,
+        nearest: Vec<StatementTrace>,
     },
 }
 
 /// Steps that [`explain`] and [`simulate`](crate::simulate) take at most for a request, counted
 /// without taking them; what they can be held to before they begin.
-pub fn explanation_steps(policies: &Policies<'_>, request: &Request<'_>) -> u64 {
-    let mut room = Room::new();
+pub fn explanation_steps(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> u64 {
+    let mut room = EvaluationBuffers::new();
     let Some(query) = query(policies.principal, request, &mut room) else {
         return 0;
     };
@@ -169,8 +170,8 @@ pub fn explanation_steps(policies: &Policies<'_>, request: &Request<'_>) -> u64 
         let statements = policy.statements();
         let statements = statements.map(|(written, compiled)| {
             // What is shown of it is copied.
-            let shown = written.span.end.saturating_sub(written.span.start) as u64;
-            compiled.steps(&query).saturating_add(shown)
+            let display = written.span.end.saturating_sub(written.span.start) as u64;
+            compiled.steps(&query).saturating_add(display)
         });
         let index = policy.index().steps(&query.action);
         statements.fold(index, u64::saturating_add)
@@ -181,10 +182,10 @@ pub fn explanation_steps(policies: &Policies<'_>, request: &Request<'_>) -> u64 
 
 /// Decides a request and says why: nothing but the decision where that takes more steps than
 /// [`PAGE_STEPS`](limits::PAGE_STEPS).
-pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
+pub fn explain(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> Explanation {
     let decision = policies.decide(request);
     let affordable = explanation_steps(policies, request) <= limits::PAGE_STEPS;
-    let mut room = Room::with(Steps::of(limits::PAGE_STEPS));
+    let mut room = EvaluationBuffers::with(StepCounter::of(limits::PAGE_STEPS));
     let mut explanation = Explanation {
         action: request.action.to_owned(),
         resource: request.resource.to_owned(),
@@ -197,35 +198,35 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
         Some(query) if affordable && !policies.principal.is_unreadable() => query,
         _ => return explanation,
     };
-    let mut grants = Grants::new(&query);
+    let mut grants = LayerGrants::new(&query);
     let examined = &mut explanation.statements;
     let mut needs = Vec::new();
-    let walked = walk(policies, &query, |asked| {
-        let mut best = Grant::None;
-        let selected = asked.policy.index().selected(&query.action);
-        for (index, (written, compiled)) in asked.policy.statements().enumerate() {
-            let mut lacks = lacks(written, compiled, &query, asked.layer);
+    let walked = walk(policies, &query, |requested| {
+        let mut best = GrantStrength::None;
+        let selected = requested.policy.index().selected(&query.action);
+        for (index, (written, compiled)) in requested.policy.statements().enumerate() {
+            let mut missing = mismatches_of(written, compiled, &query, requested.layer);
             if !selected.contains(&index) {
-                lacks.insert(0, Lack::Action);
+                missing.insert(0, StatementMismatch::Action);
             }
-            if lacks.is_empty() && written.effect == Effect::Allow {
-                best = best.max(compiled.granted_to(&query, asked.layer));
+            if missing.is_empty() && written.effect == Effect::Allow {
+                best = best.max(compiled.granted_to(&query, requested.layer));
             }
-            let statement = StatementRef::new(asked, index, written);
-            if lacks.is_empty() && written.effect == Effect::Deny {
-                needs.push(Need::WithoutDeny {
+            let statement = StatementRef::new(requested, index, written);
+            if missing.is_empty() && written.effect == Effect::Deny {
+                needs.push(MissingAllow::WithoutDeny {
                     statement: statement.clone(),
                     conditions: tested(written, compiled, &query, |_| true),
                     spares: spared(written),
                 });
             }
-            examined.push(Examined {
+            examined.push(StatementTrace {
                 statement,
                 effect: written.effect,
-                lacks,
+                mismatches: missing,
             });
         }
-        grants.add(asked, best);
+        grants.add(requested, best);
         Ok(())
     });
     debug_assert!(walked.is_ok(), "the closure never ends the walk");
@@ -243,7 +244,7 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
     explanation.decided_by = deciding.map(|e| e.statement.clone()).collect();
     if !explanation.decision.is_allowed() {
         needs.extend(
-            silent(policies, grants, &query, request).map(|layer| Need::Allow {
+            silent(policies, grants, &query, request).map(|layer| MissingAllow::Allow {
                 layer,
                 nearest: nearest(&explanation.statements, layer),
             }),
@@ -255,42 +256,42 @@ pub fn explain(policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
 
 impl Explanation {
     /// Calls policies by the names that `name` gives them, by layer and place.
-    pub fn name_policies(&mut self, name: impl Fn(Layer, usize) -> Option<String>) {
+    pub fn name_policies(&mut self, name: impl Fn(PolicyLayer, usize) -> Option<String>) {
         let rename = |statement: &mut StatementRef| {
             if let Some(name) = name(statement.layer, statement.policy) {
                 statement.id = Some(name);
             }
         };
         self.decided_by.iter_mut().for_each(rename);
-        let examined = |examined: &mut Examined| rename(&mut examined.statement);
+        let examined = |examined: &mut StatementTrace| rename(&mut examined.statement);
         self.statements.iter_mut().for_each(examined);
         for need in &mut self.needs {
             match need {
-                Need::WithoutDeny { statement, .. } => rename(statement),
-                Need::Allow { nearest, .. } => nearest.iter_mut().for_each(examined),
+                MissingAllow::WithoutDeny { statement, .. } => rename(statement),
+                MissingAllow::Allow { nearest, .. } => nearest.iter_mut().for_each(examined),
             }
         }
     }
 }
 
-impl Examined {
+impl StatementTrace {
     /// Whether the statement applies to the request.
     pub const fn applies(&self) -> bool {
-        self.lacks.is_empty()
+        self.mismatches.is_empty()
     }
 }
 
 impl StatementRef {
-    fn new(asked: &Asked<'_>, index: usize, statement: &Statement) -> Self {
-        let managed = match asked.source {
-            Some(Source::Managed(arn)) => Some(&**arn),
-            Some(Source::Inline) | None => None,
+    fn new(requested: &ConsultedPolicy<'_>, index: usize, statement: &Statement) -> Self {
+        let managed = match requested.source {
+            Some(PolicySource::Managed(arn)) => Some(&**arn),
+            Some(PolicySource::Inline) | None => None,
         };
         Self {
-            layer: asked.layer,
-            level: asked.level,
-            policy: asked.position,
-            id: asked.policy.id().or(managed).map(str::to_owned),
+            layer: requested.layer,
+            level: requested.level,
+            policy: requested.position,
+            id: requested.policy.id().or(managed).map(str::to_owned),
             index,
             sid: statement.sid.clone().filter(|sid| !sid.is_empty()),
             span: statement.span,
@@ -300,13 +301,13 @@ impl StatementRef {
 
 /// The layers that would have to allow in addition, once nothing denies.
 fn silent<'a>(
-    policies: &'a Policies<'_>,
-    mut grants: Grants,
-    query: &'a Query<'_>,
-    request: &'a Request<'_>,
-) -> impl Iterator<Item = Layer> + 'a {
+    policies: &'a PoliciesInForce<'_>,
+    mut grants: LayerGrants,
+    query: &'a PolicyQuery<'_>,
+    request: &'a AccessRequest<'_>,
+) -> impl Iterator<Item = PolicyLayer> + 'a {
     std::iter::from_fn(move || match conclude(policies, &grants, query, request) {
-        Err(Cause::Silent(layer)) => {
+        Err(DenialCause::Silent(layer)) => {
             grants.raise(layer);
             Some(layer)
         }
@@ -315,28 +316,33 @@ fn silent<'a>(
 }
 
 /// The Allow statements of a layer that lack least.
-fn nearest(statements: &[Examined], layer: Layer) -> Vec<Examined> {
+fn nearest(statements: &[StatementTrace], layer: PolicyLayer) -> Vec<StatementTrace> {
     let allows = statements
         .iter()
         .filter(|e| e.statement.layer == layer && e.effect == Effect::Allow && !e.applies());
-    let about = allows.filter(|e| !e.lacks.contains(&Lack::Action));
-    let least = about.clone().map(|e| e.lacks.len()).min();
+    let about = allows.filter(|e| !e.mismatches.contains(&StatementMismatch::Action));
+    let least = about.clone().map(|e| e.mismatches.len()).min();
     about
-        .filter(|e| Some(e.lacks.len()) == least)
+        .filter(|e| Some(e.mismatches.len()) == least)
         .cloned()
         .collect()
 }
 
 /// What keeps a statement from applying, beside its actions.
-fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Layer) -> Vec<Lack> {
-    let mut lacks = Vec::new();
+fn mismatches_of(
+    written: &Statement,
+    compiled: &CompiledStatement,
+    query: &PolicyQuery<'_>,
+    layer: PolicyLayer,
+) -> Vec<StatementMismatch> {
+    let mut missing = Vec::new();
     let concerned = match written.effect {
-        Effect::Allow => compiled.granted_to(query, layer) != Grant::None,
+        Effect::Allow => compiled.granted_to(query, layer) != GrantStrength::None,
         Effect::Deny => compiled.aimed_at(query, layer),
     };
     if !concerned {
         let principal = written.principal.as_ref();
-        lacks.push(Lack::Principal(About {
+        missing.push(StatementMismatch::Principal(ElementValues {
             negated: principal.is_some_and(|principal| principal.negated),
             listed: principals(written),
         }));
@@ -345,22 +351,22 @@ fn lacks(written: &Statement, compiled: &Compiled, query: &Query<'_>, layer: Lay
         let resource = written.resource.as_ref();
         let listed = resource.map(|resource| resource.elements.iter().flatten().cloned());
         let used = compiled.patterns().iter().flat_map(|p| p.variables());
-        lacks.push(Lack::Resource {
-            about: About {
+        missing.push(StatementMismatch::Resource {
+            about: ElementValues {
                 negated: resource.is_some_and(|resource| resource.negated),
                 listed: listed.into_iter().flatten().collect(),
             },
-            variables: Variable::all(used, &query.env),
+            variables: VariableTrace::all(used, &query.env),
         });
     }
     if compiled.is_unreadable() && written.effect == Effect::Allow {
-        lacks.push(Lack::Unreadable);
+        missing.push(StatementMismatch::Unreadable);
     }
     let failing = tested(written, compiled, query, |condition| {
         !condition.holds(&query.env)
     });
-    lacks.extend(failing.into_iter().map(Lack::Condition));
-    lacks
+    missing.extend(failing.into_iter().map(StatementMismatch::Condition));
+    missing
 }
 
 /// The principals of a statement, as written.
@@ -380,25 +386,28 @@ fn spared(written: &Statement) -> Vec<String> {
 /// The conditions of a statement that are `wanted`.
 fn tested(
     written: &Statement,
-    compiled: &Compiled,
-    query: &Query<'_>,
+    compiled: &CompiledStatement,
+    query: &PolicyQuery<'_>,
     wanted: impl Fn(&Condition) -> bool,
-) -> Vec<Tested> {
+) -> Vec<ConditionTrace> {
     let pairs = written.conditions.iter().zip(compiled.conditions());
     let pairs = pairs.filter(|(_, condition)| wanted(condition));
     pairs
-        .map(|(clause, condition)| Tested::new(clause, condition, &query.env))
+        .map(|(clause, condition)| ConditionTrace::new(clause, condition, &query.env))
         .collect()
 }
 
-impl Variable {
+impl VariableTrace {
     /// Each of the variables once.
-    fn all<'a>(used: impl IntoIterator<Item = &'a pattern::Variable>, env: &Env<'_>) -> Vec<Self> {
+    fn all<'a>(
+        used: impl IntoIterator<Item = &'a pattern::PatternVariable>,
+        env: &EvaluationEnv<'_>,
+    ) -> Vec<Self> {
         let mut seen = BTreeSet::new();
         let mut all = Vec::new();
         for variable in used {
             let value = match env.get(&variable.key) {
-                Values::One(value) => Some(value.into_owned()),
+                ContextValues::One(value) => Some(value.into_owned()),
                 _ if variable.is_unresolved(env) => None,
                 _ => variable.default.as_deref().map(str::to_owned),
             };
@@ -411,18 +420,18 @@ impl Variable {
     }
 }
 
-impl Tested {
-    fn new(clause: &ConditionClause, condition: &Condition, env: &Env<'_>) -> Self {
+impl ConditionTrace {
+    fn new(clause: &ConditionClause, condition: &Condition, env: &EvaluationEnv<'_>) -> Self {
         let found = match env.get(condition.key()) {
-            Values::Absent => Found::Absent,
-            Values::One(value) => Found::One(value.into_owned()),
-            list => Found::Many(list.as_slice().iter().map(ToString::to_string).collect()),
+            ContextValues::Absent => FoundValue::Absent,
+            ContextValues::One(value) => FoundValue::One(value.into_owned()),
+            list => FoundValue::Many(list.as_slice().iter().map(ToString::to_string).collect()),
         };
         Self {
             operator: clause.operator.clone(),
             key: clause.key.clone(),
             wanted: clause.values.clone(),
-            variables: Variable::all(condition.variables(), env),
+            variables: VariableTrace::all(condition.variables(), env),
             found,
         }
     }

@@ -7,7 +7,7 @@
 
 use keywright_base::AccountId;
 
-use crate::pattern::Outline;
+use crate::pattern::PatternOutline;
 
 /// Each action in lower case with the ARN that stands for everything it lists.
 const IMPLIED: [(&str, &str); 7] = [
@@ -42,11 +42,11 @@ pub(crate) fn implied_arn<'a>(
 
 /// What requests of an action in lower case may be matched against. A path that limits a list is
 /// part of its ARN.
-pub(crate) fn implied_outline(action: &str) -> Option<Outline> {
+pub(crate) fn implied_outline(action: &str) -> Option<PatternOutline> {
     let (_, arn) = IMPLIED.iter().find(|(listed, _)| *listed == action)?;
     Some(if arn.ends_with('/') {
-        Outline::of_template(&format!("{arn}${{Path}}"))
+        PatternOutline::of_template(&format!("{arn}${{Path}}"))
     } else {
-        Outline::of_text(arn)
+        PatternOutline::of_text(arn)
     })
 }

@@ -12,25 +12,25 @@ use std::{
     sync::Arc,
 };
 
-use self::inner::Inner;
+use self::inner::TextIndex;
 use crate::{
-    document::{Clause, Effect},
-    pattern::{Cost, Glob},
+    document::{Effect, ElementClause},
+    pattern::{Glob, MatchCost},
     resource::cut,
 };
 
 /// The number of a statement in its policy.
-type Number = u32;
+type StatementNumber = u32;
 
 /// A request's action in lower case, with its halves.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Action<'a> {
+pub(crate) struct RequestAction<'a> {
     whole: &'a str,
-    service: Hashed<'a>,
-    name: Hashed<'a>,
+    service: HashedText<'a>,
+    name: HashedText<'a>,
 }
 
-impl<'a> Action<'a> {
+impl<'a> RequestAction<'a> {
     /// Takes `service:name` apart; `None` when a half is missing.
     pub(crate) fn new(whole: &'a str) -> Option<Self> {
         let (service, name) = cut(whole)?;
@@ -39,8 +39,8 @@ impl<'a> Action<'a> {
         }
         Some(Self {
             whole,
-            service: Hashed::new(service),
-            name: Hashed::new(name),
+            service: HashedText::new(service),
+            name: HashedText::new(name),
         })
     }
 
@@ -52,12 +52,12 @@ impl<'a> Action<'a> {
 
 /// A text with its hash, which is compared first: most comparisons then touch no text.
 #[derive(Debug, Clone, Copy)]
-struct Hashed<'a> {
+struct HashedText<'a> {
     hash: u64,
     text: &'a str,
 }
 
-impl<'a> Hashed<'a> {
+impl<'a> HashedText<'a> {
     /// Of a text in lower case.
     fn new(text: &'a str) -> Self {
         let hash = hash(text);
@@ -80,19 +80,19 @@ const fn bit(hash: u64) -> u64 {
 
 /// An owned [`Hashed`], ordered by hash and then by text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Word {
+struct HashedWord {
     hash: u64,
     text: Box<str>,
 }
 
-impl Word {
+impl HashedWord {
     fn new(text: &str) -> Self {
-        let hash = Hashed::new(text).hash;
+        let hash = HashedText::new(text).hash;
         let text = text.into();
         Self { hash, text }
     }
 
-    fn compare(&self, other: Hashed<'_>) -> Ordering {
+    fn compare(&self, other: HashedText<'_>) -> Ordering {
         let by_hash = self.hash.cmp(&other.hash);
         by_hash.then_with(|| (*self.text).cmp(other.text))
     }
@@ -100,53 +100,53 @@ impl Word {
 
 /// The statements of a policy by their actions.
 #[derive(Debug, Clone)]
-pub(crate) struct Index {
+pub(crate) struct ActionIndex {
     /// A bit for each service's hash: most policies are not about the service, and say so here.
     mask: u64,
     /// Ascending.
-    services: Box<[(Word, Slot)]>,
+    services: Box<[(HashedWord, ServiceSlot)]>,
     /// Statements for every action.
-    always: Box<[Number]>,
+    always: Box<[StatementNumber]>,
     /// Statements that are tried one by one.
-    others: Box<[Other]>,
+    others: Box<[UnindexedStatement]>,
     /// Of trying one by one all patterns that are neither names nor prefixes.
-    cost: Cost,
+    cost: MatchCost,
 }
 
 /// The statements with actions of one service.
 #[derive(Debug, Clone)]
-struct Slot {
+struct ServiceSlot {
     /// `service:*`
-    always: Box<[Number]>,
+    always: Box<[StatementNumber]>,
     /// Ascending.
-    exact: Box<[(Word, Box<[Number]>)]>,
+    exact: Box<[(HashedWord, Box<[StatementNumber]>)]>,
     /// Ascending by text.
-    prefixes: Box<[Prefix]>,
-    inner: Inner,
+    prefixes: Box<[IndexedPrefix]>,
+    inner: TextIndex,
 }
 
 #[derive(Debug, Clone)]
-struct Prefix {
+struct IndexedPrefix {
     text: Box<str>,
     /// The longest other prefix that this one starts with, by place.
     shorter: Option<usize>,
-    statements: Box<[Number]>,
+    statements: Box<[StatementNumber]>,
 }
 
 /// A `NotAction`, or a Deny whose actions have no service that could be looked up.
 #[derive(Debug, Clone)]
-struct Other {
-    statement: Number,
+struct UnindexedStatement {
+    statement: StatementNumber,
     negated: bool,
     /// Of whole actions.
     patterns: Box<[Glob]>,
 }
 
-impl Index {
+impl ActionIndex {
     /// Calls `visit` with every statement that the action selects, some perhaps twice, until it
     /// returns `false`.
-    pub(crate) fn each(&self, action: &Action<'_>, mut visit: impl FnMut(usize) -> bool) {
-        let mut all = |numbers: &[Number]| numbers.iter().all(|n| visit(*n as usize));
+    pub(crate) fn each(&self, action: &RequestAction<'_>, mut visit: impl FnMut(usize) -> bool) {
+        let mut all = |numbers: &[StatementNumber]| numbers.iter().all(|n| visit(*n as usize));
         if !all(&self.always) {
             return;
         }
@@ -165,18 +165,18 @@ impl Index {
     }
 
     /// Steps of finding what an action selects, at most, beside looking up names and prefixes.
-    pub(crate) const fn steps(&self, action: &Action<'_>) -> u64 {
+    pub(crate) const fn steps(&self, action: &RequestAction<'_>) -> u64 {
         self.cost.of(action.whole.len())
     }
 
-    fn slot(&self, service: Hashed<'_>) -> Option<&Slot> {
-        let find = |(word, _): &(Word, Slot)| word.compare(service);
+    fn slot(&self, service: HashedText<'_>) -> Option<&ServiceSlot> {
+        let find = |(word, _): &(HashedWord, ServiceSlot)| word.compare(service);
         let at = self.services.binary_search_by(find).ok()?;
         self.services.get(at).map(|(_, slot)| slot)
     }
 
     /// Whether the action selects any statement.
-    pub(crate) fn selects(&self, action: &Action<'_>) -> bool {
+    pub(crate) fn selects(&self, action: &RequestAction<'_>) -> bool {
         let mut found = false;
         self.each(action, |_| {
             found = true;
@@ -186,7 +186,7 @@ impl Index {
     }
 
     /// The statements that the action selects.
-    pub(crate) fn selected(&self, action: &Action<'_>) -> BTreeSet<usize> {
+    pub(crate) fn selected(&self, action: &RequestAction<'_>) -> BTreeSet<usize> {
         let mut selected = BTreeSet::new();
         self.each(action, |statement| {
             selected.insert(statement);
@@ -199,16 +199,16 @@ impl Index {
 /// Which services several policies are about at all, so that a request of another one can be
 /// answered without asking them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reach {
+pub(crate) struct ServiceReach {
     /// Whether some statement could be about any service.
     open: bool,
     /// Hashes of the services' prefixes, ascending.
     services: Arc<[u64]>,
 }
 
-impl Reach {
-    pub(crate) fn of<'a>(indexes: impl Iterator<Item = &'a Index> + Clone) -> Self {
-        let open = |index: &Index| !index.always.is_empty() || !index.others.is_empty();
+impl ServiceReach {
+    pub(crate) fn of<'a>(indexes: impl Iterator<Item = &'a ActionIndex> + Clone) -> Self {
+        let open = |index: &ActionIndex| !index.always.is_empty() || !index.others.is_empty();
         let services = indexes.clone().flat_map(|index| &index.services);
         let services: BTreeSet<u64> = services.map(|(word, _)| word.hash).collect();
         Self {
@@ -230,9 +230,9 @@ impl Reach {
     }
 }
 
-impl Slot {
+impl ServiceSlot {
     /// Visits the statements of a name; `false` when the visitor has had enough.
-    fn each(&self, name: Hashed<'_>, all: &mut impl FnMut(&[Number]) -> bool) -> bool {
+    fn each(&self, name: HashedText<'_>, all: &mut impl FnMut(&[StatementNumber]) -> bool) -> bool {
         if !all(&self.always) {
             return false;
         }
@@ -260,23 +260,23 @@ impl Slot {
 
 /// An index while it is built.
 #[derive(Default)]
-pub(crate) struct Builder {
-    services: BTreeMap<Word, Draft>,
-    always: Vec<Number>,
-    others: Vec<Other>,
+pub(crate) struct IndexBuilder {
+    services: BTreeMap<HashedWord, SlotDraft>,
+    always: Vec<StatementNumber>,
+    others: Vec<UnindexedStatement>,
 }
 
 #[derive(Default)]
-struct Draft {
-    always: BTreeSet<Number>,
-    exact: BTreeMap<Word, BTreeSet<Number>>,
-    prefixes: BTreeMap<Box<str>, BTreeSet<Number>>,
-    globs: Vec<(Glob, Number)>,
+struct SlotDraft {
+    always: BTreeSet<StatementNumber>,
+    exact: BTreeMap<HashedWord, BTreeSet<StatementNumber>>,
+    prefixes: BTreeMap<Box<str>, BTreeSet<StatementNumber>>,
+    globs: Vec<(Glob, StatementNumber)>,
 }
 
-impl Builder {
+impl IndexBuilder {
     /// Adds a statement. Without actions it grants nothing; a Deny may have meant any action.
-    pub(crate) fn add(&mut self, statement: usize, clause: Option<&Clause>, effect: Effect) {
+    pub(crate) fn add(&mut self, statement: usize, clause: Option<&ElementClause>, effect: Effect) {
         // More statements than a u32 counts do not fit into memory.
         let statement = u32::try_from(statement).unwrap_or(u32::MAX);
         let Some(clause) = clause else {
@@ -293,7 +293,7 @@ impl Builder {
                 _ if clause.negated => patterns.push(Glob::new(&text)),
                 _ if text == "*" || text == "*:*" => self.always.push(statement),
                 Some((service, name)) if !service.contains(['*', '?']) => {
-                    let draft = self.services.entry(Word::new(service)).or_default();
+                    let draft = self.services.entry(HashedWord::new(service)).or_default();
                     draft.add(name, statement);
                 }
                 // No action has this form, but a Deny must not be lost for it.
@@ -302,7 +302,7 @@ impl Builder {
             }
         }
         if clause.negated || !patterns.is_empty() {
-            self.others.push(Other {
+            self.others.push(UnindexedStatement {
                 statement,
                 negated: clause.negated,
                 patterns: patterns.into(),
@@ -311,16 +311,16 @@ impl Builder {
     }
 
     /// The index.
-    pub(crate) fn build(mut self) -> Index {
+    pub(crate) fn build(mut self) -> ActionIndex {
         self.always.dedup();
         let inner = self.services.values().flat_map(|draft| &draft.globs);
         let inner = inner.map(|(glob, _)| glob.cost());
         let others = self.others.iter().flat_map(|other| &other.patterns);
-        let cost = Cost::sum(inner.chain(others.map(Glob::cost)));
+        let cost = MatchCost::sum(inner.chain(others.map(Glob::cost)));
         let hashes = self.services.keys().map(|word| bit(word.hash));
         let mask = hashes.fold(0, |mask, bit| mask | bit);
         let slots = self.services.into_iter().map(|(w, d)| (w, d.build()));
-        Index {
+        ActionIndex {
             mask,
             services: slots.collect(),
             always: self.always.into(),
@@ -330,12 +330,12 @@ impl Builder {
     }
 }
 
-impl Draft {
-    fn add(&mut self, name: &str, statement: Number) {
+impl SlotDraft {
+    fn add(&mut self, name: &str, statement: StatementNumber) {
         match Glob::new(name) {
             Glob::Any => self.always.insert(statement),
             Glob::Exact(name) => {
-                let word = Word::new(&name);
+                let word = HashedWord::new(&name);
                 self.exact.entry(word).or_default().insert(statement)
             }
             Glob::Prefix(text) => self.prefixes.entry(text).or_default().insert(statement),
@@ -346,8 +346,8 @@ impl Draft {
         };
     }
 
-    fn build(self) -> Slot {
-        let mut prefixes: Vec<Prefix> = Vec::new();
+    fn build(self) -> ServiceSlot {
+        let mut prefixes: Vec<IndexedPrefix> = Vec::new();
         for (text, statements) in self.prefixes {
             let mut shorter = prefixes.len().checked_sub(1);
             while let Some(other) = shorter.and_then(|at| prefixes.get(at))
@@ -355,18 +355,18 @@ impl Draft {
             {
                 shorter = other.shorter;
             }
-            prefixes.push(Prefix {
+            prefixes.push(IndexedPrefix {
                 text,
                 shorter,
                 statements: statements.into_iter().collect(),
             });
         }
         let exact = self.exact.into_iter();
-        Slot {
+        ServiceSlot {
             always: self.always.into_iter().collect(),
             exact: exact.map(|(w, n)| (w, n.into_iter().collect())).collect(),
             prefixes: prefixes.into(),
-            inner: Inner::new(self.globs),
+            inner: TextIndex::new(self.globs),
         }
     }
 }

@@ -8,29 +8,29 @@ use std::collections::HashSet;
 
 use keywright_base::limits::POLICY_DEPTH;
 
-use crate::{Span, SyntaxError};
+use crate::{SyntaxError, TextSpan};
 
 /// One JSON value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) span: Span,
-    pub(crate) value: Value,
+pub(crate) struct PolicyNode {
+    pub(crate) span: TextSpan,
+    pub(crate) value: PolicyValue,
 }
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum PolicyValue {
     Null,
     Bool(bool),
     /// The digits as written.
     Number(String),
     Text(String),
-    List(Vec<Node>),
+    List(Vec<PolicyNode>),
     /// Members in order, their names distinct.
-    Map(Vec<(String, Node)>),
+    Map(Vec<(String, PolicyNode)>),
 }
 
-impl Node {
+impl PolicyNode {
     /// A member of an object by its name.
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
         let mut members = self.members().iter();
@@ -40,7 +40,7 @@ impl Node {
     /// The members of an object; of anything else none.
     pub(crate) fn members(&self) -> &[(String, Self)] {
         match &self.value {
-            Value::Map(members) => members,
+            PolicyValue::Map(members) => members,
             _ => &[],
         }
     }
@@ -48,15 +48,15 @@ impl Node {
     /// The items of a list, or what stands alone.
     pub(crate) fn items(&self) -> &[Self] {
         match &self.value {
-            Value::List(items) => items,
+            PolicyValue::List(items) => items,
             _ => std::slice::from_ref(self),
         }
     }
 }
 
 /// Reads one JSON value and nothing after it but white space.
-pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
-    let mut reader = Reader { text, at: 0 };
+pub(crate) fn read(text: &str) -> Result<PolicyNode, SyntaxError> {
+    let mut reader = JsonReader { text, at: 0 };
     let node = reader.value(0)?;
     reader.skip_space();
     match reader.peek() {
@@ -65,12 +65,12 @@ pub(crate) fn read(text: &str) -> Result<Node, SyntaxError> {
     }
 }
 
-struct Reader<'a> {
+struct JsonReader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Reader<'_> {
+impl JsonReader<'_> {
     fn fault(&self, expected: &'static str) -> SyntaxError {
         SyntaxError::new(self.at, expected)
     }
@@ -94,7 +94,7 @@ impl Reader<'_> {
     }
 
     /// The recursion is bounded by `POLICY_DEPTH`.
-    fn value(&mut self, depth: usize) -> Result<Node, SyntaxError> {
+    fn value(&mut self, depth: usize) -> Result<PolicyNode, SyntaxError> {
         self.skip_space();
         let start = self.at;
         let value = match self.peek() {
@@ -103,25 +103,25 @@ impl Reader<'_> {
             }
             Some(b'{') => self.map(depth + 1)?,
             Some(b'[') => self.list(depth + 1)?,
-            Some(b'"') => Value::Text(self.string()?),
+            Some(b'"') => PolicyValue::Text(self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             _ => self.word()?,
         };
-        let span = Span {
+        let span = TextSpan {
             start,
             end: self.at,
         };
-        Ok(Node { span, value })
+        Ok(PolicyNode { span, value })
     }
 
-    fn map(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+    fn map(&mut self, depth: usize) -> Result<PolicyValue, SyntaxError> {
         self.at += 1;
         let mut members = Vec::new();
         let mut names = HashSet::new();
         self.skip_space();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Value::Map(members));
+            return Ok(PolicyValue::Map(members));
         }
         loop {
             self.skip_space();
@@ -136,37 +136,37 @@ impl Reader<'_> {
             self.skip_space();
             if self.peek() == Some(b'}') {
                 self.at += 1;
-                return Ok(Value::Map(members));
+                return Ok(PolicyValue::Map(members));
             }
             self.expect(b',', "expected ',' or '}' in an object")?;
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, SyntaxError> {
+    fn list(&mut self, depth: usize) -> Result<PolicyValue, SyntaxError> {
         self.at += 1;
         let mut items = Vec::new();
         self.skip_space();
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(Value::List(items));
+            return Ok(PolicyValue::List(items));
         }
         loop {
             items.push(self.value(depth)?);
             self.skip_space();
             if self.peek() == Some(b']') {
                 self.at += 1;
-                return Ok(Value::List(items));
+                return Ok(PolicyValue::List(items));
             }
             self.expect(b',', "expected ',' or ']' in a list")?;
         }
     }
 
-    fn word(&mut self) -> Result<Value, SyntaxError> {
+    fn word(&mut self) -> Result<PolicyValue, SyntaxError> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let words = [
-            ("true", Value::Bool(true)),
-            ("false", Value::Bool(false)),
-            ("null", Value::Null),
+            ("true", PolicyValue::Bool(true)),
+            ("false", PolicyValue::Bool(false)),
+            ("null", PolicyValue::Null),
         ];
         for (word, value) in words {
             if rest.starts_with(word) {
@@ -177,7 +177,7 @@ impl Reader<'_> {
         Err(self.fault("expected a JSON value"))
     }
 
-    fn number(&mut self) -> Result<Value, SyntaxError> {
+    fn number(&mut self) -> Result<PolicyValue, SyntaxError> {
         let start = self.at;
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -198,7 +198,7 @@ impl Reader<'_> {
             self.digits()?;
         }
         let text = self.text.get(start..self.at).unwrap_or_default();
-        Ok(Value::Number(text.to_owned()))
+        Ok(PolicyValue::Number(text.to_owned()))
     }
 
     /// One digit or more.

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Document, Policies, Policy, Request, Version,
-    context::{Env, Steps},
+    AccessRequest, LanguageVersion, PoliciesInForce, Policy, PolicyDocument,
+    context::{EvaluationEnv, StepCounter},
     evaluate::all,
     principal,
 };
@@ -44,7 +44,7 @@ pub fn is_list_key(key: &str) -> bool {
 
 /// The condition keys that documents refer to, in conditions and in variables: sorted without
 /// regard to case, each once, in the first spelling. Keys in variables are in lower case.
-pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<String> {
+pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a PolicyDocument>) -> Vec<String> {
     let mut keys = BTreeMap::new();
     for document in documents {
         collect(&Policy::compile(document), |key, spelling| {
@@ -55,7 +55,10 @@ pub fn context_keys<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Ve
 }
 
 /// The condition keys that the policies refer to and the request does not have, in every spelling.
-pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> Vec<String> {
+pub fn missing_context_keys(
+    policies: &PoliciesInForce<'_>,
+    request: &AccessRequest<'_>,
+) -> Vec<String> {
     let mut keys = BTreeSet::new();
     for policy in all(policies) {
         collect(policy, |key, spelling| {
@@ -63,8 +66,8 @@ pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> V
         });
     }
     let mut buffer = principal::UserId::new();
-    let steps = Steps::new();
-    let env = Env {
+    let steps = StepCounter::new();
+    let env = EvaluationEnv {
         steps: &steps,
         principal: &request.principal,
         user_id: request.principal.user_id(&mut buffer),
@@ -75,7 +78,7 @@ pub fn missing_context_keys(policies: &Policies<'_>, request: &Request<'_>) -> V
 }
 
 /// The condition keys that the policies refer to, in lower case and sorted.
-pub fn mentioned_keys(policies: &Policies<'_>) -> Vec<String> {
+pub fn mentioned_keys(policies: &PoliciesInForce<'_>) -> Vec<String> {
     let mut keys = BTreeSet::new();
     for policy in all(policies) {
         collect(policy, |key, _| {
@@ -87,7 +90,7 @@ pub fn mentioned_keys(policies: &Policies<'_>) -> Vec<String> {
 
 /// Tells a policy's keys, in lower case and as spelt.
 fn collect(policy: &Policy, mut tell: impl FnMut(String, String)) {
-    let variables = policy.document().version == Some(Version::V2012);
+    let variables = policy.document().version == Some(LanguageVersion::V2012);
     for (written, compiled) in policy.statements() {
         for clause in &written.conditions {
             tell(clause.key.to_lowercase(), clause.key.clone());

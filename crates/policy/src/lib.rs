@@ -31,29 +31,31 @@ mod simulate;
 mod tests;
 mod validate;
 
-pub use actions::{AccessLevel, Action, Catalogue, ConditionKey, ResourceType, ResourceUse};
-pub use context::{Context, ContextMap, Values};
+pub use actions::{
+    AccessLevel, ActionCatalogue, ConditionKey, ResourceType, ResourceUse, ServiceAction,
+};
+pub use context::{ContextLookup, ContextMap, ContextValues};
 pub use document::{
-    Clause, ConditionClause, Document, Effect, PrincipalClause, PrincipalType, Span, Statement,
-    SyntaxError, Version, parse,
+    ConditionClause, Effect, ElementClause, LanguageVersion, PolicyDocument, PrincipalClause,
+    PrincipalType, Statement, SyntaxError, TextSpan, parse,
 };
 pub use evaluate::{
-    Decision, Level, MeasuredDecision, Policies, PolicySet, Request, evaluate, evaluate_every,
-    evaluate_every_within, evaluate_trust,
+    AccessRequest, Decision, MeasuredDecision, PoliciesInForce, PolicyLevel, PolicySet, evaluate,
+    evaluate_every, evaluate_every_within, evaluate_trust,
 };
 pub use explain::{
-    About, Examined, Explanation, Found, Lack, Need, StatementRef, Tested, Variable, explain,
-    explanation_steps,
+    ConditionTrace, ElementValues, Explanation, FoundValue, MissingAllow, StatementMismatch,
+    StatementRef, StatementTrace, VariableTrace, explain, explanation_steps,
 };
 pub use json::size_without_whitespace;
 pub use keys::{context_keys, is_list_key, is_of_principal, mentioned_keys, missing_context_keys};
-pub use lint::{Finding, Position, Severity, lint};
-pub use literal::Literal;
+pub use lint::{LintFinding, Severity, TextPosition, lint};
+pub use literal::LiteralKind;
 pub use policy::Policy;
 pub use principal::PrincipalRef;
 pub use public::is_public;
-pub use question::{Nonsense, Settled, check_question, settled};
-pub use reason::{Cause, Layer, Reason, Source};
+pub use question::{InvalidQuestion, SettledAnswer, check_question, settled};
+pub use reason::{DenialCause, DenialReason, PolicyLayer, PolicySource};
 pub use rename::rename_principals;
-pub use simulate::{Outcome, Simulation, simulate, statement_positions};
-pub use validate::{Kind, Violation, validate};
+pub use simulate::{Simulation, SimulationOutcome, simulate, statement_positions};
+pub use validate::{DocumentKind, Violation, validate};

@@ -12,9 +12,9 @@ mod refused;
 mod risk;
 mod sense;
 
-use crate::{Document, Effect, Kind, Span, Statement, json, validate};
+use crate::{DocumentKind, Effect, PolicyDocument, Statement, TextSpan, json, validate};
 
-use self::place::Place;
+use self::place::StatementPlaces;
 
 /// How bad a finding is, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ impl Severity {
 
 /// One piece of advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct LintFinding {
     /// How bad it is.
     pub severity: Severity,
     /// A stable name, for example `escalation`.
@@ -52,19 +52,19 @@ pub struct Finding {
     /// The statement's place, if it is about one.
     pub statement: Option<usize>,
     /// The bytes of the text that it is about.
-    pub span: Span,
+    pub span: TextSpan,
 }
 
 /// Where a byte stands in a text, as a person counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
+pub struct TextPosition {
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
 }
 
-impl Position {
+impl TextPosition {
     /// The position of a byte of a text; past the end, that of the end.
     pub fn of(text: &str, byte: usize) -> Self {
         let mut before = text;
@@ -83,7 +83,7 @@ impl Position {
 }
 
 /// Checks a policy's text. Findings come in the order of the text; an error comes alone.
-pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
+pub fn lint(text: &str, kind: DocumentKind<'_>) -> Vec<LintFinding> {
     let document = match validate(text, kind) {
         Ok(document) => document,
         Err(violation) => return vec![refused::refused(text, &violation, kind)],
@@ -91,10 +91,10 @@ pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
     let Ok(root) = json::read(text) else {
         return Vec::new();
     };
-    let place = Place::new(&root);
-    let mut findings: Vec<Finding> = sense::version(text, &document).into_iter().collect();
+    let place = StatementPlaces::new(&root);
+    let mut findings: Vec<LintFinding> = sense::version(text, &document).into_iter().collect();
     for (index, statement) in document.statements.iter().enumerate() {
-        let subject = Subject {
+        let subject = LintSubject {
             document: &document,
             statement,
             index,
@@ -111,25 +111,25 @@ pub fn lint(text: &str, kind: Kind<'_>) -> Vec<Finding> {
 }
 
 /// A statement with its surroundings.
-struct Subject<'a> {
-    document: &'a Document,
+struct LintSubject<'a> {
+    document: &'a PolicyDocument,
     statement: &'a Statement,
     index: usize,
-    place: &'a Place<'a>,
-    kind: Kind<'a>,
+    place: &'a StatementPlaces<'a>,
+    kind: DocumentKind<'a>,
 }
 
-impl Subject<'_> {
+impl LintSubject<'_> {
     fn allows(&self) -> bool {
         self.statement.effect == Effect::Allow
     }
 
     /// A finding about an element of the statement, or about its place in a list.
-    fn finding(&self, about: (Severity, &'static str), at: (&str, Option<usize>)) -> Finding {
+    fn finding(&self, about: (Severity, &'static str), at: (&str, Option<usize>)) -> LintFinding {
         let (severity, code) = about;
         let (element, item) = at;
         let span = self.place.of(self.index, element, item);
-        Finding {
+        LintFinding {
             severity,
             code,
             message: String::new(),
@@ -140,8 +140,8 @@ impl Subject<'_> {
     }
 }
 
-impl Finding {
-    fn says(self, message: impl Into<String>, hint: impl Into<String>) -> Self {
+impl LintFinding {
+    fn with_message(self, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             hint: hint.into(),

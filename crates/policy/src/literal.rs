@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// A kind of literal that a request's value can be held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Literal {
+pub enum LiteralKind {
     /// A decimal number.
     Number,
     /// A date, or seconds since 1970.
@@ -21,7 +21,7 @@ pub enum Literal {
     Base64,
 }
 
-impl Literal {
+impl LiteralKind {
     /// Whether a text reads as this kind.
     pub fn reads(self, text: &str) -> bool {
         match self {
@@ -209,12 +209,12 @@ fn number(digits: &str, least: i64, most: i64) -> Option<i64> {
 
 /// A network of IP addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Network {
+pub(crate) enum IpNetwork {
     V4 { base: u32, mask: u32 },
     V6 { base: u128, mask: u128 },
 }
 
-impl Network {
+impl IpNetwork {
     /// Reads an address or CIDR. An IPv4 address may have host bits, which are masked; with host
     /// bits an IPv6 network keeps them, and then contains nothing.
     pub(crate) fn parse(text: &str) -> Option<Self> {

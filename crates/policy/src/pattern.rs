@@ -11,13 +11,13 @@ mod scan;
 
 use std::borrow::Cow;
 
-pub(crate) use self::overlap::Outline;
-use self::run::{Atom, Rest, Run};
-use self::scan::{Piece, scan};
-pub(crate) use self::scan::{Syntax, variable};
+pub(crate) use self::overlap::PatternOutline;
+use self::run::{LiteralRun, RemainingText, RunAtom};
+use self::scan::{PatternPiece, scan};
+pub(crate) use self::scan::{PatternSyntax, variable};
 use crate::{
     case,
-    context::{Env, Values},
+    context::{ContextValues, EvaluationEnv},
 };
 
 /// A pattern, ready to match. The values of its variables, if it has any, are given to each match.
@@ -29,19 +29,19 @@ pub(crate) enum Glob {
     /// Text and one asterisk at its end.
     Prefix(Box<str>),
     /// No asterisk, but question marks or variables.
-    Whole(Run),
+    Whole(LiteralRun),
     /// What stands before, between and after the asterisks.
     Split {
-        first: Run,
-        middle: Box<[Run]>,
-        last: Run,
+        first: LiteralRun,
+        middle: Box<[LiteralRun]>,
+        last: LiteralRun,
     },
 }
 
 impl Glob {
     /// A pattern in which only `*` and `?` are special.
     pub(crate) fn new(text: &str) -> Self {
-        let syntax = Syntax {
+        let syntax = PatternSyntax {
             wildcards: true,
             variables: false,
         };
@@ -49,16 +49,18 @@ impl Glob {
     }
 
     /// From pieces; the variables are appended to `variables` and referred to by number.
-    fn of(pieces: &[Piece], variables: &mut Vec<Variable>) -> Self {
+    fn of(pieces: &[PatternPiece], variables: &mut Vec<PatternVariable>) -> Self {
         match pieces {
             [] => return Self::Exact("".into()),
-            [Piece::Many] => return Self::Any,
-            [Piece::Text(text)] => return Self::Exact(text.as_str().into()),
-            [Piece::Text(text), Piece::Many] => return Self::Prefix(text.as_str().into()),
+            [PatternPiece::Many] => return Self::Any,
+            [PatternPiece::Text(text)] => return Self::Exact(text.as_str().into()),
+            [PatternPiece::Text(text), PatternPiece::Many] => {
+                return Self::Prefix(text.as_str().into());
+            }
             _ => {}
         }
-        let runs = pieces.split(|p| *p == Piece::Many);
-        let mut runs: Vec<Run> = runs.map(|run| Run::of(run, variables)).collect();
+        let runs = pieces.split(|p| *p == PatternPiece::Many);
+        let mut runs: Vec<LiteralRun> = runs.map(|run| LiteralRun::of(run, variables)).collect();
         let Some(last) = runs.pop() else {
             return Self::Any;
         };
@@ -69,7 +71,7 @@ impl Glob {
         let middle = runs.into_iter().filter(|run| !run.is_empty());
         Self::Split {
             first,
-            middle: middle.map(Run::searchable).collect(),
+            middle: middle.map(LiteralRun::searchable).collect(),
             last,
         }
     }
@@ -86,15 +88,15 @@ impl Glob {
             Self::Exact(exact) => **exact == *text,
             Self::Prefix(prefix) => text.starts_with(&**prefix),
             Self::Whole(run) => run
-                .strip(Rest::new(text), values)
-                .is_some_and(Rest::is_empty),
+                .strip(RemainingText::new(text), values)
+                .is_some_and(RemainingText::is_empty),
             Self::Split {
                 first,
                 middle,
                 last,
             } => {
-                let start = first.strip(Rest::new(text), values);
-                let find = |rest, run: &Run| run.find(rest, values);
+                let start = first.strip(RemainingText::new(text), values);
+                let find = |rest, run: &LiteralRun| run.find(rest, values);
                 let rest = start.and_then(|rest| middle.iter().try_fold(rest, find));
                 rest.is_some_and(|rest| last.ends(rest, values))
             }
@@ -103,16 +105,19 @@ impl Glob {
 
     /// What matching a text costs at most: by the pattern's own length where that bounds it, by
     /// the text's where the pattern has asterisks.
-    pub(crate) fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> MatchCost {
         let (each, per_byte) = match self {
             Self::Any => (1, 0),
             // The processor compares many bytes at once.
             Self::Exact(text) | Self::Prefix(text) => (1 + text.len() / BYTES_AT_ONCE, 0),
             Self::Whole(run) => (1 + run.len(), 0),
             // Each of the runs is looked for after the one before it.
-            Self::Split { middle, .. } => (1, 2 + middle.iter().map(Run::words).max().unwrap_or(0)),
+            Self::Split { middle, .. } => (
+                1,
+                2 + middle.iter().map(LiteralRun::words).max().unwrap_or(0),
+            ),
         };
-        Cost { each, per_byte }
+        MatchCost { each, per_byte }
     }
 
     /// The runs between asterisks that are put together for each request.
@@ -130,7 +135,7 @@ impl Glob {
 
     /// The texts that stand between wildcards and variables, some perhaps twice.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        let (whole, runs): (Option<&str>, [&[Run]; 3]) = match self {
+        let (whole, runs): (Option<&str>, [&[LiteralRun]; 3]) = match self {
             Self::Any => (None, [&[]; 3]),
             Self::Exact(text) | Self::Prefix(text) => (Some(text), [&[]; 3]),
             Self::Whole(run) => (None, [std::slice::from_ref(run), &[], &[]]),
@@ -143,8 +148,8 @@ impl Glob {
                 (None, [first, middle, last])
             }
         };
-        let atoms = runs.into_iter().flatten().flat_map(Run::atoms);
-        whole.into_iter().chain(atoms.filter_map(Atom::literal))
+        let atoms = runs.into_iter().flatten().flat_map(LiteralRun::atoms);
+        whole.into_iter().chain(atoms.filter_map(RunAtom::literal))
     }
 
     /// The texts between the wildcards of a pattern that has no asterisk.
@@ -152,7 +157,7 @@ impl Glob {
         &'a self,
         values: &'a [Cow<'a, str>],
     ) -> impl Iterator<Item = &'a str> + Clone {
-        let (whole, atoms): (Option<&str>, &[Atom]) = match self {
+        let (whole, atoms): (Option<&str>, &[RunAtom]) = match self {
             Self::Exact(text) => (Some(text), &[]),
             Self::Whole(run) => (None, run.atoms()),
             Self::Any | Self::Prefix(_) | Self::Split { .. } => (None, &[]),
@@ -194,14 +199,14 @@ impl OpenRuns {
 
 /// What it costs to match a text with a pattern, or with several.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Cost {
+pub(crate) struct MatchCost {
     /// Steps for any text.
     pub(crate) each: usize,
     /// Steps for each byte of the text.
     pub(crate) per_byte: usize,
 }
 
-impl Cost {
+impl MatchCost {
     /// Of all of them.
     pub(crate) fn sum(costs: impl IntoIterator<Item = Self>) -> Self {
         costs.into_iter().fold(Self::default(), |sum, cost| Self {
@@ -221,43 +226,43 @@ impl Cost {
 
 /// A variable of a pattern.
 #[derive(Debug, Clone)]
-pub(crate) struct Variable {
+pub(crate) struct PatternVariable {
     /// Lower case.
     pub(crate) key: Box<str>,
     pub(crate) default: Option<Box<str>>,
 }
 
-impl Variable {
+impl PatternVariable {
     /// Whether it has no value in this request.
-    pub(crate) fn is_unresolved(&self, env: &Env<'_>) -> bool {
+    pub(crate) fn is_unresolved(&self, env: &EvaluationEnv<'_>) -> bool {
         self.value(env).is_none()
     }
 
     /// The value for this request: a multivalued key has none, not even its default.
-    fn value<'a>(&'a self, env: &Env<'a>) -> Option<Cow<'a, str>> {
+    fn value<'a>(&'a self, env: &EvaluationEnv<'a>) -> Option<Cow<'a, str>> {
         match env.get(&self.key) {
-            Values::One(value) => Some(value),
-            Values::Many(_) | Values::Slice(_) => None,
-            Values::Absent => self.default.as_deref().map(Cow::Borrowed),
+            ContextValues::One(value) => Some(value),
+            ContextValues::Many(_) | ContextValues::Slice(_) => None,
+            ContextValues::Absent => self.default.as_deref().map(Cow::Borrowed),
         }
     }
 }
 
 /// A text with wildcards and variables, as far as its [`Syntax`] allows them.
 #[derive(Debug, Clone)]
-pub(crate) struct Template {
+pub(crate) struct PatternTemplate {
     glob: Glob,
-    variables: Box<[Variable]>,
+    variables: Box<[PatternVariable]>,
     open: OpenRuns,
 }
 
-impl Template {
+impl PatternTemplate {
     /// Reads a text.
-    pub(crate) fn new(text: &str, syntax: Syntax) -> Self {
+    pub(crate) fn new(text: &str, syntax: PatternSyntax) -> Self {
         Self::of(&scan(text, syntax))
     }
 
-    fn of(pieces: &[Piece]) -> Self {
+    fn of(pieces: &[PatternPiece]) -> Self {
         let mut variables = Vec::new();
         let glob = Glob::of(pieces, &mut variables);
         Self {
@@ -268,7 +273,7 @@ impl Template {
     }
 
     /// Whether a text matches; a variable without value matches nothing.
-    pub(crate) fn matches(&self, text: &str, env: &Env<'_>) -> bool {
+    pub(crate) fn matches(&self, text: &str, env: &EvaluationEnv<'_>) -> bool {
         if self.variables.is_empty() {
             return self.glob.matches(text);
         }
@@ -281,10 +286,10 @@ impl Template {
     }
 
     /// What matching a text costs at most, without what depends on the values of variables.
-    pub(crate) fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> MatchCost {
         let cost = self.glob.cost();
         let lookups = self.variables.len().saturating_mul(LOOKUP_STEPS);
-        Cost {
+        MatchCost {
             each: cost.each.saturating_add(lookups),
             ..cost
         }
@@ -292,7 +297,7 @@ impl Template {
 
     /// What [`Template::spells`] costs at most, without the values of variables: all of the
     /// template is looked at, and a text in lower case may have to be made of it.
-    pub(crate) fn spelling_cost(&self) -> Cost {
+    pub(crate) fn spelling_cost(&self) -> MatchCost {
         let texts = || self.glob.texts();
         let each = if texts().all(str::is_ascii) {
             1
@@ -301,7 +306,7 @@ impl Template {
         };
         let bytes: usize = texts().map(|text| text.len() + 1).sum();
         let cost = self.cost();
-        Cost {
+        MatchCost {
             each: cost.each.saturating_add(bytes.saturating_mul(each)),
             per_byte: 1,
         }
@@ -309,7 +314,7 @@ impl Template {
 
     /// Whether a template without wildcards is the text, whatever the case; `None` when a variable
     /// has no value.
-    pub(crate) fn spells(&self, text: &str, env: &Env<'_>) -> Option<bool> {
+    pub(crate) fn spells(&self, text: &str, env: &EvaluationEnv<'_>) -> Option<bool> {
         let bound = self.bind(env)?;
         if !self.variables.is_empty() && !env.steps.take(bound.bytes() * case::FOLD_STEPS as u64) {
             return None;
@@ -326,18 +331,18 @@ impl Template {
     }
 
     /// The variables.
-    pub(crate) const fn variables(&self) -> &[Variable] {
+    pub(crate) const fn variables(&self) -> &[PatternVariable] {
         &self.variables
     }
 
     /// Whether a variable has no value in this request.
-    pub(crate) fn unresolved(&self, env: &Env<'_>) -> bool {
+    pub(crate) fn unresolved(&self, env: &EvaluationEnv<'_>) -> bool {
         self.variables.iter().any(|v| v.is_unresolved(env))
     }
 
     /// The variables' values; `None` when one has none.
-    fn bind<'a>(&'a self, env: &Env<'a>) -> Option<Bound<'a>> {
-        let mut bound = Bound::default();
+    fn bind<'a>(&'a self, env: &EvaluationEnv<'a>) -> Option<BoundVariables<'a>> {
+        let mut bound = BoundVariables::default();
         for (at, variable) in self.variables.iter().enumerate() {
             let value = variable.value(env)?;
             match bound.few.get_mut(at) {
@@ -351,13 +356,13 @@ impl Template {
 
 /// The values of a template's variables, by number. Four need no allocation.
 #[derive(Debug, Default)]
-struct Bound<'a> {
+struct BoundVariables<'a> {
     few: [Cow<'a, str>; 4],
     /// All of them, when they are more than four.
     all: Vec<Cow<'a, str>>,
 }
 
-impl<'a> Bound<'a> {
+impl<'a> BoundVariables<'a> {
     fn overflow(&mut self, value: Cow<'a, str>) {
         if self.all.is_empty() {
             self.all.extend(self.few.iter().cloned());
@@ -383,21 +388,21 @@ impl<'a> Bound<'a> {
 /// A pattern whose structure depends on its variables' values, because they decide where the
 /// segments of an ARN end. It is put together for each request.
 #[derive(Debug, Clone)]
-pub(crate) struct Late {
-    pieces: Box<[Piece]>,
-    template: Template,
+pub(crate) struct LateBoundPattern {
+    pieces: Box<[PatternPiece]>,
+    template: PatternTemplate,
     /// Bytes as written.
     length: usize,
     /// Whether it has no wildcards.
     plain: bool,
 }
 
-impl Late {
-    pub(crate) fn new(text: &str, syntax: Syntax) -> Self {
+impl LateBoundPattern {
+    pub(crate) fn new(text: &str, syntax: PatternSyntax) -> Self {
         let pieces = scan(text, syntax);
-        let wild = |piece: &Piece| matches!(piece, Piece::One | Piece::Many);
+        let wild = |piece: &PatternPiece| matches!(piece, PatternPiece::One | PatternPiece::Many);
         Self {
-            template: Template::of(&pieces),
+            template: PatternTemplate::of(&pieces),
             length: text.len(),
             plain: !pieces.iter().any(wild),
             pieces: pieces.into(),
@@ -405,7 +410,7 @@ impl Late {
     }
 
     /// The whole, as if it had one part.
-    pub(crate) const fn template(&self) -> &Template {
+    pub(crate) const fn template(&self) -> &PatternTemplate {
         &self.template
     }
 
@@ -416,10 +421,10 @@ impl Late {
 
     /// What comparing a text costs at most, without the values of variables: all of the pattern is
     /// looked at, or put together again.
-    pub(crate) fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> MatchCost {
         let each = if self.plain { 2 } else { REBUILD_STEPS };
         let cost = self.template.cost();
-        Cost {
+        MatchCost {
             each: cost.each.saturating_add(self.length.saturating_mul(each)),
             ..cost
         }
@@ -427,7 +432,7 @@ impl Late {
 
     /// Whether a pattern without wildcards is a text; `None` when it has not the form of an ARN, or
     /// that is not looked at for lack of steps. A variable without value makes it none.
-    pub(crate) fn compare(&self, text: &str, env: &Env<'_>) -> Option<bool> {
+    pub(crate) fn compare(&self, text: &str, env: &EvaluationEnv<'_>) -> Option<bool> {
         let Some(bound) = self.template.bind(env) else {
             return Some(false);
         };
@@ -443,7 +448,7 @@ impl Late {
 
     /// The first `count` parts between colons, the last of which keeps its colons; `None` when a
     /// variable has no value or there are fewer parts.
-    pub(crate) fn parts(&self, count: usize, env: &Env<'_>) -> Option<Vec<Glob>> {
+    pub(crate) fn parts(&self, count: usize, env: &EvaluationEnv<'_>) -> Option<Vec<Glob>> {
         let bound = self.template.bind(env)?;
         if !env.steps.take(bound.bytes() * REBUILD_STEPS as u64) {
             return None;
@@ -452,9 +457,9 @@ impl Late {
         let mut parts = vec![Vec::new()];
         for piece in &self.pieces {
             let text = match piece {
-                Piece::Variable { .. } => values.next()?.as_ref(),
-                Piece::Text(text) => text,
-                Piece::One | Piece::Many => {
+                PatternPiece::Variable { .. } => values.next()?.as_ref(),
+                PatternPiece::Text(text) => text,
+                PatternPiece::One | PatternPiece::Many => {
                     parts.last_mut()?.push(piece.clone());
                     continue;
                 }

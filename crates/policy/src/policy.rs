@@ -3,51 +3,53 @@
 
 use crate::{
     condition::Condition,
-    context::Env,
-    document::{Document, Effect, Statement, Version},
-    index::{self, Action, Index},
-    pattern::Cost,
-    principal::{Grant, PrincipalRef, Principals},
-    reason::Layer,
-    resource::{ArnPattern, Target},
+    context::EvaluationEnv,
+    document::{Effect, LanguageVersion, PolicyDocument, Statement},
+    index::{self, ActionIndex, RequestAction},
+    pattern::MatchCost,
+    principal::{CompiledPrincipals, GrantStrength, PrincipalRef},
+    reason::PolicyLayer,
+    resource::{ArnPattern, RequestResource},
 };
 
 /// A policy, ready to be evaluated any number of times from any thread.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    index: Index,
-    statements: Box<[Compiled]>,
+    index: ActionIndex,
+    statements: Box<[CompiledStatement]>,
     /// As written, for explanations.
-    document: Box<Document>,
+    document: Box<PolicyDocument>,
     id: Option<Box<str>>,
 }
 
 /// One request, taken apart for matching.
-pub(crate) struct Query<'a> {
-    pub(crate) action: Action<'a>,
-    pub(crate) target: Target<'a>,
+pub(crate) struct PolicyQuery<'a> {
+    pub(crate) action: RequestAction<'a>,
+    pub(crate) target: RequestResource<'a>,
     /// Whether the caller has a permissions boundary.
     pub(crate) bounded: bool,
-    pub(crate) env: Env<'a>,
+    pub(crate) env: EvaluationEnv<'a>,
 }
 
 /// What a policy says about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum PolicyVerdict {
     /// An explicit deny.
     Deny,
     /// How far it grants; identity policies grant [`Grant::Direct`] or not at all.
-    Grant(Grant),
+    Grant(GrantStrength),
 }
 
 impl Policy {
     /// Compiles a document. It need not have passed validation: what cannot be evaluated in an
     /// Allow grants nothing, what cannot be evaluated in a Deny denies.
-    pub fn compile(document: &Document) -> Self {
-        let variables = document.version == Some(Version::V2012);
+    pub fn compile(document: &PolicyDocument) -> Self {
+        let variables = document.version == Some(LanguageVersion::V2012);
         let statements = document.statements.iter();
-        let compiled = statements.clone().map(|s| Compiled::new(s, variables));
-        let mut index = index::Builder::default();
+        let compiled = statements
+            .clone()
+            .map(|s| CompiledStatement::new(s, variables));
+        let mut index = index::IndexBuilder::default();
         for (at, statement) in statements.enumerate() {
             index.add(at, statement.action.as_ref(), statement.effect);
         }
@@ -72,7 +74,7 @@ impl Policy {
     }
 
     /// The document it was compiled from.
-    pub const fn document(&self) -> &Document {
+    pub const fn document(&self) -> &PolicyDocument {
         &self.document
     }
 
@@ -81,18 +83,20 @@ impl Policy {
         self.statements.iter().any(|statement| {
             let named = statement.principals.as_ref();
             statement.effect == Effect::Allow
-                && named.is_some_and(|named| named.grant(&PrincipalRef::Anonymous) != Grant::None)
+                && named.is_some_and(|named| {
+                    named.grant(&PrincipalRef::Anonymous) != GrantStrength::None
+                })
         })
     }
 
     /// Its statements by their actions.
-    pub(crate) const fn index(&self) -> &Index {
+    pub(crate) const fn index(&self) -> &ActionIndex {
         &self.index
     }
 
     /// What the policy says, when it stands in `layer`.
-    pub(crate) fn verdict(&self, query: &Query<'_>, layer: Layer) -> Verdict {
-        let mut verdict = Verdict::Grant(Grant::None);
+    pub(crate) fn verdict(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> PolicyVerdict {
+        let mut verdict = PolicyVerdict::Grant(GrantStrength::None);
         // Where they are used up the decision is no, whatever this says.
         if !query.env.steps.take(self.index.steps(&query.action)) {
             return verdict;
@@ -103,11 +107,11 @@ impl Policy {
             };
             match (verdict, statement.effect) {
                 (_, Effect::Deny) if statement.denies(query, layer) => {
-                    verdict = Verdict::Deny;
+                    verdict = PolicyVerdict::Deny;
                     return false;
                 }
-                (Verdict::Grant(best), Effect::Allow) if best < Grant::Direct => {
-                    verdict = Verdict::Grant(best.max(statement.grants(query, layer)));
+                (PolicyVerdict::Grant(best), Effect::Allow) if best < GrantStrength::Direct => {
+                    verdict = PolicyVerdict::Grant(best.max(statement.grants(query, layer)));
                 }
                 _ => {}
             }
@@ -120,8 +124,8 @@ impl Policy {
     /// perhaps twice, until it returns `false`.
     pub(crate) fn each(
         &self,
-        query: &Query<'_>,
-        mut visit: impl FnMut(&Statement, &Compiled) -> bool,
+        query: &PolicyQuery<'_>,
+        mut visit: impl FnMut(&Statement, &CompiledStatement) -> bool,
     ) {
         self.index.each(&query.action, |number| {
             let written = self.document.statements.get(number);
@@ -131,25 +135,25 @@ impl Policy {
     }
 
     /// The statements as written and as compiled.
-    pub(crate) fn statements(&self) -> impl Iterator<Item = (&Statement, &Compiled)> {
+    pub(crate) fn statements(&self) -> impl Iterator<Item = (&Statement, &CompiledStatement)> {
         self.document.statements.iter().zip(&self.statements)
     }
 }
 
 /// A statement without its actions, which are in the index.
 #[derive(Debug, Clone)]
-pub(crate) struct Compiled {
+pub(crate) struct CompiledStatement {
     effect: Effect,
-    principals: Option<Principals>,
-    resources: Resources,
+    principals: Option<CompiledPrincipals>,
+    resources: StatementResources,
     /// Of comparing a target with all patterns of `resources`.
-    resources_cost: Cost,
+    resources_cost: MatchCost,
     /// `None`: an operator could not be compiled.
     conditions: Option<Box<[Condition]>>,
 }
 
 #[derive(Debug, Clone)]
-enum Resources {
+enum StatementResources {
     /// No such element.
     Absent,
     /// `*`
@@ -158,53 +162,56 @@ enum Resources {
     AllBut(Box<[ArnPattern]>),
 }
 
-impl Compiled {
+impl CompiledStatement {
     fn new(statement: &Statement, variables: bool) -> Self {
         let conditions = statement
             .conditions
             .iter()
             .map(|c| Condition::new(c, statement.effect, variables));
-        let resources = Resources::new(statement, variables);
+        let resources = StatementResources::new(statement, variables);
         Self {
-            resources_cost: Cost::sum(resources.patterns().iter().map(ArnPattern::cost)),
+            resources_cost: MatchCost::sum(resources.patterns().iter().map(ArnPattern::cost)),
             effect: statement.effect,
-            principals: statement.principal.as_ref().map(Principals::new),
+            principals: statement.principal.as_ref().map(CompiledPrincipals::new),
             resources,
             conditions: conditions.collect(),
         }
     }
 
     /// How far an Allow whose actions match grants.
-    fn grants(&self, query: &Query<'_>, layer: Layer) -> Grant {
+    fn grants(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> GrantStrength {
         let grant = self.granted_to(query, layer);
-        if grant == Grant::None || !self.covers(query, layer) || !self.conditions_hold(query) {
-            return Grant::None;
+        if grant == GrantStrength::None
+            || !self.covers(query, layer)
+            || !self.conditions_hold(query)
+        {
+            return GrantStrength::None;
         }
         grant
     }
 
     /// Whether a Deny whose actions match applies.
-    fn denies(&self, query: &Query<'_>, layer: Layer) -> bool {
+    fn denies(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         self.aimed_at(query, layer) && self.covers(query, layer) && self.conditions_hold(query)
     }
 
     /// How an Allow names the caller. Everyone but some is nobody: no store takes such an Allow.
-    pub(crate) fn granted_to(&self, query: &Query<'_>, layer: Layer) -> Grant {
+    pub(crate) fn granted_to(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> GrantStrength {
         match (&self.principals, layer.names_principals()) {
             (Some(principals), true) if !principals.negated() => {
                 if !query.env.steps.take(principals.steps()) {
-                    return Grant::None;
+                    return GrantStrength::None;
                 }
                 principals.grant(query.env.principal)
             }
-            (None, false) => Grant::Direct,
-            _ => Grant::None,
+            (None, false) => GrantStrength::Direct,
+            _ => GrantStrength::None,
         }
     }
 
     /// Whether a Deny is about the caller. One without principals is about everyone, and one about
     /// all but some spares nobody who has a permissions boundary.
-    pub(crate) fn aimed_at(&self, query: &Query<'_>, layer: Layer) -> bool {
+    pub(crate) fn aimed_at(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         match &self.principals {
             Some(principals) if layer.names_principals() => {
                 let caller = query.env.principal;
@@ -214,7 +221,7 @@ impl Compiled {
                 if principals.negated() {
                     query.bounded || !principals.spares(caller)
                 } else {
-                    principals.names_unknown() || principals.grant(caller) != Grant::None
+                    principals.names_unknown() || principals.grant(caller) != GrantStrength::None
                 }
             }
             _ => true,
@@ -222,9 +229,9 @@ impl Compiled {
     }
 
     /// Whether the statement is about the resource.
-    pub(crate) fn covers(&self, query: &Query<'_>, layer: Layer) -> bool {
+    pub(crate) fn covers(&self, query: &PolicyQuery<'_>, layer: PolicyLayer) -> bool {
         match (&self.resources, self.effect) {
-            (Resources::Absent, Effect::Allow) => layer == Layer::Trust,
+            (StatementResources::Absent, Effect::Allow) => layer == PolicyLayer::Trust,
             (resources, effect) => {
                 let cost = self.resources_cost.of(query.target.text().len());
                 if query.env.steps.take(cost) {
@@ -237,7 +244,7 @@ impl Compiled {
     }
 
     /// Whether every condition holds. An operator that does not exist holds for a Deny only.
-    fn conditions_hold(&self, query: &Query<'_>) -> bool {
+    fn conditions_hold(&self, query: &PolicyQuery<'_>) -> bool {
         match &self.conditions {
             Some(conditions) => conditions.iter().all(|c| c.holds(&query.env)),
             None => self.effect == Effect::Deny,
@@ -251,7 +258,10 @@ impl Compiled {
 
     /// Whether it is about all resources: `*`, or no such element.
     pub(crate) const fn is_about_all(&self) -> bool {
-        matches!(self.resources, Resources::Absent | Resources::Any)
+        matches!(
+            self.resources,
+            StatementResources::Absent | StatementResources::Any
+        )
     }
 
     /// Whether an operator does not exist.
@@ -265,7 +275,7 @@ impl Compiled {
     }
 
     /// Steps of testing the statement at most, whatever it lacks.
-    pub(crate) fn steps(&self, query: &Query<'_>) -> u64 {
+    pub(crate) fn steps(&self, query: &PolicyQuery<'_>) -> u64 {
         let conditions = self.conditions().iter();
         let steps = conditions.map(|condition| condition.steps(&query.env));
         let resources = self.resources_cost.of(query.target.text().len());
@@ -273,7 +283,7 @@ impl Compiled {
     }
 }
 
-impl Resources {
+impl StatementResources {
     fn new(statement: &Statement, variables: bool) -> Self {
         let Some(clause) = &statement.resource else {
             return Self::Absent;
@@ -298,8 +308,8 @@ impl Resources {
         }
     }
 
-    fn contain(&self, query: &Query<'_>, effect: Effect) -> bool {
-        let Query { target, env, .. } = query;
+    fn contain(&self, query: &PolicyQuery<'_>, effect: Effect) -> bool {
+        let PolicyQuery { target, env, .. } = query;
         match self {
             Self::Absent | Self::Any => true,
             Self::Only(patterns) => patterns.iter().any(|p| p.matches(target, env)),

@@ -4,7 +4,7 @@
 use keywright_base::AccountId;
 
 use crate::{
-    context::Values,
+    context::ContextValues,
     document::{PrincipalClause, PrincipalType},
 };
 
@@ -97,7 +97,7 @@ impl<'a> PrincipalRef<'a> {
 
     /// The condition keys that follow from who calls; `None`: not such a key. The user id is
     /// [`PrincipalRef::user_id`]'s.
-    pub(crate) fn key(&self, key: &str, user_id: &'a str) -> Option<Values<'a>> {
+    pub(crate) fn key(&self, key: &str, user_id: &'a str) -> Option<ContextValues<'a>> {
         if matches!(self, Self::Supposed { .. }) {
             return None;
         }
@@ -112,7 +112,7 @@ impl<'a> PrincipalRef<'a> {
             "principalaccount" => self.account_text(),
             _ => return None,
         };
-        Some(Values::optional(own))
+        Some(ContextValues::optional(own))
     }
 
     /// `aws:userid`, empty when there is none. It is written into `buffer` where it has to be put
@@ -217,7 +217,7 @@ impl UserId {
 
 /// How strongly a resource policy grants, weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Grant {
+pub(crate) enum GrantStrength {
     /// Not at all.
     None,
     /// To the caller's account, whose identity policies must grant too.
@@ -230,13 +230,13 @@ pub(crate) enum Grant {
 
 /// A compiled `Principal` or `NotPrincipal`.
 #[derive(Debug, Clone)]
-pub(crate) struct Principals {
+pub(crate) struct CompiledPrincipals {
     negated: bool,
-    names: Box<[Name]>,
+    names: Box<[PrincipalName]>,
 }
 
 #[derive(Debug, Clone)]
-enum Name {
+enum PrincipalName {
     Everyone,
     Account(AccountId),
     /// An ARN, or the unique id that a stored ARN was pinned to.
@@ -247,14 +247,14 @@ enum Name {
     Unknown,
 }
 
-impl Principals {
+impl CompiledPrincipals {
     pub(crate) fn new(clause: &PrincipalClause) -> Self {
         let names = clause.elements.iter().map(|(kind, text)| match kind {
-            PrincipalType::Everyone => Name::Everyone,
+            PrincipalType::Everyone => PrincipalName::Everyone,
             PrincipalType::Aws => aws(text),
-            PrincipalType::Service => Name::Service(text.as_str().into()),
-            PrincipalType::Federated => Name::Federated(text.as_str().into()),
-            PrincipalType::CanonicalUser => Name::Unknown,
+            PrincipalType::Service => PrincipalName::Service(text.as_str().into()),
+            PrincipalType::Federated => PrincipalName::Federated(text.as_str().into()),
+            PrincipalType::CanonicalUser => PrincipalName::Unknown,
         });
         Self {
             negated: clause.negated,
@@ -264,7 +264,9 @@ impl Principals {
 
     /// Whether somebody is named whom we cannot know; a Deny must then assume the caller.
     pub(crate) fn names_unknown(&self) -> bool {
-        self.names.iter().any(|name| matches!(name, Name::Unknown))
+        self.names
+            .iter()
+            .any(|name| matches!(name, PrincipalName::Unknown))
     }
 
     /// Steps of comparing the caller with all names at most.
@@ -277,9 +279,9 @@ impl Principals {
     }
 
     /// The strongest way in which the caller is named.
-    pub(crate) fn grant(&self, caller: &PrincipalRef<'_>) -> Grant {
+    pub(crate) fn grant(&self, caller: &PrincipalRef<'_>) -> GrantStrength {
         let grants = self.names.iter().map(|name| name.grant(caller));
-        grants.max().unwrap_or(Grant::None)
+        grants.max().unwrap_or(GrantStrength::None)
     }
 
     /// Whether a `NotPrincipal` of a Deny leaves the caller out: the caller, and for a session its
@@ -287,14 +289,22 @@ impl Principals {
     pub(crate) fn spares(&self, caller: &PrincipalRef<'_>) -> bool {
         let listed = |grant| self.names.iter().any(|n| n.grant(caller) == grant);
         match caller {
-            _ if self.names.iter().any(|n| matches!(n, Name::Everyone)) => true,
+            _ if self
+                .names
+                .iter()
+                .any(|n| matches!(n, PrincipalName::Everyone)) =>
+            {
+                true
+            }
             PrincipalRef::User { .. } | PrincipalRef::Supposed { .. } => {
-                listed(Grant::Direct) && self.lists_account(caller)
+                listed(GrantStrength::Direct) && self.lists_account(caller)
             }
             PrincipalRef::AssumedRole { .. } | PrincipalRef::FederatedUser { .. } => {
-                listed(Grant::Direct) && listed(Grant::Limited) && self.lists_account(caller)
+                listed(GrantStrength::Direct)
+                    && listed(GrantStrength::Limited)
+                    && self.lists_account(caller)
             }
-            _ => listed(Grant::Direct),
+            _ => listed(GrantStrength::Direct),
         }
     }
 
@@ -302,29 +312,35 @@ impl Principals {
         let own = caller.account();
         self.names
             .iter()
-            .any(|n| matches!(n, Name::Account(account) if Some(*account) == own))
+            .any(|n| matches!(n, PrincipalName::Account(account) if Some(*account) == own))
     }
 }
 
-impl Name {
-    fn grant(&self, caller: &PrincipalRef<'_>) -> Grant {
-        let direct = |same: bool| if same { Grant::Direct } else { Grant::None };
+impl PrincipalName {
+    fn grant(&self, caller: &PrincipalRef<'_>) -> GrantStrength {
+        let direct = |same: bool| {
+            if same {
+                GrantStrength::Direct
+            } else {
+                GrantStrength::None
+            }
+        };
         match self {
-            Self::Everyone => Grant::Direct,
+            Self::Everyone => GrantStrength::Direct,
             Self::Account(account) => match caller {
-                _ if caller.account() != Some(*account) => Grant::None,
-                PrincipalRef::Root { .. } => Grant::Direct,
-                _ => Grant::Account,
+                _ if caller.account() != Some(*account) => GrantStrength::None,
+                PrincipalRef::Root { .. } => GrantStrength::Direct,
+                _ => GrantStrength::Account,
             },
             Self::Aws(text) => aws_grant(text, caller),
             Self::Service(name) => direct(*caller == PrincipalRef::Service(name)),
             Self::Federated(name) => direct(*caller == PrincipalRef::Federated(name)),
-            Self::Unknown => Grant::None,
+            Self::Unknown => GrantStrength::None,
         }
     }
 }
 
-fn aws_grant(text: &str, caller: &PrincipalRef<'_>) -> Grant {
+fn aws_grant(text: &str, caller: &PrincipalRef<'_>) -> GrantStrength {
     let (direct, limited) = match caller {
         PrincipalRef::User { arn, id, .. } => ([*arn, id], [""; 2]),
         PrincipalRef::AssumedRole {
@@ -338,31 +354,31 @@ fn aws_grant(text: &str, caller: &PrincipalRef<'_>) -> Grant {
         } => ([*arn; 2], [*issuer_arn; 2]),
         PrincipalRef::Root { arn, .. } | PrincipalRef::Supposed { arn, .. } => ([*arn; 2], [""; 2]),
         PrincipalRef::Anonymous | PrincipalRef::Service(_) | PrincipalRef::Federated(_) => {
-            return Grant::None;
+            return GrantStrength::None;
         }
     };
     if text.is_empty() {
-        Grant::None
+        GrantStrength::None
     } else if direct.contains(&text) {
-        Grant::Direct
+        GrantStrength::Direct
     } else if limited.contains(&text) {
-        Grant::Limited
+        GrantStrength::Limited
     } else {
-        Grant::None
+        GrantStrength::None
     }
 }
 
 /// `*`, an account id, `arn:PARTITION:iam::ACCOUNT:root`, or anything else as it stands.
-fn aws(text: &str) -> Name {
+fn aws(text: &str) -> PrincipalName {
     if text == "*" {
-        return Name::Everyone;
+        return PrincipalName::Everyone;
     }
     let digits = match text.split(':').collect::<Vec<_>>().as_slice() {
         ["arn", _, "iam", "", account, "root"] => account,
         _ => text,
     };
     match digits.parse() {
-        Ok(account) => Name::Account(account),
-        Err(_) => Name::Aws(text.into()),
+        Ok(account) => PrincipalName::Account(account),
+        Err(_) => PrincipalName::Aws(text.into()),
     }
 }

@@ -3,21 +3,24 @@
 //! where, by itself or by a Deny; what cannot be seen to limit does not.
 
 use crate::{
-    condition::{Operator, Set, Test},
-    document::{Clause, ConditionClause, Document, Effect, PrincipalClause, Statement, Version},
-    literal::Network,
+    condition::{ConditionOperator, OperatorTest, SetPrefix},
+    document::{
+        ConditionClause, Effect, ElementClause, LanguageVersion, PolicyDocument, PrincipalClause,
+        Statement,
+    },
+    literal::IpNetwork,
 };
 
 /// Whether a bucket policy grants something to the public. Source: "The meaning of public" in S3's
 /// user guide, and what S3 was recorded to call public.
-pub fn is_public(document: &Document) -> bool {
+pub fn is_public(document: &PolicyDocument) -> bool {
     let mut statements = document.statements.iter();
     statements.any(|statement| is_open(statement, document))
 }
 
 /// Whether a statement of a bucket policy is what makes it public.
-pub(crate) fn is_open(allow: &Statement, document: &Document) -> bool {
-    let variables = document.version == Some(Version::V2012);
+pub(crate) fn is_open(allow: &Statement, document: &PolicyDocument) -> bool {
+    let variables = document.version == Some(LanguageVersion::V2012);
     let mut others = document.statements.iter();
     opens(allow, variables) && !others.any(|deny| closes(deny, allow, variables))
 }
@@ -26,11 +29,11 @@ pub(crate) fn is_open(allow: &Statement, document: &Document) -> bool {
 fn opens(statement: &Statement, variables: bool) -> bool {
     let all = &statement.conditions;
     let limited = all.iter().any(|one| limits(one, all, variables));
-    statement.effect == Effect::Allow && !names_somebody(statement) && !limited
+    statement.effect == Effect::Allow && !names_principal(statement) && !limited
 }
 
 /// Whether only certain principals are meant.
-fn names_somebody(statement: &Statement) -> bool {
+fn names_principal(statement: &Statement) -> bool {
     let principal = statement.principal.as_ref();
     principal.is_some_and(|principal| !principal.negated && !principal.names_everyone())
 }
@@ -42,8 +45,10 @@ fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
     let everyone = principal.is_some_and(PrincipalClause::names_everyone);
     let all = match deny.conditions.as_slice() {
         [] => true,
-        [only] => Operator::parse(&only.operator).is_some_and(|operator| {
-            operator.negated && operator.set == Set::Scalar && is_fixed(only, operator, variables)
+        [only] => ConditionOperator::parse(&only.operator).is_some_and(|operator| {
+            operator.negated
+                && operator.set == SetPrefix::Scalar
+                && is_fixed(only, operator, variables)
         }),
         _ => false,
     };
@@ -55,7 +60,7 @@ fn closes(deny: &Statement, allow: &Statement, variables: bool) -> bool {
 }
 
 /// Whether what one clause selects is seen to be among what another does.
-fn covers(outer: Option<&Clause>, inner: Option<&Clause>) -> bool {
+fn covers(outer: Option<&ElementClause>, inner: Option<&ElementClause>) -> bool {
     let (Some(outer), Some(inner)) = (outer, inner) else {
         return false;
     };
@@ -92,11 +97,11 @@ const LIMITING: [&str; 12] = [
 /// Whether a condition, beside the others of its statement, lets pass only what has one of some
 /// fixed values.
 fn limits(condition: &ConditionClause, all: &[ConditionClause], variables: bool) -> bool {
-    let Some(operator) = Operator::parse(&condition.operator) else {
+    let Some(operator) = ConditionOperator::parse(&condition.operator) else {
         return false;
     };
     // Each of these lets pass who lacks the key, unless the key must be there.
-    let lax = operator.if_exists || operator.set == Set::All;
+    let lax = operator.if_exists || operator.set == SetPrefix::All;
     !operator.negated
         && is_fixed(condition, operator, variables)
         && (!lax || all.iter().any(|other| is_presence(other, &condition.key)))
@@ -104,7 +109,8 @@ fn limits(condition: &ConditionClause, all: &[ConditionClause], variables: bool)
 
 /// Whether a condition is that the request has a key.
 fn is_presence(condition: &ConditionClause, key: &str) -> bool {
-    let is_null = Operator::parse(&condition.operator).is_some_and(Operator::is_null);
+    let is_null =
+        ConditionOperator::parse(&condition.operator).is_some_and(ConditionOperator::is_null);
     let mut values = condition.values.iter();
     is_null
         && condition.key.eq_ignore_ascii_case(key)
@@ -113,19 +119,19 @@ fn is_presence(condition: &ConditionClause, key: &str) -> bool {
 }
 
 /// Whether a condition compares a limiting key with fixed values only.
-fn is_fixed(condition: &ConditionClause, operator: Operator, variables: bool) -> bool {
+fn is_fixed(condition: &ConditionClause, operator: ConditionOperator, variables: bool) -> bool {
     let key = condition.key.to_lowercase();
     let fixed: fn(&str) -> bool = match (operator.test, &*key) {
-        (Test::Ip, "aws:sourceip") => is_narrow,
-        (Test::Equals | Test::EqualsIgnoreCase, _) => |_| true,
-        (Test::Like, "aws:userid") => has_fixed_id,
-        (Test::Arn, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
+        (OperatorTest::Ip, "aws:sourceip") => is_narrow,
+        (OperatorTest::Equals | OperatorTest::EqualsIgnoreCase, _) => |_| true,
+        (OperatorTest::Like, "aws:userid") => has_fixed_id,
+        (OperatorTest::Arn, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
             |arn| is_plain(arn) || is_of_account(arn, true)
         }
-        (Test::Like, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
+        (OperatorTest::Like, "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn") => {
             |arn| is_plain(arn) || is_of_account(arn, false)
         }
-        (Test::Like | Test::Arn, _) => is_plain,
+        (OperatorTest::Like | OperatorTest::Arn, _) => is_plain,
         _ => return false,
     };
     let mut values = condition.values.iter();
@@ -161,9 +167,9 @@ fn is_of_account(arn: &str, any_region: bool) -> bool {
 
 /// A network that is no broader than /8 (IPv4) or /32 (IPv6).
 fn is_narrow(text: &str) -> bool {
-    match Network::parse(text) {
-        Some(Network::V4 { mask, .. }) => mask.count_ones() >= 8,
-        Some(Network::V6 { mask, .. }) => mask.count_ones() >= 32,
+    match IpNetwork::parse(text) {
+        Some(IpNetwork::V4 { mask, .. }) => mask.count_ones() >= 8,
+        Some(IpNetwork::V6 { mask, .. }) => mask.count_ones() >= 32,
         None => false,
     }
 }

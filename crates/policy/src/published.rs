@@ -13,8 +13,8 @@ use std::{
 use flate2::read::GzDecoder;
 
 use crate::{
-    actions::{Action, Catalogue, EDITS, nearest},
-    pattern::{Glob, Outline},
+    actions::{ActionCatalogue, EDITS, ServiceAction, nearest},
+    pattern::{Glob, PatternOutline},
 };
 
 static COMPRESSED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/services.gz"));
@@ -30,12 +30,12 @@ static TEXT: LazyLock<String> = LazyLock::new(|| {
     }
     text
 });
-static PUBLISHED: LazyLock<Published> = LazyLock::new(Published::read);
+static PUBLISHED: LazyLock<PublishedTable> = LazyLock::new(PublishedTable::read);
 
 /// The table with what lint asks of it.
 #[derive(Debug)]
-pub(crate) struct Published {
-    catalogue: Catalogue,
+pub(crate) struct PublishedTable {
+    catalogue: ActionCatalogue,
     services: BTreeSet<&'static str>,
     /// By service and name of the type.
     types: BTreeMap<(&'static str, &'static str), Vec<PublishedType>>,
@@ -49,18 +49,18 @@ pub(crate) struct Published {
 #[derive(Debug)]
 pub(crate) struct PublishedType {
     pub(crate) arn: &'static str,
-    pub(crate) outline: Outline,
+    pub(crate) outline: PatternOutline,
     condition_keys: Vec<&'static str>,
 }
 
-impl Published {
+impl PublishedTable {
     /// The table in the binary.
     pub(crate) fn built_in() -> &'static Self {
         &PUBLISHED
     }
 
     fn read() -> Self {
-        let mut catalogue = Catalogue::default();
+        let mut catalogue = ActionCatalogue::default();
         let ours = include_str!("../data/extension.txt");
         for text in [include_str!("../data/actions.txt"), ours, TEXT.as_str()] {
             for line in text.lines() {
@@ -74,7 +74,7 @@ impl Published {
                 .or_default()
                 .push(PublishedType {
                     arn: kind.arn,
-                    outline: Outline::of_template(kind.arn),
+                    outline: PatternOutline::of_template(kind.arn),
                     condition_keys: kind.condition_keys.clone(),
                 });
         }
@@ -112,7 +112,7 @@ impl Published {
     }
 
     /// The actions of a service that a name, perhaps with wildcards, stands for.
-    pub(crate) fn actions_of(&self, service: &str, name: &str) -> Vec<&Action> {
+    pub(crate) fn actions_of(&self, service: &str, name: &str) -> Vec<&ServiceAction> {
         let glob = Glob::new(&name.to_ascii_lowercase());
         let of_service = self.catalogue.of_service(service);
         let matching = of_service.filter(|(name, _)| glob.matches(name));
@@ -127,7 +127,7 @@ impl Published {
     /// The types of resources that an action is done on.
     pub(crate) fn types_of<'a>(
         &'a self,
-        action: &'a Action,
+        action: &'a ServiceAction,
     ) -> impl Iterator<Item = &'a PublishedType> {
         let uses = action.resources.iter();
         uses.flat_map(|used| self.types.get(&(action.service, used.name)))
@@ -149,7 +149,7 @@ impl Published {
 
     /// Whether requests of an action can have a key, in lower case, by themselves or by their
     /// resources.
-    pub(crate) fn action_has_key(&self, action: &Action, key: &str) -> bool {
+    pub(crate) fn action_has_key(&self, action: &ServiceAction, key: &str) -> bool {
         let of_types = self.types_of(action).flat_map(|kind| &kind.condition_keys);
         let mut all = action.condition_keys.iter().chain(of_types);
         all.any(|known| is_key(known, key))
@@ -193,11 +193,11 @@ fn edits_max(name: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Published;
+    use super::PublishedTable;
 
     #[test]
     fn the_table_is_in_the_binary() {
-        let published = Published::built_in();
+        let published = PublishedTable::built_in();
         assert!(published.services.len() > 440);
         assert!(published.catalogue.actions().count() > 21_000);
         for service in ["iam", "s3", "sts", "dynamodb", "EC2", "lambda"] {

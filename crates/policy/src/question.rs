@@ -5,11 +5,11 @@
 
 use keywright_base::Arn;
 
-use crate::{AccessLevel, Action, Catalogue, Outcome, ResourceType};
+use crate::{AccessLevel, ActionCatalogue, ResourceType, ServiceAction, SimulationOutcome};
 
 /// Why no request could ask this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Nonsense {
+pub enum InvalidQuestion {
     /// A pattern, or no action at all.
     #[error(
         "{0} is not an action: write service:Action, for example s3:GetObject, without wildcards"
@@ -46,18 +46,18 @@ fn meant(nearest: Option<&str>) -> String {
 ///
 /// # Errors
 /// Why not.
-pub fn check_question(action: &str, resource: &str) -> Result<(), Nonsense> {
+pub fn check_question(action: &str, resource: &str) -> Result<(), InvalidQuestion> {
     let letters = |text: &str, more: &[char]| {
         let fits = |c: char| c.is_ascii_alphanumeric() || more.contains(&c);
         !text.is_empty() && text.chars().all(fits)
     };
     let named = action.split_once(':');
     let named = named.filter(|(service, name)| letters(service, &['-']) && letters(name, &[]));
-    let (service, name) = named.ok_or_else(|| Nonsense::NotAnAction(action.to_owned()))?;
-    let catalogue = Catalogue::built_in();
+    let (service, name) = named.ok_or_else(|| InvalidQuestion::NotAnAction(action.to_owned()))?;
+    let catalogue = ActionCatalogue::built_in();
     if catalogue.knows(service) && catalogue.action(action).is_none() {
         let nearest = catalogue.nearest(service, name);
-        return Err(Nonsense::NoSuchAction {
+        return Err(InvalidQuestion::NoSuchAction {
             action: action.to_owned(),
             nearest: nearest.map(|nearest| format!("{service}:{nearest}")),
         });
@@ -65,7 +65,7 @@ pub fn check_question(action: &str, resource: &str) -> Result<(), Nonsense> {
     if resource == "*" {
         return Ok(());
     }
-    let arn = Arn::parse(resource).map_err(|_| Nonsense::NotAnArn(resource.to_owned()))?;
+    let arn = Arn::parse(resource).map_err(|_| InvalidQuestion::NotAnArn(resource.to_owned()))?;
     let Some(known) = catalogue.action(action) else {
         return Ok(());
     };
@@ -78,7 +78,7 @@ pub fn check_question(action: &str, resource: &str) -> Result<(), Nonsense> {
         return Ok(());
     }
     let kinds: Vec<&str> = known.resources.iter().map(|used| used.name).collect();
-    Err(Nonsense::Misfit {
+    Err(InvalidQuestion::Misfit {
         action: action.to_owned(),
         resource: resource.to_owned(),
         kinds: kinds.join(", "),
@@ -94,14 +94,14 @@ const FREE: [&str; 3] = [
 
 /// The answer that every request gets, whatever policies say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
+pub enum SettledAnswer {
     /// Every proven caller may; unsigned requests are not meant.
     Allowed,
     /// Nobody may change a managed policy of AWS. It is read and attached by everyone who may.
     AwsPolicy,
 }
 
-impl Settled {
+impl SettledAnswer {
     /// Why, for people.
     pub const fn why(self) -> &'static str {
         match self {
@@ -112,24 +112,24 @@ impl Settled {
 }
 
 /// A settled denial is an implicit one: there is no statement that denies.
-impl From<Settled> for Outcome {
-    fn from(settled: Settled) -> Self {
+impl From<SettledAnswer> for SimulationOutcome {
+    fn from(settled: SettledAnswer) -> Self {
         match settled {
-            Settled::Allowed => Self::Allowed,
-            Settled::AwsPolicy => Self::ImplicitDeny,
+            SettledAnswer::Allowed => Self::Allowed,
+            SettledAnswer::AwsPolicy => Self::ImplicitDeny,
         }
     }
 }
 
 /// What is settled about an action, in any case, on a resource; `None`: policies decide.
-pub fn settled(action: &str, resource: &str) -> Option<Settled> {
+pub fn settled(action: &str, resource: &str) -> Option<SettledAnswer> {
     if FREE.iter().any(|free| free.eq_ignore_ascii_case(action)) {
-        return Some(Settled::Allowed);
+        return Some(SettledAnswer::Allowed);
     }
-    let known = Catalogue::built_in().action(action)?;
+    let known = ActionCatalogue::built_in().action(action)?;
     let reads = matches!(known.level, AccessLevel::List | AccessLevel::Read);
     let changes = known.service == "iam" && known.is_on("policy") && !reads;
-    (changes && is_policy_of_aws(resource)).then_some(Settled::AwsPolicy)
+    (changes && is_policy_of_aws(resource)).then_some(SettledAnswer::AwsPolicy)
 }
 
 /// `arn:PARTITION:iam::aws:policy/…`
@@ -139,7 +139,7 @@ fn is_policy_of_aws(resource: &str) -> bool {
     })
 }
 
-impl Catalogue {
+impl ActionCatalogue {
     /// Whether an action can be done on a resource, as AWS's simulator sees it: what is known to
     /// act on certain resource types is not done on something else, but buckets and objects are
     /// one, whatever partition and region are named.
@@ -160,11 +160,11 @@ impl Catalogue {
     }
 }
 
-impl Action {
+impl ServiceAction {
     /// The requests that one for this action implies, as far as its resource says what they are on:
     /// on the same resource, or on `*` if they know none.
     pub fn implied_on<'a>(&self, resource: &'a str) -> Vec<(&'static str, &'a str)> {
-        let catalogue = Catalogue::built_in();
+        let catalogue = ActionCatalogue::built_in();
         let implied = self.implied().filter_map(|name| {
             let known = catalogue.action(name)?;
             // The keys of the root user are IAM's, though none of its types.

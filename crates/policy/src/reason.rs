@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Where a policy stands in the evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layer {
+pub enum PolicyLayer {
     /// Identity-based policies: the principal's own and its groups'.
     Identity,
     /// The resource's policy, for example a bucket policy.
@@ -22,7 +22,7 @@ pub enum Layer {
     ResourceControl,
 }
 
-impl Layer {
+impl PolicyLayer {
     /// Whether statements of this layer name principals.
     pub(crate) const fn names_principals(self) -> bool {
         matches!(self, Self::Resource | Self::Trust | Self::ResourceControl)
@@ -57,7 +57,7 @@ impl Layer {
 
 /// Where a policy of the principal or of its organization comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum PolicySource {
     /// A managed policy, by its ARN.
     Managed(Arc<str>),
     /// An inline policy, which AWS does not name.
@@ -66,11 +66,11 @@ pub enum Source {
 
 /// What denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause {
+pub enum DenialCause {
     /// A statement says Deny. The source is known for identity-based and organization policies.
-    Explicit(Layer, Option<Source>),
+    Explicit(PolicyLayer, Option<PolicySource>),
     /// Nothing in this layer says Allow.
-    Silent(Layer),
+    Silent(PolicyLayer),
     /// The request itself could not be understood: its action or resource has no known form.
     Unintelligible,
     /// A policy that should have been evaluated could not be read, or not within the steps that
@@ -80,14 +80,14 @@ pub enum Cause {
 
 /// Why a request was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
+pub struct DenialReason {
     /// What denied.
-    pub cause: Cause,
+    pub cause: DenialCause,
     /// Whether caller and resource are in different accounts; AWS then gives no reason.
     pub cross_account: bool,
 }
 
-impl Reason {
+impl DenialReason {
     /// What AWS appends to "User: … is not authorized to perform: … on resource: …": without a
     /// leading space, and empty when AWS gives no reason.
     pub fn sentence(&self, action: &str) -> String {
@@ -95,19 +95,21 @@ impl Reason {
             return String::new();
         }
         match &self.cause {
-            Cause::Explicit(layer, Some(Source::Managed(arn))) => {
+            DenialCause::Explicit(layer, Some(PolicySource::Managed(arn))) => {
                 format!("with an explicit deny in {}: {arn}", layer.denying())
             }
-            Cause::Explicit(layer, _) => format!("with an explicit deny in {}", layer.denying()),
-            Cause::Silent(layer) => {
+            DenialCause::Explicit(layer, _) => {
+                format!("with an explicit deny in {}", layer.denying())
+            }
+            DenialCause::Silent(layer) => {
                 format!("because no {} allows the {action} action", layer.noun())
             }
-            Cause::Unintelligible | Cause::Unreadable => String::new(),
+            DenialCause::Unintelligible | DenialCause::Unreadable => String::new(),
         }
     }
 
     /// Whether a statement said Deny, rather than none Allow.
     pub const fn is_explicit(&self) -> bool {
-        matches!(self.cause, Cause::Explicit(..))
+        matches!(self.cause, DenialCause::Explicit(..))
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     SyntaxError,
-    json::{self, Node, Value},
+    json::{self, PolicyNode, PolicyValue},
 };
 
 /// The text with the principals under `AWS` called as `name` says; `None` leaves one as it is.
@@ -21,7 +21,7 @@ pub fn rename_principals(
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for node in principals(&root) {
-        let Value::Text(known) = &node.value else {
+        let PolicyValue::Text(known) = &node.value else {
             continue;
         };
         if let Some(name) = name(known) {
@@ -35,13 +35,16 @@ pub fn rename_principals(
 }
 
 /// The principals under `AWS`, in the order of the text.
-fn principals(root: &Node) -> impl Iterator<Item = &Node> {
-    let statements = root.member("Statement").into_iter().flat_map(Node::items);
-    let clauses = statements.flat_map(Node::members);
+fn principals(root: &PolicyNode) -> impl Iterator<Item = &PolicyNode> {
+    let statements = root
+        .member("Statement")
+        .into_iter()
+        .flat_map(PolicyNode::items);
+    let clauses = statements.flat_map(PolicyNode::members);
     let named = clauses.filter(|(name, _)| matches!(name.as_str(), "Principal" | "NotPrincipal"));
     named
         .filter_map(|(_, clause)| clause.member("AWS"))
-        .flat_map(Node::items)
+        .flat_map(PolicyNode::items)
 }
 
 /// Appends a text as a JSON string. Names of principals have no control characters.

@@ -2,8 +2,11 @@
 //! compared one by one, so that a wildcard in one never reaches into the next.
 
 use crate::{
-    context::Env,
-    pattern::{Cost, Glob, Late, Syntax, Template, Variable, variable},
+    context::EvaluationEnv,
+    pattern::{
+        Glob, LateBoundPattern, MatchCost, PatternSyntax, PatternTemplate, PatternVariable,
+        variable,
+    },
 };
 
 /// A pattern for ARNs.
@@ -12,25 +15,25 @@ pub(crate) enum ArnPattern {
     /// `*`
     Any,
     /// The first five segments literally, with their colons; then a pattern.
-    Head(Box<str>, Template),
+    Head(Box<str>, PatternTemplate),
     /// A pattern for each of partition, service, region, account and resource.
-    Segments(Box<[Template; 5]>),
+    Segments(Box<[PatternTemplate; 5]>),
     /// Fewer than six segments until the variables have their values.
-    Late(Box<Late>),
+    Late(Box<LateBoundPattern>),
     /// Not the form of an ARN.
     Never,
 }
 
 /// The resource of a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Target<'a> {
+pub(crate) enum RequestResource<'a> {
     /// `*`: the action knows no resources.
     Everything,
     /// An ARN and its segments after `arn`.
     Arn(&'a str, [&'a str; 5]),
 }
 
-impl<'a> Target<'a> {
+impl<'a> RequestResource<'a> {
     /// Whether [`Target::parse`] reads it.
     pub(crate) fn is_readable(text: &str) -> bool {
         // Without a check of overflow the compiler looks at many bytes at once.
@@ -84,13 +87,13 @@ impl ArnPattern {
         if text == "*" {
             return Self::Any;
         }
-        let syntax = Syntax {
+        let syntax = PatternSyntax {
             wildcards: true,
             variables,
         };
         let segments = segments(text, variables);
         if segments.len() < 6 && variables && text.contains("${") {
-            return Self::Late(Box::new(Late::new(text, syntax)));
+            return Self::Late(Box::new(LateBoundPattern::new(text, syntax)));
         }
         let fill = resource || text.ends_with('*');
         let [scheme, rest @ ..] = segments.as_slice() else {
@@ -103,7 +106,7 @@ impl ArnPattern {
         if !resource && !Glob::new(scheme).matches("arn") {
             return Self::Never;
         }
-        let template = |text: &str| Template::new(text, syntax);
+        let template = |text: &str| PatternTemplate::new(text, syntax);
         let filled = rest.iter().copied().chain(["*"; 5]);
         let mut templates = filled.map(template);
         let mut next = || templates.next().unwrap_or_else(|| template(""));
@@ -111,9 +114,9 @@ impl ArnPattern {
     }
 
     /// Joins the first segments when they are literal.
-    fn shortened(templates: [Template; 5]) -> Self {
+    fn shortened(templates: [PatternTemplate; 5]) -> Self {
         let [head @ .., _] = &templates;
-        let literals: Option<Vec<&str>> = head.iter().map(Template::literal).collect();
+        let literals: Option<Vec<&str>> = head.iter().map(PatternTemplate::literal).collect();
         match literals {
             Some(literals) => {
                 let head = format!("arn:{}:", literals.join(":"));
@@ -125,13 +128,17 @@ impl ArnPattern {
     }
 
     /// Whether the target matches; a variable without value matches nothing.
-    pub(crate) fn matches(&self, target: &Target<'_>, env: &Env<'_>) -> bool {
+    pub(crate) fn matches(&self, target: &RequestResource<'_>, env: &EvaluationEnv<'_>) -> bool {
         self.compare(target, env) == Some(true)
     }
 
     /// The same; `None` when the pattern has not the form of an ARN, with the values of its
     /// variables in it.
-    pub(crate) fn compare(&self, target: &Target<'_>, env: &Env<'_>) -> Option<bool> {
+    pub(crate) fn compare(
+        &self,
+        target: &RequestResource<'_>,
+        env: &EvaluationEnv<'_>,
+    ) -> Option<bool> {
         Some(match (self, target) {
             (Self::Any, _) => true,
             (Self::Never, _) => return None,
@@ -143,7 +150,7 @@ impl ArnPattern {
                 if !scheme.matches("arn") {
                     return None;
                 }
-                let Target::Arn(_, segments) = target else {
+                let RequestResource::Arn(_, segments) = target else {
                     return Some(false);
                 };
                 let costs = globs.iter().zip(segments);
@@ -154,11 +161,11 @@ impl ArnPattern {
                 let mut each = globs.iter().zip(segments);
                 each.all(|(glob, segment)| glob.matches(segment))
             }
-            (_, Target::Everything) => false,
-            (Self::Head(head, resource), Target::Arn(text, _)) => text
+            (_, RequestResource::Everything) => false,
+            (Self::Head(head, resource), RequestResource::Arn(text, _)) => text
                 .strip_prefix(&**head)
                 .is_some_and(|rest| resource.matches(rest, env)),
-            (Self::Segments(templates), Target::Arn(_, segments)) => {
+            (Self::Segments(templates), RequestResource::Arn(_, segments)) => {
                 let mut each = templates.iter().zip(segments);
                 each.all(|(template, segment)| template.matches(segment, env))
             }
@@ -166,7 +173,7 @@ impl ArnPattern {
     }
 
     /// Whether a variable has no value in this request.
-    pub(crate) fn unresolved(&self, env: &Env<'_>) -> bool {
+    pub(crate) fn unresolved(&self, env: &EvaluationEnv<'_>) -> bool {
         match self {
             Self::Any | Self::Never => false,
             Self::Head(_, resource) => resource.unresolved(env),
@@ -176,24 +183,24 @@ impl ArnPattern {
     }
 
     /// What matching a target costs at most.
-    pub(crate) fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> MatchCost {
         match self {
-            Self::Any | Self::Never => Cost {
+            Self::Any | Self::Never => MatchCost {
                 each: 1,
                 per_byte: 0,
             },
             Self::Head(_, resource) => resource.cost(),
-            Self::Segments(all) => Cost::sum(all.iter().map(Template::cost)),
+            Self::Segments(all) => MatchCost::sum(all.iter().map(PatternTemplate::cost)),
             Self::Late(late) => late.cost(),
         }
     }
 
     /// The variables in the pattern.
-    pub(crate) fn variables(&self) -> Vec<&Variable> {
+    pub(crate) fn variables(&self) -> Vec<&PatternVariable> {
         match self {
             Self::Any | Self::Never => Vec::new(),
             Self::Head(_, resource) => resource.variables().iter().collect(),
-            Self::Segments(all) => all.iter().flat_map(Template::variables).collect(),
+            Self::Segments(all) => all.iter().flat_map(PatternTemplate::variables).collect(),
             Self::Late(late) => late.template().variables().iter().collect(),
         }
     }

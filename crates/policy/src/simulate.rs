@@ -9,13 +9,13 @@
 use std::str::CharIndices;
 
 use crate::{
-    Decision, Effect, Explanation, Layer, Need, Policies, Policy, Position, Request, StatementRef,
-    explain, missing_context_keys,
+    AccessRequest, Decision, Effect, Explanation, MissingAllow, PoliciesInForce, Policy,
+    PolicyLayer, StatementRef, TextPosition, explain, missing_context_keys,
 };
 
 /// The three outcomes, as the API names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SimulationOutcome {
     /// `allowed`
     Allowed,
     /// `explicitDeny`
@@ -24,7 +24,7 @@ pub enum Outcome {
     ImplicitDeny,
 }
 
-impl Outcome {
+impl SimulationOutcome {
     /// The API's word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Outcome {
     }
 }
 
-impl From<&Decision> for Outcome {
+impl From<&Decision> for SimulationOutcome {
     fn from(decision: &Decision) -> Self {
         match decision {
             Decision::Allow => Self::Allowed,
@@ -49,7 +49,7 @@ impl From<&Decision> for Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Simulation {
     /// `EvalDecision`.
-    pub outcome: Outcome,
+    pub outcome: SimulationOutcome,
     /// `MatchedStatements`: those that decided, but for those of an organization; and the Allows of
     /// a boundary are no matches.
     pub matched: Vec<StatementRef>,
@@ -62,32 +62,35 @@ pub struct Simulation {
     pub allowed_by_organizations: Option<bool>,
     /// `EvalDecisionDetails`: what each kind of policy says by itself. Only when caller and
     /// resource are of different accounts.
-    pub details: Vec<(Layer, Outcome)>,
+    pub details: Vec<(PolicyLayer, SimulationOutcome)>,
 }
 
 /// Decides a request as the simulator reports it.
-pub fn simulate(policies: &Policies<'_>, request: &Request<'_>) -> Simulation {
+pub fn simulate(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> Simulation {
     let explanation = explain(policies, request);
     let set = policies.principal;
     let boundary = set.boundary.is_some();
     let organized = !set.service_control.is_empty() || !policies.resource_control.is_empty();
     // Whatever an organization keeps from being allowed is among the needs.
-    let of_organization = |need: &Need| {
+    let of_organization = |need: &MissingAllow| {
         let layer = match need {
-            Need::WithoutDeny { statement, .. } => statement.layer,
-            Need::Allow { layer, .. } => *layer,
+            MissingAllow::WithoutDeny { statement, .. } => statement.layer,
+            MissingAllow::Allow { layer, .. } => *layer,
         };
-        matches!(layer, Layer::ServiceControl | Layer::ResourceControl)
+        matches!(
+            layer,
+            PolicyLayer::ServiceControl | PolicyLayer::ResourceControl
+        )
     };
-    let outcome = Outcome::from(&explanation.decision);
+    let outcome = SimulationOutcome::from(&explanation.decision);
     let missing = match outcome {
-        Outcome::ImplicitDeny => missing_context_keys(policies, request),
-        Outcome::Allowed | Outcome::ExplicitDeny => Vec::new(),
+        SimulationOutcome::ImplicitDeny => missing_context_keys(policies, request),
+        SimulationOutcome::Allowed | SimulationOutcome::ExplicitDeny => Vec::new(),
     };
     let foreign = request.owner.is_some() && request.owner != request.principal.account();
     Simulation {
         outcome,
-        allowed_by_boundary: boundary.then(|| allows(&explanation, Layer::Boundary)),
+        allowed_by_boundary: boundary.then(|| allows(&explanation, PolicyLayer::Boundary)),
         allowed_by_organizations: organized.then(|| !explanation.needs.iter().any(of_organization)),
         missing,
         details: if foreign && policies.resource.is_some() {
@@ -101,58 +104,63 @@ pub fn simulate(policies: &Policies<'_>, request: &Request<'_>) -> Simulation {
 
 /// The statements that AWS shows, by layer. Beside a resource's policy that denies, the Allows of
 /// the other side are shown as well.
-fn matched(explanation: &Explanation, outcome: Outcome) -> Vec<StatementRef> {
-    if outcome == Outcome::ImplicitDeny {
+fn matched(explanation: &Explanation, outcome: SimulationOutcome) -> Vec<StatementRef> {
+    if outcome == SimulationOutcome::ImplicitDeny {
         return Vec::new();
     }
-    let resource_denies = said(explanation, Layer::Resource) == Outcome::ExplicitDeny;
-    let of = |layer: Layer| {
-        let shown = match said(explanation, layer) {
-            Outcome::ExplicitDeny => Some(Effect::Deny),
-            Outcome::Allowed if layer == Layer::Boundary => None,
-            Outcome::Allowed => {
-                (outcome == Outcome::Allowed || resource_denies).then_some(Effect::Allow)
+    let resource_denies =
+        layer_outcome(explanation, PolicyLayer::Resource) == SimulationOutcome::ExplicitDeny;
+    let of = |layer: PolicyLayer| {
+        let listed = match layer_outcome(explanation, layer) {
+            SimulationOutcome::ExplicitDeny => Some(Effect::Deny),
+            SimulationOutcome::Allowed if layer == PolicyLayer::Boundary => None,
+            SimulationOutcome::Allowed => {
+                (outcome == SimulationOutcome::Allowed || resource_denies).then_some(Effect::Allow)
             }
-            Outcome::ImplicitDeny => None,
+            SimulationOutcome::ImplicitDeny => None,
         };
         let own = explanation.statements.iter();
-        own.filter(move |e| e.statement.layer == layer && e.applies() && Some(e.effect) == shown)
+        own.filter(move |e| e.statement.layer == layer && e.applies() && Some(e.effect) == listed)
     };
-    let layers = [Layer::Boundary, Layer::Resource, Layer::Identity];
+    let layers = [
+        PolicyLayer::Boundary,
+        PolicyLayer::Resource,
+        PolicyLayer::Identity,
+    ];
     let all = layers.into_iter().flat_map(of);
     all.map(|examined| examined.statement.clone()).collect()
 }
 
-fn details(explanation: &Explanation, boundary: bool) -> Vec<(Layer, Outcome)> {
-    let mut layers = vec![Layer::Identity, Layer::Resource];
+fn details(explanation: &Explanation, boundary: bool) -> Vec<(PolicyLayer, SimulationOutcome)> {
+    let mut layers = vec![PolicyLayer::Identity, PolicyLayer::Resource];
     if boundary {
-        layers.push(Layer::Boundary);
+        layers.push(PolicyLayer::Boundary);
     }
     let layers = layers.into_iter();
     layers
-        .map(|layer| (layer, said(explanation, layer)))
+        .map(|layer| (layer, layer_outcome(explanation, layer)))
         .collect()
 }
 
 /// What a layer says by itself.
-fn said(explanation: &Explanation, layer: Layer) -> Outcome {
+fn layer_outcome(explanation: &Explanation, layer: PolicyLayer) -> SimulationOutcome {
     let own = explanation.statements.iter();
     let mut own = own.filter(|e| e.statement.layer == layer && e.applies());
     let effects = own.clone().map(|examined| examined.effect);
     if effects.clone().any(|effect| effect == Effect::Deny) {
-        Outcome::ExplicitDeny
+        SimulationOutcome::ExplicitDeny
     } else if own.next().is_some() {
-        Outcome::Allowed
+        SimulationOutcome::Allowed
     } else {
-        Outcome::ImplicitDeny
+        SimulationOutcome::ImplicitDeny
     }
 }
 
 /// Where AWS's parser stands when it begins and when it has ended each statement: just after the
 /// bracket or the statement before it (after its own brace, if it stands alone), and just after its
 /// closing brace. The text is passed over once, however many statements it has.
-pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(Position, Position)> {
-    let mut reader = Reader::new(text);
+pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(TextPosition, TextPosition)> {
+    let mut reader = PositionCounter::new(text);
     let statements = policy.document().statements.iter();
     let each = statements.map(|statement| {
         let span = statement.span;
@@ -168,23 +176,23 @@ pub fn statement_positions(policy: &Policy, text: &str) -> Vec<(Position, Positi
 }
 
 /// Counts lines and columns on the way through a text, as [`Position::of`] does from its beginning.
-struct Reader<'a> {
+struct PositionCounter<'a> {
     rest: CharIndices<'a>,
-    at: Position,
+    at: TextPosition,
     after_return: bool,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PositionCounter<'a> {
     fn new(text: &'a str) -> Self {
         Self {
             rest: text.char_indices(),
-            at: Position { line: 1, column: 1 },
+            at: TextPosition { line: 1, column: 1 },
             after_return: false,
         }
     }
 
     /// The position of a byte that is not before the last one.
-    fn position(&mut self, byte: usize) -> Position {
+    fn position(&mut self, byte: usize) -> TextPosition {
         while self.rest.offset() < byte
             && let Some((_, character)) = self.rest.next()
         {
@@ -204,13 +212,13 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether a layer allows and does not deny.
-fn allows(explanation: &Explanation, layer: Layer) -> bool {
-    said(explanation, layer) == Outcome::Allowed
+fn allows(explanation: &Explanation, layer: PolicyLayer) -> bool {
+    layer_outcome(explanation, layer) == SimulationOutcome::Allowed
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Position, Reader};
+    use super::{PositionCounter, TextPosition};
 
     #[test]
     fn positions_on_the_way_are_those_from_the_beginning() {
@@ -221,9 +229,9 @@ mod tests {
             "\u{e9}\n\u{1f600}x",
             "\r\r\n\n\r\n",
         ] {
-            let mut reader = Reader::new(text);
+            let mut reader = PositionCounter::new(text);
             for byte in 0..text.len() + 2 {
-                let expected = Position::of(text, byte);
+                let expected = TextPosition::of(text, byte);
                 assert_eq!(reader.position(byte), expected, "{text:?} {byte}");
             }
         }

@@ -11,16 +11,16 @@ mod trust;
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
-    condition::{Operator, Test},
-    document::{self, Document, Statement, SyntaxError, Version},
+    condition::{ConditionOperator, OperatorTest},
+    document::{self, LanguageVersion, PolicyDocument, Statement, SyntaxError},
     json,
-    literal::{Decimal, Network, date},
-    resource::Target,
+    literal::{Decimal, IpNetwork, date},
+    resource::RequestResource,
 };
 
 /// What a policy is stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind<'a> {
+pub enum DocumentKind<'a> {
     /// A managed policy: must be of version 2012-10-17.
     Managed,
     /// An inline policy of a user, group or role.
@@ -176,17 +176,17 @@ pub enum Violation {
 /// # Errors
 /// The first [`Violation`] in AWS's order. The caller picks the code: `MalformedPolicyDocument` for
 /// IAM and STS, `MalformedPolicy` for S3.
-pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
+pub fn validate(text: &str, kind: DocumentKind<'_>) -> Result<PolicyDocument, Violation> {
     match kind {
-        Kind::Bucket { bucket } => return bucket::validate(text, bucket),
-        Kind::Trust => json::read(text).map(drop).map_err(Violation::TrustJson)?,
-        Kind::Managed | Kind::Inline | Kind::Session => {}
+        DocumentKind::Bucket { bucket } => return bucket::validate(text, bucket),
+        DocumentKind::Trust => json::read(text).map(drop).map_err(Violation::TrustJson)?,
+        DocumentKind::Managed | DocumentKind::Inline | DocumentKind::Session => {}
     }
     let parsed = json::read(text)
         .and_then(document::document)
         .map_err(Violation::Syntax)?;
     let document = parsed.document;
-    if kind == Kind::Managed && document.version != Some(Version::V2012) {
+    if kind == DocumentKind::Managed && document.version != Some(LanguageVersion::V2012) {
         return Err(Violation::OldVersion);
     }
     let unread = !literals_are_readable(&document, kind);
@@ -195,16 +195,16 @@ pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
     }
     let resources = resource::check(&document)?;
     sids(&document)?;
-    if kind == Kind::Trust {
+    if kind == DocumentKind::Trust {
         return trust::check(&document).map(|()| document);
     }
-    if document.statements.iter().any(lacks_actions) {
+    if document.statements.iter().any(has_no_actions) {
         return Err(Violation::NoActions);
     }
     if let Some(violation) = resources {
         return Err(violation);
     }
-    if document.statements.iter().any(lacks_resources) {
+    if document.statements.iter().any(has_no_resources) {
         return Err(Violation::NoResources);
     }
     actions(&document)?;
@@ -214,14 +214,14 @@ pub fn validate(text: &str, kind: Kind<'_>) -> Result<Document, Violation> {
     Ok(document)
 }
 
-fn lacks_actions(statement: &Statement) -> bool {
+fn has_no_actions(statement: &Statement) -> bool {
     statement
         .action
         .as_ref()
         .is_none_or(|clause| clause.elements.is_empty())
 }
 
-fn lacks_resources(statement: &Statement) -> bool {
+fn has_no_resources(statement: &Statement) -> bool {
     statement
         .resource
         .as_ref()
@@ -230,25 +230,29 @@ fn lacks_resources(statement: &Statement) -> bool {
 
 /// Whether every literal is of its operator's type; a variable may stand in an ARN. Of a session's
 /// policy only base64 is read.
-fn literals_are_readable(document: &Document, kind: Kind<'_>) -> bool {
+fn literals_are_readable(document: &PolicyDocument, kind: DocumentKind<'_>) -> bool {
     let clauses = document.statements.iter().flat_map(|s| &s.conditions);
     clauses.into_iter().all(|clause| {
-        let test = Operator::parse(&clause.operator).map(|operator| operator.test);
+        let test = ConditionOperator::parse(&clause.operator).map(|operator| operator.test);
         clause.values.iter().all(|value| match test {
-            Some(Test::Binary) => STANDARD.decode(value).is_ok(),
-            _ if kind == Kind::Session => true,
-            Some(Test::Numeric(_)) => Decimal::parse(value).is_some(),
-            Some(Test::Date(_)) => date(value).is_some(),
+            Some(OperatorTest::Binary) => STANDARD.decode(value).is_ok(),
+            _ if kind == DocumentKind::Session => true,
+            Some(OperatorTest::Numeric(_)) => Decimal::parse(value).is_some(),
+            Some(OperatorTest::Date(_)) => date(value).is_some(),
             // A network of IPv6 with bits of a host holds nothing.
-            Some(Test::Ip) => Network::parse(value).is_some_and(|network| network.is_aligned()),
-            Some(Test::Arn) => value.contains(['*', '$']) || Target::parse(value).is_some(),
+            Some(OperatorTest::Ip) => {
+                IpNetwork::parse(value).is_some_and(|network| network.is_aligned())
+            }
+            Some(OperatorTest::Arn) => {
+                value.contains(['*', '$']) || RequestResource::parse(value).is_some()
+            }
             _ => true,
         })
     })
 }
 
 /// Sids are unique, the empty one aside, and alphanumeric.
-fn sids(document: &Document) -> Result<(), Violation> {
+fn sids(document: &PolicyDocument) -> Result<(), Violation> {
     let sids = document.statements.iter().filter_map(|s| s.sid.as_deref());
     let mut seen = std::collections::HashSet::new();
     for sid in sids.filter(|sid| !sid.is_empty()) {
@@ -266,7 +270,7 @@ fn sids(document: &Document) -> Result<(), Violation> {
 }
 
 /// `*`, or a service and a name with one colon between them.
-fn actions(document: &Document) -> Result<(), Violation> {
+fn actions(document: &PolicyDocument) -> Result<(), Violation> {
     let clauses = document.statements.iter().filter_map(|s| s.action.as_ref());
     for action in clauses.flat_map(|clause| clause.elements.iter().flatten()) {
         let Some((vendor, name)) = action.split_once(':') else {

@@ -8,7 +8,8 @@ mod fixture;
 use std::sync::Arc;
 
 use keywright_policy::{
-    ContextMap, Policies, Policy, PolicySet, PrincipalRef, Request, Source, parse,
+    AccessRequest, ContextMap, PoliciesInForce, Policy, PolicySet, PolicySource, PrincipalRef,
+    parse,
 };
 use serde_json::json;
 
@@ -43,7 +44,7 @@ fn callers() -> [PrincipalRef<'static>; 4] {
 }
 
 /// The allocations of one decision.
-fn count(policies: &Policies<'_>, request: &Request<'_>) -> u64 {
+fn count(policies: &PoliciesInForce<'_>, request: &AccessRequest<'_>) -> u64 {
     let mut decision = None;
     let info = allocation_counter::measure(|| decision = Some(policies.decide(request)));
     drop(decision);
@@ -66,12 +67,14 @@ fn context() -> ContextMap {
 #[test]
 fn a_user_with_ten_managed_policies() {
     let documents = fixture::documents();
-    let sourced = documents.iter().map(|text| (Source::Inline, compile(text)));
+    let sourced = documents
+        .iter()
+        .map(|text| (PolicySource::Inline, compile(text)));
     let set = PolicySet::new(sourced.collect());
     let context = context();
     for (name, action, resource, allowed) in fixture::REQUESTS {
-        let request = Request::new(callers()[0], action, resource, &context);
-        let policies = Policies::new(&set);
+        let request = AccessRequest::new(callers()[0], action, resource, &context);
+        let policies = PoliciesInForce::new(&set);
         assert_eq!(policies.decide(&request).is_allowed(), allowed, "{name}");
         assert_eq!(count(&policies, &request), 0, "{name}");
     }
@@ -103,13 +106,17 @@ fn every_operator_and_caller() {
             let mut attached = document.clone();
             attached["Statement"]["Principal"] = json!({"AWS": "123456789012"});
             let attached = compile(&attached.to_string());
-            let set = PolicySet::new(vec![(Source::Managed("arn".into()), Arc::clone(&own))])
-                .with_boundary(Arc::clone(&own))
-                .with_session(vec![Arc::clone(&own)])
-                .with_service_control(vec![vec![(Source::Inline, own)]]);
+            let set = PolicySet::new(vec![(
+                PolicySource::Managed("arn".into()),
+                Arc::clone(&own),
+            )])
+            .with_boundary(Arc::clone(&own))
+            .with_session(vec![Arc::clone(&own)])
+            .with_service_control(vec![vec![(PolicySource::Inline, own)]]);
             for caller in callers() {
-                let request = Request::new(caller, "s3:GetObject", "arn:aws:s3:::b/k", &context);
-                let policies = Policies::new(&set).with_resource(&attached);
+                let request =
+                    AccessRequest::new(caller, "s3:GetObject", "arn:aws:s3:::b/k", &context);
+                let policies = PoliciesInForce::new(&set).with_resource(&attached);
                 assert_eq!(
                     count(&policies, &request),
                     0,

@@ -7,19 +7,21 @@
 use keywright_base::Timestamp;
 
 use crate::{
-    execute::{Executor, Order, Stopped, check_count, look},
-    model::{Delivery, Hold, KeyId, NotedUse, Origin, Phase, Rotation, Secrets},
-    plan::{Seen, Step, plan_marked},
+    execute::{Executor, NewRotation, TickError, check_count, look},
+    model::{
+        Delivery, HoldReason, KeyId, NotedUse, Phase, Rotation, RotationOrigin, RotationSecrets,
+    },
+    plan::{Observation, PlanStep, plan_marked},
     ports::ListedKey,
 };
 
 /// The key to be replaced: the one that is named, or the user's only one.
-fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, Hold> {
+fn old_key(named: Option<KeyId>, keys: &[ListedKey]) -> Result<KeyId, HoldReason> {
     match (named, keys) {
         (Some(old), _) => Ok(old),
         (None, [only]) => Ok(only.id.clone()),
-        (None, []) => Err(Hold::OldKeyGone(KeyId("?".into()))),
-        (None, [_, second, ..]) => Err(Hold::SecondKey(second.id.clone())),
+        (None, []) => Err(HoldReason::OldKeyGone(KeyId("?".into()))),
+        (None, [_, second, ..]) => Err(HoldReason::SecondKey(second.id.clone())),
     }
 }
 
@@ -28,11 +30,11 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped::Refused`] with what stands against it.
-    pub async fn draft(&self, order: Order) -> Result<Rotation, Stopped> {
+    pub async fn draft(&self, order: NewRotation) -> Result<Rotation, TickError> {
         let user = self.issuer.user(&order.user).await?;
         let listing = self.issuer.keys(&user.name).await?;
         self.check_clock(listing.at)?;
-        let old = old_key(order.old.clone(), &listing.keys).map_err(Stopped::Refused)?;
+        let old = old_key(order.old.clone(), &listing.keys).map_err(TickError::Refused)?;
         let blind_secs = self.check_windows(&order)?;
         self.check_own_key(&order, &old)?;
         let names = self.sinks.iter().map(|sink| sink.name());
@@ -40,7 +42,7 @@ impl Executor<'_> {
             id: order.id,
             generation: 1,
             access: order.access,
-            origin: Origin {
+            origin: RotationOrigin {
                 by: order.by,
                 rule: order.rule,
                 at: listing.at,
@@ -72,13 +74,13 @@ impl Executor<'_> {
             not_before: Timestamp::default(),
             why_back: None,
             missing: None,
-            secrets: Secrets {
+            secrets: RotationSecrets {
                 new: None,
                 old: None,
                 backups: vec![None; self.sinks.len()],
             },
         };
-        let mut seen = Seen {
+        let mut seen = Observation {
             user,
             keys: listing.keys,
             now: listing.at,
@@ -89,8 +91,8 @@ impl Executor<'_> {
             lags: self.issuer.lags_secs() > 0,
         };
         let step = plan_marked(&rotation, &mut seen);
-        if let Step::Hold(hold) | Step::Lose(hold) = step {
-            return Err(Stopped::Refused(hold));
+        if let PlanStep::Hold(hold) | PlanStep::Lose(hold) = step {
+            return Err(TickError::Refused(hold));
         }
         let used = self.usage.last_use(&rotation.old).await?;
         rotation.used_before = used.map(NotedUse::from);
@@ -99,28 +101,28 @@ impl Executor<'_> {
     }
 
     /// For how long a use may not show; both windows must be longer, or accepted.
-    fn check_windows(&self, order: &Order) -> Result<i64, Stopped> {
+    fn check_windows(&self, order: &NewRotation) -> Result<i64, TickError> {
         let blind_secs = self.usage.blind_secs();
         match order
             .rules
             .blind_window(blind_secs, order.incident.is_some())
         {
-            Some(blind) => Err(Stopped::Blind(blind)),
+            Some(blind) => Err(TickError::Blind(blind)),
             None => Ok(blind_secs),
         }
     }
 
     /// Whoever deactivates the key that signs first can do nothing more.
-    fn check_own_key(&self, order: &Order, old: &KeyId) -> Result<(), Stopped> {
+    fn check_own_key(&self, order: &NewRotation, old: &KeyId) -> Result<(), TickError> {
         let first = order.incident.is_some_and(|it| it.deactivate_first);
         if first && self.issuer.signer().as_ref() == Some(old) {
-            return Err(Stopped::OwnKey(old.clone()));
+            return Err(TickError::OwnKey(old.clone()));
         }
         Ok(())
     }
 
     /// Whether each sink can be read, is there or may be made, and holds nothing foreign.
-    async fn look_at_sinks(&self, rotation: &mut Rotation, create: bool) -> Result<(), Stopped> {
+    async fn look_at_sinks(&self, rotation: &mut Rotation, create: bool) -> Result<(), TickError> {
         check_count(self.sinks.len())?;
         for (at, sink) in self.sinks.iter().enumerate() {
             let (found, held) = look(rotation, *sink, create).await?;

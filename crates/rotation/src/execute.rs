@@ -21,30 +21,30 @@ pub use self::{
     delivery::retrieve,
     destinations::look_at_added,
     missing::end_without_user,
-    orders::{Change, change},
-    outlook::Outlook,
+    orders::{RotationEdit, change},
+    outlook::RotationOutlook,
 };
 use self::{
     destinations::{check_ours, check_there},
-    missing::Found,
+    missing::UserLookup,
 };
 use crate::{
     model::{
-        BlindWindow, Delivery, Hold, Incident, KeyId, Orphan, Pair, Person, Phase, Rotation,
-        RotationId, Rules, Stage,
+        BlindWindow, Delivery, DeliveryStage, HoldReason, KeyId, KeyPair, LeakResponse, ManualStep,
+        OrphanedKey, Phase, Rotation, RotationId, RotationRules,
     },
-    plan::{MARK, SETTLE_SECS, Seen, Step, plan},
+    plan::{MARK, Observation, PlanStep, SETTLE_SECS, plan},
     ports::{
-        Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus, Pairs, Sink,
-        SinkError, Usage, Verdict,
+        Issuer, IssuerError, JournalError, KeyCheck, KeyIdentity, KeyStatus, RotationJournal,
+        RotationPairs, Sink, SinkBackup, SinkContent, SinkError, UsageEvidence,
     },
 };
 
 /// What one look and at most one step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tick {
+pub enum TickOutcome {
     /// It went on; what was done.
-    Went(String),
+    Progressed(String),
     /// Nothing to do before this time of the issuer.
     Wait {
         /// The issuer's time.
@@ -53,14 +53,14 @@ pub enum Tick {
         why: String,
     },
     /// A person must decide.
-    Held(Hold),
+    Held(HoldReason),
     /// Nothing left to do.
     Over,
 }
 
 /// Why a tick ended early. The rotation is where the journal says; another tick goes on from there.
 #[derive(Debug, thiserror::Error)]
-pub enum Stopped {
+pub enum TickError {
     /// The journal failed, or another process goes on with the rotation.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -101,7 +101,7 @@ pub enum Stopped {
     Unresolved,
     /// The plan itself is refused; nothing was changed.
     #[error("refused: {0}")]
-    Refused(Hold),
+    Refused(HoldReason),
     /// A sink, or its entry, is not there, and the order does not allow to make it.
     #[error("{0}")]
     Absent(String),
@@ -124,11 +124,11 @@ pub struct Executor<'a> {
     /// Issues keys.
     pub issuer: &'a dyn Issuer,
     /// Knows who uses keys.
-    pub usage: &'a dyn Usage,
+    pub usage: &'a dyn UsageEvidence,
     /// The sinks, in the order of delivery.
     pub sinks: Vec<&'a dyn Sink>,
     /// Keeps rotations.
-    pub journal: &'a dyn Journal,
+    pub journal: &'a dyn RotationJournal,
     /// This machine's time, only to see whether it is wrong.
     pub clock: &'a dyn Clock,
 }
@@ -142,7 +142,7 @@ impl std::fmt::Debug for Executor<'_> {
 
 /// What a rotation is to do.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct NewRotation {
     /// The id of the rotation to be.
     pub id: RotationId,
     /// How the issuer is reached, to be kept with the rotation.
@@ -158,23 +158,23 @@ pub struct Order {
     /// The key to be replaced; if none is named, the user must have exactly one.
     pub old: Option<KeyId>,
     /// How careful to be.
-    pub rules: Rules,
+    pub rules: RotationRules,
     /// Whether what is not there yet, a file, a profile, a field, may be made.
     pub create: bool,
     /// What is done because the key has leaked, if it has: then it is not waited until it is quiet.
-    pub incident: Option<Incident>,
+    pub incident: Option<LeakResponse>,
     /// Why the old key may be deleted although no consumer has used the new one, if it may.
     pub override_unused: Option<String>,
 }
 
-type Outcome = Result<Tick, Stopped>;
+type TickResult = Result<TickOutcome, TickError>;
 
 impl Executor<'_> {
     /// Writes a drafted rotation down, so that it is open.
     ///
     /// # Errors
     /// [`JournalError::Open`] when one of this user is open already.
-    pub async fn begin(&self, rotation: &Rotation) -> Result<(), Stopped> {
+    pub async fn begin(&self, rotation: &Rotation) -> Result<(), TickError> {
         Ok(self.journal.begin(rotation).await?)
     }
 
@@ -182,14 +182,14 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped`]; the rotation can be ticked again.
-    pub async fn tick(&self, id: &RotationId) -> Outcome {
+    pub async fn tick(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         if rotation.phase.is_over() {
-            return Ok(Tick::Over);
+            return Ok(TickOutcome::Over);
         }
         match rotation.held.clone() {
-            Some(Hold::Refused(why)) => return self.ask_again(rotation, why).await,
-            Some(Hold::NewKeyUnused(_)) if self.adoption(&rotation).await.is_some() => {
+            Some(HoldReason::Refused(why)) => return self.ask_again(rotation, why).await,
+            Some(HoldReason::NewKeyUnused(_)) if self.adoption(&rotation).await.is_some() => {
                 rotation.held = None;
             }
             Some(hold) => return self.look_while_held(rotation, hold).await,
@@ -197,11 +197,11 @@ impl Executor<'_> {
         }
         let begun = rotation.phase != Phase::Planned;
         match self.go_on(&mut rotation).await {
-            Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if begun => {
-                self.hold(self.load(id).await?, Hold::Refused(error.to_string()))
+            Err(TickError::Issuer(error @ IssuerError::Denied { .. })) if begun => {
+                self.hold(self.load(id).await?, HoldReason::Refused(error.to_string()))
                     .await
             }
-            Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => {
+            Err(TickError::Issuer(IssuerError::NoSuchUser(_))) => {
                 // It was there a moment ago. The step may have written something down since.
                 self.seek(self.load(id).await?, None).await
             }
@@ -210,21 +210,21 @@ impl Executor<'_> {
     }
 
     /// Whether a person has granted by now what was refused shows only when it is asked for again.
-    async fn ask_again(&self, mut rotation: Rotation, why: String) -> Outcome {
+    async fn ask_again(&self, mut rotation: Rotation, why: String) -> TickResult {
         let id = rotation.id.clone();
         rotation.held = None;
         let outcome = self.go_on(&mut rotation).await;
         let mut now = self.load(&id).await?;
         match outcome {
-            Err(Stopped::Issuer(error @ IssuerError::Denied { .. })) if now.held.is_some() => {
-                let hold = Hold::Refused(error.to_string());
+            Err(TickError::Issuer(error @ IssuerError::Denied { .. })) if now.held.is_some() => {
+                let hold = HoldReason::Refused(error.to_string());
                 if error.to_string() == why {
-                    return Ok(Tick::Held(hold));
+                    return Ok(TickOutcome::Held(hold));
                 }
                 self.hold(now, hold).await
             }
-            Err(Stopped::Issuer(IssuerError::NoSuchUser(_))) => self.seek(now, None).await,
-            Ok(Tick::Wait { .. }) if now.held.is_some() => {
+            Err(TickError::Issuer(IssuerError::NoSuchUser(_))) => self.seek(now, None).await,
+            Ok(TickOutcome::Wait { .. }) if now.held.is_some() => {
                 now.held = None;
                 self.advance(now, "what was refused is allowed now").await
             }
@@ -232,34 +232,34 @@ impl Executor<'_> {
         }
     }
 
-    async fn load(&self, id: &RotationId) -> Result<Rotation, Stopped> {
+    async fn load(&self, id: &RotationId) -> Result<Rotation, TickError> {
         let found = self.journal.rotation(id).await?;
-        found.ok_or_else(|| Stopped::Unknown(id.clone()))
+        found.ok_or_else(|| TickError::Unknown(id.clone()))
     }
 
-    pub(crate) fn check_clock(&self, there: Timestamp) -> Result<(), Stopped> {
+    pub(crate) fn check_clock(&self, there: Timestamp) -> Result<(), TickError> {
         let here = self.clock.now();
         if here.secs_since(there).abs() <= limits::CLOCK_SKEW_MINUTES * 60 {
             return Ok(());
         }
-        Err(Stopped::Skew {
+        Err(TickError::Skew {
             here: here.iso8601(),
             there: there.iso8601(),
         })
     }
 
-    async fn go_on(&self, rotation: &mut Rotation) -> Outcome {
+    async fn go_on(&self, rotation: &mut Rotation) -> TickResult {
         self.choose_signer(rotation).await?;
         let user = match self.find(rotation).await? {
-            Found::User(user) => user,
-            Found::Missing(other) => return self.seek(rotation.clone(), other).await,
+            UserLookup::User(user) => user,
+            UserLookup::Missing(other) => return self.seek(rotation.clone(), other).await,
         };
         if rotation.missing.is_some() {
             return self.there_again(rotation.clone()).await;
         }
         let mut seen = self.look(rotation, user).await?;
         let mut step = plan(rotation, &seen);
-        if let Step::Mark(mark) = step {
+        if let PlanStep::Mark(mark) = step {
             self.issuer.tag(&rotation.user, MARK, &mark).await?;
             // Read again: of two rotators that mark at once, the later one's mark stays.
             seen.user = self.issuer.user(&rotation.user).await?;
@@ -276,7 +276,7 @@ impl Executor<'_> {
 
     /// A rotator whose own key is being replaced signs with the new one as soon as every sink has
     /// it, and with the old one again when things are put back.
-    async fn choose_signer(&self, rotation: &Rotation) -> Result<(), Stopped> {
+    async fn choose_signer(&self, rotation: &Rotation) -> Result<(), TickError> {
         let signer = self.issuer.signer();
         let back = matches!(rotation.phase, Phase::Settling | Phase::Retiring);
         if back && signer.is_some() && signer == rotation.new {
@@ -295,7 +295,7 @@ impl Executor<'_> {
             | Phase::Dwelling
             | Phase::Deleting => self.issuer.adopt(&pair),
             Phase::RollingBack => {
-                if let Verdict::Accepted(_) = self.issuer.verify(&pair, 0).await? {
+                if let KeyCheck::Accepted(_) = self.issuer.verify(&pair, 0).await? {
                     self.issuer.adopt(&pair);
                 }
             }
@@ -304,75 +304,85 @@ impl Executor<'_> {
         Ok(())
     }
 
-    async fn perform(&self, mut rotation: Rotation, seen: &Seen, step: Step) -> Outcome {
+    async fn perform(
+        &self,
+        mut rotation: Rotation,
+        seen: &Observation,
+        step: PlanStep,
+    ) -> TickResult {
         match step {
-            Step::Over => Ok(Tick::Over),
-            Step::Held => Ok(rotation.held.map_or(Tick::Over, Tick::Held)),
-            Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
-            Step::Hold(hold) => self.hold(rotation, hold).await,
-            Step::Lose(hold) => self.lose(rotation, hold, seen).await,
-            Step::Mark(_) => Ok(Tick::Went("marked the user".to_owned())),
-            Step::Seek | Step::Miss | Step::Rename(_) => self.seek(rotation, None).await,
-            Step::Enter(phase) => {
+            PlanStep::Over => Ok(TickOutcome::Over),
+            PlanStep::Held => Ok(rotation.held.map_or(TickOutcome::Over, TickOutcome::Held)),
+            PlanStep::Wait { until, why } => Ok(TickOutcome::Wait { until, why }),
+            PlanStep::Hold(hold) => self.hold(rotation, hold).await,
+            PlanStep::Lose(hold) => self.lose(rotation, hold, seen).await,
+            PlanStep::Mark(_) => Ok(TickOutcome::Progressed("marked the user".to_owned())),
+            PlanStep::Seek | PlanStep::Miss | PlanStep::Rename(_) => {
+                self.seek(rotation, None).await
+            }
+            PlanStep::Enter(phase) => {
                 if phase == Phase::Deactivating && rotation.rules.observe_secs > 0 {
                     let last = seen.used.as_ref().map(|used| used.at);
                     rotation.last_known = Some(last.unwrap_or_default());
                 }
                 self.enter(rotation, phase, seen.now).await
             }
-            Step::NoteAdoption(used) => self.note_adoption(rotation, used).await,
-            Step::Create => self.create(rotation, seen).await,
-            Step::CreateAgain => self.create_again(rotation).await,
-            Step::Adopt(key) => {
+            PlanStep::NoteAdoption(used) => self.note_adoption(rotation, used).await,
+            PlanStep::Create => self.create(rotation, seen).await,
+            PlanStep::CreateAgain => self.create_again(rotation).await,
+            PlanStep::Adopt(key) => {
                 let event = format!("{key} was created and its secret lost: it is to go");
-                rotation.orphan = Some(Orphan {
+                rotation.orphan = Some(OrphanedKey {
                     key,
                     inactive_since: None,
                 });
                 rotation.enter(Phase::Planned, seen.now);
                 self.advance(rotation, &event).await
             }
-            Step::Forget => {
+            PlanStep::Forget => {
                 rotation.orphan = None;
                 self.advance(rotation, "the lost key is gone").await
             }
-            Step::OrphanRests => self.orphan_rests(rotation, seen.now).await,
-            Step::Verify => self.verify(rotation, seen.now).await,
-            Step::Stage(at) => self.stage(rotation, at, seen.now).await,
-            Step::Write(at) => self.write(rotation, at, seen.now).await,
-            Step::ReadBack(at) => self.read_back(rotation, at, seen.now).await,
-            Step::Restore(at) => self.restore(rotation, at, seen.now).await,
-            Step::SetStatus(key, status) => self.set_status(rotation, &key, status, seen.now).await,
-            Step::EndSessions => self.end_sessions(rotation, seen.now).await,
-            Step::Delete(key) => self.delete(rotation, &key, seen.now).await,
+            PlanStep::OrphanRests => self.wait_for_orphan(rotation, seen.now).await,
+            PlanStep::Verify => self.verify(rotation, seen.now).await,
+            PlanStep::Stage(at) => self.stage(rotation, at, seen.now).await,
+            PlanStep::Write(at) => self.write(rotation, at, seen.now).await,
+            PlanStep::ReadBack(at) => self.read_back(rotation, at, seen.now).await,
+            PlanStep::Restore(at) => self.restore(rotation, at, seen.now).await,
+            PlanStep::SetStatus(key, status) => {
+                self.set_status(rotation, &key, status, seen.now).await
+            }
+            PlanStep::EndSessions => self.end_sessions(rotation, seen.now).await,
+            PlanStep::Delete(key) => self.delete(rotation, &key, seen.now).await,
         }
     }
 
-    async fn advance(&self, mut rotation: Rotation, event: &str) -> Outcome {
+    async fn advance(&self, mut rotation: Rotation, event: &str) -> TickResult {
         rotation.generation += 1;
         self.journal.advance(&rotation, event).await?;
-        Ok(Tick::Went(event.to_owned()))
+        Ok(TickOutcome::Progressed(event.to_owned()))
     }
 
-    async fn hold(&self, mut rotation: Rotation, hold: Hold) -> Outcome {
+    async fn hold(&self, mut rotation: Rotation, hold: HoldReason) -> TickResult {
         rotation.held = Some(hold.clone());
         self.advance(rotation, &format!("held: {hold:?}")).await?;
-        Ok(Tick::Held(hold))
+        Ok(TickOutcome::Held(hold))
     }
 
-    async fn give_up(&self, mut rotation: Rotation, why: String, now: Timestamp) -> Outcome {
+    async fn give_up(&self, mut rotation: Rotation, why: String, now: Timestamp) -> TickResult {
         let event = format!("putting back: {why}");
         rotation.why_back = Some(why);
         rotation.enter(Phase::RollingBack, now);
         self.advance(rotation, &event).await
     }
 
-    async fn enter(&self, mut rotation: Rotation, phase: Phase, now: Timestamp) -> Outcome {
+    async fn enter(&self, mut rotation: Rotation, phase: Phase, now: Timestamp) -> TickResult {
         if phase == Phase::Confirming {
-            let read =
-                |delivery: &&mut Delivery| delivery.stage == Stage::ReadBack && !delivery.removed;
+            let read = |delivery: &&mut Delivery| {
+                delivery.stage == DeliveryStage::ReadBack && !delivery.removed
+            };
             for delivery in rotation.deliveries.iter_mut().filter(read) {
-                delivery.stage = Stage::Written;
+                delivery.stage = DeliveryStage::Written;
             }
         }
         if phase == Phase::Settling {
@@ -386,11 +396,11 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    async fn unmark(&self, rotation: &Rotation) -> Result<(), Stopped> {
+    async fn unmark(&self, rotation: &Rotation) -> Result<(), TickError> {
         Ok(self.issuer.untag(&rotation.user, MARK).await?)
     }
 
-    async fn create(&self, mut rotation: Rotation, seen: &Seen) -> Outcome {
+    async fn create(&self, mut rotation: Rotation, seen: &Observation) -> TickResult {
         rotation.pre_image = seen.keys.iter().map(|key| key.id.clone()).collect();
         rotation.enter(Phase::Creating, seen.now);
         rotation.generation += 1;
@@ -400,7 +410,7 @@ impl Executor<'_> {
         self.ask_for_key(rotation, seen.now).await
     }
 
-    async fn ask_for_key(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+    async fn ask_for_key(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let token = rotation.id.0.clone();
         match self.issuer.create(&rotation.user, &token).await {
             Ok((pair, created)) => self.created(rotation, pair, created).await,
@@ -419,13 +429,13 @@ impl Executor<'_> {
     }
 
     /// A failure says nothing about the call before, whose outcome stays unknown.
-    async fn create_again(&self, rotation: Rotation) -> Outcome {
+    async fn create_again(&self, rotation: Rotation) -> TickResult {
         let token = rotation.id.0.clone();
         let (pair, created) = self.issuer.create(&rotation.user, &token).await?;
         self.created(rotation, pair, created).await
     }
 
-    async fn created(&self, mut rotation: Rotation, pair: Pair, at: Timestamp) -> Outcome {
+    async fn created(&self, mut rotation: Rotation, pair: KeyPair, at: Timestamp) -> TickResult {
         let event = format!("{} was created", pair.id);
         rotation.new = Some(pair.id);
         rotation.secrets.new = Some(pair.secret);
@@ -433,16 +443,16 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    async fn orphan_rests(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+    async fn wait_for_orphan(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         if let Some(orphan) = &mut rotation.orphan {
             orphan.inactive_since = Some(now);
         }
         self.advance(rotation, "the lost key is inactive").await
     }
 
-    async fn verify(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+    async fn verify(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let Some(pair) = rotation.pair() else {
-            return Ok(Tick::Held(Hold::NotVerified(
+            return Ok(TickOutcome::Held(HoldReason::NotVerified(
                 "its secret is gone".to_owned(),
             )));
         };
@@ -450,12 +460,12 @@ impl Executor<'_> {
         for turn in 0..rotation.rules.verify_in_a_row {
             let endpoint = usize::try_from(turn).unwrap_or(0) % endpoints;
             match self.issuer.verify(&pair, endpoint).await? {
-                Verdict::Accepted(identity) if is_intended(&rotation, &identity) => {}
-                Verdict::Accepted(identity) => {
+                KeyCheck::Accepted(identity) if is_intended(&rotation, &identity) => {}
+                KeyCheck::Accepted(identity) => {
                     let why = format!("the new key belongs to {}", identity.arn);
                     return self.not_verified(rotation, why, now).await;
                 }
-                Verdict::NotKnown => return self.not_known(rotation, now).await,
+                KeyCheck::NotKnown => return self.not_known(rotation, now).await,
             }
         }
         rotation.verified = true;
@@ -466,7 +476,7 @@ impl Executor<'_> {
 
     /// A key may be unknown for a while. Only an answer counts: a service that cannot be reached
     /// says nothing about the key.
-    async fn not_known(&self, rotation: Rotation, now: Timestamp) -> Outcome {
+    async fn not_known(&self, rotation: Rotation, now: Timestamp) -> TickResult {
         let within = rotation.rules.verify_within_secs;
         if now > rotation.since.plus_secs(within) {
             let why = format!("the new key was not accepted within {within} seconds");
@@ -474,29 +484,29 @@ impl Executor<'_> {
         }
         let until = now.plus_secs(VERIFY_PAUSE_SECS);
         let why = "the new key to be accepted".to_owned();
-        Ok(Tick::Wait { until, why })
+        Ok(TickOutcome::Wait { until, why })
     }
 
     /// Before anyone has the new key it is simply put away; later a person must look. So must one
     /// where the old key is inactive already: only a person makes a leaked key active again.
-    async fn not_verified(&self, rotation: Rotation, why: String, now: Timestamp) -> Outcome {
+    async fn not_verified(&self, rotation: Rotation, why: String, now: Timestamp) -> TickResult {
         match rotation.phase {
             Phase::Created if rotation.inactive_first().is_none() => {
                 self.give_up(rotation, why, now).await
             }
-            _ => self.hold(rotation, Hold::NotVerified(why)).await,
+            _ => self.hold(rotation, HoldReason::NotVerified(why)).await,
         }
     }
 
-    fn sink(&self, rotation: &Rotation, at: usize) -> Result<&dyn Sink, Stopped> {
+    fn sink(&self, rotation: &Rotation, at: usize) -> Result<&dyn Sink, TickError> {
         let name = sink_of(rotation, at);
         let found = self.sinks.iter().find(|sink| sink.name() == name);
         found
             .copied()
-            .ok_or_else(|| Stopped::NoSink(name.to_owned()))
+            .ok_or_else(|| TickError::NoSink(name.to_owned()))
     }
 
-    async fn stage(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+    async fn stage(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> TickResult {
         let sink = self.sink(&rotation, at)?;
         match self.stage_known(&mut rotation, sink).await {
             Ok(backup) => {
@@ -504,7 +514,8 @@ impl Executor<'_> {
                     *place = Some(backup);
                 }
                 let event = format!("{}: staged", sink.name());
-                self.went_on(rotation, at, Stage::Staged, &event).await
+                self.went_on(rotation, at, DeliveryStage::Staged, &event)
+                    .await
             }
             Err(error) => self.failed(rotation, at, &error, now).await,
         }
@@ -514,7 +525,7 @@ impl Executor<'_> {
         &self,
         rotation: &mut Rotation,
         sink: &dyn Sink,
-    ) -> Result<Backup, SinkError> {
+    ) -> Result<SinkBackup, SinkError> {
         let inspection = sink.inspect(&rotation.old).await?;
         check_ours(rotation, &inspection.held)?;
         check_there(rotation, sink.name(), &inspection)?;
@@ -522,17 +533,17 @@ impl Executor<'_> {
         sink.stage(&rotation.id).await
     }
 
-    async fn write(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+    async fn write(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> TickResult {
         let sink = self.sink(&rotation, at)?;
         let Some(pair) = rotation.pair() else {
-            return Ok(Tick::Held(Hold::NotVerified(
+            return Ok(TickOutcome::Held(HoldReason::NotVerified(
                 "its secret is gone".to_owned(),
             )));
         };
         if let Some(delivery) = rotation.deliveries.get_mut(at)
-            && delivery.stage != Stage::Writing
+            && delivery.stage != DeliveryStage::Writing
         {
-            delivery.stage = Stage::Writing;
+            delivery.stage = DeliveryStage::Writing;
             rotation.generation += 1;
             let event = format!("{}: writing", sink.name());
             self.journal.advance(&rotation, &event).await?;
@@ -544,31 +555,35 @@ impl Executor<'_> {
         match sink.commit(&rotation.id, &backup, &pair).await {
             Ok(()) => {
                 let event = format!("{}: written", sink.name());
-                self.went_on(rotation, at, Stage::Written, &event).await
+                self.went_on(rotation, at, DeliveryStage::Written, &event)
+                    .await
             }
             Err(SinkError::Person(_)) if is_confirmed(&rotation, at) => {
                 let event = format!("{}: done by a person", sink.name());
-                self.went_on(rotation, at, Stage::Written, &event).await
+                self.went_on(rotation, at, DeliveryStage::Written, &event)
+                    .await
             }
             Err(SinkError::Person(why)) => self.wait_for_person(rotation, at, why, now).await,
             Err(error) => self.failed(rotation, at, &error, now).await,
         }
     }
 
-    async fn read_back(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+    async fn read_back(&self, mut rotation: Rotation, at: usize, now: Timestamp) -> TickResult {
         let sink = self.sink(&rotation, at)?;
         let held = match sink.read_back().await {
             Ok(held) => held,
             Err(error) => return self.failed(rotation, at, &error, now).await,
         };
         let pair = rotation.pair();
-        if has(&held, pair.as_ref()) || held == Held::Unreadable {
+        if has(&held, pair.as_ref()) || held == SinkContent::Unreadable {
             let event = format!("{}: read back", sink.name());
-            return self.went_on(rotation, at, Stage::ReadBack, &event).await;
+            return self
+                .went_on(rotation, at, DeliveryStage::ReadBack, &event)
+                .await;
         }
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
             // Not as before it was written: whoever has read it since uses the new key.
-            delivery.stage = Stage::Writing;
+            delivery.stage = DeliveryStage::Writing;
         }
         if rotation.phase == Phase::Confirming {
             rotation.enter(Phase::Distributing, now);
@@ -577,7 +592,7 @@ impl Executor<'_> {
         self.failed(rotation, at, &error, now).await
     }
 
-    async fn restore(&self, rotation: Rotation, at: usize, now: Timestamp) -> Outcome {
+    async fn restore(&self, rotation: Rotation, at: usize, now: Timestamp) -> TickResult {
         let sink = self.sink(&rotation, at)?;
         let (Some(backup), Some(new)) = (backup_of(&rotation, at), rotation.pair()) else {
             let error = SinkError::Never(NO_BACKUP.to_owned());
@@ -585,7 +600,7 @@ impl Executor<'_> {
         };
         let old = rotation.old_pair();
         let (new, old) = (&new, old.as_ref());
-        let pairs = Pairs { new, old };
+        let pairs = RotationPairs { new, old };
         if let Err(error) = sink.restore(&rotation.id, &backup, pairs).await {
             return self.failed(rotation, at, &error, now).await;
         }
@@ -596,7 +611,8 @@ impl Executor<'_> {
             }
             Ok(_) => {
                 let event = format!("{}: put back", sink.name());
-                self.went_on(rotation, at, Stage::Restored, &event).await
+                self.went_on(rotation, at, DeliveryStage::Restored, &event)
+                    .await
             }
             Err(error) => self.failed(rotation, at, &error, now).await,
         }
@@ -606,9 +622,9 @@ impl Executor<'_> {
         &self,
         mut rotation: Rotation,
         at: usize,
-        stage: Stage,
+        stage: DeliveryStage,
         event: &str,
-    ) -> Outcome {
+    ) -> TickResult {
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
             *delivery = Delivery {
                 stage,
@@ -628,9 +644,9 @@ impl Executor<'_> {
         at: usize,
         why: String,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> TickResult {
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
-            delivery.person = Person::Awaited;
+            delivery.person = ManualStep::Awaited;
             delivery.not_before = now.plus_secs(PERSON_PAUSE_SECS);
             delivery.trouble = Some(why.clone());
         }
@@ -644,7 +660,7 @@ impl Executor<'_> {
         at: usize,
         error: &SinkError,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> TickResult {
         let mut event = error.to_string();
         if let Some(delivery) = rotation.deliveries.get_mut(at) {
             delivery.failures = delivery.failures.saturating_add(1);
@@ -662,7 +678,7 @@ impl Executor<'_> {
         key: &KeyId,
         status: KeyStatus,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> TickResult {
         let first = rotation.phase < Phase::Deactivating && *key == rotation.old;
         if first && self.issuer.signer().as_ref() == Some(key) {
             return self.not_first(rotation).await;
@@ -678,7 +694,7 @@ impl Executor<'_> {
         let event = format!("{key} is {status:?}");
         let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
         if orphan == Some(key) {
-            return self.orphan_rests(rotation, now).await;
+            return self.wait_for_orphan(rotation, now).await;
         }
         match status {
             KeyStatus::Inactive if first => return self.inactive_first(rotation, now).await,
@@ -692,7 +708,7 @@ impl Executor<'_> {
         self.advance(rotation, &event).await
     }
 
-    async fn delete(&self, mut rotation: Rotation, key: &KeyId, now: Timestamp) -> Outcome {
+    async fn delete(&self, mut rotation: Rotation, key: &KeyId, now: Timestamp) -> TickResult {
         match self.issuer.delete(&rotation.user, key).await {
             Ok(()) | Err(IssuerError::NoSuchKey(_)) => {}
             Err(error) => return Err(error.into()),
@@ -724,7 +740,7 @@ const PAUSE_SECS_MAX: i64 = 3600;
 /// Seconds after which the history says once more that a person is waited for.
 const PERSON_PAUSE_SECS: i64 = 24 * 3600;
 
-fn backup_of(rotation: &Rotation, at: usize) -> Option<Backup> {
+fn backup_of(rotation: &Rotation, at: usize) -> Option<SinkBackup> {
     rotation.secrets.backups.get(at).cloned().flatten()
 }
 
@@ -735,17 +751,17 @@ fn sink_of(rotation: &Rotation, at: usize) -> &str {
 
 fn is_confirmed(rotation: &Rotation, at: usize) -> bool {
     let delivery = rotation.deliveries.get(at);
-    delivery.is_some_and(|delivery| delivery.person == Person::Confirmed)
+    delivery.is_some_and(|delivery| delivery.person == ManualStep::Confirmed)
 }
 
-fn is_intended(rotation: &Rotation, identity: &Identity) -> bool {
+fn is_intended(rotation: &Rotation, identity: &KeyIdentity) -> bool {
     identity.account == rotation.account && identity.user_id == rotation.user_id
 }
 
-fn has(held: &Held, pair: Option<&Pair>) -> bool {
+fn has(held: &SinkContent, pair: Option<&KeyPair>) -> bool {
     match (held, pair) {
-        (Held::Pair(held), Some(pair)) => held == pair,
-        (Held::Key(held), Some(pair)) => *held == pair.id,
+        (SinkContent::Pair(held), Some(pair)) => held == pair,
+        (SinkContent::Key(held), Some(pair)) => *held == pair.id,
         _ => false,
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use keywright_base::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::{Absence, Backup, Held, Inspection, LastUse};
+use crate::ports::{LastUse, MissingTarget, SinkBackup, SinkContent, SinkInspection};
 
 /// The id of an access key, as the issuer wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl fmt::Display for RotationId {
 
 /// An access key with its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pair {
+pub struct KeyPair {
     /// The id.
     pub id: KeyId,
     /// The secret access key.
@@ -42,7 +42,7 @@ pub struct Pair {
 
 /// How careful a rotation is. Seconds are of the issuer's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rules {
+pub struct RotationRules {
     /// How often in a row the new key must be accepted before any consumer gets it.
     pub verify_in_a_row: u32,
     /// How long a new key may be unknown before it counts as never valid.
@@ -56,7 +56,7 @@ pub struct Rules {
     pub accept_blind: bool,
 }
 
-impl Rules {
+impl RotationRules {
     /// Nobody is hurried: a quiet day, then a week.
     pub const SAFE: Self = Self {
         verify_in_a_row: 5,
@@ -201,7 +201,7 @@ impl Phase {
 
 /// How far one sink is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
+pub enum DeliveryStage {
     /// Nothing is done.
     Pending,
     /// Its backup is in the journal.
@@ -222,7 +222,7 @@ pub struct Delivery {
     /// The sink's name.
     pub sink: String,
     /// How far it is.
-    pub stage: Stage,
+    pub stage: DeliveryStage,
     /// Failures since it last went on.
     pub failures: u32,
     /// Not to be tried again before.
@@ -234,11 +234,11 @@ pub struct Delivery {
     pub stuck: bool,
     /// What a person has to do with it, or has done.
     #[serde(default)]
-    pub person: Person,
+    pub person: ManualStep,
     /// What was there when the rotation was drafted; of rotations that an older program began
     /// nothing is known.
     #[serde(default)]
-    pub found: Option<Found>,
+    pub found: Option<InitialContent>,
     /// Whether a person has removed it: it is not written or read any more. What may have the new
     /// key all the same is put back with the others.
     #[serde(default)]
@@ -250,12 +250,12 @@ impl Delivery {
     pub(crate) fn pending(sink: &str) -> Self {
         Self {
             sink: sink.to_owned(),
-            stage: Stage::Pending,
+            stage: DeliveryStage::Pending,
             failures: 0,
             not_before: Timestamp::default(),
             trouble: None,
             stuck: false,
-            person: Person::Nothing,
+            person: ManualStep::Nothing,
             found: None,
             removed: false,
         }
@@ -265,19 +265,19 @@ impl Delivery {
     pub const fn may_hold_new(&self) -> bool {
         matches!(
             self.stage,
-            Stage::Writing | Stage::Written | Stage::ReadBack
+            DeliveryStage::Writing | DeliveryStage::Written | DeliveryStage::ReadBack
         )
     }
 
     /// Whether the new pair is still to be written there.
     pub const fn is_undelivered(&self) -> bool {
-        !self.removed && !matches!(self.stage, Stage::Written | Stage::ReadBack)
+        !self.removed && !matches!(self.stage, DeliveryStage::Written | DeliveryStage::ReadBack)
     }
 }
 
 /// What a sink held before a rotation, for a person to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct InitialContent {
     /// What it held.
     pub state: FoundState,
     /// Other entries of the same file or secret that held the old key, and are not written.
@@ -305,14 +305,14 @@ pub enum FoundState {
 }
 
 impl FoundState {
-    pub(crate) fn of(inspection: &Inspection) -> Self {
-        if let Some(Absence { what, similar }) = inspection.absent.clone() {
+    pub(crate) fn of(inspection: &SinkInspection) -> Self {
+        if let Some(MissingTarget { what, similar }) = inspection.absent.clone() {
             return Self::Absent { what, similar };
         }
         match inspection.held {
-            Held::Pair(_) | Held::Key(_) => Self::OldKey,
-            Held::Nothing => Self::Empty,
-            Held::Unreadable => Self::Unreadable,
+            SinkContent::Pair(_) | SinkContent::Key(_) => Self::OldKey,
+            SinkContent::Nothing => Self::Empty,
+            SinkContent::Unreadable => Self::Unreadable,
         }
     }
 }
@@ -336,7 +336,7 @@ impl fmt::Display for FoundState {
 
 /// What a person has to do with a delivery.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Person {
+pub enum ManualStep {
     /// Nothing: the sink does it.
     #[default]
     Nothing,
@@ -348,7 +348,7 @@ pub enum Person {
 
 /// Why a person must decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Hold {
+pub enum HoldReason {
     /// The user has a second key that this rotation did not make.
     SecondKey(KeyId),
     /// The old key is not there, or not active.
@@ -380,7 +380,7 @@ pub enum Hold {
     Asked(String),
 }
 
-impl fmt::Display for Hold {
+impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SecondKey(key) => write!(
@@ -428,7 +428,7 @@ impl fmt::Display for Hold {
 /// Why there is a rotation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Origin {
+pub struct RotationOrigin {
     /// The ARN of whoever began it.
     pub by: String,
     /// The rule that it was begun by, where rules have names.
@@ -449,7 +449,7 @@ pub struct Rotation {
     pub access: String,
     /// Why there is one; of rotations that an older program began nothing is known.
     #[serde(default)]
-    pub origin: Origin,
+    pub origin: RotationOrigin,
     /// The account, 12 digits.
     pub account: String,
     /// The user's name.
@@ -462,14 +462,14 @@ pub struct Rotation {
     /// The key to be replaced; named by the plan, never guessed.
     pub old: KeyId,
     /// How careful it is.
-    pub rules: Rules,
+    pub rules: RotationRules,
     /// When it may deactivate and delete, in the words of whoever drives it; opaque here. Nothing
     /// for one that a person began.
     #[serde(default)]
     pub calendar: Option<String>,
     /// What is done beside it because the old key has leaked, if it has.
     #[serde(default)]
-    pub incident: Option<Incident>,
+    pub incident: Option<LeakResponse>,
     /// How far it is.
     pub phase: Phase,
     /// Since when, by the issuer's time.
@@ -480,7 +480,7 @@ pub struct Rotation {
     /// The new key, once it is known.
     pub new: Option<KeyId>,
     /// A key that was created and whose secret was lost.
-    pub orphan: Option<Orphan>,
+    pub orphan: Option<OrphanedKey>,
     /// Whether the new key was accepted as often as the rules ask, in this phase.
     pub verified: bool,
     /// For how long a use of a key may not show, in seconds, as it was when it was drafted.
@@ -511,7 +511,7 @@ pub struct Rotation {
     /// The sinks, in the order of delivery.
     pub deliveries: Vec<Delivery>,
     /// What keeps it from going on.
-    pub held: Option<Hold>,
+    pub held: Option<HoldReason>,
     /// Not to be tried again before.
     #[serde(with = "millis")]
     pub not_before: Timestamp,
@@ -519,16 +519,16 @@ pub struct Rotation {
     pub why_back: Option<String>,
     /// Since when its user is not found under its name.
     #[serde(default)]
-    pub missing: Option<Missing>,
+    pub missing: Option<MissingUser>,
     /// The secrets, which the journal seals.
     #[serde(skip)]
-    pub secrets: Secrets,
+    pub secrets: RotationSecrets,
 }
 
 /// What is done beside a rotation because the old key has leaked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Incident {
+pub struct LeakResponse {
     /// Whether the old key is deactivated before anything else is done: its consumers are refused
     /// until they have the new one.
     pub deactivate_first: bool,
@@ -564,7 +564,7 @@ impl From<LastUse> for NotedUse {
 
 /// A user who is not found under its name, which may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missing {
+pub struct MissingUser {
     /// When it was missed first; this and the next by this machine's clock, since an answer that
     /// there is no user has no listing with the issuer's time.
     #[serde(with = "millis")]
@@ -578,7 +578,7 @@ pub struct Missing {
 
 /// A key whose secret nobody has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Orphan {
+pub struct OrphanedKey {
     /// The key.
     pub key: KeyId,
     /// Since when it is inactive; nothing while it is not.
@@ -588,35 +588,35 @@ pub struct Orphan {
 
 /// What only the journal's seal may hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Secrets {
+pub struct RotationSecrets {
     /// The new key's secret.
     pub new: Option<Secret<String>>,
     /// The old key's secret, where a sink let it be read.
     pub old: Option<Secret<String>>,
     /// Each delivery's backup, in their order.
-    pub backups: Vec<Option<Backup>>,
+    pub backups: Vec<Option<SinkBackup>>,
 }
 
 impl Rotation {
     /// The new pair, once it is sealed.
-    pub fn pair(&self) -> Option<Pair> {
-        Some(Pair {
+    pub fn pair(&self) -> Option<KeyPair> {
+        Some(KeyPair {
             id: self.new.clone()?,
             secret: self.secrets.new.clone()?,
         })
     }
 
     /// The old pair, where its secret is known.
-    pub fn old_pair(&self) -> Option<Pair> {
-        Some(Pair {
+    pub fn old_pair(&self) -> Option<KeyPair> {
+        Some(KeyPair {
             id: self.old.clone(),
             secret: self.secrets.old.clone()?,
         })
     }
 
     /// Notes what a sink holds: the old pair is needed by sinks that can only be written.
-    pub(crate) fn note_old(&mut self, held: &Held) {
-        if let Held::Pair(pair) = held
+    pub(crate) fn note_old(&mut self, held: &SinkContent) {
+        if let SinkContent::Pair(pair) = held
             && pair.id == self.old
         {
             self.secrets.old = Some(pair.secret.clone());
@@ -635,7 +635,7 @@ impl Rotation {
     /// Whether a wait until then is longer than the rules ask for, or for a sink that fails:
     /// somebody should have a look before a person must decide.
     pub fn is_in_trouble(&self, until: Timestamp) -> bool {
-        let asked = match self.phase {
+        let requested = match self.phase {
             Phase::Observing => self.rules.observe_secs,
             Phase::Settling => self.settle_secs(),
             Phase::Dwelling => self.rules.dwell_secs,
@@ -646,22 +646,23 @@ impl Rotation {
                     .any(|delivery| delivery.trouble.is_some());
             }
         };
-        until > self.since.plus_secs(asked)
+        until > self.since.plus_secs(requested)
     }
 
     /// How long the new key must have been quiet before it is withdrawn, when everything is put
     /// back. It has not leaked, so an incident is no reason to refuse those that have it.
     pub fn settle_secs(&self) -> i64 {
-        let asked = self.rules.observe_secs;
-        self.incident
-            .map_or(asked, |_| asked.max(Rules::SAFE.observe_secs))
+        let requested = self.rules.observe_secs;
+        self.incident.map_or(requested, |_| {
+            requested.max(RotationRules::SAFE.observe_secs)
+        })
     }
 
     /// The place of the delivery that a person is waited for, in the order of delivery.
     pub fn awaits_person(&self) -> Option<usize> {
         let awaited = |delivery: &Delivery| {
-            let writing = delivery.stage == Stage::Writing && !delivery.removed;
-            writing && delivery.person == Person::Awaited
+            let writing = delivery.stage == DeliveryStage::Writing && !delivery.removed;
+            writing && delivery.person == ManualStep::Awaited
         };
         // What is added once the old key is inactive is delivered while it dwells.
         let delivering = matches!(self.phase, Phase::Distributing | Phase::Dwelling);
@@ -695,7 +696,7 @@ impl Rotation {
                 | Phase::Deleting
         );
         let by_person =
-            |delivery: &Delivery| delivery.person != Person::Nothing && !delivery.removed;
+            |delivery: &Delivery| delivery.person != ManualStep::Nothing && !delivery.removed;
         delivers && self.deliveries.iter().any(by_person)
     }
 

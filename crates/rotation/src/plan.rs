@@ -14,8 +14,8 @@ use keywright_base::Timestamp;
 
 pub use self::adoption::{awaited, is_consumers};
 use crate::{
-    model::{Delivery, Hold, KeyId, Orphan, Phase, Rotation, Stage},
-    ports::{Attempt, KeyStatus, LastUse, ListedKey, User},
+    model::{Delivery, DeliveryStage, HoldReason, KeyId, OrphanedKey, Phase, Rotation},
+    ports::{InactiveKeyAttempt, IssuerUser, KeyStatus, LastUse, ListedKey},
 };
 
 /// How long listings may lag behind what was done, in seconds.
@@ -35,9 +35,9 @@ pub const MARK: &str = keywright_base::ROTATION_MARK;
 
 /// What was seen just now.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observation {
     /// The user.
-    pub user: User,
+    pub user: IssuerUser,
     /// Its keys.
     pub keys: Vec<ListedKey>,
     /// The issuer's time.
@@ -47,7 +47,7 @@ pub struct Seen {
     /// The last use of the key that [`awaited`] asks for, if it is a consumer's.
     pub used_new: Option<LastUse>,
     /// The latest attempt with the key that [`resting`] asks for, where the issuer records them.
-    pub tried: Option<Attempt>,
+    pub tried: Option<InactiveKeyAttempt>,
     /// Whether the issuer knows idempotency tokens.
     pub repeats_create: bool,
     /// Whether what was done may reach some of the issuer's servers later than others.
@@ -56,7 +56,7 @@ pub struct Seen {
 
 /// The one thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum PlanStep {
     /// Nothing, ever.
     Over,
     /// Nothing, until a person decides.
@@ -69,9 +69,9 @@ pub enum Step {
         why: String,
     },
     /// Ask a person.
-    Hold(Hold),
+    Hold(HoldReason),
     /// End: another was first, for this reason, and nothing was changed.
-    Lose(Hold),
+    Lose(HoldReason),
     /// Look by its keys for the user, who is not found under its name.
     Seek,
     /// Note that the user is not found.
@@ -128,15 +128,15 @@ pub fn resting(rotation: &Rotation) -> Option<&KeyId> {
 }
 
 /// What to do next.
-pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
+pub fn plan(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if rotation.phase.is_over() {
-        return Step::Over;
+        return PlanStep::Over;
     }
     if rotation.held.is_some() {
-        return Step::Held;
+        return PlanStep::Held;
     }
     if seen.user.id != rotation.user_id {
-        return Step::Seek;
+        return PlanStep::Seek;
     }
     if let Some(step) = mark(rotation, seen) {
         return step;
@@ -160,14 +160,14 @@ pub fn plan(rotation: &Rotation, seen: &Seen) -> Step {
         Phase::RollingBack => rolling_back(rotation, seen),
         Phase::Settling => settling(rotation, seen),
         Phase::Retiring => retiring(rotation, seen),
-        Phase::Done | Phase::RolledBack | Phase::UserGone | Phase::Abandoned => Step::Over,
+        Phase::Done | Phase::RolledBack | Phase::UserGone | Phase::Abandoned => PlanStep::Over,
     }
 }
 
 /// What to do next, once the user is marked.
-pub(crate) fn plan_marked(rotation: &Rotation, seen: &mut Seen) -> Step {
+pub(crate) fn plan_marked(rotation: &Rotation, seen: &mut Observation) -> PlanStep {
     let step = plan(rotation, seen);
-    let Step::Mark(mark) = step else {
+    let PlanStep::Mark(mark) = step else {
         return step;
     };
     seen.user.tags.retain(|(key, _)| key != MARK);
@@ -175,14 +175,14 @@ pub(crate) fn plan_marked(rotation: &Rotation, seen: &mut Seen) -> Step {
     plan(rotation, seen)
 }
 
-fn wait(until: Timestamp, why: impl Into<String>) -> Step {
+fn wait(until: Timestamp, why: impl Into<String>) -> PlanStep {
     let why = why.into();
-    Step::Wait { until, why }
+    PlanStep::Wait { until, why }
 }
 
 /// The mark is a fence: whoever finds another's before anything was done has lost; a rotation that
 /// is under way waits until it is taken away or has expired.
-fn mark(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+fn mark(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let marked = seen.user.tags.iter().find(|(key, _)| key == MARK);
     let (owner, left) = match marked.and_then(|(_, value)| value.split_once(' ')) {
         Some((owner, expiry)) => (owner, expiry.parse().unwrap_or(0) - seen.now.secs()),
@@ -191,33 +191,33 @@ fn mark(rotation: &Rotation, seen: &Seen) -> Option<Step> {
     let ours = owner == rotation.id.0;
     if !ours && left > 0 {
         if rotation.has_made_nothing() {
-            return Some(Step::Lose(Hold::Marked(owner.to_owned())));
+            return Some(PlanStep::Lose(HoldReason::Marked(owner.to_owned())));
         }
         let why = format!("rotation {owner}, which has marked the user, to end");
         return Some(wait(seen.now.plus_secs(left), why));
     }
     let fresh = ours && left > MARK_SECS / 2;
     let until = seen.now.secs() + MARK_SECS;
-    (!fresh).then(|| Step::Mark(format!("{} {until}", rotation.id)))
+    (!fresh).then(|| PlanStep::Mark(format!("{} {until}", rotation.id)))
 }
 
-fn status(seen: &Seen, key: &KeyId) -> Option<KeyStatus> {
+fn status(seen: &Observation, key: &KeyId) -> Option<KeyStatus> {
     let found = seen.keys.iter().find(|listed| listed.id == *key);
     found.map(|listed| listed.status)
 }
 
 /// Nothing goes on without a new key that works.
-fn new_key_gone(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+fn new_key_gone(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let new = rotation.new.as_ref()?;
     let lagging = seen.now < rotation.since.plus_secs(SETTLE_SECS);
     match status(seen, new) {
         Some(KeyStatus::Active) => None,
         None if lagging => None,
-        _ => Some(Step::Hold(Hold::NewKeyGone(new.clone()))),
+        _ => Some(PlanStep::Hold(HoldReason::NewKeyGone(new.clone()))),
     }
 }
 
-fn planned(rotation: &Rotation, seen: &Seen) -> Step {
+fn planned(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(orphan) = &rotation.orphan {
         return orphaned(orphan, seen);
     }
@@ -228,24 +228,24 @@ fn planned(rotation: &Rotation, seen: &Seen) -> Step {
     };
     let against = if there {
         let second = seen.keys.iter().find(|key| key.id != rotation.old);
-        second.map(|key| Hold::SecondKey(key.id.clone()))
+        second.map(|key| HoldReason::SecondKey(key.id.clone()))
     } else {
-        Some(Hold::OldKeyGone(rotation.old.clone()))
+        Some(HoldReason::OldKeyGone(rotation.old.clone()))
     };
     match against {
-        None => incident::first(rotation, seen).unwrap_or(Step::Create),
-        Some(hold) if rotation.has_made_nothing() => Step::Lose(hold),
-        Some(hold) => Step::Hold(hold),
+        None => incident::first(rotation, seen).unwrap_or(PlanStep::Create),
+        Some(hold) if rotation.has_made_nothing() => PlanStep::Lose(hold),
+        Some(hold) => PlanStep::Hold(hold),
     }
 }
 
 /// A key whose secret was lost can never be used: if it is, it is somebody's.
-fn orphaned(orphan: &Orphan, seen: &Seen) -> Step {
+fn orphaned(orphan: &OrphanedKey, seen: &Observation) -> PlanStep {
     if seen.used.is_some() {
-        return Step::Hold(Hold::NotOurs(orphan.key.clone()));
+        return PlanStep::Hold(HoldReason::NotOurs(orphan.key.clone()));
     }
     match (status(seen, &orphan.key), orphan.inactive_since) {
-        (None, _) => Step::Forget,
+        (None, _) => PlanStep::Forget,
         (Some(KeyStatus::Active), Some(since)) => awake(since, seen, &orphan.key),
         (Some(KeyStatus::Inactive), Some(since)) => {
             let due = since.plus_secs(ORPHAN_DWELL_SECS);
@@ -255,66 +255,68 @@ fn orphaned(orphan: &Orphan, seen: &Seen) -> Step {
                     format!("{}, whose secret was lost, to rest", orphan.key),
                 );
             }
-            Step::Delete(orphan.key.clone())
+            PlanStep::Delete(orphan.key.clone())
         }
-        (Some(KeyStatus::Active), None) => Step::SetStatus(orphan.key.clone(), KeyStatus::Inactive),
-        (Some(KeyStatus::Inactive), None) => Step::OrphanRests,
+        (Some(KeyStatus::Active), None) => {
+            PlanStep::SetStatus(orphan.key.clone(), KeyStatus::Inactive)
+        }
+        (Some(KeyStatus::Inactive), None) => PlanStep::OrphanRests,
     }
 }
 
 /// The new key may exist or not. Only a listing can tell, or an issuer that knows the token.
-fn creating(rotation: &Rotation, seen: &Seen) -> Step {
-    let asked = rotation.since;
-    if seen.repeats_create && seen.now < asked.plus_secs(TOKEN_SECS) {
-        return Step::CreateAgain;
+fn creating(rotation: &Rotation, seen: &Observation) -> PlanStep {
+    let requested = rotation.since;
+    if seen.repeats_create && seen.now < requested.plus_secs(TOKEN_SECS) {
+        return PlanStep::CreateAgain;
     }
     let known = |key: &&ListedKey| !rotation.pre_image.contains(&key.id);
     let extra: Vec<&ListedKey> = seen.keys.iter().filter(known).collect();
-    let settled = asked.plus_secs(SETTLE_SECS);
+    let settled = requested.plus_secs(SETTLE_SECS);
     match extra.as_slice() {
         [] if seen.now < settled => wait(settled, "listings to show whether the key was created"),
-        [] => Step::Enter(Phase::Planned),
-        [key] if key.created >= asked && key.created <= asked.plus_secs(CREATE_SECS) => {
-            Step::Adopt(key.id.clone())
+        [] => PlanStep::Enter(Phase::Planned),
+        [key] if key.created >= requested && key.created <= requested.plus_secs(CREATE_SECS) => {
+            PlanStep::Adopt(key.id.clone())
         }
-        [key, ..] => Step::Hold(Hold::SecondKey(key.id.clone())),
+        [key, ..] => PlanStep::Hold(HoldReason::SecondKey(key.id.clone())),
     }
 }
 
-fn created(rotation: &Rotation, seen: &Seen) -> Step {
+fn created(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(step) = new_key_gone(rotation, seen) {
         return step;
     }
     if rotation.verified {
-        return Step::Enter(Phase::Distributing);
+        return PlanStep::Enter(Phase::Distributing);
     }
-    Step::Verify
+    PlanStep::Verify
 }
 
 /// From when on the old key has been quiet, and who broke the silence.
-fn quiet_since<'a>(rotation: &Rotation, seen: &'a Seen) -> (Timestamp, Option<&'a LastUse>) {
+fn quiet_since<'a>(rotation: &Rotation, seen: &'a Observation) -> (Timestamp, Option<&'a LastUse>) {
     match &seen.used {
         Some(used) if used.at > rotation.since => (used.at, Some(used)),
         _ => (rotation.since, None),
     }
 }
 
-fn observing(rotation: &Rotation, seen: &Seen) -> Step {
+fn observing(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(step) = new_key_gone(rotation, seen) {
         return step;
     }
     match status(seen, &rotation.old) {
         None => return gone(rotation),
-        Some(KeyStatus::Inactive) => return Step::Enter(Phase::Dwelling),
+        Some(KeyStatus::Inactive) => return PlanStep::Enter(Phase::Dwelling),
         Some(KeyStatus::Active) if rotation.is_incomplete() => {
-            return Step::Enter(Phase::Distributing);
+            return PlanStep::Enter(Phase::Distributing);
         }
         Some(KeyStatus::Active) => {}
     }
     let window = rotation.rules.observe_secs;
     let (since, used) = quiet_since(rotation, seen);
     if seen.now >= since.plus_secs(window) {
-        return Step::Enter(Phase::Confirming);
+        return PlanStep::Enter(Phase::Confirming);
     }
     let why = used.map_or_else(
         || format!("{} to stay quiet", rotation.old),
@@ -328,49 +330,49 @@ fn observing(rotation: &Rotation, seen: &Seen) -> Step {
     );
     let patience = rotation.since.plus_secs(window.saturating_mul(PATIENCE));
     if used.is_some() && seen.now > patience {
-        return Step::Hold(Hold::StillUsed(why));
+        return PlanStep::Hold(HoldReason::StillUsed(why));
     }
     wait(since.plus_secs(window), why)
 }
 
-fn confirming(rotation: &Rotation, seen: &Seen) -> Step {
+fn confirming(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(step) = new_key_gone(rotation, seen) {
         return step;
     }
     if rotation.is_incomplete() {
-        return Step::Enter(Phase::Distributing);
+        return PlanStep::Enter(Phase::Distributing);
     }
     let window = rotation.rules.observe_secs;
     let recent = |used: &LastUse| window > 0 && seen.now < used.at.plus_secs(window);
     if seen.used.as_ref().is_some_and(recent) {
-        return Step::Enter(Phase::Observing);
+        return PlanStep::Enter(Phase::Observing);
     }
     if !rotation.verified {
-        return Step::Verify;
+        return PlanStep::Verify;
     }
     let next = |delivery: &Delivery, at| match delivery.stage {
-        Stage::ReadBack => None,
+        DeliveryStage::ReadBack => None,
         _ if delivery.removed => None,
-        _ => Some(Step::ReadBack(at)),
+        _ => Some(PlanStep::ReadBack(at)),
     };
-    delivery::each(rotation, seen, next).unwrap_or(Step::Enter(Phase::Deactivating))
+    delivery::each(rotation, seen, next).unwrap_or(PlanStep::Enter(Phase::Deactivating))
 }
 
-fn deactivating(rotation: &Rotation, seen: &Seen) -> Step {
+fn deactivating(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(step) = new_key_gone(rotation, seen) {
         return step;
     }
     match status(seen, &rotation.old) {
         None => gone(rotation),
-        Some(KeyStatus::Inactive) => Step::Enter(Phase::Dwelling),
+        Some(KeyStatus::Inactive) => PlanStep::Enter(Phase::Dwelling),
         Some(KeyStatus::Active) if rotation.is_incomplete() => not_yet(rotation, seen),
-        Some(KeyStatus::Active) => Step::SetStatus(rotation.old.clone(), KeyStatus::Inactive),
+        Some(KeyStatus::Active) => PlanStep::SetStatus(rotation.old.clone(), KeyStatus::Inactive),
     }
 }
 
 /// A destination was added when the old key was about to be deactivated. That may have been done
 /// already, and a listing lag behind: then nothing needs to wait until it is quiet.
-fn not_yet(rotation: &Rotation, seen: &Seen) -> Step {
+fn not_yet(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let settled = rotation.since.plus_secs(SETTLE_SECS);
     if seen.lags && seen.now < settled {
         let old = &rotation.old;
@@ -379,28 +381,28 @@ fn not_yet(rotation: &Rotation, seen: &Seen) -> Step {
             format!("listings to show whether {old} is inactive"),
         );
     }
-    Step::Enter(Phase::Distributing)
+    PlanStep::Enter(Phase::Distributing)
 }
 
 /// What is left to do when the old key was deleted by another user. A destination that was added
 /// since gets the new key first.
-fn gone(rotation: &Rotation) -> Step {
+fn gone(rotation: &Rotation) -> PlanStep {
     if rotation.is_incomplete() && rotation.phase != Phase::Dwelling {
-        return Step::Enter(Phase::Dwelling);
+        return PlanStep::Enter(Phase::Dwelling);
     }
-    incident::unended(rotation).unwrap_or(Step::Enter(Phase::Done))
+    incident::unended(rotation).unwrap_or(PlanStep::Enter(Phase::Done))
 }
 
 /// Why a key that should rest does not: a listing that lags, or somebody who activated it.
-fn awake(since: Timestamp, seen: &Seen, key: &KeyId) -> Step {
+fn awake(since: Timestamp, seen: &Observation, key: &KeyId) -> PlanStep {
     let settled = since.plus_secs(SETTLE_SECS);
     if seen.now < settled {
         return wait(settled, "listings to show the key inactive");
     }
-    Step::Hold(Hold::Activated(key.clone()))
+    PlanStep::Hold(HoldReason::Activated(key.clone()))
 }
 
-fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
+fn dwelling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let step = incident::unended(rotation)
         .or_else(|| new_key_gone(rotation, seen))
         .or_else(|| adoption::noted(rotation, seen));
@@ -429,15 +431,15 @@ fn dwelling(rotation: &Rotation, seen: &Seen) -> Step {
     used_before(rotation, seen)
         .or_else(|| still_tried(rotation, seen, due))
         .or_else(|| adoption::missing(rotation, seen, due))
-        .unwrap_or(Step::Enter(Phase::Deleting))
+        .unwrap_or(PlanStep::Enter(Phase::Deleting))
 }
 
 /// A use in the quiet window that was published only afterwards: whoever it was is refused now.
-fn used_before(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+fn used_before(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let known = rotation.last_known?;
     let used = seen.used.as_ref().filter(|used| used.at > known)?;
     let (service, region) = (&used.service, &used.region);
-    Some(Step::Hold(Hold::StillUsed(format!(
+    Some(PlanStep::Hold(HoldReason::StillUsed(format!(
         "{} was used for {service} in {region} at {}, shortly before it was deactivated",
         rotation.old,
         used.at.iso8601()
@@ -446,7 +448,7 @@ fn used_before(rotation: &Rotation, seen: &Seen) -> Option<Step> {
 
 /// Nothing can be put back after a deletion, so whoever still tries the key must be found first.
 /// A rotation that does not wait for silence does not wait here either: the key has leaked.
-fn still_tried(rotation: &Rotation, seen: &Seen, due: Timestamp) -> Option<Step> {
+fn still_tried(rotation: &Rotation, seen: &Observation, due: Timestamp) -> Option<PlanStep> {
     let window = rotation.rules.observe_secs;
     let tried = seen.tried.as_ref()?;
     let quiet = tried.at.plus_secs(window);
@@ -462,69 +464,71 @@ fn still_tried(rotation: &Rotation, seen: &Seen, due: Timestamp) -> Option<Step>
         tried.at.iso8601()
     );
     if seen.now > due.plus_secs(window.saturating_mul(PATIENCE)) {
-        return Some(Step::Hold(Hold::StillUsed(why)));
+        return Some(PlanStep::Hold(HoldReason::StillUsed(why)));
     }
     Some(wait(quiet, why))
 }
 
-fn deleting(rotation: &Rotation, seen: &Seen) -> Step {
+fn deleting(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if let Some(step) = new_key_gone(rotation, seen) {
         return step;
     }
     match status(seen, &rotation.old) {
-        None => Step::Enter(Phase::Done),
-        Some(KeyStatus::Active) => Step::Hold(Hold::Activated(rotation.old.clone())),
-        Some(KeyStatus::Inactive) => Step::Delete(rotation.old.clone()),
+        None => PlanStep::Enter(Phase::Done),
+        Some(KeyStatus::Active) => PlanStep::Hold(HoldReason::Activated(rotation.old.clone())),
+        Some(KeyStatus::Inactive) => PlanStep::Delete(rotation.old.clone()),
     }
 }
 
-fn rolling_back(rotation: &Rotation, seen: &Seen) -> Step {
+fn rolling_back(rotation: &Rotation, seen: &Observation) -> PlanStep {
     if rotation.new.is_none() && rotation.inactive_first().is_none() {
-        return Step::Enter(Phase::RolledBack);
+        return PlanStep::Enter(Phase::RolledBack);
     }
     match status(seen, &rotation.old) {
-        None => return Step::Hold(Hold::OldKeyGone(rotation.old.clone())),
+        None => return PlanStep::Hold(HoldReason::OldKeyGone(rotation.old.clone())),
         // A listing may lag behind the deactivation, so once it is done whatever the listing shows.
         Some(status) if status == KeyStatus::Inactive || !rotation.reactivated => {
-            return Step::SetStatus(rotation.old.clone(), KeyStatus::Active);
+            return PlanStep::SetStatus(rotation.old.clone(), KeyStatus::Active);
         }
         Some(_) => {}
     }
     if rotation.new.is_none() {
-        return Step::Enter(Phase::RolledBack);
+        return PlanStep::Enter(Phase::RolledBack);
     }
     let next = |delivery: &Delivery, at| match delivery.stage {
-        Stage::Writing | Stage::Written | Stage::ReadBack => Some(Step::Restore(at)),
-        Stage::Pending | Stage::Staged | Stage::Restored => None,
+        DeliveryStage::Writing | DeliveryStage::Written | DeliveryStage::ReadBack => {
+            Some(PlanStep::Restore(at))
+        }
+        DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => None,
     };
     if let Some(step) = delivery::each(rotation, seen, next) {
         return step;
     }
     if was_delivered(rotation) {
-        return Step::Enter(Phase::Settling);
+        return PlanStep::Enter(Phase::Settling);
     }
     match &rotation.new {
         Some(new) if status(seen, new) == Some(KeyStatus::Active) => {
-            Step::SetStatus(new.clone(), KeyStatus::Inactive)
+            PlanStep::SetStatus(new.clone(), KeyStatus::Inactive)
         }
-        _ => Step::Enter(Phase::Retiring),
+        _ => PlanStep::Enter(Phase::Retiring),
     }
 }
 
 /// Whether a consumer may have got the new pair before it was put back.
 fn was_delivered(rotation: &Rotation) -> bool {
-    let restored = |delivery: &Delivery| delivery.stage == Stage::Restored;
+    let restored = |delivery: &Delivery| delivery.stage == DeliveryStage::Restored;
     rotation.deliveries.iter().any(restored)
 }
 
 /// Consumers that still hold the new pair have as much time to go back as they had to come.
-fn settling(rotation: &Rotation, seen: &Seen) -> Step {
+fn settling(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let Some(new) = &rotation.new else {
-        return Step::Enter(Phase::RolledBack);
+        return PlanStep::Enter(Phase::RolledBack);
     };
     match status(seen, new) {
-        None => return Step::Enter(Phase::RolledBack),
-        Some(KeyStatus::Inactive) => return Step::Enter(Phase::Retiring),
+        None => return PlanStep::Enter(Phase::RolledBack),
+        Some(KeyStatus::Inactive) => return PlanStep::Enter(Phase::Retiring),
         Some(KeyStatus::Active) => {}
     }
     let (since, _) = quiet_since(rotation, seen);
@@ -532,15 +536,15 @@ fn settling(rotation: &Rotation, seen: &Seen) -> Step {
     if seen.now < due {
         return wait(due, format!("{new} to be used no more"));
     }
-    Step::SetStatus(new.clone(), KeyStatus::Inactive)
+    PlanStep::SetStatus(new.clone(), KeyStatus::Inactive)
 }
 
-fn retiring(rotation: &Rotation, seen: &Seen) -> Step {
+fn retiring(rotation: &Rotation, seen: &Observation) -> PlanStep {
     let Some(new) = &rotation.new else {
-        return Step::Enter(Phase::RolledBack);
+        return PlanStep::Enter(Phase::RolledBack);
     };
     match status(seen, new) {
-        None => return Step::Enter(Phase::RolledBack),
+        None => return PlanStep::Enter(Phase::RolledBack),
         Some(KeyStatus::Active) => return awake(rotation.since, seen, new),
         Some(KeyStatus::Inactive) => {}
     }
@@ -548,5 +552,5 @@ fn retiring(rotation: &Rotation, seen: &Seen) -> Step {
     if was_delivered(rotation) && seen.now < due {
         return wait(due, format!("{new} to have been inactive long enough"));
     }
-    Step::Delete(new.clone())
+    PlanStep::Delete(new.clone())
 }

@@ -8,7 +8,7 @@
 use async_trait::async_trait;
 use keywright_base::{Secret, Timestamp};
 
-use crate::model::{KeyId, Pair, Rotation, RotationId};
+use crate::model::{KeyId, KeyPair, Rotation, RotationId};
 
 /// Why an issuer did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ pub enum IssuerError {
 
 /// A user as the issuer knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub struct IssuerUser {
     /// The unique id, which a user of the same name created later does not have.
     pub id: String,
     /// The ARN.
@@ -84,7 +84,7 @@ pub struct ListedKey {
 
 /// The keys of a user, and when the service said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
+pub struct KeyListing {
     /// At most two.
     pub keys: Vec<ListedKey>,
     /// The service's own time (its `Date` header).
@@ -93,7 +93,7 @@ pub struct Listing {
 
 /// Who a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct KeyIdentity {
     /// The account, 12 digits.
     pub account: String,
     /// `aws:userid`: for a user its unique id.
@@ -104,9 +104,9 @@ pub struct Identity {
 
 /// The answer to a call that was signed with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum KeyCheck {
     /// Accepted, as this identity.
-    Accepted(Identity),
+    Accepted(KeyIdentity),
     /// The key is not known (yet, or any more).
     NotKnown,
 }
@@ -118,14 +118,14 @@ pub enum Verdict {
 #[async_trait]
 pub trait Issuer: Send + Sync {
     /// Reads a user.
-    async fn user(&self, name: &str) -> Result<User, IssuerError>;
+    async fn user(&self, name: &str) -> Result<IssuerUser, IssuerError>;
 
     /// Lists the keys of a user.
-    async fn keys(&self, user: &str) -> Result<Listing, IssuerError>;
+    async fn keys(&self, user: &str) -> Result<KeyListing, IssuerError>;
 
     /// Creates a key. `token` is the same for every attempt of one rotation; an issuer that knows
     /// idempotency tokens returns the same key for it, so that a lost reply can be asked for again.
-    async fn create(&self, user: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError>;
+    async fn create(&self, user: &str, token: &str) -> Result<(KeyPair, Timestamp), IssuerError>;
 
     /// Whether [`Issuer::create`] may be repeated with the same token.
     fn repeats_create(&self) -> bool;
@@ -163,7 +163,7 @@ pub trait Issuer: Send + Sync {
 
     /// Asks one of the endpoints (0 to [`Issuer::endpoints`] − 1) who the pair belongs to, signed
     /// with the pair itself.
-    async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError>;
+    async fn verify(&self, pair: &KeyPair, endpoint: usize) -> Result<KeyCheck, IssuerError>;
 
     /// How many endpoints can verify, 1 or more.
     fn endpoints(&self) -> usize;
@@ -176,7 +176,7 @@ pub trait Issuer: Send + Sync {
     fn has_adopted(&self) -> bool;
 
     /// Signs with this pair from now on: the rotator's own key is being rotated.
-    fn adopt(&self, pair: &Pair);
+    fn adopt(&self, pair: &KeyPair);
 
     /// Signs with its own credentials again, read anew from where they are kept.
     fn revert(&self);
@@ -195,7 +195,7 @@ pub struct LastUse {
 
 /// Correctly signed attempts with an inactive key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct InactiveKeyAttempt {
     /// When last.
     pub at: Timestamp,
     /// How often.
@@ -210,7 +210,7 @@ pub struct Attempt {
 
 /// Whose a key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
+pub enum KeyOwnership {
     /// This user's, by name.
     User(String),
     /// Nobody's: there is no such key.
@@ -221,9 +221,9 @@ pub enum Owner {
 
 /// Evidence of who uses a key.
 #[async_trait]
-pub trait Usage: Send + Sync {
+pub trait UsageEvidence: Send + Sync {
     /// The name of the user whose key it is.
-    async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError>;
+    async fn owner(&self, key: &KeyId) -> Result<KeyOwnership, IssuerError>;
 
     /// The last use; `None` only if the service says that there was none since it keeps count.
     async fn last_use(&self, key: &KeyId) -> Result<Option<LastUse>, IssuerError>;
@@ -236,7 +236,7 @@ pub trait Usage: Send + Sync {
     fn blind_secs(&self) -> i64;
 
     /// Attempts since the key is inactive; `None` where the service does not record them.
-    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError>;
+    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<InactiveKeyAttempt>>, IssuerError>;
 }
 
 /// Why a sink did not do what it was asked. Texts never hold a secret.
@@ -255,9 +255,9 @@ pub enum SinkError {
 
 /// What a sink holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum SinkContent {
     /// This pair.
-    Pair(Pair),
+    Pair(KeyPair),
     /// This key; the secret cannot be read back from it.
     Key(KeyId),
     /// No pair, or one that cannot be told apart.
@@ -268,7 +268,7 @@ pub enum Held {
 
 /// Something that a sink would have to make before it can hold a pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Absence {
+pub struct MissingTarget {
     /// What is not there, for example "there is no profile prdo".
     pub what: String,
     /// What is there and has almost that name.
@@ -277,19 +277,19 @@ pub struct Absence {
 
 /// What a look at a sink came to, before a rotation begins or before anything is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspection {
+pub struct SinkInspection {
     /// What it holds.
-    pub held: Held,
+    pub held: SinkContent,
     /// What would have to be made, where something would.
-    pub absent: Option<Absence>,
+    pub absent: Option<MissingTarget>,
     /// Other entries of the same file or secret that hold the key to be replaced.
     pub also: Vec<String>,
     /// What a person should know, for example that everyone can read the file.
     pub warnings: Vec<String>,
 }
 
-impl From<Held> for Inspection {
-    fn from(held: Held) -> Self {
+impl From<SinkContent> for SinkInspection {
+    fn from(held: SinkContent) -> Self {
         Self {
             held,
             absent: None,
@@ -300,16 +300,16 @@ impl From<Held> for Inspection {
 }
 
 /// What a sink needs to be put back as it was. Sealed in the journal before anything is written.
-pub type Backup = Secret<Vec<u8>>;
+pub type SinkBackup = Secret<Vec<u8>>;
 
 /// The pairs of a rotation that is put back.
 #[derive(Debug, Clone, Copy)]
-pub struct Pairs<'a> {
+pub struct RotationPairs<'a> {
     /// What was written.
-    pub new: &'a Pair,
+    pub new: &'a KeyPair,
     /// The old pair, where any of the rotation's sinks let its secret be read; a sink that can only
     /// be written needs it.
-    pub old: Option<&'a Pair>,
+    pub old: Option<&'a KeyPair>,
 }
 
 /// A place that keeps a pair for its consumers.
@@ -324,33 +324,33 @@ pub trait Sink: Send + Sync {
     /// What is there before a rotation begins, or before anything is written. What can be found out
     /// without changing anything, for example that a file is read-only, is an error already now.
     /// `old` is the key to be replaced, for which its other entries are searched.
-    async fn inspect(&self, _old: &KeyId) -> Result<Inspection, SinkError> {
-        self.read_back().await.map(Inspection::from)
+    async fn inspect(&self, _old: &KeyId) -> Result<SinkInspection, SinkError> {
+        self.read_back().await.map(SinkInspection::from)
     }
 
     /// Checks that the sink can be written, without changing what consumers see, and returns what
     /// [`Sink::restore`] needs.
-    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError>;
+    async fn stage(&self, rotation: &RotationId) -> Result<SinkBackup, SinkError>;
 
     /// Makes the new pair what consumers see, in the place of what [`Sink::stage`] found. Anything
     /// else that it holds by now is another's: [`SinkError::Never`], and nothing is written.
     async fn commit(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        new: &Pair,
+        backup: &SinkBackup,
+        new: &KeyPair,
     ) -> Result<(), SinkError>;
 
     /// What consumers see now; [`SinkError::Later`] while some of them do not see it yet.
-    async fn read_back(&self) -> Result<Held, SinkError>;
+    async fn read_back(&self) -> Result<SinkContent, SinkError>;
 
     /// Puts back what [`Sink::stage`] found, in the place of the new pair. Anything else that it
     /// holds by now is another's: [`SinkError::Never`], and nothing is written.
     async fn restore(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError>;
 }
 
@@ -370,7 +370,7 @@ pub enum JournalError {
 
 /// Where rotations are kept. What a method acknowledges is durable.
 #[async_trait]
-pub trait Journal: Send + Sync {
+pub trait RotationJournal: Send + Sync {
     /// Adds a rotation of generation 1; at most one of a user is open.
     async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError>;
 

@@ -11,6 +11,6 @@ mod ports;
 mod run;
 mod world;
 
-pub use ports::{BLIND_SECS, Fault, Faults, Shared, SimIssuer, SimJournal, SimSink};
-pub use run::{ACCOUNT, Dice, Rotator, held_as, live, run, stranger};
-pub use world::{Consumer, Hand, Key, Name, Store, USER, Uses, World};
+pub use ports::{BLIND_SECS, CallFault, FaultScript, SharedWorld, SimIssuer, SimJournal, SimSink};
+pub use run::{ACCOUNT, Dice, SimRotator, held_as, live, run, stranger};
+pub use world::{CoarseUses, KeyActor, SimConsumer, SimKey, SimStore, SimWorld, USER, UserName};

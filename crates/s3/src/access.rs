@@ -16,22 +16,22 @@ use s3s::{
 
 use keywright_base::{AccountId, Arn};
 use keywright_objects::{
-    Bucket, Checking, CommitCheck, Fault, Object, check_bucket_name, check_key,
+    Bucket, CheckFuture, CommitCheck, Object, S3Fault, check_bucket_name, check_key,
 };
 
 use super::{
-    Caller, S3Context, Service, acl,
-    authorize::Work,
-    body::Document,
-    context::Seen,
+    S3Caller, S3Context, S3Shared, acl,
+    authorize::CpuWork,
+    body::DocumentLimit,
+    context::CheckedRequest,
     convert::text,
-    job::{Call, Permit, beside},
+    job::{S3Call, S3Permit, beside},
     public_access, route,
-    table::{self, On, Row},
+    table::{self, OperationRow, Scope},
 };
 
 /// The access check as the protocol layer calls it.
-pub(super) struct Gate(pub(super) Arc<Service>);
+pub(super) struct AccessGate(pub(super) Arc<S3Shared>);
 
 /// The protocol layer runs access checks only when it has an authentication provider. This one
 /// knows no key: whatever credential still reached it is refused.
@@ -45,15 +45,15 @@ impl S3Auth for NoKeys {
 }
 
 #[async_trait::async_trait]
-impl S3Access for Gate {
+impl S3Access for AccessGate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(call) = cx.extensions_mut().get::<Call>().cloned() else {
+        let Some(call) = cx.extensions_mut().get::<S3Call>().cloned() else {
             return Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied));
         };
         let permitted = match seen(cx, &call) {
             Ok(seen) => decide(&self.0, &call, &seen, None)
                 .await
-                .map(|permit| Permitted {
+                .map(|permit| PermittedRequest {
                     permit: Arc::new(permit),
                     seen: Arc::new(seen),
                 }),
@@ -63,7 +63,7 @@ impl S3Access for Gate {
             Ok(permitted) => {
                 if !streams(&permitted.seen) {
                     call.body.charge(self.0.bodies.account());
-                    call.body.limit(Document::of(permitted.seen.operation));
+                    call.body.limit(DocumentLimit::of(permitted.seen.operation));
                 }
                 let document = route::has_document(call.routed.route);
                 if document || permitted.permit.bucket.is_none() {
@@ -81,42 +81,42 @@ impl S3Access for Gate {
 
 /// What the access check leaves for the operation, as an extension of its request.
 #[derive(Clone)]
-pub(super) struct Permitted {
-    pub(super) permit: Arc<Permit>,
-    pub(super) seen: Arc<Seen>,
+pub(super) struct PermittedRequest {
+    pub(super) permit: Arc<S3Permit>,
+    pub(super) seen: Arc<CheckedRequest>,
 }
 
 /// The whole access check once more, with what is in force by now: the key, the user, their
 /// policies, the bucket and its policy. Whatever is committed passes it first.
-pub(super) struct Again {
-    pub(super) service: Arc<Service>,
-    pub(super) call: Call,
-    pub(super) seen: Arc<Seen>,
+pub(super) struct CommitRecheck {
+    pub(super) service: Arc<S3Shared>,
+    pub(super) call: S3Call,
+    pub(super) seen: Arc<CheckedRequest>,
     /// The source of a copy, which may be gone after it was read.
     pub(super) source: Option<Object>,
 }
 
-impl Again {
-    pub(super) async fn decide(&self) -> Result<Permit, Fault> {
+impl CommitRecheck {
+    pub(super) async fn decide(&self) -> Result<S3Permit, S3Fault> {
         if let Err(error) = self.call.caller.authorize.check_caller() {
             self.call.cell.leave(*error);
-            return Err(Fault::AccessDenied("Access Denied".into()));
+            return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
         decide(&self.service, &self.call, &self.seen, self.source.as_ref()).await
     }
 }
 
-impl CommitCheck for Again {
-    fn check(&self) -> Checking<'_> {
+impl CommitCheck for CommitRecheck {
+    fn check(&self) -> CheckFuture<'_> {
         Box::pin(async { self.decide().await.map(drop) })
     }
 
-    fn run_beside(&self, work: Work) -> Checking<'_> {
+    fn run_beside(&self, work: CpuWork) -> CheckFuture<'_> {
         Box::pin(beside(&self.call.caller.authorize, work))
     }
 }
 
-fn seen(cx: &S3AccessContext<'_>, call: &Call) -> Result<Seen, Fault> {
+fn seen(cx: &S3AccessContext<'_>, call: &S3Call) -> Result<CheckedRequest, S3Fault> {
     let (bucket, key) = match cx.s3_path() {
         S3Path::Root => (None, None),
         S3Path::Bucket { bucket } => (Some(bucket), None),
@@ -125,9 +125,9 @@ fn seen(cx: &S3AccessContext<'_>, call: &Call) -> Result<Seen, Fault> {
     let operation = call.routed.route.operation;
     if cx.s3_op().name() != operation {
         // The protocol layer would carry it out as something else.
-        return Err(Fault::OperationNotServed(operation.into()));
+        return Err(S3Fault::OperationNotServed(operation.into()));
     }
-    Ok(Seen {
+    Ok(CheckedRequest {
         operation,
         bucket: bucket.map(|name| name.to_string()),
         key: key.map(|name| name.to_string()),
@@ -138,12 +138,12 @@ fn seen(cx: &S3AccessContext<'_>, call: &Call) -> Result<Seen, Fault> {
 
 /// The decision. `source` is a copy's source that an earlier decision found.
 async fn decide(
-    service: &Service,
-    call: &Call,
-    seen: &Seen,
+    service: &S3Shared,
+    call: &S3Call,
+    seen: &CheckedRequest,
     source: Option<&Object>,
-) -> Result<Permit, Fault> {
-    let not_served = || Fault::OperationNotServed(seen.operation.into());
+) -> Result<S3Permit, S3Fault> {
+    let not_served = || S3Fault::OperationNotServed(seen.operation.into());
     let row = table::row(seen.operation).ok_or_else(not_served)?;
     check_headers(seen)?;
     check_length(seen)?;
@@ -154,18 +154,18 @@ async fn decide(
         check_key(key)?;
     }
     let permit = match row.on {
-        On::Everything => {
-            let permit = Permit::begin(&call.caller, None, None, seen.context(None)?);
+        Scope::Everything => {
+            let permit = S3Permit::begin(&call.caller, None, None, seen.context(None)?);
             permit
                 .require(&action(row, seen), "*", &permit.context)
                 .await?;
             permit
         }
         // Nobody can own what is created, whatever its body says.
-        On::NewBucket if call.caller.account.is_none() => {
-            return Err(Fault::AccessDenied("Access Denied".into()));
+        Scope::NewBucket if call.caller.account.is_none() => {
+            return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
-        On::NewBucket => Permit::begin(&call.caller, None, None, seen.context(None)?),
+        Scope::NewBucket => S3Permit::begin(&call.caller, None, None, seen.context(None)?),
         _ => in_bucket(service, call, (seen, source), row).await?,
     };
     check_arguments(seen)?;
@@ -177,7 +177,7 @@ async fn decide(
 
 /// A completion without a body names no part, which the protocol layer would call malformed; but an
 /// upload that does not exist comes before (recorded 2026-02).
-async fn check_completion(service: &Service, seen: &Seen) -> Result<(), Fault> {
+async fn check_completion(service: &S3Shared, seen: &CheckedRequest) -> Result<(), S3Fault> {
     let length = text(&seen.headers, "content-length");
     if !matches!(length, None | Some("0")) || seen.headers.contains_key("transfer-encoding") {
         return Ok(());
@@ -186,16 +186,16 @@ async fn check_completion(service: &Service, seen: &Seen) -> Result<(), Fault> {
     let of = (bucket.unwrap_or_default(), key.unwrap_or_default());
     let id = seen.parameter("uploadId").unwrap_or_default();
     service.objects.find_upload(of.0, of.1, id).await?;
-    Err(Fault::NoParts)
+    Err(S3Fault::NoParts)
 }
 
 /// What is wrong with arguments is said only to who may do it at all.
-fn check_arguments(seen: &Seen) -> Result<(), Fault> {
+fn check_arguments(seen: &CheckedRequest) -> Result<(), S3Fault> {
     route::check_integers(&seen.query)?;
     let headers = &seen.headers;
     if headers.contains_key("x-amz-bypass-governance-retention") {
         let name = "x-amz-bypass-governance-retention";
-        return Err(Fault::InvalidArgument {
+        return Err(S3Fault::InvalidArgument {
             message: format!("{name} is only applicable to Object Lock enabled buckets."),
             name,
             value: None,
@@ -208,31 +208,31 @@ fn check_arguments(seen: &Seen) -> Result<(), Fault> {
 }
 
 async fn in_bucket(
-    service: &Service,
-    call: &Call,
-    (seen, source): (&Seen, Option<&Object>),
-    row: &Row,
-) -> Result<Permit, Fault> {
+    service: &S3Shared,
+    call: &S3Call,
+    (seen, source): (&CheckedRequest, Option<&Object>),
+    row: &OperationRow,
+) -> Result<S3Permit, S3Fault> {
     let name = seen.bucket.as_deref().unwrap_or_default();
     let bucket = find_bucket(service, name).await?;
     check_region(&call.caller, &bucket, row.operation)?;
     check_owner(seen, "x-amz-expected-bucket-owner", &bucket)?;
     let mut permit = open(service, call, seen, bucket)?;
-    if matches!(row.on, On::Keys | On::ObjectLater) && permit.denies_strangers(&call.caller) {
+    if matches!(row.on, Scope::Keys | Scope::ObjectLater) && permit.denies_strangers(&call.caller) {
         // What these are done on is decided after their body, which nobody need send in vain.
-        return Err(Fault::AccessDenied("Access Denied".into()));
+        return Err(S3Fault::AccessDenied("Access Denied".into()));
     }
     match row.on {
-        On::Bucket => {
+        Scope::Bucket => {
             let arn = Arn::s3_bucket(name);
             permit
                 .require(&action(row, seen), arn.as_str(), &permit.context)
                 .await?;
         }
-        On::Key => key_permitted(&permit, seen, row).await?,
-        On::Object | On::ObjectLater => {
+        Scope::Key => key_permitted(&permit, seen, row).await?,
+        Scope::Object | Scope::ObjectLater => {
             let key = seen.key.as_deref().unwrap_or_default();
-            let later = row.on == On::ObjectLater;
+            let later = row.on == Scope::ObjectLater;
             let found = service.objects.find(name, key).await?;
             let action = (!later).then(|| action(row, seen));
             permit.object = Some(
@@ -254,7 +254,7 @@ async fn in_bucket(
                     .await?;
             }
         }
-        On::Everything | On::NewBucket | On::Keys => {}
+        Scope::Everything | Scope::NewBucket | Scope::Keys => {}
     }
     if matches!(row.operation, "CopyObject" | "UploadPartCopy") {
         permit.source = Some(source_permitted(service, call, (seen, source), &permit).await?);
@@ -264,26 +264,35 @@ async fn in_bucket(
 
 /// A permit for a request that names no condition keys of S3.
 pub(super) fn open_plain(
-    service: &Service,
-    caller: &Caller,
+    service: &S3Shared,
+    caller: &S3Caller,
     bucket: Bucket,
-) -> Result<Permit, Fault> {
+) -> Result<S3Permit, S3Fault> {
     let attached = public_access::attached(service, &bucket)?;
     let policy = attached.policy_for(caller.account).cloned();
     let mut context = S3Context::default();
     context.add("s3:ResourceAccount", Some(&bucket.owner.to_string()));
-    Ok(Permit::begin(caller, Some(bucket), policy, context))
+    Ok(S3Permit::begin(caller, Some(bucket), policy, context))
 }
 
-fn open(service: &Service, call: &Call, seen: &Seen, bucket: Bucket) -> Result<Permit, Fault> {
+fn open(
+    service: &S3Shared,
+    call: &S3Call,
+    seen: &CheckedRequest,
+    bucket: Bucket,
+) -> Result<S3Permit, S3Fault> {
     let attached = public_access::attached(service, &bucket)?;
     let policy = attached.policy_for(call.caller.account).cloned();
     let context = seen.context(Some(&bucket))?;
-    Ok(Permit::begin(&call.caller, Some(bucket), policy, context))
+    Ok(S3Permit::begin(&call.caller, Some(bucket), policy, context))
 }
 
 /// Asks for an action on a key, and for tagging it when the request sets tags.
-async fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fault> {
+async fn key_permitted(
+    permit: &S3Permit,
+    seen: &CheckedRequest,
+    row: &OperationRow,
+) -> Result<(), S3Fault> {
     let (bucket, key) = (seen.bucket.as_deref(), seen.key.as_deref());
     let arn = Arn::s3_object(bucket.unwrap_or_default(), key.unwrap_or_default());
     permit
@@ -308,11 +317,11 @@ async fn key_permitted(permit: &Permit, seen: &Seen, row: &Row) -> Result<(), Fa
 
 /// Asks for an action on an object. Who may not list the bucket is not told that a key is missing.
 async fn object_permitted(
-    permit: &Permit,
+    permit: &S3Permit,
     (found, version): (Option<Object>, Option<&str>),
     (bucket, key): (&str, &str),
     action: Option<&str>,
-) -> Result<Object, Fault> {
+) -> Result<Object, S3Fault> {
     if let Some(action) = action {
         let tags = found.as_ref().map(|object| &object.meta.tags);
         let context = tags.map_or_else(
@@ -334,15 +343,15 @@ async fn object_permitted(
             &permit.context.of_bucket(),
         )
         .await?;
-    Err(Fault::NoSuchKey(key.into()))
+    Err(S3Fault::NoSuchKey(key.into()))
 }
 
 async fn source_permitted(
-    service: &Service,
-    call: &Call,
-    (seen, earlier): (&Seen, Option<&Object>),
-    target: &Permit,
-) -> Result<Object, Fault> {
+    service: &S3Shared,
+    call: &S3Call,
+    (seen, earlier): (&CheckedRequest, Option<&Object>),
+    target: &S3Permit,
+) -> Result<Object, S3Fault> {
     let header = text(&seen.headers, "x-amz-copy-source").unwrap_or_default();
     let (name, key, version) = parse_source(header)?;
     let bucket = find_bucket(service, &name).await?;
@@ -379,8 +388,8 @@ async fn source_permitted(
 
 /// Bucket, key and version of a copy's source: `[/]bucket/key[?versionId=version]`, encoded as in a
 /// form, or a URL with such a path (recorded 2026-02).
-fn parse_source(header: &str) -> Result<(String, String, Option<String>), Fault> {
-    let wrong = || Fault::CopySourceForm(header.into());
+fn parse_source(header: &str) -> Result<(String, String, Option<String>), S3Fault> {
+    let wrong = || S3Fault::CopySourceForm(header.into());
     let (path, version) = match header.split_once("?versionId=") {
         Some((path, version)) => (path, Some(version.to_owned())),
         None => (header, None),
@@ -413,23 +422,27 @@ const V2_REGIONS: [&str; 9] = [
     "us-west-2",
 ];
 
-pub(super) async fn find_bucket(service: &Service, name: &str) -> Result<Bucket, Fault> {
+pub(super) async fn find_bucket(service: &S3Shared, name: &str) -> Result<Bucket, S3Fault> {
     let found = service.objects.find_bucket(name).await?;
-    found.ok_or_else(|| Fault::NoSuchBucket(name.into()))
+    found.ok_or_else(|| S3Fault::NoSuchBucket(name.into()))
 }
 
 /// The request must be signed for the bucket's region. Where a bucket is may be asked from
 /// anywhere.
-pub(super) fn check_region(caller: &Caller, bucket: &Bucket, operation: &str) -> Result<(), Fault> {
+pub(super) fn check_region(
+    caller: &S3Caller,
+    bucket: &Bucket,
+    operation: &str,
+) -> Result<(), S3Fault> {
     if caller.version2 && !V2_REGIONS.contains(&&*bucket.region) {
-        return Err(Fault::InvalidRequest(
+        return Err(S3Fault::InvalidRequest(
             "The authorization mechanism you have provided is not supported. Please use \
              AWS4-HMAC-SHA256.",
         ));
     }
     match &caller.region {
         Some(signed) if *signed != bucket.region && operation != "GetBucketLocation" => {
-            Err(Fault::WrongRegion {
+            Err(S3Fault::WrongRegion {
                 signed: signed.clone(),
                 region: bucket.region.clone(),
             })
@@ -438,29 +451,29 @@ pub(super) fn check_region(caller: &Caller, bucket: &Bucket, operation: &str) ->
     }
 }
 
-fn check_owner(seen: &Seen, header: &str, bucket: &Bucket) -> Result<(), Fault> {
+fn check_owner(seen: &CheckedRequest, header: &str, bucket: &Bucket) -> Result<(), S3Fault> {
     let Some(expected) = text(&seen.headers, header) else {
         return Ok(());
     };
     let owner = expected.parse::<AccountId>();
-    let owner = owner.map_err(|_| Fault::InvalidExpectedOwner(expected.into()))?;
+    let owner = owner.map_err(|_| S3Fault::InvalidExpectedOwner(expected.into()))?;
     if owner == bucket.owner {
         Ok(())
     } else {
-        Err(Fault::AccessDenied("Access Denied".into()))
+        Err(S3Fault::AccessDenied("Access Denied".into()))
     }
 }
 
 /// Buckets were never versioned, so the only version of an object is `null`.
-fn check_version(version: Option<&str>) -> Result<(), Fault> {
+fn check_version(version: Option<&str>) -> Result<(), S3Fault> {
     match version {
         None | Some("null" | "") => Ok(()),
-        Some(other) => Err(Fault::InvalidVersion(other.into())),
+        Some(other) => Err(S3Fault::InvalidVersion(other.into())),
     }
 }
 
 /// The full action name; a named version is another action.
-fn action(row: &Row, seen: &Seen) -> String {
+fn action(row: &OperationRow, seen: &CheckedRequest) -> String {
     let versioned = matches!(
         row.action,
         "GetObject" | "DeleteObject" | "GetObjectTagging" | "DeleteObjectTagging" | "GetObjectAcl"
@@ -477,29 +490,29 @@ fn action(row: &Row, seen: &Seen) -> String {
 }
 
 /// Whether the body is an object's, and goes to disk as it comes.
-fn streams(seen: &Seen) -> bool {
+fn streams(seen: &CheckedRequest) -> bool {
     matches!(seen.operation, "PutObject" | "UploadPart")
 }
 
 /// Bodies that are not an object's are gathered and parsed, and therefore bounded.
-fn check_length(seen: &Seen) -> Result<(), Fault> {
-    let limit = Document::of(seen.operation).bytes_max();
+fn check_length(seen: &CheckedRequest) -> Result<(), S3Fault> {
+    let limit = DocumentLimit::of(seen.operation).bytes_max();
     let length = text(&seen.headers, "content-length").and_then(|length| length.parse().ok());
     if !streams(seen) && length.is_some_and(|length: usize| length > limit) {
-        return Err(Fault::MessageTooLong { limit });
+        return Err(S3Fault::MessageTooLong { limit });
     }
     Ok(())
 }
 
 /// Keys of customers are not served; one without an algorithm is a mistake.
-fn check_customer_key(headers: &HeaderMap) -> Result<(), Fault> {
+fn check_customer_key(headers: &HeaderMap) -> Result<(), S3Fault> {
     let header = "x-amz-server-side-encryption-customer-algorithm";
     if headers.contains_key(header) {
-        return Err(Fault::HeaderNotServed(header));
+        return Err(S3Fault::HeaderNotServed(header));
     }
     let mut names = headers.keys().map(http::HeaderName::as_str);
     if names.any(|name| name.starts_with("x-amz-server-side-encryption-customer-")) {
-        return Err(Fault::InvalidArgument {
+        return Err(S3Fault::InvalidArgument {
             message: "Requests specifying Server Side Encryption with Customer provided keys must \
                       provide a valid encryption algorithm."
                 .into(),
@@ -510,15 +523,15 @@ fn check_customer_key(headers: &HeaderMap) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_headers(seen: &Seen) -> Result<(), Fault> {
+fn check_headers(seen: &CheckedRequest) -> Result<(), S3Fault> {
     check_customer_key(&seen.headers)?;
     if text(&seen.headers, "x-amz-server-side-encryption").is_some_and(|sse| sse != "AES256") {
-        return Err(Fault::HeaderNotServed("x-amz-server-side-encryption"));
+        return Err(S3Fault::HeaderNotServed("x-amz-server-side-encryption"));
     }
     if text(&seen.headers, "x-amz-bucket-object-lock-enabled")
         .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     {
-        return Err(Fault::HeaderNotServed("x-amz-bucket-object-lock-enabled"));
+        return Err(S3Fault::HeaderNotServed("x-amz-bucket-object-lock-enabled"));
     }
     Ok(())
 }

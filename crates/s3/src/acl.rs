@@ -6,7 +6,7 @@
 use http::HeaderMap;
 use s3s::dto;
 
-use keywright_objects::Fault;
+use keywright_objects::S3Fault;
 
 use super::convert::text;
 
@@ -33,7 +33,7 @@ const GROUPS: [&str; 3] = [
 
 /// An ACL in headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sent<'a> {
+enum AclHeaders<'a> {
     Nothing,
     Canned(&'a str),
     Grants,
@@ -43,10 +43,10 @@ enum Sent<'a> {
 ///
 /// # Errors
 /// What is wrong with it, or [`Fault::AclsDisabled`].
-pub(super) fn of_object(headers: &HeaderMap) -> Result<(), Fault> {
+pub(super) fn of_object(headers: &HeaderMap) -> Result<(), S3Fault> {
     match read(headers, &OBJECT)? {
-        Sent::Nothing | Sent::Canned("private" | "bucket-owner-full-control") => Ok(()),
-        Sent::Canned(_) | Sent::Grants => Err(Fault::AclsDisabled),
+        AclHeaders::Nothing | AclHeaders::Canned("private" | "bucket-owner-full-control") => Ok(()),
+        AclHeaders::Canned(_) | AclHeaders::Grants => Err(S3Fault::AclsDisabled),
     }
 }
 
@@ -54,44 +54,44 @@ pub(super) fn of_object(headers: &HeaderMap) -> Result<(), Fault> {
 ///
 /// # Errors
 /// What is wrong with it, or [`Fault::BucketAclWithOwnership`].
-pub(super) fn of_new_bucket(headers: &HeaderMap) -> Result<(), Fault> {
+pub(super) fn of_new_bucket(headers: &HeaderMap) -> Result<(), S3Fault> {
     match read(headers, &BUCKET)? {
-        Sent::Nothing | Sent::Canned("private") => Ok(()),
-        Sent::Canned(_) | Sent::Grants => Err(Fault::BucketAclWithOwnership),
+        AclHeaders::Nothing | AclHeaders::Canned("private") => Ok(()),
+        AclHeaders::Canned(_) | AclHeaders::Grants => Err(S3Fault::BucketAclWithOwnership),
     }
 }
 
 /// Refuses to put a bucket's ACL.
-pub(super) fn put_bucket(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> Fault {
+pub(super) fn put_bucket(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> S3Fault {
     let checked = check_put(headers, &BUCKET, body);
-    checked.err().unwrap_or(Fault::AclsDisabled)
+    checked.err().unwrap_or(S3Fault::AclsDisabled)
 }
 
 /// Refuses to put an object's ACL, also one that would change nothing: where ACLs are disabled, S3
 /// takes none after the object is written.
-pub(super) fn put_object(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> Fault {
+pub(super) fn put_object(headers: &HeaderMap, body: Option<&dto::AccessControlPolicy>) -> S3Fault {
     let checked = check_put(headers, &OBJECT, body);
-    checked.err().unwrap_or(Fault::AclsDisabled)
+    checked.err().unwrap_or(S3Fault::AclsDisabled)
 }
 
 fn check_put(
     headers: &HeaderMap,
     canned: &[&str],
     body: Option<&dto::AccessControlPolicy>,
-) -> Result<(), Fault> {
+) -> Result<(), S3Fault> {
     match (read(headers, canned)?, body) {
-        (Sent::Nothing, None) => Err(Fault::MissingHeader("x-amz-acl")),
-        (Sent::Nothing, Some(body)) => {
+        (AclHeaders::Nothing, None) => Err(S3Fault::MissingHeader("x-amz-acl")),
+        (AclHeaders::Nothing, Some(body)) => {
             let grants = body.grants.iter().flatten();
             let mut grantees = grants.filter_map(|grant| grant.grantee.as_ref());
             grantees.try_for_each(check_grantee)
         }
-        (_, Some(_)) => Err(Fault::UnexpectedContent),
+        (_, Some(_)) => Err(S3Fault::UnexpectedContent),
         (_, None) => Ok(()),
     }
 }
 
-fn check_grantee(grantee: &dto::Grantee) -> Result<(), Fault> {
+fn check_grantee(grantee: &dto::Grantee) -> Result<(), S3Fault> {
     if let Some(id) = &grantee.id {
         check_id(id, "CanonicalUser/ID")?;
     }
@@ -101,7 +101,7 @@ fn check_grantee(grantee: &dto::Grantee) -> Result<(), Fault> {
     }
 }
 
-fn read<'a>(headers: &'a HeaderMap, known: &[&str]) -> Result<Sent<'a>, Fault> {
+fn read<'a>(headers: &'a HeaderMap, known: &[&str]) -> Result<AclHeaders<'a>, S3Fault> {
     let mut grants = false;
     for (name, value) in headers {
         let Some(name) = GRANTS.iter().find(|known| **known == name.as_str()) else {
@@ -112,13 +112,13 @@ fn read<'a>(headers: &'a HeaderMap, known: &[&str]) -> Result<Sent<'a>, Fault> {
         list.split(',').try_for_each(|one| check_grant(name, one))?;
     }
     match text(headers, "x-amz-acl") {
-        Some(_) if grants => Err(Fault::InvalidRequest(
+        Some(_) if grants => Err(S3Fault::InvalidRequest(
             "Specifying both Canned ACLs and Header Grants is not allowed",
         )),
-        Some(canned) if known.contains(&canned) => Ok(Sent::Canned(canned)),
+        Some(canned) if known.contains(&canned) => Ok(AclHeaders::Canned(canned)),
         Some(other) => Err(invalid("", "x-amz-acl", other)),
-        None if grants => Ok(Sent::Grants),
-        None => Ok(Sent::Nothing),
+        None if grants => Ok(AclHeaders::Grants),
+        None => Ok(AclHeaders::Nothing),
     }
 }
 
@@ -130,7 +130,7 @@ const GRANTS: [&str; 5] = [
     "x-amz-grant-write-acp",
 ];
 
-fn check_grant(header: &'static str, one: &str) -> Result<(), Fault> {
+fn check_grant(header: &'static str, one: &str) -> Result<(), S3Fault> {
     let wrong = || invalid("Argument format not recognized", header, one);
     let (kind, value) = one.trim().split_once('=').ok_or_else(wrong)?;
     let value = value.trim().trim_matches('"');
@@ -142,7 +142,7 @@ fn check_grant(header: &'static str, one: &str) -> Result<(), Fault> {
     }
 }
 
-fn check_id(id: &str, name: &'static str) -> Result<(), Fault> {
+fn check_id(id: &str, name: &'static str) -> Result<(), S3Fault> {
     let right = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if right {
         Ok(())
@@ -151,7 +151,7 @@ fn check_id(id: &str, name: &'static str) -> Result<(), Fault> {
     }
 }
 
-fn check_group(uri: &str, name: &'static str) -> Result<(), Fault> {
+fn check_group(uri: &str, name: &'static str) -> Result<(), S3Fault> {
     if GROUPS.contains(&uri) {
         Ok(())
     } else {
@@ -159,8 +159,8 @@ fn check_group(uri: &str, name: &'static str) -> Result<(), Fault> {
     }
 }
 
-fn invalid(message: &str, name: &'static str, value: &str) -> Fault {
-    Fault::InvalidArgument {
+fn invalid(message: &str, name: &'static str, value: &str) -> S3Fault {
+    S3Fault::InvalidArgument {
         message: message.to_owned(),
         name,
         value: Some(value.to_owned()),

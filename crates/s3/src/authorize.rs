@@ -15,16 +15,16 @@ use keywright_base::AccountId;
 use super::{policy::BucketPolicy, render::WireError};
 
 /// Work that is done beside the threads that answer requests.
-pub type Work = Box<dyn FnOnce() + Send>;
+pub type CpuWork = Box<dyn FnOnce() + Send>;
 /// The end of such work; [`Busy`] when it was not done.
-pub type Working<'a> = Pin<Box<dyn Future<Output = Result<(), Busy>> + Send + 'a>>;
+pub type WorkFuture<'a> = Pin<Box<dyn Future<Output = Result<(), CallerBusy>> + Send + 'a>>;
 
 /// Too much of the caller waits for the processor already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy;
+pub struct CallerBusy;
 
 /// Decides for one verified (or anonymous) caller.
-pub trait Authorize: Send + Sync {
+pub trait S3Authorizer: Send + Sync {
     /// Whether the caller, who was proven when the request came, would still be one: its key may
     /// have been deactivated meanwhile, its user deleted.
     ///
@@ -39,36 +39,36 @@ pub trait Authorize: Send + Sync {
     fn check(
         &self,
         action: &str,
-        resource: &Resource<'_>,
+        resource: &S3Resource<'_>,
         context: &S3Context,
-    ) -> Result<(), Denial>;
+    ) -> Result<(), S3Denial>;
 
     /// The same where it takes little time; `None` where it does not: then [`Authorize::check`] is
     /// for [`Authorize::run_beside`].
     fn check_shortly(
         &self,
         action: &str,
-        resource: &Resource<'_>,
+        resource: &S3Resource<'_>,
         context: &S3Context,
-    ) -> Option<Result<(), Denial>>;
+    ) -> Option<Result<(), S3Denial>>;
 
     /// Does work for the caller beside the threads that answer requests, once its turn has come.
-    fn run_beside(&self, work: Work) -> Working<'_>;
+    fn run_beside(&self, work: CpuWork) -> WorkFuture<'_>;
 
     /// The denial of an action for a reason beside all policies.
-    fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial;
+    fn refuse(&self, action: &str, resource: &S3Resource<'_>, why: &str) -> S3Denial;
 
     /// How a principal that a policy names is kept: a user of this installation by its unique id,
     /// and whom nothing is known of as named; `None`: there is no such principal.
-    fn kept(&self, principal: &str) -> Option<String>;
+    fn principal_to_stored_id(&self, principal: &str) -> Option<String>;
 
     /// How a principal that was kept is shown: a user by its ARN of now; `None`: as it is kept.
-    fn shown(&self, kept: &str) -> Option<String>;
+    fn stored_id_to_arn(&self, retained: &str) -> Option<String>;
 }
 
 /// What an action is done on.
 #[derive(Debug, Clone, Copy)]
-pub struct Resource<'a> {
+pub struct S3Resource<'a> {
     /// `arn:aws:s3:::bucket`, `arn:aws:s3:::bucket/key`, or `*`.
     pub arn: &'a str,
     /// The account that owns the bucket; nothing for `*` and for a bucket that does not exist yet.
@@ -81,13 +81,13 @@ pub struct Resource<'a> {
 /// `aws:TagKeys`. The pipeline adds the other global ones and those of the signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct S3Context {
-    /// Keys in no particular order, none twice. Values of single-valued keys have length one.
+    /// Keys in no particular order, none twice. ContextValues of single-valued keys have length one.
     pub keys: Vec<(String, Vec<String>)>,
 }
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denial {
+pub struct S3Denial {
     /// The message of the `AccessDenied` answer.
     pub message: String,
 }
@@ -95,12 +95,12 @@ pub struct Denial {
 /// The trailing headers of a request's body, filled by the pipeline before the body ends with
 /// success, and only after they were verified.
 #[derive(Debug, Clone, Default)]
-pub struct Trailers(pub Arc<OnceLock<HeaderMap>>);
+pub struct BodyTrailers(pub Arc<OnceLock<HeaderMap>>);
 
 /// Who calls: an extension that the pipeline puts on every request. A request without it is
 /// refused.
 #[derive(Clone)]
-pub struct Caller {
+pub struct S3Caller {
     /// The caller's account; nothing for an anonymous request.
     pub account: Option<AccountId>,
     /// Its ARN; nothing for an anonymous request.
@@ -111,12 +111,12 @@ pub struct Caller {
     /// Whether the request is signed with Version 2, which not every region takes.
     pub version2: bool,
     /// Decides for this caller.
-    pub authorize: Arc<dyn Authorize>,
+    pub authorize: Arc<dyn S3Authorizer>,
     /// The trailing headers, if the request announced any.
-    pub trailers: Option<Trailers>,
+    pub trailers: Option<BodyTrailers>,
 }
 
-impl std::fmt::Debug for Caller {
+impl std::fmt::Debug for S3Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Caller")
             .field("account", &self.account)

@@ -14,30 +14,30 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use keywright_base::limits;
-use keywright_objects::Fault;
+use keywright_objects::S3Fault;
 
-use super::{Body, BodyError, WireError, render::Cell};
+use super::{BodyError, S3Body, WireError, render::ErrorSlot};
 use crate::body_budget::{HeldBytes, NoMemory};
 
 /// What is held of a body that is gathered: its share of the memory for bodies, and its bytes for
 /// the operation that asks for them before the body is read. The protocol layer's limit of parsed
 /// bodies bounds each of them.
 #[derive(Clone, Default)]
-pub(super) struct Kept(Arc<Mutex<Holding>>);
+pub(super) struct CapturedBody(Arc<Mutex<CaptureState>>);
 
 #[derive(Default)]
-struct Holding {
+struct CaptureState {
     /// `None` for a body that streams by.
     share: Option<HeldBytes>,
     bytes: Option<Vec<u8>>,
     /// Of a body that is parsed.
-    document: Option<Document>,
-    turn: Turn,
+    document: Option<DocumentLimit>,
+    turn: ParseTurn,
 }
 
 /// Whether a large document may be parsed yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Turn {
+enum ParseTurn {
     #[default]
     Unasked,
     Waiting,
@@ -46,7 +46,7 @@ enum Turn {
 
 /// How large a document may be that is parsed, and how much of it has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Document {
+pub(super) struct DocumentLimit {
     /// Bytes.
     bytes_max: usize,
     bytes: usize,
@@ -55,7 +55,7 @@ pub(super) struct Document {
     marks: usize,
 }
 
-impl Document {
+impl DocumentLimit {
     /// As an operation takes it.
     pub(super) const fn of(operation: &str) -> Self {
         let (bytes_max, entries) = match operation.as_bytes() {
@@ -83,39 +83,39 @@ impl Document {
     ///
     /// # Errors
     /// [`Fault::MessageTooLong`], [`Fault::MalformedXml`].
-    pub(super) fn pass(&mut self, piece: &[u8]) -> Result<(), Fault> {
+    pub(super) fn pass(&mut self, piece: &[u8]) -> Result<(), S3Fault> {
         self.bytes = self.bytes.saturating_add(piece.len());
         if self.bytes > self.bytes_max {
             let limit = self.bytes_max;
-            return Err(Fault::MessageTooLong { limit });
+            return Err(S3Fault::MessageTooLong { limit });
         }
         self.marks += piece.iter().filter(|byte| **byte == b'<').count();
         if self.marks > self.marks_max {
-            return Err(Fault::MalformedXml);
+            return Err(S3Fault::MalformedXml);
         }
         Ok(())
     }
 }
 
-impl Kept {
+impl CapturedBody {
     /// Charges what passes from now on.
     pub(super) fn charge(&self, share: HeldBytes) {
         self.holding().share = Some(share);
     }
 
     /// Holds a document that passes from now on to its limits.
-    pub(super) fn limit(&self, document: Document) {
+    pub(super) fn limit(&self, document: DocumentLimit) {
         self.holding().document = Some(document);
     }
 
     /// Whether a large document has come, which waits to be parsed beside the request.
     pub(super) fn is_waiting(&self) -> bool {
-        self.holding().turn == Turn::Waiting
+        self.holding().turn == ParseTurn::Waiting
     }
 
     /// Lets it be parsed by whoever polls next.
     pub(super) fn give_turn(&self) {
-        self.holding().turn = Turn::Given;
+        self.holding().turn = ParseTurn::Given;
     }
 
     /// Whether the end may be passed on now, upon which the protocol layer parses what came.
@@ -124,10 +124,10 @@ impl Kept {
         let large = holding
             .document
             .is_some_and(|document| document.bytes > limits::S3_XML_BYTES_SHORTLY);
-        if large && holding.turn == Turn::Unasked {
-            holding.turn = Turn::Waiting;
+        if large && holding.turn == ParseTurn::Unasked {
+            holding.turn = ParseTurn::Waiting;
         }
-        holding.turn != Turn::Waiting
+        holding.turn != ParseTurn::Waiting
     }
 
     /// Keeps what passes from now on.
@@ -162,17 +162,17 @@ impl Kept {
         Ok(())
     }
 
-    fn holding(&self) -> MutexGuard<'_, Holding> {
+    fn holding(&self) -> MutexGuard<'_, CaptureState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request's body that leaves the reason of its failure where the renderer finds it, and its
 /// bytes where the operation does.
-pub(super) struct Tap {
-    pub(super) body: Body,
-    pub(super) cell: Cell,
-    pub(super) kept: Kept,
+pub(super) struct BodyTap {
+    pub(super) body: S3Body,
+    pub(super) error: ErrorSlot,
+    pub(super) captured: CapturedBody,
     /// Whether the body has ended, and is not asked again.
     pub(super) ended: bool,
 }
@@ -180,22 +180,22 @@ pub(super) struct Tap {
 /// A body's failure whose reason was left already.
 #[derive(Debug, thiserror::Error)]
 #[error("the body failed: {0}")]
-pub(super) struct Tapped(BodyError);
+pub(super) struct TappedError(BodyError);
 
-impl http_body::Body for Tap {
+impl http_body::Body for BodyTap {
     type Data = Bytes;
-    type Error = Tapped;
+    type Error = TappedError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Tapped>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, TappedError>>> {
         let polled = match self.ended {
             false => ready!(pin!(&mut self.body).poll_frame(cx)),
             true => None,
         };
         self.ended = polled.is_none();
-        if self.ended && !self.kept.may_end() {
+        if self.ended && !self.captured.may_end() {
             // Whoever gives the turn polls again.
             return Poll::Pending;
         }
@@ -203,15 +203,15 @@ impl http_body::Body for Tap {
             let frame = frame?;
             let held = frame
                 .data_ref()
-                .map_or(Ok(()), |piece| self.kept.pass(piece));
+                .map_or(Ok(()), |piece| self.captured.pass(piece));
             held.map_err(|error| error as BodyError)?;
             Ok(frame)
         });
         if let Some(Err(error)) = &frame {
             let error: &BodyError = error;
-            self.cell.body_failed(error.as_ref());
+            self.error.body_failed(error.as_ref());
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Tapped)))
+        Poll::Ready(frame.map(|frame| frame.map_err(TappedError)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -6,27 +6,27 @@
 use s3s::{S3Response, dto};
 
 use keywright_base::{AccountId, Arn, Timestamp, limits, region};
-use keywright_objects::{BucketAsk, Fault, canonical_id, check_new_bucket_tags};
+use keywright_objects::{BucketAsk, S3Fault, canonical_id, check_new_bucket_tags};
 
 use super::{
-    Service, acl as acls,
+    S3Shared, acl as acls,
     authorize::S3Context,
     convert::{arn_header, owner, parse_token, text, token},
-    job::Job,
+    job::OperationContext,
     tagging,
-    xml::{self, Elements},
+    xml::{self, XmlElements},
 };
 
 const HOME: &str = "us-east-1";
 
 pub(super) async fn list(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::ListBucketsInput,
-) -> Result<S3Response<dto::ListBucketsOutput>, Fault> {
+) -> Result<S3Response<dto::ListBucketsOutput>, S3Fault> {
     let account = job.account()?;
     let page = service.objects.list_buckets(account, &ask(&input)?).await?;
-    let mut elements = Elements::default();
+    let mut elements = XmlElements::default();
     elements.within("Owner", |inner| inner.text("ID", canonical_id(account)));
     elements.within("Buckets", |list| {
         for bucket in &page.buckets {
@@ -51,8 +51,8 @@ fn date(at: Timestamp) -> String {
     at.truncate_to_secs().iso8601().replace('Z', ".000Z")
 }
 
-fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, Fault> {
-    let invalid = |message: String, name, value| Fault::InvalidArgument {
+fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, S3Fault> {
+    let invalid = |message: String, name, value| S3Fault::InvalidArgument {
         message,
         name,
         value,
@@ -65,12 +65,12 @@ fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, Fault> {
     }
     let limit = match input.max_buckets {
         None => limits::S3_BUCKETS,
-        Some(asked) => usize::try_from(asked)
+        Some(requested) => usize::try_from(requested)
             .ok()
             .filter(|limit| (1..=limits::S3_BUCKETS).contains(limit))
             .ok_or_else(|| {
                 let message = "Argument max-buckets must be an integer between 1 and 10000";
-                invalid(message.into(), "max-buckets", Some(asked.to_string()))
+                invalid(message.into(), "max-buckets", Some(requested.to_string()))
             })?,
     };
     let after = match &input.continuation_token {
@@ -90,10 +90,10 @@ fn ask(input: &dto::ListBucketsInput) -> Result<BucketAsk, Fault> {
 }
 
 pub(super) async fn create(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::CreateBucketInput,
-) -> Result<S3Response<dto::CreateBucketOutput>, Fault> {
+) -> Result<S3Response<dto::CreateBucketOutput>, S3Fault> {
     let wanted = input
         .create_bucket_configuration
         .and_then(|wanted| wanted.location_constraint);
@@ -134,7 +134,7 @@ pub(super) async fn create(
 }
 
 /// A bucket of an account's own namespace ends in the account, its region and `-an`.
-fn check_namespace(namespace: Option<&str>, name: &str, account: AccountId) -> Result<(), Fault> {
+fn check_namespace(namespace: Option<&str>, name: &str, account: AccountId) -> Result<(), S3Fault> {
     let ours = || {
         let (_, rest) = name
             .strip_suffix("-an")?
@@ -144,18 +144,18 @@ fn check_namespace(namespace: Option<&str>, name: &str, account: AccountId) -> R
     match namespace {
         None | Some("global") => Ok(()),
         Some("account-regional") if ours().is_some() => Ok(()),
-        Some(_) => Err(Fault::InvalidNamespace(name.to_owned())),
+        Some(_) => Err(S3Fault::InvalidNamespace(name.to_owned())),
     }
 }
 
 /// Buckets are owner-enforced; the other ownerships exist but are not served.
-fn check_ownership(ownership: &str) -> Result<(), Fault> {
+fn check_ownership(ownership: &str) -> Result<(), S3Fault> {
     match ownership {
         "BucketOwnerEnforced" => Ok(()),
         "BucketOwnerPreferred" | "ObjectWriter" => {
-            Err(Fault::HeaderNotServed("x-amz-object-ownership"))
+            Err(S3Fault::HeaderNotServed("x-amz-object-ownership"))
         }
-        other => Err(Fault::InvalidArgument {
+        other => Err(S3Fault::InvalidArgument {
             message: format!("Invalid x-amz-object-ownership header: {other}"),
             name: "x-amz-object-ownership",
             value: None,
@@ -164,10 +164,10 @@ fn check_ownership(ownership: &str) -> Result<(), Fault> {
 }
 
 pub(super) async fn head(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::HeadBucketInput,
-) -> Result<S3Response<dto::HeadBucketOutput>, Fault> {
+) -> Result<S3Response<dto::HeadBucketOutput>, S3Fault> {
     let bucket = job.bucket()?;
     let mut response = S3Response::new(dto::HeadBucketOutput {
         bucket_region: Some(bucket.region.clone()),
@@ -178,19 +178,19 @@ pub(super) async fn head(
 }
 
 pub(super) async fn delete(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     _: dto::DeleteBucketInput,
-) -> Result<S3Response<dto::DeleteBucketOutput>, Fault> {
+) -> Result<S3Response<dto::DeleteBucketOutput>, S3Fault> {
     service.objects.delete_bucket(&job.bucket()?.name).await?;
     Ok(S3Response::new(dto::DeleteBucketOutput::default()))
 }
 
 pub(super) async fn location(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetBucketLocationInput,
-) -> Result<S3Response<dto::GetBucketLocationOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketLocationOutput>, S3Fault> {
     let region = Some(job.bucket()?.region.clone()).filter(|region| region != HOME);
     let location_constraint = region.map(dto::BucketLocationConstraint::from);
     Ok(S3Response::new(dto::GetBucketLocationOutput {
@@ -199,18 +199,18 @@ pub(super) async fn location(
 }
 
 pub(super) async fn versioning(
-    _: &Service,
-    _: Job,
+    _: &S3Shared,
+    _: OperationContext,
     _: dto::GetBucketVersioningInput,
-) -> Result<S3Response<dto::GetBucketVersioningOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketVersioningOutput>, S3Fault> {
     Ok(S3Response::new(dto::GetBucketVersioningOutput::default()))
 }
 
 pub(super) async fn acl(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetBucketAclInput,
-) -> Result<S3Response<dto::GetBucketAclOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketAclOutput>, S3Fault> {
     let owner = owner(job.bucket()?.owner);
     let grants = Some(owner_grants(&owner));
     Ok(S3Response::new(dto::GetBucketAclOutput {
@@ -236,10 +236,10 @@ pub(super) fn owner_grants(owner: &dto::Owner) -> Vec<dto::Grant> {
 }
 
 pub(super) async fn put_acl(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     input: dto::PutBucketAclInput,
-) -> Result<S3Response<dto::PutBucketAclOutput>, Fault> {
+) -> Result<S3Response<dto::PutBucketAclOutput>, S3Fault> {
     let body = input.access_control_policy.as_ref();
     Err(acls::put_bucket(job.headers(), body))
 }

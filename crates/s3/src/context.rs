@@ -5,13 +5,13 @@
 
 use http::{HeaderMap, Uri};
 
-use keywright_objects::{Bucket, Fault, Tags};
+use keywright_objects::{Bucket, S3Fault, Tags};
 
 use super::{authorize::S3Context, convert::text};
 
 /// A request as the access check sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct CheckedRequest {
     pub(super) operation: &'static str,
     pub(super) bucket: Option<String>,
     pub(super) key: Option<String>,
@@ -51,7 +51,7 @@ const HEADERS: [(&str, &str); 15] = [
     ("if-none-match", "s3:if-none-match"),
 ];
 
-impl Seen {
+impl CheckedRequest {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -77,7 +77,7 @@ impl Seen {
     }
 
     /// The condition keys that do not depend on what is stored.
-    pub(super) fn context(&self, bucket: Option<&Bucket>) -> Result<S3Context, Fault> {
+    pub(super) fn context(&self, bucket: Option<&Bucket>) -> Result<S3Context, S3Fault> {
         let mut context = S3Context::default();
         if self.operation.starts_with("List") {
             for (name, key) in QUERY {
@@ -160,7 +160,7 @@ impl S3Context {
 ///
 /// # Errors
 /// [`Fault::InvalidArgument`] for a parameter that occurs twice or is not UTF-8.
-pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
+pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, S3Fault> {
     let pairs = pairs(uri)?;
     let mut names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
     names.sort_unstable();
@@ -175,7 +175,7 @@ pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
 ///
 /// # Errors
 /// [`Fault::InvalidArgument`] for a parameter that is not UTF-8.
-pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
+pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, S3Fault> {
     let pairs = uri.query().unwrap_or_default().split('&');
     let pairs = pairs.filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -184,7 +184,7 @@ pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Fault> {
     pairs.collect()
 }
 
-fn unescape(text: &str) -> Result<String, Fault> {
+fn unescape(text: &str) -> Result<String, S3Fault> {
     let spaced = text.replace('+', " ");
     let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
     decoded
@@ -192,8 +192,8 @@ fn unescape(text: &str) -> Result<String, Fault> {
         .map_err(|_| bad_query())
 }
 
-fn bad_query() -> Fault {
-    Fault::InvalidArgument {
+fn bad_query() -> S3Fault {
+    S3Fault::InvalidArgument {
         message: "A query parameter is repeated or is not valid UTF-8.".into(),
         name: "query",
         value: None,

@@ -15,25 +15,25 @@ use http_body_util::{BodyExt, Full};
 
 use keywright_base::{AccountId, Arn, limits};
 use keywright_objects::{
-    Algorithm, Bucket, Checking, CommitCheck, Fault, Tags, Unknown, check_bucket_name,
-    check_bucket_tags, check_document,
+    Bucket, CheckFuture, ChecksumAlgorithm, CommitCheck, S3Fault, Tags, UnknownElement,
+    check_bucket_name, check_bucket_tags, check_document,
 };
 
 use super::{
-    Body, Caller, Ids, S3, S3Context, Service, WireError, access,
-    authorize::Work,
+    ResponseIds, S3, S3Body, S3Caller, S3Context, S3Shared, WireError, access,
+    authorize::CpuWork,
     body, context,
     convert::text,
     headers,
     job::beside,
     render::{error_elements, with_ids},
     tagging,
-    xml::{CONTROL, Document, Elements},
+    xml::{CONTROL, XmlBody, XmlElements},
 };
 
 /// A request of S3 Control, as an extension of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Control;
+pub struct ControlRequest;
 
 /// The version that begins every path of it.
 const VERSION: &str = "v20180820";
@@ -48,10 +48,14 @@ pub fn is_control(headers: &HeaderMap, path: &str, host_bucket: Option<&str>) ->
 }
 
 /// Answers a request.
-pub(super) async fn answer(s3: &S3, request: Request<Body>, ids: &Ids) -> Response<Body> {
+pub(super) async fn answer(
+    s3: &S3,
+    request: Request<S3Body>,
+    ids: &ResponseIds,
+) -> Response<S3Body> {
     let (parts, body) = request.into_parts();
     let (status, text) = match run(&s3.service, &parts, body).await {
-        Ok(Some(Document(text))) => (StatusCode::OK, text),
+        Ok(Some(XmlBody(text))) => (StatusCode::OK, text),
         Ok(None) => (StatusCode::NO_CONTENT, String::new()),
         Err(error) => {
             let status = StatusCode::from_u16(error.status);
@@ -73,8 +77,8 @@ pub(super) async fn answer(s3: &S3, request: Request<Body>, ids: &Ids) -> Respon
 }
 
 /// S3 Control's errors lie within another element.
-fn wrapped(error: &WireError, ids: &Ids) -> String {
-    let mut elements = Elements::default();
+fn wrapped(error: &WireError, ids: &ResponseIds) -> String {
+    let mut elements = XmlElements::default();
     elements.within("Error", |inner| error_elements(inner, error));
     elements.text("RequestId", &ids.request_id);
     elements.text("HostId", &ids.host_id);
@@ -82,11 +86,11 @@ fn wrapped(error: &WireError, ids: &Ids) -> String {
 }
 
 async fn run(
-    service: &Arc<Service>,
+    service: &Arc<S3Shared>,
     request: &Parts,
-    body: Body,
-) -> Result<Option<Document>, Box<WireError>> {
-    let wire = |fault: Fault| Box::new(WireError::from(&fault));
+    body: S3Body,
+) -> Result<Option<XmlBody>, Box<WireError>> {
+    let wire = |fault: S3Fault| Box::new(WireError::from(&fault));
     let mut request = TagRequest::read(request).map_err(wire)?;
     if let TagOperation::Set(_) = request.operation {
         let body = gather(service, body).await?;
@@ -96,14 +100,14 @@ async fn run(
 }
 
 /// Reads a body to its end, which is the verdict on what was signed.
-async fn gather(service: &Service, mut body: Body) -> Result<Vec<u8>, Box<WireError>> {
-    let wire = |fault: Fault| Box::new(WireError::from(&fault));
+async fn gather(service: &S3Shared, mut body: S3Body) -> Result<Vec<u8>, Box<WireError>> {
+    let wire = |fault: S3Fault| Box::new(WireError::from(&fault));
     let (mut bytes, mut held) = (Vec::new(), service.bodies.account());
-    let mut document = body::Document::of("TagResource");
+    let mut document = body::DocumentLimit::of("TagResource");
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error.downcast::<WireError>() {
             Ok(error) => error,
-            Err(_) => wire(Fault::IncompleteBody {
+            Err(_) => wire(S3Fault::IncompleteBody {
                 announced: 0,
                 seen: 0,
             }),
@@ -132,19 +136,19 @@ enum TagOperation {
 /// A request for the tags of a bucket.
 #[derive(Clone)]
 struct TagRequest {
-    caller: Caller,
+    caller: S3Caller,
     headers: HeaderMap,
     bucket: String,
     operation: TagOperation,
 }
 
 impl TagRequest {
-    fn read(request: &Parts) -> Result<Self, Fault> {
-        let denied = || Fault::AccessDenied("Access Denied".into());
-        let caller = request.extensions.get::<Caller>().ok_or_else(denied)?;
+    fn read(request: &Parts) -> Result<Self, S3Fault> {
+        let denied = || S3Fault::AccessDenied("Access Denied".into());
+        let caller = request.extensions.get::<S3Caller>().ok_or_else(denied)?;
         caller.account.ok_or_else(denied)?;
         let path = percent_encoding::percent_decode_str(request.uri.path()).decode_utf8_lossy();
-        let not_served = || Fault::OperationNotServed(format!("{} {path}", request.method));
+        let not_served = || S3Fault::OperationNotServed(format!("{} {path}", request.method));
         let resource = path.strip_prefix('/').and_then(|path| {
             let path = path.strip_prefix(VERSION)?;
             path.strip_prefix("/tags/")
@@ -169,25 +173,25 @@ impl TagRequest {
         })
     }
 
-    fn read_tags(&self, body: &[u8]) -> Result<Tags, Fault> {
+    fn read_tags(&self, body: &[u8]) -> Result<Tags, S3Fault> {
         let claims = headers::claims(&self.headers, self.caller.trailers.as_ref(), None)?;
         check_document(body, claims)?;
         let tags = tagging::within(body, "TagResourceRequest")?;
         if tags.is_empty() {
-            return Err(Fault::MalformedXml);
+            return Err(S3Fault::MalformedXml);
         }
         check_bucket_tags(&tags)?;
         Ok(tags)
     }
 
-    async fn run(self, service: &Arc<Service>) -> Result<Option<Document>, Fault> {
+    async fn run(self, service: &Arc<S3Shared>) -> Result<Option<XmlBody>, S3Fault> {
         let bucket = self.permitted(service).await?;
         let change = match &self.operation {
             TagOperation::List => return Ok(Some(listed(&bucket.tags))),
             TagOperation::Set(tags) => (tags.clone(), Vec::new()),
             TagOperation::Remove(keys) => (Tags::new(), keys.clone()),
         };
-        let objects = service.objects.checked_by(Arc::new(Again {
+        let objects = service.objects.checked_by(Arc::new(ControlRecheck {
             service: Arc::clone(service),
             request: self,
         }));
@@ -198,7 +202,7 @@ impl TagRequest {
     }
 
     /// The bucket, where the caller may do this to its tags.
-    async fn permitted(&self, service: &Service) -> Result<Bucket, Fault> {
+    async fn permitted(&self, service: &S3Shared) -> Result<Bucket, S3Fault> {
         let bucket = access::find_bucket(service, &self.bucket).await?;
         let mut keys = S3Context::default();
         let (operation, action) = match &self.operation {
@@ -216,7 +220,7 @@ impl TagRequest {
         let named = text(&self.headers, ACCOUNT).and_then(|id| id.parse::<AccountId>().ok());
         let foreign = named.is_some_and(|named| named != bucket.owner);
         if foreign || self.caller.account != Some(bucket.owner) {
-            return Err(Fault::AccessDenied("Access Denied".into()));
+            return Err(S3Fault::AccessDenied("Access Denied".into()));
         }
         let permit = access::open_plain(service, &self.caller, bucket.clone())?;
         let context = permit.context.with(keys);
@@ -227,22 +231,22 @@ impl TagRequest {
 }
 
 /// The same decision with what is in force when the change is committed.
-struct Again {
-    service: Arc<Service>,
+struct ControlRecheck {
+    service: Arc<S3Shared>,
     request: TagRequest,
 }
 
-impl CommitCheck for Again {
-    fn check(&self) -> Checking<'_> {
+impl CommitCheck for ControlRecheck {
+    fn check(&self) -> CheckFuture<'_> {
         Box::pin(async {
             if self.request.caller.authorize.check_caller().is_err() {
-                return Err(Fault::AccessDenied("Access Denied".into()));
+                return Err(S3Fault::AccessDenied("Access Denied".into()));
             }
             self.request.permitted(&self.service).await.map(drop)
         })
     }
 
-    fn run_beside(&self, work: Work) -> Checking<'_> {
+    fn run_beside(&self, work: CpuWork) -> CheckFuture<'_> {
         Box::pin(beside(&self.request.caller.authorize, work))
     }
 }
@@ -252,18 +256,18 @@ fn with_query(
     request: &Parts,
     name: &str,
     mut operation: TagOperation,
-) -> Result<TagOperation, Fault> {
+) -> Result<TagOperation, S3Fault> {
     for (parameter, value) in context::pairs(&request.uri)? {
         match (&mut operation, parameter.as_str()) {
             (_, "x-id") if value == name => {}
             (TagOperation::Remove(keys), "tagKeys") if keys.len() < limits::HEADERS => {
                 keys.push(value);
             }
-            _ => return Err(Fault::NotUnderstood(Unknown::Parameter, parameter)),
+            _ => return Err(S3Fault::NotUnderstood(UnknownElement::Parameter, parameter)),
         }
     }
     match operation {
-        TagOperation::Remove(keys) if keys.is_empty() => Err(Fault::InvalidRequest(
+        TagOperation::Remove(keys) if keys.is_empty() => Err(S3Fault::InvalidRequest(
             "At least one tag key must be specified.",
         )),
         operation => Ok(operation),
@@ -283,19 +287,26 @@ const UNDERSTOOD: [&str; 9] = [
     "x-amz-user-agent",
 ];
 
-fn check_headers(headers: &HeaderMap) -> Result<(), Fault> {
+fn check_headers(headers: &HeaderMap) -> Result<(), S3Fault> {
     let names = headers.keys().map(HeaderName::as_str);
     let mut amazon = names.filter(|name| name.starts_with("x-amz-"));
-    let sums = |name: &str| Algorithm::ALL.iter().any(|sum| sum.header() == name);
+    let sums = |name: &str| {
+        ChecksumAlgorithm::ALL
+            .iter()
+            .any(|sum| sum.header() == name)
+    };
     let known = |name: &&str| UNDERSTOOD.contains(name) || sums(name);
     match amazon.find(|name| !known(name)) {
-        Some(name) => Err(Fault::NotUnderstood(Unknown::Header, name.to_owned())),
+        Some(name) => Err(S3Fault::NotUnderstood(
+            UnknownElement::Header,
+            name.to_owned(),
+        )),
         None => Ok(()),
     }
 }
 
-fn listed(tags: &Tags) -> Document {
-    let mut elements = Elements::default();
+fn listed(tags: &Tags) -> XmlBody {
+    let mut elements = XmlElements::default();
     elements.within("Tags", |list| {
         for (key, value) in tags {
             list.within("Tag", |tag| {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::dto;
 
 use keywright_base::{AccountId, Timestamp};
-use keywright_objects::{Checksum, Kind};
+use keywright_objects::{Checksum, ChecksumType};
 
 /// Bytes that stay as they are in `encoding-type=url`, beside letters and digits.
 const URL: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
@@ -90,7 +90,7 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
 
-pub(super) fn kind(kind: Kind) -> dto::ChecksumType {
+pub(super) fn kind(kind: ChecksumType) -> dto::ChecksumType {
     dto::ChecksumType::from(kind.name().to_owned())
 }
 
@@ -102,7 +102,7 @@ pub(super) fn sse() -> Option<dto::ServerSideEncryption> {
 
 /// The five checksum fields of an output, of which one is set.
 #[derive(Debug, Default)]
-pub(super) struct Sums {
+pub(super) struct ChecksumFields {
     pub(super) crc32: Option<String>,
     pub(super) crc32c: Option<String>,
     pub(super) crc64nvme: Option<String>,
@@ -110,9 +110,9 @@ pub(super) struct Sums {
     pub(super) sha256: Option<String>,
 }
 
-impl Sums {
+impl ChecksumFields {
     /// Whether one of them is set.
-    pub(super) const fn shown(&self) -> bool {
+    pub(super) const fn is_any(&self) -> bool {
         self.crc32.is_some()
             || self.crc32c.is_some()
             || self.crc64nvme.is_some()
@@ -121,7 +121,7 @@ impl Sums {
     }
 
     pub(super) fn of(checksum: Option<&Checksum>) -> Self {
-        use keywright_objects::Algorithm::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
+        use keywright_objects::ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, Sha1, Sha256};
         let mut sums = Self::default();
         let Some(checksum) = checksum else {
             return sums;
@@ -141,7 +141,7 @@ impl Sums {
 /// Builds an output of the protocol layer that has the five checksum fields.
 macro_rules! with_sums {
     ($type:path, $sums:expr, { $($fields:tt)* }) => {{
-        let sums: $crate::convert::Sums = $sums;
+        let sums: $crate::convert::ChecksumFields = $sums;
         $type {
             checksum_crc32: sums.crc32,
             checksum_crc32c: sums.crc32c,

@@ -7,12 +7,12 @@ use http::{HeaderMap, HeaderValue};
 
 use keywright_base::{Timestamp, limits};
 use keywright_objects::{
-    Algorithm, ChecksumFault, ClaimedValue, Claims, EntityTags, Fault, Headers, Meta, ReadIf,
-    WriteIf, parse_tagging,
+    ChecksumAlgorithm, ChecksumFault, ClaimedBody, ClaimedValue, EntityTags, ObjectMeta, ReadIf,
+    S3Fault, StoredHeaders, WriteIf, parse_tagging,
 };
 
 use super::{
-    authorize::Trailers,
+    authorize::BodyTrailers,
     convert::{parse_http_date, text},
     metadata,
 };
@@ -60,8 +60,8 @@ pub(super) fn hide(headers: &mut HeaderMap) {
 ///
 /// # Errors
 /// [`Fault::Tag`], and what is wrong with metadata.
-pub(super) fn meta(headers: &HeaderMap) -> Result<Meta, Fault> {
-    Ok(Meta {
+pub(super) fn meta(headers: &HeaderMap) -> Result<ObjectMeta, S3Fault> {
+    Ok(ObjectMeta {
         headers: stored(headers)?,
         tags: text(headers, "x-amz-tagging").map_or(Ok(Vec::new()), parse_tagging)?,
         storage_class: owned(headers, "x-amz-storage-class").unwrap_or_default(),
@@ -72,9 +72,9 @@ pub(super) fn meta(headers: &HeaderMap) -> Result<Meta, Fault> {
 ///
 /// # Errors
 /// What is wrong with metadata.
-pub(super) fn stored(headers: &HeaderMap) -> Result<Headers, Fault> {
+pub(super) fn stored(headers: &HeaderMap) -> Result<StoredHeaders, S3Fault> {
     let encoding = owned(headers, "content-encoding").map(|value| plain_encoding(&value));
-    Ok(Headers {
+    Ok(StoredHeaders {
         content_type: owned(headers, "content-type")
             .filter(|value| !value.is_empty())
             .or_else(|| Some("binary/octet-stream".into())),
@@ -91,10 +91,10 @@ pub(super) fn stored(headers: &HeaderMap) -> Result<Headers, Fault> {
 /// A content encoding without `aws-chunked`.
 pub(super) fn plain_encoding(value: &str) -> String {
     let codings = value.split(',').map(str::trim);
-    let kept: Vec<_> = codings
+    let retained: Vec<_> = codings
         .filter(|coding| !coding.is_empty() && *coding != "aws-chunked")
         .collect();
-    kept.join(",")
+    retained.join(",")
 }
 
 /// What the client claims about the body.
@@ -103,19 +103,22 @@ pub(super) fn plain_encoding(value: &str) -> String {
 /// [`ChecksumFault::Several`], [`ChecksumFault::UnknownAlgorithm`].
 pub(super) fn claims(
     headers: &HeaderMap,
-    trailers: Option<&Trailers>,
+    trailers: Option<&BodyTrailers>,
     length: Option<i64>,
-) -> Result<Claims, Fault> {
+) -> Result<ClaimedBody, S3Fault> {
     let (algorithm, value) = match (checksum(headers)?, trailing(headers)) {
         (Some(_), Some(_)) => return Err(ChecksumFault::Several.into()),
         (Some((algorithm, value)), None) => (Some(algorithm), ClaimedValue::Known(value)),
         (None, Some(algorithm)) => (Some(algorithm), later(algorithm, trailers)),
         (None, None) => {
             let named = text(headers, "x-amz-sdk-checksum-algorithm");
-            (named.map(Algorithm::parse).transpose()?, ClaimedValue::None)
+            (
+                named.map(ChecksumAlgorithm::parse).transpose()?,
+                ClaimedValue::None,
+            )
         }
     };
-    Ok(Claims {
+    Ok(ClaimedBody {
         md5: owned(headers, "content-md5"),
         length: length.and_then(|length| u64::try_from(length).ok()),
         algorithm,
@@ -127,9 +130,11 @@ pub(super) fn claims(
 ///
 /// # Errors
 /// [`ChecksumFault::Several`].
-pub(super) fn checksum(headers: &HeaderMap) -> Result<Option<(Algorithm, String)>, Fault> {
+pub(super) fn checksum(
+    headers: &HeaderMap,
+) -> Result<Option<(ChecksumAlgorithm, String)>, S3Fault> {
     let mut found = None;
-    for algorithm in Algorithm::ALL {
+    for algorithm in ChecksumAlgorithm::ALL {
         if let Some(value) = owned(headers, algorithm.header())
             && found.replace((algorithm, value)).is_some()
         {
@@ -139,16 +144,16 @@ pub(super) fn checksum(headers: &HeaderMap) -> Result<Option<(Algorithm, String)
     Ok(found)
 }
 
-fn trailing(headers: &HeaderMap) -> Option<Algorithm> {
+fn trailing(headers: &HeaderMap) -> Option<ChecksumAlgorithm> {
     let named = text(headers, "x-amz-trailer")?;
-    Algorithm::ALL.into_iter().find(|algorithm| {
+    ChecksumAlgorithm::ALL.into_iter().find(|algorithm| {
         named
             .split(',')
             .any(|name| name.trim().eq_ignore_ascii_case(algorithm.header()))
     })
 }
 
-fn later(algorithm: Algorithm, trailers: Option<&Trailers>) -> ClaimedValue {
+fn later(algorithm: ChecksumAlgorithm, trailers: Option<&BodyTrailers>) -> ClaimedValue {
     let trailers = trailers.cloned().unwrap_or_default();
     ClaimedValue::Trailing(Box::new(move || {
         owned(trailers.0.get()?, algorithm.header())
@@ -172,7 +177,7 @@ pub(super) fn read_if(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Read
 ///
 /// # Errors
 /// [`Fault::ConditionNotServed`].
-pub(super) fn write_if(headers: &HeaderMap) -> Result<WriteIf, Fault> {
+pub(super) fn write_if(headers: &HeaderMap) -> Result<WriteIf, S3Fault> {
     WriteIf::parse(text(headers, "if-match"), text(headers, "if-none-match"))
 }
 
@@ -180,16 +185,16 @@ pub(super) fn write_if(headers: &HeaderMap) -> Result<WriteIf, Fault> {
 ///
 /// # Errors
 /// [`Fault::InvalidArgument`] for a negative one.
-pub(super) fn page(asked: Option<i32>, name: &'static str) -> Result<usize, Fault> {
-    let Some(asked) = asked else {
+pub(super) fn page(requested: Option<i32>, name: &'static str) -> Result<usize, S3Fault> {
+    let Some(requested) = requested else {
         return Ok(limits::S3_PAGE);
     };
-    usize::try_from(asked)
-        .map(|asked| asked.min(limits::S3_PAGE))
-        .map_err(|_| Fault::InvalidArgument {
+    usize::try_from(requested)
+        .map(|requested| requested.min(limits::S3_PAGE))
+        .map_err(|_| S3Fault::InvalidArgument {
             message: format!("Argument {name} must be an integer between 0 and 2147483647"),
             name,
-            value: Some(asked.to_string()),
+            value: Some(requested.to_string()),
         })
 }
 

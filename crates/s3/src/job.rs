@@ -11,46 +11,46 @@ use s3s::{S3Request, S3Result};
 use tokio::sync::oneshot;
 
 use keywright_base::{AccountId, Arn};
-use keywright_objects::{Bucket, ClaimedValue, Fault, Object, check_document};
+use keywright_objects::{Bucket, ClaimedValue, Object, S3Fault, check_document};
 
 use super::{
-    Service,
-    access::{Again, Permitted},
-    authorize::{Authorize, Busy, Caller, Denial, Resource, S3Context},
-    body::Kept,
+    S3Shared,
+    access::{CommitRecheck, PermittedRequest},
+    authorize::{CallerBusy, S3Authorizer, S3Caller, S3Context, S3Denial, S3Resource},
+    body::CapturedBody,
     headers,
     policy::BucketPolicy,
-    render::Cell,
-    route::{self, Routed},
+    render::ErrorSlot,
+    route::{self, RoutedRequest},
 };
 
 /// One call of the front, as an extension of its request.
 #[derive(Clone)]
-pub(super) struct Call {
-    pub(super) caller: Caller,
-    pub(super) cell: Cell,
+pub(super) struct S3Call {
+    pub(super) caller: S3Caller,
+    pub(super) cell: ErrorSlot,
     /// The operation that was asked for, and how.
-    pub(super) routed: Arc<Routed>,
+    pub(super) routed: Arc<RoutedRequest>,
     /// The request's headers, with those that the protocol layer must not see or parse.
     pub(super) headers: Arc<HeaderMap>,
     /// The request's body, for an operation that needs of it what the protocol layer leaves out.
-    pub(super) body: Kept,
+    pub(super) body: CapturedBody,
 }
 
 /// The access check's consent, with what it looked up on the way.
-pub(super) struct Permit {
+pub(super) struct S3Permit {
     pub(super) bucket: Option<Bucket>,
     pub(super) object: Option<Object>,
     pub(super) source: Option<Object>,
     pub(super) context: S3Context,
-    authorize: Arc<dyn Authorize>,
+    authorize: Arc<dyn S3Authorizer>,
     policy: Option<Arc<BucketPolicy>>,
 }
 
-impl Permit {
+impl S3Permit {
     /// A permit that has looked up nothing yet. For the access check only.
     pub(super) fn begin(
-        caller: &Caller,
+        caller: &S3Caller,
         bucket: Option<Bucket>,
         policy: Option<Arc<BucketPolicy>>,
         context: S3Context,
@@ -76,11 +76,11 @@ impl Permit {
         action: &str,
         arn: &str,
         context: &S3Context,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), S3Fault> {
         if let Some(decided) = self.require_shortly(action, arn, context) {
             return decided;
         }
-        let question = Question {
+        let question = AccessQuestion {
             authorize: Arc::clone(&self.authorize),
             policy: self.policy.clone(),
             owner: self.owner(),
@@ -97,7 +97,7 @@ impl Permit {
         action: &str,
         arn: &str,
         context: &S3Context,
-    ) -> Option<Result<(), Fault>> {
+    ) -> Option<Result<(), S3Fault>> {
         let decided = self
             .authorize
             .check_shortly(action, &self.resource(arn), context)?;
@@ -110,19 +110,19 @@ impl Permit {
         action: &str,
         arn: &str,
         context: &S3Context,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), S3Fault> {
         let decided = self.authorize.check(action, &self.resource(arn), context);
         decided.map_err(denied)
     }
 
     /// Whether a caller without credentials can be allowed nothing here.
-    pub(super) fn denies_strangers(&self, caller: &Caller) -> bool {
+    pub(super) fn denies_strangers(&self, caller: &S3Caller) -> bool {
         let policy = self.policy.as_ref();
         caller.account.is_none() && !policy.is_some_and(|policy| policy.may_allow_anonymous())
     }
 
-    fn resource<'a>(&'a self, arn: &'a str) -> Resource<'a> {
-        Resource {
+    fn resource<'a>(&'a self, arn: &'a str) -> S3Resource<'a> {
+        S3Resource {
             arn,
             owner: self.owner(),
             policy: self.policy.as_ref(),
@@ -135,8 +135,8 @@ impl Permit {
 }
 
 /// A question with all that it takes to decide it elsewhere.
-struct Question {
-    authorize: Arc<dyn Authorize>,
+struct AccessQuestion {
+    authorize: Arc<dyn S3Authorizer>,
     policy: Option<Arc<BucketPolicy>>,
     owner: Option<AccountId>,
     action: String,
@@ -144,9 +144,9 @@ struct Question {
     context: S3Context,
 }
 
-impl Question {
-    fn check(&self) -> Result<(), Fault> {
-        let resource = Resource {
+impl AccessQuestion {
+    fn check(&self) -> Result<(), S3Fault> {
+        let resource = S3Resource {
             arn: &self.arn,
             owner: self.owner,
             policy: self.policy.as_ref(),
@@ -156,8 +156,8 @@ impl Question {
     }
 }
 
-fn denied(denial: Denial) -> Fault {
-    Fault::AccessDenied(denial.message)
+fn denied(denial: S3Denial) -> S3Fault {
+    S3Fault::AccessDenied(denial.message)
 }
 
 /// Computes for a caller beside the threads that answer requests.
@@ -165,36 +165,36 @@ fn denied(denial: Denial) -> Fault {
 /// # Errors
 /// [`Fault::Throttled`].
 pub(super) async fn beside<T: Send + 'static>(
-    authorize: &Arc<dyn Authorize>,
+    authorize: &Arc<dyn S3Authorizer>,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
+) -> Result<T, S3Fault> {
     let (sender, result) = oneshot::channel();
     let work = move || drop(sender.send(work()));
     let done = authorize.run_beside(Box::new(work)).await;
-    done.map_err(|Busy| Fault::Throttled)?;
-    let cut_off = |_| Fault::Internal("work beside the request was cut off".into());
+    done.map_err(|CallerBusy| S3Fault::Throttled)?;
+    let cut_off = |_| S3Fault::Internal("work beside the request was cut off".into());
     result.await.map_err(cut_off)
 }
 
 /// A call with its permit.
-pub(super) struct Job {
-    call: Call,
-    permit: Arc<Permit>,
+pub(super) struct OperationContext {
+    call: S3Call,
+    permit: Arc<S3Permit>,
 }
 
-impl Job {
+impl OperationContext {
     /// Takes the call and its permit out of a request, and gives the service through which whatever
     /// is committed is permitted once more; without them the request is refused.
     pub(super) async fn take<T>(
-        service: &Arc<Service>,
+        service: &Arc<S3Shared>,
         request: S3Request<T>,
-    ) -> S3Result<(Self, Service, T)> {
-        let call = request.extensions.get::<Call>().cloned();
-        let permitted = request.extensions.get::<Permitted>().cloned();
+    ) -> S3Result<(Self, S3Shared, T)> {
+        let call = request.extensions.get::<S3Call>().cloned();
+        let permitted = request.extensions.get::<PermittedRequest>().cloned();
         let (Some(call), Some(permitted)) = (call, permitted) else {
             return Err(s3s::S3Error::new(s3s::S3ErrorCode::AccessDenied));
         };
-        let again = Again {
+        let again = CommitRecheck {
             service: Arc::clone(service),
             call: call.clone(),
             seen: permitted.seen,
@@ -207,7 +207,7 @@ impl Job {
         } else {
             permitted.permit
         };
-        let service = Service {
+        let service = S3Shared {
             objects: service.objects.checked_by(Arc::new(again)),
             policies: Arc::clone(&service.policies),
             bodies: service.bodies.clone(),
@@ -215,7 +215,7 @@ impl Job {
         Ok((Self { call, permit }, service, request.input))
     }
 
-    pub(super) fn cell(&self) -> Cell {
+    pub(super) fn cell(&self) -> ErrorSlot {
         self.call.cell.clone()
     }
 
@@ -232,7 +232,7 @@ impl Job {
     ///
     /// # Errors
     /// As for a put; [`Fault::InvalidRequest`] for a deletion of many without any.
-    pub(super) fn check_document(&self) -> Result<(), Fault> {
+    pub(super) fn check_document(&self) -> Result<(), S3Fault> {
         let route = self.call.routed.route;
         if !route::has_document(route) {
             return Ok(());
@@ -240,72 +240,72 @@ impl Job {
         let claims = headers::claims(&self.call.headers, self.call.caller.trailers.as_ref(), None)?;
         let claimed = claims.md5.is_some() || !matches!(claims.value, ClaimedValue::None);
         if !claimed && route.operation == "DeleteObjects" {
-            return Err(Fault::InvalidRequest(
+            return Err(S3Fault::InvalidRequest(
                 "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
             ));
         }
         check_document(&self.call.body.copy(), claims)
     }
 
-    pub(super) const fn caller(&self) -> &Caller {
+    pub(super) const fn caller(&self) -> &S3Caller {
         &self.call.caller
     }
 
     /// The permit, for work elsewhere.
-    pub(super) fn shared_permit(&self) -> Arc<Permit> {
+    pub(super) fn shared_permit(&self) -> Arc<S3Permit> {
         Arc::clone(&self.permit)
     }
 
-    pub(super) fn permit(&self) -> &Permit {
+    pub(super) fn permit(&self) -> &S3Permit {
         &self.permit
     }
 
     /// The caller's account, for operations that belong to nobody else.
-    pub(super) fn account(&self) -> Result<AccountId, Fault> {
+    pub(super) fn account(&self) -> Result<AccountId, S3Fault> {
         self.call
             .caller
             .account
-            .ok_or_else(|| Fault::AccessDenied("Access Denied".into()))
+            .ok_or_else(|| S3Fault::AccessDenied("Access Denied".into()))
     }
 
     /// What the caller is told of an action on the bucket that no policy denies.
-    pub(super) fn refuse(&self, action: &str, why: &str) -> Result<Fault, Fault> {
+    pub(super) fn refuse(&self, action: &str, why: &str) -> Result<S3Fault, S3Fault> {
         let bucket = self.bucket()?;
         let arn = Arn::s3_bucket(&bucket.name);
-        let resource = Resource {
+        let resource = S3Resource {
             arn: arn.as_str(),
             owner: Some(bucket.owner),
             policy: None,
         };
         let denial = self.permit.authorize.refuse(action, &resource, why);
-        Ok(Fault::AccessDenied(denial.message))
+        Ok(S3Fault::AccessDenied(denial.message))
     }
 
     /// The bucket that was looked up.
-    pub(super) fn bucket(&self) -> Result<&Bucket, Fault> {
+    pub(super) fn bucket(&self) -> Result<&Bucket, S3Fault> {
         self.permit
             .bucket
             .as_ref()
-            .ok_or_else(|| Fault::Internal("no bucket permitted".into()))
+            .ok_or_else(|| S3Fault::Internal("no bucket permitted".into()))
     }
 
     /// The object that was looked up.
-    pub(super) fn object(&self) -> Result<Object, Fault> {
+    pub(super) fn object(&self) -> Result<Object, S3Fault> {
         let object = self.permit.object.clone();
-        object.ok_or_else(|| Fault::Internal("no object permitted".into()))
+        object.ok_or_else(|| S3Fault::Internal("no object permitted".into()))
     }
 
     /// The source of a copy that was looked up.
-    pub(super) fn source(&self) -> Result<Object, Fault> {
+    pub(super) fn source(&self) -> Result<Object, S3Fault> {
         let source = self.permit.source.clone();
-        source.ok_or_else(|| Fault::Internal("no source permitted".into()))
+        source.ok_or_else(|| S3Fault::Internal("no source permitted".into()))
     }
 
     /// Computes for the caller beside the threads that answer requests.
     pub(super) async fn beside<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, S3Fault> {
         beside(&self.call.caller.authorize, work).await
     }
 
@@ -315,7 +315,7 @@ impl Job {
         action: &str,
         key: &str,
         context: &S3Context,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), S3Fault> {
         let arn = Arn::s3_object(&self.bucket()?.name, key);
         self.permit.require(action, arn.as_str(), context).await
     }

@@ -46,24 +46,25 @@ use http_body_util::combinators::UnsyncBoxBody;
 use s3s::{config::S3Config, service::S3ServiceBuilder, validation::NameValidation};
 
 use keywright_base::limits;
-use keywright_identity::view::Attached;
-use keywright_objects::{Fault, Objects, Policies};
+use keywright_identity::view::ResourcePolicy;
+use keywright_objects::{Objects, PolicyCache, S3Fault};
 
 pub use authorize::{
-    Authorize, Busy, Caller, Denial, Resource, S3Context, Trailers, Work, Working,
+    BodyTrailers, CallerBusy, CpuWork, S3Authorizer, S3Caller, S3Context, S3Denial, S3Resource,
+    WorkFuture,
 };
 pub use body_budget::{BodyBudget, HeldBytes, NoMemory};
-pub use control::{Control, is_control};
+pub use control::{ControlRequest, is_control};
 pub use policy::BucketPolicy;
-pub use render::{Ids, InMemory, WireError, error_response};
+pub use render::{InMemory, ResponseIds, WireError, error_response};
 
-use body::{Kept, Tap};
-use job::Call;
-use render::{Asked, Cell};
+use body::{BodyTap, CapturedBody};
+use job::S3Call;
+use render::{ErrorSlot, RenderedRequest};
 
 /// The body of requests and answers. A request's body ends with an error when it is not what was
 /// signed; a [`WireError`] there becomes the answer.
-pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+pub type S3Body = UnsyncBoxBody<Bytes, BodyError>;
 
 /// The error of a body.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -79,13 +80,13 @@ pub fn operations() -> Vec<&'static str> {
 #[derive(Clone)]
 pub struct S3 {
     protocol: s3s::service::S3Service,
-    service: Arc<Service>,
+    service: Arc<S3Shared>,
 }
 
 /// What operations work with.
-struct Service {
+struct S3Shared {
     objects: Objects,
-    policies: Arc<Policies<policy::Made>>,
+    policies: Arc<PolicyCache<policy::CompiledBucketPolicy>>,
     bodies: BodyBudget,
 }
 
@@ -98,7 +99,7 @@ impl std::fmt::Debug for S3 {
 impl S3 {
     /// S3 over these objects.
     pub fn new(objects: Objects) -> Self {
-        let service = Arc::new(Service {
+        let service = Arc::new(S3Shared {
             objects,
             policies: Arc::default(),
             bodies: BodyBudget::default(),
@@ -107,12 +108,12 @@ impl S3 {
         config.xml_max_body_size = limits::S3_XML_BYTES;
         config.post_object_max_file_size = 0;
         config.form_max_fields_size = 0;
-        let mut builder = S3ServiceBuilder::new(service::Operations(Arc::clone(&service)));
+        let mut builder = S3ServiceBuilder::new(service::S3Operations(Arc::clone(&service)));
         builder.set_config(Arc::new(s3s::config::StaticConfigProvider::new(Arc::new(
             config,
         ))));
         builder.set_auth(access::NoKeys);
-        builder.set_access(access::Gate(Arc::clone(&service)));
+        builder.set_access(access::AccessGate(Arc::clone(&service)));
         builder.set_validation(AnyName);
         Self {
             protocol: builder.build(),
@@ -133,8 +134,8 @@ impl S3 {
     pub async fn attached(
         &self,
         arn: &str,
-        shown: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Attached>, Fault> {
+        listed: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<ResourcePolicy>, S3Fault> {
         let Some(name) = arn.strip_prefix("arn:aws:s3:::") else {
             return Ok(None);
         };
@@ -150,8 +151,8 @@ impl S3 {
             None => None,
         };
         let attached = public_access::attached(&self.service, &bucket)?;
-        Ok(Some(Attached {
-            policy: policy::shown(&bucket, shown)?,
+        Ok(Some(ResourcePolicy {
+            policy: policy::with_arns(&bucket, listed)?,
             tags: object.map(|object| object.meta.tags),
             ..attached
         }))
@@ -161,46 +162,49 @@ impl S3 {
     ///
     /// The body is the payload itself: no chunk framing, and it ends with an error unless it is
     /// what was signed. Nothing is committed before it ended well.
-    pub async fn call(&self, mut request: Request<Body>, ids: &Ids) -> Response<Body> {
-        if request.extensions().get::<Control>().is_some() {
+    pub async fn call(&self, mut request: Request<S3Body>, ids: &ResponseIds) -> Response<S3Body> {
+        if request.extensions().get::<ControlRequest>().is_some() {
             return control::answer(self, request, ids).await;
         }
-        let asked = Asked {
+        let requested = RenderedRequest {
             method: request.method().to_string(),
             head: request.method() == Method::HEAD,
             resource: resource_type(request.uri().path()),
         };
-        let (cell, kept) = (Cell::default(), Kept::default());
-        if let Err(fault) = prepare(&mut request, (&cell, &kept), asked.resource) {
-            return error_response(&WireError::from(&fault), asked.head, ids);
+        let (cell, retained) = (ErrorSlot::default(), CapturedBody::default());
+        if let Err(fault) = prepare(&mut request, (&cell, &retained), requested.resource) {
+            return error_response(&WireError::from(&fault), requested.head, ids);
         }
-        let caller = request.extensions().get::<Call>().map(|call| &call.caller);
+        let caller = request
+            .extensions()
+            .get::<S3Call>()
+            .map(|call| &call.caller);
         let authorize = caller.map(|caller| Arc::clone(&caller.authorize));
-        let tap = |body| Tap {
+        let tap = |body| BodyTap {
             body,
-            cell: cell.clone(),
-            kept: kept.clone(),
+            error: cell.clone(),
+            captured: retained.clone(),
             ended: false,
         };
         let request = request.map(|body| s3s::Body::http_body_unsync(tap(body)));
         let protocol = self.protocol.clone();
-        let answering: Answering = Box::pin(async move { protocol.call(request).await });
+        let answering: ResponseFuture = Box::pin(async move { protocol.call(request).await });
         let answered = match authorize {
-            Some(authorize) => parsed_beside(answering, &kept, &authorize).await,
+            Some(authorize) => parsed_beside(answering, &retained, &authorize).await,
             None => Ok(answering.await),
         };
         let answered = match answered {
             Ok(answered) => answered,
-            Err(fault) => return error_response(&WireError::from(&fault), asked.head, ids),
+            Err(fault) => return error_response(&WireError::from(&fault), requested.head, ids),
         };
         match answered {
             Ok(answer) => {
                 let answer = answer.map(UnsyncBoxBody::new);
-                render::finish(answer, &cell, &asked, ids).await
+                render::finish(answer, &cell, &requested, ids).await
             }
             Err(_) => {
-                let fault = Fault::Internal("the protocol layer failed".into());
-                error_response(&WireError::from(&fault), asked.head, ids)
+                let fault = S3Fault::Internal("the protocol layer failed".into());
+                error_response(&WireError::from(&fault), requested.head, ids)
             }
         }
     }
@@ -208,8 +212,8 @@ impl S3 {
 
 /// The protocol layer's answer to come. Erased, because the compiler cannot see through its future
 /// that it may move between threads.
-type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
-type Answered = Result<s3s::HttpResponse, s3s::HttpError>;
+type ResponseFuture = Pin<Box<dyn Future<Output = ProtocolResult> + Send>>;
+type ProtocolResult = Result<s3s::HttpResponse, s3s::HttpError>;
 
 /// Lets the protocol layer answer. Once a large document has come, it is polled beside the threads
 /// that answer requests, as parsing is the first that it does then.
@@ -217,19 +221,19 @@ type Answered = Result<s3s::HttpResponse, s3s::HttpError>;
 /// # Errors
 /// [`Fault::Throttled`].
 async fn parsed_beside(
-    mut answering: Answering,
-    kept: &Kept,
-    authorize: &Arc<dyn Authorize>,
-) -> Result<Answered, Fault> {
+    mut answering: ResponseFuture,
+    retained: &CapturedBody,
+    authorize: &Arc<dyn S3Authorizer>,
+) -> Result<ProtocolResult, S3Fault> {
     let answered = poll_fn(|cx| match answering.as_mut().poll(cx) {
         Poll::Ready(answered) => Poll::Ready(Some(answered)),
-        Poll::Pending if kept.is_waiting() => Poll::Ready(None),
+        Poll::Pending if retained.is_waiting() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
     if let Some(answered) = answered.await {
         return Ok(answered);
     }
-    kept.give_turn();
+    retained.give_turn();
     let parse = move || {
         // What it then waits for is waited for below, where it is polled again.
         let polled = answering
@@ -263,12 +267,12 @@ fn resource_type(path: &str) -> &'static str {
 /// Takes off what the protocol layer must not see, and keeps it for the operations where it is
 /// theirs.
 fn prepare(
-    request: &mut Request<Body>,
-    (cell, kept): (&Cell, &Kept),
+    request: &mut Request<S3Body>,
+    (cell, retained): (&ErrorSlot, &CapturedBody),
     resource: &'static str,
-) -> Result<(), Fault> {
-    let Some(caller) = request.extensions_mut().remove::<Caller>() else {
-        return Err(Fault::AccessDenied("Access Denied".into()));
+) -> Result<(), S3Fault> {
+    let Some(caller) = request.extensions_mut().remove::<S3Caller>() else {
+        return Err(S3Fault::AccessDenied("Access Denied".into()));
     };
     let form = convert::text(request.headers(), "content-type").is_some_and(|mime| {
         mime.trim_start()
@@ -276,7 +280,7 @@ fn prepare(
             .starts_with("multipart/")
     });
     if form && request.method() == Method::POST {
-        return Err(Fault::OperationNotServed("PostObject".into()));
+        return Err(S3Fault::OperationNotServed("PostObject".into()));
     }
     let headers = request.headers_mut();
     for name in [
@@ -290,20 +294,20 @@ fn prepare(
     plain_length(headers);
     let routed = route::route(request, resource).map_err(|fault| match fault {
         // Someone without credentials learns nothing of what is served.
-        Fault::OperationNotServed(_) if caller.account.is_none() => {
-            Fault::AccessDenied("Access Denied".into())
+        S3Fault::OperationNotServed(_) if caller.account.is_none() => {
+            S3Fault::AccessDenied("Access Denied".into())
         }
         other => other,
     })?;
     let headers = request.headers_mut();
     let all = Arc::new(headers.clone());
     headers::hide(headers);
-    request.extensions_mut().insert(Call {
+    request.extensions_mut().insert(S3Call {
         caller,
         cell: cell.clone(),
         routed: Arc::new(routed),
         headers: all,
-        body: kept.clone(),
+        body: retained.clone(),
     });
     Ok(())
 }

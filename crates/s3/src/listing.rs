@@ -4,27 +4,27 @@
 
 use s3s::{S3Response, dto};
 
-use keywright_objects::{Fault, ListAsk, Listing};
+use keywright_objects::{ListAsk, ListPage, S3Fault};
 
 use super::{
-    Service,
+    S3Shared,
     convert::{etag, kind, owner, parse_token, region_header, timestamp, token, url_encode},
     headers,
-    job::Job,
+    job::OperationContext,
 };
 
 /// How names are written: as they are, or percent-encoded.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Encoding(bool);
+pub(super) struct NameEncoding(bool);
 
-impl Encoding {
+impl NameEncoding {
     /// # Errors
     /// [`Fault::InvalidArgument`] for anything but `url`.
-    pub(super) fn of(asked: Option<&dto::EncodingType>) -> Result<Self, Fault> {
-        match asked.map(dto::EncodingType::as_str) {
+    pub(super) fn of(requested: Option<&dto::EncodingType>) -> Result<Self, S3Fault> {
+        match requested.map(dto::EncodingType::as_str) {
             None => Ok(Self(false)),
             Some(dto::EncodingType::URL) => Ok(Self(true)),
-            Some(other) => Err(Fault::InvalidArgument {
+            Some(other) => Err(S3Fault::InvalidArgument {
                 message: "Invalid Encoding Method specified in Request".into(),
                 name: "encoding-type",
                 value: Some(other.into()),
@@ -44,7 +44,7 @@ impl Encoding {
         name.map(|name| self.text(name))
     }
 
-    pub(super) fn shown(self) -> Option<dto::EncodingType> {
+    pub(super) fn to_dto(self) -> Option<dto::EncodingType> {
         self.0
             .then(|| dto::EncodingType::from_static(dto::EncodingType::URL))
     }
@@ -58,11 +58,11 @@ impl Encoding {
 }
 
 pub(super) async fn v1(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::ListObjectsInput,
-) -> Result<S3Response<dto::ListObjectsOutput>, Fault> {
-    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+) -> Result<S3Response<dto::ListObjectsOutput>, S3Fault> {
+    let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
     let limit = headers::page(input.max_keys, "maxKeys")?;
     let ask = ListAsk {
         prefix: input.prefix.unwrap_or_default(),
@@ -86,7 +86,7 @@ pub(super) async fn v1(
         marker: Some(encoding.text(&ask.after)),
         max_keys: i32::try_from(limit).ok(),
         delimiter: delimiter(&ask, encoding),
-        encoding_type: encoding.shown(),
+        encoding_type: encoding.to_dto(),
         request_charged: None,
     });
     response.headers.extend(region);
@@ -94,11 +94,11 @@ pub(super) async fn v1(
 }
 
 pub(super) async fn v2(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::ListObjectsV2Input,
-) -> Result<S3Response<dto::ListObjectsV2Output>, Fault> {
-    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+) -> Result<S3Response<dto::ListObjectsV2Output>, S3Fault> {
+    let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
     let limit = headers::page(input.max_keys, "maxKeys")?;
     let after = match &input.continuation_token {
         Some(given) => {
@@ -130,7 +130,7 @@ pub(super) async fn v2(
         is_truncated: Some(listing.next.is_some()),
         next_continuation_token: listing.next.as_deref().map(token),
         delimiter: delimiter(&ask, encoding),
-        encoding_type: encoding.shown(),
+        encoding_type: encoding.to_dto(),
         start_after: encoding.maybe(start_after.as_deref()),
         request_charged: None,
     });
@@ -140,16 +140,16 @@ pub(super) async fn v2(
 
 /// The versions of objects of a bucket that was never versioned: each object's only one, `null`.
 pub(super) async fn versions(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::ListObjectVersionsInput,
-) -> Result<S3Response<dto::ListObjectVersionsOutput>, Fault> {
-    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+) -> Result<S3Response<dto::ListObjectVersionsOutput>, S3Fault> {
+    let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
     let limit = headers::page(input.max_keys, "maxKeys")?;
     let key_marker = input.key_marker.unwrap_or_default();
     let version_marker = input.version_id_marker.unwrap_or_default();
     if !version_marker.is_empty() && key_marker.is_empty() {
-        return Err(Fault::InvalidArgument {
+        return Err(S3Fault::InvalidArgument {
             message: "A version-id marker cannot be specified without a key marker.".into(),
             name: "version-id-marker",
             value: Some(version_marker),
@@ -190,7 +190,7 @@ pub(super) async fn versions(
         common_prefixes: encoding.prefixes(&listing.prefixes),
         delete_markers: None,
         delimiter: delimiter(&ask, encoding),
-        encoding_type: encoding.shown(),
+        encoding_type: encoding.to_dto(),
         is_truncated: Some(next.is_some()),
         key_marker: Some(encoding.text(&ask.after)),
         max_keys: i32::try_from(limit).ok(),
@@ -209,24 +209,24 @@ pub(super) async fn versions(
 /// The id of the version of an object that was never versioned.
 const NULL: &str = "null";
 
-fn wrong_token() -> Fault {
-    Fault::InvalidArgument {
+fn wrong_token() -> S3Fault {
+    S3Fault::InvalidArgument {
         message: "The continuation token provided is incorrect".into(),
         name: "continuation-token",
         value: None,
     }
 }
 
-fn delimiter(ask: &ListAsk, encoding: Encoding) -> Option<String> {
+fn delimiter(ask: &ListAsk, encoding: NameEncoding) -> Option<String> {
     (!ask.delimiter.is_empty()).then(|| encoding.text(&ask.delimiter))
 }
 
 fn contents(
-    job: &Job,
-    listing: &Listing,
-    encoding: Encoding,
+    job: &OperationContext,
+    listing: &ListPage,
+    encoding: NameEncoding,
     with_owner: bool,
-) -> Result<Option<dto::ObjectList>, Fault> {
+) -> Result<Option<dto::ObjectList>, S3Fault> {
     let account = job.bucket()?.owner;
     let list = listing.objects.iter().map(|object| dto::Object {
         checksum_algorithm: Some(vec![dto::ChecksumAlgorithm::from(

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use keywright_objects::Fault;
+use keywright_objects::S3Fault;
 
 const PREFIX: &str = "x-amz-meta-";
 /// The most characters of an encoded word, less `=?UTF-8?Q?` and `?=`.
@@ -19,7 +19,7 @@ const WORD: usize = 75 - 12;
 ///
 /// # Errors
 /// [`Fault::InvalidArgument`] for what is not UTF-8.
-pub(super) fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Fault> {
+pub(super) fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, S3Fault> {
     let mut user = BTreeMap::new();
     for name in headers.keys() {
         let Some(key) = name.as_str().strip_prefix(PREFIX) else {
@@ -27,7 +27,7 @@ pub(super) fn read(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Faul
         };
         let values = headers.get_all(name).iter();
         let values: Result<Vec<_>, _> = values.map(|v| std::str::from_utf8(v.as_bytes())).collect();
-        let value = values.map_err(|_| Fault::InvalidArgument {
+        let value = values.map_err(|_| S3Fault::InvalidArgument {
             message: "Metadata must be UTF-8.".into(),
             name: "x-amz-meta",
             value: None,

@@ -7,36 +7,36 @@ use s3s::{S3Response, dto};
 
 use keywright_base::{AccountId, Arn};
 use keywright_objects::{
-    Algorithm, Completion, Copied, Fault, Kind, ListedUpload, NamedPart, NewUpload, Part, Upload,
-    UploadAsk,
+    ChecksumAlgorithm, ChecksumType, CompleteRequest, ListedUpload, NamedPart, NewUpload, Part,
+    PartCopySource, S3Fault, Upload, UploadAsk,
 };
 
 use super::{
-    Service,
-    convert::{Sums, etag, kind, owner, sse, text, timestamp, with_sums},
+    S3Shared,
+    convert::{ChecksumFields, etag, kind, owner, sse, text, timestamp, with_sums},
     headers,
-    job::Job,
-    listing::Encoding,
+    job::OperationContext,
+    listing::NameEncoding,
     objects::body_of,
 };
 
 pub(super) async fn create(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::CreateMultipartUploadInput,
-) -> Result<S3Response<dto::CreateMultipartUploadOutput>, Fault> {
+) -> Result<S3Response<dto::CreateMultipartUploadOutput>, S3Fault> {
     let sent = job.headers();
     let meta = headers::meta(sent)?;
     let algorithm = text(sent, "x-amz-checksum-algorithm")
-        .map(Algorithm::parse)
+        .map(ChecksumAlgorithm::parse)
         .transpose()?;
-    let asked = text(sent, "x-amz-checksum-type")
-        .map(Kind::parse)
+    let requested = text(sent, "x-amz-checksum-type")
+        .map(ChecksumType::parse)
         .transpose()?;
     let new = NewUpload {
         meta,
         algorithm,
-        kind: asked,
+        kind: requested,
         initiator: job.caller().identity.clone(),
     };
     let begun = service
@@ -47,7 +47,7 @@ pub(super) async fn create(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(upload.id),
-        checksum_algorithm: upload.algorithm.map(algorithm_shown),
+        checksum_algorithm: upload.algorithm.map(algorithm_dto),
         checksum_type: upload.kind.map(kind),
         server_side_encryption: sse(),
         ..dto::CreateMultipartUploadOutput::default()
@@ -55,10 +55,10 @@ pub(super) async fn create(
 }
 
 pub(super) async fn part(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::UploadPartInput,
-) -> Result<S3Response<dto::UploadPartOutput>, Fault> {
+) -> Result<S3Response<dto::UploadPartOutput>, S3Fault> {
     let trailers = job.caller().trailers.as_ref();
     let claims = headers::claims(job.headers(), trailers, input.content_length)?;
     let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
@@ -68,7 +68,7 @@ pub(super) async fn part(
         .put_part(&upload, input.part_number, claims, body)
         .await?;
     let sums = if part.claimed {
-        Sums::of(Some(&part.checksum))
+        ChecksumFields::of(Some(&part.checksum))
     } else {
         part_sums(&upload, &part)
     };
@@ -80,12 +80,12 @@ pub(super) async fn part(
 }
 
 pub(super) async fn part_copy(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::UploadPartCopyInput,
-) -> Result<S3Response<dto::UploadPartCopyOutput>, Fault> {
+) -> Result<S3Response<dto::UploadPartCopyOutput>, S3Fault> {
     let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
-    let copied = Copied {
+    let copied = PartCopySource {
         source: job.source()?,
         source_if: headers::read_if(job.headers(), "x-amz-copy-source-", service.objects.now()),
         range: input.copy_source_range.as_deref(),
@@ -106,21 +106,21 @@ pub(super) async fn part_copy(
 }
 
 pub(super) async fn complete(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::CompleteMultipartUploadInput,
-) -> Result<S3Response<dto::CompleteMultipartUploadOutput>, Fault> {
+) -> Result<S3Response<dto::CompleteMultipartUploadOutput>, S3Fault> {
     let sent = job.headers();
     let named = input.multipart_upload.unwrap_or_default();
     let parts = named.parts.unwrap_or_default().into_iter().map(named_part);
-    let completion = Completion {
+    let completion = CompleteRequest {
         parts: parts.collect::<Result<_, _>>()?,
         condition: headers::write_if(sent)?,
         size: input
             .mpu_object_size
             .and_then(|size| u64::try_from(size).ok()),
         kind: text(sent, "x-amz-checksum-type")
-            .map(Kind::parse)
+            .map(ChecksumType::parse)
             .transpose()?,
         checksum: headers::checksum(sent)?,
     };
@@ -128,7 +128,7 @@ pub(super) async fn complete(
     let object = service.objects.complete(of, &completion).await?;
     let host = text(sent, "host").unwrap_or_default();
     let location = format!("http://{host}/{}/{}", input.bucket, input.key);
-    let sums = Sums::of(Some(&object.checksum));
+    let sums = ChecksumFields::of(Some(&object.checksum));
     Ok(S3Response::new(
         with_sums!(dto::CompleteMultipartUploadOutput, sums, {
             bucket: Some(input.bucket),
@@ -142,39 +142,39 @@ pub(super) async fn complete(
     ))
 }
 
-fn named_part(part: dto::CompletedPart) -> Result<NamedPart, Fault> {
+fn named_part(part: dto::CompletedPart) -> Result<NamedPart, S3Fault> {
     let sums = [
-        (Algorithm::Crc32, part.checksum_crc32),
-        (Algorithm::Crc32c, part.checksum_crc32c),
-        (Algorithm::Crc64Nvme, part.checksum_crc64nvme),
-        (Algorithm::Sha1, part.checksum_sha1),
-        (Algorithm::Sha256, part.checksum_sha256),
+        (ChecksumAlgorithm::Crc32, part.checksum_crc32),
+        (ChecksumAlgorithm::Crc32c, part.checksum_crc32c),
+        (ChecksumAlgorithm::Crc64Nvme, part.checksum_crc64nvme),
+        (ChecksumAlgorithm::Sha1, part.checksum_sha1),
+        (ChecksumAlgorithm::Sha256, part.checksum_sha256),
     ];
     let checksum = sums
         .into_iter()
         .find_map(|(algorithm, value)| Some((algorithm, value?)));
     Ok(NamedPart {
-        number: part.part_number.ok_or(Fault::MalformedXml)?,
-        etag: part.e_tag.ok_or(Fault::MalformedXml)?.into_value(),
+        number: part.part_number.ok_or(S3Fault::MalformedXml)?,
+        etag: part.e_tag.ok_or(S3Fault::MalformedXml)?.into_value(),
         checksum,
     })
 }
 
 pub(super) async fn abort(
-    service: &Service,
-    _: Job,
+    service: &S3Shared,
+    _: OperationContext,
     input: dto::AbortMultipartUploadInput,
-) -> Result<S3Response<dto::AbortMultipartUploadOutput>, Fault> {
+) -> Result<S3Response<dto::AbortMultipartUploadOutput>, S3Fault> {
     let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
     service.objects.abort(&upload).await?;
     Ok(S3Response::new(dto::AbortMultipartUploadOutput::default()))
 }
 
 pub(super) async fn list_parts(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::ListPartsInput,
-) -> Result<S3Response<dto::ListPartsOutput>, Fault> {
+) -> Result<S3Response<dto::ListPartsOutput>, S3Fault> {
     let limit = headers::page(input.max_parts, "max-parts")?;
     let after = input.part_number_marker.unwrap_or_default();
     let upload = find(service, &input.bucket, &input.key, &input.upload_id).await?;
@@ -197,7 +197,7 @@ pub(super) async fn list_parts(
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(input.upload_id),
-        checksum_algorithm: upload.algorithm.map(algorithm_shown),
+        checksum_algorithm: upload.algorithm.map(algorithm_dto),
         checksum_type: upload.kind.map(kind),
         owner: Some(owner(account)),
         initiator: Some(initiator(upload.initiator.as_deref(), account)),
@@ -207,11 +207,11 @@ pub(super) async fn list_parts(
 }
 
 pub(super) async fn list_uploads(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::ListMultipartUploadsInput,
-) -> Result<S3Response<dto::ListMultipartUploadsOutput>, Fault> {
-    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+) -> Result<S3Response<dto::ListMultipartUploadsOutput>, S3Fault> {
+    let encoding = NameEncoding::of(input.encoding_type.as_ref())?;
     let limit = headers::page(input.max_uploads, "max-uploads")?;
     let key_marker = input.key_marker.unwrap_or_default();
     let id_marker = input.upload_id_marker.filter(|_| !key_marker.is_empty());
@@ -227,13 +227,13 @@ pub(super) async fn list_uploads(
     let uploads = page
         .uploads
         .iter()
-        .map(|upload| upload_shown(upload, account, encoding));
+        .map(|upload| listed_upload(upload, account, encoding));
     let (last_key, last_id) = &page.last;
     Ok(S3Response::new(dto::ListMultipartUploadsOutput {
         bucket: Some(input.bucket),
         common_prefixes: encoding.prefixes(&page.prefixes),
         delimiter: (!ask.delimiter.is_empty()).then(|| encoding.text(&ask.delimiter)),
-        encoding_type: encoding.shown(),
+        encoding_type: encoding.to_dto(),
         is_truncated: Some(page.truncated),
         key_marker: Some(encoding.text(&ask.key_marker)),
         upload_id_marker: Some(ask.id_marker),
@@ -246,13 +246,13 @@ pub(super) async fn list_uploads(
     }))
 }
 
-fn upload_shown(
+fn listed_upload(
     upload: &ListedUpload,
     account: AccountId,
-    encoding: Encoding,
+    encoding: NameEncoding,
 ) -> dto::MultipartUpload {
     dto::MultipartUpload {
-        checksum_algorithm: upload.algorithm.map(algorithm_shown),
+        checksum_algorithm: upload.algorithm.map(algorithm_dto),
         checksum_type: upload.kind.map(kind),
         initiated: Some(timestamp(upload.started)),
         initiator: Some(initiator(upload.initiator.as_deref(), account)),
@@ -263,16 +263,16 @@ fn upload_shown(
     }
 }
 
-async fn find(service: &Service, bucket: &str, key: &str, id: &str) -> Result<Upload, Fault> {
+async fn find(service: &S3Shared, bucket: &str, key: &str, id: &str) -> Result<Upload, S3Fault> {
     service.objects.find_upload(bucket, key, id).await
 }
 
 /// A part's checksum, for uploads that were begun with an algorithm.
-fn part_sums(upload: &Upload, part: &Part) -> Sums {
-    Sums::of(upload.algorithm.map(|_| &part.checksum))
+fn part_sums(upload: &Upload, part: &Part) -> ChecksumFields {
+    ChecksumFields::of(upload.algorithm.map(|_| &part.checksum))
 }
 
-fn algorithm_shown(algorithm: Algorithm) -> dto::ChecksumAlgorithm {
+fn algorithm_dto(algorithm: ChecksumAlgorithm) -> dto::ChecksumAlgorithm {
     dto::ChecksumAlgorithm::from(algorithm.name().to_owned())
 }
 

@@ -9,27 +9,27 @@ use s3s::{S3Response, dto};
 
 use keywright_base::{Arn, limits};
 use keywright_objects::{
-    Algorithm, Body, Checksum, Copy, Fault, Headers, Object, Put, ReadAsk, Span, Tags, View,
-    WriteIf, parse_tagging,
+    ByteSpan, Checksum, ChecksumAlgorithm, CopyRequest, Object, ObjectStream, ObjectView,
+    PutRequest, ReadAsk, S3Fault, StoredHeaders, Tags, WriteIf, parse_tagging,
 };
 
 use super::{
-    S3Context, Service, acl as acls, buckets,
-    convert::{Sums, etag, kind, owner, sse, text, timestamp, with_sums},
+    S3Context, S3Shared, acl as acls, buckets,
+    convert::{ChecksumFields, etag, kind, owner, sse, text, timestamp, with_sums},
     headers,
-    job::{Job, Permit},
+    job::{OperationContext, S3Permit},
     metadata,
-    render::{ObjectBody, Status, WireError},
-    xml::{self, Elements},
+    render::{ObjectBody, StatusOverride, WireError},
+    xml::{self, XmlElements},
 };
 
 pub(super) async fn put(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::PutObjectInput,
-) -> Result<S3Response<dto::PutObjectOutput>, Fault> {
+) -> Result<S3Response<dto::PutObjectOutput>, S3Fault> {
     let sent = job.headers();
-    let put = Put {
+    let put = PutRequest {
         meta: headers::meta(sent)?,
         claims: headers::claims(sent, job.caller().trailers.as_ref(), input.content_length)?,
         condition: headers::write_if(sent)?,
@@ -40,7 +40,7 @@ pub(super) async fn put(
         .put(&input.bucket, &input.key, put, body)
         .await?;
     Ok(S3Response::new(
-        with_sums!(dto::PutObjectOutput, Sums::of(Some(&object.checksum)), {
+        with_sums!(dto::PutObjectOutput, ChecksumFields::of(Some(&object.checksum)), {
             checksum_type: Some(kind(object.checksum.kind)),
             e_tag: Some(etag(&object.etag)),
             server_side_encryption: sse(),
@@ -50,7 +50,7 @@ pub(super) async fn put(
 }
 
 /// A request's body as the domain takes it.
-pub(super) fn body_of(body: Option<dto::StreamingBlob>) -> Body {
+pub(super) fn body_of(body: Option<dto::StreamingBlob>) -> ObjectStream {
     match body {
         Some(body) => body.boxed(),
         None => futures_util::stream::empty().boxed(),
@@ -60,15 +60,15 @@ pub(super) fn body_of(body: Option<dto::StreamingBlob>) -> Body {
 /// The fields that reading and heading have in common.
 macro_rules! described {
     ($type:ident, $view:expr, $sums:expr, { $($fields:tt)* }) => {{
-        let view: &View = $view;
-        let sums: Sums = $sums;
+        let view: &ObjectView = $view;
+        let sums: ChecksumFields = $sums;
         let object = &view.object;
         let stored = &object.meta.headers;
-        let shown = sums.shown();
+        let listed = sums.is_any();
         let size = object.size;
         with_sums!(dto::$type, sums, {
             accept_ranges: Some("bytes".into()),
-            checksum_type: shown.then(|| kind(object.checksum.kind)),
+            checksum_type: listed.then(|| kind(object.checksum.kind)),
             cache_control: stored.cache_control.clone(),
             content_disposition: stored.content_disposition.clone(),
             content_encoding: stored.content_encoding.clone(),
@@ -89,13 +89,13 @@ macro_rules! described {
 }
 
 pub(super) async fn get(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::GetObjectInput,
-) -> Result<S3Response<dto::GetObjectOutput>, Fault> {
+) -> Result<S3Response<dto::GetObjectOutput>, S3Fault> {
     let overrides = overridden(&input);
     if overrides && job.caller().account.is_none() {
-        return Err(Fault::InvalidRequest(
+        return Err(S3Fault::InvalidRequest(
             "Request specific response headers cannot be used for anonymous GET requests.",
         ));
     }
@@ -120,10 +120,10 @@ pub(super) async fn get(
 }
 
 pub(super) async fn head(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::HeadObjectInput,
-) -> Result<S3Response<dto::HeadObjectOutput>, Fault> {
+) -> Result<S3Response<dto::HeadObjectOutput>, S3Fault> {
     let view = ask(service, &job, input.part_number).view(job.object()?)?;
     let sums = sums(&view, input.part_number, input.checksum_mode.as_ref());
     let mut output = described!(HeadObjectOutput, &view, sums, {});
@@ -171,7 +171,7 @@ fn overridden(input: &dto::GetObjectInput) -> bool {
         || input.response_expires.is_some()
 }
 
-fn ask(service: &Service, job: &Job, part: Option<i32>) -> ReadAsk {
+fn ask(service: &S3Shared, job: &OperationContext, part: Option<i32>) -> ReadAsk {
     ReadAsk {
         conditions: headers::read_if(job.headers(), "", service.objects.now()),
         range: text(job.headers(), "range").map(str::to_owned),
@@ -181,22 +181,22 @@ fn ask(service: &Service, job: &Job, part: Option<i32>) -> ReadAsk {
 
 /// The checksum, when it was asked for and is that of what is given: of the whole, also as a range
 /// or as the only part, or of a part.
-fn sums(view: &View, part: Option<i32>, mode: Option<&dto::ChecksumMode>) -> Sums {
+fn sums(view: &ObjectView, part: Option<i32>, mode: Option<&dto::ChecksumMode>) -> ChecksumFields {
     let enabled = dto::ChecksumMode::ENABLED;
     if !mode.is_some_and(|mode| mode.as_str().eq_ignore_ascii_case(enabled)) {
-        return Sums::default();
+        return ChecksumFields::default();
     }
     let object = &view.object;
     if !object.multipart || part.is_none() {
-        let whole = view.span == Span::whole(object.size);
-        return Sums::of(whole.then_some(&object.checksum));
+        let whole = view.span == ByteSpan::whole(object.size);
+        return ChecksumFields::of(whole.then_some(&object.checksum));
     }
     let value = part.and_then(|part| part_sums(object).get(usize::try_from(part - 1).ok()?));
     let checksum = value.map(|value| Checksum {
         value: value.clone(),
         ..object.checksum.clone()
     });
-    Sums::of(checksum.as_ref())
+    ChecksumFields::of(checksum.as_ref())
 }
 
 /// The checksums of an object's parts, where they are known.
@@ -208,7 +208,7 @@ fn part_sums(object: &Object) -> &[String] {
 }
 
 /// The number of tags, for callers that may read them.
-async fn tag_count(job: &Job, view: &View) -> Option<i32> {
+async fn tag_count(job: &OperationContext, view: &ObjectView) -> Option<i32> {
     let tags = &view.object.meta.tags;
     if tags.is_empty() {
         return None;
@@ -220,15 +220,15 @@ async fn tag_count(job: &Job, view: &View) -> Option<i32> {
     i32::try_from(tags.len()).ok()
 }
 
-fn status(view: &View) -> Status {
-    Status(if view.partial {
+fn status(view: &ObjectView) -> StatusOverride {
+    StatusOverride(if view.partial {
         StatusCode::PARTIAL_CONTENT
     } else {
         StatusCode::OK
     })
 }
 
-fn expires(stored: &Headers) -> Option<(HeaderName, HeaderValue)> {
+fn expires(stored: &StoredHeaders) -> Option<(HeaderName, HeaderValue)> {
     let value = HeaderValue::from_bytes(stored.expires.as_ref()?.as_bytes()).ok()?;
     Some((http::header::EXPIRES, value))
 }
@@ -238,43 +238,43 @@ fn class(class: &str) -> Option<dto::StorageClass> {
 }
 
 pub(super) async fn attributes(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::GetObjectAttributesInput,
-) -> Result<S3Response<dto::GetObjectAttributesOutput>, Fault> {
+) -> Result<S3Response<dto::GetObjectAttributesOutput>, S3Fault> {
     let object = job.object()?;
     headers::read_if(job.headers(), "", service.objects.now()).check(&object)?;
     // The protocol layer does not split the header's list.
-    let asked = |name: &str| {
+    let requested = |name: &str| {
         let mut lists = input
             .object_attributes
             .iter()
             .map(dto::ObjectAttributes::as_str);
-        lists.any(|list| list.split(',').any(|asked| asked.trim() == name))
+        lists.any(|list| list.split(',').any(|requested| requested.trim() == name))
     };
-    let mut elements = Elements::default();
-    if asked("ETag") {
+    let mut elements = XmlElements::default();
+    if requested("ETag") {
         // Here without quotes (recorded 2026-02).
         elements.text("ETag", &object.etag);
     }
-    if asked("Checksum") {
+    if requested("Checksum") {
         elements.within("Checksum", |sum| {
             let checksum = &object.checksum;
             sum.text(&element(checksum.algorithm), bare(&checksum.value));
             sum.text("ChecksumType", checksum.kind.name());
         });
     }
-    if asked("ObjectParts") && object.multipart {
+    if requested("ObjectParts") && object.multipart {
         let limit = headers::page(input.max_parts, "max-parts")?;
         let after = input.part_number_marker.unwrap_or_default();
         elements.within("ObjectParts", |parts| {
-            parts_shown(parts, &object, (after, limit))
+            write_parts(parts, &object, (after, limit))
         });
     }
-    if asked("StorageClass") {
+    if requested("StorageClass") {
         elements.text("StorageClass", object.meta.class());
     }
-    if asked("ObjectSize") {
+    if requested("ObjectSize") {
         elements.text("ObjectSize", object.size);
     }
     let mut response = S3Response::new(dto::GetObjectAttributesOutput {
@@ -287,7 +287,7 @@ pub(super) async fn attributes(
 }
 
 /// The element of a checksum, for example `ChecksumCRC32`.
-fn element(algorithm: Algorithm) -> String {
+fn element(algorithm: ChecksumAlgorithm) -> String {
     format!("Checksum{}", algorithm.name())
 }
 
@@ -297,7 +297,7 @@ fn bare(value: &str) -> &str {
 }
 
 /// A page of an object's parts; each is listed only where the upload named an algorithm.
-fn parts_shown(elements: &mut Elements, object: &Object, (after, limit): (i32, usize)) {
+fn write_parts(elements: &mut XmlElements, object: &Object, (after, limit): (i32, usize)) {
     let sizes = object.part_sizes();
     elements.text("PartsCount", sizes.len());
     let sums = part_sums(object);
@@ -324,10 +324,10 @@ fn parts_shown(elements: &mut Elements, object: &Object, (after, limit): (i32, u
 }
 
 pub(super) async fn acl(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetObjectAclInput,
-) -> Result<S3Response<dto::GetObjectAclOutput>, Fault> {
+) -> Result<S3Response<dto::GetObjectAclOutput>, S3Fault> {
     let owner = owner(job.bucket()?.owner);
     Ok(S3Response::new(dto::GetObjectAclOutput {
         grants: Some(buckets::owner_grants(&owner)),
@@ -337,27 +337,27 @@ pub(super) async fn acl(
 }
 
 pub(super) async fn put_acl(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     input: dto::PutObjectAclInput,
-) -> Result<S3Response<dto::PutObjectAclOutput>, Fault> {
+) -> Result<S3Response<dto::PutObjectAclOutput>, S3Fault> {
     let body = input.access_control_policy.as_ref();
     Err(acls::put_object(job.headers(), body))
 }
 
 pub(super) async fn copy(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::CopyObjectInput,
-) -> Result<S3Response<dto::CopyObjectOutput>, Fault> {
+) -> Result<S3Response<dto::CopyObjectOutput>, S3Fault> {
     let sent = job.headers();
     let directive = |name: &'static str| directive(text(sent, name), name);
     let stored = headers::stored(sent)?;
     let tags = text(sent, "x-amz-tagging").map_or(Ok(Tags::new()), parse_tagging)?;
     let algorithm = text(sent, "x-amz-checksum-algorithm")
-        .map(Algorithm::parse)
+        .map(ChecksumAlgorithm::parse)
         .transpose()?;
-    let copy = Copy {
+    let copy = CopyRequest {
         source_if: headers::read_if(sent, "x-amz-copy-source-", service.objects.now()),
         condition: headers::write_if(sent)?,
         redirect: stored.redirect.clone(),
@@ -370,7 +370,7 @@ pub(super) async fn copy(
         .objects
         .copy(job.source()?, &input.bucket, &input.key, copy)
         .await?;
-    let result = with_sums!(dto::CopyObjectResult, Sums::of(Some(&object.checksum)), {
+    let result = with_sums!(dto::CopyObjectResult, ChecksumFields::of(Some(&object.checksum)), {
         checksum_type: Some(kind(object.checksum.kind)),
         e_tag: Some(etag(&object.etag)),
         last_modified: Some(timestamp(object.modified)),
@@ -383,11 +383,11 @@ pub(super) async fn copy(
 }
 
 /// Whether a directive says `REPLACE`.
-fn directive(value: Option<&str>, name: &'static str) -> Result<bool, Fault> {
+fn directive(value: Option<&str>, name: &'static str) -> Result<bool, S3Fault> {
     match value {
         None | Some("COPY") => Ok(false),
         Some("REPLACE") => Ok(true),
-        Some(other) => Err(Fault::InvalidArgument {
+        Some(other) => Err(S3Fault::InvalidArgument {
             message: "Unknown directive.".into(),
             name,
             value: Some(other.into()),
@@ -396,10 +396,10 @@ fn directive(value: Option<&str>, name: &'static str) -> Result<bool, Fault> {
 }
 
 pub(super) async fn delete(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::DeleteObjectInput,
-) -> Result<S3Response<dto::DeleteObjectOutput>, Fault> {
+) -> Result<S3Response<dto::DeleteObjectOutput>, S3Fault> {
     let condition = delete_if(text(job.headers(), "if-match"));
     service
         .objects
@@ -417,13 +417,13 @@ fn delete_if(tag: Option<&str>) -> WriteIf {
 }
 
 pub(super) async fn delete_many(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::DeleteObjectsInput,
-) -> Result<S3Response<dto::DeleteObjectsOutput>, Fault> {
+) -> Result<S3Response<dto::DeleteObjectsOutput>, S3Fault> {
     let named = input.delete.objects;
     if named.is_empty() || named.len() > limits::S3_PAGE {
-        return Err(Fault::MalformedXml);
+        return Err(S3Fault::MalformedXml);
     }
     let mut errors = Vec::new();
     let mut keys = Vec::new();
@@ -466,18 +466,18 @@ pub(super) async fn delete_many(
 }
 
 /// An entry of a deletion of many, and whether it may be deleted.
-type Deletion = (dto::ObjectIdentifier, Result<(), Fault>);
+type DeletionEntry = (dto::ObjectIdentifier, Result<(), S3Fault>);
 
 /// Decides on each entry: here as long as all together take little time, the rest beside the
 /// threads that answer requests.
 async fn permit_deletions(
-    job: &Job,
+    job: &OperationContext,
     entries: Vec<dto::ObjectIdentifier>,
-) -> Result<Vec<Deletion>, Fault> {
+) -> Result<Vec<DeletionEntry>, S3Fault> {
     let mut decided = Vec::with_capacity(entries.len());
     let mut entries = entries.into_iter();
     while let Some(entry) = entries.as_slice().first() {
-        let Some(permitted) = deletable(job.permit(), entry, Permit::require_shortly) else {
+        let Some(permitted) = deletable(job.permit(), entry, S3Permit::require_shortly) else {
             let permit = job.shared_permit();
             let rest: Vec<_> = entries.collect();
             decided.extend(job.beside(move || decide_all(&permit, rest)).await?);
@@ -491,12 +491,12 @@ async fn permit_deletions(
     Ok(decided)
 }
 
-fn decide_all(permit: &Permit, entries: Vec<dto::ObjectIdentifier>) -> Vec<Deletion> {
+fn decide_all(permit: &S3Permit, entries: Vec<dto::ObjectIdentifier>) -> Vec<DeletionEntry> {
     let decide = |entry| {
-        let ask = |permit: &Permit, action: &str, arn: &str, context: &S3Context| {
+        let ask = |permit: &S3Permit, action: &str, arn: &str, context: &S3Context| {
             Some(permit.require_beside(action, arn, context))
         };
-        let permitted = deletable(permit, &entry, ask).unwrap_or(Err(Fault::Throttled));
+        let permitted = deletable(permit, &entry, ask).unwrap_or(Err(S3Fault::Throttled));
         (entry, permitted)
     };
     entries.into_iter().map(decide).collect()
@@ -504,10 +504,10 @@ fn decide_all(permit: &Permit, entries: Vec<dto::ObjectIdentifier>) -> Vec<Delet
 
 /// Whether an entry may be deleted; `None` where `ask` does not decide that here.
 fn deletable(
-    permit: &Permit,
+    permit: &S3Permit,
     entry: &dto::ObjectIdentifier,
-    ask: impl FnOnce(&Permit, &str, &str, &S3Context) -> Option<Result<(), Fault>>,
-) -> Option<Result<(), Fault>> {
+    ask: impl FnOnce(&S3Permit, &str, &str, &S3Context) -> Option<Result<(), S3Fault>>,
+) -> Option<Result<(), S3Fault>> {
     if let Err(fault) = keywright_objects::check_key(&entry.key) {
         return Some(Err(fault));
     }
@@ -522,14 +522,14 @@ fn deletable(
     let permitted = ask(permit, action, arn.as_str(), &context)?;
     Some(permitted.and_then(|()| match entry.version_id.as_deref() {
         None | Some("null") => Ok(()),
-        Some(other) => Err(Fault::NoSuchVersion {
+        Some(other) => Err(S3Fault::NoSuchVersion {
             key: entry.key.clone(),
             version: other.into(),
         }),
     }))
 }
 
-fn entry_error(entry: dto::ObjectIdentifier, fault: &Fault) -> dto::Error {
+fn entry_error(entry: dto::ObjectIdentifier, fault: &S3Fault) -> dto::Error {
     let error = WireError::from(fault);
     dto::Error {
         code: Some(error.code),

@@ -7,19 +7,20 @@
 use std::sync::Arc;
 
 use keywright_base::limits;
-use keywright_objects::{Bucket, Fault};
+use keywright_objects::{Bucket, S3Fault};
 use keywright_policy::{
-    Kind, PrincipalType, SyntaxError, Violation, is_public, parse, rename_principals, validate,
+    DocumentKind, PrincipalType, SyntaxError, Violation, is_public, parse, rename_principals,
+    validate,
 };
 use s3s::{S3Response, dto};
 
-use super::{Service, job::Job, public_access};
+use super::{S3Shared, job::OperationContext, public_access};
 
 /// A compiled bucket policy.
 pub type BucketPolicy = keywright_policy::Policy;
 
 /// What is made of the text of a bucket's policy, once.
-pub(super) struct Made {
+pub(super) struct CompiledBucketPolicy {
     pub(super) policy: Arc<BucketPolicy>,
     /// Whether it is public, as Block Public Access has it.
     pub(super) is_public: bool,
@@ -30,10 +31,13 @@ pub(super) struct Made {
 ///
 /// # Errors
 /// [`Fault::Internal`] when the stored text does not compile.
-pub(super) fn of(service: &Service, bucket: &Bucket) -> Result<Option<Arc<Made>>, Fault> {
+pub(super) fn of(
+    service: &S3Shared,
+    bucket: &Bucket,
+) -> Result<Option<Arc<CompiledBucketPolicy>>, S3Fault> {
     let made = service.policies.of(bucket, |text| {
         let policy = compile(bucket, text)?;
-        Ok(Made {
+        Ok(CompiledBucketPolicy {
             is_public: is_public(policy.document()),
             policy: Arc::new(policy),
         })
@@ -45,10 +49,10 @@ pub(super) fn of(service: &Service, bucket: &Bucket) -> Result<Option<Arc<Made>>
 ///
 /// # Errors
 /// [`Fault::Internal`] when the stored text does not compile.
-pub(super) fn shown(
+pub(super) fn with_arns(
     bucket: &Bucket,
     name: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Arc<BucketPolicy>>, Fault> {
+) -> Result<Option<Arc<BucketPolicy>>, S3Fault> {
     let Some(text) = &bucket.policy else {
         return Ok(None);
     };
@@ -62,20 +66,20 @@ fn compile(bucket: &Bucket, text: &str) -> Result<BucketPolicy, SyntaxError> {
     Ok(BucketPolicy::compile(&document).with_id(&bucket.name))
 }
 
-fn unreadable(bucket: &Bucket, fault: &SyntaxError) -> Fault {
-    Fault::Internal(format!("policy of {}: {fault}", bucket.name))
+fn unreadable(bucket: &Bucket, fault: &SyntaxError) -> S3Fault {
+    S3Fault::Internal(format!("policy of {}: {fault}", bucket.name))
 }
 
 pub(super) async fn get(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetBucketPolicyInput,
-) -> Result<S3Response<dto::GetBucketPolicyOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketPolicyOutput>, S3Fault> {
     let bucket = job.bucket()?;
     let policy = bucket.policy.as_deref();
-    let policy = policy.ok_or_else(|| Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
+    let policy = policy.ok_or_else(|| S3Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
     let authorize = &job.caller().authorize;
-    let policy = rename_principals(policy, |kept| authorize.shown(kept))
+    let policy = rename_principals(policy, |retained| authorize.stored_id_to_arn(retained))
         .map_err(|fault| unreadable(bucket, &fault))?;
     let mut response = S3Response::new(dto::GetBucketPolicyOutput {
         policy: Some(policy),
@@ -86,10 +90,10 @@ pub(super) async fn get(
 }
 
 pub(super) async fn put(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::PutBucketPolicyInput,
-) -> Result<S3Response<dto::PutBucketPolicyOutput>, Fault> {
+) -> Result<S3Response<dto::PutBucketPolicyOutput>, S3Fault> {
     let bucket = job.bucket()?;
     let policy = checked(&job, &bucket.name, &input.policy)?;
     service
@@ -101,29 +105,31 @@ pub(super) async fn put(
 
 /// The policy as it is kept. What S3 would not store is refused, what names someone who does not
 /// exist, and what is public where that is blocked.
-fn checked(job: &Job, bucket: &str, text: &str) -> Result<String, Fault> {
+fn checked(job: &OperationContext, bucket: &str, text: &str) -> Result<String, S3Fault> {
     let limit = limits::BUCKET_POLICY_BYTES;
     if text.len() > limit {
-        return Err(Fault::PolicyTooLarge { limit });
+        return Err(S3Fault::PolicyTooLarge { limit });
     }
-    let malformed = |violation: Violation| Fault::MalformedPolicy(violation.to_string());
-    let document = validate(text, Kind::Bucket { bucket }).map_err(malformed)?;
+    let malformed = |violation: Violation| S3Fault::MalformedPolicy(violation.to_string());
+    let document = validate(text, DocumentKind::Bucket { bucket }).map_err(malformed)?;
     let principals = document.statements.iter().flat_map(|s| &s.principal);
     let mut names = principals.flat_map(|principal| &principal.elements);
     let authorize = &job.caller().authorize;
-    if names.any(|(kind, name)| *kind == PrincipalType::Aws && authorize.kept(name).is_none()) {
+    if names.any(|(kind, name)| {
+        *kind == PrincipalType::Aws && authorize.principal_to_stored_id(name).is_none()
+    }) {
         return Err(malformed(Violation::BucketPrincipal));
     }
     public_access::check(job, &document)?;
-    rename_principals(text, |name| authorize.kept(name))
+    rename_principals(text, |name| authorize.principal_to_stored_id(name))
         .map_err(|fault| malformed(Violation::BucketJson(fault)))
 }
 
 pub(super) async fn delete(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     _: dto::DeleteBucketPolicyInput,
-) -> Result<S3Response<dto::DeleteBucketPolicyOutput>, Fault> {
+) -> Result<S3Response<dto::DeleteBucketPolicyOutput>, S3Fault> {
     service
         .objects
         .set_policy(&job.bucket()?.name, None)

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use s3s::{S3Response, dto};
 
-use keywright_identity::view::Attached;
-use keywright_objects::{Bucket, Fault, PublicAccessBlock};
-use keywright_policy::{Document, is_public};
+use keywright_identity::view::ResourcePolicy;
+use keywright_objects::{Bucket, PublicAccessBlock, S3Fault};
+use keywright_policy::{PolicyDocument, is_public};
 
-use super::{Service, job::Job, policy};
+use super::{S3Shared, job::OperationContext, policy};
 
 /// Refuses a public policy, where the bucket's settings say so.
 ///
 /// # Errors
 /// [`Fault::AccessDenied`].
-pub(super) fn check(job: &Job, policy: &Document) -> Result<(), Fault> {
+pub(super) fn check(job: &OperationContext, policy: &PolicyDocument) -> Result<(), S3Fault> {
     let blocked = job.bucket()?.blocks_public_policy() && is_public(policy);
     if !blocked {
         return Ok(());
@@ -32,10 +32,10 @@ pub(super) fn check(job: &Job, policy: &Document) -> Result<(), Fault> {
 ///
 /// # Errors
 /// As [`policy::of`].
-pub(super) fn attached(service: &Service, bucket: &Bucket) -> Result<Attached, Fault> {
+pub(super) fn attached(service: &S3Shared, bucket: &Bucket) -> Result<ResourcePolicy, S3Fault> {
     let made = policy::of(service, bucket)?;
     let public = made.as_ref().is_some_and(|made| made.is_public);
-    Ok(Attached {
+    Ok(ResourcePolicy {
         owner: bucket.owner,
         tags: None,
         restricted: bucket.restricts_public_policy() && public,
@@ -44,13 +44,13 @@ pub(super) fn attached(service: &Service, bucket: &Bucket) -> Result<Attached, F
 }
 
 pub(super) async fn status(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     _: dto::GetBucketPolicyStatusInput,
-) -> Result<S3Response<dto::GetBucketPolicyStatusOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketPolicyStatusOutput>, S3Fault> {
     let bucket = job.bucket()?;
     let made = policy::of(service, bucket)?;
-    let made = made.ok_or_else(|| Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
+    let made = made.ok_or_else(|| S3Fault::NoSuchBucketPolicy(bucket.name.clone()))?;
     let status = dto::PolicyStatus {
         is_public: Some(made.is_public),
     };
@@ -60,13 +60,13 @@ pub(super) async fn status(
 }
 
 pub(super) async fn get(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetPublicAccessBlockInput,
-) -> Result<S3Response<dto::GetPublicAccessBlockOutput>, Fault> {
+) -> Result<S3Response<dto::GetPublicAccessBlockOutput>, S3Fault> {
     let bucket = job.bucket()?;
     let block = bucket.public_access_block;
-    let block = block.ok_or_else(|| Fault::NoSuchPublicAccessBlock(bucket.name.clone()))?;
+    let block = block.ok_or_else(|| S3Fault::NoSuchPublicAccessBlock(bucket.name.clone()))?;
     let block = dto::PublicAccessBlockConfiguration {
         block_public_acls: Some(block.block_public_acls),
         block_public_policy: Some(block.block_public_policy),
@@ -80,44 +80,48 @@ pub(super) async fn get(
 
 /// Replaces all four settings; one that is not given is off.
 pub(super) async fn put(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::PutPublicAccessBlockInput,
-) -> Result<S3Response<dto::PutPublicAccessBlockOutput>, Fault> {
-    let asked = input.public_access_block_configuration;
+) -> Result<S3Response<dto::PutPublicAccessBlockOutput>, S3Fault> {
+    let requested = input.public_access_block_configuration;
     let given = [
-        asked.block_public_acls,
-        asked.ignore_public_acls,
-        asked.block_public_policy,
-        asked.restrict_public_buckets,
+        requested.block_public_acls,
+        requested.ignore_public_acls,
+        requested.block_public_policy,
+        requested.restrict_public_buckets,
     ];
     if given.iter().all(Option::is_none) {
-        return Err(Fault::InvalidRequest(
+        return Err(S3Fault::InvalidRequest(
             "Must specify at least one configuration.",
         ));
     }
     let block = PublicAccessBlock {
-        block_public_acls: asked.block_public_acls.unwrap_or_default(),
-        ignore_public_acls: asked.ignore_public_acls.unwrap_or_default(),
-        block_public_policy: asked.block_public_policy.unwrap_or_default(),
-        restrict_public_buckets: asked.restrict_public_buckets.unwrap_or_default(),
+        block_public_acls: requested.block_public_acls.unwrap_or_default(),
+        ignore_public_acls: requested.ignore_public_acls.unwrap_or_default(),
+        block_public_policy: requested.block_public_policy.unwrap_or_default(),
+        restrict_public_buckets: requested.restrict_public_buckets.unwrap_or_default(),
     };
     set(service, &job, Some(block)).await?;
     Ok(S3Response::new(dto::PutPublicAccessBlockOutput::default()))
 }
 
 pub(super) async fn delete(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     _: dto::DeletePublicAccessBlockInput,
-) -> Result<S3Response<dto::DeletePublicAccessBlockOutput>, Fault> {
+) -> Result<S3Response<dto::DeletePublicAccessBlockOutput>, S3Fault> {
     set(service, &job, None).await?;
     Ok(S3Response::new(
         dto::DeletePublicAccessBlockOutput::default(),
     ))
 }
 
-async fn set(service: &Service, job: &Job, block: Option<PublicAccessBlock>) -> Result<(), Fault> {
+async fn set(
+    service: &S3Shared,
+    job: &OperationContext,
+    block: Option<PublicAccessBlock>,
+) -> Result<(), S3Fault> {
     let bucket = &job.bucket()?.name;
     service.objects.set_public_access_block(bucket, block).await
 }

@@ -13,16 +13,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 
-use keywright_objects::{Fault, wire};
+use keywright_objects::{S3Fault, wire};
 
 use super::{
-    Body,
-    xml::{DECLARATION, Document, Elements, well_formed},
+    S3Body,
+    xml::{DECLARATION, XmlBody, XmlElements, well_formed},
 };
 
 /// The ids of one answer.
 #[derive(Debug, Clone)]
-pub struct Ids {
+pub struct ResponseIds {
     /// `x-amz-request-id`: 16 upper-case letters and digits.
     pub request_id: String,
     /// `x-amz-id-2`: base64.
@@ -64,8 +64,8 @@ impl WireError {
     }
 }
 
-impl From<&Fault> for WireError {
-    fn from(fault: &Fault) -> Self {
+impl From<&S3Fault> for WireError {
+    fn from(fault: &S3Fault) -> Self {
         let answer = wire::answer(fault);
         let extra = answer
             .extra
@@ -84,12 +84,12 @@ impl From<&Fault> for WireError {
 
 /// The place where whoever refuses a request first leaves the reason.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cell(Arc<OnceLock<WireError>>);
+pub(super) struct ErrorSlot(Arc<OnceLock<WireError>>);
 
-impl Cell {
+impl ErrorSlot {
     /// Leaves a fault, unless something was left before, and gives the protocol layer an error.
-    pub(super) fn refuse(&self, fault: &Fault) -> s3s::S3Error {
-        if let Fault::Internal(text) = fault {
+    pub(super) fn refuse(&self, fault: &S3Fault) -> s3s::S3Error {
+        if let S3Fault::Internal(text) = fault {
             tracing::error!(%text, "S3 request failed");
         }
         let _ = self.0.set(WireError::from(fault));
@@ -105,7 +105,7 @@ impl Cell {
     pub(super) fn body_failed(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
         let known = error.downcast_ref::<WireError>().cloned();
         let _ = self.0.set(known.unwrap_or_else(|| {
-            WireError::from(&Fault::IncompleteBody {
+            WireError::from(&S3Fault::IncompleteBody {
                 announced: 0,
                 seen: 0,
             })
@@ -119,11 +119,11 @@ impl Cell {
 
 /// Completes an answer of the protocol layer: the ids, and the error in S3's own form.
 pub(super) async fn finish(
-    answer: Response<Body>,
-    cell: &Cell,
-    request: &Asked,
-    ids: &Ids,
-) -> Response<Body> {
+    answer: Response<S3Body>,
+    cell: &ErrorSlot,
+    request: &RenderedRequest,
+    ids: &ResponseIds,
+) -> Response<S3Body> {
     let status = answer.status();
     if status.is_success() {
         let answer = with_document(with_status(answer)).await;
@@ -138,10 +138,10 @@ pub(super) async fn finish(
 
 /// A status that an operation wants instead of the protocol layer's, as an extension of its answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Status(pub(super) StatusCode);
+pub(super) struct StatusOverride(pub(super) StatusCode);
 
-fn with_status(mut answer: Response<Body>) -> Response<Body> {
-    if let Some(Status(status)) = answer.extensions_mut().remove() {
+fn with_status(mut answer: Response<S3Body>) -> Response<S3Body> {
+    if let Some(StatusOverride(status)) = answer.extensions_mut().remove() {
         *answer.status_mut() = status;
     }
     answer
@@ -149,8 +149,8 @@ fn with_status(mut answer: Response<Body>) -> Response<Body> {
 
 /// An answer whose body the protocol layer wrote as a document: the operation's own in its place,
 /// and a new line after the declaration.
-async fn with_document(mut answer: Response<Body>) -> Response<Body> {
-    let own = answer.extensions_mut().remove::<Document>();
+async fn with_document(mut answer: Response<S3Body>) -> Response<S3Body> {
+    let own = answer.extensions_mut().remove::<XmlBody>();
     let object = answer.extensions_mut().remove::<ObjectBody>().is_some();
     let kind = answer.headers().get(header::CONTENT_TYPE);
     let written = !object && kind.is_some_and(|kind| kind.as_bytes() == b"application/xml");
@@ -159,7 +159,7 @@ async fn with_document(mut answer: Response<Body>) -> Response<Body> {
     }
     let (mut parts, body) = answer.into_parts();
     let text = match own {
-        Some(Document(text)) => Bytes::from(text),
+        Some(XmlBody(text)) => Bytes::from(text),
         None => match body.collect().await {
             Ok(body) => declared(body.to_bytes()),
             // It is in memory.
@@ -197,14 +197,14 @@ pub(super) struct ObjectBody;
 
 /// What the renderer needs to know about a request.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct RenderedRequest {
     pub(super) method: String,
     pub(super) head: bool,
     pub(super) resource: &'static str,
 }
 
 /// An error answer. `head` leaves out the body.
-pub fn error_response(error: &WireError, head: bool, ids: &Ids) -> Response<Body> {
+pub fn error_response(error: &WireError, head: bool, ids: &ResponseIds) -> Response<S3Body> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let bare = head || status == StatusCode::NOT_MODIFIED;
     let text = if bare {
@@ -225,8 +225,8 @@ pub fn error_response(error: &WireError, head: bool, ids: &Ids) -> Response<Body
     with_ids(response, ids)
 }
 
-fn error_text(error: &WireError, ids: &Ids) -> String {
-    let mut elements = Elements::default();
+fn error_text(error: &WireError, ids: &ResponseIds) -> String {
+    let mut elements = XmlElements::default();
     elements.within("Error", |inner| {
         error_elements(inner, error);
         inner.text("RequestId", &ids.request_id);
@@ -236,7 +236,7 @@ fn error_text(error: &WireError, ids: &Ids) -> String {
 }
 
 /// What an error says, without the ids of its answer.
-pub(super) fn error_elements(elements: &mut Elements, error: &WireError) {
+pub(super) fn error_elements(elements: &mut XmlElements, error: &WireError) {
     elements.text("Code", &error.code);
     if !error.message.is_empty() {
         elements.text("Message", &error.message);
@@ -246,7 +246,7 @@ pub(super) fn error_elements(elements: &mut Elements, error: &WireError) {
     }
 }
 
-pub(super) fn with_ids(mut response: Response<Body>, ids: &Ids) -> Response<Body> {
+pub(super) fn with_ids(mut response: Response<S3Body>, ids: &ResponseIds) -> Response<S3Body> {
     for (name, value) in [
         ("x-amz-request-id", &ids.request_id),
         ("x-amz-id-2", &ids.host_id),
@@ -262,7 +262,7 @@ pub(super) fn with_ids(mut response: Response<Body>, ids: &Ids) -> Response<Body
 
 /// What the protocol layer found wrong, with S3's text where it uses its own. It made the body in
 /// memory.
-async fn protocol_error(answer: Response<Body>, request: &Asked) -> WireError {
+async fn protocol_error(answer: Response<S3Body>, request: &RenderedRequest) -> WireError {
     let status = answer.status().as_u16();
     let body = answer
         .into_body()
@@ -275,23 +275,23 @@ async fn protocol_error(answer: Response<Body>, request: &Asked) -> WireError {
     let message = between(text, "Message").unwrap_or_default();
     let fault = match (code, message) {
         ("NotImplemented", "Unknown operation") | ("MethodNotAllowed", _) => {
-            Fault::MethodNotAllowed {
+            S3Fault::MethodNotAllowed {
                 method: request.method.clone(),
                 resource: request.resource,
             }
         }
-        ("MalformedXML" | "MissingRequestBodyError", _) => Fault::MalformedXml,
-        ("IncompleteBody", _) => Fault::IncompleteBody {
+        ("MalformedXML" | "MissingRequestBodyError", _) => S3Fault::MalformedXml,
+        ("IncompleteBody", _) => S3Fault::IncompleteBody {
             announced: 0,
             seen: 0,
         },
-        ("MaxMessageLengthExceeded", _) => Fault::MessageTooLong {
+        ("MaxMessageLengthExceeded", _) => S3Fault::MessageTooLong {
             limit: keywright_base::limits::S3_XML_BYTES,
         },
-        ("AccessDenied", _) => Fault::AccessDenied("Access Denied".into()),
+        ("AccessDenied", _) => S3Fault::AccessDenied("Access Denied".into()),
         ("KeyTooLongError", _) => {
             let limit = keywright_base::limits::S3_KEY_BYTES;
-            Fault::KeyTooLong {
+            S3Fault::KeyTooLong {
                 size: limit.saturating_add(1),
                 limit,
             }
@@ -330,7 +330,7 @@ fn between<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Headers that go with a fault: where the bucket is, and what a client's copy can be checked with.
-fn headers_of(fault: &Fault) -> HeaderMap {
+fn headers_of(fault: &S3Fault) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut insert = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -338,14 +338,14 @@ fn headers_of(fault: &Fault) -> HeaderMap {
         }
     };
     match fault {
-        Fault::WrongRegion { region, .. } | Fault::Moved { region, .. } => {
+        S3Fault::WrongRegion { region, .. } | S3Fault::Moved { region, .. } => {
             insert("x-amz-bucket-region", region);
         }
-        Fault::NotModified(object) => {
+        S3Fault::NotModified(object) => {
             insert("etag", &format!("\"{}\"", object.etag));
             insert("last-modified", &super::convert::http_date(object.modified));
         }
-        Fault::InvalidRange { size, .. } => insert("content-range", &format!("bytes */{size}")),
+        S3Fault::InvalidRange { size, .. } => insert("content-range", &format!("bytes */{size}")),
         _ => {}
     }
     headers

@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, Request, Uri};
 
-use keywright_objects::{Algorithm, Fault, Unknown};
+use keywright_objects::{ChecksumAlgorithm, S3Fault, UnknownElement};
 use keywright_wire::{Level, Route};
 
 use super::{context, table};
@@ -75,7 +75,7 @@ const API_VERSION: &str = "2006-03-01";
 
 /// A request's operation and its query, decoded.
 #[derive(Debug, Clone)]
-pub(super) struct Routed {
+pub(super) struct RoutedRequest {
     pub(super) route: &'static Route,
     pub(super) query: Vec<(String, String)>,
 }
@@ -85,15 +85,18 @@ pub(super) struct Routed {
 /// # Errors
 /// [`Fault::NotUnderstood`], [`Fault::NotOverridable`], [`Fault::OperationNotServed`],
 /// [`Fault::MethodNotAllowed`].
-pub(super) fn route<B>(request: &Request<B>, resource: &'static str) -> Result<Routed, Fault> {
+pub(super) fn route<B>(
+    request: &Request<B>,
+    resource: &'static str,
+) -> Result<RoutedRequest, S3Fault> {
     let query = context::query(request.uri())?;
     let headers = request.headers();
     let place = (request.method().as_str(), level(request.uri()));
     let found = Route::of(place, &query, |name| headers.contains_key(name));
     let Some(route) = found else {
         return Err(match query.iter().find(|(name, _)| name != OPERATION) {
-            Some((name, _)) => Fault::NotUnderstood(Unknown::Parameter, name.clone()),
-            None => Fault::MethodNotAllowed {
+            Some((name, _)) => S3Fault::NotUnderstood(UnknownElement::Parameter, name.clone()),
+            None => S3Fault::MethodNotAllowed {
                 method: request.method().to_string(),
                 resource,
             },
@@ -101,28 +104,31 @@ pub(super) fn route<B>(request: &Request<B>, resource: &'static str) -> Result<R
     };
     check_query(route, &query)?;
     if table::row(route.operation).is_none() {
-        return Err(Fault::OperationNotServed(route.operation.to_owned()));
+        return Err(S3Fault::OperationNotServed(route.operation.to_owned()));
     }
     check_headers(route, headers)?;
-    Ok(Routed { route, query })
+    Ok(RoutedRequest { route, query })
 }
 
 /// The parameter with which SDKs name the operation.
 const OPERATION: &str = "x-id";
 
-fn check_query(route: &Route, query: &[(String, String)]) -> Result<(), Fault> {
+fn check_query(route: &Route, query: &[(String, String)]) -> Result<(), S3Fault> {
     let unknown = query.iter().find(|(name, value)| match name.as_str() {
         OPERATION => value != route.operation,
         name => !route.has_parameter(name),
     });
     match unknown {
         Some((name, value)) if name.starts_with("response-") && overrides(route) => {
-            Err(Fault::NotOverridable {
+            Err(S3Fault::NotOverridable {
                 parameter: name.clone(),
                 value: value.clone(),
             })
         }
-        Some((name, _)) => Err(Fault::NotUnderstood(Unknown::Parameter, name.clone())),
+        Some((name, _)) => Err(S3Fault::NotUnderstood(
+            UnknownElement::Parameter,
+            name.clone(),
+        )),
         None => Ok(()),
     }
 }
@@ -132,12 +138,15 @@ fn overrides(route: &Route) -> bool {
     route.has_parameter("response-content-type")
 }
 
-fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), Fault> {
+fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), S3Fault> {
     let known = |name: &str| {
         let own = UNDERSTOOD.contains(&name) || name.starts_with("x-amz-meta-");
         TRANSPORT.contains(&name)
             || own && route.has_header(name)
-            || checks_body(route) && Algorithm::ALL.iter().any(|sum| sum.header() == name)
+            || checks_body(route)
+                && ChecksumAlgorithm::ALL
+                    .iter()
+                    .any(|sum| sum.header() == name)
     };
     let amazon = headers.iter().filter_map(|(name, value)| {
         let other = name == "x-amz-api-version" && value != API_VERSION;
@@ -146,7 +155,10 @@ fn check_headers(route: &Route, headers: &HeaderMap) -> Result<(), Fault> {
     });
     let mut unknown = amazon.filter(|(name, other)| *other || !known(name));
     match unknown.next().map(|(name, _)| name) {
-        Some(name) => Err(Fault::NotUnderstood(Unknown::Header, name.to_owned())),
+        Some(name) => Err(S3Fault::NotUnderstood(
+            UnknownElement::Header,
+            name.to_owned(),
+        )),
         None => Ok(()),
     }
 }
@@ -165,7 +177,7 @@ pub(super) fn has_document(route: &Route) -> bool {
 ///
 /// # Errors
 /// [`Fault::InvalidArgument`].
-pub(super) fn check_integers(query: &[(String, String)]) -> Result<(), Fault> {
+pub(super) fn check_integers(query: &[(String, String)]) -> Result<(), S3Fault> {
     let mut wrong = query
         .iter()
         .filter(|(_, value)| value.parse::<i32>().is_err());
@@ -184,7 +196,7 @@ pub(super) fn check_integers(query: &[(String, String)]) -> Result<(), Fault> {
         "max-buckets" => format!("Argument {name} must be an integer between 1 and 10000"),
         _ => format!("Provided {name} not an integer or within integer range"),
     };
-    Err(Fault::InvalidArgument {
+    Err(S3Fault::InvalidArgument {
         message,
         name,
         value: Some(value.clone()),

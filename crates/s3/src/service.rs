@@ -9,23 +9,23 @@ use std::sync::Arc;
 use s3s::{S3Request, S3Response, S3Result, dto};
 
 use super::{
-    Service, buckets, job::Job, listing, multipart, objects, policy, public_access, settings,
-    tagging,
+    S3Shared, buckets, job::OperationContext, listing, multipart, objects, policy, public_access,
+    settings, tagging,
 };
 
 /// The operations.
-pub(super) struct Operations(pub(super) Arc<Service>);
+pub(super) struct S3Operations(pub(super) Arc<S3Shared>);
 
 macro_rules! operations {
     ($($name:ident: $input:ident => $output:ident = $run:path;)*) => {
         #[async_trait::async_trait]
-        impl s3s::S3 for Operations {
+        impl s3s::S3 for S3Operations {
             $(
                 async fn $name(
                     &self,
                     request: S3Request<dto::$input>,
                 ) -> S3Result<S3Response<dto::$output>> {
-                    let (job, service, input) = Job::take(&self.0, request).await?;
+                    let (job, service, input) = OperationContext::take(&self.0, request).await?;
                     let cell = job.cell();
                     job.check_document().map_err(|fault| cell.refuse(&fault))?;
                     $run(&service, job, input).await.map_err(|fault| cell.refuse(&fault))

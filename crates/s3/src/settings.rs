@@ -5,19 +5,19 @@
 
 use s3s::{S3Response, dto};
 
-use keywright_objects::{Fault, Setting};
+use keywright_objects::{BucketSetting, S3Fault};
 
-use super::{Service, job::Job};
+use super::{S3Shared, job::OperationContext};
 
 /// An operation that answers with what its output is by default.
 macro_rules! empty {
     ($($name:ident: $input:ident => $output:ident;)*) => {
         $(
             pub(super) async fn $name(
-                _: &Service,
-                _: Job,
+                _: &S3Shared,
+                _: OperationContext,
                 _: dto::$input,
-            ) -> Result<S3Response<dto::$output>, Fault> {
+            ) -> Result<S3Response<dto::$output>, S3Fault> {
                 Ok(S3Response::new(dto::$output::default()))
             }
         )*
@@ -36,10 +36,10 @@ macro_rules! none_listed {
     ($($name:ident: $input:ident => $output:ident;)*) => {
         $(
             pub(super) async fn $name(
-                _: &Service,
-                _: Job,
+                _: &S3Shared,
+                _: OperationContext,
                 _: dto::$input,
-            ) -> Result<S3Response<dto::$output>, Fault> {
+            ) -> Result<S3Response<dto::$output>, S3Fault> {
                 Ok(S3Response::new(dto::$output {
                     is_truncated: Some(false),
                     ..dto::$output::default()
@@ -62,11 +62,11 @@ macro_rules! not_configured {
     ($($name:ident: $input:ident => $output:ident = $setting:ident;)*) => {
         $(
             pub(super) async fn $name(
-                _: &Service,
-                job: Job,
+                _: &S3Shared,
+                job: OperationContext,
                 _: dto::$input,
-            ) -> Result<S3Response<dto::$output>, Fault> {
-                Err(Fault::NotConfigured(Setting::$setting, job.bucket()?.name.clone()))
+            ) -> Result<S3Response<dto::$output>, S3Fault> {
+                Err(S3Fault::NotConfigured(BucketSetting::$setting, job.bucket()?.name.clone()))
             }
         )*
     };
@@ -82,10 +82,10 @@ not_configured! {
 }
 
 pub(super) async fn encryption(
-    _: &Service,
-    _: Job,
+    _: &S3Shared,
+    _: OperationContext,
     _: dto::GetBucketEncryptionInput,
-) -> Result<S3Response<dto::GetBucketEncryptionOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketEncryptionOutput>, S3Fault> {
     let by_default = dto::ServerSideEncryptionByDefault {
         kms_master_key_id: None,
         sse_algorithm: dto::ServerSideEncryption::from_static(dto::ServerSideEncryption::AES256),
@@ -102,10 +102,10 @@ pub(super) async fn encryption(
 }
 
 pub(super) async fn ownership(
-    _: &Service,
-    _: Job,
+    _: &S3Shared,
+    _: OperationContext,
     _: dto::GetBucketOwnershipControlsInput,
-) -> Result<S3Response<dto::GetBucketOwnershipControlsOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketOwnershipControlsOutput>, S3Fault> {
     let enforced = dto::ObjectOwnership::BUCKET_OWNER_ENFORCED;
     let rule = dto::OwnershipControlsRule {
         object_ownership: dto::ObjectOwnership::from_static(enforced),
@@ -116,10 +116,10 @@ pub(super) async fn ownership(
 }
 
 pub(super) async fn request_payment(
-    _: &Service,
-    _: Job,
+    _: &S3Shared,
+    _: OperationContext,
     _: dto::GetBucketRequestPaymentInput,
-) -> Result<S3Response<dto::GetBucketRequestPaymentOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketRequestPaymentOutput>, S3Fault> {
     let payer = dto::Payer::from_static(dto::Payer::BUCKET_OWNER);
     Ok(S3Response::new(dto::GetBucketRequestPaymentOutput {
         payer: Some(payer),

@@ -5,18 +5,18 @@
 
 /// One served operation.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
+pub(super) struct OperationRow {
     /// The operation's name in the protocol layer.
     pub(super) operation: &'static str,
     /// The action, without the prefix `s3:`.
     pub(super) action: &'static str,
     /// What it is done on.
-    pub(super) on: On,
+    pub(super) on: Scope,
 }
 
 /// What an action is done on, and who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum On {
+pub(super) enum Scope {
     /// `*`.
     Everything,
     /// A bucket that need not exist; the operation asks, because its body holds condition keys.
@@ -34,22 +34,22 @@ pub(super) enum On {
 }
 
 /// The row of an operation.
-pub(super) fn row(operation: &str) -> Option<&'static Row> {
+pub(super) fn row(operation: &str) -> Option<&'static OperationRow> {
     TABLE.iter().find(|row| row.operation == operation)
 }
 
-const fn r(operation: &'static str, action: &'static str, on: On) -> Row {
-    Row {
+const fn r(operation: &'static str, action: &'static str, on: Scope) -> OperationRow {
+    OperationRow {
         operation,
         action,
         on,
     }
 }
 
-use On::{Bucket, Everything, Key, Keys, NewBucket, Object, ObjectLater};
+use Scope::{Bucket, Everything, Key, Keys, NewBucket, Object, ObjectLater};
 
 /// Every operation that is served.
-pub(super) const TABLE: &[Row] = &[
+pub(super) const TABLE: &[OperationRow] = &[
     r("ListBuckets", "ListAllMyBuckets", Everything),
     r("CreateBucket", "CreateBucket", NewBucket),
     r("HeadBucket", "ListBucket", Bucket),
@@ -153,9 +153,9 @@ pub(super) const TABLE: &[Row] = &[
 
 #[cfg(test)]
 mod tests {
-    use keywright_policy::Catalogue;
+    use keywright_policy::ActionCatalogue;
 
-    use super::{On, TABLE};
+    use super::{Scope, TABLE};
 
     #[test]
     fn each_operation_once() {
@@ -170,12 +170,12 @@ mod tests {
     #[test]
     fn actions_are_as_published() {
         for row in TABLE {
-            let known = Catalogue::built_in().action(&format!("s3:{}", row.action));
+            let known = ActionCatalogue::built_in().action(&format!("s3:{}", row.action));
             let known = known.unwrap_or_else(|| panic!("no action {}", row.action));
             match row.on {
-                On::Everything => assert!(known.resources.is_empty(), "{row:?}"),
-                On::NewBucket | On::Bucket => assert!(known.is_on("bucket"), "{row:?}"),
-                On::Keys | On::Key | On::Object | On::ObjectLater => {
+                Scope::Everything => assert!(known.resources.is_empty(), "{row:?}"),
+                Scope::NewBucket | Scope::Bucket => assert!(known.is_on("bucket"), "{row:?}"),
+                Scope::Keys | Scope::Key | Scope::Object | Scope::ObjectLater => {
                     assert!(known.is_on("object"), "{row:?}");
                 }
             }

@@ -8,16 +8,16 @@ use s3s::{
     xml::{DeError, Deserializer},
 };
 
-use keywright_objects::{Fault, Tags};
+use keywright_objects::{S3Fault, Tags};
 
-use super::{Service, job::Job, render::Status};
+use super::{S3Shared, job::OperationContext, render::StatusOverride};
 
 pub(super) async fn get(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetObjectTaggingInput,
-) -> Result<S3Response<dto::GetObjectTaggingOutput>, Fault> {
-    let tag_set = shown(&job.object()?.meta.tags);
+) -> Result<S3Response<dto::GetObjectTaggingOutput>, S3Fault> {
+    let tag_set = to_dto(&job.object()?.meta.tags);
     Ok(S3Response::new(dto::GetObjectTaggingOutput {
         tag_set,
         version_id: None,
@@ -25,10 +25,10 @@ pub(super) async fn get(
 }
 
 pub(super) async fn put(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::PutObjectTaggingInput,
-) -> Result<S3Response<dto::PutObjectTaggingOutput>, Fault> {
+) -> Result<S3Response<dto::PutObjectTaggingOutput>, S3Fault> {
     let tags = tags_of(input.tagging.tag_set)?;
     let mut context = job.permit().context.with_existing(&job.object()?.meta.tags);
     context.request_tags(&tags);
@@ -45,10 +45,10 @@ pub(super) async fn put(
 }
 
 pub(super) async fn delete(
-    service: &Service,
-    _: Job,
+    service: &S3Shared,
+    _: OperationContext,
     input: dto::DeleteObjectTaggingInput,
-) -> Result<S3Response<dto::DeleteObjectTaggingOutput>, Fault> {
+) -> Result<S3Response<dto::DeleteObjectTaggingOutput>, S3Fault> {
     service
         .objects
         .set_tags(&input.bucket, &input.key, &Tags::new())
@@ -57,24 +57,24 @@ pub(super) async fn delete(
 }
 
 pub(super) async fn get_bucket(
-    _: &Service,
-    job: Job,
+    _: &S3Shared,
+    job: OperationContext,
     _: dto::GetBucketTaggingInput,
-) -> Result<S3Response<dto::GetBucketTaggingOutput>, Fault> {
+) -> Result<S3Response<dto::GetBucketTaggingOutput>, S3Fault> {
     let bucket = job.bucket()?;
     if bucket.tags.is_empty() {
-        return Err(Fault::NoSuchTagSet(bucket.name.clone()));
+        return Err(S3Fault::NoSuchTagSet(bucket.name.clone()));
     }
     Ok(S3Response::new(dto::GetBucketTaggingOutput {
-        tag_set: shown(&bucket.tags),
+        tag_set: to_dto(&bucket.tags),
     }))
 }
 
 pub(super) async fn put_bucket(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     input: dto::PutBucketTaggingInput,
-) -> Result<S3Response<dto::PutBucketTaggingOutput>, Fault> {
+) -> Result<S3Response<dto::PutBucketTaggingOutput>, S3Fault> {
     let tags = tags_of(input.tagging.tag_set)?;
     service
         .objects
@@ -83,15 +83,15 @@ pub(super) async fn put_bucket(
     let mut response = S3Response::new(dto::PutBucketTaggingOutput::default());
     response
         .extensions
-        .insert(Status(http::StatusCode::NO_CONTENT));
+        .insert(StatusOverride(http::StatusCode::NO_CONTENT));
     Ok(response)
 }
 
 pub(super) async fn delete_bucket(
-    service: &Service,
-    job: Job,
+    service: &S3Shared,
+    job: OperationContext,
     _: dto::DeleteBucketTaggingInput,
-) -> Result<S3Response<dto::DeleteBucketTaggingOutput>, Fault> {
+) -> Result<S3Response<dto::DeleteBucketTaggingOutput>, S3Fault> {
     service
         .objects
         .set_bucket_tags(&job.bucket()?.name, &Tags::new())
@@ -103,7 +103,7 @@ pub(super) async fn delete_bucket(
 ///
 /// # Errors
 /// [`Fault::MalformedXml`].
-pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, Fault> {
+pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, S3Fault> {
     if body.is_empty() {
         return Ok(Tags::new());
     }
@@ -114,7 +114,7 @@ pub(super) fn of_new_bucket(body: &[u8]) -> Result<Tags, Fault> {
 ///
 /// # Errors
 /// [`Fault::MalformedXml`].
-pub(super) fn within(body: &[u8], root: &str) -> Result<Tags, Fault> {
+pub(super) fn within(body: &[u8], root: &str) -> Result<Tags, S3Fault> {
     let mut found: Option<dto::TagSet> = None;
     let mut xml = Deserializer::new(body);
     let read = xml.named_element(root, |xml| {
@@ -129,20 +129,20 @@ pub(super) fn within(body: &[u8], root: &str) -> Result<Tags, Fault> {
             }
         })
     });
-    read.map_err(|_| Fault::MalformedXml)?;
+    read.map_err(|_| S3Fault::MalformedXml)?;
     tags_of(found.unwrap_or_default())
 }
 
 /// The name of no element: a list of such passes over whatever is there.
 const NOTHING: &str = " ";
 
-fn tags_of(tags: dto::TagSet) -> Result<Tags, Fault> {
+fn tags_of(tags: dto::TagSet) -> Result<Tags, S3Fault> {
     let pair = |tag: dto::Tag| Some((tag.key?, tag.value?));
     let tags: Option<Tags> = tags.into_iter().map(pair).collect();
-    tags.ok_or(Fault::MalformedXml)
+    tags.ok_or(S3Fault::MalformedXml)
 }
 
-fn shown(tags: &Tags) -> dto::TagSet {
+fn to_dto(tags: &Tags) -> dto::TagSet {
     tags.iter()
         .map(|(key, value)| dto::Tag {
             key: Some(key.clone()),

@@ -6,13 +6,13 @@ macro_rules! decides_shortly {
         fn check_shortly(
             &self,
             action: &str,
-            resource: &Resource<'_>,
+            resource: &S3Resource<'_>,
             context: &S3Context,
-        ) -> Option<Result<(), Denial>> {
+        ) -> Option<Result<(), S3Denial>> {
             Some(self.check(action, resource, context))
         }
 
-        fn run_beside(&self, work: crate::Work) -> crate::Working<'_> {
+        fn run_beside(&self, work: crate::CpuWork) -> crate::WorkFuture<'_> {
             work();
             Box::pin(std::future::ready(Ok(())))
         }
@@ -36,13 +36,13 @@ use http_body_util::{BodyExt, StreamBody};
 use sha2::{Digest, Sha256};
 
 use keywright_base::{Clock, Entropy, Secret, Timestamp, limits};
-use keywright_identity::vault::{KEY_BYTES, MasterKey, Vault};
-use keywright_objects::{Objects, memory::Memory};
+use keywright_identity::vault::{DataVault, KEY_BYTES, MasterKey};
+use keywright_objects::{Objects, memory::MemoryIndex};
 use keywright_wire::{Level, s3::ROUTES};
 
 use super::{
-    Authorize, Body, BodyError, Caller, Denial, Ids, Resource, S3, S3Context, Trailers, WireError,
-    table::TABLE,
+    BodyError, BodyTrailers, ResponseIds, S3, S3Authorizer, S3Body, S3Caller, S3Context, S3Denial,
+    S3Resource, WireError, table::TABLE,
 };
 
 struct Now;
@@ -69,29 +69,29 @@ impl Entropy for Seed {
 #[derive(Default)]
 struct Rules {
     allowed: Vec<String>,
-    asked: Mutex<Vec<(String, S3Context)>>,
+    requested: Mutex<Vec<(String, S3Context)>>,
 }
 
-impl Authorize for Rules {
+impl S3Authorizer for Rules {
     decides_shortly!();
 
     fn check(
         &self,
         action: &str,
-        resource: &Resource<'_>,
+        resource: &S3Resource<'_>,
         context: &S3Context,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), S3Denial> {
         let what = format!("{action} {}", resource.arn);
         let question = (what.clone(), context.clone());
-        let mut asked = self.asked.lock().unwrap();
-        if !asked.contains(&question) {
-            asked.push(question);
+        let mut requested = self.requested.lock().unwrap();
+        if !requested.contains(&question) {
+            requested.push(question);
         }
-        drop(asked);
+        drop(requested);
         if self.allowed.iter().any(|allowed| what.starts_with(allowed)) {
             return Ok(());
         }
-        Err(Denial {
+        Err(S3Denial {
             message: format!("no {action}"),
         })
     }
@@ -100,17 +100,17 @@ impl Authorize for Rules {
         Ok(())
     }
 
-    fn refuse(&self, action: &str, _: &Resource<'_>, why: &str) -> Denial {
-        Denial {
+    fn refuse(&self, action: &str, _: &S3Resource<'_>, why: &str) -> S3Denial {
+        S3Denial {
             message: format!("no {action} {why}"),
         }
     }
 
-    fn kept(&self, principal: &str) -> Option<String> {
+    fn principal_to_stored_id(&self, principal: &str) -> Option<String> {
         Some(principal.to_owned())
     }
 
-    fn shown(&self, _: &str) -> Option<String> {
+    fn stored_id_to_arn(&self, _: &str) -> Option<String> {
         None
     }
 }
@@ -149,7 +149,7 @@ struct Ask {
     line: &'static str,
     headers: Vec<(&'static str, String)>,
     chunks: Vec<Result<Bytes, BodyError>>,
-    trailers: Option<Trailers>,
+    trailers: Option<BodyTrailers>,
     region: &'static str,
 }
 
@@ -190,10 +190,10 @@ impl Ask {
 impl Front {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (index, clock) = (Arc::new(Memory::default()), Arc::new(Now));
+        let (index, clock) = (Arc::new(MemoryIndex::default()), Arc::new(Now));
         let entropy = Arc::new(Seed::default());
         let master = MasterKey::new(Secret::new(vec![7; KEY_BYTES])).unwrap();
-        let vault = Arc::new(Vault::create(&master, &*entropy).unwrap().0);
+        let vault = Arc::new(DataVault::create(&master, &*entropy).unwrap().0);
         let objects = Objects::open(folder.path().into(), index, vault, clock, entropy).unwrap();
         let front = Self {
             s3: S3::new(objects),
@@ -222,7 +222,7 @@ impl Front {
     }
 
     async fn under(&self, rules: Arc<Rules>, ask: Ask) -> Answer {
-        let caller = Caller {
+        let caller = S3Caller {
             account: Some("111122223333".parse().unwrap()),
             identity: Some("arn:aws:iam::111122223333:user/x/someone".into()),
             region: Some(ask.region.into()),
@@ -237,7 +237,7 @@ impl Front {
 
     /// Without credentials, by rules that would allow everything.
     async fn anonymous(&self, ask: Ask) -> Answer {
-        let caller = Caller {
+        let caller = S3Caller {
             account: None,
             identity: None,
             region: None,
@@ -253,8 +253,8 @@ impl Front {
         self.send(request).await
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
-        let ids = Ids {
+    async fn send(&self, request: Request<S3Body>) -> Answer {
+        let ids = ResponseIds {
             request_id: "4442587FB7D0A2F9".into(),
             host_id: "aG9zdA==".into(),
         };
@@ -270,7 +270,7 @@ impl Front {
     }
 }
 
-fn request(ask: Ask) -> Request<Body> {
+fn request(ask: Ask) -> Request<S3Body> {
     let (method, uri) = ask.line.split_once(' ').unwrap();
     let mut request = Request::builder()
         .method(method)
@@ -288,7 +288,7 @@ fn request(ask: Ask) -> Request<Body> {
 #[test]
 fn calls_move_between_threads() {
     fn moves<T: Send>(_: &T) {}
-    fn of(s3: S3, request: Request<Body>, ids: Ids) -> impl Future<Output = u16> {
+    fn of(s3: S3, request: Request<S3Body>, ids: ResponseIds) -> impl Future<Output = u16> {
         let call = async move { s3.call(request, &ids).await.status().as_u16() };
         moves(&call);
         call
@@ -577,12 +577,12 @@ async fn what_is_asked() {
         });
         let line = request.line;
         front.under(Arc::clone(&rules), request).await;
-        let asked = rules.asked.lock().unwrap();
-        let mut asked: Vec<_> = asked.iter().map(|(what, _)| what.as_str()).collect();
+        let requested = rules.requested.lock().unwrap();
+        let mut requested: Vec<_> = requested.iter().map(|(what, _)| what.as_str()).collect();
         if line == "GET /bench/src" || line.contains("versionId") {
-            asked.truncate(1);
+            requested.truncate(1);
         }
-        assert_eq!(asked.join(", "), expected, "{line}");
+        assert_eq!(requested.join(", "), expected, "{line}");
     }
 }
 
@@ -639,8 +639,8 @@ async fn condition_keys() {
         });
         let line = request.line;
         let answer = front.under(Arc::clone(&rules), request).await;
-        let asked = rules.asked.lock().unwrap();
-        let keys = &asked.first().expect(&answer.text).1.keys;
+        let requested = rules.requested.lock().unwrap();
+        let keys = &requested.first().expect(&answer.text).1.keys;
         let found = keys
             .iter()
             .find(|(known, _)| known == key)
@@ -708,7 +708,7 @@ async fn trailing_checksums() {
             .with("content-encoding", "aws-chunked")
             .with("content-length", 70);
         put.chunks = vec![Ok("123456789".into())];
-        put.trailers = Some(Trailers(cell));
+        put.trailers = Some(BodyTrailers(cell));
         assert_eq!(front.root(put).await.status, status, "{value}");
     }
     let mut put = ask("PUT /bench/k").with("x-amz-trailer", "x-amz-checksum-crc32");
@@ -1032,7 +1032,7 @@ fn documents_of_full_size_pass() {
         ("CompleteMultipartUpload", parts),
         ("PutBucketTagging", tag.repeat(50)),
     ] {
-        let mut document = super::body::Document::of(operation);
+        let mut document = super::body::DocumentLimit::of(operation);
         for piece in body.as_bytes().chunks(1000) {
             assert!(document.pass(piece).is_ok(), "{operation}");
         }
@@ -1074,10 +1074,10 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
     #[derive(Default)]
     struct Notes(Mutex<Vec<bool>>);
 
-    impl Authorize for Notes {
+    impl S3Authorizer for Notes {
         decides_shortly!();
 
-        fn check(&self, _: &str, resource: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
+        fn check(&self, _: &str, resource: &S3Resource<'_>, _: &S3Context) -> Result<(), S3Denial> {
             self.0.lock().unwrap().push(resource.policy.is_some());
             Ok(())
         }
@@ -1086,17 +1086,17 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
             Ok(())
         }
 
-        fn refuse(&self, _: &str, _: &Resource<'_>, why: &str) -> Denial {
-            Denial {
+        fn refuse(&self, _: &str, _: &S3Resource<'_>, why: &str) -> S3Denial {
+            S3Denial {
                 message: why.to_owned(),
             }
         }
 
-        fn kept(&self, principal: &str) -> Option<String> {
+        fn principal_to_stored_id(&self, principal: &str) -> Option<String> {
             Some(principal.to_owned())
         }
 
-        fn shown(&self, _: &str) -> Option<String> {
+        fn stored_id_to_arn(&self, _: &str) -> Option<String> {
             None
         }
     }
@@ -1115,7 +1115,7 @@ async fn a_policy_reaches_the_authorizer_on_the_next_request() {
         (ask("HEAD /bench"), 200),
     ] {
         let line = request.line;
-        let caller = Caller {
+        let caller = S3Caller {
             account: Some("111122223333".parse().unwrap()),
             identity: None,
             version2: false,

@@ -10,19 +10,19 @@ pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 
 /// A document, as an extension of the answer whose body it becomes.
 #[derive(Debug, Clone)]
-pub(super) struct Document(pub(super) String);
+pub(super) struct XmlBody(pub(super) String);
 
 /// Elements in order.
 #[derive(Debug, Default)]
-pub(super) struct Elements(String);
+pub(super) struct XmlElements(String);
 
-impl std::fmt::Display for Elements {
+impl std::fmt::Display for XmlElements {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl Elements {
+impl XmlElements {
     /// Adds an element with text.
     pub(super) fn text(&mut self, name: &str, value: impl std::fmt::Display) {
         let value = value.to_string();
@@ -46,9 +46,9 @@ impl Elements {
     }
 
     /// The document of that root, in S3's namespace or another's.
-    pub(super) fn document(self, root: &str, namespace: &str) -> Document {
+    pub(super) fn document(self, root: &str, namespace: &str) -> XmlBody {
         let Self(elements) = self;
-        Document(format!(
+        XmlBody(format!(
             "{DECLARATION}<{root} xmlns=\"{namespace}\">{elements}</{root}>"
         ))
     }
@@ -82,11 +82,11 @@ pub(super) const CONTROL: &str = "http://awss3control.amazonaws.com/doc/2018-08-
 
 #[cfg(test)]
 mod tests {
-    use super::{Elements, S3};
+    use super::{S3, XmlElements};
 
     #[test]
     fn text_is_escaped() {
-        let mut elements = Elements::default();
+        let mut elements = XmlElements::default();
         elements.within("A", |a| a.text("B", "<&>"));
         elements.maybe("C", None::<&str>);
         assert_eq!(

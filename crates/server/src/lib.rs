@@ -17,17 +17,17 @@ mod storage;
 mod system;
 mod unsigned;
 
-pub use edge::{Listening, Server, ServerConfig, ServerError, Tls};
-pub use origin::{InvalidUrl, Origin, PublicUrl, bind_console};
-pub use pipeline::{Front, Pipeline};
+pub use edge::{ListenAddress, Server, ServerConfig, ServerError, TlsFiles};
+pub use origin::{InvalidUrl, ListenerOrigin, PublicUrl, bind_console};
+pub use pipeline::{Pipeline, ServerParts};
 pub use proxies::{InvalidProxy, TrustedProxies, TrustedProxy};
 pub use system::{SystemClock, SystemEntropy};
 
 /// The body of every answer.
-pub type Body = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>;
+pub type ResponseBody = http_body_util::combinators::UnsyncBoxBody<bytes::Bytes, std::io::Error>;
 
 /// A body that is in memory.
-pub(crate) fn full(bytes: impl Into<bytes::Bytes>) -> Body {
+pub(crate) fn full(bytes: impl Into<bytes::Bytes>) -> ResponseBody {
     use http_body_util::BodyExt;
     http_body_util::Full::new(bytes.into())
         .map_err(|never| match never {})

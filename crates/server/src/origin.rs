@@ -24,7 +24,7 @@ use crate::{
 
 /// What a listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum ListenerOrigin {
     /// IAM, STS and S3, for every client.
     Api,
     /// The console, and IAM, STS and S3 for its pages.
@@ -44,7 +44,7 @@ pub async fn bind_console(
     pipeline: &Arc<Pipeline>,
 ) -> Result<Server, ServerError> {
     let (config, api) = api;
-    let origin = Origin::Console {
+    let origin = ListenerOrigin::Console {
         api_port: api.port(),
     };
     let bind = async |listen| {

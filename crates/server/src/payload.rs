@@ -12,39 +12,42 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use keywright_sigv4::{ChunkDecoder, ChunkFault, Dialect, Fault, Payload, Presented, SigningKey};
+use keywright_sigv4::{
+    ChunkDecoder, ChunkFault, PayloadClaim, PresentedSignature, SignatureFault, SigningDialect,
+    SigningKey,
+};
 use sha2::{Digest, Sha256};
 
-use keywright_s3::{BodyError, Trailers, WireError};
+use keywright_s3::{BodyError, BodyTrailers, WireError};
 
 /// A body that is checked while it is read.
-pub(crate) struct Checked<B> {
+pub(crate) struct CheckedBody<B> {
     body: B,
-    check: Check,
+    check: BodyCheck,
 }
 
 /// What is left to check.
-enum Check {
+enum BodyCheck {
     /// Nothing covers the body, or nothing is left.
     Nothing,
     /// The hash that was declared and signed.
-    Hash(Box<Presented>, Sha256),
+    Hash(Box<PresentedSignature>, Sha256),
     /// aws-chunked framing, to be undone.
-    Chunks(Box<Chunks>),
+    Chunks(Box<ChunkedBody>),
     /// The body has ended, well or badly.
     Over,
 }
 
-struct Chunks {
+struct ChunkedBody {
     decoder: ChunkDecoder,
     input: Bytes,
-    trailers: Trailers,
+    trailers: BodyTrailers,
 }
 
-impl<B> Checked<B> {
+impl<B> CheckedBody<B> {
     /// A body that no signature covers.
     pub(crate) const fn unsigned(body: B) -> Self {
-        let check = Check::Nothing;
+        let check = BodyCheck::Nothing;
         Self { body, check }
     }
 
@@ -55,30 +58,30 @@ impl<B> Checked<B> {
     pub(crate) fn signed(
         body: B,
         proof: (&keywright_sigv4::Verified, &SigningKey),
-        presented: Presented,
+        presented: PresentedSignature,
         headers: &HeaderMap,
-    ) -> Result<(Self, Option<Trailers>), Fault> {
+    ) -> Result<(Self, Option<BodyTrailers>), SignatureFault> {
         let (check, trailers) = match presented.payload() {
-            Payload::Sha256(_) => (Check::Hash(Box::new(presented), Sha256::new()), None),
+            PayloadClaim::Sha256(_) => (BodyCheck::Hash(Box::new(presented), Sha256::new()), None),
             payload if payload.is_streaming() => {
                 let decoder = ChunkDecoder::new(proof.0, &presented, proof.1, headers)?;
-                let trailers = Trailers::default();
-                let chunks = Chunks {
+                let trailers = BodyTrailers::default();
+                let chunks = ChunkedBody {
                     decoder,
                     input: Bytes::new(),
                     trailers: trailers.clone(),
                 };
-                (Check::Chunks(Box::new(chunks)), Some(trailers))
+                (BodyCheck::Chunks(Box::new(chunks)), Some(trailers))
             }
-            _ => (Check::Nothing, None),
+            _ => (BodyCheck::Nothing, None),
         };
         Ok((Self { body, check }, trailers))
     }
 }
 
-impl Check {
+impl BodyCheck {
     /// What to hand on of a piece that came; `None` when all of it was framing.
-    fn piece(&mut self, piece: Bytes) -> Result<Option<Bytes>, Fault> {
+    fn piece(&mut self, piece: Bytes) -> Result<Option<Bytes>, SignatureFault> {
         match self {
             Self::Hash(_, hash) => {
                 hash.update(&piece);
@@ -94,7 +97,7 @@ impl Check {
     }
 
     /// The verdict at the end of the body.
-    fn end(self) -> Result<(), Fault> {
+    fn end(self) -> Result<(), SignatureFault> {
         match self {
             Self::Hash(presented, hash) => presented.check_body(&hash.finalize().into()),
             Self::Chunks(chunks) => {
@@ -109,7 +112,7 @@ impl Check {
     }
 }
 
-impl Chunks {
+impl ChunkedBody {
     fn next(&mut self) -> Result<Option<Bytes>, ChunkFault> {
         self.decoder.decode(&mut self.input)
     }
@@ -126,13 +129,13 @@ fn headers(trailers: Vec<(String, String)>) -> Result<HeaderMap, ChunkFault> {
 }
 
 /// The answer that a failed check becomes.
-fn refusal(fault: &Fault) -> BodyError {
+fn refusal(fault: &SignatureFault) -> BodyError {
     Box::new(wire_error(fault))
 }
 
 /// A fault of authentication in S3's words.
-pub(crate) fn wire_error(fault: &Fault) -> WireError {
-    let wire = fault.wire(Dialect::S3);
+pub(crate) fn wire_error(fault: &SignatureFault) -> WireError {
+    let wire = fault.wire(SigningDialect::S3);
     let extra = wire.extra.into_iter();
     WireError {
         status: wire.status,
@@ -145,21 +148,21 @@ pub(crate) fn wire_error(fault: &Fault) -> WireError {
     }
 }
 
-impl<B> Checked<B>
+impl<B> CheckedBody<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
 {
     /// What is still in hand of the last piece.
-    fn held(&mut self) -> Result<Option<Bytes>, Fault> {
+    fn held(&mut self) -> Result<Option<Bytes>, SignatureFault> {
         match &mut self.check {
-            Check::Chunks(chunks) => Ok(chunks.next()?),
+            BodyCheck::Chunks(chunks) => Ok(chunks.next()?),
             _ => Ok(None),
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        if matches!(self.check, Check::Over) {
+        if matches!(self.check, BodyCheck::Over) {
             return Poll::Ready(None);
         }
         loop {
@@ -177,7 +180,7 @@ where
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => {
-                    let check = std::mem::replace(&mut self.check, Check::Over);
+                    let check = std::mem::replace(&mut self.check, BodyCheck::Over);
                     let verdict = check.end().err();
                     return Poll::Ready(verdict.map(|fault| Err(refusal(&fault))));
                 }
@@ -186,7 +189,7 @@ where
     }
 }
 
-impl<B> HttpBody for Checked<B>
+impl<B> HttpBody for CheckedBody<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
     B::Error: Into<BodyError>,
@@ -200,22 +203,22 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = ready!(self.poll(cx));
         if matches!(polled, Some(Err(_))) {
-            self.check = Check::Over;
+            self.check = BodyCheck::Over;
         }
         Poll::Ready(polled.map(|data| data.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
         match self.check {
-            Check::Nothing => self.body.is_end_stream(),
-            Check::Hash(..) | Check::Chunks(_) => false,
-            Check::Over => true,
+            BodyCheck::Nothing => self.body.is_end_stream(),
+            BodyCheck::Hash(..) | BodyCheck::Chunks(_) => false,
+            BodyCheck::Over => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.check {
-            Check::Chunks(_) => SizeHint::default(),
+            BodyCheck::Chunks(_) => SizeHint::default(),
             _ => self.body.size_hint(),
         }
     }

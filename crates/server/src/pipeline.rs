@@ -17,7 +17,7 @@ use http::{
 };
 use keywright_base::{Clock, Entropy};
 use keywright_identity::{
-    Identity, authenticate::Refusal, caller::Caller, usage::AttemptFacts, view::Facts,
+    Identity, authenticate::AuthFailure, caller::Caller, usage::AttemptFacts, view::RequestContext,
     work::WorkOwner,
 };
 use keywright_s3::{BodyBudget, S3};
@@ -25,12 +25,12 @@ use keywright_sigv4::claimed_service;
 use keywright_wire::Service;
 
 use crate::{
-    Body,
+    ResponseBody,
     console::{self, Console},
-    edge::{AnswerBudget, ConnectionSlot, RequestBody, SharedAdmission, Work},
+    edge::{AnswerBudget, ConnectionSlot, ConnectionUse, RequestBody, SharedAdmission},
     full,
-    origin::{self, Origin},
-    proxies::{Contradiction, TrustedProxies},
+    origin::{self, ListenerOrigin},
+    proxies::{HeaderContradiction, TrustedProxies},
     query, storage,
 };
 
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Pipeline {
 
 /// What is in front of the identities of an installation.
 #[derive(Debug)]
-pub struct Front {
+pub struct ServerParts {
     /// S3.
     pub s3: S3,
     /// The console.
@@ -67,7 +67,7 @@ pub struct Front {
 
 /// What is known of a client's connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer {
+pub(crate) struct PeerInfo {
     /// The address of the other side.
     pub address: IpAddr,
     /// Whether it speaks TLS.
@@ -86,11 +86,11 @@ impl Pipeline {
     /// Over an opened installation.
     pub fn new(
         identity: Arc<Identity>,
-        front: Front,
+        front: ServerParts,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let Front {
+        let ServerParts {
             s3,
             console,
             proxies,
@@ -100,9 +100,10 @@ impl Pipeline {
         let users = Arc::downgrade(&identity);
         identity.know_resources(Box::new(move |arn| {
             let (buckets, users) = (buckets.clone(), Weak::clone(&users));
-            let shown = move |kept: &str| storage::shown(&*users.upgrade()?, kept);
+            let listed =
+                move |retained: &str| storage::stored_id_to_arn(&*users.upgrade()?, retained);
             Box::pin(async move {
-                let attached = buckets.attached(&arn, shown).await;
+                let attached = buckets.attached(&arn, listed).await;
                 attached.map_err(|fault| format!("policy of {arn}: {fault}"))
             })
         }));
@@ -123,12 +124,12 @@ impl Pipeline {
     pub(crate) async fn answer(
         &self,
         request: Request<RequestBody>,
-        origin: Origin,
-        peer: Peer,
-    ) -> Response<Body> {
+        origin: ListenerOrigin,
+        peer: PeerInfo,
+    ) -> Response<ResponseBody> {
         let mut answer = match self.proxies.client(peer, request.headers()) {
             Ok(client) => self.answer_one(request, origin, client).await,
-            Err(Contradiction) => contradiction(peer),
+            Err(HeaderContradiction) => contradiction(peer),
         };
         if peer.secure {
             origin::demand_tls(answer.headers_mut());
@@ -139,20 +140,20 @@ impl Pipeline {
     async fn answer_one(
         &self,
         request: Request<RequestBody>,
-        origin: Origin,
-        peer: Peer,
-    ) -> Response<Body> {
+        origin: ListenerOrigin,
+        peer: PeerInfo,
+    ) -> Response<ResponseBody> {
         let mut answer = match check_head(request.method(), request.headers()) {
             Err(unserved) => storage::unserved(self, unserved),
             Ok(()) => {
                 let signed = origin::is_signed_in_header(&request);
-                if let Origin::Console { api_port } = origin
+                if let ListenerOrigin::Console { api_port } = origin
                     && !signed
                     && console::claims(&request)
                 {
                     return console::answer(self, request, (peer, api_port)).await;
                 }
-                self.answer_api(request, signed || origin == Origin::Api, peer)
+                self.answer_api(request, signed || origin == ListenerOrigin::Api, peer)
                     .await
             }
         };
@@ -165,15 +166,15 @@ impl Pipeline {
         &self,
         request: Request<RequestBody>,
         admitted: bool,
-        peer: Peer,
-    ) -> Response<Body> {
+        peer: PeerInfo,
+    ) -> Response<ResponseBody> {
         match route(&request) {
-            Route::Query(claimed) if !admitted => {
+            RequestRoute::Query(claimed) if !admitted => {
                 query::not_admitted(claimed.unwrap_or(Service::Iam), &self.request_id())
             }
-            Route::Storage if !admitted => storage::not_admitted(self, request.method()),
-            Route::Query(claimed) => query::receive(self, claimed, request, peer).await,
-            Route::Storage => storage::answer(self, request, peer).await,
+            RequestRoute::Storage if !admitted => storage::not_admitted(self, request.method()),
+            RequestRoute::Query(claimed) => query::receive(self, claimed, request, peer).await,
+            RequestRoute::Storage => storage::answer(self, request, peer).await,
         }
     }
 
@@ -182,11 +183,11 @@ impl Pipeline {
     pub(crate) async fn answer_within(
         &self,
         request: Request<String>,
-        peer: Peer,
-    ) -> Response<Body> {
+        peer: PeerInfo,
+    ) -> Response<ResponseBody> {
         let claimed = match route(&request) {
-            Route::Query(claimed) => claimed,
-            Route::Storage => None,
+            RequestRoute::Query(claimed) => claimed,
+            RequestRoute::Storage => None,
         };
         let (parts, body) = request.into_parts();
         self.query((claimed, peer), &parts, body.as_bytes()).await
@@ -194,10 +195,10 @@ impl Pipeline {
 
     async fn query(
         &self,
-        (claimed, peer): (Option<Service>, Peer),
+        (claimed, peer): (Option<Service>, PeerInfo),
         parts: &Parts,
         body: &[u8],
-    ) -> Response<Body> {
+    ) -> Response<ResponseBody> {
         let request_id = self.request_id();
         let request = query::QueryRequest {
             claimed,
@@ -217,13 +218,18 @@ impl Pipeline {
     }
 
     /// [`note`]
-    pub(crate) fn note(&self, refusal: &Refusal, action: &str, facts: &Facts) {
+    pub(crate) fn note(&self, refusal: &AuthFailure, action: &str, facts: &RequestContext) {
         note(&self.identity, refusal, action, facts);
     }
 }
 
 /// Counts an attempt with an inactive key; other refusals leave no trace.
-pub(crate) fn note(identity: &Identity, refusal: &Refusal, action: &str, facts: &Facts) {
+pub(crate) fn note(
+    identity: &Identity,
+    refusal: &AuthFailure,
+    action: &str,
+    facts: &RequestContext,
+) {
     if let Some(key) = refusal.inactive {
         let source_address = facts.source_address.to_string();
         let user_agent = &facts.user_agent;
@@ -238,7 +244,7 @@ pub(crate) fn note(identity: &Identity, refusal: &Refusal, action: &str, facts: 
 
 /// What of HTTP is not served.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Unserved {
+pub(crate) enum UnservedHttp {
     /// The method.
     Method,
     /// The transfer coding.
@@ -247,7 +253,7 @@ pub(crate) enum Unserved {
 
 /// Refuses what would be read in two ways or kept as a name: a method that HTTP does not define,
 /// which a stranger can make as long as a head, and any transfer coding but exactly `chunked`.
-fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Unserved> {
+fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), UnservedHttp> {
     const METHODS: [Method; 9] = [
         Method::GET,
         Method::HEAD,
@@ -260,29 +266,29 @@ fn check_head(method: &Method, headers: &HeaderMap) -> Result<(), Unserved> {
         Method::CONNECT,
     ];
     if !METHODS.contains(method) {
-        return Err(Unserved::Method);
+        return Err(UnservedHttp::Method);
     }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(only), None) if only.as_bytes() == b"chunked" => Ok(()),
-        _ => Err(Unserved::TransferCoding),
+        _ => Err(UnservedHttp::TransferCoding),
     }
 }
 
 /// Marks the connection of a request whose signature held: it is closed for no other, within the
 /// share of its principal.
-pub(crate) fn protect(parts: &Parts, caller: &Caller, work: Work) {
+pub(crate) fn protect(parts: &Parts, caller: &Caller, work: ConnectionUse) {
     if let Some(slot) = parts.extensions.get::<Arc<ConnectionSlot>>() {
         slot.protect(WorkOwner::of(caller), work);
     }
 }
 
 /// A request of which a trusted proxy says two things; nothing of it is looked at.
-fn contradiction(proxy: Peer) -> Response<Body> {
+fn contradiction(proxy: PeerInfo) -> Response<ResponseBody> {
     // Not louder: whoever is behind the proxy can cause it as often as they like.
-    tracing::debug!(proxy = %proxy.address, "{}", Contradiction::MESSAGE.trim_end());
-    let mut answer = Response::new(full(Contradiction::MESSAGE));
+    tracing::debug!(proxy = %proxy.address, "{}", HeaderContradiction::MESSAGE.trim_end());
+    let mut answer = Response::new(full(HeaderContradiction::MESSAGE));
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
     answer.headers_mut().insert(CONTENT_TYPE, text);
@@ -308,12 +314,12 @@ fn uuid(mut bytes: [u8; 16]) -> String {
 }
 
 /// What the request's head says, for conditions and records.
-pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: Peer) -> Facts {
+pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: PeerInfo) -> RequestContext {
     let text = |name: &str| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         Some(value.to_owned())
     };
-    Facts {
+    RequestContext {
         now: pipeline.clock.now(),
         source_address: peer.address,
         user_agent: text("user-agent").unwrap_or_default(),
@@ -326,7 +332,7 @@ pub(crate) fn facts(pipeline: &Pipeline, parts: &Parts, peer: Peer) -> Facts {
 
 /// Who answers a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Route {
+enum RequestRoute {
     /// A service that speaks awsQuery; the one of the credential scope, if it is one of them.
     Query(Option<Service>),
     /// S3.
@@ -334,13 +340,13 @@ enum Route {
 }
 
 /// By the service of the credential scope; if that is none of ours, by what the request looks like.
-fn route<B>(request: &Request<B>) -> Route {
+fn route<B>(request: &Request<B>) -> RequestRoute {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     match claimed_service(headers, uri).as_deref() {
-        Some("s3") => return Route::Storage,
-        Some("iam") => return Route::Query(Some(Service::Iam)),
-        Some("sts") => return Route::Query(Some(Service::Sts)),
-        Some("keywright") => return Route::Query(Some(Service::Keywright)),
+        Some("s3") => return RequestRoute::Storage,
+        Some("iam") => return RequestRoute::Query(Some(Service::Iam)),
+        Some("sts") => return RequestRoute::Query(Some(Service::Sts)),
+        Some("keywright") => return RequestRoute::Query(Some(Service::Keywright)),
         _ => {}
     }
     let form = headers
@@ -352,9 +358,9 @@ fn route<B>(request: &Request<B>) -> Route {
     });
     let query = uri.path() == "/" && (*method == Method::POST && form || action);
     if query {
-        Route::Query(None)
+        RequestRoute::Query(None)
     } else {
-        Route::Storage
+        RequestRoute::Storage
     }
 }
 
@@ -365,7 +371,7 @@ mod tests {
     use http::{HeaderMap, Method, Request, header::TRANSFER_ENCODING};
     use keywright_wire::Service;
 
-    use super::{FORM, Route, Unserved, check_head, route, uuid};
+    use super::{FORM, RequestRoute, UnservedHttp, check_head, route, uuid};
 
     #[test]
     fn only_known_methods_and_chunked_bodies_are_served() {
@@ -380,7 +386,7 @@ mod tests {
             assert_eq!(check(method, &[]), Ok(()), "{method}");
         }
         for method in ["get", "LOCK", "PROPFIND", &"M".repeat(50_000)] {
-            assert_eq!(check(method, &[]), Err(Unserved::Method));
+            assert_eq!(check(method, &[]), Err(UnservedHttp::Method));
         }
         assert_eq!(check("PUT", &["chunked"]), Ok(()));
         for codings in [
@@ -395,7 +401,7 @@ mod tests {
         ] {
             assert_eq!(
                 check("PUT", codings),
-                Err(Unserved::TransferCoding),
+                Err(UnservedHttp::TransferCoding),
                 "{codings:?}"
             );
         }
@@ -421,40 +427,50 @@ mod tests {
                 "POST /",
                 Some("iam"),
                 true,
-                Route::Query(Some(Service::Iam)),
+                RequestRoute::Query(Some(Service::Iam)),
             ),
             (
                 "POST /",
                 Some("sts"),
                 true,
-                Route::Query(Some(Service::Sts)),
+                RequestRoute::Query(Some(Service::Sts)),
             ),
             (
                 "POST /",
                 Some("keywright"),
                 false,
-                Route::Query(Some(Service::Keywright)),
+                RequestRoute::Query(Some(Service::Keywright)),
             ),
-            ("POST /", Some("s3"), true, Route::Storage),
-            ("GET /?Action=GetUser", Some("s3"), false, Route::Storage),
-            ("POST /", Some("ec2"), true, Route::Query(None)),
-            ("GET /", Some("ec2"), false, Route::Storage),
-            ("POST /", None, true, Route::Query(None)),
+            ("POST /", Some("s3"), true, RequestRoute::Storage),
+            (
+                "GET /?Action=GetUser",
+                Some("s3"),
+                false,
+                RequestRoute::Storage,
+            ),
+            ("POST /", Some("ec2"), true, RequestRoute::Query(None)),
+            ("GET /", Some("ec2"), false, RequestRoute::Storage),
+            ("POST /", None, true, RequestRoute::Query(None)),
             (
                 "GET /?Version=1&Action=GetUser",
                 None,
                 false,
-                Route::Query(None),
+                RequestRoute::Query(None),
             ),
-            ("GET /bucket?Action=GetUser", None, false, Route::Storage),
-            ("GET /", None, false, Route::Storage),
-            ("POST /bucket?delete", None, true, Route::Storage),
-            ("GET /console/a", None, false, Route::Storage),
+            (
+                "GET /bucket?Action=GetUser",
+                None,
+                false,
+                RequestRoute::Storage,
+            ),
+            ("GET /", None, false, RequestRoute::Storage),
+            ("POST /bucket?delete", None, true, RequestRoute::Storage),
+            ("GET /console/a", None, false, RequestRoute::Storage),
             (
                 "GET /console/a?AWSAccessKeyId=a&Signature=b",
                 None,
                 false,
-                Route::Storage,
+                RequestRoute::Storage,
             ),
         ] {
             let (method, uri) = line.split_once(' ').unwrap();

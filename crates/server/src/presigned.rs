@@ -8,7 +8,7 @@
 //! tags, checksums and conditions there (2026-02).
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, request::Parts};
-use keywright_objects::{Fault, Unknown};
+use keywright_objects::{S3Fault, UnknownElement};
 use keywright_sigv4::PresentedV2;
 
 use keywright_s3::WireError;
@@ -49,13 +49,13 @@ const OF_NOTHING: [(&str, &[u8]); 5] = [
 
 /// How a URL is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
+pub(crate) enum PresignVersion {
     V2,
     V4,
 }
 
 /// What becomes of a parameter.
-enum Fate {
+enum ParameterUse {
     Dropped,
     Header,
     Query,
@@ -67,7 +67,7 @@ enum Fate {
 ///
 /// # Errors
 /// The answer to a header that is given twice, and to what the signature does not cover.
-pub(crate) fn unfold(parts: &mut Parts, version: Version) -> Result<(), Box<WireError>> {
+pub(crate) fn unfold(parts: &mut Parts, version: PresignVersion) -> Result<(), Box<WireError>> {
     let query = parts.uri.query().unwrap_or_default().to_owned();
     let mut rest = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -75,12 +75,12 @@ pub(crate) fn unfold(parts: &mut Parts, version: Version) -> Result<(), Box<Wire
         let (name, value) = (decoded(name, version), decoded(value, version));
         let name = String::from_utf8_lossy(&name);
         match fate(&name, version) {
-            Fate::Dropped => {}
-            Fate::Header if is_of_nothing(&name, &value) => {}
-            Fate::Header => insert(&mut parts.headers, &name, &value, version)?,
-            Fate::Query => rest.push(pair),
-            Fate::Refused => {
-                let fault = Fault::NotUnderstood(Unknown::Parameter, name.into_owned());
+            ParameterUse::Dropped => {}
+            ParameterUse::Header if is_of_nothing(&name, &value) => {}
+            ParameterUse::Header => insert(&mut parts.headers, &name, &value, version)?,
+            ParameterUse::Query => rest.push(pair),
+            ParameterUse::Refused => {
+                let fault = S3Fault::NotUnderstood(UnknownElement::Parameter, name.into_owned());
                 return Err(Box::new(WireError::from(&fault)));
             }
         }
@@ -88,31 +88,35 @@ pub(crate) fn unfold(parts: &mut Parts, version: Version) -> Result<(), Box<Wire
     let mark = if rest.is_empty() { "" } else { "?" };
     let uri = format!("{}{mark}{}", parts.uri.path(), rest.join("&"));
     let unfit = |_| {
-        let fault = Fault::Internal("a URI without credentials is no URI".into());
+        let fault = S3Fault::Internal("a URI without credentials is no URI".into());
         Box::new(WireError::from(&fault))
     };
     parts.uri = uri.parse::<Uri>().map_err(unfit)?;
     Ok(())
 }
 
-fn fate(name: &str, version: Version) -> Fate {
+fn fate(name: &str, version: PresignVersion) -> ParameterUse {
     let lower = name.to_ascii_lowercase();
     let credential = V4.iter().any(|known| known.eq_ignore_ascii_case(name));
     match version {
-        Version::V4 if credential => {
+        PresignVersion::V4 if credential => {
             if V4.contains(&name) {
-                Fate::Dropped
+                ParameterUse::Dropped
             } else {
-                Fate::Query
+                ParameterUse::Query
             }
         }
-        Version::V2 if lower == "x-amz-security-token" => Fate::Dropped,
-        Version::V2 if matches!(name, "AWSAccessKeyId" | "Signature" | "Expires") => Fate::Dropped,
-        Version::V2 if matches!(&*lower, "content-type" | "content-md5") => Fate::Header,
-        _ if lower.starts_with("x-amz-") && !credential => Fate::Header,
-        Version::V4 if CONDITIONS.contains(&&*lower) => Fate::Header,
-        Version::V2 if !PresentedV2::covers(name) => Fate::Refused,
-        _ => Fate::Query,
+        PresignVersion::V2 if lower == "x-amz-security-token" => ParameterUse::Dropped,
+        PresignVersion::V2 if matches!(name, "AWSAccessKeyId" | "Signature" | "Expires") => {
+            ParameterUse::Dropped
+        }
+        PresignVersion::V2 if matches!(&*lower, "content-type" | "content-md5") => {
+            ParameterUse::Header
+        }
+        _ if lower.starts_with("x-amz-") && !credential => ParameterUse::Header,
+        PresignVersion::V4 if CONDITIONS.contains(&&*lower) => ParameterUse::Header,
+        PresignVersion::V2 if !PresentedV2::covers(name) => ParameterUse::Refused,
+        _ => ParameterUse::Query,
     }
 }
 
@@ -122,10 +126,10 @@ fn is_of_nothing(name: &str, value: &[u8]) -> bool {
 }
 
 /// A name or value; `+` is a space only in Version 4, which signs it as one.
-fn decoded(raw: &str, version: Version) -> Vec<u8> {
+fn decoded(raw: &str, version: PresignVersion) -> Vec<u8> {
     let spaced = match version {
-        Version::V2 => raw.to_owned(),
-        Version::V4 => raw.replace('+', " "),
+        PresignVersion::V2 => raw.to_owned(),
+        PresignVersion::V4 => raw.replace('+', " "),
     };
     percent_encoding::percent_decode_str(&spaced).collect()
 }
@@ -134,24 +138,25 @@ fn insert(
     headers: &mut HeaderMap,
     name: &str,
     value: &[u8],
-    version: Version,
+    version: PresignVersion,
 ) -> Result<(), Box<WireError>> {
     let unfit = || {
-        let fault = Fault::NotUnderstood(Unknown::Parameter, name.to_owned());
+        let fault = S3Fault::NotUnderstood(UnknownElement::Parameter, name.to_owned());
         Box::new(WireError::from(&fault))
     };
     let key = HeaderName::try_from(name).map_err(|_| unfit())?;
     let value = HeaderValue::from_bytes(value).map_err(|_| unfit())?;
     let present = headers.get(&key);
     // Version 2 signs the header where it was sent.
-    let sent = version == Version::V2 && matches!(key.as_str(), "content-type" | "content-md5");
+    let sent =
+        version == PresignVersion::V2 && matches!(key.as_str(), "content-type" | "content-md5");
     match present {
         None => {
             headers.insert(key, value);
             Ok(())
         }
         Some(present) if sent || *present == value => Ok(()),
-        Some(_) => Err(Box::new(WireError::from(&Fault::InvalidArgument {
+        Some(_) => Err(Box::new(WireError::from(&S3Fault::InvalidArgument {
             message: "A header and a query parameter of one name have different values.".into(),
             name: "query",
             value: None,
@@ -163,11 +168,11 @@ fn insert(
 mod tests {
     use http::{HeaderMap, Request};
 
-    use super::{Version, unfold};
+    use super::{PresignVersion, unfold};
 
     type Unfolded = Option<(String, Vec<(String, String)>)>;
 
-    fn of(version: Version, uri: &str, headers: &[(&str, &str)]) -> Unfolded {
+    fn of(version: PresignVersion, uri: &str, headers: &[(&str, &str)]) -> Unfolded {
         let mut request = Request::get(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -188,9 +193,9 @@ mod tests {
         let v2 = "/b/k?AWSAccessKeyId=a&Signature=s&Expires=1";
         let sent = |name: &'static str, value: &'static str| [(name, value)];
         for (version, query, sent, uri, headers) in [
-            (Version::V4, "", &[][..], Some("/b/k"), &[][..]),
+            (PresignVersion::V4, "", &[][..], Some("/b/k"), &[][..]),
             (
-                Version::V4,
+                PresignVersion::V4,
                 "&x-amz-meta-a=b%20c+d&X-Amz-Tagging=a%3D1&x-id=PutObject&If-None-Match=*",
                 &[],
                 Some("/b/k?x-id=PutObject"),
@@ -202,48 +207,64 @@ mod tests {
             ),
             // Read as no credential, so it is left to be refused.
             (
-                Version::V4,
+                PresignVersion::V4,
                 "&x-amz-date=1",
                 &[],
                 Some("/b/k?x-amz-date=1"),
                 &[],
             ),
-            (Version::V4, "&Expires=1", &[], Some("/b/k?Expires=1"), &[]),
-            (Version::V4, "&x-amz-acl=a%0Ab", &[], None, &[]),
-            (Version::V4, "&x-amz-acl=a&x-amz-acl=b", &[], None, &[]),
             (
-                Version::V4,
+                PresignVersion::V4,
+                "&Expires=1",
+                &[],
+                Some("/b/k?Expires=1"),
+                &[],
+            ),
+            (PresignVersion::V4, "&x-amz-acl=a%0Ab", &[], None, &[]),
+            (
+                PresignVersion::V4,
+                "&x-amz-acl=a&x-amz-acl=b",
+                &[],
+                None,
+                &[],
+            ),
+            (
+                PresignVersion::V4,
                 "&x-amz-acl=private",
                 &sent("x-amz-acl", "private"),
                 Some("/b/k"),
                 &[("x-amz-acl", "private")],
             ),
             (
-                Version::V4,
+                PresignVersion::V4,
                 "&x-amz-acl=private",
                 &sent("x-amz-acl", "public-read"),
                 None,
                 &[],
             ),
             (
-                Version::V2,
+                PresignVersion::V2,
                 "&x-amz-meta-a=b+c&content-type=text%2Fplain&versionId=null",
                 &[],
                 Some("/b/k?versionId=null"),
                 &[("x-amz-meta-a", "b+c"), ("content-type", "text/plain")],
             ),
             (
-                Version::V2,
+                PresignVersion::V2,
                 "&x-amz-security-token=t",
                 &[],
                 Some("/b/k"),
                 &[],
             ),
-            (Version::V2, "&encryption", &[], None, &[]),
-            (Version::V2, "&if-match=a", &[], None, &[]),
-            (Version::V2, "&list-type=2", &[], None, &[]),
+            (PresignVersion::V2, "&encryption", &[], None, &[]),
+            (PresignVersion::V2, "&if-match=a", &[], None, &[]),
+            (PresignVersion::V2, "&list-type=2", &[], None, &[]),
         ] {
-            let given = if version == Version::V4 { v4 } else { v2 };
+            let given = if version == PresignVersion::V4 {
+                v4
+            } else {
+                v2
+            };
             let got = of(version, &format!("{given}{query}"), sent);
             let owned = |(n, v): &(&str, &str)| ((*n).to_owned(), (*v).to_owned());
             let expected = uri.map(|uri| (uri.to_owned(), headers.iter().map(owned).collect()));
@@ -267,7 +288,7 @@ mod tests {
                 vec![("x-amz-checksum-crc32", "AAAAAQ==")],
             ),
         ] {
-            let (uri, got) = of(Version::V4, &format!("/b/k?{query}"), &[]).unwrap();
+            let (uri, got) = of(PresignVersion::V4, &format!("/b/k?{query}"), &[]).unwrap();
             let got: Vec<_> = got.iter().map(|(n, v)| (&**n, &**v)).collect();
             assert_eq!((&*uri, got), ("/b/k", headers), "{query}");
         }

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use ipnet::IpNet;
 use keywright_base::limits;
 
-use crate::pipeline::Peer;
+use crate::pipeline::PeerInfo;
 
 /// A network of trusted proxies, or the address of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +61,9 @@ pub struct TrustedProxies(Vec<IpNet>);
 /// A proxy passed on two headers that contradict each other: it writes one of them, and the client
 /// the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Contradiction;
+pub(crate) struct HeaderContradiction;
 
-impl Contradiction {
+impl HeaderContradiction {
     /// For the client, and for the operator in the log.
     pub(crate) const MESSAGE: &str = "The Forwarded and X-Forwarded-* headers contradict each \
                                       other. The proxy must remove those that it does not write.\n";
@@ -71,14 +71,14 @@ impl Contradiction {
 
 /// What a header says of the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Claim {
+struct ForwardedClient {
     address: Option<IpAddr>,
     secure: Option<bool>,
 }
 
 /// A header that cannot be read as far as it must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Malformed;
+struct MalformedHeader;
 
 impl TrustedProxies {
     /// These.
@@ -95,7 +95,11 @@ impl TrustedProxies {
     ///
     /// # Errors
     /// [`Contradiction`].
-    pub(crate) fn client(&self, peer: Peer, headers: &HeaderMap) -> Result<Peer, Contradiction> {
+    pub(crate) fn client(
+        &self,
+        peer: PeerInfo,
+        headers: &HeaderMap,
+    ) -> Result<PeerInfo, HeaderContradiction> {
         if !self.contains(peer.address) {
             return Ok(peer);
         }
@@ -103,10 +107,10 @@ impl TrustedProxies {
             (None, None) => return Ok(peer),
             (Some(claim), None) | (None, Some(claim)) => claim.unwrap_or_default(),
             (Some(Ok(one)), Some(Ok(other))) => one.and(other)?,
-            (Some(Err(_)), Some(Err(_))) => Claim::default(),
-            (Some(_), Some(_)) => return Err(Contradiction),
+            (Some(Err(_)), Some(Err(_))) => ForwardedClient::default(),
+            (Some(_), Some(_)) => return Err(HeaderContradiction),
         };
-        Ok(Peer {
+        Ok(PeerInfo {
             address: claim.address.unwrap_or(peer.address),
             // Of the client's connection nothing is known but what the proxy says.
             secure: claim.secure.unwrap_or(false),
@@ -115,25 +119,25 @@ impl TrustedProxies {
     }
 
     /// What `Forwarded` (RFC 7239) says; `None` without it.
-    fn forwarded(&self, headers: &HeaderMap) -> Option<Result<Claim, Malformed>> {
+    fn forwarded(&self, headers: &HeaderMap) -> Option<Result<ForwardedClient, MalformedHeader>> {
         let elements = match elements(headers, "forwarded") {
             Ok(elements) if elements.is_empty() => return None,
             Ok(elements) => elements,
             Err(malformed) => return Some(Err(malformed)),
         };
-        let hop = |element: &&str| Pairs::read(element)?.hop.ok_or(Malformed);
+        let hop = |element: &&str| ForwardedElement::read(element)?.hop.ok_or(MalformedHeader);
         let client = self.client_of(elements.iter().map(hop));
         Some(client.and_then(|(at, address)| {
-            let element = elements.get(at).ok_or(Malformed)?;
-            Ok(Claim {
+            let element = elements.get(at).ok_or(MalformedHeader)?;
+            Ok(ForwardedClient {
                 address: Some(address),
-                secure: Pairs::read(element)?.secure,
+                secure: ForwardedElement::read(element)?.secure,
             })
         }))
     }
 
     /// What `X-Forwarded-For` and `X-Forwarded-Proto` say; `None` without either.
-    fn x_forwarded(&self, headers: &HeaderMap) -> Option<Result<Claim, Malformed>> {
+    fn x_forwarded(&self, headers: &HeaderMap) -> Option<Result<ForwardedClient, MalformedHeader>> {
         let read = || {
             let hops = elements(headers, "x-forwarded-for")?;
             let schemes = elements(headers, "x-forwarded-proto")?;
@@ -149,9 +153,9 @@ impl TrustedProxies {
                 ([], _) => None,
                 ([only], _) => Some(*only),
                 (all, Some((at, _))) if all.len() == hops.len() => all.get(at).copied(),
-                _ => return Err(Malformed),
+                _ => return Err(MalformedHeader),
             };
-            Ok(Some(Claim {
+            Ok(Some(ForwardedClient {
                 address: client.map(|(_, address)| address),
                 secure: scheme.map(is_https).transpose()?,
             }))
@@ -162,27 +166,27 @@ impl TrustedProxies {
     /// The right-most hop that is no trusted proxy, or else the first of all, and its place.
     fn client_of(
         &self,
-        hops: impl DoubleEndedIterator<Item = Result<IpAddr, Malformed>> + ExactSizeIterator,
-    ) -> Result<(usize, IpAddr), Malformed> {
+        hops: impl DoubleEndedIterator<Item = Result<IpAddr, MalformedHeader>> + ExactSizeIterator,
+    ) -> Result<(usize, IpAddr), MalformedHeader> {
         for (at, hop) in hops.enumerate().rev().take(limits::PROXY_HOPS) {
             let address = hop?;
             if at == 0 || !self.contains(address) {
                 return Ok((at, address));
             }
         }
-        Err(Malformed)
+        Err(MalformedHeader)
     }
 }
 
-impl Claim {
+impl ForwardedClient {
     /// What both say, each as far as it says something.
-    fn and(self, other: Self) -> Result<Self, Contradiction> {
+    fn and(self, other: Self) -> Result<Self, HeaderContradiction> {
         fn both<T: PartialEq + Copy>(
             one: Option<T>,
             other: Option<T>,
-        ) -> Result<Option<T>, Contradiction> {
+        ) -> Result<Option<T>, HeaderContradiction> {
             match (one, other) {
-                (Some(one), Some(other)) if one != other => Err(Contradiction),
+                (Some(one), Some(other)) if one != other => Err(HeaderContradiction),
                 _ => Ok(one.or(other)),
             }
         }
@@ -194,17 +198,17 @@ impl Claim {
 }
 
 /// The elements of a list over all lines of a header, in order.
-fn elements<'a>(headers: &'a HeaderMap, name: &str) -> Result<Vec<&'a str>, Malformed> {
+fn elements<'a>(headers: &'a HeaderMap, name: &str) -> Result<Vec<&'a str>, MalformedHeader> {
     let mut all = Vec::new();
     for line in headers.get_all(name) {
-        let line = line.to_str().map_err(|_| Malformed)?;
+        let line = line.to_str().map_err(|_| MalformedHeader)?;
         all.extend(split(line, ',')?);
     }
     Ok(all)
 }
 
 /// Splits where the separator is not quoted.
-fn split(text: &str, separator: char) -> Result<Vec<&str>, Malformed> {
+fn split(text: &str, separator: char) -> Result<Vec<&str>, MalformedHeader> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(|letter: char| {
         let splits = !quoted && letter == separator;
@@ -217,21 +221,25 @@ fn split(text: &str, separator: char) -> Result<Vec<&str>, Malformed> {
         splits
     });
     let parts = parts.map(str::trim).collect();
-    if quoted { Err(Malformed) } else { Ok(parts) }
+    if quoted {
+        Err(MalformedHeader)
+    } else {
+        Ok(parts)
+    }
 }
 
 /// What is needed of one element of `Forwarded`.
 #[derive(Debug, Default)]
-struct Pairs {
+struct ForwardedElement {
     hop: Option<IpAddr>,
     secure: Option<bool>,
 }
 
-impl Pairs {
-    fn read(element: &str) -> Result<Self, Malformed> {
+impl ForwardedElement {
+    fn read(element: &str) -> Result<Self, MalformedHeader> {
         let mut pairs = Self::default();
         for pair in split(element, ';')? {
-            let (name, value) = pair.split_once('=').ok_or(Malformed)?;
+            let (name, value) = pair.split_once('=').ok_or(MalformedHeader)?;
             let value = unquoted(value)?;
             let again = if name.eq_ignore_ascii_case("for") {
                 pairs.hop.replace(address(&value)?).is_some()
@@ -241,33 +249,33 @@ impl Pairs {
                 false
             };
             if again {
-                return Err(Malformed);
+                return Err(MalformedHeader);
             }
         }
         Ok(pairs)
     }
 }
 
-fn unquoted(value: &str) -> Result<String, Malformed> {
+fn unquoted(value: &str) -> Result<String, MalformedHeader> {
     let Some(rest) = value.strip_prefix('"') else {
         return Ok(value.to_owned());
     };
-    let inner = rest.strip_suffix('"').ok_or(Malformed)?;
+    let inner = rest.strip_suffix('"').ok_or(MalformedHeader)?;
     // Neither an address nor a scheme has a letter that needs a backslash.
     if inner.contains(['"', '\\']) {
-        return Err(Malformed);
+        return Err(MalformedHeader);
     }
     Ok(inner.to_owned())
 }
 
 /// An address, perhaps with a port, which some proxies write along.
-fn address(text: &str) -> Result<IpAddr, Malformed> {
+fn address(text: &str) -> Result<IpAddr, MalformedHeader> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
-            let (host, port) = rest.split_once(']').ok_or(Malformed)?;
+            let (host, port) = rest.split_once(']').ok_or(MalformedHeader)?;
             let port = match port {
                 "" => None,
-                port => Some(port.strip_prefix(':').ok_or(Malformed)?),
+                port => Some(port.strip_prefix(':').ok_or(MalformedHeader)?),
             };
             (host, port)
         }
@@ -278,19 +286,19 @@ fn address(text: &str) -> Result<IpAddr, Malformed> {
         },
     };
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err(Malformed);
+        return Err(MalformedHeader);
     }
-    let address = host.parse::<IpAddr>().map_err(|_| Malformed)?;
+    let address = host.parse::<IpAddr>().map_err(|_| MalformedHeader)?;
     Ok(address.to_canonical())
 }
 
-fn is_https(scheme: &str) -> Result<bool, Malformed> {
+fn is_https(scheme: &str) -> Result<bool, MalformedHeader> {
     if scheme.eq_ignore_ascii_case("https") {
         Ok(true)
     } else if scheme.eq_ignore_ascii_case("http") {
         Ok(false)
     } else {
-        Err(Malformed)
+        Err(MalformedHeader)
     }
 }
 

@@ -6,22 +6,22 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use keywright_base::limits;
 use keywright_identity::{
-    Fault, Identity,
-    action::{Answer, Call},
-    authenticate::{KeyUse, Signed},
+    IamFault, Identity,
+    action::{ActionCall, Answer},
+    authenticate::{KeyUse, SignedRequest},
     fault::WireError,
-    view::Facts,
+    view::RequestContext,
     work::WorkOwner,
 };
 use keywright_s3::NoMemory;
-use keywright_sigv4::{Dialect, PayloadHash, Presented, Rules};
-use keywright_wire::{ErrorKind, Form, Malformed, Service, error_answer};
+use keywright_sigv4::{PayloadHash, PresentedSignature, ServiceRules, SigningDialect};
+use keywright_wire::{ErrorKind, Form, MalformedForm, Service, error_answer};
 
 use crate::{
-    Body,
-    edge::{BodyFault, GatherFault, RequestBody, Work, gather},
+    ResponseBody,
+    edge::{BodyFault, ConnectionUse, GatherFault, RequestBody, gather},
     full,
-    pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, Peer, Pipeline, facts, protect},
+    pipeline::{HOME_REGION, IDEMPOTENCY_HEADER, PeerInfo, Pipeline, facts, protect},
 };
 
 /// A request for one of the services that speak awsQuery.
@@ -30,15 +30,15 @@ pub(crate) struct QueryRequest<'a> {
     pub claimed: Option<Service>,
     pub parts: &'a Parts,
     pub body: &'a [u8],
-    pub peer: Peer,
+    pub peer: PeerInfo,
     pub request_id: &'a str,
 }
 
 /// What a request's head claims, good as far as that can be known without its body.
 pub(crate) struct QueryHead {
     service: Service,
-    facts: Facts,
-    presented: Presented,
+    facts: RequestContext,
+    presented: PresentedSignature,
 }
 
 impl QueryHead {
@@ -47,15 +47,15 @@ impl QueryHead {
     fn read(
         pipeline: &Pipeline,
         service: Service,
-        (parts, peer): (&Parts, Peer),
-    ) -> Result<Self, keywright_sigv4::Fault> {
+        (parts, peer): (&Parts, PeerInfo),
+    ) -> Result<Self, keywright_sigv4::SignatureFault> {
         let facts = facts(pipeline, parts, peer);
-        let rules = Rules {
-            dialect: Dialect::Query,
+        let rules = ServiceRules {
+            dialect: SigningDialect::Query,
             service: service.scope_name(),
             home_region: HOME_REGION,
         };
-        let presented = Presented::parse(parts, facts.now, &rules)?;
+        let presented = PresentedSignature::parse(parts, facts.now, &rules)?;
         Ok(Self {
             service,
             facts,
@@ -70,8 +70,8 @@ pub(crate) async fn receive(
     pipeline: &Pipeline,
     claimed: Option<Service>,
     request: Request<RequestBody>,
-    peer: Peer,
-) -> Response<Body> {
+    peer: PeerInfo,
+) -> Response<ResponseBody> {
     let id = pipeline.request_id();
     let (parts, body) = request.into_parts();
     let small = (body.announced()).is_some_and(|bytes| bytes <= limits::BODY_BYTES_FREE as u64);
@@ -143,7 +143,7 @@ fn throttled() -> WireError {
 
 /// A form, and what stands for its text in the signature.
 pub(crate) struct ReadForm {
-    form: Result<Form, Malformed>,
+    form: Result<Form, MalformedForm>,
     payload: PayloadHash,
 }
 
@@ -175,7 +175,7 @@ pub(crate) async fn answer(
     pipeline: &Pipeline,
     head: Option<QueryHead>,
     request: QueryRequest<'_>,
-) -> Response<Body> {
+) -> Response<ResponseBody> {
     let id = request.request_id;
     let read = match ReadForm::read(pipeline, &request).await {
         Ok(read) => read,
@@ -195,16 +195,16 @@ pub(crate) async fn answer(
 }
 
 /// The answer where only what is signed in a header is looked at.
-pub(crate) fn not_admitted(service: Service, request_id: &str) -> Response<Body> {
+pub(crate) fn not_admitted(service: Service, request_id: &str) -> Response<ResponseBody> {
     error_response(
         service,
-        &refused(&keywright_sigv4::Fault::Missing),
+        &refused(&keywright_sigv4::SignatureFault::Missing),
         request_id,
     )
 }
 
 /// Where the credential scope does not say it, the version of the API does.
-fn service_of(form: &Result<Form, Malformed>) -> Service {
+fn service_of(form: &Result<Form, MalformedForm>) -> Service {
     let version = form.as_ref().ok().and_then(Form::version);
     match version {
         Some(version) if version == Service::Sts.version() => Service::Sts,
@@ -252,7 +252,7 @@ async fn run(
         mut facts,
         presented,
     } = head;
-    let signed = Signed {
+    let signed = SignedRequest {
         parts: request.parts,
         presented: &presented,
         payload,
@@ -267,7 +267,7 @@ async fn run(
         pipeline.note(&refusal, action.as_deref().unwrap_or("?"), &facts);
         refused(&refusal.fault)
     })?;
-    protect(request.parts, &authenticated.caller, Work::Call);
+    protect(request.parts, &authenticated.caller, ConnectionUse::Call);
     let form =
         form.map_err(|malformed| WireError::new(400, "MalformedInput", malformed.to_string()))?;
     let caller = &Arc::new(authenticated.caller);
@@ -276,13 +276,13 @@ async fn run(
             .session()
             .is_some_and(|session| !session.may_call_iam())
     {
-        return Err(refused(&keywright_sigv4::Fault::UnknownKey {
+        return Err(refused(&keywright_sigv4::SignatureFault::UnknownKey {
             access_key_id: caller.key().to_string(),
         }));
     }
     presented.scope().region().clone_into(&mut facts.region);
     facts.idempotency_token = idempotency_token(request.parts, &presented)?;
-    let call = Call {
+    let call = ActionCall {
         caller,
         facts: &facts,
         form: &form,
@@ -307,14 +307,14 @@ fn held(pipeline: &Pipeline, owner: WorkOwner, answer: Answer) -> Result<Bytes, 
 /// are carried out without one.
 fn unsigned(
     pipeline: &Pipeline,
-    (service, form): (Service, &Result<Form, Malformed>),
-    fault: &keywright_sigv4::Fault,
-    facts: &Facts,
+    (service, form): (Service, &Result<Form, MalformedForm>),
+    fault: &keywright_sigv4::SignatureFault,
+    facts: &RequestContext,
 ) -> Result<Bytes, WireError> {
     let form = form.as_ref().ok();
     let operation = form.and_then(|form| Identity::unsigned(service, form));
     match (fault, operation) {
-        (keywright_sigv4::Fault::Missing, Some(operation)) => {
+        (keywright_sigv4::SignatureFault::Missing, Some(operation)) => {
             let answer = pipeline.identity.call_unsigned(operation);
             let answer = answer.map_err(|fault| failed(&fault, facts))?;
             Ok(answer.into())
@@ -327,7 +327,7 @@ fn unsigned(
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineRequest;
 
-fn key_use(parts: &Parts, form: &Result<Form, Malformed>) -> KeyUse {
+fn key_use(parts: &Parts, form: &Result<Form, MalformedForm>) -> KeyUse {
     let action = form.as_ref().ok().and_then(Form::action);
     match parts.extensions.get::<EngineRequest>() {
         Some(EngineRequest) => KeyUse::Verification,
@@ -337,7 +337,10 @@ fn key_use(parts: &Parts, form: &Result<Form, Malformed>) -> KeyUse {
 }
 
 /// The token, which must be signed: otherwise anyone on the way could swap it.
-fn idempotency_token(parts: &Parts, presented: &Presented) -> Result<Option<String>, WireError> {
+fn idempotency_token(
+    parts: &Parts,
+    presented: &PresentedSignature,
+) -> Result<Option<String>, WireError> {
     let Some(value) = parts.headers.get(IDEMPOTENCY_HEADER) else {
         return Ok(None);
     };
@@ -355,19 +358,19 @@ fn idempotency_token(parts: &Parts, presented: &Presented) -> Result<Option<Stri
     }
 }
 
-fn refused(fault: &keywright_sigv4::Fault) -> WireError {
-    let wire = fault.wire(Dialect::Query);
+fn refused(fault: &keywright_sigv4::SignatureFault) -> WireError {
+    let wire = fault.wire(SigningDialect::Query);
     WireError::new(wire.status, wire.code, wire.message)
 }
 
-fn failed(fault: &Fault, facts: &Facts) -> WireError {
-    if let Fault::Internal(why) = fault {
+fn failed(fault: &IamFault, facts: &RequestContext) -> WireError {
+    if let IamFault::Internal(why) = fault {
         tracing::error!(%why, source = %facts.source_address, "a request failed");
     }
     fault.wire()
 }
 
-fn error_response(service: Service, error: &WireError, request_id: &str) -> Response<Body> {
+fn error_response(service: Service, error: &WireError, request_id: &str) -> Response<ResponseBody> {
     let kind = if error.status >= 500 {
         ErrorKind::Receiver
     } else {
@@ -384,7 +387,7 @@ fn error_response(service: Service, error: &WireError, request_id: &str) -> Resp
     xml_response(status, xml.into(), request_id)
 }
 
-fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<Body> {
+fn xml_response(status: StatusCode, xml: Bytes, request_id: &str) -> Response<ResponseBody> {
     let mut response = Response::new(full(xml));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -18,34 +18,37 @@ use http_body_util::BodyExt;
 use keywright_base::{AccountId, Arn, Entropy, UniqueId, limits};
 use keywright_identity::{
     Identity,
-    authenticate::{Authenticated, KeyUse, Signed},
-    authorize::{self, Decided, ForeignResource},
+    authenticate::{AuthenticatedCaller, KeyUse, SignedRequest},
+    authorize::{self, ForeignResource, MeasuredOutcome},
     caller::Caller,
-    denials::Denial as DeniedRequest,
+    denials::DeniedRequest,
     state::{Account, User},
-    view::Facts,
+    view::RequestContext,
     work::WorkOwner,
 };
-use keywright_policy::{Values, is_list_key};
+use keywright_policy::{ContextValues, is_list_key};
 use keywright_s3::{
-    self as s3, Authorize, Busy, Control, Denial, Ids, NoMemory, Resource, S3Context, WireError,
-    error_response, is_control,
+    self as s3, CallerBusy, ControlRequest, NoMemory, ResponseIds, S3Authorizer, S3Context,
+    S3Denial, S3Resource, WireError, error_response, is_control,
 };
-use keywright_sigv4::{Dialect, Fault, Mode, PayloadHash, Presented, PresentedV2, Rules};
+use keywright_sigv4::{
+    PayloadHash, PresentedSignature, PresentedV2, ServiceRules, SignatureFault, SigningDialect,
+    SigningMode,
+};
 
-use self::budget::{Question, StepBudget};
+use self::budget::{BudgetQuestion, StepBudget};
 use crate::{
-    Body,
-    edge::{BodyFault, RequestBody, Work},
+    ResponseBody,
+    edge::{BodyFault, ConnectionUse, RequestBody},
     full,
-    payload::{Checked, wire_error},
-    pipeline::{HOME_REGION, Peer, Pipeline, Unserved, facts, note, protect},
-    presigned::{Version, unfold},
+    payload::{CheckedBody, wire_error},
+    pipeline::{HOME_REGION, PeerInfo, Pipeline, UnservedHttp, facts, note, protect},
+    presigned::{PresignVersion, unfold},
     unsigned::drop_unsigned,
 };
 
 /// What the bucket-policy keys of the signature come from.
-struct Signature {
+struct SignatureConditions {
     version: &'static str,
     kind: &'static str,
     age_millis: Option<i64>,
@@ -53,12 +56,12 @@ struct Signature {
 }
 
 /// Decides for one caller; anonymous without one.
-struct Decider {
+struct CallerAuthorizer {
     identity: Arc<Identity>,
     caller: Option<Caller>,
-    facts: Facts,
-    signature: Option<Signature>,
-    noted: Arc<Noted>,
+    facts: RequestContext,
+    signature: Option<SignatureConditions>,
+    noted: Arc<SharedDenial>,
     /// What the attempt is called in which the key turns out to be inactive by now.
     operation: String,
     budget: StepBudget,
@@ -66,30 +69,30 @@ struct Decider {
 
 /// What a request's decisions share: its id and connection, and its first refusal, which is
 /// remembered once the answer is known to be one.
-struct Noted {
+struct SharedDenial {
     request_id: String,
     tls_version: Option<&'static str>,
     denial: OnceLock<DeniedRequest>,
 }
 
-type Refused = Box<WireError>;
+type RejectedRequest = Box<WireError>;
 /// A request that the S3 front takes, and whose turn and memory it needs.
-type Admitted = (Request<s3::Body>, WorkOwner);
+type AdmittedRequest = (Request<s3::S3Body>, WorkOwner);
 
-fn refused(fault: &Fault) -> Refused {
+fn refused(fault: &SignatureFault) -> RejectedRequest {
     Box::new(wire_error(fault))
 }
 
 pub(crate) async fn answer(
     pipeline: &Pipeline,
     request: Request<RequestBody>,
-    peer: Peer,
-) -> Response<Body> {
+    peer: PeerInfo,
+) -> Response<ResponseBody> {
     let ids = ids(&*pipeline.entropy);
     let (parts, body) = request.into_parts();
     let head = parts.method == http::Method::HEAD;
     let posted = parts.method == http::Method::POST;
-    let noted = Arc::new(Noted {
+    let noted = Arc::new(SharedDenial {
         request_id: ids.request_id.clone(),
         tls_version: peer.tls_version,
         denial: OnceLock::new(),
@@ -112,10 +115,10 @@ pub(crate) async fn answer(
 /// memory for answers.
 async fn serve(
     pipeline: &Pipeline,
-    request: Request<s3::Body>,
+    request: Request<s3::S3Body>,
     owner: WorkOwner,
-    ids: &Ids,
-) -> Response<s3::Body> {
+    ids: &ResponseIds,
+) -> Response<s3::S3Body> {
     let refused = || error_response(&WireError::slow_down(), false, ids);
     let _place = if is_listing(request.method(), request.uri()) {
         match pipeline.identity.listing_place(owner).await {
@@ -151,12 +154,12 @@ fn is_listing(method: &http::Method, uri: &Uri) -> bool {
 }
 
 /// Answers a request that is not HTTP as it is served here, whatever service it was for.
-pub(crate) fn unserved(pipeline: &Pipeline, unserved: Unserved) -> Response<Body> {
+pub(crate) fn unserved(pipeline: &Pipeline, unserved: UnservedHttp) -> Response<ResponseBody> {
     let error = match unserved {
-        Unserved::TransferCoding => WireError::from(&keywright_objects::Fault::HeaderNotServed(
-            "Transfer-Encoding",
-        )),
-        Unserved::Method => {
+        UnservedHttp::TransferCoding => WireError::from(
+            &keywright_objects::S3Fault::HeaderNotServed("Transfer-Encoding"),
+        ),
+        UnservedHttp::Method => {
             let message = "The HTTP method of the request is not implemented.";
             WireError::new(501, "NotImplemented", message)
         }
@@ -179,10 +182,10 @@ fn body_error(fault: BodyFault) -> s3::BodyError {
 }
 
 /// The answer where only what is signed in a header is looked at.
-pub(crate) fn not_admitted(pipeline: &Pipeline, method: &http::Method) -> Response<Body> {
+pub(crate) fn not_admitted(pipeline: &Pipeline, method: &http::Method) -> Response<ResponseBody> {
     let text = "This address serves the console; requests to it must be signed in their \
                 Authorization header. Presigned and anonymous ones belong to the API's address.";
-    let fault = keywright_objects::Fault::AccessDenied(text.into());
+    let fault = keywright_objects::S3Fault::AccessDenied(text.into());
     let head = method == http::Method::HEAD;
     let answer = error_response(&WireError::from(&fault), head, &ids(&*pipeline.entropy));
     answer.map(|body| body.map_err(std::io::Error::other).boxed_unsync())
@@ -192,57 +195,57 @@ pub(crate) fn not_admitted(pipeline: &Pipeline, method: &http::Method) -> Respon
 fn admit(
     pipeline: &Pipeline,
     (mut parts, body): (Parts, RequestBody),
-    peer: Peer,
-    noted: &Arc<Noted>,
-) -> Result<Admitted, Refused> {
+    peer: PeerInfo,
+    noted: &Arc<SharedDenial>,
+) -> Result<AdmittedRequest, RejectedRequest> {
     let mut facts = facts(pipeline, &parts, peer);
     let host = host_bucket(&parts.headers).map(str::to_owned);
     let v2 = PresentedV2::parse(&parts, facts.now, host.as_deref());
     if let Some(presented) = v2.map_err(|fault| refused(&fault))? {
         return by_v2(pipeline, (parts, body), (&presented, facts), noted);
     }
-    let rules = Rules {
-        dialect: Dialect::S3,
+    let rules = ServiceRules {
+        dialect: SigningDialect::S3,
         service: "s3",
         home_region: HOME_REGION,
     };
-    let presented = match Presented::parse(&parts, facts.now, &rules) {
+    let presented = match PresentedSignature::parse(&parts, facts.now, &rules) {
         Ok(presented) => presented,
-        Err(Fault::Missing) => return anonymous(pipeline, (parts, body), facts, noted),
+        Err(SignatureFault::Missing) => return anonymous(pipeline, (parts, body), facts, noted),
         Err(fault) => return Err(refused(&fault)),
     };
     let authenticated = authenticate(pipeline, &parts, &presented, &facts)?;
-    protect(&parts, &authenticated.caller, Work::Transfer);
+    protect(&parts, &authenticated.caller, ConnectionUse::Transfer);
     drop_unsigned(&mut parts.headers, &presented);
-    let signature = Signature::of(&presented, &facts, &parts);
+    let signature = SignatureConditions::of(&presented, &facts, &parts);
     let scope = presented.scope();
     scope.region().clone_into(&mut facts.region);
     let region = facts.region.clone();
-    if matches!(presented.mode(), Mode::Presigned { .. }) {
-        unfold(&mut parts, Version::V4)?;
+    if matches!(presented.mode(), SigningMode::Presigned { .. }) {
+        unfold(&mut parts, PresignVersion::V4)?;
     }
     let body = body.map_err(body_error);
     let (body, trailers) = match &authenticated.signing_key {
         Some(key) => {
             let proof = (authenticated.caller.proof(), key);
-            let checked = Checked::signed(body, proof, presented, &parts.headers);
+            let checked = CheckedBody::signed(body, proof, presented, &parts.headers);
             checked.map_err(|fault| refused(&fault))?
         }
-        None => (Checked::unsigned(body), None),
+        None => (CheckedBody::unsigned(body), None),
     };
     let owner = WorkOwner::of(&authenticated.caller);
     let account = authenticated.caller.account();
     let identity = Some(authenticated.caller.arn().to_string());
-    let decider = Decider {
+    let decider = CallerAuthorizer {
         identity: Arc::clone(&pipeline.identity),
         caller: Some(authenticated.caller),
         facts,
         signature: Some(signature),
         noted: Arc::clone(noted),
-        operation: operation_shown(&parts),
+        operation: operation_name(&parts),
         budget: StepBudget::default(),
     };
-    parts.extensions.insert(s3::Caller {
+    parts.extensions.insert(s3::S3Caller {
         account: Some(account),
         identity,
         region: Some(region),
@@ -258,9 +261,9 @@ fn admit(
 fn by_v2(
     pipeline: &Pipeline,
     (mut parts, body): (Parts, RequestBody),
-    (presented, mut facts): (&PresentedV2, Facts),
-    noted: &Arc<Noted>,
-) -> Result<Admitted, Refused> {
+    (presented, mut facts): (&PresentedV2, RequestContext),
+    noted: &Arc<SharedDenial>,
+) -> Result<AdmittedRequest, RejectedRequest> {
     let proven = pipeline
         .identity
         .authenticator()
@@ -269,12 +272,12 @@ fn by_v2(
         note(
             &pipeline.identity,
             &refusal,
-            &operation_shown(&parts),
+            &operation_name(&parts),
             &facts,
         );
         refused(&refusal.fault)
     })?;
-    protect(&parts, &authenticated.caller, Work::Transfer);
+    protect(&parts, &authenticated.caller, ConnectionUse::Transfer);
     HOME_REGION.clone_into(&mut facts.region);
     if parts
         .headers
@@ -282,23 +285,23 @@ fn by_v2(
         .is_some_and(|hash| hash != UNSIGNED)
     {
         // A hash would be signed here, and yet nothing holds the body to it.
-        let fault = keywright_objects::Fault::HeaderNotServed("x-amz-content-sha256");
+        let fault = keywright_objects::S3Fault::HeaderNotServed("x-amz-content-sha256");
         return Err(Box::new(WireError::from(&fault)));
     }
-    unfold(&mut parts, Version::V2)?;
+    unfold(&mut parts, PresignVersion::V2)?;
     let owner = WorkOwner::of(&authenticated.caller);
     let account = authenticated.caller.account();
     let identity = Some(authenticated.caller.arn().to_string());
-    let decider = Decider {
+    let decider = CallerAuthorizer {
         identity: Arc::clone(&pipeline.identity),
         caller: Some(authenticated.caller),
         facts,
-        signature: Some(Signature::of_v2()),
+        signature: Some(SignatureConditions::of_v2()),
         noted: Arc::clone(noted),
-        operation: operation_shown(&parts),
+        operation: operation_name(&parts),
         budget: StepBudget::default(),
     };
-    parts.extensions.insert(s3::Caller {
+    parts.extensions.insert(s3::S3Caller {
         account: Some(account),
         identity,
         region: None,
@@ -307,17 +310,17 @@ fn by_v2(
         trailers: None,
     });
     path_style(&mut parts)?;
-    let body = Checked::unsigned(body.map_err(body_error)).boxed_unsync();
+    let body = CheckedBody::unsigned(body.map_err(body_error)).boxed_unsync();
     Ok((Request::from_parts(parts, body), owner))
 }
 
 fn authenticate(
     pipeline: &Pipeline,
     parts: &Parts,
-    presented: &Presented,
-    facts: &Facts,
-) -> Result<Authenticated, Refused> {
-    let signed = Signed {
+    presented: &PresentedSignature,
+    facts: &RequestContext,
+) -> Result<AuthenticatedCaller, RejectedRequest> {
+    let signed = SignedRequest {
         parts,
         presented,
         payload: PayloadHash::Declared,
@@ -326,16 +329,16 @@ fn authenticate(
     };
     let authenticated = pipeline.identity.authenticator().authenticate(signed);
     authenticated.map_err(|refusal| {
-        pipeline.note(&refusal, &operation_shown(parts), facts);
+        pipeline.note(&refusal, &operation_name(parts), facts);
         refused(&refusal.fault)
     })
 }
 
 /// A body that no signature covers must not be framed as if one did.
-fn check_uncovered(headers: &HeaderMap) -> Result<(), Refused> {
+fn check_uncovered(headers: &HeaderMap) -> Result<(), RejectedRequest> {
     let framed = headers.get("x-amz-content-sha256");
     if framed.is_some_and(|value| value.as_bytes().starts_with(b"STREAMING-")) {
-        let fault = keywright_objects::Fault::HeaderNotServed("x-amz-content-sha256");
+        let fault = keywright_objects::S3Fault::HeaderNotServed("x-amz-content-sha256");
         return Err(Box::new(WireError::from(&fault)));
     }
     Ok(())
@@ -345,12 +348,12 @@ fn check_uncovered(headers: &HeaderMap) -> Result<(), Refused> {
 fn anonymous(
     pipeline: &Pipeline,
     (mut parts, body): (Parts, RequestBody),
-    facts: Facts,
-    noted: &Arc<Noted>,
-) -> Result<Admitted, Refused> {
+    facts: RequestContext,
+    noted: &Arc<SharedDenial>,
+) -> Result<AdmittedRequest, RejectedRequest> {
     check_uncovered(&parts.headers)?;
     let owner = WorkOwner::address(facts.source_address);
-    let decider = Decider {
+    let decider = CallerAuthorizer {
         identity: Arc::clone(&pipeline.identity),
         caller: None,
         facts,
@@ -359,7 +362,7 @@ fn anonymous(
         operation: String::new(),
         budget: StepBudget::default(),
     };
-    parts.extensions.insert(s3::Caller {
+    parts.extensions.insert(s3::S3Caller {
         account: None,
         identity: None,
         region: None,
@@ -368,12 +371,12 @@ fn anonymous(
         trailers: None,
     });
     path_style(&mut parts)?;
-    let body = Checked::unsigned(body.map_err(body_error)).boxed_unsync();
+    let body = CheckedBody::unsigned(body.map_err(body_error)).boxed_unsync();
     Ok((Request::from_parts(parts, body), owner))
 }
 
 /// What S3's access log calls the operation, as far as it shows before the request is parsed.
-fn operation_shown(parts: &Parts) -> String {
+fn operation_name(parts: &Parts) -> String {
     let path = parts.uri.path().trim_start_matches('/');
     let kind = match path.split_once('/') {
         None if path.is_empty() => "SERVICE",
@@ -385,10 +388,10 @@ fn operation_shown(parts: &Parts) -> String {
 
 /// `BUCKET.localhost` names a bucket in the host, as clients do whose endpoint is a host name, and
 /// `ACCOUNT.localhost` an account for S3 Control.
-fn path_style(parts: &mut Parts) -> Result<(), Refused> {
+fn path_style(parts: &mut Parts) -> Result<(), RejectedRequest> {
     let bucket = host_bucket(&parts.headers);
     if is_control(&parts.headers, parts.uri.path(), bucket) {
-        parts.extensions.insert(Control);
+        parts.extensions.insert(ControlRequest);
         return Ok(());
     }
     let Some(bucket) = bucket else {
@@ -398,7 +401,7 @@ fn path_style(parts: &mut Parts) -> Result<(), Refused> {
     let mark = if query.is_some() { "?" } else { "" };
     let moved = format!("/{bucket}{path}{mark}{}", query.unwrap_or_default());
     let unfit = |_| {
-        let fault = keywright_objects::Fault::InvalidBucketName(bucket.to_owned());
+        let fault = keywright_objects::S3Fault::InvalidBucketName(bucket.to_owned());
         Box::new(WireError::from(&fault))
     };
     parts.uri = moved.parse::<Uri>().map_err(unfit)?;
@@ -413,14 +416,14 @@ fn host_bucket(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The two ids of an S3 answer.
-fn ids(entropy: &dyn Entropy) -> Ids {
+fn ids(entropy: &dyn Entropy) -> ResponseIds {
     const LETTERS: &[u8; 32] = b"ABCDEFGHJKMNPQRSTVWXYZ0123456789";
     let mut bytes = [0; 16 + 48];
     entropy.fill(&mut bytes);
     let (request, host) = bytes.split_at(16);
     let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied();
     let request_id = request.iter().filter_map(letter).map(char::from).collect();
-    Ids {
+    ResponseIds {
         request_id,
         host_id: BASE64_STANDARD.encode(host),
     }
@@ -429,7 +432,7 @@ fn ids(entropy: &dyn Entropy) -> Ids {
 /// `x-amz-content-sha256` of a body that the signature does not cover.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
-impl Signature {
+impl SignatureConditions {
     /// The keys that it answers.
     const KEYS: [&str; 4] = [
         "s3:authtype",
@@ -448,12 +451,12 @@ impl Signature {
         }
     }
 
-    fn of(presented: &Presented, facts: &Facts, parts: &Parts) -> Self {
+    fn of(presented: &PresentedSignature, facts: &RequestContext, parts: &Parts) -> Self {
         let content = parts.headers.get("x-amz-content-sha256");
         let age = facts.now.millis() - presented.date().millis();
         let (kind, age_millis) = match presented.mode() {
-            Mode::Header => ("REST-HEADER", None),
-            Mode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
+            SigningMode::Header => ("REST-HEADER", None),
+            SigningMode::Presigned { .. } => ("REST-QUERY-STRING", Some(age.max(0))),
         };
         let mut query = parts.uri.query().unwrap_or_default().split('&');
         let in_query = query.find_map(|pair| pair.strip_prefix("X-Amz-Content-Sha256="));
@@ -469,75 +472,77 @@ impl Signature {
         }
     }
 
-    fn key(&self, key: &str) -> Values<'_> {
-        let one = |value: Cow<'static, str>| Values::One(value);
+    fn key(&self, key: &str) -> ContextValues<'_> {
+        let one = |value: Cow<'static, str>| ContextValues::One(value);
         match key {
             "s3:authtype" => one(self.kind.into()),
             "s3:signatureversion" => one(self.version.into()),
             "s3:signatureage" => self
                 .age_millis
-                .map_or(Values::Absent, |age| one(age.to_string().into())),
+                .map_or(ContextValues::Absent, |age| one(age.to_string().into())),
             "s3:x-amz-content-sha256" => match &self.content {
-                Some(content) => Values::One(content.as_str().into()),
-                None => Values::Absent,
+                Some(content) => ContextValues::One(content.as_str().into()),
+                None => ContextValues::Absent,
             },
-            _ => Values::Absent,
+            _ => ContextValues::Absent,
         }
     }
 }
 
 /// The condition keys of one question.
-struct Conditions<'a> {
-    decider: &'a Decider,
+struct S3Conditions<'a> {
+    decider: &'a CallerAuthorizer,
     account: Option<&'a keywright_identity::state::Account>,
-    resource: &'a Resource<'a>,
+    resource: &'a S3Resource<'a>,
     s3: &'a S3Context,
 }
 
-impl keywright_policy::Context for Conditions<'_> {
-    fn get(&self, key: &str) -> Values<'_> {
+impl keywright_policy::ContextLookup for S3Conditions<'_> {
+    fn get(&self, key: &str) -> ContextValues<'_> {
         let known = self.s3.keys.iter();
         let mut known = known.filter(|(name, _)| name.eq_ignore_ascii_case(key));
         if let Some((_, values)) = known.next() {
             return match values.as_slice() {
-                [only] if !is_list_key(key) => Values::one(only.as_str()),
-                values => Values::many(values.iter().map(String::as_str)),
+                [only] if !is_list_key(key) => ContextValues::one(only.as_str()),
+                values => ContextValues::many(values.iter().map(String::as_str)),
             };
         }
         if key.eq_ignore_ascii_case("aws:resourceaccount") {
             let owner = self.resource.owner.map(|owner| owner.to_string());
-            return owner.map_or(Values::Absent, |owner| Values::One(owner.into()));
+            return owner.map_or(ContextValues::Absent, |owner| {
+                ContextValues::One(owner.into())
+            });
         }
         if key == "s3:tlsversion" {
-            return Values::optional(self.decider.noted.tls_version);
+            return ContextValues::optional(self.decider.noted.tls_version);
         }
         if key.starts_with("s3:") {
             let signature = self.decider.signature.as_ref();
-            return signature.map_or(Values::Absent, |signature| signature.key(key));
+            return signature.map_or(ContextValues::Absent, |signature| signature.key(key));
         }
         let caller = self.decider.caller.as_ref().zip(self.account);
         authorize::common(caller, &self.decider.facts, key)
     }
 }
 
-impl Conditions<'_> {
+impl S3Conditions<'_> {
     /// The keys of S3 that may have a value.
     fn names(&self) -> Vec<String> {
         let own = self.s3.keys.iter().map(|(name, _)| name.clone());
-        let signature = Signature::KEYS.map(str::to_owned);
+        let signature = SignatureConditions::KEYS.map(str::to_owned);
         let tls = "s3:tlsversion".to_owned();
         own.chain(signature).chain([tls]).collect()
     }
 }
 
-impl Authorize for Decider {
+impl S3Authorizer for CallerAuthorizer {
     fn check_caller(&self) -> Result<(), Box<WireError>> {
         let Some(caller) = &self.caller else {
             return Ok(());
         };
         let cell = self.identity.ledger().account(caller.account());
         let account = cell.map(|cell| cell.snapshot().clone());
-        let unknown = || Fault::UnknownKey {
+        let unknown = || SignatureFault::UnknownKey {
             access_key_id: caller.key().to_string(),
         };
         let account = account.ok_or_else(|| refused(&unknown()))?;
@@ -552,10 +557,10 @@ impl Authorize for Decider {
     fn check(
         &self,
         action: &str,
-        resource: &Resource<'_>,
+        resource: &S3Resource<'_>,
         context: &S3Context,
-    ) -> Result<(), Denial> {
-        let question = Question {
+    ) -> Result<(), S3Denial> {
+        let question = BudgetQuestion {
             action,
             resource,
             context,
@@ -572,10 +577,10 @@ impl Authorize for Decider {
     fn check_shortly(
         &self,
         action: &str,
-        resource: &Resource<'_>,
+        resource: &S3Resource<'_>,
         context: &S3Context,
-    ) -> Option<Result<(), Denial>> {
-        let question = Question {
+    ) -> Option<Result<(), S3Denial>> {
+        let question = BudgetQuestion {
             action,
             resource,
             context,
@@ -596,15 +601,15 @@ impl Authorize for Decider {
         (!decided.cut_short).then(|| self.with_message(question, decided.outcome))
     }
 
-    fn run_beside(&self, work: s3::Work) -> s3::Working<'_> {
+    fn run_beside(&self, work: s3::CpuWork) -> s3::WorkFuture<'_> {
         let (caller, address) = (self.caller.as_ref(), self.facts.source_address);
         Box::pin(async move {
             let done = self.identity.run_beside(caller, address, work).await;
-            done.map_err(|_| Busy)
+            done.map_err(|_| CallerBusy)
         })
     }
 
-    fn refuse(&self, action: &str, resource: &Resource<'_>, why: &str) -> Denial {
+    fn refuse(&self, action: &str, resource: &S3Resource<'_>, why: &str) -> S3Denial {
         match &self.caller {
             Some(caller) if resource.owner == Some(caller.account()) => {
                 denial(caller, action, resource.arn, why)
@@ -613,24 +618,24 @@ impl Authorize for Decider {
         }
     }
 
-    fn kept(&self, principal: &str) -> Option<String> {
-        kept(&self.identity, principal)
+    fn principal_to_stored_id(&self, principal: &str) -> Option<String> {
+        principal_to_stored_id(&self.identity, principal)
     }
 
-    fn shown(&self, kept: &str) -> Option<String> {
-        shown(&self.identity, kept)
+    fn stored_id_to_arn(&self, retained: &str) -> Option<String> {
+        stored_id_to_arn(&self.identity, retained)
     }
 }
 
-fn plain() -> Denial {
-    Denial {
+fn plain() -> S3Denial {
+    S3Denial {
         message: "Access Denied".to_owned(),
     }
 }
 
 /// How a policy keeps a principal: a user by its unique id; whom another installation may have, and
 /// what is no user or role, as named. `None`: an account that is here has none such.
-fn kept(identity: &Identity, principal: &str) -> Option<String> {
+fn principal_to_stored_id(identity: &Identity, principal: &str) -> Option<String> {
     let as_named = || Some(principal.to_owned());
     if let Ok(id) = principal.parse::<UniqueId>() {
         return user_of(identity, id).and_then(|_| as_named());
@@ -653,8 +658,8 @@ fn kept(identity: &Identity, principal: &str) -> Option<String> {
 }
 
 /// The ARN of the user whom a policy keeps by this id.
-pub(crate) fn shown(identity: &Identity, kept: &str) -> Option<String> {
-    let (user, account) = user_of(identity, kept.parse().ok()?)?;
+pub(crate) fn stored_id_to_arn(identity: &Identity, retained: &str) -> Option<String> {
+    let (user, account) = user_of(identity, retained.parse().ok()?)?;
     Some(user.arn(account).to_string())
 }
 
@@ -664,9 +669,9 @@ fn user_of(identity: &Identity, id: UniqueId) -> Option<(Arc<User>, AccountId)> 
     Some((Arc::clone(state.user_by_id(id)?), account))
 }
 
-impl Decider {
+impl CallerAuthorizer {
     /// The caller's account as it is now.
-    fn account(&self) -> Result<Option<Arc<Account>>, Denial> {
+    fn account(&self) -> Result<Option<Arc<Account>>, S3Denial> {
         let Some(caller) = &self.caller else {
             return Ok(None);
         };
@@ -675,13 +680,18 @@ impl Decider {
     }
 
     /// Decides in so many steps at most, which the request has less of then.
-    fn decide(&self, account: Option<&Account>, question: Question<'_>, left: u64) -> Decided {
-        let Question {
+    fn decide(
+        &self,
+        account: Option<&Account>,
+        question: BudgetQuestion<'_>,
+        left: u64,
+    ) -> MeasuredOutcome {
+        let BudgetQuestion {
             action,
             resource,
             context,
         } = question;
-        let conditions = Conditions {
+        let conditions = S3Conditions {
             decider: self,
             account,
             resource,
@@ -705,9 +715,9 @@ impl Decider {
     /// The outcome as S3 says it.
     fn with_message(
         &self,
-        question: Question<'_>,
-        outcome: Result<(), authorize::Denied>,
-    ) -> Result<(), Denial> {
+        question: BudgetQuestion<'_>,
+        outcome: Result<(), authorize::AccessDenied>,
+    ) -> Result<(), S3Denial> {
         outcome.map_err(|denied| {
             let denial = match &self.caller {
                 Some(caller) if !denied.why.is_empty() => {
@@ -721,7 +731,7 @@ impl Decider {
     }
 
     /// Notes the first refusal.
-    fn note(&self, denied: authorize::Denied, message: &str) {
+    fn note(&self, denied: authorize::AccessDenied, message: &str) {
         if let Some(evidence) = denied.evidence {
             self.noted.denial.get_or_init(|| DeniedRequest {
                 request_id: self.noted.request_id.clone(),
@@ -735,13 +745,13 @@ impl Decider {
 }
 
 /// S3's sentence; calls on the whole account do not name a resource.
-fn denial(caller: &Caller, action: &str, resource: &str, why: &str) -> Denial {
+fn denial(caller: &Caller, action: &str, resource: &str, why: &str) -> S3Denial {
     let arn = caller.arn();
     let on = match resource {
         "*" => String::new(),
         arn => format!(" on resource: \"{arn}\""),
     };
-    Denial {
+    S3Denial {
         message: format!("User: {arn} is not authorized to perform: {action}{on} {why}"),
     }
 }

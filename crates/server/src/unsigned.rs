@@ -6,7 +6,7 @@
 //! request before it is understood.
 
 use http::{HeaderMap, HeaderName};
-use keywright_sigv4::Presented;
+use keywright_sigv4::PresentedSignature;
 
 /// The list, as in ARCHITECTURE.md.
 const OBEYED: [&str; 19] = [
@@ -38,7 +38,7 @@ const OBEYED: [&str; 19] = [
 ];
 
 /// Takes off what is neither signed nor in the list.
-pub(crate) fn drop_unsigned(headers: &mut HeaderMap, presented: &Presented) {
+pub(crate) fn drop_unsigned(headers: &mut HeaderMap, presented: &PresentedSignature) {
     let signed = |name: &HeaderName| {
         let mut names = presented.signed_headers().split(';');
         names.any(|signed| signed == name.as_str())
@@ -58,18 +58,24 @@ pub(crate) fn drop_unsigned(headers: &mut HeaderMap, presented: &Presented) {
 mod tests {
     use http::{Request, header::HeaderValue};
     use keywright_base::Timestamp;
-    use keywright_sigv4::{Dialect, Fault, Presented, Rules};
+    use keywright_sigv4::{PresentedSignature, ServiceRules, SignatureFault, SigningDialect};
 
     use super::{OBEYED, drop_unsigned};
 
-    const RULES: Rules = Rules {
-        dialect: Dialect::S3,
+    const RULES: ServiceRules = ServiceRules {
+        dialect: SigningDialect::S3,
         service: "s3",
         home_region: "us-east-1",
     };
 
     /// A presigned URL that signs `host` and these, and headers beside it.
-    fn presented(signed: &str, sent: &[&str]) -> (http::request::Parts, Result<Presented, Fault>) {
+    fn presented(
+        signed: &str,
+        sent: &[&str],
+    ) -> (
+        http::request::Parts,
+        Result<PresentedSignature, SignatureFault>,
+    ) {
         let uri = format!(
             "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261124%2Fus-east-1\
              %2Fs3%2Faws4_request&X-Amz-Date=20261124T080000Z&X-Amz-Expires=60\
@@ -81,7 +87,7 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let now = Timestamp::parse_amz_date("20261124T080001Z").unwrap();
-        let presented = Presented::parse(&parts, now, &RULES);
+        let presented = PresentedSignature::parse(&parts, now, &RULES);
         (parts, presented)
     }
 
@@ -118,7 +124,7 @@ mod tests {
             "x-amz-unheard-of",
         ] {
             let (_, unsigned) = presented("", &[name]);
-            let expected = Fault::HeadersNotSigned(vec![name.to_owned()]);
+            let expected = SignatureFault::HeadersNotSigned(vec![name.to_owned()]);
             assert_eq!(unsigned.unwrap_err(), expected);
             assert!(
                 presented(&format!("%3B{name}"), &[name]).1.is_ok(),

@@ -9,37 +9,55 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
 use keywright_base::{Secret, Timestamp};
 use keywright_sigv4::{
-    Credentials, Dialect, Payload, PayloadHash, Presented, Rules, SigningKey, Target, sign,
+    PayloadClaim, PayloadHash, PresentedSignature, ServiceRules, SigningCredentials,
+    SigningDialect, SigningKey, SigningTarget, sign,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_789_132_519);
 
-fn signed(target: &str, headers: &[(&'static str, &str)], rules: &Rules) -> (Parts, SigningKey) {
+fn signed(
+    target: &str,
+    headers: &[(&'static str, &str)],
+    rules: &ServiceRules,
+) -> (Parts, SigningKey) {
     let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
     let mut request = http::Request::builder().method("POST").uri(target);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let (mut parts, ()) = request.body(()).expect("a request").into_parts();
-    let credentials = Credentials {
+    let credentials = SigningCredentials {
         access_key_id: "AKIAIOSFODNN7EXAMPLE",
         secret: &secret,
         session_token: None,
     };
-    let target = Target {
+    let target = SigningTarget {
         region: "us-east-1",
         service: rules.service,
     };
-    sign(&mut parts, &credentials, &target, Payload::Undeclared, NOW).expect("signed");
+    sign(
+        &mut parts,
+        &credentials,
+        &target,
+        PayloadClaim::Undeclared,
+        NOW,
+    )
+    .expect("signed");
     let key = SigningKey::derive(&secret, &NOW.scope_date(), "us-east-1", rules.service);
     (parts, key)
 }
 
-fn run(criterion: &mut Criterion, name: &str, parts: &Parts, key: &SigningKey, rules: &Rules) {
+fn run(
+    criterion: &mut Criterion,
+    name: &str,
+    parts: &Parts,
+    key: &SigningKey,
+    rules: &ServiceRules,
+) {
     let body = PayloadHash::of(b"");
-    let presented = Presented::parse(parts, NOW, rules).expect("presented");
+    let presented = PresentedSignature::parse(parts, NOW, rules).expect("presented");
     criterion.bench_function(&format!("{name}/parse"), |bench| {
-        bench.iter(|| Presented::parse(parts, NOW, rules));
+        bench.iter(|| PresentedSignature::parse(parts, NOW, rules));
     });
     criterion.bench_function(&format!("{name}/verify"), |bench| {
         bench.iter(|| presented.verify(parts, key, body).expect("verified"));
@@ -47,8 +65,8 @@ fn run(criterion: &mut Criterion, name: &str, parts: &Parts, key: &SigningKey, r
 }
 
 fn verify(criterion: &mut Criterion) {
-    let iam = Rules {
-        dialect: Dialect::Query,
+    let iam = ServiceRules {
+        dialect: SigningDialect::Query,
         service: "iam",
         home_region: "us-east-1",
     };
@@ -57,8 +75,8 @@ fn verify(criterion: &mut Criterion) {
     let (parts, key) = signed("/", &headers, &iam);
     run(criterion, "iam", &parts, &key, &iam);
 
-    let s3 = Rules {
-        dialect: Dialect::S3,
+    let s3 = ServiceRules {
+        dialect: SigningDialect::S3,
         service: "s3",
         ..iam
     };

@@ -8,14 +8,14 @@ use std::borrow::Cow;
 use http::{HeaderValue, header, request::Parts};
 
 use crate::{
-    ALGORITHM, Dialect, Fault, Form, MissingParams,
-    query::{Query, decode},
+    ALGORITHM, MissingParams, SignatureFault, SignatureForm, SigningDialect,
+    query::{QueryString, decode},
 };
 
 /// The parts of a signature as they were sent.
 #[derive(Debug)]
-pub(crate) struct Claim {
-    pub(crate) form: Form,
+pub(crate) struct SignatureClaim {
+    pub(crate) form: SignatureForm,
     pub(crate) credential: String,
     pub(crate) signed_headers: String,
     pub(crate) signature: String,
@@ -25,18 +25,22 @@ pub(crate) struct Claim {
     pub(crate) expires: Option<String>,
 }
 
-impl Claim {
+impl SignatureClaim {
     /// Reads the one signature of the request.
     ///
     /// # Errors
     /// [`Fault`]s about mechanism, algorithm and presence.
-    pub(crate) fn read(parts: &Parts, query: &Query, dialect: Dialect) -> Result<Self, Fault> {
+    pub(crate) fn read(
+        parts: &Parts,
+        query: &QueryString,
+        dialect: SigningDialect,
+    ) -> Result<Self, SignatureFault> {
         let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
         let (header, second) = (headers.next(), headers.next());
         let in_query = query.value("X-Amz-Algorithm");
         match (header, in_query) {
-            (Some(_), Some(_)) => Err(Fault::TwoMechanisms),
-            (Some(_), None) if second.is_some() => Err(Fault::TwoMechanisms),
+            (Some(_), Some(_)) => Err(SignatureFault::TwoMechanisms),
+            (Some(_), None) if second.is_some() => Err(SignatureFault::TwoMechanisms),
             (Some(header), None) => {
                 let text = text(header);
                 Self::from_header(parts, text.trim())
@@ -46,13 +50,13 @@ impl Claim {
         }
     }
 
-    fn from_header(parts: &Parts, text: &str) -> Result<Self, Fault> {
+    fn from_header(parts: &Parts, text: &str) -> Result<Self, SignatureFault> {
         let (algorithm, rest) = text.split_once(' ').unwrap_or((text, ""));
-        check_algorithm(algorithm, Form::Header)?;
+        check_algorithm(algorithm, SignatureForm::Header)?;
         let [mut credential, mut signed_headers, mut signature] = [None, None, None];
         for pair in rest.split(',').map(str::trim).filter(|p| !p.is_empty()) {
             let Some((name, value)) = pair.split_once('=') else {
-                return Err(Fault::NotAPair {
+                return Err(SignatureFault::NotAPair {
                     pair: pair.to_owned(),
                     header: text.to_owned(),
                 });
@@ -64,7 +68,7 @@ impl Claim {
                 _ => continue,
             };
             if slot.replace(value).is_some() {
-                return Err(repeated(Form::Header, name));
+                return Err(repeated(SignatureForm::Header, name));
             }
         }
         let date = date_header(parts)?;
@@ -77,10 +81,10 @@ impl Claim {
         let (Some(credential), Some(signed_headers), Some(signature), Some(date)) =
             (credential, signed_headers, signature, date)
         else {
-            return Err(Fault::HeaderParams(missing));
+            return Err(SignatureFault::HeaderParams(missing));
         };
         Ok(Self {
-            form: Form::Header,
+            form: SignatureForm::Header,
             credential: credential.to_owned(),
             signed_headers: signed_headers.to_owned(),
             signature: signature.to_owned(),
@@ -90,14 +94,21 @@ impl Claim {
         })
     }
 
-    fn from_query(query: &Query, algorithm: &str, dialect: Dialect) -> Result<Self, Fault> {
-        check_algorithm(algorithm, Form::Query)?;
+    fn from_query(
+        query: &QueryString,
+        algorithm: &str,
+        dialect: SigningDialect,
+    ) -> Result<Self, SignatureFault> {
+        check_algorithm(algorithm, SignatureForm::Query)?;
         if let Some(name) = query.repeated() {
-            return Err(repeated(Form::Query, name));
+            return Err(repeated(SignatureForm::Query, name));
         }
         let text = |name| {
             let value = query.value(name).filter(|value| !value.is_empty());
-            value.map(decode).transpose().map_err(Fault::QueryEscape)
+            value
+                .map(decode)
+                .transpose()
+                .map_err(SignatureFault::QueryEscape)
         };
         let credential = text("X-Amz-Credential")?;
         let signature = text("X-Amz-Signature")?;
@@ -110,17 +121,17 @@ impl Claim {
             signed_headers: signed_headers.is_none(),
             date: date.is_none(),
         };
-        let no_expires = dialect == Dialect::S3 && expires.is_none();
+        let no_expires = dialect == SigningDialect::S3 && expires.is_none();
         let (Some(credential), Some(signed_headers), Some(signature), Some(date), false) =
             (credential, signed_headers, signature, date, no_expires)
         else {
-            return Err(Fault::QueryParams {
+            return Err(SignatureFault::QueryParams {
                 missing,
                 expires: no_expires,
             });
         };
         Ok(Self {
-            form: Form::Query,
+            form: SignatureForm::Query,
             credential,
             signed_headers,
             signature,
@@ -132,24 +143,24 @@ impl Claim {
 }
 
 /// What to say about a request with neither an `Authorization` header nor `X-Amz-Algorithm`.
-fn without_algorithm(query: &Query, dialect: Dialect) -> Fault {
+fn without_algorithm(query: &QueryString, dialect: SigningDialect) -> SignatureFault {
     if query.value("AWSAccessKeyId").is_some() || query.value("SignatureVersion").is_some() {
-        return Fault::SignatureV2;
+        return SignatureFault::SignatureV2;
     }
-    if dialect == Dialect::S3 && query.value("X-Amz-Signature").is_some() {
-        return Fault::QueryParams {
+    if dialect == SigningDialect::S3 && query.value("X-Amz-Signature").is_some() {
+        return SignatureFault::QueryParams {
             missing: MissingParams::default(),
             expires: query.value("X-Amz-Expires").is_none(),
         };
     }
-    Fault::Missing
+    SignatureFault::Missing
 }
 
-fn check_algorithm(name: &str, form: Form) -> Result<(), Fault> {
+fn check_algorithm(name: &str, form: SignatureForm) -> Result<(), SignatureFault> {
     match name {
         ALGORITHM => Ok(()),
-        "AWS" if form == Form::Header => Err(Fault::SignatureV2),
-        _ => Err(Fault::Algorithm {
+        "AWS" if form == SignatureForm::Header => Err(SignatureFault::SignatureV2),
+        _ => Err(SignatureFault::Algorithm {
             form,
             name: name.to_owned(),
         }),
@@ -157,7 +168,7 @@ fn check_algorithm(name: &str, form: Form) -> Result<(), Fault> {
 }
 
 /// `X-Amz-Date`, or else `Date`.
-fn date_header(parts: &Parts) -> Result<Option<String>, Fault> {
+fn date_header(parts: &Parts) -> Result<Option<String>, SignatureFault> {
     match single_header(parts, "x-amz-date")? {
         Some(date) => Ok(Some(date)),
         None => single_header(parts, "date"),
@@ -165,11 +176,11 @@ fn date_header(parts: &Parts) -> Result<Option<String>, Fault> {
 }
 
 /// The value of a header that may be given once.
-fn single_header(parts: &Parts, name: &str) -> Result<Option<String>, Fault> {
+fn single_header(parts: &Parts, name: &str) -> Result<Option<String>, SignatureFault> {
     let mut values = parts.headers.get_all(name).iter();
     let (first, second) = (values.next(), values.next());
     if second.is_some() {
-        return Err(repeated(Form::Header, name));
+        return Err(repeated(SignatureForm::Header, name));
     }
     Ok(first.map(|value| text(value).trim_ascii().to_owned()))
 }
@@ -183,8 +194,8 @@ fn text(value: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
-fn repeated(form: Form, name: &str) -> Fault {
-    Fault::Repeated {
+fn repeated(form: SignatureForm, name: &str) -> SignatureFault {
+    SignatureFault::Repeated {
         form,
         name: name.to_owned(),
     }

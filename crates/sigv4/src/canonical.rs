@@ -6,14 +6,14 @@
 use http::{HeaderValue, request::Parts};
 use memchr::memmem;
 
-use crate::{Dialect, Escape, Form, query::Query};
+use crate::{EscapeError, SignatureForm, SigningDialect, query::QueryString};
 
 /// Appends the canonical request of `parts`.
 pub(crate) fn push_request(
     out: &mut Vec<u8>,
     parts: &Parts,
-    dialect: Dialect,
-    form: Form,
+    dialect: SigningDialect,
+    form: SignatureForm,
     signed_headers: &str,
     payload: &str,
 ) {
@@ -36,16 +36,18 @@ pub(crate) fn push_request(
 ///
 /// # Errors
 /// The first bad [`Escape`].
-pub(crate) fn check_escapes(raw: &str) -> Result<(), Escape> {
+pub(crate) fn check_escapes(raw: &str) -> Result<(), EscapeError> {
     for at in memchr::memchr_iter(b'%', raw.as_bytes()) {
         let escape = raw.as_bytes().get(at..).unwrap_or_default();
         match escape {
             [_, high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {}
             [_, _, _, ..] => {
                 let text = escape.get(..3).unwrap_or_default();
-                return Err(Escape::Illegal(String::from_utf8_lossy(text).into_owned()));
+                return Err(EscapeError::Illegal(
+                    String::from_utf8_lossy(text).into_owned(),
+                ));
             }
-            _ => return Err(Escape::Incomplete),
+            _ => return Err(EscapeError::Incomplete),
         }
     }
     Ok(())
@@ -66,14 +68,14 @@ pub(crate) fn push_encoded(out: &mut Vec<u8>, raw: &[u8]) {
     }
 }
 
-fn push_path(out: &mut Vec<u8>, raw: &str, dialect: Dialect) {
+fn push_path(out: &mut Vec<u8>, raw: &str, dialect: SigningDialect) {
     if matches!(raw, "" | "/") {
         out.push(b'/');
         return;
     }
     match dialect {
-        Dialect::S3 => push_path_once(out, raw, true),
-        Dialect::Query => {
+        SigningDialect::S3 => push_path_once(out, raw, true),
+        SigningDialect::Query => {
             let mut once = Vec::with_capacity(raw.len());
             push_path_once(&mut once, raw, false);
             push_path_twice(out, &once);
@@ -123,9 +125,9 @@ fn push_path_twice(out: &mut Vec<u8>, once: &[u8]) {
 }
 
 /// In query form `X-Amz-Signature` is left out: it cannot sign itself.
-fn push_query(out: &mut Vec<u8>, raw: &str, form: Form) {
-    let query = Query::read(raw);
-    let itself = |name: &str| form == Form::Query && name == "X-Amz-Signature";
+fn push_query(out: &mut Vec<u8>, raw: &str, form: SignatureForm) {
+    let query = QueryString::read(raw);
+    let itself = |name: &str| form == SignatureForm::Query && name == "X-Amz-Signature";
     let mut first = true;
     for (name, value) in query.pairs().filter(|(name, _)| !itself(name)) {
         if !first {

@@ -14,7 +14,7 @@ use keywright_base::limits;
 use ring::digest;
 
 use crate::{
-    Payload, Presented, Scope, SigningKey, Verified,
+    CredentialScope, PayloadClaim, PresentedSignature, SigningKey, Verified,
     key::{bytes32, push_hex, sha256},
     verify::push_preamble,
 };
@@ -51,7 +51,7 @@ pub enum ChunkFault {
 
 /// What a whole, proven aws-chunked body leaves behind.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Finished {
+pub struct FinishedBody {
     /// The trailers, for example `x-amz-checksum-crc32`: lower-case name and value.
     pub trailers: Vec<(String, String)>,
     /// Bytes of decoded data.
@@ -59,15 +59,15 @@ pub struct Finished {
 }
 
 #[derive(Debug)]
-struct Signer {
+struct ChunkSigner {
     key: SigningKey,
     amz_date: String,
-    scope: Scope,
+    scope: CredentialScope,
     previous: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum DecodeState {
     Head,
     Data { left: u64 },
     DataEnd,
@@ -77,14 +77,14 @@ enum State {
 
 /// The decoder of one body.
 pub struct ChunkDecoder {
-    signer: Option<Signer>,
+    signer: Option<ChunkSigner>,
     trailer_allowed: bool,
     announced: Vec<String>,
     trailers: Vec<(String, String)>,
     trailer_text: Vec<u8>,
     trailer_bytes: usize,
     trailer_signed: bool,
-    state: State,
+    state: DecodeState,
     line: Vec<u8>,
     hash: digest::Context,
     claimed: String,
@@ -115,15 +115,15 @@ impl ChunkDecoder {
     /// declare a streaming payload.
     pub fn new(
         _proof: &Verified,
-        presented: &Presented,
+        presented: &PresentedSignature,
         key: &SigningKey,
         headers: &http::HeaderMap,
     ) -> Result<Self, ChunkFault> {
         let (signed, trailer_allowed) = match presented.payload {
-            Payload::Streaming => (true, false),
-            Payload::StreamingTrailer => (true, true),
-            Payload::StreamingUnsignedTrailer => (false, true),
-            Payload::Undeclared | Payload::Sha256(_) | Payload::Unsigned => {
+            PayloadClaim::Streaming => (true, false),
+            PayloadClaim::StreamingTrailer => (true, true),
+            PayloadClaim::StreamingUnsignedTrailer => (false, true),
+            PayloadClaim::Undeclared | PayloadClaim::Sha256(_) | PayloadClaim::Unsigned => {
                 return Err(ChunkFault::Malformed);
             }
         };
@@ -132,7 +132,7 @@ impl ChunkDecoder {
             return Err(ChunkFault::Trailer);
         }
         Ok(Self {
-            signer: signed.then(|| Signer {
+            signer: signed.then(|| ChunkSigner {
                 key: key.clone(),
                 amz_date: presented.amz_date.clone(),
                 scope: presented.scope,
@@ -144,7 +144,7 @@ impl ChunkDecoder {
             trailer_text: Vec::new(),
             trailer_bytes: 0,
             trailer_signed: false,
-            state: State::Head,
+            state: DecodeState::Head,
             line: Vec::new(),
             hash: digest::Context::new(&digest::SHA256),
             claimed: String::new(),
@@ -168,13 +168,15 @@ impl ChunkDecoder {
     pub fn decode(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, ChunkFault> {
         while !input.is_empty() {
             match self.state {
-                State::Data { left } => {
+                DecodeState::Data { left } => {
                     let data = self.data(input, left);
                     self.state_after_data(left, &data)?;
                     return Ok(Some(data));
                 }
-                State::Done => return Err(ChunkFault::Malformed),
-                State::Head | State::DataEnd | State::Trailers => self.line(input)?,
+                DecodeState::Done => return Err(ChunkFault::Malformed),
+                DecodeState::Head | DecodeState::DataEnd | DecodeState::Trailers => {
+                    self.line(input)?
+                }
             }
         }
         Ok(None)
@@ -185,15 +187,15 @@ impl ChunkDecoder {
     /// # Errors
     /// [`ChunkFault::Incomplete`] when it has not come to its end or is shorter than declared,
     /// [`ChunkFault::Trailer`] when an announced trailer did not come.
-    pub fn finish(self) -> Result<Finished, ChunkFault> {
-        if self.state != State::Done || self.decoded != self.expected {
+    pub fn finish(self) -> Result<FinishedBody, ChunkFault> {
+        if self.state != DecodeState::Done || self.decoded != self.expected {
             return Err(ChunkFault::Incomplete);
         }
         let came = |name: &String| self.trailers.iter().any(|(given, _)| given == name);
         if !self.announced.iter().all(came) {
             return Err(ChunkFault::Trailer);
         }
-        Ok(Finished {
+        Ok(FinishedBody {
             trailers: self.trailers,
             length: self.decoded,
         })
@@ -212,10 +214,10 @@ impl ChunkDecoder {
         let taken = u64::try_from(data.len()).map_err(|_| ChunkFault::Malformed)?;
         self.decoded = self.decoded.saturating_add(taken);
         self.state = match left.saturating_sub(taken) {
-            0 => State::DataEnd,
-            left => State::Data { left },
+            0 => DecodeState::DataEnd,
+            left => DecodeState::Data { left },
         };
-        if self.state == State::DataEnd {
+        if self.state == DecodeState::DataEnd {
             self.check_chunk()?;
         }
         Ok(())
@@ -240,27 +242,31 @@ impl ChunkDecoder {
             .and_then(|line| str::from_utf8(line).ok())
             .ok_or_else(|| self.malformed())?;
         match self.state {
-            State::Head => self.head(text),
-            State::Trailers => self.trailer(text),
-            State::DataEnd if text.is_empty() => {
-                self.state = State::Head;
+            DecodeState::Head => self.head(text),
+            DecodeState::Trailers => self.trailer(text),
+            DecodeState::DataEnd if text.is_empty() => {
+                self.state = DecodeState::Head;
                 Ok(())
             }
-            State::DataEnd | State::Data { .. } | State::Done => Err(ChunkFault::Malformed),
+            DecodeState::DataEnd | DecodeState::Data { .. } | DecodeState::Done => {
+                Err(ChunkFault::Malformed)
+            }
         }
     }
 
     const fn line_limit(&self) -> usize {
         match self.state {
-            State::Trailers => limits::TRAILER_BYTES,
-            State::DataEnd => 2,
-            State::Head | State::Data { .. } | State::Done => limits::CHUNK_HEAD_BYTES,
+            DecodeState::Trailers => limits::TRAILER_BYTES,
+            DecodeState::DataEnd => 2,
+            DecodeState::Head | DecodeState::Data { .. } | DecodeState::Done => {
+                limits::CHUNK_HEAD_BYTES
+            }
         }
     }
 
     const fn malformed(&self) -> ChunkFault {
         match self.state {
-            State::Trailers => ChunkFault::Trailer,
+            DecodeState::Trailers => ChunkFault::Trailer,
             _ => ChunkFault::Malformed,
         }
     }
@@ -278,7 +284,7 @@ impl ChunkDecoder {
         self.chunks = self.chunks.saturating_add(1);
         if size == 0 {
             self.check_chunk()?;
-            self.state = State::Trailers;
+            self.state = DecodeState::Trailers;
             return Ok(());
         }
         if size > self.expected.saturating_sub(self.decoded) {
@@ -290,7 +296,7 @@ impl ChunkDecoder {
         if self.signer.is_some() && size < CHUNK_BYTES_MIN {
             self.small = Some((self.chunks, size));
         }
-        self.state = State::Data { left: size };
+        self.state = DecodeState::Data { left: size };
         Ok(())
     }
 
@@ -313,7 +319,7 @@ impl ChunkDecoder {
         self.trailer_bytes = self.trailer_bytes.saturating_add(text.len());
         if text.is_empty() {
             let unsigned = self.signer.is_some() && self.trailer_allowed && !self.trailer_signed;
-            self.state = State::Done;
+            self.state = DecodeState::Done;
             return if unsigned {
                 Err(ChunkFault::Signature)
             } else {
@@ -350,7 +356,7 @@ impl ChunkDecoder {
     }
 }
 
-impl Signer {
+impl ChunkSigner {
     /// Algorithm, date, scope and the previous signature, a line each.
     fn push_start(&self, out: &mut Vec<u8>, algorithm: &str) {
         push_preamble(out, algorithm, &self.amz_date, &self.scope);

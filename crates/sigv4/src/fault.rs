@@ -5,11 +5,11 @@
 
 use keywright_base::{Secret, Timestamp};
 
-use crate::{ChunkFault, Dialect, Mismatch};
+use crate::{ChunkFault, SignatureMismatch, SigningDialect};
 
 /// Where the request carries its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum SignatureForm {
     /// In the `Authorization` header.
     Header,
     /// In `X-Amz-*` query parameters (a presigned URL).
@@ -18,7 +18,7 @@ pub enum Form {
 
 /// A bad percent escape.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Escape {
+pub enum EscapeError {
     /// The text ends inside an escape.
     Incomplete,
     /// Two characters that are not hex follow the `%`; the three are kept, lossily.
@@ -46,7 +46,7 @@ pub struct MissingParams {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeFault {
     /// Where the credential stands.
-    pub form: Form,
+    pub form: SignatureForm,
     /// The region given, which is not a region.
     pub region: Option<String>,
     /// The region named in S3's answer.
@@ -76,7 +76,7 @@ pub enum ExpiresFault {
 
 /// Why a request is not authentic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum SignatureFault {
     /// The request carries no signature at all. S3's caller may treat it as anonymous.
     Missing,
     /// Several signatures: header and query, or two `Authorization` headers.
@@ -97,7 +97,7 @@ pub enum Fault {
     /// Another algorithm than `AWS4-HMAC-SHA256`; the name as given.
     Algorithm {
         /// Where it was named.
-        form: Form,
+        form: SignatureForm,
         /// The name.
         name: String,
     },
@@ -120,7 +120,7 @@ pub enum Fault {
     /// A part of the signature is given twice.
     Repeated {
         /// Where.
-        form: Form,
+        form: SignatureForm,
         /// Its name.
         name: String,
     },
@@ -129,14 +129,14 @@ pub enum Fault {
     /// The list of signed headers is not lower case, sorted and free of repetition.
     SignedHeaders {
         /// Where the list stands.
-        form: Form,
+        form: SignatureForm,
         /// The list.
         got: String,
     },
     /// The request's date does not parse.
     DateForm {
         /// Where the signature stands.
-        form: Form,
+        form: SignatureForm,
         /// The text given.
         got: String,
     },
@@ -168,7 +168,7 @@ pub enum Fault {
     /// The credential does not have five parts.
     CredentialForm {
         /// Where it stands.
-        form: Form,
+        form: SignatureForm,
         /// The credential.
         got: String,
     },
@@ -191,9 +191,9 @@ pub enum Fault {
         computed: String,
     },
     /// A bad escape in the path.
-    PathEscape(Escape),
+    PathEscape(EscapeError),
     /// A bad escape in the query string, or one that does not give UTF-8 where text is needed.
-    QueryEscape(Escape),
+    QueryEscape(EscapeError),
     /// The key is unknown, inactive or deleted, or its session token is missing.
     UnknownKey {
         /// The id as presented.
@@ -210,26 +210,26 @@ pub enum Fault {
         token: Secret<String>,
     },
     /// The signature is wrong.
-    Mismatch(Box<Mismatch>),
+    Mismatch(Box<SignatureMismatch>),
     /// An aws-chunked body is wrong.
     Chunk(ChunkFault),
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for SignatureFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.wire(Dialect::Query).message)
+        f.write_str(&self.wire(SigningDialect::Query).message)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for SignatureFault {}
 
-impl From<Mismatch> for Fault {
-    fn from(mismatch: Mismatch) -> Self {
+impl From<SignatureMismatch> for SignatureFault {
+    fn from(mismatch: SignatureMismatch) -> Self {
         Self::Mismatch(Box::new(mismatch))
     }
 }
 
-impl From<ChunkFault> for Fault {
+impl From<ChunkFault> for SignatureFault {
     fn from(fault: ChunkFault) -> Self {
         Self::Chunk(fault)
     }

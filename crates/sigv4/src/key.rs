@@ -12,13 +12,13 @@ use crate::TERMINATOR;
 
 /// What a signature is good for: `20260911/us-east-1/iam/aws4_request`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Scope {
+pub struct CredentialScope {
     date: [u8; 8],
     region: &'static str,
     service: &'static str,
 }
 
-impl Scope {
+impl CredentialScope {
     pub(crate) const fn new(date: [u8; 8], region: &'static str, service: &'static str) -> Self {
         Self {
             date,
@@ -43,7 +43,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for CredentialScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (date, region, service) = (self.date(), self.region, self.service);
         write!(f, "{date}/{region}/{service}/{TERMINATOR}")
@@ -66,7 +66,7 @@ impl SigningKey {
     }
 
     /// Derives the key of a scope.
-    pub fn for_scope(secret: &Secret<String>, scope: &Scope) -> Self {
+    pub fn for_scope(secret: &Secret<String>, scope: &CredentialScope) -> Self {
         Self::derive(secret, scope.date(), scope.region(), scope.service())
     }
 

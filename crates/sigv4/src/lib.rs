@@ -34,14 +34,18 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use chunk::{ChunkDecoder, ChunkFault, Finished};
-pub use fault::{Escape, ExpiresFault, Fault, Form, MissingParams, ScopeFault};
-pub use key::{Scope, SigningKey};
-pub use presented::{Dialect, Mode, Payload, Presented, Rules, claimed_service};
-pub use sign::{Credentials, SignError, Target, presign, sign};
+pub use chunk::{ChunkDecoder, ChunkFault, FinishedBody};
+pub use fault::{
+    EscapeError, ExpiresFault, MissingParams, ScopeFault, SignatureFault, SignatureForm,
+};
+pub use key::{CredentialScope, SigningKey};
+pub use presented::{
+    PayloadClaim, PresentedSignature, ServiceRules, SigningDialect, SigningMode, claimed_service,
+};
+pub use sign::{SignError, SigningCredentials, SigningTarget, presign, sign};
 pub use v2::PresentedV2;
-pub use verify::{Mismatch, PayloadHash, Verified};
-pub use wire::Wire;
+pub use verify::{PayloadHash, SignatureMismatch, Verified};
+pub use wire::WireFault;
 
 /// The one algorithm that is accepted.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -8,15 +8,15 @@ use http::{HeaderMap, Uri, request::Parts};
 use keywright_base::{Secret, Timestamp, limits, region};
 
 use crate::{
-    ExpiresFault, Fault, Form, Scope, ScopeFault, TERMINATOR,
-    authorization::Claim,
+    CredentialScope, ExpiresFault, ScopeFault, SignatureFault, SignatureForm, TERMINATOR,
+    authorization::SignatureClaim,
     canonical,
-    query::{Query, decode},
+    query::{QueryString, decode},
 };
 
 /// Whose checks and words apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
+pub enum SigningDialect {
     /// IAM and STS.
     Query,
     /// S3.
@@ -25,9 +25,9 @@ pub enum Dialect {
 
 /// What the called service expects of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
+pub struct ServiceRules {
     /// Whose checks and words apply.
-    pub dialect: Dialect,
+    pub dialect: SigningDialect,
     /// The service's signing name: `iam`, `sts` or `s3`.
     pub service: &'static str,
     /// The region that S3 names when the one given is unknown. Every known region is accepted,
@@ -37,7 +37,7 @@ pub struct Rules {
 
 /// How the request was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum SigningMode {
     /// In the `Authorization` header.
     Header,
     /// As a URL.
@@ -50,7 +50,7 @@ pub enum Mode {
 
 /// What the request declares about its body (`x-amz-content-sha256`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Payload {
+pub enum PayloadClaim {
     /// Nothing: the caller hashes the body. Always so for IAM and STS.
     Undeclared,
     /// The SHA-256 of the body.
@@ -65,7 +65,7 @@ pub enum Payload {
     StreamingUnsignedTrailer,
 }
 
-impl Payload {
+impl PayloadClaim {
     /// Reads a value of `x-amz-content-sha256`.
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
@@ -104,38 +104,42 @@ impl Payload {
 
 /// What a request presents: claims, none of them proven until [`Presented::verify`].
 #[derive(Debug)]
-pub struct Presented {
-    pub(crate) dialect: Dialect,
+pub struct PresentedSignature {
+    pub(crate) dialect: SigningDialect,
     pub(crate) access_key_id: String,
-    pub(crate) scope: Scope,
+    pub(crate) scope: CredentialScope,
     pub(crate) signed_headers: String,
     pub(crate) signature: String,
     session_token: Option<Secret<String>>,
     date: Timestamp,
     /// The date as sent, which is the form that is signed.
     pub(crate) amz_date: String,
-    mode: Mode,
-    pub(crate) payload: Payload,
+    mode: SigningMode,
+    pub(crate) payload: PayloadClaim,
 }
 
-impl Presented {
+impl PresentedSignature {
     /// Reads and checks what `parts` presents, in AWS's order; the first failure is the answer.
     ///
     /// # Errors
     /// The [`Fault`] to render. [`Fault::Missing`] means that nothing was presented.
-    pub fn parse(parts: &Parts, now: Timestamp, rules: &Rules) -> Result<Self, Fault> {
+    pub fn parse(
+        parts: &Parts,
+        now: Timestamp,
+        rules: &ServiceRules,
+    ) -> Result<Self, SignatureFault> {
         let raw_query = parts.uri.query().unwrap_or_default();
-        canonical::check_escapes(parts.uri.path()).map_err(Fault::PathEscape)?;
-        canonical::check_escapes(raw_query).map_err(Fault::QueryEscape)?;
-        let query = Query::read(raw_query);
-        let claim = Claim::read(parts, &query, rules.dialect)?;
+        canonical::check_escapes(parts.uri.path()).map_err(SignatureFault::PathEscape)?;
+        canonical::check_escapes(raw_query).map_err(SignatureFault::QueryEscape)?;
+        let query = QueryString::read(raw_query);
+        let claim = SignatureClaim::read(parts, &query, rules.dialect)?;
         let (date, scope, access_key_id) = match rules.dialect {
-            Dialect::Query => check_query(parts, now, rules, &claim)?,
-            Dialect::S3 => check_s3(parts, now, rules, &claim)?,
+            SigningDialect::Query => check_query(parts, now, rules, &claim)?,
+            SigningDialect::S3 => check_s3(parts, now, rules, &claim)?,
         };
         let payload = match rules.dialect {
-            Dialect::Query => Payload::Undeclared,
-            Dialect::S3 => s3_payload(parts, &query, claim.form)?,
+            SigningDialect::Query => PayloadClaim::Undeclared,
+            SigningDialect::S3 => s3_payload(parts, &query, claim.form)?,
         };
         Ok(Self {
             dialect: rules.dialect,
@@ -157,7 +161,7 @@ impl Presented {
     }
 
     /// The credential scope.
-    pub const fn scope(&self) -> &Scope {
+    pub const fn scope(&self) -> &CredentialScope {
         &self.scope
     }
 
@@ -182,12 +186,12 @@ impl Presented {
     }
 
     /// How the request was signed.
-    pub const fn mode(&self) -> Mode {
+    pub const fn mode(&self) -> SigningMode {
         self.mode
     }
 
     /// What the request declares about its body.
-    pub const fn payload(&self) -> Payload {
+    pub const fn payload(&self) -> PayloadClaim {
         self.payload
     }
 
@@ -195,12 +199,14 @@ impl Presented {
     ///
     /// # Errors
     /// [`Fault::BodyHash`] when another hash was declared.
-    pub fn check_body(&self, computed: &[u8; 32]) -> Result<(), Fault> {
+    pub fn check_body(&self, computed: &[u8; 32]) -> Result<(), SignatureFault> {
         match self.payload {
-            Payload::Sha256(declared) if declared != *computed => Err(Fault::BodyHash {
-                declared: hex::encode(declared),
-                computed: hex::encode(computed),
-            }),
+            PayloadClaim::Sha256(declared) if declared != *computed => {
+                Err(SignatureFault::BodyHash {
+                    declared: hex::encode(declared),
+                    computed: hex::encode(computed),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -217,7 +223,7 @@ pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
             let rest = usual.or_else(|| Some(text.split_once("Credential=")?.1))?;
             rest.split([',', ' ']).next()?.to_owned()
         }
-        None => decode(Query::read(uri.query()?).value("X-Amz-Credential")?).ok()?,
+        None => decode(QueryString::read(uri.query()?).value("X-Amz-Credential")?).ok()?,
     };
     let mut fields = credential.rsplit('/');
     let service = fields.nth(1)?.to_owned();
@@ -228,9 +234,9 @@ pub fn claimed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
 fn check_query(
     parts: &Parts,
     now: Timestamp,
-    rules: &Rules,
-    claim: &Claim,
-) -> Result<(Timestamp, Scope, String), Fault> {
+    rules: &ServiceRules,
+    claim: &SignatureClaim,
+) -> Result<(Timestamp, CredentialScope, String), SignatureFault> {
     check_signed_headers(parts, rules.dialect, claim)?;
     let date = parse_date(claim)?;
     check_window(date, now)?;
@@ -242,20 +248,24 @@ fn check_query(
 fn check_s3(
     parts: &Parts,
     now: Timestamp,
-    rules: &Rules,
-    claim: &Claim,
-) -> Result<(Timestamp, Scope, String), Fault> {
+    rules: &ServiceRules,
+    claim: &SignatureClaim,
+) -> Result<(Timestamp, CredentialScope, String), SignatureFault> {
     let date = parse_date(claim)?;
     let (scope, access_key_id) = check_credential(rules, claim, date)?;
     match mode(claim, rules.dialect)? {
-        Mode::Header => check_window(date, now)?,
-        Mode::Presigned { expires_secs } => check_expiry(date, expires_secs, now)?,
+        SigningMode::Header => check_window(date, now)?,
+        SigningMode::Presigned { expires_secs } => check_expiry(date, expires_secs, now)?,
     }
     check_signed_headers(parts, rules.dialect, claim)?;
     Ok((date, scope, access_key_id))
 }
 
-fn check_signed_headers(parts: &Parts, dialect: Dialect, claim: &Claim) -> Result<(), Fault> {
+fn check_signed_headers(
+    parts: &Parts,
+    dialect: SigningDialect,
+    claim: &SignatureClaim,
+) -> Result<(), SignatureFault> {
     let list = claim.signed_headers.as_str();
     // Bounded before anything is compared with it: nobody has proven anything yet.
     let names: Vec<&str> = list.split(';').take(limits::HEADERS + 1).collect();
@@ -271,29 +281,31 @@ fn check_signed_headers(parts: &Parts, dialect: Dialect, claim: &Claim) -> Resul
     }
     if !unsigned.is_empty() {
         unsigned.sort_unstable();
-        return Err(Fault::HeadersNotSigned(unsigned));
+        return Err(SignatureFault::HeadersNotSigned(unsigned));
     }
     let lower = !list.bytes().any(|b| b.is_ascii_uppercase());
     let ascending = names.is_sorted_by(|a, b| a < b);
     if lower && ascending && names.len() <= limits::HEADERS {
         return Ok(());
     }
-    Err(Fault::SignedHeaders {
+    Err(SignatureFault::SignedHeaders {
         form: claim.form,
         got: list.to_owned(),
     })
 }
 
 /// A presigned URL's `x-amz-content-sha256` is bound by the canonical request's last line instead.
-fn must_be_signed(name: &str, dialect: Dialect, form: Form) -> bool {
+fn must_be_signed(name: &str, dialect: SigningDialect, form: SignatureForm) -> bool {
     match (dialect, form) {
-        (Dialect::Query, _) => name == "content-type" || name.starts_with("x-amz-"),
-        (Dialect::S3, Form::Header) => name.starts_with("x-amz-"),
-        (Dialect::S3, Form::Query) => name.starts_with("x-amz-") && name != "x-amz-content-sha256",
+        (SigningDialect::Query, _) => name == "content-type" || name.starts_with("x-amz-"),
+        (SigningDialect::S3, SignatureForm::Header) => name.starts_with("x-amz-"),
+        (SigningDialect::S3, SignatureForm::Query) => {
+            name.starts_with("x-amz-") && name != "x-amz-content-sha256"
+        }
     }
 }
 
-fn parse_date(claim: &Claim) -> Result<Timestamp, Fault> {
+fn parse_date(claim: &SignatureClaim) -> Result<Timestamp, SignatureFault> {
     let text = claim.date.as_str();
     let digits = text.len() == 16
         && text.bytes().enumerate().all(|(at, byte)| match at {
@@ -302,31 +314,31 @@ fn parse_date(claim: &Claim) -> Result<Timestamp, Fault> {
             _ => byte.is_ascii_digit(),
         });
     let date = Timestamp::parse_amz_date(text).ok().filter(|_| digits);
-    date.ok_or_else(|| Fault::DateForm {
+    date.ok_or_else(|| SignatureFault::DateForm {
         form: claim.form,
         got: text.to_owned(),
     })
 }
 
-fn check_window(date: Timestamp, now: Timestamp) -> Result<(), Fault> {
+fn check_window(date: Timestamp, now: Timestamp) -> Result<(), SignatureFault> {
     let window_secs = limits::CLOCK_SKEW_MINUTES * 60;
     let now = now.truncate_to_secs();
     if date < now.plus_secs(-window_secs) {
-        Err(Fault::TooOld { date, now })
+        Err(SignatureFault::TooOld { date, now })
     } else if date > now.plus_secs(window_secs) {
-        Err(Fault::TooEarly { date, now })
+        Err(SignatureFault::TooEarly { date, now })
     } else {
         Ok(())
     }
 }
 
-fn check_expiry(date: Timestamp, expires_secs: u32, now: Timestamp) -> Result<(), Fault> {
+fn check_expiry(date: Timestamp, expires_secs: u32, now: Timestamp) -> Result<(), SignatureFault> {
     let expired_at = date.plus_secs(i64::from(expires_secs));
     if date > now.plus_secs(limits::CLOCK_SKEW_MINUTES * 60) {
-        return Err(Fault::PresignEarly);
+        return Err(SignatureFault::PresignEarly);
     }
     if now >= expired_at {
-        return Err(Fault::PresignExpired {
+        return Err(SignatureFault::PresignExpired {
             expires_secs,
             expired_at,
             now,
@@ -336,10 +348,10 @@ fn check_expiry(date: Timestamp, expires_secs: u32, now: Timestamp) -> Result<()
 }
 
 fn check_credential(
-    rules: &Rules,
-    claim: &Claim,
+    rules: &ServiceRules,
+    claim: &SignatureClaim,
     date: Timestamp,
-) -> Result<(Scope, String), Fault> {
+) -> Result<(CredentialScope, String), SignatureFault> {
     let fields: Vec<&str> = claim.credential.split('/').collect();
     let [access_key_id, day, region_code, service, terminator] = *fields.as_slice() else {
         return Err(credential_form(claim));
@@ -361,65 +373,70 @@ fn check_credential(
         request_date: date,
     };
     let (Some(known), Ok(bytes)) = (known, <[u8; 8]>::try_from(day.as_bytes())) else {
-        return Err(Fault::Scope(Box::new(fault)));
+        return Err(SignatureFault::Scope(Box::new(fault)));
     };
     if fault.service.is_some() || fault.terminator.is_some() || fault.date.is_some() {
-        return Err(Fault::Scope(Box::new(fault)));
+        return Err(SignatureFault::Scope(Box::new(fault)));
     }
-    let scope = Scope::new(bytes, known.code, rules.service);
+    let scope = CredentialScope::new(bytes, known.code, rules.service);
     Ok((scope, access_key_id.to_owned()))
 }
 
-fn credential_form(claim: &Claim) -> Fault {
-    Fault::CredentialForm {
+fn credential_form(claim: &SignatureClaim) -> SignatureFault {
+    SignatureFault::CredentialForm {
         form: claim.form,
         got: claim.credential.clone(),
     }
 }
 
-fn mode(claim: &Claim, dialect: Dialect) -> Result<Mode, Fault> {
-    if claim.form == Form::Header {
-        return Ok(Mode::Header);
+fn mode(claim: &SignatureClaim, dialect: SigningDialect) -> Result<SigningMode, SignatureFault> {
+    if claim.form == SignatureForm::Header {
+        return Ok(SigningMode::Header);
     }
     let secs = match (dialect, claim.expires.as_deref()) {
-        (Dialect::S3, Some(text)) => {
+        (SigningDialect::S3, Some(text)) => {
             let secs: i64 = text
                 .parse()
-                .map_err(|_| Fault::Expires(ExpiresFault::NotANumber))?;
+                .map_err(|_| SignatureFault::Expires(ExpiresFault::NotANumber))?;
             if secs < 0 {
-                return Err(Fault::Expires(ExpiresFault::Negative));
+                return Err(SignatureFault::Expires(ExpiresFault::Negative));
             }
             if secs > limits::PRESIGN_SECS_MAX {
-                return Err(Fault::Expires(ExpiresFault::TooLong));
+                return Err(SignatureFault::Expires(ExpiresFault::TooLong));
             }
             secs
         }
         _ => limits::CLOCK_SKEW_MINUTES * 60,
     };
-    let expires_secs = u32::try_from(secs).map_err(|_| Fault::Expires(ExpiresFault::TooLong))?;
-    Ok(Mode::Presigned { expires_secs })
+    let expires_secs =
+        u32::try_from(secs).map_err(|_| SignatureFault::Expires(ExpiresFault::TooLong))?;
+    Ok(SigningMode::Presigned { expires_secs })
 }
 
 /// S3's declaration: the header, in query form also the parameter; a URL without one is unsigned.
-fn s3_payload(parts: &Parts, query: &Query, form: Form) -> Result<Payload, Fault> {
+fn s3_payload(
+    parts: &Parts,
+    query: &QueryString,
+    form: SignatureForm,
+) -> Result<PayloadClaim, SignatureFault> {
     let name = "x-amz-content-sha256";
     let mut values = parts.headers.get_all(name).iter();
     let (header, second) = (values.next(), values.next());
     if second.is_some() {
-        return Err(Fault::Repeated {
-            form: Form::Header,
+        return Err(SignatureFault::Repeated {
+            form: SignatureForm::Header,
             name: name.to_owned(),
         });
     }
     let parameter = match form {
-        Form::Header => None,
-        Form::Query => query.value("X-Amz-Content-Sha256"),
+        SignatureForm::Header => None,
+        SignatureForm::Query => query.value("X-Amz-Content-Sha256"),
     };
     let declared = match (header, parameter) {
         (Some(header), _) => String::from_utf8_lossy(header.as_bytes()).into_owned(),
         (None, Some(parameter)) => parameter.to_owned(),
-        (None, None) if form == Form::Query => return Ok(Payload::Unsigned),
-        (None, None) => return Err(Fault::ContentSha256Missing),
+        (None, None) if form == SignatureForm::Query => return Ok(PayloadClaim::Unsigned),
+        (None, None) => return Err(SignatureFault::ContentSha256Missing),
     };
-    Payload::parse(&declared).ok_or(Fault::ContentSha256Form { got: declared })
+    PayloadClaim::parse(&declared).ok_or(SignatureFault::ContentSha256Form { got: declared })
 }

@@ -6,16 +6,16 @@
 
 use std::ops::Range;
 
-use crate::{Escape, canonical};
+use crate::{EscapeError, canonical};
 
 /// A query string split at `&` and the first `=`, percent-encoded anew; in canonical order.
 #[derive(Debug, Default)]
-pub(crate) struct Query {
+pub(crate) struct QueryString {
     text: Vec<u8>,
     pairs: Vec<(Range<usize>, Range<usize>)>,
 }
 
-impl Query {
+impl QueryString {
     /// Splits and encodes `raw`, which has passed [`canonical::check_escapes`].
     pub(crate) fn read(raw: &str) -> Self {
         let mut query = Self::default();
@@ -75,9 +75,9 @@ impl Query {
 ///
 /// # Errors
 /// [`Escape::Illegal`] when it is not UTF-8.
-pub(crate) fn decode(encoded: &str) -> Result<String, Escape> {
+pub(crate) fn decode(encoded: &str) -> Result<String, EscapeError> {
     percent_encoding::percent_decode_str(encoded)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
-        .map_err(|_| Escape::Illegal(encoded.to_owned()))
+        .map_err(|_| EscapeError::Illegal(encoded.to_owned()))
 }

@@ -7,13 +7,13 @@ use http::{HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
 use keywright_base::{Secret, Timestamp, limits};
 
 use crate::{
-    ALGORITHM, Dialect, Form, Payload, Scope, SigningKey, canonical, key::sha256,
-    verify::string_to_sign,
+    ALGORITHM, CredentialScope, PayloadClaim, SignatureForm, SigningDialect, SigningKey, canonical,
+    key::sha256, verify::string_to_sign,
 };
 
 /// Who signs.
 #[derive(Debug, Clone, Copy)]
-pub struct Credentials<'a> {
+pub struct SigningCredentials<'a> {
     /// The access key id.
     pub access_key_id: &'a str,
     /// The secret access key.
@@ -24,7 +24,7 @@ pub struct Credentials<'a> {
 
 /// For whom the signature is meant.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub struct SigningTarget {
     /// The region's code.
     pub region: &'static str,
     /// The service's signing name.
@@ -59,11 +59,11 @@ const UNSIGNED: [&str; 7] = [
     "x-amzn-trace-id",
 ];
 
-impl Target {
-    const fn dialect(self) -> Dialect {
+impl SigningTarget {
+    const fn dialect(self) -> SigningDialect {
         match self.service.as_bytes() {
-            b"s3" => Dialect::S3,
-            _ => Dialect::Query,
+            b"s3" => SigningDialect::S3,
+            _ => SigningDialect::Query,
         }
     }
 }
@@ -79,16 +79,16 @@ impl Target {
 /// [`SignError`]; the request may then have some of the headers.
 pub fn sign(
     parts: &mut Parts,
-    credentials: &Credentials<'_>,
-    target: &Target,
-    payload: Payload,
+    credentials: &SigningCredentials<'_>,
+    target: &SigningTarget,
+    payload: PayloadClaim,
     now: Timestamp,
 ) -> Result<String, SignError> {
     let date = now.amz_date();
     let payload = payload_line(payload);
     parts.headers.remove(header::AUTHORIZATION);
     insert(parts, "x-amz-date", &date)?;
-    if target.dialect() == Dialect::S3 {
+    if target.dialect() == SigningDialect::S3 {
         insert(parts, "x-amz-content-sha256", &payload)?;
     }
     if let Some(token) = credentials.session_token {
@@ -100,7 +100,7 @@ pub fn sign(
         parts,
         credentials,
         &scope,
-        (Form::Header, &date),
+        (SignatureForm::Header, &date),
         &signed_headers,
         &payload,
     );
@@ -119,8 +119,8 @@ pub fn sign(
 /// [`SignError`]; the request is then unchanged.
 pub fn presign(
     parts: &mut Parts,
-    credentials: &Credentials<'_>,
-    target: &Target,
+    credentials: &SigningCredentials<'_>,
+    target: &SigningTarget,
     expires_secs: u32,
     now: Timestamp,
 ) -> Result<(), SignError> {
@@ -143,14 +143,14 @@ pub fn presign(
     }
     set_query(&mut signing, &query)?;
     let payload = match target.dialect() {
-        Dialect::S3 => payload_line(Payload::Unsigned),
-        Dialect::Query => payload_line(Payload::Undeclared),
+        SigningDialect::S3 => payload_line(PayloadClaim::Unsigned),
+        SigningDialect::Query => payload_line(PayloadClaim::Undeclared),
     };
     let signature = signature(
         &signing,
         credentials,
         &scope,
-        (Form::Query, &date),
+        (SignatureForm::Query, &date),
         &signed_headers,
         &payload,
     );
@@ -160,13 +160,13 @@ pub fn presign(
 
 fn signature(
     parts: &Parts,
-    credentials: &Credentials<'_>,
-    scope: &Scope,
-    (form, amz_date): (Form, &str),
+    credentials: &SigningCredentials<'_>,
+    scope: &CredentialScope,
+    (form, amz_date): (SignatureForm, &str),
     signed_headers: &str,
     payload: &str,
 ) -> String {
-    let dialect = Target {
+    let dialect = SigningTarget {
         region: scope.region(),
         service: scope.service(),
     }
@@ -178,17 +178,17 @@ fn signature(
 }
 
 /// The line for a body; [`Payload::Undeclared`] is an empty one.
-fn payload_line(payload: Payload) -> String {
+fn payload_line(payload: PayloadClaim) -> String {
     match (payload.marker(), payload) {
         (Some(marker), _) => marker.to_owned(),
-        (None, Payload::Sha256(hash)) => hex::encode(hash),
+        (None, PayloadClaim::Sha256(hash)) => hex::encode(hash),
         (None, _) => hex::encode(sha256(b"")),
     }
 }
 
-fn scope(target: &Target, now: Timestamp) -> Result<Scope, SignError> {
+fn scope(target: &SigningTarget, now: Timestamp) -> Result<CredentialScope, SignError> {
     let day = <[u8; 8]>::try_from(now.scope_date().as_bytes()).map_err(|_| SignError::Uri)?;
-    Ok(Scope::new(day, target.region, target.service))
+    Ok(CredentialScope::new(day, target.region, target.service))
 }
 
 fn signed_headers(parts: &Parts) -> Result<String, SignError> {

@@ -17,18 +17,21 @@ mod v2;
 use http::request::Parts;
 use keywright_base::{Secret, Timestamp};
 
-use crate::{Credentials, Dialect, Fault, Presented, Rules, Target};
+use crate::{
+    PresentedSignature, ServiceRules, SignatureFault, SigningCredentials, SigningDialect,
+    SigningTarget,
+};
 
 pub(crate) const ID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub(crate) const NOW: &str = "20260911T131519Z";
 
-pub(crate) const IAM: Rules = Rules {
-    dialect: Dialect::Query,
+pub(crate) const IAM: ServiceRules = ServiceRules {
+    dialect: SigningDialect::Query,
     service: "iam",
     home_region: "us-east-1",
 };
-pub(crate) const S3: Rules = Rules {
-    dialect: Dialect::S3,
+pub(crate) const S3: ServiceRules = ServiceRules {
+    dialect: SigningDialect::S3,
     service: "s3",
     home_region: "us-east-1",
 };
@@ -53,21 +56,24 @@ pub(crate) fn request(line: &str, headers: &str) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-pub(crate) fn credentials(secret: &Secret<String>) -> Credentials<'_> {
-    Credentials {
+pub(crate) fn credentials(secret: &Secret<String>) -> SigningCredentials<'_> {
+    SigningCredentials {
         access_key_id: ID,
         secret,
         session_token: None,
     }
 }
 
-pub(crate) const fn target(rules: &Rules) -> Target {
-    Target {
+pub(crate) const fn target(rules: &ServiceRules) -> SigningTarget {
+    SigningTarget {
         region: "eu-west-1",
         service: rules.service,
     }
 }
 
-pub(crate) fn parse(parts: &Parts, rules: &Rules) -> Result<Presented, Fault> {
-    Presented::parse(parts, at(NOW), rules)
+pub(crate) fn parse(
+    parts: &Parts,
+    rules: &ServiceRules,
+) -> Result<PresentedSignature, SignatureFault> {
+    PresentedSignature::parse(parts, at(NOW), rules)
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, request::Parts};
 use keywright_base::{Secret, Timestamp, limits};
 use ring::hmac;
 
-use crate::{Fault, Form, Mismatch, Verified, canonical, query::decode};
+use crate::{SignatureFault, SignatureForm, SignatureMismatch, Verified, canonical, query::decode};
 
 /// The parameters that are part of the signed resource: those of the vendor's guide and of its
 /// SDKs.
@@ -70,25 +70,25 @@ impl PresentedV2 {
         parts: &Parts,
         now: Timestamp,
         bucket: Option<&str>,
-    ) -> Result<Option<Self>, Fault> {
+    ) -> Result<Option<Self>, SignatureFault> {
         let raw = parts.uri.query().unwrap_or_default();
         let mut names = raw.split('&').map(|pair| pair.split('=').next());
         if !names.any(|name| matches!(name, Some("AWSAccessKeyId" | "Signature"))) {
             return Ok(None);
         }
-        canonical::check_escapes(parts.uri.path()).map_err(Fault::PathEscape)?;
-        canonical::check_escapes(raw).map_err(Fault::QueryEscape)?;
-        let pairs = Pairs::read(raw)?;
+        canonical::check_escapes(parts.uri.path()).map_err(SignatureFault::PathEscape)?;
+        canonical::check_escapes(raw).map_err(SignatureFault::QueryEscape)?;
+        let pairs = DecodedPairs::read(raw)?;
         let authorization = parts.headers.contains_key(http::header::AUTHORIZATION);
         if authorization || pairs.one("X-Amz-Algorithm")?.is_some() {
-            return Err(Fault::TwoMechanisms);
+            return Err(SignatureFault::TwoMechanisms);
         }
         let (Some(access_key_id), Some(signature), Some(expires)) = (
             pairs.one("AWSAccessKeyId")?,
             pairs.one("Signature")?,
             pairs.one("Expires")?,
         ) else {
-            return Err(Fault::QueryV2Params);
+            return Err(SignatureFault::QueryV2Params);
         };
         check_expiry(expires, now)?;
         let amazon = amazon_headers(&parts.headers, &pairs)?;
@@ -138,7 +138,7 @@ impl PresentedV2 {
     ///
     /// # Errors
     /// [`Mismatch`] when it does not hold.
-    pub fn verify(&self, secret: &Secret<String>) -> Result<Verified, Mismatch> {
+    pub fn verify(&self, secret: &Secret<String>) -> Result<Verified, SignatureMismatch> {
         let key = hmac::Key::new(
             hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             secret.expose().as_bytes(),
@@ -147,7 +147,7 @@ impl PresentedV2 {
         if hmac::verify(&key, self.string_to_sign.expose(), &given).is_ok() {
             return Ok(Verified::by_v2());
         }
-        Err(Mismatch {
+        Err(SignatureMismatch {
             access_key_id: self.access_key_id.clone(),
             signature_provided: self.signature.clone(),
             string_to_sign: self.string_to_sign.expose().clone(),
@@ -157,10 +157,10 @@ impl PresentedV2 {
 }
 
 /// The query, decoded, in the order in which it came.
-struct Pairs(Vec<(String, Option<String>)>);
+struct DecodedPairs(Vec<(String, Option<String>)>);
 
-impl Pairs {
-    fn read(raw: &str) -> Result<Self, Fault> {
+impl DecodedPairs {
+    fn read(raw: &str) -> Result<Self, SignatureFault> {
         let pairs = raw.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.take(limits::HEADERS + 1).map(|pair| {
             let (name, value) = match pair.split_once('=') {
@@ -171,24 +171,24 @@ impl Pairs {
             Ok((decode(name)?, value?))
         });
         let pairs: Result<Vec<_>, _> = pairs.collect();
-        let pairs = pairs.map_err(Fault::QueryEscape)?;
+        let pairs = pairs.map_err(SignatureFault::QueryEscape)?;
         if pairs.len() > limits::HEADERS {
-            return Err(Fault::QueryV2Params);
+            return Err(SignatureFault::QueryV2Params);
         }
         Ok(Self(pairs))
     }
 
     /// The value of a parameter that may be given once; nothing when it is empty.
-    fn one(&self, name: &str) -> Result<Option<&str>, Fault> {
+    fn one(&self, name: &str) -> Result<Option<&str>, SignatureFault> {
         self.only(name, |known| known == name)
     }
 
-    fn only(&self, name: &str, is: impl Fn(&str) -> bool) -> Result<Option<&str>, Fault> {
+    fn only(&self, name: &str, is: impl Fn(&str) -> bool) -> Result<Option<&str>, SignatureFault> {
         let mut given = self.0.iter().filter(|(known, _)| is(known));
         let (first, second) = (given.next(), given.next());
         if second.is_some() {
-            return Err(Fault::Repeated {
-                form: Form::Query,
+            return Err(SignatureFault::Repeated {
+                form: SignatureForm::Query,
                 name: name.to_owned(),
             });
         }
@@ -197,7 +197,7 @@ impl Pairs {
     }
 
     /// A header, or the parameter that stands for it where the header was not sent.
-    fn header(&self, headers: &HeaderMap, name: &str) -> Result<String, Fault> {
+    fn header(&self, headers: &HeaderMap, name: &str) -> Result<String, SignatureFault> {
         match joined(headers, name) {
             Some(value) => Ok(value),
             None => {
@@ -226,7 +226,10 @@ impl Pairs {
 }
 
 /// The `x-amz-*` headers and the parameters that stand for such, by name.
-fn amazon_headers(headers: &HeaderMap, pairs: &Pairs) -> Result<Vec<(String, String)>, Fault> {
+fn amazon_headers(
+    headers: &HeaderMap,
+    pairs: &DecodedPairs,
+) -> Result<Vec<(String, String)>, SignatureFault> {
     let names = headers.keys().map(|name| name.as_str().to_owned());
     let mut found: Vec<_> = names
         .filter(|name| name.starts_with("x-amz-"))
@@ -241,8 +244,8 @@ fn amazon_headers(headers: &HeaderMap, pairs: &Pairs) -> Result<Vec<(String, Str
             continue;
         }
         if found.iter().any(|(known, _)| *known == name) {
-            let form = Form::Query;
-            return Err(Fault::Repeated { form, name });
+            let form = SignatureForm::Query;
+            return Err(SignatureFault::Repeated { form, name });
         }
         found.push((name, value.clone().unwrap_or_default()));
     }
@@ -264,15 +267,15 @@ fn push_line(out: &mut Vec<u8>, line: &str) {
     out.push(b'\n');
 }
 
-fn check_expiry(expires: &str, now: Timestamp) -> Result<(), Fault> {
+fn check_expiry(expires: &str, now: Timestamp) -> Result<(), SignatureFault> {
     let digits = expires.len() <= 12 && expires.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = expires.parse().ok().filter(|_| digits);
     let Some(seconds) = seconds else {
-        return Err(Fault::ExpiresV2Form(expires.to_owned()));
+        return Err(SignatureFault::ExpiresV2Form(expires.to_owned()));
     };
     let expired_at = Timestamp::from_secs(seconds);
     if now >= expired_at {
-        return Err(Fault::ExpiredV2 { expired_at, now });
+        return Err(SignatureFault::ExpiredV2 { expired_at, now });
     }
     Ok(())
 }

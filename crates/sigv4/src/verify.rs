@@ -7,7 +7,8 @@ use std::{borrow::Cow, fmt};
 use http::request::Parts;
 
 use crate::{
-    ALGORITHM, Form, Mode, Payload, Presented, Scope, SigningKey, canonical,
+    ALGORITHM, CredentialScope, PayloadClaim, PresentedSignature, SignatureForm, SigningKey,
+    SigningMode, canonical,
     key::{hex_text, push_hex, sha256},
 };
 
@@ -42,7 +43,7 @@ impl PayloadHash {
 /// The signature did not hold. The texts come from the request alone, but may contain its session
 /// token: they go back to the sender and nowhere else, so `Debug` shows none of them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Mismatch {
+pub struct SignatureMismatch {
     /// The access key id as presented.
     pub access_key_id: String,
     /// The signature as presented.
@@ -53,7 +54,7 @@ pub struct Mismatch {
     pub canonical_request: Vec<u8>,
 }
 
-impl fmt::Debug for Mismatch {
+impl fmt::Debug for SignatureMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mismatch")
             .field("access_key_id", &self.access_key_id)
@@ -61,7 +62,7 @@ impl fmt::Debug for Mismatch {
     }
 }
 
-impl Presented {
+impl PresentedSignature {
     /// Verifies the signature over `parts` with the key of [`Presented::scope`].
     ///
     /// # Errors
@@ -71,7 +72,7 @@ impl Presented {
         parts: &Parts,
         key: &SigningKey,
         payload: PayloadHash,
-    ) -> Result<Verified, Mismatch> {
+    ) -> Result<Verified, SignatureMismatch> {
         let payload = self.payload_line(payload);
         let mut canonical_request = Vec::with_capacity(1024);
         canonical::push_request(
@@ -86,7 +87,7 @@ impl Presented {
         if payload.is_some() && key.verifies(&string_to_sign, &self.signature) {
             return Ok(Verified(()));
         }
-        Err(Mismatch {
+        Err(SignatureMismatch {
             access_key_id: self.access_key_id.clone(),
             signature_provided: self.signature.clone(),
             string_to_sign,
@@ -94,10 +95,10 @@ impl Presented {
         })
     }
 
-    const fn form(&self) -> Form {
+    const fn form(&self) -> SignatureForm {
         match self.mode() {
-            Mode::Header => Form::Header,
-            Mode::Presigned { .. } => Form::Query,
+            SigningMode::Header => SignatureForm::Header,
+            SigningMode::Presigned { .. } => SignatureForm::Query,
         }
     }
 
@@ -107,7 +108,7 @@ impl Presented {
             return Some(Cow::Borrowed(marker));
         }
         match (given, self.payload) {
-            (PayloadHash::Of(hash), _) | (PayloadHash::Declared, Payload::Sha256(hash)) => {
+            (PayloadHash::Of(hash), _) | (PayloadHash::Declared, PayloadClaim::Sha256(hash)) => {
                 Some(Cow::Owned(hex_text(&hash)))
             }
             (PayloadHash::Declared, _) => None,
@@ -116,7 +117,11 @@ impl Presented {
 }
 
 /// The text whose HMAC is the signature.
-pub(crate) fn string_to_sign(amz_date: &str, scope: &Scope, canonical_request: &[u8]) -> Vec<u8> {
+pub(crate) fn string_to_sign(
+    amz_date: &str,
+    scope: &CredentialScope,
+    canonical_request: &[u8],
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(192);
     push_preamble(&mut out, ALGORITHM, amz_date, scope);
     push_hex(&mut out, &sha256(canonical_request));
@@ -124,7 +129,12 @@ pub(crate) fn string_to_sign(amz_date: &str, scope: &Scope, canonical_request: &
 }
 
 /// Algorithm, date and scope, a line each.
-pub(crate) fn push_preamble(out: &mut Vec<u8>, algorithm: &str, amz_date: &str, scope: &Scope) {
+pub(crate) fn push_preamble(
+    out: &mut Vec<u8>,
+    algorithm: &str,
+    amz_date: &str,
+    scope: &CredentialScope,
+) {
     for part in [algorithm, "\n", amz_date, "\n", scope.date(), "/"] {
         out.extend_from_slice(part.as_bytes());
     }

@@ -6,13 +6,13 @@
 use keywright_base::Timestamp;
 
 use crate::{
-    ALGORITHM_V4A, ChunkFault, Dialect, Escape, ExpiresFault, Fault, Form, Mismatch, MissingParams,
-    ScopeFault, TERMINATOR,
+    ALGORITHM_V4A, ChunkFault, EscapeError, ExpiresFault, MissingParams, ScopeFault,
+    SignatureFault, SignatureForm, SignatureMismatch, SigningDialect, TERMINATOR,
 };
 
 /// An answer to a request that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wire {
+pub struct WireFault {
     /// AWS's error code.
     pub code: &'static str,
     /// The HTTP status.
@@ -43,108 +43,110 @@ const PAYLOADS: &str = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, \
     STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, \
     STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.";
 
-impl Fault {
+impl SignatureFault {
     /// The answer in the words of IAM and STS, or of S3.
-    pub fn wire(&self, dialect: Dialect) -> Wire {
+    pub fn wire(&self, dialect: SigningDialect) -> WireFault {
         match dialect {
-            Dialect::Query => query(self),
-            Dialect::S3 => s3(self),
+            SigningDialect::Query => query(self),
+            SigningDialect::S3 => s3(self),
         }
     }
 }
 
 /// The answers of IAM and STS.
-fn query(fault: &Fault) -> Wire {
+fn query(fault: &SignatureFault) -> WireFault {
     match fault {
-        Fault::Missing => wire(
+        SignatureFault::Missing => wire(
             "MissingAuthenticationToken",
             403,
             "Request is missing Authentication Token",
         ),
-        Fault::TwoMechanisms => unmatched(""),
-        Fault::SignatureV2 => incomplete(format!("{NOT_SUPPORTED} {V2_HINT}")),
-        Fault::Algorithm { name, .. } => incomplete(algorithm(name)),
-        Fault::NotAPair { pair, header } => incomplete(format!(
+        SignatureFault::TwoMechanisms => unmatched(""),
+        SignatureFault::SignatureV2 => incomplete(format!("{NOT_SUPPORTED} {V2_HINT}")),
+        SignatureFault::Algorithm { name, .. } => incomplete(algorithm(name)),
+        SignatureFault::NotAPair { pair, header } => incomplete(format!(
             "'{pair}' not a valid key=value pair (missing equal-sign) in Authorization header: \
              '{header}'"
         )),
-        Fault::HeaderParams(missing) => incomplete(header_params(*missing)),
-        Fault::QueryParams { missing, .. } => incomplete(query_params(*missing)),
-        Fault::Repeated { name, .. } => {
+        SignatureFault::HeaderParams(missing) => incomplete(header_params(*missing)),
+        SignatureFault::QueryParams { missing, .. } => incomplete(query_params(*missing)),
+        SignatureFault::Repeated { name, .. } => {
             incomplete(format!("'{name}' must not be given more than once."))
         }
-        Fault::HeadersNotSigned(names) => unmatched(headers_not_signed(names)),
-        Fault::SignedHeaders { got, .. } => incomplete(format!(
+        SignatureFault::HeadersNotSigned(names) => unmatched(headers_not_signed(names)),
+        SignatureFault::SignedHeaders { got, .. } => incomplete(format!(
             "SignedHeaders must be lower case, sorted and without repetition. Got '{got}'."
         )),
-        Fault::DateForm { got, .. } => incomplete(format!(
+        SignatureFault::DateForm { got, .. } => incomplete(format!(
             "Date must be in ISO-8601 'basic format'. Got '{got}'. \
              See http://en.wikipedia.org/wiki/ISO_8601"
         )),
-        Fault::TooOld { date, now } => unmatched(too_old(*date, *now)),
-        Fault::TooEarly { date, now } => unmatched(too_early(*date, *now)),
-        Fault::CredentialForm { got, .. } => incomplete(format!(
+        SignatureFault::TooOld { date, now } => unmatched(too_old(*date, *now)),
+        SignatureFault::TooEarly { date, now } => unmatched(too_early(*date, *now)),
+        SignatureFault::CredentialForm { got, .. } => incomplete(format!(
             "Credential must have exactly 5 slash-delimited elements, e.g. \
              keyid/date/region/service/term, got '{got}'"
         )),
-        Fault::Scope(scope) => unmatched(scope_query(scope)),
-        Fault::PathEscape(bad) => wire("InvalidURIPath", 400, escape(bad)),
-        Fault::QueryEscape(bad) => wire("MalformedQueryString", 400, escape(bad)),
-        Fault::UnknownKey { .. } | Fault::TokenInvalid { .. } => {
+        SignatureFault::Scope(scope) => unmatched(scope_query(scope)),
+        SignatureFault::PathEscape(bad) => wire("InvalidURIPath", 400, escape(bad)),
+        SignatureFault::QueryEscape(bad) => wire("MalformedQueryString", 400, escape(bad)),
+        SignatureFault::UnknownKey { .. } | SignatureFault::TokenInvalid { .. } => {
             wire("InvalidClientTokenId", 403, TOKEN_INVALID)
         }
-        Fault::TokenExpired { .. } => wire(
+        SignatureFault::TokenExpired { .. } => wire(
             "ExpiredToken",
             403,
             "The security token included in the request is expired",
         ),
-        Fault::Mismatch(_) => unmatched(MISMATCH_QUERY),
+        SignatureFault::Mismatch(_) => unmatched(MISMATCH_QUERY),
         // These arise from S3 requests alone; they are worded once.
-        Fault::PresignExpired { .. }
-        | Fault::QueryV2Params
-        | Fault::ExpiresV2Form(_)
-        | Fault::ExpiredV2 { .. }
-        | Fault::PresignEarly
-        | Fault::Expires(_)
-        | Fault::ContentSha256Missing
-        | Fault::ContentSha256Form { .. }
-        | Fault::BodyHash { .. }
-        | Fault::Chunk(_) => s3(fault),
+        SignatureFault::PresignExpired { .. }
+        | SignatureFault::QueryV2Params
+        | SignatureFault::ExpiresV2Form(_)
+        | SignatureFault::ExpiredV2 { .. }
+        | SignatureFault::PresignEarly
+        | SignatureFault::Expires(_)
+        | SignatureFault::ContentSha256Missing
+        | SignatureFault::ContentSha256Form { .. }
+        | SignatureFault::BodyHash { .. }
+        | SignatureFault::Chunk(_) => s3(fault),
     }
 }
 
 /// The answers of S3.
-fn s3(fault: &Fault) -> Wire {
+fn s3(fault: &SignatureFault) -> WireFault {
     match fault {
-        Fault::Missing => denied("Access Denied"),
-        Fault::TwoMechanisms => argument(
+        SignatureFault::Missing => denied("Access Denied"),
+        SignatureFault::TwoMechanisms => argument(
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature \
              query string parameter or the Authorization header should be specified",
             "Authorization",
             "",
         ),
-        Fault::SignatureV2 => invalid_request(format!("{NOT_SUPPORTED} {V2_HINT}")),
-        Fault::Algorithm { form, name } => algorithm_s3(*form, name),
-        Fault::NotAPair { pair, .. } => malformed(&component(pair)),
-        Fault::HeaderParams(missing) => header_params_s3(*missing),
-        Fault::QueryParams { .. } => parameters(SIX_PARAMETERS),
-        Fault::Repeated { form, name } => repeated_s3(*form, name),
-        Fault::HeadersNotSigned(names) => {
+        SignatureFault::SignatureV2 => invalid_request(format!("{NOT_SUPPORTED} {V2_HINT}")),
+        SignatureFault::Algorithm { form, name } => algorithm_s3(*form, name),
+        SignatureFault::NotAPair { pair, .. } => malformed(&component(pair)),
+        SignatureFault::HeaderParams(missing) => header_params_s3(*missing),
+        SignatureFault::QueryParams { .. } => parameters(SIX_PARAMETERS),
+        SignatureFault::Repeated { form, name } => repeated_s3(*form, name),
+        SignatureFault::HeadersNotSigned(names) => {
             denied("There were headers present in the request which were not signed")
                 .with("HeadersNotSigned", names.join(", "))
         }
-        Fault::SignedHeaders { form, got } => match form {
-            Form::Header => malformed(&component(&format!("SignedHeaders={got}"))),
-            Form::Query => parameters("Error parsing the X-Amz-SignedHeaders parameter."),
+        SignatureFault::SignedHeaders { form, got } => match form {
+            SignatureForm::Header => malformed(&component(&format!("SignedHeaders={got}"))),
+            SignatureForm::Query => parameters("Error parsing the X-Amz-SignedHeaders parameter."),
         },
-        Fault::DateForm { form, .. } => match form {
-            Form::Header => denied(NO_DATE),
-            Form::Query => {
+        SignatureFault::DateForm { form, .. } => match form {
+            SignatureForm::Header => denied(NO_DATE),
+            SignatureForm::Query => {
                 parameters("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
             }
         },
-        Fault::TooOld { date, now } | Fault::TooEarly { date, now } => skewed(*date, *now),
-        Fault::PresignExpired {
+        SignatureFault::TooOld { date, now } | SignatureFault::TooEarly { date, now } => {
+            skewed(*date, *now)
+        }
+        SignatureFault::PresignExpired {
             expires_secs,
             expired_at,
             now,
@@ -152,80 +154,82 @@ fn s3(fault: &Fault) -> Wire {
             .with("X-Amz-Expires", expires_secs.to_string())
             .with("Expires", expired_at.iso8601())
             .with("ServerTime", now.iso8601()),
-        Fault::PresignEarly => denied("Request is not valid yet"),
-        Fault::QueryV2Params => denied(
+        SignatureFault::PresignEarly => denied("Request is not valid yet"),
+        SignatureFault::QueryV2Params => denied(
             "Query-string authentication requires the Signature, Expires and AWSAccessKeyId \
              parameters",
         ),
-        Fault::ExpiresV2Form(got) => denied(&format!(
+        SignatureFault::ExpiresV2Form(got) => denied(&format!(
             "Invalid date (should be seconds since epoch): {got}"
         )),
-        Fault::ExpiredV2 { expired_at, now } => denied("Request has expired")
+        SignatureFault::ExpiredV2 { expired_at, now } => denied("Request has expired")
             .with("Expires", expired_at.iso8601())
             .with("ServerTime", now.iso8601()),
-        Fault::CredentialForm { form, .. } => credential(
+        SignatureFault::CredentialForm { form, .. } => credential(
             *form,
             "the Credential is mal-formed; expecting \
              \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
         ),
-        Fault::Scope(scope) => scope_s3(scope),
-        Fault::Expires(fault) => parameters(expires(*fault)),
-        Fault::PathEscape(_) | Fault::QueryEscape(_) => {
+        SignatureFault::Scope(scope) => scope_s3(scope),
+        SignatureFault::Expires(fault) => parameters(expires(*fault)),
+        SignatureFault::PathEscape(_) | SignatureFault::QueryEscape(_) => {
             wire("InvalidURI", 400, "Couldn't parse the specified URI.")
         }
-        Fault::ContentSha256Missing
-        | Fault::ContentSha256Form { .. }
-        | Fault::BodyHash { .. }
-        | Fault::UnknownKey { .. }
-        | Fault::TokenExpired { .. }
-        | Fault::TokenInvalid { .. }
-        | Fault::Mismatch(_)
-        | Fault::Chunk(_) => s3_body_and_key(fault),
+        SignatureFault::ContentSha256Missing
+        | SignatureFault::ContentSha256Form { .. }
+        | SignatureFault::BodyHash { .. }
+        | SignatureFault::UnknownKey { .. }
+        | SignatureFault::TokenExpired { .. }
+        | SignatureFault::TokenInvalid { .. }
+        | SignatureFault::Mismatch(_)
+        | SignatureFault::Chunk(_) => s3_body_and_key(fault),
     }
 }
 
 /// S3's answers about the body, the key and the signature.
-fn s3_body_and_key(fault: &Fault) -> Wire {
+fn s3_body_and_key(fault: &SignatureFault) -> WireFault {
     match fault {
-        Fault::ContentSha256Form { got } => argument(PAYLOADS, "x-amz-content-sha256", got),
-        Fault::BodyHash { declared, computed } => wire(
+        SignatureFault::ContentSha256Form { got } => {
+            argument(PAYLOADS, "x-amz-content-sha256", got)
+        }
+        SignatureFault::BodyHash { declared, computed } => wire(
             "XAmzContentSHA256Mismatch",
             400,
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
         )
         .with("ClientComputedContentSHA256", declared.clone())
         .with("S3ComputedContentSHA256", computed.clone()),
-        Fault::UnknownKey { access_key_id } => wire(
+        SignatureFault::UnknownKey { access_key_id } => wire(
             "InvalidAccessKeyId",
             403,
             "The AWS Access Key Id you provided does not exist in our records.",
         )
         .with("AWSAccessKeyId", access_key_id.clone()),
-        Fault::TokenExpired { token } => {
+        SignatureFault::TokenExpired { token } => {
             wire("ExpiredToken", 400, "The provided token has expired.")
                 .with("Token-0", token.expose().clone())
         }
-        Fault::TokenInvalid { token } => wire(
+        SignatureFault::TokenInvalid { token } => wire(
             "InvalidToken",
             400,
             "The provided token is malformed or otherwise invalid.",
         )
         .with("Token-0", token.expose().clone()),
-        Fault::Mismatch(mismatch) => mismatch_s3(mismatch),
-        Fault::Chunk(fault) => chunk(fault),
+        SignatureFault::Mismatch(mismatch) => mismatch_s3(mismatch),
+        SignatureFault::Chunk(fault) => chunk(fault),
         _ => invalid_request("Missing required header for this request: x-amz-content-sha256"),
     }
 }
 
-impl Wire {
+impl WireFault {
     fn with(mut self, name: &'static str, value: String) -> Self {
         self.extra.push((name, value));
         self
     }
 }
 
-fn wire(code: &'static str, status: u16, message: impl Into<String>) -> Wire {
-    Wire {
+fn wire(code: &'static str, status: u16, message: impl Into<String>) -> WireFault {
+    WireFault {
         code,
         status,
         message: message.into(),
@@ -233,42 +237,42 @@ fn wire(code: &'static str, status: u16, message: impl Into<String>) -> Wire {
     }
 }
 
-fn incomplete(message: impl Into<String>) -> Wire {
+fn incomplete(message: impl Into<String>) -> WireFault {
     wire("IncompleteSignature", 400, message)
 }
 
-fn unmatched(message: impl Into<String>) -> Wire {
+fn unmatched(message: impl Into<String>) -> WireFault {
     wire("SignatureDoesNotMatch", 403, message)
 }
 
-fn denied(message: &str) -> Wire {
+fn denied(message: &str) -> WireFault {
     wire("AccessDenied", 403, message)
 }
 
-fn invalid_request(message: impl Into<String>) -> Wire {
+fn invalid_request(message: impl Into<String>) -> WireFault {
     wire("InvalidRequest", 400, message)
 }
 
-fn malformed(detail: &str) -> Wire {
+fn malformed(detail: &str) -> WireFault {
     let message = format!("The authorization header is malformed; {detail}");
     wire("AuthorizationHeaderMalformed", 400, message)
 }
 
-fn parameters(message: impl Into<String>) -> Wire {
+fn parameters(message: impl Into<String>) -> WireFault {
     wire("AuthorizationQueryParametersError", 400, message)
 }
 
-fn argument(message: &str, name: &str, value: &str) -> Wire {
+fn argument(message: &str, name: &str, value: &str) -> WireFault {
     wire("InvalidArgument", 400, message)
         .with("ArgumentName", name.to_owned())
         .with("ArgumentValue", value.to_owned())
 }
 
 /// What is wrong with a credential, in either form.
-fn credential(form: Form, detail: &str) -> Wire {
+fn credential(form: SignatureForm, detail: &str) -> WireFault {
     match form {
-        Form::Header => malformed(detail),
-        Form::Query => parameters(format!(
+        SignatureForm::Header => malformed(detail),
+        SignatureForm::Query => parameters(format!(
             "Error parsing the X-Amz-Credential parameter; {detail}"
         )),
     }
@@ -286,11 +290,15 @@ fn algorithm(name: &str) -> String {
     }
 }
 
-fn algorithm_s3(form: Form, name: &str) -> Wire {
+fn algorithm_s3(form: SignatureForm, name: &str) -> WireFault {
     match (form, name) {
         (_, ALGORITHM_V4A) => invalid_request(format!("{NOT_SUPPORTED} {V4A_HINT}")),
-        (Form::Header, _) => argument("Unsupported Authorization Type", "Authorization", name),
-        (Form::Query, _) => parameters("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""),
+        (SignatureForm::Header, _) => {
+            argument("Unsupported Authorization Type", "Authorization", name)
+        }
+        (SignatureForm::Query, _) => {
+            parameters("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
+        }
     }
 }
 
@@ -316,7 +324,7 @@ fn header_params(missing: MissingParams) -> String {
     text
 }
 
-fn header_params_s3(missing: MissingParams) -> Wire {
+fn header_params_s3(missing: MissingParams) -> WireFault {
     match missing {
         MissingParams {
             credential: true,
@@ -359,12 +367,16 @@ fn query_params(missing: MissingParams) -> String {
     text
 }
 
-fn repeated_s3(form: Form, name: &str) -> Wire {
+fn repeated_s3(form: SignatureForm, name: &str) -> WireFault {
     match (form, name) {
-        (Form::Query, _) => parameters(SIX_PARAMETERS),
-        (Form::Header, "Credential" | "SignedHeaders" | "Signature") => malformed(&component(name)),
-        (Form::Header, "date" | "x-amz-date") => denied(NO_DATE),
-        (Form::Header, _) => argument("This header must not be given more than once", name, ""),
+        (SignatureForm::Query, _) => parameters(SIX_PARAMETERS),
+        (SignatureForm::Header, "Credential" | "SignedHeaders" | "Signature") => {
+            malformed(&component(name))
+        }
+        (SignatureForm::Header, "date" | "x-amz-date") => denied(NO_DATE),
+        (SignatureForm::Header, _) => {
+            argument("This header must not be given more than once", name, "")
+        }
     }
 }
 
@@ -413,7 +425,7 @@ fn too_early(date: Timestamp, now: Timestamp) -> String {
     )
 }
 
-fn skewed(date: Timestamp, now: Timestamp) -> Wire {
+fn skewed(date: Timestamp, now: Timestamp) -> WireFault {
     wire(
         "RequestTimeTooSkewed",
         403,
@@ -455,7 +467,7 @@ fn scope_query(scope: &ScopeFault) -> String {
 }
 
 /// S3 names the first fault only.
-fn scope_s3(scope: &ScopeFault) -> Wire {
+fn scope_s3(scope: &ScopeFault) -> WireFault {
     let expected = scope.region_expected;
     if let Some(region) = &scope.region {
         let detail = format!("the region '{region}' is wrong; expecting '{expected}'");
@@ -487,8 +499,8 @@ fn scope_s3(scope: &ScopeFault) -> Wire {
          \"{request}\"."
     );
     match scope.form {
-        Form::Header => malformed(&detail),
-        Form::Query => parameters(detail),
+        SignatureForm::Header => malformed(&detail),
+        SignatureForm::Query => parameters(detail),
     }
 }
 
@@ -503,14 +515,14 @@ const fn expires(fault: ExpiresFault) -> &'static str {
     }
 }
 
-fn escape(escape: &Escape) -> String {
+fn escape(escape: &EscapeError) -> String {
     match escape {
-        Escape::Incomplete => "Incomplete trailing escape % sequence".to_owned(),
-        Escape::Illegal(text) => format!("Illegal hex character in escape % pattern: {text}"),
+        EscapeError::Incomplete => "Incomplete trailing escape % sequence".to_owned(),
+        EscapeError::Illegal(text) => format!("Illegal hex character in escape % pattern: {text}"),
     }
 }
 
-fn mismatch_s3(mismatch: &Mismatch) -> Wire {
+fn mismatch_s3(mismatch: &SignatureMismatch) -> WireFault {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let answer = wire("SignatureDoesNotMatch", 403, MISMATCH_S3)
         .with("AWSAccessKeyId", mismatch.access_key_id.clone())
@@ -533,7 +545,7 @@ fn spaced_hex(bytes: &[u8]) -> String {
     pairs.collect::<Vec<String>>().join(" ")
 }
 
-fn chunk(fault: &ChunkFault) -> Wire {
+fn chunk(fault: &ChunkFault) -> WireFault {
     match fault {
         ChunkFault::Incomplete | ChunkFault::Malformed => wire(
             "IncompleteBody",

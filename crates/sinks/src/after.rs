@@ -10,20 +10,20 @@ use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use async_trait::async_trait;
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection},
 };
 
 use super::{
     aws_profile::variable,
     file_name::FileName,
     public_name::without_arguments,
-    running::{self, LATER, Limits},
-    ssh::Machine,
+    running::{self, LATER, ProgramLimits},
+    ssh::SshHost,
 };
 use crate::environment;
 
-const LIMITS: Limits = Limits {
+const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(120),
     // It is not read.
     output: 64 * 1024,
@@ -31,13 +31,13 @@ const LIMITS: Limits = Limits {
 
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct After {
+pub(super) struct AfterHook {
     line: String,
     program: String,
     arguments: Vec<String>,
 }
 
-impl After {
+impl AfterHook {
     pub(super) fn new(line: &str) -> Result<Self, String> {
         let words = shell_words::split(line).map_err(|error| error.to_string())?;
         let mut words = words.into_iter();
@@ -72,14 +72,14 @@ impl After {
 }
 
 /// A sink, the program that runs after it, and the machine on which it does.
-pub(super) struct Followed {
+pub(super) struct SinkWithHook {
     pub(super) sink: Box<dyn Sink>,
-    pub(super) after: After,
+    pub(super) after: AfterHook,
     /// Nothing for this one.
-    pub(super) machine: Option<Machine>,
+    pub(super) machine: Option<SshHost>,
 }
 
-impl Followed {
+impl SinkWithHook {
     /// Whether there is such a program.
     async fn check(&self) -> Result<(), SinkError> {
         let program = &self.after.program;
@@ -101,7 +101,7 @@ impl Followed {
     }
 
     async fn run(&self) -> Result<(), SinkError> {
-        let After {
+        let AfterHook {
             program, arguments, ..
         } = &self.after;
         let nothing = Secret::new(Vec::new());
@@ -149,18 +149,18 @@ fn is_program(program: &str) -> bool {
 }
 
 #[async_trait]
-impl Sink for Followed {
+impl Sink for SinkWithHook {
     fn name(&self) -> &str {
         self.sink.name()
     }
 
-    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let inspection = self.sink.inspect(old).await?;
         self.check().await?;
         Ok(inspection)
     }
 
-    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, rotation: &RotationId) -> Result<SinkBackup, SinkError> {
         let backup = self.sink.stage(rotation).await?;
         self.check().await?;
         Ok(backup)
@@ -169,22 +169,22 @@ impl Sink for Followed {
     async fn commit(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        new: &Pair,
+        backup: &SinkBackup,
+        new: &KeyPair,
     ) -> Result<(), SinkError> {
         self.sink.commit(rotation, backup, new).await?;
         self.run().await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         self.sink.read_back().await
     }
 
     async fn restore(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
         self.sink.restore(rotation, backup, pairs).await?;
         self.run().await
@@ -195,11 +195,11 @@ impl Sink for Followed {
 pub(super) fn followed(
     sink: Box<dyn Sink>,
     file: &FileName,
-    machine: Option<&Machine>,
+    machine: Option<&SshHost>,
 ) -> Box<dyn Sink> {
     match &file.after {
         None => sink,
-        Some(after) => Box::new(Followed {
+        Some(after) => Box::new(SinkWithHook {
             sink,
             after: after.clone(),
             machine: machine.cloned(),

@@ -10,13 +10,13 @@ use std::{ops::Range, path::PathBuf};
 
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::{KeyId, Pair},
-    ports::Absence,
+    model::{KeyId, KeyPair},
+    ports::MissingTarget,
 };
 
 use super::{
-    document::{Format, Look},
-    text::{Line, at_line, edited, is_id, line_end, lines, pair_of, similar, unmarked_text},
+    document::{DocumentFormat, DocumentView},
+    text::{LineSpan, at_line, edited, is_id, line_end, lines, pair_of, similar, unmarked_text},
 };
 
 const ID: &str = "aws_access_key_id";
@@ -33,9 +33,9 @@ pub(super) struct AwsProfile(String);
 
 /// Where the AWS CLI looks.
 pub(super) fn usual_file() -> Option<PathBuf> {
-    let told = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
-    let told = told.and_then(|path| std::path::absolute(path).ok());
-    told.or_else(|| Some(home()?.join(".aws/credentials")))
+    let payload = variable("AWS_SHARED_CREDENTIALS_FILE").map(PathBuf::from);
+    let payload = payload.and_then(|path| std::path::absolute(path).ok());
+    payload.or_else(|| Some(home()?.join(".aws/credentials")))
 }
 
 pub(super) fn home() -> Option<PathBuf> {
@@ -65,9 +65,9 @@ impl AwsProfile {
         &self.0
     }
 
-    fn absent(&self, sections: &[Section]) -> Option<Absence> {
+    fn absent(&self, sections: &[ProfileSection]) -> Option<MissingTarget> {
         let names = sections.iter().map(|section| section.name.as_str());
-        (!sections.is_empty()).then(|| Absence {
+        (!sections.is_empty()).then(|| MissingTarget {
             what: format!("there is no profile {}", self.0),
             similar: similar(&self.0, names),
         })
@@ -75,17 +75,17 @@ impl AwsProfile {
 }
 
 /// A section as botocore has it.
-struct Section {
+struct ProfileSection {
     name: String,
     /// Where the line after its head begins.
     head_end: usize,
     /// Whether the head's line has an end.
     head_ended: bool,
-    options: Vec<Setting>,
+    options: Vec<ProfileSetting>,
 }
 
 /// A setting of a section.
-struct Setting {
+struct ProfileSetting {
     /// In small letters.
     name: String,
     /// With what follows in further lines.
@@ -96,15 +96,15 @@ struct Setting {
     indent: String,
 }
 
-impl Section {
-    fn option(&self, name: &str) -> Option<&Setting> {
+impl ProfileSection {
+    fn option(&self, name: &str) -> Option<&ProfileSetting> {
         self.options.iter().find(|option| option.name == name)
     }
 }
 
 /// Python's `configparser`, as botocore uses it, and botocore's own look at nested settings.
-fn parse(text: &str) -> Result<Vec<Section>, String> {
-    let mut parser = Parser {
+fn parse(text: &str) -> Result<Vec<ProfileSection>, String> {
+    let mut parser = ProfileParser {
         text,
         sections: Vec::new(),
         indent_before: 0,
@@ -122,17 +122,17 @@ fn parse(text: &str) -> Result<Vec<Section>, String> {
     Ok(parser.sections)
 }
 
-struct Parser<'a> {
+struct ProfileParser<'a> {
     text: &'a str,
-    sections: Vec<Section>,
+    sections: Vec<ProfileSection>,
     /// The indentation of the last line that did not go on with another.
     indent_before: usize,
     /// Whether a line may go on with the last setting.
     goes_on: bool,
 }
 
-impl Parser<'_> {
-    fn line(&mut self, line: &Line) -> Result<(), String> {
+impl ProfileParser<'_> {
+    fn line(&mut self, line: &LineSpan) -> Result<(), String> {
         let whole = self.text.get(line.start..line.end).unwrap_or_default();
         let value = whole.trim();
         if value.starts_with(['#', ';']) {
@@ -158,13 +158,13 @@ impl Parser<'_> {
     }
 
     /// A line that goes on with no other.
-    fn fresh(&mut self, line: &Line, whole: &str) -> Result<(), String> {
+    fn fresh(&mut self, line: &LineSpan, whole: &str) -> Result<(), String> {
         let bad = |why: &str| at_line(self.text, line.start, why);
         if let Some(name) = head(whole.trim()) {
             if self.sections.iter().any(|section| section.name == name) {
                 return Err(bad(&format!("section [{name}] is there twice")));
             }
-            self.sections.push(Section {
+            self.sections.push(ProfileSection {
                 name: name.to_owned(),
                 head_end: line.next,
                 head_ended: line.next > line.end,
@@ -188,7 +188,7 @@ impl Parser<'_> {
 }
 
 /// A value that begins with a line's end is nested settings, or botocore reads nothing of the file.
-fn check_nested(text: &str, option: &Setting) -> Result<(), String> {
+fn check_nested(text: &str, option: &ProfileSetting) -> Result<(), String> {
     let nested = option.value.strip_prefix('\n');
     let mut nested = nested.into_iter().flat_map(str::lines);
     if nested.any(|line| !line.trim().is_empty() && !line.contains('=')) {
@@ -206,7 +206,7 @@ fn head(line: &str) -> Option<&str> {
 }
 
 /// A setting; the first `=` or `:` ends its name.
-fn setting(line: &str, start: usize) -> Option<Setting> {
+fn setting(line: &str, start: usize) -> Option<ProfileSetting> {
     let space = line.len() - line.trim_start().len();
     let at = line.find(['=', ':'])?;
     let name = line.get(space..at)?.trim_end();
@@ -217,7 +217,7 @@ fn setting(line: &str, start: usize) -> Option<Setting> {
     } else {
         at + 1 + after.len() - after.trim_start().len()
     };
-    (!name.is_empty()).then(|| Setting {
+    (!name.is_empty()).then(|| ProfileSetting {
         name: name.to_lowercase(),
         value: value.to_owned(),
         place: start + from..start + from + value.len(),
@@ -226,7 +226,7 @@ fn setting(line: &str, start: usize) -> Option<Setting> {
 }
 
 /// What a value must be so that it can be replaced and nothing else with it.
-fn check(text: &str, option: &Setting) -> Result<(), String> {
+fn check(text: &str, option: &ProfileSetting) -> Result<(), String> {
     let why = if option.value.contains('\n') {
         "goes on in the next line"
     } else if option.value.starts_with(['"', '\'']) {
@@ -241,7 +241,11 @@ fn check(text: &str, option: &Setting) -> Result<(), String> {
 }
 
 impl AwsProfile {
-    fn find<'a>(&self, text: &str, sections: &'a [Section]) -> Result<Option<&'a Section>, String> {
+    fn find<'a>(
+        &self,
+        text: &str,
+        sections: &'a [ProfileSection],
+    ) -> Result<Option<&'a ProfileSection>, String> {
         let everywhere = sections.iter().find(|section| section.name == DEFAULT);
         let everywhere = everywhere.into_iter().flat_map(|section| &section.options);
         let keys = [ID, SECRET, TOKENS[0], TOKENS[1]];
@@ -268,12 +272,12 @@ impl AwsProfile {
         Ok(Some(section))
     }
 
-    fn edits(&self, text: &str, section: Option<&Section>, pair: &Pair) -> Vec<Edit> {
+    fn edits(&self, text: &str, section: Option<&ProfileSection>, pair: &KeyPair) -> Vec<TextEdit> {
         let end = section.map_or_else(|| line_end(text), |section| end_of_head(text, section));
         let indent = section
             .and_then(|section| section.options.first())
             .map_or("", |option| option.indent.as_str());
-        let mut edits: Vec<Edit> = Vec::new();
+        let mut edits: Vec<TextEdit> = Vec::new();
         let mut added = String::new();
         for (name, value) in [(ID, &pair.id.0), (SECRET, pair.secret.expose())] {
             match section.and_then(|section| section.option(name)) {
@@ -294,9 +298,9 @@ impl AwsProfile {
     }
 }
 
-type Edit = (Range<usize>, String);
+type TextEdit = (Range<usize>, String);
 
-fn end_of_head<'a>(text: &'a str, section: &Section) -> &'a str {
+fn end_of_head<'a>(text: &'a str, section: &ProfileSection) -> &'a str {
     let before = text.get(..section.head_end).unwrap_or_default();
     let ends = ["\r\n", "\n", "\r"];
     let end = ends.into_iter().find(|end| before.ends_with(end));
@@ -315,7 +319,7 @@ fn new_head(text: &str, name: &str, end: &str) -> String {
 
 /// What stands in the file beside the pair of one profile.
 fn others<'a>(
-    sections: &'a [Section],
+    sections: &'a [ProfileSection],
     profile: &'a str,
 ) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
     let all = sections.iter().flat_map(|section| {
@@ -331,8 +335,8 @@ fn others<'a>(
     all.filter(move |(section, name, _)| *section != profile || (*name != ID && *name != SECRET))
 }
 
-impl Format for AwsProfile {
-    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+impl DocumentFormat for AwsProfile {
+    fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String> {
         let text = unmarked_text(content.unwrap_or_default())?;
         let sections = parse(text)?;
         let section = self.find(text, &sections)?;
@@ -343,7 +347,7 @@ impl Format for AwsProfile {
             let id = &section.option(ID)?.value;
             is_id(id).then(|| (format!("profile {}", section.name), KeyId(id.clone())))
         });
-        Ok(Look {
+        Ok(DocumentView {
             pair,
             absent: match section {
                 Some(_) => None,
@@ -353,7 +357,7 @@ impl Format for AwsProfile {
         })
     }
 
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+    fn put(&self, content: Option<&[u8]>, pair: &KeyPair) -> Result<Secret<Vec<u8>>, String> {
         let text = unmarked_text(content.unwrap_or_default())?;
         let sections = parse(text)?;
         let edits = self.edits(text, self.find(text, &sections)?, pair);

@@ -13,10 +13,10 @@ use sha2::{Digest, Sha256};
 
 use super::{
     SinkKind,
-    document::{self, Content, Store, StorePlace, Tag, Version},
+    document::{self, DocumentContent, DocumentStore, DocumentVersion, StorePlace, VersionTag},
     text::{did_you_mean, similar},
 };
-use keywright_aws::{AccessError, JsonService, Settings};
+use keywright_aws::{AccessError, ClientSettings, JsonService};
 
 pub(super) const SECRETS_MANAGER: SinkKind = SinkKind {
     prefix: "secretsmanager",
@@ -34,12 +34,12 @@ pub(super) const SSM: SinkKind = SinkKind {
 
 /// Which document, and how it is reached: `NAME[?region=…&profile=…&endpoint=…]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct AwsResource {
     id: String,
-    settings: Settings,
+    settings: ClientSettings,
 }
 
-impl Place {
+impl AwsResource {
     /// Reads `NAME[?region=…&profile=…&endpoint=…]`.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl Place {
         if id.is_empty() || id.contains(char::is_whitespace) {
             return Err(format!("{id} is not a name"));
         }
-        let mut settings = Settings::default();
+        let mut settings = ClientSettings::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = Some(value.to_owned()).filter(|value| !value.is_empty());
@@ -82,15 +82,15 @@ impl Place {
     }
 
     /// How its service is reached.
-    pub const fn settings(&self) -> &Settings {
+    pub const fn settings(&self) -> &ClientSettings {
         &self.settings
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AwsResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.id)?;
-        let Settings {
+        let ClientSettings {
             region,
             profile,
             endpoint_url,
@@ -113,11 +113,11 @@ impl fmt::Display for Place {
 
 /// A secret, by its name.
 #[derive(Debug)]
-struct SecretPlace(Place);
+struct SecretPlace(AwsResource);
 
 /// A parameter, by its name.
 #[derive(Debug)]
-struct ParameterPlace(Place);
+struct ParameterPlace(AwsResource);
 
 impl fmt::Display for SecretPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +136,7 @@ impl StorePlace for SecretPlace {
     type Store = SecretsManager;
 
     fn parse(text: &str) -> Result<Self, String> {
-        Place::new(text).map(Self)
+        AwsResource::new(text).map(Self)
     }
 
     async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<SecretsManager, String> {
@@ -147,14 +147,14 @@ impl StorePlace for SecretPlace {
 
 #[async_trait]
 impl StorePlace for ParameterPlace {
-    type Store = Ssm;
+    type Store = SsmParameter;
 
     fn parse(text: &str) -> Result<Self, String> {
-        Place::new(text).map(Self)
+        AwsResource::new(text).map(Self)
     }
 
-    async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<Ssm, String> {
-        let opened = Ssm::open(&self.0, Arc::clone(clock)).await;
+    async fn open(&self, _: &str, clock: &Arc<dyn Clock>) -> Result<SsmParameter, String> {
+        let opened = SsmParameter::open(&self.0, Arc::clone(clock)).await;
         opened.map_err(|error| error.to_string())
     }
 }
@@ -163,10 +163,13 @@ impl StorePlace for ParameterPlace {
 pub(super) struct SecretsManager(JsonService, String);
 
 /// A parameter of SSM.
-pub(super) struct Ssm(JsonService, String);
+pub(super) struct SsmParameter(JsonService, String);
 
 impl SecretsManager {
-    pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+    pub(super) async fn open(
+        place: &AwsResource,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessError> {
         let names = (keywright_aws::SECRETS_MANAGER, "secretsmanager");
         let service = JsonService::open(names, &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
@@ -188,8 +191,11 @@ impl SecretsManager {
     }
 }
 
-impl Ssm {
-    pub(super) async fn open(place: &Place, clock: Arc<dyn Clock>) -> Result<Self, AccessError> {
+impl SsmParameter {
+    pub(super) async fn open(
+        place: &AwsResource,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, AccessError> {
         let service =
             JsonService::open((keywright_aws::SSM, "AmazonSSM"), &place.settings, clock).await?;
         Ok(Self(service, place.id.clone()))
@@ -222,7 +228,7 @@ async fn listed(service: &JsonService, action: &str, told: &Value, list: &str) -
     names
 }
 
-fn content(answer: &Value, pointer: &str) -> Content {
+fn content(answer: &Value, pointer: &str) -> DocumentContent {
     let text = answer.pointer(pointer).and_then(Value::as_str)?;
     Some(Secret::new(text.as_bytes().to_vec()))
 }
@@ -235,8 +241,8 @@ fn text(content: &Secret<Vec<u8>>) -> Result<&str, SinkError> {
 const LABEL: &str = "KEYWRIGHT";
 
 #[async_trait]
-impl Store for SecretsManager {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for SecretsManager {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let Self(service, id) = self;
         let told = json!({"SecretId": id, "VersionStage": "AWSCURRENT"});
         let answer = match service.call("GetSecretValue", &told).await {
@@ -247,9 +253,9 @@ impl Store for SecretsManager {
             Err(refused) => return Err(refused.error),
         };
         let version = answer.get("VersionId").and_then(Value::as_str);
-        Ok(Version {
+        Ok(DocumentVersion {
             content: content(&answer, "/SecretString"),
-            tag: Tag {
+            tag: VersionTag {
                 version: version.map(str::to_owned),
                 kind: None,
             },
@@ -258,7 +264,7 @@ impl Store for SecretsManager {
 
     /// The service replaces a value whatever it is. So the new one is written as a version that
     /// nobody reads, and made current only if the one that was read is current still.
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Self(service, id) = self;
         let Some(content) = content else {
             let why = "secretsmanager: a secret is not removed by a rotation".to_owned();
@@ -269,28 +275,28 @@ impl Store for SecretsManager {
         // from the token what it is, so the service's name for the secret is hashed with it.
         let digest = hex::encode(Sha256::digest(format!("{id}\n{text}")));
         let token: String = digest.chars().take(32).collect();
-        let told = json!({
+        let payload = json!({
             "SecretId": id, "SecretString": text, "ClientRequestToken": token,
             "VersionStages": [LABEL],
         });
-        let done = service.call("PutSecretValue", &told).await;
+        let done = service.call("PutSecretValue", &payload).await;
         done.map_err(|refused| refused.error)?;
-        let told = json!({
+        let payload = json!({
             "SecretId": id, "VersionStage": "AWSCURRENT", "MoveToVersionId": token,
             "RemoveFromVersionId": was.version,
         });
-        let done = service.call("UpdateSecretVersionStage", &told).await;
+        let done = service.call("UpdateSecretVersionStage", &payload).await;
         done.map_err(|refused| match refused.code.as_str() {
             "InvalidParameterException" => SinkError::Later(format!(
                 "secretsmanager: {id} was written by another meanwhile"
             )),
             _ => refused.error,
         })?;
-        let told = json!({
+        let payload = json!({
             "SecretId": id, "VersionStage": LABEL, "RemoveFromVersionId": token,
         });
         // A label that stays does no harm: the next write moves it.
-        let _ = service.call("UpdateSecretVersionStage", &told).await;
+        let _ = service.call("UpdateSecretVersionStage", &payload).await;
         Ok(())
     }
 
@@ -302,17 +308,17 @@ impl Store for SecretsManager {
 /// The type of a parameter that is made.
 const SECURE: &str = "SecureString";
 
-impl Ssm {
+impl SsmParameter {
     /// The value of a parameter, or of one of its versions by `NAME:NUMBER`.
-    async fn read(&self, name: &str) -> Result<Option<Version>, SinkError> {
-        let told = json!({"Name": name, "WithDecryption": true});
-        match self.0.call("GetParameter", &told).await {
+    async fn read(&self, name: &str) -> Result<Option<DocumentVersion>, SinkError> {
+        let payload = json!({"Name": name, "WithDecryption": true});
+        match self.0.call("GetParameter", &payload).await {
             Ok(answer) => {
                 let text = |name: &str| answer.pointer(name).and_then(Value::as_str);
                 let version = answer.pointer("/Parameter/Version").and_then(Value::as_u64);
-                Ok(Some(Version {
+                Ok(Some(DocumentVersion {
                     content: content(&answer, "/Parameter/Value"),
-                    tag: Tag {
+                    tag: VersionTag {
                         version: version.map(|version| version.to_string()),
                         kind: text("/Parameter/Type").map(str::to_owned),
                     },
@@ -330,13 +336,13 @@ impl Ssm {
     }
 
     /// Writes a value over the one that is there, or where there is none; its version.
-    async fn write(&self, value: &str, was: &Tag) -> Result<Option<u64>, SinkError> {
+    async fn write(&self, value: &str, was: &VersionTag) -> Result<Option<u64>, SinkError> {
         let Self(service, id) = self;
-        let told = json!({
+        let payload = json!({
             "Name": id, "Value": value, "Type": was.kind.as_deref().unwrap_or(SECURE),
             "Overwrite": was.version.is_some(),
         });
-        match service.call("PutParameter", &told).await {
+        match service.call("PutParameter", &payload).await {
             Ok(answer) => Ok(answer.get("Version").and_then(Value::as_u64)),
             Err(refused) if refused.code == "ParameterAlreadyExists" => Err(SinkError::Later(
                 format!("ssm: {id} was made by another meanwhile"),
@@ -347,18 +353,18 @@ impl Ssm {
 }
 
 #[async_trait]
-impl Store for Ssm {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for SsmParameter {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let found = self.read(&self.1).await?;
-        Ok(found.unwrap_or_else(|| Version {
+        Ok(found.unwrap_or_else(|| DocumentVersion {
             content: None,
-            tag: Tag::default(),
+            tag: VersionTag::default(),
         }))
     }
 
     /// The service replaces a value whatever it is, and counts its versions. One that came between
     /// shows by its number, and is put back.
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Self(service, id) = self;
         let Some(content) = content else {
             let done = service.call("DeleteParameter", &json!({"Name": id})).await;
@@ -378,7 +384,7 @@ impl Store for Ssm {
         let between = self
             .read(&format!("{id}:{}", version.saturating_sub(1)))
             .await?;
-        if let Some(Version {
+        if let Some(DocumentVersion {
             content: Some(other),
             tag,
         }) = between

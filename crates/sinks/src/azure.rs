@@ -20,19 +20,19 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroize;
 
-use self::credentials::Credentials;
+use self::credentials::AzureCredentials;
 use super::{
     SinkKind,
     aws_profile::variable,
-    document::{self, Content, Store, StorePlace, Tag, Version},
-    rest::{Answer, Rest, secret},
+    document::{self, DocumentContent, DocumentStore, DocumentVersion, StorePlace, VersionTag},
+    rest::{RestClient, RestResponse, secret},
 };
 
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "azure-keyvault",
     syntax: "VAULT/SECRET[#/ID,/SECRET]",
     writes: "two members of the JSON in a secret of Azure Key Vault",
-    parse: document::parse::<Place>,
+    parse: document::parse::<AzureSecret>,
 };
 
 const API_VERSION: &str = "api-version=7.4";
@@ -42,21 +42,21 @@ const NAME_MAX: usize = 127;
 const PAGES_MAX: usize = 40;
 
 /// A cloud of Azure: what the names of its vaults end with, and who hands out tokens.
-struct Cloud {
+struct AzureCloud {
     suffix: &'static str,
     authority: &'static str,
 }
 
-const CLOUDS: [Cloud; 3] = [
-    Cloud {
+const CLOUDS: [AzureCloud; 3] = [
+    AzureCloud {
         suffix: "vault.azure.net",
         authority: "https://login.microsoftonline.com",
     },
-    Cloud {
+    AzureCloud {
         suffix: "vault.usgovcloudapi.net",
         authority: "https://login.microsoftonline.us",
     },
-    Cloud {
+    AzureCloud {
         suffix: "vault.azure.cn",
         authority: "https://login.chinacloudapi.cn",
     },
@@ -64,13 +64,13 @@ const CLOUDS: [Cloud; 3] = [
 
 /// `VAULT/SECRET`; the vault by its name, or outside the public cloud by its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct AzureSecret {
     vault: String,
     secret: String,
 }
 
-impl Place {
-    fn cloud(&self) -> Option<&'static Cloud> {
+impl AzureSecret {
+    fn cloud(&self) -> Option<&'static AzureCloud> {
         match self.vault.split_once('.') {
             None => CLOUDS.first(),
             Some((_, suffix)) => CLOUDS.iter().find(|cloud| cloud.suffix == suffix),
@@ -78,14 +78,14 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AzureSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.vault, self.secret)
     }
 }
 
 #[async_trait]
-impl StorePlace for Place {
+impl StorePlace for AzureSecret {
     type Store = KeyVault;
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -113,15 +113,15 @@ impl StorePlace for Place {
             false => format!("{}.{}", self.vault, cloud.suffix),
         };
         let resource = format!("https://{}", cloud.suffix);
-        let credentials = Credentials::find(&variable, cloud.authority, &resource, clock)?;
+        let credentials = AzureCredentials::find(&variable, cloud.authority, &resource, clock)?;
         KeyVault::at(name, &self.secret, &format!("https://{host}"), credentials)
     }
 }
 
 /// One secret of a vault.
 struct KeyVault {
-    rest: Rest,
-    credentials: Credentials,
+    rest: RestClient,
+    credentials: AzureCredentials,
     url: String,
     secret: String,
 }
@@ -129,7 +129,7 @@ struct KeyVault {
 /// A secret as the service answers with it, in a listing without its value.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Bundle {
+struct SecretBundle {
     id: String,
     #[serde(default, deserialize_with = "secret")]
     value: Option<Secret<String>>,
@@ -142,7 +142,7 @@ struct Bundle {
     managed: bool,
 }
 
-impl Bundle {
+impl SecretBundle {
     /// The part of its id after `/secrets/NAME/`.
     fn version(&self) -> Option<String> {
         let mut words = self.id.rsplit('/');
@@ -179,23 +179,28 @@ impl Bundle {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page {
+struct BundlePage {
     #[serde(default)]
-    value: Vec<Bundle>,
+    value: Vec<SecretBundle>,
     next_link: Option<String>,
 }
 
 /// What a write must repeat, and since when the version is there; in [`Tag::kind`].
 #[derive(serde::Serialize, Deserialize)]
-struct Known {
+struct VersionProperties {
     properties: Map<String, Value>,
     created: i64,
 }
 
 impl KeyVault {
-    fn at(name: &str, secret: &str, url: &str, credentials: Credentials) -> Result<Self, String> {
+    fn at(
+        name: &str,
+        secret: &str,
+        url: &str,
+        credentials: AzureCredentials,
+    ) -> Result<Self, String> {
         Ok(Self {
-            rest: Rest::new(name)?,
+            rest: RestClient::new(name)?,
             credentials,
             url: url.to_owned(),
             secret: secret.to_owned(),
@@ -212,7 +217,7 @@ impl KeyVault {
         path: &str,
         body: Option<&Value>,
         sent: &[&str],
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let sign = if path.contains('?') { '&' } else { '?' };
         let url = format!("{}{path}{sign}{API_VERSION}", self.url);
         self.send_to(method, &url, body, sent).await
@@ -224,7 +229,7 @@ impl KeyVault {
         url: &str,
         body: Option<&Value>,
         sent: &[&str],
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let token = self.credentials.token(&self.rest).await?;
         let request = self.rest.http.request(method, url);
         let request = request.bearer_auth(token.expose());
@@ -232,7 +237,7 @@ impl KeyVault {
     }
 
     /// The current version, or one by its name; nothing where there is none, or a disabled one.
-    async fn bundle(&self, version: Option<&str>) -> Result<Found, SinkError> {
+    async fn bundle(&self, version: Option<&str>) -> Result<SecretState, SinkError> {
         let mut path = self.path();
         if let Some(version) = version {
             path = format!("{path}/{version}");
@@ -240,13 +245,13 @@ impl KeyVault {
         let answer = self.send(Method::GET, &path, None, &[]).await?;
         let inner = answer.code("/error/innererror/code");
         match answer.status {
-            StatusCode::NOT_FOUND => Ok(Found::Nothing),
+            StatusCode::NOT_FOUND => Ok(SecretState::Nothing),
             StatusCode::FORBIDDEN if inner.as_deref() == Some("SecretDisabled") => {
-                Ok(Found::Disabled)
+                Ok(SecretState::Disabled)
             }
             _ => {
                 let found = self.rest.read(&format!("GET {path}"), &answer)?;
-                Ok(Found::Bundle(Box::new(found)))
+                Ok(SecretState::Bundle(Box::new(found)))
             }
         }
     }
@@ -269,7 +274,7 @@ impl KeyVault {
         if answer.status == StatusCode::CONFLICT {
             return Err(self.rest.never(&RESERVED));
         }
-        let set: Bundle = self.rest.read(&format!("PUT {path}"), &answer)?;
+        let set: SecretBundle = self.rest.read(&format!("PUT {path}"), &answer)?;
         Ok(set.version())
     }
 
@@ -278,17 +283,17 @@ impl KeyVault {
         let body = json!({"attributes": {"enabled": false}});
         let answer = self.send(Method::PATCH, &path, Some(&body), &[]).await?;
         let call = format!("PATCH {path}");
-        self.rest.read::<Bundle>(&call, &answer).map(drop)
+        self.rest.read::<SecretBundle>(&call, &answer).map(drop)
     }
 
     /// Entries of a listing, page by page; without its end it proves nothing. A link elsewhere is
     /// not followed: it would be sent the token.
-    async fn list(&self, path: &str) -> Result<Vec<Bundle>, SinkError> {
+    async fn list(&self, path: &str) -> Result<Vec<SecretBundle>, SinkError> {
         let mut all = Vec::new();
         let mut url = format!("{}{path}?{API_VERSION}", self.url);
         for _ in 0..PAGES_MAX {
             let answer = self.send_to(Method::GET, &url, None, &[]).await?;
-            let page: Page = self.rest.read(&format!("GET {path}"), &answer)?;
+            let page: BundlePage = self.rest.read(&format!("GET {path}"), &answer)?;
             all.extend(page.value);
             let Some(next) = page.next_link.filter(|next| !next.is_empty()) else {
                 return Ok(all);
@@ -315,53 +320,53 @@ impl KeyVault {
             let version = it.version();
             it.created() > since && version.as_deref() != Some(ours) && version.as_deref() != was
         });
-        let last = theirs.max_by_key(Bundle::created);
+        let last = theirs.max_by_key(SecretBundle::created);
         Ok(last.and_then(|last| last.version()))
     }
 }
 
-enum Found {
-    Bundle(Box<Bundle>),
+enum SecretState {
+    Bundle(Box<SecretBundle>),
     Disabled,
     Nothing,
 }
 
 #[async_trait]
-impl Store for KeyVault {
-    async fn get(&self) -> Result<Version, SinkError> {
-        let nothing = |kind: Option<&str>| Version {
+impl DocumentStore for KeyVault {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
+        let nothing = |kind: Option<&str>| DocumentVersion {
             content: None,
-            tag: Tag {
+            tag: VersionTag {
                 version: None,
                 kind: kind.map(str::to_owned),
             },
         };
         let found = match self.bundle(None).await? {
-            Found::Bundle(found) => found,
-            Found::Disabled => return Ok(nothing(Some(DISABLED))),
-            Found::Nothing => return Ok(nothing(None)),
+            SecretState::Bundle(found) => found,
+            SecretState::Disabled => return Ok(nothing(Some(DISABLED))),
+            SecretState::Nothing => return Ok(nothing(None)),
         };
         if found.managed {
             return Err(self.rest.never(&"it belongs to a certificate"));
         }
         let unclear = || self.rest.later(&"the secret has no version");
         let version = found.version().ok_or_else(unclear)?;
-        let known = Known {
+        let known = VersionProperties {
             properties: found.properties(),
             created: found.created(),
         };
         let known = serde_json::to_string(&known);
         let value = found.value.unwrap_or_else(|| Secret::new(String::new()));
-        Ok(Version {
+        Ok(DocumentVersion {
             content: Some(Secret::new(value.expose().as_bytes().to_vec())),
-            tag: Tag {
+            tag: VersionTag {
                 version: Some(version),
                 kind: Some(known.map_err(|error| self.rest.never(&error))?),
             },
         })
     }
 
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Some(content) = content else {
             return match &was.version {
                 Some(version) => self.disable(version).await,
@@ -372,14 +377,17 @@ impl Store for KeyVault {
         let text = text.map_err(|error| self.rest.never(&error))?;
         // The narrower the time between a look and a write, the better.
         let now = match self.bundle(None).await? {
-            Found::Bundle(now) => now.version(),
-            Found::Disabled | Found::Nothing => None,
+            SecretState::Bundle(now) => now.version(),
+            SecretState::Disabled | SecretState::Nothing => None,
         };
         let meanwhile = "another user set the secret meanwhile";
         if now != was.version {
             return Err(self.rest.later(&meanwhile));
         }
-        let known = was.kind.as_deref().map(serde_json::from_str::<Known>);
+        let known = was
+            .kind
+            .as_deref()
+            .map(serde_json::from_str::<VersionProperties>);
         let Some(Ok(known)) = known else {
             let mut made = Map::new();
             made.insert("contentType".to_owned(), json!("application/json"));
@@ -393,7 +401,7 @@ impl Store for KeyVault {
         let Some(theirs) = theirs else {
             return Ok(());
         };
-        if let Found::Bundle(found) = self.bundle(Some(&theirs)).await?
+        if let SecretState::Bundle(found) = self.bundle(Some(&theirs)).await?
             && let Some(value) = &found.value
         {
             self.set(value.expose(), &found.properties()).await?;
@@ -402,7 +410,7 @@ impl Store for KeyVault {
         Err(self.rest.later(&why))
     }
 
-    async fn retire(&self, replaced: &Tag) {
+    async fn retire(&self, replaced: &VersionTag) {
         if let Some(version) = &replaced.version {
             // If it stays, it is a key that is deleted.
             let _ = self.disable(version).await;
@@ -411,7 +419,7 @@ impl Store for KeyVault {
 
     /// A deleted secret can only be found where the caller may see those.
     async fn check(&self) -> Result<Vec<String>, SinkError> {
-        if let Found::Nothing = self.bundle(None).await? {
+        if let SecretState::Nothing = self.bundle(None).await? {
             let path = format!("/deletedsecrets/{}", self.secret);
             let answer = self.send(Method::GET, &path, None, &[]).await?;
             if answer.status.is_success() {
@@ -421,7 +429,7 @@ impl Store for KeyVault {
         Ok(Vec::new())
     }
 
-    fn absence(&self, tag: &Tag) -> String {
+    fn absence(&self, tag: &VersionTag) -> String {
         match tag.kind.as_deref() {
             Some(DISABLED) => "its current version is disabled".to_owned(),
             _ => "it does not exist".to_owned(),

@@ -64,12 +64,12 @@ fn secs<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
 }
 
 /// The last token.
-pub(super) struct Bearer {
+pub(super) struct BearerToken {
     clock: Arc<dyn Clock>,
     current: Mutex<Option<(Secret<String>, i64)>>,
 }
 
-impl Bearer {
+impl BearerToken {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,

@@ -4,14 +4,14 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Held, SinkError},
+    model::{KeyPair, RotationId},
+    ports::{SinkContent, SinkError},
 };
 use serde::Deserialize;
 
 use super::{
-    Spec,
-    suite::{Reads, deliver, hold_to_contract, hold_to_others, pair, put_back},
+    SinkSpec,
+    suite::{ReadBackKind, deliver, hold_to_contract, hold_to_others, pair, put_back},
     tests::{open, write},
 };
 
@@ -19,11 +19,11 @@ const TABLE: &str = include_str!("../../../corpus/destinations/cases.json");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
+struct FormatCase {
     name: String,
     destination: String,
     text: String,
-    state: State,
+    state: FileState,
     /// Who sees the pair, now or once it is there.
     #[serde(default)]
     readers: Vec<String>,
@@ -34,19 +34,19 @@ struct Case {
 
 #[derive(Deserialize, PartialEq, Eq, Clone, Copy)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum FileState {
     Old,
     Empty,
     Absent,
     Refused,
 }
 
-fn cases() -> Vec<Case> {
+fn cases() -> Vec<FormatCase> {
     serde_json::from_str(TABLE).unwrap()
 }
 
 /// With a pair in the place of the words.
-fn filled(text: &str, pair: &Pair) -> String {
+fn filled(text: &str, pair: &KeyPair) -> String {
     text.replace("KEYID", &pair.id.0)
         .replace("AWS_SECRET", "\0")
         .replace("SECRET", pair.secret.expose())
@@ -64,9 +64,9 @@ async fn each_case_is_delivered_and_put_back_or_refused() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let place = case.destination.replace("FILE", path.to_str().unwrap());
         let sink = open(&place).await;
-        assert_eq!(place.parse::<Spec>().unwrap().to_string(), sink.name());
+        assert_eq!(place.parse::<SinkSpec>().unwrap().to_string(), sink.name());
         let inspected = sink.inspect(&pair(1).id).await;
-        if case.state == State::Refused {
+        if case.state == FileState::Refused {
             let error = inspected.unwrap_err();
             let says = format!("{}{}", path.display(), case.says);
             let says = if case.says.starts_with(':') {
@@ -83,19 +83,19 @@ async fn each_case_is_delivered_and_put_back_or_refused() {
         }
         let inspected = inspected.unwrap_or_else(|error| panic!("{what}: {error}"));
         let held = match case.state {
-            State::Old => Held::Pair(pair(1)),
-            _ => Held::Nothing,
+            FileState::Old => SinkContent::Pair(pair(1)),
+            _ => SinkContent::Nothing,
         };
         assert_eq!(inspected.held, held, "{what}");
         assert_eq!(
             inspected.absent.is_some(),
-            case.state == State::Absent,
+            case.state == FileState::Absent,
             "{what}"
         );
         assert_eq!(inspected.warnings, Vec::<String>::new());
         let look = || fs::read(&path).unwrap();
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
-        if case.state == State::Old {
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
+        if case.state == FileState::Old {
             // Nothing but the two values changes, and others' values are left alone.
             let backup = sink.stage(&RotationId("r".into())).await.unwrap();
             deliver(&*sink, &pair(2)).await.unwrap();
@@ -105,7 +105,7 @@ async fn each_case_is_delivered_and_put_back_or_refused() {
                 "{what}"
             );
             put_back(&*sink, &backup, None).await.unwrap();
-            let put = |pair: &Pair| write(&path, &filled(&case.text, pair));
+            let put = |pair: &KeyPair| write(&path, &filled(&case.text, pair));
             hold_to_others(&*sink, &look, &put).await;
         }
     }
@@ -118,15 +118,15 @@ async fn readers_of_variables_see_what_the_table_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     for case in cases() {
-        if !case.destination.starts_with("dotenv:") || case.state == State::Refused {
+        if !case.destination.starts_with("dotenv:") || case.state == FileState::Refused {
             continue;
         }
         let names = case.destination.split_once('#').map(|(_, names)| names);
-        let format = super::dotenv::Dotenv::new(names).unwrap();
+        let format = super::dotenv::DotenvFormat::new(names).unwrap();
         let mut wanted = case.readers.clone();
         wanted.sort();
         let text = filled(&case.text, &pair(1));
-        if case.state == State::Old {
+        if case.state == FileState::Old {
             assert_eq!(format.readers(&text, &pair(1)), wanted, "{}", case.name);
         }
         write(&path, &text);

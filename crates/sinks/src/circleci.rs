@@ -10,8 +10,10 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{
+        MissingTarget, RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection,
+    },
 };
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -21,11 +23,11 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroize;
 
 use super::{
-    Destination, SinkKind,
+    ParsedDestination, SinkKind,
     aws_profile::variable,
     fragment,
-    names::Names,
-    rest::{Answer, Rest, segment},
+    names::VariableNames,
+    rest::{RestClient, RestResponse, segment},
     text::{did_you_mean, similar},
 };
 use keywright_aws::http;
@@ -36,7 +38,7 @@ pub(super) const KIND: SinkKind = SinkKind {
     writes: "two variables of a CircleCI context, or one with both as JSON",
     parse: |text| {
         let (place, names) = fragment(text);
-        Ok(Box::new(Place::new(place, names)?))
+        Ok(Box::new(ContextVariables::new(place, names)?))
     },
 };
 
@@ -53,13 +55,13 @@ const DIGEST_LENGTH: usize = 16;
 /// `VCS/ORG/CONTEXT[#ID,SECRET]`, or `#NAME` for one variable with both; the context may be given
 /// by its id alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
-    context: Context,
-    names: Names,
+struct ContextVariables {
+    context: ContextRef,
+    names: VariableNames,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Context {
+enum ContextRef {
     Id(String),
     Named { owner: String, name: String },
 }
@@ -90,7 +92,7 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.chars().enumerate().all(good)
 }
 
-impl Place {
+impl ContextVariables {
     fn new(text: &str, names: Option<&str>) -> Result<Self, String> {
         let plain = |text: &str| {
             let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -98,11 +100,11 @@ impl Place {
         };
         let parts: Vec<&str> = text.split('/').collect();
         let context = match parts.as_slice() {
-            [id] if is_uuid(id) => Context::Id((*id).to_owned()),
+            [id] if is_uuid(id) => ContextRef::Id((*id).to_owned()),
             [vcs, owner, name]
                 if plain(vcs) && plain(owner) && !name.is_empty() && name.len() <= NAME_MAX =>
             {
-                Context::Named {
+                ContextRef::Named {
                     owner: format!("{vcs}/{owner}"),
                     name: (*name).to_owned(),
                 }
@@ -115,7 +117,7 @@ impl Place {
         };
         Ok(Self {
             context,
-            names: Names::new(names, name)?,
+            names: VariableNames::new(names, name)?,
         })
     }
 
@@ -126,18 +128,18 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ContextVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.context {
-            Context::Id(id) => f.write_str(id)?,
-            Context::Named { owner, name } => write!(f, "{owner}/{name}")?,
+            ContextRef::Id(id) => f.write_str(id)?,
+            ContextRef::Named { owner, name } => write!(f, "{owner}/{name}")?,
         }
         self.names.fmt(f)
     }
 }
 
 #[async_trait]
-impl Destination for Place {
+impl ParsedDestination for ContextVariables {
     fn caveats(&self, old_known: bool) -> Vec<String> {
         let mut caveats = vec![
             "CircleCI shows no value: that it holds the key being replaced cannot be checked, and \
@@ -166,8 +168,8 @@ impl Destination for Place {
 /// Variables of a context.
 struct CircleCi {
     name: String,
-    place: Place,
-    rest: Rest,
+    place: ContextVariables,
+    rest: RestClient,
     url: String,
     token: Secret<String>,
     /// The path of the context, once its id is known.
@@ -175,20 +177,20 @@ struct CircleCi {
 }
 
 #[derive(Deserialize)]
-struct Page<T> {
+struct ItemPage<T> {
     #[serde(default = "Vec::new")]
     items: Vec<T>,
     next_page_token: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct NamedItem {
     id: String,
     name: String,
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ListedVariable {
     variable: String,
     updated_at: String,
 }
@@ -196,16 +198,16 @@ struct Listed {
 /// A variable of ours, by its name: which key is being written, or was, with a digest of the dates
 /// that CircleCI gave the writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
+struct WriteMarker {
     key: String,
     dates: Option<String>,
 }
 
 /// What can be known: when each variable was written last, and the marks.
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
-struct Dates {
+struct WriteDates {
     written: Vec<Option<String>>,
-    marks: Vec<Mark>,
+    marks: Vec<WriteMarker>,
 }
 
 /// A digest of dates, as a part of a name.
@@ -215,7 +217,7 @@ fn digest<'a>(dates: impl Iterator<Item = &'a str>) -> String {
     hex.chars().take(DIGEST_LENGTH).collect()
 }
 
-impl Dates {
+impl WriteDates {
     fn digest(&self) -> Option<String> {
         let all: Option<Vec<&str>> = self.written.iter().map(Option::as_deref).collect();
         all.map(|all| digest(all.into_iter()))
@@ -234,7 +236,7 @@ impl Dates {
     /// Whether this key was written and nothing after it, or is being written; of the latter nobody
     /// can tell how far it is.
     fn is_of(&self, key: &KeyId) -> bool {
-        let begun = Mark {
+        let begun = WriteMarker {
             key: key.0.clone(),
             dates: None,
         };
@@ -243,10 +245,15 @@ impl Dates {
 }
 
 impl CircleCi {
-    fn at(name: String, place: &Place, host: &str, token: String) -> Result<Self, String> {
+    fn at(
+        name: String,
+        place: &ContextVariables,
+        host: &str,
+        token: String,
+    ) -> Result<Self, String> {
         http::address(host).map_err(|why| format!("CIRCLECI_CLI_HOST: {why}"))?;
         Ok(Self {
-            rest: Rest::new(&name)?,
+            rest: RestClient::new(&name)?,
             name,
             place: place.clone(),
             url: format!("{}/api/v2", host.trim_end_matches('/')),
@@ -260,7 +267,7 @@ impl CircleCi {
         method: Method,
         path: &str,
         value: Option<&str>,
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let request = self
             .rest
             .http
@@ -288,7 +295,7 @@ impl CircleCi {
         let mut at = path.to_owned();
         for _ in 0..PAGES_MAX {
             let answer = self.send(Method::GET, &at, None).await?;
-            let page: Page<T> = self.rest.read(&format!("GET {path}"), &answer)?;
+            let page: ItemPage<T> = self.rest.read(&format!("GET {path}"), &answer)?;
             all.extend(page.items);
             let Some(next) = page.next_page_token.filter(|next| !next.is_empty()) else {
                 return Ok(all);
@@ -304,8 +311,8 @@ impl CircleCi {
     async fn folder(&self) -> Result<&str, SinkError> {
         let found = self.folder.get_or_try_init(|| async {
             let id = match &self.place.context {
-                Context::Id(id) => id.clone(),
-                Context::Named { owner, name } => self.id_of(owner, name).await?,
+                ContextRef::Id(id) => id.clone(),
+                ContextRef::Named { owner, name } => self.id_of(owner, name).await?,
             };
             Ok(format!("/context/{id}/environment-variable"))
         });
@@ -313,7 +320,7 @@ impl CircleCi {
     }
 
     async fn id_of(&self, owner: &str, name: &str) -> Result<String, SinkError> {
-        let all: Vec<Named> = self
+        let all: Vec<NamedItem> = self
             .list(&format!("/context?owner-slug={}", segment(owner)))
             .await?;
         if let Some(found) = all.iter().find(|it| it.name == name) {
@@ -327,11 +334,11 @@ impl CircleCi {
         Err(self.rest.never(&why))
     }
 
-    async fn variables(&self) -> Result<Vec<Listed>, SinkError> {
+    async fn variables(&self) -> Result<Vec<ListedVariable>, SinkError> {
         self.list(self.folder().await?).await
     }
 
-    fn dates(&self, all: &[Listed]) -> Dates {
+    fn dates(&self, all: &[ListedVariable]) -> WriteDates {
         let date = |name: &&str| {
             let found = all.iter().find(|it| it.variable == **name);
             found.map(|found| found.updated_at.clone())
@@ -345,20 +352,20 @@ impl CircleCi {
             };
             // With a `_` it is the mark of a variable with a longer name that begins like this one.
             let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
-            is_key.then(|| Mark {
+            is_key.then(|| WriteMarker {
                 key: key.to_owned(),
                 dates,
             })
         });
-        let mut marks: Vec<Mark> = marks.collect();
+        let mut marks: Vec<WriteMarker> = marks.collect();
         marks.sort_by(|one, other| (&one.key, &one.dates).cmp(&(&other.key, &other.dates)));
-        Dates {
+        WriteDates {
             written: self.place.names.all().iter().map(date).collect(),
             marks,
         }
     }
 
-    async fn look(&self) -> Result<Dates, SinkError> {
+    async fn look(&self) -> Result<WriteDates, SinkError> {
         Ok(self.dates(&self.variables().await?))
     }
 
@@ -378,7 +385,7 @@ impl CircleCi {
         }
     }
 
-    fn mark_name(&self, mark: &Mark) -> String {
+    fn mark_name(&self, mark: &WriteMarker) -> String {
         let begin = self.place.mark();
         match &mark.dates {
             None => format!("{begin}{}", mark.key),
@@ -388,7 +395,7 @@ impl CircleCi {
 
     /// Says that a key is being written, or removed.
     async fn begin(&self, key: &KeyId) -> Result<(), SinkError> {
-        let mark = Mark {
+        let mark = WriteMarker {
             key: key.0.clone(),
             dates: None,
         };
@@ -398,7 +405,11 @@ impl CircleCi {
     }
 
     /// Removes marks, but for one.
-    async fn unmark(&self, marks: &[Mark], but: Option<&Mark>) -> Result<(), SinkError> {
+    async fn unmark(
+        &self,
+        marks: &[WriteMarker],
+        but: Option<&WriteMarker>,
+    ) -> Result<(), SinkError> {
         // The last word is what was finished, so that comes last.
         let (finished, begun): (Vec<_>, Vec<_>) =
             marks.iter().partition(|mark| mark.dates.is_some());
@@ -413,7 +424,7 @@ impl CircleCi {
     }
 
     /// Writes a pair: first that it is being written, then the variables, then when that was.
-    async fn write(&self, pair: &Pair) -> Result<(), SinkError> {
+    async fn write(&self, pair: &KeyPair) -> Result<(), SinkError> {
         self.begin(&pair.id).await?;
         let mut dates = Vec::new();
         let names = &self.place.names;
@@ -427,7 +438,7 @@ impl CircleCi {
                     .later(&"a variable is gone just after its writing")
             })?);
         }
-        let done = Mark {
+        let done = WriteMarker {
             key: pair.id.0.clone(),
             dates: Some(digest(dates.iter().map(String::as_str))),
         };
@@ -462,17 +473,17 @@ impl Sink for CircleCi {
         &self.name
     }
 
-    async fn inspect(&self, _: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, _: &KeyId) -> Result<SinkInspection, SinkError> {
         let all = self.variables().await?;
         let dates = self.dates(&all);
-        let mut inspection = Inspection::from(match dates.key() {
-            Some(key) => Held::Key(key),
-            None => Held::Unreadable,
+        let mut inspection = SinkInspection::from(match dates.key() {
+            Some(key) => SinkContent::Key(key),
+            None => SinkContent::Unreadable,
         });
         if dates.written.iter().all(Option::is_none) {
             let wanted = self.place.names.all();
             let names = all.iter().map(|it| it.variable.as_str());
-            inspection.absent = Some(Absence {
+            inspection.absent = Some(MissingTarget {
                 what: format!("there is no variable {}", wanted.join(" and no ")),
                 similar: similar(wanted.last().copied().unwrap_or_default(), names),
             });
@@ -480,12 +491,17 @@ impl Sink for CircleCi {
         Ok(inspection)
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         self.rest.backup(&self.look().await?)
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let before: Dates = self.rest.read_backup(backup)?;
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        new: &KeyPair,
+    ) -> Result<(), SinkError> {
+        let before: WriteDates = self.rest.read_backup(backup)?;
         let current = self.look().await?;
         if current.key().as_ref() == Some(&new.id) {
             let done = current
@@ -500,18 +516,18 @@ impl Sink for CircleCi {
         self.write(new).await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         let current = self.look().await?;
-        Ok(current.key().map_or(Held::Nothing, Held::Key))
+        Ok(current.key().map_or(SinkContent::Nothing, SinkContent::Key))
     }
 
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let before: Dates = self.rest.read_backup(backup)?;
+        let before: WriteDates = self.rest.read_backup(backup)?;
         let current = self.look().await?;
         // Without a mark a person has put it back, and said so; or it was put back, or not written
         // at all.

@@ -8,16 +8,16 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError},
 };
 use serde_json::{Value, json};
 
 use super::{
-    Destination, SinkKind,
-    program::Answered,
+    ParsedDestination, SinkKind,
+    program::ProgramBackup,
     public_name::without_arguments,
-    running::{self, LATER, Limits},
+    running::{self, LATER, ProgramLimits},
 };
 use crate::environment;
 
@@ -25,22 +25,22 @@ pub(super) const KIND: SinkKind = SinkKind {
     prefix: "command",
     syntax: "PROGRAM ARGUMENTS",
     writes: "whatever the program does with JSON on its standard input",
-    parse: |text| Ok(Box::new(Command::new(text)?)),
+    parse: |text| Ok(Box::new(CommandSink::new(text)?)),
 };
 
-const LIMITS: Limits = Limits {
+const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(120),
     output: 64 * 1024,
 };
 
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Command {
+pub(super) struct CommandSink {
     name: String,
     words: Vec<String>,
 }
 
-impl Command {
+impl CommandSink {
     pub(super) fn new(line: &str) -> Result<Self, String> {
         let words = shell_words::split(line).map_err(|error| error.to_string())?;
         if words.is_empty() {
@@ -55,18 +55,18 @@ impl Command {
     /// Runs the program; what it says on its standard output.
     async fn run(
         &self,
-        told: &Value,
+        payload: &Value,
         secret: Option<&Secret<String>>,
     ) -> Result<String, SinkError> {
-        let told = Secret::new(told.to_string().into_bytes());
+        let payload = Secret::new(payload.to_string().into_bytes());
         let (program, arguments) = self.words.split_first().unwrap_or((&self.name, &[]));
         let mut command = environment::program(program);
         command.args(arguments);
-        let ended = running::run(command, &told, LIMITS).await;
+        let ended = running::run(command, &payload, LIMITS).await;
         let ended = ended.map_err(|failure| failure.about(program))?;
         if ended.status.success() {
-            let said = ended.output.expose();
-            return Ok(String::from_utf8_lossy(said).into_owned());
+            let message = ended.output.expose();
+            return Ok(String::from_utf8_lossy(message).into_owned());
         }
         let text = format!("{program}: {}: {}", ended.status, ended.complaint(secret));
         if ended.status.code() == Some(LATER) {
@@ -77,14 +77,14 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for CommandSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name.trim_start_matches("command:"))
     }
 }
 
 #[async_trait]
-impl Destination for Command {
+impl ParsedDestination for CommandSink {
     fn public(&self) -> String {
         without_arguments(&self.words)
     }
@@ -95,60 +95,62 @@ impl Destination for Command {
 }
 
 #[async_trait]
-impl Sink for Command {
+impl Sink for CommandSink {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
-        let told = json!({"Action": "stage", "RotationId": rotation.0});
-        self.run(&told, None).await?;
-        Answered::backup(&self.read_back().await?)
+    async fn stage(&self, rotation: &RotationId) -> Result<SinkBackup, SinkError> {
+        let payload = json!({"Action": "stage", "RotationId": rotation.0});
+        self.run(&payload, None).await?;
+        ProgramBackup::backup(&self.read_back().await?)
     }
 
     async fn commit(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        pair: &Pair,
+        backup: &SinkBackup,
+        pair: &KeyPair,
     ) -> Result<(), SinkError> {
-        let before = Answered::read(backup);
+        let before = ProgramBackup::read(backup);
         before.check(&self.name, &self.read_back().await?, &pair.id)?;
-        let told = json!({
+        let payload = json!({
             "Action": "commit",
             "RotationId": rotation.0,
             "PreviousAccessKeyId": before.key(),
             "AccessKeyId": pair.id.0,
             "SecretAccessKey": pair.secret.expose(),
         });
-        self.run(&told, Some(&pair.secret)).await.map(drop)
+        self.run(&payload, Some(&pair.secret)).await.map(drop)
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
-        let said = self.run(&json!({"Action": "read"}), None).await?;
-        let said: Value = match said.trim() {
-            "" => return Ok(Held::Unreadable),
-            said => serde_json::from_str(said).map_err(|_| {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
+        let message = self.run(&json!({"Action": "read"}), None).await?;
+        let message: Value = match message.trim() {
+            "" => return Ok(SinkContent::Unreadable),
+            message => serde_json::from_str(message).map_err(|_| {
                 SinkError::Never(format!("{}: its answer to read is not JSON", self.name))
             })?,
         };
-        let id = said.get("AccessKeyId").and_then(Value::as_str);
-        Ok(id.map_or(Held::Nothing, |id| Held::Key(KeyId(id.to_owned()))))
+        let id = message.get("AccessKeyId").and_then(Value::as_str);
+        Ok(id.map_or(SinkContent::Nothing, |id| {
+            SinkContent::Key(KeyId(id.to_owned()))
+        }))
     }
 
     async fn restore(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = Answered::read(backup);
+        let before = ProgramBackup::read(backup);
         before.check(&self.name, &self.read_back().await?, &pairs.new.id)?;
-        let told = json!({
+        let payload = json!({
             "Action": "restore",
             "RotationId": rotation.0,
             "PreviousAccessKeyId": before.key(),
         });
-        self.run(&told, None).await.map(drop)
+        self.run(&payload, None).await.map(drop)
     }
 }

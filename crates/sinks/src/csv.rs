@@ -5,24 +5,24 @@
 
 use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use keywright_base::Secret;
-use keywright_rotation::model::Pair;
+use keywright_rotation::model::KeyPair;
 
 use super::{
-    document::{Format, Look},
+    document::{DocumentFormat, DocumentView},
     text::{edited, pair_of, split_mark, text},
 };
 
 /// The file itself says everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Csv;
+pub(super) struct CsvFormat;
 
 const ID: &str = "Access key ID";
 const SECRET: &str = "Secret access key";
 
 /// The head, the row, and the columns of the pair.
-type Table = (StringRecord, StringRecord, usize, usize);
+type CsvTable = (StringRecord, StringRecord, usize, usize);
 
-fn parse(content: &str) -> Result<Table, String> {
+fn parse(content: &str) -> Result<CsvTable, String> {
     let mut reader = ReaderBuilder::new()
         .flexible(false)
         .from_reader(content.as_bytes());
@@ -44,13 +44,13 @@ fn parse(content: &str) -> Result<Table, String> {
     }
 }
 
-fn pair(row: &StringRecord, id: usize, secret: usize) -> Result<Option<Pair>, String> {
+fn pair(row: &StringRecord, id: usize, secret: usize) -> Result<Option<KeyPair>, String> {
     let cell = |at| row.get(at).map(str::trim);
     pair_of((ID, cell(id)), (SECRET, cell(secret)))
 }
 
 /// The text with other values in the place of those that stand in it once.
-fn replaced(content: &str, old: &Pair, new: &Pair) -> Result<String, String> {
+fn replaced(content: &str, old: &KeyPair, new: &KeyPair) -> Result<String, String> {
     let mut edits = Vec::new();
     let values = [
         (old.id.0.as_str(), new.id.0.as_str()),
@@ -67,7 +67,11 @@ fn replaced(content: &str, old: &Pair, new: &Pair) -> Result<String, String> {
 }
 
 /// The head with a row in the place of an empty one.
-fn filled(content: &str, (head, row, id, secret): &Table, pair: &Pair) -> Result<String, String> {
+fn filled(
+    content: &str,
+    (head, row, id, secret): &CsvTable,
+    pair: &KeyPair,
+) -> Result<String, String> {
     let end = if content.contains("\r\n") {
         Terminator::CRLF
     } else {
@@ -92,20 +96,20 @@ fn filled(content: &str, (head, row, id, secret): &Table, pair: &Pair) -> Result
     Ok(new)
 }
 
-impl Format for Csv {
-    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+impl DocumentFormat for CsvFormat {
+    fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String> {
         let Some(content) = content else {
-            return Ok(Look::default());
+            return Ok(DocumentView::default());
         };
         let (_, content) = split_mark(text(content)?);
         let (_, row, id, secret) = parse(content)?;
-        Ok(Look {
+        Ok(DocumentView {
             pair: pair(&row, id, secret)?,
-            ..Look::default()
+            ..DocumentView::default()
         })
     }
 
-    fn put(&self, content: Option<&[u8]>, new: &Pair) -> Result<Secret<Vec<u8>>, String> {
+    fn put(&self, content: Option<&[u8]>, new: &KeyPair) -> Result<Secret<Vec<u8>>, String> {
         let usual = format!("{ID},{SECRET}\n");
         let content = content.map(text).transpose()?.unwrap_or(&usual);
         let (mark, content) = split_mark(content);

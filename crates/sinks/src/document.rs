@@ -9,43 +9,45 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{
+        MissingTarget, RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection,
+    },
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::{
-    Destination, fragment,
-    json::Json,
-    text::{shown_id, similar},
+    ParsedDestination, fragment,
+    json::JsonFormat,
+    text::{printable_id, similar},
 };
 
 /// What is there; nothing where there is no document.
-pub(super) type Content = Option<Secret<Vec<u8>>>;
+pub(super) type DocumentContent = Option<Secret<Vec<u8>>>;
 
 /// The bytes of a content.
-pub(super) fn bytes(content: &Content) -> Option<&[u8]> {
+pub(super) fn bytes(content: &DocumentContent) -> Option<&[u8]> {
     content.as_ref().map(|content| content.expose().as_slice())
 }
 
 /// What a document holds, as its readers see it.
 #[derive(Default)]
-pub(super) struct Look {
+pub(super) struct DocumentView {
     /// The pair; half a pair is an error.
-    pub(super) pair: Option<Pair>,
+    pub(super) pair: Option<KeyPair>,
     /// Why there is none, where an entry would have to be made.
-    pub(super) absent: Option<Absence>,
+    pub(super) absent: Option<MissingTarget>,
     /// Other entries with the id of a key, by name.
     pub(super) others: Vec<(String, KeyId)>,
 }
 
-impl Look {
+impl DocumentView {
     /// For a person who decides whether the key is to be replaced there.
-    pub(super) fn inspection(self, old: &KeyId) -> Inspection {
+    pub(super) fn inspection(self, old: &KeyId) -> SinkInspection {
         let others = self.others.into_iter().filter(|(_, id)| id == old);
-        Inspection {
-            held: self.pair.map_or(Held::Nothing, Held::Pair),
+        SinkInspection {
+            held: self.pair.map_or(SinkContent::Nothing, SinkContent::Pair),
             absent: self.absent,
             also: others.map(|(name, _)| name).collect(),
             warnings: Vec::new(),
@@ -55,12 +57,12 @@ impl Look {
 
 /// How a document holds a pair. Errors are sentences without a secret, with the line where there is
 /// one; what cannot be understood is not touched.
-pub(super) trait Format: Send + Sync + 'static {
+pub(super) trait DocumentFormat: Send + Sync + 'static {
     /// What a document holds.
-    fn look(&self, content: Option<&[u8]>) -> Result<Look, String>;
+    fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String>;
 
     /// The document with another pair.
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String>;
+    fn put(&self, content: Option<&[u8]>, pair: &KeyPair) -> Result<Secret<Vec<u8>>, String>;
 
     /// Whether two documents say the same; a store may keep one in its own spelling.
     fn same(&self, one: &[u8], other: &[u8]) -> bool {
@@ -69,8 +71,8 @@ pub(super) trait Format: Send + Sync + 'static {
 }
 
 /// A pair with every sign that a secret may have, to see whether one could be put somewhere.
-fn sample() -> Pair {
-    Pair {
+fn sample() -> KeyPair {
+    KeyPair {
         id: KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()),
         secret: Secret::new("abcdefghijklmnopqrstuvwxyz/+0123456789ABC".to_owned()),
     }
@@ -78,9 +80,9 @@ fn sample() -> Pair {
 
 /// The document with another pair, which its readers would see.
 pub(super) fn changed(
-    format: &dyn Format,
+    format: &dyn DocumentFormat,
     content: Option<&[u8]>,
-    pair: &Pair,
+    pair: &KeyPair,
 ) -> Result<Secret<Vec<u8>>, String> {
     let new = format.put(content, pair)?;
     let seen = format.look(Some(new.expose()))?.pair;
@@ -92,7 +94,10 @@ pub(super) fn changed(
 }
 
 /// Looks at a document, and whether another pair could be put into it and the same one again.
-pub(super) fn inspect(format: &dyn Format, content: Option<&[u8]>) -> Result<Look, String> {
+pub(super) fn inspect(
+    format: &dyn DocumentFormat,
+    content: Option<&[u8]>,
+) -> Result<DocumentView, String> {
     let look = format.look(content)?;
     let other = changed(format, content, &sample())?;
     if let (Some(content), Some(pair)) = (content, &look.pair) {
@@ -106,14 +111,14 @@ pub(super) fn inspect(format: &dyn Format, content: Option<&[u8]>) -> Result<Loo
 
 /// What [`Sink::restore`] needs.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Before {
+pub(super) struct DocumentBackup {
     /// The pair that was there.
     pair: Option<(String, String)>,
     /// The whole document, where there was one.
     content: Option<Vec<u8>>,
 }
 
-impl Drop for Before {
+impl Drop for DocumentBackup {
     fn drop(&mut self) {
         if let Some((_, secret)) = &mut self.pair {
             secret.zeroize();
@@ -122,9 +127,12 @@ impl Drop for Before {
     }
 }
 
-impl Before {
+impl DocumentBackup {
     /// Of what is there now.
-    pub(super) fn backup(content: Content, pair: Option<Pair>) -> Result<Backup, SinkError> {
+    pub(super) fn backup(
+        content: DocumentContent,
+        pair: Option<KeyPair>,
+    ) -> Result<SinkBackup, SinkError> {
         let before = Self {
             pair: pair.map(|pair| (pair.id.0, pair.secret.expose().clone())),
             content: content.map(|content| content.expose().clone()),
@@ -135,13 +143,13 @@ impl Before {
     }
 
     /// From a backup.
-    pub(super) fn read(backup: &Backup) -> Result<Self, SinkError> {
+    pub(super) fn read(backup: &SinkBackup) -> Result<Self, SinkError> {
         serde_json::from_slice(backup.expose())
             .map_err(|_| SinkError::Never("its backup cannot be read".to_owned()))
     }
 
-    fn pair(&self) -> Option<Pair> {
-        self.pair.as_ref().map(|(id, secret)| Pair {
+    fn pair(&self) -> Option<KeyPair> {
+        self.pair.as_ref().map(|(id, secret)| KeyPair {
             id: KeyId(id.clone()),
             secret: Secret::new(secret.clone()),
         })
@@ -151,9 +159,9 @@ impl Before {
     pub(super) fn committed(
         &self,
         content: Option<&[u8]>,
-        format: &dyn Format,
-        new: &Pair,
-    ) -> Result<Content, String> {
+        format: &dyn DocumentFormat,
+        new: &KeyPair,
+    ) -> Result<DocumentContent, String> {
         let (now, found) = (format.look(content)?.pair, self.pair());
         if now.as_ref() == Some(new) {
             return Ok(content.map(|content| Secret::new(content.to_vec())));
@@ -169,9 +177,9 @@ impl Before {
     pub(super) fn restored(
         &self,
         content: Option<&[u8]>,
-        format: &dyn Format,
-        new: &Pair,
-    ) -> Result<Content, String> {
+        format: &dyn DocumentFormat,
+        new: &KeyPair,
+    ) -> Result<DocumentContent, String> {
         let (now, found) = (format.look(content)?.pair, self.pair());
         if now == found {
             return Ok(content.map(|content| Secret::new(content.to_vec())));
@@ -195,14 +203,14 @@ impl Before {
 }
 
 /// What is there is neither what was found nor what was written, so it is another's.
-pub(super) fn foreign(now: Option<&Pair>, found: Option<&Pair>, new: &Pair) -> String {
-    let same_id = |pair: &&Pair| now.is_some_and(|now| now.id == pair.id);
+pub(super) fn foreign(now: Option<&KeyPair>, found: Option<&KeyPair>, new: &KeyPair) -> String {
+    let same_id = |pair: &&KeyPair| now.is_some_and(|now| now.id == pair.id);
     if let Some(same) = found.into_iter().chain([new]).find(same_id) {
-        let id = shown_id(&same.id.0);
+        let id = printable_id(&same.id.0);
         return format!("it holds {id} with another secret now; nothing was changed");
     }
-    let id = |pair: Option<&Pair>| match pair {
-        Some(pair) => shown_id(&pair.id.0).to_owned(),
+    let id = |pair: Option<&KeyPair>| match pair {
+        Some(pair) => printable_id(&pair.id.0).to_owned(),
         None => "no key".to_owned(),
     };
     foreign_key(&id(now), &id(found), &new.id)
@@ -217,15 +225,15 @@ pub(super) fn foreign_key(now: &str, found: &str, new: &KeyId) -> String {
 }
 
 /// A document and which version of it that is.
-pub(super) struct Version {
-    pub(super) content: Content,
+pub(super) struct DocumentVersion {
+    pub(super) content: DocumentContent,
     /// What the store calls it; a write replaces this version and no other.
-    pub(super) tag: Tag,
+    pub(super) tag: VersionTag,
 }
 
 /// What a store calls a version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tag {
+pub(super) struct VersionTag {
     /// Its number or id; nothing where there is no document.
     pub(super) version: Option<String>,
     /// What else a write must repeat, as the type of a parameter.
@@ -234,18 +242,18 @@ pub(super) struct Tag {
 
 /// A store that keeps documents whole.
 #[async_trait]
-pub(super) trait Store: Send + Sync {
+pub(super) trait DocumentStore: Send + Sync {
     /// The document.
-    async fn get(&self) -> Result<Version, SinkError>;
+    async fn get(&self) -> Result<DocumentVersion, SinkError>;
 
     /// Replaces the version that [`Store::get`] gave, and no other; nothing removes it.
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError>;
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError>;
 
     /// What is done about a version that a rotation made and a restore replaced.
-    async fn retire(&self, _replaced: &Tag) {}
+    async fn retire(&self, _replaced: &VersionTag) {}
 
     /// What is said where there is no document.
-    fn absence(&self, _: &Tag) -> String {
+    fn absence(&self, _: &VersionTag) -> String {
         "it does not exist".to_owned()
     }
 
@@ -274,7 +282,7 @@ pub(super) trait Store: Send + Sync {
 pub(super) trait StorePlace:
     fmt::Debug + fmt::Display + Send + Sync + Sized + 'static
 {
-    type Store: Store + 'static;
+    type Store: DocumentStore + 'static;
 
     /// From what stands before a `#`.
     fn parse(text: &str) -> Result<Self, String>;
@@ -292,14 +300,14 @@ pub(super) trait StorePlace:
 #[derive(Debug)]
 struct DocumentDestination<P> {
     place: P,
-    format: Json,
+    format: JsonFormat,
 }
 
 /// Reads the name of a JSON document in a store.
-pub(super) fn parse<P: StorePlace>(text: &str) -> Result<Box<dyn Destination>, String> {
+pub(super) fn parse<P: StorePlace>(text: &str) -> Result<Box<dyn ParsedDestination>, String> {
     let (place, pointers) = fragment(text);
     Ok(Box::new(DocumentDestination {
-        format: Json::new(pointers)?,
+        format: JsonFormat::new(pointers)?,
         place: P::parse(place)?,
     }))
 }
@@ -311,7 +319,7 @@ impl<P: fmt::Display> fmt::Display for DocumentDestination<P> {
 }
 
 #[async_trait]
-impl<P: StorePlace> Destination for DocumentDestination<P> {
+impl<P: StorePlace> ParsedDestination for DocumentDestination<P> {
     fn caveats(&self, _: bool) -> Vec<String> {
         self.place.caveats()
     }
@@ -327,13 +335,13 @@ impl<P: StorePlace> Destination for DocumentDestination<P> {
 }
 
 /// A document in a store.
-pub(super) struct DocumentSink<S, F = Json> {
+pub(super) struct DocumentSink<S, F = JsonFormat> {
     name: String,
     format: F,
     store: S,
 }
 
-impl<S: Store, F: Format> DocumentSink<S, F> {
+impl<S: DocumentStore, F: DocumentFormat> DocumentSink<S, F> {
     pub(super) const fn new(name: String, format: F, store: S) -> Self {
         Self {
             name,
@@ -346,7 +354,7 @@ impl<S: Store, F: Format> DocumentSink<S, F> {
         SinkError::Never(format!("{}: {why}", self.name))
     }
 
-    async fn held(&self) -> Result<(Version, Look), SinkError> {
+    async fn held(&self) -> Result<(DocumentVersion, DocumentView), SinkError> {
         let version = self.store.get().await?;
         let look = inspect(&self.format, bytes(&version.content));
         let look = look.map_err(|why| self.refused(why))?;
@@ -356,8 +364,8 @@ impl<S: Store, F: Format> DocumentSink<S, F> {
     /// The version that was replaced and what replaced it, if anything was.
     async fn change(
         &self,
-        edit: impl Fn(Option<&[u8]>) -> Result<Content, String> + Send,
-    ) -> Result<Option<(Tag, Content)>, SinkError> {
+        edit: impl Fn(Option<&[u8]>) -> Result<DocumentContent, String> + Send,
+    ) -> Result<Option<(VersionTag, DocumentContent)>, SinkError> {
         let version = self.store.get().await?;
         let new = edit(bytes(&version.content)).map_err(|why| self.refused(why))?;
         if new == version.content {
@@ -369,17 +377,17 @@ impl<S: Store, F: Format> DocumentSink<S, F> {
 }
 
 #[async_trait]
-impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
+impl<S: DocumentStore, F: DocumentFormat> Sink for DocumentSink<S, F> {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let (version, look) = self.held().await?;
         let mut inspection = look.inspection(old);
         inspection.warnings = self.store.check().await?;
         if version.content.is_none() {
-            inspection.absent = Some(Absence {
+            inspection.absent = Some(MissingTarget {
                 what: self.store.absence(&version.tag),
                 similar: self.store.similar().await,
             });
@@ -387,29 +395,34 @@ impl<S: Store, F: Format> Sink for DocumentSink<S, F> {
         Ok(inspection)
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         let (version, look) = self.held().await?;
-        Before::backup(version.content, look.pair)
+        DocumentBackup::backup(version.content, look.pair)
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let before = Before::read(backup)?;
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        new: &KeyPair,
+    ) -> Result<(), SinkError> {
+        let before = DocumentBackup::read(backup)?;
         let done = self.change(|content| before.committed(content, &self.format, new));
         done.await.map(drop)
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         let (_, look) = self.held().await?;
-        Ok(look.pair.map_or(Held::Nothing, Held::Pair))
+        Ok(look.pair.map_or(SinkContent::Nothing, SinkContent::Pair))
     }
 
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = Before::read(backup)?;
+        let before = DocumentBackup::read(backup)?;
         let done = self.change(|content| before.restored(content, &self.format, pairs.new));
         if let Some((replaced, now)) = done.await?
             && bytes(&now) == before.content.as_deref()

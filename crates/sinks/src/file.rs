@@ -10,12 +10,14 @@ use std::{
 
 use async_trait::async_trait;
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{
+        MissingTarget, RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection,
+    },
 };
 
 use super::{
-    document::{Before, Content, Format, Look, bytes, inspect},
+    document::{DocumentBackup, DocumentContent, DocumentFormat, DocumentView, bytes, inspect},
     replace,
     text::similar,
 };
@@ -30,7 +32,7 @@ pub(super) struct FileSink<F> {
     format: Arc<F>,
 }
 
-impl<F: Format> FileSink<F> {
+impl<F: DocumentFormat> FileSink<F> {
     pub(super) fn new(name: String, path: PathBuf, format: F) -> Self {
         Self {
             name,
@@ -51,7 +53,10 @@ impl<F: Format> FileSink<F> {
     }
 }
 
-fn held<F: Format>(path: &Path, format: &F) -> Result<(Content, Look), SinkError> {
+fn held<F: DocumentFormat>(
+    path: &Path,
+    format: &F,
+) -> Result<(DocumentContent, DocumentView), SinkError> {
     let content = replace::read(path).map_err(|error| replace::failed(path, &error))?;
     let look = inspect(format, bytes(&content)).map_err(|why| refused(path, &why))?;
     Ok((content, look))
@@ -67,31 +72,31 @@ fn refused(path: &Path, why: &str) -> SinkError {
 }
 
 /// What is not there, and what was perhaps meant.
-fn absence(path: &Path) -> Absence {
+fn absence(path: &Path) -> MissingTarget {
     let folder = path.parent().and_then(|folder| folder.read_dir().ok());
     let names = folder.into_iter().flatten().take(NEIGHBOURS_MAX);
     let names: Vec<String> = names
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Absence {
+    MissingTarget {
         what: "there is no such file".to_owned(),
         similar: similar(&name, names.iter().map(String::as_str)),
     }
 }
 
 #[async_trait]
-impl<F: Format> Sink for FileSink<F> {
+impl<F: DocumentFormat> Sink for FileSink<F> {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let old = old.clone();
         self.run(move |path, format| {
             let (content, look) = held(path, format)?;
             let warnings = replace::check(path).map_err(|error| replace::failed(path, &error))?;
-            let mut inspection = Inspection {
+            let mut inspection = SinkInspection {
                 warnings,
                 ..look.inspection(&old)
             };
@@ -103,17 +108,22 @@ impl<F: Format> Sink for FileSink<F> {
         .await
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         self.run(|path, format| {
             let (content, look) = held(path, format)?;
             replace::check(path).map_err(|error| replace::failed(path, &error))?;
-            Before::backup(content, look.pair)
+            DocumentBackup::backup(content, look.pair)
         })
         .await
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let (before, new) = (Before::read(backup)?, new.clone());
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        new: &KeyPair,
+    ) -> Result<(), SinkError> {
+        let (before, new) = (DocumentBackup::read(backup)?, new.clone());
         self.run(move |path, format| {
             replace::replace(path, |content| {
                 let committed = before.committed(content, format, &new);
@@ -123,10 +133,10 @@ impl<F: Format> Sink for FileSink<F> {
         .await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         self.run(|path, format| {
             let (_, look) = held(path, format)?;
-            Ok(look.pair.map_or(Held::Nothing, Held::Pair))
+            Ok(look.pair.map_or(SinkContent::Nothing, SinkContent::Pair))
         })
         .await
     }
@@ -134,10 +144,10 @@ impl<F: Format> Sink for FileSink<F> {
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let (before, new) = (Before::read(backup)?, pairs.new.clone());
+        let (before, new) = (DocumentBackup::read(backup)?, pairs.new.clone());
         self.run(move |path, format| {
             replace::replace(path, |content| {
                 let restored = before.restored(content, format, &new);

@@ -4,18 +4,18 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
-use keywright_rotation::{model::Pair, ports::Sink};
+use keywright_rotation::{model::KeyPair, ports::Sink};
 
 use super::{
-    Destination, SinkKind, absolute,
-    after::{After, followed},
+    ParsedDestination, SinkKind, absolute,
+    after::{AfterHook, followed},
     aws_profile::{self, AwsProfile},
-    csv::Csv,
-    document::{Format, Look},
-    dotenv::Dotenv,
+    csv::CsvFormat,
+    document::{DocumentFormat, DocumentView},
+    dotenv::DotenvFormat,
     file::FileSink,
-    json::Json,
-    quoted::{Part, part},
+    json::JsonFormat,
+    quoted::{QuotedPart, part},
 };
 
 pub(super) const AWS_PROFILE: SinkKind = SinkKind {
@@ -51,7 +51,7 @@ pub(super) const CSV: SinkKind = SinkKind {
 struct LocalFile(FileName);
 
 impl LocalFile {
-    fn parse(kind: &str, text: &str) -> Result<Box<dyn Destination>, String> {
+    fn parse(kind: &str, text: &str) -> Result<Box<dyn ParsedDestination>, String> {
         let file = FileName::new(kind, text)?;
         let path = absolute(&file.path)?;
         Ok(Box::new(Self(FileName { path, ..file })))
@@ -66,7 +66,7 @@ impl fmt::Display for LocalFile {
 }
 
 #[async_trait]
-impl Destination for LocalFile {
+impl ParsedDestination for LocalFile {
     fn public(&self) -> String {
         Self(self.0.public()).to_string()
     }
@@ -85,28 +85,28 @@ const AFTER: &str = "?after=";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FileFormat {
     AwsProfile(AwsProfile),
-    Dotenv(Dotenv),
-    Json(Json),
+    Dotenv(DotenvFormat),
+    Json(JsonFormat),
     Csv,
 }
 
 impl FileFormat {
-    fn format(&self) -> &dyn Format {
+    fn format(&self) -> &dyn DocumentFormat {
         match self {
             Self::AwsProfile(format) => format,
             Self::Dotenv(format) => format,
             Self::Json(format) => format,
-            Self::Csv => &Csv,
+            Self::Csv => &CsvFormat,
         }
     }
 }
 
-impl Format for FileFormat {
-    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+impl DocumentFormat for FileFormat {
+    fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String> {
         self.format().look(content)
     }
 
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+    fn put(&self, content: Option<&[u8]>, pair: &KeyPair) -> Result<Secret<Vec<u8>>, String> {
         self.format().put(content, pair)
     }
 
@@ -120,7 +120,7 @@ impl Format for FileFormat {
 pub(super) struct FileName {
     pub(super) format: FileFormat,
     pub(super) path: String,
-    pub(super) after: Option<After>,
+    pub(super) after: Option<AfterHook>,
 }
 
 /// The kinds of files.
@@ -129,7 +129,7 @@ pub(super) const KINDS: [&str; 4] = ["aws-profile", "dotenv", "json", "csv"];
 impl FileName {
     /// Without the arguments of the command.
     pub(super) fn public(&self) -> Self {
-        let after = self.after.as_ref().map(After::public);
+        let after = self.after.as_ref().map(AfterHook::public);
         Self {
             after,
             ..self.clone()
@@ -159,15 +159,15 @@ impl FileName {
         let (after, rest) = match rest.strip_prefix(AFTER) {
             Some(line) => {
                 let (line, rest) = part(line, if with_fields { &["#"] } else { &[] })?;
-                (Some(After::new(&line)?), rest)
+                (Some(AfterHook::new(&line)?), rest)
             }
             None => (None, rest),
         };
         let fields = rest.strip_prefix('#');
         let format = match name {
             Some(name) => FileFormat::AwsProfile(AwsProfile::new(&name)?),
-            None if kind == "dotenv" => FileFormat::Dotenv(Dotenv::new(fields)?),
-            None if kind == "json" => FileFormat::Json(Json::new(fields)?),
+            None if kind == "dotenv" => FileFormat::Dotenv(DotenvFormat::new(fields)?),
+            None if kind == "json" => FileFormat::Json(JsonFormat::new(fields)?),
             None => FileFormat::Csv,
         };
         Ok(Self {
@@ -183,7 +183,7 @@ impl fmt::Display for FileName {
         let fields: &dyn fmt::Display = match &self.format {
             FileFormat::AwsProfile(profile) => {
                 let (text, ends) = (profile.name(), &["@", AFTER][..]);
-                write!(f, "aws-profile:{}@", Part { text, ends })?;
+                write!(f, "aws-profile:{}@", QuotedPart { text, ends })?;
                 &""
             }
             FileFormat::Dotenv(names) => {
@@ -203,10 +203,10 @@ impl fmt::Display for FileName {
         let fields_end: &[&str] = if with_fields { &["#"] } else { &[] };
         let ends: &[&str] = if with_fields { &[AFTER, "#"] } else { &[AFTER] };
         let text = &self.path;
-        write!(f, "{}", Part { text, ends })?;
+        write!(f, "{}", QuotedPart { text, ends })?;
         if let Some(after) = &self.after {
             let (text, ends) = (after.line(), fields_end);
-            write!(f, "{AFTER}{}", Part { text, ends })?;
+            write!(f, "{AFTER}{}", QuotedPart { text, ends })?;
         }
         write!(f, "{fields}")
     }

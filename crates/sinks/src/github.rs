@@ -13,15 +13,20 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crypto_box::{PublicKey, aead::OsRng};
 use keywright_base::{Clock, Secret, limits};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{
+        MissingTarget, RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection,
+    },
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Destination, SinkKind, aws_profile::variable, fragment, names::Names, text::similar};
+use super::{
+    ParsedDestination, SinkKind, aws_profile::variable, fragment, names::VariableNames,
+    text::similar,
+};
 use keywright_aws::http;
 
 pub(super) const KIND: SinkKind = SinkKind {
@@ -30,7 +35,7 @@ pub(super) const KIND: SinkKind = SinkKind {
     writes: "two secrets of GitHub Actions, or one with both as JSON",
     parse: |text| {
         let (place, names) = fragment(text);
-        Ok(Box::new(Place::new(place, names)?))
+        Ok(Box::new(RepositorySecrets::new(place, names)?))
     },
 };
 
@@ -44,11 +49,11 @@ const NAME_MAX: usize = 200;
 
 /// `OWNER/REPO[@ENVIRONMENT][#ID,SECRET]`, or `#NAME` for one secret with both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct RepositorySecrets {
     owner: String,
     repository: String,
     environment: Option<String>,
-    names: Names,
+    names: VariableNames,
 }
 
 /// The name of a secret, in GitHub's spelling.
@@ -66,7 +71,7 @@ fn name(text: &str) -> Result<String, String> {
     Ok(name)
 }
 
-impl Place {
+impl RepositorySecrets {
     pub(super) fn new(text: &str, names: Option<&str>) -> Result<Self, String> {
         let (path, environment) = match text.split_once('@') {
             Some((path, environment)) => (path, Some(environment)),
@@ -87,7 +92,7 @@ impl Place {
             owner: owner.to_owned(),
             repository: repository.to_owned(),
             environment: environment.map(str::to_owned),
-            names: Names::new(names, name)?,
+            names: VariableNames::new(names, name)?,
         })
     }
 
@@ -113,7 +118,7 @@ impl Place {
 }
 
 #[async_trait]
-impl Destination for Place {
+impl ParsedDestination for RepositorySecrets {
     fn caveats(&self, old_known: bool) -> Vec<String> {
         let mut caveats = vec![
             "GitHub shows no secret: that it holds the key being replaced cannot be checked, and \
@@ -132,11 +137,11 @@ impl Destination for Place {
     }
 
     async fn open(&self, name: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
-        Ok(Box::new(Github::open(name, self)?))
+        Ok(Box::new(GithubSink::open(name, self)?))
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RepositorySecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.repository)?;
         if let Some(environment) = &self.environment {
@@ -147,9 +152,9 @@ impl fmt::Display for Place {
 }
 
 /// Secrets of a repository or of one of its environments.
-pub(super) struct Github {
+pub(super) struct GithubSink {
     name: String,
-    place: Place,
+    place: RepositorySecrets,
     http: reqwest::Client,
     api: String,
     token: Secret<String>,
@@ -157,12 +162,12 @@ pub(super) struct Github {
 
 /// What can be seen: when each secret was written last, and the variable.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
-struct Seen {
+struct SecretDates {
     written: Vec<Option<String>>,
     marker: Option<String>,
 }
 
-impl Seen {
+impl SecretDates {
     /// The key in the secrets, if nobody else has written since the variable says so.
     fn key(&self) -> Option<KeyId> {
         let mut words = self.marker.as_deref()?.split(' ');
@@ -192,16 +197,21 @@ impl Seen {
     }
 }
 
-impl Github {
+impl GithubSink {
     /// With the token and the address of the environment.
-    pub(super) fn open(name: String, place: &Place) -> Result<Self, String> {
+    pub(super) fn open(name: String, place: &RepositorySecrets) -> Result<Self, String> {
         let token = variable("GITHUB_TOKEN").or_else(|| variable("GH_TOKEN"));
         let token = token.ok_or("GITHUB_TOKEN is not set")?;
         let api = variable("GITHUB_API_URL").unwrap_or_else(|| API.to_owned());
         Self::at(name, place, &api, token)
     }
 
-    fn at(name: String, place: &Place, api: &str, token: String) -> Result<Self, String> {
+    fn at(
+        name: String,
+        place: &RepositorySecrets,
+        api: &str,
+        token: String,
+    ) -> Result<Self, String> {
         http::address(api).map_err(|why| format!("GITHUB_API_URL: {why}"))?;
         Ok(Self {
             name,
@@ -250,9 +260,9 @@ impl Github {
         if status.is_success() {
             return Ok(Some(answer.unwrap_or_default()));
         }
-        let said = answer.as_ref().and_then(|answer| answer.get("message"));
-        let said = said.and_then(Value::as_str).unwrap_or_default();
-        let why = format!("{method} {path}: {status} {said}");
+        let message = answer.as_ref().and_then(|answer| answer.get("message"));
+        let message = message.and_then(Value::as_str).unwrap_or_default();
+        let why = format!("{method} {path}: {status} {message}");
         Err(if passing {
             self.later(&why)
         } else {
@@ -289,7 +299,7 @@ impl Github {
         }
     }
 
-    async fn see(&self) -> Result<Seen, SinkError> {
+    async fn see(&self) -> Result<SecretDates, SinkError> {
         let mut written = Vec::new();
         for secret in self.place.names.all() {
             written.push(self.written(secret).await?);
@@ -297,7 +307,7 @@ impl Github {
         let path = format!("{}/{}", self.place.folder("variables"), self.place.marker());
         let marker = self.ask(Method::GET, &path, None).await?;
         let marker = marker.and_then(|marker| Some(marker.get("value")?.as_str()?.to_owned()));
-        Ok(Seen { written, marker })
+        Ok(SecretDates { written, marker })
     }
 
     /// Sets the variable; `there` says whether it is there.
@@ -320,7 +330,7 @@ impl Github {
     }
 
     /// Writes a pair: first that it is being written, then the secrets, then when that was.
-    async fn write(&self, seen: &Seen, pair: &Pair) -> Result<(), SinkError> {
+    async fn write(&self, seen: &SecretDates, pair: &KeyPair) -> Result<(), SinkError> {
         let (key_id, key) = self.public_key().await?;
         self.mark(seen.marker.is_some(), &pair.id.0).await?;
         let mut marker = pair.id.0.clone();
@@ -347,7 +357,7 @@ impl Github {
         self.ask(Method::DELETE, &path, None).await.map(drop)
     }
 
-    fn before(&self, backup: &Backup) -> Result<Seen, SinkError> {
+    fn before(&self, backup: &SinkBackup) -> Result<SecretDates, SinkError> {
         let before = serde_json::from_slice(backup.expose());
         before.map_err(|_| self.never(&"its backup cannot be read"))
     }
@@ -399,23 +409,23 @@ fn is_passing(response: &Response) -> bool {
 }
 
 #[async_trait]
-impl Sink for Github {
+impl Sink for GithubSink {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn inspect(&self, _: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, _: &KeyId) -> Result<SinkInspection, SinkError> {
         self.public_key().await?;
         let seen = self.see().await?;
-        let mut inspection = Inspection::from(match seen.key() {
-            Some(key) => Held::Key(key),
-            None => Held::Unreadable,
+        let mut inspection = SinkInspection::from(match seen.key() {
+            Some(key) => SinkContent::Key(key),
+            None => SinkContent::Unreadable,
         });
         if seen.written.iter().all(Option::is_none) {
             let secrets = self.place.names.all();
             let named = self.names().await;
             let wanted = secrets.last().copied().unwrap_or_default();
-            inspection.absent = Some(Absence {
+            inspection.absent = Some(MissingTarget {
                 what: format!("there is no secret {}", secrets.join(" and no ")),
                 similar: similar(wanted, named.iter().map(String::as_str)),
             });
@@ -423,13 +433,18 @@ impl Sink for Github {
         Ok(inspection)
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         self.public_key().await?;
         let bytes = serde_json::to_vec(&self.see().await?);
         bytes.map(Secret::new).map_err(|error| self.never(&error))
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        new: &KeyPair,
+    ) -> Result<(), SinkError> {
         let before = self.before(backup)?;
         let seen = self.see().await?;
         if seen.key().as_ref() == Some(&new.id) {
@@ -441,16 +456,16 @@ impl Sink for Github {
         self.write(&seen, new).await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         let seen = self.see().await?;
-        Ok(seen.key().map_or(Held::Nothing, Held::Key))
+        Ok(seen.key().map_or(SinkContent::Nothing, SinkContent::Key))
     }
 
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
         let before = self.before(backup)?;
         let seen = self.see().await?;

@@ -15,23 +15,28 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{
+        MissingTarget, RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
-use self::api::{Api, Variable};
+use self::api::{GitlabApi, GitlabVariable};
 use super::{
-    Destination, SinkKind,
+    ParsedDestination, SinkKind,
     aws_profile::variable,
-    document::{Content, DocumentSink, Store, Tag, Version, foreign, foreign_key},
+    document::{
+        DocumentContent, DocumentSink, DocumentStore, DocumentVersion, VersionTag, foreign,
+        foreign_key,
+    },
     fragment,
-    json::Json,
-    names::Names,
-    text::{pair_of, shown_id, similar},
+    json::JsonFormat,
+    names::VariableNames,
+    text::{pair_of, printable_id, similar},
 };
 pub(super) const KIND: SinkKind = SinkKind {
     prefix: "gitlab",
@@ -39,7 +44,7 @@ pub(super) const KIND: SinkKind = SinkKind {
     writes: "two CI/CD variables of GitLab, or one with both as JSON",
     parse: |text| {
         let (place, names) = fragment(text);
-        Ok(Box::new(Place::new(place, names)?))
+        Ok(Box::new(ProjectVariables::new(place, names)?))
     },
 };
 
@@ -52,10 +57,10 @@ const EVERYWHERE: &str = "*";
 
 /// `GROUP_OR_PROJECT[@SCOPE][#ID,SECRET]`, or `#NAME` for one variable with both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct ProjectVariables {
     path: String,
     scope: String,
-    names: Names,
+    names: VariableNames,
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -66,7 +71,7 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-impl Place {
+impl ProjectVariables {
     fn new(text: &str, names: Option<&str>) -> Result<Self, String> {
         let (path, scope) = text.split_once('@').unwrap_or((text, EVERYWHERE));
         let good = |part: &str| {
@@ -87,12 +92,12 @@ impl Place {
         Ok(Self {
             path: path.to_owned(),
             scope: scope.to_owned(),
-            names: Names::new(names, name)?,
+            names: VariableNames::new(names, name)?,
         })
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ProjectVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
         if self.scope != EVERYWHERE {
@@ -103,7 +108,7 @@ impl fmt::Display for Place {
 }
 
 #[async_trait]
-impl Destination for Place {
+impl ParsedDestination for ProjectVariables {
     fn caveats(&self, _: bool) -> Vec<String> {
         self.names.caveat("pipeline").into_iter().collect()
     }
@@ -131,31 +136,31 @@ fn token(token: Option<String>, job: Option<String>) -> Result<Secret<String>, S
 
 fn open(
     name: String,
-    place: &Place,
+    place: &ProjectVariables,
     api: &str,
     token: Secret<String>,
 ) -> Result<Box<dyn Sink>, String> {
-    let api = Api::at(&name, api, token, (&place.path, &place.scope))?;
+    let api = GitlabApi::at(&name, api, token, (&place.path, &place.scope))?;
     Ok(match &place.names {
-        Names::Two { id, secret } => Box::new(TwoVariables {
+        VariableNames::Two { id, secret } => Box::new(TwoVariables {
             name,
             api,
             id: id.clone(),
             secret: secret.clone(),
         }),
-        Names::Document(variable) => {
+        VariableNames::Document(variable) => {
             let store = OneVariable {
                 api,
                 key: variable.clone(),
             };
-            Box::new(DocumentSink::new(name, Json::new(None)?, store))
+            Box::new(DocumentSink::new(name, JsonFormat::new(None)?, store))
         }
     })
 }
 
 /// What the two variables hold.
 #[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Values {
+struct VariableValues {
     id: Option<String>,
     secret: Option<String>,
     /// Whether there is a secret that nobody can read.
@@ -163,14 +168,14 @@ struct Values {
     is_hidden: bool,
 }
 
-impl Drop for Values {
+impl Drop for VariableValues {
     fn drop(&mut self) {
         self.secret.zeroize();
     }
 }
 
-impl Values {
-    fn of(pair: &Pair) -> Self {
+impl VariableValues {
+    fn of(pair: &KeyPair) -> Self {
         Self {
             id: Some(pair.id.0.clone()),
             secret: Some(pair.secret.expose().clone()),
@@ -178,8 +183,8 @@ impl Values {
         }
     }
 
-    fn pair(&self) -> Option<Pair> {
-        Some(Pair {
+    fn pair(&self) -> Option<KeyPair> {
+        Some(KeyPair {
             id: KeyId(self.id.clone()?),
             secret: Secret::new(self.secret.clone()?),
         })
@@ -195,18 +200,18 @@ impl Values {
 }
 
 /// The two variables as they are.
-struct Both {
-    id: Option<Variable>,
-    secret: Option<Variable>,
+struct VariablePair {
+    id: Option<GitlabVariable>,
+    secret: Option<GitlabVariable>,
 }
 
-impl Both {
-    fn values(&self) -> Values {
-        let value = |of: &Option<Variable>| {
+impl VariablePair {
+    fn values(&self) -> VariableValues {
+        let value = |of: &Option<GitlabVariable>| {
             let value = of.as_ref().and_then(|of| of.value.as_ref());
             value.map(|value| value.expose().clone())
         };
-        Values {
+        VariableValues {
             id: value(&self.id),
             secret: value(&self.secret),
             is_hidden: self.secret.as_ref().is_some_and(|secret| secret.hidden),
@@ -217,21 +222,21 @@ impl Both {
 /// Two variables of a scope.
 struct TwoVariables {
     name: String,
-    api: Api,
+    api: GitlabApi,
     id: String,
     secret: String,
 }
 
 impl TwoVariables {
-    async fn both(&self) -> Result<Both, SinkError> {
-        Ok(Both {
+    async fn both(&self) -> Result<VariablePair, SinkError> {
+        Ok(VariablePair {
             id: self.api.read(&self.id).await?,
             secret: self.api.get(&self.secret).await?,
         })
     }
 
     /// The pair, if it is one, or its key where the secret is hidden.
-    fn held(&self, values: &Values) -> Result<Held, SinkError> {
+    fn held(&self, values: &VariableValues) -> Result<SinkContent, SinkError> {
         let secret = values
             .is_hidden
             .then_some("hidden")
@@ -239,14 +244,14 @@ impl TwoVariables {
         let pair = pair_of((&self.id, values.id.as_deref()), (&self.secret, secret));
         let pair = pair.map_err(|why| self.api.rest.never(&why))?;
         Ok(match pair {
-            Some(pair) if values.is_hidden => Held::Key(pair.id),
-            Some(pair) => Held::Pair(pair),
-            None => Held::Nothing,
+            Some(pair) if values.is_hidden => SinkContent::Key(pair.id),
+            Some(pair) => SinkContent::Pair(pair),
+            None => SinkContent::Nothing,
         })
     }
 
     /// Writes both, the id last.
-    async fn write(&self, now: &Both, values: &Values) -> Result<(), SinkError> {
+    async fn write(&self, now: &VariablePair, values: &VariableValues) -> Result<(), SinkError> {
         let is = now.values();
         if is.secret != values.secret {
             let value = values.secret.as_deref();
@@ -261,9 +266,9 @@ impl TwoVariables {
         Ok(())
     }
 
-    fn foreign(&self, now: &Values, before: &Values, new: &Pair) -> SinkError {
-        let id = |values: &Values| match values.id.as_deref() {
-            Some(id) if !id.is_empty() => shown_id(id).to_owned(),
+    fn foreign(&self, now: &VariableValues, before: &VariableValues, new: &KeyPair) -> SinkError {
+        let id = |values: &VariableValues| match values.id.as_deref() {
+            Some(id) if !id.is_empty() => printable_id(id).to_owned(),
             _ => "no key".to_owned(),
         };
         let why = match now.pair() {
@@ -280,14 +285,14 @@ impl Sink for TwoVariables {
         &self.name
     }
 
-    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let both = self.both().await?;
-        let mut inspection = Inspection::from(self.held(&both.values())?);
+        let mut inspection = SinkInspection::from(self.held(&both.values())?);
         self.api.check_scopes().await?;
         let others = self.api.others(&[&self.id, &self.secret]).await?;
         if both.id.is_none() && both.secret.is_none() {
             let names = others.iter().map(|(name, _)| name.as_str());
-            inspection.absent = Some(Absence {
+            inspection.absent = Some(MissingTarget {
                 what: format!("there is no variable {} and no {}", self.id, self.secret),
                 similar: similar(&self.id, names),
             });
@@ -296,7 +301,7 @@ impl Sink for TwoVariables {
             .into_iter()
             .filter(|(_, id)| id.as_ref() == Some(old));
         inspection.also = also.map(|(name, _)| name).collect();
-        let warning = both.secret.as_ref().and_then(Variable::warning);
+        let warning = both.secret.as_ref().and_then(GitlabVariable::warning);
         inspection.warnings.extend(warning);
         if both.values().is_hidden {
             inspection.warnings.push(format!(
@@ -308,15 +313,20 @@ impl Sink for TwoVariables {
         Ok(inspection)
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         let values = self.both().await?.values();
         self.held(&values)?;
         self.api.rest.backup(&values)
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let before: Values = self.api.rest.read_backup(backup)?;
-        let wanted = Values::of(new);
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        new: &KeyPair,
+    ) -> Result<(), SinkError> {
+        let before: VariableValues = self.api.rest.read_backup(backup)?;
+        let wanted = VariableValues::of(new);
         let now = self.both().await?;
         if !now.values().is_between(&before, &wanted) {
             return Err(self.foreign(&now.values(), &before, new));
@@ -327,19 +337,22 @@ impl Sink for TwoVariables {
         self.write(&now, &wanted).await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         self.held(&self.both().await?.values())
     }
 
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let before: Values = self.api.rest.read_backup(backup)?;
+        let before: VariableValues = self.api.rest.read_backup(backup)?;
         let now = self.both().await?;
-        if !now.values().is_between(&before, &Values::of(pairs.new)) {
+        if !now
+            .values()
+            .is_between(&before, &VariableValues::of(pairs.new))
+        {
             return Err(self.foreign(&now.values(), &before, pairs.new));
         }
         if before.is_hidden {
@@ -351,7 +364,7 @@ impl Sink for TwoVariables {
 
 /// One variable with a JSON document.
 struct OneVariable {
-    api: Api,
+    api: GitlabApi,
     key: String,
 }
 
@@ -361,21 +374,21 @@ fn digest(value: &str) -> String {
 }
 
 #[async_trait]
-impl Store for OneVariable {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for OneVariable {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let found = self.api.read(&self.key).await?;
         let value = found.and_then(|found| found.value);
-        let tag = Tag {
+        let tag = VersionTag {
             version: value.as_ref().map(|value| digest(value.expose())),
             kind: None,
         };
-        Ok(Version {
+        Ok(DocumentVersion {
             content: value.map(|value| Secret::new(value.expose().as_bytes().to_vec())),
             tag,
         })
     }
 
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let there = self.api.read(&self.key).await?;
         let value = there.as_ref().and_then(|there| there.value.as_ref());
         if value.map(|value| digest(value.expose())) != was.version {
@@ -399,7 +412,7 @@ impl Store for OneVariable {
     async fn check(&self) -> Result<Vec<String>, SinkError> {
         self.api.check_scopes().await?;
         let found = self.api.read(&self.key).await?;
-        Ok(found.iter().filter_map(Variable::warning).collect())
+        Ok(found.iter().filter_map(GitlabVariable::warning).collect())
     }
 
     async fn names(&self) -> Vec<String> {

@@ -22,11 +22,11 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::credentials::Credentials;
+use self::credentials::GoogleCredentials;
 use super::{
     SinkKind,
-    document::{self, Content, Store, StorePlace, Tag, Version},
-    rest::{Answer, Rest, secret},
+    document::{self, DocumentContent, DocumentStore, DocumentVersion, StorePlace, VersionTag},
+    rest::{RestClient, RestResponse, secret},
     text::did_you_mean,
 };
 
@@ -34,7 +34,7 @@ pub(super) const KIND: SinkKind = SinkKind {
     prefix: "google-secret",
     syntax: "PROJECT/SECRET[?location=][#/ID,/SECRET]",
     writes: "two members of the JSON in a secret of Google Secret Manager that exists",
-    parse: document::parse::<Place>,
+    parse: document::parse::<GoogleSecret>,
 };
 
 /// The most characters of the name of a secret.
@@ -51,13 +51,13 @@ const PERMISSIONS: [&str; 4] = [
 
 /// `PROJECT/SECRET[?location=REGION]`; a secret without a location is a global one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct GoogleSecret {
     project: String,
     secret: String,
     location: Option<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for GoogleSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.project, self.secret)?;
         match &self.location {
@@ -68,7 +68,7 @@ impl fmt::Display for Place {
 }
 
 #[async_trait]
-impl StorePlace for Place {
+impl StorePlace for GoogleSecret {
     type Store = SecretManager;
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -107,16 +107,16 @@ impl StorePlace for Place {
             None => "secretmanager.googleapis.com".to_owned(),
             Some(location) => format!("secretmanager.{location}.rep.googleapis.com"),
         };
-        let credentials = Credentials::find(clock)?;
+        let credentials = GoogleCredentials::find(clock)?;
         SecretManager::at(name, self, &format!("https://{host}"), credentials)
     }
 }
 
 /// One secret.
 struct SecretManager {
-    rest: Rest,
-    credentials: Credentials,
-    place: Place,
+    rest: RestClient,
+    credentials: GoogleCredentials,
+    place: GoogleSecret,
     /// The address up to the version of the API.
     url: String,
 }
@@ -144,13 +144,13 @@ impl VersionInfo {
 }
 
 #[derive(Deserialize)]
-struct Accessed {
-    payload: Payload,
+struct AccessResponse {
+    payload: SecretPayload,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Payload {
+struct SecretPayload {
     #[serde(default, deserialize_with = "secret")]
     data: Option<Secret<String>>,
     data_crc32c: Option<String>,
@@ -161,9 +161,14 @@ fn crc32c(bytes: &[u8]) -> String {
 }
 
 impl SecretManager {
-    fn at(name: &str, place: &Place, url: &str, credentials: Credentials) -> Result<Self, String> {
+    fn at(
+        name: &str,
+        place: &GoogleSecret,
+        url: &str,
+        credentials: GoogleCredentials,
+    ) -> Result<Self, String> {
         Ok(Self {
-            rest: Rest::new(name)?,
+            rest: RestClient::new(name)?,
             credentials,
             place: place.clone(),
             url: format!("{url}/v1"),
@@ -189,7 +194,7 @@ impl SecretManager {
         path: &str,
         body: Option<&Value>,
         sent: &[&str],
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let token = self.credentials.token(&self.rest).await?;
         let request = self
             .rest
@@ -232,7 +237,7 @@ impl SecretManager {
     async fn access(&self, number: u64) -> Result<Secret<Vec<u8>>, SinkError> {
         let path = format!("{}/versions/{number}:access", self.path());
         let answer = self.send(Method::GET, &path, None, &[]).await?;
-        let Accessed { payload } = self.rest.read(&format!("GET {path}"), &answer)?;
+        let AccessResponse { payload } = self.rest.read(&format!("GET {path}"), &answer)?;
         let data = payload.data.unwrap_or_else(|| Secret::new(String::new()));
         let data = STANDARD.decode(data.expose()).map(Secret::new);
         let damaged = || self.rest.later(&"the payload was damaged on its way here");
@@ -301,12 +306,12 @@ impl SecretManager {
 }
 
 #[async_trait]
-impl Store for SecretManager {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for SecretManager {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let Some(latest) = self.latest().await? else {
-            return Ok(Version {
+            return Ok(DocumentVersion {
                 content: None,
-                tag: Tag::default(),
+                tag: VersionTag::default(),
             });
         };
         let unclear = || self.rest.later(&"the latest version has no number");
@@ -316,16 +321,16 @@ impl Store for SecretManager {
             true => Some(self.access(number).await?),
             false => None,
         };
-        Ok(Version {
+        Ok(DocumentVersion {
             content,
-            tag: Tag {
+            tag: VersionTag {
                 version: Some(number.to_string()),
                 kind: None,
             },
         })
     }
 
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let was = was.version.as_deref().unwrap_or("0");
         let was: u64 = was.parse().map_err(|error| self.rest.never(&error))?;
         let Some(content) = content else {
@@ -338,7 +343,7 @@ impl Store for SecretManager {
         Err(self.give_way(added, was + 1).await?)
     }
 
-    async fn retire(&self, replaced: &Tag) {
+    async fn retire(&self, replaced: &VersionTag) {
         let number = replaced.version.as_deref().map(str::parse);
         if let Some(Ok(number)) = number {
             // If it stays, it is a key that is deleted.
@@ -369,7 +374,7 @@ impl Store for SecretManager {
         }
     }
 
-    fn absence(&self, tag: &Tag) -> String {
+    fn absence(&self, tag: &VersionTag) -> String {
         match &tag.version {
             None => "it has no version".to_owned(),
             Some(number) => format!("its latest version, {number}, is disabled or destroyed"),

@@ -7,8 +7,8 @@ use std::{borrow::Cow, fmt, ops::Range};
 
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::{KeyId, Pair},
-    ports::Absence,
+    model::{KeyId, KeyPair},
+    ports::MissingTarget,
 };
 use serde::{
     Deserialize, Deserializer,
@@ -17,7 +17,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    document::{Format, Look},
+    document::{DocumentFormat, DocumentView},
     text::{at_line, edited, is_id, line_end, pair_of, similar, unmarked_text},
 };
 
@@ -26,14 +26,14 @@ const DEPTH_MAX: usize = 64;
 
 /// JSON pointers to the two values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Json {
+pub(super) struct JsonFormat {
     id: String,
     secret: String,
 }
 
 const USUAL: (&str, &str) = ("/AccessKeyId", "/SecretAccessKey");
 
-impl fmt::Display for Json {
+impl fmt::Display for JsonFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if (self.id.as_str(), self.secret.as_str()) == USUAL {
             return Ok(());
@@ -42,7 +42,7 @@ impl fmt::Display for Json {
     }
 }
 
-impl Json {
+impl JsonFormat {
     pub(super) fn new(pointers: Option<&str>) -> Result<Self, String> {
         let (id, secret) = match pointers {
             None => USUAL,
@@ -67,19 +67,19 @@ impl Json {
 
 /// A value as it stands in a document.
 #[derive(Clone, Copy)]
-struct Node<'a> {
+struct JsonNode<'a> {
     text: &'a str,
     raw: &'a str,
 }
 
 /// The members of an object, or the elements of an array under their numbers.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct JsonMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for JsonMembers<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct All;
         impl<'de> Visitor<'de> for All {
-            type Value = Members<'de>;
+            type Value = JsonMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object or an array")
@@ -87,10 +87,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(Name(name)) = map.next_key()? {
+                while let Some(MemberName(name)) = map.next_key()? {
                     members.push((name, map.next_value()?));
                 }
-                Ok(Members(members))
+                Ok(JsonMembers(members))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -98,7 +98,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 while let Some(value) = seq.next_element()? {
                     members.push((Cow::Owned(members.len().to_string()), value));
                 }
-                Ok(Members(members))
+                Ok(JsonMembers(members))
             }
         }
         from.deserialize_any(All)
@@ -106,9 +106,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 }
 
 #[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct MemberName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a> Node<'a> {
+impl<'a> JsonNode<'a> {
     /// A whole document, which must be an object.
     fn root(text: &'a str) -> Result<Self, String> {
         // The error quotes nothing of the document.
@@ -134,7 +134,7 @@ impl<'a> Node<'a> {
     }
 
     fn members(&self) -> Vec<(Cow<'a, str>, Self)> {
-        let members: Option<Members<'a>> = serde_json::from_str(self.raw).ok();
+        let members: Option<JsonMembers<'a>> = serde_json::from_str(self.raw).ok();
         let members = members.map(|members| members.0).into_iter().flatten();
         let text = self.text;
         members
@@ -172,11 +172,11 @@ impl<'a> Node<'a> {
 }
 
 /// Where a pointer leads, or how far.
-enum Target<'a> {
+enum PointerTarget<'a> {
     /// To a value.
-    Value(Node<'a>),
+    Value(JsonNode<'a>),
     /// To this object, in which a member of the first name is missing.
-    Missing(Node<'a>, Vec<String>),
+    Missing(JsonNode<'a>, Vec<String>),
 }
 
 fn names(pointer: &str) -> Vec<String> {
@@ -186,7 +186,7 @@ fn names(pointer: &str) -> Vec<String> {
         .collect()
 }
 
-fn follow<'a>(root: Node<'a>, pointer: &str) -> Result<Target<'a>, String> {
+fn follow<'a>(root: JsonNode<'a>, pointer: &str) -> Result<PointerTarget<'a>, String> {
     let mut at = root;
     let names = names(pointer);
     for (depth, name) in names.iter().enumerate() {
@@ -198,16 +198,16 @@ fn follow<'a>(root: Node<'a>, pointer: &str) -> Result<Target<'a>, String> {
             Some(member) => at = member,
             None => {
                 let missing = names.get(depth..).unwrap_or_default().to_vec();
-                return Ok(Target::Missing(at, missing));
+                return Ok(PointerTarget::Missing(at, missing));
             }
         }
     }
-    Ok(Target::Value(at))
+    Ok(PointerTarget::Value(at))
 }
 
 /// The text at a pointer; nothing where there is none yet.
-fn value(root: Node<'_>, pointer: &str) -> Result<Option<String>, String> {
-    let Target::Value(node) = follow(root, pointer)? else {
+fn value(root: JsonNode<'_>, pointer: &str) -> Result<Option<String>, String> {
+    let PointerTarget::Value(node) = follow(root, pointer)? else {
         return Ok(None);
     };
     if node.raw == "null" {
@@ -223,9 +223,9 @@ fn value(root: Node<'_>, pointer: &str) -> Result<Option<String>, String> {
 /// Sets a value; the objects on the way are made where they are missing.
 fn set(text: &str, pointer: &str, value: &str) -> Result<String, String> {
     let value = quoted(value);
-    let (place, value) = match follow(Node::root(text)?, pointer)? {
-        Target::Value(node) => (node.place(), value),
-        Target::Missing(object, names) => {
+    let (place, value) = match follow(JsonNode::root(text)?, pointer)? {
+        PointerTarget::Value(node) => (node.place(), value),
+        PointerTarget::Missing(object, names) => {
             let (first, rest) = names.split_first().ok_or("it names no member")?;
             let inner = rest.iter().rev();
             let value = inner.fold(value, |value, name| {
@@ -242,7 +242,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A member at the end of an object, laid out as the others are.
-fn added(object: &Node<'_>, name: &str, value: &str) -> (Range<usize>, String) {
+fn added(object: &JsonNode<'_>, name: &str, value: &str) -> (Range<usize>, String) {
     let Some((_, last)) = object.members().pop() else {
         let place = object.place();
         let pretty = object.text.trim() == object.raw && object.text.trim() != object.text;
@@ -263,7 +263,7 @@ fn added(object: &Node<'_>, name: &str, value: &str) -> (Range<usize>, String) {
 }
 
 /// Every string of a document that can be the id of a key, and its pointer.
-fn ids(node: &Node<'_>, pointer: &str, depth: usize, found: &mut Vec<(String, KeyId)>) {
+fn ids(node: &JsonNode<'_>, pointer: &str, depth: usize, found: &mut Vec<(String, KeyId)>) {
     for (name, member) in node.members() {
         let name = name.replace('~', "~0").replace('/', "~1");
         let pointer = format!("{pointer}/{name}");
@@ -275,39 +275,39 @@ fn ids(node: &Node<'_>, pointer: &str, depth: usize, found: &mut Vec<(String, Ke
     }
 }
 
-fn is_missing(root: Node<'_>, pointer: &str) -> Result<bool, String> {
-    Ok(matches!(follow(root, pointer)?, Target::Missing(..)))
+fn is_missing(root: JsonNode<'_>, pointer: &str) -> Result<bool, String> {
+    Ok(matches!(follow(root, pointer)?, PointerTarget::Missing(..)))
 }
 
 /// The names beside a member that is missing.
-fn siblings(root: Node<'_>, pointer: &str) -> Result<Vec<String>, String> {
+fn siblings(root: JsonNode<'_>, pointer: &str) -> Result<Vec<String>, String> {
     Ok(match follow(root, pointer)? {
-        Target::Value(_) => Vec::new(),
-        Target::Missing(object, _) => {
+        PointerTarget::Value(_) => Vec::new(),
+        PointerTarget::Missing(object, _) => {
             let members = object.members().into_iter();
             members.map(|(name, _)| name.into_owned()).collect()
         }
     })
 }
 
-impl Format for Json {
+impl DocumentFormat for JsonFormat {
     fn same(&self, one: &[u8], other: &[u8]) -> bool {
         let value = |bytes| serde_json::from_slice::<serde_json::Value>(bytes);
         matches!((value(one), value(other)), (Ok(one), Ok(other)) if one == other)
     }
 
-    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+    fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String> {
         let Some(content) = content else {
-            return Ok(Look::default());
+            return Ok(DocumentView::default());
         };
-        let root = Node::root(unmarked_text(content)?)?;
+        let root = JsonNode::root(unmarked_text(content)?)?;
         let (id, secret) = (value(root, &self.id)?, value(root, &self.secret)?);
         let pair = pair_of((&self.id, id.as_deref()), (&self.secret, secret.as_deref()))?;
         let missing = is_missing(root, &self.id)? && is_missing(root, &self.secret)?;
         let absent = if missing && !root.members().is_empty() {
             let wanted = names(&self.id).pop().unwrap_or_default();
             let siblings = siblings(root, &self.id)?;
-            Some(Absence {
+            Some(MissingTarget {
                 what: format!("there is no {} and no {}", self.id, self.secret),
                 similar: similar(&wanted, siblings.iter().map(String::as_str)),
             })
@@ -317,14 +317,14 @@ impl Format for Json {
         let mut others = Vec::new();
         ids(&root, "", 0, &mut others);
         others.retain(|(pointer, _)| *pointer != self.id && *pointer != self.secret);
-        Ok(Look {
+        Ok(DocumentView {
             pair,
             absent,
             others,
         })
     }
 
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+    fn put(&self, content: Option<&[u8]>, pair: &KeyPair) -> Result<Secret<Vec<u8>>, String> {
         let text = unmarked_text(content.unwrap_or(b"{}\n"))?;
         let half = Secret::new(set(text, &self.id, &pair.id.0)?);
         let whole = set(half.expose(), &self.secret, pair.secret.expose())?;

@@ -11,16 +11,16 @@ use keywright_base::{Clock, Secret};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{aws_store::Place, vault};
+use crate::{aws_store::AwsResource, vault};
 use keywright_aws::{JsonService, KMS};
 
 /// A key of a service that encrypts our master key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyService(Kind);
+pub struct KeyService(ServiceKind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Kms(Place),
+enum ServiceKind {
+    Kms(AwsResource),
     Transit { mount: String, key: String },
 }
 
@@ -36,8 +36,8 @@ pub struct WrappedKey {
 impl fmt::Display for KeyService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Kms(place) => write!(f, "aws-kms:{place}"),
-            Kind::Transit { mount, key } => write!(f, "vault-transit:{mount}/{key}"),
+            ServiceKind::Kms(place) => write!(f, "aws-kms:{place}"),
+            ServiceKind::Transit { mount, key } => write!(f, "vault-transit:{mount}/{key}"),
         }
     }
 }
@@ -49,7 +49,7 @@ impl KeyService {
     /// # Errors
     /// A sentence.
     pub fn kms(text: &str) -> Result<Self, String> {
-        Place::new(text).map(|place| Self(Kind::Kms(place.in_region_of_arn())))
+        AwsResource::new(text).map(|place| Self(ServiceKind::Kms(place.in_region_of_arn())))
     }
 
     /// Transit: `MOUNT/KEY`.
@@ -58,7 +58,7 @@ impl KeyService {
     /// A sentence.
     pub fn transit(text: &str) -> Result<Self, String> {
         let (mount, key) = vault::place(text)?;
-        Ok(Self(Kind::Transit {
+        Ok(Self(ServiceKind::Transit {
             mount: mount.to_owned(),
             key: key.to_owned(),
         }))
@@ -70,13 +70,13 @@ impl KeyService {
     /// A sentence without secrets.
     pub async fn generate(&self, clock: Arc<dyn Clock>) -> Result<WrappedKey, String> {
         let (answer, plain, wrapped) = match &self.0 {
-            Kind::Kms(place) => {
+            ServiceKind::Kms(place) => {
                 let mut request = kms_request(place);
                 put(&mut request, "KeySpec", "AES_256");
                 let answer = kms(place, "GenerateDataKey", &request, clock).await?;
                 (answer, "/Plaintext", "/CiphertextBlob")
             }
-            Kind::Transit { mount, key } => {
+            ServiceKind::Transit { mount, key } => {
                 let part = ("datakey/plaintext", json!({"bits": 256}));
                 let answer = transit(mount, key, part).await?;
                 (answer, "/data/plaintext", "/data/ciphertext")
@@ -99,13 +99,13 @@ impl KeyService {
         clock: Arc<dyn Clock>,
     ) -> Result<Secret<Vec<u8>>, String> {
         match &self.0 {
-            Kind::Kms(place) => {
+            ServiceKind::Kms(place) => {
                 let mut request = kms_request(place);
                 put(&mut request, "CiphertextBlob", wrapped);
                 let answer = kms(place, "Decrypt", &request, clock).await?;
                 self.bytes(&answer, "/Plaintext")
             }
-            Kind::Transit { mount, key } => {
+            ServiceKind::Transit { mount, key } => {
                 let part = ("decrypt", json!({"ciphertext": wrapped}));
                 let answer = transit(mount, key, part).await?;
                 self.bytes(&answer, "/data/plaintext")
@@ -125,7 +125,7 @@ impl KeyService {
 }
 
 /// The encryption context is in AWS's log, and keys for something else do not open with it.
-fn kms_request(place: &Place) -> Value {
+fn kms_request(place: &AwsResource) -> Value {
     json!({"KeyId": place.id(), "EncryptionContext": {"keywright": "master-key"}})
 }
 
@@ -136,7 +136,7 @@ fn put(request: &mut Value, name: &str, value: &str) {
 }
 
 async fn kms(
-    place: &Place,
+    place: &AwsResource,
     action: &str,
     request: &Value,
     clock: Arc<dyn Clock>,
@@ -148,7 +148,7 @@ async fn kms(
 }
 
 async fn transit(mount: &str, key: &str, (part, body): (&str, Value)) -> Result<Value, String> {
-    let engine = vault::Vault::open(mount, key)?;
+    let engine = vault::VaultSecret::open(mount, key)?;
     let body = Secret::new(body.to_string().into_bytes());
     let answer = engine.ask(Method::POST, part, Some(body)).await;
     let answer = answer.map_err(|error| error.to_string())?;

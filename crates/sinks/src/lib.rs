@@ -83,12 +83,12 @@ struct SinkKind {
     /// What is written there, in a few words.
     writes: &'static str,
     /// Reads what follows the colon; never empty, and without control characters.
-    parse: fn(&str) -> Result<Box<dyn Destination>, String>,
+    parse: fn(&str) -> Result<Box<dyn ParsedDestination>, String>,
 }
 
 /// A place as its name describes it. `Display` writes what [`SinkKind::parse`] reads.
 #[async_trait]
-trait Destination: fmt::Debug + fmt::Display + Send + Sync {
+trait ParsedDestination: fmt::Debug + fmt::Display + Send + Sync {
     /// What a person should know before it is written. `old_known` says whether another place of
     /// the rotation holds the old pair where it can be read.
     fn caveats(&self, _old_known: bool) -> Vec<String> {
@@ -139,27 +139,27 @@ pub fn help() -> String {
 
 /// The name of a place.
 #[derive(Debug, Clone)]
-pub struct Spec {
+pub struct SinkSpec {
     kind: &'static str,
-    destination: Arc<dyn Destination>,
+    destination: Arc<dyn ParsedDestination>,
 }
 
-impl PartialEq for Spec {
+impl PartialEq for SinkSpec {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
     }
 }
 
-impl Eq for Spec {}
+impl Eq for SinkSpec {}
 
-impl FromStr for Spec {
+impl FromStr for SinkSpec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
         if text == person::NAME {
             return Ok(Self {
                 kind: person::NAME,
-                destination: Arc::new(person::Person),
+                destination: Arc::new(person::ManualSink),
             });
         }
         let unknown = || SpecError::Kind(text.to_owned());
@@ -211,7 +211,7 @@ fn absolute(path: &str) -> Result<String, String> {
     utf8.map_err(|path| format!("{} is not UTF-8", path.display()))
 }
 
-impl fmt::Display for Spec {
+impl fmt::Display for SinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_person() {
             return f.write_str(person::NAME);
@@ -220,12 +220,12 @@ impl fmt::Display for Spec {
     }
 }
 
-impl Spec {
+impl SinkSpec {
     /// What a person should know of the place before it is written. `old_known` says whether
     /// another place of the rotation holds the old pair where it can be read.
     pub fn caveats(&self, old_known: bool) -> Vec<String> {
-        let said = self.destination.caveats(old_known).into_iter();
-        said.map(|caveat| format!("{self}: {caveat}")).collect()
+        let message = self.destination.caveats(old_known).into_iter();
+        message.map(|caveat| format!("{self}: {caveat}")).collect()
     }
 
     /// Opens the place; nothing is read or written yet.

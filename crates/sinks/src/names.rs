@@ -6,19 +6,19 @@
 use std::fmt;
 
 use keywright_base::Secret;
-use keywright_rotation::model::Pair;
+use keywright_rotation::model::KeyPair;
 use serde_json::json;
 
 /// `#ID,SECRET`, or `#NAME` for one variable with both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Names {
+pub(super) enum VariableNames {
     Two { id: String, secret: String },
     Document(String),
 }
 
 const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
 
-impl Names {
+impl VariableNames {
     /// From what stands after a `#`; `name` checks one and gives it its service's spelling.
     pub(super) fn new(
         text: Option<&str>,
@@ -47,7 +47,7 @@ impl Names {
     }
 
     /// What they are to hold, in the same order.
-    pub(super) fn values(&self, pair: &Pair) -> Vec<Secret<String>> {
+    pub(super) fn values(&self, pair: &KeyPair) -> Vec<Secret<String>> {
         let (id, secret) = (&pair.id.0, &pair.secret);
         match self {
             Self::Two { .. } => vec![secret.clone(), Secret::new(id.clone())],
@@ -70,7 +70,7 @@ impl Names {
     }
 }
 
-impl fmt::Display for Names {
+impl fmt::Display for VariableNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Two { id, secret } if (id.as_str(), secret.as_str()) == USUAL => Ok(()),

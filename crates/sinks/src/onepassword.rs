@@ -21,8 +21,8 @@ use tokio::sync::OnceCell;
 use super::{
     SinkKind,
     aws_profile::variable,
-    document::{self, Content, Store, StorePlace, Tag, Version},
-    rest::{Answer, Rest, secret, segment},
+    document::{self, DocumentContent, DocumentStore, DocumentVersion, StorePlace, VersionTag},
+    rest::{RestClient, RestResponse, secret, segment},
     text::did_you_mean,
 };
 use keywright_aws::http;
@@ -31,7 +31,7 @@ pub(super) const KIND: SinkKind = SinkKind {
     prefix: "1password",
     syntax: "VAULT/ITEM[#/ID,/SECRET]",
     writes: "two fields of an item that exists, through 1Password Connect",
-    parse: document::parse::<Place>,
+    parse: document::parse::<VaultItem>,
 };
 
 /// The most characters of a name.
@@ -47,20 +47,20 @@ fn is_id(text: &str) -> bool {
 
 /// `VAULT/ITEM`, each by name or by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct VaultItem {
     vault: String,
     item: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for VaultItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.vault, self.item)
     }
 }
 
 #[async_trait]
-impl StorePlace for Place {
-    type Store = Connect;
+impl StorePlace for VaultItem {
+    type Store = ConnectItem;
 
     fn parse(text: &str) -> Result<Self, String> {
         let good = |text: &&str| {
@@ -81,43 +81,43 @@ impl StorePlace for Place {
         })
     }
 
-    async fn open(&self, name: &str, _: &Arc<dyn Clock>) -> Result<Connect, String> {
+    async fn open(&self, name: &str, _: &Arc<dyn Clock>) -> Result<ConnectItem, String> {
         let host = variable("OP_CONNECT_HOST").ok_or("OP_CONNECT_HOST is not set")?;
         let token = variable("OP_CONNECT_TOKEN").ok_or("OP_CONNECT_TOKEN is not set")?;
-        Connect::at(name, self, &host, token)
+        ConnectItem::at(name, self, &host, token)
     }
 }
 
 /// One item behind a Connect server.
-struct Connect {
-    rest: Rest,
+struct ConnectItem {
+    rest: RestClient,
     token: Secret<String>,
     url: String,
-    place: Place,
+    place: VaultItem,
     /// Its path, once the ids are known.
     path: OnceCell<String>,
 }
 
 /// A vault or an item in a listing.
 #[derive(Deserialize)]
-struct Listed {
+struct ListedItem {
     id: String,
     #[serde(default, alias = "title")]
     name: String,
 }
 
 #[derive(Deserialize)]
-struct Item {
+struct ItemBody {
     version: u64,
     state: Option<String>,
     #[serde(default)]
-    sections: Vec<Section>,
+    sections: Vec<ItemSection>,
     #[serde(default)]
-    fields: Vec<Field>,
+    fields: Vec<ItemField>,
 }
 
 #[derive(Deserialize)]
-struct Section {
+struct ItemSection {
     id: String,
     label: Option<String>,
 }
@@ -128,7 +128,7 @@ struct SectionRef {
 }
 
 #[derive(Deserialize)]
-struct Field {
+struct ItemField {
     id: String,
     label: Option<String>,
     section: Option<SectionRef>,
@@ -136,7 +136,7 @@ struct Field {
     value: Option<Secret<String>>,
 }
 
-impl Field {
+impl ItemField {
     /// What a person sees as its name.
     fn label(&self) -> &str {
         self.label
@@ -151,8 +151,8 @@ impl Field {
     }
 }
 
-impl Item {
-    fn section(&self, field: &Field) -> Option<&Section> {
+impl ItemBody {
+    fn section(&self, field: &ItemField) -> Option<&ItemSection> {
         let id = &field.section.as_ref()?.id;
         self.sections.iter().find(|section| section.id == *id)
     }
@@ -161,7 +161,7 @@ impl Item {
     /// for.
     fn document(&self) -> Secret<Vec<u8>> {
         let quoted = |text: &str| Value::String(text.to_owned()).to_string();
-        let members = |of: Option<&Section>| {
+        let members = |of: Option<&ItemSection>| {
             let id = of.map(|section| &section.id);
             let fields = self.fields.iter();
             let fields = fields.filter(move |it| self.section(it).map(|it| &it.id) == id);
@@ -212,11 +212,11 @@ impl Item {
     /// one request.
     fn patch_of(
         &self,
-        section: Option<&Section>,
+        section: Option<&ItemSection>,
         new: &Map<String, Value>,
     ) -> Result<Vec<Value>, String> {
         let id = section.map(|section| &section.id);
-        let is_here = |field: &&Field| self.section(field).map(|section| &section.id) == id;
+        let is_here = |field: &&ItemField| self.section(field).map(|section| &section.id) == id;
         let mut patch = Vec::new();
         for field in self.fields.iter().filter(is_here) {
             let label = field.label();
@@ -265,11 +265,11 @@ impl Item {
     }
 }
 
-impl Connect {
-    fn at(name: &str, place: &Place, host: &str, token: String) -> Result<Self, String> {
+impl ConnectItem {
+    fn at(name: &str, place: &VaultItem, host: &str, token: String) -> Result<Self, String> {
         http::address(host).map_err(|why| format!("OP_CONNECT_HOST: {why}"))?;
         Ok(Self {
-            rest: Rest::new(name)?,
+            rest: RestClient::new(name)?,
             token: Secret::new(token),
             url: format!("{}/v1", host.trim_end_matches('/')),
             place: place.clone(),
@@ -283,7 +283,7 @@ impl Connect {
         path: &str,
         body: Option<&Value>,
         sent: &[&str],
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let request = self
             .rest
             .http
@@ -292,7 +292,7 @@ impl Connect {
         self.rest.send_json(request, body, &self.token, sent).await
     }
 
-    async fn list(&self, path: &str) -> Result<Vec<Listed>, SinkError> {
+    async fn list(&self, path: &str) -> Result<Vec<ListedItem>, SinkError> {
         let answer = self.send(Method::GET, path, None, &[]).await?;
         self.rest.read(&format!("GET {path}"), &answer)
     }
@@ -338,17 +338,17 @@ impl Connect {
         path.await.map(String::as_str)
     }
 
-    async fn item(&self) -> Result<Item, SinkError> {
+    async fn item(&self) -> Result<ItemBody, SinkError> {
         let path = self.path().await?;
         let answer = self.send(Method::GET, path, None, &[]).await?;
-        let item: Item = self.rest.read(&format!("GET {path}"), &answer)?;
+        let item: ItemBody = self.rest.read(&format!("GET {path}"), &answer)?;
         match item.state {
             None => Ok(item),
             Some(_) => Err(self.rest.never(&"the item is archived or deleted")),
         }
     }
 
-    async fn patch(&self, patch: &[Value]) -> Result<Item, SinkError> {
+    async fn patch(&self, patch: &[Value]) -> Result<ItemBody, SinkError> {
         let path = self.path().await?;
         let values = patch.iter().filter_map(|op| {
             let value = op.get("value")?;
@@ -362,19 +362,19 @@ impl Connect {
 }
 
 #[async_trait]
-impl Store for Connect {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for ConnectItem {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let item = self.item().await?;
-        Ok(Version {
+        Ok(DocumentVersion {
             content: Some(item.document()),
-            tag: Tag {
+            tag: VersionTag {
                 version: Some(item.version.to_string()),
                 kind: None,
             },
         })
     }
 
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let item = self.item().await?;
         let meanwhile = "another user saved the item meanwhile";
         if was.version != Some(item.version.to_string()) {

@@ -9,55 +9,60 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Backup, Held, Pairs, Sink, SinkError},
+    model::{KeyPair, RotationId},
+    ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError},
 };
 
-use super::Destination;
+use super::ParsedDestination;
 
 /// Whoever uses the key.
 #[derive(Debug)]
-pub(super) struct Person;
+pub(super) struct ManualSink;
 
 /// What it is called.
 pub(super) const NAME: &str = "person";
 
-impl fmt::Display for Person {
+impl fmt::Display for ManualSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAME)
     }
 }
 
 #[async_trait]
-impl Destination for Person {
+impl ParsedDestination for ManualSink {
     async fn open(&self, _: String, _: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
         Ok(Box::new(Self))
     }
 }
 
 #[async_trait]
-impl Sink for Person {
+impl Sink for ManualSink {
     fn name(&self) -> &str {
         NAME
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         Ok(Secret::new(Vec::new()))
     }
 
-    async fn commit(&self, _: &RotationId, _: &Backup, _: &Pair) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, _: &SinkBackup, _: &KeyPair) -> Result<(), SinkError> {
         Err(SinkError::Person(
             "somebody to fetch the new key, put it where it is used, and confirm that".to_owned(),
         ))
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
-        Ok(Held::Unreadable)
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
+        Ok(SinkContent::Unreadable)
     }
 
     /// The old key is active again, and whoever uses the new one has the time of the settling
     /// phase to go back to it.
-    async fn restore(&self, _: &RotationId, _: &Backup, _: Pairs<'_>) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        _: &RotationId,
+        _: &SinkBackup,
+        _: RotationPairs<'_>,
+    ) -> Result<(), SinkError> {
         Ok(())
     }
 }

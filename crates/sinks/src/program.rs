@@ -6,7 +6,7 @@
 use keywright_base::Secret;
 use keywright_rotation::{
     model::KeyId,
-    ports::{Backup, Held, SinkError},
+    ports::{SinkBackup, SinkContent, SinkError},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,17 +15,17 @@ use super::document::foreign_key;
 
 /// What was there before.
 #[derive(Default, Serialize, Deserialize)]
-pub(super) struct Answered {
+pub(super) struct ProgramBackup {
     /// Whether there was an answer.
     readable: bool,
     key: Option<String>,
 }
 
-impl Answered {
+impl ProgramBackup {
     /// As a backup.
-    pub(super) fn backup(held: &Held) -> Result<Backup, SinkError> {
+    pub(super) fn backup(held: &SinkContent) -> Result<SinkBackup, SinkError> {
         let answered = Self {
-            readable: *held != Held::Unreadable,
+            readable: *held != SinkContent::Unreadable,
             key: key(held),
         };
         let bytes = serde_json::to_vec(&answered);
@@ -34,7 +34,7 @@ impl Answered {
     }
 
     /// From a backup; earlier versions wrote none.
-    pub(super) fn read(backup: &Backup) -> Self {
+    pub(super) fn read(backup: &SinkBackup) -> Self {
         serde_json::from_slice(backup.expose()).unwrap_or_default()
     }
 
@@ -44,25 +44,30 @@ impl Answered {
     }
 
     /// Whether it is still that key, or the new one already.
-    pub(super) fn check(&self, name: &str, now: &Held, new: &KeyId) -> Result<(), SinkError> {
+    pub(super) fn check(
+        &self,
+        name: &str,
+        now: &SinkContent,
+        new: &KeyId,
+    ) -> Result<(), SinkError> {
         let now_key = key(now);
         if !self.readable
-            || *now == Held::Unreadable
+            || *now == SinkContent::Unreadable
             || now_key == self.key
             || now_key.as_ref() == Some(&new.0)
         {
             return Ok(());
         }
-        let shown = |key: Option<&String>| key.cloned().unwrap_or_else(|| "no key".to_owned());
-        let why = foreign_key(&shown(now_key.as_ref()), &shown(self.key.as_ref()), new);
+        let listed = |key: Option<&String>| key.cloned().unwrap_or_else(|| "no key".to_owned());
+        let why = foreign_key(&listed(now_key.as_ref()), &listed(self.key.as_ref()), new);
         Err(SinkError::Never(format!("{name}: {why}")))
     }
 }
 
-fn key(held: &Held) -> Option<String> {
+fn key(held: &SinkContent) -> Option<String> {
     match held {
-        Held::Pair(pair) => Some(pair.id.0.clone()),
-        Held::Key(key) => Some(key.0.clone()),
-        Held::Nothing | Held::Unreadable => None,
+        SinkContent::Pair(pair) => Some(pair.id.0.clone()),
+        SinkContent::Key(key) => Some(key.0.clone()),
+        SinkContent::Nothing | SinkContent::Unreadable => None,
     }
 }

@@ -7,12 +7,12 @@
 
 use reqwest::Url;
 
-use super::{Spec, person};
+use super::{SinkSpec, person};
 
 /// What stands for what is left out.
 const REST: &str = "...";
 
-impl Spec {
+impl SinkSpec {
     /// The name without arguments and queries.
     pub fn public_name(&self) -> String {
         match self.is_person() {
@@ -24,7 +24,7 @@ impl Spec {
 
 /// The public form of a name that was written down; of one that is not understood its kind.
 pub fn public_name(name: &str) -> String {
-    match name.parse::<Spec>() {
+    match name.parse::<SinkSpec>() {
         Ok(spec) => spec.public_name(),
         Err(_) => {
             let kind = name.split(':').next().unwrap_or_default();

@@ -28,13 +28,13 @@ pub(super) fn part<'a>(text: &'a str, ends: &[&str]) -> Result<(String, &'a str)
 }
 
 /// A part as [`part`] reads it.
-pub(super) struct Part<'a> {
+pub(super) struct QuotedPart<'a> {
     pub(super) text: &'a str,
     /// The signs that would end it, where another part may follow.
     pub(super) ends: &'a [&'a str],
 }
 
-impl fmt::Display for Part<'_> {
+impl fmt::Display for QuotedPart<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { text, ends } = self;
         let ends = ends.iter().any(|end| text.contains(end));

@@ -11,59 +11,59 @@ use std::{
 
 use keywright_base::{Clock, Secret, Timestamp};
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Held, Sink, SinkError},
+    model::{KeyPair, RotationId},
+    ports::{Sink, SinkContent, SinkError},
 };
 use ring::hmac;
 use serde_json::{Value, json};
 
 use super::{
     document::DocumentSink,
-    json::Json,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
-    vault::Vault,
-    webhook::Webhook,
+    json::JsonFormat,
+    suite::{ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
+    vault::VaultSecret,
+    webhook::WebhookSink,
 };
-use crate::testing::{Answers, Asked, serve};
+use crate::testing::{FakeService, RecordedRequest, serve};
 use keywright_aws::http::address;
 
 /// Which write is cut off, counted from 0, and whether it takes effect.
 #[derive(Clone, Default)]
-pub(super) struct Cuts(Arc<Mutex<Option<(usize, bool)>>>);
+pub(super) struct WriteFault(Arc<Mutex<Option<(usize, bool)>>>);
 
-impl Cuts {
+impl WriteFault {
     pub(super) fn at(&self, nth: usize, takes_effect: bool) {
         *self.0.lock().unwrap() = Some((nth, takes_effect));
     }
 
     /// The same answers, but for the write that is cut off.
-    pub(super) fn of(&self, answers: Answers) -> Answers {
+    pub(super) fn of(&self, answers: FakeService) -> FakeService {
         let armed = Arc::clone(&self.0);
-        Arc::new(Mutex::new(move |asked: &Asked| {
+        Arc::new(Mutex::new(move |request: &RecordedRequest| {
             let mut armed = armed.lock().unwrap();
-            let reads = asked.line.starts_with("GET")
-                || asked.told()["Action"] == "read"
-                || asked.query.contains("dryRun")
-                || asked.target().starts_with("Get")
-                || asked.target().starts_with("Describe");
+            let reads = request.line.starts_with("GET")
+                || request.json()["Action"] == "read"
+                || request.query.contains("dryRun")
+                || request.target().starts_with("Get")
+                || request.target().starts_with("Describe");
             if !reads && let Some((left, takes_effect)) = armed.take() {
                 if left > 0 {
                     *armed = Some((left - 1, takes_effect));
                 } else {
                     if takes_effect {
-                        let _ = (answers.lock().unwrap())(asked);
+                        let _ = (answers.lock().unwrap())(request);
                     }
                     return (0, String::new());
                 }
             }
-            (answers.lock().unwrap())(asked)
+            (answers.lock().unwrap())(request)
         }))
     }
 }
 
-pub(super) struct Noon;
+pub(super) struct FixedClock;
 
-impl Clock for Noon {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_secs(1_800_000_000)
     }
@@ -73,10 +73,10 @@ fn key() -> Secret<String> {
     Secret::new("a shared key".to_owned())
 }
 
-async fn webhook(answers: Answers) -> Webhook {
+async fn webhook(answers: FakeService) -> WebhookSink {
     let url = format!("http://{}/hook", serve(answers).await);
     let name = format!("webhook:{url}");
-    Webhook::with_key(name, address(&url).unwrap(), &key(), Arc::new(Noon)).unwrap()
+    WebhookSink::with_key(name, address(&url).unwrap(), &key(), Arc::new(FixedClock)).unwrap()
 }
 
 /// What the header of a signed body must be.
@@ -92,17 +92,20 @@ fn signature(body: &[u8]) -> String {
 async fn a_webhook_keeps_the_contract_and_is_signed() {
     let held = Arc::new(Mutex::new((pair(1).id.0, pair(1).id.0)));
     let there = Arc::clone(&held);
-    let sink = webhook(Arc::new(Mutex::new(move |asked: &Asked| {
+    let sink = webhook(Arc::new(Mutex::new(move |request: &RecordedRequest| {
         assert_eq!(
-            asked.headers["x-keywright-signature"],
-            signature(&asked.body).as_str()
+            request.headers["x-keywright-signature"],
+            signature(&request.body).as_str()
         );
-        let told: Value = serde_json::from_slice(&asked.body).unwrap();
+        let sent_body: Value = serde_json::from_slice(&request.body).unwrap();
         let (now, before) = &mut *there.lock().unwrap();
-        match told["Action"].as_str().unwrap() {
+        match sent_body["Action"].as_str().unwrap() {
             "commit" => {
-                assert_eq!(told["SecretAccessKey"], pair(2).secret.expose().as_str());
-                *now = told["AccessKeyId"].as_str().unwrap().to_owned();
+                assert_eq!(
+                    sent_body["SecretAccessKey"],
+                    pair(2).secret.expose().as_str()
+                );
+                *now = sent_body["AccessKeyId"].as_str().unwrap().to_owned();
             }
             "restore" => now.clone_from(before),
             _ => {}
@@ -111,8 +114,8 @@ async fn a_webhook_keeps_the_contract_and_is_signed() {
     })))
     .await;
     let look = || held.lock().unwrap().0.clone().into_bytes();
-    hold_to_contract(&sink, Reads::Key, &look).await;
-    let put = |pair: &Pair| held.lock().unwrap().0.clone_from(&pair.id.0);
+    hold_to_contract(&sink, ReadBackKind::Key, &look).await;
+    let put = |pair: &KeyPair| held.lock().unwrap().0.clone_from(&pair.id.0);
     hold_to_others(&sink, &look, &put).await;
 }
 
@@ -120,11 +123,11 @@ async fn a_webhook_keeps_the_contract_and_is_signed() {
 async fn a_webhook_whose_replies_are_lost() {
     let held = Arc::new(Mutex::new(pair(1).id.0));
     let there = Arc::clone(&held);
-    let cuts = Cuts::default();
-    let answers = Arc::new(Mutex::new(move |asked: &Asked| {
-        let (told, mut now) = (asked.told(), there.lock().unwrap());
-        match told["Action"].as_str().unwrap() {
-            "commit" => *now = told["AccessKeyId"].as_str().unwrap().to_owned(),
+    let cuts = WriteFault::default();
+    let answers = Arc::new(Mutex::new(move |request: &RecordedRequest| {
+        let (sent_body, mut now) = (request.json(), there.lock().unwrap());
+        match sent_body["Action"].as_str().unwrap() {
+            "commit" => *now = sent_body["AccessKeyId"].as_str().unwrap().to_owned(),
             "restore" => *now = pair(1).id.0,
             _ => {}
         }
@@ -144,7 +147,9 @@ async fn what_a_webhook_answers() {
         (302, "x", Some(false)),
         (204, "", None),
     ] {
-        let answers = Arc::new(Mutex::new(move |_: &Asked| (status, body.to_owned())));
+        let answers = Arc::new(Mutex::new(move |_: &RecordedRequest| {
+            (status, body.to_owned())
+        }));
         let sink = webhook(answers).await;
         let done = deliver(&sink, &pair(2)).await;
         let found = done
@@ -154,8 +159,11 @@ async fn what_a_webhook_answers() {
         assert_eq!(found, later, "{status}: {done:?}");
         assert!(!format!("{done:?} {sink:?}").contains(pair(2).secret.expose().as_str()));
     }
-    let silent = webhook(Arc::new(Mutex::new(|_: &Asked| (200, String::new())))).await;
-    assert_eq!(silent.read_back().await, Ok(Held::Unreadable));
+    let silent = webhook(Arc::new(Mutex::new(|_: &RecordedRequest| {
+        (200, String::new())
+    })))
+    .await;
+    assert_eq!(silent.read_back().await, Ok(SinkContent::Unreadable));
     for (url, good) in [
         ("https://example.org/x", true),
         ("http://127.0.0.1:1/x", true),
@@ -168,10 +176,10 @@ async fn what_a_webhook_answers() {
 }
 
 /// The versions of one secret.
-fn fake_vault(versions: &mut Vec<Value>, asked: &Asked) -> (u16, String) {
-    assert_eq!(asked.headers["x-vault-token"], "t");
+fn fake_vault(versions: &mut Vec<Value>, request: &RecordedRequest) -> (u16, String) {
+    assert_eq!(request.headers["x-vault-token"], "t");
     let number = versions.len();
-    match asked.line.as_str() {
+    match request.line.as_str() {
         "GET /v1/kv/metadata/team" => (200, json!({"data": {"keys": ["job", "x/"]}}).to_string()),
         "GET /v1/kv/data/team/jbo" => (404, json!({"errors": []}).to_string()),
         "GET /v1/kv/data/team/job" => match versions.last() {
@@ -185,12 +193,12 @@ fn fake_vault(versions: &mut Vec<Value>, asked: &Asked) -> (u16, String) {
             }
         },
         "POST /v1/kv/data/team/job" => {
-            let told: Value = serde_json::from_slice(&asked.body).unwrap();
-            if told["options"]["cas"] != number {
+            let sent_body: Value = serde_json::from_slice(&request.body).unwrap();
+            if sent_body["options"]["cas"] != number {
                 let error = "check-and-set parameter did not match the current version";
                 return (400, json!({"errors": [error]}).to_string());
             }
-            versions.push(told["data"].clone());
+            versions.push(sent_body["data"].clone());
             (200, json!({"data": {"version": number + 1}}).to_string())
         }
         "DELETE /v1/kv/metadata/team/job" => {
@@ -204,12 +212,12 @@ fn fake_vault(versions: &mut Vec<Value>, asked: &Asked) -> (u16, String) {
     }
 }
 
-fn vault_sink(address: SocketAddr, place: (&str, &str)) -> DocumentSink<Vault> {
+fn vault_sink(address: SocketAddr, place: (&str, &str)) -> DocumentSink<VaultSecret> {
     let url = format!("http://{address}/");
-    let vault = Vault::at(&url, "t".to_owned(), None, place).unwrap();
+    let vault = VaultSecret::at(&url, "t".to_owned(), None, place).unwrap();
     DocumentSink::new(
         "vault:kv/team/job".to_owned(),
-        Json::new(None).unwrap(),
+        JsonFormat::new(None).unwrap(),
         vault,
     )
 }
@@ -223,17 +231,18 @@ async fn vault_keeps_the_contract() {
     for first in [None, Some(all), Some(full)] {
         let versions = Arc::new(Mutex::new(first.into_iter().collect::<Vec<_>>()));
         let there = Arc::clone(&versions);
-        let answers = move |asked: &Asked| fake_vault(&mut there.lock().unwrap(), asked);
-        let cuts = Cuts::default();
+        let answers =
+            move |request: &RecordedRequest| fake_vault(&mut there.lock().unwrap(), request);
+        let cuts = WriteFault::default();
         let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
         let look = || match versions.lock().unwrap().last() {
             Some(data) => data.to_string().into_bytes(),
             None => Vec::new(),
         };
         let sink = vault_sink(address, ("kv", "team/job"));
-        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
-        let put = |pair: &Pair| {
+        let put = |pair: &KeyPair| {
             let data = json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()});
             versions.lock().unwrap().push(data);
         };
@@ -246,13 +255,13 @@ async fn vault_keeps_the_contract() {
 async fn vault_leaves_every_other_byte() {
     let stored = Arc::new(Mutex::new(String::new()));
     let there = Arc::clone(&stored);
-    let address = serve(Arc::new(Mutex::new(move |asked: &Asked| {
-        if asked.line.starts_with("GET") {
+    let address = serve(Arc::new(Mutex::new(move |request: &RecordedRequest| {
+        if request.line.starts_with("GET") {
             let data = r#"{"n": 1e2, "a": 1, "a": 2}"#;
-            let told = format!(r#"{{"data":{{"data":{data},"metadata":{{"version":3}}}}}}"#);
-            return (200, told);
+            let sent_body = format!(r#"{{"data":{{"data":{data},"metadata":{{"version":3}}}}}}"#);
+            return (200, sent_body);
         }
-        *there.lock().unwrap() = String::from_utf8(asked.body.clone()).unwrap();
+        *there.lock().unwrap() = String::from_utf8(request.body.clone()).unwrap();
         (200, "{}".to_owned())
     })))
     .await;
@@ -268,12 +277,12 @@ async fn vault_does_not_overwrite_and_says_what_is_missing() {
     let rotation = RotationId("r".into());
     let mut versions = vec![json!({})];
     let mut raced = false;
-    let address = serve(Arc::new(Mutex::new(move |asked: &Asked| {
-        if asked.line.starts_with("POST") && !raced {
+    let address = serve(Arc::new(Mutex::new(move |request: &RecordedRequest| {
+        if request.line.starts_with("POST") && !raced {
             raced = true;
             versions.push(json!({"somebody": "else"}));
         }
-        fake_vault(&mut versions, asked)
+        fake_vault(&mut versions, request)
     })))
     .await;
     let sink = vault_sink(address, ("kv", "team/job"));
@@ -326,12 +335,12 @@ fn what_is_kept_is_told_apart() {
         "circleci:4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2#ID,SECRET",
         "1password:ionaiwtdvgclrixbt6ztpqcxnq/p7eflcy7f5mk7vg6zrzf5rjjyu",
     ] {
-        let spec: super::Spec = text.parse().unwrap();
+        let spec: super::SinkSpec = text.parse().unwrap();
         assert_eq!(spec.to_string(), text);
         names.insert(spec.to_string(), ());
     }
     assert_eq!(names.len(), 22);
-    for (text, says) in [
+    for (text, expected) in [
         ("secretsmanager:x?zone=y", "none of region"),
         ("ssm:a b", "is not a name"),
         ("vault:kv", "is not MOUNT/PATH"),
@@ -372,7 +381,7 @@ fn what_is_kept_is_told_apart() {
         ("gitlab:a/b#A-B", "not the name of a variable"),
         ("gitlab:a/b#A,A", "the same"),
     ] {
-        let error = text.parse::<super::Spec>().unwrap_err().to_string();
-        assert!(error.contains(says), "{text}: {error}");
+        let error = text.parse::<super::SinkSpec>().unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use keywright_base::{Secret, limits};
-use keywright_rotation::ports::{Backup, SinkError};
+use keywright_rotation::ports::{SinkBackup, SinkError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::{
@@ -32,7 +32,7 @@ pub(super) fn segment(text: &str) -> PercentEncode<'_> {
 }
 
 /// A service, and the name of the destination for errors.
-pub(super) struct Rest {
+pub(super) struct RestClient {
     name: String,
     pub(super) http: Client,
     /// For what a cloud answers to its own machines only.
@@ -40,14 +40,14 @@ pub(super) struct Rest {
 }
 
 /// An answer, read whole.
-pub(super) struct Answer {
+pub(super) struct RestResponse {
     pub(super) status: StatusCode,
     body: Secret<Vec<u8>>,
     /// Why it is not a success, in the service's words.
     sentence: String,
 }
 
-impl Rest {
+impl RestClient {
     pub(super) fn new(name: &str) -> Result<Self, String> {
         Ok(Self {
             name: name.to_owned(),
@@ -69,7 +69,7 @@ impl Rest {
         &self,
         request: RequestBuilder,
         sent: &[&str],
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let response = request.send().await;
         let response = response.map_err(|error| self.later(&http::root_of(&error)))?;
         let status = response.status();
@@ -79,7 +79,7 @@ impl Rest {
             true => String::new(),
             false => repeatable(&sentence(body.expose()), sent),
         };
-        Ok(Answer {
+        Ok(RestResponse {
             status,
             body,
             sentence,
@@ -94,7 +94,7 @@ impl Rest {
         body: Option<&Value>,
         token: &Secret<String>,
         sent: &[&str],
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let request = match body {
             Some(body) => {
                 let json = "application/json";
@@ -110,19 +110,22 @@ impl Rest {
     }
 
     /// A backup of what was found.
-    pub(super) fn backup<T: Serialize>(&self, found: &T) -> Result<Backup, SinkError> {
+    pub(super) fn backup<T: Serialize>(&self, found: &T) -> Result<SinkBackup, SinkError> {
         let bytes = serde_json::to_vec(found);
         bytes.map(Secret::new).map_err(|error| self.never(&error))
     }
 
     /// What [`Rest::backup`] was made of.
-    pub(super) fn read_backup<T: DeserializeOwned>(&self, backup: &Backup) -> Result<T, SinkError> {
+    pub(super) fn read_backup<T: DeserializeOwned>(
+        &self,
+        backup: &SinkBackup,
+    ) -> Result<T, SinkError> {
         let read = serde_json::from_slice(backup.expose());
         read.map_err(|_| self.never(&"its backup cannot be read"))
     }
 
     /// A refusal: whether it passes, the call, and the service's own sentence.
-    pub(super) fn refused(&self, call: &str, answer: &Answer) -> SinkError {
+    pub(super) fn refused(&self, call: &str, answer: &RestResponse) -> SinkError {
         let status = answer.status;
         let why = format!("{call}: {status} {}", answer.sentence);
         let why = why.trim_end();
@@ -137,7 +140,7 @@ impl Rest {
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         call: &str,
-        answer: &Answer,
+        answer: &RestResponse,
     ) -> Result<T, SinkError> {
         if !answer.status.is_success() {
             return Err(self.refused(call, answer));
@@ -148,7 +151,11 @@ impl Rest {
     }
 
     /// The body of a success as it is.
-    pub(super) fn text(&self, call: &str, answer: &Answer) -> Result<Secret<String>, SinkError> {
+    pub(super) fn text(
+        &self,
+        call: &str,
+        answer: &RestResponse,
+    ) -> Result<Secret<String>, SinkError> {
         if !answer.status.is_success() {
             return Err(self.refused(call, answer));
         }
@@ -158,7 +165,7 @@ impl Rest {
     }
 }
 
-impl Answer {
+impl RestResponse {
     /// A part of a refusal, for what the status does not tell apart.
     pub(super) fn code(&self, pointer: &str) -> Option<String> {
         let value: Value = serde_json::from_slice(self.body.expose()).ok()?;
@@ -168,9 +175,9 @@ impl Answer {
 
 /// What a service says is wrong, wherever it says so.
 fn sentence(body: &[u8]) -> String {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let message: Value = serde_json::from_slice(body).unwrap_or_default();
     let places = ["/error/message", "/message", "/error_description", "/error"];
-    let found = places.iter().find_map(|place| said.pointer(place));
+    let found = places.iter().find_map(|place| message.pointer(place));
     match found {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Null) | None => String::new(),
@@ -184,18 +191,18 @@ fn repeatable(sentence: &str, sent: &[&str]) -> String {
     let parts = parts.filter(|part| part.len() >= PART_MIN);
     let all: Vec<&str> = sent.iter().copied().chain(parts).collect();
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | '[' | ']');
-    let mut said = String::new();
+    let mut message = String::new();
     for piece in sentence.split_inclusive(ends) {
         let word = piece.trim_end_matches(ends);
         let was_sent =
             |sent: &&str| !sent.is_empty() && (sent.contains(word) || word.contains(*sent));
         if word.len() >= WORD_MIN && all.iter().any(was_sent) {
-            said.push_str("[...] ");
+            message.push_str("[...] ");
         } else {
-            said.push_str(piece);
+            message.push_str(piece);
         }
     }
-    let plain = said.chars().filter(|c| !c.is_control());
+    let plain = message.chars().filter(|c| !c.is_control());
     plain
         .take(SENTENCE_MAX)
         .collect::<String>()
@@ -217,17 +224,17 @@ mod tests {
     use keywright_base::limits::ANSWER_BYTES;
     use keywright_rotation::ports::SinkError;
 
-    use super::{Rest, SENTENCE_MAX, repeatable, sentence};
-    use crate::testing::{Asked, serve};
+    use super::{RestClient, SENTENCE_MAX, repeatable, sentence};
+    use crate::testing::{RecordedRequest, serve};
 
     #[tokio::test]
     async fn an_answer_is_bounded() {
-        let answers = |asked: &Asked| {
-            let more = usize::from(asked.line == "GET /more");
+        let answers = |requested: &RecordedRequest| {
+            let more = usize::from(requested.line == "GET /more");
             (200, format!("1{}", " ".repeat(ANSWER_BYTES - 1 + more)))
         };
         let url = format!("http://{}", serve(Arc::new(Mutex::new(answers))).await);
-        let rest = Rest::new("r").unwrap();
+        let rest = RestClient::new("r").unwrap();
         let most = rest.http.get(format!("{url}/most"));
         let most = rest.send(most, &[]).await.unwrap();
         assert_eq!(rest.read::<u8>("most", &most), Ok(1));

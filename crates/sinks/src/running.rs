@@ -29,7 +29,7 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 
 /// Limits of a program.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ProgramLimits {
     /// How long it may run.
     pub time: Duration,
     /// Bytes of standard output; more is an error.
@@ -38,7 +38,7 @@ pub struct Limits {
 
 /// How a program ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ProgramExit {
     /// Its exit status.
     pub status: ExitStatus,
     /// What it wrote to standard output.
@@ -46,7 +46,7 @@ pub struct Ended {
     errors: Vec<u8>,
 }
 
-impl Ended {
+impl ProgramExit {
     /// What it complains about, on one line and not much of it, without a secret that it got.
     pub(super) fn complaint(&self, secret: Option<&Secret<String>>) -> String {
         let text = String::from_utf8_lossy(&self.errors);
@@ -66,7 +66,7 @@ impl Ended {
 
 /// Why there is no end to report; a sentence about the program.
 #[derive(Debug)]
-pub enum Failure {
+pub enum ProgramError {
     /// It cannot be started.
     Start(io::Error),
     /// It ran too long, and was killed.
@@ -77,7 +77,7 @@ pub enum Failure {
     System(io::Error),
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for ProgramError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Start(error) | Self::System(error) => write!(f, "{error}"),
@@ -87,7 +87,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-impl Failure {
+impl ProgramError {
     /// As an error of a sink: a program that is not there needs a person, others may pass.
     pub(super) fn about(&self, program: &str) -> SinkError {
         let text = format!("{program}: {self}");
@@ -102,8 +102,8 @@ impl Failure {
 pub async fn run(
     mut command: Command,
     input: &Secret<Vec<u8>>,
-    limits: Limits,
-) -> Result<Ended, Failure> {
+    limits: ProgramLimits,
+) -> Result<ProgramExit, ProgramError> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -112,7 +112,7 @@ pub async fn run(
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
-        .map_err(Failure::Start)?;
+        .map_err(ProgramError::Start)?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
@@ -149,13 +149,13 @@ pub async fn run(
             // It may have ended in between.
             let _ = kill_process_group(group, Signal::KILL);
         }
-        return Err(Failure::Time(limits.time));
+        return Err(ProgramError::Time(limits.time));
     };
-    let status = status.map_err(Failure::System)?;
+    let status = status.map_err(ProgramError::System)?;
     if output.expose().len() > limits.output {
-        return Err(Failure::Output(limits.output));
+        return Err(ProgramError::Output(limits.output));
     }
-    Ok(Ended {
+    Ok(ProgramExit {
         status,
         output,
         errors,

@@ -3,20 +3,20 @@
 
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError},
 };
 
 /// A pair that no other call makes.
-pub(super) fn pair(number: u32) -> Pair {
-    Pair {
+pub(super) fn pair(number: u32) -> KeyPair {
+    KeyPair {
         id: KeyId(format!("AKIAIOSFODNN7EXAMPL{number}")),
         secret: Secret::new(format!("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLE/{number:02}")),
     }
 }
 
 /// Stages and commits.
-pub(super) async fn deliver(sink: &dyn Sink, new: &Pair) -> Result<(), SinkError> {
+pub(super) async fn deliver(sink: &dyn Sink, new: &KeyPair) -> Result<(), SinkError> {
     let rotation = RotationId("r-1".to_owned());
     let backup = sink.stage(&rotation).await?;
     sink.commit(&rotation, &backup, new).await
@@ -25,12 +25,13 @@ pub(super) async fn deliver(sink: &dyn Sink, new: &Pair) -> Result<(), SinkError
 /// Restores what was there before `pair(2)` was written; `old` is the old pair, where it is known.
 pub(super) async fn put_back(
     sink: &dyn Sink,
-    backup: &Backup,
-    old: Option<&Pair>,
+    backup: &SinkBackup,
+    old: Option<&KeyPair>,
 ) -> Result<(), SinkError> {
     let new = &pair(2);
     let rotation = RotationId("r-1".to_owned());
-    sink.restore(&rotation, backup, Pairs { new, old }).await
+    sink.restore(&rotation, backup, RotationPairs { new, old })
+        .await
 }
 
 /// Holds a sink of a service that refuses the write of `pair(2)` with a status, and with "no: " and
@@ -59,7 +60,7 @@ pub(super) async fn hold_to_refusals<F: Future<Output = Box<dyn Sink>>>(
 
 /// Holds a sink that holds `pair(1)` to never touching another's pair, which `put` puts there:
 /// after staging, after committing, on the way back.
-pub(super) async fn hold_to_others(sink: &dyn Sink, look: Look<'_>, put: &dyn Fn(&Pair)) {
+pub(super) async fn hold_to_others(sink: &dyn Sink, look: ObserveSink<'_>, put: &dyn Fn(&KeyPair)) {
     let rotation = RotationId("r-1".to_owned());
     let (old, new, other) = (pair(1), pair(2), pair(3));
     let backup = sink.stage(&rotation).await.unwrap();
@@ -88,11 +89,11 @@ pub(super) async fn hold_to_others(sink: &dyn Sink, look: Look<'_>, put: &dyn Fn
 }
 
 /// What one can see of a sink from outside.
-pub(super) type Look<'a> = &'a dyn Fn() -> Vec<u8>;
+pub(super) type ObserveSink<'a> = &'a dyn Fn() -> Vec<u8>;
 
 /// How a sink answers when it is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reads {
+pub(super) enum ReadBackKind {
     /// With the pair.
     Pair,
     /// With the key's id.
@@ -102,13 +103,13 @@ pub(super) enum Reads {
 /// Holds a sink to the contract. It must hold `pair(1)`, or nothing, in the beginning; `look` must
 /// show the same at the end as at the beginning.
 #[expect(clippy::cognitive_complexity, reason = "the contract, line by line")]
-pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: Reads, look: Look<'_>) {
+pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: ReadBackKind, look: ObserveSink<'_>) {
     let rotation = RotationId("r-1".to_owned());
     let new = pair(2);
     let before = look();
     let found = sink.read_back().await.unwrap();
     let inspected = sink.inspect(&pair(1).id).await.unwrap().held;
-    assert!(inspected == found || inspected == Held::Unreadable);
+    assert!(inspected == found || inspected == SinkContent::Unreadable);
     let old = Some(pair(1));
 
     let backup = sink.stage(&rotation).await.unwrap();
@@ -118,8 +119,8 @@ pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: Reads, look: Look<'
     assert_eq!(sink.read_back().await.unwrap(), found);
 
     let expected = match reads {
-        Reads::Pair => Held::Pair(new.clone()),
-        Reads::Key => Held::Key(new.id.clone()),
+        ReadBackKind::Pair => SinkContent::Pair(new.clone()),
+        ReadBackKind::Key => SinkContent::Key(new.id.clone()),
     };
     for _ in 0..2 {
         sink.commit(&rotation, &backup, &new).await.unwrap();
@@ -143,13 +144,18 @@ pub(super) async fn hold_to_contract(sink: &dyn Sink, reads: Reads, look: Look<'
 }
 
 /// Cuts the sink off at the nth write from now on (from 0), before or after it takes effect.
-pub(super) type Cut<'a> = &'a dyn Fn(usize, bool);
+pub(super) type CutWrite<'a> = &'a dyn Fn(usize, bool);
 
 /// Holds a sink to the contract when its process dies at any write, or a reply is lost. Whoever
 /// looks then finds the old content or the new one, unless `torn` allows for two writes; going on,
 /// and going back, end as if nothing had happened. No error shows a secret.
 #[expect(clippy::cognitive_complexity, reason = "the contract, line by line")]
-pub(super) async fn hold_to_crashes(sink: &dyn Sink, look: Look<'_>, cut: Cut<'_>, torn: bool) {
+pub(super) async fn hold_to_crashes(
+    sink: &dyn Sink,
+    look: ObserveSink<'_>,
+    cut: CutWrite<'_>,
+    torn: bool,
+) {
     let rotation = RotationId("r-1".to_owned());
     let (old, new) = (pair(1), pair(2));
     let old_secret = old.secret.clone();

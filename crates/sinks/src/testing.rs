@@ -24,7 +24,7 @@ use crate::environment::SYSTEM;
 
 /// A request, whole: method and path, query, headers, body.
 #[derive(Debug)]
-pub struct Asked {
+pub struct RecordedRequest {
     /// Method and path.
     pub line: String,
     /// The query, as it was sent.
@@ -35,9 +35,9 @@ pub struct Asked {
     pub body: Vec<u8>,
 }
 
-impl Asked {
+impl RecordedRequest {
     /// The body as JSON.
-    pub fn told(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
@@ -51,10 +51,10 @@ impl Asked {
 }
 
 /// A status and a body; status 0 closes the connection without a reply.
-pub type Answers = Arc<Mutex<dyn FnMut(&Asked) -> (u16, String) + Send>>;
+pub type FakeService = Arc<Mutex<dyn FnMut(&RecordedRequest) -> (u16, String) + Send>>;
 
 /// Answers on a free port until the test's runtime ends.
-pub async fn serve(answers: Answers) -> SocketAddr {
+pub async fn serve(answers: FakeService) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -67,18 +67,21 @@ pub async fn serve(answers: Answers) -> SocketAddr {
 }
 
 /// Answers on one connection.
-pub async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, answers: Answers) {
+pub async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    answers: FakeService,
+) {
     let service = service_fn(move |request: Request<Incoming>| {
         let answers = Arc::clone(&answers);
         async move {
             let (parts, body) = request.into_parts();
-            let asked = Asked {
+            let recorded = RecordedRequest {
                 line: format!("{} {}", parts.method, parts.uri.path()),
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 headers: parts.headers,
                 body: body.collect().await.unwrap().to_bytes().to_vec(),
             };
-            let (status, body) = (answers.lock().unwrap())(&asked);
+            let (status, body) = (answers.lock().unwrap())(&recorded);
             if status == 0 {
                 return Err(std::io::Error::other("cut off"));
             }

@@ -10,12 +10,12 @@ use std::{
 use keywright_base::{Clock, Timestamp};
 use keywright_rotation::{
     model::RotationId,
-    ports::{Held, Sink, SinkError},
+    ports::{Sink, SinkContent, SinkError},
 };
 
 use super::{
-    KINDS, Spec, SpecError, help,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
+    KINDS, SinkSpec, SpecError, help,
+    suite::{ReadBackKind, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
 };
 use crate::testing::holds_no_more;
 
@@ -34,7 +34,11 @@ pub(super) fn write(path: &Path, text: &str) {
 
 pub(super) async fn open(text: &str) -> Box<dyn Sink> {
     let clock: Arc<dyn Clock> = Arc::new(Noon);
-    text.parse::<Spec>().unwrap().open(&clock).await.unwrap()
+    text.parse::<SinkSpec>()
+        .unwrap()
+        .open(&clock)
+        .await
+        .unwrap()
 }
 
 fn filled(text: &str) -> String {
@@ -70,10 +74,10 @@ fn every_kind_is_listed_wherever_kinds_are_listed() {
         documented.contains(&format!("\n{table}\n")),
         "docs/rotation.md must have this table:\n{table}"
     );
-    let SpecError::Kind(_) = "none:x".parse::<Spec>().unwrap_err() else {
+    let SpecError::Kind(_) = "none:x".parse::<SinkSpec>().unwrap_err() else {
         panic!("none is no kind");
     };
-    let unknown = "none:x".parse::<Spec>().unwrap_err().to_string();
+    let unknown = "none:x".parse::<SinkSpec>().unwrap_err().to_string();
     for kind in KINDS {
         assert!(help().contains(&format!("  {}:{}", kind.prefix, kind.syntax)));
         assert!(unknown.contains(kind.prefix), "{unknown}");
@@ -92,7 +96,7 @@ async fn row_16_files_keep_the_contract_and_everything_else_in_them() {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let sink = open(&spec.replace('F', path.to_str().unwrap())).await;
         let look = || fs::read(&path).unwrap();
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
 
         deliver(&*sink, &pair(2)).await.unwrap();
         let (old, new) = (pair(1), pair(2));
@@ -120,7 +124,7 @@ async fn a_file_that_was_not_there_is_private_and_goes_again() {
         let path = folder.path().join("new");
         let sink = open(&kind.replace('F', path.to_str().unwrap())).await;
         let look = || fs::read(&path).unwrap_or_default();
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
         assert!(!path.exists(), "{kind}");
         deliver(&*sink, &pair(2)).await.unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
@@ -237,14 +241,14 @@ const NOT_UNDERSTOOD: &[(&str, &str, &str)] = &[
 async fn what_is_not_understood_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
-    for (kind, text, says) in NOT_UNDERSTOOD {
+    for (kind, text, expected) in NOT_UNDERSTOOD {
         write(&path, text);
         let sink = open(&kind.replace('F', path.to_str().unwrap())).await;
         let rotation = RotationId("r".into());
         let staged = sink.stage(&rotation).await.map(drop);
         let committed = deliver(&*sink, &pair(2)).await;
         assert!(
-            matches!(&committed, Err(SinkError::Never(why)) if why.contains(says)),
+            matches!(&committed, Err(SinkError::Never(why)) if why.contains(expected)),
             "{kind} {text}: {committed:?}"
         );
         assert!(staged.is_err(), "{kind} {text}");
@@ -325,10 +329,10 @@ async fn a_file_or_folder_that_refuses_is_told_apart() {
     let refused = super::replace::check(&path).unwrap_err();
     running.kill().unwrap();
     running.wait().unwrap();
-    let said = refused.to_string();
+    let reply = refused.to_string();
     assert!(
-        said.starts_with("it cannot be opened for writing: "),
-        "{said}"
+        reply.starts_with("it cannot be opened for writing: "),
+        "{reply}"
     );
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     super::replace::check(&path).unwrap();
@@ -340,7 +344,7 @@ async fn a_program_has_no_secret_of_the_environment() {
     let file = folder.path().join("environment");
     let script = format!("cat > /dev/null; env > '{}'", file.display());
     let sink = open(&format!("command:sh -c {}", shell_words::quote(&script))).await;
-    assert_eq!(sink.read_back().await, Ok(Held::Unreadable));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Unreadable));
     holds_no_more(&fs::read_to_string(&file).unwrap());
 }
 
@@ -404,7 +408,7 @@ async fn a_command_that_is_killed_at_any_write() {
 async fn a_command_keeps_the_contract_and_the_secret() {
     let folder = tempfile::tempdir().unwrap();
     let (sink, now) = command(folder.path()).await;
-    hold_to_contract(&*sink, Reads::Key, &|| fs::read(&now).unwrap()).await;
+    hold_to_contract(&*sink, ReadBackKind::Key, &|| fs::read(&now).unwrap()).await;
 
     write(&folder.path().join("down"), "");
     let busy = sink.stage(&RotationId("r".into())).await.unwrap_err();
@@ -424,7 +428,7 @@ async fn a_command_keeps_the_contract_and_the_secret() {
         "{error}"
     );
     let silent = open("command:true").await;
-    assert_eq!(silent.read_back().await, Ok(Held::Unreadable));
+    assert_eq!(silent.read_back().await, Ok(SinkContent::Unreadable));
     assert!(
         open("command:/no/such/program")
             .await
@@ -471,11 +475,11 @@ fn names_of_places() {
         ("csv:/e", "csv:/e".to_owned()),
         ("command:a 'b c'", "command:a 'b c'".to_owned()),
     ] {
-        let spec: Spec = text.parse().unwrap();
+        let spec: SinkSpec = text.parse().unwrap();
         assert_eq!(spec.to_string(), canonical);
-        assert_eq!(canonical.parse::<Spec>(), Ok(spec), "{text}");
+        assert_eq!(canonical.parse::<SinkSpec>(), Ok(spec), "{text}");
     }
-    for (text, says) in [
+    for (text, expected) in [
         ("x", "is not KIND:PLACE"),
         ("what:x", "one of the kinds aws-profile, dotenv"),
         ("dotenv:", "names no place"),
@@ -491,8 +495,8 @@ fn names_of_places() {
         ("dotenv:\"/a\"x", "x follows a quoted part"),
         ("aws-profile:DEFAULT@/y", "not the name of a profile"),
     ] {
-        let error = text.parse::<Spec>().unwrap_err().to_string();
-        assert!(error.contains(says), "{text}: {error}");
+        let error = text.parse::<SinkSpec>().unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
     }
     assert!(PathBuf::from(here("")).is_absolute());
 }
@@ -523,16 +527,16 @@ fn names_of_files_with_a_program() {
         ),
         ("dotenv:/what?", "dotenv:/what?"),
     ] {
-        let spec: Spec = text.parse().unwrap();
+        let spec: SinkSpec = text.parse().unwrap();
         assert_eq!(spec.to_string(), canonical);
-        assert_eq!(canonical.parse::<Spec>(), Ok(spec), "{text}");
+        assert_eq!(canonical.parse::<SinkSpec>(), Ok(spec), "{text}");
     }
-    for (text, says) in [
+    for (text, expected) in [
         ("dotenv:/x?after=", "names no program"),
         ("dotenv:/x?after=./run", "write its whole path"),
         ("csv:/x?after='", "quote"),
     ] {
-        let error = text.parse::<Spec>().unwrap_err().to_string();
-        assert!(error.contains(says), "{text}: {error}");
+        let error = text.parse::<SinkSpec>().unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
     }
 }

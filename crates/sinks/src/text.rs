@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use keywright_base::Secret;
-use keywright_rotation::model::{KeyId, Pair};
+use keywright_rotation::model::{KeyId, KeyPair};
 
 /// How many names a suggestion lists.
 const SIMILAR_MAX: usize = 3;
@@ -55,7 +55,7 @@ pub(super) fn line_number(text: &str, at: usize) -> usize {
 
 /// A line and its end, as ranges of the text.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct LineSpan {
     pub(super) start: usize,
     /// Where its end begins.
     pub(super) end: usize,
@@ -64,7 +64,7 @@ pub(super) struct Line {
 }
 
 /// The lines of a text; each of LF, CRLF and CR ends one.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = LineSpan> + '_ {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
@@ -75,7 +75,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
             "" => 0,
             _ => 1,
         };
-        let line = Line {
+        let line = LineSpan {
             start,
             end: start + length,
             next: start + length + terminator,
@@ -139,17 +139,17 @@ pub(super) fn did_you_mean<'a>(name: &str, names: impl Iterator<Item = &'a str>)
 pub(super) fn pair_of(
     id: (&str, Option<&str>),
     secret: (&str, Option<&str>),
-) -> Result<Option<Pair>, String> {
+) -> Result<Option<KeyPair>, String> {
     let there = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
     match (there(id.1), there(secret.1)) {
         (None, None) => Ok(None),
-        (Some(value), Some(secret)) => Ok(Some(Pair {
+        (Some(value), Some(secret)) => Ok(Some(KeyPair {
             id: KeyId(value),
             secret: Secret::new(secret),
         })),
         (Some(value), None) => Err(format!(
             "it holds {} in {} and nothing in {}: half a pair is not overwritten",
-            shown_id(&value),
+            printable_id(&value),
             id.0,
             secret.0
         )),
@@ -161,7 +161,7 @@ pub(super) fn pair_of(
 }
 
 /// The id of a key, for a sentence; what does not look like one may be a secret in the wrong place.
-pub(super) fn shown_id(id: &str) -> &str {
+pub(super) fn printable_id(id: &str) -> &str {
     if is_id(id) && id.len() <= 32 {
         id
     } else {

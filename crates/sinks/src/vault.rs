@@ -15,7 +15,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     SinkKind,
     aws_profile::{home, variable},
-    document::{self, Content, Store, StorePlace, Tag, Version},
+    document::{self, DocumentContent, DocumentStore, DocumentVersion, StorePlace, VersionTag},
 };
 use keywright_aws::http;
 
@@ -38,21 +38,21 @@ impl fmt::Display for VaultPlace {
 
 #[async_trait]
 impl StorePlace for VaultPlace {
-    type Store = Vault;
+    type Store = VaultSecret;
 
     fn parse(text: &str) -> Result<Self, String> {
         place(text)?;
         Ok(Self(text.to_owned()))
     }
 
-    async fn open(&self, _: &str, _: &Arc<dyn Clock>) -> Result<Vault, String> {
+    async fn open(&self, _: &str, _: &Arc<dyn Clock>) -> Result<VaultSecret, String> {
         let (mount, path) = place(&self.0)?;
-        Vault::open(mount, path)
+        VaultSecret::open(mount, path)
     }
 }
 
 /// Where a secret is.
-pub(crate) struct Vault {
+pub(crate) struct VaultSecret {
     http: reqwest::Client,
     address: String,
     token: Secret<String>,
@@ -61,7 +61,7 @@ pub(crate) struct Vault {
     path: String,
 }
 
-impl std::fmt::Debug for Vault {
+impl std::fmt::Debug for VaultSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Vault({}/{} at {})", self.mount, self.path, self.address)
     }
@@ -78,7 +78,7 @@ pub(crate) fn place(text: &str) -> Result<(&str, &str), String> {
         .ok_or_else(|| format!("{text} is not MOUNT/PATH"))
 }
 
-impl Vault {
+impl VaultSecret {
     /// With address and token of the environment, or the token that `vault login` left.
     pub(crate) fn open(mount: &str, path: &str) -> Result<Self, String> {
         let either = |vault, bao| variable(vault).or_else(|| variable(bao));
@@ -158,9 +158,9 @@ impl Vault {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => Ok(Some(bytes)),
             status => {
-                let said = complaint(bytes.expose());
-                let conflict = said.contains("check-and-set");
-                let why = at(&format!("{status} {said}"));
+                let message = complaint(bytes.expose());
+                let conflict = message.contains("check-and-set");
+                let why = at(&format!("{status} {message}"));
                 if conflict || status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
                     Err(SinkError::Later(why))
                 } else {
@@ -173,57 +173,57 @@ impl Vault {
 
 /// What the server says is wrong; it quotes no secret.
 fn complaint(body: &[u8]) -> String {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
-    let errors = said.get("errors").and_then(Value::as_array);
+    let message: Value = serde_json::from_slice(body).unwrap_or_default();
+    let errors = message.get("errors").and_then(Value::as_array);
     let texts = errors.into_iter().flatten().filter_map(Value::as_str);
     texts.collect::<Vec<_>>().join("; ")
 }
 
 /// A secret as it is read: its data byte for byte.
 #[derive(Deserialize)]
-struct Read {
+struct VaultRead {
     data: ReadData,
 }
 
 #[derive(Deserialize)]
 struct ReadData {
     data: Option<Box<RawValue>>,
-    metadata: Metadata,
+    metadata: VaultMetadata,
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct VaultMetadata {
     version: u64,
 }
 
 #[async_trait]
-impl Store for Vault {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for VaultSecret {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let found = self.ask(Method::GET, "data", None).await?;
         let Some(found) = found else {
-            return Ok(Version {
+            return Ok(DocumentVersion {
                 content: None,
-                tag: Tag::default(),
+                tag: VersionTag::default(),
             });
         };
-        let read: Option<Read> = serde_json::from_slice(found.expose()).ok();
-        let Some(Read { data }) = read else {
+        let read: Option<VaultRead> = serde_json::from_slice(found.expose()).ok();
+        let Some(VaultRead { data }) = read else {
             let (mount, path) = (&self.mount, &self.path);
             let why = format!("vault {mount}/{path}: the answer is not a secret's");
             return Err(SinkError::Later(why));
         };
         let text = data.data.map(|data| Secret::new(data.get().to_owned()));
         let object = text.filter(|text| text.expose().starts_with('{'));
-        Ok(Version {
+        Ok(DocumentVersion {
             content: object.map(|text| Secret::new(text.expose().as_bytes().to_vec())),
-            tag: Tag {
+            tag: VersionTag {
                 version: Some(data.metadata.version.to_string()),
                 kind: None,
             },
         })
     }
 
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let Some(content) = content else {
             return self.ask(Method::DELETE, "metadata", None).await.map(drop);
         };

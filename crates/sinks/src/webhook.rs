@@ -8,15 +8,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret, Timestamp, limits};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Backup, Held, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError},
 };
 use reqwest::{StatusCode, Url};
 use ring::hmac;
 use serde_json::{Value, json};
 
 use super::{
-    Destination, SinkKind, aws_profile::variable, program::Answered, public_name::without_query,
+    ParsedDestination, SinkKind, aws_profile::variable, program::ProgramBackup,
+    public_name::without_query,
 };
 use keywright_aws::http;
 
@@ -28,13 +29,13 @@ pub(super) const KIND: SinkKind = SinkKind {
 };
 
 #[async_trait]
-impl Destination for Url {
+impl ParsedDestination for Url {
     fn public(&self) -> String {
         without_query(self)
     }
 
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
-        let webhook = Webhook::open(name, self.clone(), Arc::clone(clock))?;
+        let webhook = WebhookSink::open(name, self.clone(), Arc::clone(clock))?;
         Ok(Box::new(webhook))
     }
 }
@@ -57,7 +58,7 @@ pub fn signature(key: &hmac::Key, now: Timestamp, body: &str) -> String {
 }
 
 /// An address.
-pub(super) struct Webhook {
+pub(super) struct WebhookSink {
     name: String,
     url: Url,
     http: reqwest::Client,
@@ -65,13 +66,13 @@ pub(super) struct Webhook {
     clock: Arc<dyn Clock>,
 }
 
-impl std::fmt::Debug for Webhook {
+impl std::fmt::Debug for WebhookSink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-impl Webhook {
+impl WebhookSink {
     /// With the key of the environment.
     pub(super) fn open(name: String, url: Url, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let key = variable(KEY).map(Secret::new);
@@ -95,8 +96,8 @@ impl Webhook {
         })
     }
 
-    async fn tell(&self, told: &Value) -> Result<Vec<u8>, SinkError> {
-        let body = Secret::new(told.to_string());
+    async fn tell(&self, payload: &Value) -> Result<Vec<u8>, SinkError> {
+        let body = Secret::new(payload.to_string());
         let sent = self
             .http
             .post(self.url.clone())
@@ -132,60 +133,62 @@ impl Webhook {
 }
 
 #[async_trait]
-impl Sink for Webhook {
+impl Sink for WebhookSink {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn stage(&self, rotation: &RotationId) -> Result<Backup, SinkError> {
-        let told = json!({"Action": "stage", "RotationId": rotation.0});
-        self.tell(&told).await?;
-        Answered::backup(&self.read_back().await?)
+    async fn stage(&self, rotation: &RotationId) -> Result<SinkBackup, SinkError> {
+        let payload = json!({"Action": "stage", "RotationId": rotation.0});
+        self.tell(&payload).await?;
+        ProgramBackup::backup(&self.read_back().await?)
     }
 
     async fn commit(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        pair: &Pair,
+        backup: &SinkBackup,
+        pair: &KeyPair,
     ) -> Result<(), SinkError> {
-        let before = Answered::read(backup);
+        let before = ProgramBackup::read(backup);
         before.check(&self.name, &self.read_back().await?, &pair.id)?;
-        let told = json!({
+        let payload = json!({
             "Action": "commit",
             "RotationId": rotation.0,
             "PreviousAccessKeyId": before.key(),
             "AccessKeyId": pair.id.0,
             "SecretAccessKey": pair.secret.expose(),
         });
-        self.tell(&told).await.map(drop)
+        self.tell(&payload).await.map(drop)
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
-        let said = self.tell(&json!({"Action": "read"})).await?;
-        if said.trim_ascii().is_empty() {
-            return Ok(Held::Unreadable);
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
+        let message = self.tell(&json!({"Action": "read"})).await?;
+        if message.trim_ascii().is_empty() {
+            return Ok(SinkContent::Unreadable);
         }
-        let said: Value = serde_json::from_slice(&said).map_err(|_| {
+        let message: Value = serde_json::from_slice(&message).map_err(|_| {
             SinkError::Never(format!("{}: its answer to read is not JSON", self.name))
         })?;
-        let id = said.get("AccessKeyId").and_then(Value::as_str);
-        Ok(id.map_or(Held::Nothing, |id| Held::Key(KeyId(id.to_owned()))))
+        let id = message.get("AccessKeyId").and_then(Value::as_str);
+        Ok(id.map_or(SinkContent::Nothing, |id| {
+            SinkContent::Key(KeyId(id.to_owned()))
+        }))
     }
 
     async fn restore(
         &self,
         rotation: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = Answered::read(backup);
+        let before = ProgramBackup::read(backup);
         before.check(&self.name, &self.read_back().await?, &pairs.new.id)?;
-        let told = json!({
+        let payload = json!({
             "Action": "restore",
             "RotationId": rotation.0,
             "PreviousAccessKeyId": before.key(),
         });
-        self.tell(&told).await.map(drop)
+        self.tell(&payload).await.map(drop)
     }
 }

@@ -13,7 +13,7 @@ use keywright_base::{AccessKeyId, AccountId, Timestamp};
 
 /// A future that an engine returns. The work is queued when the method is called, in call order,
 /// not when the future is first polled; dropping the future does not cancel the work.
-pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub type StoreFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Why the store could not answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum StoreError {
     },
     /// A precondition of an index write did not hold; nothing of its batch was written.
     #[error("a precondition of the write did not hold")]
-    Precondition(Failed),
+    Precondition(FailedPrecondition),
     /// The stored schema is newer than this program.
     #[error("the database has schema {found}, this program knows up to {known}")]
     NewerSchema {
@@ -46,7 +46,7 @@ pub enum StoreError {
 
 /// Which precondition of an [`IndexWrite`] failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failed {
+pub enum FailedPrecondition {
     /// The bucket does not exist.
     NoSuchBucket,
     /// The bucket exists; its present row.
@@ -64,7 +64,7 @@ pub enum Failed {
 
 /// One record of an account's IAM state. `kind` and `id` are its key inside the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct StateRecord {
     /// What it is, for example `user`; a short lower-case word.
     pub kind: String,
     /// Its immutable id inside the kind.
@@ -75,9 +75,9 @@ pub struct Record {
 
 /// One write of a [`Commit`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Write {
+pub enum RecordWrite {
     /// Inserts or replaces.
-    Put(Record),
+    Put(StateRecord),
     /// Removes; removing what is not there is not an error.
     Delete {
         /// The record's kind.
@@ -89,17 +89,17 @@ pub enum Write {
 
 /// A change of one account, all or nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
+pub struct LedgerCommit {
     /// The account; version 0 means that it does not exist yet and is created by this commit.
     pub account: AccountId,
     /// The version this was computed from.
     pub base: u64,
     /// What changes; the new version is `base + 1`.
-    pub writes: Vec<Write>,
+    pub writes: Vec<RecordWrite>,
 }
 
 /// IAM state, per account.
-pub trait Ledger: Send + Sync {
+pub trait LedgerStore: Send + Sync {
     /// Every account with its version, ascending by id.
     ///
     /// # Errors
@@ -110,14 +110,15 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    fn load(&self, account: AccountId, each: &mut dyn FnMut(Record)) -> Result<(), StoreError>;
+    fn load(&self, account: AccountId, each: &mut dyn FnMut(StateRecord))
+    -> Result<(), StoreError>;
 
     /// Commits durably; the result is the new version. Commits of one account take effect in the
     /// order of the calls, and many callers share one flush.
     ///
     /// Errors: [`StoreError::Conflict`] when `base` is not the stored version (nothing written);
     /// [`StoreError::Unavailable`] when the outcome is unknown.
-    fn commit(&self, commit: Commit) -> Pending<Result<u64, StoreError>>;
+    fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>>;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ pub struct LastUse {
 
 /// A request that was correctly signed with an inactive access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct KeyAttempt {
     /// The key.
     pub key: AccessKeyId,
     /// Where it came from, an IP address.
@@ -156,7 +157,7 @@ pub struct Attempt {
 /// Temporary credentials that were issued. The secret stays inside the sealed token that the client
 /// holds; the store only remembers that the session exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct IssuedSession {
     /// The temporary (`ASIA`) key id.
     pub key: AccessKeyId,
     /// The long-term key whose signature minted it.
@@ -192,7 +193,7 @@ pub const ATTEMPT_ROWS_PER_KEY: usize = 64;
 pub const SESSIONS_PER_KEY: usize = 5000;
 
 /// The unbounded tables beside the ledger.
-pub trait Journal: Send + Sync {
+pub trait ActivityStore: Send + Sync {
     /// Every recorded last use. Blocking; called once at the start.
     ///
     /// # Errors
@@ -200,28 +201,29 @@ pub trait Journal: Send + Sync {
     fn last_uses(&self) -> Result<Vec<LastUse>, StoreError>;
 
     /// Records last uses; a later `at` replaces an earlier one, never the other way round.
-    fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>>;
+    fn record_last_uses(&self, uses: Vec<LastUse>) -> StoreFuture<Result<(), StoreError>>;
 
     /// Forgets the last uses of these subjects (deleted keys and users). Attempts stay: who still
     /// tried a key is what one asks after it was deleted.
-    fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>>;
+    fn forget(&self, subjects: Vec<String>) -> StoreFuture<Result<(), StoreError>>;
 
     /// Adds to the counts of attempts with inactive keys.
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Pending<Result<(), StoreError>>;
+    fn record_attempts(&self, attempts: Vec<KeyAttempt>) -> StoreFuture<Result<(), StoreError>>;
 
     /// The attempts with one key, latest first, and the total that includes rows that gave way.
-    fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>>;
+    fn attempts(&self, key: AccessKeyId)
+    -> StoreFuture<Result<(Vec<KeyAttempt>, u64), StoreError>>;
 
     /// Records an issued session; one with the same key is replaced. False, and nothing recorded,
     /// where [`SESSIONS_PER_KEY`] others of its long-term key end after it is issued.
-    fn record_session(&self, session: Session) -> Pending<Result<bool, StoreError>>;
+    fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>>;
 
     /// A page of the sessions minted from one long-term key that have not ended.
-    fn sessions(&self, page: SessionPage) -> Pending<Result<Vec<Session>, StoreError>>;
+    fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>>;
 
     /// Removes sessions that ended before `now`; one that ends exactly then stays for the next
     /// purge.
-    fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>>;
+    fn purge_sessions(&self, now: Timestamp) -> StoreFuture<Result<(), StoreError>>;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -277,7 +279,7 @@ pub struct PartRow {
 
 /// What must be true of an object for a write to happen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Expect {
+pub enum ObjectCondition {
     /// Anything.
     #[default]
     Any,
@@ -309,7 +311,7 @@ pub enum IndexWrite {
         /// The new row.
         row: ObjectRow,
         /// Its precondition.
-        expect: Expect,
+        expect: ObjectCondition,
     },
     /// Deletes an object; one that is not there (nor its bucket) is not an error unless `expect`
     /// says so. Fails with [`Failed::ObjectChanged`].
@@ -319,7 +321,7 @@ pub enum IndexWrite {
         /// The key.
         key: String,
         /// Its precondition.
-        expect: Expect,
+        expect: ObjectCondition,
     },
     /// Starts an upload under an id that was never used. Fails with [`Failed::NoSuchBucket`].
     CreateUpload(UploadRow),
@@ -332,7 +334,7 @@ pub enum IndexWrite {
 /// What a batch replaced or removed, in the order of its writes, so that the caller can free the
 /// bytes behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Displaced {
+pub struct DisplacedRows {
     /// Objects that were overwritten or deleted.
     pub objects: Vec<ObjectRow>,
     /// Parts that were replaced, or removed with their upload.
@@ -344,7 +346,7 @@ pub struct Displaced {
 /// A range of a listing: names that start with `prefix` and are greater than `after` (or, with
 /// `inclusive`, not less), ascending by UTF-8 bytes, at most `limit`.
 #[derive(Debug, Clone, Default)]
-pub struct Range {
+pub struct ListRange {
     /// Only names that start with this.
     pub prefix: String,
     /// Where to begin; bytes, because the successor of a common prefix need not be UTF-8.
@@ -354,13 +356,13 @@ pub struct Range {
     /// At most this many rows.
     pub limit: usize,
     /// What of their bodies to give.
-    pub bodies: Bodies,
+    pub bodies: RowBodies,
 }
 
 /// How much of the bodies of rows a listing gives. Rows are as long as their owners made them, and
 /// a page has a thousand: what is not looked at is not to be held.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum Bodies {
+pub enum RowBodies {
     /// All of them.
     #[default]
     Whole,
@@ -368,7 +370,7 @@ pub enum Bodies {
     Cut(fn(&[u8]) -> Vec<u8>),
 }
 
-impl Bodies {
+impl RowBodies {
     /// What to give of a body.
     pub fn of(self, body: &[u8]) -> Vec<u8> {
         match self {
@@ -381,31 +383,40 @@ impl Bodies {
 /// What S3 knows, beside the bytes.
 pub trait ObjectIndex: Send + Sync {
     /// Applies a batch durably, all or nothing, sharing one flush with other callers.
-    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>>;
+    fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>>;
 
     /// One bucket.
-    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>>;
+    fn bucket(&self, name: &str) -> StoreFuture<Result<Option<BucketRow>, StoreError>>;
 
     /// The buckets of an account, by name.
     fn buckets(
         &self,
         account: AccountId,
-        range: Range,
-    ) -> Pending<Result<Vec<BucketRow>, StoreError>>;
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<BucketRow>, StoreError>>;
 
     /// One object.
-    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>>;
+    fn object(&self, bucket: &str, key: &str)
+    -> StoreFuture<Result<Option<ObjectRow>, StoreError>>;
 
     /// The objects of a bucket, by key.
-    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>>;
+    fn objects(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<ObjectRow>, StoreError>>;
 
     /// One upload.
-    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>>;
+    fn upload(&self, upload: &str) -> StoreFuture<Result<Option<UploadRow>, StoreError>>;
 
     /// The uploads of a bucket, by key and then by upload id; `range.after` is `key \0 upload`.
     /// Without a zero byte it stands before every upload of that key; ids being ASCII, `key \0
     /// \xff` stands behind them. Neither keys nor ids contain a zero byte.
-    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>>;
+    fn uploads(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<UploadRow>, StoreError>>;
 
     /// The parts of an upload with a number above `after`, ascending, at most `limit`.
     fn parts(
@@ -413,7 +424,7 @@ pub trait ObjectIndex: Send + Sync {
         upload: &str,
         after: i32,
         limit: usize,
-    ) -> Pending<Result<Vec<PartRow>, StoreError>>;
+    ) -> StoreFuture<Result<Vec<PartRow>, StoreError>>;
 
     /// Calls `each` with the bucket and the body of every object and part row of the installation,
     /// so that blobs that nothing refers to can be swept at the start and bytes can be counted.
@@ -432,6 +443,6 @@ pub trait ObjectIndex: Send + Sync {
 }
 
 /// An engine: all three parts over one durable medium.
-pub trait Store: Ledger + Journal + ObjectIndex {}
+pub trait Store: LedgerStore + ActivityStore + ObjectIndex {}
 
-impl<T: Ledger + Journal + ObjectIndex> Store for T {}
+impl<T: LedgerStore + ActivityStore + ObjectIndex> Store for T {}

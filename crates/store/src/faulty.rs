@@ -13,13 +13,14 @@ use keywright_base::{AccessKeyId, AccountId, Timestamp};
 use tokio::sync::watch;
 
 use crate::contract::{
-    Attempt, BucketRow, Commit, Displaced, IndexWrite, Journal, LastUse, Ledger, ObjectIndex,
-    ObjectRow, PartRow, Pending, Range, Record, Session, SessionPage, Store, StoreError, UploadRow,
+    ActivityStore, BucketRow, DisplacedRows, IndexWrite, IssuedSession, KeyAttempt, LastUse,
+    LedgerCommit, LedgerStore, ListRange, ObjectIndex, ObjectRow, PartRow, SessionPage,
+    StateRecord, Store, StoreError, StoreFuture, UploadRow,
 };
 
 /// A part of the contract whose writes are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ContractPart {
     /// [`Ledger::commit`].
     Ledger,
     /// The writes of [`Journal`].
@@ -30,7 +31,7 @@ pub enum Part {
 
 /// When a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum FaultMoment {
     /// Nothing was written.
     Before,
     /// It took effect, durably; only the answer is lost.
@@ -38,32 +39,32 @@ pub enum Moment {
 }
 
 /// A store that follows a script; without one it is the store it wraps.
-pub struct Faulty {
+pub struct FaultyStore {
     inner: Arc<dyn Store>,
-    script: Mutex<Script>,
-    gate: watch::Sender<Gate>,
+    script: Mutex<FaultPlan>,
+    gate: watch::Sender<WriteGate>,
 }
 
 #[derive(Default)]
-struct Script {
+struct FaultPlan {
     down: bool,
-    faults: Vec<Fault>,
+    faults: Vec<PlannedFault>,
 }
 
-struct Fault {
-    part: Part,
+struct PlannedFault {
+    part: ContractPart,
     /// Writes of that part until this one, itself included.
     distance: usize,
-    moment: Moment,
+    moment: FaultMoment,
 }
 
 #[derive(Default)]
-struct Gate {
+struct WriteGate {
     shut: bool,
     waiting: usize,
 }
 
-impl Faulty {
+impl FaultyStore {
     /// Wraps a store.
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self {
@@ -74,8 +75,8 @@ impl Faulty {
     }
 
     /// Makes the `nth` write of a part from now on fail; 1 is the next.
-    pub fn fail_write(&self, part: Part, nth: usize, moment: Moment) {
-        self.script().faults.push(Fault {
+    pub fn fail_write(&self, part: ContractPart, nth: usize, moment: FaultMoment) {
+        self.script().faults.push(PlannedFault {
             part,
             distance: nth,
             moment,
@@ -110,12 +111,12 @@ impl Faulty {
 
     fn write<T: Send + 'static>(
         &self,
-        part: Part,
-        start: impl FnOnce(&dyn Store) -> Pending<Result<T, StoreError>>,
-    ) -> Pending<Result<T, StoreError>> {
+        part: ContractPart,
+        start: impl FnOnce(&dyn Store) -> StoreFuture<Result<T, StoreError>>,
+    ) -> StoreFuture<Result<T, StoreError>> {
         match self.script().next(part) {
-            Some(Moment::Before) => failed(),
-            Some(Moment::After) => {
+            Some(FaultMoment::Before) => failed(),
+            Some(FaultMoment::After) => {
                 let held = self.held_back(start(&*self.inner));
                 Box::pin(async {
                     held.await?;
@@ -128,8 +129,8 @@ impl Faulty {
 
     fn held_back<T: Send + 'static>(
         &self,
-        work: Pending<Result<T, StoreError>>,
-    ) -> Pending<Result<T, StoreError>> {
+        work: StoreFuture<Result<T, StoreError>>,
+    ) -> StoreFuture<Result<T, StoreError>> {
         let gate = self.gate.clone();
         Box::pin(async move {
             let result = work.await;
@@ -142,8 +143,8 @@ impl Faulty {
 
     fn read<T: Send + 'static>(
         &self,
-        start: impl FnOnce(&dyn Store) -> Pending<Result<T, StoreError>>,
-    ) -> Pending<Result<T, StoreError>> {
+        start: impl FnOnce(&dyn Store) -> StoreFuture<Result<T, StoreError>>,
+    ) -> StoreFuture<Result<T, StoreError>> {
         if self.script().down {
             failed()
         } else {
@@ -159,14 +160,14 @@ impl Faulty {
         }
     }
 
-    fn script(&self) -> MutexGuard<'_, Script> {
+    fn script(&self) -> MutexGuard<'_, FaultPlan> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Script {
+impl FaultPlan {
     /// What happens to the next write of a part.
-    fn next(&mut self, part: Part) -> Option<Moment> {
+    fn next(&mut self, part: ContractPart) -> Option<FaultMoment> {
         for fault in self.faults.iter_mut().filter(|fault| fault.part == part) {
             fault.distance = fault.distance.saturating_sub(1);
         }
@@ -176,14 +177,14 @@ impl Script {
             .position(|fault| fault.part == part && fault.distance == 0);
         let fault = due.map(|at| self.faults.swap_remove(at));
         if self.down {
-            Some(Moment::Before)
+            Some(FaultMoment::Before)
         } else {
             fault.map(|fault| fault.moment)
         }
     }
 }
 
-fn failed<T: Send + 'static>() -> Pending<Result<T, StoreError>> {
+fn failed<T: Send + 'static>() -> StoreFuture<Result<T, StoreError>> {
     Box::pin(async { Err(scripted()) })
 }
 
@@ -191,90 +192,111 @@ fn scripted() -> StoreError {
     StoreError::Unavailable("scripted failure".into())
 }
 
-impl fmt::Debug for Faulty {
+impl fmt::Debug for FaultyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Faulty").finish_non_exhaustive()
     }
 }
 
-impl Ledger for Faulty {
+impl LedgerStore for FaultyStore {
     fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError> {
         self.up()?.accounts()
     }
 
-    fn load(&self, account: AccountId, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
+    fn load(
+        &self,
+        account: AccountId,
+        each: &mut dyn FnMut(StateRecord),
+    ) -> Result<(), StoreError> {
         self.up()?.load(account, each)
     }
 
-    fn commit(&self, commit: Commit) -> Pending<Result<u64, StoreError>> {
-        self.write(Part::Ledger, |inner| inner.commit(commit))
+    fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>> {
+        self.write(ContractPart::Ledger, |inner| inner.commit(commit))
     }
 }
 
-impl Journal for Faulty {
+impl ActivityStore for FaultyStore {
     fn last_uses(&self) -> Result<Vec<LastUse>, StoreError> {
         self.up()?.last_uses()
     }
 
-    fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>> {
-        self.write(Part::Journal, |inner| inner.record_last_uses(uses))
+    fn record_last_uses(&self, uses: Vec<LastUse>) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Journal, |inner| inner.record_last_uses(uses))
     }
 
-    fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>> {
-        self.write(Part::Journal, |inner| inner.forget(subjects))
+    fn forget(&self, subjects: Vec<String>) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Journal, |inner| inner.forget(subjects))
     }
 
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Pending<Result<(), StoreError>> {
-        self.write(Part::Journal, |inner| inner.record_attempts(attempts))
+    fn record_attempts(&self, attempts: Vec<KeyAttempt>) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Journal, |inner| {
+            inner.record_attempts(attempts)
+        })
     }
 
-    fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>> {
+    fn attempts(
+        &self,
+        key: AccessKeyId,
+    ) -> StoreFuture<Result<(Vec<KeyAttempt>, u64), StoreError>> {
         self.read(|inner| inner.attempts(key))
     }
 
-    fn record_session(&self, session: Session) -> Pending<Result<bool, StoreError>> {
-        self.write(Part::Journal, |inner| inner.record_session(session))
+    fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>> {
+        self.write(ContractPart::Journal, |inner| inner.record_session(session))
     }
 
-    fn sessions(&self, page: SessionPage) -> Pending<Result<Vec<Session>, StoreError>> {
+    fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>> {
         self.read(|inner| inner.sessions(page))
     }
 
-    fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>> {
-        self.write(Part::Journal, |inner| inner.purge_sessions(now))
+    fn purge_sessions(&self, now: Timestamp) -> StoreFuture<Result<(), StoreError>> {
+        self.write(ContractPart::Journal, |inner| inner.purge_sessions(now))
     }
 }
 
-impl ObjectIndex for Faulty {
-    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>> {
-        self.write(Part::Index, |inner| inner.apply(batch))
+impl ObjectIndex for FaultyStore {
+    fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>> {
+        self.write(ContractPart::Index, |inner| inner.apply(batch))
     }
 
-    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>> {
+    fn bucket(&self, name: &str) -> StoreFuture<Result<Option<BucketRow>, StoreError>> {
         self.read(|inner| inner.bucket(name))
     }
 
     fn buckets(
         &self,
         account: AccountId,
-        range: Range,
-    ) -> Pending<Result<Vec<BucketRow>, StoreError>> {
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<BucketRow>, StoreError>> {
         self.read(|inner| inner.buckets(account, range))
     }
 
-    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
+    fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> StoreFuture<Result<Option<ObjectRow>, StoreError>> {
         self.read(|inner| inner.object(bucket, key))
     }
 
-    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>> {
+    fn objects(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<ObjectRow>, StoreError>> {
         self.read(|inner| inner.objects(bucket, range))
     }
 
-    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
+    fn upload(&self, upload: &str) -> StoreFuture<Result<Option<UploadRow>, StoreError>> {
         self.read(|inner| inner.upload(upload))
     }
 
-    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>> {
+    fn uploads(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<UploadRow>, StoreError>> {
         self.read(|inner| inner.uploads(bucket, range))
     }
 
@@ -283,7 +305,7 @@ impl ObjectIndex for Faulty {
         upload: &str,
         after: i32,
         limit: usize,
-    ) -> Pending<Result<Vec<PartRow>, StoreError>> {
+    ) -> StoreFuture<Result<Vec<PartRow>, StoreError>> {
         self.read(|inner| inner.parts(upload, after, limit))
     }
 

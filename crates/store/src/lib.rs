@@ -13,4 +13,4 @@ pub mod sqlite;
 pub mod suite;
 
 pub use reserve::DiskReserve;
-pub use sqlite::Sqlite;
+pub use sqlite::SqliteStore;

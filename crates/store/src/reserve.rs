@@ -47,7 +47,7 @@ pub struct DiskReserve {
     held: Mutex<HeldBlocks>,
     /// What is held, for those who must not wait until more is.
     held_bytes: AtomicU64,
-    measured: Mutex<Measured>,
+    measured: Mutex<MeasuredSpace>,
     /// Whether bodies are being rejected, so that each change is logged once.
     rejecting: AtomicBool,
 }
@@ -61,7 +61,7 @@ struct HeldBlocks {
 
 /// Free space when it was last measured, and what was admitted since.
 #[derive(Debug, Default)]
-struct Measured {
+struct MeasuredSpace {
     free: u64,
     admitted: u64,
 }
@@ -185,7 +185,7 @@ impl DiskReserve {
         let _ = self.judge(&measured, 0);
     }
 
-    fn judge(&self, measured: &Measured, announced: u64) -> Result<(), DiskFull> {
+    fn judge(&self, measured: &MeasuredSpace, announced: u64) -> Result<(), DiskFull> {
         let held = self.held_bytes.load(Ordering::Relaxed);
         let needed = HEADROOM_BYTES.saturating_add(measured.admitted);
         let low = held < RESERVE_BYTES || measured.free < needed;
@@ -208,8 +208,8 @@ impl DiskReserve {
         }
     }
 
-    fn measure(&self, measured: &mut Measured) {
-        *measured = Measured {
+    fn measure(&self, measured: &mut MeasuredSpace) {
+        *measured = MeasuredSpace {
             free: self.free(),
             admitted: 0,
         };
@@ -233,7 +233,7 @@ impl DiskReserve {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn measured(&self) -> MutexGuard<'_, Measured> {
+    fn measured(&self) -> MutexGuard<'_, MeasuredSpace> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,11 +29,11 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{oneshot, watch};
 
 use self::{
-    queue::{Queue, Served},
-    writer::{Done, HeldLog, Job, Writer},
+    queue::{JobQueue, QueueGuard},
+    writer::{FinishedJob, HeldLog, StoreWriter, WriteJob},
 };
 use crate::{
-    contract::{Pending, Record, StoreError},
+    contract::{StateRecord, StoreError, StoreFuture},
     durable,
     reserve::DiskReserve,
 };
@@ -53,14 +53,14 @@ const OPENING_BYTES: u64 = 1024 * 1024;
 const STATEMENTS: usize = 96;
 
 /// A read: runs on a reading thread, between transactions.
-type Read = Box<dyn FnOnce(&Connection) + Send>;
+type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
 /// The embedded engine. Cheap calls that queue work; dropping it finishes what is queued.
-pub struct Sqlite {
+pub struct SqliteStore {
     path: PathBuf,
-    writes: Arc<Queue<Job>>,
-    reads: Arc<Queue<Read>>,
-    checkpoints: Arc<Queue<()>>,
+    writes: Arc<JobQueue<WriteJob>>,
+    reads: Arc<JobQueue<ReadJob>>,
+    checkpoints: Arc<JobQueue<()>>,
     threads: Vec<JoinHandle<()>>,
     reserve: Option<Arc<DiskReserve>>,
     /// The name of the first thread that panicked.
@@ -69,7 +69,7 @@ pub struct Sqlite {
     _lock: File,
 }
 
-impl Sqlite {
+impl SqliteStore {
     /// Opens the database, creating it (mode 0600) in an existing folder, and brings its schema to
     /// date. Beside `path` it keeps `path` with `-wal`, `-shm` and `-lock` appended. Blocking.
     ///
@@ -93,7 +93,7 @@ impl Sqlite {
             reserve.make_room(LOG_BYTES_HELD.saturating_sub(log) + OPENING_BYTES);
         }
         create_private(path).map_err(failed)?;
-        let mut connection = connect(path, Access::Write)?;
+        let mut connection = connect(path, AccessMode::Write)?;
         schema::migrate(&mut connection)?;
         for suffix in ["-wal", "-shm"] {
             tighten(&beside(path, suffix)).map_err(failed)?;
@@ -101,9 +101,9 @@ impl Sqlite {
         durable::sync_dir(durable::folder_of(path)).map_err(failed)?;
         let mut store = Self {
             path: path.to_owned(),
-            writes: Arc::new(Queue::new(WRITES_QUEUED)),
-            reads: Arc::new(Queue::new(READS_QUEUED)),
-            checkpoints: Arc::new(Queue::new(1)),
+            writes: Arc::new(JobQueue::new(WRITES_QUEUED)),
+            reads: Arc::new(JobQueue::new(READS_QUEUED)),
+            checkpoints: Arc::new(JobQueue::new(1)),
             threads: Vec::new(),
             reserve,
             panicked: watch::Sender::new(None),
@@ -120,7 +120,7 @@ impl Sqlite {
 
     /// Starts the threads: one that writes, one that checkpoints, some that read.
     fn start(&mut self, connection: Connection) -> Result<(), StoreError> {
-        let writer = Writer::new(
+        let writer = StoreWriter::new(
             connection,
             Arc::clone(&self.writes),
             Arc::clone(&self.checkpoints),
@@ -131,13 +131,13 @@ impl Sqlite {
         )?;
         self.spawn("store-write", move || writer.run())?;
         let (connection, wakes) = (
-            connect(&self.path, Access::Write)?,
+            connect(&self.path, AccessMode::Write)?,
             self.checkpoints.clone(),
         );
         self.spawn("store-checkpoint", move || checkpoint(&connection, &wakes))?;
         let readers = thread::available_parallelism().map_or(READERS.0, usize::from);
         for _ in 0..readers.clamp(READERS.0, READERS.1) {
-            let (connection, reads) = (connect(&self.path, Access::Read)?, self.reads.clone());
+            let (connection, reads) = (connect(&self.path, AccessMode::Read)?, self.reads.clone());
             self.spawn("store-read", move || serve_reads(&connection, &reads))?;
         }
         Ok(())
@@ -148,7 +148,7 @@ impl Sqlite {
         name: &str,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), StoreError> {
-        let panicked = Panicked(name.into(), self.panicked.clone());
+        let panicked = PanicReport(name.into(), self.panicked.clone());
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             let _panicked = panicked;
             body();
@@ -162,7 +162,7 @@ impl Sqlite {
     fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Pending<Result<T, StoreError>> {
+    ) -> StoreFuture<Result<T, StoreError>> {
         let (sender, receiver) = oneshot::channel();
         self.writes.push(Box::new(
             move |connection: Result<&Connection, StoreError>| {
@@ -172,7 +172,7 @@ impl Sqlite {
                     // Nobody listening any more is fine.
                     let _ = sender.send(lost.map_or(result, Err));
                 });
-                Done { keep, answer }
+                FinishedJob { keep, answer }
             },
         ));
         answered(receiver)
@@ -182,7 +182,7 @@ impl Sqlite {
     fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Pending<Result<T, StoreError>> {
+    ) -> StoreFuture<Result<T, StoreError>> {
         let (sender, receiver) = oneshot::channel();
         self.reads.push(Box::new(move |connection: &Connection| {
             let _ = sender.send(work(connection));
@@ -210,11 +210,11 @@ impl Sqlite {
 
     /// A connection of its own for a blocking read of much, on the caller's thread.
     fn reader(&self) -> Result<Connection, StoreError> {
-        connect(&self.path, Access::Read)
+        connect(&self.path, AccessMode::Read)
     }
 }
 
-impl Drop for Sqlite {
+impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.writes.close();
         self.reads.close();
@@ -232,7 +232,7 @@ impl Drop for Sqlite {
     }
 }
 
-impl fmt::Debug for Sqlite {
+impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sqlite")
             .field("path", &self.path)
@@ -248,7 +248,7 @@ impl From<rusqlite::Error> for StoreError {
 
 fn answered<T: Send + 'static>(
     receiver: oneshot::Receiver<Result<T, StoreError>>,
-) -> Pending<Result<T, StoreError>> {
+) -> StoreFuture<Result<T, StoreError>> {
     Box::pin(async {
         let closed = || Err(StoreError::Unavailable("the store is closed".into()));
         receiver.await.unwrap_or_else(|_| closed())
@@ -256,9 +256,9 @@ fn answered<T: Send + 'static>(
 }
 
 /// Says that its thread panicked, if it did.
-struct Panicked(String, watch::Sender<Option<String>>);
+struct PanicReport(String, watch::Sender<Option<String>>);
 
-impl Drop for Panicked {
+impl Drop for PanicReport {
     fn drop(&mut self) {
         if thread::panicking() {
             self.1
@@ -267,8 +267,8 @@ impl Drop for Panicked {
     }
 }
 
-fn serve_reads(connection: &Connection, reads: &Queue<Read>) {
-    let _served = Served(reads);
+fn serve_reads(connection: &Connection, reads: &JobQueue<ReadJob>) {
+    let _served = QueueGuard(reads);
     while let Some(read) = reads.pop() {
         read(connection);
     }
@@ -276,8 +276,8 @@ fn serve_reads(connection: &Connection, reads: &Queue<Read>) {
 
 /// Copies the log into the database beside the writer. The writer's own checkpoint, further up,
 /// then finds little left to copy, and the log starts over.
-fn checkpoint(connection: &Connection, wakes: &Queue<()>) {
-    let _served = Served(wakes);
+fn checkpoint(connection: &Connection, wakes: &JobQueue<()>) {
+    let _served = QueueGuard(wakes);
     while let Some(()) = wakes.pop() {
         let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         if let Err(error) = copied {
@@ -286,16 +286,16 @@ fn checkpoint(connection: &Connection, wakes: &Queue<()>) {
     }
 }
 
-enum Access {
+enum AccessMode {
     Read,
     Write,
 }
 
-fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+fn connect(path: &Path, access: AccessMode) -> Result<Connection, StoreError> {
     let (flag, settings) = match access {
         // A second process (a backup, an administrator) may hold a lock for a moment.
-        Access::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA query_only = ON;"),
-        Access::Write => (
+        AccessMode::Read => (OpenFlags::SQLITE_OPEN_READ_ONLY, "PRAGMA query_only = ON;"),
+        AccessMode::Write => (
             OpenFlags::SQLITE_OPEN_READ_WRITE,
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
@@ -325,12 +325,12 @@ pub fn is_served(path: &Path) -> bool {
 ///
 /// # Errors
 /// [`StoreError::Unavailable`].
-pub fn records(path: &Path, account: AccountId) -> Result<Vec<Record>, StoreError> {
+pub fn records(path: &Path, account: AccountId) -> Result<Vec<StateRecord>, StoreError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let mut records = Vec::new();
-    let connection = connect(path, Access::Read)?;
+    let connection = connect(path, AccessMode::Read)?;
     ledger::load(&connection, account, &mut |record| records.push(record))?;
     Ok(records)
 }

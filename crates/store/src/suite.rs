@@ -24,7 +24,7 @@ use std::{
 
 use keywright_base::{AccessKeyId, AccountId, Entropy, Timestamp};
 
-use crate::contract::{Failed, Store, StoreError};
+use crate::contract::{FailedPrecondition, Store, StoreError};
 
 /// Runs everything; each case gets a fresh, empty store from `make`.
 ///
@@ -100,7 +100,7 @@ fn done<T>(future: impl Future<Output = Result<T, StoreError>>) -> T {
 }
 
 /// Asserts that a precondition failed, and which.
-fn refused<T: Debug>(result: Result<T, StoreError>, expected: &Failed) {
+fn refused<T: Debug>(result: Result<T, StoreError>, expected: &FailedPrecondition) {
     let failed = match &result {
         Err(StoreError::Precondition(failed)) => Some(failed),
         _ => None,

@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use keywright_base::{Entropy, Secret};
-use keywright_vault::{ContentKey, MasterKey, SegmentReader, Vault};
+use keywright_vault::{ContentKey, DataVault, MasterKey, SegmentReader};
 
 struct Counting(std::sync::atomic::AtomicU64);
 
@@ -29,7 +29,7 @@ const SUBJECT: &str = "00112233445566778899aabbccddeeff/bucket/some/key";
 fn segments(criterion: &mut Criterion) {
     let entropy = Counting(0.into());
     let master = MasterKey::new(Secret::new(vec![1; 32])).unwrap();
-    let (vault, _) = Vault::create(&master, &entropy).unwrap();
+    let (vault, _) = DataVault::create(&master, &entropy).unwrap();
     for (name, size) in [("1 KiB", 1024_usize), ("64 MiB", 64 << 20)] {
         let plain = vec![7_u8; size];
         let key = ContentKey::generate(&entropy);

@@ -10,26 +10,26 @@ use keywright_base::{Entropy, Secret};
 use crate::{
     KEY_BYTES,
     master::MasterKey,
-    sealed::{Cipher, OpenError, Purpose, Sealed},
+    sealed::{NumberedKey, OpenError, SealPurpose, SealedValue},
 };
 
 /// The number of the first data key.
 const FIRST: u32 = 1;
 
 /// Seals and opens under the installation's data keys.
-pub struct Vault {
+pub struct DataVault {
     /// Ascending by number.
-    keys: RwLock<Arc<[Arc<Cipher>]>>,
+    keys: RwLock<Arc<[Arc<NumberedKey>]>>,
 }
 
-impl std::fmt::Debug for Vault {
+impl std::fmt::Debug for DataVault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Vault([redacted])")
     }
 }
 
 /// A data key that is not part of the ring yet.
-pub struct DataKey(Cipher);
+pub struct DataKey(NumberedKey);
 
 impl std::fmt::Debug for DataKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +41,7 @@ impl DataKey {
     fn generate(number: u32, entropy: &dyn Entropy) -> Result<Self, OpenError> {
         let mut bytes = vec![0; KEY_BYTES];
         entropy.fill(&mut bytes);
-        Cipher::new(number, Secret::new(bytes)).map(Self)
+        NumberedKey::new(number, Secret::new(bytes)).map(Self)
     }
 
     /// Its number in the ring.
@@ -53,18 +53,25 @@ impl DataKey {
     ///
     /// # Errors
     /// [`OpenError`] when the cipher fails.
-    pub fn seal(&self, master: &MasterKey, entropy: &dyn Entropy) -> Result<Sealed, OpenError> {
+    pub fn seal(
+        &self,
+        master: &MasterKey,
+        entropy: &dyn Entropy,
+    ) -> Result<SealedValue, OpenError> {
         master.seal_data_key(&self.0, entropy)
     }
 }
 
-impl Vault {
+impl DataVault {
     /// Makes the first data key; returns the vault and that key sealed by the master key, to be
     /// stored under the number 1.
     ///
     /// # Errors
     /// [`OpenError`] when the cipher fails.
-    pub fn create(master: &MasterKey, entropy: &dyn Entropy) -> Result<(Self, Sealed), OpenError> {
+    pub fn create(
+        master: &MasterKey,
+        entropy: &dyn Entropy,
+    ) -> Result<(Self, SealedValue), OpenError> {
         let key = DataKey::generate(FIRST, entropy)?;
         let sealed = key.seal(master, entropy)?;
         Ok((Self::of(vec![Arc::new(key.0)]), sealed))
@@ -74,8 +81,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`OpenError`] with another master key than the one that sealed them, or without any key.
-    pub fn unlock(master: &MasterKey, stored: &[(u32, Sealed)]) -> Result<Self, OpenError> {
-        let open = |(number, sealed): &(u32, Sealed)| master.open_data_key(*number, sealed);
+    pub fn unlock(master: &MasterKey, stored: &[(u32, SealedValue)]) -> Result<Self, OpenError> {
+        let open = |(number, sealed): &(u32, SealedValue)| master.open_data_key(*number, sealed);
         let keys: Result<Vec<_>, _> = stored.iter().map(|key| open(key).map(Arc::new)).collect();
         let mut keys = keys?;
         keys.sort_by_key(|key| key.number);
@@ -85,13 +92,13 @@ impl Vault {
         Ok(Self::of(keys))
     }
 
-    fn of(keys: Vec<Arc<Cipher>>) -> Self {
+    fn of(keys: Vec<Arc<NumberedKey>>) -> Self {
         Self {
             keys: RwLock::new(keys.into()),
         }
     }
 
-    fn keys(&self) -> Arc<[Arc<Cipher>]> {
+    fn keys(&self) -> Arc<[Arc<NumberedKey>]> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -106,7 +113,7 @@ impl Vault {
     }
 
     /// Whether a value is sealed by the newest key.
-    pub fn is_current(&self, sealed: &Sealed) -> bool {
+    pub fn is_current(&self, sealed: &SealedValue) -> bool {
         sealed.key_number() == Some(self.newest())
     }
 
@@ -118,9 +125,9 @@ impl Vault {
         &self,
         master: &MasterKey,
         entropy: &dyn Entropy,
-    ) -> Result<Vec<(u32, Sealed)>, OpenError> {
+    ) -> Result<Vec<(u32, SealedValue)>, OpenError> {
         let keys = self.keys();
-        let seal = |key: &Arc<Cipher>| Ok((key.number, master.seal_data_key(key, entropy)?));
+        let seal = |key: &Arc<NumberedKey>| Ok((key.number, master.seal_data_key(key, entropy)?));
         keys.iter().map(seal).collect()
     }
 
@@ -160,10 +167,10 @@ impl Vault {
     /// [`OpenError`] when the cipher fails, which it does only for absurd lengths.
     pub fn seal(
         &self,
-        place: (Purpose, &str),
+        place: (SealPurpose, &str),
         plain: &[u8],
         entropy: &dyn Entropy,
-    ) -> Result<Sealed, OpenError> {
+    ) -> Result<SealedValue, OpenError> {
         let keys = self.keys();
         let newest = keys.last().ok_or(OpenError)?;
         newest.seal(place, plain, entropy)
@@ -175,7 +182,7 @@ impl Vault {
     /// [`OpenError`] for anything else.
     pub fn open(
         &self,
-        place: (Purpose, &str),
+        place: (SealPurpose, &str),
         sealed: &[u8],
     ) -> Result<Secret<Vec<u8>>, OpenError> {
         let number = sealed.get(1..5).and_then(|number| number.first_chunk());
@@ -191,10 +198,10 @@ impl Vault {
     /// [`OpenError`] when it does not open.
     pub fn reseal(
         &self,
-        place: (Purpose, &str),
-        sealed: &Sealed,
+        place: (SealPurpose, &str),
+        sealed: &SealedValue,
         entropy: &dyn Entropy,
-    ) -> Result<Sealed, OpenError> {
+    ) -> Result<SealedValue, OpenError> {
         let plain = self.open(place, sealed.as_bytes())?;
         self.seal(place, plain.expose(), entropy)
     }

@@ -14,9 +14,9 @@ mod master;
 mod sealed;
 mod segments;
 
-pub use keyring::{DataKey, Vault};
+pub use keyring::{DataKey, DataVault};
 pub use master::{KeyId, MasterKey};
-pub use sealed::{OpenError, Purpose, Sealed};
+pub use sealed::{OpenError, SealPurpose, SealedValue};
 pub use segments::{
     ContentKey, SEGMENT_BYTES, SegmentReader, SegmentWriter, StoredSpan, TAG_BYTES,
 };

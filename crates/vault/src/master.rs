@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 
 use crate::{
     KEY_BYTES,
-    sealed::{Cipher, OpenError, Purpose, Sealed},
+    sealed::{NumberedKey, OpenError, SealPurpose, SealedValue},
 };
 
 const ID_LABEL: &[u8] = b"keywright/master-key-id\0";
@@ -23,7 +23,7 @@ pub struct KeyId(u32);
 
 impl KeyId {
     /// The master key that sealed a data key; nothing when it has no id.
-    pub fn of(sealed: &Sealed) -> Option<Self> {
+    pub fn of(sealed: &SealedValue) -> Option<Self> {
         let number = sealed.key_number()?;
         (number != UNNAMED).then_some(Self(number))
     }
@@ -37,8 +37,8 @@ impl std::fmt::Display for KeyId {
 
 /// A master key.
 pub struct MasterKey {
-    cipher: Cipher,
-    unnamed: Cipher,
+    cipher: NumberedKey,
+    unnamed: NumberedKey,
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -61,8 +61,8 @@ impl MasterKey {
         // Zero says that there is no id.
         let number = u32::from_be_bytes(*number).max(UNNAMED + 1);
         Ok(Self {
-            unnamed: Cipher::new(UNNAMED, bytes.clone())?,
-            cipher: Cipher::new(number, bytes)?,
+            unnamed: NumberedKey::new(UNNAMED, bytes.clone())?,
+            cipher: NumberedKey::new(number, bytes)?,
         })
     }
 
@@ -90,9 +90,13 @@ impl MasterKey {
     ///
     /// # Errors
     /// [`OpenError`] when the cipher fails.
-    pub fn seal_other(&self, other: &Self, entropy: &dyn Entropy) -> Result<Sealed, OpenError> {
+    pub fn seal_other(
+        &self,
+        other: &Self,
+        entropy: &dyn Entropy,
+    ) -> Result<SealedValue, OpenError> {
         let subject = other.id().to_string();
-        let place = (Purpose::MasterKey, subject.as_str());
+        let place = (SealPurpose::MasterKey, subject.as_str());
         self.cipher.seal(place, other.bytes().expose(), entropy)
     }
 
@@ -100,10 +104,10 @@ impl MasterKey {
     ///
     /// # Errors
     /// [`OpenError`] for anything else.
-    pub fn open_other(&self, id: &str, sealed: &Sealed) -> Result<Self, OpenError> {
+    pub fn open_other(&self, id: &str, sealed: &SealedValue) -> Result<Self, OpenError> {
         let bytes = self
             .cipher
-            .open((Purpose::MasterKey, id), sealed.as_bytes())?;
+            .open((SealPurpose::MasterKey, id), sealed.as_bytes())?;
         let other = Self::new(bytes)?;
         if other.id().to_string() == id {
             Ok(other)
@@ -114,21 +118,25 @@ impl MasterKey {
 
     pub(crate) fn seal_data_key(
         &self,
-        key: &Cipher,
+        key: &NumberedKey,
         entropy: &dyn Entropy,
-    ) -> Result<Sealed, OpenError> {
+    ) -> Result<SealedValue, OpenError> {
         let subject = key.number.to_string();
-        let place = (Purpose::DataKey, subject.as_str());
+        let place = (SealPurpose::DataKey, subject.as_str());
         self.cipher.seal(place, key.bytes().expose(), entropy)
     }
 
-    pub(crate) fn open_data_key(&self, number: u32, sealed: &Sealed) -> Result<Cipher, OpenError> {
+    pub(crate) fn open_data_key(
+        &self,
+        number: u32,
+        sealed: &SealedValue,
+    ) -> Result<NumberedKey, OpenError> {
         let subject = number.to_string();
-        let place = (Purpose::DataKey, subject.as_str());
+        let place = (SealPurpose::DataKey, subject.as_str());
         let cipher = match sealed.key_number() {
             Some(UNNAMED) => &self.unnamed,
             _ => &self.cipher,
         };
-        Cipher::new(number, cipher.open(place, sealed.as_bytes())?)
+        NumberedKey::new(number, cipher.open(place, sealed.as_bytes())?)
     }
 }

@@ -21,9 +21,9 @@ const DERIVE_LABEL: &[u8] = b"keywright/sealed/2";
 
 /// A sealed value: format, key number, in format 2 a salt, nonce, ciphertext and tag.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sealed(Box<[u8]>);
+pub struct SealedValue(Box<[u8]>);
 
-impl Sealed {
+impl SealedValue {
     /// From stored bytes.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         Self(bytes.into())
@@ -41,7 +41,7 @@ impl Sealed {
     }
 }
 
-impl std::fmt::Debug for Sealed {
+impl std::fmt::Debug for SealedValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sealed({} bytes)", self.0.len())
     }
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Sealed {
 
 /// What a sealed value is for; part of the associated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum SealPurpose {
     /// A master key, sealed by the one that it replaces or is replaced by.
     MasterKey,
     /// A data key, sealed by the master key.
@@ -68,7 +68,7 @@ pub enum Purpose {
     Browser,
 }
 
-impl Purpose {
+impl SealPurpose {
     const fn label(self) -> &'static str {
         match self {
             Self::MasterKey => "keywright/master-key",
@@ -89,14 +89,14 @@ impl Purpose {
 pub struct OpenError;
 
 /// One key with its number.
-pub(crate) struct Cipher {
+pub(crate) struct NumberedKey {
     pub(crate) number: u32,
     bytes: Secret<Vec<u8>>,
     direct: LessSafeKey,
     derive: Prk,
 }
 
-impl Cipher {
+impl NumberedKey {
     pub(crate) fn new(number: u32, bytes: Secret<Vec<u8>>) -> Result<Self, OpenError> {
         Ok(Self {
             number,
@@ -112,10 +112,10 @@ impl Cipher {
 
     pub(crate) fn seal(
         &self,
-        place: (Purpose, &str),
+        place: (SealPurpose, &str),
         plain: &[u8],
         entropy: &dyn Entropy,
-    ) -> Result<Sealed, OpenError> {
+    ) -> Result<SealedValue, OpenError> {
         let mut random = [0; SALT_BYTES + NONCE_LEN];
         entropy.fill(&mut random);
         let (salt, nonce) = random.split_at(SALT_BYTES);
@@ -132,12 +132,12 @@ impl Cipher {
             .seal_in_place_separate_tag(nonce, aad, text)
             .map_err(|_| OpenError)?;
         bytes.extend_from_slice(tag.as_ref());
-        Ok(Sealed(bytes.into()))
+        Ok(SealedValue(bytes.into()))
     }
 
     pub(crate) fn open(
         &self,
-        place: (Purpose, &str),
+        place: (SealPurpose, &str),
         sealed: &[u8],
     ) -> Result<Secret<Vec<u8>>, OpenError> {
         let (format, rest) = sealed.split_first().ok_or(OpenError)?;
@@ -183,7 +183,7 @@ fn open_with(key: &LessSafeKey, aad: Vec<u8>, rest: &[u8]) -> Result<Secret<Vec<
     Ok(Secret::new(text))
 }
 
-fn associated((purpose, subject): (Purpose, &str), number: u32) -> Vec<u8> {
+fn associated((purpose, subject): (SealPurpose, &str), number: u32) -> Vec<u8> {
     let mut aad = purpose.label().as_bytes().to_vec();
     aad.push(0);
     aad.extend_from_slice(&number.to_be_bytes());

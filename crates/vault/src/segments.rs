@@ -13,8 +13,8 @@ use ring::aead::{Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce};
 
 use crate::{
     KEY_BYTES,
-    keyring::Vault,
-    sealed::{OpenError, Purpose, Sealed, aes},
+    keyring::DataVault,
+    sealed::{OpenError, SealPurpose, SealedValue, aes},
 };
 
 /// Bytes of a segment's text.
@@ -48,11 +48,11 @@ impl ContentKey {
     /// [`OpenError`] when the cipher fails.
     pub fn seal(
         &self,
-        vault: &Vault,
+        vault: &DataVault,
         subject: &str,
         entropy: &dyn Entropy,
-    ) -> Result<Sealed, OpenError> {
-        vault.seal((Purpose::ObjectKey, subject), self.0.expose(), entropy)
+    ) -> Result<SealedValue, OpenError> {
+        vault.seal((SealPurpose::ObjectKey, subject), self.0.expose(), entropy)
     }
 
     /// Begins to encrypt; only for a key that was just generated.
@@ -178,12 +178,12 @@ impl SegmentReader {
     /// # Errors
     /// [`OpenError`] when the key does not open.
     pub fn open(
-        vault: &Vault,
+        vault: &DataVault,
         subject: &str,
-        sealed: &Sealed,
+        sealed: &SealedValue,
         size: u64,
     ) -> Result<Self, OpenError> {
-        let key = vault.open((Purpose::ObjectKey, subject), sealed.as_bytes())?;
+        let key = vault.open((SealPurpose::ObjectKey, subject), sealed.as_bytes())?;
         Ok(Self {
             key: aes(key.expose())?,
             size,

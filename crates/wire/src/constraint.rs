@@ -4,7 +4,7 @@
 //! simulation's exclusions; STS does.
 
 use crate::{
-    form::{Malformed, Scope},
+    form::{FormScope, MalformedForm},
     operation::Service,
     pattern,
 };
@@ -101,8 +101,11 @@ pub(crate) const fn map(max: Option<i64>, key: &'static Shape, value: &'static S
 
 impl Constraints {
     /// AWS's text for all violations, if there are any.
-    pub(crate) fn violations(&self, scope: &Scope<'_>) -> Result<Option<String>, Malformed> {
-        let mut found = Found {
+    pub(crate) fn violations(
+        &self,
+        scope: &FormScope<'_>,
+    ) -> Result<Option<String>, MalformedForm> {
+        let mut found = FoundViolations {
             service: self.service,
             texts: Vec::new(),
             bad_path: None,
@@ -127,20 +130,20 @@ impl Constraints {
 /// Violations that one answer names.
 const VIOLATIONS_MAX: usize = 100;
 
-struct Found {
+struct FoundViolations {
     service: Service,
     texts: Vec<String>,
     /// The first path that is none. AWS looks at paths after everything else.
     bad_path: Option<String>,
 }
 
-impl Found {
+impl FoundViolations {
     fn members(
         &mut self,
-        scope: &Scope<'_>,
+        scope: &FormScope<'_>,
         members: &[Member],
         path: &str,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), MalformedForm> {
         for member in members {
             let place = scope.member(member.name);
             let path = format!("{path}{}", lower_first(member.name));
@@ -161,7 +164,12 @@ impl Found {
         Ok(())
     }
 
-    fn value(&mut self, place: &Scope<'_>, shape: &Shape, path: &str) -> Result<(), Malformed> {
+    fn value(
+        &mut self,
+        place: &FormScope<'_>,
+        shape: &Shape,
+        path: &str,
+    ) -> Result<(), MalformedForm> {
         let scalar = place.scalar().unwrap_or_default();
         match shape {
             Shape::Boolean => {}
@@ -208,17 +216,17 @@ impl Found {
 
     fn elements(
         &mut self,
-        elements: &[Scope<'_>],
+        elements: &[FormScope<'_>],
         shape: &Shape,
         path: &str,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), MalformedForm> {
         for (number, element) in (1..).zip(elements) {
             if let Shape::Text { sensitive, .. } = shape {
                 let scalar = element.scalar().unwrap_or_default();
                 if !text_violations(shape, scalar).is_empty() {
                     let all = all_constraints(shape).join(", ");
                     let why = format!("Member must satisfy constraint: [{all}]");
-                    let all = elements.iter().filter_map(Scope::scalar);
+                    let all = elements.iter().filter_map(FormScope::scalar);
                     let all = format!("[{}]", all.collect::<Vec<_>>().join(", "));
                     self.push(path, (!sensitive).then_some(&all), &why);
                     return Ok(());

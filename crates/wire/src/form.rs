@@ -9,9 +9,9 @@ use percent_encoding::percent_decode;
 /// A request that cannot be read: `MalformedInput`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Malformed(pub(crate) String);
+pub struct MalformedForm(pub(crate) String);
 
-impl Malformed {
+impl MalformedForm {
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -40,7 +40,7 @@ impl Form {
     ///
     /// # Errors
     /// [`Malformed`] for text that is not UTF-8, a repeated parameter, or too many of them.
-    pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
+    pub fn parse(body: &[u8]) -> Result<Self, MalformedForm> {
         let mut parameters = Vec::new();
         for pair in body
             .split(|byte| *byte == b'&')
@@ -48,7 +48,7 @@ impl Form {
         {
             if parameters.len() == limits::QUERY_PARAMETERS {
                 let most = limits::QUERY_PARAMETERS;
-                return Err(Malformed::new(format!("More than {most} parameters")));
+                return Err(MalformedForm::new(format!("More than {most} parameters")));
             }
             let at = pair
                 .iter()
@@ -66,7 +66,7 @@ impl Form {
             _ => None,
         });
         match repeated {
-            Some(name) => Err(Malformed::new(format!(
+            Some(name) => Err(MalformedForm::new(format!(
                 "Parameter {name} is given more than once"
             ))),
             None => Ok(Self { parameters }),
@@ -92,8 +92,8 @@ impl Form {
     }
 
     /// All parameters, as a scope.
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope {
+    pub(crate) fn scope(&self) -> FormScope<'_> {
+        FormScope {
             form: self,
             prefix: String::new(),
         }
@@ -118,8 +118,8 @@ impl Form {
     }
 }
 
-fn decode(text: &[u8]) -> Result<String, Malformed> {
-    let bad = |_| Malformed::new("A parameter is not valid UTF-8");
+fn decode(text: &[u8]) -> Result<String, MalformedForm> {
+    let bad = |_| MalformedForm::new("A parameter is not valid UTF-8");
     if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
         return String::from_utf8(text.to_vec()).map_err(bad);
     }
@@ -128,7 +128,7 @@ fn decode(text: &[u8]) -> Result<String, Malformed> {
     let mut escapes = text.split(|byte| *byte == b'%').skip(1);
     let whole = |after: &[u8]| matches!(after, [a, b, ..] if hex(*a) && hex(*b));
     if !escapes.all(whole) {
-        return Err(Malformed::new("A parameter has a bad percent escape"));
+        return Err(MalformedForm::new("A parameter has a bad percent escape"));
     }
     let spaced: Vec<u8> = text
         .iter()
@@ -144,12 +144,12 @@ const fn hex(byte: u8) -> bool {
 
 /// One place in the form: a member, `Tags.member.1`, ….
 #[derive(Debug, Clone)]
-pub struct Scope<'a> {
+pub struct FormScope<'a> {
     form: &'a Form,
     prefix: String,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> FormScope<'a> {
     /// The scalar at this very place.
     pub(crate) fn scalar(&self) -> Option<&'a str> {
         self.form.value(&self.prefix)
@@ -173,10 +173,12 @@ impl<'a> Scope<'a> {
     }
 
     /// The places of a list's elements, in order of their indexes.
-    pub(crate) fn elements(&self, wrapper: &str) -> Result<Vec<Self>, Malformed> {
+    pub(crate) fn elements(&self, wrapper: &str) -> Result<Vec<Self>, MalformedForm> {
         if self.scalar().is_some_and(|text| !text.is_empty()) {
             let place = &self.prefix;
-            return Err(Malformed::new(format!("{place} is a list, not a value")));
+            return Err(MalformedForm::new(format!(
+                "{place} is a list, not a value"
+            )));
         }
         let prefix = format!("{}.{wrapper}.", self.prefix);
         let mut indexes = Vec::new();
@@ -191,7 +193,7 @@ impl<'a> Scope<'a> {
         for (number, _) in &indexes {
             let jump = if before == 0 { 1 } else { INDEX_JUMP };
             if number - before > jump || *number == before {
-                return Err(Malformed::new(format!("Bad list index {number}")));
+                return Err(MalformedForm::new(format!("Bad list index {number}")));
             }
             before = *number;
         }
@@ -203,10 +205,10 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn index(text: &str) -> Result<u32, Malformed> {
+fn index(text: &str) -> Result<u32, MalformedForm> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { text.parse().ok() } else { None };
     number
         .filter(|n| *n > 0)
-        .ok_or_else(|| Malformed::new(format!("Bad list index {text}")))
+        .ok_or_else(|| MalformedForm::new(format!("Bad list index {text}")))
 }

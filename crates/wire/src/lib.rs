@@ -19,7 +19,7 @@ mod tests;
 
 pub use answer::{ErrorKind, answer, error_answer, percent_encode_document};
 pub use constraint::Constraints;
-pub use form::{Form, Malformed};
+pub use form::{Form, MalformedForm};
 pub use generated::{iam, keywright, s3, sts};
 pub use operation::{
     ErrorShape, Operation, OperationShape, Pagination, Service, operation, operations,
@@ -36,7 +36,7 @@ mod prelude {
 
     pub(crate) use crate::{
         constraint::{Constraints, optional, required},
-        form::{Malformed, Scope},
+        form::{FormScope, MalformedForm},
         operation::{Operation, OperationShape, Pagination, Service},
         read::{Decode, Read},
         xml::{Encode, Write, Xml},

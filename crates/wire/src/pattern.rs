@@ -33,10 +33,10 @@ pub(crate) fn is_known(pattern: &str) -> bool {
     class(pattern).is_some() || shaped(pattern).is_some()
 }
 
-type Class = fn(char) -> bool;
-type Whole = fn(&str) -> bool;
+type CharTest = fn(char) -> bool;
+type TextTest = fn(&str) -> bool;
 
-fn class(pattern: &str) -> Option<Class> {
+fn class(pattern: &str) -> Option<CharTest> {
     Some(match pattern {
         r"[ -~]+" => |c| matches!(c, ' '..='~'),
         r"[A-Z0-9]+" => |c| c.is_ascii_uppercase() || c.is_ascii_digit(),
@@ -65,7 +65,7 @@ fn class(pattern: &str) -> Option<Class> {
     })
 }
 
-fn shaped(pattern: &str) -> Option<Whole> {
+fn shaped(pattern: &str) -> Option<TextTest> {
     Some(match pattern {
         POLICY_PATH => policy_path,
         PATH => path,

@@ -9,14 +9,14 @@ use keywright_base::{Secret, Timestamp};
 
 use crate::{
     constraint::Constraints,
-    form::{Form, Malformed, Scope},
+    form::{Form, FormScope, MalformedForm},
 };
 
 /// Why a form is not an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecodeFault {
     /// `MalformedInput`.
-    Malformed(Malformed),
+    Malformed(MalformedForm),
     /// `ValidationError`, with its whole text.
     Validation(String),
 }
@@ -46,17 +46,17 @@ pub trait Read: Sized {
     ///
     /// # Errors
     /// [`Malformed`] for a scalar or an index that is not one.
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed>;
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm>;
 }
 
-impl Scope<'_> {
+impl FormScope<'_> {
     /// A member that must be there; its empty value stands in until the constraints report it.
-    pub(crate) fn required<T: Read>(&self, name: &str) -> Result<T, Malformed> {
+    pub(crate) fn required<T: Read>(&self, name: &str) -> Result<T, MalformedForm> {
         T::read(self.member(name))
     }
 
     /// A member that may be absent.
-    pub(crate) fn optional<T: Read>(&self, name: &str) -> Result<Option<T>, Malformed> {
+    pub(crate) fn optional<T: Read>(&self, name: &str) -> Result<Option<T>, MalformedForm> {
         let member = self.member(name);
         if member.is_given() {
             T::read(member).map(Some)
@@ -74,59 +74,59 @@ impl Decode for () {
 }
 
 impl Read for () {
-    fn read(_: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(())
     }
 }
 
 impl Read for String {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(scope.scalar().unwrap_or_default().to_owned())
     }
 }
 
 impl Read for Secret<String> {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         String::read(scope).map(Self::new)
     }
 }
 
 impl Read for i32 {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         let text = scope.scalar().unwrap_or("0");
         text.parse()
-            .map_err(|_| Malformed::new("A parameter is not an integer"))
+            .map_err(|_| MalformedForm::new("A parameter is not an integer"))
     }
 }
 
 impl Read for bool {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         match scope.scalar().unwrap_or("false") {
             "true" | "1" => Ok(true),
             "false" | "0" => Ok(false),
-            _ => Err(Malformed::new("A parameter is not a boolean")),
+            _ => Err(MalformedForm::new("A parameter is not a boolean")),
         }
     }
 }
 
 impl Read for Timestamp {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         let Some(text) = scope.scalar() else {
             return Ok(Self::default());
         };
-        Self::parse_iso8601(text).map_err(|_| Malformed::new("A parameter is not a timestamp"))
+        Self::parse_iso8601(text).map_err(|_| MalformedForm::new("A parameter is not a timestamp"))
     }
 }
 
 impl<T: Read> Read for Vec<T> {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         scope.elements("member")?.into_iter().map(T::read).collect()
     }
 }
 
 impl<T: Read> Read for BTreeMap<String, T> {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
-        let entry = |entry: Scope<'_>| {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
+        let entry = |entry: FormScope<'_>| {
             let key = String::read(entry.member("key"))?;
             Ok((key, T::read(entry.member("value"))?))
         };

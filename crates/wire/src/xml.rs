@@ -158,12 +158,12 @@ impl<T: Write> Write for Option<T> {
 }
 
 /// An element of a list; bytes are not.
-pub(crate) trait Listed: Write {}
+pub(crate) trait ListElement: Write {}
 
-impl<T: Encode> Listed for T {}
-impl Listed for String {}
+impl<T: Encode> ListElement for T {}
+impl ListElement for String {}
 
-impl<T: Listed> Write for Vec<T> {
+impl<T: ListElement> Write for Vec<T> {
     fn write(&self, xml: &mut Xml, name: &str) {
         if self.is_empty() {
             let _ = write!(xml.text, "<{name}/>");

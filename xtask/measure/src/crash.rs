@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use keywright_base::AccountId;
 use keywright_objects::INLINE_BYTES;
-use keywright_store::{contract::Ledger, sqlite::Sqlite};
+use keywright_store::{contract::LedgerStore, sqlite::SqliteStore};
 
 use self::{model::Model, verify::Reader, worker::BUCKET};
 use crate::{
@@ -180,7 +180,7 @@ fn version(data: &Path) -> anyhow::Result<u64> {
             fs::copy(data.join(file), copy.join(file))?;
         }
     }
-    let store = Sqlite::open(&copy.join("keywright.db"))?;
+    let store = SqliteStore::open(&copy.join("keywright.db"))?;
     let mut accounts = store.accounts()?.into_iter();
     let account = accounts.find(|(id, _)| *id != AccountId::INSTALLATION);
     Ok(account.context("no account")?.1)

@@ -9,7 +9,7 @@ use anyhow::Context;
 use http::{Request, header};
 use keywright_base::{Clock, Secret};
 use keywright_server::SystemClock;
-use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 const REGION: &str = "us-east-1";
@@ -73,12 +73,12 @@ fn bytes(
     body: &[u8],
 ) -> anyhow::Result<Vec<u8>> {
     let (mut parts, ()) = request.into_parts();
-    let credentials = Credentials {
+    let credentials = SigningCredentials {
         access_key_id: &key.id,
         secret: &key.secret,
         session_token: None,
     };
-    let target = Target {
+    let target = SigningTarget {
         region: REGION,
         service,
     };
@@ -89,7 +89,7 @@ fn bytes(
         &mut parts,
         &credentials,
         &target,
-        Payload::Sha256(digest),
+        PayloadClaim::Sha256(digest),
         now,
     )?;
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{CallOutcome, Found, KeyActivity, event_of};
+use super::{CallOutcome, CollectedCalls, KeyActivity, event_of};
 
 fn event(name: &str, reads: &str, at: f64, record: &Value) -> Value {
     json!({
@@ -15,7 +15,7 @@ fn event(name: &str, reads: &str, at: f64, record: &Value) -> Value {
 fn the_same_call_is_one_line_with_its_first_and_last_time() {
     let from = |address: &str| json!({"sourceIPAddress": address, "userAgent": "aws-cli/2"});
     let denied = json!({"sourceIPAddress": "192.0.2.7", "errorCode": "AccessDenied"});
-    let mut found = Found::default();
+    let mut found = CollectedCalls::default();
     for event in [
         event("CreateUser", "false", 1_800_000_000.0, &from("192.0.2.7")),
         event("CreateUser", "false", 1_800_000_060.5, &from("192.0.2.7")),
@@ -26,12 +26,12 @@ fn the_same_call_is_one_line_with_its_first_and_last_time() {
         found.add(event_of(&event, "us-east-1"));
     }
     let calls: Vec<_> = found.calls.values().collect();
-    let shown: Vec<_> = calls
+    let listed: Vec<_> = calls
         .iter()
         .map(|call| (call.outcome, call.action.as_str(), call.count))
         .collect();
     assert_eq!(
-        shown,
+        listed,
         [
             (CallOutcome::Changed, "iam:CreateUser", 2),
             (CallOutcome::Changed, "iam:CreateUser", 1),

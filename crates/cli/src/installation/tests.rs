@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use keywright_base::{AccountId, Clock, Entropy, Secret};
-use keywright_objects::{Put, ReadAsk, Tags};
+use keywright_objects::{PutRequest, ReadAsk, Tags};
 use keywright_server::{SystemClock, SystemEntropy};
 use keywright_vault::MasterKey;
 
 use super::Installation;
 use crate::{
     data_dir::DataDir,
-    master_key::{Change, Home, KeySource},
+    master_key::{KeyChange, KeyLocation, KeySource},
 };
 
 const TEXT: &[u8] = b"clear text";
@@ -41,7 +41,7 @@ async fn fill(installation: &Installation) {
     bucket.await.unwrap();
     for (key, times) in [("small", 1), ("large", 10_000)] {
         let body = stream::iter([Ok(TEXT.repeat(times).into())]).boxed();
-        let put = objects.put("bucket", key, Put::default(), body);
+        let put = objects.put("bucket", key, PutRequest::default(), body);
         put.await.unwrap();
     }
 }
@@ -72,16 +72,16 @@ async fn a_start_with_either_key_ends_a_change_from_every_step() {
     use Step::{Committed, SealedAgain, Settled, Written};
     for step in [Written, Committed, SealedAgain, Settled] {
         for (home, with) in [
-            (Home::Elsewhere, 1),
-            (Home::Elsewhere, 2),
-            (Home::Folder, 1),
+            (KeyLocation::Elsewhere, 1),
+            (KeyLocation::Elsewhere, 2),
+            (KeyLocation::Folder, 1),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let data = DataDir::open(folder.path().join("data")).unwrap();
             let old = source(folder.path(), 1);
             let installation = open(&data, &old).await.unwrap();
             fill(&installation).await;
-            let change = Change {
+            let change = KeyChange {
                 from: key(1),
                 to: key(2),
                 home: home.clone(),
@@ -116,7 +116,7 @@ async fn a_start_with_either_key_ends_a_change_from_every_step() {
                 "{step:?}: the old key opens nothing"
             );
             let after = match home {
-                Home::Folder => KeySource::Folder,
+                KeyLocation::Folder => KeySource::Folder,
                 _ => source(folder.path(), 2),
             };
             let after = open(&data, &after).await.unwrap();

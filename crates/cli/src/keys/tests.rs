@@ -1,16 +1,16 @@
 //! How an answer is shown.
 
-use keywright_aws::{Answer, Row};
+use keywright_aws::{QueryResponse, ResponseRow};
 
 use super::{ATTEMPTS, SESSIONS, table, to_json};
 
-fn row(members: &[(&str, &str)]) -> Row {
+fn row(members: &[(&str, &str)]) -> ResponseRow {
     let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
     members.iter().map(owned).collect()
 }
 
-fn attempts() -> Answer {
-    Answer {
+fn attempts() -> QueryResponse {
+    QueryResponse {
         fields: row(&[("AccessKeyId", "AKIAX"), ("Total", "3")]),
         rows: vec![row(&[
             ("SourceAddress", "192.0.2.7"),
@@ -39,7 +39,7 @@ fn answers_are_shown() {
     );
     assert_eq!(json["Attempts"][0]["UserAgent"], "a&b <\u{1b}[2J>");
     assert_eq!(
-        to_json(&SESSIONS, &Answer::default())["Sessions"],
+        to_json(&SESSIONS, &QueryResponse::default())["Sessions"],
         serde_json::json!([])
     );
 }

@@ -6,13 +6,13 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use keywright_base::Entropy;
-use keywright_vault::{MasterKey, OpenError, Sealed};
+use keywright_vault::{MasterKey, OpenError, SealedValue};
 use serde::{Deserialize, Serialize};
 
 /// Where the new key is kept once the change is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Home {
+pub(crate) enum KeyLocation {
     /// `master.key` in the data folder.
     Folder,
     /// In the data folder, encrypted by a service; the encrypted key.
@@ -24,23 +24,23 @@ pub(crate) enum Home {
 /// The file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct StoredChange {
     from: String,
     to: String,
     to_sealed_by_from: String,
     from_sealed_by_to: String,
-    home: Home,
+    home: KeyLocation,
 }
 
 /// A change, with both keys.
 #[derive(Debug)]
-pub(crate) struct Change {
+pub(crate) struct KeyChange {
     pub(crate) from: MasterKey,
     pub(crate) to: MasterKey,
-    pub(crate) home: Home,
+    pub(crate) home: KeyLocation,
 }
 
-impl Change {
+impl KeyChange {
     /// As it is stored.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Change {
             let sealed = by.seal_other(other, entropy)?;
             Ok::<_, OpenError>(BASE64_STANDARD.encode(sealed.as_bytes()))
         };
-        Ok(serde_json::to_vec(&Stored {
+        Ok(serde_json::to_vec(&StoredChange {
             from: from.id().to_string(),
             to: to.id().to_string(),
             to_sealed_by_from: sealed(from, to)?,
@@ -65,10 +65,10 @@ impl Change {
     /// # Errors
     /// When it is damaged.
     pub(crate) fn open(bytes: &[u8], given: MasterKey) -> anyhow::Result<Result<Self, MasterKey>> {
-        let stored: Stored = serde_json::from_slice(bytes)?;
+        let stored: StoredChange = serde_json::from_slice(bytes)?;
         let id = given.id().to_string();
         let other = |id: &str, sealed: &str| {
-            let sealed = Sealed::from_bytes(&BASE64_STANDARD.decode(sealed)?);
+            let sealed = SealedValue::from_bytes(&BASE64_STANDARD.decode(sealed)?);
             anyhow::Ok(given.open_other(id, &sealed)?)
         };
         let (from, to) = if id == stored.from {

@@ -14,7 +14,7 @@ use keywright_identity::keyring;
 use keywright_server::{SystemClock, SystemEntropy};
 use keywright_store::sqlite;
 
-use super::{Change, Home, KeySource, Seams};
+use super::{KeyChange, KeyLocation, KeySource, SourceContext};
 use crate::{config::InstallationArguments, data_dir::DataDir, installation::Installation};
 
 /// Milliseconds between two looks at whether a server has made the change.
@@ -68,7 +68,7 @@ async fn run(data_dir: PathBuf, source: &KeySource, to: &KeySource) -> anyhow::R
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     if data.read_change()?.is_none() {
-        let seams = Seams {
+        let seams = SourceContext {
             data: &data,
             clock: &clock,
             entropy: &entropy,
@@ -91,7 +91,11 @@ async fn run(data_dir: PathBuf, source: &KeySource, to: &KeySource) -> anyhow::R
 }
 
 /// Writes the change down.
-async fn begin(seams: &Seams<'_>, source: &KeySource, to: &KeySource) -> anyhow::Result<()> {
+async fn begin(
+    seams: &SourceContext<'_>,
+    source: &KeySource,
+    to: &KeySource,
+) -> anyhow::Result<()> {
     let from = source.load(seams).await?;
     let stored = sqlite::records(&seams.data.database(), AccountId::INSTALLATION)?;
     ensure!(
@@ -103,7 +107,7 @@ async fn begin(seams: &Seams<'_>, source: &KeySource, to: &KeySource) -> anyhow:
     if new.id() == from.id() {
         bail!("{to} is already the master key\nhint: put a new one there, or say where with --to");
     }
-    let change = Change {
+    let change = KeyChange {
         from,
         to: new,
         home,
@@ -130,12 +134,12 @@ async fn wait(data: &DataDir) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Home {
+impl KeyLocation {
     /// Puts the new key where it stays, and removes the old one from the data folder.
     ///
     /// # Errors
     /// From the disk.
-    pub(crate) fn settle(&self, data: &DataDir, change: &Change) -> anyhow::Result<()> {
+    pub(crate) fn settle(&self, data: &DataDir, change: &KeyChange) -> anyhow::Result<()> {
         match self {
             Self::Folder => {
                 data.write_master_key(change.to.bytes())?;

@@ -7,7 +7,7 @@ use keywright_base::{Clock, Entropy, Secret};
 use keywright_server::{SystemClock, SystemEntropy};
 use keywright_vault::MasterKey;
 
-use super::{Change, Home, KeySource, Seams};
+use super::{KeyChange, KeyLocation, KeySource, SourceContext};
 use crate::data_dir::DataDir;
 
 const KEY: [u8; 32] = [0xa5; 32];
@@ -16,7 +16,7 @@ fn load(source: &str, folder: &std::path::Path) -> Result<Vec<u8>, String> {
     let data = DataDir::open(folder.into()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let seams = Seams {
+    let seams = SourceContext {
         data: &data,
         clock: &clock,
         entropy: &entropy,
@@ -116,24 +116,24 @@ fn sources_are_written_as_they_are_read() {
 fn a_change_opens_with_either_key_and_holds_neither_in_clear() {
     let key = |byte: u8| MasterKey::new(Secret::new(vec![byte; 32])).unwrap();
     let (from, to) = (key(1), key(2));
-    let change = Change {
+    let change = KeyChange {
         from,
         to,
-        home: Home::Folder,
+        home: KeyLocation::Folder,
     };
     let bytes = change.to_bytes(&SystemEntropy).unwrap();
     for byte in [1, 2] {
         let clear = BASE64_STANDARD.encode([byte; 32]);
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(!text.contains(clear.trim_end_matches('=')));
-        let opened = Change::open(&bytes, key(byte)).unwrap().unwrap();
+        let opened = KeyChange::open(&bytes, key(byte)).unwrap().unwrap();
         assert_eq!(
             (opened.from.id(), opened.to.id()),
             (key(1).id(), key(2).id())
         );
-        assert_eq!(opened.home, Home::Folder);
+        assert_eq!(opened.home, KeyLocation::Folder);
     }
-    let other = Change::open(&bytes, key(3)).unwrap();
+    let other = KeyChange::open(&bytes, key(3)).unwrap();
     assert_eq!(other.unwrap_err().id(), key(3).id());
-    assert!(Change::open(&bytes[..bytes.len() - 1], key(1)).is_err());
+    assert!(KeyChange::open(&bytes[..bytes.len() - 1], key(1)).is_err());
 }

@@ -3,7 +3,7 @@
 
 use anyhow::anyhow;
 use keywright_base::{AccountId, Arn};
-use keywright_policy::{ContextMap, PrincipalRef, Values};
+use keywright_policy::{ContextMap, ContextValues, PrincipalRef};
 
 const HINT: &str = "arn:aws:iam::ACCOUNT:user/NAME, arn:aws:iam::ACCOUNT:root, \
                     arn:aws:iam::ACCOUNT:role/NAME (a session of it), \
@@ -143,12 +143,12 @@ impl SupposedCaller {
 
     /// Adds the condition keys that only such a caller's requests have.
     pub(super) fn say(&self, context: &mut ContextMap) {
-        let one = |name: &str| Values::one(name.to_owned());
+        let one = |name: &str| ContextValues::one(name.to_owned());
         match self {
             Self::Service(name) => {
                 context.set("aws:PrincipalIsAWSService", one("true"));
                 context.set("aws:PrincipalServiceName", one(name));
-                let names = Values::many([name.clone()]);
+                let names = ContextValues::many([name.clone()]);
                 context.set("aws:PrincipalServiceNamesList", names);
             }
             Self::Provider(name) => context.set("aws:FederatedProvider", one(name)),

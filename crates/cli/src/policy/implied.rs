@@ -6,8 +6,8 @@
 use keywright_base::ROTATION_MARK;
 use keywright_identity::on_behalf::SERVICE_CONTEXT;
 use keywright_policy::{
-    Catalogue, ContextMap, Explanation, Policies, Request, Values, evaluate_every, explain,
-    is_list_key,
+    AccessRequest, ActionCatalogue, ContextMap, ContextValues, Explanation, PoliciesInForce,
+    evaluate_every, explain, is_list_key,
 };
 
 /// A request that follows from another.
@@ -21,8 +21,8 @@ pub(super) struct ImpliedRequest {
 
 impl ImpliedRequest {
     /// Those that follow from a request, in order.
-    pub(super) fn all(request: &Request<'_>, context: &ContextMap) -> Vec<Self> {
-        let Some(known) = Catalogue::built_in().action(request.action) else {
+    pub(super) fn all(request: &AccessRequest<'_>, context: &ContextMap) -> Vec<Self> {
+        let Some(known) = ActionCatalogue::built_in().action(request.action) else {
             return Vec::new();
         };
         let on: Vec<(&'static str, String, bool)> =
@@ -30,7 +30,7 @@ impl ImpliedRequest {
                 ("*", Some(account)) => {
                     let users = format!("arn:aws:iam::{account}:user/");
                     let about = known.implied().filter_map(|name| {
-                        let implied = Catalogue::built_in().action(name)?;
+                        let implied = ActionCatalogue::built_in().action(name)?;
                         match implied.resources.as_slice() {
                             [] => Some((name, "*".to_owned(), false)),
                             _ => implied.is_on("user").then(|| (name, users.clone(), true)),
@@ -65,9 +65,13 @@ impl ImpliedRequest {
     }
 
     /// Decides it. What is allowed on one user, but not on every one, is denied.
-    pub(super) fn explain(&self, policies: &Policies<'_>, request: &Request<'_>) -> Explanation {
+    pub(super) fn explain(
+        &self,
+        policies: &PoliciesInForce<'_>,
+        request: &AccessRequest<'_>,
+    ) -> Explanation {
         let about = self.about();
-        let one = Request {
+        let one = AccessRequest {
             action: self.action,
             resource: &about,
             context: &self.context,
@@ -75,7 +79,7 @@ impl ImpliedRequest {
         };
         let mut explanation = explain(policies, &one);
         if self.every && explanation.decision.is_allowed() {
-            let every = Request {
+            let every = AccessRequest {
                 resource: &self.resource,
                 ..one
             };
@@ -99,14 +103,17 @@ fn of_service(action: &str, context: &ContextMap) -> ContextMap {
     let mut context = context.clone();
     for (key, value) in SERVICE_CONTEXT {
         let values = if is_list_key(key) {
-            Values::many([value])
+            ContextValues::many([value])
         } else {
-            Values::one(value)
+            ContextValues::one(value)
         };
         context.set(key, values);
     }
     if matches!(action, "iam:TagUser" | "iam:UntagUser") {
-        context.set("aws:TagKeys", Values::many([ROTATION_MARK.to_owned()]));
+        context.set(
+            "aws:TagKeys",
+            ContextValues::many([ROTATION_MARK.to_owned()]),
+        );
     }
     context
 }

@@ -8,9 +8,9 @@ use std::{
 
 use anyhow::bail;
 use clap::Args;
-use keywright_policy::{Kind, Position, Severity, lint};
+use keywright_policy::{DocumentKind, Severity, TextPosition, lint};
 
-use super::{read, shown};
+use super::{output, read};
 
 /// Which policy, and of what kind.
 #[derive(Debug, Args)]
@@ -37,13 +37,13 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
     let findings = lint(&text, kind(&arguments.kind)?);
     let mut out = io::stdout().lock();
     if arguments.json {
-        let all: Vec<_> = findings.iter().map(|f| shown::finding(&text, f)).collect();
+        let all: Vec<_> = findings.iter().map(|f| output::finding(&text, f)).collect();
         serde_json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
     } else {
         let name = arguments.file.display();
         for finding in &findings {
-            let at = Position::of(&text, finding.span.start);
+            let at = TextPosition::of(&text, finding.span.start);
             let (severity, code) = (finding.severity.as_str(), finding.code);
             let (line, column) = (at.line, at.column);
             writeln!(
@@ -64,14 +64,14 @@ pub(super) fn run(arguments: &LintArguments) -> anyhow::Result<bool> {
         .any(|finding| finding.severity == Severity::Error))
 }
 
-pub(super) fn kind(text: &str) -> anyhow::Result<Kind<'_>> {
+pub(super) fn kind(text: &str) -> anyhow::Result<DocumentKind<'_>> {
     Ok(match text {
-        "managed" => Kind::Managed,
-        "inline" => Kind::Inline,
-        "session" => Kind::Session,
-        "trust" => Kind::Trust,
+        "managed" => DocumentKind::Managed,
+        "inline" => DocumentKind::Inline,
+        "session" => DocumentKind::Session,
+        "trust" => DocumentKind::Trust,
         other => match other.strip_prefix("bucket:") {
-            Some(bucket) if !bucket.is_empty() => Kind::Bucket { bucket },
+            Some(bucket) if !bucket.is_empty() => DocumentKind::Bucket { bucket },
             _ => bail!(
                 "--kind {text}: not a kind of policy\n\
                  hint: managed, inline, session, trust or bucket:NAME"

@@ -5,7 +5,8 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use keywright_policy::{
-    Document, Kind, Layer, Level, Policies, Policy, PolicySet, Source, parse, validate,
+    DocumentKind, PoliciesInForce, Policy, PolicyDocument, PolicyLayer, PolicyLevel, PolicySet,
+    PolicySource, parse, validate,
 };
 use serde_json::Value;
 
@@ -17,8 +18,8 @@ use super::{
 /// Everything that has a say.
 pub(super) struct GivenPolicies {
     set: PolicySet,
-    attached: Option<(Layer, Arc<Policy>)>,
-    resource_control: Vec<Level>,
+    attached: Option<(PolicyLayer, Arc<Policy>)>,
+    resource_control: Vec<PolicyLevel>,
 }
 
 impl GivenPolicies {
@@ -31,13 +32,13 @@ impl GivenPolicies {
         let attached = match (&arguments.resource_policy, trust) {
             (Some(path), _) => {
                 let policy = compiled(path, bucket_kind(&arguments.resource))?;
-                Some((Layer::Resource, policy))
+                Some((PolicyLayer::Resource, policy))
             }
-            (None, Some(path)) => Some((Layer::Trust, compiled(path, Kind::Trust)?)),
+            (None, Some(path)) => Some((PolicyLayer::Trust, compiled(path, DocumentKind::Trust)?)),
             (None, None) => None,
         };
         let service_control = levels(&arguments.service_control_policy, |path| {
-            compiled(path, Kind::Managed)
+            compiled(path, DocumentKind::Managed)
         })?;
         Ok(Self {
             set: of_caller(arguments)?.with_service_control(service_control),
@@ -47,12 +48,12 @@ impl GivenPolicies {
     }
 
     /// Ready to decide.
-    pub(super) fn policies(&self) -> Policies<'_> {
+    pub(super) fn policies(&self) -> PoliciesInForce<'_> {
         let attached = self.attached.as_ref();
-        Policies {
+        PoliciesInForce {
             resource: attached.map(|(layer, policy)| (*layer, &**policy)),
             resource_control: &self.resource_control,
-            ..Policies::new(&self.set)
+            ..PoliciesInForce::new(&self.set)
         }
     }
 }
@@ -60,16 +61,16 @@ impl GivenPolicies {
 /// The policies that follow the caller.
 fn of_caller(arguments: &SimulateArguments) -> anyhow::Result<PolicySet> {
     let identity = arguments.policy.iter().map(|path| {
-        let policy = compiled(path, Kind::Inline)?;
-        Ok((Source::Inline, policy))
+        let policy = compiled(path, DocumentKind::Inline)?;
+        Ok((PolicySource::Inline, policy))
     });
     let mut set = PolicySet::new(identity.collect::<anyhow::Result<_>>()?);
     if let Some(boundary) = &arguments.boundary {
-        set = set.with_boundary(compiled(boundary, Kind::Inline)?);
+        set = set.with_boundary(compiled(boundary, DocumentKind::Inline)?);
     }
     if !arguments.session_policy.is_empty() {
         let policies = arguments.session_policy.iter();
-        let policies = policies.map(|path| compiled(path, Kind::Session));
+        let policies = policies.map(|path| compiled(path, DocumentKind::Session));
         set = set.with_session(policies.collect::<anyhow::Result<_>>()?);
     }
     Ok(set)
@@ -79,27 +80,30 @@ fn of_caller(arguments: &SimulateArguments) -> anyhow::Result<PolicySet> {
 fn levels(
     given: &[ControlLevel],
     read: impl Fn(&Path) -> anyhow::Result<Arc<Policy>>,
-) -> anyhow::Result<Vec<Level>> {
+) -> anyhow::Result<Vec<PolicyLevel>> {
     let level = |level: &ControlLevel| {
-        let policies = level.0.iter().map(|path| Ok((Source::Inline, read(path)?)));
+        let policies = level
+            .0
+            .iter()
+            .map(|path| Ok((PolicySource::Inline, read(path)?)));
         policies.collect()
     };
     given.iter().map(level).collect()
 }
 
-fn compiled(path: &Path, kind: Kind<'_>) -> anyhow::Result<Arc<Policy>> {
+fn compiled(path: &Path, kind: DocumentKind<'_>) -> anyhow::Result<Arc<Policy>> {
     let document = valid(path, &read(path)?, kind)?;
     Ok(named(path, &document))
 }
 
-fn valid(path: &Path, text: &str, kind: Kind<'_>) -> anyhow::Result<Document> {
+fn valid(path: &Path, text: &str, kind: DocumentKind<'_>) -> anyhow::Result<PolicyDocument> {
     let name = path.display();
     validate(text, kind)
         .map_err(|violation| anyhow::anyhow!("{name}: {violation}"))
         .with_context(|| format!("cannot use {name}; keywright policy lint says more"))
 }
 
-fn named(path: &Path, document: &Document) -> Arc<Policy> {
+fn named(path: &Path, document: &PolicyDocument) -> Arc<Policy> {
     let name = path.display().to_string();
     Arc::new(Policy::compile(document).with_id(&name))
 }
@@ -121,7 +125,7 @@ fn resource_control(path: &Path) -> anyhow::Result<Arc<Policy>> {
              \"Principal\": \"*\""
         );
     }
-    valid(path, &without_principals(&text)?, Kind::Managed)?;
+    valid(path, &without_principals(&text)?, DocumentKind::Managed)?;
     Ok(named(path, &document))
 }
 
@@ -140,9 +144,9 @@ fn without_principals(text: &str) -> anyhow::Result<String> {
 }
 
 /// The kind of a policy of this resource.
-fn bucket_kind(resource: &str) -> Kind<'_> {
+fn bucket_kind(resource: &str) -> DocumentKind<'_> {
     let name = resource.strip_prefix("arn:aws:s3:::").unwrap_or_default();
-    Kind::Bucket {
+    DocumentKind::Bucket {
         bucket: name.split('/').next().unwrap_or_default(),
     }
 }

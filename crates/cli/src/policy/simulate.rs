@@ -12,13 +12,14 @@ use anyhow::bail;
 use clap::Args;
 use keywright_base::{AccountId, Arn, Clock};
 use keywright_policy::{
-    Context as _, ContextMap, Explanation, Outcome, Policies, Request, Settled, Values,
-    check_question, explain, is_list_key, is_of_principal, missing_context_keys, settled,
+    AccessRequest, ContextLookup as _, ContextMap, ContextValues, Explanation, PoliciesInForce,
+    SettledAnswer, SimulationOutcome, check_question, explain, is_list_key, is_of_principal,
+    missing_context_keys, settled,
 };
 use keywright_server::SystemClock;
 use serde_json::{Value, json};
 
-use super::{caller::SupposedCaller, implied::ImpliedRequest, policies::GivenPolicies, shown};
+use super::{caller::SupposedCaller, implied::ImpliedRequest, output, policies::GivenPolicies};
 
 /// Which policies, and which request.
 #[derive(Debug, Args)]
@@ -99,7 +100,7 @@ fn control_level(text: &str) -> Result<ControlLevel, String> {
 }
 
 /// An explanation, and what goes with it.
-struct Answer {
+struct SimulationReport {
     explanation: Explanation,
     /// The keys that were not given.
     missing: Vec<String>,
@@ -128,11 +129,11 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<bool> {
     let context = with_what_is_known(context, owner);
     match settled(&arguments.action, &arguments.resource) {
         // Unsigned requests are not proven, and services do not ask who they are.
-        Some(Settled::Allowed) if !caller.has_policies() => {}
+        Some(SettledAnswer::Allowed) if !caller.has_policies() => {}
         Some(settled) => return print_settled(settled, arguments.json),
         None => {}
     }
-    let request = Request {
+    let request = AccessRequest {
         principal,
         action: &arguments.action,
         resource: &arguments.resource,
@@ -145,10 +146,14 @@ pub(super) fn run(arguments: &SimulateArguments) -> anyhow::Result<bool> {
 }
 
 /// The request's answer; of an action that implies others, that of the first that is denied.
-fn answer(policies: &Policies<'_>, request: &Request<'_>, context: &ContextMap) -> Answer {
+fn answer(
+    policies: &PoliciesInForce<'_>,
+    request: &AccessRequest<'_>,
+    context: &ContextMap,
+) -> SimulationReport {
     let explanation = explain(policies, request);
     let missing = missing_context_keys(policies, request);
-    let own = Answer {
+    let own = SimulationReport {
         explanation,
         missing,
         also_takes: None,
@@ -159,7 +164,7 @@ fn answer(policies: &Policies<'_>, request: &Request<'_>, context: &ContextMap) 
     for implied in ImpliedRequest::all(request, context) {
         let explanation = implied.explain(policies, request);
         if !explanation.decision.is_allowed() {
-            return Answer {
+            return SimulationReport {
                 explanation,
                 missing: own.missing,
                 also_takes: Some((implied.action, implied.about())),
@@ -169,23 +174,23 @@ fn answer(policies: &Policies<'_>, request: &Request<'_>, context: &ContextMap) 
     own
 }
 
-fn print_answer(answer: &Answer, arguments: &SimulateArguments) -> anyhow::Result<()> {
-    let Answer {
+fn print_answer(answer: &SimulationReport, arguments: &SimulateArguments) -> anyhow::Result<()> {
+    let SimulationReport {
         explanation,
         missing,
         also_takes,
     } = answer;
     let mut out = io::stdout().lock();
     if arguments.json {
-        let mut shown = shown::explanation(explanation);
-        if let Value::Object(members) = &mut shown {
+        let mut listed = output::explanation(explanation);
+        if let Value::Object(members) = &mut listed {
             members.insert("MissingContextKeys".to_owned(), json!(missing));
             if let Some((action, resource)) = also_takes {
                 let taken = json!({"ActionName": action, "ResourceArn": resource});
                 members.insert("AlsoTakes".to_owned(), taken);
             }
         }
-        serde_json::to_writer_pretty(&mut out, &shown)?;
+        serde_json::to_writer_pretty(&mut out, &listed)?;
         writeln!(out)?;
         return Ok(());
     }
@@ -201,9 +206,9 @@ fn print_answer(answer: &Answer, arguments: &SimulateArguments) -> anyhow::Resul
 }
 
 /// Prints an answer that no policy has a part in.
-fn print_settled(settled: Settled, json: bool) -> anyhow::Result<bool> {
-    let outcome = Outcome::from(settled);
-    let allowed = outcome == Outcome::Allowed;
+fn print_settled(settled: SettledAnswer, json: bool) -> anyhow::Result<bool> {
+    let outcome = SimulationOutcome::from(settled);
+    let allowed = outcome == SimulationOutcome::Allowed;
     let mut out = io::stdout().lock();
     if json {
         let nothing = json!({
@@ -315,8 +320,8 @@ pub(super) fn context(pairs: &[String]) -> anyhow::Result<ContextMap> {
         let single = values.len() == 1 && !is_list_key(key);
         let mut values = values.into_iter();
         let values = match values.next() {
-            Some(only) if single => Values::one(only),
-            first => Values::many(first.into_iter().chain(values)),
+            Some(only) if single => ContextValues::one(only),
+            first => ContextValues::many(first.into_iter().chain(values)),
         };
         context.set(key, values);
     }
@@ -338,7 +343,7 @@ fn with_what_is_known(mut context: ContextMap, owner: Option<AccountId>) -> Cont
     });
     for (key, value) in known.into_iter().chain(owned) {
         if context.get(key).as_slice().is_empty() {
-            context.set(key, Values::one(value));
+            context.set(key, ContextValues::one(value));
         }
     }
     context

@@ -33,7 +33,7 @@ const BOUNDARY: &str =
 
 #[test]
 fn decisions() {
-    let asked = "simulate --policy {0} --action s3:GetObject --caller arn:aws:iam::123456789012:user/a/bob --resource arn:aws:s3:::b/";
+    let requested = "simulate --policy {0} --action s3:GetObject --caller arn:aws:iam::123456789012:user/a/bob --resource arn:aws:s3:::b/";
     for (rest, allowed) in [
         ("bob/k --context aws:SecureTransport=true", true),
         ("bob/k --context aws:SecureTransport=false", false),
@@ -57,7 +57,7 @@ fn decisions() {
             true,
         ),
     ] {
-        let answer = policy(&format!("{asked}{rest}"), &[GET, BOUNDARY]);
+        let answer = policy(&format!("{requested}{rest}"), &[GET, BOUNDARY]);
         assert_eq!(answer, Ok(allowed), "{rest}");
     }
     let free = "simulate --policy {0} --action sts:GetCallerIdentity";
@@ -305,7 +305,7 @@ fn advice() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a case")]
 fn what_cannot_be_read() {
-    for (words, says) in [
+    for (words, expected) in [
         ("lint missing.json", "cannot read missing.json"),
         ("lint --kind other {0}", "hint: managed, inline"),
         (
@@ -406,7 +406,7 @@ fn what_cannot_be_read() {
         ),
     ] {
         let refused = policy(words, &[GET]).unwrap_err();
-        assert!(refused.contains(says), "{refused}");
+        assert!(refused.contains(expected), "{refused}");
     }
     assert!(kind("bucket:").is_err());
     assert!(
@@ -423,10 +423,10 @@ fn the_owner_of_the_resource_is_known() {
         "Resource":"*","Condition":{
             "StringEquals":{"s3:ResourceAccount":"123456789012"},
             "DateGreaterThan":{"aws:CurrentTime":"2026-01-01T00:00:00Z"}}}}"#;
-    let asked = "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b/k";
-    assert_eq!(policy(asked, &[policy_text]), Ok(true));
-    let told = format!("{asked} --context s3:ResourceAccount=210987654321");
-    assert_eq!(policy(&told, &[policy_text]), Ok(false));
+    let requested = "simulate --policy {0} --action s3:GetObject --resource arn:aws:s3:::b/k";
+    assert_eq!(policy(requested, &[policy_text]), Ok(true));
+    let payload = format!("{requested} --context s3:ResourceAccount=210987654321");
+    assert_eq!(policy(&payload, &[policy_text]), Ok(false));
 }
 
 /// As from a server, where a list of one is no single value.
@@ -437,8 +437,8 @@ fn a_list_of_one() {
         let condition = format!(r#""Condition":{{"{operator}":{{"aws:TagKeys":"a,b"}}}}"#);
         let policy_text =
             format!(r#"{{"Version":"2012-10-17","Statement":{{{statement},{condition}}}}}"#);
-        let asked = "simulate --policy {0} --action iam:TagUser --context aws:TagKeys=a,b";
-        policy(asked, &[&policy_text])
+        let requested = "simulate --policy {0} --action iam:TagUser --context aws:TagKeys=a,b";
+        policy(requested, &[&policy_text])
     };
     assert_eq!(tagged("StringEquals"), Ok(false));
     assert_eq!(tagged("ForAnyValue:StringEquals"), Ok(true));

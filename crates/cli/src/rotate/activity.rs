@@ -3,20 +3,20 @@
 use std::io::{self, Write};
 
 use keywright_aws::{CallOutcome, KeyActivity};
-use keywright_fleet::driver::{DriveError, Driver, Rest};
+use keywright_fleet::driver::{DriveError, DriveOutcome, RotationDriver};
 use keywright_rotation::model::RotationId;
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Rested, arguments::OneArguments, named, show};
+use super::{AT_ONCE, DrivenRotation, arguments::OneArguments, named, show};
 use crate::remote::printable;
 
 /// What the old key of a rotation did, or why that is not known.
-pub(super) struct Activity {
+pub(super) struct OldKeyActivity {
     pub(super) rotation: RotationId,
     found: Result<KeyActivity, DriveError>,
 }
 
-impl Activity {
+impl OldKeyActivity {
     pub(super) fn to_json(&self) -> Value {
         match &self.found {
             Ok(activity) => json!(activity),
@@ -26,7 +26,10 @@ impl Activity {
 }
 
 /// `rotate activity NAME`: of one rotation, the newest if there are several.
-pub(super) async fn show(driver: &Driver, arguments: &OneArguments) -> anyhow::Result<bool> {
+pub(super) async fn show(
+    driver: &RotationDriver,
+    arguments: &OneArguments,
+) -> anyhow::Result<bool> {
     let rotations = named(driver, Some(&arguments.name), false).await?;
     let Some(rotation) = rotations.last() else {
         return Ok(false);
@@ -41,15 +44,19 @@ pub(super) async fn show(driver: &Driver, arguments: &OneArguments) -> anyhow::R
 }
 
 /// Of rotations of leaked keys: all of them, or those that are over.
-pub(super) async fn of_incidents(driver: &Driver, rests: &[Rested], all: bool) -> Vec<Activity> {
-    let wanted = rests.iter().filter(|(rotation, rest)| {
-        rotation.incident.is_some() && (all || matches!(rest, Ok(Rest::Over(_))))
+pub(super) async fn of_incidents(
+    driver: &RotationDriver,
+    outcomes: &[DrivenRotation],
+    all: bool,
+) -> Vec<OldKeyActivity> {
+    let wanted = outcomes.iter().filter(|(rotation, rest)| {
+        rotation.incident.is_some() && (all || matches!(rest, Ok(DriveOutcome::Over(_))))
     });
     let wanted: Vec<_> = wanted.map(|(rotation, _)| rotation.id.clone()).collect();
     let mut activities = Vec::with_capacity(wanted.len());
     for some in wanted.chunks(AT_ONCE) {
         let each = some.iter().map(|id| async move {
-            Activity {
+            OldKeyActivity {
                 rotation: id.clone(),
                 found: driver.activity(id).await,
             }
@@ -60,7 +67,7 @@ pub(super) async fn of_incidents(driver: &Driver, rests: &[Rested], all: bool) -
 }
 
 /// What leaked keys did, for people.
-pub(super) fn print(activities: &[Activity]) -> anyhow::Result<()> {
+pub(super) fn print(activities: &[OldKeyActivity]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     for activity in activities {
         match &activity.found {

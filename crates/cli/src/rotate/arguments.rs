@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
-use keywright_aws::Settings;
-use keywright_fleet::Duration;
+use keywright_aws::ClientSettings;
+use keywright_fleet::ConfigDuration;
 use keywright_rotation::{
-    execute::Change,
-    model::{Incident, Phase, Rules},
+    execute::RotationEdit,
+    model::{LeakResponse, Phase, RotationRules},
 };
-use keywright_sinks::Spec;
+use keywright_sinks::SinkSpec;
 
 use super::fleet::{FleetArguments, ReportArguments};
 use crate::remote::RemoteArguments;
@@ -165,8 +165,8 @@ impl StartArguments {
     ///
     /// # Errors
     /// When a relative path cannot be made absolute: a later command may run elsewhere.
-    pub(super) async fn settings(&self) -> anyhow::Result<Settings> {
-        let mut settings = Settings {
+    pub(super) async fn settings(&self) -> anyhow::Result<ClientSettings> {
+        let mut settings = ClientSettings {
             assume_role: self.assume_role.clone(),
             region: self.region.clone(),
             ..self.remote.settings()
@@ -187,7 +187,7 @@ impl StartArguments {
     ///
     /// # Errors
     /// A sentence about the first that is none.
-    pub(super) fn sinks(&self) -> anyhow::Result<Vec<Spec>> {
+    pub(super) fn sinks(&self) -> anyhow::Result<Vec<SinkSpec>> {
         self.deliver.iter().map(|text| sink(text)).collect()
     }
 
@@ -195,7 +195,7 @@ impl StartArguments {
     ///
     /// # Errors
     /// When one place would be every user's, or is none.
-    pub(super) fn sinks_of(&self, user: &str, account: &str) -> anyhow::Result<Vec<Spec>> {
+    pub(super) fn sinks_of(&self, user: &str, account: &str) -> anyhow::Result<Vec<SinkSpec>> {
         let each = self.deliver.iter().map(|text| {
             ensure!(
                 text.contains("{user}"),
@@ -207,20 +207,20 @@ impl StartArguments {
     }
 
     /// What is done because the key has leaked, if it has.
-    pub(super) fn incident(&self) -> Option<Incident> {
-        self.now.then(|| Incident {
+    pub(super) fn incident(&self) -> Option<LeakResponse> {
+        self.now.then(|| LeakResponse {
             deactivate_first: self.deactivate_first,
-            ..Incident::default()
+            ..LeakResponse::default()
         })
     }
 
-    pub(super) fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> RotationRules {
         let base = if self.now {
-            Rules::INCIDENT
+            RotationRules::INCIDENT
         } else {
-            Rules::SAFE
+            RotationRules::SAFE
         };
-        Rules {
+        RotationRules {
             observe_secs: self.observe.unwrap_or(base.observe_secs),
             dwell_secs: self.dwell.unwrap_or(base.dwell_secs),
             accept_blind: self.accept_blind_window,
@@ -229,15 +229,15 @@ impl StartArguments {
     }
 
     /// What the arguments say that is to be different in a rotation that is open already.
-    pub(super) fn change(&self) -> Change {
-        Change {
+    pub(super) fn change(&self) -> RotationEdit {
+        RotationEdit {
             observe_secs: self.observe,
             dwell_secs: self.dwell,
             incident: self.now,
             deactivate_first: self.deactivate_first,
             accept_blind: self.accept_blind_window,
             override_unused: self.override_unused.clone(),
-            ..Change::default()
+            ..RotationEdit::default()
         }
     }
 
@@ -246,8 +246,8 @@ impl StartArguments {
     }
 }
 
-fn sink(text: &str) -> anyhow::Result<Spec> {
-    let parsed = text.parse::<Spec>();
+fn sink(text: &str) -> anyhow::Result<SinkSpec> {
+    let parsed = text.parse::<SinkSpec>();
     parsed.with_context(|| format!("--deliver {text}"))
 }
 
@@ -372,7 +372,7 @@ impl ChangeArguments {
     ///
     /// # Errors
     /// A sentence about the first that is none.
-    pub(super) fn added(&self) -> anyhow::Result<Vec<Spec>> {
+    pub(super) fn added(&self) -> anyhow::Result<Vec<SinkSpec>> {
         self.deliver.iter().map(|text| sink(text)).collect()
     }
 
@@ -380,7 +380,7 @@ impl ChangeArguments {
     /// read can be removed as well, as `status` shows it.
     pub(super) fn removed(&self) -> Vec<String> {
         let name = |text: &String| {
-            text.parse::<Spec>()
+            text.parse::<SinkSpec>()
                 .map_or(text.clone(), |it| it.to_string())
         };
         self.remove.iter().map(name).collect()
@@ -437,7 +437,7 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 
 /// A time such as `90s`, `15m`, `24h`, `7d` in seconds.
 pub(super) fn seconds(text: &str) -> Result<i64, String> {
-    text.parse().map(|Duration(secs)| secs)
+    text.parse().map(|ConfigDuration(secs)| secs)
 }
 
 /// A variable of the environment, if it is set and not empty.

@@ -15,10 +15,11 @@ use std::{
 
 use anyhow::{Context, anyhow, ensure};
 use clap::{Args, ValueEnum};
-use keywright_aws::Settings;
-use keywright_fleet::driver::{DriveError, DriveEvent, Driver, Rest};
+use keywright_aws::ClientSettings;
+use keywright_fleet::driver::{DriveError, DriveEvent, DriveOutcome, RotationDriver};
 use keywright_fleet::{
-    Account, Choice, Config, ConfigErrors, Round, Survey, Verdict, cis, round, survey_fleet,
+    AccountSurvey, ConfigErrors, FleetAccount, FleetConfig, FleetRound, RotationNeed,
+    UserSelection, cis, round, survey_fleet,
 };
 use keywright_rotation::model::Rotation;
 use keywright_server::SystemEntropy;
@@ -30,7 +31,7 @@ pub(super) use self::{
     agent::agent,
     plan::{columns, plan},
 };
-use super::{notices, progress::Progress, show};
+use super::{notices, progress::ProgressDisplay, show};
 use crate::remote::{RemoteArguments, printable};
 
 /// The most a declaration may have, in bytes.
@@ -50,7 +51,7 @@ pub(super) struct FleetArguments {
 
 /// How a report looks.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
+enum ReportFormat {
     /// For people
     Text,
     /// A line a finding
@@ -64,7 +65,7 @@ enum Form {
 pub(super) struct ReportArguments {
     /// text, csv or json
     #[arg(long, default_value = "text", value_name = "FORM")]
-    format: Form,
+    format: ReportFormat,
 
     /// ARN of a role to assume first
     #[arg(long, value_name = "ARN")]
@@ -79,8 +80,8 @@ pub(super) struct ReportArguments {
 }
 
 impl ReportArguments {
-    fn settings(&self) -> Settings {
-        Settings {
+    fn settings(&self) -> ClientSettings {
+        ClientSettings {
             assume_role: self.assume_role.clone(),
             region: self.region.clone(),
             ..self.remote.settings()
@@ -88,31 +89,31 @@ impl ReportArguments {
     }
 }
 
-fn load(path: &Path) -> anyhow::Result<Config> {
+fn load(path: &Path) -> anyhow::Result<FleetConfig> {
     let cannot = || format!("cannot read {}", path.display());
     let size = std::fs::metadata(path).with_context(cannot)?.len();
     ensure!(size <= FILE_BYTES, "{} is too long", path.display());
     let text = std::fs::read_to_string(path).with_context(cannot)?;
-    let config = Config::parse(&text);
+    let config = FleetConfig::parse(&text);
     let config = config.map_err(|errors| anyhow!(errors.of_file(&path.to_string_lossy())))?;
     notices::check(&config);
     Ok(config)
 }
 
-fn verdict(choice: &Choice) -> (&'static str, String) {
+fn verdict(choice: &UserSelection) -> (&'static str, String) {
     match &choice.verdict {
-        Verdict::Due(due) => (
+        RotationNeed::Due(due) => (
             "due",
             format!("since {}, key of {}", due.since, due.created),
         ),
-        Verdict::Later { at, why, .. } => ("later", format!("not before {at}: {why}")),
-        Verdict::AskTags => ("unknown", "its tags are not known".to_owned()),
-        Verdict::Person(why) => ("person", why.clone()),
-        Verdict::Nothing(why) => ("nothing", why.clone()),
+        RotationNeed::Later { at, why, .. } => ("later", format!("not before {at}: {why}")),
+        RotationNeed::AskTags => ("unknown", "its tags are not known".to_owned()),
+        RotationNeed::Person(why) => ("person", why.clone()),
+        RotationNeed::Nothing(why) => ("nothing", why.clone()),
     }
 }
 
-fn choice_json(choice: &Choice) -> Value {
+fn choice_json(choice: &UserSelection) -> Value {
     let (verdict, why) = verdict(choice);
     json!({
         "UserName": choice.user,
@@ -127,7 +128,7 @@ fn choice_json(choice: &Choice) -> Value {
 struct FailedAccounts(Vec<String>, Vec<String>);
 
 impl FailedAccounts {
-    fn add(&mut self, account: &Account, error: &anyhow::Error) {
+    fn add(&mut self, account: &FleetAccount, error: &anyhow::Error) {
         self.0.push(account.name.clone());
         self.1.push(format!("  {}: {error:#}", account.name));
     }
@@ -138,7 +139,7 @@ impl FailedAccounts {
     /// With all of it, if there is anything.
     fn conclude(
         &self,
-        (file, config): (&Path, &Config),
+        (file, config): (&Path, &FleetConfig),
         problems: Option<&ConfigErrors>,
     ) -> anyhow::Result<()> {
         let mut text = Vec::new();
@@ -156,7 +157,7 @@ impl FailedAccounts {
 
 /// Goes on with what is open, and begins what is due. False when something is held or failed.
 pub(super) async fn apply(
-    driver: &Driver,
+    driver: &RotationDriver,
     arguments: &FleetArguments,
     journal: &Path,
 ) -> anyhow::Result<bool> {
@@ -170,23 +171,23 @@ pub(super) async fn apply(
         return Ok(true);
     };
     let fleet = survey_fleet(driver, &config).await;
-    let mut shown = Vec::new();
+    let mut listed = Vec::new();
     let mut well = true;
     let mut failed = FailedAccounts::default();
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
-        let whom = (&config, account);
+        let principal = (&config, account);
         let looked = (survey, fleet.problems.as_ref());
-        match one_round(driver, whom, looked).await {
+        match one_round(driver, principal, looked).await {
             Ok(round) => {
                 well &= is_well(&round);
                 if arguments.json {
-                    shown.push(round_json(account, &round));
+                    listed.push(round_json(account, &round));
                 } else {
                     print_round(account, &round)?;
                 }
             }
             Err(error) => {
-                shown.push(json!({ "Name": account.name, "Error": format!("{error:#}") }));
+                listed.push(json!({ "Name": account.name, "Error": format!("{error:#}") }));
                 failed.add(account, &error);
             }
         }
@@ -195,7 +196,7 @@ pub(super) async fn apply(
         notices::deliver(driver, &config).await;
     }
     if arguments.json {
-        show::print_json(&Value::Array(shown))?;
+        show::print_json(&Value::Array(listed))?;
     }
     failed.conclude((&arguments.file, &config), fleet.problems.as_ref())?;
     Ok(well)
@@ -203,11 +204,11 @@ pub(super) async fn apply(
 
 /// One round over an account, and the notices of what there is to say about it.
 async fn one_round(
-    driver: &Driver,
-    (config, account): (&Config, &Account),
-    (survey, problems): (Result<Survey, DriveError>, Option<&ConfigErrors>),
-) -> anyhow::Result<Round> {
-    let progress = Progress::new(false);
+    driver: &RotationDriver,
+    (config, account): (&FleetConfig, &FleetAccount),
+    (survey, problems): (Result<AccountSurvey, DriveError>, Option<&ConfigErrors>),
+) -> anyhow::Result<FleetRound> {
+    let progress = ProgressDisplay::new(false);
     let observer = |rotation: &Rotation, event: DriveEvent<'_>| progress.note(rotation, event);
     let done = async {
         let looked = (survey?, problems.is_none());
@@ -221,13 +222,15 @@ async fn one_round(
     done
 }
 
-fn is_well(round: &Round) -> bool {
-    let good = |rest: &Result<Rest, _>| matches!(rest, Ok(Rest::Over(_) | Rest::Wait { .. }));
-    !round.broke && round.did.iter().all(|did| good(&did.outcome))
+fn is_well(round: &FleetRound) -> bool {
+    let good = |rest: &Result<DriveOutcome, _>| {
+        matches!(rest, Ok(DriveOutcome::Over(_) | DriveOutcome::Wait { .. }))
+    };
+    !round.broke && round.drives.iter().all(|did| good(&did.outcome))
 }
 
-fn round_json(account: &Account, round: &Round) -> Value {
-    let did = round.did.iter().map(|did| {
+fn round_json(account: &FleetAccount, round: &FleetRound) -> Value {
+    let did = round.drives.iter().map(|did| {
         let (outcome, why, until) = show::outcome(&did.outcome);
         json!({
             "UserName": did.user,
@@ -247,17 +250,17 @@ fn round_json(account: &Account, round: &Round) -> Value {
     })
 }
 
-fn print_round(account: &Account, round: &Round) -> anyhow::Result<()> {
+fn print_round(account: &FleetAccount, round: &FleetRound) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let looked = round.survey.choices.len();
     let (name, number) = (&account.name, &round.survey.account);
     writeln!(out, "{name} ({number}): looked at {looked} users")?;
-    for did in &round.did {
+    for did in &round.drives {
         let (outcome, why, _) = show::outcome(&did.outcome);
         writeln!(out, "  {outcome:<8} {:<24} {}", did.user, printable(&why))?;
     }
     for choice in &round.survey.choices {
-        if let Verdict::Person(why) = &choice.verdict {
+        if let RotationNeed::Person(why) = &choice.verdict {
             writeln!(out, "  person   {:<24} {}", choice.user, printable(why))?;
         }
     }
@@ -271,24 +274,27 @@ fn print_round(account: &Account, round: &Round) -> anyhow::Result<()> {
 }
 
 /// The account's findings by CIS's controls. False when there are any.
-pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyhow::Result<bool> {
+pub(super) async fn report(
+    driver: &RotationDriver,
+    arguments: &ReportArguments,
+) -> anyhow::Result<bool> {
     let access = driver.access(&arguments.settings()).await?;
     let (rows, at) = keywright_fleet::credentials(&access).await?;
     let findings = cis::findings(&rows, at);
     let mut out = io::stdout().lock();
     match arguments.format {
-        Form::Json => {
+        ReportFormat::Json => {
             drop(out);
             show::print_json(&json!({
                 "Account": access.identity().account,
                 "ReportOf": at.iso8601(),
                 "Users": rows.len(),
                 "Benchmark": cis::BENCHMARK,
-                "Controls": cis::Control::ALL.map(control_json),
+                "Controls": cis::CisControl::ALL.map(control_json),
                 "Findings": serde_json::to_value(&findings)?,
             }))?;
         }
-        Form::Csv => {
+        ReportFormat::Csv => {
             let mut table = csv::Writer::from_writer(&mut out);
             table.write_record(["control", "user", "arn", "detail", "cis"])?;
             for finding in &findings {
@@ -300,14 +306,14 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
             }
             table.flush()?;
         }
-        Form::Text => {
+        ReportFormat::Text => {
             let (account, users) = (&access.identity().account, rows.len());
             writeln!(
                 out,
                 "Account {account}, {users} users, by the credential report of {at}\n{}",
                 cis::BENCHMARK
             )?;
-            for control in cis::Control::ALL {
+            for control in cis::CisControl::ALL {
                 let of_it: Vec<_> = findings.iter().filter(|f| f.control == control).collect();
                 let state = if of_it.is_empty() { "met" } else { "NOT MET" };
                 let (text, numbers) = (control.text(), control.numbers_text());
@@ -326,7 +332,7 @@ pub(super) async fn report(driver: &Driver, arguments: &ReportArguments) -> anyh
     Ok(findings.is_empty())
 }
 
-fn control_json(control: cis::Control) -> Value {
+fn control_json(control: cis::CisControl) -> Value {
     let numbers = control
         .numbers()
         .iter()

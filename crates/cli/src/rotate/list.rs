@@ -12,18 +12,18 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use futures_util::future::join_all;
-use keywright_aws::{Access, Iam, Settings};
-use keywright_fleet::driver::{Driver, Rest};
+use keywright_aws::{AccountClient, ClientSettings, IamIssuer};
+use keywright_fleet::driver::{DriveOutcome, RotationDriver};
 use keywright_rotation::{
     model::{KeyId, Rotation},
-    ports::{Issuer, IssuerError, Owner, Usage},
+    ports::{Issuer, IssuerError, KeyOwnership, UsageEvidence},
 };
 use keywright_sinks::fits_in_place;
 use serde_json::json;
 
 use super::{
-    AT_ONCE, Beginning, Prepared, Rested, activity, arguments::StartArguments, begin, caveats,
-    drive, hint_at_permissions, is_well, show,
+    AT_ONCE, DrivenRotation, RotationDraft, StartContext, activity, arguments::StartArguments,
+    begin, caveats, drive, hint_at_permissions, is_well, show,
 };
 use crate::remote::printable;
 
@@ -36,20 +36,20 @@ const FIRST_PATIENCE_SECS: i64 = 15;
 
 /// A line that names a user or a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
+struct ListLine {
     number: usize,
-    name: Name,
+    name: ListTarget,
 }
 
 /// Who is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Name {
+enum ListTarget {
     User(String),
     Key(KeyId),
 }
 
 /// A user of the list, and the key where it was named.
-struct Listed {
+struct ListedUser {
     number: usize,
     user: String,
     key: Option<String>,
@@ -57,9 +57,9 @@ struct Listed {
 
 /// Rotates everyone of a list.
 pub(super) async fn start(
-    driver: &Driver,
+    driver: &RotationDriver,
     arguments: &StartArguments,
-    (path, settings): (&Path, Settings),
+    (path, settings): (&Path, ClientSettings),
 ) -> anyhow::Result<bool> {
     let (lines, mut bad) = parse(&read(path)?)?;
     let access = driver.access(&settings).await?;
@@ -80,13 +80,13 @@ pub(super) async fn start(
         // What is wrong with the arguments is wrong for everyone.
         arguments.sinks_of(&one.user, &access.identity().account)?;
     }
-    let order = Beginning {
+    let order = StartContext {
         arguments,
         settings: &settings,
         access: &access,
     };
     let mut failed = Vec::new();
-    let mut rests = Vec::with_capacity(listed.len());
+    let mut results = Vec::with_capacity(listed.len());
     for some in listed.chunks(AT_ONCE) {
         let begun = some.iter().map(|one| begin_one(driver, &order, one));
         let mut rotations = Vec::new();
@@ -96,19 +96,19 @@ pub(super) async fn start(
                 Err(error) => failed.push((one, format!("{error:#}"))),
             }
         }
-        rests.extend(drive(driver, rotations, FIRST_PATIENCE_SECS).await?);
+        results.extend(drive(driver, rotations, FIRST_PATIENCE_SECS).await?);
     }
-    let rests = wait_together(driver, rests, arguments.patience()).await?;
-    report(driver, arguments, (&rests, &failed)).await?;
-    Ok(failed.is_empty() && rests.iter().all(|(_, rest)| is_well(rest)))
+    let results = wait_together(driver, results, arguments.patience()).await?;
+    report(driver, arguments, (&results, &failed)).await?;
+    Ok(failed.is_empty() && results.iter().all(|(_, rest)| is_well(rest)))
 }
 
 /// Begins the rotation of one user, or takes up the one that is open; nothing where only the plan
 /// is wanted.
 async fn begin_one(
-    driver: &Driver,
-    order: &Beginning<'_>,
-    one: &Listed,
+    driver: &RotationDriver,
+    order: &StartContext<'_>,
+    one: &ListedUser,
 ) -> anyhow::Result<Option<Rotation>> {
     let arguments = order.arguments;
     let sinks = arguments.sinks_of(&one.user, &order.access.identity().account)?;
@@ -116,14 +116,14 @@ async fn begin_one(
         .prepare(driver, &one.user, one.key.clone(), &sinks)
         .await?;
     match prepared {
-        Prepared::Open(_) if arguments.dry_run => Ok(None),
-        Prepared::Open(open) => {
+        RotationDraft::Open(_) if arguments.dry_run => Ok(None),
+        RotationDraft::Open(open) => {
             order.take_up(driver, &open, &sinks).await?;
             Ok(Some(open))
         }
-        Prepared::Drafted(rotation) => {
+        RotationDraft::Drafted(rotation) => {
             let caveats = caveats(&sinks, &rotation, &rotation.deliveries);
-            show::Planned::new(&rotation, &caveats, order.access.is_keywright()).print()?;
+            show::PlanView::new(&rotation, &caveats, order.access.is_keywright()).print()?;
             if arguments.dry_run {
                 return Ok(None);
             }
@@ -135,21 +135,21 @@ async fn begin_one(
 
 /// Those that wait go on once more, with all the patience there is.
 async fn wait_together(
-    driver: &Driver,
-    rests: Vec<Rested>,
+    driver: &RotationDriver,
+    results: Vec<DrivenRotation>,
     patience_secs: i64,
-) -> anyhow::Result<Vec<Rested>> {
-    let waits = |(_, rest): &Rested| matches!(rest, Ok(Rest::Wait { .. }));
-    let (waiting, mut rested): (Vec<_>, Vec<_>) = rests.into_iter().partition(waits);
+) -> anyhow::Result<Vec<DrivenRotation>> {
+    let waits = |(_, rest): &DrivenRotation| matches!(rest, Ok(DriveOutcome::Wait { .. }));
+    let (waiting, mut rested): (Vec<_>, Vec<_>) = results.into_iter().partition(waits);
     let waiting = waiting.into_iter().map(|(rotation, _)| rotation);
     rested.extend(drive(driver, waiting.collect(), patience_secs).await?);
     Ok(rested)
 }
 
 async fn report(
-    driver: &Driver,
+    driver: &RotationDriver,
     arguments: &StartArguments,
-    (rests, failed): (&[Rested], &[(&Listed, String)]),
+    (results, failed): (&[DrivenRotation], &[(&ListedUser, String)]),
 ) -> anyhow::Result<()> {
     if arguments.dry_run {
         for (one, why) in failed {
@@ -163,9 +163,9 @@ async fn report(
         }
         return Ok(());
     }
-    let activities = activity::of_incidents(driver, rests, arguments.now).await;
+    let activities = activity::of_incidents(driver, results, arguments.now).await;
     let mut counts = HashMap::from([("failed", failed.len())]);
-    for (_, rest) in rests {
+    for (_, rest) in results {
         *counts.entry(show::outcome(rest).0).or_default() += 1;
     }
     let count = |outcome| counts.get(outcome).copied().unwrap_or(0);
@@ -178,12 +178,12 @@ async fn report(
             .iter()
             .map(|(name, count)| ((*name).to_owned(), json!(count)));
         return show::print_json(&json!({
-            "Rotations": show::rests_json(rests, &activities),
+            "Rotations": show::rests_json(results, &activities),
             "Failed": failed.collect::<Vec<_>>(),
             "Summary": serde_json::Value::Object(counted.collect()),
         }));
     }
-    show::rests(rests)?;
+    show::outcomes(results)?;
     activity::print(&activities)?;
     let mut out = io::stdout().lock();
     for (one, why) in failed {
@@ -198,7 +198,7 @@ async fn report(
     let counts = counts.map(|(name, count)| format!("{count} {name}"));
     writeln!(out, "{}", counts.join(", "))?;
     drop(out);
-    hint_at_permissions(rests)
+    hint_at_permissions(results)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -226,7 +226,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 type BadLines = Vec<(usize, String)>;
 
 /// The lines that name a user or a key, and those that do neither.
-fn parse(text: &str) -> anyhow::Result<(Vec<Line>, BadLines)> {
+fn parse(text: &str) -> anyhow::Result<(Vec<ListLine>, BadLines)> {
     let (mut lines, mut bad) = (Vec::new(), Vec::new());
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()) {
@@ -235,7 +235,7 @@ fn parse(text: &str) -> anyhow::Result<(Vec<Line>, BadLines)> {
             continue;
         }
         match name(line) {
-            Ok(name) => lines.push(Line { number, name }),
+            Ok(name) => lines.push(ListLine { number, name }),
             Err(why) => bad.push((number, why)),
         }
         ensure!(
@@ -246,12 +246,12 @@ fn parse(text: &str) -> anyhow::Result<(Vec<Line>, BadLines)> {
     Ok((lines, bad))
 }
 
-fn name(text: &str) -> Result<Name, String> {
+fn name(text: &str) -> Result<ListTarget, String> {
     const PREFIX: usize = 4;
     let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
     if text.len() >= 16 && text.chars().all(upper) {
         match text.get(..PREFIX) {
-            Some("AKIA") => return Ok(Name::Key(KeyId(text.to_owned()))),
+            Some("AKIA") => return Ok(ListTarget::Key(KeyId(text.to_owned()))),
             Some("ASIA") => {
                 return Err(format!(
                     "{text} is the id of temporary credentials, not of a key"
@@ -269,7 +269,7 @@ fn name(text: &str) -> Result<Name, String> {
     if !is_plain(text) {
         return Err(format!("the name {text} cannot be part of a place"));
     }
-    Ok(Name::User(text.to_owned()))
+    Ok(ListTarget::User(text.to_owned()))
 }
 
 /// Whether a name can stand in a place; IAM's names may have a few signs more than words.
@@ -279,16 +279,16 @@ fn is_plain(name: &str) -> bool {
 
 /// Who the lines mean, by the service. What it does not know is a bad line.
 async fn resolve(
-    access: &Arc<Access>,
-    lines: Vec<Line>,
+    access: &Arc<AccountClient>,
+    lines: Vec<ListLine>,
     bad: &mut BadLines,
-) -> anyhow::Result<Vec<Listed>> {
-    let iam = Iam(Arc::clone(access));
-    let mut listed: Vec<Listed> = Vec::with_capacity(lines.len());
+) -> anyhow::Result<Vec<ListedUser>> {
+    let iam = IamIssuer(Arc::clone(access));
+    let mut listed: Vec<ListedUser> = Vec::with_capacity(lines.len());
     let mut known: HashMap<String, usize> = HashMap::new();
     for some in lines.chunks(AT_ONCE) {
         let each = some.iter().map(|line| owner(&iam, &line.name));
-        for (Line { number, name }, owner) in some.iter().zip(join_all(each).await) {
+        for (ListLine { number, name }, owner) in some.iter().zip(join_all(each).await) {
             let user = match owner? {
                 Ok(user) => user,
                 Err(why) => {
@@ -301,10 +301,10 @@ async fn resolve(
                 continue;
             }
             let key = match name {
-                Name::Key(key) => Some(key.0.clone()),
-                Name::User(_) => None,
+                ListTarget::Key(key) => Some(key.0.clone()),
+                ListTarget::User(_) => None,
             };
-            listed.push(Listed {
+            listed.push(ListedUser {
                 number: *number,
                 user,
                 key,
@@ -315,16 +315,16 @@ async fn resolve(
 }
 
 /// The user's name as the service spells it, or why there is none.
-async fn owner(iam: &Iam, name: &Name) -> Result<Result<String, String>, IssuerError> {
+async fn owner(iam: &IamIssuer, name: &ListTarget) -> Result<Result<String, String>, IssuerError> {
     let user = match name {
-        Name::User(user) => user.clone(),
-        Name::Key(key) => match iam.owner(key).await? {
-            Owner::User(user) if is_plain(&user) => user,
-            Owner::User(user) => {
+        ListTarget::User(user) => user.clone(),
+        ListTarget::Key(key) => match iam.owner(key).await? {
+            KeyOwnership::User(user) if is_plain(&user) => user,
+            KeyOwnership::User(user) => {
                 return Ok(Err(format!("the name {user} cannot be part of a place")));
             }
-            Owner::Nobody => return Ok(Err(format!("there is no key {key}"))),
-            Owner::NotTold => {
+            KeyOwnership::Nobody => return Ok(Err(format!("there is no key {key}"))),
+            KeyOwnership::NotTold => {
                 return Ok(Err(format!(
                     "there is no key {key} here, or it may not be looked up"
                 )));
@@ -342,7 +342,7 @@ async fn owner(iam: &Iam, name: &Name) -> Result<Result<String, String>, IssuerE
 mod tests {
     use keywright_rotation::model::KeyId;
 
-    use super::{Line, Name, USERS_MAX, parse};
+    use super::{ListLine, ListTarget, USERS_MAX, parse};
 
     #[test]
     fn lines_comments_and_what_is_neither() {
@@ -350,16 +350,16 @@ mod tests {
                     ASIAIOSFODNN7EXAMPLE\n\
                     ../x\n..\n";
         let (lines, bad) = parse(text).unwrap();
-        let user = |number, name: &str| Line {
+        let user = |number, name: &str| ListLine {
             number,
-            name: Name::User(name.to_owned()),
+            name: ListTarget::User(name.to_owned()),
         };
-        let key = Name::Key(KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()));
+        let key = ListTarget::Key(KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()));
         assert_eq!(
             lines,
             [
                 user(3, "bob@corp"),
-                Line {
+                ListLine {
                     number: 4,
                     name: key
                 }

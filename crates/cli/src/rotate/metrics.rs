@@ -7,10 +7,10 @@ use std::{
 
 use anyhow::Context;
 use keywright_base::Clock;
-use keywright_fleet::driver::Driver;
-use keywright_fleet::notify::Sent;
-use keywright_fleet::{Account, ConfigErrors, Round};
-use keywright_rotation::ports::Journal;
+use keywright_fleet::driver::RotationDriver;
+use keywright_fleet::notify::DeliverySummary;
+use keywright_fleet::{ConfigErrors, FleetAccount, FleetRound};
+use keywright_rotation::ports::RotationJournal;
 use keywright_server::SystemClock;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -75,7 +75,7 @@ pub(super) fn serve(address: SocketAddr, stale: Duration) -> anyhow::Result<Sock
 }
 
 /// Counts a round in which an account could not be worked on.
-pub(super) fn count_failure(account: &Account) {
+pub(super) fn count_failure(account: &FleetAccount) {
     counter!("keywright_account_failures_total", "account" => account.name.clone()).increment(1);
 }
 
@@ -86,7 +86,7 @@ pub(super) fn publish_problems(problems: Option<&ConfigErrors>) {
 }
 
 /// Counts what became of a notifier's messages.
-pub(super) fn notified(sent: &Sent) {
+pub(super) fn notified(sent: &DeliverySummary) {
     for (outcome, count) in [
         ("delivered", sent.delivered),
         ("failed", sent.failed),
@@ -111,9 +111,9 @@ const fn float(number: i64) -> f64 {
 /// # Errors
 /// When the journal cannot be read.
 pub(super) async fn publish(
-    driver: &Driver,
-    account: &Account,
-    round: &Round,
+    driver: &RotationDriver,
+    account: &FleetAccount,
+    round: &FleetRound,
 ) -> anyhow::Result<()> {
     let name = account.name.clone();
     let now = SystemClock.now();

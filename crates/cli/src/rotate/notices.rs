@@ -5,9 +5,11 @@
 
 use std::io::{self, Write};
 
-use keywright_fleet::driver::Driver;
-use keywright_fleet::notify::Outbox;
-use keywright_fleet::{Account, Config, ConfigErrors, Round, announce, announce_failure};
+use keywright_fleet::driver::RotationDriver;
+use keywright_fleet::notify::NoticeOutbox;
+use keywright_fleet::{
+    ConfigErrors, FleetAccount, FleetConfig, FleetRound, announce, announce_failure,
+};
 use keywright_server::SystemClock;
 
 use super::metrics;
@@ -15,15 +17,15 @@ use crate::remote::printable;
 
 /// Queues what a round has to say, or that there could be none.
 pub(super) async fn queue(
-    driver: &Driver,
-    whom: (&Config, &Account),
-    (round, problems): (&anyhow::Result<Round>, Option<&ConfigErrors>),
+    driver: &RotationDriver,
+    principal: (&FleetConfig, &FleetAccount),
+    (round, problems): (&anyhow::Result<FleetRound>, Option<&ConfigErrors>),
 ) {
     let queued = match round {
-        Ok(round) => announce(driver, whom, (round, problems), &SystemClock).await,
+        Ok(round) => announce(driver, principal, (round, problems), &SystemClock).await,
         Err(error) => {
             let why = format!("{error:#}");
-            announce_failure(driver, whom, &why, &SystemClock).await
+            announce_failure(driver, principal, &why, &SystemClock).await
         }
     };
     match queued {
@@ -33,14 +35,14 @@ pub(super) async fn queue(
         )),
         Err(error) => say(&format!(
             "notices of {} are not queued: {error}",
-            whom.1.name
+            principal.1.name
         )),
     }
 }
 
 /// Delivers what waits.
-pub(super) async fn deliver(driver: &Driver, config: &Config) {
-    let outbox = Outbox {
+pub(super) async fn deliver(driver: &RotationDriver, config: &FleetConfig) {
+    let outbox = NoticeOutbox {
         journal: driver.journal(),
         notifiers: &config.notify,
         digest: config.digest,
@@ -72,7 +74,7 @@ pub(super) async fn deliver(driver: &Driver, config: &Config) {
 }
 
 /// Says which notifiers cannot read what they need.
-pub(super) fn check(config: &Config) {
+pub(super) fn check(config: &FleetConfig) {
     for notifier in &config.notify {
         if let Err(why) = notifier.check() {
             let label = notifier.label();

@@ -3,7 +3,7 @@
 //! It protects one rule: the policy is about the very user, by the ARN with its path and partition,
 //! and grants what this rotation calls and nothing else.
 
-use keywright_aws::{Access, Iam};
+use keywright_aws::{AccountClient, IamIssuer};
 use keywright_rotation::{model::Rotation, ports::Issuer};
 use serde_json::json;
 
@@ -17,9 +17,9 @@ pub(super) struct NeededPolicy {
 
 impl NeededPolicy {
     /// Of a user that may be read or not.
-    pub(super) async fn of_user(access: &std::sync::Arc<Access>, user: &str) -> Self {
+    pub(super) async fn of_user(access: &std::sync::Arc<AccountClient>, user: &str) -> Self {
         let identity = access.identity();
-        let users = match Iam(std::sync::Arc::clone(access)).user(user).await {
+        let users = match IamIssuer(std::sync::Arc::clone(access)).user(user).await {
             Ok(user) => vec![user.arn],
             Err(_) => anywhere(partition(&identity.arn), &identity.account, user),
         };

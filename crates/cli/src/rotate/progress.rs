@@ -17,13 +17,13 @@ use crate::remote::printable;
 
 /// Steps as they are done: a line each, and on a terminal a moving one below them with the phase,
 /// what is waited for, and how long yet.
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     bar: Option<ProgressBar>,
     /// Until when the rotation of the moving line waits.
     until: Arc<Mutex<Option<Timestamp>>>,
 }
 
-impl Progress {
+impl ProgressDisplay {
     pub(super) fn new(terminal: bool) -> Self {
         let until = Arc::new(Mutex::new(None));
         let bar = terminal.then(|| {

@@ -7,14 +7,16 @@ use std::io::{self, Write};
 
 use keywright_aws::{KeyActivity, SESSIONS_POLICY};
 use keywright_base::Timestamp;
-use keywright_fleet::driver::{DriveError, Rest};
-use keywright_fleet::journal::{Event, Head};
-use keywright_rotation::model::{Delivery, Found, FoundState, Hold, Phase, Rotation};
+use keywright_fleet::driver::{DriveError, DriveOutcome};
+use keywright_fleet::journal::{ChainHead, RotationEvent};
+use keywright_rotation::model::{
+    Delivery, FoundState, HoldReason, InitialContent, Phase, Rotation,
+};
 use serde_json::{Value, json};
 
 use super::{
-    Rested,
-    activity::{self, Activity},
+    DrivenRotation,
+    activity::{self, OldKeyActivity},
     status::one,
 };
 use crate::{
@@ -23,7 +25,7 @@ use crate::{
 };
 
 /// A plan, and what belongs to it.
-pub(super) struct Planned<'a> {
+pub(super) struct PlanView<'a> {
     rotation: &'a Rotation,
     caveats: &'a [String],
     keywright: bool,
@@ -31,7 +33,7 @@ pub(super) struct Planned<'a> {
     pub(super) activity: Option<KeyActivity>,
 }
 
-impl<'a> Planned<'a> {
+impl<'a> PlanView<'a> {
     pub(super) const fn new(
         rotation: &'a Rotation,
         caveats: &'a [String],
@@ -188,7 +190,7 @@ fn caveats(out: &mut impl Write, caveats: &[String]) -> io::Result<()> {
 }
 
 /// What is at a place before it is written.
-pub(super) fn now_there(found: &Found) -> String {
+pub(super) fn now_there(found: &InitialContent) -> String {
     match &found.state {
         state @ FoundState::Absent { .. } => format!("{state}; it is made"),
         state => state.to_string(),
@@ -326,7 +328,7 @@ fn sessions_ended(rotation: &Rotation) -> Option<Timestamp> {
     rotation.incident.as_ref()?.sessions_ended
 }
 
-pub(super) fn found_json(found: &Found) -> Value {
+pub(super) fn found_json(found: &InitialContent) -> Value {
     let (state, missing, similar) = match &found.state {
         FoundState::OldKey => ("OldKey", None, [].as_slice()),
         FoundState::Empty => ("Empty", None, [].as_slice()),
@@ -351,8 +353,8 @@ pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
 }
 
 /// Where each rotation rests now, and what leaked keys did.
-pub(super) fn rests_json(rests: &[Rested], activities: &[Activity]) -> Vec<Value> {
-    let all = rests.iter().map(|(rotation, rest)| {
+pub(super) fn rests_json(results: &[DrivenRotation], activities: &[OldKeyActivity]) -> Vec<Value> {
+    let all = results.iter().map(|(rotation, rest)| {
         let (outcome, why, until) = outcome(rest);
         let activity = activities.iter().find(|one| one.rotation == rotation.id);
         json!({
@@ -360,37 +362,42 @@ pub(super) fn rests_json(rests: &[Rested], activities: &[Activity]) -> Vec<Value
             "Outcome": outcome,
             "Why": why,
             "Until": until.map(Timestamp::iso8601),
-            "OldKeyActivity": activity.map(Activity::to_json),
+            "OldKeyActivity": activity.map(OldKeyActivity::to_json),
         })
     });
     all.collect()
 }
 
 /// Where each rotation rests now.
-pub(super) fn rests(rests: &[Rested]) -> anyhow::Result<()> {
+pub(super) fn outcomes(results: &[DrivenRotation]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    for (rotation, rest) in rests {
+    for (rotation, rest) in results {
         let (_, why, until) = outcome(rest);
         let state = match (rest, until) {
-            (Ok(Rest::Over(_)), _) => state(rotation),
-            (Ok(Rest::Held(Hold::UserMissing(_) | Hold::AnotherUser(_))), _) => format!(
+            (Ok(DriveOutcome::Over(_)), _) => state(rotation),
+            (
+                Ok(DriveOutcome::Held(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_))),
+                _,
+            ) => format!(
                 "HELD: {why}\n  if it was deleted, end this with: keywright rotate rollback {}",
                 rotation.id
             ),
-            (Ok(Rest::Held(Hold::Refused(_))), _) => {
+            (Ok(DriveOutcome::Held(HoldReason::Refused(_))), _) => {
                 format!("HELD: {why}\n  when it is granted, go on with: keywright rotate resume")
             }
-            (Ok(Rest::Held(Hold::NewKeyUnused(_))), _) => format!(
+            (Ok(DriveOutcome::Held(HoldReason::NewKeyUnused(_))), _) => format!(
                 "HELD: {why}\n  it goes on when a consumer has; to do without: keywright rotate \
                  change {} --override-unused REASON --why TEXT",
                 rotation.user
             ),
-            (Ok(Rest::Held(Hold::OldKeyGone(_) | Hold::NewKeyGone(_))), _) => format!(
-                "HELD: {why}\n  if it is to stay like that, end this with: keywright rotate \
+            (Ok(DriveOutcome::Held(HoldReason::OldKeyGone(_) | HoldReason::NewKeyGone(_))), _) => {
+                format!(
+                    "HELD: {why}\n  if it is to stay like that, end this with: keywright rotate \
                  abandon {} --why TEXT",
-                rotation.user
-            ),
-            (Ok(Rest::Held(_)), _) => format!(
+                    rotation.user
+                )
+            }
+            (Ok(DriveOutcome::Held(_)), _) => format!(
                 "HELD: {why}\n  go on with: keywright rotate release {}",
                 rotation.user
             ),
@@ -411,18 +418,18 @@ pub(super) fn rests(rests: &[Rested]) -> anyhow::Result<()> {
 
 /// A word, a reason, and a time where there is one.
 pub(super) fn outcome(
-    rest: &Result<Rest, DriveError>,
+    rest: &Result<DriveOutcome, DriveError>,
 ) -> (&'static str, String, Option<Timestamp>) {
     match rest {
-        Ok(Rest::Over(phase)) => ("over", format!("{phase:?}"), None),
-        Ok(Rest::Held(held)) => ("held", held.to_string(), None),
-        Ok(Rest::Wait { until, why }) => ("waiting", why.clone(), Some(*until)),
+        Ok(DriveOutcome::Over(phase)) => ("over", format!("{phase:?}"), None),
+        Ok(DriveOutcome::Held(held)) => ("held", held.to_string(), None),
+        Ok(DriveOutcome::Wait { until, why }) => ("waiting", why.clone(), Some(*until)),
         Err(error) => ("failed", error.to_string(), None),
     }
 }
 
 /// What happened, a line each.
-pub(super) fn history(events: &[Event], json: bool) -> anyhow::Result<()> {
+pub(super) fn history(events: &[RotationEvent], json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(&serde_json::to_value(events)?);
     }
@@ -436,11 +443,11 @@ pub(super) fn history(events: &[Event], json: bool) -> anyhow::Result<()> {
 }
 
 /// The end of the history's chain.
-pub(super) fn head(head: &Head, json: bool) -> anyhow::Result<()> {
+pub(super) fn head(head: &ChainHead, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(&serde_json::to_value(head)?);
     }
-    let Head { events, hash } = head;
+    let ChainHead { events, hash } = head;
     writeln!(
         io::stdout(),
         "{events} events, unchanged; the last hash is {hash}"

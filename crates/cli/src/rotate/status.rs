@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 use keywright_fleet::driver::DriveError;
 use keywright_rotation::{
-    execute::Outlook,
+    execute::RotationOutlook,
     model::{Phase, Rotation},
     ports::LastUse,
 };
@@ -27,10 +27,10 @@ use crate::{
 const STATE_COLUMNS_MIN: usize = 24;
 
 /// A rotation, and if it is open how things stand with the service.
-pub(super) type Standing = (Rotation, Option<Result<Outlook, DriveError>>);
+pub(super) type RotationStatus = (Rotation, Option<Result<RotationOutlook, DriveError>>);
 
 /// All that is known of rotations, by the journal and the service.
-pub(super) fn details(rotations: &[Standing]) -> anyhow::Result<()> {
+pub(super) fn details(rotations: &[RotationStatus]) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     for (rotation, outlook) in rotations {
         one(&mut out, rotation, &state(rotation))?;
@@ -49,7 +49,7 @@ pub(super) fn details(rotations: &[Standing]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &Outlook) -> io::Result<()> {
+fn stands(out: &mut impl Write, rotation: &Rotation, outlook: &RotationOutlook) -> io::Result<()> {
     if let Some((why, until)) = &outlook.waits {
         writeln!(
             out,
@@ -82,7 +82,7 @@ fn last_use(used: Option<&LastUse>) -> String {
     )
 }
 
-fn standing_json((rotation, outlook): &Standing) -> Value {
+fn standing_json((rotation, outlook): &RotationStatus) -> Value {
     let mut document = to_json(rotation);
     let Value::Object(members) = &mut document else {
         return document;
@@ -168,12 +168,12 @@ impl StatusArguments {
 }
 
 /// Rotations for machines.
-pub(super) fn status_json(rotations: &[Standing]) -> anyhow::Result<()> {
+pub(super) fn status_json(rotations: &[RotationStatus]) -> anyhow::Result<()> {
     print_json(&Value::Array(rotations.iter().map(standing_json).collect()))
 }
 
 /// A line for each rotation; those that are held come first.
-pub(super) fn table(rotations: &[Standing]) -> anyhow::Result<()> {
+pub(super) fn table(rotations: &[RotationStatus]) -> anyhow::Result<()> {
     let mut rows: Vec<_> = rotations.iter().collect();
     rows.sort_by_key(|(rotation, _)| rotation.held.is_none());
     let cells: Vec<_> = rows.iter().map(|(rotation, _)| cells(rotation)).collect();
@@ -223,7 +223,7 @@ fn width(text: &str) -> usize {
 }
 
 /// What a rotation waits for, or why it does not go on, in a sentence.
-fn summary(rotation: &Rotation, outlook: Option<&Result<Outlook, DriveError>>) -> String {
+fn summary(rotation: &Rotation, outlook: Option<&Result<RotationOutlook, DriveError>>) -> String {
     let waits = match outlook {
         Some(Ok(outlook)) if rotation.held.is_none() => outlook.waits.as_ref(),
         _ => None,

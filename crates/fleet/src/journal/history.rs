@@ -10,12 +10,12 @@ use rusqlite::{OptionalExtension, Transaction};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Past, failed, unavailable};
+use super::{HistoryFilter, failed, unavailable};
 
 /// Something that happened in a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
+pub struct RotationEvent {
     /// Counts the events of the journal, from 1.
     pub number: i64,
     /// The rotation's id.
@@ -40,7 +40,7 @@ fn iso8601<S: serde::Serializer>(at: &i64, to: S) -> Result<S::Ok, S::Error> {
 /// The end of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Head {
+pub struct ChainHead {
     /// How many events there are.
     pub events: i64,
     /// The newest hash, in hexadecimal digits.
@@ -52,7 +52,7 @@ const COLUMNS: &str = "number, rotation, generation, at, phase, text, hash";
 /// The hash before the first.
 const BEGINNING: [u8; 32] = [0; 32];
 
-fn hash(before: &[u8], event: &Event) -> [u8; 32] {
+fn hash(before: &[u8], event: &RotationEvent) -> [u8; 32] {
     let fields = (
         event.number,
         &event.rotation,
@@ -84,7 +84,7 @@ pub(super) fn append(
         .optional()
         .map_err(failed)?;
     let (number, before) = last.unwrap_or((0, BEGINNING.to_vec()));
-    let event = Event {
+    let event = RotationEvent {
         number: number + 1,
         rotation: rotation.id.0.clone(),
         generation: i64::try_from(rotation.generation).map_err(|error| unavailable(&error))?,
@@ -112,9 +112,9 @@ pub(super) fn append(
     Ok(())
 }
 
-fn event(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Event, Vec<u8>)> {
+fn event(row: &rusqlite::Row<'_>) -> rusqlite::Result<(RotationEvent, Vec<u8>)> {
     let bytes: Vec<u8> = row.get(6)?;
-    let event = Event {
+    let event = RotationEvent {
         number: row.get(0)?,
         rotation: row.get(1)?,
         generation: row.get(2)?,
@@ -131,7 +131,7 @@ pub(super) fn read(
     transaction: &Transaction<'_>,
     of: Option<&str>,
     limit: u32,
-) -> Result<Vec<Event>, JournalError> {
+) -> Result<Vec<RotationEvent>, JournalError> {
     let query = format!(
         "SELECT {COLUMNS} FROM event WHERE ?1 IS NULL OR rotation = ?1
          ORDER BY number DESC LIMIT ?2"
@@ -178,9 +178,9 @@ pub(super) fn ended(
 /// A page of a user's past, oldest first.
 pub(super) fn page(
     transaction: &Transaction<'_>,
-    of: &Past,
+    of: &HistoryFilter,
     limit: u32,
-) -> Result<Vec<Event>, JournalError> {
+) -> Result<Vec<RotationEvent>, JournalError> {
     let query = format!(
         "SELECT {COLUMNS} FROM event WHERE number > ?4 AND rotation IN
          (SELECT id FROM rotation
@@ -196,7 +196,7 @@ pub(super) fn page(
 }
 
 /// Follows the chain from its beginning.
-pub(super) fn check(transaction: &Transaction<'_>) -> Result<Head, JournalError> {
+pub(super) fn check(transaction: &Transaction<'_>) -> Result<ChainHead, JournalError> {
     let query = format!("SELECT {COLUMNS} FROM event ORDER BY number");
     let mut statement = transaction.prepare_cached(&query).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
@@ -209,7 +209,7 @@ pub(super) fn check(transaction: &Transaction<'_>) -> Result<Head, JournalError>
         }
         (number, before) = (event.number, stored);
     }
-    Ok(Head {
+    Ok(ChainHead {
         events: number,
         hash: hex::encode(&before),
     })

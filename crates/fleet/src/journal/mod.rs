@@ -18,15 +18,15 @@ use async_trait::async_trait;
 use keywright_base::{Clock, Entropy, Timestamp};
 use keywright_rotation::{
     model::{Rotation, RotationId},
-    ports::{Journal, JournalError},
+    ports::{JournalError, RotationJournal},
 };
 use keywright_store::{durable, reserve::DiskReserve};
-use keywright_vault::Vault;
+use keywright_vault::DataVault;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
 
-pub use self::history::{Event, Head};
-pub(crate) use self::notices::{NewNotice, Queued, Settled};
-use self::seal::Seal;
+pub use self::history::{ChainHead, RotationEvent};
+pub(crate) use self::notices::{NewNotice, NoticeOutcome, QueuedNotice};
+use self::seal::SecretSealer;
 
 /// The version of the schema; a newer one is refused, untouched.
 const VERSION: i64 = 1;
@@ -35,12 +35,12 @@ const FILE: &str = "rotations.db";
 /// The journal in a folder.
 #[derive(Clone)]
 pub struct SqliteJournal {
-    inner: Arc<Inner>,
+    inner: Arc<JournalState>,
 }
 
-struct Inner {
+struct JournalState {
     connection: Mutex<Connection>,
-    seal: Seal,
+    seal: SecretSealer,
     clock: Arc<dyn Clock>,
     /// Where a full disk leaves room for the next transaction.
     reserve: OnceLock<Arc<DiskReserve>>,
@@ -51,7 +51,7 @@ const ROOM_BYTES: u64 = 1024 * 1024;
 
 /// Which rotations are meant.
 #[derive(Debug, Clone, Default)]
-pub struct Which {
+pub struct RotationFilter {
     /// The account.
     pub account: String,
     /// A user's unique id.
@@ -66,7 +66,7 @@ pub struct Which {
 
 /// Which past is meant.
 #[derive(Debug, Clone, Default)]
-pub struct Past {
+pub struct HistoryFilter {
     /// The account.
     pub account: String,
     /// The user's unique id.
@@ -111,7 +111,7 @@ impl SqliteJournal {
         let used = folder.join(FILE).exists();
         let key = seal::master_key(folder, used, &*entropy)?;
         Self::with(folder, clock, |transaction| {
-            Seal::open(transaction, &key, entropy)
+            SecretSealer::open(transaction, &key, entropy)
         })
     }
 
@@ -121,13 +121,13 @@ impl SqliteJournal {
     /// # Errors
     /// [`JournalError::Unavailable`].
     pub fn open_sealed_by(
-        vault: Arc<Vault>,
+        vault: Arc<DataVault>,
         folder: &Path,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, JournalError> {
         let opened = Self::with(folder, clock, |transaction| {
-            Seal::of_server(transaction, folder, vault, entropy)
+            SecretSealer::of_server(transaction, folder, vault, entropy)
         })?;
         seal::forget_key_file(folder)?;
         Ok(opened)
@@ -136,7 +136,7 @@ impl SqliteJournal {
     fn with(
         folder: &Path,
         clock: Arc<dyn Clock>,
-        seal: impl FnOnce(&Transaction<'_>) -> Result<Seal, JournalError>,
+        seal: impl FnOnce(&Transaction<'_>) -> Result<SecretSealer, JournalError>,
     ) -> Result<Self, JournalError> {
         let path = folder.join(FILE);
         if !path.exists() {
@@ -157,7 +157,7 @@ impl SqliteJournal {
             )
             .map_err(failed)?;
         let seal = prepare(&mut connection, seal)?;
-        let inner = Inner {
+        let inner = JournalState {
             connection: Mutex::new(connection),
             seal,
             clock,
@@ -237,7 +237,11 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
-    pub async fn page(&self, of: Which, limit: u32) -> Result<Vec<Rotation>, JournalError> {
+    pub async fn page(
+        &self,
+        of: RotationFilter,
+        limit: u32,
+    ) -> Result<Vec<Rotation>, JournalError> {
         self.run(move |inner, transaction| {
             let mut statement = transaction
                 .prepare_cached(
@@ -262,7 +266,11 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
-    pub async fn events(&self, of: Past, limit: u32) -> Result<Vec<Event>, JournalError> {
+    pub async fn events(
+        &self,
+        of: HistoryFilter,
+        limit: u32,
+    ) -> Result<Vec<RotationEvent>, JournalError> {
         self.run(move |_, transaction| history::page(transaction, &of, limit))
             .await
     }
@@ -275,7 +283,7 @@ impl SqliteJournal {
         &self,
         of: Option<&RotationId>,
         limit: u32,
-    ) -> Result<Vec<Event>, JournalError> {
+    ) -> Result<Vec<RotationEvent>, JournalError> {
         let of = of.map(|id| id.0.clone());
         self.run(move |_, transaction| history::read(transaction, of.as_deref(), limit))
             .await
@@ -285,14 +293,14 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`] with the number of the first event that was changed.
-    pub async fn check_history(&self) -> Result<Head, JournalError> {
+    pub async fn check_history(&self) -> Result<ChainHead, JournalError> {
         self.run(|_, transaction| history::check(transaction)).await
     }
 
     /// Runs a transaction beside the async threads; it is durable when this returns.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner, &Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+        work: impl FnOnce(&JournalState, &Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let inner = Arc::clone(&self.inner);
         let ran = tokio::task::spawn_blocking(move || {
@@ -329,14 +337,14 @@ impl SqliteJournal {
 }
 
 /// The columns of a rotation as they are stored.
-struct Columns {
+struct RotationColumns {
     id: String,
     body: String,
     secrets: Option<Vec<u8>>,
 }
 
-fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
-    Ok(Columns {
+fn columns(row: &Row<'_>) -> rusqlite::Result<RotationColumns> {
+    Ok(RotationColumns {
         id: row.get(0)?,
         body: row.get(1)?,
         secrets: row.get(2)?,
@@ -346,8 +354,8 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
 /// Makes or checks the schema, and opens the data key.
 fn prepare(
     connection: &mut Connection,
-    seal: impl FnOnce(&Transaction<'_>) -> Result<Seal, JournalError>,
-) -> Result<Seal, JournalError> {
+    seal: impl FnOnce(&Transaction<'_>) -> Result<SecretSealer, JournalError>,
+) -> Result<SecretSealer, JournalError> {
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
@@ -370,7 +378,7 @@ fn prepare(
 }
 
 #[async_trait]
-impl Journal for SqliteJournal {
+impl RotationJournal for SqliteJournal {
     async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError> {
         let rotation = rotation.clone();
         self.run(move |inner, transaction| {

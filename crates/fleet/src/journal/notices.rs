@@ -36,7 +36,7 @@ pub(crate) struct NewNotice {
 
 /// A notice that waits.
 #[derive(Debug, Clone)]
-pub(crate) struct Queued {
+pub(crate) struct QueuedNotice {
     pub(crate) number: i64,
     pub(crate) recipient: Option<String>,
     pub(crate) body: String,
@@ -46,7 +46,7 @@ pub(crate) struct Queued {
 
 /// What became of a claimed notice.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Settled {
+pub(crate) enum NoticeOutcome {
     /// It was delivered, or is given up.
     Gone(i64),
     /// It was not, and is tried again at this time.
@@ -60,7 +60,7 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
-    pub(crate) async fn said(
+    pub(crate) async fn announced(
         &self,
         notifier: &str,
         account: &str,
@@ -130,7 +130,7 @@ impl SqliteJournal {
         notifier: &str,
         limit: u32,
         claim_secs: i64,
-    ) -> Result<Vec<Queued>, JournalError> {
+    ) -> Result<Vec<QueuedNotice>, JournalError> {
         let notifier = notifier.to_owned();
         self.run(move |inner, transaction| {
             let now = inner.clock.now();
@@ -138,7 +138,7 @@ impl SqliteJournal {
                          WHERE notifier = ?1 AND not_before <= ?2 ORDER BY number LIMIT ?3";
             let mut statement = transaction.prepare_cached(query).map_err(failed)?;
             let rows = statement.query_map((notifier, now.millis(), limit), |row| {
-                Ok(Queued {
+                Ok(QueuedNotice {
                     number: row.get(0)?,
                     recipient: row.get(1)?,
                     body: row.get(2)?,
@@ -160,21 +160,24 @@ impl SqliteJournal {
     ///
     /// # Errors
     /// [`JournalError::Unavailable`].
-    pub(crate) async fn settle_notices(&self, settled: Vec<Settled>) -> Result<(), JournalError> {
+    pub(crate) async fn settle_notices(
+        &self,
+        settled: Vec<NoticeOutcome>,
+    ) -> Result<(), JournalError> {
         self.run(move |inner, transaction| {
             for one in settled {
                 match one {
-                    Settled::Gone(number) => {
+                    NoticeOutcome::Gone(number) => {
                         let query = "DELETE FROM notice_outbox WHERE number = ?1";
                         transaction.execute(query, [number]).map_err(failed)?;
                     }
-                    Settled::Failed(number, again) => {
+                    NoticeOutcome::Failed(number, again) => {
                         let query = "UPDATE notice_outbox SET attempts = attempts + 1
                                      WHERE number = ?1";
                         transaction.execute(query, [number]).map_err(failed)?;
                         put_off(transaction, number, again)?;
                     }
-                    Settled::Untried(number) => {
+                    NoticeOutcome::Untried(number) => {
                         put_off(transaction, number, inner.clock.now())?;
                     }
                 }

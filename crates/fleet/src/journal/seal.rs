@@ -8,32 +8,32 @@ use std::{fs, io, path::Path, sync::Arc};
 
 use keywright_base::{Entropy, Secret};
 use keywright_rotation::{
-    model::{Rotation, Secrets},
+    model::{Rotation, RotationSecrets},
     ports::JournalError,
 };
 use keywright_store::durable;
-use keywright_vault::{KEY_BYTES, MasterKey, Purpose, Sealed, Vault};
+use keywright_vault::{DataVault, KEY_BYTES, MasterKey, SealPurpose, SealedValue};
 use rusqlite::{OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
-use super::{Columns, failed, unavailable};
+use super::{RotationColumns, failed, unavailable};
 
 /// Seals and opens the secrets of rotations.
-pub(super) struct Seal {
-    vault: Arc<Vault>,
+pub(super) struct SecretSealer {
+    vault: Arc<DataVault>,
     entropy: Arc<dyn Entropy>,
 }
 
 /// The secrets as they are sealed.
 #[derive(Serialize, Deserialize)]
-struct Plain {
+struct PlainSecrets {
     new: Option<String>,
     old: Option<String>,
     backups: Vec<Option<Vec<u8>>>,
 }
 
-impl Drop for Plain {
+impl Drop for PlainSecrets {
     fn drop(&mut self) {
         self.new.zeroize();
         self.old.zeroize();
@@ -84,7 +84,7 @@ fn master(bytes: Vec<u8>) -> Result<MasterKey, JournalError> {
 }
 
 /// The data key of a journal without a server, as it is stored.
-fn stored_key(transaction: &Transaction<'_>) -> Result<Option<Sealed>, JournalError> {
+fn stored_key(transaction: &Transaction<'_>) -> Result<Option<SealedValue>, JournalError> {
     let stored: Option<Vec<u8>> = transaction
         .query_row(
             "SELECT value FROM setting WHERE name = 'data-key'",
@@ -93,7 +93,7 @@ fn stored_key(transaction: &Transaction<'_>) -> Result<Option<Sealed>, JournalEr
         )
         .optional()
         .map_err(failed)?;
-    Ok(stored.map(|bytes| Sealed::from_bytes(&bytes)))
+    Ok(stored.map(|bytes| SealedValue::from_bytes(&bytes)))
 }
 
 /// Removes the key file of a journal that the server's vault seals.
@@ -105,7 +105,7 @@ pub(super) fn forget_key_file(folder: &Path) -> Result<(), JournalError> {
     }
 }
 
-impl Seal {
+impl SecretSealer {
     /// Opens the data key, or makes the first one.
     pub(super) fn open(
         transaction: &Transaction<'_>,
@@ -113,10 +113,10 @@ impl Seal {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, JournalError> {
         let vault = match stored_key(transaction)? {
-            Some(sealed) => Vault::unlock(master, &[(1, sealed)]),
+            Some(sealed) => DataVault::unlock(master, &[(1, sealed)]),
             None => {
                 let (vault, sealed) =
-                    Vault::create(master, &*entropy).map_err(|error| unavailable(&error))?;
+                    DataVault::create(master, &*entropy).map_err(|error| unavailable(&error))?;
                 transaction
                     .execute(
                         "INSERT INTO setting (name, value) VALUES ('data-key', ?1)",
@@ -135,13 +135,13 @@ impl Seal {
     pub(super) fn of_server(
         transaction: &Transaction<'_>,
         folder: &Path,
-        vault: Arc<Vault>,
+        vault: Arc<DataVault>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, JournalError> {
         let seal = Self { vault, entropy };
         if let Some(sealed) = stored_key(transaction)? {
             let master = master_key(folder, true, &*seal.entropy)?;
-            let old = Vault::unlock(&master, &[(1, sealed)]);
+            let old = DataVault::unlock(&master, &[(1, sealed)]);
             let old = old.map_err(|error| unavailable(&error))?;
             seal.again(transaction, |_| true, &old)?;
             transaction
@@ -153,15 +153,15 @@ impl Seal {
 
     /// Seals again, by the vault's newest key, what an older one sealed.
     pub(super) fn renew(&self, transaction: &Transaction<'_>) -> Result<(), JournalError> {
-        let stale = |sealed: &Sealed| !self.vault.is_current(sealed);
+        let stale = |sealed: &SealedValue| !self.vault.is_current(sealed);
         self.again(transaction, stale, &self.vault)
     }
 
     fn again(
         &self,
         transaction: &Transaction<'_>,
-        stale: impl Fn(&Sealed) -> bool,
-        old: &Vault,
+        stale: impl Fn(&SealedValue) -> bool,
+        old: &DataVault,
     ) -> Result<(), JournalError> {
         let mut statement = transaction
             .prepare("SELECT id, secrets FROM rotation WHERE secrets IS NOT NULL")
@@ -169,11 +169,11 @@ impl Seal {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let rows: Result<Vec<(String, Vec<u8>)>, _> = rows.map_err(failed)?.collect();
         for (id, bytes) in rows.map_err(failed)? {
-            let sealed = Sealed::from_bytes(&bytes);
+            let sealed = SealedValue::from_bytes(&bytes);
             if !stale(&sealed) {
                 continue;
             }
-            let place = (Purpose::Rotation, id.as_str());
+            let place = (SealPurpose::Rotation, id.as_str());
             let plain = old.open(place, sealed.as_bytes());
             let plain = plain.map_err(|error| unavailable(&error))?;
             let sealed = self.vault.seal(place, plain.expose(), &*self.entropy);
@@ -195,7 +195,7 @@ impl Seal {
     ) -> Result<(String, Option<Vec<u8>>), JournalError> {
         let body = serde_json::to_string(rotation).map_err(|error| unavailable(&error))?;
         let secrets = &rotation.secrets;
-        let plain = Plain {
+        let plain = PlainSecrets {
             new: secrets.new.as_ref().map(|secret| secret.expose().clone()),
             old: secrets.old.as_ref().map(|secret| secret.expose().clone()),
             backups: secrets
@@ -205,25 +205,25 @@ impl Seal {
                 .collect(),
         };
         let plain = Secret::new(serde_json::to_vec(&plain).map_err(|error| unavailable(&error))?);
-        let place = (Purpose::Rotation, rotation.id.0.as_str());
+        let place = (SealPurpose::Rotation, rotation.id.0.as_str());
         let sealed = self.vault.seal(place, plain.expose(), &*self.entropy);
         let sealed = sealed.map_err(|error| unavailable(&error))?;
         Ok((body, Some(sealed.as_bytes().to_vec())))
     }
 
     /// A rotation as it was stored.
-    pub(super) fn rotation(&self, columns: Columns) -> Result<Rotation, JournalError> {
+    pub(super) fn rotation(&self, columns: RotationColumns) -> Result<Rotation, JournalError> {
         let mut rotation: Rotation =
             serde_json::from_str(&columns.body).map_err(|error| unavailable(&error))?;
         let Some(sealed) = columns.secrets else {
             return Ok(rotation);
         };
-        let place = (Purpose::Rotation, columns.id.as_str());
+        let place = (SealPurpose::Rotation, columns.id.as_str());
         let plain = self.vault.open(place, &sealed);
         let plain = plain.map_err(|error| unavailable(&error))?;
-        let mut plain: Plain =
+        let mut plain: PlainSecrets =
             serde_json::from_slice(plain.expose()).map_err(|error| unavailable(&error))?;
-        rotation.secrets = Secrets {
+        rotation.secrets = RotationSecrets {
             new: plain.new.take().map(Secret::new),
             old: plain.old.take().map(Secret::new),
             backups: plain

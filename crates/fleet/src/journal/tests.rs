@@ -4,13 +4,13 @@ use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use keywright_base::{Clock, Entropy, Secret, Timestamp};
 use keywright_rotation::{
-    model::{KeyId, Origin, Phase, Rotation, RotationId, Rules, Secrets},
-    ports::{Journal, JournalError},
+    model::{KeyId, Phase, Rotation, RotationId, RotationOrigin, RotationRules, RotationSecrets},
+    ports::{JournalError, RotationJournal},
 };
 
-use keywright_vault::{MasterKey, Vault};
+use keywright_vault::{DataVault, MasterKey};
 
-use super::{Past, SqliteJournal, Which};
+use super::{HistoryFilter, RotationFilter, SqliteJournal};
 
 struct Noon;
 
@@ -39,13 +39,13 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         id: RotationId(id.to_owned()),
         generation: 1,
         access: "{}".to_owned(),
-        origin: Origin::default(),
+        origin: RotationOrigin::default(),
         account: "123456789012".to_owned(),
         user: "RotateKeyUser".to_owned(),
         user_id: user_id.to_owned(),
         arn: String::new(),
         old: KeyId("AKIAIOSFODNN7EXAMPLE".to_owned()),
-        rules: Rules::SAFE,
+        rules: RotationRules::SAFE,
         calendar: None,
         incident: None,
         phase: Phase::Planned,
@@ -67,7 +67,7 @@ fn rotation(id: &str, user_id: &str) -> Rotation {
         not_before: Timestamp::default(),
         why_back: None,
         missing: None,
-        secrets: Secrets {
+        secrets: RotationSecrets {
             new: Some(Secret::new("the-new-secret".to_owned())),
             old: Some(Secret::new("the-old-secret".to_owned())),
             backups: vec![None, Some(Secret::new(b"the-old-file".to_vec()))],
@@ -167,7 +167,7 @@ async fn secrets_are_sealed_and_go_when_the_rotation_is_over() {
     assert_eq!(done, Ok(Some(Noon.now())));
     assert_eq!(journal.last_done("000000000000").await, Ok(None));
     let found = journal.rotation(&first.id).await.unwrap().unwrap();
-    assert_eq!(found.secrets, Secrets::default());
+    assert_eq!(found.secrets, RotationSecrets::default());
     assert!(journal.open().await.unwrap().is_empty());
 }
 
@@ -182,12 +182,12 @@ async fn a_lost_key_is_not_replaced() {
     assert!(!key.exists());
 }
 
-fn vault() -> Arc<Vault> {
+fn vault() -> Arc<DataVault> {
     let master = MasterKey::new(Secret::new(vec![3; 32])).unwrap();
-    Arc::new(Vault::create(&master, &Counting).unwrap().0)
+    Arc::new(DataVault::create(&master, &Counting).unwrap().0)
 }
 
-fn open_of_server(folder: &Path, vault: &Arc<Vault>) -> Result<SqliteJournal, JournalError> {
+fn open_of_server(folder: &Path, vault: &Arc<DataVault>) -> Result<SqliteJournal, JournalError> {
     let vault = Arc::clone(vault);
     SqliteJournal::open_sealed_by(vault, folder, Arc::new(Noon), Arc::new(Counting))
 }
@@ -247,11 +247,11 @@ async fn history_is_only_appended_to_and_a_change_shows() {
     let head = journal.check_history().await.unwrap();
     assert_eq!(head.events, 3);
     let of_first = journal.history(Some(&first.id), 10).await.unwrap();
-    let shown: Vec<_> = of_first
+    let listed: Vec<_> = of_first
         .iter()
         .map(|event| (event.generation, &*event.text))
         .collect();
-    assert_eq!(shown, [(1, "planned"), (2, "asking for the new key")]);
+    assert_eq!(listed, [(1, "planned"), (2, "asking for the new key")]);
     assert_eq!(journal.history(None, 2).await.unwrap().len(), 2);
     assert_eq!(of_first.last().unwrap().hash, head.hash);
 
@@ -303,7 +303,7 @@ async fn pages_are_of_one_account_newest_first() {
         (Some("AIDA1"), Some("r-2"), false, None, 9, ""),
         (None, Some("r-4"), false, None, 9, ""),
     ] {
-        let which = Which {
+        let which = RotationFilter {
             account: "123456789012".to_owned(),
             user_id: user.map(str::to_owned),
             id: id(one),
@@ -325,7 +325,7 @@ async fn a_users_past_comes_in_pages() {
     let over = next(&rotation("r-1", "AIDA1"), Phase::Done);
     journal.advance(&over, "over").await.unwrap();
     journal.begin(&rotation("r-3", "AIDA1")).await.unwrap();
-    let past = |rotation: Option<&str>, after| Past {
+    let past = |rotation: Option<&str>, after| HistoryFilter {
         account: "123456789012".to_owned(),
         user_id: "AIDA1".to_owned(),
         rotation: rotation.map(|id| RotationId(id.to_owned())),
@@ -387,5 +387,5 @@ fn a_rotation_of_before_is_read() {
     body.as_object_mut().unwrap().remove("origin");
     body.as_object_mut().unwrap().remove("missing");
     let read: Rotation = serde_json::from_value(body).unwrap();
-    assert_eq!(read.origin, Origin::default());
+    assert_eq!(read.origin, RotationOrigin::default());
 }

@@ -5,18 +5,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use keywright_base::Secret;
 
-use super::{Channel, Dispatch, Message};
+use super::{Channel, DispatchContext, NoticeMessage};
 use keywright_sinks::environment;
-use keywright_sinks::running::{self, Limits};
+use keywright_sinks::running::{self, ProgramLimits};
 
-const LIMITS: Limits = Limits {
+const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(30),
     // It is not read.
     output: 64 * 1024,
 };
 
 /// A program with its arguments.
-struct Command {
+struct CommandChannel {
     program: String,
     arguments: Vec<String>,
 }
@@ -26,19 +26,23 @@ pub(super) fn parse(line: &str) -> Result<Arc<dyn Channel>, String> {
         .map_err(|error| error.to_string())?
         .into_iter();
     let program = words.next().ok_or("it names no program")?;
-    Ok(Arc::new(Command {
+    Ok(Arc::new(CommandChannel {
         program,
         arguments: words.collect(),
     }))
 }
 
 #[async_trait]
-impl Channel for Command {
+impl Channel for CommandChannel {
     fn label(&self) -> String {
         self.program.clone()
     }
 
-    async fn send(&self, message: &Message<'_>, _: &Dispatch<'_>) -> Result<(), String> {
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        _: &DispatchContext<'_>,
+    ) -> Result<(), String> {
         let input = Secret::new(message.json().to_string().into_bytes());
         let mut command = environment::program(&self.program);
         command.args(&self.arguments);

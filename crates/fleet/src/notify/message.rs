@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::notice::{Notice, Outcome};
+use super::notice::{Notice, NoticeKind};
 
 /// Notices of one message at most.
 const NOTICES_MAX: usize = 20;
@@ -12,7 +12,7 @@ const NOTICES_MAX: usize = 20;
 const TEXT_BYTES: usize = 6 * 1024;
 
 /// What is sent at a time.
-pub(super) struct Message<'a> {
+pub(super) struct NoticeMessage<'a> {
     /// At least one.
     pub(super) notices: &'a [Notice],
     /// Whether it is a digest, also of one notice.
@@ -20,19 +20,19 @@ pub(super) struct Message<'a> {
 }
 
 /// Part of a message: a title and its lines.
-pub(super) struct Paragraph {
+pub(super) struct MessageSection {
     pub(super) title: String,
     pub(super) lines: Vec<String>,
 }
 
-impl Message<'_> {
+impl NoticeMessage<'_> {
     /// What it is about, in one line.
     pub(super) fn title(&self) -> String {
         match self.notices {
             [one] => one.title(),
             all => {
                 let waits = |notice: &&Notice| {
-                    notice.outcome.is_urgent() || notice.outcome == Outcome::Warning
+                    notice.outcome.is_urgent() || notice.outcome == NoticeKind::Warning
                 };
                 let (all, urgent) = (all.len(), all.iter().filter(waits).count());
                 match urgent {
@@ -44,9 +44,9 @@ impl Message<'_> {
     }
 
     /// What it says of each notice.
-    pub(super) fn paragraphs(&self) -> Vec<Paragraph> {
+    pub(super) fn paragraphs(&self) -> Vec<MessageSection> {
         let each = self.notices.iter();
-        each.map(|notice| Paragraph {
+        each.map(|notice| MessageSection {
             title: notice.title(),
             lines: notice.lines(),
         })
@@ -86,7 +86,7 @@ pub(super) fn first_message(notices: &[Notice]) -> usize {
     let mut bytes = 0;
     let fits = |notice: &&Notice| {
         let one = std::slice::from_ref(*notice);
-        let message = Message {
+        let message = NoticeMessage {
             notices: one,
             digest: true,
         };

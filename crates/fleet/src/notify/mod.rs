@@ -25,19 +25,19 @@ use std::{fmt, str::FromStr, sync::Arc};
 use async_trait::async_trait;
 use keywright_base::Clock;
 
-use keywright_aws::Settings;
+use keywright_aws::ClientSettings;
 
-use self::message::Message;
+use self::message::NoticeMessage;
 pub use self::{
-    notice::{Notice, Outcome},
-    outbox::{Outbox, Sent},
+    notice::{Notice, NoticeKind},
+    outbox::{DeliverySummary, NoticeOutbox},
 };
 
 /// Reads what follows the kind, or says what is wrong with it.
-type Parse = fn(&str) -> Result<Arc<dyn Channel>, String>;
+type ParseChannel = fn(&str) -> Result<Arc<dyn Channel>, String>;
 
 /// Every kind of notifier.
-const KINDS: [(&str, Parse); 7] = [
+const KINDS: [(&str, ParseChannel); 7] = [
     ("command", command::parse),
     ("webhook", webhook::parse),
     ("slack", slack::parse),
@@ -48,11 +48,11 @@ const KINDS: [(&str, Parse); 7] = [
 ];
 
 /// How one message goes out.
-struct Dispatch<'a> {
+struct DispatchContext<'a> {
     /// The owner's address, where the message is for the owner alone.
     recipient: Option<&'a str>,
     /// How the account of the notices is reached.
-    account: Option<&'a Settings>,
+    account: Option<&'a ClientSettings>,
     clock: &'a dyn Clock,
 }
 
@@ -85,7 +85,11 @@ trait Channel: Send + Sync {
     ///
     /// # Errors
     /// A sentence without a secret.
-    async fn send(&self, message: &Message<'_>, dispatch: &Dispatch<'_>) -> Result<(), String>;
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        dispatch: &DispatchContext<'_>,
+    ) -> Result<(), String>;
 }
 
 /// Someone to be notified, as a fleet file names it.
@@ -156,7 +160,7 @@ impl fmt::Debug for Notifier {
 
 /// How notices are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Digest {
+pub enum DigestPeriod {
     /// One message with all notices of a round.
     Round,
     /// One message a day; what waits for a person is not held back.

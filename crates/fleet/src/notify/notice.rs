@@ -15,7 +15,7 @@ const NAME_CHARS: usize = 300;
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum NoticeKind {
     /// A rotation is over; the reason is the phase that it ended in.
     Over,
     /// A rotation waits for a person.
@@ -30,7 +30,7 @@ pub enum Outcome {
     Due,
 }
 
-impl Outcome {
+impl NoticeKind {
     /// Whether a person should hear of it now, also where digests go out once a day.
     pub const fn is_urgent(self) -> bool {
         matches!(self, Self::Held | Self::Failed | Self::Stopped)
@@ -56,7 +56,7 @@ pub struct Notice {
     /// The key that replaces it.
     pub new_access_key_id: Option<String>,
     /// What it is about.
-    pub outcome: Outcome,
+    pub outcome: NoticeKind,
     /// The reason.
     pub why: String,
     /// What a person must do, if anything.
@@ -69,7 +69,7 @@ pub struct Notice {
 
 impl Notice {
     /// About an account as a whole.
-    pub fn of_account(name: &str, outcome: Outcome, why: &str, at: Timestamp) -> Self {
+    pub fn of_account(name: &str, outcome: NoticeKind, why: &str, at: Timestamp) -> Self {
         Self {
             account: String::new(),
             account_name: name.to_owned(),
@@ -91,29 +91,29 @@ impl Notice {
         let account = name(&self.account_name);
         let Some(user) = self.user_name.as_deref().map(name) else {
             return match self.outcome {
-                Outcome::Stopped => format!("Rotations in account {account} have stopped"),
+                NoticeKind::Stopped => format!("Rotations in account {account} have stopped"),
                 _ => format!("Account {account} could not be rotated"),
             };
         };
         match (self.outcome, self.why.as_str()) {
-            (Outcome::Over, "Done") => format!("The access key of {user} was rotated"),
-            (Outcome::Over, "RolledBack") => {
+            (NoticeKind::Over, "Done") => format!("The access key of {user} was rotated"),
+            (NoticeKind::Over, "RolledBack") => {
                 format!("The rotation of {user} was rolled back; the old access key is in use")
             }
-            (Outcome::Over, "UserGone") => {
+            (NoticeKind::Over, "UserGone") => {
                 format!("The user {user} was deleted, which ended the rotation")
             }
-            (Outcome::Over, "Abandoned") => format!("The rotation of {user} was abandoned"),
-            (Outcome::Over, _) => format!("The rotation of {user} is over"),
-            (Outcome::Held, _) => format!("Action needed: the rotation of {user} is held"),
-            (Outcome::Failed, _) => format!("The rotation of {user} failed; it is tried again"),
-            (Outcome::Warning, _) if self.rotation_id.is_some() => {
+            (NoticeKind::Over, "Abandoned") => format!("The rotation of {user} was abandoned"),
+            (NoticeKind::Over, _) => format!("The rotation of {user} is over"),
+            (NoticeKind::Held, _) => format!("Action needed: the rotation of {user} is held"),
+            (NoticeKind::Failed, _) => format!("The rotation of {user} failed; it is tried again"),
+            (NoticeKind::Warning, _) if self.rotation_id.is_some() => {
                 format!("The rotation of {user} takes longer than planned")
             }
-            (Outcome::Warning | Outcome::Stopped, _) => {
+            (NoticeKind::Warning | NoticeKind::Stopped, _) => {
                 format!("Action needed: {user} cannot be rotated")
             }
-            (Outcome::Due, _) => format!("The access key of {user} {}", self.why_line()),
+            (NoticeKind::Due, _) => format!("The access key of {user} {}", self.why_line()),
         }
     }
 
@@ -129,7 +129,7 @@ impl Notice {
             (None, new) => new.as_deref().map(name),
         };
         let reason = match self.outcome {
-            Outcome::Over | Outcome::Due => None,
+            NoticeKind::Over | NoticeKind::Due => None,
             _ => Some(self.why_line()),
         };
         let lines = [

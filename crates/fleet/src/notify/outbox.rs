@@ -11,9 +11,11 @@ use futures_util::future::join_all;
 use keywright_base::{Clock, Timestamp};
 use keywright_rotation::ports::JournalError;
 
-use super::{Digest, Dispatch, Message, Notice, Notifier, message::first_message};
-use crate::journal::{Queued, Settled, SqliteJournal};
-use keywright_aws::Settings;
+use super::{
+    DigestPeriod, DispatchContext, Notice, NoticeMessage, Notifier, message::first_message,
+};
+use crate::journal::{NoticeOutcome, QueuedNotice, SqliteJournal};
+use keywright_aws::ClientSettings;
 
 /// Notices that one notifier gets in one go at most.
 const CLAIMED_MAX: u32 = 1000;
@@ -34,20 +36,20 @@ const GIVE_UP_SECS: i64 = 7 * 86_400;
 
 /// Delivers the notices of a fleet.
 #[derive(Debug)]
-pub struct Outbox<'a> {
+pub struct NoticeOutbox<'a> {
     /// Where they wait.
     pub journal: &'a SqliteJournal,
     /// To whom.
     pub notifiers: &'a [Notifier],
     /// How they are put together; one message each if nothing is said.
-    pub digest: Option<Digest>,
+    pub digest: Option<DigestPeriod>,
     /// How the accounts are reached, by their names in the fleet file.
-    pub accounts: BTreeMap<&'a str, &'a Settings>,
+    pub accounts: BTreeMap<&'a str, &'a ClientSettings>,
 }
 
 /// What became of one notifier's notices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct DeliverySummary {
     /// What the notifier is called.
     pub notifier: String,
     /// Messages that were delivered.
@@ -61,18 +63,18 @@ pub struct Sent {
 }
 
 /// Notices that go out together.
-struct Batch {
-    rows: Vec<Queued>,
+struct NoticeBatch {
+    rows: Vec<QueuedNotice>,
     notices: Vec<Notice>,
 }
 
-impl Outbox<'_> {
+impl NoticeOutbox<'_> {
     /// Delivers to everyone what is due, side by side.
     ///
     /// # Errors
     /// [`JournalError`] when the journal cannot be read or written; what was delivered then may be
     /// delivered again.
-    pub async fn deliver(&self, clock: &dyn Clock) -> Result<Vec<Sent>, JournalError> {
+    pub async fn deliver(&self, clock: &dyn Clock) -> Result<Vec<DeliverySummary>, JournalError> {
         let each = self.notifiers.iter();
         let all = join_all(each.map(|notifier| self.deliver_to(notifier, clock))).await;
         all.into_iter().collect()
@@ -82,10 +84,10 @@ impl Outbox<'_> {
         &self,
         notifier: &Notifier,
         clock: &dyn Clock,
-    ) -> Result<Sent, JournalError> {
-        let mut sent = Sent {
+    ) -> Result<DeliverySummary, JournalError> {
+        let mut sent = DeliverySummary {
             notifier: notifier.label.clone(),
-            ..Sent::default()
+            ..DeliverySummary::default()
         };
         let claimed = self
             .journal
@@ -96,17 +98,17 @@ impl Outbox<'_> {
             .into_iter()
             .partition(|row| begin.secs_since(row.made) < GIVE_UP_SECS);
         sent.given_up = u64::try_from(expired.len()).unwrap_or(u64::MAX);
-        let gone = expired.iter().map(|row| Settled::Gone(row.number));
+        let gone = expired.iter().map(|row| NoticeOutcome::Gone(row.number));
         self.journal.settle_notices(gone.collect()).await?;
         for batch in self.batches(notifier, waiting) {
             let late = clock.now().secs_since(begin) >= BUDGET_SECS;
             let settled = if late || sent.failed >= FAILURES_MAX {
-                batch.settle(Settled::Untried)
+                batch.settle(NoticeOutcome::Untried)
             } else {
                 match self.send(notifier, &batch, clock).await {
                     Ok(()) => {
                         sent.delivered += 1;
-                        batch.settle(Settled::Gone)
+                        batch.settle(NoticeOutcome::Gone)
                     }
                     Err(why) => {
                         sent.failed += 1;
@@ -121,14 +123,14 @@ impl Outbox<'_> {
     }
 
     /// What goes out together, oldest first.
-    fn batches(&self, notifier: &Notifier, waiting: Vec<Queued>) -> Vec<Batch> {
-        let mut batches: Vec<Batch> = Vec::new();
-        let mut groups: BTreeMap<(Option<String>, Option<String>), Batch> = BTreeMap::new();
+    fn batches(&self, notifier: &Notifier, waiting: Vec<QueuedNotice>) -> Vec<NoticeBatch> {
+        let mut batches: Vec<NoticeBatch> = Vec::new();
+        let mut groups: BTreeMap<(Option<String>, Option<String>), NoticeBatch> = BTreeMap::new();
         for row in waiting {
             // What an older or newer program wrote otherwise is settled with an empty message.
             let notices: Vec<Notice> = serde_json::from_str(&row.body).ok().into_iter().collect();
             if self.digest.is_none() || notices.is_empty() {
-                batches.push(Batch {
+                batches.push(NoticeBatch {
                     rows: vec![row],
                     notices,
                 });
@@ -137,7 +139,7 @@ impl Outbox<'_> {
             let account = notices.first().filter(|_| notifier.channel.by_account());
             let account = account.map(|notice| notice.account_name.clone());
             let key = (row.recipient.clone(), account);
-            let group = groups.entry(key).or_insert_with(|| Batch {
+            let group = groups.entry(key).or_insert_with(|| NoticeBatch {
                 rows: Vec::new(),
                 notices: Vec::new(),
             });
@@ -147,7 +149,7 @@ impl Outbox<'_> {
         for mut group in groups.into_values() {
             while !group.notices.is_empty() {
                 let first = first_message(&group.notices);
-                let rest = Batch {
+                let rest = NoticeBatch {
                     rows: group.rows.split_off(first),
                     notices: group.notices.split_off(first),
                 };
@@ -161,17 +163,17 @@ impl Outbox<'_> {
     async fn send(
         &self,
         notifier: &Notifier,
-        batch: &Batch,
+        batch: &NoticeBatch,
         clock: &dyn Clock,
     ) -> Result<(), String> {
         let Some(first) = batch.notices.first() else {
             return Ok(());
         };
-        let message = Message {
+        let message = NoticeMessage {
             notices: &batch.notices,
             digest: self.digest.is_some(),
         };
-        let dispatch = Dispatch {
+        let dispatch = DispatchContext {
             recipient: batch.rows.first().and_then(|row| row.recipient.as_deref()),
             account: self.accounts.get(first.account_name.as_str()).copied(),
             clock,
@@ -182,16 +184,16 @@ impl Outbox<'_> {
     }
 }
 
-impl Batch {
-    fn settle(&self, how: impl Fn(i64) -> Settled) -> Vec<Settled> {
+impl NoticeBatch {
+    fn settle(&self, how: impl Fn(i64) -> NoticeOutcome) -> Vec<NoticeOutcome> {
         self.rows.iter().map(|row| how(row.number)).collect()
     }
 
     /// To be tried again, each after a pause that doubles.
-    fn put_off(&self, now: Timestamp) -> Vec<Settled> {
+    fn put_off(&self, now: Timestamp) -> Vec<NoticeOutcome> {
         let each = self.rows.iter().map(|row| {
             let pause = PAUSE_SECS << row.attempts.min(16);
-            Settled::Failed(row.number, now.plus_secs(pause.min(PAUSE_SECS_MAX)))
+            NoticeOutcome::Failed(row.number, now.plus_secs(pause.min(PAUSE_SECS_MAX)))
         });
         each.collect()
     }

@@ -11,14 +11,14 @@ use keywright_aws::http;
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// The address that messages are posted to.
-pub(super) enum Address {
+pub(super) enum PostUrl {
     /// In the fleet file.
     Plain(Url),
     /// A secret, since whoever knows it may post there.
     Secret(SecretRef),
 }
 
-impl Address {
+impl PostUrl {
     /// `env:NAME`, `file:/PATH`, or an address.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Address {
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for PostUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // What comes after the host may be a token.
@@ -66,12 +66,12 @@ impl fmt::Display for Address {
 }
 
 /// What was answered to a message that was not taken.
-pub(super) struct Refusal {
+pub(super) struct PostRejection {
     pub(super) status: StatusCode,
     pub(super) answer: Vec<u8>,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PostRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not what was answered: it may quote the address.
         write!(f, "it answered {}", self.status)
@@ -86,7 +86,7 @@ pub(super) async fn post(
     url: Url,
     headers: &[(&'static str, String)],
     body: String,
-) -> Result<Result<(), Refusal>, String> {
+) -> Result<Result<(), PostRejection>, String> {
     let client = http::client(None).map_err(|error| error.to_string())?;
     let mut request = client.post(url).header("content-type", "application/json");
     for (name, value) in headers {
@@ -99,5 +99,5 @@ pub(super) async fn post(
         return Ok(Ok(()));
     }
     let answer = http::body(response, ANSWER_BYTES).await.unwrap_or_default();
-    Ok(Err(Refusal { status, answer }))
+    Ok(Err(PostRejection { status, answer }))
 }

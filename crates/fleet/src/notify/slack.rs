@@ -9,18 +9,18 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
-    Channel, Dispatch, Message,
-    post::{Address, post},
+    Channel, DispatchContext, NoticeMessage,
+    post::{PostUrl, post},
 };
 
 /// Characters of a reason that Slack gives as a code, for example `no_service`.
 const CODE_CHARS: usize = 60;
 
 /// An incoming webhook.
-struct Slack(Address);
+struct SlackChannel(PostUrl);
 
 pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
-    Ok(Arc::new(Slack(Address::parse_secret(text)?)))
+    Ok(Arc::new(SlackChannel(PostUrl::parse_secret(text)?)))
 }
 
 /// As `<`, `>` and `&` are written in a message.
@@ -31,7 +31,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The body that is posted.
-fn payload(message: &Message<'_>) -> String {
+fn payload(message: &NoticeMessage<'_>) -> String {
     let text = match message.notices {
         [_] => message.text(),
         _ => format!("{}\n\n{}", message.title(), message.text()),
@@ -48,7 +48,7 @@ fn payload(message: &Message<'_>) -> String {
 }
 
 #[async_trait]
-impl Channel for Slack {
+impl Channel for SlackChannel {
     fn label(&self) -> String {
         self.0.to_string()
     }
@@ -57,7 +57,11 @@ impl Channel for Slack {
         self.0.url().map(drop)
     }
 
-    async fn send(&self, message: &Message<'_>, _: &Dispatch<'_>) -> Result<(), String> {
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        _: &DispatchContext<'_>,
+    ) -> Result<(), String> {
         let refused = post(self.0.url()?, &[], payload(message)).await?;
         refused.map_err(|refusal| {
             let code = std::str::from_utf8(&refusal.answer).unwrap_or_default();

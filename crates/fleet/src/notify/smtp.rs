@@ -23,7 +23,7 @@ use mail_builder::{
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::{Channel, Dispatch, Message, secret_ref::SecretRef};
+use super::{Channel, DispatchContext, NoticeMessage, secret_ref::SecretRef};
 
 /// Seconds that one message may take.
 const LIMIT_SECS: u64 = 30;
@@ -34,39 +34,39 @@ const RECIPIENTS_MAX: usize = 50;
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protection {
+enum SmtpSecurity {
     StartTls,
     Implicit,
     None,
 }
 
 /// A mail server, and who writes to whom.
-struct Smtp {
+struct SmtpChannel {
     host: String,
     port: u16,
-    protection: Protection,
+    protection: SmtpSecurity,
     login: Option<(String, SecretRef)>,
     from: Address,
     to: Vec<Address>,
 }
 
 /// A message, and who sends it to whom.
-struct Mail {
+struct OutgoingMail {
     envelope: Envelope,
     bytes: Vec<u8>,
 }
 
 pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
-    Ok(Arc::new(Smtp::new(text, Protection::StartTls)?))
+    Ok(Arc::new(SmtpChannel::new(text, SmtpSecurity::StartTls)?))
 }
 
 pub(super) fn parse_implicit(text: &str) -> Result<Arc<dyn Channel>, String> {
-    Ok(Arc::new(Smtp::new(text, Protection::Implicit)?))
+    Ok(Arc::new(SmtpChannel::new(text, SmtpSecurity::Implicit)?))
 }
 
 /// What stands behind the question mark.
 #[derive(Default)]
-struct Parameters {
+struct SmtpParameters {
     from: Option<String>,
     to: Option<String>,
     user: Option<String>,
@@ -74,7 +74,7 @@ struct Parameters {
     tls: Option<String>,
 }
 
-impl Parameters {
+impl SmtpParameters {
     fn parse(query: &str) -> Result<Self, String> {
         let mut parameters = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -98,8 +98,8 @@ impl Parameters {
     }
 }
 
-impl Smtp {
-    fn new(text: &str, protection: Protection) -> Result<Self, String> {
+impl SmtpChannel {
+    fn new(text: &str, protection: SmtpSecurity) -> Result<Self, String> {
         const FORM: &str = "write HOST[:PORT]?from=ADDRESS&to=ADDRESS";
         let url =
             Url::parse(&format!("smtp://{text}")).map_err(|error| format!("{error}; {FORM}"))?;
@@ -111,17 +111,19 @@ impl Smtp {
                 "{FORM}; @, # and / before the question mark are not understood"
             ));
         };
-        let parameters = Parameters::parse(url.query().unwrap_or_default())?;
+        let parameters = SmtpParameters::parse(url.query().unwrap_or_default())?;
         let protection = match parameters.tls.as_deref() {
             None => protection,
-            Some("none") if matches!(host, "127.0.0.1" | "[::1]" | "localhost") => Protection::None,
+            Some("none") if matches!(host, "127.0.0.1" | "[::1]" | "localhost") => {
+                SmtpSecurity::None
+            }
             Some("none") => return Err("tls=none is for this machine only".to_owned()),
             Some(_) => return Err("tls can be none, to this machine; else leave it out".to_owned()),
         };
         let usual = match protection {
-            Protection::StartTls => 587,
-            Protection::Implicit => 465,
-            Protection::None => 25,
+            SmtpSecurity::StartTls => 587,
+            SmtpSecurity::Implicit => 465,
+            SmtpSecurity::None => 25,
         };
         let login = match (parameters.user, parameters.password) {
             (None, None) => None,
@@ -152,10 +154,14 @@ impl Smtp {
     }
 
     /// The message as it goes over the wire.
-    fn mail(&self, message: &Message<'_>, dispatch: &Dispatch<'_>) -> Result<Mail, String> {
+    fn mail(
+        &self,
+        message: &NoticeMessage<'_>,
+        dispatch: &DispatchContext<'_>,
+    ) -> Result<OutgoingMail, String> {
         let to = match dispatch.recipient {
             None => self.to.clone(),
-            Some(owner) => vec![owner.parse().map_err(said)?],
+            Some(owner) => vec![owner.parse().map_err(smtp_error)?],
         };
         let id = message.id(dispatch.recipient.unwrap_or_default());
         let header = |address: &Address| Header::new_address(None::<&str>, address.to_string());
@@ -171,18 +177,18 @@ impl Smtp {
             // RFC 3834: so that nobody's absence is answered to us.
             .header("Auto-Submitted", Raw::new("auto-generated"))
             .text_body(format!("{}\r\n", message.text().replace('\n', "\r\n")));
-        Ok(Mail {
-            envelope: Envelope::new(Some(self.from.clone()), to).map_err(said)?,
-            bytes: mail.write_to_vec().map_err(said)?,
+        Ok(OutgoingMail {
+            envelope: Envelope::new(Some(self.from.clone()), to).map_err(smtp_error)?,
+            bytes: mail.write_to_vec().map_err(smtp_error)?,
         })
     }
 
     fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-        let parameters = || TlsParameters::new(self.host.clone()).map_err(said);
+        let parameters = || TlsParameters::new(self.host.clone()).map_err(smtp_error);
         let tls = match self.protection {
-            Protection::StartTls => Tls::Required(parameters()?),
-            Protection::Implicit => Tls::Wrapper(parameters()?),
-            Protection::None => Tls::None,
+            SmtpSecurity::StartTls => Tls::Required(parameters()?),
+            SmtpSecurity::Implicit => Tls::Wrapper(parameters()?),
+            SmtpSecurity::None => Tls::None,
         };
         // "Dangerous" is that it has no TLS until the next line.
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
@@ -197,13 +203,13 @@ impl Smtp {
     }
 }
 
-fn said(error: impl std::fmt::Display) -> String {
+fn smtp_error(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
 /// An address alone, in the letters of SMTP without extensions.
 fn recipient(text: &str) -> Result<Address, String> {
-    let address: Address = text.trim().parse().map_err(said)?;
+    let address: Address = text.trim().parse().map_err(smtp_error)?;
     let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | ',' | '[' | ']');
     if address.to_string().chars().all(plain) {
         Ok(address)
@@ -213,7 +219,7 @@ fn recipient(text: &str) -> Result<Address, String> {
 }
 
 #[async_trait]
-impl Channel for Smtp {
+impl Channel for SmtpChannel {
     fn label(&self) -> String {
         let port = self.port;
         match self.host.as_str() {
@@ -235,7 +241,11 @@ impl Channel for Smtp {
         address.map(|address| address.to_string())
     }
 
-    async fn send(&self, message: &Message<'_>, dispatch: &Dispatch<'_>) -> Result<(), String> {
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        dispatch: &DispatchContext<'_>,
+    ) -> Result<(), String> {
         let mail = self.mail(message, dispatch)?;
         let transport = self.transport()?;
         let sent = tokio::time::timeout(
@@ -261,8 +271,8 @@ impl Channel for Smtp {
 mod tests {
     use keywright_base::{Clock, Timestamp};
 
-    use super::{Protection, Smtp};
-    use crate::notify::{Dispatch, Message, Notice, Outcome};
+    use super::{SmtpChannel, SmtpSecurity};
+    use crate::notify::{DispatchContext, Notice, NoticeKind, NoticeMessage};
 
     struct Noon;
 
@@ -274,15 +284,15 @@ mod tests {
 
     fn sent(user: &str, recipient: Option<&str>) -> String {
         let text = "h?from=keys@example.org&to=a@example.org,b@example.org";
-        let smtp = Smtp::new(text, Protection::StartTls).unwrap();
+        let smtp = SmtpChannel::new(text, SmtpSecurity::StartTls).unwrap();
         let now = Noon.now();
-        let mut notice = Notice::of_account("prod", Outcome::Held, "why", now);
+        let mut notice = Notice::of_account("prod", NoticeKind::Held, "why", now);
         notice.user_name = Some(user.to_owned());
-        let message = Message {
+        let message = NoticeMessage {
             notices: &[notice],
             digest: false,
         };
-        let dispatch = Dispatch {
+        let dispatch = DispatchContext {
             recipient,
             account: None,
             clock: &Noon,

@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Channel, Dispatch, Message};
-use keywright_aws::{Settings, publish};
-use keywright_sinks::aws_store::Place;
+use super::{Channel, DispatchContext, NoticeMessage};
+use keywright_aws::{ClientSettings, publish};
+use keywright_sinks::aws_store::AwsResource;
 
 /// Characters of a subject, by SNS.
 const SUBJECT_CHARS: usize = 100;
 
 /// A topic.
-struct Topic(Place);
+struct SnsTopic(AwsResource);
 
 pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
-    let place = Place::new(text)?.in_region_of_arn();
+    let place = AwsResource::new(text)?.in_region_of_arn();
     let parts: Vec<&str> = place.id().split(':').collect();
     let is_topic = matches!(parts.as_slice(), ["arn", partition, "sns", region, account, name]
         if partition.starts_with("aws")
@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
             "write the topic's ARN, like arn:aws:sns:eu-west-1:123456789012:keys".to_owned(),
         );
     }
-    Ok(Arc::new(Topic(place)))
+    Ok(Arc::new(SnsTopic(place)))
 }
 
 /// SNS takes ASCII only, without line ends, up to 100 characters.
@@ -47,7 +47,7 @@ fn subject(title: &str) -> String {
 }
 
 #[async_trait]
-impl Channel for Topic {
+impl Channel for SnsTopic {
     fn label(&self) -> String {
         self.0.id().to_owned()
     }
@@ -56,12 +56,16 @@ impl Channel for Topic {
         self.0.settings().profile.is_none()
     }
 
-    async fn send(&self, message: &Message<'_>, dispatch: &Dispatch<'_>) -> Result<(), String> {
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        dispatch: &DispatchContext<'_>,
+    ) -> Result<(), String> {
         let own = self.0.settings();
         let credentials = match (&own.profile, dispatch.account) {
-            (Some(_), _) => Settings {
+            (Some(_), _) => ClientSettings {
                 profile: own.profile.clone(),
-                ..Settings::default()
+                ..ClientSettings::default()
             },
             (None, Some(account)) => account.clone(),
             (None, None) => return Err("the account is not in the fleet file any more".to_owned()),

@@ -11,15 +11,15 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
-    Channel, Dispatch, Message,
-    post::{Address, post},
+    Channel, DispatchContext, NoticeMessage,
+    post::{PostUrl, post},
 };
 
 /// A webhook.
-struct Teams(Address);
+struct TeamsChannel(PostUrl);
 
 pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
-    Ok(Arc::new(Teams(Address::parse_secret(text)?)))
+    Ok(Arc::new(TeamsChannel(PostUrl::parse_secret(text)?)))
 }
 
 /// A block of plain text.
@@ -34,7 +34,7 @@ fn title(text: &str) -> Value {
 }
 
 /// The body that is posted.
-fn payload(message: &Message<'_>) -> String {
+fn payload(message: &NoticeMessage<'_>) -> String {
     let mut body = Vec::new();
     if message.notices.len() > 1 {
         body.push(title(&message.title()));
@@ -62,7 +62,7 @@ fn payload(message: &Message<'_>) -> String {
 }
 
 #[async_trait]
-impl Channel for Teams {
+impl Channel for TeamsChannel {
     fn label(&self) -> String {
         self.0.to_string()
     }
@@ -71,7 +71,11 @@ impl Channel for Teams {
         self.0.url().map(drop)
     }
 
-    async fn send(&self, message: &Message<'_>, _: &Dispatch<'_>) -> Result<(), String> {
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        _: &DispatchContext<'_>,
+    ) -> Result<(), String> {
         let refused = post(self.0.url()?, &[], payload(message)).await?;
         refused.map_err(|refusal| refusal.to_string())
     }

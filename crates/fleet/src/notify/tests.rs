@@ -13,10 +13,12 @@ use keywright_base::{Clock, Entropy, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Digest, Message, Notice, Notifier, Outbox, Outcome, Sent};
+use super::{
+    DeliverySummary, DigestPeriod, Notice, NoticeKind, NoticeMessage, NoticeOutbox, Notifier,
+};
 use crate::journal::{NewNotice, SqliteJournal};
-use keywright_aws::Settings;
-use keywright_sinks::testing::{Asked, holds_no_more, serve};
+use keywright_aws::ClientSettings;
+use keywright_sinks::testing::{RecordedRequest, holds_no_more, serve};
 
 /// 2027-01-15, 08:00 UTC.
 const NOON: i64 = 1_800_000_000;
@@ -37,7 +39,7 @@ impl Entropy for Zeros {
     }
 }
 
-fn notice(user: &str, outcome: Outcome) -> Notice {
+fn notice(user: &str, outcome: NoticeKind) -> Notice {
     let now = Timestamp::from_secs(NOON);
     let mut notice = Notice::of_account("production", outcome, "a reason", now);
     notice.account = "123456789012".to_owned();
@@ -49,8 +51,8 @@ fn notice(user: &str, outcome: Outcome) -> Notice {
     notice
 }
 
-fn one(notice: &Notice) -> Message<'_> {
-    Message {
+fn one(notice: &Notice) -> NoticeMessage<'_> {
+    NoticeMessage {
         notices: std::slice::from_ref(notice),
         digest: false,
     }
@@ -60,7 +62,7 @@ fn one(notice: &Notice) -> Message<'_> {
 fn hostile() -> Notice {
     let text = "<!channel> <@U1> <https://evil.example|here> [here](https://evil.example) *b*\r\n\
                 Bcc: all@example.org\u{202e}\u{200b}&";
-    let mut notice = notice(text, Outcome::Held);
+    let mut notice = notice(text, NoticeKind::Held);
     notice.why = text.to_owned();
     notice.owner = Some(text.to_owned());
     notice
@@ -68,7 +70,7 @@ fn hostile() -> Notice {
 
 #[test]
 fn what_people_read() {
-    let message = notice("bob", Outcome::Held);
+    let message = notice("bob", NoticeKind::Held);
     assert_eq!(
         one(&message).text(),
         "Action needed: the rotation of bob is held\n\
@@ -92,7 +94,7 @@ fn what_people_read() {
 
 #[test]
 fn what_programs_read() {
-    let message = notice("bob", Outcome::Held);
+    let message = notice("bob", NoticeKind::Held);
     let Value::Object(members) = one(&message).json() else {
         panic!("not an object");
     };
@@ -107,7 +109,7 @@ fn what_programs_read() {
     ] {
         assert_eq!(members[name], value, "{name}");
     }
-    let digest = Message {
+    let digest = NoticeMessage {
         notices: std::slice::from_ref(&message),
         digest: true,
     };
@@ -156,7 +158,7 @@ fn notifiers_that_are_understood() {
 fn notifiers_that_are_rejected() {
     let url = "https://hooks.slack.com/services/T0/B0/s3cret";
     let mail = |rest: &str| format!("smtp:mail.example.org?{rest}");
-    for (text, says) in [
+    for (text, expected_text) in [
         (
             "pager:x".to_owned(),
             "begins with one of command, webhook, slack",
@@ -203,7 +205,7 @@ fn notifiers_that_are_rejected() {
         ),
     ] {
         let why = text.parse::<Notifier>().map(drop).unwrap_err();
-        assert!(why.contains(says), "{text}: {why}");
+        assert!(why.contains(expected_text), "{text}: {why}");
         assert!(!why.contains("s3cret"), "{text}: {why}");
     }
 }
@@ -221,10 +223,10 @@ impl Listener {
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let status = Arc::new(AtomicU16::new(200));
         let (received, answer) = (Arc::clone(&bodies), Arc::clone(&status));
-        let answers = Arc::new(Mutex::new(move |asked: &Asked| {
+        let answers = Arc::new(Mutex::new(move |requested: &RecordedRequest| {
             let status = answer.load(Ordering::SeqCst);
             if status == 200 {
-                received.lock().unwrap().push(asked.told());
+                received.lock().unwrap().push(requested.json());
             }
             (status, "no_service".to_owned())
         }));
@@ -258,7 +260,7 @@ impl Listener {
 struct Desk {
     folder: TempDir,
     clock: Arc<TestClock>,
-    accounts: BTreeMap<&'static str, Settings>,
+    accounts: BTreeMap<&'static str, ClientSettings>,
 }
 
 impl Desk {
@@ -301,10 +303,10 @@ impl Desk {
         }
     }
 
-    async fn deliver(&self, notifier: &Notifier, digest: Option<Digest>) -> Sent {
+    async fn deliver(&self, notifier: &Notifier, digest: Option<DigestPeriod>) -> DeliverySummary {
         let journal = self.journal();
         let accounts = self.accounts.iter();
-        let outbox = Outbox {
+        let outbox = NoticeOutbox {
             journal: &journal,
             notifiers: std::slice::from_ref(notifier),
             digest,
@@ -325,14 +327,15 @@ async fn a_program_gets_the_notice_and_no_secret_of_the_environment() {
     );
     let target = format!("command:sh -c {}", shell_words::quote(&script));
     let program: Notifier = target.parse().unwrap();
-    desk.queue(&program, &[notice("bob", Outcome::Held)]).await;
+    desk.queue(&program, &[notice("bob", NoticeKind::Held)])
+        .await;
     let sent = desk.deliver(&program, None).await;
     assert_eq!((sent.delivered, sent.why), (1, None));
     let read = |name| std::fs::read_to_string(at(name)).unwrap();
     assert!(read("notice").contains("\"bob\""));
     holds_no_more(&read("environment"));
     let fails: Notifier = "command:false".parse().unwrap();
-    desk.queue(&fails, &[notice("bob", Outcome::Held)]).await;
+    desk.queue(&fails, &[notice("bob", NoticeKind::Held)]).await;
     let failed = desk.deliver(&fails, None).await;
     assert_eq!(failed.why.as_deref(), Some("exit status: 1"));
 }
@@ -359,7 +362,7 @@ async fn slack_gets_text_without_mentions_or_markup() {
     assert_eq!(sent["parse"], "none");
 
     listener.answer(404);
-    desk.queue(&slack, &[notice("bob", Outcome::Held)]).await;
+    desk.queue(&slack, &[notice("bob", NoticeKind::Held)]).await;
     let sent = desk.deliver(&slack, None).await;
     let why = sent.why.unwrap();
     assert_eq!(why, "it answered 404 Not Found: no_service");
@@ -392,10 +395,10 @@ async fn teams_gets_a_card_of_plain_text_within_its_limit() {
     assert!(attachment["content"]["msteams"].get("entities").is_none());
 
     let users: Vec<_> = (0..60)
-        .map(|n| notice(&format!("user-{n}"), Outcome::Held))
+        .map(|n| notice(&format!("user-{n}"), NoticeKind::Held))
         .collect();
     desk.queue(&teams, &users).await;
-    let sent = desk.deliver(&teams, Some(Digest::Round)).await;
+    let sent = desk.deliver(&teams, Some(DigestPeriod::Round)).await;
     let cards = listener.received();
     assert_eq!(cards.len(), usize::try_from(sent.delivered).unwrap());
     assert!(cards.len() < 6, "{} messages", cards.len());
@@ -419,7 +422,7 @@ async fn a_failed_delivery_is_tried_again_and_nothing_is_said_twice() {
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");
     listener.answer(503);
-    let held = [notice("bob", Outcome::Held)];
+    let held = [notice("bob", NoticeKind::Held)];
     desk.queue(&slack, &held).await;
     let sent = desk.deliver(&slack, None).await;
     assert_eq!((sent.delivered, sent.failed), (0, 1));
@@ -439,7 +442,7 @@ async fn a_failed_delivery_is_tried_again_and_nothing_is_said_twice() {
     assert_eq!(desk.deliver(&slack, None).await.delivered, 0);
     assert_eq!(listener.received().len(), 1);
 
-    desk.queue(&slack, &[notice("bob", Outcome::Over)]).await;
+    desk.queue(&slack, &[notice("bob", NoticeKind::Over)]).await;
     desk.queue(&slack, &held).await;
     assert_eq!(
         desk.deliver(&slack, None).await.delivered,
@@ -454,7 +457,7 @@ async fn pauses_grow_and_a_week_is_enough() {
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");
     listener.answer(500);
-    desk.queue(&slack, &[notice("bob", Outcome::Held)]).await;
+    desk.queue(&slack, &[notice("bob", NoticeKind::Held)]).await;
     let mut tries = 0;
     for _ in 0..7 * 24 {
         tries += desk.deliver(&slack, None).await.failed;
@@ -476,7 +479,7 @@ async fn a_notifier_that_is_down_costs_a_few_tries_and_the_others_nothing() {
     down.answer(500);
     let (slack, teams) = (down.notifier("slack"), up.notifier("teams"));
     let users: Vec<_> = (0..20)
-        .map(|n| notice(&format!("user-{n}"), Outcome::Held))
+        .map(|n| notice(&format!("user-{n}"), NoticeKind::Held))
         .collect();
     desk.queue(&slack, &users).await;
     desk.queue(&teams, &users).await;
@@ -508,11 +511,11 @@ async fn a_slow_notifier_gets_a_minute() {
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");
     let users: Vec<_> = (0..20)
-        .map(|n| notice(&format!("user-{n}"), Outcome::Held))
+        .map(|n| notice(&format!("user-{n}"), NoticeKind::Held))
         .collect();
     desk.queue(&slack, &users).await;
     let journal = desk.journal();
-    let outbox = Outbox {
+    let outbox = NoticeOutbox {
         journal: &journal,
         notifiers: std::slice::from_ref(&slack),
         digest: None,
@@ -528,7 +531,7 @@ async fn what_one_process_delivers_another_does_not() {
     let desk = Desk::new();
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");
-    desk.queue(&slack, &[notice("bob", Outcome::Held)]).await;
+    desk.queue(&slack, &[notice("bob", NoticeKind::Held)]).await;
     // A process that is killed after this.
     let claimed = desk
         .journal()
@@ -546,20 +549,33 @@ async fn a_daily_digest_waits_and_what_is_urgent_does_not() {
     let desk = Desk::new();
     let listener = Listener::start(desk.folder.path(), "url").await;
     let slack = listener.notifier("slack");
-    let (over, held) = (notice("bob", Outcome::Over), notice("eve", Outcome::Held));
+    let (over, held) = (
+        notice("bob", NoticeKind::Over),
+        notice("eve", NoticeKind::Held),
+    );
     let new = vec![
         desk.new_notice(&slack, &over, 3600),
         desk.new_notice(&slack, &held, 0),
     ];
     desk.journal().queue_notices(new, Vec::new()).await.unwrap();
-    assert_eq!(desk.deliver(&slack, Some(Digest::Day)).await.delivered, 1);
+    assert_eq!(
+        desk.deliver(&slack, Some(DigestPeriod::Day))
+            .await
+            .delivered,
+        1
+    );
     let text = listener.received().remove(0)["text"].to_string();
     assert!(
         text.contains("User: eve") && !text.contains("bob"),
         "{text}"
     );
     desk.pass(3600);
-    assert_eq!(desk.deliver(&slack, Some(Digest::Day)).await.delivered, 1);
+    assert_eq!(
+        desk.deliver(&slack, Some(DigestPeriod::Day))
+            .await
+            .delivered,
+        1
+    );
     assert!(
         listener.received().remove(0)["text"]
             .to_string()
@@ -572,8 +588,8 @@ async fn the_outbox_is_bounded_and_the_newest_stay() {
     let desk = Desk::new();
     let slack: Notifier = "slack:env:NOT_SET_ANYWHERE".parse().unwrap();
     let other: Notifier = "teams:env:NOT_SET_ANYWHERE".parse().unwrap();
-    desk.queue(&other, &[notice("bob", Outcome::Held)]).await;
-    let users = (0..10_001).map(|n| notice(&format!("user-{n}"), Outcome::Held));
+    desk.queue(&other, &[notice("bob", NoticeKind::Held)]).await;
+    let users = (0..10_001).map(|n| notice(&format!("user-{n}"), NoticeKind::Held));
     let mut new: Vec<_> = users.map(|one| desk.new_notice(&slack, &one, 0)).collect();
     let last = new.split_off(10_000);
     let journal = desk.journal();
@@ -611,7 +627,7 @@ fn owners_get_mail_if_their_tag_is_an_address() {
         ("Alice <alice@example.org>", None),
         ("ålice@example.org", None),
     ] {
-        let mut notice = notice("bob", Outcome::Held);
+        let mut notice = notice("bob", NoticeKind::Held);
         notice.owner = Some(owner.to_owned());
         let mut expected = vec![None];
         expected.extend(address.map(|address| Some(address.to_owned())));

@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use keywright_base::Secret;
 
 use super::{
-    Channel, Dispatch, Message,
-    post::{Address, post},
+    Channel, DispatchContext, NoticeMessage,
+    post::{PostUrl, post},
 };
 use keywright_sinks::{variable, webhook};
 
 /// An address.
-struct Webhook(Address);
+struct WebhookChannel(PostUrl);
 
 pub(super) fn parse(text: &str) -> Result<Arc<dyn Channel>, String> {
-    Ok(Arc::new(Webhook(Address::parse(text)?)))
+    Ok(Arc::new(WebhookChannel(PostUrl::parse(text)?)))
 }
 
 fn key() -> Result<Secret<String>, String> {
@@ -27,7 +27,7 @@ fn key() -> Result<Secret<String>, String> {
 }
 
 #[async_trait]
-impl Channel for Webhook {
+impl Channel for WebhookChannel {
     fn label(&self) -> String {
         self.0.to_string()
     }
@@ -37,7 +37,11 @@ impl Channel for Webhook {
         self.0.url().map(drop)
     }
 
-    async fn send(&self, message: &Message<'_>, dispatch: &Dispatch<'_>) -> Result<(), String> {
+    async fn send(
+        &self,
+        message: &NoticeMessage<'_>,
+        dispatch: &DispatchContext<'_>,
+    ) -> Result<(), String> {
         let body = message.json().to_string();
         let signature =
             webhook::signature(&webhook::hmac_key(&key()?), dispatch.clock.now(), &body);

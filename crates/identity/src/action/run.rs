@@ -10,25 +10,25 @@ use std::sync::Arc;
 use keywright_base::limits;
 use keywright_wire::OperationShape;
 
-use super::{Action, Call, Done, Effort, Input, Output, RequestHead};
+use super::{Action, ActionCall, ActionResult, Effort, Input, Output, RequestHead};
 use crate::{
     authorize::{LongDecision, Permit, permit_at_length, permit_shortly},
-    fault::Fault,
+    fault::IamFault,
     ledger::AccountCell,
     service::Identity,
     state::Account,
-    view::{Gathered, View},
+    view::{Prefetched, StateView},
     work::{WorkOwner, WorkPermit, WorkQueue},
 };
 
 /// Authorizes and runs an action; gives its answer as XML.
 pub(super) async fn carry_out<A: Action>(
     identity: &Arc<Identity>,
-    call: Call<'_>,
+    call: ActionCall<'_>,
     input: Input<A>,
-) -> Result<Done<String>, Fault> {
+) -> Result<ActionResult<String>, IamFault> {
     let cell = identity.ledger.account(call.caller.account());
-    let cell = cell.ok_or_else(|| Fault::Internal("the caller's account is gone".to_owned()))?;
+    let cell = cell.ok_or_else(|| IamFault::Internal("the caller's account is gone".to_owned()))?;
     let mut run = Run::<A> {
         identity,
         call,
@@ -60,7 +60,7 @@ pub(super) async fn carry_out<A: Action>(
 /// A request on its way.
 struct Run<'a, A: Action> {
     identity: &'a Arc<Identity>,
-    call: Call<'a>,
+    call: ActionCall<'a>,
     cell: Arc<AccountCell>,
     input: Arc<Input<A>>,
     /// What it was last permitted by, if that took long to decide.
@@ -69,16 +69,16 @@ struct Run<'a, A: Action> {
 
 /// Why nothing was written.
 enum Unwritten {
-    Fault(Fault),
+    IamFault(IamFault),
     /// It takes too long to decide under the account's order of writes.
     Undecided,
 }
 
 impl<A: Action> Run<'_, A> {
     /// The permit, and the state by which it was decided.
-    async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), Fault> {
+    async fn authorize(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let snapshot = self.cell.snapshot().clone();
-        let none = Gathered::default();
+        let none = Prefetched::default();
         let view = self.identity.view(&snapshot, self.call, &none);
         match permit_shortly::<A>(&view, &self.input, None) {
             Some(permit) => Ok((snapshot, permit?)),
@@ -87,36 +87,36 @@ impl<A: Action> Run<'_, A> {
     }
 
     /// The same beside the threads that answer requests, when it is the caller's turn.
-    async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), Fault> {
+    async fn authorize_beside(&mut self) -> Result<(Arc<Account>, Permit<A>), IamFault> {
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
-        let decide = |view: &View<'_>, input: &Input<A>| permit_at_length::<A>(view, input);
-        let none = Arc::new(Gathered::default());
+        let decide = |view: &StateView<'_>, input: &Input<A>| permit_at_length::<A>(view, input);
+        let none = Arc::new(Prefetched::default());
         let deciding = self.compute(place, (&snapshot, none), decide);
         let (permit, long) = deciding.await?;
         self.long = long.map(Arc::new);
         Ok((snapshot, permit))
     }
 
-    async fn gather(&self, snapshot: &Arc<Account>) -> Result<Gathered, Fault> {
-        let none = Gathered::default();
+    async fn gather(&self, snapshot: &Arc<Account>) -> Result<Prefetched, IamFault> {
+        let none = Prefetched::default();
         let view = self.identity.view(snapshot, self.call, &none);
         let needs = A::needs(&view, &self.input)?;
         if needs.is_empty() {
-            return Ok(Gathered::default());
+            return Ok(Prefetched::default());
         }
         let owner = WorkOwner::of(self.call.caller);
         self.identity.gather(needs, owner, snapshot).await
     }
 
     /// Runs a page when it is the caller's turn.
-    async fn page(&mut self, snapshot: &Arc<Account>) -> Result<Done<String>, Fault> {
+    async fn page(&mut self, snapshot: &Arc<Account>) -> Result<ActionResult<String>, IamFault> {
         let mut place = self.enter(&self.identity.pages).await?;
         let gathered = Arc::new(self.gather(snapshot).await?);
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let snapshot = self.cell.snapshot().clone();
             let (long, gathered) = (self.long.clone(), Arc::clone(&gathered));
-            let page = move |view: &View<'_>, input: &Input<A>| {
+            let page = move |view: &StateView<'_>, input: &Input<A>| {
                 let Some(permit) = permit_shortly::<A>(view, input, long.as_deref()) else {
                     return Ok(None);
                 };
@@ -129,15 +129,15 @@ impl<A: Action> Run<'_, A> {
             drop(self.authorize_beside().await?);
             place = self.enter(&self.identity.pages).await?;
         }
-        Err(Fault::Throttled)
+        Err(IamFault::Throttled)
     }
 
     /// Runs what takes long when it is the caller's turn.
-    async fn at_length(&self, snapshot: &Arc<Account>) -> Result<Done<String>, Fault> {
+    async fn at_length(&self, snapshot: &Arc<Account>) -> Result<ActionResult<String>, IamFault> {
         let gathered = Arc::new(self.gather(snapshot).await?);
         let place = self.enter(&self.identity.heavy).await?;
         let snapshot = self.cell.snapshot().clone();
-        let run = |view: &View<'_>, input: &Input<A>| {
+        let run = |view: &StateView<'_>, input: &Input<A>| {
             let (permit, _) = permit_at_length::<A>(view, input)?;
             let done = A::run(view, permit, input)?;
             Ok(encoded::<A>(done, view.request_id))
@@ -147,33 +147,33 @@ impl<A: Action> Run<'_, A> {
 
     /// Runs and commits a change. It is decided again on the newest state, under the account's
     /// order of writes: what was revoked by a change that is still being flushed no longer permits.
-    async fn write(&mut self, gathered: &Gathered) -> Result<Done<String>, Fault> {
+    async fn write(&mut self, gathered: &Prefetched) -> Result<ActionResult<String>, IamFault> {
         for _ in 0..limits::LONG_DECISIONS_EACH {
             let (identity, call, input) = (self.identity, self.call, &self.input);
             let long = self.long.as_deref();
             let outcome = identity.ledger.write(&self.cell, |account| {
                 let view = identity.view(account, call, gathered);
-                check_caller(identity, &view).map_err(Unwritten::Fault)?;
+                check_caller(identity, &view).map_err(Unwritten::IamFault)?;
                 let permit = permit_shortly::<A>(&view, input, long);
                 let permit = permit.ok_or(Unwritten::Undecided)?;
                 let done = permit.and_then(|permit| A::run(&view, permit, input));
-                let mut done = done.map_err(Unwritten::Fault)?;
+                let mut done = done.map_err(Unwritten::IamFault)?;
                 let changes = std::mem::take(&mut done.changes);
                 Ok((done, changes))
             });
             let outcome = outcome.await;
-            match outcome.map_err(|error| Fault::Internal(error.to_string()))? {
+            match outcome.map_err(|error| IamFault::Internal(error.to_string()))? {
                 Ok(done) => return Ok(encoded::<A>(done, call.request_id)),
-                Err(Unwritten::Fault(fault)) => return Err(fault),
+                Err(Unwritten::IamFault(fault)) => return Err(fault),
                 // Whoever is alone keeps others waiting.
                 Err(Unwritten::Undecided) if A::ALONE => break,
                 Err(Unwritten::Undecided) => drop(self.authorize_beside().await?),
             }
         }
-        Err(Fault::Throttled)
+        Err(IamFault::Throttled)
     }
 
-    async fn enter(&self, queue: &WorkQueue) -> Result<WorkPermit, Fault> {
+    async fn enter(&self, queue: &WorkQueue) -> Result<WorkPermit, IamFault> {
         queue.enter(WorkOwner::of(self.call.caller)).await
     }
 
@@ -181,9 +181,9 @@ impl<A: Action> Run<'_, A> {
     async fn compute<T: Send + 'static>(
         &self,
         place: WorkPermit,
-        (snapshot, gathered): (&Arc<Account>, Arc<Gathered>),
-        work: impl FnOnce(&View<'_>, &Input<A>) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
+        (snapshot, gathered): (&Arc<Account>, Arc<Prefetched>),
+        work: impl FnOnce(&StateView<'_>, &Input<A>) -> Result<T, IamFault> + Send + 'static,
+    ) -> Result<T, IamFault> {
         let (identity, caller) = (Arc::clone(self.identity), Arc::clone(self.call.caller));
         let (facts, request_id) = (self.call.facts.clone(), self.call.request_id.to_owned());
         let (snapshot, input) = (Arc::clone(snapshot), Arc::clone(&self.input));
@@ -201,15 +201,15 @@ impl<A: Action> Run<'_, A> {
     }
 }
 
-fn check_caller(identity: &Identity, view: &View<'_>) -> Result<(), Fault> {
+fn check_caller(identity: &Identity, view: &StateView<'_>) -> Result<(), IamFault> {
     let authenticator = identity.authenticator();
-    let checked = authenticator.check_again(view.account, view.caller, view.facts.now);
-    checked.map_err(|_| Fault::Revoked)
+    let checked = authenticator.check_again(view.account, view.caller, view.context.now);
+    checked.map_err(|_| IamFault::Revoked)
 }
 
-fn encoded<A: Action>(done: Done<Output<A>>, request_id: &str) -> Done<String> {
+fn encoded<A: Action>(done: ActionResult<Output<A>>, request_id: &str) -> ActionResult<String> {
     let operation = <A::Shape as OperationShape>::OPERATION;
-    Done {
+    ActionResult {
         output: keywright_wire::answer(operation, &done.output, request_id),
         changes: done.changes,
         session: done.session,

@@ -9,13 +9,13 @@ use std::{
 use keywright_base::limits;
 use keywright_wire::{Form, Service};
 
-use super::{Call, Effort};
+use super::{ActionCall, Effort};
 use crate::{
     Identity,
     actions::{ACTIONS, samples},
-    fault::Fault,
-    state::{Change, Tag, User},
-    testing::{ACCOUNT, Bench, Keys},
+    fault::IamFault,
+    state::{StateChange, Tag, User},
+    testing::{ACCOUNT, TestInstallation, TestKeys},
     work::{WorkOwner, WorkPermit, WorkQueue},
 };
 
@@ -72,7 +72,7 @@ fn efforts() {
 const SHORT_ANSWER_BYTES: usize = 64 * 1024;
 
 /// An account with more users than a page has, all of them in a group, with a policy and a tag.
-fn crowded(bench: &Bench) {
+fn crowded(bench: &TestInstallation) {
     bench.user("someone", &["AmazonS3FullAccess"]);
     bench.root("Action=CreateGroup&GroupName=some").ok();
     let add = "Action=AddUserToGroup&GroupName=some&UserName=someone";
@@ -101,8 +101,8 @@ fn crowded(bench: &Bench) {
         };
         let changes = users
             .chain([tagged])
-            .map(|user| Change::PutUser(user.into()));
-        Ok::<_, Fault>(((), changes.collect()))
+            .map(|user| StateChange::PutUser(user.into()));
+        Ok::<_, IamFault>(((), changes.collect()))
     });
     bench.block_on(writing).unwrap().unwrap();
 }
@@ -110,7 +110,7 @@ fn crowded(bench: &Bench) {
 /// What an action declares is so: whatever is not a page answers shortly.
 #[test]
 fn what_is_made_where_requests_are_answered_is_short() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     crowded(&bench);
     let samples = samples();
     let (mut long, mut short) = (Vec::new(), 0);
@@ -140,7 +140,7 @@ fn what_is_made_where_requests_are_answered_is_short() {
 }
 
 /// Takes every place of a queue.
-fn occupy(bench: &Bench, queue: &WorkQueue) -> Vec<WorkPermit> {
+fn occupy(bench: &TestInstallation, queue: &WorkQueue) -> Vec<WorkPermit> {
     let free = queue.limits().permits;
     let enter = |_| bench.block_on(queue.enter(WorkOwner::Installation));
     (0..free).map(enter).collect::<Result<_, _>>().unwrap()
@@ -151,15 +151,15 @@ const PAGES: fn(&Identity) -> &WorkQueue = |identity| &identity.pages;
 
 /// Sends a request while every place of a queue is taken; `meanwhile` runs once it waits.
 fn wait_for_place(
-    bench: &Bench,
+    bench: &TestInstallation,
     queue: fn(&Identity) -> &WorkQueue,
-    (keys, form): (&Keys, &str),
+    (keys, form): (&TestKeys, &str),
     meanwhile: impl FnOnce(),
-) -> Result<String, Fault> {
+) -> Result<String, IamFault> {
     let body = format!("{form}&Version={}", Service::Iam.version());
     let caller = Arc::new(bench.caller(keys, Service::Iam, &body).unwrap());
     let (facts, form) = (bench.facts(), Form::parse(body.as_bytes()).unwrap());
-    let call = Call {
+    let call = ActionCall {
         caller: &caller,
         facts: &facts,
         form: &form,
@@ -178,7 +178,7 @@ fn wait_for_place(
 
 #[test]
 fn what_is_light_does_not_wait_for_what_is_heavy() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("ann", &["ReadOnlyAccess"]);
     let answer = wait_for_place(&bench, HEAVY, (&keys, SIMULATE), || {
         bench.root("Action=GetUser&UserName=ann").ok();
@@ -195,7 +195,7 @@ fn what_is_light_does_not_wait_for_what_is_heavy() {
 
 #[test]
 fn a_long_form_is_read_when_it_is_the_callers_turn() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let root = bench.root.clone();
     let document = "x".repeat(limits::BODY_BYTES_FREE);
     let long = format!("Action=CreatePolicy&PolicyName=p&PolicyDocument={document}");
@@ -218,7 +218,7 @@ fn a_long_form_is_read_when_it_is_the_callers_turn() {
 
 #[test]
 fn a_long_decision_is_made_when_it_is_the_callers_turn() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.wide_user("wide");
     let other = bench.user("ann", &["ReadOnlyAccess"]);
     for form in [
@@ -257,7 +257,7 @@ fn a_long_decision_is_made_when_it_is_the_callers_turn() {
 
 #[test]
 fn what_waited_is_authenticated_and_authorized_again() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("ann", &["ReadOnlyAccess"]);
     let id = &keys.id;
     let status = |status| format!("Action=UpdateAccessKey&UserName=ann&AccessKeyId={id}&{status}");
@@ -277,7 +277,7 @@ fn what_waited_is_authenticated_and_authorized_again() {
 
 #[test]
 fn a_report_is_made_when_it_is_the_callers_turn() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let root = bench.root.clone();
     let make = "Action=GenerateCredentialReport";
     let answer = wait_for_place(&bench, HEAVY, (&root, make), || {

@@ -11,27 +11,27 @@ use ring::digest::{SHA256, digest};
 
 use super::users::subject_target;
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
     authenticate::open_secret,
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Invalid, Missing, Quota},
-    pagination::Page,
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota},
+    pagination::PageRequest,
     secrets,
-    state::{AccessKey, Change, KeyOwner, KeyStatus, Replay, Root, User},
-    view::{Subject, View},
+    state::{AccessKey, IdempotencyRecord, KeyOwner, KeyStatus, RootUser, StateChange, User},
+    view::{CredentialSubject, StateView},
 };
 
 /// The owner of keys, as a copy to change.
-enum Owner {
-    Root(Root),
+enum KeyHolder {
+    Root(RootUser),
     User(User),
 }
 
-impl Owner {
-    fn of(view: &View<'_>, name: Option<&str>) -> Result<Self, Fault> {
+impl KeyHolder {
+    fn of(view: &StateView<'_>, name: Option<&str>) -> Result<Self, IamFault> {
         Ok(match view.subject(name) {
-            Subject::Root => Self::Root(Root::clone(view.account.root())),
-            Subject::User(name) => Self::User(User::clone(view.user(&name)?)),
+            CredentialSubject::Root => Self::Root(RootUser::clone(view.account.root())),
+            CredentialSubject::User(name) => Self::User(User::clone(view.user(&name)?)),
         })
     }
 
@@ -57,15 +57,15 @@ impl Owner {
     }
 
     /// Where a key of this owner stands in its list.
-    fn position(&self, id: &str) -> Result<usize, Fault> {
+    fn position(&self, id: &str) -> Result<usize, IamFault> {
         let position = self.keys().iter().position(|key| key.id.as_str() == id);
-        position.ok_or_else(|| Missing::AccessKey(id.to_owned()).into())
+        position.ok_or_else(|| MissingEntity::AccessKey(id.to_owned()).into())
     }
 
-    fn put(self) -> Change {
+    fn put(self) -> StateChange {
         match self {
-            Self::Root(root) => Change::PutRoot(Arc::new(root)),
-            Self::User(user) => Change::PutUser(Arc::new(user)),
+            Self::Root(root) => StateChange::PutRoot(Arc::new(root)),
+            Self::User(user) => StateChange::PutUser(Arc::new(user)),
         }
     }
 }
@@ -75,14 +75,14 @@ pub(crate) struct CreateAccessKey;
 
 impl Action for CreateAccessKey {
     type Shape = iam::CreateAccessKey;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let mut owner = Owner::of(view, input.user_name.as_deref())?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut owner = KeyHolder::of(view, input.user_name.as_deref())?;
         let replay = replay(view)?;
         if let Some(key) = owner
             .keys()
@@ -90,18 +90,20 @@ impl Action for CreateAccessKey {
             .find(|key| is_replay(view, key, replay.as_ref()))
         {
             let secret = open_secret(view.vault, key);
-            let secret = secret.map_err(|error| Fault::Internal(error.to_string()))?;
-            return Ok(Done::answer(created(owner.name(), key, secret)));
+            let secret = secret.map_err(|error| IamFault::Internal(error.to_string()))?;
+            return Ok(ActionResult::answer(created(owner.name(), key, secret)));
         }
         if owner.keys().len() >= limits::ACCESS_KEYS_PER_USER {
-            return Err(Quota::Named("AccessKeysPerUser", limits::ACCESS_KEYS_PER_USER).into());
+            return Err(
+                ReachedQuota::Named("AccessKeysPerUser", limits::ACCESS_KEYS_PER_USER).into(),
+            );
         }
         let made = secrets::new_key(view.id(), view.now(), view.vault, view.entropy);
-        let (mut key, secret) = made.map_err(|error| Fault::Internal(error.to_string()))?;
+        let (mut key, secret) = made.map_err(|error| IamFault::Internal(error.to_string()))?;
         key.replay = replay;
         let output = created(owner.name(), &key, secret);
         owner.keys_mut().push(key);
-        Ok(Done::change(output, owner.put()))
+        Ok(ActionResult::change(output, owner.put()))
     }
 }
 
@@ -118,14 +120,14 @@ fn created(user: &str, key: &AccessKey, secret: Secret<String>) -> iam::CreateAc
 }
 
 /// The idempotency token of this request, as it is kept with the key.
-fn replay(view: &View<'_>) -> Result<Option<Replay>, Fault> {
-    let Some(token) = view.facts.idempotency_token.as_deref() else {
+fn replay(view: &StateView<'_>) -> Result<Option<IdempotencyRecord>, IamFault> {
+    let Some(token) = view.context.idempotency_token.as_deref() else {
         return Ok(None);
     };
     let graphic = token.bytes().all(|byte| byte.is_ascii_graphic());
     if token.is_empty() || token.len() > limits::IDEMPOTENCY_TOKEN_CHARS || !graphic {
         let most = limits::IDEMPOTENCY_TOKEN_CHARS;
-        return Err(Fault::Validation(format!(
+        return Err(IamFault::Validation(format!(
             "The idempotency token must be 1 to {most} printable ASCII characters without spaces"
         )));
     }
@@ -135,13 +137,13 @@ fn replay(view: &View<'_>) -> Result<Option<Replay>, Fault> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(Some(Replay {
+    Ok(Some(IdempotencyRecord {
         token_digest,
         caller: view.caller.user_id(),
     }))
 }
 
-fn is_replay(view: &View<'_>, key: &AccessKey, replay: Option<&Replay>) -> bool {
+fn is_replay(view: &StateView<'_>, key: &AccessKey, replay: Option<&IdempotencyRecord>) -> bool {
     let age_secs = view.now().secs_since(key.created);
     replay.is_some() && key.replay.as_ref() == replay && age_secs < limits::IDEMPOTENCY_MINUTES * 60
 }
@@ -151,17 +153,17 @@ pub(crate) struct ListAccessKeys;
 
 impl Action for ListAccessKeys {
     type Shape = iam::ListAccessKeys;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let owner = Owner::of(view, input.user_name.as_deref())?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let owner = KeyHolder::of(view, input.user_name.as_deref())?;
         let marker = input.marker.as_deref();
-        let page = Page::of("ListAccessKeys", &[owner.name()], marker, input.max_items)?;
+        let page = PageRequest::of("ListAccessKeys", &[owner.name()], marker, input.max_items)?;
         let mut keys: Vec<&AccessKey> = owner.keys().iter().collect();
         keys.sort_by_key(|key| key.id);
         let (keys, marker) = page.cut(keys, |key| key.id.to_string());
@@ -171,7 +173,7 @@ impl Action for ListAccessKeys {
             status: Some(key.status.as_str().to_owned()),
             create_date: Some(key.created),
         };
-        Ok(Done::answer(iam::ListAccessKeysOutput {
+        Ok(ActionResult::answer(iam::ListAccessKeysOutput {
             access_key_metadata: keys.into_iter().map(metadata).collect(),
             is_truncated: Some(marker.is_some()),
             marker,
@@ -184,28 +186,28 @@ pub(crate) struct UpdateAccessKey;
 
 impl Action for UpdateAccessKey {
     type Shape = iam::UpdateAccessKey;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let mut owner = Owner::of(view, input.user_name.as_deref())?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut owner = KeyHolder::of(view, input.user_name.as_deref())?;
         let position = owner.position(&input.access_key_id)?;
         let status = match input.status.as_str() {
             "Active" => KeyStatus::Active,
             "Inactive" => KeyStatus::Inactive,
             other => {
                 let text = format!("The status {other} cannot be set on an access key.");
-                return Err(Invalid::Other(text).into());
+                return Err(InvalidInput::Other(text).into());
             }
         };
         match owner.keys_mut().get_mut(position) {
             Some(key) if key.status != status => key.status = status,
-            _ => return Ok(Done::answer(())),
+            _ => return Ok(ActionResult::answer(())),
         }
-        Ok(Done::change((), owner.put()))
+        Ok(ActionResult::change((), owner.put()))
     }
 }
 
@@ -214,17 +216,17 @@ pub(crate) struct DeleteAccessKey;
 
 impl Action for DeleteAccessKey {
     type Shape = iam::DeleteAccessKey;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let mut owner = Owner::of(view, input.user_name.as_deref())?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let mut owner = KeyHolder::of(view, input.user_name.as_deref())?;
         let position = owner.position(&input.access_key_id)?;
         owner.keys_mut().remove(position);
-        let mut done = Done::change((), owner.put());
+        let mut done = ActionResult::change((), owner.put());
         done.forget.push(input.access_key_id.clone());
         Ok(done)
     }
@@ -238,23 +240,23 @@ const NOT_APPLICABLE: &str = "N/A";
 
 impl Action for GetAccessKeyLastUsed {
     type Shape = iam::GetAccessKeyLastUsed;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let arn = view.caller.arn();
         let refused = || {
             // AWS's own form for a key that is not the account's, even for an administrator.
             let id = &input.access_key_id;
-            Fault::AccessDenied(format!(
+            IamFault::AccessDenied(format!(
                 "User: {arn} is not authorized to perform iam:GetAccessKeyLastUsed on resource: \
                  access key {id}"
             ))
         };
         let owner = owner(view, &input.access_key_id).ok_or_else(refused)?;
-        Ok(Required::one(owner_target(view, owner)))
+        Ok(Requirement::one(owner_target(view, owner)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user_name = match owner(view, &input.access_key_id) {
             Some(KeyOwner::User(user)) => Some(user.name.clone()),
             _ => None,
@@ -271,7 +273,7 @@ impl Action for GetAccessKeyLastUsed {
                 .map_or(NOT_APPLICABLE, |u| &u.region)
                 .to_owned(),
         };
-        Ok(Done::answer(iam::GetAccessKeyLastUsedOutput {
+        Ok(ActionResult::answer(iam::GetAccessKeyLastUsedOutput {
             user_name,
             access_key_last_used: Some(last_used),
         }))
@@ -279,17 +281,17 @@ impl Action for GetAccessKeyLastUsed {
 }
 
 /// The owner of a key of the caller's account.
-pub(super) fn owner<'a>(view: &View<'a>, id: &str) -> Option<&'a KeyOwner> {
+pub(super) fn owner<'a>(view: &StateView<'a>, id: &str) -> Option<&'a KeyOwner> {
     view.account.key_owner(id.parse::<AccessKeyId>().ok()?)
 }
 
 /// The owner as a target of authorization.
-pub(super) fn owner_target(view: &View<'_>, owner: &KeyOwner) -> Target {
+pub(super) fn owner_target(view: &StateView<'_>, owner: &KeyOwner) -> AuthTarget {
     match owner {
-        KeyOwner::User(user) => Target::user(view, &user.name),
+        KeyOwner::User(user) => AuthTarget::user(view, &user.name),
         KeyOwner::Root => {
             let arn = format!("arn:aws:iam::{}:root", view.id());
-            Target::new(arn.clone(), arn)
+            AuthTarget::new(arn.clone(), arn)
         }
     }
 }

@@ -9,12 +9,12 @@ use keywright_base::limits;
 use keywright_wire::iam::{self, values::summary_key_type as key};
 
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Missing, Taken},
-    pagination::Page,
-    state::{Account, Bearer, Change, Settings},
-    view::{Need, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{ExistingEntity, IamFault, MissingEntity},
+    pagination::PageRequest,
+    state::{Account, AccountSettings, MfaOwner, StateChange},
+    view::{Prefetch, StateView},
 };
 
 /// `iam:CreateAccountAlias`; replaces the alias that the account has.
@@ -25,30 +25,30 @@ const ACCOUNT_ID_DIGITS: usize = 12;
 
 impl Action for CreateAccountAlias {
     type Shape = iam::CreateAccountAlias;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
     const ALONE: bool = true;
 
-    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(_: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let alias = &input.account_alias;
         if alias.len() == ACCOUNT_ID_DIGITS && alias.bytes().all(|byte| byte.is_ascii_digit()) {
             let text = "The account alias must not be a 12-digit number.";
-            return Err(Fault::Validation(text.to_owned()));
+            return Err(IamFault::Validation(text.to_owned()));
         }
-        Ok(Required::one(Target::everything()))
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![Need::AliasHolder(input.account_alias.clone())])
+    fn needs(_: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![Prefetch::AliasHolder(input.account_alias.clone())])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let alias = &input.account_alias;
         let own = view.account.settings().alias.as_ref() == Some(alias);
-        let foreign = view.gathered.alias_holder;
+        let foreign = view.prefetched.alias_holder;
         if own || foreign.is_some_and(|holder| holder != view.id()) {
-            return Err(Taken::AccountAlias(alias.clone()).into());
+            return Err(ExistingEntity::AccountAlias(alias.clone()).into());
         }
-        Ok(Done::change((), put(view, Some(alias.clone()))))
+        Ok(ActionResult::change((), put(view, Some(alias.clone()))))
     }
 }
 
@@ -57,17 +57,17 @@ pub(crate) struct DeleteAccountAlias;
 
 impl Action for DeleteAccountAlias {
     type Shape = iam::DeleteAccountAlias;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         if view.account.settings().alias.as_ref() != Some(&input.account_alias) {
-            return Err(Missing::AccountAlias(input.account_alias.clone()).into());
+            return Err(MissingEntity::AccountAlias(input.account_alias.clone()).into());
         }
-        Ok(Done::change((), put(view, None)))
+        Ok(ActionResult::change((), put(view, None)))
     }
 }
 
@@ -76,19 +76,19 @@ pub(crate) struct ListAccountAliases;
 
 impl Action for ListAccountAliases {
     type Shape = iam::ListAccountAliases;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let marker = input.marker.as_deref();
-        let page = Page::of("ListAccountAliases", &[], marker, input.max_items)?;
+        let page = PageRequest::of("ListAccountAliases", &[], marker, input.max_items)?;
         let alias = view.account.settings().alias.clone();
         let (account_aliases, marker) = page.cut(alias, Clone::clone);
-        Ok(Done::answer(iam::ListAccountAliasesOutput {
+        Ok(ActionResult::answer(iam::ListAccountAliasesOutput {
             account_aliases,
             is_truncated: Some(marker.is_some()),
             marker,
@@ -101,19 +101,19 @@ pub(crate) struct GetAccountSummary;
 
 impl Action for GetAccountSummary {
     type Shape = iam::GetAccountSummary;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         let counted = counts(view.account).into_iter().chain(quotas());
         let number =
             |(key, n): (&str, usize)| (key.to_owned(), i32::try_from(n).unwrap_or(i32::MAX));
         let summary: BTreeMap<_, _> = counted.map(number).collect();
-        Ok(Done::answer(iam::GetAccountSummaryOutput {
+        Ok(ActionResult::answer(iam::GetAccountSummaryOutput {
             summary_map: Some(summary),
         }))
     }
@@ -140,7 +140,7 @@ fn counts(account: &Account) -> [(&'static str, usize); 15] {
         ),
         (
             key::ACCOUNT_MFA_ENABLED,
-            usize::from(account.devices_of(Bearer::Root).next().is_some()),
+            usize::from(account.devices_of(MfaOwner::Root).next().is_some()),
         ),
         (key::ACCOUNT_SIGNING_CERTIFICATES_PRESENT, 0),
         (key::MFA_DEVICES, devices.len()),
@@ -187,10 +187,10 @@ const fn quotas() -> [(&'static str, usize); 19] {
     ]
 }
 
-fn put(view: &View<'_>, alias: Option<String>) -> Change {
-    Change::PutSettings(Arc::new(Settings {
+fn put(view: &StateView<'_>, alias: Option<String>) -> StateChange {
+    StateChange::PutSettings(Arc::new(AccountSettings {
         alias,
-        ..Settings::clone(view.account.settings())
+        ..AccountSettings::clone(view.account.settings())
     }))
 }
 

@@ -7,26 +7,26 @@ use std::sync::Arc;
 use keywright_base::Arn;
 use keywright_wire::iam::{self, values::entity_type, values::policy_usage_type};
 
-use super::{owner::Owner, policies::policy_target};
+use super::{owner::PolicyOwner, policies::policy_target};
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required},
-    fault::{Fault, Missing, Quota},
-    pagination::Page,
-    state::{Change, Group, User},
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{Permit, Requirement},
+    fault::{IamFault, MissingEntity, ReachedQuota},
+    pagination::PageRequest,
+    state::{Group, StateChange, User},
+    view::StateView,
 };
 
 /// A managed policy's ARN, held to every part of its form, as IAM does since 2024.
 ///
 /// # Errors
 /// `ValidationError` for what is no ARN of a managed policy.
-pub(super) fn parse(arn: &str) -> Result<Arn, Fault> {
-    let invalid = || Fault::Validation(format!("ARN {arn} is not valid."));
+pub(super) fn parse(arn: &str) -> Result<Arn, IamFault> {
+    let invalid = || IamFault::Validation(format!("ARN {arn} is not valid."));
     let parsed = Arn::parse(arn).map_err(|_| invalid())?;
     if parsed.partition() != "aws" {
         let partition = parsed.partition();
-        return Err(Fault::Validation(format!(
+        return Err(IamFault::Validation(format!(
             "Invalid ARN partition: {partition}"
         )));
     }
@@ -38,29 +38,37 @@ pub(super) fn parse(arn: &str) -> Result<Arn, Fault> {
 }
 
 /// The stored ARN of a managed policy.
-fn stored(view: &View<'_>, arn: &str) -> Result<Arc<str>, Fault> {
+fn stored(view: &StateView<'_>, arn: &str) -> Result<Arc<str>, IamFault> {
     let parsed = parse(arn)?;
     if let Some(policy) = view.catalogue().by_arn(arn) {
         return Ok(Arc::clone(&policy.arn));
     }
     let policy = view.account.policy_by_arn(&parsed);
-    let policy = policy.ok_or_else(|| Missing::AttachablePolicy(arn.to_owned()))?;
+    let policy = policy.ok_or_else(|| MissingEntity::AttachablePolicy(arn.to_owned()))?;
     Ok(policy.arn(view.id()).as_str().into())
 }
 
-fn target<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Required, Fault> {
+fn target<O: PolicyOwner>(
+    view: &StateView<'_>,
+    name: &str,
+    arn: &str,
+) -> Result<Requirement, IamFault> {
     parse(arn)?;
-    Ok(Required::one(
+    Ok(Requirement::one(
         O::bounded_target(view, name).with_key("iam:PolicyARN", arn),
     ))
 }
 
-fn attach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Option<Change>, Fault> {
+fn attach<O: PolicyOwner>(
+    view: &StateView<'_>,
+    name: &str,
+    arn: &str,
+) -> Result<Option<StateChange>, IamFault> {
     let mut owner = O::find(view, name)?.clone();
     let arn = stored(view, arn)?;
     let aws = view.catalogue().by_arn(&arn);
     if aws.is_some_and(|policy| policy.is_service_role_policy()) {
-        return Err(Fault::PolicyNotAttachable(O::KIND));
+        return Err(IamFault::PolicyNotAttachable(O::KIND));
     }
     let (quota, most) = O::ATTACHED;
     let grants = owner.grants_mut();
@@ -68,34 +76,38 @@ fn attach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Option<Cha
         return Ok(None);
     }
     if grants.attached.len() >= most {
-        return Err(Quota::Named(quota, most).into());
+        return Err(ReachedQuota::Named(quota, most).into());
     }
     grants.attached.push(arn);
     Ok(Some(owner.put()))
 }
 
-fn detach<O: Owner>(view: &View<'_>, name: &str, arn: &str) -> Result<Change, Fault> {
+fn detach<O: PolicyOwner>(
+    view: &StateView<'_>,
+    name: &str,
+    arn: &str,
+) -> Result<StateChange, IamFault> {
     parse(arn)?;
     let mut owner = O::find(view, name)?.clone();
     let attached = &mut owner.grants_mut().attached;
     let at = attached.iter().position(|attached| **attached == *arn);
-    attached.remove(at.ok_or_else(|| Missing::Policy(arn.to_owned()))?);
+    attached.remove(at.ok_or_else(|| MissingEntity::Policy(arn.to_owned()))?);
     Ok(owner.put())
 }
 
 /// A page of attached policies, by ARN, and the next marker.
-type Attached = (Option<Vec<iam::AttachedPolicy>>, Option<String>);
+type AttachedPage = (Option<Vec<iam::AttachedPolicy>>, Option<String>);
 
-fn list<O: Owner>(
-    view: &View<'_>,
+fn list<O: PolicyOwner>(
+    view: &StateView<'_>,
     name: &str,
     prefix: Option<&str>,
     page: (&str, Option<&str>, Option<i32>),
-) -> Result<Attached, Fault> {
+) -> Result<AttachedPage, IamFault> {
     let owner = O::find(view, name)?;
     let prefix = prefix.unwrap_or("/");
     let (operation, marker, items) = page;
-    let page = Page::of(operation, &[owner.name(), prefix], marker, items)?;
+    let page = PageRequest::of(operation, &[owner.name(), prefix], marker, items)?;
     let under = format!("policy{prefix}");
     let matches =
         |arn: &&Arc<str>| Arn::parse(arn).is_ok_and(|arn| arn.resource().starts_with(&under));
@@ -117,15 +129,24 @@ macro_rules! attachments_of {
 
         impl Action for $attach {
             type Shape = iam::$attach;
-            const ACCESS: Access = Access::PermissionsManagement;
+            const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
                 target::<$owner>(view, &input.$name, &input.policy_arn)
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let change = attach::<$owner>(view, &input.$name, &input.policy_arn)?;
-                Ok(change.map_or(Done::answer(()), |change| Done::change((), change)))
+                Ok(change.map_or(ActionResult::answer(()), |change| {
+                    ActionResult::change((), change)
+                }))
             }
         }
 
@@ -134,15 +155,22 @@ macro_rules! attachments_of {
 
         impl Action for $detach {
             type Shape = iam::$detach;
-            const ACCESS: Access = Access::PermissionsManagement;
+            const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
                 target::<$owner>(view, &input.$name, &input.policy_arn)
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let change = detach::<$owner>(view, &input.$name, &input.policy_arn)?;
-                Ok(Done::change((), change))
+                Ok(ActionResult::change((), change))
             }
         }
 
@@ -151,18 +179,25 @@ macro_rules! attachments_of {
 
         impl Action for $list {
             type Shape = iam::$list;
-            const ACCESS: Access = Access::List;
+            const ACCESS: ActionLevel = ActionLevel::List;
             const EFFORT: Effort = Effort::Small;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
+                Ok(Requirement::one(<$owner>::target(view, &input.$name)))
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let page = (stringify!($list), input.marker.as_deref(), input.max_items);
                 let prefix = input.path_prefix.as_deref();
                 let (attached_policies, marker) = list::<$owner>(view, &input.$name, prefix, page)?;
-                Ok(Done::answer(iam::$output {
+                Ok(ActionResult::answer(iam::$output {
                     attached_policies,
                     is_truncated: Some(marker.is_some()),
                     marker,
@@ -193,12 +228,12 @@ attachments_of!(
 pub(crate) struct ListEntitiesForPolicy;
 
 /// Someone who has a policy.
-enum Holder<'a> {
+enum PolicyHolder<'a> {
     Group(&'a Group),
     User(&'a User),
 }
 
-impl Holder<'_> {
+impl PolicyHolder<'_> {
     /// Where it stands in the listing.
     fn place(&self) -> String {
         match self {
@@ -217,10 +252,10 @@ impl Holder<'_> {
 
 /// Everyone who has the policy attached or, as the filters say, as boundary.
 fn holders<'a>(
-    view: &View<'a>,
+    view: &StateView<'a>,
     arn: &str,
     input: &Input<ListEntitiesForPolicy>,
-) -> Vec<Holder<'a>> {
+) -> Vec<PolicyHolder<'a>> {
     let wanted = |kind: &str| input.entity_filter.as_deref().is_none_or(|f| f == kind);
     let usage = input.policy_usage_filter.as_deref();
     let attached = usage != Some(policy_usage_type::PERMISSIONS_BOUNDARY);
@@ -231,7 +266,7 @@ fn holders<'a>(
         let groups = groups
             .iter()
             .filter_map(|name| view.account.group(name.as_str()));
-        found.extend(groups.map(|group| Holder::Group(group)));
+        found.extend(groups.map(|group| PolicyHolder::Group(group)));
     }
     if wanted(entity_type::USER) {
         let mut names = imbl::OrdSet::new();
@@ -244,7 +279,7 @@ fn holders<'a>(
         let users = names
             .iter()
             .filter_map(|name| view.account.user(name.as_str()));
-        found.extend(users.map(|user| Holder::User(user)));
+        found.extend(users.map(|user| PolicyHolder::User(user)));
     }
     let prefix = input.path_prefix.as_deref().unwrap_or("/");
     found.retain(|holder| holder.path().starts_with(prefix));
@@ -253,13 +288,13 @@ fn holders<'a>(
 
 impl Action for ListEntitiesForPolicy {
     type Shape = iam::ListEntitiesForPolicy;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let arn = stored(view, &input.policy_arn)?;
         let filter = [
             &*arn,
@@ -268,22 +303,22 @@ impl Action for ListEntitiesForPolicy {
             input.policy_usage_filter.as_deref().unwrap_or_default(),
         ];
         let marker = input.marker.as_deref();
-        let page = Page::of("ListEntitiesForPolicy", &filter, marker, input.max_items)?;
-        let (holders, marker) = page.cut(holders(view, &arn, input), Holder::place);
+        let page = PageRequest::of("ListEntitiesForPolicy", &filter, marker, input.max_items)?;
+        let (holders, marker) = page.cut(holders(view, &arn, input), PolicyHolder::place);
         let (mut groups, mut users) = (Vec::new(), Vec::new());
         for holder in holders {
             match holder {
-                Holder::Group(group) => groups.push(iam::PolicyGroup {
+                PolicyHolder::Group(group) => groups.push(iam::PolicyGroup {
                     group_name: Some(group.name.clone()),
                     group_id: Some(group.id.to_string()),
                 }),
-                Holder::User(user) => users.push(iam::PolicyUser {
+                PolicyHolder::User(user) => users.push(iam::PolicyUser {
                     user_name: Some(user.name.clone()),
                     user_id: Some(user.id.to_string()),
                 }),
             }
         }
-        Ok(Done::answer(iam::ListEntitiesForPolicyOutput {
+        Ok(ActionResult::answer(iam::ListEntitiesForPolicyOutput {
             policy_groups: Some(groups),
             policy_users: Some(users),
             policy_roles: Some(Vec::new()),

@@ -6,17 +6,20 @@ use keywright_base::Arn;
 use keywright_wire::iam;
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Invalid, Missing},
-    state::{Change, User},
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, InvalidInput, MissingEntity},
+    state::{StateChange, User},
+    view::StateView,
 };
 
 /// The boundary that a request names, which must be a managed policy that exists.
-pub(super) fn checked(view: &View<'_>, arn: Option<&str>) -> Result<Option<Arc<str>>, Fault> {
+pub(super) fn checked(
+    view: &StateView<'_>,
+    arn: Option<&str>,
+) -> Result<Option<Arc<str>>, IamFault> {
     let Some(arn) = arn else { return Ok(None) };
-    let invalid = || Fault::from(Invalid::Arn(arn.to_owned()));
+    let invalid = || IamFault::from(InvalidInput::Arn(arn.to_owned()));
     let parsed = Arn::parse(arn).map_err(|_| invalid())?;
     if parsed.service() != "iam" || !parsed.resource().starts_with("policy/") {
         return Err(invalid());
@@ -27,7 +30,7 @@ pub(super) fn checked(view: &View<'_>, arn: Option<&str>) -> Result<Option<Arc<s
     let policy = view
         .account
         .policy_by_arn(&parsed)
-        .ok_or_else(|| Missing::Boundary(arn.to_owned()))?;
+        .ok_or_else(|| MissingEntity::Boundary(arn.to_owned()))?;
     Ok(Some(policy.arn(view.id()).as_str().into()))
 }
 
@@ -44,20 +47,23 @@ pub(crate) struct PutUserPermissionsBoundary;
 
 impl Action for PutUserPermissionsBoundary {
     type Shape = iam::PutUserPermissionsBoundary;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::user(view, &input.user_name);
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::user(view, &input.user_name);
         let boundary = &input.permissions_boundary;
-        Ok(Required::one(
+        Ok(Requirement::one(
             target.with_key("iam:PermissionsBoundary", boundary),
         ))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         user.boundary = checked(view, Some(&input.permissions_boundary))?;
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -66,18 +72,21 @@ pub(crate) struct DeleteUserPermissionsBoundary;
 
 impl Action for DeleteUserPermissionsBoundary {
     type Shape = iam::DeleteUserPermissionsBoundary;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::bounded_user(view, &input.user_name);
-        Ok(Required::one(target))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::bounded_user(view, &input.user_name);
+        Ok(Requirement::one(target))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         if user.boundary.take().is_none() {
-            return Err(Missing::UserBoundary(user.name).into());
+            return Err(MissingEntity::UserBoundary(user.name).into());
         }
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }

@@ -10,12 +10,12 @@ use keywright_base::{Timestamp, limits};
 use keywright_wire::iam::{self, values::report_format_type, values::report_state_type};
 
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::Fault,
-    state::{AccessKey, Account, Bearer, Change, CredentialReport, KeyStatus, LoginProfile},
-    usage::Usage,
-    view::{Need, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::IamFault,
+    state::{AccessKey, Account, CredentialReport, KeyStatus, LoginProfile, MfaOwner, StateChange},
+    usage::KeyUsage,
+    view::{Prefetch, StateView},
 };
 
 const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last_used,\
@@ -38,36 +38,36 @@ pub(crate) struct GenerateCredentialReport;
 
 impl Action for GenerateCredentialReport {
     type Shape = iam::GenerateCredentialReport;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
     fn writes(_: &Input<Self>) -> bool {
         true
     }
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, _: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let report = view.account.report();
         let fresh = report.is_some_and(|report| is_fresh(report, view.now()));
         Ok(if fresh {
             Vec::new()
         } else {
-            vec![Need::CredentialReport]
+            vec![Prefetch::CredentialReport]
         })
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         let report = view.account.report();
         if report.is_some_and(|report| is_fresh(report, view.now())) {
-            return Ok(Done::answer(iam::GenerateCredentialReportOutput {
+            return Ok(ActionResult::answer(iam::GenerateCredentialReportOutput {
                 state: Some(report_state_type::COMPLETE.to_owned()),
                 description: None,
             }));
         }
-        let content = view.gathered.credential_report.as_ref();
-        let content = content.ok_or_else(|| Fault::Internal("no report was made".to_owned()))?;
+        let content = view.prefetched.credential_report.as_ref();
+        let content = content.ok_or_else(|| IamFault::Internal("no report was made".to_owned()))?;
         let report = CredentialReport {
             generated: view.now(),
             content: Arc::clone(content),
@@ -76,7 +76,10 @@ impl Action for GenerateCredentialReport {
             state: Some(report_state_type::STARTED.to_owned()),
             description: Some(STARTED.to_owned()),
         };
-        Ok(Done::change(output, Change::PutReport(Arc::new(report))))
+        Ok(ActionResult::change(
+            output,
+            StateChange::PutReport(Arc::new(report)),
+        ))
     }
 }
 
@@ -85,19 +88,19 @@ pub(crate) struct GetCredentialReport;
 
 impl Action for GetCredentialReport {
     type Shape = iam::GetCredentialReport;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let report = view.account.report().ok_or(Fault::ReportNotPresent)?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
+        let report = view.account.report().ok_or(IamFault::ReportNotPresent)?;
         if !is_fresh(report, view.now()) {
-            return Err(Fault::ReportExpired);
+            return Err(IamFault::ReportExpired);
         }
-        Ok(Done::answer(iam::GetCredentialReportOutput {
+        Ok(ActionResult::answer(iam::GetCredentialReportOutput {
             content: Some(report.content.as_bytes().to_vec()),
             report_format: Some(report_format_type::TEXT_CSV.to_owned()),
             generated_time: Some(report.generated),
@@ -111,14 +114,14 @@ fn is_fresh(report: &CredentialReport, now: Timestamp) -> bool {
 
 /// What a report is made from.
 #[derive(Clone, Copy)]
-struct Sources<'a> {
+struct ReportSources<'a> {
     account: &'a Account,
-    usage: &'a Usage,
+    usage: &'a KeyUsage,
 }
 
 /// The report's text.
-pub(crate) fn content(account: &Account, usage: &Usage) -> String {
-    let from = Sources { account, usage };
+pub(crate) fn content(account: &Account, usage: &KeyUsage) -> String {
+    let from = ReportSources { account, usage };
     let users = account.users();
     let mut csv = String::with_capacity((users.len() + 2) * ROW_BYTES);
     csv.push_str(HEADER);
@@ -134,14 +137,14 @@ pub(crate) fn content(account: &Account, usage: &Usage) -> String {
         ];
         row.extend(password(from, subject, user.login.as_ref()));
         row.push(next.map_or(NOT_APPLICABLE.into(), date));
-        row.push(mfa_active(from, Bearer::User(user.id)));
+        row.push(mfa_active(from, MfaOwner::User(user.id)));
         credentials(from, &user.keys, &mut row);
         push_row(&mut csv, row);
     }
     csv
 }
 
-fn root_row<'a>(from: Sources<'a>) -> Vec<Cow<'a, str>> {
+fn root_row<'a>(from: ReportSources<'a>) -> Vec<Cow<'a, str>> {
     let root = from.account.root();
     let mut row = vec![
         Cow::from("<root_account>"),
@@ -154,14 +157,14 @@ fn root_row<'a>(from: Sources<'a>) -> Vec<Cow<'a, str>> {
         root.login.as_ref(),
     ));
     row.push(NOT_SUPPORTED.into());
-    row.push(mfa_active(from, Bearer::Root));
+    row.push(mfa_active(from, MfaOwner::Root));
     credentials(from, &root.keys, &mut row);
     row
 }
 
 /// Whether there is a password, when it was last used and when it was last changed.
 fn password<'a>(
-    from: Sources<'_>,
+    from: ReportSources<'_>,
     subject: &str,
     login: Option<&LoginProfile>,
 ) -> [Cow<'a, str>; 3] {
@@ -173,13 +176,13 @@ fn password<'a>(
     ["true".into(), used, date(login.changed)]
 }
 
-fn mfa_active<'a>(from: Sources<'_>, bearer: Bearer) -> Cow<'a, str> {
+fn mfa_active<'a>(from: ReportSources<'_>, bearer: MfaOwner) -> Cow<'a, str> {
     let has_one = from.account.devices_of(bearer).next().is_some();
     has_one.to_string().into()
 }
 
 /// The last columns: two slots for keys (active ones first), no certificates.
-fn credentials(from: Sources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
+fn credentials(from: ReportSources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>>) {
     let mut keys: Vec<_> = keys.iter().collect();
     keys.sort_by_key(|key| (key.status == KeyStatus::Inactive, key.id));
     for slot in 0..limits::ACCESS_KEYS_PER_USER {
@@ -196,7 +199,7 @@ fn credentials(from: Sources<'_>, keys: &[AccessKey], row: &mut Vec<Cow<'_, str>
     }
 }
 
-fn key_columns<'a>(from: Sources<'_>, key: &AccessKey) -> [Cow<'a, str>; 5] {
+fn key_columns<'a>(from: ReportSources<'_>, key: &AccessKey) -> [Cow<'a, str>; 5] {
     let active = (key.status == KeyStatus::Active).to_string();
     let used = from.usage.last(key.id.as_str());
     let (at, region, service) = used.map_or_else(

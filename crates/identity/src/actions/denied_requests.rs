@@ -8,15 +8,15 @@ use keywright_wire::keywright;
 
 use super::explain::{statements, word};
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target, policies_of},
-    denials::{Denial, Evidence, Who},
-    fault::{Fault, Missing},
-    pagination::Page,
-    view::{Need, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement, policies_of},
+    denials::{DenialEvidence, DeniedPrincipal, DeniedRequest},
+    fault::{IamFault, MissingEntity},
+    pagination::PageRequest,
+    view::{Prefetch, StateView},
 };
 
-fn shown(denial: &Denial) -> keywright::DeniedRequest {
+fn to_wire(denial: &DeniedRequest) -> keywright::DeniedRequest {
     keywright::DeniedRequest {
         request_id: denial.request_id.clone(),
         time: denial.at,
@@ -33,26 +33,28 @@ pub(crate) struct ListDeniedRequests;
 
 impl Action for ListDeniedRequests {
     type Shape = keywright::ListDeniedRequests;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let about = input.principal_arn.as_ref();
-        let of = |arn: &String| Target::principal(view, arn);
-        Ok(Required::one(about.map_or_else(Target::everything, of)))
+        let of = |arn: &String| AuthTarget::principal(view, arn);
+        Ok(Requirement::one(
+            about.map_or_else(AuthTarget::everything, of),
+        ))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let principal = input.principal_arn.as_deref();
         let filter = [principal.unwrap_or_default()];
         let marker = input.marker.as_deref();
-        let page = Page::of("ListDeniedRequests", &filter, marker, input.max_items)?;
+        let page = PageRequest::of("ListDeniedRequests", &filter, marker, input.max_items)?;
         let before = page.after().and_then(|number| number.parse().ok());
         let found = view
             .denials
             .list(view.id(), before, principal, page.items_max() + 1);
         let (denials, marker) = page.take(found, |(number, _)| number.to_string());
-        let denials = denials.iter().map(|(_, denial)| shown(denial));
-        Ok(Done::answer(keywright::ListDeniedRequestsOutput {
+        let denials = denials.iter().map(|(_, denial)| to_wire(denial));
+        Ok(ActionResult::answer(keywright::ListDeniedRequestsOutput {
             denied_requests: denials.collect(),
             is_truncated: marker.is_some(),
             marker,
@@ -65,58 +67,61 @@ pub(crate) struct ExplainDeniedRequest;
 
 impl Action for ExplainDeniedRequest {
     type Shape = keywright::ExplainDeniedRequest;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let Some(denial) = view.denials.find(view.id(), &input.request_id) else {
-            return Ok(Required::one(Target::everything()));
+            return Ok(Requirement::one(AuthTarget::everything()));
         };
         let (who, resource) = (denial.evidence.who.arn(), &denial.evidence.resource);
-        Ok(Required::On {
-            own: vec![Target::principal(view, who)],
-            subjects: Target::of_explanation(view, who, resource),
+        Ok(Requirement::On {
+            own: vec![AuthTarget::principal(view, who)],
+            subjects: AuthTarget::of_explanation(view, who, resource),
         })
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let denial = view.denials.find(view.id(), &input.request_id);
         let resource = denial.map(|denial| denial.evidence.resource.clone());
-        Ok(resource.map(Need::Attached).into_iter().collect())
+        Ok(resource.map(Prefetch::Attached).into_iter().collect())
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let denial = view.denials.find(view.id(), &input.request_id);
-        let denial = denial.ok_or_else(|| Missing::DeniedRequest(input.request_id.clone()))?;
+        let denial =
+            denial.ok_or_else(|| MissingEntity::DeniedRequest(input.request_id.clone()))?;
         let explanation = denial.evidence.explain();
         let (statements, is_truncated) = statements(&explanation);
-        Ok(Done::answer(keywright::ExplainDeniedRequestOutput {
-            denied_request: shown(&denial),
-            decision: word(&explanation.decision),
-            decision_now: word(&decision_now(view, &denial.evidence)),
-            explanation: explanation.to_string(),
-            context_entries: context(&denial.evidence),
-            statements,
-            is_truncated,
-        }))
+        Ok(ActionResult::answer(
+            keywright::ExplainDeniedRequestOutput {
+                denied_request: to_wire(&denial),
+                decision: word(&explanation.decision),
+                decision_now: word(&decision_now(view, &denial.evidence)),
+                explanation: explanation.to_string(),
+                context_entries: context(&denial.evidence),
+                statements,
+                is_truncated,
+            },
+        ))
     }
 }
 
 /// What the policies of now say. Whoever was deleted has none.
-fn decision_now(view: &View<'_>, evidence: &Evidence) -> Decision {
+fn decision_now(view: &StateView<'_>, evidence: &DenialEvidence) -> Decision {
     let set = match &evidence.who {
-        Who::Root { .. } => PolicySet::default(),
-        Who::User { id, .. } => {
+        DeniedPrincipal::Root { .. } => PolicySet::default(),
+        DeniedPrincipal::User { id, .. } => {
             let id = id.parse().ok();
             let user = id.and_then(|id| view.account.user_by_id(id));
             user.map_or_else(PolicySet::default, |user| policies_of(view.account, user))
         }
     };
-    evidence.decide_by(&set, view.gathered.attached.as_ref())
+    evidence.decide_by(&set, view.prefetched.attached.as_ref())
 }
 
 /// An entry for each value.
-fn context(evidence: &Evidence) -> Vec<keywright::ContextEntry> {
+fn context(evidence: &DenialEvidence) -> Vec<keywright::ContextEntry> {
     let keys = evidence.context().iter();
     let entries = keys.flat_map(|(key, values)| {
         values

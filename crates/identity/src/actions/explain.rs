@@ -5,27 +5,28 @@
 //! of buckets included; and nobody learns here what a bucket's policy of another account says.
 
 mod implied;
-mod told;
+mod supplied_context;
 
 use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 
 use keywright_base::{Arn, FoldedName, limits};
 use keywright_policy::{
-    Decision, Effect, Examined, Explanation, Lack, Layer, Need as PolicyNeed,
-    Outcome as PolicyOutcome, Policies, Policy, PolicySet, PrincipalRef, Request, Settled,
-    StatementRef, Tested, check_question, explain, explanation_steps, is_of_principal, settled,
+    AccessRequest, ConditionTrace, Decision, Effect, Explanation, MissingAllow as PolicyNeed,
+    PoliciesInForce, Policy, PolicyLayer, PolicySet, PrincipalRef, SettledAnswer,
+    SimulationOutcome as PolicyOutcome, StatementMismatch, StatementRef, StatementTrace,
+    check_question, explain, explanation_steps, is_of_principal, settled,
 };
 use keywright_wire::keywright;
 
-use self::{implied::Implied, told::Told};
+use self::{implied::ImpliedQuestion, supplied_context::SuppliedContext};
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target, binding, policies_of},
-    fault::{Fault, Missing},
-    names::Names,
-    pagination::Page,
-    state::{Selector, User},
-    view::{Need, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement, binding, policies_of},
+    fault::{IamFault, MissingEntity},
+    names::PolicyNames,
+    pagination::PageRequest,
+    state::{User, UserSelector},
+    view::{Prefetch, StateView},
 };
 
 /// Users that one page of [`ListAuthorizedPrincipals`] looks at.
@@ -34,14 +35,18 @@ const USERS_PER_PAGE: i32 = 500;
 /// Explains a request of a user. One that another implies is denied also if it is not allowed for
 /// all that it is about.
 fn of_user(
-    view: &View<'_>,
+    view: &StateView<'_>,
     user: &User,
     (action, resource): (&str, &str),
-    (context, implied, steps): (&Told<'_>, Option<&Implied>, &mut StepsLeft),
-) -> Result<Explanation, Fault> {
+    (context, implied, steps): (
+        &SuppliedContext<'_>,
+        Option<&ImpliedQuestion>,
+        &mut StepsLeft,
+    ),
+) -> Result<Explanation, IamFault> {
     let set = policies_of(view.account, user);
     let arn = user.arn(view.id());
-    let request = Request {
+    let request = AccessRequest {
         principal: PrincipalRef::User {
             account: view.id(),
             arn: arn.as_str(),
@@ -61,7 +66,7 @@ fn of_user(
         explanation.decision = denied;
         explanation.decided_by.clear();
     }
-    Names::of(view.account, user).name(&mut explanation);
+    PolicyNames::of(view.account, user).name(&mut explanation);
     Ok(explanation)
 }
 
@@ -73,9 +78,9 @@ impl StepsLeft {
         Self(limits::PAGE_STEPS)
     }
 
-    fn take(&mut self, steps: u64) -> Result<(), Fault> {
+    fn take(&mut self, steps: u64) -> Result<(), IamFault> {
         let left = self.0.checked_sub(steps).ok_or_else(|| {
-            Fault::Validation(format!(
+            IamFault::Validation(format!(
                 "The explanation is too large: {steps} steps of matching policies with the values \
                  of the request, at most {}",
                 limits::PAGE_STEPS
@@ -88,12 +93,12 @@ impl StepsLeft {
 
 /// Explains a request by the policies of the principal and of the resource.
 fn explained(
-    view: &View<'_>,
+    view: &StateView<'_>,
     set: &PolicySet,
-    request: &Request<'_>,
+    request: &AccessRequest<'_>,
     steps: &mut StepsLeft,
-) -> Result<Explanation, Fault> {
-    let own = Policies::new(set);
+) -> Result<Explanation, IamFault> {
+    let own = PoliciesInForce::new(set);
     let policies = match binding(policy(view), request) {
         Some(policy) => own.with_resource(policy),
         None => own,
@@ -103,20 +108,20 @@ fn explained(
 }
 
 /// The policy of the resource that is asked about.
-fn policy<'a>(view: &View<'a>) -> Option<&'a Arc<Policy>> {
-    let attached = view.gathered.attached.as_ref();
+fn policy<'a>(view: &StateView<'a>) -> Option<&'a Arc<Policy>> {
+    let attached = view.prefetched.attached.as_ref();
     attached.and_then(|attached| attached.policy.as_ref())
 }
 
 /// Explains a request of the root user.
 fn of_root(
-    view: &View<'_>,
+    view: &StateView<'_>,
     (action, resource): (&str, &str),
-    (context, steps): (&Told<'_>, &mut StepsLeft),
-) -> Result<Explanation, Fault> {
+    (context, steps): (&SuppliedContext<'_>, &mut StepsLeft),
+) -> Result<Explanation, IamFault> {
     let set = PolicySet::default();
     let arn = Arn::iam(view.id(), "root");
-    let request = Request {
+    let request = AccessRequest {
         principal: PrincipalRef::Root {
             account: view.id(),
             arn: arn.as_str(),
@@ -131,10 +136,10 @@ fn of_root(
 
 /// Refuses what no request could ask, and a resource of another account, whose policy is not ours
 /// to tell.
-fn check(view: &View<'_>, action: &str, resource: &str) -> Result<(), Fault> {
-    check_question(action, resource).map_err(|fault| Fault::Validation(fault.to_string()))?;
-    match &view.gathered.attached {
-        Some(attached) if attached.owner != view.id() => Err(Fault::Validation(format!(
+fn check(view: &StateView<'_>, action: &str, resource: &str) -> Result<(), IamFault> {
+    check_question(action, resource).map_err(|fault| IamFault::Validation(fault.to_string()))?;
+    match &view.prefetched.attached {
+        Some(attached) if attached.owner != view.id() => Err(IamFault::Validation(format!(
             "{resource} belongs to another account, which alone can ask what its policy says"
         ))),
         _ => Ok(()),
@@ -143,17 +148,17 @@ fn check(view: &View<'_>, action: &str, resource: &str) -> Result<(), Fault> {
 
 /// The condition keys on which the answer turns and of which nothing was told: those that a
 /// statement about the action asks for.
-fn not_given(explanation: &Explanation, told: &Told<'_>) -> Vec<String> {
+fn not_given(explanation: &Explanation, payload: &SuppliedContext<'_>) -> Vec<String> {
     let about = explanation.statements.iter();
-    let about = about.filter(|examined| !examined.lacks.contains(&Lack::Action));
-    let lacked = about.flat_map(|examined| &examined.lacks);
+    let about = about.filter(|examined| !examined.mismatches.contains(&StatementMismatch::Action));
+    let lacked = about.flat_map(|examined| &examined.mismatches);
     let mut keys = BTreeSet::new();
     let mut variables = Vec::new();
     let mut tested = Vec::new();
     for lack in lacked {
         match lack {
-            Lack::Condition(lacked) => tested.push(lacked),
-            Lack::Resource { variables: all, .. } => variables.extend(all),
+            StatementMismatch::Condition(lacked) => tested.push(lacked),
+            StatementMismatch::Resource { variables: all, .. } => variables.extend(all),
             _ => {}
         }
     }
@@ -164,14 +169,14 @@ fn not_given(explanation: &Explanation, told: &Told<'_>) -> Vec<String> {
     }
     for tested in tested {
         variables.extend(&tested.variables);
-        if told.is_open(tested) {
+        if payload.is_open(tested) {
             keys.insert(tested.key.clone());
         }
     }
     let unknown = variables.into_iter().filter(|v| v.value.is_none());
     keys.extend(
         unknown
-            .filter(|variable| told.leaves_open(&variable.key))
+            .filter(|variable| payload.leaves_open(&variable.key))
             .map(|variable| variable.key.clone()),
     );
     keys.into_iter().collect()
@@ -185,7 +190,7 @@ pub(super) fn word(decision: &Decision) -> String {
 /// Every statement that was examined and what it lacked, and whether some are left out.
 pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedStatement>, bool) {
     let all = &explanation.statements;
-    let shown = all
+    let listed = all
         .iter()
         .take(limits::EXAMINED_STATEMENTS)
         .map(|examined| {
@@ -193,7 +198,11 @@ pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedS
             let sid = statement.sid.as_ref().map(|sid| format!(" ({sid})"));
             let place = || (statement.policy + 1).to_string();
             let policy = statement.id.clone().unwrap_or_else(place);
-            let lacks: Vec<_> = examined.lacks.iter().map(ToString::to_string).collect();
+            let lacks: Vec<_> = examined
+                .mismatches
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             keywright::ExaminedStatement {
                 statement: format!("{}{}", statement.index + 1, sid.unwrap_or_default()),
                 policy: format!("{} {policy}", statement.layer),
@@ -202,7 +211,7 @@ pub(super) fn statements(explanation: &Explanation) -> (Vec<keywright::ExaminedS
                 lacks: (!lacks.is_empty()).then(|| lacks.join(", ")),
             }
         });
-    (shown.collect(), all.len() > limits::EXAMINED_STATEMENTS)
+    (listed.collect(), all.len() > limits::EXAMINED_STATEMENTS)
 }
 
 /// `keywright:ExplainAuthorization`
@@ -210,47 +219,49 @@ pub(crate) struct ExplainAuthorization;
 
 impl Action for ExplainAuthorization {
     type Shape = keywright::ExplainAuthorization;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let (principal, resource) = (&input.principal_arn, &input.resource_arn);
-        Ok(Required::On {
-            own: vec![Target::principal(view, principal)],
-            subjects: Target::of_explanation(view, principal, resource),
+        Ok(Requirement::On {
+            own: vec![AuthTarget::principal(view, principal)],
+            subjects: AuthTarget::of_explanation(view, principal, resource),
         })
     }
 
-    fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![Need::Attached(input.resource_arn.clone())])
+    fn needs(_: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![Prefetch::Attached(input.resource_arn.clone())])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let asked = (&*input.action_name, &*input.resource_arn);
-        check(view, asked.0, asked.1)?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let requested = (&*input.action_name, &*input.resource_arn);
+        check(view, requested.0, requested.1)?;
         let user = principal(view, &input.principal_arn)?;
-        if let Some(settled) = settled(asked.0, asked.1) {
-            return Ok(Done::answer(settled_answer(settled)));
+        if let Some(settled) = settled(requested.0, requested.1) {
+            return Ok(ActionResult::answer(settled_answer(settled)));
         }
         let entries = input.context_entries.as_deref().unwrap_or_default();
         let mut keys = entries.iter().map(|entry| &entry.context_key_name);
         if let Some(key) = keys.find(|key| is_of_principal(key)) {
             let text = format!("{key} follows from the principal and cannot be told");
-            return Err(Fault::Validation(text));
+            return Err(IamFault::Validation(text));
         }
-        let (explanation, text) = in_words(view, user.map(|user| &**user), asked, entries)?;
+        let (explanation, text) = in_words(view, user.map(|user| &**user), requested, entries)?;
         let (statements, is_truncated) = statements(&explanation);
-        Ok(Done::answer(keywright::ExplainAuthorizationOutput {
-            decision: word(&explanation.decision),
-            explanation: text,
-            statements,
-            is_truncated,
-        }))
+        Ok(ActionResult::answer(
+            keywright::ExplainAuthorizationOutput {
+                decision: word(&explanation.decision),
+                explanation: text,
+                statements,
+                is_truncated,
+            },
+        ))
     }
 }
 
 /// The answer that no policy has a part in.
-fn settled_answer(settled: Settled) -> keywright::ExplainAuthorizationOutput {
+fn settled_answer(settled: SettledAnswer) -> keywright::ExplainAuthorizationOutput {
     let outcome = PolicyOutcome::from(settled);
     let word = match outcome {
         PolicyOutcome::Allowed => "allowed",
@@ -267,34 +278,39 @@ fn settled_answer(settled: Settled) -> keywright::ExplainAuthorizationOutput {
 /// An explanation and its text. What an action of the extension implies is asked after it; the
 /// first that is denied is the answer.
 fn in_words(
-    view: &View<'_>,
+    view: &StateView<'_>,
     user: Option<&User>,
-    asked: (&str, &str),
+    requested: (&str, &str),
     entries: &[keywright::ContextEntry],
-) -> Result<(Explanation, String), Fault> {
+) -> Result<(Explanation, String), IamFault> {
     let mut steps = StepsLeft::new();
-    let mut said = |asked: (&str, &str), entries: &[_], implied: Option<&Implied>| {
-        let told = Told::new(view, user, asked, entries);
-        let explanation = match user {
-            Some(user) => of_user(view, user, asked, (&told, implied, &mut steps))?,
-            None => of_root(view, asked, (&told, &mut steps))?,
+    let mut message =
+        |requested: (&str, &str), entries: &[_], implied: Option<&ImpliedQuestion>| {
+            let payload = SuppliedContext::new(view, user, requested, entries);
+            let explanation = match user {
+                Some(user) => of_user(view, user, requested, (&payload, implied, &mut steps))?,
+                None => of_root(view, requested, (&payload, &mut steps))?,
+            };
+            let mut text = explanation.to_string();
+            let open = not_given(&explanation, &payload);
+            if !open.is_empty() {
+                text.push_str(&format!("  not given: {}\n", open.join(", ")));
+            }
+            Ok::<_, IamFault>((explanation, text))
         };
-        let mut text = explanation.to_string();
-        let open = not_given(&explanation, &told);
-        if !open.is_empty() {
-            text.push_str(&format!("  not given: {}\n", open.join(", ")));
-        }
-        Ok::<_, Fault>((explanation, text))
-    };
-    let own = said(asked, entries, None)?;
+    let own = message(requested, entries, None)?;
     if user.is_none() || !own.0.decision.is_allowed() {
         return Ok(own);
     }
-    for implied in implied::questions(view, asked, entries) {
-        let (explanation, mut text) = said(implied.asked(), &implied.entries, Some(&implied))?;
+    for implied in implied::questions(view, requested, entries) {
+        let (explanation, mut text) = message(
+            implied.action_and_resource(),
+            &implied.entries,
+            Some(&implied),
+        )?;
         if !explanation.decision.is_allowed() {
-            let (action, resource) = implied.asked();
-            let line = format!("  {} also takes {action} on {resource}\n", asked.0);
+            let (action, resource) = implied.action_and_resource();
+            let line = format!("  {} also takes {action} on {resource}\n", requested.0);
             text.push_str(&line);
             return Ok((explanation, text));
         }
@@ -303,19 +319,19 @@ fn in_words(
 }
 
 /// The user that an ARN names; nobody for the root user.
-fn principal<'a>(view: &View<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, Fault> {
+fn principal<'a>(view: &StateView<'a>, arn: &str) -> Result<Option<&'a Arc<User>>, IamFault> {
     if arn == Arn::iam(view.id(), "root").as_str() {
         return Ok(None);
     }
     let Some(name) = arn.strip_prefix(Arn::iam(view.id(), "user/").as_str()) else {
-        return Err(Fault::Validation(format!(
+        return Err(IamFault::Validation(format!(
             "PrincipalArn {arn} is neither the root user nor a user of account {}",
             view.id()
         )));
     };
     let name = name.rsplit('/').next().unwrap_or(name);
     let user = view.account.user_by_arn(arn);
-    let user = user.ok_or_else(|| Missing::User(name.to_owned()))?;
+    let user = user.ok_or_else(|| MissingEntity::User(name.to_owned()))?;
     Ok(Some(user))
 }
 
@@ -325,17 +341,22 @@ pub(crate) struct ListAuthorizedPrincipals;
 /// Whether a user, or the root user, may, or might if the conditions held; also all that an action
 /// of the extension implies.
 fn authorized(
-    view: &View<'_>,
+    view: &StateView<'_>,
     user: Option<&User>,
-    asked: (&str, &str),
+    requested: (&str, &str),
     steps: &mut StepsLeft,
-) -> Result<Option<keywright::AuthorizedPrincipal>, Fault> {
-    let Some(mut found) = authorized_alone(view, user, asked, (None, steps))? else {
+) -> Result<Option<keywright::AuthorizedPrincipal>, IamFault> {
+    let Some(mut found) = authorized_alone(view, user, requested, (None, steps))? else {
         return Ok(None);
     };
     if user.is_some() {
-        for implied in implied::questions(view, asked, &[]) {
-            let also = authorized_alone(view, user, implied.asked(), (Some(&implied), steps))?;
+        for implied in implied::questions(view, requested, &[]) {
+            let also = authorized_alone(
+                view,
+                user,
+                implied.action_and_resource(),
+                (Some(&implied), steps),
+            )?;
             let Some(also) = also else { return Ok(None) };
             let both = found.condition.into_iter().chain(also.condition);
             let mut conditions: Vec<String> = both.collect();
@@ -348,17 +369,17 @@ fn authorized(
 
 /// The same for one action, whatever it implies.
 fn authorized_alone(
-    view: &View<'_>,
+    view: &StateView<'_>,
     user: Option<&User>,
-    asked: (&str, &str),
-    (implied, steps): (Option<&Implied>, &mut StepsLeft),
-) -> Result<Option<keywright::AuthorizedPrincipal>, Fault> {
+    requested: (&str, &str),
+    (implied, steps): (Option<&ImpliedQuestion>, &mut StepsLeft),
+) -> Result<Option<keywright::AuthorizedPrincipal>, IamFault> {
     let root = || Arn::iam(view.id(), "root");
     let arn = user
         .map_or_else(root, |user| user.arn(view.id()))
         .to_string();
-    if let Some(settled) = settled(asked.0, asked.1) {
-        let allowed = settled == Settled::Allowed;
+    if let Some(settled) = settled(requested.0, requested.1) {
+        let allowed = settled == SettledAnswer::Allowed;
         return Ok(allowed.then(|| keywright::AuthorizedPrincipal {
             principal_arn: arn,
             through: settled.why().to_owned(),
@@ -366,12 +387,12 @@ fn authorized_alone(
         }));
     }
     let entries = implied.map_or(&[][..], |implied| &implied.entries);
-    let told = Told::new(view, user, asked, entries);
+    let payload = SuppliedContext::new(view, user, requested, entries);
     let explanation = match user {
-        Some(user) => of_user(view, user, asked, (&told, implied, steps))?,
-        None => of_root(view, asked, (&told, steps))?,
+        Some(user) => of_user(view, user, requested, (&payload, implied, steps))?,
+        None => of_root(view, requested, (&payload, steps))?,
     };
-    let through = authorized_through(view, user, (&explanation, &told));
+    let through = authorized_through(view, user, (&explanation, &payload));
     Ok(
         through.map(|(through, conditions)| keywright::AuthorizedPrincipal {
             principal_arn: arn,
@@ -383,11 +404,11 @@ fn authorized_alone(
 
 /// What lets someone do what an explanation is about, and under which conditions.
 fn authorized_through(
-    view: &View<'_>,
+    view: &StateView<'_>,
     user: Option<&User>,
-    (explanation, told): (&Explanation, &Told<'_>),
+    (explanation, payload): (&Explanation, &SuppliedContext<'_>),
 ) -> Option<(Vec<String>, Vec<String>)> {
-    let open = |examined: &Examined| lacks_open_only(examined, told);
+    let open = |examined: &StatementTrace| lacks_open_only(examined, payload);
     let (mut through, mut conditions) = (Vec::new(), Vec::new());
     for need in &explanation.needs {
         match need {
@@ -396,15 +417,15 @@ fn authorized_through(
                 conditions: holding,
                 ..
             } => {
-                if !holding.iter().any(|tested| told.is_open(tested)) {
+                if !holding.iter().any(|tested| payload.is_open(tested)) {
                     return None;
                 }
                 conditions.push(unless(statement, holding.iter()));
             }
             PolicyNeed::Allow { layer, .. } => {
-                let near = nearly(view, user?, (explanation, told), *layer)?;
+                let near = nearly(view, user?, (explanation, payload), *layer)?;
                 through.push(near.statement.to_string());
-                conditions.extend(tests(near).map(Tested::asked));
+                conditions.extend(tests(near).map(ConditionTrace::tested));
             }
         }
     }
@@ -428,26 +449,25 @@ fn authorized_through(
 /// The Allow that could serve a silent layer if a request met its conditions: the one with fewest.
 /// For the identity policies, a policy of the resource that names the user serves as well.
 fn nearly<'a>(
-    view: &View<'_>,
+    view: &StateView<'_>,
     user: &User,
-    (explanation, told): (&'a Explanation, &Told<'_>),
-    layer: Layer,
-) -> Option<&'a Examined> {
+    (explanation, payload): (&'a Explanation, &SuppliedContext<'_>),
+    layer: PolicyLayer,
+) -> Option<&'a StatementTrace> {
     let serves = |statement: &StatementRef| {
         statement.layer == layer
-            || layer == Layer::Identity
-                && statement.layer == Layer::Resource
+            || layer == PolicyLayer::Identity
+                && statement.layer == PolicyLayer::Resource
                 && names(view, user, statement.index)
     };
-    let allows = explanation
-        .statements
-        .iter()
-        .filter(|e| e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e, told));
-    allows.min_by_key(|examined| examined.lacks.len())
+    let allows = explanation.statements.iter().filter(|e| {
+        e.effect == Effect::Allow && serves(&e.statement) && lacks_open_only(e, payload)
+    });
+    allows.min_by_key(|examined| examined.mismatches.len())
 }
 
 /// Whether a statement of the resource's policy names the user or everyone, not only the account.
-fn names(view: &View<'_>, user: &User, statement: usize) -> bool {
+fn names(view: &StateView<'_>, user: &User, statement: usize) -> bool {
     let written = policy(view).and_then(|policy| policy.document().statements.get(statement));
     let principal = written.and_then(|statement| statement.principal.as_ref());
     let arn = user.arn(view.id());
@@ -458,49 +478,50 @@ fn names(view: &View<'_>, user: &User, statement: usize) -> bool {
 }
 
 /// Whether a statement would apply to a request that says the right things.
-fn lacks_open_only(examined: &Examined, told: &Told<'_>) -> bool {
-    let mut lacks = examined.lacks.iter();
-    lacks.all(|lack| matches!(lack, Lack::Condition(tested) if told.is_open(tested)))
+fn lacks_open_only(examined: &StatementTrace, payload: &SuppliedContext<'_>) -> bool {
+    let mut lacks = examined.mismatches.iter();
+    lacks
+        .all(|lack| matches!(lack, StatementMismatch::Condition(tested) if payload.is_open(tested)))
 }
 
 /// The conditions that a statement lacks.
-fn tests(examined: &Examined) -> impl Iterator<Item = &Tested> {
-    examined.lacks.iter().filter_map(|lack| match lack {
-        Lack::Condition(tested) => Some(tested),
+fn tests(examined: &StatementTrace) -> impl Iterator<Item = &ConditionTrace> {
+    examined.mismatches.iter().filter_map(|lack| match lack {
+        StatementMismatch::Condition(tested) => Some(tested),
         _ => None,
     })
 }
 
 /// How a request escapes a Deny.
-fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a Tested>) -> String {
-    let asked: Vec<String> = tests.map(Tested::asked).collect();
-    format!("not ({}), which {deny} denies", asked.join(" and "))
+fn unless<'a>(deny: &StatementRef, tests: impl Iterator<Item = &'a ConditionTrace>) -> String {
+    let requested: Vec<String> = tests.map(ConditionTrace::tested).collect();
+    format!("not ({}), which {deny} denies", requested.join(" and "))
 }
 
 impl Action for ListAuthorizedPrincipals {
     type Shape = keywright::ListAuthorizedPrincipals;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let mut subjects = vec![Target::every_user(view, &Selector::Everyone)];
-        subjects.extend(Target::of_storage(&input.resource_arn));
-        Ok(Required::On {
-            own: vec![Target::everything()],
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let mut subjects = vec![AuthTarget::every_user(view, &UserSelector::Everyone)];
+        subjects.extend(AuthTarget::of_storage(&input.resource_arn));
+        Ok(Requirement::On {
+            own: vec![AuthTarget::everything()],
             subjects,
         })
     }
 
-    fn needs(_: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![Need::Attached(input.resource_arn.clone())])
+    fn needs(_: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![Prefetch::Attached(input.resource_arn.clone())])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let asked = (&*input.action_name, &*input.resource_arn);
-        check(view, asked.0, asked.1)?;
-        let filter = [asked.0, asked.1];
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let requested = (&*input.action_name, &*input.resource_arn);
+        check(view, requested.0, requested.1)?;
+        let filter = [requested.0, requested.1];
         let marker = input.marker.as_deref();
-        let page = Page::of(
+        let page = PageRequest::of(
             "ListAuthorizedPrincipals",
             &filter,
             marker,
@@ -515,11 +536,11 @@ impl Action for ListAuthorizedPrincipals {
         let (users, mut marker) = page.take(users, key);
         let (mut principals, mut steps) = (Vec::new(), StepsLeft::new());
         if page.after().is_none() {
-            principals.extend(authorized(view, None, asked, &mut steps)?);
+            principals.extend(authorized(view, None, requested, &mut steps)?);
         }
         let mut last = None;
         for user in users {
-            match (authorized(view, Some(user), asked, &mut steps), last) {
+            match (authorized(view, Some(user), requested, &mut steps), last) {
                 (Ok(found), _) => principals.extend(found),
                 (Err(fault), None) => return Err(fault),
                 // The page ends before whoever takes too many steps.
@@ -530,11 +551,13 @@ impl Action for ListAuthorizedPrincipals {
             }
             last = Some(user);
         }
-        Ok(Done::answer(keywright::ListAuthorizedPrincipalsOutput {
-            principals,
-            is_truncated: marker.is_some(),
-            marker,
-        }))
+        Ok(ActionResult::answer(
+            keywright::ListAuthorizedPrincipalsOutput {
+                principals,
+                is_truncated: marker.is_some(),
+                marker,
+            },
+        ))
     }
 }
 

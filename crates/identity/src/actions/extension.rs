@@ -4,29 +4,29 @@
 use std::sync::Arc;
 
 use keywright_base::{AccessKeyId, Timestamp, limits};
-use keywright_store::contract::{Attempt, Session, SessionPage};
+use keywright_store::contract::{IssuedSession, KeyAttempt, SessionPage};
 use keywright_wire::keywright;
 
 use super::access_keys::{owner, owner_target};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Missing, Quota},
-    pagination::Page,
-    state::Change,
-    view::{Need, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, MissingEntity, ReachedQuota},
+    pagination::PageRequest,
+    state::StateChange,
+    view::{Prefetch, StateView},
 };
 
 /// The owner of the key, or for a deleted key the whole account.
-fn target(view: &View<'_>, key: &str) -> Target {
-    owner(view, key).map_or_else(Target::everything, |owner| owner_target(view, owner))
+fn target(view: &StateView<'_>, key: &str) -> AuthTarget {
+    owner(view, key).map_or_else(AuthTarget::everything, |owner| owner_target(view, owner))
 }
 
 /// The key, if its id is one of the caller's account.
-fn own_key(view: &View<'_>, id: &str) -> Result<AccessKeyId, Fault> {
+fn own_key(view: &StateView<'_>, id: &str) -> Result<AccessKeyId, IamFault> {
     let key = id.parse::<AccessKeyId>().ok();
     key.filter(|key| key.account() == Some(view.id()))
-        .ok_or_else(|| Missing::AccessKey(id.to_owned()).into())
+        .ok_or_else(|| MissingEntity::AccessKey(id.to_owned()).into())
 }
 
 /// `keywright:ListAccessKeyAttempts`
@@ -34,30 +34,35 @@ pub(crate) struct ListAccessKeyAttempts;
 
 impl Action for ListAccessKeyAttempts {
     type Shape = keywright::ListAccessKeyAttempts;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(target(view, &input.access_key_id)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(target(view, &input.access_key_id)))
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![Need::Attempts(own_key(view, &input.access_key_id)?)])
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![Prefetch::Attempts(own_key(
+            view,
+            &input.access_key_id,
+        )?)])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let (attempts, total) = &view.gathered.attempts;
-        let attempt = |attempt: &Attempt| keywright::AccessKeyAttempt {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let (attempts, total) = &view.prefetched.attempts;
+        let attempt = |attempt: &KeyAttempt| keywright::AccessKeyAttempt {
             source_address: attempt.source_address.clone(),
             user_agent: Some(attempt.user_agent.clone()),
             action: attempt.action.clone(),
             last_attempt: attempt.at,
             count: i64::try_from(attempt.count).unwrap_or(i64::MAX),
         };
-        Ok(Done::answer(keywright::ListAccessKeyAttemptsOutput {
-            access_key_id: input.access_key_id.clone(),
-            total: i64::try_from(*total).unwrap_or(i64::MAX),
-            attempts: attempts.iter().map(attempt).collect(),
-        }))
+        Ok(ActionResult::answer(
+            keywright::ListAccessKeyAttemptsOutput {
+                access_key_id: input.access_key_id.clone(),
+                total: i64::try_from(*total).unwrap_or(i64::MAX),
+                attempts: attempts.iter().map(attempt).collect(),
+            },
+        ))
     }
 }
 
@@ -66,13 +71,13 @@ pub(crate) struct GetAccessKeyUse;
 
 impl Action for GetAccessKeyUse {
     type Shape = keywright::GetAccessKeyUse;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(target(view, &input.access_key_id)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(target(view, &input.access_key_id)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let key = own_key(view, &input.access_key_id)?;
         let any = view.usage.exact(key.as_str(), false);
         let consumer = view.usage.exact(key.as_str(), true);
@@ -80,7 +85,7 @@ impl Action for GetAccessKeyUse {
         let coarse = view.usage.last(key.as_str());
         let any = any.or_else(|| coarse.clone());
         let consumer = consumer.or(coarse.filter(|used| used.service != "sts"));
-        Ok(Done::answer(keywright::GetAccessKeyUseOutput {
+        Ok(ActionResult::answer(keywright::GetAccessKeyUseOutput {
             access_key_id: input.access_key_id.clone(),
             last_used_date: any.as_ref().map(|used| used.at),
             service_name: any.as_ref().map(|used| used.service.clone()),
@@ -96,13 +101,13 @@ impl Action for GetAccessKeyUse {
 pub(crate) struct ListAccessKeySessions;
 
 impl ListAccessKeySessions {
-    fn page(input: &Input<Self>) -> Result<Page, Fault> {
+    fn page(input: &Input<Self>) -> Result<PageRequest, IamFault> {
         let (key, marker) = (input.access_key_id.as_str(), input.marker.as_deref());
-        Page::of("ListAccessKeySessions", &[key], marker, input.max_items)
+        PageRequest::of("ListAccessKeySessions", &[key], marker, input.max_items)
     }
 
     /// Where a page ends: sessions may end together, so the key is part of it.
-    fn place(session: &Session) -> String {
+    fn place(session: &IssuedSession) -> String {
         format!("{}/{}", session.expires.millis(), session.key)
     }
 
@@ -115,15 +120,15 @@ impl ListAccessKeySessions {
 
 impl Action for ListAccessKeySessions {
     type Shape = keywright::ListAccessKeySessions;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(target(view, &input.access_key_id)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(target(view, &input.access_key_id)))
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let page = Self::page(input)?;
-        Ok(vec![Need::Sessions(SessionPage {
+        Ok(vec![Prefetch::Sessions(SessionPage {
             source: own_key(view, &input.access_key_id)?,
             now: view.now(),
             after: page.after().and_then(Self::read_place),
@@ -131,24 +136,27 @@ impl Action for ListAccessKeySessions {
         })])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let found = view.gathered.sessions.iter();
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let found = view.prefetched.sessions.iter();
         let (sessions, marker) = Self::page(input)?.take(found, |it| Self::place(it));
         let settings = view.account.settings();
-        let lasts = |session: &&Session| !settings.has_ended(Some(session.source), session.issued);
-        let session = |session: &Session| keywright::AccessKeySession {
+        let lasts =
+            |session: &&IssuedSession| !settings.has_ended(Some(session.source), session.issued);
+        let session = |session: &IssuedSession| keywright::AccessKeySession {
             access_key_id: session.key.to_string(),
             principal_arn: session.principal.clone(),
             action: session.action.clone(),
             issue_time: session.issued,
             expiration: session.expires,
         };
-        Ok(Done::answer(keywright::ListAccessKeySessionsOutput {
-            access_key_id: input.access_key_id.clone(),
-            sessions: sessions.into_iter().filter(lasts).map(session).collect(),
-            is_truncated: marker.is_some(),
-            marker,
-        }))
+        Ok(ActionResult::answer(
+            keywright::ListAccessKeySessionsOutput {
+                access_key_id: input.access_key_id.clone(),
+                sessions: sessions.into_iter().filter(lasts).map(session).collect(),
+                is_truncated: marker.is_some(),
+                marker,
+            },
+        ))
     }
 }
 
@@ -158,24 +166,24 @@ pub(crate) struct EndAccessKeySessions;
 
 impl Action for EndAccessKeySessions {
     type Shape = keywright::EndAccessKeySessions;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(target(view, &input.access_key_id)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(target(view, &input.access_key_id)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let (key, now) = (own_key(view, &input.access_key_id)?, view.now());
         let ended = view.account.settings().with_ended_sessions(key, now);
-        let quota = Quota::Named("EndedAccessKeySessions", limits::ENDED_SESSIONS_KEYS);
+        let quota = ReachedQuota::Named("EndedAccessKeySessions", limits::ENDED_SESSIONS_KEYS);
         let settings = ended.ok_or(quota)?;
         let output = keywright::EndAccessKeySessionsOutput {
             access_key_id: input.access_key_id.clone(),
             issued_before: now,
         };
-        Ok(Done::change(
+        Ok(ActionResult::change(
             output,
-            Change::PutSettings(Arc::new(settings)),
+            StateChange::PutSettings(Arc::new(settings)),
         ))
     }
 }

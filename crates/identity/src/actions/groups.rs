@@ -10,12 +10,12 @@ use keywright_wire::iam;
 
 use super::users;
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Dependant, Fault, Quota, Taken},
-    pagination::Page,
-    state::{Change, Grants, Group, User},
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{DeleteBlocker, ExistingEntity, IamFault, ReachedQuota},
+    pagination::PageRequest,
+    state::{DirectGrants, Group, StateChange, User},
+    view::StateView,
 };
 
 /// `iam:CreateGroup`
@@ -23,32 +23,35 @@ pub(crate) struct CreateGroup;
 
 impl Action for CreateGroup {
     type Shape = iam::CreateGroup;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let path = input.path.as_deref().unwrap_or("/");
         let arn = Arn::iam_entity(view.id(), "group", path, &input.group_name).to_string();
-        Ok(Required::one(Target::new(&*arn, &*arn)))
+        Ok(Requirement::one(AuthTarget::new(&*arn, &*arn)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         if view.account.group(&input.group_name).is_some() {
-            return Err(Taken::Group(input.group_name.clone()).into());
+            return Err(ExistingEntity::Group(input.group_name.clone()).into());
         }
         if view.account.groups().len() >= limits::GROUPS_PER_ACCOUNT {
-            return Err(Quota::Named("GroupsPerAccount", limits::GROUPS_PER_ACCOUNT).into());
+            return Err(ReachedQuota::Named("GroupsPerAccount", limits::GROUPS_PER_ACCOUNT).into());
         }
         let group = Group {
             id: UniqueId::generate(IdKind::Group, view.id(), view.entropy),
             path: input.path.clone().unwrap_or_else(|| "/".to_owned()),
             name: input.group_name.clone(),
             created: view.now(),
-            grants: Grants::default(),
+            grants: DirectGrants::default(),
         };
         let output = iam::CreateGroupOutput {
             group: to_wire(view, &group),
         };
-        Ok(Done::change(output, Change::PutGroup(Arc::new(group))))
+        Ok(ActionResult::change(
+            output,
+            StateChange::PutGroup(Arc::new(group)),
+        ))
     }
 }
 
@@ -57,23 +60,23 @@ pub(crate) struct GetGroup;
 
 impl Action for GetGroup {
     type Shape = iam::GetGroup;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Page;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::group(view, &input.group_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::group(view, &input.group_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let group = view.group(&input.group_name)?;
         let marker = input.marker.as_deref();
-        let page = Page::of("GetGroup", &[group.id.as_str()], marker, input.max_items)?;
+        let page = PageRequest::of("GetGroup", &[group.id.as_str()], marker, input.max_items)?;
         let names = view.account.members(group.id);
         let (names, marker) = page.cut(names.iter(), |name| name.as_str().to_owned());
         let members = names
             .into_iter()
             .filter_map(|name| view.account.user(name.as_str()));
-        Ok(Done::answer(iam::GetGroupOutput {
+        Ok(ActionResult::answer(iam::GetGroupOutput {
             group: to_wire(view, group),
             users: members.map(|user| users::brief(view, user)).collect(),
             is_truncated: Some(marker.is_some()),
@@ -87,18 +90,18 @@ pub(crate) struct ListGroups;
 
 impl Action for ListGroups {
     type Shape = iam::ListGroups;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
         let arn = Arn::iam(view.id(), &format!("group{prefix}")).to_string();
-        Ok(Required::one(Target::new(&*arn, &*arn)))
+        Ok(Requirement::one(AuthTarget::new(&*arn, &*arn)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
         let marker = input.marker.as_deref();
-        let page = Page::of("ListGroups", &[prefix], marker, input.max_items)?;
+        let page = PageRequest::of("ListGroups", &[prefix], marker, input.max_items)?;
         let from = page.after().map_or(Bound::Unbounded, |after| {
             Bound::Excluded(FoldedName::new(after))
         });
@@ -107,7 +110,7 @@ impl Action for ListGroups {
             .map(|(_, group)| group)
             .filter(|group| group.path.starts_with(prefix));
         let (groups, marker) = page.take(matching, |group| group.name.to_ascii_lowercase());
-        Ok(Done::answer(iam::ListGroupsOutput {
+        Ok(ActionResult::answer(iam::ListGroupsOutput {
             groups: groups
                 .into_iter()
                 .map(|group| to_wire(view, group))
@@ -123,12 +126,12 @@ pub(crate) struct UpdateGroup;
 
 impl Action for UpdateGroup {
     type Shape = iam::UpdateGroup;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let old = Target::group(view, &input.group_name);
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let old = AuthTarget::group(view, &input.group_name);
         if input.new_path.is_none() && input.new_group_name.is_none() {
-            return Ok(Required::one(old));
+            return Ok(Requirement::one(old));
         }
         // AWS asks for permission on both the old and the new name.
         let stored = view.account.group(&input.group_name);
@@ -136,23 +139,26 @@ impl Action for UpdateGroup {
         let path = path.or(stored.map(|group| group.path.as_str()));
         let name = input.new_group_name.as_deref().unwrap_or(&input.group_name);
         let new = Arn::iam_entity(view.id(), "group", path.unwrap_or("/"), name).to_string();
-        let shown = format!("group {name}");
-        Ok(Required::All(vec![old, Target::new(new, shown)]))
+        let listed = format!("group {name}");
+        Ok(Requirement::All(vec![old, AuthTarget::new(new, listed)]))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut group = Group::clone(view.group(&input.group_name)?);
         if let Some(name) = &input.new_group_name {
             let holder = view.account.group(name);
             if holder.is_some_and(|holder| holder.id != group.id) {
-                return Err(Taken::Group(name.clone()).into());
+                return Err(ExistingEntity::Group(name.clone()).into());
             }
             group.name.clone_from(name);
         }
         if let Some(path) = &input.new_path {
             group.path.clone_from(path);
         }
-        Ok(Done::change((), Change::PutGroup(Arc::new(group))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutGroup(Arc::new(group)),
+        ))
     }
 }
 
@@ -161,27 +167,27 @@ pub(crate) struct DeleteGroup;
 
 impl Action for DeleteGroup {
     type Shape = iam::DeleteGroup;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::group(view, &input.group_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::group(view, &input.group_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let group = view.group(&input.group_name)?;
         // In AWS's order.
         let dependant = if !group.grants.attached.is_empty() {
-            Some(Dependant::AttachedPolicies)
+            Some(DeleteBlocker::AttachedPolicies)
         } else if !group.grants.inline.is_empty() {
-            Some(Dependant::InlinePolicies)
+            Some(DeleteBlocker::InlinePolicies)
         } else if !view.account.members(group.id).is_empty() {
-            Some(Dependant::Membership)
+            Some(DeleteBlocker::Membership)
         } else {
             None
         };
         match dependant {
             Some(dependant) => Err(dependant.into()),
-            None => Ok(Done::change((), Change::DeleteGroup(group.id))),
+            None => Ok(ActionResult::change((), StateChange::DeleteGroup(group.id))),
         }
     }
 }
@@ -191,23 +197,26 @@ pub(crate) struct AddUserToGroup;
 
 impl Action for AddUserToGroup {
     type Shape = iam::AddUserToGroup;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::group(view, &input.group_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::group(view, &input.group_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         let group = view.group(&input.group_name)?;
         if user.groups.contains(&group.id) {
-            return Ok(Done::answer(()));
+            return Ok(ActionResult::answer(()));
         }
         if user.groups.len() >= limits::GROUPS_PER_USER {
-            return Err(Quota::Named("GroupsPerUser", limits::GROUPS_PER_USER).into());
+            return Err(ReachedQuota::Named("GroupsPerUser", limits::GROUPS_PER_USER).into());
         }
         user.groups.push(group.id);
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -216,17 +225,20 @@ pub(crate) struct RemoveUserFromGroup;
 
 impl Action for RemoveUserFromGroup {
     type Shape = iam::RemoveUserFromGroup;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::group(view, &input.group_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::group(view, &input.group_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         let group = view.group(&input.group_name)?;
         user.groups.retain(|member_of| *member_of != group.id);
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -235,25 +247,25 @@ pub(crate) struct ListGroupsForUser;
 
 impl Action for ListGroupsForUser {
     type Shape = iam::ListGroupsForUser;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::user(view, &input.user_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::user(view, &input.user_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = view.user(&input.user_name)?;
         let marker = input.marker.as_deref();
         let filter = [user.id.as_str()];
-        let page = Page::of("ListGroupsForUser", &filter, marker, input.max_items)?;
+        let page = PageRequest::of("ListGroupsForUser", &filter, marker, input.max_items)?;
         let groups = user.groups.iter();
         let mut groups: Vec<_> = groups
             .filter_map(|id| view.account.group_by_id(*id))
             .collect();
         groups.sort_by_cached_key(|group| FoldedName::new(&group.name));
         let (groups, marker) = page.cut(groups, |group| group.name.to_ascii_lowercase());
-        Ok(Done::answer(iam::ListGroupsForUserOutput {
+        Ok(ActionResult::answer(iam::ListGroupsForUserOutput {
             groups: groups
                 .into_iter()
                 .map(|group| to_wire(view, group))
@@ -264,7 +276,7 @@ impl Action for ListGroupsForUser {
     }
 }
 
-fn to_wire(view: &View<'_>, group: &Group) -> iam::Group {
+fn to_wire(view: &StateView<'_>, group: &Group) -> iam::Group {
     iam::Group {
         path: group.path.clone(),
         group_name: group.name.clone(),

@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 
 use keywright_base::AccountId;
-use keywright_policy::{ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate};
+use keywright_policy::{
+    AccessRequest, ContextMap, Policy, PolicySet, PolicySource, PrincipalRef, evaluate,
+};
 
 use super::{ACTIONS, sweeps::samples};
 use crate::{
-    catalogue::Catalogue,
-    testing::{ACCOUNT, Bench},
+    catalogue::PolicyCatalogue,
+    testing::{ACCOUNT, TestInstallation},
 };
 
 const KEYS: [&str; 3] = [
@@ -70,7 +72,7 @@ fn equivalents() -> Vec<(&'static str, Vec<&'static str>)> {
 
 /// Whether a policy alone lets a user do something to another.
 fn allows(policy: &std::sync::Arc<Policy>, action: &str) -> bool {
-    let set = PolicySet::new(vec![(Source::Inline, std::sync::Arc::clone(policy))]);
+    let set = PolicySet::new(vec![(PolicySource::Inline, std::sync::Arc::clone(policy))]);
     let user = |name: &str| format!("arn:aws:iam::{ACCOUNT}:user/{name}");
     let (caller, someone) = (user("caller"), user("someone"));
     let context = ContextMap::default();
@@ -82,23 +84,23 @@ fn allows(policy: &std::sync::Arc<Policy>, action: &str) -> bool {
         name: "caller",
     };
     [&*someone, "*"].into_iter().any(|resource| {
-        let request = Request::new(principal, action, resource, &context);
+        let request = AccessRequest::new(principal, action, resource, &context);
         evaluate(&set, None, &request).is_allowed()
     })
 }
 
 #[test]
 fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let equivalents = equivalents();
     let named: BTreeSet<_> = equivalents.iter().map(|(name, _)| *name).collect();
     let ours = ACTIONS.iter().map(|row| row.operation);
     let ours = ours.filter(|row| row.policy_action.starts_with("keywright:"));
     assert_eq!(named, ours.map(|row| row.name).collect());
     let samples = samples();
-    let (mut asked, mut allowed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut requested, mut allowed) = (BTreeSet::new(), BTreeSet::new());
     bench.user("someone", &[]);
-    for (number, policy) in Catalogue::built_in().by_name().values().enumerate() {
+    for (number, policy) in PolicyCatalogue::built_in().by_name().values().enumerate() {
         let Some(compiled) = policy.compiled() else {
             continue;
         };
@@ -107,7 +109,7 @@ fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
         if own.is_empty() {
             continue;
         }
-        asked.insert(&*policy.name);
+        requested.insert(&*policy.name);
         let user = format!("u{number}");
         let keys = bench.user(&user, &[]);
         let attach = format!(
@@ -133,7 +135,7 @@ fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
             }
         }
     }
-    assert!(asked.contains("PowerUserAccess"), "{asked:?}");
+    assert!(requested.contains("PowerUserAccess"), "{requested:?}");
     let power: Vec<_> = allowed
         .iter()
         .filter(|(name, _)| *name == "PowerUserAccess")
@@ -155,14 +157,14 @@ fn no_managed_policy_gives_more_by_the_extension_than_by_iam() {
 /// What is missing has a name wherever somebody looks for it.
 #[test]
 fn the_missing_permission_is_named_everywhere() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("bob", &[]);
     let keys = bench.user("power", &["PowerUserAccess"]);
     let denied = bench.call(&keys, "Action=RetrieveRotationKey&UserName=bob");
-    let says = denied.error().message.clone().unwrap();
+    let expected = denied.error().message.clone().unwrap();
     assert!(
-        says.contains("perform: iam:CreateAccessKey on resource: user bob"),
-        "{says}"
+        expected.contains("perform: iam:CreateAccessKey on resource: user bob"),
+        "{expected}"
     );
     let listed = bench.root("Action=ListDeniedRequests");
     assert_eq!(listed.values("ActionName"), ["iam:CreateAccessKey"]);
@@ -175,15 +177,15 @@ fn the_missing_permission_is_named_everywhere() {
              &ResourceArn={resource}"
         ))
     };
-    let told = explain("keywright:RetrieveRotationKey", &bob);
-    assert_eq!(told.value("Decision"), "implicitDeny");
-    let text = told.value("Explanation");
+    let payload = explain("keywright:RetrieveRotationKey", &bob);
+    assert_eq!(payload.value("Decision"), "implicitDeny");
+    let text = payload.value("Explanation");
     let line = format!("keywright:RetrieveRotationKey also takes iam:CreateAccessKey on {bob}");
     assert!(text.contains(&line), "{text}");
-    let told = explain("keywright:PutRotationPolicy", "*");
+    let payload = explain("keywright:PutRotationPolicy", "*");
     assert!(
-        told.value("Explanation").contains("also takes iam:"),
-        "{told:?}"
+        payload.value("Explanation").contains("also takes iam:"),
+        "{payload:?}"
     );
     assert_eq!(
         explain("keywright:ListRotationPlaces", "*").value("Decision"),

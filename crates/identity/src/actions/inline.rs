@@ -4,32 +4,36 @@
 //! put, and are answered percent-encoded.
 
 use keywright_base::limits;
-use keywright_policy::{Kind, size_without_whitespace, validate};
+use keywright_policy::{DocumentKind, size_without_whitespace, validate};
 use keywright_wire::{iam, percent_encode_document};
 
-use super::owner::Owner;
+use super::owner::PolicyOwner;
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required},
-    fault::{Fault, Quota},
-    pagination::Page,
-    state::{Change, Group, InlinePolicy, User},
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{Permit, Requirement},
+    fault::{IamFault, ReachedQuota},
+    pagination::PageRequest,
+    state::{Group, InlinePolicy, StateChange, User},
+    view::StateView,
 };
 
-fn put<O: Owner>(view: &View<'_>, name: &str, policy: (&str, &str)) -> Result<Change, Fault> {
+fn put<O: PolicyOwner>(
+    view: &StateView<'_>,
+    name: &str,
+    policy: (&str, &str),
+) -> Result<StateChange, IamFault> {
     let (policy, document) = policy;
     let mut owner = O::find(view, name)?.clone();
     let too_large = |owner: &O| {
         let name = owner.name().to_owned();
-        Fault::from(Quota::InlinePolicies(O::INLINE_SIZE, O::KIND, name))
+        IamFault::from(ReachedQuota::InlinePolicies(O::INLINE_SIZE, O::KIND, name))
     };
     // First: what no policy may be would take long to validate, while other changes wait.
     if size_without_whitespace(document) > O::INLINE_SIZE {
         return Err(too_large(&owner));
     }
-    validate(document, Kind::Inline)
-        .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
+    validate(document, DocumentKind::Inline)
+        .map_err(|violation| IamFault::MalformedPolicyDocument(violation.to_string()))?;
     owner.grants_mut().put_inline(policy, document.into());
     let texts = || owner.grants().inline.iter().map(InlinePolicy::text);
     let size: usize = texts().map(|text| size_without_whitespace(text)).sum();
@@ -40,25 +44,25 @@ fn put<O: Owner>(view: &View<'_>, name: &str, policy: (&str, &str)) -> Result<Ch
     Ok(owner.put())
 }
 
-fn get<'a, O: Owner + 'a>(
-    view: &View<'a>,
+fn get<'a, O: PolicyOwner + 'a>(
+    view: &StateView<'a>,
     name: &str,
     policy: &str,
-) -> Result<(&'a O, &'a InlinePolicy), Fault> {
+) -> Result<(&'a O, &'a InlinePolicy), IamFault> {
     let owner = O::find(view, name)?;
     let inline = owner.grants().inline(policy);
     Ok((owner, inline.ok_or_else(|| O::no_inline(policy))?))
 }
 
 /// A page of names, and the next marker.
-fn list<O: Owner>(
-    view: &View<'_>,
+fn list<O: PolicyOwner>(
+    view: &StateView<'_>,
     name: &str,
     page: (&str, Option<&str>, Option<i32>),
-) -> Result<(Vec<String>, Option<String>), Fault> {
+) -> Result<(Vec<String>, Option<String>), IamFault> {
     let owner = O::find(view, name)?;
     let (operation, marker, items) = page;
-    let page = Page::of(operation, &[owner.name()], marker, items)?;
+    let page = PageRequest::of(operation, &[owner.name()], marker, items)?;
     let names = owner
         .grants()
         .inline
@@ -67,7 +71,11 @@ fn list<O: Owner>(
     Ok(page.cut(names, |name| name.to_ascii_lowercase()))
 }
 
-fn delete<O: Owner>(view: &View<'_>, name: &str, policy: &str) -> Result<Change, Fault> {
+fn delete<O: PolicyOwner>(
+    view: &StateView<'_>,
+    name: &str,
+    policy: &str,
+) -> Result<StateChange, IamFault> {
     let (owner, _) = get::<O>(view, name, policy)?;
     let mut owner = owner.clone();
     let inline = &mut owner.grants_mut().inline;
@@ -86,17 +94,24 @@ macro_rules! inline_of {
 
         impl Action for $put {
             type Shape = iam::$put;
-            const ACCESS: Access = Access::PermissionsManagement;
+            const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
                 let target = <$owner>::bounded_target(view, &input.$name);
-                Ok(Required::one(target))
+                Ok(Requirement::one(target))
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let policy = (&*input.policy_name, &*input.policy_document);
                 let change = put::<$owner>(view, &input.$name, policy)?;
-                Ok(Done::change((), change))
+                Ok(ActionResult::change((), change))
             }
         }
 
@@ -105,16 +120,23 @@ macro_rules! inline_of {
 
         impl Action for $get {
             type Shape = iam::$get;
-            const ACCESS: Access = Access::Read;
+            const ACCESS: ActionLevel = ActionLevel::Read;
             const EFFORT: Effort = Effort::Page;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
+                Ok(Requirement::one(<$owner>::target(view, &input.$name)))
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let (owner, inline) = get::<$owner>(view, &input.$name, &input.policy_name)?;
-                Ok(Done::answer(iam::$got {
+                Ok(ActionResult::answer(iam::$got {
                     $name: owner.name.clone(),
                     // As AWS does: in the spelling that was asked for.
                     policy_name: input.policy_name.clone(),
@@ -128,17 +150,24 @@ macro_rules! inline_of {
 
         impl Action for $list {
             type Shape = iam::$list;
-            const ACCESS: Access = Access::List;
+            const ACCESS: ActionLevel = ActionLevel::List;
             const EFFORT: Effort = Effort::Small;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                Ok(Required::one(<$owner>::target(view, &input.$name)))
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
+                Ok(Requirement::one(<$owner>::target(view, &input.$name)))
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let page = (stringify!($list), input.marker.as_deref(), input.max_items);
                 let (policy_names, marker) = list::<$owner>(view, &input.$name, page)?;
-                Ok(Done::answer(iam::$listed {
+                Ok(ActionResult::answer(iam::$listed {
                     policy_names,
                     is_truncated: Some(marker.is_some()),
                     marker,
@@ -151,16 +180,23 @@ macro_rules! inline_of {
 
         impl Action for $delete {
             type Shape = iam::$delete;
-            const ACCESS: Access = Access::PermissionsManagement;
+            const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
                 let target = <$owner>::bounded_target(view, &input.$name);
-                Ok(Required::one(target))
+                Ok(Requirement::one(target))
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let change = delete::<$owner>(view, &input.$name, &input.policy_name)?;
-                Ok(Done::change((), change))
+                Ok(ActionResult::change((), change))
             }
         }
     };
@@ -181,12 +217,12 @@ inline_of!(
 mod tests {
     use keywright_base::limits;
 
-    use crate::testing::Bench;
+    use crate::testing::TestInstallation;
 
     /// White space is not in AWS's quota, but it is stored.
     #[test]
     fn all_that_is_stored_of_inline_policies_has_a_limit() {
-        let bench = Bench::new();
+        let bench = TestInstallation::new();
         bench.user("ann", &[]);
         let put = |name: &str, bytes: usize| {
             let statement = r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#;

@@ -12,14 +12,14 @@ use keywright_wire::iam;
 
 use super::users::subject_target;
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
     caller::Principal,
-    fault::{Fault, Missing, Taken},
+    fault::{ExistingEntity, IamFault, MissingEntity},
     password_rules,
     sign_in::{OLD_PASSWORD, VIOLATION},
-    state::{Change, LoginProfile, User},
-    view::{Need, Subject, View},
+    state::{LoginProfile, StateChange, User},
+    view::{CredentialSubject, Prefetch, StateView},
 };
 
 /// `iam:CreateLoginProfile`
@@ -28,34 +28,34 @@ pub(crate) struct CreateLoginProfile;
 impl CreateLoginProfile {
     /// The user, and the password if the account's rules accept it.
     fn checked<'a>(
-        view: &View<'a>,
+        view: &StateView<'a>,
         input: &'a Input<Self>,
-    ) -> Result<(&'a Arc<User>, &'a Secret<String>), Fault> {
+    ) -> Result<(&'a Arc<User>, &'a Secret<String>), IamFault> {
         let user = subject_user(view, input.user_name.as_deref())?;
         if user.login.is_some() {
-            return Err(Taken::LoginProfile(user.name.clone()).into());
+            return Err(ExistingEntity::LoginProfile(user.name.clone()).into());
         }
         // AWS lets the password be left out in sessions of AssumeRoot only.
         let password = input.password.as_ref().ok_or_else(missing_password)?;
-        obey_rules(view, password)?;
+        check_password_rules(view, password)?;
         Ok((user, password))
     }
 }
 
 impl Action for CreateLoginProfile {
     type Shape = iam::CreateLoginProfile;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let (_, password) = Self::checked(view, input)?;
-        Ok(vec![Need::Hash(password.clone())])
+        Ok(vec![Prefetch::Hash(password.clone())])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let (user, _) = Self::checked(view, input)?;
         let login = LoginProfile {
             created: view.now(),
@@ -67,7 +67,7 @@ impl Action for CreateLoginProfile {
         let output = iam::CreateLoginProfileOutput {
             login_profile: to_wire(user, &login),
         };
-        Ok(Done::change(output, put(user, Some(login))))
+        Ok(ActionResult::change(output, put(user, Some(login))))
     }
 }
 
@@ -76,16 +76,16 @@ pub(crate) struct GetLoginProfile;
 
 impl Action for GetLoginProfile {
     type Shape = iam::GetLoginProfile;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = subject_user(view, input.user_name.as_deref())?;
-        Ok(Done::answer(iam::GetLoginProfileOutput {
+        Ok(ActionResult::answer(iam::GetLoginProfileOutput {
             login_profile: to_wire(user, login(user)?),
         }))
     }
@@ -96,37 +96,37 @@ pub(crate) struct UpdateLoginProfile;
 
 impl Action for UpdateLoginProfile {
     type Shape = iam::UpdateLoginProfile;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::user(view, &input.user_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::user(view, &input.user_name)))
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let login = login(view.user(&input.user_name)?)?;
         let Some(password) = &input.password else {
             return Ok(Vec::new());
         };
-        obey_rules(view, password)?;
+        check_password_rules(view, password)?;
         let unwanted = unwanted(view, login);
         Ok(vec![
-            Need::Matches(password.clone(), unwanted),
-            Need::Hash(password.clone()),
+            Prefetch::Matches(password.clone(), unwanted),
+            Prefetch::Hash(password.clone()),
         ])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = view.user(&input.user_name)?;
         let mut login = login(user)?.clone();
         if let Some(password) = &input.password {
-            obey_rules(view, password)?;
+            check_password_rules(view, password)?;
             refuse_reuse(view, user, &unwanted(view, &login))?;
             login = renewed(view, login)?;
         }
         if let Some(required) = input.password_reset_required {
             login.reset_required = required;
         }
-        Ok(Done::change((), put(user, Some(login))))
+        Ok(ActionResult::change((), put(user, Some(login))))
     }
 }
 
@@ -135,16 +135,16 @@ pub(crate) struct DeleteLoginProfile;
 
 impl Action for DeleteLoginProfile {
     type Shape = iam::DeleteLoginProfile;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = subject_user(view, input.user_name.as_deref())?;
         login(user)?;
-        Ok(Done::change((), put(user, None)))
+        Ok(ActionResult::change((), put(user, None)))
     }
 }
 
@@ -152,10 +152,10 @@ impl Action for DeleteLoginProfile {
 pub(crate) struct ChangePassword;
 
 impl ChangePassword {
-    fn caller<'a>(view: &View<'a>) -> Result<(&'a Arc<User>, &'a LoginProfile), Fault> {
+    fn caller<'a>(view: &StateView<'a>) -> Result<(&'a Arc<User>, &'a LoginProfile), IamFault> {
         let user = match view.caller.principal() {
             Principal::User { name, .. } => view.user(name)?,
-            Principal::Root => return Err(Fault::InvalidUserType(USERS_ONLY.to_owned())),
+            Principal::Root => return Err(IamFault::InvalidUserType(USERS_ONLY.to_owned())),
         };
         Ok((user, login(user)?))
     }
@@ -165,35 +165,35 @@ const USERS_ONLY: &str = "Only IAM Users can change their own password";
 
 impl Action for ChangePassword {
     type Shape = iam::ChangePassword;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(match view.caller.principal() {
-            Principal::User { name, .. } => Target::user(view, name),
+    fn required(view: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(match view.caller.principal() {
+            Principal::User { name, .. } => AuthTarget::user(view, name),
             Principal::Root => {
                 let arn = view.caller.arn().to_string();
-                Target::new(arn.clone(), arn)
+                AuthTarget::new(arn.clone(), arn)
             }
         }))
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let (user, login) = Self::caller(view)?;
-        if !view.password_attempts.begin(user.id, view.facts.now) {
-            return Err(Fault::Throttled);
+        if !view.password_attempts.begin(user.id, view.context.now) {
+            return Err(IamFault::Throttled);
         }
         let (old, new) = (input.old_password.clone(), input.new_password.clone());
         Ok(vec![
-            Need::Matches(old, vec![login.hash.clone()]),
-            Need::Matches(new.clone(), unwanted(view, login)),
-            Need::Hash(new),
+            Prefetch::Matches(old, vec![login.hash.clone()]),
+            Prefetch::Matches(new.clone(), unwanted(view, login)),
+            Prefetch::Hash(new),
         ])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let (user, login) = Self::caller(view)?;
-        let [old, ..] = view.gathered.matches.as_slice() else {
-            return Err(Fault::Internal(
+        let [old, ..] = view.prefetched.matches.as_slice() else {
+            return Err(IamFault::Internal(
                 "the old password was not checked".to_owned(),
             ));
         };
@@ -202,32 +202,32 @@ impl Action for ChangePassword {
             view.password_attempts.reset(user.id);
         }
         if !right || input.old_password == input.new_password {
-            return Err(Fault::AccessDenied(OLD_PASSWORD.to_owned()));
+            return Err(IamFault::AccessDenied(OLD_PASSWORD.to_owned()));
         }
-        obey_rules(view, &input.new_password)?;
+        check_password_rules(view, &input.new_password)?;
         refuse_reuse(view, user, &unwanted(view, login))?;
         let login = LoginProfile {
             reset_required: false,
             ..renewed(view, login.clone())?
         };
-        Ok(Done::change((), put(user, Some(login))))
+        Ok(ActionResult::change((), put(user, Some(login))))
     }
 }
 
 /// The user that an optional `UserName` names. Root has no login profile that these actions see.
-fn subject_user<'a>(view: &View<'a>, name: Option<&str>) -> Result<&'a Arc<User>, Fault> {
+fn subject_user<'a>(view: &StateView<'a>, name: Option<&str>) -> Result<&'a Arc<User>, IamFault> {
     match view.subject(name) {
-        Subject::User(name) => view.user(&name),
-        Subject::Root => Err(Missing::User("root".to_owned()).into()),
+        CredentialSubject::User(name) => view.user(&name),
+        CredentialSubject::Root => Err(MissingEntity::User("root".to_owned()).into()),
     }
 }
 
-fn login(user: &User) -> Result<&LoginProfile, Fault> {
+fn login(user: &User) -> Result<&LoginProfile, IamFault> {
     let login = user.login.as_ref();
-    login.ok_or_else(|| Missing::LoginProfile(user.name.clone()).into())
+    login.ok_or_else(|| MissingEntity::LoginProfile(user.name.clone()).into())
 }
 
-fn obey_rules(view: &View<'_>, password: &Secret<String>) -> Result<(), Fault> {
+fn check_password_rules(view: &StateView<'_>, password: &Secret<String>) -> Result<(), IamFault> {
     if password_rules::accepts(view.account.settings(), password.expose()) {
         Ok(())
     } else {
@@ -235,12 +235,12 @@ fn obey_rules(view: &View<'_>, password: &Secret<String>) -> Result<(), Fault> {
     }
 }
 
-fn violation() -> Fault {
-    Fault::PasswordPolicyViolation(VIOLATION.to_owned())
+fn violation() -> IamFault {
+    IamFault::PasswordPolicyViolation(VIOLATION.to_owned())
 }
 
-fn missing_password() -> Fault {
-    Fault::Validation(
+fn missing_password() -> IamFault {
+    IamFault::Validation(
         "1 validation error detected: Value at 'password' failed to satisfy constraint: Member \
          must not be null"
             .to_owned(),
@@ -249,7 +249,7 @@ fn missing_password() -> Fault {
 
 /// The hashes of the passwords that may not come back, newest first: of the last passwords, as
 /// many as the policy says, the present one counted.
-fn unwanted(view: &View<'_>, login: &LoginProfile) -> Vec<String> {
+fn unwanted(view: &StateView<'_>, login: &LoginProfile) -> Vec<String> {
     let policy = view.account.settings().password_policy.as_ref();
     let count = policy
         .and_then(|policy| policy.reuse_prevention)
@@ -262,21 +262,21 @@ fn unwanted(view: &View<'_>, login: &LoginProfile) -> Vec<String> {
 }
 
 /// Refuses a new password that is one of the unwanted ones, or that was not held against each.
-fn refuse_reuse(view: &View<'_>, user: &User, unwanted: &[String]) -> Result<(), Fault> {
-    let checked = view.gathered.matches.last();
+fn refuse_reuse(view: &StateView<'_>, user: &User, unwanted: &[String]) -> Result<(), IamFault> {
+    let checked = view.prefetched.matches.last();
     for hash in unwanted {
         let answer = checked.and_then(|all| all.iter().find(|(checked, _)| checked == hash));
         match answer {
             Some((_, false)) => {}
             Some((_, true)) => return Err(violation()),
-            None => return Err(Fault::LoginProfileInMotion(user.name.clone())),
+            None => return Err(IamFault::LoginProfileInMotion(user.name.clone())),
         }
     }
     Ok(())
 }
 
 /// The profile with its new password; the one before it is remembered.
-fn renewed(view: &View<'_>, mut login: LoginProfile) -> Result<LoginProfile, Fault> {
+fn renewed(view: &StateView<'_>, mut login: LoginProfile) -> Result<LoginProfile, IamFault> {
     let before = std::mem::replace(&mut login.hash, new_hash(view)?);
     login.earlier.insert(0, before);
     login.earlier.truncate(limits::PASSWORDS_REMEMBERED);
@@ -284,15 +284,15 @@ fn renewed(view: &View<'_>, mut login: LoginProfile) -> Result<LoginProfile, Fau
     Ok(login)
 }
 
-fn new_hash(view: &View<'_>) -> Result<String, Fault> {
-    let hash = view.gathered.hash.clone();
-    hash.ok_or_else(|| Fault::Internal("the new password was not hashed".to_owned()))
+fn new_hash(view: &StateView<'_>) -> Result<String, IamFault> {
+    let hash = view.prefetched.hash.clone();
+    hash.ok_or_else(|| IamFault::Internal("the new password was not hashed".to_owned()))
 }
 
-fn put(user: &User, login: Option<LoginProfile>) -> Change {
+fn put(user: &User, login: Option<LoginProfile>) -> StateChange {
     let mut user = user.clone();
     user.login = login;
-    Change::PutUser(Arc::new(user))
+    StateChange::PutUser(Arc::new(user))
 }
 
 fn to_wire(user: &User, login: &LoginProfile) -> iam::LoginProfile {

@@ -15,84 +15,84 @@ use super::{
     users::{brief, root, target_of},
 };
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
     caller::Principal,
-    fault::{Dependant, Fault, Missing, Quota, Taken},
-    mfa::{self, Trial},
-    pagination::Page,
-    state::{Bearer, Change, Enabled, MfaDevice},
-    view::{Subject, View},
+    fault::{DeleteBlocker, ExistingEntity, IamFault, MissingEntity, ReachedQuota},
+    mfa::{self, CodeCheck},
+    pagination::PageRequest,
+    state::{MfaAssignment, MfaDevice, MfaOwner, StateChange},
+    view::{CredentialSubject, StateView},
 };
 
 /// What root is called where a user is named.
 const ROOT: &str = "root";
 
 /// Whom an action on devices is about.
-fn subject(view: &View<'_>, name: Option<&str>) -> Subject {
+fn subject(view: &StateView<'_>, name: Option<&str>) -> CredentialSubject {
     match (name, view.caller.principal()) {
-        (Some(ROOT), Principal::Root) => Subject::Root,
+        (Some(ROOT), Principal::Root) => CredentialSubject::Root,
         _ => view.subject(name),
     }
 }
 
-fn target(view: &View<'_>, name: Option<&str>) -> Required {
-    Required::one(target_of(view, &subject(view, name)))
+fn target(view: &StateView<'_>, name: Option<&str>) -> Requirement {
+    Requirement::one(target_of(view, &subject(view, name)))
 }
 
 /// Whom an action on devices is about, if they exist.
-fn bearer(view: &View<'_>, name: Option<&str>) -> Result<Bearer, Fault> {
+fn bearer(view: &StateView<'_>, name: Option<&str>) -> Result<MfaOwner, IamFault> {
     Ok(match subject(view, name) {
-        Subject::Root => Bearer::Root,
-        Subject::User(name) => Bearer::User(view.user(&name)?.id),
+        CredentialSubject::Root => MfaOwner::Root,
+        CredentialSubject::User(name) => MfaOwner::User(view.user(&name)?.id),
     })
 }
 
 /// The name of who has a device, as answers give it.
-fn bearer_name(view: &View<'_>, bearer: Bearer) -> String {
+fn bearer_name(view: &StateView<'_>, bearer: MfaOwner) -> String {
     match bearer {
-        Bearer::Root => ROOT.to_owned(),
-        Bearer::User(id) => {
+        MfaOwner::Root => ROOT.to_owned(),
+        MfaOwner::User(id) => {
             let user = view.account.user_by_id(id);
             user.map(|user| user.name.clone()).unwrap_or_default()
         }
     }
 }
 
-fn device<'a>(view: &View<'a>, serial: &str) -> Result<&'a Arc<MfaDevice>, Fault> {
+fn device<'a>(view: &StateView<'a>, serial: &str) -> Result<&'a Arc<MfaDevice>, IamFault> {
     let device = view.account.device(serial);
-    device.ok_or_else(|| Missing::MfaDevice(serial.to_owned()).into())
+    device.ok_or_else(|| MissingEntity::MfaDevice(serial.to_owned()).into())
 }
 
 /// The device with this serial number, if it is enabled for them.
 fn device_of<'a>(
-    view: &View<'a>,
+    view: &StateView<'a>,
     serial: &str,
-    bearer: Bearer,
-) -> Result<(&'a MfaDevice, &'a Enabled), Fault> {
+    bearer: MfaOwner,
+) -> Result<(&'a MfaDevice, &'a MfaAssignment), IamFault> {
     let device = device(view, serial)?;
     let enabled = device.enabled.as_ref();
-    let enabled = enabled.filter(|enabled| enabled.bearer == bearer);
-    let enabled = enabled.ok_or_else(|| Missing::MfaDevice(serial.to_owned()))?;
+    let enabled = enabled.filter(|enabled| enabled.owner == bearer);
+    let enabled = enabled.ok_or_else(|| MissingEntity::MfaDevice(serial.to_owned()))?;
     Ok((device, enabled))
 }
 
-fn put(device: MfaDevice) -> Change {
-    Change::PutMfaDevice(Arc::new(device))
+fn put(device: MfaDevice) -> StateChange {
+    StateChange::PutMfaDevice(Arc::new(device))
 }
 
 const WITHOUT_CODE: &str = "You have an MFA device: adding and removing your own devices \
      needs credentials that an MFA code was given for.";
 
 /// Refuses whoever has a device, and is about to add or remove one of their own without it.
-fn obey_own_device(view: &View<'_>, bearer: Bearer) -> Result<(), Fault> {
-    let caller = Bearer::from(view.caller.principal());
+fn obey_own_device(view: &StateView<'_>, bearer: MfaOwner) -> Result<(), IamFault> {
+    let caller = MfaOwner::from(view.caller.principal());
     let session = view.caller.session();
     let with_code = session.is_some_and(|session| session.mfa.is_some());
-    let way_back = caller == Bearer::Root && session.is_none();
+    let way_back = caller == MfaOwner::Root && session.is_none();
     let has_one = view.account.devices_of(bearer).next().is_some();
     if caller == bearer && has_one && !with_code && !way_back {
-        return Err(Fault::AccessDenied(WITHOUT_CODE.to_owned()));
+        return Err(IamFault::AccessDenied(WITHOUT_CODE.to_owned()));
     }
     Ok(())
 }
@@ -102,23 +102,23 @@ pub(crate) struct CreateVirtualMFADevice;
 
 impl Action for CreateVirtualMFADevice {
     type Shape = iam::CreateVirtualMFADevice;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let path = input.path.as_deref().unwrap_or("/");
         let arn = Arn::iam_entity(view.id(), "mfa", path, &input.virtual_mfa_device_name);
         let arn = arn.to_string();
         let tags = tags::from_wire(input.tags.as_deref());
-        let create = Target::new(&*arn, &*arn).with_request_tags(tags.clone());
+        let create = AuthTarget::new(&*arn, &*arn).with_request_tags(tags.clone());
         let mut targets = vec![create];
         if !tags.is_empty() {
-            let tag = Target::new(&*arn, &*arn).with_request_tags(tags);
+            let tag = AuthTarget::new(&*arn, &*arn).with_request_tags(tags);
             targets.push(tag.as_action("iam:TagMFADevice"));
         }
-        Ok(Required::All(targets))
+        Ok(Requirement::All(targets))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let seed = mfa::new_seed(view.entropy);
         let path = input.path.as_deref().unwrap_or("/");
         let name = &input.virtual_mfa_device_name;
@@ -127,11 +127,11 @@ impl Action for CreateVirtualMFADevice {
             return Err(too_long());
         }
         if view.account.device(&serial).is_some() {
-            return Err(Taken::MfaDevice.into());
+            return Err(ExistingEntity::MfaDevice.into());
         }
         if view.account.devices().len() >= limits::MFA_DEVICES_PER_ACCOUNT {
             let quota = limits::MFA_DEVICES_PER_ACCOUNT;
-            return Err(Quota::Named("VirtualMFADevicesPerAccount", quota).into());
+            return Err(ReachedQuota::Named("VirtualMFADevicesPerAccount", quota).into());
         }
         let tags = tags::checked_exact_case(&[], input.tags.as_deref())?;
         let base32 = mfa::base32(&seed);
@@ -143,8 +143,8 @@ impl Action for CreateVirtualMFADevice {
             path: path.to_owned(),
             name: name.clone(),
             tags,
-            seed: sealed.map_err(|error| Fault::Internal(error.to_string()))?,
-            spent: 0,
+            seed: sealed.map_err(|error| IamFault::Internal(error.to_string()))?,
+            last_used_step: 0,
             enabled: None,
         };
         let output = iam::CreateVirtualMFADeviceOutput {
@@ -156,12 +156,12 @@ impl Action for CreateVirtualMFADevice {
                 ..iam::VirtualMFADevice::default()
             },
         };
-        Ok(Done::change(output, put(device)))
+        Ok(ActionResult::change(output, put(device)))
     }
 }
 
-fn too_long() -> Fault {
-    Fault::Validation(format!(
+fn too_long() -> IamFault {
+    IamFault::Validation(format!(
         "1 validation error detected: Value at 'serialNumber' failed to satisfy constraint: \
          Member must have length less than or equal to {}",
         limits::MFA_SERIAL_CHARS
@@ -173,37 +173,39 @@ pub(crate) struct EnableMFADevice;
 
 impl Action for EnableMFADevice {
     type Shape = iam::EnableMFADevice;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(target(view, Some(&input.user_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let bearer = bearer(view, Some(&input.user_name))?;
         let device = device(view, &input.serial_number)?;
         if device.enabled.is_some() {
-            return Err(Taken::MfaDeviceInUse.into());
+            return Err(ExistingEntity::MfaDeviceInUse.into());
         }
         obey_own_device(view, bearer)?;
         if view.account.devices_of(bearer).count() >= limits::MFA_DEVICES_PER_USER {
-            return Err(Quota::Named("MFADevicesPerUser", limits::MFA_DEVICES_PER_USER).into());
+            return Err(
+                ReachedQuota::Named("MFADevicesPerUser", limits::MFA_DEVICES_PER_USER).into(),
+            );
         }
         let codes = [&*input.authentication_code1, &input.authentication_code2];
         let serial = device.serial(view.id());
         // Not counted: an unassigned device opens nothing that a guess would be worth.
-        let (drift, spent) = Trial::from(view).synchronise(device, serial.as_str(), codes)?;
-        let enabled = Enabled {
-            bearer,
+        let (drift, spent) = CodeCheck::from(view).synchronise(device, serial.as_str(), codes)?;
+        let enabled = MfaAssignment {
+            owner: bearer,
             since: view.now(),
             drift,
         };
         let device = MfaDevice {
-            spent,
+            last_used_step: spent,
             enabled: Some(enabled),
             ..MfaDevice::clone(device)
         };
-        Ok(Done::change((), put(device)))
+        Ok(ActionResult::change((), put(device)))
     }
 }
 
@@ -212,32 +214,32 @@ pub(crate) struct ResyncMFADevice;
 
 impl Action for ResyncMFADevice {
     type Shape = iam::ResyncMFADevice;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(target(view, Some(&input.user_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let bearer = bearer(view, Some(&input.user_name))?;
         let (device, enabled) = device_of(view, &input.serial_number, bearer)?;
         let codes = [&*input.authentication_code1, &input.authentication_code2];
         let serial = device.serial(view.id());
-        let trial = Trial::from(view);
+        let trial = CodeCheck::from(view);
         if !trial.begin(serial.as_str(), enabled) {
-            return Err(Fault::InvalidAuthenticationCode);
+            return Err(IamFault::InvalidAuthenticationCode);
         }
         let (drift, spent) = trial.synchronise(device, serial.as_str(), codes)?;
         trial.succeeded(serial.as_str(), enabled);
         let device = MfaDevice {
-            spent,
-            enabled: Some(Enabled {
+            last_used_step: spent,
+            enabled: Some(MfaAssignment {
                 drift,
                 ..enabled.clone()
             }),
             ..device.clone()
         };
-        Ok(Done::change((), put(device)))
+        Ok(ActionResult::change((), put(device)))
     }
 }
 
@@ -246,13 +248,13 @@ pub(crate) struct DeactivateMFADevice;
 
 impl Action for DeactivateMFADevice {
     type Shape = iam::DeactivateMFADevice;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let bearer = bearer(view, input.user_name.as_deref())?;
         let (device, _) = device_of(view, &input.serial_number, bearer)?;
         obey_own_device(view, bearer)?;
@@ -260,7 +262,7 @@ impl Action for DeactivateMFADevice {
             enabled: None,
             ..device.clone()
         };
-        Ok(Done::change((), put(device)))
+        Ok(ActionResult::change((), put(device)))
     }
 }
 
@@ -269,18 +271,24 @@ pub(crate) struct DeleteVirtualMFADevice;
 
 impl Action for DeleteVirtualMFADevice {
     type Shape = iam::DeleteVirtualMFADevice;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::mfa(view, &input.serial_number)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::mfa(
+            view,
+            &input.serial_number,
+        )))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let device = device(view, &input.serial_number)?;
         if device.enabled.is_some() {
-            return Err(Dependant::MfaDeviceAssigned.into());
+            return Err(DeleteBlocker::MfaDeviceAssigned.into());
         }
-        Ok(Done::change((), Change::DeleteMfaDevice(device.place())))
+        Ok(ActionResult::change(
+            (),
+            StateChange::DeleteMfaDevice(device.place()),
+        ))
     }
 }
 
@@ -289,27 +297,27 @@ pub(crate) struct ListMFADevices;
 
 impl Action for ListMFADevices {
     type Shape = iam::ListMFADevices;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let bearer = bearer(view, input.user_name.as_deref())?;
         let user_name = bearer_name(view, bearer);
         let marker = input.marker.as_deref();
-        let page = Page::of("ListMFADevices", &[&user_name], marker, input.max_items)?;
+        let page = PageRequest::of("ListMFADevices", &[&user_name], marker, input.max_items)?;
         let devices = view.account.devices_of(bearer);
         let (devices, marker) = page.cut(devices, |device| device.place().as_str().to_owned());
-        let shown = |device: &Arc<MfaDevice>| iam::MFADevice {
+        let listed = |device: &Arc<MfaDevice>| iam::MFADevice {
             user_name: user_name.clone(),
             serial_number: device.serial(view.id()).to_string(),
             enable_date: since(device).unwrap_or_default(),
         };
-        Ok(Done::answer(iam::ListMFADevicesOutput {
-            mfa_devices: devices.into_iter().map(shown).collect(),
+        Ok(ActionResult::answer(iam::ListMFADevicesOutput {
+            mfa_devices: devices.into_iter().map(listed).collect(),
             is_truncated: Some(marker.is_some()),
             marker,
         }))
@@ -325,17 +333,17 @@ pub(crate) struct ListVirtualMFADevices;
 
 impl Action for ListVirtualMFADevices {
     type Shape = iam::ListVirtualMFADevices;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
         let arn = Arn::iam(view.id(), "mfa/").to_string();
-        Ok(Required::one(Target::new(&*arn, &*arn)))
+        Ok(Requirement::one(AuthTarget::new(&*arn, &*arn)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let wanted = input.assignment_status.as_deref().unwrap_or(status::ANY);
         let marker = input.marker.as_deref();
-        let page = Page::of("ListVirtualMFADevices", &[wanted], marker, input.max_items)?;
+        let page = PageRequest::of("ListVirtualMFADevices", &[wanted], marker, input.max_items)?;
         let matching = view.account.devices().values().filter(|device| {
             let assigned = device.enabled.is_some();
             match wanted {
@@ -345,24 +353,24 @@ impl Action for ListVirtualMFADevices {
             }
         });
         let (devices, marker) = page.cut(matching, |device| device.place().as_str().to_owned());
-        let shown = |device: &Arc<MfaDevice>| iam::VirtualMFADevice {
+        let listed = |device: &Arc<MfaDevice>| iam::VirtualMFADevice {
             serial_number: device.serial(view.id()).to_string(),
             user: device.bearer().and_then(|bearer| owner(view, bearer)),
             enable_date: since(device),
             ..iam::VirtualMFADevice::default()
         };
-        Ok(Done::answer(iam::ListVirtualMFADevicesOutput {
-            virtual_mfa_devices: devices.into_iter().map(shown).collect(),
+        Ok(ActionResult::answer(iam::ListVirtualMFADevicesOutput {
+            virtual_mfa_devices: devices.into_iter().map(listed).collect(),
             is_truncated: Some(marker.is_some()),
             marker,
         }))
     }
 }
 
-fn owner(view: &View<'_>, bearer: Bearer) -> Option<iam::User> {
+fn owner(view: &StateView<'_>, bearer: MfaOwner) -> Option<iam::User> {
     Some(match bearer {
-        Bearer::Root => root(view, view.account.root()),
-        Bearer::User(id) => brief(view, view.account.user_by_id(id)?),
+        MfaOwner::Root => root(view, view.account.root()),
+        MfaOwner::User(id) => brief(view, view.account.user_by_id(id)?),
     })
 }
 
@@ -371,22 +379,22 @@ pub(crate) struct GetMFADevice;
 
 impl Action for GetMFADevice {
     type Shape = iam::GetMFADevice;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         if let Some(name) = &input.user_name {
             return Ok(target(view, Some(name)));
         }
         let device = view.account.device(&input.serial_number);
         let subject = match device.and_then(|device| device.bearer()) {
-            Some(Bearer::Root) => Subject::Root,
-            Some(bearer @ Bearer::User(_)) => Subject::User(bearer_name(view, bearer)),
+            Some(MfaOwner::Root) => CredentialSubject::Root,
+            Some(bearer @ MfaOwner::User(_)) => CredentialSubject::User(bearer_name(view, bearer)),
             None => view.subject(None),
         };
-        Ok(Required::one(target_of(view, &subject)))
+        Ok(Requirement::one(target_of(view, &subject)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let device = match &input.user_name {
             Some(name) => {
                 let bearer = bearer(view, Some(name))?;
@@ -394,7 +402,7 @@ impl Action for GetMFADevice {
             }
             None => device(view, &input.serial_number)?,
         };
-        Ok(Done::answer(iam::GetMFADeviceOutput {
+        Ok(ActionResult::answer(iam::GetMFADeviceOutput {
             user_name: device.bearer().map(|bearer| bearer_name(view, bearer)),
             serial_number: device.serial(view.id()).to_string(),
             enable_date: since(device),

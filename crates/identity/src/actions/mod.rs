@@ -36,10 +36,10 @@ pub(crate) use {sweeps::samples, tags::TagUser};
 
 use keywright_wire::{Operation, operations};
 
-use crate::action::{Served, served};
+use crate::action::{ActionEntry, served};
 
 /// Every action that this server serves, in the order of the files.
-pub static ACTIONS: &[Served] = &[
+pub static ACTIONS: &[ActionEntry] = &[
     served::<users::CreateUser>(),
     served::<users::GetUser>(),
     served::<users::ListUsers>(),

@@ -9,30 +9,30 @@ use keywright_wire::iam;
 
 use super::users::target_of;
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::Fault,
-    pagination::Page,
-    view::{Subject, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::IamFault,
+    pagination::PageRequest,
+    view::{CredentialSubject, StateView},
 };
 
 /// The user whose credentials are listed: must exist, unless it is root itself.
-fn check_user(view: &View<'_>, name: Option<&str>) -> Result<String, Fault> {
+fn check_user(view: &StateView<'_>, name: Option<&str>) -> Result<String, IamFault> {
     match view.subject(name) {
-        Subject::Root => Ok("root".to_owned()),
-        Subject::User(name) => Ok(view.user(&name)?.name.clone()),
+        CredentialSubject::Root => Ok("root".to_owned()),
+        CredentialSubject::User(name) => Ok(view.user(&name)?.name.clone()),
     }
 }
 
 /// The first page is the only one; a marker can only be another list's.
 fn check_page<A: Action>(
-    view: &View<'_>,
+    view: &StateView<'_>,
     name: Option<&str>,
     (marker, max_items): (Option<&str>, Option<i32>),
-) -> Result<(), Fault> {
+) -> Result<(), IamFault> {
     let user = check_user(view, name)?;
     let operation = <A::Shape as keywright_wire::OperationShape>::OPERATION;
-    Page::of(operation.name, &[&user], marker, max_items).map(drop)
+    PageRequest::of(operation.name, &[&user], marker, max_items).map(drop)
 }
 
 macro_rules! empty_list {
@@ -42,18 +42,25 @@ macro_rules! empty_list {
 
         impl Action for $list {
             type Shape = iam::$list;
-            const ACCESS: Access = Access::List;
+            const ACCESS: ActionLevel = ActionLevel::List;
             const EFFORT: Effort = Effort::Small;
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+            fn required(
+                view: &StateView<'_>,
+                input: &Input<Self>,
+            ) -> Result<Requirement, IamFault> {
                 let subject = view.subject(input.user_name.as_deref());
-                Ok(Required::one(target_of(view, &subject)))
+                Ok(Requirement::one(target_of(view, &subject)))
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+            fn run(
+                view: &StateView<'_>,
+                _: Permit<Self>,
+                input: &Input<Self>,
+            ) -> ActionOutcome<Self> {
                 let page = (input.marker.as_deref(), input.max_items);
                 check_page::<Self>(view, input.user_name.as_deref(), page)?;
-                Ok(Done::answer(iam::$listed {
+                Ok(ActionResult::answer(iam::$listed {
                     $members: $none,
                     is_truncated: Some(false),
                     marker: None,
@@ -71,26 +78,28 @@ pub(crate) struct ListServiceSpecificCredentials;
 
 impl Action for ListServiceSpecificCredentials {
     type Shape = iam::ListServiceSpecificCredentials;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         if input.all_users == Some(true) {
-            return Ok(Required::one(Target::everything()));
+            return Ok(Requirement::one(AuthTarget::everything()));
         }
         let subject = view.subject(input.user_name.as_deref());
-        Ok(Required::one(target_of(view, &subject)))
+        Ok(Requirement::one(target_of(view, &subject)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         if input.all_users != Some(true) {
             let page = (input.marker.as_deref(), input.max_items);
             check_page::<Self>(view, input.user_name.as_deref(), page)?;
         }
-        Ok(Done::answer(iam::ListServiceSpecificCredentialsOutput {
-            service_specific_credentials: Some(Vec::new()),
-            is_truncated: Some(false),
-            marker: None,
-        }))
+        Ok(ActionResult::answer(
+            iam::ListServiceSpecificCredentialsOutput {
+                service_specific_credentials: Some(Vec::new()),
+                is_truncated: Some(false),
+                marker: None,
+            },
+        ))
     }
 }

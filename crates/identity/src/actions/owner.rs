@@ -6,14 +6,14 @@ use std::sync::Arc;
 use keywright_base::limits;
 
 use crate::{
-    authorize::Target,
-    fault::{Fault, Missing},
-    state::{Change, Grants, Group, User},
-    view::View,
+    authorize::AuthTarget,
+    fault::{IamFault, MissingEntity},
+    state::{DirectGrants, Group, StateChange, User},
+    view::StateView,
 };
 
 /// A principal that holds grants.
-pub(super) trait Owner: Clone {
+pub(super) trait PolicyOwner: Clone {
     /// Its word in AWS's texts.
     const KIND: &'static str;
     /// The quota of attached managed policies: AWS's name and the number.
@@ -22,40 +22,40 @@ pub(super) trait Owner: Clone {
     const INLINE_SIZE: usize;
 
     /// Finds one by name in any case.
-    fn find<'a>(view: &View<'a>, name: &str) -> Result<&'a Self, Fault>;
+    fn find<'a>(view: &StateView<'a>, name: &str) -> Result<&'a Self, IamFault>;
     /// Its target for authorization.
-    fn target(view: &View<'_>, name: &str) -> Target;
+    fn target(view: &StateView<'_>, name: &str) -> AuthTarget;
     /// Its target for actions that change its grants, for which the boundary is a condition key.
-    fn bounded_target(view: &View<'_>, name: &str) -> Target;
+    fn bounded_target(view: &StateView<'_>, name: &str) -> AuthTarget;
     /// Its name with its own spelling.
     fn name(&self) -> &str;
     /// Its path.
     fn path(&self) -> &str;
     /// Its grants.
-    fn grants(&self) -> &Grants;
+    fn grants(&self) -> &DirectGrants;
     /// Its grants, to be changed.
-    fn grants_mut(&mut self) -> &mut Grants;
+    fn grants_mut(&mut self) -> &mut DirectGrants;
     /// The change that stores it.
-    fn put(self) -> Change;
+    fn put(self) -> StateChange;
     /// That it has no inline policy of this name.
-    fn no_inline(policy: &str) -> Missing;
+    fn no_inline(policy: &str) -> MissingEntity;
 }
 
-impl Owner for User {
+impl PolicyOwner for User {
     const KIND: &'static str = "user";
     const ATTACHED: (&'static str, usize) = ("PoliciesPerUser", limits::ATTACHED_POLICIES_PER_USER);
     const INLINE_SIZE: usize = limits::USER_POLICY_SIZE;
 
-    fn find<'a>(view: &View<'a>, name: &str) -> Result<&'a Self, Fault> {
+    fn find<'a>(view: &StateView<'a>, name: &str) -> Result<&'a Self, IamFault> {
         view.user(name).map(|user| &**user)
     }
 
-    fn target(view: &View<'_>, name: &str) -> Target {
-        Target::user(view, name)
+    fn target(view: &StateView<'_>, name: &str) -> AuthTarget {
+        AuthTarget::user(view, name)
     }
 
-    fn bounded_target(view: &View<'_>, name: &str) -> Target {
-        Target::bounded_user(view, name)
+    fn bounded_target(view: &StateView<'_>, name: &str) -> AuthTarget {
+        AuthTarget::bounded_user(view, name)
     }
 
     fn name(&self) -> &str {
@@ -66,39 +66,39 @@ impl Owner for User {
         &self.path
     }
 
-    fn grants(&self) -> &Grants {
+    fn grants(&self) -> &DirectGrants {
         &self.grants
     }
 
-    fn grants_mut(&mut self) -> &mut Grants {
+    fn grants_mut(&mut self) -> &mut DirectGrants {
         &mut self.grants
     }
 
-    fn put(self) -> Change {
-        Change::PutUser(Arc::new(self))
+    fn put(self) -> StateChange {
+        StateChange::PutUser(Arc::new(self))
     }
 
-    fn no_inline(policy: &str) -> Missing {
-        Missing::UserPolicy(policy.to_owned())
+    fn no_inline(policy: &str) -> MissingEntity {
+        MissingEntity::UserPolicy(policy.to_owned())
     }
 }
 
-impl Owner for Group {
+impl PolicyOwner for Group {
     const KIND: &'static str = "group";
     const ATTACHED: (&'static str, usize) =
         ("PoliciesPerGroup", limits::ATTACHED_POLICIES_PER_GROUP);
     const INLINE_SIZE: usize = limits::GROUP_POLICY_SIZE;
 
-    fn find<'a>(view: &View<'a>, name: &str) -> Result<&'a Self, Fault> {
+    fn find<'a>(view: &StateView<'a>, name: &str) -> Result<&'a Self, IamFault> {
         view.group(name).map(|group| &**group)
     }
 
-    fn target(view: &View<'_>, name: &str) -> Target {
-        Target::group(view, name)
+    fn target(view: &StateView<'_>, name: &str) -> AuthTarget {
+        AuthTarget::group(view, name)
     }
 
-    fn bounded_target(view: &View<'_>, name: &str) -> Target {
-        Target::group(view, name)
+    fn bounded_target(view: &StateView<'_>, name: &str) -> AuthTarget {
+        AuthTarget::group(view, name)
     }
 
     fn name(&self) -> &str {
@@ -109,19 +109,19 @@ impl Owner for Group {
         &self.path
     }
 
-    fn grants(&self) -> &Grants {
+    fn grants(&self) -> &DirectGrants {
         &self.grants
     }
 
-    fn grants_mut(&mut self) -> &mut Grants {
+    fn grants_mut(&mut self) -> &mut DirectGrants {
         &mut self.grants
     }
 
-    fn put(self) -> Change {
-        Change::PutGroup(Arc::new(self))
+    fn put(self) -> StateChange {
+        StateChange::PutGroup(Arc::new(self))
     }
 
-    fn no_inline(policy: &str) -> Missing {
-        Missing::GroupPolicy(policy.to_owned())
+    fn no_inline(policy: &str) -> MissingEntity {
+        MissingEntity::GroupPolicy(policy.to_owned())
     }
 }

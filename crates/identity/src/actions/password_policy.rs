@@ -6,11 +6,11 @@ use std::sync::Arc;
 use keywright_wire::iam;
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Missing},
-    state::{Change, PasswordPolicy, Settings},
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, MissingEntity},
+    state::{AccountSettings, PasswordPolicy, StateChange},
+    view::StateView,
 };
 
 /// Characters that a policy demands when it does not say.
@@ -21,13 +21,13 @@ pub(crate) struct UpdateAccountPasswordPolicy;
 
 impl Action for UpdateAccountPasswordPolicy {
     type Shape = iam::UpdateAccountPasswordPolicy;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let policy = PasswordPolicy {
             minimum_length: input.minimum_password_length.unwrap_or(MINIMUM_LENGTH),
             require_symbols: input.require_symbols.unwrap_or(false),
@@ -39,7 +39,7 @@ impl Action for UpdateAccountPasswordPolicy {
             reuse_prevention: input.password_reuse_prevention,
             hard_expiry: input.hard_expiry,
         };
-        Ok(Done::change((), put(view, Some(policy))))
+        Ok(ActionResult::change((), put(view, Some(policy))))
     }
 }
 
@@ -48,16 +48,16 @@ pub(crate) struct GetAccountPasswordPolicy;
 
 impl Action for GetAccountPasswordPolicy {
     type Shape = iam::GetAccountPasswordPolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         let policy = view.account.settings().password_policy.as_ref();
-        let policy = policy.ok_or(Missing::PasswordPolicy(view.id()))?;
-        Ok(Done::answer(iam::GetAccountPasswordPolicyOutput {
+        let policy = policy.ok_or(MissingEntity::PasswordPolicy(view.id()))?;
+        Ok(ActionResult::answer(iam::GetAccountPasswordPolicyOutput {
             password_policy: to_wire(policy),
         }))
     }
@@ -68,24 +68,24 @@ pub(crate) struct DeleteAccountPasswordPolicy;
 
 impl Action for DeleteAccountPasswordPolicy {
     type Shape = iam::DeleteAccountPasswordPolicy;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         if view.account.settings().password_policy.is_none() {
-            return Err(Missing::PasswordPolicyToDelete.into());
+            return Err(MissingEntity::PasswordPolicyToDelete.into());
         }
-        Ok(Done::change((), put(view, None)))
+        Ok(ActionResult::change((), put(view, None)))
     }
 }
 
-fn put(view: &View<'_>, password_policy: Option<PasswordPolicy>) -> Change {
-    Change::PutSettings(Arc::new(Settings {
+fn put(view: &StateView<'_>, password_policy: Option<PasswordPolicy>) -> StateChange {
+    StateChange::PutSettings(Arc::new(AccountSettings {
         password_policy,
-        ..Settings::clone(view.account.settings())
+        ..AccountSettings::clone(view.account.settings())
     }))
 }
 

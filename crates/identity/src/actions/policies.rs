@@ -6,39 +6,39 @@
 use std::sync::Arc;
 
 use keywright_base::{Arn, FoldedName, IdKind, UniqueId, limits};
-use keywright_policy::{Kind, size_without_whitespace, validate};
+use keywright_policy::{DocumentKind, size_without_whitespace, validate};
 use keywright_wire::iam::{self, values::policy_scope_type, values::policy_usage_type};
 
 use super::{attachments::parse, tags};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authorize::{AuthTarget, Permit, Requirement},
     catalogue::AwsPolicy,
-    fault::{Dependant, Fault, Missing, Quota, Taken},
-    pagination::Page,
-    state::{Change, CustomerPolicy, PolicyVersion},
-    view::View,
+    fault::{DeleteBlocker, ExistingEntity, IamFault, MissingEntity, ReachedQuota},
+    pagination::PageRequest,
+    state::{CustomerPolicy, PolicyVersion, StateChange},
+    view::StateView,
 };
 
 /// A managed policy, of AWS or of the account.
 #[derive(Clone, Copy)]
-pub(super) enum Managed<'a> {
+pub(super) enum ManagedPolicy<'a> {
     /// AWS's.
     Aws(&'a AwsPolicy),
     /// The account's own.
     Own(&'a Arc<CustomerPolicy>),
 }
 
-impl<'a> Managed<'a> {
+impl<'a> ManagedPolicy<'a> {
     /// The policy with this ARN.
     ///
     /// # Errors
     /// `ValidationError` for what is no ARN, and `missing`.
     pub(super) fn find(
-        view: &View<'a>,
+        view: &StateView<'a>,
         arn: &str,
-        missing: impl FnOnce(String) -> Missing,
-    ) -> Result<Self, Fault> {
+        missing: impl FnOnce(String) -> MissingEntity,
+    ) -> Result<Self, IamFault> {
         let parsed = parse(arn)?;
         if let Some(policy) = view.catalogue().by_arn(arn) {
             return Ok(Self::Aws(policy));
@@ -53,10 +53,10 @@ impl<'a> Managed<'a> {
     ///
     /// # Errors
     /// `AccessDenied` with `foreign` for a policy of AWS.
-    pub(super) fn own(self, foreign: &str) -> Result<&'a Arc<CustomerPolicy>, Fault> {
+    pub(super) fn own(self, foreign: &str) -> Result<&'a Arc<CustomerPolicy>, IamFault> {
         match self {
             Self::Own(policy) => Ok(policy),
-            Self::Aws(_) => Err(Fault::AccessDenied(foreign.to_owned())),
+            Self::Aws(_) => Err(IamFault::AccessDenied(foreign.to_owned())),
         }
     }
 
@@ -74,7 +74,7 @@ impl<'a> Managed<'a> {
         }
     }
 
-    fn arn(&self, view: &View<'_>) -> String {
+    fn arn(&self, view: &StateView<'_>) -> String {
         match self {
             Self::Aws(policy) => policy.arn.to_string(),
             Self::Own(policy) => policy.arn(view.id()).to_string(),
@@ -92,10 +92,10 @@ impl<'a> Managed<'a> {
     }
 
     /// As lists show it.
-    fn brief(&self, view: &View<'_>) -> iam::Policy {
+    fn brief(&self, view: &StateView<'_>) -> iam::Policy {
         let arn = self.arn(view);
         let count = |count: usize| i32::try_from(count).ok();
-        let shown = iam::Policy {
+        let listed = iam::Policy {
             policy_name: Some(self.name().to_owned()),
             path: Some(self.path().to_owned()),
             attachment_count: count(view.account.attachment_count(&arn)),
@@ -110,7 +110,7 @@ impl<'a> Managed<'a> {
                 is_attachable: Some(!policy.is_service_role_policy()),
                 create_date: Some(policy.created),
                 update_date: Some(policy.updated),
-                ..shown
+                ..listed
             },
             Self::Own(policy) => iam::Policy {
                 policy_id: Some(policy.id.to_string()),
@@ -118,23 +118,23 @@ impl<'a> Managed<'a> {
                 is_attachable: Some(true),
                 create_date: Some(policy.created),
                 update_date: Some(policy.updated),
-                ..shown
+                ..listed
             },
         }
     }
 
     /// As GetPolicy shows it: with description and tags.
-    fn full(&self, view: &View<'_>) -> iam::Policy {
-        let shown = self.brief(view);
+    fn full(&self, view: &StateView<'_>) -> iam::Policy {
+        let listed = self.brief(view);
         match self {
             Self::Aws(_) => iam::Policy {
                 tags: Some(Vec::new()),
-                ..shown
+                ..listed
             },
             Self::Own(policy) => iam::Policy {
                 description: policy.description.clone(),
                 tags: Some(tags::to_wire(&policy.tags)),
-                ..shown
+                ..listed
             },
         }
     }
@@ -144,22 +144,22 @@ impl<'a> Managed<'a> {
 ///
 /// # Errors
 /// `ValidationError` for what is no ARN.
-pub(super) fn policy_target(view: &View<'_>, arn: &str) -> Result<Required, Fault> {
+pub(super) fn policy_target(view: &StateView<'_>, arn: &str) -> Result<Requirement, IamFault> {
     parse(arn)?;
-    Ok(Required::one(Target::policy(view, arn)))
+    Ok(Requirement::one(AuthTarget::policy(view, arn)))
 }
 
 /// A document that may become a version of a managed policy.
 ///
 /// # Errors
 /// `MalformedPolicyDocument`, `LimitExceeded`.
-pub(super) fn checked_document(document: &str) -> Result<Arc<str>, Fault> {
+pub(super) fn checked_document(document: &str) -> Result<Arc<str>, IamFault> {
     // First: what no policy may be would take long to validate, while other changes wait.
     if size_without_whitespace(document) > limits::POLICY_SIZE {
-        return Err(Quota::Named("PolicySize", limits::POLICY_SIZE).into());
+        return Err(ReachedQuota::Named("PolicySize", limits::POLICY_SIZE).into());
     }
-    validate(document, Kind::Managed)
-        .map_err(|violation| Fault::MalformedPolicyDocument(violation.to_string()))?;
+    validate(document, DocumentKind::Managed)
+        .map_err(|violation| IamFault::MalformedPolicyDocument(violation.to_string()))?;
     Ok(document.into())
 }
 
@@ -168,28 +168,28 @@ pub(crate) struct CreatePolicy;
 
 impl Action for CreatePolicy {
     type Shape = iam::CreatePolicy;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let path = input.path.as_deref().unwrap_or("/");
         let arn = Arn::iam_entity(view.id(), "policy", path, &input.policy_name).to_string();
         let tags = tags::from_wire(input.tags.as_deref());
-        let create = Target::new(&*arn, &*arn).with_request_tags(tags.clone());
+        let create = AuthTarget::new(&*arn, &*arn).with_request_tags(tags.clone());
         let mut targets = vec![create];
         if !tags.is_empty() {
-            let tag = Target::new(&*arn, &*arn).with_request_tags(tags);
+            let tag = AuthTarget::new(&*arn, &*arn).with_request_tags(tags);
             targets.push(tag.as_action("iam:TagPolicy"));
         }
-        Ok(Required::All(targets))
+        Ok(Requirement::All(targets))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         if view.account.policy(&input.policy_name).is_some() {
-            return Err(Taken::Policy(input.policy_name.clone()).into());
+            return Err(ExistingEntity::Policy(input.policy_name.clone()).into());
         }
         let most = limits::POLICIES_PER_ACCOUNT;
         if view.account.policies().len() >= most {
-            return Err(Quota::Named("PoliciesPerAccount", most).into());
+            return Err(ReachedQuota::Named("PoliciesPerAccount", most).into());
         }
         let document = checked_document(&input.policy_document)?;
         let policy = Arc::new(CustomerPolicy {
@@ -204,14 +204,14 @@ impl Action for CreatePolicy {
             default_version: 1,
             next_version: 2,
         });
-        let shown = Managed::Own(&policy).brief(view);
+        let listed = ManagedPolicy::Own(&policy).brief(view);
         let output = iam::CreatePolicyOutput {
             policy: Some(iam::Policy {
                 tags: input.tags.clone(),
-                ..shown
+                ..listed
             }),
         };
-        Ok(Done::change(output, Change::PutPolicy(policy)))
+        Ok(ActionResult::change(output, StateChange::PutPolicy(policy)))
     }
 }
 
@@ -220,15 +220,15 @@ pub(crate) struct GetPolicy;
 
 impl Action for GetPolicy {
     type Shape = iam::GetPolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let policy = Managed::find(view, &input.policy_arn, Missing::Policy)?;
-        Ok(Done::answer(iam::GetPolicyOutput {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let policy = ManagedPolicy::find(view, &input.policy_arn, MissingEntity::Policy)?;
+        Ok(ActionResult::answer(iam::GetPolicyOutput {
             policy: Some(policy.full(view)),
         }))
     }
@@ -240,20 +240,20 @@ pub(crate) struct ListPolicies;
 impl ListPolicies {
     /// The policies that the filters let through, with their places, in order.
     fn selected<'a>(
-        view: &View<'a>,
+        view: &StateView<'a>,
         input: &Input<Self>,
         after: Option<&str>,
-    ) -> Vec<(String, Managed<'a>)> {
+    ) -> Vec<(String, ManagedPolicy<'a>)> {
         let scope = input.scope.as_deref().unwrap_or(policy_scope_type::ALL);
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
         let aws = view.catalogue().by_name().values();
         let own = view.account.policies().values();
         let aws = aws
             .filter(|_| scope != policy_scope_type::LOCAL)
-            .map(|policy| Managed::Aws(policy));
+            .map(|policy| ManagedPolicy::Aws(policy));
         let own = own
             .filter(|_| scope != policy_scope_type::AWS)
-            .map(Managed::Own);
+            .map(ManagedPolicy::Own);
         let mut found: Vec<_> = aws
             .chain(own)
             .filter(|policy| policy.path().starts_with(prefix))
@@ -267,7 +267,11 @@ impl ListPolicies {
 }
 
 /// AWS looks at the usage only where it is asked for what is attached.
-fn is_used_as(view: &View<'_>, policy: &Managed<'_>, input: &Input<ListPolicies>) -> bool {
+fn is_used_as(
+    view: &StateView<'_>,
+    policy: &ManagedPolicy<'_>,
+    input: &Input<ListPolicies>,
+) -> bool {
     let attached = || view.account.attachment_count(&policy.arn(view)) > 0;
     let bounds = || !view.account.bounded_users(&policy.arn(view)).is_empty();
     match input.policy_usage_filter.as_deref() {
@@ -280,17 +284,17 @@ fn is_used_as(view: &View<'_>, policy: &Managed<'_>, input: &Input<ListPolicies>
 
 impl Action for ListPolicies {
     type Shape = iam::ListPolicies;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(_: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(_: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
-        Ok(Required::one(Target::new(
+        Ok(Requirement::one(AuthTarget::new(
             "*",
             format!("policy path {prefix}"),
         )))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let filter = [
             input.scope.as_deref().unwrap_or_default(),
             input.path_prefix.as_deref().unwrap_or_default(),
@@ -302,11 +306,11 @@ impl Action for ListPolicies {
             },
         ];
         let marker = input.marker.as_deref();
-        let page = Page::of("ListPolicies", &filter, marker, input.max_items)?;
+        let page = PageRequest::of("ListPolicies", &filter, marker, input.max_items)?;
         let selected = Self::selected(view, input, page.after());
         let (page, marker) = page.take(selected, |(place, _)| place.clone());
         let policies = page.into_iter().map(|(_, policy)| policy.brief(view));
-        Ok(Done::answer(iam::ListPoliciesOutput {
+        Ok(ActionResult::answer(iam::ListPoliciesOutput {
             policies: Some(policies.collect()),
             is_truncated: Some(marker.is_some()),
             marker,
@@ -319,24 +323,27 @@ pub(crate) struct DeletePolicy;
 
 impl Action for DeletePolicy {
     type Shape = iam::DeletePolicy;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let policy = Managed::find(view, &input.policy_arn, Missing::Policy)?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let policy = ManagedPolicy::find(view, &input.policy_arn, MissingEntity::Policy)?;
         let policy = policy.own("Cannot delete policies outside your own account.")?;
         let arn = policy.arn(view.id());
         let bounded = view.account.bounded_users(arn.as_str());
         if view.account.attachment_count(arn.as_str()) > 0 || !bounded.is_empty() {
-            return Err(Dependant::PolicyAttached.into());
+            return Err(DeleteBlocker::PolicyAttached.into());
         }
         if policy.versions.len() > 1 {
-            return Err(Dependant::PolicyVersions.into());
+            return Err(DeleteBlocker::PolicyVersions.into());
         }
-        Ok(Done::change((), Change::DeletePolicy(policy.id)))
+        Ok(ActionResult::change(
+            (),
+            StateChange::DeletePolicy(policy.id),
+        ))
     }
 }
 

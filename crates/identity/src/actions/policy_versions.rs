@@ -8,15 +8,15 @@ use std::sync::Arc;
 use keywright_base::limits;
 use keywright_wire::{iam, percent_encode_document};
 
-use super::policies::{Managed, checked_document, policy_target};
+use super::policies::{ManagedPolicy, checked_document, policy_target};
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{Permit, Requirement},
     catalogue::AwsPolicy,
-    fault::{Dependant, Fault, Missing, Quota},
-    pagination::Page,
-    state::{Change, CustomerPolicy, PolicyVersion},
-    view::View,
+    fault::{DeleteBlocker, IamFault, MissingEntity, ReachedQuota},
+    pagination::PageRequest,
+    state::{CustomerPolicy, PolicyVersion, StateChange},
+    view::StateView,
 };
 
 const FOREIGN: &str = "Cannot update policies outside your own account.";
@@ -29,8 +29,8 @@ fn number(version: &str) -> Option<u32> {
 }
 
 /// That a policy, or this version of it, does not exist.
-fn missing(version: &str) -> impl Fn(String) -> Missing {
-    move |arn| Missing::PolicyVersion(arn, version.to_owned())
+fn missing(version: &str) -> impl Fn(String) -> MissingEntity {
+    move |arn| MissingEntity::PolicyVersion(arn, version.to_owned())
 }
 
 /// A version of the account's own policy, which was asked for by this ARN.
@@ -38,7 +38,7 @@ fn version_of<'a>(
     policy: &'a CustomerPolicy,
     arn: &str,
     id: &str,
-) -> Result<&'a PolicyVersion, Fault> {
+) -> Result<&'a PolicyVersion, IamFault> {
     let version = number(id).and_then(|number| policy.version(number));
     version.ok_or_else(|| missing(id)(arn.to_owned()).into())
 }
@@ -72,18 +72,18 @@ pub(crate) struct CreatePolicyVersion;
 
 impl Action for CreatePolicyVersion {
     type Shape = iam::CreatePolicyVersion;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let policy = Managed::find(view, &input.policy_arn, Missing::Policy)?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let policy = ManagedPolicy::find(view, &input.policy_arn, MissingEntity::Policy)?;
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
         let document = checked_document(&input.policy_document)?;
         if policy.versions.len() >= limits::VERSIONS_PER_POLICY {
-            return Err(Quota::PolicyVersions.into());
+            return Err(ReachedQuota::PolicyVersions.into());
         }
         let version = PolicyVersion::new(policy.next_version, view.now(), document);
         policy.next_version = policy.next_version.saturating_add(1);
@@ -95,7 +95,10 @@ impl Action for CreatePolicyVersion {
             policy_version: Some(to_wire(&policy, &version, false)),
         };
         policy.versions.push(version);
-        Ok(Done::change(output, Change::PutPolicy(Arc::new(policy))))
+        Ok(ActionResult::change(
+            output,
+            StateChange::PutPolicy(Arc::new(policy)),
+        ))
     }
 }
 
@@ -104,21 +107,21 @@ pub(crate) struct GetPolicyVersion;
 
 impl Action for GetPolicyVersion {
     type Shape = iam::GetPolicyVersion;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Page;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let id = input.version_id.as_str();
-        let version = match Managed::find(view, &input.policy_arn, missing(id))? {
-            Managed::Own(policy) => {
+        let version = match ManagedPolicy::find(view, &input.policy_arn, missing(id))? {
+            ManagedPolicy::Own(policy) => {
                 to_wire(policy, version_of(policy, &input.policy_arn, id)?, true)
             }
-            Managed::Aws(policy) => {
-                let unknown = || Fault::from(missing(id)(input.policy_arn.clone()));
+            ManagedPolicy::Aws(policy) => {
+                let unknown = || IamFault::from(missing(id)(input.policy_arn.clone()));
                 let mut versions = of_aws(policy);
                 let known = versions.find(|known| known.version_id.as_deref() == Some(id));
                 let document = policy.document_of(id).ok_or_else(unknown)?;
@@ -128,7 +131,7 @@ impl Action for GetPolicyVersion {
                 }
             }
         };
-        Ok(Done::answer(iam::GetPolicyVersionOutput {
+        Ok(ActionResult::answer(iam::GetPolicyVersionOutput {
             policy_version: Some(version),
         }))
     }
@@ -139,19 +142,19 @@ pub(crate) struct ListPolicyVersions;
 
 impl Action for ListPolicyVersions {
     type Shape = iam::ListPolicyVersions;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let arn = input.policy_arn.as_str();
         let marker = input.marker.as_deref();
-        let page = Page::of("ListPolicyVersions", &[arn], marker, input.max_items)?;
-        let versions = match Managed::find(view, arn, Missing::Policy)? {
-            Managed::Own(policy) => {
+        let page = PageRequest::of("ListPolicyVersions", &[arn], marker, input.max_items)?;
+        let versions = match ManagedPolicy::find(view, arn, MissingEntity::Policy)? {
+            ManagedPolicy::Own(policy) => {
                 let newest = policy.versions.iter().rev();
                 let versions = newest.map(|version| {
                     let place = format!("{:010}", u32::MAX - version.number);
@@ -159,13 +162,13 @@ impl Action for ListPolicyVersions {
                 });
                 versions.collect::<Vec<_>>()
             }
-            Managed::Aws(policy) => {
+            ManagedPolicy::Aws(policy) => {
                 let places = (0_u32..).map(|place| format!("{place:010}"));
                 places.zip(of_aws(policy)).collect::<Vec<_>>()
             }
         };
         let (versions, marker) = page.cut(versions, |(place, _)| place.clone());
-        Ok(Done::answer(iam::ListPolicyVersionsOutput {
+        Ok(ActionResult::answer(iam::ListPolicyVersionsOutput {
             versions: Some(versions.into_iter().map(|(_, version)| version).collect()),
             is_truncated: Some(marker.is_some()),
             marker,
@@ -178,19 +181,22 @@ pub(crate) struct SetDefaultPolicyVersion;
 
 impl Action for SetDefaultPolicyVersion {
     type Shape = iam::SetDefaultPolicyVersion;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let id = input.version_id.as_str();
-        let policy = Managed::find(view, &input.policy_arn, missing(id))?;
+        let policy = ManagedPolicy::find(view, &input.policy_arn, missing(id))?;
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN)?);
         policy.default_version = version_of(&policy, &input.policy_arn, id)?.number;
         policy.updated = view.now();
-        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutPolicy(Arc::new(policy)),
+        ))
     }
 }
 
@@ -199,21 +205,24 @@ pub(crate) struct DeletePolicyVersion;
 
 impl Action for DeletePolicyVersion {
     type Shape = iam::DeletePolicyVersion;
-    const ACCESS: Access = Access::PermissionsManagement;
+    const ACCESS: ActionLevel = ActionLevel::PermissionsManagement;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let id = input.version_id.as_str();
-        let policy = Managed::find(view, &input.policy_arn, missing(id))?;
+        let policy = ManagedPolicy::find(view, &input.policy_arn, missing(id))?;
         let mut policy = CustomerPolicy::clone(policy.own(FOREIGN_VERSION)?);
         let number = version_of(&policy, &input.policy_arn, id)?.number;
         if number == policy.default_version {
-            return Err(Dependant::DefaultVersion.into());
+            return Err(DeleteBlocker::DefaultVersion.into());
         }
         policy.versions.retain(|version| version.number != number);
-        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutPolicy(Arc::new(policy)),
+        ))
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Those of decoding alone are in `wire`, those of policy documents in `corpus/`.
 
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
@@ -11,11 +11,11 @@ const AWS: &str = "arn:aws:iam::aws:policy/AmazonS3FullAccess";
 
 /// One row: the form, and the status, code and message that it gets. `{own}` is the start of the
 /// ARNs of the account's own policies.
-type Row = (&'static str, u16, &'static str, &'static str);
+type RecordedCase = (&'static str, u16, &'static str, &'static str);
 
 /// Users `bob` and `eve`, groups `some` and `other`, the policy `P` with five versions.
-fn bench() -> Bench {
-    let bench = Bench::new();
+fn bench() -> TestInstallation {
+    let bench = TestInstallation::new();
     bench.user("bob", &[]);
     bench.key("bob");
     for form in [
@@ -37,7 +37,7 @@ fn bench() -> Bench {
 }
 
 #[track_caller]
-fn check(bench: &Bench, keys: &Keys, (form, status, code, message): Row) {
+fn check(bench: &TestInstallation, keys: &TestKeys, (form, status, code, message): RecordedCase) {
     let own = format!("arn:aws:iam::{ACCOUNT}:policy");
     let fill = |text: &str| {
         let text = text.replace("{own}", &own).replace("{policy}", POLICY);
@@ -56,7 +56,7 @@ fn check(bench: &Bench, keys: &Keys, (form, status, code, message): Row) {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a refusal")]
 fn what_is_missing() {
-    const ROWS: &[Row] = &[
+    const ROWS: &[RecordedCase] = &[
         (
             "GetUser&UserName=wrong-user-name",
             404,
@@ -140,7 +140,7 @@ fn what_is_missing() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a refusal")]
 fn managed_policies_that_are_missing() {
-    const ROWS: &[Row] = &[
+    const ROWS: &[RecordedCase] = &[
         (
             "GetPolicy&PolicyArn=arn:aws:iam::aws:policy/Nonexistent",
             404,
@@ -216,7 +216,7 @@ fn managed_policies_that_are_missing() {
 
 #[test]
 fn what_is_there_already() {
-    const ROWS: &[Row] = &[
+    const ROWS: &[RecordedCase] = &[
         (
             "CreateUser&UserName=BOB",
             409,
@@ -282,7 +282,7 @@ fn what_is_there_already() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a refusal")]
 fn values_that_are_refused() {
-    const ROWS: &[Row] = &[
+    const ROWS: &[RecordedCase] = &[
         (
             "AttachUserPolicy&UserName=bob&PolicyArn=longpolicynamebutnoarn",
             400,

@@ -11,14 +11,14 @@ use keywright_wire::keywright;
 
 use super::rotations::{destination, places, to_each};
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Invalid, Missing, Quota},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota},
     on_behalf::OnBehalf,
-    pagination::Page,
-    rotations::What,
-    state::{Change, RotationPolicy, Selector, Tag},
-    view::{Need, View},
+    pagination::PageRequest,
+    rotations::RotationCommand,
+    state::{RotationPolicy, StateChange, Tag, UserSelector},
+    view::{Prefetch, StateView},
 };
 
 /// Days at which a key is due where the policy does not say: CIS's 90.
@@ -28,19 +28,19 @@ const OBSERVE_SECS: i32 = 24 * 3600;
 /// Seconds that it stays inactive where the policy does not say.
 const DWELL_SECS: i32 = 7 * 24 * 3600;
 
-fn invalid(text: &str) -> Fault {
-    Invalid::Other(text.to_owned()).into()
+fn invalid(text: &str) -> IamFault {
+    InvalidInput::Other(text.to_owned()).into()
 }
 
-fn shown(view: &View<'_>, policy: &RotationPolicy) -> keywright::RotationPolicy {
+fn to_wire(view: &StateView<'_>, policy: &RotationPolicy) -> keywright::RotationPolicy {
     let tag = |tag: &Tag| keywright::Tag {
         key: tag.key.clone(),
         value: tag.value.clone(),
     };
     let (path_prefix, tags, everyone) = match &policy.selector {
-        Selector::Path(path) => (Some(path.clone()), None, None),
-        Selector::Tags(tags) => (None, Some(tags.iter().map(tag).collect()), None),
-        Selector::Everyone => (None, None, Some(true)),
+        UserSelector::Path(path) => (Some(path.clone()), None, None),
+        UserSelector::Tags(tags) => (None, Some(tags.iter().map(tag).collect()), None),
+        UserSelector::Everyone => (None, None, Some(true)),
     };
     // Policies of earlier versions have names that callers do not see any more.
     let places = policy.places.iter();
@@ -65,11 +65,11 @@ fn shown(view: &View<'_>, policy: &RotationPolicy) -> keywright::RotationPolicy 
 /// `keywright:PutRotationPolicy`
 pub(crate) struct PutRotationPolicy;
 
-fn selector(input: &Input<PutRotationPolicy>) -> Result<Selector, Fault> {
+fn selector(input: &Input<PutRotationPolicy>) -> Result<UserSelector, IamFault> {
     let tags = input.tags.as_deref().unwrap_or_default();
     let everyone = input.everyone.unwrap_or(false);
     match (&input.path_prefix, tags, everyone) {
-        (Some(path), [], false) if path.ends_with('/') => Ok(Selector::Path(path.clone())),
+        (Some(path), [], false) if path.ends_with('/') => Ok(UserSelector::Path(path.clone())),
         (Some(_), [], false) => Err(invalid("PathPrefix must begin and end with a slash.")),
         (None, [_, ..], false) => {
             let tag = |tag: &keywright::Tag| Tag {
@@ -82,18 +82,21 @@ fn selector(input: &Input<PutRotationPolicy>) -> Result<Selector, Fault> {
                 later.clone().any(|other| other.key == tag.key)
             };
             if tags.iter().enumerate().any(again) {
-                return Err(Invalid::DuplicateTagKeys.into());
+                return Err(InvalidInput::DuplicateTagKeys.into());
             }
-            Ok(Selector::Tags(tags))
+            Ok(UserSelector::Tags(tags))
         }
-        (None, [], true) => Ok(Selector::Everyone),
+        (None, [], true) => Ok(UserSelector::Everyone),
         _ => Err(invalid(
             "Give exactly one of PathPrefix, Tags and Everyone = true.",
         )),
     }
 }
 
-fn policy(view: &View<'_>, input: &Input<PutRotationPolicy>) -> Result<RotationPolicy, Fault> {
+fn policy(
+    view: &StateView<'_>,
+    input: &Input<PutRotationPolicy>,
+) -> Result<RotationPolicy, IamFault> {
     let before = view.account.rotation_policy(&input.rotation_policy_name);
     let max_age_days = input.max_age_days.unwrap_or(MAX_AGE_DAYS);
     let jitter_days = input.jitter_days.unwrap_or(0);
@@ -117,45 +120,48 @@ fn policy(view: &View<'_>, input: &Input<PutRotationPolicy>) -> Result<RotationP
 
 /// The users of a policy, if it acts for somebody else: what it does for them cannot be taken from
 /// them without the rights to do it.
-fn of_another(view: &View<'_>, policy: &RotationPolicy) -> Option<Target> {
+fn of_another(view: &StateView<'_>, policy: &RotationPolicy) -> Option<AuthTarget> {
     let caller = OnBehalf::of(view.caller);
     let own = (policy.by.account, policy.by.user) == (caller.account, caller.user);
-    (!own).then(|| Target::every_user(view, &policy.selector))
+    (!own).then(|| AuthTarget::every_user(view, &policy.selector))
 }
 
 impl Action for PutRotationPolicy {
     type Shape = keywright::PutRotationPolicy;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         // Who selects nobody is told so after being let in.
-        let selected = selector(input).unwrap_or(Selector::Everyone);
+        let selected = selector(input).unwrap_or(UserSelector::Everyone);
         let before = view.account.rotation_policy(&input.rotation_policy_name);
-        let mut subjects = vec![Target::every_user(view, &selected)];
+        let mut subjects = vec![AuthTarget::every_user(view, &selected)];
         subjects.extend(before.and_then(|before| of_another(view, before)));
         let places = places(input.places.as_ref());
-        Ok(Required::On {
-            own: to_each(view, &Target::everything(), (&places, None)),
+        Ok(Requirement::On {
+            own: to_each(view, &AuthTarget::everything(), (&places, None)),
             subjects,
         })
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![view.asks(What::Check(policy(view, input)?.places))])
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![view.request_rotation(RotationCommand::Check(
+            policy(view, input)?.places,
+        ))])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let policy = policy(view, input)?;
         let all = view.account.rotation_policies();
         let known = view.account.rotation_policy(&policy.name).is_some();
         let most = limits::ROTATION_POLICIES_PER_ACCOUNT;
         if !known && all.len() >= most {
-            return Err(Quota::Named("RotationPoliciesPerAccount", most).into());
+            return Err(ReachedQuota::Named("RotationPoliciesPerAccount", most).into());
         }
         let output = keywright::PutRotationPolicyOutput {
-            rotation_policy: shown(view, &policy),
+            rotation_policy: to_wire(view, &policy),
         };
-        let mut done = Done::change(output, Change::PutRotationPolicy(Arc::new(policy)));
+        let mut done =
+            ActionResult::change(output, StateChange::PutRotationPolicy(Arc::new(policy)));
         done.policies_changed = true;
         Ok(done)
     }
@@ -166,33 +172,35 @@ pub(crate) struct ListRotationPolicies;
 
 impl Action for ListRotationPolicies {
     type Shape = keywright::ListRotationPolicies;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![view.asks(What::Troubles)])
+    fn needs(view: &StateView<'_>, _: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![view.request_rotation(RotationCommand::Troubles)])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let marker = input.marker.as_deref();
-        let page = Page::of("ListRotationPolicies", &[], marker, input.max_items)?;
+        let page = PageRequest::of("ListRotationPolicies", &[], marker, input.max_items)?;
         let all = view.account.rotation_policies().iter();
         let (policies, marker) = page.cut(all, |(name, _)| name.as_str().to_owned());
-        let troubles = view.told_troubles()?;
-        let shown = policies
+        let troubles = view.replied_failures()?;
+        let listed = policies
             .iter()
             .map(|(_, policy)| keywright::RotationPolicy {
                 trouble: troubles.get(&policy.name).cloned(),
-                ..shown(view, policy)
+                ..to_wire(view, policy)
             });
-        Ok(Done::answer(keywright::ListRotationPoliciesOutput {
-            rotation_policies: shown.collect(),
-            is_truncated: marker.is_some(),
-            marker,
-        }))
+        Ok(ActionResult::answer(
+            keywright::ListRotationPoliciesOutput {
+                rotation_policies: listed.collect(),
+                is_truncated: marker.is_some(),
+                marker,
+            },
+        ))
     }
 }
 
@@ -201,25 +209,25 @@ pub(crate) struct DeleteRotationPolicy;
 
 impl Action for DeleteRotationPolicy {
     type Shape = keywright::DeleteRotationPolicy;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let subject = match view.account.rotation_policy(&input.rotation_policy_name) {
             Some(policy) => of_another(view, policy),
-            None => Some(Target::every_user(view, &Selector::Everyone)),
+            None => Some(AuthTarget::every_user(view, &UserSelector::Everyone)),
         };
-        Ok(Required::On {
-            own: vec![Target::everything()],
+        Ok(Requirement::On {
+            own: vec![AuthTarget::everything()],
             subjects: subject.into_iter().collect(),
         })
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let name = &input.rotation_policy_name;
         let found = view.account.rotation_policy(name);
-        let found = found.ok_or_else(|| Missing::RotationPolicy(name.clone()))?;
-        let change = Change::DeleteRotationPolicy(found.name.clone());
-        Ok(Done::change((), change))
+        let found = found.ok_or_else(|| MissingEntity::RotationPolicy(name.clone()))?;
+        let change = StateChange::DeleteRotationPolicy(found.name.clone());
+        Ok(ActionResult::change((), change))
     }
 }
 

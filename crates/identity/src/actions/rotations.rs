@@ -10,14 +10,14 @@ use keywright_base::limits;
 use keywright_wire::keywright;
 
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target, would_permit},
-    fault::{Fault, Invalid},
-    on_behalf::asked_by_service,
-    pagination::Page,
-    rotations::{Order, RotationChange, Start, What, Whose},
-    state::{Selector, User},
-    view::{Need, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement, would_permit},
+    fault::{IamFault, InvalidInput},
+    on_behalf::requested_by_service,
+    pagination::PageRequest,
+    rotations::{RotationChange, RotationCommand, RotationOrder, RotationStart, UserRef},
+    state::{User, UserSelector},
+    view::{Prefetch, StateView},
 };
 
 /// The place of whoever names none.
@@ -25,10 +25,10 @@ pub(super) const PERSON: &str = "person";
 
 /// A target of the operation itself for each destination, so that a policy can limit them.
 pub(super) fn to_each(
-    view: &View<'_>,
-    target: &Target,
+    view: &StateView<'_>,
+    target: &AuthTarget,
     (places, user): (&[String], Option<&str>),
-) -> Vec<Target> {
+) -> Vec<AuthTarget> {
     let each = places.iter().map(|place| {
         let name = destination(view, place, user);
         target.clone().with_key("keywright:Destination", name)
@@ -37,7 +37,7 @@ pub(super) fn to_each(
 }
 
 /// What the operator calls a destination to callers.
-pub(super) fn destination(view: &View<'_>, place: &str, user: Option<&str>) -> String {
+pub(super) fn destination(view: &StateView<'_>, place: &str, user: Option<&str>) -> String {
     let engine = view.rotations;
     let known = engine.and_then(|engine| engine.destination(place, user));
     known.unwrap_or_else(|| place.to_owned())
@@ -48,15 +48,15 @@ pub(super) fn places(given: Option<&Vec<String>>) -> Vec<String> {
     given.cloned().unwrap_or_else(|| vec![PERSON.to_owned()])
 }
 
-fn user_target(view: &View<'_>, name: &str) -> Result<Required, Fault> {
-    Ok(Required::one(Target::user(view, name)))
+fn user_target(view: &StateView<'_>, name: &str) -> Result<Requirement, IamFault> {
+    Ok(Requirement::one(AuthTarget::user(view, name)))
 }
 
-fn whose(view: &View<'_>, name: &str) -> Result<Whose, Fault> {
-    Ok(Whose::of(view.user(name)?))
+fn user_ref(view: &StateView<'_>, name: &str) -> Result<UserRef, IamFault> {
+    Ok(UserRef::of(view.user(name)?))
 }
 
-fn check_incident(incident: bool, first: bool, observe_secs: Option<i32>) -> Result<(), Fault> {
+fn check_incident(incident: bool, first: bool, observe_secs: Option<i32>) -> Result<(), IamFault> {
     let text = if incident && observe_secs.is_some_and(|secs| secs > 0) {
         "An incident does not wait for silence: leave ObserveSeconds out."
     } else if first && !incident {
@@ -64,13 +64,15 @@ fn check_incident(incident: bool, first: bool, observe_secs: Option<i32>) -> Res
     } else {
         return Ok(());
     };
-    Err(Invalid::Other(text.to_owned()).into())
+    Err(InvalidInput::Other(text.to_owned()).into())
 }
 
 /// What an incident takes beside the rights of every rotation: the engine ends the key's sessions.
-fn ends_sessions(user: &Target, incident: Option<bool>) -> Option<Target> {
+fn ends_sessions(user: &AuthTarget, incident: Option<bool>) -> Option<AuthTarget> {
     let target = user.clone().as_action("keywright:EndAccessKeySessions");
-    incident.unwrap_or(false).then(|| asked_by_service(target))
+    incident
+        .unwrap_or(false)
+        .then(|| requested_by_service(target))
 }
 
 /// `keywright:StartRotation`
@@ -78,43 +80,47 @@ pub(crate) struct StartRotation;
 
 impl Action for StartRotation {
     type Shape = keywright::StartRotation;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
     /// What changes is the engine's.
     fn writes(_: &Input<Self>) -> bool {
         false
     }
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let user = Target::user(view, &input.user_name);
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let user = AuthTarget::user(view, &input.user_name);
         let places = places(input.places.as_ref());
         let mut own = to_each(view, &user, (&places, Some(&input.user_name)));
         own.extend(ends_sessions(&user, input.incident));
-        Ok(Required::On {
+        Ok(Requirement::On {
             own,
             subjects: vec![user],
         })
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let incident = input.incident.unwrap_or(false);
         let deactivate_first = input.deactivate_first.unwrap_or(false);
         check_incident(incident, deactivate_first, input.observe_seconds)?;
-        Ok(vec![view.asks(What::Start(Start {
-            user: whose(view, &input.user_name)?,
-            key: input.access_key_id.clone(),
-            places: places(input.places.as_ref()),
-            observe_secs: input.observe_seconds.map(i64::from),
-            dwell_secs: input.dwell_seconds.map(i64::from),
-            incident,
-            deactivate_first,
-            override_unused: input.override_unused.clone(),
-        }))])
+        Ok(vec![view.request_rotation(RotationCommand::Start(
+            RotationStart {
+                user: user_ref(view, &input.user_name)?,
+                key: input.access_key_id.clone(),
+                places: places(input.places.as_ref()),
+                observe_secs: input.observe_seconds.map(i64::from),
+                dwell_secs: input.dwell_seconds.map(i64::from),
+                incident,
+                deactivate_first,
+                override_unused: input.override_unused.clone(),
+            },
+        ))])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::StartRotationOutput { rotation }))
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
+        let rotation = view.replied_rotation()?;
+        Ok(ActionResult::answer(keywright::StartRotationOutput {
+            rotation,
+        }))
     }
 }
 
@@ -123,20 +129,25 @@ pub(crate) struct GetRotation;
 
 impl Action for GetRotation {
     type Shape = keywright::GetRotation;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         user_target(view, &input.user_name)
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        let user = whose(view, &input.user_name)?;
-        Ok(vec![view.asks(What::Show(user, input.rotation_id.clone()))])
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        let user = user_ref(view, &input.user_name)?;
+        Ok(vec![view.request_rotation(RotationCommand::Show(
+            user,
+            input.rotation_id.clone(),
+        ))])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        let rotation = view.told_rotation()?;
-        Ok(Done::answer(keywright::GetRotationOutput { rotation }))
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
+        let rotation = view.replied_rotation()?;
+        Ok(ActionResult::answer(keywright::GetRotationOutput {
+            rotation,
+        }))
     }
 }
 
@@ -144,40 +155,40 @@ impl Action for GetRotation {
 pub(crate) struct ListRotations;
 
 impl ListRotations {
-    fn page(input: &Input<Self>) -> Result<Page, Fault> {
+    fn page(input: &Input<Self>) -> Result<PageRequest, IamFault> {
         let open = input.open.unwrap_or(false).to_string();
         let user = input.user_name.as_deref().unwrap_or_default();
         let marker = input.marker.as_deref();
-        Page::of("ListRotations", &[user, &open], marker, input.max_items)
+        PageRequest::of("ListRotations", &[user, &open], marker, input.max_items)
     }
 }
 
 impl Action for ListRotations {
     type Shape = keywright::ListRotations;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let user = input.user_name.as_deref();
-        Ok(Required::one(
-            user.map_or_else(Target::everything, |name| Target::user(view, name)),
+        Ok(Requirement::one(
+            user.map_or_else(AuthTarget::everything, |name| AuthTarget::user(view, name)),
         ))
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let user = input.user_name.as_deref();
         let page = Self::page(input)?;
-        Ok(vec![view.asks(What::List {
-            user: user.map(|name| whose(view, name)).transpose()?,
+        Ok(vec![view.request_rotation(RotationCommand::List {
+            user: user.map(|name| user_ref(view, name)).transpose()?,
             open: input.open.unwrap_or(false),
             after: page.after().map(str::to_owned),
             limit: page.items_max() + 1,
         })])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let found = view.told_rotations()?.iter().cloned();
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let found = view.replied_rotations()?.iter().cloned();
         let (rotations, marker) = Self::page(input)?.take(found, |one| one.rotation_id.clone());
-        Ok(Done::answer(keywright::ListRotationsOutput {
+        Ok(ActionResult::answer(keywright::ListRotationsOutput {
             rotations,
             is_truncated: marker.is_some(),
             marker,
@@ -191,23 +202,26 @@ pub(crate) struct RetrieveRotationKey;
 impl Action for RetrieveRotationKey {
     type Shape = keywright::RetrieveRotationKey;
     // Whoever may do this can act as the user: no grant of reading should bring it along.
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
     fn writes(_: &Input<Self>) -> bool {
         false
     }
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         user_target(view, &input.user_name)
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![view.asks(What::Key(whose(view, &input.user_name)?))])
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![view.request_rotation(RotationCommand::Key(user_ref(
+            view,
+            &input.user_name,
+        )?))])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let (id, secret) = view.told_key()?;
-        Ok(Done::answer(keywright::RetrieveRotationKeyOutput {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let (id, secret) = view.replied_key()?;
+        Ok(ActionResult::answer(keywright::RetrieveRotationKeyOutput {
             user_name: view.user(&input.user_name)?.name.clone(),
             access_key_id: id.to_owned(),
             secret_access_key: secret.clone(),
@@ -223,30 +237,30 @@ macro_rules! orders {
 
         impl Action for $action {
             type Shape = keywright::$action;
-            const ACCESS: Access = Access::Write;
+            const ACCESS: ActionLevel = ActionLevel::Write;
 
             fn writes(_: &Input<Self>) -> bool {
                 false
             }
 
-            fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-                let user = Target::user(view, &input.user_name);
-                let own: fn(&View<'_>, &Target, &Input<Self>) -> Vec<Target> = $own;
-                Ok(Required::On {
+            fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+                let user = AuthTarget::user(view, &input.user_name);
+                let own: fn(&StateView<'_>, &AuthTarget, &Input<Self>) -> Vec<AuthTarget> = $own;
+                Ok(Requirement::On {
                     own: own(view, &user, input),
                     subjects: vec![user],
                 })
             }
 
-            fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
-                let order: fn(&Input<Self>) -> Result<Order, Fault> = $order;
-                let user = whose(view, &input.user_name)?;
-                Ok(vec![view.asks(What::Order(user, order(input)?))])
+            fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+                let order: fn(&Input<Self>) -> Result<RotationOrder, IamFault> = $order;
+                let user = user_ref(view, &input.user_name)?;
+                Ok(vec![view.request_rotation(RotationCommand::Order(user, order(input)?))])
             }
 
-            fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-                let rotation = view.told_rotation()?;
-                Ok(Done::answer(keywright::$answer { rotation }))
+            fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
+                let rotation = view.replied_rotation()?;
+                Ok(ActionResult::answer(keywright::$answer { rotation }))
             }
         }
     )*};
@@ -254,25 +268,29 @@ macro_rules! orders {
 
 orders! {
     AbandonRotation -> AbandonRotationOutput:
-        |input| Ok(Order::Abandon(input.reason.clone())), on_the_user;
-    ChangeRotation -> ChangeRotationOutput: |input| change(input).map(Order::Change),
+        |input| Ok(RotationOrder::Abandon(input.reason.clone())), on_the_user;
+    ChangeRotation -> ChangeRotationOutput: |input| change(input).map(RotationOrder::Change),
         change_targets;
-    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(Order::Confirm), on_the_user;
-    ResumeRotation -> ResumeRotationOutput: |_| Ok(Order::Resume), on_the_user;
-    HoldRotation -> HoldRotationOutput: |input| Ok(Order::Hold(input.reason.clone())), on_the_user;
-    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(Order::Release), on_the_user;
+    ConfirmDelivery -> ConfirmDeliveryOutput: |_| Ok(RotationOrder::Confirm), on_the_user;
+    ResumeRotation -> ResumeRotationOutput: |_| Ok(RotationOrder::Resume), on_the_user;
+    HoldRotation -> HoldRotationOutput: |input| Ok(RotationOrder::Hold(input.reason.clone())), on_the_user;
+    ReleaseRotation -> ReleaseRotationOutput: |_| Ok(RotationOrder::Release), on_the_user;
     RollBackRotation -> RollBackRotationOutput:
-        |input| Ok(Order::RollBack(input.reason.clone())), on_the_user;
+        |input| Ok(RotationOrder::RollBack(input.reason.clone())), on_the_user;
 }
 
 /// For an order that takes the rights of every rotation only.
-fn on_the_user<I>(_: &View<'_>, user: &Target, _: &I) -> Vec<Target> {
+fn on_the_user<I>(_: &StateView<'_>, user: &AuthTarget, _: &I) -> Vec<AuthTarget> {
     vec![user.clone()]
 }
 
 /// A change of destinations is authorized once for each, as the beginning is; where another one
 /// gets the new key, whoever orders that could as well make a key of the user.
-fn change_targets(view: &View<'_>, user: &Target, input: &Input<ChangeRotation>) -> Vec<Target> {
+fn change_targets(
+    view: &StateView<'_>,
+    user: &AuthTarget,
+    input: &Input<ChangeRotation>,
+) -> Vec<AuthTarget> {
     let (added, removed) = (&input.add_places, &input.remove_places);
     let places: Vec<String> = added.iter().chain(removed).flatten().cloned().collect();
     let mut own = match places.is_empty() {
@@ -280,12 +298,12 @@ fn change_targets(view: &View<'_>, user: &Target, input: &Input<ChangeRotation>)
         false => to_each(view, user, (&places, Some(&input.user_name))),
     };
     own.extend(ends_sessions(user, input.incident));
-    let creates = || asked_by_service(user.clone().as_action("iam:CreateAccessKey"));
+    let creates = || requested_by_service(user.clone().as_action("iam:CreateAccessKey"));
     own.extend(added.is_some().then(creates));
     own
 }
 
-fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, Fault> {
+fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, IamFault> {
     let incident = input.incident.unwrap_or(false);
     let deactivate_first = input.deactivate_first.unwrap_or(false);
     check_incident(incident, deactivate_first, input.observe_seconds)?;
@@ -305,37 +323,37 @@ fn change(input: &Input<ChangeRotation>) -> Result<RotationChange, Fault> {
 pub(crate) struct ListRotationHistory;
 
 impl ListRotationHistory {
-    fn page(input: &Input<Self>) -> Result<Page, Fault> {
+    fn page(input: &Input<Self>) -> Result<PageRequest, IamFault> {
         let id = input.rotation_id.as_deref().unwrap_or_default();
         let filter = [input.user_name.as_str(), id];
         let marker = input.marker.as_deref();
-        Page::of("ListRotationHistory", &filter, marker, input.max_items)
+        PageRequest::of("ListRotationHistory", &filter, marker, input.max_items)
     }
 }
 
 impl Action for ListRotationHistory {
     type Shape = keywright::ListRotationHistory;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         user_target(view, &input.user_name)
     }
 
-    fn needs(view: &View<'_>, input: &Input<Self>) -> Result<Vec<Need>, Fault> {
+    fn needs(view: &StateView<'_>, input: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
         let page = Self::page(input)?;
         let after = page.after().and_then(|number| number.parse().ok());
-        Ok(vec![view.asks(What::History {
-            user: whose(view, &input.user_name)?,
+        Ok(vec![view.request_rotation(RotationCommand::History {
+            user: user_ref(view, &input.user_name)?,
             id: input.rotation_id.clone(),
             after: after.unwrap_or(0),
             limit: page.items_max() + 1,
         })])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let found = view.told_events()?.iter().cloned();
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let found = view.replied_events()?.iter().cloned();
         let (events, marker) = Self::page(input)?.take(found, |(number, _)| number.to_string());
-        Ok(Done::answer(keywright::ListRotationHistoryOutput {
+        Ok(ActionResult::answer(keywright::ListRotationHistoryOutput {
             events: events.into_iter().map(|(_, event)| event).collect(),
             is_truncated: marker.is_some(),
             marker,
@@ -348,24 +366,24 @@ pub(crate) struct ListRotationPlaces;
 
 impl Action for ListRotationPlaces {
     type Shape = keywright::ListRotationPlaces;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     // It decides about every user that a destination is for.
     const EFFORT: Effort = Effort::Long;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn needs(view: &View<'_>, _: &Input<Self>) -> Result<Vec<Need>, Fault> {
-        Ok(vec![view.asks(What::Places)])
+    fn needs(view: &StateView<'_>, _: &Input<Self>) -> Result<Vec<Prefetch>, IamFault> {
+        Ok(vec![view.request_rotation(RotationCommand::Places)])
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
         let mut steps_left = limits::PAGE_STEPS;
-        let offered = view.told_places()?.iter();
+        let offered = view.replied_destinations()?.iter();
         let usable =
             offered.filter(|place| *place == PERSON || is_usable(view, place, &mut steps_left));
-        Ok(Done::answer(keywright::ListRotationPlacesOutput {
+        Ok(ActionResult::answer(keywright::ListRotationPlacesOutput {
             places: usable.cloned().collect(),
         }))
     }
@@ -373,22 +391,22 @@ impl Action for ListRotationPlaces {
 
 /// Whether the caller may start a rotation to a destination: of every user, those of the future
 /// included, or of one whose keys may go there.
-fn is_usable(view: &View<'_>, place: &str, steps_left: &mut u64) -> bool {
-    let mut may_start = |user: Target| {
+fn is_usable(view: &StateView<'_>, place: &str, steps_left: &mut u64) -> bool {
+    let mut may_start = |user: AuthTarget| {
         let own = user.clone().with_key("keywright:Destination", place);
-        let required = Required::On {
+        let required = Requirement::On {
             own: vec![own],
             subjects: vec![user],
         };
         would_permit(view, ("keywright:StartRotation", required), steps_left)
     };
-    if may_start(Target::every_user(view, &Selector::Everyone)) {
+    if may_start(AuthTarget::every_user(view, &UserSelector::Everyone)) {
         return true;
     }
     let engine = view.rotations;
     let accepts = |user: &User| engine.is_some_and(|engine| engine.accepts(place, user));
     let mut users = view.account.users().values();
-    users.any(|user| accepts(user) && may_start(Target::user(view, &user.name)))
+    users.any(|user| accepts(user) && may_start(AuthTarget::user(view, &user.name)))
 }
 
 #[cfg(test)]

@@ -14,23 +14,23 @@ use keywright_base::limits;
 use keywright_wire::iam;
 
 use self::{
-    given::{Given, Subject, parsed},
-    input::Supposed,
+    given::{InputPolicy, SimulatedPrincipal, parsed},
+    input::SimulationInput,
 };
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Invalid},
-    pagination::Page,
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, InvalidInput},
+    pagination::PageRequest,
+    view::StateView,
 };
 
-fn invalid(text: impl Into<String>) -> Fault {
-    Invalid::Other(text.into()).into()
+fn invalid(text: impl Into<String>) -> IamFault {
+    InvalidInput::Other(text.into()).into()
 }
 
 /// What both simulations take: the smaller one's input without its list of policies.
-struct Asked<'a> {
+struct SimulationQuery<'a> {
     operation: &'static str,
     actions: &'a [String],
     resources: Option<&'a [String]>,
@@ -39,15 +39,18 @@ struct Asked<'a> {
 }
 
 /// A page of results: whole actions, as many as the page and the work for one answer allow.
-fn page(asked: &Asked<'_>, supposed: &Supposed) -> Result<Paged, Fault> {
-    let resources = asked
+fn page(
+    requested: &SimulationQuery<'_>,
+    supposed: &SimulationInput,
+) -> Result<ResultPage, IamFault> {
+    let resources = requested
         .resources
         .filter(|list| !matches!(list, []) && *list != ["*"]);
-    let affordable = affordable(asked.actions, resources, supposed)?;
-    let items = asked.max_items.unwrap_or(PAGE).min(affordable);
-    let page = Page::of(asked.operation, &[], asked.marker, Some(items));
+    let affordable = affordable(requested.actions, resources, supposed)?;
+    let items = requested.max_items.unwrap_or(PAGE).min(affordable);
+    let page = PageRequest::of(requested.operation, &[], requested.marker, Some(items));
     let page = page.map_err(|_| invalid("Invalid marker for pagination."))?;
-    let numbered = asked.actions.iter().enumerate();
+    let numbered = requested.actions.iter().enumerate();
     let name = |(number, _): &(usize, &String)| format!("{number:05}");
     let (actions, mut marker) = page.cut(numbered, name);
     let (mut results, mut bytes) = (Vec::new(), 0);
@@ -75,10 +78,10 @@ fn page(asked: &Asked<'_>, supposed: &Supposed) -> Result<Paged, Fault> {
 fn affordable(
     actions: &[String],
     resources: Option<&[String]>,
-    supposed: &Supposed,
-) -> Result<i32, Fault> {
+    supposed: &SimulationInput,
+) -> Result<i32, IamFault> {
     // An action of the extension is simulated with those that it implies.
-    let known = |action: &String| keywright_policy::Catalogue::built_in().action(action);
+    let known = |action: &String| keywright_policy::ActionCatalogue::built_in().action(action);
     let implied = actions.iter().filter_map(known);
     let implied = implied.map(|known| known.implied().count()).max();
     let count = resources.map_or(1, <[String]>::len) * (1 + implied.unwrap_or(0));
@@ -113,31 +116,31 @@ fn affordable(
 /// Actions of a page when the request does not say.
 const PAGE: i32 = 100;
 
-type Paged = (Vec<iam::EvaluationResult>, Option<String>);
+type ResultPage = (Vec<iam::EvaluationResult>, Option<String>);
 
 /// `iam:SimulateCustomPolicy`
 pub(crate) struct SimulateCustomPolicy;
 
 impl Action for SimulateCustomPolicy {
     type Shape = iam::SimulateCustomPolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let supposed = Supposed::custom(view, input)?;
-        let asked = Asked {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let supposed = SimulationInput::custom(view, input)?;
+        let requested = SimulationQuery {
             operation: "SimulateCustomPolicy",
             actions: &input.action_names,
             resources: input.resource_arns.as_deref(),
             max_items: input.max_items,
             marker: input.marker.as_deref(),
         };
-        let (results, marker) = page(&asked, &supposed)?;
-        Ok(Done::answer(iam::SimulateCustomPolicyOutput {
+        let (results, marker) = page(&requested, &supposed)?;
+        Ok(ActionResult::answer(iam::SimulateCustomPolicyOutput {
             evaluation_results: Some(results),
             is_truncated: Some(marker.is_some()),
             marker,
@@ -150,24 +153,24 @@ pub(crate) struct SimulatePrincipalPolicy;
 
 impl Action for SimulatePrincipalPolicy {
     type Shape = iam::SimulatePrincipalPolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(target(view, &input.policy_source_arn)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(target(view, &input.policy_source_arn)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let supposed = Supposed::principal(view, input)?;
-        let asked = Asked {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let supposed = SimulationInput::principal(view, input)?;
+        let requested = SimulationQuery {
             operation: "SimulatePrincipalPolicy",
             actions: &input.action_names,
             resources: input.resource_arns.as_deref(),
             max_items: input.max_items,
             marker: input.marker.as_deref(),
         };
-        let (results, marker) = page(&asked, &supposed)?;
-        Ok(Done::answer(iam::SimulatePrincipalPolicyOutput {
+        let (results, marker) = page(&requested, &supposed)?;
+        Ok(ActionResult::answer(iam::SimulatePrincipalPolicyOutput {
             evaluation_results: Some(results),
             is_truncated: Some(marker.is_some()),
             marker,
@@ -176,12 +179,12 @@ impl Action for SimulatePrincipalPolicy {
 }
 
 /// The entity that a source ARN names, with its stored path and case.
-fn target(view: &View<'_>, arn: &str) -> Target {
-    match Subject::find(view, arn) {
-        Ok(Subject::User(user)) => Target::user(view, &user.name),
-        Ok(Subject::Group(group)) => Target::group(view, &group.name),
-        Err(Fault::NoSuchEntity(_)) => Target::new(arn, arn),
-        Err(_) => Target::new("*", arn),
+fn target(view: &StateView<'_>, arn: &str) -> AuthTarget {
+    match SimulatedPrincipal::find(view, arn) {
+        Ok(SimulatedPrincipal::User(user)) => AuthTarget::user(view, &user.name),
+        Ok(SimulatedPrincipal::Group(group)) => AuthTarget::group(view, &group.name),
+        Err(IamFault::NoSuchEntity(_)) => AuthTarget::new(arn, arn),
+        Err(_) => AuthTarget::new("*", arn),
     }
 }
 
@@ -190,18 +193,20 @@ pub(crate) struct GetContextKeysForCustomPolicy;
 
 impl Action for GetContextKeysForCustomPolicy {
     type Shape = iam::GetContextKeysForCustomPolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(_: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(_: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let given = parsed(&input.policy_input_list, given::POLICIES)?;
-        Ok(Done::answer(iam::GetContextKeysForCustomPolicyOutput {
-            context_key_names: Some(keys(&given)),
-        }))
+        Ok(ActionResult::answer(
+            iam::GetContextKeysForCustomPolicyOutput {
+                context_key_names: Some(keys(&given)),
+            },
+        ))
     }
 }
 
@@ -210,26 +215,28 @@ pub(crate) struct GetContextKeysForPrincipalPolicy;
 
 impl Action for GetContextKeysForPrincipalPolicy {
     type Shape = iam::GetContextKeysForPrincipalPolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(target(view, &input.policy_source_arn)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(target(view, &input.policy_source_arn)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
-        let subject = Subject::find(view, &input.policy_source_arn)?;
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
+        let subject = SimulatedPrincipal::find(view, &input.policy_source_arn)?;
         let mut given = subject.policies(view, &[])?;
         let more = input.policy_input_list.as_deref().unwrap_or_default();
         given.extend(parsed(more, given::POLICIES)?);
-        Ok(Done::answer(iam::GetContextKeysForPrincipalPolicyOutput {
-            context_key_names: Some(keys(&given)),
-        }))
+        Ok(ActionResult::answer(
+            iam::GetContextKeysForPrincipalPolicyOutput {
+                context_key_names: Some(keys(&given)),
+            },
+        ))
     }
 }
 
 /// The condition keys that policies ask for, sorted.
-fn keys(given: &[Given]) -> Vec<String> {
+fn keys(given: &[InputPolicy]) -> Vec<String> {
     keywright_policy::context_keys(given.iter().map(|given| given.policy.document()))
 }
 

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use keywright_base::{AccessKeyId, Secret, Timestamp};
-use keywright_store::contract::Session;
+use keywright_store::contract::IssuedSession;
 use keywright_wire::sts;
 
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authenticate::{SessionToken, Validity},
-    authorize::{Permit, Required},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authenticate::{SessionToken, ValidityPeriod},
+    authorize::{Permit, Requirement},
     caller::Principal,
-    fault::Fault,
-    mfa::{Trial, Tried},
-    state::{Bearer, Change, MfaDevice},
-    view::View,
+    fault::IamFault,
+    mfa::{CodeCheck, CodeOutcome},
+    state::{MfaDevice, MfaOwner, StateChange},
+    view::StateView,
 };
 
 /// `sts:GetCallerIdentity`; needs no permission, and an explicit deny is ignored, as on AWS.
@@ -22,14 +22,14 @@ pub(crate) struct GetCallerIdentity;
 
 impl Action for GetCallerIdentity {
     type Shape = sts::GetCallerIdentity;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::Nothing)
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::Nothing)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, _: &Input<Self>) -> Outcome<Self> {
-        Ok(Done::answer(sts::GetCallerIdentityOutput {
+    fn run(view: &StateView<'_>, _: Permit<Self>, _: &Input<Self>) -> ActionOutcome<Self> {
+        Ok(ActionResult::answer(sts::GetCallerIdentityOutput {
             user_id: Some(view.caller.user_id()),
             account: Some(view.id().to_string()),
             arn: Some(view.caller.arn().to_string()),
@@ -42,19 +42,21 @@ pub(crate) struct GetAccessKeyInfo;
 
 impl Action for GetAccessKeyInfo {
     type Shape = sts::GetAccessKeyInfo;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::Nothing)
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::Nothing)
     }
 
-    fn run(_: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(_: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let id = input.access_key_id.parse::<AccessKeyId>().ok();
         let account = id.and_then(|id| id.account()).ok_or_else(|| {
-            Fault::Validation(format!("Invalid Access Key ID: {}", input.access_key_id))
+            IamFault::Validation(format!("Invalid Access Key ID: {}", input.access_key_id))
         })?;
         let account = Some(account.to_string());
-        Ok(Done::answer(sts::GetAccessKeyInfoOutput { account }))
+        Ok(ActionResult::answer(sts::GetAccessKeyInfoOutput {
+            account,
+        }))
     }
 }
 
@@ -68,10 +70,10 @@ const ROOT_SESSION_SECS: i32 = 3600;
 
 impl Action for GetSessionToken {
     type Shape = sts::GetSessionToken;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::Nothing)
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::Nothing)
     }
 
     /// A code that is accepted is spent.
@@ -79,7 +81,7 @@ impl Action for GetSessionToken {
         input.serial_number.is_some()
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         if view.caller.session().is_some() {
             return Err(denied(
                 "Cannot call GetSessionToken with session credentials",
@@ -92,24 +94,24 @@ impl Action for GetSessionToken {
             credentials: Some(credentials),
             ..Default::default()
         };
-        let changes = device.map(|device| Change::PutMfaDevice(Arc::new(device)));
-        Ok(Done {
+        let changes = device.map(|device| StateChange::PutMfaDevice(Arc::new(device)));
+        Ok(ActionResult {
             session: Some(session),
             changes: changes.into_iter().collect(),
-            ..Done::answer(output)
+            ..ActionResult::answer(output)
         })
     }
 }
 
-fn denied(text: &str) -> Fault {
-    Fault::AccessDenied(text.to_owned())
+fn denied(text: &str) -> IamFault {
+    IamFault::AccessDenied(text.to_owned())
 }
 
 /// The caller's device whose code was given, as it is from now on; `None` if none was named.
 fn second_factor(
-    view: &View<'_>,
+    view: &StateView<'_>,
     input: &Input<GetSessionToken>,
-) -> Result<Option<MfaDevice>, Fault> {
+) -> Result<Option<MfaDevice>, IamFault> {
     let (serial, code) = match (&input.serial_number, &input.token_code) {
         (None, None) => return Ok(None),
         (Some(serial), Some(code)) => (serial, Secret::new(code.clone())),
@@ -126,45 +128,45 @@ fn second_factor(
              MFA serial number is valid and associated with this user.",
         )
     };
-    let caller = Bearer::from(view.caller.principal());
+    let caller = MfaOwner::from(view.caller.principal());
     let device = view.account.device(serial);
     let device = device.filter(|device| device.bearer() == Some(caller));
     let device = device.ok_or_else(unable)?;
     let serial = device.serial(view.id());
-    let tried = Trial::from(view).code(device, serial.as_str(), &code);
-    match tried.map_err(|error| Fault::Internal(error.to_string()))? {
-        Tried::Right(device) => Ok(Some(device)),
-        Tried::Wrong => Err(denied(
+    let tried = CodeCheck::from(view).code(device, serial.as_str(), &code);
+    match tried.map_err(|error| IamFault::Internal(error.to_string()))? {
+        CodeOutcome::Right(device) => Ok(Some(device)),
+        CodeOutcome::Wrong => Err(denied(
             "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
         )),
-        Tried::Refused => Err(unable()),
+        CodeOutcome::Refused => Err(unable()),
     }
 }
 
-fn validity(view: &View<'_>, asked: Option<i32>) -> Validity {
-    let secs = asked.unwrap_or(SESSION_SECS);
+fn validity(view: &StateView<'_>, requested: Option<i32>) -> ValidityPeriod {
+    let secs = requested.unwrap_or(SESSION_SECS);
     let secs = match view.caller.principal() {
         Principal::Root => secs.min(ROOT_SESSION_SECS),
         Principal::User { .. } => secs,
     };
     let issued: Timestamp = view.now();
-    Validity {
+    ValidityPeriod {
         issued,
         expires: issued.plus_secs(i64::from(secs)),
     }
 }
 
 fn issue(
-    view: &View<'_>,
-    validity: Validity,
+    view: &StateView<'_>,
+    validity: ValidityPeriod,
     mfa: bool,
-) -> Result<(Session, sts::Credentials), Fault> {
+) -> Result<(IssuedSession, sts::Credentials), IamFault> {
     let issued = SessionToken::new(view.caller.principal(), validity, view.entropy)
         .with_mfa(mfa.then_some(validity.issued))
         .minted_by(view.caller.key())
         .issue(view.id(), view.vault, view.entropy)
-        .ok_or_else(|| Fault::Internal("a session token could not be sealed".to_owned()))?;
-    let session = Session {
+        .ok_or_else(|| IamFault::Internal("a session token could not be sealed".to_owned()))?;
+    let session = IssuedSession {
         key: issued.key,
         source: view.caller.key(),
         principal: view.caller.arn().to_string(),

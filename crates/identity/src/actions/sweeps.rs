@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use keywright_policy::{AccessLevel, ResourceUse, Settled, settled};
+use keywright_policy::{AccessLevel, ResourceUse, SettledAnswer, settled};
 use keywright_wire::operations;
 
 use super::{ACTIONS, not_served};
 use crate::{
-    action::Access,
-    testing::{ACCOUNT, Bench, Keys},
+    action::ActionLevel,
+    testing::{ACCOUNT, TestInstallation, TestKeys},
 };
 
 /// Codes that any operation may answer, beside those that the model declares for it.
@@ -19,7 +19,7 @@ const COMMON: [&str; 3] = ["AccessDenied", "ValidationError", "MalformedInput"];
 
 /// Whether every verified caller may do an action, as explanations say too.
 fn for_everyone(action: &str) -> bool {
-    settled(&format!("sts:{action}"), "*") == Some(Settled::Allowed)
+    settled(&format!("sts:{action}"), "*") == Some(SettledAnswer::Allowed)
 }
 
 const POLICY: &str =
@@ -40,7 +40,7 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
     let boundary = "PermissionsBoundary=arn:aws:iam::aws:policy/AmazonS3FullAccess";
     let version = "VersionId=v1";
     let inline = "PolicyName=P";
-    let asked = "ActionName=iam:ListUsers&ResourceArn=*";
+    let requested = "ActionName=iam:ListUsers&ResourceArn=*";
     let and = |a: &str, b: &str| format!("{a}&{b}");
     let document = format!("PolicyDocument={POLICY}");
     let simulated = "ActionNames.member.1=s3:GetObject";
@@ -144,9 +144,9 @@ pub(crate) fn samples() -> Vec<(&'static str, String)> {
         ("EndAccessKeySessions", key.to_owned()),
         (
             "ExplainAuthorization",
-            format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{asked}"),
+            format!("PrincipalArn=arn:aws:iam::{ACCOUNT}:root&{requested}"),
         ),
-        ("ListAuthorizedPrincipals", asked.to_owned()),
+        ("ListAuthorizedPrincipals", requested.to_owned()),
         ("ListDeniedRequests", String::new()),
         (
             "ExplainDeniedRequest",
@@ -189,7 +189,7 @@ fn every_served_action_has_a_sample() {
 
 #[test]
 fn nobody_may_do_anything_without_a_grant() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("nobody", &[]);
     for (action, more) in samples() {
         let denied = bench.call(&keys, &form(action, &more)).code() == Some("AccessDenied");
@@ -199,7 +199,7 @@ fn nobody_may_do_anything_without_a_grant() {
 
 #[test]
 fn an_explicit_deny_holds_for_everything_but_what_is_for_everyone() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("admin", &["AdministratorAccess"]);
     let deny = POLICY.replace("Allow", "Deny").replace("s3:*", "*");
     let put = format!("Action=PutUserPolicy&UserName=admin&PolicyName=no&PolicyDocument={deny}");
@@ -212,8 +212,8 @@ fn an_explicit_deny_holds_for_everything_but_what_is_for_everyone() {
 
 #[test]
 fn nobody_may_do_anything_unproven() {
-    let bench = Bench::new();
-    let stranger = Keys {
+    let bench = TestInstallation::new();
+    let stranger = TestKeys {
         secret: keywright_base::Secret::new("not the secret".to_owned()),
         ..bench.root.clone()
     };
@@ -225,7 +225,7 @@ fn nobody_may_do_anything_unproven() {
 
 #[test]
 fn refusals_are_declared() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     for (action, more) in samples() {
         let row = ACTIONS.iter().find(|row| row.operation.name == action);
         let declared = row.unwrap().operation.errors;
@@ -243,16 +243,16 @@ fn refusals_are_declared() {
 /// The published table of actions says the same as ours.
 #[test]
 fn access_levels_are_as_published() {
-    let published = keywright_policy::Catalogue::built_in();
+    let published = keywright_policy::ActionCatalogue::built_in();
     let mut differing = Vec::new();
     for row in ACTIONS {
         let action = row.operation.policy_action;
         let level = match row.access {
-            Access::List => AccessLevel::List,
-            Access::Read => AccessLevel::Read,
-            Access::Write => AccessLevel::Write,
-            Access::PermissionsManagement => AccessLevel::Permissions,
-            Access::Tagging => AccessLevel::Tagging,
+            ActionLevel::List => AccessLevel::List,
+            ActionLevel::Read => AccessLevel::Read,
+            ActionLevel::Write => AccessLevel::Write,
+            ActionLevel::PermissionsManagement => AccessLevel::Permissions,
+            ActionLevel::Tagging => AccessLevel::Tagging,
         };
         let known = published.action(action).map(|known| known.level);
         if known != Some(level) {
@@ -265,8 +265,8 @@ fn access_levels_are_as_published() {
 /// What nobody may do was asked on a resource of a published type.
 #[test]
 fn resources_are_as_published() {
-    let published = keywright_policy::Catalogue::built_in();
-    let bench = Bench::new();
+    let published = keywright_policy::ActionCatalogue::built_in();
+    let bench = TestInstallation::new();
     let keys = bench.user("nobody", &[]);
     let account = ACCOUNT.parse().unwrap();
     let mut differing = Vec::new();
@@ -276,15 +276,15 @@ fn resources_are_as_published() {
         let Some((_, denial)) = denials.first() else {
             continue;
         };
-        let (asked, resource) = (&denial.evidence.action, &denial.evidence.resource);
-        let Some(known) = published.action(asked) else {
+        let (requested, resource) = (&denial.evidence.action, &denial.evidence.resource);
+        let Some(known) = published.action(requested) else {
             continue;
         };
         // Of ours some are about a user or about all of them.
         let must = |used: &ResourceUse| used.required || known.service != "keywright";
         let bare = resource == "*" && known.resources.iter().any(must);
-        if bare || !published.fits(asked, resource) {
-            differing.push(format!("{asked} on {resource}"));
+        if bare || !published.fits(requested, resource) {
+            differing.push(format!("{requested} on {resource}"));
         }
     }
     assert_eq!(differing, [""; 0]);
@@ -292,7 +292,7 @@ fn resources_are_as_published() {
 
 #[test]
 fn what_is_not_served_says_so() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let all = operations().count();
     assert_eq!(not_served().count() + ACTIONS.len(), all);
     for operation in not_served() {

@@ -11,15 +11,15 @@ use keywright_wire::iam;
 
 use super::{
     attachments::parse,
-    policies::{Managed, policy_target},
+    policies::{ManagedPolicy, policy_target},
 };
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Fault, Invalid, Missing, Quota},
-    pagination::Page,
-    state::{Change, CustomerPolicy, MfaDevice, Tag, User},
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{IamFault, InvalidInput, MissingEntity, ReachedQuota},
+    pagination::PageRequest,
+    state::{CustomerPolicy, MfaDevice, StateChange, Tag, User},
+    view::StateView,
 };
 
 /// As requests carry them.
@@ -47,8 +47,8 @@ pub(super) fn to_wire(tags: &[Tag]) -> Vec<iam::Tag> {
 pub(super) fn checked_any_case(
     existing: &[Tag],
     add: Option<&[iam::Tag]>,
-) -> Result<Vec<Tag>, Fault> {
-    let repeated = Invalid::DuplicateTagKeysAnyCase;
+) -> Result<Vec<Tag>, IamFault> {
+    let repeated = InvalidInput::DuplicateTagKeysAnyCase;
     checked(existing, add, (str::eq_ignore_ascii_case, repeated))
 }
 
@@ -59,18 +59,22 @@ pub(super) fn checked_any_case(
 pub(super) fn checked_exact_case(
     existing: &[Tag],
     add: Option<&[iam::Tag]>,
-) -> Result<Vec<Tag>, Fault> {
-    checked(existing, add, (|a, b| a == b, Invalid::DuplicateTagKeys))
+) -> Result<Vec<Tag>, IamFault> {
+    checked(
+        existing,
+        add,
+        (|a, b| a == b, InvalidInput::DuplicateTagKeys),
+    )
 }
 
 /// Which keys are the same, and what is said of repeated ones.
-type Sameness = (fn(&str, &str) -> bool, Invalid);
+type TagKeyComparison = (fn(&str, &str) -> bool, InvalidInput);
 
 fn checked(
     existing: &[Tag],
     add: Option<&[iam::Tag]>,
-    (same, repeated): Sameness,
-) -> Result<Vec<Tag>, Fault> {
+    (same, repeated): TagKeyComparison,
+) -> Result<Vec<Tag>, IamFault> {
     let added = from_wire(add);
     for (position, tag) in added.iter().enumerate() {
         let again = |other: &Tag| same(&other.key, &tag.key);
@@ -79,20 +83,20 @@ fn checked(
         }
         let prefix = tag.key.as_bytes().get(..4);
         if prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"aws:")) {
-            return Err(Invalid::ReservedTagKey.into());
+            return Err(InvalidInput::ReservedTagKey.into());
         }
     }
     let stays = |tag: &&Tag| !added.iter().any(|new| same(&new.key, &tag.key));
     let mut tags: Vec<Tag> = existing.iter().filter(stays).cloned().collect();
     tags.extend(added.iter().cloned());
     if tags.len() > limits::TAGS_PER_ENTITY {
-        return Err(Quota::Tags.into());
+        return Err(ReachedQuota::Tags.into());
     }
     Ok(tags)
 }
 
 /// A page of tags, by key, and the next marker.
-fn listed(tags: &[Tag], page: &Page) -> (Vec<iam::Tag>, Option<String>) {
+fn listed(tags: &[Tag], page: &PageRequest) -> (Vec<iam::Tag>, Option<String>) {
     let mut tags = tags.to_vec();
     tags.sort_by(|a, b| a.key.cmp(&b.key));
     let (tags, marker) = page.cut(tags, |tag| tag.key.clone());
@@ -104,22 +108,25 @@ pub(crate) struct TagUser;
 
 impl Action for TagUser {
     type Shape = iam::TagUser;
-    const ACCESS: Access = Access::Tagging;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::user(view, &input.user_name);
-        Ok(Required::one(
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::user(view, &input.user_name);
+        Ok(Requirement::one(
             target.with_request_tags(from_wire(Some(&input.tags))),
         ))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         if input.tags.is_empty() {
-            return Err(Invalid::NoTags.into());
+            return Err(InvalidInput::NoTags.into());
         }
         user.tags = checked_any_case(&user.tags, Some(&input.tags))?;
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -128,17 +135,17 @@ pub(crate) struct UntagUser;
 
 impl Action for UntagUser {
     type Shape = iam::UntagUser;
-    const ACCESS: Access = Access::Tagging;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::user(view, &input.user_name);
-        Ok(Required::one(Target {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::user(view, &input.user_name);
+        Ok(Requirement::one(AuthTarget {
             tag_keys: input.tag_keys.clone(),
             ..target
         }))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         user.tags.retain(|tag| {
             !input
@@ -146,7 +153,10 @@ impl Action for UntagUser {
                 .iter()
                 .any(|key| key.eq_ignore_ascii_case(&tag.key))
         });
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -155,19 +165,19 @@ pub(crate) struct ListUserTags;
 
 impl Action for ListUserTags {
     type Shape = iam::ListUserTags;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::user(view, &input.user_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::user(view, &input.user_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = view.user(&input.user_name)?;
         let marker = input.marker.as_deref();
-        let page = Page::of("ListUserTags", &[&user.name], marker, input.max_items)?;
+        let page = PageRequest::of("ListUserTags", &[&user.name], marker, input.max_items)?;
         let (tags, marker) = listed(&user.tags, &page);
-        Ok(Done::answer(iam::ListUserTagsOutput {
+        Ok(ActionResult::answer(iam::ListUserTagsOutput {
             tags,
             is_truncated: Some(marker.is_some()),
             marker,
@@ -178,8 +188,8 @@ impl Action for ListUserTags {
 const FOREIGN: &str = "Cannot update policies outside your own account.";
 
 /// The account's own policy, to be tagged.
-fn own_policy(view: &View<'_>, arn: &str) -> Result<CustomerPolicy, Fault> {
-    let policy = Managed::find(view, arn, Missing::Policy)?;
+fn own_policy(view: &StateView<'_>, arn: &str) -> Result<CustomerPolicy, IamFault> {
+    let policy = ManagedPolicy::find(view, arn, MissingEntity::Policy)?;
     Ok(CustomerPolicy::clone(policy.own(FOREIGN)?))
 }
 
@@ -188,23 +198,26 @@ pub(crate) struct TagPolicy;
 
 impl Action for TagPolicy {
     type Shape = iam::TagPolicy;
-    const ACCESS: Access = Access::Tagging;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         parse(&input.policy_arn)?;
-        let target = Target::policy(view, &input.policy_arn);
-        Ok(Required::one(
+        let target = AuthTarget::policy(view, &input.policy_arn);
+        Ok(Requirement::one(
             target.with_request_tags(from_wire(Some(&input.tags))),
         ))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut policy = own_policy(view, &input.policy_arn)?;
         if input.tags.is_empty() {
-            return Err(Invalid::NoTags.into());
+            return Err(InvalidInput::NoTags.into());
         }
         policy.tags = checked_exact_case(&policy.tags, Some(&input.tags))?;
-        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutPolicy(Arc::new(policy)),
+        ))
     }
 }
 
@@ -213,20 +226,23 @@ pub(crate) struct UntagPolicy;
 
 impl Action for UntagPolicy {
     type Shape = iam::UntagPolicy;
-    const ACCESS: Access = Access::Tagging;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         parse(&input.policy_arn)?;
-        Ok(Required::one(Target {
+        Ok(Requirement::one(AuthTarget {
             tag_keys: input.tag_keys.clone(),
-            ..Target::policy(view, &input.policy_arn)
+            ..AuthTarget::policy(view, &input.policy_arn)
         }))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut policy = own_policy(view, &input.policy_arn)?;
         policy.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
-        Ok(Done::change((), Change::PutPolicy(Arc::new(policy))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutPolicy(Arc::new(policy)),
+        ))
     }
 }
 
@@ -235,23 +251,23 @@ pub(crate) struct ListPolicyTags;
 
 impl Action for ListPolicyTags {
     type Shape = iam::ListPolicyTags;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         policy_target(view, &input.policy_arn)
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let arn = input.policy_arn.as_str();
         let marker = input.marker.as_deref();
-        let page = Page::of("ListPolicyTags", &[arn], marker, input.max_items)?;
-        let tags = match Managed::find(view, arn, Missing::Policy)? {
-            Managed::Own(policy) => policy.tags.as_slice(),
-            Managed::Aws(_) => &[],
+        let page = PageRequest::of("ListPolicyTags", &[arn], marker, input.max_items)?;
+        let tags = match ManagedPolicy::find(view, arn, MissingEntity::Policy)? {
+            ManagedPolicy::Own(policy) => policy.tags.as_slice(),
+            ManagedPolicy::Aws(_) => &[],
         };
         let (tags, marker) = listed(tags, &page);
-        Ok(Done::answer(iam::ListPolicyTagsOutput {
+        Ok(ActionResult::answer(iam::ListPolicyTagsOutput {
             tags,
             is_truncated: Some(marker.is_some()),
             marker,
@@ -260,9 +276,9 @@ impl Action for ListPolicyTags {
 }
 
 /// The device, to be tagged.
-fn device(view: &View<'_>, serial: &str) -> Result<MfaDevice, Fault> {
+fn device(view: &StateView<'_>, serial: &str) -> Result<MfaDevice, IamFault> {
     let device = view.account.device(serial);
-    let device = device.ok_or_else(|| Missing::MfaDevice(serial.to_owned()))?;
+    let device = device.ok_or_else(|| MissingEntity::MfaDevice(serial.to_owned()))?;
     Ok(MfaDevice::clone(device))
 }
 
@@ -271,22 +287,25 @@ pub(crate) struct TagMFADevice;
 
 impl Action for TagMFADevice {
     type Shape = iam::TagMFADevice;
-    const ACCESS: Access = Access::Tagging;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let target = Target::mfa(view, &input.serial_number);
-        Ok(Required::one(
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let target = AuthTarget::mfa(view, &input.serial_number);
+        Ok(Requirement::one(
             target.with_request_tags(from_wire(Some(&input.tags))),
         ))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut device = device(view, &input.serial_number)?;
         if input.tags.is_empty() {
-            return Err(Invalid::NoTags.into());
+            return Err(InvalidInput::NoTags.into());
         }
         device.tags = checked_exact_case(&device.tags, Some(&input.tags))?;
-        Ok(Done::change((), Change::PutMfaDevice(Arc::new(device))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutMfaDevice(Arc::new(device)),
+        ))
     }
 }
 
@@ -295,19 +314,22 @@ pub(crate) struct UntagMFADevice;
 
 impl Action for UntagMFADevice {
     type Shape = iam::UntagMFADevice;
-    const ACCESS: Access = Access::Tagging;
+    const ACCESS: ActionLevel = ActionLevel::Tagging;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget {
             tag_keys: input.tag_keys.clone(),
-            ..Target::mfa(view, &input.serial_number)
+            ..AuthTarget::mfa(view, &input.serial_number)
         }))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut device = device(view, &input.serial_number)?;
         device.tags.retain(|tag| !input.tag_keys.contains(&tag.key));
-        Ok(Done::change((), Change::PutMfaDevice(Arc::new(device))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutMfaDevice(Arc::new(device)),
+        ))
     }
 }
 
@@ -316,24 +338,27 @@ pub(crate) struct ListMFADeviceTags;
 
 impl Action for ListMFADeviceTags {
     type Shape = iam::ListMFADeviceTags;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
     const EFFORT: Effort = Effort::Small;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::mfa(view, &input.serial_number)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::mfa(
+            view,
+            &input.serial_number,
+        )))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let device = device(view, &input.serial_number)?;
         let (place, marker) = (device.place(), input.marker.as_deref());
-        let page = Page::of(
+        let page = PageRequest::of(
             "ListMFADeviceTags",
             &[place.as_str()],
             marker,
             input.max_items,
         )?;
         let (tags, marker) = listed(&device.tags, &page);
-        Ok(Done::answer(iam::ListMFADeviceTagsOutput {
+        Ok(ActionResult::answer(iam::ListMFADeviceTagsOutput {
             tags,
             is_truncated: Some(marker.is_some()),
             marker,

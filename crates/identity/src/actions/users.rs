@@ -7,12 +7,12 @@ use keywright_wire::iam;
 
 use super::tags;
 use crate::{
-    action::{Access, Action, Done, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::{Dependant, Fault, Quota, Taken},
-    pagination::Page,
-    state::{Bearer, Change, Grants, Root, User},
-    view::{Subject, View},
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::{DeleteBlocker, ExistingEntity, IamFault, ReachedQuota},
+    pagination::PageRequest,
+    state::{DirectGrants, MfaOwner, RootUser, StateChange, User},
+    view::{CredentialSubject, StateView},
 };
 
 /// `iam:CreateUser`
@@ -20,30 +20,30 @@ pub(crate) struct CreateUser;
 
 impl Action for CreateUser {
     type Shape = iam::CreateUser;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let path = input.path.as_deref().unwrap_or("/");
         let arn = Arn::iam_entity(view.id(), "user", path, &input.user_name).to_string();
         let tags = tags::from_wire(input.tags.as_deref());
-        let mut create = Target::new(&*arn, &*arn).with_request_tags(tags.clone());
+        let mut create = AuthTarget::new(&*arn, &*arn).with_request_tags(tags.clone());
         if let Some(boundary) = &input.permissions_boundary {
             create = create.with_key("iam:PermissionsBoundary", boundary);
         }
         let mut targets = vec![create];
         if !tags.is_empty() {
-            let tag = Target::new(&*arn, &*arn).with_request_tags(tags);
+            let tag = AuthTarget::new(&*arn, &*arn).with_request_tags(tags);
             targets.push(tag.as_action("iam:TagUser"));
         }
-        Ok(Required::All(targets))
+        Ok(Requirement::All(targets))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         if view.account.user(&input.user_name).is_some() {
-            return Err(Taken::User(input.user_name.clone()).into());
+            return Err(ExistingEntity::User(input.user_name.clone()).into());
         }
         if view.account.users().len() >= limits::USERS_PER_ACCOUNT {
-            return Err(Quota::Named("UsersPerAccount", limits::USERS_PER_ACCOUNT).into());
+            return Err(ReachedQuota::Named("UsersPerAccount", limits::USERS_PER_ACCOUNT).into());
         }
         let user = User {
             id: UniqueId::generate(IdKind::User, view.id(), view.entropy),
@@ -53,7 +53,7 @@ impl Action for CreateUser {
             tags: tags::checked_any_case(&[], input.tags.as_deref())?,
             keys: Vec::new(),
             login: None,
-            grants: Grants::default(),
+            grants: DirectGrants::default(),
             boundary: super::boundaries::checked(view, input.permissions_boundary.as_deref())?,
             groups: Vec::new(),
             effective: arc_swap::ArcSwapOption::empty(),
@@ -61,7 +61,10 @@ impl Action for CreateUser {
         let output = iam::CreateUserOutput {
             user: Some(full(view, &user)),
         };
-        Ok(Done::change(output, Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            output,
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -70,18 +73,18 @@ pub(crate) struct GetUser;
 
 impl Action for GetUser {
     type Shape = iam::GetUser;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         Ok(subject_target(view, input.user_name.as_deref()))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = match view.subject(input.user_name.as_deref()) {
-            Subject::Root => root(view, view.account.root()),
-            Subject::User(name) => full(view, view.user(&name)?),
+            CredentialSubject::Root => root(view, view.account.root()),
+            CredentialSubject::User(name) => full(view, view.user(&name)?),
         };
-        Ok(Done::answer(iam::GetUserOutput { user }))
+        Ok(ActionResult::answer(iam::GetUserOutput { user }))
     }
 }
 
@@ -90,18 +93,18 @@ pub(crate) struct ListUsers;
 
 impl Action for ListUsers {
     type Shape = iam::ListUsers;
-    const ACCESS: Access = Access::List;
+    const ACCESS: ActionLevel = ActionLevel::List;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
         let arn = Arn::iam(view.id(), &format!("user{prefix}")).to_string();
-        Ok(Required::one(Target::new(&*arn, &*arn)))
+        Ok(Requirement::one(AuthTarget::new(&*arn, &*arn)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let prefix = input.path_prefix.as_deref().unwrap_or("/");
         let marker = input.marker.as_deref();
-        let page = Page::of("ListUsers", &[prefix], marker, input.max_items)?;
+        let page = PageRequest::of("ListUsers", &[prefix], marker, input.max_items)?;
         let from = page
             .after()
             .map_or(Bound::Unbounded, |a| Bound::Excluded(FoldedName::new(a)));
@@ -112,7 +115,7 @@ impl Action for ListUsers {
         let (users, marker) = page.take(matching, |user| {
             FoldedName::new(&user.name).as_str().to_owned()
         });
-        Ok(Done::answer(iam::ListUsersOutput {
+        Ok(ActionResult::answer(iam::ListUsersOutput {
             users: users.into_iter().map(|user| brief(view, user)).collect(),
             is_truncated: Some(marker.is_some()),
             marker,
@@ -125,12 +128,12 @@ pub(crate) struct UpdateUser;
 
 impl Action for UpdateUser {
     type Shape = iam::UpdateUser;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        let old = Target::user(view, &input.user_name);
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        let old = AuthTarget::user(view, &input.user_name);
         if input.new_path.is_none() && input.new_user_name.is_none() {
-            return Ok(Required::one(old));
+            return Ok(Requirement::one(old));
         }
         // AWS asks for permission on both the old and the new name.
         let stored = view.account.user(&input.user_name);
@@ -140,28 +143,31 @@ impl Action for UpdateUser {
             .or(stored.map(|user| user.path.as_str()));
         let name = input.new_user_name.as_deref().unwrap_or(&input.user_name);
         let new = Arn::iam_entity(view.id(), "user", path.unwrap_or("/"), name).to_string();
-        let shown = format!("user {name}");
-        let new = Target {
+        let listed = format!("user {name}");
+        let new = AuthTarget {
             resource_tags: old.resource_tags.clone(),
-            ..Target::new(new, shown)
+            ..AuthTarget::new(new, listed)
         };
-        Ok(Required::All(vec![old, new]))
+        Ok(Requirement::All(vec![old, new]))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let mut user = User::clone(view.user(&input.user_name)?);
         if let Some(name) = &input.new_user_name {
             let holder = view.account.user(name);
             // AWS refuses the user's own name in another case as well (recorded 2025-11-30).
             if holder.is_some_and(|holder| holder.id != user.id || holder.name != *name) {
-                return Err(Taken::User(name.clone()).into());
+                return Err(ExistingEntity::User(name.clone()).into());
             }
             user.name.clone_from(name);
         }
         if let Some(path) = &input.new_path {
             user.path.clone_from(path);
         }
-        Ok(Done::change((), Change::PutUser(Arc::new(user))))
+        Ok(ActionResult::change(
+            (),
+            StateChange::PutUser(Arc::new(user)),
+        ))
     }
 }
 
@@ -170,36 +176,39 @@ pub(crate) struct DeleteUser;
 
 impl Action for DeleteUser {
     type Shape = iam::DeleteUser;
-    const ACCESS: Access = Access::Write;
+    const ACCESS: ActionLevel = ActionLevel::Write;
 
-    fn required(view: &View<'_>, input: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::user(view, &input.user_name)))
+    fn required(view: &StateView<'_>, input: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::user(view, &input.user_name)))
     }
 
-    fn run(view: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(view: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let user = view.user(&input.user_name)?;
         if let Some(dependant) = dependant(view, user) {
             return Err(dependant.into());
         }
-        let mut done = Done::change((), Change::DeleteUser(user.id));
+        let mut done = ActionResult::change((), StateChange::DeleteUser(user.id));
         done.forget.push(user.id.to_string());
         Ok(done)
     }
 }
 
 /// What keeps a user from being deleted, in AWS's order.
-fn dependant(view: &View<'_>, user: &User) -> Option<Dependant> {
-    let mut devices = view.account.devices_of(Bearer::User(user.id));
+fn dependant(view: &StateView<'_>, user: &User) -> Option<DeleteBlocker> {
+    let mut devices = view.account.devices_of(MfaOwner::User(user.id));
     let checks = [
         (
             !user.grants.attached.is_empty(),
-            Dependant::AttachedPolicies,
+            DeleteBlocker::AttachedPolicies,
         ),
-        (!user.grants.inline.is_empty(), Dependant::InlinePolicies),
-        (!user.groups.is_empty(), Dependant::Membership),
-        (!user.keys.is_empty(), Dependant::AccessKeys),
-        (user.login.is_some(), Dependant::LoginProfile),
-        (devices.next().is_some(), Dependant::MfaDevice),
+        (
+            !user.grants.inline.is_empty(),
+            DeleteBlocker::InlinePolicies,
+        ),
+        (!user.groups.is_empty(), DeleteBlocker::Membership),
+        (!user.keys.is_empty(), DeleteBlocker::AccessKeys),
+        (user.login.is_some(), DeleteBlocker::LoginProfile),
+        (devices.next().is_some(), DeleteBlocker::MfaDevice),
     ];
     checks
         .into_iter()
@@ -207,23 +216,23 @@ fn dependant(view: &View<'_>, user: &User) -> Option<Dependant> {
 }
 
 /// The target of an action with an optional `UserName`.
-pub(super) fn subject_target(view: &View<'_>, name: Option<&str>) -> Required {
-    Required::one(target_of(view, &view.subject(name)))
+pub(super) fn subject_target(view: &StateView<'_>, name: Option<&str>) -> Requirement {
+    Requirement::one(target_of(view, &view.subject(name)))
 }
 
 /// Whom an action on credentials is about, as its target.
-pub(super) fn target_of(view: &View<'_>, subject: &Subject) -> Target {
+pub(super) fn target_of(view: &StateView<'_>, subject: &CredentialSubject) -> AuthTarget {
     match subject {
-        Subject::Root => {
+        CredentialSubject::Root => {
             let arn = Arn::iam(view.id(), "root").to_string();
-            Target::new(&*arn, &*arn)
+            AuthTarget::new(&*arn, &*arn)
         }
-        Subject::User(name) => Target::user(view, name),
+        CredentialSubject::User(name) => AuthTarget::user(view, name),
     }
 }
 
 /// A user as CreateUser and GetUser show it: with tags and boundary, where it has them.
-fn full(view: &View<'_>, user: &User) -> iam::User {
+fn full(view: &StateView<'_>, user: &User) -> iam::User {
     iam::User {
         permissions_boundary: user.boundary.as_deref().map(super::boundaries::to_wire),
         tags: (!user.tags.is_empty()).then(|| tags::to_wire(&user.tags)),
@@ -232,7 +241,7 @@ fn full(view: &View<'_>, user: &User) -> iam::User {
 }
 
 /// A user as lists show it.
-pub(super) fn brief(view: &View<'_>, user: &User) -> iam::User {
+pub(super) fn brief(view: &StateView<'_>, user: &User) -> iam::User {
     iam::User {
         path: user.path.clone(),
         user_name: user.name.clone(),
@@ -245,7 +254,7 @@ pub(super) fn brief(view: &View<'_>, user: &User) -> iam::User {
 }
 
 /// Root as GetUser and lists show it.
-pub(super) fn root(view: &View<'_>, root: &Root) -> iam::User {
+pub(super) fn root(view: &StateView<'_>, root: &RootUser) -> iam::User {
     iam::User {
         path: "/".to_owned(),
         user_name: "root".to_owned(),

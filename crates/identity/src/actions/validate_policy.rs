@@ -4,17 +4,19 @@
 //! ask the policy crate. It reads no state: a policy that names what does not exist is fine here.
 
 use keywright_base::limits;
-use keywright_policy::{Finding, Kind, Position, Severity, Span, lint, size_without_whitespace};
+use keywright_policy::{
+    DocumentKind, LintFinding, Severity, TextPosition, TextSpan, lint, size_without_whitespace,
+};
 use keywright_wire::keywright::{
     self,
     values::{policy_finding_type_type as finding_type, policy_kind_type as kind_type},
 };
 
 use crate::{
-    action::{Access, Action, Done, Effort, Input, Outcome},
-    authorize::{Permit, Required, Target},
-    fault::Fault,
-    view::View,
+    action::{Action, ActionLevel, ActionOutcome, ActionResult, Effort, Input},
+    authorize::{AuthTarget, Permit, Requirement},
+    fault::IamFault,
+    view::StateView,
 };
 
 /// `keywright:ValidatePolicy`
@@ -22,56 +24,56 @@ pub(crate) struct ValidatePolicy;
 
 impl Action for ValidatePolicy {
     type Shape = keywright::ValidatePolicy;
-    const ACCESS: Access = Access::Read;
+    const ACCESS: ActionLevel = ActionLevel::Read;
     const EFFORT: Effort = Effort::Long;
 
-    fn required(_: &View<'_>, _: &Input<Self>) -> Result<Required, Fault> {
-        Ok(Required::one(Target::everything()))
+    fn required(_: &StateView<'_>, _: &Input<Self>) -> Result<Requirement, IamFault> {
+        Ok(Requirement::one(AuthTarget::everything()))
     }
 
-    fn run(_: &View<'_>, _: Permit<Self>, input: &Input<Self>) -> Outcome<Self> {
+    fn run(_: &StateView<'_>, _: Permit<Self>, input: &Input<Self>) -> ActionOutcome<Self> {
         let text = &input.policy_document;
         let kind = kind(input)?;
         let size = size_without_whitespace(text);
         if size > limits::BUCKET_POLICY_BYTES {
-            return Ok(Done::answer(keywright::ValidatePolicyOutput {
+            return Ok(ActionResult::answer(keywright::ValidatePolicyOutput {
                 findings: vec![oversized(text, size)],
             }));
         }
         let findings = lint(text, kind);
-        let shown = findings.iter().take(limits::POLICY_FINDINGS);
-        Ok(Done::answer(keywright::ValidatePolicyOutput {
-            findings: shown.map(|finding| show(text, finding)).collect(),
+        let listed = findings.iter().take(limits::POLICY_FINDINGS);
+        Ok(ActionResult::answer(keywright::ValidatePolicyOutput {
+            findings: listed.map(|finding| show(text, finding)).collect(),
         }))
     }
 }
 
-fn kind(input: &Input<ValidatePolicy>) -> Result<Kind<'_>, Fault> {
+fn kind(input: &Input<ValidatePolicy>) -> Result<DocumentKind<'_>, IamFault> {
     let bucket = input.bucket_name.as_deref();
     match (input.policy_type.as_str(), bucket) {
-        (kind_type::BUCKET, Some(bucket)) => return Ok(Kind::Bucket { bucket }),
+        (kind_type::BUCKET, Some(bucket)) => return Ok(DocumentKind::Bucket { bucket }),
         (kind_type::BUCKET, None) => {
             let text = "BucketName is required for the PolicyType bucket";
-            return Err(Fault::Validation(text.to_owned()));
+            return Err(IamFault::Validation(text.to_owned()));
         }
         (_, Some(_)) => {
             let text = "BucketName belongs to the PolicyType bucket only";
-            return Err(Fault::Validation(text.to_owned()));
+            return Err(IamFault::Validation(text.to_owned()));
         }
         _ => {}
     }
     match input.policy_type.as_str() {
-        kind_type::MANAGED => Ok(Kind::Managed),
-        kind_type::INLINE => Ok(Kind::Inline),
-        kind_type::SESSION => Ok(Kind::Session),
-        kind_type::TRUST => Ok(Kind::Trust),
-        other => Err(Fault::Validation(format!("unknown PolicyType {other}"))),
+        kind_type::MANAGED => Ok(DocumentKind::Managed),
+        kind_type::INLINE => Ok(DocumentKind::Inline),
+        kind_type::SESSION => Ok(DocumentKind::Session),
+        kind_type::TRUST => Ok(DocumentKind::Trust),
+        other => Err(IamFault::Validation(format!("unknown PolicyType {other}"))),
     }
 }
 
 /// The one finding on a text that is longer than any policy may be, which is not looked into.
 fn oversized(text: &str, size: usize) -> keywright::PolicyFinding {
-    let finding = Finding {
+    let finding = LintFinding {
         severity: Severity::Error,
         code: "refused",
         message: format!("the policy has {size} characters, white space not counted"),
@@ -80,7 +82,7 @@ fn oversized(text: &str, size: usize) -> keywright::PolicyFinding {
             limits::BUCKET_POLICY_BYTES
         ),
         statement: None,
-        span: Span {
+        span: TextSpan {
             start: 0,
             end: text.len(),
         },
@@ -99,13 +101,13 @@ const fn finding_type(severity: Severity) -> &'static str {
 
 /// Lines and columns count from 1, in characters; offsets from 0, in characters too, so that an
 /// editor needs no bytes.
-fn show(text: &str, finding: &Finding) -> keywright::PolicyFinding {
+fn show(text: &str, finding: &LintFinding) -> keywright::PolicyFinding {
     let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     let characters = |byte: usize| {
         let before = text.get(..byte).unwrap_or(text);
         number(before.chars().count())
     };
-    let start = Position::of(text, finding.span.start);
+    let start = TextPosition::of(text, finding.span.start);
     keywright::PolicyFinding {
         finding_type: finding_type(finding.severity).to_owned(),
         issue_code: finding.code.to_owned(),

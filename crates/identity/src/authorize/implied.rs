@@ -6,28 +6,33 @@
 
 use keywright_base::ROTATION_MARK;
 use keywright_policy::{
-    Action, Catalogue, MeasuredDecision, PolicySet, Request, evaluate_every_within,
+    AccessRequest, ActionCatalogue, MeasuredDecision, PolicySet, ServiceAction,
+    evaluate_every_within,
 };
 
-use super::{Required, Target};
+use super::{AuthTarget, Requirement};
 use crate::{
-    on_behalf::asked_by_service,
-    state::{Account, Selector, User},
-    view::View,
+    on_behalf::requested_by_service,
+    state::{Account, User, UserSelector},
+    view::StateView,
 };
 
 /// Everything that an action of the extension is authorized on, its own permission first; nothing,
 /// which is refused, where it does not say what that is.
-pub(super) fn with_implied(view: &View<'_>, action: &str, required: Required) -> Vec<Target> {
+pub(super) fn with_implied(
+    view: &StateView<'_>,
+    action: &str,
+    required: Requirement,
+) -> Vec<AuthTarget> {
     let (mut own, subjects) = match required {
-        Required::Nothing => return Vec::new(),
-        Required::All(own) => {
+        Requirement::Nothing => return Vec::new(),
+        Requirement::All(own) => {
             let subjects = own.iter().map(|target| subject(view, target)).collect();
             (own, subjects)
         }
-        Required::On { own, subjects } => (own, subjects),
+        Requirement::On { own, subjects } => (own, subjects),
     };
-    if own.is_empty() || Catalogue::built_in().action(action).is_none() {
+    if own.is_empty() || ActionCatalogue::built_in().action(action).is_none() {
         return Vec::new();
     }
     own.extend(implied(action, &subjects));
@@ -35,26 +40,26 @@ pub(super) fn with_implied(view: &View<'_>, action: &str, required: Required) ->
 }
 
 /// What an action implies, asked on subjects.
-fn implied(action: &str, subjects: &[Target]) -> Vec<Target> {
-    let catalogue = Catalogue::built_in();
+fn implied(action: &str, subjects: &[AuthTarget]) -> Vec<AuthTarget> {
+    let catalogue = ActionCatalogue::built_in();
     let Some(known) = catalogue.action(action) else {
         return Vec::new();
     };
-    let asked = |names: &'static [&'static str]| {
+    let requested = |names: &'static [&'static str]| {
         let names = names
             .iter()
             .filter_map(|name| Some((*name, catalogue.action(name)?)));
         names.flat_map(|(name, implied)| on(name, implied, subjects))
     };
-    let does = asked(&known.does).map(asked_by_service);
-    does.chain(asked(&known.reveals)).collect()
+    let does = requested(&known.does).map(requested_by_service);
+    does.chain(requested(&known.reveals)).collect()
 }
 
 /// What a request for an action on a resource would imply, for an explanation.
-pub(crate) fn implied_by(view: &View<'_>, action: &str, resource: &str) -> Vec<Target> {
+pub(crate) fn implied_by(view: &StateView<'_>, action: &str, resource: &str) -> Vec<AuthTarget> {
     let subjects = match resource {
-        "*" => vec![Target::every_user(view, &Selector::Everyone)],
-        arn => Target::of_explanation(view, arn, "*"),
+        "*" => vec![AuthTarget::every_user(view, &UserSelector::Everyone)],
+        arn => AuthTarget::of_explanation(view, arn, "*"),
     };
     implied(action, &subjects)
 }
@@ -62,16 +67,16 @@ pub(crate) fn implied_by(view: &View<'_>, action: &str, resource: &str) -> Vec<T
 /// Decides a request on everything that a target stands for, in so many steps at most.
 pub(crate) fn decide_on_every(
     set: &PolicySet,
-    request: &Request<'_>,
-    target: &Target,
+    request: &AccessRequest<'_>,
+    target: &AuthTarget,
     steps_max: u64,
 ) -> MeasuredDecision {
     evaluate_every_within(set, request, &|key| target.leaves_open(key), steps_max)
 }
 
 /// An implied action on each of the subjects that it is about.
-fn on(name: &'static str, implied: &Action, subjects: &[Target]) -> Vec<Target> {
-    let ask = |target: Target| {
+fn on(name: &'static str, implied: &ServiceAction, subjects: &[AuthTarget]) -> Vec<AuthTarget> {
+    let ask = |target: AuthTarget| {
         let mut target = target.as_action(name);
         if matches!(name, "iam:TagUser" | "iam:UntagUser") {
             target.tag_keys.push(ROTATION_MARK.to_owned());
@@ -79,7 +84,7 @@ fn on(name: &'static str, implied: &Action, subjects: &[Target]) -> Vec<Target> 
         target
     };
     let Some(kind) = kind_of_action(implied) else {
-        return vec![ask(Target::everything())];
+        return vec![ask(AuthTarget::everything())];
     };
     let about = subjects
         .iter()
@@ -88,7 +93,7 @@ fn on(name: &'static str, implied: &Action, subjects: &[Target]) -> Vec<Target> 
 }
 
 /// What kind of resource an implied action is asked on; `None`: it knows none.
-fn kind_of_action(action: &Action) -> Option<&'static str> {
+fn kind_of_action(action: &ServiceAction) -> Option<&'static str> {
     let kinds = ["user", "group", "policy", "bucket", "object"];
     let known = kinds.into_iter().find(|kind| action.is_on(kind));
     known.or_else(|| action.resources.first().map(|used| used.name))
@@ -108,37 +113,41 @@ fn kind_of(resource: &str) -> &'static str {
 }
 
 /// What an action's own target is about: the user, or all of them.
-fn subject(view: &View<'_>, target: &Target) -> Target {
+fn subject(view: &StateView<'_>, target: &AuthTarget) -> AuthTarget {
     if target.resource == "*" {
-        return Target::every_user(view, &Selector::Everyone);
+        return AuthTarget::every_user(view, &UserSelector::Everyone);
     }
-    Target {
+    AuthTarget {
         keys: Vec::new(),
         action: None,
         ..target.clone()
     }
 }
 
-impl Target {
+impl AuthTarget {
     /// Every user that a selector can mean, now or later.
-    pub(crate) fn every_user(view: &View<'_>, selector: &Selector) -> Self {
+    pub(crate) fn every_user(view: &StateView<'_>, selector: &UserSelector) -> Self {
         let (path, tags) = match selector {
-            Selector::Path(path) => (path.as_str(), Vec::new()),
-            Selector::Tags(tags) => ("/", tags.clone()),
-            Selector::Everyone => ("/", Vec::new()),
+            UserSelector::Path(path) => (path.as_str(), Vec::new()),
+            UserSelector::Tags(tags) => ("/", tags.clone()),
+            UserSelector::Everyone => ("/", Vec::new()),
         };
         let users = format!("arn:aws:iam::{}:user{path}", view.id());
-        let shown = format!("{users}*");
+        let listed = format!("{users}*");
         Self {
             every: true,
             resource_tags: tags,
-            ..Self::new(users, shown)
+            ..Self::new(users, listed)
         }
     }
 
     /// Those whose text an explanation of a principal's rights can quote: the principal, its groups
     /// and managed policies, and the resource with its policy and tags.
-    pub(crate) fn of_explanation(view: &View<'_>, principal: &str, resource: &str) -> Vec<Self> {
+    pub(crate) fn of_explanation(
+        view: &StateView<'_>,
+        principal: &str,
+        resource: &str,
+    ) -> Vec<Self> {
         let mut subjects = vec![Self::principal(view, principal)];
         if let Some(user) = view.account.user_by_arn(principal) {
             subjects.extend(sources(view, user));
@@ -173,7 +182,7 @@ impl Target {
 
 /// The groups and the account's own managed policies that a user's rights come from. What AWS's
 /// managed policies say is known to everyone.
-fn sources<'a>(view: &'a View<'_>, user: &'a User) -> impl Iterator<Item = Target> + 'a {
+fn sources<'a>(view: &'a StateView<'_>, user: &'a User) -> impl Iterator<Item = AuthTarget> + 'a {
     let account: &Account = view.account;
     let groups = user.groups.iter().filter_map(|id| account.group_by_id(*id));
     let grants = std::iter::once(&user.grants).chain(groups.clone().map(|group| &group.grants));
@@ -181,8 +190,8 @@ fn sources<'a>(view: &'a View<'_>, user: &'a User) -> impl Iterator<Item = Targe
         .flat_map(|grants| &grants.attached)
         .chain(&user.boundary);
     let own = attached.filter(|arn| view.catalogue().by_arn(arn).is_none());
-    let policies = own.map(|arn| Target::policy(view, arn));
+    let policies = own.map(|arn| AuthTarget::policy(view, arn));
     groups
-        .map(|group| Target::group(view, &group.name))
+        .map(|group| AuthTarget::group(view, &group.name))
         .chain(policies)
 }

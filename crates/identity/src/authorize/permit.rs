@@ -7,23 +7,23 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use keywright_base::{Arn, limits};
-use keywright_policy::{Decision, MeasuredDecision, Policies, PolicySet, Request};
+use keywright_policy::{AccessRequest, Decision, MeasuredDecision, PoliciesInForce, PolicySet};
 use keywright_wire::{OperationShape, Service};
 
 use super::{
-    Permit, Required, Target, effective,
+    AuthTarget, Permit, Requirement, effective,
     implied::{decide_on_every, with_implied},
     principal,
 };
 use crate::{
     action::{Action, Input},
     caller::Principal,
-    conditions::Conditions,
-    denials::{Denial, Evidence},
-    fault::Fault,
-    names::Names,
+    conditions::RequestConditions,
+    denials::{DenialEvidence, DeniedRequest},
+    fault::IamFault,
+    names::PolicyNames,
     state::User,
-    view::View,
+    view::StateView,
 };
 
 /// A permission that took long to decide, of one request.
@@ -32,13 +32,13 @@ pub(crate) struct LongDecision<A> {
     /// With its tags, groups and policies; held, so that no other is found in its place.
     user: Arc<User>,
     grants_version: u64,
-    targets: Vec<Target>,
+    targets: Vec<AuthTarget>,
     action: PhantomData<A>,
 }
 
 impl<A> LongDecision<A> {
     /// Of a user; root has no policies that could take long.
-    fn of(view: &View<'_>, targets: Vec<Target>) -> Option<Self> {
+    fn of(view: &StateView<'_>, targets: Vec<AuthTarget>) -> Option<Self> {
         Some(Self {
             user: Arc::clone(user(view)?),
             grants_version: view.account.grants_version(),
@@ -48,14 +48,14 @@ impl<A> LongDecision<A> {
     }
 
     /// Whether the request would be decided by the same policies, tags and targets.
-    fn is_of(&self, view: &View<'_>, targets: &[Target]) -> bool {
+    fn is_of(&self, view: &StateView<'_>, targets: &[AuthTarget]) -> bool {
         user(view).is_some_and(|user| Arc::ptr_eq(user, &self.user))
             && self.grants_version == view.account.grants_version()
             && self.targets == targets
     }
 }
 
-fn user<'a>(view: &View<'a>) -> Option<&'a Arc<User>> {
+fn user<'a>(view: &StateView<'a>) -> Option<&'a Arc<User>> {
     match view.caller.principal() {
         Principal::Root => None,
         Principal::User { id, .. } => view.account.user_by_id(*id),
@@ -96,7 +96,7 @@ impl StepsLeft {
 
 /// Why there is no permit.
 enum Refusal {
-    Denied(Fault),
+    Denied(IamFault),
     /// It takes too long to be decided here.
     CutShort,
 }
@@ -105,10 +105,10 @@ enum Refusal {
 /// extension also takes the permissions of what it does or reveals. `None`: that takes too long for
 /// a thread that answers requests.
 pub(crate) fn permit_shortly<A: Action>(
-    view: &View<'_>,
+    view: &StateView<'_>,
     input: &Input<A>,
     before: Option<&LongDecision<A>>,
-) -> Option<Result<Permit<A>, Fault>> {
+) -> Option<Result<Permit<A>, IamFault>> {
     let targets = match targets::<A>(view, input) {
         Ok(targets) => targets,
         Err(fault) => return Some(Err(fault)),
@@ -130,15 +130,15 @@ pub(crate) fn permit_shortly<A: Action>(
 /// # Errors
 /// [`Fault::AccessDenied`] with AWS's text, or what AWS reports before authorization.
 pub(crate) fn permit_at_length<A: Action>(
-    view: &View<'_>,
+    view: &StateView<'_>,
     input: &Input<A>,
-) -> Result<(Permit<A>, Option<LongDecision<A>>), Fault> {
+) -> Result<(Permit<A>, Option<LongDecision<A>>), IamFault> {
     let targets = targets::<A>(view, input)?;
     let mut steps = StepsLeft::LONG;
     match decide_all::<A>(view, &targets, &mut steps) {
         Ok(()) => {}
         Err(Refusal::Denied(fault)) => return Err(fault),
-        Err(Refusal::CutShort) => return Err(Fault::Internal("a decision was cut".to_owned())),
+        Err(Refusal::CutShort) => return Err(IamFault::Internal("a decision was cut".to_owned())),
     }
     let taken = limits::REQUEST_STEPS - steps.left;
     let long = (taken >= limits::SHORT_DECISION_STEPS).then(|| LongDecision::of(view, targets));
@@ -148,12 +148,12 @@ pub(crate) fn permit_at_length<A: Action>(
 /// Whether the caller would be permitted an action of the extension that takes all this, in so many
 /// steps at most, which are fewer then. It is no request: a denial is not remembered.
 pub(crate) fn would_permit(
-    view: &View<'_>,
-    (action, required): (&str, Required),
+    view: &StateView<'_>,
+    (action, required): (&str, Requirement),
     steps_left: &mut u64,
 ) -> bool {
     let set = effective(view.account, view.caller);
-    let mut allowed = |target: &Target| {
+    let mut allowed = |target: &AuthTarget| {
         let steps_max = (*steps_left).min(limits::DECISION_STEPS);
         let question = Question::new(view, action, target);
         let measured = question.ask(|request| decide(&set, request, target, steps_max));
@@ -162,25 +162,25 @@ pub(crate) fn would_permit(
     };
     // Most that is denied is denied here, before anything is made of what it implies.
     let own = match &required {
-        Required::Nothing => return false,
-        Required::All(own) | Required::On { own, .. } => own.iter().all(&mut allowed),
+        Requirement::Nothing => return false,
+        Requirement::All(own) | Requirement::On { own, .. } => own.iter().all(&mut allowed),
     };
     let all = own.then(|| with_implied(view, action, required));
     all.is_some_and(|all| !all.is_empty() && all.iter().all(allowed))
 }
 
 /// Everything that an action is authorized on; nothing where every verified caller may do it.
-fn targets<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Vec<Target>, Fault> {
+fn targets<A: Action>(view: &StateView<'_>, input: &Input<A>) -> Result<Vec<AuthTarget>, IamFault> {
     let operation = <A::Shape as OperationShape>::OPERATION;
     let action = operation.policy_action;
     let targets = match A::required(view, input)? {
-        Required::Nothing if operation.service != Service::Keywright => return Ok(Vec::new()),
+        Requirement::Nothing if operation.service != Service::Keywright => return Ok(Vec::new()),
         required if operation.service == Service::Keywright => with_implied(view, action, required),
-        Required::All(targets) => targets,
-        Required::Nothing | Required::On { .. } => Vec::new(),
+        Requirement::All(targets) => targets,
+        Requirement::Nothing | Requirement::On { .. } => Vec::new(),
     };
     if targets.is_empty() {
-        return Err(Fault::Internal(format!(
+        return Err(IamFault::Internal(format!(
             "{action} has no target to be authorized on"
         )));
     }
@@ -188,8 +188,8 @@ fn targets<A: Action>(view: &View<'_>, input: &Input<A>) -> Result<Vec<Target>, 
 }
 
 fn decide_all<A: Action>(
-    view: &View<'_>,
-    targets: &[Target],
+    view: &StateView<'_>,
+    targets: &[AuthTarget],
     steps: &mut StepsLeft,
 ) -> Result<(), Refusal> {
     let action = <A::Shape as OperationShape>::OPERATION.policy_action;
@@ -203,21 +203,21 @@ fn decide_all<A: Action>(
 /// One action on one target, with what its request borrows.
 struct Question<'a> {
     action: &'a str,
-    target: &'a Target,
-    conditions: Conditions<'a>,
+    target: &'a AuthTarget,
+    conditions: RequestConditions<'a>,
     arn: Arn,
     id: String,
 }
 
 impl<'a> Question<'a> {
-    fn new(view: &View<'a>, action: &'a str, target: &'a Target) -> Self {
+    fn new(view: &StateView<'a>, action: &'a str, target: &'a AuthTarget) -> Self {
         Self {
             action: target.action.unwrap_or(action),
             target,
-            conditions: Conditions {
+            conditions: RequestConditions {
                 caller: view.caller,
                 account: view.account,
-                facts: view.facts,
+                facts: view.context,
                 target,
             },
             arn: view.caller.arn(),
@@ -225,8 +225,8 @@ impl<'a> Question<'a> {
         }
     }
 
-    fn ask<T>(&self, ask: impl FnOnce(&Request<'_>) -> T) -> T {
-        ask(&Request {
+    fn ask<T>(&self, ask: impl FnOnce(&AccessRequest<'_>) -> T) -> T {
+        ask(&AccessRequest {
             principal: principal(self.conditions.caller, self.arn.as_str(), &self.id),
             action: self.action,
             resource: &self.target.resource,
@@ -238,20 +238,20 @@ impl<'a> Question<'a> {
 
 fn decide(
     set: &PolicySet,
-    request: &Request<'_>,
-    target: &Target,
+    request: &AccessRequest<'_>,
+    target: &AuthTarget,
     steps_max: u64,
 ) -> MeasuredDecision {
     if target.every {
         decide_on_every(set, request, target, steps_max)
     } else {
-        Policies::new(set).decide_within(request, steps_max)
+        PoliciesInForce::new(set).decide_within(request, steps_max)
     }
 }
 
 /// Decides one action on one target, and remembers a denial.
 fn check(
-    view: &View<'_>,
+    view: &StateView<'_>,
     set: &PolicySet,
     question: Question<'_>,
     steps: &mut StepsLeft,
@@ -262,36 +262,36 @@ fn check(
     let Decision::Deny(reason) = decision else {
         return Ok(());
     };
-    let (arn, shown) = (&question.arn, &target.shown);
+    let (arn, display) = (&question.arn, &target.display);
     let why = reason.sentence(action);
     let text =
-        format!("User: {arn} is not authorized to perform: {action} on resource: {shown} {why}");
+        format!("User: {arn} is not authorized to perform: {action} on resource: {display} {why}");
     // Between accounts AWS gives no reason.
     let message = text.trim_end().to_owned();
     let evidence = question.ask(|request| {
         let mut request = *request;
         if target.every {
-            request.resource = shown;
+            request.resource = display;
             // What is denied only because some user could be different has no story to tell of one
             // request.
-            let one = |most| Policies::new(set).decide_within(&request, most);
+            let one = |most| PoliciesInForce::new(set).decide_within(&request, most);
             if steps.decide(one)?.is_allowed() {
                 return Ok(None);
             }
         }
-        let kept = Evidence::keep(&request, set, None, question.conditions.names());
-        Ok(kept.map(|kept| kept.named(Names::of_caller(view.account, view.caller))))
+        let kept = DenialEvidence::keep(&request, set, None, question.conditions.names());
+        Ok(kept.map(|kept| kept.named(PolicyNames::of_caller(view.account, view.caller))))
     })?;
     remember(view, &message, evidence);
-    Err(Refusal::Denied(Fault::AccessDenied(message)))
+    Err(Refusal::Denied(IamFault::AccessDenied(message)))
 }
 
-fn remember(view: &View<'_>, message: &str, evidence: Option<Evidence>) {
+fn remember(view: &StateView<'_>, message: &str, evidence: Option<DenialEvidence>) {
     if let Some(evidence) = evidence {
-        view.denials.record(Denial {
+        view.denials.record(DeniedRequest {
             request_id: view.request_id.to_owned(),
-            at: view.facts.now,
-            source_address: view.facts.source_address,
+            at: view.context.now,
+            source_address: view.context.source_address,
             message: message.to_owned(),
             evidence,
         });

@@ -6,15 +6,15 @@ use keywright_base::{Secret, limits};
 
 use super::BROWSER_SECS;
 use crate::{
-    sign_in::Claim,
-    testing::{ACCOUNT, Bench},
+    sign_in::SignInRequest,
+    testing::{ACCOUNT, TestInstallation},
 };
 
 const PASSWORD: &str = "Correct-horse-7";
 
 /// Users with console access.
-fn bench(users: &[String]) -> Bench {
-    let bench = Bench::new();
+fn bench(users: &[String]) -> TestInstallation {
+    let bench = TestInstallation::new();
     for name in users {
         bench.user(name, &[]);
         let form = format!("Action=CreateLoginProfile&UserName={name}&Password={PASSWORD}");
@@ -24,8 +24,8 @@ fn bench(users: &[String]) -> Bench {
 }
 
 /// The note of a browser after a sign-in.
-fn signed_in(bench: &Bench, user: &str, before: Option<&str>) -> String {
-    let claim = Claim {
+fn signed_in(bench: &TestInstallation, user: &str, before: Option<&str>) -> String {
+    let claim = SignInRequest {
         account: ACCOUNT.parse().ok(),
         user: Some(user),
         password: Secret::new(PASSWORD.to_owned()),
@@ -39,7 +39,7 @@ fn signed_in(bench: &Bench, user: &str, before: Option<&str>) -> String {
     note.unwrap().expose().clone()
 }
 
-fn is_known(bench: &Bench, note: &str, user: Option<&str>) -> bool {
+fn is_known(bench: &TestInstallation, note: &str, user: Option<&str>) -> bool {
     let account = ACCOUNT.parse().unwrap();
     bench
         .identity()

@@ -34,16 +34,16 @@ pub struct EarlierVersion {
 impl EarlierVersion {
     /// Its document, from the one in effect; nothing where the two do not belong together.
     pub(super) fn document(&self, in_effect: &str) -> Option<String> {
-        let pieces: Vec<Piece> = serde_json::from_str(self.differences).ok()?;
+        let pieces: Vec<DocumentPiece> = serde_json::from_str(self.differences).ok()?;
         let tokens: Vec<&str> = in_effect.split_inclusive(',').collect();
         let mut document = String::new();
         for piece in pieces {
             match piece {
-                Piece::Same(from, count) => {
+                DocumentPiece::Same(from, count) => {
                     let run = tokens.get(from..from.checked_add(count)?)?;
                     document.extend(run.iter().copied());
                 }
-                Piece::Text(text) => document.push_str(&text),
+                DocumentPiece::Text(text) => document.push_str(&text),
             }
         }
         Some(document)
@@ -58,14 +58,14 @@ pub(super) fn earlier_versions(name: &str) -> &'static [EarlierVersion] {
 /// A piece of a document.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Piece {
+enum DocumentPiece {
     /// So many tokens of the document in effect, from that one on. A token ends with a comma.
     Same(usize, usize),
     Text(String),
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct HistoryLine {
     name: String,
     version: String,
     created: String,
@@ -76,7 +76,7 @@ struct Line {
 fn unpack() -> BTreeMap<String, Vec<EarlierVersion>> {
     let mut versions = BTreeMap::<String, Vec<EarlierVersion>>::new();
     for line in TEXT.lines() {
-        let Ok(line) = serde_json::from_str::<Line>(line) else {
+        let Ok(line) = serde_json::from_str::<HistoryLine>(line) else {
             continue;
         };
         let Ok(created) = Timestamp::parse_iso8601(&line.created) else {
@@ -95,14 +95,14 @@ fn unpack() -> BTreeMap<String, Vec<EarlierVersion>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{super::Catalogue, TEXT};
+    use super::{super::PolicyCatalogue, TEXT};
 
     #[test]
     fn every_line_is_a_version_whose_document_compiles() {
         let lines = include_str!("../../../../models/aws-managed-policy-versions.jsonl");
         assert_eq!(TEXT.as_str(), lines);
         let mut count = 0;
-        for policy in Catalogue::built_in().by_arn.values() {
+        for policy in PolicyCatalogue::built_in().by_arn.values() {
             let mut ids = BTreeSet::from([policy.version.clone()]);
             let mut newer = policy.updated;
             for version in policy.earlier_versions() {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_version_is_what_it_was() {
-        let power = Catalogue::built_in().by_arn("arn:aws:iam::aws:policy/PowerUserAccess");
+        let power = PolicyCatalogue::built_in().by_arn("arn:aws:iam::aws:policy/PowerUserAccess");
         let first = power.unwrap().document_of("v1");
         let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","#.to_owned()
             + r#""NotAction":"iam:*","Resource":"*"}]}"#;

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use keywright_policy::Catalogue;
+use keywright_policy::ActionCatalogue;
 
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
 const DIFFERENCES: &str = include_str!("../../../../docs/differences.md");
 
@@ -110,8 +110,8 @@ fn rows() -> Vec<(&'static str, String, String)> {
     rows
 }
 
-fn bench() -> (Bench, Keys) {
-    let bench = Bench::new();
+fn bench() -> (TestInstallation, TestKeys) {
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let tag = "Tags.member.1.Key=Team&Tags.member.1.Value=red";
     bench
@@ -121,7 +121,7 @@ fn bench() -> (Bench, Keys) {
 }
 
 /// Allows bob everything under one condition.
-fn only_if(bench: &Bench, key: &str, value: &str) {
+fn only_if(bench: &TestInstallation, key: &str, value: &str) {
     let operator = match key {
         "aws:TagKeys" | "aws:CalledVia" => "ForAnyValue:StringLike",
         _ => "StringLike",
@@ -194,12 +194,12 @@ fn a_renamed_user_has_its_tags_under_both_names() {
 #[test]
 fn keys_of_temporary_credentials() {
     let (bench, keys) = bench();
-    let plain = Keys::of(&bench.call(&keys, "Action=GetSessionToken"));
+    let plain = TestKeys::of(&bench.call(&keys, "Action=GetSessionToken"));
     let phone = bench.device("phone");
     bench.root(&phone.enable(&bench, "bob", [-1, 0])).ok();
     let (serial, code) = (&phone.serial, phone.code(&bench, 1));
     let form = format!("Action=GetSessionToken&SerialNumber={serial}&TokenCode={code}");
-    let with_code = Keys::of(&bench.call(&keys, &form));
+    let with_code = TestKeys::of(&bench.call(&keys, &form));
     bench.pass(7);
     for (key, value, who) in [
         ("aws:TokenIssueTime", "2026-11-24T*", [false, true, true]),
@@ -218,7 +218,7 @@ fn keys_of_temporary_credentials() {
 #[test]
 fn keys_of_credentials_that_a_service_uses() {
     let (bench, keys) = bench();
-    let lent = bench.lend("bob", None);
+    let session = bench.forward_access_session("bob", None);
     let may = |keys| bench.call(keys, "Action=ListUsers").is_success();
     for (key, value) in [
         ("aws:ViaAWSService", "true"),
@@ -227,10 +227,10 @@ fn keys_of_credentials_that_a_service_uses() {
         ("aws:CalledViaLast", "rotation.keywright"),
     ] {
         only_if(&bench, key, value);
-        assert!(may(&lent), "{key}");
+        assert!(may(&session), "{key}");
         assert!(!may(&keys), "{key} is not so for a user's own request");
         only_if(&bench, key, &format!("{value}-not"));
-        assert!(!may(&lent), "{key} is not {value}-not");
+        assert!(!may(&session), "{key} is not {value}-not");
     }
 }
 
@@ -252,7 +252,7 @@ fn every_key_of_the_tables_is_filled_or_listed() {
     let absent = absent.split("\n## ").next().unwrap();
     let absent = absent.split('`').skip(1).step_by(2).map(stem);
     let absent: BTreeSet<String> = absent.collect();
-    let tables = Catalogue::built_in().condition_keys().iter();
+    let tables = ActionCatalogue::built_in().condition_keys().iter();
     let iam = tables
         .filter(|key| key.service == "iam")
         .map(|key| stem(key.name));

@@ -2,14 +2,14 @@
 
 use keywright_base::{AccountId, Timestamp, limits};
 
-use super::{IDLE_SECS, SESSION_SECS, Session, SessionId, Sessions};
+use super::{ConsoleSession, ConsoleSessions, IDLE_SECS, SESSION_SECS, SessionId};
 use crate::{
-    state::{Account, Change, LoginProfile, Root},
-    testing::Seed,
+    state::{Account, LoginProfile, RootUser, StateChange},
+    testing::TestEntropy,
 };
 
-fn session(account: u64, used: i64) -> Session {
-    Session {
+fn session(account: u64, used: i64) -> ConsoleSession {
+    ConsoleSession {
         account: AccountId::new(account).unwrap(),
         user: None,
         password: "hash".to_owned(),
@@ -29,13 +29,13 @@ fn account(number: u64, hash: &str) -> Account {
         hash: hash.to_owned(),
         earlier: Vec::new(),
     };
-    let root = Root {
+    let root = RootUser {
         created: at,
         keys: Vec::new(),
         login: Some(login),
     };
     let empty = Account::empty(AccountId::new(number).unwrap(), at);
-    empty.apply(&[Change::PutRoot(root.into())])
+    empty.apply(&[StateChange::PutRoot(root.into())])
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn a_session_is_found_while_it_lasts_and_its_password_is_the_same() {
         (0, 0, &other, false),
         (0, 0, &foreign, false),
     ] {
-        let sessions = Sessions::default();
-        let cookie = sessions.begin(session(1, 0), &Seed::default());
+        let sessions = ConsoleSessions::default();
+        let cookie = sessions.begin(session(1, 0), &TestEntropy::default());
         let id = SessionId::of(cookie.expose());
         sessions.touch(id, Timestamp::from_secs(used));
         let found = sessions.find(id, account, Timestamp::from_secs(now));
@@ -63,7 +63,7 @@ fn a_session_is_found_while_it_lasts_and_its_password_is_the_same() {
 
 #[test]
 fn there_is_a_limit_for_each_and_for_all() {
-    let (sessions, seed) = (Sessions::default(), Seed::default());
+    let (sessions, seed) = (ConsoleSessions::default(), TestEntropy::default());
     let begin = |number: u64, used: i64| {
         let cookie = sessions.begin(session(number, used), &seed);
         SessionId::of(cookie.expose())

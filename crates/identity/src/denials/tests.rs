@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use keywright_base::{Timestamp, limits};
-use keywright_policy::{ContextMap, Decision, Kind, Layer, Policy, PolicySet, validate};
+use keywright_policy::{
+    ContextMap, Decision, DocumentKind, Policy, PolicyLayer, PolicySet, validate,
+};
 
-use super::{Denial, Denials, Evidence, Who};
-use crate::{names::Names, view::Attached};
+use super::{DenialEvidence, DeniedPrincipal, DeniedRequest, DeniedRequests};
+use crate::{names::PolicyNames, view::ResourcePolicy};
 
-fn denial(number: usize, name: &str, context_bytes: usize) -> Denial {
+fn denial(number: usize, name: &str, context_bytes: usize) -> DeniedRequest {
     let account = "123456789012".parse().unwrap();
-    Denial {
+    DeniedRequest {
         request_id: format!("request-{number}"),
         at: Timestamp::from_millis(0),
         source_address: "192.0.2.7".parse().unwrap(),
         message: String::new(),
-        evidence: Evidence {
-            who: Who::User {
+        evidence: DenialEvidence {
+            who: DeniedPrincipal::User {
                 account,
                 arn: format!("arn:aws:iam::123456789012:user/{name}"),
                 id: "AIDACKCEVSQ6C2EXAMPLE".to_owned(),
@@ -27,13 +29,18 @@ fn denial(number: usize, name: &str, context_bytes: usize) -> Denial {
             owner: None,
             context: ContextMap::default().with("aws:useragent", &"x".repeat(context_bytes)),
             set: PolicySet::default(),
-            names: Names::default(),
+            names: PolicyNames::default(),
             resource_policy: None,
         },
     }
 }
 
-fn ids(denials: &Denials, before: Option<u64>, name: Option<&str>, most: usize) -> Vec<String> {
+fn ids(
+    denials: &DeniedRequests,
+    before: Option<u64>,
+    name: Option<&str>,
+    most: usize,
+) -> Vec<String> {
     let arn = name.map(|name| format!("arn:aws:iam::123456789012:user/{name}"));
     let account = "123456789012".parse().unwrap();
     let found = denials.list(account, before, arn.as_deref(), most);
@@ -45,7 +52,7 @@ fn ids(denials: &Denials, before: Option<u64>, name: Option<&str>, most: usize) 
 
 #[test]
 fn newest_first_by_principal_and_page() {
-    let denials = Denials::default();
+    let denials = DeniedRequests::default();
     for (number, name) in ["bob", "eve", "bob", "eve"].iter().enumerate() {
         denials.record(denial(number, name, 1));
     }
@@ -80,14 +87,14 @@ fn newest_first_by_principal_and_page() {
 
 #[test]
 fn the_oldest_are_forgotten_by_number_and_by_size() {
-    let many = Denials::default();
+    let many = DeniedRequests::default();
     for number in 0..limits::DENIALS_PER_ACCOUNT + 5 {
         many.record(denial(number, "bob", 1));
     }
-    let kept = ids(&many, None, None, usize::MAX);
-    assert_eq!(kept.len(), limits::DENIALS_PER_ACCOUNT);
-    assert_eq!(kept.last().unwrap(), "request-5");
-    let large = Denials::default();
+    let retained = ids(&many, None, None, usize::MAX);
+    assert_eq!(retained.len(), limits::DENIALS_PER_ACCOUNT);
+    assert_eq!(retained.last().unwrap(), "request-5");
+    let large = DeniedRequests::default();
     for number in 0..10 {
         large.record(denial(number, "bob", limits::DENIAL_BYTES_PER_ACCOUNT / 4));
     }
@@ -108,7 +115,7 @@ fn bucket_policy(statement: &str) -> Arc<Policy> {
         r#"{{"Version":"2012-10-17","Statement":{{"Action":"s3:*","Principal":"*",
         "Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],{statement}}}}}"#
     );
-    let document = validate(&text, Kind::Bucket { bucket: "b" }).unwrap();
+    let document = validate(&text, DocumentKind::Bucket { bucket: "b" }).unwrap();
     Arc::new(Policy::compile(&document))
 }
 
@@ -116,8 +123,8 @@ fn bucket_policy(statement: &str) -> Arc<Policy> {
 #[test]
 fn the_policy_of_another_account_is_not_told() {
     let denied = bucket_policy(r#""Effect":"Deny""#);
-    for (owner, told) in [("123456789012", true), ("210987654321", false)] {
-        let evidence = Evidence {
+    for (owner, payload) in [("123456789012", true), ("210987654321", false)] {
+        let evidence = DenialEvidence {
             owner: Some(owner.parse().unwrap()),
             action: "s3:GetObject".to_owned(),
             resource: "arn:aws:s3:::b/k".to_owned(),
@@ -127,23 +134,27 @@ fn the_policy_of_another_account_is_not_told() {
         let explanation = evidence.explain();
         assert!(!explanation.decision.is_allowed());
         let of_bucket = explanation.statements.iter();
-        let of_bucket = of_bucket.filter(|e| e.statement.layer == Layer::Resource);
-        assert_eq!(of_bucket.count() > 0, told, "{explanation:?}");
-        assert_eq!(!explanation.decided_by.is_empty(), told, "{explanation:?}");
-        assert_eq!(explanation.to_string().contains("must not deny"), told);
+        let of_bucket = of_bucket.filter(|e| e.statement.layer == PolicyLayer::Resource);
+        assert_eq!(of_bucket.count() > 0, payload, "{explanation:?}");
+        assert_eq!(
+            !explanation.decided_by.is_empty(),
+            payload,
+            "{explanation:?}"
+        );
+        assert_eq!(explanation.to_string().contains("must not deny"), payload);
     }
 }
 
 #[test]
 fn what_would_be_now_asks_the_policy_of_now() {
-    let evidence = Evidence {
+    let evidence = DenialEvidence {
         owner: Some("123456789012".parse().unwrap()),
         action: "s3:GetObject".to_owned(),
         resource: "arn:aws:s3:::b/k".to_owned(),
         resource_policy: Some(bucket_policy(r#""Effect":"Deny""#)),
         ..denial(0, "bob", 0).evidence
     };
-    let attached = |policy| Attached {
+    let attached = |policy| ResourcePolicy {
         owner: "123456789012".parse().unwrap(),
         policy,
         restricted: false,
@@ -151,17 +162,17 @@ fn what_would_be_now_asks_the_policy_of_now() {
     };
     let open = attached(Some(bucket_policy(r#""Effect":"Allow""#)));
     let none = attached(None);
-    let own = Attached {
+    let own = ResourcePolicy {
         restricted: true,
         ..open.clone()
     };
-    let foreign = Attached {
+    let foreign = ResourcePolicy {
         owner: "210987654321".parse().unwrap(),
         ..own.clone()
     };
     let explicit = |decision: &Decision| matches!(decision, Decision::Deny(r) if r.is_explicit());
     let set = PolicySet::default();
-    let decide = |now: Option<&Attached>| evidence.decide_by(&set, now);
+    let decide = |now: Option<&ResourcePolicy>| evidence.decide_by(&set, now);
     assert!(explicit(&decide(None)), "the policy of then");
     assert_eq!(decide(Some(&open)), Decision::Allow);
     assert_eq!(decide(Some(&own)), Decision::Allow);

@@ -9,13 +9,13 @@ use std::{
 };
 
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
-use keywright_store::sqlite::{self, Sqlite};
+use keywright_store::sqlite::{self, SqliteStore};
 
 use super::{KEPT_SECS, KeyringError, opens};
 use crate::{
     Identity,
     authenticate::open_secret,
-    service::{OpenFault, Parts},
+    service::{IdentityParts, OpenFault},
     vault::MasterKey,
 };
 
@@ -42,8 +42,8 @@ impl Entropy for Counting {
 const ACCOUNT: &str = "123456789012";
 
 async fn open(path: &Path, byte: u8) -> Result<Arc<Identity>, OpenFault> {
-    let parts = Parts {
-        store: Arc::new(Sqlite::open(path).unwrap()),
+    let parts = IdentityParts {
+        store: Arc::new(SqliteStore::open(path).unwrap()),
         master_key: Secret::new(vec![byte; 32]),
         clock: Arc::new(Noon),
         entropy: Arc::new(Counting(AtomicU8::new(byte))),

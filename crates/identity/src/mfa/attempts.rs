@@ -40,7 +40,7 @@ impl DeviceAssignment {
 
 /// Attempts at each device. Memory only, and of devices that exist.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts {
+pub(crate) struct MfaAttempts {
     console: Mutex<ConsoleWindow>,
     api: Mutex<HashMap<DeviceAssignment, Vec<ApiFailures>>>,
 }
@@ -75,7 +75,7 @@ impl ApiFailures {
     }
 }
 
-impl Attempts {
+impl MfaAttempts {
     /// Counts an attempt, unless there were too many. `exists` says which access keys do.
     pub(super) fn begin(
         &self,

@@ -5,13 +5,13 @@ use keywright_base::{Secret, Timestamp, limits};
 use qrcode::QrCode;
 
 use super::{
-    Attempts, CodeOrigin, MODULE_PIXELS, QUIET_MODULES, Trial, Tried, base32, code, qr_code, seal,
-    step,
+    CodeCheck, CodeOrigin, CodeOutcome, MODULE_PIXELS, MfaAttempts, QUIET_MODULES, base32, code,
+    qr_code, seal, step,
 };
 use crate::{
-    state::{Account, Bearer, Enabled, MfaDevice},
-    testing::Seed as Random,
-    vault::{KEY_BYTES, MasterKey, Vault},
+    state::{Account, MfaAssignment, MfaDevice, MfaOwner},
+    testing::TestEntropy as Random,
+    vault::{DataVault, KEY_BYTES, MasterKey},
 };
 
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/phone";
@@ -36,7 +36,7 @@ fn codes_are_those_of_the_rfc() {
 fn taken(spent: i64, drift: i64) -> Vec<i64> {
     let seed = Secret::new(vec![7; 40]);
     let master = MasterKey::new(Secret::new(vec![7; KEY_BYTES])).unwrap();
-    let (vault, _) = Vault::create(&master, &Random::default()).unwrap();
+    let (vault, _) = DataVault::create(&master, &Random::default()).unwrap();
     let now = Timestamp::from_secs(1_795_507_215);
     let here = step(now);
     let device = MfaDevice {
@@ -44,17 +44,17 @@ fn taken(spent: i64, drift: i64) -> Vec<i64> {
         name: "phone".to_owned(),
         tags: Vec::new(),
         seed: seal(&vault, SERIAL, &seed, &Random::default()).unwrap(),
-        spent: here + spent,
-        enabled: Some(Enabled {
-            bearer: Bearer::Root,
+        last_used_step: here + spent,
+        enabled: Some(MfaAssignment {
+            owner: MfaOwner::Root,
             since: now,
             drift,
         }),
     };
     let account = Account::empty("123456789012".parse().unwrap(), now);
     let right = |offset: &i64| {
-        let attempts = Attempts::default();
-        let trial = Trial {
+        let attempts = MfaAttempts::default();
+        let trial = CodeCheck {
             vault: &vault,
             attempts: &attempts,
             account: &account,
@@ -63,14 +63,14 @@ fn taken(spent: i64, drift: i64) -> Vec<i64> {
         };
         let given = code(&seed, here + offset);
         match trial.code(&device, SERIAL, &given).unwrap() {
-            Tried::Right(after) => {
-                assert_eq!(after.spent, here + offset);
+            CodeOutcome::Right(after) => {
+                assert_eq!(after.last_used_step, here + offset);
                 let again = trial.code(&after, SERIAL, &given).unwrap();
-                assert!(matches!(again, Tried::Wrong));
+                assert!(matches!(again, CodeOutcome::Wrong));
                 true
             }
-            Tried::Wrong => false,
-            Tried::Refused => panic!("refused"),
+            CodeOutcome::Wrong => false,
+            CodeOutcome::Refused => panic!("refused"),
         }
     };
     (-30..=30).filter(right).collect()

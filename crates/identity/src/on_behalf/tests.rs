@@ -4,37 +4,37 @@ use keywright_base::limits;
 use keywright_wire::{Service, operations};
 
 use super::{OnBehalf, ROTATION_SERVICE};
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
 #[test]
 fn lent_credentials_are_the_principals_own_rights_of_now() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("bob", &["IAMReadOnlyAccess"]);
-    let lent = bench.lend("bob", None);
-    let arn = bench.call(&lent, "Action=GetCallerIdentity").value("Arn");
+    let issued = bench.forward_access_session("bob", None);
+    let arn = bench.call(&issued, "Action=GetCallerIdentity").value("Arn");
     assert_eq!(arn, format!("arn:aws:iam::{ACCOUNT}:user/bob"));
-    bench.call(&lent, "Action=ListUsers").ok();
+    bench.call(&issued, "Action=ListUsers").ok();
     let create = "Action=CreateUser&UserName=eve";
-    assert_eq!(bench.call(&lent, create).code(), Some("AccessDenied"));
+    assert_eq!(bench.call(&issued, create).code(), Some("AccessDenied"));
     let arn = "PolicyArn=arn:aws:iam::aws:policy/IAMReadOnlyAccess";
     bench
         .root(&format!("Action=DetachUserPolicy&UserName=bob&{arn}"))
         .ok();
-    let now = bench.call(&lent, "Action=ListUsers");
+    let now = bench.call(&issued, "Action=ListUsers");
     assert_eq!(now.code(), Some("AccessDenied"));
 }
 
 #[test]
 fn lent_credentials_end() {
-    let bench = Bench::new();
-    let ask = |keys: &Keys| bench.call(keys, "Action=GetCallerIdentity");
+    let bench = TestInstallation::new();
+    let ask = |keys: &TestKeys| bench.call(keys, "Action=GetCallerIdentity");
     bench.user("bob", &[]);
-    let lent = bench.lend("bob", None);
+    let issued = bench.forward_access_session("bob", None);
     bench.pass(limits::LENT_CREDENTIALS_SECS - 1);
-    ask(&lent).ok();
+    ask(&issued).ok();
     bench.pass(1);
-    assert_eq!(ask(&lent).code(), Some("ExpiredToken"));
-    let lent = bench.lend("bob", None);
+    assert_eq!(ask(&issued).code(), Some("ExpiredToken"));
+    let issued = bench.forward_access_session("bob", None);
     let key = bench.root("Action=ListAccessKeys&UserName=bob");
     let key = key.value("AccessKeyId");
     for form in [
@@ -42,7 +42,7 @@ fn lent_credentials_end() {
         "Action=DeleteUser&UserName=bob".to_owned(),
         "Action=CreateUser&UserName=bob".to_owned(),
     ] {
-        ask(&lent).ok();
+        ask(&issued).ok();
         bench.root(&form).ok();
         if form.starts_with("Action=DeleteUser") {
             break;
@@ -50,7 +50,7 @@ fn lent_credentials_end() {
     }
     bench.root("Action=CreateUser&UserName=bob").ok();
     assert_eq!(
-        ask(&lent).code(),
+        ask(&issued).code(),
         Some("InvalidClientTokenId"),
         "another bob"
     );
@@ -58,7 +58,7 @@ fn lent_credentials_end() {
 
 #[test]
 fn nobody_is_lent_what_is_not_there() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("bob", &[]);
     let account = ACCOUNT.parse().unwrap();
     let cell = bench.identity().ledger().account(account).unwrap();
@@ -68,24 +68,34 @@ fn nobody_is_lent_what_is_not_there() {
         user,
         mfa: None,
     };
-    assert!(bench.identity().lend(&bob).is_some());
+    assert!(
+        bench
+            .identity()
+            .issue_forward_access_session(&bob)
+            .is_some()
+    );
     let elsewhere = OnBehalf {
         account: "210987654321".parse().unwrap(),
         ..bob
     };
-    assert!(bench.identity().lend(&elsewhere).is_none());
+    assert!(
+        bench
+            .identity()
+            .issue_forward_access_session(&elsewhere)
+            .is_none()
+    );
 }
 
 #[test]
 fn the_caller_says_by_whom_it_is_acted_for() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("bob", &[]);
     for mfa in [None, Some(bench.now())] {
-        let lent = bench.lend("bob", mfa);
-        let caller = bench.caller(&lent, Service::Iam, "").unwrap();
+        let issued = bench.forward_access_session("bob", mfa);
+        let caller = bench.caller(&issued, Service::Iam, "").unwrap();
         let session = caller.session().unwrap();
-        let said = (session.mfa, session.console.is_some(), session.service);
-        assert_eq!(said, (mfa, false, Some(ROTATION_SERVICE)));
+        let message = (session.mfa, session.console.is_some(), session.service);
+        assert_eq!(message, (mfa, false, Some(ROTATION_SERVICE)));
         assert!(session.may_call_iam());
         assert_eq!(OnBehalf::of(&caller).mfa, mfa);
     }
@@ -94,15 +104,15 @@ fn the_caller_says_by_whom_it_is_acted_for() {
 /// A token is sealed by the server: what it says cannot be added to, and no operation makes one.
 #[test]
 fn no_request_leads_to_lent_credentials() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &["AdministratorAccess"]);
     let session = bench.call(&keys, "Action=GetSessionToken");
-    let session = Keys::of(&session);
+    let session = TestKeys::of(&session);
     let caller = bench.caller(&session, Service::Sts, "").unwrap();
     assert_eq!(caller.session().unwrap().service, None);
-    let lent = bench.lend("bob", None);
-    let mixed = Keys {
-        token: lent.token,
+    let issued = bench.forward_access_session("bob", None);
+    let mixed = TestKeys {
+        token: issued.token,
         ..session
     };
     let refused = bench.call(&mixed, "Action=GetCallerIdentity");

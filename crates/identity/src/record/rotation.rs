@@ -1,13 +1,13 @@
 //! The stored form of rotation policies.
 
 use keywright_base::Timestamp;
-use keywright_store::contract::Record;
+use keywright_store::contract::StateRecord;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordError, TagRecord, at, bad, id, restore_tags, tags};
 use crate::{
     on_behalf::OnBehalf,
-    state::{RotationPolicy, Selector},
+    state::{RotationPolicy, UserSelector},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -43,9 +43,9 @@ impl From<&RotationPolicy> for RotationPolicyRecord {
         Self {
             name: policy.name.clone(),
             selector: match &policy.selector {
-                Selector::Path(path) => SelectorRecord::Path(path.clone()),
-                Selector::Tags(all) => SelectorRecord::Tags(tags(all)),
-                Selector::Everyone => SelectorRecord::Everyone,
+                UserSelector::Path(path) => SelectorRecord::Path(path.clone()),
+                UserSelector::Tags(all) => SelectorRecord::Tags(tags(all)),
+                UserSelector::Everyone => SelectorRecord::Everyone,
             },
             max_age_days: policy.max_age_days,
             jitter_days: policy.jitter_days,
@@ -63,14 +63,14 @@ impl From<&RotationPolicy> for RotationPolicyRecord {
 }
 
 impl RotationPolicyRecord {
-    pub(super) fn restore(self, record: &Record) -> Result<RotationPolicy, RecordError> {
+    pub(super) fn restore(self, record: &StateRecord) -> Result<RotationPolicy, RecordError> {
         let account = self.account.parse();
         Ok(RotationPolicy {
             name: self.name,
             selector: match self.selector {
-                SelectorRecord::Path(path) => Selector::Path(path),
-                SelectorRecord::Tags(all) => Selector::Tags(restore_tags(all)),
-                SelectorRecord::Everyone => Selector::Everyone,
+                SelectorRecord::Path(path) => UserSelector::Path(path),
+                SelectorRecord::Tags(all) => UserSelector::Tags(restore_tags(all)),
+                SelectorRecord::Everyone => UserSelector::Everyone,
             },
             max_age_days: self.max_age_days,
             jitter_days: self.jitter_days,

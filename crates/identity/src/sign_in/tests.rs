@@ -8,11 +8,11 @@ use std::{
 use argon2::password_hash::phc::PasswordHash;
 use keywright_base::Secret;
 
-use super::{Claim, Denied, NOBODY, new_password};
+use super::{NOBODY, SignInError, SignInRequest, new_password};
 use crate::{
     password_rules,
-    state::Settings,
-    testing::{ACCOUNT, Bench, Seed},
+    state::AccountSettings,
+    testing::{ACCOUNT, TestEntropy, TestInstallation},
     work::WorkOwner,
 };
 
@@ -21,7 +21,7 @@ const PASSWORD: &str = "Correct-horse-7";
 
 #[test]
 fn nobodys_hash_costs_what_every_other_costs() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let passwords = &bench.identity().passwords;
     let hashing = passwords.hash(WorkOwner::Installation, Secret::new(String::new()));
     let made = bench.block_on(hashing).unwrap();
@@ -36,25 +36,28 @@ fn nobodys_hash_costs_what_every_other_costs() {
 
 #[test]
 fn made_passwords_keep_the_default_rules_and_do_not_repeat() {
-    let seed = Seed::default();
+    let seed = TestEntropy::default();
     let made: HashSet<_> = (0..100)
         .map(|_| new_password(&seed).expose().clone())
         .collect();
     assert_eq!(made.len(), 100);
     for password in made {
         assert_eq!(password.len(), 24);
-        assert!(password_rules::accepts(&Settings::default(), &password));
+        assert!(password_rules::accepts(
+            &AccountSettings::default(),
+            &password
+        ));
     }
 }
 
 #[test]
 fn a_password_for_root_is_made_once_and_kept_first() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let account = ACCOUNT.parse().unwrap();
-    let ensure = |bench: &Bench, kept: Option<&mut Vec<String>>| {
-        let keep = |password: &Secret<String>| match kept {
-            Some(kept) => {
-                kept.push(password.expose().clone());
+    let ensure = |bench: &TestInstallation, retained: Option<&mut Vec<String>>| {
+        let keep = |password: &Secret<String>| match retained {
+            Some(retained) => {
+                retained.push(password.expose().clone());
                 Ok(())
             }
             None => Err(std::io::Error::other("the disk is full")),
@@ -62,17 +65,17 @@ fn a_password_for_root_is_made_once_and_kept_first() {
         bench.block_on(bench.identity().ensure_root_password(account, keep))
     };
     assert!(ensure(&bench, None).is_err());
-    let mut kept = Vec::new();
-    ensure(&bench, Some(&mut kept)).unwrap();
-    ensure(&bench, Some(&mut kept)).unwrap();
+    let mut retained = Vec::new();
+    ensure(&bench, Some(&mut retained)).unwrap();
+    ensure(&bench, Some(&mut retained)).unwrap();
     bench.reopen();
-    ensure(&bench, Some(&mut kept)).unwrap();
-    let [password] = kept.as_slice() else {
-        panic!("made {} passwords", kept.len());
+    ensure(&bench, Some(&mut retained)).unwrap();
+    let [password] = retained.as_slice() else {
+        panic!("made {} passwords", retained.len());
     };
     let signing_in = |password: &str| {
         let password = Secret::new(password.to_owned());
-        let claim = Claim {
+        let claim = SignInRequest {
             account: Some(account),
             user: None,
             password,
@@ -83,16 +86,16 @@ fn a_password_for_root_is_made_once_and_kept_first() {
         bench.block_on(bench.identity().sign_in(claim))
     };
     assert!(signing_in(password).is_ok());
-    assert_eq!(signing_in(PASSWORD).unwrap_err(), Denied::Wrong);
+    assert_eq!(signing_in(PASSWORD).unwrap_err(), SignInError::Wrong);
 }
 
 #[test]
 fn a_restart_signs_everyone_out() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     bench.user("ann", &[]);
     let form = format!("Action=CreateLoginProfile&UserName=ann&Password={PASSWORD}");
     bench.root(&form).ok();
-    let claim = Claim {
+    let claim = SignInRequest {
         account: ACCOUNT.parse().ok(),
         user: Some("ann"),
         password: Secret::new(PASSWORD.to_owned()),

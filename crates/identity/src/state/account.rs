@@ -6,8 +6,8 @@ use imbl::{HashMap, OrdMap, OrdSet};
 use keywright_base::{AccessKeyId, AccountId, Arn, FoldedName, Timestamp, UniqueId};
 
 use super::{
-    AccessKey, Bearer, Change, CredentialReport, CustomerPolicy, Grants, Group, MfaDevice, Root,
-    RotationPolicy, Settings, User,
+    AccessKey, AccountSettings, CredentialReport, CustomerPolicy, DirectGrants, Group, MfaDevice,
+    MfaOwner, RootUser, RotationPolicy, StateChange, User,
 };
 
 /// Whose key it is.
@@ -21,7 +21,7 @@ pub enum KeyOwner {
 
 /// Who has a managed policy attached, or as boundary.
 #[derive(Debug, Clone, Default)]
-struct Uses {
+struct PolicyUses {
     users: OrdSet<FoldedName>,
     groups: OrdSet<FoldedName>,
     boundaries: OrdSet<FoldedName>,
@@ -33,8 +33,8 @@ pub struct Account {
     id: AccountId,
     version: u64,
     grants_version: u64,
-    root: Arc<Root>,
-    settings: Arc<Settings>,
+    root: Arc<RootUser>,
+    settings: Arc<AccountSettings>,
     report: Option<Arc<CredentialReport>>,
     users: OrdMap<FoldedName, Arc<User>>,
     // The two that grow with the users are trees: a hash trie takes twice their memory.
@@ -45,9 +45,9 @@ pub struct Account {
     members: HashMap<UniqueId, OrdSet<FoldedName>>,
     policies: OrdMap<FoldedName, Arc<CustomerPolicy>>,
     policy_names: HashMap<UniqueId, FoldedName>,
-    uses: HashMap<Arc<str>, Uses>,
+    uses: HashMap<Arc<str>, PolicyUses>,
     devices: OrdMap<FoldedName, Arc<MfaDevice>>,
-    bearers: HashMap<Bearer, OrdSet<FoldedName>>,
+    bearers: HashMap<MfaOwner, OrdSet<FoldedName>>,
     rotation_policies: OrdMap<FoldedName, Arc<RotationPolicy>>,
 }
 
@@ -58,12 +58,12 @@ impl Account {
             id,
             version: 0,
             grants_version: 0,
-            root: Arc::new(Root {
+            root: Arc::new(RootUser {
                 created,
                 keys: Vec::new(),
                 login: None,
             }),
-            settings: Arc::new(Settings::default()),
+            settings: Arc::new(AccountSettings::default()),
             report: None,
             users: OrdMap::new(),
             user_names: OrdMap::new(),
@@ -96,12 +96,12 @@ impl Account {
     }
 
     /// The root user.
-    pub const fn root(&self) -> &Arc<Root> {
+    pub const fn root(&self) -> &Arc<RootUser> {
         &self.root
     }
 
     /// Alias and password policy.
-    pub const fn settings(&self) -> &Arc<Settings> {
+    pub const fn settings(&self) -> &Arc<AccountSettings> {
         &self.settings
     }
 
@@ -249,14 +249,14 @@ impl Account {
     }
 
     /// The MFA devices that are assigned to someone, in order.
-    pub fn devices_of(&self, bearer: Bearer) -> impl Iterator<Item = &Arc<MfaDevice>> {
+    pub fn devices_of(&self, bearer: MfaOwner) -> impl Iterator<Item = &Arc<MfaDevice>> {
         let places = self.bearers.get(&bearer).into_iter().flatten();
         places.filter_map(move |place| self.devices.get(place))
     }
 
     /// The next snapshot: these changes applied in order, one version up.
     #[must_use]
-    pub fn apply(&self, changes: &[Change]) -> Self {
+    pub fn apply(&self, changes: &[StateChange]) -> Self {
         let mut next = self.clone();
         next.apply_all(changes);
         next.version += 1;
@@ -264,34 +264,34 @@ impl Account {
     }
 
     /// Applies changes in place and sets the version: how a snapshot is loaded.
-    pub(crate) fn load(&mut self, changes: &[Change], version: u64) {
+    pub(crate) fn load(&mut self, changes: &[StateChange], version: u64) {
         self.apply_all(changes);
         self.version = version;
     }
 
-    fn apply_all(&mut self, changes: &[Change]) {
+    fn apply_all(&mut self, changes: &[StateChange]) {
         for change in changes {
             match change {
-                Change::PutUser(user) => self.put_user(user),
-                Change::DeleteUser(id) => self.remove_user(*id),
-                Change::PutGroup(group) => self.put_group(group),
-                Change::DeleteGroup(id) => self.remove_group(*id),
-                Change::PutPolicy(policy) => self.put_policy(policy),
-                Change::DeletePolicy(id) => self.remove_policy(*id),
-                Change::PutMfaDevice(device) => self.put_device(device),
-                Change::DeleteMfaDevice(place) => self.remove_device(place),
-                Change::PutRoot(root) => self.put_root(root),
-                Change::PutSettings(settings) => {
+                StateChange::PutUser(user) => self.put_user(user),
+                StateChange::DeleteUser(id) => self.remove_user(*id),
+                StateChange::PutGroup(group) => self.put_group(group),
+                StateChange::DeleteGroup(id) => self.remove_group(*id),
+                StateChange::PutPolicy(policy) => self.put_policy(policy),
+                StateChange::DeletePolicy(id) => self.remove_policy(*id),
+                StateChange::PutMfaDevice(device) => self.put_device(device),
+                StateChange::DeleteMfaDevice(place) => self.remove_device(place),
+                StateChange::PutRoot(root) => self.put_root(root),
+                StateChange::PutSettings(settings) => {
                     self.settings = Arc::clone(settings);
                     // A password policy may let every user change its own password.
                     self.grants_version += 1;
                 }
-                Change::PutReport(report) => self.report = Some(Arc::clone(report)),
-                Change::PutRotationPolicy(policy) => {
+                StateChange::PutReport(report) => self.report = Some(Arc::clone(report)),
+                StateChange::PutRotationPolicy(policy) => {
                     let name = FoldedName::new(&policy.name);
                     self.rotation_policies.insert(name, Arc::clone(policy));
                 }
-                Change::DeleteRotationPolicy(name) => {
+                StateChange::DeleteRotationPolicy(name) => {
                     self.rotation_policies.remove(&FoldedName::new(name));
                 }
             }
@@ -383,8 +383,8 @@ impl Account {
 
     fn unuse(
         &mut self,
-        grants: &Grants,
-        side: impl Fn(&mut Uses) -> &mut OrdSet<FoldedName>,
+        grants: &DirectGrants,
+        side: impl Fn(&mut PolicyUses) -> &mut OrdSet<FoldedName>,
         name: &FoldedName,
     ) {
         for arn in &grants.attached {
@@ -426,7 +426,7 @@ impl Account {
         }
     }
 
-    fn put_root(&mut self, root: &Arc<Root>) {
+    fn put_root(&mut self, root: &Arc<RootUser>) {
         for key in &self.root.keys {
             self.keys.remove(&key.id);
         }

@@ -2,7 +2,7 @@
 
 use keywright_base::{AccountId, Arn, Timestamp, UniqueId};
 
-use super::Grants;
+use super::DirectGrants;
 
 /// A group.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Group {
     /// When it was created, whole seconds.
     pub created: Timestamp,
     /// What its members are granted.
-    pub grants: Grants,
+    pub grants: DirectGrants,
 }
 
 impl Group {

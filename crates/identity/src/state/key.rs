@@ -7,9 +7,9 @@ use std::sync::{
 
 use arc_swap::ArcSwapOption;
 use keywright_base::{AccessKeyId, Timestamp};
-use keywright_sigv4::{Scope, SigningKey};
+use keywright_sigv4::{CredentialScope, SigningKey};
 
-use crate::vault::Sealed;
+use crate::vault::SealedValue;
 
 /// Whether a key is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl KeyStatus {
 /// The idempotency token under which a key was created. It holds for
 /// [`keywright_base::limits::IDEMPOTENCY_MINUTES`] after the key's creation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replay {
+pub struct IdempotencyRecord {
     /// SHA-256 of the token, in hexadecimal.
     pub token_digest: String,
     /// The key or principal that sent it, so that tokens of two callers never meet.
@@ -50,7 +50,7 @@ pub struct AccessKey {
     /// When it was created, whole seconds.
     pub created: Timestamp,
     /// The token it was created under, if any.
-    pub replay: Option<Replay>,
+    pub replay: Option<IdempotencyRecord>,
     /// The secret; shared by every snapshot that has the key.
     pub material: Arc<KeyMaterial>,
 }
@@ -58,15 +58,15 @@ pub struct AccessKey {
 /// A key's sealed secret, the last signing keys derived from it, and when its use was last
 /// recorded.
 pub struct KeyMaterial {
-    sealed: Sealed,
-    derived: [ArcSwapOption<(Scope, SigningKey)>; 2],
+    sealed: SealedValue,
+    derived: [ArcSwapOption<(CredentialScope, SigningKey)>; 2],
     use_recorded: AtomicI64,
     seconds_used: [AtomicI64; 2],
 }
 
 impl KeyMaterial {
     /// From a sealed secret.
-    pub fn new(sealed: Sealed) -> Self {
+    pub fn new(sealed: SealedValue) -> Self {
         Self {
             sealed,
             derived: [ArcSwapOption::empty(), ArcSwapOption::empty()],
@@ -76,7 +76,7 @@ impl KeyMaterial {
     }
 
     /// The same secret sealed again.
-    pub(crate) fn resealed(&self, sealed: Sealed) -> Self {
+    pub(crate) fn resealed(&self, sealed: SealedValue) -> Self {
         let recorded = self.use_recorded.load(Ordering::Relaxed);
         Self {
             use_recorded: AtomicI64::new(recorded),
@@ -85,12 +85,12 @@ impl KeyMaterial {
     }
 
     /// The sealed secret, for the store.
-    pub const fn sealed(&self) -> &Sealed {
+    pub const fn sealed(&self) -> &SealedValue {
         &self.sealed
     }
 
     /// The signing key of a scope, if it is among the last two that were derived.
-    pub fn cached(&self, scope: &Scope) -> Option<SigningKey> {
+    pub fn cached(&self, scope: &CredentialScope) -> Option<SigningKey> {
         self.derived.iter().find_map(|slot| {
             let entry = slot.load();
             let (of, key) = &**entry.as_ref()?;
@@ -99,7 +99,7 @@ impl KeyMaterial {
     }
 
     /// Remembers a derived signing key; the older of the two slots gives way.
-    pub fn remember(&self, scope: Scope, key: SigningKey) {
+    pub fn remember(&self, scope: CredentialScope, key: SigningKey) {
         let [newest, older] = &self.derived;
         older.store(newest.swap(Some(Arc::new((scope, key)))));
     }

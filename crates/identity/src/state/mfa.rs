@@ -3,11 +3,11 @@
 use keywright_base::{AccountId, Arn, FoldedName, Timestamp, UniqueId};
 
 use super::Tag;
-use crate::vault::Sealed;
+use crate::vault::SealedValue;
 
 /// Who can have MFA devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Bearer {
+pub enum MfaOwner {
     /// The root user.
     Root,
     /// The user with this id.
@@ -24,19 +24,19 @@ pub struct MfaDevice {
     /// At most 50; keys are case-sensitive.
     pub tags: Vec<Tag>,
     /// The seed of its codes.
-    pub seed: Sealed,
+    pub seed: SealedValue,
     /// The newest step of time whose code was accepted: this and earlier ones never are again, not
     /// even after the device was assigned anew.
-    pub spent: i64,
+    pub last_used_step: i64,
     /// To whom it is assigned, if it is.
-    pub enabled: Option<Enabled>,
+    pub enabled: Option<MfaAssignment>,
 }
 
 /// The assignment of a device.
 #[derive(Debug, Clone)]
-pub struct Enabled {
+pub struct MfaAssignment {
     /// To whom.
-    pub bearer: Bearer,
+    pub owner: MfaOwner,
     /// Since when, whole seconds.
     pub since: Timestamp,
     /// By how many steps the device's clock is ahead of ours.
@@ -55,7 +55,7 @@ impl MfaDevice {
     }
 
     /// To whom it is assigned.
-    pub fn bearer(&self) -> Option<Bearer> {
-        self.enabled.as_ref().map(|enabled| enabled.bearer)
+    pub fn bearer(&self) -> Option<MfaOwner> {
+        self.enabled.as_ref().map(|enabled| enabled.owner)
     }
 }

@@ -17,11 +17,11 @@ mod user;
 
 pub use account::{Account, KeyOwner};
 pub use group::Group;
-pub use key::{AccessKey, KeyMaterial, KeyStatus, Replay};
-pub use mfa::{Bearer, Enabled, MfaDevice};
-pub use policy::{CustomerPolicy, Grants, InlinePolicy, PolicyVersion};
-pub use rotation::{RotationPolicy, Selector};
-pub use settings::{CredentialReport, PasswordPolicy, Root, Settings};
+pub use key::{AccessKey, IdempotencyRecord, KeyMaterial, KeyStatus};
+pub use mfa::{MfaAssignment, MfaDevice, MfaOwner};
+pub use policy::{CustomerPolicy, DirectGrants, InlinePolicy, PolicyVersion};
+pub use rotation::{RotationPolicy, UserSelector};
+pub use settings::{AccountSettings, CredentialReport, PasswordPolicy, RootUser};
 pub use user::{LoginProfile, User};
 
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct Tag {
 
 /// One step from a snapshot to the next.
 #[derive(Debug, Clone)]
-pub enum Change {
+pub enum StateChange {
     /// Adds a user or replaces the one with the same id (a rename included).
     PutUser(Arc<User>),
     /// Removes a user.
@@ -57,9 +57,9 @@ pub enum Change {
     /// Removes the virtual MFA device at this place.
     DeleteMfaDevice(FoldedName),
     /// Replaces the root user's record.
-    PutRoot(Arc<Root>),
+    PutRoot(Arc<RootUser>),
     /// Replaces the account's settings.
-    PutSettings(Arc<Settings>),
+    PutSettings(Arc<AccountSettings>),
     /// Replaces the credential report.
     PutReport(Arc<CredentialReport>),
     /// Adds a rotation policy or replaces the one of the same name.

@@ -10,12 +10,12 @@ use super::Tag;
 
 /// A policy document with its compiled form, compiled at the first use.
 #[derive(Debug)]
-struct Document {
+struct PolicyText {
     text: Arc<str>,
     compiled: OnceLock<Option<Arc<Policy>>>,
 }
 
-impl Document {
+impl PolicyText {
     const fn new(text: Arc<str>) -> Self {
         Self {
             text,
@@ -45,7 +45,7 @@ fn compile(text: &str, name: Option<&str>) -> Option<Arc<Policy>> {
 pub struct InlinePolicy {
     /// Its name, as first written.
     pub name: String,
-    document: Arc<Document>,
+    document: Arc<PolicyText>,
 }
 
 impl InlinePolicy {
@@ -53,7 +53,7 @@ impl InlinePolicy {
     pub fn new(name: String, text: Arc<str>) -> Self {
         Self {
             name,
-            document: Arc::new(Document::new(text)),
+            document: Arc::new(PolicyText::new(text)),
         }
     }
 
@@ -70,14 +70,14 @@ impl InlinePolicy {
 
 /// What a user or a group is granted directly.
 #[derive(Debug, Clone, Default)]
-pub struct Grants {
+pub struct DirectGrants {
     /// Inline policies, sorted by folded name.
     pub inline: Vec<InlinePolicy>,
     /// ARNs of attached managed policies, in order of attachment.
     pub attached: Vec<Arc<str>>,
 }
 
-impl Grants {
+impl DirectGrants {
     /// The inline policy with this name in any case.
     pub fn inline(&self, name: &str) -> Option<&InlinePolicy> {
         self.inline
@@ -95,7 +95,7 @@ impl Grants {
     pub fn put_inline(&mut self, name: &str, text: Arc<str>) {
         let same = |p: &&mut InlinePolicy| p.name.eq_ignore_ascii_case(name);
         if let Some(policy) = self.inline.iter_mut().find(same) {
-            policy.document = Arc::new(Document::new(text));
+            policy.document = Arc::new(PolicyText::new(text));
             return;
         }
         self.inline.push(InlinePolicy::new(name.to_owned(), text));
@@ -111,7 +111,7 @@ pub struct PolicyVersion {
     pub number: u32,
     /// When it was created, whole seconds.
     pub created: Timestamp,
-    document: Arc<Document>,
+    document: Arc<PolicyText>,
 }
 
 impl PolicyVersion {
@@ -120,7 +120,7 @@ impl PolicyVersion {
         Self {
             number,
             created,
-            document: Arc::new(Document::new(text)),
+            document: Arc::new(PolicyText::new(text)),
         }
     }
 

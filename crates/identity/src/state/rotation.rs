@@ -7,7 +7,7 @@ use crate::on_behalf::OnBehalf;
 
 /// Which users a policy is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selector {
+pub enum UserSelector {
     /// Those whose path begins so; it ends with a slash.
     Path(String),
     /// Those that have all these tags.
@@ -22,7 +22,7 @@ pub struct RotationPolicy {
     /// Its name, as given.
     pub name: String,
     /// Whom it is about.
-    pub selector: Selector,
+    pub selector: UserSelector,
     /// Days at which a key is due.
     pub max_age_days: i32,
     /// Days over which users are spread before that.

@@ -8,7 +8,7 @@ use super::{AccessKey, LoginProfile};
 
 /// The root user.
 #[derive(Debug, Clone)]
-pub struct Root {
+pub struct RootUser {
     /// When the account was created.
     pub created: Timestamp,
     /// At most two.
@@ -17,7 +17,7 @@ pub struct Root {
     pub login: Option<LoginProfile>,
 }
 
-impl Root {
+impl RootUser {
     /// The key with this id.
     pub fn key(&self, id: AccessKeyId) -> Option<&AccessKey> {
         self.keys.iter().find(|key| key.id == id)
@@ -26,7 +26,7 @@ impl Root {
 
 /// The account's settings.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub struct AccountSettings {
     /// At most one alias.
     pub alias: Option<String>,
     /// The custom password policy; without one AWS's default rules hold.
@@ -35,7 +35,7 @@ pub struct Settings {
     pub ended_sessions: BTreeMap<AccessKeyId, Timestamp>,
 }
 
-impl Settings {
+impl AccountSettings {
     /// The same, with every session ended that a key has minted until now. What has expired by
     /// itself is forgotten. Nothing if there are [`limits::ENDED_SESSIONS_KEYS`] other keys.
     #[must_use]

@@ -6,7 +6,7 @@ use arc_swap::ArcSwapOption;
 use keywright_base::{AccessKeyId, AccountId, Arn, Timestamp, UniqueId};
 use keywright_policy::PolicySet;
 
-use super::{AccessKey, Grants, PasswordPolicy, Tag};
+use super::{AccessKey, DirectGrants, PasswordPolicy, Tag};
 
 /// A console password. The hash is an Argon2id PHC string; the password itself is nowhere.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct User {
     /// Console access.
     pub login: Option<LoginProfile>,
     /// Inline policies and attachments.
-    pub grants: Grants,
+    pub grants: DirectGrants,
     /// ARN of the permissions boundary.
     pub boundary: Option<Arc<str>>,
     /// Groups, in order of joining.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{WorkLimits, WorkOwner, WorkPermit, WorkQueue};
-use crate::fault::Fault;
+use crate::fault::IamFault;
 
 const LIMITS: WorkLimits = WorkLimits {
     permits: 1,
@@ -20,9 +20,9 @@ fn owner(number: u8) -> WorkOwner {
     WorkOwner::Address([192, 0, 2, number].into())
 }
 
-type Entering<'a> = Pin<Box<dyn Future<Output = Result<WorkPermit, Fault>> + 'a>>;
+type Entering<'a> = Pin<Box<dyn Future<Output = Result<WorkPermit, IamFault>> + 'a>>;
 
-fn poll(entering: &mut Entering<'_>) -> Poll<Result<WorkPermit, Fault>> {
+fn poll(entering: &mut Entering<'_>) -> Poll<Result<WorkPermit, IamFault>> {
     let mut context = Context::from_waker(Waker::noop());
     entering.as_mut().poll(&mut context)
 }
@@ -72,9 +72,15 @@ async fn lines_are_bounded_each_and_altogether() {
     let queue = WorkQueue::new(LIMITS);
     let place = queue.enter(owner(1)).await.unwrap();
     let mut mine = [(); 3].map(|()| wait(&queue, 1));
-    assert_eq!(queue.enter(owner(1)).await.unwrap_err(), Fault::Throttled);
+    assert_eq!(
+        queue.enter(owner(1)).await.unwrap_err(),
+        IamFault::Throttled
+    );
     let others = [2, 3].map(|number| wait(&queue, number));
-    assert_eq!(queue.enter(owner(4)).await.unwrap_err(), Fault::Throttled);
+    assert_eq!(
+        queue.enter(owner(4)).await.unwrap_err(),
+        IamFault::Throttled
+    );
     // Who goes away makes room, and does not use up a turn.
     drop(others);
     let mut fourth = wait(&queue, 4);
@@ -107,7 +113,7 @@ async fn a_wait_ends() {
     });
     let place = queue.enter(owner(1)).await.unwrap();
     let waited = pin!(queue.enter(owner(2))).await;
-    assert_eq!(waited.unwrap_err(), Fault::Throttled);
+    assert_eq!(waited.unwrap_err(), IamFault::Throttled);
     drop(place);
     let state = queue.state();
     assert_eq!((state.free, state.waiting), (1, 0));

@@ -7,14 +7,14 @@ pub mod wire;
 
 use keywright_store::{contract::StoreError, reserve::is_full};
 
-use crate::digest::{Algorithm, Kind};
+use crate::digest::{ChecksumAlgorithm, ChecksumType};
 
 /// The failure of a request's body: whatever the reader of the body reported, passed on untouched.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why an S3 action was refused or failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum S3Fault {
     /// There is no such bucket.
     #[error("no such bucket: {0}")]
     NoSuchBucket(String),
@@ -170,10 +170,10 @@ pub enum Fault {
     #[error("part number {0}")]
     PartNumberOutside(i32),
     /// The object has fewer parts than the number asked for.
-    #[error("part {asked} of {count}")]
+    #[error("part {requested} of {count}")]
     NoSuchPart {
         /// The number asked for.
-        asked: i32,
+        requested: i32,
         /// How many parts the object has.
         count: usize,
     },
@@ -206,10 +206,10 @@ pub enum Fault {
         key: String,
     },
     /// The range has no byte in common with the object.
-    #[error("range {asked} of {size} bytes")]
+    #[error("range {requested} of {size} bytes")]
     InvalidRange {
         /// The range as it was asked for.
-        asked: String,
+        requested: String,
         /// The object's bytes.
         size: u64,
     },
@@ -217,10 +217,10 @@ pub enum Fault {
     #[error("copy range {0}")]
     CopyRangeForm(String),
     /// The range of a part copy ends outside the source.
-    #[error("copy range {asked} of {size} bytes")]
+    #[error("copy range {requested} of {size} bytes")]
     CopyRangeOutside {
         /// The range as it was asked for.
-        asked: String,
+        requested: String,
         /// The source's bytes.
         size: u64,
     },
@@ -258,7 +258,7 @@ pub enum Fault {
     Tag(#[from] TagFault),
     /// A bucket does not have this setting.
     #[error("bucket {1} has no {0:?}")]
-    NotConfigured(Setting, String),
+    NotConfigured(BucketSetting, String),
     /// A bucket was to be created with an ACL.
     #[error("a new bucket with an ACL")]
     BucketAclWithOwnership,
@@ -311,7 +311,7 @@ pub enum Fault {
     HeaderNotServed(&'static str),
     /// A part of the request is not understood, so nothing of it is done.
     #[error("{0:?} {1} is not understood")]
-    NotUnderstood(Unknown, String),
+    NotUnderstood(UnknownElement, String),
     /// The operation exists in S3 and is not served here.
     #[error("operation {0} is not served")]
     OperationNotServed(String),
@@ -347,7 +347,7 @@ pub enum Fault {
 
 /// What of a request is not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unknown {
+pub enum UnknownElement {
     /// A header.
     Header,
     /// A query parameter, or the sub-resource that it names.
@@ -356,7 +356,7 @@ pub enum Unknown {
 
 /// A setting of buckets that nothing here can put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+pub enum BucketSetting {
     /// Rules for other origins.
     Cors,
     /// Lifecycle rules.
@@ -380,40 +380,40 @@ pub enum ChecksumFault {
     Several,
     /// The value is not base64 of the algorithm's length.
     #[error("{0:?} value is malformed")]
-    Malformed(Algorithm),
+    Malformed(ChecksumAlgorithm),
     /// The body has another checksum.
     #[error("{0:?} differs")]
-    Differs(Algorithm),
+    Differs(ChecksumAlgorithm),
     /// The assembled object has another checksum than announced.
     #[error("{0:?} of the object differs")]
-    ObjectDiffers(Algorithm),
+    ObjectDiffers(ChecksumAlgorithm),
     /// A part came with another algorithm than the upload was created with.
     #[error("expected {expected:?}")]
     OtherAlgorithm {
         /// The upload's algorithm.
-        expected: Algorithm,
+        expected: ChecksumAlgorithm,
         /// The part's algorithm.
-        actual: Algorithm,
+        actual: ChecksumAlgorithm,
     },
     /// The algorithm cannot be used with this kind.
     #[error("{kind:?} with {algorithm:?}")]
     Incompatible {
         /// The kind.
-        kind: Kind,
+        kind: ChecksumType,
         /// The algorithm.
-        algorithm: Algorithm,
+        algorithm: ChecksumAlgorithm,
     },
     /// A kind was named without an algorithm.
     #[error("kind without algorithm")]
     KindAlone,
     /// Completion names another kind than the upload has.
     #[error("the upload was created with {0:?}")]
-    OtherKind(Option<Kind>),
+    OtherKind(Option<ChecksumType>),
     /// A composite upload's completion must repeat each part's checksum.
     #[error("{algorithm:?} of part {part} is missing")]
     PartMissing {
         /// The algorithm.
-        algorithm: Algorithm,
+        algorithm: ChecksumAlgorithm,
         /// The part.
         part: i32,
     },
@@ -461,19 +461,19 @@ pub enum TagFault {
     Header(String),
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for S3Fault {
     fn from(error: StoreError) -> Self {
         Self::Internal(error.to_string())
     }
 }
 
-impl From<keywright_vault::OpenError> for Fault {
+impl From<keywright_vault::OpenError> for S3Fault {
     fn from(error: keywright_vault::OpenError) -> Self {
         Self::Internal(error.to_string())
     }
 }
 
-impl From<std::io::Error> for Fault {
+impl From<std::io::Error> for S3Fault {
     fn from(error: std::io::Error) -> Self {
         if is_full(&error) {
             return Self::DiskFull;

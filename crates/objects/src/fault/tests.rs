@@ -1,7 +1,7 @@
 //! Golden: what clients see of each fault, as recorded.
 
-use super::{ChecksumFault as C, Fault as F, TagFault as T, wire::answer};
-use crate::digest::{Algorithm, Kind};
+use super::{ChecksumFault as C, S3Fault as F, TagFault as T, wire::answer};
+use crate::digest::{ChecksumAlgorithm, ChecksumType};
 
 fn show(fault: &F) -> String {
     let answer = answer(fault);
@@ -89,7 +89,7 @@ fn objects() {
         ),
         (
             F::InvalidRange {
-                asked: "bytes=1024-4096".into(),
+                requested: "bytes=1024-4096".into(),
                 size: 8,
             },
             "416 InvalidRange: The requested range is not satisfiable RangeRequested=bytes=1024-4096 ActualObjectSize=8",
@@ -119,7 +119,7 @@ fn objects() {
         ),
         (
             F::CopyRangeOutside {
-                asked: "bytes=0-100".into(),
+                requested: "bytes=0-100".into(),
                 size: 10,
             },
             "400 InvalidArgument: Range specified is not valid for source object of size: 10 ArgumentName=x-amz-copy-source-range ArgumentValue=bytes=0-100",
@@ -210,7 +210,7 @@ fn uploads() {
         ),
         (
             F::NoSuchPart {
-                asked: 10,
+                requested: 10,
                 count: 2,
             },
             "416 InvalidPartNumber: The requested partnumber is not satisfiable PartNumberRequested=10 ActualPartCount=2",
@@ -267,7 +267,7 @@ fn lack_of_room() {
 
 #[test]
 fn checksums() {
-    use Algorithm::{Crc32, Crc32c, Crc64Nvme, Sha1};
+    use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, Sha1};
     for (fault, expected) in [
         (
             C::Differs(Crc64Nvme),
@@ -298,7 +298,7 @@ fn checksums() {
         ),
         (
             C::Incompatible {
-                kind: Kind::Composite,
+                kind: ChecksumType::Composite,
                 algorithm: Crc64Nvme,
             },
             "400 InvalidRequest: The COMPOSITE checksum type cannot be used with the crc64nvme checksum algorithm.",

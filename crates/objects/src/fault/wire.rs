@@ -7,11 +7,11 @@
 
 use std::borrow::Cow;
 
-use super::{ChecksumFault, Fault, Setting, TagFault, Unknown};
+use super::{BucketSetting, ChecksumFault, S3Fault, TagFault, UnknownElement};
 
 /// An error answer of S3, without request id and host id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct S3Error {
     /// HTTP status.
     pub status: u16,
     /// The code, for example `NoSuchKey`.
@@ -22,7 +22,7 @@ pub struct Answer {
     pub extra: Vec<(&'static str, String)>,
 }
 
-impl Answer {
+impl S3Error {
     /// An answer without extra elements.
     pub fn new(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -49,90 +49,90 @@ const UNSATISFIABLE: u16 = 416;
 const NOT_SERVED: &str = "A header you provided implies functionality that is not implemented";
 
 /// What the client sees of a fault.
-pub fn answer(fault: &Fault) -> Answer {
+pub fn answer(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::Checksum(fault) => checksum(fault),
-        Fault::Tag(fault) => tag(fault),
-        Fault::NoSuchBucket(_)
-        | Fault::BucketOwnedByYou(_)
-        | Fault::BucketExists(_)
-        | Fault::BucketNotEmpty(_)
-        | Fault::TooManyBuckets { .. }
-        | Fault::InvalidBucketName(_)
-        | Fault::IllegalLocation(_)
-        | Fault::InvalidLocation(_)
-        | Fault::WrongRegion { .. }
-        | Fault::Moved { .. }
-        | Fault::NoSuchBucketPolicy(_)
-        | Fault::NoSuchTagSet(_)
-        | Fault::MalformedPolicy(_)
-        | Fault::NoSuchPublicAccessBlock(_)
-        | Fault::PolicyTooLarge { .. } => bucket(fault),
-        Fault::NoSuchUpload(_)
-        | Fault::EntityTooSmall { .. }
-        | Fault::InvalidPart { .. }
-        | Fault::InvalidPartOrder(_)
-        | Fault::NoParts
-        | Fault::PartNumberOutside(_)
-        | Fault::NoSuchPart { .. }
-        | Fault::RangeAndPart
-        | Fault::SizeMismatch { .. } => multipart(fault),
-        Fault::PreconditionFailed(_)
-        | Fault::NotModified(_)
-        | Fault::ConditionNotServed(_)
-        | Fault::Conflict { .. }
-        | Fault::InvalidRange { .. } => condition(fault),
-        Fault::CopyRangeForm(_)
-        | Fault::CopyRangeOutside { .. }
-        | Fault::CopyRangeBeyond
-        | Fault::CopySourceForm(_)
-        | Fault::CopyToItself
-        | Fault::CopySourceTooLarge { .. } => copy(fault),
-        Fault::DiskFull | Fault::Throttled | Fault::QuotaExceeded { .. } => room(fault),
-        Fault::MetadataTooLarge { .. } | Fault::HeadersTooLarge { .. } => stored_headers(fault),
+        S3Fault::Checksum(fault) => checksum(fault),
+        S3Fault::Tag(fault) => tag(fault),
+        S3Fault::NoSuchBucket(_)
+        | S3Fault::BucketOwnedByYou(_)
+        | S3Fault::BucketExists(_)
+        | S3Fault::BucketNotEmpty(_)
+        | S3Fault::TooManyBuckets { .. }
+        | S3Fault::InvalidBucketName(_)
+        | S3Fault::IllegalLocation(_)
+        | S3Fault::InvalidLocation(_)
+        | S3Fault::WrongRegion { .. }
+        | S3Fault::Moved { .. }
+        | S3Fault::NoSuchBucketPolicy(_)
+        | S3Fault::NoSuchTagSet(_)
+        | S3Fault::MalformedPolicy(_)
+        | S3Fault::NoSuchPublicAccessBlock(_)
+        | S3Fault::PolicyTooLarge { .. } => bucket(fault),
+        S3Fault::NoSuchUpload(_)
+        | S3Fault::EntityTooSmall { .. }
+        | S3Fault::InvalidPart { .. }
+        | S3Fault::InvalidPartOrder(_)
+        | S3Fault::NoParts
+        | S3Fault::PartNumberOutside(_)
+        | S3Fault::NoSuchPart { .. }
+        | S3Fault::RangeAndPart
+        | S3Fault::SizeMismatch { .. } => multipart(fault),
+        S3Fault::PreconditionFailed(_)
+        | S3Fault::NotModified(_)
+        | S3Fault::ConditionNotServed(_)
+        | S3Fault::Conflict { .. }
+        | S3Fault::InvalidRange { .. } => condition(fault),
+        S3Fault::CopyRangeForm(_)
+        | S3Fault::CopyRangeOutside { .. }
+        | S3Fault::CopyRangeBeyond
+        | S3Fault::CopySourceForm(_)
+        | S3Fault::CopyToItself
+        | S3Fault::CopySourceTooLarge { .. } => copy(fault),
+        S3Fault::DiskFull | S3Fault::Throttled | S3Fault::QuotaExceeded { .. } => room(fault),
+        S3Fault::MetadataTooLarge { .. } | S3Fault::HeadersTooLarge { .. } => stored_headers(fault),
         _ => general(fault),
     }
 }
 
-fn bucket(fault: &Fault) -> Answer {
+fn bucket(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::NoSuchBucket(name) => Answer::new(
+        S3Fault::NoSuchBucket(name) => S3Error::new(
             MISSING,
             "NoSuchBucket",
             "The specified bucket does not exist",
         )
         .with("BucketName", name),
-        Fault::BucketOwnedByYou(name) => Answer::new(
+        S3Fault::BucketOwnedByYou(name) => S3Error::new(
             CONFLICT,
             "BucketAlreadyOwnedByYou",
             "Your previous request to create the named bucket succeeded and you already own it.",
         )
         .with("BucketName", name),
-        Fault::BucketExists(name) => Answer::new(
+        S3Fault::BucketExists(name) => S3Error::new(
             CONFLICT,
             "BucketAlreadyExists",
             "The requested bucket name is not available. The bucket namespace is shared by all \
              users of the system. Please select a different name and try again.",
         )
         .with("BucketName", name),
-        Fault::BucketNotEmpty(name) => Answer::new(
+        S3Fault::BucketNotEmpty(name) => S3Error::new(
             CONFLICT,
             "BucketNotEmpty",
             "The bucket you tried to delete is not empty",
         )
         .with("BucketName", name),
-        Fault::TooManyBuckets { .. } => Answer::new(
+        S3Fault::TooManyBuckets { .. } => S3Error::new(
             BAD,
             "TooManyBuckets",
             "You have attempted to create more buckets than allowed",
         ),
-        Fault::InvalidBucketName(name) => Answer::new(
+        S3Fault::InvalidBucketName(name) => S3Error::new(
             BAD,
             "InvalidBucketName",
             "The specified bucket is not valid.",
         )
         .with("BucketName", name),
-        Fault::IllegalLocation(name) => Answer::new(
+        S3Fault::IllegalLocation(name) => S3Error::new(
             BAD,
             "IllegalLocationConstraintException",
             format!(
@@ -140,38 +140,38 @@ fn bucket(fault: &Fault) -> Answer {
                  this request was sent to."
             ),
         ),
-        Fault::InvalidLocation(name) => Answer::new(
+        S3Fault::InvalidLocation(name) => S3Error::new(
             BAD,
             "InvalidLocationConstraint",
             "The specified location-constraint is not valid",
         )
         .with("LocationConstraint", name),
-        Fault::WrongRegion { signed, region } => wrong_region(signed, region),
-        Fault::Moved { bucket, region } => moved(bucket, region),
-        Fault::NoSuchBucketPolicy(name) => Answer::new(
+        S3Fault::WrongRegion { signed, region } => wrong_region(signed, region),
+        S3Fault::Moved { bucket, region } => moved(bucket, region),
+        S3Fault::NoSuchBucketPolicy(name) => S3Error::new(
             MISSING,
             "NoSuchBucketPolicy",
             "The bucket policy does not exist",
         )
         .with("BucketName", name),
-        Fault::NoSuchTagSet(name) => {
-            Answer::new(MISSING, "NoSuchTagSet", "The TagSet does not exist")
+        S3Fault::NoSuchTagSet(name) => {
+            S3Error::new(MISSING, "NoSuchTagSet", "The TagSet does not exist")
                 .with("BucketName", name)
         }
-        Fault::MalformedPolicy(message) => Answer::new(BAD, "MalformedPolicy", message.clone()),
+        S3Fault::MalformedPolicy(message) => S3Error::new(BAD, "MalformedPolicy", message.clone()),
         other => settings(other),
     }
 }
 
-fn settings(fault: &Fault) -> Answer {
+fn settings(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::NoSuchPublicAccessBlock(name) => Answer::new(
+        S3Fault::NoSuchPublicAccessBlock(name) => S3Error::new(
             MISSING,
             "NoSuchPublicAccessBlockConfiguration",
             "The public access block configuration was not found",
         )
         .with("BucketName", name),
-        Fault::PolicyTooLarge { limit } => Answer::new(
+        S3Fault::PolicyTooLarge { limit } => S3Error::new(
             BAD,
             "MalformedPolicy",
             format!("Policy is too large; exceeds the maximum allowed size of {limit} bytes"),
@@ -180,8 +180,8 @@ fn settings(fault: &Fault) -> Answer {
     }
 }
 
-fn wrong_region(signed: &str, region: &str) -> Answer {
-    Answer::new(
+fn wrong_region(signed: &str, region: &str) -> S3Error {
+    S3Error::new(
         BAD,
         "AuthorizationHeaderMalformed",
         format!(
@@ -192,8 +192,8 @@ fn wrong_region(signed: &str, region: &str) -> Answer {
     .with("Region", region)
 }
 
-fn moved(bucket: &str, region: &str) -> Answer {
-    Answer::new(
+fn moved(bucket: &str, region: &str) -> S3Error {
+    S3Error::new(
         301,
         "PermanentRedirect",
         "The bucket you are attempting to access must be addressed using the specified endpoint. \
@@ -203,21 +203,21 @@ fn moved(bucket: &str, region: &str) -> Answer {
     .with("Bucket", bucket)
 }
 
-fn multipart(fault: &Fault) -> Answer {
+fn multipart(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::NoSuchUpload(upload) => Answer::new(
+        S3Fault::NoSuchUpload(upload) => S3Error::new(
             MISSING,
             "NoSuchUpload",
             "The specified upload does not exist. The upload ID may be invalid, or the upload may \
              have been aborted or completed.",
         )
         .with("UploadId", upload),
-        Fault::EntityTooSmall {
+        S3Fault::EntityTooSmall {
             part,
             etag,
             size,
             limit,
-        } => Answer::new(
+        } => S3Error::new(
             BAD,
             "EntityTooSmall",
             "Your proposed upload is smaller than the minimum allowed size",
@@ -226,7 +226,7 @@ fn multipart(fault: &Fault) -> Answer {
         .with("MinSizeAllowed", limit)
         .with("PartNumber", part)
         .with("ETag", etag),
-        Fault::InvalidPart { part, etag, upload } => Answer::new(
+        S3Fault::InvalidPart { part, etag, upload } => S3Error::new(
             BAD,
             "InvalidPart",
             "One or more of the specified parts could not be found.  The part may not have been \
@@ -235,31 +235,36 @@ fn multipart(fault: &Fault) -> Answer {
         .with("UploadId", upload)
         .with("PartNumber", part)
         .with("ETag", etag),
-        Fault::InvalidPartOrder(upload) => Answer::new(
+        S3Fault::InvalidPartOrder(upload) => S3Error::new(
             BAD,
             "InvalidPartOrder",
             "The list of parts was not in ascending order. Parts must be ordered by part number.",
         )
         .with("UploadId", upload),
-        Fault::NoParts => Answer::new(BAD, "InvalidRequest", "You must specify at least one part"),
-        Fault::PartNumberOutside(number) => argument(
+        S3Fault::NoParts => {
+            S3Error::new(BAD, "InvalidRequest", "You must specify at least one part")
+        }
+        S3Fault::PartNumberOutside(number) => argument(
             "Part number must be an integer between 1 and 10000, inclusive",
             "partNumber",
             number,
         ),
-        Fault::NoSuchPart { asked, count } => Answer::new(
+        S3Fault::NoSuchPart {
+            requested: question,
+            count,
+        } => S3Error::new(
             UNSATISFIABLE,
             "InvalidPartNumber",
             "The requested partnumber is not satisfiable",
         )
-        .with("PartNumberRequested", asked)
+        .with("PartNumberRequested", question)
         .with("ActualPartCount", count),
-        Fault::RangeAndPart => Answer::new(
+        S3Fault::RangeAndPart => S3Error::new(
             BAD,
             "InvalidRequest",
             "Cannot specify both Range header and partNumber query parameter",
         ),
-        Fault::SizeMismatch { given, computed } => Answer::new(
+        S3Fault::SizeMismatch { given, computed } => S3Error::new(
             BAD,
             "InvalidRequest",
             format!(
@@ -271,22 +276,22 @@ fn multipart(fault: &Fault) -> Answer {
     }
 }
 
-fn condition(fault: &Fault) -> Answer {
+fn condition(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::PreconditionFailed(condition) => Answer::new(
+        S3Fault::PreconditionFailed(condition) => S3Error::new(
             412,
             "PreconditionFailed",
             "At least one of the pre-conditions you specified did not hold",
         )
         .with("Condition", condition),
-        Fault::NotModified(_) => Answer::new(304, "NotModified", "Not Modified"),
-        Fault::ConditionNotServed(header) => Answer::new(501, "NotImplemented", NOT_SERVED)
+        S3Fault::NotModified(_) => S3Error::new(304, "NotModified", "Not Modified"),
+        S3Fault::ConditionNotServed(header) => S3Error::new(501, "NotImplemented", NOT_SERVED)
             .with("Header", header)
             .with(
                 "additionalMessage",
                 format!("We don't accept the provided value of {header} header for this API"),
             ),
-        Fault::Conflict { condition, key } => Answer::new(
+        S3Fault::Conflict { condition, key } => S3Error::new(
             CONFLICT,
             "ConditionalRequestConflict",
             "The conditional request cannot succeed due to a conflicting operation against this \
@@ -294,50 +299,56 @@ fn condition(fault: &Fault) -> Answer {
         )
         .with("Condition", condition)
         .with("Key", key),
-        Fault::InvalidRange { asked, size } => Answer::new(
+        S3Fault::InvalidRange {
+            requested: question,
+            size,
+        } => S3Error::new(
             UNSATISFIABLE,
             "InvalidRange",
             "The requested range is not satisfiable",
         )
-        .with("RangeRequested", asked)
+        .with("RangeRequested", question)
         .with("ActualObjectSize", size),
         other => internal(other),
     }
 }
 
-fn copy(fault: &Fault) -> Answer {
+fn copy(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::CopyRangeForm(asked) => argument(
+        S3Fault::CopyRangeForm(question) => argument(
             "The x-amz-copy-source-range value must be of the form bytes=first-last where first \
              and last are the zero-based offsets of the first and last bytes to copy",
             "x-amz-copy-source-range",
-            asked,
+            question,
         ),
-        Fault::CopyRangeOutside { asked, size } => Answer::new(
+        S3Fault::CopyRangeOutside {
+            requested: question,
+            size,
+        } => S3Error::new(
             BAD,
             "InvalidArgument",
             format!("Range specified is not valid for source object of size: {size}"),
         )
         .with("ArgumentName", "x-amz-copy-source-range")
-        .with("ArgumentValue", asked),
-        Fault::CopyRangeBeyond => Answer::new(
+        .with("ArgumentValue", question),
+        S3Fault::CopyRangeBeyond => S3Error::new(
             BAD,
             "InvalidRequest",
             "The specified copy range is invalid for the source object size",
         ),
-        Fault::CopySourceForm(_) => argument(
+        S3Fault::CopySourceForm(_) => argument(
             "Invalid copy source object key",
             "x-amz-copy-source",
             "x-amz-copy-source",
         ),
-        Fault::CopyToItself => Answer::new(
+        S3Fault::CopyToItself => S3Error::new(
             BAD,
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without \
              changing the object's metadata, storage class, website redirect location or \
              encryption attributes.",
         ),
-        Fault::CopySourceTooLarge { limit } => Answer::new(
+        S3Fault::CopySourceTooLarge { limit } => S3Error::new(
             BAD,
             "InvalidRequest",
             format!(
@@ -349,20 +360,20 @@ fn copy(fault: &Fault) -> Answer {
     }
 }
 
-fn room(fault: &Fault) -> Answer {
+fn room(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::DiskFull | Fault::Throttled => {
-            Answer::new(503, "SlowDown", "Please reduce your request rate.")
+        S3Fault::DiskFull | S3Fault::Throttled => {
+            S3Error::new(503, "SlowDown", "Please reduce your request rate.")
         }
         // S3 has no quotas; code and status are those of Ceph's object gateway.
-        Fault::QuotaExceeded { bucket, limit } => {
+        S3Fault::QuotaExceeded { bucket, limit } => {
             let owner = if bucket.is_some() {
                 "bucket"
             } else {
                 "account"
             };
             let message = format!("The {owner} may store at most {limit} bytes");
-            let answer = Answer::new(DENIED, "QuotaExceeded", message);
+            let answer = S3Error::new(DENIED, "QuotaExceeded", message);
             match bucket {
                 Some(bucket) => answer.with("BucketName", bucket),
                 None => answer,
@@ -372,16 +383,16 @@ fn room(fault: &Fault) -> Answer {
     }
 }
 
-fn stored_headers(fault: &Fault) -> Answer {
+fn stored_headers(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::MetadataTooLarge { size, limit } => Answer::new(
+        S3Fault::MetadataTooLarge { size, limit } => S3Error::new(
             BAD,
             "MetadataTooLarge",
             "Your metadata headers exceed the maximum allowed metadata size",
         )
         .with("Size", size)
         .with("MaxSizeAllowed", limit),
-        Fault::HeadersTooLarge { limit } => Answer::new(
+        S3Fault::HeadersTooLarge { limit } => S3Error::new(
             BAD,
             "RequestHeaderSectionTooLarge",
             "Your request header section exceeds the maximum allowed size.",
@@ -391,62 +402,62 @@ fn stored_headers(fault: &Fault) -> Answer {
     }
 }
 
-fn general(fault: &Fault) -> Answer {
+fn general(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::NoSuchKey(key) => {
-            Answer::new(MISSING, "NoSuchKey", "The specified key does not exist.").with("Key", key)
+        S3Fault::NoSuchKey(key) => {
+            S3Error::new(MISSING, "NoSuchKey", "The specified key does not exist.").with("Key", key)
         }
-        Fault::NoSuchVersion { key, version } => Answer::new(
+        S3Fault::NoSuchVersion { key, version } => S3Error::new(
             MISSING,
             "NoSuchVersion",
             "The specified version does not exist.",
         )
         .with("Key", key)
         .with("VersionId", version),
-        Fault::InvalidVersion(version) => {
+        S3Fault::InvalidVersion(version) => {
             argument("Invalid version id specified", "versionId", version)
         }
-        Fault::MalformedXml => Answer::new(
+        S3Fault::MalformedXml => S3Error::new(
             BAD,
             "MalformedXML",
             "The XML you provided was not well-formed or did not validate against our published \
              schema",
         ),
-        Fault::InvalidStorageClass(class) => Answer::new(
+        S3Fault::InvalidStorageClass(class) => S3Error::new(
             BAD,
             "InvalidStorageClass",
             "The storage class you specified is not valid",
         )
         .with("StorageClassRequested", class),
-        Fault::AclsDisabled => Answer::new(
+        S3Fault::AclsDisabled => S3Error::new(
             BAD,
             "AccessControlListNotSupported",
             "The bucket does not allow ACLs",
         ),
-        Fault::EntityTooLarge { proposed, limit } => Answer::new(
+        S3Fault::EntityTooLarge { proposed, limit } => S3Error::new(
             BAD,
             "EntityTooLarge",
             "Your proposed upload exceeds the maximum allowed size",
         )
         .with("ProposedSize", proposed)
         .with("MaxSizeAllowed", limit),
-        Fault::InvalidMd5(given) => Answer::new(
+        S3Fault::InvalidMd5(given) => S3Error::new(
             BAD,
             "InvalidDigest",
             "The Content-MD5 you specified was invalid.",
         )
         .with("Content-MD5", given),
-        Fault::BadMd5 {
+        S3Fault::BadMd5 {
             expected,
             calculated,
-        } => Answer::new(
+        } => S3Error::new(
             BAD,
             "BadDigest",
             "The Content-MD5 you specified did not match what we received.",
         )
         .with("ExpectedDigest", expected)
         .with("CalculatedDigest", calculated),
-        Fault::IncompleteBody { .. } | Fault::Body(_) => Answer::new(
+        S3Fault::IncompleteBody { .. } | S3Fault::Body(_) => S3Error::new(
             BAD,
             "IncompleteBody",
             "You did not provide the number of bytes specified by the Content-Length HTTP header",
@@ -455,32 +466,32 @@ fn general(fault: &Fault) -> Answer {
     }
 }
 
-fn parameter(fault: &Fault) -> Answer {
+fn parameter(fault: &S3Fault) -> S3Error {
     match fault {
-        Fault::AccessDenied(message) => Answer::new(DENIED, "AccessDenied", message.clone()),
-        Fault::KeyTooLong { size, limit } => {
-            Answer::new(BAD, "KeyTooLongError", "Your key is too long")
+        S3Fault::AccessDenied(message) => S3Error::new(DENIED, "AccessDenied", message.clone()),
+        S3Fault::KeyTooLong { size, limit } => {
+            S3Error::new(BAD, "KeyTooLongError", "Your key is too long")
                 .with("Size", size)
                 .with("MaxSizeAllowed", limit)
         }
-        Fault::InvalidArgument {
+        S3Fault::InvalidArgument {
             message,
             name,
             value,
         } => {
             let answer =
-                Answer::new(BAD, "InvalidArgument", message.clone()).with("ArgumentName", name);
+                S3Error::new(BAD, "InvalidArgument", message.clone()).with("ArgumentName", name);
             match value {
                 Some(value) => answer.with("ArgumentValue", value),
                 None => answer,
             }
         }
-        Fault::InvalidRequest(message) => Answer::new(BAD, "InvalidRequest", *message),
-        Fault::MessageTooLong { limit } => {
-            Answer::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
+        S3Fault::InvalidRequest(message) => S3Error::new(BAD, "InvalidRequest", *message),
+        S3Fault::MessageTooLong { limit } => {
+            S3Error::new(BAD, "MaxMessageLengthExceeded", "Your request was too big.")
                 .with("MaxMessageLengthBytes", limit)
         }
-        Fault::InvalidExpectedOwner(given) => Answer::new(
+        S3Fault::InvalidExpectedOwner(given) => S3Error::new(
             BAD,
             "InvalidBucketOwnerAWSAccountID",
             format!(
@@ -488,26 +499,26 @@ fn parameter(fault: &Fault) -> Answer {
                  [{given}]"
             ),
         ),
-        Fault::MethodNotAllowed { method, resource } => Answer::new(
+        S3Fault::MethodNotAllowed { method, resource } => S3Error::new(
             405,
             "MethodNotAllowed",
             "The specified method is not allowed against this resource.",
         )
         .with("Method", method)
         .with("ResourceType", resource),
-        Fault::HeaderNotServed(header) => {
-            Answer::new(501, "NotImplemented", NOT_SERVED).with("Header", header)
+        S3Fault::HeaderNotServed(header) => {
+            S3Error::new(501, "NotImplemented", NOT_SERVED).with("Header", header)
         }
-        Fault::NotUnderstood(Unknown::Header, name) => {
-            Answer::new(501, "NotImplemented", NOT_SERVED).with("Header", name)
+        S3Fault::NotUnderstood(UnknownElement::Header, name) => {
+            S3Error::new(501, "NotImplemented", NOT_SERVED).with("Header", name)
         }
-        Fault::NotUnderstood(Unknown::Parameter, name) => Answer::new(
+        S3Fault::NotUnderstood(UnknownElement::Parameter, name) => S3Error::new(
             501,
             "NotImplemented",
             "A parameter you provided implies functionality that is not implemented",
         )
         .with("ArgumentName", name),
-        Fault::OperationNotServed(name) => Answer::new(
+        S3Fault::OperationNotServed(name) => S3Error::new(
             501,
             "NotImplemented",
             format!("The operation {name} is not implemented."),
@@ -517,10 +528,10 @@ fn parameter(fault: &Fault) -> Answer {
 }
 
 /// About the settings and ACLs of buckets.
-fn other_argument(fault: &Fault) -> Answer {
+fn other_argument(fault: &S3Fault) -> S3Error {
     match fault {
         // Recorded 2026-04.
-        Fault::NotOverridable { parameter, value } => Answer::new(
+        S3Fault::NotOverridable { parameter, value } => S3Error::new(
             BAD,
             "InvalidArgument",
             format!(
@@ -530,24 +541,24 @@ fn other_argument(fault: &Fault) -> Answer {
         )
         .with("ArgumentName", parameter)
         .with("ArgumentValue", value),
-        Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
-        Fault::BucketAclWithOwnership => Answer::new(
+        S3Fault::NotConfigured(setting, bucket) => not_configured(*setting, bucket),
+        S3Fault::BucketAclWithOwnership => S3Error::new(
             BAD,
             "InvalidBucketAclWithObjectOwnership",
             "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
         ),
-        Fault::MissingHeader(header) => Answer::new(
+        S3Fault::MissingHeader(header) => S3Error::new(
             BAD,
             "MissingSecurityHeader",
             "Your request was missing a required header",
         )
         .with("MissingHeaderName", header),
-        Fault::UnexpectedContent => Answer::new(
+        S3Fault::UnexpectedContent => S3Error::new(
             BAD,
             "UnexpectedContent",
             "This request does not support content",
         ),
-        Fault::InvalidNamespace(bucket) => Answer::new(
+        S3Fault::InvalidNamespace(bucket) => S3Error::new(
             BAD,
             "InvalidNamespaceHeader",
             "The bucket name does not belong to the namespace of the x-amz-bucket-namespace header",
@@ -557,48 +568,48 @@ fn other_argument(fault: &Fault) -> Answer {
     }
 }
 
-fn not_configured(setting: Setting, bucket: &str) -> Answer {
+fn not_configured(setting: BucketSetting, bucket: &str) -> S3Error {
     let (code, message) = match setting {
-        Setting::Cors => (
+        BucketSetting::Cors => (
             "NoSuchCORSConfiguration",
             "The CORS configuration does not exist",
         ),
-        Setting::Lifecycle => (
+        BucketSetting::Lifecycle => (
             "NoSuchLifecycleConfiguration",
             "The lifecycle configuration does not exist",
         ),
-        Setting::Website => (
+        BucketSetting::Website => (
             "NoSuchWebsiteConfiguration",
             "The specified bucket does not have a website configuration",
         ),
-        Setting::Replication => (
+        BucketSetting::Replication => (
             "ReplicationConfigurationNotFoundError",
             "The replication configuration was not found",
         ),
-        Setting::ObjectLock => (
+        BucketSetting::ObjectLock => (
             "ObjectLockConfigurationNotFoundError",
             "Object Lock configuration does not exist for this bucket",
         ),
     };
-    Answer::new(MISSING, code, message).with("BucketName", bucket)
+    S3Error::new(MISSING, code, message).with("BucketName", bucket)
 }
 
-fn internal(_: &Fault) -> Answer {
-    Answer::new(
+fn internal(_: &S3Fault) -> S3Error {
+    S3Error::new(
         500,
         "InternalError",
         "We encountered an internal error. Please try again.",
     )
 }
 
-fn argument(message: &'static str, name: &'static str, value: impl ToString) -> Answer {
-    Answer::new(BAD, "InvalidArgument", message)
+fn argument(message: &'static str, name: &'static str, value: impl ToString) -> S3Error {
+    S3Error::new(BAD, "InvalidArgument", message)
         .with("ArgumentName", name)
         .with("ArgumentValue", value)
 }
 
-fn checksum(fault: &ChecksumFault) -> Answer {
-    let invalid = |message: String| Answer::new(BAD, "InvalidRequest", message);
+fn checksum(fault: &ChecksumFault) -> S3Error {
+    let invalid = |message: String| S3Error::new(BAD, "InvalidRequest", message);
     match fault {
         ChecksumFault::UnknownAlgorithm => invalid(
             "Checksum algorithm provided is unsupported. Please try again with any of the valid \
@@ -613,7 +624,7 @@ fn checksum(fault: &ChecksumFault) -> Answer {
             "Value for {} header is invalid.",
             algorithm.header()
         )),
-        ChecksumFault::Differs(algorithm) => Answer::new(
+        ChecksumFault::Differs(algorithm) => S3Error::new(
             BAD,
             "BadDigest",
             format!(
@@ -621,7 +632,7 @@ fn checksum(fault: &ChecksumFault) -> Answer {
                 algorithm.name()
             ),
         ),
-        ChecksumFault::ObjectDiffers(algorithm) => Answer::new(
+        ChecksumFault::ObjectDiffers(algorithm) => S3Error::new(
             BAD,
             "BadDigest",
             format!(
@@ -647,7 +658,7 @@ fn checksum(fault: &ChecksumFault) -> Answer {
         ChecksumFault::OtherKind(kind) => invalid(format!(
             "The upload was created using the {} checksum mode. The complete request must use the \
              same checksum mode.",
-            kind.map_or("null", crate::digest::Kind::name)
+            kind.map_or("null", crate::digest::ChecksumType::name)
         )),
         ChecksumFault::PartMissing { algorithm, part } => invalid(format!(
             "The upload was created using a {} checksum. The complete request must include the \
@@ -657,9 +668,9 @@ fn checksum(fault: &ChecksumFault) -> Answer {
     }
 }
 
-fn tag(fault: &TagFault) -> Answer {
+fn tag(fault: &TagFault) -> S3Error {
     let invalid = |message: &'static str, key: &str| {
-        Answer::new(BAD, "InvalidTag", message).with("TagKey", key)
+        S3Error::new(BAD, "InvalidTag", message).with("TagKey", key)
     };
     match fault {
         TagFault::Key(key) => invalid("The TagKey you have provided is invalid", key),
@@ -674,7 +685,7 @@ fn tag(fault: &TagFault) -> Answer {
              Tags that start with \"aws:\"(case sensitive)",
             key,
         ),
-        TagFault::ReservedAtCreation(_) => Answer::new(
+        TagFault::ReservedAtCreation(_) => S3Error::new(
             BAD,
             "InvalidTag",
             "User-defined tag keys can't start with \"aws:\". This prefix is reserved for system \
@@ -683,7 +694,7 @@ fn tag(fault: &TagFault) -> Answer {
         TagFault::TooMany {
             limit,
             bucket: false,
-        } => Answer::new(
+        } => S3Error::new(
             BAD,
             "BadRequest",
             format!("Object tags cannot be greater than {limit}"),
@@ -691,7 +702,7 @@ fn tag(fault: &TagFault) -> Answer {
         TagFault::TooMany {
             limit,
             bucket: true,
-        } => Answer::new(
+        } => S3Error::new(
             BAD,
             "BadRequest",
             format!("Bucket tag count cannot be greater than {limit}"),

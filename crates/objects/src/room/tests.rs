@@ -4,11 +4,11 @@ use std::{sync::Arc, sync::atomic::Ordering};
 
 use keywright_base::{AccountId, limits};
 
-use super::{Quotas, Room};
+use super::{StorageQuotas, StorageRoom};
 use crate::{
-    Body, Claims, Completion, Copied, Copy, Fault, Headers, NamedPart, NewUpload, Put, ReadIf,
-    Tags, WriteIf,
-    testing::{Bench, body, bytes, owner},
+    ClaimedBody, CompleteRequest, CopyRequest, NamedPart, NewUpload, ObjectStream, PartCopySource,
+    PutRequest, ReadIf, S3Fault, StoredHeaders, Tags, WriteIf,
+    testing::{TestObjects, body, bytes, owner},
 };
 
 const B: &str = "bench";
@@ -24,32 +24,37 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-async fn limited(bucket: Option<u64>, account: Option<u64>) -> Bench {
-    let mut bench = Bench::new().await;
-    let quotas = Quotas { bucket, account };
-    bench.objects.room = Room::open(None, quotas, &bench.objects.index)
+async fn limited(bucket: Option<u64>, account: Option<u64>) -> TestObjects {
+    let mut bench = TestObjects::new().await;
+    let quotas = StorageQuotas { bucket, account };
+    bench.objects.room = StorageRoom::open(None, quotas, &bench.objects.index)
         .await
         .unwrap();
     bench
 }
 
-async fn put_body(bench: &Bench, bucket: &str, key: &str, body: Body) -> Result<(), Fault> {
-    let put = bench.objects.put(bucket, key, Put::default(), body);
+async fn put_body(
+    bench: &TestObjects,
+    bucket: &str,
+    key: &str,
+    body: ObjectStream,
+) -> Result<(), S3Fault> {
+    let put = bench.objects.put(bucket, key, PutRequest::default(), body);
     put.await.map(drop)
 }
 
-async fn put(bench: &Bench, key: &str, size: usize) -> Result<(), Fault> {
+async fn put(bench: &TestObjects, key: &str, size: usize) -> Result<(), S3Fault> {
     put_body(bench, B, key, bytes(vec![7; size])).await
 }
 
 /// Bytes stored in the bucket and in the account; a count of the index must say the same, and
 /// nothing may be charged any more.
-async fn stored(bench: &Bench) -> (u64, u64) {
+async fn stored(bench: &TestObjects) -> (u64, u64) {
     let room = &bench.objects.room;
-    let counted = Room::open(None, room.quotas, &bench.objects.index)
+    let counted = StorageRoom::open(None, room.quotas, &bench.objects.index)
         .await
         .unwrap();
-    let of = |room: &Room| {
+    let of = |room: &StorageRoom| {
         let counts = room.counts();
         let bucket = counts.buckets.get(B).map(|bucket| bucket.bytes);
         let account = counts.accounts.get(&owner()).copied();
@@ -61,8 +66,8 @@ async fn stored(bench: &Bench) -> (u64, u64) {
     of(room)
 }
 
-fn exceeded(result: Result<(), Fault>) -> bool {
-    matches!(result, Err(Fault::QuotaExceeded { .. }))
+fn exceeded(result: Result<(), S3Fault>) -> bool {
+    matches!(result, Err(S3Fault::QuotaExceeded { .. }))
 }
 
 #[test]
@@ -92,15 +97,15 @@ fn the_last_byte_fits_and_the_next_does_not() {
 fn what_is_announced_is_refused_before_it_is_read() {
     run(async {
         let bench = limited(Some(10), None).await;
-        let claims = Claims {
+        let claims = ClaimedBody {
             length: Some(11),
-            ..Claims::default()
+            ..ClaimedBody::default()
         };
-        let request = Put {
+        let request = PutRequest {
             claims,
-            ..Put::default()
+            ..PutRequest::default()
         };
-        let never: Body = Box::pin(futures_util::stream::pending());
+        let never: ObjectStream = Box::pin(futures_util::stream::pending());
         let refused = bench.objects.put(B, "k", request, never).await;
         assert!(exceeded(refused.map(drop)));
     });
@@ -146,9 +151,9 @@ fn every_kind_of_write_is_counted() {
         assert_eq!(stored(&bench).await.0, 50_102 + 2 * ROW);
 
         let found = async |key| objects.find(B, key).await.unwrap().unwrap();
-        let copy = Copy {
-            headers: Some(Headers::default()),
-            ..Copy::default()
+        let copy = CopyRequest {
+            headers: Some(StoredHeaders::default()),
+            ..CopyRequest::default()
         };
         let copied = objects.copy(found("large").await, B, "copy", copy);
         copied.await.unwrap();
@@ -161,13 +166,13 @@ fn every_kind_of_write_is_counted() {
         let upload = begin().await;
         let part = async |number, size| {
             let body = bytes(vec![7; size]);
-            let part = objects.put_part(&upload, number, Claims::default(), body);
+            let part = objects.put_part(&upload, number, ClaimedBody::default(), body);
             part.await.unwrap()
         };
         part(1, 10).await;
         let first = part(1, 1_000).await;
         part(2, 10_000).await;
-        let copied = Copied {
+        let copied = PartCopySource {
             source: found("small").await,
             source_if: ReadIf::default(),
             range: None,
@@ -175,13 +180,13 @@ fn every_kind_of_write_is_counted() {
         objects.copy_part(&upload, 3, copied).await.unwrap();
         let parts = 10_000 + 2 * FILE;
         assert_eq!(stored(&bench).await.0, 100_104 + parts + 7 * ROW);
-        let completion = Completion {
+        let completion = CompleteRequest {
             parts: vec![NamedPart {
                 number: 1,
                 etag: first.etag,
                 checksum: None,
             }],
-            ..Completion::default()
+            ..CompleteRequest::default()
         };
         objects
             .complete((&*upload.bucket, &*upload.key, &*upload.id), &completion)
@@ -190,7 +195,7 @@ fn every_kind_of_write_is_counted() {
         assert_eq!(stored(&bench).await.0, 100_104 + FILE + 4 * ROW);
         let upload = begin().await;
         let body = bytes(vec![7; 77]);
-        let part = objects.put_part(&upload, 1, Claims::default(), body);
+        let part = objects.put_part(&upload, 1, ClaimedBody::default(), body);
         part.await.unwrap();
         objects.abort(&upload).await.unwrap();
         assert_eq!(stored(&bench).await.0, 100_104 + FILE + 4 * ROW);
@@ -263,7 +268,7 @@ fn what_has_no_bytes_is_not_free() {
             let empty = bytes(Vec::new());
             let part = bench
                 .objects
-                .put_part(&begun, number, Claims::default(), empty);
+                .put_part(&begun, number, ClaimedBody::default(), empty);
             part.await.map(drop)
         };
         for number in 1..=10 {
@@ -271,7 +276,7 @@ fn what_has_no_bytes_is_not_free() {
         }
         assert!(exceeded(part(11).await));
         bench.objects.abort(&begun).await.unwrap();
-        let mut request = Put::default();
+        let mut request = PutRequest::default();
         request.meta.headers.content_disposition = Some("a".repeat(5_000));
         request.meta.tags = vec![("name".into(), "value".into())];
         let object = bench.objects.put(B, "k", request, bytes(Vec::new()));
@@ -322,10 +327,10 @@ fn unfinished_uploads_have_a_limit() {
 #[test]
 fn stored_headers_have_a_limit() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let most = limits::S3_STORED_HEADER_BYTES - "expires".len() - "content-type".len() - 4;
         for (size, fits) in [(most, true), (most + 1, false)] {
-            let mut request = Put::default();
+            let mut request = PutRequest::default();
             request.meta.headers.expires = Some("a".repeat(size));
             request.meta.headers.content_type = Some("text".into());
             let new = NewUpload {
@@ -337,7 +342,9 @@ fn stored_headers_have_a_limit() {
             for result in [put.map(drop), begun.map(drop)] {
                 match result {
                     Ok(()) => assert!(fits),
-                    Err(fault) => assert!(!fits && matches!(fault, Fault::HeadersTooLarge { .. })),
+                    Err(fault) => {
+                        assert!(!fits && matches!(fault, S3Fault::HeadersTooLarge { .. }))
+                    }
                 }
             }
         }

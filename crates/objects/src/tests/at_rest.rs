@@ -4,13 +4,14 @@
 use std::{fs, path::PathBuf};
 
 use futures_util::TryStreamExt;
-use keywright_store::contract::{Expect, IndexWrite, ObjectIndex, ObjectRow, PartRow};
+use keywright_store::contract::{IndexWrite, ObjectCondition, ObjectIndex, ObjectRow, PartRow};
 
 use crate::{
-    Claims, Completion, Fault, INLINE_BYTES, NamedPart, NewUpload, Object, Put, ReadAsk,
-    object::Content,
+    ClaimedBody, CompleteRequest, INLINE_BYTES, NamedPart, NewUpload, Object, PutRequest, ReadAsk,
+    S3Fault,
+    object::ObjectContent,
     row,
-    testing::{Bench, bytes, owner, run},
+    testing::{TestObjects, bytes, owner, run},
 };
 
 const B: &str = "bench";
@@ -20,34 +21,36 @@ fn text(size: usize) -> Vec<u8> {
     b"clear text ".iter().copied().cycle().take(size).collect()
 }
 
-async fn put(bench: &Bench, key: &str, content: &[u8]) -> Object {
-    let put = bench.objects.put(B, key, Put::default(), bytes(content));
+async fn put(bench: &TestObjects, key: &str, content: &[u8]) -> Object {
+    let put = bench
+        .objects
+        .put(B, key, PutRequest::default(), bytes(content));
     put.await.unwrap()
 }
 
-async fn get(bench: &Bench, key: &str, range: Option<&str>) -> Result<Vec<u8>, String> {
+async fn get(bench: &TestObjects, key: &str, range: Option<&str>) -> Result<Vec<u8>, String> {
     let ask = ReadAsk {
         range: range.map(str::to_owned),
         ..ReadAsk::default()
     };
     let found = bench.objects.find(B, key).await.unwrap().unwrap();
     let read = bench.objects.read(found, &ask).await;
-    let (_, reading) = read.map_err(|fault: Fault| format!("{fault:?}"))?;
+    let (_, reading) = read.map_err(|fault: S3Fault| format!("{fault:?}"))?;
     let chunks = reading.map_ok(|chunk| chunk.to_vec()).try_concat();
     chunks.await.map_err(|error| error.to_string())
 }
 
-async fn row_of(bench: &Bench, key: &str) -> ObjectRow {
+async fn row_of(bench: &TestObjects, key: &str) -> ObjectRow {
     bench.index.object(B, key).await.unwrap().unwrap()
 }
 
-async fn write_row(bench: &Bench, row: ObjectRow) {
-    let expect = Expect::Any;
+async fn write_row(bench: &TestObjects, row: ObjectRow) {
+    let expect = ObjectCondition::Any;
     let write = IndexWrite::PutObject { row, expect };
     bench.index.apply(vec![write]).await.unwrap();
 }
 
-fn files(bench: &Bench) -> Vec<PathBuf> {
+fn files(bench: &TestObjects) -> Vec<PathBuf> {
     let shards = fs::read_dir(bench.folder.path()).unwrap();
     let files = shards.flat_map(|shard| fs::read_dir(shard.unwrap().path()).unwrap());
     files.map(|file| file.unwrap().path()).collect()
@@ -60,7 +63,7 @@ fn holds_text(bytes: &[u8]) -> bool {
 #[test]
 fn no_text_is_stored_in_clear_and_tags_are_of_the_text() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         for size in [11, INLINE_BYTES, INLINE_BYTES + 1, 300_000] {
             let key = size.to_string();
             let object = put(&bench, &key, &text(size)).await;
@@ -81,7 +84,7 @@ fn no_text_is_stored_in_clear_and_tags_are_of_the_text() {
 #[test]
 fn the_same_text_twice_is_stored_differently() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         for key in ["a", "b"] {
             put(&bench, key, &text(100_000)).await;
         }
@@ -96,7 +99,7 @@ fn the_same_text_twice_is_stored_differently() {
 #[test]
 fn ranges_are_those_of_the_text() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let content = text(700_000);
         put(&bench, "k", &content).await;
         for (first, last) in [
@@ -117,7 +120,7 @@ fn ranges_are_those_of_the_text() {
 #[test]
 fn bytes_of_one_object_never_come_out_as_another() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         for (size, first) in [(40, "a"), (100_000, "c")] {
             put(&bench, first, &text(size)).await;
             put(&bench, "other", &text(size)).await;
@@ -134,7 +137,7 @@ fn bytes_of_one_object_never_come_out_as_another() {
 #[test]
 fn damage_to_a_file_is_an_error_and_never_other_bytes() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         put(&bench, "k", &text(200_000)).await;
         let file = files(&bench).remove(0);
         let good = fs::read(&file).unwrap();
@@ -168,7 +171,7 @@ fn write(file: impl AsRef<std::path::Path>, content: impl AsRef<[u8]>) {
     fs::write(file, content).unwrap();
 }
 
-async fn multipart(bench: &Bench, key: &str) -> Object {
+async fn multipart(bench: &TestObjects, key: &str) -> Object {
     let upload = bench.objects.create_upload(B, key, NewUpload::default());
     let upload = upload.await.unwrap();
     let mut parts = Vec::new();
@@ -176,16 +179,16 @@ async fn multipart(bench: &Bench, key: &str) -> Object {
         let body = bytes(text(size));
         let part = bench
             .objects
-            .put_part(&upload, number, Claims::default(), body);
+            .put_part(&upload, number, ClaimedBody::default(), body);
         parts.push(NamedPart {
             number,
             etag: part.await.unwrap().etag,
             checksum: None,
         });
     }
-    let completion = Completion {
+    let completion = CompleteRequest {
         parts,
-        ..Completion::default()
+        ..CompleteRequest::default()
     };
     bench
         .objects
@@ -197,7 +200,7 @@ async fn multipart(bench: &Bench, key: &str) -> Object {
 #[test]
 fn a_new_data_key_takes_over_all_objects_and_the_old_one_can_go() {
     run(async {
-        let mut bench = Bench::new().await;
+        let mut bench = TestObjects::new().await;
         put(&bench, "small", &text(100)).await;
         put(&bench, "large", &text(100_000)).await;
         multipart(&bench, "parts").await;
@@ -206,10 +209,12 @@ fn a_new_data_key_takes_over_all_objects_and_the_old_one_can_go() {
             .create_upload(B, "begun", NewUpload::default());
         let begun = begun.await.unwrap();
         let body = bytes(text(100_000));
-        let part = bench.objects.put_part(&begun, 1, Claims::default(), body);
+        let part = bench
+            .objects
+            .put_part(&begun, 1, ClaimedBody::default(), body);
         let part = part.await.unwrap();
         let before = files(&bench).len();
-        let entropy = crate::testing::Seed::default();
+        let entropy = crate::testing::SeededEntropy::default();
         let next = bench.vault.next_key(&entropy).unwrap();
         bench.vault.add(next);
         bench.reopen();
@@ -222,13 +227,13 @@ fn a_new_data_key_takes_over_all_objects_and_the_old_one_can_go() {
         assert_eq!(get(&bench, "large", None).await.unwrap(), text(100_000));
         let whole = get(&bench, "parts", None).await.unwrap();
         assert_eq!(whole, [text(5 << 20), text(70_000)].concat());
-        let completion = Completion {
+        let completion = CompleteRequest {
             parts: vec![NamedPart {
                 number: 1,
                 etag: part.etag,
                 checksum: None,
             }],
-            ..Completion::default()
+            ..CompleteRequest::default()
         };
         bench
             .objects
@@ -245,7 +250,7 @@ fn a_new_data_key_takes_over_all_objects_and_the_old_one_can_go() {
 #[test]
 fn what_no_key_opens_does_not_keep_the_others_from_being_sealed_again() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         for (key, size) in [("damaged", 100), ("good", 100), ("lost", 100_000)] {
             put(&bench, key, &text(size)).await;
         }
@@ -255,7 +260,9 @@ fn what_no_key_opens_does_not_keep_the_others_from_being_sealed_again() {
         let at = row.body.len() - 130;
         row.body[at] ^= 1;
         write_row(&bench, row).await;
-        let next = bench.vault.next_key(&crate::testing::Seed::default());
+        let next = bench
+            .vault
+            .next_key(&crate::testing::SeededEntropy::default());
         bench.vault.add(next.unwrap());
         assert_eq!(bench.objects.reseal(&[owner()]).await.unwrap(), 1);
         assert_eq!(bench.objects.reseal(&[owner()]).await.unwrap(), 0);
@@ -265,18 +272,18 @@ fn what_no_key_opens_does_not_keep_the_others_from_being_sealed_again() {
 }
 
 /// The row as versions before encryption wrote it, and its blob in clear.
-async fn make_clear(bench: &Bench, key: &str, content: &[&[u8]]) {
+async fn make_clear(bench: &TestObjects, key: &str, content: &[&[u8]]) {
     let object = bench.objects.find(B, key).await.unwrap().unwrap();
     let row = row_of(bench, key).await;
     let (json_end, mut body) = (5 + json_length(&row.body), row.body.clone());
     body.truncate(json_end);
     body[0] = 1;
     match &object.content {
-        Content::Inline(_) => {
+        ObjectContent::Inline(_) => {
             body.extend_from_slice(&0_u32.to_be_bytes());
             body.extend_from_slice(content[0]);
         }
-        Content::Blobs(pieces) => {
+        ObjectContent::Blobs(pieces) => {
             body.extend_from_slice(&u32::try_from(pieces.len()).unwrap().to_be_bytes());
             for (piece, text) in pieces.iter().zip(content) {
                 body.extend_from_slice(&piece.blob.0);
@@ -297,7 +304,7 @@ fn json_length(body: &[u8]) -> usize {
 #[test]
 fn objects_of_before_encryption_are_read_and_then_encrypted() {
     run(async {
-        let mut bench = Bench::new().await;
+        let mut bench = TestObjects::new().await;
         let (small, large) = (text(100), text(100_000));
         put(&bench, "small", &small).await;
         put(&bench, "large", &large).await;
@@ -335,11 +342,13 @@ fn objects_of_before_encryption_are_read_and_then_encrypted() {
 #[test]
 fn a_part_of_before_encryption_is_encrypted() {
     run(async {
-        let bench = Bench::new().await;
+        let bench = TestObjects::new().await;
         let begun = bench.objects.create_upload(B, "k", NewUpload::default());
         let begun = begun.await.unwrap();
         let body = bytes(text(100_000));
-        let part = bench.objects.put_part(&begun, 1, Claims::default(), body);
+        let part = bench
+            .objects
+            .put_part(&begun, 1, ClaimedBody::default(), body);
         let part = part.await.unwrap();
         let name = hex::encode(part.piece.blob.0);
         write(

@@ -4,16 +4,19 @@
 
 use keywright_base::limits;
 
-use super::{Decision, Grants, MeasuredDecision, PolicySet, Request, Room, conclude, query, walk};
+use super::{
+    AccessRequest, Decision, EvaluationBuffers, LayerGrants, MeasuredDecision, PolicySet, conclude,
+    query, walk,
+};
 use crate::{
-    Effect, Policies, Statement,
+    Effect, PoliciesInForce, Statement,
     condition::Condition,
-    context::Steps,
-    document::Clause,
-    policy::{Compiled, Query},
-    principal::Grant,
-    reason::{Cause, Layer, Reason},
-    resource::{ArnPattern, Target},
+    context::StepCounter,
+    document::ElementClause,
+    policy::{CompiledStatement, PolicyQuery},
+    principal::GrantStrength,
+    reason::{DenialCause, DenialReason, PolicyLayer},
+    resource::{ArnPattern, RequestResource},
 };
 
 /// A character that stands in no pattern, so that only a wildcard matches it.
@@ -26,7 +29,7 @@ const LONG: usize = 16 * 1024;
 /// resource.
 pub fn evaluate_every(
     set: &PolicySet,
-    request: &Request<'_>,
+    request: &AccessRequest<'_>,
     open: &dyn Fn(&str) -> bool,
 ) -> Decision {
     evaluate_every_within(set, request, open, limits::DECISION_STEPS).decision
@@ -35,20 +38,20 @@ pub fn evaluate_every(
 /// The same in so many steps at most; what needs more is denied.
 pub fn evaluate_every_within(
     set: &PolicySet,
-    request: &Request<'_>,
+    request: &AccessRequest<'_>,
     open: &dyn Fn(&str) -> bool,
     steps_max: u64,
 ) -> MeasuredDecision {
-    let mut room = Room::with(Steps::of(steps_max));
+    let mut room = EvaluationBuffers::with(StepCounter::of(steps_max));
     let decided = decide(set, request, open, &mut room);
     let left = room.steps.left();
     let outcome = match decided {
-        Ok(()) if left == 0 => Err(Cause::Unreadable),
+        Ok(()) if left == 0 => Err(DenialCause::Unreadable),
         decided => decided,
     };
     let decision = match outcome {
         Ok(()) => Decision::Allow,
-        Err(cause) => Decision::Deny(Reason {
+        Err(cause) => Decision::Deny(DenialReason {
             cause,
             cross_account: request.cross_account(),
         }),
@@ -62,72 +65,79 @@ pub fn evaluate_every_within(
 
 fn decide(
     set: &PolicySet,
-    request: &Request<'_>,
+    request: &AccessRequest<'_>,
     open: &dyn Fn(&str) -> bool,
-    room: &mut Room,
-) -> Result<(), Cause> {
+    room: &mut EvaluationBuffers,
+) -> Result<(), DenialCause> {
     if set.is_unreadable() {
-        return Err(Cause::Unreadable);
+        return Err(DenialCause::Unreadable);
     }
     let prefix = request.resource;
     let [short, long] = [1, LONG].map(|length| format!("{prefix}{}", UNWRITTEN.repeat(length)));
-    let targets = Target::parse(&short).zip(Target::parse(&long));
+    let targets = RequestResource::parse(&short).zip(RequestResource::parse(&long));
     let (Some((short, long)), Some(query)) = (targets, query(set, request, room)) else {
-        return Err(Cause::Unintelligible);
+        return Err(DenialCause::Unintelligible);
     };
-    let every = Every {
+    let every = PrefixQuestion {
         prefix,
-        ends: [short, long].map(|target| Query { target, ..query }),
+        ends: [short, long].map(|target| PolicyQuery { target, ..query }),
         open,
     };
-    let policies = Policies::new(set);
-    let mut grants = Grants::new(&query);
-    walk(&policies, &query, |asked| {
-        let mut best = Grant::None;
+    let policies = PoliciesInForce::new(set);
+    let mut grants = LayerGrants::new(&query);
+    walk(&policies, &query, |requested| {
+        let mut best = GrantStrength::None;
         let mut denied = false;
         if !query
             .env
             .steps
-            .take(asked.policy.index().steps(&query.action))
+            .take(requested.policy.index().steps(&query.action))
         {
-            return Err(Cause::Unreadable);
+            return Err(DenialCause::Unreadable);
         }
-        asked.policy.each(&query, |written, compiled| {
-            let granted = compiled.granted_to(&query, asked.layer);
+        requested.policy.each(&query, |written, compiled| {
+            let granted = compiled.granted_to(&query, requested.layer);
             let allows = written.effect == Effect::Allow;
-            if allows && best < granted && every.is_covered((written, compiled), asked.layer) {
+            if allows && best < granted && every.is_covered((written, compiled), requested.layer) {
                 best = granted;
             }
             denied = !allows
-                && compiled.aimed_at(&query, asked.layer)
+                && compiled.aimed_at(&query, requested.layer)
                 && every.may_be_met(written, compiled);
             !denied
         });
         if denied {
-            return Err(Cause::Explicit(asked.layer, asked.source.cloned()));
+            return Err(DenialCause::Explicit(
+                requested.layer,
+                requested.source.cloned(),
+            ));
         }
-        grants.add(asked, best);
+        grants.add(requested, best);
         Ok(())
     })?;
     conclude(&policies, &grants, &query, request)
 }
 
 /// Everything below a prefix.
-struct Every<'a> {
+struct PrefixQuestion<'a> {
     prefix: &'a str,
     /// The shortest resource and one that is longer than any pattern's question marks. A pattern
     /// that matches both has an asterisk behind its last letter, and so matches all.
-    ends: [Query<'a>; 2],
+    ends: [PolicyQuery<'a>; 2],
     open: &'a dyn Fn(&str) -> bool,
 }
 
-impl Every<'_> {
+impl PrefixQuestion<'_> {
     /// Whether an Allow is about all of them, and its conditions hold for all.
-    fn is_covered(&self, (written, compiled): (&Statement, &Compiled), layer: Layer) -> bool {
+    fn is_covered(
+        &self,
+        (written, compiled): (&Statement, &CompiledStatement),
+        layer: PolicyLayer,
+    ) -> bool {
         let patterns = compiled.patterns();
         let ends = self.ends.iter().all(|end| compiled.covers(end, layer));
         let about = match &written.resource {
-            Some(Clause {
+            Some(ElementClause {
                 negated: true,
                 elements,
             }) => {
@@ -147,15 +157,15 @@ impl Every<'_> {
     }
 
     /// Whether a Deny could be about one of them.
-    fn may_be_met(&self, written: &Statement, compiled: &Compiled) -> bool {
+    fn may_be_met(&self, written: &Statement, compiled: &CompiledStatement) -> bool {
         let patterns = compiled.patterns();
         let about = match &written.resource {
             None => true,
-            Some(Clause { negated: true, .. }) => {
+            Some(ElementClause { negated: true, .. }) => {
                 let open = |it: &&ArnPattern| it.variables().iter().any(|it| (self.open)(&it.key));
                 !patterns.iter().any(|it| self.matches_all(it) && !open(&it))
             }
-            Some(Clause { elements, .. }) => {
+            Some(ElementClause { elements, .. }) => {
                 let mut texts = elements.iter().flatten();
                 compiled.is_about_all() || texts.any(|text| self.may_match(text))
             }

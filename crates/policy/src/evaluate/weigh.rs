@@ -3,27 +3,27 @@
 
 use std::sync::Arc;
 
-use super::{Level, Policies, Request};
+use super::{AccessRequest, PoliciesInForce, PolicyLevel};
 use crate::{
-    policy::{Policy, Query},
-    principal::{Grant, PrincipalRef},
-    reason::{Cause, Layer, Source},
+    policy::{Policy, PolicyQuery},
+    principal::{GrantStrength, PrincipalRef},
+    reason::{DenialCause, PolicyLayer, PolicySource},
 };
 
 /// What each layer grants, once nothing denies.
-pub(crate) struct Grants {
+pub(crate) struct LayerGrants {
     /// How many levels grant, and the last of them.
     resource_control: (usize, Option<usize>),
     service_control: (usize, Option<usize>),
     identity: bool,
     boundary: bool,
     session: bool,
-    attached: Grant,
+    attached: GrantStrength,
 }
 
-impl Grants {
+impl LayerGrants {
     /// Before any policy was asked. A root user needs none.
-    pub(crate) const fn new(query: &Query<'_>) -> Self {
+    pub(crate) const fn new(query: &PolicyQuery<'_>) -> Self {
         let root = matches!(query.env.principal, PrincipalRef::Root { .. });
         Self {
             resource_control: (0, None),
@@ -31,34 +31,34 @@ impl Grants {
             identity: root,
             boundary: root,
             session: root,
-            attached: Grant::None,
+            attached: GrantStrength::None,
         }
     }
 
     /// Takes in what one policy grants.
-    pub(crate) fn add(&mut self, asked: &Asked<'_>, grant: Grant) {
-        if grant == Grant::None {
+    pub(crate) fn add(&mut self, requested: &ConsultedPolicy<'_>, grant: GrantStrength) {
+        if grant == GrantStrength::None {
             return;
         }
-        match asked.layer {
-            Layer::ResourceControl => reach(&mut self.resource_control, asked.level),
-            Layer::ServiceControl => reach(&mut self.service_control, asked.level),
-            Layer::Identity => self.identity = true,
-            Layer::Boundary => self.boundary = true,
-            Layer::Session => self.session = true,
-            Layer::Resource | Layer::Trust => self.attached = self.attached.max(grant),
+        match requested.layer {
+            PolicyLayer::ResourceControl => reach(&mut self.resource_control, requested.level),
+            PolicyLayer::ServiceControl => reach(&mut self.service_control, requested.level),
+            PolicyLayer::Identity => self.identity = true,
+            PolicyLayer::Boundary => self.boundary = true,
+            PolicyLayer::Session => self.session = true,
+            PolicyLayer::Resource | PolicyLayer::Trust => self.attached = self.attached.max(grant),
         }
     }
 
     /// Takes a layer that stayed silent for one that grants as little as it could.
-    pub(crate) fn raise(&mut self, layer: Layer) {
+    pub(crate) fn raise(&mut self, layer: PolicyLayer) {
         match layer {
-            Layer::ResourceControl => self.resource_control.0 = usize::MAX,
-            Layer::ServiceControl => self.service_control.0 = usize::MAX,
-            Layer::Identity => self.identity = true,
-            Layer::Boundary => self.boundary = true,
-            Layer::Session => self.session = true,
-            Layer::Resource | Layer::Trust => self.attached = Grant::Account,
+            PolicyLayer::ResourceControl => self.resource_control.0 = usize::MAX,
+            PolicyLayer::ServiceControl => self.service_control.0 = usize::MAX,
+            PolicyLayer::Identity => self.identity = true,
+            PolicyLayer::Boundary => self.boundary = true,
+            PolicyLayer::Session => self.session = true,
+            PolicyLayer::Resource | PolicyLayer::Trust => self.attached = GrantStrength::Account,
         }
     }
 }
@@ -73,37 +73,42 @@ fn reach((count, last): &mut (usize, Option<usize>), level: usize) {
 
 /// A policy that is asked, and where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) layer: Layer,
+pub(crate) struct ConsultedPolicy<'a> {
+    pub(crate) layer: PolicyLayer,
     /// The organization's level.
     pub(crate) level: usize,
     /// Its place in the layer or level.
     pub(crate) position: usize,
-    pub(crate) source: Option<&'a Source>,
+    pub(crate) source: Option<&'a PolicySource>,
     pub(crate) policy: &'a Policy,
 }
 
 /// Shows every policy that has a say in a request to `ask`, in AWS's order.
 pub(crate) fn walk<'a>(
-    policies: &Policies<'a>,
-    query: &Query<'_>,
-    mut ask: impl FnMut(&Asked<'a>) -> Result<(), Cause>,
-) -> Result<(), Cause> {
+    policies: &PoliciesInForce<'a>,
+    query: &PolicyQuery<'_>,
+    mut ask: impl FnMut(&ConsultedPolicy<'a>) -> Result<(), DenialCause>,
+) -> Result<(), DenialCause> {
     let caller = query.env.principal;
     let set = policies.principal;
     if !policies.resource_control.is_empty() && binds_resource_control(query) {
-        for_levels(policies.resource_control, Layer::ResourceControl, &mut ask)?;
+        for_levels(
+            policies.resource_control,
+            PolicyLayer::ResourceControl,
+            &mut ask,
+        )?;
     }
     if binds_service_control(caller) {
-        for_levels(&set.service_control, Layer::ServiceControl, &mut ask)?;
+        for_levels(&set.service_control, PolicyLayer::ServiceControl, &mut ask)?;
     }
     if !matches!(caller, PrincipalRef::Root { .. }) {
-        for_level(&set.identity, Layer::Identity, 0, &mut ask)?;
-        let limits = set.boundary.iter().map(|p| (Layer::Boundary, 0, p));
+        for_level(&set.identity, PolicyLayer::Identity, 0, &mut ask)?;
+        let limits = set.boundary.iter().map(|p| (PolicyLayer::Boundary, 0, p));
         let session = set.session.iter().flatten().enumerate();
-        for (layer, position, policy) in limits.chain(session.map(|(n, p)| (Layer::Session, n, p)))
+        for (layer, position, policy) in
+            limits.chain(session.map(|(n, p)| (PolicyLayer::Session, n, p)))
         {
-            ask(&Asked {
+            ask(&ConsultedPolicy {
                 layer,
                 level: 0,
                 position,
@@ -113,7 +118,7 @@ pub(crate) fn walk<'a>(
         }
     }
     match policies.resource {
-        Some((layer, policy)) => ask(&Asked {
+        Some((layer, policy)) => ask(&ConsultedPolicy {
             layer,
             level: 0,
             position: 0,
@@ -125,23 +130,23 @@ pub(crate) fn walk<'a>(
 }
 
 fn for_levels<'a>(
-    levels: &'a [Level],
-    layer: Layer,
-    ask: &mut impl FnMut(&Asked<'a>) -> Result<(), Cause>,
-) -> Result<(), Cause> {
+    levels: &'a [PolicyLevel],
+    layer: PolicyLayer,
+    ask: &mut impl FnMut(&ConsultedPolicy<'a>) -> Result<(), DenialCause>,
+) -> Result<(), DenialCause> {
     let mut levels = levels.iter().enumerate();
     levels.try_for_each(|(level, policies)| for_level(policies, layer, level, ask))
 }
 
 fn for_level<'a>(
-    policies: &'a [(Source, Arc<Policy>)],
-    layer: Layer,
+    policies: &'a [(PolicySource, Arc<Policy>)],
+    layer: PolicyLayer,
     level: usize,
-    ask: &mut impl FnMut(&Asked<'a>) -> Result<(), Cause>,
-) -> Result<(), Cause> {
+    ask: &mut impl FnMut(&ConsultedPolicy<'a>) -> Result<(), DenialCause>,
+) -> Result<(), DenialCause> {
     let mut policies = policies.iter().enumerate();
     policies.try_for_each(|(position, (source, policy))| {
-        ask(&Asked {
+        ask(&ConsultedPolicy {
             layer,
             level,
             position,
@@ -152,7 +157,7 @@ fn for_level<'a>(
 }
 
 /// Every policy, whether or not it has a say.
-pub(crate) fn all<'a>(policies: &Policies<'a>) -> impl Iterator<Item = &'a Policy> {
+pub(crate) fn all<'a>(policies: &PoliciesInForce<'a>) -> impl Iterator<Item = &'a Policy> {
     let set = policies.principal;
     let levels = policies.resource_control.iter().chain(&set.service_control);
     let sourced = levels.flatten().chain(&set.identity).map(|(_, p)| p);
@@ -162,7 +167,7 @@ pub(crate) fn all<'a>(policies: &Policies<'a>) -> impl Iterator<Item = &'a Polic
 }
 
 /// Whether resource control policies have a say.
-fn binds_resource_control(query: &Query<'_>) -> bool {
+fn binds_resource_control(query: &PolicyQuery<'_>) -> bool {
     RESOURCE_CONTROLLED.contains(&query.action.service())
         && !query.env.principal.is_service_linked()
 }
@@ -174,34 +179,36 @@ fn binds_service_control(caller: &PrincipalRef<'_>) -> bool {
 
 /// Weighs the grants against each other.
 pub(crate) fn conclude(
-    policies: &Policies<'_>,
-    grants: &Grants,
-    query: &Query<'_>,
-    request: &Request<'_>,
-) -> Result<(), Cause> {
+    policies: &PoliciesInForce<'_>,
+    grants: &LayerGrants,
+    query: &PolicyQuery<'_>,
+    request: &AccessRequest<'_>,
+) -> Result<(), DenialCause> {
     let set = policies.principal;
     let attached = policies.resource.map(|(layer, _)| layer);
     let caller = &request.principal;
     if grants.resource_control.0 < policies.resource_control.len() && binds_resource_control(query)
     {
-        return Err(Cause::Silent(Layer::ResourceControl));
+        return Err(DenialCause::Silent(PolicyLayer::ResourceControl));
     }
     if grants.service_control.0 < set.service_control.len() && binds_service_control(caller) {
-        return Err(Cause::Silent(Layer::ServiceControl));
+        return Err(DenialCause::Silent(PolicyLayer::ServiceControl));
     }
-    let required = request.cross_account() || attached == Some(Layer::Trust);
-    if required && grants.attached == Grant::None {
-        return Err(Cause::Silent(attached.unwrap_or(Layer::Resource)));
+    let required = request.cross_account() || attached == Some(PolicyLayer::Trust);
+    if required && grants.attached == GrantStrength::None {
+        return Err(DenialCause::Silent(
+            attached.unwrap_or(PolicyLayer::Resource),
+        ));
     }
     let vouched = match request.principal {
         // They have no policies of their own.
         PrincipalRef::Anonymous | PrincipalRef::Service(_) | PrincipalRef::Federated(_) => {
             return Ok(());
         }
-        _ if request.cross_account() => Grant::None,
+        _ if request.cross_account() => GrantStrength::None,
         _ => grants.attached,
     };
-    if vouched == Grant::Direct {
+    if vouched == GrantStrength::Direct {
         return Ok(());
     }
     // A federated session made without policies has no permissions from its user.
@@ -210,14 +217,14 @@ pub(crate) fn conclude(
         Some(_) => grants.session,
         None => !federated || grants.session,
     };
-    if vouched < Grant::Limited && !grants.identity {
-        return Err(Cause::Silent(Layer::Identity));
+    if vouched < GrantStrength::Limited && !grants.identity {
+        return Err(DenialCause::Silent(PolicyLayer::Identity));
     }
     if !grants.boundary && set.boundary.is_some() {
-        return Err(Cause::Silent(Layer::Boundary));
+        return Err(DenialCause::Silent(PolicyLayer::Boundary));
     }
     if !session {
-        return Err(Cause::Silent(Layer::Session));
+        return Err(DenialCause::Silent(PolicyLayer::Session));
     }
     Ok(())
 }

@@ -3,8 +3,11 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{About, Explanation, Found, Lack, Need, StatementRef, Tested, Variable};
-use crate::{Decision, Effect, Layer};
+use super::{
+    ConditionTrace, ElementValues, Explanation, FoundValue, MissingAllow, StatementMismatch,
+    StatementRef, VariableTrace,
+};
+use crate::{Decision, Effect, PolicyLayer};
 
 impl Display for Explanation {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -29,9 +32,9 @@ impl Display for Explanation {
 }
 
 impl Explanation {
-    fn need(&self, need: &Need, f: &mut Formatter<'_>) -> Result {
+    fn need(&self, need: &MissingAllow, f: &mut Formatter<'_>) -> Result {
         match need {
-            Need::WithoutDeny {
+            MissingAllow::WithoutDeny {
                 statement,
                 conditions,
                 spares,
@@ -42,23 +45,25 @@ impl Explanation {
                     write!(f, " all but {listed}, whose accounts have to be listed too")?;
                 }
                 if !conditions.is_empty() {
-                    let asked: Vec<String> = conditions.iter().map(ToString::to_string).collect();
-                    write!(f, ", as it does if {}", asked.join(" and "))?;
+                    let requested: Vec<String> =
+                        conditions.iter().map(ToString::to_string).collect();
+                    write!(f, ", as it does if {}", requested.join(" and "))?;
                 }
                 Ok(())
             }
-            Need::Allow { layer, nearest } => {
+            MissingAllow::Allow { layer, nearest } => {
                 write!(f, "an Allow in {layer}")?;
                 // There is one boundary; of the others any will do.
                 let mut own = self.statements.iter().map(|examined| &examined.statement);
-                let boundary = own.find(|s| s.layer == *layer && *layer == Layer::Boundary);
+                let boundary = own.find(|s| s.layer == *layer && *layer == PolicyLayer::Boundary);
                 if let Some(id) = boundary.and_then(|statement| statement.id.as_deref()) {
                     write!(f, " {id}")?;
                 }
                 write!(f, " for {} on {}", self.action, self.resource)?;
                 for near in nearest {
-                    let lacks: Vec<String> = near.lacks.iter().map(ToString::to_string).collect();
-                    write!(f, "; {} lacks: {}", near.statement, lacks.join(", "))?;
+                    let mismatches: Vec<String> =
+                        near.mismatches.iter().map(ToString::to_string).collect();
+                    write!(f, "; {} lacks: {}", near.statement, mismatches.join(", "))?;
                 }
                 Ok(())
             }
@@ -71,14 +76,14 @@ const SHOWN: usize = 4;
 
 fn list(items: &[String], word: &str) -> String {
     let rest = items.len().saturating_sub(SHOWN);
-    let mut shown: Vec<String> = items.iter().take(SHOWN).cloned().collect();
+    let mut display: Vec<String> = items.iter().take(SHOWN).cloned().collect();
     if rest > 0 {
-        shown.push(format!("{rest} more"));
+        display.push(format!("{rest} more"));
     }
-    shown.join(&format!(" {word} "))
+    display.join(&format!(" {word} "))
 }
 
-impl Display for About {
+impl Display for ElementValues {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match (self.listed.is_empty(), self.negated) {
             (true, _) => f.write_str("about nothing"),
@@ -88,7 +93,7 @@ impl Display for About {
     }
 }
 
-impl Display for Variable {
+impl Display for VariableTrace {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match &self.value {
             Some(value) => write!(f, "{} is {value}", self.key),
@@ -98,7 +103,7 @@ impl Display for Variable {
 }
 
 /// What variables hold, each after a semicolon.
-fn variables(all: &[Variable]) -> String {
+fn variables(all: &[VariableTrace]) -> String {
     all.iter().map(|variable| format!("; {variable}")).collect()
 }
 
@@ -116,13 +121,13 @@ impl Display for StatementRef {
     }
 }
 
-impl Display for Layer {
+impl Display for PolicyLayer {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(self.noun())
     }
 }
 
-impl Display for Lack {
+impl Display for StatementMismatch {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Action => f.write_str("the action"),
@@ -137,9 +142,9 @@ impl Display for Lack {
     }
 }
 
-impl Tested {
+impl ConditionTrace {
     /// What is asked, without what was found.
-    pub fn asked(&self) -> String {
+    pub fn tested(&self) -> String {
         let Self {
             operator,
             key,
@@ -150,14 +155,14 @@ impl Tested {
     }
 }
 
-impl Display for Tested {
+impl Display for ConditionTrace {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let used = variables(&self.variables);
-        write!(f, "{} (found: {}{used})", self.asked(), self.found)
+        write!(f, "{} (found: {}{used})", self.tested(), self.found)
     }
 }
 
-impl Display for Found {
+impl Display for FoundValue {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Absent => f.write_str("no such key"),

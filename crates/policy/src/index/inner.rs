@@ -9,35 +9,35 @@ use std::collections::BTreeMap;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, automaton::OverlappingState};
 
-use super::Number;
+use super::StatementNumber;
 use crate::pattern::Glob;
 
 /// Patterns with the statements that they stand in.
-type Patterns = Box<[(Glob, Number)]>;
+type IndexedPatterns = Box<[(Glob, StatementNumber)]>;
 
 /// Patterns, by texts that they contain.
 #[derive(Debug, Clone)]
-pub(super) struct Inner {
+pub(super) struct TextIndex {
     /// Without a text: always tried.
-    bare: Patterns,
-    filed: Box<[Filed]>,
+    bare: IndexedPatterns,
+    filed: Box<[FiledPatterns]>,
 }
 
 /// Some texts, and the patterns of each.
 #[derive(Debug, Clone)]
-struct Filed {
+struct FiledPatterns {
     texts: AhoCorasick,
-    patterns: Box<[Patterns]>,
+    patterns: Box<[IndexedPatterns]>,
 }
 
 /// Texts that are searched for together. The library takes the square of their number to get ready.
 const TOGETHER: usize = 512;
 
-impl Inner {
-    pub(super) fn new(globs: Vec<(Glob, Number)>) -> Self {
+impl TextIndex {
+    pub(super) fn new(globs: Vec<(Glob, StatementNumber)>) -> Self {
         let shared = shared(&globs);
         let mut bare = Vec::new();
-        let mut by_text = BTreeMap::<Box<str>, Vec<(Glob, Number)>>::new();
+        let mut by_text = BTreeMap::<Box<str>, Vec<(Glob, StatementNumber)>>::new();
         for (glob, number) in globs {
             match telling(&glob, &shared) {
                 Some(text) => by_text.entry(text).or_default().push((glob, number)),
@@ -49,7 +49,7 @@ impl Inner {
         while rest.peek().is_some() {
             let (texts, patterns): (Vec<_>, Vec<_>) = rest.by_ref().take(TOGETHER).unzip();
             match search().build(texts.iter().map(|text| text.as_bytes())) {
-                Ok(texts) => filed.push(Filed {
+                Ok(texts) => filed.push(FiledPatterns {
                     texts,
                     patterns: patterns.into_iter().map(Into::into).collect(),
                 }),
@@ -64,15 +64,19 @@ impl Inner {
     }
 
     /// Visits the statements whose pattern matches a name; `false` when the visitor has had enough.
-    pub(super) fn each(&self, name: &str, all: &mut impl FnMut(&[Number]) -> bool) -> bool {
-        let mut matching = |patterns: &[(Glob, Number)]| {
+    pub(super) fn each(
+        &self,
+        name: &str,
+        all: &mut impl FnMut(&[StatementNumber]) -> bool,
+    ) -> bool {
+        let mut matching = |patterns: &[(Glob, StatementNumber)]| {
             let mut each = patterns.iter();
             each.all(|(glob, number)| !glob.matches(name) || all(&[*number]))
         };
         if !matching(&self.bare) {
             return false;
         }
-        for Filed { texts, patterns } in &self.filed {
+        for FiledPatterns { texts, patterns } in &self.filed {
             let mut state = OverlappingState::start();
             // A text may stand at many places of a name; its patterns are tried once.
             let mut tried = [0_u64; TOGETHER.div_ceil(64)];
@@ -108,7 +112,7 @@ fn search() -> AhoCorasickBuilder {
 }
 
 /// How many patterns have each text.
-fn shared(globs: &[(Glob, Number)]) -> BTreeMap<Box<str>, usize> {
+fn shared(globs: &[(Glob, StatementNumber)]) -> BTreeMap<Box<str>, usize> {
     let mut shared = BTreeMap::new();
     for (glob, _) in globs {
         for text in glob.texts() {

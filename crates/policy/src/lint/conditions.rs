@@ -5,10 +5,10 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use super::{Finding, Severity, Subject};
+use super::{LintFinding, LintSubject, Severity};
 use crate::{
     ConditionClause, Effect,
-    condition::{Operator, Order, Set, Test, is_true},
+    condition::{ConditionOperator, OperatorTest, SetPrefix, ValueOrder, is_true},
     literal::{Decimal, date},
 };
 
@@ -18,19 +18,19 @@ const MFA_AGE: &str = "aws:multifactorauthage";
 /// One test of a key.
 struct KeyTest<'a> {
     clause: &'a ConditionClause,
-    operator: Operator,
+    operator: ConditionOperator,
     /// In lower case.
     key: String,
 }
 
 /// Every condition of a statement that does not do what it seems to.
-pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let clauses = subject.statement.conditions.iter();
     let tests: Vec<KeyTest<'_>> = clauses
         .filter_map(|clause| {
             Some(KeyTest {
                 clause,
-                operator: Operator::parse(&clause.operator)?,
+                operator: ConditionOperator::parse(&clause.operator)?,
                 key: clause.key.to_lowercase(),
             })
         })
@@ -53,14 +53,21 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings
 }
 
-fn finding(subject: &Subject<'_>, test: &KeyTest<'_>, about: (Severity, &'static str)) -> Finding {
+fn finding(
+    subject: &LintSubject<'_>,
+    test: &KeyTest<'_>,
+    about: (Severity, &'static str),
+) -> LintFinding {
     let at = format!("Condition\n{}\n{}", test.clause.operator, test.clause.key);
     subject.finding(about, (&at, None))
 }
 
 /// An asterisk that is compared as a character.
-fn literal_wildcard(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding> {
-    let takes_none = matches!(test.operator.test, Test::Equals | Test::EqualsIgnoreCase);
+fn literal_wildcard(subject: &LintSubject<'_>, test: &KeyTest<'_>) -> Option<LintFinding> {
+    let takes_none = matches!(
+        test.operator.test,
+        OperatorTest::Equals | OperatorTest::EqualsIgnoreCase
+    );
     // `${*}` is how a policy writes an asterisk that is meant as one.
     let mut values = test.clause.values.iter();
     let value = values.find(|value| value.replace("${*}", "").contains('*'))?;
@@ -71,7 +78,7 @@ fn literal_wildcard(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding
         } else {
             "StringLike"
         };
-        finding(subject, test, (Severity::Warning, "literal-wildcard")).says(
+        finding(subject, test, (Severity::Warning, "literal-wildcard")).with_message(
             format!("{operator} compares the asterisk in {value} as a character"),
             format!("use {like} for a pattern"),
         )
@@ -79,10 +86,10 @@ fn literal_wildcard(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding
 }
 
 /// `ForAnyValue:...IfExists`, which holds for requests without the key.
-fn any_if_exists(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding> {
-    let holds = test.operator.set == Set::Any && test.operator.if_exists;
+fn any_if_exists(subject: &LintSubject<'_>, test: &KeyTest<'_>) -> Option<LintFinding> {
+    let holds = test.operator.set == SetPrefix::Any && test.operator.if_exists;
     (holds && subject.allows()).then(|| {
-        finding(subject, test, (Severity::Risk, "any-if-exists")).says(
+        finding(subject, test, (Severity::Risk, "any-if-exists")).with_message(
             format!("also holds for requests without {}", test.clause.key),
             "remove IfExists: ForAnyValue alone requires a value",
         )
@@ -91,15 +98,15 @@ fn any_if_exists(subject: &Subject<'_>, test: &KeyTest<'_>) -> Option<Finding> {
 
 /// Conditions on MFA that let in, or spare, requests signed with a long-term access key, which do
 /// not have the keys at all.
-fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option<Finding> {
+fn mfa(subject: &LintSubject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option<LintFinding> {
     let requires_mfa = match (test.key.as_str(), test.operator.test) {
-        (MFA_PRESENT, Test::Bool) => test
+        (MFA_PRESENT, OperatorTest::Bool) => test
             .clause
             .values
             .iter()
             .all(|v| v.eq_ignore_ascii_case("true")),
-        (MFA_AGE, Test::Numeric(Order::Less | Order::LessOrEqual)) => true,
-        (MFA_AGE, Test::Numeric(Order::Greater | Order::GreaterOrEqual)) => false,
+        (MFA_AGE, OperatorTest::Numeric(ValueOrder::Less | ValueOrder::LessOrEqual)) => true,
+        (MFA_AGE, OperatorTest::Numeric(ValueOrder::Greater | ValueOrder::GreaterOrEqual)) => false,
         _ => return None,
     };
     let has_null = all
@@ -114,7 +121,7 @@ fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option
         test.operator.if_exists,
     ) {
         (Effect::Allow, true, true) => Some(
-            finding(subject, test, (Severity::Risk, "mfa-not-required")).says(
+            finding(subject, test, (Severity::Risk, "mfa-not-required")).with_message(
                 format!(
                     "also holds for requests with a long-term access key, which have no {}",
                     test.clause.key
@@ -123,7 +130,7 @@ fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option
             ),
         ),
         (Effect::Deny, false, false) if !denied_without_mfa(subject) => Some(
-            finding(subject, test, (Severity::Warning, "mfa-not-required")).says(
+            finding(subject, test, (Severity::Warning, "mfa-not-required")).with_message(
                 format!(
                     "does not deny requests with a long-term access key, which have no {}",
                     test.clause.key
@@ -136,7 +143,7 @@ fn mfa(subject: &Subject<'_>, test: &KeyTest<'_>, all: &[KeyTest<'_>]) -> Option
 }
 
 /// Whether another statement denies the same to requests without MFA, as S3's guide writes it.
-fn denied_without_mfa(subject: &Subject<'_>) -> bool {
+fn denied_without_mfa(subject: &LintSubject<'_>) -> bool {
     let this = subject.statement;
     let mut others = subject.document.statements.iter();
     others.any(|other| {
@@ -149,7 +156,7 @@ fn denied_without_mfa(subject: &Subject<'_>) -> bool {
 }
 
 fn holds_without_mfa(clause: &ConditionClause) -> bool {
-    let Some(operator) = Operator::parse(&clause.operator) else {
+    let Some(operator) = ConditionOperator::parse(&clause.operator) else {
         return false;
     };
     let are = |wanted: &str| {
@@ -157,19 +164,21 @@ fn holds_without_mfa(clause: &ConditionClause) -> bool {
         !clause.values.is_empty() && values.all(|value| value.eq_ignore_ascii_case(wanted))
     };
     match (clause.key.to_lowercase().as_str(), operator.test) {
-        (MFA_PRESENT | MFA_AGE, Test::Null) => are("true"),
-        (MFA_PRESENT, Test::Bool) => operator.if_exists && !operator.negated && are("false"),
+        (MFA_PRESENT | MFA_AGE, OperatorTest::Null) => are("true"),
+        (MFA_PRESENT, OperatorTest::Bool) => {
+            operator.if_exists && !operator.negated && are("false")
+        }
         _ => false,
     }
 }
 
 /// Tests of one key that no value passes together.
-fn impossible(subject: &Subject<'_>, tests: &[&KeyTest<'_>]) -> Option<Finding> {
+fn impossible(subject: &LintSubject<'_>, tests: &[&KeyTest<'_>]) -> Option<LintFinding> {
     // Set operators look at one value after another, and each may pass another test.
     let tests: Vec<&KeyTest<'_>> = tests
         .iter()
         .copied()
-        .filter(|test| test.operator.set == Set::Scalar)
+        .filter(|test| test.operator.set == SetPrefix::Scalar)
         .collect();
     let pairs = tests.iter().enumerate().flat_map(|(at, one)| {
         let later = tests.iter().skip(at + 1);
@@ -179,7 +188,7 @@ fn impossible(subject: &Subject<'_>, tests: &[&KeyTest<'_>]) -> Option<Finding> 
         .take(PAIRS_MAX)
         .find(|(one, other)| excludes(one, other) || excludes(other, one))?;
     Some(
-        finding(subject, other, (Severity::Warning, "impossible-conditions")).says(
+        finding(subject, other, (Severity::Warning, "impossible-conditions")).with_message(
             format!(
                 "no value of {} passes both {} and {}, so the statement never applies",
                 one.clause.key, one.clause.operator, other.clause.operator
@@ -209,15 +218,19 @@ fn excludes(one: &KeyTest<'_>, other: &KeyTest<'_>) -> bool {
         return false;
     }
     match (one.operator.test, other.operator.test) {
-        (Test::Equals, Test::Equals) => no_text_left(one, other, |a, b| a == b),
-        (Test::EqualsIgnoreCase, Test::EqualsIgnoreCase) => {
+        (OperatorTest::Equals, OperatorTest::Equals) => no_text_left(one, other, |a, b| a == b),
+        (OperatorTest::EqualsIgnoreCase, OperatorTest::EqualsIgnoreCase) => {
             no_text_left(one, other, |a, b| a.to_lowercase() == b.to_lowercase())
         }
-        (Test::Bool, Test::Bool) => no_text_left(one, other, |a, b| is_true(a) == is_true(b)),
-        (Test::Numeric(first), Test::Numeric(second)) if !other.operator.negated => {
+        (OperatorTest::Bool, OperatorTest::Bool) => {
+            no_text_left(one, other, |a, b| is_true(a) == is_true(b))
+        }
+        (OperatorTest::Numeric(first), OperatorTest::Numeric(second))
+            if !other.operator.negated =>
+        {
             apart(one, other, (first, second), Decimal::parse)
         }
-        (Test::Date(first), Test::Date(second)) if !other.operator.negated => {
+        (OperatorTest::Date(first), OperatorTest::Date(second)) if !other.operator.negated => {
             apart(one, other, (first, second), date)
         }
         _ => false,
@@ -249,7 +262,7 @@ const COMPARISONS_MAX: usize = 10_000;
 fn apart<T: Ord>(
     one: &KeyTest<'_>,
     other: &KeyTest<'_>,
-    (first, second): (Order, Order),
+    (first, second): (ValueOrder, ValueOrder),
     parse: impl Fn(&str) -> Option<T>,
 ) -> bool {
     let read = |test: &KeyTest<'_>| {
@@ -268,19 +281,19 @@ fn apart<T: Ord>(
 
 /// Whether some value stands as wanted to both limits. Between two limits that differ there is
 /// always a decimal, and for dates a second is close enough to say so.
-fn meet<T: Ord>((first, a): (Order, &T), (second, b): (Order, &T)) -> bool {
-    let holds = |order: Order, value: &T, limit: &T| match value.cmp(limit) {
-        Ordering::Less => matches!(order, Order::Less | Order::LessOrEqual),
+fn meet<T: Ord>((first, a): (ValueOrder, &T), (second, b): (ValueOrder, &T)) -> bool {
+    let holds = |order: ValueOrder, value: &T, limit: &T| match value.cmp(limit) {
+        Ordering::Less => matches!(order, ValueOrder::Less | ValueOrder::LessOrEqual),
         Ordering::Equal => {
             matches!(
                 order,
-                Order::Equal | Order::LessOrEqual | Order::GreaterOrEqual
+                ValueOrder::Equal | ValueOrder::LessOrEqual | ValueOrder::GreaterOrEqual
             )
         }
-        Ordering::Greater => matches!(order, Order::Greater | Order::GreaterOrEqual),
+        Ordering::Greater => matches!(order, ValueOrder::Greater | ValueOrder::GreaterOrEqual),
     };
-    let is_below = |order| matches!(order, Order::Less | Order::LessOrEqual);
-    let is_above = |order| matches!(order, Order::Greater | Order::GreaterOrEqual);
+    let is_below = |order| matches!(order, ValueOrder::Less | ValueOrder::LessOrEqual);
+    let is_above = |order| matches!(order, ValueOrder::Greater | ValueOrder::GreaterOrEqual);
     holds(first, a, a) && holds(second, a, b)
         || holds(first, b, a) && holds(second, b, b)
         || is_below(first) && is_below(second)

@@ -2,16 +2,16 @@
 //! than the policy says is named, with the action that opens it, and only where the resources let
 //! it be taken.
 
-use super::{Finding, Severity, Subject, risk::limits_reach};
+use super::{LintFinding, LintSubject, Severity, risk::limits_reach};
 use crate::{
-    Catalogue, Version,
-    document::Clause,
-    index::{Action, Builder},
+    ActionCatalogue, LanguageVersion,
+    document::ElementClause,
+    index::{IndexBuilder, RequestAction},
     pattern::Glob,
 };
 
 /// A way to more rights.
-pub(crate) struct Way {
+pub(crate) struct EscalationPath {
     pub(crate) action: &'static str,
     /// Whether it is harmless on one's own user.
     own_is_fine: bool,
@@ -19,16 +19,16 @@ pub(crate) struct Way {
     gain: &'static str,
 }
 
-const fn way(action: &'static str, gain: &'static str) -> Way {
-    Way {
+const fn way(action: &'static str, gain: &'static str) -> EscalationPath {
+    EscalationPath {
         action,
         own_is_fine: false,
         gain,
     }
 }
 
-const fn to_others(action: &'static str, gain: &'static str) -> Way {
-    Way {
+const fn to_others(action: &'static str, gain: &'static str) -> EscalationPath {
+    EscalationPath {
         own_is_fine: true,
         ..way(action, gain)
     }
@@ -36,7 +36,7 @@ const fn to_others(action: &'static str, gain: &'static str) -> Way {
 
 /// Ways to more rights: through IAM, and through what runs under a role already.
 #[rustfmt::skip]
-pub(crate) const ESCALATIONS: &[Way] = &[
+pub(crate) const ESCALATIONS: &[EscalationPath] = &[
     way("iam:AddClientIDToOpenIDConnectProvider", "lets another application's tokens assume roles"),
     way("iam:AddUserToGroup", "joins a group with more rights"),
     way("iam:AttachGroupPolicy", "gives its own group any policy"),
@@ -125,7 +125,7 @@ fn named_is_fine(action: &str) -> bool {
 
 /// Actions by which the caller can get more rights: one finding for each element of `Action`, one
 /// for a `NotAction`.
-pub(super) fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn escalations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let statement = subject.statement;
     let Some(clause) = statement.action.as_ref() else {
         return Vec::new();
@@ -135,7 +135,7 @@ pub(super) fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
     }
     if clause.negated {
         // That it opens every other service is a finding of its own.
-        let ours = |way: &&Way| {
+        let ours = |way: &&EscalationPath| {
             ["iam:", "keywright:", "sts:"]
                 .iter()
                 .any(|s| way.action.starts_with(s))
@@ -146,7 +146,7 @@ pub(super) fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
     }
     let elements = clause.elements.iter().enumerate();
     let each = elements.filter_map(|(item, element)| {
-        let alone = Clause {
+        let alone = ElementClause {
             negated: false,
             elements: vec![element.clone()],
         };
@@ -157,32 +157,35 @@ pub(super) fn escalations(subject: &Subject<'_>) -> Vec<Finding> {
 
 /// What actions open, as a finding about their place.
 fn finding(
-    subject: &Subject<'_>,
-    actions: &Clause,
+    subject: &LintSubject<'_>,
+    actions: &ElementClause,
     at: (&str, Option<usize>),
-    wanted: impl Fn(&&Way) -> bool,
-) -> Option<Finding> {
-    let mut index = Builder::default();
+    wanted: impl Fn(&&EscalationPath) -> bool,
+) -> Option<LintFinding> {
+    let mut index = IndexBuilder::default();
     index.add(0, Some(actions), subject.statement.effect);
     let index = index.build();
     let opened = ESCALATIONS.iter().filter(wanted).filter(|way| {
         let lower = way.action.to_ascii_lowercase();
-        let selected = Action::new(&lower).is_some_and(|action| index.selects(&action));
+        let selected = RequestAction::new(&lower).is_some_and(|action| index.selects(&action));
         selected && reaches(subject, way)
     });
-    let opened: Vec<&Way> = opened.collect();
-    let shown = opened.iter().take(SHOWN);
-    let mut shown: Vec<String> = shown
+    let opened: Vec<&EscalationPath> = opened.collect();
+    let listed = opened.iter().take(SHOWN);
+    let mut listed: Vec<String> = listed
         .map(|way| format!("{} {}", way.action, way.gain))
         .collect();
     match opened.len().saturating_sub(SHOWN) {
         0 => {}
-        more => shown.push(format!("and {more} more")),
+        more => listed.push(format!("and {more} more")),
     }
     (!opened.is_empty()).then(|| {
         let finding = subject.finding((Severity::Risk, "escalation"), at);
-        let message = format!("lets whoever has it take more rights: {}", shown.join("; "));
-        finding.says(message, remedy(&opened))
+        let message = format!(
+            "lets whoever has it take more rights: {}",
+            listed.join("; ")
+        );
+        finding.with_message(message, remedy(&opened))
     })
 }
 
@@ -190,7 +193,7 @@ fn finding(
 const SHOWN: usize = 6;
 
 /// What to do about ways.
-fn remedy(ways: &[&Way]) -> &'static str {
+fn remedy(ways: &[&EscalationPath]) -> &'static str {
     let all_of = |service: &str| ways.iter().all(|way| way.action.starts_with(service));
     if all_of("sts:") {
         "name the roles that may be assumed"
@@ -203,7 +206,7 @@ fn remedy(ways: &[&Way]) -> &'static str {
 }
 
 /// Whether the statement's resources make a way passable.
-fn reaches(subject: &Subject<'_>, way: &Way) -> bool {
+fn reaches(subject: &LintSubject<'_>, way: &EscalationPath) -> bool {
     let Some(resources) = &subject.statement.resource else {
         // A trust policy: whom it lets in, its principal says.
         return false;
@@ -211,7 +214,7 @@ fn reaches(subject: &Subject<'_>, way: &Way) -> bool {
     if resources.negated {
         return true;
     }
-    let variables = subject.document.version == Some(Version::V2012);
+    let variables = subject.document.version == Some(LanguageVersion::V2012);
     resources.elements.iter().flatten().any(|resource| {
         let own = variables && resource.to_lowercase().ends_with("/${aws:username}");
         let many = resource.contains(['*', '?']);
@@ -250,7 +253,7 @@ fn may_be_of(action: &str, resource: &str) -> bool {
 /// The service and the beginnings of what an action of ours is done on: roles and users are IAM's,
 /// also for STS and the extension. What knows no resources is asked on `*`.
 fn acted_on(action: &str) -> Option<(&'static str, Vec<&'static str>)> {
-    let catalogue = Catalogue::built_in();
+    let catalogue = ActionCatalogue::built_in();
     let known = catalogue.action(action)?;
     let types = catalogue.resource_types().iter();
     let types = types.filter(|kind| kind.service == known.service && known.is_on(kind.name));

@@ -4,25 +4,25 @@
 //! It protects one rule: what is not known for certain is left alone. A service that AWS does not
 //! publish, a wildcard that might match or a variable that might fit is never pointed out.
 
-use super::{Finding, Severity, Subject};
+use super::{LintFinding, LintSubject, Severity};
 use crate::{
-    actions::Action, document::Clause, implied::implied_outline, pattern::Outline,
-    published::Published,
+    actions::ServiceAction, document::ElementClause, implied::implied_outline,
+    pattern::PatternOutline, published::PublishedTable,
 };
 
 /// The extension's own actions are checked where they are declared.
 const UNPUBLISHED: &str = "keywright";
 
 /// Everything in a statement that nothing can match.
-pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let Some(clause) = &subject.statement.action else {
         return Vec::new();
     };
-    let published = Published::built_in();
+    let published = PublishedTable::built_in();
     let mut findings = Vec::new();
     let mut named = Vec::new();
     for (item, text) in clause.elements.iter().enumerate() {
-        let Some(element) = Element::new(published, item, text.as_deref()) else {
+        let Some(element) = ActionElement::new(published, item, text.as_deref()) else {
             continue;
         };
         findings.extend(unknown(subject, published, &element));
@@ -38,19 +38,19 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// An element of `Action` or `NotAction`.
-struct Element<'a> {
+struct ActionElement<'a> {
     item: usize,
     text: &'a str,
     service: &'a str,
     name: &'a str,
     /// Whether its service is published, so that `actions` is all that it can mean.
     is_known: bool,
-    actions: Vec<&'static Action>,
+    actions: Vec<&'static ServiceAction>,
 }
 
-impl<'a> Element<'a> {
+impl<'a> ActionElement<'a> {
     /// `None` where it names actions of any service.
-    fn new(published: &'static Published, item: usize, text: Option<&'a str>) -> Option<Self> {
+    fn new(published: &'static PublishedTable, item: usize, text: Option<&'a str>) -> Option<Self> {
         let (service, name) = text?.split_once(':')?;
         if service.contains(['*', '?']) {
             return None;
@@ -67,13 +67,17 @@ impl<'a> Element<'a> {
 }
 
 /// A service or an action that does not exist.
-fn unknown(subject: &Subject<'_>, published: &Published, element: &Element<'_>) -> Option<Finding> {
+fn unknown(
+    subject: &LintSubject<'_>,
+    published: &PublishedTable,
+    element: &ActionElement<'_>,
+) -> Option<LintFinding> {
     let negated = subject.statement.action.as_ref().is_some_and(|c| c.negated);
     let at = (
         if negated { "NotAction" } else { "Action" },
         Some(element.item),
     );
-    let Element { service, name, .. } = element;
+    let ActionElement { service, name, .. } = element;
     if !element.is_known {
         if service.eq_ignore_ascii_case(UNPUBLISHED) {
             return None;
@@ -83,7 +87,9 @@ fn unknown(subject: &Subject<'_>, published: &Published, element: &Element<'_>) 
             None => "see the service prefixes of the Service Authorization Reference".to_owned(),
         };
         let finding = subject.finding((Severity::Warning, "no-such-service"), at);
-        return Some(finding.says(format!("no AWS service has the prefix {service}"), hint));
+        return Some(
+            finding.with_message(format!("no AWS service has the prefix {service}"), hint),
+        );
     }
     if !element.actions.is_empty() {
         return None;
@@ -93,12 +99,16 @@ fn unknown(subject: &Subject<'_>, published: &Published, element: &Element<'_>) 
         None => "see the actions of the service".to_owned(),
     };
     let finding = subject.finding((Severity::Warning, "no-such-action"), at);
-    Some(finding.says(format!("no action is called {}", element.text), hint))
+    Some(finding.with_message(format!("no action is called {}", element.text), hint))
 }
 
 /// Actions that are done on none of the resources, and resources that none of the actions is done
 /// on.
-fn resources(subject: &Subject<'_>, published: &Published, named: &[Element<'_>]) -> Vec<Finding> {
+fn resources(
+    subject: &LintSubject<'_>,
+    published: &PublishedTable,
+    named: &[ActionElement<'_>],
+) -> Vec<LintFinding> {
     let clause = subject.statement.resource.as_ref().filter(|c| !c.negated);
     let written = subject
         .statement
@@ -111,20 +121,20 @@ fn resources(subject: &Subject<'_>, published: &Published, named: &[Element<'_>]
     if named.iter().any(|element| element.actions.is_empty()) {
         return Vec::new();
     }
-    let listed = Resources::new(clause);
+    let listed = ListedResources::new(clause);
     if listed.has_everything {
         return Vec::new();
     }
-    let idle: Vec<&Element<'_>> = named
+    let idle: Vec<&ActionElement<'_>> = named
         .iter()
         .filter(|element| !element.actions.iter().any(|a| listed.fit(published, a)))
         .collect();
-    let mut findings: Vec<Finding> = idle
+    let mut findings: Vec<LintFinding> = idle
         .iter()
         .map(|element| idle_action(subject, published, element))
         .collect();
     if idle.len() < named.len() {
-        let actions: Vec<&Action> = named
+        let actions: Vec<&ServiceAction> = named
             .iter()
             .flat_map(|e| e.actions.iter().copied())
             .collect();
@@ -133,7 +143,11 @@ fn resources(subject: &Subject<'_>, published: &Published, named: &[Element<'_>]
     findings
 }
 
-fn idle_action(subject: &Subject<'_>, published: &Published, element: &Element<'_>) -> Finding {
+fn idle_action(
+    subject: &LintSubject<'_>,
+    published: &PublishedTable,
+    element: &ActionElement<'_>,
+) -> LintFinding {
     let mut arns: Vec<&str> = Vec::new();
     for kind in element.actions.iter().flat_map(|a| published.types_of(a)) {
         if !arns.contains(&kind.arn) {
@@ -162,18 +176,18 @@ fn idle_action(subject: &Subject<'_>, published: &Published, element: &Element<'
     let at = ("Action", Some(element.item));
     subject
         .finding((Severity::Warning, "no-matching-resource"), at)
-        .says(message, hint)
+        .with_message(message, hint)
 }
 
 /// ARNs that a hint names.
 const ARNS_SHOWN: usize = 3;
 
 fn idle_resources(
-    subject: &Subject<'_>,
-    published: &Published,
-    listed: &Resources<'_>,
-    actions: &[&Action],
-) -> Vec<Finding> {
+    subject: &LintSubject<'_>,
+    published: &PublishedTable,
+    listed: &ListedResources<'_>,
+    actions: &[&ServiceAction],
+) -> Vec<LintFinding> {
     let idle = listed.each.iter().filter(|resource| {
         !actions
             .iter()
@@ -183,7 +197,7 @@ fn idle_resources(
         let at = ("Resource", Some(resource.item));
         subject
             .finding((Severity::Warning, "no-matching-action"), at)
-            .says(
+            .with_message(
                 format!("no action of this statement is for {}", resource.text),
                 "remove it, or add the actions that it is meant for",
             )
@@ -192,33 +206,33 @@ fn idle_resources(
 }
 
 /// The resources of a statement.
-struct Resources<'a> {
-    each: Vec<Listed<'a>>,
+struct ListedResources<'a> {
+    each: Vec<ListedResource<'a>>,
     /// Whether one of them is `*`.
     has_everything: bool,
 }
 
-struct Listed<'a> {
+struct ListedResource<'a> {
     item: usize,
     text: &'a str,
     /// The part of the ARN that names the service, if it names one.
     service: Option<&'a str>,
-    outline: Outline,
+    outline: PatternOutline,
 }
 
-impl<'a> Resources<'a> {
-    fn new(clause: &'a Clause) -> Self {
+impl<'a> ListedResources<'a> {
+    fn new(clause: &'a ElementClause) -> Self {
         let texts = clause.elements.iter().enumerate();
         let texts = texts.filter_map(|(item, text)| Some((item, text.as_deref()?)));
-        let each: Vec<Listed<'a>> = texts
-            .map(|(item, text)| Listed {
+        let each: Vec<ListedResource<'a>> = texts
+            .map(|(item, text)| ListedResource {
                 item,
                 text,
                 service: text
                     .split(':')
                     .nth(2)
                     .filter(|s| !s.contains(['*', '?', '$'])),
-                outline: Outline::of_resource(text),
+                outline: PatternOutline::of_resource(text),
             })
             .collect();
         Self {
@@ -227,16 +241,16 @@ impl<'a> Resources<'a> {
         }
     }
 
-    fn fit(&self, published: &Published, action: &Action) -> bool {
+    fn fit(&self, published: &PublishedTable, action: &ServiceAction) -> bool {
         self.each
             .iter()
             .any(|resource| resource.fits(published, action))
     }
 }
 
-impl Listed<'_> {
+impl ListedResource<'_> {
     /// Whether an action can be on this resource.
-    fn fits(&self, published: &Published, action: &Action) -> bool {
+    fn fits(&self, published: &PublishedTable, action: &ServiceAction) -> bool {
         if action.resources.is_empty() {
             return self.fits_without_type(action);
         }
@@ -255,11 +269,11 @@ impl Listed<'_> {
     }
 }
 
-impl Listed<'_> {
+impl ListedResource<'_> {
     /// Whether an action without resource types can be on this resource. Of the services that are
     /// served here it is known; others often take ARNs that AWS does not publish, as
     /// `logs:DescribeLogGroups` does.
-    fn fits_without_type(&self, action: &Action) -> bool {
+    fn fits_without_type(&self, action: &ServiceAction) -> bool {
         let name = format!("{}:{}", action.service, action.name).to_ascii_lowercase();
         match implied_outline(&name) {
             Some(implied) => self.outline.overlaps(&implied),
@@ -270,7 +284,11 @@ impl Listed<'_> {
 }
 
 /// Keys of a service that requests of none of the statement's actions have.
-fn keys(subject: &Subject<'_>, published: &Published, named: &[Element<'_>]) -> Vec<Finding> {
+fn keys(
+    subject: &LintSubject<'_>,
+    published: &PublishedTable,
+    named: &[ActionElement<'_>],
+) -> Vec<LintFinding> {
     let written = subject
         .statement
         .action
@@ -293,7 +311,7 @@ fn keys(subject: &Subject<'_>, published: &Published, named: &[Element<'_>]) -> 
         }
         let at = format!("Condition\n{}\n{}", clause.operator, clause.key);
         let finding = subject.finding((Severity::Warning, "key-without-action"), (&at, None));
-        findings.push(finding.says(
+        findings.push(finding.with_message(
             format!(
                 "requests of this statement's actions never have {}",
                 clause.key
@@ -305,7 +323,7 @@ fn keys(subject: &Subject<'_>, published: &Published, named: &[Element<'_>]) -> 
 }
 
 /// Keys that a known service does not have.
-fn unknown_keys(subject: &Subject<'_>, published: &Published) -> Vec<Finding> {
+fn unknown_keys(subject: &LintSubject<'_>, published: &PublishedTable) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     for clause in &subject.statement.conditions {
         let key = clause.key.to_ascii_lowercase();
@@ -322,7 +340,8 @@ fn unknown_keys(subject: &Subject<'_>, published: &Published) -> Vec<Finding> {
             None => format!("see the condition keys of {prefix}"),
         };
         let finding = subject.finding((Severity::Warning, "no-such-key"), (&at, None));
-        findings.push(finding.says(format!("no condition key is called {}", clause.key), hint));
+        findings
+            .push(finding.with_message(format!("no condition key is called {}", clause.key), hint));
     }
     findings
 }

@@ -1,12 +1,12 @@
 //! A policy that would not be stored: where the fault stands, and what to do about it. It protects
 //! one rule: the message is AWS's, as storing it would give it; only place and hint are ours.
 
-use super::{Finding, Severity, place::Place};
-use crate::{Kind, Span, Violation, json, validate};
+use super::{LintFinding, Severity, place::StatementPlaces};
+use crate::{DocumentKind, TextSpan, Violation, json, validate};
 
 /// The finding for a violation.
-pub(super) fn refused(text: &str, violation: &Violation, kind: Kind<'_>) -> Finding {
-    let finding = |statement, span, hint: &str| Finding {
+pub(super) fn refused(text: &str, violation: &Violation, kind: DocumentKind<'_>) -> LintFinding {
+    let finding = |statement, span, hint: &str| LintFinding {
         severity: Severity::Error,
         code: "refused",
         message: violation.to_string(),
@@ -21,18 +21,18 @@ pub(super) fn refused(text: &str, violation: &Violation, kind: Kind<'_>) -> Find
     {
         let end = text.len().min(fault.at + 1);
         let start = fault.at.min(end);
-        return finding(None, Span { start, end }, &fault.what);
+        return finding(None, TextSpan { start, end }, &fault.what);
     }
     let (statement, span) = culprit(text, violation, kind).unzip();
     let end = text.len();
-    let span = span.unwrap_or(Span { start: 0, end });
+    let span = span.unwrap_or(TextSpan { start: 0, end });
     finding(statement, span, hint(violation))
 }
 
 /// The first statement that gets the same refusal by itself, and what of it is meant.
-fn culprit(text: &str, violation: &Violation, kind: Kind<'_>) -> Option<(usize, Span)> {
+fn culprit(text: &str, violation: &Violation, kind: DocumentKind<'_>) -> Option<(usize, TextSpan)> {
     let root = json::read(text).ok()?;
-    let place = Place::new(&root);
+    let place = StatementPlaces::new(&root);
     let alone = |statement: usize| {
         let span = place.statement(statement)?;
         let version = r#"{"Version": "2012-10-17", "Statement": "#;
@@ -49,7 +49,7 @@ fn culprit(text: &str, violation: &Violation, kind: Kind<'_>) -> Option<(usize, 
             Some(at) if !wanted.is_empty() => {
                 let start = own.start + at;
                 let end = start + wanted.len() + 2;
-                Some(Span { start, end })
+                Some(TextSpan { start, end })
             }
             _ => Some(own),
         }

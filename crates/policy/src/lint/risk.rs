@@ -1,11 +1,11 @@
 //! Grants that are wider than they look. It protects one rule: a condition counts as a limit only
 //! if it limits who may, or what; not if it is about the circumstances of a call.
 
-use super::{Finding, Severity, Subject, escalation::escalations};
-use crate::{Kind, PrincipalType, Statement, document::Clause, public::is_open};
+use super::{LintFinding, LintSubject, Severity, escalation::escalations};
+use crate::{DocumentKind, PrincipalType, Statement, document::ElementClause, public::is_open};
 
 /// Every risk of a statement.
-pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn check(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     if !subject.allows() {
         return Vec::new();
     }
@@ -21,16 +21,16 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 /// `*` on `*`.
-fn everything(subject: &Subject<'_>) -> Option<Finding> {
+fn everything(subject: &LintSubject<'_>) -> Option<LintFinding> {
     let statement = subject.statement;
-    let all = |clause: &Option<Clause>| {
+    let all = |clause: &Option<ElementClause>| {
         let plain = clause.as_ref().filter(|clause| !clause.negated);
         plain.is_some_and(|c| c.elements.iter().flatten().any(|e| e == "*" || e == "*:*"))
     };
     let found = all(&statement.action) && all(&statement.resource);
     (found && !limits_reach(statement)).then(|| {
         let finding = subject.finding((Severity::Risk, "everything"), ("Action", None));
-        finding.says(
+        finding.with_message(
             "allows every action on every resource",
             "name the actions and the resources that are needed",
         )
@@ -38,9 +38,9 @@ fn everything(subject: &Subject<'_>) -> Option<Finding> {
 }
 
 /// An Allow of all but some.
-fn negations(subject: &Subject<'_>) -> Vec<Finding> {
+fn negations(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let statement = subject.statement;
-    let negated = |clause: &Option<Clause>| clause.as_ref().is_some_and(|c| c.negated);
+    let negated = |clause: &Option<ElementClause>| clause.as_ref().is_some_and(|c| c.negated);
     let rows = [
         (
             negated(&statement.action),
@@ -64,7 +64,9 @@ fn negations(subject: &Subject<'_>) -> Vec<Finding> {
     let found = rows.into_iter().filter(|(found, ..)| *found);
     let finding = |(_, element, message, hint): (bool, &'static str, &str, &str)| {
         let about = (Severity::Risk, "allow-all-but");
-        subject.finding(about, (element, None)).says(message, hint)
+        subject
+            .finding(about, (element, None))
+            .with_message(message, hint)
     };
     found.map(finding).collect()
 }
@@ -108,16 +110,16 @@ pub(super) fn limits_reach(statement: &Statement) -> bool {
 
 /// Everyone, without a condition that tells some from others; of buckets, what Block Public Access
 /// refuses.
-fn public(subject: &Subject<'_>) -> Option<Finding> {
+fn public(subject: &LintSubject<'_>) -> Option<LintFinding> {
     let statement = subject.statement;
     let everyone = statement.principal.as_ref()?.names_everyone();
     let open = match subject.kind {
-        Kind::Bucket { .. } => is_open(statement, subject.document),
+        DocumentKind::Bucket { .. } => is_open(statement, subject.document),
         _ => !asks_beyond(statement, &[&CIRCUMSTANCES]),
     };
     (everyone && open).then(|| {
         let finding = subject.finding((Severity::Risk, "public"), ("Principal", None));
-        finding.says(
+        finding.with_message(
             "allows everyone, whatever account they belong to",
             "name the principals, or add a condition such as aws:PrincipalOrgID",
         )
@@ -125,16 +127,16 @@ fn public(subject: &Subject<'_>) -> Option<Finding> {
 }
 
 /// A trust in an identity provider that asks nothing of the token.
-fn federated(subject: &Subject<'_>) -> Option<Finding> {
+fn federated(subject: &LintSubject<'_>) -> Option<LintFinding> {
     let principal = subject.statement.principal.as_ref()?;
-    let trusts = subject.kind == Kind::Trust
+    let trusts = subject.kind == DocumentKind::Trust
         && principal
             .elements
             .iter()
             .any(|(kind, _)| *kind == PrincipalType::Federated);
     (trusts && subject.statement.conditions.is_empty()).then(|| {
         let finding = subject.finding((Severity::Risk, "any-token"), ("Principal", None));
-        finding.says(
+        finding.with_message(
             "accepts every token of the identity provider",
             "add conditions on the provider's aud and sub keys",
         )

@@ -3,29 +3,29 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Severity, Subject};
+use super::{LintFinding, LintSubject, Severity};
 use crate::{
-    Document, Span, Version,
-    condition::{Operator, Set},
+    LanguageVersion, PolicyDocument, TextSpan,
+    condition::{ConditionOperator, SetPrefix},
     keys::is_list_key,
     pattern::variable,
 };
 
 /// Variables in a policy of the version that has none.
-pub(super) fn version(text: &str, document: &Document) -> Option<Finding> {
-    if document.version == Some(Version::V2012) {
+pub(super) fn version(text: &str, document: &PolicyDocument) -> Option<LintFinding> {
+    if document.version == Some(LanguageVersion::V2012) {
         return None;
     }
     let found = text.match_indices("${");
     let mut found = found.filter_map(|(at, _)| {
         let (body, _) = text.get(at..).and_then(variable)?;
-        Some(Span {
+        Some(TextSpan {
             start: at,
             end: at + body.len() + 3,
         })
     });
     let span = found.next()?;
-    let finding = Finding {
+    let finding = LintFinding {
         severity: Severity::Warning,
         code: "version",
         message: String::new(),
@@ -33,17 +33,17 @@ pub(super) fn version(text: &str, document: &Document) -> Option<Finding> {
         statement: None,
         span,
     };
-    Some(finding.says(
+    Some(finding.with_message(
         "before version 2012-10-17 this is text, not a variable",
         "add \"Version\": \"2012-10-17\"",
     ))
 }
 
 /// Lists under operators for one value, and lists that may be empty.
-pub(super) fn lists(subject: &Subject<'_>) -> Vec<Finding> {
+pub(super) fn lists(subject: &LintSubject<'_>) -> Vec<LintFinding> {
     let conditions = &subject.statement.conditions;
     let tests = conditions.iter().filter_map(|clause| {
-        let operator = Operator::parse(&clause.operator)?;
+        let operator = ConditionOperator::parse(&clause.operator)?;
         Some((clause, operator, clause.key.to_lowercase()))
     });
     let presence = tests.clone().filter(|(clause, operator, _)| {
@@ -53,9 +53,9 @@ pub(super) fn lists(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (clause, operator, key) in tests.clone().filter(|(_, o, _)| !o.is_null()) {
         let at = format!("Condition\n{}\n{}", clause.operator, clause.key);
-        if operator.set == Set::Scalar && is_list_key(&key) {
+        if operator.set == SetPrefix::Scalar && is_list_key(&key) {
             let about = (Severity::Warning, "list-without-set");
-            findings.push(subject.finding(about, (&at, None)).says(
+            findings.push(subject.finding(about, (&at, None)).with_message(
                 format!(
                     "{} is a list, which {} never matches",
                     clause.key, clause.operator
@@ -63,9 +63,9 @@ pub(super) fn lists(subject: &Subject<'_>) -> Vec<Finding> {
                 format!("write ForAnyValue:{0} or ForAllValues:{0}", clause.operator),
             ));
         }
-        if operator.set == Set::All && subject.allows() && !guarded.contains(&key) {
+        if operator.set == SetPrefix::All && subject.allows() && !guarded.contains(&key) {
             let about = (Severity::Risk, "for-all-without-null");
-            findings.push(subject.finding(about, (&at, None)).says(
+            findings.push(subject.finding(about, (&at, None)).with_message(
                 format!("holds also for requests without {}", clause.key),
                 format!("add \"Null\": {{\"{}\": \"false\"}}", clause.key),
             ));

@@ -8,7 +8,7 @@ const SYMBOLS_MAX: usize = 2048;
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Symbol {
+enum PatternSymbol {
     Exactly(char),
     /// `?`
     One,
@@ -19,7 +19,7 @@ enum Symbol {
     ManyWithout(char),
 }
 
-impl Symbol {
+impl PatternSymbol {
     const fn repeats(self) -> bool {
         matches!(self, Self::Many | Self::ManyWithout(_))
     }
@@ -40,9 +40,9 @@ impl Symbol {
 
 /// A pattern that can be compared with others.
 #[derive(Debug, Clone)]
-pub(crate) struct Outline(Vec<Symbol>);
+pub(crate) struct PatternOutline(Vec<PatternSymbol>);
 
-impl Outline {
+impl PatternOutline {
     /// What a policy writes as a resource; the value of a variable may be anything.
     pub(crate) fn of_resource(text: &str) -> Self {
         let mut symbols = Vec::new();
@@ -50,10 +50,10 @@ impl Outline {
         while let Some(next) = rest.chars().next() {
             let body = variable(rest).map(|(body, _)| body.len() + "${}".len());
             symbols.push(match next {
-                _ if body.is_some() => Symbol::Many,
-                '*' => Symbol::Many,
-                '?' => Symbol::One,
-                other => Symbol::Exactly(other),
+                _ if body.is_some() => PatternSymbol::Many,
+                '*' => PatternSymbol::Many,
+                '?' => PatternSymbol::One,
+                other => PatternSymbol::Exactly(other),
             });
             rest = rest.get(body.unwrap_or(next.len_utf8())..).unwrap_or("");
         }
@@ -62,7 +62,7 @@ impl Outline {
 
     /// One text.
     pub(crate) fn of_text(text: &str) -> Self {
-        Self(text.chars().map(Symbol::Exactly).collect())
+        Self(text.chars().map(PatternSymbol::Exactly).collect())
     }
 
     /// A published ARN, as `arn:${Partition}:s3:::${BucketName}/${KeyName}`.
@@ -70,19 +70,19 @@ impl Outline {
         let mut symbols = Vec::new();
         let mut rest = template;
         while let Some((fixed, after)) = rest.split_once("${") {
-            symbols.extend(fixed.chars().map(Symbol::Exactly));
+            symbols.extend(fixed.chars().map(PatternSymbol::Exactly));
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             symbols.push(match name {
-                "BucketName" => Symbol::ManyWithout('/'),
-                "Partition" | "Region" | "Account" => Symbol::ManyWithout(':'),
-                _ => Symbol::Many,
+                "BucketName" => PatternSymbol::ManyWithout('/'),
+                "Partition" | "Region" | "Account" => PatternSymbol::ManyWithout(':'),
+                _ => PatternSymbol::Many,
             });
             rest = after;
         }
         // Some published ARNs have an asterisk where a part may be anything.
         symbols.extend(rest.chars().map(|c| match c {
-            '*' => Symbol::Many,
-            other => Symbol::Exactly(other),
+            '*' => PatternSymbol::Many,
+            other => PatternSymbol::Exactly(other),
         }));
         Self(symbols)
     }
@@ -110,7 +110,7 @@ impl Outline {
 }
 
 /// Moves within theirs: past what may be empty, and past what a repeating symbol of ours takes.
-fn settle(reached: &mut [bool], ours: Option<Symbol>, theirs: &[Symbol]) {
+fn settle(reached: &mut [bool], ours: Option<PatternSymbol>, theirs: &[PatternSymbol]) {
     let mut before = false;
     let symbols = [None].into_iter().chain(theirs.iter().map(Some));
     for (here, symbol) in reached.iter_mut().zip(symbols) {
@@ -123,7 +123,7 @@ fn settle(reached: &mut [bool], ours: Option<Symbol>, theirs: &[Symbol]) {
 }
 
 /// Moves past one symbol of ours.
-fn step(reached: &[bool], ours: Symbol, theirs: &[Symbol]) -> Vec<bool> {
+fn step(reached: &[bool], ours: PatternSymbol, theirs: &[PatternSymbol]) -> Vec<bool> {
     let mut next = vec![false; reached.len()];
     for (at, _) in reached.iter().enumerate().filter(|(_, reached)| **reached) {
         let their = theirs.get(at);
@@ -140,7 +140,7 @@ fn step(reached: &[bool], ours: Symbol, theirs: &[Symbol]) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::Outline;
+    use super::PatternOutline;
 
     #[test]
     fn patterns_overlap_where_one_text_matches_both() {
@@ -176,15 +176,16 @@ mod tests {
             ("a*c*e", "${A}b${B}e", true),
             ("*", "${Account}:x", true),
         ] {
-            let found = Outline::of_resource(resource).overlaps(&Outline::of_template(template));
+            let found = PatternOutline::of_resource(resource)
+                .overlaps(&PatternOutline::of_template(template));
             assert_eq!(found, expected, "{resource} and {template}");
         }
     }
 
     #[test]
     fn a_long_pattern_overlaps_whatever_it_says() {
-        let template = Outline::of_template("arn:aws:x");
-        assert!(!Outline::of_resource(&"a".repeat(2048)).overlaps(&template));
-        assert!(Outline::of_resource(&"a".repeat(2049)).overlaps(&template));
+        let template = PatternOutline::of_template("arn:aws:x");
+        assert!(!PatternOutline::of_resource(&"a".repeat(2048)).overlaps(&template));
+        assert!(PatternOutline::of_resource(&"a".repeat(2049)).overlaps(&template));
     }
 }

@@ -7,17 +7,17 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{Variable, scan::Piece};
+use super::{PatternVariable, scan::PatternPiece};
 
 /// A stretch of a pattern without asterisks.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Run {
-    atoms: Box<[Atom]>,
-    search: Option<Search>,
+pub(crate) struct LiteralRun {
+    atoms: Box<[RunAtom]>,
+    search: Option<ShiftAnd>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Atom {
+pub(super) enum RunAtom {
     Text(Box<str>),
     /// `?`
     One,
@@ -25,7 +25,7 @@ pub(super) enum Atom {
     Variable(usize),
 }
 
-impl Atom {
+impl RunAtom {
     /// The text that must stand there; `None` for any unit.
     pub(super) fn text<'a>(&'a self, values: &'a [Cow<'_, str>]) -> Option<&'a str> {
         match self {
@@ -44,17 +44,17 @@ impl Atom {
     }
 }
 
-impl Run {
-    pub(super) fn of(pieces: &[Piece], variables: &mut Vec<Variable>) -> Self {
+impl LiteralRun {
+    pub(super) fn of(pieces: &[PatternPiece], variables: &mut Vec<PatternVariable>) -> Self {
         let atoms = pieces.iter().map(|piece| match piece {
-            Piece::Text(text) => Atom::Text(text.as_str().into()),
-            Piece::One | Piece::Many => Atom::One,
-            Piece::Variable { key, default } => {
-                variables.push(Variable {
+            PatternPiece::Text(text) => RunAtom::Text(text.as_str().into()),
+            PatternPiece::One | PatternPiece::Many => RunAtom::One,
+            PatternPiece::Variable { key, default } => {
+                variables.push(PatternVariable {
                     key: key.as_str().into(),
                     default: default.as_deref().map(Into::into),
                 });
-                Atom::Variable(variables.len() - 1)
+                RunAtom::Variable(variables.len() - 1)
             }
         });
         Self {
@@ -65,8 +65,8 @@ impl Run {
 
     /// The run made ready for [`Run::find`].
     pub(super) fn searchable(self) -> Self {
-        let fixed = !self.atoms.iter().any(|a| matches!(a, Atom::Variable(_)));
-        let search = (fixed && self.atoms.len() > 1).then(|| Search::new(&self.atoms, &[]));
+        let fixed = !self.atoms.iter().any(|a| matches!(a, RunAtom::Variable(_)));
+        let search = (fixed && self.atoms.len() > 1).then(|| ShiftAnd::new(&self.atoms, &[]));
         Self { search, ..self }
     }
 
@@ -80,13 +80,17 @@ impl Run {
         atoms.map(|atom| atom.literal().map_or(1, str::len)).sum()
     }
 
-    pub(super) const fn atoms(&self) -> &[Atom] {
+    pub(super) const fn atoms(&self) -> &[RunAtom] {
         &self.atoms
     }
 
     /// What follows when the run stands at the start.
-    pub(super) fn strip<'a>(&self, rest: Rest<'a>, values: &[Cow<'_, str>]) -> Option<Rest<'a>> {
-        let each = |rest: Rest<'a>, atom: &Atom| match atom.text(values) {
+    pub(super) fn strip<'a>(
+        &self,
+        rest: RemainingText<'a>,
+        values: &[Cow<'_, str>],
+    ) -> Option<RemainingText<'a>> {
+        let each = |rest: RemainingText<'a>, atom: &RunAtom| match atom.text(values) {
             Some(text) => rest.strip(text),
             None => rest.skip(),
         };
@@ -94,7 +98,11 @@ impl Run {
     }
 
     /// What follows the first place where the run stands.
-    pub(super) fn find<'a>(&self, rest: Rest<'a>, values: &[Cow<'_, str>]) -> Option<Rest<'a>> {
+    pub(super) fn find<'a>(
+        &self,
+        rest: RemainingText<'a>,
+        values: &[Cow<'_, str>],
+    ) -> Option<RemainingText<'a>> {
         if let Some(search) = &self.search {
             return search.find(rest);
         }
@@ -104,7 +112,7 @@ impl Run {
                 None => rest.skip(),
             };
         }
-        let mut joined = Joined::default();
+        let mut joined = JoinedText::default();
         if self.atoms.iter().all(|atom| joined.add(atom.text(values))) {
             return rest.find(joined.text()?);
         }
@@ -112,11 +120,15 @@ impl Run {
         if self.units(values, room)?.saturating_mul(room) <= TRIED_UNITS {
             return self.try_everywhere(rest, values);
         }
-        Search::new(&self.atoms, values).find(rest)
+        ShiftAnd::new(&self.atoms, values).find(rest)
     }
 
     /// [`Run::find`] for small runs in small texts, place by place.
-    fn try_everywhere<'a>(&self, mut rest: Rest<'a>, values: &[Cow<'_, str>]) -> Option<Rest<'a>> {
+    fn try_everywhere<'a>(
+        &self,
+        mut rest: RemainingText<'a>,
+        values: &[Cow<'_, str>],
+    ) -> Option<RemainingText<'a>> {
         loop {
             if let Some(after) = self.strip(rest, values) {
                 return Some(after);
@@ -125,7 +137,7 @@ impl Run {
         }
     }
 
-    /// How many units the run has; `None` for more than there is room for. Values are counted no
+    /// How many units the run has; `None` for more than there is room for. ContextValues are counted no
     /// farther.
     fn units(&self, values: &[Cow<'_, str>], room: usize) -> Option<usize> {
         self.atoms.iter().try_fold(0_usize, |sum, atom| {
@@ -150,7 +162,7 @@ impl Run {
     }
 
     /// Whether the run stands at the end.
-    pub(super) fn ends(&self, mut rest: Rest<'_>, values: &[Cow<'_, str>]) -> bool {
+    pub(super) fn ends(&self, mut rest: RemainingText<'_>, values: &[Cow<'_, str>]) -> bool {
         let room = rest.units();
         let Some(units) = self.units(values, room) else {
             return false;
@@ -161,7 +173,8 @@ impl Run {
             };
             rest = next;
         }
-        self.strip(rest, values).is_some_and(Rest::is_empty)
+        self.strip(rest, values)
+            .is_some_and(RemainingText::is_empty)
     }
 }
 
@@ -170,12 +183,12 @@ impl Run {
 pub(super) const TRIED_UNITS: usize = 16 * 1024;
 
 /// Texts put together on the stack.
-struct Joined {
+struct JoinedText {
     bytes: [u8; 512],
     length: usize,
 }
 
-impl Default for Joined {
+impl Default for JoinedText {
     fn default() -> Self {
         Self {
             bytes: [0; 512],
@@ -184,7 +197,7 @@ impl Default for Joined {
     }
 }
 
-impl Joined {
+impl JoinedText {
     /// Appends a text; `false` for a wildcard, or when there is no room.
     fn add(&mut self, text: Option<&str>) -> bool {
         let Some(text) = text else { return false };
@@ -204,13 +217,13 @@ impl Joined {
 
 /// What is left of a text, counted in UTF-16 code units.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rest<'a> {
+pub(super) struct RemainingText<'a> {
     text: &'a str,
     /// Whether the first unit of the first character is already taken.
     half: bool,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> RemainingText<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
         Self { text, half: false }
     }
@@ -260,9 +273,9 @@ impl<'a> Rest<'a> {
 
 /// A shift-and automaton over UTF-16 code units. Its size is proportional to the run's.
 #[derive(Debug, Clone)]
-struct Search {
+struct ShiftAnd {
     /// For each unit of the run that is not `?`, ascending: where it stands.
-    masks: Box<[(u16, Mask)]>,
+    masks: Box<[(u16, UnitMask)]>,
     /// Where `?` stands.
     any: Box<[u64]>,
     /// Units of the run.
@@ -271,7 +284,7 @@ struct Search {
 
 /// Where a unit stands in a run.
 #[derive(Debug, Clone)]
-enum Mask {
+enum UnitMask {
     /// As bits, with those of `?`.
     Bits(Box<[u64]>),
     /// Where a long run has it at few places: these, ascending. With bits for each of many units
@@ -282,7 +295,7 @@ enum Mask {
 /// Words of a run up to which bits are small whatever its units are.
 const FEW_WORDS: usize = 4;
 
-impl Mask {
+impl UnitMask {
     fn new(places: Vec<u32>, any: &[u64]) -> Self {
         if any.len() > FEW_WORDS && places.len() <= any.len() {
             return Self::Places(places.into());
@@ -295,8 +308,8 @@ impl Mask {
     }
 }
 
-impl Search {
-    fn new(atoms: &[Atom], values: &[Cow<'_, str>]) -> Self {
+impl ShiftAnd {
+    fn new(atoms: &[RunAtom], values: &[Cow<'_, str>]) -> Self {
         let mut units: Vec<Option<u16>> = Vec::new();
         for atom in atoms {
             match atom.text(values) {
@@ -317,13 +330,13 @@ impl Search {
         }
         let masks = places.into_iter();
         Self {
-            masks: masks.map(|(u, p)| (u, Mask::new(p, &any))).collect(),
+            masks: masks.map(|(u, p)| (u, UnitMask::new(p, &any))).collect(),
             any: any.into(),
             length: units.len(),
         }
     }
 
-    fn find<'a>(&self, rest: Rest<'a>) -> Option<Rest<'a>> {
+    fn find<'a>(&self, rest: RemainingText<'a>) -> Option<RemainingText<'a>> {
         if self.length == 0 {
             return Some(rest);
         }
@@ -349,9 +362,9 @@ impl Search {
                 }
                 let half = at + 1 < units.len();
                 return Some(if half {
-                    Rest { text: here, half }
+                    RemainingText { text: here, half }
                 } else {
-                    Rest::new(chars.as_str())
+                    RemainingText::new(chars.as_str())
                 });
             }
             taken = 0;
@@ -363,19 +376,19 @@ impl Search {
         let found = self.masks.binary_search_by_key(&unit, |(unit, _)| *unit);
         let mask = found.ok().and_then(|at| self.masks.get(at));
         let (mask, places) = match mask {
-            Some((_, Mask::Bits(mask))) => (mask, &[][..]),
-            Some((_, Mask::Places(places))) => (&self.any, &**places),
+            Some((_, UnitMask::Bits(mask))) => (mask, &[][..]),
+            Some((_, UnitMask::Places(places))) => (&self.any, &**places),
             None => (&self.any, &[][..]),
         };
         let mut places = places.iter().copied().peekable();
-        let mut carry = 1;
+        let mut drive_one = 1;
         for ((word, mask), number) in state.iter_mut().zip(mask).zip(0_u32..) {
             let mut mask = *mask;
             while let Some(place) = places.next_if(|place| place / 64 == number) {
                 mask |= 1 << (place % 64);
             }
-            let shifted = (*word << 1) | carry;
-            carry = *word >> 63;
+            let shifted = (*word << 1) | drive_one;
+            drive_one = *word >> 63;
             *word = shifted & mask;
         }
         let last = self.length - 1;
@@ -392,17 +405,17 @@ fn set(bits: &mut [u64], at: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Atom, Mask, Rest, Search};
+    use super::{RemainingText, RunAtom, ShiftAnd, UnitMask};
 
     /// A long run of many units once took memory by the square of its length.
     #[test]
     fn an_automaton_is_as_large_as_its_run() {
         let text: String = ('\u{4e00}'..'\u{9e00}').collect();
-        let atoms = [Atom::Text(text.as_str().into()), Atom::One];
-        let search = Search::new(&atoms, &[]);
+        let atoms = [RunAtom::Text(text.as_str().into()), RunAtom::One];
+        let search = ShiftAnd::new(&atoms, &[]);
         let words = search.masks.iter().map(|(_, mask)| match mask {
-            Mask::Bits(bits) => bits.len(),
-            Mask::Places(places) => places.len().div_ceil(2),
+            UnitMask::Bits(bits) => bits.len(),
+            UnitMask::Places(places) => places.len().div_ceil(2),
         });
         assert!(words.sum::<usize>() <= 2 * search.length);
     }
@@ -414,11 +427,15 @@ mod tests {
         let common = "ab".repeat(200);
         for run in [rare, common] {
             let (head, tail) = run.split_at(350);
-            let atoms = [Atom::Text(head.into()), Atom::One, Atom::Text(tail.into())];
-            let search = Search::new(&atoms, &[]);
+            let atoms = [
+                RunAtom::Text(head.into()),
+                RunAtom::One,
+                RunAtom::Text(tail.into()),
+            ];
+            let search = ShiftAnd::new(&atoms, &[]);
             let found = |text: &str| {
                 search
-                    .find(Rest::new(text))
+                    .find(RemainingText::new(text))
                     .map(|rest| rest.text.to_owned())
             };
             let whole = format!("x{head}?{tail}yz");

@@ -3,7 +3,7 @@
 
 /// A piece of a pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(super) enum PatternPiece {
     Text(String),
     /// `?`
     One,
@@ -18,12 +18,12 @@ pub(super) enum Piece {
 
 /// Which characters of a text are special.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Syntax {
+pub(crate) struct PatternSyntax {
     pub(crate) wildcards: bool,
     pub(crate) variables: bool,
 }
 
-pub(super) fn scan(mut text: &str, syntax: Syntax) -> Vec<Piece> {
+pub(super) fn scan(mut text: &str, syntax: PatternSyntax) -> Vec<PatternPiece> {
     let mut pieces = Vec::new();
     while let Some(first) = text.chars().next() {
         if syntax.variables
@@ -37,9 +37,9 @@ pub(super) fn scan(mut text: &str, syntax: Syntax) -> Vec<Piece> {
             continue;
         }
         match first {
-            '*' if syntax.wildcards && pieces.last() == Some(&Piece::Many) => {}
-            '*' if syntax.wildcards => pieces.push(Piece::Many),
-            '?' if syntax.wildcards => pieces.push(Piece::One),
+            '*' if syntax.wildcards && pieces.last() == Some(&PatternPiece::Many) => {}
+            '*' if syntax.wildcards => pieces.push(PatternPiece::Many),
+            '?' if syntax.wildcards => pieces.push(PatternPiece::One),
             _ => append(&mut pieces, first.encode_utf8(&mut [0; 4])),
         }
         text = text.strip_prefix(first).unwrap_or_default();
@@ -48,11 +48,11 @@ pub(super) fn scan(mut text: &str, syntax: Syntax) -> Vec<Piece> {
 }
 
 /// Adds text, to the last piece if that is text.
-pub(super) fn append(pieces: &mut Vec<Piece>, text: &str) {
+pub(super) fn append(pieces: &mut Vec<PatternPiece>, text: &str) {
     match pieces.last_mut() {
-        Some(Piece::Text(last)) => last.push_str(text),
+        Some(PatternPiece::Text(last)) => last.push_str(text),
         _ if text.is_empty() => {}
-        _ => pieces.push(Piece::Text(text.to_owned())),
+        _ => pieces.push(PatternPiece::Text(text.to_owned())),
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn variable(text: &str) -> Option<(&str, &str)> {
 const VARIABLE_BYTES: usize = 1024;
 
 /// `key` or `key, 'default'`.
-fn reference(body: &str) -> Piece {
+fn reference(body: &str) -> PatternPiece {
     let quoted = body.split_once(',').and_then(|(key, rest)| {
         let default = rest.trim_start().strip_prefix('\'')?.strip_suffix('\'')?;
         Some((key, default))
@@ -77,7 +77,7 @@ fn reference(body: &str) -> Piece {
         Some((key, default)) => (key, Some(default.to_owned())),
         None => (body, None),
     };
-    Piece::Variable {
+    PatternPiece::Variable {
         key: key.trim().to_lowercase(),
         default,
     }

@@ -1,7 +1,7 @@
 //! The catalogue of actions. It protects one rule: every line of the data is read, and the facts
 //! refer to each other.
 
-use crate::{AccessLevel, Action, Catalogue};
+use crate::{AccessLevel, ActionCatalogue, ServiceAction};
 
 const DATA: &str = concat!(
     include_str!("../../data/actions.txt"),
@@ -10,9 +10,9 @@ const DATA: &str = concat!(
 
 #[test]
 fn every_line_is_read() {
-    let catalogue = Catalogue::built_in();
+    let catalogue = ActionCatalogue::built_in();
     let lines = |kind: &str| DATA.lines().filter(|l| l.starts_with(kind)).count();
-    let with = |of: fn(&Action) -> &Vec<&'static str>| {
+    let with = |of: fn(&ServiceAction) -> &Vec<&'static str>| {
         let actions = catalogue.actions();
         actions.filter(|action| !of(action).is_empty()).count()
     };
@@ -37,7 +37,7 @@ fn every_line_is_read() {
 /// Whoever adds an action of ours says what a caller could do, or learn, of IAM by it.
 #[test]
 fn every_action_of_ours_implies_others_or_says_why_not() {
-    let catalogue = Catalogue::built_in();
+    let catalogue = ActionCatalogue::built_in();
     for (_, action) in catalogue.of_service("keywright") {
         let name = format!("keywright:{}", action.name);
         let nothing = DATA.contains(&format!("nothing {name} | "));
@@ -66,7 +66,7 @@ fn levels_are_spelt_as_known() {
 
 #[test]
 fn the_facts_refer_to_each_other() {
-    let catalogue = Catalogue::built_in();
+    let catalogue = ActionCatalogue::built_in();
     for action in catalogue.actions() {
         for used in &action.resources {
             let known = catalogue.resource_types().iter();
@@ -81,7 +81,7 @@ fn the_facts_refer_to_each_other() {
 
 #[test]
 fn facts_at_random() {
-    let catalogue = Catalogue::built_in();
+    let catalogue = ActionCatalogue::built_in();
     let rows = [
         (
             "iam:createuser",

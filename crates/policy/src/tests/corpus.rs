@@ -9,8 +9,9 @@ use std::{
 };
 
 use crate::{
-    ContextMap, Decision, Kind, Level, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
-    Values, evaluate, is_public, parse, size_without_whitespace, validate,
+    AccessRequest, ContextMap, ContextValues, Decision, DocumentKind, PoliciesInForce, Policy,
+    PolicyLevel, PolicySet, PolicySource, PrincipalRef, evaluate, is_public, parse,
+    size_without_whitespace, validate,
 };
 use serde_json::{Value, json};
 
@@ -149,15 +150,15 @@ fn context(case: &Value) -> ContextMap {
     for (key, value) in case["context"].as_object().into_iter().flatten() {
         let owned = |value: &Value| value.as_str().unwrap().to_owned();
         match value {
-            Value::Array(values) => map.set(key, Values::many(values.iter().map(owned))),
-            value => map.set(key, Values::one(owned(value))),
+            Value::Array(values) => map.set(key, ContextValues::many(values.iter().map(owned))),
+            value => map.set(key, ContextValues::one(owned(value))),
         }
     }
     map
 }
 
 fn identity(policy: Arc<Policy>) -> PolicySet {
-    PolicySet::new(vec![(Source::Inline, policy)])
+    PolicySet::new(vec![(PolicySource::Inline, policy)])
 }
 
 /// `condition` in a statement that allows everything, or denies it, if `effect` says so; `context`
@@ -173,9 +174,14 @@ fn holds(case: &Value) -> Value {
         let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
         policies.push(policy(&version(case), all));
     }
-    let set = PolicySet::new(policies.into_iter().map(|p| (Source::Inline, p)).collect());
+    let set = PolicySet::new(
+        policies
+            .into_iter()
+            .map(|p| (PolicySource::Inline, p))
+            .collect(),
+    );
     let context = context(case);
-    let request = Request::new(caller("bob"), ACTION, OBJECT, &context);
+    let request = AccessRequest::new(caller("bob"), ACTION, OBJECT, &context);
     (evaluate(&set, None, &request).is_allowed() != denies).into()
 }
 
@@ -198,7 +204,7 @@ fn callers() {
         let document = json!({"Version": "2012-10-17", "Statement": [everyone, denied]});
         let attached = Policy::compile(&parse(&document.to_string()).unwrap());
         let caller = caller(case["caller"].as_str().unwrap());
-        let mut request = Request::new(caller, ACTION, OBJECT, &());
+        let mut request = AccessRequest::new(caller, ACTION, OBJECT, &());
         request.owner = Some("123456789012".parse().unwrap());
         (!evaluate(&PolicySet::default(), Some(&attached), &request).is_allowed()).into()
     });
@@ -300,7 +306,7 @@ fn resources() {
             "Resource": case["resource"], "NotResource": case["not_resource"],
         });
         let set = identity(policy(&version(case), statement));
-        let request = Request::new(caller("bob"), ACTION, case["on"].as_str().unwrap(), &());
+        let request = AccessRequest::new(caller("bob"), ACTION, case["on"].as_str().unwrap(), &());
         evaluate(&set, None, &request).is_allowed().into()
     });
 }
@@ -314,10 +320,14 @@ fn actions() {
             "Action": case["action"], "NotAction": case["not_action"],
         });
         let set = identity(policy(&version(case), statement));
-        let asked = case["asked"].as_str().unwrap();
-        evaluate(&set, None, &Request::new(caller("bob"), asked, OBJECT, &()))
-            .is_allowed()
-            .into()
+        let requested = case["asked"].as_str().unwrap();
+        evaluate(
+            &set,
+            None,
+            &AccessRequest::new(caller("bob"), requested, OBJECT, &()),
+        )
+        .is_allowed()
+        .into()
     });
 }
 
@@ -339,7 +349,7 @@ fn principals() {
         };
         set.boundary = (case["boundary"] == true).then(|| stance("Everything"));
         let caller = caller(case["caller"].as_str().unwrap());
-        let request = Request::new(caller, ACTION, OBJECT, &());
+        let request = AccessRequest::new(caller, ACTION, OBJECT, &());
         evaluate(&set, Some(&attached), &request)
             .is_allowed()
             .into()
@@ -367,17 +377,17 @@ fn stances(words: &Value) -> Vec<Arc<Policy>> {
 }
 
 /// The stances, each as a managed policy.
-fn sources(words: &Value) -> Vec<(Source, Arc<Policy>)> {
+fn sources(words: &Value) -> Vec<(PolicySource, Arc<Policy>)> {
     let named = stances(words).into_iter().enumerate().map(|(n, policy)| {
         let arn = format!("arn:aws:iam::123456789012:policy/p{n}");
-        (Source::Managed(arn.into()), policy)
+        (PolicySource::Managed(arn.into()), policy)
     });
     named.collect()
 }
 
 /// The stances, under a principal as resource control policies need it.
-fn control(words: &Value) -> Vec<(Source, Arc<Policy>)> {
-    let with_principal = |(source, word): ((Source, Arc<Policy>), &Value)| {
+fn control(words: &Value) -> Vec<(PolicySource, Arc<Policy>)> {
+    let with_principal = |(source, word): ((PolicySource, Arc<Policy>), &Value)| {
         let silent = word == "silent";
         let statement = json!({
             "Effect": if silent { "Allow" } else { word.as_str().unwrap() },
@@ -395,7 +405,7 @@ fn control(words: &Value) -> Vec<(Source, Arc<Policy>)> {
         .collect()
 }
 
-fn levels(case: &Value, level: fn(&Value) -> Level) -> Vec<Level> {
+fn levels(case: &Value, level: fn(&Value) -> PolicyLevel) -> Vec<PolicyLevel> {
     case.as_array().into_iter().flatten().map(level).collect()
 }
 
@@ -408,7 +418,7 @@ fn evaluation() {
     all("evaluation", "denied", |case| {
         let action = case["action"].as_str().unwrap_or(ACTION);
         let inline = stances(&case["identity"]).into_iter();
-        let inline = inline.map(|policy| (Source::Inline, policy));
+        let inline = inline.map(|policy| (PolicySource::Inline, policy));
         let mut set = PolicySet::new(
             sources(&case["managed"])
                 .into_iter()
@@ -430,16 +440,16 @@ fn evaluation() {
         };
         let caller = caller(case["caller"].as_str().unwrap_or("bob"));
         let owner = case["owner"].as_str().map(|owner| owner.parse().unwrap());
-        let request = Request {
+        let request = AccessRequest {
             owner,
-            ..Request::new(caller, action, OBJECT, &())
+            ..AccessRequest::new(caller, action, OBJECT, &())
         };
         let resource = attached("resource", json!("*"));
         let trust = attached("trust", Value::Null);
         let resource_control = levels(&case["resource_control"], control);
-        let mut policies = Policies {
+        let mut policies = PoliciesInForce {
             resource_control: &resource_control,
-            ..Policies::new(&set)
+            ..PoliciesInForce::new(&set)
         };
         if let Some(policy) = &resource {
             policies = policies.with_resource(policy);
@@ -464,11 +474,11 @@ fn validation() {
             document => document.to_string(),
         };
         let kind = match case["kind"].as_str().unwrap() {
-            "managed" => Kind::Managed,
-            "inline" => Kind::Inline,
-            "session" => Kind::Session,
-            "trust" => Kind::Trust,
-            _ => Kind::Bucket { bucket: "b" },
+            "managed" => DocumentKind::Managed,
+            "inline" => DocumentKind::Inline,
+            "session" => DocumentKind::Session,
+            "trust" => DocumentKind::Trust,
+            _ => DocumentKind::Bucket { bucket: "b" },
         };
         match validate(&text, kind) {
             Ok(_) => Value::Null,

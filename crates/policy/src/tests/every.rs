@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 
-use crate::{ContextMap, Policy, PolicySet, PrincipalRef, Request, Source, evaluate_every, parse};
+use crate::{
+    AccessRequest, ContextMap, Policy, PolicySet, PolicySource, PrincipalRef, evaluate_every, parse,
+};
 
 const TEAM: &str = "arn:aws:iam::123456789012:user/team/";
 
@@ -16,7 +18,7 @@ fn decides(statements: &str) -> bool {
     let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#);
     let document = parse(&text).unwrap();
     let policy = Arc::new(Policy::compile(&document));
-    let set = PolicySet::new(vec![(Source::Inline, policy)]);
+    let set = PolicySet::new(vec![(PolicySource::Inline, policy)]);
     let context = ContextMap::default().with("iam:ResourceTag/fixed", "yes");
     let principal = PrincipalRef::User {
         account: AccountId::new(123_456_789_012).unwrap(),
@@ -24,7 +26,7 @@ fn decides(statements: &str) -> bool {
         id: "AIDAEXAMPLEEXAMPLEEXA",
         name: "bob",
     };
-    let request = Request::new(principal, "iam:CreateAccessKey", TEAM, &context);
+    let request = AccessRequest::new(principal, "iam:CreateAccessKey", TEAM, &context);
     evaluate_every(&set, &request, &open).is_allowed()
 }
 
@@ -130,7 +132,7 @@ fn the_root_user_needs_no_policy_and_an_unreadable_set_denies() {
         account: AccountId::new(123_456_789_012).unwrap(),
         arn: "arn:aws:iam::123456789012:root",
     };
-    let request = Request::new(root, "iam:CreateAccessKey", TEAM, &context);
+    let request = AccessRequest::new(root, "iam:CreateAccessKey", TEAM, &context);
     let decided = |set: &PolicySet| evaluate_every(set, &request, &open).is_allowed();
     assert!(decided(&PolicySet::default()));
     assert!(!decided(&PolicySet::unreadable()));

@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    About, ContextMap, Decision, Explanation, Found, Lack, Layer, Need, Outcome, Policies, Policy,
-    PolicySet, PrincipalRef, Request, Source, Tested, Variable, context_keys, explain,
+    AccessRequest, ConditionTrace, ContextMap, Decision, ElementValues, Explanation, FoundValue,
+    MissingAllow, PoliciesInForce, Policy, PolicyLayer, PolicySet, PolicySource, PrincipalRef,
+    SimulationOutcome, StatementMismatch, VariableTrace, context_keys, explain,
     missing_context_keys, parse, simulate,
 };
 
@@ -33,17 +34,17 @@ fn bob() -> PrincipalRef<'static> {
 }
 
 fn set() -> PolicySet {
-    let managed = Source::Managed("arn:aws:iam::123456789012:policy/guard".into());
+    let managed = PolicySource::Managed("arn:aws:iam::123456789012:policy/guard".into());
     let guard = Arc::new(Policy::compile(&parse(GUARD).unwrap()));
     PolicySet::new(vec![
-        (Source::Inline, policy(READ, "user_bob_read")),
+        (PolicySource::Inline, policy(READ, "user_bob_read")),
         (managed, guard),
     ])
 }
 
 fn ask(set: &PolicySet, context: &ContextMap) -> Explanation {
-    let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/red/k", context);
-    let policies = Policies::new(set);
+    let request = AccessRequest::new(bob(), "s3:GetObject", "arn:aws:s3:::b/red/k", context);
+    let policies = PoliciesInForce::new(set);
     let explanation = explain(&policies, &request);
     assert_eq!(explanation.decision, policies.decide(&request));
     explanation
@@ -78,35 +79,35 @@ fn a_silence_says_what_was_lacking() {
         .with("aws:SecureTransport", "true");
     let explanation = ask(&set(), &context);
     let lists = &explanation.statements[0];
-    assert_eq!(lists.lacks, [Lack::Action]);
+    assert_eq!(lists.mismatches, [StatementMismatch::Action]);
     let reads = &explanation.statements[1];
-    let address = Lack::Condition(Tested {
+    let address = StatementMismatch::Condition(ConditionTrace {
         operator: "IpAddress".to_owned(),
         key: "aws:SourceIp".to_owned(),
         wanted: vec!["10.0.0.0/8".to_owned()],
         variables: Vec::new(),
-        found: Found::One("192.0.2.1".to_owned()),
+        found: FoundValue::One("192.0.2.1".to_owned()),
     });
-    let resource = Lack::Resource {
-        about: About {
+    let resource = StatementMismatch::Resource {
+        about: ElementValues {
             negated: false,
             listed: vec!["arn:aws:s3:::b/${aws:PrincipalTag/team}/*".to_owned()],
         },
-        variables: vec![Variable {
+        variables: vec![VariableTrace {
             key: "aws:principaltag/team".to_owned(),
             value: None,
         }],
     };
-    assert_eq!(reads.lacks, [resource, address]);
+    assert_eq!(reads.mismatches, [resource, address]);
     // The key is absent, so the guard of MFA denies as well.
     assert_eq!(
         explanation.decided_by[0].id.as_deref(),
         Some("arn:aws:iam::123456789012:policy/guard")
     );
-    let [guard, Need::Allow { layer, nearest }] = explanation.needs.as_slice() else {
+    let [guard, MissingAllow::Allow { layer, nearest }] = explanation.needs.as_slice() else {
         panic!("{explanation}");
     };
-    let Need::WithoutDeny {
+    let MissingAllow::WithoutDeny {
         statement,
         conditions,
         spares,
@@ -118,15 +119,15 @@ fn a_silence_says_what_was_lacking() {
     assert!(spares.is_empty());
     assert_eq!(
         conditions.as_slice(),
-        [Tested {
+        [ConditionTrace {
             operator: "BoolIfExists".to_owned(),
             key: "aws:MultiFactorAuthPresent".to_owned(),
             wanted: vec!["false".to_owned()],
             variables: Vec::new(),
-            found: Found::Absent,
+            found: FoundValue::Absent,
         }]
     );
-    assert_eq!(*layer, Layer::Identity);
+    assert_eq!(*layer, PolicyLayer::Identity);
     assert_eq!(nearest.as_slice(), std::slice::from_ref(reads));
     assert_eq!(
         explanation.to_string(),
@@ -151,26 +152,29 @@ fn every_layer_that_is_silent_is_needed() {
     let set = PolicySet::default()
         .with_boundary(Arc::clone(&nothing))
         .with_session(vec![Arc::clone(&nothing)])
-        .with_service_control(vec![vec![(Source::Inline, Arc::clone(&nothing))]]);
-    let request = Request {
+        .with_service_control(vec![vec![(PolicySource::Inline, Arc::clone(&nothing))]]);
+    let request = AccessRequest {
         owner: Some("210987654321".parse().unwrap()),
-        ..Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &())
+        ..AccessRequest::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &())
     };
-    let explanation = explain(&Policies::new(&set).with_resource(&nothing), &request);
-    let layers: Vec<Layer> = explanation
+    let explanation = explain(
+        &PoliciesInForce::new(&set).with_resource(&nothing),
+        &request,
+    );
+    let layers: Vec<PolicyLayer> = explanation
         .needs
         .iter()
         .map(|need| match need {
-            Need::Allow { layer, .. } => *layer,
-            Need::WithoutDeny { .. } => panic!("nothing denies"),
+            MissingAllow::Allow { layer, .. } => *layer,
+            MissingAllow::WithoutDeny { .. } => panic!("nothing denies"),
         })
         .collect();
     let wanted = [
-        Layer::ServiceControl,
-        Layer::Resource,
-        Layer::Identity,
-        Layer::Boundary,
-        Layer::Session,
+        PolicyLayer::ServiceControl,
+        PolicyLayer::Resource,
+        PolicyLayer::Identity,
+        PolicyLayer::Boundary,
+        PolicyLayer::Session,
     ];
     assert_eq!(layers, wanted);
 }
@@ -196,8 +200,8 @@ fn keys_of_conditions_and_of_variables() {
     assert_eq!(context_keys(&documents), all);
     let context = ContextMap::default().with("AWS:sourceip", "10.0.0.1");
     let set = set();
-    let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &context);
-    let missing = missing_context_keys(&Policies::new(&set), &request);
+    let request = AccessRequest::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &context);
+    let missing = missing_context_keys(&PoliciesInForce::new(&set), &request);
     let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
     assert_eq!(missing, BTreeSet::from([all[0], all[1], all[2]]));
     let values = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*",
@@ -216,17 +220,17 @@ fn values_of_variables_and_names_of_policies_are_told() {
     let bucket = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*",
         "NotPrincipal": {"AWS": "arn:aws:iam::123456789012:user/eve"}, "Resource": "*"}}"#;
     let boundary = r#"{"Statement": {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}}"#;
-    let set = PolicySet::new(vec![(Source::Inline, policy(own, "own"))])
+    let set = PolicySet::new(vec![(PolicySource::Inline, policy(own, "own"))])
         .with_boundary(policy(boundary, "bound"));
     let context = ContextMap::default().with("s3:prefix", "x");
-    let request = Request::new(bob(), "s3:ListBucket", "arn:aws:s3:::b", &context);
+    let request = AccessRequest::new(bob(), "s3:ListBucket", "arn:aws:s3:::b", &context);
     let bucket = policy(bucket, "b");
-    let mut told = explain(&Policies::new(&set).with_resource(&bucket), &request);
-    told.name_policies(|layer, place| {
-        (layer == Layer::Identity).then(|| format!("own of user bob, {place}"))
+    let mut payload = explain(&PoliciesInForce::new(&set).with_resource(&bucket), &request);
+    payload.name_policies(|layer, place| {
+        (layer == PolicyLayer::Identity).then(|| format!("own of user bob, {place}"))
     });
     assert_eq!(
-        told.to_string(),
+        payload.to_string(),
         "explicitly denied\n  \
          by statement 1 of resource-based policy b\n  \
          needed: statement 1 of resource-based policy b must not deny all but \
@@ -251,7 +255,7 @@ fn stance(word: &str) -> Arc<Policy> {
 
 #[test]
 fn simulations_say_what_the_api_says() {
-    use Outcome::{Allowed, ExplicitDeny, ImplicitDeny};
+    use SimulationOutcome::{Allowed, ExplicitDeny, ImplicitDeny};
     // Identity, boundary, organization; outcome, who matched, boundary allows, organization allows.
     let rows = [
         ("Allow", None, None, Allowed, 1, None, None),
@@ -297,13 +301,13 @@ fn simulations_say_what_the_api_says() {
         ),
     ];
     for (identity, boundary, organization, outcome, matched, by_boundary, by_organization) in rows {
-        let mut set = PolicySet::new(vec![(Source::Inline, stance(identity))]);
+        let mut set = PolicySet::new(vec![(PolicySource::Inline, stance(identity))]);
         set.boundary = boundary.map(stance);
         if let Some(word) = organization {
-            set = set.with_service_control(vec![vec![(Source::Inline, stance(word))]]);
+            set = set.with_service_control(vec![vec![(PolicySource::Inline, stance(word))]]);
         }
-        let request = Request::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &());
-        let simulation = simulate(&Policies::new(&set), &request);
+        let request = AccessRequest::new(bob(), "s3:GetObject", "arn:aws:s3:::b/k", &());
+        let simulation = simulate(&PoliciesInForce::new(&set), &request);
         let got = (
             simulation.outcome,
             simulation.matched.len(),

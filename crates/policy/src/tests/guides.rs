@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::{Kind, lint};
+use crate::{DocumentKind, lint};
 
 #[test]
 fn findings_in_documents_of_guides_are_reviewed() {
@@ -16,9 +16,9 @@ fn findings_in_documents_of_guides_are_reviewed() {
     let mut wrong = Vec::new();
     for guide in &guides {
         let kind = match guide["kind"].as_str().unwrap() {
-            "managed" => Kind::Managed,
-            "trust" => Kind::Trust,
-            "bucket" => Kind::Bucket {
+            "managed" => DocumentKind::Managed,
+            "trust" => DocumentKind::Trust,
+            "bucket" => DocumentKind::Bucket {
                 bucket: "example-bucket",
             },
             other => panic!("{other} is no kind"),

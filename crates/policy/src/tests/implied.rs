@@ -6,12 +6,12 @@ use std::sync::Arc;
 use keywright_base::AccountId;
 
 use crate::{
-    Decision, Outcome, Policies, Policy, PolicySet, PrincipalRef, Request, Source, explain, parse,
-    simulate,
+    AccessRequest, Decision, PoliciesInForce, Policy, PolicySet, PolicySource, PrincipalRef,
+    SimulationOutcome, explain, parse, simulate,
 };
 
 /// The decision on `*`, after comparing it with what everyone else says of the same question.
-fn decided(effects: &[(&str, &str)], action: &str) -> Outcome {
+fn decided(effects: &[(&str, &str)], action: &str) -> SimulationOutcome {
     let account: AccountId = "111122223333".parse().unwrap();
     let principal = PrincipalRef::User {
         account,
@@ -25,26 +25,29 @@ fn decided(effects: &[(&str, &str)], action: &str) -> Outcome {
                 "Action": "{action}", "Resource": "{resource}"}}}}"#
         );
         let document = parse(&text).unwrap();
-        (Source::Inline, Arc::new(Policy::compile(&document)))
+        (PolicySource::Inline, Arc::new(Policy::compile(&document)))
     };
     let set = PolicySet::new(effects.iter().map(policy).collect());
-    let policies = Policies::new(&set);
-    let request = Request::new(principal, action, "*", &());
+    let policies = PoliciesInForce::new(&set);
+    let request = AccessRequest::new(principal, action, "*", &());
     let decision = policies.decide(&request);
     assert_eq!(explain(&policies, &request).decision, decision);
     let outcome = simulate(&policies, &request).outcome;
-    assert_eq!(outcome, Outcome::from(&decision));
+    assert_eq!(outcome, SimulationOutcome::from(&decision));
     if action == "s3:ListAllMyBuckets" {
-        let named = Request::new(principal, action, "arn:aws:s3:::*", &());
+        let named = AccessRequest::new(principal, action, "arn:aws:s3:::*", &());
         assert_eq!(policies.decide(&named), decision, "{effects:?}");
     }
-    assert_eq!(decision == Decision::Allow, outcome == Outcome::Allowed);
+    assert_eq!(
+        decision == Decision::Allow,
+        outcome == SimulationOutcome::Allowed
+    );
     outcome
 }
 
 #[test]
 fn the_implied_resource_is_matched() {
-    use Outcome::{Allowed, ExplicitDeny, ImplicitDeny};
+    use SimulationOutcome::{Allowed, ExplicitDeny, ImplicitDeny};
     const BUCKETS: &str = "s3:ListAllMyBuckets";
     const USERS: &str = "iam:ListUsers";
     let everything = ("Allow", "*");

@@ -1,11 +1,14 @@
 //! Advice. It protects one rule: each finding has a case that shows it and one that does not, and
 //! points at the right place.
 
-use crate::{Catalogue, Finding, Kind, Position, Severity, lint, lint::escalation::ESCALATIONS};
+use crate::{
+    ActionCatalogue, DocumentKind, LintFinding, Severity, TextPosition, lint,
+    lint::escalation::ESCALATIONS,
+};
 
 /// Findings as `code at text`.
-fn found(text: &str, kind: Kind<'_>) -> Vec<String> {
-    let place = |f: Finding| {
+fn found(text: &str, kind: DocumentKind<'_>) -> Vec<String> {
+    let place = |f: LintFinding| {
         format!(
             "{} at {}",
             f.code,
@@ -176,7 +179,11 @@ fn findings_of_identity_policies() {
         ),
     ];
     for (text, findings) in rows {
-        assert_eq!(found(&statement(text), Kind::Managed), *findings, "{text}");
+        assert_eq!(
+            found(&statement(text), DocumentKind::Managed),
+            *findings,
+            "{text}"
+        );
     }
 }
 
@@ -188,23 +195,23 @@ fn findings_of_trust_and_bucket_policies() {
         ))
     };
     assert_eq!(
-        found(&trust(r#"{"AWS": "*"}"#), Kind::Trust),
+        found(&trust(r#"{"AWS": "*"}"#), DocumentKind::Trust),
         [r#"public at {"AWS": "*"}"#]
     );
     assert_eq!(
-        found(&trust(r#"{"AWS": "123456789012"}"#), Kind::Trust),
+        found(&trust(r#"{"AWS": "123456789012"}"#), DocumentKind::Trust),
         [""; 0]
     );
     let token = r#"{"Federated": "accounts.google.com"}"#;
     assert_eq!(
-        found(&trust(token), Kind::Trust),
+        found(&trust(token), DocumentKind::Trust),
         [format!("any-token at {token}")]
     );
     let bucket = statement(
         r#""Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*""#,
     );
     assert_eq!(
-        found(&bucket, Kind::Bucket { bucket: "b" }),
+        found(&bucket, DocumentKind::Bucket { bucket: "b" }),
         [r#"public at "*""#]
     );
     for (condition, public) in [
@@ -217,13 +224,13 @@ fn findings_of_trust_and_bucket_policies() {
             r#""Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*",
                "Condition": {condition}"#
         ));
-        let found = found(&limited, Kind::Bucket { bucket: "b" });
+        let found = found(&limited, DocumentKind::Bucket { bucket: "b" });
         assert_eq!(!found.is_empty(), public, "{condition}");
     }
     let refused = statement(
         r#""Allow", "NotPrincipal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*""#,
     );
-    let [refused] = lint(&refused, Kind::Bucket { bucket: "b" })
+    let [refused] = lint(&refused, DocumentKind::Bucket { bucket: "b" })
         .try_into()
         .unwrap();
     assert_eq!(refused.message, "Allow with NotPrincipal is not allowed.");
@@ -232,14 +239,14 @@ fn findings_of_trust_and_bucket_policies() {
 #[test]
 fn errors_come_alone_and_point_at_the_byte() {
     let text = "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [x]}";
-    let [finding] = lint(text, Kind::Managed).try_into().unwrap();
+    let [finding] = lint(text, DocumentKind::Managed).try_into().unwrap();
     assert_eq!(finding.severity, Severity::Error);
     assert_eq!(finding.message, "Syntax errors in policy.");
     assert_eq!(finding.hint, "expected a JSON value");
-    let position = Position::of(text, finding.span.start);
+    let position = TextPosition::of(text, finding.span.start);
     assert_eq!((position.line, position.column), (3, 17));
     for lines in ["é\nü", "é\rü", "é\r\nü"] {
-        let end = Position::of(lines, 100);
+        let end = TextPosition::of(lines, 100);
         assert_eq!((end.line, end.column), (2, 2), "{lines:?}");
     }
 }
@@ -279,10 +286,10 @@ fn refusals_point_at_what_is_wrong() {
     for (wrong, at, hint) in rows {
         let wrong = format!(r#"{{"Effect": {wrong}}}"#);
         let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{good}, {wrong}]}}"#);
-        let [finding] = lint(&text, Kind::Managed).try_into().unwrap();
-        let shown = text.get(finding.span.start..finding.span.end).unwrap();
+        let [finding] = lint(&text, DocumentKind::Managed).try_into().unwrap();
+        let display = text.get(finding.span.start..finding.span.end).unwrap();
         let expected = if at.is_empty() { wrong.as_str() } else { at };
-        assert_eq!(shown, expected, "{}", finding.message);
+        assert_eq!(display, expected, "{}", finding.message);
         assert_eq!(finding.statement, Some(1), "{}", finding.message);
         assert!(
             finding.hint.contains(hint),
@@ -294,7 +301,7 @@ fn refusals_point_at_what_is_wrong() {
     let twice = r#"{"Version": "2012-10-17", "Statement": [
         {"Sid": "a", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
         {"Sid": "a", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]}"#;
-    let [finding] = lint(twice, Kind::Managed).try_into().unwrap();
+    let [finding] = lint(twice, DocumentKind::Managed).try_into().unwrap();
     assert_eq!((finding.statement, finding.span.end), (None, twice.len()));
     assert!(finding.hint.contains("Sid"));
 }
@@ -303,13 +310,16 @@ fn refusals_point_at_what_is_wrong() {
 fn variables_without_version() {
     let text = r#"{"Statement": {"Effect": "Allow", "Action": "s3:GetObject",
         "Resource": "arn:aws:s3:::b/${aws:username}"}}"#;
-    assert_eq!(found(text, Kind::Inline), ["version at ${aws:username}"]);
+    assert_eq!(
+        found(text, DocumentKind::Inline),
+        ["version at ${aws:username}"]
+    );
 }
 
 #[test]
 fn a_near_name_is_suggested() {
     let text = statement(r#""Deny", "Action": "iam:CreateAcessKeys", "Resource": "*""#);
-    let [finding] = lint(&text, Kind::Managed).try_into().unwrap();
+    let [finding] = lint(&text, DocumentKind::Managed).try_into().unwrap();
     assert_eq!(finding.message, "no action is called iam:CreateAcessKeys");
     assert_eq!(finding.hint, "did you mean iam:CreateAccessKey?");
 }
@@ -319,12 +329,14 @@ fn a_near_name_is_suggested() {
 fn every_escalation_is_an_action() {
     for way in ESCALATIONS {
         let service = way.action.split(':').next().unwrap();
-        if Catalogue::built_in().knows(service) {
-            let action = Catalogue::built_in().action(way.action).unwrap();
+        if ActionCatalogue::built_in().knows(service) {
+            let action = ActionCatalogue::built_in().action(way.action).unwrap();
             assert_eq!(format!("{}:{}", action.service, action.name), way.action);
         }
         let alone = format!(r#""Allow", "Action": "{}", "Resource": "*""#, way.action);
-        let [finding] = lint(&statement(&alone), Kind::Managed).try_into().unwrap();
+        let [finding] = lint(&statement(&alone), DocumentKind::Managed)
+            .try_into()
+            .unwrap();
         assert_eq!(finding.code, "escalation", "{}", way.action);
         assert!(finding.message.contains(way.action), "{}", finding.message);
     }
@@ -333,7 +345,7 @@ fn every_escalation_is_an_action() {
 /// Whatever of ours takes IAM's permissions is one of them.
 #[test]
 fn every_action_of_ours_that_implies_others_is_an_escalation() {
-    for (_, action) in Catalogue::built_in().of_service("keywright") {
+    for (_, action) in ActionCatalogue::built_in().of_service("keywright") {
         let name = format!("keywright:{}", action.name);
         let listed = ESCALATIONS.iter().any(|way| way.action == name);
         assert_eq!(listed, action.implied().next().is_some(), "{name}");
@@ -344,14 +356,14 @@ fn every_action_of_ours_that_implies_others_is_an_escalation() {
 #[test]
 fn of_many_ways_some_are_named() {
     let all = statement(r#""Allow", "Action": "iam:*", "Resource": "*""#);
-    let [finding] = lint(&all, Kind::Managed).try_into().unwrap();
+    let [finding] = lint(&all, DocumentKind::Managed).try_into().unwrap();
     let of_iam = ESCALATIONS
         .iter()
         .filter(|way| way.action.starts_with("iam:"));
     let more = format!("; and {} more", of_iam.count() - 6);
     assert!(finding.message.ends_with(&more), "{}", finding.message);
     let roles = statement(r#""Allow", "Action": "sts:AssumeRole", "Resource": "*""#);
-    let [finding] = lint(&roles, Kind::Managed).try_into().unwrap();
+    let [finding] = lint(&roles, DocumentKind::Managed).try_into().unwrap();
     assert_eq!(finding.hint, "name the roles that may be assumed");
 }
 
@@ -449,7 +461,7 @@ fn what_has_no_effect_is_pointed_out() {
                "Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "p"}}"#,
             &[],
         ),
-        // Values and operators.
+        // ContextValues and operators.
         (
             r#""Allow", "Action": "s3:ListBucket", "Resource": "*",
                "Condition": {"StringEquals": {"s3:prefix": ["2026/*"]}}"#,
@@ -535,7 +547,11 @@ fn what_has_no_effect_is_pointed_out() {
         ),
     ];
     for (text, expected) in rows {
-        assert_eq!(found(&statement(text), Kind::Managed), *expected, "{text}");
+        assert_eq!(
+            found(&statement(text), DocumentKind::Managed),
+            *expected,
+            "{text}"
+        );
     }
 }
 
@@ -585,7 +601,7 @@ fn a_second_statement_may_deny_requests_without_mfa() {
             r#"{{"Version": "2012-10-17", "Statement": [{old}, {{"Effect": "{effect}",
                 "Action": "{action}", "Resource": "*", "Condition": {condition}}}]}}"#
         );
-        let found = found(&text, Kind::Managed);
+        let found = found(&text, DocumentKind::Managed);
         let flagged = found.iter().any(|f| f.starts_with("mfa-not-required"));
         assert_eq!(flagged, !covered, "{text}: {found:?}");
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Kind, lint};
+use crate::{DocumentKind, lint};
 
 /// Findings that say that something has no effect.
 const CODES: [&str; 9] = [
@@ -28,7 +28,7 @@ fn findings_in_aws_managed_policies_are_reviewed() {
     for line in text.lines() {
         let policy: serde_json::Value = serde_json::from_str(line).unwrap();
         let document = policy["document"].to_string();
-        for finding in lint(&document, Kind::Managed) {
+        for finding in lint(&document, DocumentKind::Managed) {
             if CODES.contains(&finding.code) {
                 let at = document.get(finding.span.start..finding.span.end).unwrap();
                 found.insert(format!(

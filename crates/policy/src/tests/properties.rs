@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Cause, Decision, Kind, Policy, PolicySet, PrincipalRef, Request, Source, Violation, evaluate,
-    parse, validate,
+    AccessRequest, Decision, DenialCause, DocumentKind, Policy, PolicySet, PolicySource,
+    PrincipalRef, Violation, evaluate, parse, validate,
 };
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ fn set(statements: &[String]) -> PolicySet {
     let policies = statements.iter().map(|statement| {
         let text = format!(r#"{{"Version": "2012-10-17", "Statement": {statement}}}"#);
         (
-            Source::Inline,
+            PolicySource::Inline,
             Arc::new(Policy::compile(&parse(&text).unwrap())),
         )
     });
@@ -71,7 +71,7 @@ fn ask(set: &PolicySet, action: &str) -> Decision {
     evaluate(
         set,
         None,
-        &Request::new(bob(), action, "arn:aws:s3:::b/bob", &()),
+        &AccessRequest::new(bob(), action, "arn:aws:s3:::b/bob", &()),
     )
 }
 
@@ -142,7 +142,7 @@ proptest! {
         let set = set(&[json!(statements).to_string()]);
         for (n, pattern) in patterns.iter().enumerate() {
             let (action, bucket) = (format!("s3:{name}"), format!("arn:aws:s3:::bucket{n}"));
-            let allowed = evaluate(&set, None, &Request::new(bob(), &action, &bucket, &()));
+            let allowed = evaluate(&set, None, &AccessRequest::new(bob(), &action, &bucket, &()));
             let selected = reference(&pattern.to_lowercase(), &name.to_lowercase());
             prop_assert_eq!(allowed.is_allowed(), selected, "{}", pattern);
         }
@@ -153,7 +153,7 @@ proptest! {
         for text in [text, json] {
             let _ = parse(&text);
             let quoted = Value::String(text.clone());
-            for kind in [Kind::Managed, Kind::Trust, Kind::Bucket { bucket: "b" }] {
+            for kind in [DocumentKind::Managed, DocumentKind::Trust, DocumentKind::Bucket { bucket: "b" }] {
                 let _ = validate(&text, kind);
             }
             let document = format!(
@@ -164,7 +164,7 @@ proptest! {
             );
             let document = parse(&document).unwrap();
             let policy = Arc::new(Policy::compile(&document));
-            let _ = ask(&PolicySet::new(vec![(Source::Inline, policy)]), &text);
+            let _ = ask(&PolicySet::new(vec![(PolicySource::Inline, policy)]), &text);
         }
     }
 
@@ -172,7 +172,7 @@ proptest! {
     fn our_json_reader_agrees_about_what_is_json(text in r#"[\[\]{}":,\\a0-9eE.+u -]{0,12}"#) {
         let wrapped = format!(r#"{{"Statement": [], "Id": {text}}}"#);
         let theirs = serde_json::from_str::<Value>(&wrapped).is_ok();
-        let stored = validate(&wrapped, Kind::Bucket { bucket: "b" });
+        let stored = validate(&wrapped, DocumentKind::Bucket { bucket: "b" });
         let ours = !matches!(stored, Err(Violation::BucketJson(_)));
         // They accept repeated keys, which we refuse; and refuse numbers that they cannot hold.
         prop_assert!(ours == theirs || text.contains(['"', 'e', 'E']), "{}", wrapped);
@@ -186,7 +186,7 @@ fn an_empty_set_denies_and_an_unreadable_one_too() {
     let Decision::Deny(reason) = ask(&PolicySet::unreadable(), "s3:GetObject") else {
         panic!("an unreadable set allowed");
     };
-    assert_eq!(reason.cause, Cause::Unreadable);
+    assert_eq!(reason.cause, DenialCause::Unreadable);
 }
 
 /// Whether bob may get the object `key` under the pattern.
@@ -194,7 +194,7 @@ fn matches(pattern: &str, key: &str) -> bool {
     let resource = Value::String(format!("arn:aws:s3:::{pattern}"));
     let statement = format!(r#"{{"Effect": "Allow", "Action": "*", "Resource": {resource}}}"#);
     let key = format!("arn:aws:s3:::{key}");
-    let request = Request::new(bob(), "s3:GetObject", &key, &());
+    let request = AccessRequest::new(bob(), "s3:GetObject", &key, &());
     evaluate(&set(&[statement]), None, &request).is_allowed()
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    Cause, ContextMap, Decision, Layer, Policies, Policy, PolicySet, PrincipalRef, Request,
+    AccessRequest, ContextMap, Decision, DenialCause, PoliciesInForce, Policy, PolicyLayer,
+    PolicySet, PrincipalRef,
 };
-use crate::{Source, parse};
+use crate::{PolicySource, parse};
 
 fn policy(statements: &str) -> Arc<Policy> {
     let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#);
@@ -19,10 +20,10 @@ const ODD: &str = r#"{"Effect":"Deny","Action":"g*:Get","Resource":"*"}"#;
 
 #[test]
 fn the_same_answers_as_by_asking() {
-    let silent = Err(Cause::Silent(Layer::Identity));
-    let denied = |layer, source| Err(Cause::Explicit(layer, source));
-    let inline = || Some(Source::Inline);
-    let unread = Err(Cause::Unintelligible);
+    let silent = Err(DenialCause::Silent(PolicyLayer::Identity));
+    let denied = |layer, source| Err(DenialCause::Explicit(layer, source));
+    let inline = || Some(PolicySource::Inline);
+    let unread = Err(DenialCause::Unintelligible);
     let (arn, long) = (
         "arn:aws:glue:eu-west-1:123456789012:table/t",
         "x".repeat(128),
@@ -37,9 +38,14 @@ fn the_same_answers_as_by_asking() {
             EVERYTHING,
             "glue:GetTable",
             arn,
-            denied(Layer::Identity, inline()),
+            denied(PolicyLayer::Identity, inline()),
         ),
-        (ODD, "glue:Get", arn, denied(Layer::Identity, inline())),
+        (
+            ODD,
+            "glue:Get",
+            arn,
+            denied(PolicyLayer::Identity, inline()),
+        ),
         (S3, "glue:GetTable", "table/t", unread.clone()),
         (S3, "glue:GetTable", "arn:aws:glue:table/t", unread.clone()),
         (S3, "glue", arn, unread.clone()),
@@ -47,7 +53,7 @@ fn the_same_answers_as_by_asking() {
         (S3, ":GetTable", arn, unread.clone()),
         (S3, &format!("g:{long}"), arn, unread.clone()),
     ] {
-        let set = PolicySet::new(vec![(Source::Inline, policy(statements))]);
+        let set = PolicySet::new(vec![(PolicySource::Inline, policy(statements))]);
         assert_eq!(
             decide(&set, action, resource),
             expected,
@@ -55,25 +61,25 @@ fn the_same_answers_as_by_asking() {
         );
     }
     let bounded =
-        PolicySet::new(vec![(Source::Inline, policy(S3))]).with_boundary(policy(EVERYTHING));
+        PolicySet::new(vec![(PolicySource::Inline, policy(S3))]).with_boundary(policy(EVERYTHING));
     assert_eq!(
         decide(&bounded, "glue:GetTable", arn),
-        denied(Layer::Boundary, None)
+        denied(PolicyLayer::Boundary, None)
     );
-    let organized = PolicySet::new(vec![(Source::Inline, policy(S3))])
-        .with_service_control(vec![vec![(Source::Inline, policy(S3))]]);
+    let organized = PolicySet::new(vec![(PolicySource::Inline, policy(S3))])
+        .with_service_control(vec![vec![(PolicySource::Inline, policy(S3))]]);
     assert_eq!(
         decide(&organized, "glue:GetTable", arn),
-        Err(Cause::Silent(Layer::ServiceControl))
+        Err(DenialCause::Silent(PolicyLayer::ServiceControl))
     );
     let unreadable = PolicySet::unreadable();
     assert_eq!(
         decide(&unreadable, "glue:GetTable", arn),
-        Err(Cause::Unreadable)
+        Err(DenialCause::Unreadable)
     );
 }
 
-fn decide(set: &PolicySet, action: &str, resource: &str) -> Result<(), Cause> {
+fn decide(set: &PolicySet, action: &str, resource: &str) -> Result<(), DenialCause> {
     let bob = PrincipalRef::User {
         account: "123456789012".parse().unwrap(),
         arn: "arn:aws:iam::123456789012:user/bob",
@@ -81,8 +87,8 @@ fn decide(set: &PolicySet, action: &str, resource: &str) -> Result<(), Cause> {
         name: "bob",
     };
     let context = ContextMap::default();
-    let request = Request::new(bob, action, resource, &context);
-    match Policies::new(set).decide(&request) {
+    let request = AccessRequest::new(bob, action, resource, &context);
+    match PoliciesInForce::new(set).decide(&request) {
         Decision::Allow => Ok(()),
         Decision::Deny(reason) => Err(reason.cause),
     }

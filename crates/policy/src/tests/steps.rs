@@ -6,9 +6,10 @@ use std::sync::Arc;
 use keywright_base::limits;
 
 use crate::{
-    Cause, ContextMap, Decision, Policies, Policy, PolicySet, PrincipalRef, Request, Source,
-    context::Steps,
-    evaluate::{Room, query},
+    AccessRequest, ContextMap, Decision, DenialCause, PoliciesInForce, Policy, PolicySet,
+    PolicySource, PrincipalRef,
+    context::StepCounter,
+    evaluate::{EvaluationBuffers, query},
     explain, explanation_steps, parse,
 };
 
@@ -25,11 +26,11 @@ fn charged(operator: &str, patterns: &[&str], values: usize) -> u64 {
     let context = ContextMap::default()
         .with("aws:UserAgent", ":::b")
         .with_list("aws:TagKeys", &values);
-    let asked = request(KEY, &context);
-    let mut room = Room::with(Steps::of(u64::MAX));
-    let query = query(&policy, &asked, &mut room).unwrap();
+    let requested = request(KEY, &context);
+    let mut room = EvaluationBuffers::with(StepCounter::of(u64::MAX));
+    let query = query(&policy, &requested, &mut room).unwrap();
     let (_, policy) = policy.identity().first().unwrap();
-    let _ = policy.verdict(&query, crate::Layer::Identity);
+    let _ = policy.verdict(&query, crate::PolicyLayer::Identity);
     u64::MAX - query.env.steps.left()
 }
 
@@ -96,11 +97,11 @@ fn lookups_and_principals_are_charged() {
             conditions.join(",")
         ));
         let context = ContextMap::default();
-        let asked = request(KEY, &context);
-        let mut room = Room::with(Steps::of(u64::MAX));
-        let query = query(&policy, &asked, &mut room).unwrap();
+        let requested = request(KEY, &context);
+        let mut room = EvaluationBuffers::with(StepCounter::of(u64::MAX));
+        let query = query(&policy, &requested, &mut room).unwrap();
         let (_, policy) = policy.identity().first().unwrap();
-        let _ = policy.verdict(&query, crate::Layer::Identity);
+        let _ = policy.verdict(&query, crate::PolicyLayer::Identity);
         u64::MAX - query.env.steps.left()
     };
     assert!(steps(9) >= 9 * 9, "{}", steps(9));
@@ -111,17 +112,17 @@ const KEY: &str = "arn:aws:s3:::bucket/key";
 fn set(statement: &str) -> PolicySet {
     let text = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
     let policy = Policy::compile(&parse(&text).unwrap());
-    PolicySet::new(vec![(Source::Inline, Arc::new(policy))])
+    PolicySet::new(vec![(PolicySource::Inline, Arc::new(policy))])
 }
 
-fn request<'a>(resource: &'a str, context: &'a ContextMap) -> Request<'a> {
+fn request<'a>(resource: &'a str, context: &'a ContextMap) -> AccessRequest<'a> {
     let principal = PrincipalRef::User {
         account: "123456789012".parse().unwrap(),
         arn: "arn:aws:iam::123456789012:user/ann",
         id: "AIDACKCEVSQ6C2EXAMPLE",
         name: "ann",
     };
-    Request::new(principal, "s3:GetObject", resource, context)
+    AccessRequest::new(principal, "s3:GetObject", resource, context)
 }
 
 /// A list of so many patterns, none of which matches anything that is asked.
@@ -168,14 +169,14 @@ fn what_takes_too_many_steps_is_denied() {
         let set = set(&statement);
         let resource = format!("{KEY}{long}");
         let context = ContextMap::default().with("aws:UserAgent", agent);
-        let asked = request(&resource, &context);
-        let Decision::Deny(reason) = Policies::new(&set).decide(&asked) else {
+        let requested = request(&resource, &context);
+        let Decision::Deny(reason) = PoliciesInForce::new(&set).decide(&requested) else {
             panic!("{name} was allowed");
         };
-        assert_eq!(reason.cause, Cause::Unreadable, "{name}");
+        assert_eq!(reason.cause, DenialCause::Unreadable, "{name}");
         // The same policy decides what is shorter.
         let context = ContextMap::default().with("aws:UserAgent", "cli");
-        let decided = Policies::new(&set).decide(&request(KEY, &context));
+        let decided = PoliciesInForce::new(&set).decide(&request(KEY, &context));
         assert_ne!(decided, Decision::Deny(reason), "{name}");
     }
 }
@@ -191,13 +192,13 @@ fn an_explicit_deny_is_no_way_around() {
     let agent = "aaaab".repeat(4000);
     let context = ContextMap::default().with("aws:UserAgent", &agent);
     assert!(
-        !Policies::new(&set)
+        !PoliciesInForce::new(&set)
             .decide(&request(KEY, &context))
             .is_allowed()
     );
     let context = ContextMap::default().with("aws:UserAgent", "cli");
     assert!(
-        Policies::new(&set)
+        PoliciesInForce::new(&set)
             .decide(&request(KEY, &context))
             .is_allowed()
     );
@@ -212,9 +213,11 @@ fn an_explanation_is_counted_before_it_is_made() {
             "Condition": {{"StringLike": {{"aws:UserAgent": [{likes}]}}}}}}"#
         ));
         let context = ContextMap::default().with("aws:UserAgent", values);
-        let asked = request(KEY, &context);
-        let steps = explanation_steps(&Policies::new(&set), &asked);
-        let statements = explain(&Policies::new(&set), &asked).statements.len();
+        let requested = request(KEY, &context);
+        let steps = explanation_steps(&PoliciesInForce::new(&set), &requested);
+        let statements = explain(&PoliciesInForce::new(&set), &requested)
+            .statements
+            .len();
         assert_eq!(statements, usize::from(steps <= limits::PAGE_STEPS));
         steps
     };
@@ -242,7 +245,8 @@ fn a_decision_keeps_to_its_steps() {
     let short = "arn:aws:s3:::bucket/0";
     let long = format!("{short}{}", "0".repeat(1000));
     let decide = |resource: &str, steps| {
-        let measured = Policies::new(&set).decide_within(&request(resource, &context), steps);
+        let measured =
+            PoliciesInForce::new(&set).decide_within(&request(resource, &context), steps);
         assert!(measured.steps <= steps);
         (measured.decision.is_allowed(), measured.cut_short)
     };

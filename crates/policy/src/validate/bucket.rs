@@ -3,17 +3,17 @@
 
 mod conditions;
 
-use super::{Kind, Violation, trust::is_principal};
+use super::{DocumentKind, Violation, trust::is_principal};
 use crate::{
-    Catalogue,
-    condition::Operator,
-    document::{self, Document, Effect, Statement},
-    json::{self, Node, Value},
+    ActionCatalogue,
+    condition::ConditionOperator,
+    document::{self, Effect, PolicyDocument, Statement},
+    json::{self, PolicyNode, PolicyValue},
     pattern::Glob,
 };
 
 /// Checks a policy of one bucket.
-pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> {
+pub(super) fn validate(text: &str, bucket: &str) -> Result<PolicyDocument, Violation> {
     let node = json::read(text).map_err(Violation::BucketJson)?;
     if !text.starts_with('{') {
         let what = "the first byte is not '{'";
@@ -24,7 +24,7 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> 
     for statement in &parsed.document.statements {
         check(statement, bucket)?;
     }
-    if !super::literals_are_readable(&parsed.document, Kind::Bucket { bucket }) {
+    if !super::literals_are_readable(&parsed.document, DocumentKind::Bucket { bucket }) {
         return Err(Violation::Legacy);
     }
     let mut seen = std::collections::HashSet::new();
@@ -43,12 +43,12 @@ pub(super) fn validate(text: &str, bucket: &str) -> Result<Document, Violation> 
 }
 
 /// Checks the elements for which S3 has messages of its own.
-fn elements(node: &Node) -> Result<(), Violation> {
+fn elements(node: &PolicyNode) -> Result<(), Violation> {
     only(node, &["Version", "Id", "Statement"])?;
     let version = node.member("Version").map(|node| &node.value);
-    let known = |value: &Value| {
-        let text = Value::Text("2012-10-17".to_owned());
-        *value == text || *value == Value::Text("2008-10-17".to_owned())
+    let known = |value: &PolicyValue| {
+        let text = PolicyValue::Text("2012-10-17".to_owned());
+        *value == text || *value == PolicyValue::Text("2008-10-17".to_owned())
     };
     if !version.is_none_or(known) {
         return Err(Violation::BucketVersion);
@@ -73,14 +73,14 @@ fn elements(node: &Node) -> Result<(), Violation> {
             }
         }
         match statement.member("Effect").map(|node| &node.value) {
-            Some(Value::Text(effect)) if effect != "Allow" && effect != "Deny" => {
+            Some(PolicyValue::Text(effect)) if effect != "Allow" && effect != "Deny" => {
                 return Err(Violation::BucketEffect(effect.clone()));
             }
             _ => {}
         }
-        let operators = statement.member("Condition").map(Node::members);
+        let operators = statement.member("Condition").map(PolicyNode::members);
         let mut names = operators.into_iter().flatten().map(|(name, _)| name);
-        if let Some(name) = names.find(|name| Operator::parse(name).is_none()) {
+        if let Some(name) = names.find(|name| ConditionOperator::parse(name).is_none()) {
             return Err(Violation::BucketOperator(name.clone()));
         }
     }
@@ -101,7 +101,7 @@ const STATEMENT: [&str; 9] = [
 ];
 
 /// Refuses other members than these.
-fn only(node: &Node, names: &[&str]) -> Result<(), Violation> {
+fn only(node: &PolicyNode, names: &[&str]) -> Result<(), Violation> {
     let mut members = node.members().iter();
     match members.find(|(name, _)| !names.contains(&&**name)) {
         Some((name, _)) => Err(Violation::BucketField(name.clone())),
@@ -132,7 +132,7 @@ fn check(statement: &Statement, bucket: &str) -> Result<(), Violation> {
     if actions.elements.is_empty() {
         return Err(Violation::BucketAction);
     }
-    let mut reach = Reach::default();
+    let mut reach = ArnReach::default();
     for resource in &resources.elements {
         let resource = resource.as_deref().unwrap_or_default();
         reach
@@ -140,7 +140,7 @@ fn check(statement: &Statement, bucket: &str) -> Result<(), Violation> {
             .ok_or(Violation::BucketResource)?;
     }
     for action in actions.elements.iter().flatten() {
-        let scope = Reach::of_action(action).ok_or(Violation::BucketAction)?;
+        let scope = ArnReach::of_action(action).ok_or(Violation::BucketAction)?;
         let applies = (scope.bucket && reach.bucket) || (scope.objects && reach.objects);
         if !applies && !actions.negated && !resources.negated {
             return Err(Violation::ActionResource);
@@ -152,12 +152,12 @@ fn check(statement: &Statement, bucket: &str) -> Result<(), Violation> {
 
 /// What actions or resources are about.
 #[derive(Debug, Clone, Copy, Default)]
-struct Reach {
+struct ArnReach {
     bucket: bool,
     objects: bool,
 }
 
-impl Reach {
+impl ArnReach {
     /// Adds a resource; `None` if it can be neither the bucket nor an object of it.
     fn add(&mut self, resource: &str, bucket: &str) -> Option<()> {
         let segments: Vec<&str> = resource.splitn(6, ':').collect();
@@ -190,7 +190,7 @@ impl Reach {
         }
         let glob = Glob::new(&name.to_lowercase());
         let mut reach = Self::default();
-        let of_s3 = Catalogue::built_in().of_service("s3");
+        let of_s3 = ActionCatalogue::built_in().of_service("s3");
         for (_, action) in of_s3.filter(|(name, _)| glob.matches(name)) {
             reach.bucket |= action.is_on("bucket");
             reach.objects |= action.is_on("object");

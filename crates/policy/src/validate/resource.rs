@@ -3,7 +3,7 @@
 
 use super::Violation;
 use crate::{
-    document::{Document, Version},
+    document::{LanguageVersion, PolicyDocument},
     resource::segments,
 };
 
@@ -48,7 +48,7 @@ const S3_REGIONAL: [&str; 6] = [
 
 /// Checks every resource. The first complaint is returned as a value, because AWS reports it later;
 /// a resource that cannot be read at all is an error at once.
-pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation> {
+pub(super) fn check(document: &PolicyDocument) -> Result<Option<Violation>, Violation> {
     let clauses = document
         .statements
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn check(document: &Document) -> Result<Option<Violation>, Violation>
         if resource == "*" {
             continue;
         }
-        match form(resource, document.version == Some(Version::V2012)) {
+        match form(resource, document.version == Some(LanguageVersion::V2012)) {
             Ok(()) => {}
             Err(Violation::Legacy) => return Err(Violation::Legacy),
             Err(violation) => first = first.or(Some(violation)),

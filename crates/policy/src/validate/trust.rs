@@ -2,10 +2,10 @@
 //! principal is a whole identity, never a pattern.
 
 use super::Violation;
-use crate::document::{Clause, Document, PrincipalType, Statement};
+use crate::document::{ElementClause, PolicyDocument, PrincipalType, Statement};
 
 /// Checks what only trust policies must obey.
-pub(super) fn check(document: &Document) -> Result<(), Violation> {
+pub(super) fn check(document: &PolicyDocument) -> Result<(), Violation> {
     for statement in &document.statements {
         statement_is_of_trust(statement)?;
     }
@@ -14,7 +14,9 @@ pub(super) fn check(document: &Document) -> Result<(), Violation> {
 
 fn statement_is_of_trust(statement: &Statement) -> Result<(), Violation> {
     match &statement.resource {
-        Some(Clause { negated: true, .. }) => return Err(Violation::Prohibited("NotResource")),
+        Some(ElementClause { negated: true, .. }) => {
+            return Err(Violation::Prohibited("NotResource"));
+        }
         Some(_) => return Err(Violation::Prohibited("Resource")),
         None => {}
     }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use keywright_policy::{
-    Cause, ContextMap, Decision, Layer, Level, Policies, Policy, PolicySet, PrincipalRef, Request,
-    Source, Values, explain, parse,
+    AccessRequest, ContextMap, ContextValues, Decision, DenialCause, PoliciesInForce, Policy,
+    PolicyLayer, PolicyLevel, PolicySet, PolicySource, PrincipalRef, explain, parse,
 };
 use serde_json::Value as Json;
 
@@ -66,11 +66,11 @@ fn decide(case: &Case) -> Result<(), String> {
         .as_ref()
         .map(|all| all.iter().map(compile).collect());
     set.service_control = case.service_control.iter().map(level).collect();
-    let resource_control: Vec<Level> = case.resource_control.iter().map(level).collect();
+    let resource_control: Vec<PolicyLevel> = case.resource_control.iter().map(level).collect();
     let attached = case.attached.as_ref().map(compile);
-    let mut policies = Policies {
+    let mut policies = PoliciesInForce {
         resource_control: &resource_control,
-        ..Policies::new(&set)
+        ..PoliciesInForce::new(&set)
     };
     if let Some(attached) = &attached {
         policies = match case.trust {
@@ -81,14 +81,14 @@ fn decide(case: &Case) -> Result<(), String> {
     let mut context = ContextMap::default();
     for (key, given) in &case.context {
         let values = match given {
-            Given::One(value) => Values::one(value.clone()),
-            Given::List(values) => Values::many(values.iter().cloned()),
+            Given::One(value) => ContextValues::one(value.clone()),
+            Given::List(values) => ContextValues::many(values.iter().cloned()),
         };
         context.set(key, values);
     }
-    let request = Request {
+    let request = AccessRequest {
         owner: case.owner.as_ref().map(|owner| owner.parse().unwrap()),
-        ..Request::new(caller(case.caller), &case.action, &case.resource, &context)
+        ..AccessRequest::new(caller(case.caller), &case.action, &case.resource, &context)
     };
     let decision = policies.decide(&request);
     let explanation = explain(&policies, &request);
@@ -104,22 +104,22 @@ fn decide(case: &Case) -> Result<(), String> {
     match decision {
         Decision::Allow => Ok(()),
         Decision::Deny(reason) => Err(match reason.cause {
-            Cause::Explicit(layer, _) => format!("explicit {}", name(layer)),
-            Cause::Silent(layer) => format!("silent {}", name(layer)),
+            DenialCause::Explicit(layer, _) => format!("explicit {}", name(layer)),
+            DenialCause::Silent(layer) => format!("silent {}", name(layer)),
             other => format!("{other:?}"),
         }),
     }
 }
 
-const fn name(layer: Layer) -> &'static str {
+const fn name(layer: PolicyLayer) -> &'static str {
     match layer {
-        Layer::Identity => "identity",
-        Layer::Resource => "resource",
-        Layer::Boundary => "boundary",
-        Layer::Session => "session",
-        Layer::Trust => "trust",
-        Layer::ServiceControl => "service control",
-        Layer::ResourceControl => "resource control",
+        PolicyLayer::Identity => "identity",
+        PolicyLayer::Resource => "resource",
+        PolicyLayer::Boundary => "boundary",
+        PolicyLayer::Session => "session",
+        PolicyLayer::Trust => "trust",
+        PolicyLayer::ServiceControl => "service control",
+        PolicyLayer::ResourceControl => "resource control",
     }
 }
 
@@ -129,8 +129,8 @@ fn compile(policy: &Json) -> Arc<Policy> {
     Arc::new(Policy::compile(&document))
 }
 
-fn sourced(policy: &Json) -> (Source, Arc<Policy>) {
-    (Source::Inline, compile(policy))
+fn sourced(policy: &Json) -> (PolicySource, Arc<Policy>) {
+    (PolicySource::Inline, compile(policy))
 }
 
 fn caller(caller: Caller) -> PrincipalRef<'static> {

@@ -160,19 +160,19 @@ pub(crate) fn resource_listed(
     if resource == "*" || !is_arn_pattern(element, variables, keys) {
         return Some(false);
     }
-    let asked = segments(resource, false);
+    let requested = segments(resource, false);
     if is_short(element, variables) {
-        let mut each = parts(&whole).into_iter().zip(&asked);
-        return Some(each.all(|(part, asked)| glob(part, asked)));
+        let mut each = parts(&whole).into_iter().zip(&requested);
+        return Some(each.all(|(part, requested)| glob(part, requested)));
     }
     let mut parts = segments(element, variables);
     while parts.len() < 6 {
         parts.push("*".to_owned());
     }
     // The first one is `arn`, however it is written.
-    let mut each = parts.iter().zip(&asked).skip(1);
-    Some(each.all(|(part, asked)| {
+    let mut each = parts.iter().zip(&requested).skip(1);
+    Some(each.all(|(part, requested)| {
         let part = pattern(part, true, variables, keys);
-        part.is_some_and(|part| glob(&part, asked))
+        part.is_some_and(|part| glob(&part, requested))
     }))
 }

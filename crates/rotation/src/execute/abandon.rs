@@ -8,11 +8,11 @@ use std::fmt::Write;
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Found, Outcome, Stopped, Tick};
+use super::{Executor, TickError, TickOutcome, TickResult, UserLookup};
 use crate::{
-    model::{Hold, KeyId, Phase, Rotation, RotationId, Stage},
-    plan::{MARK, Seen},
-    ports::{IssuerError, Journal, JournalError, KeyStatus, ListedKey},
+    model::{DeliveryStage, HoldReason, KeyId, Phase, Rotation, RotationId},
+    plan::{MARK, Observation},
+    ports::{IssuerError, JournalError, KeyStatus, ListedKey, RotationJournal},
 };
 
 /// Ends a rotation whose service cannot be reached in the way that it was begun.
@@ -20,13 +20,13 @@ use crate::{
 /// # Errors
 /// [`Stopped::Unknown`], [`Stopped::TooLate`], [`Stopped::Journal`].
 pub async fn abandon_unseen(
-    journal: &dyn Journal,
+    journal: &dyn RotationJournal,
     id: &RotationId,
     (why, because): (&str, &str),
     at: Timestamp,
-) -> Result<(), Stopped> {
+) -> Result<(), TickError> {
     let found = journal.rotation(id).await?;
-    let rotation = found.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+    let rotation = found.ok_or_else(|| TickError::Unknown(id.clone()))?;
     check_open(&rotation)?;
     let left = statement(&rotation, Err(because));
     Ok(end(journal, rotation, (why, &left), at).await?)
@@ -38,7 +38,7 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped::TooLate`] when it is over, [`Stopped::Journal`].
-    pub async fn abandon(&self, id: &RotationId, why: &str) -> Result<(), Stopped> {
+    pub async fn abandon(&self, id: &RotationId, why: &str) -> Result<(), TickError> {
         let mut rotation = self.load(id).await?;
         check_open(&rotation)?;
         let now = self.clock.now();
@@ -46,7 +46,7 @@ impl Executor<'_> {
         if early && is_in_nobodys_hands(&rotation) {
             // Before its key goes: if this is cut off, nothing goes on, and whoever releases it has
             // the key verified again before anyone gets it.
-            rotation.held = Some(Hold::Asked(format!("it is being ended: {why}")));
+            rotation.held = Some(HoldReason::Asked(format!("it is being ended: {why}")));
             rotation.enter(Phase::Created, now);
             rotation.generation += 1;
             self.journal.advance(&rotation, "ending it").await?;
@@ -61,7 +61,7 @@ impl Executor<'_> {
 
     /// Puts away the new key if nobody can have it, takes the mark away, and lists what is left.
     async fn look_and_clean(&self, rotation: &Rotation) -> Result<Vec<ListedKey>, IssuerError> {
-        let Found::User(user) = self.find(rotation).await? else {
+        let UserLookup::User(user) = self.find(rotation).await? else {
             return Err(IssuerError::NoSuchUser(rotation.user.clone()));
         };
         if let Some(new) = &rotation.new
@@ -89,20 +89,25 @@ impl Executor<'_> {
     }
 
     /// Another was first, and nothing was done yet: ends, and says who won.
-    pub(super) async fn lose(&self, rotation: Rotation, hold: Hold, seen: &Seen) -> Outcome {
+    pub(super) async fn lose(
+        &self,
+        rotation: Rotation,
+        hold: HoldReason,
+        seen: &Observation,
+    ) -> TickResult {
         if is_marked(&rotation, &seen.user.tags) {
             self.issuer.untag(&rotation.user, MARK).await?;
         }
         let left = "nothing was changed";
         let why = hold.to_string();
         end(self.journal, rotation, (&why, left), seen.now).await?;
-        Ok(Tick::Went(format!("ended: {why}; {left}")))
+        Ok(TickOutcome::Progressed(format!("ended: {why}; {left}")))
     }
 }
 
-const fn check_open(rotation: &Rotation) -> Result<(), Stopped> {
+const fn check_open(rotation: &Rotation) -> Result<(), TickError> {
     if rotation.phase.is_over() {
-        return Err(Stopped::TooLate(rotation.phase));
+        return Err(TickError::TooLate(rotation.phase));
     }
     Ok(())
 }
@@ -114,13 +119,14 @@ fn is_marked(rotation: &Rotation, tags: &[(String, String)]) -> bool {
 
 /// Whether the new pair is in no sink, never was, and no person has retrieved it.
 fn is_in_nobodys_hands(rotation: &Rotation) -> bool {
-    let untouched = |stage: Stage| matches!(stage, Stage::Pending | Stage::Staged);
+    let untouched =
+        |stage: DeliveryStage| matches!(stage, DeliveryStage::Pending | DeliveryStage::Staged);
     let mut deliveries = rotation.deliveries.iter();
     rotation.retrieved.is_none() && deliveries.all(|delivery| untouched(delivery.stage))
 }
 
 async fn end(
-    journal: &dyn Journal,
+    journal: &dyn RotationJournal,
     mut rotation: Rotation,
     (why, left): (&str, &str),
     at: Timestamp,
@@ -156,9 +162,11 @@ fn statement(rotation: &Rotation, keys: Result<&[ListedKey], &str>) -> String {
     }
     for delivery in &rotation.deliveries {
         let holds = match delivery.stage {
-            Stage::Pending | Stage::Staged | Stage::Restored => "not the new key",
-            Stage::Writing => "the old or the new key",
-            Stage::Written | Stage::ReadBack => "the new key",
+            DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => {
+                "not the new key"
+            }
+            DeliveryStage::Writing => "the old or the new key",
+            DeliveryStage::Written | DeliveryStage::ReadBack => "the new key",
         };
         // Writing to a string does not fail.
         let _ = write!(text, "; {} has {holds}", delivery.sink);

@@ -4,11 +4,11 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Outcome, Stopped};
+use super::{Executor, TickError, TickResult};
 use crate::{
-    model::{Pair, Rotation, RotationId},
+    model::{KeyPair, Rotation, RotationId},
     plan::is_consumers,
-    ports::{IssuerError, Journal, LastUse},
+    ports::{IssuerError, LastUse, RotationJournal},
 };
 
 /// Hands out the new pair to a person, and writes that down first. It stays retrievable until the
@@ -17,15 +17,15 @@ use crate::{
 /// # Errors
 /// [`Stopped::NothingToRetrieve`], [`Stopped::Unknown`], [`Stopped::Journal`].
 pub async fn retrieve(
-    journal: &dyn Journal,
+    journal: &dyn RotationJournal,
     id: &RotationId,
     by: &str,
     at: Timestamp,
-) -> Result<Pair, Stopped> {
+) -> Result<KeyPair, TickError> {
     let found = journal.rotation(id).await?;
-    let mut rotation = found.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+    let mut rotation = found.ok_or_else(|| TickError::Unknown(id.clone()))?;
     let pair = rotation.pair().filter(|_| rotation.is_retrievable());
-    let pair = pair.ok_or(Stopped::NothingToRetrieve)?;
+    let pair = pair.ok_or(TickError::NothingToRetrieve)?;
     rotation.retrieved.get_or_insert(at);
     rotation.generation += 1;
     let event = format!("{} was retrieved by {by}", pair.id);
@@ -35,7 +35,7 @@ pub async fn retrieve(
 
 impl Executor<'_> {
     /// What shows that somebody has the new key.
-    pub(super) async fn delivery_evidence(&self, rotation: &Rotation) -> Result<String, Stopped> {
+    pub(super) async fn delivery_evidence(&self, rotation: &Rotation) -> Result<String, TickError> {
         if let Some(at) = rotation.retrieved {
             return Ok(format!("it was retrieved at {}", at.iso8601()));
         }
@@ -43,8 +43,8 @@ impl Executor<'_> {
             let (service, at) = (&used.service, used.at.iso8601());
             return Ok(format!("it was used for {service} at {at}"));
         }
-        let new = rotation.new.clone().ok_or(Stopped::NothingToConfirm)?;
-        Err(Stopped::NotRetrieved(new))
+        let new = rotation.new.clone().ok_or(TickError::NothingToConfirm)?;
+        Err(TickError::NotRetrieved(new))
     }
 
     /// The last use of the new key, if it is a consumer's.
@@ -94,7 +94,7 @@ impl Executor<'_> {
         self.consumer_use(rotation).await.ok().flatten()
     }
 
-    pub(super) async fn note_adoption(&self, mut rotation: Rotation, used: LastUse) -> Outcome {
+    pub(super) async fn note_adoption(&self, mut rotation: Rotation, used: LastUse) -> TickResult {
         let key = rotation.new.as_ref().map_or("?", |key| key.0.as_str());
         let (at, service, region) = (used.at.iso8601(), &used.service, &used.region);
         let event = format!("{key} is in use: {service} in {region} at {at}");

@@ -6,10 +6,10 @@
 
 use keywright_base::limits;
 
-use super::{Change, Stopped};
+use super::{RotationEdit, TickError};
 use crate::{
-    model::{Delivery, Found, FoundState, Hold, Rotation, Stage},
-    ports::{Held, Inspection, Sink, SinkError},
+    model::{Delivery, DeliveryStage, FoundState, HoldReason, InitialContent, Rotation},
+    ports::{Sink, SinkContent, SinkError, SinkInspection},
 };
 
 /// Looks at destinations that are to be added to an open rotation. Nothing is changed or written;
@@ -21,7 +21,7 @@ pub async fn look_at_added(
     rotation: &Rotation,
     sinks: &[&dyn Sink],
     create: bool,
-) -> Result<Vec<Delivery>, Stopped> {
+) -> Result<Vec<Delivery>, TickError> {
     let mut added = Vec::with_capacity(sinks.len());
     for sink in sinks {
         let mut delivery = Delivery::pending(sink.name());
@@ -40,25 +40,27 @@ pub async fn look_at_added(
     Ok(added)
 }
 
-fn not_added(error: Stopped) -> Stopped {
+fn not_added(error: TickError) -> TickError {
     match error {
-        Stopped::Refused(Hold::Sink(why)) | Stopped::NotNow(why) => Stopped::Destinations(why),
+        TickError::Refused(HoldReason::Sink(why)) | TickError::NotNow(why) => {
+            TickError::Destinations(why)
+        }
         error => error,
     }
 }
 
 /// What was there before the new key came is what a rollback puts back, and here nobody knows it.
 /// Two names of one destination show like this as well.
-fn check_no_new_key(rotation: &Rotation, name: &str, held: &Held) -> Result<(), Stopped> {
+fn check_no_new_key(rotation: &Rotation, name: &str, held: &SinkContent) -> Result<(), TickError> {
     let found = match held {
-        Held::Pair(pair) => &pair.id,
-        Held::Key(key) => key,
-        Held::Nothing | Held::Unreadable => return Ok(()),
+        SinkContent::Pair(pair) => &pair.id,
+        SinkContent::Key(key) => key,
+        SinkContent::Nothing | SinkContent::Unreadable => return Ok(()),
     };
     if Some(found) != rotation.new.as_ref() {
         return Ok(());
     }
-    Err(Stopped::Destinations(format!(
+    Err(TickError::Destinations(format!(
         "{name} holds the new key {found} already, and what was there before is not known; it may \
          be another name of a destination that this rotation has"
     )))
@@ -69,7 +71,7 @@ pub(crate) async fn look(
     rotation: &Rotation,
     sink: &dyn Sink,
     create: bool,
-) -> Result<(Found, Held), Stopped> {
+) -> Result<(InitialContent, SinkContent), TickError> {
     let inspected = sink.inspect(&rotation.old).await;
     let inspected = inspected.and_then(|inspection| {
         check_ours(rotation, &inspection.held)?;
@@ -78,16 +80,16 @@ pub(crate) async fn look(
     let said = |why: &dyn std::fmt::Display| format!("{}: {why}", sink.name());
     let inspection = match inspected {
         Ok(inspection) => inspection,
-        Err(SinkError::Never(why)) => return Err(Stopped::Refused(Hold::Sink(said(&why)))),
+        Err(SinkError::Never(why)) => return Err(TickError::Refused(HoldReason::Sink(said(&why)))),
         Err(SinkError::Later(why) | SinkError::Person(why)) => {
-            return Err(Stopped::NotNow(said(&why)));
+            return Err(TickError::NotNow(said(&why)));
         }
     };
     let state = FoundState::of(&inspection);
     if !create && matches!(state, FoundState::Absent { .. }) {
-        return Err(Stopped::Absent(said(&state)));
+        return Err(TickError::Absent(said(&state)));
     }
-    let found = Found {
+    let found = InitialContent {
         state,
         also: inspection.also,
         warnings: inspection.warnings,
@@ -96,11 +98,11 @@ pub(crate) async fn look(
 }
 
 /// A sink that holds a key which is none of this rotation's is somebody else's.
-pub(super) fn check_ours(rotation: &Rotation, held: &Held) -> Result<(), SinkError> {
+pub(super) fn check_ours(rotation: &Rotation, held: &SinkContent) -> Result<(), SinkError> {
     let found = match held {
-        Held::Pair(pair) => &pair.id,
-        Held::Key(key) => key,
-        Held::Nothing | Held::Unreadable => return Ok(()),
+        SinkContent::Pair(pair) => &pair.id,
+        SinkContent::Key(key) => key,
+        SinkContent::Nothing | SinkContent::Unreadable => return Ok(()),
     };
     if *found == rotation.old || Some(found) == rotation.new.as_ref() {
         return Ok(());
@@ -113,7 +115,7 @@ pub(super) fn check_ours(rotation: &Rotation, held: &Held) -> Result<(), SinkErr
 pub(super) fn check_there(
     rotation: &Rotation,
     sink: &str,
-    inspection: &Inspection,
+    inspection: &SinkInspection,
 ) -> Result<(), SinkError> {
     let Some(absent) = &inspection.absent else {
         return Ok(());
@@ -131,31 +133,31 @@ pub(super) fn check_there(
 }
 
 /// Whether a rotation has too many destinations, removed ones among them.
-pub(crate) fn check_count(count: usize) -> Result<(), Stopped> {
+pub(crate) fn check_count(count: usize) -> Result<(), TickError> {
     const MAX: usize = limits::ROTATION_DESTINATIONS;
     if count <= MAX {
         return Ok(());
     }
     let text = format!("a rotation has {MAX} destinations at most, removed ones among them");
-    Err(Stopped::Destinations(text))
+    Err(TickError::Destinations(text))
 }
 
 /// Adds and removes destinations; what is different by that.
 pub(super) fn change_destinations(
     rotation: &mut Rotation,
-    change: &Change,
-) -> Result<Vec<String>, Stopped> {
+    change: &RotationEdit,
+) -> Result<Vec<String>, TickError> {
     if change.added.is_empty() && change.removed.is_empty() {
         return Ok(Vec::new());
     }
     if !rotation.phase.can_roll_back() {
-        return Err(Stopped::TooLate(rotation.phase));
+        return Err(TickError::TooLate(rotation.phase));
     }
     let mut said = Vec::new();
     for name in &change.removed {
         if change.added.iter().any(|added| added.sink == *name) {
             let text = format!("{name} is both added and removed");
-            return Err(Stopped::Destinations(text));
+            return Err(TickError::Destinations(text));
         }
         said.extend(remove(rotation, name)?);
     }
@@ -165,9 +167,9 @@ pub(super) fn change_destinations(
     check_count(rotation.deliveries.len())?;
     if rotation.destinations().is_empty() {
         let text = "no destination would be left, and nobody would get the new key";
-        return Err(Stopped::Destinations(text.to_owned()));
+        return Err(TickError::Destinations(text.to_owned()));
     }
-    if !said.is_empty() && matches!(rotation.held, Some(Hold::Sink(_))) {
+    if !said.is_empty() && matches!(rotation.held, Some(HoldReason::Sink(_))) {
         // If it is another one that a person must mend, the next look says so again.
         rotation.held = None;
     }
@@ -188,19 +190,21 @@ fn add(rotation: &mut Rotation, added: &Delivery) -> Option<String> {
     known.removed = false;
     match known.stage {
         // Whatever was done there since, it is written and read back again.
-        Stage::Written | Stage::ReadBack => known.stage = Stage::Writing,
-        Stage::Writing => {}
-        Stage::Pending | Stage::Staged | Stage::Restored => *known = added.clone(),
+        DeliveryStage::Written | DeliveryStage::ReadBack => known.stage = DeliveryStage::Writing,
+        DeliveryStage::Writing => {}
+        DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => {
+            *known = added.clone()
+        }
     }
     Some(format!("{name} is added again"))
 }
 
-fn remove(rotation: &mut Rotation, name: &str) -> Result<Option<String>, Stopped> {
+fn remove(rotation: &mut Rotation, name: &str) -> Result<Option<String>, TickError> {
     let left = rotation.destinations().join(", ");
     let mut all = rotation.deliveries.iter_mut();
     let Some(known) = all.find(|delivery| delivery.sink == name) else {
         let text = format!("{name} is no destination of this rotation: it has {left}");
-        return Err(Stopped::Destinations(text));
+        return Err(TickError::Destinations(text));
     };
     if known.removed {
         return Ok(None);
@@ -213,9 +217,11 @@ fn remove(rotation: &mut Rotation, name: &str) -> Result<Option<String>, Stopped
         ..Delivery::pending(name)
     };
     let left = match known.stage {
-        Stage::Pending | Stage::Staged | Stage::Restored => "it does not get the new key",
-        Stage::Writing => "it may have the old or the new key, and is left as it is",
-        Stage::Written | Stage::ReadBack => "it has the new key and keeps it",
+        DeliveryStage::Pending | DeliveryStage::Staged | DeliveryStage::Restored => {
+            "it does not get the new key"
+        }
+        DeliveryStage::Writing => "it may have the old or the new key, and is left as it is",
+        DeliveryStage::Written | DeliveryStage::ReadBack => "it has the new key and keeps it",
     };
     Ok(Some(format!("{name} is removed: {left}")))
 }

@@ -5,15 +5,19 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Outcome};
+use super::{Executor, TickResult};
 use crate::{
-    model::{Hold, Rotation},
+    model::{HoldReason, Rotation},
     ports::IssuerError,
 };
 
 impl Executor<'_> {
     /// Notes that the old key was deactivated before anything else.
-    pub(super) async fn inactive_first(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+    pub(super) async fn inactive_first(
+        &self,
+        mut rotation: Rotation,
+        now: Timestamp,
+    ) -> TickResult {
         rotation.incident.get_or_insert_default().inactive_since = Some(now);
         let event = format!(
             "{} is Inactive, before anyone has a new key: that was chosen, since it has leaked",
@@ -23,7 +27,7 @@ impl Executor<'_> {
     }
 
     /// Whoever deactivates the key that signs could not go on: it comes last, as ever.
-    pub(super) async fn not_first(&self, mut rotation: Rotation) -> Outcome {
+    pub(super) async fn not_first(&self, mut rotation: Rotation) -> TickResult {
         rotation.incident.get_or_insert_default().deactivate_first = false;
         let event = format!(
             "{} signs these calls, so it is not deactivated first",
@@ -34,13 +38,13 @@ impl Executor<'_> {
 
     /// Ends the sessions that the old key has minted. What the service refuses a person must see:
     /// the sessions go on, and the rotation does not.
-    pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> Outcome {
+    pub(super) async fn end_sessions(&self, mut rotation: Rotation, now: Timestamp) -> TickResult {
         let (user, old) = (&rotation.user, &rotation.old);
         let how = match self.issuer.end_sessions(user, old, now).await {
             Ok(how) => how,
             Err(IssuerError::Refused { code, message }) => {
                 let why = format!("sessions minted from {old} go on: {code}: {message}");
-                return self.hold(rotation, Hold::Refused(why)).await;
+                return self.hold(rotation, HoldReason::Refused(why)).await;
             }
             Err(error) => return Err(error.into()),
         };

@@ -5,20 +5,20 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Outcome, Stopped, Tick, is_intended};
+use super::{Executor, TickError, TickOutcome, TickResult, is_intended};
 use crate::{
-    model::{Hold, KeyId, Missing, Pair, Phase, Rotation, RotationId},
+    model::{HoldReason, KeyId, KeyPair, MissingUser, Phase, Rotation, RotationId},
     plan::{
-        Step,
-        missing::{Trace, missing, new_is_active, old_is_active},
+        PlanStep,
+        missing::{OwnerTrace, missing, new_is_active, old_is_active},
     },
-    ports::{IssuerError, Journal, JournalError, Owner, User, Verdict},
+    ports::{IssuerError, IssuerUser, JournalError, KeyCheck, KeyOwnership, RotationJournal},
 };
 
 /// Who has the rotation's user's name.
-pub(super) enum Found {
+pub(super) enum UserLookup {
     /// The user.
-    User(User),
+    User(IssuerUser),
     /// Nobody, or somebody of this unique id.
     Missing(Option<String>),
 }
@@ -29,7 +29,7 @@ pub(super) enum Found {
 /// # Errors
 /// [`JournalError`].
 pub async fn end_without_user(
-    journal: &dyn Journal,
+    journal: &dyn RotationJournal,
     id: &RotationId,
     at: Timestamp,
 ) -> Result<(), JournalError> {
@@ -49,30 +49,32 @@ fn ended(mut rotation: Rotation, at: Timestamp) -> Rotation {
 }
 
 impl Executor<'_> {
-    pub(super) async fn find(&self, rotation: &Rotation) -> Result<Found, IssuerError> {
+    pub(super) async fn find(&self, rotation: &Rotation) -> Result<UserLookup, IssuerError> {
         match self.issuer.user(&rotation.user).await {
-            Ok(user) if user.id == rotation.user_id => Ok(Found::User(user)),
-            Ok(other) => Ok(Found::Missing(Some(other.id))),
-            Err(IssuerError::NoSuchUser(_)) => Ok(Found::Missing(None)),
+            Ok(user) if user.id == rotation.user_id => Ok(UserLookup::User(user)),
+            Ok(other) => Ok(UserLookup::Missing(Some(other.id))),
+            Err(IssuerError::NoSuchUser(_)) => Ok(UserLookup::Missing(None)),
             Err(error) => Err(error),
         }
     }
 
     /// A rotation that is held waits for a person; not for ever, if its user is gone meanwhile.
-    pub(super) async fn look_while_held(&self, rotation: Rotation, hold: Hold) -> Outcome {
+    pub(super) async fn look_while_held(&self, rotation: Rotation, hold: HoldReason) -> TickResult {
         let looked = match self.find(&rotation).await {
-            Ok(Found::Missing(other)) => self.seek(rotation, other).await,
-            Ok(Found::User(_)) if rotation.missing.is_some() => self.there_again(rotation).await,
+            Ok(UserLookup::Missing(other)) => self.seek(rotation, other).await,
+            Ok(UserLookup::User(_)) if rotation.missing.is_some() => {
+                self.there_again(rotation).await
+            }
             // Whatever fails here is no answer, and nothing was to be done anyway.
-            Ok(Found::User(_)) | Err(_) => return Ok(Tick::Held(hold)),
+            Ok(UserLookup::User(_)) | Err(_) => return Ok(TickOutcome::Held(hold)),
         };
         match looked {
-            Ok(looked @ (Tick::Went(_) | Tick::Held(_))) => Ok(looked),
-            _ => Ok(Tick::Held(hold)),
+            Ok(looked @ (TickOutcome::Progressed(_) | TickOutcome::Held(_))) => Ok(looked),
+            _ => Ok(TickOutcome::Held(hold)),
         }
     }
 
-    pub(super) async fn there_again(&self, mut rotation: Rotation) -> Outcome {
+    pub(super) async fn there_again(&self, mut rotation: Rotation) -> TickResult {
         rotation.missing = None;
         self.note_check(&mut rotation);
         self.advance(rotation, "the user is there again").await
@@ -86,21 +88,21 @@ impl Executor<'_> {
     }
 
     /// Looks for the user by its keys, and does what the planner says of that.
-    pub(super) async fn seek(&self, mut rotation: Rotation, other: Option<String>) -> Outcome {
+    pub(super) async fn seek(&self, mut rotation: Rotation, other: Option<String>) -> TickResult {
         let traces = self.traces(&rotation).await?;
         let (now, lags) = (self.clock.now(), self.issuer.lags_secs());
         let seen = (traces.as_slice(), other.as_deref());
         match missing(&rotation, seen, now, lags) {
-            Step::Rename(name) => {
+            PlanStep::Rename(name) => {
                 let event = format!("the user {} is called {name} now", rotation.user);
                 rotation.user = name;
                 rotation.missing = None;
                 self.note_check(&mut rotation);
                 self.advance(rotation, &event).await
             }
-            Step::Miss => {
+            PlanStep::Miss => {
                 let before = rotation.missing;
-                rotation.missing = Some(Missing {
+                rotation.missing = Some(MissingUser {
                     since: before.map_or(now, |missing| missing.since),
                     last: now,
                     looks: before.map_or(0, |missing| missing.looks).saturating_add(1),
@@ -108,34 +110,38 @@ impl Executor<'_> {
                 let event = format!("there is no user {}", rotation.user);
                 self.advance(rotation, &event).await
             }
-            Step::Enter(_) => {
+            PlanStep::Enter(_) => {
                 let why = "its keys went with it, and nothing is left to do";
                 self.end(rotation, why, now).await
             }
-            Step::Wait { until, why } => Ok(Tick::Wait { until, why }),
-            Step::Hold(hold) if rotation.held.as_ref() != Some(&hold) => {
+            PlanStep::Wait { until, why } => Ok(TickOutcome::Wait { until, why }),
+            PlanStep::Hold(hold) if rotation.held.as_ref() != Some(&hold) => {
                 self.hold(rotation, hold).await
             }
-            _ => Ok(rotation.held.map_or(Tick::Over, Tick::Held)),
+            _ => Ok(rotation.held.map_or(TickOutcome::Over, TickOutcome::Held)),
         }
     }
 
     /// Ends a rotation whose user is gone.
-    pub(super) async fn end(&self, rotation: Rotation, why: &str, at: Timestamp) -> Outcome {
+    pub(super) async fn end(&self, rotation: Rotation, why: &str, at: Timestamp) -> TickResult {
         let event = format!("there is no user {} any more: {why}", rotation.user);
         self.journal.advance(&ended(rotation, at), &event).await?;
-        Ok(Tick::Went(event))
+        Ok(TickOutcome::Progressed(event))
     }
 
     /// What the keys say: first the service about each of them, then the pairs themselves.
-    async fn traces(&self, rotation: &Rotation) -> Result<Vec<Trace>, Stopped> {
+    async fn traces(&self, rotation: &Rotation) -> Result<Vec<OwnerTrace>, TickError> {
         let orphan = rotation.orphan.as_ref().map(|orphan| &orphan.key);
         let keys = [rotation.new.as_ref(), orphan, Some(&rotation.old)];
         let mut traces = Vec::new();
         for key in keys.into_iter().flatten() {
             traces.push(self.owner(rotation, key).await?);
         }
-        let found = |traces: &[Trace]| traces.iter().any(|trace| matches!(trace, Trace::Owner(_)));
+        let found = |traces: &[OwnerTrace]| {
+            traces
+                .iter()
+                .any(|trace| matches!(trace, OwnerTrace::Owner(_)))
+        };
         if let Some(new) = rotation.pair()
             && new_is_active(rotation)
             && !found(&traces)
@@ -148,33 +154,33 @@ impl Executor<'_> {
         {
             // Whoever else may have withdrawn it: only that it is accepted says something.
             let accepted = self.identity(rotation, &old).await?;
-            traces.extend(Some(accepted).filter(|trace| *trace != Trace::Refused));
+            traces.extend(Some(accepted).filter(|trace| *trace != OwnerTrace::Refused));
         }
         Ok(traces)
     }
 
-    async fn owner(&self, rotation: &Rotation, key: &KeyId) -> Result<Trace, Stopped> {
+    async fn owner(&self, rotation: &Rotation, key: &KeyId) -> Result<OwnerTrace, TickError> {
         let name = match self.usage.owner(key).await? {
-            Owner::User(name) => name,
-            Owner::Nobody => return Ok(Trace::NoKey),
-            Owner::NotTold => return Ok(Trace::Silent),
+            KeyOwnership::User(name) => name,
+            KeyOwnership::Nobody => return Ok(OwnerTrace::NoKey),
+            KeyOwnership::NotTold => return Ok(OwnerTrace::Silent),
         };
         match self.issuer.user(&name).await {
-            Ok(user) if user.id == rotation.user_id => Ok(Trace::Owner(user.name)),
+            Ok(user) if user.id == rotation.user_id => Ok(OwnerTrace::Owner(user.name)),
             // It may have been renamed once more meanwhile.
-            Ok(_) | Err(IssuerError::NoSuchUser(_)) => Ok(Trace::Silent),
+            Ok(_) | Err(IssuerError::NoSuchUser(_)) => Ok(OwnerTrace::Silent),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn identity(&self, rotation: &Rotation, pair: &Pair) -> Result<Trace, Stopped> {
+    async fn identity(&self, rotation: &Rotation, pair: &KeyPair) -> Result<OwnerTrace, TickError> {
         Ok(match self.issuer.verify(pair, 0).await? {
-            Verdict::Accepted(identity) if is_intended(rotation, &identity) => {
+            KeyCheck::Accepted(identity) if is_intended(rotation, &identity) => {
                 let name = identity.arn.rsplit('/').next().unwrap_or_default();
-                Trace::Owner(name.to_owned())
+                OwnerTrace::Owner(name.to_owned())
             }
-            Verdict::Accepted(_) => Trace::Silent,
-            Verdict::NotKnown => Trace::Refused,
+            KeyCheck::Accepted(_) => OwnerTrace::Silent,
+            KeyCheck::NotKnown => OwnerTrace::Refused,
         })
     }
 }

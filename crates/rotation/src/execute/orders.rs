@@ -5,15 +5,15 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Found, Outcome, Stopped, destinations::change_destinations};
+use super::{Executor, TickError, TickResult, UserLookup, destinations::change_destinations};
 use crate::{
-    model::{Delivery, Hold, Person, Phase, Rotation, RotationId},
-    ports::Journal,
+    model::{Delivery, HoldReason, ManualStep, Phase, Rotation, RotationId},
+    ports::RotationJournal,
 };
 
 /// What is to be different in an open rotation; nothing stays as it is.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub struct RotationEdit {
     /// How long the old key must have been quiet, in seconds.
     pub observe_secs: Option<i64>,
     /// How long it stays inactive, in seconds.
@@ -40,17 +40,17 @@ pub struct Change {
 /// [`Stopped::TooLate`] when it is over, or for destinations when they would come too late;
 /// [`Stopped::Destinations`], [`Stopped::Blind`], [`Stopped::Unknown`], [`Stopped::Journal`].
 pub async fn change(
-    journal: &dyn Journal,
+    journal: &dyn RotationJournal,
     id: &RotationId,
-    change: Change,
+    change: RotationEdit,
     why: &str,
-) -> Result<bool, Stopped> {
+) -> Result<bool, TickError> {
     let found = journal.rotation(id).await?;
-    let mut rotation = found.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+    let mut rotation = found.ok_or_else(|| TickError::Unknown(id.clone()))?;
     if rotation.phase.is_over() {
-        return Err(Stopped::TooLate(rotation.phase));
+        return Err(TickError::TooLate(rotation.phase));
     }
-    let mut said = change_destinations(&mut rotation, &change)?;
+    let mut message = change_destinations(&mut rotation, &change)?;
     let rules = &mut rotation.rules;
     let observe_secs = if change.incident {
         Some(0)
@@ -63,53 +63,53 @@ pub async fn change(
     ];
     for (name, now, then) in times {
         if let Some(then) = then.filter(|then| then != now) {
-            said.push(format!("{name} from {now} s to {then} s"));
+            message.push(format!("{name} from {now} s to {then} s"));
             *now = then;
-            if matches!(rotation.held, Some(Hold::StillUsed(_))) {
+            if matches!(rotation.held, Some(HoldReason::StillUsed(_))) {
                 rotation.held = None;
             }
         }
     }
-    said.extend(leaked(&mut rotation, &change));
+    message.extend(leaked(&mut rotation, &change));
     if change.override_unused.is_some() && change.override_unused != rotation.override_unused {
-        said.push("the old key may be deleted although no consumer uses the new one".to_owned());
+        message.push("the old key may be deleted although no consumer uses the new one".to_owned());
         rotation.override_unused = change.override_unused;
-        if matches!(rotation.held, Some(Hold::NewKeyUnused(_))) {
+        if matches!(rotation.held, Some(HoldReason::NewKeyUnused(_))) {
             rotation.held = None;
         }
     }
     if change.incident && rotation.calendar.take().is_some() {
-        said.push("windows and freezes do not hold it up".to_owned());
+        message.push("windows and freezes do not hold it up".to_owned());
     }
-    if said.is_empty() {
+    if message.is_empty() {
         return Ok(false);
     }
     rotation.rules.accept_blind |= change.accept_blind;
     let skipped = change.incident || observe_secs.is_none();
     if let Some(blind) = rotation.rules.blind_window(rotation.blind_secs, skipped) {
-        return Err(Stopped::Blind(blind));
+        return Err(TickError::Blind(blind));
     }
     rotation.generation += 1;
-    let event = format!("changed: {}; {why}", said.join(", "));
+    let event = format!("changed: {}; {why}", message.join(", "));
     journal.advance(&rotation, &event).await?;
     Ok(true)
 }
 
 /// Notes that a key has leaked; what is different by that.
-fn leaked(rotation: &mut Rotation, change: &Change) -> Vec<String> {
-    let mut said = Vec::new();
+fn leaked(rotation: &mut Rotation, change: &RotationEdit) -> Vec<String> {
+    let mut message = Vec::new();
     if !change.incident {
-        return said;
+        return message;
     }
     if rotation.incident.is_none() {
-        said.push("the sessions that were minted from the old key end".to_owned());
+        message.push("the sessions that were minted from the old key end".to_owned());
     }
     let incident = rotation.incident.get_or_insert_default();
     if change.deactivate_first && !incident.deactivate_first {
         incident.deactivate_first = true;
-        said.push("the old key is deactivated before its consumers have the new one".to_owned());
+        message.push("the old key is deactivated before its consumers have the new one".to_owned());
     }
-    said
+    message
 }
 
 impl Executor<'_> {
@@ -117,19 +117,19 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn ask_hold(&self, id: &RotationId, why: &str) -> Outcome {
+    pub async fn ask_hold(&self, id: &RotationId, why: &str) -> TickResult {
         let rotation = self.load(id).await?;
-        self.hold(rotation, Hold::Asked(why.to_owned())).await
+        self.hold(rotation, HoldReason::Asked(why.to_owned())).await
     }
 
     /// Lets a held rotation, and sinks that were stuck, go on.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn release(&self, id: &RotationId) -> Outcome {
+    pub async fn release(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         rotation.missing = None;
-        if let Some(Hold::StillUsed(_)) = rotation.held.take() {
+        if let Some(HoldReason::StillUsed(_)) = rotation.held.take() {
             // Whoever used the old key was found: from now on it must be quiet.
             let now = self.issuer.keys(&rotation.user).await?.at;
             rotation.enter(Phase::Observing, now);
@@ -148,16 +148,16 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped::NothingToConfirm`], [`Stopped::NotRetrieved`].
-    pub async fn confirm(&self, id: &RotationId) -> Outcome {
+    pub async fn confirm(&self, id: &RotationId) -> TickResult {
         let mut rotation = self.load(id).await?;
         let Some(awaited) = rotation.awaits_person() else {
-            return Err(Stopped::NothingToConfirm);
+            return Err(TickError::NothingToConfirm);
         };
         let proof = self.delivery_evidence(&rotation).await?;
         let Some(delivery) = rotation.deliveries.get_mut(awaited) else {
-            return Err(Stopped::NothingToConfirm);
+            return Err(TickError::NothingToConfirm);
         };
-        delivery.person = Person::Confirmed;
+        delivery.person = ManualStep::Confirmed;
         delivery.not_before = Timestamp::default();
         let event = format!("{}: confirmed by a person; {proof}", delivery.sink);
         self.advance(rotation, &event).await
@@ -167,7 +167,7 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn hand_over(&self, id: &RotationId, access: String, to: &str) -> Outcome {
+    pub async fn hand_over(&self, id: &RotationId, access: String, to: &str) -> TickResult {
         let mut rotation = self.load(id).await?;
         rotation.access = access;
         self.advance(rotation, &format!("taken over by {to}")).await
@@ -178,20 +178,20 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped::TooLate`] once the old key is being deleted, [`Stopped::Unresolved`].
-    pub async fn roll_back(&self, id: &RotationId, why: &str) -> Outcome {
+    pub async fn roll_back(&self, id: &RotationId, why: &str) -> TickResult {
         let mut rotation = self.load(id).await?;
-        if let Some(Hold::UserMissing(_) | Hold::AnotherUser(_)) = rotation.held
-            && let Found::Missing(_) = self.find(&rotation).await?
+        if let Some(HoldReason::UserMissing(_) | HoldReason::AnotherUser(_)) = rotation.held
+            && let UserLookup::Missing(_) = self.find(&rotation).await?
         {
             rotation.why_back = Some(why.to_owned());
             let why = format!("ended by a person: {why}");
             return self.end(rotation, &why, self.clock.now()).await;
         }
         if rotation.phase == Phase::Creating {
-            return Err(Stopped::Unresolved);
+            return Err(TickError::Unresolved);
         }
         if !rotation.phase.can_roll_back() || rotation.orphan.is_some() {
-            return Err(Stopped::TooLate(rotation.phase));
+            return Err(TickError::TooLate(rotation.phase));
         }
         rotation.held = None;
         rotation.why_back = Some(why.to_owned());

@@ -4,16 +4,16 @@
 
 use keywright_base::Timestamp;
 
-use super::{Executor, Found, Stopped};
+use super::{Executor, TickError, UserLookup};
 use crate::{
     model::{Rotation, RotationId},
-    plan::{Seen, Step, awaited, evidence, plan_marked, resting},
-    ports::{LastUse, User},
+    plan::{Observation, PlanStep, awaited, evidence, plan_marked, resting},
+    ports::{IssuerUser, LastUse},
 };
 
 /// How things stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct RotationOutlook {
     /// What it waits for, and until when by the issuer's time; nothing if the next tick goes on.
     pub waits: Option<(String, Timestamp)>,
     /// The last use of the old key, where the service knows of one.
@@ -27,26 +27,30 @@ impl Executor<'_> {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn outlook(&self, id: &RotationId) -> Result<Outlook, Stopped> {
+    pub async fn outlook(&self, id: &RotationId) -> Result<RotationOutlook, TickError> {
         let rotation = self.load(id).await?;
-        let mut outlook = Outlook {
+        let mut outlook = RotationOutlook {
             old_used: self.usage.last_use(&rotation.old).await?,
             new_used: self.consumer_use(&rotation).await?,
             waits: None,
         };
-        let Found::User(user) = self.find(&rotation).await? else {
+        let UserLookup::User(user) = self.find(&rotation).await? else {
             return Ok(outlook);
         };
         let mut seen = self.look(&rotation, user).await?;
         let step = plan_marked(&rotation, &mut seen);
-        if let Step::Wait { until, why } = step {
+        if let PlanStep::Wait { until, why } = step {
             outlook.waits = Some((why, until));
         }
         Ok(outlook)
     }
 
     /// Everything that the planner needs to know.
-    pub(super) async fn look(&self, rotation: &Rotation, user: User) -> Result<Seen, Stopped> {
+    pub(super) async fn look(
+        &self,
+        rotation: &Rotation,
+        user: IssuerUser,
+    ) -> Result<Observation, TickError> {
         let listing = self.issuer.keys(&rotation.user).await?;
         self.check_clock(listing.at)?;
         let used = match evidence(rotation) {
@@ -61,7 +65,7 @@ impl Executor<'_> {
             Some(_) => self.consumer_use(rotation).await?,
             None => None,
         };
-        Ok(Seen {
+        Ok(Observation {
             user,
             keys: listing.keys,
             now: listing.at,

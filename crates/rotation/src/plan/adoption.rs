@@ -6,9 +6,9 @@
 
 use keywright_base::Timestamp;
 
-use super::{Seen, Step, wait};
+use super::{Observation, PlanStep, wait};
 use crate::{
-    model::{Hold, KeyId, Phase, Rotation},
+    model::{HoldReason, KeyId, Phase, Rotation},
     ports::LastUse,
 };
 
@@ -40,21 +40,21 @@ pub fn is_consumers(rotation: &Rotation, used: &LastUse, own: bool) -> bool {
 }
 
 /// A consumer's use that was found just now.
-pub(super) fn noted(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+pub(super) fn noted(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     awaited(rotation)?;
     let used = seen.used_new.clone()?;
-    Some(Step::NoteAdoption(used))
+    Some(PlanStep::NoteAdoption(used))
 }
 
 /// What is done when the old key is due and no consumer has used the new one.
-pub(super) fn missing(rotation: &Rotation, seen: &Seen, due: Timestamp) -> Option<Step> {
+pub(super) fn missing(rotation: &Rotation, seen: &Observation, due: Timestamp) -> Option<PlanStep> {
     let new = awaited(rotation)?;
     if rotation.override_unused.is_some() {
         return None;
     }
     let patience = due.plus_secs(rotation.rules.observe_secs.max(UNUSED_SECS));
     if seen.now >= patience {
-        return Some(Step::Hold(Hold::NewKeyUnused(new.clone())));
+        return Some(PlanStep::Hold(HoldReason::NewKeyUnused(new.clone())));
     }
     let next = seen.now.plus_secs(LOOK_SECS).min(patience);
     Some(wait(next, format!("a consumer to use {new}")))

@@ -4,24 +4,24 @@
 //! It protects two rules: a destination that must wait holds up no other; and one that a person has
 //! removed is neither written nor read, but put back with the others if it may have the new key.
 
-use super::{Seen, Step, new_key_gone, wait};
-use crate::model::{Delivery, Hold, Phase, Rotation, Stage};
+use super::{Observation, PlanStep, new_key_gone, wait};
+use crate::model::{Delivery, DeliveryStage, HoldReason, Phase, Rotation};
 
-pub(super) fn distributing(rotation: &Rotation, seen: &Seen) -> Step {
+pub(super) fn distributing(rotation: &Rotation, seen: &Observation) -> PlanStep {
     new_key_gone(rotation, seen)
         .or_else(|| undelivered(rotation, seen))
-        .unwrap_or(Step::Enter(Phase::Observing))
+        .unwrap_or(PlanStep::Enter(Phase::Observing))
 }
 
 /// The next step towards every destination having been read back with the new key; nothing if each
 /// has.
-pub(super) fn undelivered(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+pub(super) fn undelivered(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let next = |delivery: &Delivery, at| match delivery.stage {
         _ if delivery.removed => None,
-        Stage::Pending | Stage::Restored => Some(Step::Stage(at)),
-        Stage::Staged | Stage::Writing => Some(Step::Write(at)),
-        Stage::Written => Some(Step::ReadBack(at)),
-        Stage::ReadBack => None,
+        DeliveryStage::Pending | DeliveryStage::Restored => Some(PlanStep::Stage(at)),
+        DeliveryStage::Staged | DeliveryStage::Writing => Some(PlanStep::Write(at)),
+        DeliveryStage::Written => Some(PlanStep::ReadBack(at)),
+        DeliveryStage::ReadBack => None,
     };
     each(rotation, seen, next)
 }
@@ -30,9 +30,9 @@ pub(super) fn undelivered(rotation: &Rotation, seen: &Seen) -> Option<Step> {
 /// else.
 pub(super) fn each(
     rotation: &Rotation,
-    seen: &Seen,
-    next: impl Fn(&Delivery, usize) -> Option<Step>,
-) -> Option<Step> {
+    seen: &Observation,
+    next: impl Fn(&Delivery, usize) -> Option<PlanStep>,
+) -> Option<PlanStep> {
     let todo = rotation.deliveries.iter().enumerate();
     let todo: Vec<_> = todo
         .filter_map(|(at, delivery)| Some((delivery, next(delivery, at)?)))
@@ -52,7 +52,7 @@ pub(super) fn each(
         format!("{}: {trouble}", delivery.sink)
     };
     if let Some((stuck, _)) = todo.iter().find(|(delivery, _)| delivery.stuck) {
-        return Some(Step::Hold(Hold::Sink(said(stuck))));
+        return Some(PlanStep::Hold(HoldReason::Sink(said(stuck))));
     }
     Some(wait(first.not_before, said(first)))
 }

@@ -6,15 +6,15 @@
 
 use keywright_base::Timestamp;
 
-use super::{SETTLE_SECS, Seen, Step, status, wait};
+use super::{Observation, PlanStep, SETTLE_SECS, status, wait};
 use crate::{
-    model::{Hold, Incident, Phase, Rotation},
+    model::{HoldReason, LeakResponse, Phase, Rotation},
     ports::KeyStatus,
 };
 
 /// What a leaked key asks for in the phases in which the old key is usually active. A rotation that
 /// has made nothing yet is first looked at for what stands against it.
-pub(super) fn under_way(rotation: &Rotation, seen: &Seen) -> Option<Step> {
+pub(super) fn under_way(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
     let early = matches!(
         rotation.phase,
         Phase::Planned
@@ -31,8 +31,8 @@ pub(super) fn under_way(rotation: &Rotation, seen: &Seen) -> Option<Step> {
 }
 
 /// The deactivation that comes before everything else, and then the end of the sessions.
-pub(super) fn first(rotation: &Rotation, seen: &Seen) -> Option<Step> {
-    let Incident {
+pub(super) fn first(rotation: &Rotation, seen: &Observation) -> Option<PlanStep> {
+    let LeakResponse {
         inactive_since,
         sessions_ended,
         ..
@@ -40,24 +40,24 @@ pub(super) fn first(rotation: &Rotation, seen: &Seen) -> Option<Step> {
     let old = &rotation.old;
     let status = status(seen, old)?;
     let Some(since) = inactive_since else {
-        return Some(Step::SetStatus(old.clone(), KeyStatus::Inactive));
+        return Some(PlanStep::SetStatus(old.clone(), KeyStatus::Inactive));
     };
     let settled = since.plus_secs(SETTLE_SECS);
     if status == KeyStatus::Active && seen.now >= settled {
-        return Some(Step::Hold(Hold::Activated(old.clone())));
+        return Some(PlanStep::Hold(HoldReason::Activated(old.clone())));
     }
     let again = seen.lags && seen.now >= settled && sessions_ended < Some(settled);
-    (sessions_ended.is_none() || again).then_some(Step::EndSessions)
+    (sessions_ended.is_none() || again).then_some(PlanStep::EndSessions)
 }
 
 /// The end of sessions that have not been ended at all. The key itself may be gone by now: a
 /// session outlives it.
-pub(super) fn unended(rotation: &Rotation) -> Option<Step> {
+pub(super) fn unended(rotation: &Rotation) -> Option<PlanStep> {
     let incident = rotation.incident?;
     incident
         .sessions_ended
         .is_none()
-        .then_some(Step::EndSessions)
+        .then_some(PlanStep::EndSessions)
 }
 
 /// The end of the sessions of a key that is inactive since then: at once, and again when its
@@ -65,9 +65,9 @@ pub(super) fn unended(rotation: &Rotation) -> Option<Step> {
 /// ended when the key was deactivated first does not count: it may have been active in between.
 pub(super) fn sessions(
     rotation: &Rotation,
-    seen: &Seen,
+    seen: &Observation,
     inactive_since: Timestamp,
-) -> Option<Step> {
+) -> Option<PlanStep> {
     let incident = rotation.incident?;
     let settled = inactive_since.plus_secs(if seen.lags { SETTLE_SECS } else { 0 });
     match incident.sessions_ended {
@@ -76,6 +76,6 @@ pub(super) fn sessions(
             let why = format!("the deactivation of {} to reach everywhere", rotation.old);
             Some(wait(settled, why))
         }
-        _ => Some(Step::EndSessions),
+        _ => Some(PlanStep::EndSessions),
     }
 }

@@ -6,8 +6,8 @@
 
 use keywright_base::Timestamp;
 
-use super::{Step, wait};
-use crate::model::{Hold, Phase, Rotation};
+use super::{PlanStep, wait};
+use crate::model::{HoldReason, Phase, Rotation};
 
 /// How often a user is looked for before it counts as missing, where answers may lag.
 pub const LOOKS: u32 = 3;
@@ -16,7 +16,7 @@ const AGAIN_SECS: i64 = 5;
 
 /// What one of the rotation's keys says of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trace {
+pub enum OwnerTrace {
     /// It is this user's, who has the rotation's unique id.
     Owner(String),
     /// There is no such key.
@@ -31,12 +31,12 @@ pub enum Trace {
 /// name instead.
 pub fn missing(
     rotation: &Rotation,
-    (traces, other): (&[Trace], Option<&str>),
+    (traces, other): (&[OwnerTrace], Option<&str>),
     now: Timestamp,
     lags_secs: i64,
-) -> Step {
+) -> PlanStep {
     let owner = traces.iter().find_map(|trace| match trace {
-        Trace::Owner(name) => Some(name),
+        OwnerTrace::Owner(name) => Some(name),
         _ => None,
     });
     match owner {
@@ -46,38 +46,41 @@ pub fn missing(
                 "the service to find the user again",
             );
         }
-        Some(name) => return Step::Rename(name.clone()),
+        Some(name) => return PlanStep::Rename(name.clone()),
         None => {}
     }
     let Some(missing) = rotation.missing else {
-        return Step::Miss;
+        return PlanStep::Miss;
     };
     let settled = missing.since.plus_secs(lags_secs);
     if lags_secs > 0 && (now < settled || missing.looks < LOOKS) {
         let next = missing.last.plus_secs(lags_secs / i64::from(LOOKS));
         if now >= next {
-            return Step::Miss;
+            return PlanStep::Miss;
         }
         return wait(next, format!("another look for user {}", rotation.user));
     }
     if is_gone(rotation, traces) {
-        return Step::Enter(Phase::UserGone);
+        return PlanStep::Enter(Phase::UserGone);
     }
     let user = &rotation.user;
-    Step::Hold(other.map_or_else(
-        || Hold::UserMissing(user.clone()),
-        |id| Hold::AnotherUser(id.to_owned()),
+    PlanStep::Hold(other.map_or_else(
+        || HoldReason::UserMissing(user.clone()),
+        |id| HoldReason::AnotherUser(id.to_owned()),
     ))
 }
 
 /// Users are deleted after their keys, so a new key that should be accepted and is not went with
 /// its user. A rotation that has made nothing yet leaves nothing behind; one that asked for a key
 /// and has not seen it yet may, whatever became of the old key.
-fn is_gone(rotation: &Rotation, traces: &[Trace]) -> bool {
+fn is_gone(rotation: &Rotation, traces: &[OwnerTrace]) -> bool {
     match rotation.phase {
         Phase::Planned if rotation.orphan.is_none() && rotation.inactive_first().is_none() => true,
         Phase::Creating => false,
-        _ => traces.contains(&Trace::Refused) || traces.iter().all(|trace| *trace == Trace::NoKey),
+        _ => {
+            traces.contains(&OwnerTrace::Refused)
+                || traces.iter().all(|trace| *trace == OwnerTrace::NoKey)
+        }
     }
 }
 

@@ -4,14 +4,14 @@
 //! one is deactivated, or deleted if it is inactive; and what is removed keeps a key that works.
 
 use super::{
-    Dice, Rotator, SimSink, live,
-    run::Cast,
+    Dice, SimRotator, SimSink, live,
+    run::SimulationRun,
     stranger,
-    world::{World, nothing},
+    world::{SimWorld, nothing},
 };
 use crate::{
-    execute::{Change, Stopped, change, look_at_added},
-    model::{Delivery, Pair, Rotation},
+    execute::{RotationEdit, TickError, change, look_at_added},
+    model::{Delivery, KeyPair, Rotation},
     ports::{KeyStatus, Sink},
 };
 
@@ -37,13 +37,13 @@ impl Moves {
     }
 }
 
-impl Cast {
+impl SimulationRun {
     /// A person changes where the new key of an open rotation goes, now and then.
     pub(super) fn change_destinations(&mut self) {
         if self.moves.left == 0 || !self.moves.dice.one_in(10) {
             return;
         }
-        let open = |one: &Rotator| one.rotation().is_some_and(|it| !it.phase.is_over());
+        let open = |one: &SimRotator| one.rotation().is_some_and(|it| !it.phase.is_over());
         let Some(at) = self.rotators.iter().position(open) else {
             return;
         };
@@ -60,7 +60,7 @@ impl Cast {
     /// afterwards, or where another rotation of the same user may be further.
     fn add_a_sink(&mut self, at: usize) {
         let alone = self.rotators.len() == 1;
-        let Some(rotation) = self.rotators.get(at).and_then(Rotator::rotation) else {
+        let Some(rotation) = self.rotators.get(at).and_then(SimRotator::rotation) else {
             return;
         };
         let number = {
@@ -113,9 +113,9 @@ impl Cast {
         let Some(number) = number(&chosen.sink).filter(|number| *number > 0 || !own) else {
             return;
         };
-        let to = Change {
+        let to = RotationEdit {
             removed: vec![chosen.sink.clone()],
-            ..Change::default()
+            ..RotationEdit::default()
         };
         let removed = self.order(at, to);
         self.note(format!("removes {}: {removed:?}", chosen.sink));
@@ -133,7 +133,7 @@ impl Cast {
 
     /// What was removed comes back.
     fn add_again(&mut self, at: usize) {
-        let rotation = self.rotators.get(at).and_then(Rotator::rotation);
+        let rotation = self.rotators.get(at).and_then(SimRotator::rotation);
         let deliveries = rotation.iter().flat_map(|one| &one.deliveries);
         let mut removed = deliveries.filter(|one| one.removed);
         let Some(number) = removed.find_map(|one| number(&one.sink)) else {
@@ -152,7 +152,7 @@ impl Cast {
     }
 
     /// Looks at a sink and adds it; nothing where the person's program died.
-    fn add(&mut self, at: usize, number: usize) -> Option<Result<bool, Stopped>> {
+    fn add(&mut self, at: usize, number: usize) -> Option<Result<bool, TickError>> {
         let looked = {
             let rotator = self.rotators.get(at)?;
             let sink = rotator.sinks.get(number)?;
@@ -165,9 +165,9 @@ impl Cast {
         match looked {
             Some(Ok(added)) => self.order(
                 at,
-                Change {
+                RotationEdit {
                     added,
-                    ..Change::default()
+                    ..RotationEdit::default()
                 },
             ),
             Some(Err(error)) => Some(Err(error)),
@@ -175,7 +175,7 @@ impl Cast {
         }
     }
 
-    fn order(&mut self, at: usize, to: Change) -> Option<Result<bool, Stopped>> {
+    fn order(&mut self, at: usize, to: RotationEdit) -> Option<Result<bool, TickError>> {
         let rotator = self.rotators.get_mut(at)?;
         let changed = live(change(&*rotator.journal, &rotator.id, to, "a person"));
         // Whoever had given it up looks again.
@@ -185,7 +185,7 @@ impl Cast {
 
     /// Whether a rotation delivers to a sink.
     fn has(&self, at: usize, number: usize) -> bool {
-        let rotation = self.rotators.get(at).and_then(Rotator::rotation);
+        let rotation = self.rotators.get(at).and_then(SimRotator::rotation);
         let name = format!("sink-{number}");
         rotation.is_some_and(|rotation| rotation.destinations().contains(&name.as_str()))
     }
@@ -200,9 +200,9 @@ fn number(sink: &str) -> Option<usize> {
     sink.strip_prefix("sink-")?.parse().ok()
 }
 
-impl World {
+impl SimWorld {
     /// The old pair of a rotation, if it is accepted.
-    fn accepted(&self, rotation: &Rotation) -> Option<Pair> {
+    fn accepted(&self, rotation: &Rotation) -> Option<KeyPair> {
         let old = self.keys.iter().find(|key| key.pair.id == rotation.old)?;
         (old.status == KeyStatus::Active).then(|| old.pair.clone())
     }

@@ -3,19 +3,19 @@
 
 use super::{
     live,
-    run::Cast,
-    world::{Hand, World},
+    run::SimulationRun,
+    world::{KeyActor, SimWorld},
 };
 use crate::{
-    execute::{Change, change},
-    model::{Pair, Phase},
+    execute::{RotationEdit, change},
+    model::{KeyPair, Phase},
     ports::KeyStatus,
-    simulator::Rotator,
+    simulator::SimRotator,
 };
 
 /// What becomes of the user in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum UserFate {
     /// Nothing.
     Stays,
     /// It gets another name.
@@ -31,28 +31,28 @@ pub(super) enum Fate {
 /// Seconds for which a user may not be found who is there.
 const NOT_FOUND_SECS_MAX: u64 = 60;
 
-impl Cast {
+impl SimulationRun {
     /// What becomes of the user happens.
-    pub(super) fn meets(&mut self, fate: Fate) {
+    pub(super) fn meets(&mut self, fate: UserFate) {
         let secs = i64::try_from(self.dice.below(NOT_FOUND_SECS_MAX)).unwrap_or(0);
         {
             let mut world = self.shared.world();
             match fate {
-                Fate::Stays => {}
-                Fate::Renamed if world.name_of(&world.user_id).is_none() => {}
-                Fate::Renamed => world.rename("OtherName"),
-                Fate::Deleted => world.delete_user(),
-                Fate::MadeAnew => world.make_anew(),
-                Fate::NotFound => world.lost_until = world.now + secs,
+                UserFate::Stays => {}
+                UserFate::Renamed if world.name_of(&world.user_id).is_none() => {}
+                UserFate::Renamed => world.rename("OtherName"),
+                UserFate::Deleted => world.delete_user(),
+                UserFate::MadeAnew => world.recreate_user(),
+                UserFate::NotFound => world.lost_until = world.now + secs,
             }
             let now = world.now;
             self.trace.push(format!("{now} the user: {fate:?}"));
         }
-        self.rouse();
+        self.wake();
     }
 
     /// Rotations that were left to a person are looked at once more.
-    fn rouse(&mut self) {
+    fn wake(&mut self) {
         for rotator in &mut self.rotators {
             if rotator.begun {
                 rotator.ended = None;
@@ -82,15 +82,15 @@ impl Cast {
         let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
             return;
         };
-        let asked = live(rotator.executor().roll_back(&rotator.id, "a person asked"));
-        if asked.is_none() {
+        let requested = live(rotator.executor().roll_back(&rotator.id, "a person asked"));
+        if requested.is_none() {
             rotator.revive(&self.shared);
         }
-        if let Some(Ok(_)) = asked {
+        if let Some(Ok(_)) = requested {
             rotator.ended = None;
         }
         self.trace
-            .push(format!("a person asked to put back: {asked:?}"));
+            .push(format!("a person asked to put back: {requested:?}"));
     }
 
     /// A person ends the first rotation as it is; nobody may be stranded by that.
@@ -98,20 +98,21 @@ impl Cast {
         let Some(rotator) = self.rotators.first_mut().filter(|rotator| rotator.begun) else {
             return;
         };
-        let asked = live(rotator.executor().abandon(&rotator.id, "a person asked"));
-        if asked.is_none() {
+        let requested = live(rotator.executor().abandon(&rotator.id, "a person asked"));
+        if requested.is_none() {
             rotator.revive(&self.shared);
         }
         rotator.ended = None;
-        self.trace.push(format!("a person abandoned it: {asked:?}"));
+        self.trace
+            .push(format!("a person abandoned it: {requested:?}"));
     }
 
     /// A person changes how long the rotations wait, to times that consumers can live with.
     pub(super) fn change_rules(&mut self) {
-        let to = Change {
+        let to = RotationEdit {
             observe_secs: Some(12 * 3600 + self.dice.secs(36 * 3600)),
             dwell_secs: Some(5 * 3600 + self.dice.secs(240 * 3600)),
-            ..Change::default()
+            ..RotationEdit::default()
         };
         for rotator in self.rotators.iter_mut().filter(|rotator| rotator.begun) {
             let changed = change(&*rotator.journal, &rotator.id, to.clone(), "a person");
@@ -126,17 +127,17 @@ impl Cast {
 
     /// A person does something to the user, its keys or its sinks.
     pub(super) fn meddle(&mut self) {
-        let phases = self.rotators.iter().filter_map(Rotator::rotation);
+        let phases = self.rotators.iter().filter_map(SimRotator::rotation);
         let phases: Vec<_> = phases.map(|rotation| rotation.phase).collect();
         let unresolved = phases.contains(&Phase::Creating);
         let mut world = self.shared.world();
         let which = usize::try_from(self.dice.below(2)).unwrap_or(0);
         let act = self.dice.below(8);
         let there = world.name_of(&world.user_id).is_some();
-        let said = match act {
+        let message = match act {
             // While the outcome of a create is unknown, nobody could tell such a key from ours.
             0 if world.keys.len() < 2 && !unresolved && there => {
-                world.make(Hand::Person);
+                world.make(KeyActor::Person);
                 "made a key"
             }
             1 => {
@@ -173,7 +174,7 @@ impl Cast {
                 "removed the mark"
             }
             6 => {
-                world.make_anew();
+                world.recreate_user();
                 "made the user anew"
             }
             7 if there => {
@@ -182,24 +183,24 @@ impl Cast {
             }
             _ => "looked on",
         };
-        self.trace.push(format!("{} a person {said}", world.now));
+        self.trace.push(format!("{} a person {message}", world.now));
         drop(world);
-        self.rouse();
+        self.wake();
     }
 }
 
 /// A person puts the first key that ever was into a sink. Whoever does that after the last look at
 /// the sinks has only themselves to blame.
-fn overwrite(world: &mut World, late: bool) {
+fn overwrite(world: &mut SimWorld, late: bool) {
     let all = world.keys.iter().chain(&world.gone);
-    let first: Option<Pair> = all
+    let first: Option<KeyPair> = all
         .min_by_key(|key| &key.pair.id)
         .map(|key| key.pair.clone());
     let Some(first) = first else {
         return;
     };
     if late {
-        let World { keys, gone, .. } = world;
+        let SimWorld { keys, gone, .. } = world;
         for key in keys.iter_mut().chain(gone) {
             key.withdrawn_by_person |= key.pair == first;
         }

@@ -12,18 +12,19 @@ use std::{
 use async_trait::async_trait;
 use keywright_base::{Clock, Secret, Timestamp};
 
-use super::world::{Hand, Key, Store, World, nothing};
+use super::world::{KeyActor, SimKey, SimStore, SimWorld, nothing};
 use crate::{
-    model::{KeyId, Pair, Rotation, RotationId},
+    model::{KeyId, KeyPair, Rotation, RotationId},
     ports::{
-        Attempt, Backup, Held, Identity, Issuer, IssuerError, Journal, JournalError, KeyStatus,
-        LastUse, Listing, Owner, Pairs, Sink, SinkError, Usage, User, Verdict,
+        InactiveKeyAttempt, Issuer, IssuerError, IssuerUser, JournalError, KeyCheck, KeyIdentity,
+        KeyListing, KeyOwnership, KeyStatus, LastUse, RotationJournal, RotationPairs, Sink,
+        SinkBackup, SinkContent, SinkError, UsageEvidence,
     },
 };
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum CallFault {
     /// Nothing.
     None,
     /// The caller dies before it takes effect.
@@ -41,15 +42,15 @@ pub enum Fault {
 }
 
 /// Decides what goes wrong, by the name of the call.
-pub type Faults = Box<dyn FnMut(&str) -> Fault + Send>;
+pub type FaultScript = Box<dyn FnMut(&str) -> CallFault + Send>;
 
 /// Everything that simulated rotators share.
-pub struct Shared {
-    world: Mutex<World>,
-    faults: Mutex<Faults>,
+pub struct SharedWorld {
+    world: Mutex<SimWorld>,
+    faults: Mutex<FaultScript>,
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for SharedWorld {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.world.fmt(f)
     }
@@ -59,22 +60,22 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
+impl SharedWorld {
     /// A world where everything works.
-    pub fn new(world: World) -> Arc<Self> {
+    pub fn new(world: SimWorld) -> Arc<Self> {
         Arc::new(Self {
             world: Mutex::new(world),
-            faults: Mutex::new(Box::new(|_| Fault::None)),
+            faults: Mutex::new(Box::new(|_| CallFault::None)),
         })
     }
 
     /// The world.
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> MutexGuard<'_, SimWorld> {
         locked(&self.world)
     }
 
     /// Lets this decide what goes wrong from now on.
-    pub fn set_faults(&self, faults: Faults) {
+    pub fn set_faults(&self, faults: FaultScript) {
         *locked(&self.faults) = faults;
     }
 
@@ -82,39 +83,39 @@ impl Shared {
     async fn call<T>(
         &self,
         name: &str,
-        act: impl FnOnce(&mut World) -> T + Send,
-    ) -> Result<T, Fault> {
+        act: impl FnOnce(&mut SimWorld) -> T + Send,
+    ) -> Result<T, CallFault> {
         let fault = locked(&self.faults)(name);
         match fault {
-            Fault::None => Ok(act(&mut self.world())),
-            Fault::DieBefore => std::future::pending().await,
-            Fault::DieAfter => {
+            CallFault::None => Ok(act(&mut self.world())),
+            CallFault::DieBefore => std::future::pending().await,
+            CallFault::DieAfter => {
                 act(&mut self.world());
                 std::future::pending().await
             }
-            Fault::Lost => {
+            CallFault::Lost => {
                 act(&mut self.world());
-                Err(Fault::Lost)
+                Err(CallFault::Lost)
             }
-            Fault::Fails | Fault::Throttled | Fault::Denied => Err(fault),
+            CallFault::Fails | CallFault::Throttled | CallFault::Denied => Err(fault),
         }
     }
 }
 
-fn issuer_error(action: &'static str, fault: Fault) -> IssuerError {
+fn issuer_error(action: &'static str, fault: CallFault) -> IssuerError {
     match fault {
-        Fault::Denied => IssuerError::Denied {
+        CallFault::Denied => IssuerError::Denied {
             action,
             message: "no policy allows it".to_owned(),
         },
-        Fault::Throttled => IssuerError::Throttled,
-        Fault::Lost => IssuerError::Unknown("simulated".to_owned()),
+        CallFault::Throttled => IssuerError::Throttled,
+        CallFault::Lost => IssuerError::Unknown("simulated".to_owned()),
         _ => IssuerError::Unreachable("simulated".to_owned()),
     }
 }
 
 /// Whoever changes something about a user is told at once that there is none.
-fn check_user(world: &World, name: &str) -> Result<(), IssuerError> {
+fn check_user(world: &SimWorld, name: &str) -> Result<(), IssuerError> {
     if world.is_there(name) {
         Ok(())
     } else {
@@ -126,15 +127,15 @@ fn check_user(world: &World, name: &str) -> Result<(), IssuerError> {
 #[derive(Debug)]
 pub struct SimIssuer {
     /// The world.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedWorld>,
     /// The rotator's number.
     pub rotator: usize,
     /// Whether it knows idempotency tokens.
     pub repeats: bool,
     /// The rotator's own key, if it rotates itself.
-    pub own: Mutex<Option<Pair>>,
+    pub own: Mutex<Option<KeyPair>>,
     /// What [`Issuer::adopt`] was given.
-    pub adopted: Mutex<Option<Pair>>,
+    pub adopted: Mutex<Option<KeyPair>>,
     /// How wrong the rotator's clock is, in seconds.
     pub skew: i64,
     /// How long it takes a user for possibly there who is not found.
@@ -154,7 +155,7 @@ const LAGS_SECS: i64 = 90;
 
 impl SimIssuer {
     /// A rotator with credentials of its own.
-    pub fn new(shared: &Arc<Shared>, rotator: usize) -> Self {
+    pub fn new(shared: &Arc<SharedWorld>, rotator: usize) -> Self {
         Self {
             shared: Arc::clone(shared),
             rotator,
@@ -174,7 +175,7 @@ impl SimIssuer {
         self.shared.world().now
     }
 
-    fn signing(&self) -> Option<Pair> {
+    fn signing(&self) -> Option<KeyPair> {
         let adopted = locked(&self.adopted).clone();
         adopted.or_else(|| locked(&self.own).clone())
     }
@@ -182,7 +183,7 @@ impl SimIssuer {
     async fn call<T: Send>(
         &self,
         name: &'static str,
-        act: impl FnOnce(&mut World) -> Result<T, IssuerError> + Send,
+        act: impl FnOnce(&mut SimWorld) -> Result<T, IssuerError> + Send,
     ) -> Result<T, IssuerError> {
         let signing = self.signing();
         let own = !self.has_adopted();
@@ -219,8 +220,8 @@ impl SimIssuer {
     }
 
     /// A key that the rotator did not make is deleted only when a consumer has used its own.
-    fn check_adopted(&self, world: &mut World, id: &KeyId) {
-        let ours = |key: &Key| key.maker == Hand::Rotator(self.rotator);
+    fn check_adopted(&self, world: &mut SimWorld, id: &KeyId) {
+        let ours = |key: &SimKey| key.maker == KeyActor::Rotator(self.rotator);
         let foreign = world
             .keys
             .iter()
@@ -233,7 +234,7 @@ impl SimIssuer {
     }
 
     /// Nobody but the maker, and whoever was told to replace it, may touch a key.
-    fn check_touch(&self, world: &mut World, id: &KeyId, what: &str) {
+    fn check_touch(&self, world: &mut SimWorld, id: &KeyId, what: &str) {
         let first = world
             .keys
             .iter()
@@ -244,7 +245,7 @@ impl SimIssuer {
         let ours = world
             .keys
             .iter()
-            .any(|key| key.pair.id == *id && key.maker == Hand::Rotator(self.rotator));
+            .any(|key| key.pair.id == *id && key.maker == KeyActor::Rotator(self.rotator));
         if !old && !ours && world.keys.iter().any(|key| key.pair.id == *id) {
             let text = format!("rotator {} touched {id}: {what}", self.rotator);
             world.violations.push(text);
@@ -254,11 +255,11 @@ impl SimIssuer {
 
 #[async_trait]
 impl Issuer for SimIssuer {
-    async fn user(&self, name: &str) -> Result<User, IssuerError> {
+    async fn user(&self, name: &str) -> Result<IssuerUser, IssuerError> {
         let name = name.to_owned();
         self.call("user", |world| {
             let id = world.named(&name);
-            Ok(User {
+            Ok(IssuerUser {
                 id: id.ok_or_else(|| IssuerError::NoSuchUser(name.clone()))?,
                 arn: format!("arn:aws:iam::123456789012:user/{name}"),
                 name,
@@ -268,12 +269,12 @@ impl Issuer for SimIssuer {
         .await
     }
 
-    async fn keys(&self, user: &str) -> Result<Listing, IssuerError> {
+    async fn keys(&self, user: &str) -> Result<KeyListing, IssuerError> {
         let user = user.to_owned();
         self.call("keys", |world| {
             let id = world.named(&user);
             let id = id.ok_or(IssuerError::NoSuchUser(user))?;
-            Ok(Listing {
+            Ok(KeyListing {
                 keys: world.listed(&id),
                 at: Timestamp::from_secs(world.now),
             })
@@ -281,8 +282,8 @@ impl Issuer for SimIssuer {
         .await
     }
 
-    async fn create(&self, user: &str, token: &str) -> Result<(Pair, Timestamp), IssuerError> {
-        let (maker, repeats) = (Hand::Rotator(self.rotator), self.repeats);
+    async fn create(&self, user: &str, token: &str) -> Result<(KeyPair, Timestamp), IssuerError> {
+        let (maker, repeats) = (KeyActor::Rotator(self.rotator), self.repeats);
         let (user, token) = (user.to_owned(), token.to_owned());
         self.call("create", move |world| {
             check_user(world, &user)?;
@@ -401,10 +402,10 @@ impl Issuer for SimIssuer {
         .await
     }
 
-    async fn verify(&self, pair: &Pair, endpoint: usize) -> Result<Verdict, IssuerError> {
-        let asked = self.shared.call("verify", |world| {
+    async fn verify(&self, pair: &KeyPair, endpoint: usize) -> Result<KeyCheck, IssuerError> {
+        let requested = self.shared.call("verify", |world| {
             if !world.accepts(pair, endpoint) {
-                return Verdict::NotKnown;
+                return KeyCheck::NotKnown;
             }
             let (now, publication) = (world.now, world.publication);
             let user_id = world.key(&pair.id).map(|key| {
@@ -414,13 +415,15 @@ impl Issuer for SimIssuer {
             });
             let user_id = user_id.unwrap_or_default();
             let name = world.name_of(&user_id).unwrap_or_default();
-            Verdict::Accepted(Identity {
+            KeyCheck::Accepted(KeyIdentity {
                 account: "123456789012".to_owned(),
                 user_id,
                 arn: format!("arn:aws:iam::123456789012:user/{name}"),
             })
         });
-        asked.await.map_err(|fault| issuer_error("verify", fault))
+        requested
+            .await
+            .map_err(|fault| issuer_error("verify", fault))
     }
 
     fn endpoints(&self) -> usize {
@@ -435,7 +438,7 @@ impl Issuer for SimIssuer {
         locked(&self.adopted).is_some()
     }
 
-    fn adopt(&self, pair: &Pair) {
+    fn adopt(&self, pair: &KeyPair) {
         *locked(&self.adopted) = Some(pair.clone());
     }
 
@@ -456,17 +459,17 @@ impl Issuer for SimIssuer {
 }
 
 #[async_trait]
-impl Usage for SimIssuer {
-    async fn owner(&self, key: &KeyId) -> Result<Owner, IssuerError> {
+impl UsageEvidence for SimIssuer {
+    async fn owner(&self, key: &KeyId) -> Result<KeyOwnership, IssuerError> {
         self.call("owner", |world| {
             let user_id = world.key(key).map(|key| key.user_id.clone());
             let name = user_id.and_then(|id| world.name_of(&id));
             let unknown = if self.tells {
-                Owner::Nobody
+                KeyOwnership::Nobody
             } else {
-                Owner::NotTold
+                KeyOwnership::NotTold
             };
-            Ok(name.map_or(unknown, Owner::User))
+            Ok(name.map_or(unknown, KeyOwnership::User))
         })
         .await
     }
@@ -501,7 +504,7 @@ impl Usage for SimIssuer {
         if self.exact { 0 } else { BLIND_SECS }
     }
 
-    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<Attempt>>, IssuerError> {
+    async fn attempts(&self, key: &KeyId) -> Result<Option<Vec<InactiveKeyAttempt>>, IssuerError> {
         if !self.repeats {
             return Ok(None);
         }
@@ -509,7 +512,7 @@ impl Usage for SimIssuer {
             let tried = world
                 .key(key)
                 .and_then(|key| Some((key.attempts, key.tried?)));
-            let attempt = tried.map(|(count, at)| Attempt {
+            let attempt = tried.map(|(count, at)| InactiveKeyAttempt {
                 at: Timestamp::from_secs(at),
                 count,
                 source_address: "192.0.2.7".to_owned(),
@@ -531,7 +534,7 @@ impl Clock for SimIssuer {
 /// A simulated sink, by its number.
 #[derive(Debug)]
 pub struct SimSink {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     number: usize,
     name: String,
     journal: Arc<SimJournal>,
@@ -539,7 +542,7 @@ pub struct SimSink {
 
 impl SimSink {
     /// The sink with this number; the journal is asked whether a pair that comes is kept in it.
-    pub fn new(shared: &Arc<Shared>, number: usize, journal: &Arc<SimJournal>) -> Self {
+    pub fn new(shared: &Arc<SharedWorld>, number: usize, journal: &Arc<SimJournal>) -> Self {
         Self {
             shared: Arc::clone(shared),
             number,
@@ -551,11 +554,11 @@ impl SimSink {
     async fn call<T: Send>(
         &self,
         name: &str,
-        act: impl FnOnce(&mut Store, &mut Vec<String>) -> T + Send,
+        act: impl FnOnce(&mut SimStore, &mut Vec<String>) -> T + Send,
     ) -> Result<T, SinkError> {
         let number = self.number;
         let acted = self.shared.call(name, move |world| {
-            let World {
+            let SimWorld {
                 now,
                 sinks,
                 violations,
@@ -583,8 +586,8 @@ impl SimSink {
     async fn put(
         &self,
         (first, second): (&str, &str),
-        pair: &Pair,
-        known: [&Pair; 2],
+        pair: &KeyPair,
+        known: [&KeyPair; 2],
     ) -> Result<(), SinkError> {
         let whole = self.call(first, |store, _| {
             if !known.contains(&&store.held) {
@@ -603,7 +606,7 @@ impl SimSink {
         self.call(second, |store, violations| match store.half.take() {
             Some(secret) => {
                 let id = pair.id.clone();
-                store.held = Pair { id, secret };
+                store.held = KeyPair { id, secret };
             }
             // The reply was lost, and it is done again.
             None if store.held == *pair => {}
@@ -619,14 +622,19 @@ impl Sink for SimSink {
         &self.name
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         let text = self.call("stage", |store, _| {
             format!("{} {}", store.held.id, store.held.secret.expose())
         });
         Ok(Secret::new(text.await?.into_bytes()))
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, pair: &Pair) -> Result<(), SinkError> {
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        pair: &KeyPair,
+    ) -> Result<(), SinkError> {
         if !self.journal.keeps(pair) {
             let text = format!("{} was delivered and is in no journal", pair.id);
             self.shared.world().violations.push(text);
@@ -636,12 +644,12 @@ impl Sink for SimSink {
             .await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         self.call("read_back", |store, _| {
             if store.held == nothing() {
-                return Held::Nothing;
+                return SinkContent::Nothing;
             }
-            Held::Pair(store.held.clone())
+            SinkContent::Pair(store.held.clone())
         })
         .await
     }
@@ -649,8 +657,8 @@ impl Sink for SimSink {
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
         let found = read_backup(backup)?;
         self.put(("restore", "restore_id"), &found, [&found, pairs.new])
@@ -658,12 +666,12 @@ impl Sink for SimSink {
     }
 }
 
-fn read_backup(backup: &Backup) -> Result<Pair, SinkError> {
+fn read_backup(backup: &SinkBackup) -> Result<KeyPair, SinkError> {
     let text = String::from_utf8_lossy(backup.expose()).into_owned();
     let Some((id, secret)) = text.split_once(' ') else {
         return Err(SinkError::Never("its backup cannot be read".to_owned()));
     };
-    Ok(Pair {
+    Ok(KeyPair {
         id: KeyId(id.to_owned()),
         secret: Secret::new(secret.to_owned()),
     })
@@ -672,30 +680,31 @@ fn read_backup(backup: &Backup) -> Result<Pair, SinkError> {
 /// A journal in memory that survives its rotator.
 #[derive(Debug)]
 pub struct SimJournal {
-    shared: Arc<Shared>,
-    kept: Mutex<BTreeMap<RotationId, Rotation>>,
+    shared: Arc<SharedWorld>,
+    rotations: Mutex<BTreeMap<RotationId, Rotation>>,
     events: Mutex<Vec<String>>,
 }
 
 impl SimJournal {
     /// An empty one.
-    pub fn new(shared: &Arc<Shared>) -> Arc<Self> {
+    pub fn new(shared: &Arc<SharedWorld>) -> Arc<Self> {
         Arc::new(Self {
             shared: Arc::clone(shared),
-            kept: Mutex::default(),
+            rotations: Mutex::default(),
             events: Mutex::default(),
         })
     }
 
-    fn keeps(&self, pair: &Pair) -> bool {
-        let kept = locked(&self.kept);
-        kept.values()
+    fn keeps(&self, pair: &KeyPair) -> bool {
+        let retained = locked(&self.rotations);
+        retained
+            .values()
             .any(|rotation| rotation.pair().as_ref() == Some(pair))
     }
 
     /// A rotation as it is kept.
     pub fn get(&self, id: &RotationId) -> Option<Rotation> {
-        locked(&self.kept).get(id).cloned()
+        locked(&self.rotations).get(id).cloned()
     }
 
     /// What was written, in order.
@@ -709,21 +718,23 @@ impl SimJournal {
         act: impl FnOnce(&mut BTreeMap<RotationId, Rotation>) -> Result<T, JournalError> + Send,
     ) -> Result<T, JournalError> {
         let lost = |_| JournalError::Unavailable("simulated".to_owned());
-        let acted = self.shared.call(name, |_| act(&mut locked(&self.kept)));
+        let acted = self
+            .shared
+            .call(name, |_| act(&mut locked(&self.rotations)));
         acted.await.map_err(lost)?
     }
 }
 
 #[async_trait]
-impl Journal for SimJournal {
+impl RotationJournal for SimJournal {
     async fn begin(&self, rotation: &Rotation) -> Result<(), JournalError> {
         let rotation = rotation.clone();
-        self.call("begin", move |kept| {
-            let open = kept.values().find(|kept| !kept.phase.is_over());
+        self.call("begin", move |retained| {
+            let open = retained.values().find(|retained| !retained.phase.is_over());
             if let Some(open) = open {
                 return Err(JournalError::Open(open.id.clone()));
             }
-            kept.insert(rotation.id.clone(), rotation);
+            retained.insert(rotation.id.clone(), rotation);
             Ok(())
         })
         .await
@@ -731,13 +742,15 @@ impl Journal for SimJournal {
 
     async fn advance(&self, rotation: &Rotation, event: &str) -> Result<(), JournalError> {
         let rotation = rotation.clone();
-        self.call("advance", move |kept| {
-            let stored = kept.get(&rotation.id).map(|kept| kept.generation);
+        self.call("advance", move |retained| {
+            let stored = retained
+                .get(&rotation.id)
+                .map(|retained| retained.generation);
             if stored.map(|stored| stored + 1) != Some(rotation.generation) {
                 return Err(JournalError::Conflict);
             }
             locked(&self.events).push(event.to_owned());
-            kept.insert(rotation.id.clone(), rotation);
+            retained.insert(rotation.id.clone(), rotation);
             Ok(())
         })
         .await
@@ -748,14 +761,18 @@ impl Journal for SimJournal {
     }
 
     async fn open_of(&self, _: &str, user_id: &str) -> Result<Option<Rotation>, JournalError> {
-        let kept = locked(&self.kept);
-        let mut open = kept.values().filter(|kept| !kept.phase.is_over());
-        Ok(open.find(|kept| kept.user_id == user_id).cloned())
+        let retained = locked(&self.rotations);
+        let mut open = retained
+            .values()
+            .filter(|retained| !retained.phase.is_over());
+        Ok(open.find(|retained| retained.user_id == user_id).cloned())
     }
 
     async fn open(&self) -> Result<Vec<RotationId>, JournalError> {
-        let kept = locked(&self.kept);
-        let open = kept.values().filter(|kept| !kept.phase.is_over());
-        Ok(open.map(|kept| kept.id.clone()).collect())
+        let retained = locked(&self.rotations);
+        let open = retained
+            .values()
+            .filter(|retained| !retained.phase.is_over());
+        Ok(open.map(|retained| retained.id.clone()).collect())
     }
 }

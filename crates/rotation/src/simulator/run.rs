@@ -15,13 +15,13 @@ use keywright_base::{Secret, Timestamp};
 
 use super::{
     destinations::Moves,
-    person::Fate,
-    ports::{Fault, Faults, Shared, SimIssuer, SimJournal, SimSink},
-    world::{Consumer, Hand, Key, USER, World},
+    person::UserFate,
+    ports::{CallFault, FaultScript, SharedWorld, SimIssuer, SimJournal, SimSink},
+    world::{KeyActor, SimConsumer, SimKey, SimWorld, USER},
 };
 use crate::{
-    execute::{Executor, Order, Stopped, Tick},
-    model::{Hold, Incident, Pair, Phase, Rotation, RotationId, Rules},
+    execute::{Executor, NewRotation, TickError, TickOutcome},
+    model::{HoldReason, KeyPair, LeakResponse, Phase, Rotation, RotationId, RotationRules},
     ports::{Issuer, IssuerError, Sink},
 };
 
@@ -73,7 +73,7 @@ pub fn live<T>(future: impl Future<Output = T>) -> Option<T> {
 
 /// A rotator: what survives its death is its journal.
 #[derive(Debug)]
-pub struct Rotator {
+pub struct SimRotator {
     /// Its own view of the world.
     pub issuer: SimIssuer,
     /// Its journal.
@@ -85,7 +85,7 @@ pub struct Rotator {
     /// Why its rotation may end although no consumer uses the new key.
     pub override_unused: Option<String>,
     /// Whether the key has leaked, and what is done about that.
-    pub incident: Option<Incident>,
+    pub incident: Option<LeakResponse>,
     /// What it has drafted and not begun yet.
     pub drafted: Option<Rotation>,
     /// Whether the rotation is in the journal.
@@ -94,9 +94,9 @@ pub struct Rotator {
     pub ended: Option<String>,
 }
 
-impl Rotator {
+impl SimRotator {
     /// A rotator of every sink.
-    pub fn new(shared: &Arc<Shared>, number: usize) -> Self {
+    pub fn new(shared: &Arc<SharedWorld>, number: usize) -> Self {
         let journal = SimJournal::new(shared);
         let sinks = shared.world().sinks.len();
         Self {
@@ -131,18 +131,18 @@ impl Rotator {
     }
 
     /// Drafts and begins.
-    pub async fn begin(&self, rules: Rules) -> Result<(), Stopped> {
+    pub async fn begin(&self, rules: RotationRules) -> Result<(), TickError> {
         let rotation = self.draft(rules).await?;
         self.executor().begin(&rotation).await
     }
 
-    async fn draft(&self, rules: Rules) -> Result<Rotation, Stopped> {
+    async fn draft(&self, rules: RotationRules) -> Result<Rotation, TickError> {
         let user = {
             let world = self.issuer.shared.world();
             let name = world.name_of(&world.user_id);
             name.unwrap_or_else(|| USER.to_owned())
         };
-        let order = Order {
+        let order = NewRotation {
             access: String::new(),
             by: String::new(),
             rule: None,
@@ -159,7 +159,7 @@ impl Rotator {
     }
 
     /// Begins by a draft that may be older than what others did since.
-    async fn begin_drafted(&mut self, rules: Rules) -> Result<(), Stopped> {
+    async fn begin_drafted(&mut self, rules: RotationRules) -> Result<(), TickError> {
         match self.drafted.take() {
             Some(rotation) => self.executor().begin(&rotation).await,
             None => self.begin(rules).await,
@@ -175,12 +175,13 @@ impl Rotator {
     }
 
     /// Nobody gives up a user who is there and has keys of the rotation.
-    fn check_end(&self, number: usize, world: &World) -> Result<(), String> {
+    fn check_end(&self, number: usize, world: &SimWorld) -> Result<(), String> {
         let gone = |rotation: &Rotation| rotation.phase == Phase::UserGone;
         let Some(rotation) = self.rotation().filter(gone) else {
             return Ok(());
         };
-        let its = |key: &&Key| key.maker == Hand::Rotator(number) || key.pair.id == rotation.old;
+        let its =
+            |key: &&SimKey| key.maker == KeyActor::Rotator(number) || key.pair.id == rotation.old;
         match world.keys.iter().find(its) {
             Some(left) if left.user_id == rotation.user_id => {
                 let id = &left.pair.id;
@@ -191,7 +192,7 @@ impl Rotator {
     }
 
     /// A new process in the place of the one that died.
-    pub fn revive(&mut self, shared: &Arc<Shared>) {
+    pub fn revive(&mut self, shared: &Arc<SharedWorld>) {
         let fresh = SimIssuer::new(shared, self.issuer.rotator);
         let own = self.issuer.own.get_mut().ok().and_then(|own| own.take());
         // Its own credentials are those of the first sink, as of now.
@@ -215,19 +216,19 @@ impl Rotator {
 
 /// What a run consists of, thrown from its seed.
 #[derive(Debug)]
-pub(super) struct Cast {
+pub(super) struct SimulationRun {
     pub(super) dice: Dice,
-    pub(super) shared: Arc<Shared>,
-    pub(super) rotators: Vec<Rotator>,
+    pub(super) shared: Arc<SharedWorld>,
+    pub(super) rotators: Vec<SimRotator>,
     meddling: u64,
     meddled: bool,
     changes: u64,
     pub(super) moves: Moves,
-    fate: Fate,
+    fate: UserFate,
     outages: u64,
     stops: u32,
     unknown: bool,
-    rules: Rules,
+    rules: RotationRules,
     pub(super) trace: Vec<String>,
 }
 
@@ -236,7 +237,7 @@ pub(super) struct Cast {
 /// # Errors
 /// What must not happen, and the trace of the run.
 pub fn run(seed: u64) -> Result<Phase, String> {
-    let mut cast = Cast::throw(seed);
+    let mut cast = SimulationRun::throw(seed);
     cast.leak(seed);
     cast.moves = Moves::throw(seed);
     let outcome = cast.play();
@@ -247,26 +248,26 @@ pub fn run(seed: u64) -> Result<Phase, String> {
     })
 }
 
-impl Cast {
+impl SimulationRun {
     fn throw(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let sinks = usize::try_from(dice.below(3) + 1).unwrap_or(1);
-        let mut world = World::new(sinks);
+        let mut world = SimWorld::new(sinks);
         world.propagation = dice.secs(20);
         world.lag = dice.secs(30);
         let unknown = dice.one_in(4);
         if unknown {
             let holds = world.sinks.first().map(|sink| sink.held.clone());
-            world.consumers.extend(holds.map(|holds| Consumer {
+            world.consumers.extend(holds.map(|holds| SimConsumer {
                 reads: None,
                 holds,
                 uses_every: 600 * (1 + dice.secs(36)),
                 reads_every: 3600,
             }));
         }
-        let shared = Shared::new(world);
+        let shared = SharedWorld::new(world);
         let count = if dice.one_in(3) { 2 } else { 1 };
-        let mut rotators: Vec<_> = (0..count).map(|at| Rotator::new(&shared, at)).collect();
+        let mut rotators: Vec<_> = (0..count).map(|at| SimRotator::new(&shared, at)).collect();
         for rotator in &mut rotators {
             rotator.issuer.repeats = dice.one_in(2);
         }
@@ -289,11 +290,11 @@ impl Cast {
         }
         shared.world().publication = dice.secs(4 * 3600);
         let fate = match dice.below(12) {
-            0 | 1 => Fate::Renamed,
-            2 => Fate::Deleted,
-            3 => Fate::MadeAnew,
-            4 if !consistent => Fate::NotFound,
-            _ => Fate::Stays,
+            0 | 1 => UserFate::Renamed,
+            2 => UserFate::Deleted,
+            3 => UserFate::MadeAnew,
+            4 if !consistent => UserFate::NotFound,
+            _ => UserFate::Stays,
         };
         let meddling = if dice.one_in(3) { 1 + dice.below(2) } else { 0 };
         let outages = dice.below(4);
@@ -310,12 +311,12 @@ impl Cast {
             meddling,
             changes: dice_changes,
             moves: Moves::none(),
-            meddled: meddling > 0 || matches!(fate, Fate::Deleted | Fate::MadeAnew),
+            meddled: meddling > 0 || matches!(fate, UserFate::Deleted | UserFate::MadeAnew),
             fate,
             outages,
             stops: 0,
             unknown,
-            rules: Rules::SAFE,
+            rules: RotationRules::SAFE,
             trace: vec![format!("{sinks} sinks, {count} rotators, {faults} faults")],
         }
     }
@@ -339,13 +340,13 @@ impl Cast {
             .iter()
             .any(|one| one.issuer.signer().is_some());
         let first = dice.one_in(2) && !own;
-        self.rules = Rules::INCIDENT;
+        self.rules = RotationRules::INCIDENT;
         // Nobody makes a rotation slower whose key has leaked.
         self.changes = 0;
         for rotator in &mut self.rotators {
-            rotator.incident = Some(Incident {
+            rotator.incident = Some(LeakResponse {
                 deactivate_first: first,
-                ..Incident::default()
+                ..LeakResponse::default()
             });
         }
         let mut world = self.shared.world();
@@ -358,7 +359,7 @@ impl Cast {
     fn play(&mut self) -> Result<Phase, String> {
         // A rotator that signs with the new key hides, where evidence is coarse, that others use
         // it.
-        let hides = |one: &Rotator| one.issuer.fixed && one.issuer.signer().is_some();
+        let hides = |one: &SimRotator| one.issuer.fixed && one.issuer.signer().is_some();
         let hidden = self.rotators.iter().any(hides);
         let calm = !self.meddled && self.rotators.len() == 1 && !self.unknown && !hidden;
         for _ in 0..STEPS_MAX {
@@ -381,8 +382,8 @@ impl Cast {
                 self.change_rules();
             }
             self.change_destinations();
-            if self.fate != Fate::Stays && self.dice.one_in(25) {
-                let fate = std::mem::replace(&mut self.fate, Fate::Stays);
+            if self.fate != UserFate::Stays && self.dice.one_in(25) {
+                let fate = std::mem::replace(&mut self.fate, UserFate::Stays);
                 self.meets(fate);
             }
             if self.outages > 0 && self.dice.one_in(8) {
@@ -404,12 +405,12 @@ impl Cast {
             return 5;
         };
         let now = self.shared.world().now;
-        let (said, pause) = if rotator.begun {
+        let (message, pause) = if rotator.begun {
             self.goes_on(at, now)
         } else {
             self.begins(at)
         };
-        self.trace.push(format!("{now} rotator {at}: {said}"));
+        self.trace.push(format!("{now} rotator {at}: {message}"));
         pause
     }
 
@@ -423,9 +424,9 @@ impl Cast {
                 rotator.revive(&self.shared);
                 ("died".to_owned(), 1)
             }
-            Some(Ok(Tick::Went(event))) => (event, 1 + self.dice.secs(5)),
-            Some(Ok(Tick::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
-            Some(Ok(Tick::Held(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+            Some(Ok(TickOutcome::Progressed(event))) => (event, 1 + self.dice.secs(5)),
+            Some(Ok(TickOutcome::Wait { until, why })) => (why, wait(&mut self.dice, until, now)),
+            Some(Ok(TickOutcome::Held(HoldReason::Sink(why)))) if mends(&self.shared, &why) => {
                 let released = live(rotator.executor().release(&rotator.id));
                 if released.is_none() {
                     rotator.revive(&self.shared);
@@ -433,10 +434,13 @@ impl Cast {
                 (format!("mended and released: {why}"), 60)
             }
             // A rotator of its own key has lost its own credentials with the user.
-            Some(Ok(Tick::Held(hold)))
+            Some(Ok(TickOutcome::Held(hold)))
                 if rotator.is_bereft() && rotator.issuer.signer().is_none() =>
             {
-                if matches!(hold, Hold::UserMissing(_) | Hold::AnotherUser(_)) {
+                if matches!(
+                    hold,
+                    HoldReason::UserMissing(_) | HoldReason::AnotherUser(_)
+                ) {
                     let ended = live(rotator.executor().roll_back(&rotator.id, "gone"));
                     if ended.is_none() {
                         rotator.revive(&self.shared);
@@ -444,11 +448,11 @@ impl Cast {
                 }
                 (format!("held: {hold:?}"), 30)
             }
-            Some(Ok(Tick::Held(hold))) => {
+            Some(Ok(TickOutcome::Held(hold))) => {
                 rotator.ended = Some(format!("{hold:?}"));
                 (format!("held: {hold:?}"), 1)
             }
-            Some(Ok(Tick::Over)) => {
+            Some(Ok(TickOutcome::Over)) => {
                 rotator.ended = Some("over".to_owned());
                 ("over".to_owned(), 1)
             }
@@ -467,9 +471,9 @@ impl Cast {
             return (String::new(), 1);
         };
         // A window that the evidence cannot cover is refused, whatever else there is.
-        let short = Rules {
+        let short = RotationRules {
             observe_secs: 1 + self.dice.secs(14_000),
-            ..Rules::SAFE
+            ..RotationRules::SAFE
         };
         if !rotator.issuer.exact
             && let Some(Ok(_)) = live(rotator.draft(short))
@@ -486,14 +490,14 @@ impl Cast {
                 rotator.begun = true;
                 ("began".to_owned(), 1)
             }
-            Some(Err(Stopped::Refused(Hold::Sink(why)))) if mends(&self.shared, &why) => {
+            Some(Err(TickError::Refused(HoldReason::Sink(why)))) if mends(&self.shared, &why) => {
                 (format!("mended: {why}"), 60)
             }
-            Some(Err(Stopped::Issuer(IssuerError::NoSuchUser(name)))) if rotator.is_bereft() => {
+            Some(Err(TickError::Issuer(IssuerError::NoSuchUser(name)))) if rotator.is_bereft() => {
                 rotator.ended = Some(format!("there is no user {name}"));
                 (format!("there is no user {name}"), 1)
             }
-            Some(Err(Stopped::Refused(hold))) => {
+            Some(Err(TickError::Refused(hold))) => {
                 rotator.ended = Some(format!("refused: {hold:?}"));
                 (format!("refused: {hold:?}"), 1)
             }
@@ -523,13 +527,13 @@ impl Cast {
     }
 
     /// At most one key of a rotator has a secret that nobody keeps.
-    fn check_leftovers(&self, world: &World) -> Result<(), String> {
-        let lost = |key: &&Key| {
-            let Hand::Rotator(maker) = key.maker else {
+    fn check_leftovers(&self, world: &SimWorld) -> Result<(), String> {
+        let lost = |key: &&SimKey| {
+            let KeyActor::Rotator(maker) = key.maker else {
                 return false;
             };
-            let kept = self.rotators.get(maker).and_then(Rotator::rotation);
-            kept.is_none_or(|kept| kept.pair().as_ref() != Some(&key.pair))
+            let retained = self.rotators.get(maker).and_then(SimRotator::rotation);
+            retained.is_none_or(|retained| retained.pair().as_ref() != Some(&key.pair))
         };
         let lost: Vec<_> = world.keys.iter().filter(lost).collect();
         if lost.len() > 1 {
@@ -540,7 +544,7 @@ impl Cast {
 
     fn end(&self, calm: bool) -> Result<Phase, String> {
         let first = self.rotators.first();
-        let rotation = first.and_then(Rotator::rotation);
+        let rotation = first.and_then(SimRotator::rotation);
         let phase = rotation
             .as_ref()
             .map_or(Phase::Planned, |rotation| rotation.phase);
@@ -550,10 +554,10 @@ impl Cast {
             if rotator.is_bereft() && open && !own {
                 return Err("its user is gone, and it is still open".to_owned());
             }
-            let lost = |hold: &Hold| {
+            let lost = |hold: &HoldReason| {
                 matches!(
                     hold,
-                    Hold::Marked(_) | Hold::SecondKey(_) | Hold::OldKeyGone(_)
+                    HoldReason::Marked(_) | HoldReason::SecondKey(_) | HoldReason::OldKeyGone(_)
                 )
             };
             if !self.meddled && held_as(rotator, lost) {
@@ -580,14 +584,14 @@ impl Cast {
 }
 
 /// All look before any has begun, and no journal knows of another.
-fn draft_together(rotators: &mut [Rotator]) {
+fn draft_together(rotators: &mut [SimRotator]) {
     for rotator in rotators {
-        rotator.drafted = live(rotator.draft(Rules::SAFE)).and_then(Result::ok);
+        rotator.drafted = live(rotator.draft(RotationRules::SAFE)).and_then(Result::ok);
     }
 }
 
 /// A person mends every sink that is broken, if that is what keeps the rotation; whether it was.
-fn mends(shared: &Shared, why: &str) -> bool {
+fn mends(shared: &SharedWorld, why: &str) -> bool {
     for sink in &mut shared.world().sinks {
         sink.refused = false;
     }
@@ -605,33 +609,33 @@ fn wait(dice: &mut Dice, until: Timestamp, now: i64) -> i64 {
 }
 
 /// Faults at one call in fifteen, until there were enough.
-fn faults_from(mut dice: Dice, mut left: u64) -> Faults {
+fn faults_from(mut dice: Dice, mut left: u64) -> FaultScript {
     dice.below(2);
     Box::new(move |_| {
         if left == 0 || !dice.one_in(15) {
-            return Fault::None;
+            return CallFault::None;
         }
         left -= 1;
         match dice.below(5) {
-            0 => Fault::DieBefore,
-            1 => Fault::DieAfter,
-            2 => Fault::Lost,
-            3 => Fault::Fails,
-            _ => Fault::Throttled,
+            0 => CallFault::DieBefore,
+            1 => CallFault::DieAfter,
+            2 => CallFault::Lost,
+            3 => CallFault::Fails,
+            _ => CallFault::Throttled,
         }
     })
 }
 
 /// A pair that no issuer made, for tests of what is told apart.
-pub fn stranger() -> Pair {
-    Pair {
+pub fn stranger() -> KeyPair {
+    KeyPair {
         id: crate::model::KeyId("AKIASTRANGER".to_owned()),
         secret: Secret::new("stranger".to_owned()),
     }
 }
 
 /// Whether a rotator was stopped by this kind of hold.
-pub fn held_as(rotator: &Rotator, is: impl Fn(&Hold) -> bool) -> bool {
+pub fn held_as(rotator: &SimRotator, is: impl Fn(&HoldReason) -> bool) -> bool {
     let held = rotator.rotation().and_then(|rotation| rotation.held);
     held.is_some_and(|hold| is(&hold))
 }

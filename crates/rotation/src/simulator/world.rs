@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use keywright_base::{Secret, Timestamp};
 
 use crate::{
-    model::{KeyId, Pair},
+    model::{KeyId, KeyPair},
     ports::{KeyStatus, ListedKey},
 };
 
@@ -17,7 +17,7 @@ pub const USER: &str = "RotateKeyUser";
 
 /// Who made or withdrew a key: a rotator by its number, or a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hand {
+pub enum KeyActor {
     /// A rotator.
     Rotator(usize),
     /// A person.
@@ -26,12 +26,12 @@ pub enum Hand {
 
 /// When a key was used, as coarse as AWS keeps it: in which quarters of an hour.
 #[derive(Debug, Clone, Default)]
-pub struct Uses(VecDeque<(i64, &'static str)>);
+pub struct CoarseUses(VecDeque<(i64, &'static str)>);
 
 /// Seconds of a quarter of an hour.
 const QUARTER_SECS: i64 = 900;
 
-impl Uses {
+impl CoarseUses {
     /// Notes a use of a service; of each quarter the first one counts. What is older than what was
     /// published last is forgotten.
     pub fn note(&mut self, now: i64, publication: i64, service: &'static str) {
@@ -53,7 +53,7 @@ impl Uses {
 
 /// A name, and whose it is or was.
 #[derive(Debug, Clone)]
-pub struct Name {
+pub struct UserName {
     /// The name.
     pub name: String,
     /// The unique id of the user who has it.
@@ -66,9 +66,9 @@ pub struct Name {
 
 /// A key of the user.
 #[derive(Debug, Clone)]
-pub struct Key {
+pub struct SimKey {
     /// Its pair.
-    pub pair: Pair,
+    pub pair: KeyPair,
     /// Whose it is, by unique id.
     pub user_id: String,
     /// Whether it is accepted.
@@ -82,13 +82,13 @@ pub struct Key {
     /// What listings still show of it, and until when.
     pub listed_as: Option<(KeyStatus, i64)>,
     /// Who made it.
-    pub maker: Hand,
+    pub maker: KeyActor,
     /// Whether a person withdrew it: then its failures are not the rotator's.
     pub withdrawn_by_person: bool,
     /// Whether it is active because a person activated it.
     pub activated_by_person: bool,
     /// When it was used.
-    pub uses: Uses,
+    pub uses: CoarseUses,
     /// Whether a consumer has used it.
     pub adopted: bool,
     /// When it was used last, and when by a consumer, to the second.
@@ -101,7 +101,7 @@ pub struct Key {
 
 /// Temporary credentials that were minted from a key, and outlive it.
 #[derive(Debug, Clone, Copy)]
-pub struct Session {
+pub struct SimSession {
     /// When it was issued.
     pub issued: i64,
     /// Whether it was ended.
@@ -109,8 +109,8 @@ pub struct Session {
 }
 
 /// What a sink holds that holds nothing.
-pub(super) fn nothing() -> Pair {
-    Pair {
+pub(super) fn nothing() -> KeyPair {
+    KeyPair {
         id: KeyId(String::new()),
         secret: Secret::new(String::new()),
     }
@@ -118,9 +118,9 @@ pub(super) fn nothing() -> Pair {
 
 /// A place that keeps a pair.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct SimStore {
     /// The pair in it, or [`nothing`].
-    pub held: Pair,
+    pub held: KeyPair,
     /// Whether it takes two writes, the secret and then the id, which makes consumers see both.
     pub two_writes: bool,
     /// The secret that was written and that no id points to yet.
@@ -138,11 +138,11 @@ pub struct Store {
 
 /// A program that uses a key.
 #[derive(Debug, Clone)]
-pub struct Consumer {
+pub struct SimConsumer {
     /// The sink it reads; without one it is unknown and holds the pair for ever.
     pub reads: Option<usize>,
     /// The pair in its memory.
-    pub holds: Pair,
+    pub holds: KeyPair,
     /// Seconds between two uses.
     pub uses_every: i64,
     /// Seconds between two looks at its sink.
@@ -151,13 +151,13 @@ pub struct Consumer {
 
 /// Everything there is.
 #[derive(Debug)]
-pub struct World {
+pub struct SimWorld {
     /// Seconds since the epoch.
     pub now: i64,
     /// The unique id of the user who was made last.
     pub user_id: String,
     /// Who has, or had, which name.
-    pub names: Vec<Name>,
+    pub names: Vec<UserName>,
     /// Until when the service does not find users who are there.
     pub lost_until: i64,
     /// How late uses of keys are published where that is not at once, in seconds.
@@ -165,15 +165,15 @@ pub struct World {
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
     /// The user's keys, and those that are gone.
-    pub keys: Vec<Key>,
+    pub keys: Vec<SimKey>,
     /// Keys that were deleted.
-    pub gone: Vec<Key>,
+    pub gone: Vec<SimKey>,
     /// Keys of other users, which are theirs to look after.
-    pub foreign: Vec<Pair>,
+    pub foreign: Vec<KeyPair>,
     /// The sinks.
-    pub sinks: Vec<Store>,
+    pub sinks: Vec<SimStore>,
     /// The programs.
-    pub consumers: Vec<Consumer>,
+    pub consumers: Vec<SimConsumer>,
     /// Endpoints of the issuer.
     pub endpoints: usize,
     /// How long a new key may be unknown to an endpoint, in seconds.
@@ -187,7 +187,7 @@ pub struct World {
     /// Whether it is to be deactivated before there is a new key.
     pub first: bool,
     /// What whoever found it has minted with it.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SimSession>,
     /// What went wrong that must not.
     pub violations: Vec<String>,
     /// Keys made so far.
@@ -196,13 +196,13 @@ pub struct World {
     pub tokens: BTreeMap<String, KeyId>,
 }
 
-impl World {
+impl SimWorld {
     /// A user with one old, active key that is in every sink.
     pub fn new(sinks: usize) -> Self {
         let mut world = Self {
             now: 1_795_507_200,
             user_id: "AIDA1".to_owned(),
-            names: vec![Name {
+            names: vec![UserName {
                 name: USER.to_owned(),
                 user_id: "AIDA1".to_owned(),
                 from: 0,
@@ -227,7 +227,7 @@ impl World {
             made: 0,
             tokens: BTreeMap::new(),
         };
-        let old = world.make(Hand::Person);
+        let old = world.make(KeyActor::Person);
         for _ in 0..sinks {
             world.add_sink(old.clone());
         }
@@ -235,9 +235,9 @@ impl World {
     }
 
     /// A sink that holds this, and its consumer; the sink's number.
-    pub fn add_sink(&mut self, held: Pair) -> usize {
+    pub fn add_sink(&mut self, held: KeyPair) -> usize {
         let number = self.sinks.len();
-        self.sinks.push(Store {
+        self.sinks.push(SimStore {
             held: held.clone(),
             two_writes: number % 2 == 1,
             half: None,
@@ -246,7 +246,7 @@ impl World {
             removed: false,
             retired: false,
         });
-        self.consumers.push(Consumer {
+        self.consumers.push(SimConsumer {
             reads: Some(number),
             holds: held,
             uses_every: 600,
@@ -264,10 +264,10 @@ impl World {
     }
 
     /// Makes a key.
-    pub fn make(&mut self, maker: Hand) -> Pair {
+    pub fn make(&mut self, maker: KeyActor) -> KeyPair {
         self.made += 1;
         let made = self.made;
-        let pair = Pair {
+        let pair = KeyPair {
             id: KeyId(format!("AKIA{made:016}")),
             secret: Secret::new(format!("secret-{made}")),
         };
@@ -275,7 +275,7 @@ impl World {
             let delay = self.propagation * i64::try_from(number).unwrap_or(0);
             self.now + delay / i64::try_from(self.endpoints.max(2) - 1).unwrap_or(1)
         };
-        self.keys.push(Key {
+        self.keys.push(SimKey {
             pair: pair.clone(),
             user_id: self.user_id.clone(),
             status: KeyStatus::Active,
@@ -286,7 +286,7 @@ impl World {
             maker,
             withdrawn_by_person: false,
             activated_by_person: false,
-            uses: Uses::default(),
+            uses: CoarseUses::default(),
             adopted: false,
             used: [None; 2],
             attempts: 0,
@@ -297,7 +297,7 @@ impl World {
 
     /// The keys of a user as a listing shows them: late.
     pub fn listed(&self, user_id: &str) -> Vec<ListedKey> {
-        let late = |key: &Key| key.listed_as.filter(|(_, until)| self.now < *until);
+        let late = |key: &SimKey| key.listed_as.filter(|(_, until)| self.now < *until);
         let gone = self.gone.iter().filter(|key| late(key).is_some());
         let visible = self.keys.iter().filter(|key| key.listed_from <= self.now);
         visible
@@ -325,7 +325,7 @@ impl World {
 
     /// Whether a pair is accepted everywhere, or a person saw to it that it is not, or is another
     /// user's, or none.
-    fn works(&self, pair: &Pair) -> bool {
+    fn works(&self, pair: &KeyPair) -> bool {
         let mut known = self.gone.iter().chain(&self.keys);
         let nothing = pair.id.0.is_empty();
         nothing
@@ -339,7 +339,7 @@ impl World {
         if self.now < self.lost_until {
             return None;
         }
-        let shows = |one: &&Name| {
+        let shows = |one: &&UserName| {
             let since = if one.from == 0 {
                 0
             } else {
@@ -353,7 +353,7 @@ impl World {
 
     /// The name of a user now.
     pub fn name_of(&self, user_id: &str) -> Option<String> {
-        let now = |one: &&Name| one.user_id == user_id && one.until.is_none();
+        let now = |one: &&UserName| one.user_id == user_id && one.until.is_none();
         self.names.iter().find(now).map(|one| one.name.clone())
     }
 
@@ -369,7 +369,7 @@ impl World {
         for one in self.names.iter_mut().filter(|one| one.until.is_none()) {
             one.until = Some(now + self.lag);
         }
-        self.names.push(Name {
+        self.names.push(UserName {
             name: name.to_owned(),
             user_id,
             from: now,
@@ -391,7 +391,7 @@ impl World {
     }
 
     /// Somebody deletes the user, and makes another one of the same name, with a key of its own.
-    pub fn make_anew(&mut self) {
+    pub fn recreate_user(&mut self) {
         let name = self.name_of(&self.user_id);
         self.delete_user();
         self.user_id.push_str("-next");
@@ -399,22 +399,22 @@ impl World {
         for one in &mut self.names {
             one.until = one.until.map(|until| until.min(now));
         }
-        self.names.push(Name {
+        self.names.push(UserName {
             name: name.unwrap_or_else(|| USER.to_owned()),
             user_id,
             from: 0,
             until: None,
         });
-        self.make(Hand::Person);
+        self.make(KeyActor::Person);
     }
 
     /// A key by id.
-    pub fn key(&mut self, id: &KeyId) -> Option<&mut Key> {
+    pub fn key(&mut self, id: &KeyId) -> Option<&mut SimKey> {
         self.keys.iter_mut().find(|key| key.pair.id == *id)
     }
 
     /// Whether an endpoint accepts a pair now.
-    pub fn accepts(&self, pair: &Pair, endpoint: usize) -> bool {
+    pub fn accepts(&self, pair: &KeyPair, endpoint: usize) -> bool {
         self.keys.iter().any(|key| {
             let valid = key
                 .valid_from
@@ -444,7 +444,7 @@ impl World {
             .clone()
             .and_then(|leaked| self.key(&leaked).cloned());
         if leaked.is_some_and(|key| key.status == KeyStatus::Active) {
-            self.sessions.push(Session {
+            self.sessions.push(SimSession {
                 issued,
                 ended: false,
             });

@@ -5,48 +5,48 @@ use keywright_base::limits;
 
 use super::matrix::Scene;
 use crate::{
-    execute::{Change, Stopped, change, look_at_added},
-    model::{Delivery, Hold, Pair, Phase, Stage},
+    execute::{RotationEdit, TickError, change, look_at_added},
+    model::{Delivery, DeliveryStage, HoldReason, KeyPair, Phase},
     ports::Sink,
-    simulator::{Fault, SimSink, held_as, live, stranger},
+    simulator::{CallFault, SimSink, held_as, live, stranger},
 };
 
 impl Scene {
     /// A sink beside those that the rotation was begun with.
-    fn new_sink(&mut self, held: Pair) -> usize {
+    fn new_sink(&mut self, held: KeyPair) -> usize {
         let number = self.shared.world().add_sink(held);
         let sink = SimSink::new(&self.shared, number, &self.rotator.journal);
         self.rotator.sinks.push(sink);
         number
     }
 
-    fn old(&self) -> Pair {
+    fn old(&self) -> KeyPair {
         self.shared.world().keys[0].pair.clone()
     }
 
-    fn look(&self, number: usize) -> Result<Vec<Delivery>, Stopped> {
+    fn look(&self, number: usize) -> Result<Vec<Delivery>, TickError> {
         let sink = &self.rotator.sinks[number];
         let rotation = self.rotation();
         live(look_at_added(&rotation, &[sink as &dyn Sink], false)).unwrap()
     }
 
-    fn change(&self, to: Change) -> Result<bool, Stopped> {
+    fn change(&self, to: RotationEdit) -> Result<bool, TickError> {
         let (journal, id) = (&*self.rotator.journal, &self.rotator.id);
         live(change(journal, id, to, "a test")).unwrap()
     }
 
-    fn add(&self, number: usize) -> Result<bool, Stopped> {
+    fn add(&self, number: usize) -> Result<bool, TickError> {
         let added = self.look(number)?;
-        self.change(Change {
+        self.change(RotationEdit {
             added,
-            ..Change::default()
+            ..RotationEdit::default()
         })
     }
 
-    fn remove(&self, number: usize) -> Result<bool, Stopped> {
-        self.change(Change {
+    fn remove(&self, number: usize) -> Result<bool, TickError> {
+        self.change(RotationEdit {
             removed: vec![format!("sink-{number}")],
-            ..Change::default()
+            ..RotationEdit::default()
         })
     }
 
@@ -78,14 +78,14 @@ fn at(phase: Phase, sinks: usize) -> Scene {
     let mut scene = Scene::new(sinks);
     scene.begin();
     if phase == Phase::Creating {
-        scene.fault("create", 1, Fault::Lost);
+        scene.fault("create", 1, CallFault::Lost);
     }
     scene.until(phase);
     assert_eq!(scene.rotation().phase, phase);
     scene
 }
 
-fn nothing() -> Pair {
+fn nothing() -> KeyPair {
     let mut pair = stranger();
     pair.id.0.clear();
     pair.secret = keywright_base::Secret::new(String::new());
@@ -93,7 +93,7 @@ fn nothing() -> Pair {
 }
 
 /// A world where the old key is refused has no consumer that still lives on it.
-fn found(scene: &Scene, phase: Phase) -> Pair {
+fn found(scene: &Scene, phase: Phase) -> KeyPair {
     if phase == Phase::Dwelling {
         return nothing();
     }
@@ -111,7 +111,7 @@ fn what_is_added_at_any_phase_has_the_new_key_before_the_old_one_is_withdrawn() 
         assert!(scene.says("changed: sink-1 is added; a test"), "{phase:?}");
         scene.assert_replaced();
         let delivered = &scene.rotation().deliveries[number];
-        assert_eq!(delivered.stage, Stage::ReadBack, "{phase:?}");
+        assert_eq!(delivered.stage, DeliveryStage::ReadBack, "{phase:?}");
     }
 }
 
@@ -142,7 +142,7 @@ fn nothing_is_deleted_while_a_destination_lacks_the_new_key() {
     let number = scene.new_sink(nothing());
     scene.add(number).unwrap();
     scene.shared.world().sinks[number].refused = true;
-    scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.starts_with("sink-1")));
+    scene.assert_held(|hold| matches!(hold, HoldReason::Sink(why) if why.starts_with("sink-1")));
     assert_eq!(scene.rotation().phase, Phase::Dwelling);
     // A removal is an answer as well.
     scene.remove(number).unwrap();
@@ -171,7 +171,7 @@ fn destinations_that_come_too_late_are_refused() {
         assert_eq!(scene.rotation().phase, phase);
         let number = scene.new_sink(nothing());
         for refused in [scene.add(number), scene.remove(0)] {
-            assert!(matches!(refused, Err(Stopped::TooLate(_))), "{refused:?}");
+            assert!(matches!(refused, Err(TickError::TooLate(_))), "{refused:?}");
         }
         assert!(scene.finish().is_over());
         assert_eq!(scene.shared.world().sinks[number].held, nothing());
@@ -186,7 +186,7 @@ fn what_holds_a_foreign_key_is_refused_before_it_is_written() {
         let number = scene.new_sink(stranger());
         scene.shared.world().retire(number);
         let refused = scene.add(number);
-        let Err(Stopped::Destinations(why)) = refused else {
+        let Err(TickError::Destinations(why)) = refused else {
             panic!("{phase:?}: {refused:?}");
         };
         assert!(why.contains("sink-1: it holds AKIASTRANGER"), "{why}");
@@ -210,7 +210,9 @@ fn what_another_writes_after_it_was_added_is_not_overwritten() {
             world.retire(number);
             world.sinks[number].held = stranger();
         }
-        scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains("AKIASTRANGER")));
+        scene.assert_held(
+            |hold| matches!(hold, HoldReason::Sink(why) if why.contains("AKIASTRANGER")),
+        );
         let world = scene.shared.world();
         assert_eq!(world.sinks[number].held, stranger(), "{phase:?}");
     }
@@ -222,7 +224,7 @@ fn what_holds_the_new_key_already_has_nothing_to_be_put_back_to() {
     let new = scene.shared.world().sinks[0].held.clone();
     let number = scene.new_sink(new.clone());
     let refused = scene.add(number);
-    let Err(Stopped::Destinations(why)) = refused else {
+    let Err(TickError::Destinations(why)) = refused else {
         panic!("{refused:?}");
     };
     let says = format!("sink-1 holds the new key {} already", new.id);
@@ -275,12 +277,12 @@ fn what_was_removed_with_the_new_key_is_put_back_with_the_others() {
 fn what_cannot_be_written_can_be_removed() {
     let mut scene = Scene::new(2);
     scene.begin();
-    scene.fault("commit_id", 1, Fault::Fails);
+    scene.fault("commit_id", 1, CallFault::Fails);
     scene.until(Phase::Distributing);
     while scene.rotation().deliveries[1].trouble.is_none() {
         let _ = scene.tick();
     }
-    assert_eq!(scene.rotation().deliveries[1].stage, Stage::Writing);
+    assert_eq!(scene.rotation().deliveries[1].stage, DeliveryStage::Writing);
     scene.shared.world().retire(1);
     scene.remove(1).unwrap();
     assert!(scene.says("sink-1 is removed: it may have the old or the new key"));
@@ -306,8 +308,8 @@ fn what_was_removed_can_come_back() {
 #[test]
 fn a_rotation_has_destinations_and_not_too_many() {
     let scene = at(Phase::Distributing, 2);
-    let destinations = |refused: Result<bool, Stopped>| match refused {
-        Err(Stopped::Destinations(why)) => why,
+    let destinations = |refused: Result<bool, TickError>| match refused {
+        Err(TickError::Destinations(why)) => why,
         other => panic!("{other:?}"),
     };
     let unknown = destinations(scene.remove(7));
@@ -315,24 +317,24 @@ fn a_rotation_has_destinations_and_not_too_many() {
         unknown,
         "sink-7 is no destination of this rotation: it has sink-0, sink-1"
     );
-    let both = Change {
+    let both = RotationEdit {
         added: vec![Delivery::pending("sink-1")],
         removed: vec!["sink-1".to_owned()],
-        ..Change::default()
+        ..RotationEdit::default()
     };
     let both = destinations(scene.change(both));
     assert_eq!(both, "sink-1 is both added and removed");
-    let all = Change {
+    let all = RotationEdit {
         removed: vec!["sink-0".to_owned(), "sink-1".to_owned()],
-        ..Change::default()
+        ..RotationEdit::default()
     };
     let none = destinations(scene.change(all));
     assert!(none.starts_with("no destination would be left"), "{none}");
-    let to = |count: usize| Change {
+    let to = |count: usize| RotationEdit {
         added: (2..count)
             .map(|number| Delivery::pending(&format!("sink-{number}")))
             .collect(),
-        ..Change::default()
+        ..RotationEdit::default()
     };
     let many = destinations(scene.change(to(limits::ROTATION_DESTINATIONS + 1)));
     assert!(many.contains("100 destinations at most"), "{many}");

@@ -4,22 +4,22 @@ use std::sync::{Arc, Mutex};
 
 use super::matrix::Scene;
 use crate::{
-    execute::{Change, Stopped, Tick, change},
-    model::{Hold, Incident, Phase, Rules},
+    execute::{RotationEdit, TickError, TickOutcome, change},
+    model::{HoldReason, LeakResponse, Phase, RotationRules},
     ports::KeyStatus,
-    simulator::{Fault, live},
+    simulator::{CallFault, live},
 };
 
-const FIRST: Incident = Incident {
+const FIRST: LeakResponse = LeakResponse {
     deactivate_first: true,
     inactive_since: None,
     sessions_ended: None,
 };
 
 /// A key that has leaked, in a service whose changes arrive late.
-fn leaked(incident: Incident) -> Scene {
+fn leaked(incident: LeakResponse) -> Scene {
     let mut scene = Scene::new(2);
-    scene.rules = Rules::INCIDENT;
+    scene.rules = RotationRules::INCIDENT;
     scene.rotator.incident = Some(incident);
     let mut world = scene.shared.world();
     world.leaked = world.keys.first().map(|key| key.pair.id.clone());
@@ -31,14 +31,14 @@ fn leaked(incident: Incident) -> Scene {
     scene
 }
 
-fn said(scene: &Scene, what: &str) -> usize {
+fn message(scene: &Scene, what: &str) -> usize {
     let events = scene.rotator.journal.events();
     events.iter().filter(|event| event.contains(what)).count()
 }
 
 #[test]
 fn sessions_of_a_leaked_key_end_once_it_is_inactive_and_when_that_is_everywhere() {
-    let mut scene = leaked(Incident::default());
+    let mut scene = leaked(LeakResponse::default());
     scene.begin();
     scene.until(Phase::Dwelling);
     let since = scene.rotation().since;
@@ -47,7 +47,7 @@ fn sessions_of_a_leaked_key_end_once_it_is_inactive_and_when_that_is_everywhere(
     let ended = scene.rotation().incident.unwrap().sessions_ended.unwrap();
     assert!(ended >= since.plus_secs(60), "{ended} {since}");
     assert_eq!(
-        said(&scene, "sessions before"),
+        message(&scene, "sessions before"),
         2,
         "at once, and everywhere"
     );
@@ -56,31 +56,31 @@ fn sessions_of_a_leaked_key_end_once_it_is_inactive_and_when_that_is_everywhere(
 
 #[test]
 fn a_service_that_never_lags_ends_them_once() {
-    let mut scene = leaked(Incident::default());
+    let mut scene = leaked(LeakResponse::default());
     scene.rotator.issuer.lags = 0;
     scene.shared.world().lag = 0;
     scene.begin();
     scene.assert_replaced();
-    assert_eq!(said(&scene, "sessions before"), 1);
+    assert_eq!(message(&scene, "sessions before"), 1);
 }
 
 /// A rotation that is in a hurry, and whose key has not leaked, ends nobody's sessions.
 #[test]
 fn nothing_ends_where_nothing_has_leaked() {
     let mut scene = Scene::new(0);
-    scene.rules = Rules {
+    scene.rules = RotationRules {
         accept_blind: true,
-        ..Rules::INCIDENT
+        ..RotationRules::INCIDENT
     };
     scene.override_unused();
     scene.begin();
     scene.assert_replaced();
-    assert_eq!(said(&scene, "sessions before"), 0);
+    assert_eq!(message(&scene, "sessions before"), 0);
 }
 
 #[test]
 fn a_key_that_a_person_deletes_meanwhile_leaves_no_session() {
-    let mut scene = leaked(Incident::default());
+    let mut scene = leaked(LeakResponse::default());
     scene.begin();
     scene.until(Phase::Distributing);
     {
@@ -99,7 +99,7 @@ fn it_can_be_deactivated_before_there_is_a_new_key() {
     scene.begin();
     let mut first = Vec::new();
     while scene.rotation().new.is_none() {
-        if let Some(Ok(Tick::Went(event))) = scene.tick() {
+        if let Some(Ok(TickOutcome::Progressed(event))) = scene.tick() {
             first.push(event);
         }
     }
@@ -125,22 +125,22 @@ fn a_key_that_is_inactive_already_is_replaced_as_well() {
     scene.assert_replaced();
     // At first, and twice when the old key is found inactive in the end: it may have been active in
     // between.
-    assert_eq!(said(&scene, "sessions before"), 3);
+    assert_eq!(message(&scene, "sessions before"), 3);
 }
 
 #[test]
 fn an_open_rotation_takes_it_up() {
     for phase in [Phase::Distributing, Phase::Observing] {
         let mut scene = leaked(FIRST);
-        (scene.rules, scene.rotator.incident) = (Rules::SAFE, None);
+        (scene.rules, scene.rotator.incident) = (RotationRules::SAFE, None);
         scene.shared.world().first = false;
         scene.begin();
         scene.until(phase);
         let (journal, id) = (Arc::clone(&scene.rotator.journal), scene.rotator.id.clone());
-        let now = Change {
+        let now = RotationEdit {
             incident: true,
             deactivate_first: true,
-            ..Change::default()
+            ..RotationEdit::default()
         };
         let changed = live(change(&*journal, &id, now.clone(), "leaked")).unwrap();
         assert!(changed.unwrap());
@@ -165,7 +165,7 @@ fn a_new_key_that_is_never_valid_does_not_bring_the_old_one_back() {
     }
     scene.until(Phase::Done);
     let held = scene.rotation().held;
-    assert!(matches!(held, Some(Hold::NotVerified(_))), "{held:?}");
+    assert!(matches!(held, Some(HoldReason::NotVerified(_))), "{held:?}");
     assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Inactive);
 
     let id = scene.rotator.id.clone();
@@ -207,7 +207,7 @@ fn a_person_who_activates_it_again_is_named() {
         world.keys[0].status = KeyStatus::Active;
         world.keys[0].activated_by_person = true;
     }
-    scene.assert_held(|hold| matches!(hold, Hold::Activated(_)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::Activated(_)));
 }
 
 #[test]
@@ -216,28 +216,28 @@ fn whoever_signs_with_it_cannot_deactivate_it_first() {
     let own = scene.shared.world().keys[0].pair.clone();
     scene.rotator.issuer.own = Mutex::new(Some(own));
     let refused = live(scene.rotator.begin(scene.rules)).unwrap();
-    assert!(matches!(refused, Err(Stopped::OwnKey(_))), "{refused:?}");
+    assert!(matches!(refused, Err(TickError::OwnKey(_))), "{refused:?}");
 
-    (scene.rules, scene.rotator.incident) = (Rules::SAFE, None);
+    (scene.rules, scene.rotator.incident) = (RotationRules::SAFE, None);
     scene.begin();
     let (journal, id) = (Arc::clone(&scene.rotator.journal), scene.rotator.id.clone());
-    let now = Change {
+    let now = RotationEdit {
         incident: true,
         deactivate_first: true,
-        ..Change::default()
+        ..RotationEdit::default()
     };
     live(change(&*journal, &id, now, "leaked"))
         .unwrap()
         .unwrap();
     scene.shared.world().first = false;
     scene.assert_replaced();
-    assert_eq!(said(&scene, "so it is not deactivated first"), 1);
+    assert_eq!(message(&scene, "so it is not deactivated first"), 1);
 }
 
 /// The new key has not leaked: whoever has it by now is not refused in a hurry.
 #[test]
 fn a_leaked_key_that_is_put_back_leaves_time_to_go_back() {
-    let mut scene = leaked(Incident::default());
+    let mut scene = leaked(LeakResponse::default());
     scene.begin();
     scene.until(Phase::Dwelling);
     scene.shared.world().pass(2 * 3600);
@@ -265,15 +265,15 @@ fn row_15_a_rotator_goes_on_whose_environment_holds_the_old_key() {
 
 #[test]
 fn sessions_that_cannot_be_ended_hold_the_rotation() {
-    let mut scene = leaked(Incident::default());
+    let mut scene = leaked(LeakResponse::default());
     scene.shared.set_faults(Box::new(|name| match name {
-        "end_sessions" => Fault::Denied,
-        _ => Fault::None,
+        "end_sessions" => CallFault::Denied,
+        _ => CallFault::None,
     }));
     scene.begin();
-    scene.assert_held(|hold| matches!(hold, Hold::Refused(_)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::Refused(_)));
     assert_eq!(scene.rotation().phase, Phase::Dwelling);
-    scene.shared.set_faults(Box::new(|_| Fault::None));
+    scene.shared.set_faults(Box::new(|_| CallFault::None));
     while scene.rotation().held.is_some() {
         scene.tick();
     }

@@ -7,19 +7,20 @@
 use std::sync::Arc;
 
 use crate::{
-    execute::{Change, Stopped, Tick, change},
-    model::{Hold, Incident, Phase, Rotation, Rules, Stage},
+    execute::{RotationEdit, TickError, TickOutcome, change},
+    model::{DeliveryStage, HoldReason, LeakResponse, Phase, Rotation, RotationRules},
     ports::{Issuer, IssuerError, KeyStatus},
     simulator::{
-        BLIND_SECS, Consumer, Fault, Hand, Rotator, Shared, World, held_as, live, stranger,
+        BLIND_SECS, CallFault, KeyActor, SharedWorld, SimConsumer, SimRotator, SimWorld, held_as,
+        live, stranger,
     },
 };
 
 /// A world, a rotator, and the rules it rotates by.
 pub(super) struct Scene {
-    pub(super) shared: Arc<Shared>,
-    pub(super) rotator: Rotator,
-    pub(super) rules: Rules,
+    pub(super) shared: Arc<SharedWorld>,
+    pub(super) rotator: SimRotator,
+    pub(super) rules: RotationRules,
 }
 
 const HOUR: i64 = 3600;
@@ -27,9 +28,9 @@ const DAY: i64 = 24 * HOUR;
 
 impl Scene {
     pub(super) fn new(sinks: usize) -> Self {
-        let shared = Shared::new(World::new(sinks));
-        let rotator = Rotator::new(&shared, 0);
-        let rules = Rules::SAFE;
+        let shared = SharedWorld::new(SimWorld::new(sinks));
+        let rotator = SimRotator::new(&shared, 0);
+        let rules = RotationRules::SAFE;
         Self {
             shared,
             rotator,
@@ -38,7 +39,7 @@ impl Scene {
     }
 
     /// This fault at the nth call of that name (from 1), once.
-    pub(super) fn fault(&self, name: &'static str, nth: usize, fault: Fault) {
+    pub(super) fn fault(&self, name: &'static str, nth: usize, fault: CallFault) {
         let mut seen = 0;
         self.shared.set_faults(Box::new(move |called| {
             seen += usize::from(called == name);
@@ -46,7 +47,7 @@ impl Scene {
                 seen += 1;
                 return fault;
             }
-            Fault::None
+            CallFault::None
         }));
     }
 
@@ -65,14 +66,14 @@ impl Scene {
     }
 
     /// One tick; a rotator that dies is replaced by a new process.
-    pub(super) fn tick(&mut self) -> Option<Result<Tick, Stopped>> {
+    pub(super) fn tick(&mut self) -> Option<Result<TickOutcome, TickError>> {
         let id = self.rotator.id.clone();
         let ticked = live(self.rotator.executor().tick(&id));
         if ticked.is_none() {
             self.rotator.revive(&self.shared);
         }
         let pause = match &ticked {
-            Some(Ok(Tick::Wait { until, .. })) => until.secs() - self.now(),
+            Some(Ok(TickOutcome::Wait { until, .. })) => until.secs() - self.now(),
             _ => 2,
         };
         self.shared.world().pass(pause);
@@ -114,7 +115,7 @@ impl Scene {
         assert!(world.tags.is_empty(), "the mark stays: {:?}", world.tags);
     }
 
-    pub(super) fn assert_held(&mut self, is: impl Fn(&Hold) -> bool) {
+    pub(super) fn assert_held(&mut self, is: impl Fn(&HoldReason) -> bool) {
         self.finish();
         assert!(held_as(&self.rotator, is), "{:?}", self.rotation());
     }
@@ -125,7 +126,7 @@ fn nothing_goes_wrong() {
     let mut scene = Scene::new(2);
     scene.begin();
     scene.assert_replaced();
-    let spent = scene.now() - World::new(0).now;
+    let spent = scene.now() - SimWorld::new(0).now;
     assert!(spent >= 8 * DAY, "{spent}");
 }
 
@@ -133,7 +134,7 @@ fn nothing_goes_wrong() {
 fn row_01_killed_after_create_and_before_the_secret_is_sealed() {
     let mut scene = Scene::new(1);
     scene.begin();
-    scene.fault("create", 1, Fault::DieAfter);
+    scene.fault("create", 1, CallFault::DieAfter);
     scene.assert_replaced();
     // The lost key, then the one that stayed.
     assert_eq!(scene.shared.world().gone.len(), 2);
@@ -145,7 +146,7 @@ fn row_02_the_reply_to_create_is_lost() {
         let mut scene = Scene::new(1);
         scene.rotator.issuer.repeats = repeats;
         scene.begin();
-        scene.fault("create", 1, Fault::Lost);
+        scene.fault("create", 1, CallFault::Lost);
         scene.assert_replaced();
         let made = scene.shared.world().made;
         assert_eq!(made, if repeats { 2 } else { 3 }, "never two orphans");
@@ -154,18 +155,18 @@ fn row_02_the_reply_to_create_is_lost() {
 
 #[test]
 fn row_03_journal_or_sink_cannot_be_written() {
-    let old = World::new(1).keys[0].pair.clone();
+    let old = SimWorld::new(1).keys[0].pair.clone();
     let mut scene = Scene::new(1);
     scene.begin();
     scene.shared.set_faults(Box::new(|name| match name {
-        "advance" => Fault::Fails,
-        _ => Fault::None,
+        "advance" => CallFault::Fails,
+        _ => CallFault::None,
     }));
     for _ in 0..20 {
-        assert!(matches!(scene.tick(), Some(Err(Stopped::Journal(_)))));
+        assert!(matches!(scene.tick(), Some(Err(TickError::Journal(_)))));
     }
     assert_eq!(scene.shared.world().keys.len(), 1, "nothing was asked for");
-    scene.shared.set_faults(Box::new(|_| Fault::None));
+    scene.shared.set_faults(Box::new(|_| CallFault::None));
     let down = scene.now() + HOUR;
     scene.shared.world().sinks[0].down_until = down;
     scene.until(Phase::Distributing);
@@ -191,8 +192,15 @@ fn row_04_one_of_several_sinks_is_down() {
         .iter()
         .map(|d| d.stage)
         .collect();
-    assert_eq!(stages, [Stage::ReadBack, Stage::Pending, Stage::ReadBack]);
-    let active = |world: &World| {
+    assert_eq!(
+        stages,
+        [
+            DeliveryStage::ReadBack,
+            DeliveryStage::Pending,
+            DeliveryStage::ReadBack
+        ]
+    );
+    let active = |world: &SimWorld| {
         let keys = world.keys.iter();
         keys.filter(|key| key.status == KeyStatus::Active).count()
     };
@@ -207,8 +215,11 @@ fn row_04_a_sink_that_refuses_is_held_for_a_person() {
     let mut scene = Scene::new(2);
     scene.begin();
     scene.shared.world().sinks[0].refused = true;
-    scene.assert_held(|hold| matches!(hold, Hold::Sink(_)));
-    assert_eq!(scene.rotation().deliveries[1].stage, Stage::ReadBack);
+    scene.assert_held(|hold| matches!(hold, HoldReason::Sink(_)));
+    assert_eq!(
+        scene.rotation().deliveries[1].stage,
+        DeliveryStage::ReadBack
+    );
     scene.shared.world().sinks[0].refused = false;
     let id = scene.rotator.id.clone();
     live(scene.rotator.executor().release(&id))
@@ -221,11 +232,11 @@ fn row_04_a_sink_that_refuses_is_held_for_a_person() {
 fn row_05_half_a_write_is_never_seen() {
     // The second sink takes two writes. Its process dies between them, and before and after both.
     for (call, fault) in [
-        ("commit", Fault::DieBefore),
-        ("commit", Fault::DieAfter),
-        ("commit_id", Fault::DieBefore),
-        ("commit_id", Fault::DieAfter),
-        ("commit_id", Fault::Lost),
+        ("commit", CallFault::DieBefore),
+        ("commit", CallFault::DieAfter),
+        ("commit_id", CallFault::DieBefore),
+        ("commit_id", CallFault::DieAfter),
+        ("commit_id", CallFault::Lost),
     ] {
         let mut scene = Scene::new(2);
         scene.begin();
@@ -285,7 +296,7 @@ fn row_07_the_new_key_is_somebody_elses() {
 fn row_08_an_unknown_consumer_still_uses_the_old_key() {
     let mut scene = Scene::new(1);
     let holds = scene.shared.world().sinks[0].held.clone();
-    scene.shared.world().consumers.push(Consumer {
+    scene.shared.world().consumers.push(SimConsumer {
         reads: None,
         holds,
         uses_every: 6 * HOUR,
@@ -293,14 +304,14 @@ fn row_08_an_unknown_consumer_still_uses_the_old_key() {
     });
     scene.begin();
     scene.until(Phase::Observing);
-    let Some(Ok(Tick::Wait { why, .. })) = ({
+    let Some(Ok(TickOutcome::Wait { why, .. })) = ({
         scene.shared.world().pass(DAY / 2);
         scene.tick()
     }) else {
         panic!("it does not wait");
     };
     assert!(why.contains("was used for s3 in ap-south-1 at 20"), "{why}");
-    scene.assert_held(|hold| matches!(hold, Hold::StillUsed(_)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::StillUsed(_)));
     assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
     // Once the person has found the program and stopped it, the rotation goes on.
     scene.shared.world().consumers.pop();
@@ -316,14 +327,14 @@ fn row_08_uses_that_are_published_hours_late_still_count() {
     let mut scene = Scene::new(1);
     let holds = scene.shared.world().sinks[0].held.clone();
     scene.shared.world().publication = 4 * HOUR;
-    scene.shared.world().consumers.push(Consumer {
+    scene.shared.world().consumers.push(SimConsumer {
         reads: None,
         holds,
         uses_every: 6 * HOUR,
         reads_every: HOUR,
     });
     scene.begin();
-    scene.assert_held(|hold| matches!(hold, Hold::StillUsed(_)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::StillUsed(_)));
     assert_eq!(scene.shared.world().keys[0].status, KeyStatus::Active);
 }
 
@@ -334,11 +345,11 @@ fn a_new_key_that_no_consumer_uses_does_not_replace_the_old_one() {
     scene.shared.world().consumers.clear();
     scene.begin();
     scene.until(Phase::Dwelling);
-    scene.assert_held(|hold| matches!(hold, Hold::NewKeyUnused(_)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::NewKeyUnused(_)));
     assert_eq!(scene.shared.world().keys.len(), 2, "both are there");
     // It goes on by itself as soon as a consumer has come.
     let held = scene.shared.world().sinks[0].held.clone();
-    scene.shared.world().consumers.push(Consumer {
+    scene.shared.world().consumers.push(SimConsumer {
         reads: Some(0),
         holds: held,
         uses_every: 600,
@@ -355,9 +366,9 @@ fn a_new_key_that_no_consumer_uses_does_not_replace_the_old_one() {
 #[test]
 fn row_09_a_person_made_the_second_key() {
     let scene = Scene::new(1);
-    scene.shared.world().make(Hand::Person);
+    scene.shared.world().make(KeyActor::Person);
     let refused = live(scene.rotator.begin(scene.rules)).unwrap();
-    let Err(Stopped::Refused(Hold::SecondKey(second))) = refused else {
+    let Err(TickError::Refused(HoldReason::SecondKey(second))) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(second, scene.shared.world().keys[1].pair.id);
@@ -371,12 +382,12 @@ fn row_09_a_person_made_the_second_key() {
 #[test]
 fn row_10_two_rotators_at_once() {
     let mut scene = Scene::new(1);
-    let other = Rotator::new(&scene.shared, 1);
+    let other = SimRotator::new(&scene.shared, 1);
     scene.begin();
-    live(other.begin(Rules::SAFE)).unwrap().unwrap();
+    live(other.begin(RotationRules::SAFE)).unwrap().unwrap();
     let _ = scene.tick();
     let lost = live(other.executor().tick(&other.id)).unwrap().unwrap();
-    assert!(matches!(lost, Tick::Went(_)), "{lost:?}");
+    assert!(matches!(lost, TickOutcome::Progressed(_)), "{lost:?}");
     let lost = other.rotation().unwrap();
     assert_eq!((lost.phase, lost.new), (Phase::Abandoned, None));
     let why = lost.why_back.unwrap();
@@ -393,9 +404,9 @@ fn row_10_two_rotators_at_once() {
 fn row_10_two_machines_that_begin_at_the_same_moment_end() {
     for first in [0, 1, 2, 3, 4, 5] {
         let mut scene = Scene::new(1);
-        let other = Rotator::new(&scene.shared, 1);
+        let other = SimRotator::new(&scene.shared, 1);
         scene.begin();
-        live(other.begin(Rules::SAFE)).unwrap().unwrap();
+        live(other.begin(RotationRules::SAFE)).unwrap().unwrap();
         for _ in 0..first {
             let _ = scene.tick();
         }
@@ -427,7 +438,9 @@ fn row_10_two_processes_with_one_journal() {
     let _ = scene.tick();
     stale.generation += 1;
     let journal = Arc::clone(&scene.rotator.journal);
-    let conflict = live(crate::ports::Journal::advance(&*journal, &stale, "late"));
+    let conflict = live(crate::ports::RotationJournal::advance(
+        &*journal, &stale, "late",
+    ));
     let conflict = conflict.unwrap();
     assert_eq!(conflict, Err(crate::ports::JournalError::Conflict));
     scene.assert_replaced();
@@ -464,14 +477,14 @@ fn an_abandoned_rotation_ends_safely_from_every_phase() {
             }
             if !reachable {
                 scene.shared.set_faults(Box::new(|name| match name {
-                    "advance" => Fault::None,
-                    _ => Fault::Fails,
+                    "advance" => CallFault::None,
+                    _ => CallFault::Fails,
                 }));
             }
             live(scene.rotator.executor().abandon(&id, "the job is gone"))
                 .unwrap()
                 .unwrap();
-            scene.shared.set_faults(Box::new(|_| Fault::None));
+            scene.shared.set_faults(Box::new(|_| CallFault::None));
             let ended = scene.rotation();
             assert_eq!((ended.phase, ended.held), (Phase::Abandoned, None));
             let why = ended.why_back.unwrap();
@@ -483,8 +496,8 @@ fn an_abandoned_rotation_ends_safely_from_every_phase() {
             assert_eq!(world.stranded(), None, "{phase:?}");
             if reachable {
                 assert!(world.tags.is_empty(), "{phase:?}: the mark is gone");
-                let lost = |key: &crate::simulator::Key| {
-                    key.maker != Hand::Person && !world.sinks.iter().any(|s| s.held == key.pair)
+                let lost = |key: &crate::simulator::SimKey| {
+                    key.maker != KeyActor::Person && !world.sinks.iter().any(|s| s.held == key.pair)
                 };
                 let early = phase <= Phase::Created && !back;
                 assert!(!early || !world.keys.iter().any(lost), "{phase:?}");
@@ -504,7 +517,7 @@ fn a_rollback_whose_old_key_is_gone_can_be_abandoned() {
         .unwrap()
         .unwrap();
     scene.shared.world().keys.remove(0);
-    scene.assert_held(|hold| matches!(hold, Hold::OldKeyGone(_)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::OldKeyGone(_)));
     live(scene.rotator.executor().abandon(&id, "it was deleted"))
         .unwrap()
         .unwrap();
@@ -520,10 +533,10 @@ fn an_open_rotation_is_shortened() {
     scene.until(Phase::Observing);
     let journal = Arc::clone(&scene.rotator.journal);
     let id = scene.rotator.id.clone();
-    let now = || Change {
+    let now = || RotationEdit {
         incident: true,
         dwell_secs: Some(5 * HOUR),
-        ..Change::default()
+        ..RotationEdit::default()
     };
     scene.shared.world().pass(2 * HOUR);
     let begun = scene.now();
@@ -539,26 +552,26 @@ fn an_open_rotation_is_shortened() {
     );
     scene.until(Phase::Dwelling);
     assert!(scene.now() - begun < 60, "it does not wait for silence");
-    let said = journal.events();
-    let said = said.iter().find(|event| event.starts_with("changed: "));
-    let says = "changed: observe from 86400 s to 0 s, dwell from 604800 s to 18000 s, the sessions that \
+    let message = journal.events();
+    let message = message.iter().find(|event| event.starts_with("changed: "));
+    let expected = "changed: observe from 86400 s to 0 s, dwell from 604800 s to 18000 s, the sessions that \
                 were minted from the old key end; leaked";
-    assert_eq!(said.map(String::as_str), Some(says));
+    assert_eq!(message.map(String::as_str), Some(expected));
     scene.assert_replaced();
     assert!(scene.now() - begun < 6 * HOUR);
     let late = live(change(&*journal, &id, now(), "late")).unwrap();
-    assert!(matches!(late, Err(Stopped::TooLate(Phase::Done))));
+    assert!(matches!(late, Err(TickError::TooLate(Phase::Done))));
 }
 
 /// The evidence is published hours late and rounded: what is shorter proves nothing.
 #[test]
 fn a_window_that_the_evidence_cannot_cover_is_refused() {
     let mut scene = Scene::new(1);
-    let with = |observe_secs, dwell_secs, accept_blind| Rules {
+    let with = |observe_secs, dwell_secs, accept_blind| RotationRules {
         observe_secs,
         dwell_secs,
         accept_blind,
-        ..Rules::SAFE
+        ..RotationRules::SAFE
     };
     for short in [
         with(20, DAY, false),
@@ -566,20 +579,20 @@ fn a_window_that_the_evidence_cannot_cover_is_refused() {
         with(BLIND_SECS - 1, DAY, false),
     ] {
         let refused = live(scene.rotator.begin(short)).unwrap();
-        assert!(matches!(refused, Err(Stopped::Blind(_))), "{refused:?}");
+        assert!(matches!(refused, Err(TickError::Blind(_))), "{refused:?}");
     }
     scene.rules = with(BLIND_SECS, BLIND_SECS, false);
     scene.begin();
     let journal = Arc::clone(&scene.rotator.journal);
     let id = scene.rotator.id.clone();
-    let short = Change {
+    let short = RotationEdit {
         observe_secs: Some(20),
-        ..Change::default()
+        ..RotationEdit::default()
     };
     let refused = live(change(&*journal, &id, short.clone(), "in a hurry")).unwrap();
-    assert!(matches!(refused, Err(Stopped::Blind(_))), "{refused:?}");
+    assert!(matches!(refused, Err(TickError::Blind(_))), "{refused:?}");
     assert_eq!(scene.rotation().rules.observe_secs, BLIND_SECS);
-    let accepted = Change {
+    let accepted = RotationEdit {
         accept_blind: true,
         ..short
     };
@@ -591,7 +604,7 @@ fn a_window_that_the_evidence_cannot_cover_is_refused() {
 
     for (exact, rules) in [(false, with(20, 20, true)), (true, with(20, 20, false))] {
         let scene = Scene::new(1);
-        let mut rotator = Rotator::new(&scene.shared, 0);
+        let mut rotator = SimRotator::new(&scene.shared, 0);
         rotator.issuer.exact = exact;
         live(rotator.begin(rules)).unwrap().unwrap();
     }
@@ -608,8 +621,9 @@ fn a_use_in_the_window_that_was_published_late_keeps_the_key() {
         let mut world = scene.shared.world();
         world.keys[0].uses.note(since - HOUR, 0, "s3");
     }
-    scene
-        .assert_held(|hold| matches!(hold, Hold::StillUsed(why) if why.contains("shortly before")));
+    scene.assert_held(
+        |hold| matches!(hold, HoldReason::StillUsed(why) if why.contains("shortly before")),
+    );
     assert_eq!(scene.shared.world().keys.len(), 2);
 }
 
@@ -620,16 +634,19 @@ fn row_11_throttling_is_never_read_as_never_used() {
     scene.until(Phase::Observing);
     scene.shared.world().pass(2 * DAY);
     scene.shared.set_faults(Box::new(|name| match name {
-        "last_use" => Fault::Throttled,
-        _ => Fault::None,
+        "last_use" => CallFault::Throttled,
+        _ => CallFault::None,
     }));
     for _ in 0..50 {
         let stopped = scene.tick();
-        let throttled = matches!(stopped, Some(Err(Stopped::Issuer(IssuerError::Throttled))));
+        let throttled = matches!(
+            stopped,
+            Some(Err(TickError::Issuer(IssuerError::Throttled)))
+        );
         assert!(throttled, "{stopped:?}");
     }
     assert_eq!(scene.rotation().phase, Phase::Observing);
-    scene.shared.set_faults(Box::new(|_| Fault::None));
+    scene.shared.set_faults(Box::new(|_| CallFault::None));
     scene.assert_replaced();
 }
 
@@ -643,20 +660,25 @@ fn rows_12_13_14_a_crash_at_every_call_resumes() {
         scene.begin();
         scene.shared.set_faults(Box::new(move |_| {
             counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Fault::None
+            CallFault::None
         }));
         scene.assert_replaced();
         count.load(std::sync::atomic::Ordering::Relaxed)
     };
     assert!(calls > 50, "{calls}");
     for nth in 1..=calls {
-        for fault in [Fault::DieBefore, Fault::DieAfter, Fault::Lost, Fault::Fails] {
+        for fault in [
+            CallFault::DieBefore,
+            CallFault::DieAfter,
+            CallFault::Lost,
+            CallFault::Fails,
+        ] {
             let mut scene = Scene::new(2);
             scene.begin();
             let mut seen = 0;
             scene.shared.set_faults(Box::new(move |_| {
                 seen += 1;
-                if seen == nth { fault } else { Fault::None }
+                if seen == nth { fault } else { CallFault::None }
             }));
             scene.assert_replaced();
         }
@@ -672,8 +694,11 @@ fn row_13_the_dwell_counts_from_the_journal() {
     scene.shared.world().pass(3 * DAY);
     scene.rotator.revive(&scene.shared);
     let noted = scene.tick();
-    assert!(matches!(noted, Some(Ok(Tick::Went(_)))), "{noted:?}");
-    let Some(Ok(Tick::Wait { until, .. })) = scene.tick() else {
+    assert!(
+        matches!(noted, Some(Ok(TickOutcome::Progressed(_)))),
+        "{noted:?}"
+    );
+    let Some(Ok(TickOutcome::Wait { until, .. })) = scene.tick() else {
         panic!("it does not wait");
     };
     assert_eq!(until, since.plus_secs(7 * DAY));
@@ -722,7 +747,7 @@ fn row_18_the_user_was_deleted_and_made_again() {
     let mut scene = Scene::new(1);
     scene.begin();
     scene.until(Phase::Observing);
-    scene.shared.world().make_anew();
+    scene.shared.world().recreate_user();
     let theirs = scene.shared.world().keys.clone();
     // Its own user is gone, and the other one is none of its business.
     assert_eq!(scene.finish(), Phase::UserGone);
@@ -740,14 +765,17 @@ fn row_19_a_clock_that_is_wrong_by_hours_is_refused() {
     let mut scene = Scene::new(1);
     scene.rotator.issuer.skew = 3 * HOUR;
     let refused = live(scene.rotator.begin(scene.rules)).unwrap();
-    assert!(matches!(refused, Err(Stopped::Skew { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(TickError::Skew { .. })),
+        "{refused:?}"
+    );
     scene.rotator.issuer.skew = 0;
     scene.begin();
     scene.until(Phase::Observing);
     scene.rotator.issuer.skew = -3 * HOUR;
     let stopped = scene.tick();
     assert!(
-        matches!(stopped, Some(Err(Stopped::Skew { .. }))),
+        matches!(stopped, Some(Err(TickError::Skew { .. }))),
         "{stopped:?}"
     );
 }
@@ -800,7 +828,7 @@ fn row_23_nothing_can_be_put_back_after_deletion() {
     let id = scene.rotator.id.clone();
     let late = live(scene.rotator.executor().roll_back(&id, "too late")).unwrap();
     assert!(
-        matches!(late, Err(Stopped::TooLate(Phase::Done))),
+        matches!(late, Err(TickError::TooLate(Phase::Done))),
         "{late:?}"
     );
 }
@@ -816,12 +844,12 @@ fn row_23_a_key_that_is_still_tried_is_not_deleted() {
     scene.shared.world().keys[0].tried = Some(tried);
     scene.shared.world().pass(2 * HOUR);
     let _ = scene.tick();
-    let Some(Ok(Tick::Wait { until, why })) = scene.tick() else {
+    let Some(Ok(TickOutcome::Wait { until, why })) = scene.tick() else {
         panic!("it does not wait");
     };
     assert_eq!(until.secs(), tried + DAY);
-    let said = "was tried for s3:CreateBucket from 192.0.2.7 (aws-cli/2) at 20";
-    assert!(why.contains(said), "{why}");
+    let message = "was tried for s3:CreateBucket from 192.0.2.7 (aws-cli/2) at 20";
+    assert!(why.contains(message), "{why}");
     scene.assert_replaced();
 }
 
@@ -829,8 +857,8 @@ fn row_23_a_key_that_is_still_tried_is_not_deleted() {
 fn row_23_a_leaked_key_is_deleted_although_it_is_tried() {
     let mut scene = Scene::new(1);
     scene.rotator.issuer.repeats = true;
-    scene.rules = Rules::INCIDENT;
-    scene.rotator.incident = Some(Incident::default());
+    scene.rules = RotationRules::INCIDENT;
+    scene.rotator.incident = Some(LeakResponse::default());
     // Nobody waits for consumers now, so there are none to strand.
     scene.shared.world().consumers.clear();
     scene.override_unused();
@@ -854,7 +882,7 @@ fn a_sink_with_somebody_elses_key_is_not_written() {
         world.consumers.pop();
     }
     let theirs = format!("it holds {}", other.id);
-    scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains(&theirs)));
+    scene.assert_held(|hold| matches!(hold, HoldReason::Sink(why) if why.contains(&theirs)));
     assert_eq!(scene.shared.world().sinks[1].held, other);
 }
 
@@ -879,11 +907,11 @@ fn what_another_writes_during_a_rotation_is_never_overwritten() {
         }
         if back {
             let id = scene.rotator.id.clone();
-            let asked = scene.rotator.executor();
-            live(asked.roll_back(&id, "a test")).unwrap().unwrap();
+            let requested = scene.rotator.executor();
+            live(requested.roll_back(&id, "a test")).unwrap().unwrap();
         }
         let theirs = format!("it holds {}", other.id);
-        scene.assert_held(|hold| matches!(hold, Hold::Sink(why) if why.contains(&theirs)));
+        scene.assert_held(|hold| matches!(hold, HoldReason::Sink(why) if why.contains(&theirs)));
         let world = scene.shared.world();
         assert_eq!(world.sinks[1].held, other, "{phase:?}");
         assert_eq!(world.keys.len(), 2, "{phase:?}: nobody's key is gone");
@@ -906,10 +934,10 @@ fn sinks_are_looked_at_before_anything_is_created() {
         }
         let refused = live(scene.rotator.begin(scene.rules)).unwrap();
         match &refused {
-            Err(Stopped::Refused(Hold::Sink(why))) if what != "down" => {
+            Err(TickError::Refused(HoldReason::Sink(why))) if what != "down" => {
                 assert!(why.starts_with("sink-1: "), "{why}");
             }
-            Err(Stopped::NotNow(why)) if what == "down" => {
+            Err(TickError::NotNow(why)) if what == "down" => {
                 assert_eq!(why, "sink-1: down");
             }
             _ => panic!("{what}: {refused:?}"),
@@ -926,7 +954,7 @@ fn a_plan_that_cannot_be_carried_out_is_refused_before_it_is_written() {
     scene.shared.world().keys[0].status = KeyStatus::Inactive;
     let refused = live(scene.rotator.begin(scene.rules)).unwrap();
     assert!(
-        matches!(refused, Err(Stopped::Refused(Hold::OldKeyGone(_)))),
+        matches!(refused, Err(TickError::Refused(HoldReason::OldKeyGone(_)))),
         "{refused:?}"
     );
     assert!(scene.rotator.rotation().is_none());

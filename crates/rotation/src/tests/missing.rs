@@ -3,30 +3,30 @@
 use keywright_base::Timestamp;
 
 use crate::{
-    execute::{Stopped, Tick},
-    model::{Hold, Missing, Phase, Rotation, Rules},
+    execute::{TickError, TickOutcome},
+    model::{HoldReason, MissingUser, Phase, Rotation, RotationRules},
     plan::{
-        Step,
-        missing::{Trace, missing},
+        PlanStep,
+        missing::{OwnerTrace, missing},
     },
     ports::IssuerError,
-    simulator::{Fault, Rotator, Shared, World, live},
+    simulator::{CallFault, SharedWorld, SimRotator, SimWorld, live},
 };
 
 const HOUR: i64 = 3600;
 const LAGS: i64 = 90;
 
 struct Scene {
-    shared: std::sync::Arc<Shared>,
-    rotator: Rotator,
+    shared: std::sync::Arc<SharedWorld>,
+    rotator: SimRotator,
 }
 
 impl Scene {
     /// A rotation that has come to a phase.
     fn at(phase: Phase) -> Self {
-        let shared = Shared::new(World::new(2));
-        let rotator = Rotator::new(&shared, 0);
-        live(rotator.begin(Rules::SAFE)).unwrap().unwrap();
+        let shared = SharedWorld::new(SimWorld::new(2));
+        let rotator = SimRotator::new(&shared, 0);
+        live(rotator.begin(RotationRules::SAFE)).unwrap().unwrap();
         let mut scene = Self { shared, rotator };
         scene.until(|rotation| rotation.phase == phase);
         scene
@@ -36,11 +36,11 @@ impl Scene {
         self.rotator.rotation().unwrap()
     }
 
-    fn tick(&mut self) -> Result<Tick, Stopped> {
+    fn tick(&mut self) -> Result<TickOutcome, TickError> {
         let ticked = live(self.rotator.executor().tick(&self.rotator.id)).unwrap();
         let now = self.shared.world().now;
         let pause = match &ticked {
-            Ok(Tick::Wait { until, .. }) => until.secs() - now,
+            Ok(TickOutcome::Wait { until, .. }) => until.secs() - now,
             _ => 2,
         };
         self.shared.world().pass(pause.max(1));
@@ -58,7 +58,7 @@ impl Scene {
         panic!("never: {:?}", self.rotation());
     }
 
-    fn said(&self, what: &str) -> usize {
+    fn message(&self, what: &str) -> usize {
         let events = self.rotator.journal.events();
         events.iter().filter(|event| event.contains(what)).count()
     }
@@ -90,8 +90,8 @@ fn a_renamed_user_is_followed() {
                 "{phase:?}"
             );
             assert_eq!(rotation.user, "Renamed");
-            let said = scene.said("the user RotateKeyUser is called Renamed now");
-            assert_eq!(said, 1, "{phase:?}");
+            let message = scene.message("the user RotateKeyUser is called Renamed now");
+            assert_eq!(message, 1, "{phase:?}");
             let world = scene.shared.world();
             assert_eq!(world.keys.len(), 1);
             assert!(world.tags.is_empty(), "the mark goes with the new name");
@@ -112,14 +112,14 @@ fn a_rotation_ends_when_its_user_was_deleted() {
             (Phase::UserGone, None),
             "{phase:?}"
         );
-        assert_eq!(scene.said("its keys went with it"), 1);
+        assert_eq!(scene.message("its keys went with it"), 1);
         assert!(
-            scene.said("there is no user RotateKeyUser") > 3,
+            scene.message("there is no user RotateKeyUser") > 3,
             "several looks"
         );
         assert!(scene.shared.world().now - since >= LAGS, "over a while");
         let ticked = scene.tick().unwrap();
-        assert_eq!(ticked, Tick::Over);
+        assert_eq!(ticked, TickOutcome::Over);
     }
 }
 
@@ -130,7 +130,10 @@ fn a_rotation_that_is_held_ends_as_well() {
     live(scene.rotator.executor().ask_hold(&id, "a freeze"))
         .unwrap()
         .unwrap();
-    assert!(matches!(scene.tick(), Ok(Tick::Held(Hold::Asked(_)))));
+    assert!(matches!(
+        scene.tick(),
+        Ok(TickOutcome::Held(HoldReason::Asked(_)))
+    ));
     scene.shared.world().delete_user();
     scene.until(|rotation| rotation.phase == Phase::UserGone);
     assert_eq!(scene.rotation().held, None);
@@ -158,26 +161,28 @@ fn a_user_who_is_not_found_for_a_while_is_waited_for() {
 fn what_cannot_be_told_is_a_persons_to_end() {
     let mut scene = Scene::at(Phase::Planned);
     scene.shared.set_faults(Box::new(|name| match name {
-        "create" => Fault::Lost,
-        _ => Fault::None,
+        "create" => CallFault::Lost,
+        _ => CallFault::None,
     }));
     scene.until(|rotation| rotation.phase == Phase::Creating);
     let id = scene.rotator.id.clone();
     scene.shared.world().delete_user();
     // As the journal of an older program says it, whatever the phase.
     let mut rotation = scene.rotation();
-    rotation.held = Some(Hold::UserMissing(rotation.user.clone()));
+    rotation.held = Some(HoldReason::UserMissing(rotation.user.clone()));
     rotation.generation += 1;
     let journal = std::sync::Arc::clone(&scene.rotator.journal);
-    live(crate::ports::Journal::advance(&*journal, &rotation, "held"))
-        .unwrap()
-        .unwrap();
+    live(crate::ports::RotationJournal::advance(
+        &*journal, &rotation, "held",
+    ))
+    .unwrap()
+    .unwrap();
     let ended = live(scene.rotator.executor().roll_back(&id, "they left")).unwrap();
-    assert!(matches!(ended, Ok(Tick::Went(_))), "{ended:?}");
+    assert!(matches!(ended, Ok(TickOutcome::Progressed(_))), "{ended:?}");
     let rotation = scene.rotation();
     assert_eq!((rotation.phase, rotation.held), (Phase::UserGone, None));
     assert_eq!(rotation.why_back.as_deref(), Some("they left"));
-    assert_eq!(scene.said("ended by a person: they left"), 1);
+    assert_eq!(scene.message("ended by a person: they left"), 1);
 }
 
 #[test]
@@ -187,7 +192,8 @@ fn one_answer_proves_nothing_to_an_order() {
     let now = scene.shared.world().now;
     scene.shared.world().lost_until = now + 10;
     let refused = live(scene.rotator.executor().roll_back(&id, "x")).unwrap();
-    let no_user = |error: &Stopped| matches!(error, Stopped::Issuer(IssuerError::NoSuchUser(_)));
+    let no_user =
+        |error: &TickError| matches!(error, TickError::Issuer(IssuerError::NoSuchUser(_)));
     assert!(refused.as_ref().is_err_and(no_user), "{refused:?}");
     scene.shared.world().pass(20);
     live(scene.rotator.executor().roll_back(&id, "x"))
@@ -203,7 +209,7 @@ fn missed(phase: Phase, looks: u32, secs: i64) -> (Rotation, Timestamp) {
     let mut rotation = scene.rotation();
     let now = Timestamp::from_secs(1_795_600_000);
     rotation.phase = phase;
-    rotation.missing = (looks > 0).then(|| Missing {
+    rotation.missing = (looks > 0).then(|| MissingUser {
         since: now.plus_secs(-secs),
         last: now.plus_secs(-secs.min(LAGS)),
         looks,
@@ -213,15 +219,15 @@ fn missed(phase: Phase, looks: u32, secs: i64) -> (Rotation, Timestamp) {
 
 #[test]
 fn what_is_decided() {
-    let owner = |name: &str| Trace::Owner(name.to_owned());
+    let owner = |name: &str| OwnerTrace::Owner(name.to_owned());
     let name = "RotateKeyUser".to_owned();
-    let gone = || Step::Enter(Phase::UserGone);
-    let missing_hold = || Step::Hold(Hold::UserMissing(name.clone()));
-    use Trace::{NoKey, Refused, Silent};
+    let gone = || PlanStep::Enter(Phase::UserGone);
+    let missing_hold = || PlanStep::Hold(HoldReason::UserMissing(name.clone()));
+    use OwnerTrace::{NoKey, Refused, Silent};
     for (phase, looks, secs, traces, expected) in [
-        (Phase::Dwelling, 0, 0, vec![Refused], Step::Miss),
-        (Phase::Dwelling, 1, LAGS - 1, vec![Refused], Step::Miss),
-        (Phase::Dwelling, 2, HOUR, vec![Refused], Step::Miss),
+        (Phase::Dwelling, 0, 0, vec![Refused], PlanStep::Miss),
+        (Phase::Dwelling, 1, LAGS - 1, vec![Refused], PlanStep::Miss),
+        (Phase::Dwelling, 2, HOUR, vec![Refused], PlanStep::Miss),
         (Phase::Dwelling, 3, LAGS, vec![Refused], gone()),
         (Phase::Dwelling, 3, LAGS, vec![Silent, Refused], gone()),
         (Phase::Dwelling, 3, LAGS, vec![NoKey, NoKey], gone()),
@@ -236,20 +242,20 @@ fn what_is_decided() {
         (Phase::Creating, 3, LAGS, vec![Silent], missing_hold()),
         (Phase::Creating, 3, LAGS, vec![NoKey], missing_hold()),
         (Phase::Planned, 3, LAGS, vec![Silent], gone()),
-        (Phase::Planned, 2, LAGS, vec![Silent], Step::Miss),
+        (Phase::Planned, 2, LAGS, vec![Silent], PlanStep::Miss),
         (
             Phase::Dwelling,
             3,
             LAGS,
             vec![Refused, owner("x")],
-            Step::Rename("x".into()),
+            PlanStep::Rename("x".into()),
         ),
         (
             Phase::Dwelling,
             0,
             0,
             vec![owner("x")],
-            Step::Rename("x".into()),
+            PlanStep::Rename("x".into()),
         ),
     ] {
         let (rotation, now) = missed(phase, looks, secs);
@@ -261,7 +267,7 @@ fn what_is_decided() {
     for traces in [vec![Refused], vec![owner(&name)]] {
         let step = missing(&rotation, (&traces, None), now, LAGS);
         assert!(
-            matches!(step, Step::Wait { until, .. } if until > now),
+            matches!(step, PlanStep::Wait { until, .. } if until > now),
             "{step:?}"
         );
     }
@@ -269,5 +275,8 @@ fn what_is_decided() {
     let (rotation, now) = missed(Phase::Dwelling, 1, 0);
     assert_eq!(missing(&rotation, (&[Refused], None), now, 0), gone());
     let held = missing(&rotation, (&[Silent], Some("AIDA2")), now, 0);
-    assert_eq!(held, Step::Hold(Hold::AnotherUser("AIDA2".to_owned())));
+    assert_eq!(
+        held,
+        PlanStep::Hold(HoldReason::AnotherUser("AIDA2".to_owned()))
+    );
 }

@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use keywright_base::{Clock, Secret};
 
 use crate::{
-    execute::{Executor, Order, Stopped, Tick, retrieve},
-    model::{Pair, Person, Phase, Rotation, RotationId, Rules, Stage},
-    ports::{Backup, Held, Pairs, Sink, SinkError},
-    simulator::{Fault, Rotator, Shared, World, live},
+    execute::{Executor, NewRotation, TickError, TickOutcome, retrieve},
+    model::{DeliveryStage, KeyPair, ManualStep, Phase, Rotation, RotationId, RotationRules},
+    ports::{RotationPairs, Sink, SinkBackup, SinkContent, SinkError},
+    simulator::{CallFault, SharedWorld, SimRotator, SimWorld, live},
 };
 
 struct Somebody;
@@ -19,26 +19,31 @@ impl Sink for Somebody {
         "somebody"
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         Ok(Secret::new(Vec::new()))
     }
 
-    async fn commit(&self, _: &RotationId, _: &Backup, _: &Pair) -> Result<(), SinkError> {
+    async fn commit(&self, _: &RotationId, _: &SinkBackup, _: &KeyPair) -> Result<(), SinkError> {
         Err(SinkError::Person("somebody must do it".to_owned()))
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
-        Ok(Held::Unreadable)
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
+        Ok(SinkContent::Unreadable)
     }
 
-    async fn restore(&self, _: &RotationId, _: &Backup, _: Pairs<'_>) -> Result<(), SinkError> {
+    async fn restore(
+        &self,
+        _: &RotationId,
+        _: &SinkBackup,
+        _: RotationPairs<'_>,
+    ) -> Result<(), SinkError> {
         Ok(())
     }
 }
 
 struct Scene {
-    shared: std::sync::Arc<Shared>,
-    rotator: Rotator,
+    shared: std::sync::Arc<SharedWorld>,
+    rotator: SimRotator,
 }
 
 impl Scene {
@@ -48,11 +53,11 @@ impl Scene {
     }
 
     fn waiting_for(why: Option<&str>) -> Self {
-        let shared = Shared::new(World::new(1));
-        let rotator = Rotator::new(&shared, 0);
+        let shared = SharedWorld::new(SimWorld::new(1));
+        let rotator = SimRotator::new(&shared, 0);
         let scene = Self { shared, rotator };
         scene.shared.world().overridden = why.is_some();
-        let order = Order {
+        let order = NewRotation {
             id: scene.rotator.id.clone(),
             access: String::new(),
             by: "arn:aws:iam::123456789012:user/admin".to_owned(),
@@ -60,11 +65,11 @@ impl Scene {
             account: "123456789012".to_owned(),
             user: "RotateKeyUser".to_owned(),
             old: None,
-            rules: Rules {
+            rules: RotationRules {
                 observe_secs: 0,
                 dwell_secs: 0,
                 accept_blind: true,
-                ..Rules::SAFE
+                ..RotationRules::SAFE
             },
             create: false,
             incident: None,
@@ -92,8 +97,8 @@ impl Scene {
                 .unwrap()
                 .unwrap();
             match ticked {
-                Tick::Over => return,
-                Tick::Held(hold) => panic!("held: {hold}"),
+                TickOutcome::Over => return,
+                TickOutcome::Held(hold) => panic!("held: {hold}"),
                 _ => self.shared.world().pass(2),
             }
         }
@@ -103,11 +108,11 @@ impl Scene {
         self.rotator.rotation().unwrap()
     }
 
-    fn confirm(&self) -> Result<Tick, Stopped> {
+    fn confirm(&self) -> Result<TickOutcome, TickError> {
         live(self.executor().confirm(&self.rotator.id)).unwrap()
     }
 
-    fn retrieve(&self) -> Result<Pair, Stopped> {
+    fn retrieve(&self) -> Result<KeyPair, TickError> {
         let (journal, id) = (&*self.rotator.journal, &self.rotator.id);
         let now = self.rotator.issuer.now();
         live(retrieve(journal, id, "arn:a", now)).unwrap()
@@ -126,12 +131,14 @@ fn others_go_on_while_a_person_is_waited_for() {
     assert_eq!(rotation.phase, Phase::Distributing);
     assert_eq!(rotation.awaits_person(), Some(0));
     let stages: Vec<_> = rotation.deliveries.iter().map(|one| one.stage).collect();
-    assert_eq!(stages, [Stage::Writing, Stage::ReadBack]);
+    assert_eq!(stages, [DeliveryStage::Writing, DeliveryStage::ReadBack]);
     let person = &rotation.deliveries[0];
-    assert_eq!((person.failures, person.person), (0, Person::Awaited));
-    let said = scene.rotator.journal.events();
-    let said = said.iter().filter(|event| event.contains("somebody must"));
-    assert_eq!(said.count(), 1, "it is not asked for again and again");
+    assert_eq!((person.failures, person.person), (0, ManualStep::Awaited));
+    let message = scene.rotator.journal.events();
+    let message = message
+        .iter()
+        .filter(|event| event.contains("somebody must"));
+    assert_eq!(message.count(), 1, "it is not asked for again and again");
     assert_eq!(rotation.origin.rule.as_deref(), Some("all"));
 }
 
@@ -142,7 +149,7 @@ fn a_persons_word_lets_it_go_on_at_once() {
     assert_eq!(scene.rotation().awaits_person(), None);
     scene.ticks(60);
     assert_eq!(scene.rotation().phase, Phase::Done);
-    assert!(matches!(scene.confirm(), Err(Stopped::NothingToConfirm)));
+    assert!(matches!(scene.confirm(), Err(TickError::NothingToConfirm)));
 }
 
 /// The person's word alone would delete the old key, and nobody would have the new one.
@@ -151,16 +158,16 @@ fn a_word_without_a_retrieval_is_no_evidence() {
     let scene = Scene::waiting();
     let refused = scene.confirm();
     assert!(
-        matches!(refused, Err(Stopped::NotRetrieved(_))),
+        matches!(refused, Err(TickError::NotRetrieved(_))),
         "{refused:?}"
     );
     assert_eq!(scene.rotation().awaits_person(), Some(0), "nothing changed");
     scene.retrieve_and_confirm();
     let events = scene.rotator.journal.events();
-    let said = |what: &str| events.iter().any(|event| event.contains(what));
-    assert!(said("was retrieved by arn:a"), "{events:?}");
+    let message = |what: &str| events.iter().any(|event| event.contains(what));
+    assert!(message("was retrieved by arn:a"), "{events:?}");
     assert!(
-        said("confirmed by a person; it was retrieved at"),
+        message("confirmed by a person; it was retrieved at"),
         "{events:?}"
     );
 }
@@ -189,7 +196,7 @@ fn the_new_key_can_be_retrieved_until_the_old_one_is_deleted() {
         .unwrap()
         .unwrap();
     let refused = scene.retrieve();
-    assert!(matches!(refused, Err(Stopped::NothingToRetrieve)));
+    assert!(matches!(refused, Err(TickError::NothingToRetrieve)));
 }
 
 #[test]
@@ -200,7 +207,7 @@ fn what_no_person_was_asked_for_cannot_be_confirmed() {
         .unwrap()
         .unwrap();
     assert_eq!(scene.rotation().awaits_person(), None);
-    assert!(matches!(scene.confirm(), Err(Stopped::NothingToConfirm)));
+    assert!(matches!(scene.confirm(), Err(TickError::NothingToConfirm)));
 }
 
 #[test]
@@ -256,14 +263,15 @@ fn what_is_refused_late_is_named_and_goes_on_when_it_is_granted() {
             }
             scene.shared.set_faults(Box::new(move |name| {
                 if name == refused {
-                    Fault::Denied
+                    CallFault::Denied
                 } else {
-                    Fault::None
+                    CallFault::None
                 }
             }));
             let mut held = None;
             for _ in 0..60 {
-                if let Tick::Held(hold) = live(scene.executor().tick(&id)).unwrap().unwrap() {
+                if let TickOutcome::Held(hold) = live(scene.executor().tick(&id)).unwrap().unwrap()
+                {
                     held = Some(hold.to_string());
                 }
                 scene.shared.world().pass(2);
@@ -273,12 +281,12 @@ fn what_is_refused_late_is_named_and_goes_on_when_it_is_granted() {
                 let held = held.unwrap_or_default();
                 let names = format!("not allowed to call {refused}");
                 assert!(held.contains(&names), "{refused} {back}: {held}");
-                let said = scene.rotator.journal.events();
-                let said = said.iter().filter(|event| event.starts_with("held: "));
-                assert_eq!(said.count(), 1, "it is said once");
+                let message = scene.rotator.journal.events();
+                let message = message.iter().filter(|event| event.starts_with("held: "));
+                assert_eq!(message.count(), 1, "it is said once");
                 assert_eq!(scene.shared.world().tags.len(), 1, "the mark stays");
             }
-            scene.shared.set_faults(Box::new(|_| Fault::None));
+            scene.shared.set_faults(Box::new(|_| CallFault::None));
             scene.ticks(200);
             let over = if back { Phase::RolledBack } else { Phase::Done };
             assert_eq!(scene.rotation().phase, over, "{refused}");

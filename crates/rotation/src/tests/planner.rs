@@ -4,10 +4,10 @@
 use keywright_base::{Secret, Timestamp};
 
 use crate::{
-    model::{Hold, KeyId, Orphan, Phase, Rotation, Rules, Stage},
-    plan::{MARK, Seen, Step, plan},
-    ports::{KeyStatus, LastUse, ListedKey, User},
-    simulator::{Rotator, Shared, World, live},
+    model::{DeliveryStage, HoldReason, KeyId, OrphanedKey, Phase, Rotation, RotationRules},
+    plan::{MARK, Observation, PlanStep, plan},
+    ports::{IssuerUser, KeyStatus, LastUse, ListedKey},
+    simulator::{SharedWorld, SimRotator, SimWorld, live},
 };
 
 const HOUR: i64 = 3600;
@@ -21,10 +21,10 @@ fn new() -> KeyId {
 }
 
 /// A rotation with two places in a phase since a week, and what is seen when all is well.
-fn at(phase: Phase) -> (Rotation, Seen) {
-    let shared = Shared::new(World::new(2));
-    let rotator = Rotator::new(&shared, 0);
-    live(rotator.begin(Rules::SAFE)).unwrap().unwrap();
+fn at(phase: Phase) -> (Rotation, Observation) {
+    let shared = SharedWorld::new(SimWorld::new(2));
+    let rotator = SimRotator::new(&shared, 0);
+    live(rotator.begin(RotationRules::SAFE)).unwrap().unwrap();
     let mut rotation = rotator.rotation().unwrap();
     let now = rotation.since.plus_secs(7 * 24 * HOUR);
     rotation.phase = phase;
@@ -33,7 +33,7 @@ fn at(phase: Phase) -> (Rotation, Seen) {
     rotation.pre_image = vec![old()];
     rotation.verified = true;
     for delivery in &mut rotation.deliveries {
-        delivery.stage = Stage::ReadBack;
+        delivery.stage = DeliveryStage::ReadBack;
     }
     let key = |id, status| ListedKey {
         id,
@@ -47,8 +47,8 @@ fn at(phase: Phase) -> (Rotation, Seen) {
         KeyStatus::Active
     };
     let mark = format!("{} {}", rotation.id, now.secs() + HOUR);
-    let seen = Seen {
-        user: User {
+    let seen = Observation {
+        user: IssuerUser {
             id: rotation.user_id.clone(),
             arn: String::new(),
             name: rotation.user.clone(),
@@ -76,17 +76,17 @@ fn used(at: Timestamp) -> Option<LastUse> {
 #[test]
 fn before_the_old_key_is_deactivated_everything_is_looked_at_once_more() {
     let (mut rotation, mut seen) = at(Phase::Confirming);
-    assert_eq!(plan(&rotation, &seen), Step::Enter(Phase::Deactivating));
-    rotation.deliveries[1].stage = Stage::Written;
-    assert_eq!(plan(&rotation, &seen), Step::ReadBack(1));
+    assert_eq!(plan(&rotation, &seen), PlanStep::Enter(Phase::Deactivating));
+    rotation.deliveries[1].stage = DeliveryStage::Written;
+    assert_eq!(plan(&rotation, &seen), PlanStep::ReadBack(1));
     rotation.verified = false;
-    assert_eq!(plan(&rotation, &seen), Step::Verify);
+    assert_eq!(plan(&rotation, &seen), PlanStep::Verify);
     // It was used since it was said to be quiet.
     seen.used = used(seen.now.plus_secs(-HOUR));
-    assert_eq!(plan(&rotation, &seen), Step::Enter(Phase::Observing));
+    assert_eq!(plan(&rotation, &seen), PlanStep::Enter(Phase::Observing));
     // Whoever does not wait for silence does not go back for it.
-    rotation.rules = Rules::INCIDENT;
-    assert_eq!(plan(&rotation, &seen), Step::Verify);
+    rotation.rules = RotationRules::INCIDENT;
+    assert_eq!(plan(&rotation, &seen), PlanStep::Verify);
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn nothing_is_taken_away_without_a_new_key_that_works() {
         Phase::Deleting,
     ] {
         let (mut rotation, seen) = at(phase);
-        let is_held = |seen: &Seen, rotation: &Rotation| {
-            plan(rotation, seen) == Step::Hold(Hold::NewKeyGone(new()))
+        let is_held = |seen: &Observation, rotation: &Rotation| {
+            plan(rotation, seen) == PlanStep::Hold(HoldReason::NewKeyGone(new()))
         };
         assert!(!is_held(&seen, &rotation), "{phase:?}");
         let mut gone = seen.clone();
@@ -120,14 +120,20 @@ fn nothing_is_taken_away_without_a_new_key_that_works() {
 #[test]
 fn a_key_that_is_not_the_rotations_is_left_to_its_owner() {
     let (mut rotation, mut seen) = at(Phase::Planned);
-    assert_eq!(plan(&rotation, &seen), Step::Hold(Hold::SecondKey(new())));
+    assert_eq!(
+        plan(&rotation, &seen),
+        PlanStep::Hold(HoldReason::SecondKey(new()))
+    );
     // One that was taken for the lost key is in use, so it is somebody's.
-    rotation.orphan = Some(Orphan {
+    rotation.orphan = Some(OrphanedKey {
         key: new(),
         inactive_since: None,
     });
-    let deactivate = Step::SetStatus(new(), KeyStatus::Inactive);
+    let deactivate = PlanStep::SetStatus(new(), KeyStatus::Inactive);
     assert_eq!(plan(&rotation, &seen), deactivate);
     seen.used = used(seen.now.plus_secs(-HOUR));
-    assert_eq!(plan(&rotation, &seen), Step::Hold(Hold::NotOurs(new())));
+    assert_eq!(
+        plan(&rotation, &seen),
+        PlanStep::Hold(HoldReason::NotOurs(new()))
+    );
 }

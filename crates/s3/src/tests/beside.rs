@@ -7,13 +7,13 @@ use std::sync::{
 
 use keywright_base::limits;
 
-use super::{Answer, Ask, Authorize, Denial, Front, Resource, S3Context, WireError, ask};
-use crate::{Busy, Work, Working};
+use super::{Answer, Ask, Front, S3Authorizer, S3Context, S3Denial, S3Resource, WireError, ask};
+use crate::{CallerBusy, CpuWork, WorkFuture};
 
 /// Decides shortly until so many questions were asked; the rest it allows beside.
 struct Slow {
     shortly: usize,
-    asked: AtomicUsize,
+    requested: AtomicUsize,
     busy: bool,
     beside: AtomicBool,
     works: AtomicUsize,
@@ -23,7 +23,7 @@ impl Slow {
     fn new(shortly: usize, busy: bool) -> Arc<Self> {
         Arc::new(Self {
             shortly,
-            asked: AtomicUsize::new(0),
+            requested: AtomicUsize::new(0),
             busy,
             beside: AtomicBool::new(false),
             works: AtomicUsize::new(0),
@@ -31,12 +31,12 @@ impl Slow {
     }
 }
 
-impl Authorize for Slow {
+impl S3Authorizer for Slow {
     fn check_caller(&self) -> Result<(), Box<WireError>> {
         Ok(())
     }
 
-    fn check(&self, _: &str, _: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
+    fn check(&self, _: &str, _: &S3Resource<'_>, _: &S3Context) -> Result<(), S3Denial> {
         assert!(
             self.beside.load(Ordering::SeqCst),
             "decided where others wait"
@@ -47,17 +47,17 @@ impl Authorize for Slow {
     fn check_shortly(
         &self,
         _: &str,
-        _: &Resource<'_>,
+        _: &S3Resource<'_>,
         _: &S3Context,
-    ) -> Option<Result<(), Denial>> {
-        let before = self.asked.fetch_add(1, Ordering::SeqCst);
+    ) -> Option<Result<(), S3Denial>> {
+        let before = self.requested.fetch_add(1, Ordering::SeqCst);
         (before < self.shortly).then_some(Ok(()))
     }
 
-    fn run_beside(&self, work: Work) -> Working<'_> {
+    fn run_beside(&self, work: CpuWork) -> WorkFuture<'_> {
         Box::pin(async move {
             if self.busy {
-                return Err(Busy);
+                return Err(CallerBusy);
             }
             self.works.fetch_add(1, Ordering::SeqCst);
             self.beside.store(true, Ordering::SeqCst);
@@ -67,23 +67,23 @@ impl Authorize for Slow {
         })
     }
 
-    fn refuse(&self, _: &str, _: &Resource<'_>, why: &str) -> Denial {
+    fn refuse(&self, _: &str, _: &S3Resource<'_>, why: &str) -> S3Denial {
         let message = why.to_owned();
-        Denial { message }
+        S3Denial { message }
     }
 
-    fn kept(&self, principal: &str) -> Option<String> {
+    fn principal_to_stored_id(&self, principal: &str) -> Option<String> {
         Some(principal.to_owned())
     }
 
-    fn shown(&self, _: &str) -> Option<String> {
+    fn stored_id_to_arn(&self, _: &str) -> Option<String> {
         None
     }
 }
 
 impl Front {
     async fn with(&self, authorize: &Arc<Slow>, ask: Ask) -> Answer {
-        let caller = super::Caller {
+        let caller = super::S3Caller {
             account: Some("111122223333".parse().unwrap()),
             identity: None,
             version2: false,

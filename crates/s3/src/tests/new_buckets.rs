@@ -52,7 +52,7 @@ async fn tags_are_asked_for_and_set() {
         .await;
     assert_eq!(made.status, 200, "{made:?}");
     assert_eq!(stored(&front).await, "team=ops cost=");
-    let asked = rules.asked.lock().unwrap().clone();
+    let requested = rules.requested.lock().unwrap().clone();
     let tags = |name: &str| (name.to_owned(), vec!["team".to_owned(), "cost".to_owned()]);
     let one = |name: &str, value: &str| (name.to_owned(), vec![value.to_owned()]);
     let expected = vec![
@@ -60,7 +60,7 @@ async fn tags_are_asked_for_and_set() {
         one("aws:RequestTag/cost", ""),
         tags("aws:TagKeys"),
     ];
-    let (what, contexts): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    let (what, contexts): (Vec<_>, Vec<_>) = requested.into_iter().unzip();
     assert_eq!(
         what,
         [

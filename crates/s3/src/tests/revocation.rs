@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{Answer, Ask, Authorize, Denial, Front, Resource, S3Context, WireError, ask};
+use super::{Answer, Ask, Front, S3Authorizer, S3Context, S3Denial, S3Resource, WireError, ask};
 
 /// What is revoked once the access check has let a request in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ struct Revoking {
     let_in: AtomicBool,
 }
 
-impl Authorize for Revoking {
+impl S3Authorizer for Revoking {
     decides_shortly!();
 
     fn check_caller(&self) -> Result<(), Box<WireError>> {
@@ -38,31 +38,31 @@ impl Authorize for Revoking {
         }))
     }
 
-    fn check(&self, action: &str, _: &Resource<'_>, _: &S3Context) -> Result<(), Denial> {
+    fn check(&self, action: &str, _: &S3Resource<'_>, _: &S3Context) -> Result<(), S3Denial> {
         if self.revoked == Revoked::Permission && self.let_in.load(Ordering::SeqCst) {
             let message = format!("no {action}");
-            return Err(Denial { message });
+            return Err(S3Denial { message });
         }
         Ok(())
     }
 
-    fn refuse(&self, _: &str, _: &Resource<'_>, why: &str) -> Denial {
+    fn refuse(&self, _: &str, _: &S3Resource<'_>, why: &str) -> S3Denial {
         let message = why.to_owned();
-        Denial { message }
+        S3Denial { message }
     }
 
-    fn kept(&self, principal: &str) -> Option<String> {
+    fn principal_to_stored_id(&self, principal: &str) -> Option<String> {
         Some(principal.to_owned())
     }
 
-    fn shown(&self, _: &str) -> Option<String> {
+    fn stored_id_to_arn(&self, _: &str) -> Option<String> {
         None
     }
 }
 
 impl Front {
     async fn while_revoking(&self, revoked: Revoked, ask: Ask) -> Answer {
-        let caller = super::Caller {
+        let caller = super::S3Caller {
             account: Some("111122223333".parse().unwrap()),
             identity: None,
             version2: false,

@@ -11,23 +11,23 @@ use serde_json::{Value, json};
 
 use super::{sender, session, sign_in};
 use crate::{
-    Body,
+    ResponseBody,
     origin::PublicUrl,
-    pipeline::{Peer, Pipeline},
+    pipeline::{PeerInfo, Pipeline},
 };
 
 /// A request for an endpoint.
 #[derive(Clone, Copy)]
-pub(super) struct Ask<'a> {
+pub(super) struct ApiRequest<'a> {
     pub pipeline: &'a Pipeline,
     pub parts: &'a Parts,
     pub body: &'a [u8],
-    pub peer: Peer,
+    pub peer: PeerInfo,
     /// The port of the API's listener.
     pub api_port: u16,
 }
 
-impl Ask<'_> {
+impl ApiRequest<'_> {
     /// The console's own origin; `None` if the request does not say where it was sent.
     pub(super) fn here(&self) -> Option<PublicUrl> {
         let known = self.pipeline.console.urls.console.clone();
@@ -49,14 +49,14 @@ impl Ask<'_> {
 }
 
 /// What an endpoint answers.
-pub(super) struct Reply {
+pub(super) struct ApiReply {
     /// JSON; without it the status is 204.
     pub body: Option<Value>,
     /// `Set-Cookie`, a line each.
     pub cookies: Vec<String>,
 }
 
-impl Reply {
+impl ApiReply {
     pub(super) const fn json(body: Value) -> Self {
         Self {
             body: Some(body),
@@ -74,7 +74,7 @@ impl Reply {
 
 /// Why an endpoint did not do it.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct ApiError {
     status: u16,
     code: &'static str,
     message: String,
@@ -82,7 +82,7 @@ pub(super) struct Refused {
     pub retry_after_secs: Option<i64>,
 }
 
-impl Refused {
+impl ApiError {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -119,7 +119,7 @@ impl Refused {
 }
 
 /// An action's own refusal; to the console every one of them is a 400.
-impl From<WireError> for Refused {
+impl From<WireError> for ApiError {
     fn from(error: WireError) -> Self {
         let status = if error.status < 500 {
             400
@@ -131,11 +131,11 @@ impl From<WireError> for Refused {
 }
 
 /// Answers a request for the endpoint of this name.
-pub(super) async fn answer(ask: Ask<'_>, endpoint: &str) -> Response<Body> {
+pub(super) async fn answer(ask: ApiRequest<'_>, endpoint: &str) -> Response<ResponseBody> {
     super::json(carry_out(ask, endpoint).await)
 }
 
-async fn carry_out(ask: Ask<'_>, endpoint: &str) -> Result<Reply, Refused> {
+async fn carry_out(ask: ApiRequest<'_>, endpoint: &str) -> Result<ApiReply, ApiError> {
     let post = ask.parts.method == Method::POST;
     sender::check(ask)?;
     match (endpoint, post) {
@@ -147,17 +147,17 @@ async fn carry_out(ask: Ask<'_>, endpoint: &str) -> Result<Reply, Refused> {
         ("sign-out", true) => Ok(session::sign_out(ask)),
         ("session" | "capabilities" | "sign-in" | "password" | "credentials" | "sign-out", _) => {
             let text = "The method is not allowed here.";
-            Err(Refused::new(405, "MethodNotAllowed", text))
+            Err(ApiError::new(405, "MethodNotAllowed", text))
         }
-        _ => Err(Refused::new(404, "NotFound", "There is no such endpoint.")),
+        _ => Err(ApiError::new(404, "NotFound", "There is no such endpoint.")),
     }
 }
 
 /// The JSON of a request.
-pub(super) fn read<T: DeserializeOwned>(ask: Ask<'_>) -> Result<T, Refused> {
+pub(super) fn read<T: DeserializeOwned>(ask: ApiRequest<'_>) -> Result<T, ApiError> {
     // What serde says could quote the body.
     serde_json::from_slice(ask.body).map_err(|_| {
-        Refused::new(
+        ApiError::new(
             400,
             "ValidationError",
             "The request is not what was expected.",

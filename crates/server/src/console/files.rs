@@ -6,11 +6,11 @@
 
 use http::{HeaderValue, Method, Response, StatusCode, header, request::Parts};
 
-use crate::{Body, full};
+use crate::{ResponseBody, full};
 
 /// A file of the console.
 #[derive(Debug, Clone, Copy)]
-pub struct Asset {
+pub struct ConsoleAsset {
     /// Its path under `/console/`, for example `assets/index-a1b2.js`.
     pub path: &'static str,
     /// Its content.
@@ -21,16 +21,16 @@ pub struct Asset {
 
 /// Every file of the console.
 #[derive(Debug, Clone)]
-pub struct Bundle {
-    assets: Vec<Asset>,
+pub struct ConsoleBundle {
+    assets: Vec<ConsoleAsset>,
     absent: String,
 }
 
 const INDEX: &str = "index.html";
 
-impl Bundle {
+impl ConsoleBundle {
     /// These files, or the reason why the binary was built without them.
-    pub fn new(assets: Vec<Asset>, absent: impl Into<String>) -> Self {
+    pub fn new(assets: Vec<ConsoleAsset>, absent: impl Into<String>) -> Self {
         Self {
             assets,
             absent: absent.into(),
@@ -47,7 +47,7 @@ impl Bundle {
         &self.absent
     }
 
-    fn file(&self, path: &str) -> Option<&Asset> {
+    fn file(&self, path: &str) -> Option<&ConsoleAsset> {
         self.assets.iter().find(|asset| asset.path == path)
     }
 
@@ -70,7 +70,7 @@ fn visible(letter: char) -> char {
 }
 
 /// The file at a path under `/console/`.
-pub(super) fn answer(bundle: &Bundle, path: &str, parts: &Parts) -> Response<Body> {
+pub(super) fn answer(bundle: &ConsoleBundle, path: &str, parts: &Parts) -> Response<ResponseBody> {
     let mut response = Response::new(full(""));
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;

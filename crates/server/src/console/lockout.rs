@@ -18,10 +18,10 @@ use sha2::{Digest, Sha256};
 const MEMORY_SECS: i64 = 60 * 60;
 
 /// What is counted: the hash of a name and where it is tried from, or of an address.
-pub(super) type Key = [u8; 32];
+pub(super) type LockoutKey = [u8; 32];
 
 #[derive(Debug, Clone, Copy)]
-struct Failures {
+struct LockoutFailures {
     count: u32,
     last: Timestamp,
     /// The first instant at which the next attempt is let in.
@@ -29,26 +29,26 @@ struct Failures {
 }
 
 /// Failed attempts by key.
-pub(super) struct Lockout {
+pub(super) struct SignInLockout {
     /// Failures without a wait.
     free: u32,
     /// Seconds of the longest wait.
     wait_secs_max: i64,
-    failures: Mutex<HashMap<Key, Failures>>,
+    failures: Mutex<HashMap<LockoutKey, LockoutFailures>>,
 }
 
 /// For an account and user, from one place: five tries, then up to 15 minutes.
-pub(super) fn of_names() -> Lockout {
-    Lockout::new(5, 15 * 60)
+pub(super) fn of_names() -> SignInLockout {
+    SignInLockout::new(5, 15 * 60)
 }
 
 /// For an address: many people may share one, so it is given more tries and waits less.
-pub(super) fn of_sources() -> Lockout {
-    Lockout::new(30, 60)
+pub(super) fn of_sources() -> SignInLockout {
+    SignInLockout::new(30, 60)
 }
 
 /// The key of an account and a user, or root.
-pub(super) fn name(account: &str, user: Option<&str>) -> Key {
+pub(super) fn name(account: &str, user: Option<&str>) -> LockoutKey {
     let user = user.map_or_else(
         || "r".to_owned(),
         |user| format!("u{}", user.to_lowercase()),
@@ -57,29 +57,29 @@ pub(super) fn name(account: &str, user: Option<&str>) -> Key {
 }
 
 /// The key of a name tried from one address or browser.
-pub(super) fn name_from(name: Key, place: &[u8]) -> Key {
+pub(super) fn name_from(name: LockoutKey, place: &[u8]) -> LockoutKey {
     key(&[name.as_slice(), place].concat())
 }
 
 /// The key of an address; of IPv6 the network of 64 bits, which one person has whole.
-pub(super) fn source(address: IpAddr) -> Key {
+pub(super) fn source(address: IpAddr) -> LockoutKey {
     match address {
         IpAddr::V4(address) => key(&address.octets()),
         IpAddr::V6(address) => key(&(u128::from(address) >> 64).to_be_bytes()),
     }
 }
 
-fn key(bytes: &[u8]) -> Key {
+fn key(bytes: &[u8]) -> LockoutKey {
     Sha256::digest(bytes).into()
 }
 
-impl std::fmt::Debug for Lockout {
+impl std::fmt::Debug for SignInLockout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Lockout({})", self.all().len())
     }
 }
 
-impl Lockout {
+impl SignInLockout {
     fn new(free: u32, wait_secs_max: i64) -> Self {
         Self {
             free,
@@ -92,7 +92,7 @@ impl Lockout {
     ///
     /// # Errors
     /// The seconds to wait.
-    pub(super) fn begin(&self, key: Key, now: Timestamp) -> Result<(), i64> {
+    pub(super) fn begin(&self, key: LockoutKey, now: Timestamp) -> Result<(), i64> {
         let mut all = self.all();
         let before = all
             .get(&key)
@@ -108,7 +108,7 @@ impl Lockout {
         let count = before
             .map_or(0, |failures| failures.count)
             .saturating_add(1);
-        let failures = Failures {
+        let failures = LockoutFailures {
             count,
             last: now,
             until: now.plus_secs(self.wait_secs(count)),
@@ -118,12 +118,12 @@ impl Lockout {
     }
 
     /// Forgets all failures: the attempt succeeded.
-    pub(super) fn reset(&self, key: Key) {
+    pub(super) fn reset(&self, key: LockoutKey) {
         self.all().remove(&key);
     }
 
     /// Takes back one attempt that was let in.
-    pub(super) fn undo(&self, key: Key, now: Timestamp) {
+    pub(super) fn undo(&self, key: LockoutKey, now: Timestamp) {
         if let Some(failures) = self.all().get_mut(&key) {
             failures.count = failures.count.saturating_sub(1);
             failures.until = failures.until.min(now);
@@ -140,18 +140,18 @@ impl Lockout {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Key, Failures>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<LockoutKey, LockoutFailures>> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Failures {
+impl LockoutFailures {
     fn forgotten(self, now: Timestamp) -> bool {
         now >= self.last.plus_secs(MEMORY_SECS)
     }
 }
 
-fn make_room(all: &mut HashMap<Key, Failures>, key: Key, now: Timestamp) {
+fn make_room(all: &mut HashMap<LockoutKey, LockoutFailures>, key: LockoutKey, now: Timestamp) {
     if all.len() < limits::SIGN_INS_REMEMBERED || all.contains_key(&key) {
         return;
     }
@@ -168,11 +168,11 @@ fn make_room(all: &mut HashMap<Key, Failures>, key: Key, now: Timestamp) {
 mod tests {
     use keywright_base::{Timestamp, limits};
 
-    use super::{Lockout, name, name_from, source};
+    use super::{SignInLockout, name, name_from, source};
 
     #[test]
     fn the_wait_doubles_up_to_its_cap_and_is_forgotten_after_an_hour() {
-        let lockout = Lockout::new(2, 5);
+        let lockout = SignInLockout::new(2, 5);
         let key = name("123456789012", Some("ann"));
         for (at_millis, expected) in [
             (0, Ok(())),
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_success_forgets_and_an_attempt_can_be_taken_back() {
-        let lockout = Lockout::new(0, 900);
+        let lockout = SignInLockout::new(0, 900);
         let (ann, bob) = (name("1", Some("ann")), name("1", Some("bob")));
         let now = Timestamp::from_secs(1);
         assert_eq!(lockout.begin(ann, now), Ok(()));
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn the_memory_is_bounded() {
-        let lockout = Lockout::new(0, 900);
+        let lockout = SignInLockout::new(0, 900);
         let first = name("0", None);
         for (n, secs) in (0..=limits::SIGN_INS_REMEMBERED).zip(0..) {
             let now = Timestamp::from_millis(secs);

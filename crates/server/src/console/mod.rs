@@ -22,26 +22,26 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as HttpBody;
 use keywright_base::limits;
 
-pub use files::{Asset, Bundle};
+pub use files::{ConsoleAsset, ConsoleBundle};
 
 use crate::{
-    Body, full,
+    ResponseBody, full,
     origin::PublicUrl,
-    pipeline::{Peer, Pipeline},
+    pipeline::{PeerInfo, Pipeline},
 };
-use api::{Ask, Refused, Reply};
-use lockout::Lockout;
+use api::{ApiError, ApiReply, ApiRequest};
+use lockout::SignInLockout;
 
 /// The console's own state: its files, and the sign-ins that failed.
 #[derive(Debug)]
 pub struct Console {
-    bundle: Bundle,
+    bundle: ConsoleBundle,
     urls: PublicUrls,
     /// Attempts for a name, from one address each.
-    names: Lockout,
+    names: SignInLockout,
     /// Attempts for a name, from one browser each that has signed in to it before.
-    browsers: Lockout,
-    sources: Lockout,
+    browsers: SignInLockout,
+    sources: SignInLockout,
 }
 
 /// Where people and clients reach the two origins, as far as the operator says it. Otherwise the
@@ -56,7 +56,7 @@ pub struct PublicUrls {
 
 impl Console {
     /// With these files, at these addresses.
-    pub fn new(bundle: Bundle, urls: PublicUrls) -> Self {
+    pub fn new(bundle: ConsoleBundle, urls: PublicUrls) -> Self {
         Self {
             bundle,
             urls,
@@ -95,8 +95,8 @@ fn in_bucket_host(headers: &HeaderMap) -> bool {
 pub(crate) async fn answer<B>(
     pipeline: &Pipeline,
     request: Request<B>,
-    (peer, api_port): (Peer, u16),
-) -> Response<Body>
+    (peer, api_port): (PeerInfo, u16),
+) -> Response<ResponseBody>
 where
     B: HttpBody<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -112,7 +112,7 @@ where
                 .await;
             match limited {
                 Ok(body) => {
-                    let ask = Ask {
+                    let ask = ApiRequest {
                         pipeline,
                         parts: &parts,
                         body: &body.to_bytes(),
@@ -121,12 +121,12 @@ where
                     };
                     api::answer(ask, endpoint).await
                 }
-                Err(error) if error.is::<LengthLimitError>() => json(Err(Refused::new(
+                Err(error) if error.is::<LengthLimitError>() => json(Err(ApiError::new(
                     413,
                     "RequestEntityTooLarge",
                     "The request body is too large",
                 ))),
-                Err(_) => json(Err(Refused::new(
+                Err(_) => json(Err(ApiError::new(
                     408,
                     "RequestTimeout",
                     "The request body did not arrive in time.",
@@ -161,7 +161,7 @@ fn guard(headers: &mut HeaderMap) {
     }
 }
 
-fn moved(status: StatusCode) -> Response<Body> {
+fn moved(status: StatusCode) -> Response<ResponseBody> {
     let mut response = Response::new(full(Bytes::new()));
     *response.status_mut() = status;
     let there = HeaderValue::from_static("/console/");
@@ -170,7 +170,7 @@ fn moved(status: StatusCode) -> Response<Body> {
 }
 
 /// The answer of an endpoint. Nothing of it may be kept by anyone.
-fn json(outcome: Result<Reply, Refused>) -> Response<Body> {
+fn json(outcome: Result<ApiReply, ApiError>) -> Response<ResponseBody> {
     let (status, body, cookies, retry) = match outcome {
         Ok(reply) => (reply.status(), reply.body, reply.cookies, None),
         Err(refused) => (

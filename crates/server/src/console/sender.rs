@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderName, Method, header};
 
-use super::api::{Ask, Refused};
+use super::api::{ApiError, ApiRequest};
 
 /// A header of our own, which a browser lets only a script of this origin set.
 const MARK: &str = "x-keywright-console";
@@ -19,7 +19,7 @@ const FETCH_SITE: &str = "sec-fetch-site";
 ///
 /// # Errors
 /// What everyone else is told.
-pub(super) fn check(ask: Ask<'_>) -> Result<(), Refused> {
+pub(super) fn check(ask: ApiRequest<'_>) -> Result<(), ApiError> {
     let headers = &ask.parts.headers;
     let post = ask.parts.method == Method::POST;
     let site = only(headers, &HeaderName::from_static(FETCH_SITE));
@@ -32,14 +32,14 @@ pub(super) fn check(ask: Ask<'_>) -> Result<(), Refused> {
     let origin = match only(headers, &header::ORIGIN) {
         Ok(Some(origin)) => ask.here().is_some_and(|here| here.as_str() == origin),
         Ok(None) => !post,
-        Err(Ambiguous) => false,
+        Err(AmbiguousHeader) => false,
     };
     if site && origin && (!post || is_json_of_ours(headers)) {
         Ok(())
     } else {
         let text = "The request does not come from the console. Behind a proxy, the server must \
                     know its own address: give it --console-url.";
-        Err(Refused::new(403, "Forbidden", text))
+        Err(ApiError::new(403, "Forbidden", text))
     }
 }
 
@@ -52,14 +52,14 @@ fn is_json_of_ours(headers: &HeaderMap) -> bool {
 
 /// A header that is there twice, or is no text.
 #[derive(Debug, PartialEq, Eq)]
-struct Ambiguous;
+struct AmbiguousHeader;
 
 /// The one value of a header.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Ambiguous> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, AmbiguousHeader> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| Ambiguous),
-        _ => Err(Ambiguous),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| AmbiguousHeader),
+        _ => Err(AmbiguousHeader),
     }
 }

@@ -14,11 +14,11 @@ use keywright_identity::{
     console::SESSION_SECS,
     sign_in::SignedIn,
 };
-use keywright_policy::Catalogue;
+use keywright_policy::ActionCatalogue;
 use keywright_wire::Service;
 use serde_json::{Value, json};
 
-use super::api::{Ask, Refused, Reply};
+use super::api::{ApiError, ApiReply, ApiRequest};
 
 /// A cookie of ours by its name.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ const BROWSER: CookieKind = CookieKind {
 
 impl CookieKind {
     /// `Set-Cookie`.
-    fn set(self, ask: Ask<'_>, value: &str, secs: i64) -> String {
+    fn set(self, ask: ApiRequest<'_>, value: &str, secs: i64) -> String {
         const FLAGS: &str = "HttpOnly; SameSite=Strict";
         if ask.is_secure() {
             let name = self.secure;
@@ -53,7 +53,7 @@ impl CookieKind {
 
     /// The values that a request brings. Over TLS only those that were set over TLS by this host:
     /// others can be planted by anyone on the way.
-    fn values(self, ask: Ask<'_>) -> Vec<Secret<String>> {
+    fn values(self, ask: ApiRequest<'_>) -> Vec<Secret<String>> {
         let name = if ask.is_secure() {
             self.secure
         } else {
@@ -68,21 +68,21 @@ impl CookieKind {
 }
 
 /// `GET session`
-pub(super) fn show(ask: Ask<'_>) -> Reply {
+pub(super) fn show(ask: ApiRequest<'_>) -> ApiReply {
     let session = current(ask).map(|(_, session)| session);
-    Reply::json(session.map_or_else(|| json!({"state": "signed-out"}), |session| of(&session)))
+    ApiReply::json(session.map_or_else(|| json!({"state": "signed-out"}), |session| of(&session)))
 }
 
 /// `POST credentials`
-pub(super) fn credentials(ask: Ask<'_>) -> Result<Reply, Refused> {
+pub(super) fn credentials(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     let (cookie, _) = signed_in(ask)?;
     let made = ask.pipeline.identity.console_credentials(cookie.expose());
-    let made = made.ok_or_else(Refused::signed_out)?;
+    let made = made.ok_or_else(ApiError::signed_out)?;
     let api = ask.api().ok_or_else(|| {
         let text = "The request does not say which host it was sent to.";
-        Refused::new(400, "ValidationError", text)
+        ApiError::new(400, "ValidationError", text)
     })?;
-    Ok(Reply::json(json!({
+    Ok(ApiReply::json(json!({
         "endpointUrl": api.as_str(),
         "accessKeyId": made.key.to_string(),
         "secretAccessKey": made.secret.expose(),
@@ -92,18 +92,18 @@ pub(super) fn credentials(ask: Ask<'_>) -> Result<Reply, Refused> {
 }
 
 /// `POST sign-out`; the browser stays known.
-pub(super) fn sign_out(ask: Ask<'_>) -> Reply {
+pub(super) fn sign_out(ask: ApiRequest<'_>) -> ApiReply {
     for cookie in SESSION.values(ask) {
         ask.pipeline.identity.sign_out(cookie.expose());
     }
-    Reply {
+    ApiReply {
         body: None,
         cookies: vec![SESSION.set(ask, "", 0)],
     }
 }
 
 /// `GET capabilities`: the operations that this server serves, and the actions that policies name.
-pub(super) fn capabilities(ask: Ask<'_>) -> Result<Reply, Refused> {
+pub(super) fn capabilities(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     signed_in(ask)?;
     let of = |service: Service| {
         let rows = ACTIONS.iter().map(|row| row.operation);
@@ -114,7 +114,7 @@ pub(super) fn capabilities(ask: Ask<'_>) -> Result<Reply, Refused> {
         names.sort_unstable();
         names
     };
-    Ok(Reply::json(json!({
+    Ok(ApiReply::json(json!({
         "iam": of(Service::Iam),
         "sts": of(Service::Sts),
         "keywright": of(Service::Keywright),
@@ -124,23 +124,23 @@ pub(super) fn capabilities(ask: Ask<'_>) -> Result<Reply, Refused> {
 }
 
 fn policy_actions() -> Vec<String> {
-    let all = Catalogue::built_in().actions();
+    let all = ActionCatalogue::built_in().actions();
     all.map(|action| format!("{}:{}", action.service, action.name))
         .collect()
 }
 
 /// The answer to whoever just signed in or changed the password, with the new cookies.
-pub(super) fn begun(ask: Ask<'_>, cookie: &Secret<String>) -> Result<Reply, Refused> {
+pub(super) fn begun(ask: ApiRequest<'_>, cookie: &Secret<String>) -> Result<ApiReply, ApiError> {
     let identity = &ask.pipeline.identity;
     let session = identity.signed_in(cookie.expose());
-    let session = session.ok_or_else(Refused::signed_out)?;
+    let session = session.ok_or_else(ApiError::signed_out)?;
     let mut cookies = vec![SESSION.set(ask, cookie.expose(), SESSION_SECS)];
     let before = BROWSER.values(ask).into_iter().next();
     let before = before.as_ref().map(|note| note.expose().as_str());
     if let Some(note) = identity.remember_browser(before, cookie.expose()) {
         cookies.push(BROWSER.set(ask, note.expose(), BROWSER_SECS));
     }
-    Ok(Reply {
+    Ok(ApiReply {
         body: Some(of(&session)),
         cookies,
     })
@@ -148,7 +148,7 @@ pub(super) fn begun(ask: Ask<'_>, cookie: &Secret<String>) -> Result<Reply, Refu
 
 /// The browser, if it has signed in before as this user, or as root without a name.
 pub(super) fn known_browser(
-    ask: Ask<'_>,
+    ask: ApiRequest<'_>,
     account: AccountId,
     user: Option<&str>,
 ) -> Option<BrowserId> {
@@ -158,7 +158,7 @@ pub(super) fn known_browser(
 }
 
 /// The session of a request, whatever it may do.
-pub(super) fn current(ask: Ask<'_>) -> Option<(Secret<String>, SignedIn)> {
+pub(super) fn current(ask: ApiRequest<'_>) -> Option<(Secret<String>, SignedIn)> {
     SESSION.values(ask).into_iter().find_map(|cookie| {
         let session = ask.pipeline.identity.signed_in(cookie.expose())?;
         Some((cookie, session))
@@ -166,11 +166,11 @@ pub(super) fn current(ask: Ask<'_>) -> Option<(Secret<String>, SignedIn)> {
 }
 
 /// The session of a request, if it need not change its password first.
-fn signed_in(ask: Ask<'_>) -> Result<(Secret<String>, SignedIn), Refused> {
-    let (cookie, session) = current(ask).ok_or_else(Refused::signed_out)?;
+fn signed_in(ask: ApiRequest<'_>) -> Result<(Secret<String>, SignedIn), ApiError> {
+    let (cookie, session) = current(ask).ok_or_else(ApiError::signed_out)?;
     if session.must_change {
         let text = "You must change your password first.";
-        return Err(Refused::new(403, "PasswordChangeRequired", text));
+        return Err(ApiError::new(403, "PasswordChangeRequired", text));
     }
     Ok((cookie, session))
 }
@@ -183,7 +183,7 @@ fn of(session: &SignedIn) -> Value {
             "userName": session.user,
         });
     }
-    let mut shown = json!({
+    let mut listed = json!({
         "state": "signed-in",
         "accountId": session.account.to_string(),
         "arn": session.arn.to_string(),
@@ -193,7 +193,7 @@ fn of(session: &SignedIn) -> Value {
         ("accountAlias", &session.alias),
         ("userName", &session.user),
     ];
-    if let Some(fields) = shown.as_object_mut() {
+    if let Some(fields) = listed.as_object_mut() {
         if session.mfa {
             fields.insert("mfa".to_owned(), true.into());
         }
@@ -203,5 +203,5 @@ fn of(session: &SignedIn) -> Value {
             }
         }
     }
-    shown
+    listed
 }

@@ -7,19 +7,19 @@
 use http::{Request, header, request::Parts};
 use keywright_base::Secret;
 use keywright_identity::{
-    Fault,
+    IamFault,
     authenticate::TemporaryCredentials,
     browsers::BrowserId,
-    sign_in::{Claim, Denied},
+    sign_in::{SignInError, SignInRequest},
 };
-use keywright_sigv4::{Credentials, Payload, Target, sign};
+use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
 use keywright_wire::Service;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    api::{Ask, Refused, Reply, read},
+    api::{ApiError, ApiReply, ApiRequest, read},
     lockout, session,
 };
 use crate::{
@@ -40,7 +40,7 @@ struct SignIn {
 
 /// `POST sign-in`. Whoever has an MFA device asks twice, with all of it again and the code the
 /// second time: between the two nothing is kept but that an attempt was let in.
-pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
+pub(super) async fn sign_in(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
     let SignIn {
         account,
         user_name,
@@ -52,14 +52,14 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
     let (account, user) = (account.trim(), user_name.as_deref().map(str::trim));
     if root == user.is_some() {
         let text = "Give either a user name or root.";
-        return Err(Refused::new(400, "ValidationError", text));
+        return Err(ApiError::new(400, "ValidationError", text));
     }
     let identity = &ask.pipeline.identity;
     let known = identity.account_named(account);
     let id = known.map(|id| id.to_string());
     let browser = known.and_then(|id| session::known_browser(ask, id, user));
-    let attempt = Attempt::begin(ask, (id.as_deref().unwrap_or(account), user), browser)?;
-    let claim = Claim {
+    let attempt = SignInAttempt::begin(ask, (id.as_deref().unwrap_or(account), user), browser)?;
+    let claim = SignInRequest {
         account: known,
         user,
         password,
@@ -71,8 +71,8 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
         Ok(cookie) => cookie,
         Err(denied) => {
             match denied {
-                Denied::MfaRequired => attempt.half_way(ask),
-                Denied::Failed(Fault::Throttled) => attempt.tried_nothing(ask),
+                SignInError::MfaRequired => attempt.half_way(ask),
+                SignInError::Failed(IamFault::Throttled) => attempt.tried_nothing(ask),
                 _ => {}
             }
             return Err(refusal(denied));
@@ -85,29 +85,29 @@ pub(super) async fn sign_in(ask: Ask<'_>) -> Result<Reply, Refused> {
     session::begun(ask, &cookie)
 }
 
-fn refusal(denied: Denied) -> Refused {
+fn refusal(denied: SignInError) -> ApiError {
     match denied {
-        Denied::Wrong => Refused::new(
+        SignInError::Wrong => ApiError::new(
             401,
             "AuthenticationFailed",
             "Your authentication information is incorrect. Please try again.",
         ),
-        Denied::MfaRequired => Refused::new(
+        SignInError::MfaRequired => ApiError::new(
             401,
             "MfaRequired",
             "Enter a code of your MFA device to go on.",
         ),
-        Denied::Expired => Refused::new(
+        SignInError::Expired => ApiError::new(
             401,
             "PasswordExpired",
             "Your password has expired. Ask your administrator to set a new one.",
         ),
-        Denied::Failed(fault) => failed(&fault),
+        SignInError::Failed(fault) => failed(&fault),
     }
 }
 
-fn failed(fault: &Fault) -> Refused {
-    if let Fault::Internal(why) = fault {
+fn failed(fault: &IamFault) -> ApiError {
+    if let IamFault::Internal(why) = fault {
         tracing::error!(%why, "a request of the console failed");
     }
     fault.wire().into()
@@ -117,19 +117,19 @@ fn failed(fault: &Fault) -> Refused {
 ///
 /// Whoever fails at a name makes nobody wait but themselves: attempts count for one name from one
 /// address, or from one browser that has signed in with that name before.
-struct Attempt {
-    name: lockout::Key,
+struct SignInAttempt {
+    name: lockout::LockoutKey,
     /// `None` from a known browser: others at its address do not make it wait, and it can try no
     /// name but those that it has signed in with.
-    source: Option<lockout::Key>,
+    source: Option<lockout::LockoutKey>,
 }
 
-impl Attempt {
+impl SignInAttempt {
     fn begin(
-        ask: Ask<'_>,
+        ask: ApiRequest<'_>,
         (account, user): (&str, Option<&str>),
         browser: Option<BrowserId>,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, ApiError> {
         let name = lockout::name(account, user);
         let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
         if let Some(browser) = browser {
@@ -137,7 +137,7 @@ impl Attempt {
             console
                 .browsers
                 .begin(name, now)
-                .map_err(Refused::too_many)?;
+                .map_err(ApiError::too_many)?;
             return Ok(Self { name, source: None });
         }
         let source = lockout::source(ask.peer.address);
@@ -145,11 +145,11 @@ impl Attempt {
         console
             .sources
             .begin(source, now)
-            .map_err(Refused::too_many)?;
+            .map_err(ApiError::too_many)?;
         if let Err(secs) = console.names.begin(name, now) {
             // It tried nothing.
             console.sources.undo(source, now);
-            return Err(Refused::too_many(secs));
+            return Err(ApiError::too_many(secs));
         }
         let source = Some(source);
         Ok(Self { name, source })
@@ -157,7 +157,7 @@ impl Attempt {
 
     /// The password was right. The name is not let off: it would be one of a name whose codes may
     /// be guessed for ever. The address is, since it has guessed nothing.
-    fn half_way(self, ask: Ask<'_>) {
+    fn half_way(self, ask: ApiRequest<'_>) {
         if let Some(source) = self.source {
             let console = &ask.pipeline.console;
             console.sources.undo(source, ask.pipeline.clock.now());
@@ -165,7 +165,7 @@ impl Attempt {
     }
 
     /// Neither the password nor a code was looked at.
-    fn tried_nothing(self, ask: Ask<'_>) {
+    fn tried_nothing(self, ask: ApiRequest<'_>) {
         let (console, now) = (&ask.pipeline.console, ask.pipeline.clock.now());
         match self.source {
             None => console.browsers.undo(self.name, now),
@@ -178,7 +178,7 @@ impl Attempt {
 
     /// Of the name all is forgotten; of the address only this attempt, or one account would be
     /// enough to try the passwords of all others.
-    fn succeeded(self, ask: Ask<'_>) {
+    fn succeeded(self, ask: ApiRequest<'_>) {
         let console = &ask.pipeline.console;
         match self.source {
             None => console.browsers.reset(self.name),
@@ -198,8 +198,8 @@ struct NewPassword {
 }
 
 /// `POST password`
-pub(super) async fn change_password(ask: Ask<'_>) -> Result<Reply, Refused> {
-    let (cookie, who) = session::current(ask).ok_or_else(Refused::signed_out)?;
+pub(super) async fn change_password(ask: ApiRequest<'_>) -> Result<ApiReply, ApiError> {
+    let (cookie, who) = session::current(ask).ok_or_else(ApiError::signed_out)?;
     let wanted: NewPassword = read(ask)?;
     let (old, new) = (
         Secret::new(wanted.old_password),
@@ -208,27 +208,27 @@ pub(super) async fn change_password(ask: Ask<'_>) -> Result<Reply, Refused> {
     let identity = &ask.pipeline.identity;
     let (account, user) = (who.account.to_string(), who.user.as_deref());
     let browser = session::known_browser(ask, who.account, user);
-    let attempt = Attempt::begin(ask, (&account, user), browser)?;
+    let attempt = SignInAttempt::begin(ask, (&account, user), browser)?;
     if who.user.is_none() {
         let changed = identity.change_root_password(who.account, old, new).await;
         changed.map_err(|fault| failed(&fault))?;
     } else {
         let credentials = identity.console_credentials(cookie.expose());
-        let credentials = credentials.ok_or_else(Refused::signed_out)?;
+        let credentials = credentials.ok_or_else(ApiError::signed_out)?;
         change_own(ask, &credentials, &old, &new).await?;
     }
     attempt.succeeded(ask);
     let cookie = identity.password_changed(cookie.expose());
-    session::begun(ask, &cookie.ok_or_else(Refused::signed_out)?)
+    session::begun(ask, &cookie.ok_or_else(ApiError::signed_out)?)
 }
 
 /// ChangePassword, as the user would call it.
 async fn change_own(
-    ask: Ask<'_>,
+    ask: ApiRequest<'_>,
     credentials: &TemporaryCredentials,
     old: &Secret<String>,
     new: &Secret<String>,
-) -> Result<(), Refused> {
+) -> Result<(), ApiError> {
     let encoded =
         |text: &Secret<String>| utf8_percent_encode(text.expose(), NON_ALPHANUMERIC).to_string();
     let body = Secret::new(format!(
@@ -251,23 +251,27 @@ async fn change_own(
 }
 
 /// The head of a signed request; what it says of the client is what the browser said.
-fn signed(ask: Ask<'_>, credentials: &TemporaryCredentials, body: &str) -> Result<Parts, Refused> {
-    let unsigned = |_| Refused::new(500, "ServiceFailure", "The request could not be signed.");
+fn signed(
+    ask: ApiRequest<'_>,
+    credentials: &TemporaryCredentials,
+    body: &str,
+) -> Result<Parts, ApiError> {
+    let unsigned = |_| ApiError::new(500, "ServiceFailure", "The request could not be signed.");
     let request = Request::post("/").header(header::HOST, "console").body(());
     let (mut parts, ()) = request.map_err(|_| unsigned(()))?.into_parts();
     if let Some(agent) = ask.parts.headers.get(header::USER_AGENT) {
         parts.headers.insert(header::USER_AGENT, agent.clone());
     }
-    let credentials = Credentials {
+    let credentials = SigningCredentials {
         access_key_id: credentials.key.as_str(),
         secret: &credentials.secret,
         session_token: Some(&credentials.token),
     };
-    let target = Target {
+    let target = SigningTarget {
         region: HOME_REGION,
         service: Service::Iam.scope_name(),
     };
-    let payload = Payload::Sha256(Sha256::digest(body.as_bytes()).into());
+    let payload = PayloadClaim::Sha256(Sha256::digest(body.as_bytes()).into());
     let now = ask.pipeline.clock.now();
     sign(&mut parts, &credentials, &target, payload, now).map_err(|_| unsigned(()))?;
     Ok(parts)

@@ -51,7 +51,7 @@ impl ConnectionLimits {
 
 /// What a verified request needs its connection for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Work {
+pub(crate) enum ConnectionUse {
     /// IAM, STS and the extension: protected until the answer is made.
     Call,
     /// S3: protected until the answer is read, as long as the client keeps up the lowest rate.
@@ -59,10 +59,10 @@ pub(crate) enum Work {
 }
 
 /// Who is counted as one: an IPv4 address, or the 64 bits of IPv6 that one customer has whole.
-pub(super) type Source = u64;
+pub(super) type SourceId = u64;
 
 /// The source of an address; `None` for those that many share.
-pub(super) fn source(address: IpAddr) -> Option<Source> {
+pub(super) fn source(address: IpAddr) -> Option<SourceId> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
         IpAddr::V4(address) => Some(u64::from(u32::from(address))),
@@ -76,11 +76,11 @@ const FEW_CONNECTIONS: usize = 1000;
 
 /// The one admission of a process, which its listeners share; made by the first of them.
 #[derive(Debug, Default)]
-pub(crate) struct SharedAdmission(OnceLock<Arc<Admission>>);
+pub(crate) struct SharedAdmission(OnceLock<Arc<ConnectionAdmission>>);
 
 impl SharedAdmission {
     /// For a listener. The first call takes as many file descriptors as the system gives.
-    pub(super) fn get(&self) -> Arc<Admission> {
+    pub(super) fn get(&self) -> Arc<ConnectionAdmission> {
         Arc::clone(self.0.get_or_init(|| {
             let limits = ConnectionLimits::for_files(files::raise_limit());
             if limits.total < FEW_CONNECTIONS {
@@ -90,14 +90,14 @@ impl SharedAdmission {
                     "few connections: the hard limit of open files is low"
                 );
             }
-            Admission::new(limits)
+            ConnectionAdmission::new(limits)
         }))
     }
 }
 
 /// All open connections.
 #[derive(Debug)]
-pub(crate) struct Admission {
+pub(crate) struct ConnectionAdmission {
     limits: ConnectionLimits,
     table: Mutex<ConnectionTable>,
     log: RefusalLog,
@@ -108,34 +108,34 @@ struct ConnectionTable {
     /// Numbers connections, and the order in which they wait.
     next: u64,
     open: HashMap<u64, OpenConnection>,
-    by_source: HashMap<Source, usize>,
+    by_source: HashMap<SourceId, usize>,
     /// Those that may be closed, longest waiting first: their turn and id.
     waiting: BTreeMap<u64, u64>,
-    waiting_by_source: BTreeSet<(Source, u64)>,
+    waiting_by_source: BTreeSet<(SourceId, u64)>,
     /// Protected ones that carry S3 requests.
     transfers: usize,
-    by_holder: HashMap<(WorkOwner, Work), usize>,
+    by_holder: HashMap<(WorkOwner, ConnectionUse), usize>,
 }
 
 #[derive(Debug)]
 struct OpenConnection {
-    source: Option<Source>,
+    source: Option<SourceId>,
     /// Its turn to be closed; `None` while it is protected.
     turn: Option<u64>,
     /// Whose protection it has.
-    protection: Option<(WorkOwner, Work)>,
+    protection: Option<(WorkOwner, ConnectionUse)>,
     evict: Arc<Notify>,
 }
 
 /// The right to one connection, for as long as it is held.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
-    admission: Arc<Admission>,
+    admission: Arc<ConnectionAdmission>,
     id: u64,
     evict: Arc<Notify>,
 }
 
-impl Admission {
+impl ConnectionAdmission {
     pub(super) fn new(limits: ConnectionLimits) -> Arc<Self> {
         Arc::new(Self {
             limits,
@@ -146,7 +146,7 @@ impl Admission {
 
     /// Lets a connection in; `None` when every other one is protected. Without a source only the
     /// limit of all connections counts.
-    pub(super) fn admit(self: &Arc<Self>, source: Option<Source>) -> Option<ConnectionSlot> {
+    pub(super) fn admit(self: &Arc<Self>, source: Option<SourceId>) -> Option<ConnectionSlot> {
         let mut table = self.table();
         let of_source = source.and_then(|source| table.by_source.get(&source));
         let source_full = of_source.is_some_and(|count| *count >= self.limits.per_source);
@@ -190,7 +190,7 @@ const MADE_ROOM: &str = "there are too many; the one that waited longest was clo
 const TURNED_AWAY: &str = "there are too many, all of them at work";
 
 impl ConnectionTable {
-    fn add(&mut self, source: Option<Source>) -> (u64, Arc<Notify>) {
+    fn add(&mut self, source: Option<SourceId>) -> (u64, Arc<Notify>) {
         let (id, evict) = (self.next(), Arc::new(Notify::new()));
         let connection = OpenConnection {
             source,
@@ -228,15 +228,20 @@ impl ConnectionTable {
 
     /// Takes a connection out of those that may be closed, if its principal and S3 have a place
     /// left; otherwise it is the last of them.
-    fn protect(&mut self, id: u64, (holder, work): (WorkOwner, Work), limits: ConnectionLimits) {
+    fn protect(
+        &mut self,
+        id: u64,
+        (holder, work): (WorkOwner, ConnectionUse),
+        limits: ConnectionLimits,
+    ) {
         self.end_turn(id);
         let count = self.by_holder.entry((holder, work)).or_default();
         let full = *count >= limits.per_holder
-            || work == Work::Transfer && self.transfers >= limits.transfers;
+            || work == ConnectionUse::Transfer && self.transfers >= limits.transfers;
         let connection = self.open.get_mut(&id);
         if let Some(connection) = connection.filter(|_| !full) {
             *count += 1;
-            self.transfers += usize::from(work == Work::Transfer);
+            self.transfers += usize::from(work == ConnectionUse::Transfer);
             connection.protection = Some((holder, work));
         } else {
             if *count == 0 {
@@ -258,7 +263,7 @@ impl ConnectionTable {
             }
         }
         if let Some(protection) = connection.protection.take() {
-            self.transfers -= usize::from(protection.1 == Work::Transfer);
+            self.transfers -= usize::from(protection.1 == ConnectionUse::Transfer);
             if let Some(count) = self.by_holder.get_mut(&protection) {
                 *count -= 1;
                 if *count == 0 {
@@ -269,7 +274,7 @@ impl ConnectionTable {
     }
 
     /// Ends a connection's protection, if it has any: it is the last of those that may be closed.
-    fn release(&mut self, id: u64, ended: impl Fn(Work) -> bool) {
+    fn release(&mut self, id: u64, ended: impl Fn(ConnectionUse) -> bool) {
         let connection = self.open.get(&id);
         let protection = connection.and_then(|connection| connection.protection);
         if protection.is_some_and(|(_, work)| ended(work)) {
@@ -292,7 +297,7 @@ impl ConnectionTable {
         Some(connection)
     }
 
-    fn evict_of(&mut self, source: Source) -> bool {
+    fn evict_of(&mut self, source: SourceId) -> bool {
         let turns = self
             .waiting_by_source
             .range((source, 0)..=(source, u64::MAX));
@@ -318,7 +323,7 @@ impl ConnectionTable {
 
 impl ConnectionSlot {
     /// Keeps the connection: it carries a request whose signature held.
-    pub(crate) fn protect(&self, holder: WorkOwner, work: Work) {
+    pub(crate) fn protect(&self, holder: WorkOwner, work: ConnectionUse) {
         let limits = self.admission.limits;
         self.admission
             .table()
@@ -329,7 +334,7 @@ impl ConnectionSlot {
     pub(super) fn answered(&self) {
         self.admission
             .table()
-            .release(self.id, |work| work == Work::Call);
+            .release(self.id, |work| work == ConnectionUse::Call);
     }
 
     /// Ends the protection, if there was any: with the request, or because the client is too slow.
@@ -388,10 +393,12 @@ mod tests {
     use keywright_identity::work::WorkOwner;
     use tokio::time::Instant;
 
-    use super::{Admission, ConnectionLimits, ConnectionSlot, RefusalLog, Work, source};
+    use super::{
+        ConnectionAdmission, ConnectionLimits, ConnectionSlot, ConnectionUse, RefusalLog, source,
+    };
 
-    fn of(total: usize, per_source: usize) -> Arc<Admission> {
-        Admission::new(ConnectionLimits {
+    fn of(total: usize, per_source: usize) -> Arc<ConnectionAdmission> {
+        ConnectionAdmission::new(ConnectionLimits {
             total,
             per_source,
             transfers: total,
@@ -404,10 +411,10 @@ mod tests {
     }
 
     fn protect(slot: &ConnectionSlot) {
-        slot.protect(owner(1), Work::Transfer);
+        slot.protect(owner(1), ConnectionUse::Transfer);
     }
 
-    fn admit(admission: &Arc<Admission>, address: &str) -> Option<ConnectionSlot> {
+    fn admit(admission: &Arc<ConnectionAdmission>, address: &str) -> Option<ConnectionSlot> {
         admission.admit(source(address.parse().unwrap()))
     }
 
@@ -485,21 +492,21 @@ mod tests {
             transfers: 3,
             per_holder: 2,
         };
-        let admission = Admission::new(limits);
+        let admission = ConnectionAdmission::new(limits);
         let slots: Vec<_> = (0..4).map(|_| admit(&admission, "::1").unwrap()).collect();
         // Four readers of one link, and then one of another principal, which has its own share.
         slots.iter().for_each(protect);
         let fifth = admit(&admission, "::1").unwrap();
         assert!(evicted(&slots[2]) && !evicted(&slots[3]));
-        fifth.protect(owner(2), Work::Transfer);
+        fifth.protect(owner(2), ConnectionUse::Transfer);
         // All places of S3 are taken: a third principal is answered, but not protected.
         let sixth = admit(&admission, "::1").unwrap();
         assert!(evicted(&slots[3]));
-        sixth.protect(owner(3), Work::Transfer);
+        sixth.protect(owner(3), ConnectionUse::Transfer);
         let seventh = admit(&admission, "::1").unwrap();
         assert!(evicted(&sixth));
         // A call has places of its own, also for whoever has used up those for S3.
-        seventh.protect(owner(1), Work::Call);
+        seventh.protect(owner(1), ConnectionUse::Call);
         assert!(admit(&admission, "::1").is_none());
         seventh.answered();
         let _eighth = admit(&admission, "::1").unwrap();

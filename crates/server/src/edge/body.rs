@@ -22,7 +22,7 @@ use keywright_base::limits;
 use keywright_s3::{BodyBudget, HeldBytes, NoMemory};
 use tokio::time::Sleep;
 
-use super::{patience::Patience, stream::Traffic};
+use super::{patience::ReadBudget, stream::ConnectionTraffic};
 
 /// How long a client may keep the server waiting for a body.
 const IDLE: Duration = Duration::from_secs(limits::BODY_IDLE_SECS);
@@ -42,9 +42,9 @@ pub(crate) enum BodyFault {
 pub(crate) struct RequestBody<B: ClientBody = Incoming> {
     /// `None` once it has ended or failed.
     body: Option<B>,
-    patience: Patience,
+    patience: ReadBudget,
     timer: Option<Pin<Box<Sleep>>>,
-    traffic: Arc<Traffic>,
+    traffic: Arc<ConnectionTraffic>,
     ended: Arc<AtomicBool>,
 }
 
@@ -70,11 +70,11 @@ impl<B> ClientBody for B where
 }
 
 impl<B: ClientBody> RequestBody<B> {
-    pub(super) fn new(body: B, traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(body: B, traffic: Arc<ConnectionTraffic>) -> Self {
         let ended = Arc::new(AtomicBool::new(body.is_end_stream()));
         Self {
             body: Some(body),
-            patience: Patience::new(IDLE, limits::BODY_BYTES_PER_SEC_MIN),
+            patience: ReadBudget::new(IDLE, limits::BODY_BYTES_PER_SEC_MIN),
             timer: None,
             traffic,
             ended,

@@ -30,28 +30,28 @@ use tokio_rustls::TlsAcceptor;
 use super::{
     admission::ConnectionSlot,
     body::RequestBody,
-    stream::{ClientStream, Traffic},
+    stream::{ClientStream, ConnectionTraffic},
     tls,
 };
 use crate::{
-    Body,
-    origin::Origin,
-    pipeline::{Peer, Pipeline},
+    ResponseBody,
+    origin::ListenerOrigin,
+    pipeline::{PeerInfo, Pipeline},
 };
 
 const HEAD_TIME: Duration = Duration::from_secs(limits::HEAD_SECS);
 
 /// An accepted connection.
-pub(super) struct Connection {
+pub(super) struct ClientConnection {
     pub(super) pipeline: Arc<Pipeline>,
-    pub(super) origin: Origin,
-    pub(super) peer: Peer,
+    pub(super) origin: ListenerOrigin,
+    pub(super) peer: PeerInfo,
     pub(super) slot: Arc<ConnectionSlot>,
     /// Becomes true when the server stops.
     pub(super) stop: watch::Receiver<bool>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Answers its requests until it ends, or must make room for another.
     pub(super) async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let slot = Arc::clone(&self.slot);
@@ -62,7 +62,7 @@ impl Connection {
     }
 
     async fn serve_stream(mut self, stream: TcpStream, tls: Option<TlsAcceptor>) {
-        let traffic = Arc::new(Traffic::default());
+        let traffic = Arc::new(ConnectionTraffic::default());
         let stream = ClientStream::new(stream, Arc::clone(&traffic), Some(Arc::clone(&self.slot)));
         let Some(tls) = tls else {
             return self.serve_http(stream, traffic).await;
@@ -82,7 +82,7 @@ impl Connection {
         }
     }
 
-    async fn serve_http<S>(self, stream: S, traffic: Arc<Traffic>)
+    async fn serve_http<S>(self, stream: S, traffic: Arc<ConnectionTraffic>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -95,7 +95,7 @@ impl Connection {
         } = self;
         let moved = Arc::clone(&traffic);
         let service = service_fn(move |request| {
-            let exchange = Exchange {
+            let exchange = HttpExchange {
                 pipeline: Arc::clone(&pipeline),
                 origin,
                 peer,
@@ -168,7 +168,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Done when the client has let too much time pass without enough progress.
-async fn stalled(traffic: &Traffic) {
+async fn stalled(traffic: &ConnectionTraffic) {
     loop {
         let before = traffic.bytes();
         sleep_until(Instant::now() + Duration::from_secs(limits::STOP_IDLE_SECS)).await;
@@ -180,15 +180,15 @@ async fn stalled(traffic: &Traffic) {
 }
 
 /// One request and its answer.
-struct Exchange {
+struct HttpExchange {
     pipeline: Arc<Pipeline>,
-    origin: Origin,
-    peer: Peer,
+    origin: ListenerOrigin,
+    peer: PeerInfo,
     slot: Arc<ConnectionSlot>,
-    traffic: Arc<Traffic>,
+    traffic: Arc<ConnectionTraffic>,
 }
 
-impl Exchange {
+impl HttpExchange {
     async fn answer(self, request: Request<Incoming>) -> Response<GuardedBody> {
         let (mut parts, body) = request.into_parts();
         let body = RequestBody::new(body, Arc::clone(&self.traffic));
@@ -212,7 +212,7 @@ impl Exchange {
 
 /// An answer's body; the connection of a verified S3 request is protected until it ends.
 struct GuardedBody {
-    body: Body,
+    body: ResponseBody,
     slot: Arc<ConnectionSlot>,
 }
 
@@ -252,7 +252,7 @@ mod tests {
         time::{Instant, sleep_until},
     };
 
-    use super::{ClientStream, Traffic, close, stalled};
+    use super::{ClientStream, ConnectionTraffic, close, stalled};
 
     #[tokio::test(start_paused = true)]
     async fn only_progress_or_work_delays_a_stop() {
@@ -263,7 +263,7 @@ mod tests {
             (rate, false, false),
             (0, true, false),
         ] {
-            let traffic = Arc::new(Traffic::default());
+            let traffic = Arc::new(ConnectionTraffic::default());
             traffic.set_answering(working);
             let mut stream = ClientStream::new(tokio::io::sink(), Arc::clone(&traffic), None);
             let client = tokio::spawn(async move {

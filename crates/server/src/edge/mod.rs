@@ -28,17 +28,17 @@ use tokio::{
 };
 
 use crate::{
-    origin::Origin,
-    pipeline::{Peer, Pipeline},
+    origin::ListenerOrigin,
+    pipeline::{PeerInfo, Pipeline},
 };
-use admission::Admission;
-use connection::Connection;
-use tls::Certificate;
+use admission::ConnectionAdmission;
+use connection::ClientConnection;
+use tls::CurrentCertificate;
 
-pub(crate) use admission::{ConnectionSlot, SharedAdmission, Work};
+pub(crate) use admission::{ConnectionSlot, ConnectionUse, SharedAdmission};
 pub(crate) use answers::AnswerBudget;
 pub(crate) use body::{BodyFault, GatherFault, RequestBody, gather};
-pub use tls::Tls;
+pub use tls::TlsFiles;
 
 /// Between a failure to accept and the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,7 +49,7 @@ pub struct ServerConfig {
     /// The address; port 0 takes a free one.
     pub listen: SocketAddr,
     /// TLS, if wanted.
-    pub tls: Option<Tls>,
+    pub tls: Option<TlsFiles>,
     /// Whether plain HTTP is allowed on an address that is not loopback.
     pub allow_plain_http: bool,
 }
@@ -84,15 +84,15 @@ pub enum ServerError {
 /// A listener of one origin that does not answer yet.
 pub struct Server {
     listener: TcpListener,
-    tls: Option<Renewed>,
-    admission: Arc<Admission>,
-    origin: Origin,
+    tls: Option<RenewedCertificate>,
+    admission: Arc<ConnectionAdmission>,
+    origin: ListenerOrigin,
     pipeline: Arc<Pipeline>,
 }
 
 /// A certificate, and the signal to read it again.
-struct Renewed {
-    certificate: Arc<Certificate>,
+struct RenewedCertificate {
+    certificate: Arc<CurrentCertificate>,
     hangup: Signal,
 }
 
@@ -104,14 +104,14 @@ impl std::fmt::Debug for Server {
 
 /// Where a listener is.
 #[derive(Debug, Clone, Copy)]
-pub struct Listening {
+pub struct ListenAddress {
     /// The address with the port taken.
     pub address: SocketAddr,
     /// Whether it speaks TLS.
     pub secure: bool,
 }
 
-impl std::fmt::Display for Listening {
+impl std::fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = if self.secure { "https" } else { "http" };
         write!(f, "{scheme}://{}", self.address)
@@ -125,7 +125,7 @@ impl Server {
     /// [`ServerError`].
     pub async fn bind(
         config: &ServerConfig,
-        origin: Origin,
+        origin: ListenerOrigin,
         pipeline: Arc<Pipeline>,
     ) -> Result<Self, ServerError> {
         let address = config.listen;
@@ -135,8 +135,8 @@ impl Server {
         let failed = |error| ServerError::Listen { address, error };
         let tls = match &config.tls {
             None => None,
-            Some(files) => Some(Renewed {
-                certificate: Arc::new(Certificate::load(files)?),
+            Some(files) => Some(RenewedCertificate {
+                certificate: Arc::new(CurrentCertificate::load(files)?),
                 hangup: tls::hangup().map_err(failed)?,
             }),
         };
@@ -154,8 +154,8 @@ impl Server {
     ///
     /// # Errors
     /// When the system does not say.
-    pub fn listening(&self) -> io::Result<Listening> {
-        Ok(Listening {
+    pub fn listening(&self) -> io::Result<ListenAddress> {
+        Ok(ListenAddress {
             address: self.listener.local_addr()?,
             secure: self.tls.is_some(),
         })
@@ -166,7 +166,7 @@ impl Server {
         let (stopping, _) = watch::channel(false);
         let (certificate, renewal) = match self.tls {
             None => (None, None),
-            Some(Renewed {
+            Some(RenewedCertificate {
                 certificate,
                 hangup,
             }) => {
@@ -174,7 +174,7 @@ impl Server {
                 (Some(certificate), Some(renewal))
             }
         };
-        let listener = Listener {
+        let listener = OriginListener {
             socket: self.listener,
             certificate,
             admission: self.admission,
@@ -200,15 +200,15 @@ impl Server {
 }
 
 /// A socket, and what its connections need.
-struct Listener {
+struct OriginListener {
     socket: TcpListener,
-    certificate: Option<Arc<Certificate>>,
-    admission: Arc<Admission>,
-    origin: Origin,
+    certificate: Option<Arc<CurrentCertificate>>,
+    admission: Arc<ConnectionAdmission>,
+    origin: ListenerOrigin,
     pipeline: Arc<Pipeline>,
 }
 
-impl Listener {
+impl OriginListener {
     /// Takes connections until `stop` is done.
     async fn accept(
         &self,
@@ -244,10 +244,10 @@ impl Listener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was not set");
         }
-        let connection = Connection {
+        let connection = ClientConnection {
             pipeline: Arc::clone(&self.pipeline),
             origin: self.origin,
-            peer: Peer {
+            peer: PeerInfo {
                 address: from.ip().to_canonical(),
                 secure: self.certificate.is_some(),
                 tls_version: None,

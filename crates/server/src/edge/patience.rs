@@ -9,14 +9,14 @@ use tokio::time::Instant;
 
 /// What is left of the time that a client has: waiting spends it, bytes earn it.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct ReadBudget {
     full: Duration,
     bytes_per_sec: u64,
     left: Duration,
     waiting_since: Option<Instant>,
 }
 
-impl Patience {
+impl ReadBudget {
     /// The whole of it, which is also the most that bytes can earn.
     pub(super) const fn new(full: Duration, bytes_per_sec: u64) -> Self {
         Self {

@@ -17,18 +17,18 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{admission::ConnectionSlot, patience::Patience};
+use super::{admission::ConnectionSlot, patience::ReadBudget};
 
 /// What moves on one connection, for those who decide whether it has stalled.
 #[derive(Debug, Default)]
-pub(super) struct Traffic {
+pub(super) struct ConnectionTraffic {
     bytes: AtomicU64,
     answering: AtomicBool,
     waiting: AtomicBool,
     unread: AtomicBool,
 }
 
-impl Traffic {
+impl ConnectionTraffic {
     /// Bytes that went either way so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -69,9 +69,9 @@ impl Traffic {
 #[derive(Debug)]
 pub(super) struct ClientStream<S> {
     stream: S,
-    traffic: Arc<Traffic>,
+    traffic: Arc<ConnectionTraffic>,
     slot: Option<Arc<ConnectionSlot>>,
-    patience: Patience,
+    patience: ReadBudget,
     /// Runs while the client takes nothing.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -84,14 +84,14 @@ const UNPROTECTED: Duration =
 impl<S> ClientStream<S> {
     pub(super) const fn new(
         stream: S,
-        traffic: Arc<Traffic>,
+        traffic: Arc<ConnectionTraffic>,
         slot: Option<Arc<ConnectionSlot>>,
     ) -> Self {
         Self {
             stream,
             traffic,
             slot,
-            patience: Patience::new(IDLE, limits::READ_BYTES_PER_SEC_MIN),
+            patience: ReadBudget::new(IDLE, limits::READ_BYTES_PER_SEC_MIN),
             timer: None,
         }
     }
@@ -194,14 +194,14 @@ mod tests {
         time::{Instant, sleep_until},
     };
 
-    use super::{ClientStream, Traffic};
-    use crate::edge::admission::{Admission, ConnectionLimits, Work};
+    use super::{ClientStream, ConnectionTraffic};
+    use crate::edge::admission::{ConnectionAdmission, ConnectionLimits, ConnectionUse};
 
     /// Writes to a client that takes `piece` bytes every `pause` seconds; for how long, and what
     /// came of it.
     async fn write_to(piece: usize, pause: u64, pieces: usize) -> (u64, Result<(), ErrorKind>) {
         let (here, mut there) = tokio::io::duplex(piece);
-        let traffic = Arc::new(Traffic::default());
+        let traffic = Arc::new(ConnectionTraffic::default());
         let mut stream = ClientStream::new(here, Arc::clone(&traffic), None);
         let reader = tokio::spawn(async move {
             let mut bytes = vec![0; piece];
@@ -249,9 +249,9 @@ mod tests {
             transfers: 1,
             per_holder: 1,
         };
-        let admission = Admission::new(one);
+        let admission = ConnectionAdmission::new(one);
         let slot = Arc::new(admission.admit(None).unwrap());
-        slot.protect(WorkOwner::Installation, Work::Transfer);
+        slot.protect(WorkOwner::Installation, ConnectionUse::Transfer);
         let (here, _there) = tokio::io::duplex(8);
         let traffic = Arc::default();
         let mut stream = ClientStream::new(here, traffic, Some(Arc::clone(&slot)));

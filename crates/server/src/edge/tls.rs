@@ -26,7 +26,7 @@ use super::ServerError;
 
 /// Certificate chain and private key, PEM files.
 #[derive(Debug, Clone)]
-pub struct Tls {
+pub struct TlsFiles {
     /// The chain, leaf first.
     pub certificate: PathBuf,
     /// The key, PKCS #8, PKCS #1 or SEC 1. Only its owner may be able to read it.
@@ -34,14 +34,14 @@ pub struct Tls {
 }
 
 /// The certificate in use, and the files that it comes from.
-pub(super) struct Certificate {
-    files: Tls,
+pub(super) struct CurrentCertificate {
+    files: TlsFiles,
     current: ArcSwap<rustls::ServerConfig>,
     /// What was last tried, good or bad: files that did not change are not tried again.
-    tried: Mutex<Option<Fingerprint>>,
+    tried: Mutex<Option<FileFingerprint>>,
 }
 
-type Fingerprint = [u8; 32];
+type FileFingerprint = [u8; 32];
 
 /// The two files, as they were read.
 struct PemPair {
@@ -51,13 +51,13 @@ struct PemPair {
 
 /// What came of looking at the files.
 #[derive(Debug)]
-enum Reload {
+enum ReloadOutcome {
     Unchanged,
     Replaced,
     Rejected(ServerError),
 }
 
-impl Reload {
+impl ReloadOutcome {
     fn log(&self) {
         match self {
             Self::Unchanged => {}
@@ -69,12 +69,12 @@ impl Reload {
     }
 }
 
-impl Certificate {
+impl CurrentCertificate {
     /// Reads it.
     ///
     /// # Errors
     /// [`ServerError::Tls`].
-    pub(super) fn load(files: &Tls) -> Result<Self, ServerError> {
+    pub(super) fn load(files: &TlsFiles) -> Result<Self, ServerError> {
         let pair = PemPair::read(files)?;
         Ok(Self {
             current: ArcSwap::from_pointee(pair.config(files)?),
@@ -104,20 +104,20 @@ impl Certificate {
         }
     }
 
-    fn reload(&self) -> Reload {
+    fn reload(&self) -> ReloadOutcome {
         let pair = PemPair::read(&self.files);
         let fingerprint = pair.as_ref().ok().map(PemPair::fingerprint);
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *tried, fingerprint) == fingerprint {
-            return Reload::Unchanged;
+            return ReloadOutcome::Unchanged;
         }
         drop(tried);
         match pair.and_then(|pair| pair.config(&self.files)) {
             Ok(config) => {
                 self.current.store(Arc::new(config));
-                Reload::Replaced
+                ReloadOutcome::Replaced
             }
-            Err(error) => Reload::Rejected(error),
+            Err(error) => ReloadOutcome::Rejected(error),
         }
     }
 }
@@ -139,7 +139,7 @@ fn unusable(path: &Path, why: &dyn std::fmt::Display) -> ServerError {
 }
 
 impl PemPair {
-    fn read(files: &Tls) -> Result<Self, ServerError> {
+    fn read(files: &TlsFiles) -> Result<Self, ServerError> {
         let (chain, chain_mode) = read(&files.certificate)?;
         let (key, key_mode) = read(&files.key)?;
         let key = Secret::new(key);
@@ -151,7 +151,7 @@ impl PemPair {
         Ok(Self { chain, key })
     }
 
-    fn fingerprint(&self) -> Fingerprint {
+    fn fingerprint(&self) -> FileFingerprint {
         let mut hash = Sha256::new();
         hash.update(self.chain.len().to_be_bytes());
         hash.update(&self.chain);
@@ -159,7 +159,7 @@ impl PemPair {
         hash.finalize().into()
     }
 
-    fn config(&self, files: &Tls) -> Result<rustls::ServerConfig, ServerError> {
+    fn config(&self, files: &TlsFiles) -> Result<rustls::ServerConfig, ServerError> {
         let chain = CertificateDer::pem_slice_iter(&self.chain)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| unusable(&files.certificate, &error))?;

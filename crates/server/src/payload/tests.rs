@@ -7,39 +7,40 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use keywright_base::{Secret, Timestamp};
 use keywright_sigv4::{
-    Credentials, Dialect, Payload, PayloadHash, Presented, Rules, SigningKey, Target, sign,
+    PayloadClaim, PayloadHash, PresentedSignature, ServiceRules, SigningCredentials,
+    SigningDialect, SigningKey, SigningTarget, sign,
 };
 use sha2::{Digest, Sha256};
 
-use super::Checked;
-use keywright_s3::{BodyError, Trailers, WireError};
+use super::CheckedBody;
+use keywright_s3::{BodyError, BodyTrailers, WireError};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_507_200);
 
-const RULES: Rules = Rules {
-    dialect: Dialect::S3,
+const RULES: ServiceRules = ServiceRules {
+    dialect: SigningDialect::S3,
     service: "s3",
     home_region: "us-east-1",
 };
 
-fn signed(payload: Payload, headers: &[(&'static str, &str)]) -> (Parts, SigningKey) {
+fn signed(payload: PayloadClaim, headers: &[(&'static str, &str)]) -> (Parts, SigningKey) {
     let mut request = Request::put("/bucket/key").header("host", "127.0.0.1:8787");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let secret = Secret::new("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned());
-    let credentials = Credentials {
+    let credentials = SigningCredentials {
         access_key_id: "AKIAIOSFODNN7EXAMPLE",
         secret: &secret,
         session_token: None,
     };
-    let target = Target {
+    let target = SigningTarget {
         region: "us-east-1",
         service: "s3",
     };
     sign(&mut parts, &credentials, &target, payload, NOW).unwrap();
-    let presented = Presented::parse(&parts, NOW, &RULES).unwrap();
+    let presented = PresentedSignature::parse(&parts, NOW, &RULES).unwrap();
     let key = SigningKey::for_scope(&secret, presented.scope());
     (parts, key)
 }
@@ -48,18 +49,18 @@ type Pieces = Vec<&'static [u8]>;
 
 /// Reads a body to its end: the data, or the code of the refusal.
 async fn read(
-    payload: Payload,
+    payload: PayloadClaim,
     headers: &[(&'static str, &str)],
     pieces: Pieces,
-) -> (Result<Vec<u8>, String>, Option<Trailers>) {
+) -> (Result<Vec<u8>, String>, Option<BodyTrailers>) {
     let (parts, key) = signed(payload, headers);
-    let presented = Presented::parse(&parts, NOW, &RULES).unwrap();
+    let presented = PresentedSignature::parse(&parts, NOW, &RULES).unwrap();
     let proof = presented.verify(&parts, &key, PayloadHash::Declared);
     let proof = proof.unwrap();
     let frames = pieces.into_iter().map(Bytes::from_static).map(Frame::data);
     let body = StreamBody::new(stream::iter(frames.map(Ok::<_, BodyError>)));
     let (body, trailers) =
-        Checked::signed(body, (&proof, &key), presented, &parts.headers).unwrap();
+        CheckedBody::signed(body, (&proof, &key), presented, &parts.headers).unwrap();
     let data = body.collect().await.map(|body| body.to_bytes().to_vec());
     let code = |error: BodyError| error.downcast::<WireError>().unwrap().code;
     (data.map_err(code), trailers)
@@ -67,7 +68,7 @@ async fn read(
 
 #[tokio::test]
 async fn a_body_is_the_one_whose_hash_was_signed() {
-    let hash = Payload::Sha256(Sha256::digest(b"hello world").into());
+    let hash = PayloadClaim::Sha256(Sha256::digest(b"hello world").into());
     for (pieces, expected) in [
         (vec![&b"hello world"[..]], Ok(b"hello world".to_vec())),
         (vec![b"hello ", b"", b"world"], Ok(b"hello world".to_vec())),
@@ -103,10 +104,10 @@ async fn chunks_are_undone_and_their_trailers_kept() {
             Err("MalformedTrailerError"),
         ),
     ] {
-        let (data, trailers) = read(Payload::StreamingUnsignedTrailer, &headers, pieces).await;
+        let (data, trailers) = read(PayloadClaim::StreamingUnsignedTrailer, &headers, pieces).await;
         let whole = data.is_ok();
         assert_eq!(data, expected.map_err(str::to_owned));
-        let kept = trailers.unwrap().0.get().map(HeaderMap::len);
-        assert_eq!(kept, whole.then_some(1));
+        let retained = trailers.unwrap().0.get().map(HeaderMap::len);
+        assert_eq!(retained, whole.then_some(1));
     }
 }

@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use keywright_base::limits;
 
-use super::{Contradiction, InvalidProxy, TrustedProxies, TrustedProxy};
-use crate::pipeline::Peer;
+use super::{HeaderContradiction, InvalidProxy, TrustedProxies, TrustedProxy};
+use crate::pipeline::PeerInfo;
 
 const PROXY: &str = "10.0.0.1";
 
@@ -14,14 +14,14 @@ fn trusted() -> TrustedProxies {
 }
 
 /// The client's address and scheme, of a request from an address over plain HTTP, with header lines.
-fn client(from: &str, lines: &str) -> Result<(String, bool), Contradiction> {
+fn client(from: &str, lines: &str) -> Result<(String, bool), HeaderContradiction> {
     let mut headers = HeaderMap::new();
     for line in lines.lines() {
         let (name, value) = line.split_once(": ").unwrap();
         let name: http::HeaderName = name.parse().unwrap();
         headers.append(name, value.parse().unwrap());
     }
-    let peer = Peer {
+    let peer = PeerInfo {
         address: from.parse().unwrap(),
         secure: false,
         tls_version: None,
@@ -192,7 +192,7 @@ fn two_headers_that_contradict_each_other_are_refused() {
         "Forwarded: for=198.51.100.7\nX-Forwarded-For: nonsense",
         "Forwarded: for=198.51.100.7;proto=https\nX-Forwarded-Proto: http",
     ] {
-        assert_eq!(client(PROXY, lines), Err(Contradiction), "{lines}");
+        assert_eq!(client(PROXY, lines), Err(HeaderContradiction), "{lines}");
     }
 }
 
@@ -202,7 +202,7 @@ fn who_is_not_trusted_says_nothing() {
     for from in ["198.51.100.7", "11.0.0.1", "2001:db8:2::1", "192.0.2.2"] {
         assert_eq!(client(from, lines), Ok((from.to_owned(), false)));
     }
-    let peer = Peer {
+    let peer = PeerInfo {
         address: "198.51.100.7".parse().unwrap(),
         secure: true,
         tls_version: Some("1.3"),
@@ -216,7 +216,7 @@ fn who_is_not_trusted_says_nothing() {
 fn the_proxys_own_connection_is_not_the_clients() {
     let mut headers = HeaderMap::new();
     headers.insert("x-forwarded-for", "198.51.100.7".parse().unwrap());
-    let peer = Peer {
+    let peer = PeerInfo {
         address: PROXY.parse().unwrap(),
         secure: true,
         tls_version: Some("1.3"),

@@ -4,24 +4,24 @@
 use keywright_aws::AccessError;
 use keywright_base::{Timestamp, limits};
 use keywright_fleet::driver::DriveError;
-use keywright_fleet::journal::Event;
+use keywright_fleet::journal::RotationEvent;
 use keywright_identity::{
-    Fault,
-    fault::{Invalid, Missing, Quota, Taken},
-    rotations::Whose,
+    IamFault,
+    fault::{ExistingEntity, InvalidInput, MissingEntity, ReachedQuota},
+    rotations::UserRef,
 };
 use keywright_rotation::{
-    execute::Stopped,
-    model::{Delivery, Hold, Person, Rotation},
+    execute::TickError,
+    model::{Delivery, HoldReason, ManualStep, Rotation},
     ports::{IssuerError, JournalError},
 };
 use keywright_sinks::public_name;
 use keywright_wire::keywright;
 
-use super::{places::redact, work::Standing};
+use super::{places::redact, work::DriveStatus};
 
 /// A rotation as it is answered.
-pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rotation {
+pub(super) fn to_wire(rotation: &Rotation, standing: &DriveStatus) -> keywright::Rotation {
     let (waiting_for, waiting_until) = waiting(rotation, standing);
     let plain = |text: &str| redact(text, destinations(rotation));
     keywright::Rotation {
@@ -61,27 +61,27 @@ pub(super) fn shown(rotation: &Rotation, standing: &Standing) -> keywright::Rota
 }
 
 /// The kind of a hold, for programs: its sentence is for people, and may change.
-fn code(hold: &Hold) -> &'static str {
+fn code(hold: &HoldReason) -> &'static str {
     match hold {
-        Hold::SecondKey(_) => "SecondKey",
-        Hold::OldKeyGone(_) => "OldKeyGone",
-        Hold::NewKeyGone(_) => "NewKeyGone",
-        Hold::Activated(_) => "KeyActivated",
-        Hold::AnotherUser(_) => "AnotherUser",
-        Hold::UserMissing(_) => "UserMissing",
-        Hold::NotVerified(_) => "NotVerified",
-        Hold::StillUsed(_) => "StillUsed",
-        Hold::NewKeyUnused(_) => "NewKeyUnused",
-        Hold::Sink(_) => "PlaceFailed",
-        Hold::Refused(_) => "PermissionMissing",
-        Hold::Marked(_) => "OtherRotation",
-        Hold::NotOurs(_) => "NotOurs",
-        Hold::Asked(_) => "Asked",
+        HoldReason::SecondKey(_) => "SecondKey",
+        HoldReason::OldKeyGone(_) => "OldKeyGone",
+        HoldReason::NewKeyGone(_) => "NewKeyGone",
+        HoldReason::Activated(_) => "KeyActivated",
+        HoldReason::AnotherUser(_) => "AnotherUser",
+        HoldReason::UserMissing(_) => "UserMissing",
+        HoldReason::NotVerified(_) => "NotVerified",
+        HoldReason::StillUsed(_) => "StillUsed",
+        HoldReason::NewKeyUnused(_) => "NewKeyUnused",
+        HoldReason::Sink(_) => "PlaceFailed",
+        HoldReason::Refused(_) => "PermissionMissing",
+        HoldReason::Marked(_) => "OtherRotation",
+        HoldReason::NotOurs(_) => "NotOurs",
+        HoldReason::Asked(_) => "Asked",
     }
 }
 
 /// What it waits for. A person's word has no time.
-fn waiting(rotation: &Rotation, standing: &Standing) -> (Option<String>, Option<Timestamp>) {
+fn waiting(rotation: &Rotation, standing: &DriveStatus) -> (Option<String>, Option<Timestamp>) {
     if rotation.held.is_some() || rotation.phase.is_over() {
         return (None, None);
     }
@@ -103,19 +103,19 @@ fn delivery(delivery: &Delivery) -> keywright::RotationDelivery {
         stage: format!("{:?}", delivery.stage),
         failures: i32::try_from(delivery.failures).unwrap_or(i32::MAX),
         removed: delivery.removed,
-        trouble: trouble.filter(|_| delivery.person == Person::Nothing),
+        trouble: trouble.filter(|_| delivery.person == ManualStep::Nothing),
     }
 }
 
 /// An event with its number.
-pub(super) fn event(event: Event, names: Vec<String>) -> (i64, keywright::RotationEvent) {
-    let shown = keywright::RotationEvent {
+pub(super) fn event(event: RotationEvent, names: Vec<String>) -> (i64, keywright::RotationEvent) {
+    let listed = keywright::RotationEvent {
         event_time: Timestamp::from_millis(event.at),
         rotation_id: event.rotation,
         event: redact(&event.text, names),
         hash: event.hash,
     };
-    (event.number, shown)
+    (event.number, listed)
 }
 
 /// The journal failed.
@@ -123,64 +123,68 @@ pub(super) fn event(event: Event, names: Vec<String>) -> (i64, keywright::Rotati
     clippy::needless_pass_by_value,
     reason = "it stands where an error is mapped"
 )]
-pub(super) fn unusable(error: JournalError) -> Fault {
-    Fault::Internal(error.to_string())
+pub(super) fn unusable(error: JournalError) -> IamFault {
+    IamFault::Internal(error.to_string())
 }
 
 /// What stands against an order.
-pub(super) fn failed(error: DriveError, user: &Whose) -> Fault {
+pub(super) fn failed(error: DriveError, user: &UserRef) -> IamFault {
     match error {
-        DriveError::Stopped(Stopped::Refused(hold)) => refused(&hold, user),
-        DriveError::Stopped(Stopped::Issuer(error)) => of_issuer(error, user),
+        DriveError::Stopped(TickError::Refused(hold)) => refused(&hold, user),
+        DriveError::Stopped(TickError::Issuer(error)) => of_issuer(error, user),
         DriveError::Stopped(
-            error @ (Stopped::TooLate(_)
-            | Stopped::NothingToConfirm
-            | Stopped::NotRetrieved(_)
-            | Stopped::NothingToRetrieve
-            | Stopped::Blind(_)
-            | Stopped::Unresolved
-            | Stopped::OwnKey(_)
-            | Stopped::Destinations(_)
-            | Stopped::Absent(_)),
-        ) => Invalid::Other(format!("Nothing was done: {error}.")).into(),
-        DriveError::Stopped(Stopped::Unknown(_)) => Missing::Rotation(user.name.clone()).into(),
-        DriveError::Sink(error) => Invalid::Other(error.to_string()).into(),
-        DriveError::Access(AccessError::Gone) => {
-            Fault::AccessDenied("Whoever asks was deleted meanwhile.".to_owned())
+            error @ (TickError::TooLate(_)
+            | TickError::NothingToConfirm
+            | TickError::NotRetrieved(_)
+            | TickError::NothingToRetrieve
+            | TickError::Blind(_)
+            | TickError::Unresolved
+            | TickError::OwnKey(_)
+            | TickError::Destinations(_)
+            | TickError::Absent(_)),
+        ) => InvalidInput::Other(format!("Nothing was done: {error}.")).into(),
+        DriveError::Stopped(TickError::Unknown(_)) => {
+            MissingEntity::Rotation(user.name.clone()).into()
         }
-        error => Fault::Internal(error.to_string()),
+        DriveError::Sink(error) => InvalidInput::Other(error.to_string()).into(),
+        DriveError::Access(AccessError::Gone) => {
+            IamFault::AccessDenied("Whoever asks was deleted meanwhile.".to_owned())
+        }
+        error => IamFault::Internal(error.to_string()),
     }
 }
 
-fn refused(hold: &Hold, user: &Whose) -> Fault {
+fn refused(hold: &HoldReason, user: &UserRef) -> IamFault {
     let name = &user.name;
     match hold {
-        Hold::SecondKey(key) => Quota::SecondKey(format!(
+        HoldReason::SecondKey(key) => ReachedQuota::SecondKey(format!(
             "User {name} has {} access keys, and a rotation needs room for a new one; the one that \
              is not to be replaced is {key}: delete it first, if nobody uses it.",
             limits::ACCESS_KEYS_PER_USER
         ))
         .into(),
-        Hold::Marked(by) => Taken::Rotation(format!(
+        HoldReason::Marked(by) => ExistingEntity::Rotation(format!(
             "User {name} is marked by rotation {by}, which is not this server's own."
         ))
         .into(),
-        hold => Invalid::Other(format!("The key of user {name} is not rotated: {hold}.")).into(),
+        hold => {
+            InvalidInput::Other(format!("The key of user {name} is not rotated: {hold}.")).into()
+        }
     }
 }
 
-fn of_issuer(error: IssuerError, user: &Whose) -> Fault {
+fn of_issuer(error: IssuerError, user: &UserRef) -> IamFault {
     match error {
-        IssuerError::Denied { message, .. } => Fault::AccessDenied(message),
-        IssuerError::NoSuchUser(name) => Missing::User(name).into(),
-        IssuerError::NoSuchKey(key) => Missing::AccessKey(key.0).into(),
-        IssuerError::TwoKeys => Quota::SecondKey(format!(
+        IssuerError::Denied { message, .. } => IamFault::AccessDenied(message),
+        IssuerError::NoSuchUser(name) => MissingEntity::User(name).into(),
+        IssuerError::NoSuchKey(key) => MissingEntity::AccessKey(key.0).into(),
+        IssuerError::TwoKeys => ReachedQuota::SecondKey(format!(
             "User {} has {} access keys already.",
             user.name,
             limits::ACCESS_KEYS_PER_USER
         ))
         .into(),
-        error => Fault::Internal(error.to_string()),
+        error => IamFault::Internal(error.to_string()),
     }
 }
 
@@ -191,9 +195,11 @@ pub(super) fn destinations(rotation: &Rotation) -> Vec<String> {
 }
 
 /// An error without what is in these names and not public.
-pub(super) fn redacted(fault: Fault, names: impl IntoIterator<Item = String>) -> Fault {
+pub(super) fn redacted(fault: IamFault, names: impl IntoIterator<Item = String>) -> IamFault {
     match fault {
-        Fault::InvalidInput(Invalid::Other(text)) => Invalid::Other(redact(&text, names)).into(),
+        IamFault::InvalidInput(InvalidInput::Other(text)) => {
+            InvalidInput::Other(redact(&text, names)).into()
+        }
         fault => fault,
     }
 }

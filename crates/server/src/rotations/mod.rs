@@ -19,36 +19,39 @@ use std::{
     time::Duration,
 };
 
-use keywright_aws::{ActingFor, Settings};
+use keywright_aws::{ActingFor, ClientSettings};
 use keywright_base::{Clock, Entropy, Timestamp};
-use keywright_fleet::driver::{DriveError, Driver};
-use keywright_fleet::journal::{Past, SqliteJournal, Which};
+use keywright_fleet::driver::{DriveError, RotationDriver};
+use keywright_fleet::journal::{HistoryFilter, RotationFilter, SqliteJournal};
 use keywright_fleet::new_id;
 use keywright_identity::{
-    Fault,
-    fault::{Invalid, Missing, Taken},
-    ledger::Ledger,
+    IamFault,
+    fault::{ExistingEntity, InvalidInput, MissingEntity},
+    ledger::IamLedger,
     on_behalf::OnBehalf,
-    rotations::{Asked, Order, RotationChange, Rotations, Start, Told, What, Whose},
+    rotations::{
+        RotationChange, RotationCommand, RotationEngine, RotationOrder, RotationReply,
+        RotationRequest, RotationStart, UserRef,
+    },
     state::User,
 };
 use keywright_rotation::{
     execute,
-    model::{Incident, KeyId, Rotation, RotationId, Rules},
-    ports::{Journal, JournalError},
+    model::{KeyId, LeakResponse, Rotation, RotationId, RotationRules},
+    ports::{JournalError, RotationJournal},
 };
-use keywright_sinks::Spec;
+use keywright_sinks::SinkSpec;
 use tokio::{
     sync::{Notify, Semaphore, watch},
     task::{JoinSet, spawn_blocking},
 };
 
-pub use self::places::{Places, PlacesError};
+pub use self::places::{AllowedDestinations, PlacesError};
 use self::{
     answer::{failed, unusable},
-    policies::Troubles,
-    within::Inside,
-    work::Work,
+    policies::PolicyFailures,
+    within::PipelineTransport,
+    work::ActiveRotation,
 };
 use crate::Pipeline;
 
@@ -58,53 +61,56 @@ const AT_ONCE: usize = 8;
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// What the engine is opened with.
-pub struct Parts {
+pub struct EngineParts {
     /// The journal.
     pub journal: SqliteJournal,
     /// The places that the operator allows.
-    pub places: Places,
+    pub places: AllowedDestinations,
     /// The system's time.
     pub clock: Arc<dyn Clock>,
     /// The system's randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for Parts {
+impl std::fmt::Debug for EngineParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Parts")
     }
 }
 
 /// The engine.
-pub struct Engine {
-    driver: Driver,
-    places: Places,
-    ledger: Arc<Ledger>,
+pub struct ServerRotations {
+    driver: RotationDriver,
+    places: AllowedDestinations,
+    ledger: Arc<IamLedger>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    work: Mutex<HashMap<RotationId, Arc<Work>>>,
+    work: Mutex<HashMap<RotationId, Arc<ActiveRotation>>>,
     tasks: Mutex<JoinSet<()>>,
-    turns: Semaphore,
+    slots: Semaphore,
     policies: Notify,
-    troubles: Troubles,
+    troubles: PolicyFailures,
     stop: watch::Sender<bool>,
 }
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for ServerRotations {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Engine")
     }
 }
 
-impl Engine {
+impl ServerRotations {
     /// Opens the engine of a server, goes on with every open rotation, and begins to look at the
     /// rotation policies.
     ///
     /// # Errors
     /// [`JournalError`].
-    pub async fn start(pipeline: &Arc<Pipeline>, parts: Parts) -> Result<Arc<Self>, JournalError> {
-        let server = Inside::of(pipeline, Arc::clone(&parts.clock));
-        let driver = Driver::new(parts.journal, Arc::clone(&parts.clock));
+    pub async fn start(
+        pipeline: &Arc<Pipeline>,
+        parts: EngineParts,
+    ) -> Result<Arc<Self>, JournalError> {
+        let server = PipelineTransport::of(pipeline, Arc::clone(&parts.clock));
+        let driver = RotationDriver::new(parts.journal, Arc::clone(&parts.clock));
         let engine = Arc::new(Self {
             driver: driver.of_server(Arc::new(server)),
             places: parts.places,
@@ -113,9 +119,9 @@ impl Engine {
             entropy: parts.entropy,
             work: Mutex::default(),
             tasks: Mutex::default(),
-            turns: Semaphore::new(AT_ONCE),
+            slots: Semaphore::new(AT_ONCE),
             policies: Notify::new(),
-            troubles: Troubles::default(),
+            troubles: PolicyFailures::default(),
             stop: watch::Sender::new(false),
         });
         for id in engine.driver.journal().open().await? {
@@ -123,7 +129,7 @@ impl Engine {
         }
         let looking = Arc::clone(&engine).look_at_policies();
         locked(&engine.tasks).spawn(looking);
-        let port = Port(Arc::clone(&engine));
+        let port = EnginePort(Arc::clone(&engine));
         pipeline.identity.set_rotations(Arc::new(port));
         Ok(engine)
     }
@@ -140,21 +146,25 @@ impl Engine {
     }
 
     /// Carries a rotation out from now on, if that is not being done already.
-    fn take(self: &Arc<Self>, id: &RotationId) -> Arc<Work> {
+    fn take(self: &Arc<Self>, id: &RotationId) -> Arc<ActiveRotation> {
         let mut all = locked(&self.work);
         if let Some(work) = all.get(id) {
             return Arc::clone(work);
         }
-        let work = Arc::new(Work::default());
+        let work = Arc::new(ActiveRotation::default());
         all.insert(id.clone(), Arc::clone(&work));
-        let carried = Arc::clone(self).carry(id.clone(), Arc::clone(&work));
+        let carried = Arc::clone(self).run(id.clone(), Arc::clone(&work));
         let mut tasks = locked(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(carried);
         work
     }
 
-    async fn start_one(self: &Arc<Self>, by: &OnBehalf, start: Start) -> Result<Told, Fault> {
+    async fn start_one(
+        self: &Arc<Self>,
+        by: &OnBehalf,
+        start: RotationStart,
+    ) -> Result<RotationReply, IamFault> {
         let specs = self.specs(by, &start.user, &start.places)?;
         let account = by.account.to_string();
         let open = self.driver.journal().open_of(&account, &start.user.id);
@@ -169,13 +179,18 @@ impl Engine {
             Err(JournalError::Open(id)) => return Err(taken(&id, &start.user)),
             Err(error) => return Err(unusable(error)),
         }
-        self.take(&rotation.id).rested(0).await;
-        self.told(&rotation.id).await
+        self.take(&rotation.id).wait_idle(0).await;
+        self.rotation_reply(&rotation.id).await
     }
 
     /// Where the new key goes, if the user's keys may go there.
-    fn specs(&self, by: &OnBehalf, user: &Whose, places: &[String]) -> Result<Vec<Spec>, Fault> {
-        let gone = || Fault::from(Missing::User(user.name.clone()));
+    fn specs(
+        &self,
+        by: &OnBehalf,
+        user: &UserRef,
+        places: &[String],
+    ) -> Result<Vec<SinkSpec>, IamFault> {
+        let gone = || IamFault::from(MissingEntity::User(user.name.clone()));
         let cell = self.ledger.account(by.account).ok_or_else(gone)?;
         let account = cell.snapshot().clone();
         let id = user.id.parse().ok();
@@ -183,16 +198,21 @@ impl Engine {
         self.places.fill(places, (&**user).into())
     }
 
-    async fn draft(&self, by: &OnBehalf, start: &Start, specs: &[Spec]) -> Result<Rotation, Fault> {
+    async fn draft(
+        &self,
+        by: &OnBehalf,
+        start: &RotationStart,
+        specs: &[SinkSpec],
+    ) -> Result<Rotation, IamFault> {
         let base = if start.incident {
-            Rules::INCIDENT
+            RotationRules::INCIDENT
         } else {
-            Rules::SAFE
+            RotationRules::SAFE
         };
         let settings = settings(by);
         let access = self.driver.access(&settings).await;
         let access = access.map_err(|error| failed(error, &start.user))?;
-        let order = execute::Order {
+        let order = execute::NewRotation {
             id: new_id(&*self.entropy),
             access: settings.to_text(),
             by: access.identity().arn.clone(),
@@ -200,16 +220,16 @@ impl Engine {
             account: by.account.to_string(),
             user: start.user.name.clone(),
             old: start.key.clone().map(KeyId),
-            rules: Rules {
+            rules: RotationRules {
                 observe_secs: start.observe_secs.unwrap_or(base.observe_secs),
                 dwell_secs: start.dwell_secs.unwrap_or(base.dwell_secs),
                 ..base
             },
             // Its operator has named the place, and a user's own file is often made by this.
             create: true,
-            incident: start.incident.then(|| Incident {
+            incident: start.incident.then(|| LeakResponse {
                 deactivate_first: start.deactivate_first,
-                ..Incident::default()
+                ..LeakResponse::default()
             }),
             override_unused: start.override_unused.clone(),
         };
@@ -222,9 +242,9 @@ impl Engine {
     async fn order(
         self: &Arc<Self>,
         by: &OnBehalf,
-        user: &Whose,
-        order: Order,
-    ) -> Result<Told, Fault> {
+        user: &UserRef,
+        order: RotationOrder,
+    ) -> Result<RotationReply, IamFault> {
         let account = by.account.to_string();
         let rotation = self.open_of(&account, user).await?;
         let names = answer::destinations(&rotation);
@@ -232,51 +252,51 @@ impl Engine {
         let work = self.take(&id);
         let before = {
             let _turn = work.turn().await;
-            let done = self.obey(&id, (by, user), order).await?;
+            let done = self.apply_order(&id, (by, user), order).await?;
             done.map_err(|error| answer::redacted(failed(error, user), names))?;
-            work.rests()
+            work.idle_count()
         };
-        work.rouse();
-        work.rested(before).await;
-        self.told(&id).await
+        work.wake();
+        work.wait_idle(before).await;
+        self.rotation_reply(&id).await
     }
 
-    async fn obey(
+    async fn apply_order(
         &self,
         id: &RotationId,
-        (by, user): (&OnBehalf, &Whose),
-        order: Order,
-    ) -> Result<Result<(), DriveError>, Fault> {
+        (by, user): (&OnBehalf, &UserRef),
+        order: RotationOrder,
+    ) -> Result<Result<(), DriveError>, IamFault> {
         let driver = &self.driver;
         // The other two need nobody to act for.
-        if !matches!(order, Order::Abandon(_) | Order::Change(_))
+        if !matches!(order, RotationOrder::Abandon(_) | RotationOrder::Change(_))
             && let Err(error) = driver.take_over(id, &settings(by)).await
         {
             return Ok(Err(error));
         }
-        if matches!(order, Order::Release) && self.load(id).await?.held.is_none() {
+        if matches!(order, RotationOrder::Release) && self.load(id).await?.held.is_none() {
             return Err(refused("The rotation is not held."));
         }
         Ok(match order {
-            Order::Resume => Ok(()),
-            Order::Confirm => driver.confirm(id).await,
-            Order::Hold(why) => driver.hold(id, &why).await,
-            Order::Release => driver.release(id).await,
-            Order::RollBack(why) => driver.roll_back(id, &why).await,
-            Order::Abandon(why) => driver.abandon(id, &why).await,
-            Order::Change(to) => return self.change(id, (by, user), to).await.map(Ok),
+            RotationOrder::Resume => Ok(()),
+            RotationOrder::Confirm => driver.confirm(id).await,
+            RotationOrder::Hold(why) => driver.hold(id, &why).await,
+            RotationOrder::Release => driver.release(id).await,
+            RotationOrder::RollBack(why) => driver.roll_back(id, &why).await,
+            RotationOrder::Abandon(why) => driver.abandon(id, &why).await,
+            RotationOrder::Change(to) => return self.change(id, (by, user), to).await.map(Ok),
         })
     }
 
     async fn change(
         &self,
         id: &RotationId,
-        (by, user): (&OnBehalf, &Whose),
+        (by, user): (&OnBehalf, &UserRef),
         to: RotationChange,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), IamFault> {
         let specs = self.specs(by, user, &to.add_places)?;
         let rotation = self.load(id).await?;
-        let mut change = execute::Change {
+        let mut change = execute::RotationEdit {
             observe_secs: to.observe_secs,
             dwell_secs: to.dwell_secs,
             incident: to.incident,
@@ -301,9 +321,9 @@ impl Engine {
     fn meant(
         &self,
         rotation: &Rotation,
-        user: &Whose,
+        user: &UserRef,
         places: &[String],
-    ) -> Result<Vec<String>, Fault> {
+    ) -> Result<Vec<String>, IamFault> {
         let each = places.iter().map(|place| {
             let names = answer::destinations(rotation);
             let mut names = names.into_iter();
@@ -311,56 +331,65 @@ impl Engine {
             meant.ok_or_else(|| {
                 let user = &user.name;
                 let text = format!("The rotation of user {user} has no destination {place}.");
-                Invalid::Other(text).into()
+                InvalidInput::Other(text).into()
             })
         });
         each.collect()
     }
 
-    async fn open_of(&self, account: &str, user: &Whose) -> Result<Rotation, Fault> {
+    async fn open_of(&self, account: &str, user: &UserRef) -> Result<Rotation, IamFault> {
         let found = self.driver.journal().open_of(account, &user.id).await;
         let found = found.map_err(unusable)?;
-        found.ok_or_else(|| Missing::Rotation(user.name.clone()).into())
+        found.ok_or_else(|| MissingEntity::Rotation(user.name.clone()).into())
     }
 
-    async fn load(&self, id: &RotationId) -> Result<Rotation, Fault> {
+    async fn load(&self, id: &RotationId) -> Result<Rotation, IamFault> {
         let found = self.driver.journal().rotation(id).await;
         let found = found.map_err(unusable)?;
-        found.ok_or_else(|| Fault::Internal(format!("rotation {id} is gone from the journal")))
+        found.ok_or_else(|| IamFault::Internal(format!("rotation {id} is gone from the journal")))
     }
 
-    async fn told(&self, id: &RotationId) -> Result<Told, Fault> {
+    async fn rotation_reply(&self, id: &RotationId) -> Result<RotationReply, IamFault> {
         let rotation = self.load(id).await?;
-        Ok(Told::Rotation(Box::new(self.shown(&rotation))))
+        Ok(RotationReply::Rotation(Box::new(self.to_wire(&rotation))))
     }
 
-    fn shown(&self, rotation: &Rotation) -> keywright_wire::keywright::Rotation {
+    fn to_wire(&self, rotation: &Rotation) -> keywright_wire::keywright::Rotation {
         let work = locked(&self.work).get(&rotation.id).map(Arc::clone);
-        let standing = work.map(|work| work.standing()).unwrap_or_default();
-        answer::shown(rotation, &standing)
+        let standing = work.map(|work| work.status()).unwrap_or_default();
+        answer::to_wire(rotation, &standing)
     }
 
-    async fn list(&self, which: Which, limit: usize) -> Result<Vec<Rotation>, Fault> {
+    async fn list(&self, which: RotationFilter, limit: usize) -> Result<Vec<Rotation>, IamFault> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let found = self.driver.journal().page(which, limit).await;
         found.map_err(unusable)
     }
 
-    async fn show(&self, account: String, user: Whose, id: Option<String>) -> Result<Told, Fault> {
-        let which = Which {
+    async fn show(
+        &self,
+        account: String,
+        user: UserRef,
+        id: Option<String>,
+    ) -> Result<RotationReply, IamFault> {
+        let which = RotationFilter {
             account,
             user_id: Some(user.id),
             id: id.map(RotationId),
-            ..Which::default()
+            ..RotationFilter::default()
         };
         let found = self.list(which, 1).await?;
-        let newest = found.first().ok_or(Missing::Rotation(user.name))?;
-        Ok(Told::Rotation(Box::new(self.shown(newest))))
+        let newest = found.first().ok_or(MissingEntity::Rotation(user.name))?;
+        Ok(RotationReply::Rotation(Box::new(self.to_wire(newest))))
     }
 
     /// The one way by which a secret leaves the journal other than into a sink. Who retrieves it is
     /// written down first.
-    async fn key(self: &Arc<Self>, by: &OnBehalf, user: &Whose) -> Result<Told, Fault> {
+    async fn key(
+        self: &Arc<Self>,
+        by: &OnBehalf,
+        user: &UserRef,
+    ) -> Result<RotationReply, IamFault> {
         let id = self.open_of(&by.account.to_string(), user).await?.id;
         let access = self.driver.access(&settings(by)).await;
         let access = access.map_err(|error| failed(error, user))?;
@@ -369,14 +398,14 @@ impl Engine {
         let (journal, arn) = (self.driver.journal(), &access.identity().arn);
         let pair = execute::retrieve(journal, &id, arn, self.clock.now()).await;
         let pair = pair.map_err(|error| failed(error.into(), user))?;
-        Ok(Told::Key(pair.id.0, pair.secret))
+        Ok(RotationReply::Key(pair.id.0, pair.secret))
     }
 
-    async fn history(&self, past: Past, limit: usize) -> Result<Told, Fault> {
+    async fn history(&self, past: HistoryFilter, limit: usize) -> Result<RotationReply, IamFault> {
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let events = self.driver.journal().events(past, limit).await;
         let mut destinations: HashMap<String, Vec<String>> = HashMap::new();
-        let mut shown = Vec::new();
+        let mut listed = Vec::new();
         for event in events.map_err(unusable)? {
             let known = destinations.get(&event.rotation).cloned();
             let names = match known {
@@ -388,19 +417,19 @@ impl Engine {
                     names
                 }
             };
-            shown.push(answer::event(event, names));
+            listed.push(answer::event(event, names));
         }
-        Ok(Told::Events(shown))
+        Ok(RotationReply::Events(listed))
     }
 }
 
 /// The engine as actions know it.
-struct Port(Arc<Engine>);
+struct EnginePort(Arc<ServerRotations>);
 
 #[async_trait::async_trait]
-impl Rotations for Port {
-    async fn ask(&self, asked: Asked) -> Result<Told, Fault> {
-        self.0.answer(asked).await
+impl RotationEngine for EnginePort {
+    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault> {
+        self.0.answer(requested).await
     }
 
     fn policies_changed(&self) {
@@ -416,43 +445,46 @@ impl Rotations for Port {
     }
 }
 
-impl Engine {
-    async fn answer(self: &Arc<Self>, asked: Asked) -> Result<Told, Fault> {
-        let account = asked.by.account.to_string();
-        match asked.what {
-            What::Start(start) => self.start_one(&asked.by, start).await,
-            What::Order(user, order) => self.order(&asked.by, &user, order).await,
-            What::Show(user, id) => self.show(account, user, id).await,
-            What::Key(user) => self.key(&asked.by, &user).await,
-            What::List {
+impl ServerRotations {
+    async fn answer(
+        self: &Arc<Self>,
+        requested: RotationRequest,
+    ) -> Result<RotationReply, IamFault> {
+        let account = requested.by.account.to_string();
+        match requested.command {
+            RotationCommand::Start(start) => self.start_one(&requested.by, start).await,
+            RotationCommand::Order(user, order) => self.order(&requested.by, &user, order).await,
+            RotationCommand::Show(user, id) => self.show(account, user, id).await,
+            RotationCommand::Key(user) => self.key(&requested.by, &user).await,
+            RotationCommand::List {
                 user,
                 open,
                 after,
                 limit,
             } => {
-                let which = Which {
+                let which = RotationFilter {
                     account,
                     user_id: user.map(|user| user.id),
                     open,
                     after: after.map(RotationId),
-                    ..Which::default()
+                    ..RotationFilter::default()
                 };
                 let found = self.list(which, limit).await?;
                 let engine = Arc::clone(self);
                 // A page of them is too much for a thread that answers requests.
-                let show = move || found.iter().map(|one| engine.shown(one)).collect();
+                let show = move || found.iter().map(|one| engine.to_wire(one)).collect();
                 let shown = spawn_blocking(show).await;
                 shown
-                    .map(Told::Rotations)
-                    .map_err(|error| Fault::Internal(error.to_string()))
+                    .map(RotationReply::Rotations)
+                    .map_err(|error| IamFault::Internal(error.to_string()))
             }
-            What::History {
+            RotationCommand::History {
                 user,
                 id,
                 after,
                 limit,
             } => {
-                let past = Past {
+                let past = HistoryFilter {
                     account,
                     user_id: user.id,
                     rotation: id.map(RotationId),
@@ -460,32 +492,34 @@ impl Engine {
                 };
                 self.history(past, limit).await
             }
-            What::Places => Ok(Told::Places(self.places.all())),
-            What::Check(places) => {
+            RotationCommand::Places => Ok(RotationReply::Destinations(self.places.all())),
+            RotationCommand::Check(places) => {
                 self.places.check(&places)?;
-                Ok(Told::Places(places))
+                Ok(RotationReply::Destinations(places))
             }
-            What::Troubles => Ok(Told::Troubles(self.troubles_of(asked.by.account))),
+            RotationCommand::Troubles => Ok(RotationReply::PolicyFailures(
+                self.troubles_of(requested.by.account),
+            )),
         }
     }
 }
 
 /// How the server is reached on behalf of somebody.
-fn settings(by: &OnBehalf) -> Settings {
-    Settings::acting_for(ActingFor {
+fn settings(by: &OnBehalf) -> ClientSettings {
+    ClientSettings::acting_for(ActingFor {
         account: by.account.to_string(),
         user: by.user.map(|user| user.to_string()),
         mfa_at_ms: by.mfa.map(Timestamp::millis),
     })
 }
 
-fn taken(id: &RotationId, user: &Whose) -> Fault {
+fn taken(id: &RotationId, user: &UserRef) -> IamFault {
     let text = format!("Rotation {id} of user {} is not over.", user.name);
-    Taken::Rotation(text).into()
+    ExistingEntity::Rotation(text).into()
 }
 
-fn refused(text: &str) -> Fault {
-    Invalid::Other(text.to_owned()).into()
+fn refused(text: &str) -> IamFault {
+    InvalidInput::Other(text.to_owned()).into()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -9,11 +9,11 @@
 use std::str::FromStr;
 
 use keywright_identity::{
-    Fault,
-    fault::Invalid,
+    IamFault,
+    fault::InvalidInput,
     state::{Tag, User},
 };
-use keywright_sinks::{Spec, fits_in_place, public_name};
+use keywright_sinks::{SinkSpec, fits_in_place, public_name};
 
 /// The place that is always allowed.
 const PERSON: &str = "person";
@@ -25,21 +25,21 @@ const SOMEONE: &str = "someone-0-keywright";
 
 /// What the operator allows.
 #[derive(Debug, Clone, Default)]
-pub struct Places(Vec<Place>);
+pub struct AllowedDestinations(Vec<AllowedDestination>);
 
 /// One place, and for whom it is.
 #[derive(Debug, Clone)]
-struct Place {
+struct AllowedDestination {
     /// Whole, as the operator wrote it.
     name: String,
     /// As callers know it: the name itself, or what is left without arguments and queries.
     public: String,
-    users: Users,
+    users: DestinationUsers,
 }
 
 /// The users of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Users {
+enum DestinationUsers {
     Everyone,
     Path(String),
     Tag(String, String),
@@ -48,13 +48,13 @@ enum Users {
 
 /// What of a user decides where its keys may go.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Recipient<'a> {
+pub(super) struct KeyRecipient<'a> {
     name: &'a str,
     path: &'a str,
     tags: &'a [Tag],
 }
 
-impl<'a> From<&'a User> for Recipient<'a> {
+impl<'a> From<&'a User> for KeyRecipient<'a> {
     fn from(user: &'a User) -> Self {
         Self {
             name: &user.name,
@@ -72,8 +72,8 @@ pub struct PlacesError {
     why: String,
 }
 
-impl Users {
-    fn include(&self, user: Recipient<'_>) -> bool {
+impl DestinationUsers {
+    fn include(&self, user: KeyRecipient<'_>) -> bool {
         match self {
             Self::Everyone => true,
             Self::Path(path) => user.path.starts_with(path),
@@ -86,7 +86,7 @@ impl Users {
     }
 }
 
-impl FromStr for Users {
+impl FromStr for DestinationUsers {
     type Err = &'static str;
 
     /// Reads what stands between the brackets.
@@ -120,14 +120,14 @@ const SAME: &str = "callers, to whom arguments and queries are not shown, could 
 const WHOSE: &str = "say whose keys may go there: put [path=/jobs/], [tag=KEY=VALUE], [user=NAME] \
                      or [everyone] before it";
 
-impl FromStr for Place {
+impl FromStr for AllowedDestination {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
         let (users, name) = parts.ok_or(WHOSE)?;
         let name = name.trim_start();
-        let parsed = name.replace(USER, SOMEONE).parse::<Spec>();
+        let parsed = name.replace(USER, SOMEONE).parse::<SinkSpec>();
         let spec = parsed.map_err(|error| error.to_string())?;
         // Only where something is left out: a name is otherwise as it was written.
         let public = match spec.public_name() {
@@ -135,21 +135,21 @@ impl FromStr for Place {
             public => public.replace(SOMEONE, USER),
         };
         Ok(Self {
-            users: users.parse::<Users>()?,
+            users: users.parse::<DestinationUsers>()?,
             name: name.to_owned(),
             public,
         })
     }
 }
 
-impl Place {
+impl AllowedDestination {
     /// Its name for a user.
     fn of(&self, user: &str) -> String {
         self.name.replace(USER, user)
     }
 }
 
-impl Places {
+impl AllowedDestinations {
     /// Checks a list, each place with its users in brackets before it.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ impl Places {
             let parsed = place.parse();
             parsed.map_err(|why| PlacesError { place, why })
         });
-        let places: Vec<Place> = places.collect::<Result<_, _>>()?;
+        let places: Vec<AllowedDestination> = places.collect::<Result<_, _>>()?;
         for (at, place) in places.iter().enumerate() {
             let mut before = places.iter().take(at);
             if before.any(|other| other.public == place.public && other.name != place.name) {
@@ -207,8 +207,8 @@ impl Places {
     /// Whether a caller who names this place means a user's destination of this whole name. Where
     /// the operator lists the destination, only as it is listed: policies know it by that name.
     pub(super) fn means(&self, place: &str, user: &str, sink: &str) -> bool {
-        let is_it = |one: &&Place| {
-            let spec = one.of(user).parse::<Spec>();
+        let is_it = |one: &&AllowedDestination| {
+            let spec = one.of(user).parse::<SinkSpec>();
             spec.is_ok_and(|spec| spec.to_string() == sink)
         };
         match self.0.iter().find(is_it) {
@@ -229,7 +229,7 @@ impl Places {
         let names = hidden.flat_map(|one| {
             let filled = one.of(user);
             // As the place calls itself in what it complains about.
-            let spec = filled.parse::<Spec>().ok();
+            let spec = filled.parse::<SinkSpec>().ok();
             let own = spec.map(|spec| spec.to_string());
             [one.name.clone(), filled].into_iter().chain(own)
         });
@@ -240,7 +240,7 @@ impl Places {
     ///
     /// # Errors
     /// `InvalidInput` with the first that is not.
-    pub(super) fn check(&self, places: &[String]) -> Result<(), Fault> {
+    pub(super) fn check(&self, places: &[String]) -> Result<(), IamFault> {
         let allowed = self.all();
         for (at, place) in places.iter().enumerate() {
             if !allowed.contains(place) {
@@ -252,7 +252,7 @@ impl Places {
     }
 
     /// Whether a user's keys may go to what callers know by this name.
-    pub(super) fn accepts(&self, place: &str, user: Recipient<'_>) -> bool {
+    pub(super) fn accepts(&self, place: &str, user: KeyRecipient<'_>) -> bool {
         let mut listed = self.0.iter();
         place == PERSON || listed.any(|it| it.public == place && it.users.include(user))
     }
@@ -260,7 +260,7 @@ impl Places {
     /// The first of these whole names that a user's keys may not go to.
     pub(super) fn closed_to<'p>(
         &self,
-        user: Recipient<'_>,
+        user: KeyRecipient<'_>,
         places: &'p [String],
     ) -> Option<&'p String> {
         let open = |place: &String| {
@@ -274,7 +274,11 @@ impl Places {
     ///
     /// # Errors
     /// `InvalidInput`.
-    pub(super) fn fill(&self, places: &[String], user: Recipient<'_>) -> Result<Vec<Spec>, Fault> {
+    pub(super) fn fill(
+        &self,
+        places: &[String],
+        user: KeyRecipient<'_>,
+    ) -> Result<Vec<SinkSpec>, IamFault> {
         let name = user.name;
         let mut filled = Vec::with_capacity(places.len());
         for place in places {
@@ -298,7 +302,7 @@ impl Places {
             filled.push(text);
         }
         let specs = filled.iter().map(|text| {
-            let parsed = text.parse::<Spec>();
+            let parsed = text.parse::<SinkSpec>();
             parsed.map_err(|error| invalid(error.to_string()))
         });
         specs.collect()
@@ -310,19 +314,19 @@ pub(super) fn not_for_text(place: &str, user: &str) -> String {
     format!("The operator of this server does not allow the place {place} for user {user}.")
 }
 
-fn not_for(place: &str, user: &str) -> Fault {
+fn not_for(place: &str, user: &str) -> IamFault {
     invalid(not_for_text(place, user))
 }
 
 /// A place that was named before.
-fn once(places: &[String], at: usize, place: &String) -> Result<(), Fault> {
+fn once(places: &[String], at: usize, place: &String) -> Result<(), IamFault> {
     if places.iter().take(at).any(|before| before == place) {
         return Err(twice(place));
     }
     Ok(())
 }
 
-fn twice(place: &str) -> Fault {
+fn twice(place: &str) -> IamFault {
     invalid(format!("The place {place} is named twice."))
 }
 
@@ -332,7 +336,7 @@ fn public_template(place: &str) -> String {
     match public_name(&filled) {
         public
             if filled
-                .parse::<Spec>()
+                .parse::<SinkSpec>()
                 .is_ok_and(|spec| spec.to_string() == public) =>
         {
             place.to_owned()
@@ -355,22 +359,22 @@ pub(super) fn redact(text: &str, names: impl IntoIterator<Item = String>) -> Str
     redacted
 }
 
-fn not_allowed(place: &str) -> Fault {
+fn not_allowed(place: &str) -> IamFault {
     invalid(format!(
         "The operator of this server does not allow the place {place}; ListRotationPlaces tells \
          what is allowed."
     ))
 }
 
-fn invalid(text: String) -> Fault {
-    Invalid::Other(text).into()
+fn invalid(text: String) -> IamFault {
+    InvalidInput::Other(text).into()
 }
 
 #[cfg(test)]
 mod tests {
     use keywright_identity::state::Tag;
 
-    use super::{Places, Recipient, Spec, Users};
+    use super::{AllowedDestinations, DestinationUsers, KeyRecipient, SinkSpec};
 
     const ALLOWED: [&str; 7] = [
         "[path=/jobs/] dotenv:/etc/jobs/{user}.env",
@@ -389,12 +393,12 @@ mod tests {
         }]
     }
 
-    fn user<'a>(name: &'a str, path: &'a str, tags: &'a [Tag]) -> Recipient<'a> {
-        Recipient { name, path, tags }
+    fn user<'a>(name: &'a str, path: &'a str, tags: &'a [Tag]) -> KeyRecipient<'a> {
+        KeyRecipient { name, path, tags }
     }
 
-    fn places() -> Places {
-        Places::new(ALLOWED.map(str::to_owned).to_vec()).unwrap()
+    fn places() -> AllowedDestinations {
+        AllowedDestinations::new(ALLOWED.map(str::to_owned).to_vec()).unwrap()
     }
 
     /// Of a user's name and what is chosen for it, the places, or why they are refused.
@@ -482,9 +486,9 @@ mod tests {
                     let names: Vec<_> = specs.iter().map(ToString::to_string).collect();
                     assert_eq!(names.join(" "), expected, "{user} {given:?}");
                 }
-                (Err(fault), Err(says)) => {
+                (Err(fault), Err(expected_text)) => {
                     let text = fault.wire().message.unwrap();
-                    assert!(text.contains(says), "{user} {given:?}: {text}");
+                    assert!(text.contains(expected_text), "{user} {given:?}: {text}");
                 }
                 (got, _) => panic!("{user} {given:?}: {got:?}"),
             }
@@ -561,7 +565,7 @@ mod tests {
             "dotenv:/y?after=reload SECRET",
         ];
         let list = whole.map(|place| format!("[everyone] {place}")).to_vec();
-        let places = Places::new(list).unwrap();
+        let places = AllowedDestinations::new(list).unwrap();
         let public = [
             "command:/x.sh ...",
             "webhook:https://h/{user}?...",
@@ -599,7 +603,7 @@ mod tests {
             "[everyone] command:/x.sh SECRET",
             "[user=bob] command:/x.sh b",
         ];
-        let refused = Places::new(twins.map(str::to_owned).to_vec()).unwrap_err();
+        let refused = AllowedDestinations::new(twins.map(str::to_owned).to_vec()).unwrap_err();
         let refused = refused.to_string();
         assert!(
             refused.starts_with("command:/x.sh ... cannot be"),
@@ -611,8 +615,10 @@ mod tests {
     #[test]
     fn a_destination_is_named_as_it_is_listed() {
         let listed = "[everyone] dotenv:/etc/../etc/jobs/{user}.env";
-        let places = Places::new(vec![listed.to_owned()]).unwrap();
-        let sink = "dotenv:/etc/../etc/jobs/bob.env".parse::<Spec>().unwrap();
+        let places = AllowedDestinations::new(vec![listed.to_owned()]).unwrap();
+        let sink = "dotenv:/etc/../etc/jobs/bob.env"
+            .parse::<SinkSpec>()
+            .unwrap();
         let sink = sink.to_string();
         for (place, sink, meant) in [
             ("dotenv:/etc/../etc/jobs/{user}.env", sink.as_str(), true),
@@ -627,8 +633,9 @@ mod tests {
         ] {
             assert_eq!(places.means(place, "bob", sink), meant, "{place} {sink}");
         }
-        let tilde = Places::new(vec!["[everyone] dotenv:~/{user}.env".to_owned()]).unwrap();
-        let sink = "dotenv:~/bob.env".parse::<Spec>().unwrap().to_string();
+        let tilde =
+            AllowedDestinations::new(vec!["[everyone] dotenv:~/{user}.env".to_owned()]).unwrap();
+        let sink = "dotenv:~/bob.env".parse::<SinkSpec>().unwrap().to_string();
         assert!(tilde.means("dotenv:~/{user}.env", "bob", &sink));
         assert!(!tilde.means(&sink, "bob", &sink), "a second spelling");
     }
@@ -648,7 +655,7 @@ mod tests {
 
     #[test]
     fn what_an_operator_cannot_list() {
-        for (bad, says) in [
+        for (bad, expected_text) in [
             ("[everyone] what:x", "what:x"),
             ("[everyone] dotenv:", "dotenv"),
             ("[everyone]", ""),
@@ -664,13 +671,18 @@ mod tests {
                 "say whose keys may go there",
             ),
         ] {
-            let refused = Places::new(vec![bad.to_owned()]).unwrap_err().to_string();
+            let refused = AllowedDestinations::new(vec![bad.to_owned()])
+                .unwrap_err()
+                .to_string();
             assert!(
-                refused.starts_with(bad) && refused.contains(says),
+                refused.starts_with(bad) && refused.contains(expected_text),
                 "{refused}"
             );
         }
-        let tag = "tag=a=b=c".parse::<Users>();
-        assert_eq!(tag, Ok(Users::Tag("a".to_owned(), "b=c".to_owned())));
+        let tag = "tag=a=b=c".parse::<DestinationUsers>();
+        assert_eq!(
+            tag,
+            Ok(DestinationUsers::Tag("a".to_owned(), "b=c".to_owned()))
+        );
     }
 }

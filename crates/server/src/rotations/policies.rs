@@ -14,17 +14,20 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use keywright_base::AccountId;
-use keywright_fleet::driver::{DriveError, Rest};
-use keywright_fleet::{Account, Choice, Config, Did, Rule, Verdict, begin_due, survey};
+use keywright_fleet::driver::{DriveError, DriveOutcome};
+use keywright_fleet::{
+    DriveReport, FleetAccount, FleetConfig, FleetRule, RotationNeed, UserSelection, begin_due,
+    survey,
+};
 use keywright_identity::{
     on_behalf::OnBehalf,
-    state::{RotationPolicy, Selector},
+    state::{RotationPolicy, UserSelector},
 };
 use keywright_rotation::model::RotationId;
 
 use super::{
-    AT_ONCE, Engine, locked,
-    places::{Places, not_for_text},
+    AT_ONCE, ServerRotations, locked,
+    places::{AllowedDestinations, not_for_text},
     settings,
 };
 
@@ -35,9 +38,9 @@ const STOP_AFTER_FAILURES: usize = 5;
 const DAY_SECS: i64 = 86_400;
 
 /// What the last round over each account left undone; a restart looks anew.
-pub(super) type Troubles = Mutex<HashMap<AccountId, Vec<(Arc<RotationPolicy>, String)>>>;
+pub(super) type PolicyFailures = Mutex<HashMap<AccountId, Vec<(Arc<RotationPolicy>, String)>>>;
 
-impl Engine {
+impl ServerRotations {
     pub(super) async fn look_at_policies(self: Arc<Self>) {
         let mut stop = self.stop.subscribe();
         while !*stop.borrow_and_update() {
@@ -111,14 +114,14 @@ impl Engine {
         policies: &[Arc<RotationPolicy>],
         maker: &OnBehalf,
     ) -> Result<Vec<(Arc<RotationPolicy>, String)>, DriveError> {
-        let account = Account {
+        let account = FleetAccount {
             name: maker.account.to_string(),
             id: Some(maker.account.to_string()),
             access: settings(maker),
             rules: policies.iter().map(|it| self.rule(it, maker)).collect(),
             freezes: Vec::new(),
         };
-        let config = Config {
+        let config = FleetConfig {
             at_once: AT_ONCE,
             stop_after_failures: STOP_AFTER_FAILURES,
             accounts: Vec::new(),
@@ -130,11 +133,12 @@ impl Engine {
         let mut survey = survey(&self.driver, &account).await?;
         self.close_places(maker.account, &account.rules, &mut survey.choices);
         // In its turn: a person may give an order as soon as the rotation is in the journal.
-        let carry = |id: RotationId| -> BoxFuture<'_, _> {
+        let drive_one = |id: RotationId| -> BoxFuture<'_, _> {
             Box::pin(async move { self.drive(&id, &self.take(&id)).await })
         };
-        let whom = (&config, &account);
-        let (did, broke) = begin_due(&self.driver, whom, &survey, &*self.entropy, &carry).await?;
+        let principal = (&config, &account);
+        let (did, broke) =
+            begin_due(&self.driver, principal, &survey, &*self.entropy, &drive_one).await?;
         if broke {
             tracing::warn!(
                 account = %maker.account,
@@ -157,16 +161,16 @@ impl Engine {
     }
 }
 
-impl Engine {
+impl ServerRotations {
     /// Leaves a user to a person where a rule names a place that does not take its keys.
-    fn close_places(&self, account: AccountId, rules: &[Rule], choices: &mut [Choice]) {
+    fn close_places(&self, account: AccountId, rules: &[FleetRule], choices: &mut [UserSelection]) {
         let Some(cell) = self.ledger.account(account) else {
             return;
         };
         let account = cell.snapshot().clone();
         let due = choices
             .iter_mut()
-            .filter(|choice| matches!(choice.verdict, Verdict::Due(_)));
+            .filter(|choice| matches!(choice.verdict, RotationNeed::Due(_)));
         for choice in due {
             let rule = choice.rule.and_then(|number| rules.get(number));
             let deliver = rule.map(|rule| &*rule.deliver).unwrap_or_default();
@@ -177,26 +181,30 @@ impl Engine {
             };
             if let Some(place) = closed {
                 let place = self.places.public(place, None);
-                choice.verdict = Verdict::Person(not_for_text(&place, &choice.user));
+                choice.verdict = RotationNeed::Person(not_for_text(&place, &choice.user));
             }
         }
     }
 }
 
 /// Why users of a rule have no rotation that they should have; a rotation tells its own troubles.
-fn trouble(places: &Places, number: usize, (choices, did): (&[Choice], &[Did])) -> Option<String> {
-    let why = |choice: &Choice| match &choice.verdict {
-        Verdict::Person(why) => Some(why.clone()),
-        Verdict::Due(_) => match did.iter().find(|did| did.user == choice.user) {
-            Some(Did {
+fn trouble(
+    places: &AllowedDestinations,
+    number: usize,
+    (choices, did): (&[UserSelection], &[DriveReport]),
+) -> Option<String> {
+    let why = |choice: &UserSelection| match &choice.verdict {
+        RotationNeed::Person(why) => Some(why.clone()),
+        RotationNeed::Due(_) => match did.iter().find(|did| did.user == choice.user) {
+            Some(DriveReport {
                 rotation: Some(_), ..
             }) => None,
-            Some(Did {
+            Some(DriveReport {
                 outcome: Err(error),
                 ..
             }) => Some(error.to_string()),
-            Some(Did {
-                outcome: Ok(Rest::Held(hold)),
+            Some(DriveReport {
+                outcome: Ok(DriveOutcome::Held(hold)),
                 ..
             }) => Some(hold.to_string()),
             _ => None,
@@ -213,11 +221,11 @@ fn trouble(places: &Places, number: usize, (choices, did): (&[Choice], &[Did])) 
     })
 }
 
-impl Engine {
+impl ServerRotations {
     /// A policy as a fleet's rule; one of another principal only says whom to leave alone.
-    fn rule(&self, policy: &RotationPolicy, maker: &OnBehalf) -> Rule {
-        let secs = |secs: i64| Some(keywright_fleet::Duration(secs));
-        let mut rule = Rule {
+    fn rule(&self, policy: &RotationPolicy, maker: &OnBehalf) -> FleetRule {
+        let secs = |secs: i64| Some(keywright_fleet::ConfigDuration(secs));
+        let mut rule = FleetRule {
             create: true,
             name: Some(policy.name.clone()),
             skip: policy.by != *maker,
@@ -230,17 +238,17 @@ impl Engine {
                 .iter()
                 .map(|it| self.places.whole(it))
                 .collect(),
-            ..Rule::default()
+            ..FleetRule::default()
         };
         match &policy.selector {
-            Selector::Path(path) => rule.path = Some(path.clone()),
-            Selector::Tags(tags) => {
+            UserSelector::Path(path) => rule.path = Some(path.clone()),
+            UserSelector::Tags(tags) => {
                 let tags = tags.iter();
                 rule.tags = tags
                     .map(|tag| (tag.key.clone(), tag.value.clone()))
                     .collect();
             }
-            Selector::Everyone => rule.everyone = true,
+            UserSelector::Everyone => rule.everyone = true,
         }
         rule
     }

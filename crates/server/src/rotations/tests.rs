@@ -13,23 +13,23 @@ use http_body_util::BodyExt;
 use keywright_base::{AccountId, Clock, Entropy, Secret, Timestamp};
 use keywright_fleet::journal::SqliteJournal;
 use keywright_identity::{Identity, service, vault::KEY_BYTES};
-use keywright_objects::{Objects, memory::Memory};
+use keywright_objects::{Objects, memory::MemoryIndex};
 use keywright_rotation::{
     model::{Phase, Rotation, RotationId},
-    ports::Journal,
+    ports::RotationJournal,
 };
 use keywright_s3::S3;
-use keywright_sigv4::{Credentials, Payload, Target, sign};
-use keywright_store::sqlite::Sqlite;
+use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
+use keywright_store::sqlite::SqliteStore;
 use keywright_wire::operations;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::{Engine, Parts, Places};
+use super::{AllowedDestinations, EngineParts, ServerRotations};
 use crate::{
-    Front, Pipeline, SystemEntropy, TrustedProxies,
-    console::{Bundle, Console, PublicUrls},
-    pipeline::Peer,
+    Pipeline, ServerParts, SystemEntropy, TrustedProxies,
+    console::{Console, ConsoleBundle, PublicUrls},
+    pipeline::PeerInfo,
 };
 
 const ACCOUNT: &str = "123456789012";
@@ -45,7 +45,7 @@ impl Clock for Hands {
 
 struct Bench {
     pipeline: Arc<Pipeline>,
-    engine: Arc<Engine>,
+    engine: Arc<ServerRotations>,
     root: (String, Secret<String>),
     clock: Arc<Hands>,
     _folder: tempfile::TempDir,
@@ -62,8 +62,8 @@ impl Bench {
         let clock = Arc::new(Hands(AtomicI64::new(1_795_507_200_000)));
         let time = || Arc::clone(&clock) as Arc<dyn Clock>;
         let entropy = || Arc::new(SystemEntropy) as Arc<dyn Entropy>;
-        let store = Sqlite::open(&folder.path().join("state.db")).unwrap();
-        let parts = service::Parts {
+        let store = SqliteStore::open(&folder.path().join("state.db")).unwrap();
+        let parts = service::IdentityParts {
             store: Arc::new(store),
             master_key: Secret::new(vec![7; KEY_BYTES]),
             clock: time(),
@@ -72,23 +72,24 @@ impl Bench {
         let identity = Identity::open(parts).await.unwrap();
         let account: AccountId = ACCOUNT.parse().unwrap();
         let root = identity.create_account(account, |_| Ok(())).await.unwrap();
-        let memory = Arc::new(Memory::default());
+        let memory = Arc::new(MemoryIndex::default());
         let (files, vault) = (folder.path().join("objects"), Arc::clone(identity.vault()));
         let objects = Objects::open(files, memory, vault, time(), entropy());
-        let console = Console::new(Bundle::new(Vec::new(), ""), PublicUrls::default());
-        let front = Front {
+        let console = Console::new(ConsoleBundle::new(Vec::new(), ""), PublicUrls::default());
+        let front = ServerParts {
             s3: S3::new(objects.unwrap()),
             console,
             proxies: TrustedProxies::default(),
         };
         let pipeline = Arc::new(Pipeline::new(identity, front, time(), entropy()));
-        let parts = Parts {
+        let parts = EngineParts {
             journal: SqliteJournal::open(folder.path(), time(), entropy()).unwrap(),
-            places: Places::new(places.iter().map(ToString::to_string).collect()).unwrap(),
+            places: AllowedDestinations::new(places.iter().map(ToString::to_string).collect())
+                .unwrap(),
             clock: time(),
             entropy: entropy(),
         };
-        let engine = Engine::start(&pipeline, parts).await.unwrap();
+        let engine = ServerRotations::start(&pipeline, parts).await.unwrap();
         Self {
             pipeline,
             engine,
@@ -117,18 +118,18 @@ impl Bench {
         let form = format!("{form}&Version={}", service.version());
         let request = Request::post("/").header("host", "127.0.0.1").body(());
         let (mut parts, ()) = request.unwrap().into_parts();
-        let credentials = Credentials {
+        let credentials = SigningCredentials {
             access_key_id: id,
             secret,
             session_token: None,
         };
-        let target = Target {
+        let target = SigningTarget {
             region: "us-east-1",
             service: service.scope_name(),
         };
-        let payload = Payload::Sha256(Sha256::digest(&form).into());
+        let payload = PayloadClaim::Sha256(Sha256::digest(&form).into());
         sign(&mut parts, &credentials, &target, payload, self.clock.now()).unwrap();
-        let peer = Peer {
+        let peer = PeerInfo {
             address: "192.0.2.7".parse().unwrap(),
             secure: false,
             tls_version: None,
@@ -179,9 +180,9 @@ impl Bench {
     async fn look(&self, id: &str) -> Rotation {
         let id = RotationId(id.to_owned());
         let work = self.engine.take(&id);
-        let before = work.rests();
-        work.rouse();
-        work.rested(before).await;
+        let before = work.idle_count();
+        work.wake();
+        work.wait_idle(before).await;
         let found = self.engine.driver.journal().rotation(&id).await;
         found.unwrap().unwrap()
     }
@@ -239,8 +240,8 @@ async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
     );
     let waits = bench.ok("Action=ConfirmDelivery&UserName=bob").await;
     assert_eq!(text(&waits, "Phase"), "Dwelling");
-    let says = format!("a consumer to use {new}");
-    assert_eq!(text(&waits, "WaitingFor"), says);
+    let expected = format!("a consumer to use {new}");
+    assert_eq!(text(&waits, "WaitingFor"), expected);
     assert_eq!(text(&waits, "CanRetrieveKey"), "true");
     bench.ok("Action=RetrieveRotationKey&UserName=bob").await;
     let secret = Secret::new(secret);
@@ -249,7 +250,7 @@ async fn the_old_key_goes_only_when_a_consumer_uses_the_new_one() {
         .ask_as((&new, &secret), "Action=GetCallerIdentity")
         .await;
     let still = bench.ok("Action=ResumeRotation&UserName=bob").await;
-    assert_eq!(text(&still, "WaitingFor"), says);
+    assert_eq!(text(&still, "WaitingFor"), expected);
     bench.ask_as((&new, &secret), "Action=ListUsers").await;
     let done = bench.ok("Action=ResumeRotation&UserName=bob").await;
     assert_eq!(text(&done, "Phase"), "Done", "{done}");
@@ -279,11 +280,11 @@ async fn an_open_rotation_is_shortened_and_abandoned() {
     );
     let keys = bench.ok("Action=ListAccessKeys&UserName=bob").await;
     assert!(keys.contains(&old), "nothing is deleted");
-    let told = bench.ok("Action=ListRotationHistory&UserName=bob").await;
-    let says = "observe from 86400 s to 0 s, the sessions that were minted from the old key end; it \
+    let supplied = bench.ok("Action=ListRotationHistory&UserName=bob").await;
+    let expected = "observe from 86400 s to 0 s, the sessions that were minted from the old key end; it \
                 leaked";
-    assert!(told.contains(says), "{told}");
-    assert!(told.contains("has minted are ended"), "{told}");
+    assert!(supplied.contains(expected), "{supplied}");
+    assert!(supplied.contains("has minted are ended"), "{supplied}");
     let (status, _) = bench
         .ask("Action=AbandonRotation&UserName=bob&Reason=again")
         .await;
@@ -479,15 +480,15 @@ async fn a_place_is_for_its_users_only() {
     bench.engine.stop().await;
     bench.user("bob").await;
     let place = "Places.member.1=json:/nowhere/{user}.json";
-    let says = "does not allow the place json:/nowhere/{user}.json for user bob";
+    let expected = "does not allow the place json:/nowhere/{user}.json for user bob";
     let (status, body) = bench.ask(&format!("{START}&{place}")).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(body.contains(says), "{body}");
+    assert!(body.contains(expected), "{body}");
     let put = "Action=PutRotationPolicy&RotationPolicyName=all&Everyone=true&MaxAgeDays=0";
     bench.ok(&format!("{put}&{place}")).await;
     bench.engine.look_at_account(ACCOUNT.parse().unwrap()).await;
     let listed = bench.ok("Action=ListRotationPolicies").await;
-    assert!(text(&listed, "Trouble").contains(says), "{listed}");
+    assert!(text(&listed, "Trouble").contains(expected), "{listed}");
     let begun = bench.ok("Action=ListRotations").await;
     assert!(!begun.contains("<UserName>"), "{begun}");
 }
@@ -540,31 +541,33 @@ async fn a_restart_goes_on_from_the_journal() {
     bench.ok(START).await;
     bench.engine.stop().await;
     // As the next process does; the first engine stays the one that is asked.
-    let parts = Parts {
+    let parts = EngineParts {
         journal: bench.engine.driver.journal().clone(),
-        places: Places::default(),
+        places: AllowedDestinations::default(),
         clock: Arc::clone(&bench.clock) as _,
         entropy: Arc::new(SystemEntropy),
     };
-    let next = Engine::start(&bench.pipeline, parts).await.unwrap();
+    let next = ServerRotations::start(&bench.pipeline, parts)
+        .await
+        .unwrap();
     let open = next.driver.journal().page(Default::default(), 10).await;
     assert_eq!(open.unwrap(), []);
-    let which = keywright_fleet::journal::Which {
+    let which = keywright_fleet::journal::RotationFilter {
         account: ACCOUNT.to_owned(),
         open: true,
         ..Default::default()
     };
     let open = next.driver.journal().page(which, 10).await.unwrap();
     let work = next.take(&open[0].id);
-    work.rested(0).await;
-    let before = work.rests();
+    work.wait_idle(0).await;
+    let before = work.idle_count();
     let journal = next.driver.journal();
     let now = bench.clock.now();
     let retrieved = keywright_rotation::execute::retrieve(journal, &open[0].id, "a test", now);
     retrieved.await.unwrap();
     next.driver.confirm(&open[0].id).await.unwrap();
-    work.rouse();
-    work.rested(before).await;
+    work.wake();
+    work.wait_idle(before).await;
     let over = next.driver.journal().rotation(&open[0].id).await;
     assert!(over.unwrap().unwrap().phase.is_over());
 }
@@ -582,8 +585,11 @@ async fn a_user_who_is_renamed_is_followed() {
     let id = text(&done, "RotationId");
     let over = bench.look(&id).await;
     assert_eq!((over.phase, over.user.as_str()), (Phase::Done, "robert"));
-    let told = bench.ok("Action=ListRotationHistory&UserName=robert").await;
-    assert!(told.contains("the user bob is called robert now"), "{told}");
+    let supplied = bench.ok("Action=ListRotationHistory&UserName=robert").await;
+    assert!(
+        supplied.contains("the user bob is called robert now"),
+        "{supplied}"
+    );
 }
 
 /// Orders name the user, so nobody could end it: it must by itself.
@@ -629,7 +635,7 @@ async fn a_rotation_that_acts_for_nobody_ends_when_its_user_was_deleted() {
 #[tokio::test]
 async fn nothing_unsigned_gets_in_from_within() {
     let bench = Bench::new().await;
-    let peer = Peer {
+    let peer = PeerInfo {
         address: "127.0.0.1".parse().unwrap(),
         secure: true,
         tls_version: None,
@@ -647,7 +653,7 @@ async fn nothing_unsigned_gets_in_from_within() {
 async fn only_unsigned_operations_are_reached_without_a_signature() {
     let bench = Bench::new().await;
     bench.engine.stop().await;
-    let peer = Peer {
+    let peer = PeerInfo {
         address: "192.0.2.7".parse().unwrap(),
         secure: false,
         tls_version: None,

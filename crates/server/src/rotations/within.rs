@@ -12,28 +12,28 @@ use std::{
 use async_trait::async_trait;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use keywright_aws::{ActingFor, Lent, Within};
+use keywright_aws::{ActingFor, InProcessTransport, SessionCredentials};
 use keywright_base::{Clock, Timestamp};
 use keywright_identity::on_behalf::OnBehalf;
 
-use crate::{Pipeline, pipeline::Peer, query::EngineRequest};
+use crate::{Pipeline, pipeline::PeerInfo, query::EngineRequest};
 
 /// What the engine calls itself.
 const USER_AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"), " rotation");
 /// Where its requests come from.
-const PEER: Peer = Peer {
+const PEER: PeerInfo = PeerInfo {
     address: IpAddr::V4(Ipv4Addr::LOCALHOST),
     secure: true,
     tls_version: None,
 };
 
 /// The server inside this process.
-pub(super) struct Inside {
+pub(super) struct PipelineTransport {
     pipeline: Weak<Pipeline>,
     clock: Arc<dyn Clock>,
 }
 
-impl Inside {
+impl PipelineTransport {
     pub(super) fn of(pipeline: &Arc<Pipeline>, clock: Arc<dyn Clock>) -> Self {
         Self {
             pipeline: Arc::downgrade(pipeline),
@@ -42,25 +42,29 @@ impl Inside {
     }
 }
 
-fn on_behalf(whom: &ActingFor) -> Option<OnBehalf> {
+fn on_behalf(principal: &ActingFor) -> Option<OnBehalf> {
     Some(OnBehalf {
-        account: whom.account.parse().ok()?,
-        user: match &whom.user {
+        account: principal.account.parse().ok()?,
+        user: match &principal.user {
             Some(user) => Some(user.parse().ok()?),
             None => None,
         },
-        mfa: whom.mfa_at_ms.map(Timestamp::from_millis),
+        mfa: principal.mfa_at_ms.map(Timestamp::from_millis),
     })
 }
 
 #[async_trait]
-impl Within for Inside {
-    fn lend(&self, to: &ActingFor) -> Option<Lent> {
-        let lent = self.pipeline.upgrade()?.identity.lend(&on_behalf(to)?)?;
-        Some(Lent {
-            id: lent.key.to_string(),
-            secret: lent.secret,
-            token: lent.token,
+impl InProcessTransport for PipelineTransport {
+    fn issue_forward_access_session(&self, to: &ActingFor) -> Option<SessionCredentials> {
+        let session = self
+            .pipeline
+            .upgrade()?
+            .identity
+            .issue_forward_access_session(&on_behalf(to)?)?;
+        Some(SessionCredentials {
+            id: session.key.to_string(),
+            secret: session.secret,
+            token: session.token,
         })
     }
 

@@ -8,15 +8,15 @@ use std::{
 
 use futures_util::FutureExt;
 use keywright_base::{AccountId, Timestamp, UniqueId};
-use keywright_fleet::driver::{DriveError, DriveEvent, Rest};
+use keywright_fleet::driver::{DriveError, DriveEvent, DriveOutcome};
 use keywright_rotation::{
     execute::end_without_user,
     model::{Phase, Rotation, RotationId},
-    ports::Journal,
+    ports::RotationJournal,
 };
 use tokio::sync::{MutexGuard, Notify, watch};
 
-use super::{Engine, locked};
+use super::{ServerRotations, locked};
 
 /// The longest rest: evidence is looked at anew, and the mark on the user is kept fresh.
 const REST: Duration = Duration::from_secs(10 * 60);
@@ -30,7 +30,7 @@ const PANICKED: &str = "The server failed while it carried the rotation out; its
 
 /// What the last drive came to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Standing {
+pub(super) struct DriveStatus {
     /// What it waits for, and until when.
     pub waiting: Option<(String, Timestamp)>,
     /// Why it failed.
@@ -38,73 +38,73 @@ pub(super) struct Standing {
 }
 
 /// A rotation under way.
-pub(super) struct Work {
+pub(super) struct ActiveRotation {
     /// Held by whoever goes on with the rotation: its task, or an order.
     turn: tokio::sync::Mutex<()>,
     wake: Notify,
-    standing: Mutex<Standing>,
+    status: Mutex<DriveStatus>,
     /// Counts rests.
-    rests: watch::Sender<u64>,
+    idle_count: watch::Sender<u64>,
 }
 
-impl Default for Work {
+impl Default for ActiveRotation {
     fn default() -> Self {
         Self {
             turn: tokio::sync::Mutex::default(),
             wake: Notify::new(),
-            standing: Mutex::default(),
-            rests: watch::Sender::new(0),
+            status: Mutex::default(),
+            idle_count: watch::Sender::new(0),
         }
     }
 }
 
-impl Work {
+impl ActiveRotation {
     pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
-    pub(super) fn standing(&self) -> Standing {
-        locked(&self.standing).clone()
+    pub(super) fn status(&self) -> DriveStatus {
+        locked(&self.status).clone()
     }
 
     /// Lets it look again now.
-    pub(super) fn rouse(&self) {
+    pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 
     /// How often it has come to rest.
-    pub(super) fn rests(&self) -> u64 {
-        *self.rests.borrow()
+    pub(super) fn idle_count(&self) -> u64 {
+        *self.idle_count.borrow()
     }
 
     /// Waits until it has come to rest more often than so many times; not forever.
-    pub(super) async fn rested(&self, before: u64) {
-        let mut rests = self.rests.subscribe();
-        let rested = rests.wait_for(|rests| *rests > before);
+    pub(super) async fn wait_idle(&self, before: u64) {
+        let mut outcomes = self.idle_count.subscribe();
+        let rested = outcomes.wait_for(|outcomes| *outcomes > before);
         // Whoever waits longer sees how far it is by then.
         let _ = tokio::time::timeout(ANSWER, rested).await;
     }
 }
 
-impl Engine {
+impl ServerRotations {
     /// Carries a rotation out until it is over, or the server stops.
-    pub(super) async fn carry(self: Arc<Self>, id: RotationId, work: Arc<Work>) {
+    pub(super) async fn run(self: Arc<Self>, id: RotationId, work: Arc<ActiveRotation>) {
         let mut stop = self.stop.subscribe();
         while !*stop.borrow_and_update() {
             // A task that panicked would leave its rotation where it is until the next start, and
             // nobody would know.
             let driven = AssertUnwindSafe(self.drive(&id, &work)).catch_unwind();
             let pause = match driven.await {
-                Ok(Ok(Rest::Over(_))) => return,
-                Ok(Ok(Rest::Held(_))) => REST,
-                Ok(Ok(Rest::Wait { until, .. })) => {
+                Ok(Ok(DriveOutcome::Over(_))) => return,
+                Ok(Ok(DriveOutcome::Held(_))) => REST,
+                Ok(Ok(DriveOutcome::Wait { until, .. })) => {
                     let secs = until.secs_since(self.clock.now()).max(1);
                     Duration::from_secs(secs.unsigned_abs()).min(REST)
                 }
                 Ok(Err(_)) => AFTER_FAILURE,
                 Err(_) => {
                     tracing::error!(rotation = %id, "a rotation panicked; it is tried again");
-                    locked(&work.standing).trouble = Some(PANICKED.to_owned());
+                    locked(&work.status).trouble = Some(PANICKED.to_owned());
                     REST
                 }
             };
@@ -116,8 +116,12 @@ impl Engine {
     }
 
     /// Drives it in its turn until it rests.
-    pub(super) async fn drive(&self, id: &RotationId, work: &Work) -> Result<Rest, DriveError> {
-        let _permit = self.turns.acquire().await;
+    pub(super) async fn drive(
+        &self,
+        id: &RotationId,
+        work: &ActiveRotation,
+    ) -> Result<DriveOutcome, DriveError> {
+        let _permit = self.slots.acquire().await;
         let _turn = work.turn().await;
         let observer = |rotation: &Rotation, event: DriveEvent<'_>| {
             let (id, user) = (&rotation.id, &rotation.user);
@@ -127,28 +131,28 @@ impl Engine {
         };
         let rest = self.driver.drive(id, 0, &observer).await;
         let rest = match rest {
-            Ok(Rest::Held(_)) | Err(_) if self.ends_without_user(id).await => {
-                Ok(Rest::Over(Phase::UserGone))
+            Ok(DriveOutcome::Held(_)) | Err(_) if self.ends_without_user(id).await => {
+                Ok(DriveOutcome::Over(Phase::UserGone))
             }
             rest => rest,
         };
-        *locked(&work.standing) = match &rest {
-            Ok(Rest::Over(_) | Rest::Held(_)) => Standing::default(),
-            Ok(Rest::Wait { until, why }) => Standing {
+        *locked(&work.status) = match &rest {
+            Ok(DriveOutcome::Over(_) | DriveOutcome::Held(_)) => DriveStatus::default(),
+            Ok(DriveOutcome::Wait { until, why }) => DriveStatus {
                 waiting: Some((why.clone(), *until)),
                 trouble: None,
             },
             Err(error) => troubled(id, error),
         };
-        if matches!(rest, Ok(Rest::Over(_))) {
+        if matches!(rest, Ok(DriveOutcome::Over(_))) {
             locked(&self.work).remove(id);
         }
-        work.rests.send_modify(|rests| *rests += 1);
+        work.idle_count.send_modify(|outcomes| *outcomes += 1);
         rest
     }
 }
 
-impl Engine {
+impl ServerRotations {
     /// Ends a rotation whose user was deleted, if the rotation itself cannot find that out: it may
     /// lack a right, or whoever it acts for was deleted, too. Nobody could give it an order, since
     /// orders name the user.
@@ -173,9 +177,9 @@ impl Engine {
     }
 }
 
-fn troubled(id: &RotationId, error: &DriveError) -> Standing {
+fn troubled(id: &RotationId, error: &DriveError) -> DriveStatus {
     tracing::info!(rotation = %id, %error, "a rotation does not go on");
-    Standing {
+    DriveStatus {
         waiting: None,
         trouble: Some(error.to_string()),
     }

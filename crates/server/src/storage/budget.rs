@@ -11,7 +11,7 @@ use std::sync::{
 use keywright_base::{AccountId, limits};
 use keywright_identity::state::Account;
 
-use keywright_s3::{BucketPolicy, Resource, S3Context};
+use keywright_s3::{BucketPolicy, S3Context, S3Resource};
 
 /// Steps that the decisions of a request may still take.
 pub(super) struct StepBudget {
@@ -70,7 +70,7 @@ impl StepBudget {
     pub(super) fn remember(
         &self,
         account: Option<Arc<Account>>,
-        question: Question<'_>,
+        question: BudgetQuestion<'_>,
         steps: u64,
     ) {
         let mut allowed = self.allowed();
@@ -91,7 +91,7 @@ impl StepBudget {
     pub(super) fn has_allowed(
         &self,
         account: Option<&Arc<Account>>,
-        question: Question<'_>,
+        question: BudgetQuestion<'_>,
     ) -> bool {
         self.allowed().iter().any(|long| long.is(account, question))
     }
@@ -117,7 +117,7 @@ fn is_same<T>(before: Option<&Arc<T>>, now: Option<&Arc<T>>) -> bool {
 
 impl LongDecision {
     /// Whether it is the same decision on the same state.
-    fn is(&self, account: Option<&Arc<Account>>, question: Question<'_>) -> bool {
+    fn is(&self, account: Option<&Arc<Account>>, question: BudgetQuestion<'_>) -> bool {
         is_same(self.account.as_ref(), account)
             && is_same(self.policy.as_ref(), question.resource.policy)
             && self.action == question.action
@@ -129,9 +129,9 @@ impl LongDecision {
 
 /// What is asked.
 #[derive(Clone, Copy)]
-pub(super) struct Question<'a> {
+pub(super) struct BudgetQuestion<'a> {
     pub(super) action: &'a str,
-    pub(super) resource: &'a Resource<'a>,
+    pub(super) resource: &'a S3Resource<'a>,
     pub(super) context: &'a S3Context,
 }
 
@@ -153,12 +153,12 @@ mod tests {
         let (none, mut other) = (S3Context::default(), S3Context::default());
         other.keys.push(("s3:prefix".into(), vec!["a".into()]));
         let owner = Some("111122223333".parse().unwrap());
-        let resource = |arn, policy, owner| Resource { arn, owner, policy };
-        let asked = resource("arn:aws:s3:::b/k", Some(&now), owner);
+        let resource = |arn, policy, owner| S3Resource { arn, owner, policy };
+        let requested = resource("arn:aws:s3:::b/k", Some(&now), owner);
         let budget = StepBudget::default();
-        let put = Question {
+        let put = BudgetQuestion {
             action: "s3:PutObject",
-            resource: &asked,
+            resource: &requested,
             context: &none,
         };
         budget.remember(None, put, limits::SHORT_DECISION_STEPS);
@@ -166,7 +166,7 @@ mod tests {
         budget.remember(None, put, limits::SHORT_DECISION_STEPS + 1);
         assert!(budget.has_allowed(None, put));
         for (action, resource, context) in [
-            ("s3:GetObject", asked, &none),
+            ("s3:GetObject", requested, &none),
             (
                 "s3:PutObject",
                 resource("arn:aws:s3:::b/l", Some(&now), owner),
@@ -187,9 +187,9 @@ mod tests {
                 resource("arn:aws:s3:::b/k", Some(&now), None),
                 &none,
             ),
-            ("s3:PutObject", asked, &other),
+            ("s3:PutObject", requested, &other),
         ] {
-            let question = Question {
+            let question = BudgetQuestion {
                 action,
                 resource: &resource,
                 context,

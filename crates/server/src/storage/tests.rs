@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use super::{is_listing, operation_shown, path_style};
+use super::{is_listing, operation_name, path_style};
 
 #[test]
 fn what_reads_many_rows_takes_turns() {
@@ -53,6 +53,6 @@ fn attempts_name_the_operation_as_the_access_log_does() {
     ] {
         let (method, uri) = line.split_once(' ').unwrap();
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
-        assert_eq!(operation_shown(&request.into_parts().0), expected);
+        assert_eq!(operation_name(&request.into_parts().0), expected);
     }
 }

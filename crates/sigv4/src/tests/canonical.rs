@@ -1,9 +1,14 @@
 //! Canonical paths, queries and headers, a row each.
 
 use super::request;
-use crate::{Dialect, Escape, Form, canonical};
+use crate::{EscapeError, SignatureForm, SigningDialect, canonical};
 
-fn lines(parts: &http::request::Parts, dialect: Dialect, form: Form, signed: &str) -> Vec<String> {
+fn lines(
+    parts: &http::request::Parts,
+    dialect: SigningDialect,
+    form: SignatureForm,
+    signed: &str,
+) -> Vec<String> {
     let mut out = Vec::new();
     canonical::push_request(&mut out, parts, dialect, form, signed, "HASH");
     let text = String::from_utf8_lossy(&out).into_owned();
@@ -38,9 +43,13 @@ fn paths() {
         ),
     ] {
         let parts = request(&format!("GET {raw}"), "");
-        assert_eq!(lines(&parts, Dialect::S3, Form::Header, "")[1], s3, "{raw}");
         assert_eq!(
-            lines(&parts, Dialect::Query, Form::Header, "")[1],
+            lines(&parts, SigningDialect::S3, SignatureForm::Header, "")[1],
+            s3,
+            "{raw}"
+        );
+        assert_eq!(
+            lines(&parts, SigningDialect::Query, SignatureForm::Header, "")[1],
             query,
             "{raw}"
         );
@@ -67,13 +76,16 @@ fn queries() {
     ] {
         let parts = request(&format!("GET /?{raw}"), "");
         assert_eq!(
-            lines(&parts, Dialect::S3, Form::Header, "")[2],
+            lines(&parts, SigningDialect::S3, SignatureForm::Header, "")[2],
             canonical,
             "{raw}"
         );
     }
     let parts = request("GET /?X%2DAmz-Signature=0&b&a", "");
-    assert_eq!(lines(&parts, Dialect::S3, Form::Query, "")[2], "a=&b=");
+    assert_eq!(
+        lines(&parts, SigningDialect::S3, SignatureForm::Query, "")[2],
+        "a=&b="
+    );
 }
 
 #[test]
@@ -84,7 +96,7 @@ fn headers() {
     );
     let signed = "host;x-amz-a;x-amz-absent;x-amz-b;x-amz-c;x-amz-d";
     assert_eq!(
-        lines(&parts, Dialect::S3, Form::Header, signed)[3..],
+        lines(&parts, SigningDialect::S3, SignatureForm::Header, signed)[3..],
         [
             "host:h:9000",
             "x-amz-a:one two three",
@@ -97,18 +109,18 @@ fn headers() {
         ]
     );
     let parts = request("GET http://example.test:81/x", "");
-    let host = &lines(&parts, Dialect::S3, Form::Header, "host")[3];
+    let host = &lines(&parts, SigningDialect::S3, SignatureForm::Header, "host")[3];
     assert_eq!(host, "host:example.test:81");
 }
 
 #[test]
 fn escapes() {
-    let illegal = |text: &str| Err(Escape::Illegal(text.to_owned()));
+    let illegal = |text: &str| Err(EscapeError::Illegal(text.to_owned()));
     for (raw, result) in [
         ("", Ok(())),
         ("%20%aF", Ok(())),
-        ("%", Err(Escape::Incomplete)),
-        ("a%2", Err(Escape::Incomplete)),
+        ("%", Err(EscapeError::Incomplete)),
+        ("a%2", Err(EscapeError::Incomplete)),
         ("%yy", illegal("%yy")),
         ("%2y", illegal("%2y")),
         ("%%20", illegal("%%2")),

@@ -5,7 +5,8 @@ use http::request::Parts;
 
 use super::{ID, NOW, S3, at, credentials, request, secret, target};
 use crate::{
-    ChunkDecoder, ChunkFault, Finished, Payload, PayloadHash, Presented, SigningKey, sign,
+    ChunkDecoder, ChunkFault, FinishedBody, PayloadClaim, PayloadHash, PresentedSignature,
+    SigningKey, sign,
 };
 
 const PUT: &str = "host: s3.amazonaws.com
@@ -15,7 +16,7 @@ const PUT: &str = "host: s3.amazonaws.com
     x-amz-decoded-content-length: 66560";
 
 fn decoder(parts: &Parts, now: &str) -> Result<ChunkDecoder, ChunkFault> {
-    let presented = Presented::parse(parts, at(now), &S3).unwrap();
+    let presented = PresentedSignature::parse(parts, at(now), &S3).unwrap();
     let key = SigningKey::for_scope(&secret(), presented.scope());
     let proof = presented
         .verify(parts, &key, PayloadHash::Declared)
@@ -28,7 +29,7 @@ fn decode(
     mut decoder: ChunkDecoder,
     body: &[u8],
     step: usize,
-) -> Result<(Vec<u8>, Finished), ChunkFault> {
+) -> Result<(Vec<u8>, FinishedBody), ChunkFault> {
     let mut data = Vec::new();
     for piece in body.chunks(step) {
         let mut piece = Bytes::copy_from_slice(piece);
@@ -168,7 +169,7 @@ fn published_example_with_trailer() {
 }
 
 /// A signed request with a streaming payload and these headers.
-fn streaming(payload: Payload, headers: &str) -> Parts {
+fn streaming(payload: PayloadClaim, headers: &str) -> Parts {
     let mut parts = request("PUT /b/k", &format!("host: h\n{headers}"));
     let secret = secret();
     sign(
@@ -185,7 +186,7 @@ fn streaming(payload: Payload, headers: &str) -> Parts {
 #[test]
 fn unsigned_chunks() {
     let parts = streaming(
-        Payload::StreamingUnsignedTrailer,
+        PayloadClaim::StreamingUnsignedTrailer,
         "x-amz-decoded-content-length: 11\nx-amz-trailer: x-amz-checksum-crc32",
     );
     let run = |body: &str, step| {
@@ -227,8 +228,11 @@ fn unsigned_chunks() {
 
 #[test]
 fn small_chunks_stand_last() {
-    let parts = streaming(Payload::Streaming, "x-amz-decoded-content-length: 9000");
-    let presented = Presented::parse(&parts, at(NOW), &S3).unwrap();
+    let parts = streaming(
+        PayloadClaim::Streaming,
+        "x-amz-decoded-content-length: 9000",
+    );
+    let presented = PresentedSignature::parse(&parts, at(NOW), &S3).unwrap();
     let key = SigningKey::for_scope(&secret(), presented.scope());
     let mut previous = presented.signature().to_owned();
     let mut signed = |data: &str| {
@@ -252,41 +256,41 @@ fn small_chunks_stand_last() {
 #[test]
 fn what_must_be_declared() {
     for (payload, headers, fault) in [
-        (Payload::Streaming, "", ChunkFault::DecodedLength),
+        (PayloadClaim::Streaming, "", ChunkFault::DecodedLength),
         (
-            Payload::Streaming,
+            PayloadClaim::Streaming,
             "x-amz-decoded-content-length: +1",
             ChunkFault::DecodedLength,
         ),
         (
-            Payload::Streaming,
+            PayloadClaim::Streaming,
             "x-amz-decoded-content-length: 99999999999999999999",
             ChunkFault::DecodedLength,
         ),
         (
-            Payload::Streaming,
+            PayloadClaim::Streaming,
             "x-amz-decoded-content-length: 1\nx-amz-decoded-content-length: 1",
             ChunkFault::DecodedLength,
         ),
         (
-            Payload::Streaming,
+            PayloadClaim::Streaming,
             "x-amz-decoded-content-length: 5368709121",
             ChunkFault::TooLarge {
                 size: 5_368_709_121,
             },
         ),
         (
-            Payload::Streaming,
+            PayloadClaim::Streaming,
             "x-amz-decoded-content-length: 1\nx-amz-trailer: x-amz-checksum-crc32",
             ChunkFault::Trailer,
         ),
         (
-            Payload::StreamingTrailer,
+            PayloadClaim::StreamingTrailer,
             "x-amz-decoded-content-length: 1\nx-amz-trailer: a,b,c,d,e,f,g,h,i",
             ChunkFault::Trailer,
         ),
         (
-            Payload::Unsigned,
+            PayloadClaim::Unsigned,
             "x-amz-decoded-content-length: 1",
             ChunkFault::Malformed,
         ),

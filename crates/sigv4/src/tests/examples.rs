@@ -4,8 +4,8 @@ use keywright_base::Secret;
 
 use super::{ID, S3, at, credentials, request, secret};
 use crate::{
-    Dialect, Payload, PayloadHash, Presented, Rules, Scope, SigningKey, Target, key::sha256,
-    presign, sign,
+    CredentialScope, PayloadClaim, PayloadHash, PresentedSignature, ServiceRules, SigningDialect,
+    SigningKey, SigningTarget, key::sha256, presign, sign,
 };
 
 const HOST: &str = "host: examplebucket.s3.amazonaws.com\nx-amz-date: 20130524T000000Z\n";
@@ -54,7 +54,7 @@ fn s3_in_header_form() {
                 "{HOST}{headers}\nx-amz-content-sha256: {hash}\nauthorization: {authorization}"
             ),
         );
-        let presented = Presented::parse(&parts, at("20130524T000500Z"), &S3).unwrap();
+        let presented = PresentedSignature::parse(&parts, at("20130524T000500Z"), &S3).unwrap();
         assert_eq!(presented.access_key_id(), ID);
         assert_eq!(presented.scope().to_string(), scope);
         let key = SigningKey::for_scope(&secret(), presented.scope());
@@ -68,7 +68,7 @@ fn s3_in_header_form() {
         let mut unsigned = request(line, &format!("{HOST}{headers}"));
         let mut bytes = [0; 32];
         hex::decode_to_slice(hash, &mut bytes).unwrap();
-        let target = Target {
+        let target = SigningTarget {
             region: "us-east-1",
             service: "s3",
         };
@@ -76,7 +76,7 @@ fn s3_in_header_form() {
             &mut unsigned,
             &credentials(&secret()),
             &target,
-            Payload::Sha256(bytes),
+            PayloadClaim::Sha256(bytes),
             at("20130524T000000Z"),
         );
         assert_eq!(made.unwrap(), signature, "{line}");
@@ -85,7 +85,7 @@ fn s3_in_header_form() {
 
 #[test]
 fn s3_presigned() {
-    let target = Target {
+    let target = SigningTarget {
         region: "us-east-1",
         service: "s3",
     };
@@ -101,7 +101,7 @@ fn s3_presigned() {
              &X-Amz-SignedHeaders=host&X-Amz-Signature={signature}"
         )
     );
-    let presented = Presented::parse(&parts, at("20130524T235959Z"), &S3).unwrap();
+    let presented = PresentedSignature::parse(&parts, at("20130524T235959Z"), &S3).unwrap();
     let key = SigningKey::for_scope(&secret(), presented.scope());
     assert!(
         presented
@@ -120,12 +120,12 @@ fn iam_list_users() {
          x-amz-date: 20150830T123600Z
          authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, SignedHeaders=content-type;host;x-amz-date, Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
     );
-    let rules = Rules {
-        dialect: Dialect::Query,
+    let rules = ServiceRules {
+        dialect: SigningDialect::Query,
         service: "iam",
         home_region: "us-east-1",
     };
-    let presented = Presented::parse(&parts, at("20150830T123600Z"), &rules).unwrap();
+    let presented = PresentedSignature::parse(&parts, at("20150830T123600Z"), &rules).unwrap();
     let key = SigningKey::derive(&secret, "20150830", "us-east-1", "iam");
     assert!(presented.verify(&parts, &key, PayloadHash::of(b"")).is_ok());
     assert!(
@@ -154,6 +154,6 @@ fn derivation() {
     );
     assert_eq!(format!("{key:?}"), "SigningKey([redacted])");
     assert_eq!(hex::encode(sha256(b"")), EMPTY);
-    let scope = Scope::new(*b"20150830", "us-east-1", "iam");
+    let scope = CredentialScope::new(*b"20150830", "us-east-1", "iam");
     assert_eq!(scope.to_string(), "20150830/us-east-1/iam/aws4_request");
 }

@@ -4,9 +4,9 @@
 use http::request::Parts;
 
 use super::{IAM, S3, parse, request};
-use crate::{Dialect, Rules, claimed_service};
+use crate::{ServiceRules, SigningDialect, claimed_service};
 
-fn answer(parts: &Parts, rules: &Rules) -> String {
+fn answer(parts: &Parts, rules: &ServiceRules) -> String {
     match parse(parts, rules) {
         Ok(_) => "ok".to_owned(),
         Err(fault) => {
@@ -16,7 +16,7 @@ fn answer(parts: &Parts, rules: &Rules) -> String {
     }
 }
 
-fn check(rules: &Rules, line: &str, headers: &str, expect: &str) {
+fn check(rules: &ServiceRules, line: &str, headers: &str, expect: &str) {
     let got = answer(&request(line, headers), rules);
     assert!(
         got.starts_with(expect),
@@ -523,5 +523,5 @@ fn service_for_routing() {
             service
         );
     }
-    assert_eq!(IAM.dialect, Dialect::Query);
+    assert_eq!(IAM.dialect, SigningDialect::Query);
 }

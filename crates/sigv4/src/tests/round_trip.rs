@@ -6,31 +6,32 @@ use proptest::prelude::*;
 
 use super::{IAM, NOW, S3, at, credentials, parse, request, secret, target};
 use crate::{
-    Credentials, Payload, PayloadHash, Rules, SignError, SigningKey, key::sha256, presign, sign,
+    PayloadClaim, PayloadHash, ServiceRules, SignError, SigningCredentials, SigningKey,
+    key::sha256, presign, sign,
 };
 
 const BODY: &[u8] = b"Action=ListUsers&Version=2010-05-08";
 
-fn holds(parts: &Parts, rules: &Rules) -> bool {
+fn holds(parts: &Parts, rules: &ServiceRules) -> bool {
     let Ok(presented) = parse(parts, rules) else {
         return false;
     };
     let key = SigningKey::for_scope(&secret(), presented.scope());
     let body = match rules.dialect {
-        crate::Dialect::Query => PayloadHash::of(BODY),
-        crate::Dialect::S3 => PayloadHash::Declared,
+        crate::SigningDialect::Query => PayloadHash::of(BODY),
+        crate::SigningDialect::S3 => PayloadHash::Declared,
     };
     presented.verify(parts, &key, body).is_ok()
 }
 
-fn signed(line: &str, headers: &str, rules: &Rules) -> Parts {
+fn signed(line: &str, headers: &str, rules: &ServiceRules) -> Parts {
     let mut parts = request(line, &format!("host: localhost:9000\n{headers}"));
     let hash = sha256(BODY);
     sign(
         &mut parts,
         &credentials(&secret()),
         &target(rules),
-        Payload::Sha256(hash),
+        PayloadClaim::Sha256(hash),
         at(NOW),
     )
     .unwrap();
@@ -68,7 +69,7 @@ proptest! {
             let mut parts = request(&line, "host: localhost:9000");
             let header = HeaderValue::from_bytes(&value).unwrap();
             parts.headers.insert("x-amz-meta-any", header);
-            let payload = Payload::Sha256(sha256(BODY));
+            let payload = PayloadClaim::Sha256(sha256(BODY));
             sign(&mut parts, &credentials(&secret()), &target(rules), payload, at(NOW)).unwrap();
             prop_assert!(holds(&parts, rules));
         }
@@ -194,7 +195,7 @@ fn tampering_with_a_url() {
     let mut original = request("GET /b/k?versionId=1", "host: localhost:9000");
     let secret = secret();
     let token = Secret::new("a/b+c==".to_owned());
-    let credentials = Credentials {
+    let credentials = SigningCredentials {
         session_token: Some(&token),
         ..credentials(&secret)
     };
@@ -238,16 +239,28 @@ fn tampering_with_a_url() {
 #[test]
 fn what_cannot_be_signed() {
     let secret = secret();
-    let bad = Credentials {
+    let bad = SigningCredentials {
         access_key_id: "AK\nIA",
         ..credentials(&secret)
     };
     let mut parts = request("GET /", "host: h");
-    let made = sign(&mut parts, &bad, &target(&S3), Payload::Unsigned, at(NOW));
+    let made = sign(
+        &mut parts,
+        &bad,
+        &target(&S3),
+        PayloadClaim::Unsigned,
+        at(NOW),
+    );
     assert_eq!(made, Err(SignError::Credential));
     let mut parts = request("GET /", "");
     let good = credentials(&secret);
-    let made = sign(&mut parts, &good, &target(&S3), Payload::Unsigned, at(NOW));
+    let made = sign(
+        &mut parts,
+        &good,
+        &target(&S3),
+        PayloadClaim::Unsigned,
+        at(NOW),
+    );
     assert_eq!(made, Err(SignError::NoHost));
     for secs in [0, 604_801] {
         let made = presign(&mut parts, &good, &target(&S3), secs, at(NOW));

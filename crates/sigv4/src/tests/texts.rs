@@ -4,12 +4,13 @@ use keywright_base::Secret;
 
 use super::at;
 use crate::{
-    ChunkFault, Dialect, Escape, ExpiresFault, Fault, Form, Mismatch, MissingParams, ScopeFault,
+    ChunkFault, EscapeError, ExpiresFault, MissingParams, ScopeFault, SignatureFault,
+    SignatureForm, SignatureMismatch, SigningDialect,
 };
 
 const NOW: &str = "20260502T174643Z";
 
-fn scope(form: Form) -> ScopeFault {
+fn scope(form: SignatureForm) -> ScopeFault {
     ScopeFault {
         form,
         region: None,
@@ -22,14 +23,14 @@ fn scope(form: Form) -> ScopeFault {
     }
 }
 
-fn check(dialect: Dialect, fault: &Fault, status: u16, code: &str, message: &str) {
+fn check(dialect: SigningDialect, fault: &SignatureFault, status: u16, code: &str, message: &str) {
     let wire = fault.wire(dialect);
     assert_eq!((wire.status, wire.code), (status, code), "{fault:?}");
     assert_eq!(wire.message, message);
 }
 
-fn mismatch() -> Fault {
-    Fault::from(Mismatch {
+fn mismatch() -> SignatureFault {
+    SignatureFault::from(SignatureMismatch {
         access_key_id: "AKIA".to_owned(),
         signature_provided: "00ff".to_owned(),
         string_to_sign: b"AWS4\n1".to_vec(),
@@ -41,20 +42,25 @@ const INVALID: &str = "The security token included in the request is invalid.";
 
 #[test]
 fn iam_and_sts() {
-    let q = |fault: Fault, status, code, message: &str| {
-        check(Dialect::Query, &fault, status, code, message);
+    let q = |fault: SignatureFault, status, code, message: &str| {
+        check(SigningDialect::Query, &fault, status, code, message);
     };
     let token = || Secret::new("t".to_owned());
     let id = || "AKIA".to_owned();
     q(
-        Fault::Missing,
+        SignatureFault::Missing,
         403,
         "MissingAuthenticationToken",
         "Request is missing Authentication Token",
     );
-    q(Fault::TwoMechanisms, 403, "SignatureDoesNotMatch", "");
     q(
-        Fault::UnknownKey {
+        SignatureFault::TwoMechanisms,
+        403,
+        "SignatureDoesNotMatch",
+        "",
+    );
+    q(
+        SignatureFault::UnknownKey {
             access_key_id: id(),
         },
         403,
@@ -62,13 +68,13 @@ fn iam_and_sts() {
         INVALID,
     );
     q(
-        Fault::TokenInvalid { token: token() },
+        SignatureFault::TokenInvalid { token: token() },
         403,
         "InvalidClientTokenId",
         INVALID,
     );
     q(
-        Fault::TokenExpired { token: token() },
+        SignatureFault::TokenExpired { token: token() },
         403,
         "ExpiredToken",
         "The security token included in the request is expired",
@@ -80,7 +86,7 @@ fn iam_and_sts() {
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
     );
     q(
-        Fault::TooOld {
+        SignatureFault::TooOld {
             date: at("20260502T144040Z"),
             now: at(NOW),
         },
@@ -89,7 +95,7 @@ fn iam_and_sts() {
         "Signature expired: 20260502T144040Z is now earlier than 20260502T173143Z (20260502T174643Z - 15 min.)",
     );
     q(
-        Fault::TooEarly {
+        SignatureFault::TooEarly {
             date: at("20260502T183640Z"),
             now: at("20260502T173640Z"),
         },
@@ -98,8 +104,8 @@ fn iam_and_sts() {
         "Signature not yet current: 20260502T183640Z is still later than 20260502T175140Z (20260502T173640Z + 15 min.)",
     );
     q(
-        Fault::Algorithm {
-            form: Form::Header,
+        SignatureFault::Algorithm {
+            form: SignatureForm::Header,
             name: "Foo".to_owned(),
         },
         400,
@@ -107,7 +113,7 @@ fn iam_and_sts() {
         "Unsupported AWS 'algorithm': 'Foo'.",
     );
     q(
-        Fault::NotAPair {
+        SignatureFault::NotAPair {
             pair: "FooBar".to_owned(),
             header: "AWS4-HMAC-SHA256 FooBar, BazBurp".to_owned(),
         },
@@ -116,8 +122,8 @@ fn iam_and_sts() {
         "'FooBar' not a valid key=value pair (missing equal-sign) in Authorization header: 'AWS4-HMAC-SHA256 FooBar, BazBurp'",
     );
     q(
-        Fault::DateForm {
-            form: Form::Header,
+        SignatureFault::DateForm {
+            form: SignatureForm::Header,
             got: "x".to_owned(),
         },
         400,
@@ -125,8 +131,8 @@ fn iam_and_sts() {
         "Date must be in ISO-8601 'basic format'. Got 'x'. See http://en.wikipedia.org/wiki/ISO_8601",
     );
     q(
-        Fault::CredentialForm {
-            form: Form::Header,
+        SignatureFault::CredentialForm {
+            form: SignatureForm::Header,
             got: "a/b".to_owned(),
         },
         400,
@@ -134,19 +140,19 @@ fn iam_and_sts() {
         "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'",
     );
     q(
-        Fault::HeadersNotSigned(vec!["host".to_owned()]),
+        SignatureFault::HeadersNotSigned(vec!["host".to_owned()]),
         403,
         "SignatureDoesNotMatch",
         "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
     );
     q(
-        Fault::PathEscape(Escape::Incomplete),
+        SignatureFault::PathEscape(EscapeError::Incomplete),
         400,
         "InvalidURIPath",
         "Incomplete trailing escape % sequence",
     );
     q(
-        Fault::QueryEscape(Escape::Illegal("%yy".to_owned())),
+        SignatureFault::QueryEscape(EscapeError::Illegal("%yy".to_owned())),
         400,
         "MalformedQueryString",
         "Illegal hex character in escape % pattern: %yy",
@@ -162,15 +168,15 @@ fn everything_missing_or_mis_scoped() {
         date: true,
     };
     check(
-        Dialect::Query,
-        &Fault::HeaderParams(missing),
+        SigningDialect::Query,
+        &SignatureFault::HeaderParams(missing),
         400,
         "IncompleteSignature",
         "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=AWS4-HMAC-SHA256",
     );
     check(
-        Dialect::Query,
-        &Fault::QueryParams {
+        SigningDialect::Query,
+        &SignatureFault::QueryParams {
             missing,
             expires: false,
         },
@@ -183,11 +189,11 @@ fn everything_missing_or_mis_scoped() {
         service: Some("s3".to_owned()),
         terminator: Some("Y".to_owned()),
         date: Some("20260501".to_owned()),
-        ..scope(Form::Header)
+        ..scope(SignatureForm::Header)
     };
     check(
-        Dialect::Query,
-        &Fault::Scope(Box::new(wrong)),
+        SigningDialect::Query,
+        &SignatureFault::Scope(Box::new(wrong)),
         403,
         "SignatureDoesNotMatch",
         "Credential should be scoped to a valid region, not 'X'. Credential should be scoped to correct service: 'iam'. Credential should be scoped with a valid terminator: 'aws4_request', not 'Y'. Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20260501' != '20260502', from '20260502T174643Z'.",
@@ -196,16 +202,22 @@ fn everything_missing_or_mis_scoped() {
 
 #[test]
 fn s3() {
-    let s = |fault: Fault, status, code, message: &str, extra: &[(&str, &str)]| {
-        check(Dialect::S3, &fault, status, code, message);
-        let wire = fault.wire(Dialect::S3);
+    let s = |fault: SignatureFault, status, code, message: &str, extra: &[(&str, &str)]| {
+        check(SigningDialect::S3, &fault, status, code, message);
+        let wire = fault.wire(SigningDialect::S3);
         let given: Vec<_> = wire.extra.iter().map(|(n, v)| (*n, v.as_str())).collect();
         assert_eq!(given, extra, "{message}");
     };
     let token = || Secret::new("t".to_owned());
-    s(Fault::Missing, 403, "AccessDenied", "Access Denied", &[]);
     s(
-        Fault::UnknownKey {
+        SignatureFault::Missing,
+        403,
+        "AccessDenied",
+        "Access Denied",
+        &[],
+    );
+    s(
+        SignatureFault::UnknownKey {
             access_key_id: "AKIA".to_owned(),
         },
         403,
@@ -228,7 +240,7 @@ fn s3() {
         ],
     );
     s(
-        Fault::TooOld {
+        SignatureFault::TooOld {
             date: at("20190726T221748Z"),
             now: at("20190726T223327Z"),
         },
@@ -242,21 +254,21 @@ fn s3() {
         ],
     );
     s(
-        Fault::TokenExpired { token: token() },
+        SignatureFault::TokenExpired { token: token() },
         400,
         "ExpiredToken",
         "The provided token has expired.",
         &[("Token-0", "t")],
     );
     s(
-        Fault::TokenInvalid { token: token() },
+        SignatureFault::TokenInvalid { token: token() },
         400,
         "InvalidToken",
         "The provided token is malformed or otherwise invalid.",
         &[("Token-0", "t")],
     );
     s(
-        Fault::PresignExpired {
+        SignatureFault::PresignExpired {
             expires_secs: 2,
             expired_at: at("20260502T174642Z"),
             now: at(NOW),
@@ -271,7 +283,7 @@ fn s3() {
         ],
     );
     s(
-        Fault::QueryParams {
+        SignatureFault::QueryParams {
             missing: MissingParams::default(),
             expires: true,
         },
@@ -281,8 +293,8 @@ fn s3() {
         &[],
     );
     s(
-        Fault::CredentialForm {
-            form: Form::Query,
+        SignatureFault::CredentialForm {
+            form: SignatureForm::Query,
             got: "a".to_owned(),
         },
         400,
@@ -292,31 +304,31 @@ fn s3() {
     );
     let region = ScopeFault {
         region: Some("eu-west-9".to_owned()),
-        ..scope(Form::Header)
+        ..scope(SignatureForm::Header)
     };
     s(
-        Fault::Scope(Box::new(region)),
+        SignatureFault::Scope(Box::new(region)),
         400,
         "AuthorizationHeaderMalformed",
         "The authorization header is malformed; the region 'eu-west-9' is wrong; expecting 'us-east-1'",
         &[("Region", "us-east-1")],
     );
     s(
-        Fault::HeadersNotSigned(vec!["x-amz-date".to_owned(), "x-amz-meta-a".to_owned()]),
+        SignatureFault::HeadersNotSigned(vec!["x-amz-date".to_owned(), "x-amz-meta-a".to_owned()]),
         403,
         "AccessDenied",
         "There were headers present in the request which were not signed",
         &[("HeadersNotSigned", "x-amz-date, x-amz-meta-a")],
     );
     s(
-        Fault::ContentSha256Missing,
+        SignatureFault::ContentSha256Missing,
         400,
         "InvalidRequest",
         "Missing required header for this request: x-amz-content-sha256",
         &[],
     );
     s(
-        Fault::BodyHash {
+        SignatureFault::BodyHash {
             declared: "00".to_owned(),
             computed: "01".to_owned(),
         },
@@ -329,14 +341,14 @@ fn s3() {
         ],
     );
     s(
-        Fault::Expires(ExpiresFault::TooLong),
+        SignatureFault::Expires(ExpiresFault::TooLong),
         400,
         "AuthorizationQueryParametersError",
         "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
         &[],
     );
     s(
-        Fault::SignatureV2,
+        SignatureFault::SignatureV2,
         400,
         "InvalidRequest",
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256. This request is signed with Signature Version 2: run 'aws configure set default.s3.signature_version s3v4', or give boto3 Config(signature_version=\"s3v4\").",
@@ -363,8 +375,8 @@ fn chunks() {
             "EntityTooLarge",
         ),
     ] {
-        for dialect in [Dialect::S3, Dialect::Query] {
-            let wire = Fault::from(fault.clone()).wire(dialect);
+        for dialect in [SigningDialect::S3, SigningDialect::Query] {
+            let wire = SignatureFault::from(fault.clone()).wire(dialect);
             assert_eq!((wire.status, wire.code), (status, code));
         }
     }
@@ -374,7 +386,7 @@ fn chunks() {
 fn debug_shows_no_token() {
     let faults = [
         mismatch(),
-        Fault::TokenExpired {
+        SignatureFault::TokenExpired {
             token: Secret::new("tok-3n".to_owned()),
         },
     ];

@@ -4,7 +4,7 @@
 use keywright_base::Timestamp;
 
 use super::{request, secret};
-use crate::{Dialect, PresentedV2};
+use crate::{PresentedV2, SigningDialect};
 
 const NOW: i64 = 1_175_130_000;
 
@@ -14,7 +14,7 @@ fn answer(line: &str, headers: &str, bucket: Option<&str>) -> String {
         Ok(Some(presented)) => presented,
         Ok(None) => return "none".to_owned(),
         Err(fault) => {
-            let wire = fault.wire(Dialect::S3);
+            let wire = fault.wire(SigningDialect::S3);
             return format!("{} {}: {}", wire.status, wire.code, wire.message);
         }
     };

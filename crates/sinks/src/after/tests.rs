@@ -8,12 +8,12 @@ use std::{
 
 use keywright_rotation::{
     model::RotationId,
-    ports::{Held, Sink, SinkError},
+    ports::{Sink, SinkContent, SinkError},
 };
 
 use crate::testing::holds_no_more;
 use crate::{
-    suite::{Reads, deliver, hold_to_contract, pair, put_back},
+    suite::{ReadBackKind, deliver, hold_to_contract, pair, put_back},
     tests::{open, write},
 };
 
@@ -74,7 +74,10 @@ async fn it_runs_after_each_delivery_and_on_the_way_back() {
     deliver(&*hooked.sink, &pair(2)).await.unwrap();
     let delivered = format!("app {}\n", pair(2).id);
     assert_eq!(hooked.log(), delivered);
-    assert_eq!(hooked.sink.read_back().await, Ok(Held::Pair(pair(2))));
+    assert_eq!(
+        hooked.sink.read_back().await,
+        Ok(SinkContent::Pair(pair(2)))
+    );
     // As if the process had died between the write and the program.
     hooked
         .sink
@@ -88,7 +91,10 @@ async fn it_runs_after_each_delivery_and_on_the_way_back() {
         format!("{}app {}\n", delivered.repeat(2), pair(1).id)
     );
     assert_eq!(fs::read(&file).unwrap(), before);
-    hold_to_contract(&*hooked.sink, Reads::Pair, &|| fs::read(&file).unwrap()).await;
+    hold_to_contract(&*hooked.sink, ReadBackKind::Pair, &|| {
+        fs::read(&file).unwrap()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -148,9 +154,9 @@ async fn a_program_that_is_not_there_is_known_before_anything_is_written() {
             sink.inspect(&pair(1).id).await.map(drop).unwrap_err(),
             sink.stage(&rotation).await.map(drop).unwrap_err(),
         ] {
-            let says = format!("there is no program {program}");
+            let expected = format!("there is no program {program}");
             assert!(
-                matches!(&error, SinkError::Never(why) if why.ends_with(&says)),
+                matches!(&error, SinkError::Never(why) if why.ends_with(&expected)),
                 "{error}"
             );
         }

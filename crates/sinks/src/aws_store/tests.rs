@@ -8,18 +8,18 @@ use std::{
 };
 
 use keywright_rotation::{
-    model::{Pair, RotationId},
+    model::{KeyPair, RotationId},
     ports::{Sink, SinkError},
 };
 use serde_json::{Value, json};
 
-use super::{SecretsManager, Ssm};
+use super::{SecretsManager, SsmParameter};
 use crate::{
     document::DocumentSink,
-    json::Json,
-    remote_tests::{Cuts, Noon},
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
-    testing::{Asked, serve},
+    json::JsonFormat,
+    remote_tests::{FixedClock, WriteFault},
+    suite::{ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair},
+    testing::{RecordedRequest, serve},
 };
 use keywright_aws::JsonService;
 
@@ -34,13 +34,16 @@ fn done(answer: &Value) -> Answer {
 }
 
 /// Whoever asks signs for the service, and says what for.
-fn check_signed(asked: &Asked, service: &str) {
-    let authorization = asked.headers["authorization"].to_str().unwrap();
+fn check_signed(request: &RecordedRequest, service: &str) {
+    let authorization = request.headers["authorization"].to_str().unwrap();
     let scope = format!("/eu-west-1/{service}/aws4_request, SignedHeaders=");
     assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential="));
     assert!(authorization.contains(&scope), "{authorization}");
     assert!(authorization.contains("x-amz-target"), "{authorization}");
-    assert_eq!(asked.headers["content-type"], "application/x-amz-json-1.1");
+    assert_eq!(
+        request.headers["content-type"],
+        "application/x-amz-json-1.1"
+    );
 }
 
 /// One secret: its versions, and which of them has the label AWSCURRENT.
@@ -64,22 +67,22 @@ impl Versions {
         self.previous = std::mem::replace(&mut self.current, to.to_owned());
     }
 
-    fn answer(&mut self, asked: &Asked) -> Answer {
-        check_signed(asked, "secretsmanager");
-        let told = asked.told();
-        if asked.target() == "ListSecrets" {
+    fn answer(&mut self, request: &RecordedRequest) -> Answer {
+        check_signed(request, "secretsmanager");
+        let body = request.json();
+        if request.target() == "ListSecrets" {
             let names = ["other", "job"].map(|name| json!({"Name": name}));
             return done(&json!({"SecretList": names}));
         }
-        if told["SecretId"] != "job" {
+        if body["SecretId"] != "job" {
             return refused("ResourceNotFoundException");
         }
-        match asked.target() {
+        match request.target() {
             "GetSecretValue" => match self.texts.get(&self.current) {
                 Some(text) => done(&json!({"SecretString": text, "VersionId": self.current})),
                 None => refused("ResourceNotFoundException"),
             },
-            "PutSecretValue" => self.put(&told),
+            "PutSecretValue" => self.put(&body),
             "DescribeSecret" => {
                 let mut stages = serde_json::Map::new();
                 for (version, label) in [
@@ -93,13 +96,13 @@ impl Versions {
                 done(&json!({"VersionIdsToStages": stages}))
             }
             "UpdateSecretVersionStage" => {
-                if told["VersionStage"] == "KEYWRIGHT" {
-                    assert!(told.get("MoveToVersionId").is_none());
+                if body["VersionStage"] == "KEYWRIGHT" {
+                    assert!(body.get("MoveToVersionId").is_none());
                     return done(&json!({"Name": "job"}));
                 }
-                assert_eq!(told["VersionStage"], "AWSCURRENT");
-                let to = told["MoveToVersionId"].as_str().unwrap();
-                if told["RemoveFromVersionId"] != self.current.as_str() {
+                assert_eq!(body["VersionStage"], "AWSCURRENT");
+                let to = body["MoveToVersionId"].as_str().unwrap();
+                if body["RemoveFromVersionId"] != self.current.as_str() {
                     return refused("InvalidParameterException");
                 }
                 if !self.texts.contains_key(to) {
@@ -113,15 +116,15 @@ impl Versions {
     }
 
     /// A token that is known is no new version, and its content cannot change.
-    fn put(&mut self, told: &Value) -> Answer {
-        let token = told["ClientRequestToken"].as_str().unwrap().to_owned();
+    fn put(&mut self, body: &Value) -> Answer {
+        let token = body["ClientRequestToken"].as_str().unwrap().to_owned();
         assert!((32..=64).contains(&token.len()), "{token}");
-        let text = told["SecretString"].as_str().unwrap().to_owned();
+        let text = body["SecretString"].as_str().unwrap().to_owned();
         match self.texts.get(&token) {
             Some(there) if *there == text => {}
             Some(_) => return refused("ResourceExistsException"),
             None => {
-                assert_eq!(told["VersionStages"], json!(["KEYWRIGHT"]));
+                assert_eq!(body["VersionStages"], json!(["KEYWRIGHT"]));
                 self.texts.insert(token.clone(), text);
             }
         }
@@ -147,34 +150,34 @@ impl Parameter {
         }
     }
 
-    fn answer(&mut self, asked: &Asked) -> Answer {
-        check_signed(asked, "ssm");
-        let told = asked.told();
-        if asked.target() == "DescribeParameters" {
+    fn answer(&mut self, request: &RecordedRequest) -> Answer {
+        check_signed(request, "ssm");
+        let body = request.json();
+        if request.target() == "DescribeParameters" {
             return done(&json!({"Parameters": []}));
         }
-        let name = told["Name"].as_str().unwrap();
+        let name = body["Name"].as_str().unwrap();
         let (name, version) = name.split_once(':').unwrap_or((name, ""));
         assert_eq!(name, "/job");
         let version = version.parse().unwrap_or(self.values.len());
-        match asked.target() {
+        match request.target() {
             "GetParameter" | "DeleteParameter" if self.values.is_empty() => {
                 refused("ParameterNotFound")
             }
             "GetParameter" => {
-                assert_eq!(told["WithDecryption"], true);
+                assert_eq!(body["WithDecryption"], true);
                 let value = &self.values[version - 1];
-                let shown = json!({"Type": self.kind, "Value": value, "Version": version});
-                done(&json!({"Parameter": shown}))
+                let listed = json!({"Type": self.kind, "Value": value, "Version": version});
+                done(&json!({"Parameter": listed}))
             }
             "PutParameter" => {
                 self.values.extend(self.between.take());
-                match (self.values.is_empty(), told["Overwrite"].as_bool().unwrap()) {
+                match (self.values.is_empty(), body["Overwrite"].as_bool().unwrap()) {
                     (false, false) => return refused("ParameterAlreadyExists"),
-                    (true, _) => self.kind = told["Type"].as_str().unwrap().to_owned(),
-                    (false, true) => assert_eq!(told["Type"], self.kind.as_str()),
+                    (true, _) => self.kind = body["Type"].as_str().unwrap().to_owned(),
+                    (false, true) => assert_eq!(body["Type"], self.kind.as_str()),
                 }
-                self.values.push(told["Value"].as_str().unwrap().to_owned());
+                self.values.push(body["Value"].as_str().unwrap().to_owned());
                 done(&json!({"Version": self.values.len()}))
             }
             "DeleteParameter" => {
@@ -187,7 +190,13 @@ impl Parameter {
 }
 
 fn service(names: (&'static str, &'static str), at: SocketAddr) -> JsonService {
-    JsonService::at(names, format!("http://{at}"), &pair(9), Arc::new(Noon)).unwrap()
+    JsonService::at(
+        names,
+        format!("http://{at}"),
+        &pair(9),
+        Arc::new(FixedClock),
+    )
+    .unwrap()
 }
 
 fn manager(at: SocketAddr, name: &str) -> DocumentSink<SecretsManager> {
@@ -195,14 +204,14 @@ fn manager(at: SocketAddr, name: &str) -> DocumentSink<SecretsManager> {
     let store = SecretsManager(service, name.to_owned());
     DocumentSink::new(
         format!("secretsmanager:{name}"),
-        Json::new(None).unwrap(),
+        JsonFormat::new(None).unwrap(),
         store,
     )
 }
 
-fn ssm(at: SocketAddr) -> DocumentSink<Ssm> {
-    let store = Ssm(service(("ssm", "AmazonSSM"), at), "/job".to_owned());
-    DocumentSink::new("ssm:/job".to_owned(), Json::new(None).unwrap(), store)
+fn ssm(at: SocketAddr) -> DocumentSink<SsmParameter> {
+    let store = SsmParameter(service(("ssm", "AmazonSSM"), at), "/job".to_owned());
+    DocumentSink::new("ssm:/job".to_owned(), JsonFormat::new(None).unwrap(), store)
 }
 
 /// What may be in a store before: the pair and more, or only something else.
@@ -220,17 +229,17 @@ async fn secrets_manager_keeps_the_contract() {
     for text in documents() {
         let secret = Arc::new(Mutex::new(Versions::of(&text)));
         let there = Arc::clone(&secret);
-        let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
-        let cuts = Cuts::default();
+        let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
+        let cuts = WriteFault::default();
         let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
         let look = || {
             let secret = secret.lock().unwrap();
             secret.texts[&secret.current].clone().into_bytes()
         };
         let sink = manager(at, "job");
-        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
-        let put = |pair: &Pair| {
+        let put = |pair: &KeyPair| {
             let mut secret = secret.lock().unwrap();
             secret.texts.insert("a-persons".to_owned(), held_by(pair));
             secret.move_current("a-persons");
@@ -245,23 +254,23 @@ async fn parameter_store_keeps_the_contract() {
     for text in documents().into_iter().map(Some).chain([None]) {
         let held = Arc::new(Mutex::new(Parameter::of(text)));
         let there = Arc::clone(&held);
-        let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
-        let cuts = Cuts::default();
+        let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
+        let cuts = WriteFault::default();
         let at = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
         let look = || {
             let held = held.lock().unwrap();
             held.values.last().cloned().unwrap_or_default().into_bytes()
         };
         let sink = ssm(at);
-        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
-        let put = |pair: &Pair| held.lock().unwrap().values.push(held_by(pair));
+        let put = |pair: &KeyPair| held.lock().unwrap().values.push(held_by(pair));
         put(&pair(1));
         hold_to_others(&sink, &look, &put).await;
     }
 }
 
-fn held_by(pair: &Pair) -> String {
+fn held_by(pair: &KeyPair) -> String {
     json!({"AccessKeyId": pair.id.0, "SecretAccessKey": pair.secret.expose()}).to_string()
 }
 
@@ -271,7 +280,7 @@ async fn what_another_writes_at_the_same_moment_stays() {
     let rotation = RotationId("r".into());
     let held = Arc::new(Mutex::new(Parameter::of(Some(held_by(&pair(1))))));
     let there = Arc::clone(&held);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let sink = ssm(serve(Arc::new(Mutex::new(answers))).await);
     let backup = sink.stage(&rotation).await.unwrap();
     held.lock().unwrap().between = Some(held_by(&pair(3)));
@@ -283,13 +292,13 @@ async fn what_another_writes_at_the_same_moment_stays() {
 
     let secret = Arc::new(Mutex::new(Versions::of(&held_by(&pair(1)))));
     let there = Arc::clone(&secret);
-    let answers = move |asked: &Asked| {
+    let answers = move |request: &RecordedRequest| {
         let mut secret = there.lock().unwrap();
-        if asked.target() == "PutSecretValue" {
+        if request.target() == "PutSecretValue" {
             secret.texts.insert("x".to_owned(), held_by(&pair(3)));
             secret.move_current("x");
         }
-        secret.answer(asked)
+        secret.answer(request)
     };
     let sink = manager(serve(Arc::new(Mutex::new(answers))).await, "job");
     let backup = sink.stage(&rotation).await.unwrap();
@@ -307,12 +316,12 @@ async fn what_the_stores_answer() {
         (400, "AccessDeniedException", false),
         (400, "ParameterNotFound", false),
     ] {
-        let at = serve(Arc::new(Mutex::new(move |asked: &Asked| {
-            match asked.target() {
+        let at = serve(Arc::new(Mutex::new(
+            move |request: &RecordedRequest| match request.target() {
                 "GetParameter" => done(&json!({"Parameter": {"Value": "{}", "Version": 1}})),
                 _ => (status, json!({"__type": format!("x#{code}")}).to_string()),
-            }
-        })))
+            },
+        )))
         .await;
         let error = deliver(&ssm(at), &pair(2)).await.unwrap_err();
         assert_eq!(
@@ -323,7 +332,7 @@ async fn what_the_stores_answer() {
         assert!(error.to_string().contains(code), "{error}");
         assert!(!format!("{error:?}").contains(pair(2).secret.expose().as_str()));
     }
-    let answers = |asked: &Asked| Versions::of("{}").answer(asked);
+    let answers = |request: &RecordedRequest| Versions::of("{}").answer(request);
     let at = serve(Arc::new(Mutex::new(answers))).await;
     let none = manager(at, "none").stage(&rotation).await.err().unwrap();
     assert!(
@@ -345,18 +354,18 @@ async fn parameters_that_were_perhaps_meant() {
     const ALL: [&str; 3] = ["/app/prod/key", "/app/prod/other", "flat"];
     let pages = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&pages);
-    let answers = move |asked: &Asked| {
-        check_signed(asked, "ssm");
-        let told = asked.told();
-        if asked.target() == "GetParameter" {
+    let answers = move |request: &RecordedRequest| {
+        check_signed(request, "ssm");
+        let body = request.json();
+        if request.target() == "GetParameter" {
             return refused("ParameterNotFound");
         }
         assert_eq!(
-            (asked.target(), &told["MaxResults"]),
+            (request.target(), &body["MaxResults"]),
             ("DescribeParameters", &json!(50))
         );
         *counted.lock().unwrap() += 1;
-        let folder = told.pointer("/ParameterFilters/0/Values/0");
+        let folder = body.pointer("/ParameterFilters/0/Values/0");
         let folder = folder.map(|folder| folder.as_str().unwrap());
         if folder == Some("/secret") {
             return refused("AccessDeniedException");
@@ -379,8 +388,8 @@ async fn parameters_that_were_perhaps_meant() {
         ("/secret/zzzzzzzz", vec![], 6),
     ] {
         *pages.lock().unwrap() = 0;
-        let store = Ssm(service(("ssm", "AmazonSSM"), at), name.to_owned());
-        let sink = DocumentSink::new(format!("ssm:{name}"), Json::new(None).unwrap(), store);
+        let store = SsmParameter(service(("ssm", "AmazonSSM"), at), name.to_owned());
+        let sink = DocumentSink::new(format!("ssm:{name}"), JsonFormat::new(None).unwrap(), store);
         let absent = sink.inspect(&pair(1).id).await.unwrap().absent.unwrap();
         let first = absent.similar.iter().map(String::as_str).take(1);
         assert_eq!(first.collect::<Vec<_>>(), similar, "{name}");

@@ -10,8 +10,8 @@ use keywright_base::{Clock, Secret};
 use keywright_rotation::ports::SinkError;
 
 use crate::{
-    bearer::{Bearer, TokenAnswer, form},
-    rest::{Rest, segment},
+    bearer::{BearerToken, TokenAnswer, form},
+    rest::{RestClient, segment},
 };
 use keywright_aws::http;
 
@@ -19,7 +19,7 @@ use keywright_aws::http;
 const IMDS: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-enum Source {
+enum AzureCredentialSource {
     /// A client of a tenant with its secret.
     ClientSecret(Secret<String>),
     /// The same with a token of another issuer, which a file holds and something renews.
@@ -31,23 +31,23 @@ enum Source {
 }
 
 /// Who calls the vault.
-pub(super) struct Credentials {
-    source: Source,
+pub(super) struct AzureCredentials {
+    source: AzureCredentialSource,
     /// Where the tenant hands out tokens.
     token_url: String,
     client_id: Option<String>,
     /// What a token is for, for example `https://vault.azure.net`.
     resource: String,
-    bearer: Bearer,
+    bearer: BearerToken,
 }
 
 /// A variable by its name, empty ones left out.
-pub(super) type Variables<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+pub(super) type EnvLookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
-impl Credentials {
+impl AzureCredentials {
     /// From the environment. `authority` answers for the cloud of the vault.
     pub(super) fn find(
-        variable: Variables<'_>,
+        variable: EnvLookup<'_>,
         authority: &str,
         resource: &str,
         clock: &Arc<dyn Clock>,
@@ -61,8 +61,8 @@ impl Credentials {
             variable("AZURE_CLIENT_SECRET"),
             variable("AZURE_FEDERATED_TOKEN_FILE"),
         ) {
-            (Some(secret), _) if client => Source::ClientSecret(Secret::new(secret)),
-            (_, Some(file)) if client => Source::FederatedToken(PathBuf::from(file)),
+            (Some(secret), _) if client => AzureCredentialSource::ClientSecret(Secret::new(secret)),
+            (_, Some(file)) if client => AzureCredentialSource::FederatedToken(PathBuf::from(file)),
             (None, None) => managed_identity(variable),
             _ => {
                 let why = "AZURE_CLIENT_SECRET and AZURE_FEDERATED_TOKEN_FILE take AZURE_TENANT_ID \
@@ -81,22 +81,22 @@ impl Credentials {
             token_url: format!("{authority}/{tenant}/oauth2/v2.0/token"),
             client_id,
             resource: resource.to_owned(),
-            bearer: Bearer::new(Arc::clone(clock)),
+            bearer: BearerToken::new(Arc::clone(clock)),
         })
     }
 
     /// A token that is good for a while.
-    pub(super) async fn token(&self, rest: &Rest) -> Result<Secret<String>, SinkError> {
+    pub(super) async fn token(&self, rest: &RestClient) -> Result<Secret<String>, SinkError> {
         self.bearer.token(self.ask(rest)).await
     }
 
-    async fn ask(&self, rest: &Rest) -> Result<TokenAnswer, SinkError> {
+    async fn ask(&self, rest: &RestClient) -> Result<TokenAnswer, SinkError> {
         match &self.source {
-            Source::ClientSecret(secret) => {
+            AzureCredentialSource::ClientSecret(secret) => {
                 self.ask_tenant(rest, &[("client_secret", secret.expose())])
                     .await
             }
-            Source::FederatedToken(path) => {
+            AzureCredentialSource::FederatedToken(path) => {
                 let token = tokio::fs::read_to_string(path).await.map(Secret::new);
                 let unreadable = |error| rest.never(&format!("{}: {error}", path.display()));
                 let token = token.map_err(unreadable)?;
@@ -106,7 +106,7 @@ impl Credentials {
                 ];
                 self.ask_tenant(rest, &fields).await
             }
-            Source::Imds { url } => {
+            AzureCredentialSource::Imds { url } => {
                 let url = format!("{url}?api-version=2018-02-01{}", self.identity());
                 let request = rest.direct.get(url).header("metadata", "true");
                 let answer = rest.send(request, &[]).await.map_err(|error| {
@@ -117,7 +117,7 @@ impl Credentials {
                 })?;
                 rest.read("a token of the managed identity", &answer)
             }
-            Source::AppService { url, header } => {
+            AzureCredentialSource::AppService { url, header } => {
                 let url = format!("{url}?api-version=2019-08-01{}", self.identity());
                 let request = rest.direct.get(url);
                 let request = request.header("x-identity-header", header.expose());
@@ -138,7 +138,7 @@ impl Credentials {
 
     async fn ask_tenant(
         &self,
-        rest: &Rest,
+        rest: &RestClient,
         proof: &[(&str, &str)],
     ) -> Result<TokenAnswer, SinkError> {
         let scope = format!("{}/.default", self.resource);
@@ -159,20 +159,20 @@ impl Credentials {
     /// With the machine's identity at another address.
     #[cfg(test)]
     pub(super) fn imds_at(mut self, address: &str) -> Self {
-        if let Source::Imds { url } = &mut self.source {
+        if let AzureCredentialSource::Imds { url } = &mut self.source {
             address.clone_into(url);
         }
         self
     }
 }
 
-fn managed_identity(variable: Variables<'_>) -> Source {
+fn managed_identity(variable: EnvLookup<'_>) -> AzureCredentialSource {
     match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")) {
-        (Some(url), Some(header)) => Source::AppService {
+        (Some(url), Some(header)) => AzureCredentialSource::AppService {
             url,
             header: Secret::new(header),
         },
-        _ => Source::Imds {
+        _ => AzureCredentialSource::Imds {
             url: IMDS.to_owned(),
         },
     }

@@ -9,22 +9,22 @@ use std::{
 
 use keywright_base::Clock;
 use keywright_rotation::{
-    model::{Pair, RotationId},
+    model::{KeyPair, RotationId},
     ports::{Sink, SinkError},
 };
 use serde_json::{Value, json};
 
-use super::{Credentials, KeyVault, Place};
+use super::{AzureCredentials, AzureSecret, KeyVault};
 use crate::{
     document::{DocumentSink, StorePlace},
-    json::Json,
-    remote_tests::{Cuts, Noon},
-    rest::Rest,
+    json::JsonFormat,
+    remote_tests::{FixedClock, WriteFault},
+    rest::RestClient,
     suite::{
-        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
-        put_back,
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals,
+        pair, put_back,
     },
-    testing::{Asked, serve},
+    testing::{RecordedRequest, serve},
 };
 
 const RESOURCE: &str = "https://vault.azure.net";
@@ -40,7 +40,7 @@ struct Fake {
 
 type Shared = Arc<Mutex<Fake>>;
 
-fn said(status: u16, code: &str, inner: &str) -> (u16, String) {
+fn reply(status: u16, code: &str, inner: &str) -> (u16, String) {
     let error = json!({"code": code, "message": "as it is", "innererror": {"code": inner}});
     (status, json!({ "error": error }).to_string())
 }
@@ -99,13 +99,17 @@ impl Fake {
         }
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        let token = asked.headers.get("authorization");
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
+        let token = request.headers.get("authorization");
         if token.and_then(|token| token.to_str().ok()) != Some("Bearer t") {
-            return said(401, "Unauthorized", "");
+            return reply(401, "Unauthorized", "");
         }
-        assert!(asked.query.contains("api-version=7.4"), "{}", asked.query);
-        let (method, path) = asked.line.split_once(' ').unwrap();
+        assert!(
+            request.query.contains("api-version=7.4"),
+            "{}",
+            request.query
+        );
+        let (method, path) = request.line.split_once(' ').unwrap();
         match (method, path) {
             ("GET", "/secrets") => {
                 let names =
@@ -113,19 +117,19 @@ impl Fake {
                 (200, json!({ "value": names }).to_string())
             }
             ("GET", "/deletedsecrets/job") if self.is_reserved => (200, "{}".to_owned()),
-            ("GET", "/secrets/job/versions") => self.page(&asked.query),
+            ("GET", "/secrets/job/versions") => self.page(&request.query),
             ("PUT", "/secrets/job") if self.is_reserved => {
-                said(409, "Conflict", "ObjectIsDeletedButRecoverable")
+                reply(409, "Conflict", "ObjectIsDeletedButRecoverable")
             }
             ("PUT", "/secrets/job") => {
-                self.set(&asked.told());
+                self.set(&request.json());
                 (200, self.versions.last().unwrap().to_string())
             }
             (method, path) => {
                 let Some(path) = path.strip_prefix("/secrets/job") else {
-                    return said(404, "SecretNotFound", "");
+                    return reply(404, "SecretNotFound", "");
                 };
-                self.version(method, path.trim_start_matches('/'), &asked.told())
+                self.version(method, path.trim_start_matches('/'), &request.json())
             }
         }
     }
@@ -133,7 +137,7 @@ impl Fake {
     fn version(&mut self, method: &str, name: &str, body: &Value) -> (u16, String) {
         let of = |it: &&mut Value| it["id"].as_str().unwrap().ends_with(name);
         let Some(version) = self.versions.iter_mut().rev().find(of) else {
-            return said(404, "SecretNotFound", "");
+            return reply(404, "SecretNotFound", "");
         };
         if method == "PATCH" {
             version["attributes"]["enabled"] = body["attributes"]["enabled"].clone();
@@ -143,7 +147,7 @@ impl Fake {
         }
         match version["attributes"]["enabled"] == true {
             true => (200, version.to_string()),
-            false => said(403, "Forbidden", "SecretDisabled"),
+            false => reply(403, "Forbidden", "SecretDisabled"),
         }
     }
 
@@ -170,50 +174,53 @@ impl Fake {
 }
 
 fn noon() -> Arc<dyn Clock> {
-    Arc::new(Noon)
+    Arc::new(FixedClock)
 }
 
 /// Credentials of a managed identity, from a server of its tokens.
-fn machine(url: &str) -> Credentials {
-    let found = Credentials::find(&|_| None, "https://login.example.org", RESOURCE, &noon());
+fn machine(url: &str) -> AzureCredentials {
+    let found = AzureCredentials::find(&|_| None, "https://login.example.org", RESOURCE, &noon());
     found.unwrap().imds_at(&format!("{url}/imds"))
 }
 
 fn with_token(
-    answers: impl FnMut(&Asked) -> (u16, String) + Send + 'static,
-) -> crate::testing::Answers {
+    answers: impl FnMut(&RecordedRequest) -> (u16, String) + Send + 'static,
+) -> crate::testing::FakeService {
     let mut answers = answers;
-    Arc::new(Mutex::new(move |asked: &Asked| match asked.line.as_str() {
-        "GET /imds" => {
-            assert_eq!(asked.headers["metadata"], "true");
-            let token = json!({"access_token": "t", "expires_in": "3599"});
-            (200, token.to_string())
+    Arc::new(Mutex::new(move |request: &RecordedRequest| {
+        match request.line.as_str() {
+            "GET /imds" => {
+                assert_eq!(request.headers["metadata"], "true");
+                let token = json!({"access_token": "t", "expires_in": "3599"});
+                (200, token.to_string())
+            }
+            _ => answers(request),
         }
-        _ => answers(asked),
     }))
 }
 
 async fn sink_of(
-    answers: crate::testing::Answers,
+    answers: crate::testing::FakeService,
     secret: &str,
 ) -> (DocumentSink<KeyVault>, String) {
     let url = format!("http://{}", serve(answers).await);
     let store = KeyVault::at("k", secret, &url, machine(&url)).unwrap();
     (
-        DocumentSink::new("k".to_owned(), Json::new(None).unwrap(), store),
+        DocumentSink::new("k".to_owned(), JsonFormat::new(None).unwrap(), store),
         url,
     )
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, secret: &str) -> DocumentSink<KeyVault> {
+async fn sink(fake: &Shared, cuts: &WriteFault, secret: &str) -> DocumentSink<KeyVault> {
     let there = Arc::clone(fake);
-    let answers = with_token(move |asked: &Asked| there.lock().unwrap().answer(asked));
+    let answers =
+        with_token(move |request: &RecordedRequest| there.lock().unwrap().answer(request));
     let (sink, url) = sink_of(cuts.of(answers), secret).await;
     fake.lock().unwrap().host = url;
     sink
 }
 
-fn document(pair: &Pair) -> String {
+fn document(pair: &KeyPair) -> String {
     let (id, secret) = (&pair.id.0, pair.secret.expose());
     format!(r#"{{"region": "eu-1", "AccessKeyId": "{id}", "SecretAccessKey": "{secret}"}}"#)
 }
@@ -225,12 +232,12 @@ async fn a_secret_keeps_the_contract_and_its_attributes() {
         Some("{\"other\": \"x\"}".to_owned()),
         Some(document(&pair(1))),
     ] {
-        let (fake, cuts) = (Fake::shared(first.as_deref()), Cuts::default());
+        let (fake, cuts) = (Fake::shared(first.as_deref()), WriteFault::default());
         let sink = sink(&fake, &cuts, "job").await;
         let look = || fake.lock().unwrap().look();
-        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
-        let put = |pair: &Pair| fake.lock().unwrap().put(&document(pair));
+        let put = |pair: &KeyPair| fake.lock().unwrap().put(&document(pair));
         put(&pair(1));
         hold_to_others(&sink, &look, &put).await;
         put(&pair(1));
@@ -250,7 +257,7 @@ async fn a_secret_keeps_the_contract_and_its_attributes() {
 #[tokio::test]
 async fn a_restore_disables_our_version_only_and_deletes_nothing() {
     let fake = Fake::shared(Some(&document(&pair(1))));
-    let sink = sink(&fake, &Cuts::default(), "job").await;
+    let sink = sink(&fake, &WriteFault::default(), "job").await;
     let backup = sink.stage(&RotationId("r".to_owned())).await.unwrap();
     sink.commit(&RotationId("r".to_owned()), &backup, &pair(2))
         .await
@@ -269,12 +276,12 @@ async fn a_version_of_another_user_in_between_becomes_the_current_one_again() {
     let fake = Fake::shared(Some(&document(&pair(1))));
     let there = Arc::clone(&fake);
     let mut raced = false;
-    let answers = with_token(move |asked: &Asked| {
+    let answers = with_token(move |request: &RecordedRequest| {
         let mut fake = there.lock().unwrap();
-        if asked.line.starts_with("PUT") && !std::mem::replace(&mut raced, true) {
+        if request.line.starts_with("PUT") && !std::mem::replace(&mut raced, true) {
             fake.put(&document(&pair(3)));
         }
-        fake.answer(asked)
+        fake.answer(request)
     });
     let (sink, url) = sink_of(answers, "job").await;
     fake.lock().unwrap().host = url;
@@ -294,7 +301,7 @@ async fn a_version_of_another_user_in_between_becomes_the_current_one_again() {
 #[tokio::test]
 async fn a_listing_is_not_followed_to_another_address() {
     let fake = Fake::shared(Some(&document(&pair(1))));
-    let sink = sink(&fake, &Cuts::default(), "job").await;
+    let sink = sink(&fake, &WriteFault::default(), "job").await;
     fake.lock().unwrap().put(&document(&pair(1)));
     fake.lock().unwrap().put(&document(&pair(1)));
     fake.lock().unwrap().host = "https://elsewhere.example.org".to_owned();
@@ -308,16 +315,18 @@ async fn a_listing_without_an_end_is_an_error() {
     let fake = Fake::shared(Some(&document(&pair(1))));
     let (there, host) = (Arc::clone(&fake), Arc::new(Mutex::new(String::new())));
     let next = Arc::clone(&host);
-    let answers = with_token(move |asked: &Asked| match asked.line.as_str() {
-        "GET /secrets/job/versions" => {
-            let next = format!(
-                "{}/secrets/job/versions?api-version=7.4",
-                next.lock().unwrap()
-            );
-            (200, json!({"value": [], "nextLink": next}).to_string())
-        }
-        _ => there.lock().unwrap().answer(asked),
-    });
+    let answers = with_token(
+        move |request: &RecordedRequest| match request.line.as_str() {
+            "GET /secrets/job/versions" => {
+                let next = format!(
+                    "{}/secrets/job/versions?api-version=7.4",
+                    next.lock().unwrap()
+                );
+                (200, json!({"value": [], "nextLink": next}).to_string())
+            }
+            _ => there.lock().unwrap().answer(request),
+        },
+    );
     let (sink, url) = sink_of(answers, "job").await;
     *host.lock().unwrap() = url;
     let error = deliver(&sink, &pair(2)).await.unwrap_err();
@@ -332,20 +341,20 @@ async fn a_listing_without_an_end_is_an_error() {
 #[tokio::test]
 async fn what_is_there_is_said() {
     let fake = Fake::shared(Some(&document(&pair(1))));
-    let near = sink(&fake, &Cuts::default(), "jbo").await;
+    let near = sink(&fake, &WriteFault::default(), "jbo").await;
     let absent = near.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(
         (absent.what.as_str(), &absent.similar[..]),
         ("it does not exist", &["job".to_owned()][..])
     );
     fake.lock().unwrap().versions[0]["attributes"]["enabled"] = json!(false);
-    let disabled = sink(&fake, &Cuts::default(), "job").await;
+    let disabled = sink(&fake, &WriteFault::default(), "job").await;
     let absent = disabled.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(absent.what, "its current version is disabled");
 
     let fake = Fake::shared(None);
     fake.lock().unwrap().is_reserved = true;
-    let reserved = sink(&fake, &Cuts::default(), "job").await;
+    let reserved = sink(&fake, &WriteFault::default(), "job").await;
     for error in [
         reserved.inspect(&pair(1).id).await.unwrap_err(),
         deliver(&reserved, &pair(2)).await.unwrap_err(),
@@ -358,7 +367,7 @@ async fn what_is_there_is_said() {
 
     let fake = Fake::shared(Some(&document(&pair(1))));
     fake.lock().unwrap().versions[0]["managed"] = json!(true);
-    let managed = sink(&fake, &Cuts::default(), "job").await;
+    let managed = sink(&fake, &WriteFault::default(), "job").await;
     let error = managed
         .stage(&RotationId("r".to_owned()))
         .await
@@ -374,14 +383,17 @@ async fn what_is_there_is_said() {
 async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = Fake::shared(Some(&document(&pair(1))));
-        let answers = with_token(move |asked: &Asked| match asked.line.starts_with("PUT") {
-            // Whatever it quotes is not repeated.
-            true => {
-                let quoted = format!("no: {} {}", pair(2).secret.expose(), asked.told());
-                (status, json!({"error": {"message": quoted}}).to_string())
-            }
-            false => fake.lock().unwrap().answer(asked),
-        });
+        let answers =
+            with_token(
+                move |request: &RecordedRequest| match request.line.starts_with("PUT") {
+                    // Whatever it quotes is not repeated.
+                    true => {
+                        let quoted = format!("no: {} {}", pair(2).secret.expose(), request.json());
+                        (status, json!({"error": {"message": quoted}}).to_string())
+                    }
+                    false => fake.lock().unwrap().answer(request),
+                },
+            );
         let (sink, _) = sink_of(answers, "job").await;
         Box::new(sink) as Box<dyn Sink>
     })
@@ -402,11 +414,11 @@ fn fields(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn token_server(asked: &Asked) -> (u16, String) {
+fn token_server(request: &RecordedRequest) -> (u16, String) {
     let token = |name: &str| json!({"access_token": name, "expires_in": 3599}).to_string();
-    match asked.line.as_str() {
+    match request.line.as_str() {
         "POST /tenant-1/oauth2/v2.0/token" => {
-            let fields = fields(std::str::from_utf8(&asked.body).unwrap());
+            let fields = fields(std::str::from_utf8(&request.body).unwrap());
             assert_eq!(fields["scope"], "https://vault.azure.net/.default");
             assert_eq!(fields["grant_type"], "client_credentials");
             assert_eq!(fields["client_id"], "client-1");
@@ -422,13 +434,13 @@ fn token_server(asked: &Asked) -> (u16, String) {
             }
         }
         "GET /identity" => {
-            assert_eq!(asked.headers["x-identity-header"], "h");
-            assert_eq!(fields(&asked.query)["resource"], RESOURCE);
+            assert_eq!(request.headers["x-identity-header"], "h");
+            assert_eq!(fields(&request.query)["resource"], RESOURCE);
             (200, token("of-service"))
         }
         "GET /imds" => {
-            let query = fields(&asked.query);
-            assert_eq!(asked.headers["metadata"], "true");
+            let query = fields(&request.query);
+            assert_eq!(request.headers["metadata"], "true");
             assert_eq!(
                 (query["resource"].as_str(), query["client_id"].as_str()),
                 (RESOURCE, "client-1")
@@ -449,7 +461,7 @@ async fn tokens_of_a_client_a_workload_and_a_machine() {
         ("AZURE_TENANT_ID", "tenant-1"),
         ("AZURE_CLIENT_ID", "client-1"),
     ];
-    let rest = Rest::new("k").unwrap();
+    let rest = RestClient::new("k").unwrap();
     let identity = format!("{url}/identity");
     for (more, expected) in [
         (vec![("AZURE_CLIENT_SECRET", "s e/c+r~et")], Ok("of-secret")),
@@ -473,14 +485,14 @@ async fn tokens_of_a_client_a_workload_and_a_machine() {
     ] {
         let all: BTreeMap<&str, &str> = client.into_iter().chain(more).collect();
         let variable = |name: &str| all.get(name).map(|value| (*value).to_owned());
-        let found = Credentials::find(&variable, &url, RESOURCE, &noon()).unwrap();
+        let found = AzureCredentials::find(&variable, &url, RESOURCE, &noon()).unwrap();
         let token = found.imds_at(&format!("{url}/imds")).token(&rest).await;
         match expected {
             Ok(name) => assert_eq!(token.unwrap().expose(), name),
-            Err(says) => {
+            Err(expected_text) => {
                 let error = token.unwrap_err().to_string();
                 assert!(
-                    error.contains(says) && !error.contains("a-wrong-secret"),
+                    error.contains(expected_text) && !error.contains("a-wrong-secret"),
                     "{error}"
                 );
             }
@@ -490,7 +502,7 @@ async fn tokens_of_a_client_a_workload_and_a_machine() {
 
 #[test]
 fn variables_that_are_refused() {
-    for (variables, says) in [
+    for (variables, expected_text) in [
         (vec![("AZURE_CLIENT_SECRET", "x")], "take AZURE_TENANT_ID"),
         (
             vec![("AZURE_AUTHORITY_HOST", "http://login.example.org")],
@@ -500,9 +512,10 @@ fn variables_that_are_refused() {
     ] {
         let all: BTreeMap<&str, &str> = variables.into_iter().collect();
         let variable = |name: &str| all.get(name).map(|value| (*value).to_owned());
-        let error = Credentials::find(&variable, "https://login.example.org", RESOURCE, &noon());
+        let error =
+            AzureCredentials::find(&variable, "https://login.example.org", RESOURCE, &noon());
         let error = error.err().unwrap();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected_text), "{error}");
     }
 }
 
@@ -520,7 +533,7 @@ fn vaults_of_every_cloud_and_of_no_other_host() {
         ("prod", None),
         ("prod/jo_b", None),
     ] {
-        let place = Place::parse(text).ok();
+        let place = AzureSecret::parse(text).ok();
         assert_eq!(
             place
                 .and_then(|place| place.cloud())

@@ -9,16 +9,18 @@ use std::{
 use keywright_base::Timestamp;
 use keywright_rotation::{
     model::RotationId,
-    ports::{Held, Sink, SinkError},
+    ports::{Sink, SinkContent, SinkError},
 };
 use serde_json::{Value, json};
 
-use super::{CircleCi, MARK, Place};
+use super::{CircleCi, ContextVariables, MARK};
 use crate::{
-    Destination,
-    remote_tests::Cuts,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_refusals, pair, put_back},
-    testing::{Asked, serve},
+    ParsedDestination,
+    remote_tests::WriteFault,
+    suite::{
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_refusals, pair, put_back,
+    },
+    testing::{RecordedRequest, serve},
 };
 
 const ID: &str = "4c8d7dd2-6ab2-4be5-a4b4-8ad7a3ffb7b2";
@@ -31,7 +33,7 @@ struct Fake {
 
 type Shared = Arc<Mutex<Fake>>;
 
-fn said(status: u16, message: &str) -> (u16, String) {
+fn reply(status: u16, message: &str) -> (u16, String) {
     (status, json!({ "message": message }).to_string())
 }
 
@@ -76,14 +78,14 @@ impl Fake {
         json!({"variable": name, "context_id": ID, "created_at": at, "updated_at": at})
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        let token = asked.headers.get("circle-token");
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
+        let token = request.headers.get("circle-token");
         if token.and_then(|token| token.to_str().ok()) != Some("t") {
-            return said(401, "You must log in first.");
+            return reply(401, "You must log in first.");
         }
-        let (method, path) = asked.line.split_once(' ').unwrap();
+        let (method, path) = request.line.split_once(' ').unwrap();
         if (method, path) == ("GET", "/api/v2/context") {
-            let items = match asked.query.as_str() {
+            let items = match request.query.as_str() {
                 "owner-slug=gh%2Facme" => json!([{"id": ID, "name": "prod keys"}]),
                 _ => json!([]),
             };
@@ -94,12 +96,12 @@ impl Fake {
         }
         let folder = format!("/api/v2/context/{ID}/environment-variable");
         let Some(name) = path.strip_prefix(&folder) else {
-            return said(404, "Context not found.");
+            return reply(404, "Context not found.");
         };
         let name = name.trim_start_matches('/');
         match method {
             "GET" => {
-                let skip = asked.query.strip_prefix("page-token=p%3D");
+                let skip = request.query.strip_prefix("page-token=p%3D");
                 let skip: usize = skip.map_or(0, |skip| skip.parse().unwrap());
                 let names = self.variables.keys().skip(skip).take(3);
                 let items: Vec<_> = names.map(|name| self.entry(name)).collect();
@@ -110,23 +112,23 @@ impl Fake {
                 )
             }
             "PUT" => {
-                self.put(name, asked.told()["value"].as_str().unwrap());
+                self.put(name, request.json()["value"].as_str().unwrap());
                 (200, self.entry(name).to_string())
             }
-            "DELETE" if self.variables.remove(name).is_some() => said(200, "deleted"),
-            _ => said(404, "Environment variable not found."),
+            "DELETE" if self.variables.remove(name).is_some() => reply(200, "deleted"),
+            _ => reply(404, "Environment variable not found."),
         }
     }
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> CircleCi {
+async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> CircleCi {
     let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
     let (place, names) = place
         .split_once('#')
         .map_or((place, None), |(p, n)| (p, Some(n)));
-    let place = Place::new(place, names).unwrap();
+    let place = ContextVariables::new(place, names).unwrap();
     let name = format!("circleci:{place}");
     CircleCi::at(name, &place, &format!("http://{address}/"), "t".to_owned()).unwrap()
 }
@@ -163,11 +165,11 @@ async fn variables_keep_the_contract() {
         ("gh/acme/prod keys#AWS_KEY", Fake::shared(&[]), false),
         ("gh/acme/prod keys#AWS_KEY", one, false),
     ] {
-        let cuts = Cuts::default();
+        let cuts = WriteFault::default();
         let marks = fake.lock().unwrap().marks();
         let sink = sink(&fake, &cuts, place).await;
         let look = || fake.lock().unwrap().look();
-        hold_to_contract(&sink, Reads::Key, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Key, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), torn).await;
         assert_eq!(fake.lock().unwrap().marks(), marks, "our marks go, too");
         deliver(&sink, &pair(2)).await.unwrap();
@@ -196,27 +198,27 @@ async fn variables_keep_the_contract() {
 #[tokio::test]
 async fn a_second_rotation_knows_the_first_ones_key() {
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), ID).await;
+    let sink = sink(&fake, &WriteFault::default(), ID).await;
     deliver(&sink, &pair(2)).await.unwrap();
     let held = sink.inspect(&pair(2).id).await.unwrap().held;
-    assert_eq!(held, Held::Key(pair(2).id));
+    assert_eq!(held, SinkContent::Key(pair(2).id));
     let backup = sink.stage(&rotation()).await.unwrap();
     sink.commit(&rotation(), &backup, &pair(3)).await.unwrap();
-    assert_eq!(sink.read_back().await, Ok(Held::Key(pair(3).id)));
-    let pairs = keywright_rotation::ports::Pairs {
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Key(pair(3).id)));
+    let pairs = keywright_rotation::ports::RotationPairs {
         new: &pair(3),
         old: Some(&pair(2)),
     };
     sink.restore(&rotation(), &backup, pairs).await.unwrap();
     sink.restore(&rotation(), &backup, pairs).await.unwrap();
-    assert_eq!(sink.read_back().await, Ok(Held::Key(pair(2).id)));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Key(pair(2).id)));
     assert_eq!(fake.lock().unwrap().marks(), 2, "one of ours");
 }
 
 #[tokio::test]
 async fn what_another_wrote_is_not_overwritten_or_taken_for_ours() {
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), ID).await;
+    let sink = sink(&fake, &WriteFault::default(), ID).await;
     let theirs = |fake: &Shared| {
         let mut fake = fake.lock().unwrap();
         fake.put("AWS_ACCESS_KEY_ID", &pair(3).id.0);
@@ -233,7 +235,7 @@ async fn what_another_wrote_is_not_overwritten_or_taken_for_ours() {
 
     deliver(&sink, &pair(2)).await.unwrap();
     let before = theirs(&fake);
-    assert_eq!(sink.read_back().await, Ok(Held::Nothing));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Nothing));
     sink.commit(&rotation(), &backup, &pair(2))
         .await
         .unwrap_err();
@@ -245,7 +247,7 @@ async fn what_another_wrote_is_not_overwritten_or_taken_for_ours() {
 #[tokio::test]
 async fn the_id_is_written_last_and_half_a_write_is_no_key() {
     let fake = filled();
-    let cuts = Cuts::default();
+    let cuts = WriteFault::default();
     let sink = sink(&fake, &cuts, ID).await;
     // The mark, then the secret.
     cuts.at(2, false);
@@ -253,13 +255,13 @@ async fn the_id_is_written_last_and_half_a_write_is_no_key() {
     let now = fake.lock().unwrap().variables.clone();
     assert_eq!(now["AWS_ACCESS_KEY_ID"].0, pair(1).id.0);
     assert_eq!(&now["AWS_SECRET_ACCESS_KEY"].0, pair(2).secret.expose());
-    assert_eq!(sink.read_back().await, Ok(Held::Nothing));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Nothing));
 }
 
 #[tokio::test]
 async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
     let fake = filled();
-    let cuts = Cuts::default();
+    let cuts = WriteFault::default();
     let sink = sink(&fake, &cuts, ID).await;
     let backup = sink.stage(&rotation()).await.unwrap();
     put_back(&sink, &backup, None).await.unwrap();
@@ -270,9 +272,9 @@ async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
     assert_eq!(fake.lock().unwrap().marks(), 1);
     deliver(&sink, &pair(2)).await.unwrap();
     let error = put_back(&sink, &backup, None).await.unwrap_err();
-    let says = "set AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID to the old key by hand";
+    let expected = "set AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID to the old key by hand";
     assert!(
-        matches!(&error, SinkError::Never(why) if why.contains(says)),
+        matches!(&error, SinkError::Never(why) if why.contains(expected)),
         "{error}"
     );
     let ours = "KEYWRIGHT_AWS_SECRET_ACCESS_KEY_AKIA";
@@ -290,22 +292,22 @@ async fn what_is_there_is_said() {
     let fake = filled();
     let absent = sink(
         &fake,
-        &Cuts::default(),
+        &WriteFault::default(),
         "gh/acme/prod keys#AWS_ACCES_KEY_ID",
     )
     .await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(absent.what, "there is no variable AWS_ACCES_KEY_ID");
     assert_eq!(absent.similar[0], "AWS_ACCESS_KEY_ID");
-    for (place, says) in [
+    for (place, expected) in [
         ("gh/acme/prod key", "did you mean prod keys?"),
         ("gh/other/prod keys", "no context prod keys"),
         ("00000000-6ab2-4be5-a4b4-8ad7a3ffb7b2", "Context not found."),
     ] {
-        let sink = sink(&fake, &Cuts::default(), place).await;
+        let sink = sink(&fake, &WriteFault::default(), place).await;
         let error = sink.inspect(&pair(1).id).await.unwrap_err();
         assert!(
-            matches!(&error, SinkError::Never(why) if why.contains(says)),
+            matches!(&error, SinkError::Never(why) if why.contains(expected)),
             "{error}"
         );
     }
@@ -314,14 +316,14 @@ async fn what_is_there_is_said() {
 /// A variable on a page that is not reached would be taken for one that is not there.
 #[tokio::test]
 async fn a_listing_without_an_end_is_an_error() {
-    let answers = |_: &Asked| {
+    let answers = |_: &RecordedRequest| {
         (
             200,
             json!({"items": [], "next_page_token": "again"}).to_string(),
         )
     };
     let address = serve(Arc::new(Mutex::new(answers))).await;
-    let place = Place::new(ID, None).unwrap();
+    let place = ContextVariables::new(ID, None).unwrap();
     let host = format!("http://{address}");
     let sink = CircleCi::at("c".to_owned(), &place, &host, "t".to_owned()).unwrap();
     let error = sink.read_back().await.unwrap_err().to_string();
@@ -332,19 +334,19 @@ async fn a_listing_without_an_end_is_an_error() {
 async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = filled();
-        let answers = move |asked: &Asked| match asked.line.starts_with("PUT") {
+        let answers = move |request: &RecordedRequest| match request.line.starts_with("PUT") {
             // Whatever it quotes is not repeated.
-            true => said(status, &format!("no: {}", asked.told()["value"])),
-            false => fake.lock().unwrap().answer(asked),
+            true => reply(status, &format!("no: {}", request.json()["value"])),
+            false => fake.lock().unwrap().answer(request),
         };
         let address = serve(Arc::new(Mutex::new(answers))).await;
-        let place = Place::new(ID, None).unwrap();
+        let place = ContextVariables::new(ID, None).unwrap();
         let host = format!("http://{address}");
         let sink = CircleCi::at("c".to_owned(), &place, &host, "t".to_owned()).unwrap();
         Box::new(sink) as Box<dyn Sink>
     })
     .await;
-    let place = Place::new(ID, None).unwrap();
+    let place = ContextVariables::new(ID, None).unwrap();
     for host in [
         "http://circleci.example.org",
         "https://me:word@circleci.example.org",

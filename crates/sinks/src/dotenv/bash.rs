@@ -3,34 +3,34 @@
 //! It protects one rule: a command that could set a variable in a way that is not understood ends
 //! what is said, it is not passed over.
 
-use super::reading::{Assignment, Reading, Stop, Value};
+use super::reading::{AssignedValue, Assignment, ParseStop, ParsedFile};
 
 /// Reads as `source` of bash does.
-pub(super) fn read(text: &str) -> Reading {
-    let mut lexer = Lexer { text, at: 0 };
+pub(super) fn read(text: &str) -> ParsedFile {
+    let mut lexer = BashLexer { text, at: 0 };
     let mut assignments = Vec::new();
     let mut stop = None;
     while stop.is_none() && lexer.at < text.len() {
         let at = lexer.at;
         match lexer.command() {
-            Ok((words, Ends::Alone)) => stop = run(at, words, &mut assignments),
+            Ok((words, CommandEnd::Alone)) => stop = run(at, words, &mut assignments),
             // In a shell of its own.
-            Ok((_, Ends::Beside)) => {}
+            Ok((_, CommandEnd::Beside)) => {}
             Err(why) => stop = Some(why),
         }
     }
-    Reading { assignments, stop }
+    ParsedFile { assignments, stop }
 }
 
 /// What follows a command.
 #[derive(PartialEq, Eq)]
-enum Ends {
+enum CommandEnd {
     Alone,
     Beside,
 }
 
 /// A word of a command.
-struct Word {
+struct BashWord {
     at: usize,
     /// Without quotes, where that can be said.
     text: Option<String>,
@@ -51,7 +51,7 @@ const RESERVED: [&str; 18] = [
 ];
 
 /// Notes what a command assigns.
-fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop> {
+fn run(at: usize, words: Vec<BashWord>, found: &mut Vec<Assignment>) -> Option<ParseStop> {
     let name_at = words.iter().position(|word| word.assigns.is_none());
     let Some(name_at) = name_at else {
         found.extend(words.into_iter().filter_map(|word| word.assigns));
@@ -60,13 +60,13 @@ fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop>
     let name = words.get(name_at)?.text.clone();
     let arguments = words.into_iter().skip(name_at + 1);
     let Some(name) = name else {
-        return Some(Stop::unclear(at, "the name of a command is computed"));
+        return Some(ParseStop::unclear(at, "the name of a command is computed"));
     };
     if name_at == 0 && RESERVED.contains(&name.as_str()) {
-        return Some(Stop::unclear(at, "there is a compound command"));
+        return Some(ParseStop::unclear(at, "there is a compound command"));
     }
     if OPAQUE.contains(&name.as_str()) {
-        return Some(Stop::unclear(
+        return Some(ParseStop::unclear(
             at,
             "there is a command that may set any variable",
         ));
@@ -76,7 +76,7 @@ fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop>
             Some(Assignment {
                 name: word.text?,
                 at: word.at,
-                value: Value::Unknown,
+                value: AssignedValue::Unknown,
             })
         }));
         return None;
@@ -90,7 +90,7 @@ fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop>
             (None, Some(option)) if option.starts_with(['-', '+']) => {
                 let plain = |c: char| matches!(c, '-' | 'x' | 'r' | 'g');
                 if !option.chars().all(plain) {
-                    return Some(Stop::unclear(
+                    return Some(ParseStop::unclear(
                         word.at,
                         "there is an option that is not understood",
                     ));
@@ -98,21 +98,24 @@ fn run(at: usize, words: Vec<Word>, found: &mut Vec<Assignment>) -> Option<Stop>
             }
             (None, Some(_)) => {}
             (None, None) => {
-                return Some(Stop::unclear(word.at, "the name of a variable is computed"));
+                return Some(ParseStop::unclear(
+                    word.at,
+                    "the name of a variable is computed",
+                ));
             }
         }
     }
     None
 }
 
-struct Lexer<'a> {
+struct BashLexer<'a> {
     text: &'a str,
     at: usize,
 }
 
 /// What a word came to so far.
 #[derive(Default)]
-struct Draft {
+struct WordBuilder {
     text: String,
     /// Whether a part of it is computed.
     computed: bool,
@@ -124,7 +127,7 @@ struct Draft {
     equals: Option<usize>,
 }
 
-impl<'a> Lexer<'a> {
+impl<'a> BashLexer<'a> {
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -138,37 +141,40 @@ impl<'a> Lexer<'a> {
     }
 
     /// The words up to the next end of a command.
-    fn command(&mut self) -> Result<(Vec<Word>, Ends), Stop> {
+    fn command(&mut self) -> Result<(Vec<BashWord>, CommandEnd), ParseStop> {
         let mut words = Vec::new();
         let mut redirected = false;
         loop {
             let Some(c) = self.peek() else {
-                return Ok((words, Ends::Alone));
+                return Ok((words, CommandEnd::Alone));
             };
             match c {
                 ' ' | '\t' => self.bump(),
                 '\\' if self.rest().starts_with("\\\n") => self.at += 2,
                 '\n' | ';' => {
                     self.bump();
-                    return Ok((words, Ends::Alone));
+                    return Ok((words, CommandEnd::Alone));
                 }
                 '&' | '|' => {
                     let doubled = self.rest().starts_with("&&") || self.rest().starts_with("||");
                     self.at += if doubled { 2 } else { 1 };
                     if doubled {
                         // Whether the next one runs cannot be said.
-                        return Err(Stop::unclear(self.at, "one command depends on another"));
+                        return Err(ParseStop::unclear(
+                            self.at,
+                            "one command depends on another",
+                        ));
                     }
-                    return Ok((words, Ends::Beside));
+                    return Ok((words, CommandEnd::Beside));
                 }
                 '#' => {
                     let rest = self.rest();
                     self.at += rest.find('\n').unwrap_or(rest.len());
                 }
-                '(' | ')' => return Err(Stop::failing(self.at, "there is a parenthesis")),
+                '(' | ')' => return Err(ParseStop::failing(self.at, "there is a parenthesis")),
                 '<' | '>' => {
                     if self.rest().starts_with("<<") {
-                        return Err(Stop::unclear(self.at, "there is a here-document"));
+                        return Err(ParseStop::unclear(self.at, "there is a here-document"));
                     }
                     self.bump();
                     redirected = true;
@@ -183,9 +189,9 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn word(&mut self) -> Result<Word, Stop> {
+    fn word(&mut self) -> Result<BashWord, ParseStop> {
         let start = self.at;
-        let mut draft = Draft::default();
+        let mut draft = WordBuilder::default();
         while let Some(c) = self.peek() {
             match c {
                 ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>' => break,
@@ -210,7 +216,7 @@ impl<'a> Lexer<'a> {
         Ok(self.finish(start, draft))
     }
 
-    fn finish(&self, start: usize, draft: Draft) -> Word {
+    fn finish(&self, start: usize, draft: WordBuilder) -> BashWord {
         let assigns = draft.equals.map(|equals| {
             let whole = self.text.get(start..equals).unwrap_or_default();
             let raw = self.text.get(equals + 1..self.at).unwrap_or_default();
@@ -219,12 +225,12 @@ impl<'a> Lexer<'a> {
                 .inner
                 .filter(|(from, to)| *from == equals + 2 && to + 1 == self.at);
             let value = match inner {
-                _ if draft.computed || whole.ends_with('+') => Value::Unknown,
+                _ if draft.computed || whole.ends_with('+') => AssignedValue::Unknown,
                 Some((from, to)) if self.text.get(from..to) == Some(meant) => {
-                    Value::literal(meant, from)
+                    AssignedValue::literal(meant, from)
                 }
-                None if raw == meant => Value::literal(meant, equals + 1),
-                _ => Value::Unknown,
+                None if raw == meant => AssignedValue::literal(meant, equals + 1),
+                _ => AssignedValue::Unknown,
             };
             Assignment {
                 name: whole.trim_end_matches('+').to_owned(),
@@ -232,21 +238,21 @@ impl<'a> Lexer<'a> {
                 value,
             }
         });
-        Word {
+        BashWord {
             at: start,
             text: (!draft.computed).then_some(draft.text),
             assigns,
         }
     }
 
-    fn quote(&mut self, quote: char, draft: &mut Draft) -> Result<(), Stop> {
+    fn quote(&mut self, quote: char, draft: &mut WordBuilder) -> Result<(), ParseStop> {
         let open = self.at;
         draft.quoted = true;
         self.bump();
         let from = self.at;
         loop {
             let Some(c) = self.peek() else {
-                return Err(Stop::failing(open, "there is an open quote"));
+                return Err(ParseStop::failing(open, "there is an open quote"));
             };
             match c {
                 c if c == quote => break,
@@ -273,7 +279,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Something that bash computes; only where it ends matters.
-    fn computed(&mut self, sign: char, draft: &mut Draft) -> Result<(), Stop> {
+    fn computed(&mut self, sign: char, draft: &mut WordBuilder) -> Result<(), ParseStop> {
         let at = self.at;
         draft.computed = true;
         self.bump();
@@ -286,10 +292,10 @@ impl<'a> Lexer<'a> {
         let mut depth = usize::from(open.is_none());
         loop {
             let Some(c) = self.peek() else {
-                return Err(Stop::failing(at, "what is computed has no end"));
+                return Err(ParseStop::failing(at, "what is computed has no end"));
             };
             if matches!(c, '\'' | '"' | '\n') {
-                return Err(Stop::unclear(at, "what is computed is not understood"));
+                return Err(ParseStop::unclear(at, "what is computed is not understood"));
             }
             self.bump();
             if Some(c) == open {

@@ -3,10 +3,10 @@
 //! After compose-go's `dotenv/parser.go`: `KEY: value` is an assignment as well, another statement
 //! may follow a quoted value in its line, and one wrong line spoils the whole file.
 
-use super::reading::{Assignment, Reading, Stop, Value};
+use super::reading::{AssignedValue, Assignment, ParseStop, ParsedFile};
 
 /// Reads as Docker Compose does.
-pub(super) fn read(text: &str) -> Reading {
+pub(super) fn read(text: &str) -> ParsedFile {
     let mut assignments = Vec::new();
     let mut at = 0;
     loop {
@@ -17,14 +17,14 @@ pub(super) fn read(text: &str) -> Reading {
                 at = next;
             }
             Err(stop) => {
-                return Reading {
+                return ParsedFile {
                     assignments: Vec::new(),
                     stop: Some(stop),
                 };
             }
         }
     }
-    Reading {
+    ParsedFile {
         assignments,
         stop: None,
     }
@@ -49,7 +49,7 @@ fn start(text: &str, mut at: usize) -> Option<usize> {
 }
 
 /// An assignment, where there is one, and the place after it.
-fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)>, Stop> {
+fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)>, ParseStop> {
     let Some(mut at) = start(text, at) else {
         return Ok(None);
     };
@@ -71,10 +71,10 @@ fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)
     let name = rest.get(..end).unwrap_or_default().trim_end();
     let sign = rest.get(end..).unwrap_or_default().chars().next();
     if !matches!(sign, Some('=' | ':' | '\n')) {
-        return Err(Stop::failing(at, "there is a letter that no name has"));
+        return Err(ParseStop::failing(at, "there is a letter that no name has"));
     }
     if name.contains(' ') {
-        return Err(Stop::failing(at, "there is a space in a name"));
+        return Err(ParseStop::failing(at, "there is a space in a name"));
     }
     if sign == Some('\n') {
         // Taken over from Compose's own environment.
@@ -93,7 +93,7 @@ fn statement(text: &str, at: usize) -> Result<Option<(Option<Assignment>, usize)
     Ok(Some((Some(found), next)))
 }
 
-fn value(text: &str, at: usize) -> Result<(Value, usize), Stop> {
+fn value(text: &str, at: usize) -> Result<(AssignedValue, usize), ParseStop> {
     let rest = text.get(at..).unwrap_or_default();
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
     let Some(quote) = quote else {
@@ -102,8 +102,8 @@ fn value(text: &str, at: usize) -> Result<(Value, usize), Stop> {
         let next = (at + line.len() + 1).min(text.len());
         let found = match value {
             // Its versions differ on a comment behind no space.
-            value if value.contains(['$', '#']) => Value::Unknown,
-            value => Value::literal(value, at),
+            value if value.contains(['$', '#']) => AssignedValue::Unknown,
+            value => AssignedValue::literal(value, at),
         };
         return Ok((found, next));
     };
@@ -113,13 +113,13 @@ fn value(text: &str, at: usize) -> Result<(Value, usize), Stop> {
             let raw = rest.get(1..length).unwrap_or_default();
             let dynamic = raw.contains('\\') || quote == '"' && raw.contains('$');
             let found = if dynamic {
-                Value::Unknown
+                AssignedValue::Unknown
             } else {
-                Value::literal(raw, at + 1)
+                AssignedValue::literal(raw, at + 1)
             };
             return Ok((found, at + length + 1));
         }
         escaped = c == '\\' && !escaped;
     }
-    Err(Stop::failing(at, "there is an open quote"))
+    Err(ParseStop::failing(at, "there is an open quote"))
 }

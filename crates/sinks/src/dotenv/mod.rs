@@ -14,26 +14,26 @@ use std::{fmt, ops::Range};
 
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::{KeyId, Pair},
-    ports::Absence,
+    model::{KeyId, KeyPair},
+    ports::MissingTarget,
 };
 
-use self::reading::{Outcome, Reading, Sight, Value};
+use self::reading::{AssignedValue, PairOutcome, PairView, ParsedFile};
 use super::{
-    document::{Format, Look},
+    document::{DocumentFormat, DocumentView},
     text::{at_line, edited, is_id, line_end, lines, similar, unmarked_text},
 };
 
 /// The two variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Dotenv {
+pub(super) struct DotenvFormat {
     id: String,
     secret: String,
 }
 
 const USUAL: (&str, &str) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
 
-impl fmt::Display for Dotenv {
+impl fmt::Display for DotenvFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if (self.id.as_str(), self.secret.as_str()) == USUAL {
             return Ok(());
@@ -43,21 +43,21 @@ impl fmt::Display for Dotenv {
 }
 
 /// A reader and its name.
-type Reader = (&'static str, fn(&str) -> Reading);
+type NamedReader = (&'static str, fn(&str) -> ParsedFile);
 
-const READERS: [Reader; 3] = [
+const READERS: [NamedReader; 3] = [
     ("python-dotenv", python::read),
     ("Docker Compose", compose::read),
     ("bash", bash::read),
 ];
 
 /// What the readers that get a pair agree on, or that none gets any.
-struct Agreement {
-    pair: Option<Pair>,
+struct ReaderConsensus {
+    pair: Option<KeyPair>,
     places: [Option<Range<usize>>; 2],
 }
 
-impl Dotenv {
+impl DotenvFormat {
     pub(super) fn new(names: Option<&str>) -> Result<Self, String> {
         let (id, secret) = match names {
             None => USUAL,
@@ -89,9 +89,9 @@ impl Dotenv {
 
     /// Who gets this pair, by the names of the table of cases.
     #[cfg(test)]
-    pub(super) fn readers(&self, text: &str, pair: &Pair) -> Vec<&'static str> {
+    pub(super) fn readers(&self, text: &str, pair: &KeyPair) -> Vec<&'static str> {
         let sights = self.sights(text).into_iter();
-        let getting = sights.filter(|(_, sight)| sight.outcome == Outcome::Pair(pair.clone()));
+        let getting = sights.filter(|(_, sight)| sight.outcome == PairOutcome::Pair(pair.clone()));
         let mut names: Vec<_> = getting
             .map(|(name, _)| match name {
                 "Docker Compose" => "compose",
@@ -102,12 +102,12 @@ impl Dotenv {
         names
     }
 
-    fn sights(&self, text: &str) -> Vec<(&'static str, Sight)> {
-        let read = |(name, read): Reader| (name, read(text).sight(text, self.names()));
+    fn sights(&self, text: &str) -> Vec<(&'static str, PairView)> {
+        let read = |(name, read): NamedReader| (name, read(text).sight(text, self.names()));
         READERS.into_iter().map(read).collect()
     }
 
-    fn agreement(&self, text: &str) -> Result<Agreement, String> {
+    fn agreement(&self, text: &str) -> Result<ReaderConsensus, String> {
         for (name, read) in READERS {
             if let Some(stop) = read(text).stop.filter(|stop| stop.unclear) {
                 let why = format!("{}, so it cannot be said what {name} reads", stop.why);
@@ -118,7 +118,7 @@ impl Dotenv {
         let mut working = sights
             .iter()
             .filter_map(|(name, sight)| match &sight.outcome {
-                Outcome::Pair(pair) => Some((name, sight, pair)),
+                PairOutcome::Pair(pair) => Some((name, sight, pair)),
                 _ => None,
             });
         let Some((first, sight, pair)) = working.next() else {
@@ -129,7 +129,7 @@ impl Dotenv {
         if let Some((other, ..)) = other {
             return Err(format!("{first} and {other} read different pairs"));
         }
-        Ok(Agreement {
+        Ok(ReaderConsensus {
             pair: Some(pair.clone()),
             places: sight.places.clone(),
         })
@@ -137,7 +137,7 @@ impl Dotenv {
 
     /// Whether a change does to each reader what it should: those that got a pair get the new one,
     /// and all else is read as before.
-    fn check(&self, before: &str, after: &str, pair: &Pair) -> Result<(), String> {
+    fn check(&self, before: &str, after: &str, pair: &KeyPair) -> Result<(), String> {
         let mut got = 0;
         for (name, read) in READERS {
             let (old, new) = (read(before), read(after));
@@ -146,12 +146,12 @@ impl Dotenv {
                 new.sight(after, self.names()).outcome,
             );
             let right = match (&was, &is) {
-                (_, Outcome::Pair(found)) => {
+                (_, PairOutcome::Pair(found)) => {
                     got += 1;
                     found == pair
                 }
-                (Outcome::Pair(_), _) => false,
-                (_, Outcome::Nothing | Outcome::Blind(_) | Outcome::Broken(_)) => true,
+                (PairOutcome::Pair(_), _) => false,
+                (_, PairOutcome::Nothing | PairOutcome::Blind(_) | PairOutcome::Broken(_)) => true,
             };
             if !right || !old.others(self.names()).eq(new.others(self.names())) {
                 return Err(format!("{name} would not read what it should afterwards"));
@@ -165,11 +165,11 @@ impl Dotenv {
 }
 
 /// No reader gets a pair: where that is because there is none, one may be put there.
-fn nothing(sights: &[(&'static str, Sight)]) -> Result<Agreement, String> {
+fn nothing(sights: &[(&'static str, PairView)]) -> Result<ReaderConsensus, String> {
     let broken = sights
         .iter()
         .find_map(|(name, sight)| match &sight.outcome {
-            Outcome::Broken(why) => Some(format!("{why} ({name})")),
+            PairOutcome::Broken(why) => Some(format!("{why} ({name})")),
             _ => None,
         });
     if let Some(why) = broken {
@@ -177,21 +177,21 @@ fn nothing(sights: &[(&'static str, Sight)]) -> Result<Agreement, String> {
     }
     let empty = sights
         .iter()
-        .find(|(_, sight)| sight.outcome == Outcome::Nothing);
+        .find(|(_, sight)| sight.outcome == PairOutcome::Nothing);
     let Some((_, sight)) = empty else {
         return Err("no reader gets anything from it".to_owned());
     };
-    Ok(Agreement {
+    Ok(ReaderConsensus {
         pair: None,
         places: sight.places.clone(),
     })
 }
 
-impl Format for Dotenv {
-    fn look(&self, content: Option<&[u8]>) -> Result<Look, String> {
+impl DocumentFormat for DotenvFormat {
+    fn look(&self, content: Option<&[u8]>) -> Result<DocumentView, String> {
         let text = unmarked_text(content.unwrap_or_default())?;
         let agreement = self.agreement(text)?;
-        let readings: Vec<Reading> = READERS.into_iter().map(|(_, read)| read(text)).collect();
+        let readings: Vec<ParsedFile> = READERS.into_iter().map(|(_, read)| read(text)).collect();
         let all = || readings.iter().flat_map(|reading| &reading.assignments);
         let mut others: Vec<(String, KeyId)> = Vec::new();
         let mut names: Vec<&str> = Vec::new();
@@ -200,25 +200,25 @@ impl Format for Dotenv {
                 continue;
             }
             names.push(&one.name);
-            if let Value::Literal { text, .. } = &one.value
+            if let AssignedValue::Literal { text, .. } = &one.value
                 && is_id(text)
             {
                 others.push((one.name.clone(), KeyId(text.clone())));
             }
         }
         let there = agreement.places.iter().any(Option::is_some);
-        let absent = (!there && !names.is_empty()).then(|| Absence {
+        let absent = (!there && !names.is_empty()).then(|| MissingTarget {
             what: format!("there is no {} and no {}", self.id, self.secret),
             similar: similar(&self.id, names.iter().copied()),
         });
-        Ok(Look {
+        Ok(DocumentView {
             pair: agreement.pair,
             absent,
             others,
         })
     }
 
-    fn put(&self, content: Option<&[u8]>, pair: &Pair) -> Result<Secret<Vec<u8>>, String> {
+    fn put(&self, content: Option<&[u8]>, pair: &KeyPair) -> Result<Secret<Vec<u8>>, String> {
         let text = unmarked_text(content.unwrap_or_default())?;
         let places = self.agreement(text)?.places;
         let end = line_end(text);

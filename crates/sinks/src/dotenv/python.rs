@@ -3,31 +3,31 @@
 //! After its `parser.py`: a line that it cannot read is skipped, values are interpolated in any
 //! quotes.
 
-use super::reading::{Assignment, Reading, Value};
+use super::reading::{AssignedValue, Assignment, ParsedFile};
 
 /// Reads as python-dotenv does.
-pub(super) fn read(text: &str) -> Reading {
-    let mut reader = Reader { text, at: 0 };
+pub(super) fn read(text: &str) -> ParsedFile {
+    let mut reader = PythonReader { text, at: 0 };
     let mut assignments = Vec::new();
     while reader.at < text.len() {
         match reader.binding() {
             Ok(found) => assignments.extend(found),
-            Err(Skipped) => {
+            Err(SkippedLine) => {
                 reader.skip(|c| !matches!(c, '\r' | '\n'));
                 reader.line_end();
             }
         }
     }
-    Reading {
+    ParsedFile {
         assignments,
         stop: None,
     }
 }
 
 /// The rest of the line is.
-struct Skipped;
+struct SkippedLine;
 
-struct Reader<'a> {
+struct PythonReader<'a> {
     text: &'a str,
     at: usize,
 }
@@ -37,7 +37,7 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() && !matches!(c, '\r' | '\n')
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PythonReader<'a> {
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
         self.take("\r\n") || self.take("\n") || self.take("\r") || self.rest().is_empty()
     }
 
-    fn binding(&mut self) -> Result<Option<Assignment>, Skipped> {
+    fn binding(&mut self) -> Result<Option<Assignment>, SkippedLine> {
         self.skip(char::is_whitespace);
         if self.rest().is_empty() {
             return Ok(None);
@@ -90,52 +90,52 @@ impl<'a> Reader<'a> {
         }
         self.skip(is_blank);
         if !self.line_end() {
-            return Err(Skipped);
+            return Err(SkippedLine);
         }
         Ok(key.map(|name| Assignment {
             name: name.to_owned(),
             at: name_at,
-            value: value.unwrap_or(Value::Unset),
+            value: value.unwrap_or(AssignedValue::Unset),
         }))
     }
 
-    fn key(&mut self) -> Result<Option<&'a str>, Skipped> {
+    fn key(&mut self) -> Result<Option<&'a str>, SkippedLine> {
         if self.rest().starts_with('#') {
             return Ok(None);
         }
         if self.take("'") {
             let name = self.skip(|c| c != '\'');
             return if name.is_empty() || !self.take("'") {
-                Err(Skipped)
+                Err(SkippedLine)
             } else {
                 Ok(Some(name))
             };
         }
         let name = self.skip(|c| !matches!(c, '=' | '#') && !c.is_whitespace());
         if name.is_empty() {
-            return Err(Skipped);
+            return Err(SkippedLine);
         }
         Ok(Some(name))
     }
 
-    fn value(&mut self, spaced: bool) -> Result<Value, Skipped> {
+    fn value(&mut self, spaced: bool) -> Result<AssignedValue, SkippedLine> {
         let rest = self.rest();
         match rest.chars().next() {
             Some(quote @ ('\'' | '"')) => {
                 let inner = rest.get(1..).unwrap_or_default();
-                let length = closing(inner, quote).ok_or(Skipped)?;
+                let length = closing(inner, quote).ok_or(SkippedLine)?;
                 let from = self.at + 1;
                 self.at = from + length + 1;
                 let raw = inner.get(..length).unwrap_or_default();
                 Ok(interpolated(raw, !raw.contains('\\'), from))
             }
-            None | Some('\r' | '\n') => Ok(Value::literal("", self.at)),
+            None | Some('\r' | '\n') => Ok(AssignedValue::literal("", self.at)),
             Some(_) => {
                 let from = self.at;
                 let part = self.skip(|c| !matches!(c, '\r' | '\n'));
                 // Its versions differ on a comment in the place of a value.
                 if spaced && part.starts_with('#') {
-                    return Ok(Value::Unknown);
+                    return Ok(AssignedValue::Unknown);
                 }
                 let comment = part.char_indices().find(|(at, c)| {
                     let after = part.get(*at..).unwrap_or_default().trim_start();
@@ -149,11 +149,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn interpolated(raw: &str, plain: bool, from: usize) -> Value {
+fn interpolated(raw: &str, plain: bool, from: usize) -> AssignedValue {
     if !plain || raw.contains("${") {
-        return Value::Unknown;
+        return AssignedValue::Unknown;
     }
-    Value::literal(raw, from)
+    AssignedValue::literal(raw, from)
 }
 
 /// Where a quote ends; one behind a backslash does so only if no other does.

@@ -3,27 +3,27 @@
 use std::ops::Range;
 
 use keywright_base::Secret;
-use keywright_rotation::model::{KeyId, Pair};
+use keywright_rotation::model::{KeyId, KeyPair};
 
-use super::super::text::{at_line, is_id, is_secret, shown_id};
+use super::super::text::{at_line, is_id, is_secret, printable_id};
 
 /// What a reader sees.
-pub(super) struct Reading {
+pub(super) struct ParsedFile {
     /// In the order in which they are made.
     pub(super) assignments: Vec<Assignment>,
     /// Where it sees nothing any more.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<ParseStop>,
 }
 
 /// Where a reader sees nothing any more, and why.
-pub(super) struct Stop {
+pub(super) struct ParseStop {
     pub(super) at: usize,
     pub(super) why: &'static str,
     /// Whether it may well see something, only that nobody can say what.
     pub(super) unclear: bool,
 }
 
-impl Stop {
+impl ParseStop {
     pub(super) const fn failing(at: usize, why: &'static str) -> Self {
         let unclear = false;
         Self { at, why, unclear }
@@ -41,12 +41,12 @@ pub(super) struct Assignment {
     pub(super) name: String,
     /// Where the name stands.
     pub(super) at: usize,
-    pub(super) value: Value,
+    pub(super) value: AssignedValue,
 }
 
 /// What a variable is set to.
 #[derive(PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum AssignedValue {
     /// What stands there.
     Literal { text: String, place: Range<usize> },
     /// It is named, and set to nothing.
@@ -55,7 +55,7 @@ pub(super) enum Value {
     Unknown,
 }
 
-impl Value {
+impl AssignedValue {
     pub(super) fn literal(text: &str, from: usize) -> Self {
         Self::Literal {
             text: text.to_owned(),
@@ -66,9 +66,9 @@ impl Value {
 
 /// What a reader gets from a file.
 #[derive(PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum PairOutcome {
     /// A pair.
-    Pair(Pair),
+    Pair(KeyPair),
     /// Neither value, or empty ones.
     Nothing,
     /// Neither value, because it does not come so far.
@@ -78,16 +78,16 @@ pub(super) enum Outcome {
 }
 
 /// Whether the two variables are there at all, where their values stand, and what they come to.
-pub(super) struct Sight {
+pub(super) struct PairView {
     pub(super) places: [Option<Range<usize>>; 2],
-    pub(super) outcome: Outcome,
+    pub(super) outcome: PairOutcome,
 }
 
-impl Reading {
-    pub(super) fn sight(&self, text: &str, names: [&str; 2]) -> Sight {
-        let mut sight = Sight {
+impl ParsedFile {
+    pub(super) fn sight(&self, text: &str, names: [&str; 2]) -> PairView {
+        let mut sight = PairView {
             places: [None, None],
-            outcome: Outcome::Nothing,
+            outcome: PairOutcome::Nothing,
         };
         let mut values: [Option<&str>; 2] = [None, None];
         let slots = sight.places.iter_mut().zip(&mut values);
@@ -99,7 +99,7 @@ impl Reading {
                     *value = Some(found).filter(|found| !found.trim().is_empty());
                 }
                 Err(why) => {
-                    sight.outcome = Outcome::Broken(why);
+                    sight.outcome = PairOutcome::Broken(why);
                     return sight;
                 }
             }
@@ -117,26 +117,26 @@ impl Reading {
             return Err(at_line(text, second.at, &format!("{name} is there twice")));
         }
         match &first.value {
-            Value::Literal { text, place } => Ok(Some((text, place.clone()))),
-            Value::Unset => Ok(None),
-            Value::Unknown => {
+            AssignedValue::Literal { text, place } => Ok(Some((text, place.clone()))),
+            AssignedValue::Unset => Ok(None),
+            AssignedValue::Unknown => {
                 let why = format!("{name} is computed, or written with escapes");
                 Err(at_line(text, first.at, &why))
             }
         }
     }
 
-    fn outcome(&self, text: &str, names: [&str; 2], values: [Option<&str>; 2]) -> Outcome {
+    fn outcome(&self, text: &str, names: [&str; 2], values: [Option<&str>; 2]) -> PairOutcome {
         let [id_name, secret_name] = names;
         let broken = match values {
             [None, None] => {
                 let stop = self.stop.as_ref();
-                return stop.map_or(Outcome::Nothing, |stop| {
-                    Outcome::Blind(at_line(text, stop.at, stop.why))
+                return stop.map_or(PairOutcome::Nothing, |stop| {
+                    PairOutcome::Blind(at_line(text, stop.at, stop.why))
                 });
             }
             [Some(id), Some(secret)] if is_id(id) && is_secret(secret) => {
-                return Outcome::Pair(Pair {
+                return PairOutcome::Pair(KeyPair {
                     id: KeyId(id.to_owned()),
                     secret: Secret::new(secret.to_owned()),
                 });
@@ -147,14 +147,14 @@ impl Reading {
             [Some(id), None] => format!(
                 "it holds {} in {id_name} and nothing in {secret_name}: half a pair is not \
                  overwritten",
-                shown_id(id)
+                printable_id(id)
             ),
             [None, Some(_)] => format!(
                 "it holds a value in {secret_name} and nothing in {id_name}: half a pair is not \
                  overwritten"
             ),
         };
-        Outcome::Broken(broken)
+        PairOutcome::Broken(broken)
     }
 
     /// What is read beside the two variables.
@@ -166,8 +166,8 @@ impl Reading {
         let others = others.filter(move |one| !names.contains(&one.name.as_str()));
         others.map(|one| {
             let value = match &one.value {
-                Value::Literal { text, .. } => Some(text.as_str()),
-                Value::Unset | Value::Unknown => None,
+                AssignedValue::Literal { text, .. } => Some(text.as_str()),
+                AssignedValue::Unset | AssignedValue::Unknown => None,
             };
             (one.name.as_str(), value)
         })

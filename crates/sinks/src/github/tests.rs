@@ -11,16 +11,16 @@ use crypto_box::{SecretKey, aead::OsRng};
 use keywright_base::Timestamp;
 use keywright_rotation::{
     model::RotationId,
-    ports::{Held, Sink, SinkError},
+    ports::{Sink, SinkContent, SinkError},
 };
 use serde_json::{Value, json};
 
-use super::{Github, Place};
+use super::{GithubSink, RepositorySecrets};
 use crate::{
-    Destination,
-    remote_tests::Cuts,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
-    testing::{Asked, serve},
+    ParsedDestination,
+    remote_tests::WriteFault,
+    suite::{ReadBackKind, deliver, hold_to_contract, hold_to_crashes, pair, put_back},
+    testing::{RecordedRequest, serve},
 };
 
 /// What a repository, or one of its environments, has.
@@ -35,7 +35,7 @@ struct Fake {
 
 type Shared = Arc<Mutex<Fake>>;
 
-fn said(status: u16, message: &str) -> (u16, String) {
+fn reply(status: u16, message: &str) -> (u16, String) {
     (
         status,
         json!({"message": message, "documentation_url": "https://docs"}).to_string(),
@@ -76,15 +76,15 @@ impl Fake {
         values.collect::<String>().into_bytes()
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
         let head = |name: &str| {
-            asked
+            request
                 .headers
                 .get(name)
                 .and_then(|value| value.to_str().ok())
         };
         if head("authorization") != Some("Bearer t") {
-            return said(401, "Bad credentials");
+            return reply(401, "Bad credentials");
         }
         assert_eq!(head("x-github-api-version"), Some("2022-11-28"));
         assert_eq!(head("accept"), Some("application/vnd.github+json"));
@@ -92,9 +92,9 @@ impl Fake {
             head("user-agent").is_some(),
             "GitHub refuses those who do not say who they are"
         );
-        let (method, path) = asked.line.split_once(' ').unwrap();
+        let (method, path) = request.line.split_once(' ').unwrap();
         let Some(path) = path.strip_prefix(self.folder) else {
-            return said(404, "Not Found");
+            return reply(404, "Not Found");
         };
         let words: Vec<&str> = path.split('/').skip(1).collect();
         match (method, words.as_slice()) {
@@ -108,36 +108,36 @@ impl Fake {
                 (200, json!({"secrets": names}).to_string())
             }
             ("GET", ["secrets", name]) => match self.secrets.get(*name) {
-                None => said(404, "Not Found"),
+                None => reply(404, "Not Found"),
                 Some((_, at)) => {
-                    let shown = json!({"name": name, "created_at": at, "updated_at": at});
-                    (200, shown.to_string())
+                    let listed = json!({"name": name, "created_at": at, "updated_at": at});
+                    (200, listed.to_string())
                 }
             },
-            ("PUT", ["secrets", name]) => self.put_sealed(name, &asked.told()),
+            ("PUT", ["secrets", name]) => self.put_sealed(name, &request.json()),
             ("DELETE", ["secrets", name]) => match self.secrets.remove(*name) {
-                None => said(404, "Not Found"),
+                None => reply(404, "Not Found"),
                 Some(_) => (204, String::new()),
             },
             ("POST", ["variables"]) => {
-                let (name, value) = variable(&asked.told());
+                let (name, value) = variable(&request.json());
                 if self.variables.contains_key(&name) {
-                    return said(409, "Already exists - Variable already exists");
+                    return reply(409, "Already exists - Variable already exists");
                 }
                 self.variables.insert(name, value);
                 (201, "{}".to_owned())
             }
-            (method, ["variables", name]) => self.variable(method, name, asked),
-            _ => said(404, "Not Found"),
+            (method, ["variables", name]) => self.variable(method, name, request),
+            _ => reply(404, "Not Found"),
         }
     }
 
-    fn put_sealed(&mut self, name: &str, told: &Value) -> (u16, String) {
-        let sealed = told["encrypted_value"].as_str().unwrap_or_default();
+    fn put_sealed(&mut self, name: &str, body: &Value) -> (u16, String) {
+        let sealed = body["encrypted_value"].as_str().unwrap_or_default();
         let sealed = STANDARD.decode(sealed).unwrap_or_default();
         let opened = self.key.unseal(&sealed).ok();
-        match opened.filter(|_| told["key_id"] == "k1") {
-            None => said(422, "Bad request - Could not decrypt the value"),
+        match opened.filter(|_| body["key_id"] == "k1") {
+            None => reply(422, "Bad request - Could not decrypt the value"),
             Some(value) => {
                 let fresh = self.put(name, &String::from_utf8(value).unwrap());
                 (if fresh { 201 } else { 204 }, String::new())
@@ -145,35 +145,35 @@ impl Fake {
         }
     }
 
-    fn variable(&mut self, method: &str, name: &str, asked: &Asked) -> (u16, String) {
+    fn variable(&mut self, method: &str, name: &str, request: &RecordedRequest) -> (u16, String) {
         let Some(value) = self.variables.get_mut(name) else {
-            return said(404, "Not Found");
+            return reply(404, "Not Found");
         };
         match method {
             "GET" => return (200, json!({"name": name, "value": value}).to_string()),
-            "PATCH" => *value = variable(&asked.told()).1,
+            "PATCH" => *value = variable(&request.json()).1,
             "DELETE" => drop(self.variables.remove(name)),
-            _ => return said(404, "Not Found"),
+            _ => return reply(404, "Not Found"),
         }
         (204, String::new())
     }
 }
 
-fn variable(told: &Value) -> (String, String) {
-    let text = |name: &str| told[name].as_str().unwrap().to_owned();
+fn variable(body: &Value) -> (String, String) {
+    let text = |name: &str| body[name].as_str().unwrap().to_owned();
     (text("name"), text("value"))
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> Github {
+async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> GithubSink {
     let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
     let (place, names) = place
         .split_once('#')
         .map_or((place, None), |(p, n)| (p, Some(n)));
-    let place = Place::new(place, names).unwrap();
+    let place = RepositorySecrets::new(place, names).unwrap();
     let name = format!("github:{place}");
-    Github::at(name, &place, &format!("http://{address}/"), "t".to_owned()).unwrap()
+    GithubSink::at(name, &place, &format!("http://{address}/"), "t".to_owned()).unwrap()
 }
 
 fn rotation() -> RotationId {
@@ -220,10 +220,10 @@ async fn secrets_keep_the_contract() {
         ("octo/repo#aws_key", one, false),
         ("octo/repo@live site#AWS_KEY", environment, false),
     ] {
-        let cuts = Cuts::default();
+        let cuts = WriteFault::default();
         let sink = sink(&fake, &cuts, place).await;
         let look = || fake.lock().unwrap().look();
-        hold_to_contract(&sink, Reads::Key, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Key, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), torn).await;
         assert!(
             fake.lock().unwrap().variables.is_empty(),
@@ -247,7 +247,7 @@ async fn secrets_keep_the_contract() {
 #[tokio::test]
 async fn the_id_is_written_last() {
     let fake = filled();
-    let cuts = Cuts::default();
+    let cuts = WriteFault::default();
     let sink = sink(&fake, &cuts, "octo/repo").await;
     // The variable, then the first secret.
     cuts.at(2, false);
@@ -257,7 +257,7 @@ async fn the_id_is_written_last() {
     assert_eq!(&now["AWS_SECRET_ACCESS_KEY"].0, pair(2).secret.expose());
     assert_eq!(
         sink.read_back().await,
-        Ok(Held::Nothing),
+        Ok(SinkContent::Nothing),
         "half a write is no key"
     );
 }
@@ -265,20 +265,20 @@ async fn the_id_is_written_last() {
 #[tokio::test]
 async fn what_somebody_else_wrote_is_not_taken_for_ours() {
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), "octo/repo").await;
-    assert_eq!(sink.read_back().await, Ok(Held::Nothing));
+    let sink = sink(&fake, &WriteFault::default(), "octo/repo").await;
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Nothing));
     deliver(&sink, &pair(2)).await.unwrap();
-    assert_eq!(sink.read_back().await, Ok(Held::Key(pair(2).id)));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Key(pair(2).id)));
     fake.lock()
         .unwrap()
         .put("AWS_SECRET_ACCESS_KEY", "somebody else's");
-    assert_eq!(sink.read_back().await, Ok(Held::Nothing));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Nothing));
 }
 
 #[tokio::test]
 async fn what_another_wrote_is_not_overwritten() {
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), "octo/repo").await;
+    let sink = sink(&fake, &WriteFault::default(), "octo/repo").await;
     let theirs = |fake: &Shared| {
         let mut fake = fake.lock().unwrap();
         fake.put("AWS_ACCESS_KEY_ID", &pair(3).id.0);
@@ -307,7 +307,7 @@ async fn what_another_wrote_is_not_overwritten() {
 #[tokio::test]
 async fn a_secret_that_is_not_there_is_said_to_be_made() {
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), "octo/repo#AWS_ACCES_KEY_ID").await;
+    let sink = sink(&fake, &WriteFault::default(), "octo/repo#AWS_ACCES_KEY_ID").await;
     let absent = sink.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(absent.what, "there is no secret AWS_ACCES_KEY_ID");
     assert_eq!(absent.similar[0], "AWS_ACCESS_KEY_ID");
@@ -316,15 +316,15 @@ async fn a_secret_that_is_not_there_is_said_to_be_made() {
 #[tokio::test]
 async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), "octo/repo").await;
+    let sink = sink(&fake, &WriteFault::default(), "octo/repo").await;
     let backup = sink.stage(&rotation()).await.unwrap();
     put_back(&sink, &backup, None).await.unwrap();
     deliver(&sink, &pair(2)).await.unwrap();
     let error = put_back(&sink, &backup, None).await.unwrap_err();
-    let says = "set AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID to the old key by hand, delete the \
+    let expected = "set AWS_SECRET_ACCESS_KEY and AWS_ACCESS_KEY_ID to the old key by hand, delete the \
                 variable KEYWRIGHT_AWS_SECRET_ACCESS_KEY";
     assert!(
-        matches!(&error, SinkError::Never(why) if why.contains(says)),
+        matches!(&error, SinkError::Never(why) if why.contains(expected)),
         "{error}"
     );
     {
@@ -339,8 +339,12 @@ async fn a_secret_that_nobody_knows_is_put_back_by_a_person() {
     );
     fake.lock().unwrap().variables.clear();
     put_back(&sink, &backup, None).await.unwrap();
-    let known = Place::new("octo/repo", None).unwrap().caveats(true);
-    let unknown = Place::new("octo/repo", Some("X")).unwrap().caveats(false);
+    let known = RepositorySecrets::new("octo/repo", None)
+        .unwrap()
+        .caveats(true);
+    let unknown = RepositorySecrets::new("octo/repo", Some("X"))
+        .unwrap()
+        .caveats(false);
     assert!(
         known.len() == 2 && known[1].contains("two writes"),
         "{known:?}"
@@ -365,14 +369,14 @@ async fn answers_that_pass_and_that_do_not() {
     ] {
         let fake = filled();
         let there = Arc::clone(&fake);
-        let answers = move |asked: &Asked| match asked.line.starts_with("PUT") {
-            true => said(status, "no"),
-            false => there.lock().unwrap().answer(asked),
+        let answers = move |request: &RecordedRequest| match request.line.starts_with("PUT") {
+            true => reply(status, "no"),
+            false => there.lock().unwrap().answer(request),
         };
         let address = serve(Arc::new(Mutex::new(answers))).await;
-        let place = Place::new("octo/repo", None).unwrap();
+        let place = RepositorySecrets::new("octo/repo", None).unwrap();
         let api = format!("http://{address}");
-        let sink = Github::at("g".to_owned(), &place, &api, "t".to_owned()).unwrap();
+        let sink = GithubSink::at("g".to_owned(), &place, &api, "t".to_owned()).unwrap();
         let error = deliver(&sink, &pair(2)).await.unwrap_err();
         assert_eq!(
             matches!(error, SinkError::Later(_)),
@@ -382,16 +386,16 @@ async fn answers_that_pass_and_that_do_not() {
         assert!(!format!("{error:?}").contains(pair(2).secret.expose().as_str()));
     }
     let fake = filled();
-    let sink = sink(&fake, &Cuts::default(), "other/repo").await;
+    let sink = sink(&fake, &WriteFault::default(), "other/repo").await;
     let error = sink.inspect(&pair(1).id).await.unwrap_err();
     assert!(error.to_string().contains("no such repository"), "{error}");
-    let place = Place::new("octo/repo", None).unwrap();
+    let place = RepositorySecrets::new("octo/repo", None).unwrap();
     for api in [
         "http://github.example.org",
         "https://me:word@github.example.org",
     ] {
         assert!(
-            Github::at("g".to_owned(), &place, api, "t".to_owned()).is_err(),
+            GithubSink::at("g".to_owned(), &place, api, "t".to_owned()).is_err(),
             "{api}"
         );
     }

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroize;
 
 use super::EVERYWHERE;
-use crate::rest::{Answer, Rest, secret, segment};
+use crate::rest::{RestClient, RestResponse, secret, segment};
 use keywright_aws::http;
 
 /// Variables on a page of a listing, and how many pages are looked through.
@@ -21,7 +21,7 @@ const PAGES_MAX: usize = 20;
 
 /// A variable as GitLab answers with it.
 #[derive(Deserialize)]
-pub(super) struct Variable {
+pub(super) struct GitlabVariable {
     key: String,
     #[serde(default, deserialize_with = "secret")]
     pub(super) value: Option<Secret<String>>,
@@ -39,7 +39,7 @@ pub(super) struct Variable {
     masked: bool,
 }
 
-impl Variable {
+impl GitlabVariable {
     fn scope(&self) -> &str {
         self.environment_scope.as_deref().unwrap_or(EVERYWHERE)
     }
@@ -56,8 +56,8 @@ impl Variable {
 }
 
 /// The variables of one project or group.
-pub(super) struct Api {
-    pub(super) rest: Rest,
+pub(super) struct GitlabApi {
+    pub(super) rest: RestClient,
     url: String,
     token: Secret<String>,
     path: String,
@@ -66,7 +66,7 @@ pub(super) struct Api {
     folder: OnceCell<String>,
 }
 
-impl Api {
+impl GitlabApi {
     pub(super) fn at(
         name: &str,
         api: &str,
@@ -78,7 +78,7 @@ impl Api {
             url.set_path("/api/v4");
         }
         Ok(Self {
-            rest: Rest::new(name)?,
+            rest: RestClient::new(name)?,
             url: url.as_str().trim_end_matches('/').to_owned(),
             token,
             path: path.to_owned(),
@@ -92,7 +92,7 @@ impl Api {
         method: Method,
         path: &str,
         body: Option<(&Value, &str)>,
-    ) -> Result<Answer, SinkError> {
+    ) -> Result<RestResponse, SinkError> {
         let url = Url::parse(&format!("{}{path}", self.url));
         let url = url.map_err(|error| self.rest.never(&error))?;
         let request = self.rest.http.request(method, url);
@@ -132,13 +132,13 @@ impl Api {
     }
 
     /// A variable whose value is what a pipeline gets; of a hidden one without it.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Variable>, SinkError> {
+    pub(super) async fn get(&self, key: &str) -> Result<Option<GitlabVariable>, SinkError> {
         let path = self.of(key).await?;
         let answer = self.send(Method::GET, &path, None).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let found: Variable = self.rest.read(&format!("GET {path}"), &answer)?;
+        let found: GitlabVariable = self.rest.read(&format!("GET {path}"), &answer)?;
         if found.key != key || found.scope() != self.scope {
             // An older GitLab does not know the filter for groups.
             return match found.key == key {
@@ -154,7 +154,7 @@ impl Api {
     }
 
     /// A variable whose value must be read.
-    pub(super) async fn read(&self, key: &str) -> Result<Option<Variable>, SinkError> {
+    pub(super) async fn read(&self, key: &str) -> Result<Option<GitlabVariable>, SinkError> {
         let found = self.get(key).await?;
         if found.as_ref().is_none_or(|found| found.value.is_some()) {
             return Ok(found);
@@ -167,7 +167,11 @@ impl Api {
     }
 
     /// A value that a pipeline would get in another form is neither read nor written.
-    fn check_expansion(&self, found: &Variable, value: Option<&str>) -> Result<(), SinkError> {
+    fn check_expansion(
+        &self,
+        found: &GitlabVariable,
+        value: Option<&str>,
+    ) -> Result<(), SinkError> {
         if found.raw || !value.is_some_and(|value| value.contains('$')) {
             return Ok(());
         }
@@ -180,7 +184,7 @@ impl Api {
     pub(super) async fn set(
         &self,
         key: &str,
-        there: Option<&Variable>,
+        there: Option<&GitlabVariable>,
         value: Option<&str>,
     ) -> Result<(), SinkError> {
         if let Some(there) = there {
@@ -216,7 +220,7 @@ impl Api {
                 false => Err(self.rest.refused(&call, &answer)),
             };
         }
-        let now: Variable = self.rest.read(&call, &answer)?;
+        let now: GitlabVariable = self.rest.read(&call, &answer)?;
         match there {
             Some(there) if there.attributes() != now.attributes() => {
                 let why = format!("{key} was written, and GitLab changed its attributes");
@@ -227,13 +231,13 @@ impl Api {
     }
 
     /// Every variable, as far as the pages go.
-    async fn list(&self) -> Result<Vec<Variable>, SinkError> {
+    async fn list(&self) -> Result<Vec<GitlabVariable>, SinkError> {
         let folder = self.folder().await?;
         let mut all = Vec::new();
         for page in 1..=PAGES_MAX {
             let path = format!("{folder}/variables?per_page={PAGE}&page={page}");
             let answer = self.send(Method::GET, &path, None).await?;
-            let found: Vec<Variable> = self.rest.read(&format!("GET {path}"), &answer)?;
+            let found: Vec<GitlabVariable> = self.rest.read(&format!("GET {path}"), &answer)?;
             let last = found.len() < PAGE;
             all.extend(found);
             if last {

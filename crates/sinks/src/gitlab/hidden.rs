@@ -6,11 +6,11 @@
 //! whether an old id still has its secret.
 
 use keywright_rotation::{
-    model::{KeyId, Pair},
-    ports::{Pairs, SinkError},
+    model::{KeyId, KeyPair},
+    ports::{RotationPairs, SinkError},
 };
 
-use super::{Both, TwoVariables, Values, api::Variable};
+use super::{TwoVariables, VariablePair, VariableValues, api::GitlabVariable};
 
 impl TwoVariables {
     /// The name of the variable that says which key is being written.
@@ -19,7 +19,7 @@ impl TwoVariables {
     }
 
     /// The key that is being written.
-    async fn mark(&self) -> Result<(Option<Variable>, Option<KeyId>), SinkError> {
+    async fn mark(&self) -> Result<(Option<GitlabVariable>, Option<KeyId>), SinkError> {
         let mark = self.api.get(&self.mark_name()).await?;
         let value = mark.as_ref().and_then(|mark| mark.value.as_ref());
         let key = value.map(|value| KeyId(value.expose().clone()));
@@ -29,9 +29,9 @@ impl TwoVariables {
     /// Writes a pair: first that it is being written, then the secret, then the id.
     async fn write_hidden(
         &self,
-        now: &Both,
-        mark: Option<Variable>,
-        pair: &Pair,
+        now: &VariablePair,
+        mark: Option<GitlabVariable>,
+        pair: &KeyPair,
     ) -> Result<(), SinkError> {
         let (name, id) = (self.mark_name(), Some(pair.id.0.as_str()));
         self.api.set(&name, mark.as_ref(), id).await?;
@@ -50,9 +50,9 @@ impl TwoVariables {
 
     pub(super) async fn commit_hidden(
         &self,
-        now: &Both,
-        before: &Values,
-        new: &Pair,
+        now: &VariablePair,
+        before: &VariableValues,
+        new: &KeyPair,
     ) -> Result<(), SinkError> {
         let (mark, key) = self.mark().await?;
         if key.is_some_and(|key| key != new.id && Some(&key.0) != before.id.as_ref()) {
@@ -66,9 +66,9 @@ impl TwoVariables {
 
     pub(super) async fn restore_hidden(
         &self,
-        now: &Both,
-        before: &Values,
-        pairs: Pairs<'_>,
+        now: &VariablePair,
+        before: &VariableValues,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
         let (mark, key) = self.mark().await?;
         if key.is_some_and(|key| key != pairs.new.id && Some(&key.0) != before.id.as_ref()) {

@@ -8,19 +8,19 @@ use std::{
 
 use keywright_base::Secret;
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Held, Sink, SinkError},
+    model::{KeyPair, RotationId},
+    ports::{Sink, SinkContent, SinkError},
 };
 use serde_json::{Value, json};
 
-use super::{Place, open, token};
+use super::{ProjectVariables, open, token};
 use crate::{
-    remote_tests::Cuts,
+    remote_tests::WriteFault,
     suite::{
-        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
-        put_back,
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals,
+        pair, put_back,
     },
-    testing::{Asked, serve},
+    testing::{RecordedRequest, serve},
 };
 
 /// The variables of one project or group, by key and scope.
@@ -32,7 +32,7 @@ struct Fake {
 
 type Shared = Arc<Mutex<Fake>>;
 
-fn said(status: u16, message: &str) -> (u16, String) {
+fn reply(status: u16, message: &str) -> (u16, String) {
     (status, json!({ "message": message }).to_string())
 }
 
@@ -76,31 +76,35 @@ impl Fake {
         variable["value"].as_str().unwrap().to_owned()
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        let token = asked.headers.get("authorization");
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
+        let token = request.headers.get("authorization");
         if token.and_then(|token| token.to_str().ok()) != Some("Bearer t") {
-            return said(401, "401 Unauthorized");
+            return reply(401, "401 Unauthorized");
         }
-        let (method, path) = asked.line.split_once(' ').unwrap();
+        let (method, path) = request.line.split_once(' ').unwrap();
         if path == "/api/v4/personal_access_tokens/self" {
             return (200, json!({"scopes": [self.token_scopes]}).to_string());
         }
         let path = path.strip_prefix("/api/v4").unwrap();
         let Some(path) = path.strip_prefix(self.folder) else {
-            return said(404, "404 Not Found");
+            return reply(404, "404 Not Found");
         };
         match (method, path) {
             ("GET", "") => (200, json!({"id": 1}).to_string()),
-            ("GET", "/variables") => self.page(&asked.query),
-            ("POST", "/variables") => self.create(&asked.told()),
+            ("GET", "/variables") => self.page(&request.query),
+            ("POST", "/variables") => self.create(&request.json()),
             (method, path) => {
                 let key = path.strip_prefix("/variables/").unwrap();
-                let scope = asked.query.strip_prefix("filter%5Benvironment_scope%5D=");
+                let scope = request.query.strip_prefix("filter%5Benvironment_scope%5D=");
                 let scope = scope.expect("without a scope several variables may be meant");
                 let scope = percent_encoding::percent_decode_str(scope)
                     .decode_utf8()
                     .unwrap();
-                self.one(method, &(key.to_owned(), scope.into_owned()), &asked.told())
+                self.one(
+                    method,
+                    &(key.to_owned(), scope.into_owned()),
+                    &request.json(),
+                )
             }
         }
     }
@@ -121,7 +125,7 @@ impl Fake {
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         let (key, scope, value) = (text("key"), text("environment_scope"), text("value"));
         if self.variables.contains_key(&(key.clone(), scope.clone())) {
-            return said(400, "(AWS) has already been taken");
+            return reply(400, "(AWS) has already been taken");
         }
         if body["masked"] == true && !may_be_masked(&value, body["raw"] == true) {
             return (
@@ -135,7 +139,7 @@ impl Fake {
 
     fn one(&mut self, method: &str, which: &(String, String), body: &Value) -> (u16, String) {
         let Some(variable) = self.variables.get_mut(which) else {
-            return said(404, "404 Variable Not Found");
+            return reply(404, "404 Variable Not Found");
         };
         match method {
             "DELETE" => {
@@ -165,14 +169,14 @@ impl Fake {
     }
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> Box<dyn Sink> {
+async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> Box<dyn Sink> {
     let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
     let (path, names) = place
         .split_once('#')
         .map_or((place, None), |(p, n)| (p, Some(n)));
-    let place = Place::new(path, names).unwrap();
+    let place = ProjectVariables::new(path, names).unwrap();
     let token = Secret::new("t".to_owned());
     open(
         format!("gitlab:{place}"),
@@ -190,12 +194,12 @@ fn shared(fake: Fake) -> Shared {
     Arc::new(Mutex::new(fake))
 }
 
-fn document(pair: &Pair, rest: &str) -> String {
+fn document(pair: &KeyPair, rest: &str) -> String {
     let (id, secret) = (&pair.id.0, pair.secret.expose());
     format!(r#"{{"AccessKeyId":"{id}","SecretAccessKey":"{secret}"{rest}}}"#)
 }
 
-fn put_two(fake: &mut Fake, scope: &str, pair: &Pair) {
+fn put_two(fake: &mut Fake, scope: &str, pair: &KeyPair) {
     let attributes = json!({"protected": true, "description": "of the job", "raw": true});
     fake.put(
         "AWS_ACCESS_KEY_ID",
@@ -230,13 +234,13 @@ async fn two_variables_keep_the_contract_and_their_attributes() {
         if filled {
             put_two(&mut fake, scope, &pair(1));
         }
-        let (fake, cuts) = (shared(fake), Cuts::default());
+        let (fake, cuts) = (shared(fake), WriteFault::default());
         let sink = sink(&fake, &cuts, place).await;
         let look = || fake.lock().unwrap().look();
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&*sink, &look, &|nth, after| cuts.at(nth, after), true).await;
         if filled {
-            let put = |pair: &Pair| put_two(&mut fake.lock().unwrap(), scope, pair);
+            let put = |pair: &KeyPair| put_two(&mut fake.lock().unwrap(), scope, pair);
             hold_to_others(&*sink, &look, &put).await;
             put(&pair(1));
         }
@@ -277,13 +281,13 @@ async fn one_variable_keeps_the_contract_and_its_type() {
             let attributes = json!({"variable_type": "file", "masked": false, "raw": true});
             fake.put("AWS_KEY", "*", first, &attributes);
         }
-        let (fake, cuts) = (shared(fake), Cuts::default());
+        let (fake, cuts) = (shared(fake), WriteFault::default());
         let sink = sink(&fake, &cuts, "shop/site/api#AWS_KEY").await;
         let look = || fake.lock().unwrap().look();
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&*sink, &look, &|nth, after| cuts.at(nth, after), false).await;
         if filled {
-            let put = |pair: &Pair| {
+            let put = |pair: &KeyPair| {
                 let attributes = json!({"variable_type": "file", "masked": false, "raw": true});
                 let mut fake = fake.lock().unwrap();
                 fake.put("AWS_KEY", "*", &document(pair, ""), &attributes);
@@ -298,7 +302,7 @@ async fn one_variable_keeps_the_contract_and_its_type() {
 async fn the_id_is_written_last_and_half_a_write_is_continued() {
     let mut fake = Fake::new(PROJECT);
     put_two(&mut fake, "*", &pair(1));
-    let (fake, cuts) = (shared(fake), Cuts::default());
+    let (fake, cuts) = (shared(fake), WriteFault::default());
     let sink = sink(&fake, &cuts, "shop/site/api").await;
     let backup = sink.stage(&RotationId("r".into())).await.unwrap();
     cuts.at(1, false);
@@ -314,10 +318,10 @@ async fn the_id_is_written_last_and_half_a_write_is_continued() {
     sink.commit(&RotationId("r".into()), &backup, &pair(2))
         .await
         .unwrap();
-    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Pair(pair(2))));
 }
 
-fn put_hidden(fake: &mut Fake, pair: &Pair) {
+fn put_hidden(fake: &mut Fake, pair: &KeyPair) {
     let attributes = json!({"hidden": true, "raw": true});
     fake.put(
         "AWS_ACCESS_KEY_ID",
@@ -337,7 +341,7 @@ fn put_hidden(fake: &mut Fake, pair: &Pair) {
 async fn a_hidden_secret_keeps_the_contract_by_its_id() {
     let mut fake = Fake::new(PROJECT);
     put_hidden(&mut fake, &pair(1));
-    let (fake, cuts) = (shared(fake), Cuts::default());
+    let (fake, cuts) = (shared(fake), WriteFault::default());
     let sink = sink(&fake, &cuts, "shop/site/api").await;
     let look = || {
         let fake = fake.lock().unwrap();
@@ -349,20 +353,20 @@ async fn a_hidden_secret_keeps_the_contract_by_its_id() {
             .to_string()
             .into_bytes()
     };
-    hold_to_contract(&*sink, Reads::Key, &look).await;
+    hold_to_contract(&*sink, ReadBackKind::Key, &look).await;
     hold_to_crashes(&*sink, &look, &|nth, after| cuts.at(nth, after), true).await;
     assert_eq!(
         fake.lock().unwrap().variables.len(),
         2,
         "the mark goes, too"
     );
-    let put = |pair: &Pair| put_hidden(&mut fake.lock().unwrap(), pair);
+    let put = |pair: &KeyPair| put_hidden(&mut fake.lock().unwrap(), pair);
     hold_to_others(&*sink, &look, &put).await;
 }
 
 #[tokio::test]
 async fn a_hidden_secret_that_nobody_knows_is_put_back_by_a_person() {
-    for (cut, says) in [
+    for (cut, expected) in [
         (usize::MAX, "to the old key by hand, and release"),
         // The mark and the secret were written, and the id was not.
         (
@@ -372,7 +376,7 @@ async fn a_hidden_secret_that_nobody_knows_is_put_back_by_a_person() {
     ] {
         let mut fake = Fake::new(PROJECT);
         put_hidden(&mut fake, &pair(1));
-        let (fake, cuts) = (shared(fake), Cuts::default());
+        let (fake, cuts) = (shared(fake), WriteFault::default());
         let sink = sink(&fake, &cuts, "shop/site/api").await;
         let warnings = sink.inspect(&pair(1).id).await.unwrap().warnings;
         assert!(
@@ -389,7 +393,7 @@ async fn a_hidden_secret_that_nobody_knows_is_put_back_by_a_person() {
         cuts.at(usize::MAX, false);
         let error = put_back(&*sink, &backup, None).await.unwrap_err();
         assert!(
-            matches!(&error, SinkError::Never(why) if why.contains(says)),
+            matches!(&error, SinkError::Never(why) if why.contains(expected)),
             "{error}"
         );
         {
@@ -417,9 +421,9 @@ async fn what_is_there_is_said() {
         &json!({"masked": false}),
     );
     let fake = shared(fake);
-    let found = sink(&fake, &Cuts::default(), "shop/site/api").await;
+    let found = sink(&fake, &WriteFault::default(), "shop/site/api").await;
     let found = found.inspect(&pair(1).id).await.unwrap();
-    assert_eq!(found.held, Held::Pair(pair(1)));
+    assert_eq!(found.held, SinkContent::Pair(pair(1)));
     assert_eq!(found.also, ["ZZ_OLD@prod"], "on the second page");
     assert!(
         found.warnings[0].contains("not masked"),
@@ -427,14 +431,19 @@ async fn what_is_there_is_said() {
         found.warnings
     );
 
-    let absent = sink(&fake, &Cuts::default(), "shop/site/api#AWS_ACCES_KEY_ID,S").await;
+    let absent = sink(
+        &fake,
+        &WriteFault::default(),
+        "shop/site/api#AWS_ACCES_KEY_ID,S",
+    )
+    .await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(
         absent.what,
         "there is no variable AWS_ACCES_KEY_ID and no S"
     );
     assert_eq!(absent.similar[0], "AWS_ACCESS_KEY_ID");
-    let absent = sink(&fake, &Cuts::default(), "shop/site/api@prod#ZZ_OLT").await;
+    let absent = sink(&fake, &WriteFault::default(), "shop/site/api@prod#ZZ_OLT").await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(absent.similar[0], "ZZ_OLD");
 }
@@ -467,17 +476,17 @@ async fn what_is_not_touched() {
         (&read_only, "the token has the scopes read_api"),
         (&elsewhere, "no such project or group"),
     ];
-    for (prepare, says) in cases {
+    for (prepare, expected) in cases {
         let mut fake = Fake::new(PROJECT);
         prepare(&mut fake);
         let fake = shared(fake);
         let before = fake.lock().unwrap().look();
-        let sink = sink(&fake, &Cuts::default(), "shop/site/api").await;
+        let sink = sink(&fake, &WriteFault::default(), "shop/site/api").await;
         let error = sink.inspect(&pair(1).id).await.unwrap_err();
         let SinkError::Never(why) = &error else {
             panic!("{error}");
         };
-        assert!(why.contains(says), "{why}");
+        assert!(why.contains(expected), "{why}");
         assert!(!why.contains(pair(1).secret.expose().as_str()), "{why}");
         assert_eq!(fake.lock().unwrap().look(), before);
     }
@@ -494,8 +503,8 @@ async fn an_expanded_variable_takes_no_dollar() {
         &Value::Null,
     );
     let fake = shared(fake);
-    let sink = sink(&fake, &Cuts::default(), "shop/site/api").await;
-    let odd = Pair {
+    let sink = sink(&fake, &WriteFault::default(), "shop/site/api").await;
+    let odd = KeyPair {
         id: pair(2).id,
         secret: Secret::new("wJalrXUtnFEMI$K7MDENG".to_owned()),
     };
@@ -512,18 +521,18 @@ async fn a_value_that_changes_between_reading_and_writing_is_left_alone() {
     fake.put("AWS_KEY", "*", &document(&pair(1), ""), &attributes);
     let fake = shared(fake);
     let (there, mut reads) = (Arc::clone(&fake), 0);
-    let answers = move |asked: &Asked| {
+    let answers = move |request: &RecordedRequest| {
         let mut fake = there.lock().unwrap();
-        if asked.line.ends_with("AWS_KEY") {
+        if request.line.ends_with("AWS_KEY") {
             reads += 1;
             if reads == 3 {
                 fake.put("AWS_KEY", "*", &document(&pair(3), ""), &Value::Null);
             }
         }
-        fake.answer(asked)
+        fake.answer(request)
     };
     let address = serve(Arc::new(Mutex::new(answers))).await;
-    let place = Place::new("shop/site/api", Some("AWS_KEY")).unwrap();
+    let place = ProjectVariables::new("shop/site/api", Some("AWS_KEY")).unwrap();
     let token = Secret::new("t".to_owned());
     let sink = open("g".to_owned(), &place, &format!("http://{address}"), token).unwrap();
     let error = deliver(&*sink, &pair(2)).await.unwrap_err();
@@ -542,13 +551,13 @@ async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let mut fake = Fake::new(PROJECT);
         put_two(&mut fake, "*", &pair(1));
-        let answers = move |asked: &Asked| match asked.line.starts_with("PUT") {
+        let answers = move |request: &RecordedRequest| match request.line.starts_with("PUT") {
             // Whatever it quotes is not repeated.
-            true => said(status, &format!("no: {}", asked.told()["value"])),
-            false => fake.answer(asked),
+            true => reply(status, &format!("no: {}", request.json()["value"])),
+            false => fake.answer(request),
         };
         let address = serve(Arc::new(Mutex::new(answers))).await;
-        let place = Place::new("shop/site/api", None).unwrap();
+        let place = ProjectVariables::new("shop/site/api", None).unwrap();
         let token = Secret::new("t".to_owned());
         let api = format!("http://{address}/api/v4/");
         open("g".to_owned(), &place, &api, token).unwrap()
@@ -559,17 +568,17 @@ async fn answers_that_pass_and_that_do_not() {
 #[test]
 fn the_token_of_a_job_is_refused() {
     let some = |text: &str| Some(text.to_owned());
-    for (given, job, says) in [
+    for (given, job, expected) in [
         (None, None, "GITLAB_TOKEN is not set"),
         (None, some("j"), "CI_JOB_TOKEN may not"),
         (some("j"), some("j"), "CI_JOB_TOKEN may not"),
         (some("glcbt-64_x"), None, "CI_JOB_TOKEN may not"),
     ] {
         let error = token(given, job).unwrap_err();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     assert!(token(some("glpat-x"), some("j")).is_ok());
-    let place = Place::new("a/b", None).unwrap();
+    let place = ProjectVariables::new("a/b", None).unwrap();
     for api in [
         "http://gitlab.example.org/api/v4",
         "https://me:word@gitlab.example.org",

@@ -19,11 +19,11 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::federation::Federation;
+use super::federation::ExternalAccount;
 use crate::{
     aws_profile::{home, variable},
-    bearer::{Bearer, TokenAnswer, form},
-    rest::Rest,
+    bearer::{BearerToken, TokenAnswer, form},
+    rest::RestClient,
 };
 use keywright_aws::http;
 
@@ -40,7 +40,7 @@ const ASSERTION_SECS: i64 = 3600;
 /// A file of credentials, by its `type`.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum File {
+enum CredentialsFile {
     ServiceAccount {
         client_email: String,
         private_key_id: Option<String>,
@@ -53,12 +53,12 @@ enum File {
         refresh_token: String,
         quota_project_id: Option<String>,
     },
-    ExternalAccount(Box<Federation>),
+    ExternalAccount(Box<ExternalAccount>),
     #[serde(other)]
     Other,
 }
 
-enum Source {
+enum GoogleCredentialSource {
     Token(Secret<String>),
     ServiceAccount(Box<ServiceAccount>),
     User {
@@ -67,7 +67,7 @@ enum Source {
         client_secret: Secret<String>,
         refresh_token: Secret<String>,
     },
-    Federation(Box<Federation>),
+    Federation(Box<ExternalAccount>),
     Metadata {
         host: String,
     },
@@ -81,18 +81,22 @@ struct ServiceAccount {
 }
 
 /// Who calls Google.
-pub(super) struct Credentials {
-    source: Source,
-    bearer: Bearer,
+pub(super) struct GoogleCredentials {
+    source: GoogleCredentialSource,
+    bearer: BearerToken,
     /// The project that pays for a user's calls.
     pub(super) quota_project: Option<String>,
 }
 
-impl Credentials {
+impl GoogleCredentials {
     /// From the environment.
     pub(super) fn find(clock: &Arc<dyn Clock>) -> Result<Self, String> {
         if let Some(token) = variable("GOOGLE_OAUTH_ACCESS_TOKEN") {
-            return Ok(Self::of(Source::Token(Secret::new(token)), None, clock));
+            return Ok(Self::of(
+                GoogleCredentialSource::Token(Secret::new(token)),
+                None,
+                clock,
+            ));
         }
         let named = variable("GOOGLE_APPLICATION_CREDENTIALS").map(PathBuf::from);
         let left = || {
@@ -108,13 +112,21 @@ impl Credentials {
                 .map_err(|why| format!("{}: {why}", path.display()));
         }
         let host = variable("GCE_METADATA_HOST").unwrap_or_else(|| METADATA_HOST.to_owned());
-        Ok(Self::of(Source::Metadata { host }, None, clock))
+        Ok(Self::of(
+            GoogleCredentialSource::Metadata { host },
+            None,
+            clock,
+        ))
     }
 
-    fn of(source: Source, quota_project: Option<String>, clock: &Arc<dyn Clock>) -> Self {
+    fn of(
+        source: GoogleCredentialSource,
+        quota_project: Option<String>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
         Self {
             source,
-            bearer: Bearer::new(Arc::clone(clock)),
+            bearer: BearerToken::new(Arc::clone(clock)),
             quota_project,
         }
     }
@@ -124,7 +136,7 @@ impl Credentials {
         let file = serde_json::from_slice(text);
         let file = file.map_err(|_| "it is not a file of Google credentials".to_owned())?;
         match file {
-            File::ServiceAccount {
+            CredentialsFile::ServiceAccount {
                 client_email,
                 private_key_id,
                 private_key,
@@ -141,18 +153,18 @@ impl Credentials {
                     token_url: token_url(token_uri)?,
                 };
                 Ok(Self::of(
-                    Source::ServiceAccount(Box::new(account)),
+                    GoogleCredentialSource::ServiceAccount(Box::new(account)),
                     None,
                     clock,
                 ))
             }
-            File::AuthorizedUser {
+            CredentialsFile::AuthorizedUser {
                 client_id,
                 client_secret,
                 refresh_token,
                 quota_project_id,
             } => {
-                let user = Source::User {
+                let user = GoogleCredentialSource::User {
                     token_url: TOKEN_URL.to_owned(),
                     client_id,
                     client_secret: Secret::new(client_secret),
@@ -160,11 +172,15 @@ impl Credentials {
                 };
                 Ok(Self::of(user, quota_project_id, clock))
             }
-            File::ExternalAccount(federation) => {
+            CredentialsFile::ExternalAccount(federation) => {
                 federation.check()?;
-                Ok(Self::of(Source::Federation(federation), None, clock))
+                Ok(Self::of(
+                    GoogleCredentialSource::Federation(federation),
+                    None,
+                    clock,
+                ))
             }
-            File::Other => Err(
+            CredentialsFile::Other => Err(
                 "only service_account, authorized_user and external_account are understood"
                     .to_owned(),
             ),
@@ -172,22 +188,24 @@ impl Credentials {
     }
 
     /// A token that is good for a while.
-    pub(super) async fn token(&self, rest: &Rest) -> Result<Secret<String>, SinkError> {
+    pub(super) async fn token(&self, rest: &RestClient) -> Result<Secret<String>, SinkError> {
         self.bearer.token(self.ask(rest)).await
     }
 
-    async fn ask(&self, rest: &Rest) -> Result<TokenAnswer, SinkError> {
+    async fn ask(&self, rest: &RestClient) -> Result<TokenAnswer, SinkError> {
         let (call, request, sent) = match &self.source {
-            Source::Token(token) => return Ok(TokenAnswer::new(token.clone(), FIXED_SECS)),
-            Source::Federation(federation) => return federation.token(rest).await,
-            Source::ServiceAccount(account) => {
+            GoogleCredentialSource::Token(token) => {
+                return Ok(TokenAnswer::new(token.clone(), FIXED_SECS));
+            }
+            GoogleCredentialSource::Federation(federation) => return federation.token(rest).await,
+            GoogleCredentialSource::ServiceAccount(account) => {
                 let assertion = account.assertion(self.bearer.now());
                 let assertion = Secret::new(assertion.map_err(|why| rest.never(&why))?);
                 let fields = [("grant_type", GRANT), ("assertion", assertion.expose())];
                 let request = post(rest, &account.token_url, &fields);
                 ("a token of the service account", request, vec![assertion])
             }
-            Source::User {
+            GoogleCredentialSource::User {
                 token_url,
                 client_id,
                 client_secret,
@@ -202,7 +220,7 @@ impl Credentials {
                 let sent = vec![client_secret.clone(), refresh_token.clone()];
                 ("a token of the user", post(rest, token_url, &fields), sent)
             }
-            Source::Metadata { host } => return ask_metadata(rest, host).await,
+            GoogleCredentialSource::Metadata { host } => return ask_metadata(rest, host).await,
         };
         let sent: Vec<&str> = sent.iter().map(|secret| secret.expose().as_str()).collect();
         let answer = rest.send(request, &sent).await?;
@@ -211,26 +229,30 @@ impl Credentials {
 
     #[cfg(test)]
     pub(super) fn token_for_test(token: &str, clock: &Arc<dyn Clock>) -> Self {
-        Self::of(Source::Token(Secret::new(token.to_owned())), None, clock)
+        Self::of(
+            GoogleCredentialSource::Token(Secret::new(token.to_owned())),
+            None,
+            clock,
+        )
     }
 
     #[cfg(test)]
     pub(super) fn metadata_for_test(host: &str, clock: &Arc<dyn Clock>) -> Self {
         let host = host.to_owned();
-        Self::of(Source::Metadata { host }, None, clock)
+        Self::of(GoogleCredentialSource::Metadata { host }, None, clock)
     }
 
     /// Another server of a user's tokens.
     #[cfg(test)]
     pub(super) fn at_for_test(mut self, url: &str) -> Self {
-        if let Source::User { token_url, .. } = &mut self.source {
+        if let GoogleCredentialSource::User { token_url, .. } = &mut self.source {
             url.clone_into(token_url);
         }
         self
     }
 }
 
-async fn ask_metadata(rest: &Rest, host: &str) -> Result<TokenAnswer, SinkError> {
+async fn ask_metadata(rest: &RestClient, host: &str) -> Result<TokenAnswer, SinkError> {
     let path = "computeMetadata/v1/instance/service-accounts/default/token";
     let request = rest.direct.get(format!("http://{host}/{path}"));
     let request = request.header("metadata-flavor", "Google");
@@ -249,7 +271,7 @@ fn token_url(given: Option<String>) -> Result<String, String> {
     Ok(url)
 }
 
-pub(super) fn post(rest: &Rest, url: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+pub(super) fn post(rest: &RestClient, url: &str, fields: &[(&str, &str)]) -> RequestBuilder {
     let request = rest.http.post(url);
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     request.body(form(fields).expose().clone())

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::credentials::{SCOPE, post};
-use crate::{bearer::TokenAnswer, rest::Rest};
+use crate::{bearer::TokenAnswer, rest::RestClient};
 use keywright_aws::http;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -22,26 +22,26 @@ const LIFE_SECS: i64 = 3600;
 
 /// A file of the type `external_account`.
 #[derive(Deserialize)]
-pub(super) struct Federation {
+pub(super) struct ExternalAccount {
     audience: String,
     subject_token_type: String,
     token_url: String,
     service_account_impersonation_url: Option<String>,
-    credential_source: Source,
+    credential_source: TokenSource,
 }
 
 #[derive(Deserialize)]
-struct Source {
+struct TokenSource {
     file: Option<PathBuf>,
     url: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
-    format: Format,
+    format: TokenFormat,
 }
 
 #[derive(Deserialize, Default)]
-struct Format {
+struct TokenFormat {
     #[serde(default, rename = "type")]
     kind: String,
     subject_token_field_name: Option<String>,
@@ -49,12 +49,12 @@ struct Format {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Impersonated {
+struct ImpersonationResponse {
     #[serde(deserialize_with = "crate::bearer::token")]
     access_token: Secret<String>,
 }
 
-impl Federation {
+impl ExternalAccount {
     /// Refuses what cannot be used.
     pub(super) fn check(&self) -> Result<(), String> {
         let source = &self.credential_source;
@@ -72,7 +72,7 @@ impl Federation {
     }
 
     /// The other issuer's token.
-    async fn subject(&self, rest: &Rest) -> Result<Secret<String>, SinkError> {
+    async fn subject(&self, rest: &RestClient) -> Result<Secret<String>, SinkError> {
         let source = &self.credential_source;
         let text = match (&source.file, &source.url) {
             (Some(path), _) => {
@@ -102,7 +102,7 @@ impl Federation {
             .ok_or_else(none)
     }
 
-    pub(super) async fn token(&self, rest: &Rest) -> Result<TokenAnswer, SinkError> {
+    pub(super) async fn token(&self, rest: &RestClient) -> Result<TokenAnswer, SinkError> {
         let subject = self.subject(rest).await?;
         let fields = [
             ("grant_type", EXCHANGE),
@@ -123,7 +123,7 @@ impl Federation {
         let request = request.header("content-type", "application/json");
         let request = request.body(body.to_string());
         let answer = rest.send(request, &[token.token().expose()]).await?;
-        let found: Impersonated = rest.read("a token of the service account", &answer)?;
+        let found: ImpersonationResponse = rest.read("a token of the service account", &answer)?;
         Ok(TokenAnswer::new(found.access_token, LIFE_SECS))
     }
 }

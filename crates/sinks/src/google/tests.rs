@@ -12,24 +12,24 @@ use base64::{
 };
 use keywright_base::Clock;
 use keywright_rotation::{
-    model::{Pair, RotationId},
+    model::{KeyPair, RotationId},
     ports::{Sink, SinkError},
 };
-use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
+use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde_json::{Value, json};
 
-use super::{Credentials, PERMISSIONS, Place, SecretManager, crc32c};
+use super::{GoogleCredentials, GoogleSecret, PERMISSIONS, SecretManager, crc32c};
 use crate::{
     document::{DocumentSink, StorePlace},
-    json::Json,
-    remote_tests::{Cuts, Noon},
-    rest::Rest,
+    json::JsonFormat,
+    remote_tests::{FixedClock, WriteFault},
+    rest::RestClient,
     suite::{
-        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
-        put_back,
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals,
+        pair, put_back,
     },
-    testing::{Asked, serve},
+    testing::{RecordedRequest, serve},
 };
 
 const FOLDER: &str = "/v1/projects/p-1/secrets";
@@ -46,7 +46,7 @@ struct Fake {
 
 type Shared = Arc<Mutex<Fake>>;
 
-fn said(status: u16, code: &str, message: &str) -> (u16, String) {
+fn reply(status: u16, code: &str, message: &str) -> (u16, String) {
     let error = json!({"code": status, "message": message, "status": code});
     (status, json!({ "error": error }).to_string())
 }
@@ -72,7 +72,7 @@ impl Fake {
 
     fn info(&self, number: usize) -> (u16, String) {
         let Some((_, state)) = number.checked_sub(1).and_then(|at| self.versions.get(at)) else {
-            return said(404, "NOT_FOUND", "Secret Version not found");
+            return reply(404, "NOT_FOUND", "Secret Version not found");
         };
         let name = format!("projects/123/secrets/job/versions/{number}");
         let info = json!({
@@ -82,31 +82,31 @@ impl Fake {
         (200, info.to_string())
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        let token = asked.headers.get("authorization");
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
+        let token = request.headers.get("authorization");
         if token.and_then(|token| token.to_str().ok()) != Some("Bearer t") {
-            return said(401, "UNAUTHENTICATED", "Request had invalid credentials");
+            return reply(401, "UNAUTHENTICATED", "Request had invalid credentials");
         }
-        let (method, path) = asked.line.split_once(' ').unwrap();
+        let (method, path) = request.line.split_once(' ').unwrap();
         let Some(path) = path.strip_prefix(self.folder) else {
-            return said(403, "PERMISSION_DENIED", "Permission denied on resource");
+            return reply(403, "PERMISSION_DENIED", "Permission denied on resource");
         };
         if (method, path) == ("GET", "") {
             let names = ["job", "other"].map(|name| json!({"name": format!("x/secrets/{name}")}));
             return (200, json!({ "secrets": names }).to_string());
         }
         let Some(path) = path.strip_prefix("/job") else {
-            return said(404, "NOT_FOUND", "Secret not found");
+            return reply(404, "NOT_FOUND", "Secret not found");
         };
         match (method, path) {
             ("GET", "") => (200, json!({"name": "projects/123/secrets/job"}).to_string()),
             ("GET", "/versions/latest") => self.info(self.versions.len()),
-            ("POST", ":addVersion") => self.add(&asked.told()["payload"]),
+            ("POST", ":addVersion") => self.add(&request.json()["payload"]),
             ("POST", ":testIamPermissions") => {
-                assert_eq!(asked.told()["permissions"], json!(PERMISSIONS));
+                assert_eq!(request.json()["permissions"], json!(PERMISSIONS));
                 (200, json!({"permissions": self.permissions}).to_string())
             }
-            _ => self.version(path, &asked.told()),
+            _ => self.version(path, &request.json()),
         }
     }
 
@@ -117,7 +117,7 @@ impl Fake {
         let (text, state) = &mut self.versions[number - 1];
         match verb {
             "access" if *state != "ENABLED" => {
-                return said(400, "FAILED_PRECONDITION", "is in DISABLED state");
+                return reply(400, "FAILED_PRECONDITION", "is in DISABLED state");
             }
             "access" => {
                 let sum = self
@@ -138,7 +138,7 @@ impl Fake {
     fn add(&mut self, payload: &Value) -> (u16, String) {
         let data = STANDARD.decode(payload["data"].as_str().unwrap()).unwrap();
         if payload["dataCrc32c"] != crc32c(&data) {
-            return said(400, "INVALID_ARGUMENT", "the checksum does not match");
+            return reply(400, "INVALID_ARGUMENT", "the checksum does not match");
         }
         self.versions
             .push((String::from_utf8(data).unwrap(), "ENABLED"));
@@ -147,20 +147,24 @@ impl Fake {
 }
 
 fn noon() -> Arc<dyn Clock> {
-    Arc::new(Noon)
+    Arc::new(FixedClock)
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> DocumentSink<SecretManager> {
+async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> DocumentSink<SecretManager> {
     let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
-    let place = Place::parse(place).unwrap();
-    let credentials = Credentials::token_for_test("t", &noon());
+    let place = GoogleSecret::parse(place).unwrap();
+    let credentials = GoogleCredentials::token_for_test("t", &noon());
     let store = SecretManager::at("g", &place, &format!("http://{address}"), credentials);
-    DocumentSink::new("g".to_owned(), Json::new(None).unwrap(), store.unwrap())
+    DocumentSink::new(
+        "g".to_owned(),
+        JsonFormat::new(None).unwrap(),
+        store.unwrap(),
+    )
 }
 
-fn document(pair: &Pair) -> String {
+fn document(pair: &KeyPair) -> String {
     let (id, secret) = (&pair.id.0, pair.secret.expose());
     format!(r#"{{"region": "eu-1", "AccessKeyId": "{id}", "SecretAccessKey": "{secret}"}}"#)
 }
@@ -180,12 +184,12 @@ async fn a_secret_keeps_the_contract() {
         vec![document(&pair(1))],
     ] {
         let versions: Vec<&str> = versions.iter().map(String::as_str).collect();
-        let (fake, cuts) = (Fake::shared(&versions), Cuts::default());
+        let (fake, cuts) = (Fake::shared(&versions), WriteFault::default());
         let sink = sink(&fake, &cuts, "p-1/job").await;
         let look = || fake.lock().unwrap().look();
-        hold_to_contract(&sink, Reads::Pair, &look).await;
+        hold_to_contract(&sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&sink, &look, &|nth, after| cuts.at(nth, after), false).await;
-        let put = |pair: &Pair| {
+        let put = |pair: &KeyPair| {
             let mut fake = fake.lock().unwrap();
             fake.versions.push((document(pair), "ENABLED"));
         };
@@ -194,7 +198,12 @@ async fn a_secret_keeps_the_contract() {
     }
     let fake = Fake::shared(&["{}"]);
     fake.lock().unwrap().folder = "/v1/projects/p-1/locations/europe-west6/secrets";
-    let regional = sink(&fake, &Cuts::default(), "p-1/job?location=europe-west6").await;
+    let regional = sink(
+        &fake,
+        &WriteFault::default(),
+        "p-1/job?location=europe-west6",
+    )
+    .await;
     deliver(&regional, &pair(2)).await.unwrap();
 }
 
@@ -202,7 +211,7 @@ async fn a_secret_keeps_the_contract() {
 #[tokio::test]
 async fn a_restore_adds_what_was_there_and_disables_our_version_only() {
     let fake = Fake::shared(&[&document(&pair(3)), &document(&pair(1))]);
-    let sink = sink(&fake, &Cuts::default(), "p-1/job").await;
+    let sink = sink(&fake, &WriteFault::default(), "p-1/job").await;
     let backup = sink.stage(&RotationId("r".to_owned())).await.unwrap();
     sink.commit(&RotationId("r".to_owned()), &backup, &pair(2))
         .await
@@ -218,7 +227,7 @@ async fn a_restore_adds_what_was_there_and_disables_our_version_only() {
 #[tokio::test]
 async fn a_version_that_another_user_made_of_ours_stays_enabled() {
     let fake = Fake::shared(&[&document(&pair(1))]);
-    let sink = sink(&fake, &Cuts::default(), "p-1/job").await;
+    let sink = sink(&fake, &WriteFault::default(), "p-1/job").await;
     let backup = sink.stage(&RotationId("r".to_owned())).await.unwrap();
     sink.commit(&RotationId("r".to_owned()), &backup, &pair(2))
         .await
@@ -240,18 +249,22 @@ async fn a_version_of_another_user_in_between_becomes_the_latest_again() {
     let fake = Fake::shared(&[&document(&pair(1))]);
     let there = Arc::clone(&fake);
     let mut raced = false;
-    let answers = move |asked: &Asked| {
+    let answers = move |request: &RecordedRequest| {
         let mut fake = there.lock().unwrap();
-        if asked.line.ends_with(":addVersion") && !std::mem::replace(&mut raced, true) {
+        if request.line.ends_with(":addVersion") && !std::mem::replace(&mut raced, true) {
             fake.versions.push((document(&pair(3)), "ENABLED"));
         }
-        fake.answer(asked)
+        fake.answer(request)
     };
     let address = serve(Arc::new(Mutex::new(answers))).await;
-    let place = Place::parse("p-1/job").unwrap();
-    let credentials = Credentials::token_for_test("t", &noon());
+    let place = GoogleSecret::parse("p-1/job").unwrap();
+    let credentials = GoogleCredentials::token_for_test("t", &noon());
     let store = SecretManager::at("g", &place, &format!("http://{address}"), credentials);
-    let sink = DocumentSink::new("g".to_owned(), Json::new(None).unwrap(), store.unwrap());
+    let sink = DocumentSink::new(
+        "g".to_owned(),
+        JsonFormat::new(None).unwrap(),
+        store.unwrap(),
+    );
     let error = deliver(&sink, &pair(2)).await.unwrap_err();
     assert!(
         matches!(&error, SinkError::Later(why) if why.contains("another user")),
@@ -267,12 +280,12 @@ async fn a_version_of_another_user_in_between_becomes_the_latest_again() {
 #[tokio::test]
 async fn what_is_there_is_said() {
     let empty = Fake::shared(&[]);
-    let absent = sink(&empty, &Cuts::default(), "p-1/job").await;
+    let absent = sink(&empty, &WriteFault::default(), "p-1/job").await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(absent.what, "it has no version");
     let disabled = Fake::shared(&[&document(&pair(1))]);
     disabled.lock().unwrap().versions[0].1 = "DESTROYED";
-    let absent = sink(&disabled, &Cuts::default(), "p-1/job").await;
+    let absent = sink(&disabled, &WriteFault::default(), "p-1/job").await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(
         absent.what,
@@ -280,14 +293,14 @@ async fn what_is_there_is_said() {
     );
 
     let full = Fake::shared(&[&document(&pair(1))]);
-    for (place, says) in [
+    for (place, expected) in [
         ("p-1/jbo", "did you mean job?"),
         ("p-2/job", "403 Forbidden Permission denied on resource"),
     ] {
-        let sink = sink(&full, &Cuts::default(), place).await;
+        let sink = sink(&full, &WriteFault::default(), place).await;
         let error = sink.inspect(&pair(1).id).await.unwrap_err();
         assert!(
-            matches!(&error, SinkError::Never(why) if why.contains(says)),
+            matches!(&error, SinkError::Never(why) if why.contains(expected)),
             "{error}"
         );
     }
@@ -295,7 +308,7 @@ async fn what_is_there_is_said() {
         .unwrap()
         .permissions
         .retain(|name| !name.ends_with("add"));
-    let lacking = sink(&full, &Cuts::default(), "p-1/job").await;
+    let lacking = sink(&full, &WriteFault::default(), "p-1/job").await;
     let error = lacking.inspect(&pair(1).id).await.unwrap_err().to_string();
     assert!(
         error.contains("the caller lacks secretmanager.versions.add"),
@@ -304,7 +317,7 @@ async fn what_is_there_is_said() {
     full.lock().unwrap().permissions = PERMISSIONS.to_vec();
 
     full.lock().unwrap().damage = Some("1");
-    let damaged = sink(&full, &Cuts::default(), "p-1/job").await;
+    let damaged = sink(&full, &WriteFault::default(), "p-1/job").await;
     let error = damaged.read_back().await.unwrap_err();
     assert!(
         matches!(&error, SinkError::Later(why) if why.contains("damaged")),
@@ -316,20 +329,24 @@ async fn what_is_there_is_said() {
 async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = Fake::shared(&[&document(&pair(1))]);
-        let answers = move |asked: &Asked| match asked.line.starts_with("POST") {
+        let answers = move |request: &RecordedRequest| match request.line.starts_with("POST") {
             // Whatever it quotes is not repeated.
-            true => said(
+            true => reply(
                 status,
                 "X",
-                &format!("no: {} {}", pair(2).secret.expose(), asked.told()),
+                &format!("no: {} {}", pair(2).secret.expose(), request.json()),
             ),
-            false => fake.lock().unwrap().answer(asked),
+            false => fake.lock().unwrap().answer(request),
         };
         let address = serve(Arc::new(Mutex::new(answers))).await;
-        let place = Place::parse("p-1/job").unwrap();
-        let credentials = Credentials::token_for_test("t", &noon());
+        let place = GoogleSecret::parse("p-1/job").unwrap();
+        let credentials = GoogleCredentials::token_for_test("t", &noon());
         let store = SecretManager::at("g", &place, &format!("http://{address}"), credentials);
-        let sink = DocumentSink::new("g".to_owned(), Json::new(None).unwrap(), store.unwrap());
+        let sink = DocumentSink::new(
+            "g".to_owned(),
+            JsonFormat::new(None).unwrap(),
+            store.unwrap(),
+        );
         Box::new(sink) as Box<dyn Sink>
     })
     .await;
@@ -415,23 +432,28 @@ fn federation(sts: &str, source: &Value) -> Value {
 
 #[tokio::test]
 async fn a_token_of_another_issuer_is_exchanged() {
-    let answers = |asked: &Asked| {
-        let head = |name: &str| asked.headers.get(name).map(|value| value.to_str().unwrap());
-        match asked.line.as_str() {
+    let answers = |request: &RecordedRequest| {
+        let head = |name: &str| {
+            request
+                .headers
+                .get(name)
+                .map(|value| value.to_str().unwrap())
+        };
+        match request.line.as_str() {
             "GET /source" => {
                 assert_eq!(head("x-of-job"), Some("a-header-secret"));
                 (200, json!({"value": "a.b.c"}).to_string())
             }
             "POST /sts" => {
-                let fields = fields(&asked.body);
+                let fields = fields(&request.body);
                 assert_eq!(
                     fields["grant_type"],
                     "urn:ietf:params:oauth:grant-type:token-exchange"
                 );
                 assert_eq!(fields["audience"], "//iam.googleapis.com/pool");
                 if fields["subject_token"] != "a.b.c" {
-                    let said = json!({"error_description": fields["subject_token"]});
-                    return (400, said.to_string());
+                    let reply = json!({"error_description": fields["subject_token"]});
+                    return (400, reply.to_string());
                 }
                 let token = json!({"access_token": "federated", "expires_in": 3599});
                 (200, token.to_string())
@@ -446,7 +468,7 @@ async fn a_token_of_another_issuer_is_exchanged() {
         }
     };
     let url = format!("http://{}", serve(Arc::new(Mutex::new(answers))).await);
-    let rest = Rest::new("g").unwrap();
+    let rest = RestClient::new("g").unwrap();
     let file = tempfile::NamedTempFile::new().unwrap();
     crate::tests::write(file.path(), "a.b.c\n");
     let of_file = json!({"file": file.path()});
@@ -454,7 +476,8 @@ async fn a_token_of_another_issuer_is_exchanged() {
         "url": format!("{url}/source"), "headers": {"x-of-job": "a-header-secret"},
         "format": {"type": "json", "subject_token_field_name": "value"},
     });
-    let open = |file: &Value| Credentials::from_file(file.to_string().as_bytes(), &noon()).unwrap();
+    let open =
+        |file: &Value| GoogleCredentials::from_file(file.to_string().as_bytes(), &noon()).unwrap();
     let plain = open(&federation(&url, &of_file));
     assert_eq!(plain.token(&rest).await.unwrap().expose(), "federated");
     let mut impersonating = federation(&url, &of_url);
@@ -470,32 +493,35 @@ async fn a_token_of_another_issuer_is_exchanged() {
     assert!(error.contains("400 Bad Request [...]"), "{error}");
 }
 
-fn token_server(asked: &Asked) -> (u16, String) {
+fn token_server(request: &RecordedRequest) -> (u16, String) {
     let token = |name: &str| json!({"access_token": name, "expires_in": 3599}).to_string();
-    match asked.line.as_str() {
+    match request.line.as_str() {
         "POST /account" => {
-            let fields = fields(&asked.body);
+            let fields = fields(&request.body);
             assert_eq!(
                 fields["grant_type"],
                 "urn:ietf:params:oauth:grant-type:jwt-bearer"
             );
-            let url = format!("http://{}/account", asked.headers["host"].to_str().unwrap());
+            let url = format!(
+                "http://{}/account",
+                request.headers["host"].to_str().unwrap()
+            );
             checked_assertion(&fields["assertion"], &url);
             (200, token("of-account"))
         }
         "POST /user" => {
-            let fields = fields(&asked.body);
+            let fields = fields(&request.body);
             assert_eq!(fields["grant_type"], "refresh_token");
             assert_eq!(fields["refresh_token"], "1//refresh");
             (200, token("of-user"))
         }
         "POST /gone" => {
-            let quoted = fields(&asked.body)["refresh_token"].clone();
-            let said = json!({"error": "invalid_grant", "error_description": quoted});
-            (400, said.to_string())
+            let quoted = fields(&request.body)["refresh_token"].clone();
+            let reply = json!({"error": "invalid_grant", "error_description": quoted});
+            (400, reply.to_string())
         }
         "GET /computeMetadata/v1/instance/service-accounts/default/token" => {
-            assert_eq!(asked.headers["metadata-flavor"], "Google");
+            assert_eq!(request.headers["metadata-flavor"], "Google");
             (200, token("of-machine"))
         }
         other => panic!("{other}"),
@@ -506,12 +532,12 @@ fn token_server(asked: &Asked) -> (u16, String) {
 async fn application_default_credentials() {
     let asked_times = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&asked_times);
-    let answers = move |asked: &Asked| {
+    let answers = move |request: &RecordedRequest| {
         *counted.lock().unwrap() += 1;
-        token_server(asked)
+        token_server(request)
     };
     let address = serve(Arc::new(Mutex::new(answers))).await;
-    let rest = Rest::new("g").unwrap();
+    let rest = RestClient::new("g").unwrap();
     let account = json!({
         "type": "service_account", "client_email": "job@p-1.iam.gserviceaccount.com",
         "private_key_id": "k1", "private_key": KEY,
@@ -521,7 +547,7 @@ async fn application_default_credentials() {
         "type": "authorized_user", "client_id": "c", "client_secret": "s-secret",
         "refresh_token": "1//refresh", "quota_project_id": "p-9",
     });
-    let of = |file: &Value| Credentials::from_file(file.to_string().as_bytes(), &noon());
+    let of = |file: &Value| GoogleCredentials::from_file(file.to_string().as_bytes(), &noon());
     let account = of(&account).unwrap();
     for _ in 0..3 {
         assert_eq!(account.token(&rest).await.unwrap().expose(), "of-account");
@@ -544,14 +570,14 @@ async fn application_default_credentials() {
         error.contains("400 Bad Request") && !error.contains("1//refresh"),
         "{error}"
     );
-    let machine = Credentials::metadata_for_test(&address.to_string(), &noon());
+    let machine = GoogleCredentials::metadata_for_test(&address.to_string(), &noon());
     assert_eq!(machine.token(&rest).await.unwrap().expose(), "of-machine");
 }
 
 #[test]
 fn files_of_credentials_that_are_refused() {
-    let of = |file: &Value| Credentials::from_file(file.to_string().as_bytes(), &noon());
-    for (file, says) in [
+    let of = |file: &Value| GoogleCredentials::from_file(file.to_string().as_bytes(), &noon());
+    for (file, expected) in [
         (json!({"type": "external_account"}), "not a file of"),
         (json!({"type": "impersonated"}), "are understood"),
         (
@@ -584,6 +610,6 @@ fn files_of_credentials_that_are_refused() {
         ),
     ] {
         let error = of(&file).err().unwrap();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }

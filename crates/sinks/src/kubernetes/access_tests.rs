@@ -12,7 +12,7 @@ use std::{
 use ::http::Uri;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper_util::client::proxy::matcher::Matcher;
-use keywright_rotation::ports::{Held, Sink};
+use keywright_rotation::ports::{Sink, SinkContent};
 use kube::config::Cluster;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
@@ -28,12 +28,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Kubernetes, Place,
-    kubeconfig::{Access, Environment, proxy},
+    ClusterSecret, KubernetesSink,
+    kubeconfig::{ClusterAccess, ProxyEnvironment, proxy},
 };
 use crate::{
-    remote_tests::Noon,
-    testing::{Asked, talk},
+    remote_tests::FixedClock,
+    testing::{RecordedRequest, talk},
     tests::write,
 };
 use keywright_aws::http::install_provider;
@@ -42,7 +42,7 @@ use keywright_aws::http::install_provider;
 const NAME: &str = "cluster.example.test";
 
 /// A server, and the headers of its last request that tell who asks.
-struct Server {
+struct FakeCluster {
     address: SocketAddr,
     /// The authority of its certificate and of its clients', in PEM.
     authority: String,
@@ -51,7 +51,7 @@ struct Server {
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-impl Server {
+impl FakeCluster {
     async fn start() -> Self {
         install_provider();
         let key = KeyPair::generate().unwrap();
@@ -102,7 +102,7 @@ async fn accept(
         };
         let certified = stream.get_ref().1.peer_certificates().is_some();
         let requests = Arc::clone(&requests);
-        let answers = move |request: &Asked| {
+        let answers = move |request: &RecordedRequest| {
             let mut noted = requests.lock().unwrap();
             noted.clear();
             for name in ["authorization", "impersonate-user", "impersonate-group"] {
@@ -119,11 +119,11 @@ async fn accept(
     }
 }
 
-fn sink(paths: Vec<PathBuf>, context: Option<&str>) -> Kubernetes {
+fn sink(paths: Vec<PathBuf>, context: Option<&str>) -> KubernetesSink {
     let context = context.map(str::to_owned);
-    let access = Access::Files { paths, context };
-    let place = Place::new("prod/job", None).unwrap();
-    Kubernetes::at("k".to_owned(), &place, access, Arc::new(Noon))
+    let access = ClusterAccess::Files { paths, context };
+    let place = ClusterSecret::new("prod/job", None).unwrap();
+    KubernetesSink::at("k".to_owned(), &place, access, Arc::new(FixedClock))
 }
 
 fn program(path: &Path, text: &str) {
@@ -152,7 +152,7 @@ printf '"status": {"token": "%s", "expirationTimestamp": "2036-01-01T00:00:00Z"}
 
 #[tokio::test]
 async fn whatever_logs_in_with_kubectl_reaches_the_cluster() {
-    let server = Server::start().await;
+    let server = FakeCluster::start().await;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write(&at("ca.pem"), &server.authority);
@@ -218,7 +218,7 @@ async fn whatever_logs_in_with_kubectl_reaches_the_cluster() {
             &config(&server.address.to_string(), "", user),
         );
         let sink = sink(vec![at("config")], None);
-        assert_eq!(sink.read_back().await, Ok(Held::Nothing), "{user}");
+        assert_eq!(sink.read_back().await, Ok(SinkContent::Nothing), "{user}");
         assert_eq!(*server.requests.lock().unwrap(), *sees, "{user}");
     }
     assert_eq!(fs::read_to_string(at("arguments")).unwrap(), "now\n");
@@ -226,7 +226,7 @@ async fn whatever_logs_in_with_kubectl_reaches_the_cluster() {
 
 #[tokio::test]
 async fn kubeconfig_files_of_gke_eks_and_aks() {
-    let server = Server::start().await;
+    let server = FakeCluster::start().await;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     program(&at("plugin"), LOGIN);
@@ -263,7 +263,11 @@ async fn kubeconfig_files_of_gke_eks_and_aks() {
             );
         write(&at("config"), &text);
         let sink = sink(vec![at("config")], None);
-        assert_eq!(sink.read_back().await, Ok(Held::Nothing), "{command}");
+        assert_eq!(
+            sink.read_back().await,
+            Ok(SinkContent::Nothing),
+            "{command}"
+        );
         let bearer = format!("authorization: Bearer {token}");
         assert_eq!(*server.requests.lock().unwrap(), [bearer], "{command}");
         assert_eq!(fs::read_to_string(at("arguments")).unwrap(), arguments);
@@ -313,7 +317,7 @@ async fn start_proxy(to: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 
 #[tokio::test]
 async fn proxies_and_names_of_certificates() {
-    let server = Server::start().await;
+    let server = FakeCluster::start().await;
     let (proxy_address, requests) = start_proxy(server.address).await;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -383,7 +387,7 @@ fn what_is_refused_before_anyone_is_asked() {
             &config("10.0.0.1", cluster, user).replace("certificate-authority: ca.pem, ", ""),
         );
         let context = context.map(str::to_owned);
-        let access = Access::Files {
+        let access = ClusterAccess::Files {
             paths: vec![path.clone()],
             context,
         };
@@ -391,7 +395,7 @@ fn what_is_refused_before_anyone_is_asked() {
     };
     write(&folder.path().join("ca.pem"), "nothing\n");
     let exec = "exec: {command: /bin/secret-login, interactiveMode: Always}";
-    for (cluster, user, context, says) in [
+    for (cluster, user, context, expected) in [
         (
             ", insecure-skip-tls-verify: true",
             "token: secret",
@@ -422,7 +426,7 @@ fn what_is_refused_before_anyone_is_asked() {
         ("", exec, None, "wants to ask a person"),
     ] {
         let error = read(cluster, user, context);
-        assert!(error.contains(says), "{cluster} {user}: {error}");
+        assert!(error.contains(expected), "{cluster} {user}: {error}");
         assert!(
             !error.contains("token: secret") && !error.contains("me:secret"),
             "{error}"
@@ -436,7 +440,7 @@ fn what_is_refused_before_anyone_is_asked() {
     ] {
         write(&path, text);
         let paths = vec![path.clone()];
-        let error = Access::Files {
+        let error = ClusterAccess::Files {
             paths,
             context: None,
         }
@@ -448,13 +452,13 @@ fn what_is_refused_before_anyone_is_asked() {
 
 #[tokio::test]
 async fn a_program_that_fails_to_log_in_gives_nothing_away() {
-    let server = Server::start().await;
+    let server = FakeCluster::start().await;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     write(&at("ca.pem"), &server.authority);
     let exec = "exec: {command: ./login, env: [{name: PASSWORD, value: secret-word}], \
                 installHint: get it}";
-    for (text, says) in [
+    for (text, expected) in [
         ("", "get it"),
         (
             "#!/bin/sh\necho secret-token; echo expired >&2; exit 3\n",
@@ -485,7 +489,7 @@ async fn a_program_that_fails_to_log_in_gives_nothing_away() {
             .await
             .unwrap_err();
         let error = error.to_string();
-        assert!(error.contains(says), "{text}: {error}");
+        assert!(error.contains(expected), "{text}: {error}");
         assert!(!error.contains("secret-"), "{error}");
     }
 }
@@ -504,7 +508,7 @@ fn files_are_merged_and_those_that_are_not_there_left_out() {
          contexts: [{name: x, context: {cluster: c, user: ''}}]\n",
     );
     let paths = vec![one, other];
-    let config = Access::Files {
+    let config = ClusterAccess::Files {
         paths,
         context: None,
     }
@@ -517,7 +521,7 @@ fn files_are_merged_and_those_that_are_not_there_left_out() {
 #[test]
 fn proxies_of_the_environment() {
     // kube would hold NO_PROXY against the proxy, and reject a list that ends with a comma.
-    let environment = || Environment {
+    let environment = || ProxyEnvironment {
         matcher: Matcher::builder()
             .https("http://proxy.example.test:3128")
             .no("10.0.0.0/8, .svc, direct.example.test,")

@@ -14,33 +14,33 @@ use kube::{Client, client::Body};
 use serde_json::Value;
 use tokio::{sync::Mutex, time::timeout};
 
-use super::kubeconfig::Access;
+use super::kubeconfig::ClusterAccess;
 use keywright_aws::http::root_of;
 
 /// How long a request may take as a whole.
 const REQUEST: Duration = Duration::from_secs(30);
 
 /// A request.
-pub(super) struct Call {
+pub(super) struct ApiCall {
     pub(super) request: Request<Vec<u8>>,
     /// Whether it holds a secret, which an answer may quote.
     pub(super) secret: bool,
 }
 
 /// Why the cluster did not do it; no secret is quoted.
-pub(super) enum Refusal {
+pub(super) enum ClusterError {
     Passing(String),
     Lasting(String),
 }
 
 /// A cluster's API, and the connection of the moment.
-pub(super) struct Connection {
-    access: Access,
+pub(super) struct ClusterConnection {
+    access: ClusterAccess,
     client: Mutex<Option<Client>>,
 }
 
-impl Connection {
-    pub(super) fn new(access: Access) -> Self {
+impl ClusterConnection {
+    pub(super) fn new(access: ClusterAccess) -> Self {
         Self {
             access,
             client: Mutex::new(None),
@@ -48,7 +48,7 @@ impl Connection {
     }
 
     /// Sends a request; nothing where there is no such object.
-    pub(super) async fn send(&self, call: &Call) -> Result<Option<Value>, Refusal> {
+    pub(super) async fn send(&self, call: &ApiCall) -> Result<Option<Value>, ClusterError> {
         let (status, answer) = self.once(call).await?;
         if status != StatusCode::UNAUTHORIZED {
             return understood(call, status, answer);
@@ -60,13 +60,13 @@ impl Connection {
         understood(call, status, answer)
     }
 
-    async fn once(&self, call: &Call) -> Result<(StatusCode, Option<Value>), Refusal> {
+    async fn once(&self, call: &ApiCall) -> Result<(StatusCode, Option<Value>), ClusterError> {
         let client = self.client().await?;
         let mut request = call.request.clone().map(Body::from);
         let json = http::HeaderValue::from_static("application/json");
         // A listing of names has a form of its own.
         request.headers_mut().entry(ACCEPT).or_insert(json);
-        let passing = |why: String| Refusal::Passing(why);
+        let passing = |why: String| ClusterError::Passing(why);
         let talk = async {
             let sent = client.send(request).await;
             let answer = sent.map_err(|error| passing(root_of(&error)))?;
@@ -81,24 +81,24 @@ impl Connection {
         timeout(REQUEST, talk).await.map_err(late)?
     }
 
-    async fn client(&self) -> Result<Client, Refusal> {
+    async fn client(&self) -> Result<Client, ClusterError> {
         let mut client = self.client.lock().await;
         if let Some(client) = &*client {
             return Ok(client.clone());
         }
-        let made = self.access.log_in().await.map_err(Refusal::Lasting)?;
+        let made = self.access.log_in().await.map_err(ClusterError::Lasting)?;
         *client = Some(made.clone());
         Ok(made)
     }
 }
 
 fn understood(
-    call: &Call,
+    call: &ApiCall,
     status: StatusCode,
     answer: Option<Value>,
-) -> Result<Option<Value>, Refusal> {
+) -> Result<Option<Value>, ClusterError> {
     if status.is_success() {
-        let none = || Refusal::Passing("the answer is not JSON".to_owned());
+        let none = || ClusterError::Passing("the answer is not JSON".to_owned());
         return answer.map(Some).ok_or_else(none);
     }
     if status == StatusCode::NOT_FOUND {
@@ -107,17 +107,17 @@ fn understood(
     let answer = answer.unwrap_or_default();
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
     // Whatever rejects an object, an admission webhook for example, may quote it.
-    let said = text(if call.secret { "reason" } else { "message" });
+    let message = text(if call.secret { "reason" } else { "message" });
     let (method, path) = (call.request.method(), call.request.uri().path());
-    let why = format!("{method} {path}: {status} {said}");
+    let why = format!("{method} {path}: {status} {message}");
     let passing = status.is_server_error()
         || matches!(
             status,
             StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
         );
     Err(if passing {
-        Refusal::Passing(why)
+        ClusterError::Passing(why)
     } else {
-        Refusal::Lasting(why)
+        ClusterError::Lasting(why)
     })
 }

@@ -13,37 +13,37 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroize;
 
-use super::super::running::{self, Limits};
+use super::super::running::{self, ProgramLimits};
 use crate::environment;
 
-const LIMITS: Limits = Limits {
+const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(60),
     output: 256 * 1024,
 };
 
 /// What a program prints.
 #[derive(Deserialize)]
-struct Printed {
-    status: Option<Credential>,
+struct ExecOutput {
+    status: Option<ExecCredential>,
 }
 
 /// What it logs in with.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Credential {
+pub(super) struct ExecCredential {
     token: Option<String>,
     client_certificate_data: Option<String>,
     client_key_data: Option<String>,
 }
 
-impl Drop for Credential {
+impl Drop for ExecCredential {
     fn drop(&mut self) {
         self.token.zeroize();
         self.client_key_data.zeroize();
     }
 }
 
-impl Credential {
+impl ExecCredential {
     /// Makes it the credentials of a user; what it has in PEM, a kubeconfig has in base64.
     pub(super) fn put_into(&self, user: &mut AuthInfo) {
         if let Some(token) = &self.token {
@@ -71,7 +71,7 @@ pub(super) fn check(program: &ExecConfig) -> Result<(), String> {
 }
 
 /// Runs it.
-pub(super) async fn run(program: &ExecConfig) -> Result<Credential, String> {
+pub(super) async fn run(program: &ExecConfig) -> Result<ExecCredential, String> {
     let name = program.command.as_deref().unwrap_or_default();
     let at = |why: &dyn std::fmt::Display| format!("{name}: {why}");
     let mut spec = json!({"interactive": false});
@@ -94,7 +94,9 @@ pub(super) async fn run(program: &ExecConfig) -> Result<Credential, String> {
     command.env("KUBERNETES_EXEC_INFO", about.to_string());
     let ended = running::run(command, &Secret::new(Vec::new()), LIMITS).await;
     let ended = ended.map_err(|failure| match (&failure, &program.install_hint) {
-        (running::Failure::Start(error), Some(hint)) => at(&format!("{error}: {}", hint.trim())),
+        (running::ProgramError::Start(error), Some(hint)) => {
+            at(&format!("{error}: {}", hint.trim()))
+        }
         _ => at(&failure),
     })?;
     if !ended.status.success() {
@@ -102,7 +104,7 @@ pub(super) async fn run(program: &ExecConfig) -> Result<Credential, String> {
     }
     // YAML, of which JSON is a part, as kubectl does. The error would quote it.
     let text = std::str::from_utf8(ended.output.expose()).unwrap_or_default();
-    let printed: Option<Printed> = serde_saphyr::from_str(text).ok();
+    let printed: Option<ExecOutput> = serde_saphyr::from_str(text).ok();
     let credential = printed.and_then(|printed| printed.status);
     credential
         .filter(|found| found.token.is_some() || found.client_key_data.is_some())

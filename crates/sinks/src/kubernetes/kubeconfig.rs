@@ -33,7 +33,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Where it is said how a cluster is reached.
-pub(super) enum Access {
+pub(super) enum ClusterAccess {
     /// In kubeconfig files; the first that has something of a name is right.
     Files {
         paths: Vec<PathBuf>,
@@ -43,7 +43,7 @@ pub(super) enum Access {
     Pod,
 }
 
-impl Access {
+impl ClusterAccess {
     /// As `kubectl` finds it: the files of `KUBECONFIG`, or `~/.kube/config`, or the pod's account.
     pub(super) fn find(context: Option<&str>) -> Result<Self, String> {
         let listed = variable("KUBECONFIG");
@@ -175,7 +175,7 @@ fn config_of(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
     let mut config = Config::new(url.clone());
     config.root_cert = authorities(cluster)?;
     config.tls_server_name.clone_from(&cluster.tls_server_name);
-    config.proxy_url = proxy(cluster, &url, Environment::read())?;
+    config.proxy_url = proxy(cluster, &url, ProxyEnvironment::read())?;
     config.auth_info = user;
     Ok(config)
 }
@@ -219,13 +219,13 @@ fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, String> {
 }
 
 /// What the environment says of proxies.
-pub(super) struct Environment {
+pub(super) struct ProxyEnvironment {
     /// Knows `NO_PROXY`.
     pub(super) matcher: Matcher,
     pub(super) https_proxy: Option<String>,
 }
 
-impl Environment {
+impl ProxyEnvironment {
     fn read() -> Self {
         Self {
             matcher: Matcher::from_env(),
@@ -238,7 +238,7 @@ impl Environment {
 pub(super) fn proxy(
     cluster: &Cluster,
     server: &Uri,
-    environment: Environment,
+    environment: ProxyEnvironment,
 ) -> Result<Option<Uri>, String> {
     let set = match &cluster.proxy_url {
         Some(proxy) => Some(proxy.clone()),

@@ -16,8 +16,10 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use keywright_base::{Clock, Secret};
 use keywright_rotation::{
-    model::{KeyId, Pair, RotationId},
-    ports::{Absence, Backup, Held, Inspection, Pairs, Sink, SinkError},
+    model::{KeyId, KeyPair, RotationId},
+    ports::{
+        MissingTarget, RotationPairs, Sink, SinkBackup, SinkContent, SinkError, SinkInspection,
+    },
 };
 use kube::{
     api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
@@ -28,15 +30,15 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroize;
 
 use self::{
-    client::{Call, Connection, Refusal},
-    kubeconfig::Access,
-    workload::{Rollout, Workload},
+    client::{ApiCall, ClusterConnection, ClusterError},
+    kubeconfig::ClusterAccess,
+    workload::{RolloutStatus, Workload},
 };
 use super::{
-    Destination, SinkKind,
+    ParsedDestination, SinkKind,
     document::foreign_key,
     fragment,
-    text::{did_you_mean, pair_of, shown_id, similar},
+    text::{did_you_mean, pair_of, printable_id, similar},
 };
 
 /// Names of objects that are looked at for a suggestion.
@@ -48,21 +50,21 @@ pub(super) const KIND: SinkKind = SinkKind {
     writes: "two fields of a Secret's data",
     parse: |text| {
         let (place, fields) = fragment(text);
-        Ok(Box::new(Place::new(place, fields)?))
+        Ok(Box::new(ClusterSecret::new(place, fields)?))
     },
 };
 
 #[async_trait]
-impl Destination for Place {
+impl ParsedDestination for ClusterSecret {
     async fn open(&self, name: String, clock: &Arc<dyn Clock>) -> Result<Box<dyn Sink>, String> {
-        let secret = Kubernetes::open(name, self, Arc::clone(clock))?;
+        let secret = KubernetesSink::open(name, self, Arc::clone(clock))?;
         Ok(Box::new(secret))
     }
 }
 
 /// `NAMESPACE/NAME[?context=…&restart=KIND/NAME,…][#ID,SECRET]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ClusterSecret {
     namespace: String,
     name: String,
     context: Option<String>,
@@ -94,7 +96,7 @@ fn is_field(text: &str) -> bool {
     !text.is_empty() && text.len() <= NAME_MAX && text.chars().all(good)
 }
 
-impl Place {
+impl ClusterSecret {
     pub(super) fn new(text: &str, fields: Option<&str>) -> Result<Self, String> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
         let object = path.split_once('/');
@@ -141,7 +143,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ClusterSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)?;
         let mut sign = '?';
@@ -161,15 +163,15 @@ impl fmt::Display for Place {
 }
 
 /// A Secret of a cluster.
-pub(super) struct Kubernetes {
+pub(super) struct KubernetesSink {
     name: String,
-    place: Place,
-    api: Connection,
+    place: ClusterSecret,
+    api: ClusterConnection,
     clock: Arc<dyn Clock>,
 }
 
 /// A Secret as the cluster has it.
-struct Found {
+struct SecretObject {
     /// Its fields, in base64.
     data: Map<String, Value>,
     version: String,
@@ -178,20 +180,20 @@ struct Found {
 
 /// What [`Sink::restore`] needs: the fields, in base64, where they were there.
 #[derive(Serialize, Deserialize)]
-struct Before {
+struct FieldsBackup {
     existed: bool,
     id: Option<String>,
     secret: Option<String>,
 }
 
-impl Drop for Before {
+impl Drop for FieldsBackup {
     fn drop(&mut self) {
         self.secret.zeroize();
     }
 }
 
-impl Before {
-    fn read(backup: &Backup) -> Option<Self> {
+impl FieldsBackup {
+    fn read(backup: &SinkBackup) -> Option<Self> {
         serde_json::from_slice(backup.expose()).ok()
     }
 }
@@ -201,24 +203,33 @@ fn decoded(encoded: &str) -> Option<String> {
 }
 
 /// Both fields as the cluster has them.
-fn encoded(pair: &Pair) -> (String, Secret<String>) {
+fn encoded(pair: &KeyPair) -> (String, Secret<String>) {
     let secret = STANDARD.encode(pair.secret.expose());
     (STANDARD.encode(&pair.id.0), Secret::new(secret))
 }
 
-impl Kubernetes {
+impl KubernetesSink {
     /// As the kubeconfig says, or the pod's service account.
-    pub(super) fn open(name: String, place: &Place, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let access = Access::find(place.context.as_deref())?;
+    pub(super) fn open(
+        name: String,
+        place: &ClusterSecret,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let access = ClusterAccess::find(place.context.as_deref())?;
         access.read()?;
         Ok(Self::at(name, place, access, clock))
     }
 
-    fn at(name: String, place: &Place, access: Access, clock: Arc<dyn Clock>) -> Self {
+    fn at(
+        name: String,
+        place: &ClusterSecret,
+        access: ClusterAccess,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             name,
             place: place.clone(),
-            api: Connection::new(access),
+            api: ClusterConnection::new(access),
             clock,
         }
     }
@@ -238,10 +249,10 @@ impl Kubernetes {
         secret: bool,
     ) -> Result<Option<Value>, SinkError> {
         let request = request.map_err(|error| self.never(&error))?;
-        let answered = self.api.send(&Call { request, secret }).await;
+        let answered = self.api.send(&ApiCall { request, secret }).await;
         answered.map_err(|refusal| match refusal {
-            Refusal::Passing(why) => self.later(&why),
-            Refusal::Lasting(why) => self.never(&why),
+            ClusterError::Passing(why) => self.later(&why),
+            ClusterError::Lasting(why) => self.never(&why),
         })
     }
 
@@ -250,7 +261,7 @@ impl Kubernetes {
         self.send(request, false).await
     }
 
-    async fn find(&self) -> Result<Option<Found>, SinkError> {
+    async fn find(&self) -> Result<Option<SecretObject>, SinkError> {
         let secrets = self.place.secrets();
         let Some(found) = self.get(&secrets, &self.place.name).await? else {
             return Ok(None);
@@ -258,7 +269,7 @@ impl Kubernetes {
         let version = found.pointer("/metadata/resourceVersion");
         let version = version.and_then(Value::as_str);
         let version = version.ok_or_else(|| self.later(&"the answer has no resourceVersion"))?;
-        Ok(Some(Found {
+        Ok(Some(SecretObject {
             version: version.to_owned(),
             immutable: found.get("immutable").and_then(Value::as_bool) == Some(true),
             data: match found.get("data") {
@@ -269,7 +280,7 @@ impl Kubernetes {
     }
 
     /// The pair; half a pair is an error.
-    fn pair(&self, found: Option<&Found>) -> Result<Option<Pair>, SinkError> {
+    fn pair(&self, found: Option<&SecretObject>) -> Result<Option<KeyPair>, SinkError> {
         let text = |field: &str| {
             let Some(value) = found.and_then(|found| found.data.get(field)) else {
                 return Ok(None);
@@ -304,14 +315,18 @@ impl Kubernetes {
         self.never(&format!("there is no {what}{near}"))
     }
 
-    fn inspection(&self, found: Option<&Found>, old: &KeyId) -> Result<Inspection, SinkError> {
+    fn inspection(
+        &self,
+        found: Option<&SecretObject>,
+        old: &KeyId,
+    ) -> Result<SinkInspection, SinkError> {
         let pair = self.pair(found)?;
-        let Place {
+        let ClusterSecret {
             name, id, secret, ..
         } = &self.place;
         let mut also = Vec::new();
         let absent = match found {
-            None => Some(Absence {
+            None => Some(MissingTarget {
                 what: format!("there is no Secret {name}"),
                 similar: Vec::new(),
             }),
@@ -324,14 +339,14 @@ impl Kubernetes {
                     }
                 }
                 let there = found.data.contains_key(id) || found.data.contains_key(secret);
-                (!there && !found.data.is_empty()).then(|| Absence {
+                (!there && !found.data.is_empty()).then(|| MissingTarget {
                     what: format!("there is no {id} and no {secret}"),
                     similar: similar(id, others.map(|(field, _)| field.as_str())),
                 })
             }
         };
-        Ok(Inspection {
-            held: pair.map_or(Held::Nothing, Held::Pair),
+        Ok(SinkInspection {
+            held: pair.map_or(SinkContent::Nothing, SinkContent::Pair),
             absent,
             also,
             warnings: Vec::new(),
@@ -342,9 +357,9 @@ impl Kubernetes {
     /// another's.
     fn is_as_before(
         &self,
-        found: Option<&Found>,
-        before: &Before,
-        new: &Pair,
+        found: Option<&SecretObject>,
+        before: &FieldsBackup,
+        new: &KeyPair,
     ) -> Result<bool, SinkError> {
         let field = |name: &str| found?.data.get(name)?.as_str();
         let now = (field(&self.place.id), field(&self.place.secret));
@@ -356,9 +371,13 @@ impl Kubernetes {
         if now == (Some(id.as_str()), Some(secret.expose().as_str())) {
             return Ok(false);
         }
-        let shown = |id: Option<&str>| id.and_then(decoded).unwrap_or_else(|| "no key".to_owned());
-        let (now, before) = (shown(now.0), shown(before.id.as_deref()));
-        Err(self.never(&foreign_key(shown_id(&now), shown_id(&before), &new.id)))
+        let listed = |id: Option<&str>| id.and_then(decoded).unwrap_or_else(|| "no key".to_owned());
+        let (now, before) = (listed(now.0), listed(before.id.as_deref()));
+        Err(self.never(&foreign_key(
+            printable_id(&now),
+            printable_id(&before),
+            &new.id,
+        )))
     }
 
     async fn workload(&self, workload: &Workload) -> Result<Value, SinkError> {
@@ -373,7 +392,7 @@ impl Kubernetes {
     }
 
     /// Everything that can be known to fail without a change.
-    async fn check(&self) -> Result<Option<Found>, SinkError> {
+    async fn check(&self) -> Result<Option<SecretObject>, SinkError> {
         let found = self.find().await?;
         match &found {
             Some(found) if found.immutable => return Err(self.never(&"it is immutable")),
@@ -432,7 +451,7 @@ impl Kubernetes {
     /// Sets or removes the two fields, if the Secret is still as it was found.
     async fn put(
         &self,
-        found: Option<&Found>,
+        found: Option<&SecretObject>,
         id: Option<&str>,
         secret: Option<&str>,
     ) -> Result<(), SinkError> {
@@ -469,7 +488,7 @@ impl Kubernetes {
     }
 
     /// Removes a Secret that a rotation made, unless somebody else put something into it.
-    async fn remove(&self, found: &Found) -> Result<(), SinkError> {
+    async fn remove(&self, found: &SecretObject) -> Result<(), SinkError> {
         let ours = |field: &String| *field == self.place.id || *field == self.place.secret;
         if !found.data.keys().all(ours) {
             return self.put(Some(found), None, None).await;
@@ -484,12 +503,12 @@ impl Kubernetes {
 }
 
 #[async_trait]
-impl Sink for Kubernetes {
+impl Sink for KubernetesSink {
     fn name(&self) -> &str {
         &self.name
     }
 
-    async fn inspect(&self, old: &KeyId) -> Result<Inspection, SinkError> {
+    async fn inspect(&self, old: &KeyId) -> Result<SinkInspection, SinkError> {
         let found = self.check().await?;
         let mut inspection = self.inspection(found.as_ref(), old)?;
         if let (None, Some(absent)) = (&found, &mut inspection.absent) {
@@ -499,11 +518,11 @@ impl Sink for Kubernetes {
         Ok(inspection)
     }
 
-    async fn stage(&self, _: &RotationId) -> Result<Backup, SinkError> {
+    async fn stage(&self, _: &RotationId) -> Result<SinkBackup, SinkError> {
         let found = self.check().await?;
         self.pair(found.as_ref())?;
         let field = |name: &str| Some(found.as_ref()?.data.get(name)?.as_str()?.to_owned());
-        let before = Before {
+        let before = FieldsBackup {
             existed: found.is_some(),
             id: field(&self.place.id),
             secret: field(&self.place.secret),
@@ -512,8 +531,13 @@ impl Sink for Kubernetes {
         Ok(Secret::new(bytes))
     }
 
-    async fn commit(&self, _: &RotationId, backup: &Backup, new: &Pair) -> Result<(), SinkError> {
-        let before = Before::read(backup).ok_or_else(|| self.never(&NO_BACKUP))?;
+    async fn commit(
+        &self,
+        _: &RotationId,
+        backup: &SinkBackup,
+        new: &KeyPair,
+    ) -> Result<(), SinkError> {
+        let before = FieldsBackup::read(backup).ok_or_else(|| self.never(&NO_BACKUP))?;
         let found = self.find().await?;
         if self.is_as_before(found.as_ref(), &before, new)? {
             let (id, secret) = encoded(new);
@@ -523,10 +547,10 @@ impl Sink for Kubernetes {
         self.restart(&new.id.0).await
     }
 
-    async fn read_back(&self) -> Result<Held, SinkError> {
+    async fn read_back(&self) -> Result<SinkContent, SinkError> {
         let found = self.find().await?;
         let Some(pair) = self.pair(found.as_ref())? else {
-            return Ok(Held::Nothing);
+            return Ok(SinkContent::Nothing);
         };
         for workload in &self.place.restart {
             let seen = self.workload(workload).await?;
@@ -534,21 +558,21 @@ impl Sink for Kubernetes {
                 continue;
             }
             match workload.rollout(&seen) {
-                Rollout::Over => {}
-                Rollout::Going(why) => return Err(self.later(&format!("{workload}: {why}"))),
-                Rollout::Failed(why) => return Err(self.never(&format!("{workload}: {why}"))),
+                RolloutStatus::Over => {}
+                RolloutStatus::Going(why) => return Err(self.later(&format!("{workload}: {why}"))),
+                RolloutStatus::Failed(why) => return Err(self.never(&format!("{workload}: {why}"))),
             }
         }
-        Ok(Held::Pair(pair))
+        Ok(SinkContent::Pair(pair))
     }
 
     async fn restore(
         &self,
         _: &RotationId,
-        backup: &Backup,
-        pairs: Pairs<'_>,
+        backup: &SinkBackup,
+        pairs: RotationPairs<'_>,
     ) -> Result<(), SinkError> {
-        let before = Before::read(backup).ok_or_else(|| self.never(&NO_BACKUP))?;
+        let before = FieldsBackup::read(backup).ok_or_else(|| self.never(&NO_BACKUP))?;
         let found = self.find().await?;
         if !self.is_as_before(found.as_ref(), &before, pairs.new)? {
             match &found {

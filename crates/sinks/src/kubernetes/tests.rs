@@ -9,17 +9,19 @@ use std::{
 };
 
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Held, Sink, SinkError},
+    model::{KeyPair, RotationId},
+    ports::{Sink, SinkContent, SinkError},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Kubernetes, Place, kubeconfig::Access};
+use super::{ClusterSecret, KubernetesSink, kubeconfig::ClusterAccess};
 use crate::{
-    remote_tests::{Cuts, Noon},
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
-    testing::{Answers, Asked, serve},
+    remote_tests::{FixedClock, WriteFault},
+    suite::{
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back,
+    },
+    testing::{FakeService, RecordedRequest, serve},
     tests::write,
 };
 
@@ -38,18 +40,18 @@ struct Fake {
     forbidden: Vec<&'static str>,
     /// Somebody else writes before the next change.
     raced: bool,
-    /// Rollouts wait to be told.
+    /// Rollouts wait to be sent_body.
     slow: bool,
 }
 
 type Shared = Arc<Mutex<Fake>>;
 
 fn status(code: u16, reason: &str, message: &str) -> (u16, String) {
-    let told = json!({
+    let sent_body = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure",
         "message": message, "reason": reason, "code": code,
     });
-    (code, told.to_string())
+    (code, sent_body.to_string())
 }
 
 /// RFC 7386.
@@ -110,16 +112,16 @@ impl Fake {
         app["status"]["observedGeneration"] = app["metadata"]["generation"].clone();
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        let bearer = asked.headers.get("authorization");
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
+        let bearer = request.headers.get("authorization");
         if bearer.is_none_or(|bearer| *bearer != format!("Bearer {}", self.token)) {
             return status(401, "Unauthorized", "Unauthorized");
         }
-        let (method, path) = asked.line.split_once(' ').unwrap();
+        let (method, path) = request.line.split_once(' ').unwrap();
         if method == "GET" {
             return match self.objects.get(path) {
                 Some(object) => (200, object.to_string()),
-                None if KINDS.iter().any(|kind| path.ends_with(kind)) => self.list(path, asked),
+                None if KINDS.iter().any(|kind| path.ends_with(kind)) => self.list(path, request),
                 None => status(404, "NotFound", "not found"),
             };
         }
@@ -127,20 +129,20 @@ impl Fake {
             let why = format!("{path} is forbidden: User \"x\" cannot {method}");
             return status(403, "Forbidden", &why);
         }
-        let dry = asked.query.contains("dryRun=All");
+        let dry = request.query.contains("dryRun=All");
         if self.raced && !dry {
             self.raced = false;
             let object = self.objects[SECRET].clone();
             self.store(SECRET, object);
         }
-        self.change(method, path, asked, dry)
+        self.change(method, path, request, dry)
     }
 
     /// The names of a kind, and nothing else of what is there.
-    fn list(&self, path: &str, asked: &Asked) -> (u16, String) {
-        let accept = asked.headers["accept"].to_str().unwrap();
+    fn list(&self, path: &str, request: &RecordedRequest) -> (u16, String) {
+        let accept = request.headers["accept"].to_str().unwrap();
         assert!(accept.contains("as=PartialObjectMetadataList"), "{accept}");
-        assert_eq!(asked.query.trim_start_matches('&'), "limit=500");
+        assert_eq!(request.query.trim_start_matches('&'), "limit=500");
         if self.forbidden.contains(&"list") {
             return status(403, "Forbidden", "cannot list");
         }
@@ -156,12 +158,18 @@ impl Fake {
         (200, json!({"items": items}).to_string())
     }
 
-    fn change(&mut self, method: &str, path: &str, asked: &Asked, dry: bool) -> (u16, String) {
-        let told = asked.told();
-        let media = &asked.headers["content-type"];
+    fn change(
+        &mut self,
+        method: &str,
+        path: &str,
+        request: &RecordedRequest,
+        dry: bool,
+    ) -> (u16, String) {
+        let sent_body = request.json();
+        let media = &request.headers["content-type"];
         if method == "POST" {
             assert_eq!(media, "application/json");
-            let name = told["metadata"]["name"].as_str().unwrap();
+            let name = sent_body["metadata"]["name"].as_str().unwrap();
             let path = format!("{path}/{name}");
             if self.objects.contains_key(&path) {
                 return status(409, "AlreadyExists", "it already exists");
@@ -170,17 +178,17 @@ impl Fake {
                 return status(404, "NotFound", "namespaces not found");
             }
             if !dry {
-                self.store(&path, told.clone());
+                self.store(&path, sent_body.clone());
             }
-            return (201, told.to_string());
+            return (201, sent_body.to_string());
         }
         let Some(mut object) = self.objects.get(path).cloned() else {
             return status(404, "NotFound", "not found");
         };
         let version = object["metadata"]["resourceVersion"].clone();
         let wanted = match method {
-            "DELETE" => told.pointer("/preconditions/resourceVersion"),
-            _ => told.pointer("/metadata/resourceVersion"),
+            "DELETE" => sent_body.pointer("/preconditions/resourceVersion"),
+            _ => sent_body.pointer("/metadata/resourceVersion"),
         };
         if wanted.is_some_and(|wanted| *wanted != version) {
             return status(409, "Conflict", "the object has been modified");
@@ -194,7 +202,7 @@ impl Fake {
             ("PATCH", "application/merge-patch+json")
         );
         let before = object.clone();
-        merge(&mut object, &told);
+        merge(&mut object, &sent_body);
         if !dry && before != object {
             if before["spec"] != object["spec"] {
                 let generation = object["metadata"]["generation"].as_u64().unwrap() + 1;
@@ -211,20 +219,20 @@ impl Fake {
 
 /// A sink, and the folder with its kubeconfig.
 struct Opened {
-    sink: Kubernetes,
+    sink: KubernetesSink,
     folder: TempDir,
 }
 
 impl Deref for Opened {
-    type Target = Kubernetes;
+    type Target = KubernetesSink;
 
-    fn deref(&self) -> &Kubernetes {
+    fn deref(&self) -> &KubernetesSink {
         &self.sink
     }
 }
 
 /// A kubeconfig with one cluster and one user.
-fn kubeconfig(folder: &Path, server: &str, user: &str) -> Access {
+fn kubeconfig(folder: &Path, server: &str, user: &str) -> ClusterAccess {
     let path = folder.join("config");
     let text = format!(
         "current-context: x\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\n\
@@ -232,25 +240,25 @@ fn kubeconfig(folder: &Path, server: &str, user: &str) -> Access {
          users: [{{name: u, user: {{{user}}}}}]\n"
     );
     write(&path, &text);
-    Access::Files {
+    ClusterAccess::Files {
         paths: vec![path],
         context: None,
     }
 }
 
-async fn open(answers: Answers, place: &str, user: &str) -> Opened {
+async fn open(answers: FakeService, place: &str, user: &str) -> Opened {
     let folder = tempfile::tempdir().unwrap();
     let server = format!("http://{}", serve(answers).await);
     let access = kubeconfig(folder.path(), &server, user);
-    let place = Place::new(place, None).unwrap();
+    let place = ClusterSecret::new(place, None).unwrap();
     let name = format!("kubernetes:{place}");
-    let sink = Kubernetes::at(name, &place, access, Arc::new(Noon));
+    let sink = KubernetesSink::at(name, &place, access, Arc::new(FixedClock));
     Opened { sink, folder }
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> Opened {
+async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> Opened {
     let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     open(cuts.of(Arc::new(Mutex::new(answers))), place, "token: t").await
 }
 
@@ -283,7 +291,7 @@ async fn a_secret_keeps_the_contract_with_its_other_fields() {
         Some(filled()),
     ] {
         let fake = Fake::new(data);
-        let cuts = Cuts::default();
+        let cuts = WriteFault::default();
         let sink = sink(&fake, &cuts, RESTARTING).await;
         // What consumers read: the fields, and whether there is a Secret at all.
         let look = || {
@@ -294,9 +302,9 @@ async fn a_secret_keeps_the_contract_with_its_other_fields() {
                 .map(|object| object["data"].to_string());
             data.unwrap_or_default().into_bytes()
         };
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
         hold_to_crashes(&*sink, &look, &|nth, after| cuts.at(nth, after), false).await;
-        let put = |pair: &Pair| {
+        let put = |pair: &KeyPair| {
             let data = json!({
                 "AWS_ACCESS_KEY_ID": encoded(&pair.id.0),
                 "AWS_SECRET_ACCESS_KEY": encoded(pair.secret.expose()),
@@ -321,7 +329,7 @@ async fn what_would_have_to_be_made_is_said() {
         (Some(json!({})), None),
         (Some(filled()), None),
     ] {
-        let sink = sink(&Fake::new(data), &Cuts::default(), "prod/job").await;
+        let sink = sink(&Fake::new(data), &WriteFault::default(), "prod/job").await;
         let absent = sink.inspect(&pair(1).id).await.unwrap().absent;
         assert_eq!(absent.is_some(), what.is_some(), "{absent:?}");
         if let (Some(absent), Some((what, similar))) = (absent, what) {
@@ -329,14 +337,14 @@ async fn what_would_have_to_be_made_is_said() {
             assert_eq!(absent.similar.len(), similar, "{absent:?}");
         }
     }
-    for (value, says) in [
+    for (value, expected) in [
         (encoded(&pair(1).id.0), "half a pair"),
         ("//79".to_owned(), "is not text"),
     ] {
         let half = json!({"AWS_ACCESS_KEY_ID": value});
-        let sink = sink(&Fake::new(Some(half)), &Cuts::default(), "prod/job").await;
+        let sink = sink(&Fake::new(Some(half)), &WriteFault::default(), "prod/job").await;
         let error = sink.inspect(&pair(1).id).await.unwrap_err();
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 
@@ -349,7 +357,7 @@ async fn what_was_perhaps_meant_is_named() {
         json!({"metadata": {"name": "prod"}}),
     );
     let look = async |place: &str| {
-        let sink = sink(&fake, &Cuts::default(), place).await;
+        let sink = sink(&fake, &WriteFault::default(), place).await;
         sink.inspect(&pair(1).id).await
     };
     let absent = look("prod/jobs").await.unwrap().absent.unwrap();
@@ -376,27 +384,27 @@ async fn what_was_perhaps_meant_is_named() {
 #[tokio::test]
 async fn a_version_that_somebody_else_wrote_is_not_overwritten() {
     let fake = Fake::new(Some(filled()));
-    let sink = sink(&fake, &Cuts::default(), "prod/job").await;
+    let sink = sink(&fake, &WriteFault::default(), "prod/job").await;
     fake.lock().unwrap().raced = true;
     let raced = deliver(&*sink, &pair(2)).await.unwrap_err();
     assert!(
         matches!(&raced, SinkError::Later(why) if why.contains("409")),
         "{raced}"
     );
-    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Pair(pair(1))));
     deliver(&*sink, &pair(2)).await.unwrap();
-    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Pair(pair(2))));
 }
 
 #[tokio::test]
 async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
     let fake = Fake::new(Some(filled()));
-    let sink = sink(&fake, &Cuts::default(), RESTARTING).await;
+    let sink = sink(&fake, &WriteFault::default(), RESTARTING).await;
     fake.lock().unwrap().slow = true;
     let backup = sink.stage(&rotation()).await.unwrap();
     assert_eq!(
         sink.read_back().await,
-        Ok(Held::Pair(pair(1))),
+        Ok(SinkContent::Pair(pair(1))),
         "nothing was restarted yet"
     );
     for _ in 0..2 {
@@ -410,19 +418,19 @@ async fn a_workload_is_started_anew_once_for_each_key_and_waited_for() {
         );
         assert_eq!(annotations["keywright-access-key-id"], pair(2).id.0);
         let early = sink.read_back().await.unwrap_err();
-        let says = "deployment/app: the cluster has not seen the restart yet";
+        let expected = "deployment/app: the cluster has not seen the restart yet";
         assert!(
-            matches!(&early, SinkError::Later(why) if why.contains(says)),
+            matches!(&early, SinkError::Later(why) if why.contains(expected)),
             "{early}"
         );
     }
     fake.lock().unwrap().roll();
-    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(2))));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Pair(pair(2))));
     // Going back, they are started again, and waited for again.
     put_back(&*sink, &backup, None).await.unwrap();
     assert!(matches!(sink.read_back().await, Err(SinkError::Later(_))));
     fake.lock().unwrap().roll();
-    assert_eq!(sink.read_back().await, Ok(Held::Pair(pair(1))));
+    assert_eq!(sink.read_back().await, Ok(SinkContent::Pair(pair(1))));
 }
 
 #[tokio::test]
@@ -457,16 +465,16 @@ async fn what_cannot_be_done_is_known_before_anything_is_changed() {
         ),
         ("nowhere/job", |_| {}, "there is no namespace nowhere"),
     ];
-    for (place, spoil, says) in rows {
+    for (place, spoil, expected) in rows {
         let fake = Fake::new(Some(filled()));
         spoil(&mut fake.lock().unwrap());
         let before = fake.lock().unwrap().objects.clone();
-        let sink = sink(&fake, &Cuts::default(), place).await;
+        let sink = sink(&fake, &WriteFault::default(), place).await;
         let inspected = sink.inspect(&pair(1).id).await.unwrap_err();
         let staged = sink.stage(&rotation()).await.unwrap_err();
         assert_eq!(inspected, staged);
         assert!(
-            matches!(&staged, SinkError::Never(why) if why.contains(says)),
+            matches!(&staged, SinkError::Never(why) if why.contains(expected)),
             "{staged}"
         );
         assert_eq!(fake.lock().unwrap().objects, before);
@@ -483,13 +491,13 @@ async fn answers_that_pass_and_that_do_not() {
         (422, false),
         (400, false),
     ] {
-        let answers = move |asked: &Asked| match asked.line.starts_with("PATCH") {
+        let answers = move |request: &RecordedRequest| match request.line.starts_with("PATCH") {
             false => (
                 200,
                 json!({"metadata": {"resourceVersion": "1"}}).to_string(),
             ),
             // Which quotes what was sent.
-            true => status(code, "Refused", &String::from_utf8_lossy(&asked.body)),
+            true => status(code, "Refused", &String::from_utf8_lossy(&request.body)),
         };
         let sink = open(Arc::new(Mutex::new(answers)), "prod/job", "").await;
         let error = deliver(&*sink, &pair(2)).await.unwrap_err();
@@ -507,7 +515,7 @@ async fn answers_that_pass_and_that_do_not() {
 async fn credentials_that_have_run_out_are_read_again() {
     let fake = Fake::new(Some(filled()));
     let there = Arc::clone(&fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let sink = open(
         Arc::new(Mutex::new(answers)),
         "prod/job",

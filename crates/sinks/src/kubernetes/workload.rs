@@ -17,18 +17,18 @@ const STARTED_FOR: &str = "keywright-access-key-id";
 /// A workload that reads the Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Workload {
-    kind: Kind,
+    kind: WorkloadKind,
     name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum WorkloadKind {
     Deployment,
     StatefulSet,
     DaemonSet,
 }
 
-impl Kind {
+impl WorkloadKind {
     /// As people write it, and its place in the API.
     const fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -51,7 +51,12 @@ impl FromStr for Workload {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text} is none of deployment/x, statefulset/x, daemonset/x");
         let (kind, name) = text.split_once('/').ok_or_else(wrong)?;
-        let mut kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet].into_iter();
+        let mut kinds = [
+            WorkloadKind::Deployment,
+            WorkloadKind::StatefulSet,
+            WorkloadKind::DaemonSet,
+        ]
+        .into_iter();
         let kind = kinds
             .find(|known| known.words().0 == kind)
             .ok_or_else(wrong)?;
@@ -110,22 +115,22 @@ impl Workload {
     }
 
     /// Whether its rollout is over.
-    pub(super) fn rollout(&self, seen: &Value) -> Rollout {
+    pub(super) fn rollout(&self, seen: &Value) -> RolloutStatus {
         let number = |pointer: &str| seen.pointer(pointer).and_then(Value::as_i64);
         let status = |name: &str| number(&format!("/status/{name}")).unwrap_or(0);
         if status("observedGeneration") < number("/metadata/generation").unwrap_or(i64::MAX) {
-            return Rollout::Going("the cluster has not seen the restart yet".to_owned());
+            return RolloutStatus::Going("the cluster has not seen the restart yet".to_owned());
         }
         let wanted = number("/spec/replicas").unwrap_or(1);
         let (new, all, good) = match self.kind {
-            Kind::Deployment => {
+            WorkloadKind::Deployment => {
                 if let Some(why) = exceeded(seen) {
-                    return Rollout::Failed(why);
+                    return RolloutStatus::Failed(why);
                 }
                 // Old pods that are still there may serve with the old key.
                 let left = status("replicas") - status("updatedReplicas");
                 if status("updatedReplicas") >= wanted && left > 0 {
-                    return Rollout::Going(format!("{left} old pods are still there"));
+                    return RolloutStatus::Going(format!("{left} old pods are still there"));
                 }
                 (
                     status("updatedReplicas"),
@@ -133,7 +138,7 @@ impl Workload {
                     status("availableReplicas"),
                 )
             }
-            Kind::StatefulSet => {
+            WorkloadKind::StatefulSet => {
                 let revision = |name: &str| seen.pointer(&format!("/status/{name}"));
                 // The number of updated pods is of no meaning once the revision is current.
                 let new = if revision("currentRevision") == revision("updateRevision") {
@@ -143,25 +148,25 @@ impl Workload {
                 };
                 (new, wanted, status("readyReplicas"))
             }
-            Kind::DaemonSet => (
+            WorkloadKind::DaemonSet => (
                 status("updatedNumberScheduled"),
                 status("desiredNumberScheduled"),
                 status("numberAvailable"),
             ),
         };
         if new < all {
-            return Rollout::Going(format!("{new} of {all} pods were started anew"));
+            return RolloutStatus::Going(format!("{new} of {all} pods were started anew"));
         }
         if good < all {
-            return Rollout::Going(format!("{good} of {all} pods are ready"));
+            return RolloutStatus::Going(format!("{good} of {all} pods are ready"));
         }
-        Rollout::Over
+        RolloutStatus::Over
     }
 }
 
 /// How far a rollout is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Rollout {
+pub(super) enum RolloutStatus {
     /// It is over.
     Over,
     /// It goes on; how far it is.
@@ -185,7 +190,7 @@ fn exceeded(seen: &Value) -> Option<String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Rollout, Workload};
+    use super::{RolloutStatus, Workload};
 
     /// A workload, its state, and how the sentence begins that says what it waits for.
     fn rollouts() -> [(&'static str, Value, &'static str); 10] {
@@ -256,20 +261,22 @@ mod tests {
 
     #[test]
     fn when_a_rollout_is_over() {
-        for (name, mut seen, says) in rollouts() {
+        for (name, mut seen, expected) in rollouts() {
             let workload: Workload = name.parse().unwrap();
             seen["metadata"] = json!({"generation": 4});
             seen["status"]["observedGeneration"] = json!(3);
             let early = workload.rollout(&seen);
             assert!(
-                matches!(&early, Rollout::Going(why) if why.contains("not seen")),
+                matches!(&early, RolloutStatus::Going(why) if why.contains("not seen")),
                 "{early:?}"
             );
             seen["status"]["observedGeneration"] = json!(4);
             match workload.rollout(&seen) {
-                Rollout::Over => assert_eq!(says, "", "{seen}"),
-                Rollout::Going(why) => assert!(!says.is_empty() && why.starts_with(says), "{why}"),
-                Rollout::Failed(why) => panic!("{seen}: {why}"),
+                RolloutStatus::Over => assert_eq!(expected, "", "{seen}"),
+                RolloutStatus::Going(why) => {
+                    assert!(!expected.is_empty() && why.starts_with(expected), "{why}")
+                }
+                RolloutStatus::Failed(why) => panic!("{seen}: {why}"),
             }
         }
     }
@@ -303,7 +310,7 @@ mod tests {
         });
         assert_eq!(
             deployment.rollout(&failed),
-            Rollout::Failed("stuck".to_owned())
+            RolloutStatus::Failed("stuck".to_owned())
         );
         for text in [
             "x",

@@ -4,20 +4,21 @@
 use std::sync::{Arc, Mutex};
 
 use keywright_rotation::{
-    model::{Pair, RotationId},
+    model::{KeyPair, RotationId},
     ports::{Sink, SinkError},
 };
 use serde_json::{Value, json};
 
-use super::{Connect, Place};
+use super::{ConnectItem, VaultItem};
 use crate::{
     document::{DocumentSink, StorePlace},
-    json::Json,
-    remote_tests::Cuts,
+    json::JsonFormat,
+    remote_tests::WriteFault,
     suite::{
-        Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals, pair,
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, hold_to_refusals,
+        pair,
     },
-    testing::{Asked, serve},
+    testing::{RecordedRequest, serve},
 };
 
 const VAULT: &str = "ionaiwtdvgclrixbt6ztpqcxnq";
@@ -33,7 +34,7 @@ struct Fake {
 
 type Shared = Arc<Mutex<Fake>>;
 
-fn said(status: u16, message: &str) -> (u16, String) {
+fn reply(status: u16, message: &str) -> (u16, String) {
     (
         status,
         json!({"status": status, "message": message}).to_string(),
@@ -72,13 +73,13 @@ impl Fake {
         self.item["version"] = json!(version + 1);
     }
 
-    fn answer(&mut self, asked: &Asked) -> (u16, String) {
-        let token = asked.headers.get("authorization");
+    fn answer(&mut self, request: &RecordedRequest) -> (u16, String) {
+        let token = request.headers.get("authorization");
         if token.and_then(|token| token.to_str().ok()) != Some("Bearer t") {
-            return said(401, "Invalid token signature");
+            return reply(401, "Invalid token signature");
         }
-        let (method, path) = asked.line.split_once(' ').unwrap();
-        let query = percent_encoding::percent_decode_str(&asked.query)
+        let (method, path) = request.line.split_once(' ').unwrap();
+        let query = percent_encoding::percent_decode_str(&request.query)
             .decode_utf8()
             .unwrap();
         let items = format!("/v1/vaults/{VAULT}/items");
@@ -102,14 +103,14 @@ impl Fake {
                 (200, found.to_string())
             }
             ("GET", _) if path == format!("{items}/{ITEM}") => (200, self.item.to_string()),
-            ("PATCH", _) if path == format!("{items}/{ITEM}") => self.patch(&asked.told()),
-            _ => said(404, "not found"),
+            ("PATCH", _) if path == format!("{items}/{ITEM}") => self.patch(&request.json()),
+            _ => reply(404, "not found"),
         }
     }
 
     fn patch(&mut self, body: &Value) -> (u16, String) {
         if !self.may_write {
-            return said(403, "token does not have permission to write");
+            return reply(403, "token does not have permission to write");
         }
         let ops = body.as_array().unwrap();
         for op in ops {
@@ -145,24 +146,24 @@ impl Fake {
     }
 }
 
-async fn sink(fake: &Shared, cuts: &Cuts, place: &str) -> DocumentSink<Connect> {
+async fn sink(fake: &Shared, cuts: &WriteFault, place: &str) -> DocumentSink<ConnectItem> {
     let there = Arc::clone(fake);
-    let answers = move |asked: &Asked| there.lock().unwrap().answer(asked);
+    let answers = move |request: &RecordedRequest| there.lock().unwrap().answer(request);
     let address = serve(cuts.of(Arc::new(Mutex::new(answers)))).await;
     let (place, pointers) = place
         .split_once('#')
         .map_or((place, None), |(p, n)| (p, Some(n)));
-    let place = Place::parse(place).unwrap();
-    let connect = Connect::at("o", &place, &format!("http://{address}/"), "t".to_owned());
+    let place = VaultItem::parse(place).unwrap();
+    let connect = ConnectItem::at("o", &place, &format!("http://{address}/"), "t".to_owned());
     DocumentSink::new(
         "o".to_owned(),
-        Json::new(pointers).unwrap(),
+        JsonFormat::new(pointers).unwrap(),
         connect.unwrap(),
     )
 }
 
 /// An item's fields: the pair, in a section or in none, and others that stay.
-fn fields(pair: Option<&Pair>, section: Option<&str>) -> Value {
+fn fields(pair: Option<&KeyPair>, section: Option<&str>) -> Value {
     let mut fields = vec![
         json!({"id": "notesPlain", "type": "STRING", "purpose": "NOTES", "label": "notes"}),
         json!({"id": "f1", "type": "STRING", "label": "twin", "value": "1"}),
@@ -202,7 +203,7 @@ async fn an_item_keeps_the_contract_and_its_other_fields() {
         ),
     ] {
         let fake = Fake::shared(&fields(held.as_ref(), section));
-        let cuts = Cuts::default();
+        let cuts = WriteFault::default();
         let sink = sink(&fake, &cuts, place).await;
         let look = || fake.lock().unwrap().look();
         // Fields that are made again have other ids.
@@ -214,10 +215,10 @@ async fn an_item_keeps_the_contract_and_its_other_fields() {
             }
             text.into_bytes()
         };
-        hold_to_contract(&sink, Reads::Pair, &plain).await;
+        hold_to_contract(&sink, ReadBackKind::Pair, &plain).await;
         hold_to_crashes(&sink, &plain, &|nth, after| cuts.at(nth, after), false).await;
         if held.is_some() {
-            let put = |pair: &Pair| {
+            let put = |pair: &KeyPair| {
                 let mut fake = fake.lock().unwrap();
                 fake.field("AccessKeyId")["value"] = json!(pair.id.0);
                 fake.field("SecretAccessKey")["value"] = json!(pair.secret.expose());
@@ -236,13 +237,13 @@ async fn what_is_there_is_said() {
         .unwrap()
         .push(json!({"id": "f9", "type": "STRING", "label": "old", "value": pair(1).id.0}));
     let fake = Fake::shared(&all);
-    let found = sink(&fake, &Cuts::default(), "Prod/Job key").await;
+    let found = sink(&fake, &WriteFault::default(), "Prod/Job key").await;
     let found = found.inspect(&pair(1).id).await.unwrap();
     assert_eq!(found.also, ["/old"]);
-    let absent = sink(&fake, &Cuts::default(), "Prod/Job key#/AccesKeyId,/S").await;
+    let absent = sink(&fake, &WriteFault::default(), "Prod/Job key#/AccesKeyId,/S").await;
     let absent = absent.inspect(&pair(1).id).await.unwrap().absent.unwrap();
     assert_eq!(absent.similar, ["AccessKeyId"]);
-    for (place, says) in [
+    for (place, expected) in [
         (
             "Prd/Job key",
             "no vault Prd, or the token may not see it; did you mean Prod?",
@@ -254,23 +255,28 @@ async fn what_is_there_is_said() {
             "half a pair is not overwritten",
         ),
     ] {
-        let sink = sink(&fake, &Cuts::default(), place).await;
+        let sink = sink(&fake, &WriteFault::default(), place).await;
         let error = sink.inspect(&pair(1).id).await.unwrap_err();
         assert!(
-            matches!(&error, SinkError::Never(why) if why.contains(says)),
+            matches!(&error, SinkError::Never(why) if why.contains(expected)),
             "{error}"
         );
     }
-    let elsewhere = sink(&fake, &Cuts::default(), "Prod/Job key#/None/A,/None/B").await;
+    let elsewhere = sink(
+        &fake,
+        &WriteFault::default(),
+        "Prod/Job key#/None/A,/None/B",
+    )
+    .await;
     let error = deliver(&elsewhere, &pair(2)).await.unwrap_err().to_string();
     assert!(error.contains("the item has no section None"), "{error}");
     fake.lock().unwrap().twins = true;
-    let twins = sink(&fake, &Cuts::default(), "Prod/Job key").await;
+    let twins = sink(&fake, &WriteFault::default(), "Prod/Job key").await;
     let error = twins.inspect(&pair(1).id).await.unwrap_err().to_string();
     assert!(error.contains("give one by its id"), "{error}");
     fake.lock().unwrap().twins = false;
     fake.lock().unwrap().may_write = false;
-    let denied = sink(&fake, &Cuts::default(), "Prod/Job key").await;
+    let denied = sink(&fake, &WriteFault::default(), "Prod/Job key").await;
     let error = denied.inspect(&pair(1).id).await.unwrap_err().to_string();
     assert!(
         error.contains("403 Forbidden"),
@@ -291,21 +297,25 @@ async fn a_version_that_another_user_saved_is_not_overwritten() {
         let fake = Fake::shared(&fields(Some(&pair(1)), None));
         let there = Arc::clone(&fake);
         let (mut count, item) = (0, format!("/v1/vaults/{VAULT}/items/{ITEM}"));
-        let answers = move |asked: &Asked| {
+        let answers = move |request: &RecordedRequest| {
             let mut fake = there.lock().unwrap();
-            if asked.line == format!("{method} {item}") {
+            if request.line == format!("{method} {item}") {
                 count += 1;
                 if count == at + usize::from(method == "GET") {
                     fake.field("notes")["value"] = json!("theirs");
                     fake.save();
                 }
             }
-            fake.answer(asked)
+            fake.answer(request)
         };
         let address = serve(Arc::new(Mutex::new(answers))).await;
-        let place = Place::parse(&format!("{VAULT}/{ITEM}")).unwrap();
-        let connect = Connect::at("o", &place, &format!("http://{address}"), "t".to_owned());
-        let sink = DocumentSink::new("o".to_owned(), Json::new(None).unwrap(), connect.unwrap());
+        let place = VaultItem::parse(&format!("{VAULT}/{ITEM}")).unwrap();
+        let connect = ConnectItem::at("o", &place, &format!("http://{address}"), "t".to_owned());
+        let sink = DocumentSink::new(
+            "o".to_owned(),
+            JsonFormat::new(None).unwrap(),
+            connect.unwrap(),
+        );
         let error = deliver(&sink, &pair(2)).await.unwrap_err();
         assert!(
             matches!(&error, SinkError::Later(why) if why.contains("another user")),
@@ -321,25 +331,29 @@ async fn a_version_that_another_user_saved_is_not_overwritten() {
 async fn answers_that_pass_and_that_do_not() {
     hold_to_refusals(|status| async move {
         let fake = Fake::shared(&fields(Some(&pair(1)), None));
-        let answers = move |asked: &Asked| match asked.line.starts_with("PATCH") {
+        let answers = move |request: &RecordedRequest| match request.line.starts_with("PATCH") {
             // Whatever it quotes is not repeated.
-            true => said(status, &format!("no: {}", asked.told())),
-            false => fake.lock().unwrap().answer(asked),
+            true => reply(status, &format!("no: {}", request.json())),
+            false => fake.lock().unwrap().answer(request),
         };
         let address = serve(Arc::new(Mutex::new(answers))).await;
-        let place = Place::parse("Prod/Job key").unwrap();
-        let connect = Connect::at("o", &place, &format!("http://{address}"), "t".to_owned());
-        let sink = DocumentSink::new("o".to_owned(), Json::new(None).unwrap(), connect.unwrap());
+        let place = VaultItem::parse("Prod/Job key").unwrap();
+        let connect = ConnectItem::at("o", &place, &format!("http://{address}"), "t".to_owned());
+        let sink = DocumentSink::new(
+            "o".to_owned(),
+            JsonFormat::new(None).unwrap(),
+            connect.unwrap(),
+        );
         Box::new(sink) as Box<dyn Sink>
     })
     .await;
-    let place = Place::parse("a/b").unwrap();
+    let place = VaultItem::parse("a/b").unwrap();
     for host in [
         "http://connect.example.org:8080",
         "https://me:word@connect.example.org",
     ] {
         assert!(
-            Connect::at("o", &place, host, "t".to_owned()).is_err(),
+            ConnectItem::at("o", &place, host, "t".to_owned()).is_err(),
             "{host}"
         );
     }

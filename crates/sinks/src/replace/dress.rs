@@ -19,12 +19,12 @@ use xattr::FileExt;
 const OTHERS_READ: u32 = 0o044;
 
 /// What a file is to look like.
-pub(super) struct Dress {
+pub(super) struct FileAttributes {
     there: Metadata,
     attributes: BTreeMap<OsString, Vec<u8>>,
 }
 
-impl Dress {
+impl FileAttributes {
     /// Of the file at a path; nothing where there is none.
     pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
         let there = match fs::metadata(path) {
@@ -66,7 +66,7 @@ impl Dress {
             })?;
         }
         let has = attributes(file)?;
-        let kept = |name: &OsString, done: io::Result<()>| {
+        let retained = |name: &OsString, done: io::Result<()>| {
             done.map_err(|error| {
                 let why = format!("its attribute {} cannot be kept: {error}", name.display());
                 io::Error::new(error.kind(), why)
@@ -77,11 +77,11 @@ impl Dress {
             .keys()
             .filter(|name| !self.attributes.contains_key(*name))
         {
-            kept(name, file.remove_xattr(name))?;
+            retained(name, file.remove_xattr(name))?;
         }
         for (name, value) in &self.attributes {
             if has.get(name) != Some(value) {
-                kept(name, file.set_xattr(name, value))?;
+                retained(name, file.set_xattr(name, value))?;
             }
         }
         // The last: an ACL is a part of the mode, and the other way round.
@@ -111,7 +111,7 @@ pub(super) fn is_mount(path: &Path) -> bool {
 }
 
 /// What a person should know of a file.
-pub(super) fn warnings(dress: &Dress) -> Vec<String> {
+pub(super) fn warnings(dress: &FileAttributes) -> Vec<String> {
     let mode = dress.there.permissions().mode() & 0o7777;
     if mode & OTHERS_READ == 0 {
         return Vec::new();

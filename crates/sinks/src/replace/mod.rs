@@ -23,11 +23,11 @@ use keywright_store::durable;
 use tempfile::TempDir;
 
 use self::{
-    dress::{Dress, warnings},
+    dress::{FileAttributes, warnings},
     resolve::resolve,
     turn::in_turn,
 };
-use super::document::{Content, bytes};
+use super::document::{DocumentContent, bytes};
 
 /// The mode of a file that was not there.
 const MODE_NEW: u32 = 0o600;
@@ -53,7 +53,7 @@ pub(super) fn failed(path: &Path, error: &io::Error) -> SinkError {
 }
 
 /// Reads a file of bounded size, whoever made the links that lead to it.
-pub(super) fn read(path: &Path) -> io::Result<Content> {
+pub(super) fn read(path: &Path) -> io::Result<DocumentContent> {
     let path = resolve(path)?;
     let file = match File::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -78,8 +78,8 @@ pub(super) fn check(path: &Path) -> io::Result<Vec<String>> {
             sweep(&real);
         }
         let _lock = lock(&real)?;
-        let dress = Dress::of(&real)?;
-        Draft::beside(&real, dress.as_ref())?;
+        let dress = FileAttributes::of(&real)?;
+        TempReplacement::beside(&real, dress.as_ref())?;
         Ok(dress.as_ref().map(warnings).unwrap_or_default())
     })
 }
@@ -87,7 +87,7 @@ pub(super) fn check(path: &Path) -> io::Result<Vec<String>> {
 /// Replaces a file with what `edit` makes of its content; done at once when that is no change.
 pub(super) fn replace(
     path: &Path,
-    edit: impl Fn(Option<&[u8]>) -> Result<Content, SinkError>,
+    edit: impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
 ) -> Result<(), SinkError> {
     let real = resolve(path).map_err(|error| failed(path, &error))?;
     let turn = in_turn(folder(&real), |alone| {
@@ -110,7 +110,7 @@ pub(super) fn replace(
 /// One try; false where another program was faster.
 fn attempt(
     real: &Path,
-    edit: &impl Fn(Option<&[u8]>) -> Result<Content, SinkError>,
+    edit: &impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError>,
 ) -> Result<bool, SinkError> {
     let failed = |error| failed(real, &error);
     let before = read(real).map_err(failed)?;
@@ -124,8 +124,8 @@ fn attempt(
         return Ok(true);
     };
     let _lock = lock(real).map_err(failed)?;
-    let dress = Dress::of(real).map_err(failed)?;
-    let draft = Draft::beside(real, dress.as_ref()).map_err(failed)?;
+    let dress = FileAttributes::of(real).map_err(failed)?;
+    let draft = TempReplacement::beside(real, dress.as_ref()).map_err(failed)?;
     draft.write(after.expose()).map_err(failed)?;
     // Nobody can be kept from writing between this look and the rename, but it takes no time.
     if read(real).map_err(failed)? != before {
@@ -165,14 +165,14 @@ fn folder(path: &Path) -> &Path {
 
 /// A file that is to take another's place. It has that one's mode from the beginning, and so lies
 /// in a folder of its own, which goes with it.
-struct Draft {
+struct TempReplacement {
     path: PathBuf,
     file: File,
     _folder: TempDir,
 }
 
-impl Draft {
-    fn beside(real: &Path, dress: Option<&Dress>) -> io::Result<Self> {
+impl TempReplacement {
+    fn beside(real: &Path, dress: Option<&FileAttributes>) -> io::Result<Self> {
         let name = real.file_name().ok_or(ErrorKind::InvalidInput)?;
         let made = tempfile::Builder::new()
             .prefix(PRIVATE)

@@ -11,20 +11,20 @@ use keywright_base::Secret;
 use keywright_rotation::ports::SinkError;
 
 use super::{check, dress::is_mount, read, replace, resolve::resolve_for};
-use crate::document::Content;
+use crate::document::DocumentContent;
 
 #[expect(clippy::disallowed_methods, reason = "a file of the test")]
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-fn put(text: &str) -> impl Fn(Option<&[u8]>) -> Result<Content, SinkError> {
+fn put(text: &str) -> impl Fn(Option<&[u8]>) -> Result<DocumentContent, SinkError> {
     let text = text.as_bytes().to_vec();
     move |_| Ok(Some(Secret::new(text.clone())))
 }
 
 /// One more line for each call, whoever else adds one.
-fn add(content: Option<&[u8]>) -> Result<Content, SinkError> {
+fn add(content: Option<&[u8]>) -> Result<DocumentContent, SinkError> {
     let mut lines = content.unwrap_or_default().to_vec();
     lines.extend_from_slice(b"one more line\n");
     Ok(Some(Secret::new(lines)))
@@ -97,8 +97,8 @@ fn what_is_being_written_is_nobody_elses_and_goes_after_a_crash() {
     let path = folder.path().join("file");
     write(&path, "old");
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-    let dress = super::Dress::of(&path).unwrap();
-    let draft = super::Draft::beside(&path, dress.as_ref()).unwrap();
+    let dress = super::FileAttributes::of(&path).unwrap();
+    let draft = super::TempReplacement::beside(&path, dress.as_ref()).unwrap();
     draft.write(b"a secret").unwrap();
     let private = draft.path.parent().unwrap();
     assert_eq!(fs::metadata(private).unwrap().mode() & 0o777, 0o700);
@@ -149,8 +149,8 @@ fn what_belongs_to_a_file_stays() {
     assert_ne!(after.ino(), before.ino());
     let note = xattr::get(&path, "user.note").ok().flatten();
     assert_eq!(note, with_note.then(|| b"mine".to_vec()));
-    let kept = xattr::get(&path, "system.posix_acl_access").ok().flatten();
-    assert_eq!(kept, with_acl.then_some(acl));
+    let retained = xattr::get(&path, "system.posix_acl_access").ok().flatten();
+    assert_eq!(retained, with_acl.then_some(acl));
     assert!(owner || after.uid() != 12345);
 }
 

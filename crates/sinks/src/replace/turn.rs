@@ -18,9 +18,9 @@ const PAUSES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// The folders of this process that have a turn or wait for one, by device and number.
-type Folders = HashMap<(u64, u64), Arc<Mutex<()>>>;
+type FolderLocks = HashMap<(u64, u64), Arc<Mutex<()>>>;
 
-static FOLDERS: Mutex<Option<Folders>> = Mutex::new(None);
+static FOLDERS: Mutex<Option<FolderLocks>> = Mutex::new(None);
 
 /// Does something in a folder while no other process and no other thread does. `work` is given
 /// whether that is so: some file systems have no locks.

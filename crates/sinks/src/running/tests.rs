@@ -5,10 +5,10 @@ use std::time::Duration;
 use keywright_base::Secret;
 use tokio::time::timeout;
 
-use super::{ERROR_BYTES, Ended, Failure, Limits, WORDS_MAX, run};
+use super::{ERROR_BYTES, ProgramError, ProgramExit, ProgramLimits, WORDS_MAX, run};
 use crate::environment::program;
 
-const LIMITS: Limits = Limits {
+const LIMITS: ProgramLimits = ProgramLimits {
     time: Duration::from_secs(60),
     output: 1000,
 };
@@ -16,7 +16,11 @@ const LIMITS: Limits = Limits {
 /// For what takes no time, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-async fn shell(script: &str, input: &str, limits: Limits) -> Result<Ended, Failure> {
+async fn shell(
+    script: &str,
+    input: &str,
+    limits: ProgramLimits,
+) -> Result<ProgramExit, ProgramError> {
     let mut command = program("sh");
     command.args(["-c", script]);
     let input = Secret::new(input.as_bytes().to_vec());
@@ -36,7 +40,7 @@ async fn input_output_and_complaints() {
     let much = "x".repeat(1_000_000);
     assert!(shell("exit 0", &much, LIMITS).await.is_ok());
     let none = run(program("/no/such"), &Secret::new(Vec::new()), LIMITS).await;
-    assert!(matches!(none, Err(Failure::Start(_))));
+    assert!(matches!(none, Err(ProgramError::Start(_))));
 }
 
 #[tokio::test]
@@ -46,9 +50,9 @@ async fn a_secret_is_not_cut_so_that_it_is_not_found() {
         let blank = if before > WORDS_MAX { " " } else { "x" };
         let text = format!("{}{}", blank.repeat(before), secret.expose());
         let ended = shell("cat >&2; exit 1", &text, LIMITS).await.ok().unwrap();
-        let said = ended.complaint(Some(&secret));
-        assert!(!said.contains("s3c"), "{said}");
-        assert!(said.chars().count() <= WORDS_MAX);
+        let reply = ended.complaint(Some(&secret));
+        assert!(!reply.contains("s3c"), "{reply}");
+        assert!(reply.chars().count() <= WORDS_MAX);
     }
 }
 
@@ -60,8 +64,8 @@ async fn limits_hold() {
         .unwrap();
     assert_eq!(exact.output.expose().len(), 1000);
     let more = shell("head -c 1001 /dev/zero", "", LIMITS).await;
-    assert!(matches!(more, Err(Failure::Output(1000))));
-    let short = Limits {
+    assert!(matches!(more, Err(ProgramError::Output(1000))));
+    let short = ProgramLimits {
         time: Duration::from_millis(200),
         ..LIMITS
     };
@@ -70,7 +74,7 @@ async fn limits_hold() {
     let file = folder.path().join("child");
     let script = format!("sleep 600 & echo $! > {}; wait", file.display());
     let ended = timeout(PATIENCE, shell(&script, "", short)).await.unwrap();
-    assert!(matches!(ended, Err(Failure::Time(_))));
+    assert!(matches!(ended, Err(ProgramError::Time(_))));
     let child = std::fs::read_to_string(&file).unwrap();
     let status = format!("/proc/{}/stat", child.trim());
     let gone = async {

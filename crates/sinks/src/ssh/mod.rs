@@ -13,11 +13,11 @@ use keywright_rotation::ports::{Sink, SinkError};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Destination, SinkKind,
+    ParsedDestination, SinkKind,
     after::followed,
-    document::{Content, DocumentSink, Store, Tag, Version},
+    document::{DocumentContent, DocumentSink, DocumentStore, DocumentVersion, VersionTag},
     file_name::{FileName, KINDS},
-    running::{self, Ended, LATER, Limits},
+    running::{self, LATER, ProgramExit, ProgramLimits},
 };
 use crate::environment;
 
@@ -25,11 +25,11 @@ pub(super) const KIND: SinkKind = SinkKind {
     prefix: "ssh",
     syntax: "[USER@]HOST[:PORT]/KIND:FILE",
     writes: "a file of another machine, of one of the first four kinds",
-    parse: |text| Ok(Box::new(Place::new(text)?)),
+    parse: |text| Ok(Box::new(SshFile::new(text)?)),
 };
 
 #[async_trait]
-impl Destination for Place {
+impl ParsedDestination for SshFile {
     fn public(&self) -> String {
         let mut place = self.clone();
         place.file = self.file.public();
@@ -72,14 +72,14 @@ const OPTIONS: [&str; 11] = [
 
 /// `[USER@]HOST[:PORT]/KIND:FILE…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) machine: Machine,
+pub(super) struct SshFile {
+    pub(super) machine: SshHost,
     pub(super) file: FileName,
 }
 
 /// A machine, as whom, and by which program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Machine {
+pub(super) struct SshHost {
     user: Option<String>,
     host: String,
     port: Option<u16>,
@@ -92,7 +92,7 @@ fn is_name(text: &str) -> bool {
     first && text.len() <= NAME_MAX && text.chars().all(good)
 }
 
-impl Machine {
+impl SshHost {
     fn new(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text} is not [USER@]HOST[:PORT]");
         let (user, rest) = match text.split_once('@') {
@@ -140,8 +140,8 @@ impl Machine {
         &self,
         line: &str,
         input: &Secret<Vec<u8>>,
-        limits: Limits,
-    ) -> Result<Ended, SinkError> {
+        limits: ProgramLimits,
+    ) -> Result<ProgramExit, SinkError> {
         let mut command = environment::program(&self.ssh);
         for option in OPTIONS {
             command.args(["-o", option]);
@@ -166,7 +166,7 @@ impl Machine {
     }
 }
 
-impl fmt::Display for Machine {
+impl fmt::Display for SshHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(user) = &self.user {
             write!(f, "{user}@")?;
@@ -179,7 +179,7 @@ impl fmt::Display for Machine {
     }
 }
 
-impl Place {
+impl SshFile {
     pub(super) fn new(text: &str) -> Result<Self, String> {
         let kinds = || {
             format!(
@@ -199,12 +199,12 @@ impl Place {
         if !file.path.starts_with('/') || file.path.ends_with('/') {
             return Err(format!("{} is not the whole path of a file", file.path));
         }
-        let machine = Machine::new(machine)?;
+        let machine = SshHost::new(machine)?;
         Ok(Self { machine, file })
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SshFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.machine, self.file)
     }
@@ -212,21 +212,21 @@ impl fmt::Display for Place {
 
 /// A file of another machine, as a store of one document.
 pub(super) struct RemoteFile {
-    machine: Machine,
+    machine: SshHost,
     path: String,
 }
 
 impl RemoteFile {
-    pub(super) fn new(place: &Place) -> Self {
+    pub(super) fn new(place: &SshFile) -> Self {
         Self {
             machine: place.machine.clone(),
             path: place.file.path.clone(),
         }
     }
 
-    async fn run(&self, what: &str, input: &Secret<Vec<u8>>) -> Result<Ended, SinkError> {
+    async fn run(&self, what: &str, input: &Secret<Vec<u8>>) -> Result<ProgramExit, SinkError> {
         let most = limits::CREDENTIALS_FILE_BYTES;
-        let limits = Limits {
+        let limits = ProgramLimits {
             time: Duration::from_secs(60),
             output: usize::try_from(most).unwrap_or(usize::MAX) + FILE.len(),
         };
@@ -247,28 +247,28 @@ impl RemoteFile {
 }
 
 /// What a version is called: the SHA-256 of its content.
-fn tag(content: &[u8]) -> Tag {
-    Tag {
+fn tag(content: &[u8]) -> VersionTag {
+    VersionTag {
         version: Some(hex::encode(Sha256::digest(content))),
         kind: None,
     }
 }
 
 #[async_trait]
-impl Store for RemoteFile {
-    async fn get(&self) -> Result<Version, SinkError> {
+impl DocumentStore for RemoteFile {
+    async fn get(&self) -> Result<DocumentVersion, SinkError> {
         let ended = self.run("get", &Secret::new(Vec::new())).await?;
-        let said = ended.output.expose();
-        if let Some(content) = said.strip_prefix(FILE) {
-            return Ok(Version {
+        let message = ended.output.expose();
+        if let Some(content) = message.strip_prefix(FILE) {
+            return Ok(DocumentVersion {
                 tag: tag(content),
                 content: Some(Secret::new(content.to_vec())),
             });
         }
-        if said == NONE {
-            return Ok(Version {
+        if message == NONE {
+            return Ok(DocumentVersion {
                 content: None,
-                tag: Tag::default(),
+                tag: VersionTag::default(),
             });
         }
         Err(SinkError::Never(format!(
@@ -277,7 +277,7 @@ impl Store for RemoteFile {
         )))
     }
 
-    async fn put(&self, content: Content, was: &Tag) -> Result<(), SinkError> {
+    async fn put(&self, content: DocumentContent, was: &VersionTag) -> Result<(), SinkError> {
         let was = was.version.as_deref().unwrap_or("none");
         let input = match &content {
             Some(content) => {

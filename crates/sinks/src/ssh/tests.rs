@@ -8,17 +8,19 @@ use std::{
 };
 
 use keywright_rotation::{
-    model::{Pair, RotationId},
-    ports::{Held, Sink, SinkError},
+    model::{KeyPair, RotationId},
+    ports::{Sink, SinkContent, SinkError},
 };
 use tempfile::TempDir;
 
-use super::{OPTIONS, Place, RemoteFile};
+use super::{OPTIONS, RemoteFile, SshFile};
 use crate::{
-    Spec,
+    SinkSpec,
     after::followed,
     document::DocumentSink,
-    suite::{Reads, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back},
+    suite::{
+        ReadBackKind, deliver, hold_to_contract, hold_to_crashes, hold_to_others, pair, put_back,
+    },
     tests::write,
 };
 
@@ -83,7 +85,7 @@ impl Far {
     /// The sink of a file there.
     fn sink(&self, file: &str) -> Box<dyn Sink> {
         let name = format!("ssh:app@web-1:2222/{file}");
-        let Ok(mut place) = Place::new(name.strip_prefix("ssh:").unwrap()) else {
+        let Ok(mut place) = SshFile::new(name.strip_prefix("ssh:").unwrap()) else {
             panic!("{name}");
         };
         place.machine.ssh = self.ssh.path().join("ssh");
@@ -93,7 +95,7 @@ impl Far {
     }
 }
 
-fn env(pair: &Pair) -> String {
+fn env(pair: &KeyPair) -> String {
     format!(
         "# mine\nA_ID={}\nA_SECRET={}\n",
         pair.id,
@@ -141,7 +143,7 @@ async fn a_file_of_another_machine_keeps_the_contract() {
         }
         let sink = far.sink(&kind.replace('F', file.to_str().unwrap()));
         let look = || fs::read(&file).unwrap_or_default();
-        hold_to_contract(&*sink, Reads::Pair, &look).await;
+        hold_to_contract(&*sink, ReadBackKind::Pair, &look).await;
         if number == 0 {
             let cut = |nth, after: bool| far.cut(nth, if after { "after" } else { "before" });
             hold_to_crashes(&*sink, &look, &cut, false).await;
@@ -191,11 +193,11 @@ async fn what_others_wrote_stays_and_no_secret_is_an_argument() {
 
 #[tokio::test]
 async fn a_file_that_changes_between_look_and_write_is_not_overwritten() {
-    use crate::document::{Store, bytes};
+    use crate::document::{DocumentStore, bytes};
     let far = Far::new();
     let file = far.at("app.env");
     write(&file, "A=1\n");
-    let mut place = Place::new(&format!("h/dotenv:{}", file.display())).unwrap();
+    let mut place = SshFile::new(&format!("h/dotenv:{}", file.display())).unwrap();
     place.machine.ssh = far.ssh.path().join("ssh");
     let store = RemoteFile::new(&place);
     let found = store.get().await.unwrap();
@@ -204,9 +206,9 @@ async fn a_file_that_changes_between_look_and_write_is_not_overwritten() {
     let new = || Some(keywright_base::Secret::new(b"A=3\n".to_vec()));
     for content in [new(), None] {
         let error = store.put(content, &found.tag).await.unwrap_err();
-        let says = "another program has changed it";
+        let expected = "another program has changed it";
         assert!(
-            matches!(&error, SinkError::Later(why) if why.contains(says)),
+            matches!(&error, SinkError::Later(why) if why.contains(expected)),
             "{error}"
         );
     }
@@ -232,7 +234,7 @@ async fn what_cannot_be_replaced_is_known_before() {
     fs::set_permissions(far.at("read-only"), fs::Permissions::from_mode(0o400)).unwrap();
     fs::create_dir(far.at("folder")).unwrap();
     write(&far.at("long"), &"#".repeat(1024 * 1024 + 1));
-    for (name, says) in [
+    for (name, expected) in [
         ("link", "it is a symbolic link"),
         ("one", "2 names (hard links)"),
         ("read-only", "it is read-only"),
@@ -246,7 +248,7 @@ async fn what_cannot_be_replaced_is_known_before() {
             sink.stage(&rotation()).await.map(drop).unwrap_err(),
         ] {
             assert!(
-                matches!(&error, SinkError::Never(why) if why.contains(says)),
+                matches!(&error, SinkError::Never(why) if why.contains(expected)),
                 "{name}: {error}"
             );
         }
@@ -257,7 +259,7 @@ async fn what_cannot_be_replaced_is_known_before() {
     assert!(!error.to_string().contains("longer than"), "{error}");
     let absent = far.sink(&format!("dotenv:{}", far.at("none").display()));
     let absent = absent.inspect(&pair(1).id).await.unwrap();
-    assert!(absent.absent.is_some() && absent.held == Held::Nothing);
+    assert!(absent.absent.is_some() && absent.held == SinkContent::Nothing);
     write(&far.at("app.env"), "X=1\n");
     let near = far.sink(&format!("dotenv:{}", far.at("ap.env").display()));
     let near = near.inspect(&pair(1).id).await.unwrap().absent.unwrap();
@@ -280,7 +282,7 @@ async fn an_owner_that_would_change_is_known_before() {
     fs::create_dir(far.ssh.path().join("bin")).unwrap();
     let id = far.ssh.path().join("bin/id");
     let sink = far.sink(&format!("dotenv:{}#A_ID,A_SECRET", file.display()));
-    for (user, groups, says) in [
+    for (user, groups, expected) in [
         (user + 1, format!("7 {group}"), "it is of another user"),
         (user, format!("7 1{group} {group}1"), "its group ("),
         (user, format!("7 {group} 8"), ""),
@@ -290,8 +292,8 @@ async fn an_owner_that_would_change_is_known_before() {
         fs::set_permissions(&id, fs::Permissions::from_mode(0o755)).unwrap();
         let error = sink.stage(&rotation()).await.map(drop).err();
         let text = error.map(|error| error.to_string()).unwrap_or_default();
-        assert_eq!(text.is_empty(), says.is_empty(), "{text}");
-        assert!(text.contains(says), "{text}");
+        assert_eq!(text.is_empty(), expected.is_empty(), "{text}");
+        assert!(text.contains(expected), "{text}");
     }
 }
 
@@ -303,9 +305,9 @@ async fn connections_that_fail_are_tried_again_and_greetings_are_refused() {
     let ssh = |text: &str| write(&far.ssh.path().join("ssh"), text);
     ssh("#!/bin/sh\necho 'Host key verification failed.' >&2; exit 255\n");
     let error = sink.read_back().await.unwrap_err();
-    let says = "ssh app@web-1:2222: Host key verification failed.";
+    let expected = "ssh app@web-1:2222: Host key verification failed.";
     assert!(
-        matches!(&error, SinkError::Later(why) if why == says),
+        matches!(&error, SinkError::Later(why) if why == expected),
         "{error}"
     );
     ssh("#!/bin/sh\necho Welcome; for line; do :; done; exec sh -c \"$line\"\n");
@@ -361,10 +363,10 @@ fn names_of_machines() {
         "ssh:_app@[fe80::1]:22/aws-profile:default@/home/app/.aws/credentials",
         "ssh:h/csv:/srv/keys.csv",
     ] {
-        let spec: Spec = name.parse().unwrap();
+        let spec: SinkSpec = name.parse().unwrap();
         assert_eq!(spec.to_string(), name);
     }
-    for (name, says) in [
+    for (name, expected) in [
         ("-oProxyCommand=touch x/dotenv:/x", "is not [USER@]HOST"),
         ("-h/dotenv:/x", "is not [USER@]HOST"),
         ("-l@h/dotenv:/x", "is not [USER@]HOST"),
@@ -384,9 +386,9 @@ fn names_of_machines() {
         ("h/dotenv:/x/", "is not the whole path"),
         ("h/aws-profile:default", "must be said"),
     ] {
-        let error = Place::new(name).unwrap_err();
-        assert!(error.contains(says), "{name}: {error}");
+        let error = SshFile::new(name).unwrap_err();
+        assert!(error.contains(expected), "{name}: {error}");
     }
     let long = format!("{}/dotenv:/x", "h".repeat(254));
-    assert!(Place::new(&long).is_err() && Place::new(long.get(1..).unwrap()).is_ok());
+    assert!(SshFile::new(&long).is_err() && SshFile::new(long.get(1..).unwrap()).is_ok());
 }

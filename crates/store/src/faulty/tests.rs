@@ -4,20 +4,20 @@ use std::{cell::RefCell, sync::Arc};
 
 use keywright_base::{AccountId, Timestamp};
 
-use super::{Faulty, Moment, Part};
+use super::{ContractPart, FaultMoment, FaultyStore};
 use crate::{
-    Sqlite,
-    contract::{Commit, Journal, Ledger, ObjectIndex, Range, StoreError},
+    SqliteStore,
+    contract::{ActivityStore, LedgerCommit, LedgerStore, ListRange, ObjectIndex, StoreError},
     suite,
 };
 
-fn faulty(folder: &tempfile::TempDir) -> Arc<Faulty> {
-    let inner = Sqlite::open(&folder.path().join("db")).unwrap();
-    Arc::new(Faulty::new(Arc::new(inner)))
+fn faulty(folder: &tempfile::TempDir) -> Arc<FaultyStore> {
+    let inner = SqliteStore::open(&folder.path().join("db")).unwrap();
+    Arc::new(FaultyStore::new(Arc::new(inner)))
 }
 
-fn commit(base: u64) -> Commit {
-    Commit {
+fn commit(base: u64) -> LedgerCommit {
+    LedgerCommit {
         account: AccountId::new(1).unwrap(),
         base,
         writes: Vec::new(),
@@ -41,10 +41,10 @@ fn without_a_script_it_passes_the_suite() {
 
 #[tokio::test]
 async fn the_nth_write_of_a_part_fails_before_or_after_it_took_effect() {
-    for (moment, after) in [(Moment::Before, 1), (Moment::After, 2)] {
+    for (moment, after) in [(FaultMoment::Before, 1), (FaultMoment::After, 2)] {
         let folder = tempfile::tempdir().unwrap();
         let store = faulty(&folder);
-        store.fail_write(Part::Ledger, 2, moment);
+        store.fail_write(ContractPart::Ledger, 2, moment);
         store.forget(Vec::new()).await.unwrap();
         assert_eq!(store.commit(commit(0)).await.unwrap(), 1);
         assert!(lost(store.commit(commit(1)).await));
@@ -62,7 +62,7 @@ async fn in_an_outage_everything_fails_and_nothing_happens() {
     assert!(lost(store.commit(commit(0)).await));
     assert!(lost(store.accounts()));
     assert!(lost(store.bucket("b").await));
-    assert!(lost(store.objects("b", Range::default()).await));
+    assert!(lost(store.objects("b", ListRange::default()).await));
     assert!(lost(store.purge_sessions(Timestamp::from_secs(0)).await));
     store.outage(false);
     assert_eq!(store.accounts().unwrap(), []);

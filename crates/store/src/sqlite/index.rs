@@ -7,15 +7,16 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{ledger::column, listing};
 use crate::contract::{
-    BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, StoreError, UploadRow,
+    BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, ObjectCondition, ObjectRow, PartRow,
+    StoreError, UploadRow,
 };
 
 /// Applies a batch in order, inside the open transaction; an error leaves undoing to the caller.
 pub(super) fn apply(
     connection: &Connection,
     batch: Vec<IndexWrite>,
-) -> Result<Displaced, StoreError> {
-    let mut displaced = Displaced::default();
+) -> Result<DisplacedRows, StoreError> {
+    let mut displaced = DisplacedRows::default();
     for write in batch {
         match write {
             IndexWrite::CreateBucket(row) => create_bucket(connection, &row)?,
@@ -56,7 +57,7 @@ pub(super) fn apply(
 
 fn create_bucket(connection: &Connection, row: &BucketRow) -> Result<(), StoreError> {
     if let Some(present) = listing::bucket(connection, &row.name)? {
-        return refuse(Failed::BucketExists(Box::new(present)));
+        return refuse(FailedPrecondition::BucketExists(Box::new(present)));
     }
     connection
         .prepare_cached("INSERT INTO bucket (name, account, body) VALUES (?1, ?2, ?3)")?
@@ -66,8 +67,10 @@ fn create_bucket(connection: &Connection, row: &BucketRow) -> Result<(), StoreEr
 
 fn update_bucket(connection: &Connection, row: &BucketRow, was: &[u8]) -> Result<(), StoreError> {
     match listing::bucket(connection, &row.name)? {
-        None => refuse(Failed::NoSuchBucket),
-        Some(present) if present.body != was => refuse(Failed::BucketExists(Box::new(present))),
+        None => refuse(FailedPrecondition::NoSuchBucket),
+        Some(present) if present.body != was => {
+            refuse(FailedPrecondition::BucketExists(Box::new(present)))
+        }
         Some(_) => {
             connection
                 .prepare_cached("UPDATE bucket SET body = ?2 WHERE name = ?1")?
@@ -84,7 +87,7 @@ fn delete_bucket(connection: &Connection, name: &str) -> Result<(), StoreError> 
         "SELECT 1 FROM upload WHERE bucket = ?1 LIMIT 1",
     ] {
         if connection.prepare_cached(sql)?.exists([name.as_bytes()])? {
-            return refuse(Failed::BucketNotEmpty);
+            return refuse(FailedPrecondition::BucketNotEmpty);
         }
     }
     connection
@@ -98,7 +101,7 @@ fn require_bucket(connection: &Connection, name: &str) -> Result<(), StoreError>
     if statement.exists([name.as_bytes()])? {
         Ok(())
     } else {
-        refuse(Failed::NoSuchBucket)
+        refuse(FailedPrecondition::NoSuchBucket)
     }
 }
 
@@ -107,18 +110,18 @@ fn expected(
     connection: &Connection,
     bucket: &str,
     key: &str,
-    expect: &Expect,
+    expect: &ObjectCondition,
 ) -> Result<Option<ObjectRow>, StoreError> {
     let present = listing::object(connection, bucket, key)?;
     let holds = match expect {
-        Expect::Any => true,
-        Expect::Absent => present.is_none(),
-        Expect::Etag(etag) => present.as_ref().is_some_and(|row| row.etag == *etag),
+        ObjectCondition::Any => true,
+        ObjectCondition::Absent => present.is_none(),
+        ObjectCondition::Etag(etag) => present.as_ref().is_some_and(|row| row.etag == *etag),
     };
     if holds {
         Ok(present)
     } else {
-        refuse(Failed::ObjectChanged(present.map(Box::new)))
+        refuse(FailedPrecondition::ObjectChanged(present.map(Box::new)))
     }
 }
 
@@ -163,7 +166,7 @@ fn put_part(connection: &Connection, row: &PartRow) -> Result<Option<PartRow>, S
         .prepare_cached("SELECT 1 FROM upload WHERE id = ?1")?
         .exists([id])?
     {
-        return refuse(Failed::NoSuchUpload);
+        return refuse(FailedPrecondition::NoSuchUpload);
     }
     let replaced = connection
         .prepare_cached("SELECT body FROM part WHERE upload = ?1 AND number = ?2")?
@@ -189,7 +192,7 @@ fn delete_upload(
     upload: &str,
 ) -> Result<(UploadRow, Vec<PartRow>), StoreError> {
     let Some(ended) = listing::upload_by_id(connection, upload)? else {
-        return refuse(Failed::NoSuchUpload);
+        return refuse(FailedPrecondition::NoSuchUpload);
     };
     let removed = listing::parts(connection, upload, i32::MIN, usize::MAX)?;
     for sql in [
@@ -203,6 +206,6 @@ fn delete_upload(
     Ok((ended, removed))
 }
 
-fn refuse<T>(failed: Failed) -> Result<T, StoreError> {
+fn refuse<T>(failed: FailedPrecondition) -> Result<T, StoreError> {
     Err(StoreError::Precondition(failed))
 }

@@ -6,13 +6,13 @@
 use keywright_base::{AccessKeyId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Sqlite, corrupt};
+use super::{SqliteStore, corrupt};
 use crate::contract::{
-    ATTEMPT_ROWS_PER_KEY, Attempt, Journal, LastUse, Pending, SESSIONS_PER_KEY, Session,
-    SessionPage, StoreError,
+    ATTEMPT_ROWS_PER_KEY, ActivityStore, IssuedSession, KeyAttempt, LastUse, SESSIONS_PER_KEY,
+    SessionPage, StoreError, StoreFuture,
 };
 
-impl Journal for Sqlite {
+impl ActivityStore for SqliteStore {
     fn last_uses(&self) -> Result<Vec<LastUse>, StoreError> {
         let connection = self.reader()?;
         let mut statement =
@@ -28,19 +28,22 @@ impl Journal for Sqlite {
         Ok(uses.collect::<Result<_, _>>()?)
     }
 
-    fn record_last_uses(&self, uses: Vec<LastUse>) -> Pending<Result<(), StoreError>> {
+    fn record_last_uses(&self, uses: Vec<LastUse>) -> StoreFuture<Result<(), StoreError>> {
         self.write(move |connection| uses.iter().try_for_each(|it| put_last_use(connection, it)))
     }
 
-    fn forget(&self, subjects: Vec<String>) -> Pending<Result<(), StoreError>> {
+    fn forget(&self, subjects: Vec<String>) -> StoreFuture<Result<(), StoreError>> {
         self.write(move |connection| subjects.iter().try_for_each(|it| forget(connection, it)))
     }
 
-    fn record_attempts(&self, attempts: Vec<Attempt>) -> Pending<Result<(), StoreError>> {
+    fn record_attempts(&self, attempts: Vec<KeyAttempt>) -> StoreFuture<Result<(), StoreError>> {
         self.write(move |connection| attempts.iter().try_for_each(|it| add(connection, it)))
     }
 
-    fn attempts(&self, key: AccessKeyId) -> Pending<Result<(Vec<Attempt>, u64), StoreError>> {
+    fn attempts(
+        &self,
+        key: AccessKeyId,
+    ) -> StoreFuture<Result<(Vec<KeyAttempt>, u64), StoreError>> {
         self.read(move |connection| {
             // One snapshot for both, so that the total is never below the rows' sum.
             let snapshot = connection.unchecked_transaction()?;
@@ -50,15 +53,15 @@ impl Journal for Sqlite {
         })
     }
 
-    fn record_session(&self, session: Session) -> Pending<Result<bool, StoreError>> {
+    fn record_session(&self, session: IssuedSession) -> StoreFuture<Result<bool, StoreError>> {
         self.write(move |connection| put_session(connection, &session))
     }
 
-    fn sessions(&self, page: SessionPage) -> Pending<Result<Vec<Session>, StoreError>> {
+    fn sessions(&self, page: SessionPage) -> StoreFuture<Result<Vec<IssuedSession>, StoreError>> {
         self.read(move |connection| sessions(connection, page))
     }
 
-    fn purge_sessions(&self, now: Timestamp) -> Pending<Result<(), StoreError>> {
+    fn purge_sessions(&self, now: Timestamp) -> StoreFuture<Result<(), StoreError>> {
         self.write(move |connection| {
             connection
                 .prepare_cached("DELETE FROM session WHERE expires < ?1")?
@@ -87,7 +90,7 @@ fn forget(connection: &Connection, subject: &str) -> Result<(), StoreError> {
 }
 
 /// Counts saturate: a sum beyond 63 bits would turn into a floating-point number.
-fn add(connection: &Connection, it: &Attempt) -> Result<(), StoreError> {
+fn add(connection: &Connection, it: &KeyAttempt) -> Result<(), StoreError> {
     let key = it.key.as_str();
     let added = i64::try_from(it.count).unwrap_or(i64::MAX);
     connection
@@ -125,13 +128,13 @@ fn add(connection: &Connection, it: &Attempt) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn attempts(connection: &Connection, key: AccessKeyId) -> Result<Vec<Attempt>, StoreError> {
+fn attempts(connection: &Connection, key: AccessKeyId) -> Result<Vec<KeyAttempt>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT source_address, user_agent, action, at, count FROM attempt
          WHERE key = ?1 ORDER BY at DESC",
     )?;
     let rows = statement.query_map([key.as_str()], |row| {
-        Ok(Attempt {
+        Ok(KeyAttempt {
             key,
             source_address: row.get(0)?,
             user_agent: row.get(1)?,
@@ -151,7 +154,7 @@ fn total(connection: &Connection, key: AccessKeyId) -> Result<u64, StoreError> {
     Ok(total.unwrap_or(0))
 }
 
-fn put_session(connection: &Connection, it: &Session) -> Result<bool, StoreError> {
+fn put_session(connection: &Connection, it: &IssuedSession) -> Result<bool, StoreError> {
     let (key, source) = (it.key.as_str(), it.source.as_str());
     let rows = connection
         .prepare_cached(
@@ -172,7 +175,7 @@ fn put_session(connection: &Connection, it: &Session) -> Result<bool, StoreError
     Ok(rows > 0)
 }
 
-fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<Session>, StoreError> {
+fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<IssuedSession>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT key, principal, action, issued, expires FROM session
          WHERE source = ?1 AND expires > ?2
@@ -192,7 +195,7 @@ fn sessions(connection: &Connection, page: SessionPage) -> Result<Vec<Session>, 
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let key = row.get_ref(0)?.as_str().map_err(|_| corrupt("session"))?;
-        found.push(Session {
+        found.push(IssuedSession {
             key: key.parse().map_err(|_| corrupt("access key id"))?,
             source,
             principal: row.get(1)?,

@@ -6,10 +6,12 @@
 use keywright_base::AccountId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Sqlite, corrupt};
-use crate::contract::{Commit, Ledger, Pending, Record, StoreError, Write};
+use super::{SqliteStore, corrupt};
+use crate::contract::{
+    LedgerCommit, LedgerStore, RecordWrite, StateRecord, StoreError, StoreFuture,
+};
 
-impl Ledger for Sqlite {
+impl LedgerStore for SqliteStore {
     fn accounts(&self) -> Result<Vec<(AccountId, u64)>, StoreError> {
         let connection = self.reader()?;
         let mut statement = connection.prepare("SELECT id, version FROM account ORDER BY id")?;
@@ -21,11 +23,15 @@ impl Ledger for Sqlite {
         Ok(accounts)
     }
 
-    fn load(&self, account: AccountId, each: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
+    fn load(
+        &self,
+        account: AccountId,
+        each: &mut dyn FnMut(StateRecord),
+    ) -> Result<(), StoreError> {
         load(&self.reader()?, account, each)
     }
 
-    fn commit(&self, commit: Commit) -> Pending<Result<u64, StoreError>> {
+    fn commit(&self, commit: LedgerCommit) -> StoreFuture<Result<u64, StoreError>> {
         self.write(move |connection| write(connection, &commit))
     }
 }
@@ -33,13 +39,13 @@ impl Ledger for Sqlite {
 pub(super) fn load(
     connection: &Connection,
     account: AccountId,
-    each: &mut dyn FnMut(Record),
+    each: &mut dyn FnMut(StateRecord),
 ) -> Result<(), StoreError> {
     let sql = "SELECT kind, id, body FROM record WHERE account = ?1";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([column(account)])?;
     while let Some(row) = rows.next()? {
-        each(Record {
+        each(StateRecord {
             kind: row.get(0)?,
             id: row.get(1)?,
             body: row.get(2)?,
@@ -48,7 +54,7 @@ pub(super) fn load(
     Ok(())
 }
 
-fn write(connection: &Connection, commit: &Commit) -> Result<u64, StoreError> {
+fn write(connection: &Connection, commit: &LedgerCommit) -> Result<u64, StoreError> {
     let account = column(commit.account);
     let stored = connection
         .prepare_cached("SELECT version FROM account WHERE id = ?1")?
@@ -69,8 +75,8 @@ fn write(connection: &Connection, commit: &Commit) -> Result<u64, StoreError> {
         .execute((account, column))?;
     for write in &commit.writes {
         match write {
-            Write::Put(record) => put(connection, account, record)?,
-            Write::Delete { kind, id } => {
+            RecordWrite::Put(record) => put(connection, account, record)?,
+            RecordWrite::Delete { kind, id } => {
                 connection
                     .prepare_cached(
                         "DELETE FROM record WHERE account = ?1 AND kind = ?2 AND id = ?3",
@@ -82,7 +88,7 @@ fn write(connection: &Connection, commit: &Commit) -> Result<u64, StoreError> {
     Ok(next)
 }
 
-fn put(connection: &Connection, account: i64, record: &Record) -> Result<(), StoreError> {
+fn put(connection: &Connection, account: i64, record: &StateRecord) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO record (account, kind, id, body) VALUES (?1, ?2, ?3, ?4)

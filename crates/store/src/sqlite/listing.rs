@@ -8,20 +8,20 @@ use keywright_base::AccountId;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    Sqlite, corrupt, index,
+    SqliteStore, corrupt, index,
     ledger::{account, column},
 };
 use crate::contract::{
-    Bodies, BucketRow, Displaced, IndexWrite, ObjectIndex, ObjectRow, PartRow, Pending, Range,
-    StoreError, UploadRow,
+    BucketRow, DisplacedRows, IndexWrite, ListRange, ObjectIndex, ObjectRow, PartRow, RowBodies,
+    StoreError, StoreFuture, UploadRow,
 };
 
-impl ObjectIndex for Sqlite {
-    fn apply(&self, batch: Vec<IndexWrite>) -> Pending<Result<Displaced, StoreError>> {
+impl ObjectIndex for SqliteStore {
+    fn apply(&self, batch: Vec<IndexWrite>) -> StoreFuture<Result<DisplacedRows, StoreError>> {
         self.write(move |connection| index::apply(connection, batch))
     }
 
-    fn bucket(&self, name: &str) -> Pending<Result<Option<BucketRow>, StoreError>> {
+    fn bucket(&self, name: &str) -> StoreFuture<Result<Option<BucketRow>, StoreError>> {
         let name = name.to_owned();
         self.read(move |connection| bucket(connection, &name))
     }
@@ -29,27 +29,39 @@ impl ObjectIndex for Sqlite {
     fn buckets(
         &self,
         account: AccountId,
-        range: Range,
-    ) -> Pending<Result<Vec<BucketRow>, StoreError>> {
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<BucketRow>, StoreError>> {
         self.read(move |connection| buckets(connection, account, &range))
     }
 
-    fn object(&self, bucket: &str, key: &str) -> Pending<Result<Option<ObjectRow>, StoreError>> {
+    fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> StoreFuture<Result<Option<ObjectRow>, StoreError>> {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
         self.read(move |connection| object(connection, &bucket, &key))
     }
 
-    fn objects(&self, bucket: &str, range: Range) -> Pending<Result<Vec<ObjectRow>, StoreError>> {
+    fn objects(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<ObjectRow>, StoreError>> {
         let bucket = bucket.to_owned();
         self.read(move |connection| objects(connection, &bucket, &range))
     }
 
-    fn upload(&self, upload: &str) -> Pending<Result<Option<UploadRow>, StoreError>> {
+    fn upload(&self, upload: &str) -> StoreFuture<Result<Option<UploadRow>, StoreError>> {
         let id = upload.to_owned();
         self.read(move |connection| upload_by_id(connection, &id))
     }
 
-    fn uploads(&self, bucket: &str, range: Range) -> Pending<Result<Vec<UploadRow>, StoreError>> {
+    fn uploads(
+        &self,
+        bucket: &str,
+        range: ListRange,
+    ) -> StoreFuture<Result<Vec<UploadRow>, StoreError>> {
         let bucket = bucket.to_owned();
         self.read(move |connection| uploads(connection, &bucket, &range))
     }
@@ -59,7 +71,7 @@ impl ObjectIndex for Sqlite {
         upload: &str,
         after: i32,
         limit: usize,
-    ) -> Pending<Result<Vec<PartRow>, StoreError>> {
+    ) -> StoreFuture<Result<Vec<PartRow>, StoreError>> {
         let upload = upload.to_owned();
         self.read(move |connection| parts(connection, &upload, after, limit))
     }
@@ -101,13 +113,13 @@ pub(super) fn bucket(connection: &Connection, name: &str) -> Result<Option<Bucke
         connection.prepare_cached("SELECT name, account, body FROM bucket WHERE name = ?1")?;
     let mut rows = statement.query([name.as_bytes()])?;
     let row = rows.next()?;
-    row.map(|row| bucket_row(row, Bodies::Whole)).transpose()
+    row.map(|row| bucket_row(row, RowBodies::Whole)).transpose()
 }
 
 fn buckets(
     connection: &Connection,
     account: AccountId,
-    range: &Range,
+    range: &ListRange,
 ) -> Result<Vec<BucketRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT name, account, body FROM bucket
@@ -122,7 +134,7 @@ fn buckets(
     Ok(found)
 }
 
-fn bucket_row(row: &Row<'_>, bodies: Bodies) -> Result<BucketRow, StoreError> {
+fn bucket_row(row: &Row<'_>, bodies: RowBodies) -> Result<BucketRow, StoreError> {
     Ok(BucketRow {
         name: text(row, 0)?,
         account: account(row.get(1)?)?,
@@ -152,7 +164,7 @@ pub(super) fn object(
 fn objects(
     connection: &Connection,
     bucket: &str,
-    range: &Range,
+    range: &ListRange,
 ) -> Result<Vec<ObjectRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT key, etag, body FROM object
@@ -182,13 +194,13 @@ pub(super) fn upload_by_id(
         connection.prepare_cached("SELECT id, bucket, key, body FROM upload WHERE id = ?1")?;
     let mut rows = statement.query([id.as_bytes()])?;
     let row = rows.next()?;
-    row.map(|row| upload_row(row, Bodies::Whole)).transpose()
+    row.map(|row| upload_row(row, RowBodies::Whole)).transpose()
 }
 
 fn uploads(
     connection: &Connection,
     bucket: &str,
-    range: &Range,
+    range: &ListRange,
 ) -> Result<Vec<UploadRow>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, bucket, key, body FROM upload
@@ -204,7 +216,7 @@ fn uploads(
     Ok(found)
 }
 
-fn upload_row(row: &Row<'_>, bodies: Bodies) -> Result<UploadRow, StoreError> {
+fn upload_row(row: &Row<'_>, bodies: RowBodies) -> Result<UploadRow, StoreError> {
     Ok(UploadRow {
         upload: text(row, 0)?,
         bucket: text(row, 1)?,
@@ -234,7 +246,7 @@ pub(super) fn parts(
 }
 
 /// The first name of a range, and the first one behind it.
-fn bounds(range: &Range) -> (Vec<u8>, Vec<u8>) {
+fn bounds(range: &ListRange) -> (Vec<u8>, Vec<u8>) {
     let prefix = range.prefix.as_bytes();
     let mut from = range.after.clone();
     if !range.inclusive {
@@ -245,7 +257,7 @@ fn bounds(range: &Range) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// The first key and upload id of a range whose `after` is `key \0 upload`.
-fn uploads_from(range: &Range) -> (Vec<u8>, Vec<u8>) {
+fn uploads_from(range: &ListRange) -> (Vec<u8>, Vec<u8>) {
     let mut parts = range.after.rsplitn(2, |byte| *byte == 0);
     let last = parts.next().unwrap_or_default();
     let (key, mut id) = match parts.next() {
@@ -271,7 +283,7 @@ fn successor(prefix: &[u8]) -> Vec<u8> {
 }
 
 /// What is wanted of a body; SQLite lends its bytes only until the next row.
-fn body(row: &Row<'_>, column: usize, bodies: Bodies) -> Result<Vec<u8>, StoreError> {
+fn body(row: &Row<'_>, column: usize, bodies: RowBodies) -> Result<Vec<u8>, StoreError> {
     let whole = row.get_ref(column)?.as_blob();
     whole
         .map(|body| bodies.of(body))

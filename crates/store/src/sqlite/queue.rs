@@ -9,21 +9,21 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-pub(super) struct Queue<T> {
-    state: Mutex<State<T>>,
+pub(super) struct JobQueue<T> {
+    state: Mutex<QueueState<T>>,
     capacity: usize,
     filled: Condvar,
     freed: Condvar,
 }
 
-struct State<T> {
+struct QueueState<T> {
     items: VecDeque<T>,
     closed: bool,
 }
 
-impl<T> Queue<T> {
+impl<T> JobQueue<T> {
     pub(super) fn new(capacity: usize) -> Self {
-        let state = State {
+        let state = QueueState {
             items: VecDeque::with_capacity(capacity),
             closed: false,
         };
@@ -97,16 +97,16 @@ impl<T> Queue<T> {
     }
 
     // No caller's code runs under the lock, so a poisoned state is still whole.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Held by the thread that serves a queue: however the thread ends, callers get an answer (their
 /// items are dropped) instead of waiting for ever.
-pub(super) struct Served<'a, T>(pub(super) &'a Queue<T>);
+pub(super) struct QueueGuard<'a, T>(pub(super) &'a JobQueue<T>);
 
-impl<T> Drop for Served<'_, T> {
+impl<T> Drop for QueueGuard<'_, T> {
     fn drop(&mut self) {
         self.0.close();
         while self.0.try_pop().is_some() {}

@@ -9,25 +9,25 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use crate::contract::StoreError;
 
 /// One step; its number is its position, from 1, and never changes once released.
-struct Step {
+struct MigrationStep {
     name: &'static str,
     sql: &'static str,
 }
 
-const STEPS: &[Step] = &[
-    Step {
+const STEPS: &[MigrationStep] = &[
+    MigrationStep {
         name: "ledger",
         sql: include_str!("../../migrations/sqlite/0001_ledger.sql"),
     },
-    Step {
+    MigrationStep {
         name: "journal",
         sql: include_str!("../../migrations/sqlite/0002_journal.sql"),
     },
-    Step {
+    MigrationStep {
         name: "objects",
         sql: include_str!("../../migrations/sqlite/0003_objects.sql"),
     },
-    Step {
+    MigrationStep {
         name: "installation",
         sql: include_str!("../../migrations/sqlite/0004_installation.sql"),
     },
@@ -67,7 +67,7 @@ pub(super) fn version(connection: &Connection) -> Result<u32, StoreError> {
     Ok(connection.query_row(newest, [], |row| row.get(0))?)
 }
 
-fn apply(connection: &mut Connection, number: u32, step: &Step) -> Result<(), StoreError> {
+fn apply(connection: &mut Connection, number: u32, step: &MigrationStep) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS schema_step (

@@ -11,27 +11,27 @@ use std::{
 use keywright_base::AccountId;
 use rusqlite::Connection;
 
-use super::{LOG_BYTES_HELD, Sqlite, beside};
+use super::{LOG_BYTES_HELD, SqliteStore, beside};
 use crate::{
     DiskReserve,
-    contract::{Commit, Ledger, ObjectIndex, Record, StoreError, Write},
+    contract::{LedgerCommit, LedgerStore, ObjectIndex, RecordWrite, StateRecord, StoreError},
     suite::{self, wait},
 };
 
-fn commit(base: u64, id: &str) -> Commit {
-    let record = Record {
+fn commit(base: u64, id: &str) -> LedgerCommit {
+    let record = StateRecord {
         kind: "user".into(),
         id: id.into(),
         body: vec![7; 100],
     };
-    Commit {
+    LedgerCommit {
         account: AccountId::new(1).unwrap(),
         base,
-        writes: vec![Write::Put(record)],
+        writes: vec![RecordWrite::Put(record)],
     }
 }
 
-fn version(store: &Sqlite) -> u64 {
+fn version(store: &SqliteStore) -> u64 {
     store
         .accounts()
         .unwrap()
@@ -44,12 +44,12 @@ fn it_passes_the_suite() {
     let folders = RefCell::new(Vec::new());
     suite::run_all(|| {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("db")).unwrap();
+        let store = SqliteStore::open(&folder.path().join("db")).unwrap();
         folders.borrow_mut().push(folder);
         Arc::new(store)
     });
     let folder = tempfile::tempdir().unwrap();
-    suite::run_reopening(|| Arc::new(Sqlite::open(&folder.path().join("db")).unwrap()));
+    suite::run_reopening(|| Arc::new(SqliteStore::open(&folder.path().join("db")).unwrap()));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_files_are_private_even_if_they_were_not() {
     let path = folder.path().join("db");
     fs::File::create(&path).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    let store = Sqlite::open(&path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     wait(store.commit(commit(0, "a"))).unwrap();
     for suffix in ["", "-wal", "-shm", "-lock"] {
         let mode = fs::metadata(beside(&path, suffix))
@@ -73,26 +73,26 @@ fn the_files_are_private_even_if_they_were_not() {
 fn a_second_server_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let first = Sqlite::open(&path).unwrap();
-    let refused = Sqlite::open(&path).unwrap_err().to_string();
+    let first = SqliteStore::open(&path).unwrap();
+    let refused = SqliteStore::open(&path).unwrap_err().to_string();
     assert!(
         refused.ends_with("another running server has this database open"),
         "{refused}"
     );
     first.close();
-    Sqlite::open(&path).unwrap();
+    SqliteStore::open(&path).unwrap();
 }
 
 #[test]
 fn what_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
     let newer = folder.path().join("newer");
-    Sqlite::open(&newer).unwrap().close();
+    SqliteStore::open(&newer).unwrap().close();
     let raw = Connection::open(&newer).unwrap();
     raw.execute("INSERT INTO schema_step VALUES (900, 'future')", [])
         .unwrap();
     drop(raw);
-    let refused = Sqlite::open(&newer);
+    let refused = SqliteStore::open(&newer);
     assert!(matches!(
         refused,
         Err(StoreError::NewerSchema { found: 900, .. })
@@ -103,7 +103,7 @@ fn what_cannot_be_opened() {
     let missing = folder.path().join("missing/db");
     for path in [garbage.as_path(), missing.as_path(), Path::new("/")] {
         assert!(
-            matches!(Sqlite::open(path), Err(StoreError::Unavailable(_))),
+            matches!(SqliteStore::open(path), Err(StoreError::Unavailable(_))),
             "{path:?}"
         );
     }
@@ -113,7 +113,7 @@ fn what_cannot_be_opened() {
 fn closing_finishes_what_is_queued() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let store = Sqlite::open(&path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let queued: Vec<_> = (0..50)
         .map(|base| store.commit(commit(base, "a")))
         .collect();
@@ -121,7 +121,7 @@ fn closing_finishes_what_is_queued() {
     for (pending, version) in queued.into_iter().zip(1..) {
         assert_eq!(wait(pending).unwrap(), version);
     }
-    assert_eq!(version(&Sqlite::open(&path).unwrap()), 50);
+    assert_eq!(version(&SqliteStore::open(&path).unwrap()), 50);
 }
 
 /// What an unclean end leaves: the database and its log, copied while the store is in use.
@@ -129,19 +129,19 @@ fn closing_finishes_what_is_queued() {
 fn nothing_relies_on_a_clean_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let (path, copy) = (folder.path().join("db"), folder.path().join("copy"));
-    let store = Sqlite::open(&path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     for base in 0..5 {
         wait(store.commit(commit(base, &base.to_string()))).unwrap();
     }
     for suffix in ["", "-wal"] {
         fs::copy(beside(&path, suffix), beside(&copy, suffix)).unwrap();
     }
-    assert_eq!(version(&Sqlite::open(&copy).unwrap()), 5);
+    assert_eq!(version(&SqliteStore::open(&copy).unwrap()), 5);
 }
 
 /// Holds the writer inside a job until the returned sender is used or dropped, so that what is
 /// queued meanwhile is one group.
-fn occupy(store: &Sqlite) -> mpsc::Sender<()> {
+fn occupy(store: &SqliteStore) -> mpsc::Sender<()> {
     let (release, released) = mpsc::channel();
     drop(store.write(move |_| {
         let _ = released.recv();
@@ -153,7 +153,7 @@ fn occupy(store: &Sqlite) -> mpsc::Sender<()> {
 #[test]
 fn many_callers_share_one_flush() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     let release = occupy(&store);
     let queued: Vec<_> = (0..100)
         .map(|base| store.commit(commit(base, "a")))
@@ -167,7 +167,7 @@ fn many_callers_share_one_flush() {
 }
 
 /// The log's index counts the transactions that were committed to it.
-fn transactions(store: &Sqlite) -> u32 {
+fn transactions(store: &SqliteStore) -> u32 {
     let header = fs::read(beside(&store.path, "-shm")).unwrap();
     u32::from_ne_bytes(header[8..12].try_into().unwrap())
 }
@@ -175,7 +175,7 @@ fn transactions(store: &Sqlite) -> u32 {
 #[test]
 fn a_lost_transaction_is_lost_for_everyone_in_it() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     wait(store.commit(commit(0, "kept"))).unwrap();
     let release = occupy(&store);
     let first = store.commit(commit(1, "lost"));
@@ -191,7 +191,7 @@ fn a_lost_transaction_is_lost_for_everyone_in_it() {
 #[test]
 fn a_commit_that_fails_is_lost_for_everyone_in_it() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     let release = occupy(&store);
     let first = store.commit(commit(0, "lost"));
     // A deferred constraint is judged by COMMIT itself.
@@ -212,7 +212,7 @@ fn a_commit_that_fails_is_lost_for_everyone_in_it() {
 #[test]
 fn a_broken_write_answers_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     let release = occupy(&store);
     let first = store.commit(commit(0, "a"));
     let broken = store.write(|connection| {
@@ -229,7 +229,7 @@ fn a_broken_write_answers_alone() {
 #[test]
 fn a_panic_in_the_writer_is_an_answer_not_a_hang() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     let release = occupy(&store);
     let broken = store.write(|_| -> Result<(), StoreError> { panic!("a defect") });
     let queued = store.commit(commit(0, "a"));
@@ -247,7 +247,7 @@ fn a_panic_in_the_writer_is_an_answer_not_a_hang() {
 fn a_panic_of_any_thread_is_announced() {
     for (name, write) in [("store-write", true), ("store-read", false)] {
         let folder = tempfile::tempdir().unwrap();
-        let store = Sqlite::open(&folder.path().join("db")).unwrap();
+        let store = SqliteStore::open(&folder.path().join("db")).unwrap();
         let broken = if write {
             store.write(|_| -> Result<(), StoreError> { panic!("a defect") })
         } else {
@@ -269,12 +269,12 @@ fn the_log_has_blocks_of_its_own_and_never_gives_them_up() {
         assert!(found.len() >= LOG_BYTES_HELD && found.blocks() * 512 >= LOG_BYTES_HELD);
     };
     for base in [0, 40] {
-        let store = Sqlite::open_with(&path, Some(Arc::clone(&reserve))).unwrap();
+        let store = SqliteStore::open_with(&path, Some(Arc::clone(&reserve))).unwrap();
         held();
         for base in base..base + 40 {
             let body = vec![1; 1024 * 1024];
             let mut commit = commit(base, "a");
-            commit.writes = vec![Write::Put(Record {
+            commit.writes = vec![RecordWrite::Put(StateRecord {
                 kind: "blob".into(),
                 id: "large".into(),
                 body,
@@ -289,7 +289,7 @@ fn the_log_has_blocks_of_its_own_and_never_gives_them_up() {
 #[test]
 fn a_full_queue_waits_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("db")).unwrap();
+    let store = SqliteStore::open(&folder.path().join("db")).unwrap();
     let count = 3 * u64::try_from(super::WRITES_QUEUED).unwrap();
     let queued: Vec<_> = (0..count)
         .map(|base| store.commit(commit(base, "a")))
@@ -303,18 +303,18 @@ fn a_full_queue_waits_and_loses_nothing() {
 fn the_log_is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let store = Sqlite::open(&path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     for base in 0..60 {
         let writes = (0..16)
-            .map(|n| Record {
+            .map(|n| StateRecord {
                 kind: "blob".into(),
                 id: format!("{base}-{n}"),
                 body: vec![1; 65536],
             })
-            .map(Write::Put)
+            .map(RecordWrite::Put)
             .collect();
         let account = AccountId::new(1).unwrap();
-        wait(store.commit(Commit {
+        wait(store.commit(LedgerCommit {
             account,
             base,
             writes,
@@ -332,7 +332,7 @@ fn the_log_is_bounded() {
 fn a_torn_log_loses_only_its_torn_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
-    let store = Sqlite::open(&path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     for base in 0..20 {
         wait(store.commit(commit(base, &format!("u{base}")))).unwrap();
     }
@@ -354,7 +354,7 @@ fn a_torn_log_loses_only_its_torn_end() {
         crate::durable::create_new(&copy, &database).unwrap();
         let torn = log.get(..cut).unwrap();
         crate::durable::create_new(&beside(&copy, "-wal"), torn).unwrap();
-        let store = Sqlite::open(&copy).unwrap();
+        let store = SqliteStore::open(&copy).unwrap();
         let version = version(&store);
         let mut users = 0;
         let account = AccountId::new(1).unwrap();

@@ -23,7 +23,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::{
     LOG_BYTES_HELD,
-    queue::{Queue, Served},
+    queue::{JobQueue, QueueGuard},
 };
 use crate::{
     contract::StoreError,
@@ -43,10 +43,10 @@ const FRAME_BYTES: u64 = 4096 + 24;
 
 /// A job: writes inside the open transaction, or learns why there is none, and returns what to do
 /// once its fate is known.
-pub(super) type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Done + Send>;
+pub(super) type WriteJob = Box<dyn FnOnce(Result<&Connection, StoreError>) -> FinishedJob + Send>;
 
 /// A job that has run.
-pub(super) struct Done {
+pub(super) struct FinishedJob {
     /// Whether it wants its writes kept.
     pub(super) keep: bool,
     /// Answers the caller; the error replaces the job's own result when the transaction was lost.
@@ -61,11 +61,11 @@ pub(super) struct HeldLog {
 }
 
 /// What the writing thread owns.
-pub(super) struct Writer {
+pub(super) struct StoreWriter {
     connection: Connection,
-    jobs: Arc<Queue<Job>>,
+    jobs: Arc<JobQueue<WriteJob>>,
     /// Wakes the checkpointing thread; one unserved wake is enough.
-    checkpoints: Arc<Queue<()>>,
+    checkpoints: Arc<JobQueue<()>>,
     held: Option<HeldLog>,
     /// Whether the held part of the log has its blocks.
     allocated: Cell<bool>,
@@ -73,11 +73,11 @@ pub(super) struct Writer {
     frames: Arc<AtomicU64>,
 }
 
-impl Writer {
+impl StoreWriter {
     pub(super) fn new(
         connection: Connection,
-        jobs: Arc<Queue<Job>>,
-        checkpoints: Arc<Queue<()>>,
+        jobs: Arc<JobQueue<WriteJob>>,
+        checkpoints: Arc<JobQueue<()>>,
         held: Option<HeldLog>,
     ) -> Result<Self, StoreError> {
         let mut writer = Self {
@@ -104,7 +104,7 @@ impl Writer {
 
     /// Serves the queue until it is closed and empty.
     pub(super) fn run(self) {
-        let _served = Served(&*self.jobs);
+        let _served = QueueGuard(&*self.jobs);
         let mut checkpoint_at = CHECKPOINT_BYTES;
         let mut answers = Vec::with_capacity(BATCH_MAX);
         while let Some(first) = self.jobs.pop() {
@@ -126,9 +126,9 @@ impl Writer {
     /// Runs what is queued in one transaction. On an error none of it happened, or nobody knows.
     fn transact(
         &self,
-        first: Job,
+        first: WriteJob,
         batch_max: usize,
-        ran: &mut Vec<Done>,
+        ran: &mut Vec<FinishedJob>,
     ) -> Result<(), StoreError> {
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
             ran.push(first(Err(error.clone())));
@@ -144,7 +144,7 @@ impl Writer {
     }
 
     /// One job, in its savepoint.
-    fn attempt(&self, job: Job, ran: &mut Vec<Done>) -> Result<(), StoreError> {
+    fn attempt(&self, job: WriteJob, ran: &mut Vec<FinishedJob>) -> Result<(), StoreError> {
         if let Err(error) = self.execute("SAVEPOINT job") {
             ran.push(job(Err(error.clone())));
             return Err(error);

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::{account, done, refused, wait};
 use crate::contract::{
-    Bodies, BucketRow, Displaced, Expect, Failed, IndexWrite, ObjectRow, PartRow, Range, Store,
-    UploadRow,
+    BucketRow, DisplacedRows, FailedPrecondition, IndexWrite, ListRange, ObjectCondition,
+    ObjectRow, PartRow, RowBodies, Store, UploadRow,
 };
 
 pub(super) fn buckets(store: Arc<dyn Store>) {
     let (first, other) = (bucket("b", 1, "v1"), bucket("b", 2, "mine"));
     assert_eq!(done(store.bucket("b")), None);
     done(store.apply(vec![IndexWrite::CreateBucket(first.clone())]));
-    let exists = |row: &BucketRow| Failed::BucketExists(Box::new(row.clone()));
+    let exists = |row: &BucketRow| FailedPrecondition::BucketExists(Box::new(row.clone()));
     refused(
         wait(store.apply(vec![IndexWrite::CreateBucket(other)])),
         &exists(&first),
@@ -27,15 +27,18 @@ pub(super) fn buckets(store: Arc<dyn Store>) {
     );
     refused(
         wait(store.apply(vec![update(&bucket("c", 1, "v"), "v")])),
-        &Failed::NoSuchBucket,
+        &FailedPrecondition::NoSuchBucket,
     );
     // The owner never changes.
     done(store.apply(vec![update(&bucket("b", 2, "v4"), "v2")]));
     assert_eq!(done(store.bucket("b")), Some(bucket("b", 1, "v4")));
 
-    refused(wait(store.apply(vec![remove("c")])), &Failed::NoSuchBucket);
+    refused(
+        wait(store.apply(vec![remove("c")])),
+        &FailedPrecondition::NoSuchBucket,
+    );
     for (fill, empty) in [
-        (put("b", "k", "e"), take("b", "k", Expect::Any)),
+        (put("b", "k", "e"), take("b", "k", ObjectCondition::Any)),
         (
             IndexWrite::CreateUpload(upload("b", "k", "u")),
             IndexWrite::DeleteUpload("u".into()),
@@ -44,7 +47,7 @@ pub(super) fn buckets(store: Arc<dyn Store>) {
         done(store.apply(vec![fill]));
         refused(
             wait(store.apply(vec![remove("b")])),
-            &Failed::BucketNotEmpty,
+            &FailedPrecondition::BucketNotEmpty,
         );
         done(store.apply(vec![empty]));
     }
@@ -53,9 +56,9 @@ pub(super) fn buckets(store: Arc<dyn Store>) {
     assert_eq!(
         done(store.buckets(
             account(1),
-            Range {
+            ListRange {
                 limit: 9,
-                ..Range::default()
+                ..ListRange::default()
             }
         )),
         []
@@ -65,20 +68,20 @@ pub(super) fn buckets(store: Arc<dyn Store>) {
 pub(super) fn objects(store: Arc<dyn Store>) {
     refused(
         wait(store.apply(vec![put("b", "k", "e")])),
-        &Failed::NoSuchBucket,
+        &FailedPrecondition::NoSuchBucket,
     );
     done(store.apply(vec![create("b"), create("bb")]));
-    let replaced = |rows: Vec<ObjectRow>| Displaced {
+    let replaced = |rows: Vec<ObjectRow>| DisplacedRows {
         objects: rows,
-        ..Displaced::default()
+        ..DisplacedRows::default()
     };
     assert_eq!(
         done(store.apply(vec![put("b", "k", "1")])),
-        Displaced::default()
+        DisplacedRows::default()
     );
     assert_eq!(
         done(store.apply(vec![put("bb", "k", "other")])),
-        Displaced::default()
+        DisplacedRows::default()
     );
     assert_eq!(
         done(store.apply(vec![put("b", "k", "2")])),
@@ -87,19 +90,22 @@ pub(super) fn objects(store: Arc<dyn Store>) {
     assert_eq!(done(store.object("b", "k")), Some(object("b", "k", "2")));
     assert_eq!(done(store.object("b", "K")), None);
     // Each write of a batch sees what those before it did.
-    let batch = vec![put("b", "k", "3"), take("b", "k", Expect::Etag("3".into()))];
+    let batch = vec![
+        put("b", "k", "3"),
+        take("b", "k", ObjectCondition::Etag("3".into())),
+    ];
     let gone = replaced(vec![object("b", "k", "2"), object("b", "k", "3")]);
     assert_eq!(done(store.apply(batch)), gone);
     assert_eq!(done(store.object("b", "k")), None);
     assert_eq!(
-        done(store.apply(vec![take("b", "k", Expect::Any)])),
-        Displaced::default()
+        done(store.apply(vec![take("b", "k", ObjectCondition::Any)])),
+        DisplacedRows::default()
     );
     assert_eq!(
-        done(store.apply(vec![take("none", "k", Expect::Any)])),
-        Displaced::default()
+        done(store.apply(vec![take("none", "k", ObjectCondition::Any)])),
+        DisplacedRows::default()
     );
-    assert_eq!(done(store.apply(Vec::new())), Displaced::default());
+    assert_eq!(done(store.apply(Vec::new())), DisplacedRows::default());
     assert_eq!(
         done(store.object("bb", "k")),
         Some(object("bb", "k", "other"))
@@ -109,14 +115,14 @@ pub(super) fn objects(store: Arc<dyn Store>) {
 /// Rows: the present entity tag, what is expected, whether a write happens.
 pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
     done(store.apply(vec![create("b")]));
-    let etag = |text: &str| Expect::Etag(text.into());
+    let etag = |text: &str| ObjectCondition::Etag(text.into());
     for (present, expect, holds) in [
-        (None, Expect::Any, true),
-        (None, Expect::Absent, true),
+        (None, ObjectCondition::Any, true),
+        (None, ObjectCondition::Absent, true),
         (None, etag("1"), false),
         (None, etag(""), false),
-        (Some("1"), Expect::Any, true),
-        (Some("1"), Expect::Absent, false),
+        (Some("1"), ObjectCondition::Any, true),
+        (Some("1"), ObjectCondition::Absent, false),
         (Some("1"), etag("1"), true),
         (Some("1"), etag("2"), false),
         (Some("a"), etag("A"), false),
@@ -130,7 +136,7 @@ pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
             expect: expect.clone(),
         };
         for write in [writing, take("b", "k", expect)] {
-            done(store.apply(vec![take("b", "k", Expect::Any)]));
+            done(store.apply(vec![take("b", "k", ObjectCondition::Any)]));
             let before = present.map(|etag| object("b", "k", etag));
             if let Some(etag) = present {
                 done(store.apply(vec![put("b", "k", etag)]));
@@ -139,7 +145,10 @@ pub(super) fn what_an_object_must_be(store: Arc<dyn Store>) {
             if holds {
                 assert_eq!(result.unwrap().objects, Vec::from_iter(before));
             } else {
-                refused(result, &Failed::ObjectChanged(before.clone().map(Box::new)));
+                refused(
+                    result,
+                    &FailedPrecondition::ObjectChanged(before.clone().map(Box::new)),
+                );
                 assert_eq!(done(store.object("b", "k")), before);
             }
         }
@@ -150,11 +159,11 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
     let start = |key: &str, id: &str| IndexWrite::CreateUpload(upload("b", key, id));
     refused(
         wait(store.apply(vec![start("k", "u1")])),
-        &Failed::NoSuchBucket,
+        &FailedPrecondition::NoSuchBucket,
     );
     refused(
         wait(store.apply(vec![add("u1", 1, "x")])),
-        &Failed::NoSuchUpload,
+        &FailedPrecondition::NoSuchUpload,
     );
     done(store.apply(vec![create("b"), start("k", "u1"), start("k", "u2")]));
     assert_eq!(done(store.upload("u1")), Some(upload("b", "k", "u1")));
@@ -168,9 +177,9 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
     let displaced = done(store.apply(vec![add("u1", 2, "again")]));
     assert_eq!(
         displaced,
-        Displaced {
+        DisplacedRows {
             parts: vec![part("u1", 2, "two")],
-            ..Displaced::default()
+            ..DisplacedRows::default()
         }
     );
     let stored = vec![part("u1", 1, "one"), part("u1", 2, "again")];
@@ -181,18 +190,21 @@ pub(super) fn uploads_and_parts(store: Arc<dyn Store>) {
     displaced.parts.sort_by_key(|part| part.number);
     assert_eq!(
         displaced,
-        Displaced {
+        DisplacedRows {
             parts: stored,
             uploads: vec![upload("b", "k", "u1")],
-            ..Displaced::default()
+            ..DisplacedRows::default()
         }
     );
     assert_eq!(done(store.upload("u1")), None);
     assert_eq!(done(store.parts("u1", 0, 9)), []);
-    refused(wait(store.apply(vec![end()])), &Failed::NoSuchUpload);
+    refused(
+        wait(store.apply(vec![end()])),
+        &FailedPrecondition::NoSuchUpload,
+    );
     refused(
         wait(store.apply(vec![add("u1", 1, "late")])),
-        &Failed::NoSuchUpload,
+        &FailedPrecondition::NoSuchUpload,
     );
     assert_eq!(done(store.parts("u2", 0, 9)), [part("u2", 1, "other")]);
 }
@@ -212,16 +224,16 @@ pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
         update(&bucket("b", 1, "changed"), "b"),
         remove("empty"),
         put("b", "k", "2"),
-        take("b", "k", Expect::Any),
+        take("b", "k", ObjectCondition::Any),
         IndexWrite::CreateUpload(upload("b", "k", "u2")),
         add("u", 1, "changed"),
         IndexWrite::DeleteUpload("u".into()),
         put("no such bucket", "k", "e"),
     ];
-    refused(wait(store.apply(batch)), &Failed::NoSuchBucket);
-    let all = Range {
+    refused(wait(store.apply(batch)), &FailedPrecondition::NoSuchBucket);
+    let all = ListRange {
         limit: 9,
-        ..Range::default()
+        ..ListRange::default()
     };
     let owned = done(store.buckets(account(1), all.clone()));
     assert_eq!(owned, [bucket("b", 1, "b"), bucket("empty", 1, "empty")]);
@@ -236,7 +248,7 @@ pub(super) fn a_batch_is_all_or_nothing(store: Arc<dyn Store>) {
 pub(super) fn a_refused_batch_fails_alone(store: Arc<dyn Store>) {
     let once = |etag| IndexWrite::PutObject {
         row: object("b", "k", etag),
-        expect: Expect::Absent,
+        expect: ObjectCondition::Absent,
     };
     let queued: Vec<_> = [
         vec![create("b")],
@@ -254,9 +266,9 @@ pub(super) fn a_refused_batch_fails_alone(store: Arc<dyn Store>) {
     assert_eq!(results, [true, true, false, true]);
     let stored = done(store.objects(
         "b",
-        Range {
+        ListRange {
             limit: 9,
-            ..Range::default()
+            ..ListRange::default()
         },
     ));
     assert_eq!(stored, [object("b", "k", "1"), object("b", "last", "3")]);
@@ -289,10 +301,10 @@ pub(super) fn listings_cut_bodies(store: Arc<dyn Store>) {
     }
     let started = IndexWrite::CreateUpload(upload("b", "k", "u"));
     done(store.apply(vec![create("b"), put("b", "k", "1"), started]));
-    let cut = Range {
+    let cut = ListRange {
         limit: 9,
-        bodies: Bodies::Cut(first),
-        ..Range::default()
+        bodies: RowBodies::Cut(first),
+        ..ListRange::default()
     };
     let mut bucket = done(store.bucket("b")).unwrap();
     bucket.body = first(&bucket.body);
@@ -313,9 +325,9 @@ pub(super) fn reopened(store: &dyn Store, round: u64) {
             IndexWrite::CreateUpload(upload("b", "k", "u")),
         ]));
     }
-    let all = Range {
+    let all = ListRange {
         limit: 9,
-        ..Range::default()
+        ..ListRange::default()
     };
     assert_eq!(done(store.bucket("b")), Some(bucket("b", 1, "b")));
     assert_eq!(done(store.upload("u")), Some(upload("b", "k", "u")));
@@ -353,7 +365,7 @@ pub(super) fn upload(bucket: &str, key: &str, id: &str) -> UploadRow {
 pub(super) fn put(bucket: &str, key: &str, etag: &str) -> IndexWrite {
     IndexWrite::PutObject {
         row: object(bucket, key, etag),
-        expect: Expect::Any,
+        expect: ObjectCondition::Any,
     }
 }
 
@@ -382,7 +394,7 @@ fn object(bucket: &str, key: &str, etag: &str) -> ObjectRow {
     }
 }
 
-fn take(bucket: &str, key: &str, expect: Expect) -> IndexWrite {
+fn take(bucket: &str, key: &str, expect: ObjectCondition) -> IndexWrite {
     IndexWrite::DeleteObject {
         bucket: bucket.into(),
         key: key.into(),

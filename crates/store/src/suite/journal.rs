@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{account, at, done, key};
 use crate::contract::{
-    ATTEMPT_ROWS_PER_KEY, Attempt, LastUse, SESSIONS_PER_KEY, Session, SessionPage, Store,
+    ATTEMPT_ROWS_PER_KEY, IssuedSession, KeyAttempt, LastUse, SESSIONS_PER_KEY, SessionPage, Store,
 };
 
 pub(super) fn last_uses(store: Arc<dyn Store>) {
@@ -40,11 +40,11 @@ pub(super) fn attempts(store: Arc<dyn Store>) {
     done(store.record_attempts(vec![attempt(1, "10.0.0.1", 3, 4)]));
     let expected = vec![attempt(1, "10.0.0.2", 9, 2), attempt(1, "10.0.0.1", 7, 6)];
     assert_eq!(done(store.attempts(key(1))), (expected, 8));
-    let by_action = Attempt {
+    let by_action = KeyAttempt {
         action: "iam:ListUsers".into(),
         ..attempt(2, "10.0.0.1", 2, 1)
     };
-    let by_agent = Attempt {
+    let by_agent = KeyAttempt {
         user_agent: "other".into(),
         ..attempt(2, "10.0.0.1", 3, 1)
     };
@@ -129,7 +129,7 @@ pub(super) fn sessions_of_a_key_are_capped(store: Arc<dyn Store>) {
         "of another key"
     );
     assert!(done(store.record_session(session(100, 10, 1))), "again");
-    let late = Session {
+    let late = IssuedSession {
         issued: at(1),
         ..session(2, 10, 90_000)
     };
@@ -152,7 +152,7 @@ pub(super) fn sessions_come_in_pages(store: Arc<dyn Store>) {
     let all = done(store.sessions(page(10, 0)));
     assert_eq!(all.len(), 10);
     for limit in 1..11 {
-        let mut seen: Vec<Session> = Vec::new();
+        let mut seen: Vec<IssuedSession> = Vec::new();
         loop {
             let after = seen.last().map(|last| (last.expires, last.key));
             let next = SessionPage {
@@ -190,8 +190,8 @@ fn used(subject: &str, secs: i64, service: &str) -> LastUse {
     }
 }
 
-fn attempt(number: u64, source: &str, secs: i64, count: u64) -> Attempt {
-    Attempt {
+fn attempt(number: u64, source: &str, secs: i64, count: u64) -> KeyAttempt {
+    KeyAttempt {
         key: key(number),
         source_address: source.into(),
         user_agent: "agent".into(),
@@ -201,8 +201,8 @@ fn attempt(number: u64, source: &str, secs: i64, count: u64) -> Attempt {
     }
 }
 
-fn session(number: u64, source: u64, expires: i64) -> Session {
-    Session {
+fn session(number: u64, source: u64, expires: i64) -> IssuedSession {
+    IssuedSession {
         key: key(number),
         source: key(source),
         principal: format!("arn:aws:iam::{}:user/é", account(1)),

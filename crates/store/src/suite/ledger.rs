@@ -5,7 +5,7 @@ use std::{sync::Arc, thread};
 use keywright_base::AccountId;
 
 use super::{account, done, wait};
-use crate::contract::{Commit, Record, Store, StoreError, Write};
+use crate::contract::{LedgerCommit, RecordWrite, StateRecord, Store, StoreError};
 
 pub(super) fn versions(store: Arc<dyn Store>) {
     assert_eq!(store.accounts().unwrap(), []);
@@ -47,7 +47,7 @@ pub(super) fn records(store: Arc<dyn Store>) {
         write("empty body", ""),
     ];
     assert_eq!(
-        done(store.commit(Commit {
+        done(store.commit(LedgerCommit {
             account: mine,
             base: 0,
             writes
@@ -63,17 +63,17 @@ pub(super) fn records(store: Arc<dyn Store>) {
     expected.sort();
     assert_eq!(contents(&*store, mine), expected);
     // The kind is part of the key, and a commit of nothing is still a version.
-    let elsewhere = Write::Delete {
+    let elsewhere = RecordWrite::Delete {
         kind: "group".into(),
         id: "a".into(),
     };
-    done(store.commit(Commit {
+    done(store.commit(LedgerCommit {
         account: mine,
         base: 1,
         writes: vec![elsewhere],
     }));
     assert_eq!(
-        done(store.commit(Commit {
+        done(store.commit(LedgerCommit {
             account: mine,
             base: 2,
             writes: Vec::new()
@@ -172,24 +172,24 @@ pub(super) fn reopened(store: &dyn Store, round: u64) {
     done(store.commit(put(mine, round, &round.to_string(), "x")));
 }
 
-fn put(account: AccountId, base: u64, id: &str, body: &str) -> Commit {
-    Commit {
+fn put(account: AccountId, base: u64, id: &str, body: &str) -> LedgerCommit {
+    LedgerCommit {
         account,
         base,
         writes: vec![write(id, body)],
     }
 }
 
-fn write(id: &str, body: &str) -> Write {
-    Write::Put(Record {
+fn write(id: &str, body: &str) -> RecordWrite {
+    RecordWrite::Put(StateRecord {
         kind: "user".into(),
         id: id.into(),
         body: body.into(),
     })
 }
 
-fn delete(id: &str) -> Write {
-    Write::Delete {
+fn delete(id: &str) -> RecordWrite {
+    RecordWrite::Delete {
         kind: "user".into(),
         id: id.into(),
     }

@@ -6,7 +6,7 @@ use super::{
     account, done,
     index::{add, bucket, create, put, upload},
 };
-use crate::contract::{Bodies, IndexWrite, Range, Store};
+use crate::contract::{IndexWrite, ListRange, RowBodies, Store};
 
 /// Sorted by UTF-8 bytes they are not sorted by UTF-16 units, nor as a person would sort them.
 const NAMES: &[&str] = &[
@@ -116,12 +116,12 @@ pub(super) fn of_uploads(store: Arc<dyn Store>) {
     }
     for (after, start) in starts {
         for (prefix, inclusive, limit) in shapes() {
-            let range = Range {
+            let range = ListRange {
                 prefix: prefix.into(),
                 after: after.clone(),
                 inclusive,
                 limit,
-                bodies: Bodies::Whole,
+                bodies: RowBodies::Whole,
             };
             let place = |key: &str, id: &str| pair(key.as_bytes(), id.as_bytes()).cmp(&start);
             let expected: Vec<_> = sorted
@@ -162,17 +162,17 @@ pub(super) fn of_parts(store: Arc<dyn Store>) {
     }
 }
 
-fn every_range(list: impl Fn(Range) -> Vec<String>) {
+fn every_range(list: impl Fn(ListRange) -> Vec<String>) {
     let mut sorted = NAMES.to_vec();
     sorted.sort_unstable_by_key(|name| name.as_bytes());
     for after in afters() {
         for (prefix, inclusive, limit) in shapes() {
-            let range = Range {
+            let range = ListRange {
                 prefix: prefix.into(),
                 after: after.clone(),
                 inclusive,
                 limit,
-                bodies: Bodies::Whole,
+                bodies: RowBodies::Whole,
             };
             let expected: Vec<_> = sorted
                 .iter()

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use keywright_base::{Entropy, Secret};
 
-use super::Vault;
-use crate::{KeyId, MasterKey, Purpose, Sealed};
+use super::DataVault;
+use crate::{KeyId, MasterKey, SealPurpose, SealedValue};
 
 /// Bytes that differ from call to call.
 #[derive(Default)]
@@ -28,32 +28,32 @@ fn entropy() -> Counting {
     Counting::default()
 }
 
-const PLACE: (Purpose, &str) = (Purpose::AccessKey, "AKIAIOSFODNN7EXAMPLE");
+const PLACE: (SealPurpose, &str) = (SealPurpose::AccessKey, "AKIAIOSFODNN7EXAMPLE");
 
 #[test]
 fn opens_only_in_its_place() {
-    let (vault, data_key) = Vault::create(&master(7), &entropy()).unwrap();
+    let (vault, data_key) = DataVault::create(&master(7), &entropy()).unwrap();
     let sealed = vault.seal(PLACE, b"secret", &entropy()).unwrap();
     assert!(!sealed.as_bytes().windows(6).any(|w| w == b"secret"));
 
-    let again = Vault::unlock(&master(7), &[(1, data_key.clone())]).unwrap();
+    let again = DataVault::unlock(&master(7), &[(1, data_key.clone())]).unwrap();
     let opened = again.open(PLACE, sealed.as_bytes()).unwrap();
     assert_eq!(opened.expose(), b"secret");
     let elsewhere = [
-        (Purpose::AccessKey, "AKIAIOSFODNN7EXAMPLF"),
-        (Purpose::SessionToken, PLACE.1),
+        (SealPurpose::AccessKey, "AKIAIOSFODNN7EXAMPLF"),
+        (SealPurpose::SessionToken, PLACE.1),
     ];
     for other in elsewhere {
         assert!(again.open(other, sealed.as_bytes()).is_err());
     }
-    assert!(Vault::unlock(&master(8), &[(1, data_key.clone())]).is_err());
-    assert!(Vault::unlock(&master(7), &[(2, data_key)]).is_err());
-    assert!(Vault::unlock(&master(7), &[]).is_err());
+    assert!(DataVault::unlock(&master(8), &[(1, data_key.clone())]).is_err());
+    assert!(DataVault::unlock(&master(7), &[(2, data_key)]).is_err());
+    assert!(DataVault::unlock(&master(7), &[]).is_err());
 }
 
 #[test]
 fn altered_or_short_bytes_are_refused() {
-    let (vault, _) = Vault::create(&master(7), &entropy()).unwrap();
+    let (vault, _) = DataVault::create(&master(7), &entropy()).unwrap();
     let sealed = vault.seal(PLACE, b"secret", &entropy()).unwrap();
     for position in 0..sealed.as_bytes().len() {
         let mut bytes = sealed.as_bytes().to_vec();
@@ -66,7 +66,7 @@ fn altered_or_short_bytes_are_refused() {
 
 #[test]
 fn no_two_values_are_sealed_alike() {
-    let (vault, _) = Vault::create(&master(7), &entropy()).unwrap();
+    let (vault, _) = DataVault::create(&master(7), &entropy()).unwrap();
     let entropy = entropy();
     let [a, b] = [(), ()].map(|()| vault.seal(PLACE, b"secret", &entropy).unwrap());
     assert_ne!(a.as_bytes()[5..], b.as_bytes()[5..]);
@@ -76,12 +76,12 @@ fn no_two_values_are_sealed_alike() {
 /// installations of before this crate have it in `keywright.db` and `rotations.db`.
 #[test]
 fn values_of_earlier_versions_open() {
-    let from = |text: &str| Sealed::from_bytes(&hex::decode(text).unwrap());
+    let from = |text: &str| SealedValue::from_bytes(&hex::decode(text).unwrap());
     let data_key = from(
         "01000000000102030405060708090a0b0cba7eeb9a6fece524ec34091298a9ac50\
          c5f74224a75d25ff67bb9783b146593e30228606443c04952e540d84ae594773",
     );
-    let vault = Vault::unlock(&master(7), &[(1, data_key.clone())]).unwrap();
+    let vault = DataVault::unlock(&master(7), &[(1, data_key.clone())]).unwrap();
     assert_eq!(KeyId::of(&data_key), None);
     let key = from(
         "010000000115161718191a1b1c1d1e1f2049d0431e7c6033646fa88cfc5e4e35be36c7a01a\
@@ -93,7 +93,7 @@ fn values_of_earlier_versions_open() {
         "010000000115161718191a1b1c1d1e1f2045b84c17791a5c3272cce593780d1aab41ed9038\
          21052f30d75a50b31c55fa3fa3868975d7edbf6acd8fc765326691da98aea0",
     );
-    let place = (Purpose::Rotation, "r-1");
+    let place = (SealPurpose::Rotation, "r-1");
     let opened = vault.open(place, rotation.as_bytes()).unwrap();
     assert!(opened.expose().starts_with(b"{\"new\":"));
 
@@ -108,7 +108,7 @@ fn values_of_earlier_versions_open() {
 fn a_new_data_key_seals_and_the_old_one_opens_until_it_is_dropped() {
     let entropy = entropy();
     let (old_master, new_master) = (master(7), master(8));
-    let (vault, _) = Vault::create(&old_master, &entropy).unwrap();
+    let (vault, _) = DataVault::create(&old_master, &entropy).unwrap();
     let before = vault.seal(PLACE, b"before", &entropy).unwrap();
     let next = vault.next_key(&entropy).unwrap();
     let mut stored = vault.sealed_by(&new_master, &entropy).unwrap();
@@ -118,9 +118,9 @@ fn a_new_data_key_seals_and_the_old_one_opens_until_it_is_dropped() {
     let after = vault.seal(PLACE, b"after", &entropy).unwrap();
     assert!(vault.is_current(&after));
 
-    let restarted = Vault::unlock(&new_master, &stored).unwrap();
+    let restarted = DataVault::unlock(&new_master, &stored).unwrap();
     assert_eq!(KeyId::of(&stored[0].1), Some(new_master.id()));
-    assert!(Vault::unlock(&old_master, &stored).is_err());
+    assert!(DataVault::unlock(&old_master, &stored).is_err());
     for vault in [&vault, &restarted] {
         assert!(vault.open(PLACE, before.as_bytes()).is_ok());
         assert!(vault.open(PLACE, after.as_bytes()).is_ok());

@@ -3,7 +3,7 @@
 use keywright_base::{Entropy, Secret};
 
 use super::{ContentKey, SEGMENT_BYTES, SegmentReader, StoredSpan};
-use crate::{MasterKey, Vault};
+use crate::{DataVault, MasterKey};
 
 struct Nines;
 
@@ -23,7 +23,7 @@ fn text(size: usize) -> Vec<u8> {
 /// What is stored of a content, and its reader.
 fn stored(size: usize, step: usize) -> (Vec<u8>, SegmentReader) {
     let master = MasterKey::new(Secret::new(vec![1; 32])).unwrap();
-    let (vault, _) = Vault::create(&master, &Nines).unwrap();
+    let (vault, _) = DataVault::create(&master, &Nines).unwrap();
     let key = ContentKey::generate(&Nines);
     let sealed = key.seal(&vault, SUBJECT, &Nines).unwrap();
     assert!(SegmentReader::open(&vault, "bucket/other", &sealed, 1).is_err());

@@ -8,8 +8,8 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, ensure};
 use keywright_store::{
-    contract::{Expect, IndexWrite, ObjectIndex},
-    sqlite::Sqlite,
+    contract::{IndexWrite, ObjectCondition, ObjectIndex},
+    sqlite::SqliteStore,
 };
 
 use super::{
@@ -130,7 +130,7 @@ fn twins(bytes: usize) -> anyhow::Result<Installed> {
 /// A row is its version, the length of its JSON, the JSON, and what tells where the text lies: four
 /// zero bytes and the text, or four others, a file's name and its size.
 async fn make_clear(data: &Path, text: &[u8]) -> anyhow::Result<()> {
-    let store = Sqlite::open(&data.join("keywright.db"))?;
+    let store = SqliteStore::open(&data.join("keywright.db"))?;
     let row = store.object(BUCKET, CLEAR).await?;
     let mut row = row.context("the object is not there")?;
     let malformed = "not a row of version 2";
@@ -153,7 +153,7 @@ async fn make_clear(data: &Path, text: &[u8]) -> anyhow::Result<()> {
         std::io::Write::write_all(&mut file, text)?;
     }
     row.body = body;
-    let expect = Expect::Any;
+    let expect = ObjectCondition::Any;
     store
         .apply(vec![IndexWrite::PutObject { row, expect }])
         .await?;

@@ -16,12 +16,12 @@ use keywright_base::{
 };
 use keywright_identity::{
     Identity,
-    service::Parts,
-    state::{AccessKey, Change, Grants, KeyMaterial, KeyStatus, Tag, User},
-    vault::{KEY_BYTES, Purpose, Vault},
+    service::IdentityParts,
+    state::{AccessKey, DirectGrants, KeyMaterial, KeyStatus, StateChange, Tag, User},
+    vault::{DataVault, KEY_BYTES, SealPurpose},
 };
 use keywright_server::{SystemClock, SystemEntropy};
-use keywright_store::{contract::Store, durable, sqlite::Sqlite};
+use keywright_store::{contract::Store, durable, sqlite::SqliteStore};
 
 use crate::{
     installation::{binaries, fresh_folder},
@@ -83,8 +83,8 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
     let mut master = vec![0; KEY_BYTES];
     SystemEntropy.fill(&mut master);
     durable::create_new(&folder.join("master.key"), &master)?;
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.join("keywright.db"))?);
-    let identity = Identity::open(Parts {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join("keywright.db"))?);
+    let identity = Identity::open(IdentityParts {
         store: Arc::clone(&store),
         master_key: Secret::new(master),
         clock: Arc::new(SystemClock),
@@ -105,7 +105,7 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
             let (user, secret) = user(account, number, identity.vault())?;
             let id = user.keys.first().context("no key")?.id;
             lines.push_str(&format!("{id} {}\n", secret.expose()));
-            changes.push(Change::PutUser(Arc::new(user)));
+            changes.push(StateChange::PutUser(Arc::new(user)));
         }
         let compute = |_: &_| Ok::<_, std::convert::Infallible>(((), changes));
         match identity.ledger().write(&cell, compute).await? {
@@ -119,12 +119,12 @@ async fn make(folder: &Path, users: usize) -> anyhow::Result<()> {
 fn user(
     account: AccountId,
     number: usize,
-    vault: &Vault,
+    vault: &DataVault,
 ) -> anyhow::Result<(User, Secret<String>)> {
     let created = now();
     let id = AccessKeyId::generate(account, &SystemEntropy);
     let secret = Secret::new(format!("load/{id}/{number:014}"));
-    let place = (Purpose::AccessKey, id.as_str());
+    let place = (SealPurpose::AccessKey, id.as_str());
     let sealed = vault.seal(place, secret.expose().as_bytes(), &SystemEntropy)?;
     let key = AccessKey {
         id,
@@ -145,7 +145,7 @@ fn user(
         tags: vec![tag],
         keys: vec![key],
         login: None,
-        grants: Grants {
+        grants: DirectGrants {
             inline: Vec::new(),
             attached: POLICIES.map(Arc::from).to_vec(),
         },

@@ -7,8 +7,8 @@ use std::{
 };
 
 use clap::Args;
-use keywright_fleet::driver::Driver;
-use keywright_fleet::{Config, survey_fleet};
+use keywright_fleet::driver::RotationDriver;
+use keywright_fleet::{FleetConfig, survey_fleet};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{load, lock::RunLock, one_round, print_round};
@@ -39,7 +39,7 @@ pub(crate) struct AgentArguments {
 
 /// Rounds, until it is told to stop. A round that fails is said and tried again.
 pub(in crate::rotate) async fn agent(
-    driver: &Driver,
+    driver: &RotationDriver,
     arguments: &AgentArguments,
     journal: &Path,
 ) -> anyhow::Result<bool> {
@@ -52,7 +52,7 @@ pub(in crate::rotate) async fn agent(
         let address = metrics::serve(address, rest * ROUNDS_SHOWN)?;
         let _ = writeln!(io::stderr(), "metrics at http://{address}/metrics");
     }
-    let mut said = String::new();
+    let mut message = String::new();
     let mut rounds = tokio::time::interval(rest);
     loop {
         tokio::select! {
@@ -67,7 +67,7 @@ pub(in crate::rotate) async fn agent(
         }
         // What a stop cuts off goes on from the journal; SIGHUP waits for the end of the round.
         tokio::select! {
-            () = agent_round(driver, (&arguments.file, &config), journal, &mut said) => {}
+            () = agent_round(driver, (&arguments.file, &config), journal, &mut message) => {}
             _ = terminate.recv() => return Ok(true),
             _ = interrupt.recv() => return Ok(true),
         }
@@ -75,7 +75,7 @@ pub(in crate::rotate) async fn agent(
 }
 
 /// The file as it is now; nothing if it has errors.
-fn reload(file: &Path) -> Option<Config> {
+fn reload(file: &Path) -> Option<FleetConfig> {
     let mut talk = io::stderr().lock();
     match load(file) {
         Ok(config) => {
@@ -93,10 +93,10 @@ fn reload(file: &Path) -> Option<Config> {
 /// One round over all accounts. What fails is said, counted, and tried again in the next; `said` is
 /// what was wrong with the file, which is not said again.
 async fn agent_round(
-    driver: &Driver,
-    (file, config): (&Path, &Config),
+    driver: &RotationDriver,
+    (file, config): (&Path, &FleetConfig),
     journal: &Path,
-    said: &mut String,
+    message: &mut String,
 ) {
     let _lock = match RunLock::take(journal, file).await {
         Ok(Some(lock)) => lock,
@@ -118,10 +118,10 @@ async fn agent_round(
     let problems = fleet.problems.as_ref();
     let text = problems.map(|problems| problems.of_file(&file.to_string_lossy()));
     let text = text.unwrap_or_default();
-    if !text.is_empty() && *said != text {
+    if !text.is_empty() && *message != text {
         let _ = writeln!(io::stderr(), "error: {text}");
     }
-    *said = text;
+    *message = text;
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
         let looked = (survey, problems);
         let done = match one_round(driver, (config, account), looked).await {

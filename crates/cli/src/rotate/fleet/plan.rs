@@ -6,8 +6,10 @@
 use std::io::{self, Write};
 
 use futures_util::future::join_all;
-use keywright_fleet::driver::{DriveError, Driver};
-use keywright_fleet::{Account, Choice, Survey, Verdict, draft, survey_fleet};
+use keywright_fleet::driver::{DriveError, RotationDriver};
+use keywright_fleet::{
+    AccountSurvey, FleetAccount, RotationNeed, UserSelection, draft, survey_fleet,
+};
 use keywright_rotation::model::Rotation;
 use keywright_server::SystemEntropy;
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ const COLUMNS_MIN: usize = 40;
 
 /// A user, and for one who is due the rotation that would be begun, or what stands against it.
 struct PlannedUser<'a> {
-    choice: &'a Choice,
+    choice: &'a UserSelection,
     drafted: Option<Result<Option<Rotation>, DriveError>>,
 }
 
@@ -48,13 +50,13 @@ impl PlannedUser<'_> {
 /// Looks, and changes nothing. False when a person must look at a user, or a rotation that is due
 /// would not begin.
 pub(in crate::rotate) async fn plan(
-    driver: &Driver,
+    driver: &RotationDriver,
     arguments: &FleetArguments,
 ) -> anyhow::Result<bool> {
     let config = load(&arguments.file)?;
     let fleet = survey_fleet(driver, &config).await;
     let mut documents = Vec::new();
-    let mut total = Summary::default();
+    let mut total = PlanSummary::default();
     let mut failed = FailedAccounts::default();
     let columns = columns();
     for (account, survey) in config.accounts.iter().zip(fleet.accounts) {
@@ -67,7 +69,7 @@ pub(in crate::rotate) async fn plan(
             }
         };
         let users = planned(driver, account, &survey).await;
-        let summary = Summary::of(&users);
+        let summary = PlanSummary::of(&users);
         total.add(&summary);
         if arguments.json {
             documents.push(account_json(account, &survey, &users, &summary));
@@ -86,15 +88,15 @@ pub(in crate::rotate) async fn plan(
 }
 
 async fn planned<'a>(
-    driver: &Driver,
-    account: &Account,
-    survey: &'a Survey,
+    driver: &RotationDriver,
+    account: &FleetAccount,
+    survey: &'a AccountSurvey,
 ) -> Vec<PlannedUser<'a>> {
     let mut users = Vec::with_capacity(survey.choices.len());
     for some in survey.choices.chunks(AT_ONCE) {
         let looks = some.iter().map(|choice| async move {
             let drafted = match &choice.verdict {
-                Verdict::Due(due) => {
+                RotationNeed::Due(due) => {
                     Some(draft(driver, account, choice, due, &SystemEntropy).await)
                 }
                 _ => None,
@@ -109,7 +111,7 @@ async fn planned<'a>(
 
 /// How many users are what.
 #[derive(Debug, Default)]
-struct Summary {
+struct PlanSummary {
     users: usize,
     due: usize,
     /// Of those that are due.
@@ -119,7 +121,7 @@ struct Summary {
     nothing: usize,
 }
 
-impl Summary {
+impl PlanSummary {
     fn of(users: &[PlannedUser<'_>]) -> Self {
         let mut summary = Self {
             users: users.len(),
@@ -127,10 +129,10 @@ impl Summary {
         };
         for user in users {
             match &user.choice.verdict {
-                Verdict::Due(_) => summary.due += 1,
-                Verdict::Later { .. } => summary.later += 1,
-                Verdict::AskTags | Verdict::Person(_) => summary.persons += 1,
-                Verdict::Nothing(_) => summary.nothing += 1,
+                RotationNeed::Due(_) => summary.due += 1,
+                RotationNeed::Later { .. } => summary.later += 1,
+                RotationNeed::AskTags | RotationNeed::Person(_) => summary.persons += 1,
+                RotationNeed::Nothing(_) => summary.nothing += 1,
             }
             summary.refused += usize::from(user.trouble().is_some());
         }
@@ -159,10 +161,10 @@ impl Summary {
 }
 
 fn account_json(
-    account: &Account,
-    survey: &Survey,
+    account: &FleetAccount,
+    survey: &AccountSurvey,
     users: &[PlannedUser<'_>],
-    summary: &Summary,
+    summary: &PlanSummary,
 ) -> Value {
     json!({
         "Name": account.name,
@@ -181,7 +183,7 @@ fn account_json(
     })
 }
 
-fn user_json(account: &Account, survey: &Survey, user: &PlannedUser<'_>) -> Value {
+fn user_json(account: &FleetAccount, survey: &AccountSurvey, user: &PlannedUser<'_>) -> Value {
     let mut document = choice_json(user.choice);
     let rule = user
         .choice
@@ -204,14 +206,14 @@ fn user_json(account: &Account, survey: &Survey, user: &PlannedUser<'_>) -> Valu
     document
 }
 
-type Found = keywright_rotation::model::Found;
+type DestinationState = keywright_rotation::model::InitialContent;
 
 /// A user's destinations, and what is there where it was looked at.
 fn destinations<'u>(
-    account: &Account,
-    survey: &Survey,
+    account: &FleetAccount,
+    survey: &AccountSurvey,
     user: &'u PlannedUser<'_>,
-) -> Vec<(String, Option<&'u Found>)> {
+) -> Vec<(String, Option<&'u DestinationState>)> {
     if let Some(Ok(Some(rotation))) = &user.drafted {
         let each = rotation.deliveries.iter();
         return each
@@ -232,9 +234,9 @@ fn destinations<'u>(
 }
 
 fn print_account(
-    (account, survey): (&Account, &Survey),
+    (account, survey): (&FleetAccount, &AccountSurvey),
     users: &[PlannedUser<'_>],
-    summary: &Summary,
+    summary: &PlanSummary,
     columns: usize,
 ) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();

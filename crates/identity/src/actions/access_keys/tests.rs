@@ -2,30 +2,30 @@
 
 use keywright_base::limits;
 
-use crate::testing::{ACCOUNT, Answer, Bench, Keys};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys, TestResponse};
 
 const CREATE: &str = "Action=CreateAccessKey&UserName=bob";
 
-fn bench() -> Bench {
-    let bench = Bench::new();
+fn bench() -> TestInstallation {
+    let bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=bob").ok();
     bench
 }
 
-fn set(bench: &Bench, by: &Keys, key: &str, status: &str) -> Answer {
+fn set(bench: &TestInstallation, by: &TestKeys, key: &str, status: &str) -> TestResponse {
     let form = format!("Action=UpdateAccessKey&AccessKeyId={key}&Status={status}");
     bench.call(by, &form)
 }
 
 /// Creates a key with an idempotency token.
-fn create_with(bench: &Bench, by: &Keys, form: &str, token: &str) -> Answer {
+fn create_with(bench: &TestInstallation, by: &TestKeys, form: &str, token: &str) -> TestResponse {
     bench.call_with(by, form, |facts| {
         facts.idempotency_token = Some(token.to_owned());
     })
 }
 
 /// Date, service and region of the last use of a key.
-fn last_used(bench: &Bench, key: &str) -> (Option<String>, String, String) {
+fn last_used(bench: &TestInstallation, key: &str) -> (Option<String>, String, String) {
     let form = format!("Action=GetAccessKeyLastUsed&AccessKeyId={key}");
     let answer = bench.root(&form);
     let date = answer.values("LastUsedDate").into_iter().next();
@@ -53,7 +53,7 @@ fn a_key_has_the_form_of_aws() {
 
 #[test]
 fn a_key_may_change_and_delete_itself_and_no_other_users() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let bob = bench.user("bob", &["IAMFullAccess"]);
     let eve = bench.user("eve", &["IAMFullAccess"]);
     let missing = format!("The Access Key with id {} cannot be found.", eve.id);
@@ -94,7 +94,8 @@ fn the_same_token_gives_the_same_key_for_fifteen_minutes() {
     let mut bench = bench();
     let admin = bench.user("admin", &["IAMFullAccess"]);
     let root = bench.root.clone();
-    let pair = |answer: &Answer| (answer.value("AccessKeyId"), answer.value("SecretAccessKey"));
+    let pair =
+        |answer: &TestResponse| (answer.value("AccessKeyId"), answer.value("SecretAccessKey"));
     let first = pair(&create_with(&bench, &root, CREATE, "t"));
     bench.pass(limits::IDEMPOTENCY_MINUTES * 60 - 1);
     bench.reopen();
@@ -136,7 +137,7 @@ fn the_first_use_inside_each_window_is_told() {
     let mut bench = bench();
     let keys = bench.key("bob");
     let never = (None, "N/A".to_owned(), "N/A".to_owned());
-    let wrong = Keys {
+    let wrong = TestKeys {
         secret: keywright_base::Secret::new("not the secret".to_owned()),
         ..keys.clone()
     };
@@ -145,11 +146,11 @@ fn the_first_use_inside_each_window_is_told() {
     // A refusal is a use: the signature was right.
     let denied = bench.call(&keys, "Action=ListUsers");
     assert_eq!(denied.code(), Some("AccessDenied"));
-    let told = |at: String, service: &str| {
+    let payload = |at: String, service: &str| {
         let region = "us-east-1".to_owned();
         (Some(at), service.to_owned(), region)
     };
-    let first = told(bench.now().iso8601(), "iam");
+    let first = payload(bench.now().iso8601(), "iam");
     for secs in [0, 15 * 60 - 1] {
         bench.pass(secs);
         bench.call(&keys, "Action=GetCallerIdentity").ok();
@@ -157,7 +158,7 @@ fn the_first_use_inside_each_window_is_told() {
     }
     bench.pass(1);
     bench.call(&keys, "Action=GetCallerIdentity").ok();
-    let second = told(bench.now().iso8601(), "sts");
+    let second = payload(bench.now().iso8601(), "sts");
     assert_eq!(last_used(&bench, &keys.id), second);
     bench.reopen();
     assert_eq!(last_used(&bench, &keys.id), second);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::testing::{ACCOUNT, Bench, Keys};
+use crate::testing::{ACCOUNT, TestInstallation, TestKeys};
 
-fn other_account(bench: &Bench) -> Keys {
+fn other_account(bench: &TestInstallation) -> TestKeys {
     let id = "210987654321".parse().unwrap();
     let root = bench
         .block_on(bench.identity().create_account(id, |_| Ok(())))
         .unwrap();
-    Keys {
+    TestKeys {
         id: root.key.to_string(),
         secret: root.secret,
         token: None,
@@ -20,7 +20,7 @@ fn create(alias: &str) -> String {
     format!("Action=CreateAccountAlias&AccountAlias={alias}")
 }
 
-fn aliases(bench: &Bench, keys: &Keys) -> Vec<String> {
+fn aliases(bench: &TestInstallation, keys: &TestKeys) -> Vec<String> {
     bench
         .call(keys, "Action=ListAccountAliases")
         .values("member")
@@ -28,7 +28,7 @@ fn aliases(bench: &Bench, keys: &Keys) -> Vec<String> {
 
 #[test]
 fn an_account_has_one_alias_and_a_new_one_replaces_it() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let root = bench.root.clone();
     assert_eq!(aliases(&bench, &root), Vec::<String>::new());
     for alias in ["acme", "acme-prod"] {
@@ -47,7 +47,7 @@ fn an_account_has_one_alias_and_a_new_one_replaces_it() {
 
 #[test]
 fn an_alias_names_one_account_of_the_installation() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let other = other_account(&bench);
     let taken = "The account alias acme already exists.";
     bench.root(&create("acme")).ok();
@@ -67,7 +67,7 @@ fn an_alias_names_one_account_of_the_installation() {
 
 #[test]
 fn two_accounts_at_once_do_not_get_the_same_alias() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let other = other_account(&bench);
     let start = std::sync::Barrier::new(2);
     for n in 0..200 {
@@ -88,7 +88,7 @@ fn two_accounts_at_once_do_not_get_the_same_alias() {
 
 #[test]
 fn what_is_not_an_alias() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     for alias in ["ab", "-abc", "abc-", "a--b", "Abc", "a.b", "123456789012"] {
         let refused = bench.root(&create(alias));
         assert_eq!(refused.error().code, "ValidationError", "{alias}");
@@ -98,7 +98,7 @@ fn what_is_not_an_alias() {
 
 #[test]
 fn each_action_is_refused_without_permission() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     for action in [
         "CreateAccountAlias",
@@ -117,7 +117,7 @@ fn each_action_is_refused_without_permission() {
 
 #[test]
 fn the_summary_has_all_keys_of_aws_and_counts_what_there_is() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("ann", &["AmazonS3FullAccess", "IAMReadOnlyAccess"]);
     bench.user("bob", &["AmazonS3FullAccess"]);
     let answer = bench.root("Action=GetAccountSummary");

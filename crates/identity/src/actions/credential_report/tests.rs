@@ -8,8 +8,8 @@ use keywright_base::{AccountId, IdKind, UniqueId, limits};
 
 use super::push_row;
 use crate::{
-    state::{Change, User},
-    testing::{ACCOUNT, Bench},
+    state::{StateChange, User},
+    testing::{ACCOUNT, TestInstallation},
 };
 
 const GENERATE: &str = "Action=GenerateCredentialReport";
@@ -17,7 +17,7 @@ const GET: &str = "Action=GetCredentialReport";
 const HOURS_4: i64 = 4 * 60 * 60;
 
 /// Generates and reads back; every row must have all 22 columns.
-fn report(bench: &Bench) -> Vec<Vec<String>> {
+fn report(bench: &TestInstallation) -> Vec<Vec<String>> {
     bench.root(GENERATE).ok();
     let answer = bench.root(GET);
     let content = BASE64_STANDARD.decode(answer.value("Content")).unwrap();
@@ -59,7 +59,7 @@ fn column<'a>(rows: &'a [Vec<String>], user: &str, name: &str) -> &'a str {
 
 #[test]
 fn a_report_is_started_then_complete_and_lasts_four_hours() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let error = bench.root(GET);
     let error = error.error();
     assert_eq!(
@@ -92,7 +92,7 @@ fn a_report_is_started_then_complete_and_lasts_four_hours() {
 
 #[test]
 fn rows_say_what_aws_says() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let start = bench.now().iso8601();
     bench
         .root("Action=UpdateAccountPasswordPolicy&MaxPasswordAge=90")
@@ -154,7 +154,7 @@ fn rows_say_what_aws_says() {
 
 #[test]
 fn the_last_sign_in_is_reported() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let id = bench.root("Action=CreateUser&UserName=ann").value("UserId");
     let login = "Action=CreateLoginProfile&UserName=ann&Password=Abcdef1%21";
     bench.root(login).ok();
@@ -170,7 +170,7 @@ fn the_last_sign_in_is_reported() {
 
 #[test]
 fn names_with_commas_and_paths_with_quotes_are_quoted() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let create = "Action=CreateUser&UserName=a%2Cb%3D1&Path=/x%22y,z/";
     bench.root(create).ok();
     let rows = report(&bench);
@@ -186,7 +186,7 @@ fn names_with_commas_and_paths_with_quotes_are_quoted() {
 
 #[test]
 fn it_ends_without_a_line_feed_and_has_no_carriage_return() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.root(GENERATE).ok();
     let content = bench.root(GET).value("Content");
     let content = BASE64_STANDARD.decode(content).unwrap();
@@ -195,7 +195,7 @@ fn it_ends_without_a_line_feed_and_has_no_carriage_return() {
 
 #[test]
 fn each_action_is_refused_without_permission() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     for action in ["GenerateCredentialReport", "GetCredentialReport"] {
         let text = format!(
@@ -209,7 +209,7 @@ fn each_action_is_refused_without_permission() {
 
 #[test]
 fn a_full_account_is_reported_whole() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("u0000", &[]);
     let account: AccountId = ACCOUNT.parse().unwrap();
     let cell = bench.identity().ledger().account(account).unwrap();
@@ -221,7 +221,7 @@ fn a_full_account_is_reported_whole() {
         keys: Vec::new(),
         ..model.clone()
     };
-    let users = (1..limits::USERS_PER_ACCOUNT).map(|n| Change::PutUser(Arc::new(user(n))));
+    let users = (1..limits::USERS_PER_ACCOUNT).map(|n| StateChange::PutUser(Arc::new(user(n))));
     let changes = users.collect();
     let ledger = bench.identity().ledger();
     let written = ledger.write(&cell, |_| Ok::<_, Infallible>(((), changes)));

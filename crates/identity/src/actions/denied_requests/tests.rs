@@ -1,17 +1,17 @@
 //! Denials, told and explained after the policies have changed.
 
-use crate::testing::{ACCOUNT, Answer, Bench};
+use crate::testing::{ACCOUNT, TestInstallation, TestResponse};
 
 const BY_AGENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"Agent","Effect":"Allow","Action":"iam:ListUsers","Resource":"*","Condition":{"StringEquals":{"aws:UserAgent":"other"}}},{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}]}"#;
 const ID: &str = "11111111-2222-4333-8444-555555555555";
 
-fn explain(bench: &Bench) -> Answer {
+fn explain(bench: &TestInstallation) -> TestResponse {
     bench.root(&format!("Action=ExplainDeniedRequest&RequestId={ID}"))
 }
 
 #[test]
 fn a_denial_is_explained_by_the_policies_of_then() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let put = |name: &str, document: &str| {
         let form = "Action=PutUserPolicy&UserName=bob";
@@ -60,7 +60,7 @@ fn a_denial_is_explained_by_the_policies_of_then() {
 
 #[test]
 fn denials_are_listed_by_pages() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let (bob, eve) = (bench.user("bob", &[]), bench.user("eve", &[]));
     for keys in [&bob, &eve, &bob] {
         assert_eq!(
@@ -100,7 +100,7 @@ fn denials_are_listed_by_pages() {
 
 #[test]
 fn what_was_allowed_or_unproven_is_not_remembered() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.root("Action=ListUsers").ok();
     let mut stranger = bench.user("bob", &[]);
     stranger.secret = keywright_base::Secret::new("another".to_owned());
@@ -116,13 +116,13 @@ fn what_was_allowed_or_unproven_is_not_remembered() {
         1,
         "the answer's"
     );
-    let says = format!("The denied request with id {ID} cannot be found.");
-    explain(&bench).refused("NoSuchEntity", &says);
+    let expected = format!("The denied request with id {ID} cannot be found.");
+    explain(&bench).refused("NoSuchEntity", &expected);
 }
 
 #[test]
 fn a_deleted_user_would_be_denied_now() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     assert_eq!(
         bench.call(&keys, "Action=ListUsers").code(),

@@ -2,29 +2,29 @@
 //! list of who may say what the authorizer would, and name what is missing.
 
 use keywright_base::limits;
-use keywright_policy::Request;
+use keywright_policy::AccessRequest;
 use keywright_wire::keywright;
 
 use crate::{
-    authorize::{Target, decide_on_every, implied_by, policies_of},
+    authorize::{AuthTarget, decide_on_every, implied_by, policies_of},
     state::User,
-    view::View,
+    view::StateView,
 };
 
 /// A question that follows from another.
-pub(super) struct Implied {
+pub(super) struct ImpliedQuestion {
     pub(super) action: &'static str,
-    target: Target,
+    target: AuthTarget,
     /// What was told, and what the rotation service says where it asks.
     pub(super) entries: Vec<keywright::ContextEntry>,
 }
 
 /// The questions that one implies.
 pub(super) fn questions(
-    view: &View<'_>,
+    view: &StateView<'_>,
     (action, resource): (&str, &str),
-    told: &[keywright::ContextEntry],
-) -> Vec<Implied> {
+    payload: &[keywright::ContextEntry],
+) -> Vec<ImpliedQuestion> {
     let entry = |key: &str, value: &str| keywright::ContextEntry {
         context_key_name: key.to_owned(),
         context_key_value: value.to_owned(),
@@ -38,9 +38,11 @@ pub(super) fn questions(
             let mut keys = target.keys.iter();
             keys.any(|(key, _)| key.eq_ignore_ascii_case(name))
         };
-        let more = told.iter().filter(|entry| !known(&entry.context_key_name));
+        let more = payload
+            .iter()
+            .filter(|entry| !known(&entry.context_key_name));
         entries.extend(more.cloned());
-        Some(Implied {
+        Some(ImpliedQuestion {
             action: target.action?,
             target,
             entries,
@@ -49,11 +51,11 @@ pub(super) fn questions(
     questions.collect()
 }
 
-impl Implied {
+impl ImpliedQuestion {
     /// What is asked about: a resource, or how all users together are shown.
-    pub(super) fn asked(&self) -> (&str, &str) {
+    pub(super) fn action_and_resource(&self) -> (&str, &str) {
         let resource = if self.target.every {
-            &self.target.shown
+            &self.target.display
         } else {
             &self.target.resource
         };
@@ -63,11 +65,11 @@ impl Implied {
     /// Why it is not allowed for all that it is about, though it seems so for one of them.
     pub(super) fn denied_for_some(
         &self,
-        view: &View<'_>,
+        view: &StateView<'_>,
         user: &User,
-        request: &Request<'_>,
+        request: &AccessRequest<'_>,
     ) -> Option<keywright_policy::Decision> {
-        let request = Request {
+        let request = AccessRequest {
             action: self.action,
             resource: &self.target.resource,
             ..*request

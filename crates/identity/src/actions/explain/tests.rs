@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use keywright_policy::{AccessLevel, Catalogue, Kind, Policy, validate};
+use keywright_policy::{AccessLevel, ActionCatalogue, DocumentKind, Policy, validate};
 
 use crate::{
-    testing::{ACCOUNT, Bench},
-    view::Attached,
+    testing::{ACCOUNT, TestInstallation},
+    view::ResourcePolicy,
 };
 
 const BY_TAG: &str = r#"{"Version":"2012-10-17","Statement":{"Sid":"Tagged","Effect":"Allow","Action":"iam:ListUsers","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/team":"ops"}}}}"#;
 const BY_TLS: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListUsers","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}}"#;
 const NO: &str = r#"{"Version":"2012-10-17","Statement":{"Sid":"No","Effect":"Deny","Action":"iam:*","Resource":"*"}}"#;
 
-fn bench() -> Bench {
-    let bench = Bench::new();
+fn bench() -> TestInstallation {
+    let bench = TestInstallation::new();
     bench.user("admin", &["AdministratorAccess"]);
     bench.user("nobody", &[]);
     bench.user("denied", &["AdministratorAccess"]);
@@ -32,7 +32,7 @@ fn bench() -> Bench {
     bench
 }
 
-fn explain(bench: &Bench, name: &str, more: &str) -> (String, String) {
+fn explain(bench: &TestInstallation, name: &str, more: &str) -> (String, String) {
     let form = format!(
         "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:{name}\
          &ActionName=iam:ListUsers&ResourceArn=arn:aws:iam::{ACCOUNT}:user/{more}"
@@ -46,7 +46,7 @@ fn explanations() {
     let bench = bench();
     let tls = "&ContextEntries.member.1.ContextKeyName=aws:SecureTransport\
                &ContextEntries.member.1.ContextKeyValue=true";
-    for (name, more, decision, says) in [
+    for (name, more, decision, expected_text) in [
         ("root", "", "allowed", "allowed"),
         (
             "user/admin",
@@ -82,7 +82,7 @@ fn explanations() {
     ] {
         let (found, text) = explain(&bench, name, more);
         assert_eq!(found, decision, "{name}");
-        assert!(text.contains(says), "{name}: {text}");
+        assert!(text.contains(expected_text), "{name}: {text}");
     }
     let unknown = format!(
         "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:user/x/admin\
@@ -113,11 +113,11 @@ fn who_can() {
 }
 
 /// What every answer but the real one says of an action of `admin`, and of root.
-fn said(bench: &Bench, action: &str, resource: &str) -> Vec<bool> {
-    let asked = format!("&ActionName={action}&ResourceArn={resource}");
+fn message(bench: &TestInstallation, action: &str, resource: &str) -> Vec<bool> {
+    let requested = format!("&ActionName={action}&ResourceArn={resource}");
     let principal = |name: &str| {
         let arn = format!("arn:aws:iam::{ACCOUNT}:{name}");
-        let form = format!("Action=ExplainAuthorization&PrincipalArn={arn}{asked}");
+        let form = format!("Action=ExplainAuthorization&PrincipalArn={arn}{requested}");
         bench.root(&form).value("Decision") == "allowed"
     };
     let simulated = |operation: &str| {
@@ -129,7 +129,7 @@ fn said(bench: &Bench, action: &str, resource: &str) -> Vec<bool> {
     };
     let all =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
-    let who = bench.root(&format!("Action=ListAuthorizedPrincipals{asked}"));
+    let who = bench.root(&format!("Action=ListAuthorizedPrincipals{requested}"));
     let who = who.values("PrincipalArn");
     let listed = |name: &str| who.contains(&format!("arn:aws:iam::{ACCOUNT}:{name}"));
     vec![
@@ -154,7 +154,7 @@ fn policies_of_aws_are_read_and_attached_only() {
     let policy = "arn:aws:iam::aws:policy/ReadOnlyAccess";
     let get = bench.root(&format!("Action=GetPolicy&PolicyArn={policy}"));
     let version = get.value("DefaultVersionId");
-    let on_policies = Catalogue::built_in().actions();
+    let on_policies = ActionCatalogue::built_in().actions();
     let on_policies = on_policies.filter(|a| a.service == "iam" && a.is_on("policy"));
     let mut writes = 0;
     for action in on_policies {
@@ -172,18 +172,18 @@ fn policies_of_aws_are_read_and_attached_only() {
         assert_eq!(code.is_none(), reads, "{} {code:?}", action.name);
         assert!(reads || code == Some("AccessDenied"), "{code:?}");
         let name = format!("iam:{}", action.name);
-        assert_eq!(said(&bench, &name, policy), [reads; 6], "{name}");
+        assert_eq!(message(&bench, &name, policy), [reads; 6], "{name}");
         writes += usize::from(!reads);
         let own = format!("arn:aws:iam::{ACCOUNT}:policy/ReadOnlyAccess");
         assert_eq!(
-            said(&bench, &name, &own),
+            message(&bench, &name, &own),
             [true; 6],
             "{name} on the account's"
         );
     }
     assert_eq!(writes, 6);
     let user = format!("arn:aws:iam::{ACCOUNT}:user/admin");
-    assert_eq!(said(&bench, "iam:AttachUserPolicy", &user), [true; 6]);
+    assert_eq!(message(&bench, "iam:AttachUserPolicy", &user), [true; 6]);
     let (form, why) = (
         "iam:deletepolicy",
         "nobody may change an AWS managed policy",
@@ -229,12 +229,12 @@ fn every_statement_says_what_it_lacked() {
          &ActionName=iam:ListUsers&ResourceArn=*"
     );
     let answer = bench.root(&form);
-    let told: Vec<_> = ["Statement", "Effect", "Applies"]
+    let payload: Vec<_> = ["Statement", "Effect", "Applies"]
         .map(|n| answer.values(n))
         .into();
-    assert_eq!(told[0], ["1", "1 (No)"]);
-    assert_eq!(told[1], ["Allow", "Deny"]);
-    assert_eq!(told[2], ["true", "true"]);
+    assert_eq!(payload[0], ["1", "1 (No)"]);
+    assert_eq!(payload[1], ["Allow", "Deny"]);
+    assert_eq!(payload[2], ["true", "true"]);
     assert_eq!(answer.values("Lacks"), [""; 0]);
     assert_eq!(answer.value("IsTruncated"), "false");
 }
@@ -253,9 +253,9 @@ const BUCKET: &str = r#"{"Version":"2012-10-17","Statement":[
      "Resource":"arn:aws:s3:::b/*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
 
 /// The bench with a bucket `b` of its account and a bucket `c` of another one.
-fn with_buckets() -> Bench {
+fn with_buckets() -> TestInstallation {
     let bench = bench();
-    let policy = validate(BUCKET, Kind::Bucket { bucket: "b" }).unwrap();
+    let policy = validate(BUCKET, DocumentKind::Bucket { bucket: "b" }).unwrap();
     let policy = Arc::new(Policy::compile(&policy).with_id("b"));
     bench.identity().know_resources(Box::new(move |arn| {
         let owner = match arn.split(['/', ':']).nth(5) {
@@ -266,7 +266,7 @@ fn with_buckets() -> Bench {
         let owner = owner.parse().unwrap();
         let policy = Some(Arc::clone(&policy));
         let tags = arn.ends_with("/tagged");
-        let attached = Attached {
+        let attached = ResourcePolicy {
             owner,
             policy,
             restricted: false,
@@ -280,13 +280,13 @@ fn with_buckets() -> Bench {
 #[test]
 fn policies_of_buckets_are_asked() {
     let bench = with_buckets();
-    let asked = |name: &str, action: &str, resource: &str| {
+    let requested = |name: &str, action: &str, resource: &str| {
         bench.root(&format!(
             "Action=ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:{name}\
              &ActionName=s3:{action}&ResourceArn=arn:aws:s3:::{resource}"
         ))
     };
-    for (name, action, resource, decision, says) in [
+    for (name, action, resource, decision, expected_text) in [
         (
             "user/admin",
             "DeleteObject",
@@ -318,10 +318,10 @@ fn policies_of_buckets_are_asked() {
             "(Sealed)",
         ),
     ] {
-        let answer = asked(name, action, resource);
+        let answer = requested(name, action, resource);
         assert_eq!(answer.value("Decision"), decision, "{name} {action}");
         let text = answer.value("Explanation");
-        assert!(text.contains(says), "{name} {action}: {text}");
+        assert!(text.contains(expected_text), "{name} {action}: {text}");
     }
     for form in [
         format!("ExplainAuthorization&PrincipalArn=arn:aws:iam::{ACCOUNT}:root"),
@@ -340,7 +340,7 @@ fn policies_of_buckets_are_asked() {
 fn what_no_request_could_ask_is_refused() {
     let bench = bench();
     let user = format!("arn:aws:iam::{ACCOUNT}:user/admin");
-    for (principal, action, resource, says) in [
+    for (principal, action, resource, expected_text) in [
         (
             &*user,
             "s3:GetObjekt",
@@ -378,7 +378,7 @@ fn what_no_request_could_ask_is_refused() {
             "Action=ExplainAuthorization&PrincipalArn={principal}&ActionName={action}\
              &ResourceArn={resource}"
         );
-        bench.root(&form).refused("ValidationError", says);
+        bench.root(&form).refused("ValidationError", expected_text);
     }
     let form = format!(
         "Action=ExplainAuthorization&PrincipalArn={user}&ActionName=ec2:RunInstances&ResourceArn=*"
@@ -394,14 +394,14 @@ fn a_context_does_not_say_who_calls() {
          &ActionName=iam:ListUsers&ResourceArn=*&ContextEntries.member.1.ContextKeyName=aws:UserName\
          &ContextEntries.member.1.ContextKeyValue=admin"
     );
-    let says = "aws:UserName follows from the principal and cannot be told";
-    bench.root(&form).refused("ValidationError", says);
+    let expected_text = "aws:UserName follows from the principal and cannot be told";
+    bench.root(&form).refused("ValidationError", expected_text);
 }
 
 /// What the server fills in for a real request, it fills in for one that nobody made.
 #[test]
 fn the_target_is_as_it_is() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let bound = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
     let tag = "Tags.member.1.Key=team&Tags.member.1.Value=red";
     bench.user("ann", &[]);
@@ -578,7 +578,7 @@ fn what_is_told_holds_for_root_too() {
 }
 
 /// Name, through what, and under which condition.
-fn who(bench: &Bench, action: &str, resource: &str) -> Vec<(String, String, String)> {
+fn who(bench: &TestInstallation, action: &str, resource: &str) -> Vec<(String, String, String)> {
     let form =
         format!("Action=ListAuthorizedPrincipals&ActionName={action}&ResourceArn={resource}");
     let answer = bench.root(&form);
@@ -649,7 +649,7 @@ fn conditions_of_both_effects_are_shown() {
 /// A statement with fewer lacks, but one that no request can make up for, hides no other.
 #[test]
 fn the_nearest_statement_is_one_that_can_apply() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("two", &[]);
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::other"},{"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"},"StringEquals":{"aws:UserAgent":"x"}}}]}"#;
     let put = format!("UserName=two&PolicyName=p&PolicyDocument={policy}");

@@ -1,14 +1,14 @@
 //! Attempts with inactive keys, and sessions that keys minted.
 
 use keywright_base::{AccessKeyId, Secret, limits};
-use keywright_store::contract::{SESSIONS_PER_KEY, Session};
+use keywright_store::contract::{IssuedSession, SESSIONS_PER_KEY};
 
 use crate::{
-    state::Settings,
-    testing::{ACCOUNT, Bench, Keys},
+    state::AccountSettings,
+    testing::{ACCOUNT, TestInstallation, TestKeys},
 };
 
-fn deactivate(bench: &Bench, user: &str, key: &Keys) {
+fn deactivate(bench: &TestInstallation, user: &str, key: &TestKeys) {
     let form = format!(
         "Action=UpdateAccessKey&UserName={user}&AccessKeyId={}&Status=Inactive",
         key.id
@@ -16,10 +16,10 @@ fn deactivate(bench: &Bench, user: &str, key: &Keys) {
     bench.root(&form).ok();
 }
 
-fn mint(bench: &Bench, keys: &Keys, secs: u32) -> Keys {
+fn mint(bench: &TestInstallation, keys: &TestKeys, secs: u32) -> TestKeys {
     let form = format!("Action=GetSessionToken&DurationSeconds={secs}");
     let answer = bench.call(keys, &form);
-    Keys {
+    TestKeys {
         id: answer.value("AccessKeyId"),
         secret: Secret::new(answer.value("SecretAccessKey")),
         token: Some(Secret::new(answer.value("SessionToken"))),
@@ -28,7 +28,7 @@ fn mint(bench: &Bench, keys: &Keys, secs: u32) -> Keys {
 
 #[test]
 fn sessions_are_listed_until_they_end() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let (short, long) = (mint(&bench, &keys, 900), mint(&bench, &keys, 3600));
     deactivate(&bench, "bob", &keys);
@@ -52,13 +52,14 @@ fn sessions_are_listed_until_they_end() {
 
 #[test]
 fn sessions_end_by_the_key_that_minted_them() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let other = bench.key("bob");
     let (leaked, theirs) = (mint(&bench, &keys, 3600), mint(&bench, &other, 3600));
     let end = format!("Action=EndAccessKeySessions&AccessKeyId={}", keys.id);
     assert_eq!(bench.call(&keys, &end).code(), Some("AccessDenied"));
-    let works = |bench: &Bench, keys| bench.call(keys, "Action=GetCallerIdentity").is_success();
+    let works =
+        |bench: &TestInstallation, keys| bench.call(keys, "Action=GetCallerIdentity").is_success();
     assert!(works(&bench, &leaked));
     bench.root(&end).ok();
     for _ in 0..2 {
@@ -86,11 +87,11 @@ fn sessions_end_by_the_key_that_minted_them() {
 
 #[test]
 fn ended_sessions_are_remembered_as_long_as_they_could_last() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let identity = bench.identity();
     let (now, entropy) = (bench.now(), &*identity.entropy);
     let key = || AccessKeyId::generate_temporary(ACCOUNT.parse().unwrap(), entropy);
-    let mut settings = Settings::default();
+    let mut settings = AccountSettings::default();
     for _ in 0..limits::ENDED_SESSIONS_KEYS {
         settings.ended_sessions.insert(key(), now);
     }
@@ -112,7 +113,7 @@ fn ended_sessions_are_remembered_as_long_as_they_could_last() {
 /// restart.
 #[test]
 fn the_last_use_is_known_to_the_second() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let exact = format!("Action=GetAccessKeyUse&AccessKeyId={}", keys.id);
     let coarse = format!("Action=GetAccessKeyLastUsed&AccessKeyId={}", keys.id);
@@ -141,7 +142,7 @@ fn the_last_use_is_known_to_the_second() {
 
 #[test]
 fn keys_of_others_are_not_told_about() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     let foreign = "AKIARZPUZDIKGB2VALC4";
     for list in [
@@ -163,7 +164,7 @@ fn keys_of_others_are_not_told_about() {
 
 #[test]
 fn sessions_come_in_pages_and_are_not_without_end() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &[]);
     for _ in 0..5 {
         bench.call(&keys, "Action=GetSessionToken").ok();
@@ -187,7 +188,7 @@ fn sessions_come_in_pages_and_are_not_without_end() {
     let identity = bench.identity();
     let (store, entropy) = (&identity.store, &*identity.entropy);
     let fill = (5..SESSIONS_PER_KEY).map(|_| {
-        store.record_session(Session {
+        store.record_session(IssuedSession {
             key: AccessKeyId::generate_temporary(ACCOUNT.parse().unwrap(), entropy),
             source: keys.id.parse().unwrap(),
             principal: "bob".to_owned(),

@@ -1,9 +1,9 @@
 //! Groups and what their members get from them.
 
-use crate::testing::Bench;
+use crate::testing::TestInstallation;
 
-fn bench() -> Bench {
-    let bench = Bench::new();
+fn bench() -> TestInstallation {
+    let bench = TestInstallation::new();
     bench.root("Action=CreateGroup&GroupName=Readers").ok();
     bench
 }
@@ -136,7 +136,7 @@ fn members_get_what_their_group_has_until_they_leave() {
 
 #[test]
 fn a_user_is_in_ten_groups_at_most() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=bob").ok();
     for n in 0..=10 {
         bench

@@ -2,7 +2,7 @@
 
 use crate::{
     state::LoginProfile,
-    testing::{Bench, Keys},
+    testing::{TestInstallation, TestKeys},
 };
 
 const VIOLATION: (&str, &str) = (
@@ -17,13 +17,13 @@ fn no_profile(user: &str) -> (&'static str, String) {
 }
 
 /// A user with the console password `Abcdef1!` who may change it.
-fn with_password(bench: &Bench, name: &str) -> Keys {
+fn with_password(bench: &TestInstallation, name: &str) -> TestKeys {
     let keys = bench.user(name, &["IAMUserChangePassword"]);
     create(bench, name, "Abcdef1%21");
     keys
 }
 
-fn create(bench: &Bench, name: &str, password: &str) {
+fn create(bench: &TestInstallation, name: &str, password: &str) {
     let form = format!("Action=CreateLoginProfile&UserName={name}&Password={password}");
     bench.root(&form).ok();
 }
@@ -32,7 +32,7 @@ fn change(old: &str, new: &str) -> String {
     format!("Action=ChangePassword&OldPassword={old}&NewPassword={new}")
 }
 
-fn login(bench: &Bench, name: &str) -> LoginProfile {
+fn login(bench: &TestInstallation, name: &str) -> LoginProfile {
     let account = crate::testing::ACCOUNT.parse().unwrap();
     let cell = bench.identity().ledger().account(account).unwrap();
     cell.snapshot().user(name).unwrap().login.clone().unwrap()
@@ -40,7 +40,7 @@ fn login(bench: &Bench, name: &str) -> LoginProfile {
 
 #[test]
 fn errors_come_in_order() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     with_password(&bench, "ann");
     bench.user("bob", &[]);
     let taken = "Login Profile for user ann already exists.";
@@ -104,7 +104,7 @@ fn errors_come_in_order() {
 
 #[test]
 fn validation_comes_before_permission_and_permission_before_existence() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let bob = bench.user("bob", &[]);
     let invalid = bench.call(&bob, "Action=CreateLoginProfile&UserName=a/b&Password=a");
     assert_eq!(invalid.error().code, "ValidationError");
@@ -126,7 +126,7 @@ fn validation_comes_before_permission_and_permission_before_existence() {
 
 #[test]
 fn a_profile_lives_from_create_to_delete_and_over_a_restart() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     bench.user("ann", &[]);
     let form = "Action=CreateLoginProfile&UserName=ann&Password=Abcdef1%21";
     let created = bench.root(&format!("{form}&PasswordResetRequired=true"));
@@ -157,7 +157,7 @@ fn a_profile_lives_from_create_to_delete_and_over_a_restart() {
 
 #[test]
 fn what_is_stored_is_an_argon2id_hash() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     with_password(&bench, "ann");
     let login = login(&bench, "ann");
     assert!(
@@ -169,7 +169,7 @@ fn what_is_stored_is_an_argon2id_hash() {
 
 #[test]
 fn changing_ones_own_password() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let ann = with_password(&bench, "ann");
     bench
         .root("Action=UpdateLoginProfile&UserName=ann&PasswordResetRequired=true")
@@ -193,7 +193,7 @@ fn changing_ones_own_password() {
 
 #[test]
 fn only_a_user_with_a_password_changes_it() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let bob = bench.user("bob", &["IAMUserChangePassword"]);
     let form = change("Abcdef1%21", "Ghijkl2%21");
     let (code, text) = no_profile("bob");
@@ -204,7 +204,7 @@ fn only_a_user_with_a_password_changes_it() {
 
 #[test]
 fn the_account_can_let_users_change_their_passwords() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     let eve = bench.user("eve", &["AWSDenyAll"]);
     create(&bench, "ann", "Abcdef1%21");
@@ -235,7 +235,7 @@ fn the_account_can_let_users_change_their_passwords() {
 
 #[test]
 fn as_many_passwords_as_the_policy_says_do_not_come_back() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = with_password(&bench, "ann");
     let policy = "Action=UpdateAccountPasswordPolicy&PasswordReusePrevention=2";
     bench.root(policy).ok();
@@ -256,7 +256,7 @@ fn as_many_passwords_as_the_policy_says_do_not_come_back() {
 
 #[test]
 fn a_user_is_about_itself_when_it_names_nobody() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &["IAMFullAccess"]);
     let created = bench.call(&ann, "Action=CreateLoginProfile&Password=Abcdef1%21");
     assert_eq!(created.value("UserName"), "ann");
@@ -271,7 +271,7 @@ fn a_user_is_about_itself_when_it_names_nobody() {
 
 #[test]
 fn a_user_with_a_password_is_not_deleted() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=ann").ok();
     create(&bench, "ann", "Abcdef1%21");
     bench.root("Action=DeleteUser&UserName=ann").refused(
@@ -282,12 +282,12 @@ fn a_user_with_a_password_is_not_deleted() {
 
 #[test]
 fn the_last_sign_in_is_shown_and_survives_a_restart() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=ann").ok();
     let show = "Action=GetUser&UserName=ann";
     let id = bench.root(show).value("UserId");
     assert!(bench.root(show).values("PasswordLastUsed").is_empty());
-    let sign_in = |bench: &Bench| {
+    let sign_in = |bench: &TestInstallation| {
         let note = async { bench.identity().usage().note_password(&id, bench.now()) };
         bench.block_on(note);
     };
@@ -308,7 +308,7 @@ fn the_last_sign_in_is_shown_and_survives_a_restart() {
 /// Whoever has a key of a user cannot find out the password by trying.
 #[test]
 fn an_old_password_cannot_be_guessed() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.user("bob", &["IAMUserChangePassword"]);
     let other = bench.key("bob");
     let create = "Action=CreateLoginProfile&UserName=bob&Password=Abcdefg1";

@@ -2,7 +2,7 @@
 
 use keywright_base::limits;
 
-use crate::testing::{ACCOUNT, Authenticator, Bench, Keys};
+use crate::testing::{ACCOUNT, TestAuthenticator, TestInstallation, TestKeys};
 
 const UNABLE: &str = "MultiFactorAuthentication failed, unable to validate MFA code.  Please \
     verify your MFA serial number is valid and associated with this user.";
@@ -14,15 +14,15 @@ fn serial(name: &str) -> String {
 }
 
 /// An account with a user who has a device.
-fn with_device() -> (Bench, Keys, Authenticator) {
-    let bench = Bench::new();
+fn with_device() -> (TestInstallation, TestKeys, TestAuthenticator) {
+    let bench = TestInstallation::new();
     let keys = bench.user("ann", &["IAMFullAccess"]);
     let phone = bench.device("phone");
     bench.root(&phone.enable(&bench, "ann", [-1, 0])).ok();
     (bench, keys, phone)
 }
 
-fn session(phone: &Authenticator, code: &str) -> String {
+fn session(phone: &TestAuthenticator, code: &str) -> String {
     format!(
         "Action=GetSessionToken&SerialNumber={}&TokenCode={code}",
         phone.serial
@@ -30,35 +30,37 @@ fn session(phone: &Authenticator, code: &str) -> String {
 }
 
 /// Credentials that a code was given for; time passes first, so that there is a fresh one.
-fn with_code(bench: &Bench, keys: &Keys, phone: &Authenticator) -> Keys {
+fn with_code(bench: &TestInstallation, keys: &TestKeys, phone: &TestAuthenticator) -> TestKeys {
     bench.pass(90);
-    Keys::of(&bench.call(keys, &session(phone, &phone.code(bench, 0))))
+    TestKeys::of(&bench.call(keys, &session(phone, &phone.code(bench, 0))))
 }
 
 #[test]
 fn a_device_from_its_making_to_its_end() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=ann").ok();
     let form = "Action=CreateVirtualMFADevice&Path=/team/&VirtualMFADeviceName=Phone\
                 &Tags.member.1.Key=k&Tags.member.1.Value=v";
     let made = bench.root(form);
     assert_eq!(made.value("SerialNumber"), serial("team/Phone"));
     assert_eq!(made.value("Key"), "k");
-    let phone = Authenticator::of(&made);
-    let listed = |bench: &Bench, status: &str| {
+    let phone = TestAuthenticator::of(&made);
+    let listed = |bench: &TestInstallation, status: &str| {
         let list = format!("Action=ListVirtualMFADevices&AssignmentStatus={status}");
         bench.root(&list).values("SerialNumber").len()
     };
-    let all = |bench: &Bench| ["Any", "Assigned", "Unassigned"].map(|status| listed(bench, status));
+    let all = |bench: &TestInstallation| {
+        ["Any", "Assigned", "Unassigned"].map(|status| listed(bench, status))
+    };
     assert_eq!(all(&bench), [1, 0, 1]);
     bench.root(&phone.enable(&bench, "Ann", [-1, 0])).ok();
     let since = bench.now().iso8601();
     bench.reopen();
     assert_eq!(all(&bench), [1, 1, 0]);
-    let shown = bench.root("Action=ListVirtualMFADevices");
-    assert_eq!(shown.value("UserName"), "ann");
-    assert_eq!(shown.value("EnableDate"), since);
-    assert!(shown.values("Base32StringSeed").is_empty());
+    let display = bench.root("Action=ListVirtualMFADevices");
+    assert_eq!(display.value("UserName"), "ann");
+    assert_eq!(display.value("EnableDate"), since);
+    assert!(display.values("Base32StringSeed").is_empty());
     let lower = serial("TEAM/phone");
     for form in [
         "ListMFADevices&UserName=ANN".to_owned(),
@@ -91,7 +93,7 @@ fn a_device_from_its_making_to_its_end() {
 
 #[test]
 fn tags_of_a_device() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let serial = bench.device("phone").serial;
     let tag = |key: &str, value: &str| {
         format!(
@@ -267,7 +269,7 @@ fn a_code_works_once_and_only_for_its_owner() {
     bench.call(&ann, &next).refused("AccessDenied", WRONG);
     bench.reopen();
     bench.call(&ann, &next).refused("AccessDenied", WRONG);
-    let unknown = session(&Authenticator::new("none", &[]), "123456");
+    let unknown = session(&TestAuthenticator::new("none", &[]), "123456");
     bench.call(&ann, &unknown).refused("AccessDenied", UNABLE);
     let half = "MultiFactorAuthentication failed, must provide both MFA serial number and one \
                 time pass code.";
@@ -284,7 +286,7 @@ fn an_access_key_waits_longer_and_longer_and_others_do_not() {
     let (bench, ann, phone) = with_device();
     let other = bench.key("ann");
     bench.pass(limits::MFA_WINDOW_SECS);
-    let right = |keys: &Keys| bench.call(keys, &session(&phone, &phone.code(&bench, 0)));
+    let right = |keys: &TestKeys| bench.call(keys, &session(&phone, &phone.code(&bench, 0)));
     let wrong = phone.code(&bench, 50);
     for _ in 0..limits::MFA_ATTEMPTS {
         let answer = bench.call(&ann, &session(&phone, &wrong));
@@ -329,7 +331,7 @@ fn a_device_of_the_same_name_has_no_attempts_behind_it() {
 
 #[test]
 fn a_clock_that_is_off_is_found_out() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     let phone = bench.device("phone");
     let may = |offset: i64| {
@@ -370,7 +372,7 @@ fn a_device_that_is_assigned_anew_takes_no_old_code() {
 
 #[test]
 fn eight_devices_at_most() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=ann").ok();
     for n in 0..=limits::MFA_DEVICES_PER_USER {
         let device = bench.device(&format!("phone{n}"));
@@ -419,15 +421,15 @@ fn ones_own_devices_are_changed_with_a_code() {
 
 #[test]
 fn root_has_devices_of_its_own() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.root("Action=CreateUser&UserName=root").ok();
     let admin = bench.user("admin", &["AdministratorAccess"]);
     let phone = bench.device("root-account-mfa-device");
     bench.root(&phone.enable(&bench, "root", [-1, 0])).ok();
     let mine = bench.root("Action=ListMFADevices");
     assert_eq!(mine.value("UserName"), "root");
-    let shown = bench.root("Action=ListVirtualMFADevices");
-    assert_eq!(shown.value("Arn"), format!("arn:aws:iam::{ACCOUNT}:root"));
+    let display = bench.root("Action=ListVirtualMFADevices");
+    assert_eq!(display.value("Arn"), format!("arn:aws:iam::{ACCOUNT}:root"));
     let summary = bench.root("Action=GetAccountSummary");
     let keys = summary.values("key");
     let value = |key: &str| {
@@ -450,7 +452,7 @@ fn root_has_devices_of_its_own() {
     );
     assert_eq!(bench.call(&admin, &named).code(), Some("NoSuchEntity"));
     let unnamed = format!("Action=DeactivateMFADevice&SerialNumber={}", phone.serial);
-    let session = Keys::of(&bench.root("Action=GetSessionToken"));
+    let session = TestKeys::of(&bench.root("Action=GetSessionToken"));
     bench
         .call(&session, &unnamed)
         .refused("AccessDenied", super::WITHOUT_CODE);
@@ -465,7 +467,7 @@ fn a_session_with_a_code_says_so_for_as_long_as_it_lasts() {
         "Condition":{"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}}"#;
     let put = format!("Action=PutUserPolicy&UserName=ann&PolicyName=mfa&PolicyDocument={rule}");
     bench.root(&put).ok();
-    let plain = Keys::of(&bench.call(&ann, "Action=GetSessionToken"));
+    let plain = TestKeys::of(&bench.call(&ann, "Action=GetSessionToken"));
     let safe = with_code(&bench, &ann, &phone);
     for (keys, allowed) in [(&ann, false), (&plain, false), (&safe, true)] {
         let answer = bench.call(keys, "Action=GetUser");
@@ -484,7 +486,7 @@ fn a_session_with_a_code_says_so_for_as_long_as_it_lasts() {
 
 #[test]
 fn what_each_action_is_authorized_on() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let eve = bench.user("eve", &[]);
     let phone = bench.device("phone").serial;
     let codes = "AuthenticationCode1=123456&AuthenticationCode2=123456";

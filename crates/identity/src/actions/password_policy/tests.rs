@@ -1,12 +1,12 @@
 //! The account's password policy from default to default.
 
-use crate::testing::{ACCOUNT, Bench};
+use crate::testing::{ACCOUNT, TestInstallation};
 
 const GET: &str = "Action=GetAccountPasswordPolicy";
 
 #[test]
 fn without_a_policy_there_is_none_to_read_or_delete() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let read = format!("The Password Policy with domain name {ACCOUNT} cannot be found.");
     let delete = "The account policy with name PasswordPolicy cannot be found.";
     for (action, text) in [
@@ -21,7 +21,7 @@ fn without_a_policy_there_is_none_to_read_or_delete() {
 
 #[test]
 fn what_an_update_leaves_out_is_the_default() {
-    let mut bench = Bench::new();
+    let mut bench = TestInstallation::new();
     let everything = "Action=UpdateAccountPasswordPolicy&MinimumPasswordLength=14\
         &RequireSymbols=true&RequireNumbers=true&RequireUppercaseCharacters=true\
         &RequireLowercaseCharacters=true&AllowUsersToChangePassword=true&MaxPasswordAge=90\
@@ -57,7 +57,7 @@ fn what_an_update_leaves_out_is_the_default() {
 
 #[test]
 fn bounds_are_checked_before_permission() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     let form = "Action=UpdateAccountPasswordPolicy&MinimumPasswordLength=129\
         &PasswordReusePrevention=25&MaxPasswordAge=1096";
@@ -78,7 +78,7 @@ fn bounds_are_checked_before_permission() {
 
 #[test]
 fn each_action_is_refused_without_permission() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let ann = bench.user("ann", &[]);
     for action in [
         "GetAccountPasswordPolicy",

@@ -1,6 +1,6 @@
 //! Managed policies and their versions.
 
-use crate::testing::{ACCOUNT, Bench};
+use crate::testing::{ACCOUNT, TestInstallation};
 
 const READ: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ListUsers","Resource":"*"}}"#;
 const NOTHING: &str =
@@ -11,8 +11,8 @@ fn arn() -> String {
     format!("arn:aws:iam::{ACCOUNT}:policy/Read")
 }
 
-fn bench() -> Bench {
-    let bench = Bench::new();
+fn bench() -> TestInstallation {
+    let bench = TestInstallation::new();
     let form = format!("Action=CreatePolicy&PolicyName=Read&PolicyDocument={READ}");
     bench.root(&form).ok();
     bench
@@ -21,7 +21,7 @@ fn bench() -> Bench {
 /// One row: the form, and the code and message it gets.
 type Row<'a> = (String, &'a str, &'a str);
 
-fn assert_refused(bench: &Bench, rows: Vec<Row<'_>>) {
+fn assert_refused(bench: &TestInstallation, rows: Vec<Row<'_>>) {
     for (form, code, message) in rows {
         bench.root(&format!("Action={form}")).refused(code, message);
     }
@@ -101,7 +101,7 @@ fn what_is_of_aws_stays_as_it_is() {
         ),
         ("UntagPolicy", "&TagKeys.member.1=a", foreign),
     ];
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let row = |(action, more, message)| {
         (
             format!("{action}&PolicyArn={S3}{more}"),
@@ -242,7 +242,9 @@ fn every_policy_is_listed_once_over_pages() {
         }
         bench.root("Action=DeletePolicy&PolicyArn=arn:aws:iam::123456789012:policy/Read");
     }
-    let known = crate::catalogue::Catalogue::built_in().by_name().len();
+    let known = crate::catalogue::PolicyCatalogue::built_in()
+        .by_name()
+        .len();
     assert!(arns.contains(&S3.to_owned()));
     assert_eq!(
         arns.len(),

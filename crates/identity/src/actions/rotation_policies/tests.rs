@@ -8,11 +8,11 @@ use std::sync::{
 use keywright_base::limits;
 
 use crate::{
-    fault::{Fault, Invalid},
+    fault::{IamFault, InvalidInput},
     on_behalf::OnBehalf,
-    rotations::{Asked, Rotations, Told, What},
+    rotations::{RotationCommand, RotationEngine, RotationReply, RotationRequest},
     state::User,
-    testing::{ACCOUNT, Bench},
+    testing::{ACCOUNT, TestInstallation},
 };
 
 /// Allows two places, knows of a trouble, and counts how often it is told that policies changed.
@@ -20,16 +20,16 @@ use crate::{
 struct Engine(AtomicUsize);
 
 #[async_trait::async_trait]
-impl Rotations for Engine {
-    async fn ask(&self, asked: Asked) -> Result<Told, Fault> {
-        match asked.what {
-            What::Check(places) if places.iter().any(|place| place == "command:sh") => {
-                Err(Invalid::Other("not that".to_owned()).into())
+impl RotationEngine for Engine {
+    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault> {
+        match requested.command {
+            RotationCommand::Check(places) if places.iter().any(|place| place == "command:sh") => {
+                Err(InvalidInput::Other("not that".to_owned()).into())
             }
-            What::Check(places) => Ok(Told::Places(places)),
-            What::Troubles => {
+            RotationCommand::Check(places) => Ok(RotationReply::Destinations(places)),
+            RotationCommand::Troubles => {
                 let trouble = ("b".to_owned(), "its maker is gone".to_owned());
-                Ok(Told::Troubles([trouble].into()))
+                Ok(RotationReply::PolicyFailures([trouble].into()))
             }
             other => panic!("{other:?}"),
         }
@@ -48,8 +48,8 @@ impl Rotations for Engine {
     }
 }
 
-fn bench() -> (Bench, Arc<Engine>) {
-    let bench = Bench::new();
+fn bench() -> (TestInstallation, Arc<Engine>) {
+    let bench = TestInstallation::new();
     let engine = Arc::new(Engine::default());
     bench.identity().set_rotations(Arc::clone(&engine) as _);
     (bench, engine)
@@ -124,7 +124,7 @@ fn a_policy_acts_for_whoever_put_it_last() {
 #[test]
 fn what_a_policy_cannot_say() {
     let (bench, engine) = bench();
-    for (more, code, says) in [
+    for (more, code, expected_text) in [
         ("MaxAgeDays=3", "InvalidInput", "exactly one"),
         ("Everyone=false", "InvalidInput", "exactly one"),
         (
@@ -164,7 +164,7 @@ fn what_a_policy_cannot_say() {
         let error = answer.error();
         let message = error.message.clone().unwrap_or_default();
         assert_eq!(error.code, code, "{more}: {message}");
-        assert!(message.contains(says), "{more}: {message}");
+        assert!(message.contains(expected_text), "{more}: {message}");
     }
     assert_eq!(engine.0.load(Ordering::SeqCst), 0);
     let gone = bench.root("Action=DeleteRotationPolicy&RotationPolicyName=p");
@@ -193,7 +193,7 @@ fn there_are_not_more_than_the_quota() {
 }
 
 /// Lets a user do some actions on some users, and everything of the extension.
-fn let_rotate(bench: &Bench, user: &str, resource: &str, more: &str) {
+fn let_rotate(bench: &TestInstallation, user: &str, resource: &str, more: &str) {
     let policy = format!(
         r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["keywright:*","iam:*CredentialReport"],"Resource":"*"}},{{"Effect":"Allow","Action":"iam:*","Resource":"arn:aws:iam::{ACCOUNT}:user{resource}"{more}}}]}}"#
     );
@@ -249,9 +249,9 @@ fn a_policy_takes_the_rights_over_everybody_it_can_mean() {
     let form = "Action=PutUserPolicy&UserName=maker&PolicyName=no&PolicyDocument=";
     bench.root(&format!("{form}{deny}")).ok();
     let refused = bench.call(&keys, &put("p", "Everyone=true"));
-    let says = refused.error().message.clone().unwrap();
+    let expected_text = refused.error().message.clone().unwrap();
     let users = format!("iam:UpdateAccessKey on resource: arn:aws:iam::{ACCOUNT}:user/*");
-    assert!(says.contains(&users), "{says}");
+    assert!(expected_text.contains(&users), "{expected_text}");
     bench.call(&keys, &put("p", "PathPrefix=/jobs/")).ok();
     assert_eq!(engine.0.load(Ordering::SeqCst), 5);
 }

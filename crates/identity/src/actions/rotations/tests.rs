@@ -1,4 +1,4 @@
-//! Who may ask the engine for what, and that it is asked nothing before that is decided.
+//! Who may ask the engine for what, and that it is requested nothing before that is decided.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,29 +6,29 @@ use keywright_base::{Secret, Timestamp};
 use keywright_wire::keywright;
 
 use crate::{
-    fault::Fault,
-    rotations::{Asked, Rotations, Told, What},
+    fault::IamFault,
+    rotations::{RotationCommand, RotationEngine, RotationReply, RotationRequest},
     state::User,
-    testing::{ACCOUNT, Bench, Keys},
+    testing::{ACCOUNT, TestInstallation, TestKeys},
 };
 
-/// What the operator allows; `json:/ops` for the user of that name.
+/// RotationCommand the operator allows; `json:/ops` for the user of that name.
 const PLACES: [&str; 3] = ["person", "dotenv:/x/{user}.env", "json:/ops"];
 
-/// An engine that writes down what it is asked, and answers something that fits.
+/// An engine that writes down what it is requested, and answers something that fits.
 #[derive(Default)]
 struct Scribe(Mutex<Vec<String>>);
 
 impl Scribe {
-    fn asked(&self) -> Vec<String> {
+    fn requested(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[async_trait::async_trait]
-impl Rotations for Scribe {
-    async fn ask(&self, asked: Asked) -> Result<Told, Fault> {
-        let written = format!("{:?}", asked.what);
+impl RotationEngine for Scribe {
+    async fn ask(&self, requested: RotationRequest) -> Result<RotationReply, IamFault> {
+        let written = format!("{:?}", requested.command);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.push(written);
         let rotation = keywright::Rotation {
@@ -43,16 +43,22 @@ impl Rotations for Scribe {
             };
             (number, event)
         };
-        Ok(match asked.what {
-            What::Start(_) | What::Show(..) | What::Order(..) => Told::Rotation(Box::new(rotation)),
-            What::List { .. } => Told::Rotations(vec![rotation]),
-            What::Key(_) => Told::Key("AKIA".to_owned(), Secret::new("s".to_owned())),
-            What::History { after, limit, .. } => {
-                Told::Events((after + 1..6).take(limit).map(event).collect())
+        Ok(match requested.command {
+            RotationCommand::Start(_) | RotationCommand::Show(..) | RotationCommand::Order(..) => {
+                RotationReply::Rotation(Box::new(rotation))
             }
-            What::Places => Told::Places(PLACES.map(str::to_owned).to_vec()),
-            What::Check(places) => Told::Places(places),
-            What::Troubles => Told::Troubles([].into()),
+            RotationCommand::List { .. } => RotationReply::Rotations(vec![rotation]),
+            RotationCommand::Key(_) => {
+                RotationReply::Key("AKIA".to_owned(), Secret::new("s".to_owned()))
+            }
+            RotationCommand::History { after, limit, .. } => {
+                RotationReply::Events((after + 1..6).take(limit).map(event).collect())
+            }
+            RotationCommand::Places => {
+                RotationReply::Destinations(PLACES.map(str::to_owned).to_vec())
+            }
+            RotationCommand::Check(places) => RotationReply::Destinations(places),
+            RotationCommand::Troubles => RotationReply::PolicyFailures([].into()),
         })
     }
 
@@ -69,9 +75,9 @@ impl Rotations for Scribe {
     }
 }
 
-/// What a rotation does, and asks about, on behalf of whoever began it.
+/// RotationCommand a rotation does, and asks about, on behalf of whoever began it.
 fn needed() -> Vec<&'static str> {
-    let catalogue = keywright_policy::Catalogue::built_in();
+    let catalogue = keywright_policy::ActionCatalogue::built_in();
     catalogue
         .action("keywright:StartRotation")
         .unwrap()
@@ -79,8 +85,8 @@ fn needed() -> Vec<&'static str> {
         .clone()
 }
 
-fn bench() -> (Bench, Arc<Scribe>) {
-    let bench = Bench::new();
+fn bench() -> (TestInstallation, Arc<Scribe>) {
+    let bench = TestInstallation::new();
     let scribe = Arc::new(Scribe::default());
     bench.identity().set_rotations(Arc::clone(&scribe) as _);
     bench.user("bob", &[]);
@@ -88,7 +94,7 @@ fn bench() -> (Bench, Arc<Scribe>) {
 }
 
 /// Lets a user do some actions, under a condition if one is given.
-fn allow(bench: &Bench, user: &str, actions: &[&str], condition: &str) {
+fn allow(bench: &TestInstallation, user: &str, actions: &[&str], condition: &str) {
     let actions = actions.join("\",\"");
     let policy = format!(
         r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":["{actions}"],"Resource":"arn:aws:iam::{ACCOUNT}:user/bob"{condition}}}}}"#
@@ -101,7 +107,7 @@ const START: &str = "Action=StartRotation&UserName=bob";
 
 #[test]
 fn without_an_engine_everything_is_refused() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     bench.user("bob", &[]);
     for form in [
         START,
@@ -130,11 +136,11 @@ fn whoever_begins_a_rotation_needs_all_that_it_does() {
                  on resource: user bob because no identity-based policy allows the {missing} action"
             ),
         );
-        assert_eq!(scribe.asked(), Vec::<String>::new(), "{missing}");
+        assert_eq!(scribe.requested(), Vec::<String>::new(), "{missing}");
     }
     allow(&bench, "admin", &all, "");
     assert_eq!(bench.call(&keys, START).value("RotationId"), "r-1");
-    assert_eq!(scribe.asked().len(), 1);
+    assert_eq!(scribe.requested().len(), 1);
 }
 
 /// The engine ends sessions for an incident, and for nothing else.
@@ -176,12 +182,12 @@ fn another_destination_also_takes_the_right_to_create_keys() {
     bench.call(&keys, change).ok();
     let remove = format!("{change}&RemovePlaces.member.1=person");
     bench.call(&keys, &remove).ok();
-    assert_eq!(scribe.asked().len(), 2);
+    assert_eq!(scribe.requested().len(), 2);
     let refused = bench.call(&keys, &add);
     assert_eq!(refused.code(), Some("AccessDenied"));
     let says = refused.error().message.clone().unwrap();
     assert!(says.contains(creates), "{says}");
-    assert_eq!(scribe.asked(), Vec::<String>::new());
+    assert_eq!(scribe.requested(), Vec::<String>::new());
     allow(&bench, "admin", &all, "");
     bench.call(&keys, &add).ok();
 }
@@ -243,10 +249,10 @@ fn each_question_reaches_the_engine_as_it_was_asked() {
         ("Action=ListRotationPlaces", "Places"),
     ] {
         bench.root(form).ok();
-        let asked = scribe.asked();
+        let requested = scribe.requested();
         assert!(
-            asked.len() == 1 && asked[0].contains(expected),
-            "{form}: {asked:?}"
+            requested.len() == 1 && requested[0].contains(expected),
+            "{form}: {requested:?}"
         );
     }
 }
@@ -275,7 +281,7 @@ fn what_is_refused_before_the_engine() {
     ] {
         assert_eq!(bench.root(form).code(), Some(code), "{form}");
     }
-    assert_eq!(scribe.asked(), Vec::<String>::new());
+    assert_eq!(scribe.requested(), Vec::<String>::new());
 }
 
 /// To see a rotation is not to see its key; and whoever fetches a key could have made one.
@@ -292,7 +298,7 @@ fn a_secret_is_told_by_its_own_action_only() {
     allow(&bench, "reader", &[&reads[..], &iam].concat(), "");
     let get = bench.call(&keys, "Action=GetRotation&UserName=bob");
     assert!(!get.ok().contains("SecretAccessKey"));
-    let key = |keys: &Keys| bench.call(keys, "Action=RetrieveRotationKey&UserName=bob");
+    let key = |keys: &TestKeys| bench.call(keys, "Action=RetrieveRotationKey&UserName=bob");
     assert_eq!(key(&keys).code(), Some("AccessDenied"));
     allow(&bench, "reader", &["keywright:RetrieveRotationKey"], "");
     let refused = key(&keys).error().message.clone().unwrap();
@@ -320,7 +326,7 @@ fn a_secret_is_told_by_its_own_action_only() {
 fn whoever_gives_an_order_needs_what_it_does() {
     let (bench, scribe) = bench();
     let keys = bench.user("clerk", &[]);
-    let catalogue = keywright_policy::Catalogue::built_in();
+    let catalogue = keywright_policy::ActionCatalogue::built_in();
     for (order, changes) in [
         (
             "ConfirmDelivery",
@@ -349,12 +355,12 @@ fn whoever_gives_an_order_needs_what_it_does() {
             allow(&bench, "clerk", &rest, "");
             let refused = bench.call(&keys, &form).error().message.clone().unwrap();
             assert!(refused.contains(missing), "{order}: {refused}");
-            assert_eq!(scribe.asked(), Vec::<String>::new(), "{order}");
+            assert_eq!(scribe.requested(), Vec::<String>::new(), "{order}");
         }
         let all: Vec<_> = std::iter::once(&*own).chain(does.iter().copied()).collect();
         allow(&bench, "clerk", &all, "");
         bench.call(&keys, &form).ok();
-        assert_eq!(scribe.asked().len(), 1, "{order}");
+        assert_eq!(scribe.requested().len(), 1, "{order}");
     }
 }
 
@@ -388,7 +394,7 @@ fn destinations_are_a_condition_key() {
     ] {
         let answer = bench.call(&keys, &format!("{START}{places}"));
         assert_eq!(answer.is_success(), allowed, "{places}");
-        assert_eq!(!scribe.asked().is_empty(), allowed, "{places}");
+        assert_eq!(!scribe.requested().is_empty(), allowed, "{places}");
     }
     put(
         "no",
@@ -401,7 +407,7 @@ fn destinations_are_a_condition_key() {
         "own",
         r#"{"Effect":"Allow","Action":"keywright:ChangeRotation","Resource":"*","Condition":{"StringEquals":{"keywright:Destination":["dotenv:/x/{user}.env","person"]}}}"#,
     );
-    scribe.asked();
+    scribe.requested();
     for (places, allowed) in [
         ("AddPlaces.member.1=person", true),
         ("RemovePlaces.member.1=person", true),
@@ -417,7 +423,7 @@ fn destinations_are_a_condition_key() {
         let form = format!("Action=ChangeRotation&UserName=bob&Reason=why&{places}");
         let answer = bench.call(&keys, &form);
         assert_eq!(answer.is_success(), allowed, "{places}");
-        assert_eq!(!scribe.asked().is_empty(), allowed, "{places}");
+        assert_eq!(!scribe.requested().is_empty(), allowed, "{places}");
     }
 }
 
@@ -444,7 +450,7 @@ fn the_places_of_users_whom_the_caller_may_rotate_are_listed() {
     let (bench, _) = bench();
     bench.user("ops", &[]);
     let keys = bench.user("admin", &[]);
-    let listed = |keys: &Keys| {
+    let listed = |keys: &TestKeys| {
         let answer = bench.call(keys, "Action=ListRotationPlaces");
         PLACES.map(|place| answer.ok().contains(place))
     };

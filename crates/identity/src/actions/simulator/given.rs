@@ -5,14 +5,14 @@
 use std::sync::{Arc, OnceLock};
 
 use keywright_base::Arn;
-use keywright_policy::{Policy, Position, parse, statement_positions};
+use keywright_policy::{Policy, TextPosition, parse, statement_positions};
 use keywright_wire::iam;
 
 use super::invalid;
 use crate::{
-    fault::{Fault, Missing},
-    state::{Grants, Group, User},
-    view::View,
+    fault::{IamFault, MissingEntity},
+    state::{DirectGrants, Group, User},
+    view::StateView,
 };
 
 /// The parameter that lists policies: the prefix of their names, and how an error calls it.
@@ -25,7 +25,7 @@ pub(super) const BOUNDARIES: (&str, &str) = (
 
 /// A policy and where it comes from.
 #[derive(Debug, Clone)]
-pub(super) struct Given {
+pub(super) struct InputPolicy {
     /// `SourcePolicyId`.
     pub(super) id: String,
     /// Its text.
@@ -33,10 +33,10 @@ pub(super) struct Given {
     /// Compiled.
     pub(super) policy: Arc<Policy>,
     /// Where its statements stand, once one is shown.
-    positions: OnceLock<Vec<(Position, Position)>>,
+    positions: OnceLock<Vec<(TextPosition, TextPosition)>>,
 }
 
-impl Given {
+impl InputPolicy {
     /// Reads a policy; `None` when it is not one.
     pub(super) fn read(id: String, text: Arc<str>) -> Option<Self> {
         let policy = Arc::new(Policy::compile(&parse(&text).ok()?));
@@ -49,17 +49,20 @@ impl Given {
     }
 
     /// Where each statement begins and ends.
-    pub(super) fn positions(&self) -> &[(Position, Position)] {
+    pub(super) fn positions(&self) -> &[(TextPosition, TextPosition)] {
         let positions = || statement_positions(&self.policy, &self.text);
         self.positions.get_or_init(positions)
     }
 }
 
 /// Reads a list of policies of the request.
-pub(super) fn parsed(list: &[String], (prefix, name): (&str, &str)) -> Result<Vec<Given>, Fault> {
+pub(super) fn parsed(
+    list: &[String],
+    (prefix, name): (&str, &str),
+) -> Result<Vec<InputPolicy>, IamFault> {
     let numbered = (1..).zip(list);
     let read = numbered.map(|(number, text)| {
-        let given = Given::read(format!("{prefix}.{number}"), text.as_str().into());
+        let given = InputPolicy::read(format!("{prefix}.{number}"), text.as_str().into());
         given.ok_or_else(|| invalid(format!("{name} item {number} has invalid content")))
     });
     read.collect()
@@ -67,20 +70,20 @@ pub(super) fn parsed(list: &[String], (prefix, name): (&str, &str)) -> Result<Ve
 
 /// Whose policies are simulated.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subject<'a> {
+pub(super) enum SimulatedPrincipal<'a> {
     /// A user, with its groups'.
     User(&'a Arc<User>),
     /// A group.
     Group(&'a Arc<Group>),
 }
 
-impl<'a> Subject<'a> {
+impl<'a> SimulatedPrincipal<'a> {
     /// The entity that `PolicySourceArn` names, whatever path it gives.
     ///
     /// # Errors
     /// `InvalidInput` for what names no user, group or role, and for another account's;
     /// `NoSuchEntity`.
-    pub(super) fn find(view: &View<'a>, arn: &str) -> Result<Self, Fault> {
+    pub(super) fn find(view: &StateView<'a>, arn: &str) -> Result<Self, IamFault> {
         let (kind, account, name) = entity(arn)
             .ok_or_else(|| invalid(format!("Invalid ARN provided in the request: {arn}")))?;
         let own = view.id().to_string();
@@ -95,11 +98,11 @@ impl<'a> Subject<'a> {
             "group" => view.account.group(name).map(Self::Group),
             _ => None,
         };
-        found.ok_or_else(|| Missing::Simulated.into())
+        found.ok_or_else(|| MissingEntity::Simulated.into())
     }
 
     /// The entity's ARN.
-    pub(super) fn arn(self, view: &View<'_>) -> String {
+    pub(super) fn arn(self, view: &StateView<'_>) -> String {
         match self {
             Self::User(user) => user.arn(view.id()).to_string(),
             Self::Group(group) => group.arn(view.id()).to_string(),
@@ -112,9 +115,9 @@ impl<'a> Subject<'a> {
     /// [`Fault::Internal`] when one cannot be read.
     pub(super) fn policies(
         self,
-        view: &View<'_>,
+        view: &StateView<'_>,
         excluded: &[iam::PolicyIdentifier],
-    ) -> Result<Vec<Given>, Fault> {
+    ) -> Result<Vec<InputPolicy>, IamFault> {
         let mut all = Vec::new();
         match self {
             Self::User(user) => {
@@ -139,9 +142,9 @@ impl<'a> Subject<'a> {
     /// [`Fault::Internal`] when it cannot be read.
     pub(super) fn boundary(
         self,
-        view: &View<'_>,
+        view: &StateView<'_>,
         excluded: &[iam::PolicyIdentifier],
-    ) -> Result<Option<Given>, Fault> {
+    ) -> Result<Option<InputPolicy>, IamFault> {
         match self {
             Self::User(user) => user
                 .boundary
@@ -168,17 +171,17 @@ pub(super) fn entity(arn: &str) -> Option<(&str, &str, &str)> {
 
 /// Adds what one owner is granted: attached policies once, however many owners have them.
 fn add(
-    view: &View<'_>,
-    (kind, name, grants): (&str, &str, &Grants),
+    view: &StateView<'_>,
+    (kind, name, grants): (&str, &str, &DirectGrants),
     excluded: &[iam::PolicyIdentifier],
-    all: &mut Vec<Given>,
-) -> Result<(), Fault> {
+    all: &mut Vec<InputPolicy>,
+) -> Result<(), IamFault> {
     for inline in &grants.inline {
         if excludes_inline(excluded, (kind, name, &inline.name)) {
             continue;
         }
         let id = format!("{kind}_{name}_{}", inline.name);
-        let given = Given::read(id, Arc::clone(inline.text()));
+        let given = InputPolicy::read(id, Arc::clone(inline.text()));
         all.push(given.ok_or_else(|| unreadable(&inline.name))?);
     }
     for arn in &grants.attached {
@@ -186,7 +189,7 @@ fn add(
             continue;
         }
         let given = managed(view, arn)?;
-        let known = |known: &Given| Arc::ptr_eq(&known.text, &given.text);
+        let known = |known: &InputPolicy| Arc::ptr_eq(&known.text, &given.text);
         if !all.iter().any(known) {
             all.push(given);
         }
@@ -195,21 +198,22 @@ fn add(
 }
 
 /// A managed policy in its default version, by its name.
-fn managed(view: &View<'_>, arn: &str) -> Result<Given, Fault> {
+fn managed(view: &StateView<'_>, arn: &str) -> Result<InputPolicy, IamFault> {
     if let Some(policy) = view.catalogue().by_arn(arn) {
-        let given = Given::read(policy.name.clone(), Arc::clone(&policy.document));
+        let given = InputPolicy::read(policy.name.clone(), Arc::clone(&policy.document));
         return given.ok_or_else(|| unreadable(arn));
     }
     let parsed = Arn::parse(arn).ok();
     let policy = parsed.and_then(|arn| view.account.policy_by_arn(&arn));
     let version = policy.and_then(|policy| Some((policy, policy.default()?)));
-    let given = version
-        .and_then(|(policy, version)| Given::read(policy.name.clone(), Arc::clone(version.text())));
+    let given = version.and_then(|(policy, version)| {
+        InputPolicy::read(policy.name.clone(), Arc::clone(version.text()))
+    });
     given.ok_or_else(|| unreadable(arn))
 }
 
-fn unreadable(name: &str) -> Fault {
-    Fault::Internal(format!("the policy {name} cannot be read"))
+fn unreadable(name: &str) -> IamFault {
+    IamFault::Internal(format!("the policy {name} cannot be read"))
 }
 
 /// Whether all policies of a type are excluded: `inline`, `aws-managed`, `user-managed`, or

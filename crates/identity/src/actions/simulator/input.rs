@@ -7,36 +7,36 @@ use std::sync::Arc;
 
 use keywright_base::AccountId;
 use keywright_policy::{
-    ContextMap, Layer, Level, Literal, Policies, PolicySet, PrincipalRef, Request, Source,
-    StatementRef, Values, explanation_steps,
+    AccessRequest, ContextMap, ContextValues, LiteralKind, PoliciesInForce, PolicyLayer,
+    PolicyLevel, PolicySet, PolicySource, PrincipalRef, StatementRef, explanation_steps,
 };
 use keywright_wire::iam;
 
 use super::{
-    given::{BOUNDARIES, Given, POLICIES, Subject, entity, parsed},
+    given::{BOUNDARIES, InputPolicy, POLICIES, SimulatedPrincipal, entity, parsed},
     invalid,
 };
-use crate::{fault::Fault, view::View};
+use crate::{fault::IamFault, view::StateView};
 
 /// `aws:userid` of a caller that nobody named.
 const NOBODY: &str = "STUB_PRINCIPAL_FOR_POLICY_SIMULATOR";
 
 /// What is supposed: policies, caller, owner of the resources, context.
 #[derive(Debug)]
-pub(super) struct Supposed {
-    given: Vec<Given>,
-    boundary: Option<Given>,
-    resource_policy: Option<Given>,
+pub(super) struct SimulationInput {
+    given: Vec<InputPolicy>,
+    boundary: Option<InputPolicy>,
+    resource_policy: Option<InputPolicy>,
     set: PolicySet,
     account: AccountId,
     caller: String,
     owner: Option<AccountId>,
     context: ContextMap,
-    told: ContextMap,
+    supplied: ContextMap,
 }
 
 /// The parts of both requests that are checked alike.
-struct Parts<'a> {
+struct CommonInput<'a> {
     operation: &'static str,
     handling: Option<&'a str>,
     actions: &'a [String],
@@ -49,16 +49,16 @@ struct Parts<'a> {
     resource_policy: Option<&'a str>,
 }
 
-impl Supposed {
+impl SimulationInput {
     /// From policies that the request brings.
     ///
     /// # Errors
     /// `InvalidInput`.
     pub(super) fn custom(
-        view: &View<'_>,
+        view: &StateView<'_>,
         input: &iam::SimulateCustomPolicyInput,
-    ) -> Result<Self, Fault> {
-        let parts = Parts {
+    ) -> Result<Self, IamFault> {
+        let parts = CommonInput {
             operation: "SimulateCustomPolicy",
             handling: input.resource_handling_option.as_deref(),
             actions: &input.action_names,
@@ -81,12 +81,12 @@ impl Supposed {
     /// # Errors
     /// `InvalidInput`, `NoSuchEntity`.
     pub(super) fn principal(
-        view: &View<'_>,
+        view: &StateView<'_>,
         input: &iam::SimulatePrincipalPolicyInput,
-    ) -> Result<Self, Fault> {
-        let subject = Subject::find(view, &input.policy_source_arn)?;
+    ) -> Result<Self, IamFault> {
+        let subject = SimulatedPrincipal::find(view, &input.policy_source_arn)?;
         let own_arn = subject.arn(view);
-        let parts = Parts {
+        let parts = CommonInput {
             operation: "SimulatePrincipalPolicy",
             handling: input.resource_handling_option.as_deref(),
             actions: &input.action_names,
@@ -111,7 +111,11 @@ impl Supposed {
     }
 
     /// Checks in AWS's order.
-    fn new(own: AccountId, mut given: Vec<Given>, parts: &Parts<'_>) -> Result<Self, Fault> {
+    fn new(
+        own: AccountId,
+        mut given: Vec<InputPolicy>,
+        parts: &CommonInput<'_>,
+    ) -> Result<Self, IamFault> {
         check_resources(parts.resources)?;
         if parts.actions.iter().any(|action| !action.contains(':')) {
             return Err(invalid("The action is invalid since it is missing names"));
@@ -126,7 +130,7 @@ impl Supposed {
         given.extend(parsed(parts.policies, POLICIES)?);
         let boundary = parsed(parts.boundaries, BOUNDARIES)?.pop();
         let account = suppose_caller(own, parts.caller, &mut context)?;
-        let told = context.clone();
+        let payload = context.clone();
         say(&mut context, "aws:userid", parts.caller.unwrap_or(NOBODY));
         say(&mut context, "aws:principalaccount", &account.to_string());
         let owner = parts.owner.map(owner).transpose()?;
@@ -142,12 +146,15 @@ impl Supposed {
             caller: parts.caller.unwrap_or_default().to_owned(),
             owner,
             context,
-            told,
+            supplied: payload,
         })
     }
 
     /// Puts everything under an organization's policies.
-    fn organization(&mut self, levels: &[iam::OrderedOrganizationPolicyType]) -> Result<(), Fault> {
+    fn organization(
+        &mut self,
+        levels: &[iam::OrderedOrganizationPolicyType],
+    ) -> Result<(), IamFault> {
         for (number, level) in (1..).zip(levels) {
             let texts = list(level.service_control_policy_input_list.as_deref());
             if texts.is_empty() {
@@ -165,8 +172,8 @@ impl Supposed {
 
     /// The context without what the simulator makes up, which counts as missing: the caller's id,
     /// and the account when no caller is given.
-    pub(super) const fn told(&self) -> &ContextMap {
-        &self.told
+    pub(super) const fn supplied(&self) -> &ContextMap {
+        &self.supplied
     }
 
     /// Statements of all policies together.
@@ -184,8 +191,8 @@ impl Supposed {
     }
 
     /// Everything that has a say.
-    pub(super) fn policies(&self) -> Policies<'_> {
-        let policies = Policies::new(&self.set);
+    pub(super) fn policies(&self) -> PoliciesInForce<'_> {
+        let policies = PoliciesInForce::new(&self.set);
         match &self.resource_policy {
             Some(given) => policies.with_resource(&given.policy),
             None => policies,
@@ -193,22 +200,25 @@ impl Supposed {
     }
 
     /// Where a statement comes from; `None` for those of an organization.
-    pub(super) fn source(&self, statement: &StatementRef) -> Option<&Given> {
+    pub(super) fn source(&self, statement: &StatementRef) -> Option<&InputPolicy> {
         match statement.layer {
-            Layer::Identity => self.given.get(statement.policy),
-            Layer::Boundary => self.boundary.as_ref(),
-            Layer::Resource => self.resource_policy.as_ref(),
-            Layer::Session | Layer::Trust | Layer::ServiceControl | Layer::ResourceControl => None,
+            PolicyLayer::Identity => self.given.get(statement.policy),
+            PolicyLayer::Boundary => self.boundary.as_ref(),
+            PolicyLayer::Resource => self.resource_policy.as_ref(),
+            PolicyLayer::Session
+            | PolicyLayer::Trust
+            | PolicyLayer::ServiceControl
+            | PolicyLayer::ResourceControl => None,
         }
     }
 
     /// The request for an action on a resource. Only beside a resource's policy does it matter
     /// whose the resource is.
-    pub(super) fn request<'r>(&'r self, action: &'r str, resource: &'r str) -> Request<'r> {
+    pub(super) fn request<'r>(&'r self, action: &'r str, resource: &'r str) -> AccessRequest<'r> {
         let named = resource.split(':').nth(4);
         let named = named.and_then(|account| account.parse().ok());
         let owner = self.resource_policy.as_ref().and(named.or(self.owner));
-        Request {
+        AccessRequest {
             principal: PrincipalRef::Supposed {
                 account: self.account,
                 arn: &self.caller,
@@ -225,14 +235,14 @@ fn list(texts: Option<&[String]>) -> &[String] {
     texts.unwrap_or_default()
 }
 
-fn identity(given: &[Given]) -> Level {
+fn identity(given: &[InputPolicy]) -> PolicyLevel {
     let policies = given.iter();
     policies
-        .map(|given| (Source::Inline, Arc::clone(&given.policy)))
+        .map(|given| (PolicySource::Inline, Arc::clone(&given.policy)))
         .collect()
 }
 
-fn check_resources(resources: &[String]) -> Result<(), Fault> {
+fn check_resources(resources: &[String]) -> Result<(), IamFault> {
     if resources == ["*"] {
         return Ok(());
     }
@@ -241,7 +251,7 @@ fn check_resources(resources: &[String]) -> Result<(), Fault> {
         .try_for_each(|resource| check_arn(resource))
 }
 
-fn check_arn(resource: &str) -> Result<(), Fault> {
+fn check_arn(resource: &str) -> Result<(), IamFault> {
     let parts: Vec<_> = resource.splitn(6, ':').collect();
     match parts.as_slice() {
         ["arn", partition, service, _, _, rest] if ![*partition, *service, *rest].contains(&"") => {
@@ -263,7 +273,7 @@ const HANDLING: [&str; 6] = [
     "EC2-VPC-EBS-Subnet",
 ];
 
-fn check_handling(parts: &Parts<'_>) -> Result<(), Fault> {
+fn check_handling(parts: &CommonInput<'_>) -> Result<(), IamFault> {
     let known = parts
         .handling
         .is_some_and(|option| HANDLING.contains(&option));
@@ -280,7 +290,7 @@ fn check_handling(parts: &Parts<'_>) -> Result<(), Fault> {
 }
 
 /// The context that the request gives.
-fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, Fault> {
+fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, IamFault> {
     let mut context = ContextMap::default();
     let mut known: Vec<String> = Vec::new();
     for entry in entries {
@@ -320,8 +330,8 @@ fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, Fault> {
             )));
         }
         let values = match values {
-            [only] if !kind.ends_with("List") => Values::one(only.clone()),
-            values => Values::many(values.iter().cloned()),
+            [only] if !kind.ends_with("List") => ContextValues::one(only.clone()),
+            values => ContextValues::many(values.iter().cloned()),
         };
         context.set(name, values);
     }
@@ -329,21 +339,21 @@ fn context(entries: &[iam::ContextEntry]) -> Result<ContextMap, Fault> {
 }
 
 /// How values of a type must read, and how an error calls it.
-fn literal(kind: &str) -> Option<(Literal, &'static str)> {
+fn literal(kind: &str) -> Option<(LiteralKind, &'static str)> {
     match kind.trim_end_matches("List") {
-        "numeric" => Some((Literal::Number, "numeric format")),
-        "date" => Some((Literal::Date, "DateTime format")),
-        "ip" => Some((Literal::Address, "IP address")),
-        "binary" => Some((Literal::Base64, "base-64 encoded binary format")),
+        "numeric" => Some((LiteralKind::Number, "numeric format")),
+        "date" => Some((LiteralKind::Date, "DateTime format")),
+        "ip" => Some((LiteralKind::Address, "IP address")),
+        "binary" => Some((LiteralKind::Base64, "base-64 encoded binary format")),
         _ => None,
     }
 }
 
 /// Sets a key, unless the request does.
 fn say(context: &mut ContextMap, key: &str, value: &str) {
-    use keywright_policy::Context;
+    use keywright_policy::ContextLookup;
     if context.get(key).as_slice().is_empty() {
-        context.set(key, Values::one(value.to_owned()));
+        context.set(key, ContextValues::one(value.to_owned()));
     }
 }
 
@@ -352,7 +362,7 @@ fn suppose_caller(
     own: AccountId,
     caller: Option<&str>,
     context: &mut ContextMap,
-) -> Result<AccountId, Fault> {
+) -> Result<AccountId, IamFault> {
     let mut say = |key: &str, value: &str| say(context, key, value);
     let Some(caller) = caller else {
         return Ok(own);
@@ -370,7 +380,7 @@ fn suppose_caller(
 }
 
 /// The account that an ARN such as `arn:aws:iam::123456789012:root` names.
-fn owner(arn: &str) -> Result<AccountId, Fault> {
+fn owner(arn: &str) -> Result<AccountId, IamFault> {
     let parts: Vec<_> = arn.splitn(6, ':').collect();
     let account = match parts.as_slice() {
         ["arn", partition, "iam", "", account, rest] if !partition.is_empty() => {
@@ -382,7 +392,7 @@ fn owner(arn: &str) -> Result<AccountId, Fault> {
     account.ok_or_else(|| invalid(format!("'{arn}' is not a valid as a Resource Owner.")))
 }
 
-fn resource_policy(parts: &Parts<'_>) -> Result<Option<Given>, Fault> {
+fn resource_policy(parts: &CommonInput<'_>) -> Result<Option<InputPolicy>, IamFault> {
     let Some(text) = parts.resource_policy else {
         return Ok(None);
     };
@@ -394,7 +404,7 @@ fn resource_policy(parts: &Parts<'_>) -> Result<Option<Given>, Fault> {
             "Invalid Entity Arn: * does not clearly define entity type and name.",
         ));
     }
-    let given = Given::read("ResourcePolicy".to_owned(), text.into());
+    let given = InputPolicy::read("ResourcePolicy".to_owned(), text.into());
     let given = given.ok_or_else(|| invalid("Resource policy has invalid content"))?;
     let statements = given.policy.document().statements.iter();
     let mut resources = statements.filter_map(|statement| statement.resource.as_ref());

@@ -9,22 +9,22 @@ use std::{
 
 use keywright_base::limits;
 use keywright_policy::{
-    Catalogue, Layer, Outcome, Request, Settled, Simulation, StatementRef, missing_context_keys,
-    settled, simulate,
+    AccessRequest, ActionCatalogue, PolicyLayer, SettledAnswer, Simulation, SimulationOutcome,
+    StatementRef, missing_context_keys, settled, simulate,
 };
 use keywright_wire::iam;
 
-use super::{fit, input::Supposed, invalid};
-use crate::fault::Fault;
+use super::{fit, input::SimulationInput, invalid};
+use crate::fault::IamFault;
 
 /// An action without a resource: one plain result.
-pub(super) fn of_everything(supposed: &Supposed, action: &str) -> iam::EvaluationResult {
+pub(super) fn of_everything(supposed: &SimulationInput, action: &str) -> iam::EvaluationResult {
     let simulation = decide(supposed, action, "*");
     iam::EvaluationResult {
         eval_action_name: action.to_owned(),
         eval_resource_name: Some("*".to_owned()),
         eval_decision: simulation.outcome.as_str().to_owned(),
-        matched_statements: Some(shown(supposed, &simulation.matched)),
+        matched_statements: Some(matched_statements(supposed, &simulation.matched)),
         organizations_decision_detail: organizations(&simulation),
         permissions_boundary_decision_detail: boundary(&simulation),
         missing_context_values: Some(simulation.missing.clone()),
@@ -35,10 +35,10 @@ pub(super) fn of_everything(supposed: &Supposed, action: &str) -> iam::Evaluatio
 
 /// An action on resources: the whole, and a result for each.
 pub(super) fn of_resources(
-    supposed: &Supposed,
+    supposed: &SimulationInput,
     action: &str,
     resources: &[String],
-) -> Result<iam::EvaluationResult, Fault> {
+) -> Result<iam::EvaluationResult, IamFault> {
     let (mut each, mut bytes) = (Vec::with_capacity(resources.len()), 0);
     for resource in resources {
         let one = decide(supposed, action, resource);
@@ -54,8 +54,8 @@ pub(super) fn of_resources(
     }
     let (matched, missing) = union(each.iter().map(|(_, one)| &**one));
     let all = |of: fn(&Simulation) -> Option<bool>| {
-        let said: Vec<bool> = each.iter().filter_map(|(_, one)| of(one)).collect();
-        (!said.is_empty()).then(|| said.iter().all(|yes| *yes))
+        let message: Vec<bool> = each.iter().filter_map(|(_, one)| of(one)).collect();
+        (!message.is_empty()).then(|| message.iter().all(|yes| *yes))
     };
     let (by_boundary, by_organizations) = (
         all(|one| one.allowed_by_boundary),
@@ -70,7 +70,7 @@ pub(super) fn of_resources(
         eval_action_name: action.to_owned(),
         eval_resource_name: Some(name),
         eval_decision: together(each.iter().map(|(_, one)| one.outcome)).to_owned(),
-        matched_statements: Some(shown(supposed, &matched)),
+        matched_statements: Some(matched_statements(supposed, &matched)),
         missing_context_values: Some(missing),
         organizations_decision_detail: by_organizations.map(|allowed| {
             iam::OrganizationsDecisionDetail {
@@ -137,23 +137,27 @@ fn union<'a>(all: impl Iterator<Item = &'a Simulation>) -> (Vec<StatementRef>, V
 }
 
 /// The strictest of several outcomes.
-fn together(outcomes: impl Iterator<Item = Outcome> + Clone) -> &'static str {
+fn together(outcomes: impl Iterator<Item = SimulationOutcome> + Clone) -> &'static str {
     let mut all = outcomes.clone();
-    if all.any(|one| one == Outcome::ExplicitDeny) {
-        return Outcome::ExplicitDeny.as_str();
+    if all.any(|one| one == SimulationOutcome::ExplicitDeny) {
+        return SimulationOutcome::ExplicitDeny.as_str();
     }
     let mut all = outcomes;
-    let outcome = if all.all(|one| one == Outcome::Allowed) {
-        Outcome::Allowed
+    let outcome = if all.all(|one| one == SimulationOutcome::Allowed) {
+        SimulationOutcome::Allowed
     } else {
-        Outcome::ImplicitDeny
+        SimulationOutcome::ImplicitDeny
     };
     outcome.as_str()
 }
 
 /// The result for one resource; empty lists are left out here, as AWS does.
-fn specific(supposed: &Supposed, resource: &str, one: &Decided) -> iam::ResourceSpecificResult {
-    let matched = shown(supposed, &one.matched);
+fn specific(
+    supposed: &SimulationInput,
+    resource: &str,
+    one: &SimulatedAction,
+) -> iam::ResourceSpecificResult {
+    let matched = matched_statements(supposed, &one.matched);
     let details = details(one);
     iam::ResourceSpecificResult {
         eval_resource_name: resource.to_owned(),
@@ -166,17 +170,19 @@ fn specific(supposed: &Supposed, resource: &str, one: &Decided) -> iam::Resource
 }
 
 /// Decides an action and, if it is allowed, what it implies. The first denied one is the answer.
-fn decide(supposed: &Supposed, action: &str, resource: &str) -> Decided {
-    let mut decided = Decided {
+fn decide(supposed: &SimulationInput, action: &str, resource: &str) -> SimulatedAction {
+    let mut decided = SimulatedAction {
         simulation: decide_alone(supposed, action, resource),
         implied: Vec::new(),
     };
-    let known = Catalogue::built_in().action(action);
+    let known = ActionCatalogue::built_in().action(action);
     let implied = known.map(|known| known.implied_on(resource));
     for (name, resource) in implied.unwrap_or_default() {
         let one = decide_alone(supposed, name, resource);
         decided.implied.push((name, one.outcome));
-        if decided.simulation.outcome == Outcome::Allowed && one.outcome != Outcome::Allowed {
+        if decided.simulation.outcome == SimulationOutcome::Allowed
+            && one.outcome != SimulationOutcome::Allowed
+        {
             decided.simulation = one;
         }
     }
@@ -184,12 +190,12 @@ fn decide(supposed: &Supposed, action: &str, resource: &str) -> Decided {
 }
 
 /// A simulation, and what became of the actions that an action of the extension implies.
-struct Decided {
+struct SimulatedAction {
     simulation: Simulation,
-    implied: Vec<(&'static str, Outcome)>,
+    implied: Vec<(&'static str, SimulationOutcome)>,
 }
 
-impl Deref for Decided {
+impl Deref for SimulatedAction {
     type Target = Simulation;
 
     fn deref(&self) -> &Simulation {
@@ -197,23 +203,23 @@ impl Deref for Decided {
     }
 }
 
-fn decide_alone(supposed: &Supposed, action: &str, resource: &str) -> Simulation {
+fn decide_alone(supposed: &SimulationInput, action: &str, resource: &str) -> Simulation {
     let request = supposed.request(action, resource);
     let policies = supposed.policies();
     let mut simulation = simulate(&policies, &request);
     // A change of AWS's policies is denied in fact, which no policy says.
-    let refused = simulation.outcome == Outcome::Allowed
-        && settled(action, resource) == Some(Settled::AwsPolicy);
+    let refused = simulation.outcome == SimulationOutcome::Allowed
+        && settled(action, resource) == Some(SettledAnswer::AwsPolicy);
     if fit::is_simulated(action, resource) && !refused {
-        if simulation.outcome == Outcome::ImplicitDeny {
-            let context = supposed.told();
-            let request = Request { context, ..request };
+        if simulation.outcome == SimulationOutcome::ImplicitDeny {
+            let context = supposed.supplied();
+            let request = AccessRequest { context, ..request };
             simulation.missing = missing_context_keys(&policies, &request);
         }
         return simulation;
     }
     Simulation {
-        outcome: Outcome::ImplicitDeny,
+        outcome: SimulationOutcome::ImplicitDeny,
         matched: Vec::new(),
         missing: Vec::new(),
         ..simulation
@@ -236,27 +242,29 @@ fn boundary(one: &Simulation) -> Option<iam::PermissionsBoundaryDecisionDetail> 
 
 /// What each kind of policy says; of an action of the extension also what became of those that it
 /// implies, so that the missing one has a name.
-fn details(one: &Decided) -> BTreeMap<String, String> {
-    let said = one.details.iter();
-    let said = said.map(|(layer, outcome)| (kind(*layer), *outcome));
-    said.chain(one.implied.iter().copied())
+fn details(one: &SimulatedAction) -> BTreeMap<String, String> {
+    let message = one.details.iter();
+    let message = message.map(|(layer, outcome)| (kind(*layer), *outcome));
+    message
+        .chain(one.implied.iter().copied())
         .map(|(name, outcome)| (name.to_owned(), outcome.as_str().to_owned()))
         .collect()
 }
 
 /// `SourcePolicyType`, in the words that AWS really sends.
-const fn kind(layer: Layer) -> &'static str {
+const fn kind(layer: PolicyLayer) -> &'static str {
     match layer {
-        Layer::Resource | Layer::Trust => "Resource Policy",
-        Layer::Boundary => "Permissions Boundary Policy",
-        Layer::Identity | Layer::Session | Layer::ServiceControl | Layer::ResourceControl => {
-            "IAM Policy"
-        }
+        PolicyLayer::Resource | PolicyLayer::Trust => "Resource Policy",
+        PolicyLayer::Boundary => "Permissions Boundary Policy",
+        PolicyLayer::Identity
+        | PolicyLayer::Session
+        | PolicyLayer::ServiceControl
+        | PolicyLayer::ResourceControl => "IAM Policy",
     }
 }
 
-fn shown(supposed: &Supposed, matched: &[StatementRef]) -> Vec<iam::Statement> {
-    let shown = matched.iter().filter_map(|statement| {
+fn matched_statements(supposed: &SimulationInput, matched: &[StatementRef]) -> Vec<iam::Statement> {
+    let display = matched.iter().filter_map(|statement| {
         let given = supposed.source(statement)?;
         let (start, end) = given.positions().get(statement.index).copied()?;
         Some(iam::Statement {
@@ -266,10 +274,10 @@ fn shown(supposed: &Supposed, matched: &[StatementRef]) -> Vec<iam::Statement> {
             end_position: Some(position(end)),
         })
     });
-    shown.collect()
+    display.collect()
 }
 
-fn position(at: keywright_policy::Position) -> iam::Position {
+fn position(at: keywright_policy::TextPosition) -> iam::Position {
     let number = |number: usize| i32::try_from(number).ok();
     iam::Position {
         line: number(at.line),

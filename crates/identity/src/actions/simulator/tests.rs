@@ -4,7 +4,7 @@ mod decisions;
 mod principals;
 mod refusals;
 
-use crate::testing::{Answer, Bench};
+use crate::testing::{TestInstallation, TestResponse};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}]}"#;
@@ -29,7 +29,7 @@ const A_AND_B: &str =
 const BOB: &str = "&CallerArn=arn:aws:iam::123456789012:user/team/bob";
 const BOB_PLAIN: &str = "&CallerArn=arn:aws:iam::123456789012:user/bob";
 
-fn custom(bench: &Bench, policies: &[&str], more: &str) -> Answer {
+fn custom(bench: &TestInstallation, policies: &[&str], more: &str) -> TestResponse {
     let policies = (1..).zip(policies);
     let policies = policies.map(|(n, text)| format!("&PolicyInputList.member.{n}={text}"));
     let mut policies: String = policies.collect();
@@ -45,7 +45,7 @@ fn boundary(text: &str) -> String {
 }
 
 /// Decision; ids of the matched statements of the whole action; missing keys.
-fn told(answer: &Answer) -> (String, Vec<String>, Vec<String>) {
+fn payload(answer: &TestResponse) -> (String, Vec<String>, Vec<String>) {
     let text = answer.ok();
     let whole = text.split("<ResourceSpecificResults>").next().unwrap();
     let between = |open: &str, close: &str| -> Vec<String> {

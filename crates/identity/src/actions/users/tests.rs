@@ -1,10 +1,10 @@
 //! Users and their tags.
 
-use crate::testing::{ACCOUNT, Bench};
+use crate::testing::{ACCOUNT, TestInstallation};
 
 /// A bench with users of these names.
-fn bench(names: &[&str]) -> Bench {
-    let bench = Bench::new();
+fn bench(names: &[&str]) -> TestInstallation {
+    let bench = TestInstallation::new();
     for name in names {
         bench
             .root(&format!("Action=CreateUser&UserName={name}"))
@@ -15,14 +15,14 @@ fn bench(names: &[&str]) -> Bench {
 
 #[test]
 fn a_user_has_the_form_of_aws() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let made = bench.root("Action=CreateUser&UserName=Bob&Path=%2Fa%2F%2Fb%2F");
     let id = made.value("UserId");
     assert_eq!((id.len(), id.starts_with("AIDA")), (21, true));
     let key = bench.key("bob").id;
     assert_eq!(id.get(5..12), key.get(5..12), "both carry the account");
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/a//b/Bob");
-    let shown = bench.root("Action=GetUser&UserName=bOB");
+    let display = bench.root("Action=GetUser&UserName=bOB");
     for (element, text) in [
         ("Arn", arn.as_str()),
         ("UserName", "Bob"),
@@ -30,11 +30,11 @@ fn a_user_has_the_form_of_aws() {
         ("CreateDate", &bench.now().iso8601()),
         ("UserId", &id),
     ] {
-        assert_eq!(shown.value(element), text);
+        assert_eq!(display.value(element), text);
         assert_eq!(made.value(element), text);
     }
     for absent in ["Tags", "PermissionsBoundary", "PasswordLastUsed"] {
-        assert_eq!(shown.values(absent), Vec::<String>::new(), "{absent}");
+        assert_eq!(display.values(absent), Vec::<String>::new(), "{absent}");
     }
 }
 
@@ -125,7 +125,7 @@ fn pages_stay_right_while_others_write() {
 
 #[test]
 fn a_path_prefix_is_a_prefix_of_the_text() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     for (name, path) in [
         ("a", "/"),
         ("b", "/team/"),
@@ -149,7 +149,9 @@ fn a_path_prefix_is_a_prefix_of_the_text() {
 #[test]
 fn ten_policies_at_most() {
     let bench = bench(&["bob"]);
-    let policies = crate::catalogue::Catalogue::built_in().by_name().values();
+    let policies = crate::catalogue::PolicyCatalogue::built_in()
+        .by_name()
+        .values();
     let attachable = policies.filter(|policy| !policy.is_service_role_policy());
     for (n, policy) in attachable.take(11).enumerate() {
         let form = format!(
@@ -186,8 +188,8 @@ fn tags_of_users_do_not_differ_in_case() {
     assert_eq!(pairs(), [pair("TEAM", "aws:b")], "spelling and value");
     bench.root(&tag("%C3%A9%20_.:/=%2B-@", "")).ok();
     assert_eq!(pairs().len(), 2);
-    let shown = bench.root("Action=GetUser&UserName=bob");
-    assert_eq!(shown.values("Key").len(), 2);
+    let display = bench.root("Action=GetUser&UserName=bob");
+    assert_eq!(display.values("Key").len(), 2);
     let untag = |keys: &str| bench.root(&format!("Action=UntagUser&UserName=bob{keys}"));
     untag("&TagKeys.member.1=team&TagKeys.member.2=never").ok();
     assert_eq!(pairs(), [pair("é _.:/=+-@", "")]);

@@ -1,15 +1,15 @@
 //! Findings of each kind of policy, and where they are said to be.
 
-use crate::testing::Bench;
+use crate::testing::TestInstallation;
 
-fn ask(bench: &Bench, kind: &str, text: &str) -> crate::testing::Answer {
+fn ask(bench: &TestInstallation, kind: &str, text: &str) -> crate::testing::TestResponse {
     let form = format!("Action=ValidatePolicy&PolicyType={kind}&PolicyDocument={text}");
     bench.root(&form)
 }
 
 #[test]
 fn findings() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let fine = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}"#;
     let wide =
         r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
@@ -34,7 +34,7 @@ fn findings() {
 
 #[test]
 fn places_are_in_characters() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let text = "{\"Version\":\"2012-10-17\",\n \"Id\":\"é\", \"Statement\":{\"Effect\":\"Allow\",\
                 \"Action\":\"*\",\"Resource\":\"*\"}}";
     let answer = ask(&bench, "inline", text);
@@ -49,7 +49,7 @@ fn places_are_in_characters() {
 
 #[test]
 fn kinds_that_are_none() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let of = |kind: &str| ask(&bench, kind, "{}");
     of("bucket").refused(
         "ValidationError",
@@ -64,7 +64,7 @@ fn kinds_that_are_none() {
 
 #[test]
 fn what_is_longer_than_any_policy_is_not_looked_into() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let most = keywright_base::limits::BUCKET_POLICY_BYTES;
     let text = |size: usize| {
         let begin = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::b/"#;

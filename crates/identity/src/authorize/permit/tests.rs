@@ -8,23 +8,23 @@ use keywright_wire::{Decode, Form, Service};
 
 use super::{StepsLeft, permit_at_length, permit_shortly};
 use crate::{
-    action::{Call, Input},
+    action::{ActionCall, Input},
     actions::TagUser,
-    testing::{ACCOUNT, Bench},
-    view::Gathered,
+    testing::{ACCOUNT, TestInstallation},
+    view::Prefetched,
 };
 
 const TAG: &str = "Action=TagUser&UserName=wide&Tags.member.1.Key=k&Tags.member.1.Value=v";
 
 #[test]
 fn a_long_decision_stands_for_the_same_policies_tags_and_targets_only() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let keys = bench.wide_user("wide");
     bench.user("other", &[]);
     let form = Form::parse(TAG.as_bytes()).unwrap();
     let caller = bench.caller(&keys, Service::Iam, TAG).unwrap();
-    let (caller, facts, none) = (Arc::new(caller), bench.facts(), Gathered::default());
-    let call = Call {
+    let (caller, facts, none) = (Arc::new(caller), bench.facts(), Prefetched::default());
+    let call = ActionCall {
         caller: &caller,
         facts: &facts,
         form: &form,

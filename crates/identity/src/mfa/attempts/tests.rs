@@ -2,8 +2,8 @@
 
 use keywright_base::{AccessKeyId, AccountId, Timestamp, limits};
 
-use super::{Attempts, CodeOrigin, DeviceAssignment};
-use crate::testing::Seed;
+use super::{CodeOrigin, DeviceAssignment, MfaAttempts};
+use crate::testing::TestEntropy;
 
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/phone";
 const HOUR: i64 = 60 * 60;
@@ -18,13 +18,13 @@ fn device(serial: &str) -> DeviceAssignment {
 
 fn keys() -> [AccessKeyId; 3] {
     let account: AccountId = "123456789012".parse().unwrap();
-    let entropy = Seed::default();
+    let entropy = TestEntropy::default();
     [(); 3].map(|()| AccessKeyId::generate(account, &entropy))
 }
 
 #[test]
 fn the_console_counts_by_device_browser_and_window() {
-    let attempts = Attempts::default();
+    let attempts = MfaAttempts::default();
     let begin = |serial: &str, browser, secs| {
         attempts.begin(
             device(serial),
@@ -50,7 +50,7 @@ fn the_console_counts_by_device_browser_and_window() {
 
 #[test]
 fn the_wait_of_an_access_key_doubles_up_to_hours_until_a_right_code() {
-    let attempts = Attempts::default();
+    let attempts = MfaAttempts::default();
     let origin = CodeOrigin::Api(Some(keys()[0]));
     let begin = |secs| attempts.begin(device(SERIAL), origin, |_| true, at(secs));
     for _ in 0..limits::MFA_ATTEMPTS {
@@ -75,7 +75,7 @@ fn the_wait_of_an_access_key_doubles_up_to_hours_until_a_right_code() {
 
 #[test]
 fn who_fails_makes_only_themselves_wait() {
-    let attempts = Attempts::default();
+    let attempts = MfaAttempts::default();
     let [leaked, other, _] = keys().map(|key| CodeOrigin::Api(Some(key)));
     let begin = |device, origin| attempts.begin(device, origin, |_| true, at(0));
     while begin(device(SERIAL), leaked) {}
@@ -95,7 +95,7 @@ fn who_fails_makes_only_themselves_wait() {
 
 #[test]
 fn a_new_key_takes_over_the_attempts_of_a_deleted_one() {
-    let attempts = Attempts::default();
+    let attempts = MfaAttempts::default();
     let [first, second, third] = keys();
     let begin = |key, exists: &dyn Fn(AccessKeyId) -> bool, secs| {
         let origin = CodeOrigin::Api(Some(key));
@@ -109,7 +109,7 @@ fn a_new_key_takes_over_the_attempts_of_a_deleted_one() {
 
 #[test]
 fn the_memory_is_bounded() {
-    let attempts = Attempts::default();
+    let attempts = MfaAttempts::default();
     let origin = CodeOrigin::Api(None);
     for n in 0..=limits::MFA_DEVICES_REMEMBERED {
         let secs = i64::try_from(n).unwrap();

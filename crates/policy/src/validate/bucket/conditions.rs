@@ -3,19 +3,19 @@
 
 use super::super::Violation;
 use crate::{
-    Catalogue,
-    actions::Action,
-    condition::{Operator, Test},
-    document::{Clause, ConditionClause},
-    literal::Network,
+    ActionCatalogue,
+    actions::ServiceAction,
+    condition::{ConditionOperator, OperatorTest},
+    document::{ConditionClause, ElementClause},
+    literal::IpNetwork,
     pattern::Glob,
 };
 
 /// Checks one key of a condition beside the actions of its statement.
-pub(super) fn check(clause: &ConditionClause, actions: &Clause) -> Result<(), Violation> {
+pub(super) fn check(clause: &ConditionClause, actions: &ElementClause) -> Result<(), Violation> {
     let key = clause.key.to_ascii_lowercase();
     if !key.starts_with("aws:") {
-        let known = Catalogue::built_in().condition_keys().iter();
+        let known = ActionCatalogue::built_in().condition_keys().iter();
         let mut known = known.filter(|known| known.service == "s3");
         if !known.any(|known| is(known.name, &key)) {
             return Err(Violation::BucketConditionKey);
@@ -25,10 +25,10 @@ pub(super) fn check(clause: &ConditionClause, actions: &Clause) -> Result<(), Vi
             return Err(Violation::BucketConditions);
         }
     }
-    let test = Operator::parse(&clause.operator).map(|operator| operator.test);
+    let test = ConditionOperator::parse(&clause.operator).map(|operator| operator.test);
     let mut values = clause.values.iter();
     match test {
-        Some(Test::Ip) if values.any(|value| Network::parse(value).is_none()) => {
+        Some(OperatorTest::Ip) if values.any(|value| IpNetwork::parse(value).is_none()) => {
             Err(Violation::BucketAddress)
         }
         _ => Ok(()),
@@ -41,14 +41,14 @@ fn may_have(action: &str, key: &str) -> bool {
         return true;
     };
     let glob = Glob::new(&name.to_lowercase());
-    let of_s3 = Catalogue::built_in().of_service("s3");
+    let of_s3 = ActionCatalogue::built_in().of_service("s3");
     let mut named = of_s3.filter(|(name, _)| glob.matches(name));
     named.any(|(_, action)| has(action, key))
 }
 
 /// Whether requests of an action can have a key, by themselves or by their resources.
-fn has(action: &Action, key: &str) -> bool {
-    let types = Catalogue::built_in().resource_types().iter();
+fn has(action: &ServiceAction, key: &str) -> bool {
+    let types = ActionCatalogue::built_in().resource_types().iter();
     let types = types.filter(|kind| kind.service == "s3" && action.is_on(kind.name));
     let of_resources = types.flat_map(|kind| &kind.condition_keys);
     let mut all = action.condition_keys.iter().chain(of_resources);

@@ -16,18 +16,18 @@ use keywright_identity::{
     service::{self, RootCredentials},
     vault::KEY_BYTES,
 };
-use keywright_objects::{Objects, memory::Memory};
+use keywright_objects::{Objects, memory::MemoryIndex};
 use keywright_s3::S3;
-use keywright_sigv4::{Credentials, Payload, Target, sign};
-use keywright_store::Sqlite;
+use keywright_sigv4::{PayloadClaim, SigningCredentials, SigningTarget, sign};
+use keywright_store::SqliteStore;
 use keywright_wire::Service;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
     SystemEntropy,
-    console::{Asset, Bundle, Console, PublicUrls},
-    pipeline::{Front, Peer, Pipeline},
+    console::{Console, ConsoleAsset, ConsoleBundle, PublicUrls},
+    pipeline::{PeerInfo, Pipeline, ServerParts},
     proxies::TrustedProxies,
     query::{self, QueryRequest},
 };
@@ -58,18 +58,18 @@ pub(super) struct Bench {
     _folder: tempfile::TempDir,
 }
 
-const ASSETS: &[Asset] = &[
-    Asset {
+const ASSETS: &[ConsoleAsset] = &[
+    ConsoleAsset {
         path: "index.html",
         bytes: b"<!doctype html>",
         gzip: Some(b"index.gz"),
     },
-    Asset {
+    ConsoleAsset {
         path: "assets/a-1.js",
         bytes: b"let a = 1;",
         gzip: Some(b"a.gz"),
     },
-    Asset {
+    ConsoleAsset {
         path: "assets/b-2.woff2",
         bytes: b"font",
         gzip: None,
@@ -78,7 +78,7 @@ const ASSETS: &[Asset] = &[
 
 impl Bench {
     pub(super) async fn new() -> Self {
-        Self::with(Bundle::new(ASSETS.to_vec(), "")).await
+        Self::with(ConsoleBundle::new(ASSETS.to_vec(), "")).await
     }
 
     /// Where the operator says where its origins are.
@@ -87,22 +87,22 @@ impl Bench {
             console: Some(console.parse().unwrap()),
             api: Some(api.parse().unwrap()),
         };
-        Self::open(Bundle::new(ASSETS.to_vec(), ""), urls).await
+        Self::open(ConsoleBundle::new(ASSETS.to_vec(), ""), urls).await
     }
 
-    pub(super) async fn with(bundle: Bundle) -> Self {
+    pub(super) async fn with(bundle: ConsoleBundle) -> Self {
         Self::open(bundle, PublicUrls::default()).await
     }
 
-    async fn open(bundle: Bundle, urls: PublicUrls) -> Self {
+    async fn open(bundle: ConsoleBundle, urls: PublicUrls) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(START_SECS * 1000)));
         let (time, entropy) = (
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(SystemEntropy) as Arc<dyn Entropy>,
         );
-        let store = Sqlite::open(&folder.path().join("state.db")).unwrap();
-        let parts = service::Parts {
+        let store = SqliteStore::open(&folder.path().join("state.db")).unwrap();
+        let parts = service::IdentityParts {
             store: Arc::new(store),
             master_key: Secret::new(vec![7; KEY_BYTES]),
             clock: Arc::clone(&time),
@@ -119,12 +119,12 @@ impl Bench {
         identity.ensure_root_password(account, keep).await.unwrap();
         let objects = Objects::open(
             folder.path().join("objects"),
-            Arc::new(Memory::default()),
+            Arc::new(MemoryIndex::default()),
             Arc::clone(identity.vault()),
             Arc::clone(&time),
             Arc::clone(&entropy),
         );
-        let front = Front {
+        let front = ServerParts {
             s3: S3::new(objects.unwrap()),
             console: Console::new(bundle, urls),
             proxies: TrustedProxies::default(),
@@ -145,7 +145,7 @@ impl Bench {
 
     /// As one in front of 192.0.2.7, over plain HTTP.
     pub(super) async fn ask(&self, ask: Ask) -> Answer {
-        let peer = Peer {
+        let peer = PeerInfo {
             address: ask.from.parse().unwrap(),
             secure: ask.secure,
             tls_version: None,
@@ -259,22 +259,22 @@ impl Bench {
         let body = format!("{form}&Version={}", service.version());
         let request = Request::post("/").header("host", "127.0.0.1:8787");
         let (mut parts, ()): (Parts, ()) = request.body(()).unwrap().into_parts();
-        let credentials = Credentials {
+        let credentials = SigningCredentials {
             access_key_id,
             secret,
             session_token,
         };
-        let target = Target {
+        let target = SigningTarget {
             region: "us-east-1",
             service: service.scope_name(),
         };
-        let payload = Payload::Sha256(Sha256::digest(body.as_bytes()).into());
+        let payload = PayloadClaim::Sha256(Sha256::digest(body.as_bytes()).into());
         sign(&mut parts, &credentials, &target, payload, self.clock.now()).unwrap();
         let request = QueryRequest {
             claimed: Some(service),
             parts: &parts,
             body: body.as_bytes(),
-            peer: Peer {
+            peer: PeerInfo {
                 address: "192.0.2.8".parse().unwrap(),
                 secure: false,
                 tls_version: None,

@@ -1,29 +1,36 @@
 //! Which file is served for a path, and how.
 
 use super::bench::{Bench, get};
-use crate::console::Bundle;
+use crate::console::ConsoleBundle;
 
 #[tokio::test]
 async fn each_path_has_its_file_and_files_their_headers() {
     let bench = Bench::new().await;
     let (html, script) = ("text/html; charset=utf-8", "text/javascript; charset=utf-8");
-    let (again, kept) = ("no-cache", "public, max-age=31536000, immutable");
+    let (again, retained) = ("no-cache", "public, max-age=31536000, immutable");
     for (path, accepted, kind, keep, encoding, body) in [
         ("", "", html, again, "", "<!doctype html>"),
         ("index.html", "", html, again, "", "<!doctype html>"),
         ("users/ann?tab=keys", "", html, again, "", "<!doctype html>"),
         ("", "br, gzip;q=0.8", html, again, "gzip", "index.gz"),
         ("", "gzip;q=0", html, again, "", "<!doctype html>"),
-        ("assets/a-1.js", "", script, kept, "", "let a = 1;"),
+        ("assets/a-1.js", "", script, retained, "", "let a = 1;"),
         (
             "assets/a-1.js",
             "deflate, GZIP",
             script,
-            kept,
+            retained,
             "gzip",
             "a.gz",
         ),
-        ("assets/b-2.woff2", "gzip", "font/woff2", kept, "", "font"),
+        (
+            "assets/b-2.woff2",
+            "gzip",
+            "font/woff2",
+            retained,
+            "",
+            "font",
+        ),
         // Not kept for good: it is not what was asked for.
         ("assets/c-3.js", "", html, again, "", "<!doctype html>"),
         ("../state.db", "", html, again, "", "<!doctype html>"),
@@ -59,7 +66,7 @@ async fn the_ways_in_lead_to_the_first_page() {
 
 #[tokio::test]
 async fn a_binary_without_the_console_says_why() {
-    let bench = Bench::with(Bundle::new(Vec::new(), "npm <b>failed</b>")).await;
+    let bench = Bench::with(ConsoleBundle::new(Vec::new(), "npm <b>failed</b>")).await;
     let answer = bench.ask(get("GET /console/")).await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     assert_eq!(

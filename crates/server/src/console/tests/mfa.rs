@@ -33,11 +33,11 @@ fn wrong(code: &impl Fn(i64) -> String) -> String {
 #[tokio::test]
 async fn a_code_is_asked_for_after_the_right_password() {
     let (bench, code) = with_device().await;
-    let asked = bench.ask(sign_in("ann", PASSWORD, None)).await;
+    let requested = bench.ask(sign_in("ann", PASSWORD, None)).await;
     let text = "Enter a code of your MFA device to go on.";
     let expected = json!({"code": "MfaRequired", "message": text});
-    assert_eq!((asked.status, asked.json()), (401, expected));
-    assert_eq!(asked.header("set-cookie"), "");
+    assert_eq!((requested.status, requested.json()), (401, expected));
+    assert_eq!(requested.header("set-cookie"), "");
     let answer = bench.ask(sign_in("ann", PASSWORD, Some(&code(0)))).await;
     assert_eq!((answer.status, &answer.json()["mfa"]), (200, &true.into()));
     // Who has none is asked for none, and a code does not matter.
@@ -196,8 +196,8 @@ async fn root_and_a_due_password_go_through_it_too() {
         ("root", password.as_str(), codes.0(0), "signed-in"),
         ("ann", PASSWORD, codes.1(0), "password-change"),
     ] {
-        let asked = bench.ask(sign_in(user, password, None)).await;
-        assert_eq!(asked.code(), (401, "MfaRequired".to_owned()));
+        let requested = bench.ask(sign_in(user, password, None)).await;
+        assert_eq!(requested.code(), (401, "MfaRequired".to_owned()));
         let answer = bench.ask(sign_in(user, password, Some(&code))).await;
         assert_eq!(answer.json()["state"], state);
         if state == "password-change" {

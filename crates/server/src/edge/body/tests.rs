@@ -14,7 +14,7 @@ use tokio::{
 use keywright_s3::BodyBudget;
 
 use super::{BodyFault, ClientBody, GatherFault, RequestBody, gather};
-use crate::edge::stream::Traffic;
+use crate::edge::stream::ConnectionTraffic;
 
 /// A body of these pieces, each after these seconds; then it stalls.
 fn stalling(pieces: Vec<(u64, usize)>) -> impl ClientBody + Send + 'static {
@@ -37,7 +37,7 @@ fn stalling(pieces: Vec<(u64, usize)>) -> impl ClientBody + Send + 'static {
 }
 
 fn request<B: ClientBody>(body: B) -> RequestBody<B> {
-    RequestBody::new(body, Arc::new(Traffic::default()))
+    RequestBody::new(body, Arc::new(ConnectionTraffic::default()))
 }
 
 async fn outcome<B: ClientBody>(body: B) -> Result<usize, GatherFault> {
@@ -87,7 +87,7 @@ async fn time_that_the_server_takes_is_not_the_clients() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_server_waits_for_is_known() {
-    let traffic = Arc::new(Traffic::default());
+    let traffic = Arc::new(ConnectionTraffic::default());
     traffic.set_answering(true);
     let mut body = RequestBody::new(stalling(vec![(1, 1)]), Arc::clone(&traffic));
     assert!(traffic.is_working());

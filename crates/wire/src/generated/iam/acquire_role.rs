@@ -26,7 +26,7 @@ pub struct AcquireRoleInput {
 }
 
 impl Read for AcquireRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             template_arn: scope.required("TemplateArn")?,
             template_minor_version: scope.optional("TemplateMinorVersion")?,

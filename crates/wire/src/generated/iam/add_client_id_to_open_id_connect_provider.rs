@@ -23,7 +23,7 @@ pub struct AddClientIDToOpenIDConnectProviderInput {
 }
 
 impl Read for AddClientIDToOpenIDConnectProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
             client_id: scope.required("ClientID")?,

@@ -23,7 +23,7 @@ pub struct AddRoleToInstanceProfileInput {
 }
 
 impl Read for AddRoleToInstanceProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
             role_name: scope.required("RoleName")?,

@@ -23,7 +23,7 @@ pub struct AddUserToGroupInput {
 }
 
 impl Read for AddUserToGroupInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             user_name: scope.required("UserName")?,

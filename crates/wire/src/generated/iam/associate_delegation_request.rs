@@ -21,7 +21,7 @@ pub struct AssociateDelegationRequestInput {
 }
 
 impl Read for AssociateDelegationRequestInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             delegation_request_id: scope.required("DelegationRequestId")?,
         })

@@ -23,7 +23,7 @@ pub struct AttachGroupPolicyInput {
 }
 
 impl Read for AttachGroupPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             policy_arn: scope.required("PolicyArn")?,

@@ -23,7 +23,7 @@ pub struct AttachRolePolicyInput {
 }
 
 impl Read for AttachRolePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             policy_arn: scope.required("PolicyArn")?,

@@ -23,7 +23,7 @@ pub struct AttachUserPolicyInput {
 }
 
 impl Read for AttachUserPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             policy_arn: scope.required("PolicyArn")?,

@@ -32,7 +32,7 @@ impl Default for ChangePasswordInput {
 }
 
 impl Read for ChangePasswordInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             old_password: scope.required("OldPassword")?,
             new_password: scope.required("NewPassword")?,

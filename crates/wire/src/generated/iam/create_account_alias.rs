@@ -22,7 +22,7 @@ pub struct CreateAccountAliasInput {
 }
 
 impl Read for CreateAccountAliasInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             account_alias: scope.required("AccountAlias")?,
         })

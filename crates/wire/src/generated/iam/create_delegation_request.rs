@@ -42,7 +42,7 @@ pub struct CreateDelegationRequestInput {
 }
 
 impl Read for CreateDelegationRequestInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             owner_account_id: scope.optional("OwnerAccountId")?,
             description: scope.required("Description")?,

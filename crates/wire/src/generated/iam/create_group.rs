@@ -24,7 +24,7 @@ pub struct CreateGroupInput {
 }
 
 impl Read for CreateGroupInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             path: scope.optional("Path")?,
             group_name: scope.required("GroupName")?,

@@ -26,7 +26,7 @@ pub struct CreateInstanceProfileInput {
 }
 
 impl Read for CreateInstanceProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
             path: scope.optional("Path")?,

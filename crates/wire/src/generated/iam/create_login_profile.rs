@@ -26,7 +26,7 @@ pub struct CreateLoginProfileInput {
 }
 
 impl Read for CreateLoginProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             password: scope.optional("Password")?,

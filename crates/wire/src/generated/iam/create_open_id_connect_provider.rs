@@ -28,7 +28,7 @@ pub struct CreateOpenIDConnectProviderInput {
 }
 
 impl Read for CreateOpenIDConnectProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             url: scope.required("Url")?,
             client_id_list: scope.optional("ClientIDList")?,

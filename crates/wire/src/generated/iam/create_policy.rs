@@ -31,7 +31,7 @@ pub struct CreatePolicyInput {
 }
 
 impl Read for CreatePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_name: scope.required("PolicyName")?,
             path: scope.optional("Path")?,

@@ -27,7 +27,7 @@ pub struct CreatePolicyVersionInput {
 }
 
 impl Read for CreatePolicyVersionInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             policy_document: scope.required("PolicyDocument")?,

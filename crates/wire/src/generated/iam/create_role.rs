@@ -36,7 +36,7 @@ pub struct CreateRoleInput {
 }
 
 impl Read for CreateRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             path: scope.optional("Path")?,
             role_name: scope.required("RoleName")?,

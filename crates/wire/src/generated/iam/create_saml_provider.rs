@@ -32,7 +32,7 @@ pub struct CreateSAMLProviderInput {
 }
 
 impl Read for CreateSAMLProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_metadata_document: scope.required("SAMLMetadataDocument")?,
             name: scope.required("Name")?,

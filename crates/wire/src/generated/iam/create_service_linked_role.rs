@@ -27,7 +27,7 @@ pub struct CreateServiceLinkedRoleInput {
 }
 
 impl Read for CreateServiceLinkedRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             aws_service_name: scope.required("AWSServiceName")?,
             description: scope.optional("Description")?,

@@ -26,7 +26,7 @@ pub struct CreateServiceSpecificCredentialInput {
 }
 
 impl Read for CreateServiceSpecificCredentialInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             service_name: scope.required("ServiceName")?,

@@ -28,7 +28,7 @@ pub struct CreateUserInput {
 }
 
 impl Read for CreateUserInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             path: scope.optional("Path")?,
             user_name: scope.required("UserName")?,

@@ -26,7 +26,7 @@ pub struct CreateVirtualMFADeviceInput {
 }
 
 impl Read for CreateVirtualMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             path: scope.optional("Path")?,
             virtual_mfa_device_name: scope.required("VirtualMFADeviceName")?,

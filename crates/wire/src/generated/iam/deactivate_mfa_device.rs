@@ -23,7 +23,7 @@ pub struct DeactivateMFADeviceInput {
 }
 
 impl Read for DeactivateMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             serial_number: scope.required("SerialNumber")?,

@@ -23,7 +23,7 @@ pub struct DeleteAccessKeyInput {
 }
 
 impl Read for DeleteAccessKeyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             access_key_id: scope.required("AccessKeyId")?,

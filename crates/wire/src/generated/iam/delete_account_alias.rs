@@ -22,7 +22,7 @@ pub struct DeleteAccountAliasInput {
 }
 
 impl Read for DeleteAccountAliasInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             account_alias: scope.required("AccountAlias")?,
         })

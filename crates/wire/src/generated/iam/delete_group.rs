@@ -21,7 +21,7 @@ pub struct DeleteGroupInput {
 }
 
 impl Read for DeleteGroupInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
         })

@@ -23,7 +23,7 @@ pub struct DeleteGroupPolicyInput {
 }
 
 impl Read for DeleteGroupPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             policy_name: scope.required("PolicyName")?,

@@ -21,7 +21,7 @@ pub struct DeleteInstanceProfileInput {
 }
 
 impl Read for DeleteInstanceProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
         })

@@ -21,7 +21,7 @@ pub struct DeleteOpenIDConnectProviderInput {
 }
 
 impl Read for DeleteOpenIDConnectProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
         })

@@ -21,7 +21,7 @@ pub struct DeletePolicyInput {
 }
 
 impl Read for DeletePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
         })

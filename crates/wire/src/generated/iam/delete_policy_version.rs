@@ -23,7 +23,7 @@ pub struct DeletePolicyVersionInput {
 }
 
 impl Read for DeletePolicyVersionInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             version_id: scope.required("VersionId")?,

@@ -21,7 +21,7 @@ pub struct DeleteRoleInput {
 }
 
 impl Read for DeleteRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
         })

@@ -21,7 +21,7 @@ pub struct DeleteRolePermissionsBoundaryInput {
 }
 
 impl Read for DeleteRolePermissionsBoundaryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
         })

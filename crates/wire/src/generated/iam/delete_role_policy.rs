@@ -23,7 +23,7 @@ pub struct DeleteRolePolicyInput {
 }
 
 impl Read for DeleteRolePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             policy_name: scope.required("PolicyName")?,

@@ -21,7 +21,7 @@ pub struct DeleteSAMLProviderInput {
 }
 
 impl Read for DeleteSAMLProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_provider_arn: scope.required("SAMLProviderArn")?,
         })

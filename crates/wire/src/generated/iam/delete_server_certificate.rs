@@ -21,7 +21,7 @@ pub struct DeleteServerCertificateInput {
 }
 
 impl Read for DeleteServerCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             server_certificate_name: scope.required("ServerCertificateName")?,
         })

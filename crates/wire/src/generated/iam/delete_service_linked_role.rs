@@ -21,7 +21,7 @@ pub struct DeleteServiceLinkedRoleInput {
 }
 
 impl Read for DeleteServiceLinkedRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
         })

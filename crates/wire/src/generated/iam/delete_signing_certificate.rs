@@ -23,7 +23,7 @@ pub struct DeleteSigningCertificateInput {
 }
 
 impl Read for DeleteSigningCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             certificate_id: scope.required("CertificateId")?,

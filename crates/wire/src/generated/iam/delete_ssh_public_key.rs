@@ -23,7 +23,7 @@ pub struct DeleteSSHPublicKeyInput {
 }
 
 impl Read for DeleteSSHPublicKeyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             ssh_public_key_id: scope.required("SSHPublicKeyId")?,

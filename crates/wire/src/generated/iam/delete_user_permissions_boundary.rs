@@ -21,7 +21,7 @@ pub struct DeleteUserPermissionsBoundaryInput {
 }
 
 impl Read for DeleteUserPermissionsBoundaryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
         })

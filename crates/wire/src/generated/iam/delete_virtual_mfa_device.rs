@@ -21,7 +21,7 @@ pub struct DeleteVirtualMFADeviceInput {
 }
 
 impl Read for DeleteVirtualMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             serial_number: scope.required("SerialNumber")?,
         })

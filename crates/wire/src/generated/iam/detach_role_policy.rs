@@ -23,7 +23,7 @@ pub struct DetachRolePolicyInput {
 }
 
 impl Read for DetachRolePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             policy_arn: scope.required("PolicyArn")?,

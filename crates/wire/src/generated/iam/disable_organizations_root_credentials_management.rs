@@ -17,7 +17,7 @@ impl OperationShape for DisableOrganizationsRootCredentialsManagement {
 pub struct DisableOrganizationsRootCredentialsManagementInput {}
 
 impl Read for DisableOrganizationsRootCredentialsManagementInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -17,7 +17,7 @@ impl OperationShape for DisableOrganizationsRootSessions {
 pub struct DisableOrganizationsRootSessionsInput {}
 
 impl Read for DisableOrganizationsRootSessionsInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -17,7 +17,7 @@ impl OperationShape for EnableOrganizationsRootCredentialsManagement {
 pub struct EnableOrganizationsRootCredentialsManagementInput {}
 
 impl Read for EnableOrganizationsRootCredentialsManagementInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -17,7 +17,7 @@ impl OperationShape for EnableOrganizationsRootSessions {
 pub struct EnableOrganizationsRootSessionsInput {}
 
 impl Read for EnableOrganizationsRootSessionsInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -24,7 +24,7 @@ pub struct GenerateOrganizationsAccessReportInput {
 }
 
 impl Read for GenerateOrganizationsAccessReportInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             entity_path: scope.required("EntityPath")?,
             organizations_policy_id: scope.optional("OrganizationsPolicyId")?,

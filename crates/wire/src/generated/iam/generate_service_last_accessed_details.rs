@@ -24,7 +24,7 @@ pub struct GenerateServiceLastAccessedDetailsInput {
 }
 
 impl Read for GenerateServiceLastAccessedDetailsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             arn: scope.required("Arn")?,
             granularity: scope.optional("Granularity")?,

@@ -26,7 +26,7 @@ pub struct GetAccountAuthorizationDetailsInput {
 }
 
 impl Read for GetAccountAuthorizationDetailsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             filter: scope.optional("Filter")?,
             max_items: scope.optional("MaxItems")?,

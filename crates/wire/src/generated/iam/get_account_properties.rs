@@ -17,7 +17,7 @@ impl OperationShape for GetAccountProperties {
 pub struct GetAccountPropertiesInput {}
 
 impl Read for GetAccountPropertiesInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

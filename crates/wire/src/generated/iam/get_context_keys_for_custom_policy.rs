@@ -21,7 +21,7 @@ pub struct GetContextKeysForCustomPolicyInput {
 }
 
 impl Read for GetContextKeysForCustomPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_input_list: scope.required("PolicyInputList")?,
         })

@@ -23,7 +23,7 @@ pub struct GetContextKeysForPrincipalPolicyInput {
 }
 
 impl Read for GetContextKeysForPrincipalPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_source_arn: scope.required("PolicySourceArn")?,
             policy_input_list: scope.optional("PolicyInputList")?,

@@ -24,7 +24,7 @@ pub struct GetDelegationRequestInput {
 }
 
 impl Read for GetDelegationRequestInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             delegation_request_id: scope.required("DelegationRequestId")?,
             delegation_permission_check: scope.optional("DelegationPermissionCheck")?,

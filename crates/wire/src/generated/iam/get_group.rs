@@ -26,7 +26,7 @@ pub struct GetGroupInput {
 }
 
 impl Read for GetGroupInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             marker: scope.optional("Marker")?,

@@ -23,7 +23,7 @@ pub struct GetHumanReadableSummaryInput {
 }
 
 impl Read for GetHumanReadableSummaryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             entity_arn: scope.required("EntityArn")?,
             locale: scope.optional("Locale")?,

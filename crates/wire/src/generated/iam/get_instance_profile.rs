@@ -22,7 +22,7 @@ pub struct GetInstanceProfileInput {
 }
 
 impl Read for GetInstanceProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
         })

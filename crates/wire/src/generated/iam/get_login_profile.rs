@@ -22,7 +22,7 @@ pub struct GetLoginProfileInput {
 }
 
 impl Read for GetLoginProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
         })

@@ -23,7 +23,7 @@ pub struct GetMFADeviceInput {
 }
 
 impl Read for GetMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             serial_number: scope.required("SerialNumber")?,
             user_name: scope.optional("UserName")?,

@@ -22,7 +22,7 @@ pub struct GetOpenIDConnectProviderInput {
 }
 
 impl Read for GetOpenIDConnectProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
         })

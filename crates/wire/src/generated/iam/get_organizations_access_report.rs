@@ -28,7 +28,7 @@ pub struct GetOrganizationsAccessReportInput {
 }
 
 impl Read for GetOrganizationsAccessReportInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             job_id: scope.required("JobId")?,
             max_items: scope.optional("MaxItems")?,

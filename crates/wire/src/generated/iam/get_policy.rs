@@ -22,7 +22,7 @@ pub struct GetPolicyInput {
 }
 
 impl Read for GetPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
         })

@@ -24,7 +24,7 @@ pub struct GetPolicyVersionInput {
 }
 
 impl Read for GetPolicyVersionInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             version_id: scope.required("VersionId")?,

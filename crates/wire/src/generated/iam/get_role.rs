@@ -22,7 +22,7 @@ pub struct GetRoleInput {
 }
 
 impl Read for GetRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
         })

@@ -23,7 +23,7 @@ pub struct GetRolePolicyInput {
 }
 
 impl Read for GetRolePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             policy_name: scope.required("PolicyName")?,

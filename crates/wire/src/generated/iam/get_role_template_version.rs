@@ -24,7 +24,7 @@ pub struct GetRoleTemplateVersionInput {
 }
 
 impl Read for GetRoleTemplateVersionInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             template_arn: scope.required("TemplateArn")?,
             minor_version: scope.optional("MinorVersion")?,

@@ -22,7 +22,7 @@ pub struct GetSAMLProviderInput {
 }
 
 impl Read for GetSAMLProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_provider_arn: scope.required("SAMLProviderArn")?,
         })

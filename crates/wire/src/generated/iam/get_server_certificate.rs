@@ -22,7 +22,7 @@ pub struct GetServerCertificateInput {
 }
 
 impl Read for GetServerCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             server_certificate_name: scope.required("ServerCertificateName")?,
         })

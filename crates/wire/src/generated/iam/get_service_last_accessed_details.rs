@@ -26,7 +26,7 @@ pub struct GetServiceLastAccessedDetailsInput {
 }
 
 impl Read for GetServiceLastAccessedDetailsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             job_id: scope.required("JobId")?,
             max_items: scope.optional("MaxItems")?,

@@ -28,7 +28,7 @@ pub struct GetServiceLastAccessedDetailsWithEntitiesInput {
 }
 
 impl Read for GetServiceLastAccessedDetailsWithEntitiesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             job_id: scope.required("JobId")?,
             service_namespace: scope.required("ServiceNamespace")?,

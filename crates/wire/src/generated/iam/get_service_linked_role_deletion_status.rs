@@ -22,7 +22,7 @@ pub struct GetServiceLinkedRoleDeletionStatusInput {
 }
 
 impl Read for GetServiceLinkedRoleDeletionStatusInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             deletion_task_id: scope.required("DeletionTaskId")?,
         })

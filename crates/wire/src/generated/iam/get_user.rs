@@ -22,7 +22,7 @@ pub struct GetUserInput {
 }
 
 impl Read for GetUserInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
         })

@@ -23,7 +23,7 @@ pub struct GetUserPolicyInput {
 }
 
 impl Read for GetUserPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             policy_name: scope.required("PolicyName")?,

@@ -26,7 +26,7 @@ pub struct ListAccessKeysInput {
 }
 
 impl Read for ListAccessKeysInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             marker: scope.optional("Marker")?,

@@ -23,7 +23,7 @@ pub struct ListAccountAliasesInput {
 }
 
 impl Read for ListAccountAliasesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             marker: scope.optional("Marker")?,
             max_items: scope.optional("MaxItems")?,

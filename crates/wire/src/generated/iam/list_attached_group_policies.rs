@@ -28,7 +28,7 @@ pub struct ListAttachedGroupPoliciesInput {
 }
 
 impl Read for ListAttachedGroupPoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             path_prefix: scope.optional("PathPrefix")?,

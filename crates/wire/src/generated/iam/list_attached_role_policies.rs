@@ -28,7 +28,7 @@ pub struct ListAttachedRolePoliciesInput {
 }
 
 impl Read for ListAttachedRolePoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             path_prefix: scope.optional("PathPrefix")?,

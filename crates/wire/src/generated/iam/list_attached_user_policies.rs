@@ -28,7 +28,7 @@ pub struct ListAttachedUserPoliciesInput {
 }
 
 impl Read for ListAttachedUserPoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             path_prefix: scope.optional("PathPrefix")?,

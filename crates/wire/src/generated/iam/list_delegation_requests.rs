@@ -26,7 +26,7 @@ pub struct ListDelegationRequestsInput {
 }
 
 impl Read for ListDelegationRequestsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             owner_id: scope.optional("OwnerId")?,
             marker: scope.optional("Marker")?,

@@ -34,7 +34,7 @@ pub struct ListEntitiesForPolicyInput {
 }
 
 impl Read for ListEntitiesForPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             entity_filter: scope.optional("EntityFilter")?,

@@ -25,7 +25,7 @@ pub struct ListGroupPoliciesInput {
 }
 
 impl Read for ListGroupPoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             marker: scope.optional("Marker")?,

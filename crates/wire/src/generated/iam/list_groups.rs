@@ -26,7 +26,7 @@ pub struct ListGroupsInput {
 }
 
 impl Read for ListGroupsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             path_prefix: scope.optional("PathPrefix")?,
             marker: scope.optional("Marker")?,

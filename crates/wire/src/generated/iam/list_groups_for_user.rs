@@ -26,7 +26,7 @@ pub struct ListGroupsForUserInput {
 }
 
 impl Read for ListGroupsForUserInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             marker: scope.optional("Marker")?,

@@ -26,7 +26,7 @@ pub struct ListInstanceProfileTagsInput {
 }
 
 impl Read for ListInstanceProfileTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
             marker: scope.optional("Marker")?,

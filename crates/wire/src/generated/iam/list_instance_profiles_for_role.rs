@@ -26,7 +26,7 @@ pub struct ListInstanceProfilesForRoleInput {
 }
 
 impl Read for ListInstanceProfilesForRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             marker: scope.optional("Marker")?,

@@ -26,7 +26,7 @@ pub struct ListMFADeviceTagsInput {
 }
 
 impl Read for ListMFADeviceTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             serial_number: scope.required("SerialNumber")?,
             marker: scope.optional("Marker")?,

@@ -26,7 +26,7 @@ pub struct ListOpenIDConnectProviderTagsInput {
 }
 
 impl Read for ListOpenIDConnectProviderTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
             marker: scope.optional("Marker")?,

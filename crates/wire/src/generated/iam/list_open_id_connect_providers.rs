@@ -18,7 +18,7 @@ impl OperationShape for ListOpenIDConnectProviders {
 pub struct ListOpenIDConnectProvidersInput {}
 
 impl Read for ListOpenIDConnectProvidersInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -17,7 +17,7 @@ impl OperationShape for ListOrganizationsFeatures {
 pub struct ListOrganizationsFeaturesInput {}
 
 impl Read for ListOrganizationsFeaturesInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -33,7 +33,7 @@ pub struct ListPoliciesInput {
 }
 
 impl Read for ListPoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             scope: scope.optional("Scope")?,
             only_attached: scope.optional("OnlyAttached")?,

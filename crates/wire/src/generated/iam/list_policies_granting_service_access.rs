@@ -26,7 +26,7 @@ pub struct ListPoliciesGrantingServiceAccessInput {
 }
 
 impl Read for ListPoliciesGrantingServiceAccessInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             marker: scope.optional("Marker")?,
             arn: scope.required("Arn")?,

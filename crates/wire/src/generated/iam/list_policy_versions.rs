@@ -26,7 +26,7 @@ pub struct ListPolicyVersionsInput {
 }
 
 impl Read for ListPolicyVersionsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             marker: scope.optional("Marker")?,

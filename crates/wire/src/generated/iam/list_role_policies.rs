@@ -25,7 +25,7 @@ pub struct ListRolePoliciesInput {
 }
 
 impl Read for ListRolePoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             marker: scope.optional("Marker")?,

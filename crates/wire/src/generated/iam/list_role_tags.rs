@@ -26,7 +26,7 @@ pub struct ListRoleTagsInput {
 }
 
 impl Read for ListRoleTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             marker: scope.optional("Marker")?,

@@ -26,7 +26,7 @@ pub struct ListSAMLProviderTagsInput {
 }
 
 impl Read for ListSAMLProviderTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_provider_arn: scope.required("SAMLProviderArn")?,
             marker: scope.optional("Marker")?,

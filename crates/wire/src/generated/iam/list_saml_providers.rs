@@ -18,7 +18,7 @@ impl OperationShape for ListSAMLProviders {
 pub struct ListSAMLProvidersInput {}
 
 impl Read for ListSAMLProvidersInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -26,7 +26,7 @@ pub struct ListServerCertificateTagsInput {
 }
 
 impl Read for ListServerCertificateTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             server_certificate_name: scope.required("ServerCertificateName")?,
             marker: scope.optional("Marker")?,

@@ -30,7 +30,7 @@ pub struct ListServiceSpecificCredentialsInput {
 }
 
 impl Read for ListServiceSpecificCredentialsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             service_name: scope.optional("ServiceName")?,

@@ -25,7 +25,7 @@ pub struct ListUserPoliciesInput {
 }
 
 impl Read for ListUserPoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             marker: scope.optional("Marker")?,

@@ -26,7 +26,7 @@ pub struct ListUserTagsInput {
 }
 
 impl Read for ListUserTagsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             marker: scope.optional("Marker")?,

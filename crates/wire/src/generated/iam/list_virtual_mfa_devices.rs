@@ -27,7 +27,7 @@ pub struct ListVirtualMFADevicesInput {
 }
 
 impl Read for ListVirtualMFADevicesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             assignment_status: scope.optional("AssignmentStatus")?,
             marker: scope.optional("Marker")?,

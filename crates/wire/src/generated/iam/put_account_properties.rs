@@ -21,7 +21,7 @@ pub struct PutAccountPropertiesInput {
 }
 
 impl Read for PutAccountPropertiesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             properties: scope.required("Properties")?,
         })

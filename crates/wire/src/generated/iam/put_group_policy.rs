@@ -26,7 +26,7 @@ pub struct PutGroupPolicyInput {
 }
 
 impl Read for PutGroupPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             policy_name: scope.required("PolicyName")?,

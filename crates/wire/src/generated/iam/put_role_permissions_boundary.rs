@@ -23,7 +23,7 @@ pub struct PutRolePermissionsBoundaryInput {
 }
 
 impl Read for PutRolePermissionsBoundaryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             permissions_boundary: scope.required("PermissionsBoundary")?,

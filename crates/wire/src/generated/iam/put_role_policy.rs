@@ -26,7 +26,7 @@ pub struct PutRolePolicyInput {
 }
 
 impl Read for PutRolePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             policy_name: scope.required("PolicyName")?,

@@ -23,7 +23,7 @@ pub struct PutUserPermissionsBoundaryInput {
 }
 
 impl Read for PutUserPermissionsBoundaryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             permissions_boundary: scope.required("PermissionsBoundary")?,

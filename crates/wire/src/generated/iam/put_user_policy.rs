@@ -26,7 +26,7 @@ pub struct PutUserPolicyInput {
 }
 
 impl Read for PutUserPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             policy_name: scope.required("PolicyName")?,

@@ -24,7 +24,7 @@ pub struct RejectDelegationRequestInput {
 }
 
 impl Read for RejectDelegationRequestInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             delegation_request_id: scope.required("DelegationRequestId")?,
             notes: scope.optional("Notes")?,

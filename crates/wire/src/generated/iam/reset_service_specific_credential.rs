@@ -24,7 +24,7 @@ pub struct ResetServiceSpecificCredentialInput {
 }
 
 impl Read for ResetServiceSpecificCredentialInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             service_specific_credential_id: scope.required("ServiceSpecificCredentialId")?,

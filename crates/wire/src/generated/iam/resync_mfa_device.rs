@@ -27,7 +27,7 @@ pub struct ResyncMFADeviceInput {
 }
 
 impl Read for ResyncMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             serial_number: scope.required("SerialNumber")?,

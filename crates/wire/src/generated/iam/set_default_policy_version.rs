@@ -23,7 +23,7 @@ pub struct SetDefaultPolicyVersionInput {
 }
 
 impl Read for SetDefaultPolicyVersionInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             version_id: scope.required("VersionId")?,

@@ -22,7 +22,7 @@ pub struct SetSecurityTokenServicePreferencesInput {
 }
 
 impl Read for SetSecurityTokenServicePreferencesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             global_endpoint_token_version: scope.required("GlobalEndpointTokenVersion")?,
         })

@@ -159,7 +159,7 @@ pub struct ContextEntry {
 }
 
 impl Read for ContextEntry {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             context_key_name: scope.optional("ContextKeyName")?,
             context_key_values: scope.optional("ContextKeyValues")?,
@@ -178,7 +178,7 @@ pub struct DelegationPermission {
 }
 
 impl Read for DelegationPermission {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_template_arn: scope.optional("PolicyTemplateArn")?,
             parameters: scope.optional("Parameters")?,
@@ -473,7 +473,7 @@ pub struct InlinePolicyIdentifierType {
 }
 
 impl Read for InlinePolicyIdentifierType {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_name: scope.required("PolicyName")?,
             attachment_type: scope.required("AttachmentType")?,
@@ -636,7 +636,7 @@ pub struct OrderedOrganizationPolicyType {
 }
 
 impl Read for OrderedOrganizationPolicyType {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             service_control_policy_input_list: scope.optional("ServiceControlPolicyInputList")?,
         })
@@ -867,7 +867,7 @@ pub struct PolicyIdentifier {
 }
 
 impl Read for PolicyIdentifier {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_type: scope.optional("PolicyType")?,
             policy_arn: scope.optional("PolicyArn")?,
@@ -889,7 +889,7 @@ pub struct PolicyParameter {
 }
 
 impl Read for PolicyParameter {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             name: scope.optional("Name")?,
             values: scope.optional("Values")?,
@@ -984,7 +984,7 @@ pub struct ReplacementValueEntry {
 }
 
 impl Read for ReplacementValueEntry {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             values: scope.required("Values")?,
         })
@@ -1571,7 +1571,7 @@ pub struct Tag {
 }
 
 impl Read for Tag {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             key: scope.required("Key")?,
             value: scope.required("Value")?,

@@ -46,7 +46,7 @@ pub struct SimulateCustomPolicyInput {
 }
 
 impl Read for SimulateCustomPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_input_list: scope.required("PolicyInputList")?,
             permissions_boundary_policy_input_list: scope

@@ -47,7 +47,7 @@ pub struct SimulatePrincipalPolicyInput {
 }
 
 impl Read for SimulatePrincipalPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_source_arn: scope.required("PolicySourceArn")?,
             policy_input_list: scope.optional("PolicyInputList")?,

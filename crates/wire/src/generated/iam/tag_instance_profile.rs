@@ -24,7 +24,7 @@ pub struct TagInstanceProfileInput {
 }
 
 impl Read for TagInstanceProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
             tags: scope.required("Tags")?,

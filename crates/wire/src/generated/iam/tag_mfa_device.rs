@@ -24,7 +24,7 @@ pub struct TagMFADeviceInput {
 }
 
 impl Read for TagMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             serial_number: scope.required("SerialNumber")?,
             tags: scope.required("Tags")?,

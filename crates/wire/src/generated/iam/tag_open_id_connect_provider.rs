@@ -24,7 +24,7 @@ pub struct TagOpenIDConnectProviderInput {
 }
 
 impl Read for TagOpenIDConnectProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
             tags: scope.required("Tags")?,

@@ -24,7 +24,7 @@ pub struct TagPolicyInput {
 }
 
 impl Read for TagPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             tags: scope.required("Tags")?,

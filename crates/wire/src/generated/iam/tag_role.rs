@@ -24,7 +24,7 @@ pub struct TagRoleInput {
 }
 
 impl Read for TagRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             tags: scope.required("Tags")?,

@@ -24,7 +24,7 @@ pub struct TagSAMLProviderInput {
 }
 
 impl Read for TagSAMLProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_provider_arn: scope.required("SAMLProviderArn")?,
             tags: scope.required("Tags")?,

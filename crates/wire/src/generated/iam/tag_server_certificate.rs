@@ -24,7 +24,7 @@ pub struct TagServerCertificateInput {
 }
 
 impl Read for TagServerCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             server_certificate_name: scope.required("ServerCertificateName")?,
             tags: scope.required("Tags")?,

@@ -24,7 +24,7 @@ pub struct TagUserInput {
 }
 
 impl Read for TagUserInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             tags: scope.required("Tags")?,

@@ -23,7 +23,7 @@ pub struct UntagInstanceProfileInput {
 }
 
 impl Read for UntagInstanceProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             instance_profile_name: scope.required("InstanceProfileName")?,
             tag_keys: scope.required("TagKeys")?,

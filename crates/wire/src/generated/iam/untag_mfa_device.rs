@@ -23,7 +23,7 @@ pub struct UntagMFADeviceInput {
 }
 
 impl Read for UntagMFADeviceInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             serial_number: scope.required("SerialNumber")?,
             tag_keys: scope.required("TagKeys")?,

@@ -23,7 +23,7 @@ pub struct UntagOpenIDConnectProviderInput {
 }
 
 impl Read for UntagOpenIDConnectProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
             tag_keys: scope.required("TagKeys")?,

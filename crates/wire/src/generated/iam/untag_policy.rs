@@ -23,7 +23,7 @@ pub struct UntagPolicyInput {
 }
 
 impl Read for UntagPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_arn: scope.required("PolicyArn")?,
             tag_keys: scope.required("TagKeys")?,

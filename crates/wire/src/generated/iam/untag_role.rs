@@ -23,7 +23,7 @@ pub struct UntagRoleInput {
 }
 
 impl Read for UntagRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             tag_keys: scope.required("TagKeys")?,

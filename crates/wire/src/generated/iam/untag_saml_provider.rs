@@ -23,7 +23,7 @@ pub struct UntagSAMLProviderInput {
 }
 
 impl Read for UntagSAMLProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_provider_arn: scope.required("SAMLProviderArn")?,
             tag_keys: scope.required("TagKeys")?,

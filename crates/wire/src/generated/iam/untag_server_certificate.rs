@@ -23,7 +23,7 @@ pub struct UntagServerCertificateInput {
 }
 
 impl Read for UntagServerCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             server_certificate_name: scope.required("ServerCertificateName")?,
             tag_keys: scope.required("TagKeys")?,

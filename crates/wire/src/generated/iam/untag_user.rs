@@ -23,7 +23,7 @@ pub struct UntagUserInput {
 }
 
 impl Read for UntagUserInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             tag_keys: scope.required("TagKeys")?,

@@ -37,7 +37,7 @@ pub struct UpdateAccountPasswordPolicyInput {
 }
 
 impl Read for UpdateAccountPasswordPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             minimum_password_length: scope.optional("MinimumPasswordLength")?,
             require_symbols: scope.optional("RequireSymbols")?,

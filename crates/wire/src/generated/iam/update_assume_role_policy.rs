@@ -24,7 +24,7 @@ pub struct UpdateAssumeRolePolicyInput {
 }
 
 impl Read for UpdateAssumeRolePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             policy_document: scope.required("PolicyDocument")?,

@@ -24,7 +24,7 @@ pub struct UpdateDelegationRequestInput {
 }
 
 impl Read for UpdateDelegationRequestInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             delegation_request_id: scope.required("DelegationRequestId")?,
             notes: scope.optional("Notes")?,

@@ -25,7 +25,7 @@ pub struct UpdateGroupInput {
 }
 
 impl Read for UpdateGroupInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             group_name: scope.required("GroupName")?,
             new_path: scope.optional("NewPath")?,

@@ -25,7 +25,7 @@ pub struct UpdateLoginProfileInput {
 }
 
 impl Read for UpdateLoginProfileInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             password: scope.optional("Password")?,

@@ -23,7 +23,7 @@ pub struct UpdateOpenIDConnectProviderThumbprintInput {
 }
 
 impl Read for UpdateOpenIDConnectProviderThumbprintInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             open_id_connect_provider_arn: scope.required("OpenIDConnectProviderArn")?,
             thumbprint_list: scope.required("ThumbprintList")?,

@@ -26,7 +26,7 @@ pub struct UpdateRoleInput {
 }
 
 impl Read for UpdateRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             description: scope.optional("Description")?,

@@ -25,7 +25,7 @@ pub struct UpdateRoleDescriptionInput {
 }
 
 impl Read for UpdateRoleDescriptionInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_name: scope.required("RoleName")?,
             description: scope.required("Description")?,

@@ -31,7 +31,7 @@ pub struct UpdateSAMLProviderInput {
 }
 
 impl Read for UpdateSAMLProviderInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             saml_metadata_document: scope.optional("SAMLMetadataDocument")?,
             saml_provider_arn: scope.required("SAMLProviderArn")?,

@@ -25,7 +25,7 @@ pub struct UpdateServerCertificateInput {
 }
 
 impl Read for UpdateServerCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             server_certificate_name: scope.required("ServerCertificateName")?,
             new_path: scope.optional("NewPath")?,

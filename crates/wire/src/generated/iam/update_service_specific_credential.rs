@@ -25,7 +25,7 @@ pub struct UpdateServiceSpecificCredentialInput {
 }
 
 impl Read for UpdateServiceSpecificCredentialInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             service_specific_credential_id: scope.required("ServiceSpecificCredentialId")?,

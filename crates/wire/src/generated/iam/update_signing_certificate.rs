@@ -25,7 +25,7 @@ pub struct UpdateSigningCertificateInput {
 }
 
 impl Read for UpdateSigningCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             certificate_id: scope.required("CertificateId")?,

@@ -25,7 +25,7 @@ pub struct UpdateSSHPublicKeyInput {
 }
 
 impl Read for UpdateSSHPublicKeyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             ssh_public_key_id: scope.required("SSHPublicKeyId")?,

@@ -25,7 +25,7 @@ pub struct UpdateUserInput {
 }
 
 impl Read for UpdateUserInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             new_path: scope.optional("NewPath")?,

@@ -47,7 +47,7 @@ impl Default for UploadServerCertificateInput {
 }
 
 impl Read for UploadServerCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             path: scope.optional("Path")?,
             server_certificate_name: scope.required("ServerCertificateName")?,

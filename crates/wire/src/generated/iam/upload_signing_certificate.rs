@@ -25,7 +25,7 @@ pub struct UploadSigningCertificateInput {
 }
 
 impl Read for UploadSigningCertificateInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             certificate_body: scope.required("CertificateBody")?,

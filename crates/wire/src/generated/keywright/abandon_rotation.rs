@@ -24,7 +24,7 @@ pub struct AbandonRotationInput {
 }
 
 impl Read for AbandonRotationInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             reason: scope.required("Reason")?,

@@ -38,7 +38,7 @@ pub struct ChangeRotationInput {
 }
 
 impl Read for ChangeRotationInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             observe_seconds: scope.optional("ObserveSeconds")?,

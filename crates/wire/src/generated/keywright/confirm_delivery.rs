@@ -22,7 +22,7 @@ pub struct ConfirmDeliveryInput {
 }
 
 impl Read for ConfirmDeliveryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
         })

@@ -21,7 +21,7 @@ pub struct DeleteRotationPolicyInput {
 }
 
 impl Read for DeleteRotationPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             rotation_policy_name: scope.required("RotationPolicyName")?,
         })

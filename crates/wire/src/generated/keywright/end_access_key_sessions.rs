@@ -21,7 +21,7 @@ pub struct EndAccessKeySessionsInput {
 }
 
 impl Read for EndAccessKeySessionsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             access_key_id: scope.required("AccessKeyId")?,
         })

@@ -28,7 +28,7 @@ pub struct ExplainAuthorizationInput {
 }
 
 impl Read for ExplainAuthorizationInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             principal_arn: scope.required("PrincipalArn")?,
             action_name: scope.required("ActionName")?,

@@ -22,7 +22,7 @@ pub struct ExplainDeniedRequestInput {
 }
 
 impl Read for ExplainDeniedRequestInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             request_id: scope.required("RequestId")?,
         })

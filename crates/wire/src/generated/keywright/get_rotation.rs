@@ -24,7 +24,7 @@ pub struct GetRotationInput {
 }
 
 impl Read for GetRotationInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             rotation_id: scope.optional("RotationId")?,

@@ -22,7 +22,7 @@ pub struct ListAccessKeyAttemptsInput {
 }
 
 impl Read for ListAccessKeyAttemptsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             access_key_id: scope.required("AccessKeyId")?,
         })

@@ -26,7 +26,7 @@ pub struct ListAccessKeySessionsInput {
 }
 
 impl Read for ListAccessKeySessionsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             access_key_id: scope.required("AccessKeyId")?,
             max_items: scope.optional("MaxItems")?,

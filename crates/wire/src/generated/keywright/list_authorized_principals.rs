@@ -26,7 +26,7 @@ pub struct ListAuthorizedPrincipalsInput {
 }
 
 impl Read for ListAuthorizedPrincipalsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             action_name: scope.required("ActionName")?,
             resource_arn: scope.required("ResourceArn")?,

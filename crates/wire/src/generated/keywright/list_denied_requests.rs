@@ -26,7 +26,7 @@ pub struct ListDeniedRequestsInput {
 }
 
 impl Read for ListDeniedRequestsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             principal_arn: scope.optional("PrincipalArn")?,
             max_items: scope.optional("MaxItems")?,

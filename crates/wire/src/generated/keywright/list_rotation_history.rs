@@ -28,7 +28,7 @@ pub struct ListRotationHistoryInput {
 }
 
 impl Read for ListRotationHistoryInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             rotation_id: scope.optional("RotationId")?,

@@ -17,7 +17,7 @@ impl OperationShape for ListRotationPlaces {
 pub struct ListRotationPlacesInput {}
 
 impl Read for ListRotationPlacesInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

@@ -24,7 +24,7 @@ pub struct ListRotationPoliciesInput {
 }
 
 impl Read for ListRotationPoliciesInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             max_items: scope.optional("MaxItems")?,
             marker: scope.optional("Marker")?,

@@ -28,7 +28,7 @@ pub struct ListRotationsInput {
 }
 
 impl Read for ListRotationsInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.optional("UserName")?,
             open: scope.optional("Open")?,

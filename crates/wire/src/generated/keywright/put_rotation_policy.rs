@@ -38,7 +38,7 @@ pub struct PutRotationPolicyInput {
 }
 
 impl Read for PutRotationPolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             rotation_policy_name: scope.required("RotationPolicyName")?,
             path_prefix: scope.optional("PathPrefix")?,

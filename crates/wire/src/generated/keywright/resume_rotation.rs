@@ -22,7 +22,7 @@ pub struct ResumeRotationInput {
 }
 
 impl Read for ResumeRotationInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
         })

@@ -21,7 +21,7 @@ pub struct RetrieveRotationKeyInput {
 }
 
 impl Read for RetrieveRotationKeyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
         })

@@ -81,7 +81,7 @@ pub struct ContextEntry {
 }
 
 impl Read for ContextEntry {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             context_key_name: scope.required("ContextKeyName")?,
             context_key_value: scope.required("ContextKeyValue")?,
@@ -394,7 +394,7 @@ pub struct Tag {
 }
 
 impl Read for Tag {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             key: scope.required("Key")?,
             value: scope.required("Value")?,

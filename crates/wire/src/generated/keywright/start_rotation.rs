@@ -36,7 +36,7 @@ pub struct StartRotationInput {
 }
 
 impl Read for StartRotationInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             user_name: scope.required("UserName")?,
             access_key_id: scope.optional("AccessKeyId")?,

@@ -27,7 +27,7 @@ pub struct ValidatePolicyInput {
 }
 
 impl Read for ValidatePolicyInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             policy_document: scope.required("PolicyDocument")?,
             policy_type: scope.required("PolicyType")?,

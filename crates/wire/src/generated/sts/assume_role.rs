@@ -47,7 +47,7 @@ pub struct AssumeRoleInput {
 }
 
 impl Read for AssumeRoleInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_arn: scope.required("RoleArn")?,
             role_session_name: scope.required("RoleSessionName")?,

@@ -50,7 +50,7 @@ impl Default for AssumeRoleWithSAMLInput {
 }
 
 impl Read for AssumeRoleWithSAMLInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_arn: scope.required("RoleArn")?,
             principal_arn: scope.required("PrincipalArn")?,

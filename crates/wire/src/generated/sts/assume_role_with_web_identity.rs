@@ -52,7 +52,7 @@ impl Default for AssumeRoleWithWebIdentityInput {
 }
 
 impl Read for AssumeRoleWithWebIdentityInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             role_arn: scope.required("RoleArn")?,
             role_session_name: scope.required("RoleSessionName")?,

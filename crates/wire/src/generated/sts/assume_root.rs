@@ -28,7 +28,7 @@ pub struct AssumeRootInput {
 }
 
 impl Read for AssumeRootInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             target_principal: scope.required("TargetPrincipal")?,
             task_policy_arn: scope.required("TaskPolicyArn")?,

@@ -21,7 +21,7 @@ pub struct DecodeAuthorizationMessageInput {
 }
 
 impl Read for DecodeAuthorizationMessageInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             encoded_message: scope.required("EncodedMessage")?,
         })

@@ -17,7 +17,7 @@ impl OperationShape for GetCallerIdentity {
 pub struct GetCallerIdentityInput {}
 
 impl Read for GetCallerIdentityInput {
-    fn read(_scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(_scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {})
     }
 }

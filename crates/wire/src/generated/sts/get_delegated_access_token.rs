@@ -30,7 +30,7 @@ impl Default for GetDelegatedAccessTokenInput {
 }
 
 impl Read for GetDelegatedAccessTokenInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             trade_in_token: scope.required("TradeInToken")?,
         })

@@ -32,7 +32,7 @@ pub struct GetFederationTokenInput {
 }
 
 impl Read for GetFederationTokenInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             name: scope.required("Name")?,
             policy: scope.optional("Policy")?,

@@ -28,7 +28,7 @@ pub struct GetSessionTokenInput {
 }
 
 impl Read for GetSessionTokenInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             duration_seconds: scope.optional("DurationSeconds")?,
             serial_number: scope.optional("SerialNumber")?,

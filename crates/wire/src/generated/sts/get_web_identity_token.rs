@@ -28,7 +28,7 @@ pub struct GetWebIdentityTokenInput {
 }
 
 impl Read for GetWebIdentityTokenInput {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             audience: scope.required("Audience")?,
             duration_seconds: scope.optional("DurationSeconds")?,

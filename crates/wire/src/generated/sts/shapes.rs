@@ -78,7 +78,7 @@ pub struct PolicyDescriptorType {
 }
 
 impl Read for PolicyDescriptorType {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             arn: scope.optional("arn")?,
         })
@@ -96,7 +96,7 @@ pub struct ProvidedContext {
 }
 
 impl Read for ProvidedContext {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             provider_arn: scope.optional("ProviderArn")?,
             context_assertion: scope.optional("ContextAssertion")?,
@@ -114,7 +114,7 @@ pub struct Tag {
 }
 
 impl Read for Tag {
-    fn read(scope: Scope<'_>) -> Result<Self, Malformed> {
+    fn read(scope: FormScope<'_>) -> Result<Self, MalformedForm> {
         Ok(Self {
             key: scope.required("Key")?,
             value: scope.required("Value")?,

@@ -2,9 +2,9 @@
 
 use super::{
     A, A_AND_B, ALL, ASKS, ASKS_TWICE, BOB, BOB_PLAIN, BUCKET, BUCKET_ACCOUNT, BUCKET_DENY, DENY,
-    GET, ONLY_A, OTHER_ACCOUNT, OWN, PUT, WHO, boundary, custom, told,
+    GET, ONLY_A, OTHER_ACCOUNT, OWN, PUT, WHO, boundary, custom, payload,
 };
-use crate::testing::{ACCOUNT, Bench};
+use crate::testing::{ACCOUNT, TestInstallation};
 
 /// A name; policies and other parameters; decision, matched policies, missing keys.
 type Row = (
@@ -19,7 +19,7 @@ type Row = (
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a case")]
 fn decisions() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let get = "&ActionNames.member.1=s3:GetObject";
     let key = "&ContextEntries.member.1.ContextKeyName=my:key\
                &ContextEntries.member.1.ContextKeyType=string\
@@ -245,7 +245,7 @@ fn decisions() {
     ];
     for (name, policies, more, decision, matched, missing) in rows {
         let answer = custom(&bench, &policies, &format!("{get}{more}"));
-        let found = told(&answer);
+        let found = payload(&answer);
         let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect::<Vec<_>>();
         let expected = (decision.to_owned(), owned(matched), owned(missing));
         assert_eq!(found, expected, "{name}");
@@ -254,7 +254,7 @@ fn decisions() {
 
 #[test]
 fn what_belongs_to_no_action_and_what_is_unknown() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     for (action, resource, decision, name) in [
         ("s3:GetObject", "*", "allowed", "*"),
         ("s3:*", "*", "allowed", "*"),
@@ -312,7 +312,7 @@ fn what_belongs_to_no_action_and_what_is_unknown() {
 
 #[test]
 fn shapes() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let get = "&ActionNames.member.1=s3:GetObject";
     let plain = custom(&bench, &[GET], get);
     assert_eq!(
@@ -368,7 +368,7 @@ fn shapes() {
 
 #[test]
 fn pages_count_actions() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let actions = "&ActionNames.member.1=s3:PutObject&ActionNames.member.2=iam:GetUser\
                    &ActionNames.member.3=s3:GetObject";
     let first = custom(&bench, &[ALL], &format!("{actions}{A_AND_B}&MaxItems=1"));

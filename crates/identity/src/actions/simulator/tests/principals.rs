@@ -1,10 +1,10 @@
 //! Whose policies are simulated, and without which of them.
 
-use super::{A, ALL, ASKS, LISTS, OWN, PUT, boundary, told};
-use crate::testing::{ACCOUNT, Answer, Bench};
+use super::{A, ALL, ASKS, LISTS, OWN, PUT, boundary, payload};
+use crate::testing::{ACCOUNT, TestInstallation, TestResponse};
 
-fn staffed() -> Bench {
-    let bench = Bench::new();
+fn staffed() -> TestInstallation {
+    let bench = TestInstallation::new();
     bench.user("bob", &["AmazonS3ReadOnlyAccess"]);
     bench.user("plain", &[]);
     for form in [
@@ -18,7 +18,7 @@ fn staffed() -> Bench {
     bench
 }
 
-fn of_principal(bench: &Bench, source: &str, action: &str, more: &str) -> Answer {
+fn of_principal(bench: &TestInstallation, source: &str, action: &str, more: &str) -> TestResponse {
     bench.root(&format!(
         "Action=SimulatePrincipalPolicy&PolicySourceArn=arn:aws:iam::{ACCOUNT}:{source}\
          &ActionNames.member.1={action}{more}"
@@ -98,7 +98,7 @@ fn principals() {
         ),
     ] {
         let answer = of_principal(&bench, source, action, &more);
-        let (found, ids, _) = told(&answer);
+        let (found, ids, _) = payload(&answer);
         assert_eq!(
             (found.as_str(), ids),
             (decision, matched.iter().map(|s| (*s).to_owned()).collect()),
@@ -129,13 +129,13 @@ fn a_principals_own_boundary_counts_unless_another_is_given() {
 
 #[test]
 fn sources_that_are_none() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let account = ACCOUNT;
     for operation in [
         "SimulatePrincipalPolicy",
         "GetContextKeysForPrincipalPolicy",
     ] {
-        for (source, code, says) in [
+        for (source, code, expected_text) in [
             (
                 format!("arn:aws:iam::{account}:role/none"),
                 "NoSuchEntity",
@@ -163,7 +163,7 @@ fn sources_that_are_none() {
             let form = format!(
                 "Action={operation}&PolicySourceArn={source}&ActionNames.member.1=s3:GetObject"
             );
-            bench.root(&form).refused(code, &says);
+            bench.root(&form).refused(code, &expected_text);
         }
     }
 }
@@ -171,7 +171,7 @@ fn sources_that_are_none() {
 #[test]
 fn keys_that_policies_ask_for() {
     let bench = staffed();
-    let members = |answer: &Answer| answer.values("member");
+    let members = |answer: &TestResponse| answer.values("member");
     let custom = format!(
         "Action=GetContextKeysForCustomPolicy&PolicyInputList.member.1={OWN}\
          &PolicyInputList.member.2={ASKS}"
@@ -223,9 +223,9 @@ fn exclusions() {
                 "&ResourceArns.member.1={resource}&PolicyExclusionList.member.1.{excluded}"
             );
             let answer = of_principal(&bench, "user/bob", action, &more);
-            left.extend(told(&answer).1);
-            let shown = answer.ok().contains("AllowedByPermissionsBoundary");
-            assert_eq!(shown, bounded, "{excluded}");
+            left.extend(payload(&answer).1);
+            let listed = answer.ok().contains("AllowedByPermissionsBoundary");
+            assert_eq!(listed, bounded, "{excluded}");
         }
         let mut expected = vec![own, read, group, "lists", read];
         expected.retain(|id| !without.contains(id));
@@ -240,7 +240,7 @@ fn a_group_calls_for_itself() {
     let bench = staffed();
     let more = format!("{A}&ResourcePolicy={}", super::BUCKET_ALL);
     let answer = of_principal(&bench, "group/staff", "s3:GetObject", &more);
-    let (decision, matched, _) = told(&answer);
+    let (decision, matched, _) = payload(&answer);
     assert_eq!(
         (&*decision, &*matched),
         ("allowed", &["ResourcePolicy".to_owned()][..])

@@ -1,12 +1,12 @@
 //! What is refused, in which words.
 
 use super::{A, BOB, BUCKET, GET, boundary, custom};
-use crate::testing::Bench;
+use crate::testing::TestInstallation;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one row a case")]
 fn refusals() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let get = "&ActionNames.member.1=s3:GetObject";
     let entry = |n: usize, name: &str, kind: &str, value: &str| {
         let at = format!("ContextEntries.member.{n}");
@@ -24,7 +24,7 @@ fn refusals() {
     let twice = entry(1, "my:key", "string", "a") + &entry(2, "MY:KEY", "string", "b");
     let policy = |more: &str| format!("{get}{more}&ResourcePolicy={BUCKET}");
     let role = "&CallerArn=arn:aws:sts::123456789012:assumed-role/r/s";
-    for (policies, more, says) in [
+    for (policies, more, expected_text) in [
         (
             vec!["{"],
             get.to_owned(),
@@ -147,14 +147,14 @@ fn refusals() {
                 .to_owned(),
         ),
     ] {
-        custom(&bench, &policies, &more).refused("InvalidInput", &says);
+        custom(&bench, &policies, &more).refused("InvalidInput", &expected_text);
     }
 }
 
-/// Values are echoed here only.
+/// ContextValues are echoed here only.
 #[test]
 fn exclusions() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     for (excluded, place, why) in [
         (
             "PolicyType=none",
@@ -173,11 +173,11 @@ fn exclusions() {
             "Action=SimulatePrincipalPolicy&PolicySourceArn=arn:aws:iam::123456789012:user/bob\
              &ActionNames.member.1=s3:GetObject&PolicyExclusionList.member.1.{excluded}"
         );
-        let says = format!(
+        let expected_text = format!(
             "1 validation error detected: Value 'none' at 'policyExclusionList.1.member.{place}' \
              failed to satisfy constraint: Member must satisfy {why}"
         );
-        bench.root(&form).refused("ValidationError", &says);
+        bench.root(&form).refused("ValidationError", &expected_text);
     }
 }
 
@@ -185,7 +185,7 @@ fn exclusions() {
 /// done, and pages of many actions become smaller.
 #[test]
 fn work_is_counted_before_it_is_done() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let simulate = |patterns: usize, values: usize, more: &str| {
         let likes: Vec<_> = (0..patterns).map(|at| format!("\"*a?b*{at}*\"")).collect();
         let policy = format!(
@@ -210,8 +210,8 @@ fn work_is_counted_before_it_is_done() {
     assert_eq!(small.values("EvalActionName").len(), 20);
     assert_eq!(small.value("IsTruncated"), "false");
     let paged = simulate(100, 500, &actions(20));
-    let shown = paged.values("EvalActionName").len();
-    assert!((1..20).contains(&shown), "{shown}");
+    let listed = paged.values("EvalActionName").len();
+    assert!((1..20).contains(&listed), "{listed}");
     assert_eq!(paged.value("IsTruncated"), "true");
     let next = format!("{}&Marker={}", actions(20), paged.value("Marker"));
     assert!(simulate(100, 500, &next).is_success());
@@ -234,7 +234,7 @@ fn work_is_counted_before_it_is_done() {
 /// An answer has an end: the page ends where its bytes do, and one action must fit.
 #[test]
 fn answers_are_bounded() {
-    let bench = Bench::new();
+    let bench = TestInstallation::new();
     let statement = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
     let simulate = |statements: usize, actions: usize, resources: usize| {
         let policy = vec![statement; statements].join(",");

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use clap::Args;
-use keywright_aws::{Answer, Row};
-use keywright_policy::Catalogue;
+use keywright_aws::{QueryResponse, ResponseRow};
+use keywright_policy::ActionCatalogue;
 use serde_json::{Map, Value, json};
 
 use super::simulate::key_and_value;
@@ -87,18 +87,18 @@ fn parameter(name: &str, value: &str) -> (String, String) {
 }
 
 /// A field of an answer, empty when it is not there.
-fn field<'a>(row: &'a Row, name: &str) -> &'a str {
+fn field<'a>(row: &'a ResponseRow, name: &str) -> &'a str {
     row.get(name).map_or("", String::as_str)
 }
 
 /// The lines of an explanation without their indentation.
-fn lines(answer: &Answer) -> Vec<&str> {
+fn lines(answer: &QueryResponse) -> Vec<&str> {
     let lines = field(&answer.fields, "Explanation").lines();
     lines.map(str::trim).collect()
 }
 
 /// Rows of the kind that has a field of this name.
-fn rows_with<'a>(answer: &'a Answer, name: &str) -> Vec<&'a Row> {
+fn rows_with<'a>(answer: &'a QueryResponse, name: &str) -> Vec<&'a ResponseRow> {
     let rows = answer.rows.iter();
     rows.filter(|row| row.contains_key(name)).collect()
 }
@@ -135,18 +135,18 @@ pub(super) fn explain(arguments: &ExplainArguments) -> anyhow::Result<bool> {
     let decision = field(&answer.fields, "Decision");
     let mut out = io::stdout().lock();
     if arguments.json {
-        let shown = json!({
+        let listed = json!({
             "Decision": decision,
             "Explanation": lines(&answer),
             "Statements": statements(&answer),
             "IsTruncated": field(&answer.fields, "IsTruncated") == "true",
         });
-        serde_json::to_writer_pretty(&mut out, &shown)?;
+        serde_json::to_writer_pretty(&mut out, &listed)?;
         writeln!(out)?;
     } else {
         print(&mut out, &answer)?;
         let action = arguments.action.as_deref().unwrap_or_default();
-        let known = Catalogue::built_in().action(action);
+        let known = ActionCatalogue::built_in().action(action);
         let on_something = known.is_none_or(|action| !action.resources.is_empty());
         if decision != "allowed" && arguments.resource == "*" && on_something {
             let mut talk = io::stderr().lock();
@@ -170,8 +170,8 @@ const RECORD: [&str; 6] = [
 ];
 
 fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool> {
-    let asked = [parameter("RequestId", id)];
-    let answer = arguments.remote.ask("ExplainDeniedRequest", &asked)?;
+    let requested = [parameter("RequestId", id)];
+    let answer = arguments.remote.ask("ExplainDeniedRequest", &requested)?;
     let of = |name: &str| field(&answer.fields, name);
     let now = of("DecisionNow");
     let mut out = io::stdout().lock();
@@ -181,7 +181,7 @@ fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool
             .map(|&name| (name.to_owned(), json!(of(name))));
         let mut record: Map<String, Value> = record.collect();
         record.insert("RequestId".to_owned(), json!(id));
-        let shown = json!({
+        let listed = json!({
             "DeniedRequest": record,
             "Decision": of("Decision"),
             "DecisionNow": now,
@@ -190,7 +190,7 @@ fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool
             "Statements": statements(&answer),
             "IsTruncated": of("IsTruncated") == "true",
         });
-        serde_json::to_writer_pretty(&mut out, &shown)?;
+        serde_json::to_writer_pretty(&mut out, &listed)?;
         writeln!(out)?;
         return Ok(now == "allowed");
     }
@@ -217,42 +217,45 @@ fn explain_denied(arguments: &ExplainArguments, id: &str) -> anyhow::Result<bool
 }
 
 /// The statements with booleans as such.
-fn statements(answer: &Answer) -> Vec<Value> {
+fn statements(answer: &QueryResponse) -> Vec<Value> {
     let rows = rows_with(answer, "Statement").into_iter();
-    let shown = rows.map(|row| {
-        let mut shown = json!({
+    let listed = rows.map(|row| {
+        let mut listed = json!({
             "Statement": field(row, "Statement"),
             "Policy": field(row, "Policy"),
             "Effect": field(row, "Effect"),
             "Applies": field(row, "Applies") == "true",
         });
-        if let (Value::Object(members), Some(lacks)) = (&mut shown, row.get("Lacks")) {
+        if let (Value::Object(members), Some(lacks)) = (&mut listed, row.get("Lacks")) {
             members.insert("Lacks".to_owned(), json!(lacks));
         }
-        shown
+        listed
     });
-    shown.collect()
+    listed.collect()
 }
 
 /// The explanation, and of every statement about the action what it lacked.
-fn print(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+fn print(out: &mut impl Write, answer: &QueryResponse) -> io::Result<()> {
     for line in field(&answer.fields, "Explanation").lines() {
         writeln!(out, "{}", printable(line))?;
     }
     let rows = rows_with(answer, "Statement");
-    let other = |row: &&&Row| field(row, "Lacks").starts_with("the action");
+    let other = |row: &&&ResponseRow| field(row, "Lacks").starts_with("the action");
     let others = rows.iter().filter(other).count();
     if !rows.is_empty() {
         writeln!(out, "statements:")?;
     }
     for row in rows.iter().filter(|row| !other(row)) {
         let of = |name: &str| printable(field(row, name));
-        let said = match row.get("Lacks") {
+        let reported = match row.get("Lacks") {
             Some(lacks) => format!("lacks {}", printable(lacks)),
             None => "applies".to_owned(),
         };
         let (effect, number, policy) = (of("Effect"), of("Statement"), of("Policy"));
-        writeln!(out, "  {effect}, statement {number} of {policy}: {said}")?;
+        writeln!(
+            out,
+            "  {effect}, statement {number} of {policy}: {reported}"
+        )?;
     }
     if others > 0 {
         writeln!(out, "  {others} about other actions")?;
@@ -267,12 +270,12 @@ fn print(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
 fn pages(
     remote: &RemoteArguments,
     action: &'static str,
-    asked: &[(String, String)],
-) -> anyhow::Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Vec::new();
+    requested: &[(String, String)],
+) -> anyhow::Result<Vec<ResponseRow>> {
+    let mut rows: Vec<ResponseRow> = Vec::new();
     let mut marker: Option<String> = None;
     loop {
-        let mut parameters = asked.to_vec();
+        let mut parameters = requested.to_vec();
         parameters.extend(marker.map(|marker| parameter("Marker", &marker)));
         let answer = remote.ask(action, &parameters)?;
         rows.extend(answer.rows);
@@ -289,11 +292,11 @@ pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
     for arn in principal.clone() {
         check_arn("--principal", arn)?;
     }
-    let mut asked: Vec<_> = principal
+    let mut requested: Vec<_> = principal
         .map(|arn| parameter("PrincipalArn", arn))
         .collect();
-    asked.push(parameter("MaxItems", "1000"));
-    let rows = pages(&arguments.remote, "ListDeniedRequests", &asked)?;
+    requested.push(parameter("MaxItems", "1000"));
+    let rows = pages(&arguments.remote, "ListDeniedRequests", &requested)?;
     let mut out = io::stdout().lock();
     if arguments.json {
         serde_json::to_writer_pretty(&mut out, &rows)?;
@@ -318,11 +321,11 @@ pub(super) fn denials(arguments: &DenialsArguments) -> anyhow::Result<bool> {
 
 /// Lists who may; false when nobody does.
 pub(super) fn who_can(arguments: &WhoCanArguments) -> anyhow::Result<bool> {
-    let asked = [
+    let requested = [
         parameter("ActionName", &arguments.action),
         parameter("ResourceArn", &arguments.resource),
     ];
-    let rows = pages(&arguments.remote, "ListAuthorizedPrincipals", &asked)?;
+    let rows = pages(&arguments.remote, "ListAuthorizedPrincipals", &requested)?;
     let mut out = io::stdout().lock();
     if arguments.json {
         serde_json::to_writer_pretty(&mut out, &rows)?;

@@ -2,15 +2,15 @@
 //! than the text does.
 
 use keywright_policy::{
-    About, Decision, Examined, Explanation, Finding, Found, Lack, Need, Position, StatementRef,
-    Tested, Variable,
+    ConditionTrace, Decision, ElementValues, Explanation, FoundValue, LintFinding, MissingAllow,
+    StatementMismatch, StatementRef, StatementTrace, TextPosition, VariableTrace,
 };
 use serde_json::{Map, Value, json};
 
 /// A finding about a policy's text.
-pub(super) fn finding(text: &str, finding: &Finding) -> Value {
+pub(super) fn finding(text: &str, finding: &LintFinding) -> Value {
     let place = |byte| {
-        let at = Position::of(text, byte);
+        let at = TextPosition::of(text, byte);
         json!({"line": at.line, "column": at.column})
     };
     json!({
@@ -53,29 +53,31 @@ fn statement_json(statement: &StatementRef) -> Map<String, Value> {
         .collect()
 }
 
-fn examined_json(examined: &Examined) -> Value {
-    let lacks = examined.lacks.iter().map(|lack| {
-        let mut shown = match lack {
-            Lack::Condition(tested) => tested_json(tested),
-            Lack::Principal(about) | Lack::Resource { about, .. } => about_json(about),
-            Lack::Action | Lack::Unreadable => Map::new(),
+fn examined_json(examined: &StatementTrace) -> Value {
+    let lacks = examined.mismatches.iter().map(|lack| {
+        let mut display = match lack {
+            StatementMismatch::Condition(tested) => tested_json(tested),
+            StatementMismatch::Principal(about) | StatementMismatch::Resource { about, .. } => {
+                about_json(about)
+            }
+            StatementMismatch::Action | StatementMismatch::Unreadable => Map::new(),
         };
-        if let Lack::Resource { variables, .. } = lack {
-            shown.insert("Variables".to_owned(), variables_json(variables));
+        if let StatementMismatch::Resource { variables, .. } = lack {
+            display.insert("Variables".to_owned(), variables_json(variables));
         }
-        shown.insert("Lack".to_owned(), json!(lack_name(lack)));
-        shown.insert("Text".to_owned(), json!(lack.to_string()));
-        shown
+        display.insert("Lack".to_owned(), json!(lack_name(lack)));
+        display.insert("Text".to_owned(), json!(lack.to_string()));
+        display
     });
-    let mut shown = statement_json(&examined.statement);
-    shown.insert("Effect".to_owned(), json!(examined.effect.to_string()));
-    shown.insert("Applies".to_owned(), json!(examined.applies()));
-    shown.insert("Lacks".to_owned(), lacks.collect());
-    shown.into()
+    let mut display = statement_json(&examined.statement);
+    display.insert("Effect".to_owned(), json!(examined.effect.to_string()));
+    display.insert("Applies".to_owned(), json!(examined.applies()));
+    display.insert("Lacks".to_owned(), lacks.collect());
+    display.into()
 }
 
 /// What a statement is about: `About`, or `AboutAllBut`.
-fn about_json(about: &About) -> Map<String, Value> {
+fn about_json(about: &ElementValues) -> Map<String, Value> {
     let name = if about.negated {
         "AboutAllBut"
     } else {
@@ -85,7 +87,7 @@ fn about_json(about: &About) -> Map<String, Value> {
 }
 
 /// The values of variables, null where there is none.
-fn variables_json(variables: &[Variable]) -> Value {
+fn variables_json(variables: &[VariableTrace]) -> Value {
     let variables = variables.iter();
     let all: Map<_, _> = variables
         .map(|variable| (variable.key.clone(), json!(variable.value)))
@@ -93,11 +95,11 @@ fn variables_json(variables: &[Variable]) -> Value {
     all.into()
 }
 
-fn tested_json(tested: &Tested) -> Map<String, Value> {
+fn tested_json(tested: &ConditionTrace) -> Map<String, Value> {
     let found = match &tested.found {
-        Found::Absent => Value::Null,
-        Found::One(value) => json!(value),
-        Found::Many(values) => json!(values),
+        FoundValue::Absent => Value::Null,
+        FoundValue::One(value) => json!(value),
+        FoundValue::Many(values) => json!(values),
     };
     let members = [
         ("Operator", json!(tested.operator)),
@@ -112,19 +114,19 @@ fn tested_json(tested: &Tested) -> Map<String, Value> {
         .collect()
 }
 
-const fn lack_name(lack: &Lack) -> &'static str {
+const fn lack_name(lack: &StatementMismatch) -> &'static str {
     match lack {
-        Lack::Action => "action",
-        Lack::Principal(_) => "principal",
-        Lack::Resource { .. } => "resource",
-        Lack::Condition(_) => "condition",
-        Lack::Unreadable => "unreadable",
+        StatementMismatch::Action => "action",
+        StatementMismatch::Principal(_) => "principal",
+        StatementMismatch::Resource { .. } => "resource",
+        StatementMismatch::Condition(_) => "condition",
+        StatementMismatch::Unreadable => "unreadable",
     }
 }
 
-fn need_json(need: &Need) -> Value {
+fn need_json(need: &MissingAllow) -> Value {
     match need {
-        Need::WithoutDeny {
+        MissingAllow::WithoutDeny {
             statement,
             conditions,
             spares,
@@ -133,7 +135,7 @@ fn need_json(need: &Need) -> Value {
             "Spares": spares,
             "Conditions": conditions.iter().map(tested_json).collect::<Vec<_>>(),
         }),
-        Need::Allow { layer, nearest } => json!({
+        MissingAllow::Allow { layer, nearest } => json!({
             "AllowIn": layer.to_string(),
             "Nearest": nearest.iter().map(examined_json).collect::<Vec<_>>(),
         }),

@@ -7,22 +7,24 @@
 use std::sync::Arc;
 
 use keywright_base::Timestamp;
-use keywright_policy::{Catalogue, Context, Found, Tested, Values, is_list_key};
+use keywright_policy::{
+    ActionCatalogue, ConditionTrace, ContextLookup, ContextValues, FoundValue, is_list_key,
+};
 use keywright_wire::keywright;
 
 use crate::{
-    authorize::Target,
+    authorize::AuthTarget,
     state::{Tag, User},
-    view::View,
+    view::StateView,
 };
 
 /// The context of such a request.
-pub(super) struct Told<'a> {
+pub(super) struct SuppliedContext<'a> {
     entries: &'a [keywright::ContextEntry],
     /// The caller's tags.
     tags: &'a [Tag],
     /// The target, if it is in the account and exists.
-    target: Option<Target>,
+    target: Option<AuthTarget>,
     /// The tags of the object, if it exists and they are keys of the action.
     object_tags: Option<&'a [(String, String)]>,
     /// Whether the tags of objects are keys of the action.
@@ -41,10 +43,10 @@ pub(super) struct Told<'a> {
     asks_boundary: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> SuppliedContext<'a> {
     /// The context of an action of a user, or of root, on a resource.
     pub(super) fn new(
-        view: &View<'a>,
+        view: &StateView<'a>,
         user: Option<&'a User>,
         (action, resource): (&str, &str),
         entries: &'a [keywright::ContextEntry],
@@ -52,10 +54,10 @@ impl<'a> Told<'a> {
         let (service, name) = action.split_once(':').unwrap_or_default();
         let of_s3 = service.eq_ignore_ascii_case("s3");
         let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let keys = Catalogue::built_in().action(action);
+        let keys = ActionCatalogue::built_in().action(action);
         let mut keys = keys.iter().flat_map(|action| &action.condition_keys);
         let asks_object = keys.any(|key| key.starts_with("s3:ExistingObjectTag/"));
-        let attached = view.gathered.attached.as_ref().filter(|_| asks_object);
+        let attached = view.prefetched.attached.as_ref().filter(|_| asks_object);
         let bounded = view.account.user_by_arn(resource);
         let of_iam = service.eq_ignore_ascii_case("iam");
         Self {
@@ -63,7 +65,7 @@ impl<'a> Told<'a> {
             tags: user.map(|user| &*user.tags).unwrap_or_default(),
             object_tags: attached.and_then(|attached| attached.tags.as_deref()),
             asks_object,
-            target: Target::existing(view, resource),
+            target: AuthTarget::existing(view, resource),
             boundary: bounded.and_then(|user| user.boundary.clone()),
             now: view.now(),
             account: view.id().to_string(),
@@ -75,8 +77,8 @@ impl<'a> Told<'a> {
     }
 
     /// Whether a request could say otherwise: the key is absent, and nothing is known of it.
-    pub(super) fn is_open(&self, tested: &Tested) -> bool {
-        tested.found == Found::Absent && self.leaves_open(&tested.key)
+    pub(super) fn is_open(&self, tested: &ConditionTrace) -> bool {
+        tested.found == FoundValue::Absent && self.leaves_open(&tested.key)
     }
 
     /// Whether nothing is known of a key that has no value.
@@ -92,32 +94,35 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn known(&self, key: &str) -> Values<'_> {
+    fn known(&self, key: &str) -> ContextValues<'_> {
         let (name, tag) = match key.split_once('/') {
             Some((name, tag)) => (name, Some(tag)),
             None => (key, None),
         };
         let target = self.target.as_ref();
         match (name, tag) {
-            ("aws:currenttime", None) => Values::one(self.now.iso8601()),
-            ("aws:epochtime", None) => Values::one(self.now.secs().to_string()),
-            ("aws:principalisawsservice" | "aws:viaawsservice", None) => Values::one("false"),
-            ("aws:principaltag", Some(tag)) => value(self.tags, tag),
-            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => {
-                target.map_or(Values::Absent, |target| value(&target.resource_tags, tag))
+            ("aws:currenttime", None) => ContextValues::one(self.now.iso8601()),
+            ("aws:epochtime", None) => ContextValues::one(self.now.secs().to_string()),
+            ("aws:principalisawsservice" | "aws:viaawsservice", None) => {
+                ContextValues::one("false")
             }
+            ("aws:principaltag", Some(tag)) => value(self.tags, tag),
+            ("aws:resourcetag" | "iam:resourcetag", Some(tag)) => target
+                .map_or(ContextValues::Absent, |target| {
+                    value(&target.resource_tags, tag)
+                }),
             ("s3:existingobjecttag", Some(tag)) => {
                 let mut tags = self.object_tags.iter().copied().flatten();
                 let found = tags.find(|(key, _)| key.eq_ignore_ascii_case(tag));
-                Values::optional(found.map(|(_, value)| value.as_str()))
+                ContextValues::optional(found.map(|(_, value)| value.as_str()))
             }
             ("aws:resourceaccount" | "s3:resourceaccount", None) if self.owned => {
-                Values::one(&*self.account)
+                ContextValues::one(&*self.account)
             }
             ("iam:permissionsboundary", None) if self.asks_boundary => {
-                Values::optional(self.boundary.as_deref())
+                ContextValues::optional(self.boundary.as_deref())
             }
-            _ => Values::Absent,
+            _ => ContextValues::Absent,
         }
     }
 }
@@ -131,21 +136,21 @@ const REGRANT: [&str; 5] = [
     "DeleteUserPermissionsBoundary",
 ];
 
-impl Context for Told<'_> {
-    fn get(&self, key: &str) -> Values<'_> {
-        let told = self.entries.iter();
-        let told = told.filter(|entry| entry.context_key_name.eq_ignore_ascii_case(key));
-        let values: Vec<&str> = told.map(|entry| &*entry.context_key_value).collect();
+impl ContextLookup for SuppliedContext<'_> {
+    fn get(&self, key: &str) -> ContextValues<'_> {
+        let payload = self.entries.iter();
+        let payload = payload.filter(|entry| entry.context_key_name.eq_ignore_ascii_case(key));
+        let values: Vec<&str> = payload.map(|entry| &*entry.context_key_value).collect();
         match values.as_slice() {
             [] => self.known(key),
-            [only] if !is_list_key(key) => Values::one(*only),
-            _ => Values::many(values),
+            [only] if !is_list_key(key) => ContextValues::one(*only),
+            _ => ContextValues::many(values),
         }
     }
 }
 
-fn value<'t>(tags: &'t [Tag], key: &str) -> Values<'t> {
+fn value<'t>(tags: &'t [Tag], key: &str) -> ContextValues<'t> {
     let mut tags = tags.iter();
     let tag = tags.find(|tag| tag.key.eq_ignore_ascii_case(key));
-    Values::optional(tag.map(|tag| tag.value.as_str()))
+    ContextValues::optional(tag.map(|tag| tag.value.as_str()))
 }
